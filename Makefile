@@ -1,0 +1,56 @@
+# Everything is done in .venv, from locked and hashed packages.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+# Options for `make run`: make run ARGS="--port 9000 --speed 5"
+ARGS ?=
+
+.PHONY: help
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.venv/.installed: requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "calmo-pagerduty needs Python 3.11 or later, this is " + sys.version.split()[0] + ": make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "calmo-pagerduty needs Python's venv module: install the package python3-venv"; exit 1; }
+	@echo "setting up .venv (once, about half a minute) …"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: run
+run: .venv/.installed ## Run everything on this machine with a simulated PagerDuty (Ctrl-C stops it)
+	@exec $(BIN)/calmo-pagerduty up $(ARGS)
+
+.PHONY: test
+test: .venv/.installed ## Run all tests, with real parts
+	@$(BIN)/python -m pytest
+
+.PHONY: check
+check: .venv/.installed ## Check format, lint, types and import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+.PHONY: format
+format: .venv/.installed ## Format the code and sort imports
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+.PHONY: torture
+torture: .venv/.installed ## Run the long fault tests: crashes at random moments, nothing lost or doubled
+	@$(BIN)/python -m pytest -m torture
+
+.PHONY: bench
+bench: .venv/.installed ## Measure speed and cost next to a bare Temporal workflow; prints JSON
+	@$(BIN)/python -m bench
+
+.PHONY: lock
+lock: .venv/.installed ## Lock dependencies anew, with hashes and without index addresses
+	@$(BIN)/uv pip compile --quiet pyproject.toml --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements.lock
+	@$(BIN)/uv pip compile --quiet pyproject.toml --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade --extra embedded --extra dev -o requirements-dev.lock
+
+.PHONY: clean
+clean: ## Remove the environment and caches; data folders stay
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

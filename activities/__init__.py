@@ -1,0 +1,1 @@
+"""What may fail: classes with injected clients, no rules."""

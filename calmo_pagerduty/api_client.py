@@ -1,0 +1,83 @@
+"""Our own REST API as our CLI uses it."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from calmo_pagerduty.http_client import Client, HTTPError, Response, Timeout
+
+Json = dict[str, Any]
+
+
+class ApiProblem(Exception):
+    """The service can't be reached or refuses; the message is for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSentEvent:
+    id: int
+    data: Json
+
+
+class ApiClient:
+    """Read issues over HTTP with an API key. Every call raises ApiProblem."""
+
+    def __init__(self, url: str, api_key: str) -> None:
+        self._url = url
+        headers = {"Authorization": f"Bearer {api_key}"}
+        self._http = Client(base_url=url, headers=headers, timeout=Timeout(10.0), trust_env=False)
+
+    def list_issues(self, params: Sequence[tuple[str, str]]) -> Json:
+        return self._get("/api/issues", params)
+
+    def show_issue(self, issue_id: str) -> Json:
+        return self._get(f"/api/issues/{issue_id}")
+
+    def changes(self, after: int | None = None) -> Iterator[ServerSentEvent | None]:
+        """Yield changes as they happen, and None whenever the server says that it is still there."""
+        headers = {} if after is None else {"Last-Event-ID": str(after)}
+        patience = Timeout(10.0, read=60.0)
+        try:
+            with self._http.stream("GET", "/api/issues/events", headers=headers, timeout=patience) as answer:
+                if answer.status_code != 200:
+                    answer.read()
+                    raise ApiProblem(_refusal(answer))
+                yield None
+                yield from _events(answer.iter_lines())
+        except HTTPError as error:
+            raise ApiProblem(self._unreachable(error)) from error
+
+    def _get(self, path: str, params: Sequence[tuple[str, str]] = ()) -> Json:
+        try:
+            answer = self._http.get(path, params=list(params))
+        except HTTPError as error:
+            raise ApiProblem(self._unreachable(error)) from error
+        if answer.status_code != 200:
+            raise ApiProblem(_refusal(answer))
+        return cast(Json, answer.json())
+
+    def _unreachable(self, error: HTTPError) -> str:
+        return f"nothing answers at {self._url} ({type(error).__name__}); is `calmo-pagerduty up` running?"
+
+
+def _refusal(answer: Response) -> str:
+    try:
+        message = answer.json()["error"]["message"]
+    except (ValueError, KeyError, TypeError):
+        message = answer.reason_phrase
+    return f"the service answered {answer.status_code}: {message}"
+
+
+def _events(lines: Iterator[str]) -> Iterator[ServerSentEvent | None]:
+    identity, data = 0, ""
+    for line in lines:
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if name == "id":
+            identity = int(value)
+        elif name == "data":
+            data += value
+        elif line == "":
+            yield ServerSentEvent(identity, json.loads(data)) if data else None
+            data = ""

@@ -1,0 +1,1 @@
+"""Nouns and decisions. Pure: no clock, no chance, no network, no database."""

@@ -1,0 +1,130 @@
+"""The door's contract: every way a delivery can end, what we answer, and what we keep.
+
+Three rules decide each row. An authenticated delivery gets 2xx, or 5xx/429 while it is not yet
+durable, never another 4xx: PagerDuty drops those, and three in a row switch the subscription off.
+What we cannot decide or persist is 503, because our fault must never look like a 4xx. What is not
+authenticated gets 401 only once the webhook is armed (has verified a delivery).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+#: PagerDuty guarantees order and delivery up to this size; above, it does its best.
+GUARANTEED_BODY_BYTES = 55 * 1024
+#: More than PagerDuty ever sends (256 KB). Reading stops here.
+MAX_BODY_BYTES = 512 * 1024
+#: PagerDuty retries for 48 h: an event older than this is a replay or a test.
+STALE_AFTER = timedelta(hours=72)
+#: Mismatches answered 401 within STRIKE_WINDOW; the next get 503. Three drops in a row would switch
+#: the subscription off for a day.
+MAX_STRIKES = 2
+STRIKE_WINDOW = timedelta(hours=24)
+
+
+class Keep(StrEnum):
+    """What is kept of a request."""
+
+    DELIVERY = "delivery"
+    DUPLICATE_COUNT = "duplicate count"
+    REFUSAL = "refusal"
+    COUNTER = "counter"
+
+
+class Verdict(StrEnum):
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+    PAUSED = "skipped_paused"
+    DEAD_LETTER = "dead_letter"
+    UNKNOWN_WEBHOOK = "unknown_webhook"
+    DELETED_WEBHOOK = "deleted_webhook"
+    MISSING_SIGNATURE = "missing"
+    LEGACY_PAYLOAD = "legacy"
+    UNSUPPORTED_SCHEME = "unsupported_scheme"
+    MISMATCH = "mismatch"
+    UNPROVEN = "unproven"
+    GUARDED = "guarded"
+    NO_SECRET = "no_secret"  # noqa: S105 - a verdict, not a secret
+    TOO_LARGE = "too_large"
+    SLOW_BODY = "slow_body"
+    STORE_UNAVAILABLE = "store_unavailable"
+    OVERLOADED = "overloaded"
+    SHUTTING_DOWN = "shutting_down"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The HTTP status, what is kept, and whether the connection is closed after it."""
+
+    status: int
+    keep: Keep
+    close: bool = False
+
+    @property
+    def retry_later(self) -> bool:
+        return self.status in (429, 503)
+
+
+ANSWERS: Mapping[Verdict, Answer] = {
+    Verdict.ACCEPTED: Answer(202, Keep.DELIVERY),
+    Verdict.DUPLICATE: Answer(202, Keep.DUPLICATE_COUNT),
+    Verdict.CONFLICT: Answer(202, Keep.DELIVERY),
+    Verdict.PAUSED: Answer(202, Keep.DELIVERY),
+    Verdict.DEAD_LETTER: Answer(202, Keep.DELIVERY),
+    Verdict.UNKNOWN_WEBHOOK: Answer(404, Keep.COUNTER),
+    Verdict.DELETED_WEBHOOK: Answer(410, Keep.COUNTER),
+    Verdict.MISSING_SIGNATURE: Answer(401, Keep.REFUSAL),
+    Verdict.LEGACY_PAYLOAD: Answer(401, Keep.REFUSAL),
+    Verdict.UNSUPPORTED_SCHEME: Answer(401, Keep.REFUSAL),
+    Verdict.MISMATCH: Answer(401, Keep.REFUSAL),
+    # PagerDuty's own queue of 48 h is the quarantine: nothing unauthenticated is stored here.
+    Verdict.UNPROVEN: Answer(503, Keep.REFUSAL),
+    Verdict.GUARDED: Answer(503, Keep.REFUSAL),
+    Verdict.NO_SECRET: Answer(503, Keep.COUNTER),
+    Verdict.TOO_LARGE: Answer(413, Keep.COUNTER, close=True),
+    # Never 408: a 4xx would make PagerDuty drop the delivery.
+    Verdict.SLOW_BODY: Answer(503, Keep.COUNTER, close=True),
+    Verdict.STORE_UNAVAILABLE: Answer(503, Keep.COUNTER),
+    Verdict.OVERLOADED: Answer(429, Keep.COUNTER),
+    Verdict.SHUTTING_DOWN: Answer(503, Keep.COUNTER, close=True),
+}
+
+
+class SignatureVerdict(StrEnum):
+    """How a signature header compares with the webhook's live secrets."""
+
+    MATCH = "match"
+    MISSING = "missing"
+    UNSUPPORTED_SCHEME = "unsupported_scheme"
+    MISMATCH = "mismatch"
+
+
+def judge_unsigned(signature: SignatureVerdict, legacy: bool, armed: bool, strikes: int) -> Verdict:
+    """Decide on a delivery whose signature did not match.
+
+    `strikes` is the number of mismatches answered 401 on this webhook within STRIKE_WINDOW.
+    """
+    if not armed:
+        return Verdict.UNPROVEN
+    if signature is SignatureVerdict.MISSING:
+        return Verdict.LEGACY_PAYLOAD if legacy else Verdict.MISSING_SIGNATURE
+    if strikes >= MAX_STRIKES:
+        return Verdict.GUARDED
+    if signature is SignatureVerdict.UNSUPPORTED_SCHEME:
+        return Verdict.UNSUPPORTED_SCHEME
+    return Verdict.MISMATCH
+
+
+class DeliveryState(StrEnum):
+    """Where a kept delivery stands on its way to the issue."""
+
+    PENDING = "pending"
+    FORWARDED = "forwarded"
+    APPLIED = "applied"
+    #: About no incident (a ping, a service): nothing more to do.
+    RECORDED = "recorded"
+    PAUSED = "skipped_paused"
+    CONFLICT = "conflict"
+    DEAD_LETTER = "dead_letter"

@@ -1,0 +1,127 @@
+"""The one mapping from PagerDuty's event types to what they do to an issue.
+
+Source: PagerDuty's webhook documentation (event types and their data) and the product's event table.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class IncidentStatus(StrEnum):
+    TRIGGERED = "triggered"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+class IssueAction(StrEnum):
+    """What an event does to the issue. RECORD only adds to its timeline."""
+
+    CREATE = "create"
+    ACKNOWLEDGE = "acknowledge"
+    RESOLVE = "resolve"
+    REOPEN = "reopen"
+    UPDATE = "update"
+    RECORD = "record"
+    #: The event is about no incident (a service, a ping): kept in the delivery log, no issue.
+    NONE = "none"
+
+
+class EventType(StrEnum):
+    """The event types that PagerDuty documents. More will come: see `rule_of`."""
+
+    TRIGGERED = "incident.triggered"
+    ACKNOWLEDGED = "incident.acknowledged"
+    UNACKNOWLEDGED = "incident.unacknowledged"
+    RESOLVED = "incident.resolved"
+    REOPENED = "incident.reopened"
+    ESCALATED = "incident.escalated"
+    REASSIGNED = "incident.reassigned"
+    DELEGATED = "incident.delegated"
+    PRIORITY_UPDATED = "incident.priority_updated"
+    SERVICE_UPDATED = "incident.service_updated"
+    INCIDENT_TYPE_CHANGED = "incident.incident_type.changed"
+    ANNOTATED = "incident.annotated"
+    STATUS_UPDATE_PUBLISHED = "incident.status_update_published"
+    RESPONDER_ADDED = "incident.responder.added"
+    RESPONDER_REPLIED = "incident.responder.replied"
+    CONFERENCE_BRIDGE_UPDATED = "incident.conference_bridge.updated"
+    CUSTOM_FIELD_VALUES_UPDATED = "incident.custom_field_values.updated"
+    ROLE_ASSIGNED = "incident.role.assigned"
+    TASK_CREATED = "incident.task.created"
+    TASK_UPDATED = "incident.task.updated"
+    TASK_COMPLETED = "incident.task.completed"
+    ACTION_INVOCATION_CREATED = "incident.action_invocation.created"
+    ACTION_INVOCATION_UPDATED = "incident.action_invocation.updated"
+    ACTION_INVOCATION_TERMINATED = "incident.action_invocation.terminated"
+    WORKFLOW_STARTED = "incident.workflow.started"
+    WORKFLOW_COMPLETED = "incident.workflow.completed"
+    SERVICE_CREATED = "service.created"
+    SERVICE_UPDATED_ITSELF = "service.updated"
+    SERVICE_DELETED = "service.deleted"
+    SERVICE_CUSTOM_FIELD_VALUES_UPDATED = "service.custom_field_values.updated"
+    PING = "pagey.ping"
+
+
+@dataclass(frozen=True, slots=True)
+class EventRule:
+    """One row: the action, the words for a timeline, and the status that the event itself proves.
+
+    `status` is None where the status is read from the event's data (an incident as it was then), or
+    where the event says nothing of it.
+    """
+
+    action: IssueAction
+    words: str
+    status: IncidentStatus | None = None
+
+
+EVENT_RULES: Mapping[EventType, EventRule] = {
+    EventType.TRIGGERED: EventRule(IssueAction.CREATE, "triggered", IncidentStatus.TRIGGERED),
+    EventType.ESCALATED: EventRule(IssueAction.CREATE, "escalated"),
+    EventType.RESPONDER_ADDED: EventRule(IssueAction.CREATE, "responder added"),
+    EventType.PRIORITY_UPDATED: EventRule(IssueAction.CREATE, "priority updated"),
+    EventType.ACKNOWLEDGED: EventRule(IssueAction.ACKNOWLEDGE, "acknowledged", IncidentStatus.ACKNOWLEDGED),
+    EventType.RESOLVED: EventRule(IssueAction.RESOLVE, "resolved", IncidentStatus.RESOLVED),
+    EventType.ANNOTATED: EventRule(IssueAction.UPDATE, "note added"),
+    EventType.DELEGATED: EventRule(IssueAction.UPDATE, "delegated"),
+    EventType.REASSIGNED: EventRule(IssueAction.UPDATE, "reassigned"),
+    EventType.RESPONDER_REPLIED: EventRule(IssueAction.UPDATE, "responder replied"),
+    # Reopened may already be acknowledged again: its data says which.
+    EventType.REOPENED: EventRule(IssueAction.REOPEN, "reopened"),
+    EventType.UNACKNOWLEDGED: EventRule(IssueAction.REOPEN, "unacknowledged", IncidentStatus.TRIGGERED),
+    EventType.SERVICE_UPDATED: EventRule(IssueAction.RECORD, "moved to another service"),
+    EventType.INCIDENT_TYPE_CHANGED: EventRule(IssueAction.RECORD, "incident type changed"),
+    EventType.STATUS_UPDATE_PUBLISHED: EventRule(IssueAction.RECORD, "status update published"),
+    EventType.CONFERENCE_BRIDGE_UPDATED: EventRule(IssueAction.RECORD, "conference bridge updated"),
+    EventType.CUSTOM_FIELD_VALUES_UPDATED: EventRule(IssueAction.RECORD, "custom fields updated"),
+    EventType.ROLE_ASSIGNED: EventRule(IssueAction.RECORD, "role assigned"),
+    EventType.TASK_CREATED: EventRule(IssueAction.RECORD, "task created"),
+    EventType.TASK_UPDATED: EventRule(IssueAction.RECORD, "task updated"),
+    EventType.TASK_COMPLETED: EventRule(IssueAction.RECORD, "task completed"),
+    EventType.ACTION_INVOCATION_CREATED: EventRule(IssueAction.RECORD, "action started"),
+    EventType.ACTION_INVOCATION_UPDATED: EventRule(IssueAction.RECORD, "action updated"),
+    EventType.ACTION_INVOCATION_TERMINATED: EventRule(IssueAction.RECORD, "action ended"),
+    EventType.WORKFLOW_STARTED: EventRule(IssueAction.RECORD, "incident workflow started"),
+    EventType.WORKFLOW_COMPLETED: EventRule(IssueAction.RECORD, "incident workflow completed"),
+    EventType.SERVICE_CREATED: EventRule(IssueAction.NONE, "service created"),
+    EventType.SERVICE_UPDATED_ITSELF: EventRule(IssueAction.NONE, "service updated"),
+    EventType.SERVICE_DELETED: EventRule(IssueAction.NONE, "service deleted"),
+    EventType.SERVICE_CUSTOM_FIELD_VALUES_UPDATED: EventRule(
+        IssueAction.NONE, "service custom fields updated"
+    ),
+    EventType.PING: EventRule(IssueAction.NONE, "ping"),
+}
+
+#: A type that PagerDuty adds later: acknowledged, recorded, never refused.
+UNKNOWN_INCIDENT_EVENT = EventRule(IssueAction.RECORD, "event of a new type")
+
+
+def rule_of(event_type: str) -> EventRule:
+    """Return the row for an event type; one that we don't know yet is only recorded."""
+    if event_type in EVENT_TYPES:
+        return EVENT_RULES[EventType(event_type)]
+    return UNKNOWN_INCIDENT_EVENT
+
+
+EVENT_TYPES: frozenset[str] = frozenset(EventType)

@@ -1,0 +1,9 @@
+"""The base of every value that crosses a process: immutable, tolerant of fields added later."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Frozen(BaseModel):
+    """An immutable value. Unknown fields are ignored, so an older worker reads a newer value."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)

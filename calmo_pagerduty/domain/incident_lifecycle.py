@@ -1,0 +1,174 @@
+"""What an incident's workflow decides: `decide(state, events)` is pure and total.
+
+The state is a register: the newest event that shows the incident (by `occurred_at`, ties by the
+order of arrival) says how it stands. An older event joins the timeline and moves nothing, so
+duplicates, disorder and replays can't make the issue regress.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from calmo_pagerduty.domain.event_types import IncidentStatus
+from calmo_pagerduty.domain.frozen import Frozen
+from calmo_pagerduty.domain.severity import DEFAULT_SEVERITY, Severity, severity_of
+
+#: How many of the latest events the workflow remembers, to answer queries and drop duplicates early.
+#: The database's UNIQUE(issue_id, event_id) is what finally keeps an event from counting twice.
+REMEMBERED_EVENTS = 200
+
+
+class EventFacts(Frozen):
+    """The thin facts of one event. Text (title, names, notes) stays in the delivery log.
+
+    `seq` is the delivery's number in our log: the order of arrival. Times are UTC.
+    """
+
+    event_id: str
+    event_type: str
+    occurred_at: datetime
+    seq: int
+    #: Whether the event's data shows the whole incident; the fields below are facts only then.
+    shows_incident: bool = False
+    status: IncidentStatus | None = None
+    priority: str | None = None
+    service_id: str | None = None
+    team_ids: tuple[str, ...] = ()
+    number: int | None = None
+
+
+class RememberedEvent(Frozen):
+    event_id: str
+    event_type: str
+    occurred_at: datetime
+    moved: bool
+
+
+class IncidentState(Frozen):
+    """All that endures of one incident in its workflow. Times are UTC."""
+
+    status: IncidentStatus = IncidentStatus.TRIGGERED
+    severity: Severity = DEFAULT_SEVERITY
+    priority: str | None = None
+    service_id: str | None = None
+    team_ids: tuple[str, ...] = ()
+    number: int | None = None
+    #: When the event happened that the fields above come from; None until one has shown the incident.
+    as_of: datetime | None = None
+    as_of_seq: int = 0
+    #: When the workflow ends if nothing more happens; set while the incident is resolved.
+    completes_at: datetime | None = None
+    last_event_type: str | None = None
+    last_event_at: datetime | None = None
+    remembered: tuple[RememberedEvent, ...] = ()
+
+    def is_older_than(self, event: EventFacts) -> bool:
+        return self.as_of is None or (self.as_of, self.as_of_seq) < (event.occurred_at, event.seq)
+
+
+class SaveEvents(Frozen):
+    """Effect: put these events on the issue's timeline and the newest picture on the issue."""
+
+    events: tuple[EventFacts, ...]
+
+
+class Publish(Frozen):
+    """Effect: what operators can search for has changed."""
+
+    status: IncidentStatus
+    severity: Severity
+    priority: str | None
+    service_id: str | None
+    team_ids: tuple[str, ...]
+
+
+Effect = SaveEvents | Publish
+
+
+class Decision(Frozen):
+    state: IncidentState
+    effects: tuple[Effect, ...] = ()
+
+
+class LifecyclePolicy(Frozen):
+    """The settings that decide: how long a resolved incident stays open, a connection's own severities."""
+
+    complete_after: timedelta = timedelta(hours=24)
+    severities: Mapping[str, Severity] = {}
+
+
+def decide(
+    state: IncidentState, events: Sequence[EventFacts], now: datetime, policy: LifecyclePolicy
+) -> Decision:
+    """Fold the events into the state and say what must be done about it. Total: any event may come
+    first, twice, late, or of a type that we have never heard of.
+    """
+    fresh = _unseen(state, events)
+    if not fresh:
+        return Decision(state=state)
+    after = state
+    for event in fresh:
+        after = _apply(after, event, now, policy)
+    effects: list[Effect] = [SaveEvents(events=fresh)]
+    if _published(after) != _published(state) or state.last_event_at is None:
+        effects.append(_published(after))
+    return Decision(state=after, effects=tuple(effects))
+
+
+def _unseen(state: IncidentState, events: Sequence[EventFacts]) -> tuple[EventFacts, ...]:
+    seen = {event.event_id for event in state.remembered}
+    fresh = []
+    for event in sorted(events, key=lambda event: (event.occurred_at, event.seq)):
+        if event.event_id not in seen:
+            seen.add(event.event_id)
+            fresh.append(event)
+    return tuple(fresh)
+
+
+def _apply(state: IncidentState, event: EventFacts, now: datetime, policy: LifecyclePolicy) -> IncidentState:
+    moves = event.shows_incident and state.is_older_than(event)
+    changes: dict[str, object] = {"remembered": _remember(state, event, moves)}
+    if state.last_event_at is None or event.occurred_at >= state.last_event_at:
+        changes |= {"last_event_type": event.event_type, "last_event_at": event.occurred_at}
+    if moves:
+        status = event.status or state.status
+        changes |= {
+            "status": status,
+            "severity": severity_of(event.priority, policy.severities),
+            "priority": event.priority,
+            "service_id": event.service_id,
+            "team_ids": event.team_ids,
+            "number": event.number if event.number is not None else state.number,
+            "as_of": event.occurred_at,
+            "as_of_seq": event.seq,
+            "completes_at": _completes_at(state, status, now, policy),
+        }
+    return state.model_copy(update=changes)
+
+
+def _completes_at(
+    state: IncidentState, status: IncidentStatus, now: datetime, policy: LifecyclePolicy
+) -> datetime | None:
+    """The deadline runs from when we learnt of the resolve; further events don't put it off."""
+    if status is not IncidentStatus.RESOLVED:
+        return None
+    return state.completes_at or now + policy.complete_after
+
+
+def _remember(state: IncidentState, event: EventFacts, moved: bool) -> tuple[RememberedEvent, ...]:
+    entry = RememberedEvent(
+        event_id=event.event_id,
+        event_type=event.event_type,
+        occurred_at=event.occurred_at,
+        moved=moved,
+    )
+    return (*state.remembered, entry)[-REMEMBERED_EVENTS:]
+
+
+def _published(state: IncidentState) -> Publish:
+    return Publish(
+        status=state.status,
+        severity=state.severity,
+        priority=state.priority,
+        service_id=state.service_id,
+        team_ids=state.team_ids,
+    )

@@ -1,0 +1,28 @@
+"""The one name of an incident's life: the same reference gives workflow id and issue id."""
+
+import base64
+import hashlib
+import re
+
+from calmo_pagerduty.domain.frozen import Frozen
+
+#: What PagerDuty's ids look like. Anything else never becomes part of a workflow id or an URL.
+INCIDENT_ID = re.compile(r"[A-Za-z0-9]{1,64}")
+
+
+class IncidentRef(Frozen):
+    """One PagerDuty incident as seen through one connection."""
+
+    connection_id: str
+    incident_id: str
+
+    @property
+    def workflow_id(self) -> str:
+        """`pd-incident:INCIDENT:CONNECTION`: an operator who knows the incident can search by prefix."""
+        return f"pd-incident:{self.incident_id}:{self.connection_id}"
+
+    @property
+    def issue_id(self) -> str:
+        """The same reference is always the same issue: a second one cannot be made."""
+        digest = hashlib.sha256(f"{self.connection_id}\n{self.incident_id}".encode()).digest()
+        return "iss_" + base64.b32encode(digest[:15]).decode().lower()

@@ -1,0 +1,143 @@
+"""The issue: ours, exactly one per incident and connection, as people and services see it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from calmo_pagerduty.domain.event_types import EventType, IncidentStatus
+from calmo_pagerduty.domain.incident_lifecycle import EventFacts
+from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.domain.scopes import Scope
+from calmo_pagerduty.domain.severity import DEFAULT_SEVERITY, Severity
+from calmo_pagerduty.domain.timeline import TimelineEntry, entry_of
+from calmo_pagerduty.domain.webhook_events import IncidentSnapshot, Reference, WebhookEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One incident as we hold it. Times are UTC.
+
+    `as_of` and `as_of_seq` say which event the picture comes from; an older one never replaces it.
+    """
+
+    ref: IncidentRef
+    scope: Scope
+    title: str
+    status: IncidentStatus
+    severity: Severity
+    created_at: datetime
+    updated_at: datetime
+    number: int | None = None
+    urgency: str | None = None
+    priority: str | None = None
+    service: Reference | None = None
+    escalation_policy: Reference | None = None
+    assignees: tuple[Reference, ...] = ()
+    teams: tuple[Reference, ...] = ()
+    url: str | None = None
+    resolve_reason: str | None = None
+    acknowledged_at: datetime | None = None
+    resolved_at: datetime | None = None
+    reopened_at: datetime | None = None
+    as_of: datetime | None = None
+    as_of_seq: int = 0
+    last_event_type: str | None = None
+    last_event_at: datetime | None = None
+    needs_reconcile: bool = False
+
+    def is_older_than(self, facts: EventFacts) -> bool:
+        return self.as_of is None or (self.as_of, self.as_of_seq) < (facts.occurred_at, facts.seq)
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedEvent:
+    """An event on its way to the timeline: thin facts from the workflow, text from the delivery log.
+
+    `event` is None if the body is no longer kept; the facts alone then make the entry.
+    """
+
+    facts: EventFacts
+    event: WebhookEvent | None
+
+
+def new_issue(ref: IncidentRef, scope: Scope, first: ReceivedEvent, now: datetime) -> Issue:
+    """An issue from whichever event came first, with what that event tells."""
+    title = first.event.incident_title if first.event else None
+    return Issue(
+        ref=ref,
+        scope=scope,
+        title=title or f"PagerDuty incident {ref.incident_id}",
+        status=IncidentStatus.TRIGGERED,
+        severity=DEFAULT_SEVERITY,
+        created_at=first.facts.occurred_at,
+        updated_at=now,
+    )
+
+
+def absorb(
+    issue: Issue, events: Sequence[ReceivedEvent], severity: Severity, now: datetime
+) -> tuple[Issue, tuple[TimelineEntry, ...]]:
+    """Return the issue after events that it has not seen, and their timeline entries.
+
+    The order in which events are given doesn't matter. `severity` is what the workflow decided for
+    the newest picture of the incident.
+    """
+    after, entries = issue, []
+    for received in sorted(events, key=lambda each: (each.facts.occurred_at, each.facts.seq)):
+        after = _with_times(after, received.facts)
+        moved = received.facts.shows_incident and after.is_older_than(received.facts)
+        if moved:
+            after = _with_picture(after, received, severity)
+        entries.append(entry_of(received.facts, received.event, moved))
+    return replace(after, updated_at=now), tuple(entries)
+
+
+def _with_times(issue: Issue, facts: EventFacts) -> Issue:
+    """First acknowledgement, latest reopening, latest event: each holds in any order of arrival."""
+    at = facts.occurred_at
+    changes: dict[str, datetime | str] = {}
+    if issue.last_event_at is None or at >= issue.last_event_at:
+        changes |= {"last_event_type": facts.event_type, "last_event_at": at}
+    if at < issue.created_at:
+        changes["created_at"] = at
+    if facts.event_type == EventType.ACKNOWLEDGED:
+        changes["acknowledged_at"] = min(issue.acknowledged_at or at, at)
+    if facts.event_type == EventType.REOPENED:
+        changes["reopened_at"] = max(issue.reopened_at or at, at)
+    return replace(issue, **changes)  # type: ignore[arg-type]
+
+
+def _with_picture(issue: Issue, received: ReceivedEvent, severity: Severity) -> Issue:
+    facts = received.facts
+    status = facts.status or issue.status
+    was_resolved = issue.status is IncidentStatus.RESOLVED
+    resolved_at = issue.resolved_at if was_resolved else facts.occurred_at
+    moved = replace(
+        issue,
+        status=status,
+        severity=severity,
+        priority=facts.priority,
+        number=facts.number if facts.number is not None else issue.number,
+        resolved_at=resolved_at if status is IncidentStatus.RESOLVED else None,
+        as_of=facts.occurred_at,
+        as_of_seq=facts.seq,
+    )
+    snapshot = received.event.snapshot if received.event else None
+    return _with_snapshot(moved, snapshot) if snapshot else moved
+
+
+def _with_snapshot(issue: Issue, snapshot: IncidentSnapshot) -> Issue:
+    resolved = issue.status is IncidentStatus.RESOLVED
+    return replace(
+        issue,
+        title=snapshot.title or issue.title,
+        urgency=snapshot.urgency or issue.urgency,
+        service=snapshot.service or issue.service,
+        escalation_policy=snapshot.escalation_policy or issue.escalation_policy,
+        # PagerDuty empties the assignees of a resolved incident; who had it is worth keeping.
+        assignees=snapshot.assignees or (issue.assignees if resolved else ()),
+        teams=snapshot.teams,
+        url=snapshot.url or issue.url,
+        created_at=min(snapshot.created_at or issue.created_at, issue.created_at),
+        resolve_reason=snapshot.resolve_reason if resolved else None,
+    )

@@ -1,0 +1,54 @@
+"""Who a thing belongs to: one user (personal) or a team's shared space (organisation)."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+_OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}")
+
+
+class InvalidScope(ValueError):
+    """The text is not `personal:USER` or `organization:ORG`."""
+
+
+class ScopeKind(StrEnum):
+    PERSONAL = "personal"
+    ORGANIZATION = "organization"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One owner: `personal:USER` is seen by that user alone, `organization:ORG` by its members."""
+
+    kind: ScopeKind
+    owner: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.owner}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Scope":
+        """Read `personal:USER` or `organization:ORG`. Raises InvalidScope, naming what is wrong."""
+        kind, separator, owner = text.partition(":")
+        if not separator or kind not in tuple(ScopeKind):
+            raise InvalidScope(f"a scope is personal:USER or organization:ORG, not {text!r}")
+        if not _OWNER.fullmatch(owner):
+            raise InvalidScope(
+                f"the owner in {text!r} must be 1 to 128 letters, digits or . _ @ -,"
+                " starting with a letter or digit"
+            )
+        return cls(ScopeKind(kind), owner)
+
+
+@dataclass(frozen=True, slots=True)
+class Visibility:
+    """Which scopes a caller may see. Every read of the store takes one."""
+
+    scopes: tuple[Scope, ...] = ()
+    everything: bool = False
+
+    def admits(self, scope: Scope) -> bool:
+        return self.everything or scope in self.scopes
+
+
+EVERYTHING = Visibility(everything=True)

@@ -1,0 +1,50 @@
+"""From a PagerDuty priority's name to the severity of our issue."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    CRITICAL = "critical"
+    WARNING = "warning"
+    MEDIUM = "medium"
+    INFO = "info"
+
+
+#: What a priority's name means, in lower case. A connection may add rows for its own names.
+SEVERITY_OF_PRIORITY: Mapping[str, Severity] = {
+    "p1": Severity.CRITICAL,
+    "p2": Severity.CRITICAL,
+    "critical": Severity.CRITICAL,
+    "high": Severity.CRITICAL,
+    "p3": Severity.WARNING,
+    "medium": Severity.WARNING,
+    "p4": Severity.INFO,
+    "p5": Severity.INFO,
+    "low": Severity.INFO,
+    "info": Severity.INFO,
+}
+
+#: The colour that a person sees, by severity.
+COLOUR_OF_SEVERITY: Mapping[Severity, str] = {
+    Severity.CRITICAL: "red",
+    Severity.WARNING: "yellow",
+    Severity.MEDIUM: "yellow",
+    Severity.INFO: "blue",
+}
+
+#: An incident without a priority, or with one that no row names.
+DEFAULT_SEVERITY = Severity.MEDIUM
+
+
+def severity_of(priority: str | None, extra: Mapping[str, Severity] | None = None) -> Severity:
+    """Return the severity for a priority's name, whatever its case and surrounding space.
+
+    `extra` holds a connection's own rows (names in lower case); they win over the common table.
+    """
+    if priority is None:
+        return DEFAULT_SEVERITY
+    name = priority.strip().casefold()
+    if extra and name in extra:
+        return extra[name]
+    return SEVERITY_OF_PRIORITY.get(name, DEFAULT_SEVERITY)

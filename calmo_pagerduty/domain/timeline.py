@@ -1,0 +1,121 @@
+"""One line of an issue's timeline: who, what, when, from which event."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from calmo_pagerduty.domain.event_types import EventType, IssueAction, rule_of
+from calmo_pagerduty.domain.incident_lifecycle import EventFacts
+from calmo_pagerduty.domain.webhook_events import (
+    MAX_TEXT,
+    Json,
+    Reference,
+    WebhookEvent,
+    clean,
+    reference,
+    references,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """What happened once. `moved` tells whether it changed how the issue stands. Times are UTC."""
+
+    event_id: str
+    event_type: str
+    action: IssueAction
+    occurred_at: datetime
+    seq: int
+    actor: Reference | None
+    summary: str
+    moved: bool
+
+
+def entry_of(facts: EventFacts, event: WebhookEvent | None, moved: bool) -> TimelineEntry:
+    """Make the timeline entry of an event; without its body, the words come from its type alone."""
+    actor = event.actor if event else None
+    return TimelineEntry(
+        event_id=facts.event_id,
+        event_type=facts.event_type,
+        action=rule_of(facts.event_type).action,
+        occurred_at=facts.occurred_at,
+        seq=facts.seq,
+        actor=actor,
+        summary=_summary(facts.event_type, event, actor),
+        moved=moved,
+    )
+
+
+def _summary(event_type: str, event: WebhookEvent | None, actor: Reference | None) -> str:
+    words = rule_of(event_type).words
+    if event_type not in tuple(EventType):
+        words = f"{words}: {event_type}"
+    by = f" by {actor.name or actor.id}" if actor else ""
+    detail = _DETAILS[event_type](event.data) if event and event_type in _DETAILS else ""
+    return clean(f"{words}{by}{f': {detail}' if detail else ''}", MAX_TEXT)
+
+
+def _names(*found: Reference | None) -> str:
+    return ", ".join(one.name or one.id for one in found if one)
+
+
+def _assignees(data: Json) -> str:
+    return _names(*references(data.get("assignees")))
+
+
+def _text_of(key: str) -> Callable[[Json], str]:
+    return lambda data: str(data.get(key) or "")
+
+
+def _name_of(key: str) -> Callable[[Json], str]:
+    return lambda data: _names(reference(data.get(key)))
+
+
+def _responder(data: Json) -> str:
+    who = _names(reference(data.get("user")), reference(data.get("escalation_policy")))
+    state = data.get("state")
+    return f"{who} ({state})" if who and isinstance(state, str) else who
+
+
+def _priority(data: Json) -> str:
+    return _names(reference(data.get("priority"))) or "none"
+
+
+def _incident_type(data: Json) -> str:
+    kind = data.get("incident_type")
+    return str(kind.get("name") or "") if isinstance(kind, dict) else ""
+
+
+def _roles(data: Json) -> str:
+    assignments = data.get("incident_role_assignments")
+    lines = []
+    for one in assignments[:20] if isinstance(assignments, list) else []:
+        if isinstance(one, dict):
+            who = _names(reference(one.get("assignee"))) or "nobody"
+            lines.append(f"{_names(reference(one.get('role'))) or 'role'} is {who}")
+    return ", ".join(lines)
+
+
+#: What to say beyond the type's own words, from the event's data.
+_DETAILS: Mapping[str, Callable[[Json], str]] = {
+    EventType.TRIGGERED: _assignees,
+    EventType.ESCALATED: _assignees,
+    EventType.REASSIGNED: _assignees,
+    EventType.DELEGATED: _name_of("escalation_policy"),
+    EventType.PRIORITY_UPDATED: _priority,
+    EventType.SERVICE_UPDATED: _name_of("service"),
+    EventType.INCIDENT_TYPE_CHANGED: _incident_type,
+    EventType.ANNOTATED: _text_of("content"),
+    EventType.STATUS_UPDATE_PUBLISHED: _text_of("message"),
+    EventType.RESPONDER_ADDED: _responder,
+    EventType.RESPONDER_REPLIED: _responder,
+    EventType.ROLE_ASSIGNED: _roles,
+    EventType.TASK_CREATED: _text_of("name"),
+    EventType.TASK_UPDATED: _text_of("name"),
+    EventType.TASK_COMPLETED: _text_of("name"),
+    EventType.ACTION_INVOCATION_CREATED: _name_of("action"),
+    EventType.ACTION_INVOCATION_UPDATED: _name_of("action"),
+    EventType.ACTION_INVOCATION_TERMINATED: _name_of("action"),
+    EventType.WORKFLOW_STARTED: _name_of("incident_workflow"),
+    EventType.WORKFLOW_COMPLETED: _name_of("incident_workflow"),
+}

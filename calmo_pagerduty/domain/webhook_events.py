@@ -1,0 +1,219 @@
+"""Parse one delivered body, once, at the edge: from hostile bytes to a frozen WebhookEvent.
+
+Source: PagerDuty V3 webhook payloads. Everything is optional there in practice, so everything is
+here; only an event id is indispensable, because without one nothing can be told apart.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from calmo_pagerduty.domain.event_types import IncidentStatus, rule_of
+from calmo_pagerduty.domain.incident_references import INCIDENT_ID
+
+MAX_NAME = 200
+MAX_TITLE = 1024
+MAX_TEXT = 4096
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A PagerDuty object as events name it. `name` is its summary, which may be missing."""
+
+    id: str
+    type: str
+    name: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentSnapshot:
+    """The incident as it was when the event happened (data.type `incident`)."""
+
+    status: IncidentStatus | None
+    title: str | None
+    number: int | None
+    urgency: str | None
+    priority: str | None
+    service: Reference | None
+    escalation_policy: Reference | None
+    assignees: tuple[Reference, ...]
+    teams: tuple[Reference, ...]
+    created_at: datetime | None
+    url: str | None
+    resolve_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookEvent:
+    """One event. `incident_id` is None for events about a service, a ping, or nothing we can name."""
+
+    event_id: str
+    event_type: str
+    occurred_at: datetime | None
+    incident_id: str | None
+    incident_title: str | None
+    snapshot: IncidentSnapshot | None
+    actor: Reference | None
+    data: Json
+
+    @property
+    def status(self) -> IncidentStatus | None:
+        """The status that this event proves: by its type, else as its data says."""
+        if self.snapshot is None:
+            return None
+        return rule_of(self.event_type).status or self.snapshot.status
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A body that cannot be an event: kept as a dead letter. `reason` is safe to show."""
+
+    reason: str
+
+
+def parse_event(body: bytes) -> WebhookEvent | Unreadable:
+    """Read one delivery's body. Never raises, whatever the bytes."""
+    try:
+        payload = json.loads(body)
+    except RecursionError:
+        return Unreadable("the JSON is nested too deeply")
+    except ValueError:
+        return Unreadable("the body is not JSON")
+    event = _object(_object(payload).get("event"))
+    event_id = _text(event.get("id"), MAX_NAME)
+    event_type = _text(event.get("event_type"), MAX_NAME)
+    if not event_id or not event_type:
+        return Unreadable("the body has no event.id and event.event_type")
+    data = _object(event.get("data"))
+    is_incident = event_type.startswith("incident.") or event.get("resource_type") == "incident"
+    snapshot = _snapshot(data) if is_incident and _data_type(data) == "incident" else None
+    subject = _incident(data) if is_incident else {}
+    return WebhookEvent(
+        event_id=event_id,
+        event_type=event_type,
+        occurred_at=_time(event.get("occurred_at")),
+        incident_id=_incident_id(subject.get("id")),
+        incident_title=_text(subject.get("title") or subject.get("summary"), MAX_TITLE),
+        snapshot=snapshot,
+        actor=reference(event.get("agent")),
+        data=data,
+    )
+
+
+def is_legacy(body: bytes) -> bool:
+    """Tell whether the body is a V1 or V2 webhook (`messages`), which PagerDuty no longer signs."""
+    try:
+        return isinstance(_object(json.loads(body)).get("messages"), list)
+    except (ValueError, RecursionError):
+        return False
+
+
+def reference(value: object) -> Reference | None:
+    """Read a PagerDuty reference {id, type, summary, html_url}; None if it names nothing."""
+    source = _object(value)
+    identity = _text(source.get("id"), MAX_NAME)
+    if not identity:
+        return None
+    name = _text(source.get("summary") or source.get("name"), MAX_NAME)
+    kind = _text(source.get("type"), MAX_NAME) or "unknown"
+    return Reference(identity, kind, name, _link(source.get("html_url")))
+
+
+def references(value: object) -> tuple[Reference, ...]:
+    """Read a list of references, leaving out what names nothing."""
+    items = value if isinstance(value, list) else []
+    return tuple(found for found in map(reference, items[:100]) if found)
+
+
+def clean(text: str, limit: int) -> str:
+    """Make text safe for UTF-8 and any database: no NUL, no lone surrogate, at most `limit` characters."""
+    return text[:limit].replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+
+
+def _data_type(data: Json) -> str:
+    kind = data.get("type")
+    if isinstance(kind, str):
+        return kind
+    return "incident" if "incident" not in data else "unknown"
+
+
+def _incident(data: Json) -> Json:
+    """Find the incident where the data's type puts it: a note's own id is not the incident."""
+    kind = _data_type(data)
+    if kind == "incident":
+        return data
+    if kind == "incident_role_assignment":
+        assignments = data.get("incident_role_assignments")
+        for assignment in assignments if isinstance(assignments, list) else []:
+            found = _object(_object(assignment).get("incident"))
+            if _incident_id(found.get("id")):
+                return found
+    return _object(data.get("incident"))
+
+
+def _snapshot(data: Json) -> IncidentSnapshot:
+    status = data.get("status")
+    priority = _object(data.get("priority"))
+    number = data.get("number", data.get("incident_number"))
+    return IncidentSnapshot(
+        status=IncidentStatus(status) if status in tuple(IncidentStatus) else None,
+        title=_text(data.get("title") or data.get("summary"), MAX_TITLE),
+        number=number if isinstance(number, int) and 0 <= number < 2**53 else None,
+        urgency=_text(data.get("urgency"), MAX_NAME),
+        priority=_text(priority.get("summary") or priority.get("name"), MAX_NAME),
+        service=reference(data.get("service")),
+        escalation_policy=reference(data.get("escalation_policy")),
+        assignees=references(data.get("assignees")),
+        teams=references(data.get("teams")),
+        created_at=_time(data.get("created_at")),
+        url=_link(data.get("html_url")),
+        resolve_reason=_resolve_reason(data.get("resolve_reason")),
+    )
+
+
+def _resolve_reason(value: object) -> str | None:
+    source = _object(value)
+    return _text(source.get("type") or value, MAX_NAME)
+
+
+def _object(value: object) -> Json:
+    return cast(Json, value) if isinstance(value, dict) else {}
+
+
+def _text(value: object, limit: int) -> str | None:
+    return (clean(value, limit).strip() or None) if isinstance(value, str) else None
+
+
+def _incident_id(value: object) -> str | None:
+    return value if isinstance(value, str) and INCIDENT_ID.fullmatch(value) else None
+
+
+def _link(value: object) -> str | None:
+    """Keep a link only if it leads to PagerDuty over https: it will be shown to people."""
+    if not isinstance(value, str) or len(value) > MAX_TITLE:
+        return None
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return None
+    return clean(value, MAX_TITLE) if parts.scheme == "https" and _is_pagerduty(parts.hostname) else None
+
+
+def _is_pagerduty(host: str | None) -> bool:
+    return host is not None and (host == "pagerduty.com" or host.endswith(".pagerduty.com"))
+
+
+def _time(value: object) -> datetime | None:
+    """Read ISO 8601 as UTC; a time without an offset is UTC (PagerDuty always sends Z)."""
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,1 @@
+"""PagerDuty's side of the wire as we must speak and verify it."""

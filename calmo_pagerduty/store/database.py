@@ -1,0 +1,150 @@
+"""SQLite (WAL) or PostgreSQL behind one code path."""
+
+import asyncio
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import SQLAlchemyError
+
+from calmo_pagerduty.store.group_writer import GroupWriter
+from calmo_pagerduty.store.migrations import upgrade
+
+T = TypeVar("T")
+
+#: What a function given to `read` or `write` works on.
+Transaction: TypeAlias = Connection
+
+#: A writer that waits longer than this for SQLite's lock gives up; the door then answers 503.
+SQLITE_BUSY_SECONDS = 2.0
+READERS = 4
+
+
+class StoreUnavailable(Exception):
+    """The database can't be reached, is locked, or is full. Nothing was written; try again."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseUrl:
+    """Where the database is. `text` may hold a password: show `safe` instead."""
+
+    text: str
+
+    @property
+    def sqlalchemy(self) -> sa.URL:
+        url = sa.make_url(self.text)
+        if url.drivername in ("postgres", "postgresql"):
+            url = url.set(drivername="postgresql+psycopg")
+        return url
+
+    @property
+    def safe(self) -> str:
+        return self.sqlalchemy.render_as_string(hide_password=True)
+
+
+class Database:
+    """Reads in a small pool of threads, writes in one (see GroupWriter)."""
+
+    def __init__(self, url: str) -> None:
+        address = DatabaseUrl(url).sqlalchemy
+        self._writing = _engine(address, writing=True)
+        self._reading = _engine(address, writing=False)
+        self._writer = GroupWriter(self._writing)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
+
+    @property
+    def writes_waiting(self) -> int:
+        return self._writer.waiting
+
+    def migrate(self) -> None:
+        """Bring the schema up to date. Two processes that start at once don't collide."""
+        upgrade(self._writing)
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a committed transaction. Raises StoreUnavailable. `work` may run twice."""
+        try:
+            return await self._writer.submit(work)
+        except SQLAlchemyError as error:
+            raise StoreUnavailable(_in_words(error)) from error
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` on a snapshot of the database. Raises StoreUnavailable."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, functools.partial(self.read_now, work))
+
+    def read_now(self, work: Callable[[Connection], T]) -> T:
+        try:
+            with self._reading.connect() as connection:
+                return work(connection)
+        except SQLAlchemyError as error:
+            raise StoreUnavailable(_in_words(error)) from error
+
+    def write_now(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction of its own, for programs without an event loop."""
+        try:
+            with self._writing.begin() as connection:
+                return work(connection)
+        except SQLAlchemyError as error:
+            raise StoreUnavailable(_in_words(error)) from error
+
+    def close(self) -> None:
+        self._writer.close()
+        self._readers.shutdown()
+        self._writing.dispose()
+        self._reading.dispose()
+
+
+def _in_words(error: SQLAlchemyError) -> str:
+    """Name the fault without the statement and its values: they may hold personal data."""
+    cause = getattr(error, "orig", None) or error
+    return f"{type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else 'no details'}"
+
+
+def _engine(url: sa.URL, writing: bool) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        return _sqlite_engine(url, writing)
+    size = 1 if writing else READERS
+    return sa.create_engine(
+        url,
+        pool_size=size,
+        max_overflow=1,
+        pool_pre_ping=not writing,
+        pool_timeout=SQLITE_BUSY_SECONDS,
+        hide_parameters=True,
+        connect_args={"connect_timeout": 2},
+    )
+
+
+def _sqlite_engine(url: sa.URL, writing: bool) -> Engine:
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(
+        url,
+        pool_size=2 if writing else READERS,
+        max_overflow=0,
+        poolclass=sa.pool.QueuePool,
+        hide_parameters=True,
+        connect_args={"timeout": SQLITE_BUSY_SECONDS, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, _record: Any) -> None:
+        # The driver must not begin transactions by itself: it would take no write lock.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        # FULL: what was answered with 202 survives a power loss, not only a crash.
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine

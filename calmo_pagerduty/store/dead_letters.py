@@ -1,0 +1,31 @@
+"""What could not be understood on its way, kept whole for a person to look at."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.domain.incident_signals import Puzzle
+from calmo_pagerduty.domain.webhook_events import clean
+from calmo_pagerduty.store.deliveries import mark_dead, mark_issues_unsure
+from calmo_pagerduty.store.statements import insert_or_ignore
+from calmo_pagerduty.store.tables import dead_letters
+
+
+def set_aside(connection: Connection, ref: IncidentRef, puzzles: Sequence[Puzzle], now: datetime) -> None:
+    """Keep an incident's puzzles, mark their deliveries dead and the issue unsure. Repeatable."""
+    for puzzle in puzzles:
+        row = {
+            "at": now,
+            "source": "workflow",
+            "subject": ref.workflow_id,
+            "reason": clean(puzzle.reason, 1000),
+            "payload_sha256": hashlib.sha256(puzzle.payload.encode("utf-8", "replace")).hexdigest(),
+            "payload": clean(puzzle.payload, len(puzzle.payload)),
+        }
+        connection.execute(insert_or_ignore(connection, dead_letters), row)
+        if puzzle.seqs:
+            mark_dead(connection, puzzle.seqs, puzzle.reason)
+    mark_issues_unsure(connection, [ref])

@@ -1,0 +1,155 @@
+"""Secrets at rest: a fresh key per secret, wrapped by a master key, both bound to their row.
+
+AES-256-GCM on both layers. The associated data names table, column, scope, row and version, so a
+ciphertext copied to another row does not open there.
+"""
+
+import base64
+import binascii
+import contextlib
+import os
+import re
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import Connection
+
+from calmo_pagerduty.store.tables import key_checks
+
+_FORMAT = 1
+_NONCE_BYTES = 12
+_KEY_BYTES = 32
+_WRAPPED_BYTES = _NONCE_BYTES + _KEY_BYTES + 16
+_KID = re.compile(r"[A-Za-z0-9._-]{1,32}")
+
+
+class KeyProblem(Exception):
+    """The master key is missing, malformed, readable by others, or not the one that was used."""
+
+
+class CannotDecrypt(Exception):
+    """A sealed value does not open: another key, another row, or altered bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a sealed value lives; it opens nowhere else."""
+
+    table: str
+    column: str
+    scope: str
+    row: str
+    version: int = 0
+
+    def associated_data(self) -> bytes:
+        parts = (str(_FORMAT), self.table, self.column, self.scope, self.row, str(self.version))
+        return b"".join(struct.pack(">I", len(part.encode())) + part.encode() for part in parts)
+
+
+class Keyring:
+    """Master keys by name. The first one seals; every one opens."""
+
+    def __init__(self, keys: Mapping[str, bytes]) -> None:
+        if not keys:
+            raise KeyProblem("no encryption key is configured")
+        for kid, key in keys.items():
+            if not _KID.fullmatch(kid) or len(key) != _KEY_BYTES:
+                raise KeyProblem("an encryption key is NAME:BASE64 of exactly 32 bytes")
+        self._keys = dict(keys)
+        self._primary = next(iter(self._keys))
+
+    def __repr__(self) -> str:
+        return f"Keyring({', '.join(self._keys)})"
+
+    def seal(self, plaintext: bytes, place: Place) -> bytes:
+        """Encrypt for one place. Layout: format, length of key name, key name, wrapped key, nonce, text."""
+        bound = place.associated_data()
+        data_key = AESGCM.generate_key(bit_length=256)
+        wrapped = _encrypt(self._keys[self._primary], data_key, bound)
+        kid = self._primary.encode()
+        return bytes((_FORMAT, len(kid))) + kid + wrapped + _encrypt(data_key, plaintext, bound)
+
+    def open(self, sealed: bytes, place: Place) -> bytes:
+        """Decrypt what was sealed for this place. Raises CannotDecrypt."""
+        bound = place.associated_data()
+        try:
+            version, kid_bytes = sealed[0], sealed[1]
+            kid = sealed[2 : 2 + kid_bytes].decode("ascii")
+            rest = sealed[2 + kid_bytes :]
+            if version != _FORMAT or kid not in self._keys:
+                raise CannotDecrypt(f"sealed with a key that is not configured here: {kid!r}")
+            data_key = _decrypt(self._keys[kid], rest[:_WRAPPED_BYTES], bound)
+            return _decrypt(data_key, rest[_WRAPPED_BYTES:], bound)
+        except (IndexError, ValueError, InvalidTag) as error:
+            raise CannotDecrypt("the sealed value was altered or belongs elsewhere") from error
+
+    def check(self, connection: Connection) -> None:
+        """Prove at start that these are the keys that sealed the database. Raises KeyProblem."""
+        for kid in self._keys:
+            place = Place("key_checks", "sealed", "", kid)
+            known = sa.select(key_checks.c.sealed).where(key_checks.c.kid == kid)
+            sealed = connection.execute(known).scalar()
+            if sealed is None:
+                proof = Keyring({kid: self._keys[kid]}).seal(b"calmo", place)
+                connection.execute(key_checks.insert().values(kid=kid, sealed=proof))
+                continue
+            try:
+                self.open(sealed, place)
+            except CannotDecrypt as error:
+                raise KeyProblem(
+                    f"the encryption key {kid!r} is not the one that this database was sealed with"
+                ) from error
+
+
+def parse_keys(text: str) -> Keyring:
+    """Read `NAME:BASE64` items, separated by commas or lines; the first seals. Raises KeyProblem."""
+    keys: dict[str, bytes] = {}
+    for item in filter(None, (part.strip() for part in re.split(r"[,\n]", text))):
+        kid, _, encoded = item.partition(":")
+        try:
+            keys[kid] = base64.b64decode(encoded, validate=True)
+        except binascii.Error as error:
+            raise KeyProblem("an encryption key is NAME:BASE64 of exactly 32 bytes") from error
+    return Keyring(keys)
+
+
+def load_or_create_keys(path: Path) -> Keyring:
+    """Read the key file, or make one that only its owner can read. Raises KeyProblem."""
+    try:
+        if not path.exists():
+            _create_key_file(path)
+        if path.stat().st_mode & 0o077:
+            raise KeyProblem(f"{path} can be read by others: chmod 600 {path}")
+        return parse_keys(path.read_text())
+    except OSError as error:
+        raise KeyProblem(f"cannot use the key file {path}: {error.strerror}") from error
+
+
+def _create_key_file(path: Path) -> None:
+    """Make the file whole or not at all: two processes that start at once agree on one key."""
+    text = "k1:" + base64.b64encode(AESGCM.generate_key(bit_length=256)).decode()
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        draft.unlink()
+
+
+def _encrypt(key: bytes, plaintext: bytes, bound: bytes) -> bytes:
+    nonce = os.urandom(_NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, plaintext, bound)
+
+
+def _decrypt(key: bytes, sealed: bytes, bound: bytes) -> bytes:
+    return AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound)

@@ -1,0 +1,153 @@
+"""How readers see issues: lists, one whole, and what changed since. Each call takes a Visibility."""
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, Connection, FromClause
+
+from calmo_pagerduty.domain.issues import Issue
+from calmo_pagerduty.domain.scopes import Scope, Visibility
+from calmo_pagerduty.domain.timeline import TimelineEntry
+from calmo_pagerduty.store.issue_rows import entry_of_row, issue_of
+from calmo_pagerduty.store.tables import issue_changes, issues, timeline
+
+
+class InvalidCursor(ValueError):
+    """The page cursor is not one that we gave."""
+
+
+@dataclass(frozen=True, slots=True)
+class IssueFilter:
+    """Which issues: values within one field are alternatives, fields together all hold."""
+
+    statuses: tuple[str, ...] = ()
+    severities: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    incidents: tuple[str, ...] = ()
+    scopes: tuple[Scope, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IssuePage:
+    issues: tuple[Issue, ...]
+    #: Ask again with it for the next page; None on the last.
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class IssueChange:
+    """One saved change. `id` grows in the order of commit. `issue` is the issue as it is now."""
+
+    id: int
+    at: datetime
+    event_types: tuple[str, ...]
+    status: str
+    issue: Issue
+
+
+def list_issues(
+    connection: Connection,
+    visibility: Visibility,
+    wanted: IssueFilter,
+    limit: int,
+    cursor: str | None = None,
+) -> IssuePage:
+    """Return issues, newest incident first. Raises InvalidCursor."""
+    query = sa.select(issues).where(_visible(issues, visibility), *_conditions(wanted))
+    if cursor is not None:
+        created_at, issue_id = _read_cursor(cursor)
+        position = sa.tuple_(issues.c.created_at, issues.c.id)
+        at = sa.literal(created_at, issues.c.created_at.type)
+        query = query.where(position < sa.tuple_(at, sa.literal(issue_id)))
+    query = query.order_by(issues.c.created_at.desc(), issues.c.id.desc()).limit(limit + 1)
+    rows = [issue_of(row) for row in connection.execute(query)]
+    page = tuple(rows[:limit])
+    return IssuePage(page, _write_cursor(page[-1]) if len(rows) > limit else None)
+
+
+def find_issue(connection: Connection, visibility: Visibility, issue_id: str) -> Issue | None:
+    """Return one issue by its id; None if there is none that this caller may see."""
+    query = sa.select(issues).where(issues.c.id == issue_id, _visible(issues, visibility))
+    row = connection.execute(query).one_or_none()
+    return issue_of(row) if row else None
+
+
+def read_timeline(connection: Connection, issue: Issue) -> tuple[TimelineEntry, ...]:
+    """Return the timeline in the order in which things happened; ties as they arrived."""
+    query = sa.select(timeline).where(timeline.c.issue_id == issue.ref.issue_id)
+    rows = connection.execute(query.order_by(timeline.c.occurred_at, timeline.c.seq))
+    return tuple(entry_of_row(row) for row in rows)
+
+
+def changes_after(
+    connection: Connection, visibility: Visibility, after: int, limit: int
+) -> tuple[IssueChange, ...]:
+    """Return the changes committed after change number `after`, oldest first."""
+    query = (
+        sa.select(
+            issue_changes.c.id.label("change_id"),
+            issue_changes.c.at.label("change_at"),
+            issue_changes.c.event_types.label("change_types"),
+            issue_changes.c.status.label("change_status"),
+            issues,
+        )
+        .join(issues, issues.c.id == issue_changes.c.issue_id)
+        .where(issue_changes.c.id > after, _visible(issues, visibility))
+        .order_by(issue_changes.c.id)
+        .limit(limit)
+    )
+    return tuple(
+        IssueChange(row.change_id, row.change_at, tuple(row.change_types), row.change_status, issue_of(row))
+        for row in connection.execute(query)
+    )
+
+
+def latest_change(connection: Connection) -> int:
+    """Return the number of the latest change, 0 if there is none."""
+    return connection.execute(sa.select(sa.func.max(issue_changes.c.id))).scalar() or 0
+
+
+def _visible(table: FromClause, visibility: Visibility) -> ColumnElement[bool]:
+    if visibility.everything:
+        return sa.true()
+    return table.c.scope.in_([str(scope) for scope in visibility.scopes])
+
+
+def _conditions(wanted: IssueFilter) -> list[ColumnElement[bool]]:
+    service_names = issues.c.service["name"].as_string()
+    fields: Sequence[tuple[ColumnElement[Any], tuple[str, ...]]] = (
+        (issues.c.status, wanted.statuses),
+        (issues.c.severity, wanted.severities),
+        (issues.c.incident_id, wanted.incidents),
+        (issues.c.scope, tuple(str(scope) for scope in wanted.scopes)),
+    )
+    conditions: list[ColumnElement[bool]] = [column.in_(values) for column, values in fields if values]
+    if wanted.services:
+        # People know services by name, programs by id.
+        conditions.append(
+            sa.or_(issues.c.service_id.in_(wanted.services), service_names.in_(wanted.services))
+        )
+    return conditions
+
+
+def _write_cursor(last: Issue) -> str:
+    text = json.dumps([last.created_at.isoformat(), last.ref.issue_id])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, str]:
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        created_at, issue_id = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
+        moment = datetime.fromisoformat(created_at)
+        if moment.tzinfo is None or not isinstance(issue_id, str):
+            raise InvalidCursor("this is not a cursor that we gave")
+        return moment, issue_id
+    except (binascii.Error, ValueError, TypeError, RecursionError) as error:
+        raise InvalidCursor("this is not a cursor that we gave") from error

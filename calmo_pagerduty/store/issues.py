@@ -1,0 +1,169 @@
+"""Issues, their timelines and their changes. An issue and its timeline change in one transaction."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, bindparam
+
+from calmo_pagerduty.domain.event_types import IncidentStatus
+from calmo_pagerduty.domain.incident_lifecycle import (
+    REMEMBERED_EVENTS,
+    EventFacts,
+    IncidentState,
+    RememberedEvent,
+)
+from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.domain.issues import Issue, ReceivedEvent, absorb, new_issue
+from calmo_pagerduty.domain.scopes import Scope
+from calmo_pagerduty.domain.severity import Severity
+from calmo_pagerduty.domain.webhook_events import WebhookEvent, parse_event
+from calmo_pagerduty.store.issue_rows import entry_row, issue_of, issue_row
+from calmo_pagerduty.store.statements import insert_or_ignore, keep_commit_order
+from calmo_pagerduty.store.tables import (
+    connections,
+    deliveries,
+    issue_changes,
+    issues,
+    timeline,
+)
+
+_BY_ID = sa.select(issues).where(issues.c.id == bindparam("issue"))
+_LOCKED = _BY_ID.with_for_update()
+_BODIES = sa.select(deliveries.c.seq, deliveries.c.body).where(
+    deliveries.c.seq.in_(bindparam("seqs", expanding=True))
+)
+_KNOWN = sa.select(timeline.c.event_id).where(
+    timeline.c.issue_id == bindparam("issue"),
+    timeline.c.event_id.in_(bindparam("events", expanding=True)),
+)
+_CONNECTION = sa.select(connections.c.scope, connections.c.severities).where(
+    connections.c.id == bindparam("connection")
+)
+_LATEST = (
+    sa.select(timeline.c.event_id, timeline.c.event_type, timeline.c.occurred_at, timeline.c.moved)
+    .where(timeline.c.issue_id == bindparam("issue"))
+    .order_by(timeline.c.id.desc())
+    .limit(REMEMBERED_EVENTS)
+)
+
+
+class UnknownConnection(Exception):
+    """Events of a connection that isn't in this database: it was removed, or another one is meant."""
+
+
+def save_events(
+    connection: Connection,
+    ref: IncidentRef,
+    facts: Sequence[EventFacts],
+    severity: Severity,
+    now: datetime,
+) -> int:
+    """Put events on the issue's timeline and refresh the issue, all or nothing.
+
+    Events that are there already change nothing, so the call may be repeated at will. Returns how
+    many events were new. Raises UnknownConnection.
+    """
+    current = connection.execute(_LOCKED, {"issue": ref.issue_id}).one_or_none()
+    received = _unknown(connection, ref, facts, bool(current))
+    if not received:
+        return 0
+    keep_commit_order(connection)
+    before = issue_of(current) if current else _create(connection, ref, received[0], now)
+    after, entries = absorb(before, received, severity, now)
+    changed = issue_row(after)
+    connection.execute(sa.update(issues).where(issues.c.id == ref.issue_id), changed)
+    connection.execute(timeline.insert(), [entry_row(ref.issue_id, entry) for entry in entries])
+    connection.execute(
+        issue_changes.insert(),
+        {
+            "issue_id": ref.issue_id,
+            "scope": str(after.scope),
+            "at": now,
+            "event_types": [entry.event_type for entry in entries],
+            "status": after.status,
+        },
+    )
+    return len(entries)
+
+
+def load_state(connection: Connection, ref: IncidentRef) -> IncidentState | None:
+    """Return what a workflow needs to go on with an incident whose earlier run has ended."""
+    row = connection.execute(_BY_ID, {"issue": ref.issue_id}).one_or_none()
+    if row is None:
+        return None
+    latest = connection.execute(_LATEST, {"issue": ref.issue_id}).all()
+    return IncidentState(
+        status=IncidentStatus(row.status),
+        severity=Severity(row.severity),
+        priority=row.priority,
+        service_id=row.service_id,
+        team_ids=tuple(team["id"] for team in row.teams),
+        number=row.number,
+        as_of=row.as_of,
+        as_of_seq=row.as_of_seq,
+        last_event_type=row.last_event_type,
+        last_event_at=row.last_event_at,
+        remembered=tuple(
+            RememberedEvent(
+                event_id=one.event_id,
+                event_type=one.event_type,
+                occurred_at=one.occurred_at,
+                moved=one.moved,
+            )
+            for one in reversed(latest)
+        ),
+    )
+
+
+def load_severities(connection: Connection, connection_id: str) -> dict[str, Severity]:
+    """Return a connection's own priority names, in lower case. Raises UnknownConnection."""
+    return {
+        name.strip().casefold(): Severity(severity)
+        for name, severity in _connection(connection, connection_id).severities.items()
+    }
+
+
+def _unknown(
+    connection: Connection, ref: IncidentRef, facts: Sequence[EventFacts], exists: bool
+) -> list[ReceivedEvent]:
+    """Pair the events that the timeline lacks with their bodies, in the order of occurrence."""
+    ids = [one.event_id for one in facts]
+    known: set[str] = set()
+    if exists:
+        rows = connection.execute(_KNOWN, {"issue": ref.issue_id, "events": ids})
+        known = set(rows.scalars())
+    fresh = {one.event_id: one for one in reversed(facts) if one.event_id not in known}
+    bodies = _read_events(connection, [one.seq for one in fresh.values()]) if fresh else {}
+    ordered = sorted(fresh.values(), key=lambda one: (one.occurred_at, one.seq))
+    return [ReceivedEvent(one, _matching(one, bodies.get(one.seq))) for one in ordered]
+
+
+def _read_events(connection: Connection, seqs: list[int]) -> dict[int, WebhookEvent]:
+    found = {}
+    for seq, body in connection.execute(_BODIES, {"seqs": seqs}):
+        event = parse_event(body) if body is not None else None
+        if isinstance(event, WebhookEvent):
+            found[seq] = event
+    return found
+
+
+def _matching(facts: EventFacts, event: WebhookEvent | None) -> WebhookEvent | None:
+    """A number without its event (the log was cleared and begun anew) must not lend its text."""
+    return event if event is not None and event.event_id == facts.event_id else None
+
+
+def _create(connection: Connection, ref: IncidentRef, first: ReceivedEvent, now: datetime) -> Issue:
+    scope = Scope.parse(_connection(connection, ref.connection_id).scope)
+    issue = new_issue(ref, scope, first, now)
+    connection.execute(insert_or_ignore(connection, issues), issue_row(issue))
+    # Another process may have been first; then its row is the one that goes on.
+    return issue_of(connection.execute(_LOCKED, {"issue": ref.issue_id}).one())
+
+
+def _connection(connection: Connection, connection_id: str) -> Any:
+    row = connection.execute(_CONNECTION, {"connection": connection_id}).one_or_none()
+    if row is None:
+        raise UnknownConnection(connection_id)
+    return row

@@ -1,0 +1,31 @@
+"""The trail of deliveries that were not authenticated: reason, size, hash; never the body."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from calmo_pagerduty.domain.deliveries import ANSWERS, Verdict
+from calmo_pagerduty.store.tables import refusals
+
+
+def record(
+    connection: Connection,
+    webhook_id: str,
+    at: datetime,
+    verdict: Verdict,
+    reason: str,
+    body_bytes: int,
+    body_sha256: str,
+) -> None:
+    """Keep what is known of a refused delivery."""
+    connection.execute(
+        refusals.insert().values(
+            webhook_id=webhook_id,
+            at=at,
+            verdict=verdict,
+            reason=reason,
+            status=ANSWERS[verdict].status,
+            body_bytes=body_bytes,
+            body_sha256=body_sha256,
+        )
+    )

@@ -1,0 +1,250 @@
+"""Every table, once. Migrations make them; a test holds both to the same shape."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Column, Dialect, ForeignKey, Index, MetaData, Table, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeDecorator
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+#: SQLite numbers rows by itself only for INTEGER; PostgreSQL's INTEGER would end at two billion.
+RowNumber = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+Text = sa.Text
+Json = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+
+class Utc(TypeDecorator[datetime]):
+    """A moment in UTC. PostgreSQL keeps the zone; SQLite has none, so we keep it for it."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone must not reach the database")
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+connections = Table(
+    "connections",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("region", Text, nullable=False, server_default="us"),
+    #: The connection's own priority names: {"sev1": "critical"}.
+    Column("severities", Json, nullable=False, server_default="{}"),
+    Column("created_at", Utc, nullable=False),
+    Index(None, "scope"),
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("connection_id", Text, ForeignKey("connections.id"), nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    #: When the first delivery was verified; before, an unauthenticated one is answered 503.
+    Column("armed_at", Utc),
+    Column("paused_at", Utc),
+    Column("deleted_at", Utc),
+    Index(None, "connection_id"),
+)
+
+webhook_secrets = Table(
+    "webhook_secrets",
+    metadata,
+    Column("webhook_id", Text, ForeignKey("webhooks.id"), primary_key=True),
+    Column("version", sa.Integer, primary_key=True),
+    Column("sealed", sa.LargeBinary, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    #: The previous secret of a rotation lives on until its retries have ended.
+    Column("expires_at", Utc),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("seq", RowNumber, primary_key=True, autoincrement=True),
+    Column("webhook_id", Text, ForeignKey("webhooks.id"), nullable=False),
+    Column("connection_id", Text, nullable=False),
+    #: What makes it one delivery: the event's id, else a hash of the body.
+    Column("dedup_key", Text, nullable=False),
+    Column("delivery_id", Text),
+    Column("event_id", Text),
+    Column("event_type", Text),
+    Column("incident_id", Text),
+    Column("occurred_at", Utc),
+    Column("received_at", Utc, nullable=False),
+    Column("body", sa.LargeBinary),
+    Column("body_bytes", sa.Integer, nullable=False),
+    Column("body_sha256", Text, nullable=False),
+    Column("secret_version", sa.Integer, nullable=False),
+    Column("verdict", Text, nullable=False),
+    #: Comma-separated remarks: ping, unknown_type, best_effort, stale.
+    Column("remarks", Text, nullable=False, server_default=""),
+    Column("reason", Text),
+    #: The thin facts that the workflow gets, as JSON.
+    Column("facts", Text),
+    Column("state", Text, nullable=False),
+    Column("duplicates", sa.Integer, nullable=False, server_default="0"),
+    Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    Column("forwarded_at", Utc),
+    UniqueConstraint("webhook_id", "dedup_key"),
+    Index(
+        "ix_deliveries_unfinished",
+        "state",
+        "seq",
+        sqlite_where=sa.text("state IN ('pending', 'forwarded')"),
+        postgresql_where=sa.text("state IN ('pending', 'forwarded')"),
+    ),
+    Index(None, "incident_id", "connection_id"),
+    sqlite_autoincrement=True,
+)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
+    Column("webhook_id", Text, nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("status", sa.Integer, nullable=False),
+    Column("body_bytes", sa.Integer, nullable=False),
+    Column("body_sha256", Text, nullable=False),
+    Index(None, "webhook_id", "at"),
+    sqlite_autoincrement=True,
+)
+
+issues = Table(
+    "issues",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("connection_id", Text, ForeignKey("connections.id"), nullable=False),
+    Column("incident_id", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("number", sa.BigInteger),
+    Column("urgency", Text),
+    Column("priority", Text),
+    Column("service_id", Text),
+    Column("service", Json),
+    Column("escalation_policy", Json),
+    Column("assignees", Json, nullable=False),
+    Column("teams", Json, nullable=False),
+    Column("url", Text),
+    Column("resolve_reason", Text),
+    Column("created_at", Utc, nullable=False),
+    Column("updated_at", Utc, nullable=False),
+    Column("acknowledged_at", Utc),
+    Column("resolved_at", Utc),
+    Column("reopened_at", Utc),
+    Column("as_of", Utc),
+    Column("as_of_seq", sa.BigInteger, nullable=False),
+    Column("last_event_type", Text),
+    Column("last_event_at", Utc),
+    Column("needs_reconcile", sa.Boolean, nullable=False),
+    UniqueConstraint("connection_id", "incident_id"),
+    Index(None, "scope", "created_at"),
+    Index(None, "created_at", "id"),
+    Index(None, "incident_id"),
+)
+
+timeline = Table(
+    "timeline",
+    metadata,
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
+    Column("issue_id", Text, ForeignKey("issues.id"), nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("event_type", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("occurred_at", Utc, nullable=False),
+    Column("seq", sa.BigInteger, nullable=False),
+    Column("actor", Json),
+    Column("summary", Text, nullable=False),
+    Column("moved", sa.Boolean, nullable=False),
+    # The last barrier against counting an event twice, and the one that counts.
+    UniqueConstraint("issue_id", "event_id"),
+    Index(None, "issue_id", "occurred_at", "seq"),
+)
+
+#: What changed, in the order in which it was committed: what live readers resume from.
+issue_changes = Table(
+    "issue_changes",
+    metadata,
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
+    Column("issue_id", Text, ForeignKey("issues.id"), nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("event_types", Json, nullable=False),
+    Column("status", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+#: What could not be understood on its way, whole, for a person to look at.
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
+    Column("at", Utc, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("payload_sha256", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    UniqueConstraint("source", "subject", "payload_sha256"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("secret_sha256", Text, nullable=False),
+    Column("permissions", Json, nullable=False),
+    #: The scopes that the key sees; null is an operator's key, which sees all of them.
+    Column("scopes", Json),
+    Column("created_at", Utc, nullable=False),
+    Column("expires_at", Utc),
+    Column("revoked_at", Utc),
+)
+
+#: Who holds a task that only one process may do at a time.
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("until", Utc, nullable=False),
+)
+
+#: A known text sealed with each key: a wrong key is found at start, not at the first delivery.
+key_checks = Table(
+    "key_checks",
+    metadata,
+    Column("kid", Text, primary_key=True),
+    Column("sealed", sa.LargeBinary, nullable=False),
+)

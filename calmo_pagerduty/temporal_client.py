@@ -1,0 +1,139 @@
+"""Connect to any Temporal: the embedded server, a cluster, or Temporal Cloud.
+
+The address, namespace, TLS and API key come from Temporal's own environment configuration
+(TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_TLS_…, TEMPORAL_API_KEY, TEMPORAL_PROFILE, …).
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.namespace.v1 import NamespaceConfig
+from temporalio.api.operatorservice.v1 import (
+    AddSearchAttributesRequest,
+    ListSearchAttributesRequest,
+)
+from temporalio.api.workflowservice.v1 import UpdateNamespaceRequest
+from temporalio.client import Client
+from temporalio.common import SearchAttributeKey
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
+from temporalio.service import GrpcCompression, RetryConfig, RPCError, RPCStatusCode
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_ADDRESS = "127.0.0.1:7233"
+
+#: A call of the forwarder gives up soon: it tries again by itself, in order.
+IMPATIENT = RetryConfig(max_elapsed_time_millis=1500, max_retries=3)
+
+_ADDED_ELSEWHERE = (RPCStatusCode.ALREADY_EXISTS, RPCStatusCode.INVALID_ARGUMENT)
+
+
+class MissingSearchAttributes(Exception):
+    """The namespace lacks search attributes and they can't be added; the message names them."""
+
+
+@cache
+def runtime() -> Runtime:
+    """One runtime per process. Core's log goes to ours: by default it would go to stdout."""
+    forwarding = LogForwardingConfig(logger=logging.getLogger("temporalio.core"))
+    levels = TelemetryFilter(core_level="WARN", other_level="ERROR")
+    return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(levels, forwarding=forwarding)))
+
+
+def connection_options() -> dict[str, Any]:
+    """Return what Temporal's environment configuration says, with the local server as default."""
+    return {"target_host": DEFAULT_ADDRESS, **ClientConfig.load_client_connect_config()}
+
+
+async def connect(
+    search_attributes: Sequence[SearchAttributeKey[Any]], retry: RetryConfig | None = None
+) -> Client:
+    """Connect, waiting as long as it takes, and see to the search attributes.
+
+    Raises MissingSearchAttributes if the namespace can't hold them.
+    """
+    options = connection_options()
+    local = options["target_host"].startswith(("127.0.0.1:", "localhost:"))
+    delay = 0.1
+    while True:
+        try:
+            client = await Client.connect(
+                **options,
+                data_converter=pydantic_data_converter,
+                retry_config=retry,
+                runtime=runtime(),
+                grpc_compression=GrpcCompression.NONE if local else GrpcCompression.GZIP,
+            )
+            await ensure_search_attributes(client, search_attributes)
+            return client
+        except (RuntimeError, RPCError) as error:
+            logger.warning(
+                "temporal_unreachable",
+                extra={"address": options["target_host"], "error": str(error).splitlines()[0]},
+            )
+        await asyncio.sleep(delay)
+        delay = min(delay * 2, 5.0)
+
+
+async def ensure_search_attributes(client: Client, wanted: Sequence[SearchAttributeKey[Any]]) -> None:
+    """Add what the namespace lacks, then check: a server may silently add nothing when it is full.
+
+    Raises MissingSearchAttributes, RPCError.
+    """
+    missing = await _missing(client, wanted)
+    if not missing:
+        return
+    request = AddSearchAttributesRequest(namespace=client.namespace)
+    for key in missing:
+        request.search_attributes[key.name] = _type_of(key)
+    try:
+        await client.operator_service.add_search_attributes(request)
+    except RPCError as error:
+        # Another process may have added them at the same moment; the check below tells.
+        if error.status not in _ADDED_ELSEWHERE:
+            raise
+    for _ in range(20):
+        if not (missing := await _missing(client, wanted)):
+            return
+        await asyncio.sleep(0.1)
+    raise MissingSearchAttributes(
+        f"the namespace {client.namespace!r} lacks the search attributes "
+        f"{', '.join(key.name for key in missing)} and can't add them; "
+        "it may hold too many of that type already"
+    )
+
+
+async def set_retention(client: Client, retention: timedelta) -> None:
+    """Keep closed workflows for this long. The dev server's default of a day would forget too soon."""
+    config = NamespaceConfig()
+    config.workflow_execution_retention_ttl.FromTimedelta(retention)
+    await client.workflow_service.update_namespace(
+        UpdateNamespaceRequest(namespace=client.namespace, config=config)
+    )
+
+
+async def _missing(
+    client: Client, wanted: Sequence[SearchAttributeKey[Any]]
+) -> list[SearchAttributeKey[Any]]:
+    listed = await client.operator_service.list_search_attributes(
+        ListSearchAttributesRequest(namespace=client.namespace)
+    )
+    present = dict(listed.custom_attributes)
+    return [key for key in wanted if present.get(key.name) != _type_of(key)]
+
+
+def _type_of(key: SearchAttributeKey[Any]) -> IndexedValueType.ValueType:
+    return IndexedValueType.ValueType(key.indexed_value_type)

@@ -1,0 +1,5 @@
+"""`python -m ingress …` is the command line, for child processes of our own environment."""
+
+from ingress.cli import main
+
+main()

@@ -1,0 +1,109 @@
+"""Find the service that runs on this machine: its data folder, address and first API key."""
+
+import contextlib
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from calmo_pagerduty.settings import Settings, load_settings
+
+INSTANCE_FILE = "instance.json"
+API_KEY_FILE = "api_key"
+
+
+class NoInstance(Exception):
+    """It is not clear which service is meant; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A running `up`: where it keeps its data and where it answers."""
+
+    data_dir: str
+    url: str
+    temporal_address: str
+    temporal_ui_url: str
+    pid: int
+
+    def is_alive(self) -> bool:
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
+
+def announce(instance: Instance) -> None:
+    """Let the other commands find this service, from its data folder and from anywhere."""
+    text = json.dumps(asdict(instance), indent=2)
+    (Path(instance.data_dir) / INSTANCE_FILE).write_text(text)
+    with contextlib.suppress(OSError):  # a home that can't be written to is no reason not to start
+        _registry().mkdir(parents=True, exist_ok=True)
+        _registered(instance).write_text(text)
+
+
+def withdraw(instance: Instance) -> None:
+    for path in (Path(instance.data_dir) / INSTANCE_FILE, _registered(instance)):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def find_instance(data_dir: Path | None) -> Instance | None:
+    """Return the service of this data folder, else the only one that runs. Raises NoInstance."""
+    if data_dir is not None:
+        return _read(data_dir / INSTANCE_FILE)
+    here = _read(load_settings().data_dir / INSTANCE_FILE)
+    if here is not None or "CALMO_DATA_DIR" in os.environ:
+        return here
+    running = [found for path in sorted(_registry().glob("*.json")) if (found := _read(path))]
+    if len(running) > 1:
+        folders = ", ".join(instance.data_dir for instance in running)
+        raise NoInstance(f"several services are running ({folders}): say which one with --data-dir")
+    return running[0] if running else None
+
+
+def settings_for(data_dir: Path | None) -> Settings:
+    """Return the settings of the service that is meant, or of the environment if none runs."""
+    instance = find_instance(data_dir)
+    if instance is None:
+        return load_settings(data_dir=data_dir)
+    port = int(instance.url.rsplit(":", 1)[1])
+    return load_settings(
+        data_dir=Path(instance.data_dir), http_port=port, temporal_ui_url=instance.temporal_ui_url
+    )
+
+
+def api_address(data_dir: Path | None) -> tuple[str, str]:
+    """Return (URL, API key): CALMO_URL and CALMO_API_KEY, else those of the service. Raises NoInstance."""
+    settings = settings_for(data_dir)
+    key = settings.api_key.get_secret_value() if settings.api_key else None
+    if key is None:
+        try:
+            key = (settings.data_dir / API_KEY_FILE).read_text().strip()
+        except OSError:
+            raise NoInstance(
+                f"no API key: {settings.data_dir / API_KEY_FILE} can't be read; "
+                "name the folder with --data-dir or give CALMO_URL and CALMO_API_KEY"
+            ) from None
+    return settings.api_address, key
+
+
+def _read(path: Path) -> Instance | None:
+    try:
+        instance = Instance(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+    return instance if instance.is_alive() else None
+
+
+def _registry() -> Path:
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "calmo-pagerduty" / "instances"
+
+
+def _registered(instance: Instance) -> Path:
+    return _registry() / f"{hashlib.sha256(instance.data_dir.encode()).hexdigest()[:16]}.json"

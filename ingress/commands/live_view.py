@@ -1,0 +1,75 @@
+"""The live table of `up`: each issue as it stands, from the same stream that everybody can read."""
+
+import threading
+import time
+from collections import deque
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from calmo_pagerduty.api_client import ApiClient, ApiProblem
+from ingress.commands.issue_view import change_line, issue_table
+
+Json = dict[str, Any]
+
+#: How many issues the table shows; all are at /api/issues.
+MAX_ROWS = 16
+MAX_NEWS = 4
+
+
+class LiveView:
+    """On a terminal a table that is drawn anew; elsewhere a line per change."""
+
+    def __init__(self, console: Console, client: ApiClient, heading: Text) -> None:
+        self._console = console
+        self._client = client
+        self._heading = heading
+        self._issues: dict[str, Json] = {}
+        self._news: deque[str] = deque(maxlen=MAX_NEWS)
+        self._stopped = threading.Event()
+        self._live = Live(console=console, refresh_per_second=4, get_renderable=self._render)
+
+    def start(self) -> None:
+        if self._console.is_terminal:
+            self._live.start()
+        threading.Thread(target=self._follow, name="live-view", daemon=True).start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def tell(self, line: str) -> None:
+        """Show a line about the service itself."""
+        if self._console.is_terminal and self._live.is_started:
+            self._news.append(line)
+        else:
+            self._console.print(Text(line), soft_wrap=True)
+
+    def _follow(self) -> None:
+        after: int | None = None
+        while not self._stopped.is_set():
+            try:
+                if not self._issues:
+                    page = self._client.list_issues([("limit", str(MAX_ROWS))])
+                    self._issues = {issue["id"]: issue for issue in page["issues"]}
+                for event in self._client.changes(after):
+                    if event is not None:
+                        after = event.id
+                        self._take(event.data)
+            except ApiProblem:
+                time.sleep(0.3)
+
+    def _take(self, change: Json) -> None:
+        self._issues[change["issue"]["id"]] = change["issue"]
+        if not self._console.is_terminal and not self._stopped.is_set():
+            self._console.print(change_line(change), soft_wrap=True)
+
+    def _render(self) -> Group:
+        newest = sorted(list(self._issues.values()), key=lambda issue: str(issue["created_at"]), reverse=True)
+        table = issue_table(newest[:MAX_ROWS], workflows=True)
+        counts = Text(f"{len(newest)} issues" if newest else "waiting for the first delivery …", style="dim")
+        news = [Text(line, style="yellow") for line in self._news]
+        return Group(self._heading, Text(), table, counts, *news)

@@ -1,0 +1,294 @@
+"""calmo-pagerduty up: everything on one machine, with a simulated PagerDuty until there is a real one."""
+
+import asyncio
+import fcntl
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from calmo_pagerduty.api_client import ApiClient
+from calmo_pagerduty.domain.scopes import Scope
+from calmo_pagerduty.http_client import AsyncClient, HTTPError
+from calmo_pagerduty.processes import check_port, start_child
+from calmo_pagerduty.settings import Settings, load_settings
+from calmo_pagerduty.store import api_keys, webhooks
+from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.temporal_dev_server import TemporalDevServer
+from ingress.authentication import ALL_PERMISSIONS
+from ingress.commands.instances import API_KEY_FILE, Instance, announce, withdraw
+from ingress.commands.live_view import LiveView
+from ingress.commands.webhooks import webhook_url
+from ingress.server import until_signal
+from ingress.supervisor import Part, Supervisor
+from workflows import names
+
+READY_SECONDS = 60.0
+PART_PATIENCE = 5.0
+DEMO_SCOPE = Scope.parse("organization:demo")
+
+#: Temporal's settings of the caller's shell are for another server than the embedded one.
+_FOREIGN = ("TEMPORAL_API_KEY", "TEMPORAL_PROFILE", "TEMPORAL_CONFIG_FILE", "TEMPORAL_TLS")
+
+
+class CannotStart(Exception):
+    """The service can't start here; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `up` was asked for."""
+
+    data_dir: Path
+    port: int
+    temporal_port: int
+    ui_port: int
+    demo: bool
+    speed: float
+
+    @property
+    def ui_url(self) -> str:
+        return f"http://127.0.0.1:{self.ui_port}"
+
+    @property
+    def temporal_address(self) -> str:
+        return f"127.0.0.1:{self.temporal_port}"
+
+    def environment(self) -> dict[str, str]:
+        """What the parts are told."""
+        foreign = {name: "" for name in os.environ if name.startswith(_FOREIGN)}
+        return foreign | {
+            "CALMO_DATA_DIR": str(self.data_dir),
+            "CALMO_HTTP_HOST": "127.0.0.1",
+            "CALMO_HTTP_PORT": str(self.port),
+            "CALMO_TEMPORAL_UI_URL": self.ui_url,
+            "TEMPORAL_ADDRESS": self.temporal_address,
+            "TEMPORAL_NAMESPACE": "default",
+        }
+
+
+def up(
+    data_dir: Annotated[
+        Path | None, typer.Option("--data-dir", help="Where everything is kept. Default: ./.calmo")
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Webhooks and the REST API")] = 8080,
+    temporal_port: Annotated[int, typer.Option(min=1, max=65535)] = 7233,
+    ui_port: Annotated[int, typer.Option(min=1, max=65535, help="Temporal's web interface")] = 8233,
+    demo: Annotated[
+        bool, typer.Option("--demo/--no-demo", help="Play a day at a simulated PagerDuty")
+    ] = True,
+    speed: Annotated[float, typer.Option(min=0.01, max=1000, help="How fast the demo plays")] = 1.0,
+) -> None:
+    """Run Temporal, the worker and the ingress on this machine, until Ctrl-C."""
+    folder = (data_dir or load_settings().data_dir).absolute()
+    plan = Plan(folder, port, temporal_port, ui_port, demo, speed)
+    lock = _take_folder(folder)
+    try:
+        for number, option in (
+            (port, "--port"), (temporal_port, "--temporal-port"), (ui_port, "--ui-port"),
+        ):  # fmt: skip
+            check_port("127.0.0.1", number, option)
+        asyncio.run(_Service(plan).run())
+    finally:
+        lock.close()
+
+
+@dataclass
+class _Service:
+    plan: Plan
+    console: Console = field(default_factory=Console)
+
+    def __post_init__(self) -> None:
+        self.settings = load_settings(data_dir=self.plan.data_dir, http_port=self.plan.port)
+        self.tell = self.console.print
+        self.view: LiveView | None = None
+        self.supervisor = Supervisor(self._tell)
+
+    async def run(self) -> None:
+        """Start in order, show what happens until a signal comes, stop in reverse order."""
+        begun = time.monotonic()
+        stop = asyncio.create_task(until_signal())
+        plan = self.plan
+        api_key, demo_webhook = _prepare(self.settings, plan.demo)
+        instance = Instance(
+            str(plan.data_dir),
+            f"http://127.0.0.1:{plan.port}",
+            plan.temporal_address,
+            plan.ui_url,
+            os.getpid(),
+        )
+        parts = self._parts(demo_webhook)
+        try:
+            starting = asyncio.create_task(self._start(parts, instance))
+            await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                await starting
+                self._show(ApiClient(instance.url, api_key), time.monotonic() - begun)
+                await stop
+            else:
+                starting.cancel()
+        finally:
+            if self.view:
+                self.view.stop()
+            self.console.print("stopping …")
+            withdraw(instance)
+            await self._stop(parts)
+            self.console.print(f"stopped; everything is kept in {plan.data_dir}", soft_wrap=True)
+
+    async def _start(self, parts: list[Part], instance: Instance) -> None:
+        temporal, *programs = parts
+        await self.supervisor.run(temporal)
+        announce(instance)
+        for part in programs:
+            if part.once:
+                await _until_ready(instance.url)
+            await self.supervisor.run(part)
+        await _until_ready(instance.url)
+
+    async def _stop(self, parts: list[Part]) -> None:
+        temporal, *programs = parts
+        await asyncio.gather(*(self.supervisor.stop(part, PART_PATIENCE) for part in programs))
+        await self.supervisor.stop(temporal, PART_PATIENCE - 1)
+
+    def _parts(self, demo_webhook: tuple[str, str] | None) -> list[Part]:
+        plan, logs = self.plan, self.plan.data_dir / "logs"
+        environment = plan.environment()
+        server = TemporalDevServer(
+            log_file=logs / "temporal.log",
+            port=plan.temporal_port,
+            ui_port=plan.ui_port,
+            database=plan.data_dir / "temporal.db",
+            search_attributes=names.SEARCH_ATTRIBUTES,
+        )
+
+        async def start_temporal() -> asyncio.subprocess.Process:
+            await server.start()
+            assert server.child is not None
+            return server.child
+
+        def program(name: str, *command: str, once: bool = False, stdin: bytes | None = None) -> Part:
+            async def start() -> asyncio.subprocess.Process:
+                return await start_child(
+                    (sys.executable, "-m", *command), logs / f"{name}.log", environment, stdin
+                )
+
+            return Part(name, start, once)
+
+        parts = [
+            Part("temporal", start_temporal),
+            program("worker", "worker"),
+            program("ingress", "ingress", "ingress"),
+        ]
+        if demo_webhook is not None:
+            url, secret = demo_webhook
+            parts.append(
+                program(
+                    "simulator", "pagerduty_simulator", "--url", url, "--secret-stdin",
+                    "--scenario", "demo", "--speed", str(plan.speed),
+                    once=True, stdin=f"{secret}\n".encode(),
+                )
+            )  # fmt: skip
+        return parts
+
+    def _show(self, client: ApiClient, seconds: float) -> None:
+        plan = self.plan
+        heading = Text.assemble(
+            ("Calmo PagerDuty", "bold"), f" is up after {seconds:.1f} s\n",
+            ("  REST API     ", "dim"), f"http://127.0.0.1:{plan.port}/api/issues\n",
+            ("  Temporal UI  ", "dim"), f"{plan.ui_url}\n",
+            ("  data, logs   ", "dim"), f"{plan.data_dir}\n",
+            ("  Ctrl-C stops; starting again keeps the data", "dim"),
+        )  # fmt: skip
+        self.view = LiveView(self.console, client, heading)
+        if not self.console.is_terminal:
+            self.console.print(heading, soft_wrap=True)
+        self.view.start()
+
+    def _tell(self, line: str) -> None:
+        if self.view is not None:
+            self.view.tell(line)
+        else:
+            self.console.print(line)
+
+
+def _take_folder(folder: Path) -> TextIO:
+    """Make the data folder ours alone. Raises CannotStart."""
+    try:
+        (folder / "logs").mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        lock = (folder / "lock").open("a")
+    except OSError as error:
+        raise CannotStart(
+            f"the data folder {folder} can't be written to ({error.strerror}): "
+            "choose another one with --data-dir"
+        ) from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise CannotStart(f"another `calmo-pagerduty up` is using the data folder {folder}") from None
+    return lock
+
+
+def _prepare(settings: Settings, demo: bool) -> tuple[str, tuple[str, str] | None]:
+    """Migrate, make the first API key and the demo's webhook. Returns (API key, (URL, secret) or None).
+
+    Raises StoreUnavailable, KeyProblem.
+    """
+    database = Database(settings.database)
+    try:
+        database.migrate()
+        keyring = settings.keyring()
+        database.write_now(keyring.check)
+        api_key = _first_api_key(settings, database)
+        if not demo:
+            return api_key, None
+        secret_file = settings.data_dir / "demo_webhook"
+        if not secret_file.exists():
+            secret = os.urandom(24).hex()
+            now = datetime.now(UTC)
+            made = database.write_now(
+                lambda connection: webhooks.create(connection, keyring, DEMO_SCOPE, secret.encode(), now)
+            )
+            _write_private(secret_file, json.dumps({"id": made, "secret": secret}))
+        webhook = json.loads(secret_file.read_text())
+        return api_key, (webhook_url(settings.public_address, webhook["id"]), webhook["secret"])
+    finally:
+        database.close()
+
+
+def _first_api_key(settings: Settings, database: Database) -> str:
+    path = settings.data_dir / API_KEY_FILE
+    if not path.exists():
+        now = datetime.now(UTC)
+        key = database.write_now(
+            lambda connection: api_keys.create(connection, "first key", ALL_PERMISSIONS, None, now)
+        )
+        _write_private(path, key + "\n")
+    return path.read_text().strip()
+
+
+def _write_private(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+
+
+async def _until_ready(url: str) -> None:
+    async with AsyncClient(trust_env=False) as http:
+        for _ in range(int(READY_SECONDS / 0.1)):
+            try:
+                if (await http.get(f"{url}/readyz")).status_code == 200:
+                    return
+            except HTTPError:
+                pass
+            await asyncio.sleep(0.1)
+    raise CannotStart(f"{url}/readyz did not become ready within {READY_SECONDS:.0f} s; see the logs")

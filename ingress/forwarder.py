@@ -1,0 +1,281 @@
+"""From the inbox to the workflows: per incident in order, coalesced, for as long as it takes.
+
+Plain loops, not a workflow: they exist for when Temporal is away. One process at a time forwards
+(a lease); the others stand by.
+"""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+from temporalio.service import RPCError, RPCStatusCode
+
+from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.store import deliveries, leases
+from calmo_pagerduty.store.database import Database, StoreUnavailable, Transaction
+from calmo_pagerduty.store.deliveries import PendingDelivery
+from ingress.incident_queues import IncidentQueues
+from ingress.metrics import Metrics
+from ingress.signal_sender import SignalSender
+
+logger = logging.getLogger(__name__)
+
+LEASE = "forwarder"
+LEASE_TTL = timedelta(seconds=6)
+LEASE_RENEWAL_SECONDS = 2.0
+#: How many signals are on their way at once; an incident has at most one.
+IN_FLIGHT = 24
+MAX_BATCH = 100
+#: How many deliveries are held in memory; the rest waits in the database.
+MAX_HELD = 2000
+#: What another process took in, and rows committed out of order, are found within this time.
+RESCAN_SECONDS = 1.0
+CONFIRM_SECONDS = 2.0
+CALL_SECONDS = 5.0
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 5.0
+#: A signal that Temporal calls invalid so many times is set aside; anything else is tried for ever.
+MAX_REFUSALS = 5
+STORE_PAUSE_SECONDS = 0.5
+
+
+class Forwarder:
+    """Call `wake` when there is something new; `run` runs for as long as the process does."""
+
+    def __init__(
+        self,
+        database: Database,
+        metrics: Metrics,
+        connect: Callable[[], Awaitable[SignalSender]],
+        holder: str,
+        confirm_after: timedelta,
+    ) -> None:
+        self._database = database
+        self._metrics = metrics
+        self._connect = connect
+        self._holder = holder
+        self._confirm_after = confirm_after
+        self._queues = IncidentQueues()
+        self._sending: set[asyncio.Task[None]] = set()
+        self._held: set[int] = set()
+        self._sent: list[int] = []
+        self._refusals: Counter[IncidentRef] = Counter()
+        self._something_to_do = asyncio.Event()
+        self._something_to_mark = asyncio.Event()
+        self._unread = True
+        self._read_up_to = 0
+        self._rescan_at = 0.0
+        self._leading_until = 0.0
+        self._paused_until = 0.0
+        self._pause_seconds = 0.0
+
+    def wake(self) -> None:
+        self._unread = True
+        self._something_to_do.set()
+
+    @property
+    def leading(self) -> bool:
+        return time.monotonic() < self._leading_until
+
+    async def run(self) -> None:
+        """Forward until cancelled; then let what is on its way arrive."""
+        sender = await self._connect()
+        try:
+            async with asyncio.TaskGroup() as loops:
+                for loop in (self._forward(sender), self._lead(), self._mark(), self._confirm()):
+                    loops.create_task(loop)
+        finally:
+            if self._sending:
+                await asyncio.wait(self._sending, timeout=2)
+            with suppress(StoreUnavailable):
+                await self._mark_sent()
+                await self._database.write(lambda c: leases.release(c, LEASE, self._holder))
+
+    async def _forward(self, sender: SignalSender) -> None:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._something_to_do.wait(), self._patience())
+            self._something_to_do.clear()
+            if not self.leading:
+                continue
+            await self._read()
+            while len(self._sending) < IN_FLIGHT and time.monotonic() >= self._paused_until:
+                batch = self._queues.take_batch(MAX_BATCH)
+                if not batch:
+                    break
+                task = asyncio.create_task(self._send(sender, batch))
+                self._sending.add(task)
+                task.add_done_callback(self._sending.discard)
+
+    def _patience(self) -> float:
+        paused = self._paused_until - time.monotonic()
+        return min(RESCAN_SECONDS, paused) if paused > 0 else RESCAN_SECONDS
+
+    async def _read(self) -> None:
+        """Take new deliveries into memory; from the beginning every so often, for rows that were
+        committed after rows with higher numbers.
+        """
+        now = time.monotonic()
+        if now >= self._rescan_at:
+            self._read_up_to, self._unread, self._rescan_at = 0, True, now + RESCAN_SECONDS
+        while self._unread and len(self._held) < MAX_HELD:
+            after = self._read_up_to
+            try:
+                found = await self._database.read(
+                    lambda c, after=after: deliveries.read_pending(c, after, MAX_HELD)  # type: ignore[misc]
+                )
+            except StoreUnavailable as error:
+                logger.warning("inbox_unreadable", extra={"error": str(error)})
+                await asyncio.sleep(STORE_PAUSE_SECONDS)
+                return
+            self._unread = len(found) == MAX_HELD
+            for delivery in found:
+                self._read_up_to = max(self._read_up_to, delivery.seq)
+                if delivery.seq not in self._held:
+                    self._held.add(delivery.seq)
+                    self._queues.add(delivery)
+
+    async def _send(self, sender: SignalSender, batch: Sequence[PendingDelivery]) -> None:
+        ref = batch[0].ref
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                await sender.send(batch)
+        except (RPCError, TimeoutError) as error:
+            await self._not_sent(batch, error)
+        else:
+            self._metrics.signals.labels("sent").inc()
+            self._metrics.forwarded.inc(len(batch))
+            self._refusals.pop(ref, None)
+            self._pause_seconds = 0.0
+            self._settle(batch)
+            self._queues.finish(ref)
+        finally:
+            self._something_to_do.set()
+
+    def _settle(self, batch: Sequence[PendingDelivery]) -> None:
+        self._sent += [delivery.seq for delivery in batch]
+        self._something_to_mark.set()
+
+    async def _not_sent(self, batch: Sequence[PendingDelivery], error: Exception) -> None:
+        """Temporal is away or busy: everything waits a little. It calls a signal invalid: five times,
+        then the signal is set aside, and its incident goes on without it.
+        """
+        ref = batch[0].ref
+        self._metrics.signals.labels("failed").inc()
+        if _is_refusal(error):
+            self._refusals[ref] += 1
+            if self._refusals[ref] >= MAX_REFUSALS:
+                del self._refusals[ref]
+                await self._give_up(batch, error)
+                return
+        self._pause_seconds = min(max(self._pause_seconds * 2, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
+        self._paused_until = time.monotonic() + self._pause_seconds
+        logger.warning(
+            "signal_not_sent",
+            extra={"workflow_id": ref.workflow_id, "error": _in_words(error), "events": len(batch)},
+        )
+        self._queues.put_back(batch)
+
+    async def _give_up(self, batch: Sequence[PendingDelivery], error: Exception) -> None:
+        seqs = [delivery.seq for delivery in batch]
+        reason = f"Temporal refuses the signal: {_in_words(error)}"
+
+        def set_aside(connection: Transaction) -> None:
+            deliveries.mark_dead(connection, seqs, reason)
+            deliveries.mark_issues_unsure(connection, [batch[0].ref])
+
+        try:
+            await self._database.write(set_aside)
+        except StoreUnavailable:
+            self._queues.put_back(batch)
+            return
+        self._metrics.alarms.labels("dead_letter").inc()
+        logger.error("deliveries_set_aside", extra={"seqs": seqs, "reason": reason})
+        self._held.difference_update(seqs)
+        self._queues.finish(batch[0].ref)
+
+    async def _lead(self) -> None:
+        """Take the lease and keep it. Without it nothing more is sent from here."""
+        while True:
+            asked_at, now = time.monotonic(), datetime.now(UTC)
+            was_leading = self.leading
+            try:
+                ours = await self._database.write(
+                    lambda c, now=now: leases.take(c, LEASE, self._holder, now, LEASE_TTL)  # type: ignore[misc]
+                )
+            except StoreUnavailable:
+                ours = False
+            if ours:
+                self._leading_until = asked_at + LEASE_TTL.total_seconds()
+            if ours and not was_leading:
+                logger.info("forwarding", extra={"holder": self._holder})
+                self._queues.clear()
+                self._held = set(self._sent)
+                self._rescan_at = 0.0
+                self._something_to_do.set()
+            self._metrics.leading.set(self.leading)
+            await asyncio.sleep(LEASE_RENEWAL_SECONDS)
+
+    async def _mark(self) -> None:
+        while True:
+            await self._something_to_mark.wait()
+            self._something_to_mark.clear()
+            try:
+                await self._mark_sent()
+            except StoreUnavailable:
+                await asyncio.sleep(STORE_PAUSE_SECONDS)
+                self._something_to_mark.set()
+
+    async def _mark_sent(self) -> None:
+        seqs, self._sent = self._sent, []
+        if not seqs:
+            return
+        now = datetime.now(UTC)
+        try:
+            await self._database.write(lambda c: deliveries.mark_forwarded(c, seqs, now))
+        except StoreUnavailable:
+            self._sent = seqs + self._sent
+            raise
+        self._held.difference_update(seqs)
+
+    async def _confirm(self) -> None:
+        """Check what was forwarded against the timelines, and send again what got lost."""
+        while True:
+            await asyncio.sleep(CONFIRM_SECONDS)
+            if not self.leading:
+                continue
+            now = datetime.now(UTC)
+
+            def confirm(connection: Transaction, now: datetime = now) -> tuple[int, int]:
+                deliveries.confirm_applied(connection)
+                again = deliveries.send_again(connection, now, self._confirm_after)
+                return again, deliveries.count_unfinished(connection)
+
+            try:
+                again, unfinished = await self._database.write(confirm)
+            except StoreUnavailable as error:
+                logger.warning("confirming_failed", extra={"error": str(error)})
+                continue
+            self._metrics.unfinished.set(unfinished)
+            if again:
+                self._metrics.sent_again.inc(again)
+                logger.warning("events_sent_again", extra={"events": again})
+
+
+def _is_refusal(error: Exception) -> bool:
+    """A search attribute that the server does not know yet is its trouble, not the signal's."""
+    return (
+        isinstance(error, RPCError)
+        and error.status is RPCStatusCode.INVALID_ARGUMENT
+        and "search attribute" not in error.message.lower()
+    )
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, RPCError):
+        return f"{error.status.name}: {error.message.splitlines()[0] if error.message else ''}"
+    return "no answer in time"

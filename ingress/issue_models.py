@@ -1,0 +1,200 @@
+"""Issues as the API shows them. These models are also its OpenAPI document."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from calmo_pagerduty.domain.event_types import IncidentStatus, IssueAction
+from calmo_pagerduty.domain.issues import Issue
+from calmo_pagerduty.domain.scopes import Scope
+from calmo_pagerduty.domain.severity import COLOUR_OF_SEVERITY, Severity
+from calmo_pagerduty.domain.timeline import TimelineEntry
+from calmo_pagerduty.domain.webhook_events import Reference
+from calmo_pagerduty.store.issue_queries import IssueChange, IssueFilter
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class ReferenceModel(Model):
+    """A PagerDuty object: a user, a service, a team, an escalation policy."""
+
+    id: str
+    type: str
+    name: str | None = None
+    url: str | None = None
+
+
+class TimelineEntryModel(Model):
+    """What happened once. `moved` tells whether it changed how the issue stands."""
+
+    event_id: str
+    event_type: str
+    action: IssueAction
+    occurred_at: datetime
+    actor: ReferenceModel | None
+    summary: str
+    moved: bool
+
+
+class IssueModel(Model):
+    """One PagerDuty incident as Calmo holds it. All times are UTC."""
+
+    id: str
+    incident_id: str
+    connection_id: str
+    scope: str
+    number: int | None
+    title: str
+    status: IncidentStatus
+    severity: Severity
+    colour: str
+    urgency: str | None
+    priority: str | None
+    service: ReferenceModel | None
+    escalation_policy: ReferenceModel | None
+    assignees: list[ReferenceModel]
+    teams: list[ReferenceModel]
+    url: str | None
+    resolve_reason: str | None
+    created_at: datetime
+    updated_at: datetime
+    acknowledged_at: datetime | None
+    resolved_at: datetime | None
+    reopened_at: datetime | None
+    last_event_type: str | None
+    last_event_at: datetime | None
+    needs_reconcile: bool
+    workflow_id: str
+    workflow_url: str
+
+
+class IssueWithTimeline(IssueModel):
+    timeline: list[TimelineEntryModel]
+
+
+class IssuePageModel(Model):
+    issues: list[IssueModel]
+    next_cursor: str | None
+
+
+class ChangeModel(Model):
+    """One change, as a server-sent event: `id` is the event's id to resume from."""
+
+    id: int
+    at: datetime
+    event_types: list[str]
+    status: IncidentStatus
+    issue: IssueModel
+
+
+class IssueListQuery(Model):
+    """Filters of the list: values of one field are alternatives, given by repetition."""
+
+    status: list[IncidentStatus] = []
+    severity: list[Severity] = []
+    #: A service's id or its name.
+    service: list[str] = []
+    #: A PagerDuty incident's id.
+    incident: list[str] = []
+    #: personal:USER or organization:ORG.
+    scope: list[str] = []
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: str | None = None
+
+    def filter(self) -> IssueFilter:
+        """Return the filter. Raises InvalidScope."""
+        return IssueFilter(
+            statuses=tuple(self.status),
+            severities=tuple(self.severity),
+            services=tuple(self.service),
+            incidents=tuple(self.incident),
+            scopes=tuple(Scope.parse(scope) for scope in self.scope),
+        )
+
+
+class ChangesQuery(Model):
+    """Where the stream begins: after a change's number, or now."""
+
+    after: Annotated[int, Field(ge=0, le=2**62)] | None = None
+
+
+class HealthModel(Model):
+    status: Literal["ok"] = "ok"
+
+
+class ReadinessModel(Model):
+    """Each part as `ok` or in words what is wrong."""
+
+    ready: bool
+    database: str
+    temporal: str
+
+
+class Links:
+    """Where people look further."""
+
+    def __init__(self, temporal_ui_url: str, namespace: str) -> None:
+        self._workflows = f"{temporal_ui_url.rstrip('/')}/namespaces/{namespace}/workflows"
+
+    def issue(self, issue: Issue) -> IssueModel:
+        return IssueModel(**self._fields(issue))
+
+    def issue_with_timeline(self, issue: Issue, timeline: tuple[TimelineEntry, ...]) -> IssueWithTimeline:
+        return IssueWithTimeline(**self._fields(issue), timeline=[_entry(entry) for entry in timeline])
+
+    def change(self, change: IssueChange) -> ChangeModel:
+        return ChangeModel(
+            id=change.id,
+            at=change.at,
+            event_types=list(change.event_types),
+            status=IncidentStatus(change.status),
+            issue=self.issue(change.issue),
+        )
+
+    def _fields(self, issue: Issue) -> dict[str, Any]:
+        ref = issue.ref
+        plain = {
+            name: getattr(issue, name)
+            for name in IssueModel.model_fields
+            if name not in _COMPUTED
+        }  # fmt: skip
+        return plain | {
+            "id": ref.issue_id,
+            "incident_id": ref.incident_id,
+            "connection_id": ref.connection_id,
+            "scope": str(issue.scope),
+            "colour": COLOUR_OF_SEVERITY[issue.severity],
+            "service": _reference(issue.service),
+            "escalation_policy": _reference(issue.escalation_policy),
+            "assignees": [_reference(one) for one in issue.assignees],
+            "teams": [_reference(one) for one in issue.teams],
+            "workflow_id": ref.workflow_id,
+            "workflow_url": f"{self._workflows}/{ref.workflow_id}",
+        }
+
+
+_COMPUTED = {
+    "id", "incident_id", "connection_id", "scope", "colour", "service", "escalation_policy",
+    "assignees", "teams", "workflow_id", "workflow_url",
+}  # fmt: skip
+
+
+def _reference(value: Reference | None) -> ReferenceModel | None:
+    if value is None:
+        return None
+    return ReferenceModel(id=value.id, type=value.type, name=value.name, url=value.url)
+
+
+def _entry(entry: TimelineEntry) -> TimelineEntryModel:
+    return TimelineEntryModel(
+        event_id=entry.event_id,
+        event_type=entry.event_type,
+        action=entry.action,
+        occurred_at=entry.occurred_at,
+        actor=_reference(entry.actor),
+        summary=entry.summary,
+        moved=entry.moved,
+    )

@@ -1,0 +1,67 @@
+"""Serve the ingress over HTTP, and stop it without losing what is on its way."""
+
+import asyncio
+import signal
+from types import FrameType
+
+import uvicorn
+
+from calmo_pagerduty.settings import Settings
+from calmo_pagerduty.store.database import Database
+from ingress.app import Ingress, build_app
+
+#: In-flight deliveries may finish for this long: PagerDuty waits 5 s.
+SHUTDOWN_SECONDS = 4
+
+
+class _Server(uvicorn.Server):
+    """Tells the application first that it is about to stop, so that it refuses in the right words."""
+
+    def __init__(self, config: uvicorn.Config, ingress: Ingress) -> None:
+        super().__init__(config)
+        self._ingress = ingress
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._ingress.close()
+        super().handle_exit(sig, frame)
+
+
+def run_ingress(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises StoreUnavailable, KeyProblem."""
+    database = Database(settings.database)
+    try:
+        database.migrate()
+        keyring = settings.keyring()
+        database.write_now(keyring.check)
+        ingress = Ingress(settings, database, keyring)
+        config = uvicorn.Config(
+            build_app(ingress),
+            host=settings.http_host,
+            port=settings.http_port,
+            http="httptools",
+            loop="uvloop",
+            log_config=None,
+            # The path holds the webhook's address, which is a secret of sorts.
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            timeout_keep_alive=75,
+            limit_concurrency=2000,
+            backlog=2048,
+        )
+        _Server(config, ingress).run()
+    finally:
+        database.close()
+
+
+def stop_signals() -> tuple[signal.Signals, ...]:
+    return signal.SIGINT, signal.SIGTERM
+
+
+async def until_signal() -> None:
+    """Wait for SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    for number in stop_signals():
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()

@@ -1,0 +1,91 @@
+"""Signal-with-start: bring events to their incident's workflow, starting it if need be.
+
+The request is built by hand because the SDK gives each call a random request id. Ours comes from
+what is sent, so a repeated call is one signal within a run. Across runs the workflow's memory and
+the timeline's UNIQUE absorb repetition.
+"""
+
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+
+from temporalio.api.common.v1 import Payload
+from temporalio.api.enums.v1 import WorkflowIdReusePolicy
+from temporalio.api.workflowservice.v1 import SignalWithStartWorkflowExecutionRequest
+from temporalio.client import Client
+from temporalio.common import RawValue, SearchAttributePair, TypedSearchAttributes
+from temporalio.converter import encode_search_attributes
+
+from calmo_pagerduty.domain.incident_signals import RECEIVE_EVENTS, write_signal
+from calmo_pagerduty.store.deliveries import PendingDelivery
+from workflows import names
+from workflows.incident import IncidentStart
+
+#: How long a worker may take for one step before another one gets it; also how long a killed
+#: worker's half-done step waits.
+WORKFLOW_TASK_SECONDS = 2
+
+_REQUESTS = uuid.UUID("6f1b9d0c-6c59-5c0e-9d6b-5d0a2b3c7a11")
+_JSON = {"encoding": b"json/plain"}
+
+
+class SignalSender:
+    """Sends batches of one incident's deliveries to its workflow."""
+
+    def __init__(
+        self, client: Client, task_queue: str, complete_after: timedelta, continue_as_new_after: int
+    ) -> None:
+        self._client = client
+        self._task_queue = task_queue
+        self._complete_after = complete_after
+        self._continue_as_new_after = continue_as_new_after
+
+    async def send(self, batch: Sequence[PendingDelivery]) -> None:
+        """Send one signal with all of the batch, which is of one incident. Raises RPCError."""
+        request = await self._request(batch)
+        await self._client.workflow_service.signal_with_start_workflow_execution(request, retry=True)
+
+    async def _request(self, batch: Sequence[PendingDelivery]) -> SignalWithStartWorkflowExecutionRequest:
+        first = batch[0]
+        ref = first.ref
+        start = IncidentStart(
+            ref=ref,
+            complete_after=self._complete_after,
+            continue_as_new_after=self._continue_as_new_after,
+        )
+        signal = write_signal([(delivery.seq, delivery.facts) for delivery in batch])
+        encode = self._client.data_converter.encode
+        request = SignalWithStartWorkflowExecutionRequest(
+            namespace=self._client.namespace,
+            identity=self._client.identity,
+            workflow_id=ref.workflow_id,
+            request_id=_request_id(batch),
+            signal_name=RECEIVE_EVENTS,
+            # A workflow that has completed is followed by a new run, which goes on with the same issue.
+            workflow_id_reuse_policy=WorkflowIdReusePolicy.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+        )
+        request.workflow_type.name = names.INCIDENT_WORKFLOW
+        request.task_queue.name = self._task_queue
+        request.workflow_task_timeout.FromSeconds(WORKFLOW_TASK_SECONDS)
+        request.input.payloads.extend(await encode([start]))
+        raw = RawValue(Payload(metadata=_JSON, data=signal))
+        request.signal_input.payloads.extend(await encode([raw]))
+        summary = await encode([f"PagerDuty incident {ref.incident_id} of {first.scope}"])
+        request.user_metadata.summary.CopyFrom(summary[0])
+        encode_search_attributes(_search_attributes(first), request.search_attributes)
+        return request
+
+
+def _request_id(batch: Sequence[PendingDelivery]) -> str:
+    what = ",".join(f"{delivery.seq}.{delivery.attempts}" for delivery in batch)
+    return str(uuid.uuid5(_REQUESTS, f"{batch[0].ref.workflow_id}:{what}"))
+
+
+def _search_attributes(delivery: PendingDelivery) -> TypedSearchAttributes:
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(names.INCIDENT_ID, delivery.ref.incident_id),
+            SearchAttributePair(names.CONNECTION, delivery.ref.connection_id),
+            SearchAttributePair(names.SCOPE, delivery.scope),
+        ]
+    )

@@ -1,0 +1,63 @@
+"""Keep the parts of one machine running: start, restart what ends by itself, stop in order."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from calmo_pagerduty.processes import stop_child
+
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 5.0
+#: A part that ran for this long was well: the next restart comes at once again.
+WELL_SECONDS = 30.0
+
+Start = Callable[[], Awaitable[asyncio.subprocess.Process]]
+
+
+@dataclass
+class Part:
+    """One program. With `once`, its end is its success and it isn't started again."""
+
+    name: str
+    start: Start
+    once: bool = False
+    child: asyncio.subprocess.Process | None = None
+
+
+@dataclass
+class Supervisor:
+    """`tell` gets a line for people whenever a part had to be started again."""
+
+    tell: Callable[[str], None]
+    _watching: list[tuple[Part, "asyncio.Task[None]"]] = field(default_factory=list)
+
+    async def run(self, part: Part) -> None:
+        """Start the part and keep it running. Raises what its first start raises."""
+        part.child = await part.start()
+        self._watching.append((part, asyncio.create_task(self._watch(part))))
+
+    async def stop(self, part: Part, patience: float) -> None:
+        """Stop the part for good; after `patience` seconds, the hard way."""
+        for watched, task in self._watching:
+            if watched is part:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+        if part.child is not None:
+            await stop_child(part.child, patience)
+
+    async def _watch(self, part: Part) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        while part.child is not None:
+            begun = time.monotonic()
+            status = await part.child.wait()
+            if part.once:
+                self.tell(f"{part.name} has ended")
+                return
+            pause = FIRST_PAUSE_SECONDS if time.monotonic() - begun > WELL_SECONDS else pause
+            self.tell(f"{part.name} ended with status {status}: starting it again")
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            part.child = await part.start()

@@ -1,0 +1,48 @@
+"""Find webhooks quickly: what was found a moment ago is not asked for again."""
+
+import re
+import time
+from datetime import UTC, datetime
+
+from calmo_pagerduty.store import webhooks
+from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.store.encryption import Keyring
+from calmo_pagerduty.store.webhooks import Webhook
+
+#: A paused, deleted or re-keyed webhook is noticed within this time.
+FRESH_SECONDS = 1.0
+MAX_REMEMBERED = 10_000
+
+_WEBHOOK_ID = re.compile(r"wh_[a-z2-7]{32}")
+
+
+class WebhookDirectory:
+    """Only what exists is remembered: a guessed address costs the guesser a question each time."""
+
+    def __init__(self, database: Database, keyring: Keyring) -> None:
+        self._database = database
+        self._keyring = keyring
+        self._found: dict[str, tuple[float, Webhook]] = {}
+
+    async def find(self, webhook_id: str) -> Webhook | None:
+        """Return the webhook, or None if there definitely is none.
+
+        Raises StoreUnavailable and CannotDecrypt: then we can't know.
+        """
+        if not _WEBHOOK_ID.fullmatch(webhook_id):
+            return None
+        known = self._found.get(webhook_id)
+        if known is not None and time.monotonic() - known[0] < FRESH_SECONDS:
+            return known[1]
+        now = datetime.now(UTC)
+        webhook = await self._database.read(
+            lambda connection: webhooks.find(connection, self._keyring, webhook_id, now)
+        )
+        if webhook is not None:
+            if len(self._found) >= MAX_REMEMBERED:
+                self._found.clear()
+            self._found[webhook_id] = (time.monotonic(), webhook)
+        return webhook
+
+    def forget(self, webhook_id: str) -> None:
+        self._found.pop(webhook_id, None)

@@ -1,0 +1,111 @@
+"""An in-memory PagerDuty account: state, operations on it, and the events that they cause."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from pagerduty_simulator import identifiers, payloads
+from pagerduty_simulator.collaboration_operations import (
+    CollaborationOperations,
+    with_field_values,
+)
+from pagerduty_simulator.event_types import EventType
+from pagerduty_simulator.events import Event
+from pagerduty_simulator.lifecycle_operations import LifecycleOperations
+from pagerduty_simulator.references import JsonObject
+from pagerduty_simulator.resources import (
+    EscalationPolicy,
+    FieldValue,
+    IncidentStatus,
+    Service,
+    Team,
+)
+
+_AT_ONCE: Final = timedelta(0)
+
+
+class Account(LifecycleOperations, CollaborationOperations):
+    """A whole account; what happens to its services and what nobody is told of is here."""
+
+    def add_service(self, name: str, policy: EscalationPolicy, teams: tuple[Team, ...] = ()) -> Service:
+        """Add a service that was there before anybody subscribed: no event."""
+        service = Service(self._fresh_id(self.services), name, policy, teams)
+        self.services[service.id] = service
+        return service
+
+    def create_service(
+        self, name: str, escalation_policy_id: str, *, by: str | None = None
+    ) -> tuple[Event, ...]:
+        """Create a service with the policy's teams; its id is the event's `service_id`."""
+        policy = self.escalation_policies[escalation_policy_id]
+        service = self.add_service(name, policy, policy.teams)
+        return self._tell_of_service(EventType.SERVICE_CREATED, service, by)
+
+    def rename_service(self, service_id: str, name: str, *, by: str | None = None) -> tuple[Event, ...]:
+        """Rename a service; its incidents point to it by the new name."""
+        service = replace(self.services[service_id], name=name)
+        self._keep_service(service)
+        return self._tell_of_service(EventType.SERVICE_UPDATED, service, by)
+
+    def delete_service(self, service_id: str, *, by: str | None = None) -> tuple[Event, ...]:
+        """Delete a service; its incidents stay."""
+        service = self.services.pop(service_id)
+        return self._tell_of_service(EventType.SERVICE_DELETED, service, by)
+
+    def set_service_custom_fields(
+        self, service_id: str, values: Mapping[str, FieldValue], *, by: str | None = None
+    ) -> tuple[Event, ...]:
+        """Set a service's custom fields by name."""
+        service = self.services[service_id]
+        new_ids = {name: identifiers.object_id(self.rng) for name in values}
+        fields, changed = with_field_values(service.custom_fields, values, new_ids)
+        service = replace(service, custom_fields=fields)
+        self._keep_service(service)
+        data = payloads.service_field_values_data(self.site, service, changed)
+        return self._tell_of_service(EventType.SERVICE_CUSTOM_FIELD_VALUES_UPDATED, service, by, data)
+
+    def ping(self, *, by: str | None = None) -> tuple[Event, ...]:
+        """Make the test event that PagerDuty sends on request."""
+        at, user = self._next_moment(_AT_ONCE), self._user_or_none(by)
+        return (self._event(EventType.PING, payloads.ping_data(), at, user),)
+
+    def snooze(self, incident_id: str, duration: timedelta) -> None:
+        """Snooze an acknowledged incident. PagerDuty sends no event for it."""
+        incident = self._acknowledged_incident(incident_id)
+        until = self.now() + duration
+        self.incidents[incident_id] = replace(incident, snoozed_until=until)
+
+    def retitle(self, incident_id: str, title: str) -> None:
+        """Change the title. PagerDuty sends no event for it."""
+        self.incidents[incident_id] = replace(self.incident(incident_id), title=title)
+
+    def set_urgency(self, incident_id: str, urgency: str) -> None:
+        """Change the urgency, high or low. PagerDuty sends no event for it."""
+        self.incidents[incident_id] = replace(self.incident(incident_id), urgency=urgency)
+
+    def open_incident_ids(self) -> tuple[str, ...]:
+        """Return the incidents that are not resolved, oldest first."""
+        return tuple(
+            incident.id
+            for incident in self.incidents.values()
+            if incident.status is not IncidentStatus.RESOLVED
+        )
+
+    def _keep_service(self, service: Service) -> None:
+        self.services[service.id] = service
+        for incident in self.incidents.values():
+            if incident.service.id == service.id:
+                self.incidents[incident.id] = replace(incident, service=service)
+
+    def _tell_of_service(
+        self,
+        event_type: EventType,
+        service: Service,
+        by: str | None,
+        data: JsonObject | None = None,
+    ) -> tuple[Event, ...]:
+        if data is None:
+            data = payloads.service_data(self.site, service)
+        at, user = self._next_moment(_AT_ONCE), self._user_or_none(by)
+        return (self._event(event_type, data, at, user, service=service),)

@@ -1,0 +1,154 @@
+"""The account's possessions, and the one place where events are made."""
+
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from pagerduty_simulator import identifiers, payloads
+from pagerduty_simulator.event_types import EventType
+from pagerduty_simulator.events import Event
+from pagerduty_simulator.references import JsonObject, Site
+from pagerduty_simulator.resources import (
+    EscalationPolicy,
+    Incident,
+    Priority,
+    Service,
+    Team,
+    User,
+)
+
+_ONE_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+class OperationRefused(Exception):
+    """PagerDuty would refuse this; `code` is the number in its REST error answers.
+
+    Source: PagerDuty's REST documentation, "Errors".
+    """
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class AccountState:
+    """Everything the account owns, by id, in the order in which it was made."""
+
+    def __init__(
+        self,
+        *,
+        now: Callable[[], datetime],
+        rng: random.Random,
+        site: Site | None = None,
+    ) -> None:
+        self.now = now
+        self.rng = rng
+        self.site = site or Site()
+        self.users: dict[str, User] = {}
+        self.teams: dict[str, Team] = {}
+        self.escalation_policies: dict[str, EscalationPolicy] = {}
+        self.services: dict[str, Service] = {}
+        self.priorities: dict[str, Priority] = {}
+        self.incidents: dict[str, Incident] = {}
+        self._latest_event_at: datetime | None = None
+
+    def add_user(self, name: str, email: str) -> User:
+        """Hire somebody."""
+        user = User(self._fresh_id(self.users), name, email)
+        self.users[user.id] = user
+        return user
+
+    def add_team(self, name: str) -> Team:
+        """Found a team."""
+        team = Team(self._fresh_id(self.teams), name)
+        self.teams[team.id] = team
+        return team
+
+    def add_escalation_policy(
+        self, name: str, levels: tuple[tuple[User, ...], ...], teams: tuple[Team, ...] = ()
+    ) -> EscalationPolicy:
+        """Add a policy that pages `levels[0]` first."""
+        if not levels or not all(levels):
+            raise ValueError("an escalation policy pages at least one user on each level")
+        policy_id = self._fresh_id(self.escalation_policies)
+        policy = EscalationPolicy(policy_id, name, levels, teams)
+        self.escalation_policies[policy.id] = policy
+        return policy
+
+    def add_priority(self, name: str) -> Priority:
+        """Add a priority below those added before."""
+        priority = Priority(self._fresh_id(self.priorities), name)
+        self.priorities[priority.id] = priority
+        return priority
+
+    def incident(self, incident_id: str) -> Incident:
+        """Return the incident as it is now. Raises OperationRefused when there is none."""
+        if incident_id not in self.incidents:
+            raise OperationRefused(2100, f"Incident {incident_id} not found")
+        return self.incidents[incident_id]
+
+    def _fresh_id(self, taken: object) -> str:
+        candidate = identifiers.object_id(self.rng)
+        while isinstance(taken, dict) and candidate in taken:
+            candidate = identifiers.object_id(self.rng)
+        return candidate
+
+    def _user_or_none(self, user_id: str | None) -> User | None:
+        return None if user_id is None else self.users[user_id]
+
+    def _next_moment(self, later: timedelta) -> datetime:
+        """Return now in milliseconds, but always after the latest event and `later` than it.
+
+        Nothing in PagerDuty's own history happens twice at one moment either; and a receiver
+        that orders by occurred_at must not depend on how fast this machine is.
+        """
+        moment = self.now()
+        moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+        if self._latest_event_at is not None:
+            moment = max(moment, self._latest_event_at + max(later, _ONE_MILLISECOND))
+        self._latest_event_at = moment
+        return moment
+
+    def _event(
+        self,
+        event_type: EventType,
+        data: JsonObject,
+        occurred_at: datetime,
+        by: User | None,
+        *,
+        incident: Incident | None = None,
+        service: Service | None = None,
+    ) -> Event:
+        event_id = identifiers.event_id(occurred_at, self.rng)
+        agent = payloads.user_agent(self.site, by)
+        payload = payloads.envelope(event_id, event_type, occurred_at, data, agent=agent)
+        about = incident.service if incident else service
+        teams = incident.teams if incident else about.teams if about else ()
+        return Event(
+            id=event_id,
+            event_type=event_type,
+            occurred_at=occurred_at,
+            incident_id=incident.id if incident else None,
+            service_id=about.id if about else None,
+            team_ids=tuple(team.id for team in teams),
+            body=payloads.serialise(payload),
+        )
+
+    def _save_and_tell(
+        self,
+        event_type: EventType,
+        incident: Incident,
+        by: str | None,
+        occurred_at: datetime,
+        data: JsonObject | None = None,
+    ) -> tuple[Event, ...]:
+        """Keep the incident's new state and return the event that tells of it.
+
+        Without `data`, the event describes the whole incident.
+        """
+        self.incidents[incident.id] = incident
+        if data is None:
+            data = payloads.incident_data(self.site, incident)
+        user = self._user_or_none(by)
+        return (self._event(event_type, data, occurred_at, user, incident=incident),)

@@ -1,0 +1,120 @@
+"""`python -m pagerduty_simulator`: plays a scenario to one webhook."""
+
+import asyncio
+import os
+import random
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Annotated, Final
+
+import typer
+
+from pagerduty_simulator.clocks import ScaledClock
+from pagerduty_simulator.delivery_contract import Attempt, Verdict
+from pagerduty_simulator.demo_scenario import DEMO
+from pagerduty_simulator.events import Event
+from pagerduty_simulator.every_event_scenario import EVERY_EVENT
+from pagerduty_simulator.scenarios import Scenario, play
+from pagerduty_simulator.shop import online_shop
+from pagerduty_simulator.webhook_sender import WebhookSender
+
+ENVIRONMENT_VARIABLE: Final = "PAGERDUTY_SIMULATOR_SECRET"
+SCENARIOS: Final[Mapping[str, Scenario]] = MappingProxyType(
+    {scenario.name: scenario for scenario in (DEMO, EVERY_EVENT)}
+)
+# Real seconds that the last deliveries are given once the scenario is over.
+_PATIENCE_AT_THE_END: Final = 30.0
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+def describe(event: Event, attempt: Attempt) -> str:
+    """Return one readable line about a delivery: when, what, to which incident, with what answer."""
+    data = event.payload()["event"]["data"]
+    priority = (data.get("priority") or {}).get("summary", "")
+    title = data.get("title") or (data.get("incident") or {}).get("summary") or ""
+    answer = attempt.status if attempt.status is not None else attempt.error or "not sent"
+    return (
+        f"{event.occurred_at:%H:%M:%S}  {event.event_type:<32} {attempt.verdict:<9} {answer}"
+        f"  {attempt.latency.total_seconds() * 1000:.0f} ms"
+        f"  {event.incident_id or '-':<14} {priority:<2} {title}"
+    ).rstrip()
+
+
+def _print_attempt(event: Event, attempt: Attempt) -> None:
+    typer.echo(describe(event, attempt), err=True)
+
+
+async def run(url: str, secret: str, scenario: Scenario, *, speed: float, seed: int, repeat: bool) -> int:
+    """Play the scenario, again and again with `repeat`; return the number of events not delivered.
+
+    `speed` quickens the story and the retries; occurred_at is always the real time, since a
+    receiver's users would wonder about incidents of tomorrow.
+    """
+    clock = ScaledClock(speed)
+    account = online_shop(now=lambda: datetime.now(UTC), seed=seed)
+    sender = WebhookSender(clock=clock, seed=seed, on_attempt=_print_attempt)
+    subscription = sender.subscribe(url, secret)
+    try:
+        await play(scenario, account, sender.publish, clock)
+        while repeat:
+            await play(scenario, account, sender.publish, clock)
+        await _drain(sender)
+    finally:
+        await sender.aclose()
+    if subscription.times_disabled:
+        typer.echo("three refusals in a row: the subscription was switched off", err=True)
+    lost = {Verdict.REFUSED, Verdict.EXPIRED, Verdict.TOO_LARGE, Verdict.DISCARDED}
+    return sender.pending + sum(attempt.verdict in lost for attempt in sender.attempts)
+
+
+async def _drain(sender: WebhookSender) -> None:
+    try:
+        await sender.drained(_PATIENCE_AT_THE_END)
+    except TimeoutError:
+        typer.echo(f"gave up on {sender.pending} undelivered events", err=True)
+
+
+def _secret(from_stdin: bool) -> str:
+    # Never an argument: every user of the machine can read those.
+    secret = sys.stdin.readline().strip() if from_stdin else os.environ.get(ENVIRONMENT_VARIABLE, "")
+    if not secret:
+        raise typer.BadParameter(f"give the secret by --secret-stdin or in {ENVIRONMENT_VARIABLE}")
+    return secret
+
+
+@app.command()
+def simulate(
+    *,
+    url: Annotated[str, typer.Option(help="The webhook to send to.")],
+    scenario: Annotated[str, typer.Option(help=f"One of: {', '.join(SCENARIOS)}.")] = DEMO.name,
+    speed: Annotated[float, typer.Option(min=0.001, help="How many times as fast.")] = 1.0,
+    secret_stdin: Annotated[
+        bool, typer.Option("--secret-stdin", help="Read the secret from the first line of stdin.")
+    ] = False,
+    repeat: Annotated[
+        bool, typer.Option("--repeat", help="Begin again at the end, with new incidents.")
+    ] = False,
+    seed: Annotated[int | None, typer.Option(help="Makes all ids reproducible; new ones without it.")] = None,
+) -> None:
+    """Play a scenario to one webhook, with PagerDuty's real delivery contract.
+
+    Ends with 0 when every event was delivered, with 1 when one was not.
+    """
+    if scenario not in SCENARIOS:
+        raise typer.BadParameter(f"no scenario {scenario!r}; there are: {', '.join(SCENARIOS)}")
+    if not url.startswith(("http://", "https://")):
+        raise typer.BadParameter("--url begins with http:// or https://")
+    secret = _secret(secret_stdin)
+    # Two runs against one receiver must not repeat each other's event ids by default.
+    chosen_seed = random.SystemRandom().getrandbits(32) if seed is None else seed
+    told = SCENARIOS[scenario]
+    undelivered = asyncio.run(run(url, secret, told, speed=speed, seed=chosen_seed, repeat=repeat))
+    raise typer.Exit(1 if undelivered else 0)
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="python -m pagerduty_simulator")

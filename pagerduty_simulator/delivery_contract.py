@@ -1,0 +1,115 @@
+"""PagerDuty's promises and punishments as values and pure decisions.
+
+Source: PagerDuty's Webhooks V3 documentation, "Webhook behavior" (deadline, retried and dropped
+answers, 48 hours, three drops, payload sizes). Its retry intervals are not published.
+"""
+
+import ssl
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+# OpenSSL's X509_V_ERR_CERT_HAS_EXPIRED: the only TLS fault that PagerDuty retries.
+_CERTIFICATE_HAS_EXPIRED: Final = 10
+
+
+class Verdict(StrEnum):
+    """What became of a delivery by one attempt, or without one."""
+
+    DELIVERED = "delivered"
+    RETRIED = "retried"
+    REFUSED = "refused"  # an answer that PagerDuty takes for final: dropped at once
+    EXPIRED = "expired"  # retried for 48 hours: dropped
+    TOO_LARGE = "too_large"  # never sent
+    DISCARDED = "discarded"  # was queued when the subscription was disabled
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryContract:
+    """PagerDuty's numbers. All but `deadline` are measured by the sender's clock, thus scaled.
+
+    `deadline` is real time: the receiver is a real process, which no factor makes any faster.
+    """
+
+    deadline: timedelta = timedelta(seconds=5)
+    first_retry_after: timedelta = timedelta(seconds=10)
+    retry_growth: float = 2.0
+    longest_retry_interval: timedelta = timedelta(hours=1)
+    retried_for: timedelta = timedelta(hours=48)
+    drops_until_disabled: int = 3
+    disabled_for: timedelta = timedelta(hours=24)
+    ordered_body_bytes: int = 55 * 1024
+    largest_body_bytes: int = 256 * 1024
+    parallel_deliveries: int = 32
+
+    def retry_interval(self, attempt: int, chance: float) -> timedelta:
+        """Return how long to wait after attempt number `attempt` (from 1).
+
+        `chance` (0 to 1) adds up to 20 %, so that what failed together does not return together.
+        """
+        # Beyond 2**64 the exponent would overflow long after the longest interval is reached.
+        growth = self.retry_growth ** min(attempt - 1, 64)
+        seconds = self.first_retry_after.total_seconds() * growth
+        seconds = min(seconds, self.longest_retry_interval.total_seconds())
+        return timedelta(seconds=seconds * (1 + 0.2 * chance))
+
+
+@dataclass(frozen=True, slots=True)
+class InjectedFaults:
+    """What PagerDuty does to its receivers now and then, as shares of the events (0 to 1).
+
+    A duplicate repeats event and X-Webhook-Id, right behind its original. A reordered event is
+    held back for `reorder_hold` (scaled) so that those after it overtake it.
+    """
+
+    duplicate_share: float = 0.0
+    reorder_share: float = 0.0
+    reorder_hold: timedelta = timedelta(seconds=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One POST and its outcome.
+
+    `number` counts a delivery's POSTs from 1. A delivery that ends without a POST (too large,
+    discarded while queued) is recorded with the number of the POSTs that it has had, maybe 0.
+    `at` is the end by the sender's clock, `latency` is real time.
+    """
+
+    event_id: str
+    incident_id: str | None
+    subscription_id: str
+    webhook_id: str
+    number: int
+    at: datetime
+    latency: timedelta
+    status: int | None
+    error: str | None
+    verdict: Verdict
+    is_duplicate: bool = False
+
+
+def verdict_of_status(status: int) -> Verdict:
+    """Judge an answer that came in time. Redirects are never followed, thus refusals."""
+    if 200 <= status < 300:
+        return Verdict.DELIVERED
+    if status == 429 or status >= 500:
+        return Verdict.RETRIED
+    return Verdict.REFUSED
+
+
+def verdict_of_error(error: BaseException) -> Verdict:
+    """Judge a missing answer: network faults are retried, TLS faults are not.
+
+    An expired certificate is the exception among the TLS faults: it is retried.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            expired = cause.verify_code == _CERTIFICATE_HAS_EXPIRED
+            return Verdict.RETRIED if expired else Verdict.REFUSED
+        if isinstance(cause, ssl.SSLError):
+            return Verdict.REFUSED
+        cause = cause.__cause__ or cause.__context__
+    return Verdict.RETRIED

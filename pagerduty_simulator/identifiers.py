@@ -1,0 +1,43 @@
+"""Opaque identifiers in PagerDuty's forms, drawn from a seeded generator."""
+
+import random
+import uuid
+from datetime import datetime
+from typing import Final
+
+_CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_LETTERS_AND_DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def _crockford(number: int, length: int) -> str:
+    digits = []
+    for _ in range(length):
+        number, digit = divmod(number, 32)
+        digits.append(_CROCKFORD[digit])
+    return "".join(reversed(digits))
+
+
+def event_id(at: datetime, rng: random.Random) -> str:
+    """Return a 26-character ULID-like id: 48 bits of milliseconds, 80 bits of chance."""
+    milliseconds = int(at.timestamp() * 1000)
+    return _crockford(milliseconds, 10) + _crockford(rng.getrandbits(80), 16)
+
+
+def incident_id(rng: random.Random) -> str:
+    """Return a 14-character incident id beginning with Q, the newer of PagerDuty's two forms."""
+    return "Q" + "".join(rng.choices(_LETTERS_AND_DIGITS, k=13))
+
+
+def object_id(rng: random.Random) -> str:
+    """Return a 7-character id beginning with P, as users, services, notes and the like have."""
+    return "P" + "".join(rng.choices(_LETTERS_AND_DIGITS, k=6))
+
+
+def random_uuid(rng: random.Random) -> str:
+    """Return a version 4 UUID drawn from `rng`."""
+    return str(uuid.UUID(int=rng.getrandbits(128), version=4))
+
+
+def incident_key(rng: random.Random) -> str:
+    """Return 32 hexadecimal digits, the form of the keys that PagerDuty makes up itself."""
+    return f"{rng.getrandbits(128):032x}"

@@ -1,0 +1,242 @@
+"""What moves an incident: its status, its assignees, its policy, its priority.
+
+Each operation returns the events that PagerDuty would deliver. `by` is the id of the user who
+acts; None means automation (a timeout, an integration).
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from pagerduty_simulator import identifiers, payloads
+from pagerduty_simulator.account_state import AccountState, OperationRefused
+from pagerduty_simulator.event_types import EventType
+from pagerduty_simulator.events import Event
+from pagerduty_simulator.resources import Incident, IncidentStatus, Note
+
+_AT_ONCE: Final = timedelta(0)
+# Seen in real accounts: creating an incident as its own assignee acknowledges it this much later,
+_SELF_ACKNOWLEDGED_AFTER: Final = timedelta(milliseconds=130)
+# and the note given with a resolution follows it.
+_RESOLUTION_NOTED_AFTER: Final = timedelta(milliseconds=300)
+
+
+class LifecycleOperations(AccountState):
+    """The operations after which the event describes the whole incident."""
+
+    def trigger(
+        self,
+        service_id: str,
+        title: str,
+        *,
+        priority_id: str | None = None,
+        urgency: str = "high",
+        assignee_ids: tuple[str, ...] = (),
+        incident_key: str | None = None,
+        by: str | None = None,
+    ) -> tuple[Event, ...]:
+        """Open an incident, assigned to its policy's first level unless assignees are named.
+
+        Somebody who opens an incident for himself acknowledges it by that. Raises
+        OperationRefused when the service has an open incident with this key.
+        """
+        service = self.services[service_id]
+        if incident_key is not None:
+            self._refuse_open_key(service_id, incident_key)
+        policy = service.escalation_policy
+        at = self._next_moment(_AT_ONCE)
+        incident = Incident(
+            id=identifiers.incident_id(self.rng),
+            number=len(self.incidents) + 1,
+            title=title,
+            incident_key=incident_key or identifiers.incident_key(self.rng),
+            created_at=at,
+            service=service,
+            escalation_policy=policy,
+            urgency=urgency,
+            assignees=tuple(self.users[one] for one in assignee_ids) or policy.levels[0],
+            teams=service.teams,
+            priority=None if priority_id is None else self.priorities[priority_id],
+        )
+        events = self._save_and_tell(EventType.TRIGGERED, incident, by, at)
+        if by is not None and by in assignee_ids:
+            events += self._acknowledge(incident, by, _SELF_ACKNOWLEDGED_AFTER)
+        return events
+
+    def acknowledge(self, incident_id: str, *, by: str | None = None) -> tuple[Event, ...]:
+        """Take the incident in hand. Raises OperationRefused (1001, 1002) as PagerDuty does."""
+        incident = self._open_incident(incident_id)
+        if incident.status is IncidentStatus.ACKNOWLEDGED:
+            raise OperationRefused(1002, "Incident Already Acknowledged")
+        return self._acknowledge(incident, by, _AT_ONCE)
+
+    def unacknowledge(self, incident_id: str, *, by: str | None = None) -> tuple[Event, ...]:
+        """Fall back to triggered: an acknowledgement or a snooze ran out, or somebody undid it."""
+        incident = self._acknowledged_incident(incident_id)
+        back = replace(incident, status=IncidentStatus.TRIGGERED, snoozed_until=None)
+        return self._tell(EventType.UNACKNOWLEDGED, back, by)
+
+    def resolve(
+        self, incident_id: str, *, by: str | None = None, note: str | None = None
+    ) -> tuple[Event, ...]:
+        """Close the incident; nobody is assigned any more. A note follows as its own event."""
+        incident = self._open_incident(incident_id)
+        events = self._resolve(incident, by, merged_into=None)
+        if note is None:
+            return events
+        at = self._next_moment(_RESOLUTION_NOTED_AFTER)
+        left = Note(identifiers.object_id(self.rng), note, at, self._user_or_none(by))
+        noted = self.incidents[incident_id]
+        noted = replace(noted, notes=(*noted.notes, left))
+        data = payloads.note_data(self.site, noted, left)
+        return events + self._save_and_tell(EventType.ANNOTATED, noted, by, at, data)
+
+    def merge(self, incident_id: str, into_incident_id: str, *, by: str | None = None) -> tuple[Event, ...]:
+        """Merge one incident into another, which shows only as a resolution with a reason."""
+        incident = self._open_incident(incident_id)
+        if incident_id == into_incident_id:
+            raise OperationRefused(2001, "An incident cannot be merged into itself")
+        return self._resolve(incident, by, merged_into=self._open_incident(into_incident_id))
+
+    def reopen(
+        self, incident_id: str, *, by: str | None = None, acknowledged: bool = False
+    ) -> tuple[Event, ...]:
+        """Open a resolved incident again, at its policy's first level.
+
+        Reopened by its assignee it may be acknowledged at once: receivers must read the status.
+        """
+        incident = self.incident(incident_id)
+        if incident.status is not IncidentStatus.RESOLVED:
+            raise OperationRefused(2001, "Only a resolved incident can be reopened")
+        at = self._next_moment(_AT_ONCE)
+        status = IncidentStatus.ACKNOWLEDGED if acknowledged else IncidentStatus.TRIGGERED
+        reopened = replace(
+            incident,
+            status=status,
+            assignees=incident.escalation_policy.levels[0],
+            escalation_level=0,
+            reopened_at=at,
+            resolved_at=None,
+            merged_into=None,
+        )
+        return self._save_and_tell(EventType.REOPENED, reopened, by, at)
+
+    def escalate(self, incident_id: str, *, by: str | None = None) -> tuple[Event, ...]:
+        """Page the policy's next level; an acknowledged incident is triggered again."""
+        incident = self._open_incident(incident_id)
+        level = incident.escalation_level + 1
+        if level >= len(incident.escalation_policy.levels):
+            raise OperationRefused(1006, "Incident cannot be escalated: it is at the last level")
+        escalated = replace(
+            incident,
+            status=IncidentStatus.TRIGGERED,
+            snoozed_until=None,
+            escalation_level=level,
+            assignees=incident.escalation_policy.levels[level],
+        )
+        return self._tell(EventType.ESCALATED, escalated, by)
+
+    def reassign(
+        self, incident_id: str, assignee_ids: tuple[str, ...], *, by: str | None = None
+    ) -> tuple[Event, ...]:
+        """Give the incident to other users; acknowledged or not, they have yet to acknowledge."""
+        incident = self._open_incident(incident_id)
+        if not assignee_ids or any(one not in self.users for one in assignee_ids):
+            raise OperationRefused(1007, "Assignee unknown")
+        assignees = tuple(self.users[one] for one in assignee_ids)
+        reassigned = replace(
+            incident,
+            status=IncidentStatus.TRIGGERED,
+            snoozed_until=None,
+            assignees=assignees,
+        )
+        return self._tell(EventType.REASSIGNED, reassigned, by)
+
+    def delegate(
+        self, incident_id: str, escalation_policy_id: str, *, by: str | None = None
+    ) -> tuple[Event, ...]:
+        """Hand the incident to another escalation policy, from its first level."""
+        incident = self._open_incident(incident_id)
+        policy = self.escalation_policies.get(escalation_policy_id)
+        if policy is None:
+            raise OperationRefused(1014, "Escalation policy not found")
+        delegated = replace(
+            incident,
+            status=IncidentStatus.TRIGGERED,
+            snoozed_until=None,
+            escalation_policy=policy,
+            escalation_level=0,
+            assignees=policy.levels[0],
+        )
+        return self._tell(EventType.DELEGATED, delegated, by)
+
+    def set_priority(
+        self, incident_id: str, priority_id: str | None, *, by: str | None = None
+    ) -> tuple[Event, ...]:
+        """Set or take away the priority."""
+        if priority_id is not None and priority_id not in self.priorities:
+            raise OperationRefused(1020, "Priority not found")
+        priority = None if priority_id is None else self.priorities[priority_id]
+        changed = replace(self.incident(incident_id), priority=priority)
+        return self._tell(EventType.PRIORITY_UPDATED, changed, by)
+
+    def change_service(
+        self, incident_id: str, service_id: str, *, by: str | None = None
+    ) -> tuple[Event, ...]:
+        """Move the incident to another service; whoever is assigned stays so."""
+        incident, service = self._open_incident(incident_id), self.services[service_id]
+        moved = replace(
+            incident,
+            service=service,
+            teams=service.teams,
+            escalation_policy=service.escalation_policy,
+            escalation_level=0,
+        )
+        return self._tell(EventType.SERVICE_CHANGED, moved, by)
+
+    def change_incident_type(
+        self, incident_id: str, incident_type: str, *, by: str | None = None
+    ) -> tuple[Event, ...]:
+        """Declare the incident to be of another type, such as a major one."""
+        changed = replace(self.incident(incident_id), incident_type=incident_type)
+        return self._tell(EventType.INCIDENT_TYPE_CHANGED, changed, by)
+
+    def _tell(self, event_type: EventType, incident: Incident, by: str | None) -> tuple[Event, ...]:
+        return self._save_and_tell(event_type, incident, by, self._next_moment(_AT_ONCE))
+
+    def _acknowledge(self, incident: Incident, by: str | None, later: timedelta) -> tuple[Event, ...]:
+        taken = replace(incident, status=IncidentStatus.ACKNOWLEDGED)
+        return self._save_and_tell(EventType.ACKNOWLEDGED, taken, by, self._next_moment(later))
+
+    def _resolve(self, incident: Incident, by: str | None, merged_into: Incident | None) -> tuple[Event, ...]:
+        at = self._next_moment(_AT_ONCE)
+        resolved = replace(
+            incident,
+            status=IncidentStatus.RESOLVED,
+            assignees=(),
+            snoozed_until=None,
+            resolved_at=at,
+            merged_into=merged_into,
+        )
+        return self._save_and_tell(EventType.RESOLVED, resolved, by, at)
+
+    def _open_incident(self, incident_id: str) -> Incident:
+        incident = self.incident(incident_id)
+        if incident.status is IncidentStatus.RESOLVED:
+            raise OperationRefused(1001, "Incident Already Resolved")
+        return incident
+
+    def _acknowledged_incident(self, incident_id: str) -> Incident:
+        incident = self._open_incident(incident_id)
+        if incident.status is not IncidentStatus.ACKNOWLEDGED:
+            raise OperationRefused(1012, "Incident is not acknowledged")
+        return incident
+
+    def _refuse_open_key(self, service_id: str, incident_key: str) -> None:
+        for incident in self.incidents.values():
+            is_open = incident.status is not IncidentStatus.RESOLVED
+            same_key = incident.incident_key == incident_key
+            if is_open and same_key and incident.service.id == service_id:
+                raise OperationRefused(
+                    2002, "Open incident with matching dedup key already exists on this service"
+                )

@@ -1,0 +1,188 @@
+"""What a PagerDuty account consists of, as immutable values."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class IncidentStatus(StrEnum):
+    """The only three statuses there are; a snoozed incident is an acknowledged one."""
+
+    TRIGGERED = "triggered"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person who can be paged."""
+
+    id: str
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """A team of users."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationPolicy:
+    """Whom to page, level after level; `levels[0]` is paged first."""
+
+    id: str
+    name: str
+    levels: tuple[tuple[User, ...], ...]
+    teams: tuple[Team, ...] = ()
+
+
+# Several values, one value, or none yet.
+FieldValue = tuple[str, ...] | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomField:
+    """One custom field of an incident or a service with its value."""
+
+    id: str
+    name: str
+    value: FieldValue
+    data_type: str = "string"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A technical service on which incidents open."""
+
+    id: str
+    name: str
+    escalation_policy: EscalationPolicy
+    teams: tuple[Team, ...] = ()
+    alert_creation: str = "create_alerts_and_incidents"
+    custom_fields: tuple[CustomField, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Priority:
+    """One of the account's own priorities."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConferenceBridge:
+    """Where responders meet; `number` is a telephone number with its dialling pauses."""
+
+    number: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A note that somebody left on an incident."""
+
+    id: str
+    content: str
+    created_at: datetime
+    author: User | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatusUpdate:
+    """A message published to the incident's stakeholders."""
+
+    id: str
+    message: str
+    created_at: datetime
+    author: User | None
+
+
+@dataclass(frozen=True, slots=True)
+class Responder:
+    """Somebody asked for help; `state` is pending, joined or declined."""
+
+    user: User
+    escalation_policy: EscalationPolicy
+    message: str
+    state: str = "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class RoleAssignment:
+    """Who plays an incident role; `assignee` is None once taken away."""
+
+    id: str
+    role_id: str
+    role_name: str
+    assignee: User | None
+    old_assignee: User | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Something to be done for an incident; `status` is todo, in_progress or done."""
+
+    id: str
+    name: str
+    description: str
+    status: str = "todo"
+    assignees: tuple[User, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ActionInvocation:
+    """One run of an automation action; `state` is created, running, completed or error."""
+
+    id: str
+    action_id: str
+    action_name: str
+    state: str = "created"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowInstance:
+    """One run of an incident workflow (PagerDuty's own, not Temporal's)."""
+
+    id: str
+    workflow_id: str
+    workflow_name: str
+    trigger_id: str
+    trigger_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """An incident as the account holds it now."""
+
+    id: str
+    number: int
+    title: str
+    incident_key: str
+    created_at: datetime
+    service: Service
+    escalation_policy: EscalationPolicy
+    status: IncidentStatus = IncidentStatus.TRIGGERED
+    incident_type: str = "incident_default"
+    urgency: str = "high"
+    escalation_level: int = 0
+    assignees: tuple[User, ...] = ()
+    teams: tuple[Team, ...] = ()
+    priority: Priority | None = None
+    reopened_at: datetime | None = None
+    resolved_at: datetime | None = None
+    snoozed_until: datetime | None = None
+    merged_into: "Incident | None" = None
+    conference_bridge: ConferenceBridge | None = None
+    notes: tuple[Note, ...] = field(default=(), repr=False)
+    status_updates: tuple[StatusUpdate, ...] = field(default=(), repr=False)
+    responders: tuple[Responder, ...] = ()
+    roles: tuple[RoleAssignment, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    custom_fields: tuple[CustomField, ...] = ()
+    action_invocations: tuple[ActionInvocation, ...] = ()
+    running_workflows: tuple[WorkflowInstance, ...] = ()

@@ -1,0 +1,296 @@
+"""Sends events as PagerDuty does, and punishes a misbehaving receiver as PagerDuty would."""
+
+import asyncio
+import random
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable
+from datetime import timedelta
+from typing import Any, Final
+
+import httpx
+
+from pagerduty_simulator import identifiers
+from pagerduty_simulator.clocks import Clock, ScaledClock
+from pagerduty_simulator.delivery_contract import (
+    Attempt,
+    DeliveryContract,
+    InjectedFaults,
+    Verdict,
+)
+from pagerduty_simulator.delivery_lanes import Delivery, DeliveryLanes, Lane
+from pagerduty_simulator.delivery_ledger import DeliveryLedger
+from pagerduty_simulator.event_types import EventType
+from pagerduty_simulator.events import Event
+from pagerduty_simulator.subscriptions import Subscription, SubscriptionFilter
+from pagerduty_simulator.webhook_post import Answer, KeepAliveClients, post_webhook
+
+_ALL_TYPES: Final = frozenset(EventType)
+_NO_TIME: Final = timedelta(0)
+
+AttemptObserver = Callable[[Event, Attempt], None]
+
+
+class WebhookSender:
+    """Subscriptions and their queues. Use it inside a running event loop, and `aclose` it."""
+
+    def __init__(
+        self,
+        *,
+        contract: DeliveryContract | None = None,
+        clock: Clock | None = None,
+        faults: InjectedFaults | None = None,
+        seed: int = 0,
+        ledger: DeliveryLedger | None = None,
+        on_attempt: AttemptObserver | None = None,
+        attempts_kept: int = 200_000,
+    ) -> None:
+        """Take over `ledger`: it is closed with the sender."""
+        self.contract = contract or DeliveryContract()
+        self.clock: Clock = clock or ScaledClock()
+        self.faults = faults or InjectedFaults()
+        self.subscriptions: dict[str, Subscription] = {}
+        self.attempts: deque[Attempt] = deque(maxlen=attempts_kept)
+        self.pending = 0
+        self._seed = seed
+        self._rng = random.Random(seed)
+        self._ledger = ledger
+        self._on_attempt = on_attempt
+        self._clients: dict[str, KeepAliveClients] = {}
+        self._lanes: dict[str, DeliveryLanes] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
+        self._failure: BaseException | None = None
+
+    # Subscriptions
+
+    def subscribe(
+        self,
+        url: str,
+        secret: str,
+        *,
+        event_types: frozenset[EventType] = _ALL_TYPES,
+        only: SubscriptionFilter | None = None,
+        custom_headers: tuple[tuple[str, str], ...] = (),
+    ) -> Subscription:
+        """Add an active subscription; only events published from now on concern it."""
+        if httpx.URL(url).scheme not in {"http", "https"}:
+            raise ValueError("a webhook's URL begins with http:// or https://")
+        subscription = Subscription(
+            id=identifiers.object_id(self._rng),
+            url=url,
+            secrets=(secret,),
+            event_types=event_types,
+            filter=only or SubscriptionFilter(),
+            custom_headers=custom_headers,
+        )
+        self.subscriptions[subscription.id] = subscription
+        self._lanes[subscription.id] = DeliveryLanes()
+        self._clients[subscription.id] = KeepAliveClients()
+        return subscription
+
+    def set_secrets(self, subscription_id: str, *secrets: str) -> None:
+        """Replace the live secrets; two are live during a rotation. The next attempt uses them."""
+        if not secrets:
+            raise ValueError("a subscription has at least one secret")
+        self.subscriptions[subscription_id].secrets = secrets
+
+    def pause(self, subscription_id: str) -> None:
+        """Set `active` to false: nothing new is queued; what is queued already still goes out."""
+        self.subscriptions[subscription_id].active = False
+
+    def resume(self, subscription_id: str) -> None:
+        """Set `active` to true; what happened meanwhile is never sent."""
+        self.subscriptions[subscription_id].active = True
+
+    def enable(self, subscription_id: str) -> None:
+        """Undo a temporary disabling, as POST …/enable does; its dropped queue stays lost."""
+        subscription = self.subscriptions[subscription_id]
+        subscription.disabled_until = None
+        subscription.consecutive_drops = 0
+
+    def temporarily_disabled(self, subscription_id: str) -> bool:
+        """Return `delivery_method.temporarily_disabled`; it ends by itself after 24 hours."""
+        return self.subscriptions[subscription_id].temporarily_disabled(self.clock.now())
+
+    # Sending
+
+    def publish(self, events: Iterable[Event], *, only_to: str | None = None) -> None:
+        """Queue events for each subscription that wants them (or for one), and return at once."""
+        now = self.clock.now()
+        for event in events:
+            for subscription in self.subscriptions.values():
+                chosen = only_to is None or subscription.id == only_to
+                if chosen and subscription.wants(event, now):
+                    self._queue(subscription, event)
+
+    async def until(self, condition: Callable[[], bool], within_seconds: float = 30.0) -> None:
+        """Wait until the condition holds, looking again after each attempt.
+
+        Raises TimeoutError after `within_seconds` of real time.
+        """
+        async with asyncio.timeout(within_seconds):
+            while not condition():
+                if self._failure is not None:
+                    raise self._failure
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def drained(self, within_seconds: float = 30.0) -> None:
+        """Wait until everything published is delivered or dropped. Raises TimeoutError."""
+        await self.until(lambda: self.pending == 0, within_seconds)
+
+    def attempts_of(self, event_id: str) -> tuple[Attempt, ...]:
+        """Return the kept attempts of one event, oldest first."""
+        return tuple(one for one in self.attempts if one.event_id == event_id)
+
+    async def aclose(self) -> None:
+        """Stop at once, whatever is still queued."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for clients in self._clients.values():
+            await clients.aclose()
+        if self._ledger is not None:
+            await self._ledger.aclose()
+
+    def _queue(self, subscription: Subscription, event: Event) -> None:
+        # The same event gets the same X-Webhook-Id whenever it is sent to this subscription.
+        webhook_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{subscription.id}/{event.id}"))
+        delivery = Delivery(event, webhook_id, self.clock.now())
+        if len(event.body) > self.contract.largest_body_bytes:
+            self._record(subscription, delivery, Verdict.TOO_LARGE)
+            return
+        lanes = self._lanes[subscription.id]
+        ordered = len(event.body) <= self.contract.ordered_body_bytes
+        key = event.incident_id if ordered and event.incident_id else f"alone/{event.id}"
+        if self._chance(self.faults.reorder_share):
+            lane = lanes.add_held(f"held/{event.id}/{self._rng.random()}", delivery)
+            self._open_later(subscription, lane, self.faults.reorder_hold)
+            key = lane.key
+        else:
+            lanes.add(key, delivery)
+        self.pending += 1
+        if self._chance(self.faults.duplicate_share):
+            lanes.add(key, Delivery(event, webhook_id, delivery.queued_at, is_duplicate=True))
+            self.pending += 1
+        self._send_ready(subscription)
+
+    def _chance(self, share: float) -> bool:
+        return share > 0 and self._rng.random() < share
+
+    def _send_ready(self, subscription: Subscription) -> None:
+        lanes = self._lanes[subscription.id]
+        while lanes.in_flight < self.contract.parallel_deliveries:
+            lane = lanes.take()
+            if lane is None:
+                return
+            self._spawn(self._send_first(subscription, lane))
+
+    def _open_later(self, subscription: Subscription, lane: Lane, after: timedelta) -> None:
+        async def wait_and_open() -> None:
+            await self.clock.sleep(after)
+            self._lanes[subscription.id].make_ready(lane)
+            self._send_ready(subscription)
+
+        lane.waiting = self._spawn(wait_and_open())
+
+    async def _send_first(self, subscription: Subscription, lane: Lane) -> None:
+        delivery = lane.queue[0]
+        delivery.attempts += 1
+        if self._ledger is not None and delivery.attempts == 1:
+            await self._ledger.mark("sending", subscription.id, delivery)
+        began = time.perf_counter()
+        answer = await post_webhook(
+            self._clients[subscription.id],
+            subscription,
+            delivery.webhook_id,
+            delivery.event.body,
+            self.contract.deadline,
+        )
+        latency = timedelta(seconds=time.perf_counter() - began)
+        verdict = self._final(subscription, delivery, answer.verdict)
+        if self._ledger is not None and verdict is Verdict.DELIVERED:
+            await self._ledger.mark("acknowledged", subscription.id, delivery)
+        elif self._ledger is not None and verdict is not Verdict.RETRIED:
+            await self._ledger.mark("dropped", subscription.id, delivery)
+        self._settle(subscription, lane, verdict)
+        self._record(subscription, delivery, verdict, answer, latency)
+        self._send_ready(subscription)
+
+    def _final(self, subscription: Subscription, delivery: Delivery, verdict: Verdict) -> Verdict:
+        """Turn a retry into an end when its time is over or the subscription is off."""
+        if verdict is not Verdict.RETRIED:
+            return verdict
+        now = self.clock.now()
+        if subscription.temporarily_disabled(now):
+            return Verdict.DISCARDED
+        # Counted from when the event was queued: one that waited behind another has less left.
+        expired = now - delivery.queued_at >= self.contract.retried_for
+        return Verdict.EXPIRED if expired else Verdict.RETRIED
+
+    def _settle(self, subscription: Subscription, lane: Lane, verdict: Verdict) -> None:
+        lanes = self._lanes[subscription.id]
+        delivery = lanes.put_back(lane)
+        if verdict is Verdict.RETRIED:
+            rng = random.Random(f"{self._seed}/{delivery.event.id}/{delivery.attempts}")
+            interval = self.contract.retry_interval(delivery.attempts, rng.random())
+            last_moment = delivery.queued_at + self.contract.retried_for
+            interval = min(interval, last_moment - self.clock.now())
+            self._open_later(subscription, lane, max(interval, _NO_TIME))
+            return
+        lanes.drop_first(lane)
+        self.pending -= 1
+        if verdict is Verdict.DELIVERED:
+            subscription.consecutive_drops = 0
+        elif not subscription.temporarily_disabled(self.clock.now()):
+            subscription.consecutive_drops += 1
+            if subscription.consecutive_drops >= self.contract.drops_until_disabled:
+                self._disable(subscription)
+
+    def _disable(self, subscription: Subscription) -> None:
+        subscription.disabled_until = self.clock.now() + self.contract.disabled_for
+        subscription.consecutive_drops = 0
+        subscription.times_disabled += 1
+        for delivery in self._lanes[subscription.id].discard_queued():
+            self.pending -= 1
+            self._record(subscription, delivery, Verdict.DISCARDED)
+
+    def _record(
+        self,
+        subscription: Subscription,
+        delivery: Delivery,
+        verdict: Verdict,
+        answer: Answer | None = None,
+        latency: timedelta = _NO_TIME,
+    ) -> None:
+        attempt = Attempt(
+            event_id=delivery.event.id,
+            incident_id=delivery.event.incident_id,
+            subscription_id=subscription.id,
+            webhook_id=delivery.webhook_id,
+            number=delivery.attempts,
+            at=self.clock.now(),
+            latency=latency,
+            status=answer.status if answer else None,
+            error=answer.error if answer else None,
+            verdict=verdict,
+            is_duplicate=delivery.is_duplicate,
+        )
+        self.attempts.append(attempt)
+        self._changed.set()
+        if self._on_attempt is not None:
+            self._on_attempt(delivery.event, attempt)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+        return task
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            self._failure = failure
+            self._changed.set()

@@ -1,0 +1,366 @@
+"""The delivery contract, kept against a real server."""
+
+import asyncio
+import json
+import time
+import uuid
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from pagerduty_simulator.clocks import ManualClock, ScaledClock
+from pagerduty_simulator.delivery_contract import DeliveryContract, InjectedFaults, Verdict
+from pagerduty_simulator.delivery_ledger import DeliveryLedger, read_ledger
+from pagerduty_simulator.event_types import EventType
+from pagerduty_simulator.signatures import signature_header
+from pagerduty_simulator.storms import STORM_BEGINS_AT, random_storm
+from pagerduty_simulator.subscriptions import SubscriptionFilter
+
+IMPATIENT = DeliveryContract(deadline=timedelta(milliseconds=150))
+
+
+def verdicts(sender, event):
+    return [attempt.verdict for attempt in sender.attempts_of(event.id)]
+
+
+async def test_a_delivery_carries_pagerduty_s_headers_and_the_signature_of_its_bytes(receiver, new_sender):
+    sender = new_sender()
+    subscription = sender.subscribe(receiver.url, "a secret", custom_headers=(("X-Routing", "blue"),))
+    (event,) = random_storm(1, 1, 1)
+    sender.publish([event])
+    await sender.drained()
+    (received,) = receiver.received
+    assert received.body == event.body
+    assert received.headers["x-pagerduty-signature"] == signature_header(["a secret"], event.body)
+    assert received.headers["x-webhook-subscription"] == subscription.id
+    assert received.headers["user-agent"] == "PagerDuty-Webhook/V3.0"
+    assert received.headers["content-type"] == "application/json"
+    assert received.headers["x-routing"] == "blue"
+    assert str(uuid.UUID(received.webhook_id)) == received.webhook_id
+
+
+async def test_both_secrets_sign_while_one_replaces_the_other(receiver, new_sender):
+    sender = new_sender()
+    subscription = sender.subscribe(receiver.url, "old")
+    sender.set_secrets(subscription.id, "old", "new")
+    (event,) = random_storm(1, 1, 1)
+    sender.publish([event])
+    await sender.drained()
+    signatures = receiver.received[0].headers["x-pagerduty-signature"].split(",")
+    assert signatures == [signature_header([one], event.body) for one in ("old", "new")]
+
+
+@pytest.mark.parametrize("status", [429, 500, 503, 599])
+async def test_a_busy_or_failing_receiver_is_asked_again_with_the_same_webhook_id(
+    receiver, new_sender, status
+):
+    receiver.script = [status, status]
+    sender = new_sender()
+    sender.subscribe(receiver.url, "s")
+    (event,) = random_storm(1, 1, 1)
+    sender.publish([event])
+    await sender.drained()
+    assert verdicts(sender, event) == [Verdict.RETRIED, Verdict.RETRIED, Verdict.DELIVERED]
+    assert len({one.webhook_id for one in receiver.received}) == 1
+
+
+async def test_an_answer_after_the_deadline_counts_as_none(receiver, new_sender):
+    receiver.script = [-1]
+    sender = new_sender(contract=IMPATIENT)
+    sender.subscribe(receiver.url, "s")
+    (event,) = random_storm(1, 1, 1)
+    sender.publish([event])
+    await sender.drained()
+    assert verdicts(sender, event) == [Verdict.RETRIED, Verdict.DELIVERED]
+    assert sender.attempts[0].latency >= IMPATIENT.deadline
+
+
+async def test_many_missed_deadlines_leave_no_connection_stuck(receiver, new_sender):
+    receiver.script = [-1] * 24
+    contract = DeliveryContract(deadline=timedelta(milliseconds=50), parallel_deliveries=4)
+    sender = new_sender(contract=contract)
+    sender.subscribe(receiver.url, "s")
+    sender.publish(random_storm(1, 12, 12))
+    await sender.drained()
+    assert sum(one.verdict is Verdict.DELIVERED for one in sender.attempts) == 12
+
+
+async def test_a_refused_connection_is_tried_again(unused_url, new_sender):
+    sender = new_sender()
+    sender.subscribe(unused_url, "s")
+    (event,) = random_storm(1, 1, 1)
+    sender.publish([event])
+    await sender.until(lambda: len(sender.attempts) >= 3)
+    assert set(verdicts(sender, event)) == {Verdict.RETRIED}
+
+
+@pytest.mark.parametrize("status", [301, 307, 400, 401, 404, 408, 410, 413])
+async def test_other_answers_drop_the_event_at_once(receiver, new_sender, status):
+    receiver.script = [status]
+    sender = new_sender()
+    sender.subscribe(receiver.url, "s")
+    first, second = random_storm(1, 1, 2)
+    sender.publish([first, second])
+    await sender.drained()
+    assert verdicts(sender, first) == [Verdict.REFUSED]
+    assert verdicts(sender, second) == [Verdict.DELIVERED]
+    assert receiver.bodies == [first.body, second.body]
+
+
+async def test_retries_come_at_growing_intervals_until_48_hours_are_over(receiver, new_sender):
+    receiver.answer = lambda _: 503
+    clock = ManualClock(STORM_BEGINS_AT)
+    sender = new_sender(clock=clock)
+    subscription = sender.subscribe(receiver.url, "s")
+    (event,) = random_storm(1, 1, 1)
+    sender.publish([event])
+    while sender.pending:
+        seen = len(sender.attempts)
+        if clock.next_wake is not None:
+            clock.advance(clock.next_wake - clock.now())
+        await sender.until(lambda seen=seen: len(sender.attempts) > seen)
+    moments = [attempt.at for attempt in sender.attempts_of(event.id)]
+    gaps = [later - earlier for earlier, later in pairwise(moments)]
+    assert timedelta(seconds=10) <= gaps[0] <= timedelta(seconds=12)
+    assert all(earlier < later for earlier, later in pairwise(gaps[:8]))
+    assert max(gaps) <= timedelta(hours=1.2)
+    assert moments[-1] - moments[0] == timedelta(hours=48)
+    assert verdicts(sender, event)[-1] is Verdict.EXPIRED
+    assert subscription.consecutive_drops == 1
+
+
+async def test_later_events_of_an_incident_wait_behind_a_failing_one_and_others_do_not(receiver, new_sender):
+    storm = random_storm(5, 2, 12)
+    stuck = storm[0].incident_id
+    is_open = []
+    receiver.answer = lambda one: 202 if is_open or stuck.encode() not in one.body else 503
+    sender = new_sender()
+    sender.subscribe(receiver.url, "s")
+    sender.publish(storm)
+    others = [event for event in storm if event.incident_id != stuck]
+    await sender.until(lambda: all(Verdict.DELIVERED in verdicts(sender, one) for one in others))
+    assert {body for body in receiver.bodies if stuck.encode() in body} == {storm[0].body}
+    is_open.append(True)
+    await sender.drained()
+    delivered = [one.event_id for one in sender.attempts if one.verdict is Verdict.DELIVERED]
+    assert [one for one in delivered if one not in {event.id for event in others}] == [
+        event.id for event in storm if event.incident_id == stuck
+    ]
+
+
+async def test_incidents_are_sent_side_by_side_up_to_the_bound(receiver, new_sender):
+    receiver.gate, receiver.awaited_in_flight = asyncio.Event(), 3
+    sender = new_sender(contract=DeliveryContract(parallel_deliveries=3))
+    sender.subscribe(receiver.url, "s")
+    sender.publish(random_storm(1, 8, 8))
+    await asyncio.wait_for(receiver.crowded.wait(), 10)
+    receiver.gate.set()
+    await sender.drained()
+    assert receiver.most_in_flight == 3
+
+
+async def test_three_drops_in_a_row_switch_the_subscription_off_for_a_day(receiver, new_sender):
+    receiver.answer = lambda _: 401
+    clock = ManualClock(STORM_BEGINS_AT)
+    sender = new_sender(clock=clock)
+    subscription = sender.subscribe(receiver.url, "s")
+    storm = random_storm(2, 1, 10)
+    sender.publish(storm[:6])
+    await sender.drained()
+    assert sender.temporarily_disabled(subscription.id)
+    assert [one.verdict for one in sender.attempts].count(Verdict.REFUSED) == 3
+    assert [one.verdict for one in sender.attempts].count(Verdict.DISCARDED) == 3
+    sender.publish(storm[6:8])
+    assert sender.pending == 0
+    clock.advance(timedelta(hours=24))
+    assert not sender.temporarily_disabled(subscription.id)
+    receiver.answer = lambda _: 202
+    sender.publish(storm[8:])
+    await sender.drained()
+    assert [one.body for one in receiver.received] == [
+        *(event.body for event in storm[:3]),
+        *(event.body for event in storm[8:]),
+    ]
+
+
+async def test_a_success_between_drops_keeps_the_subscription_on(receiver, new_sender):
+    receiver.script = [400, 400, 202, 400, 400, 202]
+    sender = new_sender()
+    subscription = sender.subscribe(receiver.url, "s")
+    sender.publish(random_storm(2, 1, 6))
+    await sender.drained()
+    assert subscription.times_disabled == 0
+
+
+async def test_disabling_also_discards_what_waits_for_a_retry(receiver, new_sender):
+    storm = random_storm(3, 4, 4)
+    waiting = storm[0]
+    receiver.answer = lambda one: 503 if one.body == waiting.body else 404
+    sender = new_sender(clock=ManualClock(STORM_BEGINS_AT))
+    subscription = sender.subscribe(receiver.url, "s")
+    sender.publish([waiting])
+    await sender.until(lambda: len(sender.attempts) == 1)
+    sender.publish(storm[1:])
+    await sender.drained()
+    assert sender.temporarily_disabled(subscription.id)
+    assert verdicts(sender, waiting) == [Verdict.RETRIED, Verdict.DISCARDED]
+
+
+async def test_an_enabled_subscription_gets_new_events_but_not_its_lost_queue(receiver, new_sender):
+    receiver.script = [403, 403, 403]
+    sender = new_sender(clock=ManualClock(STORM_BEGINS_AT))
+    subscription = sender.subscribe(receiver.url, "s")
+    storm = random_storm(2, 1, 6)
+    sender.publish(storm[:5])
+    await sender.drained()
+    sender.enable(subscription.id)
+    sender.publish(storm[5:])
+    await sender.drained()
+    assert receiver.bodies[3:] == [storm[5].body]
+
+
+async def test_a_paused_subscription_is_never_told_what_happened_meanwhile(receiver, new_sender):
+    sender = new_sender()
+    subscription = sender.subscribe(receiver.url, "s")
+    first, second = random_storm(1, 1, 2)
+    sender.pause(subscription.id)
+    sender.publish([first])
+    sender.resume(subscription.id)
+    sender.publish([second])
+    await sender.drained()
+    assert receiver.bodies == [second.body]
+
+
+async def test_a_body_above_256_kib_is_never_sent_and_is_no_strike(receiver, new_sender):
+    sender = new_sender(contract=DeliveryContract(largest_body_bytes=100))
+    subscription = sender.subscribe(receiver.url, "s")
+    (event,) = random_storm(1, 1, 1)
+    sender.publish([event])
+    await sender.drained()
+    assert verdicts(sender, event) == [Verdict.TOO_LARGE]
+    assert receiver.received == []
+    assert subscription.consecutive_drops == 0
+    assert DeliveryContract().largest_body_bytes == 256 * 1024
+
+
+async def test_a_large_body_does_not_wait_for_its_incident(receiver, new_sender):
+    storm = random_storm(1, 1, 3)
+    small = min(len(event.body) for event in storm)
+    receiver.answer = lambda one: 503 if one.body == storm[0].body else 202
+    sender = new_sender(contract=DeliveryContract(ordered_body_bytes=small - 1))
+    sender.subscribe(receiver.url, "s")
+    sender.publish(storm)
+    await sender.until(lambda: all(Verdict.DELIVERED in verdicts(sender, one) for one in storm[1:]))
+    assert Verdict.DELIVERED not in verdicts(sender, storm[0])
+
+
+async def test_injected_duplicates_repeat_the_event_with_its_webhook_id(receiver, new_sender):
+    sender = new_sender(faults=InjectedFaults(duplicate_share=0.5), seed=4)
+    sender.subscribe(receiver.url, "s")
+    storm = random_storm(1, 5, 60)
+    sender.publish(storm)
+    await sender.drained()
+    pairs = {(one.body, one.webhook_id) for one in receiver.received}
+    assert len(pairs) == 60
+    assert 15 <= len(receiver.received) - 60 <= 45
+    assert sum(one.is_duplicate for one in sender.attempts) == len(receiver.received) - 60
+
+
+async def test_injected_reordering_lets_later_events_overtake(receiver, new_sender):
+    faults = InjectedFaults(reorder_share=0.3, reorder_hold=timedelta(hours=6))
+    sender = new_sender(faults=faults, seed=4)
+    sender.subscribe(receiver.url, "s")
+    storm = random_storm(1, 1, 30)
+    sender.publish(storm)
+    await sender.drained()
+    assert sorted(receiver.bodies) == sorted(event.body for event in storm)
+    assert receiver.bodies != [event.body for event in storm]
+
+
+async def test_a_subscription_gets_only_its_types_and_its_service_or_team(receiver, new_sender):
+    storm = random_storm(6, 8, 80)
+    service_id, team_id = storm[0].service_id, storm[0].team_ids[0]
+    sender = new_sender()
+    by_service = sender.subscribe(
+        receiver.url,
+        "s",
+        event_types=frozenset({EventType.TRIGGERED, EventType.RESOLVED}),
+        only=SubscriptionFilter("service", service_id),
+    )
+    by_team = sender.subscribe(receiver.url, "s", only=SubscriptionFilter("team", team_id))
+    sender.publish(storm)
+    await sender.drained()
+    told = {by_service.id: set(), by_team.id: set()}
+    for one in sender.attempts:
+        told[one.subscription_id].add(one.event_id)
+    chosen = {EventType.TRIGGERED, EventType.RESOLVED}
+    assert told[by_service.id] == {
+        event.id for event in storm if event.service_id == service_id and event.event_type in chosen
+    }
+    assert told[by_team.id] == {event.id for event in storm if team_id in event.team_ids}
+
+
+async def test_two_subscriptions_are_told_of_one_event_under_different_webhook_ids(receiver, new_sender):
+    sender = new_sender()
+    sender.subscribe(receiver.url, "s")
+    sender.subscribe(receiver.url, "t")
+    sender.publish(random_storm(1, 1, 1))
+    await sender.drained()
+    assert len({one.webhook_id for one in receiver.received}) == 2
+    assert len({json.loads(body)["event"]["id"] for body in receiver.bodies}) == 1
+
+
+async def test_the_ledger_names_each_event_before_it_is_sent_and_each_2xx_after(
+    receiver, new_sender, tmp_path
+):
+    path = tmp_path / "ledger.jsonl"
+    sender = new_sender(ledger=DeliveryLedger(path))
+    sender.subscribe(receiver.url, "s")
+    storm = random_storm(1, 3, 9)
+    unnamed = []
+
+    def answer(one):
+        if json.loads(one.body)["event"]["id"] not in read_ledger(path).sent:
+            unnamed.append(one)
+        return 404 if one.body == storm[0].body else 202
+
+    receiver.answer = answer
+    sender.publish(storm)
+    await sender.drained()
+    ledger = read_ledger(path)
+    assert unnamed == []
+    assert ledger.sent == {event.id: event.incident_id for event in storm}
+    assert set(ledger.acknowledged) == {event.id for event in storm[1:]}
+    assert set(ledger.dropped) == {storm[0].id}
+
+
+async def test_a_ledger_line_torn_by_a_crash_is_left_out(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    whole = {"mark": "sending", "event_id": "E1", "incident_id": None}
+    path.write_text(json.dumps(whole) + '\n{"mark": "ackno')
+    assert read_ledger(path).sent == {"E1": None}
+    assert read_ledger(path).acknowledged == {}
+
+
+async def test_one_event_costs_less_than_a_three_hundredth_of_a_core_second(receiver, new_sender):
+    sender = new_sender(clock=ScaledClock(1))
+    sender.subscribe(receiver.url, "s")
+    storm = random_storm(1, 100, 600)
+    # Processor time, not wall time, and the receiver's share is in it: other work on this
+    # machine cannot fail the test.
+    began = time.process_time()
+    sender.publish(storm)
+    await sender.drained(60)
+    assert (time.process_time() - began) / len(storm) < 1 / 300
+
+
+async def test_an_observer_s_fault_is_not_swallowed(receiver, new_sender):
+    def observe(event, attempt):
+        raise RuntimeError("observer")
+
+    sender = new_sender(on_attempt=observe)
+    sender.subscribe(receiver.url, "s")
+    sender.publish(random_storm(1, 2, 2))
+    with pytest.raises(RuntimeError, match="observer"):
+        await sender.until(lambda: False)

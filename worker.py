@@ -1,0 +1,78 @@
+"""The Temporal worker: settings, clients, Worker. `python worker.py` runs it against any Temporal."""
+
+import asyncio
+import logging
+import signal
+from datetime import timedelta
+
+import uvloop
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
+
+from activities.issue_records import IssueRecords
+from calmo_pagerduty import logs, temporal_client
+from calmo_pagerduty.settings import Settings, load_settings
+from calmo_pagerduty.store.database import Database
+from workflows import names
+from workflows.incident import IncidentWorkflow
+
+logger = logging.getLogger(__name__)
+
+#: In-flight steps may finish for this long after SIGTERM.
+GRACE = timedelta(seconds=4)
+
+
+async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
+    """Work until told to stop. Raises StoreUnavailable if the database can't be migrated."""
+    database = Database(settings.database)
+    try:
+        database.migrate()
+        client = await temporal_client.connect(names.SEARCH_ATTRIBUTES)
+        records = IssueRecords(database)
+        worker = Worker(
+            client,
+            task_queue=settings.task_queue,
+            workflows=[IncidentWorkflow],
+            activities=[records.load_incident, records.save_events, records.set_aside],
+            # Purity is kept by import contracts, lint and replayed histories; tests run sandboxed.
+            workflow_runner=SandboxedWorkflowRunner()
+            if settings.workflow_sandbox
+            else UnsandboxedWorkflowRunner(),
+            max_concurrent_workflow_tasks=settings.workflow_slots,
+            max_cached_workflows=settings.cached_workflows,
+            sticky_queue_schedule_to_start_timeout=settings.sticky_timeout,
+            graceful_shutdown_timeout=GRACE,
+        )
+        logger.info("worker_started", extra={"task_queue": settings.task_queue})
+        async with worker:
+            await stop.wait()
+        logger.info("worker_stopped")
+    finally:
+        database.close()
+
+
+def main(settings: Settings | None = None) -> None:
+    """Run until SIGTERM or SIGINT."""
+    settings = settings or load_settings()
+    logs.configure(settings.log_level, settings.log_format)
+    uvloop.run(_run_until_signal(settings))
+
+
+async def _run_until_signal(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    running = asyncio.create_task(run_worker(settings, stop))
+    stopping = asyncio.create_task(stop.wait())
+    # A signal may come while we still wait for Temporal.
+    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    try:
+        await asyncio.wait_for(running, GRACE.total_seconds() + 2)
+    except TimeoutError:
+        logger.info("worker_stopped_while_connecting")
+    # The interpreter may abort if Temporal's threads still end: let them.
+    await asyncio.sleep(0.05)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What endures: deterministic, thin, versioned."""

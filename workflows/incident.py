@@ -1,0 +1,234 @@
+"""One PagerDuty incident's whole life, from the first event to some time after it is resolved."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import assert_never
+
+from temporalio import workflow
+from temporalio.common import RawValue
+from temporalio.exceptions import ActivityError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from activities.issue_records import EventsToSave, IssueRecords, PuzzlesToSetAside
+    from calmo_pagerduty.domain.event_types import IncidentStatus
+    from calmo_pagerduty.domain.frozen import Frozen
+    from calmo_pagerduty.domain.incident_card import card_of
+    from calmo_pagerduty.domain.incident_lifecycle import (
+        Decision,
+        EventFacts,
+        IncidentState,
+        LifecyclePolicy,
+        Publish,
+        RememberedEvent,
+        SaveEvents,
+        decide,
+    )
+    from calmo_pagerduty.domain.incident_references import IncidentRef
+    from calmo_pagerduty.domain.incident_signals import Puzzle, read_signal
+    from workflows import activity_options, names
+
+#: One transaction's worth of events; more wait for the next round.
+MAX_BATCH = 200
+
+
+class IncidentStart(Frozen):
+    """A run's input. `state` and `waiting` come from the run before it, if it continued as new."""
+
+    ref: IncidentRef
+    complete_after: timedelta = timedelta(hours=24)
+    #: History events after which the workflow continues as new.
+    continue_as_new_after: int = 250
+    policy: LifecyclePolicy | None = None
+    state: IncidentState | None = None
+    waiting: tuple[EventFacts, ...] = ()
+    puzzles: tuple[Puzzle, ...] = ()
+
+
+@workflow.defn(name=names.INCIDENT_WORKFLOW)
+class IncidentWorkflow:
+    """Message protocol: the signal `receive_events` brings events, as many as waited; any other
+    signal is set aside. The queries `state` and `timeline` answer what is known. It ends some time
+    after the incident is resolved; a later event starts a new run, which goes on with the same issue.
+    """
+
+    @workflow.init
+    def __init__(self, start: IncidentStart) -> None:
+        self._ref = start.ref
+        self._policy = start.policy or LifecyclePolicy(complete_after=start.complete_after)
+        self._state = start.state or IncidentState()
+        self._waiting = list(start.waiting)
+        self._puzzles = list(start.puzzles)
+
+    @workflow.run
+    async def run(self, start: IncidentStart) -> IncidentState:
+        try:
+            if start.state is None:
+                await self._load()
+            while True:
+                await self._wait()
+                await self._save_waiting()
+                if self._is_finished():
+                    return self._state
+                if self._history_is_long(start):
+                    workflow.continue_as_new(self._next_start(start))
+        except (asyncio.CancelledError, ActivityError) as error:
+            if not is_cancelled_exception(error):
+                raise
+            # Cancelled by an operator: what has arrived is still saved.
+            while self._has_work():
+                await self._save_waiting()
+            raise
+
+    @workflow.signal(dynamic=True)
+    def receive(self, name: str, payloads: Sequence[RawValue]) -> None:
+        """Only puts aside what came; the loop in `run` does all the work, in order."""
+        received = read_signal(name, [value.payload.data for value in payloads])
+        self._waiting += received.events
+        self._puzzles += received.puzzles
+
+    @workflow.query(name=names.QUERY_STATE, description="Where the incident stands")
+    def state(self) -> IncidentState:
+        return self._state.model_copy(update={"remembered": ()})
+
+    @workflow.query(name=names.QUERY_TIMELINE, description="The latest events, oldest first")
+    def timeline(self) -> list[RememberedEvent]:
+        return sorted(self._state.remembered, key=lambda event: event.occurred_at)
+
+    async def _load(self) -> None:
+        """Go on where an earlier run of this incident ended, if there was one."""
+        try:
+            loaded = await workflow.execute_local_activity_method(
+                IssueRecords.load_incident, self._ref, **activity_options.STORE
+            )
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            return
+        self._policy = self._policy.model_copy(update={"severities": loaded.severities})
+        self._state = loaded.state or self._state
+
+    async def _wait(self) -> None:
+        """Wait for events, or until a resolved incident has been quiet for long enough."""
+        deadline = self._state.completes_at
+        if self._has_work() or self._is_over():
+            return
+        if deadline is None:
+            await workflow.wait_condition(self._has_work)
+            return
+        try:
+            await workflow.wait_condition(
+                self._has_work,
+                timeout=max(deadline - workflow.now(), timedelta(milliseconds=1)),
+                timeout_summary="completes if it isn't reopened",
+            )
+        except TimeoutError:
+            return
+
+    async def _save_waiting(self) -> None:
+        batch = tuple(self._waiting[:MAX_BATCH])
+        if batch:
+            await self._carry_out(self._decide(batch))
+            del self._waiting[: len(batch)]
+        if self._puzzles:
+            await self._set_aside(tuple(self._puzzles))
+        workflow.set_current_details(card_of(self._ref, self._state))
+
+    def _decide(self, batch: tuple[EventFacts, ...]) -> Decision:
+        """Decide on the batch; should that fail, on each event alone: one can't hold up the others."""
+        now = workflow.now()
+        try:
+            return decide(self._state, batch, now, self._policy)
+        except Exception:
+            workflow.logger.exception("decision_failed")
+        state, fresh = self._state, []
+        for event in batch:
+            try:
+                decision = decide(state, (event,), now, self._policy)
+            except Exception as error:
+                self._puzzles.append(_puzzle(event, f"no decision: {type(error).__name__}"))
+            else:
+                state = decision.state
+                fresh += [
+                    e for effect in decision.effects if isinstance(effect, SaveEvents) for e in effect.events
+                ]
+        return Decision(state=state, effects=(SaveEvents(events=tuple(fresh)),))
+
+    async def _carry_out(self, decision: Decision) -> None:
+        for effect in decision.effects:
+            match effect:
+                case SaveEvents(events=events):
+                    await self._save(events, decision.state)
+                case Publish():
+                    _publish(effect)
+                case _:
+                    assert_never(effect)
+        self._state = decision.state
+
+    async def _save(self, events: tuple[EventFacts, ...], after: IncidentState) -> None:
+        try:
+            await workflow.execute_local_activity_method(
+                IssueRecords.save_events,
+                EventsToSave(ref=self._ref, events=events, severity=after.severity),
+                **activity_options.STORE,
+                summary=f"save {len(events)} event(s)",
+            )
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            self._puzzles += [_puzzle(event, f"not saved: {error.cause or error}") for event in events]
+
+    async def _set_aside(self, puzzles: tuple[Puzzle, ...]) -> None:
+        await workflow.execute_local_activity_method(
+            IssueRecords.set_aside,
+            PuzzlesToSetAside(ref=self._ref, puzzles=puzzles),
+            **activity_options.STORE,
+            summary=f"set {len(puzzles)} aside",
+        )
+        del self._puzzles[: len(puzzles)]
+
+    def _has_work(self) -> bool:
+        return bool(self._waiting or self._puzzles)
+
+    def _is_over(self) -> bool:
+        """Resolved, and quiet for long enough; or resolved in an earlier run and not changed since."""
+        state = self._state
+        return state.status is IncidentStatus.RESOLVED and (
+            state.completes_at is None or state.completes_at <= workflow.now()
+        )
+
+    def _is_finished(self) -> bool:
+        return self._is_over() and not self._has_work()
+
+    def _history_is_long(self, start: IncidentStart) -> bool:
+        info = workflow.info()
+        return (
+            info.get_current_history_length() >= start.continue_as_new_after
+            or info.is_continue_as_new_suggested()
+        )
+
+    def _next_start(self, start: IncidentStart) -> IncidentStart:
+        return start.model_copy(
+            update={
+                "policy": self._policy,
+                "state": self._state,
+                "waiting": tuple(self._waiting),
+                "puzzles": tuple(self._puzzles),
+            }
+        )
+
+
+def _puzzle(event: EventFacts, reason: str) -> Puzzle:
+    return Puzzle(reason=reason, payload=event.model_dump_json(), seqs=(event.seq,))
+
+
+def _publish(effect: Publish) -> None:
+    workflow.upsert_search_attributes(
+        [
+            names.STATUS.value_set(effect.status),
+            names.SEVERITY.value_set(effect.severity),
+            names.PRIORITY.value_set(effect.priority or ""),
+            names.SERVICE.value_set(effect.service_id or ""),
+            names.TEAM.value_set(list(effect.team_ids)),
+        ]
+    )

@@ -1,0 +1,21 @@
+"""What others call us by: workflow types, signals, queries, search attributes. Changing one breaks them."""
+
+from temporalio.common import SearchAttributeKey
+
+INCIDENT_WORKFLOW = "IncidentWorkflow"
+
+QUERY_STATE = "state"
+QUERY_TIMELINE = "timeline"
+
+INCIDENT_ID = SearchAttributeKey.for_keyword("PdIncidentId")
+CONNECTION = SearchAttributeKey.for_keyword("PdConnection")
+SCOPE = SearchAttributeKey.for_keyword("PdScope")
+STATUS = SearchAttributeKey.for_keyword("PdStatus")
+SEVERITY = SearchAttributeKey.for_keyword("PdSeverity")
+PRIORITY = SearchAttributeKey.for_keyword("PdPriority")
+SERVICE = SearchAttributeKey.for_keyword("PdService")
+TEAM = SearchAttributeKey.for_keyword_list("PdTeam")
+
+#: All of them. SQLite and SQL allow a namespace 10 of type Keyword and 3 of each other type.
+SEARCH_ATTRIBUTES = (INCIDENT_ID, CONNECTION, SCOPE, STATUS, SEVERITY, PRIORITY, SERVICE, TEAM)
+MAX_KEYWORDS = 10
