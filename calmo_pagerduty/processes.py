@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -39,11 +40,12 @@ def free_port() -> int:
 async def start_child(
     command: Sequence[str],
     log_file: Path,
-    environment: Mapping[str, str] | None = None,
+    environment: Mapping[str, str | None] | None = None,
     stdin: bytes | None = None,
 ) -> asyncio.subprocess.Process:
     """Start a program in a session of its own, so that Ctrl-C reaches only us; its output is appended
-    to a file. On Linux it ends when we die, however we die.
+    to a file. It gets our environment, changed by `environment`: None takes a variable away. On Linux
+    it ends when we die, however we die.
     """
     with log_file.open("ab") as log:
         child = await asyncio.create_subprocess_exec(
@@ -51,9 +53,9 @@ async def start_child(
             stdin=asyncio.subprocess.PIPE if stdin is not None else asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env={**os.environ, **(environment or {})},
+            env=_changed_environment(environment or {}),
             start_new_session=True,
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            preexec_fn=partial(_die_with_parent, os.getpid()) if sys.platform == "linux" else None,
         )
     if stdin is not None and child.stdin is not None:
         child.stdin.write(stdin)
@@ -75,5 +77,13 @@ async def stop_child(child: asyncio.subprocess.Process, patience: float) -> None
         await child.wait()
 
 
-def _die_with_parent() -> None:
+def _changed_environment(changes: Mapping[str, str | None]) -> dict[str, str]:
+    merged: dict[str, str | None] = {**os.environ, **changes}
+    return {name: value for name, value in merged.items() if value is not None}
+
+
+def _die_with_parent(parent: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # The parent may have died before we asked to be told.
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)

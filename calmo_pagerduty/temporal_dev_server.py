@@ -1,6 +1,7 @@
 """The real Temporal server as one child process with a SQLite file: for one machine, and for tests."""
 
 import asyncio
+import contextlib
 import shutil
 import sys
 from collections.abc import Sequence
@@ -70,6 +71,10 @@ class TemporalDevServer:
                     raise ServerDidNotStart(
                         f"the Temporal server did not start; see {self.log_file}"
                     ) from None
+            except BaseException:
+                # Whoever gives up waiting (Ctrl-C) must find nothing left running.
+                await self.kill()
+                raise
 
     async def stop(self) -> None:
         if self.child is not None:
@@ -78,7 +83,8 @@ class TemporalDevServer:
     async def kill(self) -> None:
         """End it the hard way, as a crash would."""
         if self.child is not None:
-            self.child.kill()
+            with contextlib.suppress(ProcessLookupError):
+                self.child.kill()
             await self.child.wait()
 
     async def _until_ready(self) -> None:

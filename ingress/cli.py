@@ -14,7 +14,7 @@ from calmo_pagerduty.store.database import StoreUnavailable
 from calmo_pagerduty.store.encryption import KeyProblem
 from calmo_pagerduty.temporal_client import MissingSearchAttributes
 from calmo_pagerduty.temporal_dev_server import ServerDidNotStart
-from ingress.commands import issues, parts, up, webhooks
+from ingress.commands import api_keys, health, issues, parts, up, webhooks
 from ingress.commands.instances import NoInstance
 
 app = typer.Typer(
@@ -29,11 +29,14 @@ app.command("worker")(parts.worker)
 app.command("ingress")(parts.ingress)
 app.add_typer(webhooks.app, name="webhook")
 app.add_typer(issues.app, name="issues")
+app.add_typer(api_keys.app, name="api-key")
+app.add_typer(health.app, name="health")
 
 #: What goes wrong in ways that a person can mend: one clear line, not a traceback.
 EXPLAINED: tuple[type[Exception], ...] = (
     ApiProblem, InvalidScope, InvalidSettings, KeyProblem, MissingSearchAttributes, NoInstance,
-    PortTaken, ServerDidNotStart, StoreUnavailable, up.CannotStart, webhooks.NoSecret,
+    PortTaken, ServerDidNotStart, StoreUnavailable, api_keys.UnknownPermission, health.NotWell,
+    up.CannotStart, webhooks.NoSecret,
 )  # fmt: skip
 
 

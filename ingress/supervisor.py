@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from calmo_pagerduty.processes import stop_child
+from calmo_pagerduty.temporal_dev_server import ServerDidNotStart
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
@@ -50,7 +51,8 @@ class Supervisor:
 
     async def _watch(self, part: Part) -> None:
         pause = FIRST_PAUSE_SECONDS
-        while part.child is not None:
+        while True:
+            assert part.child is not None
             begun = time.monotonic()
             status = await part.child.wait()
             if part.once:
@@ -58,6 +60,11 @@ class Supervisor:
                 return
             pause = FIRST_PAUSE_SECONDS if time.monotonic() - begun > WELL_SECONDS else pause
             self.tell(f"{part.name} ended with status {status}: starting it again")
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-            part.child = await part.start()
+            part.child = None
+            while part.child is None:
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                try:
+                    part.child = await part.start()
+                except (OSError, ServerDidNotStart) as error:
+                    self.tell(f"{part.name} can't be started: {error}; trying again")

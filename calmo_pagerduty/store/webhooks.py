@@ -121,7 +121,7 @@ def _connection_of(connection: Connection, scope: Scope, now: datetime) -> str:
     found = connection.execute(first.order_by(connections.c.created_at).limit(1)).scalar()
     if found is not None:
         return str(found)
-    connection_id = f"con_{_random(10)}"
+    connection_id = f"con_{_random(5)}"
     connection.execute(
         connections.insert().values(
             id=connection_id, name=f"Webhooks of {scope}", scope=str(scope), severities={}, created_at=now

@@ -41,26 +41,28 @@ def last_event(issue: Json) -> str:
     return str(issue["last_event_type"] or "").removeprefix("incident.").replace("_", " ")
 
 
-def issue_table(issues: Sequence[Json], title: str | None = None, workflows: bool = False) -> Table:
-    """Return one row per issue; with `workflows`, the address of each in the Temporal UI."""
-    table = Table(title=title, title_justify="left", expand=False, pad_edge=False, box=None)
+def issue_table(issues: Sequence[Json], workflows: bool = False) -> Table:
+    """Return one row per issue; with `workflows`, the address of each in the Temporal UI below it."""
+    table = Table(box=None, pad_edge=False)
     for name in ("severity", "status", "priority", "incident", "title", "age", "last event"):
-        table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=44 if name == "title" else None)
-    if workflows:
-        table.add_column("workflow in the Temporal UI", no_wrap=True, overflow="ellipsis")
+        if workflows and name == "incident":
+            continue  # its id is in the address
+        # Only titles give way in a narrow window; what is left of an address would be of no use.
+        table.add_column(name, no_wrap=name != "title", overflow="fold")
     now = datetime.now(UTC)
     for issue in issues:
         link = issue["workflow_url"]
-        row: list[Text | str] = [
+        table.add_row(
             severity_badge(issue),
             status_text(issue),
-            escape(issue["priority"] or "-"),
-            issue["incident_id"],
-            escape(issue["title"]),
-            age_of(issue, now),
-            last_event(issue),
-        ]
-        table.add_row(*row, *([Text(link, style=f"dim link {link}")] if workflows else []))
+            Text(issue["priority"] or "-"),
+            Text(issue["incident_id"]),
+            Text.assemble(issue["title"], "\n", (link, f"dim link {link}"))
+            if workflows
+            else Text(issue["title"]),
+            Text(age_of(issue, now)),
+            Text(last_event(issue)),
+        )
     return table
 
 

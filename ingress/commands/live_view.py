@@ -15,7 +15,7 @@ from ingress.commands.issue_view import change_line, issue_table
 Json = dict[str, Any]
 
 #: How many issues the table shows; all are at /api/issues.
-MAX_ROWS = 16
+MAX_ROWS = 12
 MAX_NEWS = 4
 
 

@@ -35,9 +35,6 @@ READY_SECONDS = 60.0
 PART_PATIENCE = 5.0
 DEMO_SCOPE = Scope.parse("organization:demo")
 
-#: Temporal's settings of the caller's shell are for another server than the embedded one.
-_FOREIGN = ("TEMPORAL_API_KEY", "TEMPORAL_PROFILE", "TEMPORAL_CONFIG_FILE", "TEMPORAL_TLS")
-
 
 class CannotStart(Exception):
     """The service can't start here; the message says why and what to do."""
@@ -62,10 +59,12 @@ class Plan:
     def temporal_address(self) -> str:
         return f"127.0.0.1:{self.temporal_port}"
 
-    def environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str | None]:
         """What the parts are told."""
-        foreign = {name: "" for name in os.environ if name.startswith(_FOREIGN)}
+        # Temporal's settings of the caller, in the shell or a file, are for another server than ours.
+        foreign = {name: None for name in os.environ if name.startswith("TEMPORAL_")}
         return foreign | {
+            "TEMPORAL_CONFIG_FILE": os.devnull,
             "CALMO_DATA_DIR": str(self.data_dir),
             "CALMO_HTTP_HOST": "127.0.0.1",
             "CALMO_HTTP_PORT": str(self.port),
@@ -135,6 +134,7 @@ class _Service:
                 await stop
             else:
                 starting.cancel()
+                await asyncio.gather(starting, return_exceptions=True)
         finally:
             if self.view:
                 self.view.stop()

@@ -1,0 +1,8 @@
+#!/bin/sh
+# Runs once, when PostgreSQL makes its data folder: our own user and database beside Temporal's.
+set -eu
+psql --username "$POSTGRES_USER" --dbname postgres --set ON_ERROR_STOP=1 \
+  --set password="$CALMO_DB_PASSWORD" <<'SQL'
+CREATE ROLE calmo LOGIN PASSWORD :'password';
+CREATE DATABASE calmo OWNER calmo;
+SQL

@@ -1,0 +1,99 @@
+"""The compose file, checked without an engine: its schema, its settings, its commands."""
+
+import re
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from compose_pydantic import ComposeSpecification
+from typer.main import get_command
+
+from calmo_pagerduty.settings import Settings
+from ingress.cli import app
+
+ROOT = Path(__file__).parent.parent
+COMPOSE = ROOT / "docker-compose.temporal.yml"
+OURS = ("ingress", "worker")
+#: Temporal's own environment configuration that our programs read.
+TEMPORAL_VARIABLES = {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"}
+
+
+def document() -> dict[str, Any]:
+    """The file without its extension fields (x-…), which the specification allows but its models don't."""
+    read: dict[str, Any] = yaml.safe_load(COMPOSE.read_text())
+    return {name: value for name, value in read.items() if not name.startswith("x-")}
+
+
+def services() -> dict[str, Any]:
+    found: dict[str, Any] = document()["services"]
+    return found
+
+
+def setting_names() -> set[str]:
+    return {f"CALMO_{name.upper()}" for name in Settings.model_fields}
+
+
+def test_the_compose_file_follows_the_compose_specification() -> None:
+    specification = ComposeSpecification(**document())
+    assert set(OURS) < set(specification.services or {})
+
+
+def test_the_specification_refuses_a_misspelt_key() -> None:
+    misspelt = document()
+    misspelt["services"]["worker"]["comand"] = misspelt["services"]["worker"].pop("command")
+    with pytest.raises(ValueError, match="comand"):
+        ComposeSpecification(**misspelt)
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_each_variable_of_our_services_is_a_setting(service: str) -> None:
+    given = set(services()[service]["environment"])
+    assert given - TEMPORAL_VARIABLES <= setting_names()
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_each_command_of_our_services_exists(service: str) -> None:
+    command: Any = get_command(app)
+    assert services()[service]["command"][0] in command.commands
+    program, *arguments = services()[service]["healthcheck"]["test"][1:]
+    assert [program, *arguments[:2]] == ["python", "-m", "ingress"]
+    assert arguments[3] in command.commands[arguments[2]].commands
+
+
+def test_every_image_is_pinned_and_every_lasting_service_has_a_health_check() -> None:
+    for name, service in services().items():
+        assert re.fullmatch(r"[\w./-]+:\d+\.\d+(\.\d+)?", service["image"]), name
+        lasts = service["restart"] == "unless-stopped"
+        assert ("healthcheck" in service) == lasts, name
+
+
+def test_no_password_stands_outside_the_example_file() -> None:
+    for name, service in services().items():
+        for variable, value in service.get("environment", {}).items():
+            if re.search(r"PASSWORD|PWD|KEYS|_URL$", variable) and "TEMPORAL_UI" not in variable:
+                assert re.search(r"\$\{\w+:\?[^}]+\}", value), f"{name}: {variable}"
+
+
+def test_the_example_file_gives_exactly_what_the_compose_file_asks_for() -> None:
+    asked = set(re.findall(r"\$\{(\w+)", COMPOSE.read_text()))
+    given = set(re.findall(r"^(\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert given == asked
+
+
+def test_everything_that_is_mounted_exists_and_scripts_can_be_run() -> None:
+    for service in services().values():
+        for mount in service.get("volumes", []):
+            if mount.startswith("./"):
+                path = ROOT / mount.split(":")[0]
+                assert path.is_file()
+                assert path.suffix != ".sh" or path.stat().st_mode & stat.S_IXOTH
+
+
+def test_the_image_runs_without_root_from_locked_packages() -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    assert re.search(r"^USER calmo$", text, re.MULTILINE)
+    assert "--require-hashes" in text
+    for copied in re.findall(r"^COPY ([\w.]+)", text, re.MULTILINE):
+        assert (ROOT / copied).exists()
