@@ -1,5 +1,6 @@
 """Our errors as HTTP answers: one table."""
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -11,6 +12,9 @@ from starlette.responses import JSONResponse, Response
 from calmo_pagerduty.domain.scopes import InvalidScope
 from calmo_pagerduty.store.database import StoreUnavailable
 from calmo_pagerduty.store.issue_queries import InvalidCursor
+
+
+logger = logging.getLogger(__name__)
 
 
 class NotAuthenticated(Exception):
@@ -54,6 +58,7 @@ async def answer_error(_request: Request, error: Exception) -> Response:
         )
         return _answer(HTTPStatus.BAD_REQUEST, "; ".join(fields))
     if isinstance(error, StoreUnavailable):
+        logger.error("store_unavailable", extra={"error": str(error)})
         return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "the database can't be reached; try again")
     return _answer(STATUS_OF_ERROR[type(error)], str(error))
 

@@ -1,0 +1,65 @@
+"""What the documentation names exists, and what exists is documented."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from calmo_pagerduty.domain.deliveries import Verdict
+from calmo_pagerduty.settings import Settings
+from ingress.cli import app
+from ingress.metrics import Metrics
+from workflows import names
+
+ROOT = Path(__file__).parent.parent
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def test_every_setting_is_documented_and_every_documented_one_exists() -> None:
+    documented = set(re.findall(r"`(CALMO_[A-Z_]+)`", OPERATIONS))
+    assert documented == {f"CALMO_{name.upper()}" for name in Settings.model_fields}
+
+
+def test_every_search_attribute_has_a_question_that_it_answers() -> None:
+    searches = OPERATIONS.partition("## The Temporal UI")[2].partition("## Is it well?")[0]
+    used = set(re.findall(r"\bPd[A-Z]\w+", searches)) | {"PdIncidentId"}
+    assert used == {key.name for key in names.SEARCH_ATTRIBUTES}
+
+
+def test_every_documented_metric_exists() -> None:
+    families = {family.name for family in Metrics().registry.collect()}
+    for name in re.findall(r"`(calmo_[a-z_]+)", OPERATIONS):
+        assert name.removesuffix("_total") in families
+
+
+def test_every_refusal_that_a_user_may_see_is_explained() -> None:
+    for verdict in (
+        Verdict.NO_SECRET, Verdict.UNPROVEN, Verdict.MISMATCH, Verdict.GUARDED, Verdict.LEGACY_PAYLOAD,
+    ):  # fmt: skip
+        assert f"`{verdict}`" in OPERATIONS
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+def test_every_make_target_that_the_pages_name_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for page in PAGES:
+        named = set(re.findall(r"(?:^|`)make ([a-z]+)", page.read_text(), re.MULTILINE))
+        assert named <= targets, page.name
+
+
+def test_every_command_that_the_pages_name_exists() -> None:
+    root: Any = get_command(app)
+    for page in PAGES:
+        for line in re.findall(r"calmo-pagerduty ([a-z][a-z -]*)", page.read_text()):
+            first, *rest = line.split()
+            assert first in root.commands, line
+            if rest and hasattr(root.commands[first], "commands"):
+                assert rest[0] in root.commands[first].commands, line
