@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from calmo_pagerduty.domain.frozen import Frozen
 from calmo_pagerduty.domain.incident_lifecycle import EventFacts, IncidentState
@@ -12,9 +13,12 @@ from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.incident_signals import Puzzle
 from calmo_pagerduty.domain.severity import Severity
 from calmo_pagerduty.store import dead_letters, issues
-from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.store.database import Database, StoreUnavailable
 
 logger = logging.getLogger(__name__)
+
+#: The error type for events that can't be put on an issue however often it is tried.
+CANNOT_APPLY = "CannotApply"
 
 
 class LoadedIncident(Frozen):
@@ -59,12 +63,21 @@ class IssueRecords:
     async def save_events(self, batch: EventsToSave) -> int:
         """Put the events on the timeline and refresh the issue; returns how many were new.
 
-        Raises StoreUnavailable, and UnknownConnection (not to be tried again).
+        Raises StoreUnavailable, and UnknownConnection or CANNOT_APPLY (not to be tried again).
         """
         now = datetime.now(UTC)
-        return await self._database.write(
-            lambda connection: issues.save_events(connection, batch.ref, batch.events, batch.severity, now)
-        )
+        try:
+            return await self._database.write(
+                lambda connection: issues.save_events(
+                    connection, batch.ref, batch.events, batch.severity, now
+                )
+            )
+        except (StoreUnavailable, issues.UnknownConnection):
+            raise
+        except Exception as error:
+            # A fault of ours over one event: every attempt would meet it, and the others would wait.
+            logger.exception("events_not_applied", extra={"workflow_id": batch.ref.workflow_id})
+            raise ApplicationError(type(error).__name__, type=CANNOT_APPLY, non_retryable=True) from error
 
     @activity.defn
     async def set_aside(self, batch: PuzzlesToSetAside) -> None:

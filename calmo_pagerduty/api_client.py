@@ -21,10 +21,12 @@ class ServerSentEvent:
 
 
 class ApiClient:
-    """Read issues over HTTP with an API key. Every call raises ApiProblem."""
+    """Read issues over HTTP with an API key. Every call raises ApiProblem, as does making it."""
 
     def __init__(self, url: str, api_key: str) -> None:
         self._url = url
+        if not (api_key.isascii() and api_key.isprintable()):
+            raise ApiProblem("the API key holds characters that no key has: is it another file's text?")
         headers = {"Authorization": f"Bearer {api_key}"}
         self._http = Client(base_url=url, headers=headers, timeout=Timeout(10.0), trust_env=False)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -59,7 +60,7 @@ class TemporalDevServer:
     async def start(self) -> None:
         """Return once the server answers. Raises ServerDidNotStart."""
         for attempt in (1, 2):
-            self.child = await start_child(self._command(), self.log_file, {"GOGC": "200"})
+            self.child = await start_child(self._command(), self.log_file, self._environment())
             try:
                 async with asyncio.timeout(_START_LIMIT):
                     await self._until_ready()
@@ -98,6 +99,11 @@ class TemporalDevServer:
             except RuntimeError:
                 await asyncio.sleep(0.05)
 
+    def _environment(self) -> dict[str, str | None]:
+        # It wants a user and a home, and reads files there that could move our port and database.
+        home = str(self.log_file.parent.absolute())
+        return without_callers_settings() | {"GOGC": "200", "USER": "calmo", "HOME": home}
+
     def _command(self) -> list[str]:
         command = [
             find_binary(), "server", "start-dev", "--ip", "127.0.0.1", "--port", str(self.port),
@@ -112,6 +118,14 @@ class TemporalDevServer:
         for key in self.search_attributes:
             command += ["--search-attribute", f"{key.name}={_KINDS[key.indexed_value_type.name]}"]
         return command
+
+
+def without_callers_settings() -> dict[str, str | None]:
+    """Return what to change in our environment for this server and its clients: the caller's settings
+    of Temporal, in the shell or in files, are for another server.
+    """
+    foreign = {name: None for name in os.environ if name.startswith("TEMPORAL_")}
+    return foreign | {"TEMPORAL_CONFIG_FILE": os.devnull}
 
 
 def find_binary() -> str:

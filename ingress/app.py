@@ -32,6 +32,7 @@ from ingress.issue_models import (
     Links,
     Model,
     ReadinessModel,
+    VerdictModel,
 )
 from ingress.issues import IssueReader
 from ingress.metrics import Metrics
@@ -45,6 +46,7 @@ from workflows import names
 logger = logging.getLogger(__name__)
 
 HEALTH_SECONDS = 1.0
+FORWARDER_PAUSE_SECONDS = 2.0
 
 
 @dataclass
@@ -125,8 +127,8 @@ class Ingress:
     def endpoints(self) -> list[Endpoint]:
         return [
             Endpoint(
-                "POST", "/webhooks/pagerduty/{webhook_id}", "Take one PagerDuty delivery", "application/json",
-                open=self.door.receive, success=202, statuses=DOOR_STATUSES,
+                "POST", "/webhooks/pagerduty/{webhook_id}", "Take one PagerDuty delivery", VerdictModel,
+                open=self.door.receive, success=202, statuses=DOOR_STATUSES, refuses_with=VerdictModel,
             ),
             Endpoint(
                 "GET", "/api/issues", "List issues, newest incident first", IssuePageModel,
@@ -143,7 +145,7 @@ class Ingress:
             Endpoint("GET", "/healthz", "Does the process answer", HealthModel, open=self.healthz),
             Endpoint(
                 "GET", "/readyz", "Are database and Temporal there", ReadinessModel, open=self.readyz,
-                statuses=((503, "one of them is not; the body says which"),),
+                statuses=((503, "one of them is not; the body says which"),), refuses_with=ReadinessModel,
             ),
             Endpoint(
                 "GET", "/metrics", "Counters for operators", "text/plain",
@@ -168,8 +170,7 @@ def build_app(ingress: Ingress) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        forwarding = asyncio.create_task(ingress.forwarder.run())
-        forwarding.add_done_callback(_say_why)
+        forwarding = asyncio.create_task(_keep_forwarding(ingress.forwarder))
         yield
         ingress.close()
         forwarding.cancel()
@@ -188,10 +189,14 @@ def build_app(ingress: Ingress) -> Starlette:
     return app
 
 
-def _say_why(task: "asyncio.Task[None]") -> None:
-    """A forwarder that ends by itself is a bug: say so; deliveries are still taken in."""
-    if not task.cancelled() and task.exception() is not None:
-        logger.critical("forwarder_ended", exc_info=task.exception())
+async def _keep_forwarding(forwarder: Forwarder) -> None:
+    """A forwarder that ends by itself is a fault of ours: say so, and begin again from the database."""
+    while True:
+        try:
+            await forwarder.run()
+        except Exception:
+            logger.critical("forwarder_ended", exc_info=True)
+        await asyncio.sleep(FORWARDER_PAUSE_SECONDS)
 
 
 def _json(model: Model, status: int = 200) -> Response:

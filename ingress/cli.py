@@ -14,7 +14,7 @@ from calmo_pagerduty.store.database import StoreUnavailable
 from calmo_pagerduty.store.encryption import KeyProblem
 from calmo_pagerduty.temporal_client import MissingSearchAttributes
 from calmo_pagerduty.temporal_dev_server import ServerDidNotStart
-from ingress.commands import api_keys, health, issues, parts, up, webhooks
+from ingress.commands import api_keys, health, issues, parts, preparation, up, webhooks
 from ingress.commands.instances import NoInstance
 
 app = typer.Typer(
@@ -36,7 +36,7 @@ app.add_typer(health.app, name="health")
 EXPLAINED: tuple[type[Exception], ...] = (
     ApiProblem, InvalidScope, InvalidSettings, KeyProblem, MissingSearchAttributes, NoInstance,
     PortTaken, ServerDidNotStart, StoreUnavailable, api_keys.UnknownPermission, health.NotWell,
-    up.CannotStart, webhooks.NoSecret,
+    preparation.CannotStart, webhooks.NoSecret,
 )  # fmt: skip
 
 

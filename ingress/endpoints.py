@@ -32,11 +32,13 @@ class Endpoint:
     open: OpenHandler | None = None
     #: Further statuses that the endpoint may answer with, in words.
     statuses: tuple[tuple[int, str], ...] = ()
+    #: What their bodies hold, if not an error's status and message.
+    refuses_with: type[BaseModel] | None = None
     success: int = 200
 
 
 def routes(endpoints: Sequence[Endpoint], database: Database) -> list[Route]:
-    """Make Starlette's routes. HEAD is not added to GET: each method is a row of its own."""
+    """Make Starlette's routes. It answers HEAD wherever it answers GET."""
     made = []
     for endpoint in endpoints:
         handler = endpoint.open or _guarded(endpoint, database)

@@ -13,7 +13,6 @@ from calmo_pagerduty.domain.scopes import InvalidScope
 from calmo_pagerduty.store.database import StoreUnavailable
 from calmo_pagerduty.store.issue_queries import InvalidCursor
 
-
 logger = logging.getLogger(__name__)
 
 

@@ -82,8 +82,9 @@ class Forwarder:
         return time.monotonic() < self._leading_until
 
     async def run(self) -> None:
-        """Forward until cancelled; then let what is on its way arrive."""
+        """Forward until cancelled; then let what is on its way arrive. May be run again."""
         sender = await self._connect()
+        self._forget()
         try:
             async with asyncio.TaskGroup() as loops:
                 for loop in (self._forward(sender), self._lead(), self._mark(), self._confirm()):
@@ -201,24 +202,26 @@ class Forwarder:
     async def _lead(self) -> None:
         """Take the lease and keep it. Without it nothing more is sent from here."""
         while True:
-            asked_at, now = time.monotonic(), datetime.now(UTC)
+            asked_at = time.monotonic()
             was_leading = self.leading
             try:
-                ours = await self._database.write(
-                    lambda c, now=now: leases.take(c, LEASE, self._holder, now, LEASE_TTL)  # type: ignore[misc]
-                )
+                ours = await self._database.write(lambda c: leases.take(c, LEASE, self._holder, LEASE_TTL))
             except StoreUnavailable:
                 ours = False
             if ours:
                 self._leading_until = asked_at + LEASE_TTL.total_seconds()
             if ours and not was_leading:
                 logger.info("forwarding", extra={"holder": self._holder})
-                self._queues.clear()
-                self._held = set(self._sent)
-                self._rescan_at = 0.0
+                self._forget()
                 self._something_to_do.set()
             self._metrics.leading.set(self.leading)
             await asyncio.sleep(LEASE_RENEWAL_SECONDS)
+
+    def _forget(self) -> None:
+        """Begin anew from the database, which knows what is still to do."""
+        self._queues.clear()
+        self._held = set(self._sent)
+        self._rescan_at = 0.0
 
     async def _mark(self) -> None:
         while True:

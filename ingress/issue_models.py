@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from calmo_pagerduty.domain.deliveries import Verdict
 from calmo_pagerduty.domain.event_types import IncidentStatus, IssueAction
 from calmo_pagerduty.domain.issues import Issue
 from calmo_pagerduty.domain.scopes import Scope
@@ -90,15 +91,19 @@ class ChangeModel(Model):
     issue: IssueModel
 
 
+#: Text to compare with: no database holds a NUL.
+Word = Annotated[str, Field(max_length=1024, pattern=r"^[^\x00]*$")]
+
+
 class IssueListQuery(Model):
     """Filters of the list: values of one field are alternatives, given by repetition."""
 
     status: list[IncidentStatus] = []
     severity: list[Severity] = []
     #: A service's id or its name.
-    service: list[str] = []
+    service: list[Word] = []
     #: A PagerDuty incident's id.
-    incident: list[str] = []
+    incident: list[Word] = []
     #: personal:USER or organization:ORG.
     scope: list[str] = []
     limit: Annotated[int, Field(ge=1, le=200)] = 50
@@ -119,6 +124,12 @@ class ChangesQuery(Model):
     """Where the stream begins: after a change's number, or now."""
 
     after: Annotated[int, Field(ge=0, le=2**62)] | None = None
+
+
+class VerdictModel(Model):
+    """How a delivery ended: see the table of answers."""
+
+    verdict: Verdict
 
 
 class HealthModel(Model):

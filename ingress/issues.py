@@ -8,6 +8,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
 
+from calmo_pagerduty.domain.incident_references import ISSUE_ID
 from calmo_pagerduty.domain.scopes import Visibility
 from calmo_pagerduty.store import issue_queries
 from calmo_pagerduty.store.api_keys import Caller
@@ -52,6 +53,8 @@ class IssueReader:
     async def show(self, request: Request, caller: Caller, _query: Model | None) -> Model:
         """GET /api/issues/{id}. Raises NotFound, StoreUnavailable."""
         issue_id = request.path_params["id"]
+        if not ISSUE_ID.fullmatch(issue_id):
+            raise NotFound(f"there is no issue {issue_id[:100]!r}")
 
         def read(connection: Transaction) -> Model | None:
             issue = issue_queries.find_issue(connection, caller.visibility, issue_id)

@@ -1,7 +1,7 @@
 """The OpenAPI document, made from the rows that also make the routes."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -20,23 +20,33 @@ _ERROR = {
         }
     },
 }
-_GUARDED = ((401, "no valid API key"), (403, "the key lacks the permission"))
+_ERROR_REFERENCE = {"$ref": "#/components/schemas/Error"}
+_GUARDED = (
+    (401, "no valid API key"),
+    (403, "the key lacks the permission"),
+    (503, "the database can't be reached; try again"),
+)
+_ASKED = ((400, "a parameter is wrong; the message names it"),)
+#: What an answer holds that no model of ours describes.
+_SCHEMA_OF_MEDIA: Mapping[str, dict[str, Any]] = {
+    "application/json": {"type": "object"},
+    "text/event-stream": {"type": "string"},
+    "text/plain": {"type": "string"},
+}
 
 
 def openapi_document(endpoints: Sequence[Endpoint], url: str) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of these endpoints."""
-    models = [one.answers for one in endpoints if isinstance(one.answers, type)]
+    models = {one.answers for one in endpoints if isinstance(one.answers, type)}
+    models |= {one.refuses_with for one in endpoints if one.refuses_with}
+    ordered = sorted(models, key=lambda model: model.__name__)
     schemas, definitions = models_json_schema(
-        [(model, "serialization") for model in models], ref_template="#/components/schemas/{model}"
+        [(model, "serialization") for model in ordered], ref_template="#/components/schemas/{model}"
     )
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
-        answer = (
-            schemas[(endpoint.answers, "serialization")]
-            if isinstance(endpoint.answers, type)
-            else endpoint.answers
-        )
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, answer)
+        operation = _operation(endpoint, lambda model: schemas[(model, "serialization")])
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {
@@ -53,18 +63,19 @@ def openapi_document(endpoints: Sequence[Endpoint], url: str) -> dict[str, Any]:
     }
 
 
-def _operation(endpoint: Endpoint, answer: dict[str, Any] | str) -> dict[str, Any]:
-    media = answer if isinstance(answer, str) else "application/json"
-    schema = {"type": "string"} if isinstance(answer, str) else answer
+def _operation(endpoint: Endpoint, schema_of: Callable[[type[BaseModel]], Any]) -> dict[str, Any]:
+    if isinstance(endpoint.answers, str):
+        media, schema = endpoint.answers, _SCHEMA_OF_MEDIA[endpoint.answers]
+    else:
+        media, schema = "application/json", schema_of(endpoint.answers)
     responses: dict[str, Any] = {
         str(endpoint.success): {"description": "as asked", "content": {media: {"schema": schema}}}
     }
-    refusals = (*endpoint.statuses, *(_GUARDED if endpoint.permission else ()))
-    if endpoint.query is not None:
-        refusals += ((400, "a parameter is wrong; the message names it"),)
-    for status, words in refusals:
-        content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
-        responses[str(status)] = {"description": words, "content": content}
+    refusal = schema_of(endpoint.refuses_with) if endpoint.refuses_with else _ERROR_REFERENCE
+    for status, words in endpoint.statuses:
+        responses[str(status)] = _refusal(words, refusal)
+    for status, words in _refusals_of_the_api(endpoint):
+        responses[str(status)] = _refusal(words, _ERROR_REFERENCE)
     operation: dict[str, Any] = {
         "summary": endpoint.summary,
         "operationId": re.sub(r"\W+", "_", f"{endpoint.method.lower()}{endpoint.path}").strip("_"),
@@ -74,6 +85,15 @@ def _operation(endpoint: Endpoint, answer: dict[str, Any] | str) -> dict[str, An
     if endpoint.permission:
         operation["security"] = [{"apiKey": []}]
     return operation
+
+
+def _refusals_of_the_api(endpoint: Endpoint) -> tuple[tuple[int, str], ...]:
+    guarded = _GUARDED if endpoint.permission else ()
+    return (*guarded, *_ASKED) if endpoint.query else guarded
+
+
+def _refusal(words: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": words, "content": {"application/json": {"schema": schema}}}
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:

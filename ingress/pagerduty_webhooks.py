@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 #: PagerDuty waits 5 s for an answer; a body that takes longer than this will be sent again.
 BODY_SECONDS = 4.0
-#: The database has this long to commit before we ask PagerDuty to come back.
+#: The database has this long to answer or commit before we ask PagerDuty to come back.
 COMMIT_SECONDS = 2.5
 RETRY_AFTER_SECONDS = 5
 #: More deliveries waiting for the database than this, and further ones are asked to come back.
@@ -91,7 +91,8 @@ class Door:
         if self.closing:
             return Verdict.SHUTTING_DOWN
         try:
-            webhook = await self._directory.find(request.path_params["webhook_id"])
+            async with asyncio.timeout(COMMIT_SECONDS):
+                webhook = await self._directory.find(request.path_params["webhook_id"])
             refusal = self._refusal_at_sight(webhook)
             if webhook is None or refusal is not None:
                 return refusal or Verdict.UNKNOWN_WEBHOOK
@@ -137,9 +138,10 @@ class Door:
         return verdict
 
     async def _refuse(self, webhook: Webhook, signature: SignatureVerdict, body: bytes) -> Verdict:
-        if time.monotonic() < self._guarded_until.get(webhook.id, 0.0):
+        unsigned = signature is SignatureVerdict.MISSING
+        if not unsigned and time.monotonic() < self._guarded_until.get(webhook.id, 0.0):
             return Verdict.GUARDED
-        legacy = signature is SignatureVerdict.MISSING and is_legacy(body)
+        legacy = unsigned and is_legacy(body)
         now = datetime.now(UTC)
 
         def judge(connection: Transaction) -> Verdict:
@@ -160,7 +162,7 @@ class Door:
 async def _read_body(request: Request) -> bytes | Verdict:
     """Read at most MAX_BODY_BYTES within BODY_SECONDS."""
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared[:12]) > MAX_BODY_BYTES:
+    if declared.isascii() and declared.isdigit() and int(declared[:12]) > MAX_BODY_BYTES:
         return Verdict.TOO_LARGE
     chunks: list[bytes] = []
     size = 0

@@ -56,11 +56,13 @@ def run_ingress(settings: Settings) -> None:
 
 
 def stop_signals() -> tuple[signal.Signals, ...]:
-    return signal.SIGINT, signal.SIGTERM
+    """SIGHUP comes when the terminal is closed; under nohup it is ignored, and stays so."""
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return (signal.SIGINT, signal.SIGTERM) if ignored else (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 async def until_signal() -> None:
-    """Wait for SIGINT or SIGTERM."""
+    """Wait for Ctrl-C, SIGTERM, or the end of the terminal."""
     stop = asyncio.Event()
     for number in stop_signals():
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

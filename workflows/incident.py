@@ -7,15 +7,16 @@ from typing import assert_never
 
 from temporalio import workflow
 from temporalio.common import RawValue
-from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from activities.issue_records import EventsToSave, IssueRecords, PuzzlesToSetAside
+    from activities.issue_records import CANNOT_APPLY, EventsToSave, IssueRecords, PuzzlesToSetAside
     from calmo_pagerduty.domain.event_types import IncidentStatus
     from calmo_pagerduty.domain.frozen import Frozen
     from calmo_pagerduty.domain.incident_card import card_of
     from calmo_pagerduty.domain.incident_lifecycle import (
         Decision,
+        Effect,
         EventFacts,
         IncidentState,
         LifecyclePolicy,
@@ -23,13 +24,18 @@ with workflow.unsafe.imports_passed_through():
         RememberedEvent,
         SaveEvents,
         decide,
+        published,
     )
-    from calmo_pagerduty.domain.incident_references import IncidentRef
+    from calmo_pagerduty.domain.incident_references import INCIDENT_ID, IncidentRef
     from calmo_pagerduty.domain.incident_signals import Puzzle, read_signal
     from workflows import activity_options, names
 
 #: One transaction's worth of events; more wait for the next round.
 MAX_BATCH = 200
+#: How many waiting events the next run may be given: its input must stay below Temporal's 2 MiB.
+MAX_CARRIED = 1000
+#: Temporal refuses a search attribute above 2,048 bytes, and then the workflow would be stuck.
+MAX_SEARCHABLE_TEAMS = 25
 
 
 class IncidentStart(Frozen):
@@ -65,6 +71,7 @@ class IncidentWorkflow:
         try:
             if start.state is None:
                 await self._load()
+            self._describe()
             while True:
                 await self._wait()
                 await self._save_waiting()
@@ -72,7 +79,7 @@ class IncidentWorkflow:
                     return self._state
                 if self._history_is_long(start):
                     workflow.continue_as_new(self._next_start(start))
-        except (asyncio.CancelledError, ActivityError) as error:
+        except (asyncio.CancelledError, FailureError) as error:
             if not is_cancelled_exception(error):
                 raise
             # Cancelled by an operator: what has arrived is still saved.
@@ -101,12 +108,15 @@ class IncidentWorkflow:
             loaded = await workflow.execute_local_activity_method(
                 IssueRecords.load_incident, self._ref, **activity_options.STORE
             )
-        except ActivityError as error:
+        except FailureError as error:
             if is_cancelled_exception(error):
                 raise
             return
         self._policy = self._policy.model_copy(update={"severities": loaded.severities})
-        self._state = loaded.state or self._state
+        if loaded.state is not None:
+            self._state = loaded.state
+            # A new run begins without the search attributes that the earlier one had.
+            _publish(published(self._state))
 
     async def _wait(self) -> None:
         """Wait for events, or until a resolved incident has been quiet for long enough."""
@@ -132,6 +142,9 @@ class IncidentWorkflow:
             del self._waiting[: len(batch)]
         if self._puzzles:
             await self._set_aside(tuple(self._puzzles))
+        self._describe()
+
+    def _describe(self) -> None:
         workflow.set_current_details(card_of(self._ref, self._state))
 
     def _decide(self, batch: tuple[EventFacts, ...]) -> Decision:
@@ -141,7 +154,8 @@ class IncidentWorkflow:
             return decide(self._state, batch, now, self._policy)
         except Exception:
             workflow.logger.exception("decision_failed")
-        state, fresh = self._state, []
+        state = self._state
+        effects: list[Effect] = []
         for event in batch:
             try:
                 decision = decide(state, (event,), now, self._policy)
@@ -149,10 +163,8 @@ class IncidentWorkflow:
                 self._puzzles.append(_puzzle(event, f"no decision: {type(error).__name__}"))
             else:
                 state = decision.state
-                fresh += [
-                    e for effect in decision.effects if isinstance(effect, SaveEvents) for e in effect.events
-                ]
-        return Decision(state=state, effects=(SaveEvents(events=tuple(fresh)),))
+                effects += decision.effects
+        return Decision(state=state, effects=tuple(effects))
 
     async def _carry_out(self, decision: Decision) -> None:
         for effect in decision.effects:
@@ -173,10 +185,15 @@ class IncidentWorkflow:
                 **activity_options.STORE,
                 summary=f"save {len(events)} event(s)",
             )
-        except ActivityError as error:
+        except FailureError as error:
             if is_cancelled_exception(error):
                 raise
-            self._puzzles += [_puzzle(event, f"not saved: {error.cause or error}") for event in events]
+            fault = _fault_of(error)
+            if len(events) > 1 and isinstance(fault, ApplicationError) and fault.type == CANNOT_APPLY:
+                for event in events:
+                    await self._save((event,), after)
+                return
+            self._puzzles += [_puzzle(event, f"not saved: {fault}") for event in events]
 
     async def _set_aside(self, puzzles: tuple[Puzzle, ...]) -> None:
         await workflow.execute_local_activity_method(
@@ -201,6 +218,9 @@ class IncidentWorkflow:
         return self._is_over() and not self._has_work()
 
     def _history_is_long(self, start: IncidentStart) -> bool:
+        """Whether to continue as new; not while more waits than the next run can be given."""
+        if self._puzzles or len(self._waiting) > MAX_CARRIED:
+            return False
         info = workflow.info()
         return (
             info.get_current_history_length() >= start.continue_as_new_after
@@ -222,13 +242,19 @@ def _puzzle(event: EventFacts, reason: str) -> Puzzle:
     return Puzzle(reason=reason, payload=event.model_dump_json(), seqs=(event.seq,))
 
 
+def _fault_of(error: FailureError) -> BaseException:
+    """A local activity's fault comes as it is; a regular activity's comes wrapped."""
+    return error.cause if isinstance(error, ActivityError) and error.cause else error
+
+
 def _publish(effect: Publish) -> None:
+    teams = [team for team in effect.team_ids if INCIDENT_ID.fullmatch(team)]
     workflow.upsert_search_attributes(
         [
             names.STATUS.value_set(effect.status),
             names.SEVERITY.value_set(effect.severity),
             names.PRIORITY.value_set(effect.priority or ""),
             names.SERVICE.value_set(effect.service_id or ""),
-            names.TEAM.value_set(list(effect.team_ids)),
+            names.TEAM.value_set(teams[:MAX_SEARCHABLE_TEAMS]),
         ]
     )

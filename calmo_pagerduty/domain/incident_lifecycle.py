@@ -6,7 +6,10 @@ duplicates, disorder and replays can't make the issue regress.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from calmo_pagerduty.domain.event_types import IncidentStatus
 from calmo_pagerduty.domain.frozen import Frozen
@@ -17,23 +20,37 @@ from calmo_pagerduty.domain.severity import DEFAULT_SEVERITY, Severity, severity
 REMEMBERED_EVENTS = 200
 
 
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the time is outside the calendar") from None
+
+
+# What passes here can be decided on and saved: a fact that could not (a time without a zone, a NUL, a
+# number too large for a column) would hold up its incident for ever.
+_Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+_Word = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
+_Number = Annotated[int, Field(ge=0, lt=2**63)]
+
+
 class EventFacts(Frozen):
     """The thin facts of one event. Text (title, names, notes) stays in the delivery log.
 
     `seq` is the delivery's number in our log: the order of arrival. Times are UTC.
     """
 
-    event_id: str
-    event_type: str
-    occurred_at: datetime
-    seq: int
+    event_id: _Word
+    event_type: _Word
+    occurred_at: _Moment
+    seq: _Number
     #: Whether the event's data shows the whole incident; the fields below are facts only then.
     shows_incident: bool = False
     status: IncidentStatus | None = None
-    priority: str | None = None
-    service_id: str | None = None
-    team_ids: tuple[str, ...] = ()
-    number: int | None = None
+    priority: _Word | None = None
+    service_id: _Word | None = None
+    team_ids: Annotated[tuple[_Word, ...], Field(max_length=100)] = ()
+    number: _Number | None = None
 
 
 class RememberedEvent(Frozen):
@@ -109,8 +126,8 @@ def decide(
     for event in fresh:
         after = _apply(after, event, now, policy)
     effects: list[Effect] = [SaveEvents(events=fresh)]
-    if _published(after) != _published(state) or state.last_event_at is None:
-        effects.append(_published(after))
+    if published(after) != published(state) or state.last_event_at is None:
+        effects.append(published(after))
     return Decision(state=after, effects=tuple(effects))
 
 
@@ -164,7 +181,8 @@ def _remember(state: IncidentState, event: EventFacts, moved: bool) -> tuple[Rem
     return (*state.remembered, entry)[-REMEMBERED_EVENTS:]
 
 
-def _published(state: IncidentState) -> Publish:
+def published(state: IncidentState) -> Publish:
+    """Return what operators can search for while the incident stands like this."""
     return Publish(
         status=state.status,
         severity=state.severity,

@@ -9,6 +9,9 @@ from calmo_pagerduty.domain.frozen import Frozen
 #: What PagerDuty's ids look like. Anything else never becomes part of a workflow id or an URL.
 INCIDENT_ID = re.compile(r"[A-Za-z0-9]{1,64}")
 
+#: What ours look like: see `IncidentRef.issue_id`.
+ISSUE_ID = re.compile(r"iss_[a-z2-7]{24}")
+
 
 class IncidentRef(Frozen):
     """One PagerDuty incident as seen through one connection."""

@@ -18,6 +18,7 @@ class Issue:
     """One incident as we hold it. Times are UTC.
 
     `as_of` and `as_of_seq` say which event the picture comes from; an older one never replaces it.
+    `assigned_as_of` says when `assignees` were: a resolved incident keeps those it had before.
     """
 
     ref: IncidentRef
@@ -33,6 +34,7 @@ class Issue:
     service: Reference | None = None
     escalation_policy: Reference | None = None
     assignees: tuple[Reference, ...] = ()
+    assigned_as_of: datetime | None = None
     teams: tuple[Reference, ...] = ()
     url: str | None = None
     resolve_reason: str | None = None
@@ -88,6 +90,7 @@ def absorb(
         moved = received.facts.shows_incident and after.is_older_than(received.facts)
         if moved:
             after = _with_picture(after, received, severity)
+        after = _with_resolution(_with_assignees(after, received), received.facts)
         entries.append(entry_of(received.facts, received.event, moved))
     return replace(after, updated_at=now), tuple(entries)
 
@@ -110,20 +113,37 @@ def _with_times(issue: Issue, facts: EventFacts) -> Issue:
 def _with_picture(issue: Issue, received: ReceivedEvent, severity: Severity) -> Issue:
     facts = received.facts
     status = facts.status or issue.status
-    was_resolved = issue.status is IncidentStatus.RESOLVED
-    resolved_at = issue.resolved_at if was_resolved else facts.occurred_at
     moved = replace(
         issue,
         status=status,
         severity=severity,
         priority=facts.priority,
         number=facts.number if facts.number is not None else issue.number,
-        resolved_at=resolved_at if status is IncidentStatus.RESOLVED else None,
+        resolved_at=issue.resolved_at if status is IncidentStatus.RESOLVED else None,
         as_of=facts.occurred_at,
         as_of_seq=facts.seq,
     )
     snapshot = received.event.snapshot if received.event else None
     return _with_snapshot(moved, snapshot) if snapshot else moved
+
+
+def _with_resolution(issue: Issue, facts: EventFacts) -> Issue:
+    """The latest resolution, in any order of arrival; none while the incident is open."""
+    if facts.event_type != EventType.RESOLVED or issue.status is not IncidentStatus.RESOLVED:
+        return issue
+    return replace(issue, resolved_at=max(issue.resolved_at or facts.occurred_at, facts.occurred_at))
+
+
+def _with_assignees(issue: Issue, received: ReceivedEvent) -> Issue:
+    """PagerDuty empties the assignees of a resolved incident; who had it is worth keeping, also if
+    the event that tells comes after the resolve.
+    """
+    snapshot, at = received.event.snapshot if received.event else None, received.facts.occurred_at
+    if snapshot is None or (issue.assigned_as_of is not None and at < issue.assigned_as_of):
+        return issue
+    if received.facts.status is IncidentStatus.RESOLVED and not snapshot.assignees:
+        return issue
+    return replace(issue, assignees=snapshot.assignees, assigned_as_of=at)
 
 
 def _with_snapshot(issue: Issue, snapshot: IncidentSnapshot) -> Issue:
@@ -134,8 +154,6 @@ def _with_snapshot(issue: Issue, snapshot: IncidentSnapshot) -> Issue:
         urgency=snapshot.urgency or issue.urgency,
         service=snapshot.service or issue.service,
         escalation_policy=snapshot.escalation_policy or issue.escalation_policy,
-        # PagerDuty empties the assignees of a resolved incident; who had it is worth keeping.
-        assignees=snapshot.assignees or (issue.assignees if resolved else ()),
         teams=snapshot.teams,
         url=snapshot.url or issue.url,
         created_at=min(snapshot.created_at or issue.created_at, issue.created_at),

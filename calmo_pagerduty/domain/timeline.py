@@ -64,7 +64,11 @@ def _assignees(data: Json) -> str:
 
 
 def _text_of(key: str) -> Callable[[Json], str]:
-    return lambda data: str(data.get(key) or "")
+    return lambda data: _text(data.get(key))
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _name_of(key: str) -> Callable[[Json], str]:
@@ -83,7 +87,7 @@ def _priority(data: Json) -> str:
 
 def _incident_type(data: Json) -> str:
     kind = data.get("incident_type")
-    return str(kind.get("name") or "") if isinstance(kind, dict) else ""
+    return _text(kind.get("name")) if isinstance(kind, dict) else ""
 
 
 def _roles(data: Json) -> str:

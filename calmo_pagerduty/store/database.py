@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import sqlalchemy as sa
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -48,12 +49,15 @@ class DatabaseUrl:
 
 
 class Database:
-    """Reads in a small pool of threads, writes in one (see GroupWriter)."""
+    """Reads in a small pool of threads, writes in one (see GroupWriter). Raises StoreUnavailable."""
 
     def __init__(self, url: str) -> None:
-        address = DatabaseUrl(url).sqlalchemy
-        self._writing = _engine(address, writing=True)
-        self._reading = _engine(address, writing=False)
+        try:
+            address = DatabaseUrl(url).sqlalchemy
+            self._writing = _engine(address, writing=True)
+            self._reading = _engine(address, writing=False)
+        except (SQLAlchemyError, ImportError, OSError) as error:
+            raise StoreUnavailable(f"the database can't be used: {_in_words(error)}") from error
         self._writer = GroupWriter(self._writing)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
 
@@ -62,8 +66,14 @@ class Database:
         return self._writer.waiting
 
     def migrate(self) -> None:
-        """Bring the schema up to date. Two processes that start at once don't collide."""
-        upgrade(self._writing)
+        """Bring the schema up to date. Two processes that start at once don't collide.
+
+        Raises StoreUnavailable.
+        """
+        try:
+            upgrade(self._writing)
+        except (SQLAlchemyError, CommandError) as error:
+            raise StoreUnavailable(f"the database can't be used: {_in_words(error)}") from error
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a committed transaction. Raises StoreUnavailable. `work` may run twice."""
@@ -99,7 +109,7 @@ class Database:
         self._reading.dispose()
 
 
-def _in_words(error: SQLAlchemyError) -> str:
+def _in_words(error: Exception) -> str:
     """Name the fault without the statement and its values: they may hold personal data."""
     cause = getattr(error, "orig", None) or error
     return f"{type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else 'no details'}"
@@ -115,6 +125,8 @@ def _engine(url: sa.URL, writing: bool) -> Engine:
         max_overflow=1,
         pool_pre_ping=not writing,
         pool_timeout=SQLITE_BUSY_SECONDS,
+        # A reader sees one moment: an issue and its timeline fit together.
+        isolation_level="READ COMMITTED" if writing else "REPEATABLE READ",
         hide_parameters=True,
         connect_args={"connect_timeout": 2},
     )

@@ -5,11 +5,11 @@ ciphertext copied to another row does not open there.
 """
 
 import base64
-import binascii
 import contextlib
 import os
 import re
 import struct
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection
 
-from calmo_pagerduty.store.tables import key_checks
+from calmo_pagerduty.store.statements import insert_or_ignore
+from calmo_pagerduty.store.tables import key_checks, webhook_secrets
 
 _FORMAT = 1
 _NONCE_BYTES = 12
@@ -71,8 +72,7 @@ class Keyring:
         bound = place.associated_data()
         data_key = AESGCM.generate_key(bit_length=256)
         wrapped = _encrypt(self._keys[self._primary], data_key, bound)
-        kid = self._primary.encode()
-        return bytes((_FORMAT, len(kid))) + kid + wrapped + _encrypt(data_key, plaintext, bound)
+        return _start_of(self._primary) + wrapped + _encrypt(data_key, plaintext, bound)
 
     def open(self, sealed: bytes, place: Place) -> bytes:
         """Decrypt what was sealed for this place. Raises CannotDecrypt."""
@@ -90,20 +90,27 @@ class Keyring:
 
     def check(self, connection: Connection) -> None:
         """Prove at start that these are the keys that sealed the database. Raises KeyProblem."""
-        for kid in self._keys:
+        for kid, key in self._keys.items():
             place = Place("key_checks", "sealed", "", kid)
+            proof = Keyring({kid: key}).seal(b"calmo", place)
+            # Two processes that start at once may both be the first.
+            connection.execute(insert_or_ignore(connection, key_checks), {"kid": kid, "sealed": proof})
             known = sa.select(key_checks.c.sealed).where(key_checks.c.kid == kid)
-            sealed = connection.execute(known).scalar()
-            if sealed is None:
-                proof = Keyring({kid: self._keys[kid]}).seal(b"calmo", place)
-                connection.execute(key_checks.insert().values(kid=kid, sealed=proof))
-                continue
             try:
-                self.open(sealed, place)
+                self.open(connection.execute(known).scalar_one(), place)
             except CannotDecrypt as error:
                 raise KeyProblem(
                     f"the encryption key {kid!r} is not the one that this database was sealed with"
                 ) from error
+        self._check_that_none_is_missing(connection)
+
+    def _check_that_none_is_missing(self, connection: Connection) -> None:
+        elsewhere = sa.select(key_checks.c.kid).where(key_checks.c.kid.not_in(self._keys))
+        for kid in connection.execute(elsewhere).scalars().all():
+            start = _start_of(kid)
+            sealed_by_it = sa.func.substr(webhook_secrets.c.sealed, 1, len(start)) == start
+            if connection.execute(sa.select(webhook_secrets.c.version).where(sealed_by_it).limit(1)).first():
+                raise KeyProblem(f"the encryption key {kid!r} is missing, which secrets are sealed with")
 
 
 def parse_keys(text: str) -> Keyring:
@@ -113,7 +120,7 @@ def parse_keys(text: str) -> Keyring:
         kid, _, encoded = item.partition(":")
         try:
             keys[kid] = base64.b64decode(encoded, validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise KeyProblem("an encryption key is NAME:BASE64 of exactly 32 bytes") from error
     return Keyring(keys)
 
@@ -125,7 +132,9 @@ def load_or_create_keys(path: Path) -> Keyring:
             _create_key_file(path)
         if path.stat().st_mode & 0o077:
             raise KeyProblem(f"{path} can be read by others: chmod 600 {path}")
-        return parse_keys(path.read_text())
+        return parse_keys(path.read_text("utf-8"))
+    except UnicodeDecodeError as error:
+        raise KeyProblem(f"the key file {path} is not text") from error
     except OSError as error:
         raise KeyProblem(f"cannot use the key file {path}: {error.strerror}") from error
 
@@ -133,8 +142,9 @@ def load_or_create_keys(path: Path) -> Keyring:
 def _create_key_file(path: Path) -> None:
     """Make the file whole or not at all: two processes that start at once agree on one key."""
     text = "k1:" + base64.b64encode(AESGCM.generate_key(bit_length=256)).decode()
-    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
-    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A draft of our own, readable by its owner only: one that a crash left behind is in nobody's way.
+    descriptor, draft = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".new", dir=path.parent)
     try:
         with os.fdopen(descriptor, "w") as file:
             file.write(text + "\n")
@@ -143,7 +153,22 @@ def _create_key_file(path: Path) -> None:
         with contextlib.suppress(FileExistsError):
             os.link(draft, path)
     finally:
-        draft.unlink()
+        Path(draft).unlink()
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let the file's name survive a power loss too: what it seals can't be read without it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _start_of(kid: str) -> bytes:
+    """What everything begins with that a key has sealed: format, length of its name, its name."""
+    return bytes((_FORMAT, len(kid))) + kid.encode("ascii")
 
 
 def _encrypt(key: bytes, plaintext: bytes, bound: bytes) -> bytes:

@@ -5,12 +5,13 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, FromClause
 
+from calmo_pagerduty.domain.incident_references import ISSUE_ID
 from calmo_pagerduty.domain.issues import Issue
 from calmo_pagerduty.domain.scopes import Scope, Visibility
 from calmo_pagerduty.domain.timeline import TimelineEntry
@@ -20,6 +21,9 @@ from calmo_pagerduty.store.tables import issue_changes, issues, timeline
 
 class InvalidCursor(ValueError):
     """The page cursor is not one that we gave."""
+
+
+_NOT_OURS = "cursor: this is not one that we gave"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +150,8 @@ def _read_cursor(cursor: str) -> tuple[datetime, str]:
         padded = cursor + "=" * (-len(cursor) % 4)
         created_at, issue_id = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
         moment = datetime.fromisoformat(created_at)
-        if moment.tzinfo is None or not isinstance(issue_id, str):
-            raise InvalidCursor("this is not a cursor that we gave")
-        return moment, issue_id
-    except (binascii.Error, ValueError, TypeError, RecursionError) as error:
-        raise InvalidCursor("this is not a cursor that we gave") from error
+        if moment.tzinfo is None or not ISSUE_ID.fullmatch(issue_id):
+            raise InvalidCursor(_NOT_OURS)
+        return moment.astimezone(UTC), issue_id
+    except (binascii.Error, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise InvalidCursor(_NOT_OURS) from error

@@ -17,8 +17,8 @@ from calmo_pagerduty.domain.webhook_events import Reference
 #: Fields that a row and an Issue hold alike.
 _PLAIN = (
     "title", "number", "urgency", "priority", "url", "resolve_reason", "created_at", "updated_at",
-    "acknowledged_at", "resolved_at", "reopened_at", "as_of", "as_of_seq", "last_event_type",
-    "last_event_at", "needs_reconcile",
+    "assigned_as_of", "acknowledged_at", "resolved_at", "reopened_at", "as_of", "as_of_seq",
+    "last_event_type", "last_event_at", "needs_reconcile",
 )  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """The one place where the two databases' SQL differs."""
 
 import functools
+from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Connection, Table, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
@@ -17,9 +18,9 @@ def insert_or_ignore(connection: Connection, table: Table) -> Insert:
 
 @functools.cache
 def _insert_or_ignore(dialect: str, table: Table) -> Insert:
-    if dialect == "postgresql":
-        return postgresql.insert(table).on_conflict_do_nothing()
-    return sqlite.insert(table).on_conflict_do_nothing()
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    # Where the driver answers with RETURNING (PostgreSQL), the count would else be -1.
+    return insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
 def keep_commit_order(connection: Connection) -> None:
@@ -30,3 +31,11 @@ def keep_commit_order(connection: Connection) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CHANGES_LOCK})
+
+
+def time_of(connection: Connection) -> datetime:
+    """Return the time by the one clock that all processes share: the server's. SQLite is on their machine."""
+    if connection.dialect.name == "postgresql":
+        moment: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+        return moment
+    return datetime.now(UTC)

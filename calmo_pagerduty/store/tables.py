@@ -154,6 +154,7 @@ issues = Table(
     Column("service", Json),
     Column("escalation_policy", Json),
     Column("assignees", Json, nullable=False),
+    Column("assigned_as_of", Utc),
     Column("teams", Json, nullable=False),
     Column("url", Text),
     Column("resolve_reason", Text),

@@ -41,15 +41,16 @@ def announce(instance: Instance) -> None:
     """Let the other commands find this service, from its data folder and from anywhere."""
     text = json.dumps(asdict(instance), indent=2)
     (Path(instance.data_dir) / INSTANCE_FILE).write_text(text)
-    with contextlib.suppress(OSError):  # a home that can't be written to is no reason not to start
+    with _without_home():
         _registry().mkdir(parents=True, exist_ok=True)
         _registered(instance).write_text(text)
 
 
 def withdraw(instance: Instance) -> None:
-    for path in (Path(instance.data_dir) / INSTANCE_FILE, _registered(instance)):
-        with contextlib.suppress(OSError):
-            path.unlink()
+    with contextlib.suppress(OSError):
+        (Path(instance.data_dir) / INSTANCE_FILE).unlink()
+    with _without_home():
+        _registered(instance).unlink()
 
 
 def find_instance(data_dir: Path | None) -> Instance | None:
@@ -59,7 +60,9 @@ def find_instance(data_dir: Path | None) -> Instance | None:
     here = _read(load_settings().data_dir / INSTANCE_FILE)
     if here is not None or "CALMO_DATA_DIR" in os.environ:
         return here
-    running = [found for path in sorted(_registry().glob("*.json")) if (found := _read(path))]
+    running: list[Instance] = []
+    with _without_home():
+        running = [found for path in sorted(_registry().glob("*.json")) if (found := _read(path))]
     if len(running) > 1:
         folders = ", ".join(instance.data_dir for instance in running)
         raise NoInstance(f"several services are running ({folders}): say which one with --data-dir")
@@ -71,9 +74,12 @@ def settings_for(data_dir: Path | None) -> Settings:
     instance = find_instance(data_dir)
     if instance is None:
         return load_settings(data_dir=data_dir)
-    port = int(instance.url.rsplit(":", 1)[1])
+    host, port = instance.url.removeprefix("http://").rsplit(":", 1)
     return load_settings(
-        data_dir=Path(instance.data_dir), http_port=port, temporal_ui_url=instance.temporal_ui_url
+        data_dir=Path(instance.data_dir),
+        http_host=host,
+        http_port=int(port),
+        temporal_ui_url=instance.temporal_ui_url,
     )
 
 
@@ -83,7 +89,7 @@ def api_address(data_dir: Path | None) -> tuple[str, str]:
     key = settings.api_key.get_secret_value() if settings.api_key else None
     if key is None:
         try:
-            key = (settings.data_dir / API_KEY_FILE).read_text().strip()
+            key = (settings.data_dir / API_KEY_FILE).read_text(errors="replace").strip()
         except OSError:
             raise NoInstance(
                 f"no API key: {settings.data_dir / API_KEY_FILE} can't be read; "
@@ -100,7 +106,13 @@ def _read(path: Path) -> Instance | None:
     return instance if instance.is_alive() else None
 
 
+def _without_home() -> contextlib.AbstractContextManager[None]:
+    """A home that doesn't exist or can't be written to is no reason not to work."""
+    return contextlib.suppress(OSError, RuntimeError)
+
+
 def _registry() -> Path:
+    """Raises RuntimeError if nobody knows this user's home."""
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(state) / "calmo-pagerduty" / "instances"
 

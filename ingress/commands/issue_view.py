@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
@@ -41,29 +41,59 @@ def last_event(issue: Json) -> str:
     return str(issue["last_event_type"] or "").removeprefix("incident.").replace("_", " ")
 
 
-def issue_table(issues: Sequence[Json], workflows: bool = False) -> Table:
-    """Return one row per issue; with `workflows`, the address of each in the Temporal UI below it."""
+def issue_table(issues: Sequence[Json]) -> Table:
+    """Return one row per issue."""
     table = Table(box=None, pad_edge=False)
     for name in ("severity", "status", "priority", "incident", "title", "age", "last event"):
-        if workflows and name == "incident":
-            continue  # its id is in the address
-        # Only titles give way in a narrow window; what is left of an address would be of no use.
+        # Only titles give way in a narrow window.
         table.add_column(name, no_wrap=name != "title", overflow="fold")
     now = datetime.now(UTC)
     for issue in issues:
-        link = issue["workflow_url"]
         table.add_row(
             severity_badge(issue),
             status_text(issue),
             Text(issue["priority"] or "-"),
             Text(issue["incident_id"]),
-            Text.assemble(issue["title"], "\n", (link, f"dim link {link}"))
-            if workflows
-            else Text(issue["title"]),
+            Text(issue["title"]),
             Text(age_of(issue, now)),
             Text(last_event(issue)),
         )
     return table
+
+
+#: Columns of the live table, with the same width in every row; the title gets what is left.
+LIVE_COLUMNS = {"severity": 10, "status": 12, "priority": 8, "age": 6, "last event": 18, "title": None}
+
+
+def live_table(issues: Sequence[Json], width: int, height: int) -> Group:
+    """Return as many issues as fit, each with the address of its workflow in the Temporal UI below it:
+    whole, over the full width, since what is left of a cut address is of no use.
+    """
+    lines: list[RenderableType] = [_live_row(*(Text(name, style="bold") for name in LIVE_COLUMNS))]
+    now, left = datetime.now(UTC), height - 1
+    for issue in issues:
+        link = issue["workflow_url"]
+        left -= 1 + -(-len(link) // width)
+        if left < 0:
+            break
+        row = _live_row(
+            severity_badge(issue),
+            status_text(issue),
+            Text(issue["priority"] or "-"),
+            Text(age_of(issue, now)),
+            Text(last_event(issue)),
+            Text(issue["title"]),
+        )
+        lines += [row, Text(link, style=f"dim link {link}", overflow="fold")]
+    return Group(*lines)
+
+
+def _live_row(*cells: Text) -> Table:
+    row = Table.grid(padding=(0, 1), expand=True)
+    for width in LIVE_COLUMNS.values():
+        row.add_column(width=width, ratio=None if width else 1, no_wrap=True, overflow="ellipsis")
+    row.add_row(*cells)
+    return row
 
 
 def change_line(change: Json) -> Text:

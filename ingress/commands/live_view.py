@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.text import Text
 
 from calmo_pagerduty.api_client import ApiClient, ApiProblem
-from ingress.commands.issue_view import change_line, issue_table
+from ingress.commands.issue_view import change_line, live_table
 
 Json = dict[str, Any]
 
@@ -52,13 +52,14 @@ class LiveView:
         after: int | None = None
         while not self._stopped.is_set():
             try:
-                if not self._issues:
-                    page = self._client.list_issues([("limit", str(MAX_ROWS))])
-                    self._issues = {issue["id"]: issue for issue in page["issues"]}
                 for event in self._client.changes(after):
                     if event is not None:
                         after = event.id
                         self._take(event.data)
+                    elif after is None and not self._issues:
+                        # Listed once the stream is open: what changes in between is not missed.
+                        page = self._client.list_issues([("limit", str(MAX_ROWS))])
+                        self._issues = {issue["id"]: issue for issue in page["issues"]}
             except ApiProblem:
                 time.sleep(0.3)
 
@@ -69,7 +70,10 @@ class LiveView:
 
     def _render(self) -> Group:
         newest = sorted(list(self._issues.values()), key=lambda issue: str(issue["created_at"]), reverse=True)
-        table = issue_table(newest[:MAX_ROWS], workflows=True)
         counts = Text(f"{len(newest)} issues" if newest else "waiting for the first delivery …", style="dim")
         news = [Text(line, style="yellow") for line in self._news]
+        size = self._console.size
+        # The cursor keeps the last line, and an empty one sets the table apart.
+        taken = len(self._heading.wrap(self._console, size.width)) + len(news) + 3
+        table = live_table(newest[:MAX_ROWS], size.width, size.height - taken)
         return Group(self._heading, Text(), table, counts, *news)

@@ -3,5 +3,8 @@
 import typer
 
 DATA_DIR = typer.Option(
-    "--data-dir", help="The data folder of the service. Default: the one that runs, else ./.calmo"
+    # Our own messages about a folder that can't be used say more, in one line.
+    "--data-dir",
+    readable=False,
+    help="The data folder of the service. Default: the one that runs, else ./.calmo",
 )

@@ -1,82 +1,37 @@
 """calmo-pagerduty up: everything on one machine, with a simulated PagerDuty until there is a real one."""
 
 import asyncio
-import fcntl
-import json
 import os
 import sys
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from calmo_pagerduty.api_client import ApiClient
-from calmo_pagerduty.domain.scopes import Scope
 from calmo_pagerduty.http_client import AsyncClient, HTTPError
-from calmo_pagerduty.processes import check_port, start_child
-from calmo_pagerduty.settings import Settings, load_settings
-from calmo_pagerduty.store import api_keys, webhooks
-from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.processes import start_child
+from calmo_pagerduty.settings import load_settings
 from calmo_pagerduty.temporal_dev_server import TemporalDevServer
-from ingress.authentication import ALL_PERMISSIONS
-from ingress.commands.instances import API_KEY_FILE, Instance, announce, withdraw
+from ingress.commands.instances import Instance, announce, withdraw
 from ingress.commands.live_view import LiveView
-from ingress.commands.webhooks import webhook_url
+from ingress.commands.preparation import CannotStart, Plan, check_ports, prepare, take_folder
 from ingress.server import until_signal
 from ingress.supervisor import Part, Supervisor
 from workflows import names
 
 READY_SECONDS = 60.0
 PART_PATIENCE = 5.0
-DEMO_SCOPE = Scope.parse("organization:demo")
-
-
-class CannotStart(Exception):
-    """The service can't start here; the message says why and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What `up` was asked for."""
-
-    data_dir: Path
-    port: int
-    temporal_port: int
-    ui_port: int
-    demo: bool
-    speed: float
-
-    @property
-    def ui_url(self) -> str:
-        return f"http://127.0.0.1:{self.ui_port}"
-
-    @property
-    def temporal_address(self) -> str:
-        return f"127.0.0.1:{self.temporal_port}"
-
-    def environment(self) -> dict[str, str | None]:
-        """What the parts are told."""
-        # Temporal's settings of the caller, in the shell or a file, are for another server than ours.
-        foreign = {name: None for name in os.environ if name.startswith("TEMPORAL_")}
-        return foreign | {
-            "TEMPORAL_CONFIG_FILE": os.devnull,
-            "CALMO_DATA_DIR": str(self.data_dir),
-            "CALMO_HTTP_HOST": "127.0.0.1",
-            "CALMO_HTTP_PORT": str(self.port),
-            "CALMO_TEMPORAL_UI_URL": self.ui_url,
-            "TEMPORAL_ADDRESS": self.temporal_address,
-            "TEMPORAL_NAMESPACE": "default",
-        }
 
 
 def up(
     data_dir: Annotated[
-        Path | None, typer.Option("--data-dir", help="Where everything is kept. Default: ./.calmo")
+        Path | None,
+        typer.Option("--data-dir", readable=False, help="Where everything is kept. Default: ./.calmo"),
     ] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Webhooks and the REST API")] = 8080,
     temporal_port: Annotated[int, typer.Option(min=1, max=65535)] = 7233,
@@ -89,12 +44,9 @@ def up(
     """Run Temporal, the worker and the ingress on this machine, until Ctrl-C."""
     folder = (data_dir or load_settings().data_dir).absolute()
     plan = Plan(folder, port, temporal_port, ui_port, demo, speed)
-    lock = _take_folder(folder)
+    lock = take_folder(folder)
     try:
-        for number, option in (
-            (port, "--port"), (temporal_port, "--temporal-port"), (ui_port, "--ui-port"),
-        ):  # fmt: skip
-            check_port("127.0.0.1", number, option)
+        check_ports(plan)
         asyncio.run(_Service(plan).run())
     finally:
         lock.close()
@@ -106,8 +58,8 @@ class _Service:
     console: Console = field(default_factory=Console)
 
     def __post_init__(self) -> None:
-        self.settings = load_settings(data_dir=self.plan.data_dir, http_port=self.plan.port)
-        self.tell = self.console.print
+        plan = self.plan
+        self.settings = load_settings(data_dir=plan.data_dir, http_host="127.0.0.1", http_port=plan.port)
         self.view: LiveView | None = None
         self.supervisor = Supervisor(self._tell)
 
@@ -116,10 +68,10 @@ class _Service:
         begun = time.monotonic()
         stop = asyncio.create_task(until_signal())
         plan = self.plan
-        api_key, demo_webhook = _prepare(self.settings, plan.demo)
+        api_key, demo_webhook = prepare(self.settings, plan)
         instance = Instance(
             str(plan.data_dir),
-            f"http://127.0.0.1:{plan.port}",
+            plan.url,
             plan.temporal_address,
             plan.ui_url,
             os.getpid(),
@@ -136,11 +88,15 @@ class _Service:
                 starting.cancel()
                 await asyncio.gather(starting, return_exceptions=True)
         finally:
-            if self.view:
-                self.view.stop()
-            self.console.print("stopping …")
-            withdraw(instance)
-            await self._stop(parts)
+            try:
+                if self.view:
+                    self.view.stop()
+                self.console.print("stopping …")
+            except OSError:  # the terminal was closed
+                self.console.quiet = True
+            finally:
+                withdraw(instance)
+                await self._stop(parts)
             self.console.print(f"stopped; everything is kept in {plan.data_dir}", soft_wrap=True)
 
     async def _start(self, parts: list[Part], instance: Instance) -> None:
@@ -202,7 +158,7 @@ class _Service:
         plan = self.plan
         heading = Text.assemble(
             ("Calmo PagerDuty", "bold"), f" is up after {seconds:.1f} s\n",
-            ("  REST API     ", "dim"), f"http://127.0.0.1:{plan.port}/api/issues\n",
+            ("  REST API     ", "dim"), f"{plan.url}/api/issues\n",
             ("  Temporal UI  ", "dim"), f"{plan.ui_url}\n",
             ("  data, logs   ", "dim"), f"{plan.data_dir}\n",
             ("  Ctrl-C stops; starting again keeps the data", "dim"),
@@ -217,69 +173,6 @@ class _Service:
             self.view.tell(line)
         else:
             self.console.print(line)
-
-
-def _take_folder(folder: Path) -> TextIO:
-    """Make the data folder ours alone. Raises CannotStart."""
-    try:
-        (folder / "logs").mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o700)
-        lock = (folder / "lock").open("a")
-    except OSError as error:
-        raise CannotStart(
-            f"the data folder {folder} can't be written to ({error.strerror}): "
-            "choose another one with --data-dir"
-        ) from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.close()
-        raise CannotStart(f"another `calmo-pagerduty up` is using the data folder {folder}") from None
-    return lock
-
-
-def _prepare(settings: Settings, demo: bool) -> tuple[str, tuple[str, str] | None]:
-    """Migrate, make the first API key and the demo's webhook. Returns (API key, (URL, secret) or None).
-
-    Raises StoreUnavailable, KeyProblem.
-    """
-    database = Database(settings.database)
-    try:
-        database.migrate()
-        keyring = settings.keyring()
-        database.write_now(keyring.check)
-        api_key = _first_api_key(settings, database)
-        if not demo:
-            return api_key, None
-        secret_file = settings.data_dir / "demo_webhook"
-        if not secret_file.exists():
-            secret = os.urandom(24).hex()
-            now = datetime.now(UTC)
-            made = database.write_now(
-                lambda connection: webhooks.create(connection, keyring, DEMO_SCOPE, secret.encode(), now)
-            )
-            _write_private(secret_file, json.dumps({"id": made, "secret": secret}))
-        webhook = json.loads(secret_file.read_text())
-        return api_key, (webhook_url(settings.public_address, webhook["id"]), webhook["secret"])
-    finally:
-        database.close()
-
-
-def _first_api_key(settings: Settings, database: Database) -> str:
-    path = settings.data_dir / API_KEY_FILE
-    if not path.exists():
-        now = datetime.now(UTC)
-        key = database.write_now(
-            lambda connection: api_keys.create(connection, "first key", ALL_PERMISSIONS, None, now)
-        )
-        _write_private(path, key + "\n")
-    return path.read_text().strip()
-
-
-def _write_private(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
 
 
 async def _until_ready(url: str) -> None:

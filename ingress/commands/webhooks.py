@@ -63,7 +63,8 @@ def create(
 
 def read_secret() -> bytes:
     """Read the signing secret, without the line end and spaces that pasting adds. Raises NoSecret."""
-    secret = sys.stdin.buffer.read(10_000).strip()
+    # Standard input may be closed (<&-): then there is none.
+    secret = sys.stdin.buffer.read(10_000).strip() if sys.stdin else b""
     if not secret:
         raise NoSecret("no signing secret came in on standard input")
     return secret

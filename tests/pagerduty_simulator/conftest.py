@@ -45,6 +45,7 @@ class Receiver:
     gate: asyncio.Event | None = None
     awaited_in_flight: int = 0
     crowded: asyncio.Event = field(default_factory=asyncio.Event)
+    status_when_released: int = 202
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -64,7 +65,7 @@ class Receiver:
             self.in_flight -= 1
         if status == HANG:
             await self.released.wait()
-            return Response(status_code=202)
+            return Response(status_code=self.status_when_released)
         elsewhere = {"location": "/elsewhere"} if 300 <= status < 400 else None
         return Response(status_code=status, headers=elsewhere)
 

@@ -1,6 +1,7 @@
 """The ledger on disk that crash tests count by."""
 
 import json
+import os
 
 from pagerduty_simulator.delivery_ledger import DeliveryLedger, read_ledger
 from pagerduty_simulator.storms import random_storm
@@ -36,3 +37,21 @@ async def test_a_ledger_line_torn_by_a_crash_is_left_out(tmp_path):
     path.write_text(json.dumps(whole) + '\n{"mark": "ackno')
     assert read_ledger(path).sent == {"E1": None}
     assert read_ledger(path).acknowledged == {}
+
+
+async def test_a_line_is_on_the_disk_before_the_event_is_on_the_wire(
+    receiver, new_sender, tmp_path, monkeypatch
+):
+    synced = []
+    to_disk = os.fsync
+
+    def sync(descriptor):
+        to_disk(descriptor)
+        synced.append(len(receiver.received))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    sender = new_sender(ledger=DeliveryLedger(tmp_path / "ledger.jsonl"))
+    sender.subscribe(receiver.url, "s")
+    sender.publish(random_storm(1, 1, 1))
+    await sender.drained()
+    assert synced == [0, 1]

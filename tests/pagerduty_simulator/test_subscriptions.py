@@ -14,6 +14,9 @@ def verdicts(sender, event):
     return [attempt.verdict for attempt in sender.attempts_of(event.id)]
 
 
+HANG = -1  # the receiver answers once it is released
+
+
 async def test_three_drops_in_a_row_switch_the_subscription_off_for_a_day(receiver, new_sender):
     receiver.answer = lambda _: 401
     clock = ManualClock(STORM_BEGINS_AT)
@@ -51,7 +54,8 @@ async def test_disabling_also_discards_what_waits_for_a_retry(receiver, new_send
     storm = random_storm(3, 4, 4)
     waiting = storm[0]
     receiver.answer = lambda one: 503 if one.body == waiting.body else 404
-    sender = new_sender(clock=ManualClock(STORM_BEGINS_AT))
+    clock = ManualClock(STORM_BEGINS_AT)
+    sender = new_sender(clock=clock)
     subscription = sender.subscribe(receiver.url, "s")
     sender.publish([waiting])
     await sender.until(lambda: len(sender.attempts) == 1)
@@ -59,6 +63,26 @@ async def test_disabling_also_discards_what_waits_for_a_retry(receiver, new_send
     await sender.drained()
     assert sender.temporarily_disabled(subscription.id)
     assert verdicts(sender, waiting) == [Verdict.RETRIED, Verdict.DISCARDED]
+    clock.advance(timedelta(hours=25))
+    receiver.answer = lambda _: 202
+    (later,) = random_storm(4, 1, 1)
+    sender.publish([later])
+    await sender.drained()
+    assert receiver.bodies.count(waiting.body) == 1
+    assert receiver.bodies[-1] == later.body
+
+
+async def test_what_fails_while_its_subscription_is_switched_off_is_not_retried(receiver, new_sender):
+    slow, *refused = random_storm(3, 4, 4)
+    receiver.answer = lambda one: HANG if one.body == slow.body else 404
+    receiver.status_when_released = 503
+    sender = new_sender(clock=ManualClock(STORM_BEGINS_AT))
+    subscription = sender.subscribe(receiver.url, "s")
+    sender.publish([slow, *refused])
+    await sender.until(lambda: sender.temporarily_disabled(subscription.id))
+    receiver.released.set()
+    await sender.drained()
+    assert verdicts(sender, slow) == [Verdict.DISCARDED]
 
 
 async def test_an_enabled_subscription_gets_new_events_but_not_its_lost_queue(receiver, new_sender):

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from builders import NOON, SECRET, facts, minutes, new_id
+
 from calmo_pagerduty.domain.event_types import EventType, IncidentStatus
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.scopes import EVERYTHING, Scope

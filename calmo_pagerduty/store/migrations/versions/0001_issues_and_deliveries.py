@@ -93,6 +93,7 @@ def upgrade() -> None:
         sa.Column("service", JSON, nullable=True),
         sa.Column("escalation_policy", JSON, nullable=True),
         sa.Column("assignees", JSON, nullable=False),
+        sa.Column("assigned_as_of", UTC, nullable=True),
         sa.Column("teams", JSON, nullable=False),
         sa.Column("url", sa.Text(), nullable=True),
         sa.Column("resolve_reason", sa.Text(), nullable=True),

@@ -1,0 +1,87 @@
+"""`python -m bench [ack|throughput|latency|cost|open|storm|all] [--quick]`: one JSON document on stdout."""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from bench import ack, cost, latency, open_incidents, storm, throughput
+from bench.figures import Figures, rounded
+from bench.noise import calibration, machine_facts
+from bench.parts import tail_of_logs
+from bench.progress import tell
+from bench.sizes import FULL, QUICK, Sizes
+
+Measurement = Callable[[Path, Sizes], Awaitable[tuple[Figures, dict[str, Any]]]]
+
+MEASUREMENTS: dict[str, Measurement] = {
+    "ack": ack.measure,
+    "throughput": throughput.measure,
+    "latency": latency.measure,
+    "cost": cost.measure,
+    "open": open_incidents.measure,
+    "storm": storm.measure,
+}
+
+
+async def run(names: list[str], sizes: Sizes) -> dict[str, Any]:
+    """Measure one after the other; one that fails says so in its place and doesn't stop the others."""
+    measured: dict[str, Any] = {}
+    for name in names:
+        tell(f"== {name}")
+        begun, before = time.monotonic(), calibration()
+        with tempfile.TemporaryDirectory(prefix="calmo-bench-") as folder:
+            try:
+                figures, details = await MEASUREMENTS[name](Path(folder), sizes)
+            except Exception as error:
+                traceback.print_exc()
+                tell(tail_of_logs(Path(folder)))
+                measured[name] = {"error": f"{type(error).__name__}: {error}"}
+                continue
+        measured[name] = {
+            "figures": {key: figure.as_json() for key, figure in figures.items()},
+            "details": details,
+            "noise": {"before": before, "after": calibration()},
+            "seconds": rounded(time.monotonic() - begun),
+            "holds": all(figure.holds for figure in figures.values()),
+        }
+        for key, figure in figures.items():
+            tell(f"   {key}: {figure.as_json()}")
+    return measured
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bench", description="Measure speed and cost; prints JSON.")
+    parser.add_argument("what", nargs="*", choices=[*MEASUREMENTS, "all"], default="all")
+    parser.add_argument("--quick", action="store_true", help="a few minutes less, and noisier")
+    arguments = parser.parse_args()
+    asked = [arguments.what] if isinstance(arguments.what, str) else arguments.what
+    names = list(MEASUREMENTS) if "all" in asked else asked
+    # The product's defaults are measured, not the settings of the caller's shell.
+    for name in [name for name in os.environ if name.startswith(("CALMO_", "TEMPORAL_"))]:
+        del os.environ[name]
+    begun = datetime.now(UTC)
+    measured = uvloop.run(run(names, QUICK if arguments.quick else FULL))
+    failed = any("error" in result for result in measured.values())
+    document = {
+        "begun_at": begun.isoformat(timespec="seconds"),
+        "quick": arguments.quick,
+        "machine": machine_facts(),
+        "measurements": measured,
+        "holds": not failed and all(result["holds"] for result in measured.values()),
+    }
+    print(json.dumps(document, indent=2))
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""How fast the door answers under a steady stream of signed deliveries, everything behind it running."""
+
+from pathlib import Path
+from typing import Any
+
+from bench.figures import Figure, Figures, percentile
+from bench.incidents import Storyteller, interleaved
+from bench.product import Product, running_product
+from bench.progress import tell
+from bench.shapes import open_loop
+from bench.sides import Absorption, all_of
+from bench.sizes import Sizes
+
+TARGET_RATE, TARGET_P99_MS = 200, 50.0
+_TOGETHER = 25
+
+
+async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
+    """Latencies count from the moment at which an event was due."""
+    figures: Figures = {}
+    stories = Storyteller(seed=1)
+    async with running_product(folder) as product:
+        for rate in sizes.ack_rates:
+            tell(f"{rate} deliveries/s for {sizes.ack_seconds:g} s")
+            figures |= await _at(product, stories, rate, sizes.ack_seconds)
+    return figures, {"shape": f"{_TOGETHER} incidents at a time, their four events in turn"}
+
+
+async def _at(product: Product, stories: Storyteller, rate: int, seconds: float) -> Figures:
+    groups = max(round(rate * seconds / 4 / _TOGETHER), 1)
+    incidents = stories.incidents(groups * _TOGETHER)
+    events = interleaved(incidents, _TOGETHER)
+    product.prepare(events)
+    async with Absorption(product) as absorption:
+        expected = [absorption.expect(event) for event in events]
+        answers = await open_loop(product.post, events, rate)
+        refused = sum(1 for _, answer in answers if not 200 <= answer.status < 300)
+        waits = [(answer.at - scheduled) * 1e3 for scheduled, answer in answers]
+        behind = 0.0
+        if not refused:
+            behind = max(await all_of(expected)) - answers[-1][0]
+    is_target = rate == TARGET_RATE
+    return {
+        f"p50_ms_at_{rate}": Figure(percentile(waits, 50), "ms"),
+        f"p95_ms_at_{rate}": Figure(percentile(waits, 95), "ms"),
+        f"p99_ms_at_{rate}": Figure(percentile(waits, 99), "ms", TARGET_P99_MS if is_target else None),
+        f"max_ms_at_{rate}": Figure(max(waits), "ms"),
+        f"non_2xx_at_{rate}": Figure(refused, "deliveries", 0 if is_target else None),
+        f"absorbed_after_the_last_at_{rate}": Figure(behind, "s"),
+    }

@@ -1,0 +1,51 @@
+"""The processes that are measured, started on free ports and stopped exactly."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from temporalio.client import Client
+from temporalio.service import GrpcCompression
+
+from calmo_pagerduty.processes import free_port
+from calmo_pagerduty.temporal_client import runtime
+from calmo_pagerduty.temporal_dev_server import TemporalDevServer
+from workflows import names
+
+
+@asynccontextmanager
+async def running_temporal(folder: Path, name: str) -> AsyncIterator[TemporalDevServer]:
+    """A Temporal server with the product's own flags and a database file of its own."""
+    server = TemporalDevServer(
+        log_file=folder / f"{name}.log",
+        port=free_port(),
+        database=folder / f"{name}.db",
+        search_attributes=names.SEARCH_ATTRIBUTES,
+    )
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
+def made(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+async def connect(server: TemporalDevServer) -> Client:
+    return await Client.connect(server.address, runtime=runtime(), grpc_compression=GrpcCompression.NONE)
+
+
+def pid_of(server: TemporalDevServer) -> int:
+    assert server.child is not None
+    return server.child.pid
+
+
+def tail_of_logs(folder: Path, lines: int = 15) -> str:
+    """The ends of all logs, for when something failed: the folder is about to vanish."""
+    return "\n".join(
+        f"--- {path.name}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
+        for path in sorted(folder.rglob("*.log"))
+    )

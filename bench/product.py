@@ -1,0 +1,155 @@
+"""The product as `up` runs it: Temporal, worker and ingress, each a process; SQLite."""
+
+import asyncio
+import secrets
+import sys
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from temporalio.client import Client
+
+from bench.http_client import Acknowledged, HttpClient
+from bench.incidents import Storyteller
+from bench.parts import connect, made, pid_of, running_temporal
+from bench.shapes import burst
+from bench.sides import NotAcknowledged
+from bench.sqlite_files import TimelineWatch, used_bytes
+from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.domain.scopes import Scope
+from calmo_pagerduty.processes import free_port, start_child, stop_child
+from calmo_pagerduty.settings import Settings
+from calmo_pagerduty.store import webhooks
+from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.temporal_dev_server import TemporalDevServer
+from pagerduty_simulator.events import Event
+from pagerduty_simulator.signatures import signature_header
+
+STOP_SECONDS = 8.0
+READY_SECONDS = 60.0
+
+
+class Product:
+    """One running instance and its sender; events absorbed are rows on the timeline."""
+
+    name = "product"
+
+    def __init__(
+        self, folder: Path, server: TemporalDevServer, temporal: Client, more: Mapping[str, str]
+    ) -> None:
+        self._folder = folder
+        self._server = server
+        self.temporal = temporal
+        self._port = free_port()
+        self._settings = Settings(data_dir=folder, http_port=self._port)
+        self._environment = {
+            "CALMO_DATA_DIR": str(folder),
+            "CALMO_HTTP_PORT": str(self._port),
+            "TEMPORAL_ADDRESS": server.address,
+            **more,
+        }
+        self._secret = secrets.token_hex(24)
+        self._webhook_id, self._connection_id = self._make_webhook()
+        self._http = HttpClient(self._port)
+        self._watch = TimelineWatch(folder / "calmo.db")
+        self._requests: dict[str, bytes] = {}
+        self._children: dict[str, asyncio.subprocess.Process] = {}
+
+    async def start(self) -> None:
+        """Start the parts, and see one burst of incidents through before anything is measured."""
+        await self.start_worker()
+        await self._start("ingress", "ingress", "ingress")
+        await self._until_ready()
+        await burst(self, Storyteller(seed=self._port).incidents(20))
+
+    async def start_worker(self) -> None:
+        await self._start("worker", "worker")
+
+    async def kill_worker(self) -> None:
+        """End it as a crash would."""
+        worker = self._children["worker"]
+        worker.kill()
+        await worker.wait()
+
+    async def stop(self) -> None:
+        self._http.close()
+        self._watch.close()
+        await asyncio.gather(*(stop_child(child, STOP_SECONDS) for child in self._children.values()))
+
+    def prepare(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._requests[event.id] = self._request(event)
+
+    async def post(self, event: Event) -> Acknowledged:
+        """Deliver one event, whatever the answer."""
+        return await self._http.ask(self._requests.pop(event.id))
+
+    async def send(self, event: Event) -> float:
+        answer = await self.post(event)
+        if not 200 <= answer.status < 300:
+            raise NotAcknowledged(f"the door answered {answer.status}")
+        return answer.at
+
+    def newly_absorbed(self) -> Sequence[tuple[str, float]]:
+        return self._watch.newly_saved()
+
+    def pids(self) -> Mapping[str, int]:
+        return {"server": pid_of(self._server)} | {name: one.pid for name, one in self._children.items()}
+
+    def workflow_id(self, incident_id: str) -> str:
+        return IncidentRef(connection_id=self._connection_id, incident_id=incident_id).workflow_id
+
+    def database_bytes(self) -> Mapping[str, int]:
+        assert self._server.database is not None
+        return {
+            "temporal": used_bytes(self._server.database),
+            "calmo": used_bytes(self._folder / "calmo.db"),
+        }
+
+    async def _until_ready(self) -> None:
+        for _ in range(int(READY_SECONDS / 0.05)):
+            if (await self._http.ask(b"GET /readyz HTTP/1.1\r\nHost: bench\r\n\r\n")).status == 200:
+                return
+            await asyncio.sleep(0.05)
+        raise NotAcknowledged(f"the ingress was not ready within {READY_SECONDS:g} s")
+
+    async def _start(self, name: str, *command: str) -> None:
+        self._children[name] = await start_child(
+            (sys.executable, "-m", *command), self._folder / f"{name}.log", self._environment
+        )
+
+    def _make_webhook(self) -> tuple[str, str]:
+        database = Database(self._settings.database)
+        try:
+            database.migrate()
+            keyring, now = self._settings.keyring(), datetime.now(UTC)
+            scope, secret = Scope.parse("organization:bench"), self._secret.encode()
+            made = database.write_now(lambda t: webhooks.create(t, keyring, scope, secret, now))
+            found = database.read_now(lambda t: webhooks.find(t, keyring, made, now))
+            assert found is not None
+            return made, found.connection_id
+        finally:
+            database.close()
+
+    def _request(self, event: Event) -> bytes:
+        return (
+            f"POST /webhooks/pagerduty/{self._webhook_id} HTTP/1.1\r\n"
+            f"Host: 127.0.0.1:{self._port}\r\n"
+            "User-Agent: PagerDuty-Webhook/V3.0\r\n"
+            "Content-Type: application/json\r\n"
+            f"X-PagerDuty-Signature: {signature_header([self._secret], event.body)}\r\n"
+            f"X-Webhook-Id: {secrets.token_hex(16)}\r\n"
+            f"Content-Length: {len(event.body)}\r\n\r\n"
+        ).encode() + event.body
+
+
+@asynccontextmanager
+async def running_product(folder: Path, **settings: str) -> AsyncIterator[Product]:
+    """The product with its defaults, but for these environment settings."""
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(running_temporal(made(folder), "temporal"))
+        product = Product(folder, server, await connect(server), settings)
+        stack.push_async_callback(product.stop)
+        await product.start()
+        yield product

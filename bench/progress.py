@@ -1,0 +1,7 @@
+"""Progress in words on stderr: stdout belongs to the result."""
+
+import sys
+
+
+def tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,31 @@
+"""How much each measurement does: the whole form, and the quick one."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    ack_rates: tuple[int, ...] = (50, 200, 500)
+    ack_seconds: float = 10.0
+    #: Pairs of slices, one of each side, per shape.
+    slices: int = 12
+    incidents_per_slice: int = 40
+    latency_slices: int = 4
+    latency_seconds: float = 6.0
+    cost_incidents: int = 100
+    open_incidents: int = 5_000
+    storm_incidents: int = 100
+    storm_history_events: int = 500
+
+
+FULL = Sizes()
+QUICK = Sizes(
+    ack_seconds=4.0,
+    slices=5,
+    latency_slices=2,
+    latency_seconds=3.0,
+    cost_incidents=30,
+    open_incidents=500,
+    storm_incidents=20,
+    storm_history_events=200,
+)

@@ -1,0 +1,61 @@
+"""`up` at a terminal: a live table that people can read, and Ctrl-C."""
+
+from pathlib import Path
+
+import pytest
+from end_to_end.terminal import CTRL_C, Terminal, a_terminal
+from end_to_end.up_process import CALMO, STOPS_WITHIN_SECONDS, UpProcess, all_gone, environment_with
+from eventually import eventually
+
+
+async def until_shown(terminal: Terminal, text: str, within: float = 60.0) -> None:
+    async def shown() -> str:
+        return terminal.shown
+
+    await eventually(shown, lambda seen: text in seen, within=within)
+
+
+async def until_ended(up: UpProcess) -> None:
+    async def status() -> int | None:
+        return up.running.returncode
+
+    await eventually(status, lambda code: code is not None, within=STOPS_WITHIN_SECONDS)
+    assert up.running.returncode == 0
+
+
+async def play_the_demo(up: UpProcess, terminal: Terminal) -> None:
+    environment = {name: value for name, value in up.environment.items() if name != "COLUMNS"}
+    await terminal.run([CALMO, "up", *up.options, "--speed", "50"], environment)
+    up.process = terminal.process
+    await until_shown(terminal, "is up after")
+    await until_shown(terminal, "simulator has ended")
+
+
+@pytest.mark.parametrize("columns", [140, 60])
+async def test_the_live_table_shows_each_issue_and_the_whole_address_of_its_workflow(
+    tmp_path: Path, columns: int
+) -> None:
+    up = UpProcess(tmp_path / "data", tmp_path, environment_with(tmp_path, TERM="xterm-256color"))
+    async with a_terminal(columns=columns) as terminal:
+        await play_the_demo(up, terminal)
+        issues = await up.issues()
+        family = up.family()
+        # The wide terminal's user presses Ctrl-C, the narrow one's closes the window.
+        if columns == 140:
+            terminal.press(CTRL_C)
+            await until_shown(terminal, "stopped; everything is kept in", within=STOPS_WITHIN_SECONDS)
+        else:
+            terminal.close()
+        await until_ended(up)
+        await all_gone(family, within=0)
+
+    assert len(issues) == 7
+    table = "".join(terminal.shown.split())
+    for issue in issues:
+        assert issue["severity"] in table
+        assert issue["status"] in table
+        # An address that is too long for the window may be broken into lines, but not cut.
+        assert issue["workflow_url"] in table
+    assert "Traceback" not in terminal.shown
+    # The critical ones are on red.
+    assert b"41m critical" in terminal.raw

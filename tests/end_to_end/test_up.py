@@ -1,0 +1,161 @@
+"""`calmo-pagerduty up`: everything on one machine, from nothing, and away without a trace."""
+
+import signal
+from pathlib import Path
+
+import httpx
+import pytest
+from builders import an_event, new_id
+from end_to_end.up_process import (
+    STOPS_WITHIN_SECONDS,
+    UpProcess,
+    all_gone,
+    an_up,
+    deliver,
+)
+from eventually import eventually
+
+from calmo_pagerduty.domain.event_types import EventType
+
+DEMO_INCIDENTS = 7
+#: An argument that only this part is started with.
+PARTS = {"worker": "worker", "ingress": "ingress", "temporal": "start-dev"}
+WHOLE_LIFE = (
+    EventType.TRIGGERED, EventType.ACKNOWLEDGED, EventType.ANNOTATED, EventType.ESCALATED,
+    EventType.RESOLVED, EventType.REOPENED, EventType.RESOLVED,
+)  # fmt: skip
+
+
+async def the_demo_is_over(up: UpProcess) -> None:
+    async def is_over() -> bool:
+        return "simulator has ended" in up.output
+
+    await eventually(is_over, within=60)
+
+    async def statuses() -> list[str]:
+        return [issue["status"] for issue in await up.issues()]
+
+    await eventually(statuses, lambda found: found == ["resolved"] * DEMO_INCIDENTS)
+
+
+def in_this_order(wanted: tuple[str, ...], found: list[str]) -> bool:
+    """Whether all wanted are found in this order, whatever lies between them."""
+    rest = iter(found)
+    return all(one in rest for one in wanted)
+
+
+async def test_the_demo_plays_incidents_of_all_severities_through_their_whole_lives(tmp_path: Path) -> None:
+    async with an_up(tmp_path / "data", tmp_path) as up:
+        await up.start("--speed", "100")
+        await up.until_ready()
+        await the_demo_is_over(up)
+        issues = [await up.issue(issue["id"]) for issue in await up.issues()]
+        async with httpx.AsyncClient(trust_env=False) as http:
+            ui = await http.get(f"http://127.0.0.1:{up.ui_port}/")
+    assert {issue["severity"] for issue in issues} == {"critical", "warning", "medium", "info"}
+    for issue in issues:
+        lived = [entry["event_type"] for entry in issue["timeline"]]
+        assert in_this_order(WHOLE_LIFE, lived), lived
+        assert issue["workflow_url"].startswith(f"http://127.0.0.1:{up.ui_port}/namespaces/default/")
+    assert ui.status_code == 200
+
+
+async def test_ctrl_c_stops_everything_and_starting_again_keeps_the_data(tmp_path: Path) -> None:
+    async with an_up(tmp_path / "data", tmp_path) as up:
+        await up.start("--speed", "100")
+        await up.until_ready()
+        await the_demo_is_over(up)
+        before, key = await up.issues(), up.api_key
+        family = up.family()
+        assert len(family) == 4, "up, temporal, worker, ingress"
+        took = await up.stop(signal.SIGINT)
+        assert took < STOPS_WITHIN_SECONDS
+        assert up.running.returncode == 0
+        await all_gone(family, within=0)
+
+        await up.start("--no-demo")
+        await up.until_ready()
+        assert up.api_key == key
+        assert await up.issues() == before
+
+
+async def test_ctrl_c_while_it_starts_leaves_nothing_behind(tmp_path: Path) -> None:
+    async with an_up(tmp_path / "data", tmp_path) as up:
+        await up.start("--no-demo")
+
+        async def temporal_starts() -> bool:
+            return up.part(PARTS["temporal"]) is not None
+
+        await eventually(temporal_starts)
+        family = up.family()
+        took = await up.stop(signal.SIGINT)
+    assert took < STOPS_WITHIN_SECONDS
+    await all_gone(family, within=0)
+    assert "Traceback" not in up.output
+
+
+async def test_a_killed_up_takes_all_its_parts_with_it(tmp_path: Path) -> None:
+    async with an_up(tmp_path / "data", tmp_path) as up:
+        await up.start("--speed", "1")
+        await up.until_ready()
+        family = up.family()
+        assert len(family) == 5, "up, temporal, worker, ingress, simulator"
+        await up.stop(signal.SIGKILL)
+        await all_gone(family)
+
+
+@pytest.mark.parametrize("part", PARTS)
+async def test_a_killed_part_is_started_again_and_events_go_on(
+    service: UpProcess, webhook_url: str, webhook_secret: bytes, part: str
+) -> None:
+    victim = service.part(PARTS[part])
+    assert victim is not None
+    victim.kill()
+
+    async def replaced() -> bool:
+        return service.part(PARTS[part]) not in (None, victim)
+
+    await eventually(replaced)
+    incident = new_id()
+
+    async def taken_in() -> int:
+        try:
+            return await deliver(webhook_url, an_event(EventType.TRIGGERED, incident), webhook_secret)
+        except httpx.TransportError:
+            return 0
+
+    await eventually(taken_in, lambda status: status == 202)
+
+    async def is_an_issue() -> bool:
+        return incident in [issue["incident_id"] for issue in await service.issues()]
+
+    await eventually(is_an_issue, within=30)
+
+
+async def test_the_callers_surroundings_do_not_matter(tmp_path: Path) -> None:
+    not_a_folder = tmp_path / "file"
+    not_a_folder.write_text("")
+    foreign = {
+        "TEMPORAL_ADDRESS": "temporal.example:7233", "TEMPORAL_NAMESPACE": "other",
+        "TEMPORAL_API_KEY": "not-ours", "TEMPORAL_TLS_CLIENT_CERT_PATH": "/nowhere/cert.pem",
+        "TEMPORAL_PROFILE": "other", "TEMPORAL_ENV": "other",
+        "CALMO_PUBLIC_URL": "https://calmo.example", "CALMO_HTTP_HOST": "192.0.2.1",
+        "HOME": str(not_a_folder / "home"), "XDG_STATE_HOME": str(not_a_folder / "state"),
+    }  # fmt: skip
+    async with an_up(tmp_path / "a folder with spaces", tmp_path, **foreign) as up:
+        await up.start("--speed", "100")
+        await up.until_ready()
+        await the_demo_is_over(up)
+
+
+async def test_two_services_run_side_by_side_and_the_command_line_asks_which(
+    service: UpProcess, tmp_path: Path
+) -> None:
+    async with an_up(tmp_path / "other", service.state) as other:
+        await other.start("--no-demo")
+        await other.until_ready()
+        unsure = await other.calmo("issues", "list")
+        sure = await other.calmo("issues", "list", "--json", "--data-dir", str(other.folder))
+    assert unsure.one_clear_line, unsure
+    assert "--data-dir" in unsure.errors
+    assert (sure.status, sure.output.strip()) == (0, '{"issues": [], "next_cursor": null}')

@@ -1,0 +1,163 @@
+"""Incidents on a real Temporal server and in a real database: deliver events, run workers, look."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from builders import SECRET, body_of, new_id
+from eventually import eventually
+from temporalio.api.enums.v1 import EventType as HistoryEventType
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.worker import Worker, WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
+
+from activities.issue_records import IssueRecords
+from calmo_pagerduty.domain.deliveries import DeliveryState, Verdict
+from calmo_pagerduty.domain.event_facts import facts_json
+from calmo_pagerduty.domain.incident_lifecycle import EventFacts
+from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.domain.issues import Issue
+from calmo_pagerduty.domain.scopes import EVERYTHING, Scope
+from calmo_pagerduty.domain.timeline import TimelineEntry
+from calmo_pagerduty.domain.webhook_events import WebhookEvent, parse_event
+from calmo_pagerduty.store import deliveries, issue_queries, webhooks
+from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.store.deliveries import NewDelivery, PendingDelivery
+from calmo_pagerduty.store.encryption import Keyring
+from ingress.signal_sender import SignalSender
+from workflows.incident import IncidentWorkflow
+
+SCOPE = Scope.parse("organization:acme")
+
+_attempts = itertools.count()
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A row of the dead letters."""
+
+    subject: str
+    reason: str
+    payload: str
+
+
+@dataclass
+class IncidentRuns:
+    """One connection's incidents on a task queue of their own."""
+
+    client: Client
+    database: Database
+    keyring: Keyring
+    task_queue: str
+    complete_after: timedelta = timedelta(hours=24)
+    continue_as_new_after: int = 250
+    webhook_id: str = field(init=False)
+    connection_id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        now = datetime.now(UTC)
+        self.webhook_id = self.database.write_now(
+            lambda t: webhooks.create(t, self.keyring, SCOPE, SECRET, now)
+        )
+        webhook = self.database.read_now(lambda t: webhooks.find(t, self.keyring, self.webhook_id, now))
+        assert webhook is not None
+        self.connection_id = webhook.connection_id
+
+    def an_incident(self) -> IncidentRef:
+        return IncidentRef(connection_id=self.connection_id, incident_id=new_id())
+
+    def worker(self, runner: WorkflowRunner | None = None, cached: int = 100) -> Worker:
+        """A worker as in production, except that workflow code runs in the sandbox."""
+        records = IssueRecords(self.database)
+        return Worker(
+            self.client,
+            task_queue=self.task_queue,
+            workflows=[IncidentWorkflow],
+            activities=[records.load_incident, records.save_events, records.set_aside],
+            workflow_runner=runner or SandboxedWorkflowRunner(),
+            max_cached_workflows=cached,
+            max_concurrent_workflow_tasks=8,
+        )
+
+    @property
+    def sender(self) -> SignalSender:
+        return SignalSender(self.client, self.task_queue, self.complete_after, self.continue_as_new_after)
+
+    async def deliver(self, ref: IncidentRef, *events: EventFacts) -> None:
+        """Send the events in one signal, as the forwarder does with what waits."""
+        attempt = next(_attempts)
+        batch = [
+            PendingDelivery(
+                event.seq, ref, str(SCOPE), event.model_dump_json(exclude={"seq"}), attempts=attempt
+            )
+            for event in events
+        ]
+        await self.sender.send(batch)
+
+    def take_in(self, ref: IncidentRef, payload: dict[str, Any]) -> EventFacts:
+        """Put a payload into the inbox, as the door does, and return the facts that travel on."""
+        body, now = body_of(payload), datetime.now(UTC)
+        event = parse_event(body)
+        assert isinstance(event, WebhookEvent)
+        delivery = NewDelivery(
+            webhook_id=self.webhook_id, connection_id=self.connection_id, dedup_key=event.event_id,
+            received_at=now, body=body, body_sha256="", secret_version=1, verdict=Verdict.ACCEPTED,
+            state=DeliveryState.PENDING, event_id=event.event_id, incident_id=ref.incident_id,
+            facts=facts_json(event, now),
+        )  # fmt: skip
+        self.database.write_now(lambda t: deliveries.record(t, delivery))
+        pending = self.database.read_now(lambda t: deliveries.read_pending(t, 0, 100_000))[-1]
+        return EventFacts.model_validate_json(f'{{"seq":{pending.seq},{pending.facts[1:]}')
+
+    def handle(self, ref: IncidentRef) -> WorkflowHandle[Any, Any]:
+        return self.client.get_workflow_handle(ref.workflow_id)
+
+    async def issue(self, ref: IncidentRef) -> Issue | None:
+        return await self.database.read(lambda t: issue_queries.find_issue(t, EVERYTHING, ref.issue_id))
+
+    async def timeline(self, ref: IncidentRef) -> tuple[TimelineEntry, ...]:
+        issue = await self.issue(ref)
+        if issue is None:
+            return ()
+        return await self.database.read(lambda t: issue_queries.read_timeline(t, issue))
+
+    async def types_on_timeline(self, ref: IncidentRef) -> list[str]:
+        return [entry.event_type for entry in await self.timeline(ref)]
+
+    async def until_saved(self, ref: IncidentRef, count: int, within: float = 20) -> Issue:
+        """Wait until the timeline has so many entries; fail if it has more."""
+        await eventually(lambda: self.timeline(ref), lambda entries: len(entries) >= count, within)
+        assert len(await self.timeline(ref)) == count
+        issue = await self.issue(ref)
+        assert issue is not None
+        return issue
+
+    async def until_closed(self, ref: IncidentRef, within: float = 20) -> WorkflowExecutionStatus | None:
+        async def status() -> WorkflowExecutionStatus | None:
+            return (await self.handle(ref).describe()).status
+
+        return await eventually(status, lambda found: found is not WorkflowExecutionStatus.RUNNING, within)
+
+    async def until_consumed(self, ref: IncidentRef, signals: int) -> None:
+        """Wait until the current run has taken in so many signals and is idle."""
+
+        async def seen() -> tuple[int, bool]:
+            kinds = [event.event_type async for event in self.handle(ref).fetch_history_events()]
+            signalled = HistoryEventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+            idle = kinds[-1] in (
+                HistoryEventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED,
+                HistoryEventType.EVENT_TYPE_MARKER_RECORDED,
+                HistoryEventType.EVENT_TYPE_TIMER_STARTED,
+                HistoryEventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
+            )
+            return kinds.count(signalled), idle
+
+        await eventually(seen, lambda found: found[0] >= signals and found[1])
+
+    async def letters(self) -> Sequence[Letter]:
+        rows = await self.database.read(
+            lambda t: t.exec_driver_sql("SELECT subject, reason, payload FROM dead_letters ORDER BY id").all()
+        )
+        return [Letter(*row) for row in rows]

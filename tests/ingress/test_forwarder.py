@@ -1,0 +1,275 @@
+"""From the inbox to the workflows, with a real Temporal server: in order, together, and never lost."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from builders import NOON, a_note, an_event, facts, minutes, new_id
+from doors import Doorway, open_doorway, rows
+from eventually import eventually
+from temporalio.api.enums.v1 import EventType as HistoryEvent
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.issue_records import IssueRecords
+from calmo_pagerduty.domain.deliveries import DeliveryState, Verdict
+from calmo_pagerduty.domain.event_types import EventType
+from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.domain.severity import Severity
+from calmo_pagerduty.store import deliveries, issues, leases, tables
+from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.store.deliveries import NewDelivery
+from calmo_pagerduty.store.encryption import Keyring
+from calmo_pagerduty.temporal_dev_server import TemporalDevServer
+from ingress.forwarder import LEASE
+from workflows.incident import IncidentWorkflow
+
+
+@asynccontextmanager
+async def forwarding(doorway: Doorway) -> AsyncIterator["asyncio.Task[None]"]:
+    task = asyncio.create_task(doorway.ingress.forwarder.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def a_worker(client: Client, database: Database, task_queue: str) -> Worker:
+    records = IssueRecords(database)
+    return Worker(
+        client,
+        task_queue=task_queue,
+        workflows=[IncidentWorkflow],
+        activities=[records.load_incident, records.save_events, records.set_aside],
+    )
+
+
+@pytest.fixture
+async def door(
+    database: Database, keyring: Keyring, tmp_path: Path, task_queue: str,
+    temporal_server: TemporalDevServer, monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[Doorway]:  # fmt: skip
+    """An ingress that will find the real Temporal server once its forwarder runs."""
+    monkeypatch.setenv("TEMPORAL_ADDRESS", temporal_server.address)
+    async with open_doorway(database, keyring, tmp_path, task_queue=task_queue) as found:
+        yield found
+
+
+def states(doorway: Doorway) -> list[str]:
+    return [row.state for row in doorway.kept()]
+
+
+async def until(doorway: Doorway, state: str, within: float = 30) -> None:
+    """Wait until all deliveries stand there."""
+
+    async def seen() -> list[str]:
+        return states(doorway)
+
+    await eventually(seen, lambda found: set(found) == {state}, within)
+
+
+async def signals_of(client: Client, ref: IncidentRef) -> list[list[str]]:
+    """The event ids that each signal of the incident's workflow carried."""
+    history = await client.get_workflow_handle(ref.workflow_id).fetch_history()
+    return [
+        [event["event_id"] for event in json.loads(payload.data)["events"]]
+        for one in history.events
+        if one.event_type == HistoryEvent.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+        for payload in one.workflow_execution_signaled_event_attributes.input.payloads
+    ]
+
+
+def ref_of(row: sa.Row[Any]) -> IncidentRef:
+    return IncidentRef(connection_id=row.connection_id, incident_id=row.incident_id)
+
+
+def timeline_ids(database: Database) -> list[str]:
+    return sorted(row.event_id for row in rows(database, tables.timeline))
+
+
+async def test_what_waited_of_an_incident_is_one_signal_in_order_of_arrival(
+    door: Doorway, temporal: Client
+) -> None:
+    webhook, incident, other = door.a_webhook(), new_id(), new_id()
+    for number in range(5):
+        await door.deliver(webhook, an_event(EventType.TRIGGERED, incident, at=NOON - minutes(number)))
+        await door.deliver(webhook, a_note(other))
+    async with forwarding(door):
+        await until(door, "forwarded")
+    first, second = door.kept()[:2]
+    for row in (first, second):
+        arrived = [each.event_id for each in door.kept() if each.incident_id == row.incident_id]
+        assert await signals_of(temporal, ref_of(row)) == [arrived]
+    registry = door.ingress.metrics.registry
+    assert registry.get_sample_value("calmo_events_forwarded_total") == 10
+    assert registry.get_sample_value("calmo_signals_total", {"result": "sent"}) == 2
+
+
+async def test_events_reach_the_timeline_and_their_deliveries_are_confirmed(
+    door: Doorway, temporal: Client, task_queue: str
+) -> None:
+    webhook, incidents = door.a_webhook(), [new_id() for _ in range(3)]
+    async with forwarding(door), a_worker(temporal, door.database, task_queue):
+        for kind in (EventType.TRIGGERED, EventType.ACKNOWLEDGED, EventType.RESOLVED):
+            for incident in incidents:
+                await door.deliver(webhook, an_event(kind, incident))
+        await until(door, "applied")
+    assert timeline_ids(door.database) == sorted(row.event_id for row in door.kept())
+    assert [row.status for row in rows(door.database, tables.issues)] == ["resolved"] * 3
+
+
+async def test_what_was_taken_in_by_another_process_is_forwarded_too(
+    door: Doorway, keyring: Keyring, tmp_path: Path
+) -> None:
+    async with forwarding(door), open_doorway(door.database, keyring, tmp_path) as other:
+        await other.deliver(other.a_webhook(), an_event(EventType.TRIGGERED, new_id()))
+        await until(door, "forwarded")
+
+
+async def test_nothing_is_lost_while_temporal_is_down(
+    sqlite_database: Database, keyring: Keyring, tmp_path: Path, task_queue: str,
+    temporal_server: TemporalDevServer, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    from calmo_pagerduty.processes import free_port
+    from calmo_pagerduty.temporal_client import connect
+    from workflows import names
+
+    server = TemporalDevServer(
+        log_file=tmp_path / "temporal.log", port=free_port(), database=tmp_path / "temporal.db"
+    )
+    monkeypatch.setenv("TEMPORAL_ADDRESS", server.address)
+    async with open_doorway(sqlite_database, keyring, tmp_path, task_queue=task_queue) as door:
+        webhook, incidents = door.a_webhook(), [new_id() for _ in range(4)]
+
+        async def deliver_one_each(kind: EventType) -> None:
+            for incident in incidents:
+                assert (await door.deliver(webhook, an_event(kind, incident))).status_code == 202
+
+        async with forwarding(door):
+            try:
+                await deliver_one_each(EventType.TRIGGERED)
+                assert set(states(door)) == {"pending"}
+                await server.start()
+                async with a_worker(await connect(names.SEARCH_ATTRIBUTES), sqlite_database, task_queue):
+                    await until(door, "applied")
+                    await server.kill()
+                    await deliver_one_each(EventType.ACKNOWLEDGED)
+                    await server.start()
+                    await deliver_one_each(EventType.RESOLVED)
+                    await until(door, "applied", within=60)
+            finally:
+                await server.stop()
+        assert timeline_ids(door.database) == sorted(row.event_id for row in door.kept())
+        assert [row.status for row in rows(door.database, tables.issues)] == ["resolved"] * 4
+
+
+async def test_what_never_reached_a_timeline_is_sent_again(
+    sqlite_database: Database, keyring: Keyring, tmp_path: Path, task_queue: str,
+    temporal_server: TemporalDevServer, temporal: Client, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("TEMPORAL_ADDRESS", temporal_server.address)
+    soon = timedelta(seconds=0.5)
+    async with (
+        open_doorway(sqlite_database, keyring, tmp_path, task_queue=task_queue, confirm_after=soon) as door,
+        forwarding(door),
+    ):
+        await door.deliver(door.a_webhook(), an_event(EventType.TRIGGERED, new_id()))
+        await until(door, "forwarded")
+        # Lost on Temporal's side, before any worker has seen it.
+        await temporal.get_workflow_handle(ref_of(door.kept()[0]).workflow_id).terminate()
+        async with a_worker(temporal, sqlite_database, task_queue):
+            await until(door, "applied")
+    assert door.kept()[0].attempts >= 1
+    assert len(timeline_ids(door.database)) == 1
+
+
+async def test_a_signal_that_temporal_calls_invalid_is_set_aside_and_holds_nobody_up(
+    door: Doorway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webhook = door.a_webhook()
+    await door.deliver(webhook, an_event(EventType.TRIGGERED, new_id()))
+    good = door.kept()[0]
+    # No such id passes the parser; here it stands for whatever Temporal may not like.
+    bad = IncidentRef(connection_id=good.connection_id, incident_id="Q" * 1200)
+    delivery = NewDelivery(
+        webhook_id=webhook, connection_id=good.connection_id, dedup_key="01BAD", received_at=NOON, body=b"",
+        body_sha256="00", secret_version=1, verdict=Verdict.ACCEPTED, state=DeliveryState.PENDING,
+        event_id="01BAD", incident_id=bad.incident_id, facts='{"event_id":"01BAD"}',
+    )  # fmt: skip
+    door.database.write_now(lambda c: issues.save_events(c, bad, [facts()], Severity.INFO, NOON))
+    door.database.write_now(lambda c: deliveries.record(c, delivery))
+
+    async def seen() -> Sequence[str]:
+        return states(door)
+
+    async with forwarding(door):
+        await eventually(seen, lambda found: found == ["forwarded", "dead_letter"])
+        await door.deliver(webhook, an_event(EventType.RESOLVED, good.incident_id))
+        await eventually(seen, lambda found: found == ["forwarded", "dead_letter", "forwarded"])
+    assert "INVALID_ARGUMENT" in door.kept()[1].reason
+    marked = {row.incident_id: row.needs_reconcile for row in rows(door.database, tables.issues)}
+    assert marked == {bad.incident_id: True}
+    assert door.alarms("dead_letter") == 1
+    failed = door.ingress.metrics.registry.get_sample_value("calmo_signals_total", {"result": "failed"})
+    assert failed == 5
+
+
+async def test_one_of_two_leads_and_the_other_takes_over_when_it_stops(
+    door: Doorway, keyring: Keyring, tmp_path: Path, task_queue: str
+) -> None:
+    webhook = door.a_webhook()
+
+    def forwarded(doorway: Doorway) -> float:
+        return doorway.ingress.metrics.registry.get_sample_value("calmo_events_forwarded_total") or 0.0
+
+    async def deliver_and_wait() -> None:
+        await door.deliver(webhook, an_event(EventType.TRIGGERED, new_id()))
+        await until(door, "forwarded")
+
+    async with (
+        open_doorway(door.database, keyring, tmp_path, task_queue=task_queue, http_port=8081) as second,
+        forwarding(door) as first_task,
+    ):
+        await deliver_and_wait()
+        async with forwarding(second):
+            await deliver_and_wait()
+            assert (forwarded(door), forwarded(second)) == (2, 0)
+            assert (door.ingress.forwarder.leading, second.ingress.forwarder.leading) == (True, False)
+            first_task.cancel()
+            await deliver_and_wait()
+            assert (forwarded(door), forwarded(second)) == (2, 1)
+
+
+async def test_a_leader_that_died_is_followed_when_its_lease_ends(door: Doorway) -> None:
+    door.database.write_now(lambda c: leases.take(c, LEASE, "a process that died", timedelta(seconds=3)))
+    await door.deliver(door.a_webhook(), an_event(EventType.TRIGGERED, new_id()))
+    async with forwarding(door):
+        held = sa.select(tables.leases.c.holder)
+        asked = sa.select(sa.func.count()).select_from(tables.deliveries)
+        assert door.database.read_now(lambda c: c.execute(held).scalar()) == "a process that died"
+        assert door.database.read_now(lambda c: c.execute(asked).scalar()) == 1
+        assert states(door) == ["pending"]
+        await until(door, "forwarded")
+        assert door.database.read_now(lambda c: c.execute(held).scalar()) != "a process that died"
+
+
+async def test_a_forwarder_that_stops_marks_what_it_sent_and_gives_up_its_lease(door: Doorway) -> None:
+    webhook = door.a_webhook()
+    async with forwarding(door):
+        for _ in range(20):
+            await door.deliver(webhook, an_event(EventType.TRIGGERED, new_id()))
+
+        async def sent() -> float:
+            return door.ingress.metrics.registry.get_sample_value("calmo_events_forwarded_total") or 0.0
+
+        count = await eventually(sent)
+    assert states(door).count("forwarded") >= count
+    assert list(rows(door.database, tables.leases)) == []

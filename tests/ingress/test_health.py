@@ -1,0 +1,59 @@
+"""Does the process answer, and are its database and Temporal there: each said by itself."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+from conftest import new_postgresql_database
+from doors import Doorway, open_doorway
+from temporalio.client import Client
+
+from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.store.encryption import Keyring
+
+
+async def test_healthz_says_that_the_process_answers(sqlite_doorway: Doorway) -> None:
+    answer = await sqlite_doorway.client.get("/healthz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+async def test_readyz_is_200_when_both_are_there(doorway: Doorway, temporal: Client) -> None:
+    doorway.ingress.temporal = temporal
+    answer = await doorway.client.get("/readyz")
+    assert (answer.status_code, answer.json()) == (200, {"ready": True, "database": "ok", "temporal": "ok"})
+
+
+async def test_readyz_is_503_without_temporal_and_says_so(sqlite_doorway: Doorway) -> None:
+    answer = await sqlite_doorway.client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json() == {"ready": False, "database": "ok", "temporal": "not connected yet"}
+
+
+async def test_readyz_is_503_without_the_database_and_says_so(
+    postgresql: str | None, keyring: Keyring, tmp_path: Path, temporal: Client
+) -> None:
+    if postgresql is None:
+        pytest.skip("no PostgreSQL on this machine")
+    url = new_postgresql_database(postgresql)
+    with closing(Database(url)) as database:
+        database.migrate()
+        async with open_doorway(database, keyring, tmp_path) as doorway:
+            doorway.ingress.temporal = temporal
+            with psycopg.connect(url) as other:
+                other.execute("LOCK TABLE issue_changes IN ACCESS EXCLUSIVE MODE")
+                answer = await doorway.client.get("/readyz")
+            assert (answer.status_code, answer.json()["temporal"]) == (503, "ok")
+            assert answer.json()["database"].startswith("unreachable")
+            assert (await doorway.client.get("/readyz")).status_code == 200
+
+
+async def test_a_writer_at_work_does_not_make_us_unready(
+    sqlite_doorway: Doorway, tmp_path: Path, temporal: Client
+) -> None:
+    sqlite_doorway.ingress.temporal = temporal
+    with closing(sqlite3.connect(tmp_path / "calmo.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert (await sqlite_doorway.client.get("/readyz")).status_code == 200
+        other.execute("ROLLBACK")

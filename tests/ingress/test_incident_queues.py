@@ -1,0 +1,117 @@
+"""What waits to be forwarded: order within an incident, turns among incidents, one batch at a time."""
+
+from collections import defaultdict
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.store.deliveries import PendingDelivery
+from ingress.incident_queues import IncidentQueues
+
+
+def waiting(seq: int, incident: str = "Q1") -> PendingDelivery:
+    ref = IncidentRef(connection_id="con_1", incident_id=incident)
+    return PendingDelivery(seq=seq, ref=ref, scope="organization:acme", facts="{}", attempts=0)
+
+
+def filled(*deliveries: PendingDelivery) -> IncidentQueues:
+    queues = IncidentQueues()
+    for delivery in deliveries:
+        queues.add(delivery)
+    return queues
+
+
+def seqs(batch: list[PendingDelivery]) -> list[int]:
+    return [delivery.seq for delivery in batch]
+
+
+def test_what_waits_of_one_incident_goes_together_in_order() -> None:
+    queues = filled(waiting(1), waiting(2, "Q2"), waiting(3), waiting(4))
+    assert seqs(queues.take_batch(10)) == [1, 3, 4]
+    assert seqs(queues.take_batch(10)) == [2]
+    assert queues.take_batch(10) == []
+
+
+def test_an_incident_has_one_batch_on_its_way() -> None:
+    queues = filled(waiting(1))
+    [first] = queues.take_batch(10)
+    queues.add(waiting(2))
+    assert queues.take_batch(10) == []
+    queues.finish(first.ref)
+    assert seqs(queues.take_batch(10)) == [2]
+
+
+def test_a_large_incident_does_not_starve_the_others() -> None:
+    queues = filled(*(waiting(seq) for seq in range(5)), waiting(9, "Q2"))
+    first = queues.take_batch(2)
+    queues.finish(first[0].ref)
+    assert seqs(first) == [0, 1]
+    assert seqs(queues.take_batch(2)) == [9]
+    assert seqs(queues.take_batch(2)) == [2, 3]
+
+
+def test_what_did_not_arrive_goes_first_again() -> None:
+    queues = filled(waiting(1), waiting(2), waiting(3))
+    batch = queues.take_batch(2)
+    queues.add(waiting(4))
+    queues.put_back(batch)
+    assert seqs(queues.take_batch(10)) == [1, 2, 3, 4]
+
+
+class Queues(RuleBasedStateMachine):
+    """Whatever happens, each incident's deliveries arrive in order, once, one batch at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queues = IncidentQueues()
+        self.next_seq = 0
+        self.on_the_way: dict[IncidentRef, list[PendingDelivery]] = {}
+        self.added: dict[str, list[int]] = defaultdict(list)
+        self.arrived: dict[str, list[int]] = defaultdict(list)
+
+    @rule(incident=st.sampled_from(["Q1", "Q2", "Q3"]))
+    def add(self, incident: str) -> None:
+        self.next_seq += 1
+        self.added[incident].append(self.next_seq)
+        self.queues.add(waiting(self.next_seq, incident))
+
+    @rule(at_most=st.integers(1, 3))
+    def take(self, at_most: int) -> None:
+        batch = self.queues.take_batch(at_most)
+        if batch:
+            assert len({delivery.ref for delivery in batch}) == 1
+            assert len(batch) <= at_most
+            assert batch[0].ref not in self.on_the_way
+            self.on_the_way[batch[0].ref] = batch
+
+    @rule(data=st.data(), arrives=st.booleans())
+    def end(self, data: st.DataObject, arrives: bool) -> None:
+        if not self.on_the_way:
+            return
+        ref = data.draw(st.sampled_from(sorted(self.on_the_way, key=lambda one: one.incident_id)))
+        batch = self.on_the_way.pop(ref)
+        if arrives:
+            self.arrived[ref.incident_id] += seqs(batch)
+            self.queues.finish(ref)
+        else:
+            self.queues.put_back(batch)
+
+    @invariant()
+    def each_incident_arrives_in_order(self) -> None:
+        for incident, arrived in self.arrived.items():
+            assert arrived == self.added[incident][: len(arrived)]
+
+    def teardown(self) -> None:
+        for ref, batch in list(self.on_the_way.items()):
+            self.arrived[ref.incident_id] += seqs(batch)
+            self.queues.finish(ref)
+        while batch := self.queues.take_batch(2):
+            self.arrived[batch[0].ref.incident_id] += seqs(batch)
+            self.queues.finish(batch[0].ref)
+        assert dict(self.arrived) == {incident: added for incident, added in self.added.items() if added}
+
+
+Queues.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+test_each_incident_arrives_in_order_whatever_happens = Queues.TestCase

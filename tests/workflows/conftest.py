@@ -1,0 +1,19 @@
+"""Incidents to play with: a real server, a real worker's parts, a database of their own."""
+
+import pytest
+from incident_runs import IncidentRuns
+from temporalio.client import Client
+
+from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.store.encryption import Keyring
+
+
+@pytest.fixture
+def runs(temporal: Client, sqlite_database: Database, keyring: Keyring, task_queue: str) -> IncidentRuns:
+    return IncidentRuns(temporal, sqlite_database, keyring, task_queue)
+
+
+@pytest.fixture
+def runs_on_either(temporal: Client, database: Database, keyring: Keyring, task_queue: str) -> IncidentRuns:
+    """Once on SQLite, once on PostgreSQL."""
+    return IncidentRuns(temporal, database, keyring, task_queue)
