@@ -20,7 +20,13 @@ from temporalio.api.operatorservice.v1 import (
 from temporalio.api.workflowservice.v1 import UpdateNamespaceRequest
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey
-from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter
+from temporalio.converter import (
+    CompositePayloadConverter,
+    DataConverter,
+    DefaultPayloadConverter,
+    JSONPlainPayloadConverter,
+)
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import (
     LogForwardingConfig,
@@ -39,6 +45,27 @@ DEFAULT_ADDRESS = "127.0.0.1:7233"
 IMPATIENT = RetryConfig(max_elapsed_time_millis=1500, max_retries=3)
 
 _ADDED_ELSEWHERE = (RPCStatusCode.ALREADY_EXISTS, RPCStatusCode.INVALID_ARGUMENT)
+
+
+_pydantic_json = PydanticJSONPlainPayloadConverter()
+
+
+class _SharedPydanticConverter(CompositePayloadConverter):
+    """Pydantic's converter, once. The SDK makes one for each workflow, and each would work out anew
+    how to read our types.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            *(
+                _pydantic_json if isinstance(one, JSONPlainPayloadConverter) else one
+                for one in DefaultPayloadConverter.default_encoding_payload_converters
+            )
+        )
+
+
+#: How values become JSON on their way through Temporal; replaying needs the same one.
+DATA_CONVERTER = DataConverter(payload_converter_class=_SharedPydanticConverter)
 
 
 class MissingSearchAttributes(Exception):
@@ -72,7 +99,7 @@ async def connect(
         try:
             client = await Client.connect(
                 **options,
-                data_converter=pydantic_data_converter,
+                data_converter=DATA_CONVERTER,
                 retry_config=retry,
                 runtime=runtime(),
                 grpc_compression=GrpcCompression.NONE if local else GrpcCompression.GZIP,

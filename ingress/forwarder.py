@@ -28,7 +28,7 @@ LEASE = "forwarder"
 LEASE_TTL = timedelta(seconds=6)
 LEASE_RENEWAL_SECONDS = 2.0
 #: How many signals are on their way at once; an incident has at most one.
-IN_FLIGHT = 24
+IN_FLIGHT = 6
 MAX_BATCH = 100
 #: How many deliveries are held in memory; the rest waits in the database.
 MAX_HELD = 2000
@@ -41,6 +41,7 @@ LONGEST_PAUSE_SECONDS = 5.0
 #: A signal that Temporal calls invalid so many times is set aside; anything else is tried for ever.
 MAX_REFUSALS = 5
 STORE_PAUSE_SECONDS = 0.5
+MARK_SECONDS = 0.05
 
 
 class Forwarder:
@@ -98,8 +99,10 @@ class Forwarder:
 
     async def _forward(self, sender: SignalSender) -> None:
         while True:
+            # Not wait_for: before Python 3.12 it swallows a cancellation that comes with the event.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._something_to_do.wait(), self._patience())
+                async with asyncio.timeout(self._patience()):
+                    await self._something_to_do.wait()
             self._something_to_do.clear()
             if not self.leading:
                 continue
@@ -226,6 +229,8 @@ class Forwarder:
     async def _mark(self) -> None:
         while True:
             await self._something_to_mark.wait()
+            # One write for many; a crash before it sends again what is absorbed anyway.
+            await asyncio.sleep(MARK_SECONDS)
             self._something_to_mark.clear()
             try:
                 await self._mark_sent()

@@ -8,7 +8,6 @@ from typing import Any
 
 from builders import SECRET, body_of, new_id
 from eventually import eventually
-from temporalio.api.enums.v1 import EventType as HistoryEventType
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.worker import Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
@@ -140,21 +139,14 @@ class IncidentRuns:
 
         return await eventually(status, lambda found: found is not WorkflowExecutionStatus.RUNNING, within)
 
-    async def until_consumed(self, ref: IncidentRef, signals: int) -> None:
-        """Wait until the current run has taken in so many signals and is idle."""
+    async def until_idle(self, ref: IncidentRef, run_id: str | None = None) -> None:
+        """Wait until no step of the workflow is under way: what was saved is also in the history."""
+        handle = self.client.get_workflow_handle(ref.workflow_id, run_id=run_id)
 
-        async def seen() -> tuple[int, bool]:
-            kinds = [event.event_type async for event in self.handle(ref).fetch_history_events()]
-            signalled = HistoryEventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
-            idle = kinds[-1] in (
-                HistoryEventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED,
-                HistoryEventType.EVENT_TYPE_MARKER_RECORDED,
-                HistoryEventType.EVENT_TYPE_TIMER_STARTED,
-                HistoryEventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
-            )
-            return kinds.count(signalled), idle
+        async def is_idle() -> bool:
+            return not (await handle.describe()).raw_description.HasField("pending_workflow_task")
 
-        await eventually(seen, lambda found: found[0] >= signals and found[1])
+        await eventually(is_idle)
 
     async def letters(self) -> Sequence[Letter]:
         rows = await self.database.read(

@@ -1,6 +1,7 @@
 """The one name of an incident's life: the same reference gives workflow id and issue id."""
 
 import base64
+import functools
 import hashlib
 import re
 
@@ -27,5 +28,11 @@ class IncidentRef(Frozen):
     @property
     def issue_id(self) -> str:
         """The same reference is always the same issue: a second one cannot be made."""
-        digest = hashlib.sha256(f"{self.connection_id}\n{self.incident_id}".encode()).digest()
-        return "iss_" + base64.b32encode(digest[:15]).decode().lower()
+        return _issue_id(self.connection_id, self.incident_id)
+
+
+# Asked for several times per event; the cache costs less than the hash.
+@functools.lru_cache(maxsize=10_000)
+def _issue_id(connection_id: str, incident_id: str) -> str:
+    digest = hashlib.sha256(f"{connection_id}\n{incident_id}".encode()).digest()
+    return "iss_" + base64.b32encode(digest[:15]).decode().lower()

@@ -2,6 +2,8 @@
 
 import asyncio
 import functools
+import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 import sqlalchemy as sa
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from calmo_pagerduty.store.group_writer import GroupWriter
 from calmo_pagerduty.store.migrations import upgrade
@@ -23,6 +25,7 @@ Transaction: TypeAlias = Connection
 
 #: A writer that waits longer than this for SQLite's lock gives up; the door then answers 503.
 SQLITE_BUSY_SECONDS = 2.0
+BUSY_STEP_SECONDS = 0.001
 READERS = 4
 
 
@@ -153,10 +156,31 @@ def _sqlite_engine(url: sa.URL, writing: bool) -> Engine:
         # FULL: what was answered with 202 survives a power loss, not only a crash.
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
+        if writing:
+            cursor.execute("PRAGMA busy_timeout=0")  # _begin_writing waits in finer steps
         cursor.close()
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+        if writing:
+            _begin_writing(connection)
+        else:
+            connection.exec_driver_sql("BEGIN")
 
     return engine
+
+
+def _begin_writing(connection: Connection) -> None:
+    """Wait for the write lock. SQLite's own waiting sleeps for up to 100 ms between two looks, and
+    another process's transaction takes some 5 ms.
+    """
+    deadline = time.monotonic() + SQLITE_BUSY_SECONDS
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            return
+        except OperationalError as error:
+            busy = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > deadline:
+                raise
+        time.sleep(BUSY_STEP_SECONDS)

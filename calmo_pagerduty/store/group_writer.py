@@ -3,6 +3,7 @@
 import asyncio
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, NamedTuple, TypeVar
@@ -11,6 +12,9 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 MAX_BATCH = 256
+#: A transaction is committed after this long, and the rest of the batch gets another one: on SQLite
+#: nobody else, in no other process, can write meanwhile.
+MAX_HOLD_SECONDS = 0.01
 
 #: PostgreSQL's "deadlock detected" and "could not serialize": the transaction may be tried again.
 _TRY_AGAIN = ("40P01", "40001")
@@ -71,21 +75,31 @@ class GroupWriter:
                 return
 
     def _commit(self, batch: list[_Job]) -> None:
-        if not batch:
-            return
+        while batch:
+            done = self._commit_some(batch)
+            batch = batch[done:]
+
+    def _commit_some(self, batch: list[_Job]) -> int:
+        """Commit as many jobs as fit into one transaction; return how many were settled."""
+        results: list[Any] = []
         try:
             with self._engine.begin() as connection:
-                results = [job.work(connection) for job in batch]
+                begun = time.monotonic()
+                for job in batch:
+                    results.append(job.work(connection))
+                    if time.monotonic() - begun > MAX_HOLD_SECONDS:
+                        break
         except Exception as error:  # whatever it is belongs to the caller, not to this thread
             if len(batch) > 1 and not _is_about_the_database(error):
                 for job in batch:
-                    self._commit([job])
-                return
-            for job in batch:
-                job.done.set_exception(error)
-        else:
-            for job, result in zip(batch, results, strict=True):
-                job.done.set_result(result)
+                    self._commit_some([job])
+            else:
+                for job in batch:
+                    job.done.set_exception(error)
+            return len(batch)
+        for job, result in zip(batch, results, strict=False):
+            job.done.set_result(result)
+        return len(results)
 
 
 def _is_about_the_database(error: Exception) -> bool:

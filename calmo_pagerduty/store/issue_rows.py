@@ -1,7 +1,6 @@
 """Issues and timeline entries as rows, and back."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Row
@@ -80,7 +79,9 @@ def entry_of_row(row: Row[Any]) -> TimelineEntry:
 
 
 def _json(value: Reference | None) -> dict[str, Any] | None:
-    return asdict(value) if value else None
+    if value is None:
+        return None
+    return {"id": value.id, "type": value.type, "name": value.name, "url": value.url}
 
 
 def _reference(value: dict[str, Any] | None) -> Reference | None:

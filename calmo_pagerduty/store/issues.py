@@ -18,6 +18,7 @@ from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.issues import Issue, ReceivedEvent, absorb, new_issue
 from calmo_pagerduty.domain.scopes import Scope
 from calmo_pagerduty.domain.severity import Severity
+from calmo_pagerduty.domain.timeline import TimelineEntry
 from calmo_pagerduty.domain.webhook_events import WebhookEvent, parse_event
 from calmo_pagerduty.store.issue_rows import entry_row, issue_of, issue_row
 from calmo_pagerduty.store.statements import insert_or_ignore, keep_commit_order
@@ -41,6 +42,9 @@ _KNOWN = sa.select(timeline.c.event_id).where(
 _CONNECTION = sa.select(connections.c.scope, connections.c.severities).where(
     connections.c.id == bindparam("connection")
 )
+_UPDATE = sa.update(issues).where(issues.c.id == bindparam("issue"))
+_ADD_ENTRIES = timeline.insert()
+_ADD_CHANGE = issue_changes.insert()
 _LATEST = (
     sa.select(timeline.c.event_id, timeline.c.event_type, timeline.c.occurred_at, timeline.c.moved)
     .where(timeline.c.issue_id == bindparam("issue"))
@@ -65,26 +69,19 @@ def save_events(
     Events that are there already change nothing, so the call may be repeated at will. Returns how
     many events were new. Raises UnknownConnection.
     """
-    current = connection.execute(_LOCKED, {"issue": ref.issue_id}).one_or_none()
-    received = _unknown(connection, ref, facts, bool(current))
+    received = _unknown(connection, ref, facts, current := _locked(connection, ref))
     if not received:
         return 0
-    keep_commit_order(connection)
-    before = issue_of(current) if current else _create(connection, ref, received[0], now)
+    before = current or new_issue(ref, _scope_of(connection, ref), received[0], now)
     after, entries = absorb(before, received, severity, now)
-    changed = issue_row(after)
-    connection.execute(sa.update(issues).where(issues.c.id == ref.issue_id), changed)
-    connection.execute(timeline.insert(), [entry_row(ref.issue_id, entry) for entry in entries])
-    connection.execute(
-        issue_changes.insert(),
-        {
-            "issue_id": ref.issue_id,
-            "scope": str(after.scope),
-            "at": now,
-            "event_types": [entry.event_type for entry in entries],
-            "status": after.status,
-        },
-    )
+    keep_commit_order(connection)
+    if current is not None:
+        connection.execute(_UPDATE, issue_row(after) | {"issue": ref.issue_id})
+    elif connection.execute(insert_or_ignore(connection, issues), issue_row(after)).rowcount == 0:
+        # Another process was first to make it; now that it is there, it is locked and refreshed.
+        return save_events(connection, ref, facts, severity, now)
+    connection.execute(_ADD_ENTRIES, [entry_row(ref.issue_id, entry) for entry in entries])
+    connection.execute(_ADD_CHANGE, _change_row(after, entries, now))
     return len(entries)
 
 
@@ -126,12 +123,12 @@ def load_severities(connection: Connection, connection_id: str) -> dict[str, Sev
 
 
 def _unknown(
-    connection: Connection, ref: IncidentRef, facts: Sequence[EventFacts], exists: bool
+    connection: Connection, ref: IncidentRef, facts: Sequence[EventFacts], current: Issue | None
 ) -> list[ReceivedEvent]:
     """Pair the events that the timeline lacks with their bodies, in the order of occurrence."""
     ids = [one.event_id for one in facts]
     known: set[str] = set()
-    if exists:
+    if current is not None:
         rows = connection.execute(_KNOWN, {"issue": ref.issue_id, "events": ids})
         known = set(rows.scalars())
     fresh = {one.event_id: one for one in reversed(facts) if one.event_id not in known}
@@ -154,12 +151,23 @@ def _matching(facts: EventFacts, event: WebhookEvent | None) -> WebhookEvent | N
     return event if event is not None and event.event_id == facts.event_id else None
 
 
-def _create(connection: Connection, ref: IncidentRef, first: ReceivedEvent, now: datetime) -> Issue:
-    scope = Scope.parse(_connection(connection, ref.connection_id).scope)
-    issue = new_issue(ref, scope, first, now)
-    connection.execute(insert_or_ignore(connection, issues), issue_row(issue))
-    # Another process may have been first; then its row is the one that goes on.
-    return issue_of(connection.execute(_LOCKED, {"issue": ref.issue_id}).one())
+def _locked(connection: Connection, ref: IncidentRef) -> Issue | None:
+    row = connection.execute(_LOCKED, {"issue": ref.issue_id}).one_or_none()
+    return issue_of(row) if row else None
+
+
+def _scope_of(connection: Connection, ref: IncidentRef) -> Scope:
+    return Scope.parse(_connection(connection, ref.connection_id).scope)
+
+
+def _change_row(issue: Issue, entries: Sequence[TimelineEntry], now: datetime) -> dict[str, Any]:
+    return {
+        "issue_id": issue.ref.issue_id,
+        "scope": str(issue.scope),
+        "at": now,
+        "event_types": [entry.event_type for entry in entries],
+        "status": issue.status,
+    }
 
 
 def _connection(connection: Connection, connection_id: str) -> Any:

@@ -14,7 +14,7 @@ from eventually import eventually
 
 from calmo_pagerduty.store.database import Database
 from pagerduty_simulator.clocks import ScaledClock
-from pagerduty_simulator.delivery_contract import Verdict
+from pagerduty_simulator.delivery_contract import InjectedFaults, Verdict
 from pagerduty_simulator.delivery_ledger import DeliveryLedger, read_ledger
 from pagerduty_simulator.events import Event
 from pagerduty_simulator.reference_fold import expected_state
@@ -24,6 +24,9 @@ from pagerduty_simulator.webhook_sender import WebhookSender
 SECRET = "a-signing-secret-of-the-storm"
 #: PagerDuty's first retry comes after 10 s, ours after 0.1 s; the 5 s deadline stays real.
 CLOCK_SPEED = 100.0
+#: Besides the fifth that comes right behind its successor, a tenth comes a second late: what overtook
+#: it is on the timeline by then.
+LATE = InjectedFaults(reorder_share=0.1, reorder_hold=timedelta(seconds=1 * CLOCK_SPEED))
 #: Short lives: workflows continue as new, complete and begin again in the middle of the storm.
 SETTINGS = {
     "CALMO_COMPLETE_AFTER": "PT2S",
@@ -72,7 +75,7 @@ LONG = Storm(
 
 
 async def test_crashes_lose_double_and_twist_nothing(tmp_path: Path, database_url: str) -> None:
-    await _weather_the_storm(SHORT, 20260601, tmp_path, database_url)
+    await _weather_the_storm(SHORT, 16, tmp_path, database_url)
 
 
 @pytest.mark.torture
@@ -90,7 +93,10 @@ async def _weather_the_storm(storm: Storm, seed: int, folder: Path, database_url
     blows = storm.weather.blows(seed)
     _print(f"seed {seed}", *sorted((blow for mine in blows.values() for blow in mine), key=str))
     sender = WebhookSender(
-        clock=ScaledClock(CLOCK_SPEED), seed=seed, ledger=DeliveryLedger(folder / "ledger.jsonl")
+        clock=ScaledClock(CLOCK_SPEED),
+        faults=LATE,
+        seed=seed,
+        ledger=DeliveryLedger(folder / "ledger.jsonl"),
     )
     database = Database(database_url)
     try:

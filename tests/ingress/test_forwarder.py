@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,15 @@ from calmo_pagerduty.domain.deliveries import DeliveryState, Verdict
 from calmo_pagerduty.domain.event_types import EventType
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.severity import Severity
+from calmo_pagerduty.processes import free_port
 from calmo_pagerduty.store import deliveries, issues, leases, tables
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.deliveries import NewDelivery
 from calmo_pagerduty.store.encryption import Keyring
+from calmo_pagerduty.temporal_client import connect
 from calmo_pagerduty.temporal_dev_server import TemporalDevServer
 from ingress.forwarder import LEASE
+from workflows import names
 from workflows.incident import IncidentWorkflow
 
 
@@ -38,8 +41,8 @@ async def forwarding(doorway: Doorway) -> AsyncIterator["asyncio.Task[None]"]:
         yield task
     finally:
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        ended, _ = await asyncio.wait([task], timeout=15)
+        assert ended
 
 
 def a_worker(client: Client, database: Database, task_queue: str) -> Worker:
@@ -138,10 +141,6 @@ async def test_nothing_is_lost_while_temporal_is_down(
     sqlite_database: Database, keyring: Keyring, tmp_path: Path, task_queue: str,
     temporal_server: TemporalDevServer, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    from calmo_pagerduty.processes import free_port
-    from calmo_pagerduty.temporal_client import connect
-    from workflows import names
-
     server = TemporalDevServer(
         log_file=tmp_path / "temporal.log", port=free_port(), database=tmp_path / "temporal.db"
     )
@@ -253,23 +252,26 @@ async def test_a_leader_that_died_is_followed_when_its_lease_ends(door: Doorway)
     await door.deliver(door.a_webhook(), an_event(EventType.TRIGGERED, new_id()))
     async with forwarding(door):
         held = sa.select(tables.leases.c.holder)
-        asked = sa.select(sa.func.count()).select_from(tables.deliveries)
         assert door.database.read_now(lambda c: c.execute(held).scalar()) == "a process that died"
-        assert door.database.read_now(lambda c: c.execute(asked).scalar()) == 1
         assert states(door) == ["pending"]
         await until(door, "forwarded")
         assert door.database.read_now(lambda c: c.execute(held).scalar()) != "a process that died"
 
 
-async def test_a_forwarder_that_stops_marks_what_it_sent_and_gives_up_its_lease(door: Doorway) -> None:
+async def test_a_forwarder_that_stops_amid_its_work_marks_what_it_sent_and_gives_up_its_lease(
+    door: Doorway,
+) -> None:
     webhook = door.a_webhook()
-    async with forwarding(door):
-        for _ in range(20):
-            await door.deliver(webhook, an_event(EventType.TRIGGERED, new_id()))
 
-        async def sent() -> float:
-            return door.ingress.metrics.registry.get_sample_value("calmo_events_forwarded_total") or 0.0
+    async def sent() -> float:
+        return door.ingress.metrics.registry.get_sample_value("calmo_events_forwarded_total") or 0.0
 
-        count = await eventually(sent)
-    assert states(door).count("forwarded") >= count
-    assert list(rows(door.database, tables.leases)) == []
+    # Several times, because what it must not miss is a cancellation that comes together with news.
+    for _ in range(6):
+        before = await sent()
+        async with forwarding(door):
+            for _ in range(20):
+                await door.deliver(webhook, an_event(EventType.TRIGGERED, new_id()))
+            await eventually(sent, lambda count, before=before: count > before)
+        assert states(door).count("forwarded") == await sent()
+        assert list(rows(door.database, tables.leases)) == []

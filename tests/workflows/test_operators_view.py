@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import NOON, facts, minutes
+from builders import NOON, an_event, facts, minutes
 from eventually import eventually
 from incident_runs import IncidentRuns
 from temporalio.api.sdk.v1 import WorkflowMetadata
@@ -78,14 +78,19 @@ async def test_what_operators_search_for_follows_the_incident(runs: IncidentRuns
 async def test_a_run_that_follows_a_terminated_one_can_be_found_as_before(runs: IncidentRuns) -> None:
     ref = runs.an_incident()
     async with runs.worker():
-        await runs.deliver(ref, TRIGGERED)
+        payload = an_event(EventType.TRIGGERED, ref.incident_id, at=NOON)
+        await runs.deliver(ref, runs.take_in(ref, payload))
         await runs.until_saved(ref, 1)
         before = await eventually(lambda: searchable(runs, ref), lambda found: found["PdStatus"] is not None)
         await runs.handle(ref).terminate()
         await runs.deliver(ref, a_plain_note(1))
         await runs.until_saved(ref, 2)
         await eventually(lambda: searchable(runs, ref), lambda found: found == before)
-    assert before["PdStatus"] == "triggered"
+    assert (before["PdStatus"], before["PdService"], before["PdTeam"]) == (
+        "triggered",
+        "PSERVICE1",
+        ["PTEAM1"],
+    )
 
 
 async def test_an_incidents_workflow_id_can_be_guessed_and_its_summary_names_it(runs: IncidentRuns) -> None:
