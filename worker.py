@@ -33,7 +33,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
             client,
             task_queue=settings.task_queue,
             workflows=[IncidentWorkflow],
-            activities=[records.load_incident, records.save_events, records.set_aside],
+            activities=[records.save_events, records.set_aside],
             # Purity is kept by import contracts, lint and replayed histories; tests run sandboxed.
             workflow_runner=SandboxedWorkflowRunner()
             if settings.workflow_sandbox

@@ -1,7 +1,6 @@
-"""Load and save issues. Each call may run again after a crash: the store absorbs repetition."""
+"""Save issues. Each call may run again after a crash: the store absorbs repetition."""
 
 import logging
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from temporalio import activity
@@ -13,7 +12,7 @@ from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.incident_signals import Puzzle
 from calmo_pagerduty.domain.severity import Severity
 from calmo_pagerduty.store import dead_letters, issues
-from calmo_pagerduty.store.database import Database, StoreUnavailable
+from calmo_pagerduty.store.database import Database, StoreUnavailable, Transaction
 
 logger = logging.getLogger(__name__)
 
@@ -21,18 +20,20 @@ logger = logging.getLogger(__name__)
 CANNOT_APPLY = "CannotApply"
 
 
-class LoadedIncident(Frozen):
-    """What is known of an incident when a run of its workflow begins."""
-
-    state: IncidentState | None
-    severities: Mapping[str, Severity] = {}
-
-
 class EventsToSave(Frozen):
     ref: IncidentRef
     events: tuple[EventFacts, ...]
     #: The severity that was decided for the newest picture of the incident.
     severity: Severity
+    #: Whether the run asks what an earlier one knew: it is the run's first save.
+    asks_for_state: bool = False
+
+
+class SavedEvents(Frozen):
+    """How many events were new; the state of an issue that was there before, if it was asked for."""
+
+    new: int
+    known: IncidentState | None = None
 
 
 class PuzzlesToSetAside(Frozen):
@@ -41,37 +42,20 @@ class PuzzlesToSetAside(Frozen):
 
 
 class IssueRecords:
-    """The issue as the workflow sees it: load, save, set aside."""
+    """The issue as the workflow sees it: save, set aside."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     @activity.defn
-    async def load_incident(self, ref: IncidentRef) -> LoadedIncident:
-        """Return the incident's last known state and its connection's severities.
-
-        Raises StoreUnavailable, and UnknownConnection (not to be tried again).
-        """
-        return await self._database.read(
-            lambda connection: LoadedIncident(
-                state=issues.load_state(connection, ref),
-                severities=issues.load_severities(connection, ref.connection_id),
-            )
-        )
-
-    @activity.defn
-    async def save_events(self, batch: EventsToSave) -> int:
-        """Put the events on the timeline and refresh the issue; returns how many were new.
+    async def save_events(self, batch: EventsToSave) -> SavedEvents:
+        """Put the events on the timeline and refresh the issue.
 
         Raises StoreUnavailable, and UnknownConnection or CANNOT_APPLY (not to be tried again).
         """
         now = datetime.now(UTC)
         try:
-            return await self._database.write(
-                lambda connection: issues.save_events(
-                    connection, batch.ref, batch.events, batch.severity, now
-                )
-            )
+            return await self._database.write(lambda transaction: _save(transaction, batch, now))
         except (StoreUnavailable, issues.UnknownConnection):
             raise
         except Exception as error:
@@ -91,3 +75,9 @@ class IssueRecords:
                 "event_set_aside",
                 extra={"workflow_id": batch.ref.workflow_id, "reason": puzzle.reason},
             )
+
+
+def _save(transaction: Transaction, batch: EventsToSave, now: datetime) -> SavedEvents:
+    saved = issues.save_events(transaction, batch.ref, batch.events, batch.severity, now)
+    asked = batch.asks_for_state and saved.existed
+    return SavedEvents(new=saved.new, known=issues.load_state(transaction, batch.ref) if asked else None)

@@ -18,8 +18,10 @@ from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.store import deliveries, leases
 from calmo_pagerduty.store.database import Database, StoreUnavailable, Transaction
 from calmo_pagerduty.store.deliveries import PendingDelivery
+from ingress.confirmer import Confirmer
 from ingress.incident_queues import IncidentQueues
 from ingress.metrics import Metrics
+from ingress.pacing import ArrivalRate, collecting_seconds
 from ingress.signal_sender import SignalSender
 
 logger = logging.getLogger(__name__)
@@ -28,13 +30,12 @@ LEASE = "forwarder"
 LEASE_TTL = timedelta(seconds=6)
 LEASE_RENEWAL_SECONDS = 2.0
 #: How many signals are on their way at once; an incident has at most one.
-IN_FLIGHT = 6
+IN_FLIGHT = 16
 MAX_BATCH = 100
 #: How many deliveries are held in memory; the rest waits in the database.
 MAX_HELD = 2000
 #: What another process took in, and rows committed out of order, are found within this time.
 RESCAN_SECONDS = 1.0
-CONFIRM_SECONDS = 2.0
 CALL_SECONDS = 5.0
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
@@ -59,8 +60,11 @@ class Forwarder:
         self._metrics = metrics
         self._connect = connect
         self._holder = holder
-        self._confirm_after = confirm_after
         self._queues = IncidentQueues()
+        self._rate = ArrivalRate()
+        self._confirmer = Confirmer(
+            database, metrics, confirm_after, lambda: self.leading, self._queues.hold_back
+        )
         self._sending: set[asyncio.Task[None]] = set()
         self._held: set[int] = set()
         self._sent: list[int] = []
@@ -88,7 +92,7 @@ class Forwarder:
         self._forget()
         try:
             async with asyncio.TaskGroup() as loops:
-                for loop in (self._forward(sender), self._lead(), self._mark(), self._confirm()):
+                for loop in (self._forward(sender), self._lead(), self._mark(), self._confirmer.run()):
                     loops.create_task(loop)
         finally:
             if self._sending:
@@ -108,16 +112,25 @@ class Forwarder:
                 continue
             await self._read()
             while len(self._sending) < IN_FLIGHT and time.monotonic() >= self._paused_until:
-                batch = self._queues.take_batch(MAX_BATCH)
+                batch = self._queues.take_batch(MAX_BATCH, time.monotonic() - self._collecting())
                 if not batch:
                     break
                 task = asyncio.create_task(self._send(sender, batch))
                 self._sending.add(task)
                 task.add_done_callback(self._sending.discard)
 
+    def _collecting(self) -> float:
+        return collecting_seconds(self._rate.per_second(time.monotonic()))
+
     def _patience(self) -> float:
-        paused = self._paused_until - time.monotonic()
-        return min(RESCAN_SECONDS, paused) if paused > 0 else RESCAN_SECONDS
+        """How long there is nothing to do, in seconds, unless something comes."""
+        now = time.monotonic()
+        if now < self._paused_until:
+            return min(RESCAN_SECONDS, self._paused_until - now)
+        since = self._queues.next_waits_since()
+        if since is None or len(self._sending) >= IN_FLIGHT:
+            return RESCAN_SECONDS
+        return min(RESCAN_SECONDS, max(since + self._collecting() - now, 0.0))
 
     async def _read(self) -> None:
         """Take new deliveries into memory; from the beginning every so often, for rows that were
@@ -137,23 +150,23 @@ class Forwarder:
                 await asyncio.sleep(STORE_PAUSE_SECONDS)
                 return
             self._unread = len(found) == MAX_HELD
-            for delivery in found:
-                self._read_up_to = max(self._read_up_to, delivery.seq)
-                if delivery.seq not in self._held:
-                    self._held.add(delivery.seq)
-                    self._queues.add(delivery)
+            now = time.monotonic()
+            new = [delivery for delivery in found if delivery.seq not in self._held]
+            self._rate.note(len(new), now)
+            for delivery in new:
+                self._held.add(delivery.seq)
+                self._queues.add(delivery, now)
+            if found:
+                self._read_up_to = max(self._read_up_to, found[-1].seq)
 
     async def _send(self, sender: SignalSender, batch: Sequence[PendingDelivery]) -> None:
         ref = batch[0].ref
         try:
             async with asyncio.timeout(CALL_SECONDS):
                 await sender.send(batch)
-        except (RPCError, TimeoutError) as error:
-            await self._not_sent(batch, error)
+        except Exception as error:  # whatever it is, the batch is not lost: it is tried again
+            await self._not_sent(sender, batch, error)
         else:
-            self._metrics.signals.labels("sent").inc()
-            self._metrics.forwarded.inc(len(batch))
-            self._refusals.pop(ref, None)
             self._pause_seconds = 0.0
             self._settle(batch)
             self._queues.finish(ref)
@@ -161,12 +174,17 @@ class Forwarder:
             self._something_to_do.set()
 
     def _settle(self, batch: Sequence[PendingDelivery]) -> None:
+        self._metrics.signals.labels("sent").inc()
+        self._metrics.forwarded.inc(len(batch))
+        self._refusals.pop(batch[0].ref, None)
         self._sent += [delivery.seq for delivery in batch]
         self._something_to_mark.set()
 
-    async def _not_sent(self, batch: Sequence[PendingDelivery], error: Exception) -> None:
-        """Temporal is away or busy: everything waits a little. It calls a signal invalid: five times,
-        then the signal is set aside, and its incident goes on without it.
+    async def _not_sent(
+        self, sender: SignalSender, batch: Sequence[PendingDelivery], error: Exception
+    ) -> None:
+        """Temporal is away or busy: everything waits a little. It calls a signal invalid: after some
+        more tries each event is sent alone, and what is refused then is set aside.
         """
         ref = batch[0].ref
         self._metrics.signals.labels("failed").inc()
@@ -174,7 +192,7 @@ class Forwarder:
             self._refusals[ref] += 1
             if self._refusals[ref] >= MAX_REFUSALS:
                 del self._refusals[ref]
-                await self._give_up(batch, error)
+                await self._send_each_alone(sender, batch)
                 return
         self._pause_seconds = min(max(self._pause_seconds * 2, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
         self._paused_until = time.monotonic() + self._pause_seconds
@@ -184,23 +202,34 @@ class Forwarder:
         )
         self._queues.put_back(batch)
 
-    async def _give_up(self, batch: Sequence[PendingDelivery], error: Exception) -> None:
-        seqs = [delivery.seq for delivery in batch]
+    async def _send_each_alone(self, sender: SignalSender, batch: Sequence[PendingDelivery]) -> None:
+        for number, delivery in enumerate(batch):
+            try:
+                async with asyncio.timeout(CALL_SECONDS):
+                    await sender.send([delivery])
+                self._settle([delivery])
+            except Exception as error:
+                if not (_is_refusal(error) and await self._set_aside(delivery, error)):
+                    self._queues.put_back(batch[number:])
+                    return
+        self._queues.finish(batch[0].ref)
+
+    async def _set_aside(self, delivery: PendingDelivery, error: Exception) -> bool:
+        """Mark the delivery dead, for a person to look at. Returns whether that could be kept."""
         reason = f"Temporal refuses the signal: {_in_words(error)}"
 
-        def set_aside(connection: Transaction) -> None:
-            deliveries.mark_dead(connection, seqs, reason)
-            deliveries.mark_issues_unsure(connection, [batch[0].ref])
+        def set_aside(transaction: Transaction) -> None:
+            deliveries.mark_dead(transaction, [delivery.seq], reason)
+            deliveries.mark_issues_unsure(transaction, [delivery.ref])
 
         try:
             await self._database.write(set_aside)
         except StoreUnavailable:
-            self._queues.put_back(batch)
-            return
+            return False
         self._metrics.alarms.labels("dead_letter").inc()
-        logger.error("deliveries_set_aside", extra={"seqs": seqs, "reason": reason})
-        self._held.difference_update(seqs)
-        self._queues.finish(batch[0].ref)
+        logger.error("delivery_set_aside", extra={"seq": delivery.seq, "reason": reason})
+        self._held.discard(delivery.seq)
+        return True
 
     async def _lead(self) -> None:
         """Take the lease and keep it. Without it nothing more is sent from here."""
@@ -250,40 +279,18 @@ class Forwarder:
             raise
         self._held.difference_update(seqs)
 
-    async def _confirm(self) -> None:
-        """Check what was forwarded against the timelines, and send again what got lost."""
-        while True:
-            await asyncio.sleep(CONFIRM_SECONDS)
-            if not self.leading:
-                continue
-            now = datetime.now(UTC)
-
-            def confirm(connection: Transaction, now: datetime = now) -> tuple[int, int]:
-                deliveries.confirm_applied(connection)
-                again = deliveries.send_again(connection, now, self._confirm_after)
-                return again, deliveries.count_unfinished(connection)
-
-            try:
-                again, unfinished = await self._database.write(confirm)
-            except StoreUnavailable as error:
-                logger.warning("confirming_failed", extra={"error": str(error)})
-                continue
-            self._metrics.unfinished.set(unfinished)
-            if again:
-                self._metrics.sent_again.inc(again)
-                logger.warning("events_sent_again", extra={"events": again})
-
 
 def _is_refusal(error: Exception) -> bool:
-    """A search attribute that the server does not know yet is its trouble, not the signal's."""
-    return (
-        isinstance(error, RPCError)
-        and error.status is RPCStatusCode.INVALID_ARGUMENT
-        and "search attribute" not in error.message.lower()
-    )
+    """Whether the signal itself is called invalid. A search attribute that the server doesn't know
+    yet is its trouble, and a run that has had too many signals will be followed by another.
+    """
+    if not isinstance(error, RPCError) or error.status is not RPCStatusCode.INVALID_ARGUMENT:
+        return False
+    message = error.message.lower()
+    return "search attribute" not in message and "exceeded" not in message
 
 
 def _in_words(error: Exception) -> str:
     if isinstance(error, RPCError):
         return f"{error.status.name}: {error.message.splitlines()[0] if error.message else ''}"
-    return "no answer in time"
+    return "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__

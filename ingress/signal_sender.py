@@ -50,10 +50,11 @@ class SignalSender:
         ref = first.ref
         start = IncidentStart(
             ref=ref,
+            severities=first.severities,
             complete_after=self._complete_after,
             continue_as_new_after=self._continue_as_new_after,
         )
-        signal = write_signal([(delivery.seq, delivery.facts) for delivery in batch])
+        signal = write_signal([(one.seq, one.attempts > 0, one.facts) for one in batch])
         encode = self._client.data_converter.encode
         request = SignalWithStartWorkflowExecutionRequest(
             namespace=self._client.namespace,

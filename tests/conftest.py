@@ -10,12 +10,11 @@ from pathlib import Path
 import psycopg
 import pytest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from calmo_pagerduty.processes import free_port
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.encryption import Keyring
-from calmo_pagerduty.temporal_client import ensure_search_attributes, runtime
+from calmo_pagerduty.temporal_client import DATA_CONVERTER, ensure_search_attributes, runtime
 from calmo_pagerduty.temporal_dev_server import TemporalDevServer
 from workflows import names
 
@@ -44,9 +43,18 @@ def postgresql() -> Iterator[str | None]:
             yield None
             return
         try:
+            _hurry(server.get_uri())
             yield server.get_uri()
         finally:
             server.cleanup()
+
+
+def _hurry(url: str) -> None:
+    """A test's database need not survive a power failure."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")
+        connection.execute("SELECT pg_reload_conf()")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -107,9 +115,7 @@ async def temporal_server() -> AsyncIterator[TemporalDevServer]:
 
 @pytest.fixture(scope="session")
 async def temporal(temporal_server: TemporalDevServer) -> Client:
-    client = await Client.connect(
-        temporal_server.address, data_converter=pydantic_data_converter, runtime=runtime()
-    )
+    client = await Client.connect(temporal_server.address, data_converter=DATA_CONVERTER, runtime=runtime())
     await ensure_search_attributes(client, names.SEARCH_ATTRIBUTES)
     return client
 

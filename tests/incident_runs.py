@@ -74,7 +74,7 @@ class IncidentRuns:
             self.client,
             task_queue=self.task_queue,
             workflows=[IncidentWorkflow],
-            activities=[records.load_incident, records.save_events, records.set_aside],
+            activities=[records.save_events, records.set_aside],
             workflow_runner=runner or SandboxedWorkflowRunner(),
             max_cached_workflows=cached,
             max_concurrent_workflow_tasks=8,
@@ -89,7 +89,7 @@ class IncidentRuns:
         attempt = next(_attempts)
         batch = [
             PendingDelivery(
-                event.seq, ref, str(SCOPE), event.model_dump_json(exclude={"seq"}), attempts=attempt
+                event.seq, ref, str(SCOPE), {}, event.model_dump_json(exclude={"seq"}), attempts=attempt
             )
             for event in events
         ]

@@ -1,7 +1,7 @@
 """One PagerDuty incident's whole life, from the first event to some time after it is resolved."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import assert_never
 
@@ -23,11 +23,13 @@ with workflow.unsafe.imports_passed_through():
         Publish,
         RememberedEvent,
         SaveEvents,
+        continued,
         decide,
         published,
     )
     from calmo_pagerduty.domain.incident_references import INCIDENT_ID, IncidentRef
     from calmo_pagerduty.domain.incident_signals import Puzzle, read_signal
+    from calmo_pagerduty.domain.severity import Severity
     from workflows import activity_options, names
 
 #: One transaction's worth of events; more wait for the next round.
@@ -45,7 +47,8 @@ class IncidentStart(Frozen):
     complete_after: timedelta = timedelta(hours=24)
     #: History events after which the workflow continues as new.
     continue_as_new_after: int = 250
-    policy: LifecyclePolicy | None = None
+    #: The connection's own priority names, in lower case.
+    severities: Mapping[str, Severity] = {}
     state: IncidentState | None = None
     waiting: tuple[EventFacts, ...] = ()
     puzzles: tuple[Puzzle, ...] = ()
@@ -61,16 +64,16 @@ class IncidentWorkflow:
     @workflow.init
     def __init__(self, start: IncidentStart) -> None:
         self._ref = start.ref
-        self._policy = start.policy or LifecyclePolicy(complete_after=start.complete_after)
+        self._policy = LifecyclePolicy(complete_after=start.complete_after, severities=start.severities)
         self._state = start.state or IncidentState()
+        #: Whether this run knows what earlier ones did: one that continued was told, a new one asks.
+        self._knows_the_past = start.state is not None
         self._waiting = list(start.waiting)
         self._puzzles = list(start.puzzles)
 
     @workflow.run
     async def run(self, start: IncidentStart) -> IncidentState:
         try:
-            if start.state is None:
-                await self._load()
             self._describe()
             while True:
                 await self._wait()
@@ -102,22 +105,6 @@ class IncidentWorkflow:
     def timeline(self) -> list[RememberedEvent]:
         return sorted(self._state.remembered, key=lambda event: event.occurred_at)
 
-    async def _load(self) -> None:
-        """Go on where an earlier run of this incident ended, if there was one."""
-        try:
-            loaded = await workflow.execute_local_activity_method(
-                IssueRecords.load_incident, self._ref, **activity_options.STORE
-            )
-        except FailureError as error:
-            if is_cancelled_exception(error):
-                raise
-            return
-        self._policy = self._policy.model_copy(update={"severities": loaded.severities})
-        if loaded.state is not None:
-            self._state = loaded.state
-            # A new run begins without the search attributes that the earlier one had.
-            _publish(published(self._state))
-
     async def _wait(self) -> None:
         """Wait for events, or until a resolved incident has been quiet for long enough."""
         deadline = self._state.completes_at
@@ -142,6 +129,9 @@ class IncidentWorkflow:
             del self._waiting[: len(batch)]
         if self._puzzles:
             await self._set_aside(tuple(self._puzzles))
+        if not self._knows_the_past:
+            # Nothing could be saved: what is there already still has to be known.
+            self._state = await self._save((), self._state)
         self._describe()
 
     def _describe(self) -> None:
@@ -167,33 +157,50 @@ class IncidentWorkflow:
         return Decision(state=state, effects=tuple(effects))
 
     async def _carry_out(self, decision: Decision) -> None:
+        state = decision.state
         for effect in decision.effects:
             match effect:
                 case SaveEvents(events=events):
-                    await self._save(events, decision.state)
+                    state = await self._save(events, state)
                 case Publish():
-                    _publish(effect)
+                    _publish(published(state))
                 case _:
                     assert_never(effect)
-        self._state = decision.state
+        self._state = state
 
-    async def _save(self, events: tuple[EventFacts, ...], after: IncidentState) -> None:
+    async def _save(self, events: tuple[EventFacts, ...], after: IncidentState) -> IncidentState:
+        """Save events and return the state that holds then: this one, or an earlier life's."""
         try:
-            await workflow.execute_local_activity_method(
+            saved = await workflow.execute_local_activity_method(
                 IssueRecords.save_events,
-                EventsToSave(ref=self._ref, events=events, severity=after.severity),
+                EventsToSave(
+                    ref=self._ref,
+                    events=events,
+                    severity=after.severity,
+                    asks_for_state=not self._knows_the_past,
+                ),
                 **activity_options.STORE,
                 summary=f"save {len(events)} event(s)",
             )
         except FailureError as error:
             if is_cancelled_exception(error):
                 raise
-            fault = _fault_of(error)
-            if len(events) > 1 and isinstance(fault, ApplicationError) and fault.type == CANNOT_APPLY:
-                for event in events:
-                    await self._save((event,), after)
-                return
-            self._puzzles += [_puzzle(event, f"not saved: {fault}") for event in events]
+            return await self._not_saved(events, after, error)
+        self._knows_the_past = True
+        return continued(saved.known, after, saved.new > 0) if saved.known else after
+
+    async def _not_saved(
+        self, events: tuple[EventFacts, ...], after: IncidentState, error: FailureError
+    ) -> IncidentState:
+        """Find the event that can't be saved, by saving each alone; set aside what can't be."""
+        fault = _fault_of(error)
+        if len(events) > 1 and isinstance(fault, ApplicationError) and fault.type == CANNOT_APPLY:
+            for event in events:
+                after = await self._save((event,), after)
+            return after
+        self._puzzles += [_puzzle(event, f"not saved: {fault}") for event in events]
+        self._knows_the_past = True
+        return after
 
     async def _set_aside(self, puzzles: tuple[Puzzle, ...]) -> None:
         await workflow.execute_local_activity_method(
@@ -230,7 +237,6 @@ class IncidentWorkflow:
     def _next_start(self, start: IncidentStart) -> IncidentStart:
         return start.model_copy(
             update={
-                "policy": self._policy,
                 "state": self._state,
                 "waiting": tuple(self._waiting),
                 "puzzles": tuple(self._puzzles),

@@ -44,6 +44,8 @@ class EventFacts(Frozen):
     event_type: _Word
     occurred_at: _Moment
     seq: _Number
+    #: Sent again because it reached no timeline: it counts as new even if it is remembered here.
+    again: bool = False
     #: Whether the event's data shows the whole incident; the fields below are facts only then.
     shows_incident: bool = False
     status: IncidentStatus | None = None
@@ -131,11 +133,21 @@ def decide(
     return Decision(state=after, effects=tuple(effects))
 
 
+def continued(known: IncidentState, mine: IncidentState, anything_new: bool) -> IncidentState:
+    """Return the state of a run that learns, having saved its first events, of an earlier life.
+
+    What is known includes those events. If none of them was new, or none is the newest, a resolved
+    incident is as over as it was before they came.
+    """
+    newest = anything_new and (known.as_of, known.as_of_seq) == (mine.as_of, mine.as_of_seq)
+    return known.model_copy(update={"completes_at": mine.completes_at if newest else None})
+
+
 def _unseen(state: IncidentState, events: Sequence[EventFacts]) -> tuple[EventFacts, ...]:
     seen = {event.event_id for event in state.remembered}
     fresh = []
     for event in sorted(events, key=lambda event: (event.occurred_at, event.seq)):
-        if event.event_id not in seen:
+        if event.event_id not in seen or event.again:
             seen.add(event.event_id)
             fresh.append(event)
     return tuple(fresh)
@@ -172,6 +184,8 @@ def _completes_at(
 
 
 def _remember(state: IncidentState, event: EventFacts, moved: bool) -> tuple[RememberedEvent, ...]:
+    if event.again and any(one.event_id == event.event_id for one in state.remembered):
+        return state.remembered
     entry = RememberedEvent(
         event_id=event.event_id,
         event_type=event.event_type,

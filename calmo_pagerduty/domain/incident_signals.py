@@ -14,6 +14,8 @@ from calmo_pagerduty.domain.incident_lifecycle import EventFacts
 
 RECEIVE_EVENTS = "receive_events"
 
+AGAIN = ',"again":true'
+
 #: How much of a puzzling signal is kept for a person to look at.
 MAX_PUZZLE = 32_000
 
@@ -32,9 +34,9 @@ class Received(Frozen):
     puzzles: tuple[Puzzle, ...] = ()
 
 
-def write_signal(facts: Sequence[tuple[int, str]]) -> bytes:
-    """Make the signal's body from (delivery number, facts as JSON) pairs, without parsing the facts."""
-    events = ",".join(f'{{"seq":{seq},{text[1:]}' for seq, text in facts)
+def write_signal(facts: Sequence[tuple[int, bool, str]]) -> bytes:
+    """Make the signal's body from (delivery number, sent again, facts as JSON), without parsing the facts."""
+    events = ",".join(f'{{"seq":{seq},{text[1:-1]}{AGAIN if again else ""}}}' for seq, again, text in facts)
     return f'{{"v":1,"events":[{events}]}}'.encode()
 
 

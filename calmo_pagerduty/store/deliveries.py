@@ -1,6 +1,6 @@
 """The inbox, which is also the delivery log: one row per delivery, committed before it is answered."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam
 
 from calmo_pagerduty.domain.deliveries import DeliveryState, Verdict
 from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.domain.severity import Severity
 from calmo_pagerduty.store.statements import insert_or_ignore
 from calmo_pagerduty.store.tables import connections, deliveries, issues, timeline
 
@@ -42,6 +43,8 @@ class PendingDelivery:
     seq: int
     ref: IncidentRef
     scope: str
+    #: The connection's own priority names, in lower case.
+    severities: Mapping[str, Severity]
     facts: str
     attempts: int
 
@@ -65,6 +68,7 @@ _PENDING = (
         deliveries.c.facts,
         deliveries.c.attempts,
         connections.c.scope,
+        connections.c.severities,
     )
     .join(connections, connections.c.id == deliveries.c.connection_id)
     .where(deliveries.c.state == DeliveryState.PENDING, deliveries.c.seq > bindparam("after"))
@@ -117,6 +121,7 @@ def read_pending(connection: Connection, after: int, at_most: int) -> list[Pendi
             row.seq,
             IncidentRef(connection_id=row.connection_id, incident_id=row.incident_id),
             row.scope,
+            {name.strip().casefold(): Severity(one) for name, one in row.severities.items()},
             row.facts,
             row.attempts,
         )
@@ -168,6 +173,18 @@ def send_again(connection: Connection, now: datetime, patience: timedelta) -> in
     lost = sa.update(deliveries).where(deliveries.c.state == DeliveryState.FORWARDED, overdue)
     again = {"state": DeliveryState.PENDING, "attempts": deliveries.c.attempts + 1}
     return connection.execute(lost.values(**again)).rowcount
+
+
+def crowded_incidents(connection: Connection, at_least: int) -> list[IncidentRef]:
+    """Return the incidents that have so many deliveries forwarded which reached no timeline yet."""
+    columns = (deliveries.c.connection_id, deliveries.c.incident_id)
+    rows = connection.execute(
+        sa.select(*columns)
+        .where(deliveries.c.state == DeliveryState.FORWARDED)
+        .group_by(*columns)
+        .having(sa.func.count() >= at_least)
+    )
+    return [IncidentRef(connection_id=row.connection_id, incident_id=row.incident_id) for row in rows]
 
 
 def count_unfinished(connection: Connection) -> int:

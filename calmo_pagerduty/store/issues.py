@@ -1,6 +1,7 @@
 """Issues, their timelines and their changes. An issue and its timeline change in one transaction."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -39,9 +40,7 @@ _KNOWN = sa.select(timeline.c.event_id).where(
     timeline.c.issue_id == bindparam("issue"),
     timeline.c.event_id.in_(bindparam("events", expanding=True)),
 )
-_CONNECTION = sa.select(connections.c.scope, connections.c.severities).where(
-    connections.c.id == bindparam("connection")
-)
+_SCOPE = sa.select(connections.c.scope).where(connections.c.id == bindparam("connection"))
 _UPDATE = sa.update(issues).where(issues.c.id == bindparam("issue"))
 _ADD_ENTRIES = timeline.insert()
 _ADD_CHANGE = issue_changes.insert()
@@ -51,6 +50,14 @@ _LATEST = (
     .order_by(timeline.c.id.desc())
     .limit(REMEMBERED_EVENTS)
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """How many events were new, and whether the issue was there before them."""
+
+    new: int
+    existed: bool
 
 
 class UnknownConnection(Exception):
@@ -63,15 +70,15 @@ def save_events(
     facts: Sequence[EventFacts],
     severity: Severity,
     now: datetime,
-) -> int:
+) -> Saved:
     """Put events on the issue's timeline and refresh the issue, all or nothing.
 
-    Events that are there already change nothing, so the call may be repeated at will. Returns how
-    many events were new. Raises UnknownConnection.
+    Events that are there already change nothing, so the call may be repeated at will. Raises
+    UnknownConnection.
     """
     received = _unknown(connection, ref, facts, current := _locked(connection, ref))
     if not received:
-        return 0
+        return Saved(0, current is not None)
     before = current or new_issue(ref, _scope_of(connection, ref), received[0], now)
     after, entries = absorb(before, received, severity, now)
     keep_commit_order(connection)
@@ -82,7 +89,7 @@ def save_events(
         return save_events(connection, ref, facts, severity, now)
     connection.execute(_ADD_ENTRIES, [entry_row(ref.issue_id, entry) for entry in entries])
     connection.execute(_ADD_CHANGE, _change_row(after, entries, now))
-    return len(entries)
+    return Saved(len(entries), current is not None)
 
 
 def load_state(connection: Connection, ref: IncidentRef) -> IncidentState | None:
@@ -112,14 +119,6 @@ def load_state(connection: Connection, ref: IncidentRef) -> IncidentState | None
             for one in reversed(latest)
         ),
     )
-
-
-def load_severities(connection: Connection, connection_id: str) -> dict[str, Severity]:
-    """Return a connection's own priority names, in lower case. Raises UnknownConnection."""
-    return {
-        name.strip().casefold(): Severity(severity)
-        for name, severity in _connection(connection, connection_id).severities.items()
-    }
 
 
 def _unknown(
@@ -157,7 +156,10 @@ def _locked(connection: Connection, ref: IncidentRef) -> Issue | None:
 
 
 def _scope_of(connection: Connection, ref: IncidentRef) -> Scope:
-    return Scope.parse(_connection(connection, ref.connection_id).scope)
+    scope = connection.execute(_SCOPE, {"connection": ref.connection_id}).scalar()
+    if scope is None:
+        raise UnknownConnection(ref.connection_id)
+    return Scope.parse(scope)
 
 
 def _change_row(issue: Issue, entries: Sequence[TimelineEntry], now: datetime) -> dict[str, Any]:
@@ -168,10 +170,3 @@ def _change_row(issue: Issue, entries: Sequence[TimelineEntry], now: datetime) -
         "event_types": [entry.event_type for entry in entries],
         "status": issue.status,
     }
-
-
-def _connection(connection: Connection, connection_id: str) -> Any:
-    row = connection.execute(_CONNECTION, {"connection": connection_id}).one_or_none()
-    if row is None:
-        raise UnknownConnection(connection_id)
-    return row

@@ -15,6 +15,7 @@ from calmo_pagerduty.domain.incident_lifecycle import (
     LifecyclePolicy,
     Publish,
     SaveEvents,
+    continued,
     decide,
 )
 from calmo_pagerduty.domain.severity import Severity
@@ -240,3 +241,24 @@ def test_times_with_any_zone_become_utc() -> None:
     whole = facts(EventType.TRIGGERED).model_dump(mode="json")
     event = EventFacts.model_validate(whole | {"occurred_at": "2026-06-01T14:00:00+02:00"})
     assert event.occurred_at.isoformat() == "2026-06-01T12:00:00+00:00"
+
+
+def test_an_event_sent_again_is_saved_again_even_if_it_is_remembered() -> None:
+    event = facts(EventType.TRIGGERED, at=NOON)
+    before = decide(IncidentState(), [event], NOON, LifecyclePolicy()).state
+    again = event.model_copy(update={"again": True})
+    decision = decide(before, [again], NOON, LifecyclePolicy())
+    assert decision.effects == (SaveEvents(events=(again,)),)
+    assert decision.state == before
+
+
+def test_a_run_that_learns_of_an_earlier_life_goes_on_with_it() -> None:
+    resolved = facts(EventType.RESOLVED, at=NOON + minutes(9), status=IncidentStatus.RESOLVED)
+    late = facts(EventType.ACKNOWLEDGED, at=NOON, status=IncidentStatus.ACKNOWLEDGED)
+    known = decide(IncidentState(), [resolved], NOON, LifecyclePolicy()).state
+    mine = decide(IncidentState(), [late], NOON, LifecyclePolicy()).state
+    after_a_late_event = continued(known, mine, anything_new=True)
+    assert after_a_late_event.status is IncidentStatus.RESOLVED
+    assert after_a_late_event.completes_at is None
+    assert continued(known, known, anything_new=True).completes_at == known.completes_at
+    assert continued(known, known, anything_new=False).completes_at is None

@@ -15,7 +15,9 @@ READABLE = facts(EventType.TRIGGERED, priority="P1", team_ids=("PWEB",), number=
 
 
 def written(*events: EventFacts) -> bytes:
-    return write_signal([(event.seq, event.model_dump_json(exclude={"seq"})) for event in events])
+    return write_signal(
+        [(event.seq, event.again, event.model_dump_json(exclude={"seq"})) for event in events]
+    )
 
 
 def test_what_is_written_is_read() -> None:

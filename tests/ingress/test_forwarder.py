@@ -51,7 +51,7 @@ def a_worker(client: Client, database: Database, task_queue: str) -> Worker:
         client,
         task_queue=task_queue,
         workflows=[IncidentWorkflow],
-        activities=[records.load_incident, records.save_events, records.set_aside],
+        activities=[records.save_events, records.set_aside],
     )
 
 

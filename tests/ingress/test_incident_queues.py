@@ -13,7 +13,7 @@ from ingress.incident_queues import IncidentQueues
 
 def waiting(seq: int, incident: str = "Q1") -> PendingDelivery:
     ref = IncidentRef(connection_id="con_1", incident_id=incident)
-    return PendingDelivery(seq=seq, ref=ref, scope="organization:acme", facts="{}", attempts=0)
+    return PendingDelivery(seq=seq, ref=ref, scope="organization:acme", severities={}, facts="{}", attempts=0)
 
 
 def filled(*deliveries: PendingDelivery) -> IncidentQueues:

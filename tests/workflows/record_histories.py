@@ -26,7 +26,6 @@ from builders import NOON, facts, minutes  # noqa: E402
 from eventually import eventually  # noqa: E402
 from incident_runs import IncidentRuns  # noqa: E402
 from temporalio.client import Client  # noqa: E402
-from temporalio.contrib.pydantic import pydantic_data_converter  # noqa: E402
 
 from calmo_pagerduty.domain.event_types import EventType, IncidentStatus  # noqa: E402
 from calmo_pagerduty.domain.incident_lifecycle import EventFacts  # noqa: E402
@@ -34,7 +33,7 @@ from calmo_pagerduty.domain.incident_references import IncidentRef  # noqa: E402
 from calmo_pagerduty.processes import free_port  # noqa: E402
 from calmo_pagerduty.store.database import Database  # noqa: E402
 from calmo_pagerduty.store.encryption import Keyring  # noqa: E402
-from calmo_pagerduty.temporal_client import runtime  # noqa: E402
+from calmo_pagerduty.temporal_client import DATA_CONVERTER, runtime  # noqa: E402
 from calmo_pagerduty.temporal_dev_server import TemporalDevServer  # noqa: E402
 from workflows import names  # noqa: E402
 
@@ -217,7 +216,7 @@ async def record(wanted: list[str]) -> None:
         await server.start()
         # The default identity would put this machine's name into the repository.
         client = await Client.connect(
-            server.address, data_converter=pydantic_data_converter, runtime=runtime(), identity="recorder"
+            server.address, data_converter=DATA_CONVERTER, runtime=runtime(), identity="recorder"
         )
         try:
             for name in wanted:

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from temporalio import workflow
 from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from temporalio.workflow import NondeterminismError
 
+from calmo_pagerduty.domain.incident_lifecycle import IncidentState
+from calmo_pagerduty.temporal_client import DATA_CONVERTER
 from workflows.incident import IncidentWorkflow
 
 RECORDED = sorted((Path(__file__).parents[1] / "histories").glob("*.json"))
@@ -28,7 +29,7 @@ def history_of(path: Path) -> WorkflowHistory:
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 async def test_a_recorded_history_replays(path: Path) -> None:
-    replayer = Replayer(workflows=[IncidentWorkflow], data_converter=pydantic_data_converter)
+    replayer = Replayer(workflows=[IncidentWorkflow], data_converter=DATA_CONVERTER)
     await replayer.replay_workflow(history_of(path))
 
 
@@ -71,21 +72,22 @@ async def test_an_extra_timer_makes_the_replay_fail(monkeypatch: pytest.MonkeyPa
 async def test_another_order_of_effects_makes_the_replay_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     save = IncidentWorkflow._save
 
-    async def announce_and_save(self: IncidentWorkflow, *of: Any) -> None:
+    async def announce_and_save(self: IncidentWorkflow, *of: Any) -> IncidentState:
         workflow.upsert_memo({"saving": True})
-        await save(self, *of)
+        return await save(self, *of)
 
     monkeypatch.setattr(IncidentWorkflow, "_save", announce_and_save)
     await _replay_fails()
 
 
 async def test_another_kind_of_step_makes_the_replay_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def load_by_a_regular_activity(self: IncidentWorkflow) -> None:
-        await workflow.execute_activity(
-            "load_incident", self._ref, start_to_close_timeout=timedelta(seconds=9)
-        )
+    async def save_by_a_regular_activity(
+        self: IncidentWorkflow, _events: Any, after: IncidentState
+    ) -> IncidentState:
+        await workflow.execute_activity("save_events", self._ref, start_to_close_timeout=timedelta(seconds=9))
+        return after
 
-    monkeypatch.setattr(IncidentWorkflow, "_load", load_by_a_regular_activity)
+    monkeypatch.setattr(IncidentWorkflow, "_save", save_by_a_regular_activity)
     await _replay_fails()
 
 
@@ -93,7 +95,7 @@ async def _replay_fails() -> None:
     """Without the sandbox, which would load the workflow anew, without what was planted."""
     replayer = Replayer(
         workflows=[IncidentWorkflow],
-        data_converter=pydantic_data_converter,
+        data_converter=DATA_CONVERTER,
         workflow_runner=UnsandboxedWorkflowRunner(),
     )
     life = next(path for path in RECORDED if path.stem == "life")

@@ -1,0 +1,69 @@
+"""Check what was forwarded against the timelines, and see that nothing gets lost or piles up."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.store import deliveries
+from calmo_pagerduty.store.database import Database, StoreUnavailable, Transaction
+from ingress.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+CONFIRM_SECONDS = 2.0
+#: An incident with so many deliveries on their way gets no more until some have arrived. Temporal
+#: takes 10,000 signals for a run, and a worker must get through what waits in one step.
+MAX_UNCONFIRMED = 300
+
+
+@dataclass(frozen=True, slots=True)
+class _Findings:
+    sent_again: int
+    unfinished: int
+    crowded: tuple[IncidentRef, ...]
+
+
+class Confirmer:
+    """`leading` tells whether this process forwards; `hold_back` gets the incidents to leave alone."""
+
+    def __init__(
+        self,
+        database: Database,
+        metrics: Metrics,
+        patience: timedelta,
+        leading: Callable[[], bool],
+        hold_back: Callable[[Iterable[IncidentRef]], None],
+    ) -> None:
+        self._database = database
+        self._metrics = metrics
+        self._patience = patience
+        self._leading = leading
+        self._hold_back = hold_back
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(CONFIRM_SECONDS)
+            if not self._leading():
+                continue
+            try:
+                found = await self._database.write(self._confirm)
+            except StoreUnavailable as error:
+                logger.warning("confirming_failed", extra={"error": str(error)})
+                continue
+            self._hold_back(found.crowded)
+            self._metrics.unfinished.set(found.unfinished)
+            if found.sent_again:
+                self._metrics.sent_again.inc(found.sent_again)
+                logger.warning("events_sent_again", extra={"events": found.sent_again})
+
+    def _confirm(self, transaction: Transaction) -> _Findings:
+        deliveries.confirm_applied(transaction)
+        again = deliveries.send_again(transaction, datetime.now(UTC), self._patience)
+        unfinished = deliveries.count_unfinished(transaction)
+        crowded = (
+            deliveries.crowded_incidents(transaction, MAX_UNCONFIRMED) if unfinished > MAX_UNCONFIRMED else []
+        )
+        return _Findings(again, unfinished, tuple(crowded))
