@@ -24,7 +24,8 @@ GRACE = timedelta(seconds=4)
 
 async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     """Work until told to stop. Raises StoreUnavailable if the database can't be migrated."""
-    database = Database(settings.database)
+    # What a power failure takes from a timeline, the forwarder misses there and sends again.
+    database = Database(settings.database, durable=False)
     try:
         database.migrate()
         client = await temporal_client.connect(names.SEARCH_ATTRIBUTES)
@@ -40,6 +41,10 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
             else UnsandboxedWorkflowRunner(),
             max_concurrent_workflow_tasks=settings.workflow_slots,
             max_cached_workflows=settings.cached_workflows,
+            # Half of the polls for new incidents: with a burst coalesced, most steps are first steps, and
+            # the default leaves them one poll of five.
+            max_concurrent_workflow_task_polls=8,
+            nonsticky_to_sticky_poll_ratio=0.5,
             sticky_queue_schedule_to_start_timeout=settings.sticky_timeout,
             graceful_shutdown_timeout=GRACE,
         )

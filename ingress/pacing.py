@@ -11,9 +11,9 @@ from collections import deque
 CALM_PER_SECOND = 60.0
 #: Collecting time per delivery a second: 40 ms at 200 a second.
 SECONDS_PER_RATE = 0.0002
-LONGEST_SECONDS = 0.1
+LONGEST_SECONDS = 0.05
 #: The rate is that of the last moments: a storm is noticed soon, and forgotten soon.
-WINDOW_SECONDS = 0.25
+WINDOW_SECONDS = 0.05
 
 
 def collecting_seconds(per_second: float) -> float:

@@ -16,10 +16,19 @@ from temporalio.client import Client
 from temporalio.common import RawValue, SearchAttributePair, TypedSearchAttributes
 from temporalio.converter import encode_search_attributes
 
+from calmo_pagerduty.domain.incident_lifecycle import (
+    EventFacts,
+    IncidentState,
+    LifecyclePolicy,
+    Publish,
+    decide,
+    published,
+)
 from calmo_pagerduty.domain.incident_signals import RECEIVE_EVENTS, write_signal
 from calmo_pagerduty.store.deliveries import PendingDelivery
 from workflows import names
 from workflows.incident import IncidentStart
+from workflows.searchable import searchable
 
 #: How long a worker may take for one step before another one gets it; also how long a killed
 #: worker's half-done step waits.
@@ -48,9 +57,11 @@ class SignalSender:
     async def _request(self, batch: Sequence[PendingDelivery]) -> SignalWithStartWorkflowExecutionRequest:
         first = batch[0]
         ref = first.ref
+        publish = _will_publish(batch)
         start = IncidentStart(
             ref=ref,
             severities=first.severities,
+            published=publish,
             complete_after=self._complete_after,
             continue_as_new_after=self._continue_as_new_after,
         )
@@ -73,7 +84,7 @@ class SignalSender:
         request.signal_input.payloads.extend(await encode([raw]))
         summary = await encode([f"PagerDuty incident {ref.incident_id} of {first.scope}"])
         request.user_metadata.summary.CopyFrom(summary[0])
-        encode_search_attributes(_search_attributes(first), request.search_attributes)
+        encode_search_attributes(_search_attributes(first, publish), request.search_attributes)
         return request
 
 
@@ -82,11 +93,25 @@ def _request_id(batch: Sequence[PendingDelivery]) -> str:
     return str(uuid.uuid5(_REQUESTS, f"{batch[0].ref.workflow_id}:{what}"))
 
 
-def _search_attributes(delivery: PendingDelivery) -> TypedSearchAttributes:
+def _will_publish(batch: Sequence[PendingDelivery]) -> Publish | None:
+    """Return what a new run will find out from this batch, so that it needn't be published again.
+
+    For a run that is there already it means nothing.
+    """
+    try:
+        facts = [EventFacts.model_validate_json(f'{{"seq":{one.seq},{one.facts[1:]}') for one in batch]
+    except ValueError:
+        return None
+    policy = LifecyclePolicy(severities=batch[0].severities)
+    return published(decide(IncidentState(), facts, facts[0].occurred_at, policy).state)
+
+
+def _search_attributes(delivery: PendingDelivery, publish: Publish | None) -> TypedSearchAttributes:
     return TypedSearchAttributes(
         [
             SearchAttributePair(names.INCIDENT_ID, delivery.ref.incident_id),
             SearchAttributePair(names.CONNECTION, delivery.ref.connection_id),
             SearchAttributePair(names.SCOPE, delivery.scope),
+            *(searchable(publish) if publish else ()),
         ]
     )

@@ -27,17 +27,16 @@ with workflow.unsafe.imports_passed_through():
         decide,
         published,
     )
-    from calmo_pagerduty.domain.incident_references import INCIDENT_ID, IncidentRef
+    from calmo_pagerduty.domain.incident_references import IncidentRef
     from calmo_pagerduty.domain.incident_signals import Puzzle, read_signal
     from calmo_pagerduty.domain.severity import Severity
     from workflows import activity_options, names
+    from workflows.searchable import searchable
 
 #: One transaction's worth of events; more wait for the next round.
 MAX_BATCH = 200
 #: How many waiting events the next run may be given: its input must stay below Temporal's 2 MiB.
 MAX_CARRIED = 1000
-#: Temporal refuses a search attribute above 2,048 bytes, and then the workflow would be stuck.
-MAX_SEARCHABLE_TEAMS = 25
 
 
 class IncidentStart(Frozen):
@@ -49,6 +48,8 @@ class IncidentStart(Frozen):
     continue_as_new_after: int = 250
     #: The connection's own priority names, in lower case.
     severities: Mapping[str, Severity] = {}
+    #: What the start's own search attributes say already.
+    published: Publish | None = None
     state: IncidentState | None = None
     waiting: tuple[EventFacts, ...] = ()
     puzzles: tuple[Puzzle, ...] = ()
@@ -68,6 +69,7 @@ class IncidentWorkflow:
         self._state = start.state or IncidentState()
         #: Whether this run knows what earlier ones did: one that continued was told, a new one asks.
         self._knows_the_past = start.state is not None
+        self._published = start.published
         self._waiting = list(start.waiting)
         self._puzzles = list(start.puzzles)
 
@@ -163,10 +165,18 @@ class IncidentWorkflow:
                 case SaveEvents(events=events):
                     state = await self._save(events, state)
                 case Publish():
-                    _publish(published(state))
+                    self._publish(published(state))
                 case _:
                     assert_never(effect)
         self._state = state
+
+    def _publish(self, publish: Publish) -> None:
+        """Let operators find the incident as it is now, unless its search attributes say so already."""
+        if publish != self._published:
+            workflow.upsert_search_attributes(
+                [pair.key.value_set(pair.value) for pair in searchable(publish)]
+            )
+            self._published = publish
 
     async def _save(self, events: tuple[EventFacts, ...], after: IncidentState) -> IncidentState:
         """Save events and return the state that holds then: this one, or an earlier life's."""
@@ -238,6 +248,7 @@ class IncidentWorkflow:
         return start.model_copy(
             update={
                 "state": self._state,
+                "published": self._published,
                 "waiting": tuple(self._waiting),
                 "puzzles": tuple(self._puzzles),
             }
@@ -251,16 +262,3 @@ def _puzzle(event: EventFacts, reason: str) -> Puzzle:
 def _fault_of(error: FailureError) -> BaseException:
     """A local activity's fault comes as it is; a regular activity's comes wrapped."""
     return error.cause if isinstance(error, ActivityError) and error.cause else error
-
-
-def _publish(effect: Publish) -> None:
-    teams = [team for team in effect.team_ids if INCIDENT_ID.fullmatch(team)]
-    workflow.upsert_search_attributes(
-        [
-            names.STATUS.value_set(effect.status),
-            names.SEVERITY.value_set(effect.severity),
-            names.PRIORITY.value_set(effect.priority or ""),
-            names.SERVICE.value_set(effect.service_id or ""),
-            names.TEAM.value_set(teams[:MAX_SEARCHABLE_TEAMS]),
-        ]
-    )

@@ -52,12 +52,16 @@ class DatabaseUrl:
 
 
 class Database:
-    """Reads in a small pool of threads, writes in one (see GroupWriter). Raises StoreUnavailable."""
+    """Reads in a small pool of threads, writes in one (see GroupWriter). Raises StoreUnavailable.
 
-    def __init__(self, url: str) -> None:
+    `durable` False lets a power failure take the last commits, which is for writers whose work is
+    done again from the inbox if it is lost. Every later durable commit secures them too.
+    """
+
+    def __init__(self, url: str, durable: bool = True) -> None:
         try:
             address = DatabaseUrl(url).sqlalchemy
-            self._writing = _engine(address, writing=True)
+            self._writing = _engine(address, writing=True, durable=durable)
             self._reading = _engine(address, writing=False)
         except (SQLAlchemyError, ImportError, OSError) as error:
             raise StoreUnavailable(f"the database can't be used: {_in_words(error)}") from error
@@ -118,9 +122,9 @@ def _in_words(error: Exception) -> str:
     return f"{type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else 'no details'}"
 
 
-def _engine(url: sa.URL, writing: bool) -> Engine:
+def _engine(url: sa.URL, writing: bool, durable: bool = True) -> Engine:
     if url.get_backend_name() == "sqlite":
-        return _sqlite_engine(url, writing)
+        return _sqlite_engine(url, writing, durable)
     size = 1 if writing else READERS
     return sa.create_engine(
         url,
@@ -131,11 +135,14 @@ def _engine(url: sa.URL, writing: bool) -> Engine:
         # A reader sees one moment: an issue and its timeline fit together.
         isolation_level="READ COMMITTED" if writing else "REPEATABLE READ",
         hide_parameters=True,
-        connect_args={"connect_timeout": 2},
+        connect_args={
+            "connect_timeout": 2,
+            "options": f"-c synchronous_commit={'on' if durable else 'off'}",
+        },
     )
 
 
-def _sqlite_engine(url: sa.URL, writing: bool) -> Engine:
+def _sqlite_engine(url: sa.URL, writing: bool, durable: bool) -> Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(
@@ -154,7 +161,7 @@ def _sqlite_engine(url: sa.URL, writing: bool) -> Engine:
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
         # FULL: what was answered with 202 survives a power loss, not only a crash.
-        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
         cursor.execute("PRAGMA foreign_keys=ON")
         if writing:
             cursor.execute("PRAGMA busy_timeout=0")  # _begin_writing waits in finer steps

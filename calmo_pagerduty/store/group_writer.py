@@ -14,7 +14,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 MAX_BATCH = 256
 #: A transaction is committed after this long, and the rest of the batch gets another one: on SQLite
 #: nobody else, in no other process, can write meanwhile.
-MAX_HOLD_SECONDS = 0.01
+MAX_HOLD_SECONDS = 0.003
 
 #: PostgreSQL's "deadlock detected" and "could not serialize": the transaction may be tried again.
 _TRY_AGAIN = ("40P01", "40001")

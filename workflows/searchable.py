@@ -1,0 +1,24 @@
+"""What an incident publishes, as search attributes: the same for a start and for a change."""
+
+from typing import Any
+
+from temporalio.common import SearchAttributePair
+
+from calmo_pagerduty.domain.incident_lifecycle import Publish
+from calmo_pagerduty.domain.incident_references import INCIDENT_ID
+from workflows import names
+
+#: Temporal refuses a search attribute above 2,048 bytes, and then the workflow would be stuck.
+MAX_SEARCHABLE_TEAMS = 25
+
+
+def searchable(publish: Publish) -> tuple[SearchAttributePair[Any], ...]:
+    """Return the search attributes that say how the incident stands."""
+    teams = [team for team in publish.team_ids if INCIDENT_ID.fullmatch(team)]
+    return (
+        SearchAttributePair(names.STATUS, str(publish.status)),
+        SearchAttributePair(names.SEVERITY, str(publish.severity)),
+        SearchAttributePair(names.PRIORITY, publish.priority or ""),
+        SearchAttributePair(names.SERVICE, publish.service_id or ""),
+        SearchAttributePair(names.TEAM, teams[:MAX_SEARCHABLE_TEAMS]),
+    )
