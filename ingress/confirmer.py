@@ -13,7 +13,9 @@ from ingress.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
-CONFIRM_SECONDS = 2.0
+CONFIRM_SECONDS = 0.5
+#: One transaction confirms no more than this, so that deliveries at the door need not wait for it.
+CONFIRM_AT_ONCE = 100
 #: An incident with so many deliveries on their way gets no more until some have arrived. Temporal
 #: takes 10,000 signals for a run, and a worker must get through what waits in one step.
 MAX_UNCONFIRMED = 300
@@ -21,6 +23,7 @@ MAX_UNCONFIRMED = 300
 
 @dataclass(frozen=True, slots=True)
 class _Findings:
+    confirmed: int
     sent_again: int
     unfinished: int
     crowded: tuple[IncidentRef, ...]
@@ -46,24 +49,27 @@ class Confirmer:
     async def run(self) -> None:
         while True:
             await asyncio.sleep(CONFIRM_SECONDS)
-            if not self._leading():
-                continue
             try:
-                found = await self._database.write(self._confirm)
+                while self._leading():
+                    found = await self._database.write(self._confirm)
+                    self._tell(found)
+                    if found.confirmed < CONFIRM_AT_ONCE:
+                        break
             except StoreUnavailable as error:
                 logger.warning("confirming_failed", extra={"error": str(error)})
-                continue
-            self._hold_back(found.crowded)
-            self._metrics.unfinished.set(found.unfinished)
-            if found.sent_again:
-                self._metrics.sent_again.inc(found.sent_again)
-                logger.warning("events_sent_again", extra={"events": found.sent_again})
+
+    def _tell(self, found: _Findings) -> None:
+        self._hold_back(found.crowded)
+        self._metrics.unfinished.set(found.unfinished)
+        if found.sent_again:
+            self._metrics.sent_again.inc(found.sent_again)
+            logger.warning("events_sent_again", extra={"events": found.sent_again})
 
     def _confirm(self, transaction: Transaction) -> _Findings:
-        deliveries.confirm_applied(transaction)
+        confirmed = deliveries.confirm_applied(transaction, CONFIRM_AT_ONCE)
         again = deliveries.send_again(transaction, datetime.now(UTC), self._patience)
         unfinished = deliveries.count_unfinished(transaction)
         crowded = (
             deliveries.crowded_incidents(transaction, MAX_UNCONFIRMED) if unfinished > MAX_UNCONFIRMED else []
         )
-        return _Findings(again, unfinished, tuple(crowded))
+        return _Findings(confirmed, again, unfinished, tuple(crowded))

@@ -50,7 +50,7 @@ class Doorway:
         return await self.post(webhook_id, body, headers_for(body, **headers))
 
     def kept(self) -> Sequence[sa.Row[Any]]:
-        return rows(self.database, tables.deliveries)
+        return deliveries_with_bodies(self.database)
 
     def refused(self) -> Sequence[sa.Row[Any]]:
         return rows(self.database, tables.refusals)
@@ -122,6 +122,12 @@ def save_pending(database: Database) -> None:
             deliveries.mark_forwarded(connection, [waiting.seq], now)
 
         database.write_now(save)
+
+
+def deliveries_with_bodies(database: Database) -> Sequence[sa.Row[Any]]:
+    """Return the delivery log, oldest first."""
+    query = sa.select(tables.deliveries, tables.delivery_bodies.c.body).join(tables.delivery_bodies)
+    return database.read_now(lambda c: c.execute(query.order_by(tables.deliveries.c.seq)).all())
 
 
 def rows(database: Database, table: sa.Table) -> Sequence[sa.Row[Any]]:

@@ -12,7 +12,7 @@ from calmo_pagerduty.domain.deliveries import DeliveryState, Verdict
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.severity import Severity
 from calmo_pagerduty.store.statements import insert_or_ignore
-from calmo_pagerduty.store.tables import connections, deliveries, issues, timeline
+from calmo_pagerduty.store.tables import connections, deliveries, delivery_bodies, issues, timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ _LAST_DOUBLING = 7
 _FIND = sa.select(deliveries.c.body_sha256).where(
     deliveries.c.webhook_id == bindparam("webhook"), deliveries.c.dedup_key == bindparam("key")
 )
+_ADD_BODY = delivery_bodies.insert()
 _COUNT_DUPLICATE = (
     sa.update(deliveries)
     .where(deliveries.c.webhook_id == bindparam("webhook"), deliveries.c.dedup_key == bindparam("key"))
@@ -96,8 +97,7 @@ _ON_THE_TIMELINE = sa.exists(
 
 def record(connection: Connection, delivery: NewDelivery) -> Verdict:
     """Keep a delivery; a repeated one is counted on its first row, an altered one is kept apart."""
-    insert = insert_or_ignore(connection, deliveries)
-    if connection.execute(insert, _row(delivery)).rowcount == 1:
+    if _insert(connection, delivery, _row(delivery)):
         return delivery.verdict
     key = {"webhook": delivery.webhook_id, "key": delivery.dedup_key}
     if connection.execute(_FIND, key).scalar() == delivery.body_sha256:
@@ -109,7 +109,7 @@ def record(connection: Connection, delivery: NewDelivery) -> Verdict:
         "state": DeliveryState.CONFLICT,
         "reason": "an event with this id came before, with another body",
     }
-    connection.execute(insert, _row(delivery) | conflict)
+    _insert(connection, delivery, _row(delivery) | conflict)
     return Verdict.CONFLICT
 
 
@@ -146,11 +146,16 @@ def mark_issues_unsure(connection: Connection, refs: Sequence[IncidentRef]) -> N
         connection.execute(unsure.values(needs_reconcile=True))
 
 
-def confirm_applied(connection: Connection) -> int:
-    """Mark as applied what has reached its issue's timeline. Returns how many."""
-    forwarded = deliveries.c.state == DeliveryState.FORWARDED
-    arrived = sa.update(deliveries).where(forwarded, _ON_THE_TIMELINE)
-    return connection.execute(arrived.values(state=DeliveryState.APPLIED)).rowcount
+def confirm_applied(connection: Connection, at_most: int) -> int:
+    """Mark as applied what has reached its issue's timeline, oldest first. Returns how many."""
+    arrived = (
+        sa.select(deliveries.c.seq)
+        .where(deliveries.c.state == DeliveryState.FORWARDED, _ON_THE_TIMELINE)
+        .order_by(deliveries.c.seq)
+        .limit(at_most)
+    )
+    applied = sa.update(deliveries).where(deliveries.c.seq.in_(arrived))
+    return connection.execute(applied.values(state=DeliveryState.APPLIED)).rowcount
 
 
 def send_again(connection: Connection, now: datetime, patience: timedelta) -> int:
@@ -192,6 +197,17 @@ def count_unfinished(connection: Connection) -> int:
     return connection.execute(sa.select(sa.func.count()).where(unfinished)).scalar_one()
 
 
+def _insert(connection: Connection, delivery: NewDelivery, row: dict[str, Any]) -> bool:
+    """Insert the delivery and its body; False if it is there already."""
+    inserted = connection.execute(insert_or_ignore(connection, deliveries), row)
+    if inserted.rowcount != 1:
+        return False
+    key = inserted.inserted_primary_key
+    assert key is not None
+    connection.execute(_ADD_BODY, {"seq": key[0], "body": delivery.body})
+    return True
+
+
 def _row(delivery: NewDelivery) -> dict[str, Any]:
     return {
         "webhook_id": delivery.webhook_id,
@@ -203,7 +219,6 @@ def _row(delivery: NewDelivery) -> dict[str, Any]:
         "incident_id": delivery.incident_id,
         "occurred_at": delivery.occurred_at,
         "received_at": delivery.received_at,
-        "body": delivery.body,
         "body_bytes": len(delivery.body),
         "body_sha256": delivery.body_sha256,
         "secret_version": delivery.secret_version,

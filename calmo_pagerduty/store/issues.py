@@ -25,7 +25,7 @@ from calmo_pagerduty.store.issue_rows import entry_row, issue_of, issue_row
 from calmo_pagerduty.store.statements import insert_or_ignore, keep_commit_order
 from calmo_pagerduty.store.tables import (
     connections,
-    deliveries,
+    delivery_bodies,
     issue_changes,
     issues,
     timeline,
@@ -33,8 +33,8 @@ from calmo_pagerduty.store.tables import (
 
 _BY_ID = sa.select(issues).where(issues.c.id == bindparam("issue"))
 _LOCKED = _BY_ID.with_for_update()
-_BODIES = sa.select(deliveries.c.seq, deliveries.c.body).where(
-    deliveries.c.seq.in_(bindparam("seqs", expanding=True))
+_BODIES = sa.select(delivery_bodies.c.seq, delivery_bodies.c.body).where(
+    delivery_bodies.c.seq.in_(bindparam("seqs", expanding=True))
 )
 _KNOWN = sa.select(timeline.c.event_id).where(
     timeline.c.issue_id == bindparam("issue"),
@@ -139,7 +139,7 @@ def _unknown(
 def _read_events(connection: Connection, seqs: list[int]) -> dict[int, WebhookEvent]:
     found = {}
     for seq, body in connection.execute(_BODIES, {"seqs": seqs}):
-        event = parse_event(body) if body is not None else None
+        event = parse_event(body)
         if isinstance(event, WebhookEvent):
             found[seq] = event
     return found

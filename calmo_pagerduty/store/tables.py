@@ -96,7 +96,6 @@ deliveries = Table(
     Column("incident_id", Text),
     Column("occurred_at", Utc),
     Column("received_at", Utc, nullable=False),
-    Column("body", sa.LargeBinary),
     Column("body_bytes", sa.Integer, nullable=False),
     Column("body_sha256", Text, nullable=False),
     Column("secret_version", sa.Integer, nullable=False),
@@ -120,6 +119,14 @@ deliveries = Table(
     ),
     Index(None, "incident_id", "connection_id"),
     sqlite_autoincrement=True,
+)
+
+#: Apart from their deliveries, whose state changes twice: a row is written whole each time.
+delivery_bodies = Table(
+    "delivery_bodies",
+    metadata,
+    Column("seq", RowNumber, ForeignKey("deliveries.seq"), primary_key=True, autoincrement=False),
+    Column("body", sa.LargeBinary, nullable=False),
 )
 
 refusals = Table(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from builders import NOON, facts, minutes, new_id
-from doors import make_webhook, rows
+from doors import deliveries_with_bodies, make_webhook, rows
 
 from calmo_pagerduty.domain.deliveries import DeliveryState, Verdict
 from calmo_pagerduty.domain.event_types import EventType
@@ -70,7 +70,7 @@ def test_the_first_is_kept_a_repeated_one_counted_an_altered_one_kept_apart(
     altered = a_delivery(webhook, connection_id, event_id="01A", body=b"[]", body_sha256="11")
     verdicts = [record(database, one) for one in (first, first, altered, altered, first)]
     assert verdicts == ["accepted", "duplicate", "conflict", "conflict", "duplicate"]
-    kept, conflict = rows(database, tables.deliveries)
+    kept, conflict = deliveries_with_bodies(database)
     assert (kept.duplicates, kept.state, kept.body) == (2, "pending", b"{}")
     assert (conflict.state, conflict.verdict, conflict.body) == ("conflict", "conflict", b"[]")
 
@@ -121,7 +121,7 @@ def test_what_reached_its_timeline_is_applied_and_what_did_not_stays(
     ref = IncidentRef(connection_id=connection_id, incident_id="Q1")
     event = facts(EventType.TRIGGERED, event_id=arrived.event_id, seq=seqs[0])
     database.write_now(lambda c: issues.save_events(c, ref, [event], Severity.INFO, NOON))
-    assert database.write_now(deliveries.confirm_applied) == 1
+    assert database.write_now(lambda c: deliveries.confirm_applied(c, 100)) == 1
     assert states(database) == ["applied", "forwarded"]
     assert database.read_now(deliveries.count_unfinished) == 1
 
@@ -135,7 +135,7 @@ def test_an_event_on_another_incidents_timeline_proves_nothing(
     other = IncidentRef(connection_id=connection_id, incident_id="Q2")
     event = facts(EventType.TRIGGERED, event_id=delivery.event_id)
     database.write_now(lambda c: issues.save_events(c, other, [event], Severity.INFO, NOON))
-    assert database.write_now(deliveries.confirm_applied) == 0
+    assert database.write_now(lambda c: deliveries.confirm_applied(c, 100)) == 0
 
 
 def test_what_got_lost_waits_again_and_each_time_twice_as_long(

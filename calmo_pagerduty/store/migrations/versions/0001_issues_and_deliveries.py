@@ -141,7 +141,6 @@ def upgrade() -> None:
         sa.Column("incident_id", sa.Text(), nullable=True),
         sa.Column("occurred_at", UTC, nullable=True),
         sa.Column("received_at", UTC, nullable=False),
-        sa.Column("body", sa.LargeBinary(), nullable=True),
         sa.Column("body_bytes", sa.Integer(), nullable=False),
         sa.Column("body_sha256", sa.Text(), nullable=False),
         sa.Column("secret_version", sa.Integer(), nullable=False),
@@ -215,4 +214,11 @@ def upgrade() -> None:
         sa.Column("expires_at", UTC, nullable=True),
         sa.ForeignKeyConstraint(["webhook_id"], ["webhooks.id"], name=op.f("fk_webhook_secrets_webhook_id")),
         sa.PrimaryKeyConstraint("webhook_id", "version", name=op.f("pk_webhook_secrets")),
+    )
+    op.create_table(
+        "delivery_bodies",
+        sa.Column("seq", ROW_NUMBER, autoincrement=False, nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["seq"], ["deliveries.seq"], name=op.f("fk_delivery_bodies_seq")),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_delivery_bodies")),
     )
