@@ -119,7 +119,7 @@ async def test_the_details_say_where_the_incident_stands_and_what_it_waits_for(r
 
 
 async def test_the_details_are_there_after_continue_as_new(runs: IncidentRuns) -> None:
-    runs.continue_as_new_after = 10
+    runs.continue_as_new_after = 8
     ref = runs.an_incident()
     async with runs.worker():
         await runs.deliver(ref, TRIGGERED)
