@@ -1,0 +1,116 @@
+"""What can go wrong with a call to PagerDuty.
+
+PagerDutyError
+├── Refused               it will be refused again
+│   ├── TokenRejected     401: key, format or region
+│   ├── NotInPlan         402: the account's plan lacks the ability
+│   ├── AccessDenied      403: role, scope or a read-only key
+│   ├── NotFound          404, 410: deleted, or hidden from this key
+│   ├── AlreadySo         what was asked for is so already: success for us
+│   ├── ChangedMeanwhile  somebody else changed it: read it again, then repeat
+│   └── InvalidRequest    any other 4xx
+├── TryAgain              it may be different later
+│   ├── RateLimited       429, or our own share is used up: after `retry_after`
+│   ├── ServerFault       408 and 5xx
+│   └── Unreachable       no answer, or only a part of it
+└── NotUnderstood         2xx, but not what PagerDuty documents
+"""
+
+from datetime import timedelta
+
+
+class PagerDutyError(Exception):
+    """`str()` is for a person: what is wrong and what to do. It never holds a token or a body."""
+
+    #: Whether a write may have taken effect although it failed.
+    may_have_happened = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: int | None = None,
+        advice: str = "",
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(f"{message}: {advice}" if advice else message)
+        self.message = message
+        self.status = status
+        #: PagerDuty's own number, such as 2001. The same number means different things: see `status` first.
+        self.code = code
+        self.advice = advice
+        self.request_id = request_id
+
+
+class Refused(PagerDutyError):
+    """It will be refused again."""
+
+
+class TokenRejected(Refused):
+    """401: the token is mistyped, expired, revoked or of the other region."""
+
+
+class NotInPlan(Refused):
+    """402: the account's plan lacks the ability."""
+
+
+class AccessDenied(Refused):
+    """403: the token's role or scopes don't allow it."""
+
+
+class NotFound(Refused):
+    """404 or 410: deleted, or hidden from this token."""
+
+
+class AlreadySo(Refused):
+    """What was asked for is so already."""
+
+
+class ChangedMeanwhile(Refused):
+    """It was changed since it was read."""
+
+
+class InvalidRequest(Refused):
+    """PagerDuty finds the request wrong."""
+
+
+class TryAgain(PagerDutyError):
+    """It may be different later."""
+
+
+class RateLimited(TryAgain):
+    """Not before `retry_after`. `daily`: the analytics quota of the day is spent."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: timedelta,
+        daily: bool = False,
+        status: int | None = None,
+        code: int | None = None,
+        advice: str = "",
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message, status=status, code=code, advice=advice, request_id=request_id)
+        self.retry_after = retry_after
+        self.daily = daily
+
+
+class ServerFault(TryAgain):
+    """408 or 5xx: PagerDuty has trouble."""
+
+    may_have_happened = True
+
+
+class Unreachable(TryAgain):
+    """No answer, or only a part of it."""
+
+    may_have_happened = True
+
+
+class NotUnderstood(PagerDutyError):
+    """2xx, but not what PagerDuty documents."""
+
+    may_have_happened = True
