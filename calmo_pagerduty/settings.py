@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     workflow_slots: Annotated[int, Field(ge=2, le=200)] = 8
     cached_workflows: Annotated[int, Field(ge=0)] = 6000
     #: How long a killed worker's incidents wait before another worker gets them.
-    sticky_timeout: timedelta = timedelta(seconds=2)
+    sticky_timeout: timedelta = timedelta(seconds=1.5)
     #: What was forwarded must be on a timeline within this time, else it is sent again.
     confirm_after: timedelta = timedelta(seconds=30)
 

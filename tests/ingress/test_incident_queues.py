@@ -60,6 +60,44 @@ def test_what_did_not_arrive_goes_first_again() -> None:
     assert seqs(queues.take_batch(10)) == [1, 2, 3, 4]
 
 
+def test_an_incident_is_collected_until_it_has_waited_long_enough() -> None:
+    queues = IncidentQueues()
+    queues.add(waiting(1), now=10.0)
+    queues.add(waiting(2), now=10.5)
+    assert queues.next_waits_since() == 10.0
+    assert queues.take_batch(10, waiting_since=9.9) == []
+    assert seqs(queues.take_batch(10, waiting_since=10.0)) == [1, 2]
+    assert queues.next_waits_since() is None
+
+
+def test_what_did_not_arrive_has_waited_long_enough() -> None:
+    queues = IncidentQueues()
+    queues.add(waiting(1), now=10.0)
+    queues.put_back(queues.take_batch(10))
+    assert seqs(queues.take_batch(10, waiting_since=0.0)) == [1]
+
+
+def test_an_incident_held_back_lets_the_others_pass_and_goes_on_later() -> None:
+    queues = filled(waiting(1), waiting(2, "Q2"))
+    queues.hold_back([waiting(1).ref])
+    assert seqs(queues.take_batch(10)) == [2]
+    queues.add(waiting(3))
+    assert queues.take_batch(10) == []
+    queues.hold_back([])
+    assert seqs(queues.take_batch(10)) == [1, 3]
+
+
+def test_a_batch_that_failed_of_an_incident_held_back_is_not_lost() -> None:
+    queues = filled(waiting(1))
+    batch = queues.take_batch(10)
+    queues.hold_back([batch[0].ref])
+    queues.put_back(batch)
+    assert queues.take_batch(10) == []
+    queues.hold_back([])
+    assert seqs(queues.take_batch(10)) == [1]
+    assert queues.take_batch(10) == []
+
+
 class Queues(RuleBasedStateMachine):
     """Whatever happens, each incident's deliveries arrive in order, once, one batch at a time."""
 
@@ -70,6 +108,10 @@ class Queues(RuleBasedStateMachine):
         self.on_the_way: dict[IncidentRef, list[PendingDelivery]] = {}
         self.added: dict[str, list[int]] = defaultdict(list)
         self.arrived: dict[str, list[int]] = defaultdict(list)
+
+    @rule(incidents=st.sets(st.sampled_from(["Q1", "Q2", "Q3"])))
+    def hold_back(self, incidents: set[str]) -> None:
+        self.queues.hold_back([waiting(0, incident).ref for incident in incidents])
 
     @rule(incident=st.sampled_from(["Q1", "Q2", "Q3"]))
     def add(self, incident: str) -> None:
@@ -104,6 +146,7 @@ class Queues(RuleBasedStateMachine):
             assert arrived == self.added[incident][: len(arrived)]
 
     def teardown(self) -> None:
+        self.queues.hold_back([])
         for ref, batch in list(self.on_the_way.items()):
             self.arrived[ref.incident_id] += seqs(batch)
             self.queues.finish(ref)

@@ -126,6 +126,18 @@ def test_what_reached_its_timeline_is_applied_and_what_did_not_stays(
     assert database.read_now(deliveries.count_unfinished) == 1
 
 
+def test_an_incident_with_many_deliveries_on_their_way_is_crowded(
+    database: Database, webhook: str, connection_id: str
+) -> None:
+    for incident in ("Q1", "Q1", "Q1", "Q2", "Q2"):
+        record(database, a_delivery(webhook, connection_id, incident_id=incident))
+    seqs = [row.seq for row in rows(database, tables.deliveries)]
+    assert database.read_now(lambda c: deliveries.crowded_incidents(c, 1)) == []
+    database.write_now(lambda c: deliveries.mark_forwarded(c, seqs, NOON))
+    crowded = database.read_now(lambda c: deliveries.crowded_incidents(c, 3))
+    assert crowded == [IncidentRef(connection_id=connection_id, incident_id="Q1")]
+
+
 def test_an_event_on_another_incidents_timeline_proves_nothing(
     database: Database, webhook: str, connection_id: str
 ) -> None:

@@ -62,6 +62,19 @@ async def test_an_incident_can_be_found_by_all_that_operators_ask_for(runs: Inci
         assert await eventually(found) == [ref.workflow_id]
 
 
+async def test_a_new_incident_can_be_found_before_any_worker_has_seen_it(runs: IncidentRuns) -> None:
+    ref = runs.an_incident()
+    await runs.deliver(ref, TRIGGERED, acknowledged())
+    found = await searchable(runs, ref)
+    assert (found["PdStatus"], found["PdSeverity"], found["PdTeam"]) == ("acknowledged", "medium", None)
+    async with runs.worker():
+        await runs.until_saved(ref, 2)
+        history = await runs.handle(ref).fetch_history()
+    assert not [
+        one for one in history.events if one.HasField("upsert_workflow_search_attributes_event_attributes")
+    ]
+
+
 async def test_what_operators_search_for_follows_the_incident(runs: IncidentRuns) -> None:
     ref = runs.an_incident()
     async with runs.worker():
