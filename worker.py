@@ -6,15 +6,23 @@ import signal
 from datetime import timedelta
 
 import uvloop
+from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.issue_records import IssueRecords
+from activities.pagerduty_accounts import PagerDutyAccounts
+from activities.tool_calls import ToolCalls
+from activities.tool_gate import ToolGate
+from activities.tool_records import ToolRecords
 from calmo_pagerduty import logs, temporal_client
+from calmo_pagerduty.pagerduty_api.client import connect
 from calmo_pagerduty.settings import Settings, load_settings
 from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.temporal_limits import limit_each_connection
 from workflows import names
 from workflows.incident import IncidentWorkflow
+from workflows.tool_call import ToolCallWorkflow
 
 logger = logging.getLogger(__name__)
 
@@ -23,37 +31,62 @@ GRACE = timedelta(seconds=4)
 
 
 async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
-    """Work until told to stop. Raises StoreUnavailable if the database can't be migrated."""
+    """Work until told to stop. Raises StoreUnavailable if the database can't be migrated, KeyProblem."""
     # What a power failure takes from a timeline, the forwarder misses there and sends again.
     database = Database(settings.database, durable=False)
     try:
         database.migrate()
+        keyring = settings.keyring()
+        database.write_now(keyring.check)
         client = await temporal_client.connect(names.SEARCH_ATTRIBUTES)
-        records = IssueRecords(database)
-        worker = Worker(
-            client,
-            task_queue=settings.task_queue,
-            workflows=[IncidentWorkflow],
-            activities=[records.save_events, records.set_aside],
-            # Purity is kept by import contracts, lint and replayed histories; tests run sandboxed.
-            workflow_runner=SandboxedWorkflowRunner()
-            if settings.workflow_sandbox
-            else UnsandboxedWorkflowRunner(),
-            max_concurrent_workflow_tasks=settings.workflow_slots,
-            max_cached_workflows=settings.cached_workflows,
-            # Half of the polls for new incidents: with a burst coalesced, most steps are first steps, and
-            # the default leaves them one poll of five.
-            max_concurrent_workflow_task_polls=8,
-            nonsticky_to_sticky_poll_ratio=0.5,
-            sticky_queue_schedule_to_start_timeout=settings.sticky_timeout,
-            graceful_shutdown_timeout=GRACE,
-        )
-        logger.info("worker_started", extra={"task_queue": settings.task_queue})
-        async with worker:
-            await stop.wait()
+        async with connect() as http:
+            accounts = PagerDutyAccounts(database, keyring, http, settings.simulator_url)
+            calls = ToolCalls(ToolRecords(database, ToolGate(database)), accounts)
+            await limit_each_connection(client, names.calls_queue(settings.task_queue))
+            async with (
+                incident_worker(client, settings, IssueRecords(database), calls),
+                pagerduty_worker(client, settings, calls),
+            ):
+                logger.info("worker_started", extra={"task_queue": settings.task_queue})
+                await stop.wait()
         logger.info("worker_stopped")
     finally:
         database.close()
+
+
+def incident_worker(client: Client, settings: Settings, records: IssueRecords, calls: ToolCalls) -> Worker:
+    """Workflows, and the short writes to our own database that they make."""
+    return Worker(
+        client,
+        task_queue=settings.task_queue,
+        workflows=[IncidentWorkflow, ToolCallWorkflow],
+        activities=[
+            records.save_events, records.set_aside, calls.file_call, calls.record_decision, calls.end_call
+        ],
+        # Purity is kept by import contracts, lint and replayed histories; tests run sandboxed.
+        workflow_runner=SandboxedWorkflowRunner()
+        if settings.workflow_sandbox
+        else UnsandboxedWorkflowRunner(),
+        max_concurrent_workflow_tasks=settings.workflow_slots,
+        max_cached_workflows=settings.cached_workflows,
+        # Half of the polls for new incidents: with a burst coalesced, most steps are first steps, and
+        # the default leaves them one poll of five.
+        max_concurrent_workflow_task_polls=8,
+        nonsticky_to_sticky_poll_ratio=0.5,
+        sticky_queue_schedule_to_start_timeout=settings.sticky_timeout,
+        graceful_shutdown_timeout=GRACE,
+    )  # fmt: skip
+
+
+def pagerduty_worker(client: Client, settings: Settings, calls: ToolCalls) -> Worker:
+    """What asks PagerDuty, on a queue of its own: a storm of it must not delay incidents."""
+    return Worker(
+        client,
+        task_queue=names.calls_queue(settings.task_queue),
+        activities=[calls.carry_out],
+        max_concurrent_activities=settings.pagerduty_slots,
+        graceful_shutdown_timeout=GRACE,
+    )
 
 
 def main(settings: Settings | None = None) -> None:

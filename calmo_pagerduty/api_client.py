@@ -21,20 +21,35 @@ class ServerSentEvent:
 
 
 class ApiClient:
-    """Read issues over HTTP with an API key. Every call raises ApiProblem, as does making it."""
+    """Our REST API with an API key. Every call raises ApiProblem, as does making it."""
 
     def __init__(self, url: str, api_key: str) -> None:
         self._url = url
         if not (api_key.isascii() and api_key.isprintable()):
             raise ApiProblem("the API key holds characters that no key has: is it another file's text?")
-        headers = {"Authorization": f"Bearer {api_key}"}
+        headers = {"Authorization": f"Bearer {api_key}", "X-Calmo-Face": "cli"}
         self._http = Client(base_url=url, headers=headers, timeout=Timeout(10.0), trust_env=False)
 
     def list_issues(self, params: Sequence[tuple[str, str]]) -> Json:
-        return self._get("/api/issues", params)
+        return self.get("/api/issues", params)
 
     def show_issue(self, issue_id: str) -> Json:
-        return self._get(f"/api/issues/{issue_id}")
+        return self.get(f"/api/issues/{issue_id}")
+
+    def get(self, path: str, params: Sequence[tuple[str, str]] = ()) -> Json:
+        return self._json(self._request("GET", path, params=list(params)))
+
+    def send(self, method: str, path: str, body: Json | None = None) -> Json:
+        return self._json(self._request(method, path, json=body))
+
+    def call(self, path: str, body: Json) -> Json:
+        """Call a tool; an answer that says how the call stands is one, whatever its status."""
+        answer = self._request("POST", path, json=body, timeout=Timeout(10.0, read=90.0))
+        if answer.headers.get("content-type", "").startswith("application/json"):
+            said = answer.json()
+            if isinstance(said, dict) and "state" in said:
+                return said
+        return self._json(answer)
 
     def changes(self, after: int | None = None) -> Iterator[ServerSentEvent | None]:
         """Yield changes as they happen, and None whenever the server says that it is still there."""
@@ -50,12 +65,14 @@ class ApiClient:
         except HTTPError as error:
             raise ApiProblem(self._unreachable(error)) from error
 
-    def _get(self, path: str, params: Sequence[tuple[str, str]] = ()) -> Json:
+    def _request(self, method: str, path: str, **options: Any) -> Response:
         try:
-            answer = self._http.get(path, params=list(params))
+            return self._http.request(method, path, **options)
         except HTTPError as error:
             raise ApiProblem(self._unreachable(error)) from error
-        if answer.status_code != 200:
+
+    def _json(self, answer: Response) -> Json:
+        if answer.status_code not in {200, 201, 202}:
             raise ApiProblem(_refusal(answer))
         return cast(Json, answer.json())
 

@@ -1,5 +1,35 @@
 """The one module that imports httpx, so that its successor can replace it in a line."""
 
-from httpx import AsyncClient, Client, HTTPError, Response, Timeout
+from httpx import (
+    URL,
+    AsyncClient,
+    Client,
+    ConnectError,
+    ConnectTimeout,
+    DecodingError,
+    HTTPError,
+    InvalidURL,
+    Limits,
+    PoolTimeout,
+    Request,
+    Response,
+    Timeout,
+    TimeoutException,
+)
 
-__all__ = ["AsyncClient", "Client", "HTTPError", "Response", "Timeout"]
+__all__ = [
+    "URL",
+    "AsyncClient",
+    "Client",
+    "ConnectError",
+    "ConnectTimeout",
+    "DecodingError",
+    "HTTPError",
+    "InvalidURL",
+    "Limits",
+    "PoolTimeout",
+    "Request",
+    "Response",
+    "Timeout",
+    "TimeoutException",
+]

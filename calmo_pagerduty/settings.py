@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     webhook_rate: Annotated[float, Field(gt=0)] = 1000.0
     webhook_burst: Annotated[int, Field(gt=0)] = 4000
 
+    #: The address of a simulated PagerDuty, for connections of the region `simulator`.
+    simulator_url: str | None = None
+
     task_queue: str = "calmo-pagerduty"
     #: How long a resolved incident's workflow waits for a reopening before it completes.
     complete_after: timedelta = timedelta(hours=24)
@@ -57,6 +60,8 @@ class Settings(BaseSettings):
     #: Check workflow code against the sandbox in this worker too (tests always do).
     workflow_sandbox: bool = False
     workflow_slots: Annotated[int, Field(ge=2, le=200)] = 8
+    #: Calls to PagerDuty at once in a worker.
+    pagerduty_slots: Annotated[int, Field(ge=1, le=1000)] = 24
     cached_workflows: Annotated[int, Field(ge=0)] = 6000
     #: How long a killed worker's incidents wait before another worker gets them.
     sticky_timeout: timedelta = timedelta(seconds=1.5)

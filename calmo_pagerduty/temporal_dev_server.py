@@ -28,6 +28,8 @@ TUNING = (
     "--dynamic-config-value", "system.forceSearchAttributesCacheRefreshOnRead=false",
     "--dynamic-config-value", "matching.numTaskqueueReadPartitions=1",
     "--dynamic-config-value", "matching.numTaskqueueWritePartitions=1",
+    # Connections take turns at PagerDuty, and each has its own rate (temporal_limits).
+    "--dynamic-config-value", "matching.enableFairness=true",
     "--dynamic-config-value", "history.transferProcessorMaxPollRPS=200",
     "--dynamic-config-value", 'history.timerProcessorMaxTimeShift="10ms"',
 )  # fmt: skip

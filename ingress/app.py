@@ -11,41 +11,45 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 from temporalio.client import Client
 
+from activities.pagerduty_accounts import PagerDutyAccounts
+from activities.tool_calls import ToolCalls
+from activities.tool_gate import ToolGate
+from activities.tool_records import ToolRecords
 from calmo_pagerduty import temporal_client
+from calmo_pagerduty.pagerduty_api.client import connect
 from calmo_pagerduty.settings import Settings
-from calmo_pagerduty.store import issue_queries
 from calmo_pagerduty.store.api_keys import Caller
-from calmo_pagerduty.store.database import Database, StoreUnavailable
+from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.encryption import Keyring
-from ingress.authentication import ISSUES_READ, METRICS_READ
+from ingress.authentication import METRICS_READ
+from ingress.call_keeper import CallKeeper
+from ingress.connections import ConnectionEndpoints
 from ingress.endpoints import Endpoint, routes
 from ingress.errors import STATUS_OF_ERROR, answer_error, answer_http_error
 from ingress.forwarder import Forwarder
+from ingress.health import Health
 from ingress.issue_models import (
-    ChangesQuery,
-    HealthModel,
-    IssueListQuery,
-    IssuePageModel,
-    IssueWithTimeline,
     Links,
     Model,
-    ReadinessModel,
     VerdictModel,
 )
 from ingress.issues import IssueReader
+from ingress.mcp_endpoint import McpEndpoint
 from ingress.metrics import Metrics
 from ingress.openapi import openapi_document
 from ingress.pagerduty_webhooks import Door
 from ingress.rate_limits import Buckets
 from ingress.signal_sender import SignalSender
+from ingress.tool_caller import ToolCaller
+from ingress.tools import ToolEndpoints
 from ingress.webhook_directory import WebhookDirectory
 from workflows import names
 
 logger = logging.getLogger(__name__)
 
-HEALTH_SECONDS = 1.0
 FORWARDER_PAUSE_SECONDS = 2.0
 
 
@@ -72,7 +76,18 @@ class Ingress:
             self.forwarder.wake,
         )
         namespace = temporal_client.connection_options().get("namespace", "default")
-        self.issues = IssueReader(self.database, Links(settings.temporal_ui_url, namespace))
+        links = Links(settings.temporal_ui_url, namespace)
+        self.issues = IssueReader(self.database, links)
+        self.http = connect()
+        accounts = PagerDutyAccounts(self.database, self.keyring, self.http, settings.simulator_url)
+        gate = ToolGate(self.database)
+        calls = ToolCalls(ToolRecords(self.database, gate), accounts)
+        self.caller = ToolCaller(self.database, gate, calls, lambda: self.temporal, settings.task_queue)
+        self.tools = ToolEndpoints(self.database, self.caller, links)
+        self.connections = ConnectionEndpoints(self.database, self.keyring, accounts)
+        self.mcp = McpEndpoint(self.database, self.caller, links, settings.public_address)
+        self.keeper = CallKeeper(self.database, self.caller)
+        self.health = Health(self.database, lambda: self.temporal)
 
     async def connect(self) -> SignalSender:
         """Wait for Temporal, for as long as it takes: deliveries are taken in meanwhile."""
@@ -88,34 +103,6 @@ class Ingress:
         self.door.closing = True
         self.issues.closing.set()
 
-    async def healthz(self, _request: Request) -> Response:
-        """GET /healthz: the process answers."""
-        return _json(HealthModel())
-
-    async def readyz(self, _request: Request) -> Response:
-        """GET /readyz: database and Temporal, each by itself."""
-        database, temporal = await asyncio.gather(self._database_state(), self._temporal_state())
-        ready = database == temporal == "ok"
-        return _json(ReadinessModel(ready=ready, database=database, temporal=temporal), 200 if ready else 503)
-
-    async def _database_state(self) -> str:
-        try:
-            async with asyncio.timeout(HEALTH_SECONDS):
-                await self.database.read(issue_queries.latest_change)
-        except (StoreUnavailable, TimeoutError) as error:
-            return f"unreachable ({type(error).__name__})"
-        return "ok"
-
-    async def _temporal_state(self) -> str:
-        if self.temporal is None:
-            return "not connected yet"
-        try:
-            async with asyncio.timeout(HEALTH_SECONDS):
-                healthy = await self.temporal.service_client.check_health()
-        except Exception as error:  # whatever the transport raises, the answer is the same
-            return f"unreachable ({type(error).__name__})"
-        return "ok" if healthy else "not serving"
-
     async def serve_metrics(self, _request: Request, _caller: Caller, _query: Model | None) -> Response:
         """GET /metrics, in Prometheus' text form."""
         return Response(generate_latest(self.metrics.registry), media_type=CONTENT_TYPE_LATEST)
@@ -130,23 +117,10 @@ class Ingress:
                 "POST", "/webhooks/pagerduty/{webhook_id}", "Take one PagerDuty delivery", VerdictModel,
                 open=self.door.receive, success=202, statuses=DOOR_STATUSES, refuses_with=VerdictModel,
             ),
-            Endpoint(
-                "GET", "/api/issues", "List issues, newest incident first", IssuePageModel,
-                permission=ISSUES_READ, query=IssueListQuery, handler=self.issues.list,
-            ),
-            Endpoint(
-                "GET", "/api/issues/events", "Each change as it happens", "text/event-stream",
-                permission=ISSUES_READ, query=ChangesQuery, handler=self.issues.stream,
-            ),
-            Endpoint(
-                "GET", "/api/issues/{id}", "One issue with its timeline", IssueWithTimeline,
-                permission=ISSUES_READ, handler=self.issues.show, statuses=((404, "no such issue"),),
-            ),
-            Endpoint("GET", "/healthz", "Does the process answer", HealthModel, open=self.healthz),
-            Endpoint(
-                "GET", "/readyz", "Are database and Temporal there", ReadinessModel, open=self.readyz,
-                statuses=((503, "one of them is not; the body says which"),), refuses_with=ReadinessModel,
-            ),
+            *self.issues.endpoints(),
+            *self.tools.endpoints(),
+            *self.connections.endpoints(),
+            *self.health.endpoints(),
             Endpoint(
                 "GET", "/metrics", "Counters for operators", "text/plain",
                 permission=METRICS_READ, handler=self.serve_metrics,
@@ -170,14 +144,20 @@ def build_app(ingress: Ingress) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        forwarding = asyncio.create_task(_keep_forwarding(ingress.forwarder))
-        yield
-        ingress.close()
-        forwarding.cancel()
-        await asyncio.gather(forwarding, return_exceptions=True)
+        running = [
+            asyncio.create_task(_keep_forwarding(ingress.forwarder)),
+            asyncio.create_task(ingress.keeper.run()),
+        ]
+        async with ingress.mcp.running():
+            yield
+            ingress.close()
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await ingress.http.aclose()
 
     app = Starlette(
-        routes=routes(ingress.endpoints(), ingress.database),
+        routes=[*routes(ingress.endpoints(), ingress.database), Route("/mcp", ingress.mcp)],
         lifespan=lifespan,
         exception_handlers={
             **dict.fromkeys(STATUS_OF_ERROR, answer_error),
@@ -197,7 +177,3 @@ async def _keep_forwarding(forwarder: Forwarder) -> None:
         except Exception:
             logger.critical("forwarder_ended", exc_info=True)
         await asyncio.sleep(FORWARDER_PAUSE_SECONDS)
-
-
-def _json(model: Model, status: int = 200) -> Response:
-    return Response(model.model_dump_json(), status, media_type="application/json")

@@ -7,14 +7,27 @@ from starlette.requests import Request
 from calmo_pagerduty.store import api_keys
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.tools.permissions import KEY_PERMISSION
+from calmo_pagerduty.tools.tool import Access
 from ingress.errors import NotAuthenticated, NotPermitted
 
 ISSUES_READ = "issues:read"
 METRICS_READ = "metrics:read"
 WEBHOOKS_WRITE = "webhooks:write"
+CONNECTIONS_READ = "connections:read"
+CONNECTIONS_WRITE = "connections:write"
+#: Turning on writes for an organisation's connection is its administrators' alone.
+CONNECTIONS_ADMIN = "connections:admin"
+TOOLS_READ = KEY_PERMISSION[Access.READ]
+TOOLS_WRITE = KEY_PERMISSION[Access.WRITE]
+APPROVALS_WRITE = "approvals:write"
+AUDIT_READ = "audit:read"
 
 #: What the first key, which `up` makes, may do: everything.
-ALL_PERMISSIONS = (ISSUES_READ, METRICS_READ, WEBHOOKS_WRITE)
+ALL_PERMISSIONS = (
+    ISSUES_READ, METRICS_READ, WEBHOOKS_WRITE, CONNECTIONS_READ, CONNECTIONS_WRITE, CONNECTIONS_ADMIN,
+    TOOLS_READ, TOOLS_WRITE, APPROVALS_WRITE, AUDIT_READ,
+)  # fmt: skip
 
 
 async def authenticate(database: Database, request: Request, permission: str) -> Caller:

@@ -14,7 +14,19 @@ from calmo_pagerduty.store.database import StoreUnavailable
 from calmo_pagerduty.store.encryption import KeyProblem
 from calmo_pagerduty.temporal_client import MissingSearchAttributes
 from calmo_pagerduty.temporal_dev_server import ServerDidNotStart
-from ingress.commands import api_keys, health, issues, parts, preparation, up, webhooks
+from ingress.commands import (
+    api_keys,
+    audit,
+    connections,
+    health,
+    issues,
+    mcp,
+    parts,
+    preparation,
+    tools,
+    up,
+    webhooks,
+)
 from ingress.commands.instances import NoInstance
 
 app = typer.Typer(
@@ -22,13 +34,17 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
-    help="PagerDuty incidents as durable issues.",
+    help="PagerDuty incidents as durable issues, and PagerDuty tools under permission.",
 )
 app.command("up")(up.up)
 app.command("worker")(parts.worker)
 app.command("ingress")(parts.ingress)
+app.command("mcp")(mcp.mcp)
 app.add_typer(webhooks.app, name="webhook")
 app.add_typer(issues.app, name="issues")
+app.add_typer(connections.app, name="connection")
+app.add_typer(tools.app, name="tool")
+app.add_typer(audit.app, name="audit")
 app.add_typer(api_keys.app, name="api-key")
 app.add_typer(health.app, name="health")
 
@@ -36,7 +52,7 @@ app.add_typer(health.app, name="health")
 EXPLAINED: tuple[type[Exception], ...] = (
     ApiProblem, InvalidScope, InvalidSettings, KeyProblem, MissingSearchAttributes, NoInstance,
     PortTaken, ServerDidNotStart, StoreUnavailable, api_keys.UnknownPermission, health.NotWell,
-    preparation.CannotStart, webhooks.NoSecret,
+    preparation.CannotStart, webhooks.NoSecret, connections.NoToken, tools.BadArgument,
 )  # fmt: skip
 
 

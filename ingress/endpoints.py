@@ -12,7 +12,10 @@ from starlette.routing import Route
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.database import Database
 from ingress.authentication import authenticate
+from ingress.errors import BodyTooLarge
 from ingress.issue_models import Model
+
+MAX_BODY_BYTES = 256 * 1024
 
 ApiHandler = Callable[[Request, Caller, Model | None], Awaitable[Model | Response]]
 OpenHandler = Callable[[Request], Awaitable[Response]]
@@ -28,6 +31,8 @@ class Endpoint:
     answers: type[BaseModel] | str
     permission: str | None = None
     query: type[Model] | None = None
+    #: What the request's body holds; the handler gets it in place of a query.
+    body: type[Model] | None = None
     handler: ApiHandler | None = None
     open: OpenHandler | None = None
     #: Further statuses that the endpoint may answer with, in words.
@@ -54,13 +59,31 @@ def _guarded(endpoint: Endpoint, database: Database) -> OpenHandler:
 
     async def handler(request: Request) -> Response:
         caller = await authenticate(database, request, permission)
-        query = endpoint.query.model_validate(_query(request, endpoint.query)) if endpoint.query else None
-        result = await handle(request, caller, query)
+        result = await handle(request, caller, await _given(request, endpoint))
         if isinstance(result, Response):
             return result
-        return Response(result.model_dump_json(), media_type="application/json")
+        return Response(result.model_dump_json(), endpoint.success, media_type="application/json")
 
     return handler
+
+
+async def _given(request: Request, endpoint: Endpoint) -> Model | None:
+    """Return the query or the body that the endpoint takes. Raises ValidationError, BodyTooLarge."""
+    if endpoint.body is not None:
+        return endpoint.body.model_validate_json(await read_body(request))
+    if endpoint.query is not None:
+        return endpoint.query.model_validate(_query(request, endpoint.query))
+    return None
+
+
+async def read_body(request: Request) -> bytes:
+    """Return the body; an empty one is an empty object. Raises BodyTooLarge."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise BodyTooLarge(f"a request's body is at most {MAX_BODY_BYTES // 1024} KiB")
+    return bytes(body) or b"{}"
 
 
 def _query(request: Request, model: type[Model]) -> dict[str, Any]:

@@ -9,9 +9,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from activities.tool_gate import CallRefused, CapReached, NoSuchConnection, NoSuchTool
 from calmo_pagerduty.domain.scopes import InvalidScope
 from calmo_pagerduty.store.database import StoreUnavailable
+from calmo_pagerduty.store.encryption import CannotDecrypt
 from calmo_pagerduty.store.issue_queries import InvalidCursor
+from calmo_pagerduty.store.tool_calls import KeyUsedOtherwise
+from calmo_pagerduty.tools.permissions import InvalidSelector
+from calmo_pagerduty.tools.reading import BadArguments
 
 logger = logging.getLogger(__name__)
 
@@ -28,10 +33,33 @@ class NotFound(Exception):
     """There is no such thing, or it is somebody else's: the answer is the same."""
 
 
+class BodyTooLarge(Exception):
+    """The request's body is larger than any that makes sense."""
+
+
+class TemporalUnavailable(Exception):
+    """What was asked for is kept, but goes on only when Temporal is back."""
+
+
+class DecisionRefused(Exception):
+    """The person may not decide on this call; the message says why."""
+
+
 STATUS_OF_ERROR: Mapping[type[Exception], HTTPStatus] = {
     NotAuthenticated: HTTPStatus.UNAUTHORIZED,
     NotPermitted: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
+    NoSuchTool: HTTPStatus.NOT_FOUND,
+    NoSuchConnection: HTTPStatus.NOT_FOUND,
+    CallRefused: HTTPStatus.FORBIDDEN,
+    DecisionRefused: HTTPStatus.FORBIDDEN,
+    BadArguments: HTTPStatus.BAD_REQUEST,
+    InvalidSelector: HTTPStatus.BAD_REQUEST,
+    CapReached: HTTPStatus.TOO_MANY_REQUESTS,
+    KeyUsedOtherwise: HTTPStatus.CONFLICT,
+    BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    TemporalUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    CannotDecrypt: HTTPStatus.SERVICE_UNAVAILABLE,
     InvalidCursor: HTTPStatus.BAD_REQUEST,
     InvalidScope: HTTPStatus.BAD_REQUEST,
     ValidationError: HTTPStatus.BAD_REQUEST,
@@ -39,13 +67,16 @@ STATUS_OF_ERROR: Mapping[type[Exception], HTTPStatus] = {
 }
 
 
-def _answer(status: int, message: str) -> Response:
+def _answer(status: int, message: str, rule: str | None = None) -> Response:
     headers = {}
+    error: dict[str, object] = {"status": status, "message": message}
+    if rule is not None:
+        error["rule"] = rule
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = "5"
-    return JSONResponse({"error": {"status": status, "message": message}}, status, headers)
+    return JSONResponse({"error": error}, status, headers)
 
 
 async def answer_error(_request: Request, error: Exception) -> Response:
@@ -59,7 +90,13 @@ async def answer_error(_request: Request, error: Exception) -> Response:
     if isinstance(error, StoreUnavailable):
         logger.error("store_unavailable", extra={"error": str(error)})
         return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "the database can't be reached; try again")
-    return _answer(STATUS_OF_ERROR[type(error)], str(error))
+    if isinstance(error, TemporalUnavailable):
+        words = (
+            "Temporal can't be reached: the call is kept and goes on by itself; ask again with the same key"
+        )
+        return _answer(HTTPStatus.SERVICE_UNAVAILABLE, words)
+    rule = error.rule if isinstance(error, CallRefused) else None
+    return _answer(STATUS_OF_ERROR[type(error)], str(error), rule)
 
 
 async def answer_http_error(_request: Request, error: Exception) -> Response:

@@ -150,6 +150,9 @@ class Links:
     def __init__(self, temporal_ui_url: str, namespace: str) -> None:
         self._workflows = f"{temporal_ui_url.rstrip('/')}/namespaces/{namespace}/workflows"
 
+    def workflow(self, workflow_id: str) -> str:
+        return f"{self._workflows}/{workflow_id}"
+
     def issue(self, issue: Issue) -> IssueModel:
         return IssueModel(**self._fields(issue))
 
@@ -183,7 +186,7 @@ class Links:
             "assignees": [_reference(one) for one in issue.assignees],
             "teams": [_reference(one) for one in issue.teams],
             "workflow_id": ref.workflow_id,
-            "workflow_url": f"{self._workflows}/{ref.workflow_id}",
+            "workflow_url": self.workflow(ref.workflow_id),
         }
 
 

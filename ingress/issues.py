@@ -13,11 +13,14 @@ from calmo_pagerduty.domain.scopes import Visibility
 from calmo_pagerduty.store import issue_queries
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.database import Database, StoreUnavailable, Transaction
+from ingress.authentication import ISSUES_READ
+from ingress.endpoints import Endpoint
 from ingress.errors import NotFound
 from ingress.issue_models import (
     ChangesQuery,
     IssueListQuery,
     IssuePageModel,
+    IssueWithTimeline,
     Links,
     Model,
 )
@@ -36,6 +39,22 @@ class IssueReader:
         self._database = database
         self._links = links
         self.closing = asyncio.Event()
+
+    def endpoints(self) -> "list[Endpoint]":
+        return [
+            Endpoint(
+                "GET", "/api/issues", "List issues, newest incident first", IssuePageModel,
+                permission=ISSUES_READ, query=IssueListQuery, handler=self.list,
+            ),
+            Endpoint(
+                "GET", "/api/issues/events", "Each change as it happens", "text/event-stream",
+                permission=ISSUES_READ, query=ChangesQuery, handler=self.stream,
+            ),
+            Endpoint(
+                "GET", "/api/issues/{id}", "One issue with its timeline", IssueWithTimeline,
+                permission=ISSUES_READ, handler=self.show, statuses=((404, "no such issue"),),
+            ),
+        ]  # fmt: skip
 
     async def list(self, _request: Request, caller: Caller, query: Model | None) -> Model:
         """GET /api/issues. Raises InvalidCursor, InvalidScope, StoreUnavailable."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from ingress.endpoints import Endpoint
 
@@ -16,7 +16,11 @@ _ERROR = {
         "error": {
             "type": "object",
             "required": ["status", "message"],
-            "properties": {"status": {"type": "integer"}, "message": {"type": "string"}},
+            "properties": {
+                "status": {"type": "integer"},
+                "message": {"type": "string"},
+                "rule": {"type": "string"},
+            },
         }
     },
 }
@@ -27,6 +31,7 @@ _GUARDED = (
     (503, "the database can't be reached; try again"),
 )
 _ASKED = ((400, "a parameter is wrong; the message names it"),)
+_LARGE = (413, "the body is too large")
 #: What an answer holds that no model of ours describes.
 _SCHEMA_OF_MEDIA: Mapping[str, dict[str, Any]] = {
     "application/json": {"type": "object"},
@@ -39,20 +44,26 @@ def openapi_document(endpoints: Sequence[Endpoint], url: str) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of these endpoints."""
     models = {one.answers for one in endpoints if isinstance(one.answers, type)}
     models |= {one.refuses_with for one in endpoints if one.refuses_with}
-    ordered = sorted(models, key=lambda model: model.__name__)
+    taken = {one.body for one in endpoints if one.body}
+    modes: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, "serialization") for model in models]
+    modes += [(model, "validation") for model in taken]
     schemas, definitions = models_json_schema(
-        [(model, "serialization") for model in ordered], ref_template="#/components/schemas/{model}"
+        sorted(modes, key=lambda one: (one[0].__name__, one[1])),
+        ref_template="#/components/schemas/{model}",
     )
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
         operation = _operation(endpoint, lambda model: schemas[(model, "serialization")])
+        if endpoint.body:
+            content = {"application/json": {"schema": schemas[(endpoint.body, "validation")]}}
+            operation["requestBody"] = {"required": False, "content": content}
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Calmo PagerDuty",
             "version": "1",
-            "description": "Issues from PagerDuty incidents.",
+            "description": "Issues from PagerDuty incidents, and PagerDuty tools under permission.",
         },
         "servers": [{"url": url}],
         "paths": paths,
@@ -89,7 +100,8 @@ def _operation(endpoint: Endpoint, schema_of: Callable[[type[BaseModel]], Any]) 
 
 def _refusals_of_the_api(endpoint: Endpoint) -> tuple[tuple[int, str], ...]:
     guarded = _GUARDED if endpoint.permission else ()
-    return (*guarded, *_ASKED) if endpoint.query else guarded
+    guarded = (*guarded, *_ASKED) if endpoint.query or endpoint.body else guarded
+    return (*guarded, _LARGE) if endpoint.body else guarded
 
 
 def _refusal(words: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """An in-memory PagerDuty account: state, operations on it, and the events that they cause."""
 
+import heapq
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from pagerduty_simulator import identifiers, payloads
+from pagerduty_simulator.belongings import Alert
 from pagerduty_simulator.collaboration_operations import (
     CollaborationOperations,
     with_field_values,
@@ -17,7 +19,6 @@ from pagerduty_simulator.references import JsonObject
 from pagerduty_simulator.resources import (
     EscalationPolicy,
     FieldValue,
-    IncidentStatus,
     Service,
     Team,
 )
@@ -30,7 +31,7 @@ class Account(LifecycleOperations, CollaborationOperations):
 
     def add_service(self, name: str, policy: EscalationPolicy, teams: tuple[Team, ...] = ()) -> Service:
         """Add a service that was there before anybody subscribed: no event."""
-        service = Service(self._fresh_id(self.services), name, policy, teams)
+        service = Service(self._fresh_id(self.services), name, policy, teams, created_at=self.now())
         self.services[service.id] = service
         return service
 
@@ -70,27 +71,58 @@ class Account(LifecycleOperations, CollaborationOperations):
         at, user = self._next_moment(_AT_ONCE), self._user_or_none(by)
         return (self._event(EventType.PING, payloads.ping_data(), at, user),)
 
-    def snooze(self, incident_id: str, duration: timedelta) -> None:
+    def snooze(self, incident_id: str, duration: timedelta, *, by: str | None = None) -> None:
         """Snooze an acknowledged incident. PagerDuty sends no event for it."""
-        incident = self._acknowledged_incident(incident_id)
         until = self.now() + duration
-        self.incidents[incident_id] = replace(incident, snoozed_until=until)
+        snoozed = replace(self._acknowledged_incident(incident_id), snoozed_until=until)
+        self._save_silently("snooze", snoozed, by)
+        heapq.heappush(self._snoozes, (until, incident_id))
 
-    def retitle(self, incident_id: str, title: str) -> None:
+    def wake_snoozed(self) -> tuple[Event, ...]:
+        """Put incidents whose snooze is over back to triggered, as PagerDuty does by itself."""
+        events: tuple[Event, ...] = ()
+        while self._snoozes and self._snoozes[0][0] <= self.now():
+            until, incident_id = heapq.heappop(self._snoozes)
+            if self.incidents[incident_id].snoozed_until == until:
+                events += self.unacknowledge(incident_id)
+        return events
+
+    def retitle(self, incident_id: str, title: str, *, by: str | None = None) -> None:
         """Change the title. PagerDuty sends no event for it."""
-        self.incidents[incident_id] = replace(self.incident(incident_id), title=title)
+        self._save_silently("field_value_change", replace(self.incident(incident_id), title=title), by)
 
-    def set_urgency(self, incident_id: str, urgency: str) -> None:
+    def set_urgency(self, incident_id: str, urgency: str, *, by: str | None = None) -> None:
         """Change the urgency, high or low. PagerDuty sends no event for it."""
-        self.incidents[incident_id] = replace(self.incident(incident_id), urgency=urgency)
+        self._save_silently("urgency_change", replace(self.incident(incident_id), urgency=urgency), by)
+
+    def cancel_responder(self, incident_id: str, user_id: str, *, by: str | None = None) -> None:
+        """Withdraw a request for help that is still pending. PagerDuty sends no event for it."""
+        incident, now = self.incident(incident_id), self.now()
+        responders = tuple(
+            replace(one, state="user_cancelled", updated_at=now) if one.user.id == user_id else one
+            for one in incident.responders
+        )
+        self._save_silently(None, replace(incident, responders=responders), by)
 
     def open_incident_ids(self) -> tuple[str, ...]:
         """Return the incidents that are not resolved, oldest first."""
-        return tuple(
-            incident.id
-            for incident in self.incidents.values()
-            if incident.status is not IncidentStatus.RESOLVED
-        )
+        return tuple(sorted(self.open_ids, key=lambda one: self.incidents[one].number))
+
+    def add_alert(
+        self, incident_id: str, summary: str, severity: str, details: JsonObject | None = None
+    ) -> Alert:
+        """Attach an alert, as a monitoring tool does. PagerDuty sends no event for it."""
+        alert_id, key = identifiers.incident_id(self.rng), identifiers.incident_key(self.rng)
+        alert = Alert(alert_id, incident_id, key, summary, severity, self.now(), details or {})
+        self.belongings.alerts.setdefault(incident_id, []).append(alert)
+        return alert
+
+    def keep_policy(self, policy: EscalationPolicy) -> None:
+        """Add or replace an escalation policy; its services page by the new one. No event."""
+        self.escalation_policies[policy.id] = policy
+        for service in tuple(self.services.values()):
+            if service.escalation_policy.id == policy.id:
+                self._keep_service(replace(service, escalation_policy=policy))
 
     def _keep_service(self, service: Service) -> None:
         self.services[service.id] = service

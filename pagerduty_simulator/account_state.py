@@ -6,12 +6,16 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from pagerduty_simulator import identifiers, payloads
+from pagerduty_simulator.belongings import Belongings
 from pagerduty_simulator.event_types import EventType
 from pagerduty_simulator.events import Event
+from pagerduty_simulator.incident_log import KINDS, IncidentLog
 from pagerduty_simulator.references import JsonObject, Site
 from pagerduty_simulator.resources import (
     EscalationPolicy,
+    EscalationTarget,
     Incident,
+    IncidentStatus,
     Priority,
     Service,
     Team,
@@ -51,11 +55,18 @@ class AccountState:
         self.services: dict[str, Service] = {}
         self.priorities: dict[str, Priority] = {}
         self.incidents: dict[str, Incident] = {}
+        # By number minus one, thus in the order of created_at.
+        self.incident_order: list[str] = []
+        self.open_ids: set[str] = set()
+        self.open_by_key: dict[tuple[str, str], str] = {}
+        self.log = IncidentLog()
+        self.belongings = Belongings()
+        self._snoozes: list[tuple[datetime, str]] = []
         self._latest_event_at: datetime | None = None
 
-    def add_user(self, name: str, email: str) -> User:
+    def add_user(self, name: str, email: str, time_zone: str = "UTC", role: str = "user") -> User:
         """Hire somebody."""
-        user = User(self._fresh_id(self.users), name, email)
+        user = User(self._fresh_id(self.users), name, email, time_zone, role)
         self.users[user.id] = user
         return user
 
@@ -66,11 +77,11 @@ class AccountState:
         return team
 
     def add_escalation_policy(
-        self, name: str, levels: tuple[tuple[User, ...], ...], teams: tuple[Team, ...] = ()
+        self, name: str, levels: tuple[tuple[EscalationTarget, ...], ...], teams: tuple[Team, ...] = ()
     ) -> EscalationPolicy:
         """Add a policy that pages `levels[0]` first."""
         if not levels or not all(levels):
-            raise ValueError("an escalation policy pages at least one user on each level")
+            raise ValueError("an escalation policy has at least one target on each level")
         policy_id = self._fresh_id(self.escalation_policies)
         policy = EscalationPolicy(policy_id, name, levels, teams)
         self.escalation_policies[policy.id] = policy
@@ -87,6 +98,23 @@ class AccountState:
         if incident_id not in self.incidents:
             raise OperationRefused(2100, f"Incident {incident_id} not found")
         return self.incidents[incident_id]
+
+    def paged(self, policy: EscalationPolicy, level: int) -> tuple[User, ...]:
+        """Return whom a level pages now; when nobody is on call on it, whom the next ones page."""
+        now = self.now()
+        for targets in policy.levels[level:]:
+            found: dict[str, User] = {}
+            for target in targets:
+                on_call = (target,) if isinstance(target, User) else self._on_call(target.id, now)
+                found |= {user.id: user for user in on_call}
+            if found:
+                return tuple(found.values())
+        return ()
+
+    def _on_call(self, schedule_id: str, at: datetime) -> tuple[User, ...]:
+        schedule = self.belongings.schedules[schedule_id]
+        shifts = schedule.final_shifts(at, at + _ONE_MILLISECOND)
+        return tuple(self.users[shift.user_id] for shift in shifts if shift.user_id is not None)
 
     def _fresh_id(self, taken: object) -> str:
         candidate = identifiers.object_id(self.rng)
@@ -147,8 +175,29 @@ class AccountState:
 
         Without `data`, the event describes the whole incident.
         """
-        self.incidents[incident.id] = incident
+        user = self._user_or_none(by)
+        self._keep(KINDS.get(event_type), incident, occurred_at, user)
         if data is None:
             data = payloads.incident_data(self.site, incident)
-        user = self._user_or_none(by)
         return (self._event(event_type, data, occurred_at, user, incident=incident),)
+
+    def _save_silently(self, kind: str | None, incident: Incident, by: str | None) -> None:
+        """Keep a new state of which no webhook tells."""
+        self._keep(kind, incident, self.now(), self._user_or_none(by))
+
+    def _keep(self, kind: str | None, incident: Incident, at: datetime, by: User | None) -> None:
+        before = self.incidents.get(incident.id)
+        self.incidents[incident.id] = incident
+        if before is None:
+            self.incident_order.append(incident.id)
+        elif before.service.id != incident.service.id:
+            self.open_by_key.pop((before.service.id, before.incident_key), None)
+        key = (incident.service.id, incident.incident_key)
+        if incident.status is IncidentStatus.RESOLVED:
+            self.open_ids.discard(incident.id)
+            if self.open_by_key.get(key) == incident.id:
+                del self.open_by_key[key]
+        else:
+            self.open_ids.add(incident.id)
+            self.open_by_key.setdefault(key, incident.id)
+        self.log.record(kind, before, incident, at, by)

@@ -17,6 +17,7 @@ from pagerduty_simulator.demo_scenario import DEMO
 from pagerduty_simulator.events import Event
 from pagerduty_simulator.every_event_scenario import EVERY_EVENT
 from pagerduty_simulator.scenarios import Scenario, play
+from pagerduty_simulator.serve_command import serve
 from pagerduty_simulator.shop import online_shop
 from pagerduty_simulator.webhook_sender import WebhookSender
 
@@ -85,10 +86,11 @@ def _secret(from_stdin: bool) -> str:
     return secret
 
 
-@app.command()
+@app.callback(invoke_without_command=True)
 def simulate(
+    context: typer.Context,
     *,
-    url: Annotated[str, typer.Option(help="The webhook to send to.")],
+    url: Annotated[str, typer.Option(help="The webhook to send to.", show_default=False)] = "",
     scenario: Annotated[str, typer.Option(help=f"One of: {', '.join(SCENARIOS)}.")] = DEMO.name,
     speed: Annotated[float, typer.Option(min=0.001, help="How many times as fast.")] = 1.0,
     secret_stdin: Annotated[
@@ -101,8 +103,11 @@ def simulate(
 ) -> None:
     """Play a scenario to one webhook, with PagerDuty's real delivery contract.
 
-    Ends with 0 when every event was delivered, with 1 when one was not.
+    Ends with 0 when every event was delivered, with 1 when one was not. The command `serve` serves
+    the REST API instead.
     """
+    if context.invoked_subcommand is not None:
+        return
     if scenario not in SCENARIOS:
         raise typer.BadParameter(f"no scenario {scenario!r}; there are: {', '.join(SCENARIOS)}")
     if not url.startswith(("http://", "https://")):
@@ -113,6 +118,9 @@ def simulate(
     told = SCENARIOS[scenario]
     undelivered = asyncio.run(run(url, secret, told, speed=speed, seed=chosen_seed, repeat=repeat))
     raise typer.Exit(1 if undelivered else 0)
+
+
+app.command()(serve)
 
 
 def main() -> None:

@@ -60,12 +60,18 @@ class CollaborationOperations(AccountState):
         return self._save_and_tell(EventType.ANNOTATED, noted, by, at, data)
 
     def publish_status_update(
-        self, incident_id: str, message: str, *, by: str | None = None
+        self,
+        incident_id: str,
+        message: str,
+        *,
+        subject: str | None = None,
+        html_message: str | None = None,
+        by: str | None = None,
     ) -> tuple[Event, ...]:
         """Tell the stakeholders how it stands."""
         incident, at = self.incident(incident_id), self._next_moment(_AT_ONCE)
-        author = self._user_or_none(by)
-        update = StatusUpdate(identifiers.object_id(self.rng), message, at, author)
+        author, update_id = self._user_or_none(by), identifiers.object_id(self.rng)
+        update = StatusUpdate(update_id, message, at, author, subject, html_message)
         updated = replace(incident, status_updates=(*incident.status_updates, update))
         data = payloads.status_update_data(self.site, updated, update)
         return self._save_and_tell(EventType.STATUS_UPDATE_PUBLISHED, updated, by, at, data)
@@ -74,8 +80,15 @@ class CollaborationOperations(AccountState):
         self, incident_id: str, user_id: str, message: str, *, by: str | None = None
     ) -> tuple[Event, ...]:
         """Ask somebody for help; the answer is pending."""
-        incident = self.incident(incident_id)
-        responder = Responder(self.users[user_id], incident.escalation_policy, message)
+        incident, now = self.incident(incident_id), self.now()
+        responder = Responder(
+            self.users[user_id],
+            incident.escalation_policy,
+            message,
+            requester=self._user_or_none(by),
+            requested_at=now,
+            updated_at=now,
+        )
         others = tuple(one for one in incident.responders if one.user.id != user_id)
         asked = replace(incident, responders=(*others, responder))
         data = payloads.responder_data(self.site, asked, responder)
@@ -87,7 +100,7 @@ class CollaborationOperations(AccountState):
         asked = [one for one in incident.responders if one.user.id == user_id]
         if not asked or state not in {"joined", "declined"}:
             raise OperationRefused(2001, "Nobody asked this user, or the reply is unknown")
-        reply = replace(asked[0], state=state)
+        reply = replace(asked[0], state=state, updated_at=self.now())
         others = tuple(one for one in incident.responders if one.user.id != user_id)
         replied = replace(incident, responders=(*others, reply))
         data = payloads.responder_data(self.site, replied, reply)

@@ -33,6 +33,9 @@ class LifecycleOperations(AccountState):
         urgency: str = "high",
         assignee_ids: tuple[str, ...] = (),
         incident_key: str | None = None,
+        escalation_policy_id: str | None = None,
+        incident_type: str = "incident_default",
+        details: str | None = None,
         by: str | None = None,
     ) -> tuple[Event, ...]:
         """Open an incident, assigned to its policy's first level unless assignees are named.
@@ -44,6 +47,8 @@ class LifecycleOperations(AccountState):
         if incident_key is not None:
             self._refuse_open_key(service_id, incident_key)
         policy = service.escalation_policy
+        if escalation_policy_id is not None:
+            policy = self.escalation_policies[escalation_policy_id]
         at = self._next_moment(_AT_ONCE)
         incident = Incident(
             id=identifiers.incident_id(self.rng),
@@ -53,8 +58,11 @@ class LifecycleOperations(AccountState):
             created_at=at,
             service=service,
             escalation_policy=policy,
+            incident_type=incident_type,
+            details=details,
             urgency=urgency,
-            assignees=tuple(self.users[one] for one in assignee_ids) or policy.levels[0],
+            assignees=tuple(self.users[one] for one in assignee_ids) or self.paged(policy, 0),
+            assigned_directly=bool(assignee_ids),
             teams=service.teams,
             priority=None if priority_id is None else self.priorities[priority_id],
         )
@@ -77,11 +85,19 @@ class LifecycleOperations(AccountState):
         return self._tell(EventType.UNACKNOWLEDGED, back, by)
 
     def resolve(
-        self, incident_id: str, *, by: str | None = None, note: str | None = None
+        self,
+        incident_id: str,
+        *,
+        by: str | None = None,
+        note: str | None = None,
+        resolution: str | None = None,
     ) -> tuple[Event, ...]:
-        """Close the incident; nobody is assigned any more. A note follows as its own event."""
+        """Close the incident; nobody is assigned any more. A note follows as its own event.
+
+        A `resolution` is only told in the log entry.
+        """
         incident = self._open_incident(incident_id)
-        events = self._resolve(incident, by, merged_into=None)
+        events = self._resolve(replace(incident, resolution=resolution), by, merged_into=None)
         if note is None:
             return events
         at = self._next_moment(_RESOLUTION_NOTED_AFTER)
@@ -113,7 +129,8 @@ class LifecycleOperations(AccountState):
         reopened = replace(
             incident,
             status=status,
-            assignees=incident.escalation_policy.levels[0],
+            assignees=self.paged(incident.escalation_policy, 0),
+            assigned_directly=False,
             escalation_level=0,
             reopened_at=at,
             resolved_at=None,
@@ -127,12 +144,18 @@ class LifecycleOperations(AccountState):
         level = incident.escalation_level + 1
         if level >= len(incident.escalation_policy.levels):
             raise OperationRefused(1006, "Incident cannot be escalated: it is at the last level")
+        return self.escalate_to(incident_id, level, by=by)
+
+    def escalate_to(self, incident_id: str, level: int, *, by: str | None = None) -> tuple[Event, ...]:
+        """Page this level of the policy, counted from 0."""
+        incident = self._open_incident(incident_id)
         escalated = replace(
             incident,
             status=IncidentStatus.TRIGGERED,
             snoozed_until=None,
             escalation_level=level,
-            assignees=incident.escalation_policy.levels[level],
+            assignees=self.paged(incident.escalation_policy, level),
+            assigned_directly=False,
         )
         return self._tell(EventType.ESCALATED, escalated, by)
 
@@ -149,6 +172,7 @@ class LifecycleOperations(AccountState):
             status=IncidentStatus.TRIGGERED,
             snoozed_until=None,
             assignees=assignees,
+            assigned_directly=True,
         )
         return self._tell(EventType.REASSIGNED, reassigned, by)
 
@@ -166,7 +190,8 @@ class LifecycleOperations(AccountState):
             snoozed_until=None,
             escalation_policy=policy,
             escalation_level=0,
-            assignees=policy.levels[0],
+            assignees=self.paged(policy, 0),
+            assigned_directly=False,
         )
         return self._tell(EventType.DELEGATED, delegated, by)
 
@@ -233,10 +258,7 @@ class LifecycleOperations(AccountState):
         return incident
 
     def _refuse_open_key(self, service_id: str, incident_key: str) -> None:
-        for incident in self.incidents.values():
-            is_open = incident.status is not IncidentStatus.RESOLVED
-            same_key = incident.incident_key == incident_key
-            if is_open and same_key and incident.service.id == service_id:
-                raise OperationRefused(
-                    2002, "Open incident with matching dedup key already exists on this service"
-                )
+        if (service_id, incident_key) in self.open_by_key:
+            raise OperationRefused(
+                2002, "Open incident with matching dedup key already exists on this service"
+            )

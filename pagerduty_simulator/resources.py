@@ -14,12 +14,26 @@ class IncidentStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ContactMethod:
+    """One way to reach a person; `kind` is email, phone, sms or push_notification."""
+
+    id: str
+    kind: str
+    label: str
+    address: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class User:
-    """A person who can be paged."""
+    """A person who can be paged; `time_zone` is an IANA name, `role` one of PagerDuty's."""
 
     id: str
     name: str
     email: str
+    time_zone: str = "UTC"
+    role: str = "user"
+    job_title: str = ""
+    contact_methods: tuple[ContactMethod, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +45,33 @@ class Team:
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduleTarget:
+    """A schedule on a policy's level: whoever is on call is paged.
+
+    `kind` is schedule (layers) or schedule_v3 (shifts).
+    """
+
+    id: str
+    name: str
+    kind: str = "schedule"
+
+
+EscalationTarget = User | ScheduleTarget
+
+
+@dataclass(frozen=True, slots=True)
 class EscalationPolicy:
     """Whom to page, level after level; `levels[0]` is paged first."""
 
     id: str
     name: str
-    levels: tuple[tuple[User, ...], ...]
+    levels: tuple[tuple[EscalationTarget, ...], ...]
     teams: tuple[Team, ...] = ()
+    description: str = ""
+    num_loops: int = 0
+    on_call_handoff_notifications: str = "if_has_services"
+    rule_ids: tuple[str, ...] = ()
+    delays_minutes: tuple[int, ...] = ()
 
 
 # Several values, one value, or none yet.
@@ -63,6 +97,8 @@ class Service:
     escalation_policy: EscalationPolicy
     teams: tuple[Team, ...] = ()
     alert_creation: str = "create_alerts_and_incidents"
+    description: str = ""
+    created_at: datetime | None = None
     custom_fields: tuple[CustomField, ...] = ()
 
 
@@ -100,16 +136,21 @@ class StatusUpdate:
     message: str
     created_at: datetime
     author: User | None
+    subject: str | None = None
+    html_message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Responder:
-    """Somebody asked for help; `state` is pending, joined or declined."""
+    """Somebody asked for help; `state` is pending, joined, declined or user_cancelled."""
 
     user: User
     escalation_policy: EscalationPolicy
     message: str
     state: str = "pending"
+    requester: User | None = None
+    requested_at: datetime | None = None
+    updated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +209,16 @@ class Incident:
     escalation_policy: EscalationPolicy
     status: IncidentStatus = IncidentStatus.TRIGGERED
     incident_type: str = "incident_default"
+    details: str | None = field(default=None, repr=False)
     urgency: str = "high"
     escalation_level: int = 0
     assignees: tuple[User, ...] = ()
+    assigned_directly: bool = False
     teams: tuple[Team, ...] = ()
     priority: Priority | None = None
     reopened_at: datetime | None = None
     resolved_at: datetime | None = None
+    resolution: str | None = field(default=None, repr=False)
     snoozed_until: datetime | None = None
     merged_into: "Incident | None" = None
     conference_bridge: ConferenceBridge | None = None

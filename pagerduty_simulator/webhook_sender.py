@@ -9,9 +9,6 @@ from collections.abc import Callable, Coroutine, Iterable
 from datetime import timedelta
 from typing import Any, Final
 
-import httpx
-
-from pagerduty_simulator import identifiers
 from pagerduty_simulator.clocks import Clock, ScaledClock
 from pagerduty_simulator.delivery_contract import (
     Attempt,
@@ -19,20 +16,19 @@ from pagerduty_simulator.delivery_contract import (
     InjectedFaults,
     Verdict,
 )
-from pagerduty_simulator.delivery_lanes import Delivery, DeliveryLanes, Lane
+from pagerduty_simulator.delivery_lanes import Delivery, Lane
 from pagerduty_simulator.delivery_ledger import DeliveryLedger
-from pagerduty_simulator.event_types import EventType
 from pagerduty_simulator.events import Event
-from pagerduty_simulator.subscriptions import Subscription, SubscriptionFilter
-from pagerduty_simulator.webhook_post import Answer, KeepAliveClients, post_webhook
+from pagerduty_simulator.subscription_desk import SubscriptionDesk
+from pagerduty_simulator.subscriptions import Subscription
+from pagerduty_simulator.webhook_post import Answer, post_webhook
 
-_ALL_TYPES: Final = frozenset(EventType)
 _NO_TIME: Final = timedelta(0)
 
 AttemptObserver = Callable[[Event, Attempt], None]
 
 
-class WebhookSender:
+class WebhookSender(SubscriptionDesk):
     """Subscriptions and their queues. Use it inside a running event loop, and `aclose` it."""
 
     def __init__(
@@ -48,71 +44,16 @@ class WebhookSender:
     ) -> None:
         """Take over `ledger`: it is closed with the sender."""
         self.contract = contract or DeliveryContract()
-        self.clock: Clock = clock or ScaledClock()
+        super().__init__(clock or ScaledClock(), random.Random(seed))
         self.faults = faults or InjectedFaults()
-        self.subscriptions: dict[str, Subscription] = {}
         self.attempts: deque[Attempt] = deque(maxlen=attempts_kept)
         self.pending = 0
         self._seed = seed
-        self._rng = random.Random(seed)
         self._ledger = ledger
         self._on_attempt = on_attempt
-        self._clients: dict[str, KeepAliveClients] = {}
-        self._lanes: dict[str, DeliveryLanes] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._failure: BaseException | None = None
-
-    # Subscriptions
-
-    def subscribe(
-        self,
-        url: str,
-        secret: str,
-        *,
-        event_types: frozenset[EventType] = _ALL_TYPES,
-        only: SubscriptionFilter | None = None,
-        custom_headers: tuple[tuple[str, str], ...] = (),
-    ) -> Subscription:
-        """Add an active subscription; only events published from now on concern it."""
-        if httpx.URL(url).scheme not in {"http", "https"}:
-            raise ValueError("a webhook's URL begins with http:// or https://")
-        subscription = Subscription(
-            id=identifiers.object_id(self._rng),
-            url=url,
-            secrets=(secret,),
-            event_types=event_types,
-            filter=only or SubscriptionFilter(),
-            custom_headers=custom_headers,
-        )
-        self.subscriptions[subscription.id] = subscription
-        self._lanes[subscription.id] = DeliveryLanes()
-        self._clients[subscription.id] = KeepAliveClients()
-        return subscription
-
-    def set_secrets(self, subscription_id: str, *secrets: str) -> None:
-        """Replace the live secrets; two are live during a rotation. The next attempt uses them."""
-        if not secrets:
-            raise ValueError("a subscription has at least one secret")
-        self.subscriptions[subscription_id].secrets = secrets
-
-    def pause(self, subscription_id: str) -> None:
-        """Set `active` to false: nothing new is queued; what is queued already still goes out."""
-        self.subscriptions[subscription_id].active = False
-
-    def resume(self, subscription_id: str) -> None:
-        """Set `active` to true; what happened meanwhile is never sent."""
-        self.subscriptions[subscription_id].active = True
-
-    def enable(self, subscription_id: str) -> None:
-        """Undo a temporary disabling, as POST …/enable does; its dropped queue stays lost."""
-        subscription = self.subscriptions[subscription_id]
-        subscription.disabled_until = None
-        subscription.consecutive_drops = 0
-
-    def temporarily_disabled(self, subscription_id: str) -> bool:
-        """Return `delivery_method.temporarily_disabled`; it ends by itself after 24 hours."""
-        return self.subscriptions[subscription_id].temporarily_disabled(self.clock.now())
 
     # Sending
 
@@ -253,6 +194,9 @@ class WebhookSender:
         subscription.disabled_until = self.clock.now() + self.contract.disabled_for
         subscription.consecutive_drops = 0
         subscription.times_disabled += 1
+        self._discard_queued(subscription)
+
+    def _discard_queued(self, subscription: Subscription) -> None:
         for delivery in self._lanes[subscription.id].discard_queued():
             self.pending -= 1
             self._record(subscription, delivery, Verdict.DISCARDED)

@@ -6,6 +6,13 @@ from typing import TypedDict
 from temporalio.common import RetryPolicy
 
 
+class RegularOptions(TypedDict):
+    start_to_close_timeout: timedelta
+    schedule_to_close_timeout: timedelta
+    heartbeat_timeout: timedelta
+    retry_policy: RetryPolicy
+
+
 class LocalOptions(TypedDict):
     start_to_close_timeout: timedelta
     local_retry_threshold: timedelta
@@ -21,6 +28,19 @@ STORE: LocalOptions = {
         initial_interval=timedelta(milliseconds=100),
         backoff_coefficient=2.0,
         maximum_interval=timedelta(seconds=30),
-        non_retryable_error_types=["UnknownConnection"],
+        non_retryable_error_types=["UnknownConnection", "CannotDecrypt"],
+    ),
+}
+
+#: Asking PagerDuty. When to try again is `activities.retrying`'s to say; this is for what it doesn't
+#: know, such as our own database being away. A worker that dies is noticed by its heartbeats.
+PAGERDUTY: RegularOptions = {
+    "start_to_close_timeout": timedelta(minutes=15),
+    "schedule_to_close_timeout": timedelta(hours=24),
+    "heartbeat_timeout": timedelta(seconds=10),
+    "retry_policy": RetryPolicy(
+        initial_interval=timedelta(seconds=1),
+        backoff_coefficient=2.0,
+        maximum_interval=timedelta(minutes=1),
     ),
 }

@@ -3,9 +3,15 @@
 from temporalio.common import SearchAttributeKey
 
 INCIDENT_WORKFLOW = "IncidentWorkflow"
+TOOL_CALL_WORKFLOW = "ToolCallWorkflow"
 
 QUERY_STATE = "state"
 QUERY_TIMELINE = "timeline"
+
+UPDATE_DECIDE = "decide"
+SIGNAL_APPROVE = "approve"
+SIGNAL_DENY = "deny"
+QUERY_CALL_STATE = "call_state"
 
 INCIDENT_ID = SearchAttributeKey.for_keyword("PdIncidentId")
 CONNECTION = SearchAttributeKey.for_keyword("PdConnection")
@@ -19,3 +25,8 @@ TEAM = SearchAttributeKey.for_keyword_list("PdTeam")
 #: All of them. SQLite and SQL allow a namespace 10 of type Keyword and 3 of each other type.
 SEARCH_ATTRIBUTES = (INCIDENT_ID, CONNECTION, SCOPE, STATUS, SEVERITY, PRIORITY, SERVICE, TEAM)
 MAX_KEYWORDS = 10
+
+
+def calls_queue(task_queue: str) -> str:
+    """The task queue of what asks PagerDuty: a storm of it must not delay incidents."""
+    return f"{task_queue}-pagerduty"

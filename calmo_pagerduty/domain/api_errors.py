@@ -13,10 +13,24 @@ PagerDutyError
 │   ├── RateLimited       429, or our own share is used up: after `retry_after`
 │   ├── ServerFault       408 and 5xx
 │   └── Unreachable       no answer, or only a part of it
-└── NotUnderstood         2xx, but not what PagerDuty documents
+├── NotUnderstood         2xx, but not what PagerDuty documents
+└── OutcomeUnknown        a write that may have happened and can't be looked up: a person must look
 """
 
 from datetime import timedelta
+from enum import StrEnum
+
+
+class Meaning(StrEnum):
+    """What PagerDuty tells in words only, where status and code stand for other things too."""
+
+    OPEN_INCIDENT_WITH_KEY = "open_incident_with_key"
+    BEYOND_REACH = "beyond_reach"
+    FROM_NEEDED = "from_needed"
+    FROM_UNKNOWN = "from_unknown"
+    ACCOUNT_TOKEN = "account_token"  # noqa: S105 - a meaning, not a token
+    SHIFT_BASED_SCHEDULE = "shift_based_schedule"
+    LAYER_BASED_SCHEDULE = "layer_based_schedule"
 
 
 class PagerDutyError(Exception):
@@ -41,6 +55,7 @@ class PagerDutyError(Exception):
         self.code = code
         self.advice = advice
         self.request_id = request_id
+        self.meaning: Meaning | None = None
 
 
 class Refused(PagerDutyError):
@@ -112,5 +127,11 @@ class Unreachable(TryAgain):
 
 class NotUnderstood(PagerDutyError):
     """2xx, but not what PagerDuty documents."""
+
+    may_have_happened = True
+
+
+class OutcomeUnknown(PagerDutyError):
+    """An earlier attempt may have written, and PagerDuty offers no way to find out: a person must look."""
 
     may_have_happened = True

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam
@@ -27,6 +28,10 @@ class Caller:
     key_id: str
     permissions: frozenset[str]
     visibility: Visibility
+    #: The person whose key it is, else the key's name.
+    who: str = ""
+    #: The teams that the key works for, by PagerDuty's ids.
+    teams: tuple[str, ...] = ()
 
 
 def create(
@@ -35,6 +40,8 @@ def create(
     permissions: Sequence[str],
     scopes: Sequence[Scope] | None,
     now: datetime,
+    person: str | None = None,
+    teams: Sequence[str] = (),
 ) -> str:
     """Make a key and return its text, which is kept nowhere. No `scopes` is an operator's key."""
     key_id = base64.b32encode(os.urandom(10)).decode().lower()
@@ -46,6 +53,8 @@ def create(
             secret_sha256=_hash(secret),
             permissions=sorted(permissions),
             scopes=None if scopes is None else [str(scope) for scope in scopes],
+            person=person,
+            teams=list(teams),
             created_at=now,
         )
     )
@@ -61,12 +70,31 @@ def find_caller(connection: Connection, text: str, now: datetime) -> Caller | No
     # A random secret of 256 bits needs no slow hash.
     if row is None or not hmac.compare_digest(row.secret_sha256, _hash(match[2])):
         return None
+    return _caller(row, now)
+
+
+def caller_of(connection: Connection, key_id: str, now: datetime) -> Caller | None:
+    """Return who a key belongs to that was recognised before; None if it is not valid any more."""
+    row = connection.execute(_FIND, {"key_id": key_id}).one_or_none()
+    return None if row is None else _caller(row, now)
+
+
+def grant(connection: Connection, text: str, permissions: Sequence[str]) -> None:
+    """Let a key do what a later version has more of."""
+    match = _KEY.fullmatch(text)
+    if match is not None:
+        connection.execute(
+            sa.update(api_keys).where(api_keys.c.id == match[1]).values(permissions=sorted(permissions))
+        )
+
+
+def _caller(row: Any, now: datetime) -> Caller | None:
     if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
         return None
     visible = (
         EVERYTHING if row.scopes is None else Visibility(tuple(Scope.parse(scope) for scope in row.scopes))
     )
-    return Caller(row.id, frozenset(row.permissions), visible)
+    return Caller(row.id, frozenset(row.permissions), visible, row.person or row.name, tuple(row.teams))
 
 
 def _hash(secret: str) -> str:

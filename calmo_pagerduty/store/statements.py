@@ -9,6 +9,8 @@ from sqlalchemy.sql.dml import Insert
 
 #: Any number, the same in every process: who holds it appends to `issue_changes`.
 _CHANGES_LOCK = 7_205_759_405
+#: The same for the audit's chain.
+_AUDIT_LOCK = 7_205_759_406
 
 
 def insert_or_ignore(connection: Connection, table: Table) -> Insert:
@@ -29,8 +31,17 @@ def keep_commit_order(connection: Connection) -> None:
     A reader that has seen number 7 would otherwise miss a 6 that is committed later. SQLite has one
     writer at a time anyway.
     """
+    _lock(connection, _CHANGES_LOCK)
+
+
+def keep_audit_order(connection: Connection) -> None:
+    """Let one process at a time add to the audit's chain, until this transaction ends."""
+    _lock(connection, _AUDIT_LOCK)
+
+
+def _lock(connection: Connection, key: int) -> None:
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CHANGES_LOCK})
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
 def time_of(connection: Connection) -> datetime:

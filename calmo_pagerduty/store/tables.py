@@ -1,48 +1,16 @@
 """Every table, once. Migrations make them; a test holds both to the same shape."""
 
-from datetime import UTC, datetime
-from typing import Any
-
 import sqlalchemy as sa
-from sqlalchemy import Column, Dialect, ForeignKey, Index, MetaData, Table, UniqueConstraint
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy import Column, ForeignKey, Index, Table, UniqueConstraint
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from calmo_pagerduty.store.schema import Json, RowNumber, Text, Utc, metadata
+from calmo_pagerduty.store.tool_tables import audit, request_permits, tool_calls
 
-#: SQLite numbers rows by itself only for INTEGER; PostgreSQL's INTEGER would end at two billion.
-RowNumber = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-Text = sa.Text
-Json = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-
-
-class Utc(TypeDecorator[datetime]):
-    """A moment in UTC. PostgreSQL keeps the zone; SQLite has none, so we keep it for it."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a time without a zone must not reach the database")
-        moment = value.astimezone(UTC)
-        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        moment: datetime = value
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
+__all__ = [
+    "api_keys", "audit", "connections", "dead_letters", "deliveries", "delivery_bodies", "issue_changes",
+    "issues", "key_checks", "leases", "metadata", "refusals", "request_permits", "timeline", "tool_calls",
+    "webhook_secrets", "webhooks",
+]  # fmt: skip
 
 connections = Table(
     "connections",
@@ -54,6 +22,19 @@ connections = Table(
     #: The connection's own priority names: {"sev1": "critical"}.
     Column("severities", Json, nullable=False, server_default="{}"),
     Column("created_at", Utc, nullable=False),
+    #: api_token or oauth; null is a connection for webhooks only.
+    Column("token_kind", Text),
+    Column("token_sealed", sa.LargeBinary),
+    Column("token_version", sa.Integer, nullable=False, server_default="0"),
+    #: In whose name writes are made: a PagerDuty user's address.
+    Column("from_address", Text),
+    #: What the connection allows (`tools.permissions.ConnectionRules`).
+    Column("rules", Json, nullable=False, server_default="{}"),
+    #: What the last test found out about the token (`domain.connections.TokenFacts`).
+    Column("token_facts", Json),
+    #: Our share of PagerDuty's limit; null is the default share.
+    Column("requests_per_minute", sa.Integer),
+    Column("removed_at", Utc),
     Index(None, "scope"),
 )
 
@@ -235,6 +216,10 @@ api_keys = Table(
     Column("permissions", Json, nullable=False),
     #: The scopes that the key sees; null is an operator's key, which sees all of them.
     Column("scopes", Json),
+    #: Whose key it is: nobody approves what they asked for, with whichever of their keys.
+    Column("person", Text),
+    #: The teams that the key works for; a connection may have rules for them.
+    Column("teams", Json, nullable=False, server_default="[]"),
     Column("created_at", Utc, nullable=False),
     Column("expires_at", Utc),
     Column("revoked_at", Utc),

@@ -102,3 +102,9 @@ class Tool:
     destructive: bool = False
     #: Whether PagerDuty's answer holds people's texts, which an agent must not take for instructions.
     untrusted: bool = True
+    #: Whether it takes long: it always is a workflow, and its caller gets a ticket.
+    durable: bool = False
+
+    @property
+    def writes(self) -> bool:
+        return self.access is Access.WRITE

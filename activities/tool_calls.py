@@ -1,0 +1,136 @@
+"""Carry out calls of tools. Every step may run again after a crash: what was done is found again."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from temporalio import activity
+
+from activities.pagerduty_accounts import PagerDutyAccounts
+from activities.retrying import ended_as, to_be_tried_again
+from activities.tool_records import CallToFile, DecisionToRecord, Filed, ToolRecords
+from calmo_pagerduty.domain.api_errors import AccessDenied, PagerDutyError
+from calmo_pagerduty.domain.api_requests import JsonObject
+from calmo_pagerduty.domain.frozen import Frozen
+from calmo_pagerduty.domain.tool_calls import CallState
+from calmo_pagerduty.store.connections import Connection
+from calmo_pagerduty.store.tool_calls import ToolCall
+from calmo_pagerduty.tools.catalogue import TOOLS
+from calmo_pagerduty.tools.reading import read_arguments
+from calmo_pagerduty.tools.tool import Access, Arguments, Call, Tool
+
+logger = logging.getLogger(__name__)
+
+#: How long a step waits for its turn at PagerDuty's limit before it lets the engine wait instead.
+STEP_PATIENCE = timedelta(seconds=5)
+HEARTBEAT_SECONDS = 2.0
+
+
+class CallToCarryOut(Frozen):
+    call_id: str
+
+
+class CallToEnd(Frozen):
+    call_id: str
+    state: CallState
+    why: str
+
+
+class CallEnd(Frozen):
+    """How a call stands. Its result is in our database, not in a history."""
+
+    call_id: str
+    state: CallState
+
+
+class ToolCalls:
+    """A call as its workflow sees it: file, record a decision, carry out, end."""
+
+    def __init__(self, records: ToolRecords, accounts: PagerDutyAccounts) -> None:
+        self._records = records
+        self._accounts = accounts
+
+    @activity.defn
+    async def file_call(self, order: CallToFile) -> Filed:
+        """Keep a call that came through Temporal, if its caller may make it. Raises StoreUnavailable."""
+        return await self._records.file(order)
+
+    @activity.defn
+    async def record_decision(self, decision: DecisionToRecord) -> CallEnd:
+        """Keep what a person decided; the answer says how the call stands. Raises NotTheirs."""
+        return CallEnd(call_id=decision.call_id, state=await self._records.decide(decision))
+
+    @activity.defn
+    async def end_call(self, order: CallToEnd) -> CallEnd:
+        """End a call that can't go on; one that has ended stays as it is. Raises StoreUnavailable."""
+        state = await self._records.end(order.call_id, order.state, {"message": order.why})
+        return CallEnd(call_id=order.call_id, state=state)
+
+    @activity.defn
+    async def carry_out(self, order: CallToCarryOut) -> CallEnd:
+        """Ask PagerDuty and keep the result. Raises ApplicationError for what is to be tried again."""
+        async with _beating():
+            return CallEnd(call_id=order.call_id, state=await self._carry_out(order.call_id))
+
+    async def ask(
+        self, connection: Connection, tool: Tool, arguments: Arguments, call: Call, patience: timedelta
+    ) -> JsonObject:
+        """Ask PagerDuty once, waiting up to `patience` for each request's turn.
+
+        Raises PagerDutyError, CannotDecrypt, StoreUnavailable.
+        """
+        client = await self._accounts.client(connection, patience)
+        return await client.run(tool.plan(arguments, call))
+
+    async def _carry_out(self, call_id: str) -> CallState:
+        begun = await self._records.begin(call_id, activity.info().attempt)
+        if isinstance(begun, CallState):
+            return begun
+        tool = TOOLS[begun.call.tool]
+        try:
+            arguments = read_arguments(tool, begun.call.arguments)
+            result = await self.ask(begun.connection, tool, arguments, begun.context, STEP_PATIENCE)
+        except PagerDutyError as error:
+            return await self._failed(begun.call, begun.connection, tool, error)
+        return await self._records.end(call_id, CallState.DONE, result=result)
+
+    async def _failed(
+        self, call: ToolCall, connection: Connection, tool: Tool, error: PagerDutyError
+    ) -> CallState:
+        again = to_be_tried_again(error, activity.info().attempt)
+        if again is not None:
+            raise again from None
+        if isinstance(error, AccessDenied) and tool.access is Access.WRITE:
+            await self._records.note_denied_write(connection)
+        return await self._records.end(call.id, ended_as(error), in_words(error))
+
+
+def in_words(error: PagerDutyError) -> Mapping[str, Any]:
+    """Return what a caller is told of an error."""
+    return {
+        "type": type(error).__name__,
+        "message": str(error),
+        "status": error.status,
+        "code": error.code,
+        "request_id": error.request_id,
+    }
+
+
+@contextlib.asynccontextmanager
+async def _beating() -> AsyncIterator[None]:
+    """Tell Temporal that we live, so that another worker soon goes on if we don't."""
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)

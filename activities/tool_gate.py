@@ -1,0 +1,223 @@
+"""The one gate: whatever way a call of a tool comes, it is admitted or refused here, and audited."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from calmo_pagerduty.domain.tool_calls import CallState, Face, arguments_sha256, call_id_for
+from calmo_pagerduty.store import audit, connections, permits, tool_calls
+from calmo_pagerduty.store.api_keys import Caller
+from calmo_pagerduty.store.connections import Connection
+from calmo_pagerduty.store.database import Database, Transaction
+from calmo_pagerduty.store.tool_calls import ToolCall
+from calmo_pagerduty.tools.catalogue import TOOLS
+from calmo_pagerduty.tools.permissions import CallerRights, Judgement, judge
+from calmo_pagerduty.tools.reading import read_arguments
+from calmo_pagerduty.tools.tool import Arguments, Tool
+
+
+class NoSuchTool(Exception):
+    """The catalogue has no tool of this name."""
+
+
+class NoSuchConnection(Exception):
+    """There is no such connection, or it is somebody else's: the answer is the same."""
+
+
+class CallRefused(Exception):
+    """The caller may not use the tool; the message says which rule refused it."""
+
+    def __init__(self, judgement: Judgement) -> None:
+        super().__init__(judgement.words)
+        self.rule = judgement.rule
+
+
+class CapReached(Exception):
+    """The tool has made as many writes this hour as the connection allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A call that may be made: by whom, through which face, on which connection, with what."""
+
+    caller: Caller
+    face: Face
+    connection: Connection
+    tool: Tool
+    arguments: Arguments
+    #: The arguments as they are kept, and the hash of the tool with them.
+    given: Mapping[str, Any]
+    sha256: str
+    judgement: Judgement
+
+
+class ToolGate:
+    """Admits calls, files those that endure, and keeps the audit."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def admit(
+        self,
+        caller: Caller,
+        face: Face,
+        connection_id: str | None,
+        tool_name: str,
+        arguments: Mapping[str, Any],
+    ) -> Admission:
+        """Return the admission of a call that may be made.
+
+        Raises NoSuchTool, NoSuchConnection, BadArguments, CallRefused, StoreUnavailable.
+        """
+        tool = TOOLS.get(tool_name)
+        if tool is None:
+            raise NoSuchTool(f"there is no tool {tool_name[:60]!r}; `tool list` names them all")
+        connection = await self._database.read(
+            lambda transaction: find_connection(transaction, caller, connection_id)
+        )
+        rights = CallerRights(caller.permissions, caller.teams)
+        judgement = judge(tool, rights, connection.rules, connection.facts)
+        if not judgement.allowed:
+            sha256 = arguments_sha256(tool.name, _plain(arguments))
+            await self._note(caller, face, connection, tool, sha256, judgement, "refused")
+            raise CallRefused(judgement)
+        valid = read_arguments(tool, arguments)
+        given = valid.model_dump(mode="json", exclude_unset=True)
+        sha256 = arguments_sha256(tool.name, given)
+        return Admission(caller, face, connection, tool, valid, given, sha256, judgement)
+
+    async def file(self, admission: Admission, idempotency_key: str) -> ToolCall:
+        """Keep the call, or return the one that this caller meant by this key before.
+
+        Raises KeyUsedOtherwise, CapReached, StoreUnavailable.
+        """
+        now = datetime.now(UTC)
+        try:
+            return await self._database.write(
+                lambda transaction: _file(transaction, admission, idempotency_key, now)
+            )
+        except CapReached:
+            await self.note(admission, "cap reached", timedelta())
+            raise
+
+    async def note(self, admission: Admission, outcome: str, took: timedelta) -> None:
+        """Audit a call that doesn't endure. Raises StoreUnavailable."""
+        await self._note(
+            admission.caller, admission.face, admission.connection, admission.tool, admission.sha256,
+            admission.judgement, outcome, took,
+        )  # fmt: skip
+
+    async def _note(
+        self,
+        caller: Caller,
+        face: Face,
+        connection: Connection,
+        tool: Tool,
+        sha256: str,
+        judgement: Judgement,
+        outcome: str,
+        took: timedelta | None = None,
+    ) -> None:
+        record = {
+            **_who(caller, face, connection, tool.name, sha256),
+            "decision": "allowed" if judgement.allowed else "refused",
+            "rule": judgement.rule,
+            "outcome": outcome,
+            "duration_ms": None if took is None else round(took.total_seconds() * 1000, 1),
+        }
+        now = datetime.now(UTC)
+        await self._database.write(
+            lambda transaction: audit.append(transaction, str(connection.scope), now, record)
+        )
+
+
+def note_call(transaction: Transaction, call: ToolCall, outcome: str, now: datetime, **more: Any) -> None:
+    """Audit a step of a call that endures."""
+    record = {
+        "call_id": call.id,
+        "connection_id": call.connection_id,
+        "tool": call.tool,
+        "face": call.face,
+        "key_id": call.key_id,
+        "requester": call.requester,
+        "arguments_sha256": call.arguments_sha256,
+        "decision": "refused" if call.state is CallState.REFUSED else "allowed",
+        "rule": call.rule,
+        "approver": call.approver,
+        "outcome": outcome,
+        "duration_ms": None,
+        **more,
+    }
+    audit.append(transaction, str(call.scope), now, record)
+
+
+def _file(transaction: Transaction, admission: Admission, idempotency_key: str, now: datetime) -> ToolCall:
+    connection, tool, judgement = admission.connection, admission.tool, admission.judgement
+    waits = judgement.needs_approval
+    hours = timedelta(hours=connection.rules.approval_hours)
+    call = ToolCall(
+        id=call_id_for(connection.id, admission.caller.key_id, idempotency_key),
+        connection_id=connection.id,
+        scope=connection.scope,
+        tool=tool.name,
+        face=admission.face,
+        key_id=admission.caller.key_id,
+        requester=admission.caller.who,
+        arguments=admission.given,
+        arguments_sha256=admission.sha256,
+        idempotency_key=idempotency_key,
+        state=CallState.WAITING if waits else CallState.RUNNING,
+        rule=judgement.rule,
+        needs_approval=waits,
+        created_at=now,
+        expires_at=now + hours if waits else None,
+    )
+    # One at a time per connection, so that two calls can't both take the last place below the cap.
+    permits.lock(transaction, connection.id)
+    recent = tool_calls.count_recent(transaction, connection.id, tool.name, now)
+    known, new = tool_calls.file(transaction, call)
+    if not new:
+        return known
+    if tool.writes and recent >= connection.rules.cap(tool.name):
+        raise CapReached(
+            f"{tool.name} has made {recent} writes within the last hour, which is as many as this"
+            " connection allows: try again later, or have its cap raised"
+        )
+    note_call(transaction, call, "waits for approval" if waits else "begins", now)
+    return call
+
+
+def find_connection(transaction: Transaction, caller: Caller, connection_id: str | None) -> Connection:
+    """Return the connection that a caller means; None means the only one. Raises NoSuchConnection."""
+    if connection_id is None:
+        return _only_connection(connections.list_all(transaction, caller.visibility))
+    found = connections.find(transaction, caller.visibility, connection_id)
+    if found is None:
+        raise NoSuchConnection(f"there is no connection {connection_id[:60]!r}")
+    return found
+
+
+def _only_connection(visible: tuple[Connection, ...]) -> Connection:
+    with_token = [connection for connection in visible if connection.token_kind is not None]
+    if len(with_token) != 1:
+        names = ", ".join(connection.id for connection in with_token[:10]) or "there is none yet"
+        raise NoSuchConnection(f"say which connection is meant: {names}")
+    return with_token[0]
+
+
+def _who(
+    caller: Caller, face: Face, connection: Connection, tool_name: str, sha256: str
+) -> Mapping[str, Any]:
+    return {
+        "connection_id": connection.id,
+        "tool": tool_name,
+        "face": face,
+        "key_id": caller.key_id,
+        "requester": caller.who,
+        "arguments_sha256": sha256,
+    }
+
+
+def _plain(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {str(name): value for name, value in arguments.items()}

@@ -1,0 +1,228 @@
+"""What is kept of a call while its workflow carries it out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from temporalio.exceptions import ApplicationError
+
+from activities.tool_gate import CallRefused, CapReached, NoSuchConnection, NoSuchTool, ToolGate, note_call
+from calmo_pagerduty.domain.frozen import Frozen
+from calmo_pagerduty.domain.scopes import EVERYTHING, ScopeKind
+from calmo_pagerduty.domain.tool_calls import CallState, Face, arguments_sha256
+from calmo_pagerduty.store import api_keys, connections, tool_calls
+from calmo_pagerduty.store.api_keys import Caller
+from calmo_pagerduty.store.connections import Connection
+from calmo_pagerduty.store.database import Database, Transaction
+from calmo_pagerduty.store.tool_calls import KeyUsedOtherwise, ToolCall
+from calmo_pagerduty.tools.catalogue import TOOLS
+from calmo_pagerduty.tools.permissions import CallerRights, Judgement, judge
+from calmo_pagerduty.tools.reading import BadArguments
+from calmo_pagerduty.tools.tool import Call
+
+#: The error types that a workflow doesn't try again.
+NOT_THEIRS = "NotTheirs"
+NOT_FILED = "NotFiled"
+FILING_REFUSED = (NoSuchTool, NoSuchConnection, BadArguments, CallRefused, CapReached, KeyUsedOtherwise)
+
+
+class CallToFile(Frozen):
+    """A call that comes through Temporal itself. Its arguments stand in the history: no texts of people."""
+
+    key_id: str
+    connection_id: str | None = None
+    tool: str
+    arguments: Mapping[str, Any] = {}
+    idempotency_key: str
+
+
+class Filed(Frozen):
+    call_id: str
+    connection_id: str
+    tool: str
+    scope: str
+    state: CallState
+    expires_at: datetime | None
+
+
+class DecisionToRecord(Frozen):
+    """`key_id` is the approver's API key. None is an operator in the Temporal UI, who says who they are."""
+
+    call_id: str
+    approve: bool
+    arguments_sha256: str | None = None
+    key_id: str | None = None
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An attempt that may be made, and what its plan must know."""
+
+    call: ToolCall
+    connection: Connection
+    context: Call
+
+
+class ToolRecords:
+    """The database's side of calls. Raises StoreUnavailable throughout."""
+
+    def __init__(self, database: Database, gate: ToolGate) -> None:
+        self._database = database
+        self._gate = gate
+
+    async def file(self, order: CallToFile) -> Filed:
+        """Admit and keep a call. Raises ApplicationError NOT_FILED, in words, if it is refused."""
+        now = datetime.now(UTC)
+        caller = await self._database.read(lambda t: api_keys.caller_of(t, order.key_id, now))
+        if caller is None:
+            raise ApplicationError("no such API key", type=NOT_FILED, non_retryable=True)
+        try:
+            admission = await self._gate.admit(
+                caller, Face.TEMPORAL, order.connection_id, order.tool, order.arguments
+            )
+            call = await self._gate.file(admission, order.idempotency_key)
+        except FILING_REFUSED as error:
+            raise ApplicationError(str(error), type=NOT_FILED, non_retryable=True) from error
+        return Filed(
+            call_id=call.id, connection_id=call.connection_id, tool=call.tool, scope=str(call.scope),
+            state=call.state, expires_at=call.expires_at,
+        )  # fmt: skip
+
+    async def decide(self, decision: DecisionToRecord) -> CallState:
+        """Keep a decision; a call that doesn't wait any more stays as it is. Raises NOT_THEIRS."""
+        now = datetime.now(UTC)
+        return await self._database.write(lambda transaction: _decide(transaction, decision, now))
+
+    async def begin(self, call_id: str, attempt: int) -> Begun | CallState:
+        """Check everything anew and remember that PagerDuty is about to be asked.
+
+        Returns the state of a call that must not go on.
+        """
+        now = datetime.now(UTC)
+        return await self._database.write(lambda transaction: _begin(transaction, call_id, attempt, now))
+
+    async def end(
+        self,
+        call_id: str,
+        state: CallState,
+        error: Mapping[str, Any] | None = None,
+        result: Mapping[str, Any] | None = None,
+    ) -> CallState:
+        """Keep how a call ended, once, and audit it. Returns how it stands."""
+        now = datetime.now(UTC)
+        return await self._database.write(lambda t: _end(t, call_id, state, now, error, result))
+
+    async def note_denied_write(self, connection: Connection) -> None:
+        """PagerDuty tells of a key that can only read by refusing a write."""
+        facts = connection.facts
+        if facts.of_a_user is False:
+            await self._database.write(
+                lambda t: connections.keep_facts(t, connection, facts.model_copy(update={"read_only": True}))
+            )
+
+
+def _begin(transaction: Transaction, call_id: str, attempt: int, now: datetime) -> Begun | CallState:
+    call = tool_calls.get(transaction, call_id)
+    if call is None:
+        raise ApplicationError("no such call", type=NOT_FILED, non_retryable=True)
+    if call.state is not CallState.RUNNING:
+        return call.state
+    connection = connections.find(transaction, EVERYTHING, call.connection_id)
+    judgement = _judge_again(transaction, call, connection, now)
+    if connection is None or not judgement.allowed:
+        error = {"type": "CallRefused", "message": judgement.words, "rule": judgement.rule}
+        return _end(transaction, call_id, CallState.REFUSED, now, error)
+    tool_calls.begin_attempt(transaction, call_id, now)
+    context = Call(
+        id=call.id,
+        now=now,
+        repeated=call.attempts > 0 or attempt > 1,
+        first_attempt_at=call.first_attempt_at or now,
+        from_address=connection.from_address,
+    )
+    return Begun(call, connection, context)
+
+
+def _judge_again(
+    transaction: Transaction, call: ToolCall, connection: Connection | None, now: datetime
+) -> Judgement:
+    """Judge by the rules of now: an approval may come hours after the asking."""
+    tool = TOOLS.get(call.tool)
+    caller = api_keys.caller_of(transaction, call.key_id, now)
+    if connection is None or tool is None:
+        return Judgement(False, "gone", "the connection or the tool is gone")
+    if caller is None or not caller.visibility.admits(connection.scope):
+        return Judgement(False, "key", "the API key that asked for it is not valid any more")
+    if call.arguments_sha256 != arguments_sha256(call.tool, call.arguments):
+        return Judgement(False, "arguments", "the arguments are not those that were asked for")
+    judgement = judge(
+        tool, CallerRights(caller.permissions, caller.teams), connection.rules, connection.facts
+    )
+    if judgement.allowed and judgement.needs_approval and call.approver is None:
+        return Judgement(False, "approval", "the connection wants an approval now, and there is none")
+    return judgement
+
+
+def _decide(transaction: Transaction, decision: DecisionToRecord, now: datetime) -> CallState:
+    call = tool_calls.get(transaction, decision.call_id)
+    if call is None:
+        raise _not_theirs("there is no such call")
+    approver = _approver(transaction, call, decision, now)
+    if decision.arguments_sha256 not in {None, call.arguments_sha256}:
+        raise _not_theirs("the approval is for other arguments than these")
+    state = CallState.RUNNING if decision.approve else CallState.DENIED
+    if tool_calls.decide(transaction, call.id, approver, state, now):
+        decided = tool_calls.get(transaction, call.id)
+        assert decided is not None
+        note_call(transaction, decided, "approved" if decision.approve else "denied", now)
+        return state
+    return call.state
+
+
+def _approver(transaction: Transaction, call: ToolCall, decision: DecisionToRecord, now: datetime) -> str:
+    """Return who decides. Raises NOT_THEIRS for those who may not."""
+    if decision.key_id is None:
+        if not decision.by.strip():
+            raise _not_theirs('say who you are: {"by": "name"}')
+        who, same = f"{decision.by.strip()[:100]} (operator)", decision.by.strip() == call.requester
+    else:
+        caller = api_keys.caller_of(transaction, decision.key_id, now)
+        if caller is None or "approvals:write" not in caller.permissions:
+            raise _not_theirs("this API key lacks the permission approvals:write")
+        if not caller.visibility.admits(call.scope):
+            raise _not_theirs("there is no such call")
+        who, same = caller.who, _is_requester(caller, call)
+    if decision.approve and same and call.scope.kind is ScopeKind.ORGANIZATION:
+        raise _not_theirs("nobody approves what they asked for: another person of the organisation must")
+    return who
+
+
+def _is_requester(caller: Caller, call: ToolCall) -> bool:
+    return caller.key_id == call.key_id or caller.who == call.requester
+
+
+def _not_theirs(words: str) -> ApplicationError:
+    return ApplicationError(words, type=NOT_THEIRS, non_retryable=True)
+
+
+def _end(
+    transaction: Transaction,
+    call_id: str,
+    state: CallState,
+    now: datetime,
+    error: Mapping[str, Any] | None = None,
+    result: Mapping[str, Any] | None = None,
+) -> CallState:
+    if tool_calls.finish(transaction, call_id, state, now, result, error):
+        ended = tool_calls.get(transaction, call_id)
+        assert ended is not None
+        took = (now - ended.created_at).total_seconds() * 1000
+        kind = None if error is None else error.get("type")
+        note_call(transaction, ended, state.value, now, duration_ms=round(took, 1), error=kind)
+        return state
+    known = tool_calls.get(transaction, call_id)
+    if known is None:
+        raise ApplicationError("no such call", type=NOT_FILED, non_retryable=True)
+    return known.state

@@ -1,0 +1,36 @@
+"""A connection: one PagerDuty account in one scope, as everybody but PagerDuty may see it."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from calmo_pagerduty.domain.frozen import Frozen
+
+
+class Region(StrEnum):
+    """Where an account lives. The other region refuses its tokens with 401."""
+
+    US = "us"
+    EU = "eu"
+    #: Not PagerDuty at all, but the simulator that this instance is set up with.
+    SIMULATOR = "simulator"
+
+
+class TokenKind(StrEnum):
+    #: A REST API key, of the account or of a user.
+    API_TOKEN = "api_token"  # noqa: S105
+    OAUTH = "oauth"
+
+
+class TokenFacts(Frozen):
+    """What is known of a token. None is not known: PagerDuty doesn't tell, or it was never asked."""
+
+    tested_at: datetime | None = None
+    #: Whether it is a user's token (True) or the account's.
+    of_a_user: bool | None = None
+    #: The user's base role, such as `admin` or `read_only_user`.
+    role: str | None = None
+    #: Only a refused write tells.
+    read_only: bool = False
+    abilities: frozenset[str] | None = None
+    #: The scopes that an OAuth token was granted.
+    scopes: frozenset[str] | None = None

@@ -1,0 +1,41 @@
+"""Text that anybody may have written into PagerDuty, made harmless for terminals and language models.
+
+Removed: control characters but line break and tab, bidirectional controls, zero-width characters, tags
+and invisible selectors, by which a text can look different from what it is. What it says stays.
+"""
+
+import unicodedata
+from typing import Any
+
+MAX_TEXT = 4096
+_KEPT = frozenset("\n\t")
+#: Control, format (bidirectional, zero-width, tags), surrogate, private use, unassigned, separators of lines.
+_REMOVED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+#: Invisible too, though Unicode calls them letters or marks: joiners, fillers, and variation selectors, by
+#: which any bytes can be hidden behind one letter. U+FE0F stays: it makes a sign an emoji.
+#: Source: Unicode, DerivedCoreProperties.txt, Default_Ignorable_Code_Point.
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0") | frozenset(
+    map(chr, (*range(0xFE00, 0xFE0F), *range(0xE0100, 0xE01F0)))
+)
+
+
+def clean_text(text: str, longest: int = MAX_TEXT) -> str:
+    """Return the text without what hides, at most `longest` characters of it."""
+    plain = text.isascii() and text.isprintable()
+    kept = text if plain else "".join(one for one in text if _is_kept(one))
+    return kept if len(kept) <= longest else f"{kept[: longest - 1]}…"
+
+
+def _is_kept(one: str) -> bool:
+    return one in _KEPT or (unicodedata.category(one) not in _REMOVED and one not in _INVISIBLE)
+
+
+def clean(value: Any, longest: int = MAX_TEXT) -> Any:
+    """Return a JSON value whose texts, and names of fields, are clean."""
+    if isinstance(value, str):
+        return clean_text(value, longest)
+    if isinstance(value, dict):
+        return {clean_text(str(name), longest): clean(one, longest) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean(one, longest) for one in value]
+    return value

@@ -1,0 +1,116 @@
+"""The audit of tool calls: append-only, each row's hash covering its record and the hash before it."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from calmo_pagerduty.domain.scopes import Visibility
+from calmo_pagerduty.store.statements import keep_audit_order
+from calmo_pagerduty.store.tables import audit
+
+#: What the first row follows.
+GENESIS = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    seq: int
+    at: datetime
+    scope: str
+    record: Mapping[str, Any]
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """`broken` names the first row that doesn't fit and says why; None if all do. `head` is the last hash."""
+
+    rows: int
+    head: str
+    broken: str | None = None
+
+
+def append(transaction: Connection, scope: str, at: datetime, record: Mapping[str, Any]) -> None:
+    """Add a record at the end of the chain. It must hold no secrets and no texts of people."""
+    keep_audit_order(transaction)
+    last = transaction.execute(
+        sa.select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
+    ).one_or_none()
+    seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
+    moment = at.astimezone(UTC).isoformat()
+    text = json.dumps({**record, "seq": seq, "at": moment, "scope": scope}, sort_keys=True)
+    transaction.execute(
+        audit.insert().values(
+            seq=seq, at=at, scope=scope, record=text, previous_hash=previous, hash=_hash(previous, text)
+        )
+    )
+
+
+def list_rows(
+    transaction: Connection, visibility: Visibility, limit: int, before: int | None = None
+) -> tuple[AuditRow, ...]:
+    """Return the latest rows that the caller may see, newest first."""
+    query = sa.select(audit).order_by(audit.c.seq.desc()).limit(limit)
+    if before is not None:
+        query = query.where(audit.c.seq < before)
+    if not visibility.everything:
+        query = query.where(audit.c.scope.in_([str(scope) for scope in visibility.scopes]))
+    return tuple(
+        AuditRow(row.seq, row.at, row.scope, json.loads(row.record), row.hash)
+        for row in transaction.execute(query)
+    )
+
+
+def verify(transaction: Connection, head: str | None = None) -> Verification:
+    """Walk the whole chain. Rows cut off at its end show only by a `head` that was noted before."""
+    previous, count, seen = GENESIS, 0, head in {None, GENESIS}
+    for row in _rows(transaction):
+        count += 1
+        fault = _fault(row, count, previous)
+        if fault is not None:
+            return Verification(count, previous, f"row {row.seq}: {fault}")
+        previous = row.hash
+        seen = seen or previous == head
+    return Verification(count, previous, None if seen else "the noted head is not in the chain any more")
+
+
+def _fault(row: Any, expected_seq: int, previous: str) -> str | None:
+    if row.seq != expected_seq:
+        return f"row {expected_seq} is missing"
+    if row.previous_hash != previous:
+        return "it doesn't follow the row before it"
+    if row.hash != _hash(previous, row.record):
+        return "its record was altered"
+    if _said(row.record) != (row.seq, row.scope, row.at.isoformat()):
+        return "its columns don't say what its record says"
+    return None
+
+
+def _said(text: str) -> tuple[Any, ...] | None:
+    """Return what a record says of its own row; None if it is none of ours, though its hash is right."""
+    try:
+        record = json.loads(text)
+        return record["seq"], record["scope"], record["at"]
+    except (ValueError, LookupError, TypeError):
+        return None
+
+
+def _rows(transaction: Connection) -> Iterator[Any]:
+    last = -(2**63)  # a forged row may have any number
+    while True:
+        query = sa.select(audit).where(audit.c.seq > last).order_by(audit.c.seq).limit(1000)
+        found = transaction.execute(query).all()
+        if not found:
+            return
+        yield from found
+        last = found[-1].seq
+
+
+def _hash(previous: str, text: str) -> str:
+    return hashlib.sha256(f"{previous}\n{text}".encode()).hexdigest()

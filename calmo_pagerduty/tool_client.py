@@ -1,0 +1,112 @@
+"""The tools for other services of Calmo: typed arguments in, plain results out, over our REST API.
+
+async with ToolClient("http://calmo-pagerduty:8080", api_key, connection="con_…") as pagerduty:
+    found = await pagerduty.call("list_incidents", ListIncidents(statuses=("triggered",)))
+"""
+
+import asyncio
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from calmo_pagerduty.domain.frozen import Frozen
+from calmo_pagerduty.domain.tool_calls import OPEN_STATES, CallState
+from calmo_pagerduty.http_client import AsyncClient, HTTPError, Timeout
+from calmo_pagerduty.tools.catalogue import TOOLS
+from calmo_pagerduty.tools.tool import Arguments
+
+LOOK_SECONDS = 1.0
+
+
+class ToolProblem(Exception):
+    """The call was refused or failed, or the service can't be reached; the message is for a person."""
+
+    def __init__(self, message: str, status: int | None = None, rule: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        #: Which rule refused it, if one did.
+        self.rule = rule
+
+
+class Answer(Frozen):
+    """How a call stands. `result` once it is done; `call_id` is the ticket of one that goes on."""
+
+    state: CallState
+    tool: str
+    result: Mapping[str, Any] | None = None
+    error: Mapping[str, Any] | None = None
+    call_id: str | None = None
+    workflow_id: str | None = None
+
+
+class ToolClient:
+    """Every call raises ToolProblem. Without `connection`, the only one that the key sees is meant."""
+
+    def __init__(self, url: str, api_key: str, connection: str | None = None) -> None:
+        self._connection = connection
+        self._http = AsyncClient(
+            base_url=url,
+            headers={"Authorization": f"Bearer {api_key}"},
+            timeout=Timeout(10.0, read=90.0),
+            trust_env=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def call(
+        self, tool: str, arguments: Arguments, idempotency_key: str | None = None
+    ) -> Mapping[str, Any]:
+        """Call a tool, wait for it, and return its result.
+
+        It waits for an approval too, however long that takes; `ask` doesn't.
+        """
+        answer = await self.ask(tool, arguments, idempotency_key)
+        while answer.state in OPEN_STATES and answer.call_id is not None:
+            await asyncio.sleep(LOOK_SECONDS)
+            answer = await self.look(answer.call_id)
+        if answer.state is not CallState.DONE or answer.result is None:
+            error = answer.error or {}
+            raise ToolProblem(f"{answer.tool} {answer.state}: {error.get('message', 'no details')}")
+        return answer.result
+
+    async def ask(
+        self,
+        tool: str,
+        arguments: Arguments,
+        idempotency_key: str | None = None,
+        wait_seconds: float = 30.0,
+    ) -> Answer:
+        """Call a tool; what takes longer than `wait_seconds` is answered by a ticket."""
+        row = TOOLS.get(tool)
+        if row is None or not isinstance(arguments, row.arguments):
+            raise ToolProblem(f"{type(arguments).__name__} are not the arguments of a tool {tool!r}")
+        body: dict[str, Any] = {
+            "arguments": arguments.model_dump(mode="json", exclude_unset=True),
+            "wait_seconds": wait_seconds,
+        }
+        if self._connection is not None:
+            body["connection"] = self._connection
+        if idempotency_key is not None:
+            body["idempotency_key"] = idempotency_key
+        return await self._request("POST", f"/api/tools/{tool}", json=body)
+
+    async def look(self, call_id: str) -> Answer:
+        """Return how an earlier call stands."""
+        return await self._request("GET", f"/api/tool-calls/{call_id}")
+
+    async def _request(self, method: str, path: str, **options: Any) -> Answer:
+        try:
+            answer = await self._http.request(method, path, **options)
+            said = answer.json()
+        except (HTTPError, ValueError) as error:
+            raise ToolProblem(f"the service can't be reached ({type(error).__name__})") from error
+        if isinstance(said, dict) and "state" in said:
+            return Answer.model_validate(said)
+        fault = said.get("error", {}) if isinstance(said, dict) else {}
+        raise ToolProblem(str(fault.get("message", "no details")), answer.status_code, fault.get("rule"))

@@ -1,0 +1,43 @@
+"""All tools, in the order in which people see them."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from calmo_pagerduty.tools import (
+    analytics,
+    context,
+    escalation_policies,
+    incident_messages,
+    incident_quieting,
+    incident_writes,
+    incidents,
+    reports,
+    schedule_changes,
+    schedule_overrides,
+    schedules,
+    services,
+    users,
+)
+from calmo_pagerduty.tools.tool import Tool
+
+_ROWS = (
+    *incidents.TOOLS,
+    *incident_writes.TOOLS,
+    *incident_quieting.TOOLS,
+    *incident_messages.TOOLS,
+    *services.TOOLS,
+    *escalation_policies.TOOLS,
+    *schedules.TOOLS,
+    *schedule_overrides.TOOLS,
+    *schedule_changes.TOOLS,
+    *users.TOOLS,
+    *analytics.TOOLS,
+    *reports.TOOLS,
+    *context.TOOLS,
+)
+
+#: Every tool by its name.
+TOOLS: Mapping[str, Tool] = MappingProxyType({tool.name: tool for tool in _ROWS})
+
+if len(TOOLS) != len(_ROWS):
+    raise ValueError("two tools have the same name")

@@ -1,0 +1,71 @@
+"""The kinds of fields that tools' arguments are made of: bounded, so that nonsense stops before PagerDuty."""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
+
+#: Words that a program writes when it has no id.
+_NO_ID = {"null", "none", "nil", "undefined", "nan", "true", "false"}
+
+_A_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
+
+
+def _names_something(value: str) -> str:
+    if value.lower() in _NO_ID:
+        raise ValueError("this is no id")
+    return value
+
+
+def _is_written_as_a_time(value: object) -> object:
+    # pydantic would take 5 for five seconds after 1970.
+    if isinstance(value, str) and _A_TIME.match(value.strip()):
+        return value.strip()
+    if isinstance(value, datetime):
+        return value
+    raise ValueError("give a time with its time zone, such as 2026-03-01T09:00:00Z")
+
+
+def _in_utc(value: datetime) -> datetime:
+    if not 2000 <= value.year <= 2100:
+        raise ValueError("give a year from 2000 to 2100")
+    return value.astimezone(UTC).replace(microsecond=0)
+
+
+def _has_no_control_characters(value: str) -> str:
+    if any(ord(character) < 32 and character not in "\n\r\t" for character in value):
+        raise ValueError("it holds control characters")
+    return value
+
+
+#: A PagerDuty id. It never is blank, "null" or quoted.
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$"), AfterValidator(_names_something)]
+
+#: An instant, in UTC, in whole seconds.
+Time = Annotated[AwareDatetime, BeforeValidator(_is_written_as_a_time), AfterValidator(_in_utc)]
+
+Ids = Annotated[tuple[Id, ...], Field(max_length=100)]
+Limit = Annotated[int, Field(ge=1, le=1000, description="How many at most.")]
+After = Annotated[
+    str | None,
+    StringConstraints(min_length=1, max_length=2000),
+    Field(description="`next` of an earlier answer: goes on from there."),
+]
+Query = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+Line = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=1024, pattern=r"^[^\r\n]+$"),
+    AfterValidator(_has_no_control_characters),
+]
+Text = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=24_900),
+    AfterValidator(_has_no_control_characters),
+]
+#: An IANA time zone, such as Europe/Berlin.
+TimeZone = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{1,63}$")]
+
+Status = Literal["triggered", "acknowledged", "resolved"]
+Urgency = Literal["high", "low"]
+Unit = Literal["day", "week", "month"]

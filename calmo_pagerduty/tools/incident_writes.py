@@ -1,0 +1,218 @@
+"""Tools that create incidents and change their state. Each is safe to repeat."""
+
+from functools import partial
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from calmo_pagerduty.domain.api_errors import AlreadySo, ChangedMeanwhile, InvalidRequest
+from calmo_pagerduty.domain.api_requests import JsonObject, Listed, Plan
+from calmo_pagerduty.tools import shapes
+from calmo_pagerduty.tools.asking import (
+    Asking,
+    an_object,
+    get,
+    given,
+    instant_of,
+    listing,
+    post,
+    put,
+    reference,
+    references,
+)
+from calmo_pagerduty.tools.fields import Id, Line, Status, Text, Urgency
+from calmo_pagerduty.tools.incidents import INCIDENT_COLUMNS, OneIncident
+from calmo_pagerduty.tools.markers import CLOCKS
+from calmo_pagerduty.tools.tool import Access, Arguments, Call, Category, Risk, Shape, Tool
+
+
+class CreateIncident(Arguments):
+    title: Line
+    service_id: Id
+    urgency: Urgency | None = None
+    priority_id: Id | None = Field(None, description="See list_priorities.")
+    details: Text | None = None
+    incident_key: str | None = Field(
+        None, min_length=1, max_length=255, description="While it is open, the same key makes no second one."
+    )
+    assignee_id: Id | None = Field(None, description="Instead of the escalation policy.")
+    escalation_policy_id: Id | None = Field(None, description="Instead of the service's own.")
+
+    @model_validator(mode="after")
+    def _goes_one_way(self) -> Self:
+        if self.assignee_id and self.escalation_policy_id:
+            raise ValueError("assignee_id: give it without escalation_policy_id")
+        return self
+
+
+def create_incident(arguments: CreateIncident, call: Call) -> Plan:
+    key = arguments.incident_key or f"calmo-{call.id}"
+    if call.repeated and (made := (yield from _made_before(arguments, key, call))):
+        return shapes.incident_in_full(made) | {"existed": True}
+    policy, assignee = arguments.escalation_policy_id, arguments.assignee_id
+    incident = {
+        "type": "incident",
+        "title": arguments.title,
+        "service": reference(arguments.service_id, "service"),
+        "incident_key": key,
+        "urgency": arguments.urgency,
+        "priority": _optional(arguments.priority_id, "priority"),
+        "body": {"type": "incident_body", "details": arguments.details} if arguments.details else None,
+        "escalation_policy": _optional(policy, "escalation_policy"),
+        "assignments": [{"assignee": reference(assignee, "user")}] if assignee else None,
+    }
+    try:
+        answer = yield post("/incidents", {"incident": given(incident)}, in_the_name_of=True)
+    except InvalidRequest:
+        # An open incident has the key: PagerDuty says so in words only, so it is looked up.
+        existing = yield from _with_key(arguments.service_id, key)
+        open_ones = [thing for thing in existing if thing.get("status") != "resolved"]
+        if not open_ones:
+            raise
+        return shapes.incident_in_full(open_ones[0]) | {"existed": True}
+    return shapes.incident_in_full(an_object(answer.get("incident")))
+
+
+def _made_before(arguments: CreateIncident, key: str, call: Call) -> Asking:
+    """Return the incident that an earlier attempt made, though it may be resolved by now.
+
+    A caller's own key may be that of an older incident: if that is resolved, it isn't ours.
+    """
+    existing = yield from _with_key(arguments.service_id, key)
+    for thing in existing:
+        created = instant_of(thing.get("created_at"))
+        recent = created is not None and created >= call.first_attempt_at - CLOCKS
+        if arguments.incident_key is None or recent or thing.get("status") != "resolved":
+            return thing
+    return None
+
+
+def _with_key(service_id: str, key: str) -> Asking:
+    request = get(
+        "/incidents",
+        incident_key=key,
+        date_range="all",
+        sort_by="created_at:desc",
+        **{"service_ids[]": service_id, "statuses[]": ("triggered", "acknowledged", "resolved")},
+    )
+    listed: Listed = yield listing(request, "incidents", 10)
+    return [thing for thing in listed.items if thing.get("incident_key") in (None, key)]
+
+
+def _optional(id_: str | None, type_: str) -> JsonObject | None:
+    return reference(id_, type_) if id_ else None
+
+
+class UpdateIncident(OneIncident):
+    status: Status | None = None
+    reopen: bool = Field(False, description="Allow a status that opens a resolved incident again.")
+    title: Line | None = None
+    urgency: Urgency | None = None
+    priority_id: Id | None = Field(None, description="See list_priorities.")
+    assignee_ids: tuple[Id, ...] = Field((), max_length=20, description="Replaces who is assigned.")
+    escalation_policy_id: Id | None = None
+    escalation_level: int | None = Field(None, ge=1, le=20)
+    resolution: Text | None = Field(None, description="With status resolved; shown in the timeline.")
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if not any(self.model_dump(exclude={"incident_id", "reopen"}).values()):
+            raise ValueError("status: give at least one thing to change")
+        if self.assignee_ids and (self.escalation_policy_id or self.escalation_level):
+            raise ValueError("assignee_ids: give them without escalation policy and level")
+        if self.resolution and self.status != "resolved":
+            raise ValueError("resolution: it goes with status resolved")
+        return self
+
+
+def update_incident(arguments: UpdateIncident, _call: Call) -> Plan:
+    path = f"/incidents/{arguments.incident_id}"
+    if arguments.status in ("triggered", "acknowledged") and not arguments.reopen:
+        answer = yield get(path)
+        if an_object(answer.get("incident")).get("status") == "resolved":
+            raise InvalidRequest("The incident is resolved", advice="give reopen=true to open it again")
+    assignees = references(arguments.assignee_ids, "user")
+    changes = given(
+        {
+            "title": arguments.title,
+            "urgency": arguments.urgency,
+            "priority": _optional(arguments.priority_id, "priority"),
+            "assignments": [{"assignee": assignee} for assignee in assignees] or None,
+            "escalation_policy": _optional(arguments.escalation_policy_id, "escalation_policy"),
+            "escalation_level": arguments.escalation_level,
+        }
+    )
+    state = given({"status": arguments.status, "resolution": arguments.resolution})
+    return (yield from _changed(path, changes | state, without_status=changes))
+
+
+def _changed(path: str, changes: JsonObject, without_status: JsonObject) -> Plan:
+    """Change the incident. One that has the status already gets the other changes only."""
+    try:
+        answer = yield from put_incident(path, changes)
+    except AlreadySo:
+        if not without_status or without_status == changes:
+            answer = yield get(path)
+        else:
+            answer = yield from put_incident(path, without_status)
+    return shapes.incident_in_full(an_object(answer.get("incident")))
+
+
+def put_incident(path: str, changes: JsonObject) -> Asking:
+    """Change the incident; once more if somebody else changed it in between."""
+    request = put(path, {"incident": {"type": "incident_reference"} | changes}, in_the_name_of=True)
+    try:
+        return (yield request)
+    except ChangedMeanwhile:
+        yield get(path)
+        return (yield request)
+
+
+class ResolveIncident(OneIncident):
+    resolution: Text | None = Field(None, description="How it was resolved; shown in the timeline.")
+
+
+def resolve_incident(arguments: ResolveIncident, _call: Call) -> Plan:
+    changes = given({"status": "resolved", "resolution": arguments.resolution})
+    return (yield from _changed(f"/incidents/{arguments.incident_id}", changes, without_status={}))
+
+
+_writing = partial(
+    Tool,
+    category=Category.INCIDENTS,
+    access=Access.WRITE,
+    risk=Risk.MEDIUM,
+    shape=Shape.OBJECT,
+    columns=INCIDENT_COLUMNS,
+    scopes=("incidents.write", "incidents.read"),
+)
+
+TOOLS = (
+    partial(_writing, risk=Risk.HIGH)(
+        name="create_incident",
+        title="Create incident",
+        description="Creates an incident on a service, which notifies whoever is on call.",
+        arguments=CreateIncident,
+        plan=create_incident,
+        operations=("createIncident", "listIncidents"),
+        idempotent=False,
+    ),
+    _writing(
+        name="update_incident",
+        title="Update incident",
+        description="Changes an incident: status, priority, urgency, title, assignment, escalation policy "
+        "or level. A resolved one is opened again only with reopen.",
+        arguments=UpdateIncident,
+        plan=update_incident,
+        operations=("updateIncident", "getIncident"),
+        destructive=True,
+    ),
+    _writing(
+        name="resolve_incident",
+        title="Resolve incident",
+        description="Changes an incident to resolved, with how it was resolved.",
+        arguments=ResolveIncident,
+        plan=resolve_incident,
+        operations=("updateIncident", "getIncident"),
+    ),
+)

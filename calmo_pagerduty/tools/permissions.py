@@ -1,0 +1,196 @@
+"""Who may call which tool: one pure decision, made at the gate and again before PagerDuty is asked.
+
+A tool is allowed if nothing forbids it (the key, the connection's switches, the switches for the
+key's teams, what PagerDuty lets the token do) and something allows it: a switch, or for reads the
+catalogue itself. A switch that is off wins over any that is on.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from calmo_pagerduty.domain.connections import TokenFacts
+from calmo_pagerduty.domain.frozen import Frozen
+from calmo_pagerduty.tools.tool import Access, Category, Risk, Tool
+
+#: What an API key must be permitted for each kind of tool.
+KEY_PERMISSION: Mapping[Access, str] = {Access.READ: "tools:read", Access.WRITE: "tools:write"}
+
+#: Roles of PagerDuty's that can't write anything, whatever a team allows them.
+READ_ONLY_ROLES = frozenset({"read_only_user", "read_only_limited_user"})
+
+DEFAULT_WRITES_PER_HOUR = 60
+
+
+class Switch(StrEnum):
+    ALLOW = "allow"
+    DENY = "deny"
+
+
+class InvalidSelector(ValueError):
+    """The text is not tool:NAME, category:NAME or risk:LEVEL."""
+
+
+#: What a switch is about (tool:NAME, category:NAME, risk:LEVEL) and how it stands.
+Switches = Mapping[str, Switch]
+
+
+class ConnectionRules(Frozen):
+    """What a connection allows. It begins empty: reads are on and writes are off."""
+
+    switches: Mapping[str, Switch] = {}
+    #: Further switches for calls on behalf of a team, by the team's id.
+    teams: Mapping[str, Switches] = {}
+    #: Writes of these risks wait for a person.
+    approve: frozenset[Risk] = frozenset({Risk.HIGH})
+    approval_hours: Annotated[float, Field(gt=0, le=24 * 30)] = 24.0
+    #: How many writes an hour each tool may make, and exceptions by tool.
+    writes_per_hour: Annotated[int, Field(ge=0, le=100_000)] = DEFAULT_WRITES_PER_HOUR
+    tool_writes_per_hour: Mapping[str, Annotated[int, Field(ge=0, le=100_000)]] = {}
+
+    @field_validator("switches")
+    @classmethod
+    def _selectors_exist(cls, switches: Switches) -> Switches:
+        for selector in switches:
+            check_selector(selector)
+        return switches
+
+    @field_validator("teams")
+    @classmethod
+    def _team_selectors_exist(cls, teams: Mapping[str, Switches]) -> Mapping[str, Switches]:
+        for switches in teams.values():
+            for selector in switches:
+                check_selector(selector)
+        return teams
+
+    def cap(self, tool: str) -> int:
+        """Return how many writes an hour this tool may make."""
+        return self.tool_writes_per_hour.get(tool, self.writes_per_hour)
+
+
+@dataclass(frozen=True, slots=True)
+class CallerRights:
+    """What matters of the caller: the key's permissions, and the teams that it works for."""
+
+    permissions: frozenset[str]
+    teams: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """`rule` names what decided, for the audit; `words` say it to a person, with what to do."""
+
+    allowed: bool
+    rule: str
+    words: str
+    needs_approval: bool = False
+
+
+def judge(tool: Tool, caller: CallerRights, rules: ConnectionRules, facts: TokenFacts) -> Judgement:
+    """Decide whether the caller may use the tool on a connection with these rules and this token."""
+    refusal = (
+        _key_forbids(tool, caller) or _switch_forbids(tool, caller, rules) or _pagerduty_forbids(tool, facts)
+    )
+    if refusal is not None:
+        return refusal
+    needs_approval = tool.access is Access.WRITE and tool.risk in rules.approve
+    for origin, selector in _switches_for(tool, caller, rules, Switch.ALLOW):
+        return Judgement(True, f"{origin} {selector}", f"{origin} switches {selector} on", needs_approval)
+    if tool.access is Access.READ:
+        return Judgement(True, "default", "reads are on by default")
+    return Judgement(
+        False,
+        "default",
+        f"writes are off by default: an administrator may switch on tool:{tool.name}, "
+        f"category:{tool.category} or risk:{tool.risk} for this connection",
+    )
+
+
+def selectors_of(tool: Tool) -> tuple[str, str, str]:
+    """Return the switches that concern a tool."""
+    return f"tool:{tool.name}", f"category:{tool.category}", f"risk:{tool.risk}"
+
+
+def check_selector(selector: str) -> str:
+    """Return the selector. Raises InvalidSelector. Whether a tool exists is the catalogue's to say."""
+    kind, _, name = selector.partition(":")
+    known = {"category": tuple(Category), "risk": tuple(Risk)}
+    if kind == "tool" and name.isidentifier():
+        return selector
+    if name in known.get(kind, ()):
+        return selector
+    raise InvalidSelector(
+        f"a switch is tool:NAME, category:NAME ({', '.join(Category)}) or risk:LEVEL"
+        f" ({', '.join(Risk)}), not {selector[:60]!r}"
+    )
+
+
+def turns_on_writes(before: ConnectionRules, after: ConnectionRules) -> bool:
+    """Tell whether a change of rules may let a write happen that could not before.
+
+    Whatever isn't plainly a restriction counts: only administrators of an organisation may do it.
+    """
+    looser = after.writes_per_hour > before.writes_per_hour or bool(before.approve - after.approve)
+    caps = {*before.tool_writes_per_hour, *after.tool_writes_per_hour}
+    return (
+        looser
+        or any(after.cap(tool) > before.cap(tool) for tool in caps)
+        or after.approval_hours > before.approval_hours
+        or _loosened(before.switches, after.switches)
+        or any(
+            _loosened(before.teams.get(team, {}), after.teams.get(team, {}))
+            for team in {*before.teams, *after.teams}
+        )
+    )
+
+
+def _loosened(before: Switches, after: Switches) -> bool:
+    allowed = {selector for selector, switch in after.items() if switch is Switch.ALLOW}
+    was_allowed = {selector for selector, switch in before.items() if switch is Switch.ALLOW}
+    denied = {selector for selector, switch in after.items() if switch is Switch.DENY}
+    was_denied = {selector for selector, switch in before.items() if switch is Switch.DENY}
+    return bool(allowed - was_allowed or was_denied - denied)
+
+
+def _key_forbids(tool: Tool, caller: CallerRights) -> Judgement | None:
+    needed = KEY_PERMISSION[tool.access]
+    if needed in caller.permissions:
+        return None
+    return Judgement(False, f"key {needed}", f"this API key lacks the permission {needed}")
+
+
+def _switch_forbids(tool: Tool, caller: CallerRights, rules: ConnectionRules) -> Judgement | None:
+    for origin, selector in _switches_for(tool, caller, rules, Switch.DENY):
+        return Judgement(False, f"{origin} {selector}", f"{origin} switches {selector} off")
+    return None
+
+
+def _pagerduty_forbids(tool: Tool, facts: TokenFacts) -> Judgement | None:
+    if tool.access is Access.WRITE and (facts.read_only or facts.role in READ_ONLY_ROLES):
+        return Judgement(False, "pagerduty role", "the connection's PagerDuty token can only read")
+    if facts.abilities is not None:
+        for ability in tool.abilities:
+            if ability not in facts.abilities:
+                words = f"the PagerDuty account's plan lacks the ability {ability}"
+                return Judgement(False, f"pagerduty ability {ability}", words)
+    if facts.scopes is not None:
+        for scope in tool.scopes:
+            if scope not in facts.scopes:
+                words = f"the connection's OAuth token lacks the scope {scope}"
+                return Judgement(False, f"pagerduty scope {scope}", words)
+    return None
+
+
+def _switches_for(
+    tool: Tool, caller: CallerRights, rules: ConnectionRules, wanted: Switch
+) -> Iterator[tuple[str, str]]:
+    """Yield (whose switch, what it is about) of the switches for this tool that stand so."""
+    origins = [("the connection", rules.switches)]
+    origins += [(f"the team {team}", rules.teams[team]) for team in caller.teams if team in rules.teams]
+    for origin, switches in origins:
+        for selector in selectors_of(tool):
+            if switches.get(selector) is wanted:
+                yield origin, selector

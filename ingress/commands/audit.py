@@ -1,0 +1,49 @@
+"""calmo-pagerduty audit …"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from calmo_pagerduty.api_client import ApiClient
+from ingress.commands.instances import api_address
+from ingress.commands.options import DATA_DIR
+from ingress.commands.tool_view import audit_table
+
+app = typer.Typer(no_args_is_help=True, help="Who called which tool, what was decided, what came of it.")
+
+
+@app.command("list")
+def list_rows(
+    limit: Annotated[int, typer.Option(min=1, max=500)] = 50,
+    before: Annotated[int | None, typer.Option(min=1, help="Rows before this number")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """List the latest rows, newest first."""
+    params = [("limit", str(limit))] + ([("before", str(before))] if before else [])
+    answer = ApiClient(*api_address(data_dir)).get("/api/audit", params)
+    if as_json:
+        typer.echo(json.dumps(answer))
+    else:
+        Console().print(audit_table(answer["rows"]))
+
+
+@app.command()
+def verify(
+    head: Annotated[str | None, typer.Option(help="The last hash, as noted at some earlier time")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Check the whole chain. Ends with 1 and names the row if one was altered or taken away."""
+    params = [("head", head)] if head else []
+    found = ApiClient(*api_address(data_dir)).get("/api/audit/verification", params)
+    if as_json:
+        typer.echo(json.dumps(found))
+    elif found["whole"]:
+        typer.echo(f"whole: {found['rows']} rows, head {found['head']}")
+    else:
+        typer.echo(f"broken: {found['broken']}")
+    raise typer.Exit(0 if found["whole"] else 1)

@@ -1,0 +1,164 @@
+"""calmo-pagerduty connection …"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from calmo_pagerduty.api_client import ApiClient
+from calmo_pagerduty.domain.connections import TokenKind
+from ingress.commands.instances import api_address
+from ingress.commands.options import DATA_DIR
+from ingress.commands.tool_view import connection_table, result_view
+
+app = typer.Typer(no_args_is_help=True, help="PagerDuty accounts: their tokens and what they allow.")
+
+Json = dict[str, Any]
+AS_JSON = typer.Option("--json", help="Answer in JSON.")
+CONNECTION = typer.Argument(help="The connection's id")
+TOKEN_STDIN = typer.Option("--token-stdin", help="Read PagerDuty's token from standard input.")
+KIND = typer.Option("--token-kind", help="api_token (a REST API key) or oauth (a bearer token)")
+
+
+class NoToken(Exception):
+    """No token came in on standard input."""
+
+
+def _client(data_dir: Path | None) -> ApiClient:
+    return ApiClient(*api_address(data_dir))
+
+
+def _read_token() -> str:
+    token = sys.stdin.readline().strip()
+    if not token:
+        raise NoToken(
+            "no token on standard input: printf %s TOKEN | calmo-pagerduty connection … --token-stdin"
+        )
+    return token
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Option(help="What people call it")],
+    scope: Annotated[str, typer.Option(help="personal:USER or organization:ORG")],
+    region: Annotated[str, typer.Option(help="us or eu")] = "us",
+    token_stdin: Annotated[bool, TOKEN_STDIN] = False,
+    token_kind: Annotated[TokenKind, KIND] = TokenKind.API_TOKEN,
+    from_address: Annotated[
+        str | None, typer.Option("--from", help="A PagerDuty user's address, in whose name writes are made")
+    ] = None,
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Connect a PagerDuty account: reads are on, writes are off."""
+    body: Json = {"name": name, "scope": scope, "region": region, "token_kind": token_kind}
+    if from_address:
+        body["from_address"] = from_address
+    if token_stdin:
+        body["token"] = _read_token()
+    _show(_client(data_dir).send("POST", "/api/connections", body), as_json)
+
+
+@app.command("list")
+def list_connections(
+    as_json: Annotated[bool, AS_JSON] = False, data_dir: Annotated[Path | None, DATA_DIR] = None
+) -> None:
+    """List the connections."""
+    answer = _client(data_dir).get("/api/connections")
+    if as_json:
+        typer.echo(json.dumps(answer))
+    else:
+        Console().print(connection_table(answer["connections"]))
+
+
+@app.command()
+def show(
+    connection: Annotated[str, CONNECTION],
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Show one connection: what it allows, and how much of PagerDuty's limits is used."""
+    _show(_client(data_dir).get(f"/api/connections/{connection}"), as_json)
+
+
+@app.command("test")
+def try_out(
+    connection: Annotated[str, CONNECTION],
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Find out, by reading only, what the connection's token can do. Ends with 1 if it is no good."""
+    found = _client(data_dir).send("POST", f"/api/connections/{connection}/test", {})
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        console = Console()
+        for line in found["report"]:
+            console.print(Text(f"• {line}"))
+        for tool, why in found["cannot_serve"].items():
+            console.print(Text(f"✗ {tool}: {why}", style="yellow"))
+    raise typer.Exit(0 if found["ok"] else 1)
+
+
+@app.command()
+def rotate(
+    connection: Annotated[str, CONNECTION],
+    token_stdin: Annotated[bool, TOKEN_STDIN] = True,
+    token_kind: Annotated[TokenKind, KIND] = TokenKind.API_TOKEN,
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Replace the token by the one on standard input. Calls under way go on with the old one."""
+    if not token_stdin:
+        raise NoToken("a token is read from standard input only, where no other user of the machine sees it")
+    body = {"token": _read_token(), "token_kind": token_kind}
+    _show(_client(data_dir).send("POST", f"/api/connections/{connection}/token", body), as_json)
+
+
+@app.command()
+def remove(
+    connection: Annotated[str, CONNECTION],
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Remove a connection and forget its token. Its issues and its audit stay."""
+    _show(_client(data_dir).send("DELETE", f"/api/connections/{connection}"), as_json)
+
+
+@app.command()
+def permit(
+    connection: Annotated[str, CONNECTION],
+    allow: Annotated[list[str] | None, typer.Option(help="tool:NAME, category:NAME or risk:LEVEL")] = None,
+    deny: Annotated[list[str] | None, typer.Option(help="The same; what is denied wins")] = None,
+    clear: Annotated[list[str] | None, typer.Option(help="Take a switch away")] = None,
+    team: Annotated[str | None, typer.Option(help="Only for keys of this team (PagerDuty's id)")] = None,
+    approve: Annotated[
+        str | None, typer.Option(help="Risks that need a person's approval, by comma; none for none")
+    ] = None,
+    writes_per_hour: Annotated[int | None, typer.Option(min=0, help="Cap for each tool")] = None,
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Say what a connection allows."""
+    client = _client(data_dir)
+    rules = client.get(f"/api/connections/{connection}")["rules"]
+    switches = rules["teams"].setdefault(team, {}) if team else rules["switches"]
+    switches.update(dict.fromkeys(allow or [], "allow") | dict.fromkeys(deny or [], "deny"))
+    for selector in clear or []:
+        switches.pop(selector, None)
+    if approve is not None:
+        rules["approve"] = [] if approve == "none" else [one.strip() for one in approve.split(",")]
+    if writes_per_hour is not None:
+        rules["writes_per_hour"] = writes_per_hour
+    _show(client.send("PATCH", f"/api/connections/{connection}", {"rules": rules}), as_json)
+
+
+def _show(connection: Json, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(connection))
+    else:
+        Console().print(result_view(connection, []))

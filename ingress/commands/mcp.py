@@ -1,0 +1,26 @@
+"""calmo-pagerduty mcp: the tools for an AI agent on this machine."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from calmo_pagerduty.tools.tool import Category
+from ingress.commands.instances import api_address
+from ingress.commands.options import DATA_DIR
+from ingress.mcp_stdio import serve_stdio
+
+
+def mcp(
+    connection: Annotated[
+        str | None, typer.Option(help="The connection; needn't be said if there is only one")
+    ] = None,
+    category: Annotated[
+        list[Category] | None, typer.Option(help="Only tools of this category; may be repeated")
+    ] = None,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Serve MCP on standard input and output, with the rights of the API key."""
+    url, api_key = api_address(data_dir)
+    asyncio.run(serve_stdio(url, api_key, connection, category or []))

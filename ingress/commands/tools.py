@@ -1,0 +1,163 @@
+"""calmo-pagerduty tool …"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from calmo_pagerduty.api_client import ApiClient
+from ingress.commands.instances import api_address
+from ingress.commands.options import DATA_DIR
+from ingress.commands.tool_view import call_table, call_view, tool_table
+
+app = typer.Typer(no_args_is_help=True, help="PagerDuty tools: list them, call them, approve what waits.")
+
+Json = dict[str, Any]
+AS_JSON = typer.Option("--json", help="Answer in JSON.")
+CONNECTION = typer.Option("--connection", help="The connection; needn't be said if there is only one")
+
+
+class BadArgument(Exception):
+    """An argument on the command line can't be read; the message names it."""
+
+
+def _client(data_dir: Path | None) -> ApiClient:
+    return ApiClient(*api_address(data_dir))
+
+
+@app.command("list")
+def list_tools(
+    connection: Annotated[str | None, CONNECTION] = None,
+    category: Annotated[list[str] | None, typer.Option(help="Only this category")] = None,
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """List the tools; with --connection, say which of them this key may use there."""
+    params = [("category", one) for one in category or []]
+    params += [("connection", connection)] if connection else []
+    answer = _client(data_dir).get("/api/tools", params)
+    if as_json:
+        typer.echo(json.dumps(answer))
+    else:
+        Console().print(tool_table(answer["tools"], judged=connection is not None))
+
+
+@app.command("call")
+def call_tool(
+    name: Annotated[str, typer.Argument(help="The tool's name")],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help="NAME=VALUE …; a list's values are separated by commas")
+    ] = None,
+    from_stdin: Annotated[
+        bool, typer.Option("--arguments-stdin", help="Read the arguments from standard input, as JSON.")
+    ] = False,
+    connection: Annotated[str | None, CONNECTION] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Repeat this to mean the same call: it is made once")
+    ] = None,
+    wait: Annotated[float, typer.Option(min=0, max=60, help="Seconds before a ticket is given")] = 30.0,
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Call a tool. Ends with 0 when it is done, with 3 when a ticket was given, else with 1."""
+    client = _client(data_dir)
+    tools = {tool["name"]: tool for tool in client.get("/api/tools")["tools"]}
+    given = json.loads(sys.stdin.read()) if from_stdin else {}
+    properties = tools.get(name, {}).get("arguments", {}).get("properties", {})
+    given |= read_pairs(arguments or [], properties)
+    body = {"connection": connection, "arguments": given, "idempotency_key": key, "wait_seconds": wait}
+    call = client.call(f"/api/tools/{name}", {k: v for k, v in body.items() if v is not None})
+    _show(call, tools.get(name, {}).get("columns", []), as_json)
+    raise typer.Exit({"done": 0, "waiting": 3, "running": 3}.get(call["state"], 1))
+
+
+@app.command()
+def show(
+    ticket: Annotated[str, typer.Argument(help="The ticket that a call was answered with")],
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Show how a call stands, and its result."""
+    client = _client(data_dir)
+    call = client.get(f"/api/tool-calls/{ticket}")
+    tools = {tool["name"]: tool for tool in client.get("/api/tools")["tools"]}
+    _show(call, tools.get(call["tool"], {}).get("columns", []), as_json)
+
+
+@app.command()
+def calls(
+    state: Annotated[list[str] | None, typer.Option(help="waiting, running, done, failed, …")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """List calls, newest first: --state waiting shows what waits for a person."""
+    params = [("state", one) for one in state or []] + [("limit", str(limit))]
+    answer = _client(data_dir).get("/api/tool-calls", params)
+    if as_json:
+        typer.echo(json.dumps(answer))
+    else:
+        Console().print(call_table(answer["calls"]))
+
+
+@app.command()
+def approve(
+    ticket: Annotated[str, typer.Argument(help="The call that waits")],
+    arguments_sha256: Annotated[
+        str | None, typer.Option(help="Approve only if these are its arguments")
+    ] = None,
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Let a call be made that waits for a person."""
+    _decide(data_dir, ticket, "approve", arguments_sha256, as_json)
+
+
+@app.command()
+def deny(
+    ticket: Annotated[str, typer.Argument(help="The call that waits")],
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Refuse a call that waits for a person."""
+    _decide(data_dir, ticket, "deny", None, as_json)
+
+
+def _decide(data_dir: Path | None, ticket: str, word: str, sha256: str | None, as_json: bool) -> None:
+    body = {"arguments_sha256": sha256} if sha256 else {}
+    call = _client(data_dir).send("POST", f"/api/tool-calls/{ticket}/{word}", body)
+    _show(call, [], as_json)
+
+
+def _show(call: Json, columns: Sequence[Sequence[str]], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(call))
+    else:
+        Console().print(call_view(call, columns))
+
+
+def read_pairs(pairs: Sequence[str], properties: Mapping[str, Any]) -> Json:
+    """Read NAME=VALUE by the tool's schema: lists by comma, numbers as JSON. Raises BadArgument."""
+    given: Json = {}
+    for pair in pairs:
+        name, separator, text = pair.partition("=")
+        if not separator or not name:
+            raise BadArgument(f"{pair[:60]!r}: an argument is NAME=VALUE")
+        given[name] = _value(name, text, properties.get(name, {}))
+    return given
+
+
+def _value(name: str, text: str, schema: Mapping[str, Any]) -> Any:
+    kind = schema.get("type")
+    if kind == "array" and not text.lstrip().startswith("["):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if kind in {"array", "object", "integer", "number", "boolean"}:
+        try:
+            return json.loads(text)
+        except ValueError:
+            raise BadArgument(f"{name}: {text[:60]!r} is no {kind}") from None
+    return text

@@ -1,0 +1,97 @@
+"""What an account owns besides people, services and incidents; REST alone tells of it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pagerduty_simulator.layer_schedules import LayerSchedule
+from pagerduty_simulator.references import JsonObject
+from pagerduty_simulator.resources import Service, Team, User
+from pagerduty_simulator.shift_schedules import ShiftSchedule
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What a monitoring tool reported; it belongs to one incident."""
+
+    id: str
+    incident_id: str
+    alert_key: str
+    summary: str
+    severity: str
+    created_at: datetime
+    details: JsonObject = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class BusinessService:
+    """Something customers know by name; technical services support it."""
+
+    id: str
+    name: str
+    description: str = ""
+    point_of_contact: str = ""
+    team: Team | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """One hop: `dependent` needs `supporting`; each is a kind of service and its id."""
+
+    id: str
+    supporting: tuple[str, str]
+    dependent: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeEvent:
+    """A deployment or the like, told by a tool."""
+
+    id: str
+    summary: str
+    timestamp: datetime
+    services: tuple[Service, ...]
+    source: str
+    details: JsonObject = field(repr=False)
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceWindow:
+    """Services that open no incidents for a while."""
+
+    id: str
+    sequence_number: int
+    start: datetime
+    end: datetime
+    description: str
+    services: tuple[Service, ...]
+    created_by: User | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """Who changed what in a schedule; `fields` are name, new value and old value."""
+
+    id: str
+    at: datetime
+    actor: User | None
+    action: str
+    schedule_id: str
+    fields: tuple[tuple[str, str | None, str | None], ...]
+    token_name: str
+
+
+Schedule = LayerSchedule | ShiftSchedule
+
+
+@dataclass(slots=True)
+class Belongings:
+    """All of it, by id, in the order in which it was made."""
+
+    schedules: dict[str, Schedule] = field(default_factory=dict)
+    alerts: dict[str, list[Alert]] = field(default_factory=dict)
+    business_services: dict[str, BusinessService] = field(default_factory=dict)
+    dependencies: list[Dependency] = field(default_factory=list)
+    change_events: dict[str, ChangeEvent] = field(default_factory=dict)
+    maintenance_windows: dict[str, MaintenanceWindow] = field(default_factory=dict)
+    audit_records: list[AuditRecord] = field(default_factory=list)

@@ -1,0 +1,130 @@
+"""What the analytics measure of one incident, read from its log. All lengths are in seconds."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from pagerduty_simulator.account_state import AccountState
+from pagerduty_simulator.incident_log import LogEntry
+from pagerduty_simulator.resources import Incident, User
+
+_BUSINESS_HOURS: Final = range(8, 18)
+_SLEEP_HOURS: Final = frozenset({22, 23, 0, 1, 2, 3, 4, 5, 6, 7})
+_ENDS_SNOOZE: Final = frozenset({"unacknowledge", "resolve", "escalate", "assign", "delegate"})
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """One incident's numbers; a length is None when what would end it has not happened."""
+
+    incident: Incident
+    updated_at: datetime
+    major: bool
+    acknowledged_by: tuple[User, ...]
+    assigned_to: tuple[User, ...]
+    joined: tuple[User, ...]
+    resolved_by: User | None
+    acknowledgement_count: int
+    assignment_count: int
+    reassignment_count: int
+    manual_escalations: int
+    timeout_escalations: int
+    notified: tuple[tuple[datetime, User], ...]
+    seconds_to_first_ack: int | None
+    seconds_to_resolve: int | None
+    seconds_to_mobilize: int | None
+    engaged_seconds: int
+    snoozed_seconds: int
+
+    @property
+    def auto_resolved(self) -> bool:
+        """Whether nobody resolved it by hand."""
+        return self.seconds_to_resolve is not None and self.resolved_by is None
+
+    @property
+    def engaged(self) -> tuple[User, ...]:
+        """Everybody who acknowledged it or joined, once."""
+        return tuple({user.id: user for user in (*self.acknowledged_by, *self.joined)}.values())
+
+    def interruptions(self, user_id: str | None = None) -> dict[str, int]:
+        """Count notifications by the hours of the notified person's own zone."""
+        counts = {"business": 0, "off": 0, "sleep": 0}
+        for at, user in self.notified:
+            if user_id in {None, user.id}:
+                counts[_kind_of_hour(at.astimezone(ZoneInfo(user.time_zone)))] += 1
+        return counts
+
+
+def _kind_of_hour(local: datetime) -> str:
+    if local.isoweekday() < 6 and local.hour in _BUSINESS_HOURS:
+        return "business"
+    return "sleep" if local.hour in _SLEEP_HOURS else "off"
+
+
+def measured(account: AccountState, incident: Incident) -> Measures:
+    """Read an incident's measures from its log; those of an open one count up to now."""
+    entries = account.log.of(incident.id)
+    acks = [one for one in entries if one.kind == "acknowledge"]
+    assigns = [one for one in entries if one.kind in {"assign", "escalate", "delegate"}]
+    born = {one.created_at for one in entries if one.kind in {"trigger", "field_value_change"}}
+    resolves = [one for one in entries if one.kind == "resolve"]
+    ended_at = incident.resolved_at or account.now()
+    joined = tuple(one.user for one in incident.responders if one.state == "joined")
+    joined_at = [one.updated_at for one in incident.responders if one.state == "joined" and one.updated_at]
+    engaged_from = [_first_by(acks, user) for user in _agents(acks)] + joined_at
+    first_ack = acks[0].created_at if acks else None
+    return Measures(
+        incident=incident,
+        updated_at=account.log.standings[incident.id].updated_at,
+        major=_is_major(account, incident, joined),
+        acknowledged_by=_agents(acks),
+        assigned_to=tuple({user.id: user for one in assigns for user in one.users}.values()),
+        joined=joined,
+        resolved_by=resolves[-1].agent if resolves and incident.resolved_at else None,
+        acknowledgement_count=len(acks),
+        assignment_count=sum(len(one.users) for one in assigns),
+        reassignment_count=sum(one.kind == "assign" and one.created_at not in born for one in assigns),
+        manual_escalations=sum(one.kind == "escalate" and one.agent is not None for one in assigns),
+        timeout_escalations=sum(one.kind == "escalate" and one.agent is None for one in assigns),
+        notified=tuple(
+            (one.created_at, one.users[0]) for one in entries if one.kind == "notify" and one.users
+        ),
+        seconds_to_first_ack=None if first_ack is None else _seconds(incident.created_at, first_ack),
+        seconds_to_resolve=(
+            None if incident.resolved_at is None else _seconds(incident.created_at, incident.resolved_at)
+        ),
+        seconds_to_mobilize=(
+            _seconds(incident.created_at, max(engaged_from)) if len(engaged_from) > 1 else None
+        ),
+        engaged_seconds=sum(max(0, _seconds(at, ended_at)) for at in engaged_from),
+        snoozed_seconds=_snoozed(entries, ended_at),
+    )
+
+
+def _seconds(begin: datetime, end: datetime) -> int:
+    return round((end - begin).total_seconds())
+
+
+def _agents(entries: list[LogEntry]) -> tuple[User, ...]:
+    return tuple({one.agent.id: one.agent for one in entries if one.agent}.values())
+
+
+def _first_by(entries: list[LogEntry], user: User) -> datetime:
+    return next(one.created_at for one in entries if one.agent and one.agent.id == user.id)
+
+
+def _is_major(account: AccountState, incident: Incident, joined: tuple[User, ...]) -> bool:
+    top_two = list(account.priorities)[:2]
+    return len(joined) > 1 or (incident.priority is not None and incident.priority.id in top_two)
+
+
+def _snoozed(entries: list[LogEntry], ended_at: datetime) -> int:
+    total, since = 0, None
+    for entry in entries:
+        if entry.kind == "snooze" and since is None:
+            since = entry.created_at
+        elif entry.kind in _ENDS_SNOOZE and since is not None:
+            total += _seconds(since, entry.created_at)
+            since = None
+    return total if since is None else total + _seconds(since, ended_at)

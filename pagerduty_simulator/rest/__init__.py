@@ -1,0 +1,1 @@
+"""PagerDuty's REST API over one account: one module for each group of resources."""

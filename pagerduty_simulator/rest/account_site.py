@@ -1,0 +1,120 @@
+"""One account with everything that serves it: its webhooks, its tokens, its limits, its faults."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from pagerduty_simulator import identifiers
+from pagerduty_simulator.account import Account
+from pagerduty_simulator.clocks import Clock, ScaledClock
+from pagerduty_simulator.events import Event
+from pagerduty_simulator.incident_measures import Measures
+from pagerduty_simulator.rest.faults import Faults
+from pagerduty_simulator.rest.rate_limits import RateLimits
+from pagerduty_simulator.rest.tokens import Token, TokenKind
+from pagerduty_simulator.webhook_sender import WebhookSender
+
+# The abilities that any endpoint here asks for come first; the others are only listed.
+ABILITIES: Final = (
+    "advanced_analytics",
+    "audit_trail",
+    "business_services",
+    "coordinated_responding",
+    "event_intelligence",
+    "incident_priorities",
+    "teams",
+    "manual_alert_grouping",
+    "service_support_hours",
+    "urgencies",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """One request as it was answered; `at` is real seconds (monotonic), `status` None is no answer."""
+
+    method: str
+    path: str
+    operation: str | None
+    token_name: str | None
+    at: float
+    status: int | None
+    fault: str | None = None
+
+
+class AccountSite:
+    """What tests hold in their hands: the account, and how the API to it behaves.
+
+    Without `sender` it makes one, and `aclose` closes that.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        *,
+        sender: WebhookSender | None = None,
+        clock: Clock | None = None,
+        limits: RateLimits | None = None,
+        faults: Faults | None = None,
+        region: str = "us",
+        requests_kept: int = 100_000,
+    ) -> None:
+        self.account = account
+        self.clock: Clock = clock or ScaledClock()
+        self._owns_sender = sender is None
+        self.sender = sender or WebhookSender(clock=self.clock)
+        self.limits = limits or RateLimits(self.clock)
+        self.faults = faults or Faults()
+        self.region = region
+        self.abilities: set[str] = set(ABILITIES)
+        self.tokens: dict[str, Token] = {}
+        self.subscription_descriptions: dict[str, str] = {}
+        # Of incidents that analytics have looked at, by id.
+        self.measures: dict[str, Measures] = {}
+        self.requests: deque[RequestRecord] = deque(maxlen=requests_kept)
+
+    @property
+    def violations(self) -> int:
+        """How many requests came although a 429 had told their token to wait."""
+        return sum(self.limits.violations.values())
+
+    def add_token(
+        self,
+        key: str,
+        kind: TokenKind = "account",
+        *,
+        name: str | None = None,
+        user_id: str | None = None,
+        scopes: Iterable[str] = (),
+        region: str | None = None,
+    ) -> Token:
+        """Issue a token. Raises ValueError for a user's token without a user."""
+        if kind == "user" and user_id not in self.account.users:
+            raise ValueError("a user's token names a user of the account")
+        name = name or f"{kind}-{len(self.tokens) + 1}"
+        token = Token(key, name, kind, user_id, frozenset(scopes), region or self.region)
+        self.tokens[key] = token
+        return token
+
+    def revoke_token(self, key: str) -> None:
+        """Make a token worthless: 401 from now on."""
+        self.tokens[key] = replace(self.tokens[key], revoked=True)
+
+    def publish(self, events: tuple[Event, ...]) -> None:
+        """Hand events to the webhooks."""
+        if events:
+            self.sender.publish(events)
+
+    def tick(self) -> None:
+        """Let happen what happens by itself: snoozes that are over."""
+        self.publish(self.account.wake_snoozed())
+
+    def new_id(self) -> str:
+        """Return an id as most resources have it."""
+        return identifiers.object_id(self.account.rng)
+
+    async def aclose(self) -> None:
+        """Stop the webhooks, if they are this site's own."""
+        if self._owns_sender:
+            await self.sender.aclose()

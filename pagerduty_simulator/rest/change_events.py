@@ -1,0 +1,99 @@
+"""/change_events, those of a service, and those that may have to do with an incident."""
+
+import re
+from datetime import datetime, timedelta
+from typing import Final
+
+from pagerduty_simulator.belongings import ChangeEvent
+from pagerduty_simulator.payloads import wire_seconds
+from pagerduty_simulator.references import JsonObject, service_reference
+from pagerduty_simulator.rest.answers import Answer, invalid
+from pagerduty_simulator.rest.calls import Call, a_read, limit_of, lookup, page
+from pagerduty_simulator.rest.incidents import find_incident
+from pagerduty_simulator.rest.service_graph import neighbours
+
+_UTC_ONLY: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+# How long before an incident a change may have caused it.
+_SUSPICIOUS_FOR: Final = timedelta(hours=24)
+
+
+def _object(call: Call, change: ChangeEvent) -> JsonObject:
+    return {
+        "id": change.id,
+        "type": "change_event",
+        "summary": change.summary,
+        "self": f"{call.links.api_url}/change_events/{change.id}",
+        "html_url": None,
+        "timestamp": wire_seconds(change.timestamp),
+        "source": change.source,
+        "services": [service_reference(call.links, one) for one in change.services],
+        "custom_details": change.details,
+        "links": [{"href": change.href, "text": "What was changed"}],
+        "images": [],
+        "routing_key": "",
+    }
+
+
+def _moment(call: Call, name: str) -> datetime | None:
+    """Only UTC with a Z is taken here. Raises RestError (400)."""
+    text = call.one(name)
+    if text is not None and not _UTC_ONLY.fullmatch(text):
+        raise invalid(f"{name} must be a UTC date with Z")
+    return call.moment(name)
+
+
+def _listed(call: Call, service_id: str | None) -> Answer:
+    since, until, team_ids = _moment(call, "since"), _moment(call, "until"), call.set_of("team_ids")
+    if team_ids:
+        call.ability("teams")
+    found = [
+        one
+        for one in call.account.belongings.change_events.values()
+        if (service_id is None or any(service.id == service_id for service in one.services))
+        and (since is None or one.timestamp >= since)
+        and (until is None or one.timestamp < until)
+        and (not team_ids or any(team.id in team_ids for service in one.services for team in service.teams))
+    ]
+    found.sort(key=lambda one: one.timestamp, reverse=True)
+    answer = page(call, "change_events", found, lambda one: _object(call, one))
+    # Seen in PagerDuty's own examples: a page that does not say which one it is.
+    return Answer(200, answer.body | {"limit": None, "offset": None})
+
+
+def _of_service(call: Call) -> Answer:
+    return _listed(call, lookup(call.account.services, call.parameters[0]).id)
+
+
+def _get(call: Call) -> Answer:
+    change = lookup(call.account.belongings.change_events, call.parameters[0])
+    return Answer(200, {"change_event": _object(call, change)})
+
+
+def _related(call: Call) -> Answer:
+    incident = find_incident(call, call.parameters[0])
+    near = neighbours(call.account.belongings.dependencies, ("technical_service", incident.service.id))
+    near_ids = {service_id for _, service_id in near}
+    rows: list[JsonObject] = []
+    begin = incident.created_at - _SUSPICIOUS_FOR
+    changes = call.account.belongings.change_events.values()
+    recent = [one for one in changes if begin <= one.timestamp <= incident.created_at]
+    for change in sorted(recent, key=lambda one: one.timestamp, reverse=True):
+        ids = {service.id for service in change.services}
+        reason = None
+        if incident.service.id in ids:
+            reason = "most_recent"
+        elif ids & near_ids:
+            reason = "related_service"
+        if reason is not None:
+            rows.append(_object(call, change) | {"correlation_reason": {"reason": reason}})
+    return Answer(200, {"change_events": rows[: limit_of(call)]})
+
+
+OPERATIONS: Final = (
+    a_read("listChangeEvents", "/change_events", lambda call: _listed(call, None), "change_events.read"),
+    a_read("getChangeEvent", "/change_events/{}", _get, "change_events.read"),
+    a_read("listServiceChangeEvents", "/services/{}/change_events", _of_service, "services.read"),
+    a_read(
+        "listIncidentRelatedChangeEvents", "/incidents/{}/related_change_events", _related, "incidents.read"
+    ),
+)

@@ -1,0 +1,82 @@
+"""Failures on purpose: at random by a share, or the next ones by name."""
+
+import random
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from pagerduty_simulator.rest.answers import ERRORS
+
+# How the answer is broken: never sent at all (the request before or after it took effect), or cut
+# off in the middle of its body after it took effect.
+TIMEOUT_BEFORE: Final = "timeout"
+TIMEOUT_AFTER: Final = "timeout_after"
+CUT: Final = "cut"
+WIRE_KINDS: Final = frozenset({TIMEOUT_BEFORE, TIMEOUT_AFTER, CUT})
+
+# Short names beside those of `answers.ERRORS`.
+_ALIASES: Final = {"429": "rate_limited", "500": "internal_error", "503": "unavailable"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    kind: str
+    operation: str | None
+    only_writes: bool
+
+
+class Faults:
+    """Which requests fail, and how; the same seed and requests give the same failures.
+
+    `hang_seconds` is real time, `reset_seconds` what an injected 429 asks to wait.
+    """
+
+    def __init__(
+        self,
+        *,
+        rate: float = 0.0,
+        kinds: Iterable[str | int] = ("429", "500"),
+        seed: int = 0,
+        only_writes: bool = False,
+        hang_seconds: float = 0.2,
+        reset_seconds: int = 1,
+    ) -> None:
+        """Raises ValueError for a kind that is not known."""
+        self.rate = rate
+        self.kinds = tuple(sorted(_known(kind) for kind in kinds))
+        self.only_writes = only_writes
+        self.hang_seconds = hang_seconds
+        self.reset_seconds = reset_seconds
+        self._rng = random.Random(seed)
+        self._planned: deque[_Planned] = deque()
+
+    def fail_next(
+        self, kind: str | int, times: int = 1, *, operation: str | None = None, only_writes: bool = False
+    ) -> None:
+        """Let the next `times` requests fail, or those of one operationId.
+
+        `kind` is 429, 500, timeout (before), timeout_after, cut or a name of `answers.ERRORS`.
+        Raises ValueError for others.
+        """
+        planned = _Planned(_known(kind), operation, only_writes)
+        self._planned.extend([planned] * times)
+
+    def next_kind(self, operation: str, *, writes: bool) -> str | None:
+        """Decide about one request: the kind of its failure, or None."""
+        for planned in self._planned:
+            if planned.operation in {None, operation} and (writes or not planned.only_writes):
+                self._planned.remove(planned)
+                return planned.kind
+        if not self.rate or (self.only_writes and not writes):
+            return None
+        if self._rng.random() >= self.rate:
+            return None
+        return self._rng.choice(self.kinds)
+
+
+def _known(kind: str | int) -> str:
+    name = _ALIASES.get(str(kind), str(kind))
+    if name not in WIRE_KINDS and name not in ERRORS:
+        raise ValueError(f"no such fault: {kind}")
+    return name

@@ -1,0 +1,132 @@
+"""What PagerDuty's paid add-on says of an incident: past, related and outlier incidents."""
+
+import re
+from bisect import bisect_left
+from datetime import timedelta
+from typing import Final
+
+from pagerduty_simulator.payloads import wire_seconds
+from pagerduty_simulator.references import JsonObject
+from pagerduty_simulator.resources import Incident
+from pagerduty_simulator.rest.answers import Answer
+from pagerduty_simulator.rest.calls import Call, a_read, limit_of
+from pagerduty_simulator.rest.incidents import find_incident
+from pagerduty_simulator.rest.service_graph import Node, neighbours
+
+_SIX_MONTHS: Final = timedelta(days=183)
+_FOUR_MONTHS: Final = timedelta(days=120)
+_SAME_TIME: Final = timedelta(hours=1)
+_MOST_RELATED: Final = 20
+_WORD: Final = re.compile(r"[a-z]+")
+
+
+def _words(title: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(title.lower()))
+
+
+def _likeness(one: frozenset[str], other: frozenset[str]) -> float:
+    return len(one & other) / len(one | other) if one | other else 0.0
+
+
+def _stub(call: Call, incident: Incident) -> JsonObject:
+    return {
+        "id": incident.id,
+        "created_at": wire_seconds(incident.created_at),
+        "self": f"{call.links.api_url}/incidents/{incident.id}",
+        "title": incident.title,
+    }
+
+
+def _earlier(call: Call, incident: Incident, span: timedelta) -> list[Incident]:
+    """Return the incidents of the same service in the time before this one, newest first."""
+    account, order = call.account, call.account.incident_order
+    begin = incident.created_at - span
+    first = bisect_left(order, begin, key=lambda one: account.incidents[one].created_at)
+    earlier = (account.incidents[one] for one in reversed(order[first : incident.number - 1]))
+    return [one for one in earlier if one.service.id == incident.service.id]
+
+
+def _past(call: Call) -> Answer:
+    incident = find_incident(call, call.parameters[0])
+    words = _words(incident.title)
+    scored = [
+        (round(100 * _likeness(words, _words(one.title)), 4), one)
+        for one in _earlier(call, incident, _SIX_MONTHS)
+    ]
+    alike = sorted((pair for pair in scored if pair[0] > 0), key=lambda pair: pair[0], reverse=True)
+    limit = limit_of(call, default=5, largest=999)
+    rows = [{"incident": _stub(call, one), "score": score} for score, one in alike[:limit]]
+    body: JsonObject = {"past_incidents": rows, "limit": limit}
+    return Answer(200, body | ({"total": len(alike)} if call.one("total") == "true" else {}))
+
+
+def _related(call: Call) -> Answer:
+    incident = find_incident(call, call.parameters[0])
+    account, order, words = call.account, call.account.incident_order, _words(incident.title)
+    here: Node = ("technical_service", incident.service.id)
+    near = neighbours(account.belongings.dependencies, here)
+    first, last = (
+        bisect_left(order, at, key=lambda one: account.incidents[one].created_at)
+        for at in (incident.created_at - _SAME_TIME, incident.created_at + _SAME_TIME)
+    )
+    rows: list[JsonObject] = []
+    for other in (account.incidents[one] for one in order[first:last]):
+        if other.id == incident.id:
+            continue
+        relationships = _relationships(other, near, here, _likeness(words, _words(other.title)))
+        if relationships:
+            rows.append({"incident": _stub(call, other), "relationships": relationships})
+    return Answer(200, {"related_incidents": rows[:_MOST_RELATED]})
+
+
+def _relationships(other: Incident, near: set[Node], here: Node, likeness: float) -> list[JsonObject]:
+    found: list[JsonObject] = []
+    if likeness >= 0.5:
+        feedback = {"positive_feedback_count": 0, "negative_feedback_count": 0}
+        metadata = {"grouping_classification": "similar_contents", "user_feedback": feedback}
+        found.append({"type": "machine_learning_inferred", "metadata": metadata})
+    there: Node = ("technical_service", other.service.id)
+    if there in near:
+        ends = {"dependent_services": here, "supporting_services": there}
+        services = {
+            name: {"id": node[1], "type": f"{node[0]}_reference", "self": None} for name, node in ends.items()
+        }
+        found.append({"type": "service_dependency", "metadata": services})
+    return found
+
+
+def _outlier(call: Call) -> Answer:
+    incident = find_incident(call, call.parameters[0])
+    since = call.moment("since") or incident.created_at - _FOUR_MONTHS
+    words = _words(incident.title)
+    span = max(incident.created_at - since, timedelta(days=1))
+    earlier = _earlier(call, incident, span)
+    count = sum(_likeness(words, _words(one.title)) >= 0.8 for one in earlier)
+    category = "anomaly" if count == 0 else "rare" if count < 10 else "frequent"
+    occurrence = {
+        "count": count,
+        "frequency": round(count / max(len(earlier), 1), 4),
+        "category": category,
+        "since": wire_seconds(since),
+        "until": wire_seconds(incident.created_at),
+    }
+    template = {
+        "id": f"T{incident.service.id[1:]}",
+        "cluster_id": f"C{incident.service.id[1:]}",
+        "mined_text": re.sub(r"\d+", "<*>", incident.title),
+    }
+    body = {
+        "incident": _stub(call, incident) | {"occurrence": occurrence},
+        "incident_template": template,
+    }
+    return Answer(200, {"outlier_incident": body})
+
+
+_SCOPE: Final = "incidents.read"
+_ABILITY: Final = "event_intelligence"
+
+OPERATIONS: Final = (
+    a_read("getPastIncidents", "/incidents/{}/past_incidents", _past, _SCOPE, ability=_ABILITY),
+    a_read("getRelatedIncidents", "/incidents/{}/related_incidents", _related, _SCOPE, ability=_ABILITY),
+    a_read("getOutlierIncident", "/incidents/{}/outlier_incident", _outlier, _SCOPE, ability=_ABILITY),
+)

@@ -1,0 +1,122 @@
+"""/incidents: listing with its filters and date rules, and one incident."""
+
+from bisect import bisect_left
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from pagerduty_simulator.resources import Incident, IncidentStatus
+from pagerduty_simulator.rest.answers import ERRORS, Answer, RestError, invalid
+from pagerduty_simulator.rest.calls import Call, a_read, lookup, page
+from pagerduty_simulator.rest.incident_objects import incident_object
+
+_DEFAULT_SPAN: Final = timedelta(days=30)
+# Six months of PagerDuty's are at most 184 days.
+_LONGEST_SPAN: Final = timedelta(days=184)
+_STATUSES: Final = frozenset(IncidentStatus)
+_URGENCIES: Final = frozenset({"high", "low"})
+
+_SORT_KEYS: Final[dict[str, Callable[[Incident], Any]]] = {
+    "incident_number": lambda one: one.number,
+    "created_at": lambda one: one.created_at,
+    "resolved_at": lambda one: (one.resolved_at is None, one.resolved_at or one.created_at),
+    "urgency": lambda one: one.urgency,
+}
+
+
+def find_incident(call: Call, incident_id: str) -> Incident:
+    """Return an incident by its id or its number. Raises RestError (404)."""
+    order = call.account.incident_order
+    if incident_id.isdecimal() and 0 < int(incident_id) <= len(order):
+        incident_id = order[int(incident_id) - 1]
+    return lookup(call.account.incidents, incident_id)
+
+
+def _get(call: Call) -> Answer:
+    incident = find_incident(call, call.parameters[0])
+    return Answer(200, {"incident": incident_object(call, incident)})
+
+
+def _list(call: Call) -> Answer:
+    team_ids = call.set_of("team_ids")
+    if team_ids:
+        call.ability("teams")
+    _check(call, "statuses", _STATUSES)
+    _check(call, "urgencies", _URGENCIES)
+    found = [one for one in _candidates(call) if _matches(call, one)]
+    return page(call, "incidents", _sorted(call, found), lambda one: incident_object(call, one))
+
+
+def _check(call: Call, name: str, allowed: frozenset[Any]) -> None:
+    for value in call.set_of(name):
+        if value not in allowed:
+            raise invalid(f"{name} has an unknown value")
+
+
+def _candidates(call: Call) -> list[Incident]:
+    """Return what the dates allow, oldest first, without looking at any other incident."""
+    account, order = call.account, call.account.incident_order
+    statuses = call.set_of("statuses")
+    bounds = _bounds(call)
+    if statuses and "resolved" not in statuses:
+        ids = account.open_incident_ids()
+        found = [account.incidents[one] for one in ids]
+        if bounds is None:
+            return found
+        return [one for one in found if bounds[0] <= one.created_at < bounds[1]]
+    first, last = 0, len(order)
+    if bounds is not None:
+        first = bisect_left(order, bounds[0], key=lambda one: account.incidents[one].created_at)
+        last = bisect_left(order, bounds[1], key=lambda one: account.incidents[one].created_at)
+    return [account.incidents[one] for one in order[first:last]]
+
+
+def _bounds(call: Call) -> tuple[datetime, datetime] | None:
+    """Return the time asked for, None for all. Raises RestError (400) beyond six months."""
+    if call.one("date_range") == "all":
+        return None
+    until = call.moment("until")
+    since = call.moment("since")
+    now = call.now
+    end = until or (now + timedelta(seconds=1) if since is None else max(now, since) + timedelta(seconds=1))
+    begin = since or end - _DEFAULT_SPAN
+    if end - begin > _LONGEST_SPAN:
+        raise RestError(ERRORS["range_too_wide"])
+    return begin, end
+
+
+def _matches(call: Call, incident: Incident) -> bool:
+    query = call.query
+    if not query:
+        return True
+    tests: tuple[tuple[str, frozenset[str]], ...] = (
+        ("statuses[]", frozenset({str(incident.status)})),
+        ("urgencies[]", frozenset({incident.urgency})),
+        ("service_ids[]", frozenset({incident.service.id})),
+        ("incident_key", frozenset({incident.incident_key})),
+        ("team_ids[]", frozenset(team.id for team in incident.teams)),
+        ("user_ids[]", frozenset(user.id for user in incident.assignees)),
+        # Undocumented, but it works; `priorities[]` is ignored.
+        ("priority_ids[]", frozenset({incident.priority.id} if incident.priority else ())),
+    )
+    return all(name not in query or not has.isdisjoint(query[name]) for name, has in tests)
+
+
+def _sorted(call: Call, incidents: list[Incident]) -> list[Incident]:
+    fields = (call.one("sort_by") or "").split(",")
+    if fields == [""]:
+        return incidents
+    if len(fields) > 2:
+        raise invalid("sort_by takes at most two fields")
+    for one in reversed(fields):
+        name, _, direction = one.partition(":")
+        if name not in _SORT_KEYS or direction not in {"", "asc", "desc"}:
+            raise invalid("sort_by has an unknown field or direction")
+        incidents = sorted(incidents, key=_SORT_KEYS[name], reverse=direction == "desc")
+    return incidents
+
+
+OPERATIONS: Final = (
+    a_read("listIncidents", "/incidents", _list, "incidents.read"),
+    a_read("getIncident", "/incidents/{}", _get, "incidents.read"),
+)

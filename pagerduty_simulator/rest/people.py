@@ -1,0 +1,74 @@
+"""/users, /priorities and /abilities."""
+
+from typing import Final
+
+from pagerduty_simulator.rest.account_site import ABILITIES
+from pagerduty_simulator.rest.answers import ERRORS, Answer, RestError, not_found
+from pagerduty_simulator.rest.calls import Call, a_read, lookup, page
+from pagerduty_simulator.rest.objects import contact_method, priority_object, teams_of, user_object
+
+
+def _list(call: Call) -> Answer:
+    team_ids, query = call.set_of("team_ids"), (call.one("query") or "").lower()
+    if team_ids:
+        call.ability("teams")
+    found = [
+        one
+        for one in call.account.users.values()
+        if (query in one.name.lower() or query in one.email.lower())
+        and (not team_ids or not team_ids.isdisjoint(team.id for team in teams_of(call.site, one)))
+    ]
+    found.sort(key=lambda one: one.name)
+    includes = call.set_of("include")
+    return page(call, "users", found, lambda one: user_object(call.site, one, includes))
+
+
+def _get(call: Call) -> Answer:
+    user = lookup(call.account.users, call.parameters[0])
+    return Answer(200, {"user": user_object(call.site, user, call.set_of("include"))})
+
+
+def _get_current(call: Call) -> Answer:
+    if call.token.user_id is None:
+        raise RestError(ERRORS["account_token"])
+    user = lookup(call.account.users, call.token.user_id)
+    return Answer(200, {"user": user_object(call.site, user, call.set_of("include"))})
+
+
+def _contact_methods(call: Call) -> Answer:
+    user = lookup(call.account.users, call.parameters[0])
+    methods = [contact_method(call.links, user, one) for one in user.contact_methods]
+    return Answer(200, {"contact_methods": methods})
+
+
+def _list_priorities(call: Call) -> Answer:
+    priorities = list(call.account.priorities.values())
+    return page(call, "priorities", priorities, lambda one: priority_object(call.links, one))
+
+
+def _list_abilities(call: Call) -> Answer:
+    return Answer(200, {"abilities": sorted(call.site.abilities)})
+
+
+def _get_ability(call: Call) -> Answer:
+    name = call.parameters[0]
+    if name in call.site.abilities:
+        return Answer(204)
+    if name not in ABILITIES:
+        raise not_found()
+    raise RestError(ERRORS["no_ability"])
+
+
+OPERATIONS: Final = (
+    a_read("listUsers", "/users", _list, "users.read"),
+    a_read("getCurrentUser", "/users/me", _get_current, None),
+    a_read("getUser", "/users/{}", _get, "users.read"),
+    a_read(
+        "getUserContactMethods", "/users/{}/contact_methods", _contact_methods, "users:contact_methods.read"
+    ),
+    a_read(
+        "listPriorities", "/priorities", _list_priorities, "priorities.read", ability="incident_priorities"
+    ),
+    a_read("listAbilities", "/abilities", _list_abilities, "abilities.read"),
+    a_read("getAbility", "/abilities/{}", _get_ability, "abilities.read"),
+)

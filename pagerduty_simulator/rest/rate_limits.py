@@ -1,0 +1,110 @@
+"""The limits per token: requests a minute, tighter ones per operation, analytics a day."""
+
+import math
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from pagerduty_simulator.clocks import Clock
+
+_ONE_DAY: Final = timedelta(days=1)
+
+
+@dataclass(slots=True)
+class _Window:
+    ends_at: datetime
+    used: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether the request may pass, and the headers that tell of the limits."""
+
+    allowed: bool
+    headers: tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True)
+class RateLimits:
+    """Counted in the clock's time, in windows that begin with a token's first request.
+
+    `violations` counts requests sent although a 429 had told the token to wait; those that were on
+    their way already (within `grace_seconds` of real time) are not held against it.
+    """
+
+    clock: Clock
+    per_window: int = 960
+    window: timedelta = timedelta(minutes=1)
+    per_operation: dict[str, int] = field(default_factory=dict)
+    analytics_per_day: int = 1_000
+    headers_missing: bool = False
+    grace_seconds: float = 0.05
+    violations: dict[str, int] = field(default_factory=dict)
+    _windows: dict[tuple[str, str], _Window] = field(default_factory=dict)
+    _told_to_wait: dict[str, tuple[datetime, float]] = field(default_factory=dict)
+
+    def take(self, token_name: str, operation: str, *, analytics: bool) -> Verdict:
+        """Count one request."""
+        now = self.clock.now()
+        self._notice_violation(token_name, now)
+        pairs = [(self._window(token_name, "", now, self.window), self.per_window)]
+        if operation in self.per_operation:
+            tighter = self._window(token_name, operation, now, self.window)
+            pairs.append((tighter, self.per_operation[operation]))
+        daily = self._window(token_name, "analytics", now, _ONE_DAY) if analytics else None
+        allowed = all(one.used < limit for one, limit in pairs)
+        allowed = allowed and (daily is None or daily.used < self.analytics_per_day)
+        if allowed:
+            for one, _ in pairs:
+                one.used += 1
+            if daily is not None:
+                daily.used += 1
+        nearest, limit = min(pairs, key=lambda pair: pair[1] - pair[0].used)
+        headers = _headers("ratelimit", limit, nearest, now)
+        ends_at = nearest.ends_at
+        if daily is not None:
+            headers += _headers("daily-ratelimit", self.analytics_per_day, daily, now)
+            if daily.used >= self.analytics_per_day and nearest.used < limit:
+                ends_at = daily.ends_at
+        if not allowed:
+            self.tell_to_wait(token_name, ends_at)
+        return Verdict(allowed, () if self.headers_missing else headers)
+
+    def tell_to_wait(self, token_name: str, until: datetime) -> None:
+        """Remember that a 429 with a reset went out to this token."""
+        if not self.headers_missing:
+            self._told_to_wait[token_name] = (until, time.monotonic())
+
+    def waiting_answer(self, token_name: str, seconds: int) -> tuple[tuple[str, str], ...]:
+        """Return the headers of a 429 that comes out of the blue, and remember it."""
+        self.tell_to_wait(token_name, self.clock.now() + timedelta(seconds=seconds))
+        return (
+            ("ratelimit-limit", str(self.per_window)),
+            ("ratelimit-remaining", "0"),
+            ("ratelimit-reset", str(seconds)),
+        )
+
+    def _notice_violation(self, token_name: str, now: datetime) -> None:
+        told = self._told_to_wait.get(token_name)
+        if told is None:
+            return
+        until, told_at = told
+        if now >= until:
+            del self._told_to_wait[token_name]
+        elif time.monotonic() - told_at > self.grace_seconds:
+            self.violations[token_name] = self.violations.get(token_name, 0) + 1
+
+    def _window(self, token_name: str, what: str, now: datetime, length: timedelta) -> _Window:
+        window = self._windows.get((token_name, what))
+        if window is None or window.ends_at <= now:
+            window = self._windows[token_name, what] = _Window(now + length)
+        return window
+
+
+def _headers(prefix: str, limit: int, window: _Window, now: datetime) -> tuple[tuple[str, str], ...]:
+    return (
+        (f"{prefix}-limit", str(limit)),
+        (f"{prefix}-remaining", str(max(0, limit - window.used))),
+        (f"{prefix}-reset", str(math.ceil((window.ends_at - now).total_seconds()))),
+    )

@@ -1,0 +1,53 @@
+"""Runs the API on a loopback port, within the caller's event loop."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from pagerduty_simulator.rest.application import DROP_EXTENSION
+
+
+class _DroppingProtocol(HttpToolsProtocol):
+    """Lets the application drop the connection without a word."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {DROP_EXTENSION: self.transport.abort}  # type: ignore[dict-item]
+
+
+class _EmbeddedServer(uvicorn.Server):
+    """A server that leaves the signal handlers alone."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def running_server(application: Starlette, host: str, port: int) -> AsyncIterator[str]:
+    """Serve until the block is left; yields the base URL. Port 0 takes any free one."""
+    # Named as TCP, or asyncio would leave Nagle's algorithm on: 40 ms for each answer.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        # An answer cut off on purpose is an error only to uvicorn: it would be logged each time.
+        config = uvicorn.Config(
+            application, http=_DroppingProtocol, log_level="critical", lifespan="off", access_log=False
+        )
+        listener.listen(2048)
+        server = _EmbeddedServer(config)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            yield f"http://{host}:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            server.force_exit = True
+            await serving
+    finally:
+        listener.close()

@@ -1,0 +1,62 @@
+"""`python -m pagerduty_simulator serve`: the REST API of a furnished account, until it is ended."""
+
+import asyncio
+import os
+import random
+import sys
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+import typer
+
+from pagerduty_simulator.clocks import ScaledClock
+from pagerduty_simulator.demo_scenario import DEMO
+from pagerduty_simulator.furnished_shop import furnished_shop
+from pagerduty_simulator.history import generate_history
+from pagerduty_simulator.rest_api import AccountSite, running_rest_api
+from pagerduty_simulator.scenarios import play
+
+ENVIRONMENT_VARIABLE: Final = "PAGERDUTY_SIMULATOR_TOKEN"
+
+
+async def run_server(site: AccountSite, host: str, port: int, *, plays: bool) -> None:
+    """Serve until cancelled; `plays` tells the demo story on the account, again and again."""
+    async with running_rest_api(site, port, host) as url:
+        typer.echo(f"serving PagerDuty's REST API on {url}", err=True)
+        while plays:
+            await play(DEMO, site.account, site.publish, site.clock)
+        await asyncio.Event().wait()
+
+
+def _token(from_stdin: bool) -> str:
+    # Never an argument: every user of the machine can read those.
+    token = sys.stdin.readline().strip() if from_stdin else os.environ.get(ENVIRONMENT_VARIABLE, "")
+    if not token:
+        raise typer.BadParameter(f"give the token by --token-stdin or in {ENVIRONMENT_VARIABLE}")
+    return token
+
+
+def serve(
+    *,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any free one.")] = 8_090,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    token_stdin: Annotated[
+        bool, typer.Option("--token-stdin", help="Read the API token from the first line of stdin.")
+    ] = False,
+    speed: Annotated[
+        float, typer.Option(min=0.001, help="How many times as fast limits and retries are.")
+    ] = 1.0,
+    incidents: Annotated[int, typer.Option(min=0, help="Past incidents to begin with.")] = 200,
+    days: Annotated[float, typer.Option(min=0.1, help="How far back they go.")] = 30.0,
+    demo: Annotated[bool, typer.Option("--demo", help="Play the demo on the account meanwhile.")] = False,
+    region: Annotated[str, typer.Option(help="us or eu.")] = "us",
+    seed: Annotated[int | None, typer.Option(help="Makes all ids reproducible; new ones without it.")] = None,
+) -> None:
+    """Serve the REST API of an online shop's account. The token is the account's, with all rights."""
+    token = _token(token_stdin)
+    chosen_seed = random.SystemRandom().getrandbits(32) if seed is None else seed
+    account = furnished_shop(now=lambda: datetime.now(UTC), seed=chosen_seed)
+    generate_history(account, incidents=incidents, days=days, seed=chosen_seed)
+    site = AccountSite(account, clock=ScaledClock(speed), region=region)
+    site.add_token(token)
+    asyncio.run(run_server(site, host, port, plays=demo))

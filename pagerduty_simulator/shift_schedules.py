@@ -1,0 +1,167 @@
+"""Schedules of shifts (v3): rotations of recurring events, custom shifts and overrides."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from pagerduty_simulator.resources import Team
+from pagerduty_simulator.shifts import Shift, cut, joined, without
+
+_DAYS: Final = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+_ONE_DAY: Final = timedelta(days=1)
+
+# A member: a user's id, or None for a slot that is deliberately empty.
+Member = str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RotationEvent:
+    """A recurring shift; `start` and `end` are the first one's, on the clock of `time_zone`."""
+
+    id: str
+    name: str
+    start: datetime
+    end: datetime
+    time_zone: str
+    effective_since: datetime
+    recurrence: tuple[str, ...]
+    members: tuple[Member, ...]
+    strategy: str = "rotating_member_assignment_strategy"
+    shifts_per_member: int = 1
+    effective_until: datetime | None = None
+
+    def shifts(self, since: datetime, until: datetime, source: tuple[str, str]) -> list[Shift]:
+        """Return the occurrences that touch the time, for whoever's turn each one is."""
+        result: list[Shift] = []
+        length = self.end - self.start
+        zone = ZoneInfo(self.time_zone)
+        until = min(until, self.effective_until or until)
+        for index, wall in self._occurrences(until, zone):
+            start = wall.replace(tzinfo=zone).astimezone(UTC)
+            end = (wall + length).replace(tzinfo=zone).astimezone(UTC)
+            if end <= since or not self.members:
+                continue
+            turn = index // self.shifts_per_member % len(self.members)
+            every = self.strategy.startswith("every")
+            on_call = self.members if every else (self.members[turn],)
+            result.extend(Shift(start, end, member, source) for member in on_call)
+        last = self.effective_until or datetime.max.replace(tzinfo=UTC)
+        return [one for one in cut(result, self.effective_since, last) if one.start < one.end]
+
+    def _occurrences(self, until: datetime, zone: ZoneInfo) -> list[tuple[int, datetime]]:
+        """Return the wall-clock beginnings from the first one on, numbered."""
+        first = self.start.astimezone(zone).replace(tzinfo=None)
+        last = until.astimezone(zone).replace(tzinfo=None)
+        rule = _parsed_rule(self.recurrence)
+        if rule is None:
+            return [(0, first)] if first < last else []
+        weekly = rule["FREQ"] == "WEEKLY"
+        interval = int(rule.get("INTERVAL", "1"))
+        days = rule.get("BYDAY", _DAYS[first.weekday()] if weekly else "").split(",")
+        count = int(rule.get("COUNT", "0"))
+        found: list[tuple[int, datetime]] = []
+        monday = first.date() - timedelta(days=first.weekday())
+        at = first
+        while at < last and not (count and len(found) == count):
+            elapsed = (at.date() - monday).days // 7 if weekly else (at.date() - first.date()).days
+            if elapsed % interval == 0 and (days == [""] or _DAYS[at.weekday()] in days):
+                found.append((len(found), at))
+            at += _ONE_DAY
+        return found
+
+
+def _parsed_rule(recurrence: tuple[str, ...]) -> dict[str, str] | None:
+    """Read an RRULE of days or weeks. Raises ValueError for other ones."""
+    for line in recurrence:
+        if not line.startswith("RRULE:"):
+            continue
+        rule = dict(part.split("=", 1) for part in line.removeprefix("RRULE:").split(";"))
+        if rule.get("FREQ") not in {"DAILY", "WEEKLY"}:
+            raise ValueError("only FREQ=DAILY and FREQ=WEEKLY are known")
+        return rule
+    return None
+
+
+@dataclass(slots=True)
+class Rotation:
+    """Events that follow or complement each other."""
+
+    id: str
+    events: dict[str, RotationEvent] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CustomShift:
+    """One shift outside of any rotation, of one member."""
+
+    id: str
+    start: datetime
+    end: datetime
+    member: Member
+    assignment_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftOverride:
+    """One member replaces another in one rotation or custom shift only."""
+
+    id: str
+    start: datetime
+    end: datetime
+    overridden: Member
+    overriding: Member
+    rotation_id: str | None = None
+    custom_shift_id: str | None = None
+
+
+@dataclass(slots=True)
+class ShiftSchedule:
+    """A schedule of the v3 kind; several people may be on call at once."""
+
+    id: str
+    name: str
+    time_zone: str
+    rotations: dict[str, Rotation] = field(default_factory=dict)
+    description: str = ""
+    teams: tuple[Team, ...] = ()
+    custom_shifts: dict[str, CustomShift] = field(default_factory=dict)
+    overrides: dict[str, ShiftOverride] = field(default_factory=dict)
+    kind: str = "schedule_v3"
+
+    def final_shifts(self, since: datetime, until: datetime) -> list[Shift]:
+        """Return all shifts that touch the time, uncut, empty slots with None as user."""
+        shifts: list[Shift] = []
+        for rotation in self.rotations.values():
+            source = ("schedule_rotation", rotation.id)
+            for event in rotation.events.values():
+                shifts += event.shifts(since, until, source)
+        for custom in self.custom_shifts.values():
+            if custom.start < until and custom.end > since:
+                source = ("custom_shift", custom.id)
+                shifts.append(Shift(custom.start, custom.end, custom.member, source))
+        for override in self.overrides.values():
+            shifts = _overridden(shifts, override)
+        shifts.sort(key=lambda one: (one.start, one.source))
+        return [one for one in shifts if one.start < until and one.end > since]
+
+    def user_ids(self) -> tuple[str, ...]:
+        """Return everybody in any event, once, in order."""
+        events = (event for one in self.rotations.values() for event in one.events.values())
+        members = (member for event in events for member in event.members if member is not None)
+        return tuple(dict.fromkeys(members))
+
+
+def _overridden(shifts: list[Shift], override: ShiftOverride) -> list[Shift]:
+    of_rotation = override.rotation_id is not None
+    kind = "schedule_rotation" if of_rotation else "custom_shift"
+    source = (kind, override.rotation_id or override.custom_shift_id or "")
+    concerned = [one for one in shifts if one.source == source and one.user_id == override.overridden]
+    others = [one for one in shifts if one not in concerned]
+    window = Shift(override.start, override.end, None)
+    replaced = [
+        replace(one, user_id=override.overriding, source=(f"{kind}_override", override.id))
+        for one in cut(concerned, override.start, override.end)
+        if one.start < one.end
+    ]
+    return [*others, *without(concerned, [window]), *joined(replaced)]

@@ -1,0 +1,110 @@
+"""Lists: filters, dates, sorting and the kinds of pages."""
+
+from datetime import timedelta
+
+import pytest
+
+from pagerduty_simulator.history import generate_history
+
+
+async def numbers(api, **query):
+    query = {"limit": 100, "date_range": "all"} | query
+    return [one["incident_number"] for one in (await api.get("/incidents", **query))["incidents"]]
+
+
+async def test_pages_follow_each_other_without_a_gap(api, past):
+    seen, offset, more = [], 0, True
+    while more:
+        page = await api.get("/incidents", limit=25, offset=offset, date_range="all")
+        seen += [one["incident_number"] for one in page["incidents"]]
+        more, offset = page["more"], offset + len(page["incidents"])
+        assert page["total"] is None
+    assert seen == list(range(1, 61))
+    assert (await api.get("/incidents", total="true", date_range="all"))["total"] == 60
+
+
+async def test_nothing_is_listed_beyond_ten_thousand(api):
+    response = await api.send("GET", "/incidents", params={"limit": 100, "offset": 9_901})
+    assert (response.status_code, response.json()["error"]["code"]) == (400, 2002)
+
+
+@pytest.mark.parametrize("query", [{"since": "yesterday"}, {"statuses[]": "snoozed"}, {"limit": "many"}])
+async def test_nonsense_is_refused(api, query):
+    assert (await api.send("GET", "/incidents", params=query)).status_code == 400
+
+
+async def test_incidents_are_filtered_by_every_filter(api, past):
+    incidents = list(past.incidents.values())
+    one = next(incident for incident in incidents if incident.priority)
+    for name, value, matches in (
+        ("statuses[]", "triggered", lambda it: it.status == "triggered"),
+        ("urgencies[]", "low", lambda it: it.urgency == "low"),
+        ("service_ids[]", one.service.id, lambda it: it.service.id == one.service.id),
+        ("team_ids[]", one.teams[0].id, lambda it: one.teams[0] in it.teams),
+        ("priority_ids[]", one.priority.id, lambda it: it.priority == one.priority),
+        ("incident_key", one.incident_key, lambda it: it.id == one.id),
+    ):
+        expected = [it.number for it in incidents if matches(it)]
+        assert await numbers(api, **{name: value}) == expected, name
+    assert await numbers(api, **{"priorities[]": "P1"}) == list(range(1, 61))
+
+
+async def test_since_counts_from_the_last_month_and_at_most_six(api, past, clock):
+    assert len(await numbers(api, date_range="")) == 60
+    clock.advance(timedelta(days=20))
+    later = (await api.get("/incidents", limit=100))["incidents"]
+    assert 0 < len(later) < 60
+    wide = {"since": "2025-01-01T00:00:00Z", "until": "2026-01-01T00:00:00Z"}
+    assert (await api.send("GET", "/incidents", params=wide)).status_code == 400
+    assert len(await numbers(api, **wide)) == 60
+
+
+async def test_sorting_takes_two_fields(api, past):
+    by_urgency = await numbers(api, sort_by="urgency:asc,incident_number:desc")
+    expected = sorted(past.incidents.values(), key=lambda it: (it.urgency, -it.number))
+    assert by_urgency == [it.number for it in expected]
+    three = {"sort_by": "urgency,created_at,resolved_at"}
+    assert (await api.send("GET", "/incidents", params=three)).status_code == 400
+
+
+async def test_log_entries_of_the_account_come_newest_first_and_within_bounds(api, past):
+    page = await api.get("/log_entries", limit=100, since="2026-01-01T00:00:00Z")
+    moments = [one["created_at"] for one in page["log_entries"]]
+    assert moments == sorted(moments, reverse=True)
+    assert min(moments) >= "2026-01-01"
+    overview = await api.get("/log_entries", limit=100, is_overview="true")
+    assert "notify_log_entry" not in {one["type"] for one in overview["log_entries"]}
+
+
+async def test_include_swaps_references_for_objects(api):
+    made = await api.incident(body={"type": "incident_body", "details": "Since noon"})
+    query = {"include[]": ["assignees", "services", "escalation_policies", "body"]}
+    full = (await api.get(f"/incidents/{made['id']}", **query))["incident"]
+    assert full["assignments"][0]["assignee"]["email"].endswith("@lantern-lane.example")
+    assert (full["service"]["type"], full["escalation_policy"]["type"]) == ("service", "escalation_policy")
+    assert full["body"]["details"] == "Since noon"
+    assert "body" not in made
+
+
+async def test_people_services_and_policies_are_found_by_words(api):
+    assert [one["name"] for one in (await api.get("/users", query="tana"))["users"]] == ["Mei Tanaka"]
+    assert [one["name"] for one in (await api.get("/services", query="check"))["services"]] == [
+        "Checkout API"
+    ]
+    policies = (await api.get("/escalation_policies", query="plat"))["escalation_policies"]
+    assert [one["name"] for one in policies] == ["Platform on-call"]
+    targets = policies[0]["escalation_rules"][0]["targets"]
+    assert [one["type"] for one in targets] == ["schedule_reference"]
+
+
+async def test_change_events_want_utc_and_say_neither_limit_nor_offset(api):
+    page = await api.get("/change_events", since="2026-01-07T00:00:00Z")
+    assert (page["limit"], page["offset"]) == (None, None)
+    assert all(one["timestamp"] >= "2026-01-07" for one in page["change_events"])
+    local = {"since": "2026-01-07T00:00:00+01:00"}
+    assert (await api.send("GET", "/change_events", params=local)).status_code == 400
+
+
+def test_a_past_is_only_for_an_account_without_one(past):
+    with pytest.raises(ValueError, match="before anything else"):
+        generate_history(past, incidents=1, days=1)

@@ -1,0 +1,89 @@
+"""What is answered keeps to PagerDuty's published document, with the known exceptions."""
+
+import json
+
+import pytest
+
+from pagerduty_simulator.rest_api import OPERATIONS
+from tests.pagerduty_simulator.rest.published_schema import PublishedSchema, folder
+from tests.pagerduty_simulator.rest.requests_for_all import Ids, reads, writes
+
+# They need what another request made, or an account of another kind: tested where they belong.
+ELSEWHERE = {
+    "mergeIncidents",
+    "getCurrentUser",
+    "getMaintenanceWindow",
+    "updateMaintenanceWindow",
+    "deleteMaintenanceWindow",
+    "getWebhookSubscription",
+    "updateWebhookSubscription",
+    "deleteWebhookSubscription",
+    "enableWebhookSubscription",
+    "testWebhookSubscription",
+    "deleteScheduleOverride",
+    "deleteOverride",
+    "deleteCustomShift",
+    "updateEvent",
+    "deleteEvent",
+}
+
+
+@pytest.fixture(scope="module")
+def published():
+    return PublishedSchema()
+
+
+@pytest.fixture
+async def open_incident(past, api):
+    return await api.incident()
+
+
+async def complaints_about(requests, api, published):
+    found = []
+    for operation_id, method, path, query, body in requests:
+        response = await api.send(method, path, body, params=query)
+        assert 200 <= response.status_code < 300, (operation_id, response.text)
+        answer = response.json() if response.content else None
+        found += published.complaints(operation_id, response.status_code, answer)
+    return found
+
+
+async def test_every_read_is_answered_as_the_document_says(published, open_incident, api):
+    assert await complaints_about(reads(Ids(api.site.account)), api, published) == []
+
+
+async def test_every_write_is_answered_as_the_document_says(published, open_incident, api):
+    assert await complaints_about(writes(Ids(api.site.account)), api, published) == []
+
+
+async def test_reads_after_writes_still_are(published, open_incident, api):
+    ids = Ids(api.site.account)
+    await complaints_about(writes(ids), api, published)
+    assert await complaints_about(reads(ids), api, published) == []
+
+
+async def test_a_wrong_type_would_be_noticed(published):
+    assert published.complaints("listPriorities", 200, {"priorities": "none"})
+    assert published.complaints("getIncident", 200, {"incident": {"title": 5, "type": "incident"}})
+
+
+async def test_no_operation_is_left_unasked(past, api):
+    ids = Ids(api.site.account) if api.site.account.open_ids else None
+    if ids is None:
+        await api.incident()
+        ids = Ids(api.site.account)
+    asked = {one[0] for one in (*reads(ids), *writes(ids))}
+    assert {one.id for one in OPERATIONS} - asked == ELSEWHERE
+
+
+def test_every_operation_that_the_product_can_need_is_served_at_its_path():
+    rows = json.loads((folder() / "operations.json").read_text())["operations"]
+    by_id = {row["operationId"]: row for row in rows}
+    assert {one.id for one in OPERATIONS} == set(by_id)
+    for one in OPERATIONS:
+        row = by_id[one.id]
+        pieces = ["{}" if piece.startswith("{") else piece for piece in row["path"].split("/")]
+        assert (one.method, one.path) == (row["method"], "/".join(pieces))
+        assert one.from_required is (row["from_header"] == "required")
+        assert one.writes is (row["access"] == "write")
+        assert row["scope"] in {None, one.scope}

@@ -1,0 +1,124 @@
+"""A risky write waits for a person: bound to its arguments, not by the requester, and not forever."""
+
+from typing import Any
+
+import pytest
+from tool_service import ToolService, add_connection, until_state
+
+from calmo_pagerduty.domain.tool_calls import workflow_id_for
+from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
+from calmo_pagerduty.tools.tool import Risk
+
+RISKY = ConnectionRules(
+    switches={"risk:medium": Switch.ALLOW, "risk:high": Switch.ALLOW}, approve=frozenset({Risk.HIGH})
+)
+
+
+@pytest.fixture
+def careful(service: ToolService) -> ToolService:
+    service.permit(RISKY)
+    return service
+
+
+async def ask(service: ToolService, headers: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
+    """Ask for an incident to be created; returns the ticket."""
+    place = next(iter(service.site.account.services))
+    answer = await service.call("create_incident", headers, title="Made by hand", service_id=place, **more)
+    assert (answer.status_code, answer.json()["state"]) == (202, "waiting"), answer.text
+    ticket: dict[str, Any] = answer.json()
+    return ticket
+
+
+async def decide(
+    service: ToolService, ticket: dict[str, Any], word: str, headers: dict[str, str], **body: Any
+) -> Any:
+    return await service.http.post(
+        f"/api/tool-calls/{ticket['call_id']}/{word}", json=body, headers=headers, timeout=60
+    )
+
+
+async def test_nothing_is_done_before_a_person_approves(careful: ToolService) -> None:
+    ticket = await ask(careful, careful.a_key(person="alice"))
+    assert not careful.site.account.incidents
+    assert ticket["needs_approval"] is True
+    approved = await decide(careful, ticket, "approve", careful.a_key(person="bob"))
+    assert approved.status_code == 200, approved.text
+    call = await until_state(careful, ticket["call_id"], "done")
+    assert call["approver"] == "bob"
+    [incident] = careful.site.account.incidents.values()
+    assert incident.title == "Made by hand"
+    outcomes = [(one["outcome"], one["approver"]) for one in await careful.audited()]
+    assert outcomes == [("waits for approval", None), ("approved", "bob"), ("done", "bob")]
+
+
+async def test_nobody_approves_what_they_asked_for_with_whichever_key(careful: ToolService) -> None:
+    ticket = await ask(careful, careful.a_key(person="alice"))
+    refused = await decide(careful, ticket, "approve", careful.a_key(person="alice"))
+    assert refused.status_code == 403
+    assert "nobody approves what they asked for" in refused.json()["error"]["message"]
+    assert (await careful.get(f"/api/tool-calls/{ticket['call_id']}"))["state"] == "waiting"
+
+
+async def test_a_personal_connection_is_its_users_own_to_approve(careful: ToolService) -> None:
+    mine = add_connection(careful.database, careful.ingress.keyring, "personal:alice", rules=RISKY)
+    key = careful.a_key(scopes=("personal:alice",), person="alice")
+    ticket = await ask(careful, key, connection=mine)
+    assert (await decide(careful, ticket, "approve", key)).status_code == 200
+
+
+async def test_what_was_denied_is_not_done(careful: ToolService) -> None:
+    ticket = await ask(careful, careful.a_key(person="alice"))
+    denied = await decide(careful, ticket, "deny", careful.a_key(person="bob"))
+    assert denied.json()["state"] == "denied"
+    again = await decide(careful, ticket, "approve", careful.a_key(person="carol"))
+    assert again.status_code == 403
+    assert not careful.site.account.incidents
+
+
+async def test_an_approval_for_other_arguments_is_none(careful: ToolService) -> None:
+    ticket = await ask(careful, careful.a_key(person="alice"))
+    bob = careful.a_key(person="bob")
+    wrong = await decide(careful, ticket, "approve", bob, arguments_sha256="0" * 64)
+    assert wrong.status_code == 403
+    assert "other arguments" in wrong.json()["error"]["message"]
+    right = await decide(careful, ticket, "approve", bob, arguments_sha256=ticket["arguments_sha256"])
+    assert right.status_code == 200
+
+
+async def test_a_key_without_the_permission_or_of_another_scope_can_not_approve(careful: ToolService) -> None:
+    ticket = await ask(careful, careful.a_key(person="alice"))
+    reader = careful.a_key("tools:read", "tools:write", person="bob")
+    assert (await decide(careful, ticket, "approve", reader)).status_code == 403
+    foreign = careful.a_key(scopes=("organization:other",), person="bob")
+    assert (await decide(careful, ticket, "approve", foreign)).status_code == 404
+
+
+async def test_what_nobody_approves_expires(careful: ToolService) -> None:
+    careful.permit(RISKY.model_copy(update={"approval_hours": 0.5 / 3600}))
+    ticket = await ask(careful, careful.a_key(person="alice"))
+    call = await until_state(careful, ticket["call_id"], "expired")
+    assert call["error"]["message"] == "nobody approved it in time"
+    assert not careful.site.account.incidents
+
+
+async def test_permission_that_is_gone_by_the_time_of_approval_refuses_the_call(careful: ToolService) -> None:
+    ticket = await ask(careful, careful.a_key(person="alice"))
+    careful.permit(ConnectionRules(switches={"tool:create_incident": Switch.DENY}))
+    await decide(careful, ticket, "approve", careful.a_key(person="bob"))
+    call = await until_state(careful, ticket["call_id"], "refused")
+    assert call["error"]["rule"] == "the connection tool:create_incident"
+    assert not careful.site.account.incidents
+
+
+async def test_operators_decide_in_the_temporal_ui_and_say_who_they_are(careful: ToolService) -> None:
+    ticket = await ask(careful, careful.a_key(person="alice"))
+    assert careful.ingress.temporal is not None
+    handle = careful.ingress.temporal.get_workflow_handle(
+        workflow_id_for(careful.connection_id, ticket["call_id"])
+    )
+    await handle.signal("approve", {"by": ""})
+    await handle.signal("approve", {"by": "alice"})
+    await handle.signal("approve", {"by": "Olga of operations"})
+    call = await until_state(careful, ticket["call_id"], "done")
+    assert call["approver"] == "Olga of operations (operator)"
+    assert len(careful.site.account.incidents) == 1

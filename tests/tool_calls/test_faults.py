@@ -1,0 +1,85 @@
+"""PagerDuty fails three times in ten, also after it did what was asked: nothing is doubled or lost."""
+
+import asyncio
+import random
+from collections import Counter
+
+import pytest
+from tool_service import Json, ToolService, until_state
+
+from calmo_pagerduty.store import connections
+from pagerduty_simulator.rest.faults import Faults
+
+KINDS = ("429", "500", "timeout", "timeout_after", "cut")
+LANES = 24
+
+
+async def write_through_faults(service: ToolService, writes: int, seed: int) -> None:
+    """Make notes, resolutions, incidents and overrides; each must be there exactly once at the end."""
+    service.database.write_now(
+        lambda t: connections.update(t, service.connection_id, requests_per_minute=600_000)
+    )
+    incidents = [service.an_incident(f"Before {number}") for number in range(10)]
+    place = next(iter(service.site.account.services))
+    service.site.faults = Faults(rate=0.3, kinds=KINDS, seed=seed, hang_seconds=0.05, reset_seconds=1)
+    chance = random.Random(seed)  # noqa: S311
+    orders: list[Json] = []
+    for number in range(writes):
+        if chance.random() < 0.2:
+            orders.append({"tool": "create_incident", "title": f"Made {number}", "service_id": place})
+        else:
+            incident = chance.choice(incidents)
+            orders.append(
+                {"tool": "add_incident_note", "incident_id": incident, "content": f"note {number}."}
+            )
+    left = iter(enumerate(orders))
+
+    async def lane() -> None:
+        for number, order in left:
+            answer = await service.call(idempotency_key=f"{seed}-{number}", wait_seconds=60, **order)
+            call = answer.json()
+            if call["state"] == "running":
+                call = await until_state(service, call["call_id"], "done", patience=120)
+            assert call["state"] == "done", call
+
+    await asyncio.gather(*(lane() for _ in range(LANES)))
+    service.site.faults = Faults()
+    assert wrong_counts(service, orders) == {}
+
+
+def wrong_counts(service: ToolService, orders: list[Json]) -> dict[str, int]:
+    """Return what isn't on PagerDuty's side exactly once, with how often it is."""
+    there: Counter[str] = Counter()
+    for incident in service.site.account.incidents.values():
+        there[incident.title] += 1
+        for note in incident.notes:
+            there[note.content.split(".")[0] + "."] += 1
+    expected = [order.get("title") or order["content"] for order in orders]
+    return {text: there[text] for text in expected if there[text] != 1}
+
+
+async def test_nothing_is_doubled_and_nothing_lost(service: ToolService) -> None:
+    await write_through_faults(service, writes=120, seed=7)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_nothing_is_doubled_and_nothing_lost_in_a_long_run(service: ToolService, seed: int) -> None:
+    await write_through_faults(service, writes=2000, seed=seed)
+
+
+async def test_an_answer_that_was_cut_off_is_looked_for_and_not_repeated(service: ToolService) -> None:
+    incident = service.an_incident()
+    service.site.faults.fail_next("cut", operation="createIncidentNote")
+    answer = await service.call("add_incident_note", incident_id=incident, content="Once.")
+    assert answer.json()["state"] == "done", answer.text
+    assert answer.json()["attempts"] == 2
+    assert len(service.site.account.incident(incident).notes) == 1
+
+
+async def test_a_limit_is_waited_for_and_never_pressed(service: ToolService) -> None:
+    service.an_incident()
+    service.site.faults.fail_next("429", times=1)
+    results = await asyncio.gather(*(service.call("list_services", wait_seconds=60) for _ in range(20)))
+    assert {answer.json()["state"] for answer in results} == {"done"}
+    assert service.site.violations == 0

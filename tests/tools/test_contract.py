@@ -1,0 +1,95 @@
+"""Every request that any tool builds, from whatever arguments, is one that PagerDuty documents."""
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from tools.argument_strategies import arguments_of
+from tools.contract import needs_reference, operation_of, spec
+from tools.plan_runs import AGAIN, FIRST, Answer, check_contract, drive, nothing_there
+
+from calmo_pagerduty.domain.api_requests import ApiRequest, Listing, Paging
+from calmo_pagerduty.tools.catalogue import TOOLS
+from calmo_pagerduty.tools.reading import BadArguments, read_arguments
+from calmo_pagerduty.tools.tool import Access, Call, Tool
+
+pytestmark = needs_reference
+
+EVERY = pytest.mark.parametrize("tool", TOOLS.values(), ids=lambda tool: tool.name)
+
+_LAYERS = {
+    "id": "PS1", "name": "Primary", "type": "schedule", "time_zone": "UTC",
+    "schedule_layers": [
+        {
+            "id": "PL1", "name": "Days", "start": "2026-01-01T00:00:00Z", "end": None,
+            "rotation_virtual_start": "2026-01-01T00:00:00Z", "rotation_turn_length_seconds": 86400,
+            "users": [{"user": {"id": "PU1", "type": "user_reference"}}], "restrictions": [],
+        }
+    ],
+}  # fmt: skip
+_SOMETHING: dict[str, Any] = {
+    "schedule": _LAYERS,
+    "user": {"id": "PU9"},
+    "incident": {"id": "P1", "status": "acknowledged", "responder_requests": []},
+    "escalation_policy": {
+        "id": "PE1",
+        "name": "Shop",
+        "escalation_rules": [
+            {
+                "id": "PR1",
+                "escalation_delay_in_minutes": 5,
+                "targets": [{"id": "PU1", "type": "user_reference"}],
+            }
+        ],
+    },
+}
+
+
+def something_there(asked: ApiRequest | Listing) -> Answer:
+    return nothing_there(asked) if isinstance(asked, Listing) else _SOMETHING
+
+
+@EVERY
+@settings(max_examples=25, deadline=None, suppress_health_check=[*HealthCheck])
+@given(data=st.data())
+def test_each_request_is_documented(tool: Tool, data: st.DataObject) -> None:
+    try:
+        arguments = read_arguments(tool, data.draw(arguments_of(tool)))
+    except BadArguments:
+        assume(False)
+    call: Call = data.draw(st.sampled_from([FIRST, AGAIN, AGAIN.model_copy(update={"from_address": None})]))
+    run = drive(tool.plan(arguments, call), data.draw(st.sampled_from([nothing_there, something_there])))
+    assert run.asked or run.error
+    check_contract(tool, run.requests)
+    for asked, request in zip(run.asked, run.requests, strict=True):
+        operation = operation_of(request)
+        assert tool.access is Access.WRITE or not request.changes_something
+        assert request.daily_quota is request.path.startswith("/analytics/")
+        _names_whom_it_must(request, operation)
+        if isinstance(asked, Listing):
+            assert (asked.paging is Paging.ANALYTICS) is (request.path == "/analytics/raw/incidents")
+
+
+def _names_whom_it_must(request: ApiRequest, operation: dict[str, Any]) -> None:
+    headers = [one for one in operation["parameters"] if one["in"] == "header" and one["name"] == "From"]
+    if any(one.get("required") for one in headers):
+        assert request.in_the_name_of
+    if request.in_the_name_of:
+        assert request.changes_something
+
+
+@EVERY
+def test_the_scopes_are_those_that_pagerduty_names(tool: Tool) -> None:
+    wanted = set()
+    for operation in _operations(tool):
+        if scope := operation.get("x-pd-requires-scope"):
+            wanted.add(scope)
+    assert wanted <= set(tool.scopes)
+
+
+def _operations(tool: Tool) -> list[dict[str, Any]]:
+    every = [one for methods in spec()["paths"].values() for one in methods.values() if isinstance(one, dict)]
+    found = [one for one in every if one.get("operationId") in tool.operations]
+    assert len(found) == len(tool.operations), "an operation is misspelt"
+    return found

@@ -1,0 +1,149 @@
+"""Tools that read incidents ask for what is meant, and show what is needed, whatever is missing."""
+
+from datetime import timedelta
+
+import pytest
+from tools.plan_runs import NOON, listed, run
+
+from calmo_pagerduty.domain.api_errors import InvalidRequest, NotFound
+from calmo_pagerduty.domain.api_requests import Listing
+from calmo_pagerduty.tools import shapes
+
+
+def test_open_incidents_are_found_however_old_they_are() -> None:
+    done = run("list_incidents", {"statuses": ["triggered", "acknowledged"]}, listed())
+    assert done.query()["date_range"] == ["all"]
+    assert done.query()["statuses[]"] == ["triggered", "acknowledged"]
+    assert "since" not in done.query()
+
+
+def test_all_incidents_are_those_of_thirty_days() -> None:
+    done = run("list_incidents", {}, listed())
+    assert done.query()["since"] == ["2026-01-31T12:00:00Z"]
+    assert done.query()["until"] == ["2026-03-02T12:00:00Z"]
+
+
+@pytest.mark.parametrize("since", ["2025-01-01T00:00:00Z", "2026-03-02T12:00:00Z", "2027-01-01T00:00:00Z"])
+def test_a_beginning_without_an_end_must_be_recent(since: str) -> None:
+    with pytest.raises(InvalidRequest, match="180 days"):
+        run("list_incidents", {"since": since})
+
+
+def test_incidents_outside_the_window_or_of_another_priority_are_left_out() -> None:
+    inside = {"id": "P1", "created_at": "2026-03-01T09:00:00Z", "priority": {"id": "PP1"}}
+    before = inside | {"id": "P2", "created_at": "2026-03-01T07:59:59Z"}
+    other = inside | {"id": "P3", "priority": None}
+    arguments = {"since": "2026-03-01T08:00:00Z", "priority_ids": ["PP1"]}
+    done = run("list_incidents", arguments, listed(inside, before, other, next_="token"))
+    assert [item["id"] for item in done.result["items"]] == ["P1"]
+    assert done.result["next"] == "token"
+
+
+def test_a_listing_goes_on_where_it_stopped() -> None:
+    done = run("list_services", {"limit": 7, "after": "abc"}, listed())
+    asked = done.asked[0]
+    assert isinstance(asked, Listing)
+    assert (asked.at_most, asked.after, asked.items) == (7, "abc", "services")
+
+
+def test_an_incident_is_read_without_extras_if_pagerduty_refuses_them() -> None:
+    done = run("get_incident", {"incident_id": "P1"}, InvalidRequest("no"), {"incident": {"id": "P1"}})
+    assert done.result == {"id": "P1"}
+    assert done.query(0)["include[]"] == ["body", "custom_fields"] and done.query(1) == {}
+
+
+def test_an_incident_that_is_gone_is_not_found() -> None:
+    with pytest.raises(NotFound):
+        run("get_incident", {"incident_id": "P1"}, NotFound("gone"))
+
+
+def test_an_incident_is_shown_short() -> None:
+    thing = {
+        "id": "P1",
+        "self": "https://api.pagerduty.com/incidents/P1",
+        "html_url": "https://shop.pagerduty.com/incidents/P1",
+        "title": "Down",
+        "resolved_at": None,
+        "alert_counts": {"all": 0},
+        "service": {"id": "PS", "type": "service_reference", "summary": "Shop", "self": "https://x.invalid"},
+        "assignments": [{"at": "now", "assignee": {"id": "PU", "type": "user_reference", "summary": "Ada"}}],
+        "invented_next_year": {"a": 1},
+    }
+    assert shapes.incident(thing) == {
+        "id": "P1",
+        "title": "Down",
+        "alert_counts": {"all": 0},
+        "service": {"id": "PS", "summary": "Shop", "type": "service"},
+        "assigned_to": [{"id": "PU", "summary": "Ada", "type": "user"}],
+        "url": "https://shop.pagerduty.com/incidents/P1",
+    }
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        *(shapes.incident, shapes.incident_in_full, shapes.note, shapes.log_entry, shapes.alert),
+        *(shapes.alert_in_full, shapes.service, shapes.service_in_full, shapes.escalation_policy),
+        *(shapes.change_event, shapes.maintenance_window, shapes.plain),
+    ],
+)
+@pytest.mark.parametrize("value", [None, "text", 5, [], [None, 1], {}, {"id": None}])
+def test_whatever_pagerduty_leaves_out_or_sends_is_borne(shape: object, value: object) -> None:
+    names = (
+        *("service", "assignments", "acknowledgements", "priority", "teams", "channel", "body", "agent"),
+        *("resolve_reason", "conference_bridge", "escalation_rules", "integrations", "custom_fields"),
+        *("incidents_responders", "correlation_reason", "incident_type", "html_url", "event_details"),
+    )
+    assert callable(shape)
+    assert isinstance(shape(dict.fromkeys(names, value)), dict)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://shop.pagerduty.com/x",
+        "https://pagerduty.com.evil.example/x",
+        "https://evilpagerduty.com/x",
+        "https://shop.pagerduty.com@evil.example/x",
+        "https://user:pw@shop.pagerduty.com/x",
+        "https://shop.pagerduty.com:8443/x",
+        "https://[::1/x",
+        "javascript:alert(1)",
+        None,
+        5,
+    ],
+)
+def test_only_pagerdutys_own_pages_are_linked(url: object) -> None:
+    assert shapes.url_of({"html_url": url}) is None
+
+
+def test_the_log_is_always_bounded() -> None:
+    done = run("list_log_entries", {}, listed({"id": "R1", "type": "notify_log_entry"}))
+    assert done.query()["since"] == ["2026-03-01T12:00:00Z"]
+    assert done.result["items"] == [{"id": "R1", "type": "notify"}]
+
+
+def test_the_newest_figures_are_said_to_lag() -> None:
+    done = run("get_analytics_data", {}, {"data": [{"total_incident_count": 0, "mean": None}]})
+    assert done.result["items"] == [{"total_incident_count": 0}]
+    assert "lag" in done.result["notes"][0]
+    old = {"until": (NOON - timedelta(days=3)).isoformat()}
+    assert run("get_analytics_data", old, {"data": []}).result["notes"] == []
+
+
+def test_responders_are_asked_for_by_their_own_names_of_the_bounds() -> None:
+    done = run("get_analytics_data", {"subject": "responders"}, {"data": []})
+    assert done.requests[0].body == {
+        "filters": {"date_range_start": "2026-01-31T12:00:00Z", "date_range_end": "2026-03-02T12:00:00Z"},
+        "time_zone": "Etc/UTC",
+    }
+
+
+def test_a_dependency_says_which_way_it_goes() -> None:
+    rows = [
+        {"id": "D1", "supporting_service": {"id": "PA"}, "dependent_service": {"id": "PB"}},
+        {"id": "D2", "supporting_service": {"id": "PB"}, "dependent_service": None},
+    ]
+    done = run("list_service_dependencies", {"service_id": "PB"}, {"relationships": rows})
+    assert [item["direction"] for item in done.result["items"]] == ["uses", "used_by"]
+    assert done.result["items"][0]["service"] == {"id": "PA"}

@@ -1,0 +1,154 @@
+"""Writes to incidents change what is asked for, and happen once however often they are repeated."""
+
+from typing import Any
+
+import pytest
+from tools.plan_runs import AGAIN, FIRST, Answer, listed, run
+
+from calmo_pagerduty.domain.api_errors import AlreadySo, ChangedMeanwhile, InvalidRequest, Unreachable
+from calmo_pagerduty.tools.markers import marker
+
+NEW = {"title": "Down", "service_id": "PS1"}
+MARK = marker("call-1")
+
+
+def incident(**fields: Any) -> dict[str, Any]:
+    return {"incident": {"id": "P1", "status": "triggered"} | fields}
+
+
+def test_an_incident_is_created_in_somebodys_name_under_the_calls_key() -> None:
+    done = run("create_incident", NEW | {"details": "Look", "priority_id": "PP"}, incident())
+    assert done.writes[0].in_the_name_of
+    assert done.body()["incident"] == {
+        "type": "incident",
+        "title": "Down",
+        "service": {"id": "PS1", "type": "service_reference"},
+        "incident_key": "calmo-call-1",
+        "priority": {"id": "PP", "type": "priority_reference"},
+        "body": {"type": "incident_body", "details": "Look"},
+    }
+
+
+@pytest.mark.parametrize("status", ["triggered", "resolved"])
+def test_an_incident_whose_answer_was_lost_is_found_again(status: str) -> None:
+    with pytest.raises(Unreachable):
+        run("create_incident", NEW, Unreachable("lost"))
+    there = {"id": "P1", "status": status, "incident_key": "calmo-call-1"}
+    done = run("create_incident", NEW, listed(there), call=AGAIN)
+    assert done.writes == []
+    assert done.result["existed"] is True
+    assert done.query()["incident_key"] == ["calmo-call-1"]
+    assert done.query()["date_range"] == ["all"]
+    assert done.query()["statuses[]"] == ["triggered", "acknowledged", "resolved"]
+
+
+def test_an_incident_that_was_never_made_is_made_by_the_repetition() -> None:
+    assert len(run("create_incident", NEW, listed(), incident(), call=AGAIN).writes) == 1
+
+
+def test_an_older_resolved_incident_with_the_callers_key_is_not_ours() -> None:
+    old = {"id": "P0", "status": "resolved", "created_at": "2026-02-01T00:00:00Z", "incident_key": "disk"}
+    done = run("create_incident", NEW | {"incident_key": "disk"}, listed(old), incident(), call=AGAIN)
+    assert len(done.writes) == 1
+
+
+def test_a_second_incident_with_an_open_key_is_the_first_one() -> None:
+    there = {"id": "P1", "status": "acknowledged", "incident_key": "disk"}
+    done = run(
+        "create_incident", NEW | {"incident_key": "disk"}, InvalidRequest("matching key"), listed(there)
+    )
+    assert (done.result["id"], done.result["existed"]) == ("P1", True)
+
+
+def test_an_incident_that_pagerduty_finds_wrong_stays_refused() -> None:
+    with pytest.raises(InvalidRequest, match="bad title"):
+        run("create_incident", NEW, InvalidRequest("bad title"), listed())
+
+
+def test_a_resolved_incident_is_not_opened_again_by_the_way() -> None:
+    with pytest.raises(InvalidRequest, match="reopen"):
+        run("update_incident", {"incident_id": "P1", "status": "acknowledged"}, incident(status="resolved"))
+    arguments = {"incident_id": "P1", "status": "acknowledged", "reopen": True}
+    assert run("update_incident", arguments, incident()).body() == {
+        "incident": {"type": "incident_reference", "status": "acknowledged"}
+    }
+
+
+def test_an_update_sends_one_request_with_all_changes() -> None:
+    arguments = {"incident_id": "P1", "urgency": "low", "assignee_ids": ["PU1", "PU2"], "title": "Slow"}
+    done = run("update_incident", arguments, incident())
+    assert done.lines == ["PUT /incidents/P1"]
+    assert done.body()["incident"]["assignments"] == [
+        {"assignee": {"id": "PU1", "type": "user_reference"}},
+        {"assignee": {"id": "PU2", "type": "user_reference"}},
+    ]
+
+
+def test_a_status_that_it_has_already_keeps_no_other_change_back() -> None:
+    arguments = {"incident_id": "P1", "status": "acknowledged", "title": "Slow"}
+    done = run("update_incident", arguments, incident(), AlreadySo("is so"), incident())
+    assert done.body()["incident"] == {"type": "incident_reference", "title": "Slow"}
+
+
+def test_resolving_a_resolved_incident_is_a_success() -> None:
+    done = run("resolve_incident", {"incident_id": "P1"}, AlreadySo("is so"), incident(status="resolved"))
+    assert done.result["status"] == "resolved"
+
+
+def test_an_update_that_lost_a_race_is_made_once_more() -> None:
+    arguments = {"incident_id": "P1", "title": "Slow"}
+    done = run("update_incident", arguments, ChangedMeanwhile("race"), incident(), incident())
+    assert done.lines == ["PUT /incidents/P1", "GET /incidents/P1", "PUT /incidents/P1"]
+    with pytest.raises(ChangedMeanwhile):
+        run("update_incident", arguments, ChangedMeanwhile("1"), incident(), ChangedMeanwhile("2"))
+
+
+def test_a_snooze_that_took_effect_is_not_begun_anew() -> None:
+    snoozed = incident(pending_actions=[{"type": "unacknowledge", "at": "2026-03-02T12:10:00Z"}])
+    arguments = {"incident_id": "P1", "seconds": 600}
+    assert run("snooze_incident", arguments, snoozed, call=AGAIN).writes == []
+    assert len(run("snooze_incident", arguments, incident(), incident(), call=AGAIN).writes) == 1
+    shorter = incident(pending_actions=[{"type": "unacknowledge", "at": "2026-03-02T12:05:00Z"}])
+    assert len(run("snooze_incident", arguments, shorter, incident(), call=AGAIN).writes) == 1
+
+
+def test_only_what_is_not_merged_yet_is_merged_again() -> None:
+    merged = incident(status="resolved", resolve_reason={"incident": {"id": "P1"}})
+    arguments = {"incident_id": "P1", "source_incident_ids": ["P2", "P3"]}
+    done = run("merge_incidents", arguments, merged, incident(), {}, incident(), call=AGAIN)
+    assert done.body() == {"source_incidents": [{"id": "P3", "type": "incident_reference"}]}
+    assert run("merge_incidents", arguments, merged, merged, incident(), call=AGAIN).writes == []
+    assert run("merge_incidents", arguments, AlreadySo("merged"), incident()).result["id"] == "P1"
+
+
+MESSAGES: dict[str, tuple[dict[str, Any], Answer]] = {
+    "add_incident_note": (
+        {"incident_id": "P1", "content": "Hi"},
+        {"notes": [{"id": "N1", "content": f"Hi\n\n{MARK}"}]},
+    ),
+    "publish_status_update": (
+        {"incident_id": "P1", "message": "Hi"},
+        listed({"id": "R1", "channel": {"message": f"Hi\n\n{MARK}"}}),
+    ),
+    "request_responders": (
+        {"incident_id": "P1", "message": "Help", "targets": [{"type": "user", "id": "PU1"}]},
+        incident(responder_requests=[{"message": f"Help\n\n{MARK}"}]),
+    ),
+}
+
+
+@pytest.mark.parametrize("tool", MESSAGES)
+def test_a_message_whose_answer_was_lost_is_not_sent_twice(tool: str) -> None:
+    arguments, there = MESSAGES[tool]
+    assert run(tool, arguments, there, call=AGAIN).writes == []
+
+
+@pytest.mark.parametrize("tool", MESSAGES)
+def test_a_message_carries_the_calls_mark(tool: str) -> None:
+    user: list[Answer] = [listed({"id": "PU9", "email": "ADA@example.org"})]
+    before = user if tool == "request_responders" else []
+    done = run(tool, MESSAGES[tool][0], *before, {})
+    assert MARK in str(done.body())
+    assert MARK not in str(
+        run(tool, MESSAGES[tool][0], *before, {}, call=FIRST.model_copy(update={"id": "2"})).body()
+    )

@@ -1,0 +1,62 @@
+"""Addresses and numbers of people are masked unless they are asked for."""
+
+import json
+
+import pytest
+from tools.plan_runs import listed, run
+
+from calmo_pagerduty.tools.people import masked
+
+ADA = {"id": "PU1", "name": "Ada", "email": "ada.lovelace@example.org", "role": "admin"}
+METHODS = {
+    "contact_methods": [
+        {
+            "id": "C1",
+            "type": "email_contact_method",
+            "label": "ada@home.example",
+            "address": "ada@home.example",
+        },
+        {"id": "C2", "type": "phone_contact_method", "label": "Mobile", "address": "5551234567"},
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("ada@example.org", "a…@example.org"),
+        ("@example.org", "…@example.org"),
+        ("5551234567", "…67"),
+        ("12", "…"),
+        ("", None),
+        (None, None),
+        (5, None),
+    ],
+)
+def test_a_mask_hides_who_it_is(address: object, shown: str | None) -> None:
+    assert masked(address) == shown
+
+
+def test_a_list_of_users_shows_no_address() -> None:
+    invited = {"id": "PU2", "name": "bob@example.org", "email": "bob@example.org"}
+    done = run("list_users", {}, listed(ADA, invited))
+    shown = json.dumps(done.result, ensure_ascii=False)
+    assert "lovelace" not in shown and "bob" not in shown
+    assert [item["email"] for item in done.result["items"]] == ["a…@example.org", "b…@example.org"]
+
+
+def test_an_address_is_shown_to_whoever_asks_for_it() -> None:
+    assert run("get_user", {"user_id": "PU1"}, {"user": ADA}).result["email"] == "a…@example.org"
+    arguments = {"user_id": "PU1", "include_personal_data": True}
+    assert run("get_user", arguments, {"user": ADA}).result["email"] == "ada.lovelace@example.org"
+
+
+def test_contact_methods_are_masked_with_their_labels() -> None:
+    hidden = run("list_contact_methods", {"user_id": "PU1"}, METHODS).result["items"]
+    assert [(one["type"], one["label"], one["address"]) for one in hidden] == [
+        ("email", "a…@home.example", "a…@home.example"),
+        ("phone", "Mobile", "…67"),
+    ]
+    arguments = {"user_id": "PU1", "include_personal_data": True}
+    shown = run("list_contact_methods", arguments, METHODS).result["items"]
+    assert [one["address"] for one in shown] == ["ada@home.example", "5551234567"]

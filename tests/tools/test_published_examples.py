@@ -1,0 +1,53 @@
+"""PagerDuty's own published answers are understood: each comes out as something to read."""
+
+import json
+from typing import Any
+
+import pytest
+from tools.contract import FOLDER, needs_reference, operation_of
+from tools.plan_runs import FIRST, Answer, drive
+
+from calmo_pagerduty.domain.api_requests import ApiRequest, Listed, Listing
+from calmo_pagerduty.tools.catalogue import TOOLS
+from calmo_pagerduty.tools.reading import read_arguments
+from calmo_pagerduty.tools.tool import Access, Column, Shape
+
+pytestmark = needs_reference
+
+#: Arguments that a tool can't do without, whatever it is.
+_NEEDED = {
+    "incident_id": "P1", "alert_id": "P2", "service_id": "P3", "escalation_policy_id": "P4",
+    "schedule_id": "P5", "user_id": "P6",
+}  # fmt: skip
+READS = [tool.name for tool in TOOLS.values() if tool.access is Access.READ]
+
+
+def published(asked: ApiRequest | Listing) -> Answer:
+    request = asked.request if isinstance(asked, Listing) else asked
+    operation: str = operation_of(request)["operationId"]
+    example = json.loads((FOLDER / "rest-examples" / f"{operation}.json").read_text())
+    body: dict[str, Any] = next(one["body"] for one in example["responses"] if one["status"] == 200)
+    if not isinstance(asked, Listing):
+        return body
+    assert isinstance(body[asked.items], list), f"{operation} has no list {asked.items}"
+    return Listed(items=tuple(body[asked.items]))
+
+
+def value_at(item: Any, column: Column) -> Any:
+    for part in column.path.split("."):
+        item = item.get(part) if isinstance(item, dict) else None
+    return item
+
+
+@pytest.mark.parametrize("name", [name for name in READS if name != "list_schedule_overrides"])
+def test_a_published_answer_is_shown(name: str) -> None:
+    tool = TOOLS[name]
+    required = {field for field, one in tool.arguments.model_fields.items() if one.is_required()}
+    arguments = read_arguments(tool, {field: _NEEDED[field] for field in required})
+    run = drive(tool.plan(arguments, FIRST), published)
+    assert run.error is None
+    things = run.result["items"] if tool.shape is Shape.LIST else [run.result]
+    assert things
+    shown = [value_at(thing, column) for thing in things for column in tool.columns]
+    assert sum(value is not None for value in shown) * 2 >= len(shown)
+    assert "api.pagerduty.com" not in json.dumps(run.result)

@@ -1,0 +1,205 @@
+"""One call of a tool that endures: a write, or a read that PagerDuty made wait."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.common import Priority
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from activities.tool_calls import CallEnd, CallToCarryOut, CallToEnd, ToolCalls
+    from activities.tool_records import CallToFile, DecisionToRecord, Filed
+    from calmo_pagerduty.domain.frozen import Frozen
+    from calmo_pagerduty.domain.tool_calls import CallState
+    from workflows import activity_options, names
+
+
+class ToolCallStart(Frozen):
+    """A run's input: a call that is filed already, or one to file first."""
+
+    filed: Filed | None = None
+    order: CallToFile | None = None
+
+
+class PersonsDecision(Frozen):
+    """The argument of the update `decide`: an API key's owner says yes or no to these exact arguments."""
+
+    approve: bool
+    key_id: str
+    arguments_sha256: str | None = None
+
+
+class OperatorsWord(Frozen):
+    """The argument of the signals `approve` and `deny`, which operators send from the Temporal UI."""
+
+    by: str = ""
+
+
+@workflow.defn(name=names.TOOL_CALL_WORKFLOW)
+class ToolCallWorkflow:
+    """Message protocol: the update `decide` and the signals `approve` and `deny` bring a person's
+    decision while the call waits for one; the query `call_state` tells how it stands. The result is the
+    call's id and state; what PagerDuty answered is in our database.
+    """
+
+    @workflow.init
+    def __init__(self, start: ToolCallStart) -> None:
+        self._filed = start.filed
+        self._state = start.filed.state if start.filed else CallState.RUNNING
+        self._last_word = ""
+
+    @workflow.run
+    async def run(self, start: ToolCallStart) -> CallEnd:
+        filed = self._filed or await self._file(start)
+        self._filed = filed
+        self._describe()
+        try:
+            if self._state is CallState.WAITING:
+                await self._wait_for_a_person(filed)
+            if self._state is CallState.RUNNING:
+                self._state = await self._carry_out(filed)
+        except BaseException as error:
+            if is_cancelled_exception(error):
+                await self._end(filed, CallState.DENIED, "an operator cancelled the workflow")
+            raise
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        self._describe()
+        workflow.upsert_search_attributes([names.STATUS.value_set(str(self._state))])
+        return CallEnd(call_id=filed.call_id, state=self._state)
+
+    @workflow.update(name=names.UPDATE_DECIDE)
+    async def decide(self, decision: PersonsDecision) -> CallState:
+        """Returns how the call stands then. Fails with NotTheirs for those who may not decide."""
+        await workflow.wait_condition(lambda: self._filed is not None)
+        assert self._filed is not None
+        return await self._record(
+            DecisionToRecord(
+                call_id=self._filed.call_id,
+                approve=decision.approve,
+                arguments_sha256=decision.arguments_sha256,
+                key_id=decision.key_id,
+            )
+        )
+
+    @workflow.signal(name=names.SIGNAL_APPROVE, description='Let it be done. Say who you are: {"by": "name"}')
+    async def approve(self, word: OperatorsWord) -> None:
+        await self._record_word(word, approve=True)
+
+    @workflow.signal(name=names.SIGNAL_DENY, description='Refuse it. Say who you are: {"by": "name"}')
+    async def deny(self, word: OperatorsWord) -> None:
+        await self._record_word(word, approve=False)
+
+    @workflow.query(name=names.QUERY_CALL_STATE, description="How the call stands")
+    def call_state(self) -> CallState:
+        return self._state
+
+    async def _file(self, start: ToolCallStart) -> Filed:
+        if start.order is None:
+            raise ApplicationError("neither a call nor an order was given", non_retryable=True)
+        filed: Filed = await workflow.execute_local_activity_method(
+            ToolCalls.file_call, start.order, **activity_options.STORE, summary=f"file {start.order.tool}"
+        )
+        self._state = filed.state
+        workflow.upsert_search_attributes(
+            [
+                names.CONNECTION.value_set(filed.connection_id),
+                names.SCOPE.value_set(filed.scope),
+                names.STATUS.value_set(str(filed.state)),
+            ]
+        )
+        return filed
+
+    async def _wait_for_a_person(self, filed: Filed) -> None:
+        try:
+            await workflow.wait_condition(
+                lambda: self._state is not CallState.WAITING,
+                timeout=_until(filed.expires_at),
+                timeout_summary="expires if nobody decides",
+            )
+        except TimeoutError:
+            self._state = await self._end(filed, CallState.EXPIRED, "nobody approved it in time")
+
+    async def _carry_out(self, filed: Filed) -> CallState:
+        self._describe()
+        try:
+            ended = await workflow.execute_activity_method(
+                ToolCalls.carry_out,
+                CallToCarryOut(call_id=filed.call_id),
+                task_queue=names.calls_queue(workflow.info().task_queue),
+                priority=Priority(fairness_key=filed.connection_id),
+                summary=filed.tool,
+                **activity_options.PAGERDUTY,
+            )
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            why = "PagerDuty didn't answer as long as we had patience; look there whether it was done"
+            return await self._end(filed, CallState.UNKNOWN, why)
+        return ended.state
+
+    async def _end(self, filed: Filed, state: CallState, why: str) -> CallState:
+        ended = await workflow.execute_local_activity_method(
+            ToolCalls.end_call,
+            CallToEnd(call_id=filed.call_id, state=state, why=why),
+            **activity_options.STORE,
+            cancellation_type=workflow.ActivityCancellationType.ABANDON,
+            summary=state.value,
+        )
+        return ended.state
+
+    async def _record(self, decision: DecisionToRecord) -> CallState:
+        ended = await workflow.execute_local_activity_method(
+            ToolCalls.record_decision,
+            decision,
+            **activity_options.STORE,
+            summary="approve" if decision.approve else "deny",
+        )
+        if self._state is CallState.WAITING:
+            self._state = ended.state
+        return ended.state
+
+    async def _record_word(self, word: OperatorsWord, approve: bool) -> None:
+        await workflow.wait_condition(lambda: self._filed is not None)
+        assert self._filed is not None
+        decision = DecisionToRecord(call_id=self._filed.call_id, approve=approve, by=word.by)
+        try:
+            await self._record(decision)
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                raise
+            # A signal has no answer: what was wrong with it stands in the details.
+            self._last_word = str(error)
+            self._describe()
+
+    def _describe(self) -> None:
+        assert self._filed is not None
+        workflow.set_current_details(card_of(self._filed, self._state, self._last_word))
+
+
+def card_of(filed: Filed, state: CallState, last_word: str = "") -> str:
+    """Return, as Markdown, what an operator sees of a call."""
+    words: Mapping[CallState, str] = {
+        CallState.WAITING: f"**Waits for a person's approval** until {filed.expires_at:%Y-%m-%d %H:%M} UTC."
+        if filed.expires_at
+        else "**Waits for a person's approval.**",
+        CallState.RUNNING: "**Asks PagerDuty**, again if need be.",
+        CallState.DONE: "**Done.** The result is with the call: `calmo-pagerduty tool show`.",
+        CallState.FAILED: "**Failed**: PagerDuty refused it.",
+        CallState.UNKNOWN: "**Nobody knows**: look in PagerDuty whether it was done.",
+        CallState.DENIED: "**Denied** by a person.",
+        CallState.EXPIRED: "**Expired**: nobody decided in time.",
+        CallState.REFUSED: "**Refused**: it was allowed when it was asked for, and no longer is.",
+    }
+    hint = (
+        '\n\nSend the signal `approve` or `deny` with `{"by": "your name"}`.'
+        if state is CallState.WAITING
+        else ""
+    )
+    said = f"\n\nThe last word was not taken: {last_word}" if last_word else ""
+    what = f"Call `{filed.call_id}` of **{filed.tool}**, connection `{filed.connection_id}`"
+    return f"{what}\n\n{words[state]}{hint}{said}"
+
+
+def _until(moment: datetime | None) -> timedelta | None:
+    return None if moment is None else max(moment - workflow.now(), timedelta(milliseconds=1))
