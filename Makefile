@@ -46,6 +46,10 @@ torture: .venv/.installed ## Run the long fault tests: crashes at random moments
 bench: .venv/.installed ## Measure speed and cost next to a bare Temporal workflow; prints JSON
 	@$(BIN)/python -m bench
 
+.PHONY: docs
+docs: .venv/.installed ## Write docs/tools.md anew from the catalogue
+	@$(BIN)/python -c "from calmo_pagerduty.tools import catalogue, documentation as d; print(d.tools_markdown(catalogue.TOOLS), end='')" > docs/tools.md
+
 .PHONY: lock
 lock: .venv/.installed ## Lock dependencies anew, with hashes and without index addresses
 	@$(BIN)/uv pip compile --quiet pyproject.toml --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements.lock

@@ -1,4 +1,4 @@
-"""`python -m bench [ack|throughput|latency|cost|open|storm|all] [--quick]`: one JSON document on stdout."""
+"""`python -m bench [ack|throughput|latency|cost|open|storm|tools|all] [--quick]`: JSON on stdout."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ from typing import Any
 
 import uvloop
 
-from bench import ack, cost, latency, open_incidents, storm, throughput
+from bench import ack, cost, latency, open_incidents, storm, throughput, tools
 from bench.figures import Figures, rounded
 from bench.noise import calibration, machine_facts
 from bench.parts import tail_of_logs
@@ -30,6 +30,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "cost": cost.measure,
     "open": open_incidents.measure,
     "storm": storm.measure,
+    "tools": tools.measure,
 }
 
 

@@ -56,6 +56,10 @@ class Product:
         self._requests: dict[str, bytes] = {}
         self._children: dict[str, asyncio.subprocess.Process] = {}
 
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
     async def start(self) -> None:
         """Start the parts, and see one burst of incidents through before anything is measured."""
         await self.start_worker()

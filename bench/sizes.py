@@ -16,6 +16,8 @@ class Sizes:
     open_incidents: int = 5_000
     storm_incidents: int = 100
     storm_history_events: int = 500
+    tool_calls: int = 400
+    approvals: int = 1_000
 
 
 FULL = Sizes()
@@ -28,4 +30,6 @@ QUICK = Sizes(
     open_incidents=500,
     storm_incidents=20,
     storm_history_events=200,
+    tool_calls=200,
+    approvals=200,
 )

@@ -18,6 +18,7 @@ from activities.tool_gate import CallRefused, CapReached, NoSuchConnection, NoSu
 from calmo_pagerduty.domain.tool_calls import MAX_IDEMPOTENCY_KEY, Face
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.database import Database, StoreUnavailable
+from calmo_pagerduty.store.encryption import CannotDecrypt
 from calmo_pagerduty.store.tool_calls import KeyUsedOtherwise
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.permissions import CallerRights, judge
@@ -33,6 +34,7 @@ from ingress.tool_models import ToolCallModel, call_model
 MAX_BODY_BYTES = 256 * 1024
 WAIT_SECONDS = 25.0
 _CALLER = "calmo.caller"
+_OUR_TROUBLE = "our own service has trouble: try it again later"
 _REFUSALS = (
     NoSuchTool, NoSuchConnection, BadArguments, CallRefused, CapReached, KeyUsedOtherwise, NotFound,
 )  # fmt: skip
@@ -107,8 +109,10 @@ class _Backend:
             connection = await self._database.read(
                 lambda transaction: find_connection(transaction, self._caller, self._connection_id)
             )
-        except (NoSuchConnection, StoreUnavailable) as error:
+        except NoSuchConnection as error:
             raise CannotServe(str(error)) from error
+        except StoreUnavailable as error:
+            raise CannotServe(_OUR_TROUBLE) from error
         rights = CallerRights(self._caller.permissions, self._caller.teams)
         return [
             tool
@@ -128,17 +132,17 @@ class _Backend:
             )
         except _REFUSALS as error:
             raise CannotServe(str(error)) from error
-        except (TemporalUnavailable, StoreUnavailable) as error:
-            raise CannotServe(
-                "our own service has trouble; repeat it with the same idempotency_key"
-            ) from error
+        except (TemporalUnavailable, StoreUnavailable, CannotDecrypt) as error:
+            raise CannotServe(f"{_OUR_TROUBLE} with the same idempotency_key") from error
         return _as_json(answer, name, self._links)
 
     async def look(self, ticket: str) -> Json:
         try:
             call = await self._tool_caller.look(self._caller, ticket)
-        except (NotFound, StoreUnavailable) as error:
+        except NotFound as error:
             raise CannotServe(str(error)) from error
+        except StoreUnavailable as error:
+            raise CannotServe(_OUR_TROUBLE) from error
         return call_model(call, self._links).model_dump(mode="json")
 
     def _in_profile(self, tool: Tool) -> bool:

@@ -58,7 +58,10 @@ class _RestBackend:
 
     async def _only_connection(self) -> str:
         """Return the only connection with a token that this key sees."""
-        answer = await self._request("GET", "/api/connections")
+        try:
+            answer = await self._request("GET", "/api/connections")
+        except CannotServe as error:
+            raise CannotServe(f"{error}; name the connection by --connection") from error
         found = [one["id"] for one in answer["connections"] if one["token_kind"]]
         if len(found) != 1:
             raise CannotServe(f"say which connection is meant, by --connection: {', '.join(found) or 'none'}")

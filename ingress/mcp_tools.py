@@ -4,6 +4,7 @@ What PagerDuty answers was written by people and machines outside. It comes as d
 without characters that hide, and never as instructions.
 """
 
+import functools
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -23,6 +24,7 @@ from mcp_types import (
 )
 
 from calmo_pagerduty.domain.untrusted_text import clean, clean_text
+from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.reading import input_schema
 from calmo_pagerduty.tools.tool import Access
 from calmo_pagerduty.tools.tool import Tool as ToolRow
@@ -67,9 +69,7 @@ class ToolBackend(Protocol):
 BackendOf = Callable[[Context], Awaitable[ToolBackend]]
 
 
-def build_server(
-    backend_of: Callable[[ServerRequestContext[Any, Any]], Awaitable[ToolBackend]],
-) -> Server[Any]:
+def build_server(backend_of: BackendOf) -> Server[Any]:
     """Return the MCP server; `backend_of` finds who answers a request. It keeps nothing between requests."""
 
     async def list_tools(context: Context, _params: PaginatedRequestParams | None) -> ListToolsResult:
@@ -96,11 +96,19 @@ def build_server(
         "calmo-pagerduty",
         title="Calmo PagerDuty",
         instructions=INSTRUCTIONS,
+        # Else the SDK would list all tools at each call, to look at its arguments.
+        get_tool_input_schema=_schema_of,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
     )
 
 
+def _schema_of(name: str) -> Json | None:
+    tool = TOOLS.get(name)
+    return None if tool is None else as_tool(tool).input_schema
+
+
+@functools.cache
 def as_tool(tool: ToolRow) -> Tool:
     """Return a tool's row as MCP knows it."""
     schema = input_schema(tool)
@@ -150,6 +158,10 @@ def as_result(call: Json) -> CallToolResult:
         ticket = {"state": state, "ticket": call["call_id"], "what": words, "ask": TICKET_TOOL}
         return _content({**ticket, "expires_at": call.get("expires_at")})
     error = call.get("error") or {}
+    if state in {"failed", "unknown"}:
+        # PagerDuty's own words may repeat what people wrote there.
+        told = {"state": state, "notice": NOTICE, "untrusted": clean(error, LONGEST_TEXT)}
+        return _content(told, is_error=True)
     return failure(f"{state}: {error.get('message', 'no details')}")
 
 
@@ -158,6 +170,7 @@ def failure(message: str) -> CallToolResult:
     return CallToolResult(content=[TextContent(text=clean_text(message))], is_error=True)
 
 
-def _content(value: Json) -> CallToolResult:
+def _content(value: Json, is_error: bool = False) -> CallToolResult:
     plain = {name: one for name, one in value.items() if one is not None}
-    return CallToolResult(content=[TextContent(text=json.dumps(plain))], structured_content=plain)
+    text = TextContent(text=json.dumps(plain))
+    return CallToolResult(content=[text], structured_content=plain, is_error=is_error)

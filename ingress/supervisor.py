@@ -19,11 +19,11 @@ Start = Callable[[], Awaitable[asyncio.subprocess.Process]]
 
 @dataclass
 class Part:
-    """One program. With `once`, its end is its success and it isn't started again."""
+    """One program. With `after_ready`, it is started only when the service answers."""
 
     name: str
     start: Start
-    once: bool = False
+    after_ready: bool = False
     child: asyncio.subprocess.Process | None = None
 
 
@@ -55,9 +55,6 @@ class Supervisor:
             assert part.child is not None
             begun = time.monotonic()
             status = await part.child.wait()
-            if part.once:
-                self.tell(f"{part.name} has ended")
-                return
             pause = FIRST_PAUSE_SECONDS if time.monotonic() - begun > WELL_SECONDS else pause
             self.tell(f"{part.name} ended with status {status}: starting it again")
             part.child = None

@@ -16,24 +16,32 @@ from pagerduty_simulator.history import generate_history
 from pagerduty_simulator.rest_api import AccountSite, running_rest_api
 from pagerduty_simulator.scenarios import play
 
-ENVIRONMENT_VARIABLE: Final = "PAGERDUTY_SIMULATOR_TOKEN"
+TOKEN_VARIABLE: Final = "PAGERDUTY_SIMULATOR_TOKEN"  # noqa: S105
+SECRET_VARIABLE: Final = "PAGERDUTY_SIMULATOR_SECRET"  # noqa: S105
 
 
-async def run_server(site: AccountSite, host: str, port: int, *, plays: bool) -> None:
-    """Serve until cancelled; `plays` tells the demo story on the account, again and again."""
+async def run_server(
+    site: AccountSite, host: str, port: int, *, plays: bool, webhook: tuple[str, str] | None = None
+) -> None:
+    """Serve until cancelled; `plays` tells the demo story on the account, once.
+
+    `webhook` is an address and its signing secret, subscribed to everything that happens.
+    """
+    if webhook is not None:
+        site.sender.subscribe(*webhook)
     async with running_rest_api(site, port, host) as url:
         typer.echo(f"serving PagerDuty's REST API on {url}", err=True)
-        while plays:
+        if plays:
             await play(DEMO, site.account, site.publish, site.clock)
         await asyncio.Event().wait()
 
 
-def _token(from_stdin: bool) -> str:
+def _read(what: str, variable: str, from_stdin: bool) -> str:
     # Never an argument: every user of the machine can read those.
-    token = sys.stdin.readline().strip() if from_stdin else os.environ.get(ENVIRONMENT_VARIABLE, "")
-    if not token:
-        raise typer.BadParameter(f"give the token by --token-stdin or in {ENVIRONMENT_VARIABLE}")
-    return token
+    text = sys.stdin.readline().strip() if from_stdin else os.environ.get(variable, "")
+    if not text:
+        raise typer.BadParameter(f"give the {what} by --{what}-stdin or in {variable}")
+    return text
 
 
 def serve(
@@ -49,14 +57,19 @@ def serve(
     incidents: Annotated[int, typer.Option(min=0, help="Past incidents to begin with.")] = 200,
     days: Annotated[float, typer.Option(min=0.1, help="How far back they go.")] = 30.0,
     demo: Annotated[bool, typer.Option("--demo", help="Play the demo on the account meanwhile.")] = False,
+    webhook_url: Annotated[str, typer.Option(help="A webhook to tell of everything that happens.")] = "",
+    secret_stdin: Annotated[
+        bool, typer.Option("--secret-stdin", help="Read its secret from the next line of stdin.")
+    ] = False,
     region: Annotated[str, typer.Option(help="us or eu.")] = "us",
     seed: Annotated[int | None, typer.Option(help="Makes all ids reproducible; new ones without it.")] = None,
 ) -> None:
     """Serve the REST API of an online shop's account. The token is the account's, with all rights."""
-    token = _token(token_stdin)
+    token = _read("token", TOKEN_VARIABLE, token_stdin)
+    webhook = (webhook_url, _read("secret", SECRET_VARIABLE, secret_stdin)) if webhook_url else None
     chosen_seed = random.SystemRandom().getrandbits(32) if seed is None else seed
     account = furnished_shop(now=lambda: datetime.now(UTC), seed=chosen_seed)
     generate_history(account, incidents=incidents, days=days, seed=chosen_seed)
     site = AccountSite(account, clock=ScaledClock(speed), region=region)
     site.add_token(token)
-    asyncio.run(run_server(site, host, port, plays=demo))
+    asyncio.run(run_server(site, host, port, plays=demo, webhook=webhook))

@@ -9,6 +9,8 @@ from typer.main import get_command
 
 from calmo_pagerduty.domain.deliveries import Verdict
 from calmo_pagerduty.settings import Settings
+from calmo_pagerduty.tools.catalogue import TOOLS
+from calmo_pagerduty.tools.documentation import tools_markdown
 from ingress.cli import app
 from ingress.metrics import Metrics
 from workflows import names
@@ -33,6 +35,11 @@ def test_every_documented_metric_exists() -> None:
     families = {family.name for family in Metrics().registry.collect()}
     for name in re.findall(r"`(calmo_[a-z_]+)", OPERATIONS):
         assert name.removesuffix("_total") in families
+
+
+def test_the_page_of_tools_is_made_from_the_catalogue() -> None:
+    page = (ROOT / "docs" / "tools.md").read_text()
+    assert page == tools_markdown(TOOLS), "run: make docs"
 
 
 def test_every_refusal_that_a_user_may_see_is_explained() -> None:

@@ -7,10 +7,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
+import httpx2
 from doors import make_key
+from mcp import Client as McpClient
+from mcp.client.streamable_http import streamable_http_client
 from pydantic import SecretStr
 from temporalio.client import Client
 
@@ -32,6 +35,7 @@ from ingress.app import Ingress, build_app
 from ingress.authentication import ALL_PERMISSIONS
 from pagerduty_simulator.clocks import Clock, ScaledClock
 from pagerduty_simulator.rest.account_site import AccountSite
+from pagerduty_simulator.rest.serving import running_server
 from pagerduty_simulator.rest_api import running_rest_api
 from pagerduty_simulator.shop import online_shop
 
@@ -187,3 +191,22 @@ async def until_state(service: ToolService, call_id: str, *states: str, patience
             if call["state"] in states:
                 return call
             await asyncio.sleep(0.02)
+
+
+@contextlib.asynccontextmanager
+async def served(service: ToolService) -> AsyncIterator[str]:
+    """The service on a real port of this machine, with MCP; yields its URL. Once per service."""
+    app = build_app(service.ingress)
+    async with service.ingress.mcp.running(), running_server(app, "127.0.0.1", 0) as url:
+        yield url
+
+
+@contextlib.asynccontextmanager
+async def agent(
+    url: str, headers: Mapping[str, str], query: str = "", mode: Literal["auto", "legacy"] = "auto"
+) -> AsyncIterator[McpClient]:
+    """An AI agent's MCP client over HTTP. `query` names connection and profile: `?category=…`."""
+    async with httpx2.AsyncClient(headers=headers, timeout=90) as http:
+        transport = streamable_http_client(f"{url}/mcp{query}", http_client=http)
+        async with McpClient(transport, mode=mode) as client:
+            yield client

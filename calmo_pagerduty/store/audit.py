@@ -17,6 +17,9 @@ from calmo_pagerduty.store.tables import audit
 #: What the first row follows.
 GENESIS = "0" * 64
 
+_LAST = sa.select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
+_INSERT = audit.insert()
+
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
@@ -39,17 +42,12 @@ class Verification:
 def append(transaction: Connection, scope: str, at: datetime, record: Mapping[str, Any]) -> None:
     """Add a record at the end of the chain. It must hold no secrets and no texts of people."""
     keep_audit_order(transaction)
-    last = transaction.execute(
-        sa.select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
-    ).one_or_none()
+    last = transaction.execute(_LAST).one_or_none()
     seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
     moment = at.astimezone(UTC).isoformat()
     text = json.dumps({**record, "seq": seq, "at": moment, "scope": scope}, sort_keys=True)
-    transaction.execute(
-        audit.insert().values(
-            seq=seq, at=at, scope=scope, record=text, previous_hash=previous, hash=_hash(previous, text)
-        )
-    )
+    row = {"seq": seq, "at": at, "scope": scope, "record": text}
+    transaction.execute(_INSERT, {**row, "previous_hash": previous, "hash": _hash(previous, text)})
 
 
 def list_rows(

@@ -72,7 +72,7 @@ def add(
 
 def find(transaction: Transaction, visibility: Visibility, connection_id: str) -> Connection | None:
     """Return the connection; None if there is none, it was removed, or it is somebody else's."""
-    row = transaction.execute(_live().where(connections.c.id == connection_id)).one_or_none()
+    row = transaction.execute(_FIND, {"connection": connection_id}).one_or_none()
     if row is None or not visibility.admits(Scope.parse(row.scope)):
         return None
     return _connection(row)
@@ -80,7 +80,7 @@ def find(transaction: Transaction, visibility: Visibility, connection_id: str) -
 
 def list_all(transaction: Transaction, visibility: Visibility) -> tuple[Connection, ...]:
     """Return the connections that the caller may see, by name."""
-    query = _live().order_by(connections.c.name, connections.c.id)
+    query = _LIVE.order_by(connections.c.name, connections.c.id)
     if not visibility.everything:
         query = query.where(connections.c.scope.in_([str(scope) for scope in visibility.scopes]))
     return tuple(_connection(row) for row in transaction.execute(query))
@@ -150,8 +150,8 @@ def remove(transaction: Transaction, connection_id: str, now: datetime) -> None:
     update(transaction, connection_id, removed_at=now, token_sealed=None, token_kind=None, token_facts=None)
 
 
-def _live() -> sa.Select[Any]:
-    return sa.select(connections).where(connections.c.removed_at.is_(None))
+_LIVE = sa.select(connections).where(connections.c.removed_at.is_(None))
+_FIND = _LIVE.where(connections.c.id == sa.bindparam("connection"))
 
 
 def _connection(row: Any) -> Connection:

@@ -55,7 +55,7 @@ def take(
     wait = max(0.0, due - moment)
     if wait > patience:
         return Permit(False, wait)
-    _change(transaction, connection_id, due_at=due + 60.0 / per_minute)
+    transaction.execute(_TAKE, {"connection": connection_id, "due": due + 60.0 / per_minute})
     return Permit(True, wait)
 
 
@@ -102,16 +102,22 @@ def usage(transaction: Connection, connection_id: str) -> Usage:
 
 
 def _locked_row(transaction: Connection, connection_id: str) -> Any:
-    query = sa.select(request_permits).where(request_permits.c.connection_id == connection_id)
-    row = transaction.execute(query.with_for_update()).one_or_none()
+    row = transaction.execute(_FIND, {"connection": connection_id}).one_or_none()
     if row is None:
         first = {"connection_id": connection_id, "due_at": 0.0, "paused_until": 0.0}
         transaction.execute(insert_or_ignore(transaction, request_permits), first)
-        row = transaction.execute(query.with_for_update()).one()
+        row = transaction.execute(_FIND, {"connection": connection_id}).one()
     return row
 
 
 def _change(transaction: Connection, connection_id: str, **values: Any) -> None:
-    transaction.execute(
-        sa.update(request_permits).where(request_permits.c.connection_id == connection_id).values(**values)
-    )
+    transaction.execute(_UPDATE.values(**values), {"connection": connection_id})
+
+
+_FIND = (
+    sa.select(request_permits)
+    .where(request_permits.c.connection_id == sa.bindparam("connection"))
+    .with_for_update()
+)
+_UPDATE = sa.update(request_permits).where(request_permits.c.connection_id == sa.bindparam("connection"))
+_TAKE = _UPDATE.values(due_at=sa.bindparam("due"))

@@ -30,6 +30,10 @@ def create(
     scope: Annotated[
         list[str] | None, typer.Option(help="personal:USER or organization:ORG. Default: sees everything")
     ] = None,
+    person: Annotated[
+        str | None, typer.Option(help="Whose key it is: nobody approves what they asked for")
+    ] = None,
+    team: Annotated[list[str] | None, typer.Option(help="PagerDuty's id of a team that it works for")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
@@ -43,7 +47,7 @@ def create(
         database.migrate()
         now = datetime.now(UTC)
         key = database.write_now(
-            lambda connection: api_keys.create(connection, name, permissions, scopes, now)
+            lambda connection: api_keys.create(connection, name, permissions, scopes, now, person, team or ())
         )
     finally:
         database.close()

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from calmo_pagerduty.api_client import ApiClient
 from calmo_pagerduty.tools.tool import Category
 from ingress.commands.instances import api_address
 from ingress.commands.options import DATA_DIR
@@ -23,4 +24,5 @@ def mcp(
 ) -> None:
     """Serve MCP on standard input and output, with the rights of the API key."""
     url, api_key = api_address(data_dir)
+    ApiClient(url, api_key)  # says in words what is wrong with the key
     asyncio.run(serve_stdio(url, api_key, connection, category or []))

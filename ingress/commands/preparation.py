@@ -8,17 +8,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from calmo_pagerduty.domain.scopes import Scope
+from pydantic import SecretStr
+
+from calmo_pagerduty.domain.connections import Region, TokenKind
+from calmo_pagerduty.domain.scopes import EVERYTHING, Scope
 from calmo_pagerduty.processes import check_port
 from calmo_pagerduty.settings import Settings
-from calmo_pagerduty.store import api_keys, webhooks
-from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.store import api_keys, connections, webhooks
+from calmo_pagerduty.store.database import Database, Transaction
+from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.temporal_dev_server import without_callers_settings
 from ingress.authentication import ALL_PERMISSIONS
 from ingress.commands.instances import API_KEY_FILE
 from ingress.commands.webhooks import webhook_url
 
 DEMO_SCOPE = Scope.parse("organization:demo")
+#: Somebody at the simulated PagerDuty, in whose name writes are made there.
+DEMO_PERSON = "ines.albrecht@lantern-lane.example"
 
 
 class CannotStart(Exception):
@@ -35,6 +41,8 @@ class Plan:
     ui_port: int
     demo: bool
     speed: float
+    #: Where the simulated PagerDuty answers, if there is one.
+    simulator_port: int = 0
 
     @property
     def url(self) -> str:
@@ -48,9 +56,14 @@ class Plan:
     def temporal_address(self) -> str:
         return f"127.0.0.1:{self.temporal_port}"
 
+    @property
+    def simulator_url(self) -> str | None:
+        return f"http://127.0.0.1:{self.simulator_port}" if self.demo else None
+
     def environment(self) -> dict[str, str | None]:
         """What the parts are told."""
         return without_callers_settings() | {
+            "CALMO_SIMULATOR_URL": self.simulator_url,
             "CALMO_DATA_DIR": str(self.data_dir),
             "CALMO_HTTP_HOST": "127.0.0.1",
             "CALMO_HTTP_PORT": str(self.port),
@@ -88,8 +101,17 @@ def check_ports(plan: Plan) -> None:
         check_port("127.0.0.1", port, option)
 
 
-def prepare(settings: Settings, plan: Plan) -> tuple[str, tuple[str, str] | None]:
-    """Migrate, make the first API key and the demo's webhook. Returns (API key, (URL, secret) or None).
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What the simulated PagerDuty is told: where to deliver, how to sign, which token to accept."""
+
+    webhook_url: str
+    secret: str
+    token: str
+
+
+def prepare(settings: Settings, plan: Plan) -> tuple[str, Demo | None]:
+    """Migrate, make the first API key and the demo's webhook and connection. Returns (API key, demo).
 
     Raises StoreUnavailable, KeyProblem.
     """
@@ -99,21 +121,37 @@ def prepare(settings: Settings, plan: Plan) -> tuple[str, tuple[str, str] | None
         keyring = settings.keyring()
         database.write_now(keyring.check)
         api_key = _first_api_key(settings, database)
-        if not plan.demo:
-            return api_key, None
-        secret_file = settings.data_dir / "demo_webhook"
-        if not secret_file.exists():
-            secret = os.urandom(24).hex()
-            now = datetime.now(UTC)
-            made = database.write_now(
-                lambda connection: webhooks.create(connection, keyring, DEMO_SCOPE, secret.encode(), now)
-            )
-            _write_private(secret_file, json.dumps({"id": made, "secret": secret}))
-        webhook = json.loads(secret_file.read_text())
-        # Not the public address: what stands in front of us there may not be up yet.
-        return api_key, (webhook_url(plan.url, webhook["id"]), webhook["secret"])
+        return api_key, _prepare_demo(settings, plan, database, keyring) if plan.demo else None
     finally:
         database.close()
+
+
+def _prepare_demo(settings: Settings, plan: Plan, database: Database, keyring: Keyring) -> Demo:
+    secret_file = settings.data_dir / "demo_webhook"
+    now = datetime.now(UTC)
+    if not secret_file.exists():
+        secret = os.urandom(24).hex()
+        made = database.write_now(
+            lambda connection: webhooks.create(connection, keyring, DEMO_SCOPE, secret.encode(), now)
+        )
+        _write_private(secret_file, json.dumps({"id": made, "secret": secret}))
+    webhook = json.loads(secret_file.read_text())
+    # The simulated account lives as long as its process: each time it is a new one.
+    token = os.urandom(16).hex()
+
+    def connect(transaction: Transaction) -> None:
+        found = webhooks.find(transaction, keyring, webhook["id"], now)
+        connection = found and connections.find(transaction, EVERYTHING, found.connection_id)
+        if connection:
+            connections.update(
+                transaction, connection.id, name="Simulated PagerDuty", region=Region.SIMULATOR,
+                from_address=DEMO_PERSON,
+            )  # fmt: skip
+            connections.set_token(transaction, keyring, connection, TokenKind.API_TOKEN, SecretStr(token))
+
+    database.write_now(connect)
+    # Not the public address: what stands in front of us there may not be up yet.
+    return Demo(webhook_url(plan.url, webhook["id"]), webhook["secret"], token)
 
 
 def _first_api_key(settings: Settings, database: Database) -> str:
@@ -124,7 +162,11 @@ def _first_api_key(settings: Settings, database: Database) -> str:
             lambda connection: api_keys.create(connection, "first key", ALL_PERMISSIONS, None, now)
         )
         _write_private(path, key + "\n")
-    return path.read_text().strip()
+        return key
+    key = path.read_text().strip()
+    # A later version knows more permissions than the one that made the key.
+    database.write_now(lambda connection: api_keys.grant(connection, key, ALL_PERMISSIONS))
+    return key
 
 
 def _write_private(path: Path, text: str) -> None:

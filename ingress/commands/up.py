@@ -14,12 +14,12 @@ from rich.text import Text
 
 from calmo_pagerduty.api_client import ApiClient
 from calmo_pagerduty.http_client import AsyncClient, HTTPError
-from calmo_pagerduty.processes import start_child
+from calmo_pagerduty.processes import free_port, start_child
 from calmo_pagerduty.settings import load_settings
 from calmo_pagerduty.temporal_dev_server import TemporalDevServer
 from ingress.commands.instances import Instance, announce, withdraw
 from ingress.commands.live_view import LiveView
-from ingress.commands.preparation import CannotStart, Plan, check_ports, prepare, take_folder
+from ingress.commands.preparation import CannotStart, Demo, Plan, check_ports, prepare, take_folder
 from ingress.server import until_signal
 from ingress.supervisor import Part, Supervisor
 from workflows import names
@@ -43,7 +43,7 @@ def up(
 ) -> None:
     """Run Temporal, the worker and the ingress on this machine, until Ctrl-C."""
     folder = (data_dir or load_settings().data_dir).absolute()
-    plan = Plan(folder, port, temporal_port, ui_port, demo, speed)
+    plan = Plan(folder, port, temporal_port, ui_port, demo, speed, free_port() if demo else 0)
     lock = take_folder(folder)
     try:
         check_ports(plan)
@@ -68,7 +68,7 @@ class _Service:
         begun = time.monotonic()
         stop = asyncio.create_task(until_signal())
         plan = self.plan
-        api_key, demo_webhook = prepare(self.settings, plan)
+        api_key, demo = prepare(self.settings, plan)
         instance = Instance(
             str(plan.data_dir),
             plan.url,
@@ -76,7 +76,7 @@ class _Service:
             plan.ui_url,
             os.getpid(),
         )
-        parts = self._parts(demo_webhook)
+        parts = self._parts(demo)
         try:
             starting = asyncio.create_task(self._start(parts, instance))
             await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -104,7 +104,7 @@ class _Service:
         await self.supervisor.run(temporal)
         announce(instance)
         for part in programs:
-            if part.once:
+            if part.after_ready:
                 await _until_ready(instance.url)
             await self.supervisor.run(part)
         await _until_ready(instance.url)
@@ -114,7 +114,7 @@ class _Service:
         await asyncio.gather(*(self.supervisor.stop(part, PART_PATIENCE) for part in programs))
         await self.supervisor.stop(temporal, PART_PATIENCE - 1)
 
-    def _parts(self, demo_webhook: tuple[str, str] | None) -> list[Part]:
+    def _parts(self, demo: Demo | None) -> list[Part]:
         plan, logs = self.plan, self.plan.data_dir / "logs"
         environment = plan.environment()
         server = TemporalDevServer(
@@ -130,26 +130,26 @@ class _Service:
             assert server.child is not None
             return server.child
 
-        def program(name: str, *command: str, once: bool = False, stdin: bytes | None = None) -> Part:
+        def program(name: str, *command: str, after_ready: bool = False, stdin: bytes | None = None) -> Part:
             async def start() -> asyncio.subprocess.Process:
                 return await start_child(
                     (sys.executable, "-m", *command), logs / f"{name}.log", environment, stdin
                 )
 
-            return Part(name, start, once)
+            return Part(name, start, after_ready)
 
         parts = [
             Part("temporal", start_temporal),
             program("worker", "worker"),
             program("ingress", "ingress", "ingress"),
         ]
-        if demo_webhook is not None:
-            url, secret = demo_webhook
+        if demo is not None:
             parts.append(
                 program(
-                    "simulator", "pagerduty_simulator", "--url", url, "--secret-stdin",
-                    "--scenario", "demo", "--speed", str(plan.speed),
-                    once=True, stdin=f"{secret}\n".encode(),
+                    "simulator", "pagerduty_simulator", "serve", "--port", str(plan.simulator_port),
+                    "--token-stdin", "--demo", "--webhook-url", demo.webhook_url, "--secret-stdin",
+                    "--speed", str(plan.speed),
+                    after_ready=True, stdin=f"{demo.token}\n{demo.secret}\n".encode(),
                 )
             )  # fmt: skip
         return parts

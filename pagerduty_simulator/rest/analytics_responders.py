@@ -49,8 +49,9 @@ def _row(
     hours = [one.interruptions(user_id) for one in mine for user_id in ids]
     waits = [one.seconds_to_first_ack for one in acked if one.seconds_to_first_ack is not None]
     engaged = sum(one.engaged_seconds for one in acked)
-    first = sum(_on_call_seconds(call, query, user, team, first_level=True) for user in users)
-    other = sum(_on_call_seconds(call, query, user, team, first_level=False) for user in users)
+    first = sum(_on_call_seconds(call, query, user, team, slice(0, 1)) for user in users)
+    other = sum(_on_call_seconds(call, query, user, team, slice(1, None)) for user in users)
+    either = sum(_on_call_seconds(call, query, user, team, slice(None)) for user in users)
     return {
         "mean_engaged_seconds": round(engaged / len(acked)) if acked else None,
         "mean_time_to_acknowledge_seconds": round(sum(waits) / len(waits)) if waits else None,
@@ -68,22 +69,19 @@ def _row(
         "total_incidents_timeout_escalated_from": sum(one.timeout_escalations > 0 for one in mine),
         "total_incidents_timeout_escalated_to": 0,
         "total_notifications": sum(sum(who.id in ids for _, who in one.notified) for one in mine),
-        "total_seconds_on_call": max(first, other) if first and other else first + other,
+        "total_seconds_on_call": either,
         "total_seconds_on_call_level_1": first,
         "total_seconds_on_call_level_2_plus": other,
     }
 
 
-def _on_call_seconds(
-    call: Call, query: AnalyticsQuery, user: User, team: Team | None, *, first_level: bool
-) -> int:
+def _on_call_seconds(call: Call, query: AnalyticsQuery, user: User, team: Team | None, levels: slice) -> int:
     """Return how long the user was on call on these levels, counting no time twice."""
     spans: list[tuple[datetime, datetime]] = []
     for policy in call.account.escalation_policies.values():
         if team is not None and team not in policy.teams:
             continue
-        levels = policy.levels[:1] if first_level else policy.levels[1:]
-        for target in (target for level in levels for target in level):
+        for target in (target for level in policy.levels[levels] for target in level):
             if isinstance(target, User):
                 if target.id == user.id:
                     spans.append((query.since, query.until))

@@ -15,7 +15,7 @@ HIDING = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 ANY_TEXT = st.text(
     st.one_of(
         st.characters(exclude_categories=[]),
-        st.sampled_from("\n\t\r\x1b\x00\x85‮⁦​‍﻿﷐\ud800\udfff"),
+        st.sampled_from("\n\t\r\x1b\x00\x85\u202e\u2066\u200b\u200d\ufeff\ufdd0\ud800\udfff"),
         st.integers(0xE0000, 0xE01EF).map(chr),
     )
 )

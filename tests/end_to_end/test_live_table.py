@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from end_to_end.terminal import CTRL_C, Terminal, a_terminal
+from end_to_end.test_up import the_demo_is_over
 from end_to_end.up_process import CALMO, STOPS_WITHIN_SECONDS, UpProcess, all_gone, environment_with
 from eventually import eventually
 
@@ -28,7 +29,7 @@ async def play_the_demo(up: UpProcess, terminal: Terminal) -> None:
     await terminal.run([CALMO, "up", *up.options, "--speed", "50"], environment)
     up.process = terminal.process
     await until_shown(terminal, "is up after")
-    await until_shown(terminal, "simulator has ended")
+    await the_demo_is_over(up)
 
 
 @pytest.mark.parametrize("columns", [140, 60])

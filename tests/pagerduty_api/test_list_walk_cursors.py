@@ -64,7 +64,8 @@ def test_a_page_larger_than_wanted_is_cut_and_gone_on_with() -> None:
         walk.request()
         assert [item["id"] for item in walk.take(whole).items] == ["P1", "P2"]
         rest = ListWalk(a_listing(paging, 2, walk.next, 100))
-        rest.request()
+        request = rest.request()
+        assert request is not None and "4" in str(request.body or request.query)  # the two that were had, too
         assert [item["id"] for item in rest.take(whole).items] == ["P3"]
         assert rest.next is None
 

@@ -2,21 +2,21 @@
 
 import asyncio
 
-import httpx
+import httpx2
 import pagerduty
 import pytest
 
 from tests.pagerduty_simulator.rest.conftest import INES
 
 
-class ToLoopback(httpx.BaseTransport):
+class ToLoopback(httpx2.BaseTransport):
     """Sends what is meant for PagerDuty's host, which the client insists on, to the simulator."""
 
-    def __init__(self, url: httpx.URL) -> None:
-        self._url = url
-        self._http = httpx.HTTPTransport(trust_env=False)
+    def __init__(self, url: str) -> None:
+        self._url = httpx2.URL(url)
+        self._http = httpx2.HTTPTransport(trust_env=False)
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         request.url = request.url.copy_with(scheme="http", host=self._url.host, port=self._url.port)
         return self._http.handle_request(request)
 
@@ -27,7 +27,7 @@ class ToLoopback(httpx.BaseTransport):
 @pytest.fixture
 def client(api):
     with pagerduty.RestApiV2Client(
-        "full", default_from=INES, transport=ToLoopback(api.http.base_url)
+        "full", default_from=INES, transport=ToLoopback(str(api.http.base_url))
     ) as made:
         yield made
 
