@@ -1,7 +1,7 @@
 """Speaking to PagerDuty as a connection: its token, its share of the limits, one HTTP pool for all."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -10,14 +10,17 @@ from pydantic import SecretStr
 from calmo_pagerduty.domain.api_errors import InvalidRequest, RateLimited
 from calmo_pagerduty.domain.api_requests import ApiRequest
 from calmo_pagerduty.domain.connections import Region
+from calmo_pagerduty.domain.scopes import EVERYTHING
 from calmo_pagerduty.http_client import AsyncClient
 from calmo_pagerduty.pagerduty_api.account import BASE_URLS, Account
 from calmo_pagerduty.pagerduty_api.client import PagerDutyClient
 from calmo_pagerduty.pagerduty_api.limits import RateHeaders
 from calmo_pagerduty.store import connections, permits
 from calmo_pagerduty.store.connections import Connection
-from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.store.database import Database, Transaction
 from calmo_pagerduty.store.encryption import Keyring
+from calmo_pagerduty.store.permits import Permit
+from calmo_pagerduty.store.together import Together
 
 #: How often PagerDuty's own figures are kept at most: they are for people to look at.
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -28,6 +31,7 @@ USAGE_PAUSE = timedelta(seconds=2)
 class Noted:
     """What this process knows of a connection's limits before the database does."""
 
+    turns: Together[float, Permit]
     #: Until when PagerDuty wants no requests.
     paused_until: datetime = LONG_AGO
     #: When PagerDuty's figures were kept last.
@@ -44,8 +48,8 @@ class PagerDutyAccounts:
         self._keyring = keyring
         self._http = http
         self._simulator_url = simulator_url
-        self._tokens: dict[tuple[str, int], SecretStr | None] = {}
-        self._noted: dict[str, Noted] = {}
+        self._tokens: dict[str, tuple[int, SecretStr]] = {}
+        self._noted: dict[tuple[str, int], Noted] = {}
 
     async def client(self, connection: Connection, patience: timedelta) -> PagerDutyClient:
         """Return a client that waits up to `patience` for its turn at each request.
@@ -65,9 +69,23 @@ class PagerDutyAccounts:
             from_address=connection.from_address,
             connection_id=connection.id,
         )
-        noted = self._noted.setdefault(connection.id, Noted())
-        shared = SharedPermits(self._database, connection, patience, noted)
-        return PagerDutyClient(account, self._http, shared)
+        return PagerDutyClient(account, self._http, self._permits(connection, patience))
+
+    def _permits(self, connection: Connection, patience: timedelta) -> "SharedPermits":
+        """Calls of one connection that want their turn at the same moment share one write."""
+        per_minute = connection.requests_per_minute or permits.DEFAULT_PER_MINUTE
+        noted = self._noted.get((connection.id, per_minute))
+        if noted is None:
+
+            async def take(patiences: Sequence[float]) -> Sequence[Permit]:
+                return await self._database.write(
+                    lambda transaction: permits.take_many(
+                        transaction, connection.id, per_minute, patiences, datetime.now(UTC)
+                    )
+                )
+
+            noted = self._noted[connection.id, per_minute] = Noted(Together(take))
+        return SharedPermits(self._database, connection.id, patience, noted)
 
     def _base_url(self, region: Region) -> str:
         """Raises InvalidRequest for a simulator that this instance isn't set up with."""
@@ -78,21 +96,31 @@ class PagerDutyAccounts:
         return self._simulator_url
 
     async def _token(self, connection: Connection) -> SecretStr | None:
-        version = (connection.id, connection.token_version)
-        if version not in self._tokens:
-            self._tokens[version] = await self._database.read(
-                lambda transaction: connections.open_token(transaction, self._keyring, connection)
-            )
-        return self._tokens[version]
+        known = self._tokens.get(connection.id)
+        if known is not None and known[0] == connection.token_version:
+            return known[1]
+        version, token = await self._database.read(lambda transaction: self._opened(transaction, connection))
+        if token is not None:
+            self._tokens[connection.id] = (version, token)
+        return token
+
+    def _opened(self, transaction: Transaction, connection: Connection) -> tuple[int, SecretStr | None]:
+        """Return the token, or its successor if it was rotated since the connection was read."""
+        token = connections.open_token(transaction, self._keyring, connection)
+        if token is not None:
+            return connection.token_version, token
+        now = connections.find(transaction, EVERYTHING, connection.id)
+        if now is None:
+            return 0, None
+        return now.token_version, connections.open_token(transaction, self._keyring, now)
 
 
 class SharedPermits:
     """A connection's share of PagerDuty's limits, as the database keeps it for all processes."""
 
-    def __init__(self, database: Database, connection: Connection, patience: timedelta, noted: Noted) -> None:
+    def __init__(self, database: Database, connection_id: str, patience: timedelta, noted: Noted) -> None:
         self._database = database
-        self._connection_id = connection.id
-        self._per_minute = connection.requests_per_minute or permits.DEFAULT_PER_MINUTE
+        self._connection_id = connection_id
         self._patience = patience.total_seconds()
         self._noted = noted
 
@@ -104,11 +132,7 @@ class SharedPermits:
 
     async def _wait_for_turn(self, patience: float) -> None:
         """Wait until a request is due; should PagerDuty want none meanwhile, until it does again."""
-        permit = await self._database.write(
-            lambda transaction: permits.take(
-                transaction, self._connection_id, self._per_minute, patience, datetime.now(UTC)
-            )
-        )
+        permit = await self._noted.turns.add(patience)
         if permit.wait > patience:
             raise _later(timedelta(seconds=permit.wait))
         if permit.wait > 0:

@@ -1,6 +1,6 @@
 """The one gate: whatever way a call of a tool comes, it is admitted or refused here, and audited."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,8 +8,10 @@ from typing import Any
 from calmo_pagerduty.domain.tool_calls import CallState, Face, arguments_sha256, call_id_for
 from calmo_pagerduty.store import audit, connections, permits, tool_calls
 from calmo_pagerduty.store.api_keys import Caller
+from calmo_pagerduty.store.audit import NewRow
 from calmo_pagerduty.store.connections import Connection
 from calmo_pagerduty.store.database import Database, Transaction
+from calmo_pagerduty.store.together import Together
 from calmo_pagerduty.store.tool_calls import ToolCall
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.permissions import CallerRights, Judgement, judge
@@ -57,6 +59,11 @@ class ToolGate:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._trail = Together(self._append)
+
+    async def _append(self, rows: Sequence[NewRow]) -> Sequence[None]:
+        await self._database.write(lambda transaction: audit.append_many(transaction, rows))
+        return [None] * len(rows)
 
     async def admit(
         self,
@@ -126,10 +133,7 @@ class ToolGate:
             "outcome": outcome,
             "duration_ms": None if took is None else round(took.total_seconds() * 1000, 1),
         }
-        now = datetime.now(UTC)
-        await self._database.write(
-            lambda transaction: audit.append(transaction, str(connection.scope), now, record)
-        )
+        await self._trail.add(NewRow(str(connection.scope), datetime.now(UTC), record))
 
 
 def note_call(transaction: Transaction, call: ToolCall, outcome: str, now: datetime, **more: Any) -> None:

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 from calmo_pagerduty.domain.frozen import Frozen
 from calmo_pagerduty.domain.tool_calls import OPEN_STATES, CallState
@@ -98,7 +99,7 @@ class ToolClient:
 
     async def look(self, call_id: str) -> Answer:
         """Return how an earlier call stands."""
-        return await self._request("GET", f"/api/tool-calls/{call_id}")
+        return await self._request("GET", f"/api/tool-calls/{quote(call_id, safe='')}")
 
     async def _request(self, method: str, path: str, **options: Any) -> Answer:
         try:

@@ -18,17 +18,13 @@ class Said:
     """What a command wrote, and its exit code."""
 
     code: int
-    raw: str
+    text: str
     error: str
 
     @property
-    def text(self) -> str:
-        return self.raw
-
-    @property
     def json(self) -> Any:
-        assert self.raw, self.error
-        return json.loads(self.raw)
+        assert self.text, self.error
+        return json.loads(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +43,7 @@ class Terminal:
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
             env={
                 "PATH": "/usr/bin:/bin", "HOME": home, "CALMO_DATA_DIR": home, "CALMO_URL": self.url,
-                "CALMO_API_KEY": key, "PYTHONUTF8": "1", "PYTHONWARNINGS": "error",
+                "CALMO_API_KEY": key, "PYTHONUTF8": "1",
             },
         )  # fmt: skip
         out, error = await child.communicate((said or "").encode())

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -39,15 +39,33 @@ class Verification:
     broken: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class NewRow:
+    """A record to add. It must hold no secrets and no texts of people."""
+
+    scope: str
+    at: datetime
+    record: Mapping[str, Any]
+
+
 def append(transaction: Connection, scope: str, at: datetime, record: Mapping[str, Any]) -> None:
-    """Add a record at the end of the chain. It must hold no secrets and no texts of people."""
+    """Add a record at the end of the chain."""
+    append_many(transaction, [NewRow(scope, at, record)])
+
+
+def append_many(transaction: Connection, new: Sequence[NewRow]) -> None:
+    """Add records at the end of the chain, in this order."""
     keep_audit_order(transaction)
     last = transaction.execute(_LAST).one_or_none()
-    seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
-    moment = at.astimezone(UTC).isoformat()
-    text = json.dumps({**record, "seq": seq, "at": moment, "scope": scope}, sort_keys=True)
-    row = {"seq": seq, "at": at, "scope": scope, "record": text}
-    transaction.execute(_INSERT, {**row, "previous_hash": previous, "hash": _hash(previous, text)})
+    seq, previous = (last.seq, last.hash) if last else (0, GENESIS)
+    rows = []
+    for one in new:
+        seq += 1
+        text = _text({**one.record, "seq": seq, "at": one.at.astimezone(UTC).isoformat(), "scope": one.scope})
+        row = {"seq": seq, "at": one.at, "scope": one.scope, "record": text, "previous_hash": previous}
+        previous = _hash(previous, text)
+        rows.append({**row, "hash": previous})
+    transaction.execute(_INSERT, rows)
 
 
 def list_rows(
@@ -108,6 +126,10 @@ def _rows(transaction: Connection) -> Iterator[Any]:
             return
         yield from found
         last = found[-1].seq
+
+
+def _text(record: Mapping[str, Any]) -> str:
+    return json.dumps(record, sort_keys=True)
 
 
 def _hash(previous: str, text: str) -> str:

@@ -4,6 +4,7 @@ Requests are due one after the other at our rate; one may come early by `BURST_S
 gets a moment reserved, so they are served in the order of asking. (The generic cell rate algorithm.)
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -47,16 +48,27 @@ def take(
     transaction: Connection, connection_id: str, per_minute: int, patience: float, now: datetime
 ) -> Permit:
     """Reserve one request within `patience` seconds, or say how long it would take."""
+    return take_many(transaction, connection_id, per_minute, [patience], now)[0]
+
+
+def take_many(
+    transaction: Connection, connection_id: str, per_minute: int, patiences: Sequence[float], now: datetime
+) -> list[Permit]:
+    """Reserve a request for each, in this order, as `take` would one by one."""
     row = _locked_row(transaction, connection_id)
     moment = now.timestamp()
     if row.paused_until > moment:
-        return Permit(False, row.paused_until - moment)
+        return [Permit(False, row.paused_until - moment)] * len(patiences)
     due = max(row.due_at, moment - BURST_SECONDS)
-    wait = max(0.0, due - moment)
-    if wait > patience:
-        return Permit(False, wait)
-    transaction.execute(_TAKE, {"connection": connection_id, "due": due + 60.0 / per_minute})
-    return Permit(True, wait)
+    permits = []
+    for patience in patiences:
+        wait = max(0.0, due - moment)
+        granted = wait <= patience
+        permits.append(Permit(granted, wait))
+        if granted:
+            due += 60.0 / per_minute
+    transaction.execute(_TAKE, {"connection": connection_id, "due": due})
+    return permits
 
 
 def lock(transaction: Connection, connection_id: str) -> None:

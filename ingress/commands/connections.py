@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 from rich.console import Console
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from calmo_pagerduty.api_client import ApiClient
 from calmo_pagerduty.domain.connections import TokenKind
+from calmo_pagerduty.domain.untrusted_text import clean_text
 from ingress.commands.instances import api_address
 from ingress.commands.options import DATA_DIR
 from ingress.commands.tool_view import connection_table, result_view
@@ -30,6 +32,10 @@ class NoToken(Exception):
 
 def _client(data_dir: Path | None) -> ApiClient:
     return ApiClient(*api_address(data_dir))
+
+
+def _path(connection: str, *more: str) -> str:
+    return "/".join(["/api/connections", quote(connection, safe=""), *more])
 
 
 def _read_token() -> str:
@@ -82,7 +88,7 @@ def show(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Show one connection: what it allows, and how much of PagerDuty's limits is used."""
-    _show(_client(data_dir).get(f"/api/connections/{connection}"), as_json)
+    _show(_client(data_dir).get(_path(connection)), as_json)
 
 
 @app.command("test")
@@ -92,15 +98,15 @@ def try_out(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Find out, by reading only, what the connection's token can do. Ends with 1 if it is no good."""
-    found = _client(data_dir).send("POST", f"/api/connections/{connection}/test", {})
+    found = _client(data_dir).send("POST", _path(connection, "test"), {})
     if as_json:
         typer.echo(json.dumps(found))
     else:
         console = Console()
         for line in found["report"]:
-            console.print(Text(f"• {line}"))
+            console.print(Text(f"• {clean_text(line)}"))
         for tool, why in found["cannot_serve"].items():
-            console.print(Text(f"✗ {tool}: {why}", style="yellow"))
+            console.print(Text(f"✗ {tool}: {clean_text(why)}", style="yellow"))
     raise typer.Exit(0 if found["ok"] else 1)
 
 
@@ -116,7 +122,7 @@ def rotate(
     if not token_stdin:
         raise NoToken("a token is read from standard input only, where no other user of the machine sees it")
     body = {"token": _read_token(), "token_kind": token_kind}
-    _show(_client(data_dir).send("POST", f"/api/connections/{connection}/token", body), as_json)
+    _show(_client(data_dir).send("POST", _path(connection, "token"), body), as_json)
 
 
 @app.command()
@@ -126,7 +132,7 @@ def remove(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Remove a connection and forget its token. Its issues and its audit stay."""
-    _show(_client(data_dir).send("DELETE", f"/api/connections/{connection}"), as_json)
+    _show(_client(data_dir).send("DELETE", _path(connection)), as_json)
 
 
 @app.command()
@@ -145,7 +151,7 @@ def permit(
 ) -> None:
     """Say what a connection allows."""
     client = _client(data_dir)
-    rules = client.get(f"/api/connections/{connection}")["rules"]
+    rules = client.get(_path(connection))["rules"]
     switches = rules["teams"].setdefault(team, {}) if team else rules["switches"]
     switches.update(dict.fromkeys(allow or [], "allow") | dict.fromkeys(deny or [], "deny"))
     for selector in clear or []:
@@ -154,7 +160,7 @@ def permit(
         rules["approve"] = [] if approve == "none" else [one.strip() for one in approve.split(",")]
     if writes_per_hour is not None:
         rules["writes_per_hour"] = writes_per_hour
-    _show(client.send("PATCH", f"/api/connections/{connection}", {"rules": rules}), as_json)
+    _show(client.send("PATCH", _path(connection), {"rules": rules}), as_json)
 
 
 def _show(connection: Json, as_json: bool) -> None:

@@ -58,7 +58,7 @@ def result_view(result: Json, columns: Sequence[Sequence[str]]) -> RenderableTyp
         return Text(clean_text(result["text"], 100_000))
     lines = Table.grid(padding=(0, 2))
     for name, value in _flat(result):
-        lines.add_row(Text(name, style="dim"), words(value))
+        lines.add_row(Text(clean_text(name), style="dim"), words(value))
     return lines
 
 
@@ -71,7 +71,7 @@ def _list_view(result: Json, columns: Sequence[Sequence[str]]) -> RenderableType
     parts: list[RenderableType] = [table]
     parts += [Text(f"note: {clean_text(str(note))}", style="yellow") for note in result.get("notes") or ()]
     if result.get("next"):
-        parts.append(Text(f"more: after={result['next']}", style="dim", overflow="fold"))
+        parts.append(Text(f"more: after={clean_text(str(result['next']))}", style="dim", overflow="fold"))
     return Group(*parts)
 
 

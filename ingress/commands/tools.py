@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 from rich.console import Console
@@ -66,11 +67,11 @@ def call_tool(
     """Call a tool. Ends with 0 when it is done, with 3 when a ticket was given, else with 1."""
     client = _client(data_dir)
     tools = {tool["name"]: tool for tool in client.get("/api/tools")["tools"]}
-    given = json.loads(sys.stdin.read()) if from_stdin else {}
+    given = read_stdin() if from_stdin else {}
     properties = tools.get(name, {}).get("arguments", {}).get("properties", {})
     given |= read_pairs(arguments or [], properties)
     body = {"connection": connection, "arguments": given, "idempotency_key": key, "wait_seconds": wait}
-    call = client.call(f"/api/tools/{name}", {k: v for k, v in body.items() if v is not None})
+    call = client.call(f"/api/tools/{quote(name, safe='')}", {k: v for k, v in body.items() if v is not None})
     _show(call, tools.get(name, {}).get("columns", []), as_json)
     raise typer.Exit({"done": 0, "waiting": 3, "running": 3}.get(call["state"], 1))
 
@@ -83,7 +84,7 @@ def show(
 ) -> None:
     """Show how a call stands, and its result."""
     client = _client(data_dir)
-    call = client.get(f"/api/tool-calls/{ticket}")
+    call = client.get(f"/api/tool-calls/{quote(ticket, safe='')}")
     tools = {tool["name"]: tool for tool in client.get("/api/tools")["tools"]}
     _show(call, tools.get(call["tool"], {}).get("columns", []), as_json)
 
@@ -129,7 +130,7 @@ def deny(
 
 def _decide(data_dir: Path | None, ticket: str, word: str, sha256: str | None, as_json: bool) -> None:
     body = {"arguments_sha256": sha256} if sha256 else {}
-    call = _client(data_dir).send("POST", f"/api/tool-calls/{ticket}/{word}", body)
+    call = _client(data_dir).send("POST", f"/api/tool-calls/{quote(ticket, safe='')}/{word}", body)
     _show(call, [], as_json)
 
 
@@ -138,6 +139,17 @@ def _show(call: Json, columns: Sequence[Sequence[str]], as_json: bool) -> None:
         typer.echo(json.dumps(call))
     else:
         Console().print(call_view(call, columns))
+
+
+def read_stdin() -> Json:
+    """Read all arguments, as JSON. Raises BadArgument."""
+    try:
+        given = json.loads(sys.stdin.read())
+    except ValueError:
+        given = None
+    if not isinstance(given, dict):
+        raise BadArgument("standard input holds no JSON object: {\"NAME\": VALUE, …}")
+    return given
 
 
 def read_pairs(pairs: Sequence[str], properties: Mapping[str, Any]) -> Json:

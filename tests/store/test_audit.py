@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
@@ -189,9 +190,7 @@ def test_every_edit_is_found_and_the_first_broken_row_is_named(
         replace_all(database, forged)
         found = verify(database, chain[-1]["hash"])
         assert found.broken is not None, (edit.__name__, seed)
-        assert f"row {broken + 1}" in found.broken, (edit.__name__, seed, found)
-        if edit is not alter_number:
-            assert found.head == (chain[broken - 1]["hash"] if broken and edit is not insert else found.head)
+        assert re.search(rf"\brow {broken + 1}\b", found.broken), (edit.__name__, seed, found)
     replace_all(database, chain)
     assert verify(database, chain[-1]["hash"]).broken is None
 

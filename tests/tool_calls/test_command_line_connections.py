@@ -36,7 +36,7 @@ async def test_a_connection_is_added_seen_tried_out_and_removed(terminal: Termin
     gone = await terminal.run("connection", "show", mine)
     assert gone.code == 1 and "there is no connection" in gone.error
     for said in (added, listed, shown, tried, removed):
-        assert TOKEN not in said.raw + said.error
+        assert TOKEN not in said.text + said.error
 
 
 async def test_a_new_token_takes_the_place_of_the_old_one(terminal: Terminal, service: ToolService) -> None:
@@ -48,7 +48,7 @@ async def test_a_new_token_takes_the_place_of_the_old_one(terminal: Terminal, se
         "connection", "rotate", service.connection_id, "--token-stdin", said=OTHER_TOKEN
     )
     assert rotated.code == 0, rotated.error
-    assert OTHER_TOKEN not in rotated.raw
+    assert OTHER_TOKEN not in rotated.text
     assert (await terminal.run("connection", "test", service.connection_id)).code == 0
 
 
