@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.tool_gate import CallRefused, CapReached, NoSuchConnection, NoSuchTool, ToolGate, note_call
 from calmo_pagerduty.domain.frozen import Frozen
@@ -77,14 +77,14 @@ class ToolRecords:
         now = datetime.now(UTC)
         caller = await self._database.read(lambda t: api_keys.caller_of(t, order.key_id, now))
         if caller is None:
-            raise ApplicationError("no such API key", type=NOT_FILED, non_retryable=True)
+            raise _refusal("no such API key", NOT_FILED)
         try:
             admission = await self._gate.admit(
                 caller, Face.TEMPORAL, order.connection_id, order.tool, order.arguments
             )
             call = await self._gate.file(admission, order.idempotency_key)
         except FILING_REFUSED as error:
-            raise ApplicationError(str(error), type=NOT_FILED, non_retryable=True) from error
+            raise _refusal(str(error), NOT_FILED) from None
         return Filed(
             call_id=call.id, connection_id=call.connection_id, tool=call.tool, scope=str(call.scope),
             state=call.state, expires_at=call.expires_at,
@@ -126,7 +126,7 @@ class ToolRecords:
 def _begin(transaction: Transaction, call_id: str, attempt: int, now: datetime) -> Begun | CallState:
     call = tool_calls.get(transaction, call_id)
     if call is None:
-        raise ApplicationError("no such call", type=NOT_FILED, non_retryable=True)
+        raise _refusal("no such call", NOT_FILED)
     if call.state is not CallState.RUNNING:
         return call.state
     connection = connections.find(transaction, EVERYTHING, call.connection_id)
@@ -203,8 +203,13 @@ def _is_requester(caller: Caller, call: ToolCall) -> bool:
     return caller.key_id == call.key_id or caller.who == call.requester
 
 
+def _refusal(words: str, kind: str) -> ApplicationError:
+    """To be expected: the caller is told, and no traceback is logged."""
+    return ApplicationError(words, type=kind, non_retryable=True, category=ApplicationErrorCategory.BENIGN)
+
+
 def _not_theirs(words: str) -> ApplicationError:
-    return ApplicationError(words, type=NOT_THEIRS, non_retryable=True)
+    return _refusal(words, NOT_THEIRS)
 
 
 def _end(
@@ -224,5 +229,5 @@ def _end(
         return state
     known = tool_calls.get(transaction, call_id)
     if known is None:
-        raise ApplicationError("no such call", type=NOT_FILED, non_retryable=True)
+        raise _refusal("no such call", NOT_FILED)
     return known.state

@@ -119,6 +119,35 @@ def test_whoever_has_no_patience_takes_nothing_from_the_others(
     assert [permit for _, _, permit in again] == [permit for _, _, permit in asked if permit.granted]
 
 
+@ON_ONE_DATABASE
+@given(RATES, st.lists(st.tuples(st.floats(0, 20), st.lists(st.floats(0, 30), max_size=8)), max_size=10))
+def test_many_who_ask_together_get_what_they_would_get_one_by_one(
+    database: Database, per_minute: int, groups: list[tuple[float, list[float]]]
+) -> None:
+    moments = list(itertools.accumulate(round(pause, 6) for pause, _ in groups))
+    asked = [(moment, patiences) for moment, (_, patiences) in zip(moments, groups, strict=True)]
+
+    def ask_together(transaction: sa.Connection) -> list[Permit]:
+        own = add_connection(transaction)
+        return [
+            permit
+            for moment, patiences in asked
+            for permit in permits.take_many(transaction, own, per_minute, patiences, at(moment))
+        ]
+
+    one_by_one = [(moment, patience) for moment, patiences in asked for patience in patiences]
+    expected = [permit for _, _, permit in ask_all(database, per_minute, one_by_one)]
+    assert database.write_now(ask_together) == expected
+
+
+def test_many_who_ask_during_a_pause_are_all_sent_away(database: Database, connection_id: str) -> None:
+    database.write_now(lambda t: permits.pause(t, connection_id, at(30)))
+    asked = database.write_now(lambda t: permits.take_many(t, connection_id, 60, [FOREVER] * 3, at(10)))
+    assert asked == [Permit(False, 20.0)] * 3
+    waits = [take(database, connection_id, 30.0).wait for _ in range(6)]
+    assert waits == pytest.approx([0, 0, 0, 0, 0, 1], abs=EXACT)
+
+
 @pytest.mark.parametrize("per_minute", [60, 300])
 def test_the_share_can_be_used_whole(database: Database, per_minute: int) -> None:
     asked = ask_all(database, per_minute, [(0.0, FOREVER)] * (per_minute * 2))

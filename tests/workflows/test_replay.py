@@ -19,6 +19,7 @@ from temporalio.workflow import NondeterminismError
 from calmo_pagerduty.domain.incident_lifecycle import IncidentState
 from calmo_pagerduty.temporal_client import DATA_CONVERTER
 from workflows.incident import IncidentWorkflow
+from workflows.tool_call import ToolCallWorkflow
 
 RECORDED = sorted((Path(__file__).parents[1] / "histories").glob("*.json"))
 
@@ -29,7 +30,7 @@ def history_of(path: Path) -> WorkflowHistory:
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 async def test_a_recorded_history_replays(path: Path) -> None:
-    replayer = Replayer(workflows=[IncidentWorkflow], data_converter=DATA_CONVERTER)
+    replayer = Replayer(workflows=[IncidentWorkflow, ToolCallWorkflow], data_converter=DATA_CONVERTER)
     await replayer.replay_workflow(history_of(path))
 
 
