@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import sys
 from datetime import timedelta
 
 import uvloop
@@ -17,8 +18,10 @@ from activities.tool_gate import ToolGate
 from activities.tool_records import ToolRecords
 from calmo_pagerduty import logs, temporal_client
 from calmo_pagerduty.pagerduty_api.client import connect
-from calmo_pagerduty.settings import Settings, load_settings
-from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.settings import InvalidSettings, Settings, load_settings
+from calmo_pagerduty.store.database import Database, StoreUnavailable
+from calmo_pagerduty.store.encryption import KeyProblem
+from calmo_pagerduty.temporal_client import MissingSearchAttributes
 from calmo_pagerduty.temporal_limits import limit_each_connection
 from workflows import names
 from workflows.incident import IncidentWorkflow
@@ -113,4 +116,7 @@ async def _run_until_signal(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (InvalidSettings, KeyProblem, StoreUnavailable, MissingSearchAttributes) as problem:
+        sys.exit(f"worker: {problem}")

@@ -178,6 +178,8 @@ def _decide(transaction: Transaction, decision: DecisionToRecord, now: datetime)
         assert decided is not None
         note_call(transaction, decided, "approved" if decision.approve else "denied", now)
         return state
+    if call.state is CallState.WAITING:
+        raise _not_theirs("it has expired: ask again")
     return call.state
 
 

@@ -19,7 +19,7 @@ Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f
 Token = Annotated[SecretStr, Field(min_length=8, max_length=4096)]
 Address = Annotated[str, Field(max_length=254, pattern=r"^[!-~]+@[!-~]+$")]
 PriorityName = Annotated[str, Field(min_length=1, max_length=100)]
-PerMinute = Annotated[int, Field(ge=1, le=permits.PAGERDUTY_PER_MINUTE)]
+PerMinute = Annotated[int, Field(ge=1, le=permits.MAX_PER_MINUTE)]
 
 
 class RulesModel(Model):

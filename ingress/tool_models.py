@@ -19,6 +19,8 @@ from calmo_pagerduty.tools.reading import input_schema
 from calmo_pagerduty.tools.tool import Access, Category, Risk, Tool
 from ingress.issue_models import Links, Model, Word
 
+IdempotencyKey = Annotated[str, Field(min_length=1, max_length=MAX_IDEMPOTENCY_KEY, pattern=r"^[ -~]+$")]
+
 
 class ToolModel(Model):
     """A tool. `allowed` and `why` are for this key on the connection that was asked about, if one was."""
@@ -50,7 +52,7 @@ class ToolCallBody(Model):
 
     connection: Word | None = None
     arguments: Mapping[str, Any] = {}
-    idempotency_key: Annotated[str, Field(min_length=1, max_length=MAX_IDEMPOTENCY_KEY)] | None = None
+    idempotency_key: IdempotencyKey | None = None
     wait_seconds: Annotated[float, Field(ge=0, le=60)] = 30.0
 
 

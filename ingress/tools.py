@@ -132,7 +132,7 @@ class ToolEndpoints:
             body.connection,
             request.path_params["name"],
             body.arguments,
-            body.idempotency_key or request.headers.get("idempotency-key"),
+            body.idempotency_key or _key_of(request),
             body.wait_seconds,
         )
         model = self.answer_model(answer, request.path_params["name"])
@@ -196,3 +196,8 @@ class ToolEndpoints:
         if found is None:
             raise NotFound(f"there is no connection {connection_id[:60]!r}")
         return found
+
+
+def _key_of(request: Request) -> str | None:
+    """Return the header Idempotency-Key. Raises ValidationError."""
+    return ToolCallBody(idempotency_key=request.headers.get("idempotency-key")).idempotency_key

@@ -33,7 +33,11 @@ class Terminal:
     service: ToolService
 
     async def run(
-        self, *arguments: str, said: str | None = None, headers: Mapping[str, str] | None = None
+        self,
+        *arguments: str,
+        said: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        columns: str = "",
     ) -> Said:
         """Run `calmo-pagerduty` with a key in its environment; `said` is its standard input."""
         key = (headers or self.service.headers)["Authorization"].removeprefix("Bearer ")
@@ -44,6 +48,7 @@ class Terminal:
             env={
                 "PATH": "/usr/bin:/bin", "HOME": home, "CALMO_DATA_DIR": home, "CALMO_URL": self.url,
                 "CALMO_API_KEY": key, "PYTHONUTF8": "1",
+                **({"COLUMNS": columns} if columns else {}),
             },
         )  # fmt: skip
         out, error = await child.communicate((said or "").encode())

@@ -4,19 +4,28 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.common import Priority
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
+from temporalio.common import Priority, SearchAttributePair, TypedSearchAttributes
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    FailureError,
+    WorkflowAlreadyStartedError,
+    is_cancelled_exception,
+)
 
 with workflow.unsafe.imports_passed_through():
     from activities.tool_calls import CallEnd, CallToCarryOut, CallToEnd, ToolCalls
     from activities.tool_records import CallToFile, DecisionToRecord, Filed
     from calmo_pagerduty.domain.frozen import Frozen
-    from calmo_pagerduty.domain.tool_calls import CallState
+    from calmo_pagerduty.domain.tool_calls import OPEN_STATES, CallState, workflow_id_for
     from workflows import activity_options, names
+
+#: How long an order waits at most before it looks again how a call stands that goes on already.
+LOOK_AGAIN = timedelta(minutes=1)
 
 
 class ToolCallStart(Frozen):
-    """A run's input: a call that is filed already, or one to file first."""
+    """A run's input: a call that is filed already, or the order of another service, to be filed first."""
 
     filed: Filed | None = None
     order: CallToFile | None = None
@@ -41,6 +50,9 @@ class ToolCallWorkflow:
     """Message protocol: the update `decide` and the signals `approve` and `deny` bring a person's
     decision while the call waits for one; the query `call_state` tells how it stands. The result is the
     call's id and state; what PagerDuty answered is in our database.
+
+    Each call has one workflow of its own, by whose id every face knows it. A run with another id is an
+    order: it files the call, and has the call's own workflow carry it out as its child.
     """
 
     @workflow.init
@@ -54,6 +66,8 @@ class ToolCallWorkflow:
         filed = self._filed or await self._file(start)
         self._filed = filed
         self._describe()
+        if self._is_order(filed):
+            return await self._order(start, filed)
         try:
             if self._state is CallState.WAITING:
                 await self._wait_for_a_person(filed)
@@ -73,6 +87,8 @@ class ToolCallWorkflow:
         """Returns how the call stands then. Fails with NotTheirs for those who may not decide."""
         await workflow.wait_condition(lambda: self._filed is not None)
         assert self._filed is not None
+        if self._is_order(self._filed):
+            raise ApplicationError(_elsewhere(self._filed), type="NotHere", non_retryable=True)
         return await self._record(
             DecisionToRecord(
                 call_id=self._filed.call_id,
@@ -101,14 +117,42 @@ class ToolCallWorkflow:
             ToolCalls.file_call, start.order, **activity_options.STORE, summary=f"file {start.order.tool}"
         )
         self._state = filed.state
-        workflow.upsert_search_attributes(
-            [
-                names.CONNECTION.value_set(filed.connection_id),
-                names.SCOPE.value_set(filed.scope),
-                names.STATUS.value_set(str(filed.state)),
-            ]
-        )
         return filed
+
+    def _is_order(self, filed: Filed) -> bool:
+        return workflow.info().workflow_id != workflow_id_for(filed.connection_id, filed.call_id)
+
+    async def _order(self, start: ToolCallStart, filed: Filed) -> CallEnd:
+        """Have the call's own workflow carry it out, and wait for its end."""
+        pause = timedelta(seconds=1)
+        while filed.state in OPEN_STATES:
+            try:
+                return await self._have_it_carried_out(filed)
+            except WorkflowAlreadyStartedError:
+                # It was ordered before, or a restart of ours began it again.
+                await workflow.sleep(pause)
+                pause = min(pause * 2, LOOK_AGAIN)
+                filed = await self._file(start)
+        return CallEnd(call_id=filed.call_id, state=filed.state)
+
+    async def _have_it_carried_out(self, filed: Filed) -> CallEnd:
+        end = await workflow.execute_child_workflow(
+            ToolCallWorkflow.run,
+            ToolCallStart(filed=filed),
+            id=workflow_id_for(filed.connection_id, filed.call_id),
+            # What is filed goes on, whatever becomes of the one who ordered it.
+            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+            static_summary=f"{filed.tool} on {filed.connection_id}",
+            search_attributes=TypedSearchAttributes(
+                [
+                    SearchAttributePair(names.CONNECTION, filed.connection_id),
+                    SearchAttributePair(names.SCOPE, filed.scope),
+                    SearchAttributePair(names.STATUS, str(filed.state)),
+                ]
+            ),
+        )
+        self._state = end.state
+        return end
 
     async def _wait_for_a_person(self, filed: Filed) -> None:
         try:
@@ -162,6 +206,10 @@ class ToolCallWorkflow:
     async def _record_word(self, word: OperatorsWord, approve: bool) -> None:
         await workflow.wait_condition(lambda: self._filed is not None)
         assert self._filed is not None
+        if self._is_order(self._filed):
+            self._last_word = _elsewhere(self._filed)
+            self._describe()
+            return
         decision = DecisionToRecord(call_id=self._filed.call_id, approve=approve, by=word.by)
         try:
             await self._record(decision)
@@ -199,6 +247,11 @@ def card_of(filed: Filed, state: CallState, last_word: str = "") -> str:
     said = f"\n\nThe last word was not taken: {last_word}" if last_word else ""
     what = f"Call `{filed.call_id}` of **{filed.tool}**, connection `{filed.connection_id}`"
     return f"{what}\n\n{words[state]}{hint}{said}"
+
+
+def _elsewhere(filed: Filed) -> str:
+    own = workflow_id_for(filed.connection_id, filed.call_id)
+    return f"this workflow has only ordered the call; send your decision to {own}"
 
 
 def _until(moment: datetime | None) -> timedelta | None:

@@ -20,7 +20,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection
 
 from calmo_pagerduty.store.statements import insert_or_ignore
-from calmo_pagerduty.store.tables import key_checks, webhook_secrets
+from calmo_pagerduty.store.tables import connections, key_checks, webhook_secrets
+
+#: Every column that holds something sealed.
+SEALED_COLUMNS = (webhook_secrets.c.sealed, connections.c.token_sealed)
 
 _FORMAT = 1
 _NONCE_BYTES = 12
@@ -108,9 +111,10 @@ class Keyring:
         elsewhere = sa.select(key_checks.c.kid).where(key_checks.c.kid.not_in(self._keys))
         for kid in connection.execute(elsewhere).scalars().all():
             start = _start_of(kid)
-            sealed_by_it = sa.func.substr(webhook_secrets.c.sealed, 1, len(start)) == start
-            if connection.execute(sa.select(webhook_secrets.c.version).where(sealed_by_it).limit(1)).first():
-                raise KeyProblem(f"the encryption key {kid!r} is missing, which secrets are sealed with")
+            for sealed in SEALED_COLUMNS:
+                sealed_by_it = sa.func.substr(sealed, 1, len(start)) == start
+                if connection.execute(sa.select(sa.literal(1)).where(sealed_by_it).limit(1)).first():
+                    raise KeyProblem(f"the encryption key {kid!r} is missing, which secrets are sealed with")
 
 
 def parse_keys(text: str) -> Keyring:

@@ -19,6 +19,8 @@ from calmo_pagerduty.store.tables import request_permits
 PAGERDUTY_PER_MINUTE = 960
 #: What we take of it unless a connection says otherwise: a third stays for the customer's own use.
 DEFAULT_PER_MINUTE = PAGERDUTY_PER_MINUTE * 2 // 3
+#: The most that a connection may take: with what may come early, it stays below PagerDuty's limit.
+MAX_PER_MINUTE = 900
 #: How far ahead of the steady rate requests may be made.
 BURST_SECONDS = 4.0
 

@@ -8,8 +8,8 @@ from calmo_pagerduty.store.tool_tables import audit, request_permits, tool_calls
 
 __all__ = [
     "api_keys", "audit", "connections", "dead_letters", "deliveries", "delivery_bodies", "issue_changes",
-    "issues", "key_checks", "leases", "metadata", "refusals", "request_permits", "timeline", "tool_calls",
-    "webhook_secrets", "webhooks",
+    "issues", "key_checks", "leases", "metadata", "reconciliations", "refusals", "request_permits",
+    "timeline", "tool_calls", "webhook_secrets", "webhooks",
 ]  # fmt: skip
 
 connections = Table(
@@ -35,6 +35,8 @@ connections = Table(
     #: Our share of PagerDuty's limit; null is the default share.
     Column("requests_per_minute", sa.Integer),
     Column("removed_at", Utc),
+    #: Up to then everything that PagerDuty knows is known here too.
+    Column("reconciled_until", Utc),
     Index(None, "scope"),
 )
 
@@ -49,6 +51,19 @@ webhooks = Table(
     Column("armed_at", Utc),
     Column("paused_at", Utc),
     Column("deleted_at", Utc),
+    Column("name", Text, nullable=False, server_default=""),
+    #: Which events were chosen (essential, extended, advanced), and of which services or teams.
+    Column("event_set", Text, nullable=False, server_default="advanced"),
+    Column("service_ids", Json, nullable=False, server_default="[]"),
+    Column("team_ids", Json, nullable=False, server_default="[]"),
+    #: PagerDuty's id of the subscription, if we know it; `managed` if we made it and so clean it up.
+    Column("subscription_id", Text),
+    Column("managed", sa.Boolean, nullable=False, server_default=sa.false()),
+    #: Since when PagerDuty has it switched off, as the doctor last saw.
+    Column("disabled_at", Utc),
+    #: What the doctor found last, and when.
+    Column("findings", Json, nullable=False, server_default="[]"),
+    Column("examined_at", Utc),
     Index(None, "connection_id"),
 )
 
@@ -90,6 +105,9 @@ deliveries = Table(
     Column("duplicates", sa.Integer, nullable=False, server_default="0"),
     Column("attempts", sa.Integer, nullable=False, server_default="0"),
     Column("forwarded_at", Utc),
+    #: When its event was found on the timeline.
+    Column("applied_at", Utc),
+    Column("replays", sa.Integer, nullable=False, server_default="0"),
     UniqueConstraint("webhook_id", "dedup_key"),
     Index(
         "ix_deliveries_unfinished",
@@ -204,6 +222,7 @@ dead_letters = Table(
     Column("reason", Text, nullable=False),
     Column("payload_sha256", Text, nullable=False),
     Column("payload", Text, nullable=False),
+    Column("handled_at", Utc),
     UniqueConstraint("source", "subject", "payload_sha256"),
 )
 
@@ -223,6 +242,22 @@ api_keys = Table(
     Column("created_at", Utc, nullable=False),
     Column("expires_at", Utc),
     Column("revoked_at", Utc),
+)
+
+#: Runs that compared us with PagerDuty: why, over which time, what differed and was healed.
+reconciliations = Table(
+    "reconciliations",
+    metadata,
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
+    Column("connection_id", Text, ForeignKey("connections.id"), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", Utc, nullable=False),
+    Column("until", Utc, nullable=False),
+    Column("begun_at", Utc, nullable=False),
+    Column("finished_at", Utc),
+    Column("report", Json),
+    Index(None, "connection_id", "id"),
+    sqlite_autoincrement=True,
 )
 
 #: Who holds a task that only one process may do at a time.

@@ -49,10 +49,12 @@ Ids = Annotated[tuple[Id, ...], Field(max_length=100)]
 Limit = Annotated[int, Field(ge=1, le=1000, description="How many at most.")]
 After = Annotated[
     str | None,
-    StringConstraints(min_length=1, max_length=2000),
+    StringConstraints(min_length=1, max_length=2000, pattern=r"^[!-~]+$"),
     Field(description="`next` of an earlier answer: goes on from there."),
 ]
-Query = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+Query = Annotated[
+    str, StringConstraints(min_length=1, max_length=255), AfterValidator(_has_no_control_characters)
+]
 Line = Annotated[
     str,
     StringConstraints(min_length=1, max_length=1024, pattern=r"^[^\r\n]+$"),

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from calmo_pagerduty.api_client import ApiClient
 from ingress.commands.instances import api_address
 from ingress.commands.options import DATA_DIR
-from ingress.commands.tool_view import audit_table
+from ingress.commands.tool_view import audit_table, put_out
 
 app = typer.Typer(no_args_is_help=True, help="Who called which tool, what was decided, what came of it.")
 
@@ -28,7 +27,7 @@ def list_rows(
     if as_json:
         typer.echo(json.dumps(answer))
     else:
-        Console().print(audit_table(answer["rows"]))
+        put_out(audit_table(answer["rows"]))
 
 
 @app.command()

@@ -7,15 +7,12 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from calmo_pagerduty.api_client import ApiClient
 from calmo_pagerduty.domain.connections import TokenKind
-from calmo_pagerduty.domain.untrusted_text import clean_text
 from ingress.commands.instances import api_address
 from ingress.commands.options import DATA_DIR
-from ingress.commands.tool_view import connection_table, result_view
+from ingress.commands.tool_view import connection_table, found_view, put_out, result_view
 
 app = typer.Typer(no_args_is_help=True, help="PagerDuty accounts: their tokens and what they allow.")
 
@@ -78,7 +75,7 @@ def list_connections(
     if as_json:
         typer.echo(json.dumps(answer))
     else:
-        Console().print(connection_table(answer["connections"]))
+        put_out(connection_table(answer["connections"]))
 
 
 @app.command()
@@ -102,11 +99,7 @@ def try_out(
     if as_json:
         typer.echo(json.dumps(found))
     else:
-        console = Console()
-        for line in found["report"]:
-            console.print(Text(f"• {clean_text(line)}"))
-        for tool, why in found["cannot_serve"].items():
-            console.print(Text(f"✗ {tool}: {clean_text(why)}", style="yellow"))
+        put_out(found_view(found))
     raise typer.Exit(0 if found["ok"] else 1)
 
 
@@ -167,4 +160,4 @@ def _show(connection: Json, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(connection))
     else:
-        Console().print(result_view(connection, []))
+        put_out(result_view(connection, []))

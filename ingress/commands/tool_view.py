@@ -1,10 +1,12 @@
 """Tools, calls, connections and the audit as a terminal shows them."""
 
 import json
+import os
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +20,25 @@ STATE_STYLE = {
     "unknown": "bold red", "denied": "red", "expired": "red", "refused": "red",
 }  # fmt: skip
 LONGEST_CELL = 200
+#: A pipe or a file has room for ids and addresses in one piece.
+WIDTH_OF_A_PIPE = 250
+WHOLE = frozenset({"#", "tool", "access", "risk", "allowed", "ticket", "connection", "state"})
+
+
+def put_out(view: RenderableType) -> None:
+    """Write to standard output, as wide as the terminal is."""
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = WIDTH_OF_A_PIPE
+    console.print(view)
+
+
+def a_table(*columns: str) -> Table:
+    """Return an empty table; a word that is to be copied is never broken in two."""
+    table = Table(box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name, no_wrap=name in WHOLE, overflow="fold")
+    return table
 
 
 def words(value: Any) -> Text:
@@ -34,19 +55,19 @@ def words(value: Any) -> Text:
 
 
 def tool_table(tools: Sequence[Json], judged: bool) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for name in ("tool", "category", "access", "risk", *(["allowed"] if judged else []), "what it does"):
-        table.add_column(name, no_wrap=name != "what it does", overflow="fold")
-    for tool in tools:
-        allowed = "approval" if tool["allowed"] and tool["needs_approval"] else tool["allowed"]
-        table.add_row(
-            Text(tool["name"], style="bold"),
-            words(tool["category"]),
-            words(tool["access"]),
-            Text(tool["risk"], style=RISK_STYLE[tool["risk"]]),
-            *([words(allowed)] if judged else []),
-            words(tool["title"]),
-        )
+    """Return the tools under the heading of their category."""
+    table = a_table("tool", "access", "risk", *(["allowed"] if judged else []), "what it does")
+    for category, of_it in groupby(tools, key=lambda tool: str(tool["category"])):
+        table.add_row(Text(f"\n{category}", style="dim"))
+        for tool in of_it:
+            allowed = "approval" if tool["allowed"] and tool["needs_approval"] else tool["allowed"]
+            table.add_row(
+                Text(tool["name"], style="bold"),
+                words(tool["access"]),
+                Text(tool["risk"], style=RISK_STYLE[tool["risk"]]),
+                *([words(allowed)] if judged else []),
+                words(tool["title"]),
+            )
     return table
 
 
@@ -64,8 +85,8 @@ def result_view(result: Json, columns: Sequence[Sequence[str]]) -> RenderableTyp
 
 def _list_view(result: Json, columns: Sequence[Sequence[str]]) -> RenderableType:
     table = Table(box=None, pad_edge=False)
-    for title, _ in columns:
-        table.add_column(title, overflow="fold")
+    for title, path in columns:
+        table.add_column(title, no_wrap=path == "id" or path.endswith(".id"), overflow="fold")
     for item in result["items"]:
         table.add_row(*(words(_at(item, path)) for _, path in columns))
     parts: list[RenderableType] = [table]
@@ -98,9 +119,7 @@ def call_view(call: Json, columns: Sequence[Sequence[str]]) -> RenderableType:
 
 
 def call_table(calls: Iterable[Json]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for name in ("ticket", "state", "tool", "asked by", "connection", "asked at", "arguments"):
-        table.add_column(name, overflow="fold")
+    table = a_table("ticket", "state", "tool", "asked by", "connection", "asked at", "arguments")
     for call in calls:
         table.add_row(
             words(call["call_id"]), Text(call["state"], style=STATE_STYLE.get(call["state"], "")),
@@ -111,9 +130,7 @@ def call_table(calls: Iterable[Json]) -> Table:
 
 
 def audit_table(rows: Iterable[Json]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for name in ("#", "at", "who", "through", "what", "decision", "outcome", "ms"):
-        table.add_column(name, overflow="fold")
+    table = a_table("#", "at", "who", "through", "what", "decision", "outcome", "ms")
     for row in rows:
         record = row["record"]
         table.add_row(
@@ -126,9 +143,7 @@ def audit_table(rows: Iterable[Json]) -> Table:
 
 
 def connection_table(connections: Iterable[Json]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for name in ("connection", "name", "scope", "region", "token", "switches"):
-        table.add_column(name, overflow="fold")
+    table = a_table("connection", "name", "scope", "region", "token", "switches")
     for one in connections:
         switches = [f"{name}={state}" for name, state in one["rules"]["switches"].items()]
         table.add_row(
@@ -136,6 +151,17 @@ def connection_table(connections: Iterable[Json]) -> Table:
             words(one["token_kind"] or "none"), words(switches or "reads only"),
         )  # fmt: skip
     return table
+
+
+def found_view(found: Json) -> RenderableType:
+    """Return what a test of a connection found out."""
+    return Group(
+        *(Text(f"• {clean_text(line)}") for line in found["report"]),
+        *(
+            Text(f"✗ {tool}: {clean_text(why)}", style="yellow")
+            for tool, why in found["cannot_serve"].items()
+        ),
+    )
 
 
 def _at(item: Any, path: str) -> Any:

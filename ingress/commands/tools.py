@@ -8,12 +8,11 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
-from rich.console import Console
 
 from calmo_pagerduty.api_client import ApiClient
 from ingress.commands.instances import api_address
 from ingress.commands.options import DATA_DIR
-from ingress.commands.tool_view import call_table, call_view, tool_table
+from ingress.commands.tool_view import call_table, call_view, put_out, tool_table
 
 app = typer.Typer(no_args_is_help=True, help="PagerDuty tools: list them, call them, approve what waits.")
 
@@ -44,7 +43,7 @@ def list_tools(
     if as_json:
         typer.echo(json.dumps(answer))
     else:
-        Console().print(tool_table(answer["tools"], judged=connection is not None))
+        put_out(tool_table(answer["tools"], judged=connection is not None))
 
 
 @app.command("call")
@@ -102,7 +101,7 @@ def calls(
     if as_json:
         typer.echo(json.dumps(answer))
     else:
-        Console().print(call_table(answer["calls"]))
+        put_out(call_table(answer["calls"]))
 
 
 @app.command()
@@ -138,7 +137,7 @@ def _show(call: Json, columns: Sequence[Sequence[str]], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(call))
     else:
-        Console().print(call_view(call, columns))
+        put_out(call_view(call, columns))
 
 
 def read_stdin() -> Json:
@@ -148,7 +147,7 @@ def read_stdin() -> Json:
     except ValueError:
         given = None
     if not isinstance(given, dict):
-        raise BadArgument("standard input holds no JSON object: {\"NAME\": VALUE, …}")
+        raise BadArgument('standard input holds no JSON object: {"NAME": VALUE, …}')
     return given
 
 

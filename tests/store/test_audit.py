@@ -258,6 +258,17 @@ def test_two_processes_that_append_at_once_keep_one_chain(database: Database, da
     assert sorted(json.loads(row["record"])["number"] for row in kept(database)) == list(range(60))
 
 
+def test_rows_that_are_appended_together_are_the_chain_that_they_would_be_one_by_one(
+    database: Database, chain: list[Row]
+) -> None:
+    records = [{"tool": "add_incident_note", "n": number} for number in range(1, LENGTH + 1)]
+    new = [audit.NewRow(row["scope"], row["at"], record) for row, record in zip(chain, records, strict=True)]
+    replace_all(database, chain[:3])
+    database.write_now(lambda t: audit.append_many(t, new[3:7]))
+    database.write_now(lambda t: audit.append_many(t, new[7:]))
+    assert kept(database) == chain
+
+
 def test_a_record_that_is_not_committed_is_not_in_the_chain(database: Database, chain: list[Row]) -> None:
     class Changed(Exception):
         pass

@@ -68,7 +68,7 @@ async def test_a_key_for_tools_alone_is_enough_on_a_named_connection(service: To
 
 async def test_a_key_that_may_not_list_connections_is_told_to_name_one(service: ToolService) -> None:
     async with agent(service, headers=service.a_key("tools:read")) as client:
-        with pytest.raises(MCPError, match="connections:read.*--connection"):
+        with pytest.raises(MCPError, match=r"connections:read.*--connection"):
             await client.list_tools()
         assert not (await client.call_tool("list_services", {})).is_error
 
