@@ -11,6 +11,7 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
+from activities.healers import Healers, healers
 from activities.issue_records import IssueRecords
 from activities.pagerduty_accounts import PagerDutyAccounts
 from activities.tool_calls import ToolCalls
@@ -24,7 +25,9 @@ from calmo_pagerduty.store.encryption import KeyProblem
 from calmo_pagerduty.temporal_client import MissingSearchAttributes
 from calmo_pagerduty.temporal_limits import limit_each_connection
 from workflows import names
+from workflows.doctor import DoctorWorkflow
 from workflows.incident import IncidentWorkflow
+from workflows.reconcile import ReconcileWorkflow
 from workflows.tool_call import ToolCallWorkflow
 
 logger = logging.getLogger(__name__)
@@ -45,10 +48,11 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
         async with connect() as http:
             accounts = PagerDutyAccounts(database, keyring, http, settings.simulator_url)
             calls = ToolCalls(ToolRecords(database, ToolGate(database)), accounts)
+            healing = healers(database, accounts, settings.public_address)
             await limit_each_connection(client, names.calls_queue(settings.task_queue))
             async with (
-                incident_worker(client, settings, IssueRecords(database), calls),
-                pagerduty_worker(client, settings, calls),
+                incident_worker(client, settings, IssueRecords(database), calls, healing),
+                pagerduty_worker(client, settings, calls, healing),
             ):
                 logger.info("worker_started", extra={"task_queue": settings.task_queue})
                 await stop.wait()
@@ -57,14 +61,22 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
         database.close()
 
 
-def incident_worker(client: Client, settings: Settings, records: IssueRecords, calls: ToolCalls) -> Worker:
+def incident_worker(
+    client: Client,
+    settings: Settings,
+    records: IssueRecords,
+    calls: ToolCalls,
+    healing: Healers | None = None,
+) -> Worker:
     """Workflows, and the short writes to our own database that they make."""
+    runs = healing.on_our_side if healing else ()
     return Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=[IncidentWorkflow, ToolCallWorkflow],
+        workflows=[IncidentWorkflow, ToolCallWorkflow, ReconcileWorkflow, DoctorWorkflow],
         activities=[
-            records.save_events, records.set_aside, calls.file_call, calls.record_decision, calls.end_call
+            records.save_events, records.set_aside, calls.file_call, calls.record_decision, calls.end_call,
+            *runs,
         ],
         # Purity is kept by import contracts, lint and replayed histories; tests run sandboxed.
         workflow_runner=SandboxedWorkflowRunner()
@@ -81,12 +93,14 @@ def incident_worker(client: Client, settings: Settings, records: IssueRecords, c
     )  # fmt: skip
 
 
-def pagerduty_worker(client: Client, settings: Settings, calls: ToolCalls) -> Worker:
+def pagerduty_worker(
+    client: Client, settings: Settings, calls: ToolCalls, healing: Healers | None = None
+) -> Worker:
     """What asks PagerDuty, on a queue of its own: a storm of it must not delay incidents."""
     return Worker(
         client,
         task_queue=names.calls_queue(settings.task_queue),
-        activities=[calls.carry_out],
+        activities=[calls.carry_out, *(healing.at_pagerduty if healing else ())],
         max_concurrent_activities=settings.pagerduty_slots,
         graceful_shutdown_timeout=GRACE,
     )

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
 
+from activities.request_pace import Pace, PacedPermits
 from calmo_pagerduty.domain.api_errors import InvalidRequest, RateLimited
 from calmo_pagerduty.domain.api_requests import ApiRequest
 from calmo_pagerduty.domain.connections import Region
@@ -51,8 +52,10 @@ class PagerDutyAccounts:
         self._tokens: dict[str, tuple[int, SecretStr]] = {}
         self._noted: dict[tuple[str, int], Noted] = {}
 
-    async def client(self, connection: Connection, patience: timedelta) -> PagerDutyClient:
-        """Return a client that waits up to `patience` for its turn at each request.
+    async def client(
+        self, connection: Connection, patience: timedelta, pace: Pace | None = None
+    ) -> PagerDutyClient:
+        """Return a client that waits up to `patience` for its turn at each request, at `pace` if given.
 
         Raises InvalidRequest for a connection without a token, CannotDecrypt, StoreUnavailable.
         """
@@ -69,7 +72,8 @@ class PagerDutyAccounts:
             from_address=connection.from_address,
             connection_id=connection.id,
         )
-        return PagerDutyClient(account, self._http, self._permits(connection, patience))
+        permits = self._permits(connection, patience)
+        return PagerDutyClient(account, self._http, PacedPermits(pace, permits) if pace else permits)
 
     def _permits(self, connection: Connection, patience: timedelta) -> "SharedPermits":
         """Calls of one connection that want their turn at the same moment share one write."""

@@ -67,6 +67,10 @@ class Settings(BaseSettings):
     sticky_timeout: timedelta = timedelta(seconds=1.5)
     #: What was forwarded must be on a timeline within this time, else it is sent again.
     confirm_after: timedelta = timedelta(seconds=30)
+    #: How long the bodies of deliveries and the results of tool calls are kept.
+    keep_bodies: Annotated[timedelta, Field(ge=timedelta(days=3))] = timedelta(days=30)
+    #: How long it is kept that a delivery came and how it ended, and that one was refused.
+    keep_ids: Annotated[timedelta, Field(ge=timedelta(days=3))] = timedelta(days=400)
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"

@@ -17,6 +17,7 @@ from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.tool import Arguments
 
 LOOK_SECONDS = 1.0
+LOOKS_IN_VAIN = 120
 
 
 class ToolProblem(Exception):
@@ -24,6 +25,7 @@ class ToolProblem(Exception):
 
     def __init__(self, message: str, status: int | None = None, rule: str | None = None) -> None:
         super().__init__(message)
+        #: HTTP's: PagerDuty's own if PagerDuty refused it, else our service's.
         self.status = status
         #: Which rule refused it, if one did.
         self.rule = rule
@@ -69,11 +71,11 @@ class ToolClient:
         """
         answer = await self.ask(tool, arguments, idempotency_key)
         while answer.state in OPEN_STATES and answer.call_id is not None:
-            await asyncio.sleep(LOOK_SECONDS)
-            answer = await self.look(answer.call_id)
+            answer = await self._look_patiently(answer.call_id)
         if answer.state is not CallState.DONE or answer.result is None:
             error = answer.error or {}
-            raise ToolProblem(f"{answer.tool} {answer.state}: {error.get('message', 'no details')}")
+            words = f"{answer.tool} {answer.state}: {error.get('message', 'no details')}"
+            raise ToolProblem(words, error.get("status"), error.get("rule"))
         return answer.result
 
     async def ask(
@@ -100,6 +102,17 @@ class ToolClient:
     async def look(self, call_id: str) -> Answer:
         """Return how an earlier call stands."""
         return await self._request("GET", f"/api/tool-calls/{quote(call_id, safe='')}")
+
+    async def _look_patiently(self, call_id: str) -> Answer:
+        """Look after a while; a service that restarts meanwhile is no reason to forget the call."""
+        for _ in range(LOOKS_IN_VAIN):
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                return await self.look(call_id)
+            except ToolProblem as problem:
+                if problem.status not in {None, 502, 503, 504}:
+                    raise
+        return await self.look(call_id)
 
     async def _request(self, method: str, path: str, **options: Any) -> Answer:
         try:

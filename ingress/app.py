@@ -24,12 +24,17 @@ from calmo_pagerduty.settings import Settings
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.encryption import Keyring
+from ingress.api_keys import ApiKeyEndpoints
 from ingress.authentication import METRICS_READ
 from ingress.call_keeper import CallKeeper
 from ingress.connections import ConnectionEndpoints
+from ingress.deliveries import DeliveryEndpoints
 from ingress.endpoints import Endpoint, routes
 from ingress.errors import STATUS_OF_ERROR, answer_error, answer_http_error
+from ingress.explaining import Explainer
 from ingress.forwarder import Forwarder
+from ingress.healing import HealingEndpoints
+from ingress.healing_keeper import HealingKeeper
 from ingress.health import Health
 from ingress.issue_models import (
     Links,
@@ -42,10 +47,17 @@ from ingress.metrics import Metrics
 from ingress.openapi import openapi_document
 from ingress.pagerduty_webhooks import Door
 from ingress.rate_limits import Buckets
+from ingress.retention import Retention
 from ingress.signal_sender import SignalSender
 from ingress.tool_caller import ToolCaller
 from ingress.tools import ToolEndpoints
+from ingress.webhook_checks import WebhookChecks
 from ingress.webhook_directory import WebhookDirectory
+from ingress.webhook_errors import STATUS_OF_WEBHOOK_ERROR, answer_webhook_error
+from ingress.webhook_keeper import WebhookKeeper
+from ingress.webhook_subscriber import Subscriber
+from ingress.webhook_walk import Means
+from ingress.webhooks import WebhookEndpoints
 from workflows import names
 
 logger = logging.getLogger(__name__)
@@ -68,9 +80,10 @@ class Ingress:
         self.forwarder = Forwarder(
             self.database, self.metrics, self.connect, settings.instance, settings.confirm_after
         )
+        directory = WebhookDirectory(self.database, self.keyring)
         self.door = Door(
             self.database,
-            WebhookDirectory(self.database, self.keyring),
+            directory,
             self.metrics,
             Buckets(settings.webhook_rate, settings.webhook_burst),
             self.forwarder.wake,
@@ -87,7 +100,23 @@ class Ingress:
         self.connections = ConnectionEndpoints(self.database, self.keyring, accounts)
         self.mcp = McpEndpoint(self.database, self.caller, links, settings.public_address)
         self.keeper = CallKeeper(self.database, self.caller)
+        self.deliveries = DeliveryEndpoints(self.database, self.forwarder.wake)
+        self.explainer = Explainer(self.database, lambda: self.temporal, settings.task_queue)
+        self.api_keys = ApiKeyEndpoints(self.database)
+        self.retention = Retention(self.database, settings.instance, settings.keep_bodies, settings.keep_ids)
+        public = settings.public_address
+        subscriber = Subscriber(self.database, self.keyring, accounts, directory, public)
+        self.webhooks = WebhookEndpoints(self.database, self.keyring, directory, subscriber, public)
+        self.webhook_means = Means(
+            self.database, self.keyring, directory, subscriber, lambda: self.temporal, public
+        )
+        self.webhook_checks = WebhookChecks(self.webhook_means)
+        self.webhook_keeper = WebhookKeeper(self.database, subscriber, lambda: self.temporal)
         self.health = Health(self.database, lambda: self.temporal)
+        self.healing = HealingEndpoints(self.database, lambda: self.temporal, settings.task_queue)
+        self.healing_keeper = HealingKeeper(
+            self.database, self.metrics, lambda: self.temporal, settings.task_queue
+        )
 
     async def connect(self) -> SignalSender:
         """Wait for Temporal, for as long as it takes: deliveries are taken in meanwhile."""
@@ -118,9 +147,15 @@ class Ingress:
                 open=self.door.receive, success=202, statuses=DOOR_STATUSES, refuses_with=VerdictModel,
             ),
             *self.issues.endpoints(),
+            *self.deliveries.endpoints(),
+            *self.explainer.endpoints(),
+            *self.api_keys.endpoints(),
             *self.tools.endpoints(),
             *self.connections.endpoints(),
+            *self.webhooks.endpoints(),
+            *self.webhook_checks.endpoints(),
             *self.health.endpoints(),
+            *self.healing.endpoints(),
             Endpoint(
                 "GET", "/metrics", "Counters for operators", "text/plain",
                 permission=METRICS_READ, handler=self.serve_metrics,
@@ -147,6 +182,9 @@ def build_app(ingress: Ingress) -> Starlette:
         running = [
             asyncio.create_task(_keep_forwarding(ingress.forwarder)),
             asyncio.create_task(ingress.keeper.run()),
+            asyncio.create_task(ingress.healing_keeper.run()),
+            asyncio.create_task(ingress.retention.run()),
+            asyncio.create_task(ingress.webhook_keeper.run()),
         ]
         async with ingress.mcp.running():
             yield
@@ -161,6 +199,7 @@ def build_app(ingress: Ingress) -> Starlette:
         lifespan=lifespan,
         exception_handlers={
             **dict.fromkeys(STATUS_OF_ERROR, answer_error),
+            **dict.fromkeys(STATUS_OF_WEBHOOK_ERROR, answer_webhook_error),
             HTTPException: answer_http_error,
         },
     )

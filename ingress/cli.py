@@ -7,7 +7,9 @@ from collections.abc import Callable
 import typer
 
 from calmo_pagerduty.api_client import ApiProblem
+from calmo_pagerduty.domain.event_sets import BadFilter
 from calmo_pagerduty.domain.scopes import InvalidScope
+from calmo_pagerduty.domain.signing_secrets import BadSecret
 from calmo_pagerduty.processes import PortTaken
 from calmo_pagerduty.settings import InvalidSettings
 from calmo_pagerduty.store.database import StoreUnavailable
@@ -18,6 +20,9 @@ from ingress.commands import (
     api_keys,
     audit,
     connections,
+    deliveries,
+    encryption,
+    healing,
     health,
     issues,
     mcp,
@@ -40,19 +45,24 @@ app.command("up")(up.up)
 app.command("worker")(parts.worker)
 app.command("ingress")(parts.ingress)
 app.command("mcp")(mcp.mcp)
+app.command("explain")(deliveries.explain)
 app.add_typer(webhooks.app, name="webhook")
 app.add_typer(issues.app, name="issues")
+app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(connections.app, name="connection")
 app.add_typer(tools.app, name="tool")
 app.add_typer(audit.app, name="audit")
 app.add_typer(api_keys.app, name="api-key")
 app.add_typer(health.app, name="health")
+app.command("reconcile")(healing.reconcile)
+app.command("doctor")(healing.doctor)
+app.add_typer(encryption.app, name="encryption")
 
 #: What goes wrong in ways that a person can mend: one clear line, not a traceback.
 EXPLAINED: tuple[type[Exception], ...] = (
     ApiProblem, InvalidScope, InvalidSettings, KeyProblem, MissingSearchAttributes, NoInstance,
     PortTaken, ServerDidNotStart, StoreUnavailable, api_keys.UnknownPermission, health.NotWell,
-    preparation.CannotStart, webhooks.NoSecret, connections.NoToken, tools.BadArgument,
+    preparation.CannotStart, BadFilter, BadSecret, webhooks.NoSecret, connections.NoToken, tools.BadArgument,
 )  # fmt: skip
 
 

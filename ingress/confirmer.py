@@ -66,8 +66,9 @@ class Confirmer:
             logger.warning("events_sent_again", extra={"events": found.sent_again})
 
     def _confirm(self, transaction: Transaction) -> _Findings:
-        confirmed = deliveries.confirm_applied(transaction, CONFIRM_AT_ONCE)
-        again = deliveries.send_again(transaction, datetime.now(UTC), self._patience)
+        now = datetime.now(UTC)
+        confirmed = deliveries.confirm_applied(transaction, CONFIRM_AT_ONCE, now)
+        again = deliveries.send_again(transaction, now, self._patience)
         unfinished = deliveries.count_unfinished(transaction)
         crowded = (
             deliveries.crowded_incidents(transaction, MAX_UNCONFIRMED) if unfinished > MAX_UNCONFIRMED else []

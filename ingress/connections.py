@@ -86,12 +86,14 @@ class ConnectionEndpoints:
             found = connections.list_all(transaction, caller.visibility)
             return [_model(transaction, connection) for connection in found]
 
-        return ConnectionListModel(connections=await self._database.read(read))
+        return ConnectionListModel(connections=await self._database.read(read, caller.visibility))
 
     async def show(self, request: Request, caller: Caller, _query: Model | None) -> Model:
         """GET /api/connections/{id}"""
         connection = await self._find(request, caller)
-        return await self._database.read(lambda transaction: _model(transaction, connection))
+        return await self._database.read(
+            lambda transaction: _model(transaction, connection), caller.visibility
+        )
 
     async def add(self, _request: Request, caller: Caller, body: Model | None) -> Model:
         """POST /api/connections"""
@@ -198,7 +200,9 @@ class ConnectionEndpoints:
 
     async def _find(self, request: Request, caller: Caller) -> Connection:
         connection_id = request.path_params["id"]
-        return await self._database.read(lambda transaction: _get(transaction, caller, connection_id))
+        return await self._database.read(
+            lambda transaction: _get(transaction, caller, connection_id), caller.visibility
+        )
 
 
 def _get(transaction: Transaction, caller: Caller, connection_id: str) -> Connection:

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
@@ -13,7 +14,7 @@ from calmo_pagerduty.domain.scopes import Visibility
 from calmo_pagerduty.store import issue_queries
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.database import Database, StoreUnavailable, Transaction
-from ingress.authentication import ISSUES_READ
+from ingress.authentication import ISSUES_READ, still_valid
 from ingress.endpoints import Endpoint
 from ingress.errors import NotFound
 from ingress.issue_models import (
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 POLL_SECONDS = 0.2
 CHANGES_AT_ONCE = 200
 KEEP_ALIVE_SECONDS = 15
+#: A key that is revoked ends its streams within this time.
+KEY_SECONDS = 2.0
 
 
 class IssueReader:
@@ -63,7 +66,8 @@ class IssueReader:
         page = await self._database.read(
             lambda connection: issue_queries.list_issues(
                 connection, caller.visibility, wanted, query.limit, query.cursor
-            )
+            ),
+            caller.visibility,
         )
         return IssuePageModel(
             issues=[self._links.issue(issue) for issue in page.issues], next_cursor=page.next_cursor
@@ -81,7 +85,7 @@ class IssueReader:
                 return None
             return self._links.issue_with_timeline(issue, issue_queries.read_timeline(connection, issue))
 
-        found = await self._database.read(read)
+        found = await self._database.read(read, caller.visibility)
         if found is None:
             raise NotFound(f"there is no issue {issue_id[:100]!r}")
         return found
@@ -93,18 +97,19 @@ class IssueReader:
         after = int(resume[:18]) if resume.isascii() and resume.isdigit() else query.after
         if after is None:
             after = await self._database.read(issue_queries.latest_change)
-        changes = self._changes(caller.visibility, after)
+        changes = self._changes(caller, after)
         return EventSourceResponse(changes, ping=KEEP_ALIVE_SECONDS, shutdown_event=None)
 
-    async def _changes(self, visibility: Visibility, after: int) -> AsyncIterator[ServerSentEvent]:
+    async def _changes(self, caller: Caller, after: int) -> AsyncIterator[ServerSentEvent]:
+        checked_at = time.monotonic()
         while not self.closing.is_set():
-            position = after
             try:
-                found = await self._database.read(
-                    lambda connection, position=position: issue_queries.changes_after(  # type: ignore[misc]
-                        connection, visibility, position, CHANGES_AT_ONCE
-                    )
-                )
+                if time.monotonic() - checked_at >= KEY_SECONDS:
+                    known = await self._database.read(still_valid(caller))
+                    if known is None or ISSUES_READ not in known.permissions:
+                        return
+                    caller, checked_at = known, time.monotonic()
+                found = await self._database.read(_changes_after(caller.visibility, after), caller.visibility)
             except StoreUnavailable as error:
                 logger.warning("changes_unreadable", extra={"error": str(error)})
                 found = ()
@@ -114,3 +119,9 @@ class IssueReader:
                 yield ServerSentEvent(data=data, event="issue", id=str(change.id))
             if not found:
                 await asyncio.sleep(POLL_SECONDS)
+
+
+def _changes_after(
+    visibility: Visibility, after: int
+) -> Callable[[Transaction], tuple[issue_queries.IssueChange, ...]]:
+    return lambda t: issue_queries.changes_after(t, visibility, after, CHANGES_AT_ONCE)

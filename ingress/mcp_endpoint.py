@@ -107,7 +107,8 @@ class _Backend:
     async def tools(self) -> Sequence[Tool]:
         try:
             connection = await self._database.read(
-                lambda transaction: find_connection(transaction, self._caller, self._connection_id)
+                lambda transaction: find_connection(transaction, self._caller, self._connection_id),
+                self._caller.visibility,
             )
         except NoSuchConnection as error:
             raise CannotServe(str(error)) from error

@@ -35,6 +35,7 @@ _LARGE = (413, "the body is too large")
 #: What an answer holds that no model of ours describes.
 _SCHEMA_OF_MEDIA: Mapping[str, dict[str, Any]] = {
     "application/json": {"type": "object"},
+    "application/x-ndjson": {"type": "string"},
     "text/event-stream": {"type": "string"},
     "text/plain": {"type": "string"},
 }

@@ -95,7 +95,9 @@ class ToolCaller:
 
     async def look(self, caller: Caller, call_id: str) -> ToolCall:
         """Return a call that the caller may see. Raises NotFound, StoreUnavailable."""
-        found = await self._database.read(lambda t: tool_calls.find(t, caller.visibility, call_id))
+        found = await self._database.read(
+            lambda t: tool_calls.find(t, caller.visibility, call_id), caller.visibility
+        )
         if found is None:
             raise NotFound(f"there is no call {call_id[:60]!r}")
         return found
@@ -135,7 +137,8 @@ class ToolCaller:
             result = await self._calls.ask(
                 admission.connection, admission.tool, admission.arguments, context, READ_PATIENCE
             )
-        except TryAgain:
+        except TryAgain as error:
+            logger.info("read_becomes_a_workflow", extra={"error": str(error), "tool": admission.tool.name})
             return None
         except PagerDutyError as error:
             await self._gate.note(admission, type(error).__name__, datetime.now(UTC) - begun)

@@ -98,7 +98,7 @@ class DecisionBody(Model):
 
 class AuditQuery(Model):
     limit: Annotated[int, Field(ge=1, le=500)] = 50
-    before: Annotated[int, Field(ge=1)] | None = None
+    before: Annotated[int, Field(ge=1, le=2**62)] | None = None
 
 
 class VerificationQuery(Model):

@@ -146,7 +146,8 @@ class ToolEndpoints:
         """GET /api/tool-calls"""
         assert isinstance(query, ToolCallListQuery)
         calls = await self._database.read(
-            lambda t: tool_calls.list_calls(t, caller.visibility, frozenset(query.state), query.limit)
+            lambda t: tool_calls.list_calls(t, caller.visibility, frozenset(query.state), query.limit),
+            caller.visibility,
         )
         return ToolCallListModel(calls=[call_model(call, self._links) for call in calls])
 
@@ -162,7 +163,7 @@ class ToolEndpoints:
         """GET /api/audit"""
         assert isinstance(query, AuditQuery)
         rows = await self._database.read(
-            lambda t: audit.list_rows(t, caller.visibility, query.limit, query.before)
+            lambda t: audit.list_rows(t, caller.visibility, query.limit, query.before), caller.visibility
         )
         return AuditPageModel(rows=[audit_row_model(row) for row in rows])
 
@@ -192,7 +193,9 @@ class ToolEndpoints:
     async def _connection(self, caller: Caller, connection_id: str | None) -> Connection | None:
         if connection_id is None:
             return None
-        found = await self._database.read(lambda t: connections.find(t, caller.visibility, connection_id))
+        found = await self._database.read(
+            lambda t: connections.find(t, caller.visibility, connection_id), caller.visibility
+        )
         if found is None:
             raise NotFound(f"there is no connection {connection_id[:60]!r}")
         return found

@@ -44,3 +44,15 @@ PAGERDUTY: RegularOptions = {
         maximum_interval=timedelta(minutes=1),
     ),
 }
+
+#: Comparing with PagerDuty. A run that can't in this time is followed by the next one.
+HEALING: RegularOptions = {
+    "start_to_close_timeout": timedelta(minutes=20),
+    "schedule_to_close_timeout": timedelta(hours=1),
+    "heartbeat_timeout": timedelta(seconds=10),
+    "retry_policy": RetryPolicy(
+        initial_interval=timedelta(seconds=1),
+        backoff_coefficient=2.0,
+        maximum_interval=timedelta(minutes=1),
+    ),
+}

@@ -4,6 +4,8 @@ from temporalio.common import SearchAttributeKey
 
 INCIDENT_WORKFLOW = "IncidentWorkflow"
 TOOL_CALL_WORKFLOW = "ToolCallWorkflow"
+RECONCILE_WORKFLOW = "ReconcileWorkflow"
+DOCTOR_WORKFLOW = "DoctorWorkflow"
 
 QUERY_STATE = "state"
 QUERY_TIMELINE = "timeline"
@@ -12,6 +14,7 @@ UPDATE_DECIDE = "decide"
 SIGNAL_APPROVE = "approve"
 SIGNAL_DENY = "deny"
 QUERY_CALL_STATE = "call_state"
+QUERY_RECONCILE_STATE = "reconcile_state"
 
 INCIDENT_ID = SearchAttributeKey.for_keyword("PdIncidentId")
 CONNECTION = SearchAttributeKey.for_keyword("PdConnection")
@@ -30,3 +33,13 @@ MAX_KEYWORDS = 10
 def calls_queue(task_queue: str) -> str:
     """The task queue of what asks PagerDuty: a storm of it must not delay incidents."""
     return f"{task_queue}-pagerduty"
+
+
+def reconcile_id(connection_id: str) -> str:
+    """The id of a connection's comparison with PagerDuty, and of its schedule."""
+    return f"pd-reconcile:{connection_id}"
+
+
+def doctor_id(connection_id: str) -> str:
+    """The id of the examination of a connection's webhooks, and of its schedule."""
+    return f"pd-doctor:{connection_id}"

@@ -51,13 +51,14 @@ class ToolCallWorkflow:
     decision while the call waits for one; the query `call_state` tells how it stands. The result is the
     call's id and state; what PagerDuty answered is in our database.
 
-    Each call has one workflow of its own, by whose id every face knows it. A run with another id is an
-    order: it files the call, and has the call's own workflow carry it out as its child.
+    Each call has one workflow of its own, by whose id every face knows it. A run that begins with an
+    order files the call, and has the call's own workflow carry it out as its child.
     """
 
     @workflow.init
     def __init__(self, start: ToolCallStart) -> None:
         self._filed = start.filed
+        self._ordered = start.order is not None
         self._state = start.filed.state if start.filed else CallState.RUNNING
         self._last_word = ""
 
@@ -65,9 +66,10 @@ class ToolCallWorkflow:
     async def run(self, start: ToolCallStart) -> CallEnd:
         filed = self._filed or await self._file(start)
         self._filed = filed
-        self._describe()
         if self._is_order(filed):
+            workflow.set_current_details(_elsewhere(filed))
             return await self._order(start, filed)
+        self._describe()
         try:
             if self._state is CallState.WAITING:
                 await self._wait_for_a_person(filed)
@@ -120,7 +122,8 @@ class ToolCallWorkflow:
         return filed
 
     def _is_order(self, filed: Filed) -> bool:
-        return workflow.info().workflow_id != workflow_id_for(filed.connection_id, filed.call_id)
+        own = workflow_id_for(filed.connection_id, filed.call_id)
+        return self._ordered and workflow.info().workflow_id != own
 
     async def _order(self, start: ToolCallStart, filed: Filed) -> CallEnd:
         """Have the call's own workflow carry it out, and wait for its end."""
@@ -207,9 +210,7 @@ class ToolCallWorkflow:
         await workflow.wait_condition(lambda: self._filed is not None)
         assert self._filed is not None
         if self._is_order(self._filed):
-            self._last_word = _elsewhere(self._filed)
-            self._describe()
-            return
+            return  # its details say where the signal belongs
         decision = DecisionToRecord(call_id=self._filed.call_id, approve=approve, by=word.by)
         try:
             await self._record(decision)
@@ -251,7 +252,7 @@ def card_of(filed: Filed, state: CallState, last_word: str = "") -> str:
 
 def _elsewhere(filed: Filed) -> str:
     own = workflow_id_for(filed.connection_id, filed.call_id)
-    return f"this workflow has only ordered the call; send your decision to {own}"
+    return f"Ordered only. The call's own workflow carries it out and takes decisions: {own}"
 
 
 def _until(moment: datetime | None) -> timedelta | None:

@@ -113,6 +113,10 @@ EVENT_RULES: Mapping[EventType, EventRule] = {
     EventType.PING: EventRule(IssueAction.NONE, "ping"),
 }
 
+#: Ours, not PagerDuty's: a comparison with PagerDuty found the incident to stand otherwise than here.
+RECONCILED = "calmo.reconciled"
+_RECONCILED_RULE = EventRule(IssueAction.UPDATE, "brought in line with PagerDuty")
+
 #: A type that PagerDuty adds later: acknowledged, recorded, never refused.
 UNKNOWN_INCIDENT_EVENT = EventRule(IssueAction.RECORD, "event of a new type")
 
@@ -121,7 +125,7 @@ def rule_of(event_type: str) -> EventRule:
     """Return the row for an event type; one that we don't know yet is only recorded."""
     if event_type in EVENT_TYPES:
         return EVENT_RULES[EventType(event_type)]
-    return UNKNOWN_INCIDENT_EVENT
+    return _RECONCILED_RULE if event_type == RECONCILED else UNKNOWN_INCIDENT_EVENT
 
 
 EVENT_TYPES: frozenset[str] = frozenset(EventType)

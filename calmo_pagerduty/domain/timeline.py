@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from calmo_pagerduty.domain.event_types import EventType, IssueAction, rule_of
+from calmo_pagerduty.domain.event_types import RECONCILED, EventType, IssueAction, rule_of
 from calmo_pagerduty.domain.incident_lifecycle import EventFacts
+from calmo_pagerduty.domain.log_entries import RECONCILED_MARK
 from calmo_pagerduty.domain.webhook_events import (
     MAX_TEXT,
     Json,
@@ -41,14 +42,19 @@ def entry_of(facts: EventFacts, event: WebhookEvent | None, moved: bool) -> Time
         occurred_at=facts.occurred_at,
         seq=facts.seq,
         actor=actor,
-        summary=_summary(facts.event_type, event, actor),
+        summary=_summary(facts.event_type, event, actor) + _mark(facts.event_id),
         moved=moved,
     )
 
 
+def _mark(event_id: str) -> str:
+    """What no webhook told, but a comparison with PagerDuty's log."""
+    return RECONCILED_MARK if event_id.startswith("log:") else ""
+
+
 def _summary(event_type: str, event: WebhookEvent | None, actor: Reference | None) -> str:
     words = rule_of(event_type).words
-    if event_type not in tuple(EventType):
+    if event_type not in (*EventType, RECONCILED):
         words = f"{words}: {event_type}"
     by = f" by {actor.name or actor.id}" if actor else ""
     detail = _DETAILS[event_type](event.data) if event and event_type in _DETAILS else ""

@@ -32,6 +32,28 @@ class Caller:
     who: str = ""
     #: The teams that the key works for, by PagerDuty's ids.
     teams: tuple[str, ...] = ()
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A key as others may see it: never its secret. `scopes` None is an operator's key."""
+
+    id: str
+    name: str
+    permissions: tuple[str, ...]
+    scopes: tuple[Scope, ...] | None
+    person: str | None
+    teams: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+    def is_within(self, visibility: Visibility) -> bool:
+        """Tell whether everything that the key sees is seen by this visibility too."""
+        if self.scopes is None:
+            return visibility.everything
+        return visibility.everything or (bool(self.scopes) and set(self.scopes) <= set(visibility.scopes))
 
 
 def create(
@@ -42,6 +64,7 @@ def create(
     now: datetime,
     person: str | None = None,
     teams: Sequence[str] = (),
+    expires_at: datetime | None = None,
 ) -> str:
     """Make a key and return its text, which is kept nowhere. No `scopes` is an operator's key."""
     key_id = base64.b32encode(os.urandom(10)).decode().lower()
@@ -56,6 +79,7 @@ def create(
             person=person,
             teams=list(teams),
             created_at=now,
+            expires_at=expires_at,
         )
     )
     return f"calmo_{key_id}_{secret}_{_checksum(key_id, secret)}"
@@ -88,13 +112,53 @@ def grant(connection: Connection, text: str, permissions: Sequence[str]) -> None
         )
 
 
+def key_id_of(text: str) -> str:
+    """Return the id of a well-formed key."""
+    return text.split("_")[1]
+
+
+def list_keys(connection: Connection, visibility: Visibility) -> tuple[KeyRow, ...]:
+    """Return the keys that see no more than this visibility, newest first."""
+    query = sa.select(api_keys).order_by(api_keys.c.created_at.desc(), api_keys.c.id)
+    return tuple(key for key in map(_key_row, connection.execute(query)) if key.is_within(visibility))
+
+
+def find_key(connection: Connection, visibility: Visibility, key_id: str) -> KeyRow | None:
+    """Return one key; None if there is none, or it sees more than this visibility."""
+    row = connection.execute(_FIND, {"key_id": key_id}).one_or_none()
+    key = None if row is None else _key_row(row)
+    return key if key is not None and key.is_within(visibility) else None
+
+
+def revoke(connection: Connection, key_id: str, now: datetime) -> None:
+    """End a key at once and for ever."""
+    live = sa.and_(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
+    connection.execute(sa.update(api_keys).where(live).values(revoked_at=now))
+
+
+def _key_row(row: Any) -> KeyRow:
+    return KeyRow(
+        id=row.id,
+        name=row.name,
+        permissions=tuple(row.permissions),
+        scopes=None if row.scopes is None else tuple(Scope.parse(scope) for scope in row.scopes),
+        person=row.person,
+        teams=tuple(row.teams),
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+    )
+
+
 def _caller(row: Any, now: datetime) -> Caller | None:
     if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
         return None
     visible = (
         EVERYTHING if row.scopes is None else Visibility(tuple(Scope.parse(scope) for scope in row.scopes))
     )
-    return Caller(row.id, frozenset(row.permissions), visible, row.person or row.name, tuple(row.teams))
+    return Caller(
+        row.id, frozenset(row.permissions), visible, row.person or row.name, tuple(row.teams), row.expires_at
+    )
 
 
 def _hash(secret: str) -> str:

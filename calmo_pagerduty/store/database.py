@@ -15,8 +15,10 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from calmo_pagerduty.domain.scopes import EVERYTHING, Visibility
 from calmo_pagerduty.store.group_writer import GroupWriter
 from calmo_pagerduty.store.migrations import upgrade
+from calmo_pagerduty.store.statements import show_only
 
 T = TypeVar("T")
 
@@ -89,14 +91,18 @@ class Database:
         except SQLAlchemyError as error:
             raise StoreUnavailable(_in_words(error)) from error
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` on a snapshot of the database. Raises StoreUnavailable."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, functools.partial(self.read_now, work))
+    async def read(self, work: Callable[[Connection], T], seen_by: Visibility = EVERYTHING) -> T:
+        """Run `work` on a snapshot of the database. Raises StoreUnavailable.
 
-    def read_now(self, work: Callable[[Connection], T]) -> T:
+        What `seen_by` may not see, PostgreSQL withholds even from a query that doesn't ask for it.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, functools.partial(self.read_now, work, seen_by))
+
+    def read_now(self, work: Callable[[Connection], T], seen_by: Visibility = EVERYTHING) -> T:
         try:
             with self._reading.connect() as connection:
+                show_only(connection, seen_by)
                 return work(connection)
         except SQLAlchemyError as error:
             raise StoreUnavailable(_in_words(error)) from error

@@ -146,7 +146,7 @@ def mark_issues_unsure(connection: Connection, refs: Sequence[IncidentRef]) -> N
         connection.execute(unsure.values(needs_reconcile=True))
 
 
-def confirm_applied(connection: Connection, at_most: int) -> int:
+def confirm_applied(connection: Connection, at_most: int, now: datetime) -> int:
     """Mark as applied what has reached its issue's timeline, oldest first. Returns how many."""
     arrived = (
         sa.select(deliveries.c.seq)
@@ -155,7 +155,9 @@ def confirm_applied(connection: Connection, at_most: int) -> int:
         .limit(at_most)
     )
     applied = sa.update(deliveries).where(deliveries.c.seq.in_(arrived))
-    return connection.execute(applied.values(state=DeliveryState.APPLIED)).rowcount
+    # A replayed one keeps the time at which it was applied first.
+    first = sa.func.coalesce(deliveries.c.applied_at, sa.literal(now, deliveries.c.applied_at.type))
+    return connection.execute(applied.values(state=DeliveryState.APPLIED, applied_at=first)).rowcount
 
 
 def send_again(connection: Connection, now: datetime, patience: timedelta) -> int:

@@ -26,6 +26,7 @@ from calmo_pagerduty.store.tables import connections, key_checks, webhook_secret
 SEALED_COLUMNS = (webhook_secrets.c.sealed, connections.c.token_sealed)
 
 _FORMAT = 1
+_ALTERED = "the sealed value was altered or belongs elsewhere"
 _NONCE_BYTES = 12
 _KEY_BYTES = 32
 _WRAPPED_BYTES = _NONCE_BYTES + _KEY_BYTES + 16
@@ -75,21 +76,42 @@ class Keyring:
         bound = place.associated_data()
         data_key = AESGCM.generate_key(bit_length=256)
         wrapped = _encrypt(self._keys[self._primary], data_key, bound)
-        return _start_of(self._primary) + wrapped + _encrypt(data_key, plaintext, bound)
+        return start_of(self._primary) + wrapped + _encrypt(data_key, plaintext, bound)
 
     def open(self, sealed: bytes, place: Place) -> bytes:
         """Decrypt what was sealed for this place. Raises CannotDecrypt."""
         bound = place.associated_data()
+        data_key, text = self._unwrap(sealed, bound)
+        try:
+            return _decrypt(data_key, text, bound)
+        except (ValueError, InvalidTag) as error:
+            raise CannotDecrypt(_ALTERED) from error
+
+    def _unwrap(self, sealed: bytes, bound: bytes) -> tuple[bytes, bytes]:
+        """Return the value's own key, and the text that it seals. Raises CannotDecrypt."""
         try:
             version, kid_bytes = sealed[0], sealed[1]
             kid = sealed[2 : 2 + kid_bytes].decode("ascii")
             rest = sealed[2 + kid_bytes :]
             if version != _FORMAT or kid not in self._keys:
                 raise CannotDecrypt(f"sealed with a key that is not configured here: {kid!r}")
-            data_key = _decrypt(self._keys[kid], rest[:_WRAPPED_BYTES], bound)
-            return _decrypt(data_key, rest[_WRAPPED_BYTES:], bound)
+            return _decrypt(self._keys[kid], rest[:_WRAPPED_BYTES], bound), rest[_WRAPPED_BYTES:]
         except (IndexError, ValueError, InvalidTag) as error:
-            raise CannotDecrypt("the sealed value was altered or belongs elsewhere") from error
+            raise CannotDecrypt(_ALTERED) from error
+
+    @property
+    def primary(self) -> str:
+        """The name of the key that seals."""
+        return self._primary
+
+    def rewrap(self, sealed: bytes, place: Place) -> bytes:
+        """Wrap a sealed value's key with the primary master key; the text stays as it is sealed.
+
+        Raises CannotDecrypt.
+        """
+        bound = place.associated_data()
+        data_key, text = self._unwrap(sealed, bound)
+        return start_of(self._primary) + _encrypt(self._keys[self._primary], data_key, bound) + text
 
     def check(self, connection: Connection) -> None:
         """Prove at start that these are the keys that sealed the database. Raises KeyProblem."""
@@ -110,7 +132,7 @@ class Keyring:
     def _check_that_none_is_missing(self, connection: Connection) -> None:
         elsewhere = sa.select(key_checks.c.kid).where(key_checks.c.kid.not_in(self._keys))
         for kid in connection.execute(elsewhere).scalars().all():
-            start = _start_of(kid)
+            start = start_of(kid)
             for sealed in SEALED_COLUMNS:
                 sealed_by_it = sa.func.substr(sealed, 1, len(start)) == start
                 if connection.execute(sa.select(sa.literal(1)).where(sealed_by_it).limit(1)).first():
@@ -170,7 +192,12 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _start_of(kid: str) -> bytes:
+def sealed_by(sealed: bytes) -> str:
+    """Return the name of the master key that a value's own key is wrapped with."""
+    return sealed[2 : 2 + sealed[1]].decode("ascii")
+
+
+def start_of(kid: str) -> bytes:
     """What everything begins with that a key has sealed: format, length of its name, its name."""
     return bytes((_FORMAT, len(kid))) + kid.encode("ascii")
 

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam
 
+from calmo_pagerduty.domain.deliveries import DeliveryState
 from calmo_pagerduty.domain.event_types import IncidentStatus
 from calmo_pagerduty.domain.incident_lifecycle import (
     REMEMBERED_EVENTS,
@@ -17,6 +18,8 @@ from calmo_pagerduty.domain.incident_lifecycle import (
 )
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.issues import Issue, ReceivedEvent, absorb, new_issue
+from calmo_pagerduty.domain.log_entries import KnownEvent, taken_over
+from calmo_pagerduty.domain.reconciliation import reconciled_webhook_id
 from calmo_pagerduty.domain.scopes import Scope
 from calmo_pagerduty.domain.severity import Severity
 from calmo_pagerduty.domain.timeline import TimelineEntry
@@ -25,6 +28,7 @@ from calmo_pagerduty.store.issue_rows import entry_row, issue_of, issue_row
 from calmo_pagerduty.store.statements import insert_or_ignore, keep_commit_order
 from calmo_pagerduty.store.tables import (
     connections,
+    deliveries,
     delivery_bodies,
     issue_changes,
     issues,
@@ -36,9 +40,25 @@ _LOCKED = _BY_ID.with_for_update()
 _BODIES = sa.select(delivery_bodies.c.seq, delivery_bodies.c.body).where(
     delivery_bodies.c.seq.in_(bindparam("seqs", expanding=True))
 )
-_KNOWN = sa.select(timeline.c.event_id).where(
+#: What is there already, and what a comparison with PagerDuty added: its webhook may come late.
+_KNOWN = sa.select(
+    timeline.c.event_id, timeline.c.event_type, timeline.c.occurred_at, timeline.c.actor, timeline.c.summary
+).where(
     timeline.c.issue_id == bindparam("issue"),
-    timeline.c.event_id.in_(bindparam("events", expanding=True)),
+    sa.or_(
+        timeline.c.event_id.in_(bindparam("events", expanding=True)),
+        timeline.c.event_id.like("log:%"),
+    ),
+)
+#: An entry that isn't confirmed yet must stay, or it would be sent again.
+_TAKE_OVER = sa.delete(timeline).where(
+    timeline.c.issue_id == bindparam("issue"),
+    timeline.c.event_id.in_(bindparam("entries", expanding=True)),
+    timeline.c.event_id.in_(
+        sa.select(deliveries.c.dedup_key).where(
+            deliveries.c.webhook_id == bindparam("webhook"), deliveries.c.state == DeliveryState.APPLIED
+        )
+    ),
 )
 _SCOPE = sa.select(connections.c.scope).where(connections.c.id == bindparam("connection"))
 _UPDATE = sa.update(issues).where(issues.c.id == bindparam("issue"))
@@ -76,7 +96,7 @@ def save_events(
     Events that are there already change nothing, so the call may be repeated at will. Raises
     UnknownConnection.
     """
-    received = _unknown(connection, ref, facts, current := _locked(connection, ref))
+    received, added = _unknown(connection, ref, facts, current := _locked(connection, ref))
     if not received:
         return Saved(0, current is not None)
     before = current or new_issue(ref, _scope_of(connection, ref), received[0], now)
@@ -87,6 +107,7 @@ def save_events(
     elif connection.execute(insert_or_ignore(connection, issues), issue_row(after)).rowcount == 0:
         # Another process was first to make it; now that it is there, it is locked and refreshed.
         return save_events(connection, ref, facts, severity, now)
+    _take_over(connection, ref, added, entries)
     connection.execute(_ADD_ENTRIES, [entry_row(ref.issue_id, entry) for entry in entries])
     connection.execute(_ADD_CHANGE, _change_row(after, entries, now))
     return Saved(len(entries), current is not None)
@@ -123,17 +144,44 @@ def load_state(connection: Connection, ref: IncidentRef) -> IncidentState | None
 
 def _unknown(
     connection: Connection, ref: IncidentRef, facts: Sequence[EventFacts], current: Issue | None
-) -> list[ReceivedEvent]:
-    """Pair the events that the timeline lacks with their bodies, in the order of occurrence."""
+) -> tuple[list[ReceivedEvent], list[KnownEvent]]:
+    """Pair the events that the timeline lacks with their bodies, in the order of occurrence. Beside
+    them, what a comparison with PagerDuty has added.
+    """
     ids = [one.event_id for one in facts]
-    known: set[str] = set()
+    rows: Sequence[Any] = ()
     if current is not None:
-        rows = connection.execute(_KNOWN, {"issue": ref.issue_id, "events": ids})
-        known = set(rows.scalars())
+        rows = connection.execute(_KNOWN, {"issue": ref.issue_id, "events": ids}).all()
+    known = {row.event_id for row in rows}
     fresh = {one.event_id: one for one in reversed(facts) if one.event_id not in known}
     bodies = _read_events(connection, [one.seq for one in fresh.values()]) if fresh else {}
     ordered = sorted(fresh.values(), key=lambda one: (one.occurred_at, one.seq))
-    return [ReceivedEvent(one, _matching(one, bodies.get(one.seq))) for one in ordered]
+    received = [ReceivedEvent(one, _matching(one, bodies.get(one.seq))) for one in ordered]
+    return received, [_known_event(row) for row in rows if row.event_id.startswith("log:")]
+
+
+def _known_event(row: Any) -> KnownEvent:
+    actor_id = row.actor["id"] if row.actor else None
+    return KnownEvent(row.event_id, row.event_type, row.occurred_at, actor_id, row.summary)
+
+
+def _take_over(
+    connection: Connection, ref: IncidentRef, added: Sequence[KnownEvent], entries: Sequence[TimelineEntry]
+) -> None:
+    """A webhook that comes after all takes the place of what was added for it."""
+    if not added:
+        return
+    came = [
+        KnownEvent(
+            one.event_id, one.event_type, one.occurred_at, one.actor.id if one.actor else None, one.summary
+        )
+        for one in entries
+        if not one.event_id.startswith("log:")
+    ]
+    taken = taken_over(added, came)
+    if taken:
+        own = reconciled_webhook_id(ref.connection_id)
+        connection.execute(_TAKE_OVER, {"issue": ref.issue_id, "entries": sorted(taken), "webhook": own})
 
 
 def _read_events(connection: Connection, seqs: list[int]) -> dict[int, WebhookEvent]:

@@ -7,10 +7,13 @@ from sqlalchemy import Connection, Table, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
+from calmo_pagerduty.domain.scopes import Visibility
+
 #: Any number, the same in every process: who holds it appends to `issue_changes`.
 _CHANGES_LOCK = 7_205_759_405
 #: The same for the audit's chain.
 _AUDIT_LOCK = 7_205_759_406
+_SHOW_ONLY = text("SELECT set_config('calmo.scopes', :scopes, true)")
 
 
 def insert_or_ignore(connection: Connection, table: Table) -> Insert:
@@ -50,3 +53,13 @@ def time_of(connection: Connection) -> datetime:
         moment: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
         return moment
     return datetime.now(UTC)
+
+
+def show_only(connection: Connection, visibility: Visibility) -> None:
+    """Let the rest of this transaction see no other scopes: PostgreSQL's row-level security holds it to it.
+
+    A comma alone names none of them; a scope holds no comma.
+    """
+    if connection.dialect.name == "postgresql" and not visibility.everything:
+        scopes = ",".join(str(scope) for scope in visibility.scopes) or ","
+        connection.execute(_SHOW_ONLY, {"scopes": scopes})

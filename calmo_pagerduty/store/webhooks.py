@@ -101,6 +101,11 @@ def arm(connection: Connection, webhook_id: str, now: datetime) -> None:
     )
 
 
+def disarm(connection: Connection, webhook_id: str) -> None:
+    """Forget that a delivery was verified: it was one of our own."""
+    connection.execute(sa.update(webhooks).where(webhooks.c.id == webhook_id).values(armed_at=None))
+
+
 def count_strikes(connection: Connection, webhook_id: str, now: datetime) -> int:
     """Count the mismatches answered 401 within the window: good deliveries don't reset it."""
     strikes = (

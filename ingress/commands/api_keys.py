@@ -1,24 +1,32 @@
 """calmo-pagerduty api-key …"""
 
 import json
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
+from calmo_pagerduty.api_client import ApiClient
 from calmo_pagerduty.domain.scopes import Scope
 from calmo_pagerduty.store import api_keys
 from calmo_pagerduty.store.database import Database
 from ingress.authentication import ALL_PERMISSIONS, ISSUES_READ
-from ingress.commands.instances import settings_for
+from ingress.commands.delivery_view import key_table
+from ingress.commands.instances import api_address, settings_for
 from ingress.commands.options import DATA_DIR
+from ingress.commands.tool_view import put_out
 
 app = typer.Typer(no_args_is_help=True, help="Keys for the REST API.")
 
+AS_JSON = typer.Option("--json", help="Answer in JSON.")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
 
 class UnknownPermission(Exception):
-    """A permission that does not exist was asked for."""
+    """A permission that does not exist was asked for, or a time that can't be read."""
 
 
 @app.command()
@@ -34,21 +42,54 @@ def create(
         str | None, typer.Option(help="Whose key it is: nobody approves what they asked for")
     ] = None,
     team: Annotated[list[str] | None, typer.Option(help="PagerDuty's id of a team that it works for")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+    expires_in: Annotated[str | None, typer.Option(help="12h, 30d, 8w. Default: it doesn't end")] = None,
+    as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Make an API key. It is shown this once."""
+    """Make an API key. It is shown this once. It is made in the database itself, so no key is needed."""
     permissions = permission or [ISSUES_READ]
     if unknown := set(permissions) - set(ALL_PERMISSIONS):
         raise UnknownPermission(f"no such permission: {', '.join(sorted(unknown))}")
     scopes = [Scope.parse(one) for one in scope] if scope else None
+    now = datetime.now(UTC)
+    ends = None if expires_in is None else now + _duration(expires_in)
     database = Database(settings_for(data_dir).database)
     try:
         database.migrate()
-        now = datetime.now(UTC)
         key = database.write_now(
-            lambda connection: api_keys.create(connection, name, permissions, scopes, now, person, team or ())
+            lambda t: api_keys.create(t, name, permissions, scopes, now, person, team or (), ends)
         )
     finally:
         database.close()
     typer.echo(json.dumps({"name": name, "key": key}) if as_json else key)
+
+
+@app.command("list")
+def list_keys(
+    as_json: Annotated[bool, AS_JSON] = False, data_dir: Annotated[Path | None, DATA_DIR] = None
+) -> None:
+    """List the keys, newest first; never their secrets."""
+    answer = ApiClient(*api_address(data_dir)).get("/api/api-keys")
+    if as_json:
+        typer.echo(json.dumps(answer))
+    else:
+        put_out(key_table(answer["keys"]))
+
+
+@app.command()
+def revoke(
+    key: Annotated[str, typer.Argument(help="The key's id: the part after calmo_")],
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Revoke a key at once."""
+    path = f"/api/api-keys/{quote(key, safe='')}"
+    revoked = ApiClient(*api_address(data_dir)).send("DELETE", path)
+    typer.echo(json.dumps(revoked) if as_json else f"revoked: {revoked['id']} ({revoked['name']})")
+
+
+def _duration(text: str) -> timedelta:
+    match = re.fullmatch(r"([1-9]\d{0,4})([mhdw])", text)
+    if match is None:
+        raise UnknownPermission(f"--expires-in: {text[:20]!r} is no time: write 12h, 30d or 8w")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})

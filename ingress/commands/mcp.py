@@ -10,7 +10,6 @@ from calmo_pagerduty.api_client import ApiClient
 from calmo_pagerduty.tools.tool import Category
 from ingress.commands.instances import api_address
 from ingress.commands.options import DATA_DIR
-from ingress.mcp_stdio import serve_stdio
 
 
 def mcp(
@@ -23,6 +22,9 @@ def mcp(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Serve MCP on standard input and output, with the rights of the API key."""
+    # It takes half a second to import, which no other command should wait for.
+    from ingress.mcp_stdio import serve_stdio  # noqa: PLC0415
+
     url, api_key = api_address(data_dir)
     ApiClient(url, api_key)  # says in words what is wrong with the key
     asyncio.run(serve_stdio(url, api_key, connection, category or []))

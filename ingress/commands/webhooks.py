@@ -4,26 +4,37 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
-from rich.console import Console
 
+from calmo_pagerduty.domain.event_sets import EventFilter, EventSet
+from calmo_pagerduty.domain.public_address import why_unreachable
 from calmo_pagerduty.domain.scopes import Scope
-from calmo_pagerduty.store import webhooks
+from calmo_pagerduty.domain.signing_secrets import read_secret as read_pasted
+from calmo_pagerduty.domain.webhook_setup import setup_steps
+from calmo_pagerduty.domain.webhooks import handle_of, webhook_url
+from calmo_pagerduty.store import webhook_management
 from calmo_pagerduty.store.database import Database
-from ingress.commands.instances import settings_for
+from calmo_pagerduty.store.webhook_management import NewWebhook
+from ingress.commands.instances import api_address, settings_for
 from ingress.commands.options import DATA_DIR
+from ingress.commands.tool_view import put_out
+from ingress.commands.webhook_client import WebhookClient
+from ingress.commands.webhook_view import made_view, step_line, validation_line, webhook_table, webhook_view
+
+__all__ = ["NoSecret", "app", "webhook_url"]
 
 app = typer.Typer(no_args_is_help=True, help="The addresses that PagerDuty delivers to.")
+
+Json = dict[str, Any]
+AS_JSON = typer.Option("--json", help="Answer in JSON.")
+WEBHOOK = typer.Argument(help="The webhook's id, or its short form from the list")
 
 
 class NoSecret(Exception):
     """No signing secret came in on standard input."""
-
-
-def webhook_url(public_address: str, webhook_id: str) -> str:
-    return f"{public_address}/webhooks/pagerduty/{webhook_id}"
 
 
 @app.command()
@@ -32,12 +43,39 @@ def create(
     secret_stdin: Annotated[
         bool, typer.Option("--secret-stdin", help="Read PagerDuty's signing secret from standard input.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+    name: Annotated[str, typer.Option(help="What people call it")] = "",
+    events: Annotated[EventSet, typer.Option(help="Which events")] = EventSet.ADVANCED,
+    service: Annotated[list[str] | None, typer.Option(help="Only of this service (PagerDuty's id)")] = None,
+    team: Annotated[list[str] | None, typer.Option(help="Only of this team (PagerDuty's id)")] = None,
+    subscribe: Annotated[
+        str | None,
+        typer.Option(help="Make PagerDuty's subscription too, as this connection; needs the running service"),
+    ] = None,
+    as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Make a webhook: the address to paste into PagerDuty, and the place for its signing secret."""
-    owner = Scope.parse(scope)
-    secret = read_secret() if secret_stdin else None
+    """Make a webhook: the address to paste into PagerDuty, and the place for its signing secret.
+
+    The address is shown this once.
+    """
+    only = EventFilter(tuple(service or ()), tuple(team or ())).checked()
+    if subscribe is not None:
+        body = {
+            "scope": scope, "name": name, "event_set": events, "service_ids": only.service_ids,
+            "team_ids": only.team_ids, "connection": subscribe, "subscribe": True,
+        }  # fmt: skip
+        made = _client(data_dir).send("POST", "/api/webhooks", body)
+    else:
+        secret = read_pasted(read_secret()).secret if secret_stdin else None
+        made = _made_here(NewWebhook(Scope.parse(scope), name, None, events, only), secret, data_dir)
+    if as_json:
+        typer.echo(json.dumps(made))
+    else:
+        put_out(made_view(made))
+
+
+def _made_here(new: NewWebhook, secret: bytes | None, data_dir: Path | None) -> Json:
+    """Make it in the database, whether the service runs or not."""
     settings = settings_for(data_dir)
     database = Database(settings.database)
     try:
@@ -46,25 +84,160 @@ def create(
         database.write_now(keyring.check)
         now = datetime.now(UTC)
         webhook_id = database.write_now(
-            lambda connection: webhooks.create(connection, keyring, owner, secret, now)
+            lambda transaction: webhook_management.make(transaction, keyring, new, secret, now)
         )
     finally:
         database.close()
     url = webhook_url(settings.public_address, webhook_id)
-    made = {"id": webhook_id, "url": url, "scope": scope, "has_secret": secret is not None}
-    if as_json:
-        typer.echo(json.dumps(made))
-        return
-    console = Console()
-    console.print(f"Webhook for [bold]{scope}[/]", f"  {url}", sep="\n", soft_wrap=True)
-    if secret is None:
-        console.print("It has no signing secret yet, so deliveries are asked to come back (503).")
+    unreachable = why_unreachable(settings.public_address)
+    return {
+        "id": webhook_id, "url": url, "scope": str(new.scope), "has_secret": secret is not None,
+        "warnings": [unreachable] if unreachable else [],
+        "steps": setup_steps(url, handle_of(webhook_id), new.event_set, new.only, secret is not None),
+    }  # fmt: skip
 
 
 def read_secret() -> bytes:
-    """Read the signing secret, without the line end and spaces that pasting adds. Raises NoSecret."""
+    """Read what was pasted, without the line end and spaces that pasting adds. Raises NoSecret."""
     # Standard input may be closed (<&-): then there is none.
     secret = sys.stdin.buffer.read(10_000).strip() if sys.stdin else b""
     if not secret:
         raise NoSecret("no signing secret came in on standard input")
     return secret
+
+
+@app.command("list")
+def list_webhooks(
+    as_json: Annotated[bool, AS_JSON] = False, data_dir: Annotated[Path | None, DATA_DIR] = None
+) -> None:
+    """List the webhooks."""
+    answer = _client(data_dir).get("/api/webhooks")
+    if as_json:
+        typer.echo(json.dumps(answer))
+    else:
+        put_out(webhook_table(answer["webhooks"]))
+
+
+@app.command()
+def show(
+    webhook: Annotated[str, WEBHOOK],
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Show one webhook, and what is left to set up."""
+    _show(_client(data_dir).get(_path(webhook)), as_json)
+
+
+@app.command("set-secret")
+def set_secret(
+    webhook: Annotated[str, WEBHOOK],
+    add: Annotated[
+        bool, typer.Option("--add", help="Keep the others for good: for a webhook with several subscriptions")
+    ] = False,
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Give it PagerDuty's signing secret, from standard input. The one before counts for 72 h more."""
+    body = {"secret": read_secret().decode(errors="replace"), "keep_others": add}
+    _show(_client(data_dir).send("PUT", _path(webhook, "secret"), body), as_json)
+
+
+@app.command()
+def pause(
+    webhook: Annotated[str, WEBHOOK],
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Put its deliveries aside from now on: they are kept, and change no issue."""
+    _show(_client(data_dir).send("POST", _path(webhook, "pause"), {}), as_json)
+
+
+@app.command()
+def resume(
+    webhook: Annotated[str, WEBHOOK],
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Take its deliveries as usual again."""
+    _show(_client(data_dir).send("POST", _path(webhook, "resume"), {}), as_json)
+
+
+@app.command()
+def subscribe(
+    webhook: Annotated[str, WEBHOOK],
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Make PagerDuty's subscription for it, with its connection's token."""
+    _show(_client(data_dir).send("POST", _path(webhook, "subscription"), {}), as_json)
+
+
+@app.command()
+def rotate(
+    webhook: Annotated[str, WEBHOOK],
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Put a new subscription with a new secret in place of the one there. Both secrets count for 72 h."""
+    _show(_client(data_dir).send("POST", _path(webhook, "rotate"), {}), as_json)
+
+
+@app.command()
+def delete(
+    webhook: Annotated[str, WEBHOOK],
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Delete it, and PagerDuty's subscription if we made it. What was delivered stays."""
+    _show(_client(data_dir).send("DELETE", _path(webhook)), as_json)
+
+
+@app.command("test")
+def try_out(
+    webhook: Annotated[str, WEBHOOK],
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Walk its whole way with a test delivery, step by step. Ends with 1 if a step fails."""
+    steps = []
+    for step in _client(data_dir).steps(_path(webhook, "test")):
+        steps.append(step)
+        if not as_json:
+            put_out(step_line(step))
+    well = bool(steps) and all(step["ok"] is not False for step in steps)
+    if as_json:
+        typer.echo(json.dumps({"ok": well, "steps": steps}))
+    raise typer.Exit(0 if well else 1)
+
+
+@app.command()
+def wizard(
+    webhook: Annotated[str, WEBHOOK],
+    wait: Annotated[float, typer.Option(min=0, max=3600, help="How many seconds to wait for a delivery")] = 0,
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Say whether PagerDuty's deliveries verify, and if not, why. Ends with 1 until one does."""
+    said: Json = {}
+    for found in _client(data_dir).validations(_path(webhook, "validation"), wait):
+        if not as_json and found["finding"] != said.get("finding"):
+            put_out(validation_line(found))
+        said = found
+    if as_json:
+        typer.echo(json.dumps(said))
+    raise typer.Exit(0 if said["proven"] else 1)
+
+
+def _client(data_dir: Path | None) -> WebhookClient:
+    return WebhookClient(*api_address(data_dir))
+
+
+def _path(webhook: str, *more: str) -> str:
+    return "/".join(["/api/webhooks", quote(webhook, safe=""), *more])
+
+
+def _show(webhook: Json, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(webhook))
+    else:
+        put_out(webhook_view(webhook))

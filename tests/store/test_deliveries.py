@@ -121,7 +121,7 @@ def test_what_reached_its_timeline_is_applied_and_what_did_not_stays(
     ref = IncidentRef(connection_id=connection_id, incident_id="Q1")
     event = facts(EventType.TRIGGERED, event_id=arrived.event_id, seq=seqs[0])
     database.write_now(lambda c: issues.save_events(c, ref, [event], Severity.INFO, NOON))
-    assert database.write_now(lambda c: deliveries.confirm_applied(c, 100)) == 1
+    assert database.write_now(lambda c: deliveries.confirm_applied(c, 100, NOON)) == 1
     assert states(database) == ["applied", "forwarded"]
     assert database.read_now(deliveries.count_unfinished) == 1
 
@@ -147,7 +147,7 @@ def test_an_event_on_another_incidents_timeline_proves_nothing(
     other = IncidentRef(connection_id=connection_id, incident_id="Q2")
     event = facts(EventType.TRIGGERED, event_id=delivery.event_id)
     database.write_now(lambda c: issues.save_events(c, other, [event], Severity.INFO, NOON))
-    assert database.write_now(lambda c: deliveries.confirm_applied(c, 100)) == 0
+    assert database.write_now(lambda c: deliveries.confirm_applied(c, 100, NOON)) == 0
 
 
 def test_what_got_lost_waits_again_and_each_time_twice_as_long(

@@ -12,6 +12,7 @@ incidents would be stuck, and then the code needs `workflow.patched`, not a new 
 import argparse
 import asyncio
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -31,11 +32,17 @@ from calmo_pagerduty.temporal_dev_server import TemporalDevServer  # noqa: E402
 from workflows import names  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).parent))
+import recorded_healing  # noqa: E402
 import recorded_incidents  # noqa: E402
 import recorded_tool_calls  # noqa: E402
+from healing.healing_service import healing_service  # noqa: E402
 from tool_service import running_service  # noqa: E402
 
-SCENARIOS = (*recorded_incidents.SCENARIOS, *recorded_tool_calls.SCENARIOS)
+SCENARIOS = (
+    *recorded_incidents.SCENARIOS,
+    *recorded_tool_calls.SCENARIOS,
+    *recorded_healing.SCENARIOS,
+)
 
 HISTORIES = TESTS / "histories"
 
@@ -54,14 +61,14 @@ async def record(wanted: list[str]) -> None:
         )
         try:
             for name in wanted:
-                await _record_one(name, client, Path(folder))
+                await _record_one(name, client, server.address, Path(folder))
         finally:
             await server.stop()
     # Temporal's threads may still be ending: let them.
     await asyncio.sleep(0.05)
 
 
-async def _record_one(name: str, client: Client, folder: Path) -> None:
+async def _record_one(name: str, client: Client, address: str, folder: Path) -> None:
     database = Database(f"sqlite:///{folder / f'{name}.db'}")
     database.migrate()
     keyring = Keyring({"test": bytes(range(32))})
@@ -69,6 +76,11 @@ async def _record_one(name: str, client: Client, folder: Path) -> None:
         runs = IncidentRuns(client, database, keyring, task_queue=name)
         ref, run_id = await recorded_incidents.SCENARIOS[name](runs)
         handle = client.get_workflow_handle(ref.workflow_id, run_id=run_id)
+    elif name in recorded_healing.SCENARIOS:
+        # Its forwarder connects by itself.
+        os.environ["TEMPORAL_ADDRESS"] = address
+        async with healing_service(client, database, keyring, folder) as healed:
+            handle = client.get_workflow_handle(await recorded_healing.SCENARIOS[name](healed))
     else:
         async with running_service(client, database, keyring, folder, working=False) as service:
             handle = client.get_workflow_handle(await recorded_tool_calls.SCENARIOS[name](service, client))

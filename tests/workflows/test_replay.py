@@ -18,7 +18,9 @@ from temporalio.workflow import NondeterminismError
 
 from calmo_pagerduty.domain.incident_lifecycle import IncidentState
 from calmo_pagerduty.temporal_client import DATA_CONVERTER
+from workflows.doctor import DoctorWorkflow
 from workflows.incident import IncidentWorkflow
+from workflows.reconcile import ReconcileWorkflow
 from workflows.tool_call import ToolCallWorkflow
 
 RECORDED = sorted((Path(__file__).parents[1] / "histories").glob("*.json"))
@@ -30,7 +32,8 @@ def history_of(path: Path) -> WorkflowHistory:
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 async def test_a_recorded_history_replays(path: Path) -> None:
-    replayer = Replayer(workflows=[IncidentWorkflow, ToolCallWorkflow], data_converter=DATA_CONVERTER)
+    workflows = [IncidentWorkflow, ToolCallWorkflow, ReconcileWorkflow, DoctorWorkflow]
+    replayer = Replayer(workflows=workflows, data_converter=DATA_CONVERTER)
     await replayer.replay_workflow(history_of(path))
 
 

@@ -1,0 +1,117 @@
+"""Make right what differs: put what is missing into the inbox, and see it reach the timelines."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from activities.pagerduty_log import Told
+from calmo_pagerduty.domain.reconciliation import Difference, Picture, difference
+from calmo_pagerduty.store import reconciliations
+from calmo_pagerduty.store.database import Database, Transaction
+from calmo_pagerduty.store.reconciliations import AT_ONCE, Held, Reach
+
+#: How long nothing may arrive of what was added before the rest is called not healed.
+SETTLE_SECONDS = 60.0
+LOOK_SECONDS = 0.25
+
+
+@dataclass(slots=True)
+class Healed:
+    """What was found and done."""
+
+    incidents: int = 0
+    drift: Counter[str] = field(default_factory=Counter)
+    differed: set[str] = field(default_factory=set)
+    opened: int = 0
+    added: int = 0
+    failed: set[str] = field(default_factory=set)
+
+
+class Healing:
+    """One comparison of what PagerDuty told with what we hold."""
+
+    def __init__(self, database: Database, connection_id: str, told: Told) -> None:
+        self._database = database
+        self._connection_id = connection_id
+        self._told = told
+        self._mended: set[str] = set()
+        self._result = Healed(incidents=len(told.pictures))
+
+    async def run(self) -> Healed:
+        """Compare, add, wait until it has arrived, and compare again. Raises StoreUnavailable."""
+        reach = await self._database.read(lambda t: reconciliations.reach(t, self._connection_id))
+        left = set(self._told.pictures)
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while True:
+            before = len(left)
+            for ids in batches(sorted(left)):
+                left -= await self._look_at(ids, reach)
+            if len(left) < before:
+                deadline = time.monotonic() + SETTLE_SECONDS
+            if not left or time.monotonic() > deadline:
+                break
+            # Webhooks of these are on their way, or what was added is.
+            await asyncio.sleep(LOOK_SECONDS)
+        self._result.failed |= left
+        return self._result
+
+    async def _look_at(self, ids: Sequence[str], reach: Reach) -> set[str]:
+        """Return those with which nothing remains to be done."""
+        held = await self._database.read(lambda t: reconciliations.held(t, self._connection_id, ids))
+        done: set[str] = set()
+        right: list[str] = []
+        wanting: dict[str, Difference] = {}
+        for incident_id, ours in held.items():
+            picture = self._told.pictures[incident_id]
+            if ours.is_moving:
+                continue
+            if not is_ours(picture, ours, reach):
+                done.add(incident_id)
+                continue
+            entries = self._told.entries.get(incident_id, ())
+            found = difference(picture, entries, ours.issue, ours.known)
+            if not found.additions:
+                right.append(incident_id)
+            elif incident_id in self._mended:
+                self._result.failed.add(incident_id)
+                done.add(incident_id)
+            else:
+                wanting[incident_id] = found
+        await self._write(right, wanting)
+        return done.union(right)
+
+    async def _write(self, right: Sequence[str], wanting: dict[str, Difference]) -> None:
+        if not right and not wanting:
+            return
+        now = datetime.now(UTC)
+
+        def write(transaction: Transaction) -> int:
+            reconciliations.be_sure_again(transaction, self._connection_id, right)
+            return sum(
+                reconciliations.add(transaction, self._connection_id, incident_id, one.additions, now)
+                for incident_id, one in wanting.items()
+            )
+
+        self._result.added += await self._database.write(write)
+        for incident_id, one in wanting.items():
+            self._mended.add(incident_id)
+            self._result.opened += one.is_new
+            if one.fields:
+                self._result.drift.update(("missing",) if one.is_new else one.fields)
+                self._result.differed.add(incident_id)
+
+
+def is_ours(picture: Picture, ours: Held, reach: Reach) -> bool:
+    """Tell whether we hold it, or a webhook should have brought it."""
+    shown = picture.snapshot
+    service_id = shown.service.id if shown.service else None
+    return ours.issue is not None or reach.covers(service_id, [team.id for team in shown.teams])
+
+
+def batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield as many at a time as one question to the database is about."""
+    for start in range(0, len(ids), AT_ONCE):
+        yield ids[start : start + AT_ONCE]

@@ -1,0 +1,34 @@
+"""Whether PagerDuty can reach an address, as far as the address itself tells."""
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+#: Names that exist in one network only. Source: RFC 6761, RFC 6762, RFC 8375.
+_LOCAL_NAMES = ("localhost", ".localhost", ".local", ".internal", ".home.arpa", ".lan", ".test", ".invalid")
+
+
+def why_unreachable(address: str) -> str | None:
+    """Say why PagerDuty can't or won't deliver to this address; None if nothing speaks against it."""
+    try:
+        parts = urlsplit(address)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return "CALMO_PUBLIC_URL is not an address"
+    if parts.scheme not in {"http", "https"} or not host:
+        return "CALMO_PUBLIC_URL must begin with https:// and name a host"
+    if _is_local(host):
+        return (
+            f"PagerDuty can't reach {host}: it is an address of this machine or network;"
+            " set CALMO_PUBLIC_URL to one that the Internet knows"
+        )
+    if parts.scheme == "http":
+        return "PagerDuty delivers over https only: set CALMO_PUBLIC_URL to an address with a certificate"
+    return None
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return not ip_address(host).is_global
+    except ValueError:
+        name = host.rstrip(".").lower()
+        return "." not in name or name.endswith(_LOCAL_NAMES)

@@ -1,0 +1,122 @@
+"""What the doctor looks at on our side, and what it found."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from calmo_pagerduty.domain.deliveries import DeliveryState
+from calmo_pagerduty.domain.event_sets import EVENTS, EventFilter, EventSet
+from calmo_pagerduty.domain.scopes import Visibility
+from calmo_pagerduty.domain.seen_subscriptions import OurWebhook
+from calmo_pagerduty.domain.subscription_findings import Finding
+from calmo_pagerduty.domain.webhooks import handle_of, webhook_url
+from calmo_pagerduty.store.tables import deliveries, webhook_secrets, webhooks
+from calmo_pagerduty.store.webhooks import count_strikes
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What was found on one webhook, and when. Times are UTC."""
+
+    handle: str
+    name: str
+    connection_id: str
+    examined_at: datetime | None
+    disabled_at: datetime | None
+    findings: tuple[Finding, ...]
+
+
+def our_webhooks(
+    transaction: Connection, connection_id: str, public_address: str, now: datetime
+) -> tuple[OurWebhook, ...]:
+    """Return the connection's live webhooks as they stand on our side."""
+    rows = transaction.execute(_live(webhooks.c.connection_id == connection_id))
+    return tuple(_ours(transaction, row, public_address, now) for row in rows)
+
+
+def keep(
+    transaction: Connection,
+    webhook_id: str,
+    findings: Sequence[Finding],
+    disabled_at: datetime | None,
+    now: datetime,
+) -> None:
+    """Keep what was found last."""
+    transaction.execute(
+        sa.update(webhooks)
+        .where(webhooks.c.id == webhook_id)
+        .values(
+            findings=[one.model_dump(mode="json") for one in findings],
+            disabled_at=disabled_at,
+            examined_at=now,
+        )
+    )
+
+
+def note_enabled(transaction: Connection, webhook_ids: Collection[str]) -> None:
+    """These are not switched off any more."""
+    changed = sa.update(webhooks).where(webhooks.c.id.in_(list(webhook_ids)))
+    transaction.execute(changed.values(disabled_at=None))
+
+
+def examinations(
+    transaction: Connection, visibility: Visibility, connection_id: str | None = None
+) -> tuple[Examination, ...]:
+    """Return what was found last on each webhook that the caller may see, the longest known first."""
+    conditions = [] if connection_id is None else [webhooks.c.connection_id == connection_id]
+    if not visibility.everything:
+        conditions.append(webhooks.c.scope.in_([str(scope) for scope in visibility.scopes]))
+    return tuple(
+        Examination(
+            handle=handle_of(row.id),
+            name=row.name,
+            connection_id=row.connection_id,
+            examined_at=row.examined_at,
+            disabled_at=row.disabled_at,
+            findings=tuple(Finding.model_validate(one) for one in row.findings),
+        )
+        for row in transaction.execute(_live(*conditions))
+    )
+
+
+def switched_off(transaction: Connection) -> Mapping[str, datetime]:
+    """Return the webhooks that PagerDuty has switched off, with since when that is known."""
+    rows = transaction.execute(_live(webhooks.c.disabled_at.is_not(None)))
+    return {row.id: row.disabled_at for row in rows}
+
+
+def _live(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    query = sa.select(webhooks).where(webhooks.c.deleted_at.is_(None), *conditions)
+    return query.order_by(webhooks.c.created_at, webhooks.c.id)
+
+
+def _ours(transaction: Connection, row: Any, public_address: str, now: datetime) -> OurWebhook:
+    secret = sa.select(webhook_secrets.c.version).where(
+        webhook_secrets.c.webhook_id == row.id,
+        sa.or_(webhook_secrets.c.expires_at.is_(None), webhook_secrets.c.expires_at > now),
+    )
+    last = sa.select(deliveries.c.received_at).where(deliveries.c.webhook_id == row.id)
+    waits = sa.select(sa.func.min(deliveries.c.received_at)).where(
+        deliveries.c.state.in_([DeliveryState.PENDING, DeliveryState.FORWARDED]),
+        deliveries.c.webhook_id == row.id,
+    )
+    only = EventFilter(tuple(row.service_ids), tuple(row.team_ids))
+    return OurWebhook(
+        id=row.id,
+        url=webhook_url(public_address, row.id),
+        event_types=frozenset(map(str, EVENTS[EventSet(row.event_set)])),
+        parts=only.parts(),
+        subscription_ids=tuple(row.subscription_id.split(",")) if row.subscription_id else (),
+        managed=row.managed,
+        has_secret=transaction.execute(secret.limit(1)).first() is not None,
+        paused=row.paused_at is not None,
+        armed=row.armed_at is not None,
+        disabled_at=row.disabled_at,
+        strikes=count_strikes(transaction, row.id, now),
+        last_delivery_at=transaction.execute(last.order_by(deliveries.c.seq.desc()).limit(1)).scalar(),
+        waits_since=transaction.execute(waits).scalar(),
+    )

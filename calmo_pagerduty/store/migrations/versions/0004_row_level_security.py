@@ -1,0 +1,36 @@
+"""PostgreSQL: behind every reader's own WHERE stands the database's, by the scopes that it may see.
+
+A transaction that names its scopes (`calmo.scopes`) sees their rows only; one that doesn't is the
+service's own work and sees all. It holds for the tables' owner too, but never for a superuser.
+"""
+
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+#: Read once per statement: as a subquery it is no part of the loop over the rows.
+OF_ITS_SCOPE = "scope = ANY ((SELECT string_to_array(current_setting('calmo.scopes', true), ','))::text[])"
+OURS = "(SELECT coalesce(current_setting('calmo.scopes', true), '') = '')"
+
+#: How a row of each table is known to be of a scope.
+POLICIES = {
+    **dict.fromkeys(
+        ("issues", "connections", "webhooks", "tool_calls", "audit", "issue_changes"), OF_ITS_SCOPE
+    ),
+    "timeline": "EXISTS (SELECT 1 FROM issues WHERE issues.id = timeline.issue_id)",
+    "reconciliations": "EXISTS (SELECT 1 FROM connections WHERE connections.id = connection_id)",
+    "deliveries": "EXISTS (SELECT 1 FROM webhooks WHERE webhooks.id = webhook_id)",
+    "delivery_bodies": "EXISTS (SELECT 1 FROM deliveries WHERE deliveries.seq = delivery_bodies.seq)",
+    "refusals": "EXISTS (SELECT 1 FROM webhooks WHERE webhooks.id = webhook_id)",
+    "webhook_secrets": "EXISTS (SELECT 1 FROM webhooks WHERE webhooks.id = webhook_id)",
+}
+
+
+def upgrade() -> None:
+    if op.get_bind().dialect.name != "postgresql":
+        return
+    for table, of_its_scope in POLICIES.items():
+        op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+        op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+        op.execute(f"CREATE POLICY by_scope ON {table} USING ({OURS} OR {of_its_scope})")

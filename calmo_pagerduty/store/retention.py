@@ -1,0 +1,89 @@
+"""What is deleted after its time, a few rows a transaction. The audit is not: its chain would break.
+
+Walks go by row numbers, which grow with time, and end at the first row that is young enough: they
+read no more than they delete, and what must stay though it is old.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from calmo_pagerduty.domain.deliveries import DeliveryState
+from calmo_pagerduty.store.tables import deliveries, delivery_bodies, refusals, tool_calls
+
+AT_ONCE = 200
+#: Their text has not arrived at the issue yet.
+_UNFINISHED = (DeliveryState.PENDING, DeliveryState.FORWARDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How many rows were cut, and from where to go on; `next_after` None is the end of the walk."""
+
+    rows: int
+    next_after: int | None
+
+
+#: One step of a walk: from beyond a number, what is older than a moment.
+Walk = Callable[[Connection, int, datetime], Cut]
+
+
+def cut_bodies(connection: Connection, after: int, older_than: datetime) -> Cut:
+    """Delete bodies of deliveries that have got where they were going, or never will."""
+    bodies = delivery_bodies
+    query = (
+        sa.select(bodies.c.seq.label("number"), deliveries.c.received_at.label("at"), deliveries.c.state)
+        .join(deliveries, deliveries.c.seq == bodies.c.seq)
+        .where(bodies.c.seq > after)
+        .order_by(bodies.c.seq)
+        .limit(AT_ONCE)
+    )
+    rows = connection.execute(query).all()
+    old = [row.number for row in rows if row.at < older_than and row.state not in _UNFINISHED]
+    connection.execute(sa.delete(bodies).where(bodies.c.seq.in_(old)))
+    return _cut(rows, old, older_than)
+
+
+def cut_deliveries(connection: Connection, after: int, older_than: datetime) -> Cut:
+    """Delete rows of the delivery log with what is left of their bodies."""
+    query = (
+        sa.select(deliveries.c.seq.label("number"), deliveries.c.received_at.label("at"), deliveries.c.state)
+        .where(deliveries.c.seq > after)
+        .order_by(deliveries.c.seq)
+        .limit(AT_ONCE)
+    )
+    rows = connection.execute(query).all()
+    old = [row.number for row in rows if row.at < older_than and row.state not in _UNFINISHED]
+    connection.execute(sa.delete(delivery_bodies).where(delivery_bodies.c.seq.in_(old)))
+    connection.execute(sa.delete(deliveries).where(deliveries.c.seq.in_(old)))
+    return _cut(rows, old, older_than)
+
+
+def cut_refusals(connection: Connection, after: int, older_than: datetime) -> Cut:
+    """Delete rows of the trail of refusals."""
+    query = sa.select(refusals.c.id.label("number"), refusals.c.at).where(refusals.c.id > after)
+    rows = connection.execute(query.order_by(refusals.c.id).limit(AT_ONCE)).all()
+    old = [row.number for row in rows if row.at < older_than]
+    connection.execute(sa.delete(refusals).where(refusals.c.id.in_(old)))
+    return _cut(rows, old, older_than)
+
+
+def cut_results(connection: Connection, _after: int, older_than: datetime) -> Cut:
+    """Forget what finished calls of tools answered; that they were made stays."""
+    old = (
+        sa.select(tool_calls.c.id)
+        .where(tool_calls.c.finished_at < older_than, tool_calls.c.result.is_not(None))
+        .limit(AT_ONCE)
+    )
+    forget = sa.update(tool_calls).where(tool_calls.c.id.in_(old)).values(result=sa.null())
+    rows = connection.execute(forget).rowcount
+    return Cut(rows, 0 if rows == AT_ONCE else None)
+
+
+def _cut(rows: Sequence[Any], old: Sequence[int], older_than: datetime) -> Cut:
+    more = len(rows) == AT_ONCE and rows[-1].at < older_than
+    return Cut(len(old), rows[-1].number if more else None)

@@ -1,0 +1,223 @@
+"""Webhooks as their owners manage them. Every finder takes what its caller may see."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection as Transaction
+
+from calmo_pagerduty.domain.event_sets import ACCOUNT, EventFilter, EventSet
+from calmo_pagerduty.domain.scopes import Scope, Visibility
+from calmo_pagerduty.domain.webhooks import (
+    HANDLE,
+    OVERLAP,
+    WHOLE_ID,
+    NotPossible,
+    WebhookFacts,
+    WebhookState,
+    handle_of,
+    state_of,
+)
+from calmo_pagerduty.store import webhooks as addresses
+from calmo_pagerduty.store.encryption import Keyring
+from calmo_pagerduty.store.tables import webhook_secrets, webhooks
+
+
+@dataclass(frozen=True, slots=True)
+class SecretAge:
+    """When a secret came, and when it stops to count; of the secret itself nothing is told."""
+
+    version: int
+    created_at: datetime
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewWebhook:
+    scope: Scope
+    name: str = ""
+    connection_id: str | None = None
+    event_set: EventSet = EventSet.ADVANCED
+    only: EventFilter = ACCOUNT
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedWebhook:
+    """A webhook with all that its owners may know. Times are UTC."""
+
+    id: str
+    name: str
+    scope: Scope
+    connection_id: str
+    event_set: EventSet
+    only: EventFilter
+    #: PagerDuty's ids of the subscriptions that deliver here, if we know them.
+    subscription_ids: tuple[str, ...]
+    #: Whether we made them, and so clean them up.
+    managed: bool
+    created_at: datetime
+    armed_at: datetime | None
+    paused_at: datetime | None
+    disabled_at: datetime | None
+    deleted_at: datetime | None
+    findings: tuple[Any, ...]
+    examined_at: datetime | None
+    #: Those that are live, oldest first.
+    secrets: tuple[SecretAge, ...]
+
+    @property
+    def facts(self) -> WebhookFacts:
+        return WebhookFacts(
+            secret=bool(self.secrets),
+            armed=self.armed_at is not None,
+            paused=self.paused_at is not None,
+            disabled=self.disabled_at is not None,
+            deleted=self.deleted_at is not None,
+        )
+
+    @property
+    def state(self) -> WebhookState:
+        return state_of(self.facts)
+
+    @property
+    def handle(self) -> str:
+        return handle_of(self.id)
+
+    @property
+    def current(self) -> tuple[SecretAge, ...]:
+        """The secrets that nothing has replaced."""
+        return tuple(one for one in self.secrets if one.expires_at is None)
+
+
+def make(
+    transaction: Transaction, keyring: Keyring, new: NewWebhook, secret: bytes | None, now: datetime
+) -> str:
+    """Make a webhook and return its id, which is also its unguessable address."""
+    webhook_id = addresses.create(transaction, keyring, new.scope, secret, now)
+    values: dict[str, Any] = {
+        "name": new.name,
+        "event_set": new.event_set,
+        "service_ids": list(new.only.service_ids),
+        "team_ids": list(new.only.team_ids),
+    }
+    if new.connection_id is not None:
+        values["connection_id"] = new.connection_id
+    update(transaction, webhook_id, **values)
+    return webhook_id
+
+
+def find(
+    transaction: Transaction, visibility: Visibility, known_as: str, now: datetime
+) -> ManagedWebhook | None:
+    """Return a webhook by its id or its handle; None if there is none that this caller may see.
+
+    Raises NotPossible if several have this handle.
+    """
+    if WHOLE_ID.fullmatch(known_as):
+        condition = webhooks.c.id == known_as
+    elif HANDLE.fullmatch(known_as):
+        condition = webhooks.c.id.like(f"wh\\_%{known_as[-6:]}", escape="\\")
+    else:
+        return None
+    found = _read(transaction, visibility, now, condition)
+    if len(found) > 1:
+        raise NotPossible("several webhooks have this handle: name it by its whole id")
+    return found[0] if found else None
+
+
+def list_all(transaction: Transaction, visibility: Visibility, now: datetime) -> tuple[ManagedWebhook, ...]:
+    """Return the webhooks that aren't deleted and the caller may see, oldest first."""
+    return _read(transaction, visibility, now, webhooks.c.deleted_at.is_(None))
+
+
+def list_to_tidy(
+    transaction: Transaction, visibility: Visibility, now: datetime
+) -> tuple[ManagedWebhook, ...]:
+    """Return those with expired secrets, and deleted ones whose subscriptions may still be there."""
+    expired = sa.select(webhook_secrets.c.webhook_id).where(webhook_secrets.c.expires_at <= now)
+    left = sa.and_(webhooks.c.deleted_at.is_not(None), webhooks.c.managed)
+    return _read(transaction, visibility, now, sa.or_(left, webhooks.c.id.in_(expired)))
+
+
+def replace_secrets(
+    transaction: Transaction,
+    keyring: Keyring,
+    webhook_id: str,
+    secrets: Sequence[bytes],
+    now: datetime,
+    keep_others: bool = False,
+) -> None:
+    """Seal new secrets. Those before them live on for OVERLAP, or for good if they are kept."""
+    if not keep_others:
+        replaced = sa.update(webhook_secrets).where(
+            webhook_secrets.c.webhook_id == webhook_id, webhook_secrets.c.expires_at.is_(None)
+        )
+        transaction.execute(replaced.values(expires_at=now + OVERLAP))
+    for secret in secrets:
+        addresses.add_secret(transaction, keyring, webhook_id, secret, now)
+
+
+def forget_expired(transaction: Transaction, webhook_id: str, now: datetime) -> None:
+    expired = sa.delete(webhook_secrets).where(
+        webhook_secrets.c.webhook_id == webhook_id, webhook_secrets.c.expires_at <= now
+    )
+    transaction.execute(expired)
+
+
+def set_subscriptions(transaction: Transaction, webhook_id: str, ids: Sequence[str]) -> None:
+    """Note the subscriptions that we made for it; without any, there is nothing to clean up."""
+    update(transaction, webhook_id, subscription_id=",".join(ids) or None, managed=bool(ids))
+
+
+def delete(transaction: Transaction, webhook_id: str, now: datetime) -> None:
+    """Answer 410 from now on, and forget the secrets at once. What was delivered stays."""
+    update(transaction, webhook_id, deleted_at=now)
+    forget_secrets(transaction, webhook_id)
+
+
+def forget_secrets(transaction: Transaction, webhook_id: str) -> None:
+    transaction.execute(sa.delete(webhook_secrets).where(webhook_secrets.c.webhook_id == webhook_id))
+
+
+def update(transaction: Transaction, webhook_id: str, **values: Any) -> None:
+    transaction.execute(sa.update(webhooks).where(webhooks.c.id == webhook_id).values(**values))
+
+
+def _read(
+    transaction: Transaction, visibility: Visibility, now: datetime, condition: sa.ColumnElement[bool]
+) -> tuple[ManagedWebhook, ...]:
+    query = sa.select(webhooks).where(condition).order_by(webhooks.c.created_at, webhooks.c.id)
+    if not visibility.everything:
+        query = query.where(webhooks.c.scope.in_([str(scope) for scope in visibility.scopes]))
+    rows = transaction.execute(query).all()
+    live = sa.select(webhook_secrets).where(
+        webhook_secrets.c.webhook_id.in_([row.id for row in rows]),
+        sa.or_(webhook_secrets.c.expires_at.is_(None), webhook_secrets.c.expires_at > now),
+    )
+    ages: dict[str, list[SecretAge]] = {}
+    for one in transaction.execute(live.order_by(webhook_secrets.c.version)):
+        ages.setdefault(one.webhook_id, []).append(SecretAge(one.version, one.created_at, one.expires_at))
+    return tuple(_webhook(row, tuple(ages.get(row.id, ()))) for row in rows)
+
+
+def _webhook(row: Any, secrets: tuple[SecretAge, ...]) -> ManagedWebhook:
+    return ManagedWebhook(
+        id=row.id,
+        name=row.name,
+        scope=Scope.parse(row.scope),
+        connection_id=row.connection_id,
+        event_set=EventSet(row.event_set),
+        only=EventFilter(tuple(row.service_ids), tuple(row.team_ids)),
+        subscription_ids=tuple(row.subscription_id.split(",")) if row.subscription_id else (),
+        managed=row.managed,
+        created_at=row.created_at,
+        armed_at=row.armed_at,
+        paused_at=row.paused_at,
+        disabled_at=row.disabled_at,
+        deleted_at=row.deleted_at,
+        findings=tuple(row.findings),
+        examined_at=row.examined_at,
+        secrets=secrets,
+    )

@@ -1,0 +1,164 @@
+"""calmo-pagerduty deliveries …, and calmo-pagerduty explain."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from calmo_pagerduty.api_client import ApiClient
+from ingress.commands.delivery_view import delivery_table, delivery_view, explanation_view, refusal_table
+from ingress.commands.instances import api_address
+from ingress.commands.options import DATA_DIR
+from ingress.commands.tool_view import put_out
+
+app = typer.Typer(no_args_is_help=True, help="The delivery log: what came in and what became of it.")
+
+AS_JSON = typer.Option("--json", help="Answer in JSON.")
+Webhook = Annotated[list[str] | None, typer.Option(help="A webhook's handle or id")]
+Verdict = Annotated[list[str] | None, typer.Option(help="accepted, skipped_paused, dead_letter, conflict")]
+State = Annotated[
+    list[str] | None,
+    typer.Option(help="pending, forwarded, applied, recorded, skipped_paused, conflict, dead_letter"),
+]
+EventTypes = Annotated[list[str] | None, typer.Option("--event-type", help="incident.triggered, …")]
+Incident = Annotated[list[str] | None, typer.Option(help="A PagerDuty incident's id")]
+Remark = Annotated[list[str] | None, typer.Option(help="ping, unknown_type, best_effort, stale")]
+Since = Annotated[str | None, typer.Option(help="Received from then on: 2026-06-01T00:00:00Z")]
+Until = Annotated[str | None, typer.Option(help="Received before then")]
+Limit = Annotated[int, typer.Option(min=1, max=200)]
+Cursor = Annotated[str | None, typer.Option(help="The next page, as the last answer gave it")]
+
+Wanted = dict[str, Any]
+
+
+def _client(data_dir: Path | None) -> ApiClient:
+    return ApiClient(*api_address(data_dir))
+
+
+def _params(wanted: Wanted) -> list[tuple[str, str]]:
+    return [
+        (name, str(one))
+        for name, value in wanted.items()
+        for one in (value if isinstance(value, list) else [value])
+        if one is not None
+    ]
+
+
+def _show_page(page: dict[str, Any], name: str, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(page))
+        return
+    put_out(delivery_table(page[name]) if name == "deliveries" else refusal_table(page[name]))
+    if page["next_cursor"]:
+        typer.echo(f"More: --cursor {page['next_cursor']}")
+
+
+@app.command("list")
+def list_deliveries(
+    webhook: Webhook = None, verdict: Verdict = None, state: State = None, event_type: EventTypes = None,
+    incident: Incident = None, remark: Remark = None, since: Since = None, until: Until = None,
+    limit: Limit = 50, cursor: Cursor = None,
+    as_json: Annotated[bool, AS_JSON] = False, data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:  # fmt: skip
+    """List deliveries, newest first."""
+    wanted = {
+        "webhook": webhook, "verdict": verdict, "state": state, "event_type": event_type,
+        "incident": incident, "remark": remark, "since": since, "until": until, "limit": limit,
+        "cursor": cursor,
+    }  # fmt: skip
+    _show_page(_client(data_dir).get("/api/deliveries", _params(wanted)), "deliveries", as_json)
+
+
+@app.command()
+def show(
+    delivery: Annotated[int, typer.Argument(min=1, help="The delivery's number")],
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Show one delivery and, for who may see it, its body with secrets masked."""
+    found = _client(data_dir).get(f"/api/deliveries/{delivery}")
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        put_out(delivery_view(found))
+
+
+@app.command()
+def export(
+    webhook: Webhook = None, verdict: Verdict = None, state: State = None, event_type: EventTypes = None,
+    incident: Incident = None, remark: Remark = None, since: Since = None, until: Until = None,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:  # fmt: skip
+    """Write the delivery log as JSON lines, newest first, without bodies."""
+    wanted = {
+        "webhook": webhook, "verdict": verdict, "state": state, "event_type": event_type,
+        "incident": incident, "remark": remark, "since": since, "until": until,
+    }  # fmt: skip
+    client, cursor = _client(data_dir), None
+    while True:
+        page = client.get("/api/deliveries", [*_params(wanted | {"cursor": cursor}), ("limit", "200")])
+        for one in page["deliveries"]:
+            typer.echo(json.dumps(one))
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return
+
+
+@app.command()
+def refusals(
+    webhook: Webhook = None, verdict: Verdict = None, since: Since = None, until: Until = None,
+    limit: Limit = 50, cursor: Cursor = None,
+    as_json: Annotated[bool, AS_JSON] = False, data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:  # fmt: skip
+    """List deliveries that were not authenticated, newest first."""
+    wanted = {
+        "webhook": webhook, "verdict": verdict, "since": since, "until": until, "limit": limit,
+        "cursor": cursor,
+    }  # fmt: skip
+    _show_page(_client(data_dir).get("/api/refusals", _params(wanted)), "refusals", as_json)
+
+
+@app.command()
+def replay(
+    delivery: Annotated[list[int] | None, typer.Argument(min=1, help="Numbers of deliveries")] = None,
+    webhook: Webhook = None, verdict: Verdict = None, state: State = None, event_type: EventTypes = None,
+    incident: Incident = None, since: Since = None, until: Until = None,
+    as_json: Annotated[bool, AS_JSON] = False, data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:  # fmt: skip
+    """Send deliveries to their issues again. What has arrived before changes nothing."""
+    wanted = {
+        "seqs": delivery, "webhook": webhook, "verdict": verdict, "state": state, "event_type": event_type,
+        "incident": incident, "since": since, "until": until,
+    }  # fmt: skip
+    body = {name: value for name, value in wanted.items() if value}
+    if not body:
+        raise typer.BadParameter("say which: numbers, or --webhook, --state, --since …")
+    client, replayed, left = _client(data_dir), 0, dict[str, int]()
+    while True:
+        said = client.send("POST", "/api/deliveries/replay", body)
+        replayed += said["replayed"]
+        left = {name: left.get(name, 0) + said["left"].get(name, 0) for name in {*left, *said["left"]}}
+        if not said["more"]:
+            break
+        body["after"] = said["last_seq"]
+    if as_json:
+        typer.echo(json.dumps({"replayed": replayed, "left": left}))
+        return
+    others = "".join(f", {count} left: {name}" for name, count in sorted(left.items()))
+    typer.echo(f"{replayed} replayed{others}")
+
+
+def explain(
+    incident: Annotated[str, typer.Argument(help="A PagerDuty incident's id")],
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Say why an incident is an issue, or why not and what to do. Ends with 1 if something is missing."""
+    found = _client(data_dir).get(f"/api/explain/{quote(incident, safe='')}")
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        put_out(explanation_view(found))
+    raise typer.Exit(1 if found["first_missing"] else 0)

@@ -1,0 +1,96 @@
+"""Webhooks, the wizard and the test as a terminal shows them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from calmo_pagerduty.domain.untrusted_text import clean_text
+from ingress.commands.tool_view import a_table, words
+
+Json = dict[str, Any]
+
+STATE_STYLE = {
+    "waiting_for_secret": "yellow", "unproven": "yellow", "armed": "green", "paused": "cyan",
+    "disabled_by_pagerduty": "bold red", "deleted": "dim",
+}  # fmt: skip
+_LONGEST = 1000
+
+
+def webhook_table(webhooks: Iterable[Json]) -> Table:
+    table = a_table("webhook", "state", "name", "scope", "events", "only of", "subscription", "connection")
+    for one in webhooks:
+        only = one["service_ids"] or one["team_ids"]
+        table.add_row(
+            words(one["id"]), Text(one["state"], style=STATE_STYLE[one["state"]]), words(one["name"] or None),
+            words(one["scope"]), words(one["event_set"]), words(only or "everything"),
+            words("ours" if one["managed"] else "by hand"), words(one["connection_id"]),
+        )  # fmt: skip
+    return table
+
+
+def webhook_view(webhook: Json) -> RenderableType:
+    """Return one webhook in lines, with what is left to do."""
+    lines = Table.grid(padding=(0, 2))
+    for name in (
+        "id",
+        "state",
+        "name",
+        "scope",
+        "url",
+        "event_set",
+        "connection_id",
+        "created_at",
+        "armed_at",
+    ):
+        if webhook[name]:
+            style = STATE_STYLE.get(webhook["state"], "") if name == "state" else ""
+            lines.add_row(Text(name, style="dim"), Text(clean_text(str(webhook[name])), style=style))
+    for secret in webhook["secrets"]:
+        until = f", counts until {secret['expires_at']}" if secret["expires_at"] else ""
+        lines.add_row(
+            Text("secret", style="dim"),
+            Text(f"number {secret['version']}, set {secret['created_at']}{until}"),
+        )
+    return Group(lines, *_told(webhook))
+
+
+def made_view(made: Json) -> RenderableType:
+    """Return a new webhook: the address, this once, and what to do with it."""
+    parts: list[RenderableType] = [
+        Text.assemble("Webhook for ", (made["scope"], "bold")),
+        Text(f"  {made['url']}", no_wrap=True, overflow="ignore"),
+        Text("The address is shown this once: keep it like a password.", style="dim"),
+    ]
+    if not made["has_secret"]:
+        parts.append(Text("It has no signing secret yet, so deliveries are asked to come back (503)."))
+    return Group(*parts, *_told(made))
+
+
+def step_line(step: Json) -> RenderableType:
+    sign, style = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("–", "dim")}[step["ok"]]
+    line = Text.assemble((f"{sign} {step['name']:<11}", style), _clean(step["words"]))
+    line.append(f"  {step['milliseconds']} ms", style="dim")
+    if step["advice"]:
+        line.append(f"\n  {_clean(step['advice'])}", style="yellow")
+    return line
+
+
+def validation_line(found: Json) -> RenderableType:
+    sign, style = ("✓", "green") if found["proven"] else ("…", "yellow")
+    return Text.assemble((f"{sign} {found['finding']}  ", style), _clean(found["words"]))
+
+
+def _told(webhook: Json) -> Iterable[RenderableType]:
+    for note in webhook.get("notes", ()):
+        yield Text(f"note: {_clean(note)}", style="dim")
+    for warning in webhook.get("warnings", ()):
+        yield Text(f"! {_clean(warning)}", style="yellow")
+    for number, step in enumerate(webhook.get("steps", ()), 1):
+        yield Text(f"{number}. {_clean(step)}", overflow="fold")
+
+
+def _clean(text: str) -> str:
+    return clean_text(str(text), _LONGEST)

@@ -1,0 +1,26 @@
+"""What is fuzzed: the door without Temporal, and the service with its tools."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from doors import Doorway, open_doorway
+from temporalio.client import Client
+from tool_service import ToolService, running_service
+
+from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.store.encryption import Keyring
+
+
+@pytest.fixture
+async def door(sqlite_database: Database, keyring: Keyring, tmp_path: Path) -> AsyncIterator[Doorway]:
+    async with open_doorway(sqlite_database, keyring, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+async def service(
+    temporal: Client, sqlite_database: Database, keyring: Keyring, tmp_path: Path
+) -> AsyncIterator[ToolService]:
+    async with running_service(temporal, sqlite_database, keyring, tmp_path) as found:
+        yield found

@@ -1,0 +1,195 @@
+"""The whole service beside a simulated PagerDuty: door, forwarder, workers, Temporal, database."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import sqlalchemy as sa
+from builders import SECRET
+from doors import rows
+from eventually import eventually
+from healing.pasts import Past
+from temporalio.client import Client
+from tool_service import ToolService, running_service
+
+import worker
+from activities.healers import healers
+from activities.issue_records import IssueRecords
+from activities.pagerduty_accounts import PagerDutyAccounts
+from activities.tool_calls import ToolCalls
+from activities.tool_gate import ToolGate
+from activities.tool_records import ToolRecords
+from calmo_pagerduty.domain.deliveries import DeliveryState
+from calmo_pagerduty.pagerduty_api.client import connect
+from calmo_pagerduty.store import tables, webhooks
+from calmo_pagerduty.store.database import Database, Transaction
+from calmo_pagerduty.store.encryption import Keyring
+from ingress.app import build_app
+from pagerduty_simulator.events import Event
+from pagerduty_simulator.rest.serving import running_server
+from pagerduty_simulator.subscriptions import Subscription
+from workflows import names
+from workflows.doctor import DoctorStart
+from workflows.reconcile import ReconcileStart
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Healed:
+    """What a test holds in its hands. `past` is what really happened at PagerDuty."""
+
+    service: ToolService
+    temporal: Client
+    past: Past
+    webhook_id: str
+    subscription: Subscription
+
+    @property
+    def database(self) -> Database:
+        return self.service.database
+
+    @property
+    def connection_id(self) -> str:
+        return self.service.connection_id
+
+    async def deliver(self, events: Iterable[Event]) -> None:
+        """Let PagerDuty deliver these, and see them reach their timelines."""
+        self.service.site.sender.publish(tuple(events))
+        await self.service.site.sender.drained(60)
+        await self.until_applied()
+
+    async def until_applied(self) -> None:
+        async def waiting() -> int:
+            open_ = [row for row in rows(self.database, tables.deliveries) if row.state in OPEN]
+            return len(open_)
+
+        await eventually(waiting, lambda left: left == 0, 120)
+
+    async def reconcile(self, since: datetime | None = None, reason: str = "a test") -> Json:
+        """Run a comparison to its end and return its figures."""
+        found: Json = await self.temporal.execute_workflow(
+            names.RECONCILE_WORKFLOW,
+            ReconcileStart(connection_id=self.connection_id, since=since, reason=reason),
+            id=names.reconcile_id(self.connection_id),
+            task_queue=self.service.ingress.settings.task_queue,
+        )
+        return found
+
+    async def examine(self) -> Json:
+        found: Json = await self.temporal.execute_workflow(
+            names.DOCTOR_WORKFLOW,
+            DoctorStart(connection_id=self.connection_id),
+            id=names.doctor_id(self.connection_id),
+            task_queue=self.service.ingress.settings.task_queue,
+        )
+        return found
+
+    def issues(self) -> Mapping[str, Any]:
+        return {row.incident_id: row for row in rows(self.database, tables.issues)}
+
+    def timeline_rows(self) -> list[Any]:
+        return list(rows(self.database, tables.timeline))
+
+    def webhook(self) -> Any:
+        (found,) = [one for one in rows(self.database, tables.webhooks) if one.id == self.webhook_id]
+        return found
+
+    def differences(self) -> list[str]:
+        """Compare every issue with PagerDuty's own account, field by field."""
+        ours = self.issues()
+        found = [f"{one} is missing" for one in self.past.incident_ids if one not in ours]
+        for incident_id, row in ours.items():
+            there = self.past.account.incident(incident_id)
+            pairs = {
+                "status": (row.status, str(there.status)),
+                "priority": (row.priority, there.priority.name if there.priority else None),
+                "title": (row.title, there.title),
+                "urgency": (row.urgency, there.urgency),
+                "service": (row.service_id, there.service.id),
+                "policy": ((row.escalation_policy or {}).get("id"), there.escalation_policy.id),
+                "number": (row.number, there.number),
+                "resolved": (row.resolved_at is None, there.resolved_at is None),
+            }
+            if there.assignees:
+                here = sorted(one["id"] for one in row.assignees)
+                pairs["assignees"] = (here, sorted(one.id for one in there.assignees))
+            found += [f"{incident_id}: {name} {a} != {b}" for name, (a, b) in pairs.items() if a != b]
+        return found
+
+    def requests_a_minute(self, since: float) -> int:
+        """The most requests within any minute, by the simulator's own log, after `since` (monotonic)."""
+        moments = [one.at for one in self.service.site.requests if one.at >= since]
+        return max((sum(begin <= at < begin + 60 for at in moments) for begin in moments), default=0)
+
+
+OPEN = (DeliveryState.PENDING, DeliveryState.FORWARDED)
+
+
+@contextlib.asynccontextmanager
+async def healing_service(
+    temporal: Client, database: Database, keyring: Keyring, data_dir: Path, seed: int = 1, **past: Any
+) -> AsyncIterator[Healed]:
+    """Needs TEMPORAL_ADDRESS in the environment: the forwarder connects by itself."""
+    async with contextlib.AsyncExitStack() as stack:
+        service = await stack.enter_async_context(
+            running_service(temporal, database, keyring, data_dir, working=False)
+        )
+        there = Past(seed=seed, **past)
+        service.site.account = there.account
+        door = running_server(build_app(service.ingress), "127.0.0.1", 0)
+        url = await stack.enter_async_context(door)
+        http = await stack.enter_async_context(connect())
+        await _work(stack, service, temporal, keyring, http)
+        forwarding = asyncio.create_task(service.ingress.forwarder.run())
+        stack.push_async_callback(_end, forwarding)
+        now = datetime.now(UTC)
+        webhook_id = database.write_now(lambda t: _a_webhook(t, keyring, service.connection_id, now))
+        subscription = service.site.sender.subscribe(
+            f"{url}/webhooks/pagerduty/{webhook_id}", SECRET.decode()
+        )
+        yield Healed(service, temporal, there, webhook_id, subscription)
+
+
+async def _work(
+    stack: contextlib.AsyncExitStack,
+    service: ToolService,
+    temporal: Client,
+    keyring: Keyring,
+    http: httpx.AsyncClient,
+) -> None:
+    settings, database = service.ingress.settings, service.database
+    accounts = PagerDutyAccounts(database, keyring, http, settings.simulator_url)
+    calls = ToolCalls(ToolRecords(database, ToolGate(database)), accounts)
+    healing = healers(database, accounts, settings.public_address)
+    records = IssueRecords(database)
+    for one in (
+        worker.incident_worker(temporal, settings, records, calls, healing),
+        worker.pagerduty_worker(temporal, settings, calls, healing),
+    ):
+        await stack.enter_async_context(one)
+
+
+def _a_webhook(transaction: Transaction, keyring: Keyring, connection_id: str, now: datetime) -> str:
+    scope = transaction.execute(
+        sa.select(tables.connections.c.scope).where(tables.connections.c.id == connection_id)
+    ).scalar_one()
+    webhook_id = webhooks.create(transaction, keyring, webhooks.Scope.parse(scope), SECRET, now)
+    webhooks.arm(transaction, webhook_id, now)
+    changed = sa.update(tables.webhooks).where(tables.webhooks.c.id == webhook_id)
+    transaction.execute(changed.values(connection_id=connection_id))
+    return webhook_id
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.wait([task], timeout=15)
+
+
+def hours_ago(count: float) -> datetime:
+    return datetime.now(UTC) - timedelta(hours=count)

@@ -1,0 +1,188 @@
+"""The delivery log over REST: what is told, to whom, and what is masked."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from builders import an_event, headers_for, new_id
+from doors import Doorway, make_key, rows, save_pending
+
+from calmo_pagerduty.domain.event_types import EventType
+from calmo_pagerduty.domain.webhooks import handle_of
+from calmo_pagerduty.store import tables
+from calmo_pagerduty.store.database import StoreUnavailable
+
+READ, BODY, WRITE = "deliveries:read", "deliveries:body", "webhooks:write"
+CANARY = "canary.robin@shop.example.org"
+
+
+async def get(doorway: Doorway, path: str, headers: Mapping[str, str] | None = None, **query: Any) -> Any:
+    answer = await ask(doorway, path, headers, **query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def ask(
+    doorway: Doorway, path: str, headers: Mapping[str, str] | None = None, **query: Any
+) -> httpx.Response:
+    return await doorway.client.get(
+        path, params=query or None, headers=headers or make_key(doorway.database, [READ])
+    )
+
+
+async def deliver(doorway: Doorway, webhook: str, title: str = "Basket is slow") -> str:
+    incident = new_id()
+    await doorway.deliver(webhook, an_event(EventType.TRIGGERED, incident, title=title))
+    return incident
+
+
+async def test_a_delivery_is_told_with_what_became_of_it(doorway: Doorway) -> None:
+    webhook, incident = doorway.a_webhook(), new_id()
+    payload = an_event(EventType.TRIGGERED, incident)
+    for _ in range(3):
+        await doorway.deliver(webhook, payload)
+    save_pending(doorway.database)
+    [one] = (await get(doorway, "/api/deliveries"))["deliveries"]
+    assert (one["verdict"], one["state"], one["duplicates"]) == ("accepted", "forwarded", 2)
+    assert (one["event_type"], one["incident_id"]) == ("incident.triggered", incident)
+    assert one["effect"]["action"] == "create"
+    assert one["effect"]["moved"] is True
+    assert one["effect"]["issue_id"].startswith("iss_")
+    assert (one["scope"], one["webhook"]) == ("organization:acme", handle_of(webhook))
+    assert one["body_bytes"] == len(json.dumps(payload))
+    assert "body" not in one
+
+
+async def test_filters_and_pages_work_together(sqlite_doorway: Doorway) -> None:
+    doorway = sqlite_doorway
+    webhook, paused = doorway.a_webhook(), doorway.a_webhook(paused_at=datetime.now(UTC))
+    incidents = [await deliver(doorway, webhook) for _ in range(5)]
+    held = await deliver(doorway, paused)
+    walked: list[str] = []
+    query: dict[str, Any] = {"webhook": webhook, "limit": 2}
+    while True:
+        page = await get(doorway, "/api/deliveries", **query)
+        walked += [one["incident_id"] for one in page["deliveries"]]
+        if page["next_cursor"] is None:
+            break
+        query["cursor"] = page["next_cursor"]
+    assert walked == incidents[::-1]
+    [one] = (await get(doorway, "/api/deliveries", state="skipped_paused"))["deliveries"]
+    assert one["incident_id"] == held
+    both = await get(doorway, "/api/deliveries", incident=[incidents[0], held])
+    assert [one["incident_id"] for one in both["deliveries"]] == [held, incidents[0]]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["limit=0", "limit=201", "cursor=x", "cursor=é", "cursor=LTE", "state=lost", "verdict=x", "remark=x",
+     "since=yesterday", "since=2026-06-01T00:00:00", "webhook=%00", "unknown=1"],
+)  # fmt: skip
+async def test_a_wrong_parameter_is_named(sqlite_doorway: Doorway, query: str) -> None:
+    answer = await ask(sqlite_doorway, f"/api/deliveries?{query}")
+    assert answer.status_code == 400, answer.text
+    assert query.partition("=")[0] in answer.json()["error"]["message"]
+
+
+async def test_the_body_is_for_who_may_see_it_and_masked_even_then(doorway: Doorway) -> None:
+    await deliver(doorway, doorway.a_webhook(), title=f"Basket is slow, ask {CANARY}")
+    [one] = doorway.kept()
+    path = f"/api/deliveries/{one.seq}"
+    plain = await get(doorway, path)
+    assert plain["body"] is None
+    assert "deliveries:body" in plain["body_missing"]
+    for permission in (BODY, WRITE):
+        shown = await get(doorway, path, make_key(doorway.database, [READ, permission]))
+        assert shown["body_missing"] is None
+        assert json.loads(shown["body"])["event"]["data"]["title"] == "Basket is slow, ask ***"
+        assert CANARY not in json.dumps(shown)
+    doorway.database.write_now(lambda t: t.execute(tables.delivery_bodies.delete()))
+    gone = await get(doorway, path, make_key(doorway.database, [READ, BODY]))
+    assert gone["body"] is None
+    assert "deleted" in gone["body_missing"]
+
+
+async def test_a_dead_letter_is_shown_as_the_text_that_it_is(sqlite_doorway: Doorway) -> None:
+    doorway = sqlite_doorway
+    body = b"{not json " + CANARY.encode() + b"\xff"
+    await doorway.post(doorway.a_webhook(), body, headers_for(body))
+    key = make_key(doorway.database, [READ, BODY])
+    [one] = (await get(doorway, "/api/deliveries", key, state="dead_letter"))["deliveries"]
+    assert one["reason"] == "the body is not JSON"
+    shown = await get(doorway, f"/api/deliveries/{one['seq']}", key)
+    assert shown["body"] == "{not json ***\N{REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.parametrize("seq", ["0", "-1", "x", "99999", "9" * 40, "1%00"])
+async def test_a_number_that_is_none_is_not_found(sqlite_doorway: Doorway, seq: str) -> None:
+    assert (await ask(sqlite_doorway, f"/api/deliveries/{seq}")).status_code == 404
+
+
+async def test_the_export_holds_every_delivery_once_a_line_each(
+    doorway: Doorway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingress.deliveries.EXPORTED_AT_ONCE", 3)
+    webhook = doorway.a_webhook()
+    incidents = [await deliver(doorway, webhook, CANARY) for _ in range(7)]
+    answer = await ask(doorway, "/api/deliveries/export", webhook=webhook)
+    assert answer.headers["content-type"].startswith("application/x-ndjson")
+    lines = [json.loads(line) for line in answer.text.splitlines()]
+    assert [line["incident_id"] for line in lines] == incidents[::-1]
+    assert CANARY not in answer.text
+    assert (await ask(doorway, "/api/deliveries/export", state="conflict")).text == ""
+
+
+async def test_an_export_of_a_database_that_is_away_is_answered_503(
+    sqlite_doorway: Doorway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doorway, key = sqlite_doorway, make_key(sqlite_doorway.database, [READ])
+
+    def away(*_given: Any) -> Any:
+        raise StoreUnavailable("gone")
+
+    monkeypatch.setattr("ingress.deliveries.delivery_queries.list_deliveries", away)
+    assert (await ask(doorway, "/api/deliveries/export", key)).status_code == 503
+
+
+async def test_refusals_are_told_without_their_bodies(doorway: Doorway) -> None:
+    webhook, body = doorway.a_webhook(), f'{{"title": "{CANARY}"}}'.encode()
+    await doorway.post(webhook, body, headers_for(body, b"another-secret"))
+    await doorway.post(webhook, body, {})
+    found = await get(doorway, "/api/refusals")
+    assert [(one["verdict"], one["status"], one["reason"]) for one in found["refusals"]] == [
+        ("missing", 401, "missing"),
+        ("mismatch", 401, "mismatch"),
+    ]
+    assert {one["body_bytes"] for one in found["refusals"]} == {len(body)}
+    assert CANARY not in json.dumps(found)
+    first = await get(doorway, "/api/refusals", limit=1)
+    rest = await get(doorway, "/api/refusals", limit=1, cursor=first["next_cursor"])
+    assert [one["verdict"] for one in rest["refusals"]] == ["mismatch"]
+    assert rest["next_cursor"] is None
+    for known_as in (webhook, handle_of(webhook)):
+        only = await get(doorway, "/api/refusals", verdict="mismatch", webhook=known_as)
+        assert len(only["refusals"]) == 1
+    assert webhook not in json.dumps(found), "a webhook's whole id is the key to its address"
+
+
+async def test_a_foreign_delivery_is_as_if_it_were_not_there(doorway: Doorway) -> None:
+    mine, theirs = doorway.a_webhook(scope="organization:shop"), doorway.a_webhook(scope="organization:bank")
+    for webhook in (mine, theirs):
+        await deliver(doorway, webhook)
+        await doorway.post(webhook, b"x", {})
+    shop = make_key(doorway.database, [READ, BODY, WRITE], ["organization:shop"])
+    [seen] = (await get(doorway, "/api/deliveries", shop))["deliveries"]
+    assert seen["webhook"] == handle_of(mine)
+    exported = await ask(doorway, "/api/deliveries/export", shop)
+    assert handle_of(mine) in exported.text
+    assert handle_of(theirs) not in exported.text
+    [refusal] = (await get(doorway, "/api/refusals", shop))["refusals"]
+    assert refusal["webhook"] == handle_of(mine)
+    [foreign] = [row.seq for row in doorway.kept() if row.webhook_id == theirs]
+    assert (await ask(doorway, f"/api/deliveries/{foreign}", shop)).status_code == 404
+    said = await doorway.client.post("/api/deliveries/replay", json={"seqs": [foreign]}, headers=shop)
+    assert said.json() == {"replayed": 0, "left": {}, "last_seq": None, "more": False}
+    assert len(rows(doorway.database, tables.audit)) == 0

@@ -1,0 +1,260 @@
+"""The test of a webhook: its whole way walked, each step told, nothing left behind."""
+
+import ssl
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from builders import SECRET, an_event, body_of, headers_for, new_id
+from certificates import Chain, make_chain, tls_front
+from doors import rows
+from eventually import eventually
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.routing import Route
+from temporalio.client import Client, WorkflowExecutionStatus
+from webhook_service import WebhookService, running_webhook_service
+
+from calmo_pagerduty.domain.event_types import EventType
+from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.domain.scopes import EVERYTHING
+from calmo_pagerduty.domain.synthetic_incidents import synthetic_event
+from calmo_pagerduty.processes import free_port
+from calmo_pagerduty.store import tables, webhook_evidence, webhook_management
+from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.store.encryption import Keyring
+from calmo_pagerduty.temporal_dev_server import TemporalDevServer
+from ingress.tls_probe import Target, Unfit, examine_tls
+from ingress.webhook_walk import Step, Walk
+from pagerduty_simulator.rest.serving import running_server
+
+WHOLE_WAY = [
+    "address", "tls", "delivery", "inbox", "workflow", "issue", "resolution", "cleaning", "ping",
+]  # fmt: skip
+LEFT = (tables.issues, tables.timeline, tables.issue_changes, tables.deliveries, tables.delivery_bodies)
+
+
+@pytest.fixture
+async def service(
+    temporal: Client, temporal_server: TemporalDevServer, sqlite_database: Database, keyring: Keyring,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[WebhookService]:  # fmt: skip
+    async with running_webhook_service(
+        temporal, temporal_server.address, sqlite_database, keyring, tmp_path, monkeypatch
+    ) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def chain() -> Chain:
+    return make_chain()
+
+
+async def walk(service: WebhookService, webhook_id: str, **means: Any) -> list[Step]:
+    """Walk with other means than the service's own."""
+    now = datetime.now(UTC)
+    webhook = service.tools.database.read_now(
+        lambda t: webhook_management.find(t, EVERYTHING, webhook_id, now)
+    )
+    assert webhook is not None
+    return [step async for step in Walk(replace(service.means, **means), webhook).steps()]
+
+
+def nothing_is_left(service: WebhookService) -> bool:
+    return all(not rows(service.tools.database, table) for table in LEFT)
+
+
+async def test_the_whole_way_is_walked_and_nothing_is_left(service: WebhookService, temporal: Client) -> None:
+    made = await service.subscribed()
+    told = await service.done("POST", f"/{made['id']}/test")
+    steps = {step["name"]: step for step in told["steps"]}
+    assert list(steps) == WHOLE_WAY
+    assert told["ok"], told
+    assert {name: step["ok"] for name, step in steps.items() if step["ok"] is not True} == {"tls": None}
+    assert "http://" in steps["tls"]["words"]
+    assert made["id"] not in str(told)
+    [ping] = rows(service.tools.database, tables.deliveries)
+    assert ping.event_type == EventType.PING
+    for table in (tables.issues, tables.timeline, tables.issue_changes):
+        assert rows(service.tools.database, table) == []
+    found = [
+        one async for one in temporal.list_workflows('WorkflowId STARTS_WITH "pd-incident:QCALMOTEST"')
+        if made["connection_id"] in one.id
+    ]  # fmt: skip
+    assert {one.status for one in found} <= {WorkflowExecutionStatus.TERMINATED}
+
+
+async def test_each_step_is_told_as_it_ends(service: WebhookService) -> None:
+    made = await service.make(secret=SECRET.decode())
+    headers = {**service.tools.headers, "Accept": "text/event-stream"}
+    names: list[str] = []
+    path = f"/api/webhooks/{made['id']}/test"
+    async with service.http.stream("POST", path, json={}, headers=headers) as answer:
+        async for line in answer.aiter_lines():
+            if line.startswith("data:"):
+                names.append(line.split('"name":"')[1].split('"')[0])
+                if names == ["address"]:
+                    assert rows(service.tools.database, tables.webhooks)
+    assert names == WHOLE_WAY
+    assert nothing_is_left(service)
+
+
+async def test_a_caller_who_goes_away_leaves_no_test_behind(service: WebhookService) -> None:
+    made = await service.make(secret=SECRET.decode())
+    headers = {**service.tools.headers, "Accept": "text/event-stream"}
+    path = f"/api/webhooks/{made['id']}/test"
+    async with service.http.stream("POST", path, json={}, headers=headers) as answer:
+        async for line in answer.aiter_lines():
+            if '"name":"delivery"' in line:
+                break
+
+    async def is_clean() -> bool:
+        return nothing_is_left(service)
+
+    await eventually(is_clean)
+    assert (await service.done("POST", f"/{made['id']}/test"))["ok"]
+
+
+async def test_a_test_of_ours_neither_arms_nor_disarms(service: WebhookService) -> None:
+    made = await service.make(secret=SECRET.decode())
+    assert (await service.done("POST", f"/{made['id']}/test"))["ok"]
+    assert (await service.done("GET", f"/{made['id']}"))["state"] == "unproven"
+    body = body_of(an_event(EventType.PING, new_id()))
+    await service.http.post(made["url"], content=body, headers=headers_for(body))
+    assert (await service.done("POST", f"/{made['id']}/test"))["ok"]
+    assert (await service.done("GET", f"/{made['id']}"))["state"] == "armed"
+
+
+async def test_without_a_secret_or_paused_the_refusal_says_what_to_do(service: WebhookService) -> None:
+    made = await service.make()
+    refused = await service.ask("POST", f"/{made['id']}/test", {})
+    assert refused.status_code == 409 and "secret" in refused.text
+    await service.done("PUT", f"/{made['id']}/secret", {"secret": SECRET.decode()})
+    await service.done("POST", f"/{made['id']}/pause")
+    refused = await service.ask("POST", f"/{made['id']}/test", {})
+    assert refused.status_code == 409 and "resume" in refused.text
+
+
+async def test_an_address_that_nobody_answers_at_ends_the_walk(service: WebhookService) -> None:
+    made = await service.make(secret=SECRET.decode())
+    steps = await walk(service, made["id"], public_address=f"http://127.0.0.1:{free_port()}")
+    assert [(step.name, step.ok) for step in steps] == [("address", False), ("cleaning", None)]
+    assert "CALMO_PUBLIC_URL" in (steps[0].advice or "")
+    steps = await walk(service, made["id"], public_address="https://no-such-host.invalid")
+    assert "name is not known" in steps[0].words
+
+
+@asynccontextmanager
+async def a_stranger(answer: Any) -> AsyncIterator[str]:
+    async def endpoint(_request: object) -> Any:
+        return answer
+
+    app = Starlette(routes=[Route("/{path:path}", endpoint, methods=["POST"])])
+    async with running_server(app, "127.0.0.1", 0) as url:
+        yield url
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [(PlainTextResponse("hello"), "something else"), (RedirectResponse("http://127.0.0.1:1/"), "redirects")],
+)
+async def test_another_service_at_the_address_is_recognised(
+    service: WebhookService, answer: Any, word: str
+) -> None:
+    made = await service.make(secret=SECRET.decode())
+    async with a_stranger(answer) as url:
+        steps = await walk(service, made["id"], public_address=url)
+    failed = steps[2]
+    assert (failed.name, failed.ok) == ("delivery", False) and word in failed.words
+    assert nothing_is_left(service)
+
+
+async def test_without_a_worker_the_walk_says_so_and_leaves_nothing(
+    temporal: Client, temporal_server: TemporalDevServer, sqlite_database: Database, keyring: Keyring,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    async with running_webhook_service(
+        temporal, temporal_server.address, sqlite_database, keyring, tmp_path, monkeypatch, working=False
+    ) as service:
+        made = await service.make(secret=SECRET.decode())
+        steps = {step.name: step for step in await walk(service, made["id"], step_seconds=1.5)}
+        assert steps["workflow"].ok and steps["issue"].ok is False
+        assert "worker" in (steps["issue"].advice or "")
+        assert steps["cleaning"].ok and nothing_is_left(service)
+
+
+async def test_what_a_cut_off_test_left_is_removed_later(service: WebhookService) -> None:
+    made = await service.make(secret=SECRET.decode())
+    incident = "QCALMOTESTLEFT"
+    body = synthetic_event(EventType.TRIGGERED, new_id(), incident, datetime.now(UTC))
+    await service.http.post(made["url"], content=body, headers=headers_for(body))
+    keeper = service.ingress.webhook_keeper
+    await keeper.look_once(datetime.now(UTC))
+    left = sa.select(sa.func.count()).where(tables.deliveries.c.incident_id == incident)
+    assert service.tools.database.read_now(lambda t: t.execute(left).scalar()) == 1
+    await keeper.look_once(datetime.now(UTC) + timedelta(minutes=3))
+    assert service.tools.database.read_now(lambda t: t.execute(left).scalar()) == 0
+
+
+def test_only_test_incidents_are_ever_removed(sqlite_database: Database) -> None:
+    ref = IncidentRef(connection_id="con_a", incident_id="QREALINCIDENT")
+    with pytest.raises(ValueError, match="no test incident"):
+        sqlite_database.write_now(lambda t: webhook_evidence.remove_test(t, ref))
+
+
+async def examined(context: ssl.SSLContext, trust: Callable[[], ssl.SSLContext]) -> str:
+    async with tls_front(context) as port:
+        return await examine_tls(Target("127.0.0.1", port), trust)
+
+
+def in_order(chain: Chain) -> Sequence[Any]:
+    return (chain.server, *chain.between)
+
+
+async def test_a_chain_in_order_is_good(chain: Chain, tmp_path: Path) -> None:
+    assert "in order" in await examined(chain.serving(tmp_path, in_order(chain)), chain.trust)
+
+
+async def test_a_chain_out_of_order_is_refused(chain: Chain, tmp_path: Path) -> None:
+    second, first = chain.between
+    with pytest.raises(Unfit, match="order"):
+        await examined(chain.serving(tmp_path, (chain.server, first, second)), chain.trust)
+
+
+async def test_a_chain_with_a_gap_or_a_root_that_is_not_trusted_is_refused(
+    chain: Chain, tmp_path: Path
+) -> None:
+    with pytest.raises(Unfit, match="doesn't verify"):
+        await examined(chain.serving(tmp_path, (chain.server,)), chain.trust)
+    with pytest.raises(Unfit, match="doesn't verify"):
+        await examined(chain.serving(tmp_path, in_order(chain)), make_chain().trust)
+
+
+async def test_a_server_that_speaks_tls_1_3_only_is_refused(chain: Chain, tmp_path: Path) -> None:
+    context = chain.serving(tmp_path, in_order(chain))
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    with pytest.raises(Unfit, match="only newer versions"):
+        await examined(context, chain.trust)
+
+
+async def test_a_server_that_speaks_no_tls_is_refused(chain: Chain, service: WebhookService) -> None:
+    port = int(service.url.rsplit(":", 1)[1])
+    with pytest.raises(Unfit, match="breaks off"):
+        await examine_tls(Target("127.0.0.1", port), chain.trust)
+
+
+async def test_the_way_through_tls_is_walked_too(
+    service: WebhookService, chain: Chain, tmp_path: Path
+) -> None:
+    made = await service.make(secret=SECRET.decode())
+    behind = int(service.url.rsplit(":", 1)[1])
+    async with tls_front(chain.serving(tmp_path, in_order(chain)), behind) as port:
+        steps = await walk(service, made["id"], public_address=f"https://127.0.0.1:{port}", trust=chain.trust)
+    assert [step.name for step in steps] == WHOLE_WAY
+    assert {step.ok for step in steps if step.name != "ping"} == {True}, steps
+    assert nothing_is_left(service)

@@ -1,0 +1,115 @@
+"""What is kept no longer than promised, and what is kept all the same."""
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from builders import NOON, new_id
+from doors import make_webhook, rows
+from kept_deliveries import keep
+
+from calmo_pagerduty.domain.deliveries import DeliveryState, SignatureVerdict, Verdict
+from calmo_pagerduty.store import audit, leases, refusals, retention, tables
+from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.store.encryption import Keyring
+from ingress.retention import LEASE, LEASE_TTL, Retention
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def webhook(database: Database, keyring: Keyring) -> str:
+    return make_webhook(database, keyring)
+
+
+def a_retention(database: Database, holder: str = "here") -> Retention:
+    return Retention(database, holder, 30 * DAY, 400 * DAY)
+
+
+def kept_bodies(database: Database) -> set[int]:
+    return {row.seq for row in rows(database, tables.delivery_bodies)}
+
+
+async def test_bodies_go_after_thirty_days_and_rows_after_four_hundred(
+    database: Database, webhook: str
+) -> None:
+    ages = {
+        age: keep(database, webhook, at=NOON - age * DAY, state=DeliveryState.APPLIED)
+        for age in (401, 399, 31, 29)
+    }
+    counts = await a_retention(database).look_once(NOON)
+    assert counts == {"bodies": 3, "results": 0, "deliveries": 1, "refusals": 0}
+    assert {row.seq for row in rows(database, tables.deliveries)} == {ages[399], ages[31], ages[29]}
+    assert kept_bodies(database) == {ages[29]}
+    assert set((await a_retention(database).look_once(NOON)).values()) == {0}
+
+
+async def test_what_has_not_reached_its_issue_keeps_its_body_however_old(
+    database: Database, webhook: str
+) -> None:
+    states = (DeliveryState.PENDING, DeliveryState.FORWARDED)
+    waiting = {keep(database, webhook, at=NOON - 500 * DAY, state=state) for state in states}
+    keep(database, webhook, at=NOON - 500 * DAY, state=DeliveryState.DEAD_LETTER)
+    await a_retention(database).look_once(NOON)
+    assert kept_bodies(database) == waiting
+    assert {row.seq for row in rows(database, tables.deliveries)} == waiting
+
+
+async def test_many_rows_are_cut_in_many_transactions(
+    sqlite_database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "AT_ONCE", 3)
+    hook = make_webhook(sqlite_database, keyring)
+    for number in range(10):
+        state = DeliveryState.PENDING if number == 1 else DeliveryState.APPLIED
+        keep(sqlite_database, hook, at=NOON - 31 * DAY, state=state)
+    young = keep(sqlite_database, hook, at=NOON, state=DeliveryState.APPLIED)
+    counts = await a_retention(sqlite_database).look_once(NOON)
+    assert counts["bodies"] == 9
+    assert young in kept_bodies(sqlite_database)
+    assert len(kept_bodies(sqlite_database)) == 2
+
+
+async def test_refusals_go_and_the_audit_stays_whole(database: Database, webhook: str) -> None:
+    def write(transaction: sa.Connection) -> None:
+        for age in (401, 399):
+            at = NOON - age * DAY
+            refusals.record(transaction, webhook, at, Verdict.MISMATCH, SignatureVerdict.MISMATCH, 1, "00")
+            audit.append(transaction, "organization:acme", at, {"outcome": "done"})
+
+    database.write_now(write)
+    assert (await a_retention(database).look_once(NOON))["refusals"] == 1
+    assert len(rows(database, tables.refusals)) == 1
+    found = database.read_now(audit.verify)
+    assert (found.rows, found.broken) == (2, None)
+
+
+async def test_results_of_calls_go_and_the_calls_stay(database: Database, webhook: str) -> None:
+    [connection] = rows(database, tables.connections)
+    plain = dict.fromkeys(("tool", "face", "key_id", "requester", "arguments_sha256", "rule"), "x")
+
+    def write(transaction: sa.Connection) -> None:
+        for age, state in ((31, "done"), (29, "done"), (None, "running")):
+            transaction.execute(
+                tables.tool_calls.insert().values(
+                    id=f"call_{age}", connection_id=connection.id, scope=connection.scope, arguments={},
+                    idempotency_key=new_id(), state=state, needs_approval=False, result={"name": "Robin"},
+                    created_at=NOON - 90 * DAY, finished_at=None if age is None else NOON - age * DAY,
+                    **plain,
+                )
+            )  # fmt: skip
+
+    database.write_now(write)
+    assert (await a_retention(database).look_once(NOON))["results"] == 1
+    assert {row.id: row.result is None for row in rows(database, tables.tool_calls)} == {
+        "call_31": True, "call_29": False, "call_None": False,
+    }  # fmt: skip
+
+
+async def test_while_another_process_holds_the_lease_nothing_is_cut(database: Database, webhook: str) -> None:
+    keep(database, webhook, at=NOON - 500 * DAY, state=DeliveryState.APPLIED)
+    database.write_now(lambda t: leases.take(t, LEASE, "there", LEASE_TTL))
+    assert set((await a_retention(database).look_once(NOON)).values()) == {0}
+    assert len(kept_bodies(database)) == 1
+    database.write_now(lambda t: leases.release(t, LEASE, "there"))
+    assert (await a_retention(database).look_once(NOON))["bodies"] == 1

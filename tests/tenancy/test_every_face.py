@@ -1,0 +1,87 @@
+"""The other faces: live streams, MCP and the command line show nothing foreign either."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import httpx
+import pytest
+from mcp import MCPError
+from temporalio.client import Client
+from terminal import Terminal
+from tool_service import ToolService, agent, running_service, served
+from worlds import MISSING, everything_kept, make_world
+
+from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.store.encryption import Keyring
+from calmo_pagerduty.tools.catalogue import TOOLS
+
+ACME, BANK, ROBIN = "organization:acme", "organization:bank", "personal:robin"
+#: The command line shows one thing by each of these.
+COMMANDS: Mapping[tuple[str, ...], str] = {
+    ("issues", "show"): "issue", ("deliveries", "show"): "seq", ("explain",): "incident",
+    ("connection", "show"): "connection", ("tool", "approve"): "call", ("api-key", "revoke"): "key",
+    ("webhook", "show"): "webhook",
+}  # fmt: skip
+
+
+@pytest.fixture
+async def service(
+    temporal: Client, sqlite_database: Database, keyring: Keyring, tmp_path: Path
+) -> AsyncIterator[ToolService]:
+    async with running_service(temporal, sqlite_database, keyring, tmp_path, working=False) as found:
+        yield found
+
+
+async def test_a_live_stream_shows_nothing_foreign(service: ToolService, keyring: Keyring) -> None:
+    for scope in (ACME, ROBIN, BANK):
+        last = await make_world(service, keyring, scope)
+    headers = service.a_key(scopes=[BANK])
+    async with served(service) as url, httpx.AsyncClient(timeout=20) as http:
+        async with http.stream("GET", f"{url}/api/issues/events?after=0", headers=headers) as answer:
+            async for line in answer.aiter_lines():
+                if line.startswith("data:"):
+                    break
+        assert last.incident in line
+        service.ingress.issues.closing.set()
+
+
+async def test_over_mcp_no_tool_reaches_a_foreign_connection_or_call(
+    service: ToolService, keyring: Keyring
+) -> None:
+    foreign, own = [await make_world(service, keyring, scope) for scope in (ACME, BANK)]
+    me = service.a_key(scopes=[BANK])
+    before = everything_kept(service)
+    async with served(service) as url:
+        told = {}
+        for world in (foreign, MISSING):
+            async with agent(url, me, f"?connection={world.connection}") as client:
+                with pytest.raises(MCPError) as refused:
+                    await client.list_tools()
+                said = [str(refused.value)]
+                for tool in TOOLS:
+                    said.append((await client.call_tool(tool, {})).content[0].text)
+                said.append((await client.call_tool("get_tool_call", {"ticket": world.call})).content[0].text)
+                told[world.connection] = "\n".join(said)
+        assert foreign.as_missing(told[foreign.connection]) == told[MISSING.connection]
+        async with agent(url, me, f"?connection={own.connection}") as client:
+            assert (await client.list_tools()).tools
+    assert everything_kept(service) == before
+
+
+async def test_the_command_line_shows_nothing_foreign(service: ToolService, keyring: Keyring) -> None:
+    foreign = await make_world(service, keyring, ACME)
+    me = service.a_key(scopes=[BANK])
+    before = everything_kept(service)
+    async with served(service) as url:
+        terminal = Terminal(url, service)
+        for command, thing in COMMANDS.items():
+            said, missing = await asyncio.gather(
+                *(
+                    terminal.run(*command, str(getattr(world, thing)), headers=me)
+                    for world in (foreign, MISSING)
+                )
+            )
+            assert said.code == missing.code == 1, command
+            assert foreign.as_missing(said.text + said.error) == missing.text + missing.error, command
+    assert everything_kept(service) == before

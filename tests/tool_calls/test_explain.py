@@ -1,0 +1,181 @@
+"""`explain` with a real Temporal: each thing is missing in turn, until the issue is there."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from builders import SECRET, an_event, body_of, headers_for, new_id
+from doors import make_key, make_webhook
+from eventually import eventually
+from temporalio.client import Client
+from terminal import Terminal
+from tool_service import ToolService, running_service, start_workers
+from typer.main import get_command
+
+from calmo_pagerduty.domain import explanations
+from calmo_pagerduty.store import deliveries, tables, webhooks
+from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.store.encryption import Keyring
+from ingress.app import build_app
+from ingress.cli import app
+from ingress.signal_sender import SignalSender
+from pagerduty_simulator.rest.serving import running_server
+
+ACME = "organization:acme"
+
+
+@pytest.fixture
+async def idle(
+    temporal: Client, database: Database, keyring: Keyring, tmp_path: Path
+) -> AsyncIterator[ToolService]:
+    """A service without a worker, once on SQLite and once on PostgreSQL."""
+    async with running_service(temporal, database, keyring, tmp_path, working=False) as found:
+        yield found
+
+
+async def why(service: ToolService, incident: str, headers: Any = None) -> tuple[str | None, str | None]:
+    """Return what is missing first and the advice."""
+    found = await service.get(f"/api/explain/{incident}", headers)
+    return found["first_missing"], found["advice"]
+
+
+async def deliver(service: ToolService, webhook: str, incident: str, secret: bytes = SECRET) -> int:
+    body = body_of(an_event("incident.triggered", incident))
+    answer = await service.http.post(
+        f"/webhooks/pagerduty/{webhook}", content=body, headers=headers_for(body, secret)
+    )
+    return answer.status_code
+
+
+async def forward(service: ToolService, temporal: Client) -> None:
+    """Send what waits, as the forwarder would."""
+    settings = service.ingress.settings
+    sender = SignalSender(
+        temporal, settings.task_queue, settings.complete_after, settings.continue_as_new_after
+    )
+    now = datetime.now(UTC)
+    for one in await service.database.read(lambda t: deliveries.read_pending(t, 0, 100)):
+        await sender.send([one])
+        await service.database.write(lambda t, seq=one.seq: deliveries.mark_forwarded(t, [seq], now))
+
+
+async def test_each_thing_that_is_missing_is_named_until_the_issue_is_there(
+    idle: ToolService, temporal: Client, keyring: Keyring
+) -> None:
+    incident = new_id()
+    assert (await why(idle, incident))[0] == "webhook"
+    webhook = make_webhook(idle.database, keyring, secret=None, armed=False)
+    assert (await why(idle, incident))[0] == "secret"
+    now = datetime.now(UTC)
+    idle.database.write_now(lambda t: webhooks.add_secret(t, keyring, webhook, SECRET, now))
+    assert (await why(idle, incident))[0] == "delivered"
+    idle.database.write_now(lambda t: webhooks.arm(t, webhook, now))
+    other = make_webhook(idle.database, keyring)
+    assert await deliver(idle, other, incident, b"another-secret") == 401
+    assert (await why(idle, incident))[0] == "authentic"
+    assert await deliver(idle, other, incident) == 202
+    idle.ingress.temporal = None
+    missing, advice = await why(idle, incident)
+    assert (missing, "Start Temporal" in str(advice)) == ("forwarded", True)
+    idle.ingress.temporal = temporal
+    assert (await why(idle, incident))[0] == "forwarded"
+    await forward(idle, temporal)
+    missing, advice = await why(idle, incident)
+    assert (missing, "calmo-pagerduty worker" in str(advice)) == ("worked on", True)
+    await start_workers(idle, temporal, idle.ingress.settings, keyring)
+    await eventually(lambda: why(idle, incident), lambda found: found[0] is None, 30)
+    found = await idle.get(f"/api/explain/{incident}")
+    assert found["issue_id"].startswith("iss_")
+    assert [step["name"] for step in found["steps"]] == ["applied"]
+    stranger = make_key(idle.database, ["deliveries:read"], ["organization:bank"])
+    assert await why(idle, incident, stranger) == await why(idle, new_id(), stranger)
+    assert (await why(idle, incident, stranger))[0] == "webhook"
+
+
+async def test_a_terminated_workflow_is_named_with_the_replay_that_mends_it(
+    idle: ToolService, temporal: Client, keyring: Keyring
+) -> None:
+    webhook, incident = make_webhook(idle.database, keyring), new_id()
+    await deliver(idle, webhook, incident)
+    await forward(idle, temporal)
+    [row] = idle.database.read_now(lambda t: t.execute(sa.select(tables.deliveries)).all())
+    await temporal.get_workflow_handle(f"pd-incident:{incident}:{row.connection_id}").terminate()
+    await start_workers(idle, temporal, idle.ingress.settings, keyring)
+    found = await eventually(lambda: why(idle, incident), lambda one: "replay" in str(one[1]), 30)
+    assert found[0] == "worked on"
+    assert f"deliveries replay {row.seq}" in str(found[1])
+
+
+async def test_paused_and_dead_deliveries_are_named(idle: ToolService, keyring: Keyring) -> None:
+    webhook, incident = make_webhook(idle.database, keyring, paused_at=datetime.now(UTC)), new_id()
+    await deliver(idle, webhook, incident)
+    assert (await why(idle, incident))[0] == "accepted"
+    dead = tables.deliveries.update().values(state="dead_letter", reason="too strange")
+    idle.database.write_now(lambda t: t.execute(dead))
+    found = await idle.get(f"/api/explain/{incident}")
+    assert found["first_missing"] == "understood"
+    assert "too strange" in found["steps"][-1]["words"]
+
+
+@pytest.mark.parametrize("incident", ["Q-1", "a" * 65, "%00", "pd:1"])
+async def test_what_no_incident_is_called_is_not_found(idle: ToolService, incident: str) -> None:
+    answer = await idle.http.get(f"/api/explain/{incident}", headers=idle.headers)
+    assert answer.status_code == 404
+
+
+async def test_the_command_line_tells_it_and_lists_shows_and_replays(
+    service: ToolService, keyring: Keyring
+) -> None:
+    webhook, incident = make_webhook(service.database, keyring, paused_at=datetime.now(UTC)), new_id()
+    async with running_server(build_app(service.ingress), "127.0.0.1", 0) as url:
+        terminal = Terminal(url, service)
+        nothing = await terminal.run("explain", incident)
+        assert (nothing.code, "nothing ever came in" in nothing.text) == (1, True)
+        assert "calmo-pagerduty reconcile" in nothing.text
+        await deliver(service, webhook, incident)
+        held = await terminal.run("explain", incident)
+        assert "deliveries replay 1" in held.text
+        listed = await terminal.run("deliveries", "list", "--state", "skipped_paused")
+        assert incident in listed.text and webhook not in listed.text
+        shown = await terminal.run("deliveries", "show", "1")
+        assert "Basket service answers slowly" in shown.text
+        exported = await terminal.run("deliveries", "export", "--incident", incident)
+        assert exported.json["incident_id"] == incident
+        refused = await terminal.run("deliveries", "refusals", "--json")
+        assert refused.json["refusals"] == []
+        none = await terminal.run("deliveries", "replay")
+        assert none.code != 0 and "say which" in none.error
+        replayed = await terminal.run("deliveries", "replay", "--state", "skipped_paused")
+        assert replayed.text == "1 replayed\n"
+        again = await terminal.run("deliveries", "replay", "1")
+        assert again.text.startswith("0 replayed, 1 left: on_its_way")
+
+
+async def test_keys_are_made_listed_and_revoked_on_the_command_line(service: ToolService) -> None:
+    async with running_server(build_app(service.ingress), "127.0.0.1", 0) as url:
+        terminal = Terminal(url, service)
+        listed = await terminal.run("api-key", "list")
+        assert "everything" in listed.text
+        key = service.a_key("issues:read", person="kim")["Authorization"].split("_")[1]
+        revoked = await terminal.run("api-key", "revoke", key)
+        assert revoked.text.startswith(f"revoked: {key}")
+        wrong = await terminal.run("api-key", "revoke", key[::-1])
+        assert wrong.code == 1
+        endless = await terminal.run("api-key", "create", "--name", "x", "--expires-in", "soon")
+        assert endless.code == 1 and "12h, 30d or 8w" in endless.error
+
+
+def test_every_command_that_an_advice_names_exists() -> None:
+    root: Any = get_command(app)
+    source = Path(explanations.__file__).read_text()
+    named = re.findall(r"`calmo-pagerduty ([a-z][a-z -]*)", source)
+    assert len(named) > 8
+    for line in named:
+        first, *rest = line.split()
+        assert first in root.commands, line
+        if rest and hasattr(root.commands[first], "commands"):
+            assert rest[0] in root.commands[first].commands, line

@@ -1,0 +1,102 @@
+"""The service at an address where the simulated PagerDuty reaches it: door, forwarder, worker, REST."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from temporalio.client import Client
+from tool_service import ToolService, running_service
+
+from calmo_pagerduty.processes import free_port
+from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.store.encryption import Keyring
+from ingress.app import Ingress, build_app
+from ingress.webhook_checks import WebhookChecks
+from ingress.webhook_walk import Means
+from pagerduty_simulator.rest.serving import running_server
+
+Json = dict[str, Any]
+ACME = "organization:acme"
+
+
+@dataclass
+class WebhookService:
+    """`tools.site` is PagerDuty's side; `url` is our public address."""
+
+    tools: ToolService
+    ingress: Ingress
+    url: str
+    http: httpx.AsyncClient
+
+    async def ask(
+        self, method: str, path: str, body: Json | None = None, headers: dict[str, str] | None = None
+    ) -> httpx.Response:
+        return await self.http.request(
+            method, f"/api/webhooks{path}", json=body, headers=headers or self.tools.headers
+        )
+
+    async def done(self, method: str, path: str, body: Json | None = None, status: int = 200) -> Json:
+        answer = await self.ask(method, path, {} if body is None else body)
+        assert answer.status_code == status, answer.text
+        found: Json = answer.json()
+        return found
+
+    async def make(self, **body: Any) -> Json:
+        return await self.done("POST", "", {"scope": ACME, **body}, 201)
+
+    async def subscribed(self, **body: Any) -> Json:
+        """Make a webhook with a subscription of PagerDuty's."""
+        made = await self.make(connection=self.tools.connection_id, subscribe=True, **body)
+        assert made["managed"], made["warnings"]
+        return made
+
+    @property
+    def subscriptions(self) -> list[Any]:
+        return list(self.tools.site.sender.subscriptions.values())
+
+    def trusting(self, trust: Callable[[], ssl.SSLContext], public_address: str) -> WebhookChecks:
+        """Return the checks for another public address, whose certificates are trusted so."""
+        return WebhookChecks(replace(self.means, trust=trust, public_address=public_address))
+
+    @property
+    def means(self) -> Means:
+        return self.ingress.webhook_means
+
+
+@contextlib.asynccontextmanager
+async def running_webhook_service(
+    temporal: Client,
+    address: str,
+    database: Database,
+    keyring: Keyring,
+    data_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    working: bool = True,
+) -> AsyncIterator[WebhookService]:
+    """`address` is Temporal's. Not `working`: without a worker."""
+    monkeypatch.setenv("TEMPORAL_ADDRESS", address)
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    async with contextlib.AsyncExitStack() as stack:
+        tools = await stack.enter_async_context(
+            running_service(temporal, database, keyring, data_dir, working=working)
+        )
+        settings = tools.ingress.settings.model_copy(update={"public_url": url})
+        ingress = Ingress(settings, database, keyring, temporal=temporal)
+        stack.push_async_callback(ingress.http.aclose)
+        await stack.enter_async_context(running_server(build_app(ingress), "127.0.0.1", port))
+        forwarding = asyncio.create_task(ingress.forwarder.run())
+        stack.push_async_callback(_stopped, forwarding)
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=60))
+        yield WebhookService(tools, ingress, url, http)
+
+
+async def _stopped(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.wait([task], timeout=15)

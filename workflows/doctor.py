@@ -1,0 +1,63 @@
+"""One examination of a connection's webhooks, and what follows from it."""
+
+from temporalio import workflow
+from temporalio.common import Priority
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.doctor import ConnectionToExamine, Doctor, Examined, SubscriptionsToEnable
+    from calmo_pagerduty.domain.frozen import Frozen
+    from workflows import activity_options, names
+    from workflows.reconcile import ReconcileStart, ReconcileWorkflow
+
+
+class DoctorStart(Frozen):
+    connection_id: str
+
+
+@workflow.defn(name=names.DOCTOR_WORKFLOW)
+class DoctorWorkflow:
+    """Takes no messages. What was found is in our database; the result tells how much it was."""
+
+    @workflow.run
+    async def run(self, start: DoctorStart) -> Examined:
+        examined: Examined = await workflow.execute_activity_method(
+            Doctor.examine_webhooks,
+            ConnectionToExamine(connection_id=start.connection_id),
+            task_queue=names.calls_queue(workflow.info().task_queue),
+            priority=Priority(fairness_key=start.connection_id),
+            summary="look",
+            **activity_options.HEALING,
+        )
+        enabled = bool(examined.disabled and examined.may_enable) and await self._enable(start, examined)
+        if enabled or examined.newly_disabled:
+            await self._reconcile(start, examined)
+        off = f"{len(examined.disabled)} switched off{' and on again' if enabled else ''}"
+        workflow.set_current_details(
+            f"{examined.webhooks} webhooks, {examined.findings} findings, {off}: `calmo-pagerduty doctor`"
+        )
+        return examined
+
+    async def _enable(self, start: DoctorStart, examined: Examined) -> bool:
+        return await workflow.execute_activity_method(
+            Doctor.enable_subscriptions,
+            SubscriptionsToEnable(connection_id=start.connection_id, subscription_ids=examined.disabled),
+            task_queue=names.calls_queue(workflow.info().task_queue),
+            priority=Priority(fairness_key=start.connection_id),
+            summary="switch on again",
+            **activity_options.HEALING,
+        )
+
+    async def _reconcile(self, start: DoctorStart, examined: Examined) -> None:
+        """What was not delivered meanwhile is fetched, whoever waits for it."""
+        since = f" since {examined.disabled_since:%Y-%m-%d %H:%M} UTC" if examined.disabled_since else ""
+        try:
+            await workflow.start_child_workflow(
+                ReconcileWorkflow.run,
+                ReconcileStart(connection_id=start.connection_id, reason=f"subscription disabled{since}"),
+                id=names.reconcile_id(start.connection_id),
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                search_attributes=workflow.info().typed_search_attributes,
+            )
+        except WorkflowAlreadyStartedError:
+            return  # it is at it already
