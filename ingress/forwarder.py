@@ -274,7 +274,8 @@ class Forwarder:
         now = datetime.now(UTC)
         try:
             await self._database.write(lambda c: deliveries.mark_forwarded(c, seqs, now))
-        except StoreUnavailable:
+        except BaseException:
+            # Cancelled too: whether it was written is not known, and marking again changes nothing.
             self._sent = seqs + self._sent
             raise
         self._held.difference_update(seqs)

@@ -55,6 +55,15 @@ def _show_page(page: dict[str, Any], name: str, as_json: bool) -> None:
         typer.echo(f"More: --cursor {page['next_cursor']}")
 
 
+def of_webhook(
+    webhook: Annotated[str, typer.Argument(help="The webhook's id, or its short form from the list")],
+    limit: Limit = 50, cursor: Cursor = None,
+    as_json: Annotated[bool, AS_JSON] = False, data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:  # fmt: skip
+    """List what was delivered to one webhook, newest first."""
+    list_deliveries(webhook=[webhook], limit=limit, cursor=cursor, as_json=as_json, data_dir=data_dir)
+
+
 @app.command("list")
 def list_deliveries(
     webhook: Webhook = None, verdict: Verdict = None, state: State = None, event_type: EventTypes = None,

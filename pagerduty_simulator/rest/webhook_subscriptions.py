@@ -84,6 +84,8 @@ def _create(call: Call) -> Answer:
     subscription = call.site.sender.subscribe(
         url, secret, event_types=_event_types(body["events"]), only=only, custom_headers=headers
     )
+    if body.get("active") is False:
+        call.site.sender.pause(subscription.id)
     call.site.subscription_descriptions[subscription.id] = str(body.get("description") or "")
     return Answer(200, {"webhook_subscription": _object(call, subscription, secret)})
 

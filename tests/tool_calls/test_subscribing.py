@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from doors import rows
@@ -25,8 +24,6 @@ from calmo_pagerduty.store.webhook_management import OVERLAP
 from calmo_pagerduty.temporal_dev_server import TemporalDevServer
 from calmo_pagerduty.tools import subscriptions
 from calmo_pagerduty.tools.permissions import ConnectionRules
-from pagerduty_simulator.subscriptions import Subscription
-from pagerduty_simulator.webhook_sender import WebhookSender
 
 ID = "wh_" + "abcdefgh234567ij" * 2
 TO = subscriptions.Delivered(ID, f"https://calmo.example.com/webhooks/pagerduty/{ID}", "Shop")
@@ -153,13 +150,10 @@ async def test_after_an_answer_that_got_lost_there_is_one_subscription(
     assert [one.id for one in service.subscriptions] == made["subscription_ids"]
 
 
-async def test_rotation_replaces_the_subscription_and_refuses_nothing(
-    service: WebhookService, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_rotation_replaces_the_subscription_and_refuses_nothing(service: WebhookService) -> None:
     made = await service.subscribed()
     [old] = service.subscriptions
     site = service.tools.site
-    makes_inactive(site.sender, monkeypatch)
     rotating = asyncio.create_task(service.done("POST", f"/{made['id']}/rotate"))
     published = 0
     while not rotating.done() or published < 150:
@@ -179,18 +173,6 @@ async def test_rotation_replaces_the_subscription_and_refuses_nothing(
     assert [bool(one["expires_at"]) for one in rotated["secrets"]] == [True, False]
     await service.ingress.webhook_keeper.look_once(datetime.now(UTC) + OVERLAP)
     assert [one.id for one in service.subscriptions] == [new.id]
-
-
-def makes_inactive(sender: WebhookSender, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let PagerDuty's side make subscriptions inactive, as we ask it to."""
-    subscribe = sender.subscribe
-
-    def inactive(*given: Any, **named: Any) -> Subscription:
-        made = subscribe(*given, **named)
-        sender.pause(made.id)
-        return made
-
-    monkeypatch.setattr(sender, "subscribe", inactive)
 
 
 async def test_two_who_subscribe_at_once_make_one_subscription(service: WebhookService) -> None:
