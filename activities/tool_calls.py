@@ -1,14 +1,13 @@
 """Carry out calls of tools. Every step may run again after a crash: what was done is found again."""
 
-import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from temporalio import activity
 
+from activities.heartbeats import beating
 from activities.pagerduty_accounts import PagerDutyAccounts
 from activities.retrying import ended_as, to_be_tried_again
 from activities.tool_records import CallToFile, DecisionToRecord, Filed, ToolRecords
@@ -26,7 +25,6 @@ logger = logging.getLogger(__name__)
 
 #: How long a step waits for its turn at PagerDuty's limit before it lets the engine wait instead.
 STEP_PATIENCE = timedelta(seconds=5)
-HEARTBEAT_SECONDS = 2.0
 
 
 class CallToCarryOut(Frozen):
@@ -72,7 +70,7 @@ class ToolCalls:
     @activity.defn
     async def carry_out(self, order: CallToCarryOut) -> CallEnd:
         """Ask PagerDuty and keep the result. Raises ApplicationError for what is to be tried again."""
-        async with _beating():
+        async with beating():
             return CallEnd(call_id=order.call_id, state=await self._carry_out(order.call_id))
 
     async def ask(
@@ -117,20 +115,3 @@ def in_words(error: PagerDutyError) -> Mapping[str, Any]:
         "code": error.code,
         "request_id": error.request_id,
     }
-
-
-@contextlib.asynccontextmanager
-async def _beating() -> AsyncIterator[None]:
-    """Tell Temporal that we live, so that another worker soon goes on if we don't."""
-
-    async def beat() -> None:
-        while True:
-            activity.heartbeat()
-            await asyncio.sleep(HEARTBEAT_SECONDS)
-
-    beating = asyncio.create_task(beat())
-    try:
-        yield
-    finally:
-        beating.cancel()
-        await asyncio.gather(beating, return_exceptions=True)

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from prometheus_client import Counter
 from temporalio.client import Client
 from temporalio.service import RPCError
 
@@ -36,10 +35,7 @@ class HealingKeeper:
         self._knows_schedules = False
         self._known_off: set[str] = set()
         self._counted: int | None = None
-        self._found = Counter(
-            "calmo_reconciled", "What comparisons with PagerDuty found and did, by kind.", ["kind"],
-            registry=metrics.registry,
-        )  # fmt: skip
+        self._found = metrics.reconciled
 
     async def run(self) -> None:
         while True:

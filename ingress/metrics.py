@@ -37,3 +37,9 @@ class Metrics:
             "calmo_forwarder_leading", "Whether this process forwards (1) or stands by (0).",
             registry=self.registry,
         )  # fmt: skip
+        self.reconciled = Counter(
+            "calmo_reconciled",
+            "What comparisons with PagerDuty found and did, by kind.",
+            ["kind"],
+            registry=self.registry,
+        )

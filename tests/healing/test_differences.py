@@ -185,6 +185,32 @@ def test_a_lost_resolve_keeps_its_moment_and_who_did_it() -> None:
     assert receiver.timeline[-1].summary.endswith(" (reconciled)")
 
 
+def test_a_resolve_without_a_log_entry_is_told_as_one_at_its_moment() -> None:
+    past = Past(begins_at=BEGIN)
+    past.trigger()
+    past.move(past.incident_ids[0], "resolve")
+    receiver = receiver_of(past, [0])
+    picture = read_picture(as_rest_shows(past, past.incident_ids[0]))
+    assert picture is not None
+    (added,) = difference(picture, (), receiver.issue, ()).additions
+    assert (added.event.event_type, added.event.occurred_at) == (EventType.RESOLVED, picture.resolved_at)
+    receiver.save(added.body)
+    assert receiver.issue is not None and receiver.issue.resolved_at == picture.resolved_at
+    assert receiver.compare(past).fields == ()
+
+
+def test_a_late_entry_keeps_its_moment_when_something_newer_is_known() -> None:
+    past = Past(begins_at=BEGIN)
+    past.trigger()
+    for name in ("acknowledge", "reassign", "title"):
+        past.move(past.incident_ids[0], name)
+    receiver = receiver_of(past, [0, 2])
+    late, picture = receiver.compare(past).additions
+    assert late.event.event_type == EventType.ACKNOWLEDGED and late.event.snapshot is None
+    assert late.event.occurred_at == past.events[1].occurred_at.replace(microsecond=0)
+    assert picture.event_id.startswith("picture:")
+
+
 def test_a_newer_picture_here_is_left_alone() -> None:
     past = Past(begins_at=BEGIN)
     past.trigger()
