@@ -30,6 +30,7 @@ from calmo_pagerduty.store import tables, webhooks
 from calmo_pagerduty.store.database import Database, Transaction
 from calmo_pagerduty.store.encryption import Keyring
 from ingress.app import build_app
+from pagerduty_simulator.clocks import Clock
 from pagerduty_simulator.events import Event
 from pagerduty_simulator.rest.serving import running_server
 from pagerduty_simulator.subscriptions import Subscription
@@ -133,12 +134,18 @@ OPEN = (DeliveryState.PENDING, DeliveryState.FORWARDED)
 
 @contextlib.asynccontextmanager
 async def healing_service(
-    temporal: Client, database: Database, keyring: Keyring, data_dir: Path, seed: int = 1, **past: Any
+    temporal: Client,
+    database: Database,
+    keyring: Keyring,
+    data_dir: Path,
+    seed: int = 1,
+    clock: Clock | None = None,
+    **past: Any,
 ) -> AsyncIterator[Healed]:
     """Needs TEMPORAL_ADDRESS in the environment: the forwarder connects by itself."""
     async with contextlib.AsyncExitStack() as stack:
         service = await stack.enter_async_context(
-            running_service(temporal, database, keyring, data_dir, working=False)
+            running_service(temporal, database, keyring, data_dir, clock=clock, working=False)
         )
         there = Past(seed=seed, **past)
         service.site.account = there.account
