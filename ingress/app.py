@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -62,7 +62,7 @@ from workflows import names
 
 logger = logging.getLogger(__name__)
 
-FORWARDER_PAUSE_SECONDS = 2.0
+PAUSE_SECONDS = 2.0
 
 
 @dataclass
@@ -179,13 +179,14 @@ def build_app(ingress: Ingress) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        running = [
-            asyncio.create_task(_keep_forwarding(ingress.forwarder)),
-            asyncio.create_task(ingress.keeper.run()),
-            asyncio.create_task(ingress.healing_keeper.run()),
-            asyncio.create_task(ingress.retention.run()),
-            asyncio.create_task(ingress.webhook_keeper.run()),
-        ]
+        endless: Mapping[str, Callable[[], Awaitable[None]]] = {
+            "forwarder": ingress.forwarder.run,
+            "call_keeper": ingress.keeper.run,
+            "healing_keeper": ingress.healing_keeper.run,
+            "retention": ingress.retention.run,
+            "webhook_keeper": ingress.webhook_keeper.run,
+        }
+        running = [asyncio.create_task(_keep_running(name, run)) for name, run in endless.items()]
         async with ingress.mcp.running():
             yield
             ingress.close()
@@ -208,11 +209,11 @@ def build_app(ingress: Ingress) -> Starlette:
     return app
 
 
-async def _keep_forwarding(forwarder: Forwarder) -> None:
-    """A forwarder that ends by itself is a fault of ours: say so, and begin again from the database."""
+async def _keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """What should never end and does is a fault of ours: say so, and begin again from the database."""
     while True:
         try:
-            await forwarder.run()
+            await run()
         except Exception:
-            logger.critical("forwarder_ended", exc_info=True)
-        await asyncio.sleep(FORWARDER_PAUSE_SECONDS)
+            logger.critical("part_ended", extra={"part": name}, exc_info=True)
+        await asyncio.sleep(PAUSE_SECONDS)
