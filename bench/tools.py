@@ -27,7 +27,7 @@ from calmo_pagerduty.settings import Settings
 from calmo_pagerduty.store import api_keys, connections
 from calmo_pagerduty.store.database import Database, Transaction
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
-from ingress.authentication import ALL_PERMISSIONS
+from ingress.api.authentication import ALL_PERMISSIONS
 
 AT_ONCE = 16
 #: What a tool's call may cost at most, in bare calls.

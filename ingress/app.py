@@ -24,40 +24,40 @@ from calmo_pagerduty.settings import Settings
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.encryption import Keyring
-from ingress.api_keys import ApiKeyEndpoints
-from ingress.authentication import METRICS_READ
-from ingress.call_keeper import CallKeeper
-from ingress.connections import ConnectionEndpoints
-from ingress.deliveries import DeliveryEndpoints
-from ingress.endpoints import Endpoint, routes
-from ingress.errors import STATUS_OF_ERROR, answer_error, answer_http_error
-from ingress.explaining import Explainer
-from ingress.forwarder import Forwarder
-from ingress.healing import HealingEndpoints
-from ingress.healing_keeper import HealingKeeper
-from ingress.health import Health
-from ingress.issue_models import (
+from ingress.api.authentication import METRICS_READ
+from ingress.api.endpoints import Endpoint, routes
+from ingress.api.errors import STATUS_OF_ERROR, answer_error, answer_http_error
+from ingress.api.health import Health
+from ingress.api.keys import ApiKeyEndpoints
+from ingress.api.openapi import openapi_document
+from ingress.connections.endpoints import ConnectionEndpoints
+from ingress.deliveries.endpoints import DeliveryEndpoints
+from ingress.deliveries.explaining import Explainer
+from ingress.deliveries.retention import Retention
+from ingress.door.pagerduty_webhooks import Door
+from ingress.door.rate_limits import Buckets
+from ingress.door.webhook_directory import WebhookDirectory
+from ingress.forwarding.forwarder import Forwarder
+from ingress.forwarding.signal_sender import SignalSender
+from ingress.healing.endpoints import HealingEndpoints
+from ingress.healing.keeper import HealingKeeper
+from ingress.issues.endpoints import IssueReader
+from ingress.issues.models import (
     Links,
     Model,
     VerdictModel,
 )
-from ingress.issues import IssueReader
-from ingress.mcp_endpoint import McpEndpoint
+from ingress.mcp.endpoint import McpEndpoint
 from ingress.metrics import Metrics
-from ingress.openapi import openapi_document
-from ingress.pagerduty_webhooks import Door
-from ingress.rate_limits import Buckets
-from ingress.retention import Retention
-from ingress.signal_sender import SignalSender
-from ingress.tool_caller import ToolCaller
-from ingress.tools import ToolEndpoints
-from ingress.webhook_checks import WebhookChecks
-from ingress.webhook_directory import WebhookDirectory
-from ingress.webhook_errors import STATUS_OF_WEBHOOK_ERROR, answer_webhook_error
-from ingress.webhook_keeper import WebhookKeeper
-from ingress.webhook_subscriber import Subscriber
-from ingress.webhook_walk import Means
-from ingress.webhooks import WebhookEndpoints
+from ingress.tools.caller import ToolCaller
+from ingress.tools.endpoints import ToolEndpoints
+from ingress.tools.keeper import CallKeeper
+from ingress.webhooks.checks import WebhookChecks
+from ingress.webhooks.endpoints import WebhookEndpoints
+from ingress.webhooks.errors import STATUS_OF_WEBHOOK_ERROR, answer_webhook_error
+from ingress.webhooks.keeper import WebhookKeeper
+from ingress.webhooks.subscriber import Subscriber
+from ingress.webhooks.walk import Means
 from workflows import names
 
 logger = logging.getLogger(__name__)

@@ -55,7 +55,7 @@ def _exit_code() -> int:
 
 def serve(path: Path) -> None:
     import ingress.cli
-    import ingress.mcp_stdio  # noqa: F401
+    import ingress.mcp.stdio  # noqa: F401
 
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))

@@ -25,7 +25,7 @@ from calmo_pagerduty.store import deliveries, issue_queries, webhooks
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.deliveries import NewDelivery, PendingDelivery
 from calmo_pagerduty.store.encryption import Keyring
-from ingress.signal_sender import SignalSender
+from ingress.forwarding.signal_sender import SignalSender
 from workflows.incident import IncidentWorkflow
 
 SCOPE = Scope.parse("organization:acme")

@@ -31,8 +31,8 @@ from calmo_pagerduty.store import api_keys, connections
 from calmo_pagerduty.store.database import Database, Transaction
 from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
+from ingress.api.authentication import ALL_PERMISSIONS
 from ingress.app import Ingress, build_app
-from ingress.authentication import ALL_PERMISSIONS
 from pagerduty_simulator.clocks import Clock, ScaledClock
 from pagerduty_simulator.rest.account_site import AccountSite
 from pagerduty_simulator.rest.serving import running_server

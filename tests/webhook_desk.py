@@ -9,7 +9,7 @@ from doors import ACME, Doorway, make_key, rows
 
 from calmo_pagerduty.domain.event_types import EventType
 from calmo_pagerduty.store import tables
-from ingress.authentication import ALL_PERMISSIONS
+from ingress.api.authentication import ALL_PERMISSIONS
 
 SECRET = "a-signing-secret-that-pagerduty-showed-once"
 OTHER_SECRET = "another-signing-secret-of-another-subscription"

@@ -17,8 +17,8 @@ from calmo_pagerduty.processes import free_port
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.encryption import Keyring
 from ingress.app import Ingress, build_app
-from ingress.webhook_checks import WebhookChecks
-from ingress.webhook_walk import Means
+from ingress.webhooks.checks import WebhookChecks
+from ingress.webhooks.walk import Means
 from pagerduty_simulator.rest.serving import running_server
 
 Json = dict[str, Any]

@@ -15,7 +15,7 @@ from calmo_pagerduty.domain.webhooks import handle_of
 from calmo_pagerduty.store import api_keys, audit, tables, tool_calls
 from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.store.tool_calls import ToolCall
-from ingress.authentication import ALL_PERMISSIONS
+from ingress.api.authentication import ALL_PERMISSIONS
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from calmo_pagerduty.api_client import ApiClient
 from calmo_pagerduty.domain.scopes import Scope
 from calmo_pagerduty.store import api_keys
 from calmo_pagerduty.store.database import Database
-from ingress.authentication import ALL_PERMISSIONS, ISSUES_READ
+from ingress.api.authentication import ALL_PERMISSIONS, ISSUES_READ
 from ingress.commands.delivery_view import key_table
 from ingress.commands.instances import api_address, settings_for
 from ingress.commands.options import DATA_DIR

@@ -18,7 +18,7 @@ from calmo_pagerduty.store import api_keys, connections, webhooks
 from calmo_pagerduty.store.database import Database, Transaction
 from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.temporal_dev_server import without_callers_settings
-from ingress.authentication import ALL_PERMISSIONS
+from ingress.api.authentication import ALL_PERMISSIONS
 from ingress.commands.instances import API_KEY_FILE
 from ingress.commands.webhooks import webhook_url
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.generation import GenerationMode
 from tool_service import ToolService
 
-from ingress.openapi import openapi_document
+from ingress.api.openapi import openapi_document
 
 #: What a caller may meet that is nobody's fault of theirs is documented; a crash (500) is not.
 ENDLESS = {"/api/issues/events"}

@@ -124,7 +124,7 @@ async def test_a_number_that_is_none_is_not_found(sqlite_doorway: Doorway, seq: 
 async def test_the_export_holds_every_delivery_once_a_line_each(
     doorway: Doorway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingress.deliveries.EXPORTED_AT_ONCE", 3)
+    monkeypatch.setattr("ingress.deliveries.endpoints.EXPORTED_AT_ONCE", 3)
     webhook = doorway.a_webhook()
     incidents = [await deliver(doorway, webhook, CANARY) for _ in range(7)]
     answer = await ask(doorway, "/api/deliveries/export", webhook=webhook)
@@ -143,7 +143,7 @@ async def test_an_export_of_a_database_that_is_away_is_answered_503(
     def away(*_given: Any) -> Any:
         raise StoreUnavailable("gone")
 
-    monkeypatch.setattr("ingress.deliveries.delivery_queries.list_deliveries", away)
+    monkeypatch.setattr("ingress.deliveries.endpoints.delivery_queries.list_deliveries", away)
     assert (await ask(doorway, "/api/deliveries/export", key)).status_code == 503
 
 

@@ -158,7 +158,7 @@ async def test_a_long_range_is_replayed_in_steps_and_audited_step_by_step(
     sqlite_doorway: Doorway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     doorway = sqlite_doorway
-    monkeypatch.setattr("ingress.deliveries.REPLAYED_AT_ONCE", 4)
+    monkeypatch.setattr("ingress.deliveries.endpoints.REPLAYED_AT_ONCE", 4)
     webhook = doorway.a_webhook()
     for _ in range(9):
         keep(doorway.database, webhook, **PAUSED)
@@ -166,7 +166,7 @@ async def test_a_long_range_is_replayed_in_steps_and_audited_step_by_step(
     audited = [row.record for row in rows(doorway.database, tables.audit)]
     assert len(audited) == 3
     assert all('"outcome": "deliveries replayed"' in record for record in audited)
-    monkeypatch.setattr("ingress.deliveries.MAX_REPLAYED", 4)
+    monkeypatch.setattr("ingress.deliveries.endpoints.MAX_REPLAYED", 4)
     set_state(doorway, DeliveryState.PAUSED)
     key = make_key(doorway.database, ["webhooks:write"])
     replayed, body = 0, {"webhook": [webhook]}

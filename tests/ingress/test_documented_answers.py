@@ -9,7 +9,7 @@ from doors import Doorway, make_key, save_pending
 from jsonschema import Draft202012Validator
 
 from calmo_pagerduty.domain.event_types import EventType
-from ingress.authentication import ALL_PERMISSIONS
+from ingress.api.authentication import ALL_PERMISSIONS
 
 
 def check(document: dict[str, Any], answer: httpx.Response, method: str, path: str) -> None:

@@ -149,7 +149,7 @@ async def test_a_secret_moved_to_another_webhook_does_not_open_there(doorway: Do
 async def test_too_many_waiting_for_the_database_and_further_ones_are_asked_to_come_back(
     sqlite_doorway: Doorway, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("ingress.pagerduty_webhooks.MAX_WAITING", 5)
+    monkeypatch.setattr("ingress.door.pagerduty_webhooks.MAX_WAITING", 5)
     doorway = sqlite_doorway
     webhook = doorway.a_webhook()
     assert (await doorway.post(webhook, a_body())).status_code == 202

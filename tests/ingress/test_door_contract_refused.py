@@ -17,7 +17,7 @@ from calmo_pagerduty.store import refusals, tables
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.store.group_writer import MAX_BATCH
-from ingress.pagerduty_webhooks import MAX_WAITING
+from ingress.door.pagerduty_webhooks import MAX_WAITING
 
 FORGED = {"X-PagerDuty-Signature": "v1=" + "0" * 64}
 

@@ -29,7 +29,7 @@ from calmo_pagerduty.store.deliveries import NewDelivery
 from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.temporal_client import connect
 from calmo_pagerduty.temporal_dev_server import TemporalDevServer
-from ingress.forwarder import LEASE
+from ingress.forwarding.forwarder import LEASE
 from workflows import names
 from workflows.incident import IncidentWorkflow
 
@@ -241,7 +241,10 @@ async def test_one_of_two_leads_and_the_other_takes_over_when_it_stops(
         async with forwarding(second):
             await deliver_and_wait()
             assert (forwarded(door), forwarded(second)) == (2, 0)
-            assert (door.ingress.forwarder.leading, second.ingress.forwarder.leading) == (True, False)
+            assert (
+                door.ingress.forwarder.leading,
+                second.ingress.forwarder.leading,
+            ) == (True, False)
             first_task.cancel()
             await deliver_and_wait()
             assert (forwarded(door), forwarded(second)) == (2, 1)

@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.store.deliveries import PendingDelivery
-from ingress.incident_queues import IncidentQueues
+from ingress.forwarding.incident_queues import IncidentQueues
 
 
 def waiting(seq: int, incident: str = "Q1") -> PendingDelivery:

@@ -18,7 +18,7 @@ from calmo_pagerduty.domain.event_types import EventType
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.severity import Severity
 from calmo_pagerduty.store import issues, tables
-from ingress.issues import CHANGES_AT_ONCE
+from ingress.issues.endpoints import CHANGES_AT_ONCE
 
 SHOP, BANK = "organization:shop", "organization:bank"
 

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress.pacing import CALM_PER_SECOND, LONGEST_SECONDS, WINDOW_SECONDS, ArrivalRate, collecting_seconds
+from ingress.forwarding.pacing import (
+    CALM_PER_SECOND,
+    LONGEST_SECONDS,
+    WINDOW_SECONDS,
+    ArrivalRate,
+    collecting_seconds,
+)
 
 
 def test_in_quiet_times_an_event_goes_on_at_once() -> None:

@@ -29,8 +29,8 @@ from calmo_pagerduty.store import tables, webhook_evidence, webhook_management
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.temporal_dev_server import TemporalDevServer
-from ingress.tls_probe import Target, Unfit, examine_tls
-from ingress.webhook_walk import Step, Walk
+from ingress.webhooks.tls_probe import Target, Unfit, examine_tls
+from ingress.webhooks.walk import Step, Walk
 from pagerduty_simulator.rest.serving import running_server
 
 WHOLE_WAY = [

@@ -12,7 +12,7 @@ from calmo_pagerduty.domain.deliveries import DeliveryState, SignatureVerdict, V
 from calmo_pagerduty.store import audit, leases, refusals, retention, tables
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.encryption import Keyring
-from ingress.retention import LEASE, LEASE_TTL, Retention
+from ingress.deliveries.retention import LEASE, LEASE_TTL, Retention
 
 DAY = timedelta(days=1)
 

@@ -18,7 +18,7 @@ from worlds import MISSING, World, everything_kept, make_world, permissions_but
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.tools.catalogue import TOOLS
-from ingress.endpoints import Endpoint
+from ingress.api.endpoints import Endpoint
 
 ACME, BANK = "organization:acme", "organization:bank"
 ROBIN, KIM = "personal:robin", "personal:kim"

@@ -14,7 +14,7 @@ from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from calmo_pagerduty.tools.tool import Risk
-from ingress import call_keeper
+from ingress.tools import keeper as call_keeper
 
 RISKY = ConnectionRules(switches={"risk:high": Switch.ALLOW}, approve=frozenset({Risk.HIGH}))
 

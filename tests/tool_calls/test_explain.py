@@ -22,7 +22,7 @@ from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.encryption import Keyring
 from ingress.app import build_app
 from ingress.cli import app
-from ingress.signal_sender import SignalSender
+from ingress.forwarding.signal_sender import SignalSender
 from pagerduty_simulator.rest.serving import running_server
 
 ACME = "organization:acme"

@@ -18,7 +18,7 @@ from calmo_pagerduty.domain.tool_calls import workflow_id_for
 from calmo_pagerduty.tool_client import ToolClient
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from calmo_pagerduty.tools.tool import Risk
-from ingress import call_keeper
+from ingress.tools import keeper as call_keeper
 
 RISKY = ConnectionRules(switches={"risk:high": Switch.ALLOW}, approve=frozenset({Risk.HIGH}))
 

@@ -13,7 +13,7 @@ from tool_service import WRITES_ON, ToolService, agent, served
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.permissions import ConnectionRules
 from calmo_pagerduty.tools.tool import Risk
-from ingress.mcp_tools import INSTRUCTIONS, NOTICE
+from ingress.mcp.presentation import INSTRUCTIONS, NOTICE
 
 #: How attackers dress up an order, written as {order}.
 DISGUISES = (

@@ -1,0 +1,65 @@
+"""Is it well: the process, the database, Temporal."""
+
+import asyncio
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from temporalio.client import Client
+
+from calmo_pagerduty.store import issue_queries
+from calmo_pagerduty.store.database import Database, StoreUnavailable
+from ingress.api.endpoints import Endpoint
+from ingress.issues.models import HealthModel, Model, ReadinessModel
+
+HEALTH_SECONDS = 1.0
+
+
+class Health:
+    """`temporal` returns the client once there is a connection."""
+
+    def __init__(self, database: Database, temporal: Callable[[], Client | None]) -> None:
+        self._database = database
+        self._temporal = temporal
+
+    def endpoints(self) -> list[Endpoint]:
+        return [
+            Endpoint("GET", "/healthz", "Does the process answer", HealthModel, open=self.healthz),
+            Endpoint(
+                "GET", "/readyz", "Are database and Temporal there", ReadinessModel, open=self.readyz,
+                statuses=((503, "one of them is not; the body says which"),), refuses_with=ReadinessModel,
+            ),
+        ]  # fmt: skip
+
+    async def healthz(self, _request: Request) -> Response:
+        """GET /healthz: the process answers."""
+        return _json(HealthModel())
+
+    async def readyz(self, _request: Request) -> Response:
+        """GET /readyz: database and Temporal, each by itself."""
+        database, temporal = await asyncio.gather(self._database_state(), self._temporal_state())
+        ready = database == temporal == "ok"
+        return _json(ReadinessModel(ready=ready, database=database, temporal=temporal), 200 if ready else 503)
+
+    async def _database_state(self) -> str:
+        try:
+            async with asyncio.timeout(HEALTH_SECONDS):
+                await self._database.read(issue_queries.latest_change)
+        except (StoreUnavailable, TimeoutError) as error:
+            return f"unreachable ({type(error).__name__})"
+        return "ok"
+
+    async def _temporal_state(self) -> str:
+        client = self._temporal()
+        if client is None:
+            return "not connected yet"
+        try:
+            async with asyncio.timeout(HEALTH_SECONDS):
+                healthy = await client.service_client.check_health()
+        except Exception as error:  # whatever the transport raises, the answer is the same
+            return f"unreachable ({type(error).__name__})"
+        return "ok" if healthy else "not serving"
+
+
+def _json(model: Model, status: int = 200) -> Response:
+    return Response(model.model_dump_json(), status, media_type="application/json")

@@ -1,0 +1,168 @@
+"""API keys over REST: make, list, revoke. A key gives no more than it has itself."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field
+from starlette.requests import Request
+
+from calmo_pagerduty.domain.scopes import Scope
+from calmo_pagerduty.store import api_keys, audit
+from calmo_pagerduty.store.api_keys import Caller, KeyRow
+from calmo_pagerduty.store.database import Database, Transaction
+from ingress.api.authentication import ALL_PERMISSIONS, CONNECTIONS_ADMIN, KEYS_WRITE
+from ingress.api.endpoints import Endpoint
+from ingress.api.errors import NotFound, NotPermitted
+from ingress.issues.models import Model
+
+NOT_FOUND = ((404, "no such key, or it sees more than the caller"),)
+#: The audit's scope of what concerns operators only.
+OPERATORS = "operators"
+
+Line = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]*$")]
+
+
+class ApiKeyModel(Model):
+    """A key without its secret. `scopes` null sees everything. All times are UTC."""
+
+    id: str
+    name: str
+    permissions: list[str]
+    scopes: list[str] | None
+    person: str | None
+    teams: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+class ApiKeyListModel(Model):
+    keys: list[ApiKeyModel]
+
+
+class NewApiKeyModel(ApiKeyModel):
+    """`key` is shown this once and kept nowhere."""
+
+    key: str
+
+
+class ApiKeyBody(Model):
+    """A new key. What is left out is as the caller's own; `scopes` must be given by whoever has some."""
+
+    name: Line
+    permissions: Annotated[list[Line], Field(min_length=1, max_length=50)]
+    scopes: Annotated[list[Line], Field(min_length=1, max_length=50)] | None = None
+    person: Line | None = None
+    teams: Annotated[list[Line], Field(default_factory=list, max_length=50)]
+    expires_at: AwareDatetime | None = None
+
+
+class ApiKeyEndpoints:
+    """Each sees the keys that see no more than its caller; every change is audited."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def endpoints(self) -> "list[Endpoint]":
+        return [
+            Endpoint(
+                "GET", "/api/api-keys", "The keys, never their secrets", ApiKeyListModel,
+                permission=KEYS_WRITE, handler=self.list,
+            ),
+            Endpoint(
+                "POST", "/api/api-keys", "Make a key; it is shown this once", NewApiKeyModel,
+                permission=KEYS_WRITE, body=ApiKeyBody, handler=self.create, success=201,
+            ),
+            Endpoint(
+                "DELETE", "/api/api-keys/{id}", "Revoke a key at once", ApiKeyModel,
+                permission=KEYS_WRITE, handler=self.revoke, statuses=NOT_FOUND,
+            ),
+        ]  # fmt: skip
+
+    async def list(self, _request: Request, caller: Caller, _query: Model | None) -> Model:
+        """GET /api/api-keys"""
+        found = await self._database.read(lambda t: api_keys.list_keys(t, caller.visibility))
+        return ApiKeyListModel(keys=[_model(key) for key in found])
+
+    async def create(self, _request: Request, caller: Caller, body: Model | None) -> Model:
+        """POST /api/api-keys. Raises NotPermitted, InvalidScope."""
+        assert isinstance(body, ApiKeyBody)
+        scopes = None if body.scopes is None else tuple(Scope.parse(scope) for scope in body.scopes)
+        _check_not_more(caller, body, scopes)
+        ends = [moment for moment in (body.expires_at, caller.expires_at) if moment is not None]
+        person = body.person or (None if caller.visibility.everything else caller.who)
+        now = datetime.now(UTC)
+
+        def write(transaction: Transaction) -> NewApiKeyModel:
+            text = api_keys.create(
+                transaction, body.name, body.permissions, scopes, now, person, body.teams,
+                min(ends, default=None),
+            )  # fmt: skip
+            key = _find(transaction, caller, api_keys.key_id_of(text))
+            _note(transaction, caller, key, "api key made", now)
+            return NewApiKeyModel(**_model(key).model_dump(), key=text)
+
+        return await self._database.write(write)
+
+    async def revoke(self, request: Request, caller: Caller, _query: Model | None) -> Model:
+        """DELETE /api/api-keys/{id}: its next request is refused, and its live streams end."""
+        key_id = request.path_params["id"]
+        now = datetime.now(UTC)
+
+        def write(transaction: Transaction) -> ApiKeyModel:
+            key = _find(transaction, caller, key_id)
+            if key.revoked_at is None:
+                api_keys.revoke(transaction, key.id, now)
+                _note(transaction, caller, key, "api key revoked", now)
+            return _model(_find(transaction, caller, key.id))
+
+        return await self._database.write(write)
+
+
+def _check_not_more(caller: Caller, body: ApiKeyBody, scopes: tuple[Scope, ...] | None) -> None:
+    """Raises NotPermitted, naming what the caller hasn't got itself."""
+    if unknown := set(body.permissions) - set(ALL_PERMISSIONS):
+        raise NotPermitted(f"no such permission: {', '.join(sorted(unknown))}")
+    if more := set(body.permissions) - caller.permissions:
+        raise NotPermitted(f"this API key can't give what it lacks: {', '.join(sorted(more))}")
+    if caller.visibility.everything:
+        return
+    if scopes is None:
+        raise NotPermitted("only an operator's key makes keys that see everything: name their scopes")
+    if foreign := [str(scope) for scope in scopes if not caller.visibility.admits(scope)]:
+        raise NotPermitted(f"this API key doesn't see the scope {', '.join(foreign)}")
+    if set(body.teams) - set(caller.teams):
+        raise NotPermitted("this API key can't give teams that it doesn't work for")
+    # Else one person could ask for a call with one key and approve it with another.
+    if body.person not in (None, caller.who) and CONNECTIONS_ADMIN not in caller.permissions:
+        raise NotPermitted(f"keys of other persons are made by who has the permission {CONNECTIONS_ADMIN}")
+
+
+def _find(transaction: Transaction, caller: Caller, key_id: str) -> KeyRow:
+    key = api_keys.find_key(transaction, caller.visibility, key_id)
+    if key is None:
+        raise NotFound(f"there is no API key {key_id[:60]!r}")
+    return key
+
+
+def _model(key: KeyRow) -> ApiKeyModel:
+    return ApiKeyModel(
+        id=key.id,
+        name=key.name,
+        permissions=sorted(key.permissions),
+        scopes=None if key.scopes is None else [str(scope) for scope in key.scopes],
+        person=key.person,
+        teams=list(key.teams),
+        created_at=key.created_at,
+        expires_at=key.expires_at,
+        revoked_at=key.revoked_at,
+    )
+
+
+def _note(transaction: Transaction, caller: Caller, key: KeyRow, outcome: str, now: datetime) -> None:
+    record = {
+        "key_id": caller.key_id, "requester": caller.who, "outcome": outcome, "subject_key_id": key.id,
+        "permissions": sorted(key.permissions), "person": key.person,
+    }  # fmt: skip
+    for scope in map(str, key.scopes or ()) if key.scopes is not None else (OPERATORS,):
+        audit.append(transaction, scope, now, record)

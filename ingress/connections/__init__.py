@@ -1,0 +1,1 @@
+"""PagerDuty accounts, as people manage them."""

@@ -1,0 +1,247 @@
+"""Connections over REST: add, list, show, change, test, rotate, remove."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from starlette.requests import Request
+
+from activities.pagerduty_accounts import PagerDutyAccounts
+from calmo_pagerduty.domain.api_errors import PagerDutyError
+from calmo_pagerduty.domain.connections import Region
+from calmo_pagerduty.domain.scopes import Scope, ScopeKind
+from calmo_pagerduty.store import audit, connections, permits
+from calmo_pagerduty.store.api_keys import Caller
+from calmo_pagerduty.store.connections import Connection
+from calmo_pagerduty.store.database import Database, Transaction
+from calmo_pagerduty.store.encryption import Keyring
+from calmo_pagerduty.tools.catalogue import TOOLS
+from calmo_pagerduty.tools.connection_test import Findings, probe, read_findings, report
+from calmo_pagerduty.tools.permissions import ConnectionRules, turns_on_writes
+from ingress.api.authentication import CONNECTIONS_ADMIN, CONNECTIONS_READ, CONNECTIONS_WRITE
+from ingress.api.endpoints import Endpoint
+from ingress.api.errors import NotFound, NotPermitted
+from ingress.connections.models import (
+    ConnectionBody,
+    ConnectionChange,
+    ConnectionListModel,
+    ConnectionModel,
+    ConnectionTestModel,
+    NoBody,
+    TokenBody,
+    connection_model,
+    rate_model,
+)
+from ingress.issues.models import Model
+
+NOT_FOUND = ((404, "no such connection, or it is somebody else's"),)
+TEST_PATIENCE = timedelta(seconds=5)
+
+
+class ConnectionEndpoints:
+    """Each sees no more than its caller may; every change is audited. Errors: `ingress.api.errors`."""
+
+    def __init__(self, database: Database, keyring: Keyring, accounts: PagerDutyAccounts) -> None:
+        self._database = database
+        self._keyring = keyring
+        self._accounts = accounts
+
+    def endpoints(self) -> "list[Endpoint]":
+        return [
+            Endpoint(
+                "GET", "/api/connections", "The PagerDuty accounts", ConnectionListModel,
+                permission=CONNECTIONS_READ, handler=self.list,
+            ),
+            Endpoint(
+                "POST", "/api/connections", "Connect a PagerDuty account", ConnectionModel,
+                permission=CONNECTIONS_WRITE, body=ConnectionBody, handler=self.add, success=201,
+            ),
+            Endpoint(
+                "GET", "/api/connections/{id}", "One connection", ConnectionModel,
+                permission=CONNECTIONS_READ, handler=self.show, statuses=NOT_FOUND,
+            ),
+            Endpoint(
+                "PATCH", "/api/connections/{id}", "Change what it is called and what it allows",
+                ConnectionModel, permission=CONNECTIONS_WRITE, body=ConnectionChange,
+                handler=self.change, statuses=NOT_FOUND,
+            ),
+            Endpoint(
+                "DELETE", "/api/connections/{id}", "Remove it and forget its token", ConnectionModel,
+                permission=CONNECTIONS_WRITE, handler=self.remove, statuses=NOT_FOUND,
+            ),
+            Endpoint(
+                "POST", "/api/connections/{id}/token", "Give it a new token", ConnectionModel,
+                permission=CONNECTIONS_WRITE, body=TokenBody, handler=self.rotate, statuses=NOT_FOUND,
+            ),
+            Endpoint(
+                "POST", "/api/connections/{id}/test", "Find out what its token can do",
+                ConnectionTestModel, permission=CONNECTIONS_WRITE, body=NoBody, handler=self.test,
+                statuses=NOT_FOUND,
+            ),
+        ]  # fmt: skip
+
+    async def list(self, _request: Request, caller: Caller, _query: Model | None) -> Model:
+        """GET /api/connections"""
+
+        def read(transaction: Transaction) -> list[ConnectionModel]:
+            found = connections.list_all(transaction, caller.visibility)
+            return [_model(transaction, connection) for connection in found]
+
+        return ConnectionListModel(connections=await self._database.read(read, caller.visibility))
+
+    async def show(self, request: Request, caller: Caller, _query: Model | None) -> Model:
+        """GET /api/connections/{id}"""
+        connection = await self._find(request, caller)
+        return await self._database.read(
+            lambda transaction: _model(transaction, connection), caller.visibility
+        )
+
+    async def add(self, _request: Request, caller: Caller, body: Model | None) -> Model:
+        """POST /api/connections"""
+        assert isinstance(body, ConnectionBody)
+        scope = Scope.parse(body.scope)
+        if not caller.visibility.admits(scope):
+            raise NotPermitted(f"this API key doesn't see the scope {scope}")
+        rules = body.rules.rules()
+        _check_administrator(caller, scope, ConnectionRules(), rules)
+        now = datetime.now(UTC)
+
+        def write(transaction: Transaction) -> ConnectionModel:
+            connection_id = connections.add(
+                transaction, body.name, scope, now, body.region, rules, body.from_address,
+                body.severities, body.requests_per_minute,
+            )  # fmt: skip
+            if body.token is not None:
+                added = _get(transaction, caller, connection_id)
+                connections.set_token(transaction, self._keyring, added, body.token_kind, body.token)
+            return _changed(transaction, caller, connection_id, "added", now)
+
+        return await self._database.write(write)
+
+    async def change(self, request: Request, caller: Caller, body: Model | None) -> Model:
+        """PATCH /api/connections/{id}"""
+        assert isinstance(body, ConnectionChange)
+        connection = await self._find(request, caller)
+        values = body.model_dump(mode="json", exclude={"rules"}, exclude_unset=True)
+        now = datetime.now(UTC)
+
+        def write(transaction: Transaction) -> ConnectionModel:
+            known = _get(transaction, caller, connection.id)
+            if body.rules is not None:
+                rules = body.rules.rules()
+                _check_administrator(caller, known.scope, known.rules, rules)
+                connections.set_rules(transaction, known.id, rules)
+            if values:
+                connections.update(transaction, known.id, **values)
+            return _changed(transaction, caller, known.id, "changed", now, sorted(body.model_fields_set))
+
+        return await self._database.write(write)
+
+    async def rotate(self, request: Request, caller: Caller, body: Model | None) -> Model:
+        """POST /api/connections/{id}/token: the next call takes the new token, those under way the old."""
+        assert isinstance(body, TokenBody)
+        connection = await self._find(request, caller)
+        now = datetime.now(UTC)
+
+        def write(transaction: Transaction) -> ConnectionModel:
+            known = _get(transaction, caller, connection.id)
+            connections.set_token(transaction, self._keyring, known, body.token_kind, body.token)
+            return _changed(transaction, caller, known.id, "token rotated", now)
+
+        return await self._database.write(write)
+
+    async def remove(self, request: Request, caller: Caller, _query: Model | None) -> Model:
+        """DELETE /api/connections/{id}: its token is forgotten at once; its issues and audit stay."""
+        connection = await self._find(request, caller)
+        now = datetime.now(UTC)
+
+        def write(transaction: Transaction) -> ConnectionModel:
+            removed = _changed(transaction, caller, connection.id, "removed", now)
+            connections.remove(transaction, connection.id, now)
+            return removed
+
+        return await self._database.write(write)
+
+    async def test(self, request: Request, caller: Caller, _body: Model | None) -> Model:
+        """POST /api/connections/{id}/test: read only, and say in words what the token can do."""
+        connection = await self._find(request, caller)
+        try:
+            findings = await self._probe(connection)
+        except PagerDutyError as error:
+            return await self._tested(connection, False, (str(error),), {})
+        elsewhere = await self._other_region(connection) if findings.verdict == "rejected" else None
+        await self._database.write(lambda t: connections.keep_facts(t, connection, findings.facts))
+        told = report(findings, TOOLS, connection.rules, elsewhere)
+        return await self._tested(connection, told.ok, told.lines, dict(told.cannot_serve))
+
+    async def _tested(
+        self, connection: Connection, ok: bool, lines: tuple[str, ...], cannot_serve: dict[str, str]
+    ) -> ConnectionTestModel:
+        usage = await self._database.read(lambda transaction: permits.usage(transaction, connection.id))
+        rate = rate_model(connection, usage)
+        lines += (f"our share of the rate limit is {rate.requests_per_minute} requests a minute",)
+        if rate.minute_remaining is not None:
+            lines += (f"PagerDuty has {rate.minute_remaining} of {rate.minute_limit} left at the moment",)
+        if rate.daily_remaining is not None:
+            lines += (f"analytics: {rate.daily_remaining} of {rate.daily_limit} left today",)
+        return ConnectionTestModel(ok=ok, report=list(lines), cannot_serve=cannot_serve, rate=rate)
+
+    async def _probe(self, connection: Connection) -> Findings:
+        client = await self._accounts.client(connection, TEST_PATIENCE)
+        return read_findings(await client.run(probe()), None, datetime.now(UTC))
+
+    async def _other_region(self, connection: Connection) -> str | None:
+        """Return the region that accepts the token which this one rejects."""
+        for region in (Region.US, Region.EU):
+            if connection.region in {region, Region.SIMULATOR}:
+                continue
+            if (await self._probe(replace(connection, region=region))).verdict == "ok":
+                return region
+        return None
+
+    async def _find(self, request: Request, caller: Caller) -> Connection:
+        connection_id = request.path_params["id"]
+        return await self._database.read(
+            lambda transaction: _get(transaction, caller, connection_id), caller.visibility
+        )
+
+
+def _get(transaction: Transaction, caller: Caller, connection_id: str) -> Connection:
+    found = connections.find(transaction, caller.visibility, connection_id)
+    if found is None:
+        raise NotFound(f"there is no connection {connection_id[:60]!r}")
+    return found
+
+
+def _model(transaction: Transaction, connection: Connection) -> ConnectionModel:
+    return connection_model(connection, permits.usage(transaction, connection.id))
+
+
+def _changed(
+    transaction: Transaction,
+    caller: Caller,
+    connection_id: str,
+    outcome: str,
+    now: datetime,
+    fields: list[str] | None = None,
+) -> ConnectionModel:
+    connection = _get(transaction, caller, connection_id)
+    record = {
+        "connection_id": connection_id, "key_id": caller.key_id, "requester": caller.who,
+        "outcome": f"connection {outcome}", "fields": fields,
+        "rules": connection.rules.model_dump(mode="json"),
+    }  # fmt: skip
+    audit.append(transaction, str(connection.scope), now, record)
+    return _model(transaction, connection)
+
+
+def _check_administrator(
+    caller: Caller, scope: Scope, before: ConnectionRules, after: ConnectionRules
+) -> None:
+    """Raises NotPermitted."""
+    if scope.kind is ScopeKind.PERSONAL or CONNECTIONS_ADMIN in caller.permissions:
+        return
+    if turns_on_writes(before, after):
+        raise NotPermitted(
+            "only the organisation's administrators may allow more than before:"
+            f" this API key lacks the permission {CONNECTIONS_ADMIN}"
+        )

@@ -1,0 +1,146 @@
+"""Connections as the API shows them. A token goes in and never comes out."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr
+
+from calmo_pagerduty.domain.connections import Region, TokenKind
+from calmo_pagerduty.domain.severity import Severity
+from calmo_pagerduty.store import permits
+from calmo_pagerduty.store.connections import Connection
+from calmo_pagerduty.store.permits import Usage
+from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
+from calmo_pagerduty.tools.tool import Risk
+from ingress.issues.models import Model
+
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]*$")]
+Token = Annotated[SecretStr, Field(min_length=8, max_length=4096)]
+Address = Annotated[str, Field(max_length=254, pattern=r"^[!-~]+@[!-~]+$")]
+PriorityName = Annotated[str, Field(min_length=1, max_length=100)]
+PerMinute = Annotated[int, Field(ge=1, le=permits.MAX_PER_MINUTE)]
+
+
+class RulesModel(Model):
+    """What a connection allows: switches by tool:NAME, category:NAME or risk:LEVEL."""
+
+    switches: Mapping[str, Switch] = {}
+    teams: Mapping[str, Mapping[str, Switch]] = {}
+    approve: tuple[Risk, ...] = (Risk.HIGH,)
+    approval_hours: float = 24.0
+    writes_per_hour: int = 60
+    tool_writes_per_hour: Mapping[str, int] = {}
+
+    def rules(self) -> ConnectionRules:
+        """Return the rules. Raises ValidationError, InvalidSelector."""
+        return ConnectionRules.model_validate(self.model_dump(mode="json"))
+
+
+class ConnectionBody(Model):
+    """A new connection."""
+
+    name: Name
+    scope: str
+    region: Region = Region.US
+    token: Token | None = None
+    token_kind: TokenKind = TokenKind.API_TOKEN
+    from_address: Address | None = None
+    severities: Mapping[PriorityName, Severity] = {}
+    requests_per_minute: PerMinute | None = None
+    rules: RulesModel = RulesModel()
+
+
+class ConnectionChange(Model):
+    """What is to change; what is left out stays."""
+
+    name: Name | None = None
+    from_address: Address | None = None
+    severities: Mapping[PriorityName, Severity] | None = None
+    requests_per_minute: PerMinute | None = None
+    rules: RulesModel | None = None
+
+
+class TokenBody(Model):
+    """A new token, in place of the last one."""
+
+    token: Token
+    token_kind: TokenKind = TokenKind.API_TOKEN
+
+
+class NoBody(Model):
+    """Nothing further is to be said."""
+
+
+class RateModel(Model):
+    """How much of PagerDuty's limits is used, and PagerDuty's own figures from its last answers."""
+
+    requests_per_minute: int
+    paused_until: datetime | None
+    minute_limit: int | None
+    minute_remaining: int | None
+    minute_seen_at: datetime | None
+    daily_limit: int | None
+    daily_remaining: int | None
+    daily_reset_at: datetime | None
+
+
+class ConnectionModel(Model):
+    """One PagerDuty account in one scope."""
+
+    id: str
+    name: str
+    scope: str
+    region: Region
+    #: Null is a connection for webhooks only.
+    token_kind: TokenKind | None
+    token_version: int
+    from_address: str | None
+    severities: dict[str, Severity]
+    rules: RulesModel
+    facts: dict[str, Any]
+    rate: RateModel
+    created_at: datetime
+
+
+class ConnectionListModel(Model):
+    connections: list[ConnectionModel]
+
+
+class ConnectionTestModel(Model):
+    """What a test found out, in words, and the switched-on tools that won't work, with the reason."""
+
+    ok: bool
+    report: list[str]
+    cannot_serve: dict[str, str]
+    rate: RateModel
+
+
+def connection_model(connection: Connection, usage: Usage) -> ConnectionModel:
+    return ConnectionModel(
+        id=connection.id,
+        name=connection.name,
+        scope=str(connection.scope),
+        region=connection.region,
+        token_kind=connection.token_kind,
+        token_version=connection.token_version,
+        from_address=connection.from_address,
+        severities=dict(connection.severities),
+        rules=RulesModel.model_validate(connection.rules.model_dump(mode="json")),
+        facts=connection.facts.model_dump(mode="json", exclude_none=True),
+        rate=rate_model(connection, usage),
+        created_at=connection.created_at,
+    )
+
+
+def rate_model(connection: Connection, usage: Usage) -> RateModel:
+    return RateModel(
+        requests_per_minute=connection.requests_per_minute or permits.DEFAULT_PER_MINUTE,
+        paused_until=usage.paused_until,
+        minute_limit=usage.minute_limit,
+        minute_remaining=usage.minute_remaining,
+        minute_seen_at=usage.minute_seen_at,
+        daily_limit=usage.daily_limit,
+        daily_remaining=usage.daily_remaining,
+        daily_reset_at=usage.daily_reset_at,
+    )

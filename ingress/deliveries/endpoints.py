@@ -1,0 +1,187 @@
+"""The delivery log over REST: list, one with its body, export, refusals, replay."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from calmo_pagerduty.domain.shown_bodies import shown_body
+from calmo_pagerduty.store import audit, delivery_queries, replays
+from calmo_pagerduty.store.api_keys import Caller
+from calmo_pagerduty.store.database import Database, Transaction
+from calmo_pagerduty.store.delivery_queries import DeliveryFilter
+from calmo_pagerduty.store.replays import Outcome, Replayed
+from ingress.api.authentication import DELIVERIES_BODY, DELIVERIES_READ, WEBHOOKS_WRITE
+from ingress.api.endpoints import Endpoint
+from ingress.api.errors import NotFound
+from ingress.deliveries.models import (
+    DeliveryExportQuery,
+    DeliveryListQuery,
+    DeliveryPageModel,
+    DeliveryWithBody,
+    RefusalListQuery,
+    RefusalPageModel,
+    ReplayBody,
+    ReplayModel,
+    delivery_model,
+    delivery_with_body,
+    read_cursor,
+    refusal_model,
+    write_cursor,
+)
+from ingress.issues.models import Model
+
+NOT_FOUND = ((404, "no such delivery, or it is somebody else's"),)
+EXPORTED_AT_ONCE = 500
+#: One transaction replays so many, so that deliveries at the door need not wait for it.
+REPLAYED_AT_ONCE = 100
+MAX_REPLAYED = 20_000
+MAX_SEQ = 2**62
+
+
+class DeliveryEndpoints:
+    """Each sees no more than its caller may. `wake` is called when there is something to forward."""
+
+    def __init__(self, database: Database, wake: Callable[[], None]) -> None:
+        self._database = database
+        self._wake = wake
+
+    def endpoints(self) -> "list[Endpoint]":
+        return [
+            Endpoint(
+                "GET", "/api/deliveries", "The delivery log, newest first", DeliveryPageModel,
+                permission=DELIVERIES_READ, query=DeliveryListQuery, handler=self.list,
+            ),
+            Endpoint(
+                "GET", "/api/deliveries/export", "The delivery log as JSON lines, newest first",
+                "application/x-ndjson", permission=DELIVERIES_READ, query=DeliveryExportQuery,
+                handler=self.export,
+            ),
+            Endpoint(
+                "POST", "/api/deliveries/replay", "Send deliveries to their issues again", ReplayModel,
+                permission=WEBHOOKS_WRITE, body=ReplayBody, handler=self.replay,
+            ),
+            Endpoint(
+                "GET", "/api/deliveries/{seq}", "One delivery, with its body for who may see it",
+                DeliveryWithBody, permission=DELIVERIES_READ, handler=self.show, statuses=NOT_FOUND,
+            ),
+            Endpoint(
+                "GET", "/api/refusals", "Deliveries that were not authenticated, newest first",
+                RefusalPageModel, permission=DELIVERIES_READ, query=RefusalListQuery,
+                handler=self.list_refusals,
+            ),
+        ]  # fmt: skip
+
+    async def list(self, _request: Request, caller: Caller, query: Model | None) -> Model:
+        """GET /api/deliveries. Raises InvalidCursor."""
+        assert isinstance(query, DeliveryListQuery)
+        wanted, limit, before = query.filter(), query.limit, read_cursor(query.cursor)
+        found = await self._database.read(
+            lambda t: delivery_queries.list_deliveries(t, caller.visibility, wanted, limit + 1, before),
+            caller.visibility,
+        )
+        page = found[:limit]
+        more = write_cursor(page[-1].seq) if len(found) > limit else None
+        return DeliveryPageModel(deliveries=[delivery_model(one) for one in page], next_cursor=more)
+
+    async def show(self, request: Request, caller: Caller, _query: Model | None) -> Model:
+        """GET /api/deliveries/{seq}. Raises NotFound."""
+        text = request.path_params["seq"]
+        seq = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+        may_see = not caller.permissions.isdisjoint({DELIVERIES_BODY, WEBHOOKS_WRITE})
+
+        def read(transaction: Transaction) -> DeliveryWithBody | None:
+            found = delivery_queries.find_delivery(transaction, caller.visibility, seq)
+            if found is None:
+                return None
+            if not may_see:
+                return delivery_with_body(found, None, f"this API key lacks the permission {DELIVERIES_BODY}")
+            body = delivery_queries.read_body(transaction, found)
+            if body is None:
+                return delivery_with_body(found, None, "it was deleted after its time")
+            return delivery_with_body(found, shown_body(body), None)
+
+        shown = await self._database.read(read, caller.visibility)
+        if shown is None:
+            raise NotFound(f"there is no delivery {text[:60]!r}")
+        return shown
+
+    async def export(self, _request: Request, caller: Caller, query: Model | None) -> Response:
+        """GET /api/deliveries/export, a page of the database at a time."""
+        assert isinstance(query, DeliveryExportQuery)
+        lines = self._lines(caller, query.filter(), MAX_SEQ)
+        # The first page is read before the answer begins: a database that is away is said with 503.
+        first = await anext(lines, "")
+        return StreamingResponse(_after(first, lines), media_type="application/x-ndjson")
+
+    async def _lines(self, caller: Caller, wanted: DeliveryFilter, before: int) -> AsyncIterator[str]:
+        while True:
+            found = await self._database.read(
+                _page_of(caller, wanted, before),
+                caller.visibility,
+            )
+            if not found:
+                return
+            yield "".join(f"{delivery_model(one).model_dump_json()}\n" for one in found)
+            before = found[-1].seq
+
+    async def list_refusals(self, _request: Request, caller: Caller, query: Model | None) -> Model:
+        """GET /api/refusals. Raises InvalidCursor."""
+        assert isinstance(query, RefusalListQuery)
+        wanted, limit, before = query.filter(), query.limit, read_cursor(query.cursor)
+        found = await self._database.read(
+            lambda t: delivery_queries.list_refusals(t, caller.visibility, wanted, limit + 1, before),
+            caller.visibility,
+        )
+        page = found[:limit]
+        more = write_cursor(page[-1].id) if len(found) > limit else None
+        return RefusalPageModel(refusals=[refusal_model(one) for one in page], next_cursor=more)
+
+    async def replay(self, _request: Request, caller: Caller, body: Model | None) -> Model:
+        """POST /api/deliveries/replay: again and again without harm; what has arrived changes nothing."""
+        assert isinstance(body, ReplayBody)
+        wanted = body.filter()
+        counts: Counter[str] = Counter()
+        last, more = body.after, not wanted.names_nothing
+        while more and counts.total() < MAX_REPLAYED:
+            step = await self._database.write(_replay_step(caller, wanted, last))
+            counts.update(step.outcomes.values())
+            last = max(step.outcomes, default=last)
+            more = len(step.outcomes) == REPLAYED_AT_ONCE
+            self._wake()
+        replayed = counts.pop(Outcome.REPLAYED, 0)
+        return ReplayModel(replayed=replayed, left=dict(counts), last_seq=last or None, more=more)
+
+
+def _page_of(
+    caller: Caller, wanted: DeliveryFilter, before: int
+) -> "Callable[[Transaction], tuple[delivery_queries.LoggedDelivery, ...]]":
+    return lambda t: delivery_queries.list_deliveries(t, caller.visibility, wanted, EXPORTED_AT_ONCE, before)
+
+
+async def _after(first: str, lines: AsyncIterator[str]) -> AsyncIterator[str]:
+    yield first
+    async for line in lines:
+        yield line
+
+
+def _replay_step(caller: Caller, wanted: DeliveryFilter, after: int) -> Callable[[Transaction], Replayed]:
+    now = datetime.now(UTC)
+
+    def write(transaction: Transaction) -> Replayed:
+        step = replays.replay(transaction, caller.visibility, wanted, after, REPLAYED_AT_ONCE)
+        by_scope: dict[str, list[int]] = {}
+        for seq, outcome in step.outcomes.items():
+            if outcome is Outcome.REPLAYED:
+                by_scope.setdefault(step.scopes[seq], []).append(seq)
+        for scope, seqs in by_scope.items():
+            record = {
+                "key_id": caller.key_id, "requester": caller.who, "outcome": "deliveries replayed",
+                "deliveries": len(seqs), "first_seq": seqs[0], "last_seq": seqs[-1],
+            }  # fmt: skip
+            audit.append(transaction, scope, now, record)
+        return step
+
+    return write

@@ -1,0 +1,203 @@
+"""The delivery log as the API shows it."""
+
+import base64
+import binascii
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, Field
+
+from calmo_pagerduty.domain.deliveries import DeliveryState, Verdict
+from calmo_pagerduty.domain.webhooks import handle_of
+from calmo_pagerduty.store.delivery_queries import DeliveryFilter, LoggedDelivery, Refusal
+from calmo_pagerduty.store.issue_queries import InvalidCursor
+from ingress.issues.models import Model, Word
+
+Seq = Annotated[int, Field(ge=1, le=2**62)]
+Remark = Literal["ping", "unknown_type", "best_effort", "stale"]
+
+
+class EffectModel(Model):
+    """What the delivery did. `moved` tells whether it changed how the issue stands."""
+
+    issue_id: str
+    action: str
+    moved: bool
+
+
+class DeliveryModel(Model):
+    """One delivery: how it ended at the door, and how it stands on its way to the issue. Times are UTC.
+
+    `webhook` is its handle: the whole id is the key to its address. `latency_ms` is the time from
+    receipt until its event was seen on the timeline.
+    """
+
+    seq: int
+    webhook: str
+    connection_id: str
+    scope: str
+    delivery_id: str | None
+    event_id: str | None
+    event_type: str | None
+    incident_id: str | None
+    occurred_at: datetime | None
+    received_at: datetime
+    forwarded_at: datetime | None
+    applied_at: datetime | None
+    latency_ms: float | None
+    body_bytes: int
+    body_sha256: str
+    secret_version: int
+    verdict: Verdict
+    state: DeliveryState
+    remarks: list[str]
+    reason: str | None
+    duplicates: int
+    attempts: int
+    replays: int
+    effect: EffectModel | None
+
+
+class DeliveryWithBody(DeliveryModel):
+    """`body` is JSON text with secrets masked; without it, `body_missing` says why."""
+
+    body: str | None
+    body_missing: str | None
+
+
+class DeliveryPageModel(Model):
+    deliveries: list[DeliveryModel]
+    next_cursor: str | None
+
+
+class RefusalModel(Model):
+    """A delivery that was not authenticated: its body is not kept."""
+
+    id: int
+    webhook: str
+    at: datetime
+    verdict: Verdict
+    reason: str
+    status: int
+    body_bytes: int
+    body_sha256: str
+
+
+class RefusalPageModel(Model):
+    refusals: list[RefusalModel]
+    next_cursor: str | None
+
+
+class _Wanted(Model):
+    """Values of one field are alternatives, given by repetition. `until` itself is not meant any more."""
+
+    webhook: Annotated[list[Word], Field(default_factory=list)]
+    verdict: Annotated[list[Verdict], Field(default_factory=list)]
+    state: Annotated[list[DeliveryState], Field(default_factory=list)]
+    event_type: Annotated[list[Word], Field(default_factory=list)]
+    incident: Annotated[list[Word], Field(default_factory=list)]
+    remark: Annotated[list[Remark], Field(default_factory=list)]
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+
+    def filter(self) -> DeliveryFilter:
+        return DeliveryFilter(
+            webhooks=tuple(self.webhook),
+            verdicts=tuple(self.verdict),
+            states=tuple(self.state),
+            event_types=tuple(self.event_type),
+            incidents=tuple(self.incident),
+            remarks=tuple(self.remark),
+            since=self.since,
+            until=self.until,
+        )
+
+
+class DeliveryExportQuery(_Wanted):
+    """Which deliveries are exported."""
+
+
+class DeliveryListQuery(_Wanted):
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: str | None = None
+
+
+class RefusalListQuery(Model):
+    webhook: Annotated[list[Word], Field(default_factory=list)]
+    verdict: Annotated[list[Verdict], Field(default_factory=list)]
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: str | None = None
+
+    def filter(self) -> DeliveryFilter:
+        return DeliveryFilter(
+            webhooks=tuple(self.webhook), verdicts=tuple(self.verdict), since=self.since, until=self.until
+        )
+
+
+class ReplayBody(_Wanted):
+    """Which deliveries to send again: by number, or all that the filter names. Nothing named is nothing."""
+
+    seqs: Annotated[list[Seq], Field(default_factory=list, max_length=1000)]
+    #: Only those with a higher number.
+    after: Annotated[int, Field(ge=0, le=2**62)] = 0
+
+    def filter(self) -> DeliveryFilter:
+        wanted = super().filter()
+        return DeliveryFilter(
+            **{name: getattr(wanted, name) for name in DeliveryFilter.__slots__ if name != "seqs"},
+            seqs=tuple(self.seqs),
+        )
+
+
+class ReplayModel(Model):
+    """How many were put back to wait; `left` tells of the others by what they were left for.
+
+    `more` says that a single request replays no more than these: ask again with `after` as `last_seq`.
+    """
+
+    replayed: int
+    left: dict[str, int]
+    last_seq: int | None
+    more: bool
+
+
+def delivery_model(delivery: LoggedDelivery) -> DeliveryModel:
+    return DeliveryModel(**_fields(delivery))
+
+
+def delivery_with_body(delivery: LoggedDelivery, body: str | None, missing: str | None) -> DeliveryWithBody:
+    return DeliveryWithBody(**_fields(delivery), body=body, body_missing=missing)
+
+
+def refusal_model(refusal: Refusal) -> RefusalModel:
+    fields = {name: getattr(refusal, name) for name in RefusalModel.model_fields if name != "webhook"}
+    return RefusalModel(**fields, webhook=handle_of(refusal.webhook_id))
+
+
+def _fields(delivery: LoggedDelivery) -> dict[str, Any]:
+    fields = {name: getattr(delivery, name) for name in DeliveryModel.model_fields if name != "webhook"}
+    effect = delivery.effect
+    shown = None if effect is None else EffectModel(
+        issue_id=effect.issue_id, action=effect.action, moved=effect.moved
+    )  # fmt: skip
+    handle = handle_of(delivery.webhook_id)
+    return fields | {"webhook": handle, "remarks": list(delivery.remarks), "effect": shown}
+
+
+def write_cursor(number: int) -> str:
+    return base64.urlsafe_b64encode(str(number).encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str | None) -> int | None:
+    """Return the number below which the page begins. Raises InvalidCursor."""
+    if cursor is None:
+        return None
+    try:
+        text = base64.urlsafe_b64decode((cursor[:40] + "=" * (-len(cursor[:40]) % 4)).encode("ascii"))
+        if len(text) > 18 or not text.isdigit():
+            raise InvalidCursor("cursor: this is not one that we gave")
+        return int(text)
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise InvalidCursor("cursor: this is not one that we gave") from error

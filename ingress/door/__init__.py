@@ -1,0 +1,1 @@
+"""Where PagerDuty knocks: a delivery is verified, committed and answered."""

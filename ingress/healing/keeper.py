@@ -1,0 +1,94 @@
+"""See to it that every connection is compared and examined in time, and count what that finds."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from calmo_pagerduty.store import examinations, healing_reasons
+from calmo_pagerduty.store.database import Database, StoreUnavailable
+from calmo_pagerduty.store.healing_reasons import GAP, LookedAfter
+from ingress.api.errors import TemporalUnavailable
+from ingress.healing import schedules
+from ingress.metrics import Metrics
+from workflows.reconcile import ReconcileStart
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 30.0
+
+
+class HealingKeeper:
+    """All of it may be done by several processes: schedules and runs are known by their ids."""
+
+    def __init__(
+        self, database: Database, metrics: Metrics, temporal: Callable[[], Client | None], task_queue: str
+    ) -> None:
+        self._database = database
+        self._metrics = metrics
+        self._temporal = temporal
+        self._task_queue = task_queue
+        self._kept: dict[str, LookedAfter] = {}
+        self._knows_schedules = False
+        self._known_off: set[str] = set()
+        self._counted: int | None = None
+        self._found = metrics.reconciled
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self.look_once()
+            except (StoreUnavailable, TemporalUnavailable, RPCError) as error:
+                logger.warning("keeping_health_failed", extra={"error": type(error).__name__})
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def look_once(self) -> None:
+        """Keep schedules, start what has a reason, count. Raises StoreUnavailable, TemporalUnavailable,
+        RPCError.
+        """
+        await self._count()
+        client = self._temporal()
+        if client is None:
+            return
+        found = await self._database.read(healing_reasons.looked_after)
+        for one in found:
+            await self._keep(client, one)
+        await self._remove(client, {one.connection_id for one in found})
+
+    async def _keep(self, client: Client, one: LookedAfter) -> None:
+        known = self._kept.get(one.connection_id)
+        reason: str | None = None
+        if known is None:
+            await schedules.keep(client, self._task_queue, one)
+            until = one.reconciled_until
+            if until is None or datetime.now(UTC) - until > GAP:
+                reason = "after a gap" if until else "for the first time"
+        else:
+            reason = await self._database.read(lambda t: healing_reasons.reason_now(t, one.connection_id))
+        if reason is not None:
+            start = ReconcileStart(connection_id=one.connection_id, reason=reason)
+            await schedules.start_reconcile(client, self._task_queue, one.scope, start)
+        self._kept[one.connection_id] = one
+
+    async def _remove(self, client: Client, wanted: set[str]) -> None:
+        there = set(self._kept) if self._knows_schedules else await schedules.kept(client)
+        for connection_id in there - wanted:
+            await schedules.remove(client, connection_id)
+            self._kept.pop(connection_id, None)
+        self._knows_schedules = True
+
+    async def _count(self) -> None:
+        off = await self._database.read(examinations.switched_off)
+        for _ in set(off) - self._known_off:
+            self._metrics.alarms.labels("subscription_disabled").inc()
+        self._known_off = set(off)
+        if self._counted is None:
+            self._counted = await self._database.read(healing_reasons.latest_run)
+        counted = self._counted
+        figures = await self._database.read(lambda t: healing_reasons.finished_since(t, counted))
+        for kind, count in figures.counts.items():
+            self._found.labels(kind).inc(count)
+        self._counted = figures.latest

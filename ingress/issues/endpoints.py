@@ -1,0 +1,127 @@
+"""Reading issues: list, one with its timeline, and the live stream of changes."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.requests import Request
+from starlette.responses import Response
+
+from calmo_pagerduty.domain.incident_references import ISSUE_ID
+from calmo_pagerduty.domain.scopes import Visibility
+from calmo_pagerduty.store import issue_queries
+from calmo_pagerduty.store.api_keys import Caller
+from calmo_pagerduty.store.database import Database, StoreUnavailable, Transaction
+from ingress.api.authentication import ISSUES_READ, still_valid
+from ingress.api.endpoints import Endpoint
+from ingress.api.errors import NotFound
+from ingress.issues.models import (
+    ChangesQuery,
+    IssueListQuery,
+    IssuePageModel,
+    IssueWithTimeline,
+    Links,
+    Model,
+)
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.2
+CHANGES_AT_ONCE = 200
+KEEP_ALIVE_SECONDS = 15
+#: A key that is revoked ends its streams within this time.
+KEY_SECONDS = 2.0
+
+
+class IssueReader:
+    """The issue endpoints. Each sees no more than its caller may."""
+
+    def __init__(self, database: Database, links: Links) -> None:
+        self._database = database
+        self._links = links
+        self.closing = asyncio.Event()
+
+    def endpoints(self) -> "list[Endpoint]":
+        return [
+            Endpoint(
+                "GET", "/api/issues", "List issues, newest incident first", IssuePageModel,
+                permission=ISSUES_READ, query=IssueListQuery, handler=self.list,
+            ),
+            Endpoint(
+                "GET", "/api/issues/events", "Each change as it happens", "text/event-stream",
+                permission=ISSUES_READ, query=ChangesQuery, handler=self.stream,
+            ),
+            Endpoint(
+                "GET", "/api/issues/{id}", "One issue with its timeline", IssueWithTimeline,
+                permission=ISSUES_READ, handler=self.show, statuses=((404, "no such issue"),),
+            ),
+        ]  # fmt: skip
+
+    async def list(self, _request: Request, caller: Caller, query: Model | None) -> Model:
+        """GET /api/issues. Raises InvalidCursor, InvalidScope, StoreUnavailable."""
+        assert isinstance(query, IssueListQuery)
+        wanted = query.filter()
+        page = await self._database.read(
+            lambda connection: issue_queries.list_issues(
+                connection, caller.visibility, wanted, query.limit, query.cursor
+            ),
+            caller.visibility,
+        )
+        return IssuePageModel(
+            issues=[self._links.issue(issue) for issue in page.issues], next_cursor=page.next_cursor
+        )
+
+    async def show(self, request: Request, caller: Caller, _query: Model | None) -> Model:
+        """GET /api/issues/{id}. Raises NotFound, StoreUnavailable."""
+        issue_id = request.path_params["id"]
+        if not ISSUE_ID.fullmatch(issue_id):
+            raise NotFound(f"there is no issue {issue_id[:100]!r}")
+
+        def read(connection: Transaction) -> Model | None:
+            issue = issue_queries.find_issue(connection, caller.visibility, issue_id)
+            if issue is None:
+                return None
+            return self._links.issue_with_timeline(issue, issue_queries.read_timeline(connection, issue))
+
+        found = await self._database.read(read, caller.visibility)
+        if found is None:
+            raise NotFound(f"there is no issue {issue_id[:100]!r}")
+        return found
+
+    async def stream(self, request: Request, caller: Caller, query: Model | None) -> Response:
+        """GET /api/issues/events, resumable by Last-Event-ID."""
+        assert isinstance(query, ChangesQuery)
+        resume = request.headers.get("last-event-id", "")
+        after = int(resume[:18]) if resume.isascii() and resume.isdigit() else query.after
+        if after is None:
+            after = await self._database.read(issue_queries.latest_change)
+        changes = self._changes(caller, after)
+        return EventSourceResponse(changes, ping=KEEP_ALIVE_SECONDS, shutdown_event=None)
+
+    async def _changes(self, caller: Caller, after: int) -> AsyncIterator[ServerSentEvent]:
+        checked_at = time.monotonic()
+        while not self.closing.is_set():
+            try:
+                if time.monotonic() - checked_at >= KEY_SECONDS:
+                    known = await self._database.read(still_valid(caller))
+                    if known is None or ISSUES_READ not in known.permissions:
+                        return
+                    caller, checked_at = known, time.monotonic()
+                found = await self._database.read(_changes_after(caller.visibility, after), caller.visibility)
+            except StoreUnavailable as error:
+                logger.warning("changes_unreadable", extra={"error": str(error)})
+                found = ()
+            for change in found:
+                after = change.id
+                data = self._links.change(change).model_dump_json()
+                yield ServerSentEvent(data=data, event="issue", id=str(change.id))
+            if not found:
+                await asyncio.sleep(POLL_SECONDS)
+
+
+def _changes_after(
+    visibility: Visibility, after: int
+) -> Callable[[Transaction], tuple[issue_queries.IssueChange, ...]]:
+    return lambda t: issue_queries.changes_after(t, visibility, after, CHANGES_AT_ONCE)

@@ -1,0 +1,1 @@
+"""The tools for AI agents, over HTTP and over standard input and output."""

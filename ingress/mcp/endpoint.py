@@ -1,0 +1,162 @@
+"""MCP over HTTP at /mcp: an API key with every request, no session that could be taken over.
+
+`/mcp?connection=ID&category=NAME`: which connection, and which categories of tools (a profile). Without
+a connection the only one that the key sees is meant.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from mcp.server.context import ServerRequestContext
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
+
+from activities.tool_gate import CallRefused, CapReached, NoSuchConnection, NoSuchTool, find_connection
+from calmo_pagerduty.domain.tool_calls import MAX_IDEMPOTENCY_KEY, Face
+from calmo_pagerduty.store.api_keys import Caller
+from calmo_pagerduty.store.database import Database, StoreUnavailable
+from calmo_pagerduty.store.encryption import CannotDecrypt
+from calmo_pagerduty.store.tool_calls import KeyUsedOtherwise
+from calmo_pagerduty.tools.catalogue import TOOLS
+from calmo_pagerduty.tools.permissions import CallerRights, judge
+from calmo_pagerduty.tools.reading import BadArguments
+from calmo_pagerduty.tools.tool import Category, Tool
+from ingress.api.authentication import TOOLS_READ, authenticate
+from ingress.api.errors import NotAuthenticated, NotFound, NotPermitted, TemporalUnavailable, answer_error
+from ingress.issues.models import Links
+from ingress.mcp.presentation import CannotServe, Json, build_server
+from ingress.tools.caller import CallAnswer, ToolCaller
+from ingress.tools.models import ToolCallModel, call_model
+
+MAX_BODY_BYTES = 256 * 1024
+WAIT_SECONDS = 25.0
+_CALLER = "calmo.caller"
+_OUR_TROUBLE = "our own service has trouble: try it again later"
+_REFUSALS = (
+    NoSuchTool, NoSuchConnection, BadArguments, CallRefused, CapReached, KeyUsedOtherwise, NotFound,
+)  # fmt: skip
+
+
+class McpEndpoint:
+    """An ASGI application. `own_origin` is the only web page that may call it from a browser."""
+
+    def __init__(self, database: Database, caller: ToolCaller, links: Links, own_origin: str) -> None:
+        self._database = database
+        self._caller = caller
+        self._links = links
+        self._own_origin = own_origin
+        self._server = build_server(self._backend)
+        self._sessions = StreamableHTTPSessionManager(
+            self._server, json_response=True, stateless=True, max_request_body_size=MAX_BODY_BYTES
+        )
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with self._sessions.run():
+            yield
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        origin = request.headers.get("origin")
+        if origin is not None and origin != self._own_origin:
+            words = {"error": {"status": 403, "message": "requests from this web page are not allowed"}}
+            await JSONResponse(words, 403)(scope, receive, send)
+            return
+        try:
+            scope[_CALLER] = await authenticate(self._database, request, TOOLS_READ)
+        except (NotAuthenticated, NotPermitted, StoreUnavailable) as error:
+            await (await answer_error(request, error))(scope, receive, send)
+            return
+        await self._sessions.handle_request(scope, receive, send)
+
+    async def _backend(self, context: ServerRequestContext[Any, Any]) -> "_Backend":
+        request = context.request
+        if not isinstance(request, Request):
+            raise CannotServe("the request came without its HTTP headers")
+        categories = frozenset(request.query_params.getlist("category"))
+        if unknown := categories - set(Category):
+            raise CannotServe(f"no such category: {', '.join(sorted(unknown))[:100]}; {', '.join(Category)}")
+        connection = request.query_params.get("connection")
+        return _Backend(
+            self._database, self._caller, self._links, request.scope[_CALLER], connection, categories
+        )
+
+
+class _Backend:
+    """One request's key, connection and profile."""
+
+    def __init__(
+        self,
+        database: Database,
+        tool_caller: ToolCaller,
+        links: Links,
+        caller: Caller,
+        connection_id: str | None,
+        categories: frozenset[str],
+    ) -> None:
+        self._database = database
+        self._tool_caller = tool_caller
+        self._links = links
+        self._caller = caller
+        self._connection_id = connection_id
+        self._categories = categories
+
+    async def tools(self) -> Sequence[Tool]:
+        try:
+            connection = await self._database.read(
+                lambda transaction: find_connection(transaction, self._caller, self._connection_id),
+                self._caller.visibility,
+            )
+        except NoSuchConnection as error:
+            raise CannotServe(str(error)) from error
+        except StoreUnavailable as error:
+            raise CannotServe(_OUR_TROUBLE) from error
+        rights = CallerRights(self._caller.permissions, self._caller.teams)
+        return [
+            tool
+            for tool in TOOLS.values()
+            if self._in_profile(tool) and judge(tool, rights, connection.rules, connection.facts).allowed
+        ]
+
+    async def call(self, name: str, arguments: Json, idempotency_key: str | None) -> Json:
+        tool = TOOLS.get(name)
+        if tool is not None and not self._in_profile(tool):
+            raise CannotServe(f"{name} is not in this profile's categories")
+        if idempotency_key is not None and not 0 < len(idempotency_key) <= MAX_IDEMPOTENCY_KEY:
+            raise CannotServe(f"idempotency_key: 1 to {MAX_IDEMPOTENCY_KEY} characters")
+        try:
+            answer = await self._tool_caller.call(
+                self._caller, Face.MCP, self._connection_id, name, arguments, idempotency_key, WAIT_SECONDS
+            )
+        except _REFUSALS as error:
+            raise CannotServe(str(error)) from error
+        except (TemporalUnavailable, StoreUnavailable, CannotDecrypt) as error:
+            raise CannotServe(f"{_OUR_TROUBLE} with the same idempotency_key") from error
+        return _as_json(answer, name, self._links)
+
+    async def look(self, ticket: str) -> Json:
+        try:
+            call = await self._tool_caller.look(self._caller, ticket)
+        except NotFound as error:
+            raise CannotServe(str(error)) from error
+        except StoreUnavailable as error:
+            raise CannotServe(_OUR_TROUBLE) from error
+        return call_model(call, self._links).model_dump(mode="json")
+
+    def _in_profile(self, tool: Tool) -> bool:
+        return not self._categories or tool.category in self._categories
+
+
+def _as_json(answer: CallAnswer, name: str, links: Links) -> Mapping[str, Any]:
+    if answer.call is not None:
+        return call_model(answer.call, links).model_dump(mode="json")
+    model = ToolCallModel(
+        state=answer.state,
+        tool=name,
+        result=None if answer.result is None else dict(answer.result),
+        error=None if answer.error is None else dict(answer.error),
+    )
+    return model.model_dump(mode="json")

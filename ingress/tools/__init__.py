@@ -1,0 +1,1 @@
+"""Tools over REST, and the one caller behind every face."""

@@ -1,0 +1,206 @@
+"""The tools over REST: list, call, look, approve, deny; and their audit."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from calmo_pagerduty.domain.tool_calls import CallState, Face
+from calmo_pagerduty.store import audit, connections, tool_calls
+from calmo_pagerduty.store.api_keys import Caller
+from calmo_pagerduty.store.connections import Connection
+from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.tools.catalogue import TOOLS
+from calmo_pagerduty.tools.permissions import CallerRights, judge
+from ingress.api.authentication import APPROVALS_WRITE, AUDIT_READ, TOOLS_READ
+from ingress.api.endpoints import Endpoint
+from ingress.api.errors import NotFound
+from ingress.issues.models import Links, Model
+from ingress.tools.caller import CallAnswer, ToolCaller
+from ingress.tools.models import (
+    AuditPageModel,
+    AuditQuery,
+    DecisionBody,
+    ToolCallBody,
+    ToolCallListModel,
+    ToolCallListQuery,
+    ToolCallModel,
+    ToolListModel,
+    ToolListQuery,
+    VerificationModel,
+    VerificationQuery,
+    audit_row_model,
+    call_model,
+    tool_model,
+)
+
+#: How a call that stands so is answered.
+STATUS_OF_STATE: Mapping[CallState, HTTPStatus] = {
+    CallState.DONE: HTTPStatus.OK,
+    CallState.WAITING: HTTPStatus.ACCEPTED,
+    CallState.RUNNING: HTTPStatus.ACCEPTED,
+    CallState.FAILED: HTTPStatus.UNPROCESSABLE_ENTITY,
+    CallState.UNKNOWN: HTTPStatus.BAD_GATEWAY,
+    CallState.DENIED: HTTPStatus.FORBIDDEN,
+    CallState.EXPIRED: HTTPStatus.FORBIDDEN,
+    CallState.REFUSED: HTTPStatus.FORBIDDEN,
+}
+NOT_FOUND = ((404, "no such thing, or it is somebody else's"),)
+CALL_STATUSES = (
+    *NOT_FOUND,
+    (202, "it goes on: look at the call"),
+    (403, "not allowed; the body says which rule refused it"),
+    (409, "the idempotency key was used for another call"),
+    (422, "PagerDuty refused it"),
+    (429, "the tool's cap of this hour is reached"),
+    (502, "it may have been done; look in PagerDuty"),
+    (503, "database or Temporal can't be reached; a filed call goes on by itself"),
+)
+#: What a request of our own command line says of itself, for the audit.
+FACE_HEADER = "x-calmo-face"
+FACES: Mapping[str, Face] = {"cli": Face.CLI, "mcp": Face.MCP}
+
+
+class ToolEndpoints:
+    """Each sees no more than its caller may. Errors: `ingress.api.errors`."""
+
+    def __init__(self, database: Database, caller: ToolCaller, links: Links) -> None:
+        self._database = database
+        self._caller = caller
+        self._links = links
+
+    def endpoints(self) -> "list[Endpoint]":
+        return [
+            Endpoint(
+                "GET", "/api/tools", "The tools, and whether this key may use them", ToolListModel,
+                permission=TOOLS_READ, query=ToolListQuery, handler=self.list, statuses=NOT_FOUND,
+            ),
+            Endpoint(
+                "POST", "/api/tools/{name}", "Call a tool; what takes time is answered by a ticket",
+                ToolCallModel, permission=TOOLS_READ, body=ToolCallBody, handler=self.call,
+                statuses=CALL_STATUSES,
+            ),
+            Endpoint(
+                "GET", "/api/tool-calls", "Calls that endure, newest first", ToolCallListModel,
+                permission=TOOLS_READ, query=ToolCallListQuery, handler=self.list_calls,
+            ),
+            Endpoint(
+                "GET", "/api/tool-calls/{id}", "How one call stands, and its result", ToolCallModel,
+                permission=TOOLS_READ, handler=self.show_call, statuses=NOT_FOUND,
+            ),
+            Endpoint(
+                "POST", "/api/tool-calls/{id}/approve", "Let a call be made that waits", ToolCallModel,
+                permission=APPROVALS_WRITE, body=DecisionBody, handler=self.approve, statuses=NOT_FOUND,
+            ),
+            Endpoint(
+                "POST", "/api/tool-calls/{id}/deny", "Refuse a call that waits", ToolCallModel,
+                permission=APPROVALS_WRITE, body=DecisionBody, handler=self.deny, statuses=NOT_FOUND,
+            ),
+            Endpoint(
+                "GET", "/api/audit", "Who called what, newest first", AuditPageModel,
+                permission=AUDIT_READ, query=AuditQuery, handler=self.list_audit,
+            ),
+            Endpoint(
+                "GET", "/api/audit/verification", "Is the audit's chain whole", VerificationModel,
+                permission=AUDIT_READ, query=VerificationQuery, handler=self.verify_audit,
+            ),
+        ]  # fmt: skip
+
+    async def list(self, _request: Request, caller: Caller, query: Model | None) -> Model:
+        """GET /api/tools"""
+        assert isinstance(query, ToolListQuery)
+        connection = await self._connection(caller, query.connection)
+        rights = CallerRights(caller.permissions, caller.teams)
+        return ToolListModel(
+            tools=[
+                tool_model(
+                    tool,
+                    None if connection is None else judge(tool, rights, connection.rules, connection.facts),
+                )
+                for tool in TOOLS.values()
+                if not query.category or tool.category in query.category
+            ]
+        )
+
+    async def call(self, request: Request, caller: Caller, body: Model | None) -> Response:
+        """POST /api/tools/{name}. The header Idempotency-Key says the same as the body's field."""
+        assert isinstance(body, ToolCallBody)
+        answer = await self._caller.call(
+            caller,
+            FACES.get(request.headers.get(FACE_HEADER, ""), Face.REST),
+            body.connection,
+            request.path_params["name"],
+            body.arguments,
+            body.idempotency_key or _key_of(request),
+            body.wait_seconds,
+        )
+        model = self.answer_model(answer, request.path_params["name"])
+        return Response(model.model_dump_json(), STATUS_OF_STATE[answer.state], media_type="application/json")
+
+    async def show_call(self, request: Request, caller: Caller, _query: Model | None) -> Model:
+        """GET /api/tool-calls/{id}"""
+        return call_model(await self._caller.look(caller, request.path_params["id"]), self._links)
+
+    async def list_calls(self, _request: Request, caller: Caller, query: Model | None) -> Model:
+        """GET /api/tool-calls"""
+        assert isinstance(query, ToolCallListQuery)
+        calls = await self._database.read(
+            lambda t: tool_calls.list_calls(t, caller.visibility, frozenset(query.state), query.limit),
+            caller.visibility,
+        )
+        return ToolCallListModel(calls=[call_model(call, self._links) for call in calls])
+
+    async def approve(self, request: Request, caller: Caller, body: Model | None) -> Model:
+        """POST /api/tool-calls/{id}/approve"""
+        return await self._decide(request, caller, body, approve=True)
+
+    async def deny(self, request: Request, caller: Caller, body: Model | None) -> Model:
+        """POST /api/tool-calls/{id}/deny"""
+        return await self._decide(request, caller, body, approve=False)
+
+    async def list_audit(self, _request: Request, caller: Caller, query: Model | None) -> Model:
+        """GET /api/audit"""
+        assert isinstance(query, AuditQuery)
+        rows = await self._database.read(
+            lambda t: audit.list_rows(t, caller.visibility, query.limit, query.before), caller.visibility
+        )
+        return AuditPageModel(rows=[audit_row_model(row) for row in rows])
+
+    async def verify_audit(self, _request: Request, _caller: Caller, query: Model | None) -> Model:
+        """GET /api/audit/verification: the whole chain, whoever's rows they are; only hashes are told."""
+        assert isinstance(query, VerificationQuery)
+        found = await self._database.read(lambda transaction: audit.verify(transaction, query.head))
+        return VerificationModel(
+            whole=found.broken is None, rows=found.rows, head=found.head, broken=found.broken
+        )
+
+    def answer_model(self, answer: CallAnswer, tool: str) -> ToolCallModel:
+        if answer.call is not None:
+            return call_model(answer.call, self._links)
+        return ToolCallModel(
+            state=answer.state,
+            tool=tool,
+            result=None if answer.result is None else dict(answer.result),
+            error=None if answer.error is None else dict(answer.error),
+        )
+
+    async def _decide(self, request: Request, caller: Caller, body: Model | None, approve: bool) -> Model:
+        assert isinstance(body, DecisionBody)
+        call = await self._caller.decide(caller, request.path_params["id"], approve, body.arguments_sha256)
+        return call_model(call, self._links)
+
+    async def _connection(self, caller: Caller, connection_id: str | None) -> Connection | None:
+        if connection_id is None:
+            return None
+        found = await self._database.read(
+            lambda t: connections.find(t, caller.visibility, connection_id), caller.visibility
+        )
+        if found is None:
+            raise NotFound(f"there is no connection {connection_id[:60]!r}")
+        return found
+
+
+def _key_of(request: Request) -> str | None:
+    """Return the header Idempotency-Key. Raises ValidationError."""
+    return ToolCallBody(idempotency_key=request.headers.get("idempotency-key")).idempotency_key

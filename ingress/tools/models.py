@@ -1,0 +1,180 @@
+"""Tools and their calls as the API shows them. These models are also its OpenAPI document."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from calmo_pagerduty.domain.tool_calls import (
+    MAX_IDEMPOTENCY_KEY,
+    CallState,
+    Face,
+    workflow_id_for,
+)
+from calmo_pagerduty.store.audit import AuditRow
+from calmo_pagerduty.store.tool_calls import ToolCall
+from calmo_pagerduty.tools.permissions import Judgement
+from calmo_pagerduty.tools.reading import input_schema
+from calmo_pagerduty.tools.tool import Access, Category, Risk, Tool
+from ingress.issues.models import Links, Model, Word
+
+IdempotencyKey = Annotated[str, Field(min_length=1, max_length=MAX_IDEMPOTENCY_KEY, pattern=r"^[ -~]+$")]
+
+
+class ToolModel(Model):
+    """A tool. `allowed` and `why` are for this key on the connection that was asked about, if one was."""
+
+    name: str
+    title: str
+    description: str
+    category: Category
+    access: Access
+    risk: Risk
+    arguments: dict[str, Any]
+    columns: list[list[str]]
+    allowed: bool | None = None
+    why: str | None = None
+    needs_approval: bool | None = None
+
+
+class ToolListModel(Model):
+    tools: list[ToolModel]
+
+
+class ToolListQuery(Model):
+    connection: Word | None = None
+    category: Annotated[list[Category], Field(default_factory=list)]
+
+
+class ToolCallBody(Model):
+    """A call. `wait_seconds`: what takes longer is answered by a ticket."""
+
+    connection: Word | None = None
+    arguments: Mapping[str, Any] = {}
+    idempotency_key: IdempotencyKey | None = None
+    wait_seconds: Annotated[float, Field(ge=0, le=60)] = 30.0
+
+
+class ToolCallModel(Model):
+    """How a call stands. Without `call_id` it was a read that was answered at once."""
+
+    state: CallState
+    tool: str
+    result: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+    call_id: str | None = None
+    connection_id: str | None = None
+    face: Face | None = None
+    requester: str | None = None
+    arguments: dict[str, Any] | None = None
+    arguments_sha256: str | None = None
+    rule: str | None = None
+    needs_approval: bool | None = None
+    approver: str | None = None
+    attempts: int | None = None
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+    decided_at: datetime | None = None
+    finished_at: datetime | None = None
+    workflow_id: str | None = None
+    workflow_url: str | None = None
+
+
+class ToolCallListModel(Model):
+    calls: list[ToolCallModel]
+
+
+class ToolCallListQuery(Model):
+    state: Annotated[list[CallState], Field(default_factory=list)]
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class DecisionBody(Model):
+    """`arguments_sha256`, if given, must be that of the call: the approval is for what was seen."""
+
+    arguments_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+
+
+class AuditQuery(Model):
+    limit: Annotated[int, Field(ge=1, le=500)] = 50
+    before: Annotated[int, Field(ge=1, le=2**62)] | None = None
+
+
+class VerificationQuery(Model):
+    """`head`: a last hash that was noted earlier; the chain must still hold it."""
+
+    head: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+
+
+class AuditRowModel(Model):
+    """One row of the audit: who, through which face, which tool, what was decided and what came of it."""
+
+    seq: int
+    at: datetime
+    scope: str
+    hash: str
+    record: dict[str, Any]
+
+
+class AuditPageModel(Model):
+    rows: list[AuditRowModel]
+
+
+class VerificationModel(Model):
+    """Whether the chain is whole; `head` is its last hash, to be noted elsewhere and compared."""
+
+    whole: bool
+    rows: int
+    head: str
+    broken: str | None
+
+
+def tool_model(tool: Tool, judgement: Judgement | None) -> ToolModel:
+    return ToolModel(
+        name=tool.name,
+        title=tool.title,
+        description=tool.description,
+        category=tool.category,
+        access=tool.access,
+        risk=tool.risk,
+        arguments=input_schema(tool),
+        columns=[[column.title, column.path] for column in tool.columns],
+        allowed=None if judgement is None else judgement.allowed,
+        why=None if judgement is None else judgement.words,
+        needs_approval=None if judgement is None else judgement.needs_approval,
+    )
+
+
+def call_model(call: ToolCall, links: Links) -> ToolCallModel:
+    workflow_id = workflow_id_for(call.connection_id, call.id)
+    return ToolCallModel(
+        state=call.state,
+        tool=call.tool,
+        result=_plain(call.result),
+        error=_plain(call.error),
+        call_id=call.id,
+        connection_id=call.connection_id,
+        face=call.face,
+        requester=call.requester,
+        arguments=dict(call.arguments),
+        arguments_sha256=call.arguments_sha256,
+        rule=call.rule,
+        needs_approval=call.needs_approval,
+        approver=call.approver,
+        attempts=call.attempts,
+        created_at=call.created_at,
+        expires_at=call.expires_at,
+        decided_at=call.decided_at,
+        finished_at=call.finished_at,
+        workflow_id=workflow_id,
+        workflow_url=links.workflow(workflow_id),
+    )
+
+
+def audit_row_model(row: AuditRow) -> AuditRowModel:
+    return AuditRowModel(seq=row.seq, at=row.at, scope=row.scope, hash=row.hash, record=dict(row.record))
+
+
+def _plain(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if value is None else dict(value)

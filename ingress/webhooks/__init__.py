@@ -1,0 +1,1 @@
+"""Webhooks as people manage them: make, subscribe, prove, test, rotate, delete."""

@@ -1,0 +1,260 @@
+"""Webhooks over REST: make, list, show, give a secret, pause, resume, subscribe, rotate, delete."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+
+from calmo_pagerduty.domain.api_errors import PagerDutyError
+from calmo_pagerduty.domain.scopes import Scope
+from calmo_pagerduty.domain.signing_secrets import read_secret
+from calmo_pagerduty.domain.webhooks import Happening, NotPossible, happen, without_ids
+from calmo_pagerduty.store import webhook_management
+from calmo_pagerduty.store.api_keys import Caller
+from calmo_pagerduty.store.connections import Connection
+from calmo_pagerduty.store.database import Database, Transaction
+from calmo_pagerduty.store.encryption import Keyring
+from calmo_pagerduty.store.webhook_management import ManagedWebhook, NewWebhook
+from ingress.api.authentication import WEBHOOKS_READ, WEBHOOKS_WRITE
+from ingress.api.endpoints import Endpoint
+from ingress.api.errors import NotPermitted
+from ingress.connections.models import NoBody
+from ingress.door.webhook_directory import WebhookDirectory
+from ingress.issues.models import Model
+from ingress.webhooks.finder import (
+    CONFLICT,
+    NOT_FOUND,
+    PAGERDUTY_REFUSES,
+    audit_record,
+    find_webhook,
+    get_connection,
+    get_webhook,
+    note_in_audit,
+)
+from ingress.webhooks.models import SecretBody, WebhookBody, WebhookListModel, WebhookModel, webhook_model
+from ingress.webhooks.subscriber import Subscriber
+
+
+class WebhookEndpoints:
+    """Each sees no more than its caller may; every change is audited. Errors: `ingress.webhooks.errors`."""
+
+    def __init__(
+        self,
+        database: Database,
+        keyring: Keyring,
+        directory: WebhookDirectory,
+        subscriber: Subscriber,
+        public_address: str,
+    ) -> None:
+        self._database = database
+        self._keyring = keyring
+        self._directory = directory
+        self._subscriber = subscriber
+        self._public_address = public_address
+
+    def endpoints(self) -> "list[Endpoint]":
+        one = "/api/webhooks/{id}"
+        return [
+            Endpoint(
+                "GET", "/api/webhooks", "The addresses that PagerDuty delivers to", WebhookListModel,
+                permission=WEBHOOKS_READ, handler=self.list,
+            ),
+            Endpoint(
+                "POST", "/api/webhooks", "Make a webhook; its address is shown this once", WebhookModel,
+                permission=WEBHOOKS_WRITE, body=WebhookBody, handler=self.create, success=201,
+                statuses=((404, "no such connection"), CONFLICT),
+            ),
+            Endpoint(
+                "GET", one, "One webhook, and what is left to set up", WebhookModel,
+                permission=WEBHOOKS_READ, handler=self.show, statuses=(NOT_FOUND, CONFLICT),
+            ),
+            Endpoint(
+                "DELETE", one, "Delete it, and PagerDuty's subscription if we made it", WebhookModel,
+                permission=WEBHOOKS_WRITE, handler=self.delete, statuses=(NOT_FOUND, CONFLICT),
+            ),
+            self._change("PUT", f"{one}/secret", "Give it PagerDuty's secret", self.set_secret, SecretBody),
+            self._change("POST", f"{one}/pause", "Put deliveries aside from now on", self.pause),
+            self._change("POST", f"{one}/resume", "Take deliveries as usual again", self.resume),
+            self._change("POST", f"{one}/subscription", "Make its subscription", self.subscribe),
+            self._change("POST", f"{one}/rotate", "Put a new secret in place of the one there", self.rotate),
+        ]  # fmt: skip
+
+    def _change(
+        self, method: str, path: str, summary: str, handler: Any, body: type[Model] = NoBody
+    ) -> Endpoint:
+        return Endpoint(
+            method, path, summary, WebhookModel, permission=WEBHOOKS_WRITE, body=body, handler=handler,
+            statuses=(NOT_FOUND, CONFLICT, PAGERDUTY_REFUSES),
+        )  # fmt: skip
+
+    async def list(self, _request: Request, caller: Caller, _query: Model | None) -> Model:
+        """GET /api/webhooks"""
+        now = datetime.now(UTC)
+        found = await self._database.read(lambda t: webhook_management.list_all(t, caller.visibility, now))
+        return WebhookListModel(webhooks=[webhook_model(one, self._public_address) for one in found])
+
+    async def show(self, request: Request, caller: Caller, _query: Model | None) -> Model:
+        """GET /api/webhooks/{id}"""
+        webhook = await find_webhook(self._database, request, caller)
+        return webhook_model(webhook, self._public_address, with_steps=True)
+
+    async def create(self, _request: Request, caller: Caller, body: Model | None) -> Model:
+        """POST /api/webhooks. What PagerDuty refuses is a warning: the address is made and is shown."""
+        assert isinstance(body, WebhookBody)
+        scope = Scope.parse(body.scope)
+        if not caller.visibility.admits(scope):
+            raise NotPermitted(f"this API key doesn't see the scope {scope}")
+        given = read_secret(body.secret.get_secret_value().encode()) if body.secret is not None else None
+        connection = await self._connection(caller, body.connection, scope)
+        if body.subscribe:
+            if connection is None or given is not None:
+                raise NotPossible("to subscribe takes a connection with a token, and brings its own secret")
+            self._subscriber.check(caller, connection)
+        new = NewWebhook(scope, body.name, body.connection, body.event_set, body.only())
+
+        def write(transaction: Transaction) -> ManagedWebhook:
+            secret = given.secret if given else None
+            made = webhook_management.make(transaction, self._keyring, new, secret, datetime.now(UTC))
+            webhook = get_webhook(transaction, caller, made)
+            note_in_audit(transaction, caller, webhook, "created")
+            return webhook
+
+        webhook = await self._database.write(write)
+        warnings: tuple[str, ...] = ()
+        if body.subscribe and connection is not None:
+            warnings = await self._subscribed(caller, webhook, connection)
+            webhook = await self._anew(caller, webhook)
+        notes = given.notes if given else ()
+        return webhook_model(webhook, self._public_address, True, True, notes, warnings)
+
+    async def _connection(self, caller: Caller, connection_id: str | None, scope: Scope) -> Connection | None:
+        """Raises NotFound, NotPossible."""
+        if connection_id is None:
+            return None
+        connection = await self._database.read(lambda t: get_connection(t, caller, connection_id))
+        if connection.scope != scope:
+            raise NotPossible(f"the connection is of the scope {connection.scope}, not {scope}")
+        return connection
+
+    async def _subscribed(
+        self, caller: Caller, webhook: ManagedWebhook, connection: Connection
+    ) -> tuple[str, ...]:
+        try:
+            await self._subscriber.subscribe(webhook, connection, audit_record(caller, webhook, "subscribed"))
+        except PagerDutyError as error:
+            return (
+                f"PagerDuty's subscription could not be made: {without_ids(str(error))};"
+                f" try again: calmo-pagerduty webhook subscribe {webhook.handle}",
+            )
+        return ()
+
+    async def set_secret(self, request: Request, caller: Caller, body: Model | None) -> Model:
+        """PUT /api/webhooks/{id}/secret: never shown again. The one before counts for 72 h more."""
+        assert isinstance(body, SecretBody)
+        given = read_secret(body.secret.get_secret_value().encode())
+
+        def write(transaction: Transaction, webhook: ManagedWebhook) -> None:
+            if webhook.managed and not body.keep_others:
+                raise NotPossible("its secret came from PagerDuty by itself: rotate it instead")
+            webhook_management.replace_secrets(
+                transaction, self._keyring, webhook.id, [given.secret], datetime.now(UTC), body.keep_others
+            )
+
+        return await self._changed(request, caller, Happening.SECRET_SET, "secret set", write, given.notes)
+
+    async def pause(self, request: Request, caller: Caller, _body: Model | None) -> Model:
+        """POST /api/webhooks/{id}/pause: deliveries are answered 202 and kept, and change no issue."""
+
+        def write(transaction: Transaction, webhook: ManagedWebhook) -> None:
+            since = webhook.paused_at or datetime.now(UTC)
+            webhook_management.update(transaction, webhook.id, paused_at=since)
+
+        return await self._changed(request, caller, Happening.PAUSED, "paused", write)
+
+    async def resume(self, request: Request, caller: Caller, _body: Model | None) -> Model:
+        """POST /api/webhooks/{id}/resume: what was put aside meanwhile stays aside until it is replayed."""
+
+        def write(transaction: Transaction, webhook: ManagedWebhook) -> None:
+            webhook_management.update(transaction, webhook.id, paused_at=None)
+
+        return await self._changed(request, caller, Happening.RESUMED, "resumed", write)
+
+    async def subscribe(self, request: Request, caller: Caller, _body: Model | None) -> Model:
+        """POST /api/webhooks/{id}/subscription: with the token of its connection."""
+        webhook = await find_webhook(self._database, request, caller)
+        connection = await self._its_connection(caller, webhook)
+        await self._subscriber.subscribe(webhook, connection, audit_record(caller, webhook, "subscribed"))
+        return webhook_model(await self._anew(caller, webhook), self._public_address)
+
+    async def rotate(self, request: Request, caller: Caller, _body: Model | None) -> Model:
+        """POST /api/webhooks/{id}/rotate: a second subscription takes over; both secrets count for 72 h."""
+        webhook = await find_webhook(self._database, request, caller)
+        happen(webhook.facts, Happening.ROTATED)
+        if not webhook.managed:
+            raise NotPossible(
+                "its subscription was made by hand, and so is its successor: make one in PagerDuty with the"
+                f" same address, give its secret to calmo-pagerduty webhook set-secret {webhook.handle},"
+                " then delete the old one there; both secrets count for 72 h"
+            )
+        connection = await self._its_connection(caller, webhook)
+        await self._subscriber.rotate(webhook, connection, audit_record(caller, webhook, "rotated"))
+        return webhook_model(await self._anew(caller, webhook), self._public_address)
+
+    async def delete(self, request: Request, caller: Caller, _query: Model | None) -> Model:
+        """DELETE /api/webhooks/{id}: 410 from now on. What was delivered stays."""
+
+        def write(transaction: Transaction, webhook: ManagedWebhook) -> None:
+            webhook_management.delete(transaction, webhook.id, datetime.now(UTC))
+
+        webhook = await self._write(request, caller, Happening.DELETED, "deleted", write)
+        warnings: tuple[str, ...] = ()
+        if webhook.managed:
+            try:
+                await self._subscriber.end(webhook)
+            except PagerDutyError as error:
+                warnings = (f"PagerDuty's subscription is deleted later: {without_ids(str(error))}",)
+        return webhook_model(webhook, self._public_address, warnings=warnings)
+
+    async def _its_connection(self, caller: Caller, webhook: ManagedWebhook) -> Connection:
+        connection = await self._database.read(lambda t: get_connection(t, caller, webhook.connection_id))
+        self._subscriber.check(caller, connection)
+        return connection
+
+    async def _anew(self, caller: Caller, webhook: ManagedWebhook) -> ManagedWebhook:
+        self._directory.forget(webhook.id)
+        return await self._database.read(lambda t: get_webhook(t, caller, webhook.id))
+
+    async def _changed(
+        self,
+        request: Request,
+        caller: Caller,
+        what: Happening,
+        outcome: str,
+        write: Callable[[Transaction, ManagedWebhook], None],
+        notes: tuple[str, ...] = (),
+    ) -> WebhookModel:
+        webhook = await self._write(request, caller, what, outcome, write)
+        return webhook_model(webhook, self._public_address, with_steps=True, notes=notes)
+
+    async def _write(
+        self,
+        request: Request,
+        caller: Caller,
+        what: Happening,
+        outcome: str,
+        write: Callable[[Transaction, ManagedWebhook], None],
+    ) -> ManagedWebhook:
+        """Change a webhook and return it as it is then. Raises NotFound, NotPossible."""
+        known_as = request.path_params["id"]
+
+        def change(transaction: Transaction) -> ManagedWebhook:
+            webhook = get_webhook(transaction, caller, known_as)
+            happen(webhook.facts, what)
+            write(transaction, webhook)
+            note_in_audit(transaction, caller, webhook, outcome)
+            return get_webhook(transaction, caller, webhook.id)
+
+        changed = await self._database.write(change)
+        self._directory.forget(changed.id)
+        return changed

@@ -1,0 +1,188 @@
+"""Webhooks as the API shows them. A secret goes in and never comes out; the address comes out once."""
+
+import base64
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from calmo_pagerduty.domain.event_sets import EVENTS, EventFilter, EventSet
+from calmo_pagerduty.domain.public_address import why_unreachable
+from calmo_pagerduty.domain.webhook_proofs import Finding, Proof
+from calmo_pagerduty.domain.webhook_setup import setup_steps
+from calmo_pagerduty.domain.webhooks import WebhookState, masked_url, webhook_url
+from calmo_pagerduty.store.webhook_management import ManagedWebhook
+from calmo_pagerduty.tools.fields import Id
+from ingress.issues.models import Model
+
+Name = Annotated[str, Field(max_length=100, pattern=r"^[^\x00-\x1f]*$")]
+#: Longer than any secret: PagerDuty's whole answer may be pasted.
+Pasted = Annotated[SecretStr, Field(max_length=10_000)]
+Ids = Annotated[tuple[Id, ...], Field(max_length=100)]
+
+
+def _base64(text: str) -> str:
+    try:
+        base64.b64decode(text, validate=True)
+    except ValueError:
+        raise ValueError("this is not base64") from None
+    return text
+
+
+class WebhookBody(Model):
+    """A new webhook. With a connection and `subscribe`, PagerDuty's subscription is made too."""
+
+    scope: str
+    name: Name = ""
+    connection: Annotated[str, Field(max_length=60)] | None = None
+    event_set: EventSet = EventSet.ADVANCED
+    service_ids: Ids = ()
+    team_ids: Ids = ()
+    secret: Pasted | None = None
+    subscribe: bool = False
+
+    def only(self) -> EventFilter:
+        """Return the filter. Raises BadFilter."""
+        return EventFilter(self.service_ids, self.team_ids).checked()
+
+
+class SecretBody(Model):
+    """PagerDuty's signing secret. The ones before count for 72 h more, or with `keep_others` for good."""
+
+    secret: Pasted
+    keep_others: bool = False
+
+
+class SampleBody(Model):
+    """A delivery that somebody caught, body and signature; without one, what arrived is looked at."""
+
+    body: Annotated[str, Field(max_length=200_000)] | None = None
+    body_base64: Annotated[str, Field(max_length=250_000), AfterValidator(_base64)] | None = None
+    signature: Annotated[str, Field(max_length=4000)] | None = None
+
+
+class SecretModel(Model):
+    """When a secret was set, and when it stops to count."""
+
+    version: int
+    created_at: datetime
+    expires_at: datetime | None
+
+
+class WebhookModel(Model):
+    """Our address for PagerDuty. `id` and `url` are whole only in the answer to its creation."""
+
+    id: str
+    url: str
+    name: str
+    scope: str
+    connection_id: str
+    state: WebhookState
+    event_set: EventSet
+    events: list[str]
+    service_ids: list[str]
+    team_ids: list[str]
+    #: Whether we made PagerDuty's subscriptions, and so rotate and delete them.
+    managed: bool
+    subscription_ids: list[str]
+    has_secret: bool
+    secrets: list[SecretModel]
+    created_at: datetime
+    armed_at: datetime | None
+    paused_at: datetime | None
+    disabled_at: datetime | None
+    findings: list[Any]
+    examined_at: datetime | None
+    #: What stands in the way, in words.
+    warnings: list[str]
+    #: What is left to do on PagerDuty's page, where we don't do it.
+    steps: list[str]
+    #: What was noticed about what was just given.
+    notes: list[str]
+
+
+class WebhookListModel(Model):
+    webhooks: list[WebhookModel]
+
+
+class ValidationModel(Model):
+    """How the webhook is set up. `proven`: a delivery was verified with the secret that is set."""
+
+    proven: bool
+    finding: Proof
+    words: str
+    at: datetime | None
+    state: WebhookState
+
+
+class StepModel(Model):
+    """One step of a test. `ok` is null where it was left out, and `words` say why."""
+
+    name: str
+    ok: bool | None
+    milliseconds: int
+    words: str
+    #: What to do about it, if it failed.
+    advice: str | None
+
+
+class EndpointTestModel(Model):
+    """A walk over a webhook's whole way, step by step."""
+
+    ok: bool
+    steps: list[StepModel]
+
+
+def webhook_model(
+    webhook: ManagedWebhook,
+    public_address: str,
+    whole: bool = False,
+    with_steps: bool = False,
+    notes: tuple[str, ...] = (),
+    warnings: tuple[str, ...] = (),
+) -> WebhookModel:
+    """`whole` shows the address: only the answer to the creation does."""
+    show_url = webhook_url if whole else masked_url
+    url = show_url(public_address, webhook.id)
+    by_hand = with_steps and not webhook.managed and webhook.deleted_at is None and webhook.armed_at is None
+    unreachable = why_unreachable(public_address)
+    return WebhookModel(
+        id=webhook.id if whole else webhook.handle,
+        url=url,
+        name=webhook.name,
+        scope=str(webhook.scope),
+        connection_id=webhook.connection_id,
+        state=webhook.state,
+        event_set=webhook.event_set,
+        events=[str(one) for one in EVENTS[webhook.event_set]],
+        service_ids=list(webhook.only.service_ids),
+        team_ids=list(webhook.only.team_ids),
+        managed=webhook.managed,
+        subscription_ids=list(webhook.subscription_ids),
+        has_secret=bool(webhook.secrets),
+        secrets=[
+            SecretModel(version=s.version, created_at=s.created_at, expires_at=s.expires_at)
+            for s in webhook.secrets
+        ],
+        created_at=webhook.created_at,
+        armed_at=webhook.armed_at,
+        paused_at=webhook.paused_at,
+        disabled_at=webhook.disabled_at,
+        findings=list(webhook.findings),
+        examined_at=webhook.examined_at,
+        warnings=[*warnings, *([unreachable] if unreachable else [])],
+        steps=setup_steps(url, webhook.handle, webhook.event_set, webhook.only, bool(webhook.secrets))
+        if by_hand
+        else [],
+        notes=list(notes),
+    )
+
+
+def validation_model(finding: Finding, webhook: ManagedWebhook) -> ValidationModel:
+    return ValidationModel(
+        proven=finding.proof is Proof.PROVEN,
+        finding=finding.proof,
+        words=finding.words,
+        at=finding.at,
+        state=webhook.state,
+    )

@@ -1,0 +1,166 @@
+"""PagerDuty's side of our webhooks: subscriptions made, replaced and ended by a connection's token.
+
+A new subscription is made inactive and let go only when its secret is kept: nothing ever arrives that
+is signed with a secret that we don't know. A replaced one is made inactive and deleted when its secret
+has expired: what waits in its queue is still delivered until then.
+"""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+from activities.pagerduty_accounts import PagerDutyAccounts
+from calmo_pagerduty.domain.connections import Region
+from calmo_pagerduty.domain.event_sets import EVENTS
+from calmo_pagerduty.domain.public_address import why_unreachable
+from calmo_pagerduty.domain.scopes import EVERYTHING, ScopeKind
+from calmo_pagerduty.domain.webhooks import Happening, NotPossible, happen, webhook_url
+from calmo_pagerduty.pagerduty_api.client import PagerDutyClient
+from calmo_pagerduty.store import audit, connections, leases, webhook_management
+from calmo_pagerduty.store.api_keys import Caller
+from calmo_pagerduty.store.connections import Connection
+from calmo_pagerduty.store.database import Database, Transaction
+from calmo_pagerduty.store.encryption import Keyring
+from calmo_pagerduty.store.webhook_management import ManagedWebhook
+from calmo_pagerduty.tools import subscriptions
+from calmo_pagerduty.tools.subscriptions import Delivered
+from ingress.api.authentication import CONNECTIONS_ADMIN
+from ingress.api.errors import NotPermitted
+from ingress.door.webhook_directory import FRESH_SECONDS, WebhookDirectory
+
+PATIENCE = timedelta(seconds=5)
+#: A change that was cut off holds up the next one for no longer.
+AT_MOST = timedelta(seconds=120)
+
+
+class Subscriber:
+    """Each call raises PagerDutyError, StoreUnavailable, CannotDecrypt; see `check` for the rest."""
+
+    def __init__(
+        self,
+        database: Database,
+        keyring: Keyring,
+        accounts: PagerDutyAccounts,
+        directory: WebhookDirectory,
+        public_address: str,
+        noticed_after: float = FRESH_SECONDS,
+    ) -> None:
+        """`noticed_after`: the seconds after which every process knows a new secret."""
+        self._database = database
+        self._directory = directory
+        self._noticed_after = noticed_after
+        self._keyring = keyring
+        self._accounts = accounts
+        self._public_address = public_address
+
+    def check(self, caller: Caller, connection: Connection) -> None:
+        """Whether this caller may have this connection subscribe. Raises NotPermitted, NotPossible."""
+        if connection.scope.kind is ScopeKind.ORGANIZATION and CONNECTIONS_ADMIN not in caller.permissions:
+            raise NotPermitted(
+                "only the organisation's administrators may change its PagerDuty subscriptions:"
+                f" this API key lacks the permission {CONNECTIONS_ADMIN}"
+            )
+        if connection.token_kind is None:
+            raise NotPossible(
+                f"the connection {connection.id} has no PagerDuty token: give it one,"
+                " or set the webhook up by hand"
+            )
+        unreachable = why_unreachable(self._public_address)
+        if unreachable is not None and connection.region is not Region.SIMULATOR:
+            raise NotPossible(unreachable)
+
+    async def subscribe(
+        self, webhook: ManagedWebhook, connection: Connection, record: dict[str, object]
+    ) -> None:
+        """Make the subscriptions of a webhook that has none of ours. Raises NotPossible."""
+        async with self._alone_with(webhook) as current:
+            happen(current.facts, Happening.SUBSCRIBED)
+            if current.managed:
+                raise NotPossible("PagerDuty's subscription is made already: rotate it for a new one")
+            await self._make(current, connection, record, replaces=False)
+
+    async def rotate(
+        self, webhook: ManagedWebhook, connection: Connection, record: dict[str, object]
+    ) -> None:
+        """Put new subscriptions with new secrets in place of the ones there. Raises NotPossible."""
+        async with self._alone_with(webhook) as current:
+            happen(current.facts, Happening.ROTATED)
+            client = await self._make(current, connection, record, replaces=True)
+            await client.run(subscriptions.retire(current.subscription_ids))
+
+    @contextlib.asynccontextmanager
+    async def _alone_with(self, webhook: ManagedWebhook) -> AsyncIterator[ManagedWebhook]:
+        """Yield the webhook as it is now, for one of all processes at a time. Raises NotPossible."""
+        name, holder = f"subscribing:{webhook.handle}", secrets.token_hex(8)
+        if not await self._database.write(lambda t: leases.take(t, name, holder, AT_MOST)):
+            raise NotPossible("its subscription is being changed at this moment: try again")
+        try:
+            now = datetime.now(UTC)
+            current = await self._database.read(
+                lambda t: webhook_management.find(t, EVERYTHING, webhook.id, now)
+            )
+            yield current or webhook
+        finally:
+            await self._database.write(lambda t: leases.release(t, name, holder))
+
+    async def _make(
+        self, webhook: ManagedWebhook, connection: Connection, record: dict[str, object], replaces: bool
+    ) -> PagerDutyClient:
+        client = await self._accounts.client(connection, PATIENCE)
+        events = [str(one) for one in EVENTS[webhook.event_set]]
+        made = (
+            await client.run(
+                subscriptions.subscribe(self._to(webhook), events, webhook.only, webhook.subscription_ids)
+            )
+        )["made"]
+        ids = [one["id"] for one in made]
+
+        def keep(transaction: Transaction) -> None:
+            now = datetime.now(UTC)
+            new = [one["secret"].encode() for one in made]
+            webhook_management.replace_secrets(
+                transaction, self._keyring, webhook.id, new, now, keep_others=not replaces
+            )
+            webhook_management.set_subscriptions(transaction, webhook.id, ids)
+            audit.append(transaction, str(webhook.scope), now, {**record, "subscription_ids": ids})
+
+        await self._database.write(keep)
+        self._directory.forget(webhook.id)
+        await asyncio.sleep(self._noticed_after)
+        await client.run(subscriptions.activate(ids))
+        return client
+
+    async def end(self, webhook: ManagedWebhook) -> None:
+        """Delete all the subscriptions that we made for it. That one is gone already is fine."""
+        client = await self._client_of(webhook)
+        if client is not None:
+            await client.run(subscriptions.unsubscribe(self._to(webhook), webhook.subscription_ids))
+        await self._database.write(lambda t: webhook_management.set_subscriptions(t, webhook.id, ()))
+
+    async def end_replaced(self, webhook: ManagedWebhook) -> None:
+        """Delete those that a rotation has replaced."""
+        client = await self._client_of(webhook)
+        if client is not None:
+            keep = webhook.subscription_ids
+            await client.run(subscriptions.unsubscribe(self._to(webhook), (), keep))
+
+    async def ping(self, webhook: ManagedWebhook) -> None:
+        """Ask PagerDuty to send a ping. Raises NotPossible if no token is at hand."""
+        client = await self._client_of(webhook)
+        if client is None or not webhook.subscription_ids:
+            raise NotPossible("no connection with a token knows this webhook's subscription")
+        await client.run(subscriptions.ping(webhook.subscription_ids[0]))
+
+    async def _client_of(self, webhook: ManagedWebhook) -> PagerDutyClient | None:
+        """None if the connection was removed or has no token any more."""
+        connection = await self._database.read(
+            lambda t: connections.find(t, EVERYTHING, webhook.connection_id)
+        )
+        if connection is None or connection.token_kind is None:
+            return None
+        return await self._accounts.client(connection, PATIENCE)
+
+    def _to(self, webhook: ManagedWebhook) -> Delivered:
+        return Delivered(webhook.id, webhook_url(self._public_address, webhook.id), webhook.name)
