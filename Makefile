@@ -23,8 +23,8 @@ run: .venv/.installed ## Run everything on this machine with a simulated PagerDu
 	@exec $(BIN)/calmo-pagerduty up $(ARGS)
 
 .PHONY: test
-test: .venv/.installed ## Run all tests, with real parts
-	@$(BIN)/python -m pytest
+test: .venv/.installed ## Run all tests, with real parts, two at a time
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: check
 check: .venv/.installed ## Check format, lint, types and import contracts

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from pagerduty_simulator.furnished_shop import furnished_shop
 from pagerduty_simulator.history import generate_history
 
 
@@ -108,3 +109,13 @@ async def test_change_events_want_utc_and_say_neither_limit_nor_offset(api):
 def test_a_past_is_only_for_an_account_without_one(past):
     with pytest.raises(ValueError, match="before anything else"):
         generate_history(past, incidents=1, days=1)
+
+
+@pytest.mark.parametrize("all_resolved", [False, True])
+def test_a_past_leaves_incidents_open_unless_all_are_to_be_resolved(clock, all_resolved):
+    left_open = 0
+    for seed in range(30):
+        account = furnished_shop(now=clock.now, seed=seed)
+        generate_history(account, incidents=20, days=0.5, seed=seed, all_resolved=all_resolved)
+        left_open += sum(one.status != "resolved" for one in account.incidents.values())
+    assert (left_open == 0) is all_resolved
