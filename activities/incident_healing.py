@@ -3,12 +3,13 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from activities.pagerduty_log import Told
-from calmo_pagerduty.domain.reconciliation import Difference, Picture, difference
+from calmo_pagerduty.domain.issues import Issue
+from calmo_pagerduty.domain.reconciliation import Difference, Picture, difference, may_be_outdated
 from calmo_pagerduty.store import reconciliations
 from calmo_pagerduty.store.database import Database, Transaction
 from calmo_pagerduty.store.reconciliations import AT_ONCE, Held, Reach
@@ -16,6 +17,9 @@ from calmo_pagerduty.store.reconciliations import AT_ONCE, Held, Reach
 #: How long nothing may arrive of what was added before the rest is called not healed.
 SETTLE_SECONDS = 60.0
 LOOK_SECONDS = 0.25
+
+#: Reads one incident's picture anew into what was told. Raises PagerDutyError.
+LookAgain = Callable[[str, Told], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -33,15 +37,21 @@ class Healed:
 class Healing:
     """One comparison of what PagerDuty told with what we hold."""
 
-    def __init__(self, database: Database, connection_id: str, told: Told) -> None:
+    def __init__(self, database: Database, connection_id: str, told: Told, look_again: LookAgain) -> None:
         self._database = database
         self._connection_id = connection_id
         self._told = told
+        self._look_again = look_again
+        #: Of incidents that were looked at again: as of when the issue was before.
+        self._seen_as_of: dict[str, datetime | None] = {}
         self._mended: set[str] = set()
         self._result = Healed(incidents=len(told.pictures))
 
     async def run(self) -> Healed:
-        """Compare, add, wait until it has arrived, and compare again. Raises StoreUnavailable."""
+        """Compare, add, wait until it has arrived, and compare again.
+
+        Raises StoreUnavailable, PagerDutyError.
+        """
         reach = await self._database.read(lambda t: reconciliations.reach(t, self._connection_id))
         left = set(self._told.pictures)
         deadline = time.monotonic() + SETTLE_SECONDS
@@ -65,7 +75,11 @@ class Healing:
         right: list[str] = []
         wanting: dict[str, Difference] = {}
         for incident_id, ours in held.items():
-            picture = self._told.pictures[incident_id]
+            picture = self._told.pictures.get(incident_id)
+            if picture is None:
+                # It was there, and isn't any more: there is nothing to compare with.
+                done.add(incident_id)
+                continue
             if ours.is_moving:
                 continue
             if not is_ours(picture, ours, reach):
@@ -73,6 +87,8 @@ class Healing:
                 continue
             entries = self._told.entries.get(incident_id, ())
             found = difference(picture, entries, ours.issue, ours.known)
+            if found.fields and await self._is_looked_at_again(picture, ours.issue):
+                continue
             if not found.additions:
                 right.append(incident_id)
             elif incident_id in self._mended:
@@ -82,6 +98,19 @@ class Healing:
                 wanting[incident_id] = found
         await self._write(right, wanting)
         return done.union(right)
+
+    async def _is_looked_at_again(self, picture: Picture, issue: Issue | None) -> bool:
+        """Look again where a webhook may have told something newer than the picture, until none came
+        between the two: PagerDuty is read at one moment and our issue at another.
+        """
+        if issue is None or not may_be_outdated(picture, issue):
+            return False
+        incident_id, as_of = picture.incident_id, issue.as_of
+        if incident_id in self._seen_as_of and self._seen_as_of[incident_id] == as_of:
+            return False
+        self._seen_as_of[incident_id] = as_of
+        await self._look_again(incident_id, self._told)
+        return True
 
     async def _write(self, right: Sequence[str], wanting: dict[str, Difference]) -> None:
         if not right and not wanting:

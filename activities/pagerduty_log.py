@@ -71,8 +71,9 @@ class PagerDutyLog:
         return told
 
     async def look_at(self, incident_id: str, told: Told) -> None:
-        """Add one incident as it is now, unless it is gone or hidden."""
+        """Add one incident as it is now, or take it away if it is gone or hidden."""
         told.requests += 1
+        told.pictures.pop(incident_id, None)
         try:
             answer = await self._client.send(_get(f"/incidents/{incident_id}", {}))
         except NotFound:

@@ -135,12 +135,12 @@ class Reconciler:
                 told = await log.within(order.since, order.until)
             else:
                 told = await self._open_anywhere(log, connection.id)
+            healing = await Healing(self._database, connection.id, told, log.look_at).run()
         except PagerDutyError as error:
             again = to_be_tried_again(error, activity.info().attempt)
             if again is not None:
                 raise again from None
             return order.tally.model_copy(update={"problem": _in_words(error)})
-        healing = await Healing(self._database, order.connection_id, told).run()
         tally = _add(order.tally, told, healing)
         await self._database.write(
             lambda transaction: reconciliations.note(transaction, order.run_id, tally.model_dump(mode="json"))

@@ -114,6 +114,13 @@ def drift(picture: Picture, issue: Issue | None) -> tuple[str, ...]:
     return tuple(name for name, differs in _COMPARED.items() if differs(picture, issue))
 
 
+def may_be_outdated(picture: Picture, issue: Issue | None) -> bool:
+    """Whether what is here may be newer than the picture: as far as its whole second tells, it may be."""
+    if issue is None or issue.as_of is None:
+        return False
+    return picture.updated_at is None or issue.as_of >= picture.updated_at
+
+
 def _ids(references: Sequence[Reference]) -> frozenset[str]:
     return frozenset(one.id for one in references)
 

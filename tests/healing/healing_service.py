@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import sqlalchemy as sa
 from builders import SECRET
 from doors import rows
@@ -21,12 +20,14 @@ import worker
 from activities.healers import healers
 from activities.issue_records import IssueRecords
 from activities.pagerduty_accounts import PagerDutyAccounts
+from activities.pagerduty_log import PagerDutyLog
 from activities.tool_calls import ToolCalls
 from activities.tool_gate import ToolGate
 from activities.tool_records import ToolRecords
 from calmo_pagerduty.domain.deliveries import DeliveryState
+from calmo_pagerduty.domain.scopes import EVERYTHING
 from calmo_pagerduty.pagerduty_api.client import connect
-from calmo_pagerduty.store import tables, webhooks
+from calmo_pagerduty.store import connections, tables, webhooks
 from calmo_pagerduty.store.database import Database, Transaction
 from calmo_pagerduty.store.encryption import Keyring
 from ingress.app import build_app
@@ -50,6 +51,7 @@ class Healed:
     past: Past
     webhook_id: str
     subscription: Subscription
+    accounts: PagerDutyAccounts
 
     @property
     def database(self) -> Database:
@@ -64,6 +66,12 @@ class Healed:
         self.service.site.sender.publish(tuple(events))
         await self.service.site.sender.drained(60)
         await self.until_applied()
+
+    async def log(self) -> PagerDutyLog:
+        """Return what reads PagerDuty's log, as a comparison does."""
+        connection = await self.database.read(lambda t: connections.find(t, EVERYTHING, self.connection_id))
+        assert connection is not None
+        return PagerDutyLog(await self.accounts.client(connection, timedelta(seconds=10)))
 
     async def until_applied(self) -> None:
         async def waiting() -> int:
@@ -152,7 +160,8 @@ async def healing_service(
         door = running_server(build_app(service.ingress), "127.0.0.1", 0)
         url = await stack.enter_async_context(door)
         http = await stack.enter_async_context(connect())
-        await _work(stack, service, temporal, keyring, http)
+        accounts = PagerDutyAccounts(database, keyring, http, service.ingress.settings.simulator_url)
+        await _work(stack, service, temporal, accounts)
         forwarding = asyncio.create_task(service.ingress.forwarder.run())
         stack.push_async_callback(_end, forwarding)
         now = datetime.now(UTC)
@@ -160,18 +169,16 @@ async def healing_service(
         subscription = service.site.sender.subscribe(
             f"{url}/webhooks/pagerduty/{webhook_id}", SECRET.decode()
         )
-        yield Healed(service, temporal, there, webhook_id, subscription)
+        yield Healed(service, temporal, there, webhook_id, subscription, accounts)
 
 
 async def _work(
     stack: contextlib.AsyncExitStack,
     service: ToolService,
     temporal: Client,
-    keyring: Keyring,
-    http: httpx.AsyncClient,
+    accounts: PagerDutyAccounts,
 ) -> None:
     settings, database = service.ingress.settings, service.database
-    accounts = PagerDutyAccounts(database, keyring, http, settings.simulator_url)
     calls = ToolCalls(ToolRecords(database, ToolGate(database)), accounts)
     healing = healers(database, accounts, settings.public_address)
     records = IssueRecords(database)
