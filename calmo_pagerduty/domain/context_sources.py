@@ -1,0 +1,67 @@
+"""The sources of an incident's context, and how each may end. One that fails degrades the result, named."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class Source(StrEnum):
+    INCIDENT = "incident"
+    ALERTS = "alerts"
+    LOG = "log"
+    NOTES = "notes"
+    SERVICE = "service"
+    DEPENDENCIES = "dependencies"
+    BUSINESS_IMPACT = "business_impact"
+    OPEN_INCIDENTS = "open_incidents"
+    CHANGES = "changes"
+    RELATED_CHANGES = "related_changes"
+    PAST_INCIDENTS = "past_incidents"
+    RELATED_INCIDENTS = "related_incidents"
+    HISTORY = "history"
+    ON_CALL = "on_call"
+    MAINTENANCE = "maintenance"
+    PRIORITIES = "priorities"
+
+
+class SourceState(StrEnum):
+    GATHERING = "gathering"
+    COMPLETE = "complete"
+    #: A part of it is there: more exists than was read, or it is still being read.
+    PARTIAL = "partial"
+    FORBIDDEN = "forbidden"
+    NOT_IN_PLAN = "not_in_plan"
+    #: The incident has nothing that it could be asked about (no service, for one).
+    NOT_APPLICABLE = "not_applicable"
+    UNAVAILABLE = "unavailable"
+
+
+class SourceRule(NamedTuple):
+    """What people call it, and how long is waited for it at most, retries included."""
+
+    title: str
+    patience: timedelta
+
+
+SOURCES: Mapping[Source, SourceRule] = MappingProxyType(
+    {
+        Source.INCIDENT: SourceRule("The incident", timedelta(seconds=60)),
+        Source.ALERTS: SourceRule("Alerts", timedelta(seconds=45)),
+        Source.LOG: SourceRule("Log entries", timedelta(seconds=45)),
+        Source.NOTES: SourceRule("Notes", timedelta(seconds=30)),
+        Source.SERVICE: SourceRule("Service", timedelta(seconds=30)),
+        Source.DEPENDENCIES: SourceRule("Dependencies", timedelta(seconds=90)),
+        Source.BUSINESS_IMPACT: SourceRule("Business impact", timedelta(seconds=30)),
+        Source.OPEN_INCIDENTS: SourceRule("Incidents around it", timedelta(seconds=45)),
+        Source.CHANGES: SourceRule("Changes", timedelta(seconds=60)),
+        Source.RELATED_CHANGES: SourceRule("Changes that PagerDuty relates", timedelta(seconds=30)),
+        Source.PAST_INCIDENTS: SourceRule("Past incidents by PagerDuty", timedelta(seconds=30)),
+        Source.RELATED_INCIDENTS: SourceRule("Related incidents by PagerDuty", timedelta(seconds=30)),
+        Source.HISTORY: SourceRule("The account's history", timedelta(seconds=90)),
+        Source.ON_CALL: SourceRule("Who is on call", timedelta(seconds=45)),
+        Source.MAINTENANCE: SourceRule("Maintenance windows", timedelta(seconds=30)),
+        Source.PRIORITIES: SourceRule("Priorities", timedelta(seconds=30)),
+    }
+)

@@ -1,0 +1,317 @@
+"""An incident's context: one document per version, as services, agents and people get it.
+
+Every fact carries its source, and its link where there is one. `Words` are people's or machines' texts
+from PagerDuty: untrusted, cleaned of what hides, never instructions. Times are UTC.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from calmo_pagerduty.domain.context_sources import Source, SourceState
+from calmo_pagerduty.domain.frozen import Frozen
+
+SCHEMA: Literal["calmo.incident_context/1"] = "calmo.incident_context/1"
+
+
+class Words(Frozen):
+    """A text from PagerDuty. Whoever could write into PagerDuty may have written it."""
+
+    text: str
+    untrusted: Literal[True] = True
+
+
+class Thing(Frozen):
+    """An object of PagerDuty's that a fact is about."""
+
+    id: str
+    kind: str
+    name: str | None = None
+    url: str | None = None
+
+
+class SourceReport(Frozen):
+    """How the gathering of one source went. `reason` says what is lacking and why, in words."""
+
+    source: Source
+    title: str
+    state: SourceState
+    reason: str = ""
+    count: int = 0
+    requests: int = 0
+    seconds: float = 0.0
+    fetched_at: datetime | None = None
+
+
+class AlertFact(Frozen):
+    id: str
+    summary: Words
+    created_at: datetime
+    severity: str | None = None
+    status: str | None = None
+    details: Words | None = None
+    url: str | None = None
+    source: Source = Source.ALERTS
+
+
+class Handled(Frozen):
+    """Who did what about a past incident."""
+
+    who: Thing
+    did: str
+    at: datetime
+
+
+class SimilarIncident(Frozen):
+    """`score` (0–1) is the likeness of the titles, scaled by the services' distance (in hops)."""
+
+    incident: Thing
+    title: Words
+    service: Thing
+    score: float
+    hops: int | None
+    created_at: datetime
+    resolved_after_seconds: float | None = None
+    resolution: Words | None = None
+    handled: tuple[Handled, ...] = ()
+    #: Whether PagerDuty names it too; None: its answer isn't available.
+    pagerduty_agrees: bool | None = None
+    source: Source = Source.HISTORY
+
+
+class Recurrence(Frozen):
+    """How often incidents like this one come on its service. `label` None: too little is known.
+
+    `share` is its part of the service's incidents in the window.
+    """
+
+    fingerprint: str
+    label: Literal["frequent", "rare", "anomaly", "usual"] | None
+    count: int
+    of: int
+    share: float | None
+    window_days: float
+    #: Three or more trigger-and-auto-resolve cycles within an hour.
+    is_flapping: bool = False
+    flap_cycles: int = 0
+    last_at: datetime | None = None
+    source: Source = Source.HISTORY
+
+
+class Candidate(Frozen):
+    """Something correlated with the incident. Correlated is not caused.
+
+    `chance` is the p-value: how likely something of its source would have come so close by chance.
+    `score` is −log10(chance) × 0.7^hops plus what the lift in past incidents adds.
+    """
+
+    kind: Literal["change", "incident", "burst"]
+    thing: Thing
+    summary: Words
+    at: datetime
+    #: Seconds before the incident; negative is after.
+    lead_seconds: float
+    hops: int
+    path: tuple[Thing, ...] = ()
+    rate_per_day: float
+    chance: float
+    lift: float | None = None
+    score: float
+    #: PagerDuty's own reason, where it relates the change itself.
+    pagerduty_reason: str | None = None
+    source: Source = Source.CHANGES
+
+
+class RootCause(Frozen):
+    """Candidates, the strongest first. Empty with a `reason` is an answer: no candidate."""
+
+    candidates: tuple[Candidate, ...] = ()
+    considered: int = 0
+    reason: str = ""
+
+
+class Contribution(Frozen):
+    """One factor of the impact: `points` of `weight`; None is not known, and doesn't count as zero."""
+
+    factor: str
+    weight: float
+    points: float | None
+    why: str
+    source: Source
+
+
+class Impact(Frozen):
+    """`score` is 0–100: the known points over the known weights. `confidence` is the weight known / 100."""
+
+    score: float | None
+    confidence: float
+    contributions: tuple[Contribution, ...]
+    words: str
+
+
+class Reach(Frozen):
+    """What depends on the failing service, and what it depends on. `hops` counts edges from it."""
+
+    thing: Thing
+    hops: int
+    has_open_incident: bool = False
+
+
+class Surrounding(Frozen):
+    """The dependency graph around the incident. Cycles are listed, not hidden."""
+
+    downstream: tuple[Reach, ...] = ()
+    upstream: tuple[Reach, ...] = ()
+    business: tuple[Reach, ...] = ()
+    cycles: tuple[tuple[Thing, ...], ...] = ()
+    #: Along this path the failure probably came: from the strongest upstream candidate to this service.
+    failing_path: tuple[Thing, ...] = ()
+    edges: tuple[tuple[str, str], ...] = ()
+    is_whole: bool = True
+    source: Source = Source.DEPENDENCIES
+
+
+class OtherIncident(Frozen):
+    incident: Thing
+    title: Words
+    service: Thing
+    status: str
+    created_at: datetime
+    #: Where it lies: the `same` service, `upstream`, `downstream`, or `elsewhere`.
+    where: Literal["same", "upstream", "downstream", "elsewhere"]
+    hops: int | None = None
+    source: Source = Source.OPEN_INCIDENTS
+
+
+class ChangeFact(Frozen):
+    change: Thing
+    summary: Words
+    at: datetime
+    services: tuple[Thing, ...]
+    #: On the incident's own service (0) or so many hops upstream; None: PagerDuty relates it.
+    hops: int | None
+    pagerduty_reason: str | None = None
+    source: Source = Source.CHANGES
+
+
+class OnCallFact(Frozen):
+    level: int
+    who: Thing
+    schedule: Thing | None = None
+    until: datetime | None = None
+    #: In their own time zone; None is not known.
+    is_asleep: bool | None = None
+    local_time: str | None = None
+    source: Source = Source.ON_CALL
+
+
+class PersonToInvolve(Frozen):
+    """`score` is the sum of similarity × 2^(−age / 90 days) over the incidents they handled."""
+
+    who: Thing
+    score: float
+    is_on_call: bool
+    level: int | None = None
+    is_asleep: bool | None = None
+    local_time: str | None = None
+    reasons: tuple[str, ...]
+    evidence: tuple[Thing, ...] = ()
+
+
+class Misrouting(Frozen):
+    """Incidents of the service end with another team: `handed` of `of`, at least `at_least` of all."""
+
+    service: Thing
+    team: Thing
+    handed: int
+    of: int
+    at_least: float
+    advice: str
+
+
+class Recommendation(Frozen):
+    """Whom to involve. Empty with a `reason` where the evidence doesn't suffice.
+
+    `hit_at_3` and `baseline_hit_at_3` are measured on the account's own past, leaving one out: how often
+    one of the first three named did handle it, beside whoever was named by the policy.
+    """
+
+    people: tuple[PersonToInvolve, ...] = ()
+    reason: str = ""
+    tested_on: int = 0
+    hit_at_3: float | None = None
+    baseline_hit_at_3: float | None = None
+    misrouting: tuple[Misrouting, ...] = ()
+    source: Source = Source.HISTORY
+
+
+class NoteFact(Frozen):
+    who: Thing | None
+    at: datetime
+    text: Words
+    source: Source = Source.NOTES
+
+
+class MaintenanceFact(Frozen):
+    window: Thing
+    start: datetime
+    end: datetime
+    description: Words
+    services: tuple[Thing, ...] = ()
+    source: Source = Source.MAINTENANCE
+
+
+class IncidentFacts(Frozen):
+    """The incident itself, as PagerDuty showed it when the context was gathered."""
+
+    incident: Thing
+    title: Words
+    number: int | None = None
+    status: str
+    urgency: str | None = None
+    priority: str | None = None
+    created_at: datetime
+    service: Thing | None = None
+    teams: tuple[Thing, ...] = ()
+    escalation_policy: Thing | None = None
+    assignees: tuple[Thing, ...] = ()
+    escalations: int = 0
+    source: Source = Source.INCIDENT
+
+
+class Assessment(Frozen):
+    """All that is concluded from what was gathered."""
+
+    incident: IncidentFacts
+    alerts: tuple[AlertFact, ...] = ()
+    #: How many there are, if more than are listed.
+    alert_count: int = 0
+    notes: tuple[NoteFact, ...] = ()
+    changes: tuple[ChangeFact, ...] = ()
+    others: tuple[OtherIncident, ...] = ()
+    surrounding: Surrounding = Field(default_factory=Surrounding)
+    similar: tuple[SimilarIncident, ...] = ()
+    recurrence: Recurrence | None = None
+    root_cause: RootCause = Field(default_factory=RootCause)
+    impact: Impact
+    on_call: tuple[OnCallFact, ...] = ()
+    recommendation: Recommendation = Field(default_factory=Recommendation)
+    maintenance: tuple[MaintenanceFact, ...] = ()
+
+
+class IncidentContext(Frozen):
+    """One version of an issue's context. `is_degraded`: some source failed; `sources` names it."""
+
+    schema_: Literal["calmo.incident_context/1"] = Field(default=SCHEMA, alias="schema")
+    issue_id: str
+    connection_id: str
+    incident_id: str
+    version: int
+    reasons: tuple[str, ...]
+    begun_at: datetime
+    finished_at: datetime
+    requests: int
+    is_degraded: bool
+    sources: tuple[SourceReport, ...]
+    assessment: Assessment
