@@ -1,7 +1,7 @@
 """An incident's context: one document per version, as services, agents and people get it.
 
-Every fact carries its source, and its link where there is one. `Words` are people's or machines' texts
-from PagerDuty: untrusted, cleaned of what hides, never instructions. Times are UTC.
+What was gathered is in its facts (`context_facts`); what is concluded from them is here. Each carries its
+source, and its link where there is one. Times are UTC.
 """
 
 from datetime import datetime
@@ -9,26 +9,21 @@ from typing import Literal
 
 from pydantic import Field
 
+from calmo_pagerduty.domain.context_facts import (
+    AlertFact,
+    ChangeFact,
+    IncidentFacts,
+    MaintenanceFact,
+    NoteFact,
+    OnCallFact,
+    OtherIncident,
+    Thing,
+    Words,
+)
 from calmo_pagerduty.domain.context_sources import Source, SourceState
 from calmo_pagerduty.domain.frozen import Frozen
 
 SCHEMA: Literal["calmo.incident_context/1"] = "calmo.incident_context/1"
-
-
-class Words(Frozen):
-    """A text from PagerDuty. Whoever could write into PagerDuty may have written it."""
-
-    text: str
-    untrusted: Literal[True] = True
-
-
-class Thing(Frozen):
-    """An object of PagerDuty's that a fact is about."""
-
-    id: str
-    kind: str
-    name: str | None = None
-    url: str | None = None
 
 
 class SourceReport(Frozen):
@@ -42,17 +37,6 @@ class SourceReport(Frozen):
     requests: int = 0
     seconds: float = 0.0
     fetched_at: datetime | None = None
-
-
-class AlertFact(Frozen):
-    id: str
-    summary: Words
-    created_at: datetime
-    severity: str | None = None
-    status: str | None = None
-    details: Words | None = None
-    url: str | None = None
-    source: Source = Source.ALERTS
 
 
 class Handled(Frozen):
@@ -102,7 +86,8 @@ class Recurrence(Frozen):
 class Candidate(Frozen):
     """Something correlated with the incident. Correlated is not caused.
 
-    `chance` is the p-value: how likely something of its source would have come so close by chance.
+    `chance` is the p-value: how likely something of its source would have come so close by chance, at
+    `rate_per_day`: its source's own, where things come more often at this hour of the day as much more.
     `score` is −log10(chance) × 0.7^hops plus what the lift in past incidents adds.
     """
 
@@ -124,7 +109,11 @@ class Candidate(Frozen):
 
 
 class RootCause(Frozen):
-    """Candidates, the strongest first. Empty with a `reason` is an answer: no candidate."""
+    """Candidates, the strongest first. Empty with a `reason` is an answer: no candidate.
+
+    `considered` counts the sources that were looked at. `reason` says what the error is, and what
+    could not be looked at.
+    """
 
     candidates: tuple[Candidate, ...] = ()
     considered: int = 0
@@ -165,45 +154,12 @@ class Surrounding(Frozen):
     upstream: tuple[Reach, ...] = ()
     business: tuple[Reach, ...] = ()
     cycles: tuple[tuple[Thing, ...], ...] = ()
-    #: Along this path the failure probably came: from the strongest upstream candidate to this service.
+    #: Along this path the failure probably came: from the strongest upstream candidate to this service, or
+    #: from a candidate behind it.
     failing_path: tuple[Thing, ...] = ()
     edges: tuple[tuple[str, str], ...] = ()
     is_whole: bool = True
     source: Source = Source.DEPENDENCIES
-
-
-class OtherIncident(Frozen):
-    incident: Thing
-    title: Words
-    service: Thing
-    status: str
-    created_at: datetime
-    #: Where it lies: the `same` service, `upstream`, `downstream`, or `elsewhere`.
-    where: Literal["same", "upstream", "downstream", "elsewhere"]
-    hops: int | None = None
-    source: Source = Source.OPEN_INCIDENTS
-
-
-class ChangeFact(Frozen):
-    change: Thing
-    summary: Words
-    at: datetime
-    services: tuple[Thing, ...]
-    #: On the incident's own service (0) or so many hops upstream; None: PagerDuty relates it.
-    hops: int | None
-    pagerduty_reason: str | None = None
-    source: Source = Source.CHANGES
-
-
-class OnCallFact(Frozen):
-    level: int
-    who: Thing
-    schedule: Thing | None = None
-    until: datetime | None = None
-    #: In their own time zone; None is not known.
-    is_asleep: bool | None = None
-    local_time: str | None = None
-    source: Source = Source.ON_CALL
 
 
 class PersonToInvolve(Frozen):
@@ -246,40 +202,6 @@ class Recommendation(Frozen):
     source: Source = Source.HISTORY
 
 
-class NoteFact(Frozen):
-    who: Thing | None
-    at: datetime
-    text: Words
-    source: Source = Source.NOTES
-
-
-class MaintenanceFact(Frozen):
-    window: Thing
-    start: datetime
-    end: datetime
-    description: Words
-    services: tuple[Thing, ...] = ()
-    source: Source = Source.MAINTENANCE
-
-
-class IncidentFacts(Frozen):
-    """The incident itself, as PagerDuty showed it when the context was gathered."""
-
-    incident: Thing
-    title: Words
-    number: int | None = None
-    status: str
-    urgency: str | None = None
-    priority: str | None = None
-    created_at: datetime
-    service: Thing | None = None
-    teams: tuple[Thing, ...] = ()
-    escalation_policy: Thing | None = None
-    assignees: tuple[Thing, ...] = ()
-    escalations: int = 0
-    source: Source = Source.INCIDENT
-
-
 class Assessment(Frozen):
     """All that is concluded from what was gathered."""
 
@@ -298,6 +220,8 @@ class Assessment(Frozen):
     on_call: tuple[OnCallFact, ...] = ()
     recommendation: Recommendation = Field(default_factory=Recommendation)
     maintenance: tuple[MaintenanceFact, ...] = ()
+    #: What there was too much of, in words.
+    omitted: tuple[str, ...] = ()
 
 
 class IncidentContext(Frozen):

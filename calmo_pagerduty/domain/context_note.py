@@ -1,0 +1,60 @@
+"""An incident's context as a note on the incident: a few lines, the most useful first. Pure."""
+
+from collections.abc import Iterator
+
+from calmo_pagerduty.domain.context_facts import Thing
+from calmo_pagerduty.domain.context_sources import SourceState
+from calmo_pagerduty.domain.incident_context import Candidate, IncidentContext, SimilarIncident
+
+#: By this line every reader, we too, knows where the note comes from.
+MARK = "Calmo incident context"
+MOST = 3
+LONGEST = 2000
+_LINE = 160
+_WHOLE = frozenset({SourceState.COMPLETE, SourceState.NOT_APPLICABLE})
+
+
+def note_text(context: IncidentContext) -> str:
+    """Return the note's text. It says `correlated`, never `caused`, and what is lacking."""
+    return "\n".join(_lines(context))[:LONGEST]
+
+
+def _lines(context: IncidentContext) -> Iterator[str]:
+    found = context.assessment
+    yield f"{MARK}, version {context.version}"
+    score = "not known" if found.impact.score is None else f"{found.impact.score:.0f} of 100"
+    yield f"Impact: {score} ({_cut(found.impact.words)})"
+    for one in found.root_cause.candidates[:MOST]:
+        yield f"Correlated, not proven: {_candidate(one)}"
+    if not found.root_cause.candidates and found.root_cause.reason:
+        yield f"Correlated: none. {_cut(found.root_cause.reason)}"
+    for similar in found.similar[:MOST]:
+        yield f"Like this one: {_similar(similar)}"
+    people = ", ".join(_name(one.who) for one in found.recommendation.people[:MOST])
+    if people:
+        yield f"May help: {people}"
+    lacking = [source.title for source in context.sources if source.state not in _WHOLE]
+    if lacking:
+        yield f"Lacking: {_cut(', '.join(lacking))}"
+
+
+def _candidate(one: Candidate) -> str:
+    minutes = round(one.lead_seconds / 60)
+    when = f"{minutes} min before" if minutes >= 0 else f"{-minutes} min after"
+    return f"{one.kind} {_cut(one.summary.text)} ({when}, p = {one.chance:.3g})"
+
+
+def _similar(one: SimilarIncident) -> str:
+    by = ", ".join(dict.fromkeys(_name(did.who) for did in one.handled if did.did == "resolved"))
+    told = f": {_cut(one.resolution.text)}" if one.resolution else ""
+    who = f", resolved by {by}" if by else ""
+    return f"{one.incident.name or one.incident.id} {_cut(one.title.text)}{who}{told}"
+
+
+def _name(thing: Thing) -> str:
+    return _cut(thing.name or thing.id)
+
+
+def _cut(text: str) -> str:
+    plain = " ".join(text.split())
+    return plain if len(plain) <= _LINE else f"{plain[: _LINE - 1]}…"

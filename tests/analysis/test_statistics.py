@@ -1,0 +1,47 @@
+"""Intervals and chances, beside what is counted by hand."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from calmo_pagerduty.analysis.statistics import accepted, chance_of_many, chance_of_one, wilson
+
+
+def test_wilson_bounds_as_counted_by_hand() -> None:
+    found = wilson(4, 5)
+    assert found is not None
+    assert found.low == pytest.approx(0.3755, abs=1e-4)
+    assert found.high == pytest.approx(0.9638, abs=1e-4)
+    assert wilson(0, 0) is None
+
+
+@given(of=st.integers(1, 500), share=st.floats(0, 1))
+def test_a_wilson_interval_holds_the_share_and_stays_within_0_and_1(of: int, share: float) -> None:
+    found = wilson(round(of * share), of)
+    assert found is not None
+    assert 0 <= found.low <= round(of * share) / of + 1e-9
+    assert round(of * share) / of - 1e-9 <= found.high <= 1
+
+
+def test_chances_of_a_poisson_stream() -> None:
+    assert chance_of_one(2.0, 0.5) == pytest.approx(1 - math.exp(-1))
+    assert chance_of_one(2.0, -1) == 0
+    assert chance_of_many(1, 1.0) == pytest.approx(1 - math.exp(-1))
+    assert chance_of_many(3, 2.0) == pytest.approx(1 - math.exp(-2) * (1 + 2 + 2))
+    assert chance_of_many(5, 0.01) == pytest.approx(0.01**5 / 120, rel=0.01)
+    assert chance_of_many(0, 3.0) == 1
+    assert chance_of_many(1000, 1.0) == 1e-15
+
+
+@given(count=st.integers(1, 200), expected=st.floats(0.001, 300))
+def test_more_is_less_likely(count: int, expected: float) -> None:
+    assert 0 < chance_of_many(count + 1, expected) <= chance_of_many(count, expected) <= 1
+
+
+def test_benjamini_hochberg_as_counted_by_hand() -> None:
+    # Levels for four: 0.0125, 0.025, 0.0375, 0.05. The third is the last below its own.
+    assert accepted([0.01, 0.03, 0.035, 0.9], 0.05) == 0.035
+    assert accepted([0.02, 0.03, 0.2, 0.9], 0.05) == -1.0
+    assert accepted([], 0.05) == -1.0
