@@ -1,12 +1,14 @@
 """An in-memory PagerDuty account: state, operations on it, and the events that they cause."""
 
+import contextlib
 import heapq
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from pagerduty_simulator import identifiers, payloads
+from pagerduty_simulator.account_state import OperationRefused
 from pagerduty_simulator.belongings import Alert
 from pagerduty_simulator.collaboration_operations import (
     CollaborationOperations,
@@ -87,6 +89,19 @@ class Account(LifecycleOperations, CollaborationOperations):
                 events += self.unacknowledge(incident_id)
         return events
 
+    def later(self, at: datetime, step: Callable[[], tuple[Event, ...]]) -> None:
+        """Let something happen by itself at a moment; what the account refuses then does not happen."""
+        heapq.heappush(self._to_come, (at, next(self._to_come_order), step))
+
+    def let_happen(self) -> tuple[Event, ...]:
+        """Let happen what is due by itself: snoozes that are over, and what was put off until now."""
+        events = self.wake_snoozed()
+        while self._to_come and self._to_come[0][0] <= self.now():
+            _, _, step = heapq.heappop(self._to_come)
+            with contextlib.suppress(OperationRefused):
+                events += step()
+        return events
+
     def retitle(self, incident_id: str, title: str, *, by: str | None = None) -> None:
         """Change the title. PagerDuty sends no event for it."""
         self._save_silently("field_value_change", replace(self.incident(incident_id), title=title), by)
@@ -109,10 +124,16 @@ class Account(LifecycleOperations, CollaborationOperations):
         return tuple(sorted(self.open_ids, key=lambda one: self.incidents[one].number))
 
     def add_alert(
-        self, incident_id: str, summary: str, severity: str, details: JsonObject | None = None
+        self,
+        incident_id: str,
+        summary: str,
+        severity: str,
+        details: JsonObject | None = None,
+        key: str | None = None,
     ) -> Alert:
         """Attach an alert, as a monitoring tool does. PagerDuty sends no event for it."""
-        alert_id, key = identifiers.incident_id(self.rng), identifiers.incident_key(self.rng)
+        alert_id, made_up = identifiers.incident_id(self.rng), identifiers.incident_key(self.rng)
+        key = key or made_up
         alert = Alert(alert_id, incident_id, key, summary, severity, self.now(), details or {})
         self.belongings.alerts.setdefault(incident_id, []).append(alert)
         return alert

@@ -1,7 +1,9 @@
 """The account's possessions, and the one place where events are made."""
 
+import contextlib
+import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -62,6 +64,8 @@ class AccountState:
         self.log = IncidentLog()
         self.belongings = Belongings()
         self._snoozes: list[tuple[datetime, str]] = []
+        self._to_come: list[tuple[datetime, int, Callable[[], tuple[Event, ...]]]] = []
+        self._to_come_order = itertools.count()
         self._latest_event_at: datetime | None = None
 
     def add_user(self, name: str, email: str, time_zone: str = "UTC", role: str = "user") -> User:
@@ -92,6 +96,15 @@ class AccountState:
         priority = Priority(self._fresh_id(self.priorities), name)
         self.priorities[priority.id] = priority
         return priority
+
+    @contextlib.contextmanager
+    def at(self, moment: datetime) -> Iterator[None]:
+        """Let the account's clock stand at a moment of the past meanwhile."""
+        present, self.now = self.now, lambda: moment
+        try:
+            yield
+        finally:
+            self.now = present
 
     def incident(self, incident_id: str) -> Incident:
         """Return the incident as it is now. Raises OperationRefused when there is none."""

@@ -95,3 +95,19 @@ class Belongings:
     change_events: dict[str, ChangeEvent] = field(default_factory=dict)
     maintenance_windows: dict[str, MaintenanceWindow] = field(default_factory=dict)
     audit_records: list[AuditRecord] = field(default_factory=list)
+    _changes_of: dict[str | None, list[ChangeEvent]] = field(default_factory=dict, repr=False)
+    _changes_sorted: int = -1
+
+    def changes(self, service_id: str | None = None) -> list[ChangeEvent]:
+        """Return the changes of one service or of all, newest first; looked up, not searched for."""
+        if self._changes_sorted != len(self.change_events):
+            self._changes_of = {None: sorted(self.change_events.values(), key=_at, reverse=True)}
+            for change in self._changes_of[None]:
+                for service in change.services:
+                    self._changes_of.setdefault(service.id, []).append(change)
+            self._changes_sorted = len(self.change_events)
+        return self._changes_of.get(service_id, [])
+
+
+def _at(change: ChangeEvent) -> datetime:
+    return change.timestamp

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 from pagerduty_simulator import identifiers
 from pagerduty_simulator.account import Account
-from pagerduty_simulator.belongings import BusinessService, ChangeEvent, Dependency, Schedule
+from pagerduty_simulator.belongings import BusinessService, Dependency, Schedule
 from pagerduty_simulator.layer_schedules import Layer, LayerSchedule, Restriction
+from pagerduty_simulator.past import write_change
 from pagerduty_simulator.references import Site
 from pagerduty_simulator.resources import ContactMethod, EscalationTarget, ScheduleTarget, User
 from pagerduty_simulator.shift_schedules import Rotation, RotationEvent, ShiftSchedule
@@ -37,7 +38,14 @@ _BUSINESS: Final = {
     "Paying": ("Checkout API", "Payment gateway"),
     "Online shop": ("Shopping", "Paying"),
 }
-_TECHNICAL: Final = (("Shop web", "Search"), ("Shop web", "Edge proxies"), ("Checkout API", "Order database"))
+_TECHNICAL: Final = (
+    ("Shop web", "Search"),
+    ("Shop web", "Edge proxies"),
+    ("Shop web", "Image CDN"),
+    ("Shop web", "Checkout API"),
+    ("Checkout API", "Order database"),
+    ("Checkout API", "Payment gateway"),
+)
 
 _CHANGES: Final = (
     ("Checkout API", "Release 412: retry failed card authorisations", 3),
@@ -194,9 +202,4 @@ def _connect(account: Account, rng: random.Random) -> None:
         owned.dependencies.append(Dependency(edge_id, nodes[needed], nodes[dependent]))
     for name, summary, hours in _CHANGES:
         at = account.now() - timedelta(hours=hours)
-        change_id = identifiers.event_id(at, rng)
-        href = f"{account.site.web_url}/changes/{change_id}"
-        details = {"repository": name.lower().replace(" ", "-"), "state": "passed"}
-        owned.change_events[change_id] = ChangeEvent(
-            change_id, summary, at, (services[name],), "release pipeline", details, href
-        )
+        write_change(account, services[name], at, summary, rng)

@@ -24,10 +24,9 @@ _Step = tuple[datetime, int, Callable[[], object]]
 class _Writer:
     """Plans the steps of single incidents; the account's clock stands where the step is."""
 
-    def __init__(self, account: Account, rng: random.Random, resolved_before: datetime | None) -> None:
+    def __init__(self, account: Account, rng: random.Random) -> None:
         self.account = account
         self.rng = rng
-        self.resolved_before = resolved_before
         self.steps: list[_Step] = []
         self._services = list(account.services)
         self._priorities = list(account.priorities)
@@ -40,8 +39,6 @@ class _Writer:
         acked_at = opened_at + timedelta(seconds=seconds_to_ack)
         resolved_at = acked_at + timedelta(seconds=60 + rng.expovariate(1 / 3_600))
         someone = rng.choice(self._people)
-        if self.resolved_before is not None and resolved_at >= self.resolved_before:
-            return
         self._at(opened_at, lambda: self._open(made))
         if rng.random() < 0.1:
             self._at(resolved_at, lambda: self.account.resolve(made["id"]))
@@ -87,12 +84,8 @@ class _Writer:
         self.account.acknowledge(made["id"], by=by)
 
 
-def generate_history(
-    account: Account, *, incidents: int, days: float, seed: int = 0, all_resolved: bool = False
-) -> None:
-    """Fill the `days` before now with incidents; what would end later is still open.
-
-    With `all_resolved` nothing is: what would end later never began. Tells no webhook.
+def generate_history(account: Account, *, incidents: int, days: float, seed: int = 0) -> None:
+    """Fill the `days` before now with incidents; what would end later is still open. Tells no webhook.
 
     Raises ValueError when the account has incidents already, since nothing may happen before what
     has happened.
@@ -103,7 +96,7 @@ def generate_history(
     ends_at = present()
     begins_at = ends_at - timedelta(days=days)
     rng = random.Random(f"history/{seed}")
-    writer = _Writer(account, rng, ends_at if all_resolved else None)
+    writer = _Writer(account, rng)
     for _ in range(incidents):
         writer.plan(begins_at + rng.random() * timedelta(days=days))
     try:

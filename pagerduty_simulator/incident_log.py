@@ -109,9 +109,9 @@ class IncidentLog:
         self._write(kind, before, after, at, by)
         if paged and after.assignees:
             if kind not in {"escalate", "assign", "delegate"}:
-                self._add("assign", after, at, by, after.assignees)
+                self.add("assign", after, at, by, after.assignees)
             for user in after.assignees:
-                self._add("notify", after, at, None, (user,))
+                self.add("notify", after, at, None, (user,))
 
     def of(self, incident_id: str) -> list[LogEntry]:
         """Return an incident's entries, oldest first."""
@@ -132,9 +132,9 @@ class IncidentLog:
             users = (after.responders[-1].user,)
         elif kind == "field_value_change" and before is not None:
             note = _changed_field(before, after)
-        self._add(kind, after, at, by, users, note)
+        self.add(kind, after, at, by, users, note)
 
-    def _add(
+    def add(
         self,
         kind: str,
         incident: Incident,
@@ -143,6 +143,7 @@ class IncidentLog:
         users: tuple[User, ...] = (),
         note: str | None = None,
     ) -> None:
+        """Write one entry; whoever writes a past keeps `entries` in the order of time."""
         words = _WORDS[kind]
         if kind == "field_value_change" and note is not None:
             words, note = note, None

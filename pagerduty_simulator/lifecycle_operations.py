@@ -179,7 +179,7 @@ class LifecycleOperations(AccountState):
     def delegate(
         self, incident_id: str, escalation_policy_id: str, *, by: str | None = None
     ) -> tuple[Event, ...]:
-        """Hand the incident to another escalation policy, from its first level."""
+        """Hand the incident to another escalation policy, from its first level; its teams join in."""
         incident = self._open_incident(incident_id)
         policy = self.escalation_policies.get(escalation_policy_id)
         if policy is None:
@@ -192,6 +192,7 @@ class LifecycleOperations(AccountState):
             escalation_level=0,
             assignees=self.paged(policy, 0),
             assigned_directly=False,
+            teams=(*incident.teams, *(one for one in policy.teams if one not in incident.teams)),
         )
         return self._tell(EventType.DELEGATED, delegated, by)
 

@@ -1,11 +1,13 @@
 """Named scenarios as data, and how one is played on an account, in time or at once."""
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from pagerduty_simulator.account import Account
+from pagerduty_simulator.account_state import OperationRefused
 from pagerduty_simulator.clocks import Clock, ManualClock
 from pagerduty_simulator.events import Event
 from pagerduty_simulator.resources import Incident
@@ -108,12 +110,17 @@ async def play(
     publish: Callable[[tuple[Event, ...]], None],
     clock: Clock,
 ) -> None:
-    """Play the scenario in the clock's time, handing over each step's events as they happen."""
+    """Play the scenario in the clock's time, handing over each step's events as they happen.
+
+    Others may act on its incidents meanwhile: a step that the account refuses by then, as resolving
+    what somebody has resolved, is left out, and the story goes on.
+    """
     stage, begun_at = Stage(account), clock.now()
     for step in scenario.steps:
         due = begun_at + timedelta(seconds=step.at_seconds)
         await clock.sleep(due - clock.now())
-        publish(stage.perform(step))
+        with contextlib.suppress(OperationRefused):
+            publish(stage.perform(step))
 
 
 def events_of(scenario: Scenario, *, seed: int, begins_at: datetime) -> tuple[Event, ...]:

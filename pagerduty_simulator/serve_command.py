@@ -1,39 +1,60 @@
-"""`python -m pagerduty_simulator serve`: the REST API of a furnished account, until it is ended."""
+"""`python -m pagerduty_simulator serve`: the REST API of an account, until it is ended."""
 
 import asyncio
 import os
 import random
 import sys
-from datetime import UTC, datetime
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
 import typer
 
+from pagerduty_simulator.account import Account
+from pagerduty_simulator.big_account import big_account
 from pagerduty_simulator.clocks import ScaledClock
+from pagerduty_simulator.demo_past import furnish_for_the_demo
 from pagerduty_simulator.demo_scenario import DEMO
+from pagerduty_simulator.events import Event
 from pagerduty_simulator.furnished_shop import furnished_shop
 from pagerduty_simulator.history import generate_history
+from pagerduty_simulator.packs.catalogue import PACKS
 from pagerduty_simulator.rest_api import AccountSite, running_rest_api
 from pagerduty_simulator.scenarios import play
 
 TOKEN_VARIABLE: Final = "PAGERDUTY_SIMULATOR_TOKEN"  # noqa: S105
 SECRET_VARIABLE: Final = "PAGERDUTY_SIMULATOR_SECRET"  # noqa: S105
+BIG: Final = "big"
+#: Real seconds between looks at what is due by itself.
+_TICK_SECONDS: Final = 0.5
+_DAYS: Final = 30.0
+_DAYS_OF_THE_DEMO: Final = 120.0
 
 
 async def run_server(
-    site: AccountSite, host: str, port: int, *, plays: bool, webhook: tuple[str, str] | None = None
+    site: AccountSite,
+    host: str,
+    port: int,
+    *,
+    plays: bool,
+    webhook: tuple[str, str] | None = None,
+    told: tuple[Event, ...] = (),
 ) -> None:
     """Serve until cancelled; `plays` tells the demo story on the account, once.
 
-    `webhook` is an address and its signing secret, subscribed to everything that happens.
+    `webhook` is an address and its signing secret, subscribed to everything that happens, beginning
+    with what is `told` of a pack's present.
     """
     if webhook is not None:
         site.sender.subscribe(*webhook)
     async with running_rest_api(site, port, host) as url:
         typer.echo(f"serving PagerDuty's REST API on {url}", err=True)
+        site.publish(told)
         if plays:
             await play(DEMO, site.account, site.publish, site.clock)
-        await asyncio.Event().wait()
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            site.tick()
 
 
 def _read(what: str, variable: str, from_stdin: bool) -> str:
@@ -42,6 +63,31 @@ def _read(what: str, variable: str, from_stdin: bool) -> str:
     if not text:
         raise typer.BadParameter(f"give the {what} by --{what}-stdin or in {variable}")
     return text
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _world(pack: str, seed: int) -> tuple[Account, tuple[Event, ...]]:
+    """Make a pack's account and say what is true of it. Raises BadParameter for an unknown pack."""
+    if pack == BIG:
+        return big_account(now=_now, seed=seed), ()
+    if pack not in PACKS:
+        raise typer.BadParameter(f"no pack {pack!r}; there are: {', '.join((*PACKS, BIG))}")
+    account, truth, told = PACKS[pack](now=_now, seed=seed)
+    for name, value in asdict(truth).items():
+        typer.echo(f"{name}: {value}", err=True)
+    return account, told
+
+
+def _shop(seed: int, incidents: int, days: float | None, *, demo: bool) -> Account:
+    account = furnished_shop(now=_now, seed=seed)
+    if demo:
+        furnish_for_the_demo(account, incidents=incidents, days=days or _DAYS_OF_THE_DEMO, seed=seed)
+    else:
+        generate_history(account, incidents=incidents, days=days or _DAYS, seed=seed)
+    return account
 
 
 def serve(
@@ -55,8 +101,16 @@ def serve(
         float, typer.Option(min=0.001, help="How many times as fast limits and retries are.")
     ] = 1.0,
     incidents: Annotated[int, typer.Option(min=0, help="Past incidents to begin with.")] = 200,
-    days: Annotated[float, typer.Option(min=0.1, help="How far back they go.")] = 30.0,
+    days: Annotated[
+        float | None,
+        typer.Option(min=0.1, help=f"How far back they go: {_DAYS:g}, or {_DAYS_OF_THE_DEMO:g} in the demo."),
+    ] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Play the demo on the account meanwhile.")] = False,
+    pack: Annotated[
+        str,
+        typer.Option(help=f"Instead of the shop, an account with known truth: {', '.join(PACKS)}; or {BIG}."),
+    ] = "",
+    latency_ms: Annotated[int, typer.Option(min=0, help="What each answer takes, in real time.")] = 0,
     webhook_url: Annotated[str, typer.Option(help="A webhook to tell of everything that happens.")] = "",
     secret_stdin: Annotated[
         bool, typer.Option("--secret-stdin", help="Read its secret from the next line of stdin.")
@@ -65,13 +119,17 @@ def serve(
     seed: Annotated[int | None, typer.Option(help="Makes all ids reproducible; new ones without it.")] = None,
 ) -> None:
     """Serve the REST API of an online shop's account. The token is the account's, with all rights."""
+    if demo and pack:
+        raise typer.BadParameter("--demo is played on the shop, not on a pack")
     token = _read("token", TOKEN_VARIABLE, token_stdin)
     webhook = (webhook_url, _read("secret", SECRET_VARIABLE, secret_stdin)) if webhook_url else None
     chosen_seed = random.SystemRandom().getrandbits(32) if seed is None else seed
-    account = furnished_shop(now=lambda: datetime.now(UTC), seed=chosen_seed)
-    # The story is told to a calm shop: an incident left open by its past would join it unannounced,
-    # whenever the account is next compared with what its webhooks told.
-    generate_history(account, incidents=incidents, days=days, seed=chosen_seed, all_resolved=demo)
-    site = AccountSite(account, clock=ScaledClock(speed), region=region)
+    told: tuple[Event, ...] = ()
+    if pack:
+        account, told = _world(pack, chosen_seed)
+    else:
+        account = _shop(chosen_seed, incidents, days, demo=demo)
+    latency = timedelta(milliseconds=latency_ms)
+    site = AccountSite(account, clock=ScaledClock(speed), region=region, latency=latency)
     site.add_token(token)
-    asyncio.run(run_server(site, host, port, plays=demo, webhook=webhook))
+    asyncio.run(run_server(site, host, port, plays=demo, webhook=webhook, told=told))

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Final
 
 from pagerduty_simulator import identifiers
@@ -59,7 +60,9 @@ class AccountSite:
         faults: Faults | None = None,
         region: str = "us",
         requests_kept: int = 100_000,
+        latency: timedelta = timedelta(0),
     ) -> None:
+        """Each answer takes the `latency` of real time, as over a wide network."""
         self.account = account
         self.clock: Clock = clock or ScaledClock()
         self._owns_sender = sender is None
@@ -67,6 +70,7 @@ class AccountSite:
         self.limits = limits or RateLimits(self.clock)
         self.faults = faults or Faults()
         self.region = region
+        self.latency = latency
         self.abilities: set[str] = set(ABILITIES)
         self.tokens: dict[str, Token] = {}
         self.subscription_descriptions: dict[str, str] = {}
@@ -107,8 +111,8 @@ class AccountSite:
             self.sender.publish(events)
 
     def tick(self) -> None:
-        """Let happen what happens by itself: snoozes that are over."""
-        self.publish(self.account.wake_snoozed())
+        """Let happen what happens by itself."""
+        self.publish(self.account.let_happen())
 
     def new_id(self) -> str:
         """Return an id as most resources have it."""

@@ -34,6 +34,8 @@ class RestEndpoint:
         """Answer one request, or fail in the way that the faults say."""
         arrived_at = time.monotonic()
         body = await _whole_body(receive)
+        if self.site.latency:
+            await asyncio.sleep(self.site.latency.total_seconds())
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         request_id = str(uuid.uuid4())
         operation, parameters, missing = self._operation(scope)

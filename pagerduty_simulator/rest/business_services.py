@@ -9,7 +9,7 @@ from pagerduty_simulator.resources import Incident, Priority
 from pagerduty_simulator.rest.answers import ERRORS, Answer, RestError
 from pagerduty_simulator.rest.calls import Call, a_read, lookup, page
 from pagerduty_simulator.rest.incidents import find_incident
-from pagerduty_simulator.rest.service_graph import supporting
+from pagerduty_simulator.rest.service_graph import dependents, supporting
 
 _MOST_AT_ONCE: Final = 200
 _MOST_IDS: Final = 100
@@ -113,12 +113,12 @@ def _impactors(call: Call) -> Answer:
 
 
 def _impacted_by_incident(call: Call) -> Answer:
-    incident = find_incident(call, call.parameters[0])
+    incident, owned = find_incident(call, call.parameters[0]), call.account.belongings
     rows = []
-    for service in call.account.belongings.business_services.values():
-        impactors = [one for one in _impactors_of(call, service) if one.id == incident.id]
-        if impactors:
-            rows.append(_impact(call, service, impactors))
+    if incident.id in call.account.open_ids and incident.urgency == "high":
+        above = dependents(owned.dependencies, ("technical_service", incident.service.id))
+        hit = (one for one in owned.business_services.values() if ("business_service", one.id) in above)
+        rows = [_impact(call, one, [incident]) for one in hit]
     return Answer(200, {"services": rows, "limit": _MOST_AT_ONCE, "next_cursor": None})
 
 

@@ -1,6 +1,7 @@
 """/change_events, those of a service, and those that may have to do with an incident."""
 
 import re
+from bisect import bisect_right
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,6 +16,7 @@ from pagerduty_simulator.rest.service_graph import neighbours
 _UTC_ONLY: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 # How long before an incident a change may have caused it.
 _SUSPICIOUS_FOR: Final = timedelta(hours=24)
+_AT_ONCE: Final = timedelta(milliseconds=1)
 
 
 def _object(call: Call, change: ChangeEvent) -> JsonObject:
@@ -48,16 +50,28 @@ def _listed(call: Call, service_id: str | None) -> Answer:
         call.ability("teams")
     found = [
         one
-        for one in call.account.belongings.change_events.values()
-        if (service_id is None or any(service.id == service_id for service in one.services))
-        and (since is None or one.timestamp >= since)
-        and (until is None or one.timestamp < until)
-        and (not team_ids or any(team.id in team_ids for service in one.services for team in service.teams))
+        for one in _between(call.account.belongings.changes(service_id), since, until)
+        if not team_ids or any(team.id in team_ids for service in one.services for team in service.teams)
     ]
-    found.sort(key=lambda one: one.timestamp, reverse=True)
     answer = page(call, "change_events", found, lambda one: _object(call, one))
     # Seen in PagerDuty's own examples: a page that does not say which one it is.
     return Answer(200, answer.body | {"limit": None, "offset": None})
+
+
+def _between(
+    newest_first: list[ChangeEvent], since: datetime | None, until: datetime | None
+) -> list[ChangeEvent]:
+    """Return those from `since` to before `until`."""
+    first, last = 0, len(newest_first)
+    if until is not None:
+        first = bisect_right(newest_first, -until.timestamp(), key=_backwards)
+    if since is not None:
+        last = bisect_right(newest_first, -since.timestamp(), key=_backwards)
+    return newest_first[first:last]
+
+
+def _backwards(change: ChangeEvent) -> float:
+    return -change.timestamp.timestamp()
 
 
 def _of_service(call: Call) -> Answer:
@@ -74,10 +88,8 @@ def _related(call: Call) -> Answer:
     near = neighbours(call.account.belongings.dependencies, ("technical_service", incident.service.id))
     near_ids = {service_id for _, service_id in near}
     rows: list[JsonObject] = []
-    begin = incident.created_at - _SUSPICIOUS_FOR
-    changes = call.account.belongings.change_events.values()
-    recent = [one for one in changes if begin <= one.timestamp <= incident.created_at]
-    for change in sorted(recent, key=lambda one: one.timestamp, reverse=True):
+    begin, end = incident.created_at - _SUSPICIOUS_FOR, incident.created_at + _AT_ONCE
+    for change in _between(call.account.belongings.changes(), begin, end):
         ids = {service.id for service in change.services}
         reason = None
         if incident.service.id in ids:

@@ -247,7 +247,7 @@ def log_entry_object(call: Call, entry: LogEntry) -> JsonObject:
         result["acknowledgement_timeout"] = ACKNOWLEDGEMENT_SECONDS
     if entry.kind == "trigger":
         result["event_details"] = {"description": incident.title}
-    if entry.kind in {"assign", "escalate"}:
+    if entry.kind in {"assign", "escalate", "delegate"}:
         result["assignees"] = [user_reference(links, user) for user in entry.users]
     if entry.kind == "notify" and entry.users:
         result["user"] = user_reference(links, entry.users[0])

@@ -21,14 +21,23 @@ def neighbours(dependencies: Iterable[Dependency], node: Node) -> set[Node]:
 
 def supporting(dependencies: Iterable[Dependency], node: Node) -> set[Node]:
     """Return everything that the node needs, however many hops away."""
-    below: dict[Node, set[Node]] = {}
-    for one in dependencies:
-        below.setdefault(one.dependent, set()).add(one.supporting)
+    return _reached(node, ((one.dependent, one.supporting) for one in dependencies))
+
+
+def dependents(dependencies: Iterable[Dependency], node: Node) -> set[Node]:
+    """Return everything that needs the node, however many hops away."""
+    return _reached(node, ((one.supporting, one.dependent) for one in dependencies))
+
+
+def _reached(node: Node, edges: Iterable[tuple[Node, Node]]) -> set[Node]:
+    beyond: dict[Node, set[Node]] = {}
+    for here, there in edges:
+        beyond.setdefault(here, set()).add(there)
     found: set[Node] = set()
     waiting = [node]
     while waiting:
-        for needed in below.get(waiting.pop(), ()):
-            if needed not in found:
-                found.add(needed)
-                waiting.append(needed)
+        for other in beyond.get(waiting.pop(), ()):
+            if other not in found:
+                found.add(other)
+                waiting.append(other)
     return found

@@ -138,6 +138,27 @@ def test_delegating_hands_over_to_the_other_policy_s_first_level(account):
     assert account.incident(incident_id).assignees == policy.levels[0]
 
 
+def test_delegating_lets_the_other_policy_s_teams_join_in(account):
+    incident_id = an_incident(account)
+    own, other = account.incidents[incident_id].teams, list(account.escalation_policies.values())[2]
+    account.delegate(incident_id, other.id)
+    assert account.incidents[incident_id].teams == (*own, *other.teams)
+    account.delegate(incident_id, other.id)
+    assert account.incidents[incident_id].teams == (*own, *other.teams)
+
+
+def test_what_is_put_off_happens_when_it_is_due_unless_it_is_refused_by_then(account, clock):
+    first, second = an_incident(account), an_incident(account)
+    for incident_id in (first, second):
+        account.later(clock.now() + timedelta(minutes=5), lambda one=incident_id: account.resolve(one))
+    account.resolve(second)
+    assert account.let_happen() == ()
+    clock.advance(timedelta(minutes=5))
+    (event,) = account.let_happen()
+    assert (event.incident_id, event.event_type) == (first, EventType.RESOLVED)
+    assert account.let_happen() == ()
+
+
 def test_what_pagerduty_refuses_is_refused_with_its_code(account):
     incident_id = an_incident(account)
     account.acknowledge(incident_id)

@@ -1,5 +1,6 @@
 """Scenarios, storms and the reference fold."""
 
+import asyncio
 import json
 from collections import Counter, defaultdict
 from datetime import timedelta
@@ -12,7 +13,8 @@ from pagerduty_simulator.clocks import ManualClock
 from pagerduty_simulator.demo_scenario import DEMO
 from pagerduty_simulator.event_types import EventType
 from pagerduty_simulator.reference_fold import ExpectedIncident, expected_state
-from pagerduty_simulator.scenarios import events_of
+from pagerduty_simulator.scenarios import events_of, play
+from pagerduty_simulator.shop import online_shop
 from pagerduty_simulator.storms import (
     STORM_BEGINS_AT,
     random_storm,
@@ -162,3 +164,29 @@ def test_a_hand_moved_clock_wakes_sleepers_only_when_their_moment_has_come():
     clock.advance(timedelta(seconds=5))
     assert clock.now() == STORM_BEGINS_AT + timedelta(seconds=5)
     assert clock.next_wake is None
+
+
+async def test_the_story_goes_on_when_somebody_else_resolves_one_of_its_incidents():
+    clock = ManualClock(STORM_BEGINS_AT)
+    account = online_shop(now=clock.now, seed=1)
+    told = []
+
+    def publish(events):
+        told.extend(events)
+        for event in events:
+            if (
+                event.event_type is EventType.REOPENED
+                and "certificate" in event.payload()["event"]["data"]["title"]
+            ):
+                told.extend(account.resolve(event.incident_id))
+
+    playing = asyncio.create_task(play(DEMO, account, publish, clock))
+    while not playing.done():
+        await asyncio.sleep(0)
+        clock.advance(timedelta(seconds=0.5))
+    await playing
+    assert not account.open_ids
+    for events in by_incident(told).values():
+        types = [event.event_type for event in events]
+        assert contains_in_order(types, COURSE)
+        assert types.count(EventType.RESOLVED) == 2

@@ -1,12 +1,19 @@
 """`python -m pagerduty_simulator serve` as a process."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+from eventually import eventually
+
+from pagerduty_simulator.rest_api import AccountSite
+from pagerduty_simulator.serve_command import run_server
+from pagerduty_simulator.shop import online_shop
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,3 +52,51 @@ async def test_it_does_not_begin_without_a_token():
     errors = await asyncio.wait_for(process.stderr.read(), 30)
     assert await process.wait() == 2
     assert b"PAGERDUTY_SIMULATOR_TOKEN" in errors
+
+
+async def test_it_serves_a_pack_and_says_what_is_true_of_it():
+    process = await serve("--token-stdin", "--pack", "cascade", "--seed", "1")
+    truth = {}
+    while "serving" not in (line := (await asyncio.wait_for(process.stderr.readline(), 30)).decode()):
+        name, _, value = line.strip().partition(": ")
+        truth[name] = value
+    headers = {"Authorization": "Token token=the token"}
+    async with httpx.AsyncClient(base_url=line.split()[-1], headers=headers, trust_env=False) as http:
+        seen = (await http.get(f"/incidents/{truth['incident_id']}")).json()["incident"]
+        change = (await http.get(f"/change_events/{truth['origin']}")).json()["change_event"]
+    process.send_signal(signal.SIGTERM)
+    await asyncio.wait_for(process.communicate(), 10)
+    assert seen["status"] == "acknowledged"
+    assert seen["service"]["id"] == change["services"][0]["id"] == truth["origin_service_id"]
+
+
+async def test_an_unknown_pack_is_refused_with_those_that_there_are():
+    process = await serve("--token-stdin", "--pack", "earthquake")
+    _, errors = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 2
+    assert b"cascade" in errors
+    assert b"Traceback" not in errors
+
+
+async def test_what_happens_by_itself_is_told_while_nobody_asks_for_anything(receiver):
+    account = online_shop(now=lambda: datetime.now(UTC), seed=1)
+    told = account.trigger(next(iter(account.services)), "Shop is slow")
+    incident_id = str(told[0].incident_id)
+    account.later(account.now() + timedelta(milliseconds=50), lambda: account.resolve(incident_id))
+    site = AccountSite(account)
+
+    async def open_now():
+        return len(account.open_ids)
+
+    serving = asyncio.create_task(
+        run_server(site, "127.0.0.1", 0, plays=False, webhook=(receiver.url, "secret"), told=told)
+    )
+    try:
+        await eventually(open_now, lambda left: left == 0)
+        await site.sender.drained()
+    finally:
+        serving.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await serving
+    kinds = [body.partition(b'"event_type":"')[2].partition(b'"')[0] for body in receiver.bodies]
+    assert kinds == [b"incident.triggered", b"incident.resolved"]

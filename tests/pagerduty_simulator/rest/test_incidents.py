@@ -177,7 +177,8 @@ async def test_the_insights_are_about_like_titles_and_near_services(api, past):
     outlier = (await api.get(f"/incidents/{shop['id']}/outlier_incident"))["outlier_incident"]
     assert outlier["incident"]["occurrence"]["category"] == "anomaly"
     changes = (await api.get(f"/incidents/{shop['id']}/related_change_events"))["change_events"]
-    assert changes[0]["correlation_reason"] == {"reason": "most_recent"}
+    why = {one["services"][0]["summary"]: one["correlation_reason"]["reason"] for one in changes}
+    assert why == {"Shop web": "most_recent", "Checkout API": "related_service"}
 
 
 async def test_an_open_incident_impacts_the_business_services_above_it(api):

@@ -1,11 +1,12 @@
 """Lists: filters, dates, sorting and the kinds of pages."""
 
+import time
 from datetime import timedelta
 
 import pytest
 
-from pagerduty_simulator.furnished_shop import furnished_shop
 from pagerduty_simulator.history import generate_history
+from pagerduty_simulator.past import write_change
 
 
 async def numbers(api, **query):
@@ -111,11 +112,30 @@ def test_a_past_is_only_for_an_account_without_one(past):
         generate_history(past, incidents=1, days=1)
 
 
-@pytest.mark.parametrize("all_resolved", [False, True])
-def test_a_past_leaves_incidents_open_unless_all_are_to_be_resolved(clock, all_resolved):
-    left_open = 0
-    for seed in range(30):
-        account = furnished_shop(now=clock.now, seed=seed)
-        generate_history(account, incidents=20, days=0.5, seed=seed, all_resolved=all_resolved)
-        left_open += sum(one.status != "resolved" for one in account.incidents.values())
-    assert (left_open == 0) is all_resolved
+async def test_changes_are_listed_newest_first_from_since_to_before_until(api, past):
+    service = past.services[api.service_id("Search")]
+    moments = [past.now() - timedelta(minutes=minutes) for minutes in (40, 30, 20)]
+    ids = [write_change(past, service, at, "Release", past.rng).id for at in moments]
+    bounds = {"since": "2026-01-07T11:20:00Z", "until": "2026-01-07T11:40:00Z"}
+    listed = await api.get(f"/services/{service.id}/change_events", **bounds)
+    assert [one["id"] for one in listed["change_events"]] == [ids[1], ids[0]]
+    everywhere = await api.get("/change_events", **bounds)
+    assert everywhere["change_events"] == listed["change_events"]
+
+
+async def test_a_change_that_is_added_later_is_listed_too(api, past):
+    service = past.services[api.service_id("Search")]
+    before = await api.get("/change_events")
+    change = write_change(past, service, past.now() - timedelta(minutes=1), "Release", past.rng)
+    after = await api.get("/change_events")
+    assert [one["id"] for one in after["change_events"]] == [
+        change.id,
+        *(one["id"] for one in before["change_events"]),
+    ]
+
+
+async def test_every_answer_takes_the_latency_of_the_network(site, api):
+    site.latency = timedelta(milliseconds=30)
+    begun = time.monotonic()
+    await api.get("/services")
+    assert time.monotonic() - begun >= 0.03

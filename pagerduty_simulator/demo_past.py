@@ -1,0 +1,121 @@
+"""What the demo's shop has been through: incidents like those of the story, and what was changed lately."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from pagerduty_simulator.account import Account
+from pagerduty_simulator.past import Life, chance_moments, write_change, write_past
+from pagerduty_simulator.resources import Service, User
+
+
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """One kind of incident; the first of `fixers` mends it mostly, `#` is a number."""
+
+    service: str
+    title: str
+    resolution: str
+    fixers: tuple[str, str]
+    weight: int = 2
+    urgency: str = "high"
+    heals_itself: float = 0.0
+
+
+_TROUBLES: Final = (
+    _Trouble("Order database", "Order database refuses writes",
+             "Disk of the primary was full: failed over, write-ahead logs moved away.",
+             ("Luc Delorme", "Amara Okafor"), 1),
+    _Trouble("Order database", "Order database: replication lag # s", "Rebuilt the replica.",
+             ("Luc Delorme", "Mei Tanaka")),
+    _Trouble("Checkout API", "Checkout: one order in # fails",
+             "The order database was read-only; orders were retried once it was back.",
+             ("Jonas Lindqvist", "Priya Raman")),
+    _Trouble("Checkout API", "Checkout: latency p95 # ms", "Pool of connections doubled.",
+             ("Priya Raman", "Jonas Lindqvist")),
+    _Trouble("Image CDN", "Image CDN: product pictures time out in Asia",
+             "Purged the cache of one location and warmed it again.", ("Tomasz Wolny", "Ines Albrecht")),
+    _Trouble("Log store", "Log store: disk # % full on node #", "Debug logging off again; old segments gone.",
+             ("Mei Tanaka", "Luc Delorme"), 5, "low", 0.3),
+    _Trouble("Edge proxies", "TLS certificate expires in # days",
+             "Renewed by hand: the DNS check needed the second name server.",
+             ("Luc Delorme", "Mei Tanaka"), 2, "low"),
+    _Trouble("Search", "Search: results take more than # seconds", "Index rebuild moved back into the night.",
+             ("Ines Albrecht", "Luc Delorme"), 3),
+    _Trouble("Shop web", "Shop web: 5xx share # %", "Rolled back to the release before.",
+             ("Tomasz Wolny", "Ines Albrecht"), 2, "high", 0.2),
+    _Trouble("Payment gateway", "Payment gateway: card answers late",
+             "The bank moved us to its second centre.", ("Jonas Lindqvist", "Priya Raman")),
+)  # fmt: skip
+
+_NOTES: Final = ("Customers notice.", "Looking into it.", "The same as last time.")
+
+# Changes per day of each service, and in whose words.
+_CHANGES: Final[Mapping[str, tuple[float, str]]] = {
+    "Order database": (0.12, "Schema migration #"),
+    "Checkout API": (0.5, "Release #"),
+    "Image CDN": (0.1, "Cache rules, version #"),
+    "Log store": (0.08, "Node # replaced"),
+    "Edge proxies": (0.15, "Configuration #: upstreams"),
+    "Search": (0.3, "Release #"),
+    "Shop web": (0.7, "Release #"),
+    "Payment gateway": (0.2, "Release #"),
+}
+
+# What was changed right before the story: service, words, minutes before it.
+_PLANTED: Final = (
+    ("Order database", "Configuration: keep write-ahead logs for seven days", 6),
+    ("Search", "Schedule: index rebuild in working hours", 9),
+)
+#: Before the story it was calm for so long.
+_CALM: Final = timedelta(hours=2)
+
+
+def furnish_for_the_demo(account: Account, *, incidents: int, days: float, seed: int) -> None:
+    """Give the furnished shop a past, all of it over, and the changes behind the story.
+
+    Whatever its past left open would join the story unannounced, whenever the account is next compared
+    with what its webhooks told.
+    """
+    rng = random.Random(f"demo past/{seed}")
+    until = account.now() - _CALM
+    since = until - timedelta(days=days)
+    services = {one.name: one for one in account.services.values()}
+    people = {one.name: one for one in account.users.values()}
+    weights = [one.weight for one in _TROUBLES]
+    lives = [
+        _life(services[trouble.service], trouble, since + rng.random() * (until - since), people, rng)
+        for trouble in rng.choices(_TROUBLES, weights=weights, k=incidents)
+    ]
+    write_past(account, [one for one in lives if one.resolved_at and one.resolved_at < until], rng)
+    for name, (per_day, words) in _CHANGES.items():
+        for at in chance_moments(rng, per_day, since, until):
+            write_change(account, services[name], at, _said(words, rng), rng)
+    for name, words, minutes in _PLANTED:
+        write_change(account, services[name], account.now() - timedelta(minutes=minutes), words, rng)
+
+
+def _said(template: str, rng: random.Random) -> str:
+    while "#" in template:
+        template = template.replace("#", str(rng.randrange(2, 99)), 1)
+    return template
+
+
+def _life(
+    service: Service, trouble: _Trouble, at: datetime, people: Mapping[str, User], rng: random.Random
+) -> Life:
+    title = _said(trouble.title, rng)
+    paged = tuple(one for level in service.escalation_policy.levels for one in level if isinstance(one, User))
+    if rng.random() < trouble.heals_itself:
+        gone_at = at + timedelta(minutes=1 + rng.expovariate(1 / 6))
+        return Life(service, title, at, paged[:1], gone_at, urgency=trouble.urgency)
+    fixer = people[rng.choices(trouble.fixers, weights=(3, 1))[0]]
+    acknowledged_at = at + timedelta(minutes=0.5 + rng.expovariate(1 / 4))
+    return Life(
+        service, title, at, paged[:1], acknowledged_at + timedelta(minutes=4 + rng.expovariate(1 / 35)),
+        acknowledged_at=acknowledged_at, acknowledged_by=paged[0], resolved_by=fixer,
+        taken_by=None if fixer.id == paged[0].id else fixer, urgency=trouble.urgency,
+        resolution=trouble.resolution, notes=(rng.choice(_NOTES),) if rng.random() < 0.5 else (),
+    )  # fmt: skip

@@ -1,0 +1,89 @@
+"""A change to a database makes it fail, and then one by one what needs it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from pagerduty_simulator.packs.company import Company, Known, Shape, found_company
+from pagerduty_simulator.packs.everyday import deploy
+from pagerduty_simulator.packs.present import Present, shift_changes
+from pagerduty_simulator.packs.truth import KnownWorld
+from pagerduty_simulator.references import Site
+from pagerduty_simulator.rest.service_graph import supporting
+
+DEPENDENTS: Final = 6
+_WEEK: Final = timedelta(days=7)
+#: A database is not changed every day, or a change to it would tell little.
+_DATABASE_CHANGES_PER_DAY: Final = (0.05, 0.3)
+
+
+def cascade(
+    *,
+    now: Callable[[], datetime],
+    seed: object,
+    placebo: bool = False,
+    seen_from: Literal["origin", "dependent"] = "origin",
+    shape: Shape | None = None,
+    site: Site | None = None,
+) -> KnownWorld:
+    """Return the world in which a change broke a database and six services that need it.
+
+    `seen_from` says which incident is looked at. The placebo has this one incident alone, and its
+    changes are moved by a week: nothing is there to be found.
+    """
+    company = found_company(now=now, seed=f"cascade/{seed}", shape=shape or Shape(), site=site)
+    rng, present = company.rng, Present(company)
+    database = rng.choice(company.tier(0))
+    low, high = _DATABASE_CHANGES_PER_DAY
+    database.deploys_per_day = rng.uniform(low, high)
+    struck = _dependents(company, database)
+    failed_at = company.now - timedelta(minutes=rng.uniform(5, 8))
+    present.begin_after(failed_at, (database, *struck))
+    seen = database if seen_from == "origin" else rng.choice(struck)
+    if placebo:
+        since = company.now - timedelta(days=company.shape.days)
+        shift_changes(company.account, _WEEK, since, company.now)
+        return present.world(present.truth(present.open(seen, failed_at), seen))
+    change_id = deploy(company, database, failed_at - timedelta(minutes=rng.uniform(2, 12)))
+    opened = {database.service.id: present.open(database, failed_at)}
+    present.acknowledge(opened[database.service.id], failed_at + timedelta(seconds=9))
+    at = failed_at
+    for known in struck:
+        at += timedelta(seconds=rng.uniform(10, 40))
+        opened[known.service.id] = present.open(known, at)
+    chain = _chain(company, seen, opened)
+    return present.world(
+        replace(
+            present.truth(opened[seen.service.id], seen),
+            causes=(change_id, *(opened[one] for one in chain)),
+            origin=change_id,
+            origin_service_id=database.service.id,
+            chain_service_ids=chain,
+        )
+    )
+
+
+def _dependents(company: Company, database: Known) -> list[Known]:
+    """Return six services that need the database, nearest first; lets more need it where too few do."""
+    found = {database.service.id: 0}
+    wave = [database.service.id]
+    while wave:
+        edges = company.account.belongings.dependencies
+        above = [one.dependent[1] for one in edges if one.supporting[1] in wave]
+        wave = [one for one in dict.fromkeys(above) if one in company.known and one not in found]
+        found |= dict.fromkeys(wave, max(found.values()) + 1)
+    others = [one for one in company.known.values() if one.tier > 0 and one.service.id not in found]
+    company.rng.shuffle(others)
+    for one in others[: max(DEPENDENTS + 1 - len(found), 0)]:
+        company.needs(one.service, database.service)
+        found[one.service.id] = 1
+    nearest_first = sorted(found, key=lambda one: (found[one], company.known[one].tier))
+    return [company.known[one] for one in nearest_first[1 : DEPENDENTS + 1]]
+
+
+def _chain(company: Company, seen: Known, opened: dict[str, str]) -> tuple[str, ...]:
+    """Return the services that failed and that the seen one needs, however far away."""
+    needed = supporting(company.account.belongings.dependencies, ("technical_service", seen.service.id))
+    ids = {service_id for _, service_id in needed}
+    return tuple(one for one in opened if one in ids)

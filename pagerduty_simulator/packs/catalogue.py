@@ -1,0 +1,42 @@
+"""All packs by name."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final, Protocol
+
+from pagerduty_simulator.packs.cascade import cascade
+from pagerduty_simulator.packs.company import Shape
+from pagerduty_simulator.packs.cyclic import cyclic
+from pagerduty_simulator.packs.flapping_disk import flapping_disk
+from pagerduty_simulator.packs.fresh import fresh
+from pagerduty_simulator.packs.misrouted import misrouted
+from pagerduty_simulator.packs.truth import KnownWorld
+from pagerduty_simulator.references import Site
+
+
+class Pack(Protocol):
+    """Makes a world: the same seed and time give the same one."""
+
+    def __call__(
+        self,
+        *,
+        now: Callable[[], datetime],
+        seed: object,
+        placebo: bool = False,
+        shape: Shape | None = None,
+        site: Site | None = None,
+    ) -> KnownWorld:
+        """Return the world; its placebo lacks what the pack plants."""
+        ...
+
+
+PACKS: Final[Mapping[str, Pack]] = MappingProxyType(
+    {
+        "cascade": cascade,
+        "flapping": flapping_disk,
+        "misrouted": misrouted,
+        "cycles": cyclic,
+        "fresh": fresh,
+    }
+)

@@ -1,0 +1,178 @@
+"""A company by chance: teams around the world, services that need each other, and who knows what."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from typing import Final
+
+from pagerduty_simulator import identifiers
+from pagerduty_simulator.account import Account
+from pagerduty_simulator.belongings import BusinessService, Dependency
+from pagerduty_simulator.layer_schedules import Layer, LayerSchedule
+from pagerduty_simulator.packs import vocabulary
+from pagerduty_simulator.packs.vocabulary import Trouble
+from pagerduty_simulator.references import Site
+from pagerduty_simulator.resources import EscalationPolicy, ScheduleTarget, Service, User
+
+_WEEK: Final = timedelta(weeks=1)
+_TEAMS: Final = ("Data", "Core", "Commerce", "Front")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How big the company is and how much happens to it; rates are per service and day."""
+
+    services: int = 14
+    people_per_team: int = 4
+    days: float = 120.0
+    incidents: tuple[float, float] = (0.02, 0.3)
+    deploys: tuple[float, float] = (0.05, 0.8)
+    #: The share of incidents mended by whoever happens to be on call instead of somebody who knows.
+    mended_by_chance: float = 0.15
+    #: The share that is handed to another team for no lasting reason.
+    handed_by_chance: float = 0.06
+
+
+@dataclass(slots=True)
+class Known:
+    """What the company knows of one service. `experts` mend it: the first one mostly."""
+
+    service: Service
+    tier: int
+    troubles: tuple[Trouble, ...]
+    experts: tuple[User, ...]
+    incidents_per_day: float
+    deploys_per_day: float
+
+
+@dataclass(slots=True)
+class Company:
+    """An account that is being made, and the chance that makes it."""
+
+    account: Account
+    rng: random.Random
+    shape: Shape
+    now: datetime
+    known: dict[str, Known] = field(default_factory=dict)
+    policies: list[EscalationPolicy] = field(default_factory=list)
+    members: dict[str, tuple[User, ...]] = field(default_factory=dict)
+
+    def tier(self, number: int) -> list[Known]:
+        """Return the services of one tier, 0 at the bottom."""
+        return [one for one in self.known.values() if one.tier == number]
+
+    def needs(self, dependent: Service, supporting: Service) -> None:
+        """Let one technical service need another, once."""
+        ends = ("technical_service", supporting.id), ("technical_service", dependent.id)
+        owned = self.account.belongings.dependencies
+        if not any((one.supporting, one.dependent) == ends for one in owned):
+            owned.append(Dependency(identifiers.incident_id(self.rng), *ends))
+
+    def on_call(self, service: Service, at: datetime) -> User:
+        """Return who was on call on the first level of the service's policy."""
+        target = self.account.escalation_policies[service.escalation_policy.id].levels[0][0]
+        assert isinstance(target, ScheduleTarget)
+        (shift,) = self.account.belongings.schedules[target.id].final_shifts(at, at + timedelta(seconds=1))
+        assert shift.user_id is not None
+        return self.account.users[shift.user_id]
+
+    def mender(self, service: Service, at: datetime) -> User:
+        """Draw who mends an incident: somebody who knows, or by chance whoever is on call."""
+        if self.rng.random() < self.shape.mended_by_chance:
+            return self.on_call(service, at)
+        return self._first_mostly(self.known[service.id].experts)
+
+    def mender_of(self, policy: EscalationPolicy) -> User:
+        """Draw who of a policy's team mends what was handed to it."""
+        return self._first_mostly(self.members[policy.teams[0].id])
+
+    def _first_mostly(self, people: tuple[User, ...]) -> User:
+        return self.rng.choices(people, weights=range(len(people), 0, -1))[0]
+
+
+def found_company(*, now: Callable[[], datetime], seed: object, shape: Shape, site: Site | None) -> Company:
+    """Return a company without a past; the same seed and time give the same one."""
+    rng = random.Random(f"company/{seed}")
+    company = Company(Account(now=now, rng=rng, site=site), rng, shape, now())
+    for name in ("P1", "P2", "P3", "P4", "P5"):
+        company.account.add_priority(name)
+    _hire(company)
+    _build(company)
+    _connect(company)
+    return company
+
+
+def _hire(company: Company) -> None:
+    account, rng = company.account, company.rng
+    people = rng.sample(vocabulary.PEOPLE, min(len(_TEAMS) * company.shape.people_per_team, 18))
+    users = []
+    for name, zone in people:
+        address = f"{name.lower().replace(' ', '.')}@harbour-goods.example"
+        users.append(account.add_user(name, address, zone))
+    begins_at = _monday(company.now - timedelta(days=company.shape.days + 30))
+    for number, name in enumerate(_TEAMS):
+        team, members = account.add_team(name), tuple(users[number :: len(_TEAMS)])
+        schedule = LayerSchedule(
+            identifiers.object_id(rng), f"{name} on call", "Etc/UTC", (
+                Layer(
+                    identifiers.object_id(rng), "Weekly", begins_at,
+                    tuple(one.id for one in members[1:]), _WEEK, begins_at,
+                ),
+            ), teams=(team,),
+        )  # fmt: skip
+        account.belongings.schedules[schedule.id] = schedule
+        levels = ((ScheduleTarget(schedule.id, schedule.name),), (members[0],))
+        company.policies.append(account.add_escalation_policy(f"{name} policy", levels, (team,)))
+        company.members[team.id] = members
+
+
+def _monday(at: datetime) -> datetime:
+    day = at.date() - timedelta(days=at.weekday())
+    return datetime.combine(day, time(9), UTC)
+
+
+def _build(company: Company) -> None:
+    """Add services tier by tier; those of a tier belong to its team."""
+    account, rng, shape = company.account, company.rng, company.shape
+    everybody = list(account.users.values())
+    for number in range(shape.services):
+        tier = number % len(vocabulary.TIERS)
+        names = vocabulary.TIERS[tier]
+        round_number, place = divmod(number // len(vocabulary.TIERS), len(names))
+        name = names[place] if round_number == 0 else f"{names[place]} {round_number + 1}"
+        policy = company.policies[tier % len(company.policies)]
+        service = account.add_service(name.capitalize(), policy, policy.teams)
+        own = company.members[policy.teams[0].id]
+        # One service in five is known best by somebody who has left its team.
+        experts = rng.sample(own, 2)
+        if rng.random() < 0.2:
+            experts[0] = rng.choice([one for one in everybody if one not in experts])
+        company.known[service.id] = Known(
+            service, tier, tuple(rng.sample(vocabulary.TROUBLES[tier], 3)), tuple(experts),
+            _between(rng, shape.incidents), _between(rng, shape.deploys),
+        )  # fmt: skip
+
+
+def _between(rng: random.Random, bounds: tuple[float, float]) -> float:
+    """Draw evenly over orders of magnitude: few services make most of the noise."""
+    low, high = bounds
+    return float(low * (high / low) ** rng.random())
+
+
+def _connect(company: Company) -> None:
+    account, rng = company.account, company.rng
+    for one in company.known.values():
+        below: list[Known] = [other for other in company.known.values() if other.tier < one.tier]
+        nearest = [other for other in below if other.tier == one.tier - 1]
+        if nearest:
+            chosen = [rng.choice(nearest), *rng.sample(below, min(len(below), rng.randrange(3)))]
+            for other in chosen:
+                company.needs(one.service, other.service)
+    for name in vocabulary.BUSINESS:
+        business = BusinessService(identifiers.object_id(rng), name, f"{name}, as customers see it")
+        account.belongings.business_services[business.id] = business
+        fronts = company.tier(len(vocabulary.TIERS) - 1)
+        for one in rng.sample(fronts, min(2, len(fronts))):
+            ends = ("technical_service", one.service.id), ("business_service", business.id)
+            account.belongings.dependencies.append(Dependency(identifiers.incident_id(rng), *ends))

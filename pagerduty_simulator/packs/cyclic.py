@@ -1,0 +1,78 @@
+"""Services that need each other in circles, one of which was changed and broke the others."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from pagerduty_simulator.packs.company import Company, Known, Shape, found_company
+from pagerduty_simulator.packs.everyday import deploy
+from pagerduty_simulator.packs.present import Present, shift_changes
+from pagerduty_simulator.packs.truth import KnownWorld
+from pagerduty_simulator.references import Site
+from pagerduty_simulator.rest.service_graph import Node, supporting
+
+
+def cyclic(
+    *,
+    now: Callable[[], datetime],
+    seed: object,
+    placebo: bool = False,
+    shape: Shape | None = None,
+    site: Site | None = None,
+) -> KnownWorld:
+    """Return the world in which three services need each other in a circle, and two others do too.
+
+    A change to the second one broke it, then the first one, which is looked at. The placebo has the
+    first one's incident alone, and its changes are moved by a week; the circles stay.
+    """
+    company = found_company(now=now, seed=f"cyclic/{seed}", shape=shape or Shape(), site=site)
+    rng, present = company.rng, Present(company)
+    first, second, third = (rng.choice(company.tier(number)) for number in (2, 1, 3))
+    for dependent, needed in ((first, second), (second, third), (third, first)):
+        company.needs(dependent.service, needed.service)
+    one, other = rng.sample(company.tier(0), 2)
+    company.needs(one.service, other.service)
+    company.needs(other.service, one.service)
+    second.deploys_per_day = rng.uniform(0.05, 0.3)
+    failed_at = company.now - timedelta(minutes=rng.uniform(4, 7))
+    present.begin_after(failed_at, (first, second, third))
+    circles = _circles(company, first)
+    if placebo:
+        since = company.now - timedelta(days=company.shape.days)
+        shift_changes(company.account, timedelta(days=7), since, company.now)
+        truth = present.truth(present.open(first, failed_at), first)
+        return present.world(replace(truth, cycles=circles))
+    change_id = deploy(company, second, failed_at - timedelta(minutes=rng.uniform(2, 10)))
+    cause = present.open(second, failed_at)
+    seen = present.open(first, failed_at + timedelta(seconds=rng.uniform(20, 150)))
+    return present.world(
+        replace(
+            present.truth(seen, first),
+            causes=(change_id, cause),
+            origin=change_id,
+            origin_service_id=second.service.id,
+            chain_service_ids=(second.service.id,),
+            cycles=circles,
+        )
+    )
+
+
+def _circles(company: Company, seen: Known) -> tuple[frozenset[str], ...]:
+    """Return the sets of services of which each needs each other one, as far as the seen one is near.
+
+    Near is what it needs and what needs it, however far away.
+    """
+    edges = company.account.belongings.dependencies
+    needs: dict[str, set[Node]] = {
+        one: supporting(edges, ("technical_service", one)) for one in company.known
+    }
+
+    def needed(one: str, by: str) -> bool:
+        return ("technical_service", one) in needs[by]
+
+    circles = {
+        frozenset(other for other in company.known if needed(other, by=one) and needed(one, by=other))
+        for one in company.known
+        if needed(one, by=seen.service.id) or needed(seen.service.id, by=one)
+    }
+    return tuple(sorted((one for one in circles if len(one) > 1), key=sorted))

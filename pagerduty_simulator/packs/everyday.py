@@ -1,0 +1,139 @@
+"""What happens every day: incidents that people mend, and changes, at each service's own rate."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from pagerduty_simulator.account import Account
+from pagerduty_simulator.packs import vocabulary
+from pagerduty_simulator.packs.company import Company, Known
+from pagerduty_simulator.packs.vocabulary import Trouble
+from pagerduty_simulator.past import Life, chance_moments, write_change
+from pagerduty_simulator.resources import EscalationPolicy, Priority, Service, User
+
+#: How long a service's first level is paged before the next one is.
+_ESCALATES_AFTER: Final = timedelta(minutes=15)
+#: The share of incidents that a change made minutes before brought about.
+_CAUSED_BY_A_CHANGE: Final = 0.15
+#: The share of incidents that a dependent service suffers from too.
+_SPREADS: Final = 0.12
+_ASIDES: Final = ("Looking into it.", "Customers notice.", "Same as last month?", "Numbers are falling.")
+
+
+def everyday_lives(company: Company, until: datetime) -> list[Life]:
+    """Return the incidents of all services before `until`; what is not over by then is open."""
+    rng, since = company.rng, company.now - timedelta(days=company.shape.days)
+    lives: list[Life] = []
+    for known in company.known.values():
+        for at in chance_moments(rng, known.incidents_per_day, since, until):
+            lives.append(a_life(company, known, at, until))
+            if rng.random() < _CAUSED_BY_A_CHANGE:
+                deploy(company, known, at - timedelta(minutes=rng.uniform(2, 25)))
+            if rng.random() < _SPREADS:
+                lives += _spread(company, known, at, until)
+    return lives
+
+
+def everyday_changes(company: Company) -> None:
+    """Add the changes of all services until now."""
+    since = company.now - timedelta(days=company.shape.days)
+    for known in company.known.values():
+        for at in chance_moments(company.rng, known.deploys_per_day, since, company.now):
+            deploy(company, known, at)
+
+
+def deploy(company: Company, known: Known, at: datetime, summary: str | None = None) -> str:
+    """Change a service; returns the change's id."""
+    rng = company.rng
+    words = summary or said(rng.choice(vocabulary.CHANGES), rng)
+    return write_change(company.account, known.service, at, words, rng).id
+
+
+def said(template: str, rng: random.Random) -> str:
+    """Fill in a number and a host by chance."""
+    return template.replace("#", str(rng.randrange(3, 990))).replace("@", f"node-{rng.randrange(1, 9)}")
+
+
+def title_of(service: Service, trouble: Trouble, rng: random.Random) -> str:
+    """Return what the monitoring tool says of a trouble."""
+    return f"{service.name}: {said(trouble.title, rng)}"
+
+
+def key_of(service: Service, trouble: Trouble) -> str:
+    """Return the key under which the monitoring tool knows the trouble."""
+    return f"{service.name.lower().replace(' ', '-')}/{trouble.check}"
+
+
+def a_trouble(known: Known, rng: random.Random) -> Trouble:
+    """Draw a trouble of the service's; its first one is the commonest."""
+    return rng.choices(known.troubles, weights=range(len(known.troubles), 0, -1))[0]
+
+
+def a_life(
+    company: Company,
+    known: Known,
+    at: datetime,
+    until: datetime,
+    *,
+    handed_to: EscalationPolicy | None = None,
+    trouble: Trouble | None = None,
+) -> Life:
+    """Return an incident as it goes: it is over by itself, or somebody is paged and somebody mends it."""
+    rng, service = company.rng, known.service
+    trouble = trouble or a_trouble(known, rng)
+    on_call = company.on_call(service, at)
+    life = Life(
+        service, title_of(service, trouble, rng), at, (on_call,), urgency=trouble.urgency,
+        alert_key=key_of(service, trouble), priority=_a_priority(company.account, rng),
+    )  # fmt: skip
+    if handed_to is None and rng.random() < trouble.heals_itself:
+        return _cut(replace(life, resolved_at=at + timedelta(minutes=2 + rng.expovariate(1 / 8))), until)
+    acknowledged_at = at + timedelta(minutes=0.5 + rng.expovariate(1 / 5))
+    if acknowledged_at - at > _ESCALATES_AFTER:
+        (on_call,) = (one for one in service.escalation_policy.levels[1] if isinstance(one, User))
+        life = replace(life, escalated_at=at + _ESCALATES_AFTER, assignees=(on_call,))
+    if handed_to is None and rng.random() < company.shape.handed_by_chance:
+        handed_to = rng.choice([one for one in company.policies if one.id != service.escalation_policy.id])
+    mender = company.mender(service, at)
+    if handed_to is not None:
+        mender = company.mender_of(handed_to)
+    life = replace(
+        life,
+        acknowledged_at=acknowledged_at,
+        acknowledged_by=on_call,
+        handed_to=handed_to,
+        taken_by=mender if mender.id != on_call.id or handed_to else None,
+        resolved_by=mender,
+        resolved_at=acknowledged_at + timedelta(minutes=5 + rng.expovariate(1 / 50)),
+        resolution=said(trouble.resolution, rng),
+        notes=(rng.choice(_ASIDES),) if rng.random() < 0.4 else (),
+    )
+    return _cut(life, until)
+
+
+def _a_priority(account: Account, rng: random.Random) -> Priority | None:
+    return rng.choice([None, None, *account.priorities.values()])
+
+
+def _cut(life: Life, until: datetime) -> Life:
+    """Leave open what ends later, as far as it has come."""
+    if life.resolved_at is not None and life.resolved_at < until:
+        return life
+    life = replace(life, resolved_at=None, resolved_by=None, resolution=None, notes=())
+    if life.acknowledged_at is not None and life.acknowledged_at < until - timedelta(seconds=1):
+        return life
+    if life.escalated_at is not None and life.escalated_at >= until:
+        life = replace(life, escalated_at=None)
+    return replace(life, acknowledged_at=None, acknowledged_by=None, handed_to=None, taken_by=None)
+
+
+def _spread(company: Company, known: Known, at: datetime, until: datetime) -> Iterator[Life]:
+    """A service that needs this one suffers minutes later."""
+    here = ("technical_service", known.service.id)
+    above = [one.dependent[1] for one in company.account.belongings.dependencies if one.supporting == here]
+    above = [one for one in above if one in company.known]
+    later = at + timedelta(seconds=company.rng.uniform(20, 300))
+    if above and later < until:
+        yield a_life(company, company.known[company.rng.choice(above)], later, until)

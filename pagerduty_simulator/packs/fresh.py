@@ -1,0 +1,28 @@
+"""An account that was opened today: its first incident, and nothing to compare it with."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from pagerduty_simulator.packs.company import Shape, found_company
+from pagerduty_simulator.packs.present import Present
+from pagerduty_simulator.packs.truth import KnownWorld
+from pagerduty_simulator.references import Site
+
+
+def fresh(
+    *,
+    now: Callable[[], datetime],
+    seed: object,
+    placebo: bool = False,
+    shape: Shape | None = None,
+    site: Site | None = None,
+) -> KnownWorld:
+    """Return the world without a past: no incident, no change. As a placebo it is the same."""
+    del placebo
+    company = found_company(now=now, seed=f"fresh/{seed}", shape=shape or Shape(), site=site)
+    present = Present(company)
+    known = company.rng.choice(company.tier(2))
+    opened_at = company.now - timedelta(minutes=company.rng.uniform(2, 5))
+    truth = present.truth(present.open(known, opened_at), known)
+    return present.world(replace(truth, fixer_id=None, has_history=False))

@@ -1,0 +1,99 @@
+"""What is happening to a company now: incidents that open, are paged on and close by themselves."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from pagerduty_simulator.account import Account
+from pagerduty_simulator.events import Event
+from pagerduty_simulator.packs.company import Company, Known
+from pagerduty_simulator.packs.everyday import a_trouble, everyday_changes, everyday_lives, key_of, title_of
+from pagerduty_simulator.packs.truth import KnownWorld, Truth
+from pagerduty_simulator.packs.vocabulary import Trouble
+from pagerduty_simulator.past import Life, write_past
+from pagerduty_simulator.resources import IncidentStatus, User
+
+
+class Present:
+    """Writes the past of a company, then plays what comes after it in the order of time."""
+
+    def __init__(self, company: Company) -> None:
+        self.company = company
+        self.events: list[Event] = []
+
+    @property
+    def account(self) -> Account:
+        """The account that it happens to."""
+        return self.company.account
+
+    def begin_after(self, at: datetime, calm: Iterable[Known], more: Iterable[Life] = ()) -> None:
+        """Write the everyday past until `at`, on which nothing is open on the `calm` services."""
+        everyday_changes(self.company)
+        quiet = {one.service.id for one in calm}
+        lives = [
+            life
+            for life in (*everyday_lives(self.company, at), *more)
+            if life.resolved_at is not None or life.service.id not in quiet
+        ]
+        write_past(self.account, lives, self.company.rng)
+
+    def open(self, known: Known, at: datetime, trouble: Trouble | None = None) -> str:
+        """Open an incident of the service's with its alert; returns its id."""
+        company, account = self.company, self.account
+        trouble = trouble or a_trouble(known, company.rng)
+        title, key = title_of(known.service, trouble, company.rng), key_of(known.service, trouble)
+        with account.at(at):
+            events = account.trigger(known.service.id, title, urgency=trouble.urgency, incident_key=key)
+            incident_id = str(events[0].incident_id)
+            details = {"source": known.service.name, "check": trouble.check}
+            account.add_alert(incident_id, title, "critical", details, key)
+        self.events += events
+        escalate_when_due(account, incident_id)
+        return incident_id
+
+    def acknowledge(self, incident_id: str, at: datetime) -> None:
+        """Let whoever is paged take it in hand."""
+        with self.account.at(at):
+            by = self.account.incident(incident_id).assignees[0].id
+            self.events += self.account.acknowledge(incident_id, by=by)
+
+    def world(self, truth: Truth) -> KnownWorld:
+        """Return it with its truth."""
+        return KnownWorld(self.account, truth, tuple(self.events))
+
+    def truth(self, incident_id: str, known: Known) -> Truth:
+        """Return what is true of every incident: who mends it and who is paged."""
+        company, now = self.company, self.company.now
+        (lead,) = (one for one in known.service.escalation_policy.levels[1] if isinstance(one, User))
+        on_call = dict.fromkeys((company.on_call(known.service, now).id, lead.id))
+        fixer = company.mender(known.service, now)
+        return Truth(incident_id, known.service.id, fixer_id=fixer.id, on_call_ids=tuple(on_call))
+
+
+def shift_changes(account: Account, by: timedelta, since: datetime, until: datetime) -> None:
+    """Move all changes in time, around the end of the window: rates stay, what they caused is gone."""
+    owned = account.belongings.change_events
+    for change in tuple(owned.values()):
+        if since <= change.timestamp < until:
+            shifted = since + (change.timestamp + by - since) % (until - since)
+            owned[change.id] = replace(change, timestamp=shifted)
+
+
+def escalate_when_due(account: Account, incident_id: str) -> None:
+    """Page the policy's next level when nobody has acknowledged for as long as the policy says."""
+    incident = account.incident(incident_id)
+    level, policy = incident.escalation_level, incident.escalation_policy
+    if level + 1 >= len(policy.levels):
+        return
+    minutes = policy.delays_minutes[level] if level < len(policy.delays_minutes) else 30
+    paged_at = account.log.standings[incident_id].assigned_at or incident.created_at
+
+    def escalate() -> tuple[Event, ...]:
+        now = account.incident(incident_id)
+        if now.status is not IncidentStatus.TRIGGERED or now.escalation_level != level:
+            return ()
+        events = account.escalate(incident_id)
+        escalate_when_due(account, incident_id)
+        return events
+
+    account.later(paged_at + timedelta(minutes=minutes), escalate)

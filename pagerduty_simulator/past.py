@@ -1,0 +1,192 @@
+"""A past written down at once: incidents, most of them over, the log they left, and what was changed.
+
+Nothing is played and no webhook is told, so thousands take a second.
+"""
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from pagerduty_simulator import identifiers
+from pagerduty_simulator.account import Account
+from pagerduty_simulator.belongings import Alert, ChangeEvent
+from pagerduty_simulator.incident_log import Standing
+from pagerduty_simulator.resources import (
+    EscalationPolicy,
+    Incident,
+    IncidentStatus,
+    Note,
+    Priority,
+    Service,
+    User,
+)
+
+_A_MOMENT: Final = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One incident from its beginning to its end; one without an end is still open.
+
+    `resolved_by` None is the monitoring tool or a timeout. `handed_to` is the policy that it was given
+    to when it was acknowledged; `taken_by` somebody to whom it was reassigned then.
+    """
+
+    service: Service
+    title: str
+    opened_at: datetime
+    assignees: tuple[User, ...]
+    resolved_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    acknowledged_by: User | None = None
+    escalated_at: datetime | None = None
+    handed_to: EscalationPolicy | None = None
+    taken_by: User | None = None
+    resolved_by: User | None = None
+    resolution: str | None = field(default=None, repr=False)
+    notes: tuple[str, ...] = field(default=(), repr=False)
+    urgency: str = "high"
+    priority: Priority | None = None
+    alert_key: str | None = None
+    severity: str = "error"
+
+
+def write_past(account: Account, lives: Sequence[Life], rng: random.Random) -> tuple[str, ...]:
+    """Give an account these incidents as its past; returns their ids, in the order of `lives`.
+
+    Raises ValueError when the account has incidents already, since nothing may happen before what has
+    happened.
+    """
+    if account.incidents:
+        raise ValueError("a past is written before anything else happens")
+    ids = [""] * len(lives)
+    in_time = sorted(range(len(lives)), key=lambda index: lives[index].opened_at)
+    for number, index in enumerate(in_time, start=1):
+        incident = _incident(account, number, lives[index], rng)
+        account.incidents[incident.id] = incident
+        account.incident_order.append(incident.id)
+        if incident.status is not IncidentStatus.RESOLVED:
+            account.open_ids.add(incident.id)
+            account.open_by_key.setdefault((incident.service.id, incident.incident_key), incident.id)
+        _write_log(account, incident, lives[index])
+        ids[index] = incident.id
+    account.log.entries.sort(key=lambda entry: entry.created_at)
+    return tuple(ids)
+
+
+def _incident(account: Account, number: int, life: Life, rng: random.Random) -> Incident:
+    incident_id, key = identifiers.incident_id(rng), life.alert_key or identifiers.incident_key(rng)
+    alert = Alert(
+        identifiers.incident_id(rng), incident_id, key, life.title, life.severity, life.opened_at,
+        {"source": life.service.name, "check": life.title},
+    )  # fmt: skip
+    account.belongings.alerts[incident_id] = [alert]
+    policy, teams = life.service.escalation_policy, life.service.teams
+    if life.handed_to is not None:
+        policy = life.handed_to
+        teams = (*teams, *(one for one in policy.teams if one not in teams))
+    return Incident(
+        id=incident_id,
+        number=number,
+        title=life.title,
+        incident_key=key,
+        created_at=life.opened_at,
+        service=life.service,
+        escalation_policy=policy,
+        status=_status(life),
+        urgency=life.urgency,
+        assignees=() if life.resolved_at else (life.taken_by,) if life.taken_by else life.assignees,
+        teams=teams,
+        priority=life.priority,
+        resolved_at=life.resolved_at,
+        resolution=life.resolution,
+        notes=_notes(life, rng),
+    )
+
+
+def _status(life: Life) -> IncidentStatus:
+    if life.resolved_at is not None:
+        return IncidentStatus.RESOLVED
+    return IncidentStatus.TRIGGERED if life.acknowledged_at is None else IncidentStatus.ACKNOWLEDGED
+
+
+def _notes(life: Life, rng: random.Random) -> tuple[Note, ...]:
+    """Notes come evenly between the acknowledgement and the end; what is open has none yet."""
+    if life.resolved_at is None:
+        return ()
+    author, begun = life.resolved_by or life.acknowledged_by, life.acknowledged_at or life.opened_at
+    length = (life.resolved_at - begun) / (len(life.notes) + 1)
+    return tuple(
+        Note(identifiers.object_id(rng), text, begun + index * length, author)
+        for index, text in enumerate(life.notes, start=1)
+    )
+
+
+def _write_log(account: Account, incident: Incident, life: Life) -> None:
+    add = account.log.add
+    add("trigger", incident, life.opened_at, None)
+    standing = Standing(life.opened_at, life.opened_at, None, life.opened_at)
+    if life.assignees:
+        add("assign", incident, life.opened_at, None, life.assignees)
+        for user in life.assignees:
+            add("notify", incident, life.opened_at, None, (user,))
+    if life.escalated_at is not None:
+        add("escalate", incident, life.escalated_at, None, life.assignees)
+        standing = Standing(life.escalated_at, life.opened_at, None, life.escalated_at)
+    if life.acknowledged_at is not None:
+        standing = _write_acknowledged(account, incident, life, life.acknowledged_at)
+    for note in incident.notes:
+        add("annotate", incident, note.created_at, note.author, (), note.content)
+    if life.resolved_at is not None:
+        add("resolve", incident, life.resolved_at, life.resolved_by, (), life.resolution)
+        standing = Standing(life.resolved_at, life.resolved_at, life.resolved_by, standing.assigned_at)
+    account.log.standings[incident.id] = standing
+
+
+def _write_acknowledged(account: Account, incident: Incident, life: Life, at: datetime) -> Standing:
+    """Write that it was taken in hand, and perhaps handed on and taken in hand again."""
+    add, by = account.log.add, life.acknowledged_by
+    add("acknowledge", incident, at, by)
+    given = (life.taken_by,) if life.taken_by else ()
+    moved_at = at + _A_MOMENT
+    if life.handed_to is not None:
+        add("delegate", incident, moved_at, by, given)
+    elif given:
+        add("assign", incident, moved_at, by, given)
+    if not given:
+        return Standing(at, at, by, life.escalated_at or life.opened_at, ((at, by),))
+    add("notify", incident, moved_at, None, given)
+    taken_at = moved_at + _A_MOMENT
+    add("acknowledge", incident, taken_at, life.taken_by)
+    return Standing(taken_at, taken_at, life.taken_by, moved_at, ((taken_at, life.taken_by),))
+
+
+def write_change(
+    account: Account,
+    service: Service,
+    at: datetime,
+    summary: str,
+    rng: random.Random,
+    source: str = "release pipeline",
+) -> ChangeEvent:
+    """Add a change to what was changed and return it."""
+    change_id = identifiers.event_id(at, rng)
+    href = f"{account.site.web_url}/changes/{change_id}"
+    details = {"repository": service.name.lower().replace(" ", "-"), "state": "passed"}
+    change = ChangeEvent(change_id, summary, at, (service,), source, details, href)
+    account.belongings.change_events[change_id] = change
+    return change
+
+
+def chance_moments(
+    rng: random.Random, per_day: float, since: datetime, until: datetime
+) -> Iterable[datetime]:
+    """Return moments that come by chance at a rate, oldest first."""
+    at = since
+    while per_day > 0:
+        at += timedelta(days=rng.expovariate(per_day))
+        if at >= until:
+            return
+        yield at.replace(microsecond=at.microsecond // 1000 * 1000)

@@ -1,0 +1,199 @@
+"""The packs plant what their truth says, and only that; the same seed plants the same."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pagerduty_simulator.clocks import ManualClock
+from pagerduty_simulator.packs.cascade import cascade
+from pagerduty_simulator.packs.catalogue import PACKS
+from pagerduty_simulator.packs.company import Shape
+from pagerduty_simulator.packs.cyclic import cyclic
+from pagerduty_simulator.packs.flapping_disk import flapping_disk
+from pagerduty_simulator.packs.fresh import fresh
+from pagerduty_simulator.packs.misrouted import misrouted
+from pagerduty_simulator.payloads import wire_seconds
+from pagerduty_simulator.resources import IncidentStatus
+from pagerduty_simulator.rest.service_graph import supporting
+
+NOW = datetime(2026, 3, 4, 15, 0, tzinfo=UTC)
+SEEDS = range(6)
+SMALL = Shape(days=30)
+
+
+def now():
+    return NOW
+
+
+def told(world):
+    """Everything about a world that a receiver could tell apart."""
+    account = world.account
+    entries = [(one.id, one.kind, one.summary, one.created_at) for one in account.log.entries]
+    changes = [(one.id, one.summary, one.timestamp) for one in account.belongings.change_events.values()]
+    return list(account.incidents.values()), entries, changes, world.truth, world.events
+
+
+@pytest.mark.parametrize("name", PACKS)
+def test_the_same_seed_makes_the_same_world_and_another_seed_another(name):
+    make = PACKS[name]
+    first, again, other = (told(make(now=now, seed=seed, shape=SMALL)) for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.parametrize("placebo", [False, True])
+@pytest.mark.parametrize("name", PACKS)
+def test_a_past_is_in_order_and_nothing_happens_after_now(name, placebo):
+    for seed in SEEDS:
+        account = PACKS[name](now=now, seed=seed, placebo=placebo, shape=SMALL).account
+        ordered = [account.incidents[one] for one in account.incident_order]
+        assert [one.number for one in ordered] == list(range(1, len(ordered) + 1))
+        began = [one.created_at for one in ordered]
+        logged = [one.created_at for one in account.log.entries]
+        assert began == sorted(began)
+        assert logged == sorted(logged)
+        assert max(logged) <= NOW
+        assert all(one.timestamp <= NOW for one in account.belongings.change_events.values())
+        still_open = {one.id for one in ordered if one.status is not IncidentStatus.RESOLVED}
+        assert account.open_ids == still_open
+
+
+@pytest.mark.parametrize("name", PACKS)
+def test_the_incident_of_the_truth_is_open_and_its_webhook_is_there_to_be_told(name):
+    world = PACKS[name](now=now, seed=3, shape=SMALL)
+    assert world.truth.incident_id in world.account.open_ids
+    assert world.truth.incident_id in {one.incident_id for one in world.events}
+
+
+def test_a_cascade_is_a_change_then_the_database_then_six_services_that_need_it():
+    for seed in SEEDS:
+        account, truth, _ = cascade(now=now, seed=seed, shape=SMALL)
+        change = account.belongings.change_events[truth.origin]
+        assert [one.id for one in change.services] == [truth.origin_service_id]
+        assert truth.causes == (truth.origin,)
+        root = account.incidents[truth.incident_id]
+        assert root.service.id == truth.origin_service_id
+        later = [
+            one for one in account.incidents.values()
+            if one.created_at > root.created_at and one.status is IncidentStatus.TRIGGERED
+        ]  # fmt: skip
+        assert len(later) == 6
+        assert timedelta(0) < root.created_at - change.timestamp < timedelta(minutes=13)
+        for one in later:
+            needed = supporting(account.belongings.dependencies, ("technical_service", one.service.id))
+            assert ("technical_service", truth.origin_service_id) in needed
+
+
+def test_seen_from_a_dependent_service_the_causes_are_all_on_services_that_it_needs():
+    for seed in SEEDS:
+        account, truth, _ = cascade(now=now, seed=seed, seen_from="dependent", shape=SMALL)
+        seen = account.incidents[truth.incident_id]
+        needed = supporting(account.belongings.dependencies, ("technical_service", seen.service.id))
+        incidents = [account.incidents[one] for one in truth.causes[1:]]
+        assert {one.service.id for one in incidents} <= {service_id for _, service_id in needed}
+        assert truth.origin_service_id in {one.service.id for one in incidents}
+
+
+def test_the_placebo_of_a_cascade_has_one_incident_and_as_many_changes_as_everyday():
+    for seed in SEEDS:
+        planted, placebo = (cascade(now=now, seed=seed, placebo=one, shape=SMALL) for one in (False, True))
+        assert len(placebo.events) == 1
+        assert placebo.truth.causes == ()
+        changes = len(placebo.account.belongings.change_events)
+        assert changes == len(planted.account.belongings.change_events) - 1
+
+
+def rounds_within_the_hour(world):
+    """How often the incident's alert had come and gone by itself in the hour before."""
+    account = world.account
+    seen = account.incidents[world.truth.incident_id]
+    return [
+        one
+        for one in account.incidents.values()
+        if one.incident_key == seen.incident_key
+        and one.status is IncidentStatus.RESOLVED
+        and account.log.standings[one.id].status_changed_by is None
+        and seen.created_at - one.created_at <= timedelta(hours=1)
+    ]
+
+
+def test_a_flapping_alert_comes_and_goes_by_itself_within_the_hour_and_the_placebos_does_not():
+    for seed in SEEDS:
+        world = flapping_disk(now=now, seed=seed, shape=SMALL)
+        assert world.truth.is_flapping
+        assert 3 <= len(rounds_within_the_hour(world)) <= 6
+        placebo = flapping_disk(now=now, seed=seed, placebo=True, shape=SMALL)
+        assert not placebo.truth.is_flapping
+        assert len(rounds_within_the_hour(placebo)) < 3
+
+
+def test_a_flapping_alert_goes_on_flapping_while_the_account_is_served():
+    clock = ManualClock(NOW)
+    account, truth, _ = flapping_disk(now=clock.now, seed=1, shape=SMALL)
+    kinds = []
+    for _ in range(60):
+        clock.advance(timedelta(minutes=1))
+        kinds += [(str(one.event_type), one.service_id) for one in account.let_happen()]
+    of_it = [kind for kind, service_id in kinds if service_id == truth.service_id]
+    assert of_it[:4] == ["incident.resolved", "incident.triggered"] * 2
+    assert of_it.count("incident.triggered") >= 5
+
+
+def handed_on(world):
+    account = world.account
+    own = account.services[world.truth.service_id].escalation_policy.id
+    of_it = [one for one in account.incidents.values() if one.service.id == world.truth.service_id]
+    return [one for one in of_it if one.escalation_policy.id != own], of_it
+
+
+def test_a_misrouted_services_incidents_end_with_another_team_and_the_placebos_do_not():
+    for seed in SEEDS:
+        world = misrouted(now=now, seed=seed, shape=SMALL)
+        handed, of_it = handed_on(world)
+        to_the_right_one = [
+            one for one in handed if world.truth.misrouted_to_team_id in {team.id for team in one.teams}
+        ]
+        assert len(of_it) > 20
+        assert len(to_the_right_one) > len(of_it) * 0.4
+        handed, of_it = handed_on(misrouted(now=now, seed=seed, placebo=True, shape=SMALL))
+        assert len(handed) < len(of_it) * 0.3
+
+
+def test_the_circles_of_the_truth_are_those_of_the_dependencies():
+    for seed in SEEDS:
+        account, truth, _ = cyclic(now=now, seed=seed, shape=SMALL)
+        assert truth.service_id in truth.cycles[0] | truth.cycles[-1]
+        for circle in truth.cycles:
+            for one in circle:
+                needed = supporting(account.belongings.dependencies, ("technical_service", one))
+                assert circle <= {service_id for _, service_id in needed}
+
+
+def test_a_fresh_account_has_nothing_but_its_first_incident():
+    account, truth, events = fresh(now=now, seed=1)
+    assert list(account.incidents) == [truth.incident_id]
+    assert not account.belongings.change_events
+    assert (len(events), truth.has_history, truth.fixer_id) == (1, False, None)
+
+
+def test_nobody_who_mends_an_incident_is_unknown_and_experts_mend_most():
+    account, truth, _ = cascade(now=now, seed=5, shape=replace(SMALL, mended_by_chance=0.0))
+    menders = [entry.agent for entry in account.log.entries if entry.kind == "resolve" and entry.agent]
+    assert {one.id for one in menders} <= set(account.users)
+    assert truth.fixer_id in account.users
+
+
+def test_an_incident_that_nobody_takes_is_escalated_when_its_policy_says():
+    clock = ManualClock(NOW)
+    account, truth, _ = fresh(now=clock.now, seed=2)
+    began = account.incidents[truth.incident_id].created_at
+    clock.advance(began + timedelta(minutes=29, seconds=59) - NOW)
+    assert account.let_happen() == ()
+    clock.advance(timedelta(seconds=1))
+    (event,) = account.let_happen()
+    assert (str(event.event_type), wire_seconds(event.occurred_at)) == (
+        "incident.escalated",
+        wire_seconds(clock.now()),
+    )
+    assert [one.id for one in account.incidents[truth.incident_id].assignees] == [truth.on_call_ids[1]]

@@ -1,0 +1,141 @@
+"""A past that is written at once reads like one that was played."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pagerduty_simulator.big_account import big_account
+from pagerduty_simulator.demo_past import furnish_for_the_demo
+from pagerduty_simulator.demo_scenario import DEMO
+from pagerduty_simulator.furnished_shop import furnished_shop
+from pagerduty_simulator.past import Life, write_past
+from pagerduty_simulator.resources import IncidentStatus, User
+from pagerduty_simulator.shop import online_shop
+
+NOW = datetime(2026, 3, 4, 15, 0, tzinfo=UTC)
+
+
+def chance():
+    return random.Random(1)  # noqa: S311
+
+
+def at(minutes):
+    return NOW - timedelta(minutes=minutes)
+
+
+@pytest.fixture
+def account():
+    return online_shop(now=lambda: NOW, seed=1)
+
+
+def played_and_written(account, play, life):
+    """Return how the same incident stands once played and once written."""
+    other = online_shop(now=lambda: NOW, seed=1)
+    play(other)
+    (written_id,) = write_past(account, [life], chance())
+    (played,) = other.incidents.values()
+    return (other, played), (account, account.incidents[written_id])
+
+
+def told(account, incident):
+    standing = account.log.standings[incident.id]
+    return (
+        [
+            (one.kind, one.created_at.replace(microsecond=0), one.agent, one.users, one.note)
+            for one in account.log.of(incident.id)
+        ],
+        incident.status,
+        incident.assignees,
+        incident.resolution,
+        [one.content for one in incident.notes],
+        standing.status_changed_by,
+        standing.status_changed_at.replace(microsecond=0),
+        [(when.replace(microsecond=0), who) for when, who in standing.acknowledgements],
+    )
+
+
+def test_an_incident_that_was_written_reads_like_one_that_was_played(account):
+    service = next(iter(account.services.values()))
+    ((ines,), (tomasz,), _) = service.escalation_policy.levels
+    assert isinstance(ines, User)
+    assert isinstance(tomasz, User)
+
+    def play(other):
+        with other.at(at(60)):
+            incident_id = str(other.trigger(service.id, "Slow")[0].incident_id)
+        with other.at(at(50)):
+            other.acknowledge(incident_id, by=ines.id)
+        with other.at(at(35)):
+            other.annotate(incident_id, "Looking", by=ines.id)
+        with other.at(at(20)):
+            other.resolve(incident_id, by=ines.id, resolution="Restarted")
+
+    life = Life(
+        service, "Slow", at(60), (ines,), at(20), acknowledged_at=at(50), acknowledged_by=ines,
+        resolved_by=ines, resolution="Restarted", notes=("Looking",),
+    )  # fmt: skip
+    played, written = played_and_written(account, play, life)
+    assert told(*written) == told(*played)
+
+
+def test_an_incident_without_an_end_is_open_and_with_whoever_took_it(account):
+    service = next(iter(account.services.values()))
+    ((ines,), (tomasz,), _) = service.escalation_policy.levels
+    life = Life(
+        service, "Slow", at(9), (ines,), acknowledged_at=at(8), acknowledged_by=ines, taken_by=tomasz,
+        alert_key="slow",
+    )  # fmt: skip
+    (incident_id,) = write_past(account, [life], chance())
+    incident = account.incidents[incident_id]
+    assert (incident.status, incident.assignees) == (IncidentStatus.ACKNOWLEDGED, (tomasz,))
+    assert account.open_incident_ids() == (incident_id,)
+    account.resolve(incident_id, by=tomasz.id)
+    assert account.open_incident_ids() == ()
+
+
+def test_a_past_is_numbered_in_time_whatever_the_order_of_its_lives(account):
+    service = next(iter(account.services.values()))
+    lives = [Life(service, f"{minutes} ago", at(minutes), (), at(minutes - 2)) for minutes in (5, 50, 20)]
+    ids = write_past(account, lives, chance())
+    assert [account.incidents[one].number for one in ids] == [3, 1, 2]
+    with pytest.raises(ValueError, match="before anything else"):
+        write_past(account, lives, chance())
+
+
+def test_the_big_account_has_its_size_and_no_circles_among_its_dependencies():
+    account = big_account(now=lambda: NOW, seed=1)
+    owned = account.belongings
+    assert len(account.services) == 500
+    assert len(owned.dependencies) == 2_000
+    assert len(account.incidents) == 10_000
+    assert len(owned.change_events) == 20_000
+    assert not account.open_ids
+    order = {one: place for place, one in enumerate(account.services)}
+    technical = [one for one in owned.dependencies if one.dependent[0] == "technical_service"]
+    assert all(order[one.supporting[1]] < order[one.dependent[1]] for one in technical)
+
+
+def test_the_demos_shop_has_had_incidents_like_each_of_the_storys_and_none_is_open():
+    account = furnished_shop(now=lambda: NOW, seed=1)
+    furnish_for_the_demo(account, incidents=150, days=100, seed=1)
+    assert not account.open_ids
+    told_services = {str(step.arguments["service_id"]) for step in DEMO.steps if step.operation == "trigger"}
+    mended = {
+        one.service.name
+        for one in account.incidents.values()
+        if one.resolution and account.log.standings[one.id].status_changed_by
+    }
+    assert told_services <= mended
+
+
+def test_the_demos_database_was_changed_minutes_before_it_refuses_writes():
+    account = furnished_shop(now=lambda: NOW, seed=1)
+    furnish_for_the_demo(account, incidents=150, days=100, seed=1)
+    database = next(one for one in account.services.values() if one.name == "Order database")
+    newest = account.belongings.changes(database.id)[0]
+    assert timedelta(0) < NOW - newest.timestamp < timedelta(minutes=10)
+    before = [
+        one for one in account.belongings.changes(database.id) if NOW - one.timestamp < timedelta(days=30)
+    ]
+    assert len(before) < 15
