@@ -1,6 +1,12 @@
 """The one module that imports httpx, so that its successor can replace it in a line."""
 
-from httpx import (
+import sys
+
+# httpx tries to import its own command line, and with it click, rich and pygments, which a worker that is
+# started anew after a crash would wait for. Without them it goes on as if they weren't installed.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+
+from httpx import (  # noqa: E402
     URL,
     AsyncClient,
     Client,

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import sqlalchemy as sa
-from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from calmo_pagerduty.domain.scopes import EVERYTHING, Visibility
 from calmo_pagerduty.store.group_writer import GroupWriter
-from calmo_pagerduty.store.migrations import upgrade
+from calmo_pagerduty.store.migrations import SchemaProblem, upgrade
 from calmo_pagerduty.store.statements import show_only
 
 T = TypeVar("T")
@@ -81,7 +80,7 @@ class Database:
         """
         try:
             upgrade(self._writing)
-        except (SQLAlchemyError, CommandError) as error:
+        except (SQLAlchemyError, SchemaProblem) as error:
             raise StoreUnavailable(f"the database can't be used: {_in_words(error)}") from error
 
     async def write(self, work: Callable[[Connection], T]) -> T:
