@@ -11,9 +11,11 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
+from activities.gatherers import Gatherers, gatherers
 from activities.healers import Healers, healers
 from activities.issue_records import IssueRecords
 from activities.pagerduty_accounts import PagerDutyAccounts
+from activities.response_records import ResponseRecords
 from activities.tool_calls import ToolCalls
 from activities.tool_gate import ToolGate
 from activities.tool_records import ToolRecords
@@ -25,8 +27,10 @@ from calmo_pagerduty.store.encryption import KeyProblem
 from calmo_pagerduty.temporal_client import MissingSearchAttributes
 from calmo_pagerduty.temporal_limits import limit_each_connection
 from workflows import names
+from workflows.account_memory import AccountMemoryWorkflow
 from workflows.doctor import DoctorWorkflow
 from workflows.incident import IncidentWorkflow
+from workflows.incident_context import IncidentContextWorkflow
 from workflows.reconcile import ReconcileWorkflow
 from workflows.tool_call import ToolCallWorkflow
 
@@ -49,10 +53,11 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
             accounts = PagerDutyAccounts(database, keyring, http, settings.simulator_url)
             calls = ToolCalls(ToolRecords(database, ToolGate(database)), accounts)
             healing = healers(database, accounts, settings.public_address)
+            gathering = gatherers(client, database, accounts, settings.task_queue)
             await limit_each_connection(client, names.calls_queue(settings.task_queue))
             async with (
-                incident_worker(client, settings, IssueRecords(database), calls, healing),
-                pagerduty_worker(client, settings, calls, healing),
+                incident_worker(client, settings, IssueRecords(database), calls, healing, gathering),
+                pagerduty_worker(client, settings, calls, healing, gathering),
             ):
                 logger.info("worker_started", extra={"task_queue": settings.task_queue})
                 await stop.wait()
@@ -67,16 +72,21 @@ def incident_worker(
     records: IssueRecords,
     calls: ToolCalls,
     healing: Healers | None = None,
+    gathering: Gatherers | None = None,
 ) -> Worker:
     """Workflows, and the short writes to our own database that they make."""
-    runs = healing.on_our_side if healing else ()
+    runs = [step for one in (healing, gathering) if one for step in one.on_our_side]
+    targets = ResponseRecords(records.database, ToolGate(records.database))
     return Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=[IncidentWorkflow, ToolCallWorkflow, ReconcileWorkflow, DoctorWorkflow],
+        workflows=[
+            IncidentWorkflow, ToolCallWorkflow, ReconcileWorkflow, DoctorWorkflow, IncidentContextWorkflow,
+            AccountMemoryWorkflow,
+        ],
         activities=[
             records.save_events, records.set_aside, calls.file_call, calls.record_decision, calls.end_call,
-            *runs,
+            targets.look_at_targets, *runs,
         ],
         # Purity is kept by import contracts, lint and replayed histories; tests run sandboxed.
         workflow_runner=SandboxedWorkflowRunner()
@@ -94,13 +104,18 @@ def incident_worker(
 
 
 def pagerduty_worker(
-    client: Client, settings: Settings, calls: ToolCalls, healing: Healers | None = None
+    client: Client,
+    settings: Settings,
+    calls: ToolCalls,
+    healing: Healers | None = None,
+    gathering: Gatherers | None = None,
 ) -> Worker:
     """What asks PagerDuty, on a queue of its own: a storm of it must not delay incidents."""
+    runs = [step for one in (healing, gathering) if one for step in one.at_pagerduty]
     return Worker(
         client,
         task_queue=names.calls_queue(settings.task_queue),
-        activities=[calls.carry_out, *(healing.at_pagerduty if healing else ())],
+        activities=[calls.carry_out, *runs],
         max_concurrent_activities=settings.pagerduty_slots,
         graceful_shutdown_timeout=GRACE,
     )

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 from temporalio import activity
 
@@ -10,12 +11,12 @@ HEARTBEAT_SECONDS = 2.0
 
 
 @contextlib.asynccontextmanager
-async def beating() -> AsyncIterator[None]:
-    """Beat for as long as the block runs."""
+async def beating(*details: Any) -> AsyncIterator[None]:
+    """Beat for as long as the block runs. The next attempt is told the `details`."""
 
     async def beat() -> None:
         while True:
-            activity.heartbeat()
+            activity.heartbeat(*details)
             await asyncio.sleep(HEARTBEAT_SECONDS)
 
     task = asyncio.create_task(beat())

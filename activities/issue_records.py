@@ -11,7 +11,7 @@ from calmo_pagerduty.domain.incident_lifecycle import EventFacts, IncidentState
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.incident_signals import Puzzle
 from calmo_pagerduty.domain.severity import Severity
-from calmo_pagerduty.store import dead_letters, issues
+from calmo_pagerduty.store import dead_letters, issues, responses
 from calmo_pagerduty.store.database import Database, StoreUnavailable, Transaction
 
 logger = logging.getLogger(__name__)
@@ -30,10 +30,13 @@ class EventsToSave(Frozen):
 
 
 class SavedEvents(Frozen):
-    """How many events were new; the state of an issue that was there before, if it was asked for."""
+    """How many events were new; the state of an issue that was there before, if it was asked for; when a
+    response target is near or missed, if there is one.
+    """
 
     new: int
     known: IncidentState | None = None
+    due: datetime | None = None
 
 
 class PuzzlesToSetAside(Frozen):
@@ -45,7 +48,7 @@ class IssueRecords:
     """The issue as the workflow sees it: save, set aside."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
 
     @activity.defn
     async def save_events(self, batch: EventsToSave) -> SavedEvents:
@@ -55,7 +58,7 @@ class IssueRecords:
         """
         now = datetime.now(UTC)
         try:
-            return await self._database.write(lambda transaction: _save(transaction, batch, now))
+            return await self.database.write(lambda transaction: _save(transaction, batch, now))
         except (StoreUnavailable, issues.UnknownConnection):
             raise
         except Exception as error:
@@ -67,7 +70,7 @@ class IssueRecords:
     async def set_aside(self, batch: PuzzlesToSetAside) -> None:
         """Keep what can't be understood, and say so on the issue. Raises StoreUnavailable."""
         now = datetime.now(UTC)
-        await self._database.write(
+        await self.database.write(
             lambda connection: dead_letters.set_aside(connection, batch.ref, batch.puzzles, now)
         )
         for puzzle in batch.puzzles:
@@ -80,4 +83,9 @@ class IssueRecords:
 def _save(transaction: Transaction, batch: EventsToSave, now: datetime) -> SavedEvents:
     saved = issues.save_events(transaction, batch.ref, batch.events, batch.severity, now)
     asked = batch.asks_for_state and saved.existed
-    return SavedEvents(new=saved.new, known=issues.load_state(transaction, batch.ref) if asked else None)
+    tracked = responses.tracked(transaction, batch.ref)
+    return SavedEvents(
+        new=saved.new,
+        known=issues.load_state(transaction, batch.ref) if asked else None,
+        due=min((notice.at for notice in tracked.pending), default=None) if tracked else None,
+    )

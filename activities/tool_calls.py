@@ -7,6 +7,7 @@ from typing import Any
 
 from temporalio import activity
 
+from activities.acting_users import ActingUsers
 from activities.heartbeats import beating
 from activities.pagerduty_accounts import PagerDutyAccounts
 from activities.retrying import ended_as, to_be_tried_again
@@ -50,6 +51,7 @@ class ToolCalls:
     def __init__(self, records: ToolRecords, accounts: PagerDutyAccounts) -> None:
         self._records = records
         self._accounts = accounts
+        self._acting = ActingUsers(accounts)
 
     @activity.defn
     async def file_call(self, order: CallToFile) -> Filed:
@@ -90,6 +92,8 @@ class ToolCalls:
         tool = TOOLS[begun.call.tool]
         try:
             arguments = read_arguments(tool, begun.call.arguments)
+            if begun.wants_agent and (agent := await self._acting.of(begun.connection, STEP_PATIENCE)):
+                await self._records.known_as(call_id, agent)
             result = await self.ask(begun.connection, tool, arguments, begun.context, STEP_PATIENCE)
         except PagerDutyError as error:
             return await self._failed(begun.call, begun.connection, tool, error)

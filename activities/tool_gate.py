@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from calmo_pagerduty.domain.operations import ACTIONS, STATE_OF_CALL, Action, Operation
 from calmo_pagerduty.domain.tool_calls import CallState, Face, arguments_sha256, call_id_for
-from calmo_pagerduty.store import audit, connections, permits, tool_calls
+from calmo_pagerduty.store import audit, connections, operations, permits, tool_calls
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.audit import NewRow
 from calmo_pagerduty.store.connections import Connection
@@ -14,6 +15,7 @@ from calmo_pagerduty.store.database import Database, Transaction
 from calmo_pagerduty.store.together import Together
 from calmo_pagerduty.store.tool_calls import ToolCall
 from calmo_pagerduty.tools.catalogue import TOOLS
+from calmo_pagerduty.tools.markers import marker
 from calmo_pagerduty.tools.permissions import CallerRights, Judgement, judge
 from calmo_pagerduty.tools.reading import read_arguments
 from calmo_pagerduty.tools.tool import Arguments, Tool
@@ -52,6 +54,14 @@ class Admission:
     given: Mapping[str, Any]
     sha256: str
     judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a call is for: an action on an issue."""
+
+    issue_id: str
+    action: Action
 
 
 class ToolGate:
@@ -94,15 +104,18 @@ class ToolGate:
         sha256 = arguments_sha256(tool.name, given)
         return Admission(caller, face, connection, tool, valid, given, sha256, judgement)
 
-    async def file(self, admission: Admission, idempotency_key: str) -> ToolCall:
-        """Keep the call, or return the one that this caller meant by this key before.
+    async def file(
+        self, admission: Admission, idempotency_key: str, intent: Intent | None = None
+    ) -> ToolCall:
+        """Keep the call, or return the one that this caller meant by this key before; `intent`: it is an
+        action on an issue.
 
         Raises KeyUsedOtherwise, CapReached, StoreUnavailable.
         """
         now = datetime.now(UTC)
         try:
             return await self._database.write(
-                lambda transaction: _file(transaction, admission, idempotency_key, now)
+                lambda transaction: _file(transaction, admission, idempotency_key, now, intent)
             )
         except CapReached:
             await self.note(admission, "cap reached", timedelta())
@@ -156,27 +169,15 @@ def note_call(transaction: Transaction, call: ToolCall, outcome: str, now: datet
     audit.append(transaction, str(call.scope), now, record)
 
 
-def _file(transaction: Transaction, admission: Admission, idempotency_key: str, now: datetime) -> ToolCall:
-    connection, tool, judgement = admission.connection, admission.tool, admission.judgement
-    waits = judgement.needs_approval
-    hours = timedelta(hours=connection.rules.approval_hours)
-    call = ToolCall(
-        id=call_id_for(connection.id, admission.caller.key_id, idempotency_key),
-        connection_id=connection.id,
-        scope=connection.scope,
-        tool=tool.name,
-        face=admission.face,
-        key_id=admission.caller.key_id,
-        requester=admission.caller.who,
-        arguments=admission.given,
-        arguments_sha256=admission.sha256,
-        idempotency_key=idempotency_key,
-        state=CallState.WAITING if waits else CallState.RUNNING,
-        rule=judgement.rule,
-        needs_approval=waits,
-        created_at=now,
-        expires_at=now + hours if waits else None,
-    )
+def _file(
+    transaction: Transaction,
+    admission: Admission,
+    idempotency_key: str,
+    now: datetime,
+    intent: Intent | None = None,
+) -> ToolCall:
+    connection, tool = admission.connection, admission.tool
+    call = _call(admission, idempotency_key, now)
     # One at a time per connection, so that two calls can't both take the last place below the cap.
     permits.lock(transaction, connection.id)
     recent = tool_calls.count_recent(transaction, connection.id, tool.name, now)
@@ -188,8 +189,44 @@ def _file(transaction: Transaction, admission: Admission, idempotency_key: str, 
             f"{tool.name} has made {recent} writes within the last hour, which is as many as this"
             " connection allows: try again later, or have its cap raised"
         )
-    note_call(transaction, call, "waits for approval" if waits else "begins", now)
+    if intent is not None:
+        operations.file(transaction, _operation(call, intent))
+    note_call(transaction, call, "waits for approval" if call.needs_approval else "begins", now)
     return call
+
+
+def _call(admission: Admission, idempotency_key: str, now: datetime) -> ToolCall:
+    connection, waits = admission.connection, admission.judgement.needs_approval
+    hours = timedelta(hours=connection.rules.approval_hours)
+    return ToolCall(
+        id=call_id_for(connection.id, admission.caller.key_id, idempotency_key),
+        connection_id=connection.id,
+        scope=connection.scope,
+        tool=admission.tool.name,
+        face=admission.face,
+        key_id=admission.caller.key_id,
+        requester=admission.caller.who,
+        arguments=admission.given,
+        arguments_sha256=admission.sha256,
+        idempotency_key=idempotency_key,
+        state=CallState.WAITING if waits else CallState.RUNNING,
+        rule=admission.judgement.rule,
+        needs_approval=waits,
+        created_at=now,
+        expires_at=now + hours if waits else None,
+    )
+
+
+def _operation(call: ToolCall, intent: Intent) -> Operation:
+    return Operation(
+        id=call.id,
+        issue_id=intent.issue_id,
+        action=intent.action,
+        author=call.requester,
+        state=STATE_OF_CALL[call.state],
+        expected=ACTIONS[intent.action].expects(call.arguments, marker(call.id)),
+        filed_at=call.created_at,
+    )
 
 
 def find_connection(transaction: Transaction, caller: Caller, connection_id: str | None) -> Connection:

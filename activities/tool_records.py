@@ -9,9 +9,11 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.tool_gate import CallRefused, CapReached, NoSuchConnection, NoSuchTool, ToolGate, note_call
 from calmo_pagerduty.domain.frozen import Frozen
+from calmo_pagerduty.domain.operations import ACTION_REFUSED, Operation, refusal_of
 from calmo_pagerduty.domain.scopes import EVERYTHING, ScopeKind
 from calmo_pagerduty.domain.tool_calls import CallState, Face, arguments_sha256
-from calmo_pagerduty.store import api_keys, connections, tool_calls
+from calmo_pagerduty.domain.webhook_events import Reference
+from calmo_pagerduty.store import api_keys, connections, issues, operation_answers, operations, tool_calls
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.connections import Connection
 from calmo_pagerduty.store.database import Database, Transaction
@@ -63,6 +65,8 @@ class Begun:
     call: ToolCall
     connection: Connection
     context: Call
+    #: Whether it is an action on an issue of which it isn't known yet as whom PagerDuty will tell it.
+    wants_agent: bool = False
 
 
 class ToolRecords:
@@ -114,6 +118,10 @@ class ToolRecords:
         now = datetime.now(UTC)
         return await self._database.write(lambda t: _end(t, call_id, state, now, error, result))
 
+    async def known_as(self, call_id: str, agent: Reference) -> None:
+        """Keep as whom PagerDuty will tell of an action."""
+        await self._database.write(lambda t: operations.known_as(t, call_id, agent))
+
     async def note_denied_write(self, connection: Connection) -> None:
         """PagerDuty tells of a key that can only read by refusing a write."""
         facts = connection.facts
@@ -134,7 +142,12 @@ def _begin(transaction: Transaction, call_id: str, attempt: int, now: datetime) 
     if connection is None or not judgement.allowed:
         error = {"type": "CallRefused", "message": judgement.words, "rule": judgement.rule}
         return _end(transaction, call_id, CallState.REFUSED, now, error)
+    operation = operations.get(transaction, call_id)
+    if operation is not None and call.attempts == 0 and (why := _makes_no_sense(transaction, operation)):
+        return _end(transaction, call_id, CallState.REFUSED, now, {"type": ACTION_REFUSED, "message": why})
     tool_calls.begin_attempt(transaction, call_id, now)
+    if operation is not None:
+        operations.sent(transaction, call_id, now)
     context = Call(
         id=call.id,
         now=now,
@@ -142,7 +155,13 @@ def _begin(transaction: Transaction, call_id: str, attempt: int, now: datetime) 
         first_attempt_at=call.first_attempt_at or now,
         from_address=connection.from_address,
     )
-    return Begun(call, connection, context)
+    return Begun(call, connection, context, operation is not None and operation.agent is None)
+
+
+def _makes_no_sense(transaction: Transaction, operation: Operation) -> str | None:
+    """Say why the action makes no sense any more: it may have waited for hours."""
+    standing = issues.standing_of(transaction, operation.issue_id)
+    return None if standing is None else refusal_of(operation.action, standing)
 
 
 def _judge_again(
@@ -176,6 +195,8 @@ def _decide(transaction: Transaction, decision: DecisionToRecord, now: datetime)
     if tool_calls.decide(transaction, call.id, approver, state, now):
         decided = tool_calls.get(transaction, call.id)
         assert decided is not None
+        if state is CallState.DENIED:
+            operation_answers.keep_answer(transaction, decided, now)
         note_call(transaction, decided, "approved" if decision.approve else "denied", now)
         return state
     if call.state is CallState.WAITING:
@@ -227,6 +248,7 @@ def _end(
         assert ended is not None
         took = (now - ended.created_at).total_seconds() * 1000
         kind = None if error is None else error.get("type")
+        operation_answers.keep_answer(transaction, ended, now)
         note_call(transaction, ended, state.value, now, duration_ms=round(took, 1), error=kind)
         return state
     known = tool_calls.get(transaction, call_id)

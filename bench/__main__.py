@@ -1,4 +1,4 @@
-"""`python -m bench [ack|throughput|latency|cost|open|storm|tools|all] [--quick]`: JSON on stdout."""
+"""`python -m bench [ack|throughput|latency|cost|open|storm|tools|context|all] [--quick]`: JSON on stdout."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ from typing import Any
 
 import uvloop
 
-from bench import ack, cost, latency, open_incidents, storm, throughput, tools
+from bench import ack, context, cost, latency, open_incidents, storm, throughput, tools
 from bench.figures import Figures, rounded
 from bench.noise import calibration, machine_facts
 from bench.parts import tail_of_logs
@@ -31,6 +31,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "open": open_incidents.measure,
     "storm": storm.measure,
     "tools": tools.measure,
+    "context": context.measure,
 }
 
 

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pydantic import SecretStr
 from temporalio.client import Client
 
 from bench.http_client import Acknowledged, HttpClient
@@ -16,13 +17,15 @@ from bench.parts import connect, made, pid_of, running_temporal
 from bench.shapes import burst
 from bench.sides import NotAcknowledged
 from bench.sqlite_files import TimelineWatch, used_bytes
+from calmo_pagerduty.domain.connections import Region, TokenKind
 from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.scopes import Scope
+from calmo_pagerduty.domain.scopes import EVERYTHING, Scope
 from calmo_pagerduty.processes import free_port, start_child, stop_child
 from calmo_pagerduty.settings import Settings
-from calmo_pagerduty.store import webhooks
-from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.store import connections, webhooks
+from calmo_pagerduty.store.database import Database, Transaction
 from calmo_pagerduty.temporal_dev_server import TemporalDevServer
+from calmo_pagerduty.tools.permissions import ConnectionRules
 from pagerduty_simulator.events import Event
 from pagerduty_simulator.signatures import signature_header
 
@@ -47,6 +50,8 @@ class Product:
             "CALMO_DATA_DIR": str(folder),
             "CALMO_HTTP_PORT": str(self._port),
             "TEMPORAL_ADDRESS": server.address,
+            # The bare workflow gathers none either; what a context costs is measured by itself.
+            "CALMO_GATHER_CONTEXT": "false",
             **more,
         }
         self._secret = secrets.token_hex(24)
@@ -55,6 +60,45 @@ class Product:
         self._watch = TimelineWatch(folder / "calmo.db")
         self._requests: dict[str, bytes] = {}
         self._children: dict[str, asyncio.subprocess.Process] = {}
+
+    @property
+    def temporal_address(self) -> str:
+        return self._server.address
+
+    def connect_account(
+        self,
+        token: str,
+        rules: ConnectionRules | None = None,
+        requests_per_minute: int | None = None,
+    ) -> str:
+        """Make one more connection, to the simulator; returns its id."""
+        database, now = Database(self._settings.database), datetime.now(UTC)
+        keyring, scope = self._settings.keyring(), Scope.parse("organization:bench")
+
+        def make(transaction: Transaction) -> str:
+            made = connections.add(
+                transaction, "Simulated", scope, now, Region.SIMULATOR, rules,
+                requests_per_minute=requests_per_minute,
+            )  # fmt: skip
+            found = connections.find(transaction, EVERYTHING, made)
+            assert found is not None
+            connections.set_token(transaction, keyring, found, TokenKind.API_TOKEN, SecretStr(token))
+            return made
+
+        try:
+            return database.write_now(make)
+        finally:
+            database.close()
+
+    def pace_account(self, connection_id: str, requests_per_minute: int | None) -> None:
+        """Change how many requests a connection may make; None is the product's default."""
+        database = Database(self._settings.database)
+        try:
+            database.write_now(
+                lambda t: connections.update(t, connection_id, requests_per_minute=requests_per_minute)
+            )
+        finally:
+            database.close()
 
     @property
     def url(self) -> str:

@@ -6,18 +6,20 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Sizes:
     ack_rates: tuple[int, ...] = (50, 200, 500)
-    ack_seconds: float = 10.0
+    ack_seconds: float = 6.0
     #: Pairs of slices, one of each side, per shape.
-    slices: int = 12
+    slices: int = 7
     incidents_per_slice: int = 40
-    latency_slices: int = 4
+    latency_slices: int = 3
     latency_seconds: float = 6.0
     cost_incidents: int = 100
-    open_incidents: int = 5_000
+    open_incidents: int = 2_000
     storm_incidents: int = 100
-    storm_history_events: int = 500
+    storm_history_events: int = 300
     tool_calls: int = 400
-    approvals: int = 1_000
+    approvals: int = 500
+    warm_contexts: int = 5
+    contexts_at_once: int = 50
 
 
 FULL = Sizes()
@@ -32,4 +34,6 @@ QUICK = Sizes(
     storm_history_events=200,
     tool_calls=200,
     approvals=200,
+    warm_contexts=4,
+    contexts_at_once=15,
 )

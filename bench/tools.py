@@ -13,19 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from pydantic import SecretStr
 
 from bench.figures import Figure, Figures, median_of
 from bench.product import Product, running_product
 from bench.progress import tell
 from bench.sizes import Sizes
-from calmo_pagerduty.domain.connections import Region, TokenKind
-from calmo_pagerduty.domain.scopes import EVERYTHING, Scope
 from calmo_pagerduty.http_client import AsyncClient, HTTPError
 from calmo_pagerduty.processes import free_port, start_child, stop_child
 from calmo_pagerduty.settings import Settings
-from calmo_pagerduty.store import api_keys, connections
-from calmo_pagerduty.store.database import Database, Transaction
+from calmo_pagerduty.store import api_keys
+from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from ingress.api.authentication import ALL_PERMISSIONS
 
@@ -66,7 +63,8 @@ async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
         running_product(folder / "product", CALMO_SIMULATOR_URL=simulated.url) as product,
         AsyncClient(timeout=60.0, trust_env=False) as http,
     ):
-        connection_id, key = _connect(folder / "product", simulated)
+        connection_id = product.connect_account(simulated.token, RULES, requests_per_minute=10_000_000)
+        key = _make_key(folder / "product")
         faces = _faces(http, product, simulated, connection_id, key)
         tell(f"tools: {sizes.slices} slices of {sizes.tool_calls} calls on each face")
         rates: dict[str, list[float]] = {name: [] for name in faces}
@@ -111,24 +109,11 @@ async def _first(http: AsyncClient, path: str, name: str) -> str:
     raise TimeoutError("the simulator did not answer within 30 s")
 
 
-def _connect(data_dir: Path, simulated: Simulated) -> tuple[str, str]:
-    """Make a connection without a limit and an API key; returns (connection, key)."""
-    settings = Settings(data_dir=data_dir)
-    database, now = Database(settings.database), datetime.now(UTC)
-    keyring, scope = settings.keyring(), Scope.parse("organization:bench")
-
-    def make(transaction: Transaction) -> tuple[str, str]:
-        made = connections.add(
-            transaction, "Simulated", scope, now, Region.SIMULATOR, RULES, requests_per_minute=10_000_000
-        )
-        found = connections.find(transaction, EVERYTHING, made)
-        assert found is not None
-        token = SecretStr(simulated.token)
-        connections.set_token(transaction, keyring, found, TokenKind.API_TOKEN, token)
-        return made, api_keys.create(transaction, "bench", ALL_PERMISSIONS, None, now)
-
+def _make_key(data_dir: Path) -> str:
+    """Make an API key that may do everything."""
+    database, now = Database(Settings(data_dir=data_dir).database), datetime.now(UTC)
     try:
-        return database.write_now(make)
+        return database.write_now(lambda t: api_keys.create(t, "bench", ALL_PERMISSIONS, None, now))
     finally:
         database.close()
 

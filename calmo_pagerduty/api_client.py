@@ -11,13 +11,18 @@ Json = dict[str, Any]
 
 
 class ApiProblem(Exception):
-    """The service can't be reached or refuses; the message is for a person."""
+    """The service can't be reached or refuses; the message is for a person. `status` is its answer's."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
 class ServerSentEvent:
     id: int
     data: Json
+    name: str = ""
 
 
 class ApiClient:
@@ -39,6 +44,13 @@ class ApiClient:
     def get(self, path: str, params: Sequence[tuple[str, str]] = ()) -> Json:
         return self._json(self._request("GET", path, params=list(params)))
 
+    def text(self, path: str, params: Sequence[tuple[str, str]] = ()) -> str:
+        """Return a page as it stands."""
+        answer = self._request("GET", path, params=list(params))
+        if answer.status_code != 200:
+            raise _refused(answer)
+        return answer.text
+
     def send(self, method: str, path: str, body: Json | None = None) -> Json:
         return self._json(self._request(method, path, json=body))
 
@@ -54,12 +66,19 @@ class ApiClient:
     def changes(self, after: int | None = None) -> Iterator[ServerSentEvent | None]:
         """Yield changes as they happen, and None whenever the server says that it is still there."""
         headers = {} if after is None else {"Last-Event-ID": str(after)}
+        yield from self._stream("/api/issues/events", headers)
+
+    def follow(self, path: str) -> Iterator[ServerSentEvent]:
+        """Yield the events of a stream that ends."""
+        return (event for event in self._stream(path, {}) if event is not None)
+
+    def _stream(self, path: str, headers: dict[str, str]) -> Iterator[ServerSentEvent | None]:
         patience = Timeout(10.0, read=60.0)
         try:
-            with self._http.stream("GET", "/api/issues/events", headers=headers, timeout=patience) as answer:
+            with self._http.stream("GET", path, headers=headers, timeout=patience) as answer:
                 if answer.status_code != 200:
                     answer.read()
-                    raise ApiProblem(_refusal(answer))
+                    raise _refused(answer)
                 yield None
                 yield from _events(answer.iter_lines())
         except HTTPError as error:
@@ -73,23 +92,23 @@ class ApiClient:
 
     def _json(self, answer: Response) -> Json:
         if answer.status_code not in {200, 201, 202}:
-            raise ApiProblem(_refusal(answer))
+            raise _refused(answer)
         return cast(Json, answer.json())
 
     def _unreachable(self, error: HTTPError) -> str:
         return f"nothing answers at {self._url} ({type(error).__name__}); is `calmo-pagerduty up` running?"
 
 
-def _refusal(answer: Response) -> str:
+def _refused(answer: Response) -> ApiProblem:
     try:
         message = answer.json()["error"]["message"]
     except (ValueError, KeyError, TypeError):
         message = answer.reason_phrase
-    return f"the service answered {answer.status_code}: {message}"
+    return ApiProblem(f"the service answered {answer.status_code}: {message}", answer.status_code)
 
 
 def _events(lines: Iterator[str]) -> Iterator[ServerSentEvent | None]:
-    identity, data = 0, ""
+    identity, data, event = 0, "", ""
     for line in lines:
         name, _, value = line.partition(":")
         value = value.removeprefix(" ")
@@ -97,6 +116,8 @@ def _events(lines: Iterator[str]) -> Iterator[ServerSentEvent | None]:
             identity = int(value)
         elif name == "data":
             data += value
+        elif name == "event":
+            event = value
         elif line == "":
-            yield ServerSentEvent(identity, json.loads(data)) if data else None
-            data = ""
+            yield ServerSentEvent(identity, json.loads(data), event) if data else None
+            data = event = ""

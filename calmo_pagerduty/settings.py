@@ -57,6 +57,8 @@ class Settings(BaseSettings):
     complete_after: timedelta = timedelta(hours=24)
     #: History events after which an incident's workflow continues as new.
     continue_as_new_after: Annotated[int, Field(ge=20, le=20_000)] = 250
+    #: Gather an incident's context when it begins, is reopened, becomes more severe, or changes its service.
+    gather_context: bool = True
     #: Check workflow code against the sandbox in this worker too (tests always do).
     workflow_sandbox: bool = False
     workflow_slots: Annotated[int, Field(ge=2, le=200)] = 8

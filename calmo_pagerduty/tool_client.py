@@ -11,6 +11,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from calmo_pagerduty.domain.frozen import Frozen
+from calmo_pagerduty.domain.operations import Action
 from calmo_pagerduty.domain.tool_calls import OPEN_STATES, CallState
 from calmo_pagerduty.http_client import AsyncClient, HTTPError, Timeout
 from calmo_pagerduty.tools.catalogue import TOOLS
@@ -69,14 +70,8 @@ class ToolClient:
 
         It waits for an approval too, however long that takes; `ask` doesn't.
         """
-        answer = await self.ask(tool, arguments, idempotency_key)
-        while answer.state in OPEN_STATES and answer.call_id is not None:
-            answer = await self._look_patiently(answer.call_id)
-        if answer.state is not CallState.DONE or answer.result is None:
-            error = answer.error or {}
-            words = f"{answer.tool} {answer.state}: {error.get('message', 'no details')}"
-            raise ToolProblem(words, error.get("status"), error.get("rule"))
-        return answer.result
+        answer = await self._to_the_end(await self.ask(tool, arguments, idempotency_key))
+        return answer.result or {}
 
     async def ask(
         self,
@@ -99,9 +94,49 @@ class ToolClient:
             body["idempotency_key"] = idempotency_key
         return await self._request("POST", f"/api/tools/{tool}", json=body)
 
+    async def act(
+        self,
+        issue_id: str,
+        action: Action,
+        arguments: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Answer:
+        """Act on an issue's incident and wait until it is done: through an approval, and for as long as
+        PagerDuty is away; `ask_to_act` doesn't. What makes no sense for the incident is a ToolProblem (409).
+        """
+        answer = await self.ask_to_act(issue_id, action, arguments, idempotency_key)
+        return await self._to_the_end(answer)
+
+    async def ask_to_act(
+        self,
+        issue_id: str,
+        action: Action,
+        arguments: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+        wait_seconds: float = 30.0,
+    ) -> Answer:
+        """Act on an issue's incident; what takes longer than `wait_seconds` is answered by a ticket."""
+        body: dict[str, Any] = {
+            "action": action,
+            "arguments": dict(arguments or {}),
+            "wait_seconds": wait_seconds,
+        }
+        if idempotency_key is not None:
+            body["idempotency_key"] = idempotency_key
+        return await self._request("POST", f"/api/issues/{quote(issue_id, safe='')}/actions", json=body)
+
     async def look(self, call_id: str) -> Answer:
         """Return how an earlier call stands."""
         return await self._request("GET", f"/api/tool-calls/{quote(call_id, safe='')}")
+
+    async def _to_the_end(self, answer: Answer) -> Answer:
+        while answer.state in OPEN_STATES and answer.call_id is not None:
+            answer = await self._look_patiently(answer.call_id)
+        if answer.state is not CallState.DONE or answer.result is None:
+            error = answer.error or {}
+            words = f"{answer.tool} {answer.state}: {error.get('message', 'no details')}"
+            raise ToolProblem(words, error.get("status"), error.get("rule"))
+        return answer
 
     async def _look_patiently(self, call_id: str) -> Answer:
         """Look after a while; a service that restarts meanwhile is no reason to forget the call."""

@@ -31,6 +31,8 @@ from ingress.api.health import Health
 from ingress.api.keys import ApiKeyEndpoints
 from ingress.api.openapi import openapi_document
 from ingress.connections.endpoints import ConnectionEndpoints
+from ingress.context.counting import ContextCounter
+from ingress.context.endpoints import ContextEndpoints
 from ingress.deliveries.endpoints import DeliveryEndpoints
 from ingress.deliveries.explaining import Explainer
 from ingress.deliveries.retention import Retention
@@ -41,6 +43,9 @@ from ingress.forwarding.forwarder import Forwarder
 from ingress.forwarding.signal_sender import SignalSender
 from ingress.healing.endpoints import HealingEndpoints
 from ingress.healing.keeper import HealingKeeper
+from ingress.issues.action_endpoints import ActionEndpoints
+from ingress.issues.action_sender import ActionSender
+from ingress.issues.actions import IssueActor
 from ingress.issues.endpoints import IssueReader
 from ingress.issues.models import (
     Links,
@@ -91,15 +96,25 @@ class Ingress:
         namespace = temporal_client.connection_options().get("namespace", "default")
         links = Links(settings.temporal_ui_url, namespace)
         self.issues = IssueReader(self.database, links)
+        self.contexts = ContextEndpoints(self.database, lambda: self.temporal, settings.task_queue, links)
         self.http = connect()
         accounts = PagerDutyAccounts(self.database, self.keyring, self.http, settings.simulator_url)
         gate = ToolGate(self.database)
-        calls = ToolCalls(ToolRecords(self.database, gate), accounts)
+        records = ToolRecords(self.database, gate)
+        calls = ToolCalls(records, accounts)
         self.caller = ToolCaller(self.database, gate, calls, lambda: self.temporal, settings.task_queue)
         self.tools = ToolEndpoints(self.database, self.caller, links)
         self.connections = ConnectionEndpoints(self.database, self.keyring, accounts)
-        self.mcp = McpEndpoint(self.database, self.caller, links, settings.public_address)
-        self.keeper = CallKeeper(self.database, self.caller)
+        sender = ActionSender(
+            settings.task_queue, settings.complete_after, settings.continue_as_new_after,
+            settings.gather_context,
+        )  # fmt: skip
+        self.actor = IssueActor(
+            self.database, gate, records, self.caller, lambda: self.temporal, sender, self.forwarder.wake
+        )
+        self.actions = ActionEndpoints(self.database, self.actor, links)
+        self.mcp = McpEndpoint(self.database, self.caller, self.actor, links, settings.public_address)
+        self.keeper = CallKeeper(self.database, self.actor.resume)
         self.deliveries = DeliveryEndpoints(self.database, self.forwarder.wake)
         self.explainer = Explainer(self.database, lambda: self.temporal, settings.task_queue)
         self.api_keys = ApiKeyEndpoints(self.database)
@@ -114,6 +129,7 @@ class Ingress:
         self.webhook_keeper = WebhookKeeper(self.database, subscriber, lambda: self.temporal)
         self.health = Health(self.database, lambda: self.temporal)
         self.healing = HealingEndpoints(self.database, lambda: self.temporal, settings.task_queue)
+        self.context_counter = ContextCounter(self.database, self.metrics)
         self.healing_keeper = HealingKeeper(
             self.database, self.metrics, lambda: self.temporal, settings.task_queue
         )
@@ -124,13 +140,18 @@ class Ingress:
         self.temporal = client
         settings = self.settings
         return SignalSender(
-            client, settings.task_queue, settings.complete_after, settings.continue_as_new_after
+            client,
+            settings.task_queue,
+            settings.complete_after,
+            settings.continue_as_new_after,
+            settings.gather_context,
         )
 
     def close(self) -> None:
         """Refuse new deliveries with 503 and end the live streams."""
         self.door.closing = True
         self.issues.closing.set()
+        self.contexts.closing.set()
 
     async def serve_metrics(self, _request: Request, _caller: Caller, _query: Model | None) -> Response:
         """GET /metrics, in Prometheus' text form."""
@@ -147,6 +168,8 @@ class Ingress:
                 open=self.door.receive, success=202, statuses=DOOR_STATUSES, refuses_with=VerdictModel,
             ),
             *self.issues.endpoints(),
+            *self.actions.endpoints(),
+            *self.contexts.endpoints(),
             *self.deliveries.endpoints(),
             *self.explainer.endpoints(),
             *self.api_keys.endpoints(),
@@ -183,6 +206,7 @@ def build_app(ingress: Ingress) -> Starlette:
             "forwarder": ingress.forwarder.run,
             "call_keeper": ingress.keeper.run,
             "healing_keeper": ingress.healing_keeper.run,
+            "context_counter": ingress.context_counter.run,
             "retention": ingress.retention.run,
             "webhook_keeper": ingress.webhook_keeper.run,
         }

@@ -20,6 +20,7 @@ from ingress.commands import (
     api_keys,
     audit,
     connections,
+    context,
     deliveries,
     encryption,
     healing,
@@ -46,6 +47,7 @@ app.command("worker")(parts.worker)
 app.command("ingress")(parts.ingress)
 app.command("mcp")(mcp.mcp)
 app.command("explain")(deliveries.explain)
+app.command("context")(context.context)
 app.add_typer(webhooks.app, name="webhook")
 webhooks.app.command("deliveries")(deliveries.of_webhook)
 webhooks.app.command("doctor")(healing.doctor)

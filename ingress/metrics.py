@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+_CONTEXT_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 45.0, 90.0, 180.0, 600.0)
+_CONTEXT_REQUESTS = (0, 5, 10, 15, 20, 40, 60, 100, 200)
 _BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
@@ -41,5 +43,26 @@ class Metrics:
             "calmo_reconciled",
             "What comparisons with PagerDuty found and did, by kind.",
             ["kind"],
+            registry=self.registry,
+        )
+        self.contexts = Counter(
+            "calmo_contexts", "Incidents' contexts that ended, by how.", ["state"], registry=self.registry
+        )
+        self.context_seconds = Histogram(
+            "calmo_context_seconds",
+            "Time to gather and assess a context.",
+            registry=self.registry,
+            buckets=_CONTEXT_SECONDS,
+        )
+        self.context_requests = Histogram(
+            "calmo_context_requests",
+            "Requests that a context cost.",
+            registry=self.registry,
+            buckets=_CONTEXT_REQUESTS,
+        )
+        self.sources_lacking = Counter(
+            "calmo_context_sources_lacking",
+            "Sources that lacked something in a context, by how they ended.",
+            ["source", "state"],
             registry=self.registry,
         )

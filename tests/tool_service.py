@@ -140,8 +140,11 @@ async def running_service(
     data_dir: Path,
     clock: Clock | None = None,
     working: bool = True,
+    gathering: bool = False,
 ) -> AsyncIterator[ToolService]:
-    """A service with one connection that may write. Not `working`: without a worker."""
+    """A service with one connection that may write. Not `working`: without a worker; `gathering`: incidents
+    have their contexts gathered.
+    """
     site = AccountSite(online_shop(now=lambda: datetime.now(UTC), seed=11), clock=clock or ScaledClock())
     site.add_token(TOKEN)
     async with contextlib.AsyncExitStack() as stack:
@@ -152,6 +155,7 @@ async def running_service(
             simulator_url=url,
             task_queue=f"tools-{uuid.uuid4().hex}",
             workflow_sandbox=True,
+            gather_context=gathering,
         )
         person = next(iter(site.account.users.values()))
         connection_id = add_connection(database, keyring, "organization:acme", from_address=person.email)

@@ -6,9 +6,11 @@ from typing import Any
 
 import sqlalchemy as sa
 from builders import SECRET, an_event, body_of, headers_for, new_id
+from context_faces.sample_context import store_context
 from doors import make_webhook, save_pending
 from tool_service import ToolService, add_connection
 
+from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.scopes import Scope
 from calmo_pagerduty.domain.tool_calls import CallState, Face
 from calmo_pagerduty.domain.webhooks import handle_of
@@ -86,6 +88,8 @@ async def make_world(service: ToolService, keyring: Keyring, scope: str) -> Worl
             .join(tables.issues, tables.issues.c.incident_id == tables.deliveries.c.incident_id)
             .where(tables.deliveries.c.incident_id == incident)
         ).one()
+        ref = IncidentRef(connection_id=connection, incident_id=incident)
+        store_context(transaction, ref, title=canary)
         return World(
             scope, canary, connection, webhook, handle_of(webhook), incident, one.id, str(one.seq), call.id,
             api_keys.key_id_of(key),

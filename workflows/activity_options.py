@@ -56,3 +56,29 @@ HEALING: RegularOptions = {
         maximum_interval=timedelta(minutes=1),
     ),
 }
+
+#: A step of gathering waits for its turn in the queue for so long, beside its own patience: fifty
+#: incidents at once are asked for one after the other.
+QUEUE_PATIENCE = timedelta(minutes=10)
+
+
+def gathering(patience: timedelta) -> RegularOptions:
+    """Reading one source of an incident's context. It ends by itself when its patience does."""
+    return {
+        "start_to_close_timeout": patience + timedelta(seconds=15),
+        "schedule_to_close_timeout": patience + QUEUE_PATIENCE,
+        "heartbeat_timeout": timedelta(seconds=10),
+        "retry_policy": RetryPolicy(
+            initial_interval=timedelta(seconds=1),
+            backoff_coefficient=2.0,
+            maximum_interval=timedelta(seconds=15),
+        ),
+    }
+
+
+#: Asking Temporal itself to gather a context: an incident must never wait for it.
+ASKING: LocalOptions = {
+    "start_to_close_timeout": timedelta(seconds=3),
+    "local_retry_threshold": timedelta(seconds=1),
+    "retry_policy": RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_attempts=2),
+}

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from temporalio import workflow
@@ -10,6 +10,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
+    from activities.context.requests import ContextRequests, ContextToWant
     from activities.issue_records import CANNOT_APPLY, EventsToSave, IssueRecords, PuzzlesToSetAside
     from calmo_pagerduty.domain.event_types import IncidentStatus
     from calmo_pagerduty.domain.frozen import Frozen
@@ -23,14 +24,18 @@ with workflow.unsafe.imports_passed_through():
         Publish,
         RememberedEvent,
         SaveEvents,
+        WantContext,
         continued,
         decide,
         published,
+        wanted,
     )
     from calmo_pagerduty.domain.incident_references import IncidentRef
     from calmo_pagerduty.domain.incident_signals import Puzzle, read_signal
     from calmo_pagerduty.domain.severity import Severity
     from workflows import activity_options, names
+    from workflows.incident_actions import IncidentActions
+    from workflows.incident_targets import IncidentTargets
     from workflows.searchable import searchable
 
 #: One transaction's worth of events; more wait for the next round.
@@ -53,23 +58,34 @@ class IncidentStart(Frozen):
     state: IncidentState | None = None
     waiting: tuple[EventFacts, ...] = ()
     puzzles: tuple[Puzzle, ...] = ()
+    #: Whether its context is gathered when it begins, is reopened, or becomes more severe.
+    gathers_context: bool = False
+    #: When a response target is near or missed; None: none is known of.
+    due: datetime | None = None
 
 
 @workflow.defn(name=names.INCIDENT_WORKFLOW)
-class IncidentWorkflow:
+class IncidentWorkflow(IncidentActions, IncidentTargets):
     """Message protocol: the signal `receive_events` brings events, as many as waited; any other
-    signal is set aside. The queries `state` and `timeline` answer what is known. It ends some time
-    after the incident is resolved; a later event starts a new run, which goes on with the same issue.
+    signal is set aside. The update `act` brings what is to be done to the incident. The queries
+    `state` and `timeline` answer what is known. It ends some time after the incident is resolved; a
+    later event starts a new run, which goes on with the same issue.
     """
 
     @workflow.init
     def __init__(self, start: IncidentStart) -> None:
         self._ref = start.ref
-        self._policy = LifecyclePolicy(complete_after=start.complete_after, severities=start.severities)
+        self._policy = LifecyclePolicy(
+            complete_after=start.complete_after,
+            severities=start.severities,
+            gathers_context=start.gathers_context,
+        )
         self._state = start.state or IncidentState()
         #: Whether this run knows what earlier ones did: one that continued was told, a new one asks.
         self._knows_the_past = start.state is not None
+        self._lived_before = start.state is not None
         self._published = start.published
+        self._due = start.due
         self._waiting = list(start.waiting)
         self._puzzles = list(start.puzzles)
 
@@ -80,6 +96,11 @@ class IncidentWorkflow:
             while True:
                 await self._wait()
                 await self._save_waiting()
+                await self._look_at_targets()
+                if not (self._is_finished() or self._history_is_long(start)):
+                    continue
+                # What was taken over is begun before this run ends; events may arrive meanwhile.
+                await workflow.wait_condition(workflow.all_handlers_finished)
                 if self._is_finished():
                     return self._state
                 if self._history_is_long(start):
@@ -106,23 +127,6 @@ class IncidentWorkflow:
     @workflow.query(name=names.QUERY_TIMELINE, description="The latest events, oldest first")
     def timeline(self) -> list[RememberedEvent]:
         return sorted(self._state.remembered, key=lambda event: event.occurred_at)
-
-    async def _wait(self) -> None:
-        """Wait for events, or until a resolved incident has been quiet for long enough."""
-        deadline = self._state.completes_at
-        if self._has_work() or self._is_over():
-            return
-        if deadline is None:
-            await workflow.wait_condition(self._has_work)
-            return
-        try:
-            await workflow.wait_condition(
-                self._has_work,
-                timeout=max(deadline - workflow.now(), timedelta(milliseconds=1)),
-                timeout_summary="completes if it isn't reopened",
-            )
-        except TimeoutError:
-            return
 
     async def _save_waiting(self) -> None:
         batch = tuple(self._waiting[:MAX_BATCH])
@@ -166,9 +170,28 @@ class IncidentWorkflow:
                     state = await self._save(events, state)
                 case Publish():
                     self._publish(published(state))
+                case WantContext():
+                    await self._want_context(wanted(effect, state, self._lived_before))
                 case _:
                     assert_never(effect)
         self._state = state
+
+    async def _want_context(self, want: WantContext | None) -> None:
+        """Have the context gathered by a workflow of its own. If Temporal has no ear for it now, so be it."""
+        if want is None:
+            return
+        try:
+            await workflow.execute_local_activity_method(
+                ContextRequests.want_context,
+                ContextToWant(ref=self._ref, reason=want.reason.value),
+                **activity_options.ASKING,
+                summary=f"gather the context: {want.reason.value}",
+            )
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                raise
+            workflow.logger.warning("context_not_wanted", extra={"reason": want.reason.value})
+            workflow.metric_meter().create_counter("calmo_contexts_given_up").add(1)
 
     def _publish(self, publish: Publish) -> None:
         """Let operators find the incident as it is now, unless its search attributes say so already."""
@@ -197,6 +220,8 @@ class IncidentWorkflow:
                 raise
             return await self._not_saved(events, after, error)
         self._knows_the_past = True
+        self._due = saved.due
+        self._lived_before = self._lived_before or saved.known is not None
         return continued(saved.known, after, saved.new > 0) if saved.known else after
 
     async def _not_saved(
@@ -249,6 +274,7 @@ class IncidentWorkflow:
             update={
                 "state": self._state,
                 "published": self._published,
+                "due": self._due,
                 "waiting": tuple(self._waiting),
                 "puzzles": tuple(self._puzzles),
             }

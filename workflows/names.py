@@ -2,19 +2,32 @@
 
 from temporalio.common import SearchAttributeKey
 
+from calmo_pagerduty.domain.context_runs import (
+    CONTEXT_WORKFLOW,
+    GATHER_AGAIN,
+    PROGRESS,
+    context_workflow_id,
+)
+from calmo_pagerduty.domain.incident_references import IncidentRef
+
 INCIDENT_WORKFLOW = "IncidentWorkflow"
 TOOL_CALL_WORKFLOW = "ToolCallWorkflow"
 RECONCILE_WORKFLOW = "ReconcileWorkflow"
 DOCTOR_WORKFLOW = "DoctorWorkflow"
+INCIDENT_CONTEXT_WORKFLOW = CONTEXT_WORKFLOW
+ACCOUNT_MEMORY_WORKFLOW = "AccountMemoryWorkflow"
 
 QUERY_STATE = "state"
 QUERY_TIMELINE = "timeline"
 
+UPDATE_ACT = "act"
 UPDATE_DECIDE = "decide"
 SIGNAL_APPROVE = "approve"
 SIGNAL_DENY = "deny"
 QUERY_CALL_STATE = "call_state"
 QUERY_RECONCILE_STATE = "reconcile_state"
+SIGNAL_GATHER_AGAIN = GATHER_AGAIN
+QUERY_PROGRESS = PROGRESS
 
 INCIDENT_ID = SearchAttributeKey.for_keyword("PdIncidentId")
 CONNECTION = SearchAttributeKey.for_keyword("PdConnection")
@@ -43,3 +56,13 @@ def reconcile_id(connection_id: str) -> str:
 def doctor_id(connection_id: str) -> str:
     """The id of the examination of a connection's webhooks, and of its schedule."""
     return f"pd-doctor:{connection_id}"
+
+
+def context_id(ref: IncidentRef) -> str:
+    """The id of the gathering of an incident's context: there is one at a time."""
+    return context_workflow_id(ref)
+
+
+def memory_id(connection_id: str) -> str:
+    """The id of the reading of an account's past, in the background."""
+    return f"pd-memory:{connection_id}"

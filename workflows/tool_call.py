@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import TypedDict
 
 from temporalio import workflow
 from temporalio.common import Priority, SearchAttributePair, TypedSearchAttributes
@@ -139,21 +140,7 @@ class ToolCallWorkflow:
         return CallEnd(call_id=filed.call_id, state=filed.state)
 
     async def _have_it_carried_out(self, filed: Filed) -> CallEnd:
-        end = await workflow.execute_child_workflow(
-            ToolCallWorkflow.run,
-            ToolCallStart(filed=filed),
-            id=workflow_id_for(filed.connection_id, filed.call_id),
-            # What is filed goes on, whatever becomes of the one who ordered it.
-            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-            static_summary=f"{filed.tool} on {filed.connection_id}",
-            search_attributes=TypedSearchAttributes(
-                [
-                    SearchAttributePair(names.CONNECTION, filed.connection_id),
-                    SearchAttributePair(names.SCOPE, filed.scope),
-                    SearchAttributePair(names.STATUS, str(filed.state)),
-                ]
-            ),
-        )
+        end = await workflow.execute_child_workflow(ToolCallWorkflow.run, **own_workflow(filed))
         self._state = end.state
         return end
 
@@ -224,6 +211,32 @@ class ToolCallWorkflow:
     def _describe(self) -> None:
         assert self._filed is not None
         workflow.set_current_details(card_of(self._filed, self._state, self._last_word))
+
+
+class OwnWorkflow(TypedDict):
+    arg: ToolCallStart
+    id: str
+    parent_close_policy: workflow.ParentClosePolicy
+    static_summary: str
+    search_attributes: TypedSearchAttributes
+
+
+def own_workflow(filed: Filed) -> OwnWorkflow:
+    """Return how a call's own workflow is started as a child."""
+    return {
+        "arg": ToolCallStart(filed=filed),
+        "id": workflow_id_for(filed.connection_id, filed.call_id),
+        # What is filed goes on, whatever becomes of the one who ordered it.
+        "parent_close_policy": workflow.ParentClosePolicy.ABANDON,
+        "static_summary": f"{filed.tool} on {filed.connection_id}",
+        "search_attributes": TypedSearchAttributes(
+            [
+                SearchAttributePair(names.CONNECTION, filed.connection_id),
+                SearchAttributePair(names.SCOPE, filed.scope),
+                SearchAttributePair(names.STATUS, str(filed.state)),
+            ]
+        ),
+    }
 
 
 def card_of(filed: Filed, state: CallState, last_word: str = "") -> str:

@@ -115,7 +115,17 @@ EVENT_RULES: Mapping[EventType, EventRule] = {
 
 #: Ours, not PagerDuty's: a comparison with PagerDuty found the incident to stand otherwise than here.
 RECONCILED = "calmo.reconciled"
-_RECONCILED_RULE = EventRule(IssueAction.UPDATE, "brought in line with PagerDuty")
+#: PagerDuty has no event for it: the timeline has it only if it was done from here.
+SNOOZED = "calmo.snoozed"
+#: A response target is near, or missed.
+TARGET_NEAR = "calmo.target_near"
+TARGET_MISSED = "calmo.target_missed"
+_OUR_RULES: Mapping[str, EventRule] = {
+    RECONCILED: EventRule(IssueAction.UPDATE, "brought in line with PagerDuty"),
+    SNOOZED: EventRule(IssueAction.RECORD, "snoozed"),
+    TARGET_NEAR: EventRule(IssueAction.RECORD, "response target near"),
+    TARGET_MISSED: EventRule(IssueAction.RECORD, "response target missed"),
+}
 
 #: A type that PagerDuty adds later: acknowledged, recorded, never refused.
 UNKNOWN_INCIDENT_EVENT = EventRule(IssueAction.RECORD, "event of a new type")
@@ -125,7 +135,8 @@ def rule_of(event_type: str) -> EventRule:
     """Return the row for an event type; one that we don't know yet is only recorded."""
     if event_type in EVENT_TYPES:
         return EVENT_RULES[EventType(event_type)]
-    return _RECONCILED_RULE if event_type == RECONCILED else UNKNOWN_INCIDENT_EVENT
+    return _OUR_RULES.get(event_type, UNKNOWN_INCIDENT_EVENT)
 
 
 EVENT_TYPES: frozenset[str] = frozenset(EventType)
+OUR_EVENT_TYPES = frozenset(_OUR_RULES)

@@ -7,17 +7,21 @@ duplicates, disorder and replays can't make the issue regress.
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
 from calmo_pagerduty.domain.event_types import IncidentStatus
 from calmo_pagerduty.domain.frozen import Frozen
-from calmo_pagerduty.domain.severity import DEFAULT_SEVERITY, Severity, severity_of
+from calmo_pagerduty.domain.severity import DEFAULT_SEVERITY, Severity, is_more_severe, severity_of
 
 #: How many of the latest events the workflow remembers, to answer queries and drop duplicates early.
 #: The database's UNIQUE(issue_id, event_id) is what finally keeps an event from counting twice.
 REMEMBERED_EVENTS = 200
+
+#: Events that are older when they arrive don't let a context be gathered.
+NEWS = timedelta(days=1)
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -100,7 +104,22 @@ class Publish(Frozen):
     team_ids: tuple[str, ...]
 
 
-Effect = SaveEvents | Publish
+class ContextReason(StrEnum):
+    """Why an incident's context is to be gathered."""
+
+    FIRST_EVENT = "first event"
+    REOPENED = "reopened"
+    PRIORITY_RAISED = "priority raised"
+    SERVICE_CHANGED = "service changed"
+
+
+class WantContext(Frozen):
+    """Effect: the incident's context is to be gathered."""
+
+    reason: ContextReason
+
+
+Effect = SaveEvents | Publish | WantContext
 
 
 class Decision(Frozen):
@@ -113,6 +132,7 @@ class LifecyclePolicy(Frozen):
 
     complete_after: timedelta = timedelta(hours=24)
     severities: Mapping[str, Severity] = {}
+    gathers_context: bool = False
 
 
 def decide(
@@ -130,7 +150,40 @@ def decide(
     effects: list[Effect] = [SaveEvents(events=fresh)]
     if published(after) != published(state) or state.last_event_at is None:
         effects.append(published(after))
+    reason = _context_reason(state, after) if policy.gathers_context and _is_news(fresh, now) else None
+    if reason is not None:
+        effects.append(WantContext(reason=reason))
     return Decision(state=after, effects=tuple(effects))
+
+
+def wanted(want: WantContext, known: IncidentState, lived_before: bool) -> WantContext | None:
+    """Return what is still wanted once a new run has learnt of an earlier life: its first event was not the
+    incident's first, and if the incident is open it was reopened.
+    """
+    if want.reason is not ContextReason.FIRST_EVENT or not lived_before:
+        return want
+    return None if known.status is IncidentStatus.RESOLVED else WantContext(reason=ContextReason.REOPENED)
+
+
+def _context_reason(before: IncidentState, after: IncidentState) -> ContextReason | None:
+    """Say why the context is wanted now; an incident that is over needs none."""
+    if after.status is IncidentStatus.RESOLVED:
+        return None
+    if before.last_event_at is None:
+        return ContextReason.FIRST_EVENT
+    if before.status is IncidentStatus.RESOLVED:
+        return ContextReason.REOPENED
+    if before.as_of is None:
+        return None
+    if is_more_severe(after.priority, after.severity, before.priority, before.severity):
+        return ContextReason.PRIORITY_RAISED
+    moved = before.service_id is not None and after.service_id not in {None, before.service_id}
+    return ContextReason.SERVICE_CHANGED if moved else None
+
+
+def _is_news(events: Sequence[EventFacts], now: datetime) -> bool:
+    """What happened long ago and arrives only now is history."""
+    return any(now - event.occurred_at <= NEWS for event in events)
 
 
 def continued(known: IncidentState, mine: IncidentState, anything_new: bool) -> IncidentState:

@@ -31,6 +31,8 @@ _CUT = timedelta(seconds=1)
 TOLERANCE = timedelta(seconds=5)
 #: The end of what a timeline says of an entry that no webhook told.
 RECONCILED_MARK = " (reconciled)"
+#: How the timeline knows what PagerDuty's log told.
+LOGGED = "log:"
 _NO_TIME = timedelta()
 _COMPARED = 200
 
@@ -49,7 +51,7 @@ class LogEntry:
     @property
     def event_id(self) -> str:
         """What the timeline knows it by."""
-        return f"log:{self.id}"
+        return f"{LOGGED}{self.id}"
 
 
 @dataclass(frozen=True, slots=True)

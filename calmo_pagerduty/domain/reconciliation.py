@@ -79,7 +79,7 @@ def read_picture(incident: Json) -> Picture | None:
             if isinstance(one, dict) and isinstance(one.get("assignee"), dict)
         ],
     }
-    read = _addition("read", RECONCILED, None, None, data)
+    read = addition("read", RECONCILED, None, None, data)
     assert read.event.snapshot is not None
     return Picture(
         incident_id=incident_id,
@@ -167,7 +167,7 @@ def _of_entry(entry: LogEntry, picture: Picture, carries: bool, issue: Issue | N
     else:
         subject = {"id": picture.incident_id, "type": "incident_reference", "title": picture.snapshot.title}
         data = {"type": "log_entry", "id": entry.id, "incident": subject, "content": entry.text}
-    return _addition(entry.event_id, EVENT_OF_KIND[entry.kind], at, entry.agent, data)
+    return addition(entry.event_id, EVENT_OF_KIND[entry.kind], at, entry.agent, data)
 
 
 def _of_picture(picture: Picture, issue: Issue | None) -> Addition:
@@ -177,7 +177,7 @@ def _of_picture(picture: Picture, issue: Issue | None) -> Addition:
     if issue is not None and issue.as_of is not None:
         at = max(at or issue.as_of, issue.as_of)
     shown = hashlib.sha256(json.dumps([picture.data, str(at)], sort_keys=True).encode()).hexdigest()
-    return _addition(f"picture:{picture.incident_id}:{shown[:16]}", kind, at, None, picture.data)
+    return addition(f"picture:{picture.incident_id}:{shown[:16]}", kind, at, None, picture.data)
 
 
 def _in_a_word(picture: Picture, issue: Issue | None) -> tuple[str, datetime | None]:
@@ -191,9 +191,15 @@ def _in_a_word(picture: Picture, issue: Issue | None) -> tuple[str, datetime | N
     return RECONCILED, None
 
 
-def _addition(
-    event_id: str, event_type: str, at: datetime | None, agent: Reference | None, data: Json
+def addition(
+    event_id: str,
+    event_type: str,
+    at: datetime | None,
+    agent: Reference | None,
+    data: Json,
+    client: str = "reconciliation",
 ) -> Addition:
+    """Return an event in the form of a webhook's."""
     who = None
     if agent is not None:
         who = {"id": agent.id, "type": agent.type, "summary": agent.name, "html_url": agent.url}
@@ -203,7 +209,7 @@ def _addition(
         "resource_type": "incident",
         "occurred_at": at.isoformat() if at else None,
         "agent": who,
-        "client": {"name": "reconciliation"},
+        "client": {"name": client},
         "data": data,
     }
     body = json.dumps({"event": event}, separators=(",", ":")).encode()

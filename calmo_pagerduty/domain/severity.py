@@ -1,5 +1,6 @@
 """From a PagerDuty priority's name to the severity of our issue."""
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 
@@ -48,3 +49,25 @@ def severity_of(priority: str | None, extra: Mapping[str, Severity] | None = Non
     if extra and name in extra:
         return extra[name]
     return SEVERITY_OF_PRIORITY.get(name, DEFAULT_SEVERITY)
+
+
+_RANKED = re.compile(r"([a-z]+)[ _-]?(\d{1,2})")
+
+
+def is_more_severe(
+    priority: str | None, severity: Severity, than: str | None, than_severity: Severity
+) -> bool:
+    """Tell whether a priority is more severe than another: by severity, within one by its number (P1, P2).
+
+    An incident that had no priority becomes more severe only by a severity above the default.
+    """
+    order = tuple(Severity)
+    if severity is not than_severity:
+        return order.index(severity) < order.index(than_severity)
+    one, other = _ranked(priority), _ranked(than)
+    return one is not None and other is not None and one[0] == other[0] and one[1] < other[1]
+
+
+def _ranked(priority: str | None) -> tuple[str, int] | None:
+    found = _RANKED.fullmatch(priority.strip().casefold()) if priority else None
+    return (found[1], int(found[2])) if found else None

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from calmo_pagerduty.domain.event_types import RECONCILED, EventType, IssueAction, rule_of
+from calmo_pagerduty.domain.event_types import OUR_EVENT_TYPES, EventType, IssueAction, rule_of
 from calmo_pagerduty.domain.incident_lifecycle import EventFacts
 from calmo_pagerduty.domain.log_entries import RECONCILED_MARK
+from calmo_pagerduty.domain.operations import Operation
 from calmo_pagerduty.domain.webhook_events import (
     MAX_TEXT,
     Json,
@@ -20,7 +21,11 @@ from calmo_pagerduty.domain.webhook_events import (
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """What happened once. `moved` tells whether it changed how the issue stands. Times are UTC."""
+    """What happened once. `moved` tells whether it changed how the issue stands. Times are UTC.
+
+    `author` did it from here, as the operation; `actor` is as whom PagerDuty knows it. An echo is an event
+    that tells of an operation which has an entry of its own: it is kept, and not shown.
+    """
 
     event_id: str
     event_type: str
@@ -30,6 +35,9 @@ class TimelineEntry:
     actor: Reference | None
     summary: str
     moved: bool
+    author: str | None = None
+    operation_id: str | None = None
+    is_echo: bool = False
 
 
 def entry_of(facts: EventFacts, event: WebhookEvent | None, moved: bool) -> TimelineEntry:
@@ -42,8 +50,32 @@ def entry_of(facts: EventFacts, event: WebhookEvent | None, moved: bool) -> Time
         occurred_at=facts.occurred_at,
         seq=facts.seq,
         actor=actor,
-        summary=_summary(facts.event_type, event, actor) + _mark(facts.event_id),
+        summary=_summary(facts.event_type, event, actor.name or actor.id if actor else None)
+        + _mark(facts.event_id),
         moved=moved,
+    )
+
+
+def entry_of_operation(
+    operation: Operation, facts: EventFacts, event: WebhookEvent | None, moved: bool
+) -> TimelineEntry:
+    """Make the one entry of what was done from here, from the first event that tells of it."""
+    event_type = operation.expected[0].event_type
+    words = _summary(event_type, event, f"{operation.author} via Calmo")
+    for expected in operation.expected:
+        # The mark is for machines.
+        words = words.replace(str(expected.shows.get("mark", "")) or "\n\n", "").strip()
+    return TimelineEntry(
+        event_id=operation.entry_id,
+        event_type=event_type,
+        action=rule_of(event_type).action,
+        occurred_at=facts.occurred_at,
+        seq=facts.seq,
+        actor=(event.actor if event else None) or operation.agent,
+        summary=words,
+        moved=moved,
+        author=operation.author,
+        operation_id=operation.id,
     )
 
 
@@ -52,11 +84,11 @@ def _mark(event_id: str) -> str:
     return RECONCILED_MARK if event_id.startswith("log:") else ""
 
 
-def _summary(event_type: str, event: WebhookEvent | None, actor: Reference | None) -> str:
+def _summary(event_type: str, event: WebhookEvent | None, who: str | None) -> str:
     words = rule_of(event_type).words
-    if event_type not in (*EventType, RECONCILED):
+    if event_type not in (*EventType, *OUR_EVENT_TYPES):
         words = f"{words}: {event_type}"
-    by = f" by {actor.name or actor.id}" if actor else ""
+    by = f" by {who}" if who else ""
     detail = _DETAILS[event_type](event.data) if event and event_type in _DETAILS else ""
     return clean(f"{words}{by}{f': {detail}' if detail else ''}", MAX_TEXT)
 

@@ -117,6 +117,11 @@ def error_class(status: int, code: int | None) -> ErrorClass:
     return by_status
 
 
+def is_told_by_code(status: int) -> bool:
+    """Tell whether a refusal's code may say that it is so already, or worth another try."""
+    return 400 <= status < 500 and status not in ERROR_OF_STATUS
+
+
 def meaning_of(words: str) -> Meaning | None:
     """Recognise what PagerDuty tells in words only."""
     lowered = words.lower()

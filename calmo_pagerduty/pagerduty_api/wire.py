@@ -19,6 +19,7 @@ from calmo_pagerduty.http_client import (
     Timeout,
 )
 from calmo_pagerduty.pagerduty_api.answers import LOOK_FIRST, Answer, not_understood
+from calmo_pagerduty.pagerduty_api.error_words import is_told_by_code
 
 #: The largest answer that is read, in bytes, unpacked.
 MAX_ANSWER: Final = 20 * 2**20
@@ -65,8 +66,8 @@ async def exchange(
         failure = not_understood(request, f"PagerDuty's answer is larger than {max_answer} bytes", *begun)
     except HTTPError as error:
         failure = _unreachable(request, _words(error, bool(begun)), sent=not isinstance(error, _NOT_SENT))
-    # A refusal is one by its status, even if the rest of it never came.
-    if begun and begun[0].status >= 300:
+    # A refusal is one by its status, even if the rest of it never came; unless the rest says which.
+    if begun and begun[0].status >= 300 and not is_told_by_code(begun[0].status):
         return begun[0]
     # Raised out here so that it drags no HTTP error along, whose request knows the token.
     raise failure

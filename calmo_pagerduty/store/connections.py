@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from sqlalchemy import Connection as Transaction
 
 from calmo_pagerduty.domain.connections import Region, TokenFacts, TokenKind
+from calmo_pagerduty.domain.response_targets import ResponseTargets
 from calmo_pagerduty.domain.scopes import Scope, Visibility
 from calmo_pagerduty.domain.severity import Severity
 from calmo_pagerduty.store.encryption import Keyring, Place
@@ -35,6 +36,10 @@ class Connection:
     severities: Mapping[str, Severity]
     requests_per_minute: int | None
     created_at: datetime
+    #: Whether each incident's context is written back as a note.
+    context_note: bool = False
+    #: How soon its incidents are to be acknowledged and resolved; None: there are no targets.
+    response_targets: ResponseTargets | None = None
 
 
 def new_connection_id() -> str:
@@ -168,6 +173,10 @@ def _connection(row: Any) -> Connection:
         severities={name: Severity(value) for name, value in row.severities.items()},
         requests_per_minute=row.requests_per_minute,
         created_at=row.created_at,
+        context_note=row.context_note,
+        response_targets=(
+            None if row.response_targets is None else ResponseTargets.model_validate(row.response_targets)
+        ),
     )
 
 

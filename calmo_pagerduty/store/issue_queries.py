@@ -84,7 +84,7 @@ def find_issue(connection: Connection, visibility: Visibility, issue_id: str) ->
 
 def read_timeline(connection: Connection, issue: Issue) -> tuple[TimelineEntry, ...]:
     """Return the timeline in the order in which things happened; ties as they arrived."""
-    query = sa.select(timeline).where(timeline.c.issue_id == issue.ref.issue_id)
+    query = sa.select(timeline).where(timeline.c.issue_id == issue.ref.issue_id, ~timeline.c.is_echo)
     rows = connection.execute(query.order_by(timeline.c.occurred_at, timeline.c.seq))
     return tuple(entry_of_row(row) for row in rows)
 

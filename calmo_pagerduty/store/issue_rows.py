@@ -62,6 +62,9 @@ def entry_row(issue_id: str, entry: TimelineEntry) -> dict[str, Any]:
         "actor": _json(entry.actor),
         "summary": entry.summary,
         "moved": entry.moved,
+        "author": entry.author,
+        "operation_id": entry.operation_id,
+        "is_echo": entry.is_echo,
     }
 
 
@@ -75,6 +78,9 @@ def entry_of_row(row: Row[Any]) -> TimelineEntry:
         actor=_reference(row.actor),
         summary=row.summary,
         moved=row.moved,
+        author=row.author,
+        operation_id=row.operation_id,
+        is_echo=row.is_echo,
     )
 
 

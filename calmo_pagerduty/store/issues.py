@@ -1,6 +1,6 @@
 """Issues, their timelines and their changes. An issue and its timeline change in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,11 +19,14 @@ from calmo_pagerduty.domain.incident_lifecycle import (
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.issues import Issue, ReceivedEvent, absorb, new_issue
 from calmo_pagerduty.domain.log_entries import KnownEvent, taken_over
+from calmo_pagerduty.domain.operations import OPERATION, Standing
 from calmo_pagerduty.domain.reconciliation import reconciled_webhook_id
+from calmo_pagerduty.domain.response_targets import TARGET
 from calmo_pagerduty.domain.scopes import Scope
 from calmo_pagerduty.domain.severity import Severity
 from calmo_pagerduty.domain.timeline import TimelineEntry
 from calmo_pagerduty.domain.webhook_events import WebhookEvent, parse_event
+from calmo_pagerduty.store import operations
 from calmo_pagerduty.store.issue_rows import entry_row, issue_of, issue_row
 from calmo_pagerduty.store.statements import insert_or_ignore, keep_commit_order
 from calmo_pagerduty.store.tables import (
@@ -66,7 +69,12 @@ _ADD_ENTRIES = timeline.insert()
 _ADD_CHANGE = issue_changes.insert()
 _LATEST = (
     sa.select(timeline.c.event_id, timeline.c.event_type, timeline.c.occurred_at, timeline.c.moved)
-    .where(timeline.c.issue_id == bindparam("issue"))
+    .where(
+        timeline.c.issue_id == bindparam("issue"),
+        # What is said from here never comes as an event.
+        ~timeline.c.event_id.like(f"{OPERATION}%"),
+        ~timeline.c.event_id.like(f"{TARGET}%"),
+    )
     .order_by(timeline.c.id.desc())
     .limit(REMEMBERED_EVENTS)
 )
@@ -100,7 +108,8 @@ def save_events(
     if not received:
         return Saved(0, current is not None)
     before = current or new_issue(ref, _scope_of(connection, ref), received[0], now)
-    after, entries = absorb(before, received, severity, now)
+    after, told = absorb(before, received, severity, now)
+    entries = operations.with_echoes(connection, ref.issue_id, received, told)
     keep_commit_order(connection)
     if current is not None:
         connection.execute(_UPDATE, issue_row(after) | {"issue": ref.issue_id})
@@ -109,8 +118,9 @@ def save_events(
         return save_events(connection, ref, facts, severity, now)
     _take_over(connection, ref, added, entries)
     connection.execute(_ADD_ENTRIES, [entry_row(ref.issue_id, entry) for entry in entries])
-    connection.execute(_ADD_CHANGE, _change_row(after, entries, now))
-    return Saved(len(entries), current is not None)
+    if shown := [entry for entry in entries if not entry.is_echo] or _moved(entries):
+        connection.execute(_ADD_CHANGE, _change_row(after, shown, now))
+    return Saved(len(received), current is not None)
 
 
 def load_state(connection: Connection, ref: IncidentRef) -> IncidentState | None:
@@ -142,6 +152,19 @@ def load_state(connection: Connection, ref: IncidentRef) -> IncidentState | None
     )
 
 
+def lock(connection: Connection, ref: IncidentRef) -> None:
+    """Let no event be saved on the issue beside this transaction."""
+    connection.execute(_LOCKED, {"issue": ref.issue_id})
+
+
+def standing_of(connection: Connection, issue_id: str) -> Standing | None:
+    """Return how an issue's incident stands; None if there is no such issue."""
+    row = connection.execute(_BY_ID, {"issue": issue_id}).one_or_none()
+    if row is None:
+        return None
+    return Standing(status=IncidentStatus(row.status), as_of=row.as_of, as_of_seq=row.as_of_seq)
+
+
 def _unknown(
     connection: Connection, ref: IncidentRef, facts: Sequence[EventFacts], current: Issue | None
 ) -> tuple[list[ReceivedEvent], list[KnownEvent]]:
@@ -154,10 +177,15 @@ def _unknown(
         rows = connection.execute(_KNOWN, {"issue": ref.issue_id, "events": ids}).all()
     known = {row.event_id for row in rows}
     fresh = {one.event_id: one for one in reversed(facts) if one.event_id not in known}
-    bodies = _read_events(connection, [one.seq for one in fresh.values()]) if fresh else {}
-    ordered = sorted(fresh.values(), key=lambda one: (one.occurred_at, one.seq))
-    received = [ReceivedEvent(one, _matching(one, bodies.get(one.seq))) for one in ordered]
+    received = with_bodies(connection, fresh.values()) if fresh else []
     return received, [_known_event(row) for row in rows if row.event_id.startswith("log:")]
+
+
+def with_bodies(connection: Connection, facts: Iterable[EventFacts]) -> list[ReceivedEvent]:
+    """Pair events with what the delivery log has of them, in the order of occurrence."""
+    ordered = sorted(facts, key=lambda one: (one.occurred_at, one.seq))
+    bodies = _read_events(connection, [one.seq for one in ordered])
+    return [ReceivedEvent(one, _matching(one, bodies.get(one.seq))) for one in ordered]
 
 
 def _known_event(row: Any) -> KnownEvent:
@@ -208,6 +236,10 @@ def _scope_of(connection: Connection, ref: IncidentRef) -> Scope:
     if scope is None:
         raise UnknownConnection(ref.connection_id)
     return Scope.parse(scope)
+
+
+def _moved(entries: Sequence[TimelineEntry]) -> list[TimelineEntry]:
+    return [entry for entry in entries if entry.moved]
 
 
 def _change_row(issue: Issue, entries: Sequence[TimelineEntry], now: datetime) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from calmo_pagerduty.domain.event_facts import facts_json
 from calmo_pagerduty.domain.event_types import IncidentStatus
 from calmo_pagerduty.domain.issues import Issue
 from calmo_pagerduty.domain.log_entries import KnownEvent
+from calmo_pagerduty.domain.operations import ANSWER, OPERATION
 from calmo_pagerduty.domain.reconciliation import Addition, reconciled_webhook_id
 from calmo_pagerduty.store import deliveries as inbox
 from calmo_pagerduty.store.deliveries import NewDelivery
@@ -78,9 +79,10 @@ def held(transaction: Connection, connection_id: str, incident_ids: Sequence[str
     ).all()
     found = {row.incident_id: issue_of(row) for row in rows}
     entries: dict[str, list[KnownEvent]] = {}
-    for row in transaction.execute(
-        sa.select(timeline).where(timeline.c.issue_id.in_([row.id for row in rows]))
-    ):
+    # What was done from here is told by PagerDuty too: only its own telling counts.
+    told = ~timeline.c.event_id.like(f"{OPERATION}%") & ~timeline.c.event_id.like(f"{ANSWER}%")
+    of_these = timeline.c.issue_id.in_([row.id for row in rows])
+    for row in transaction.execute(sa.select(timeline).where(of_these, told)):
         actor = (row.actor or {}).get("id")
         known = KnownEvent(row.event_id, row.event_type, row.occurred_at, actor, row.summary)
         entries.setdefault(row.issue_id, []).append(known)

@@ -28,6 +28,16 @@ def _insert_or_ignore(dialect: str, table: Table) -> Insert:
     return insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
+def upsert(connection: Connection, table: Table, *kept: str) -> Insert:
+    """INSERT, or where the primary key is there already, UPDATE all other columns but those to be `kept`."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table)
+    keys = [column.name for column in table.primary_key]
+    changed = [column.name for column in table.c if column.name not in {*keys, *kept}]
+    news = {name: statement.excluded[name] for name in changed}
+    return statement.on_conflict_do_update(index_elements=keys, set_=news)
+
+
 def keep_commit_order(connection: Connection) -> None:
     """Let the numbers of `issue_changes` be given in the order of commit, until this transaction ends.
 

@@ -3,13 +3,23 @@
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index, Table, UniqueConstraint
 
+from calmo_pagerduty.store.context_tables import (
+    account_changes,
+    account_incidents,
+    account_objects,
+    account_reads,
+    context_parts,
+    contexts,
+)
+from calmo_pagerduty.store.operation_tables import operations
 from calmo_pagerduty.store.schema import Json, RowNumber, Text, Utc, metadata
 from calmo_pagerduty.store.tool_tables import audit, request_permits, tool_calls
 
 __all__ = [
-    "api_keys", "audit", "connections", "dead_letters", "deliveries", "delivery_bodies", "issue_changes",
-    "issues", "key_checks", "leases", "metadata", "reconciliations", "refusals", "request_permits",
-    "timeline", "tool_calls", "webhook_secrets", "webhooks",
+    "account_changes", "account_incidents", "account_objects", "account_reads", "api_keys", "audit",
+    "connections", "context_parts", "contexts", "dead_letters", "deliveries", "delivery_bodies",
+    "issue_changes", "issues", "key_checks", "leases", "metadata", "operations", "reconciliations",
+    "refusals", "request_permits", "timeline", "tool_calls", "webhook_secrets", "webhooks",
 ]  # fmt: skip
 
 connections = Table(
@@ -37,6 +47,10 @@ connections = Table(
     Column("removed_at", Utc),
     #: Up to then everything that PagerDuty knows is known here too.
     Column("reconciled_until", Utc),
+    #: Whether each incident's context is written back as a note.
+    Column("context_note", sa.Boolean, nullable=False, server_default=sa.false()),
+    #: How soon its incidents are to be acknowledged and resolved (`domain.response_targets`).
+    Column("response_targets", Json),
     Index(None, "scope"),
 )
 
@@ -193,6 +207,11 @@ timeline = Table(
     Column("actor", Json),
     Column("summary", Text, nullable=False),
     Column("moved", sa.Boolean, nullable=False),
+    #: Who did it from here, as which operation.
+    Column("author", Text),
+    Column("operation_id", Text),
+    #: An event that only tells of an operation which has an entry of its own.
+    Column("is_echo", sa.Boolean, nullable=False, server_default=sa.false()),
     # The last barrier against counting an event twice, and the one that counts.
     UniqueConstraint("issue_id", "event_id"),
     Index(None, "issue_id", "occurred_at", "seq"),

@@ -1,12 +1,14 @@
 """Tools that create incidents and change their state. Each is safe to repeat."""
 
+from collections.abc import Generator
+from datetime import timedelta
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
 from calmo_pagerduty.domain.api_errors import AlreadySo, ChangedMeanwhile, InvalidRequest
-from calmo_pagerduty.domain.api_requests import JsonObject, Listed, Plan
+from calmo_pagerduty.domain.api_requests import ApiRequest, JsonObject, Listed, Listing, Plan
 from calmo_pagerduty.tools import shapes
 from calmo_pagerduty.tools.asking import (
     Asking,
@@ -15,6 +17,7 @@ from calmo_pagerduty.tools.asking import (
     given,
     instant_of,
     listing,
+    objects,
     post,
     put,
     reference,
@@ -103,6 +106,10 @@ def _optional(id_: str | None, type_: str) -> JsonObject | None:
     return reference(id_, type_) if id_ else None
 
 
+#: How much earlier than we asked PagerDuty's log may tell what came of it.
+_LOG_TELLS = timedelta(seconds=5)
+
+
 class UpdateIncident(OneIncident):
     status: Status | None = None
     reopen: bool = Field(False, description="Allow a status that opens a resolved incident again.")
@@ -125,12 +132,8 @@ class UpdateIncident(OneIncident):
         return self
 
 
-def update_incident(arguments: UpdateIncident, _call: Call) -> Plan:
+def update_incident(arguments: UpdateIncident, call: Call) -> Plan:
     path = f"/incidents/{arguments.incident_id}"
-    if arguments.status in ("triggered", "acknowledged") and not arguments.reopen:
-        answer = yield get(path)
-        if an_object(answer.get("incident")).get("status") == "resolved":
-            raise InvalidRequest("The incident is resolved", advice="give reopen=true to open it again")
     assignees = references(arguments.assignee_ids, "user")
     changes = given(
         {
@@ -143,19 +146,65 @@ def update_incident(arguments: UpdateIncident, _call: Call) -> Plan:
         }
     )
     state = given({"status": arguments.status, "resolution": arguments.resolution})
-    return (yield from _changed(path, changes | state, without_status=changes))
+    would_open = arguments.status in ("triggered", "acknowledged") and not arguments.reopen
+    may_be_done = call.repeated and (arguments.reopen or not _MOVES.isdisjoint(changes))
+    if would_open or may_be_done:
+        answer = yield get(path)
+        incident = an_object(answer.get("incident"))
+        is_resolved = incident.get("status") == "resolved"
+        if would_open and is_resolved:
+            raise InvalidRequest("The incident is resolved", advice="give reopen=true to open it again")
+        if may_be_done:
+            changes = yield from _left_to_do(path, incident, changes, call)
+            was_opened = arguments.reopen and arguments.status == "triggered" and not is_resolved
+            state = {} if was_opened else state
+            if not changes and not state:
+                return shapes.incident_in_full(incident)
+    return (yield from _changed(path, changes | state, changes, call))
 
 
-def _changed(path: str, changes: JsonObject, without_status: JsonObject) -> Plan:
+#: Changes that notify people each time they are made.
+_MOVES = frozenset({"assignments", "escalation_policy", "escalation_level"})
+
+
+def _left_to_do(
+    path: str, incident: JsonObject, changes: JsonObject, call: Call
+) -> Generator[ApiRequest | Listing, Any, JsonObject]:
+    """Leave out what an earlier attempt has done, so that nobody is paged twice for it."""
+    left = dict(changes)
+    assigned = [an_object(one.get("assignee")).get("id") for one in objects(incident.get("assignments"))]
+    wanted = [one["assignee"]["id"] for one in changes.get("assignments", ())]
+    if wanted and sorted(map(str, assigned)) == sorted(wanted):
+        del left["assignments"]
+    policy = an_object(incident.get("escalation_policy")).get("id")
+    if "escalation_policy" in changes and policy == changes["escalation_policy"]["id"]:
+        del left["escalation_policy"]
+    if "escalation_level" in changes and (yield from _was_escalated(path, call)):
+        del left["escalation_level"]
+    return left
+
+
+def _was_escalated(path: str, call: Call) -> Asking:
+    """Tell whether the log has an escalation since the first attempt. It tells whole seconds."""
+    since = call.first_attempt_at - _LOG_TELLS
+    listed: Listed = yield listing(get(f"{path}/log_entries", since=since), "log_entries", 100)
+    kinds = [str(entry.get("type") or "") for entry in listed.items]
+    return any(kind.startswith("escalate_log_entry") for kind in kinds)
+
+
+def _changed(path: str, changes: JsonObject, without_status: JsonObject, call: Call) -> Plan:
     """Change the incident. One that has the status already gets the other changes only."""
+    unchanged: JsonObject = {}
     try:
         answer = yield from put_incident(path, changes)
     except AlreadySo:
         if not without_status or without_status == changes:
             answer = yield get(path)
+            # After an earlier attempt it may be so because of us.
+            unchanged = {} if call.repeated else {"unchanged": True}
         else:
             answer = yield from put_incident(path, without_status)
-    return shapes.incident_in_full(an_object(answer.get("incident")))
+    return shapes.incident_in_full(an_object(answer.get("incident"))) | unchanged
 
 
 def put_incident(path: str, changes: JsonObject) -> Asking:
@@ -172,9 +221,9 @@ class ResolveIncident(OneIncident):
     resolution: Text | None = Field(None, description="How it was resolved; shown in the timeline.")
 
 
-def resolve_incident(arguments: ResolveIncident, _call: Call) -> Plan:
+def resolve_incident(arguments: ResolveIncident, call: Call) -> Plan:
     changes = given({"status": "resolved", "resolution": arguments.resolution})
-    return (yield from _changed(f"/incidents/{arguments.incident_id}", changes, without_status={}))
+    return (yield from _changed(f"/incidents/{arguments.incident_id}", changes, {}, call))
 
 
 _writing = partial(
@@ -204,7 +253,7 @@ TOOLS = (
         "or level. A resolved one is opened again only with reopen.",
         arguments=UpdateIncident,
         plan=update_incident,
-        operations=("updateIncident", "getIncident"),
+        operations=("updateIncident", "getIncident", "listIncidentLogEntries"),
         destructive=True,
     ),
     _writing(

@@ -1,6 +1,6 @@
 """One row per endpoint: the routes and the OpenAPI document are both made from the rows."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_origin
 
@@ -40,6 +40,8 @@ class Endpoint:
     #: What their bodies hold, if not an error's status and message.
     refuses_with: type[BaseModel] | None = None
     success: int = 200
+    #: An answer as the document shows it: what the model would dump.
+    example: Mapping[str, Any] | None = None
 
 
 def routes(endpoints: Sequence[Endpoint], database: Database) -> list[Route]:

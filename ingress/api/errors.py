@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from activities.tool_gate import CallRefused, CapReached, NoSuchConnection, NoSuchTool
+from calmo_pagerduty.domain.operations import BadAction
 from calmo_pagerduty.domain.scopes import InvalidScope
 from calmo_pagerduty.store.database import StoreUnavailable
 from calmo_pagerduty.store.encryption import CannotDecrypt
@@ -33,12 +34,20 @@ class NotFound(Exception):
     """There is no such thing, or it is somebody else's: the answer is the same."""
 
 
+class Ambiguous(Exception):
+    """What was named is several things; the message says how to name one."""
+
+
 class BodyTooLarge(Exception):
     """The request's body is larger than any that makes sense."""
 
 
 class TemporalUnavailable(Exception):
     """What was asked for is kept, but goes on only when Temporal is back."""
+
+
+class ActionRefused(Exception):
+    """The incident's state forbids the action; the message says why."""
 
 
 class DecisionRefused(Exception):
@@ -49,10 +58,13 @@ STATUS_OF_ERROR: Mapping[type[Exception], HTTPStatus] = {
     NotAuthenticated: HTTPStatus.UNAUTHORIZED,
     NotPermitted: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
+    Ambiguous: HTTPStatus.CONFLICT,
     NoSuchTool: HTTPStatus.NOT_FOUND,
     NoSuchConnection: HTTPStatus.NOT_FOUND,
     CallRefused: HTTPStatus.FORBIDDEN,
     DecisionRefused: HTTPStatus.FORBIDDEN,
+    ActionRefused: HTTPStatus.CONFLICT,
+    BadAction: HTTPStatus.BAD_REQUEST,
     BadArguments: HTTPStatus.BAD_REQUEST,
     InvalidSelector: HTTPStatus.BAD_REQUEST,
     CapReached: HTTPStatus.TOO_MANY_REQUESTS,

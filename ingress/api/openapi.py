@@ -36,7 +36,9 @@ _LARGE = (413, "the body is too large")
 _SCHEMA_OF_MEDIA: Mapping[str, dict[str, Any]] = {
     "application/json": {"type": "object"},
     "application/x-ndjson": {"type": "string"},
+    "image/svg+xml": {"type": "string"},
     "text/event-stream": {"type": "string"},
+    "text/markdown": {"type": "string"},
     "text/plain": {"type": "string"},
 }
 
@@ -80,12 +82,16 @@ def _operation(endpoint: Endpoint, schema_of: Callable[[type[BaseModel]], Any]) 
         media, schema = endpoint.answers, _SCHEMA_OF_MEDIA[endpoint.answers]
     else:
         media, schema = "application/json", schema_of(endpoint.answers)
+    content = (
+        {"schema": schema} if endpoint.example is None else {"schema": schema, "example": endpoint.example}
+    )
     responses: dict[str, Any] = {
-        str(endpoint.success): {"description": "as asked", "content": {media: {"schema": schema}}}
+        str(endpoint.success): {"description": "as asked", "content": {media: content}}
     }
     refusal = schema_of(endpoint.refuses_with) if endpoint.refuses_with else _ERROR_REFERENCE
     for status, words in endpoint.statuses:
-        responses[str(status)] = _refusal(words, refusal)
+        # What hasn't changed is not sent again.
+        responses[str(status)] = {"description": words} if status == 304 else _refusal(words, refusal)
     for status, words in _refusals_of_the_api(endpoint):
         responses[str(status)] = _refusal(words, _ERROR_REFERENCE)
     operation: dict[str, Any] = {

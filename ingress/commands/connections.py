@@ -10,6 +10,7 @@ import typer
 
 from calmo_pagerduty.api_client import ApiClient
 from calmo_pagerduty.domain.connections import TokenKind
+from calmo_pagerduty.domain.severity import Severity
 from ingress.commands.instances import api_address
 from ingress.commands.options import DATA_DIR
 from ingress.commands.tool_view import connection_table, found_view, put_out, result_view
@@ -139,6 +140,9 @@ def permit(
         str | None, typer.Option(help="Risks that need a person's approval, by comma; none for none")
     ] = None,
     writes_per_hour: Annotated[int | None, typer.Option(min=0, help="Cap for each tool")] = None,
+    context_note: Annotated[
+        bool | None, typer.Option(help="Write each incident's context back as a note; allow the tool too")
+    ] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
@@ -153,7 +157,42 @@ def permit(
         rules["approve"] = [] if approve == "none" else [one.strip() for one in approve.split(",")]
     if writes_per_hour is not None:
         rules["writes_per_hour"] = writes_per_hour
-    _show(client.send("PATCH", _path(connection), {"rules": rules}), as_json)
+    change: Json = {"rules": rules}
+    if context_note is not None:
+        change["context_note"] = context_note
+    _show(client.send("PATCH", _path(connection), change), as_json)
+
+
+@app.command()
+def targets(
+    connection: Annotated[str, CONNECTION],
+    severity: Annotated[
+        list[str] | None, typer.Option(help="critical, warning, medium or info; all of them if none is named")
+    ] = None,
+    acknowledge: Annotated[float | None, typer.Option(min=0, help="Minutes; 0 for no target")] = None,
+    resolve: Annotated[float | None, typer.Option(min=0, help="Minutes; 0 for no target")] = None,
+    escalate: Annotated[
+        bool | None, typer.Option(help="Escalate an open incident that misses a target")
+    ] = None,
+    level: Annotated[int | None, typer.Option(min=1, max=20, help="To which level it is escalated")] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Take all targets away")] = False,
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Say how soon incidents are to be acknowledged and resolved."""
+    client = _client(data_dir)
+    if clear:
+        _show(client.send("PATCH", _path(connection), {"response_targets": None}), as_json)
+        return
+    known: Json = client.get(_path(connection))["response_targets"] or {}
+    by_severity = known.setdefault("by_severity", {})
+    minutes = {"acknowledge_minutes": acknowledge, "resolve_minutes": resolve}
+    for one in severity or [*Severity]:
+        own = by_severity.setdefault(one, {})
+        own.update({name: value or None for name, value in minutes.items() if value is not None})
+    further = {"escalates_on_miss": escalate, "escalation_level": level}
+    known.update({name: value for name, value in further.items() if value is not None})
+    _show(client.send("PATCH", _path(connection), {"response_targets": known}), as_json)
 
 
 def _show(connection: Json, as_json: bool) -> None:

@@ -9,6 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from ingress.commands.tool_view import call_view
+
 Json = dict[str, Any]
 
 STATUS_STYLE = {"triggered": "bold red", "acknowledged": "yellow", "resolved": "green"}
@@ -113,6 +115,14 @@ def change_line(change: Json) -> Text:
     )
 
 
+def action_view(action: Json) -> RenderableType:
+    """Return how an action stands: what was done, or the call as it stands."""
+    if action["state"] != "done":
+        return call_view(action, [])
+    done = "nothing to do: it was so already" if action["outcome"] == "unchanged" else "done"
+    return Text(f"{action['action']} by {action['author']}: {done}")
+
+
 def issue_with_timeline(issue: Json) -> Group:
     """Return an issue's facts and its timeline, oldest first."""
     facts = Table.grid(padding=(0, 2))
@@ -127,6 +137,9 @@ def issue_with_timeline(issue: Json) -> Group:
         "assignees": Text(people),
         "created": Text(_utc(issue["created_at"])),
         "resolved": Text(_utc(issue["resolved_at"]) if issue["resolved_at"] else "-"),
+        "context": _context(issue),
+        "acknowledged in": _response(issue["response"], "acknowledge"),
+        "resolved in": _response(issue["response"], "resolve"),
         "issue": Text(issue["id"]),
         "PagerDuty": Text(issue["url"] or issue["incident_id"]),
         "workflow": Text(issue["workflow_url"]),
@@ -142,6 +155,34 @@ def issue_with_timeline(issue: Json) -> Group:
         mark = "● moved the issue" if entry["moved"] else ""
         timeline.add_row(_utc(entry["occurred_at"]), what, escape(entry["summary"]), mark, style=style)
     return Group(Text(issue["title"], style="bold"), facts, Text(), timeline)
+
+
+def _context(issue: Json) -> Text:
+    """Return a line about the issue's context, and how to see it."""
+    found = issue.get("context")
+    if not found:
+        return Text("none yet")
+    score = "not known" if found["impact"] is None else f"{found['impact']:.0f} of 100"
+    lacking = "; some sources are lacking" if found["is_degraded"] else ""
+    return Text.assemble(f"impact {score}{lacking}  ", (f"calmo-pagerduty context {issue['id']}", "dim"))
+
+
+TARGET_STYLE = {"met": "green", "near": "yellow", "missed": "bold red"}
+
+
+def _response(response: Json, goal: str) -> Text:
+    """Return how long it took, and how that is to its target."""
+    took = response["acknowledged_in" if goal == "acknowledge" else "resolved_in"]
+    words = Text("-" if took is None else _duration(took))
+    if target := response[f"{goal}_target"]:
+        state = target["state"]
+        said = f" ({state}: {_duration(target['seconds'])} until {_utc(target['due_at'])})"
+        words.append(said, style=TARGET_STYLE.get(state, ""))
+    return words
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
 
 
 def _utc(text: str) -> str:

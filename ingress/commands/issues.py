@@ -1,20 +1,34 @@
 """calmo-pagerduty issues …"""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 from rich.console import Console
 
-from calmo_pagerduty.api_client import ApiClient, Json
+from calmo_pagerduty.api_client import ApiClient, ApiProblem, Json
+from calmo_pagerduty.domain.operations import Action
 from ingress.commands.instances import api_address
-from ingress.commands.issue_view import change_line, issue_table, issue_with_timeline
+from ingress.commands.issue_view import action_view, change_line, issue_table, issue_with_timeline
 from ingress.commands.options import DATA_DIR
+from ingress.commands.tool_view import put_out
+from ingress.commands.tools import read_pairs, read_stdin
 
 app = typer.Typer(no_args_is_help=True, help="Issues: one for each PagerDuty incident.")
 
 AS_JSON = typer.Option("--json", help="Answer in JSON.")
+
+
+#: What isn't text among the actions' arguments.
+_KINDS: Mapping[str, Mapping[str, str]] = {
+    "assignee_ids": {"type": "array"},
+    "targets": {"type": "array"},
+    "seconds": {"type": "integer"},
+    "escalation_level": {"type": "integer"},
+}
 
 
 def _client(data_dir: Path | None) -> ApiClient:
@@ -65,6 +79,40 @@ def show(
         return
     for one in found:
         Console().print(issue_with_timeline(one))
+
+
+@app.command()
+def act(
+    issue: Annotated[str, typer.Argument(help="An issue's id, or a PagerDuty incident's id")],
+    action: Annotated[str, typer.Argument(help=", ".join(Action))],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help="NAME=VALUE …; a list's values are separated by commas")
+    ] = None,
+    from_stdin: Annotated[
+        bool, typer.Option("--arguments-stdin", help="Read the arguments from standard input, as JSON.")
+    ] = False,
+    key: Annotated[
+        str | None, typer.Option(help="Repeat this to mean the same action: it is done once")
+    ] = None,
+    wait: Annotated[float, typer.Option(min=0, max=60, help="Seconds before a ticket is given")] = 30.0,
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Act on an issue's incident in PagerDuty. Ends with 0 when it is done, with 3 for a ticket."""
+    client = _client(data_dir)
+    found = _issue_ids(client, issue)
+    if len(found) > 1:
+        raise ApiProblem(f"the incident is an issue of several connections, name one: {', '.join(found)}")
+    given = read_stdin() if from_stdin else {}
+    given |= read_pairs(arguments or [], _KINDS)
+    body = {"action": action, "arguments": given, "idempotency_key": key, "wait_seconds": wait}
+    path = f"/api/issues/{quote(found[0], safe='')}/actions"
+    answer = client.call(path, {name: value for name, value in body.items() if value is not None})
+    if as_json:
+        typer.echo(json.dumps(answer))
+    else:
+        put_out(action_view(answer))
+    raise typer.Exit({"done": 0, "waiting": 3, "running": 3}.get(answer["state"], 1))
 
 
 @app.command()

@@ -130,6 +130,8 @@ class ConnectionEndpoints:
                 rules = body.rules.rules()
                 _check_administrator(caller, known.scope, known.rules, rules)
                 connections.set_rules(transaction, known.id, rules)
+            if body.response_targets is not None and body.response_targets.escalates_on_miss:
+                _check_escalation(caller, known)
             if values:
                 connections.update(transaction, known.id, **values)
             return _changed(transaction, caller, known.id, "changed", now, sorted(body.model_fields_set))
@@ -232,6 +234,17 @@ def _changed(
     }  # fmt: skip
     audit.append(transaction, str(connection.scope), now, record)
     return _model(transaction, connection)
+
+
+def _check_escalation(caller: Caller, known: Connection) -> None:
+    """Raises NotPermitted: that incidents are escalated by themselves is for administrators to say."""
+    already = known.response_targets is not None and known.response_targets.escalates_on_miss
+    is_personal = known.scope.kind is ScopeKind.PERSONAL
+    if not (already or is_personal or CONNECTIONS_ADMIN in caller.permissions):
+        raise NotPermitted(
+            "only the organisation's administrators may let incidents be escalated by themselves:"
+            f" this API key lacks the permission {CONNECTIONS_ADMIN}"
+        )
 
 
 def _check_administrator(

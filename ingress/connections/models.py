@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, SecretStr
 
 from calmo_pagerduty.domain.connections import Region, TokenKind
+from calmo_pagerduty.domain.response_targets import Minutes
 from calmo_pagerduty.domain.severity import Severity
 from calmo_pagerduty.store import permits
 from calmo_pagerduty.store.connections import Connection
@@ -37,6 +38,23 @@ class RulesModel(Model):
         return ConnectionRules.model_validate(self.model_dump(mode="json"))
 
 
+class SeverityTargetsModel(Model):
+    """Minutes from the opening; null is no target."""
+
+    acknowledge_minutes: Minutes | None = None
+    resolve_minutes: Minutes | None = None
+
+
+class ResponseTargetsModel(Model):
+    """How soon incidents are to be acknowledged and resolved. `escalates_on_miss`: an open incident that
+    misses a target is escalated to the level, as far as the rules allow writes.
+    """
+
+    by_severity: Mapping[Severity, SeverityTargetsModel] = {}
+    escalates_on_miss: bool = False
+    escalation_level: Annotated[int, Field(ge=1, le=20)] = 2
+
+
 class ConnectionBody(Model):
     """A new connection."""
 
@@ -59,6 +77,9 @@ class ConnectionChange(Model):
     severities: Mapping[PriorityName, Severity] | None = None
     requests_per_minute: PerMinute | None = None
     rules: RulesModel | None = None
+    #: Whether each incident's context is written back as a note, if the rules allow the tool for notes.
+    context_note: bool = False
+    response_targets: ResponseTargetsModel | None = None
 
 
 class TokenBody(Model):
@@ -98,6 +119,8 @@ class ConnectionModel(Model):
     from_address: str | None
     severities: dict[str, Severity]
     rules: RulesModel
+    context_note: bool
+    response_targets: ResponseTargetsModel | None
     facts: dict[str, Any]
     rate: RateModel
     created_at: datetime
@@ -127,10 +150,17 @@ def connection_model(connection: Connection, usage: Usage) -> ConnectionModel:
         from_address=connection.from_address,
         severities=dict(connection.severities),
         rules=RulesModel.model_validate(connection.rules.model_dump(mode="json")),
+        context_note=connection.context_note,
+        response_targets=_targets(connection),
         facts=connection.facts.model_dump(mode="json", exclude_none=True),
         rate=rate_model(connection, usage),
         created_at=connection.created_at,
     )
+
+
+def _targets(connection: Connection) -> ResponseTargetsModel | None:
+    targets = connection.response_targets
+    return None if targets is None else ResponseTargetsModel.model_validate(targets.model_dump(mode="json"))
 
 
 def rate_model(connection: Connection, usage: Usage) -> RateModel:

@@ -25,6 +25,7 @@ from calmo_pagerduty.domain.incident_lifecycle import (
     published,
 )
 from calmo_pagerduty.domain.incident_signals import RECEIVE_EVENTS, write_signal
+from calmo_pagerduty.domain.synthetic_incidents import is_synthetic
 from calmo_pagerduty.store.deliveries import PendingDelivery
 from workflows import names
 from workflows.incident import IncidentStart
@@ -42,12 +43,18 @@ class SignalSender:
     """Sends batches of one incident's deliveries to its workflow."""
 
     def __init__(
-        self, client: Client, task_queue: str, complete_after: timedelta, continue_as_new_after: int
+        self,
+        client: Client,
+        task_queue: str,
+        complete_after: timedelta,
+        continue_as_new_after: int,
+        gathers_context: bool = False,
     ) -> None:
         self._client = client
         self._task_queue = task_queue
         self._complete_after = complete_after
         self._continue_as_new_after = continue_as_new_after
+        self._gathers_context = gathers_context
 
     async def send(self, batch: Sequence[PendingDelivery]) -> None:
         """Send one signal with all of the batch, which is of one incident. Raises RPCError."""
@@ -64,6 +71,7 @@ class SignalSender:
             published=publish,
             complete_after=self._complete_after,
             continue_as_new_after=self._continue_as_new_after,
+            gathers_context=self._gathers_context and not is_synthetic(ref),
         )
         signal = write_signal([(one.seq, one.attempts > 0, one.facts) for one in batch])
         encode = self._client.data_converter.encode

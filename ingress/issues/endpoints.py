@@ -3,21 +3,24 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
 
 from calmo_pagerduty.domain.incident_references import ISSUE_ID
+from calmo_pagerduty.domain.issues import Issue
 from calmo_pagerduty.domain.scopes import Visibility
-from calmo_pagerduty.store import issue_queries
+from calmo_pagerduty.store import contexts, issue_queries, responses
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.database import Database, StoreUnavailable, Transaction
 from ingress.api.authentication import ISSUES_READ, still_valid
 from ingress.api.endpoints import Endpoint
 from ingress.api.errors import NotFound
 from ingress.issues.models import (
+    ChangeModel,
     ChangesQuery,
     IssueListQuery,
     IssuePageModel,
@@ -25,6 +28,7 @@ from ingress.issues.models import (
     Links,
     Model,
 )
+from ingress.issues.response_models import ResponseModel, response_model
 
 logger = logging.getLogger(__name__)
 
@@ -63,15 +67,17 @@ class IssueReader:
         """GET /api/issues. Raises InvalidCursor, InvalidScope, StoreUnavailable."""
         assert isinstance(query, IssueListQuery)
         wanted = query.filter()
-        page = await self._database.read(
-            lambda connection: issue_queries.list_issues(
-                connection, caller.visibility, wanted, query.limit, query.cursor
-            ),
-            caller.visibility,
-        )
-        return IssuePageModel(
-            issues=[self._links.issue(issue) for issue in page.issues], next_cursor=page.next_cursor
-        )
+        limit, cursor = query.limit, query.cursor
+
+        def read(connection: Transaction) -> Model:
+            page = issue_queries.list_issues(connection, caller.visibility, wanted, limit, cursor)
+            shown = self._with_responses(connection, page.issues)
+            return IssuePageModel(
+                issues=[self._links.issue(issue, response) for issue, response in shown],
+                next_cursor=page.next_cursor,
+            )
+
+        return await self._database.read(read, caller.visibility)
 
     async def show(self, request: Request, caller: Caller, _query: Model | None) -> Model:
         """GET /api/issues/{id}. Raises NotFound, StoreUnavailable."""
@@ -83,7 +89,10 @@ class IssueReader:
             issue = issue_queries.find_issue(connection, caller.visibility, issue_id)
             if issue is None:
                 return None
-            return self._links.issue_with_timeline(issue, issue_queries.read_timeline(connection, issue))
+            timeline = issue_queries.read_timeline(connection, issue)
+            context = contexts.latest(connection, caller.visibility, issue_id)
+            [(_, response)] = self._with_responses(connection, [issue])
+            return self._links.issue_with_timeline(issue, response, timeline, context)
 
         found = await self._database.read(read, caller.visibility)
         if found is None:
@@ -109,19 +118,32 @@ class IssueReader:
                     if known is None or ISSUES_READ not in known.permissions:
                         return
                     caller, checked_at = known, time.monotonic()
-                found = await self._database.read(_changes_after(caller.visibility, after), caller.visibility)
+                found = await self._database.read(
+                    self._changes_after(caller.visibility, after), caller.visibility
+                )
             except StoreUnavailable as error:
                 logger.warning("changes_unreadable", extra={"error": str(error)})
                 found = ()
             for change in found:
                 after = change.id
-                data = self._links.change(change).model_dump_json()
-                yield ServerSentEvent(data=data, event="issue", id=str(change.id))
+                yield ServerSentEvent(data=change.model_dump_json(), event="issue", id=str(change.id))
             if not found:
                 await asyncio.sleep(POLL_SECONDS)
 
+    def _changes_after(
+        self, visibility: Visibility, after: int
+    ) -> Callable[[Transaction], Sequence[ChangeModel]]:
+        def read(connection: Transaction) -> Sequence[ChangeModel]:
+            changes = issue_queries.changes_after(connection, visibility, after, CHANGES_AT_ONCE)
+            shown = self._with_responses(connection, [change.issue for change in changes])
+            pairs = zip(changes, shown, strict=True)
+            return [self._links.change(change, response) for change, (_, response) in pairs]
 
-def _changes_after(
-    visibility: Visibility, after: int
-) -> Callable[[Transaction], tuple[issue_queries.IssueChange, ...]]:
-    return lambda t: issue_queries.changes_after(t, visibility, after, CHANGES_AT_ONCE)
+        return read
+
+    def _with_responses(
+        self, connection: Transaction, issues: Sequence[Issue]
+    ) -> Sequence[tuple[Issue, ResponseModel]]:
+        now = datetime.now(UTC)
+        found = responses.responses(connection, issues)
+        return [(issue, response_model(found[issue.ref.issue_id], now)) for issue in issues]

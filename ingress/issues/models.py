@@ -12,7 +12,9 @@ from calmo_pagerduty.domain.scopes import Scope
 from calmo_pagerduty.domain.severity import COLOUR_OF_SEVERITY, Severity
 from calmo_pagerduty.domain.timeline import TimelineEntry
 from calmo_pagerduty.domain.webhook_events import Reference
+from calmo_pagerduty.store.contexts import StoredContext
 from calmo_pagerduty.store.issue_queries import IssueChange, IssueFilter
+from ingress.issues.response_models import ResponseModel
 
 
 class Model(BaseModel):
@@ -29,7 +31,9 @@ class ReferenceModel(Model):
 
 
 class TimelineEntryModel(Model):
-    """What happened once. `moved` tells whether it changed how the issue stands."""
+    """What happened once. `moved` tells whether it changed how the issue stands. `author` did it from
+    Calmo, as the call `operation_id`; then `actor` is as whom PagerDuty knows it.
+    """
 
     event_id: str
     event_type: str
@@ -38,6 +42,8 @@ class TimelineEntryModel(Model):
     actor: ReferenceModel | None
     summary: str
     moved: bool
+    author: str | None
+    operation_id: str | None
 
 
 class IssueModel(Model):
@@ -68,12 +74,24 @@ class IssueModel(Model):
     last_event_type: str | None
     last_event_at: datetime | None
     needs_reconcile: bool
+    response: ResponseModel
     workflow_id: str
     workflow_url: str
 
 
+class ContextSummaryModel(Model):
+    """The newest context that is complete. `impact` (0–100) null is not known."""
+
+    version: int
+    impact: float | None
+    is_degraded: bool
+    url: str
+
+
 class IssueWithTimeline(IssueModel):
     timeline: list[TimelineEntryModel]
+    #: Null if none has been gathered.
+    context: ContextSummaryModel | None = None
 
 
 class IssuePageModel(Model):
@@ -153,22 +171,32 @@ class Links:
     def workflow(self, workflow_id: str) -> str:
         return f"{self._workflows}/{workflow_id}"
 
-    def issue(self, issue: Issue) -> IssueModel:
-        return IssueModel(**self._fields(issue))
+    def issue(self, issue: Issue, response: ResponseModel) -> IssueModel:
+        return IssueModel(**self._fields(issue, response))
 
-    def issue_with_timeline(self, issue: Issue, timeline: tuple[TimelineEntry, ...]) -> IssueWithTimeline:
-        return IssueWithTimeline(**self._fields(issue), timeline=[_entry(entry) for entry in timeline])
+    def issue_with_timeline(
+        self,
+        issue: Issue,
+        response: ResponseModel,
+        timeline: tuple[TimelineEntry, ...],
+        context: StoredContext | None = None,
+    ) -> IssueWithTimeline:
+        return IssueWithTimeline(
+            **self._fields(issue, response),
+            timeline=[_entry(entry) for entry in timeline],
+            context=_summary(context) if context else None,
+        )
 
-    def change(self, change: IssueChange) -> ChangeModel:
+    def change(self, change: IssueChange, response: ResponseModel) -> ChangeModel:
         return ChangeModel(
             id=change.id,
             at=change.at,
             event_types=list(change.event_types),
             status=IncidentStatus(change.status),
-            issue=self.issue(change.issue),
+            issue=self.issue(change.issue, response),
         )
 
-    def _fields(self, issue: Issue) -> dict[str, Any]:
+    def _fields(self, issue: Issue, response: ResponseModel) -> dict[str, Any]:
         ref = issue.ref
         plain = {
             name: getattr(issue, name)
@@ -185,6 +213,7 @@ class Links:
             "escalation_policy": _reference(issue.escalation_policy),
             "assignees": [_reference(one) for one in issue.assignees],
             "teams": [_reference(one) for one in issue.teams],
+            "response": response,
             "workflow_id": ref.workflow_id,
             "workflow_url": self.workflow(ref.workflow_id),
         }
@@ -192,7 +221,7 @@ class Links:
 
 _COMPUTED = {
     "id", "incident_id", "connection_id", "scope", "colour", "service", "escalation_policy",
-    "assignees", "teams", "workflow_id", "workflow_url",
+    "assignees", "teams", "response", "workflow_id", "workflow_url",
 }  # fmt: skip
 
 
@@ -200,6 +229,17 @@ def _reference(value: Reference | None) -> ReferenceModel | None:
     if value is None:
         return None
     return ReferenceModel(id=value.id, type=value.type, name=value.name, url=value.url)
+
+
+def _summary(context: StoredContext) -> ContextSummaryModel | None:
+    if context.document is None:
+        return None
+    return ContextSummaryModel(
+        version=context.version,
+        impact=context.document["assessment"]["impact"]["score"],
+        is_degraded=context.is_degraded,
+        url=f"/api/issues/{context.issue_id}/context",
+    )
 
 
 def _entry(entry: TimelineEntry) -> TimelineEntryModel:
@@ -211,4 +251,6 @@ def _entry(entry: TimelineEntry) -> TimelineEntryModel:
         actor=_reference(entry.actor),
         summary=entry.summary,
         moved=entry.moved,
+        author=entry.author,
+        operation_id=entry.operation_id,
     )

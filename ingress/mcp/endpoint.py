@@ -15,8 +15,12 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from activities.tool_gate import CallRefused, CapReached, NoSuchConnection, NoSuchTool, find_connection
+from calmo_pagerduty.domain.incident_references import INCIDENT_ID, IncidentRef
+from calmo_pagerduty.domain.operations import BadAction
 from calmo_pagerduty.domain.tool_calls import MAX_IDEMPOTENCY_KEY, Face
+from calmo_pagerduty.store import issue_queries
 from calmo_pagerduty.store.api_keys import Caller
+from calmo_pagerduty.store.connections import Connection
 from calmo_pagerduty.store.database import Database, StoreUnavailable
 from calmo_pagerduty.store.encryption import CannotDecrypt
 from calmo_pagerduty.store.tool_calls import KeyUsedOtherwise
@@ -24,9 +28,20 @@ from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.permissions import CallerRights, judge
 from calmo_pagerduty.tools.reading import BadArguments
 from calmo_pagerduty.tools.tool import Category, Tool
-from ingress.api.authentication import TOOLS_READ, authenticate
-from ingress.api.errors import NotAuthenticated, NotFound, NotPermitted, TemporalUnavailable, answer_error
+from ingress.api.authentication import ISSUES_READ, TOOLS_READ, authenticate
+from ingress.api.errors import (
+    ActionRefused,
+    NotAuthenticated,
+    NotFound,
+    NotPermitted,
+    TemporalUnavailable,
+    answer_error,
+)
+from ingress.issues.action_models import action_model
+from ingress.issues.actions import IssueActor
 from ingress.issues.models import Links
+from ingress.mcp.acting import ACT_CATEGORY, ACTING_TOOLS
+from ingress.mcp.contexts import CONTEXT_CATEGORIES, CONTEXT_TOOL, read_context
 from ingress.mcp.presentation import CannotServe, Json, build_server
 from ingress.tools.caller import CallAnswer, ToolCaller
 from ingress.tools.models import ToolCallModel, call_model
@@ -37,15 +52,19 @@ _CALLER = "calmo.caller"
 _OUR_TROUBLE = "our own service has trouble: try it again later"
 _REFUSALS = (
     NoSuchTool, NoSuchConnection, BadArguments, CallRefused, CapReached, KeyUsedOtherwise, NotFound,
+    ActionRefused, BadAction,
 )  # fmt: skip
 
 
 class McpEndpoint:
     """An ASGI application. `own_origin` is the only web page that may call it from a browser."""
 
-    def __init__(self, database: Database, caller: ToolCaller, links: Links, own_origin: str) -> None:
+    def __init__(
+        self, database: Database, caller: ToolCaller, actor: IssueActor, links: Links, own_origin: str
+    ) -> None:
         self._database = database
         self._caller = caller
+        self._actor = actor
         self._links = links
         self._own_origin = own_origin
         self._server = build_server(self._backend)
@@ -81,8 +100,9 @@ class McpEndpoint:
             raise CannotServe(f"no such category: {', '.join(sorted(unknown))[:100]}; {', '.join(Category)}")
         connection = request.query_params.get("connection")
         return _Backend(
-            self._database, self._caller, self._links, request.scope[_CALLER], connection, categories
-        )
+            self._database, self._caller, self._actor, self._links, request.scope[_CALLER], connection,
+            categories,
+        )  # fmt: skip
 
 
 class _Backend:
@@ -92,6 +112,7 @@ class _Backend:
         self,
         database: Database,
         tool_caller: ToolCaller,
+        actor: IssueActor,
         links: Links,
         caller: Caller,
         connection_id: str | None,
@@ -99,37 +120,59 @@ class _Backend:
     ) -> None:
         self._database = database
         self._tool_caller = tool_caller
+        self._actor = actor
         self._links = links
         self._caller = caller
         self._connection_id = connection_id
         self._categories = categories
 
     async def tools(self) -> Sequence[Tool]:
+        connection = await self._connection()
+        return [tool for tool in TOOLS.values() if self._in_profile(tool) and self._may(tool, connection)]
+
+    async def may_act(self) -> bool:
+        if ISSUES_READ not in self._caller.permissions or not self._includes(ACT_CATEGORY):
+            return False
+        connection = await self._connection()
+        return any(self._may(TOOLS[name], connection) for name in ACTING_TOOLS)
+
+    async def act(self, issue: str, action: str, arguments: Json, idempotency_key: str | None) -> Json:
+        if ISSUES_READ not in self._caller.permissions or not self._includes(ACT_CATEGORY):
+            raise CannotServe("act_on_issue is not for this key and profile: it needs issues:read")
+        issue_id = await self._issue_id(issue)
         try:
-            connection = await self._database.read(
-                lambda transaction: find_connection(transaction, self._caller, self._connection_id),
-                self._caller.visibility,
+            answer = await self._actor.act(
+                self._caller, Face.MCP, issue_id, action, arguments, _checked(idempotency_key), WAIT_SECONDS
             )
-        except NoSuchConnection as error:
+        except _REFUSALS as error:
+            raise CannotServe(str(error)) from error
+        except (TemporalUnavailable, StoreUnavailable, CannotDecrypt) as error:
+            raise CannotServe(f"{_OUR_TROUBLE} with the same idempotency_key") from error
+        return action_model(answer, self._links).model_dump(mode="json")
+
+    async def may_read_contexts(self) -> bool:
+        in_profile = any(map(self._includes, CONTEXT_CATEGORIES))
+        return in_profile and ISSUES_READ in self._caller.permissions
+
+    async def context(self, incident: str, version: int | None) -> Json:
+        if not await self.may_read_contexts():
+            raise CannotServe(f"{CONTEXT_TOOL} is not for this key and profile: it needs issues:read")
+        issue_id, seen_by = await self._issue_id(incident), self._caller.visibility
+        try:
+            return await self._database.read(lambda t: read_context(t, seen_by, issue_id, version), seen_by)
+        except NotFound as error:
             raise CannotServe(str(error)) from error
         except StoreUnavailable as error:
             raise CannotServe(_OUR_TROUBLE) from error
-        rights = CallerRights(self._caller.permissions, self._caller.teams)
-        return [
-            tool
-            for tool in TOOLS.values()
-            if self._in_profile(tool) and judge(tool, rights, connection.rules, connection.facts).allowed
-        ]
 
     async def call(self, name: str, arguments: Json, idempotency_key: str | None) -> Json:
         tool = TOOLS.get(name)
         if tool is not None and not self._in_profile(tool):
             raise CannotServe(f"{name} is not in this profile's categories")
-        if idempotency_key is not None and not 0 < len(idempotency_key) <= MAX_IDEMPOTENCY_KEY:
-            raise CannotServe(f"idempotency_key: 1 to {MAX_IDEMPOTENCY_KEY} characters")
+        key = _checked(idempotency_key)
         try:
             answer = await self._tool_caller.call(
-                self._caller, Face.MCP, self._connection_id, name, arguments, idempotency_key, WAIT_SECONDS
+                self._caller, Face.MCP, self._connection_id, name, arguments, key, WAIT_SECONDS
             )
         except _REFUSALS as error:
             raise CannotServe(str(error)) from error
@@ -146,8 +189,47 @@ class _Backend:
             raise CannotServe(_OUR_TROUBLE) from error
         return call_model(call, self._links).model_dump(mode="json")
 
+    async def _connection(self) -> Connection:
+        try:
+            return await self._database.read(
+                lambda transaction: find_connection(transaction, self._caller, self._connection_id),
+                self._caller.visibility,
+            )
+        except NoSuchConnection as error:
+            raise CannotServe(str(error)) from error
+        except StoreUnavailable as error:
+            raise CannotServe(_OUR_TROUBLE) from error
+
+    async def _issue_id(self, text: str) -> str:
+        """Return the id of an issue of this connection: agents know incidents by PagerDuty's ids."""
+        connection_id = (await self._connection()).id
+        if INCIDENT_ID.fullmatch(text):
+            return IncidentRef(connection_id=connection_id, incident_id=text).issue_id
+        try:
+            issue = await self._database.read(
+                lambda t: issue_queries.find_issue(t, self._caller.visibility, text), self._caller.visibility
+            )
+        except StoreUnavailable as error:
+            raise CannotServe(_OUR_TROUBLE) from error
+        if issue is None or issue.ref.connection_id != connection_id:
+            raise CannotServe(f"there is no issue {text[:100]!r} on this connection")
+        return text
+
+    def _may(self, tool: Tool, connection: Connection) -> bool:
+        rights = CallerRights(self._caller.permissions, self._caller.teams)
+        return judge(tool, rights, connection.rules, connection.facts).allowed
+
     def _in_profile(self, tool: Tool) -> bool:
-        return not self._categories or tool.category in self._categories
+        return self._includes(tool.category)
+
+    def _includes(self, category: Category) -> bool:
+        return not self._categories or category in self._categories
+
+
+def _checked(idempotency_key: str | None) -> str | None:
+    if idempotency_key is not None and not 0 < len(idempotency_key) <= MAX_IDEMPOTENCY_KEY:
+        raise CannotServe(f"idempotency_key: 1 to {MAX_IDEMPOTENCY_KEY} characters")
+    return idempotency_key
 
 
 def _as_json(answer: CallAnswer, name: str, links: Links) -> Mapping[str, Any]:

@@ -28,6 +28,9 @@ from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.reading import input_schema
 from calmo_pagerduty.tools.tool import Access
 from calmo_pagerduty.tools.tool import Tool as ToolRow
+from ingress.context.models import MAX_VERSION
+from ingress.mcp.acting import ACT_TOOL, act_tool
+from ingress.mcp.contexts import CONTEXT_TOOL, context_tool
 
 Json = Mapping[str, Any]
 Context = ServerRequestContext[Any, Any]
@@ -62,8 +65,20 @@ class ToolBackend(Protocol):
     async def call(self, name: str, arguments: Json, idempotency_key: str | None) -> Json:
         """Return how the call stands, as the REST API's ToolCallModel."""
 
+    async def may_act(self) -> bool:
+        """Tell whether this key may act on issues at all."""
+
+    async def act(self, issue: str, action: str, arguments: Json, idempotency_key: str | None) -> Json:
+        """Return how the action stands, as the REST API's ActionModel."""
+
     async def look(self, ticket: str) -> Json:
         """Return how an earlier call stands."""
+
+    async def may_read_contexts(self) -> bool:
+        """Tell whether this key may read incidents' contexts."""
+
+    async def context(self, incident: str, version: int | None) -> Json:
+        """Return a context's digest; what came from outside stands below `untrusted` in it."""
 
 
 BackendOf = Callable[[Context], Awaitable[ToolBackend]]
@@ -74,12 +89,13 @@ def build_server(backend_of: BackendOf) -> Server[Any]:
 
     async def list_tools(context: Context, _params: PaginatedRequestParams | None) -> ListToolsResult:
         try:
-            tools = await (await backend_of(context)).tools()
+            backend = await backend_of(context)
+            tools = [as_tool(tool) for tool in await backend.tools()]
+            tools += [act_tool(_KEY_FIELD)] if await backend.may_act() else []
+            tools += [context_tool()] if await backend.may_read_contexts() else []
         except CannotServe as error:
             raise MCPError(INVALID_PARAMS, str(error)) from error
-        return ListToolsResult(
-            tools=[*(as_tool(tool) for tool in tools), ticket_tool()], cache_scope="private"
-        )
+        return ListToolsResult(tools=[*tools, ticket_tool()], cache_scope="private")
 
     async def call_tool(context: Context, params: CallToolRequestParams) -> CallToolResult:
         arguments = dict(params.arguments or {})
@@ -87,8 +103,13 @@ def build_server(backend_of: BackendOf) -> Server[Any]:
             backend = await backend_of(context)
             if params.name == TICKET_TOOL:
                 return as_result(await backend.look(str(arguments.get("ticket", ""))))
+            if params.name == CONTEXT_TOOL:
+                return _content({"notice": NOTICE, **await backend.context(*_wanted_context(arguments))})
             key = arguments.pop("idempotency_key", None)
-            return as_result(await backend.call(params.name, arguments, None if key is None else str(key)))
+            key = None if key is None else str(key)
+            if params.name == ACT_TOOL:
+                return as_result(await backend.act(*_action(arguments), key))
+            return as_result(await backend.call(params.name, arguments, key))
         except CannotServe as error:
             return failure(str(error))
 
@@ -103,7 +124,30 @@ def build_server(backend_of: BackendOf) -> Server[Any]:
     )
 
 
+def _action(arguments: dict[str, Any]) -> tuple[str, str, Json]:
+    """Read what is to be done to which issue. Raises CannotServe."""
+    issue, action = arguments.get("issue"), arguments.get("action")
+    given = arguments.get("arguments") or {}
+    if not isinstance(issue, str) or not isinstance(action, str) or not isinstance(given, dict):
+        raise CannotServe("give `issue` and `action` as texts, and `arguments` as an object")
+    return issue, action, given
+
+
+def _wanted_context(arguments: dict[str, Any]) -> tuple[str, int | None]:
+    """Read whose context is meant, and which version. Raises CannotServe."""
+    incident, version = arguments.get("incident"), arguments.get("version")
+    if not isinstance(incident, str):
+        raise CannotServe("give `incident`: a PagerDuty incident's id, or an issue's")
+    if version is not None and not (type(version) is int and 1 <= version <= MAX_VERSION):
+        raise CannotServe("version: a number from 1")
+    return incident, version
+
+
 def _schema_of(name: str) -> Json | None:
+    if name == CONTEXT_TOOL:
+        return context_tool().input_schema
+    if name == ACT_TOOL:
+        return act_tool(_KEY_FIELD).input_schema
     tool = TOOLS.get(name)
     return None if tool is None else as_tool(tool).input_schema
 

@@ -7,9 +7,13 @@ from urllib.parse import quote
 from mcp.server.context import ServerRequestContext
 from mcp.server.stdio import stdio_server
 
+from calmo_pagerduty.domain.incident_context import IncidentContext
+from calmo_pagerduty.domain.incident_references import INCIDENT_ID, IncidentRef
 from calmo_pagerduty.http_client import AsyncClient, HTTPError, Timeout
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.tool import Tool
+from ingress.mcp.acting import ACT_CATEGORY, ACTING_TOOLS
+from ingress.mcp.contexts import CONTEXT_CATEGORIES, CONTEXT_TOOL, digest_of
 from ingress.mcp.presentation import CannotServe, Json, build_server
 from ingress.tools.endpoints import FACE_HEADER
 
@@ -53,8 +57,47 @@ class _RestBackend:
             body["idempotency_key"] = idempotency_key
         return await self._request("POST", f"/api/tools/{name}", json=body)
 
+    async def may_act(self) -> bool:
+        wanted = not self._categories or ACT_CATEGORY in self._categories
+        return wanted and any(tool.name in ACTING_TOOLS for tool in await self.tools())
+
+    async def act(self, issue: str, action: str, arguments: Json, idempotency_key: str | None) -> Json:
+        if self._categories and ACT_CATEGORY not in self._categories:
+            raise CannotServe("act_on_issue is not in this profile's categories")
+        body: dict[str, Any] = {"action": action, "arguments": dict(arguments), "wait_seconds": 25.0}
+        if idempotency_key is not None:
+            body["idempotency_key"] = idempotency_key
+        path = f"/api/issues/{await self._issue_id(issue)}/actions"
+        return await self._request("POST", path, json=body)
+
+    async def may_read_contexts(self) -> bool:
+        if self._categories and not self._categories & CONTEXT_CATEGORIES:
+            return False
+        try:
+            await self._request("GET", "/api/issues", params=[("limit", "1")])
+        except CannotServe:
+            return False
+        return True
+
+    async def context(self, incident: str, version: int | None) -> Json:
+        if self._categories and not self._categories & CONTEXT_CATEGORIES:
+            raise CannotServe(f"{CONTEXT_TOOL} is not in this profile's categories")
+        params = [] if version is None else [("version", str(version))]
+        path = f"/api/issues/{await self._issue_id(incident)}/context"
+        return digest_of(IncidentContext.model_validate(await self._request("GET", path, params=params)))
+
     async def look(self, ticket: str) -> Json:
         return await self._request("GET", f"/api/tool-calls/{quote(ticket, safe='')}")
+
+    async def _issue_id(self, text: str) -> str:
+        """Return the id of an issue of this connection: agents know incidents by PagerDuty's ids."""
+        connection = self._connection or await self._only_connection()
+        if INCIDENT_ID.fullmatch(text):
+            return IncidentRef(connection_id=connection, incident_id=text).issue_id
+        issue = await self._request("GET", f"/api/issues/{quote(text, safe='')}")
+        if issue.get("connection_id") != connection:
+            raise CannotServe(f"there is no issue {text[:100]!r} on this connection")
+        return text
 
     async def _only_connection(self) -> str:
         """Return the only connection with a token that this key sees."""

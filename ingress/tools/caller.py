@@ -124,6 +124,12 @@ class ToolCaller:
         """See to it that a call which is open has a workflow. Raises TemporalUnavailable."""
         await self._start(call)
 
+    async def wait(self, call: ToolCall, seconds: float) -> None:
+        """Wait for a call's own workflow to end, but not for longer."""
+        client = self._temporal()
+        if client is not None:
+            await _wait(client.get_workflow_handle(workflow_id_for(call.connection_id, call.id)), seconds)
+
     async def _at_once(self, admission: Admission) -> CallAnswer | None:
         """Ask PagerDuty now. None if it must be tried again later, which is a workflow's business."""
         begun = datetime.now(UTC)

@@ -132,7 +132,7 @@ class ToolEndpoints:
             body.connection,
             request.path_params["name"],
             body.arguments,
-            body.idempotency_key or _key_of(request),
+            body.idempotency_key or key_of(request),
             body.wait_seconds,
         )
         model = self.answer_model(answer, request.path_params["name"])
@@ -201,6 +201,6 @@ class ToolEndpoints:
         return found
 
 
-def _key_of(request: Request) -> str | None:
+def key_of(request: Request) -> str | None:
     """Return the header Idempotency-Key. Raises ValidationError."""
     return ToolCallBody(idempotency_key=request.headers.get("idempotency-key")).idempotency_key

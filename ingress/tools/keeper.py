@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from calmo_pagerduty.store import tool_calls
 from calmo_pagerduty.store.database import Database, StoreUnavailable
-from ingress.api.errors import TemporalUnavailable
-from ingress.tools.caller import ToolCaller
+from calmo_pagerduty.store.tool_calls import ToolCall
+from ingress.api.errors import ActionRefused, TemporalUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -20,9 +22,9 @@ AT_ONCE = 200
 class CallKeeper:
     """Starting a workflow that is there already does nothing, so several processes may keep."""
 
-    def __init__(self, database: Database, caller: ToolCaller) -> None:
+    def __init__(self, database: Database, resume: Callable[[ToolCall], Awaitable[None]]) -> None:
         self._database = database
-        self._caller = caller
+        self._resume = resume
 
     async def run(self) -> None:
         while True:
@@ -39,5 +41,7 @@ class CallKeeper:
             lambda t: tool_calls.list_overdue(t, now - RUNNING_FOR, now, AT_ONCE)
         )
         for call in open_calls:
-            await self._caller.resume(call)
+            # An action that its incident's state forbids by now has ended by that.
+            with suppress(ActionRefused):
+                await self._resume(call)
         return len(open_calls)

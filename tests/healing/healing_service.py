@@ -148,9 +148,12 @@ async def healing_service(
     data_dir: Path,
     seed: int = 1,
     clock: Clock | None = None,
+    working: bool = True,
     **past: Any,
 ) -> AsyncIterator[Healed]:
-    """Needs TEMPORAL_ADDRESS in the environment: the forwarder connects by itself."""
+    """Needs TEMPORAL_ADDRESS in the environment: the forwarder connects by itself. Not `working`: without
+    a worker of this process.
+    """
     async with contextlib.AsyncExitStack() as stack:
         service = await stack.enter_async_context(
             running_service(temporal, database, keyring, data_dir, clock=clock, working=False)
@@ -161,11 +164,12 @@ async def healing_service(
         url = await stack.enter_async_context(door)
         http = await stack.enter_async_context(connect())
         accounts = PagerDutyAccounts(database, keyring, http, service.ingress.settings.simulator_url)
-        await _work(stack, service, temporal, accounts)
+        if working:
+            await _work(stack, service, temporal, accounts)
         forwarding = asyncio.create_task(service.ingress.forwarder.run())
         stack.push_async_callback(_end, forwarding)
         now = datetime.now(UTC)
-        webhook_id = database.write_now(lambda t: _a_webhook(t, keyring, service.connection_id, now))
+        webhook_id = database.write_now(lambda t: a_webhook(t, keyring, service.connection_id, now))
         subscription = service.site.sender.subscribe(
             f"{url}/webhooks/pagerduty/{webhook_id}", SECRET.decode()
         )
@@ -189,7 +193,7 @@ async def _work(
         await stack.enter_async_context(one)
 
 
-def _a_webhook(transaction: Transaction, keyring: Keyring, connection_id: str, now: datetime) -> str:
+def a_webhook(transaction: Transaction, keyring: Keyring, connection_id: str, now: datetime) -> str:
     scope = transaction.execute(
         sa.select(tables.connections.c.scope).where(tables.connections.c.id == connection_id)
     ).scalar_one()

@@ -2,23 +2,13 @@
 
 from typing import Any
 
-import httpx
 import pytest
 from builders import an_event, headers_for, new_id
+from documented import check
 from doors import Doorway, make_key, save_pending
-from jsonschema import Draft202012Validator
 
 from calmo_pagerduty.domain.event_types import EventType
 from ingress.api.authentication import ALL_PERMISSIONS
-
-
-def check(document: dict[str, Any], answer: httpx.Response, method: str, path: str) -> None:
-    """The answer has a status that the document names, and a body as it describes."""
-    described = document["paths"][path][method]["responses"][str(answer.status_code)]
-    [(media, content)] = described["content"].items()
-    assert answer.headers["content-type"].startswith(media)
-    body = answer.json() if media == "application/json" else answer.text
-    Draft202012Validator({**content["schema"], "components": document["components"]}).validate(body)
 
 
 @pytest.fixture

@@ -55,6 +55,7 @@ async def test_an_issue_tells_all_that_is_promised(doorway: Doorway) -> None:
     assert listed["workflow_url"].endswith(listed["workflow_id"])
     whole = (await reader.get(f"/api/issues/{listed['id']}")).json()
     timeline = whole.pop("timeline")
+    assert whole.pop("context") is None
     assert whole == listed
     assert [(entry["event_type"], entry["moved"]) for entry in timeline] == [
         ("incident.triggered", True),

@@ -97,6 +97,15 @@ async def test_a_refusal_is_one_by_its_status_even_if_cut(client: PagerDutyClien
         await client.send(READ)
 
 
+async def test_a_refusal_that_its_code_would_explain_is_none_if_cut(
+    client: PagerDutyClient, wire: Wire
+) -> None:
+    """It may have said that the incident is resolved already: by an attempt of ours."""
+    cut(wire, 400)
+    with pytest.raises(Unreachable, match="broke its answer off"):
+        await client.send(READ)
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_never_followed(client: PagerDutyClient, wire: Wire, status: int) -> None:
     async with scripted_wire() as other:

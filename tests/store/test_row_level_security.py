@@ -13,16 +13,22 @@ from conftest import new_postgresql_database
 from doors import make_webhook, save_pending
 from kept_deliveries import keep
 
+from calmo_pagerduty.domain.context_sources import Source, SourceState
 from calmo_pagerduty.domain.deliveries import SignatureVerdict, Verdict
+from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.scopes import Scope, Visibility
-from calmo_pagerduty.store import audit, refusals, tables
+from calmo_pagerduty.store import account_memory, audit, contexts, refusals, tables
+from calmo_pagerduty.store.account_memory import ChangeRow, IncidentRow, Span
+from calmo_pagerduty.store.contexts import Part
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.encryption import Keyring
 
 SHOP, BANK = "organization:shop", "organization:bank"
 OF_A_SCOPE = (
     "connections", "webhooks", "webhook_secrets", "deliveries", "delivery_bodies", "refusals", "issues",
-    "timeline", "issue_changes", "tool_calls", "audit", "reconciliations",
+    "timeline", "issue_changes", "tool_calls", "audit", "reconciliations", "contexts", "context_parts",
+    "account_objects", "account_incidents", "account_changes", "account_reads",
+    "operations",
 )  # fmt: skip
 #: What is nobody's: operators' own, or not yet known to be anybody's.
 NOBODYS = {
@@ -74,14 +80,35 @@ def fill(database: Database, scope: str) -> None:
         plain = dict.fromkeys(
             ("tool", "face", "key_id", "requester", "arguments_sha256", "idempotency_key", "rule"), "x"
         )
+        call = new_id("call_")
         transaction.execute(
             tables.tool_calls.insert().values(
-                id=new_id("call_"), connection_id=connection, scope=scope, arguments={}, state="done",
+                id=call, connection_id=connection, scope=scope, arguments={}, state="done",
                 needs_approval=False, created_at=now, **plain,
             )
         )  # fmt: skip
+        issue = sa.select(tables.issues.c.id).where(tables.issues.c.connection_id == connection)
+        transaction.execute(
+            tables.operations.insert().values(
+                id=call, issue_id=transaction.execute(issue).scalars().first(), action="resolve", author="x",
+                state="done", expected=[], filed_at=now,
+            )
+        )  # fmt: skip
+
+        fill_context(transaction, connection, now)
 
     database.write_now(write)
+
+
+def fill_context(transaction: sa.Connection, connection: str, now: datetime) -> None:
+    ref = IncidentRef(connection_id=connection, incident_id=new_id())
+    version = contexts.begin(transaction, ref, ("test",), now)
+    contexts.note_part(transaction, ref, version, Part(Source.LOG, SourceState.COMPLETE))
+    account_memory.keep_object(transaction, connection, "services", [], now)
+    past = IncidentRow(new_id(), "Basket is slow", "PSHOP", "resolved", now, now, {})
+    account_memory.keep_incidents(transaction, connection, [past], now)
+    account_memory.keep_changes(transaction, connection, [ChangeRow(new_id(), now, {})], now)
+    account_memory.keep_span(transaction, connection, "incidents", Span(now, now, True, now))
 
 
 def count(database: Database, table: str, *seen_by: Visibility) -> int:

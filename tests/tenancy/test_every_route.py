@@ -66,6 +66,18 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     ),
     "GET /api/issues/events": (Lists(after="0"),),
     "GET /api/issues/{id}": (Named("issue"),),
+    "GET /api/issues/{id}/actions": (Named("issue"),),
+    "POST /api/issues/{id}/actions": (Named("issue", body=lambda w: {"action": "resolve"}),),
+    "GET /api/issues/{id}/context": (Named("issue"),),
+    "GET /api/issues/{id}/context/versions": (Named("issue"),),
+    "GET /api/issues/{id}/context.md": (Named("issue"),),
+    "GET /api/issues/{id}/context/graph.svg": (Named("issue"),),
+    "GET /api/issues/{id}/context/progress": (Named("issue"),),
+    "POST /api/issues/{id}/context": (Named("issue", body=lambda w: {}),),
+    "POST /api/incidents/{incident_id}/context": (
+        Named("incident", body=lambda w: {}), Named("incident", body=lambda w: {"connection": w.connection}),
+        Named("=QOTHER", body=lambda w: {"connection": w.connection}),
+    ),
     "GET /api/deliveries": (
         Lists(), Named(query=lambda w: {"webhook": w.webhook}, answers=AS_ANY),
         Named(query=lambda w: {"incident": w.incident}, answers=AS_ANY),

@@ -13,6 +13,10 @@ from calmo_pagerduty.tools.tool import Category, Risk
 
 READS = {name for name, tool in TOOLS.items() if not tool.writes}
 TICKET_TOOL = "get_tool_call"
+CONTEXT_TOOL = "get_incident_context"
+#: What is no tool of the catalogue.
+OWN = {TICKET_TOOL, CONTEXT_TOOL}
+ACT_TOOL = "act_on_issue"
 BOTH_ERAS = pytest.mark.parametrize("mode", ["auto", "legacy"])
 
 
@@ -24,14 +28,14 @@ async def names_of(client: Any) -> set[str]:
 async def test_by_default_an_agent_sees_the_reads_and_nothing_else(service: ToolService, mode: Any) -> None:
     service.permit(ConnectionRules())
     async with served(service) as url, agent(url, service.headers, mode=mode) as client:
-        assert await names_of(client) == READS | {TICKET_TOOL}
+        assert await names_of(client) == READS | OWN
 
 
 @BOTH_ERAS
 async def test_writes_that_are_switched_on_are_seen_and_done(service: ToolService, mode: Any) -> None:
     incident = service.an_incident()
     async with served(service) as url, agent(url, service.headers, mode=mode) as client:
-        assert await names_of(client) == set(TOOLS) | {TICKET_TOOL}
+        assert await names_of(client) == set(TOOLS) | OWN | {ACT_TOOL}
         result = await client.call_tool("resolve_incident", {"incident_id": incident})
     assert not result.is_error
     assert result.structured_content["state"] == "done"
@@ -47,7 +51,7 @@ async def test_a_tool_that_is_denied_is_not_seen_and_refused_by_the_rules_words(
     service.permit(ConnectionRules(switches={"tool:list_users": Switch.DENY}))
     incident = service.an_incident()
     async with served(service) as url, agent(url, service.headers) as client:
-        assert await names_of(client) == READS - {"list_users"} | {TICKET_TOOL}
+        assert await names_of(client) == READS - {"list_users"} | OWN
         denied = await client.call_tool("list_users", {})
         written = await client.call_tool("resolve_incident", {"incident_id": incident})
     assert denied.is_error and written.is_error

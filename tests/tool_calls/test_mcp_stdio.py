@@ -17,6 +17,9 @@ from calmo_pagerduty.tools.tool import Category, Risk
 PROGRAM = Path(sys.executable).with_name("calmo-pagerduty")
 READS = {name for name, tool in TOOLS.items() if not tool.writes}
 TICKET_TOOL = "get_tool_call"
+CONTEXT_TOOL = "get_incident_context"
+#: What is no tool of the catalogue.
+OWN = {TICKET_TOOL, CONTEXT_TOOL}
 BOTH_ERAS = pytest.mark.parametrize("mode", ["auto", "legacy"])
 
 
@@ -46,7 +49,7 @@ async def test_the_agent_sees_what_its_key_may_use_and_nothing_else(service: Too
     service.permit(ConnectionRules(switches={"tool:list_users": Switch.DENY}))
     incident = service.an_incident()
     async with agent(service, mode=mode) as client:
-        assert await names_of(client) == READS - {"list_users"} | {TICKET_TOOL}
+        assert await names_of(client) == READS - {"list_users"} | OWN
         read = await client.call_tool("get_incident", {"incident_id": incident})
         refused = await client.call_tool("resolve_incident", {"incident_id": incident})
     assert read.structured_content["untrusted"]["id"] == incident

@@ -90,6 +90,43 @@ def test_a_status_that_it_has_already_keeps_no_other_change_back() -> None:
     assert done.body()["incident"] == {"type": "incident_reference", "title": "Slow"}
 
 
+def an_assignment(user_id: str) -> dict[str, Any]:
+    return {"assignments": [{"assignee": {"id": user_id}}], "escalation_policy": {"id": "PE1"}}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"assignee_ids": ["PU1"]}, {"escalation_policy_id": "PE1"}, {"status": "triggered", "reopen": True}],
+)
+def test_what_an_earlier_attempt_has_done_is_not_done_again(asked: dict[str, Any]) -> None:
+    arguments = {"incident_id": "P1", **asked}
+    done = run("update_incident", arguments, incident(**an_assignment("PU1")), call=AGAIN)
+    assert done.writes == []
+    assert done.result["status"] == "triggered"
+
+
+@pytest.mark.parametrize("asked", [{"assignee_ids": ["PU2"]}, {"escalation_policy_id": "PE2"}])
+def test_what_no_attempt_has_done_is_done_by_the_repetition(asked: dict[str, Any]) -> None:
+    there = incident(**an_assignment("PU1"))
+    done = run("update_incident", {"incident_id": "P1", **asked}, there, there, call=AGAIN)
+    assert len(done.writes) == 1
+
+
+@pytest.mark.parametrize(("kind", "writes"), [("escalate_log_entry", 0), ("notify_log_entry", 1)])
+def test_an_escalation_is_looked_for_in_the_log_before_it_is_repeated(kind: str, writes: int) -> None:
+    asked = {"incident_id": "P1", "escalation_level": 2}
+    answers = [incident(), listed({"type": kind}), *[incident()] * writes]
+    done = run("update_incident", asked, *answers, call=AGAIN)
+    assert len(done.writes) == writes
+    assert done.query(1)["since"] == ["2026-03-02T11:59:55Z"]
+
+
+def test_a_repetition_opens_no_resolved_incident_by_the_way() -> None:
+    asked = {"incident_id": "P1", "status": "acknowledged", "assignee_ids": ["PU1"]}
+    with pytest.raises(InvalidRequest, match="reopen"):
+        run("update_incident", asked, incident(status="resolved"), call=AGAIN)
+
+
 def test_resolving_a_resolved_incident_is_a_success() -> None:
     done = run("resolve_incident", {"incident_id": "P1"}, AlreadySo("is so"), incident(status="resolved"))
     assert done.result["status"] == "resolved"

@@ -32,9 +32,13 @@ from calmo_pagerduty.temporal_dev_server import TemporalDevServer  # noqa: E402
 from workflows import names  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).parent))
+import recorded_actions  # noqa: E402
+import recorded_contexts  # noqa: E402
 import recorded_healing  # noqa: E402
 import recorded_incidents  # noqa: E402
 import recorded_tool_calls  # noqa: E402
+from actions.acting_service import acting_service  # noqa: E402
+from context.context_service import context_service  # noqa: E402
 from healing.healing_service import healing_service  # noqa: E402
 from tool_service import running_service  # noqa: E402
 
@@ -42,6 +46,8 @@ SCENARIOS = (
     *recorded_incidents.SCENARIOS,
     *recorded_tool_calls.SCENARIOS,
     *recorded_healing.SCENARIOS,
+    *recorded_actions.SCENARIOS,
+    *recorded_contexts.SCENARIOS,
 )
 
 HISTORIES = TESTS / "histories"
@@ -76,11 +82,20 @@ async def _record_one(name: str, client: Client, address: str, folder: Path) -> 
         runs = IncidentRuns(client, database, keyring, task_queue=name)
         ref, run_id = await recorded_incidents.SCENARIOS[name](runs)
         handle = client.get_workflow_handle(ref.workflow_id, run_id=run_id)
+    elif name in recorded_actions.SCENARIOS:
+        os.environ["TEMPORAL_ADDRESS"] = address
+        async with acting_service(client, database, keyring, folder) as acting:
+            workflow_id, run_id = await recorded_actions.SCENARIOS[name](acting)
+            handle = client.get_workflow_handle(workflow_id, run_id=run_id)
     elif name in recorded_healing.SCENARIOS:
         # Its forwarder connects by itself.
         os.environ["TEMPORAL_ADDRESS"] = address
         async with healing_service(client, database, keyring, folder) as healed:
             handle = client.get_workflow_handle(await recorded_healing.SCENARIOS[name](healed))
+    elif name in recorded_contexts.SCENARIOS:
+        os.environ["TEMPORAL_ADDRESS"] = address
+        async with context_service(client, database, keyring, folder) as contexts:
+            handle = client.get_workflow_handle(await recorded_contexts.SCENARIOS[name](contexts))
     else:
         async with running_service(client, database, keyring, folder, working=False) as service:
             handle = client.get_workflow_handle(await recorded_tool_calls.SCENARIOS[name](service, client))
@@ -92,9 +107,12 @@ async def _record_one(name: str, client: Client, address: str, folder: Path) -> 
 
 
 def _without_places(value: Any) -> Any:
-    """Failures hold stack traces with this machine's paths; a replay doesn't look at them."""
+    """Failures hold stack traces with this machine's paths, and the forwarder connects under this
+    machine's name; a replay looks at neither.
+    """
     if isinstance(value, dict):
-        return {key: _without_places(one) for key, one in value.items() if key != "stackTrace"}
+        kept = {key: _without_places(one) for key, one in value.items() if key != "stackTrace"}
+        return kept | ({"identity": "recorder"} if "identity" in kept else {})
     return [_without_places(one) for one in value] if isinstance(value, list) else value
 
 

@@ -18,8 +18,10 @@ from temporalio.workflow import NondeterminismError
 
 from calmo_pagerduty.domain.incident_lifecycle import IncidentState
 from calmo_pagerduty.temporal_client import DATA_CONVERTER
+from workflows.account_memory import AccountMemoryWorkflow
 from workflows.doctor import DoctorWorkflow
 from workflows.incident import IncidentWorkflow
+from workflows.incident_context import IncidentContextWorkflow
 from workflows.reconcile import ReconcileWorkflow
 from workflows.tool_call import ToolCallWorkflow
 
@@ -32,7 +34,10 @@ def history_of(path: Path) -> WorkflowHistory:
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 async def test_a_recorded_history_replays(path: Path) -> None:
-    workflows = [IncidentWorkflow, ToolCallWorkflow, ReconcileWorkflow, DoctorWorkflow]
+    workflows = [
+        IncidentWorkflow, ToolCallWorkflow, ReconcileWorkflow, DoctorWorkflow, IncidentContextWorkflow,
+        AccountMemoryWorkflow,
+    ]  # fmt: skip
     replayer = Replayer(workflows=workflows, data_converter=DATA_CONVERTER)
     await replayer.replay_workflow(history_of(path))
 

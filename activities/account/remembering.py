@@ -1,0 +1,120 @@
+"""Read an account's past, a piece at a time: incidents, changes, and what depends on what."""
+
+from datetime import UTC, datetime
+
+from temporalio import activity
+
+from activities.account import memory as kinds
+from activities.account.spans import AccountSpans, Growing
+from activities.context import facts
+from activities.context.account import business_services, services
+from activities.context.assessor import Assessor
+from activities.context.changes import CHANGES
+from activities.context.dependencies import ask, is_fresh, key_of
+from activities.context.gathering import Gathering
+from activities.context.history import INCIDENTS
+from activities.context.reading import Reading
+from activities.context.sources import ContextSources
+from activities.heartbeats import beating
+from activities.retrying import to_be_tried_again
+from calmo_pagerduty.domain.api_errors import PagerDutyError, Refused
+from calmo_pagerduty.domain.frozen import Frozen
+from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.domain.scopes import EVERYTHING
+from calmo_pagerduty.store import account_memory, connections
+from calmo_pagerduty.store.database import Database
+
+#: How many requests of each kind are made in a step: one that is broken off loses no more.
+AT_ONCE = 40
+
+
+class MemoryToRead(Frozen):
+    connection_id: str
+
+
+class MemoryStep(Frozen):
+    """What is known now, in figures."""
+
+    is_whole: bool = False
+    #: PagerDuty doesn't let us, or there is nobody to ask as.
+    is_refused: bool = False
+    requests: int = 0
+    incidents: int = 0
+    changes: int = 0
+    services: int = 0
+
+
+class AccountRemembering:
+    """The steps of a background reading, at the pace that contexts keep."""
+
+    def __init__(self, database: Database, sources: ContextSources, assessor: Assessor) -> None:
+        self._database = database
+        self._sources = sources
+        self._assessor = assessor
+
+    @activity.defn
+    async def remember_more(self, order: MemoryToRead) -> MemoryStep:
+        """Read a piece. Raises ApplicationError for what is to be tried again, StoreUnavailable."""
+        async with beating():
+            return await self._step(order.connection_id)
+
+    async def _step(self, connection_id: str) -> MemoryStep:
+        connection = await self._database.read(lambda t: connections.find(t, EVERYTHING, connection_id))
+        if connection is None or connection.token_kind is None:
+            return MemoryStep(is_refused=True)
+        try:
+            reading = await self._sources.reading(connection)
+            whole = [
+                await self._grown(INCIDENTS, connection_id, reading),
+                await self._grown(CHANGES, connection_id, reading),
+                await self._dependencies(connection_id, reading),
+            ]
+        except PagerDutyError as error:
+            again = to_be_tried_again(error, activity.info().attempt)
+            if again is not None:
+                raise again from None
+            return MemoryStep(is_refused=True)
+        return await self._counted(connection_id, all(whole), reading.requests)
+
+    async def _grown(self, kind: Growing, connection_id: str, reading: Reading) -> bool:
+        spans = AccountSpans(self._database, self._sources.memory, connection_id)
+        try:
+            span = await spans.caught_up(kind, reading, AT_ONCE)
+        except Refused:
+            return True  # there is nothing more to be had
+        return span is None or span.is_whole
+
+    async def _dependencies(self, connection_id: str, reading: Reading) -> bool:
+        """Ask some of the services of which nothing is known, or something old."""
+        gathering = Gathering(
+            ref=IncidentRef(connection_id=connection_id, incident_id=""), version=0, now=datetime.now(UTC),
+            reading=reading, memory=self._sources.memory, database=self._database, assessor=self._assessor,
+        )  # fmt: skip
+        try:
+            known = [await services(gathering), await business_services(gathering)]
+            kept = await self._database.read(
+                lambda t: account_memory.objects(t, connection_id, kinds.DEPENDENCIES.name)
+            )
+            nodes = [
+                (node.kind.value, node.id) for one in known for node in facts.NODES.of(one.data["nodes"])
+            ]
+            old = [node for node in nodes if not is_fresh(kept.get(key_of(node)))]
+            await ask(gathering, old[:AT_ONCE])
+        except Refused:
+            return True
+        return len(old) <= AT_ONCE
+
+    async def _counted(self, connection_id: str, is_whole: bool, requests: int) -> MemoryStep:
+        now = datetime.now(UTC)
+        since, changed = now - INCIDENTS.reach, now - CHANGES.reach
+        await self._database.write(lambda t: account_memory.forget_before(t, connection_id, since, changed))
+        incidents, changes, kept = await self._database.read(
+            lambda t: (
+                account_memory.count_incidents(t, connection_id, since),
+                account_memory.count_changes(t, connection_id, changed),
+                len(account_memory.objects(t, connection_id, kinds.DEPENDENCIES.name)),
+            )
+        )
+        return MemoryStep(
+            is_whole=is_whole, requests=requests, incidents=incidents, changes=changes, services=kept
+        )

@@ -1,0 +1,23 @@
+"""As whom PagerDuty knows each connection's writes, asked once per token and process."""
+
+from datetime import timedelta
+
+from activities.pagerduty_accounts import PagerDutyAccounts
+from calmo_pagerduty.domain.webhook_events import Reference, reference
+from calmo_pagerduty.store.connections import Connection
+from calmo_pagerduty.tools.acting import acting_user
+
+
+class ActingUsers:
+    def __init__(self, accounts: PagerDutyAccounts) -> None:
+        self._accounts = accounts
+        self._known: dict[tuple[str, int, str | None], Reference | None] = {}
+
+    async def of(self, connection: Connection, patience: timedelta) -> Reference | None:
+        """Return the user; None if PagerDuty doesn't say. Raises PagerDutyError, CannotDecrypt."""
+        key = (connection.id, connection.token_version, connection.from_address)
+        if key not in self._known:
+            client = await self._accounts.client(connection, patience)
+            user = await client.run(acting_user(connection.from_address))
+            self._known[key] = reference({**user, "type": "user_reference"}) if user else None
+        return self._known[key]

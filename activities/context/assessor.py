@@ -1,0 +1,83 @@
+"""Assessing an incident in a thread: what was gathered in, findings out."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from activities.account.past import AccountPasts
+from activities.context.surroundings import Material, read_material, surroundings
+from calmo_pagerduty.analysis.surroundings import Surroundings
+from calmo_pagerduty.domain.incident_context import Assessment
+from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.store.contexts import Part
+from calmo_pagerduty.store.database import Database
+
+if TYPE_CHECKING:
+    from calmo_pagerduty.analysis.title_index import TitleIndex
+
+#: Of how many connections what was computed for titles is kept.
+MOST_INDEXES = 20
+
+
+class Assessor:
+    """One per worker process: titles of a connection's past are made ready once. Raises StoreUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._pasts = AccountPasts(database)
+        self._indexes: OrderedDict[str, TitleIndex] = OrderedDict()
+        #: One assessment at a time: it is all CPU, and the next one uses what this one learns.
+        self._turn = asyncio.Lock()
+
+    async def assess(self, ref: IncidentRef, version: int, now: datetime) -> Assessment:
+        """Return what is concluded from what the sources of this version brought."""
+        account = await self._pasts.of(ref.connection_id)
+        material = await self._database.read(lambda t: read_material(t, ref, version, now, account))
+        async with self._turn:
+            return await asyncio.to_thread(self._assess, material)
+
+    async def alike(
+        self, ref: IncidentRef, version: int, now: datetime, history: Part, at_most: int
+    ) -> Sequence[str]:
+        """Return past incidents that are most like this one and whose logs were never read.
+
+        `history` is what that source brings, which isn't kept yet.
+        """
+        account = await self._pasts.of(ref.connection_id)
+        material = await self._database.read(lambda t: read_material(t, ref, version, now, account, history))
+        unread = {id_ for id_, one in account.incidents.items() if one.is_unread}
+        async with self._turn:
+            found = await asyncio.to_thread(self._alike, material)
+        return [one for one in found if one in unread][:at_most]
+
+    def _assess(self, material: Material) -> Assessment:
+        # Imported here: numpy and the like are for this process's threads only.
+        from calmo_pagerduty.analysis.assessment import assess  # noqa: PLC0415
+
+        around = surroundings(material)
+        return assess(around, self._index(material.ref.connection_id, around))
+
+    def _alike(self, material: Material) -> list[str]:
+        from calmo_pagerduty.analysis.dependency_graph import neighbourhood  # noqa: PLC0415
+        from calmo_pagerduty.analysis.omissions import bounded  # noqa: PLC0415
+        from calmo_pagerduty.analysis.similarity import MOST_SIMILAR, alike  # noqa: PLC0415
+        from calmo_pagerduty.analysis.title_index import Likeness  # noqa: PLC0415
+
+        around = bounded(surroundings(material))
+        service = around.incident.service
+        near = neighbourhood(service.id, around.dependencies) if service else None
+        index = self._index(material.ref.connection_id, around)
+        found = alike(around, Likeness([one.title for one in around.past], index), near)
+        return [one.incident.id for one in found[:MOST_SIMILAR]]
+
+    def _index(self, connection_id: str, around: Surroundings) -> "TitleIndex":
+        from calmo_pagerduty.analysis.title_index import TitleIndex  # noqa: PLC0415
+
+        known = self._indexes.pop(connection_id, None) or TitleIndex()
+        index = known.including([one.title for one in around.past])
+        self._indexes[connection_id] = index
+        while len(self._indexes) > MOST_INDEXES:
+            self._indexes.popitem(last=False)
+        return index

@@ -1,0 +1,117 @@
+"""The dependencies around the incident's service. There is no list of all: each is asked once a day."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from activities.account.memory import DEPENDENCIES
+from activities.context import facts
+from activities.context.account import business_services, services
+from activities.context.gathering import Found, Gather, Gathering, partial
+from calmo_pagerduty.analysis import reading_accounts as read
+from calmo_pagerduty.analysis.dependency_walk import DependencyWalk, NodeKey
+from calmo_pagerduty.analysis.reading_accounts import Edge
+from calmo_pagerduty.analysis.reading_incidents import read_all
+from calmo_pagerduty.domain.api_errors import NotFound, PagerDutyError
+from calmo_pagerduty.domain.context_sources import Source
+from calmo_pagerduty.store import account_memory
+from calmo_pagerduty.store.account_memory import Kept
+from calmo_pagerduty.tools.asking import objects
+
+#: How many services are asked for one context; the rest is read in the background.
+MOST_REQUESTS = 60
+AT_ONCE = 6
+
+
+async def dependencies(gathering: Gathering) -> Found:
+    service_id = gathering.service_id
+    if service_id is None:
+        return gathering.without("service")
+    walk = DependencyWalk(service_id)
+    left_out = await walked(gathering, walk, MOST_REQUESTS)
+    lacking = await _names(gathering)
+    data = {"is_whole": not left_out}
+    if left_out:
+        words = f"of {left_out} services it is not known yet what depends on them: it is being read"
+        return partial(data, len(walk.edges), words, wants_more=True)
+    if lacking is not None:
+        return partial(data, len(walk.edges), f"without the names of services: {lacking}")
+    return Found(data, len(walk.edges))
+
+
+async def walked(gathering: Gathering, walk: DependencyWalk, at_most: int) -> int:
+    """Walk as far as is known and as `at_most` requests reach; returns how many were left out."""
+    kept = await gathering.database.read(
+        lambda t: account_memory.objects(t, gathering.connection_id, DEPENDENCIES.name)
+    )
+    left, left_out = at_most, 0
+    while frontier := walk.frontier():
+        old = [node for node in frontier if not is_fresh(kept.get(key_of(node)))]
+        asked, left = old[:left], left - len(old[:left])
+        told = await ask(gathering, asked)
+        for node in frontier:
+            known = kept.get(key_of(node))
+            if node in told:
+                walk.learn(node, told[node])
+            elif known is not None:
+                walk.learn(node, facts.EDGES.of(known.data))
+            else:
+                walk.leave(node)
+                left_out += 1
+    return left_out
+
+
+async def known_walk(gathering: Gathering, service_id: str) -> DependencyWalk:
+    """Walk what is remembered, without asking."""
+    walk = DependencyWalk(service_id)
+    await walked(gathering, walk, 0)
+    return walk
+
+
+async def ask(gathering: Gathering, nodes: Sequence[NodeKey]) -> Mapping[NodeKey, tuple[Edge, ...]]:
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(node: NodeKey) -> tuple[Edge, ...]:
+        async with gate:
+            known = await gathering.memory.known(
+                gathering.connection_id, DEPENDENCIES, lambda: _fetch(gathering, node), key_of(node)
+            )
+            return facts.EDGES.of(known.data)
+
+    told = await asyncio.gather(*map(one, nodes), return_exceptions=True)
+    found: dict[NodeKey, tuple[Edge, ...]] = {}
+    for node, edges in zip(nodes, told, strict=True):
+        if isinstance(edges, BaseException):
+            raise edges
+        found[node] = edges
+    return found
+
+
+async def _fetch(gathering: Gathering, node: NodeKey) -> object:
+    kind, id_ = node
+    try:
+        answer = await gathering.reading.get(f"/service_dependencies/{kind}s/{id_}")
+    except NotFound:
+        return []  # it was deleted, or is hidden from us
+    return facts.EDGES.json(read_all(read.relationship, objects(answer.get("relationships"))))
+
+
+async def _names(gathering: Gathering) -> PagerDutyError | None:
+    """See to it that names are known; without them ids are shown."""
+    try:
+        await services(gathering)
+        await business_services(gathering)
+    except PagerDutyError as error:
+        return error
+    return None
+
+
+def key_of(node: NodeKey) -> str:
+    return ":".join(node)
+
+
+def is_fresh(kept: Kept | None) -> bool:
+    return kept is not None and datetime.now(UTC) - kept.fetched_at < DEPENDENCIES.holds
+
+
+GATHERS: Mapping[Source, Gather] = {Source.DEPENDENCIES: dependencies}

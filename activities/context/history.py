@@ -1,0 +1,100 @@
+"""The account's past incidents, and who handled those that are most alike."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from activities.account.spans import OVERLAP, AccountSpans, Growing
+from activities.context import facts
+from activities.context.gathering import Found, Gather, Gathering, partial
+from activities.context.reading import PAGE
+from calmo_pagerduty.analysis.reading_incidents import log_line, past_incident, read_all, text_of
+from calmo_pagerduty.analysis.reading_logs import handling
+from calmo_pagerduty.domain.api_errors import NotFound
+from calmo_pagerduty.domain.api_requests import JsonObject
+from calmo_pagerduty.domain.context_sources import Source, SourceState
+from calmo_pagerduty.store import account_memory
+from calmo_pagerduty.store.account_memory import IncidentRow, Span
+from calmo_pagerduty.store.contexts import Part
+from calmo_pagerduty.store.database import Transaction
+from calmo_pagerduty.tools.asking import get
+
+REACH = timedelta(days=180)
+#: Incidents that were open when they were read are looked at again, if they aren't older than this.
+LOOK_AGAIN = timedelta(days=2)
+MOST_COLD = 30
+#: How many logs of past incidents are read for one context. Each is read once, ever.
+MOST_LOGS = 10
+
+
+def _keep(transaction: Transaction, connection_id: str, items: Sequence[JsonObject], now: datetime) -> None:
+    rows = []
+    for item in items:
+        for one in read_all(past_incident, [item]):
+            status = text_of(item.get("status"), 40) or "unknown"
+            rows.append(
+                IncidentRow(
+                    one.id, one.title, one.service_id, status, one.created_at, one.resolved_at,
+                    facts.PAST.json(one),
+                )
+            )  # fmt: skip
+    account_memory.keep_incidents(transaction, connection_id, rows, now)
+
+
+def _news_since(transaction: Transaction, connection_id: str, span: Span) -> datetime:
+    latest = span.until - OVERLAP
+    unresolved = account_memory.oldest_unresolved(transaction, connection_id, span.until - LOOK_AGAIN)
+    return min(latest, unresolved) if unresolved else latest
+
+
+INCIDENTS = Growing(
+    name="incidents",
+    reach=REACH,
+    holds=timedelta(seconds=30),
+    items="incidents",
+    time_field="created_at",
+    request=lambda since, until: get("/incidents", since=since, until=until, sort_by="created_at:desc"),
+    keep=_keep,
+    news_since=_news_since,
+)
+
+
+async def history(gathering: Gathering) -> Found:
+    spans = AccountSpans(gathering.database, gathering.memory, gathering.connection_id)
+    span = await spans.caught_up(INCIDENTS, gathering.reading, MOST_COLD)
+    if span is None:
+        return partial(None, 0, "PagerDuty's list of incidents could not be put in order", wants_more=True)
+    since = max(span.since, gathering.now - REACH)
+    data = {"since": since.isoformat(), "is_own": False}
+    await _read_logs(gathering, Part(Source.HISTORY, SourceState.PARTIAL, data=data))
+    count = await gathering.database.read(
+        lambda t: account_memory.count_incidents(t, gathering.connection_id, since)
+    )
+    if span.is_whole:
+        return Found(data, count)
+    return partial(data, count, f"since {since:%Y-%m-%d}: what was before is being read", wants_more=True)
+
+
+async def _read_logs(gathering: Gathering, part: Part) -> None:
+    """Read who handled the most similar ones, of those whose logs were never read."""
+    alike = await gathering.assessor.alike(gathering.ref, gathering.version, gathering.now, part, MOST_LOGS)
+    for incident_id in alike:
+        try:
+            items, _ = await gathering.reading.listed(
+                f"/incidents/{incident_id}/log_entries", "log_entries", PAGE,
+                is_overview=True, **{"include[]": "channels"},
+            )  # fmt: skip
+        except NotFound:
+            items = []  # it was deleted, or is hidden from us: asking again tells no more
+        how = facts.HANDLING.json(handling(read_all(log_line, items)))
+        await _keep_handling(gathering, incident_id, how)
+
+
+async def _keep_handling(gathering: Gathering, incident_id: str, how: Mapping[str, Any]) -> None:
+    now = datetime.now(UTC)
+    await gathering.database.write(
+        lambda t: account_memory.keep_handling(t, gathering.connection_id, incident_id, how, now)
+    )
+
+
+GATHERS: Mapping[Source, Gather] = {Source.HISTORY: history}

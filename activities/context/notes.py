@@ -1,0 +1,77 @@
+"""Write an incident's context back as a note: a call of the tool, as anybody's, through the one gate."""
+
+import logging
+from datetime import UTC, datetime
+
+from pydantic import ValidationError
+from temporalio import activity
+
+from activities.tool_gate import ToolGate
+from activities.tool_records import FILING_REFUSED, Filed
+from calmo_pagerduty.domain.context_note import note_text
+from calmo_pagerduty.domain.frozen import Frozen
+from calmo_pagerduty.domain.incident_context import IncidentContext
+from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.domain.scopes import EVERYTHING
+from calmo_pagerduty.domain.tool_calls import OPEN_STATES, Face
+from calmo_pagerduty.store import api_keys, connections, contexts
+from calmo_pagerduty.store.api_keys import Caller
+from calmo_pagerduty.store.database import Database, Transaction
+from calmo_pagerduty.store.own_keys import own_key
+from calmo_pagerduty.tools.permissions import KEY_PERMISSION
+from calmo_pagerduty.tools.tool import Access
+
+logger = logging.getLogger(__name__)
+
+TOOL = "add_incident_note"
+#: What the key is called by which notes are written: whoever revokes it ends them.
+PURPOSE = "Calmo's notes with incidents' contexts"
+
+
+class NoteToFile(Frozen):
+    ref: IncidentRef
+    version: int
+
+
+class ContextNotes:
+    """Files the calls; their own workflows carry them out, after an approval if the connection wants one."""
+
+    def __init__(self, database: Database, gate: ToolGate) -> None:
+        self._database = database
+        self._gate = gate
+
+    @activity.defn
+    async def file_note(self, order: NoteToFile) -> Filed | None:
+        """File the call for a version, once. None: the gate refuses it, or it is done. Raises
+        StoreUnavailable.
+        """
+        ref = order.ref
+        stored = await self._database.read(
+            lambda t: contexts.latest(t, EVERYTHING, ref.issue_id, order.version)
+        )
+        now = datetime.now(UTC)
+        caller = await self._database.write(lambda t: _caller(t, ref, now))
+        if stored is None or stored.document is None or caller is None:
+            return None
+        try:
+            context = IncidentContext.model_validate(stored.document)
+            arguments = {"incident_id": ref.incident_id, "content": note_text(context)}
+            admission = await self._gate.admit(caller, Face.TEMPORAL, ref.connection_id, TOOL, arguments)
+            call = await self._gate.file(admission, f"context-note:{ref.issue_id}:{order.version}")
+        except (*FILING_REFUSED, ValidationError) as refusal:
+            logger.warning("context_note_refused", extra={"reason": type(refusal).__name__})
+            return None
+        if call.state not in OPEN_STATES:
+            return None
+        return Filed(
+            call_id=call.id, connection_id=call.connection_id, tool=call.tool, scope=str(call.scope),
+            state=call.state, expires_at=call.expires_at,
+        )  # fmt: skip
+
+
+def _caller(transaction: Transaction, ref: IncidentRef, now: datetime) -> Caller | None:
+    connection = connections.find(transaction, EVERYTHING, ref.connection_id)
+    if connection is None or not connection.context_note:
+        return None
+    key_id = own_key(transaction, PURPOSE, KEY_PERMISSION[Access.WRITE], connection.scope, now)
+    return api_keys.caller_of(transaction, key_id, now)

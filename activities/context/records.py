@@ -1,0 +1,127 @@
+"""A version of an incident's context as its workflow sees it: begin, assess and finish, or give up."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.context.assessor import Assessor
+from activities.context.own_records import NO_TOKEN
+from activities.heartbeats import beating
+from calmo_pagerduty.domain.context_runs import ContextEnd, ContextState, is_degraded
+from calmo_pagerduty.domain.context_sources import Source, SourceState
+from calmo_pagerduty.domain.frozen import Frozen
+from calmo_pagerduty.domain.incident_context import IncidentContext
+from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.domain.scopes import EVERYTHING
+from calmo_pagerduty.store import connections, contexts, own_history
+from calmo_pagerduty.store.contexts import Part
+from calmo_pagerduty.store.database import Database, Transaction
+
+#: The error type for an incident of a connection that isn't there any more.
+REMOVED = "Removed"
+UNHEARD = "it could not be read in time"
+
+
+class ContextToBegin(Frozen):
+    ref: IncidentRef
+    reasons: tuple[str, ...]
+
+
+class ContextBegun(Frozen):
+    """What is known before anything is asked. `has_token` False: PagerDuty can't be."""
+
+    version: int
+    scope: str
+    has_token: bool
+    writes_note: bool = False
+    service_id: str | None = None
+    policy_id: str | None = None
+
+
+class ContextToFinish(Frozen):
+    ref: IncidentRef
+    version: int
+
+
+class ContextRecords:
+    """The database's side of contexts. Raises StoreUnavailable throughout."""
+
+    def __init__(self, database: Database, assessor: Assessor) -> None:
+        self._database = database
+        self._assessor = assessor
+
+    @activity.defn
+    async def begin_context(self, order: ContextToBegin) -> ContextBegun:
+        """Begin a version. Raises ApplicationError REMOVED for a connection that is gone."""
+        now = datetime.now(UTC)
+        return await self._database.write(lambda t: _begin(t, order, now))
+
+    @activity.defn
+    async def assess_context(self, order: ContextToFinish) -> ContextEnd:
+        """Conclude from what was gathered, and keep the document."""
+        async with beating():
+            return await self._assess(order.ref, order.version)
+
+    @activity.defn
+    async def fail_context(self, order: ContextToFinish) -> ContextEnd:
+        """End a version that could not be put together."""
+        now = datetime.now(UTC)
+        end = ContextEnd(version=order.version, state=ContextState.FAILED, is_degraded=True)
+        await self._database.write(
+            lambda t: contexts.finish(t, order.ref, order.version, end.state, now, is_degraded=True)
+        )
+        return end
+
+    async def _assess(self, ref: IncidentRef, version: int) -> ContextEnd:
+        begun = await self._database.read(lambda t: contexts.begun(t, ref, version))
+        if begun is None:
+            raise ApplicationError("there is no such version", type=REMOVED, non_retryable=True)
+        now = datetime.now(UTC)
+        assessment = await self._assessor.assess(ref, version, now)
+        parts = await self._database.read(lambda t: _all_parts(t, ref, version))
+        requests = sum(part.requests for part in parts.values())
+        degraded = is_degraded({source: part.state for source, part in parts.items()})
+        document = IncidentContext(
+            issue_id=ref.issue_id, connection_id=ref.connection_id, incident_id=ref.incident_id,
+            version=version, reasons=begun.reasons, begun_at=begun.begun_at, finished_at=now,
+            requests=requests, is_degraded=degraded, assessment=assessment,
+            sources=tuple(parts[source].report for source in Source),
+        ).model_dump(mode="json", by_alias=True)  # fmt: skip
+        await self._database.write(
+            lambda t: contexts.finish(
+                t, ref, version, ContextState.COMPLETE, now,
+                requests=requests, is_degraded=degraded, document=document,
+            )
+        )  # fmt: skip
+        counts = {source: part.count for source, part in parts.items()}
+        return ContextEnd(
+            version=version, state=ContextState.COMPLETE, is_degraded=degraded, requests=requests,
+            counts=counts,
+        )  # fmt: skip
+
+
+def _begin(transaction: Transaction, order: ContextToBegin, now: datetime) -> ContextBegun:
+    ref = order.ref
+    connection = connections.find(transaction, EVERYTHING, ref.connection_id)
+    if connection is None:
+        raise ApplicationError("the connection was removed", type=REMOVED, non_retryable=True)
+    issue = own_history.issue(transaction, ref)
+    return ContextBegun(
+        version=contexts.begin(transaction, ref, order.reasons, now),
+        scope=str(connection.scope),
+        has_token=connection.token_kind is not None,
+        writes_note=connection.context_note and connection.token_kind is not None,
+        service_id=issue.service.id if issue and issue.service else None,
+        policy_id=issue.escalation_policy.id if issue and issue.escalation_policy else None,
+    )
+
+
+def _all_parts(transaction: Transaction, ref: IncidentRef, version: int) -> Mapping[Source, Part]:
+    """Return every source's part; for those that nothing was heard of, one that says so."""
+    heard = contexts.parts(transaction, ref, version)
+    connection = connections.find(transaction, EVERYTHING, ref.connection_id)
+    has_token = connection is not None and connection.token_kind is not None
+    words = UNHEARD if has_token else NO_TOKEN
+    return {source: heard.get(source) or Part(source, SourceState.UNAVAILABLE, words) for source in Source}

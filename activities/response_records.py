@@ -1,0 +1,97 @@
+"""An incident's response targets, as its workflow sees them: look at them when one is due."""
+
+import logging
+from datetime import UTC, datetime
+
+from temporalio import activity
+
+from activities.tool_gate import Intent, ToolGate
+from activities.tool_records import FILING_REFUSED, Filed
+from calmo_pagerduty.domain.frozen import Frozen
+from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.domain.operations import ACTIONS, Action, tool_arguments
+from calmo_pagerduty.domain.response_targets import notice_key, wants_escalation
+from calmo_pagerduty.domain.tool_calls import OPEN_STATES, Face
+from calmo_pagerduty.store import api_keys, operations, responses
+from calmo_pagerduty.store.api_keys import Caller
+from calmo_pagerduty.store.database import Database, Transaction
+from calmo_pagerduty.store.own_keys import own_key
+from calmo_pagerduty.store.responses import Tracked
+from calmo_pagerduty.tools.permissions import KEY_PERMISSION
+from calmo_pagerduty.tools.tool import Access
+
+logger = logging.getLogger(__name__)
+
+#: What the key is called by which missed targets are escalated: whoever revokes it ends that.
+PURPOSE = "Calmo's response targets"
+
+
+class TargetsToLookAt(Frozen):
+    ref: IncidentRef
+
+
+class TargetsLookedAt(Frozen):
+    """When to look again, and the escalation to be carried out, if there is one."""
+
+    due: datetime | None = None
+    escalation: Filed | None = None
+
+
+class ResponseRecords:
+    """Says on the timeline what is near and missed; files the escalation, if the connection wants it."""
+
+    def __init__(self, database: Database, gate: ToolGate) -> None:
+        self._database = database
+        self._gate = gate
+
+    @activity.defn
+    async def look_at_targets(self, order: TargetsToLookAt) -> TargetsLookedAt:
+        """Say what is due, once, and file what follows from it, once. Raises StoreUnavailable."""
+        now = datetime.now(UTC)
+
+        def write(transaction: Transaction) -> Tracked | None:
+            found = responses.tracked(transaction, order.ref)
+            if found is not None:
+                responses.say(transaction, found, now)
+            return responses.tracked(transaction, order.ref)
+
+        found = await self._database.write(write)
+        if found is None:
+            return TargetsLookedAt()
+        due = min((notice.at for notice in found.pending), default=None)
+        return TargetsLookedAt(due=due, escalation=await self._escalation(found, now))
+
+    async def _escalation(self, found: Tracked, now: datetime) -> Filed | None:
+        """File the escalation of a missed target; None: there is nothing to do, or the gate refuses it."""
+        goal = wants_escalation(found.progress, found.targets, now)
+        if goal is None:
+            return None
+        ref, row = found.issue.ref, ACTIONS[Action.ESCALATE]
+        arguments = tool_arguments(
+            Action.ESCALATE, ref.incident_id, {"escalation_level": found.targets.escalation_level}
+        )
+        try:
+            caller = await self._caller(found, now)
+            if caller is None:
+                return None
+            admission = await self._gate.admit(caller, Face.TEMPORAL, ref.connection_id, row.tool, arguments)
+            key = f"target:{ref.issue_id}:{notice_key(found.progress, goal)}"
+            call = await self._gate.file(admission, key, Intent(ref.issue_id, Action.ESCALATE))
+        except FILING_REFUSED as refusal:
+            logger.warning("escalation_refused", extra={"reason": type(refusal).__name__})
+            return None
+        await self._database.write(lambda t: operations.accepted(t, call.id, now))
+        if call.state not in OPEN_STATES:
+            return None
+        return Filed(
+            call_id=call.id, connection_id=call.connection_id, tool=call.tool, scope=str(call.scope),
+            state=call.state, expires_at=call.expires_at,
+        )  # fmt: skip
+
+    async def _caller(self, found: Tracked, now: datetime) -> Caller | None:
+        def write(transaction: Transaction) -> Caller | None:
+            needed = KEY_PERMISSION[Access.WRITE]
+            key_id = own_key(transaction, PURPOSE, needed, found.issue.scope, now)
+            return api_keys.caller_of(transaction, key_id, now)
+
+        return await self._database.write(write)

@@ -1,0 +1,184 @@
+"""An incident's context on a large account: requests, CPU and time, cold, warm, and fifty at once.
+
+The account has 500 services, 2,000 dependencies, 10,000 past incidents and 20,000 changes, behind a
+network on which each answer takes 150 ms, with PagerDuty's own limit of 960 requests a minute.
+"""
+
+import asyncio
+import random
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+from temporalio.client import Client
+
+from bench.figures import Figure, Figures, median_of
+from bench.product import Product, running_product
+from bench.progress import tell
+from bench.sizes import Sizes
+from calmo_pagerduty.domain.context_runs import ContextEnd, ContextStart, ContextState, RunProgress
+from calmo_pagerduty.domain.context_sources import Source
+from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.temporal_client import DATA_CONVERTER, runtime
+from pagerduty_simulator.big_account import big_account
+from pagerduty_simulator.clocks import ScaledClock
+from pagerduty_simulator.past import write_change
+from pagerduty_simulator.rest_api import AccountSite, running_rest_api
+from workflows import names
+
+LATENCY = timedelta(milliseconds=150)
+MOST_REQUESTS, MOST_CPU_SECONDS, MOST_OVER_THE_FLOOR = 40, 1.0, 2.0
+TASK_QUEUE = "calmo-pagerduty"
+#: Cold contexts until the account's past is known, and how long that may take.
+WARM_UP, PATIENCE_SECONDS = 3, 300.0
+LIMIT, NO_LIMIT = 960, 1_000_000
+WINDOW_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """One context; `floor` is the time that its slowest source must wait for the network alone."""
+
+    end: ContextEnd
+    requests: int
+    wall: float
+    cpu: float
+    floor: float
+
+
+class Bench:
+    """The account on one side, the product on the other."""
+
+    def __init__(self, site: AccountSite, product: Product, temporal: Client, connection_id: str) -> None:
+        self.site = site
+        self.connection_id = connection_id
+        self._product = product
+        self._worker = psutil.Process(product.pids()["worker"])
+        self._temporal = temporal
+        self._rng = random.Random(7)
+        self._services = list(site.account.services)
+
+    def open_incident(self) -> str:
+        """Open an incident on some service that was changed minutes before."""
+        account = self.site.account
+        service = account.services[self._rng.choice(self._services)]
+        write_change(account, service, account.now() - timedelta(minutes=4), "Release 1", self._rng)
+        title = f"{service.name}: error rate {self._rng.randrange(100, 999)} per minute"
+        return str(account.trigger(service.id, title)[0].incident_id)
+
+    async def gather(self, incident_id: str) -> ContextEnd:
+        """Run the workflow as other services do, and wait for its end."""
+        ref = IncidentRef(connection_id=self.connection_id, incident_id=incident_id)
+        start = ContextStart(ref=ref, reasons=("bench",), debounce=timedelta(0))
+        end: ContextEnd = await self._temporal.execute_workflow(
+            names.INCIDENT_CONTEXT_WORKFLOW, start, id=names.context_id(ref), task_queue=TASK_QUEUE,
+            result_type=ContextEnd,
+        )  # fmt: skip
+        return end
+
+    async def measured(self, incident_id: str) -> Gathered:
+        requests, cpu, begun = len(self.site.requests), self.cpu(), time.monotonic()
+        end = await self.gather(incident_id)
+        wall, cpu = time.monotonic() - begun, self.cpu() - cpu
+        progress = await self._progress(incident_id)
+        slowest = max(one.requests for one in progress.sources.values())
+        floor = max(slowest, 1) * LATENCY.total_seconds()
+        return Gathered(end, len(self.site.requests) - requests, wall, cpu, floor)
+
+    async def past_is_known(self) -> None:
+        """Let the reading of the account's past in the background come to its end, unhindered."""
+        self.site.latency, self.site.limits.per_window = timedelta(0), NO_LIMIT
+        self._product.pace_account(self.connection_id, NO_LIMIT)
+        memory = self._temporal.get_workflow_handle(names.memory_id(self.connection_id))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            for _ in range(WARM_UP):
+                await self.gather(self.open_incident())
+                await memory.result()
+        self._product.pace_account(self.connection_id, None)
+        self.site.latency, self.site.limits.per_window = LATENCY, LIMIT
+        # What was asked too fast counts against the limit for one more minute.
+        await asyncio.sleep(WINDOW_SECONDS)
+
+    async def _progress(self, incident_id: str) -> RunProgress:
+        ref = IncidentRef(connection_id=self.connection_id, incident_id=incident_id)
+        handle = self._temporal.get_workflow_handle(names.context_id(ref))
+        progress: RunProgress = await handle.query(names.QUERY_PROGRESS, result_type=RunProgress)
+        return progress
+
+    def cpu(self) -> float:
+        """Seconds that the worker has used."""
+        times = self._worker.cpu_times()
+        return times.user + times.system
+
+
+async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
+    begun = time.monotonic()
+    account = big_account(now=lambda: datetime.now(UTC), seed=8)
+    made = time.monotonic() - begun
+    site, token = AccountSite(account, clock=ScaledClock(), latency=LATENCY), secrets.token_hex(16)
+    site.add_token(token)
+    async with (
+        running_rest_api(site) as url,
+        running_product(folder, CALMO_SIMULATOR_URL=url) as product,
+    ):
+        connection_id = product.connect_account(token)
+        temporal = await Client.connect(
+            product.temporal_address, data_converter=DATA_CONVERTER, runtime=runtime()
+        )
+        bench = Bench(site, product, temporal, connection_id)
+        tell("one context of an account that nothing is known of")
+        cold = await bench.measured(bench.open_incident())
+        tell(f"{cold}; reading the account's past")
+        await bench.past_is_known()
+        tell(f"{sizes.warm_contexts} contexts, one after the other")
+        warm = [await bench.measured(bench.open_incident()) for _ in range(sizes.warm_contexts)]
+        tell(f"{warm[-1]}; {sizes.contexts_at_once} contexts at once")
+        figures = _figures(cold, warm) | await _at_once(bench, sizes.contexts_at_once)
+    return figures, {
+        "account": {"services": len(account.services), "dependencies": len(account.belongings.dependencies),
+                    "past_incidents": 10_000, "changes": len(account.belongings.change_events),
+                    "made_in_seconds": round(made, 2)},
+        "latency_ms_per_request": LATENCY / timedelta(milliseconds=1),
+        "floor": "requests of the source that makes most, one after the other, at that latency",
+        "warm_counts": {str(source): warm[-1].end.counts.get(source, 0) for source in Source},
+    }  # fmt: skip
+
+
+def _figures(cold: Gathered, warm: Sequence[Gathered]) -> Figures:
+    over, cpu = [one.wall / one.floor for one in warm], [one.cpu for one in warm]
+    return {
+        "cold_requests": Figure(cold.requests, "requests"),
+        "cold_seconds": Figure(cold.wall, "s"),
+        "cold_worker_cpu_seconds": Figure(cold.cpu, "s"),
+        "warm_requests": Figure(max(one.requests for one in warm), "requests", MOST_REQUESTS),
+        "warm_seconds": median_of([one.wall for one in warm], "s"),
+        "warm_floor_seconds": median_of([one.floor for one in warm], "s"),
+        "warm_over_the_floor": median_of(over, "x floor", MOST_OVER_THE_FLOOR),
+        "warm_worker_cpu_seconds": median_of(cpu, "s", MOST_CPU_SECONDS),
+        "warm_degraded": Figure(sum(one.end.is_degraded for one in warm), "contexts"),
+    }
+
+
+async def _at_once(bench: Bench, count: int) -> Figures:
+    """Gather so many at once: the limit must hold by our own pace."""
+    ids, before = [bench.open_incident() for _ in range(count)], len(bench.site.requests)
+    cpu, begun = bench.cpu(), time.monotonic()
+    ends = await asyncio.gather(*(bench.gather(one) for one in ids))
+    wall, cpu = time.monotonic() - begun, bench.cpu() - cpu
+    asked = list(bench.site.requests)[before:]
+    moments = sorted(one.at for one in asked)
+    peak = max(sum(at <= later < at + WINDOW_SECONDS for later in moments) for at in moments)
+    return {
+        "at_once_seconds": Figure(wall, "s"),
+        "at_once_requests": Figure(len(asked), "requests"),
+        "at_once_peak_requests_per_minute": Figure(peak, "requests/min", LIMIT),
+        "at_once_429": Figure(sum(one.status == 429 for one in asked), "answers", 0),
+        "at_once_worker_cpu_seconds_each": Figure(cpu / count, "s"),
+        "at_once_degraded": Figure(sum(one.is_degraded for one in ends), "contexts"),
+        "at_once_failed": Figure(sum(one.state is not ContextState.COMPLETE for one in ends), "contexts", 0),
+    }

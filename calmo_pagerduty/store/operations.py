@@ -1,0 +1,183 @@
+"""What was done from here, and which of PagerDuty's events told of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, bindparam
+
+from calmo_pagerduty.domain.echoes import SKEW, recognise
+from calmo_pagerduty.domain.issues import ReceivedEvent
+from calmo_pagerduty.domain.operations import ANSWER, Action, Echo, Expectation, Operation, OperationState
+from calmo_pagerduty.domain.timeline import TimelineEntry, entry_of_operation
+from calmo_pagerduty.domain.webhook_events import Reference
+from calmo_pagerduty.store.operation_tables import operations
+from calmo_pagerduty.store.schema import Utc
+from calmo_pagerduty.store.statements import insert_or_ignore
+
+_BY_ID = sa.select(operations).where(operations.c.id == bindparam("operation"))
+#: Those of an issue that events of this time may tell of.
+_IN_FLIGHT = (
+    sa.select(operations)
+    .where(
+        operations.c.issue_id == bindparam("issue"),
+        operations.c.sent_at <= bindparam("until", type_=Utc()),
+        sa.or_(
+            operations.c.answered_at.is_(None), operations.c.answered_at >= bindparam("since", type_=Utc())
+        ),
+    )
+    .order_by(operations.c.filed_at, operations.c.id)
+)
+
+
+def file(transaction: Connection, operation: Operation) -> None:
+    """Keep a new operation; one that is there already stays as it is."""
+    row = {
+        "id": operation.id,
+        "issue_id": operation.issue_id,
+        "action": operation.action,
+        "author": operation.author,
+        "state": operation.state,
+        "expected": [one.model_dump(mode="json") for one in operation.expected],
+        "echoes": [],
+        "filed_at": operation.filed_at,
+    }
+    transaction.execute(insert_or_ignore(transaction, operations), row)
+
+
+def get(transaction: Connection, operation_id: str) -> Operation | None:
+    row = transaction.execute(_BY_ID, {"operation": operation_id}).one_or_none()
+    return None if row is None else _operation(row)
+
+
+def of_issue(transaction: Connection, issue_id: str, limit: int) -> tuple[Operation, ...]:
+    """Return the issue's operations, newest first."""
+    query = sa.select(operations).where(operations.c.issue_id == issue_id)
+    rows = transaction.execute(query.order_by(operations.c.filed_at.desc(), operations.c.id).limit(limit))
+    return tuple(_operation(row) for row in rows)
+
+
+def accepted(transaction: Connection, operation_id: str, now: datetime) -> None:
+    """The incident's workflow has taken it over."""
+    first = sa.func.coalesce(operations.c.accepted_at, sa.literal(now, Utc()))
+    _change(transaction, operation_id, accepted_at=first)
+
+
+def sent(transaction: Connection, operation_id: str, now: datetime) -> None:
+    """PagerDuty is about to be asked: from now on its events may tell of it."""
+    first = sa.func.coalesce(operations.c.sent_at, sa.literal(now, Utc()))
+    _change(transaction, operation_id, sent_at=first, last_sent_at=now)
+
+
+def known_as(transaction: Connection, operation_id: str, agent: Reference) -> None:
+    """Keep as whom PagerDuty knows us."""
+    _change(
+        transaction,
+        operation_id,
+        agent={"id": agent.id, "type": agent.type, "name": agent.name, "url": agent.url},
+    )
+
+
+def keep_echoes(transaction: Connection, operation: Operation, echoes: Sequence[Echo]) -> None:
+    """Keep that these events told of it too."""
+    every = [one.model_dump(mode="json") for one in (*operation.echoes, *echoes)]
+    _change(transaction, operation.id, echoes=every)
+
+
+def finish(
+    transaction: Connection, operation: Operation, state: OperationState, now: datetime | None
+) -> None:
+    """Keep how it ended; `now` None: PagerDuty was never asked. An event that told of it proves it done."""
+    proven = operation.echoes and state is not OperationState.UNCHANGED
+    state = OperationState.DONE if proven else state
+    _change(transaction, operation.id, state=state, answered_at=now)
+
+
+def with_echoes(
+    transaction: Connection,
+    issue_id: str,
+    received: Sequence[ReceivedEvent],
+    entries: Sequence[TimelineEntry],
+) -> tuple[TimelineEntry, ...]:
+    """Return the entries with those that tell of an operation marked as its echoes, and with the entry of
+    each operation that none told of before.
+    """
+    by_id = {one.facts.event_id: one for one in received}
+    times = [one.facts.occurred_at for one in received]
+    rows = transaction.execute(
+        _IN_FLIGHT, {"issue": issue_id, "since": min(times) - SKEW, "until": max(times) + SKEW}
+    )
+    known = {operation.id: operation for operation in map(_operation, rows)}
+    answers = {
+        event_id: operation
+        for event_id in by_id
+        if event_id.startswith(ANSWER) and (operation := _answered(transaction, issue_id, known, event_id))
+    }
+    if not known:
+        return tuple(entries)
+    told = [one for one in received if one.facts.event_id not in answers]
+    found = {**recognise(tuple(known.values()), told), **answers}
+    made: list[TimelineEntry] = []
+    for entry in entries:
+        if entry.event_id not in found:
+            made.append(entry)
+            continue
+        operation = known[found[entry.event_id].id]
+        is_first = not operation.is_told and entry.event_type == operation.expected[0].event_type
+        if is_first:
+            teller = by_id[entry.event_id]
+            made.append(entry_of_operation(operation, teller.facts, teller.event, entry.moved))
+        made.append(replace(entry, operation_id=operation.id, is_echo=True))
+        known[operation.id] = _told(transaction, operation, entry, is_first)
+    return tuple(made)
+
+
+def _answered(
+    transaction: Connection, issue_id: str, known: dict[str, Operation], event_id: str
+) -> Operation | None:
+    """Return the issue's operation that an answer is to, also where its flight is long over."""
+    operation_id = event_id.removeprefix(ANSWER)
+    if operation_id not in known:
+        found = get(transaction, operation_id)
+        if found is None or found.issue_id != issue_id:
+            return None
+        known[operation_id] = found
+    return known[operation_id]
+
+
+def _told(transaction: Connection, operation: Operation, entry: TimelineEntry, is_first: bool) -> Operation:
+    """Keep that an event told of the operation. PagerDuty's own event proves what was unknown."""
+    is_ours = entry.event_id == operation.answer_id
+    echo = Echo(event_id=entry.event_id, event_type=entry.event_type)
+    echoes = operation.echoes if is_ours else (*operation.echoes, echo)
+    is_proven = operation.state is OperationState.UNKNOWN and not is_ours
+    state = OperationState.DONE if is_proven else operation.state
+    is_told = operation.is_told or is_first
+    _change(
+        transaction,
+        operation.id,
+        state=state,
+        is_told=is_told,
+        echoes=[one.model_dump(mode="json") for one in echoes],
+    )
+    return replace(operation, state=state, is_told=is_told, echoes=echoes)
+
+
+def _change(transaction: Connection, operation_id: str, **values: Any) -> None:
+    transaction.execute(sa.update(operations).where(operations.c.id == operation_id).values(**values))
+
+
+def _operation(row: Any) -> Operation:
+    values: Mapping[str, Any] = row._asdict()
+    return Operation(
+        **{
+            **values,
+            "action": Action(row.action),
+            "state": OperationState(row.state),
+            "expected": tuple(Expectation.model_validate(one) for one in row.expected),
+            "echoes": tuple(Echo.model_validate(one) for one in row.echoes),
+            "agent": Reference(**row.agent) if row.agent else None,
+        }
+    )

@@ -1,0 +1,27 @@
+"""Keys that the service itself calls tools by, one for each purpose and scope.
+
+They are listed beside all others, and revoked like them. Nobody knows their secret: they open no door.
+"""
+
+import base64
+import hashlib
+import os
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from calmo_pagerduty.domain.scopes import Scope
+from calmo_pagerduty.store.statements import insert_or_ignore
+from calmo_pagerduty.store.tables import api_keys
+
+
+def own_key(transaction: Connection, purpose: str, permission: str, scope: Scope, now: datetime) -> str:
+    """Return the id of the key for a purpose, made if it isn't there. A revoked one stays revoked."""
+    digest = hashlib.sha256(f"{purpose}\n{scope}".encode()).digest()
+    key_id = base64.b32encode(digest[:10]).decode().lower()
+    row = {
+        "id": key_id, "name": purpose, "secret_sha256": hashlib.sha256(os.urandom(32)).hexdigest(),
+        "permissions": [permission], "scopes": [str(scope)], "teams": [], "created_at": now,
+    }  # fmt: skip
+    transaction.execute(insert_or_ignore(transaction, api_keys), row)
+    return key_id

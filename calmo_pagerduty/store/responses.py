@@ -1,0 +1,129 @@
+"""How issues stand to their connections' response targets, and what was said about that."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from calmo_pagerduty.domain.event_types import EventType, rule_of
+from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.domain.issues import Issue
+from calmo_pagerduty.domain.response_targets import (
+    TARGET,
+    Notice,
+    Progress,
+    Response,
+    ResponseTargets,
+    due_now,
+    notices,
+    progress_of,
+    response_of,
+)
+from calmo_pagerduty.store.issue_rows import issue_of
+from calmo_pagerduty.store.statements import insert_or_ignore, keep_commit_order
+from calmo_pagerduty.store.tables import connections, issue_changes, issues, timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """An issue whose connection has targets."""
+
+    issue: Issue
+    targets: ResponseTargets
+    progress: Progress
+    #: What is or will be to be said.
+    pending: tuple[Notice, ...]
+
+
+def tracked(transaction: Connection, ref: IncidentRef) -> Tracked | None:
+    """Return how an issue stands to its targets; None where there are none."""
+    targets = _targets(transaction, [ref.connection_id]).get(ref.connection_id)
+    if targets is None:
+        return None
+    row = transaction.execute(sa.select(issues).where(issues.c.id == ref.issue_id)).one_or_none()
+    if row is None:
+        return None
+    issue = issue_of(row)
+    progress = progress_of(issue, _acknowledged_since(transaction, [issue]).get(ref.issue_id))
+    of_issue = sa.select(timeline.c.event_id).where(
+        timeline.c.issue_id == ref.issue_id, timeline.c.event_id.like(f"{TARGET}%")
+    )
+    said = set(transaction.execute(of_issue).scalars())
+    return Tracked(issue, targets, progress, notices(progress, targets, said))
+
+
+def say(transaction: Connection, tracked: Tracked, now: datetime) -> None:
+    """Put on the timeline what is to be said now. Said again, it is there already."""
+    said = due_now(tracked.pending, now)
+    rows = [row for one in said if (row := _entry(tracked.issue, one)) and _add(transaction, row)]
+    if rows:
+        keep_commit_order(transaction)
+        transaction.execute(
+            issue_changes.insert().values(
+                issue_id=tracked.issue.ref.issue_id,
+                scope=str(tracked.issue.scope),
+                at=now,
+                event_types=[row["event_type"] for row in rows],
+                status=tracked.issue.status,
+            )
+        )
+
+
+def responses(transaction: Connection, found: Collection[Issue]) -> Mapping[str, Response]:
+    """Return how each issue stands to its targets, by its id."""
+    targets = _targets(transaction, {issue.ref.connection_id for issue in found})
+    since = _acknowledged_since(transaction, found)
+    return {
+        issue.ref.issue_id: response_of(
+            progress_of(issue, since.get(issue.ref.issue_id)), targets.get(issue.ref.connection_id)
+        )
+        for issue in found
+    }
+
+
+def _targets(transaction: Connection, connection_ids: Collection[str]) -> dict[str, ResponseTargets]:
+    query = sa.select(connections.c.id, connections.c.response_targets).where(
+        connections.c.id.in_(list(connection_ids)), connections.c.response_targets.is_not(None)
+    )
+    return {
+        row.id: ResponseTargets.model_validate(row.response_targets) for row in transaction.execute(query)
+    }
+
+
+def _acknowledged_since(transaction: Connection, found: Collection[Issue]) -> dict[str, datetime]:
+    """Return when issues that were opened again were acknowledged first since."""
+    reopened = [issue.ref.issue_id for issue in found if issue.reopened_at is not None]
+    if not reopened:
+        return {}
+    query = (
+        sa.select(timeline.c.issue_id, sa.func.min(timeline.c.occurred_at).label("at"))
+        .join(issues, issues.c.id == timeline.c.issue_id)
+        .where(
+            timeline.c.issue_id.in_(reopened),
+            timeline.c.event_type == EventType.ACKNOWLEDGED,
+            timeline.c.occurred_at >= issues.c.reopened_at,
+        )
+        .group_by(timeline.c.issue_id)
+    )
+    return {row.issue_id: row.at for row in transaction.execute(query)}
+
+
+def _entry(issue: Issue, notice: Notice) -> dict[str, Any]:
+    rule = rule_of(notice.event_type)
+    return {
+        "issue_id": issue.ref.issue_id,
+        "event_id": notice.event_id,
+        "event_type": notice.event_type,
+        "action": rule.action,
+        "occurred_at": notice.at,
+        "seq": 0,
+        "summary": f"{rule.words}: {notice.words}",
+        "moved": False,
+    }
+
+
+def _add(transaction: Connection, row: dict[str, Any]) -> bool:
+    return transaction.execute(insert_or_ignore(transaction, timeline), row).rowcount == 1

@@ -1,0 +1,141 @@
+"""calmo-pagerduty context INCIDENT_OR_ISSUE."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+from rich.console import Console
+
+from calmo_pagerduty.api_client import ApiClient, ApiProblem
+from calmo_pagerduty.domain.incident_context import IncidentContext
+from calmo_pagerduty.domain.incident_references import INCIDENT_ID, ISSUE_ID, IncidentRef
+from ingress.commands.instances import api_address
+from ingress.commands.options import DATA_DIR
+
+Json = dict[str, Any]
+#: It is not there yet: neither shown nor failed.
+NOT_YET = 3
+#: Wider than that, lines are hard to follow.
+WIDEST = 110
+
+
+def context(
+    incident: Annotated[str, typer.Argument(help="A PagerDuty incident's id, or an issue's")],
+    refresh: Annotated[bool, typer.Option("--refresh", help="Have a new version gathered")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the version that is being gathered")] = False,
+    version: Annotated[int | None, typer.Option(min=1, help="Default: the newest that is complete")] = None,
+    connection: Annotated[
+        str | None, typer.Option(help="Needed only if the incident is an issue of several, or none yet")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer with the whole document")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Answer with a markdown page")] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Show an incident's context. Ends with 1 if there is none, with 3 if it isn't complete yet."""
+    client = ApiClient(*api_address(data_dir))
+    path = f"/api/issues/{_issue_id(client, incident, connection)}/context"
+    stream = f"{path}/progress"
+    if refresh:
+        begun = _ask(client, path, incident, connection)
+        version, stream = begun["version"], begun["links"]["progress"]
+    if wait:
+        version = version or _newest(client, path, incident)["version"]
+        version = _wait(client, stream if refresh else f"{stream}?version={version}", version)
+    elif refresh:
+        _say(f"version {version} is being gathered; to see it: calmo-pagerduty context {incident} --wait")
+        raise typer.Exit(NOT_YET)
+    _show(client, path, incident, version, as_json, markdown)
+
+
+def _issue_id(client: ApiClient, text: str, connection: str | None) -> str:
+    """Raises ApiProblem."""
+    if ISSUE_ID.fullmatch(text):
+        return text
+    if not INCIDENT_ID.fullmatch(text):
+        raise ApiProblem(f"{text[:60]!r} is neither an incident's id nor an issue's")
+    if connection is not None:
+        return IncidentRef(connection_id=connection, incident_id=text).issue_id
+    found: list[Json] = client.list_issues([("incident", text)])["issues"]
+    if not found:
+        raise ApiProblem(
+            f"there is no issue of the incident {text}; name the --connection to ask PagerDuty as"
+        )
+    if len(found) > 1:
+        names = ", ".join(one["connection_id"] for one in found)
+        raise ApiProblem(f"{text} is an issue of several connections: name the --connection: {names}")
+    return str(found[0]["id"])
+
+
+def _ask(client: ApiClient, path: str, incident: str, connection: str | None) -> Json:
+    """Have a version gathered. An incident that is no issue yet is asked for by its connection."""
+    if connection is not None and not ISSUE_ID.fullmatch(incident):
+        path = f"/api/incidents/{quote(incident, safe='')}/context"
+        return client.send("POST", path, {"reason": "command line", "connection": connection})
+    return client.send("POST", path, {"reason": "command line"})
+
+
+def _wait(client: ApiClient, stream: str, version: int) -> int:
+    """Return the version that is complete now. Raises ApiProblem."""
+    # Rich's bar takes a moment to import, which no other command should wait for.
+    from ingress.commands.context_progress import follow  # noqa: PLC0415
+
+    end = follow(client, stream, version)
+    if end["state"] == "late":
+        _say(f"version {version} was not begun for a minute: is a worker running?")
+        raise typer.Exit(NOT_YET)
+    if end["state"] != "complete":
+        raise ApiProblem(f"version {version} could not be put together; the worker's log says why")
+    return int(end["version"])
+
+
+def _show(
+    client: ApiClient, path: str, incident: str, version: int | None, as_json: bool, markdown: bool
+) -> None:
+    params = [] if version is None else [("version", str(version))]
+    try:
+        if markdown:
+            typer.echo(client.text(f"{path}.md", params), nl=False)
+            return
+        document = client.get(path, params)
+    except ApiProblem as problem:
+        if problem.status == 404:
+            _check_begun(client, path, incident, version)
+        raise
+    if as_json:
+        typer.echo(json.dumps(document))
+        return
+    from ingress.commands.context_view import context_view  # noqa: PLC0415
+
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = WIDEST
+    width = min(console.width, WIDEST)
+    console.print(context_view(IncidentContext.model_validate(document), width), width=width)
+
+
+def _newest(client: ApiClient, path: str, incident: str) -> Json:
+    """Return the newest version, complete or not. Raises ApiProblem, saying what to do if there is none."""
+    try:
+        newest: Json = client.get(f"{path}/versions")["versions"][0]
+    except ApiProblem as problem:
+        if problem.status == 404 and "no context yet" in str(problem):
+            words = f"calmo-pagerduty context {incident} --refresh --wait"
+            raise ApiProblem(f"it has no context yet; to have one gathered: {words}") from None
+        raise
+    return newest
+
+
+def _check_begun(client: ApiClient, path: str, incident: str, version: int | None) -> None:
+    """Say that a version which isn't there yet is being gathered."""
+    newest = _newest(client, path, incident)
+    if newest["state"] == "gathering" and version in {None, newest["version"]}:
+        _say(f"version {newest['version']} is being gathered; to wait for it: --wait")
+        raise typer.Exit(NOT_YET)
+
+
+def _say(words: str) -> None:
+    sys.stderr.write(f"{words}\n")

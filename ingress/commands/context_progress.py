@@ -1,0 +1,41 @@
+"""The gathering of a context as it goes, on standard error: one line per source, and a bar."""
+
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from calmo_pagerduty.api_client import ApiClient, ApiProblem
+from calmo_pagerduty.domain.context_sources import Source, SourceState
+from calmo_pagerduty.domain.context_words import LACKING
+from calmo_pagerduty.domain.untrusted_text import clean_text
+
+Json = dict[str, Any]
+
+
+def follow(client: ApiClient, stream: str, version: int) -> Json:
+    """Return how the version ended, once it has. Raises ApiProblem."""
+    console = Console(file=sys.stderr)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(f"gathering version {version}", total=len(Source))
+        for event in client.follow(stream):
+            if event.name == "source":
+                progress.console.print(source_line(event.data), soft_wrap=True)
+                progress.update(task, completed=event.data["done"], total=event.data["of"])
+            elif event.name in {"complete", "late"}:
+                return event.data
+    raise ApiProblem("the service stopped telling how the gathering goes; ask again")
+
+
+def source_line(source: Json) -> Text:
+    """Return a source that has landed: how much it brought and how long it took, or what is lacking."""
+    state, seconds = source["state"], f"{source['seconds']:.1f} s"
+    if state == SourceState.COMPLETE:
+        return Text.assemble(("✓ ", "green"), source["title"], (f"  {source['count']}, {seconds}", "dim"))
+    if state == SourceState.NOT_APPLICABLE:
+        return Text.assemble(("– ", "dim"), source["title"], ("  there is nothing to ask about", "dim"))
+    said = ": ".join(filter(None, [LACKING.get(state, state), clean_text(source["reason"], 200)]))
+    return Text.assemble(("✗ ", "yellow"), source["title"], (f"  {said}", "yellow"))

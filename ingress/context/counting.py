@@ -1,0 +1,52 @@
+"""Count the contexts that were gathered, for operators. Labels hold no ids."""
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+
+from calmo_pagerduty.domain.context_runs import ContextState
+from calmo_pagerduty.store import contexts
+from calmo_pagerduty.store.contexts import Finished
+from calmo_pagerduty.store.database import Database, StoreUnavailable
+from ingress.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 10.0
+
+
+class ContextCounter:
+    """Workers have no door of their own: what they finished is read from the database."""
+
+    def __init__(self, database: Database, metrics: Metrics) -> None:
+        self._database = database
+        self._metrics = metrics
+        self._since = datetime.now(UTC)
+        self._counted: set[tuple[str, int]] = set()
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self.look_once()
+            except StoreUnavailable as error:
+                logger.warning("contexts_not_counted", extra={"error": type(error).__name__})
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def look_once(self) -> None:
+        """Count what ended since the last look. Raises StoreUnavailable."""
+        since = self._since
+        found = await self._database.read(lambda t: contexts.finished_since(t, since))
+        for one in found:
+            if one.key not in self._counted:
+                self._count(one)
+        if found:
+            self._since = found[-1].at
+            self._counted = {one.key for one in found if one.at == self._since}
+
+    def _count(self, one: Finished) -> None:
+        degraded = one.is_degraded and one.state is ContextState.COMPLETE
+        self._metrics.contexts.labels("degraded" if degraded else one.state.value).inc()
+        self._metrics.context_seconds.observe(one.seconds)
+        self._metrics.context_requests.observe(one.requests)
+        for source, state in one.lacking:
+            self._metrics.sources_lacking.labels(source.value, state.value).inc()

@@ -1,0 +1,228 @@
+"""Contexts over REST: the document, its page, its picture, its versions, how its gathering goes; and
+have one gathered. Each sees no more than its caller may. Errors: `ingress.api.errors`.
+"""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable
+
+from sse_starlette import EventSourceResponse
+from starlette.requests import Request
+from starlette.responses import Response
+from temporalio.client import Client
+
+from calmo_pagerduty.analysis.graph_picture import graph_picture
+from calmo_pagerduty.domain.context_markdown import context_markdown
+from calmo_pagerduty.domain.incident_context import IncidentContext
+from calmo_pagerduty.domain.incident_references import INCIDENT_ID, ISSUE_ID
+from calmo_pagerduty.store import contexts
+from calmo_pagerduty.store.api_keys import Caller
+from calmo_pagerduty.store.contexts import StoredContext
+from calmo_pagerduty.store.database import Database, Transaction
+from ingress.api.authentication import ISSUES_READ, TOOLS_READ
+from ingress.api.endpoints import Endpoint
+from ingress.api.errors import NotFound
+from ingress.context.examples import CONTEXT_EXAMPLE, GATHER_EXAMPLE, VERSIONS_EXAMPLE
+from ingress.context.finding import Wanted, absent, is_incident, is_issue, of_incident, of_issue
+from ingress.context.models import (
+    ContextQuery,
+    ContextVersionsModel,
+    GatherBody,
+    GatherIssueBody,
+    GatherModel,
+    ProgressQuery,
+    links_of,
+    version_model,
+)
+from ingress.context.starting import gather
+from ingress.context.streaming import ProgressStream
+from ingress.issues.models import Links, Model
+from workflows import names
+
+KEEP_ALIVE_SECONDS = 15
+NOT_FOUND = ((404, "no such issue, or it has no context yet; the message says which"),)
+NOT_MODIFIED = ((304, "it is as the If-None-Match header says"),)
+UNAVAILABLE = ((503, "Temporal can't be reached"),)
+#: Whoever opens the picture by itself runs nothing that might be in it.
+HARMLESS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class ContextEndpoints:
+    """`temporal` returns the client once there is a connection. `closing` ends the live streams."""
+
+    def __init__(
+        self, database: Database, temporal: Callable[[], Client | None], task_queue: str, links: Links
+    ) -> None:
+        self._database = database
+        self._temporal = temporal
+        self._task_queue = task_queue
+        self._links = links
+        self.closing = asyncio.Event()
+
+    def endpoints(self) -> list[Endpoint]:
+        path = "/api/issues/{id}/context"
+        return [
+            Endpoint(
+                "GET", path, "An issue's context", IncidentContext, permission=ISSUES_READ,
+                query=ContextQuery, handler=self.show, statuses=NOT_FOUND + NOT_MODIFIED,
+                example=CONTEXT_EXAMPLE,
+            ),
+            Endpoint(
+                "GET", f"{path}/versions", "The versions of a context", ContextVersionsModel,
+                permission=ISSUES_READ, handler=self.versions, statuses=NOT_FOUND, example=VERSIONS_EXAMPLE,
+            ),
+            Endpoint(
+                "GET", f"{path}.md", "A context as a page", "text/markdown", permission=ISSUES_READ,
+                query=ContextQuery, handler=self.page, statuses=NOT_FOUND + NOT_MODIFIED,
+            ),
+            Endpoint(
+                "GET", f"{path}/graph.svg", "The dependencies as a picture", "image/svg+xml",
+                permission=ISSUES_READ, query=ContextQuery, handler=self.picture,
+                statuses=NOT_FOUND + NOT_MODIFIED,
+            ),
+            Endpoint(
+                "GET", f"{path}/progress", "Each source as it lands, then `complete`", "text/event-stream",
+                permission=ISSUES_READ, query=ProgressQuery, handler=self.progress, statuses=NOT_FOUND,
+            ),
+            Endpoint(
+                "POST", path, "Have an issue's context gathered", GatherModel, permission=TOOLS_READ,
+                body=GatherIssueBody, handler=self.gather_issue, success=202,
+                statuses=((404, "no such issue"), *UNAVAILABLE), example=GATHER_EXAMPLE,
+            ),
+            Endpoint(
+                "POST", "/api/incidents/{incident_id}/context", "Have an incident's context gathered",
+                GatherModel, permission=TOOLS_READ, body=GatherBody, handler=self.gather_incident,
+                success=202, example=GATHER_EXAMPLE,
+                statuses=(
+                    (404, "no such connection, or no such incident"),
+                    (409, "it is an issue of several connections: name one"), *UNAVAILABLE,
+                ),
+            ),
+        ]  # fmt: skip
+
+    async def show(self, request: Request, caller: Caller, query: Model | None) -> Response:
+        """GET /api/issues/{id}/context"""
+        stored = await self._stored(request, caller, query)
+        body = json.dumps(stored.document, ensure_ascii=False, separators=(",", ":"))
+        return _conditional(request, body, "application/json")
+
+    async def page(self, request: Request, caller: Caller, query: Model | None) -> Response:
+        """GET /api/issues/{id}/context.md"""
+        stored = await self._stored(request, caller, query)
+        text = await asyncio.to_thread(lambda: context_markdown(_document(stored)))
+        return _conditional(request, text, "text/markdown; charset=utf-8")
+
+    async def picture(self, request: Request, caller: Caller, query: Model | None) -> Response:
+        """GET /api/issues/{id}/context/graph.svg"""
+        stored = await self._stored(request, caller, query)
+        svg = await asyncio.to_thread(lambda: graph_picture(_document(stored)))
+        return _conditional(request, svg, "image/svg+xml")
+
+    async def versions(self, request: Request, caller: Caller, _query: Model | None) -> Model:
+        """GET /api/issues/{id}/context/versions"""
+        issue_id = _issue_id(request)
+
+        def read(transaction: Transaction) -> tuple[StoredContext, ...]:
+            found = contexts.versions(transaction, caller.visibility, issue_id)
+            if not found:
+                raise absent(transaction, caller.visibility, issue_id)
+            return found
+
+        found = await self._database.read(read, caller.visibility)
+        return ContextVersionsModel(issue_id=issue_id, versions=[version_model(one) for one in found])
+
+    async def progress(self, request: Request, caller: Caller, query: Model | None) -> Response:
+        """GET /api/issues/{id}/context/progress: of the version asked for, else of the newest.
+
+        One that was asked for just now may not have begun: it is waited for.
+        """
+        assert isinstance(query, ProgressQuery)
+        issue_id = _issue_id(request)
+
+        def read(transaction: Transaction) -> int:
+            found = contexts.versions(transaction, caller.visibility, issue_id)
+            if found:
+                return query.version or found[0].version
+            seen_by = caller.visibility
+            known = is_issue(transaction, seen_by, issue_id) or is_incident(
+                transaction, seen_by, issue_id, query.connection, query.incident
+            )
+            if query.version is None or not known:
+                raise absent(transaction, caller.visibility, issue_id)
+            return query.version
+
+        version = await self._database.read(read, caller.visibility)
+        stream = ProgressStream(self._database, caller, issue_id, version, self.closing)
+        return EventSourceResponse(stream.events(), ping=KEEP_ALIVE_SECONDS, shutdown_event=None)
+
+    async def gather_issue(self, request: Request, caller: Caller, body: Model | None) -> Model:
+        """POST /api/issues/{id}/context"""
+        assert isinstance(body, GatherIssueBody)
+        issue_id = _issue_id(request)
+        wanted = await self._database.read(
+            lambda t: of_issue(t, caller.visibility, issue_id), caller.visibility
+        )
+        return await self._gather(wanted, body.reason)
+
+    async def gather_incident(self, request: Request, caller: Caller, body: Model | None) -> Model:
+        """POST /api/incidents/{incident_id}/context. Raises NotFound, Ambiguous, TemporalUnavailable."""
+        assert isinstance(body, GatherBody)
+        incident_id = request.path_params["incident_id"]
+        if not INCIDENT_ID.fullmatch(incident_id):
+            raise NotFound(f"there is no incident {incident_id[:60]!r}")
+        wanted = await self._database.read(
+            lambda t: of_incident(t, caller.visibility, incident_id, body.connection), caller.visibility
+        )
+        return await self._gather(wanted, body.reason)
+
+    async def _gather(self, wanted: Wanted, reason: str) -> Model:
+        ref, workflow_id = wanted.ref, names.context_id(wanted.ref)
+        await gather(self._temporal(), self._task_queue, ref, reason)
+        return GatherModel(
+            issue_id=ref.issue_id,
+            incident_id=ref.incident_id,
+            connection_id=ref.connection_id,
+            version=wanted.version,
+            workflow_id=workflow_id,
+            workflow_url=self._links.workflow(workflow_id),
+            links=links_of(ref, wanted.version),
+        )
+
+    async def _stored(self, request: Request, caller: Caller, query: Model | None) -> StoredContext:
+        """Return a version that is complete. Raises NotFound, StoreUnavailable."""
+        assert isinstance(query, ContextQuery)
+        issue_id = _issue_id(request)
+
+        def read(transaction: Transaction) -> StoredContext:
+            found = contexts.latest(transaction, caller.visibility, issue_id, query.version)
+            if found is None or found.document is None:
+                raise absent(transaction, caller.visibility, issue_id, query.version)
+            return found
+
+        return await self._database.read(read, caller.visibility)
+
+
+def _issue_id(request: Request) -> str:
+    issue_id: str = request.path_params["id"]
+    if not ISSUE_ID.fullmatch(issue_id):
+        raise NotFound(f"there is no issue {issue_id[:100]!r}")
+    return issue_id
+
+
+def _document(stored: StoredContext) -> IncidentContext:
+    return IncidentContext.model_validate(stored.document)
+
+
+def _conditional(request: Request, body: str, media_type: str) -> Response:
+    """Answer with the body, or with 304 if the caller has it already."""
+    content = body.encode()
+    tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", **HARMLESS}
+    known = {one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")}
+    if known & {tag, "*"}:
+        return Response(None, 304, headers)
+    return Response(content, 200, headers, media_type)

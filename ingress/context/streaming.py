@@ -1,0 +1,106 @@
+"""How a gathering goes, as server-sent events: each source as it lands, then that it is complete."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+
+from sse_starlette import ServerSentEvent
+
+from calmo_pagerduty.domain.context_runs import ContextState, Progress
+from calmo_pagerduty.domain.context_sources import SourceState
+from calmo_pagerduty.store import contexts
+from calmo_pagerduty.store.api_keys import Caller
+from calmo_pagerduty.store.contexts import StoredContext
+from calmo_pagerduty.store.database import Database, StoreUnavailable, Transaction
+from ingress.api.authentication import ISSUES_READ, still_valid
+from ingress.context.models import EndEvent, SourceEvent, context_path
+
+POLL_SECONDS = 0.2
+#: A key that is revoked ends its streams within this time.
+KEY_SECONDS = 2.0
+#: How long a version that was asked for may take to begin. One that has begun ends by itself.
+LATE_SECONDS = 60.0
+
+
+class ProgressStream:
+    """One reader's view of one version. `closing` ends it."""
+
+    def __init__(
+        self, database: Database, caller: Caller, issue_id: str, version: int, closing: asyncio.Event
+    ) -> None:
+        self._database = database
+        self._caller = caller
+        self._issue_id = issue_id
+        self._version = version
+        self._closing = closing
+        self._told: dict[str, SourceState] = {}
+
+    async def events(self) -> AsyncIterator[ServerSentEvent]:
+        began = checked_at = time.monotonic()
+        while not self._closing.is_set():
+            try:
+                if time.monotonic() - checked_at >= KEY_SECONDS:
+                    if not await self._may_go_on():
+                        return
+                    checked_at = time.monotonic()
+                progress, over = await self._database.read(self._look(), self._caller.visibility)
+            except StoreUnavailable:
+                progress, over = None, None
+            if progress is not None and progress.version == self._version:
+                began = time.monotonic()
+                for event in self._news(progress):
+                    yield event
+            if over is not None:
+                yield self._end(over)
+                return
+            if time.monotonic() - began > LATE_SECONDS:
+                late = EndEvent(version=self._version, state="late", url=context_path(self._issue_id))
+                yield ServerSentEvent(data=late.model_dump_json(), event="late")
+                return
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _may_go_on(self) -> bool:
+        known = await self._database.read(still_valid(self._caller))
+        if known is None or ISSUES_READ not in known.permissions:
+            return False
+        self._caller = known
+        return True
+
+    def _look(self) -> Callable[[Transaction], tuple[Progress | None, StoredContext | None]]:
+        """Return a read of how the newest version stands, and of the awaited one if it has ended."""
+        seen_by = self._caller.visibility
+
+        def look(transaction: Transaction) -> tuple[Progress | None, StoredContext | None]:
+            found = contexts.versions(transaction, seen_by, self._issue_id)
+            # One that was dropped as too old has ended too: the next that is left stands for it.
+            ended = [
+                one
+                for one in found
+                if one.version >= self._version and one.state is not ContextState.GATHERING
+            ]
+            over = ended[-1] if ended else None
+            return contexts.progress(transaction, seen_by, self._issue_id), over
+
+        return look
+
+    def _news(self, progress: Progress) -> list[ServerSentEvent]:
+        """Return an event for each source that has landed since."""
+        landed = [one for one in progress.sources if one.state is not SourceState.GATHERING]
+        fresh = [one for one in landed if self._told.get(one.source) is not one.state]
+        events = []
+        for one in fresh:
+            self._told[one.source] = one.state
+            source = SourceEvent(
+                version=progress.version, source=one.source, title=one.title, state=one.state,
+                reason=one.reason, count=one.count, requests=one.requests, seconds=one.seconds,
+                done=len(self._told), of=len(progress.sources),
+            )  # fmt: skip
+            events.append(ServerSentEvent(data=source.model_dump_json(), event="source"))
+        return events
+
+    def _end(self, over: StoredContext) -> ServerSentEvent:
+        end = EndEvent(
+            version=over.version, state=over.state, is_degraded=over.is_degraded, requests=over.requests,
+            url=f"{context_path(self._issue_id)}?version={over.version}",
+        )  # fmt: skip
+        return ServerSentEvent(data=end.model_dump_json(), event="complete")

@@ -1,0 +1,84 @@
+"""Acting on issues over REST, and what was done to one from here."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from calmo_pagerduty.domain.operations import Operation
+from calmo_pagerduty.domain.tool_calls import Face
+from calmo_pagerduty.store import issue_queries, operations
+from calmo_pagerduty.store.api_keys import Caller
+from calmo_pagerduty.store.database import Database, Transaction
+from ingress.api.authentication import ISSUES_READ
+from ingress.api.endpoints import Endpoint
+from ingress.api.errors import NotFound
+from ingress.issues.action_models import (
+    ActionBody,
+    ActionModel,
+    OperationListModel,
+    OperationListQuery,
+    action_model,
+    operation_model,
+)
+from ingress.issues.actions import IssueActor
+from ingress.issues.models import Links, Model
+from ingress.tools.endpoints import CALL_STATUSES, FACE_HEADER, FACES, STATUS_OF_STATE, key_of
+
+NO_ISSUE = (404, "no such issue, or it is somebody else's")
+ACTION_STATUSES = (
+    NO_ISSUE,
+    (409, "the incident's state forbids it, or the idempotency key was used for another action"),
+    *(row for row in CALL_STATUSES if row[0] not in {404, 409}),
+)
+
+
+class ActionEndpoints:
+    """Each sees no more than its caller may. Errors: `ingress.api.errors`."""
+
+    def __init__(self, database: Database, actor: IssueActor, links: Links) -> None:
+        self._database = database
+        self._actor = actor
+        self._links = links
+
+    def endpoints(self) -> list[Endpoint]:
+        return [
+            Endpoint(
+                "POST", "/api/issues/{id}/actions", "Act on the issue's incident in PagerDuty", ActionModel,
+                permission=ISSUES_READ, body=ActionBody, handler=self.act, statuses=ACTION_STATUSES,
+            ),
+            Endpoint(
+                "GET", "/api/issues/{id}/actions", "What was done to it from here, newest first",
+                OperationListModel, permission=ISSUES_READ, query=OperationListQuery, handler=self.list,
+                statuses=(NO_ISSUE,),
+            ),
+        ]  # fmt: skip
+
+    async def act(self, request: Request, caller: Caller, body: Model | None) -> Response:
+        """POST /api/issues/{id}/actions. The header Idempotency-Key says the same as the body's field."""
+        assert isinstance(body, ActionBody)
+        answer = await self._actor.act(
+            caller,
+            FACES.get(request.headers.get(FACE_HEADER, ""), Face.REST),
+            request.path_params["id"],
+            body.action,
+            body.arguments,
+            body.idempotency_key or key_of(request),
+            body.wait_seconds,
+        )
+        model = action_model(answer, self._links)
+        status = STATUS_OF_STATE[answer.call.state]
+        return Response(model.model_dump_json(), status, media_type="application/json")
+
+    async def list(self, request: Request, caller: Caller, query: Model | None) -> Model:
+        """GET /api/issues/{id}/actions. Raises NotFound, StoreUnavailable."""
+        assert isinstance(query, OperationListQuery)
+        issue_id, limit = request.path_params["id"], query.limit
+
+        def read(transaction: Transaction) -> tuple[Operation, ...] | None:
+            if issue_queries.find_issue(transaction, caller.visibility, issue_id) is None:
+                return None
+            return operations.of_issue(transaction, issue_id, limit)
+
+        found = await self._database.read(read, caller.visibility)
+        if found is None:
+            raise NotFound(f"there is no issue {issue_id[:100]!r}")
+        return OperationListModel(operations=[operation_model(one) for one in found])

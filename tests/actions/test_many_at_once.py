@@ -1,0 +1,41 @@
+"""Many actions on one incident while its workflow continues as new: each is taken over, once."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from actions.acting_service import Acting, acting_service
+from temporalio.client import Client
+
+from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.store.encryption import Keyring
+from calmo_pagerduty.temporal_dev_server import TemporalDevServer
+
+
+@pytest.fixture
+async def short_runs(
+    temporal: Client, temporal_server: TemporalDevServer, sqlite_database: Database, keyring: Keyring,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[Acting]:  # fmt: skip
+    """Incidents' workflows continue as new after a few events."""
+    monkeypatch.setenv("TEMPORAL_ADDRESS", temporal_server.address)
+    monkeypatch.setenv("CALMO_CONTINUE_AS_NEW_AFTER", "20")
+    async with acting_service(temporal, sqlite_database, keyring, tmp_path) as found:
+        yield found
+
+
+async def test_actions_survive_that_the_workflow_continues_as_new(short_runs: Acting) -> None:
+    acting = short_runs
+    incident = await acting.an_issue()
+    notes = [f"Note {number}." for number in range(24)]
+    answers = await asyncio.gather(*(acting.post(incident, "add_note", content=note) for note in notes))
+    assert Counter(answer.json().get("state") for answer in answers) == {"done": 24}
+    await acting.settled()
+    there = Counter(note.content.split("\n")[0] for note in acting.account.incident(incident).notes)
+    assert there == Counter(notes)
+    told = (await acting.told(incident))[1:]
+    assert Counter(told) == Counter(f"note added by test via Calmo: {note}" for note in notes)
+    runs = acting.healed.temporal.list_workflows(f'WorkflowId = "{acting.ref(incident).workflow_id}"')
+    assert len([run async for run in runs]) > 2

@@ -1,0 +1,89 @@
+"""Many incidents at once: the connection's other work keeps its room, and PagerDuty's limit holds."""
+
+import asyncio
+
+import pytest
+from context.context_service import Contexts, reasons, set_pace, states
+from doors import rows
+from tool_service import add_connection
+
+from calmo_pagerduty.domain.context_sources import SourceState
+from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.domain.scopes import Scope, Visibility
+from calmo_pagerduty.store import contexts as store
+from calmo_pagerduty.store import tables
+from calmo_pagerduty.store.permits import DEFAULT_PER_MINUTE
+from pagerduty_simulator.rest.faults import Faults
+
+
+@pytest.fixture(autouse=True)
+def paced(contexts: Contexts) -> None:
+    set_pace(contexts.service, None)
+
+
+async def at_once(contexts: Contexts, count: int) -> None:
+    refs = [contexts.trigger(f"Checkout API: latency above {number} ms") for number in range(count)]
+    found = await asyncio.gather(*(contexts.gathered(ref) for ref in refs))
+    for one in found:
+        assert set(states(one).values()) == {SourceState.COMPLETE}, reasons(one)
+
+
+def most_in_a_minute(contexts: Contexts, since: int) -> int:
+    moments = [one.at for one in list(contexts.service.site.requests)[since:]]
+    return max(sum(begin <= at < begin + 60 for at in moments) for begin in moments)
+
+
+async def test_incidents_at_once_share_what_the_account_is_asked(contexts: Contexts) -> None:
+    await contexts.gathered(contexts.trigger())
+    before = contexts.requests_so_far()
+    await at_once(contexts, 8)
+    asked = contexts.asked(before)
+    assert asked["getIncident"] == 8
+    # Each is held to be known for some seconds: a slow machine may need a second one.
+    for operation in ("listIncidents", "listChangeEvents", "listOnCalls"):
+        assert asked[operation] <= 3, operation
+    assert asked["listServices"] == asked["listUsers"] == asked["listPriorities"] == 0
+    assert most_in_a_minute(contexts, before) <= DEFAULT_PER_MINUTE // 2
+
+
+@pytest.mark.torture
+async def test_fifty_at_once_take_half_of_the_connections_requests_and_none_is_degraded(
+    contexts: Contexts,
+) -> None:
+    await contexts.gathered(contexts.trigger())
+    before = contexts.requests_so_far()
+    await at_once(contexts, 50)
+    assert most_in_a_minute(contexts, before) <= DEFAULT_PER_MINUTE // 2
+    assert all(one.status != 429 for one in contexts.service.site.requests)
+
+
+async def test_a_storm_of_429s_is_waited_out_without_a_request_too_many(contexts: Contexts) -> None:
+    # This process is both sides: on a busy machine what was on its way arrives late.
+    contexts.service.site.limits.grace_seconds = 0.5
+    contexts.service.site.faults = Faults(rate=0.2, kinds=("429",), seed=3, reset_seconds=2)
+    refs = [contexts.trigger() for _ in range(3)]
+    found = await asyncio.gather(*(contexts.gathered(ref) for ref in refs))
+    for one in found:
+        for source, state in states(one).items():
+            assert state in {SourceState.COMPLETE, SourceState.PARTIAL, SourceState.UNAVAILABLE}
+            assert state is SourceState.COMPLETE or "limit" in reasons(one)[source].lower()
+    assert contexts.service.site.violations == 0
+
+
+async def test_what_is_remembered_of_one_connection_is_never_used_for_another(contexts: Contexts) -> None:
+    ref = contexts.trigger()
+    await contexts.gathered(ref)
+    other = add_connection(contexts.database, contexts.keyring, "organization:bank")
+    theirs = IncidentRef(connection_id=other, incident_id=ref.incident_id)
+    assert theirs.issue_id != ref.issue_id
+    contexts.service.site.faults = Faults(rate=1.0, kinds=("access_denied",))
+    found = await contexts.gathered(theirs)
+    assert set(states(found).values()) <= {SourceState.FORBIDDEN, SourceState.UNAVAILABLE}
+    assert found.assessment.similar == () and found.assessment.surrounding.upstream == ()
+    for table in (tables.account_objects, tables.account_incidents, tables.account_changes):
+        assert {row.connection_id for row in rows(contexts.database, table)} == {ref.connection_id}
+    bank, acme = (Visibility((Scope.parse(f"organization:{name}"),)) for name in ("bank", "acme"))
+    for seen_by, mine, foreign in ((bank, theirs, ref), (acme, ref, theirs)):
+        read = contexts.database.read_now
+        assert read(lambda t, s=seen_by, i=mine: store.latest(t, s, i.issue_id), seen_by) is not None
+        assert read(lambda t, s=seen_by, i=foreign: store.latest(t, s, i.issue_id), seen_by) is None

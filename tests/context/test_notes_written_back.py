@@ -1,0 +1,94 @@
+"""A connection may have each context written back as a note: a call of the tool, through the one gate."""
+
+from context.context_service import Contexts
+from eventually import eventually
+from tool_service import WRITES_ON, Json
+
+from calmo_pagerduty.domain.context_note import MARK
+from calmo_pagerduty.domain.tool_calls import CallState
+from calmo_pagerduty.store import api_keys, connections
+from calmo_pagerduty.tools.permissions import ConnectionRules
+from calmo_pagerduty.tools.tool import Risk
+
+
+def switch_on(contexts: Contexts) -> None:
+    contexts.database.write_now(
+        lambda t: connections.update(t, contexts.service.connection_id, context_note=True)
+    )
+
+
+def notes(contexts: Contexts, incident_id: str) -> list[str]:
+    return [one.content for one in contexts.account.incident(incident_id).notes]
+
+
+async def calls(contexts: Contexts) -> list[Json]:
+    found: list[Json] = (await contexts.service.get("/api/tool-calls"))["calls"]
+    return found
+
+
+async def test_nothing_is_written_unless_the_connection_wants_it(contexts: Contexts) -> None:
+    ref = contexts.trigger()
+    await contexts.gathered(ref)
+    assert notes(contexts, ref.incident_id) == []
+    assert await calls(contexts) == []
+
+
+async def test_each_version_is_written_once(contexts: Contexts) -> None:
+    switch_on(contexts)
+    ref = contexts.trigger()
+    for version in (1, 2):
+        await contexts.gathered(ref)
+
+        async def written() -> int:
+            return len(notes(contexts, ref.incident_id))
+
+        await eventually(written, lambda count, version=version: count == version)  # type: ignore[misc]
+    first, second = notes(contexts, ref.incident_id)
+    assert first.startswith(f"{MARK}, version 1\nImpact: ")
+    assert second.startswith(f"{MARK}, version 2\n")
+    assert "Like this one: #" in first
+    audited = [row for row in await contexts.service.audited() if row["tool"] == "add_incident_note"]
+    assert [row["outcome"] for row in audited] == ["begins", "done"] * 2
+
+
+async def test_it_waits_for_a_person_where_notes_do(contexts: Contexts) -> None:
+    switch_on(contexts)
+    contexts.service.permit(WRITES_ON.model_copy(update={"approve": frozenset(Risk)}))
+    ref = contexts.trigger()
+    await contexts.gathered(ref)
+
+    async def states() -> list[str]:
+        return [one["state"] for one in await calls(contexts)]
+
+    await eventually(states, lambda found: found == [CallState.WAITING])
+    assert notes(contexts, ref.incident_id) == []
+
+
+async def test_a_connection_that_lets_nobody_write_lets_us_neither(contexts: Contexts) -> None:
+    switch_on(contexts)
+    contexts.service.permit(ConnectionRules())
+    ref = contexts.trigger()
+    await contexts.gathered(ref)
+    assert notes(contexts, ref.incident_id) == []
+    audited = await contexts.service.audited()
+    assert [(row["tool"], row["outcome"]) for row in audited] == [("add_incident_note", "refused")]
+
+
+async def test_who_revokes_its_key_ends_the_notes(contexts: Contexts) -> None:
+    switch_on(contexts)
+    ref = contexts.trigger()
+    await contexts.gathered(ref)
+
+    async def written() -> int:
+        return len(notes(contexts, ref.incident_id))
+
+    await eventually(written, lambda count: count == 1)
+    (call,) = await calls(contexts)
+    assert call["requester"] == "Calmo's notes with incidents' contexts"
+    audited = await contexts.service.audited()
+    key_id = audited[0]["key_id"]
+    from datetime import UTC, datetime
+
+    contexts.database.write_now(lambda t: api_keys.revoke(t, key_id, datetime.now(UTC)))
+    await contexts.gathered(ref)
+    assert len(await calls(contexts)) == 1

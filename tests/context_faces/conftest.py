@@ -1,0 +1,65 @@
+"""The service with an issue that has a context."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import an_event, body_of, headers_for, new_id
+from context_faces.sample_context import store_context
+from doors import make_webhook, save_pending
+from temporalio.client import Client
+from tool_service import ToolService, running_service
+
+from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.store.encryption import Keyring
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The service, and an issue in it."""
+
+    service: ToolService
+    ref: IncidentRef
+    keyring: Keyring
+
+    @property
+    def path(self) -> str:
+        return f"/api/issues/{self.ref.issue_id}/context"
+
+    def store(self, **changes: Any) -> int:
+        return self.service.database.write_now(lambda t: store_context(t, self.ref, **changes))
+
+
+async def an_issue(
+    service: ToolService, keyring: Keyring, connection_id: str, incident_id: str
+) -> IncidentRef:
+    """Have an incident become an issue of this connection."""
+    webhook = make_webhook(
+        service.database, keyring, scope="organization:acme", connection_id=connection_id, name=new_id()
+    )
+    body = body_of(an_event("incident.triggered", incident_id))
+    await service.http.post(f"/webhooks/pagerduty/{webhook}", content=body, headers=headers_for(body))
+    save_pending(service.database)
+    return IncidentRef(connection_id=connection_id, incident_id=incident_id)
+
+
+@pytest.fixture
+async def told_on_either(
+    temporal: Client, database: Database, keyring: Keyring, tmp_path: Path
+) -> AsyncIterator[Told]:
+    """Once on SQLite, once on PostgreSQL."""
+    async with running_service(temporal, database, keyring, tmp_path, working=False) as service:
+        ref = await an_issue(service, keyring, service.connection_id, new_id())
+        yield Told(service, ref, keyring)
+
+
+@pytest.fixture
+async def told(
+    temporal: Client, sqlite_database: Database, keyring: Keyring, tmp_path: Path
+) -> AsyncIterator[Told]:
+    async with running_service(temporal, sqlite_database, keyring, tmp_path, working=False) as service:
+        ref = await an_issue(service, keyring, service.connection_id, new_id())
+        yield Told(service, ref, keyring)

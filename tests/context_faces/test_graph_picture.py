@@ -1,0 +1,191 @@
+"""The picture of dependencies: right, readable by all, and of the same bytes every time."""
+
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from itertools import pairwise
+from pathlib import Path
+
+from context_faces.sample_context import CHECKOUT, DATABASE, a_context, assessment
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from calmo_pagerduty.analysis.graph_layers import MOST_NODES, Role, layered
+from calmo_pagerduty.analysis.graph_layout import place
+from calmo_pagerduty.analysis.graph_levels import MOST_LEVELS
+from calmo_pagerduty.analysis.graph_picture import graph_picture
+from calmo_pagerduty.analysis.graph_text import LINE_LENGTH, wrapped
+from calmo_pagerduty.domain.context_facts import Thing
+from calmo_pagerduty.domain.incident_context import IncidentContext, Reach, Surrounding
+from calmo_pagerduty.domain.untrusted_text import clean_text
+
+SVG = "{http://www.w3.org/2000/svg}"
+ROOT = Path(__file__).parents[2]
+
+
+def thing(number: int, name: str | None = None, kind: str = "service") -> Thing:
+    return Thing(id=f"P{number:04}", kind=kind, name=name or f"Service {number}")
+
+
+def around(**fields: object) -> IncidentContext:
+    return a_context(assessment=assessment(surrounding=Surrounding(**fields)))  # type: ignore[arg-type]
+
+
+def texts(svg: str) -> list[str]:
+    return [one.text or "" for one in ET.fromstring(svg).iter(f"{SVG}text")]  # noqa: S314
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> IncidentContext:
+    """Any dependencies: circles, islands, the same service on both sides."""
+    ids = list(range(draw(st.integers(0, 60))))
+    reach = st.builds(
+        Reach,
+        thing=st.sampled_from(ids or [0]).map(thing),
+        hops=st.integers(1, 9),
+        has_open_incident=st.booleans(),
+    )
+    reaches = st.lists(reach, max_size=60).map(tuple)
+    names = st.sampled_from([CHECKOUT.id, *(thing(one).id for one in ids)])
+    path = draw(st.lists(st.sampled_from(ids or [0]).map(thing), max_size=3, unique_by=lambda one: one.id))
+    return around(
+        downstream=draw(reaches), upstream=draw(reaches), business=draw(reaches),
+        edges=tuple(draw(st.lists(st.tuples(names, names), max_size=120))),
+        failing_path=(*path, CHECKOUT) if path else (), is_whole=draw(st.booleans()),
+    )  # fmt: skip
+
+
+def test_business_stands_on_top_the_failing_service_between_and_what_it_needs_below() -> None:
+    graph = layered(a_context().assessment)
+    level = {node: number for number, layer in enumerate(graph.layers) for node in layer}
+    assert level["PSTORAG"] < level["PORDERS"] == level["PGATEWY"] < level["PCHECK0"] < level["PSHOPWB"]
+    assert level["PSHOPWB"] == level["PMOBILE"] < level["BBUYING"] == level["BRETURN"]
+    assert graph.path == {(DATABASE.id, CHECKOUT.id)} and graph.returning == ()
+    assert graph.nodes["PORDERS"].role is Role.ORIGIN and graph.nodes["PORDERS"].has_open_incident
+
+
+def test_the_picture_says_in_words_what_it_says_by_colour() -> None:
+    svg = graph_picture(a_context())
+    said = texts(svg)
+    assert {"this incident", "probable origin · open incident", "open incident", "business service"} <= set(
+        said
+    )
+    assert said.count("open incident") == 1
+    assert "the failure probably came along here" in said
+    root = ET.fromstring(svg)  # noqa: S314
+    assert root.get("role") == "img"
+    title, description = root.find(f"{SVG}title"), root.find(f"{SVG}desc")
+    assert title is not None and description is not None and title.text and description.text
+    assert root.get("aria-labelledby") == f"{title.get('id')} {description.get('id')}"
+    assert title.text == "Dependencies around incident #4711"
+    assert "The failure probably came along Order database to Checkout API." in description.text
+
+
+@given(worlds())
+@settings(deadline=None)
+def test_any_dependencies_make_a_picture_that_can_be_read(context: IncidentContext) -> None:
+    graph = layered(context.assessment)
+    level = {node: number for number, layer in enumerate(graph.layers) for node in layer}
+    assert set(level) == set(graph.nodes) and CHECKOUT.id in level
+    assert len(graph.nodes) <= MOST_NODES and len(graph.layers) <= 2 * MOST_LEVELS + 3
+    assert all(level[low] < level[high] for low, high in graph.edges)
+    assert all(level[low] >= level[high] for low, high in graph.returning)
+    layout = place(graph.layers, graph.edges)
+    for number, layer in enumerate(graph.layers):
+        xs = sorted(layout.places[node][0] for node in layer)
+        assert all(right - left > 0.99 for left, right in pairwise(xs)), number
+    ET.fromstring(graph_picture(context))  # noqa: S314
+
+
+def test_of_what_there_is_no_room_for_the_number_is_told_and_none_is_lost() -> None:
+    below = tuple(Reach(thing=thing(one), hops=1, has_open_incident=one == 77) for one in range(100))
+    context = around(upstream=below, edges=tuple((one.thing.id, CHECKOUT.id) for one in below))
+    graph = layered(context.assessment)
+    (more,) = [node for node in graph.nodes.values() if node.role is Role.MORE]
+    shown = [node for node in graph.nodes.values() if node.role is Role.SERVICE]
+    assert more.name == f"+{100 - len(shown)} more"
+    assert thing(77).id in graph.nodes, "an open incident is shown before others"
+    assert more.name in texts(graph_picture(context))
+
+
+def test_the_boxes_of_a_large_account_stand_for_all_of_it() -> None:
+    below = tuple(Reach(thing=thing(one), hops=1 + one // 100) for one in range(500))
+    above = tuple(Reach(thing=thing(1000 + one), hops=1 + one // 100) for one in range(500))
+    edges = [(thing(one).id, thing(one - 100).id if one >= 100 else CHECKOUT.id) for one in range(500)]
+    edges += [
+        (thing(900 + one).id if one >= 100 else CHECKOUT.id, thing(1000 + one).id) for one in range(500)
+    ]
+    graph = layered(around(upstream=below, downstream=above, edges=tuple(edges)).assessment)
+    more = [node for node in graph.nodes.values() if node.role is Role.MORE]
+    told = sum(int(node.name.strip("+ more")) for node in more) + len(graph.nodes) - len(more)
+    assert told == 1001 and len(graph.nodes) <= MOST_NODES
+
+
+def test_a_circle_is_drawn_as_one() -> None:
+    first, second = thing(1), thing(2)
+    context = around(
+        upstream=(Reach(thing=first, hops=1), Reach(thing=second, hops=2)),
+        edges=((first.id, CHECKOUT.id), (second.id, first.id), (CHECKOUT.id, second.id)),
+    )
+    graph = layered(context.assessment)
+    assert graph.returning == ((CHECKOUT.id, second.id),)
+    svg = graph_picture(context)
+    assert svg.count('stroke-dasharray="6 4"') == 2, "the line and its sample below"
+    assert "closes a circle" in texts(svg)
+
+
+def test_without_dependencies_the_failing_service_stands_alone_and_says_so() -> None:
+    said = texts(graph_picture(around(is_whole=False)))
+    assert said == [
+        "Failing",
+        "Checkout API",
+        "this incident",
+        "no dependencies are known",
+        "…",
+        "not all were read",
+    ]
+
+
+HOSTILE = ("</text><script>alert(1)</script>", "a & b", '" onload="alert(1)', "]]>", "<![CDATA[", "<!--")
+
+
+@given(st.text(max_size=80) | st.sampled_from(HOSTILE), st.text(max_size=80))
+@settings(deadline=None)
+def test_a_name_stays_a_name(name: str, other: str) -> None:
+    context = around(
+        upstream=(Reach(thing=thing(1, name), hops=1),), business=(Reach(thing=thing(2, other), hops=1),)
+    )
+    root = ET.fromstring(graph_picture(context))  # noqa: S314
+    tags = {one.tag.removeprefix(SVG) for one in root.iter()}
+    assert tags <= {"svg", "title", "desc", "g", "rect", "text", "path"}
+    assert not [name for one in root.iter() for name in one.attrib if name.startswith("on") or "href" in name]
+    boxes = [one.text or "" for one in root.iter(f"{SVG}title")]
+    assert " ".join(clean_text(name or "Service 1").split()) in boxes
+
+
+@given(st.text(max_size=120))
+def test_a_name_is_wrapped_into_two_lines_at_most(name: str) -> None:
+    lines = wrapped(name)
+    assert 1 <= len(lines) <= 2 and all(0 < len(line) <= LINE_LENGTH for line in lines)
+
+
+def test_long_names_break_where_one_can_read_on() -> None:
+    assert wrapped("user-profile-service-with-a-long-name") == ["user-profile-", "service-with-a-lon…"]
+    assert wrapped("shipping gateway for parcels") == ["shipping gateway", "for parcels"]
+
+
+def test_the_same_context_gives_the_same_bytes_in_every_process() -> None:
+    program = (
+        "from context_faces.sample_context import a_context;"
+        "from calmo_pagerduty.analysis.graph_picture import graph_picture;"
+        "print(graph_picture(a_context()), end='')"
+    )
+    pictures = {
+        subprocess.run(
+            [sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
+        ).stdout
+        for seed in ("1", "2", "3")
+    }  # fmt: skip
+    assert pictures == {graph_picture(a_context())}

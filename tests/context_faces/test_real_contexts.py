@@ -1,0 +1,69 @@
+"""From asking for a context to reading it, with everything real but PagerDuty: gathered, followed, shown."""
+
+import json
+import xml.etree.ElementTree as ET
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from context.context_service import Contexts, context_service
+from temporalio.client import Client
+from terminal import Terminal
+from tool_service import agent, served
+
+from calmo_pagerduty.domain.context_sources import Source
+from calmo_pagerduty.domain.incident_context import IncidentContext
+from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.store.encryption import Keyring
+from ingress.app import build_app
+from pagerduty_simulator.rest.serving import running_server
+
+INJECTION = "Checkout API: <b>latency</b> [click](https://evil.example) above 900 ms"
+
+
+@pytest.fixture
+async def gathering(
+    temporal: Client, sqlite_database: Database, keyring: Keyring, tmp_path: Path
+) -> AsyncIterator[Contexts]:
+    async with context_service(temporal, sqlite_database, keyring, tmp_path) as found:
+        yield found
+
+
+async def test_an_incident_is_asked_for_followed_and_read_in_every_form(gathering: Contexts) -> None:
+    ref = gathering.trigger(INJECTION)
+    http, headers = gathering.service.http, gathering.service.headers
+    body = {"connection": ref.connection_id, "reason": "a test"}
+    begun = (await http.post(f"/api/incidents/{ref.incident_id}/context", json=body, headers=headers)).json()
+    stream = await http.get(begun["links"]["progress"], headers=headers, timeout=60)
+    events = [line.partition(": ")[2] for line in stream.text.splitlines() if line.startswith("event:")]
+    assert events == ["source"] * len(Source) + ["complete"]
+    answer = await http.get(begun["links"]["context"], headers=headers)
+    context = IncidentContext.model_validate(answer.json())
+    assert (context.version, context.reasons) == (begun["version"], ("a test",))
+    assert context.assessment.incident.title.text == INJECTION
+    page = (await http.get(begun["links"]["page"], headers=headers)).text
+    assert f"`{INJECTION}`" in page and page.count("evil.example") == page.count(f"`{INJECTION}`")
+    picture = (await http.get(begun["links"]["picture"], headers=headers)).text
+    names = {one.text for one in ET.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")}  # noqa: S314
+    assert {"Checkout API", "Order database", "this incident"} <= names
+    async with served(gathering.service) as url, agent(url, headers) as client:
+        told = (
+            await client.call_tool("get_incident_context", {"incident": ref.incident_id})
+        ).structured_content
+    assert told["state"] == "done" and told["untrusted"]["incident"]["name"] == INJECTION
+    assert "evil.example" not in json.dumps({name: one for name, one in told.items() if name != "untrusted"})
+
+
+async def test_a_responder_has_one_gathered_and_reads_it(gathering: Contexts) -> None:
+    ref = gathering.trigger()
+    async with running_server(build_app(gathering.service.ingress), "127.0.0.1", 0) as url:
+        terminal = Terminal(url, gathering.service)
+        connection = ("--connection", ref.connection_id)
+        said = await terminal.run("context", ref.incident_id, *connection, "--refresh", "--wait")
+        assert said.code == 0, said.error
+        for words in ("Checkout API: latency above 900 ms", "Probable causes", "Order database", "On call"):
+            assert words in said.text
+        # On a machine that is busy a source may run out of patience; it is told of all the same.
+        assert sum(line[:1] in "✓✗–" for line in said.error.splitlines() if line) == len(Source)
+        again = await terminal.run("context", ref.incident_id, *connection, "--refresh", "--wait", "--json")
+        assert again.json["version"] == 2

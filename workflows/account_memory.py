@@ -1,0 +1,56 @@
+"""Read an account's past in the background, until all that contexts are made of is known."""
+
+from temporalio import workflow
+from temporalio.common import Priority
+from temporalio.exceptions import ActivityError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from activities.account.remembering import AccountRemembering, MemoryStep, MemoryToRead
+    from calmo_pagerduty.domain.frozen import Frozen
+    from workflows import activity_options, names
+
+#: Each step reads some dozens of pages. An account that needs more goes on with its next incident.
+MOST_STEPS = 100
+#: Nobody waits for it.
+BEHIND_ALL = 5
+
+
+class MemoryStart(Frozen):
+    connection_id: str
+
+
+@workflow.defn(name=names.ACCOUNT_MEMORY_WORKFLOW)
+class AccountMemoryWorkflow:
+    """Takes no messages. The result tells how much was asked; what was read is in our database."""
+
+    @workflow.run
+    async def run(self, start: MemoryStart) -> MemoryStep:
+        done = MemoryStep()
+        for number in range(MOST_STEPS):
+            try:
+                step: MemoryStep = await workflow.execute_activity_method(
+                    AccountRemembering.remember_more,
+                    MemoryToRead(connection_id=start.connection_id),
+                    task_queue=names.calls_queue(workflow.info().task_queue),
+                    priority=Priority(priority_key=BEHIND_ALL, fairness_key=f"{start.connection_id}:context"),
+                    summary=f"step {number + 1}",
+                    **activity_options.HEALING,
+                )
+            except ActivityError as error:
+                if is_cancelled_exception(error):
+                    raise
+                break
+            done = step.model_copy(update={"requests": done.requests + step.requests})
+            workflow.set_current_details(card_of(start, done))
+            if done.is_whole or done.is_refused:
+                break
+        return done
+
+
+def card_of(start: MemoryStart, done: MemoryStep) -> str:
+    """Return, as Markdown, what an operator sees."""
+    how = "all is known" if done.is_whole else "PagerDuty refuses it" if done.is_refused else "more is read"
+    return (
+        f"The past of connection `{start.connection_id}`: {done.incidents} incidents, {done.changes} changes,"
+        f" dependencies of {done.services} services, with {done.requests} requests; {how}."
+    )

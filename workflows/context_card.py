@@ -1,0 +1,30 @@
+"""What an operator reads in the Temporal UI of an incident's context: how each source stands."""
+
+from calmo_pagerduty.domain.context_runs import ContextState, RunProgress
+from calmo_pagerduty.domain.context_sources import SOURCES
+from calmo_pagerduty.domain.incident_references import IncidentRef
+
+_WORDS = {
+    ContextState.GATHERING: "is being **gathered**",
+    ContextState.COMPLETE: "is **complete**",
+    ContextState.FAILED: "**failed**: a fault of ours, see the log",
+}
+
+
+def card_of(ref: IncidentRef, progress: RunProgress) -> str:
+    """Return Markdown. It holds no text from PagerDuty."""
+    version = f"version {progress.version}" if progress.version else "the first version"
+    why = ", ".join(progress.reasons) or "asked for"
+    lines = [
+        f"## Context of incident `{ref.incident_id}`, {version}, {_WORDS[progress.state]}",
+        f"Issue `{ref.issue_id}`, connection `{ref.connection_id}`: {why}.",
+        "",
+        "| Source | State | Found | Requests | Seconds |",
+        "|---|---|---:|---:|---:|",
+    ]
+    lines += [
+        f"| {SOURCES[source].title} | {one.state.replace('_', ' ')} | {one.count} | {one.requests} |"
+        f" {one.seconds:.1f} |"
+        for source, one in progress.sources.items()
+    ]
+    return "\n".join(lines)

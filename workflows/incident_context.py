@@ -1,0 +1,299 @@
+"""Gather an incident's context: all sources at once, each with its own patience, then one assessment."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import Priority, SearchAttributePair, TypedSearchAttributes
+from temporalio.exceptions import (
+    ActivityError,
+    FailureError,
+    WorkflowAlreadyStartedError,
+    is_cancelled_exception,
+)
+
+with workflow.unsafe.imports_passed_through():
+    from activities.context.notes import ContextNotes, NoteToFile
+    from activities.context.own_records import OWN_SOURCES
+    from activities.context.records import ContextBegun, ContextRecords, ContextToBegin, ContextToFinish
+    from activities.context.sources import ContextSources, SourceOutcome, SourceToGather
+    from calmo_pagerduty.domain.context_runs import (
+        LONGEST_DEBOUNCE,
+        MAX_REASONS,
+        ContextEnd,
+        ContextStart,
+        ContextState,
+        RunProgress,
+        SourceProgress,
+    )
+    from calmo_pagerduty.domain.context_sources import SOURCES, Source, SourceState
+    from calmo_pagerduty.domain.tool_calls import workflow_id_for
+    from workflows import activity_options, names
+    from workflows.account_memory import AccountMemoryWorkflow, MemoryStart
+    from workflows.context_card import card_of
+    from workflows.tool_call import ToolCallStart, ToolCallWorkflow
+
+ASKED = "asked for"
+MAX_REASON = 100
+#: History events after which the next version is gathered by a new run.
+LONG_HISTORY = 2000
+#: Assessing is CPU; should it not end, it is a fault.
+ASSESSING = timedelta(seconds=90)
+#: What a source can't be asked for before others have told.
+NEEDS: Mapping[Source, tuple[Source, ...]] = {
+    Source.CHANGES: (Source.DEPENDENCIES,),
+    Source.HISTORY: (Source.INCIDENT, Source.DEPENDENCIES),
+}
+#: Calls of tools go first.
+BEHIND_TOOLS = 4
+#: A gathering's steps are many and short: they may be handed out faster than calls of tools.
+WEIGHT = 4.0
+
+
+@workflow.defn(name=names.INCIDENT_CONTEXT_WORKFLOW)
+class IncidentContextWorkflow:
+    """Message protocol: started with the incident, or by signal-with-start; the signal `gather_again`
+    brings one more reason; the query `progress` tells how far each source is. Reasons that come within a
+    few seconds are one version; those that come while it is gathered are the next.
+
+    The result tells version and figures; the document is in our database. A source that fails degrades
+    the document, and never fails the run. Histories hold ids, states and figures, no texts.
+    """
+
+    @workflow.init
+    def __init__(self, start: ContextStart) -> None:
+        self._ref = start.ref
+        self._debounce = start.debounce
+        self._reasons: list[str] = list(dict.fromkeys(start.reasons))
+        self._first_at: datetime | None = None
+        self._last_at: datetime | None = None
+        self._progress = RunProgress(version=start.version)
+        self._sources: dict[Source, SourceProgress] = {}
+        self._service_id: str | None = None
+        self._policy_id: str | None = None
+        self._wants_more = False
+        self._knows_incident = False
+
+    @workflow.run
+    async def run(self, start: ContextStart) -> ContextEnd:
+        while True:
+            await self._collect_reasons()
+            reasons = tuple(self._reasons[:MAX_REASONS]) or (ASKED,)
+            self._reasons, self._first_at = [], None
+            end = await self._gather_version(reasons)
+            if not self._reasons:
+                return end
+            if workflow.info().get_current_history_length() >= LONG_HISTORY:
+                left = tuple(self._reasons[:MAX_REASONS])
+                update = {"reasons": left, "version": end.version}
+                workflow.continue_as_new(start.model_copy(update=update))
+
+    @workflow.signal(
+        name=names.SIGNAL_GATHER_AGAIN,
+        description='Gather the context once more: a reason, such as "reopened"',
+    )
+    def gather_again(self, reason: Any = None) -> None:
+        words = reason if isinstance(reason, str) else ASKED
+        plain = "".join(sign for sign in words[:MAX_REASON] if sign.isprintable()) or ASKED
+        self._last_at = workflow.now()
+        self._first_at = self._first_at or self._last_at
+        if plain not in self._reasons:
+            self._reasons.append(plain)
+
+    @workflow.query(name=names.QUERY_PROGRESS, description="How far the gathering is, source by source")
+    def progress(self) -> RunProgress:
+        return self._progress.model_copy(update={"sources": dict(self._sources)})
+
+    async def _collect_reasons(self) -> None:
+        """Wait until no more reasons come, but not for ever: what belongs together is gathered once."""
+        now = workflow.now()
+        first, last = self._first_at or now, self._last_at or now
+        while True:
+            until = min(last + self._debounce, first + LONGEST_DEBOUNCE)
+            left = until - workflow.now()
+            if left <= timedelta():
+                return
+            known = self._last_at
+            try:
+                await workflow.wait_condition(
+                    lambda known=known: self._last_at != known,  # type: ignore[misc]
+                    timeout=left,
+                    timeout_summary="gathers if no more reasons come",
+                )
+            except TimeoutError:
+                return
+            last = self._last_at or last
+
+    async def _gather_version(self, reasons: tuple[str, ...]) -> ContextEnd:
+        begun: ContextBegun = await workflow.execute_local_activity_method(
+            ContextRecords.begin_context,
+            ContextToBegin(ref=self._ref, reasons=reasons),
+            **activity_options.STORE,
+            summary=", ".join(reasons)[:200],
+        )
+        self._begin(begun, reasons)
+        try:
+            await self._gather(begun)
+            end = await self._assess(begun)
+        except BaseException as error:
+            if is_cancelled_exception(error):
+                await self._fail(begun)
+            raise
+        self._progress = self._progress.model_copy(update={"state": end.state})
+        self._publish("degraded" if end.is_degraded else str(end.state))
+        self._describe()
+        await self._follow_up(begun, end)
+        return end
+
+    def _begin(self, begun: ContextBegun, reasons: tuple[str, ...]) -> None:
+        sources = Source if begun.has_token else [one for one in Source if one in OWN_SOURCES]
+        self._sources = {source: SourceProgress() for source in sources}
+        self._service_id, self._policy_id = begun.service_id, begun.policy_id
+        self._wants_more = False
+        self._knows_incident = begun.service_id is not None
+        self._progress = RunProgress(version=begun.version, reasons=reasons)
+        self._publish(
+            str(ContextState.GATHERING),
+            names.INCIDENT_ID.value_set(self._ref.incident_id),
+            names.CONNECTION.value_set(self._ref.connection_id),
+            names.SCOPE.value_set(begun.scope),
+            names.SERVICE.value_set(begun.service_id or ""),
+        )
+        self._describe()
+
+    async def _gather(self, begun: ContextBegun) -> None:
+        """Ask all sources at once; one that builds on others waits for them, however they end."""
+        done = {source: asyncio.Event() for source in self._sources}
+
+        async def one(source: Source) -> None:
+            for needed in self._needs(begun, source):
+                if needed in done:
+                    await done[needed].wait()
+            try:
+                await self._ask(begun.version, source)
+            finally:
+                done[source].set()
+
+        await asyncio.gather(*(one(source) for source in self._sources))
+
+    def _needs(self, begun: ContextBegun, source: Source) -> tuple[Source, ...]:
+        """What the issue tells already needn't be waited for."""
+        if source in {Source.SERVICE, Source.DEPENDENCIES}:
+            return () if begun.service_id else (Source.INCIDENT,)
+        if source is Source.ON_CALL:
+            return () if begun.policy_id else (Source.INCIDENT,)
+        return NEEDS.get(source, ())
+
+    async def _ask(self, version: int, source: Source) -> None:
+        rule = SOURCES[source]
+        try:
+            outcome: SourceOutcome = await workflow.execute_activity_method(
+                ContextSources.gather_source,
+                SourceToGather(
+                    ref=self._ref, version=version, source=source, service_id=self._service_id,
+                    policy_id=self._policy_id,
+                    knows_incident=self._knows_incident,
+                ),
+                task_queue=names.calls_queue(workflow.info().task_queue),
+                priority=_priority(self._ref.connection_id, BEHIND_TOOLS),
+                summary=rule.title,
+                **activity_options.gathering(rule.patience),
+            )  # fmt: skip
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            outcome = SourceOutcome(state=SourceState.UNAVAILABLE)
+        if source is Source.INCIDENT:
+            self._service_id = outcome.service_id or self._service_id
+            self._policy_id = outcome.policy_id or self._policy_id
+            self._knows_incident = self._knows_incident or outcome.count > 0
+        self._wants_more = self._wants_more or outcome.wants_more
+        self._sources[source] = SourceProgress(
+            state=outcome.state, count=outcome.count, requests=outcome.requests, seconds=outcome.seconds
+        )
+        self._describe()
+
+    async def _assess(self, begun: ContextBegun) -> ContextEnd:
+        try:
+            return await workflow.execute_activity_method(
+                ContextRecords.assess_context,
+                ContextToFinish(ref=self._ref, version=begun.version),
+                task_queue=names.calls_queue(workflow.info().task_queue),
+                # Before other incidents' sources: what was begun first ends first.
+                priority=_priority(self._ref.connection_id, BEHIND_TOOLS - 1),
+                summary="assess",
+                **activity_options.gathering(ASSESSING),
+            )
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            workflow.logger.error("context_not_assessed")
+            return await self._fail(begun)
+
+    async def _fail(self, begun: ContextBegun) -> ContextEnd:
+        return await workflow.execute_local_activity_method(
+            ContextRecords.fail_context,
+            ContextToFinish(ref=self._ref, version=begun.version),
+            **activity_options.STORE,
+            cancellation_type=workflow.ActivityCancellationType.ABANDON,
+            summary="give it up",
+        )
+
+    async def _follow_up(self, begun: ContextBegun, end: ContextEnd) -> None:
+        """What is wanted beside the document, and doesn't hold it up."""
+        if self._wants_more:
+            await self._start(
+                AccountMemoryWorkflow.run,
+                MemoryStart(connection_id=self._ref.connection_id),
+                names.memory_id(self._ref.connection_id),
+                begun.scope,
+            )
+        if begun.writes_note and end.state is ContextState.COMPLETE:
+            await self._write_note(begun)
+
+    async def _write_note(self, begun: ContextBegun) -> None:
+        """File the call of the tool that writes it; the gate and the call's own workflow do the rest."""
+        try:
+            filed = await workflow.execute_local_activity_method(
+                ContextNotes.file_note,
+                NoteToFile(ref=self._ref, version=begun.version),
+                **activity_options.STORE,
+                summary="file the note",
+            )
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                raise
+            workflow.logger.error("note_not_filed")
+            return
+        if filed is not None:
+            workflow_id = workflow_id_for(filed.connection_id, filed.call_id)
+            await self._start(ToolCallWorkflow.run, ToolCallStart(filed=filed), workflow_id, begun.scope)
+
+    async def _start(self, run: Any, argument: Any, workflow_id: str, scope: str) -> None:
+        attributes = [
+            SearchAttributePair(names.CONNECTION, self._ref.connection_id),
+            SearchAttributePair(names.SCOPE, scope),
+        ]
+        try:
+            await workflow.start_child_workflow(
+                run,
+                argument,
+                id=workflow_id,
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                search_attributes=TypedSearchAttributes(attributes),
+            )
+        except WorkflowAlreadyStartedError:
+            return  # it is at it already
+
+    def _publish(self, status: str, *more: Any) -> None:
+        workflow.upsert_search_attributes([*more, names.STATUS.value_set(status)])
+
+    def _describe(self) -> None:
+        workflow.set_current_details(card_of(self._ref, self.progress()))
+
+
+def _priority(connection_id: str, priority: int) -> Priority:
+    """Contexts take turns by connection, among themselves: a storm of them leaves tools theirs."""
+    return Priority(priority_key=priority, fairness_key=f"{connection_id}:context", fairness_weight=WEIGHT)
