@@ -13,9 +13,9 @@ class Sizes:
     latency_slices: int = 3
     latency_seconds: float = 6.0
     cost_incidents: int = 100
-    open_incidents: int = 2_000
+    open_incidents: int = 1_500
     storm_incidents: int = 100
-    storm_history_events: int = 300
+    storm_history_events: int = 200
     tool_calls: int = 400
     approvals: int = 500
     warm_contexts: int = 5

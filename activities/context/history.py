@@ -1,5 +1,6 @@
 """The account's past incidents, and who handled those that are most alike."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,6 +26,7 @@ LOOK_AGAIN = timedelta(days=2)
 MOST_COLD = 30
 #: How many logs of past incidents are read for one context. Each is read once, ever.
 MOST_LOGS = 10
+LOGS_AT_ONCE = 5
 
 
 def _keep(transaction: Transaction, connection_id: str, items: Sequence[JsonObject], now: datetime) -> None:
@@ -78,16 +80,30 @@ async def history(gathering: Gathering) -> Found:
 async def _read_logs(gathering: Gathering, part: Part) -> None:
     """Read who handled the most similar ones, of those whose logs were never read."""
     alike = await gathering.assessor.alike(gathering.ref, gathering.version, gathering.now, part, MOST_LOGS)
-    for incident_id in alike:
-        try:
-            items, _ = await gathering.reading.listed(
-                f"/incidents/{incident_id}/log_entries", "log_entries", PAGE,
-                is_overview=True, **{"include[]": "channels"},
-            )  # fmt: skip
-        except NotFound:
-            items = []  # it was deleted, or is hidden from us: asking again tells no more
-        how = facts.HANDLING.json(handling(read_all(log_line, items)))
-        await _keep_handling(gathering, incident_id, how)
+    turns = asyncio.Semaphore(LOGS_AT_ONCE)
+
+    async def read(incident_id: str) -> None:
+        async with turns:
+            await _read_log(gathering, incident_id)
+
+    reading = [asyncio.create_task(read(one)) for one in alike]
+    try:
+        await asyncio.gather(*reading)
+    finally:
+        # One that can't be read ends the source's attempt: the others have nobody to read for.
+        for task in reading:
+            task.cancel()
+
+
+async def _read_log(gathering: Gathering, incident_id: str) -> None:
+    try:
+        items, _ = await gathering.reading.listed(
+            f"/incidents/{incident_id}/log_entries", "log_entries", PAGE,
+            is_overview=True, **{"include[]": "channels"},
+        )  # fmt: skip
+    except NotFound:
+        items = []  # it was deleted, or is hidden from us: asking again tells no more
+    await _keep_handling(gathering, incident_id, facts.HANDLING.json(handling(read_all(log_line, items))))
 
 
 async def _keep_handling(gathering: Gathering, incident_id: str, how: Mapping[str, Any]) -> None:

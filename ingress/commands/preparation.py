@@ -18,6 +18,7 @@ from calmo_pagerduty.store import api_keys, connections, webhooks
 from calmo_pagerduty.store.database import Database, Transaction
 from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.temporal_dev_server import without_callers_settings
+from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from ingress.api.authentication import ALL_PERMISSIONS
 from ingress.commands.instances import API_KEY_FILE
 from ingress.commands.webhooks import webhook_url
@@ -25,6 +26,9 @@ from ingress.commands.webhooks import webhook_url
 DEMO_SCOPE = Scope.parse("organization:demo")
 #: Somebody at the simulated PagerDuty, in whose name writes are made there.
 DEMO_PERSON = "ines.albrecht@lantern-lane.example"
+
+#: Writes are off until somebody allows them; the demo resolves an incident from here.
+DEMO_RULES = ConnectionRules(switches={"tool:resolve_incident": Switch.ALLOW})
 
 
 class CannotStart(Exception):
@@ -131,9 +135,15 @@ def _prepare_demo(settings: Settings, plan: Plan, database: Database, keyring: K
     now = datetime.now(UTC)
     if not secret_file.exists():
         secret = os.urandom(24).hex()
-        made = database.write_now(
-            lambda connection: webhooks.create(connection, keyring, DEMO_SCOPE, secret.encode(), now)
-        )
+
+        def make(transaction: Transaction) -> str:
+            webhook_id = webhooks.create(transaction, keyring, DEMO_SCOPE, secret.encode(), now)
+            found = webhooks.find(transaction, keyring, webhook_id, now)
+            if found:
+                connections.set_rules(transaction, found.connection_id, DEMO_RULES)
+            return webhook_id
+
+        made = database.write_now(make)
         _write_private(secret_file, json.dumps({"id": made, "secret": secret}))
     webhook = json.loads(secret_file.read_text())
     # The simulated account lives as long as its process: each time it is a new one.

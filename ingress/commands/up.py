@@ -17,6 +17,7 @@ from calmo_pagerduty.http_client import AsyncClient, HTTPError
 from calmo_pagerduty.processes import free_port, start_child
 from calmo_pagerduty.settings import load_settings
 from calmo_pagerduty.temporal_dev_server import TemporalDevServer
+from ingress.commands.demo_responder import DemoResponder
 from ingress.commands.instances import Instance, announce, withdraw
 from ingress.commands.live_view import LiveView
 from ingress.commands.preparation import CannotStart, Demo, Plan, check_ports, prepare, take_folder
@@ -61,6 +62,7 @@ class _Service:
         plan = self.plan
         self.settings = load_settings(data_dir=plan.data_dir, http_host="127.0.0.1", http_port=plan.port)
         self.view: LiveView | None = None
+        self.responder: DemoResponder | None = None
         self.supervisor = Supervisor(self._tell)
 
     async def run(self) -> None:
@@ -89,6 +91,8 @@ class _Service:
                 await asyncio.gather(starting, return_exceptions=True)
         finally:
             try:
+                if self.responder:
+                    self.responder.stop()
                 if self.view:
                     self.view.stop()
                 self.console.print("stopping …")
@@ -167,6 +171,9 @@ class _Service:
         if not self.console.is_terminal:
             self.console.print(heading, soft_wrap=True)
         self.view.start()
+        if plan.demo:
+            self.responder = DemoResponder(client, self._tell)
+            self.responder.start()
 
     def _tell(self, line: str) -> None:
         if self.view is not None:

@@ -16,6 +16,7 @@ from end_to_end.up_process import (
 from eventually import eventually
 
 from calmo_pagerduty.domain.event_types import EventType
+from ingress.commands.demo_responder import TITLE
 
 DEMO_INCIDENTS = 7
 #: An argument that only this part is started with.
@@ -57,6 +58,25 @@ async def test_the_demo_plays_incidents_of_all_severities_through_their_whole_li
     assert ui.status_code == 200
 
 
+async def test_one_incident_of_the_demo_is_resolved_from_here_and_seen_resolved_at_pagerduty(
+    tmp_path: Path,
+) -> None:
+    async with an_up(tmp_path / "data", tmp_path) as up:
+        await up.start("--speed", "5")
+        await up.until_ready()
+
+        async def told() -> bool:
+            return f"“{TITLE}” was resolved from here (done); PagerDuty says: resolved" in up.output
+
+        await eventually(told, within=90)
+        (resolved,) = [one for one in await up.issues() if one["title"] == TITLE]
+        timeline = (await up.issue(resolved["id"]))["timeline"]
+    assert resolved["status"] == "resolved"
+    assert [entry["summary"] for entry in timeline if entry["event_type"] == "incident.resolved"][-1:] == [
+        "resolved by first key via Calmo"
+    ]
+
+
 async def test_the_tools_reach_the_simulated_pagerduty_of_the_demo(tmp_path: Path) -> None:
     async with an_up(tmp_path / "data", tmp_path) as up:
         await up.start("--speed", "100")
@@ -67,7 +87,7 @@ async def test_the_tools_reach_the_simulated_pagerduty_of_the_demo(tmp_path: Pat
         async with httpx.AsyncClient(base_url=up.url, headers=headers, trust_env=False) as http:
             read = await http.post("/api/tools/get_incident", json={"arguments": {"incident_id": incident}})
             written = await http.post(
-                "/api/tools/resolve_incident", json={"arguments": {"incident_id": incident}}
+                "/api/tools/add_incident_note", json={"arguments": {"incident_id": incident, "content": "x"}}
             )
     assert (read.status_code, read.json()["result"]["status"]) == (200, "resolved")
     assert (written.status_code, written.json()["error"]["rule"]) == (403, "default")

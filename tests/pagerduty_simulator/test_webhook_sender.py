@@ -76,7 +76,7 @@ async def test_many_missed_deadlines_leave_no_connection_stuck(receiver, new_sen
     receiver.script = [-1] * 24
     # However busy the machine: no retry may come too late.
     contract = DeliveryContract(
-        deadline=timedelta(milliseconds=50), parallel_deliveries=4, retried_for=timedelta(days=3_650)
+        deadline=timedelta(milliseconds=250), parallel_deliveries=4, retried_for=timedelta(days=3_650)
     )
     sender = new_sender(contract=contract)
     sender.subscribe(receiver.url, "s")

@@ -1,0 +1,59 @@
+"""Somebody at Calmo's side of the demo: they resolve one incident from here, and look what PagerDuty says."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from calmo_pagerduty.api_client import ApiClient, ApiProblem
+from calmo_pagerduty.domain.operations import Action
+
+Json = dict[str, Any]
+
+#: Of the story that the simulated PagerDuty tells: it is reopened, and then left for some time.
+TITLE = "TLS certificate expires in 10 days"
+RESOLUTION = "Renewed by hand; the DNS check now asks another resolver."
+LOOK_AGAIN_SECONDS = 0.3
+
+
+class DemoResponder:
+    """Follows what happens in a thread of its own, until it has done its part or is told to stop."""
+
+    def __init__(self, client: ApiClient, tell: Callable[[str], None]) -> None:
+        self._client = client
+        self._tell = tell
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        threading.Thread(target=self._wait_for_it, name="demo-responder", daemon=True).start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def _wait_for_it(self) -> None:
+        after: int | None = None
+        while not self._stopped.is_set():
+            try:
+                for event in self._client.changes(after):
+                    if event is not None:
+                        after = event.id
+                        if _is_awaited(event.data["issue"]):
+                            self._resolve(event.data["issue"])
+                            return
+                    if self._stopped.is_set():
+                        return
+            except ApiProblem:
+                self._stopped.wait(LOOK_AGAIN_SECONDS)
+
+    def _resolve(self, issue: Json) -> None:
+        """At a high speed of the story somebody at PagerDuty may be first: that is no fault."""
+        order = {"action": Action.RESOLVE, "arguments": {"resolution": RESOLUTION}}
+        done = self._client.call(f"/api/issues/{issue['id']}/actions", order)
+        asked = {"incident_id": issue["incident_id"]}
+        question = {"connection": issue["connection_id"], "arguments": asked}
+        seen = self._client.call("/api/tools/get_incident", question)
+        status = (seen.get("result") or {}).get("status", "nothing")
+        self._tell(f"“{TITLE}” was resolved from here ({done['state']}); PagerDuty says: {status}")
+
+
+def _is_awaited(issue: Json) -> bool:
+    return issue["title"] == TITLE and issue["reopened_at"] is not None and issue["status"] == "triggered"
