@@ -1,7 +1,5 @@
 """Serve the ingress over HTTP, and stop it without losing what is on its way."""
 
-import asyncio
-import signal
 from types import FrameType
 
 import uvicorn
@@ -53,17 +51,3 @@ def run_ingress(settings: Settings) -> None:
         _Server(config, ingress).run()
     finally:
         database.close()
-
-
-def stop_signals() -> tuple[signal.Signals, ...]:
-    """SIGHUP comes when the terminal is closed; under nohup it is ignored, and stays so."""
-    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    return (signal.SIGINT, signal.SIGTERM) if ignored else (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-async def until_signal() -> None:
-    """Wait for Ctrl-C, SIGTERM, or the end of the terminal."""
-    stop = asyncio.Event()
-    for number in stop_signals():
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await stop.wait()

@@ -5,17 +5,18 @@ from typing import Annotated
 
 import typer
 
-import worker as worker_program
 from calmo_pagerduty import logs
 from calmo_pagerduty.processes import check_port
 from calmo_pagerduty.settings import load_settings
 from ingress.commands.options import DATA_DIR
-from ingress.server import run_ingress
 
 
 def worker(data_dir: Annotated[Path | None, DATA_DIR] = None) -> None:
     """Run a Temporal worker. Temporal's address comes from TEMPORAL_ADDRESS and its like."""
-    worker_program.main(load_settings(data_dir=data_dir))
+    # The parts themselves are imported by those who run them: no other command waits for that.
+    import worker as program  # noqa: PLC0415
+
+    program.main(load_settings(data_dir=data_dir))
 
 
 def ingress(
@@ -26,6 +27,8 @@ def ingress(
     ] = None,
 ) -> None:
     """Run the webhook door, the REST API and the forwarder."""
+    from ingress.server import run_ingress  # noqa: PLC0415
+
     settings = load_settings(data_dir=data_dir, http_host=host, http_port=port)
     logs.configure(settings.log_level, settings.log_format)
     check_port(settings.http_host, settings.http_port, "--port")

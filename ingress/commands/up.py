@@ -21,7 +21,7 @@ from ingress.commands.demo_responder import DemoResponder
 from ingress.commands.instances import Instance, announce, withdraw
 from ingress.commands.live_view import LiveView
 from ingress.commands.preparation import CannotStart, Demo, Plan, check_ports, prepare, take_folder
-from ingress.server import until_signal
+from ingress.signals import until_signal
 from ingress.supervisor import Part, Supervisor
 from workflows import names
 
