@@ -1,5 +1,6 @@
 """A version of an incident's context as its workflow sees it: begin, assess and finish, or give up."""
 
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -17,8 +18,12 @@ from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.scopes import EVERYTHING
 from calmo_pagerduty.store import connections, contexts, own_history
 from calmo_pagerduty.store.contexts import Part
-from calmo_pagerduty.store.database import Database, Transaction
+from calmo_pagerduty.store.database import Database, StoreUnavailable, Transaction
 
+logger = logging.getLogger(__name__)
+
+#: The error type for a context that can't be concluded, however often it is tried.
+CANNOT_ASSESS = "CannotAssess"
 #: The error type for an incident of a connection that isn't there any more.
 REMOVED = "Removed"
 UNHEARD = "it could not be read in time"
@@ -60,9 +65,19 @@ class ContextRecords:
 
     @activity.defn
     async def assess_context(self, order: ContextToFinish) -> ContextEnd:
-        """Conclude from what was gathered, and keep the document."""
-        async with beating():
-            return await self._assess(order.ref, order.version)
+        """Conclude from what was gathered, and keep the document.
+
+        Raises StoreUnavailable, ApplicationError for a fault of ours, which another attempt would meet too.
+        """
+        try:
+            async with beating():
+                return await self._assess(order.ref, order.version)
+        except (StoreUnavailable, ApplicationError):
+            raise
+        except Exception as error:
+            # Its message may hold people's texts, which belong neither in a history nor in a log.
+            logger.error("context_not_assessed", extra={"error": type(error).__name__})
+            raise ApplicationError(type(error).__name__, type=CANNOT_ASSESS, non_retryable=True) from None
 
     @activity.defn
     async def fail_context(self, order: ContextToFinish) -> ContextEnd:

@@ -122,7 +122,8 @@ class ContextSources:
             raise
         except Exception as error:
             # A fault of ours with one source must not cost the whole context.
-            logger.exception("source_not_gathered", extra={"source": order.source.value})
+            words = {"source": order.source.value, "error": type(error).__name__}
+            logger.error("source_not_gathered", extra=words)
             found = Found(None, 0, SourceState.UNAVAILABLE, f"a fault of ours: {type(error).__name__}")
         return await self._keep(attempt, found)
 

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
-from calmo_pagerduty.domain.event_types import IncidentStatus
+from calmo_pagerduty.domain.event_types import EventType, IncidentStatus
 from calmo_pagerduty.domain.frozen import Frozen
 from calmo_pagerduty.domain.severity import DEFAULT_SEVERITY, Severity, is_more_severe, severity_of
 
@@ -150,7 +150,7 @@ def decide(
     effects: list[Effect] = [SaveEvents(events=fresh)]
     if published(after) != published(state) or state.last_event_at is None:
         effects.append(published(after))
-    reason = _context_reason(state, after) if policy.gathers_context and _is_news(fresh, now) else None
+    reason = _context_reason(state, after, fresh) if policy.gathers_context and _is_news(fresh, now) else None
     if reason is not None:
         effects.append(WantContext(reason=reason))
     return Decision(state=after, effects=tuple(effects))
@@ -165,13 +165,17 @@ def wanted(want: WantContext, known: IncidentState, lived_before: bool) -> WantC
     return None if known.status is IncidentStatus.RESOLVED else WantContext(reason=ContextReason.REOPENED)
 
 
-def _context_reason(before: IncidentState, after: IncidentState) -> ContextReason | None:
+def _context_reason(
+    before: IncidentState, after: IncidentState, fresh: Sequence[EventFacts]
+) -> ContextReason | None:
     """Say why the context is wanted now; an incident that is over needs none."""
     if after.status is IncidentStatus.RESOLVED:
         return None
     if before.last_event_at is None:
         return ContextReason.FIRST_EVENT
-    if before.status is IncidentStatus.RESOLVED:
+    # Resolved and reopened may have come together: then neither state shows it.
+    reopened = any(one.event_type == EventType.REOPENED and before.is_older_than(one) for one in fresh)
+    if before.status is IncidentStatus.RESOLVED or reopened:
         return ContextReason.REOPENED
     if before.as_of is None:
         return None

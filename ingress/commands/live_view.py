@@ -56,9 +56,8 @@ class LiveView:
                     if event is not None:
                         after = event.id
                         self._take(event.data)
-                    elif after is None:
-                        # Listed once the stream is open, and again if it breaks before its first change:
-                        # there is nothing to resume from then, and what changed in between is not told.
+                    else:
+                        # Once the stream is open, and now and then: whatever it lost is seen again.
                         page = self._client.list_issues([("limit", str(MAX_ROWS))])
                         self._issues = {issue["id"]: issue for issue in page["issues"]}
             except ApiProblem:
@@ -72,7 +71,7 @@ class LiveView:
     def _render(self) -> Group:
         newest = sorted(list(self._issues.values()), key=lambda issue: str(issue["created_at"]), reverse=True)
         counts = Text(f"{len(newest)} issues" if newest else "waiting for the first delivery …", style="dim")
-        news = [Text(line, style="yellow") for line in self._news]
+        news = [Text(line, style="yellow") for line in tuple(self._news)]
         size = self._console.size
         # The cursor keeps the last line, and an empty one sets the table apart.
         taken = len(self._heading.wrap(self._console, size.width)) + len(news) + 3

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import os
 import sys
 from asyncio.subprocess import Process
@@ -15,6 +16,7 @@ from context.context_service import Contexts, states
 from eventually import eventually
 from temporalio.api.enums.v1 import EventType as HistoryEventType
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.service import RPCError
 
 from calmo_pagerduty.domain.context_runs import ContextEnd, ContextStart, ContextState, RunProgress
 from calmo_pagerduty.domain.context_sources import Source, SourceState
@@ -68,7 +70,10 @@ async def test_a_storm_of_reasons_does_not_put_it_off_for_ever(contexts: Context
     telling = asyncio.create_task(tell())
     await contexts.until_complete(ref, within=40)
     telling.cancel()
-    await handle.terminate()
+    await asyncio.gather(telling, return_exceptions=True)
+    # It goes on while reasons come; on a busy machine none may have come in time, and it has ended.
+    with contextlib.suppress(RPCError):
+        await handle.terminate()
 
 
 async def test_a_signal_that_nobody_understands_is_a_reason_too(contexts: Contexts) -> None:

@@ -72,6 +72,7 @@ def test_a_reopening_wants_another() -> None:
     resolved = (later(EventType.RESOLVED, status=RESOLVED),)
     again = (facts(EventType.REOPENED, at=NOON + minutes(9), status=IncidentStatus.TRIGGERED),)
     assert reasons((triggered(),), resolved, again) == ["first event", "reopened"]
+    assert reasons((triggered(),), (*resolved, *again)) == ["first event", "reopened"], "told at once"
 
 
 @pytest.mark.parametrize(

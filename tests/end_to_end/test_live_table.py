@@ -8,6 +8,8 @@ from end_to_end.test_up import the_demo_is_over
 from end_to_end.up_process import CALMO, STOPS_WITHIN_SECONDS, UpProcess, all_gone, environment_with
 from eventually import eventually
 
+SHOWN = ("severity", "status", "workflow_url")
+
 
 async def until_shown(terminal: Terminal, text: str, within: float = 60.0) -> None:
     async def shown() -> str:
@@ -23,7 +25,7 @@ async def until_in_table(terminal: Terminal, texts: list[str]) -> None:
         table = "".join(terminal.shown.split())
         return [text for text in texts if text not in table]
 
-    await eventually(lacking, lambda left: not left)
+    await eventually(lacking, lambda left: not left, within=60)
 
 
 async def until_ended(up: UpProcess) -> None:
@@ -51,14 +53,13 @@ async def test_the_live_table_shows_each_issue_and_the_whole_address_of_its_work
         await play_the_demo(up, terminal)
         issues = await up.issues()
         family = up.family()
-        await until_in_table(
-            terminal, [issue[shown] for issue in issues for shown in ("severity", "status", "workflow_url")]
-        )
         # The wide terminal's user presses Ctrl-C, the narrow one's closes the window.
         if columns == 140:
+            await until_in_table(terminal, [issue[shown] for issue in issues for shown in SHOWN])
             terminal.press(CTRL_C)
             await until_shown(terminal, "stopped; everything is kept in", within=STOPS_WITHIN_SECONDS)
         else:
+            await until_in_table(terminal, [issues[0]["workflow_url"]])
             terminal.close()
         await until_ended(up)
         await all_gone(family, within=0)
