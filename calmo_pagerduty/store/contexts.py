@@ -109,8 +109,11 @@ def finish(
     is_degraded: bool = False,
     document: Mapping[str, Any] | None = None,
 ) -> None:
-    """End a version; those that are too old, and the parts of those before it, are dropped."""
-    changed = sa.update(contexts).where(*_is(contexts, ref.issue_id, version))
+    """End a version, unless it has ended: a complete one stays as it is, whoever gives it up later. Those
+    that are too old, and the parts of those before it, are dropped.
+    """
+    still = contexts.c.state == ContextState.GATHERING
+    changed = sa.update(contexts).where(*_is(contexts, ref.issue_id, version), still)
     transaction.execute(
         changed.values(
             state=state, finished_at=now, requests=requests, is_degraded=is_degraded, document=document

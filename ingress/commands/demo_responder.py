@@ -35,13 +35,16 @@ class DemoResponder:
             try:
                 for event in self._client.changes(after):
                     if event is not None:
-                        after = event.id
                         if _is_awaited(event.data["issue"]):
                             self._resolve(event.data["issue"])
                             return
+                        # Only then: what could not be resolved is told again when the stream is resumed.
+                        after = event.id
                     if self._stopped.is_set():
                         return
-            except ApiProblem:
+            except ApiProblem as problem:
+                if problem.status is not None and problem.status < 500:
+                    return  # refused: somebody was first, or writes were switched off
                 self._stopped.wait(LOOK_AGAIN_SECONDS)
 
     def _resolve(self, issue: Json) -> None:

@@ -88,6 +88,17 @@ def test_the_newest_complete_one_is_shown_while_the_next_is_gathered(
     assert second is not None and second.state is ContextState.GATHERING
 
 
+def test_a_complete_one_stays_as_it_is_whoever_gives_it_up_later(
+    database: Database, ref: IncidentRef
+) -> None:
+    version = begin(database, ref)
+    finish(database, ref, version, document={"version": 1})
+    database.write_now(lambda t: contexts.finish(t, ref, version, ContextState.FAILED, NOW))
+    found = database.read_now(lambda t: contexts.latest(t, EVERYTHING, ref.issue_id))
+    assert found is not None
+    assert (found.state, found.document) == (ContextState.COMPLETE, {"version": 1})
+
+
 def test_twenty_versions_are_kept_and_the_parts_of_the_newest(database: Database, ref: IncidentRef) -> None:
     for _ in range(KEPT_VERSIONS + 3):
         version = begin(database, ref)
