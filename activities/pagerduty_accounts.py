@@ -151,7 +151,8 @@ class SharedPermits:
             pause = await self._database.read(
                 lambda transaction: permits.paused_for(transaction, self._connection_id, now)
             )
-            self._noted.paused_until = now + pause
+            # A 429 may have been heard while the database was read: what it said stands.
+            self._noted.paused_until = max(self._noted.paused_until, now + pause)
         return datetime.now(UTC) < self._noted.paused_until
 
     async def told(self, headers: RateHeaders, limited: RateLimited | None) -> None:

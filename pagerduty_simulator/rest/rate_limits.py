@@ -39,7 +39,7 @@ class RateLimits:
     per_operation: dict[str, int] = field(default_factory=dict)
     analytics_per_day: int = 1_000
     headers_missing: bool = False
-    grace_seconds: float = 0.5
+    grace_seconds: float = 0.05
     violations: dict[str, int] = field(default_factory=dict)
     _windows: dict[tuple[str, str], _Window] = field(default_factory=dict)
     _told_to_wait: dict[str, tuple[datetime, float]] = field(default_factory=dict)

@@ -59,8 +59,8 @@ async def test_fifty_at_once_take_half_of_the_connections_requests_and_none_is_d
 
 async def test_a_storm_of_429s_is_waited_out_without_a_request_too_many(contexts: Contexts) -> None:
     # This process is both sides: on a busy machine what was on its way arrives late.
-    contexts.service.site.limits.grace_seconds = 1.5
-    contexts.service.site.faults = Faults(rate=0.2, kinds=("429",), seed=3, reset_seconds=3)
+    contexts.service.site.limits.grace_seconds = 0.5
+    contexts.service.site.faults = Faults(rate=0.2, kinds=("429",), seed=3, reset_seconds=2)
     refs = [contexts.trigger() for _ in range(3)]
     found = await asyncio.gather(*(contexts.gathered(ref) for ref in refs))
     for one in found:

@@ -59,7 +59,7 @@ def wrong_counts(service: ToolService, orders: list[Json]) -> dict[str, int]:
 
 
 async def test_nothing_is_doubled_and_nothing_lost(service: ToolService) -> None:
-    await write_through_faults(service, writes=60, seed=7)
+    await write_through_faults(service, writes=120, seed=7)
 
 
 @pytest.mark.torture

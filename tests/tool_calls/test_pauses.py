@@ -1,0 +1,57 @@
+"""What PagerDuty asks for is not forgotten, whatever is being looked up at that moment."""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from eventually import eventually
+
+from activities.pagerduty_accounts import Noted, SharedPermits
+from calmo_pagerduty.domain.api_errors import RateLimited
+from calmo_pagerduty.domain.api_requests import ApiRequest, Method
+from calmo_pagerduty.pagerduty_api.limits import RateHeaders
+from calmo_pagerduty.store.database import READERS, Database, Transaction
+from calmo_pagerduty.store.permits import Permit
+from calmo_pagerduty.store.together import Together
+
+PAUSE = timedelta(seconds=1)
+
+
+async def soon(patiences: Sequence[float]) -> list[Permit]:
+    return [Permit(True, 0.05)] * len(patiences)
+
+
+async def test_a_429_that_is_heard_while_the_ledger_is_read_is_not_forgotten(
+    sqlite_database: Database,
+) -> None:
+    """The ledger learns of it later than the process: what it says until then is out of date."""
+    reading, go_on, writable = threading.Barrier(READERS + 1), threading.Event(), threading.Event()
+
+    def hold_a_reader(_: Transaction) -> None:
+        reading.wait(10)
+        go_on.wait(10)
+
+    noted = Noted(Together(soon))
+    permits = SharedPermits(sqlite_database, "con_any", timedelta(seconds=30), noted)
+    readers = [asyncio.create_task(sqlite_database.read(hold_a_reader)) for _ in range(READERS)]
+    writer = asyncio.create_task(sqlite_database.write(lambda _: writable.wait(10)))
+    await asyncio.to_thread(reading.wait, 10)
+    taking = asyncio.create_task(permits.take(ApiRequest(method=Method.GET, path="/services")))
+
+    async def waits_for_a_reader() -> bool:
+        return sqlite_database._readers._work_queue.qsize() > 0
+
+    await eventually(waits_for_a_reader)
+    until = datetime.now(UTC) + PAUSE
+    telling = asyncio.create_task(permits.told(RateHeaders(), RateLimited("wait", retry_after=PAUSE)))
+
+    async def has_heard() -> bool:
+        return noted.paused_until >= until
+
+    await eventually(has_heard)
+    go_on.set()
+    await asyncio.gather(taking, *readers)
+    assert datetime.now(UTC) >= until
+    writable.set()
+    await asyncio.gather(writer, telling, return_exceptions=True)
