@@ -56,8 +56,9 @@ class LiveView:
                     if event is not None:
                         after = event.id
                         self._take(event.data)
-                    else:
-                        # Once the stream is open, and now and then: whatever it lost is seen again.
+                    elif after is None:
+                        # Listed once the stream is open, and again if it breaks before its first change:
+                        # there is nothing to resume from then, and what changed in between is not told.
                         page = self._client.list_issues([("limit", str(MAX_ROWS))])
                         self._issues = {issue["id"]: issue for issue in page["issues"]}
             except ApiProblem:

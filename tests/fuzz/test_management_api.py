@@ -82,7 +82,7 @@ async def fuzz(service: ToolService, examples: int) -> None:
 
 
 async def test_no_documented_request_crashes_the_api(service: ToolService) -> None:
-    await fuzz(service, examples=8)
+    await fuzz(service, examples=15)
 
 
 @pytest.mark.torture
