@@ -1,7 +1,7 @@
 """Compare with PagerDuty and add what is missing. Each step may run again: what was added is found again."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
@@ -20,6 +20,7 @@ from calmo_pagerduty.domain.scopes import EVERYTHING
 from calmo_pagerduty.store import connections, reconciliations
 from calmo_pagerduty.store.connections import Connection
 from calmo_pagerduty.store.database import Database, Transaction
+from calmo_pagerduty.store.reconciliations import Held
 
 PATIENCE = timedelta(seconds=30)
 #: How far a run looks back beyond the last one: PagerDuty's log may be written late.
@@ -31,7 +32,7 @@ UNDER_WAY = timedelta(minutes=15)
 #: How many incidents that only we hold open are asked for one by one in a run; the next run goes on.
 MAX_ONE_BY_ONE = 400
 SCHEDULED = "scheduled"
-NO_TOKEN = "the connection has no PagerDuty token: gaps can't be healed"  # noqa: S105 - words
+CANNOT_ASK = "the connection has no PagerDuty token: gaps can't be healed"
 
 
 class Tally(Frozen):
@@ -164,15 +165,15 @@ class Reconciler:
         reach = await self._database.read(lambda t: reconciliations.reach(t, connection_id))
         found: list[str] = []
         for ids in batches(list(told.pictures)):
-            held = await self._database.read(
-                lambda t, ids=ids: reconciliations.held(t, connection_id, ids)  # type: ignore[misc]
-            )
-            for incident_id, ours in held.items():
+            for incident_id, ours in (await self._held(connection_id, ids)).items():
                 picture = told.pictures[incident_id]
                 compared = difference(picture, (), ours.issue, ours.known)
                 if compared.fields and not ours.is_moving and is_ours(picture, ours, reach):
                     found.append(incident_id)
         return found[:MAX_ONE_BY_ONE]
+
+    async def _held(self, connection_id: str, ids: Sequence[str]) -> Mapping[str, Held]:
+        return await self._database.read(lambda t: reconciliations.held(t, connection_id, ids))
 
     async def _connection(self, connection_id: str) -> Connection:
         found = await self._database.read(lambda t: connections.find(t, EVERYTHING, connection_id))
@@ -191,7 +192,7 @@ def _begin(transaction: Transaction, order: RunToBegin, now: datetime) -> RunBeg
     since = order.since or (known - OVERLAP if known else max(connection.created_at, now - FIRST_LOOK))
     since = min(since, now)
     run_id = reconciliations.begin(transaction, connection.id, order.reason, since, now, now)
-    problem = "" if connection.token_kind is not None else NO_TOKEN
+    problem = "" if connection.token_kind is not None else CANNOT_ASK
     return RunBegun(run_id=run_id, since=since, until=now, problem=problem)
 
 

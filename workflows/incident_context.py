@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from temporalio import workflow
@@ -118,13 +119,16 @@ class IncidentContextWorkflow:
             known = self._last_at
             try:
                 await workflow.wait_condition(
-                    lambda known=known: self._last_at != known,  # type: ignore[misc]
+                    partial(self._heard_since, known),
                     timeout=left,
                     timeout_summary="gathers if no more reasons come",
                 )
             except TimeoutError:
                 return
             last = self._last_at or last
+
+    def _heard_since(self, known: datetime | None) -> bool:
+        return self._last_at != known
 
     async def _gather_version(self, reasons: tuple[str, ...]) -> ContextEnd:
         begun: ContextBegun = await workflow.execute_local_activity_method(

@@ -118,11 +118,12 @@ class AccountSpans:
                 in_order = in_order and (at is None or at <= oldest)
                 oldest = at or oldest
             if page:
-                now = datetime.now(UTC)
-                await self._database.write(
-                    lambda t, page=page, now=now: kind.keep(t, self._connection_id, page, now)  # type: ignore[misc]
-                )
+                await self._keep_page(kind, page)
         return _Read(whole, oldest if in_order and oldest < until else None)
+
+    async def _keep_page(self, kind: Growing, page: Sequence[JsonObject]) -> None:
+        now = datetime.now(UTC)
+        await self._database.write(lambda t: kind.keep(t, self._connection_id, page, now))
 
     async def _keep(self, kind: Growing, span: Span) -> None:
         await self._database.write(

@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from activities.account.past import AccountPasts
@@ -53,31 +54,27 @@ class Assessor:
         return [one for one in found if one in unread][:at_most]
 
     def _assess(self, material: Material) -> Assessment:
-        # Imported here: numpy and the like are for this process's threads only.
-        from calmo_pagerduty.analysis.assessment import assess  # noqa: PLC0415
-
         around = surroundings(material)
-        return assess(around, self._index(material.ref.connection_id, around))
+        found: Assessment = _analysis().assess(around, self._index(material.ref.connection_id, around))
+        return found
 
     def _alike(self, material: Material) -> list[str]:
-        from calmo_pagerduty.analysis.dependency_graph import neighbourhood  # noqa: PLC0415
-        from calmo_pagerduty.analysis.omissions import bounded  # noqa: PLC0415
-        from calmo_pagerduty.analysis.similarity import MOST_SIMILAR, alike  # noqa: PLC0415
-        from calmo_pagerduty.analysis.title_index import Likeness  # noqa: PLC0415
-
-        around = bounded(surroundings(material))
-        service = around.incident.service
-        near = neighbourhood(service.id, around.dependencies) if service else None
-        index = self._index(material.ref.connection_id, around)
-        found = alike(around, Likeness([one.title for one in around.past], index), near)
-        return [one.incident.id for one in found[:MOST_SIMILAR]]
+        around = surroundings(material)
+        ids: list[str] = _analysis().most_alike(around, self._index(material.ref.connection_id, around))
+        return ids
 
     def _index(self, connection_id: str, around: Surroundings) -> "TitleIndex":
-        from calmo_pagerduty.analysis.title_index import TitleIndex  # noqa: PLC0415
-
-        known = self._indexes.pop(connection_id, None) or TitleIndex()
+        known = self._indexes.pop(connection_id, None) or _analysis().TitleIndex()
         index = known.including([one.title for one in around.past])
         self._indexes[connection_id] = index
         while len(self._indexes) > MOST_INDEXES:
             self._indexes.popitem(last=False)
         return index
+
+
+def _analysis() -> ModuleType:
+    # numpy, scipy and networkx take a third of a second to import, which a worker that is started after a
+    # crash has not: its incidents go on within three seconds. So the first assessment waits for them.
+    from calmo_pagerduty.analysis import assessment  # noqa: PLC0415 - a slow import
+
+    return assessment

@@ -71,15 +71,17 @@ async def _nearby(gathering: Gathering, span: Span | None) -> Found:
         found, is_all = await gathering.reading.listed(
             f"/services/{service_id}/change_events", "change_events", MOST_OF_A_SERVICE, since=since
         )
-        await gathering.database.write(
-            lambda t, found=found: _keep(t, gathering.connection_id, found, gathering.now)  # type: ignore[misc]
-        )
+        await _keep_found(gathering, found)
         count, whole = count + len(found), whole and is_all
     words = f"of this service and of {len(ids) - 1} that it depends on"
     if not whole:
         words += ", the newest of each"
     data = {"since": since.isoformat(), "service_ids": list(ids)}
     return partial(data, count, words, wants_more=span is not None)
+
+
+async def _keep_found(gathering: Gathering, found: Sequence[JsonObject]) -> None:
+    await gathering.database.write(lambda t: _keep(t, gathering.connection_id, found, gathering.now))
 
 
 GATHERS: Mapping[Source, Gather] = {Source.CHANGES: changes}

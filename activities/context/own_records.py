@@ -15,15 +15,15 @@ from calmo_pagerduty.store import issue_queries, own_history
 from calmo_pagerduty.store.database import Database
 
 REACH = timedelta(days=180)
-NO_TOKEN = "the connection has no PagerDuty token"  # noqa: S105 - words
-FROM_OURS = f"as webhooks told it: {NO_TOKEN}"
+CANNOT_ASK = "the connection has no PagerDuty token"
+FROM_OURS = f"as webhooks told it: {CANNOT_ASK}"
 
 
 async def gather(source: Source, database: Database, ref: IncidentRef, now: datetime) -> Found:
     """Return what we have for a source. Raises NotFound for an incident of which nothing is known here."""
     known = _GATHERS.get(source)
     if known is None:
-        return Found(None, 0, SourceState.UNAVAILABLE, NO_TOKEN)
+        return Found(None, 0, SourceState.UNAVAILABLE, CANNOT_ASK)
     return await known(database, ref, now)
 
 
@@ -54,7 +54,7 @@ async def _history(database: Database, ref: IncidentRef, now: datetime) -> Found
 async def _issue(database: Database, ref: IncidentRef) -> Issue:
     issue = await database.read(lambda t: own_history.issue(t, ref))
     if issue is None:
-        raise NotFound(f"nothing is known here of this incident, and {NO_TOKEN}")
+        raise NotFound(f"nothing is known here of this incident, and {CANNOT_ASK}")
     return issue
 
 

@@ -8,7 +8,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.context.assessor import Assessor
-from activities.context.own_records import NO_TOKEN
+from activities.context.own_records import CANNOT_ASK
 from activities.heartbeats import beating
 from calmo_pagerduty.domain.context_runs import ContextEnd, ContextState, is_degraded
 from calmo_pagerduty.domain.context_sources import Source, SourceState
@@ -74,8 +74,8 @@ class ContextRecords:
                 return await self._assess(order.ref, order.version)
         except (StoreUnavailable, ApplicationError):
             raise
-        except Exception as error:
-            # Its message may hold people's texts, which belong neither in a history nor in a log.
+        except Exception as error:  # any fault of ours: Temporal would put its message into the history
+            # That message may hold people's texts, which belong neither there nor in a log.
             logger.error("context_not_assessed", extra={"error": type(error).__name__})
             raise ApplicationError(type(error).__name__, type=CANNOT_ASSESS, non_retryable=True) from None
 
@@ -138,5 +138,5 @@ def _all_parts(transaction: Transaction, ref: IncidentRef, version: int) -> Mapp
     heard = contexts.parts(transaction, ref, version)
     connection = connections.find(transaction, EVERYTHING, ref.connection_id)
     has_token = connection is not None and connection.token_kind is not None
-    words = UNHEARD if has_token else NO_TOKEN
+    words = UNHEARD if has_token else CANNOT_ASK
     return {source: heard.get(source) or Part(source, SourceState.UNAVAILABLE, words) for source in Source}

@@ -118,10 +118,10 @@ class ContextSources:
             found = Found(
                 None, 0, SourceState.UNAVAILABLE, f"PagerDuty did not answer within {waited} seconds"
             )
-        except StoreUnavailable:
+        except (StoreUnavailable, ApplicationError):
             raise
-        except Exception as error:
-            # A fault of ours with one source must not cost the whole context.
+        except Exception as error:  # any fault of ours with one source: the others' context stands
+            # Its type alone is told: its message may hold people's texts.
             words = {"source": order.source.value, "error": type(error).__name__}
             logger.error("source_not_gathered", extra=words)
             found = Found(None, 0, SourceState.UNAVAILABLE, f"a fault of ours: {type(error).__name__}")

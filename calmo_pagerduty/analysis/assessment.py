@@ -23,6 +23,15 @@ from calmo_pagerduty.analysis.title_index import Likeness, TitleIndex
 from calmo_pagerduty.domain.incident_context import Assessment
 
 
+def most_alike(around: Surroundings, memory: TitleIndex | None = None) -> list[str]:
+    """Return the ids of the past incidents that are most like this one, the most alike first."""
+    seen = bounded(around)
+    service = seen.incident.service
+    around_it = neighbourhood(service.id, seen.dependencies) if service else None
+    found = alike(seen, Likeness([one.title for one in seen.past], memory), around_it)
+    return [one.incident.id for one in found[:MOST_SIMILAR]]
+
+
 def assess(around: Surroundings, memory: TitleIndex | None = None) -> Assessment:
     """Return all that is concluded. Work for a thread, not for an event loop: it may take a quarter of a
     second of CPU, and more where `memory` has yet to learn many titles.

@@ -14,7 +14,7 @@ from ingress.commands.options import DATA_DIR
 def worker(data_dir: Annotated[Path | None, DATA_DIR] = None) -> None:
     """Run a Temporal worker. Temporal's address comes from TEMPORAL_ADDRESS and its like."""
     # The parts themselves are imported by those who run them: no other command waits for that.
-    import worker as program  # noqa: PLC0415
+    import worker as program  # noqa: PLC0415 - slow
 
     program.main(load_settings(data_dir=data_dir))
 
@@ -27,7 +27,7 @@ def ingress(
     ] = None,
 ) -> None:
     """Run the webhook door, the REST API and the forwarder."""
-    from ingress.server import run_ingress  # noqa: PLC0415
+    from ingress.server import run_ingress  # noqa: PLC0415 - slow
 
     settings = load_settings(data_dir=data_dir, http_host=host, http_port=port)
     logs.configure(settings.log_level, settings.log_format)

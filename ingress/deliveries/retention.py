@@ -52,15 +52,15 @@ class Retention:
     async def _walk(self, walk: Walk, older_than: datetime) -> int:
         rows, after = 0, 0
         while True:
-            start = after
-            cut = await self._database.write(
-                lambda t, start=start: self._step(t, walk, start, older_than)  # type: ignore[misc]
-            )
+            cut = await self._cut(walk, after, older_than)
             rows += cut.rows
             if cut.next_after is None:
                 return rows
             after = cut.next_after
             await asyncio.sleep(REST_SECONDS)
+
+    async def _cut(self, walk: Walk, after: int, older_than: datetime) -> Cut:
+        return await self._database.write(lambda t: self._step(t, walk, after, older_than))
 
     def _step(self, transaction: Transaction, walk: Walk, after: int, older_than: datetime) -> Cut:
         if not leases.take(transaction, LEASE, self._holder, LEASE_TTL):

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -140,11 +141,9 @@ class Forwarder:
         if now >= self._rescan_at:
             self._read_up_to, self._unread, self._rescan_at = 0, True, now + RESCAN_SECONDS
         while self._unread and len(self._held) < MAX_HELD:
-            after = self._read_up_to
             try:
-                found = await self._database.read(
-                    lambda c, after=after: deliveries.read_pending(c, after, MAX_HELD)  # type: ignore[misc]
-                )
+                read = partial(deliveries.read_pending, after=self._read_up_to, at_most=MAX_HELD)
+                found = await self._database.read(read)
             except StoreUnavailable as error:
                 logger.warning("inbox_unreadable", extra={"error": str(error)})
                 await asyncio.sleep(STORE_PAUSE_SECONDS)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from starlette.requests import Request
 from temporalio.client import Client, WorkflowFailureError
 
-from activities.reconciliation import NO_TOKEN
+from activities.reconciliation import CANNOT_ASK
 from calmo_pagerduty.store import connections, examinations, reconciliations
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.connections import Connection
@@ -70,7 +70,7 @@ class HealingEndpoints:
         assert isinstance(body, ReconcileBody)
         connection = await self._find(caller, request.path_params["id"])
         if connection.token_kind is None:
-            return ReconcileModel(connection=connection.id, started=False, problem=NO_TOKEN)
+            return ReconcileModel(connection=connection.id, started=False, problem=CANNOT_ASK)
         before = await self._database.read(lambda t: reconciliations.runs(t, connection.id, 1))
         start = ReconcileStart(connection_id=connection.id, reason="on demand", since=body.since)
         scope = str(connection.scope)

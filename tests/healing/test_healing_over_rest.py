@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from healing.healing_service import Healed
 from terminal import Terminal
 
-from activities.reconciliation import NO_TOKEN
+from activities.reconciliation import CANNOT_ASK
 from calmo_pagerduty.store import connections, tables
 from ingress.app import build_app
 from pagerduty_simulator.rest.serving import running_server
@@ -41,8 +41,8 @@ async def test_a_connection_without_a_token_is_told_that_gaps_cannot_be_healed(h
     )
     path = f"/api/connections/{healed.connection_id}"
     said = (await post(healed, f"{path}/reconcile")).json()
-    assert (said["started"], said["problem"]) == (False, NO_TOKEN)
-    assert (await healed.reconcile())["problem"] == NO_TOKEN
+    assert (said["started"], said["problem"]) == (False, CANNOT_ASK)
+    assert (await healed.reconcile())["problem"] == CANNOT_ASK
 
 
 async def test_somebody_elses_connection_does_not_exist(healed: Healed) -> None:

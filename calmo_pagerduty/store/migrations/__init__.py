@@ -22,7 +22,7 @@ def upgrade(engine: Engine) -> None:
         if version_of(connection) != newest_version():
             # Most starts don't need Alembic, and a worker that was killed is awaited: it takes a moment
             # to import.
-            from calmo_pagerduty.store.migrations.alembic_run import run  # noqa: PLC0415
+            from calmo_pagerduty.store.migrations.alembic_run import run  # noqa: PLC0415 - slow
 
             run(connection)
 
