@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -21,8 +20,6 @@ with workflow.unsafe.imports_passed_through():
     from activities.context.records import ContextBegun, ContextRecords, ContextToBegin, ContextToFinish
     from activities.context.sources import ContextSources, SourceOutcome, SourceToGather
     from calmo_pagerduty.domain.context_runs import (
-        LONGEST_DEBOUNCE,
-        MAX_REASONS,
         ContextEnd,
         ContextStart,
         ContextState,
@@ -34,10 +31,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows import activity_options, names
     from workflows.account_memory import AccountMemoryWorkflow, MemoryStart
     from workflows.context_card import card_of
+    from workflows.context_reasons import Reasons
     from workflows.tool_call import ToolCallStart, ToolCallWorkflow
 
-ASKED = "asked for"
-MAX_REASON = 100
 #: History events after which the next version is gathered by a new run.
 LONG_HISTORY = 2000
 #: Assessing is CPU; should it not end, it is a fault.
@@ -66,10 +62,7 @@ class IncidentContextWorkflow:
     @workflow.init
     def __init__(self, start: ContextStart) -> None:
         self._ref = start.ref
-        self._debounce = start.debounce
-        self._reasons: list[str] = list(dict.fromkeys(start.reasons))
-        self._first_at: datetime | None = None
-        self._last_at: datetime | None = None
+        self._reasons = Reasons(start.reasons, start.debounce)
         self._progress = RunProgress(version=start.version)
         self._sources: dict[Source, SourceProgress] = {}
         self._service_id: str | None = None
@@ -80,15 +73,11 @@ class IncidentContextWorkflow:
     @workflow.run
     async def run(self, start: ContextStart) -> ContextEnd:
         while True:
-            await self._collect_reasons()
-            reasons = tuple(self._reasons[:MAX_REASONS]) or (ASKED,)
-            self._reasons, self._first_at = [], None
-            end = await self._gather_version(reasons)
+            end = await self._gather_version(await self._reasons.collected())
             if not self._reasons:
                 return end
             if workflow.info().get_current_history_length() >= LONG_HISTORY:
-                left = tuple(self._reasons[:MAX_REASONS])
-                update = {"reasons": left, "version": end.version}
+                update = {"reasons": self._reasons.waiting(), "version": end.version}
                 workflow.continue_as_new(start.model_copy(update=update))
 
     @workflow.signal(
@@ -96,39 +85,11 @@ class IncidentContextWorkflow:
         description='Gather the context once more: a reason, such as "reopened"',
     )
     def gather_again(self, reason: Any = None) -> None:
-        words = reason if isinstance(reason, str) else ASKED
-        plain = "".join(sign for sign in words[:MAX_REASON] if sign.isprintable()) or ASKED
-        self._last_at = workflow.now()
-        self._first_at = self._first_at or self._last_at
-        if plain not in self._reasons:
-            self._reasons.append(plain)
+        self._reasons.add(reason)
 
     @workflow.query(name=names.QUERY_PROGRESS, description="How far the gathering is, source by source")
     def progress(self) -> RunProgress:
         return self._progress.model_copy(update={"sources": dict(self._sources)})
-
-    async def _collect_reasons(self) -> None:
-        """Wait until no more reasons come, but not for ever: what belongs together is gathered once."""
-        now = workflow.now()
-        first, last = self._first_at or now, self._last_at or now
-        while True:
-            until = min(last + self._debounce, first + LONGEST_DEBOUNCE)
-            left = until - workflow.now()
-            if left <= timedelta():
-                return
-            known = self._last_at
-            try:
-                await workflow.wait_condition(
-                    partial(self._heard_since, known),
-                    timeout=left,
-                    timeout_summary="gathers if no more reasons come",
-                )
-            except TimeoutError:
-                return
-            last = self._last_at or last
-
-    def _heard_since(self, known: datetime | None) -> bool:
-        return self._last_at != known
 
     async def _gather_version(self, reasons: tuple[str, ...]) -> ContextEnd:
         begun: ContextBegun = await workflow.execute_local_activity_method(

@@ -98,6 +98,11 @@ class Acting:
         await self.service.site.sender.drained(60)
         await self.healed.until_applied()
 
+    async def run_of(self, incident_id: str) -> str:
+        """Return the id of the workflow's latest run."""
+        handle = self.healed.temporal.get_workflow_handle(self.ref(incident_id).workflow_id)
+        return str((await handle.describe()).run_id)
+
     async def workflow_status(self, incident_id: str) -> str:
         handle = self.healed.temporal.get_workflow_handle(self.ref(incident_id).workflow_id)
         return str((await handle.query("state"))["status"])

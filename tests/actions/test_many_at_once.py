@@ -29,13 +29,16 @@ async def short_runs(
 async def test_actions_survive_that_the_workflow_continues_as_new(short_runs: Acting) -> None:
     acting = short_runs
     incident = await acting.an_issue()
-    notes = [f"Note {number}." for number in range(24)]
-    answers = await asyncio.gather(*(acting.post(incident, "add_note", content=note) for note in notes))
-    assert Counter(answer.json().get("state") for answer in answers) == {"done": 24}
-    await acting.settled()
+    runs, notes = set(), []
+    for turn in range(4):
+        some = [f"Note {turn}.{number}." for number in range(6)]
+        answers = await asyncio.gather(*(acting.post(incident, "add_note", content=note) for note in some))
+        assert Counter(answer.json().get("state") for answer in answers) == {"done": 6}
+        await acting.settled()
+        notes += some
+        runs.add(await acting.run_of(incident))
     there = Counter(note.content.split("\n")[0] for note in acting.account.incident(incident).notes)
     assert there == Counter(notes)
     told = (await acting.told(incident))[1:]
     assert Counter(told) == Counter(f"note added by test via Calmo: {note}" for note in notes)
-    runs = acting.healed.temporal.list_workflows(f'WorkflowId = "{acting.ref(incident).workflow_id}"')
-    assert len([run async for run in runs]) > 2
+    assert len(runs) > 2

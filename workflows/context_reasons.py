@@ -1,0 +1,61 @@
+"""Why a context is gathered: what comes within a few seconds is one reason to gather, not many."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from calmo_pagerduty.domain.context_runs import LONGEST_DEBOUNCE, MAX_REASONS
+
+ASKED = "asked for"
+MAX_REASON = 100
+
+
+class Reasons:
+    """The reasons that wait for the next version, each once, in the order they came."""
+
+    def __init__(self, reasons: Iterable[str], debounce: timedelta) -> None:
+        self._waiting = list(dict.fromkeys(reasons))
+        self._debounce = debounce
+        self._first_at: datetime | None = None
+        self._last_at: datetime | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def add(self, reason: Any) -> None:
+        """Take a signal's argument, whatever it is."""
+        words = reason if isinstance(reason, str) else ASKED
+        plain = "".join(sign for sign in words[:MAX_REASON] if sign.isprintable()) or ASKED
+        self._last_at = workflow.now()
+        self._first_at = self._first_at or self._last_at
+        if plain not in self._waiting:
+            self._waiting.append(plain)
+
+    def waiting(self) -> tuple[str, ...]:
+        return tuple(self._waiting[:MAX_REASONS])
+
+    async def collected(self) -> tuple[str, ...]:
+        """Wait until no more come, but not for ever, and take those that have come."""
+        now = workflow.now()
+        first, last = self._first_at or now, self._last_at or now
+        while (left := min(last + self._debounce, first + LONGEST_DEBOUNCE) - workflow.now()) > timedelta():
+            known = self._last_at
+            try:
+                await workflow.wait_condition(
+                    partial(self._heard_since, known),
+                    timeout=left,
+                    timeout_summary="gathers if no more reasons come",
+                )
+            except TimeoutError:
+                break
+            last = self._last_at or last
+        taken = self.waiting() or (ASKED,)
+        self._waiting, self._first_at = [], None
+        return taken
+
+    def _heard_since(self, known: datetime | None) -> bool:
+        return self._last_at != known
