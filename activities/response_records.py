@@ -27,7 +27,10 @@ PURPOSE = "Calmo's response targets"
 
 
 class TargetsToLookAt(Frozen):
+    """`as_of` is Temporal's time, by which something is due: a worker's clock may be behind it."""
+
     ref: IncidentRef
+    as_of: datetime | None = None
 
 
 class TargetsLookedAt(Frozen):
@@ -47,7 +50,7 @@ class ResponseRecords:
     @activity.defn
     async def look_at_targets(self, order: TargetsToLookAt) -> TargetsLookedAt:
         """Say what is due, once, and file what follows from it, once. Raises StoreUnavailable."""
-        now = datetime.now(UTC)
+        now = max(datetime.now(UTC), order.as_of or datetime.min.replace(tzinfo=UTC))
 
         def write(transaction: Transaction) -> Tracked | None:
             found = responses.tracked(transaction, order.ref)

@@ -11,13 +11,12 @@ from activities.acting_users import ActingUsers
 from activities.heartbeats import beating
 from activities.pagerduty_accounts import PagerDutyAccounts
 from activities.retrying import ended_as, to_be_tried_again
-from activities.tool_records import CallToFile, DecisionToRecord, Filed, ToolRecords
+from activities.tool_records import Begun, CallToFile, DecisionToRecord, Filed, ToolRecords
 from calmo_pagerduty.domain.api_errors import AccessDenied, PagerDutyError
 from calmo_pagerduty.domain.api_requests import JsonObject
 from calmo_pagerduty.domain.frozen import Frozen
 from calmo_pagerduty.domain.tool_calls import CallState
 from calmo_pagerduty.store.connections import Connection
-from calmo_pagerduty.store.tool_calls import ToolCall
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.reading import read_arguments
 from calmo_pagerduty.tools.tool import Access, Arguments, Call, Tool
@@ -86,28 +85,33 @@ class ToolCalls:
         return await client.run(tool.plan(arguments, call))
 
     async def _carry_out(self, call_id: str) -> CallState:
-        begun = await self._records.begin(call_id, activity.info().attempt)
+        begun = await self._records.begin(call_id)
         if isinstance(begun, CallState):
             return begun
         tool = TOOLS[begun.call.tool]
         try:
             arguments = read_arguments(tool, begun.call.arguments)
-            if begun.wants_agent and (agent := await self._acting.of(begun.connection, STEP_PATIENCE)):
-                await self._records.known_as(call_id, agent)
-            result = await self.ask(begun.connection, tool, arguments, begun.context, STEP_PATIENCE)
+            context = await self._with_agent(begun)
+            result = await self.ask(begun.connection, tool, arguments, context, STEP_PATIENCE)
         except PagerDutyError as error:
-            return await self._failed(begun.call, begun.connection, tool, error)
+            return await self._failed(begun, tool, error)
         return await self._records.end(call_id, CallState.DONE, result=result)
 
-    async def _failed(
-        self, call: ToolCall, connection: Connection, tool: Tool, error: PagerDutyError
-    ) -> CallState:
+    async def _with_agent(self, begun: Begun) -> Call:
+        if begun.wants_agent and (agent := await self._acting.of(begun.connection, STEP_PATIENCE)):
+            await self._records.known_as(begun.call.id, agent)
+            return begun.context.model_copy(update={"agent_id": agent.id})
+        return begun.context
+
+    async def _failed(self, begun: Begun, tool: Tool, error: PagerDutyError) -> CallState:
+        if not (begun.context.repeated or error.may_have_happened):
+            await self._records.forget_attempt(begun)
         again = to_be_tried_again(error, activity.info().attempt)
         if again is not None:
             raise again from None
         if isinstance(error, AccessDenied) and tool.access is Access.WRITE:
-            await self._records.note_denied_write(connection)
-        return await self._records.end(call.id, ended_as(error), in_words(error))
+            await self._records.note_denied_write(begun.connection)
+        return await self._records.end(begun.call.id, ended_as(error), in_words(error))
 
 
 def in_words(error: PagerDutyError) -> Mapping[str, Any]:

@@ -62,6 +62,7 @@ class DecisionToRecord(Frozen):
 class Begun:
     """An attempt that may be made, and what its plan must know."""
 
+    #: As it was before the attempt.
     call: ToolCall
     connection: Connection
     context: Call
@@ -99,13 +100,13 @@ class ToolRecords:
         now = datetime.now(UTC)
         return await self._database.write(lambda transaction: _decide(transaction, decision, now))
 
-    async def begin(self, call_id: str, attempt: int) -> Begun | CallState:
+    async def begin(self, call_id: str) -> Begun | CallState:
         """Check everything anew and remember that PagerDuty is about to be asked.
 
         Returns the state of a call that must not go on.
         """
         now = datetime.now(UTC)
-        return await self._database.write(lambda transaction: _begin(transaction, call_id, attempt, now))
+        return await self._database.write(lambda transaction: _begin(transaction, call_id, now))
 
     async def end(
         self,
@@ -117,6 +118,20 @@ class ToolRecords:
         """Keep how a call ended, once, and audit it. Returns how it stands."""
         now = datetime.now(UTC)
         return await self._database.write(lambda t: _end(t, call_id, state, now, error, result))
+
+    async def refuse_unsent(self, call_id: str, error: Mapping[str, Any]) -> bool:
+        """End a call as refused, unless PagerDuty may have been asked already: then nothing happens."""
+        now = datetime.now(UTC)
+        return await self._database.write(lambda t: _refuse_unsent(t, call_id, now, error))
+
+    async def forget_attempt(self, begun: Begun) -> None:
+        """Keep that an attempt, the first of which anything is known, changed nothing."""
+
+        def forget(transaction: Transaction) -> None:
+            if tool_calls.forget_attempt(transaction, begun.call):
+                operations.not_sent(transaction, begun.call.id)
+
+        await self._database.write(forget)
 
     async def known_as(self, call_id: str, agent: Reference) -> None:
         """Keep as whom PagerDuty will tell of an action."""
@@ -131,7 +146,7 @@ class ToolRecords:
             )
 
 
-def _begin(transaction: Transaction, call_id: str, attempt: int, now: datetime) -> Begun | CallState:
+def _begin(transaction: Transaction, call_id: str, now: datetime) -> Begun | CallState:
     call = tool_calls.get(transaction, call_id)
     if call is None:
         raise _refusal("no such call", NOT_FILED)
@@ -143,7 +158,8 @@ def _begin(transaction: Transaction, call_id: str, attempt: int, now: datetime) 
         error = {"type": "CallRefused", "message": judgement.words, "rule": judgement.rule}
         return _end(transaction, call_id, CallState.REFUSED, now, error)
     operation = operations.get(transaction, call_id)
-    if operation is not None and call.attempts == 0 and (why := _makes_no_sense(transaction, operation)):
+    repeated = call.first_attempt_at is not None
+    if operation is not None and not repeated and (why := _makes_no_sense(transaction, operation)):
         return _end(transaction, call_id, CallState.REFUSED, now, {"type": ACTION_REFUSED, "message": why})
     tool_calls.begin_attempt(transaction, call_id, now)
     if operation is not None:
@@ -151,9 +167,10 @@ def _begin(transaction: Transaction, call_id: str, attempt: int, now: datetime) 
     context = Call(
         id=call.id,
         now=now,
-        repeated=call.attempts > 0 or attempt > 1,
+        repeated=repeated,
         first_attempt_at=call.first_attempt_at or now,
         from_address=connection.from_address,
+        agent_id=operation.agent.id if operation and operation.agent else None,
     )
     return Begun(call, connection, context, operation is not None and operation.agent is None)
 
@@ -243,6 +260,8 @@ def _end(
     error: Mapping[str, Any] | None = None,
     result: Mapping[str, Any] | None = None,
 ) -> CallState:
+    if _is_in_doubt(transaction, call_id, state):
+        state, error = CallState.UNKNOWN, _in_doubt(error or {})
     if tool_calls.finish(transaction, call_id, state, now, result, error):
         ended = tool_calls.get(transaction, call_id)
         assert ended is not None
@@ -255,3 +274,24 @@ def _end(
     if known is None:
         raise _refusal("no such call", NOT_FILED)
     return known.state
+
+
+def _is_in_doubt(transaction: Transaction, call_id: str, state: CallState) -> bool:
+    """Whether the call would end as if nothing had been done, though an attempt may have done it."""
+    call = tool_calls.get(transaction, call_id)
+    if call is None or call.first_attempt_at is None or state in {CallState.DONE, CallState.UNKNOWN}:
+        return False
+    tool = TOOLS.get(call.tool)
+    return tool is None or tool.writes
+
+
+def _in_doubt(error: Mapping[str, Any]) -> Mapping[str, Any]:
+    words = "an earlier attempt may have taken effect: look in PagerDuty whether it was done"
+    return {**error, "message": f"{error['message']}; {words}" if error.get("message") else words}
+
+
+def _refuse_unsent(transaction: Transaction, call_id: str, now: datetime, error: Mapping[str, Any]) -> bool:
+    call = tool_calls.get(transaction, call_id)
+    if call is None or call.attempts > 0:
+        return False
+    return _end(transaction, call_id, CallState.REFUSED, now, error) is CallState.REFUSED

@@ -69,6 +69,7 @@ class IncidentContextWorkflow:
         self._policy_id: str | None = None
         self._wants_more = False
         self._knows_incident = False
+        self._gatherings = 0
 
     @workflow.run
     async def run(self, start: ContextStart) -> ContextEnd:
@@ -94,7 +95,7 @@ class IncidentContextWorkflow:
     async def _gather_version(self, reasons: tuple[str, ...]) -> ContextEnd:
         begun: ContextBegun = await workflow.execute_local_activity_method(
             ContextRecords.begin_context,
-            ContextToBegin(ref=self._ref, reasons=reasons),
+            ContextToBegin(ref=self._ref, reasons=reasons, begun_by=self._name()),
             **activity_options.STORE,
             summary=", ".join(reasons)[:200],
         )
@@ -111,6 +112,11 @@ class IncidentContextWorkflow:
         self._describe()
         await self._follow_up(begun, end)
         return end
+
+    def _name(self) -> str:
+        """Return what no other gathering is called, of this run or another."""
+        self._gatherings += 1
+        return f"{workflow.info().run_id}:{self._gatherings}"
 
     def _begin(self, begun: ContextBegun, reasons: tuple[str, ...]) -> None:
         sources = Source if begun.has_token else [one for one in Source if one in OWN_SOURCES]

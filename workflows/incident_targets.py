@@ -58,7 +58,7 @@ class IncidentTargets:
         try:
             looked: TargetsLookedAt = await workflow.execute_local_activity_method(
                 ResponseRecords.look_at_targets,
-                TargetsToLookAt(ref=self._ref),
+                TargetsToLookAt(ref=self._ref, as_of=workflow.now()),
                 **activity_options.STORE,
                 summary="response targets",
             )

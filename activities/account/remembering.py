@@ -107,7 +107,6 @@ class AccountRemembering:
     async def _counted(self, connection_id: str, is_whole: bool, requests: int) -> MemoryStep:
         now = datetime.now(UTC)
         since, changed = now - INCIDENTS.reach, now - CHANGES.reach
-        await self._database.write(lambda t: account_memory.forget_before(t, connection_id, since, changed))
         incidents, changes, kept = await self._database.read(
             lambda t: (
                 account_memory.count_incidents(t, connection_id, since),

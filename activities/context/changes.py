@@ -10,14 +10,12 @@ from activities.context.gathering import Found, Gather, Gathering, partial
 from calmo_pagerduty.analysis.reading_incidents import change, read_all
 from calmo_pagerduty.domain.api_errors import AccessDenied
 from calmo_pagerduty.domain.api_requests import JsonObject
-from calmo_pagerduty.domain.context_sources import Source
+from calmo_pagerduty.domain.context_sources import CHANGES_REACH, Source
 from calmo_pagerduty.store import account_memory
 from calmo_pagerduty.store.account_memory import ChangeRow, Span
 from calmo_pagerduty.store.database import Transaction
 from calmo_pagerduty.tools.asking import get
 
-#: Rates are counted over this time.
-REACH = timedelta(days=30)
 #: From so much on, the account's own changes tell their rates; below, services are read one by one.
 ENOUGH = timedelta(days=7)
 MOST_COLD = 10
@@ -32,7 +30,8 @@ def _keep(transaction: Transaction, connection_id: str, items: Sequence[JsonObje
 
 CHANGES = Growing(
     name="changes",
-    reach=REACH,
+    #: Rates are counted over this time.
+    reach=CHANGES_REACH,
     holds=timedelta(seconds=20),
     items="change_events",
     time_field="timestamp",
@@ -51,7 +50,7 @@ async def changes(gathering: Gathering) -> Found:
         span = None
     if span is None or not (span.is_whole or span.until - span.since >= ENOUGH):
         return await _nearby(gathering, span)
-    since = max(span.since, gathering.now - REACH)
+    since = max(span.since, gathering.now - CHANGES_REACH)
     count = await gathering.database.read(
         lambda t: account_memory.count_changes(t, gathering.connection_id, since)
     )
@@ -66,7 +65,7 @@ async def _nearby(gathering: Gathering, span: Span | None) -> Found:
     if gathering.service_id is None:
         return gathering.without("service, whose changes could be read,")
     walk = await known_walk(gathering, gathering.service_id)
-    ids, since, count, whole = walk.nearest_upstream(MOST_SERVICES), gathering.now - REACH, 0, True
+    ids, since, count, whole = walk.nearest_upstream(MOST_SERVICES), gathering.now - CHANGES_REACH, 0, True
     for service_id in ids:
         found, is_all = await gathering.reading.listed(
             f"/services/{service_id}/change_events", "change_events", MOST_OF_A_SERVICE, since=since

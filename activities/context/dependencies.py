@@ -1,8 +1,10 @@
 """The dependencies around the incident's service. There is no list of all: each is asked once a day."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from enum import Enum, auto
 
 from activities.account.memory import DEPENDENCIES
 from activities.context import facts
@@ -12,7 +14,7 @@ from calmo_pagerduty.analysis import reading_accounts as read
 from calmo_pagerduty.analysis.dependency_walk import DependencyWalk, NodeKey
 from calmo_pagerduty.analysis.reading_accounts import Edge
 from calmo_pagerduty.analysis.reading_incidents import read_all
-from calmo_pagerduty.domain.api_errors import NotFound, PagerDutyError
+from calmo_pagerduty.domain.api_errors import AccessDenied, NotFound, PagerDutyError
 from calmo_pagerduty.domain.context_sources import Source
 from calmo_pagerduty.store import account_memory
 from calmo_pagerduty.store.account_memory import Kept
@@ -23,6 +25,13 @@ MOST_REQUESTS = 60
 AT_ONCE = 6
 
 
+class LeftOut(Enum):
+    """Why it isn't known what depends on a service."""
+
+    UNREAD = auto()
+    HIDDEN = auto()
+
+
 async def dependencies(gathering: Gathering) -> Found:
     service_id = gathering.service_id
     if service_id is None:
@@ -30,34 +39,42 @@ async def dependencies(gathering: Gathering) -> Found:
     walk = DependencyWalk(service_id)
     left_out = await walked(gathering, walk, MOST_REQUESTS)
     lacking = await _names(gathering)
-    data = {"is_whole": not left_out}
-    if left_out:
-        words = f"of {left_out} services it is not known yet what depends on them: it is being read"
+    data = {"is_whole": not left_out.total()}
+    if unread := left_out[LeftOut.UNREAD]:
+        words = f"of {unread} services it is not known yet what depends on them: it is being read"
         return partial(data, len(walk.edges), words, wants_more=True)
+    if hidden := left_out[LeftOut.HIDDEN]:
+        words = f"PagerDuty doesn't let us see what depends on {hidden} of the services"
+        return partial(data, len(walk.edges), words)
     if lacking is not None:
         return partial(data, len(walk.edges), f"without the names of services: {lacking}")
     return Found(data, len(walk.edges))
 
 
-async def walked(gathering: Gathering, walk: DependencyWalk, at_most: int) -> int:
-    """Walk as far as is known and as `at_most` requests reach; returns how many were left out."""
+async def walked(gathering: Gathering, walk: DependencyWalk, at_most: int) -> Counter[LeftOut]:
+    """Walk as far as is known and as `at_most` requests reach; returns how many were left out.
+
+    Raises PagerDutyError, AccessDenied only if the walk can't even begin.
+    """
     kept = await gathering.database.read(
         lambda t: account_memory.objects(t, gathering.connection_id, DEPENDENCIES.name)
     )
-    left, left_out = at_most, 0
+    left, left_out = at_most, Counter[LeftOut]()
     while frontier := walk.frontier():
         old = [node for node in frontier if not is_fresh(kept.get(key_of(node)))]
         asked, left = old[:left], left - len(old[:left])
         told = await ask(gathering, asked)
         for node in frontier:
-            known = kept.get(key_of(node))
-            if node in told:
-                walk.learn(node, told[node])
+            known, edges = kept.get(key_of(node)), told.get(node)
+            if isinstance(edges, tuple):
+                walk.learn(node, edges)
             elif known is not None:
                 walk.learn(node, facts.EDGES.of(known.data))
+            elif isinstance(edges, AccessDenied) and not walk.edges:
+                raise edges
             else:
                 walk.leave(node)
-                left_out += 1
+                left_out[LeftOut.HIDDEN if edges else LeftOut.UNREAD] += 1
     return left_out
 
 
@@ -68,7 +85,10 @@ async def known_walk(gathering: Gathering, service_id: str) -> DependencyWalk:
     return walk
 
 
-async def ask(gathering: Gathering, nodes: Sequence[NodeKey]) -> Mapping[NodeKey, tuple[Edge, ...]]:
+async def ask(
+    gathering: Gathering, nodes: Sequence[NodeKey]
+) -> Mapping[NodeKey, tuple[Edge, ...] | AccessDenied]:
+    """Ask for each node's dependencies; some may be hidden from us. Raises PagerDutyError."""
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(node: NodeKey) -> tuple[Edge, ...]:
@@ -79,9 +99,9 @@ async def ask(gathering: Gathering, nodes: Sequence[NodeKey]) -> Mapping[NodeKey
             return facts.EDGES.of(known.data)
 
     told = await asyncio.gather(*map(one, nodes), return_exceptions=True)
-    found: dict[NodeKey, tuple[Edge, ...]] = {}
+    found: dict[NodeKey, tuple[Edge, ...] | AccessDenied] = {}
     for node, edges in zip(nodes, told, strict=True):
-        if isinstance(edges, BaseException):
+        if isinstance(edges, BaseException) and not isinstance(edges, AccessDenied):
             raise edges
         found[node] = edges
     return found

@@ -11,18 +11,20 @@ from activities.context.gathering import Found, Gather, Gathering, partial
 from activities.context.reading import PAGE
 from calmo_pagerduty.analysis.reading_incidents import log_line, past_incident, read_all, text_of
 from calmo_pagerduty.analysis.reading_logs import handling
-from calmo_pagerduty.domain.api_errors import NotFound
+from calmo_pagerduty.domain.api_errors import AccessDenied, NotFound
 from calmo_pagerduty.domain.api_requests import JsonObject
-from calmo_pagerduty.domain.context_sources import Source, SourceState
+from calmo_pagerduty.domain.context_sources import INCIDENTS_REACH, Source, SourceState
 from calmo_pagerduty.store import account_memory
 from calmo_pagerduty.store.account_memory import IncidentRow, Span
 from calmo_pagerduty.store.contexts import Part
 from calmo_pagerduty.store.database import Transaction
-from calmo_pagerduty.tools.asking import get
+from calmo_pagerduty.tools.asking import an_object, get
 
-REACH = timedelta(days=180)
-#: Incidents that were open when they were read are looked at again, if they aren't older than this.
+#: Incidents that were open when they were read are read again with what is new, if they aren't older than
+#: this; else some at a time by themselves, each once a day.
 LOOK_AGAIN = timedelta(days=2)
+LOOKED_AT_FOR = timedelta(days=1)
+MOST_OLD = 3
 MOST_COLD = 30
 #: How many logs of past incidents are read for one context. Each is read once, ever.
 MOST_LOGS = 10
@@ -51,7 +53,7 @@ def _news_since(transaction: Transaction, connection_id: str, span: Span) -> dat
 
 INCIDENTS = Growing(
     name="incidents",
-    reach=REACH,
+    reach=INCIDENTS_REACH,
     holds=timedelta(seconds=30),
     items="incidents",
     time_field="created_at",
@@ -66,8 +68,9 @@ async def history(gathering: Gathering) -> Found:
     span = await spans.caught_up(INCIDENTS, gathering.reading, MOST_COLD)
     if span is None:
         return partial(None, 0, "PagerDuty's list of incidents could not be put in order", wants_more=True)
-    since = max(span.since, gathering.now - REACH)
+    since = max(span.since, gathering.now - INCIDENTS_REACH)
     data = {"since": since.isoformat(), "is_own": False}
+    await _read_old_ones(gathering)
     await _read_logs(gathering, Part(Source.HISTORY, SourceState.PARTIAL, data=data))
     count = await gathering.database.read(
         lambda t: account_memory.count_incidents(t, gathering.connection_id, since)
@@ -75,6 +78,25 @@ async def history(gathering: Gathering) -> Found:
     if span.is_whole:
         return Found(data, count)
     return partial(data, count, f"since {since:%Y-%m-%d}: what was before is being read", wants_more=True)
+
+
+async def _read_old_ones(gathering: Gathering) -> None:
+    """Look whether incidents that were open for days are over by now."""
+    id_, begun, looked = gathering.connection_id, gathering.now - LOOK_AGAIN, gathering.now - LOOKED_AT_FOR
+    old = await gathering.database.read(lambda t: account_memory.unresolved(t, id_, begun, looked, MOST_OLD))
+    for incident_id in old:
+        await _read_anew(gathering, incident_id)
+
+
+async def _read_anew(gathering: Gathering, incident_id: str) -> None:
+    id_, now = gathering.connection_id, datetime.now(UTC)
+    try:
+        answer = await gathering.reading.get(f"/incidents/{incident_id}")
+    except (NotFound, AccessDenied):
+        await gathering.database.write(lambda t: account_memory.forget(t, id_, incident_id))
+        return
+    items = [an_object(answer.get("incident"))]
+    await gathering.database.write(lambda t: _keep(t, id_, items, now))
 
 
 async def _read_logs(gathering: Gathering, part: Part) -> None:

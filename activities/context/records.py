@@ -30,8 +30,11 @@ UNHEARD = "it could not be read in time"
 
 
 class ContextToBegin(Frozen):
+    """`begun_by` names the gathering: the same however often it is tried."""
+
     ref: IncidentRef
     reasons: tuple[str, ...]
+    begun_by: str | None = None
 
 
 class ContextBegun(Frozen):
@@ -124,7 +127,7 @@ def _begin(transaction: Transaction, order: ContextToBegin, now: datetime) -> Co
         raise ApplicationError("the connection was removed", type=REMOVED, non_retryable=True)
     issue = own_history.issue(transaction, ref)
     return ContextBegun(
-        version=contexts.begin(transaction, ref, order.reasons, now),
+        version=contexts.begin(transaction, ref, order.reasons, now, order.begun_by),
         scope=str(connection.scope),
         has_token=connection.token_kind is not None,
         writes_note=connection.context_note and connection.token_kind is not None,

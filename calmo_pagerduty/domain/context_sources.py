@@ -6,6 +6,10 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
+#: How far back an account's past incidents and changes tell something of one of now.
+INCIDENTS_REACH = timedelta(days=180)
+CHANGES_REACH = timedelta(days=30)
+
 
 class Source(StrEnum):
     INCIDENT = "incident"

@@ -164,7 +164,7 @@ def tested_words(found: Recommendation) -> str:
         return "not tested on the past"
     return (
         f"tested on {found.tested_on} past incidents: one of the first three handled it in"
-        f" {percent(found.hit_at_3)} of them; who was on call did in {percent(found.baseline_hit_at_3)}"
+        f" {percent(found.hit_at_3)} of them; who is on call now did in {percent(found.baseline_hit_at_3)}"
     )
 
 

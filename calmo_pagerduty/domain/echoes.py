@@ -26,13 +26,14 @@ def recognise(operations: Sequence[Operation], events: Sequence[ReceivedEvent]) 
     """Return the operation that each event tells of, by the event's id; others tell of none of them.
 
     An operation takes as many events of a type as it expects, from webhooks and from PagerDuty's log
-    each: the nearest in time first.
+    each: the nearest in time first, and of those that were under way together one that is known to be
+    done.
     """
     found: dict[str, Operation] = {}
     taken: Counter[tuple[str, str, bool]] = Counter()
     for operation in operations:
         taken.update((operation.id, one.event_type, _is_logged(one.event_id)) for one in operation.echoes)
-    for _, _, place, event_id, expected in sorted(_pairs(operations, events), key=lambda pair: pair[:4]):
+    for *_, place, event_id, expected in sorted(_pairs(operations, events), key=lambda pair: pair[:5]):
         operation = operations[place]
         slot = (operation.id, expected.event_type, _is_logged(event_id))
         if event_id not in found and taken[slot] < expected.at_most:
@@ -43,13 +44,15 @@ def recognise(operations: Sequence[Operation], events: Sequence[ReceivedEvent]) 
 
 def _pairs(
     operations: Sequence[Operation], events: Sequence[ReceivedEvent]
-) -> Iterator[tuple[timedelta, timedelta, int, str, Expectation]]:
+) -> Iterator[tuple[timedelta, bool, timedelta, int, str, Expectation]]:
     for place, operation in enumerate(operations):
         for received in events:
             at = received.facts.occurred_at
             gap, expected = _gap(operation, at), _expected(operation, received)
             if gap is not None and expected is not None and operation.sent_at is not None:
-                yield gap, abs(at - operation.sent_at), place, received.facts.event_id, expected
+                is_open = operation.state is not OperationState.DONE
+                away = abs(at - operation.sent_at)
+                yield gap, is_open, away, place, received.facts.event_id, expected
 
 
 def _expected(operation: Operation, received: ReceivedEvent) -> Expectation | None:

@@ -78,19 +78,28 @@ class PagerDutyClient:
         return Listed(items=tuple(items), next=stopped, notes=tuple(notes))
 
     async def run(self, plan: Plan) -> JsonObject:
-        """Hold a plan's conversation and return its result. Raises what the plan lets through."""
+        """Hold a plan's conversation and return its result.
+
+        Raises what the plan lets through; such an error's `may_have_happened` tells of all that was sent.
+        """
+        may_have_written = False
         try:
             asked = next(plan)
             while True:
                 try:
                     answer = await self._ask(asked)
                 except PagerDutyError as error:
+                    may_have_written |= error.may_have_happened
                     asked = plan.throw(error)
                 else:
+                    may_have_written |= isinstance(asked, ApiRequest) and asked.changes_something
                     asked = plan.send(answer)
         except StopIteration as end:
             result: JsonObject = end.value
             return result
+        except PagerDutyError as error:
+            error.may_have_happened |= may_have_written
+            raise
         finally:
             plan.close()
 

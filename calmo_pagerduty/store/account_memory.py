@@ -132,6 +132,21 @@ def oldest_unresolved(transaction: Connection, connection_id: str, since: dateti
     return found
 
 
+def unresolved(
+    transaction: Connection, connection_id: str, begun_before: datetime, read_before: datetime, limit: int
+) -> tuple[str, ...]:
+    """Return the ids of old incidents that weren't resolved when they were read, long ago; oldest reading
+    first.
+    """
+    query = sa.select(account_incidents.c.id).where(
+        *_of(account_incidents, connection_id),
+        account_incidents.c.status != "resolved",
+        account_incidents.c.created_at < begun_before,
+        account_incidents.c.changed_at < read_before,
+    )
+    return tuple(transaction.execute(query.order_by(account_incidents.c.changed_at).limit(limit)).scalars())
+
+
 def keep_changes(
     transaction: Connection, connection_id: str, rows: Sequence[ChangeRow], now: datetime
 ) -> None:
@@ -181,20 +196,10 @@ def keep_span(transaction: Connection, connection_id: str, kind: str, read: Span
     transaction.execute(upsert(transaction, account_reads), [row])
 
 
-def forget_before(
-    transaction: Connection, connection_id: str, incidents_before: datetime, changes_before: datetime
-) -> None:
-    """Delete what is older than anything that a context is made of."""
-    transaction.execute(
-        sa.delete(account_incidents).where(
-            *_of(account_incidents, connection_id), account_incidents.c.created_at < incidents_before
-        )
-    )
-    transaction.execute(
-        sa.delete(account_changes).where(
-            *_of(account_changes, connection_id), account_changes.c.at < changes_before
-        )
-    )
+def forget(transaction: Connection, connection_id: str, incident_id: str) -> None:
+    """Of an incident nothing is remembered any more: PagerDuty has deleted it, or hides it."""
+    its = sa.delete(account_incidents).where(account_incidents.c.id == incident_id)
+    transaction.execute(its.where(*_of(account_incidents, connection_id)))
 
 
 def _changed(query: Select[Any], table: sa.Table, connection_id: str, since: datetime | None) -> Select[Any]:

@@ -17,6 +17,8 @@ contexts = Table(
     Column("state", Text, nullable=False),
     Column("reasons", Json, nullable=False),
     Column("begun_at", Utc, nullable=False),
+    #: Which run of which workflow gathers it.
+    Column("begun_by", Text),
     Column("finished_at", Utc),
     Column("requests", sa.Integer, nullable=False, server_default="0"),
     Column("is_degraded", sa.Boolean, nullable=False, server_default=sa.false()),

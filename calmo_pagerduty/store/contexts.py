@@ -59,25 +59,30 @@ class Part:
         )  # fmt: skip
 
 
-def begin(transaction: Connection, ref: IncidentRef, reasons: Sequence[str], now: datetime) -> int:
-    """Begin a version and return its number, from 1.
+def begin(
+    transaction: Connection,
+    ref: IncidentRef,
+    reasons: Sequence[str],
+    now: datetime,
+    begun_by: str | None = None,
+) -> int:
+    """Begin a version and return its number, from 1. Begun again by the same one, it is the same version.
 
-    One that was begun and not ended is begun anew: an incident has one gathering at a time, so that one
+    One that another began and didn't end has failed: an incident has one gathering at a time, so that one
     was broken off.
     """
-    query = sa.select(contexts.c.version, contexts.c.state).where(contexts.c.issue_id == ref.issue_id)
-    newest = transaction.execute(query.order_by(contexts.c.version.desc()).limit(1)).one_or_none()
+    query = sa.select(contexts.c.version, contexts.c.state, contexts.c.begun_by)
+    of_issue = query.where(contexts.c.issue_id == ref.issue_id).order_by(contexts.c.version.desc())
+    newest = transaction.execute(of_issue.limit(1)).one_or_none()
     if newest is not None and newest.state == ContextState.GATHERING:
-        version: int = newest.version
-        transaction.execute(sa.delete(context_parts).where(*_is(context_parts, ref.issue_id, version)))
-        changed = sa.update(contexts).where(*_is(contexts, ref.issue_id, version))
-        transaction.execute(changed.values(reasons=list(reasons), begun_at=now))
-        return version
-    version = newest.version + 1 if newest else 1
+        if newest.begun_by == begun_by:
+            return int(newest.version)
+        finish(transaction, ref, newest.version, ContextState.FAILED, now, is_degraded=True)
+    version: int = newest.version + 1 if newest else 1
     row = {
         "issue_id": ref.issue_id, "version": version, "connection_id": ref.connection_id,
         "incident_id": ref.incident_id, "state": ContextState.GATHERING, "reasons": list(reasons),
-        "begun_at": now,
+        "begun_at": now, "begun_by": begun_by,
     }  # fmt: skip
     transaction.execute(contexts.insert().values(**row))
     return version

@@ -123,6 +123,24 @@ def save_events(
     return Saved(len(received), current is not None)
 
 
+def retell(connection: Connection, ref: IncidentRef, entries: Sequence[TimelineEntry], now: datetime) -> None:
+    """Keep what is known by now of entries that the timeline has, beside those of operations, which it may
+    lack; and have whoever looks look again.
+    """
+    current = _locked(connection, ref)
+    assert current is not None, "an entry without its issue"
+    there = sa.and_(timeline.c.issue_id == ref.issue_id, timeline.c.event_id == bindparam("entry"))
+    marked = sa.update(timeline).where(there)
+    for entry in entries:
+        if entry.event_id.startswith(OPERATION):
+            connection.execute(_ADD_ENTRIES, entry_row(ref.issue_id, entry))
+        else:
+            values = {"operation_id": entry.operation_id, "is_echo": entry.is_echo}
+            connection.execute(marked.values(**values), {"entry": entry.event_id})
+    keep_commit_order(connection)
+    connection.execute(_ADD_CHANGE, _change_row(current, entries, now))
+
+
 def load_state(connection: Connection, ref: IncidentRef) -> IncidentState | None:
     """Return what a workflow needs to go on with an incident whose earlier run has ended."""
     row = connection.execute(_BY_ID, {"issue": ref.issue_id}).one_or_none()

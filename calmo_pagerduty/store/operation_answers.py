@@ -3,23 +3,27 @@
 The same event goes into the inbox too, so that the incident's workflow learns of it like of any other.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from calmo_pagerduty.domain.echoes import SKEW, recognise
+from calmo_pagerduty.domain.echoes import SKEW
 from calmo_pagerduty.domain.incident_lifecycle import EventFacts
 from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.issues import ReceivedEvent
 from calmo_pagerduty.domain.operation_answers import agent_of, answer_event
-from calmo_pagerduty.domain.operations import STATE_OF_CALL, Echo, Operation, OperationState
+from calmo_pagerduty.domain.operations import STATE_OF_CALL, Operation, OperationState
 from calmo_pagerduty.domain.reconciliation import reconciled_webhook_id
 from calmo_pagerduty.domain.severity import Severity, severity_of
+from calmo_pagerduty.domain.timeline import TimelineEntry
 from calmo_pagerduty.store import issues, operations, reconciliations
+from calmo_pagerduty.store.issue_rows import entry_of_row
 from calmo_pagerduty.store.tables import connections, deliveries, timeline
 from calmo_pagerduty.store.tool_calls import ToolCall
+
+#: Ends of which PagerDuty has no event to tell.
+_NOTHING_DONE = frozenset({OperationState.UNCHANGED, OperationState.NOT_DONE})
 
 
 def keep_answer(transaction: Connection, call: ToolCall, now: datetime) -> None:
@@ -31,27 +35,47 @@ def keep_answer(transaction: Connection, call: ToolCall, now: datetime) -> None:
     issues.lock(transaction, ref)
     result = call.result or {}
     state = OperationState.UNCHANGED if result.get("unchanged") else STATE_OF_CALL[call.state]
+    if state is OperationState.DONE and operation.agent is None and call.attempts == 1:
+        operations.known_as(transaction, operation.id, agent_of(result))
+    released = state in _NOTHING_DONE and _release(transaction, ref, operation)
+    operations.finish(transaction, operation, state, now if operation.sent_at else None)
+    told = _look_again(transaction, ref, operation)
+    if changed := [one for one in told if released or one.operation_id is not None]:
+        issues.retell(transaction, ref, changed, now)
     if state is OperationState.DONE:
-        if operation.agent is None and call.attempts == 1 and (agent := agent_of(result)) is not None:
-            operations.known_as(transaction, operation.id, agent)
-        event = answer_event(operation, ref, call.arguments, result, now)
-        reconciliations.add(transaction, ref.connection_id, ref.incident_id, [event], now)
-        facts = _facts_of(transaction, ref, event.event_id)
-        severity = severity_of(facts.priority, _severities(transaction, ref.connection_id))
-        _recognise_earlier(transaction, ref, operation.id)
-        issues.save_events(transaction, ref, [facts], severity, now)
-    known = operations.get(transaction, call.id)
-    assert known is not None
-    operations.finish(transaction, known, state, now if known.sent_at else None)
+        _save_answer(transaction, ref, call, now)
 
 
-def _recognise_earlier(transaction: Connection, ref: IncidentRef, operation_id: str) -> None:
-    """Take back entries of events that came before it was known as whom PagerDuty knows us."""
-    operation = operations.get(transaction, operation_id)
-    if operation is None or operation.is_told or operation.sent_at is None:
-        return
+def _save_answer(transaction: Connection, ref: IncidentRef, call: ToolCall, now: datetime) -> None:
+    operation = operations.get(transaction, call.id)
+    assert operation is not None
+    event = answer_event(operation, ref, call.arguments, call.result or {}, now)
+    reconciliations.add(transaction, ref.connection_id, ref.incident_id, [event], now)
+    facts = _facts_of(transaction, ref, event.event_id)
+    severity = severity_of(facts.priority, _severities(transaction, ref.connection_id))
+    issues.save_events(transaction, ref, [facts], severity, now)
+
+
+def _release(transaction: Connection, ref: IncidentRef, operation: Operation) -> bool:
+    """Events that seemed to tell of it told of something else: somebody was faster."""
+    if not operation.is_told:
+        return False
+    entries = timeline.c.issue_id == ref.issue_id
+    transaction.execute(sa.delete(timeline).where(entries, timeline.c.event_id == operation.entry_id))
+    its_own = sa.update(timeline).where(entries, timeline.c.operation_id == operation.id)
+    transaction.execute(its_own.values(operation_id=None, is_echo=False))
+    operations.release(transaction, operation.id)
+    return True
+
+
+def _look_again(transaction: Connection, ref: IncidentRef, operation: Operation) -> Sequence[TimelineEntry]:
+    """Return anew the entries of what has come while it was under way and tells of no operation so far. Its
+    end says more than was known then: as whom PagerDuty knows us, or that it was another's event.
+    """
+    if operation.sent_at is None:
+        return ()
     rows = transaction.execute(
-        sa.select(timeline.c.seq, timeline.c.event_id, deliveries.c.facts)
+        sa.select(timeline, deliveries.c.facts)
         .join(deliveries, deliveries.c.seq == timeline.c.seq)
         .where(
             timeline.c.issue_id == ref.issue_id,
@@ -59,30 +83,13 @@ def _recognise_earlier(transaction: Connection, ref: IncidentRef, operation_id: 
             timeline.c.event_type.in_([one.event_type for one in operation.expected]),
             timeline.c.occurred_at >= operation.sent_at - SKEW,
         )
+        .order_by(timeline.c.occurred_at, timeline.c.seq)
     ).all()
+    if not rows:
+        return ()
     facts = [EventFacts.model_validate_json(f'{{"seq":{row.seq},{row.facts[1:]}') for row in rows]
-    told = issues.with_bodies(transaction, facts) if facts else ()
-    _take_back(transaction, ref, operation, told, recognise((operation,), told))
-
-
-def _take_back(
-    transaction: Connection,
-    ref: IncidentRef,
-    operation: Operation,
-    told: Sequence[ReceivedEvent],
-    found: Collection[str],
-) -> None:
-    echoes = tuple(
-        Echo(event_id=one.facts.event_id, event_type=one.facts.event_type)
-        for one in told
-        if one.facts.event_id in found
-    )
-    if not echoes:
-        return
-    ids = [one.event_id for one in echoes]
-    of_them = sa.update(timeline).where(timeline.c.issue_id == ref.issue_id, timeline.c.event_id.in_(ids))
-    transaction.execute(of_them.values(operation_id=operation.id, is_echo=True))
-    operations.keep_echoes(transaction, operation, echoes)
+    received = issues.with_bodies(transaction, facts)
+    return operations.with_echoes(transaction, ref.issue_id, received, [entry_of_row(row) for row in rows])
 
 
 def _facts_of(transaction: Connection, ref: IncidentRef, event_id: str) -> EventFacts:

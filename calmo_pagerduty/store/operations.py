@@ -71,27 +71,29 @@ def sent(transaction: Connection, operation_id: str, now: datetime) -> None:
     _change(transaction, operation_id, sent_at=first, last_sent_at=now)
 
 
-def known_as(transaction: Connection, operation_id: str, agent: Reference) -> None:
-    """Keep as whom PagerDuty knows us."""
-    _change(
-        transaction,
-        operation_id,
-        agent={"id": agent.id, "type": agent.type, "name": agent.name, "url": agent.url},
-    )
+def not_sent(transaction: Connection, operation_id: str) -> None:
+    """What was asked changed nothing: PagerDuty has no event to tell of it."""
+    _change(transaction, operation_id, sent_at=None, last_sent_at=None)
 
 
-def keep_echoes(transaction: Connection, operation: Operation, echoes: Sequence[Echo]) -> None:
-    """Keep that these events told of it too."""
-    every = [one.model_dump(mode="json") for one in (*operation.echoes, *echoes)]
-    _change(transaction, operation.id, echoes=every)
+def release(transaction: Connection, operation_id: str) -> None:
+    """No event told of it."""
+    _change(transaction, operation_id, echoes=[], is_told=False)
+
+
+def known_as(transaction: Connection, operation_id: str, agent: Reference | None) -> None:
+    """Keep as whom PagerDuty knows us, if it says."""
+    if agent is not None:
+        shown = {"id": agent.id, "type": agent.type, "name": agent.name, "url": agent.url}
+        _change(transaction, operation_id, agent=shown)
 
 
 def finish(
     transaction: Connection, operation: Operation, state: OperationState, now: datetime | None
 ) -> None:
     """Keep how it ended; `now` None: PagerDuty was never asked. An event that told of it proves it done."""
-    proven = operation.echoes and state is not OperationState.UNCHANGED
-    state = OperationState.DONE if proven else state
+    is_proven = state is OperationState.UNKNOWN and operation.echoes
+    state = OperationState.DONE if is_proven else state
     _change(transaction, operation.id, state=state, answered_at=now)
 
 

@@ -13,7 +13,16 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from calmo_pagerduty.domain.deliveries import DeliveryState
-from calmo_pagerduty.store.tables import deliveries, delivery_bodies, refusals, tool_calls
+from calmo_pagerduty.store.tables import (
+    account_changes,
+    account_incidents,
+    account_objects,
+    connections,
+    deliveries,
+    delivery_bodies,
+    refusals,
+    tool_calls,
+)
 
 AT_ONCE = 200
 #: Their text has not arrived at the issue yet.
@@ -81,6 +90,31 @@ def cut_results(connection: Connection, _after: int, older_than: datetime) -> Cu
     )
     forget = sa.update(tool_calls).where(tool_calls.c.id.in_(old)).values(result=sa.null())
     rows = connection.execute(forget).rowcount
+    return Cut(rows, 0 if rows == AT_ONCE else None)
+
+
+def cut_past_incidents(connection: Connection, _after: int, older_than: datetime) -> Cut:
+    """Forget what was remembered of accounts' past incidents."""
+    return _cut_memory(connection, account_incidents, account_incidents.c.created_at < older_than)
+
+
+def cut_past_changes(connection: Connection, _after: int, older_than: datetime) -> Cut:
+    """Forget what was remembered of accounts' past changes."""
+    return _cut_memory(connection, account_changes, account_changes.c.at < older_than)
+
+
+def cut_account_objects(connection: Connection, _after: int, older_than: datetime) -> Cut:
+    """Forget services, people and the like that nobody has asked for any more."""
+    return _cut_memory(connection, account_objects, account_objects.c.fetched_at < older_than)
+
+
+def _cut_memory(connection: Connection, table: sa.Table, is_old: sa.ColumnElement[bool]) -> Cut:
+    """Delete some rows of accounts' memory; of a connection that was removed, whatever their age."""
+    removed = sa.select(connections.c.id).where(connections.c.removed_at.is_not(None))
+    key = sa.tuple_(*table.primary_key.columns)
+    gone = sa.select(*table.primary_key.columns).where(is_old | table.c.connection_id.in_(removed))
+    some = [tuple(row) for row in connection.execute(gone.limit(AT_ONCE))]
+    rows = connection.execute(sa.delete(table).where(key.in_(some))).rowcount if some else 0
     return Cut(rows, 0 if rows == AT_ONCE else None)
 
 

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from calmo_pagerduty.domain.scopes import Scope, Visibility
 from calmo_pagerduty.domain.tool_calls import OPEN_STATES, CallState, Face
+from calmo_pagerduty.store.operation_tables import operations
 from calmo_pagerduty.store.schema import Utc
 from calmo_pagerduty.store.statements import insert_or_ignore
 from calmo_pagerduty.store.tables import tool_calls
@@ -45,10 +46,23 @@ class ToolCall:
     approver: str | None = None
     decided_at: datetime | None = None
     attempts: int = 0
+    #: The first attempt of which it isn't known that it changed nothing.
     first_attempt_at: datetime | None = None
     result: Mapping[str, Any] | None = None
     error: Mapping[str, Any] | None = None
     finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the order of their filing a call stands."""
+
+    created_at: datetime
+    id: str
+
+    @classmethod
+    def of(cls, call: ToolCall) -> Self:
+        return cls(call.created_at, call.id)
 
 
 def file(transaction: Connection, call: ToolCall) -> tuple[ToolCall, bool]:
@@ -94,22 +108,40 @@ def list_calls(
     return tuple(_call(row) for row in transaction.execute(query))
 
 
+def list_not_taken_over(transaction: Connection, filed_before: datetime, limit: int) -> tuple[ToolCall, ...]:
+    """Return open calls of actions that their incidents' workflows have not taken over, oldest first."""
+    query = (
+        sa.select(tool_calls)
+        .join(operations, operations.c.id == tool_calls.c.id)
+        .where(
+            operations.c.accepted_at.is_(None),
+            operations.c.filed_at < filed_before,
+            tool_calls.c.state.in_(OPEN_STATES),
+        )
+        .order_by(tool_calls.c.created_at, tool_calls.c.id)
+        .limit(limit)
+    )
+    return tuple(_call(row) for row in transaction.execute(query))
+
+
 def list_overdue(
-    transaction: Connection, begun_before: datetime, now: datetime, limit: int
+    transaction: Connection, begun_before: datetime, now: datetime, after: Place | None, limit: int
 ) -> tuple[ToolCall, ...]:
     """Return calls that have run for long, or that waited longer than they may, oldest first."""
+    place = sa.tuple_(tool_calls.c.created_at, tool_calls.c.id)
     query = (
         sa.select(tool_calls)
         .where(
+            sa.true() if after is None else place > sa.tuple_(sa.literal(after.created_at, Utc()), after.id),
             sa.or_(
                 sa.and_(
                     tool_calls.c.state == CallState.RUNNING,
                     sa.func.coalesce(tool_calls.c.decided_at, tool_calls.c.created_at) < begun_before,
                 ),
                 sa.and_(tool_calls.c.state == CallState.WAITING, tool_calls.c.expires_at < now),
-            )
+            ),
         )
-        .order_by(tool_calls.c.created_at)
+        .order_by(tool_calls.c.created_at, tool_calls.c.id)
         .limit(limit)
     )
     return tuple(_call(row) for row in transaction.execute(query))
@@ -135,6 +167,14 @@ def begin_attempt(transaction: Connection, call_id: str, now: datetime) -> None:
             first_attempt_at=sa.func.coalesce(tool_calls.c.first_attempt_at, sa.literal(now, Utc())),
         )
     )
+
+
+def forget_attempt(transaction: Connection, call: ToolCall) -> bool:
+    """Of the attempt that `call` was read before it is known that it changed nothing, as none did before
+    it. False if another one has begun since: that one may have.
+    """
+    only_one = _open(call.id).where(tool_calls.c.attempts == call.attempts + 1)
+    return transaction.execute(only_one.values(first_attempt_at=None)).rowcount == 1
 
 
 def decide(transaction: Connection, call_id: str, approver: str, state: CallState, now: datetime) -> bool:

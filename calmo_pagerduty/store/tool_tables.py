@@ -28,6 +28,7 @@ tool_calls = Table(
     Column("approver", Text),
     Column("decided_at", Utc),
     Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    #: The first attempt of which it isn't known that it changed nothing.
     Column("first_attempt_at", Utc),
     Column("result", Json),
     Column("error", Json),

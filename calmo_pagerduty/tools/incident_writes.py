@@ -159,7 +159,8 @@ def update_incident(arguments: UpdateIncident, call: Call) -> Plan:
             was_opened = arguments.reopen and arguments.status == "triggered" and not is_resolved
             state = {} if was_opened else state
             if not changes and not state:
-                return shapes.incident_in_full(incident)
+                is_ours = not was_opened or _may_be_ours(incident.get("last_status_change_by"), call)
+                return shapes.incident_in_full(incident) | ({} if is_ours else {"unchanged": True})
     return (yield from _changed(path, changes | state, changes, call))
 
 
@@ -185,11 +186,20 @@ def _left_to_do(
 
 
 def _was_escalated(path: str, call: Call) -> Asking:
-    """Tell whether the log has an escalation since the first attempt. It tells whole seconds."""
+    """Tell whether the log has an escalation of ours since the first attempt. It tells whole seconds."""
     since = call.first_attempt_at - _LOG_TELLS
     listed: Listed = yield listing(get(f"{path}/log_entries", since=since), "log_entries", 100)
-    kinds = [str(entry.get("type") or "") for entry in listed.items]
-    return any(kind.startswith("escalate_log_entry") for kind in kinds)
+    return any(
+        str(entry.get("type") or "").startswith("escalate_log_entry")
+        and _may_be_ours(entry.get("agent"), call)
+        for entry in listed.items
+    )
+
+
+def _may_be_ours(agent: Any, call: Call) -> bool:
+    """Tell whether it was us who did what PagerDuty says that this agent did; in doubt it was."""
+    known = an_object(agent).get("id")
+    return known is None or call.agent_id in (None, known)
 
 
 def _changed(path: str, changes: JsonObject, without_status: JsonObject, call: Call) -> Plan:
@@ -201,7 +211,8 @@ def _changed(path: str, changes: JsonObject, without_status: JsonObject, call: C
         if not without_status or without_status == changes:
             answer = yield get(path)
             # After an earlier attempt it may be so because of us.
-            unchanged = {} if call.repeated else {"unchanged": True}
+            by = an_object(answer.get("incident")).get("last_status_change_by")
+            unchanged = {} if call.repeated and _may_be_ours(by, call) else {"unchanged": True}
         else:
             answer = yield from put_incident(path, without_status)
     return shapes.incident_in_full(an_object(answer.get("incident"))) | unchanged

@@ -54,8 +54,10 @@ class Call(Frozen):
     now: datetime
     #: Whether an earlier attempt may have taken effect: what can't be repeated is looked for first.
     repeated: bool = False
-    #: When the first attempt was made, in UTC.
+    #: When the first attempt was made that may have taken effect, in UTC.
     first_attempt_at: datetime
+    #: The user as whom PagerDuty knows what we write; None isn't known.
+    agent_id: str | None = None
     #: The connection's address of a PagerDuty user, in whose name writes are made.
     from_address: str | None = None
 

@@ -18,8 +18,11 @@ from ingress.context.models import EndEvent, SourceEvent, context_path
 POLL_SECONDS = 0.2
 #: A key that is revoked ends its streams within this time.
 KEY_SECONDS = 2.0
-#: How long a version that was asked for may take to begin. One that has begun ends by itself.
+#: How long a version that was asked for may take to begin.
 LATE_SECONDS = 60.0
+#: How long one that has begun may go on without a source landing: longer than any has patience for. A
+#: gathering that an operator terminated never ends by itself.
+STALLED_SECONDS = 300.0
 
 
 class ProgressStream:
@@ -36,7 +39,8 @@ class ProgressStream:
         self._told: dict[str, SourceState] = {}
 
     async def events(self) -> AsyncIterator[ServerSentEvent]:
-        began = checked_at = time.monotonic()
+        heard_at = checked_at = time.monotonic()
+        patience = LATE_SECONDS
         while not self._closing.is_set():
             try:
                 if time.monotonic() - checked_at >= KEY_SECONDS:
@@ -47,13 +51,15 @@ class ProgressStream:
             except StoreUnavailable:
                 progress, over = None, None
             if progress is not None and progress.version == self._version:
-                began = time.monotonic()
-                for event in self._news(progress):
+                news = self._news(progress)
+                if news or patience != STALLED_SECONDS:
+                    heard_at, patience = time.monotonic(), STALLED_SECONDS
+                for event in news:
                     yield event
             if over is not None:
                 yield self._end(over)
                 return
-            if time.monotonic() - began > LATE_SECONDS:
+            if time.monotonic() - heard_at > patience:
                 late = EndEvent(version=self._version, state="late", url=context_path(self._issue_id))
                 yield ServerSentEvent(data=late.model_dump_json(), event="late")
                 return

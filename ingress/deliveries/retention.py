@@ -4,6 +4,7 @@ import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
 
+from calmo_pagerduty.domain.context_sources import CHANGES_REACH, INCIDENTS_REACH
 from calmo_pagerduty.store import leases, retention
 from calmo_pagerduty.store.database import Database, StoreUnavailable, Transaction
 from calmo_pagerduty.store.retention import Cut, Walk
@@ -15,10 +16,12 @@ LEASE = "retention"
 LEASE_TTL = timedelta(minutes=5)
 #: Between two transactions, so that deliveries at the door go first.
 REST_SECONDS = 0.02
+#: What was remembered of an account, but not asked for in this time, is of no use to a context any more.
+UNASKED_FOR = timedelta(days=30)
 
 
 class Retention:
-    """Deletes in small transactions what is older than `keep_bodies` and `keep_ids`."""
+    """Deletes in small transactions what is older than `keep_bodies` and `keep_ids`, or of no use."""
 
     def __init__(self, database: Database, holder: str, keep_bodies: timedelta, keep_ids: timedelta) -> None:
         self._database = database
@@ -30,6 +33,9 @@ class Retention:
             ("results", retention.cut_results, keep_bodies),
             ("deliveries", retention.cut_deliveries, ids),
             ("refusals", retention.cut_refusals, ids),
+            ("past_incidents", retention.cut_past_incidents, INCIDENTS_REACH),
+            ("past_changes", retention.cut_past_changes, CHANGES_REACH),
+            ("account_objects", retention.cut_account_objects, UNASKED_FOR),
         )
 
     async def run(self) -> None:

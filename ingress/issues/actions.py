@@ -110,8 +110,11 @@ class IssueActor:
             await self._caller.resume(call)
         except ActionRefused as refused:
             error = {"type": ACTION_REFUSED, "message": str(refused)}
-            await self._records.end(call.id, CallState.REFUSED, error)
-            raise
+            if await self._records.refuse_unsent(call.id, error):
+                raise
+            # It was taken over before, though we never heard of it: what forbids it may be its own doing.
+            await self._taken_over(call)
+            await self._caller.resume(call)
 
     async def _hand_over(self, call: ToolCall, operation: Operation) -> None:
         client = self._temporal()
@@ -127,8 +130,11 @@ class IssueActor:
             ),
         )  # fmt: skip
         if await self._sender.send(client, incident, order):
-            now = datetime.now(UTC)
-            await self._database.write(lambda t: operations.accepted(t, call.id, now))
+            await self._taken_over(call)
+
+    async def _taken_over(self, call: ToolCall) -> None:
+        now = datetime.now(UTC)
+        await self._database.write(lambda t: operations.accepted(t, call.id, now))
 
     async def _find(self, issue_id: str, visibility: Visibility) -> tuple[Issue, IncidentToStart]:
         if not ISSUE_ID.fullmatch(issue_id):

@@ -1,12 +1,19 @@
 """Acting on an issue: PagerDuty does it once, the issue shows it at once, and the timeline says who did."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from actions.acting_service import Acting
 from tool_service import WRITES_ON, until_state
 
+from calmo_pagerduty.store.operation_tables import operations
+from calmo_pagerduty.store.tool_calls import ToolCall
 from calmo_pagerduty.tools.tool import Risk
+from ingress.api.errors import TemporalUnavailable
+from ingress.tools import keeper as call_keeper
+from pagerduty_simulator.rest.faults import Faults
 
 
 async def test_an_acknowledgement_reaches_pagerduty_and_the_issue_with_its_author(
@@ -148,6 +155,47 @@ async def test_an_approval_that_comes_too_late_does_nothing(acting: Acting) -> N
     call = await until_state(acting.service, ticket["call_id"], "refused")
     assert "resolved already" in call["error"]["message"]
     assert (await acting.operations(incident))[-1]["outcome"] == "not_done"
+
+
+async def test_an_action_that_was_done_is_not_refused_by_its_own_doing(
+    acting: Acting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """We never heard that its workflow took it over; when it is handed over again, it is done already."""
+    incident = await acting.an_issue()
+    acting.service.site.faults = Faults(hang_seconds=0.05)
+    acting.service.site.faults.fail_next("timeout_after", operation="updateIncident")
+    acting.service.site.faults.fail_next("500", times=1000, operation="updateIncident")
+    ticket = (await acting.post(incident, "acknowledge", wait_seconds=0, idempotency_key="a1")).json()
+    await acting.until_workflow_knows(incident, "acknowledged")
+    acting.database.write_now(lambda t: t.execute(sa.update(operations).values(accepted_at=None)))
+    again = await acting.post(incident, "acknowledge", wait_seconds=0, idempotency_key="a1")
+    assert (again.status_code, again.json()["state"]) == (202, "running")
+    acting.service.site.faults = Faults()
+    await until_state(acting.service, ticket["call_id"], "done")
+    await acting.settled()
+    assert (await acting.told(incident))[1:] == ["acknowledged by test via Calmo"]
+
+
+async def test_an_action_that_nobody_takes_over_holds_up_no_other(
+    acting: Acting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await acting.an_issue("First"), await acting.an_issue("Second")
+    connected, acting.service.ingress.temporal = acting.service.ingress.temporal, None
+    for incident in (first, second):
+        assert (await acting.post(incident, "acknowledge")).status_code == 503
+    acting.service.ingress.temporal = connected
+    keeper, resume = acting.service.ingress.keeper, acting.service.ingress.actor.resume
+
+    async def resume_but_one(call: ToolCall) -> None:
+        if call.arguments["incident_id"] == first:
+            raise TemporalUnavailable("for this one")
+        await resume(call)
+
+    monkeypatch.setattr(keeper, "_resume", resume_but_one)
+    monkeypatch.setattr(call_keeper, "RUNNING_FOR", timedelta())
+    assert await keeper.look_once() == 1
+    await acting.until_workflow_knows(second, "acknowledged")
+    assert acting.account.incident(first).status == "triggered"
 
 
 async def test_a_resolved_incident_whose_workflow_has_completed_is_reopened(acting: Acting) -> None:

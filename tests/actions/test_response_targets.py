@@ -1,6 +1,6 @@
 """Targets of a connection: the timeline says what is near and missed, the issue shows how it stands."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from actions.acting_service import Acting
@@ -9,6 +9,8 @@ from temporalio.api.enums.v1 import EventType as HistoryEventType
 from terminal import Terminal
 from tool_service import WRITES_ON, served
 
+from activities.response_records import ResponseRecords, TargetsToLookAt
+from activities.tool_gate import ToolGate
 from calmo_pagerduty.tools.permissions import ConnectionRules
 from ingress.api.authentication import CONNECTIONS_READ, CONNECTIONS_WRITE
 
@@ -63,6 +65,19 @@ async def test_a_target_that_is_near_is_said_and_the_next_moment_waited_for(acti
     told = await until_told(acting, incident, "near")
     assert told == ["response target near: acknowledge target of 60 min (medium)"]
     await eventually(lambda: timers(acting, incident), lambda count: count == 1)
+
+
+async def test_a_target_is_due_by_temporals_clock_if_the_workers_is_behind_it(acting: Acting) -> None:
+    """Else the worker would say that nothing is due yet, and be asked again at once, on and on."""
+    await set_targets(acting, acknowledge=60)
+    incident = await acting.an_issue()
+    records = ResponseRecords(acting.database, ToolGate(acting.database))
+    soon = datetime.now(UTC) + timedelta(minutes=49)
+    looked = await records.look_at_targets(TargetsToLookAt(ref=acting.ref(incident), as_of=soon))
+    assert looked.due is not None and looked.due > soon
+    assert [one for one in await acting.told(incident) if "target" in one] == [
+        "response target near: acknowledge target of 60 min (medium)"
+    ]
 
 
 async def test_an_acknowledgement_in_time_takes_the_timer_away(acting: Acting) -> None:

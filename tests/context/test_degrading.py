@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 from context.context_service import Contexts, reasons, states
+from watched_pauses import WatchedPauses
 
 from calmo_pagerduty.domain.context_sources import SOURCES, Source, SourceRule, SourceState
 from calmo_pagerduty.domain.incident_context import IncidentContext
@@ -121,13 +122,14 @@ async def test_a_source_that_never_answers_costs_its_patience_only(
     assert reasons(found)[Source.NOTES] == "PagerDuty did not answer within 2 seconds"
 
 
-async def test_a_fault_that_passes_is_outlasted(contexts: Contexts) -> None:
+async def test_a_fault_that_passes_is_outlasted(contexts: Contexts, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = WatchedPauses(monkeypatch)
     for operation in ("getIncident", "listIncidentAlerts", "listIncidents"):
         contexts.service.site.faults.fail_next("500", operation=operation)
     contexts.service.site.faults.fail_next("429", operation="listIncidentNotes")
     found = await contexts.gathered(contexts.trigger())
     assert set(states(found).values()) == {SourceState.COMPLETE}
-    assert contexts.service.site.violations == 0
+    assert (watched.heard, watched.pressed) == (1, 0)
 
 
 async def test_an_incident_that_pagerduty_hides_is_told_by_our_issue_or_its_id(contexts: Contexts) -> None:
@@ -172,3 +174,16 @@ async def test_a_connection_without_a_token_has_a_context_of_our_own_records(con
     assert {reasons(found)[source] for source in (Source.ALERTS, Source.CHANGES, Source.ON_CALL)} == {
         "the connection has no PagerDuty token"
     }
+
+
+async def test_dependencies_of_which_some_are_hidden_are_shown_as_far_as_they_are_seen(
+    contexts: Contexts,
+) -> None:
+    contexts.service.site.faults.fail_next(
+        "access_denied", 100, operation="getBusinessServiceServiceDependencies"
+    )
+    found = await contexts.gathered(contexts.trigger())
+    assert states(found)[Source.DEPENDENCIES] is SourceState.PARTIAL
+    assert reasons(found)[Source.DEPENDENCIES].startswith("PagerDuty doesn't let us see what depends on")
+    surrounding = found.assessment.surrounding
+    assert surrounding.business and surrounding.upstream

@@ -4,9 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 from context.context_service import Contexts, states
+from doors import rows
 
 from calmo_pagerduty.domain.context_sources import Source, SourceState
-from calmo_pagerduty.store import tables
+from calmo_pagerduty.store import account_memory, tables
+from calmo_pagerduty.store.account_memory import IncidentRow
 from calmo_pagerduty.store.database import Transaction
 
 #: What is about one incident only. All else is shared by those of an account.
@@ -113,3 +115,30 @@ async def test_what_nobody_asked_pagerduty_for_stays_unasked(contexts: Contexts)
     assert not found.is_degraded
     counts = {one.source: one.count for one in found.sources}
     assert counts[Source.CHANGES] == counts[Source.DEPENDENCIES] == counts[Source.ALERTS] == 0
+
+
+async def test_an_incident_that_was_open_for_days_is_looked_at_until_it_is_over(contexts: Contexts) -> None:
+    old = contexts.trigger("Basket: disk is full")
+    await contexts.gathered(contexts.trigger())
+    contexts.account.resolve(old.incident_id)
+    read_at = datetime.now(UTC) - timedelta(days=2)
+
+    def long_ago(transaction: Transaction) -> None:
+        began = read_at - timedelta(days=3)
+        deleted = IncidentRow("QDELETED", "Disk is full", "PS1", "triggered", began, None, {})
+        account_memory.keep_incidents(transaction, old.connection_id, [deleted], read_at)
+        table = tables.account_incidents
+        its = sa.update(table).where(table.c.id == old.incident_id)
+        transaction.execute(its.values(created_at=began, changed_at=read_at))
+
+    def remembered() -> dict[str, str]:
+        return {row.id: row.status for row in rows(contexts.database, tables.account_incidents)}
+
+    assert remembered()[old.incident_id] == "triggered"
+    contexts.database.write_now(long_ago)
+    await contexts.gathered(contexts.trigger())
+    assert remembered()[old.incident_id] == "resolved"
+    assert "QDELETED" not in remembered()
+    before = contexts.requests_so_far()
+    await contexts.gathered(contexts.trigger())
+    assert contexts.asked(before)["getIncident"] == 1

@@ -20,6 +20,7 @@ from calmo_pagerduty.domain.incident_context import IncidentContext
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.store import contexts
 from calmo_pagerduty.store.contexts import Part
+from ingress.context import streaming
 
 Event = tuple[str, dict[str, Any]]
 
@@ -146,6 +147,15 @@ async def test_of_a_version_that_is_over_only_the_end_is_told(told: Told) -> Non
     told.store()
     told.store()
     assert [name for name, _ in await follow(told, "?version=1")] == ["complete"]
+
+
+async def test_the_progress_of_a_gathering_that_was_terminated_ends(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streaming, "STALLED_SECONDS", 0.3)
+    told.service.database.write_now(lambda t: contexts.begin(t, told.ref, ("first event",), BEGAN))
+    (name, end), *more = await follow(told)
+    assert (name, end["state"], more) == ("late", "late", [])
 
 
 async def test_a_revoked_key_ends_its_stream(told: Told) -> None:

@@ -29,8 +29,8 @@ def ref(database: Database, keyring: Keyring) -> IncidentRef:
     return IncidentRef(connection_id=connection, incident_id=new_id())
 
 
-def begin(database: Database, ref: IncidentRef, *reasons: str) -> int:
-    return database.write_now(lambda t: contexts.begin(t, ref, reasons, NOW))
+def begin(database: Database, ref: IncidentRef, *reasons: str, by: str = "run 1") -> int:
+    return database.write_now(lambda t: contexts.begin(t, ref, reasons, NOW, by))
 
 
 def finish(database: Database, ref: IncidentRef, version: int, **of: object) -> None:
@@ -46,11 +46,20 @@ def test_versions_count_from_one_and_tell_why(database: Database, ref: IncidentR
     assert [(one.version, one.reasons) for one in found] == [(2, ("reopened",)), (1, ("first event",))]
 
 
-def test_one_that_was_broken_off_is_begun_anew(database: Database, ref: IncidentRef) -> None:
+def test_begun_again_by_the_same_one_it_is_the_same_version(database: Database, ref: IncidentRef) -> None:
     version = begin(database, ref, "first event")
     database.write_now(lambda t: contexts.note_part(t, ref, version, ALERTS))
-    assert begin(database, ref, "first event", "reopened") == version
-    assert database.read_now(lambda t: contexts.parts(t, ref, version)) == {}
+    assert begin(database, ref, "first event") == version
+    assert database.read_now(lambda t: contexts.parts(t, ref, version)) == {Source.ALERTS: ALERTS}
+
+
+def test_one_that_was_broken_off_has_failed_as_soon_as_another_begins(
+    database: Database, ref: IncidentRef
+) -> None:
+    assert begin(database, ref, "first event") == 1
+    assert begin(database, ref, "reopened", by="run 2") == 2
+    found = database.read_now(lambda t: contexts.versions(t, EVERYTHING, ref.issue_id))
+    assert [(one.version, one.state) for one in found] == [(2, "gathering"), (1, "failed")]
 
 
 def test_what_a_source_brings_takes_the_place_of_what_it_brought(

@@ -4,12 +4,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
+from doors import rows
 from store.call_records import ACME, NOW, ROBIN, decide, filed, finish, get, hours
 
 from calmo_pagerduty.domain.scopes import EVERYTHING, Scope, Visibility
 from calmo_pagerduty.domain.tool_calls import OPEN_STATES, CallState
-from calmo_pagerduty.store import connections, tool_calls
+from calmo_pagerduty.store import connections, tables, tool_calls
 from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.store.tool_calls import Place
 
 ENDED = sorted(set(CallState) - OPEN_STATES)
 COUNTED = {CallState.WAITING, CallState.RUNNING, CallState.DONE, CallState.FAILED, CallState.UNKNOWN}
@@ -24,8 +26,10 @@ def counted(database: Database, connection_id: str, tool: str = "add_incident_no
     return database.read_now(lambda t: tool_calls.count_recent(t, connection_id, tool, NOW))
 
 
-def overdue(database: Database, begun_before: datetime, now: datetime, limit: int = 10) -> list[str]:
-    found = database.read_now(lambda t: tool_calls.list_overdue(t, begun_before, now, limit))
+def overdue(
+    database: Database, begun_before: datetime, now: datetime, limit: int = 10, after: Place | None = None
+) -> list[str]:
+    found = database.read_now(lambda t: tool_calls.list_overdue(t, begun_before, now, after, limit))
     return [call.idempotency_key for call in found]
 
 
@@ -75,6 +79,27 @@ def test_the_first_attempts_moment_stays(database: Database, connection_id: str)
         database.write_now(lambda t, moment=moment: tool_calls.begin_attempt(t, call_id, moment))
         call = get(database, call_id)
         assert (call.attempts, call.first_attempt_at) == (number, NOW + hours(1))
+
+
+def test_an_attempt_that_changed_nothing_leaves_no_doubt(database: Database, connection_id: str) -> None:
+    call_id = filed(database, connection_id)
+    before = get(database, call_id)
+    database.write_now(lambda t: tool_calls.begin_attempt(t, call_id, NOW))
+    assert database.write_now(lambda t: tool_calls.forget_attempt(t, before))
+    call = get(database, call_id)
+    assert (call.attempts, call.first_attempt_at) == (1, None)
+
+
+def test_an_attempt_that_is_over_says_nothing_of_one_that_runs(
+    database: Database, connection_id: str
+) -> None:
+    """A worker that was thought dead speaks up late."""
+    call_id = filed(database, connection_id)
+    before = get(database, call_id)
+    for moment in (NOW, NOW + hours(1)):
+        database.write_now(lambda t, at=moment: tool_calls.begin_attempt(t, call_id, at))
+    assert not database.write_now(lambda t: tool_calls.forget_attempt(t, before))
+    assert get(database, call_id).first_attempt_at == NOW
 
 
 @pytest.mark.parametrize("state", CallState)
@@ -130,6 +155,9 @@ def test_what_has_run_or_waited_for_too_long_is_overdue(database: Database, conn
     expected = ["was approved long ago", "waited too long", "runs for long"]
     assert overdue(database, NOW - hours(1), NOW) == expected
     assert overdue(database, NOW - hours(1), NOW, limit=2) == expected[:2]
+    second = next(row for row in rows(database, tables.tool_calls) if row.idempotency_key == expected[1])
+    place = Place(second.created_at, second.id)
+    assert overdue(database, NOW - hours(1), NOW, after=place) == expected[2:]
 
 
 def test_somebody_elses_call_is_not_there(database: Database, connection_id: str) -> None:

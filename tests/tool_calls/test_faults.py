@@ -3,10 +3,13 @@
 import asyncio
 import random
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 from tool_service import Json, ToolService, until_state
+from watched_pauses import WatchedPauses
 
+from activities import retrying
 from calmo_pagerduty.store import connections
 from pagerduty_simulator.rest.faults import Faults
 
@@ -58,7 +61,11 @@ def wrong_counts(service: ToolService, orders: list[Json]) -> dict[str, int]:
     return {text: there[text] for text in expected if there[text] != 1}
 
 
-async def test_nothing_is_doubled_and_nothing_lost(service: ToolService) -> None:
+async def test_nothing_is_doubled_and_nothing_lost(
+    service: ToolService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Some calls fail many times in a row: waiting for the last of them is most of the time otherwise.
+    monkeypatch.setattr(retrying, "FIRST_WAIT", timedelta(milliseconds=50))
     await write_through_faults(service, writes=120, seed=7)
 
 
@@ -77,9 +84,37 @@ async def test_an_answer_that_was_cut_off_is_looked_for_and_not_repeated(service
     assert len(service.site.account.incident(incident).notes) == 1
 
 
-async def test_a_limit_is_waited_for_and_never_pressed(service: ToolService) -> None:
+async def test_a_limit_is_waited_for_and_never_pressed(
+    service: ToolService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = WatchedPauses(monkeypatch)
     service.an_incident()
     service.site.faults.fail_next("429", times=1)
     results = await asyncio.gather(*(service.call("list_services", wait_seconds=60) for _ in range(20)))
     assert {answer.json()["state"] for answer in results} == {"done"}
-    assert service.site.violations == 0
+    assert (watched.heard, watched.pressed) == (1, 0)
+
+
+async def test_what_is_refused_after_an_attempt_that_may_have_done_it_is_unknown(
+    service: ToolService,
+) -> None:
+    """The note is there, its answer was lost, and then the token is taken away."""
+    incident = service.an_incident()
+    service.site.faults = Faults(hang_seconds=0.05)
+    service.site.faults.fail_next("cut", operation="createIncidentNote")
+    service.site.faults.fail_next("access_denied", operation="listIncidentNotes")
+    call = (await service.call("add_incident_note", incident_id=incident, content="Once.")).json()
+    assert (call["state"], call["attempts"]) == ("unknown", 2)
+    assert call["error"]["type"] == "AccessDenied"
+    assert call["error"]["message"].endswith("look in PagerDuty whether it was done")
+    assert len(service.site.account.incident(incident).notes) == 1
+
+
+async def test_an_attempt_that_was_turned_away_leaves_no_doubt(service: ToolService) -> None:
+    """It was over the limit, so nothing was done: the next attempt need not look for it first."""
+    incident = service.an_incident()
+    service.site.faults.fail_next("429", operation="createIncidentNote")
+    service.site.faults.fail_next("access_denied", operation="createIncidentNote")
+    call = (await service.call("add_incident_note", incident_id=incident, content="Once.")).json()
+    assert (call["state"], call["attempts"]) == ("failed", 2)
+    assert "listIncidentNotes" not in [one.operation for one in service.site.requests]

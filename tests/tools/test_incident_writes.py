@@ -10,6 +10,8 @@ from calmo_pagerduty.tools.markers import marker
 
 NEW = {"title": "Down", "service_id": "PS1"}
 MARK = marker("call-1")
+#: As whom PagerDuty knows us.
+AGAIN_AS_US = AGAIN.model_copy(update={"agent_id": "PU9"})
 
 
 def incident(**fields: Any) -> dict[str, Any]:
@@ -119,6 +121,30 @@ def test_an_escalation_is_looked_for_in_the_log_before_it_is_repeated(kind: str,
     done = run("update_incident", asked, *answers, call=AGAIN)
     assert len(done.writes) == writes
     assert done.query(1)["since"] == ["2026-03-02T11:59:55Z"]
+
+
+def escalated_by(user: str) -> dict[str, Any]:
+    return {"type": "escalate_log_entry", "agent": {"id": user, "type": "user_reference"}}
+
+
+def test_somebody_elses_escalation_is_not_taken_for_ours() -> None:
+    asked = {"incident_id": "P1", "escalation_level": 2}
+    theirs, ours = listed(escalated_by("PU2")), listed(escalated_by("PU2"), escalated_by("PU9"))
+    done = run("update_incident", asked, incident(), theirs, incident(), call=AGAIN_AS_US)
+    assert len(done.writes) == 1
+    done = run("update_incident", asked, incident(), ours, call=AGAIN_AS_US)
+    assert done.writes == []
+
+
+@pytest.mark.parametrize(("who", "unchanged"), [("PU9", None), ("PU2", True)])
+def test_what_somebody_else_did_between_two_attempts_is_not_claimed(who: str, unchanged: bool | None) -> None:
+    there = incident(status="resolved", last_status_change_by={"id": who, "type": "user_reference"})
+    done = run("resolve_incident", {"incident_id": "P1"}, AlreadySo("is so"), there, call=AGAIN_AS_US)
+    assert done.result.get("unchanged") is unchanged
+    opened = incident(last_status_change_by={"id": who, "type": "user_reference"})
+    asked = {"incident_id": "P1", "status": "triggered", "reopen": True}
+    done = run("update_incident", asked, opened, call=AGAIN_AS_US)
+    assert (done.writes, done.result.get("unchanged")) == ([], unchanged)
 
 
 def test_a_repetition_opens_no_resolved_incident_by_the_way() -> None:
