@@ -41,6 +41,7 @@ format: .venv/.installed ## Format the code and sort imports
 .PHONY: torture
 torture: .venv/.installed ## Run the long fault tests: crashes at random moments, nothing lost or doubled
 	@$(BIN)/python -m pytest -m torture
+	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile="by chance"
 
 .PHONY: bench
 bench: .venv/.installed ## Measure speed and cost next to a bare Temporal workflow; prints JSON

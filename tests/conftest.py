@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 from temporalio.client import Client
 
 from calmo_pagerduty.processes import free_port
@@ -20,6 +21,12 @@ from workflows import names
 
 #: Set where PostgreSQL must be there: then a machine without it fails instead of going without.
 NEED_POSTGRESQL = "CALMO_TESTS_NEED_POSTGRESQL"
+
+#: What is generated is the same in every run, so that a run judges the code, not its luck.
+settings.register_profile("alike", derandomize=True, deadline=None)
+#: For hunting, by make torture: ten times as much, and other things each time.
+settings.register_profile("by chance", deadline=None, max_examples=1000)
+settings.load_profile("alike")
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,8 @@ _SPECIAL = re.compile(r"""([\\`*_{}\[\]<>#~|&!$^="])""")
 #: What would begin a list at the begin of a line.
 _LIST = re.compile(r"^(\d{0,9})([-+.)])")
 #: A renderer might make a link of it: a scheme, an address, `www.`, or something with a domain's dot.
-#: The colon of a time of day is none of those.
-_LINKABLE = re.compile(r"@|:(?!\d\d\b)\S|//|www\.|[^\W_]\.[^\W\d_]", re.IGNORECASE)
+#: The colon of a time of day is none of those; a scheme is one even if what follows stands beside the text.
+_LINKABLE = re.compile(r"@|:(?!\d\d\b)\S|//|www\.|mailto:|xmpp:|[^\W_]\.[^\W\d_]", re.IGNORECASE)
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._~/?#@!$&*+,;=%:-]*)?")
 MAX_ADDRESS = 2048
 EMPTY = "(empty)"

@@ -125,14 +125,16 @@ async def test_an_operator_may_cancel_it(contexts: Contexts) -> None:
     assert (await contexts.gathered(ref)).version == 2
 
 
-async def test_a_run_that_was_terminated_leaves_its_version_to_the_next(contexts: Contexts) -> None:
+async def test_a_version_whose_run_was_terminated_has_failed_when_the_next_begins(contexts: Contexts) -> None:
     contexts.service.site.faults = Faults(hang_seconds=2)
     contexts.service.site.faults.fail_next(TIMEOUT_BEFORE, operation="listIncidentNotes")
     ref = contexts.trigger()
     handle = await contexts.start(ref, "a test")
     await eventually(lambda: state_of(contexts, ref), lambda found: found is ContextState.GATHERING)
     await handle.terminate()
-    assert (await contexts.gathered(ref, "again")).version == 1
+    assert (await contexts.gathered(ref, "again")).version == 2
+    found = contexts.stored(ref, 1)
+    assert found is not None and found.state is ContextState.FAILED
 
 
 async def test_a_removed_connection_ends_it_at_once(contexts: Contexts) -> None:

@@ -73,5 +73,6 @@ def test_names_of_the_usual_kind_stay_as_they_are() -> None:
     for name in ("Checkout API", "Émile O'Neill", "checkout-api", "Payments (EU), 3rd tier; 08:11"):
         assert plain(name) == name
     assert plain("orders.example.com") == "`orders.example.com`"
+    assert plain("mailto:") == "`mailto:`"
     assert plain("*bold*") == r"\*bold\*"
     assert plain("#4711") == r"\#4711"
