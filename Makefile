@@ -23,8 +23,8 @@ run: .venv/.installed ## Run everything on this machine with a simulated PagerDu
 	@exec $(BIN)/calmo-pagerduty up $(ARGS)
 
 .PHONY: test
-test: .venv/.installed ## Run all tests, with real parts, two at a time
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+test: .venv/.installed ## Run all tests, with real parts, three at a time
+	@$(BIN)/python -m pytest -n 3 --dist loadfile
 
 .PHONY: check
 check: .venv/.installed ## Check format, lint, types and import contracts
@@ -40,7 +40,7 @@ format: .venv/.installed ## Format the code and sort imports
 
 .PHONY: torture
 torture: .venv/.installed ## Run the long fault tests: crashes at random moments, nothing lost or doubled
-	@$(BIN)/python -m pytest -m torture
+	@$(BIN)/python -m pytest -m torture -o faulthandler_timeout=3600
 	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile="by chance"
 
 .PHONY: bench

@@ -1,6 +1,8 @@
 """Real parts for every test: SQLite, PostgreSQL, the Temporal server."""
 
+import contextlib
 import os
+import shutil
 import tempfile
 import uuid
 import warnings
@@ -10,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from hypothesis import settings
+from parts import Parts
 from temporalio.client import Client
 
 from calmo_pagerduty.processes import free_port
@@ -65,9 +68,14 @@ def _hurry(url: str) -> None:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def kind_of_database(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def database_url(kind_of_database: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of each kind."""
-    if request.param == "sqlite":
+    if kind_of_database == "sqlite":
         return f"sqlite:///{tmp_path / 'calmo.db'}"
     server: str | None = request.getfixturevalue("postgresql")
     if server is None:
@@ -75,29 +83,66 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return new_postgresql_database(server)
 
 
-def new_postgresql_database(server: str) -> str:
+def new_postgresql_database(server: str, template: str = "template1") -> str:
+    """Make an empty database, or a copy of another one that nobody is connected to; return its URL."""
     name = f"t{uuid.uuid4().hex}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     return server.replace("/postgres?", f"/{name}?")
 
 
+def name_of_postgresql_database(url: str) -> str:
+    return url.partition("?")[0].rpartition("/")[2]
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite database, which tests get copies of."""
+    file = tmp_path_factory.mktemp("migrated") / "calmo.db"
+    _migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgresql: str | None) -> str | None:
+    """The name of a migrated PostgreSQL database, which tests get copies of."""
+    if postgresql is None:
+        return None
+    url = new_postgresql_database(postgresql)
+    _migrate(url)
+    return name_of_postgresql_database(url)
+
+
+def _migrate(url: str) -> None:
+    with contextlib.closing(Database(url)) as database:
+        database.migrate()
+
+
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
+def migrated_url(kind_of_database: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A migrated database of each kind."""
+    if kind_of_database == "sqlite":
+        file = shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "calmo.db")
+        return f"sqlite:///{file}"
+    template: str | None = request.getfixturevalue("migrated_template")
+    if template is None:
+        pytest.skip("no PostgreSQL on this machine")
+    return new_postgresql_database(request.getfixturevalue("postgresql"), template)
+
+
+@pytest.fixture
+def database(migrated_url: str) -> Iterator[Database]:
     """A migrated database, once on SQLite and once on PostgreSQL."""
-    database = Database(database_url)
-    database.migrate()
-    yield database
-    database.close()
+    with contextlib.closing(Database(migrated_url)) as found:
+        yield found
 
 
 @pytest.fixture
-def sqlite_database(tmp_path: Path) -> Iterator[Database]:
+def sqlite_database(tmp_path: Path, migrated_file: Path) -> Iterator[Database]:
     """A migrated SQLite database, where the kind of database makes no difference."""
-    database = Database(f"sqlite:///{tmp_path / 'calmo.db'}")
-    database.migrate()
-    yield database
-    database.close()
+    file = shutil.copy(migrated_file, tmp_path / "calmo.db")
+    with contextlib.closing(Database(f"sqlite:///{file}")) as found:
+        yield found
 
 
 @pytest.fixture
@@ -125,6 +170,25 @@ async def temporal(temporal_server: TemporalDevServer) -> Client:
     client = await Client.connect(temporal_server.address, data_converter=DATA_CONVERTER, runtime=runtime())
     await ensure_search_attributes(client, names.SEARCH_ATTRIBUTES)
     return client
+
+
+@pytest.fixture
+def parts(
+    temporal: Client, temporal_server: TemporalDevServer, sqlite_database: Database, keyring: Keyring,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> Parts:  # fmt: skip
+    monkeypatch.setenv("TEMPORAL_ADDRESS", temporal_server.address)
+    return Parts(temporal, sqlite_database, keyring, tmp_path)
+
+
+@pytest.fixture
+def parts_on_either(
+    temporal: Client, temporal_server: TemporalDevServer, database: Database, keyring: Keyring,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> Parts:  # fmt: skip
+    """Once with SQLite, once with PostgreSQL."""
+    monkeypatch.setenv("TEMPORAL_ADDRESS", temporal_server.address)
+    return Parts(temporal, database, keyring, tmp_path)
 
 
 @pytest.fixture

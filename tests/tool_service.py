@@ -6,7 +6,6 @@ import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal
 
 import httpx
@@ -14,6 +13,7 @@ import httpx2
 from doors import make_key
 from mcp import Client as McpClient
 from mcp.client.streamable_http import streamable_http_client
+from parts import Parts
 from pydantic import SecretStr
 from temporalio.client import Client
 
@@ -134,10 +134,7 @@ def add_connection(
 
 @contextlib.asynccontextmanager
 async def running_service(
-    temporal: Client,
-    database: Database,
-    keyring: Keyring,
-    data_dir: Path,
+    parts: Parts,
     clock: Clock | None = None,
     working: bool = True,
     gathering: bool = False,
@@ -145,13 +142,14 @@ async def running_service(
     """A service with one connection that may write. Not `working`: without a worker; `gathering`: incidents
     have their contexts gathered.
     """
+    database, keyring, temporal = parts.database, parts.keyring, parts.temporal
     site = AccountSite(online_shop(now=lambda: datetime.now(UTC), seed=11), clock=clock or ScaledClock())
     site.add_token(TOKEN)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(site.aclose)
         url = await stack.enter_async_context(running_rest_api(site))
         settings = Settings(
-            data_dir=data_dir,
+            data_dir=parts.data_dir,
             simulator_url=url,
             task_queue=f"tools-{uuid.uuid4().hex}",
             workflow_sandbox=True,

@@ -5,17 +5,13 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
-from temporalio.client import Client
+from parts import Parts
 from tool_service import ToolService, running_service
 
 from calmo_pagerduty.processes import free_port
-from calmo_pagerduty.store.database import Database
-from calmo_pagerduty.store.encryption import Keyring
 from ingress.app import Ingress, build_app
 from ingress.webhooks.checks import WebhookChecks
 from ingress.webhooks.walk import Means
@@ -70,25 +66,14 @@ class WebhookService:
 
 
 @contextlib.asynccontextmanager
-async def running_webhook_service(
-    temporal: Client,
-    address: str,
-    database: Database,
-    keyring: Keyring,
-    data_dir: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    working: bool = True,
-) -> AsyncIterator[WebhookService]:
-    """`address` is Temporal's. Not `working`: without a worker."""
-    monkeypatch.setenv("TEMPORAL_ADDRESS", address)
+async def running_webhook_service(parts: Parts, working: bool = True) -> AsyncIterator[WebhookService]:
+    """Not `working`: without a worker."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     async with contextlib.AsyncExitStack() as stack:
-        tools = await stack.enter_async_context(
-            running_service(temporal, database, keyring, data_dir, working=working)
-        )
+        tools = await stack.enter_async_context(running_service(parts, working=working))
         settings = tools.ingress.settings.model_copy(update={"public_url": url})
-        ingress = Ingress(settings, database, keyring, temporal=temporal)
+        ingress = Ingress(settings, parts.database, parts.keyring, temporal=parts.temporal)
         stack.push_async_callback(ingress.http.aclose)
         await stack.enter_async_context(running_server(build_app(ingress), "127.0.0.1", port))
         forwarding = asyncio.create_task(ingress.forwarder.run())

@@ -43,7 +43,11 @@ class BodyTooLarge(Exception):
 
 
 class TemporalUnavailable(Exception):
-    """What was asked for is kept, but goes on only when Temporal is back."""
+    """Temporal can't be reached: nothing was begun."""
+
+
+class CallKept(TemporalUnavailable):
+    """Temporal can't be reached, but what was asked for is kept and goes on when it can."""
 
 
 class ActionRefused(Exception):
@@ -71,6 +75,7 @@ STATUS_OF_ERROR: Mapping[type[Exception], HTTPStatus] = {
     KeyUsedOtherwise: HTTPStatus.CONFLICT,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     TemporalUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    CallKept: HTTPStatus.SERVICE_UNAVAILABLE,
     CannotDecrypt: HTTPStatus.SERVICE_UNAVAILABLE,
     InvalidCursor: HTTPStatus.BAD_REQUEST,
     InvalidScope: HTTPStatus.BAD_REQUEST,
@@ -103,10 +108,9 @@ async def answer_error(_request: Request, error: Exception) -> Response:
         logger.error("store_unavailable", extra={"error": str(error)})
         return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "the database can't be reached; try again")
     if isinstance(error, TemporalUnavailable):
-        words = (
-            "Temporal can't be reached: the call is kept and goes on by itself; ask again with the same key"
-        )
-        return _answer(HTTPStatus.SERVICE_UNAVAILABLE, words)
+        kept = "the call is kept and goes on by itself; ask again with the same key"
+        what = kept if isinstance(error, CallKept) else "nothing was begun; ask again"
+        return _answer(HTTPStatus.SERVICE_UNAVAILABLE, f"Temporal can't be reached: {what}")
     rule = error.rule if isinstance(error, CallRefused) else None
     return _answer(STATUS_OF_ERROR[type(error)], str(error), rule)
 

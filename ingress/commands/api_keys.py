@@ -16,12 +16,11 @@ from calmo_pagerduty.store.database import Database
 from ingress.api.authentication import ALL_PERMISSIONS, ISSUES_READ
 from ingress.commands.delivery_view import key_table
 from ingress.commands.instances import api_address, settings_for
-from ingress.commands.options import DATA_DIR
+from ingress.commands.options import AS_JSON, DATA_DIR
 from ingress.commands.tool_view import put_out
 
 app = typer.Typer(no_args_is_help=True, help="Keys for the REST API.")
 
-AS_JSON = typer.Option("--json", help="Answer in JSON.")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 

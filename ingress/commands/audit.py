@@ -8,7 +8,7 @@ import typer
 
 from calmo_pagerduty.api_client import ApiClient
 from ingress.commands.instances import api_address
-from ingress.commands.options import DATA_DIR
+from ingress.commands.options import AS_JSON, DATA_DIR
 from ingress.commands.tool_view import audit_table, put_out
 
 app = typer.Typer(no_args_is_help=True, help="Who called which tool, what was decided, what came of it.")
@@ -18,7 +18,7 @@ app = typer.Typer(no_args_is_help=True, help="Who called which tool, what was de
 def list_rows(
     limit: Annotated[int, typer.Option(min=1, max=500)] = 50,
     before: Annotated[int | None, typer.Option(min=1, help="Rows before this number")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+    as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """List the latest rows, newest first."""
@@ -33,7 +33,7 @@ def list_rows(
 @app.command()
 def verify(
     head: Annotated[str | None, typer.Option(help="The last hash, as noted at some earlier time")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+    as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Check the whole chain. Ends with 1 and names the row if one was altered or taken away."""

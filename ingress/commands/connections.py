@@ -12,13 +12,12 @@ from calmo_pagerduty.api_client import ApiClient
 from calmo_pagerduty.domain.connections import TokenKind
 from calmo_pagerduty.domain.severity import Severity
 from ingress.commands.instances import api_address
-from ingress.commands.options import DATA_DIR
+from ingress.commands.options import AS_JSON, DATA_DIR
 from ingress.commands.tool_view import connection_table, found_view, put_out, result_view
 
 app = typer.Typer(no_args_is_help=True, help="PagerDuty accounts: their tokens and what they allow.")
 
 Json = dict[str, Any]
-AS_JSON = typer.Option("--json", help="Answer in JSON.")
 CONNECTION = typer.Argument(help="The connection's id")
 TOKEN_STDIN = typer.Option("--token-stdin", help="Read PagerDuty's token from standard input.")
 KIND = typer.Option("--token-kind", help="api_token (a REST API key) or oauth (a bearer token)")

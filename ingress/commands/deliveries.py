@@ -10,12 +10,11 @@ import typer
 from calmo_pagerduty.api_client import ApiClient
 from ingress.commands.delivery_view import delivery_table, delivery_view, explanation_view, refusal_table
 from ingress.commands.instances import api_address
-from ingress.commands.options import DATA_DIR
+from ingress.commands.options import AS_JSON, DATA_DIR
 from ingress.commands.tool_view import put_out
 
 app = typer.Typer(no_args_is_help=True, help="The delivery log: what came in and what became of it.")
 
-AS_JSON = typer.Option("--json", help="Answer in JSON.")
 Webhook = Annotated[list[str] | None, typer.Option(help="A webhook's handle or id")]
 Verdict = Annotated[list[str] | None, typer.Option(help="accepted, skipped_paused, dead_letter, conflict")]
 State = Annotated[

@@ -7,55 +7,42 @@ from typing import Annotated
 import typer
 
 from calmo_pagerduty.store import key_rotation
-from calmo_pagerduty.store.database import Database
-from ingress.commands.instances import settings_for
-from ingress.commands.options import DATA_DIR
+from ingress.commands.options import AS_JSON, DATA_DIR
+from ingress.commands.own_store import own_store
 
 app = typer.Typer(no_args_is_help=True, help="The master keys that secrets are sealed with.")
 
 
 @app.command()
 def status(
-    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+    as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Tell how many secrets are under each master key."""
-    settings = settings_for(data_dir)
-    database = Database(settings.database)
-    try:
-        database.migrate()
-        keyring = settings.keyring()
-        database.write_now(keyring.check)
-        counted = dict(database.read_now(key_rotation.count_by_key))
-    finally:
-        database.close()
+    with own_store(data_dir) as own:
+        counted = dict(own.database.read_now(key_rotation.count_by_key))
+    primary = own.keyring.primary
     if as_json:
-        typer.echo(json.dumps({"primary": keyring.primary, "secrets": counted}))
+        typer.echo(json.dumps({"primary": primary, "secrets": counted}))
         return
     for kid, count in counted.items():
-        typer.echo(f"{kid}  {count} secrets{'  (seals)' if kid == keyring.primary else ''}")
+        typer.echo(f"{kid}  {count} secrets{'  (seals)' if kid == primary else ''}")
 
 
 @app.command()
 def rewrap(
-    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+    as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Bring every secret under the first configured master key, while the service runs."""
-    settings = settings_for(data_dir)
-    database = Database(settings.database)
-    try:
-        database.migrate()
-        keyring = settings.keyring()
-        database.write_now(keyring.check)
-        total = 0
+    total = 0
+    with own_store(data_dir) as own:
+        database, keyring = own.database, own.keyring
         while some := database.write_now(lambda transaction: key_rotation.rewrap_some(transaction, keyring)):
             total += some
             if not as_json:
                 typer.echo(f"{total} done", err=True)
         idle = database.write_now(lambda transaction: key_rotation.forget_keys(transaction, keyring))
-    finally:
-        database.close()
     if as_json:
         typer.echo(json.dumps({"primary": keyring.primary, "rewrapped": total, "not_needed_any_more": idle}))
         return

@@ -14,11 +14,10 @@ from rich.text import Text
 
 from calmo_pagerduty.api_client import ApiClient, ApiProblem
 from ingress.commands.instances import api_address
-from ingress.commands.options import DATA_DIR
+from ingress.commands.options import AS_JSON, DATA_DIR
 from ingress.commands.tool_view import a_table, put_out, words
 
 Json = dict[str, Any]
-AS_JSON = typer.Option("--json", help="Answer in JSON.")
 LOOK_SECONDS = 1.0
 LEVEL_STYLE = {"alarm": "bold red", "warning": "yellow", "note": "cyan"}
 #: A report's figures, in the words of a person.

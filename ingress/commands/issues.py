@@ -13,13 +13,11 @@ from calmo_pagerduty.api_client import ApiClient, ApiProblem, Json
 from calmo_pagerduty.domain.operations import Action
 from ingress.commands.instances import api_address
 from ingress.commands.issue_view import action_view, change_line, issue_table, issue_with_timeline
-from ingress.commands.options import DATA_DIR
+from ingress.commands.options import ARGUMENTS, ARGUMENTS_STDIN, AS_JSON, DATA_DIR, WAIT
 from ingress.commands.tool_view import put_out
 from ingress.commands.tools import read_pairs, read_stdin
 
 app = typer.Typer(no_args_is_help=True, help="Issues: one for each PagerDuty incident.")
-
-AS_JSON = typer.Option("--json", help="Answer in JSON.")
 
 
 #: What isn't text among the actions' arguments.
@@ -85,16 +83,12 @@ def show(
 def act(
     issue: Annotated[str, typer.Argument(help="An issue's id, or a PagerDuty incident's id")],
     action: Annotated[str, typer.Argument(help=", ".join(Action))],
-    arguments: Annotated[
-        list[str] | None, typer.Argument(help="NAME=VALUE …; a list's values are separated by commas")
-    ] = None,
-    from_stdin: Annotated[
-        bool, typer.Option("--arguments-stdin", help="Read the arguments from standard input, as JSON.")
-    ] = False,
+    arguments: Annotated[list[str] | None, ARGUMENTS] = None,
+    from_stdin: Annotated[bool, ARGUMENTS_STDIN] = False,
     key: Annotated[
         str | None, typer.Option(help="Repeat this to mean the same action: it is done once")
     ] = None,
-    wait: Annotated[float, typer.Option(min=0, max=60, help="Seconds before a ticket is given")] = 30.0,
+    wait: Annotated[float, WAIT] = 30.0,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:

@@ -11,13 +11,12 @@ import typer
 
 from calmo_pagerduty.api_client import ApiClient
 from ingress.commands.instances import api_address
-from ingress.commands.options import DATA_DIR
+from ingress.commands.options import ARGUMENTS, ARGUMENTS_STDIN, AS_JSON, DATA_DIR, WAIT
 from ingress.commands.tool_view import call_table, call_view, put_out, tool_table
 
 app = typer.Typer(no_args_is_help=True, help="PagerDuty tools: list them, call them, approve what waits.")
 
 Json = dict[str, Any]
-AS_JSON = typer.Option("--json", help="Answer in JSON.")
 CONNECTION = typer.Option("--connection", help="The connection; needn't be said if there is only one")
 
 
@@ -49,17 +48,13 @@ def list_tools(
 @app.command("call")
 def call_tool(
     name: Annotated[str, typer.Argument(help="The tool's name")],
-    arguments: Annotated[
-        list[str] | None, typer.Argument(help="NAME=VALUE …; a list's values are separated by commas")
-    ] = None,
-    from_stdin: Annotated[
-        bool, typer.Option("--arguments-stdin", help="Read the arguments from standard input, as JSON.")
-    ] = False,
+    arguments: Annotated[list[str] | None, ARGUMENTS] = None,
+    from_stdin: Annotated[bool, ARGUMENTS_STDIN] = False,
     connection: Annotated[str | None, CONNECTION] = None,
     key: Annotated[
         str | None, typer.Option(help="Repeat this to mean the same call: it is made once")
     ] = None,
-    wait: Annotated[float, typer.Option(min=0, max=60, help="Seconds before a ticket is given")] = 30.0,
+    wait: Annotated[float, WAIT] = 30.0,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:

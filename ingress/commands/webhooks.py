@@ -16,10 +16,10 @@ from calmo_pagerduty.domain.signing_secrets import read_secret as read_pasted
 from calmo_pagerduty.domain.webhook_setup import setup_steps
 from calmo_pagerduty.domain.webhooks import handle_of, webhook_url
 from calmo_pagerduty.store import webhook_management
-from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.webhook_management import NewWebhook
-from ingress.commands.instances import api_address, settings_for
-from ingress.commands.options import DATA_DIR
+from ingress.commands.instances import api_address
+from ingress.commands.options import AS_JSON, DATA_DIR
+from ingress.commands.own_store import own_store
 from ingress.commands.tool_view import put_out
 from ingress.commands.webhook_client import WebhookClient
 from ingress.commands.webhook_view import made_view, step_line, validation_line, webhook_table, webhook_view
@@ -29,7 +29,6 @@ __all__ = ["NoSecret", "app", "webhook_url"]
 app = typer.Typer(no_args_is_help=True, help="The addresses that PagerDuty delivers to.")
 
 Json = dict[str, Any]
-AS_JSON = typer.Option("--json", help="Answer in JSON.")
 WEBHOOK = typer.Argument(help="The webhook's id, or its short form from the list")
 
 
@@ -76,20 +75,13 @@ def create(
 
 def _made_here(new: NewWebhook, secret: bytes | None, data_dir: Path | None) -> Json:
     """Make it in the database, whether the service runs or not."""
-    settings = settings_for(data_dir)
-    database = Database(settings.database)
-    try:
-        database.migrate()
-        keyring = settings.keyring()
-        database.write_now(keyring.check)
-        now = datetime.now(UTC)
-        webhook_id = database.write_now(
-            lambda transaction: webhook_management.make(transaction, keyring, new, secret, now)
+    now = datetime.now(UTC)
+    with own_store(data_dir) as own:
+        webhook_id = own.database.write_now(
+            lambda transaction: webhook_management.make(transaction, own.keyring, new, secret, now)
         )
-    finally:
-        database.close()
-    url = webhook_url(settings.public_address, webhook_id)
-    unreachable = why_unreachable(settings.public_address)
+    url = webhook_url(own.settings.public_address, webhook_id)
+    unreachable = why_unreachable(own.settings.public_address)
     return {
         "id": webhook_id, "url": url, "scope": str(new.scope), "has_secret": secret is not None,
         "warnings": [unreachable] if unreachable else [],

@@ -29,7 +29,7 @@ from calmo_pagerduty.store import connections, issue_queries, issues, operations
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.database import Database, Transaction
 from calmo_pagerduty.store.tool_calls import KeyUsedOtherwise, ToolCall
-from ingress.api.errors import ActionRefused, NotFound, TemporalUnavailable
+from ingress.api.errors import ActionRefused, CallKept, NotFound, TemporalUnavailable
 from ingress.issues.action_sender import ActionSender, IncidentToStart
 from ingress.tools.caller import MAX_WAIT_SECONDS, ToolCaller
 from workflows.incident_actions import ActionToTake
@@ -77,7 +77,7 @@ class IssueActor:
         """Act on an issue; what takes longer than `wait_seconds` is answered by a ticket: the call's id.
 
         Raises NotFound, BadAction, BadArguments, CallRefused, ActionRefused, CapReached,
-        KeyUsedOtherwise, TemporalUnavailable, StoreUnavailable.
+        KeyUsedOtherwise, CallKept, StoreUnavailable.
         """
         issue, _ = await self._find(issue_id, caller.visibility)
         action = action_of(action_name)
@@ -89,7 +89,10 @@ class IssueActor:
         key = f"act:{idempotency_key or secrets.token_hex(16)}"
         call = await self._gate.file(admission, key, Intent(issue.ref.issue_id, action))
         if call.state in OPEN_STATES:
-            await self.resume(call)
+            try:
+                await self.resume(call)
+            except TemporalUnavailable as error:
+                raise CallKept(str(error)) from error
             await self._caller.wait(call, 0.0 if call.state is CallState.WAITING else wait_seconds)
             self._wake()
         return await self._answer(caller, call.id)

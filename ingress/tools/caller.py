@@ -28,7 +28,7 @@ from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.tool_calls import ToolCall
 from calmo_pagerduty.tools.tool import Access, Call
-from ingress.api.errors import DecisionRefused, NotFound, TemporalUnavailable
+from ingress.api.errors import CallKept, DecisionRefused, NotFound, TemporalUnavailable
 from workflows import names
 from workflows.tool_call import PersonsDecision, ToolCallStart
 
@@ -79,7 +79,7 @@ class ToolCaller:
         """Call a tool; what takes longer than `wait_seconds` is answered by a ticket: the call's id.
 
         Raises NoSuchTool, NoSuchConnection, BadArguments, CallRefused, CapReached, KeyUsedOtherwise,
-        TemporalUnavailable, StoreUnavailable.
+        CallKept, StoreUnavailable.
         """
         admission = await self._gate.admit(caller, face, connection_id, tool_name, arguments)
         if admission.tool.access is Access.READ and not admission.tool.durable:
@@ -88,7 +88,10 @@ class ToolCaller:
                 return answer
         call = await self._gate.file(admission, idempotency_key or secrets.token_hex(16))
         if call.state in OPEN_STATES:
-            handle = await self._start(call)
+            try:
+                handle = await self._start(call)
+            except TemporalUnavailable as error:
+                raise CallKept(str(error)) from error
             await _wait(handle, 0.0 if call.state is CallState.WAITING else wait_seconds)
             call = await self.look(caller, call.id)
         return CallAnswer(call.state, call.result, call.error, call)

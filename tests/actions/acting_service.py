@@ -4,20 +4,18 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
 from doors import rows
 from eventually import eventually
 from healing.healing_service import Healed, healing_service
-from temporalio.client import Client
+from parts import Parts
 from tool_service import ToolService
 
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.store import tables
 from calmo_pagerduty.store.database import Database
-from calmo_pagerduty.store.encryption import Keyring
 from pagerduty_simulator.account import Account
 from pagerduty_simulator.events import Event
 from pagerduty_simulator.shop import online_shop
@@ -117,13 +115,9 @@ class Acting:
 
 
 @contextlib.asynccontextmanager
-async def acting_service(
-    temporal: Client, database: Database, keyring: Keyring, data_dir: Path, working: bool = True
-) -> AsyncIterator[Acting]:
-    """Needs TEMPORAL_ADDRESS in the environment: the forwarder connects by itself. Not `working`: without
-    a worker of this process.
-    """
-    async with healing_service(temporal, database, keyring, data_dir, working=working) as healed:
+async def acting_service(parts: Parts, working: bool = True) -> AsyncIterator[Acting]:
+    """Not `working`: without a worker of this process."""
+    async with healing_service(parts, working=working) as healed:
         account = online_shop(now=lambda: datetime.now(UTC), seed=11)
         healed.service.site.account = healed.past.account = account
         yield Acting(healed)

@@ -1,33 +1,20 @@
 """The whole service, with hands to act on issues."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from actions.acting_service import Acting, acting_service
-from temporalio.client import Client
-
-from calmo_pagerduty.store.database import Database
-from calmo_pagerduty.store.encryption import Keyring
-from calmo_pagerduty.temporal_dev_server import TemporalDevServer
+from parts import Parts
 
 
 @pytest.fixture
-async def acting(
-    temporal: Client, temporal_server: TemporalDevServer, sqlite_database: Database, keyring: Keyring,
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[Acting]:  # fmt: skip
-    monkeypatch.setenv("TEMPORAL_ADDRESS", temporal_server.address)
-    async with acting_service(temporal, sqlite_database, keyring, tmp_path) as found:
+async def acting(parts: Parts) -> AsyncIterator[Acting]:
+    async with acting_service(parts) as found:
         yield found
 
 
 @pytest.fixture
-async def acting_on_either(
-    temporal: Client, temporal_server: TemporalDevServer, database: Database, keyring: Keyring,
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[Acting]:  # fmt: skip
+async def acting_on_either(parts_on_either: Parts) -> AsyncIterator[Acting]:
     """Once on SQLite, once on PostgreSQL."""
-    monkeypatch.setenv("TEMPORAL_ADDRESS", temporal_server.address)
-    async with acting_service(temporal, database, keyring, tmp_path) as found:
+    async with acting_service(parts_on_either) as found:
         yield found

@@ -1,10 +1,8 @@
 """Many actions through whatever goes wrong, and the account of what became of them."""
 
 import asyncio
-import base64
 import contextlib
 import random
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -13,13 +11,12 @@ from typing import Any
 
 from actions.acting_service import Acting
 from tool_service import until_state
+from worker_processes import TEST_KEYS, worker_processes
 
-from calmo_pagerduty.processes import start_child, stop_child
 from calmo_pagerduty.store import connections
 from pagerduty_simulator.rest.faults import Faults
 
 Json = dict[str, Any]
-WORKER = Path(__file__).parents[2] / "worker.py"
 
 #: What may be done to an incident that stands so.
 POSSIBLE = {
@@ -119,34 +116,29 @@ class DeadlyFaults(Faults):
 async def mortal_worker(acting: Acting, data_dir: Path, temporal: str) -> AsyncIterator[Callable[[], None]]:
     """A worker process of its own; yields what kills it, whereupon a new one is started."""
     settings = acting.service.ingress.settings
-    key = base64.b64encode(bytes(range(32))).decode()
-    environment = {
-        "TEMPORAL_ADDRESS": temporal, "CALMO_DATA_DIR": str(data_dir), "CALMO_ENCRYPTION_KEYS": f"test:{key}",
-        "CALMO_TASK_QUEUE": settings.task_queue, "CALMO_SIMULATOR_URL": settings.simulator_url,
-        "CALMO_GATHER_CONTEXT": "false",
-    }  # fmt: skip
-    dead = asyncio.Event()
-    living = [await start_child([sys.executable, str(WORKER)], data_dir / "worker.log", environment)]
+    processes = worker_processes(
+        data_dir, temporal, ENCRYPTION_KEYS=TEST_KEYS, TASK_QUEUE=settings.task_queue,
+        SIMULATOR_URL=str(settings.simulator_url), GATHER_CONTEXT="false",
+    )  # fmt: skip
+    async with processes as start:
+        dead = asyncio.Event()
+        living = [await start()]
 
-    async def revive() -> None:
-        while True:
-            await dead.wait()
-            dead.clear()
-            await living[-1].wait()
-            living.append(
-                await start_child([sys.executable, str(WORKER)], data_dir / "worker.log", environment)
-            )
+        async def revive() -> None:
+            while True:
+                await dead.wait()
+                dead.clear()
+                await living[-1].wait()
+                living.append(await start())
 
-    def strike() -> None:
-        if living[-1].returncode is None:
-            living[-1].kill()
-        dead.set()
+        def strike() -> None:
+            if living[-1].returncode is None:
+                living[-1].kill()
+            dead.set()
 
-    reviving = asyncio.create_task(revive())
-    try:
-        yield strike
-    finally:
-        reviving.cancel()
-        await asyncio.gather(reviving, return_exceptions=True)
-        for one in living:
-            await stop_child(one, 5)
+        reviving = asyncio.create_task(revive())
+        try:
+            yield strike
+        finally:
+            reviving.cancel()
+            await asyncio.gather(reviving, return_exceptions=True)

@@ -3,26 +3,17 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from actions.acting_service import Acting, acting_service
-from temporalio.client import Client
-
-from calmo_pagerduty.store.database import Database
-from calmo_pagerduty.store.encryption import Keyring
-from calmo_pagerduty.temporal_dev_server import TemporalDevServer
+from parts import Parts
 
 
 @pytest.fixture
-async def short_runs(
-    temporal: Client, temporal_server: TemporalDevServer, sqlite_database: Database, keyring: Keyring,
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[Acting]:  # fmt: skip
+async def short_runs(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Acting]:
     """Incidents' workflows continue as new after a few events."""
-    monkeypatch.setenv("TEMPORAL_ADDRESS", temporal_server.address)
     monkeypatch.setenv("CALMO_CONTINUE_AS_NEW_AFTER", "20")
-    async with acting_service(temporal, sqlite_database, keyring, tmp_path) as found:
+    async with acting_service(parts) as found:
         yield found
 
 

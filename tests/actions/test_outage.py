@@ -10,11 +10,9 @@ import pytest
 from actions.acting_service import Acting, acting_service
 from actions.outage import DeadlyFaults, Script, mortal_worker
 from eventually import eventually
-from temporalio.client import Client
+from parts import Parts
 
 from activities import retrying
-from calmo_pagerduty.store.database import Database
-from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.temporal_dev_server import TemporalDevServer
 from pagerduty_simulator.rest.faults import Faults
 
@@ -22,13 +20,9 @@ AWKWARD = ("429", "500", "timeout", "timeout_after", "cut")
 
 
 @pytest.fixture
-async def alone(
-    temporal: Client, temporal_server: TemporalDevServer, sqlite_database: Database, keyring: Keyring,
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[Acting]:  # fmt: skip
+async def alone(parts: Parts) -> AsyncIterator[Acting]:
     """Without a worker."""
-    monkeypatch.setenv("TEMPORAL_ADDRESS", temporal_server.address)
-    async with acting_service(temporal, sqlite_database, keyring, tmp_path, working=False) as found:
+    async with acting_service(parts, working=False) as found:
         yield found
 
 

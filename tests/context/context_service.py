@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from builders import SECRET
 from eventually import eventually
 from healing.healing_service import a_webhook
+from parts import Parts
 from temporalio.client import Client, WorkflowHandle
 from tool_service import ToolService, running_service
 
@@ -164,19 +164,16 @@ def set_pace(service: ToolService, per_minute: int | None) -> None:
 
 
 @contextlib.asynccontextmanager
-async def context_service(
-    temporal: Client, database: Database, keyring: Keyring, data_dir: Path, account: Account | None = None
-) -> AsyncIterator[Contexts]:
+async def context_service(parts: Parts, account: Account | None = None) -> AsyncIterator[Contexts]:
     async with contextlib.AsyncExitStack() as stack:
-        service = await stack.enter_async_context(
-            running_service(temporal, database, keyring, data_dir, working=False, gathering=True)
-        )
+        service = await stack.enter_async_context(running_service(parts, working=False, gathering=True))
         service.site.account = account or a_shop()
         set_pace(service, UNPACED)
         http = await stack.enter_async_context(connect())
-        accounts = PagerDutyAccounts(database, keyring, http, service.ingress.settings.simulator_url)
+        simulator = service.ingress.settings.simulator_url
+        accounts = PagerDutyAccounts(parts.database, parts.keyring, http, simulator)
         workers = await stack.enter_async_context(contextlib.AsyncExitStack())
-        found = Contexts(service, temporal, accounts, keyring, workers)
+        found = Contexts(service, parts.temporal, accounts, parts.keyring, workers)
         await work(found)
         yield found
 

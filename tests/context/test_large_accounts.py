@@ -1,15 +1,11 @@
 """The first incident of a large account has a part of its past; the rest is read behind it, once."""
 
-from pathlib import Path
-
 import pytest
 from context.context_service import Contexts, context_service, reasons, states
 from context.large_account import large_account
-from temporalio.client import Client
+from parts import Parts
 
 from calmo_pagerduty.domain.context_sources import Source, SourceState
-from calmo_pagerduty.store.database import Database
-from calmo_pagerduty.store.encryption import Keyring
 from workflows import names
 
 GROWING = (Source.HISTORY, Source.CHANGES)
@@ -35,17 +31,13 @@ async def first_and_next(large: Contexts) -> None:
         assert warm.assessment.similar
 
 
-async def test_a_large_account_is_read_piece_by_piece_and_then_costs_little(
-    temporal: Client, sqlite_database: Database, keyring: Keyring, tmp_path: Path
-) -> None:
+async def test_a_large_account_is_read_piece_by_piece_and_then_costs_little(parts: Parts) -> None:
     account = large_account(services=80, dependencies=300, incidents=3_300, changes=1_500)
-    async with context_service(temporal, sqlite_database, keyring, tmp_path, account) as large:
+    async with context_service(parts, account) as large:
         await first_and_next(large)
 
 
 @pytest.mark.torture
-async def test_so_is_one_of_500_services_10000_incidents_and_20000_changes(
-    temporal: Client, database: Database, keyring: Keyring, tmp_path: Path
-) -> None:
-    async with context_service(temporal, database, keyring, tmp_path, large_account()) as large:
+async def test_so_is_one_of_500_services_10000_incidents_and_20000_changes(parts_on_either: Parts) -> None:
+    async with context_service(parts_on_either, large_account()) as large:
         await first_and_next(large)

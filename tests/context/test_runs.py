@@ -1,13 +1,8 @@
 """A run gathers once what belongs together, goes on after a crash, and can be ended."""
 
 import asyncio
-import base64
 import contextlib
-import os
-import sys
-from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,17 +12,15 @@ from eventually import eventually
 from temporalio.api.enums.v1 import EventType as HistoryEventType
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.service import RPCError
+from worker_processes import TEST_KEYS, StartWorker, worker_processes
 
 from calmo_pagerduty.domain.context_runs import ContextEnd, ContextStart, ContextState, RunProgress
 from calmo_pagerduty.domain.context_sources import Source, SourceState
 from calmo_pagerduty.domain.scopes import EVERYTHING
-from calmo_pagerduty.processes import start_child, stop_child
 from calmo_pagerduty.store import contexts as store
 from calmo_pagerduty.temporal_dev_server import TemporalDevServer
 from pagerduty_simulator.rest.faults import TIMEOUT_BEFORE, Faults
 from workflows import names
-
-WORKER = Path(__file__).parents[2] / "worker.py"
 
 
 async def test_reasons_that_come_together_are_one_version(contexts: Contexts) -> None:
@@ -148,9 +141,6 @@ async def state_of(contexts: Contexts, ref: object) -> ContextState | None:
     return found.state if found else None
 
 
-StartWorker = Callable[[], Awaitable[Process]]
-
-
 @pytest.fixture
 async def start_worker(
     contexts: Contexts, temporal_server: TemporalDevServer, tmp_path: Path
@@ -158,21 +148,11 @@ async def start_worker(
     """Starts `python worker.py` in place of the worker in this process."""
     await contexts.workers.aclose()
     settings = contexts.service.ingress.settings
-    inherited = {name for name in os.environ if name.startswith(("CALMO_", "TEMPORAL_"))}
-    environment = {name: "" for name in inherited} | {
-        "TEMPORAL_ADDRESS": temporal_server.address,
-        "CALMO_DATA_DIR": str(tmp_path),
-        "CALMO_TASK_QUEUE": contexts.task_queue,
-        "CALMO_SIMULATOR_URL": str(settings.simulator_url),
-        "CALMO_ENCRYPTION_KEYS": f"test:{base64.b64encode(bytes(range(32))).decode()}",
-    }
-    async with AsyncExitStack() as stack:
-
-        async def start() -> Process:
-            worker = await start_child([sys.executable, str(WORKER)], tmp_path / "worker.log", environment)
-            stack.push_async_callback(stop_child, worker, 5)
-            return worker
-
+    processes = worker_processes(
+        tmp_path, temporal_server.address, TASK_QUEUE=contexts.task_queue,
+        SIMULATOR_URL=str(settings.simulator_url), ENCRYPTION_KEYS=TEST_KEYS,
+    )  # fmt: skip
+    async with processes as start:
         yield start
 
 

@@ -1,19 +1,18 @@
 """The service with an issue that has a context."""
 
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 from builders import an_event, body_of, headers_for, new_id
 from context_faces.sample_context import store_context
 from doors import make_webhook, save_pending
-from temporalio.client import Client
+from parts import Parts
 from tool_service import ToolService, running_service
 
 from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.encryption import Keyring
 
 
@@ -46,20 +45,21 @@ async def an_issue(
     return IncidentRef(connection_id=connection_id, incident_id=incident_id)
 
 
+@contextlib.asynccontextmanager
+async def told_of_an_issue(parts: Parts) -> AsyncIterator[Told]:
+    async with running_service(parts, working=False) as service:
+        ref = await an_issue(service, parts.keyring, service.connection_id, new_id())
+        yield Told(service, ref, parts.keyring)
+
+
 @pytest.fixture
-async def told_on_either(
-    temporal: Client, database: Database, keyring: Keyring, tmp_path: Path
-) -> AsyncIterator[Told]:
+async def told_on_either(parts_on_either: Parts) -> AsyncIterator[Told]:
     """Once on SQLite, once on PostgreSQL."""
-    async with running_service(temporal, database, keyring, tmp_path, working=False) as service:
-        ref = await an_issue(service, keyring, service.connection_id, new_id())
-        yield Told(service, ref, keyring)
+    async with told_of_an_issue(parts_on_either) as found:
+        yield found
 
 
 @pytest.fixture
-async def told(
-    temporal: Client, sqlite_database: Database, keyring: Keyring, tmp_path: Path
-) -> AsyncIterator[Told]:
-    async with running_service(temporal, sqlite_database, keyring, tmp_path, working=False) as service:
-        ref = await an_issue(service, keyring, service.connection_id, new_id())
-        yield Told(service, ref, keyring)
+async def told(parts: Parts) -> AsyncIterator[Told]:
+    async with told_of_an_issue(parts) as found:
+        yield found

@@ -3,18 +3,15 @@
 import json
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from context.context_service import Contexts, context_service
-from temporalio.client import Client
+from parts import Parts
 from terminal import Terminal
 from tool_service import agent, served
 
 from calmo_pagerduty.domain.context_sources import Source
 from calmo_pagerduty.domain.incident_context import IncidentContext
-from calmo_pagerduty.store.database import Database
-from calmo_pagerduty.store.encryption import Keyring
 from ingress.app import build_app
 from pagerduty_simulator.rest.serving import running_server
 
@@ -22,10 +19,8 @@ INJECTION = "Checkout API: <b>latency</b> [click](https://evil.example) above 90
 
 
 @pytest.fixture
-async def gathering(
-    temporal: Client, sqlite_database: Database, keyring: Keyring, tmp_path: Path
-) -> AsyncIterator[Contexts]:
-    async with context_service(temporal, sqlite_database, keyring, tmp_path) as found:
+async def gathering(parts: Parts) -> AsyncIterator[Contexts]:
+    async with context_service(parts) as found:
         yield found
 
 

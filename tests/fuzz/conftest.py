@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from doors import Doorway, open_doorway
-from temporalio.client import Client
+from parts import Parts
 from tool_service import ToolService, running_service
 
 from calmo_pagerduty.store.database import Database
@@ -19,8 +19,6 @@ async def door(sqlite_database: Database, keyring: Keyring, tmp_path: Path) -> A
 
 
 @pytest.fixture
-async def service(
-    temporal: Client, sqlite_database: Database, keyring: Keyring, tmp_path: Path
-) -> AsyncIterator[ToolService]:
-    async with running_service(temporal, sqlite_database, keyring, tmp_path) as found:
+async def service(parts: Parts) -> AsyncIterator[ToolService]:
+    async with running_service(parts) as found:
         yield found

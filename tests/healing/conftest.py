@@ -1,33 +1,20 @@
 """The whole service beside a simulated PagerDuty."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from healing.healing_service import Healed, healing_service
-from temporalio.client import Client
-
-from calmo_pagerduty.store.database import Database
-from calmo_pagerduty.store.encryption import Keyring
-from calmo_pagerduty.temporal_dev_server import TemporalDevServer
+from parts import Parts
 
 
 @pytest.fixture
-async def healed(
-    temporal: Client, temporal_server: TemporalDevServer, sqlite_database: Database, keyring: Keyring,
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[Healed]:  # fmt: skip
-    monkeypatch.setenv("TEMPORAL_ADDRESS", temporal_server.address)
-    async with healing_service(temporal, sqlite_database, keyring, tmp_path) as found:
+async def healed(parts: Parts) -> AsyncIterator[Healed]:
+    async with healing_service(parts) as found:
         yield found
 
 
 @pytest.fixture
-async def healed_on_either(
-    temporal: Client, temporal_server: TemporalDevServer, database: Database, keyring: Keyring,
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[Healed]:  # fmt: skip
+async def healed_on_either(parts_on_either: Parts) -> AsyncIterator[Healed]:
     """Once on SQLite, once on PostgreSQL."""
-    monkeypatch.setenv("TEMPORAL_ADDRESS", temporal_server.address)
-    async with healing_service(temporal, database, keyring, tmp_path) as found:
+    async with healing_service(parts_on_either) as found:
         yield found

@@ -5,7 +5,6 @@ import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +12,7 @@ from builders import SECRET
 from doors import rows
 from eventually import eventually
 from healing.pasts import Past
+from parts import Parts
 from temporalio.client import Client
 from tool_service import ToolService, running_service
 
@@ -142,22 +142,16 @@ OPEN = (DeliveryState.PENDING, DeliveryState.FORWARDED)
 
 @contextlib.asynccontextmanager
 async def healing_service(
-    temporal: Client,
-    database: Database,
-    keyring: Keyring,
-    data_dir: Path,
+    parts: Parts,
     seed: int = 1,
     clock: Clock | None = None,
     working: bool = True,
     **past: Any,
 ) -> AsyncIterator[Healed]:
-    """Needs TEMPORAL_ADDRESS in the environment: the forwarder connects by itself. Not `working`: without
-    a worker of this process.
-    """
+    """Not `working`: without a worker of this process."""
+    database, keyring = parts.database, parts.keyring
     async with contextlib.AsyncExitStack() as stack:
-        service = await stack.enter_async_context(
-            running_service(temporal, database, keyring, data_dir, clock=clock, working=False)
-        )
+        service = await stack.enter_async_context(running_service(parts, clock=clock, working=False))
         there = Past(seed=seed, **past)
         service.site.account = there.account
         door = running_server(build_app(service.ingress), "127.0.0.1", 0)
@@ -165,7 +159,7 @@ async def healing_service(
         http = await stack.enter_async_context(connect())
         accounts = PagerDutyAccounts(database, keyring, http, service.ingress.settings.simulator_url)
         if working:
-            await _work(stack, service, temporal, accounts)
+            await _work(stack, service, parts.temporal, accounts)
         forwarding = asyncio.create_task(service.ingress.forwarder.run())
         stack.push_async_callback(_end, forwarding)
         now = datetime.now(UTC)
@@ -173,7 +167,7 @@ async def healing_service(
         subscription = service.site.sender.subscribe(
             f"{url}/webhooks/pagerduty/{webhook_id}", SECRET.decode()
         )
-        yield Healed(service, temporal, there, webhook_id, subscription, accounts)
+        yield Healed(service, parts.temporal, there, webhook_id, subscription, accounts)
 
 
 async def _work(

@@ -2,18 +2,14 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from eventually import eventually
 from healing.healing_service import Healed, healing_service
-from temporalio.client import Client
+from parts import Parts
 from tool_service import WRITES_ON
 
 from calmo_pagerduty.store import connections
-from calmo_pagerduty.store.database import Database
-from calmo_pagerduty.store.encryption import Keyring
-from calmo_pagerduty.temporal_dev_server import TemporalDevServer
 from calmo_pagerduty.tools.permissions import Switch
 from calmo_pagerduty.tools.subscription_enabling import ENABLE_WEBHOOK
 from workflows import names
@@ -72,13 +68,9 @@ async def heal_the_day(healed: Healed, incidents: int, events: int) -> None:
 
 
 @pytest.fixture
-async def after_a_day(
-    temporal: Client, temporal_server: TemporalDevServer, sqlite_database: Database, keyring: Keyring,
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[Healed]:  # fmt: skip
-    monkeypatch.setenv("TEMPORAL_ADDRESS", temporal_server.address)
+async def after_a_day(parts: Parts) -> AsyncIterator[Healed]:
     pause = timedelta(minutes=2)
-    async with healing_service(temporal, sqlite_database, keyring, tmp_path, seed=3, pause=pause) as found:
+    async with healing_service(parts, seed=3, pause=pause) as found:
         found.past.clock.advance(-(DAY - timedelta(hours=2)))
         found.past.begins_at = found.past.clock.now()
         yield found

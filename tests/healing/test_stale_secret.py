@@ -2,17 +2,13 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from eventually import eventually
 from healing.healing_service import Healed, healing_service
-from temporalio.client import Client
+from parts import Parts
 
 from calmo_pagerduty.store import connections, webhooks
-from calmo_pagerduty.store.database import Database
-from calmo_pagerduty.store.encryption import Keyring
-from calmo_pagerduty.temporal_dev_server import TemporalDevServer
 from pagerduty_simulator.clocks import ScaledClock
 from pagerduty_simulator.delivery_contract import Verdict
 
@@ -21,14 +17,10 @@ DELIVERIES = 50
 
 
 @pytest.fixture
-async def hurried(
-    temporal: Client, temporal_server: TemporalDevServer, sqlite_database: Database, keyring: Keyring,
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[Healed]:  # fmt: skip
+async def hurried(parts: Parts) -> AsyncIterator[Healed]:
     """PagerDuty's waiting before it delivers again takes a hundredth of its time."""
-    monkeypatch.setenv("TEMPORAL_ADDRESS", temporal_server.address)
     clock = ScaledClock(100)
-    async with healing_service(temporal, sqlite_database, keyring, tmp_path, clock=clock) as found:
+    async with healing_service(parts, clock=clock) as found:
         yield found
 
 

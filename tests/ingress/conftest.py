@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from doors import Doorway, open_doorway
+from parts import Parts
 
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.encryption import Keyring
@@ -23,4 +24,12 @@ async def sqlite_doorway(
 ) -> AsyncIterator[Doorway]:
     """An ingress without Temporal, where the kind of database makes no difference."""
     async with open_doorway(sqlite_database, keyring, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+async def door_to_temporal(parts_on_either: Parts, task_queue: str) -> AsyncIterator[Doorway]:
+    """An ingress that will find the real Temporal server once its forwarder runs, with either database."""
+    parts = parts_on_either
+    async with open_doorway(parts.database, parts.keyring, parts.data_dir, task_queue=task_queue) as found:
         yield found

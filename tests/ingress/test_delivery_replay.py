@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from builders import a_note, an_event, body_of, headers_for, new_id
-from doors import Doorway, make_key, open_doorway, rows, save_pending
+from doors import Doorway, make_key, rows, save_pending
 from eventually import eventually
 from kept_deliveries import keep
 from temporalio.client import Client
@@ -20,8 +19,6 @@ from calmo_pagerduty.domain.deliveries import DeliveryState, Verdict
 from calmo_pagerduty.domain.event_types import EventType
 from calmo_pagerduty.store import tables
 from calmo_pagerduty.store.database import Database
-from calmo_pagerduty.store.encryption import Keyring
-from calmo_pagerduty.temporal_dev_server import TemporalDevServer
 from workflows.incident import IncidentWorkflow
 
 PAUSED = {"state": DeliveryState.PAUSED, "verdict": Verdict.PAUSED}
@@ -210,14 +207,8 @@ async def test_captured_requests_sent_again_change_nothing_even_after_the_log_wa
 
 
 @pytest.fixture
-async def door(
-    database: Database, keyring: Keyring, tmp_path: Path, task_queue: str,
-    temporal_server: TemporalDevServer, monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[Doorway]:  # fmt: skip
-    """An ingress that will find the real Temporal server once its forwarder runs."""
-    monkeypatch.setenv("TEMPORAL_ADDRESS", temporal_server.address)
-    async with open_doorway(database, keyring, tmp_path, task_queue=task_queue) as found:
-        yield found
+def door(door_to_temporal: Doorway) -> Doorway:
+    return door_to_temporal
 
 
 async def test_through_temporal_too_a_replay_is_applied_again_without_any_change(

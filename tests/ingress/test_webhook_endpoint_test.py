@@ -14,6 +14,7 @@ from builders import SECRET, an_event, body_of, headers_for, new_id
 from certificates import Chain, make_chain, tls_front
 from doors import rows
 from eventually import eventually
+from parts import Parts
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.routing import Route
@@ -27,8 +28,6 @@ from calmo_pagerduty.domain.synthetic_incidents import synthetic_event
 from calmo_pagerduty.processes import free_port
 from calmo_pagerduty.store import tables, webhook_evidence, webhook_management
 from calmo_pagerduty.store.database import Database
-from calmo_pagerduty.store.encryption import Keyring
-from calmo_pagerduty.temporal_dev_server import TemporalDevServer
 from ingress.webhooks.tls_probe import Target, Unfit, examine_tls
 from ingress.webhooks.walk import Step, Walk
 from pagerduty_simulator.rest.serving import running_server
@@ -40,13 +39,8 @@ LEFT = (tables.issues, tables.timeline, tables.issue_changes, tables.deliveries,
 
 
 @pytest.fixture
-async def service(
-    temporal: Client, temporal_server: TemporalDevServer, sqlite_database: Database, keyring: Keyring,
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[WebhookService]:  # fmt: skip
-    async with running_webhook_service(
-        temporal, temporal_server.address, sqlite_database, keyring, tmp_path, monkeypatch
-    ) as found:
+async def service(parts: Parts) -> AsyncIterator[WebhookService]:
+    async with running_webhook_service(parts) as found:
         yield found
 
 
@@ -174,13 +168,8 @@ async def test_another_service_at_the_address_is_recognised(
     assert nothing_is_left(service)
 
 
-async def test_without_a_worker_the_walk_says_so_and_leaves_nothing(
-    temporal: Client, temporal_server: TemporalDevServer, sqlite_database: Database, keyring: Keyring,
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    async with running_webhook_service(
-        temporal, temporal_server.address, sqlite_database, keyring, tmp_path, monkeypatch, working=False
-    ) as service:
+async def test_without_a_worker_the_walk_says_so_and_leaves_nothing(parts: Parts) -> None:
+    async with running_webhook_service(parts, working=False) as service:
         made = await service.make(secret=SECRET.decode())
         steps = {step.name: step for step in await walk(service, made["id"], step_seconds=1.5)}
         assert steps["workflow"].ok and steps["issue"].ok is False

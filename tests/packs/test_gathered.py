@@ -2,17 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from context.context_service import context_service
-from temporalio.client import Client
+from parts import Parts
 
 from calmo_pagerduty.domain.context_sources import SourceState
 from calmo_pagerduty.domain.incident_context import IncidentContext
-from calmo_pagerduty.store.database import Database
-from calmo_pagerduty.store.encryption import Keyring
-from calmo_pagerduty.temporal_dev_server import TemporalDevServer
 from pagerduty_simulator.packs.cascade import cascade
 from pagerduty_simulator.packs.catalogue import PACKS
 from pagerduty_simulator.packs.truth import KnownWorld
@@ -25,15 +21,11 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def gather(
-    temporal: Client, temporal_server: TemporalDevServer, sqlite_database: Database, keyring: Keyring,
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-) -> Gather:  # fmt: skip
+def gather(parts: Parts) -> Gather:
     """Gathers the context of a world's incident; each test has one world."""
-    monkeypatch.setenv("TEMPORAL_ADDRESS", temporal_server.address)
 
     async def gathered(world: KnownWorld) -> IncidentContext:
-        async with context_service(temporal, sqlite_database, keyring, tmp_path, world.account) as found:
+        async with context_service(parts, world.account) as found:
             context = await found.gathered(found.ref(world.truth.incident_id))
         lacking = {one.source: one.reason for one in context.sources if one.state is not SourceState.COMPLETE}
         assert lacking == {}, "the simulator serves all that a context asks for"

@@ -246,8 +246,8 @@ def test_a_list_holds_what_its_reader_may_see_newest_first(database: Database, c
     assert listed(EVERYTHING, 3, before=1) == []
 
 
-def test_two_processes_that_append_at_once_keep_one_chain(database: Database, database_url: str) -> None:
-    second = Database(database_url)
+def test_two_processes_that_append_at_once_keep_one_chain(database: Database, migrated_url: str) -> None:
+    second = Database(migrated_url)
     try:
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda n: append((database, second)[n % 2], n), range(60)))

@@ -97,14 +97,14 @@ def interrupt_and_finish(database: Database, url: str, secrets: int) -> None:
 
 
 def test_a_killed_rotation_leaves_everything_readable_and_goes_on(
-    database: Database, database_url: str
+    database: Database, migrated_url: str
 ) -> None:
-    interrupt_and_finish(database, database_url, 1_000)
+    interrupt_and_finish(database, migrated_url, 1_000)
 
 
 @pytest.mark.torture
-def test_a_killed_rotation_of_ten_thousand_secrets(database: Database, database_url: str) -> None:
-    interrupt_and_finish(database, database_url, 10_000)
+def test_a_killed_rotation_of_ten_thousand_secrets(database: Database, migrated_url: str) -> None:
+    interrupt_and_finish(database, migrated_url, 10_000)
 
 
 def test_a_token_is_brought_under_the_new_key_too(database: Database) -> None:

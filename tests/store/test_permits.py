@@ -227,9 +227,9 @@ def test_pagerdutys_figures_are_kept_beside_our_own(database: Database, connecti
 
 
 @pytest.fixture
-def two_databases(database: Database, database_url: str) -> Iterator[tuple[Database, Database]]:
+def two_databases(database: Database, migrated_url: str) -> Iterator[tuple[Database, Database]]:
     """The same database, as two processes have it open."""
-    second = Database(database_url)
+    second = Database(migrated_url)
     yield database, second
     second.close()
 

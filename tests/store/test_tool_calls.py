@@ -140,9 +140,9 @@ def test_the_same_key_of_another_caller_or_connection_is_another_call(
 
 
 def test_many_who_file_the_same_call_at_once_make_one(
-    database: Database, database_url: str, connection_id: str
+    database: Database, migrated_url: str, connection_id: str
 ) -> None:
-    second = Database(database_url)
+    second = Database(migrated_url)
     try:
         with ThreadPoolExecutor(4) as pool:
             made = list(pool.map(lambda n: file((database, second)[n % 2], a_call(connection_id)), range(12)))

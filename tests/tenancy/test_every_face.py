@@ -2,17 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
 
 import httpx
 import pytest
 from mcp import MCPError
-from temporalio.client import Client
+from parts import Parts
 from terminal import Terminal
 from tool_service import ToolService, agent, running_service, served
 from worlds import MISSING, everything_kept, make_world
 
-from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.tools.catalogue import TOOLS
 
@@ -26,10 +24,8 @@ COMMANDS: Mapping[tuple[str, ...], str] = {
 
 
 @pytest.fixture
-async def service(
-    temporal: Client, sqlite_database: Database, keyring: Keyring, tmp_path: Path
-) -> AsyncIterator[ToolService]:
-    async with running_service(temporal, sqlite_database, keyring, tmp_path, working=False) as found:
+async def service(parts: Parts) -> AsyncIterator[ToolService]:
+    async with running_service(parts, working=False) as found:
         yield found
 
 

@@ -6,16 +6,14 @@ A new route without a case here fails: it isn't known yet what a foreigner would
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from temporalio.client import Client
+from parts import Parts
 from tool_service import ToolService, running_service
 from worlds import MISSING, World, everything_kept, make_world, permissions_but
 
-from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.tools.catalogue import TOOLS
 from ingress.api.endpoints import Endpoint
@@ -145,18 +143,14 @@ WITH_SOMETHING_OF_EACH = (
 
 
 @pytest.fixture
-async def service_on_either(
-    temporal: Client, database: Database, keyring: Keyring, tmp_path: Path
-) -> AsyncIterator[ToolService]:
-    async with running_service(temporal, database, keyring, tmp_path, working=False) as found:
+async def service_on_either(parts_on_either: Parts) -> AsyncIterator[ToolService]:
+    async with running_service(parts_on_either, working=False) as found:
         yield found
 
 
 @pytest.fixture
-async def service(
-    temporal: Client, sqlite_database: Database, keyring: Keyring, tmp_path: Path
-) -> AsyncIterator[ToolService]:
-    async with running_service(temporal, sqlite_database, keyring, tmp_path, working=False) as found:
+async def service(parts: Parts) -> AsyncIterator[ToolService]:
+    async with running_service(parts, working=False) as found:
         yield found
 
 

@@ -1,30 +1,21 @@
 """Webhooks on the command line: made, set up, tried out, ended; secrets by standard input only."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from builders import an_event, body_of, headers_for, new_id
-from temporalio.client import Client
+from parts import Parts
 from terminal import Terminal
 from webhook_service import ACME, WebhookService, running_webhook_service
 
 from calmo_pagerduty.domain.event_types import EventType
-from calmo_pagerduty.store.database import Database
-from calmo_pagerduty.store.encryption import Keyring
-from calmo_pagerduty.temporal_dev_server import TemporalDevServer
 
 SECRET = "a-signing-secret-that-pagerduty-showed-once"
 
 
 @pytest.fixture
-async def service(
-    temporal: Client, temporal_server: TemporalDevServer, sqlite_database: Database, keyring: Keyring,
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[WebhookService]:  # fmt: skip
-    async with running_webhook_service(
-        temporal, temporal_server.address, sqlite_database, keyring, tmp_path, monkeypatch
-    ) as found:
+async def service(parts: Parts) -> AsyncIterator[WebhookService]:
+    async with running_webhook_service(parts) as found:
         yield found
 
 

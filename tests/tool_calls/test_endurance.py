@@ -6,12 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from parts import Parts
 from temporalio.client import Client
 from tool_service import TOKEN, ToolService, running_service, start_workers, until_state
 
 from calmo_pagerduty.domain.tool_calls import workflow_id_for
-from calmo_pagerduty.store.database import Database
-from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from calmo_pagerduty.tools.tool import Risk
 from ingress.tools import keeper as call_keeper
@@ -20,11 +19,9 @@ RISKY = ConnectionRules(switches={"risk:high": Switch.ALLOW}, approve=frozenset(
 
 
 @pytest.fixture
-async def idle(
-    temporal: Client, sqlite_database: Database, keyring: Keyring, tmp_path: Path
-) -> AsyncIterator[ToolService]:
+async def idle(parts: Parts) -> AsyncIterator[ToolService]:
     """A service whose worker is away."""
-    async with running_service(temporal, sqlite_database, keyring, tmp_path, working=False) as found:
+    async with running_service(parts, working=False) as found:
         yield found
 
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from builders import SECRET, an_event, body_of, headers_for, new_id
 from doors import make_key, make_webhook
 from eventually import eventually
+from parts import Parts
 from temporalio.client import Client
 from terminal import Terminal
 from tool_service import ToolService, running_service, start_workers
@@ -18,7 +19,6 @@ from typer.main import get_command
 
 from calmo_pagerduty.domain import explanations
 from calmo_pagerduty.store import deliveries, tables, webhooks
-from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.encryption import Keyring
 from ingress.app import build_app
 from ingress.cli import app
@@ -29,11 +29,9 @@ ACME = "organization:acme"
 
 
 @pytest.fixture
-async def idle(
-    temporal: Client, database: Database, keyring: Keyring, tmp_path: Path
-) -> AsyncIterator[ToolService]:
+async def idle(parts_on_either: Parts) -> AsyncIterator[ToolService]:
     """A service without a worker, once on SQLite and once on PostgreSQL."""
-    async with running_service(temporal, database, keyring, tmp_path, working=False) as found:
+    async with running_service(parts_on_either, working=False) as found:
         yield found
 
 

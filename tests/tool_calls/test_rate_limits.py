@@ -5,18 +5,15 @@ import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from eventually import eventually
-from temporalio.client import Client
+from parts import Parts
 from tool_service import ToolService, add_connection, running_service
 
 from calmo_pagerduty.domain.scopes import EVERYTHING
 from calmo_pagerduty.domain.tool_calls import OPEN_STATES, CallState
 from calmo_pagerduty.store import connections, tool_calls
-from calmo_pagerduty.store.database import Database
-from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.store.tool_calls import ToolCall
 from calmo_pagerduty.temporal_limits import limit_each_connection
 from pagerduty_simulator.clocks import ScaledClock
@@ -31,18 +28,14 @@ Start = Callable[[int], Awaitable[ToolService]]
 
 
 @pytest.fixture
-async def start_hurried(
-    temporal: Client, sqlite_database: Database, keyring: Keyring, tmp_path: Path
-) -> AsyncIterator[Start]:
+async def start_hurried(parts: Parts) -> AsyncIterator[Start]:
     """Starts a service with a PagerDuty whose minute lasts so many times less long."""
     async with contextlib.AsyncExitStack() as stack:
 
         async def start(speed: int) -> ToolService:
-            service = await stack.enter_async_context(
-                running_service(temporal, sqlite_database, keyring, tmp_path, clock=ScaledClock(speed))
-            )
+            service = await stack.enter_async_context(running_service(parts, clock=ScaledClock(speed)))
             queue = names.calls_queue(service.ingress.settings.task_queue)
-            await limit_each_connection(temporal, queue, SHARE * speed)
+            await limit_each_connection(parts.temporal, queue, SHARE * speed)
             return service
 
         yield start

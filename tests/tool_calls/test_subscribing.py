@@ -3,12 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from doors import rows
 from eventually import eventually
-from temporalio.client import Client
+from parts import Parts
 from tool_service import TOKEN, add_connection
 from tools.contract import REFERENCE_IS_AT_HAND, complaints
 from tools.plan_runs import Run, by_line, drive, listed
@@ -18,10 +17,8 @@ from calmo_pagerduty.domain.api_errors import NotFound, ServerFault, Unreachable
 from calmo_pagerduty.domain.event_sets import EVENTS, EventFilter, EventSet
 from calmo_pagerduty.domain.scopes import Scope
 from calmo_pagerduty.store import connections, tables
-from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.store.webhook_management import OVERLAP
-from calmo_pagerduty.temporal_dev_server import TemporalDevServer
 from calmo_pagerduty.tools import subscriptions
 from calmo_pagerduty.tools.permissions import ConnectionRules
 
@@ -32,13 +29,8 @@ MADE = {"webhook_subscription": {"id": "PNEW", "delivery_method": {"secret": "th
 
 
 @pytest.fixture
-async def service(
-    temporal: Client, temporal_server: TemporalDevServer, sqlite_database: Database, keyring: Keyring,
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[WebhookService]:  # fmt: skip
-    async with running_webhook_service(
-        temporal, temporal_server.address, sqlite_database, keyring, tmp_path, monkeypatch
-    ) as found:
+async def service(parts: Parts) -> AsyncIterator[WebhookService]:
+    async with running_webhook_service(parts) as found:
         yield found
 
 

@@ -22,6 +22,7 @@ TESTS = Path(__file__).parents[1]
 sys.path.insert(0, str(TESTS))
 
 from incident_runs import IncidentRuns  # noqa: E402
+from parts import Parts  # noqa: E402
 from temporalio.client import Client  # noqa: E402
 
 from calmo_pagerduty.processes import free_port  # noqa: E402
@@ -78,26 +79,24 @@ async def _record_one(name: str, client: Client, address: str, folder: Path) -> 
     database = Database(f"sqlite:///{folder / f'{name}.db'}")
     database.migrate()
     keyring = Keyring({"test": bytes(range(32))})
+    parts = Parts(client, database, keyring, folder)
+    os.environ["TEMPORAL_ADDRESS"] = address
     if name in recorded_incidents.SCENARIOS:
         runs = IncidentRuns(client, database, keyring, task_queue=name)
         ref, run_id = await recorded_incidents.SCENARIOS[name](runs)
         handle = client.get_workflow_handle(ref.workflow_id, run_id=run_id)
     elif name in recorded_actions.SCENARIOS:
-        os.environ["TEMPORAL_ADDRESS"] = address
-        async with acting_service(client, database, keyring, folder) as acting:
+        async with acting_service(parts) as acting:
             workflow_id, run_id = await recorded_actions.SCENARIOS[name](acting)
             handle = client.get_workflow_handle(workflow_id, run_id=run_id)
     elif name in recorded_healing.SCENARIOS:
-        # Its forwarder connects by itself.
-        os.environ["TEMPORAL_ADDRESS"] = address
-        async with healing_service(client, database, keyring, folder) as healed:
+        async with healing_service(parts) as healed:
             handle = client.get_workflow_handle(await recorded_healing.SCENARIOS[name](healed))
     elif name in recorded_contexts.SCENARIOS:
-        os.environ["TEMPORAL_ADDRESS"] = address
-        async with context_service(client, database, keyring, folder) as contexts:
+        async with context_service(parts) as contexts:
             handle = client.get_workflow_handle(await recorded_contexts.SCENARIOS[name](contexts))
     else:
-        async with running_service(client, database, keyring, folder, working=False) as service:
+        async with running_service(parts, working=False) as service:
             handle = client.get_workflow_handle(await recorded_tool_calls.SCENARIOS[name](service, client))
     history = await handle.fetch_history()
     text = json.dumps(_without_places(json.loads(history.to_json())), indent=1)

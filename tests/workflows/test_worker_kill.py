@@ -1,12 +1,10 @@
 """A worker that is killed with incidents in its cache holds none of them up for long."""
 
-import os
 import sqlite3
-import sys
 import time
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, closing
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,19 +12,18 @@ from builders import NOON, facts, minutes
 from eventually import eventually
 from incident_runs import IncidentRuns
 from temporalio.api.enums.v1 import EventType as HistoryEventType
+from worker_processes import StartWorker, worker_processes
 
 from calmo_pagerduty.domain.event_types import EventType, IncidentStatus
 from calmo_pagerduty.domain.incident_lifecycle import EventFacts
 from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.processes import start_child, stop_child
+from calmo_pagerduty.processes import stop_child
 from calmo_pagerduty.temporal_dev_server import TemporalDevServer
 
 #: From the kill to the next event's place on the timeline.
 WITHIN_SECONDS = 3.0
-WORKER = Path(__file__).parents[2] / "worker.py"
 
 TASK_STARTED = HistoryEventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
-StartWorker = Callable[[], Awaitable[Process]]
 
 
 @pytest.fixture
@@ -34,19 +31,8 @@ async def start_worker(
     runs: IncidentRuns, temporal_server: TemporalDevServer, tmp_path: Path
 ) -> AsyncIterator[StartWorker]:
     """Starts `python worker.py`, with the settings that it has by itself."""
-    inherited = {name for name in os.environ if name.startswith(("CALMO_", "TEMPORAL_"))}
-    environment = {name: "" for name in inherited} | {
-        "TEMPORAL_ADDRESS": temporal_server.address,
-        "CALMO_DATA_DIR": str(tmp_path),
-        "CALMO_TASK_QUEUE": runs.task_queue,
-    }
-    async with AsyncExitStack() as stack:
-
-        async def start() -> Process:
-            worker = await start_child([sys.executable, str(WORKER)], tmp_path / "worker.log", environment)
-            stack.push_async_callback(stop_child, worker, 5)
-            return worker
-
+    address = temporal_server.address
+    async with worker_processes(tmp_path, address, TASK_QUEUE=runs.task_queue) as start:
         yield start
 
 
