@@ -18,6 +18,7 @@ from calmo_pagerduty.store.tables import (
     account_incidents,
     account_objects,
     connections,
+    dead_letters,
     deliveries,
     delivery_bodies,
     refusals,
@@ -81,15 +82,20 @@ def cut_refusals(connection: Connection, after: int, older_than: datetime) -> Cu
     return _cut(rows, old, older_than)
 
 
-def cut_results(connection: Connection, _after: int, older_than: datetime) -> Cut:
-    """Forget what finished calls of tools answered; that they were made stays."""
-    old = (
-        sa.select(tool_calls.c.id)
-        .where(tool_calls.c.finished_at < older_than, tool_calls.c.result.is_not(None))
-        .limit(AT_ONCE)
-    )
-    forget = sa.update(tool_calls).where(tool_calls.c.id.in_(old)).values(result=sa.null())
-    rows = connection.execute(forget).rowcount
+def cut_calls(connection: Connection, _after: int, older_than: datetime) -> Cut:
+    """Forget with what finished calls of tools were made, and what came of them; that they were stays."""
+    says_something = tool_calls.c.result.is_not(None) | (sa.cast(tool_calls.c.arguments, sa.Text) != "{}")
+    old = sa.select(tool_calls.c.id).where(tool_calls.c.finished_at < older_than, says_something)
+    forget = sa.update(tool_calls).where(tool_calls.c.id.in_(old.limit(AT_ONCE)))
+    rows = connection.execute(forget.values(result=sa.null(), arguments={})).rowcount
+    return Cut(rows, 0 if rows == AT_ONCE else None)
+
+
+def cut_dead_letters(connection: Connection, _after: int, older_than: datetime) -> Cut:
+    """Forget what dead letters said; why they are dead stays."""
+    old = sa.select(dead_letters.c.id).where(dead_letters.c.at < older_than, dead_letters.c.payload != "")
+    forget = sa.update(dead_letters).where(dead_letters.c.id.in_(old.limit(AT_ONCE)))
+    rows = connection.execute(forget.values(payload="")).rowcount
     return Cut(rows, 0 if rows == AT_ONCE else None)
 
 

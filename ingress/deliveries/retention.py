@@ -30,7 +30,8 @@ class Retention:
         ids = max(keep_ids, keep_bodies)
         self._walks: tuple[tuple[str, Walk, timedelta], ...] = (
             ("bodies", retention.cut_bodies, keep_bodies),
-            ("results", retention.cut_results, keep_bodies),
+            ("calls", retention.cut_calls, keep_bodies),
+            ("dead_letters", retention.cut_dead_letters, keep_bodies),
             ("deliveries", retention.cut_deliveries, ids),
             ("refusals", retention.cut_refusals, ids),
             ("past_incidents", retention.cut_past_incidents, INCIDENTS_REACH),

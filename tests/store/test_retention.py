@@ -9,7 +9,18 @@ from doors import make_webhook, rows
 from kept_deliveries import keep
 
 from calmo_pagerduty.domain.deliveries import DeliveryState, SignatureVerdict, Verdict
-from calmo_pagerduty.store import account_memory, audit, connections, leases, refusals, retention, tables
+from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.domain.incident_signals import Puzzle
+from calmo_pagerduty.store import (
+    account_memory,
+    audit,
+    connections,
+    dead_letters,
+    leases,
+    refusals,
+    retention,
+    tables,
+)
 from calmo_pagerduty.store.account_memory import ChangeRow, IncidentRow
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.encryption import Keyring
@@ -85,26 +96,41 @@ async def test_refusals_go_and_the_audit_stays_whole(database: Database, webhook
     assert (found.rows, found.broken) == (2, None)
 
 
-async def test_results_of_calls_go_and_the_calls_stay(database: Database, webhook: str) -> None:
+async def test_what_calls_were_made_with_and_what_came_of_them_goes_and_the_calls_stay(
+    database: Database, webhook: str
+) -> None:
     [connection] = rows(database, tables.connections)
     plain = dict.fromkeys(("tool", "face", "key_id", "requester", "arguments_sha256", "rule"), "x")
 
     def write(transaction: sa.Connection) -> None:
-        for age, state in ((31, "done"), (29, "done"), (None, "running")):
+        for age, state in ((31, "done"), (32, "failed"), (29, "done"), (None, "running")):
             transaction.execute(
                 tables.tool_calls.insert().values(
-                    id=f"call_{age}", connection_id=connection.id, scope=connection.scope, arguments={},
-                    idempotency_key=new_id(), state=state, needs_approval=False, result={"name": "Robin"},
+                    id=f"call_{age}", connection_id=connection.id, scope=connection.scope, state=state,
+                    idempotency_key=new_id(), needs_approval=False, arguments={"content": "Robin called"},
+                    result=None if state == "failed" else {"name": "Robin"},
                     created_at=NOON - 90 * DAY, finished_at=None if age is None else NOON - age * DAY,
                     **plain,
                 )
             )  # fmt: skip
 
     database.write_now(write)
-    assert (await a_retention(database).look_once(NOON))["results"] == 1
-    assert {row.id: row.result is None for row in rows(database, tables.tool_calls)} == {
-        "call_31": True, "call_29": False, "call_None": False,
-    }  # fmt: skip
+    assert (await a_retention(database).look_once(NOON))["calls"] == 2
+    kept = {row.id: bool(row.arguments) for row in rows(database, tables.tool_calls)}
+    assert kept == {"call_31": False, "call_32": False, "call_29": True, "call_None": True}
+    assert {row.id for row in rows(database, tables.tool_calls) if row.result} == {"call_29", "call_None"}
+    assert (await a_retention(database).look_once(NOON))["calls"] == 0
+
+
+async def test_dead_letters_texts_go_and_why_they_are_dead_stays(database: Database, webhook: str) -> None:
+    ref = IncidentRef(connection_id=rows(database, tables.connections)[0].id, incident_id="QDEAD")
+    for age in (31, 29):
+        puzzle = Puzzle(reason="no decision", payload=f"Robin said {age}")
+        at = NOON - age * DAY
+        database.write_now(lambda t, at=at, one=puzzle: dead_letters.set_aside(t, ref, [one], at))
+    assert (await a_retention(database).look_once(NOON))["dead_letters"] == 1
+    told = {row.payload: row.reason for row in rows(database, tables.dead_letters)}
+    assert told == {"": "no decision", "Robin said 29": "no decision"}
 
 
 async def test_while_another_process_holds_the_lease_nothing_is_cut(database: Database, webhook: str) -> None:
