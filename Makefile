@@ -23,8 +23,8 @@ run: .venv/.installed ## Run everything on this machine with a simulated PagerDu
 	@exec $(BIN)/calmo-pagerduty up $(ARGS)
 
 .PHONY: test
-test: .venv/.installed ## Run all tests, with real parts, three at a time
-	@$(BIN)/python -m pytest -n 3 --dist loadfile
+test: .venv/.installed ## Run all tests, with real parts, four at a time
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: check
 check: .venv/.installed ## Check format, lint, types and import contracts

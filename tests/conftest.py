@@ -162,7 +162,8 @@ async def temporal_server() -> AsyncIterator[TemporalDevServer]:
         )
         await server.start()
         yield server
-        await server.stop()
+        # Nothing in it is needed any more.
+        await server.kill()
 
 
 @pytest.fixture(scope="session")
