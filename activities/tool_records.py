@@ -127,9 +127,11 @@ class ToolRecords:
     async def forget_attempt(self, begun: Begun) -> None:
         """Keep that an attempt, the first of which anything is known, changed nothing."""
 
+        now = datetime.now(UTC)
+
         def forget(transaction: Transaction) -> None:
             if tool_calls.forget_attempt(transaction, begun.call):
-                operations.not_sent(transaction, begun.call.id)
+                operation_answers.keep_not_sent(transaction, begun.call, now)
 
         await self._database.write(forget)
 
@@ -147,7 +149,7 @@ class ToolRecords:
 
 
 def _begin(transaction: Transaction, call_id: str, now: datetime) -> Begun | CallState:
-    call = tool_calls.get(transaction, call_id)
+    call = tool_calls.hold(transaction, call_id)
     if call is None:
         raise _refusal("no such call", NOT_FILED)
     if call.state is not CallState.RUNNING:
@@ -278,7 +280,7 @@ def _end(
 
 def _is_in_doubt(transaction: Transaction, call_id: str, state: CallState) -> bool:
     """Whether the call would end as if nothing had been done, though an attempt may have done it."""
-    call = tool_calls.get(transaction, call_id)
+    call = tool_calls.hold(transaction, call_id)
     if call is None or call.first_attempt_at is None or state in {CallState.DONE, CallState.UNKNOWN}:
         return False
     tool = TOOLS.get(call.tool)
@@ -291,7 +293,7 @@ def _in_doubt(error: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _refuse_unsent(transaction: Transaction, call_id: str, now: datetime, error: Mapping[str, Any]) -> bool:
-    call = tool_calls.get(transaction, call_id)
+    call = tool_calls.hold(transaction, call_id)
     if call is None or call.attempts > 0:
         return False
     return _end(transaction, call_id, CallState.REFUSED, now, error) is CallState.REFUSED

@@ -29,6 +29,8 @@ SERVICES = Kind("services", timedelta(hours=24))
 BUSINESS_SERVICES = Kind("business_services", timedelta(hours=24))
 SERVICE = Kind("service", timedelta(hours=24))
 DEPENDENCIES = Kind("dependencies", timedelta(hours=24))
+#: Of what the token may not see; it may be let tomorrow.
+HIDDEN = Kind("hidden_dependencies", timedelta(hours=6))
 USERS = Kind("users", timedelta(hours=24))
 PRIORITIES = Kind("priorities", timedelta(hours=24))
 OPEN_INCIDENTS = Kind("open_incidents", timedelta(seconds=20))

@@ -10,7 +10,7 @@ from activities.context import facts
 from activities.context.account import business_services, services
 from activities.context.assessor import Assessor
 from activities.context.changes import CHANGES
-from activities.context.dependencies import ask, is_fresh, key_of
+from activities.context.dependencies import ask, is_old, remembered
 from activities.context.gathering import Gathering
 from activities.context.history import INCIDENTS
 from activities.context.reading import Reading
@@ -92,13 +92,11 @@ class AccountRemembering:
         )  # fmt: skip
         try:
             known = [await services(gathering), await business_services(gathering)]
-            kept = await self._database.read(
-                lambda t: account_memory.objects(t, connection_id, kinds.DEPENDENCIES.name)
-            )
+            kept, hidden = await remembered(self._database, connection_id)
             nodes = [
                 (node.kind.value, node.id) for one in known for node in facts.NODES.of(one.data["nodes"])
             ]
-            old = [node for node in nodes if not is_fresh(kept.get(key_of(node)))]
+            old = [node for node in nodes if is_old(node, kept, hidden)]
             await ask(gathering, old[:AT_ONCE])
         except Refused:
             return True

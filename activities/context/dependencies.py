@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum, auto
 
-from activities.account.memory import DEPENDENCIES
+from activities.account.memory import DEPENDENCIES, HIDDEN
 from activities.context import facts
 from activities.context.account import business_services, services
 from activities.context.gathering import Found, Gather, Gathering, partial
@@ -18,11 +18,13 @@ from calmo_pagerduty.domain.api_errors import AccessDenied, NotFound, PagerDutyE
 from calmo_pagerduty.domain.context_sources import Source
 from calmo_pagerduty.store import account_memory
 from calmo_pagerduty.store.account_memory import Kept
+from calmo_pagerduty.store.database import Database, Transaction
 from calmo_pagerduty.tools.asking import objects
 
 #: How many services are asked for one context; the rest is read in the background.
 MOST_REQUESTS = 60
 AT_ONCE = 6
+Remembered = Mapping[str, Kept]
 
 
 class LeftOut(Enum):
@@ -56,12 +58,11 @@ async def walked(gathering: Gathering, walk: DependencyWalk, at_most: int) -> Co
 
     Raises PagerDutyError, AccessDenied only if the walk can't even begin.
     """
-    kept = await gathering.database.read(
-        lambda t: account_memory.objects(t, gathering.connection_id, DEPENDENCIES.name)
-    )
+    kept, hidden = await remembered(gathering.database, gathering.connection_id)
     left, left_out = at_most, Counter[LeftOut]()
     while frontier := walk.frontier():
-        old = [node for node in frontier if not is_fresh(kept.get(key_of(node)))]
+        # Without the first one's nothing is known: whether it is hidden is asked each time.
+        old = [node for node in frontier if is_old(node, kept, hidden if walk.edges else {})]
         asked, left = old[:left], left - len(old[:left])
         told = await ask(gathering, asked)
         for node in frontier:
@@ -74,7 +75,8 @@ async def walked(gathering: Gathering, walk: DependencyWalk, at_most: int) -> Co
                 raise edges
             else:
                 walk.leave(node)
-                left_out[LeftOut.HIDDEN if edges else LeftOut.UNREAD] += 1
+                is_hidden = edges is not None or key_of(node) in hidden
+                left_out[LeftOut.HIDDEN if is_hidden else LeftOut.UNREAD] += 1
     return left_out
 
 
@@ -103,6 +105,8 @@ async def ask(
     for node, edges in zip(nodes, told, strict=True):
         if isinstance(edges, BaseException) and not isinstance(edges, AccessDenied):
             raise edges
+        if isinstance(edges, AccessDenied):
+            await gathering.memory.keep(gathering.connection_id, HIDDEN, {}, key_of(node))
         found[node] = edges
     return found
 
@@ -130,8 +134,24 @@ def key_of(node: NodeKey) -> str:
     return ":".join(node)
 
 
-def is_fresh(kept: Kept | None) -> bool:
-    return kept is not None and datetime.now(UTC) - kept.fetched_at < DEPENDENCIES.holds
+async def remembered(database: Database, connection_id: str) -> tuple[Remembered, Remembered]:
+    """Return the dependencies that are remembered, and that some are hidden from us, by `key_of`."""
+    now = datetime.now(UTC)
+
+    def read(transaction: Transaction) -> tuple[Remembered, Remembered]:
+        kept, hidden = (
+            account_memory.objects(transaction, connection_id, kind.name) for kind in (DEPENDENCIES, HIDDEN)
+        )
+        return kept, {key: one for key, one in hidden.items() if now - one.fetched_at < HIDDEN.holds}
+
+    return await database.read(read)
+
+
+def is_old(node: NodeKey, kept: Remembered, hidden: Remembered) -> bool:
+    """Tell whether a node is to be asked for: it is not known, or not any more, nor known to be hidden."""
+    known = kept.get(key_of(node))
+    is_fresh = known is not None and datetime.now(UTC) - known.fetched_at < DEPENDENCIES.holds
+    return not is_fresh and key_of(node) not in hidden
 
 
 GATHERS: Mapping[Source, Gather] = {Source.DEPENDENCIES: dependencies}

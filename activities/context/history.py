@@ -1,6 +1,7 @@
 """The account's past incidents, and who handled those that are most alike."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from activities.context.gathering import Found, Gather, Gathering, partial
 from activities.context.reading import PAGE
 from calmo_pagerduty.analysis.reading_incidents import log_line, past_incident, read_all, text_of
 from calmo_pagerduty.analysis.reading_logs import handling
-from calmo_pagerduty.domain.api_errors import AccessDenied, NotFound
+from calmo_pagerduty.domain.api_errors import NotFound, NotUnderstood, Refused, TryAgain
 from calmo_pagerduty.domain.api_requests import JsonObject
 from calmo_pagerduty.domain.context_sources import INCIDENTS_REACH, Source, SourceState
 from calmo_pagerduty.store import account_memory
@@ -81,22 +82,26 @@ async def history(gathering: Gathering) -> Found:
 
 
 async def _read_old_ones(gathering: Gathering) -> None:
-    """Look whether incidents that were open for days are over by now."""
+    """Look whether incidents that were open for days are over by now. If PagerDuty has trouble, next time."""
     id_, begun, looked = gathering.connection_id, gathering.now - LOOK_AGAIN, gathering.now - LOOKED_AT_FOR
     old = await gathering.database.read(lambda t: account_memory.unresolved(t, id_, begun, looked, MOST_OLD))
-    for incident_id in old:
-        await _read_anew(gathering, incident_id)
+    with contextlib.suppress(TryAgain):
+        for incident_id in old:
+            await _read_anew(gathering, incident_id)
 
 
 async def _read_anew(gathering: Gathering, incident_id: str) -> None:
     id_, now = gathering.connection_id, datetime.now(UTC)
     try:
         answer = await gathering.reading.get(f"/incidents/{incident_id}")
-    except (NotFound, AccessDenied):
-        await gathering.database.write(lambda t: account_memory.forget(t, id_, incident_id))
-        return
+    except (Refused, NotUnderstood):
+        answer = {}
     items = [an_object(answer.get("incident"))]
-    await gathering.database.write(lambda t: _keep(t, id_, items, now))
+    if read_all(past_incident, items):
+        await gathering.database.write(lambda t: _keep(t, id_, items, now))
+    else:
+        # It was deleted, is hidden from us, or says nothing that could be read.
+        await gathering.database.write(lambda t: account_memory.forget(t, id_, incident_id))
 
 
 async def _read_logs(gathering: Gathering, part: Part) -> None:

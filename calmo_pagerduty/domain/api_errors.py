@@ -38,6 +38,8 @@ class PagerDutyError(Exception):
 
     #: Whether a write may have taken effect although it failed.
     may_have_happened = False
+    #: Said by a plan that knows that nothing was written, though PagerDuty's answer was no refusal.
+    changed_nothing = False
 
     def __init__(
         self,

@@ -7,7 +7,12 @@ from datetime import timedelta
 from typing import Final
 from urllib.parse import urlencode
 
-from calmo_pagerduty.domain.api_errors import InvalidRequest, PagerDutyError, RateLimited
+from calmo_pagerduty.domain.api_errors import (
+    InvalidRequest,
+    OutcomeUnknown,
+    PagerDutyError,
+    RateLimited,
+)
 from calmo_pagerduty.domain.api_requests import ApiRequest, JsonObject, Listed, Listing, Method, Plan
 from calmo_pagerduty.http_client import URL, AsyncClient, InvalidURL, Request
 from calmo_pagerduty.pagerduty_api import wire
@@ -98,7 +103,8 @@ class PagerDutyClient:
             result: JsonObject = end.value
             return result
         except PagerDutyError as error:
-            error.may_have_happened |= may_have_written
+            in_doubt = may_have_written and not error.changed_nothing
+            error.may_have_happened = in_doubt or isinstance(error, OutcomeUnknown)
             raise
         finally:
             plan.close()

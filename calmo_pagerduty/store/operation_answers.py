@@ -28,22 +28,42 @@ _NOTHING_DONE = frozenset({OperationState.UNCHANGED, OperationState.NOT_DONE})
 
 def keep_answer(transaction: Connection, call: ToolCall, now: datetime) -> None:
     """Say on the issue how an operation's call ended. A call that is no operation changes nothing."""
-    operation = operations.get(transaction, call.id)
-    if operation is None:
+    held = _hold(transaction, call)
+    if held is None:
         return
-    ref = IncidentRef(connection_id=call.connection_id, incident_id=str(call.arguments["incident_id"]))
-    issues.lock(transaction, ref)
+    ref, operation = held
     result = call.result or {}
     state = OperationState.UNCHANGED if result.get("unchanged") else STATE_OF_CALL[call.state]
-    if state is OperationState.DONE and operation.agent is None and call.attempts == 1:
+    # Of several attempts that may have been the one, the answer's author needn't be that one's.
+    is_one = operation.sent_at == operation.last_sent_at
+    if state is OperationState.DONE and operation.agent is None and is_one:
         operations.known_as(transaction, operation.id, agent_of(result))
     released = state in _NOTHING_DONE and _release(transaction, ref, operation)
     operations.finish(transaction, operation, state, now if operation.sent_at else None)
-    told = _look_again(transaction, ref, operation)
-    if changed := [one for one in told if released or one.operation_id is not None]:
-        issues.retell(transaction, ref, changed, now)
+    _look_again(transaction, ref, operation, released, now)
     if state is OperationState.DONE:
         _save_answer(transaction, ref, call, now)
+
+
+def keep_not_sent(transaction: Connection, call: ToolCall, now: datetime) -> None:
+    """Keep that what was asked so far changed nothing: PagerDuty has no event to tell of it."""
+    held = _hold(transaction, call)
+    if held is None:
+        return
+    ref, operation = held
+    released = _release(transaction, ref, operation)
+    operations.not_sent(transaction, operation.id)
+    _look_again(transaction, ref, operation, released, now)
+
+
+def _hold(transaction: Connection, call: ToolCall) -> tuple[IncidentRef, Operation] | None:
+    """Return the call's operation, which no event changes meanwhile; None if it is none."""
+    if operations.get(transaction, call.id) is None:
+        return None
+    ref = IncidentRef(connection_id=call.connection_id, incident_id=str(call.arguments["incident_id"]))
+    issues.lock(transaction, ref)
+    operation = operations.get(transaction, call.id)
+    return None if operation is None else (ref, operation)
 
 
 def _save_answer(transaction: Connection, ref: IncidentRef, call: ToolCall, now: datetime) -> None:
@@ -58,7 +78,7 @@ def _save_answer(transaction: Connection, ref: IncidentRef, call: ToolCall, now:
 
 def _release(transaction: Connection, ref: IncidentRef, operation: Operation) -> bool:
     """Events that seemed to tell of it told of something else: somebody was faster."""
-    if not operation.is_told:
+    if not (operation.is_told or operation.echoes):
         return False
     entries = timeline.c.issue_id == ref.issue_id
     transaction.execute(sa.delete(timeline).where(entries, timeline.c.event_id == operation.entry_id))
@@ -68,10 +88,18 @@ def _release(transaction: Connection, ref: IncidentRef, operation: Operation) ->
     return True
 
 
-def _look_again(transaction: Connection, ref: IncidentRef, operation: Operation) -> Sequence[TimelineEntry]:
-    """Return anew the entries of what has come while it was under way and tells of no operation so far. Its
-    end says more than was known then: as whom PagerDuty knows us, or that it was another's event.
+def _look_again(
+    transaction: Connection, ref: IncidentRef, operation: Operation, released: bool, now: datetime
+) -> None:
+    """Recognise anew what has come while it was under way and tells of no operation so far. Its end says
+    more than was known then: as whom PagerDuty knows us, or that it was another's event.
     """
+    told = _told_anew(transaction, ref, operation)
+    if changed := [one for one in told if released or one.operation_id is not None]:
+        issues.retell(transaction, ref, changed, now)
+
+
+def _told_anew(transaction: Connection, ref: IncidentRef, operation: Operation) -> Sequence[TimelineEntry]:
     if operation.sent_at is None:
         return ()
     rows = transaction.execute(

@@ -86,7 +86,13 @@ def file(transaction: Connection, call: ToolCall) -> tuple[ToolCall, bool]:
 
 def get(transaction: Connection, call_id: str) -> ToolCall | None:
     """Return a call, for whoever carries it out."""
-    row = transaction.execute(sa.select(tool_calls).where(tool_calls.c.id == call_id)).one_or_none()
+    row = transaction.execute(_get(call_id)).one_or_none()
+    return None if row is None else _call(row)
+
+
+def hold(transaction: Connection, call_id: str) -> ToolCall | None:
+    """Return a call that nobody else changes until the transaction ends."""
+    row = transaction.execute(_get(call_id).with_for_update()).one_or_none()
     return None if row is None else _call(row)
 
 
@@ -212,6 +218,10 @@ def finish(
         "error": None if error is None else dict(error),
     }
     return transaction.execute(_open(call_id).values(**values)).rowcount == 1
+
+
+def _get(call_id: str) -> sa.Select[Any]:
+    return sa.select(tool_calls).where(tool_calls.c.id == call_id)
 
 
 def _open(call_id: str) -> sa.Update:

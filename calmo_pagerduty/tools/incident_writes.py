@@ -159,8 +159,10 @@ def update_incident(arguments: UpdateIncident, call: Call) -> Plan:
             was_opened = arguments.reopen and arguments.status == "triggered" and not is_resolved
             state = {} if was_opened else state
             if not changes and not state:
-                is_ours = not was_opened or _may_be_ours(incident.get("last_status_change_by"), call)
-                return shapes.incident_in_full(incident) | ({} if is_ours else {"unchanged": True})
+                # Once somebody has acknowledged it, nothing tells any more who had opened it.
+                is_open = was_opened and incident.get("status") == "triggered"
+                is_theirs = is_open and not _may_be_ours(incident.get("last_status_change_by"), call)
+                return shapes.incident_in_full(incident) | ({"unchanged": True} if is_theirs else {})
     return (yield from _changed(path, changes | state, changes, call))
 
 

@@ -84,7 +84,10 @@ def _created(row: JsonObject) -> JsonObject:
     if isinstance(status, int) and status >= 300:
         errors = row.get("errors")
         said = "; ".join(map(str, errors)) if isinstance(errors, list) else str(errors or "it was refused")
-        raise InvalidRequest("PagerDuty refused the override", status=status, advice=said[:300])
+        refusal = InvalidRequest("PagerDuty refused the override", status=status, advice=said[:300])
+        # It was the only one that was sent.
+        refusal.changed_nothing = True
+        raise refusal
     return an_object(row.get("override")) or row
 
 

@@ -87,6 +87,9 @@ def _wait(client: ApiClient, stream: str, version: int) -> int:
     if end["state"] == "late":
         _say(f"version {version} was not begun for a minute: is a worker running?")
         raise typer.Exit(NOT_YET)
+    if end["state"] == "stalled":
+        _say(f"nothing was heard of version {version} for long: was it ended in the Temporal UI? Ask again")
+        raise typer.Exit(NOT_YET)
     if end["state"] != "complete":
         raise ApiProblem(f"version {version} could not be put together; the worker's log says why")
     return int(end["version"])

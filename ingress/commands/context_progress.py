@@ -25,7 +25,7 @@ def follow(client: ApiClient, stream: str, version: int) -> Json:
             if event.name == "source":
                 progress.console.print(source_line(event.data), soft_wrap=True)
                 progress.update(task, completed=event.data["done"], total=event.data["of"])
-            elif event.name in {"complete", "late"}:
+            elif event.name in {"complete", "late", "stalled"}:
                 return event.data
     raise ApiProblem("the service stopped telling how the gathering goes; ask again")
 

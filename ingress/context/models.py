@@ -105,10 +105,12 @@ class SourceEvent(Model):
 
 
 class EndEvent(Model):
-    """`complete`, the last server-sent event; `late` if the version was not begun for too long."""
+    """`complete`, the last server-sent event; `late` if the version was not begun for too long, `stalled` if
+    nothing was heard of it for too long.
+    """
 
     version: int
-    state: ContextState | Literal["late"]
+    state: ContextState | Literal["late", "stalled"]
     is_degraded: bool = False
     requests: int = 0
     url: str

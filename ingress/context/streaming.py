@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from typing import Literal
 
 from sse_starlette import ServerSentEvent
 
@@ -20,9 +21,9 @@ POLL_SECONDS = 0.2
 KEY_SECONDS = 2.0
 #: How long a version that was asked for may take to begin.
 LATE_SECONDS = 60.0
-#: How long one that has begun may go on without a source landing: longer than any has patience for. A
-#: gathering that an operator terminated never ends by itself.
-STALLED_SECONDS = 300.0
+#: How long one that has begun may go on without a source landing: longer than any waits in the queue and
+#: has patience for. A gathering that an operator terminated never ends by itself.
+STALLED_SECONDS = 900.0
 
 
 class ProgressStream:
@@ -60,8 +61,9 @@ class ProgressStream:
                 yield self._end(over)
                 return
             if time.monotonic() - heard_at > patience:
-                late = EndEvent(version=self._version, state="late", url=context_path(self._issue_id))
-                yield ServerSentEvent(data=late.model_dump_json(), event="late")
+                state: Literal["late", "stalled"] = "late" if patience == LATE_SECONDS else "stalled"
+                late = EndEvent(version=self._version, state=state, url=context_path(self._issue_id))
+                yield ServerSentEvent(data=late.model_dump_json(), event=state)
                 return
             await asyncio.sleep(POLL_SECONDS)
 

@@ -187,3 +187,7 @@ async def test_dependencies_of_which_some_are_hidden_are_shown_as_far_as_they_ar
     assert reasons(found)[Source.DEPENDENCIES].startswith("PagerDuty doesn't let us see what depends on")
     surrounding = found.assessment.surrounding
     assert surrounding.business and surrounding.upstream
+    before = contexts.requests_so_far()
+    again = await contexts.gathered(contexts.trigger())
+    assert states(again)[Source.DEPENDENCIES] is SourceState.PARTIAL
+    assert contexts.asked(before)["getBusinessServiceServiceDependencies"] == 0, "it is remembered for hours"

@@ -155,7 +155,7 @@ async def test_the_progress_of_a_gathering_that_was_terminated_ends(
     monkeypatch.setattr(streaming, "STALLED_SECONDS", 0.3)
     told.service.database.write_now(lambda t: contexts.begin(t, told.ref, ("first event",), BEGAN))
     (name, end), *more = await follow(told)
-    assert (name, end["state"], more) == ("late", "late", [])
+    assert (name, end["state"], more) == ("stalled", "stalled", [])
 
 
 async def test_a_revoked_key_ends_its_stream(told: Told) -> None:

@@ -1,13 +1,20 @@
 """One call over a real wire: what is sent, and what becomes of what comes back."""
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from scripted_wire import Wire, error
 
-from calmo_pagerduty.domain.api_errors import InvalidRequest, PagerDutyError, RateLimited
+from calmo_pagerduty.domain.api_errors import (
+    InvalidRequest,
+    NotUnderstood,
+    OutcomeUnknown,
+    PagerDutyError,
+    RateLimited,
+)
 from calmo_pagerduty.domain.api_requests import ApiRequest, Listing, Method, Paging, Plan
 from calmo_pagerduty.domain.connections import TokenKind
 from calmo_pagerduty.http_client import AsyncClient
@@ -204,3 +211,47 @@ async def test_what_a_plan_lets_through_is_raised(client: PagerDutyClient, wire:
     wire.answers(404)
     with pytest.raises(PagerDutyError):
         await client.run(plan())
+
+
+def turned_away_later() -> Plan:
+    yield WRITE
+    yield READ
+    return {}
+
+
+def not_understood_at_once() -> Plan:
+    yield READ
+    raise NotUnderstood("nothing to go on with")
+
+
+def written_and_looked_up_in_vain() -> Plan:
+    yield WRITE
+    raise OutcomeUnknown("look yourself")
+
+
+def refused_inside_a_success() -> Plan:
+    yield WRITE
+    refusal = InvalidRequest("none of it was taken")
+    refusal.changed_nothing = True
+    raise refusal
+
+
+@pytest.mark.parametrize(
+    ("plan", "statuses", "in_doubt"),
+    [
+        (turned_away_later, (200, 404), True),
+        (turned_away_later, (404,), False),
+        (turned_away_later, (500,), True),
+        (not_understood_at_once, (200,), False),
+        (written_and_looked_up_in_vain, (200,), True),
+        (refused_inside_a_success, (200,), False),
+    ],
+)
+async def test_an_error_tells_whether_anything_was_written_on_the_way(
+    client: PagerDutyClient, wire: Wire, plan: Callable[[], Plan], statuses: Sequence[int], in_doubt: bool
+) -> None:
+    for status in statuses:
+        wire.answers(status, {})
+    with pytest.raises(PagerDutyError) as raised:
+        await client.run(plan())
+    assert raised.value.may_have_happened is in_doubt

@@ -8,12 +8,12 @@ import pytest
 from builders import NOON, SECRET, an_event, new_id
 from doors import rows
 from kept_deliveries import keep
-from store.call_records import ACME, a_call
+from store.call_records import ACME, a_call, get
 
 from calmo_pagerduty.domain.event_types import EventType
 from calmo_pagerduty.domain.incident_lifecycle import EventFacts
 from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.operations import ACTIONS, Action, Operation, OperationState
+from calmo_pagerduty.domain.operations import ACTIONS, Action, Operation, OperationState, tool_arguments
 from calmo_pagerduty.domain.severity import Severity
 from calmo_pagerduty.domain.tool_calls import CallState
 from calmo_pagerduty.domain.webhook_events import Reference
@@ -43,13 +43,20 @@ class Scene:
         facts = EventFacts.model_validate_json(f'{{"seq":{seq},{row.facts[1:]}')
         self.database.write_now(lambda t: issues.save_events(t, self.ref, [facts], Severity.CRITICAL, at))
 
-    def asks(self, author: str, at: datetime, agent: Reference | None = US) -> str:
-        """Somebody acknowledges it, and PagerDuty is about to be asked."""
-        arguments = {"incident_id": self.ref.incident_id, "status": "acknowledged"}
+    def asks(
+        self,
+        author: str,
+        at: datetime,
+        agent: Reference | None = US,
+        action: Action = Action.ACKNOWLEDGE,
+        **given: Any,
+    ) -> str:
+        """Somebody acts on it, and PagerDuty is about to be asked."""
+        arguments = tool_arguments(action, self.ref.incident_id, given)
         call = a_call(self.ref.connection_id, author, tool="update_incident", arguments=arguments)
         operation = Operation(
-            id=call.id, issue_id=self.ref.issue_id, action=Action.ACKNOWLEDGE, author=author,
-            state=OperationState.OPEN, expected=ACTIONS[Action.ACKNOWLEDGE].expects(arguments, ""),
+            id=call.id, issue_id=self.ref.issue_id, action=action, author=author,
+            state=OperationState.OPEN, expected=ACTIONS[action].expects(arguments, ""),
             filed_at=at,
         )  # fmt: skip
 
@@ -144,6 +151,37 @@ def test_an_event_does_not_prove_what_pagerduty_refused(scene: Scene) -> None:
     scene.ends(bob, seconds(1), CallState.FAILED)
     assert scene.told() == ["acknowledged by Robin Reyes"]
     assert scene.outcome(bob) == ("not_done", 0)
+
+
+def test_what_an_attempt_that_was_turned_away_had_claimed_goes_to_the_one_who_did_it(scene: Scene) -> None:
+    """Bob's event came while Alice waited for her turn at PagerDuty's limit, and was nearer to her asking."""
+    bob, alice = scene.asks("Bob", seconds(0)), scene.asks("Alice", seconds(0.5))
+    scene.happens(EventType.ACKNOWLEDGED, seconds(0.6))
+    scene.ends(bob, seconds(1))
+    call = get(scene.database, alice)
+    scene.database.write_now(lambda t: operation_answers.keep_not_sent(t, call, seconds(2)))
+    assert scene.told() == ["acknowledged by Bob via Calmo"]
+    assert (scene.outcome(alice), scene.outcome(bob)) == (("open", 0), ("done", 1))
+
+
+def test_the_answer_tells_who_we_are_also_after_an_attempt_that_was_turned_away(scene: Scene) -> None:
+    bob = scene.asks("Bob", seconds(0), agent=None)
+    call = get(scene.database, bob)
+    scene.database.write_now(lambda t: operation_answers.keep_not_sent(t, call, seconds(1)))
+    scene.database.write_now(lambda t: operations.sent(t, bob, seconds(2)))
+    scene.happens(EventType.ACKNOWLEDGED, seconds(2.5))
+    scene.ends(bob, seconds(3), last_status_change_by={"id": US.id, "type": "user_reference"})
+    assert scene.told() == ["acknowledged by Bob via Calmo"]
+
+
+def test_what_an_action_had_claimed_without_an_entry_is_told_when_it_is_refused(scene: Scene) -> None:
+    """The policy would have made the entry; our user escalated by hand meanwhile."""
+    moved = {"escalation_policy_id": "PE1", "escalation_level": 2}
+    bob = scene.asks("Bob", seconds(0), action=Action.ESCALATE, **moved)
+    scene.happens(EventType.ESCALATED, seconds(0.6))
+    assert scene.outcome(bob) == ("open", 1)
+    scene.ends(bob, seconds(1), CallState.FAILED)
+    assert [words.split(":")[0] for words in scene.told()] == ["escalated by Robin Reyes"]
 
 
 def test_an_event_proves_what_nobody_knows_also_if_it_came_before_our_user_was_known(scene: Scene) -> None:

@@ -147,6 +147,14 @@ def test_what_somebody_else_did_between_two_attempts_is_not_claimed(who: str, un
     assert (done.writes, done.result.get("unchanged")) == ([], unchanged)
 
 
+def test_who_acknowledged_what_we_had_opened_did_not_open_it() -> None:
+    there = incident(status="acknowledged", last_status_change_by={"id": "PU2", "type": "user_reference"})
+    asked = {"incident_id": "P1", "status": "triggered", "reopen": True}
+    done = run("update_incident", asked, there, call=AGAIN_AS_US)
+    assert done.writes == []
+    assert "unchanged" not in done.result
+
+
 def test_a_repetition_opens_no_resolved_incident_by_the_way() -> None:
     asked = {"incident_id": "P1", "status": "acknowledged", "assignee_ids": ["PU1"]}
     with pytest.raises(InvalidRequest, match="reopen"):
