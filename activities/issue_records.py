@@ -61,8 +61,7 @@ class IssueRecords:
             return await self.database.write(lambda transaction: _save(transaction, batch, now))
         except (StoreUnavailable, issues.UnknownConnection):
             raise
-        except Exception as error:
-            # A fault of ours over one event: every attempt would meet it, and the others would wait.
+        except Exception as error:  # a fault of ours over one event: every attempt would meet it
             logger.exception("events_not_applied", extra={"workflow_id": batch.ref.workflow_id})
             raise ApplicationError(type(error).__name__, type=CANNOT_APPLY, non_retryable=True) from error
 

@@ -108,8 +108,9 @@ class Settings(BaseSettings):
 
 def load_settings(**given: object) -> Settings:
     """Read the environment; what is given wins over it. Raises InvalidSettings, naming the variable."""
+    wins = {name: value for name, value in given.items() if value is not None}
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+        return Settings(**wins)  # type: ignore[arg-type]  # Settings itself checks them
     except ValidationError as error:
         problems = "; ".join(
             f"CALMO_{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"

@@ -107,7 +107,7 @@ def _with_times(issue: Issue, facts: EventFacts) -> Issue:
         changes["acknowledged_at"] = min(issue.acknowledged_at or at, at)
     if facts.event_type == EventType.REOPENED:
         changes["reopened_at"] = max(issue.reopened_at or at, at)
-    return replace(issue, **changes)  # type: ignore[arg-type]
+    return replace(issue, **changes)  # type: ignore[arg-type]  # each name has its type above
 
 
 def _with_picture(issue: Issue, received: ReceivedEvent, severity: Severity) -> Issue:

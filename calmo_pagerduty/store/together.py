@@ -32,7 +32,7 @@ class Together(Generic[Item, Result]):
             batch, self._waiting = self._waiting, []
             try:
                 results = await self._work([item for item, _ in batch])
-            except Exception as error:
+            except Exception as error:  # whatever it is belongs to those who wait
                 for _, future in batch:
                     if not future.done():
                         future.set_exception(error)

@@ -81,7 +81,7 @@ def _ask(client: ApiClient, path: str, incident: str, connection: str | None) ->
 def _wait(client: ApiClient, stream: str, version: int) -> int:
     """Return the version that is complete now. Raises ApiProblem."""
     # Rich's bar takes a moment to import, which no other command should wait for.
-    from ingress.commands.context_progress import follow  # noqa: PLC0415
+    from ingress.commands.context_progress import follow  # noqa: PLC0415 - slow
 
     end = follow(client, stream, version)
     if end["state"] == "late":
@@ -111,7 +111,7 @@ def _show(
     if as_json:
         typer.echo(json.dumps(document))
         return
-    from ingress.commands.context_view import context_view  # noqa: PLC0415
+    from ingress.commands.context_view import context_view  # noqa: PLC0415 - slow
 
     console = Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:

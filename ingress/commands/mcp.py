@@ -23,7 +23,7 @@ def mcp(
 ) -> None:
     """Serve MCP on standard input and output, with the rights of the API key."""
     # It takes half a second to import, which no other command should wait for.
-    from ingress.mcp.stdio import serve_stdio  # noqa: PLC0415
+    from ingress.mcp.stdio import serve_stdio  # noqa: PLC0415 - slow
 
     url, api_key = api_address(data_dir)
     ApiClient(url, api_key)  # says in words what is wrong with the key

@@ -207,7 +207,7 @@ class Forwarder:
                 async with asyncio.timeout(CALL_SECONDS):
                     await sender.send([delivery])
                 self._settle([delivery])
-            except Exception as error:
+            except Exception as error:  # whatever it is, what is left is put back
                 if not (_is_refusal(error) and await self._set_aside(delivery, error)):
                     self._queues.put_back(batch[number:])
                     return

@@ -194,7 +194,7 @@ async def _wait(handle: WorkflowHandle[Any, Any], seconds: float) -> None:
             await handle.result()
     except TimeoutError:
         return
-    except Exception as error:
+    except Exception as error:  # the call goes on, whatever kept us from waiting
         logger.warning("waiting_for_call_failed", extra={"error": type(error).__name__})
 
 

@@ -246,7 +246,7 @@ class Walk:
                     # What was on its way may have come since.
                     await asyncio.sleep(SETTLING_SECONDS)
                     await end_test(self.means.database, self.means.temporal(), self._ref)
-        except Exception as error:
+        except Exception as error:  # whatever it is, it is a step of the report
             logger.warning("webhook_test_not_cleaned_up", extra={"error": type(error).__name__})
             return Step(
                 "cleaning", False, _since(begun), "not everything could be removed", "it is tried again"
