@@ -61,15 +61,19 @@ def wrong_counts(service: ToolService, orders: list[Json]) -> dict[str, int]:
     return {text: there[text] for text in expected if there[text] != 1}
 
 
-async def test_nothing_is_doubled_and_nothing_lost(
-    service: ToolService, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Some calls fail many times in a row: waiting for the last of them is most of the time otherwise.
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One call in some hundreds fails nine times in a row, for which it would wait three minutes."""
     monkeypatch.setattr(retrying, "FIRST_WAIT", timedelta(milliseconds=50))
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_nothing_is_doubled_and_nothing_lost(service: ToolService) -> None:
     await write_through_faults(service, writes=120, seed=7)
 
 
 @pytest.mark.torture
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_nothing_is_doubled_and_nothing_lost_in_a_long_run(service: ToolService, seed: int) -> None:
     await write_through_faults(service, writes=2000, seed=seed)
