@@ -126,7 +126,6 @@ class ToolRecords:
 
     async def forget_attempt(self, begun: Begun) -> None:
         """Keep that an attempt, the first of which anything is known, changed nothing."""
-
         now = datetime.now(UTC)
 
         def forget(transaction: Transaction) -> None:
