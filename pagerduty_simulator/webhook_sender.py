@@ -66,7 +66,7 @@ class WebhookSender(SubscriptionDesk):
                 if chosen and subscription.wants(event, now):
                     self._queue(subscription, event)
 
-    async def until(self, condition: Callable[[], bool], within_seconds: float = 30.0) -> None:
+    async def until(self, condition: Callable[[], bool], within_seconds: float = 120.0) -> None:
         """Wait until the condition holds, looking again after each attempt.
 
         Raises TimeoutError after `within_seconds` of real time.
@@ -78,7 +78,7 @@ class WebhookSender(SubscriptionDesk):
                 self._changed.clear()
                 await self._changed.wait()
 
-    async def drained(self, within_seconds: float = 30.0) -> None:
+    async def drained(self, within_seconds: float = 120.0) -> None:
         """Wait until everything published is delivered or dropped. Raises TimeoutError."""
         await self.until(lambda: self.pending == 0, within_seconds)
 

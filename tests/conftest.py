@@ -13,13 +13,17 @@ import psycopg
 import pytest
 from hypothesis import settings
 from parts import Parts
+from patience import LIMIT
 from temporalio.client import Client
 
 from calmo_pagerduty.processes import free_port
+from calmo_pagerduty.store import database as database_limits
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.temporal_client import DATA_CONVERTER, ensure_search_attributes, runtime
 from calmo_pagerduty.temporal_dev_server import TemporalDevServer
+from ingress.api import health
+from ingress.door import pagerduty_webhooks as door_limits
 from workflows import names
 
 #: Set where PostgreSQL must be there: then a machine without it fails instead of going without.
@@ -30,6 +34,19 @@ settings.register_profile("alike", derandomize=True, deadline=None)
 #: For hunting, by make torture: ten times as much, and other things each time.
 settings.register_profile("by chance", deadline=None, max_examples=1000)
 settings.load_profile("alike")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patient_parts() -> Iterator[None]:
+    """Our limits are for PagerDuty's five seconds; on a busy machine the parts in this process may take
+    longer. A test that is about a limit sets it itself.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database_limits, "SQLITE_BUSY_SECONDS", LIMIT)
+        patch.setattr(door_limits, "COMMIT_SECONDS", LIMIT)
+        patch.setattr(door_limits, "BODY_SECONDS", LIMIT)
+        patch.setattr(health, "HEALTH_SECONDS", LIMIT)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -5,11 +5,15 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from patience import EVENTUALLY
+
 T = TypeVar("T")
 
 
 async def eventually(
-    question: Callable[[], Awaitable[T]], holds: Callable[[T], bool] = bool, within: float = 20.0
+    question: Callable[[], Awaitable[T]],
+    holds: Callable[[T], bool] = bool,
+    within: float = EVENTUALLY,
 ) -> T:
     """Ask until the answer holds and return it; fail with the last answer after `within` seconds."""
     deadline = time.monotonic() + within

@@ -8,6 +8,7 @@ from typing import Any
 
 from builders import SECRET, body_of, new_id
 from eventually import eventually
+from patience import EVENTUALLY
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.worker import Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
@@ -125,7 +126,7 @@ class IncidentRuns:
     async def types_on_timeline(self, ref: IncidentRef) -> list[str]:
         return [entry.event_type for entry in await self.timeline(ref)]
 
-    async def until_saved(self, ref: IncidentRef, count: int, within: float = 20) -> Issue:
+    async def until_saved(self, ref: IncidentRef, count: int, within: float = EVENTUALLY) -> Issue:
         """Wait until the timeline has so many entries; fail if it has more."""
         await eventually(lambda: self.timeline(ref), lambda entries: len(entries) >= count, within)
         assert len(await self.timeline(ref)) == count
@@ -133,7 +134,9 @@ class IncidentRuns:
         assert issue is not None
         return issue
 
-    async def until_closed(self, ref: IncidentRef, within: float = 20) -> WorkflowExecutionStatus | None:
+    async def until_closed(
+        self, ref: IncidentRef, within: float = EVENTUALLY
+    ) -> WorkflowExecutionStatus | None:
         async def status() -> WorkflowExecutionStatus | None:
             return (await self.handle(ref).describe()).status
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 from doors import make_key
+from patience import ANSWER, LIMIT, PROGRAM
 
 from calmo_pagerduty.processes import free_port
 from calmo_pagerduty.settings import Settings
@@ -21,6 +22,7 @@ from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.encryption import Keyring
 
 NOWHERE = "127.0.0.1:1"
+PATIENT_INGRESS = Path(__file__).with_name("patient_ingress.py")
 
 
 @dataclass
@@ -35,7 +37,7 @@ class IngressProcess:
         return f"http://127.0.0.1:{self.port}"
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=15)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=ANSWER)
 
     def exchange(self, request: bytes, whole: bool = True) -> bytes:
         """Send raw bytes and return all that is answered. What is not `whole` is followed by an end."""
@@ -47,7 +49,7 @@ class IngressProcess:
 
     def counted(self, verdict: str) -> float:
         headers = make_key(self.database, ["metrics:read"])
-        text = httpx.get(f"{self.url}/metrics", headers=headers).text
+        text = httpx.get(f"{self.url}/metrics", headers=headers, timeout=ANSWER).text
         found = re.search(rf'calmo_deliveries_total{{verdict="{verdict}"}} (\S+)', text)
         return float(found[1]) if found else 0.0
 
@@ -55,18 +57,20 @@ class IngressProcess:
         self.child.send_signal(signal.SIGTERM)
 
     def is_well(self) -> bool:
-        return self.child.poll() is None and httpx.get(f"{self.url}/healthz").status_code == 200
+        return (
+            self.child.poll() is None and httpx.get(f"{self.url}/healthz", timeout=ANSWER).status_code == 200
+        )
 
 
 @contextmanager
-def run_ingress(folder: Path, **environment: str) -> Iterator[IngressProcess]:
+def run_ingress(folder: Path, body_seconds: float = LIMIT, **environment: str) -> Iterator[IngressProcess]:
     """Run `calmo-pagerduty ingress` with a data folder of its own; Temporal is nowhere unless given."""
     settings = Settings(data_dir=folder, http_port=free_port())
     with closing(Database(settings.database)) as database, (folder / "ingress.log").open("wb") as log:
         database.migrate()
         child = subprocess.Popen(
-            [sys.executable, "-m", "ingress", "ingress", "--port", str(settings.http_port),
-             "--data-dir", str(folder)],
+            [sys.executable, str(PATIENT_INGRESS), str(body_seconds), "ingress",
+             "--port", str(settings.http_port), "--data-dir", str(folder)],
             env={**os.environ, "TEMPORAL_ADDRESS": NOWHERE, **environment}, stdout=log, stderr=log,
         )  # fmt: skip
         try:
@@ -79,10 +83,10 @@ def run_ingress(folder: Path, **environment: str) -> Iterator[IngressProcess]:
 
 
 def _wait_until_ready(ingress: IngressProcess, folder: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PROGRAM
     while ingress.child.poll() is None and time.monotonic() < deadline:
         try:
-            if httpx.get(f"{ingress.url}/healthz").status_code == 200:
+            if httpx.get(f"{ingress.url}/healthz", timeout=ANSWER).status_code == 200:
                 return
         except httpx.TransportError:
             time.sleep(0.05)

@@ -14,6 +14,7 @@ from doors import make_key
 from mcp import Client as McpClient
 from mcp.client.streamable_http import streamable_http_client
 from parts import Parts
+from patience import ANSWER, EVENTUALLY
 from pydantic import SecretStr
 from temporalio.client import Client
 
@@ -67,7 +68,7 @@ class ToolService:
         }
         request = {"connection": self.connection_id, **own, "arguments": body}
         return await self.http.post(
-            f"/api/tools/{tool}", json=request, headers=headers or self.headers, timeout=90
+            f"/api/tools/{tool}", json=request, headers=headers or self.headers, timeout=ANSWER
         )
 
     async def done(self, tool: str, **body: Any) -> Json:
@@ -185,9 +186,9 @@ async def start_workers(service: ToolService, temporal: Client, settings: Settin
         await service.workers.enter_async_context(one)
 
 
-async def until_state(service: ToolService, call_id: str, *states: str, patience: float = 30) -> Json:
+async def until_state(service: ToolService, call_id: str, *states: str, within: float = EVENTUALLY) -> Json:
     """Return the call once it is in one of these states."""
-    async with asyncio.timeout(patience):
+    async with asyncio.timeout(within):
         while True:
             call = await service.get(f"/api/tool-calls/{call_id}")
             if call["state"] in states:
@@ -208,7 +209,7 @@ async def agent(
     url: str, headers: Mapping[str, str], query: str = "", mode: Literal["auto", "legacy"] = "auto"
 ) -> AsyncIterator[McpClient]:
     """An AI agent's MCP client over HTTP. `query` names connection and profile: `?category=…`."""
-    async with httpx2.AsyncClient(headers=headers, timeout=90) as http:
+    async with httpx2.AsyncClient(headers=headers, timeout=ANSWER) as http:
         transport = streamable_http_client(f"{url}/mcp{query}", http_client=http)
         async with McpClient(transport, mode=mode) as client:
             yield client

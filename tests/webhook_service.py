@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 from parts import Parts
+from patience import ANSWER, PROGRAM
 from tool_service import ToolService, running_service
 
 from calmo_pagerduty.processes import free_port
@@ -78,10 +79,10 @@ async def running_webhook_service(parts: Parts, working: bool = True) -> AsyncIt
         await stack.enter_async_context(running_server(build_app(ingress), "127.0.0.1", port))
         forwarding = asyncio.create_task(ingress.forwarder.run())
         stack.push_async_callback(_stopped, forwarding)
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=60))
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=ANSWER))
         yield WebhookService(tools, ingress, url, http)
 
 
 async def _stopped(task: "asyncio.Task[None]") -> None:
     task.cancel()
-    await asyncio.wait([task], timeout=15)
+    await asyncio.wait([task], timeout=PROGRAM)

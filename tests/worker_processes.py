@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from patience import PROGRAM
+
 from calmo_pagerduty.processes import start_child, stop_child
 
 WORKER = Path(__file__).parents[1] / "worker.py"
@@ -24,7 +26,7 @@ async def worker_processes(data_dir: Path, address: str, **settings: str) -> Asy
 
         async def start() -> Process:
             worker = await start_child([sys.executable, str(WORKER)], data_dir / "worker.log", environment)
-            stack.push_async_callback(stop_child, worker, 5)
+            stack.push_async_callback(stop_child, worker, PROGRAM)
             return worker
 
         yield start

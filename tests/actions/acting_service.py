@@ -11,6 +11,7 @@ from doors import rows
 from eventually import eventually
 from healing.healing_service import Healed, healing_service
 from parts import Parts
+from patience import ANSWER, STORY
 from tool_service import ToolService
 
 from calmo_pagerduty.domain.incident_references import IncidentRef
@@ -59,7 +60,7 @@ class Acting:
             f"/api/issues/{self.ref(incident_id).issue_id}/actions",
             json={"action": action, "arguments": arguments, **own},
             headers=headers or self.service.headers,
-            timeout=90,
+            timeout=ANSWER,
         )
 
     async def act(self, incident_id: str, action: str, **arguments: Any) -> Json:
@@ -93,7 +94,7 @@ class Acting:
 
     async def settled(self) -> None:
         """Wait until every webhook and every answer has reached its issue."""
-        await self.service.site.sender.drained(60)
+        await self.service.site.sender.drained(STORY)
         await self.healed.until_applied()
 
     async def run_of(self, incident_id: str) -> str:

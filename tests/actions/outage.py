@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from actions.acting_service import Acting
+from patience import STORY
 from tool_service import until_state
 from worker_processes import TEST_KEYS, worker_processes
 
@@ -53,7 +54,7 @@ class Script:
             )  # fmt: skip
             call = answer.json()
             if call.get("state") == "running":
-                call = await until_state(self.acting.service, call["call_id"], "done", patience=400)
+                call = await until_state(self.acting.service, call["call_id"], "done", within=STORY)
             assert call.get("state") == "done", (action, call)
             self.done[incident] += 1
             self.answers.append(call)

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 from actions.acting_service import Acting
+from patience import ANSWER
 from tool_service import WRITES_ON, until_state
 
 from calmo_pagerduty.store.operation_tables import operations
@@ -135,7 +136,7 @@ async def test_an_action_that_needs_approval_waits_for_it(acting: Acting) -> Non
     assert (ticket.status_code, ticket.json()["state"], ticket.json()["outcome"]) == (202, "waiting", "open")
     assert acting.account.incident(incident).status == "triggered"
     path = f"/api/tool-calls/{ticket.json()['call_id']}/approve"
-    approved = await acting.service.http.post(path, json={}, headers=bob, timeout=60)
+    approved = await acting.service.http.post(path, json={}, headers=bob, timeout=ANSWER)
     assert approved.status_code == 200, approved.text
     await acting.until_workflow_knows(incident, "resolved")
     await acting.settled()
@@ -149,7 +150,7 @@ async def test_an_approval_that_comes_too_late_does_nothing(acting: Acting) -> N
     ticket = (await acting.post(incident, "acknowledge", headers=alice)).json()
     await acting.healed.deliver(acting.account.resolve(incident))
     path = f"/api/tool-calls/{ticket['call_id']}"
-    await acting.service.http.post(f"{path}/approve", json={}, headers=bob, timeout=60)
+    await acting.service.http.post(f"{path}/approve", json={}, headers=bob, timeout=ANSWER)
     again = await acting.post(incident, "acknowledge", headers=alice)
     assert again.status_code == 409
     call = await until_state(acting.service, ticket["call_id"], "refused")

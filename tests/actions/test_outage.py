@@ -11,6 +11,7 @@ from actions.acting_service import Acting, acting_service
 from actions.outage import DeadlyFaults, Script, mortal_worker
 from eventually import eventually
 from parts import Parts
+from patience import STORY
 
 from activities import retrying
 from calmo_pagerduty.temporal_dev_server import TemporalDevServer
@@ -32,7 +33,7 @@ async def until_refused(acting: Acting, requests: int) -> None:
     async def refused() -> int:
         return sum(one.fault is not None for one in acting.service.site.requests)
 
-    await eventually(refused, lambda count: count >= requests, within=240)
+    await eventually(refused, lambda count: count >= requests, within=STORY)
 
 
 async def test_actions_outlive_an_hour_without_pagerduty(

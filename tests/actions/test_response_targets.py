@@ -34,7 +34,7 @@ async def until_told(acting: Acting, incident: str, word: str) -> list[str]:
     async def told() -> list[str]:
         return [one for one in await acting.told(incident) if "target" in one]
 
-    return await eventually(told, lambda found: any(word in one for one in found), within=30)
+    return await eventually(told, lambda found: any(word in one for one in found))
 
 
 async def timers(acting: Acting, incident: str) -> int:
@@ -126,7 +126,7 @@ async def test_a_miss_is_escalated_once_through_the_gate(acting: Acting) -> None
     async def escalated() -> list[str]:
         return [one for one in await acting.told(incident) if one.startswith("escalated")]
 
-    told = await eventually(escalated, within=30)
+    told = await eventually(escalated)
     assert told[0].startswith("escalated by Calmo's response targets via Calmo")
     await acting.settled()
     assert len(await escalated()) == 1

@@ -12,6 +12,7 @@ from builders import SECRET
 from eventually import eventually
 from healing.healing_service import a_webhook
 from parts import Parts
+from patience import PROGRAM, STORY
 from temporalio.client import Client, WorkflowHandle
 from tool_service import ToolService, running_service
 
@@ -119,7 +120,9 @@ class Contexts:
         assert found is not None and found.document is not None
         return IncidentContext.model_validate(found.document)
 
-    async def until_complete(self, ref: IncidentRef, version: int = 1, within: float = 40) -> IncidentContext:
+    async def until_complete(
+        self, ref: IncidentRef, version: int = 1, within: float = STORY
+    ) -> IncidentContext:
         async def state() -> ContextState | None:
             found = self.stored(ref, version)
             return found.state if found else None
@@ -136,7 +139,7 @@ class Contexts:
 
     async def deliver(self, events: Sequence[Any]) -> None:
         self.service.site.sender.publish(tuple(events))
-        await self.service.site.sender.drained(60)
+        await self.service.site.sender.drained(STORY)
 
 
 def states(context: IncidentContext) -> dict[Source, SourceState]:
@@ -205,4 +208,4 @@ async def webhooks_arrive(found: Contexts) -> AsyncIterator[str]:
             yield webhook_id
         finally:
             forwarding.cancel()
-            await asyncio.wait([forwarding], timeout=15)
+            await asyncio.wait([forwarding], timeout=PROGRAM)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from context.context_service import Contexts, states
 from eventually import eventually
+from patience import STORY
 from temporalio.api.enums.v1 import EventType as HistoryEventType
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.service import RPCError
@@ -61,7 +62,7 @@ async def test_a_storm_of_reasons_does_not_put_it_off_for_ever(contexts: Context
             await asyncio.sleep(0.5)
 
     telling = asyncio.create_task(tell())
-    await contexts.until_complete(ref, within=40)
+    await contexts.until_complete(ref)
     telling.cancel()
     await asyncio.gather(telling, return_exceptions=True)
     # It goes on while reasons come; on a busy machine none may have come in time, and it has ended.
@@ -168,11 +169,11 @@ async def test_after_a_workers_kill_in_the_middle_another_goes_on(
     async def hangs() -> bool:
         return "listIncidentNotes" in contexts.asked() and await state_of(contexts, ref) is not None
 
-    await eventually(hangs, within=40)
+    await eventually(hangs, within=STORY)
     first.kill()
     await first.wait()
     await start_worker()
-    end = await asyncio.wait_for(handle.result(), 90)
+    end = await asyncio.wait_for(handle.result(), STORY)
     found = contexts.document(ref, end.version)
     assert end.version == 1
     assert set(states(found).values()) == {SourceState.COMPLETE}

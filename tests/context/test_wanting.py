@@ -117,7 +117,7 @@ async def test_an_incident_goes_on_when_its_context_cannot_be_asked_for(runs: In
     async with a_worker(runs, ContextRequests(nobody, runs.task_queue)):
         await runs.until_saved(ref, 1)
         await runs.deliver(ref, facts(EventType.ACKNOWLEDGED))
-        await runs.until_saved(ref, 2, within=40)
+        await runs.until_saved(ref, 2)
 
 
 async def test_a_test_of_a_webhook_has_no_context(runs: IncidentRuns) -> None:

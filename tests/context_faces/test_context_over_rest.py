@@ -10,6 +10,7 @@ from builders import new_id
 from context_faces.conftest import Told, an_issue
 from context_faces.sample_context import BEGAN, a_context
 from documented import check, check_example
+from patience import ANSWER
 from temporalio.client import Client
 from tool_service import add_connection
 
@@ -34,7 +35,7 @@ async def follow(told: Told, query: str = "") -> list[Event]:
     events: list[Event] = []
     name = ""
     url, headers = f"{told.path}/progress{query}", told.service.headers
-    async with told.service.http.stream("GET", url, headers=headers, timeout=30) as answer:
+    async with told.service.http.stream("GET", url, headers=headers, timeout=ANSWER) as answer:
         assert answer.status_code == 200
         async for line in answer.aiter_lines():
             field, _, value = line.partition(": ")
@@ -162,7 +163,7 @@ async def test_a_revoked_key_ends_its_stream(told: Told) -> None:
     told.service.database.write_now(lambda t: contexts.begin(t, told.ref, ("first event",), BEGAN))
     headers = told.service.a_key()
     key_id = headers["Authorization"].split("_")[1]
-    request = told.service.http.get(f"{told.path}/progress", headers=headers, timeout=30)
+    request = told.service.http.get(f"{told.path}/progress", headers=headers, timeout=ANSWER)
     following = asyncio.create_task(request)
     await told.service.http.delete(f"/api/api-keys/{key_id}", headers=told.service.headers)
     assert "complete" not in (await following).text

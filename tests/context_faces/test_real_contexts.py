@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from context.context_service import Contexts, context_service
 from parts import Parts
+from patience import ANSWER
 from terminal import Terminal
 from tool_service import agent, served
 
@@ -29,7 +30,7 @@ async def test_an_incident_is_asked_for_followed_and_read_in_every_form(gatherin
     http, headers = gathering.service.http, gathering.service.headers
     body = {"connection": ref.connection_id, "reason": "a test"}
     begun = (await http.post(f"/api/incidents/{ref.incident_id}/context", json=body, headers=headers)).json()
-    stream = await http.get(begun["links"]["progress"], headers=headers, timeout=60)
+    stream = await http.get(begun["links"]["progress"], headers=headers, timeout=ANSWER)
     events = [line.partition(": ")[2] for line in stream.text.splitlines() if line.startswith("event:")]
     assert events == ["source"] * len(Source) + ["complete"]
     answer = await http.get(begun["links"]["context"], headers=headers)

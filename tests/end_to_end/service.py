@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from eventually import eventually
+from patience import PROGRAM
 
 from calmo_pagerduty.http_client import AsyncClient, HTTPError
 from calmo_pagerduty.processes import free_port, start_child, stop_child
 from calmo_pagerduty.temporal_dev_server import TemporalDevServer, without_callers_settings
 from workflows import names
 
-PATIENCE_SECONDS = 6.0
 LOG_LINES = 30
 
 
@@ -41,7 +41,7 @@ class Program:
 
     async def stop(self) -> None:
         if self.child is not None:
-            await stop_child(self.child, PATIENCE_SECONDS)
+            await stop_child(self.child, PROGRAM)
 
 
 Part = Program | TemporalDevServer
@@ -86,7 +86,7 @@ class Service:
 
     async def start(self) -> None:
         await asyncio.gather(*(part.start() for part in self.parts.values()))
-        await eventually(self._is_ready, within=60)
+        await eventually(self._is_ready, within=PROGRAM)
 
     async def stop(self) -> None:
         await asyncio.gather(self.worker.stop(), self.ingress.stop())

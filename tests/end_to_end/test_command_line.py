@@ -13,6 +13,7 @@ import typer.main
 from builders import an_event, new_id
 from end_to_end.up_process import CALMO, UpProcess, calmo, deliver, environment_with
 from eventually import eventually
+from patience import ANSWER
 from typer.testing import CliRunner
 
 from calmo_pagerduty.domain.event_types import EventType
@@ -56,7 +57,7 @@ async def test_a_created_webhook_takes_signed_deliveries_and_they_become_an_issu
 
 async def test_the_first_api_key_is_private_and_opens_the_api(service: UpProcess) -> None:
     assert stat.S_IMODE((service.folder / "api_key").stat().st_mode) == 0o600
-    async with service.api() as api, httpx.AsyncClient(trust_env=False) as stranger:
+    async with service.api() as api, httpx.AsyncClient(trust_env=False, timeout=ANSWER) as stranger:
         assert (await api.get("/api/issues")).status_code == 200
         assert (await stranger.get(f"{service.url}/api/issues")).status_code == 401
 
@@ -92,7 +93,7 @@ async def test_watch_prints_each_change_as_one_json_object_a_line_as_it_happens(
     assert watching.stdout is not None
     try:
         incident = await an_issue(service, webhook_url, webhook_secret)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(ANSWER):
             while True:
                 change = json.loads(await watching.stdout.readline())
                 if change["issue"]["incident_id"] == incident:

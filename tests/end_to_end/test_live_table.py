@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 from end_to_end.terminal import CTRL_C, Terminal, a_terminal
 from end_to_end.test_up import the_demo_is_over
-from end_to_end.up_process import CALMO, STOPS_WITHIN_SECONDS, UpProcess, all_gone, environment_with
+from end_to_end.up_process import CALMO, UpProcess, all_gone, environment_with
 from eventually import eventually
+from patience import PROGRAM
 
 SHOWN = ("severity", "status", "workflow_url")
 
 
-async def until_shown(terminal: Terminal, text: str, within: float = 60.0) -> None:
+async def until_shown(terminal: Terminal, text: str, within: float = PROGRAM) -> None:
     async def shown() -> str:
         return terminal.shown
 
@@ -32,7 +33,7 @@ async def until_ended(up: UpProcess) -> None:
     async def status() -> int | None:
         return up.running.returncode
 
-    await eventually(status, lambda code: code is not None, within=STOPS_WITHIN_SECONDS)
+    await eventually(status, lambda code: code is not None, within=PROGRAM)
     assert up.running.returncode == 0
 
 
@@ -59,7 +60,7 @@ async def test_the_live_table_shows_each_issue_and_the_whole_address_of_its_work
         # The wide terminal's user presses Ctrl-C, the narrow one's closes the window.
         if columns == 140:
             terminal.press(CTRL_C)
-            await until_shown(terminal, "stopped; everything is kept in", within=STOPS_WITHIN_SECONDS)
+            await until_shown(terminal, "stopped; everything is kept in", within=PROGRAM)
         else:
             terminal.close()
         await until_ended(up)

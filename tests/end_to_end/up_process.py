@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,13 +14,11 @@ import httpx
 import psutil
 from builders import body_of, headers_for
 from eventually import eventually
+from patience import ANSWER, PROGRAM, STORY
 
 from calmo_pagerduty.processes import free_port
 
 CALMO = str(Path(sys.executable).parent / "calmo-pagerduty")
-#: What the product promises.
-STOPS_WITHIN_SECONDS = 10.0
-READY_WITHIN_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +88,7 @@ class UpProcess:
             # Ready, and the tables of a restarted service shown: it says so once both are there.
             return "is up after" in self.output
 
-        await eventually(is_ready, within=READY_WITHIN_SECONDS)
+        await eventually(is_ready, within=STORY)
 
     def family(self) -> list[psutil.Process]:
         """Return the process, its children and theirs."""
@@ -103,12 +100,10 @@ class UpProcess:
         found = (child for child in self.family()[1:] if argument in _command_of(child))
         return next((child for child in found if still_runs(child)), None)
 
-    async def stop(self, number: signal.Signals = signal.SIGINT) -> float:
-        """Send a signal and return how many seconds it took until it had ended."""
-        begun = time.monotonic()
+    async def stop(self, number: signal.Signals = signal.SIGINT) -> None:
+        """Send a signal and wait until it has ended."""
         self.running.send_signal(number)
-        await asyncio.wait_for(self.running.wait(), STOPS_WITHIN_SECONDS + 5)
-        return time.monotonic() - begun
+        await asyncio.wait_for(self.running.wait(), PROGRAM)
 
     async def issues(self) -> list[dict[str, Any]]:
         async with self.api() as api:
@@ -121,7 +116,7 @@ class UpProcess:
 
     def api(self) -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer {self.api_key}"}
-        return httpx.AsyncClient(base_url=self.url, headers=headers, trust_env=False)
+        return httpx.AsyncClient(base_url=self.url, headers=headers, trust_env=False, timeout=ANSWER)
 
     async def calmo(self, *arguments: str, stdin: bytes = b"", **variables: str) -> Finished:
         return await calmo(*arguments, environment={**self.environment, **variables}, stdin=stdin)
@@ -155,7 +150,7 @@ async def calmo(*arguments: str, environment: Mapping[str, str], stdin: bytes = 
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
-        output, errors = await asyncio.wait_for(child.communicate(stdin), 30)
+        output, errors = await asyncio.wait_for(child.communicate(stdin), PROGRAM)
     except TimeoutError:
         child.kill()
         await child.wait()
@@ -167,7 +162,7 @@ async def calmo(*arguments: str, environment: Mapping[str, str], stdin: bytes = 
 async def deliver(url: str, payload: dict[str, Any], secret: bytes) -> int:
     """POST a signed delivery; return the status."""
     body = body_of(payload)
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=ANSWER) as http:
         return (await http.post(url, content=body, headers=headers_for(body, secret))).status_code
 
 
@@ -179,7 +174,7 @@ def still_runs(process: psutil.Process) -> bool:
         return False
 
 
-async def all_gone(family: list[psutil.Process], within: float = 5.0) -> None:
+async def all_gone(family: list[psutil.Process], within: float = PROGRAM) -> None:
     async def left() -> list[psutil.Process]:
         return [one for one in family if still_runs(one)]
 

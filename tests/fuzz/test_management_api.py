@@ -8,6 +8,7 @@ import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from patience import ANSWER
 from schemathesis.generation import GenerationMode
 from tool_service import ToolService
 
@@ -36,7 +37,7 @@ def send(service: ToolService, case: Any, loop: asyncio.AbstractEventLoop) -> ht
     if case.body is not None and not isinstance(case.body, type(schemathesis.core.NOT_SET)):
         options["content"] = case.body if isinstance(case.body, bytes) else json.dumps(case.body).encode()
     request = service.http.request(
-        case.method, case.formatted_path, headers=dict(service.headers), timeout=60, **options
+        case.method, case.formatted_path, headers=dict(service.headers), timeout=ANSWER, **options
     )
     return asyncio.run_coroutine_threadsafe(request, loop).result(90)
 

@@ -13,6 +13,7 @@ from doors import rows
 from eventually import eventually
 from healing.pasts import Past
 from parts import Parts
+from patience import PROGRAM, STORY
 from temporalio.client import Client
 from tool_service import ToolService, running_service
 
@@ -64,7 +65,7 @@ class Healed:
     async def deliver(self, events: Iterable[Event]) -> None:
         """Let PagerDuty deliver these, and see them reach their timelines."""
         self.service.site.sender.publish(tuple(events))
-        await self.service.site.sender.drained(60)
+        await self.service.site.sender.drained(STORY)
         await self.until_applied()
 
     async def log(self) -> PagerDutyLog:
@@ -78,7 +79,7 @@ class Healed:
             open_ = [row for row in rows(self.database, tables.deliveries) if row.state in OPEN]
             return len(open_)
 
-        await eventually(waiting, lambda left: left == 0, 120)
+        await eventually(waiting, lambda left: left == 0, STORY)
 
     async def reconcile(self, since: datetime | None = None, reason: str = "a test") -> Json:
         """Run a comparison to its end and return its figures."""
@@ -200,7 +201,7 @@ def a_webhook(transaction: Transaction, keyring: Keyring, connection_id: str, no
 
 async def _end(task: "asyncio.Task[None]") -> None:
     task.cancel()
-    await asyncio.wait([task], timeout=15)
+    await asyncio.wait([task], timeout=PROGRAM)
 
 
 def hours_ago(count: float) -> datetime:

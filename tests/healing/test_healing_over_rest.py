@@ -4,6 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from healing.healing_service import Healed
+from patience import ANSWER
 from terminal import Terminal
 
 from activities.reconciliation import CANNOT_ASK
@@ -14,7 +15,9 @@ from workflows import names
 
 
 async def post(healed: Healed, path: str, body: dict[str, Any] | None = None) -> Any:
-    return await healed.service.http.post(path, json=body or {}, headers=healed.service.headers, timeout=30)
+    return await healed.service.http.post(
+        path, json=body or {}, headers=healed.service.headers, timeout=ANSWER
+    )
 
 
 async def until_ended(healed: Healed) -> None:

@@ -7,6 +7,7 @@ import pytest
 from eventually import eventually
 from healing.healing_service import Healed, healing_service
 from parts import Parts
+from patience import STORY
 
 from calmo_pagerduty.store import connections, webhooks
 from pagerduty_simulator.clocks import ScaledClock
@@ -53,7 +54,7 @@ async def test_a_stale_secret_costs_two_refusals_and_nothing_in_the_end(hurried:
     hurried.database.write_now(
         lambda t: webhooks.add_secret(t, keyring, hurried.webhook_id, ANOTHER.encode(), now)
     )
-    await sender.drained(90)
+    await sender.drained(STORY)
     await hurried.until_applied()
     refused = [attempt for attempt in sender.attempts if attempt.verdict is Verdict.REFUSED]
     assert len(refused) <= 2

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from builders import new_id
 from doors import Doorway, rows
+from patience import EVENTUALLY
 
 from calmo_pagerduty.domain.scopes import Scope
 from calmo_pagerduty.store import api_keys, tables
@@ -159,5 +160,5 @@ async def test_a_live_stream_ends_soon_after_its_key_is_revoked(
     done, _ = await asyncio.wait([listening], timeout=0.5)
     assert not done
     doorway.database.write_now(lambda t: api_keys.revoke(t, key_id, datetime.now(UTC)))
-    await asyncio.wait_for(listening, 10)
+    await asyncio.wait_for(listening, EVENTUALLY)
     assert doorway.database.read_now(still_valid(caller)) is None

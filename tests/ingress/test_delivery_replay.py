@@ -11,6 +11,7 @@ from builders import a_note, an_event, body_of, headers_for, new_id
 from doors import Doorway, make_key, rows, save_pending
 from eventually import eventually
 from kept_deliveries import keep
+from patience import PROGRAM
 from temporalio.client import Client
 from temporalio.worker import Worker
 
@@ -42,7 +43,7 @@ async def forwarding(doorway: Doorway) -> AsyncIterator[None]:
         yield
     finally:
         task.cancel()
-        await asyncio.wait([task], timeout=15)
+        await asyncio.wait([task], timeout=PROGRAM)
 
 
 def a_worker(client: Client, database: Database, task_queue: str) -> Worker:
@@ -222,7 +223,7 @@ async def test_through_temporal_too_a_replay_is_applied_again_without_any_change
         async def all_states() -> set[str]:
             return set(states(door))
 
-        await eventually(all_states, lambda found: found == {"applied"}, 30)
+        await eventually(all_states, lambda found: found == {"applied"})
         before = standing(door.database)
         applied_at = [row.applied_at for row in door.kept()]
         for number in (1, 2):
@@ -231,6 +232,6 @@ async def test_through_temporal_too_a_replay_is_applied_again_without_any_change
             async def replays() -> set[tuple[str, int]]:
                 return {(row.state, row.replays) for row in door.kept()}
 
-            await eventually(replays, lambda found, number=number: found == {("applied", number)}, 30)
+            await eventually(replays, lambda found, number=number: found == {("applied", number)})
         assert standing(door.database) == before
         assert [row.applied_at for row in door.kept()] == applied_at

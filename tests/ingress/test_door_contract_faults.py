@@ -13,13 +13,24 @@ import sqlalchemy as sa
 from builders import an_event, body_of, new_id
 from conftest import new_postgresql_database
 from doors import Doorway, make_webhook, open_doorway
+from impatience import impatient_door
 
 from calmo_pagerduty.domain.event_types import EventType
+from calmo_pagerduty.store import database as database_limits
 from calmo_pagerduty.store import tables
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.encryption import Keyring
+from ingress.door import pagerduty_webhooks as door
 
 UNAVAILABLE = (503, {"verdict": "store_unavailable"})
+#: PagerDuty waits this long for an answer, then it sends the delivery again.
+PAGERDUTY_WAITS_SECONDS = 5.0
+#: As they are in life: tests change them.
+LIMITS = (door.BODY_SECONDS, door.COMMIT_SECONDS, database_limits.SQLITE_BUSY_SECONDS)
+
+
+def test_each_limit_of_the_door_runs_out_before_pagerduty_gives_up() -> None:
+    assert max(LIMITS) < PAGERDUTY_WAITS_SECONDS
 
 
 def a_body() -> bytes:
@@ -33,7 +44,8 @@ async def test_a_locked_database_is_503_until_the_lock_is_gone(
     webhook = doorway.a_webhook()
     with closing(sqlite3.connect(tmp_path / "calmo.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        answer = await doorway.post(webhook, body)
+        with impatient_door():
+            answer = await doorway.post(webhook, body)
         assert (answer.status_code, answer.json()) == UNAVAILABLE
         assert int(answer.headers["Retry-After"]) > 0
         other.execute("ROLLBACK")
@@ -166,7 +178,7 @@ async def test_too_many_waiting_for_the_database_and_further_ones_are_asked_to_c
 
 
 @pytest.mark.parametrize("table", ["webhooks", "deliveries"])
-async def test_a_database_that_does_not_answer_is_503_before_pagerduty_gives_up(
+async def test_a_database_that_does_not_answer_is_503_when_the_doors_limit_has_run_out(
     postgresql: str | None, keyring: Keyring, tmp_path: Path, table: str
 ) -> None:
     if postgresql is None:
@@ -178,7 +190,7 @@ async def test_a_database_that_does_not_answer_is_503_before_pagerduty_gives_up(
         async with open_doorway(database, keyring, tmp_path) as doorway:
             with psycopg.connect(url) as other:
                 other.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-                async with asyncio.timeout(4):
+                with impatient_door():
                     answer = await doorway.post(webhook, body)
                 assert (answer.status_code, answer.json()) == UNAVAILABLE
             # What was written in the end counts once: the retry is either the first or a duplicate.

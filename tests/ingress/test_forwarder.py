@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from builders import NOON, a_note, an_event, facts, minutes, new_id
 from doors import Doorway, open_doorway, rows
 from eventually import eventually
+from patience import EVENTUALLY, PROGRAM, STORY
 from temporalio.api.enums.v1 import EventType as HistoryEvent
 from temporalio.client import Client
 from temporalio.worker import Worker
@@ -41,7 +42,7 @@ async def forwarding(doorway: Doorway) -> AsyncIterator["asyncio.Task[None]"]:
         yield task
     finally:
         task.cancel()
-        ended, _ = await asyncio.wait([task], timeout=15)
+        ended, _ = await asyncio.wait([task], timeout=PROGRAM)
         assert ended
 
 
@@ -64,7 +65,7 @@ def states(doorway: Doorway) -> list[str]:
     return [row.state for row in doorway.kept()]
 
 
-async def until(doorway: Doorway, state: str, within: float = 30) -> None:
+async def until(doorway: Doorway, state: str, within: float = EVENTUALLY) -> None:
     """Wait until all deliveries stand there."""
 
     async def seen() -> list[str]:
@@ -157,7 +158,7 @@ async def test_nothing_is_lost_while_temporal_is_down(
                     await deliver_one_each(EventType.ACKNOWLEDGED)
                     await server.start()
                     await deliver_one_each(EventType.RESOLVED)
-                    await until(door, "applied", within=60)
+                    await until(door, "applied", within=STORY)
             finally:
                 await server.stop()
         assert timeline_ids(door.database) == sorted(row.event_id for row in door.kept())

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from conftest import new_postgresql_database
 from doors import Doorway, open_doorway
+from impatience import impatient_health
 from temporalio.client import Client
 
 from calmo_pagerduty.store.database import Database
@@ -43,7 +44,8 @@ async def test_readyz_is_503_without_the_database_and_says_so(
             doorway.ingress.temporal = temporal
             with psycopg.connect(url) as other:
                 other.execute("LOCK TABLE issue_changes IN ACCESS EXCLUSIVE MODE")
-                answer = await doorway.client.get("/readyz")
+                with impatient_health():
+                    answer = await doorway.client.get("/readyz")
             assert (answer.status_code, answer.json()["temporal"]) == (503, "ok")
             assert answer.json()["database"].startswith("unreachable")
             assert (await doorway.client.get("/readyz")).status_code == 200

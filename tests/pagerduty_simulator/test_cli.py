@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import EVENTUALLY, PROGRAM
 
 from pagerduty_simulator.clocks import ManualClock
 from pagerduty_simulator.demo_scenario import DEMO
@@ -37,7 +38,7 @@ async def simulate(*arguments, secret=None):
 async def test_a_scenario_is_delivered_whole_with_a_line_for_each_event(receiver):
     arguments = ("--url", receiver.url, "--scenario", "demo", "--speed", "200")
     process = await simulate(*arguments, "--secret-stdin")
-    output, errors = await asyncio.wait_for(process.communicate(b"from stdin\n"), 30)
+    output, errors = await asyncio.wait_for(process.communicate(b"from stdin\n"), PROGRAM)
     expected = events_of(DEMO, seed=1, begins_at=STORM_BEGINS_AT)
     assert process.returncode == 0, errors.decode()
     assert output == b""
@@ -52,7 +53,7 @@ async def test_two_runs_tell_of_different_incidents(receiver):
     arguments = ("--url", receiver.url, "--scenario", "every-event", "--speed", "500")
     for _ in range(2):
         process = await simulate(*arguments, secret="from the environment")
-        await asyncio.wait_for(process.communicate(), 30)
+        await asyncio.wait_for(process.communicate(), PROGRAM)
         assert process.returncode == 0
     ids = [json.loads(body)["event"]["id"] for body in receiver.bodies]
     assert len(ids) == len(set(ids)) == 2 * 39
@@ -62,7 +63,7 @@ async def test_undelivered_events_make_it_end_with_1(receiver):
     receiver.answer = lambda _: 404
     arguments = ("--url", receiver.url, "--scenario", "every-event", "--speed", "500")
     process = await simulate(*arguments, secret="s")
-    _, errors = await asyncio.wait_for(process.communicate(), 30)
+    _, errors = await asyncio.wait_for(process.communicate(), PROGRAM)
     assert process.returncode == 1
     assert b"refused" in errors
     assert b"switched off" in errors
@@ -81,17 +82,17 @@ async def test_repeating_goes_on_with_new_incidents_until_it_is_ended(receiver):
     receiver.answer = answer
     arguments = ("--url", receiver.url, "--scenario", "every-event", "--speed", "500", "--repeat")
     process = await simulate(*arguments, secret="s")
-    await asyncio.wait_for(twice.wait(), 30)
+    await asyncio.wait_for(twice.wait(), PROGRAM)
     process.terminate()
-    await asyncio.wait_for(process.communicate(), 10)
+    await asyncio.wait_for(process.communicate(), PROGRAM)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_ends_it_at_once_and_quietly(receiver, number):
     process = await simulate("--url", receiver.url, secret="s")
-    first_line = await asyncio.wait_for(process.stderr.readline(), 30)
+    first_line = await asyncio.wait_for(process.stderr.readline(), PROGRAM)
     process.send_signal(number)
-    _, errors = await asyncio.wait_for(process.communicate(), 5)
+    _, errors = await asyncio.wait_for(process.communicate(), PROGRAM)
     assert b"incident.triggered" in first_line
     assert b"Traceback" not in errors
     assert process.returncode == -number
@@ -99,7 +100,7 @@ async def test_a_signal_ends_it_at_once_and_quietly(receiver, number):
 
 async def test_it_does_not_begin_without_a_secret(receiver):
     process = await simulate("--url", receiver.url)
-    _, errors = await asyncio.wait_for(process.communicate(), 30)
+    _, errors = await asyncio.wait_for(process.communicate(), PROGRAM)
     assert process.returncode == 2
     assert b"PAGERDUTY_SIMULATOR_SECRET" in errors
     assert receiver.received == []
@@ -110,7 +111,7 @@ async def test_playing_keeps_to_the_scenario_s_moments():
     account = online_shop(now=clock.now, seed=1)
     told = []
     playing = asyncio.create_task(play(DEMO, account, told.extend, clock))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(EVENTUALLY):
         while not playing.done():
             await asyncio.sleep(0)
             if clock.next_wake is not None:

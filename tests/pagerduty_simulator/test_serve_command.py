@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 from eventually import eventually
+from patience import ANSWER, PROGRAM
 
 from pagerduty_simulator.rest_api import AccountSite
 from pagerduty_simulator.serve_command import run_server
@@ -35,13 +36,15 @@ async def serve(*arguments, token=b"the token\n"):
 
 async def test_it_serves_an_account_with_a_past_until_a_signal_ends_it():
     process = await serve("--token-stdin", "--incidents", "30", "--seed", "1")
-    line = (await asyncio.wait_for(process.stderr.readline(), 30)).decode()
+    line = (await asyncio.wait_for(process.stderr.readline(), PROGRAM)).decode()
     headers = {"Authorization": "Token token=the token"}
-    async with httpx.AsyncClient(base_url=line.split()[-1], headers=headers, trust_env=False) as http:
+    async with httpx.AsyncClient(
+        base_url=line.split()[-1], headers=headers, trust_env=False, timeout=ANSWER
+    ) as http:
         page = (await http.get("/incidents", params={"total": "true", "date_range": "all"})).json()
         refused = await http.get("/incidents", headers={"Authorization": "Token token=other"})
     process.send_signal(signal.SIGTERM)
-    _, errors = await asyncio.wait_for(process.communicate(), 10)
+    _, errors = await asyncio.wait_for(process.communicate(), PROGRAM)
     assert (page["total"], refused.status_code) == (30, 401)
     assert b"Traceback" not in errors
     assert process.returncode == -signal.SIGTERM
@@ -49,7 +52,7 @@ async def test_it_serves_an_account_with_a_past_until_a_signal_ends_it():
 
 async def test_it_does_not_begin_without_a_token():
     process = await serve(token=b"")
-    errors = await asyncio.wait_for(process.stderr.read(), 30)
+    errors = await asyncio.wait_for(process.stderr.read(), PROGRAM)
     assert await process.wait() == 2
     assert b"PAGERDUTY_SIMULATOR_TOKEN" in errors
 
@@ -57,22 +60,24 @@ async def test_it_does_not_begin_without_a_token():
 async def test_it_serves_a_pack_and_says_what_is_true_of_it():
     process = await serve("--token-stdin", "--pack", "cascade", "--seed", "1")
     truth = {}
-    while "serving" not in (line := (await asyncio.wait_for(process.stderr.readline(), 30)).decode()):
+    while "serving" not in (line := (await asyncio.wait_for(process.stderr.readline(), PROGRAM)).decode()):
         name, _, value = line.strip().partition(": ")
         truth[name] = value
     headers = {"Authorization": "Token token=the token"}
-    async with httpx.AsyncClient(base_url=line.split()[-1], headers=headers, trust_env=False) as http:
+    async with httpx.AsyncClient(
+        base_url=line.split()[-1], headers=headers, trust_env=False, timeout=ANSWER
+    ) as http:
         seen = (await http.get(f"/incidents/{truth['incident_id']}")).json()["incident"]
         change = (await http.get(f"/change_events/{truth['origin']}")).json()["change_event"]
     process.send_signal(signal.SIGTERM)
-    await asyncio.wait_for(process.communicate(), 10)
+    await asyncio.wait_for(process.communicate(), PROGRAM)
     assert seen["status"] == "acknowledged"
     assert seen["service"]["id"] == change["services"][0]["id"] == truth["origin_service_id"]
 
 
 async def test_an_unknown_pack_is_refused_with_those_that_there_are():
     process = await serve("--token-stdin", "--pack", "earthquake")
-    _, errors = await asyncio.wait_for(process.communicate(), 30)
+    _, errors = await asyncio.wait_for(process.communicate(), PROGRAM)
     assert process.returncode == 2
     assert b"cascade" in errors
     assert b"Traceback" not in errors

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from doors import make_webhook
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from patience import PROGRAM
 
 from calmo_pagerduty.store import tables
 from calmo_pagerduty.store.database import Database
@@ -171,7 +172,7 @@ def test_processes_that_start_at_once_agree_on_one_key(tmp_path: Path) -> None:
         assert starter.stdin is not None
         starter.stdin.write("!")
         starter.stdin.flush()
-    read = {starter.communicate(timeout=60)[0].strip() for starter in starters}
+    read = {starter.communicate(timeout=PROGRAM)[0].strip() for starter in starters}
     assert [starter.returncode for starter in starters] == [0, 0]
     assert read == {path.read_text().strip()}
 

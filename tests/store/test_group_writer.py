@@ -4,13 +4,15 @@ import asyncio
 import re
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from impatience import impatient_database
+from patience import EVENTUALLY
 
 from calmo_pagerduty.store import tables
 from calmo_pagerduty.store.database import Database, StoreUnavailable
@@ -41,13 +43,27 @@ async def a_busy_writer(database: Database) -> AsyncIterator[None]:
 
     def work(_: sa.Connection) -> None:
         running.set()
-        go_on.wait(10)
+        go_on.wait(EVENTUALLY)
 
     first = asyncio.ensure_future(database.write(work))
-    assert await asyncio.to_thread(running.wait, 10)
+    assert await asyncio.to_thread(running.wait, EVENTUALLY)
     yield
     go_on.set()
     await first
+
+
+@contextmanager
+def transactions_of(database: Database) -> Iterator[list[sa.Connection]]:
+    """Gathers the transactions that its writer begins meanwhile."""
+    begun: list[sa.Connection] = []
+
+    def gather(connection: sa.Connection) -> None:
+        begun.append(connection)
+
+    # Before our own listener, which waits for the lock.
+    sa.event.listen(database._writing, "begin", gather, insert=True)
+    yield begun
+    sa.event.remove(database._writing, "begin", gather)
 
 
 async def together(database: Database, works: Sequence[Callable[[sa.Connection], object]]) -> list[object]:
@@ -96,11 +112,13 @@ async def test_a_locked_database_fails_all_that_waited_at_once(
 ) -> None:
     with closing(sqlite3.connect(tmp_path / "calmo.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        waiting = [sqlite_database.write(put(str(number))) for number in range(9)]
-        async with asyncio.timeout(10):
+        with impatient_database(), transactions_of(sqlite_database) as begun:
+            waiting = [sqlite_database.write(put(str(number))) for number in range(9)]
             results = await asyncio.gather(*waiting, return_exceptions=True)
         other.execute("ROLLBACK")
     assert {type(result) for result in results} == {StoreUnavailable}
+    # The first one waits for the lock by itself, and all the others once.
+    assert len(begun) <= 2
     assert names(sqlite_database) == []
     assert await sqlite_database.write(put("after")) == "after"
 
@@ -141,11 +159,11 @@ async def test_a_reader_sees_one_moment(database: Database) -> None:
     def read(connection: sa.Connection) -> tuple[int, int]:
         before = connection.execute(count).scalar_one()
         between.set()
-        assert written.wait(10)
+        assert written.wait(EVENTUALLY)
         return before, connection.execute(count).scalar_one()
 
     reading = asyncio.ensure_future(database.read(read))
-    assert await asyncio.to_thread(between.wait, 10)
+    assert await asyncio.to_thread(between.wait, EVENTUALLY)
     await database.write(put("a"))
     written.set()
     assert await reading == (0, 0)

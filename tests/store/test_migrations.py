@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from doors import rows
+from patience import PROGRAM
 
 from calmo_pagerduty.store import tables
 from calmo_pagerduty.store.database import Database, StoreUnavailable
@@ -81,7 +82,7 @@ def test_two_starts_at_once_do_not_collide(database_url: str) -> None:
         assert starter.stdin is not None
         starter.stdin.write("!")
         starter.stdin.flush()
-    said = [starter.communicate(timeout=60)[1] for starter in starters]
+    said = [starter.communicate(timeout=PROGRAM)[1] for starter in starters]
     assert [starter.returncode for starter in starters] == [0, 0], said
 
 

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from mcp import MCPError
 from parts import Parts
+from patience import ANSWER
 from terminal import Terminal
 from tool_service import ToolService, agent, running_service, served
 from worlds import MISSING, everything_kept, make_world
@@ -33,7 +34,7 @@ async def test_a_live_stream_shows_nothing_foreign(service: ToolService, keyring
     for scope in (ACME, ROBIN, BANK):
         last = await make_world(service, keyring, scope)
     headers = service.a_key(scopes=[BANK])
-    async with served(service) as url, httpx.AsyncClient(timeout=20) as http:
+    async with served(service) as url, httpx.AsyncClient(timeout=ANSWER) as http:
         async with http.stream("GET", f"{url}/api/issues/events?after=0", headers=headers) as answer:
             async for line in answer.aiter_lines():
                 if line.startswith("data:"):

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from patience import ANSWER
 from tool_service import ToolService, add_connection, until_state
 
 from calmo_pagerduty.domain.tool_calls import workflow_id_for
@@ -33,7 +34,7 @@ async def decide(
     service: ToolService, ticket: dict[str, Any], word: str, headers: dict[str, str], **body: Any
 ) -> Any:
     return await service.http.post(
-        f"/api/tool-calls/{ticket['call_id']}/{word}", json=body, headers=headers, timeout=60
+        f"/api/tool-calls/{ticket['call_id']}/{word}", json=body, headers=headers, timeout=ANSWER
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from builders import an_event, body_of, headers_for
 from doors import make_webhook
+from patience import ANSWER
 from temporalio.client import Client
 from tool_service import ToolService
 
@@ -37,7 +38,7 @@ async def sent_through_every_path(service: ToolService) -> list[str]:
 
     async def ask(method: str, path: str, **options: Any) -> Any:
         answer = await service.http.request(
-            method, path, headers=options.pop("headers", service.headers), timeout=60, **options
+            method, path, headers=options.pop("headers", service.headers), timeout=ANSWER, **options
         )
         answers.append(answer.text)
         return answer

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from parts import Parts
+from patience import ANSWER
 from temporalio.client import Client
 from tool_service import TOKEN, ToolService, running_service, start_workers, until_state
 
@@ -44,7 +45,7 @@ async def test_an_approval_outlives_the_worker(idle: ToolService, temporal: Clie
     await idle.workers.aclose()
     await start_workers(idle, temporal, idle.ingress.settings, idle.ingress.keyring)
     approved = await idle.http.post(
-        f"/api/tool-calls/{ticket['call_id']}/approve", json={}, headers=bob, timeout=60
+        f"/api/tool-calls/{ticket['call_id']}/approve", json={}, headers=bob, timeout=ANSWER
     )
     assert approved.status_code == 200, approved.text
     await until_state(idle, ticket["call_id"], "done")

@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from patience import STORY
 from tool_service import Json, ToolService, until_state
 from watched_pauses import WatchedPauses
 
@@ -42,7 +43,7 @@ async def write_through_faults(service: ToolService, writes: int, seed: int) -> 
             answer = await service.call(idempotency_key=f"{seed}-{number}", wait_seconds=60, **order)
             call = answer.json()
             if call["state"] == "running":
-                call = await until_state(service, call["call_id"], "done", patience=120)
+                call = await until_state(service, call["call_id"], "done", within=STORY)
             assert call["state"] == "done", call
 
     await asyncio.gather(*(lane() for _ in range(LANES)))

@@ -5,6 +5,7 @@ from typing import Any
 import jsonschema
 import pytest
 from mcp import MCPError
+from patience import ANSWER
 from tool_service import ToolService, add_connection, agent, served, until_state
 
 from calmo_pagerduty.tools.catalogue import TOOLS
@@ -146,7 +147,7 @@ async def test_an_approval_is_a_ticket_that_is_done_when_another_person_approved
         assert not service.site.account.incidents
         bob = service.a_key(person="bob")
         path = f"/api/tool-calls/{told['ticket']}/approve"
-        approved = await service.http.post(path, json={}, headers=bob, timeout=60)
+        approved = await service.http.post(path, json={}, headers=bob, timeout=ANSWER)
         assert approved.status_code == 200, approved.text
         await until_state(service, told["ticket"], "done")
         done = (await client.call_tool(TICKET_TOOL, look)).structured_content

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from mcp import Client, MCPError, StdioServerParameters
+from patience import ANSWER
 from tool_service import ToolService, add_connection, served, until_state
 
 from calmo_pagerduty.tools.catalogue import TOOLS
@@ -95,7 +96,7 @@ async def test_a_ticket_is_done_when_another_person_approved(service: ToolServic
         look = {"ticket": asked.structured_content["ticket"]}
         assert (await client.call_tool(TICKET_TOOL, look)).structured_content["state"] == "waiting"
         path = f"/api/tool-calls/{look['ticket']}/approve"
-        await service.http.post(path, json={}, headers=service.a_key(person="bob"), timeout=60)
+        await service.http.post(path, json={}, headers=service.a_key(person="bob"), timeout=ANSWER)
         await until_state(service, look["ticket"], "done")
         assert (await client.call_tool(TICKET_TOOL, look)).structured_content["state"] == "done"
         nowhere = await client.call_tool(TICKET_TOOL, {"ticket": "../connections"})

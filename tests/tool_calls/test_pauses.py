@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from eventually import eventually
+from patience import EVENTUALLY
 
 from activities.pagerduty_accounts import Noted, SharedPermits
 from calmo_pagerduty.domain.api_errors import RateLimited
@@ -29,13 +30,13 @@ async def test_a_429_that_is_heard_while_the_ledger_is_read_is_not_forgotten(
     reading, go_on, writable = threading.Barrier(READERS + 1), threading.Event(), threading.Event()
 
     def hold_a_reader(_: Transaction) -> None:
-        reading.wait(10)
-        go_on.wait(10)
+        reading.wait(EVENTUALLY)
+        go_on.wait(EVENTUALLY)
 
     noted = Noted(Together(soon))
     permits = SharedPermits(sqlite_database, "con_any", timedelta(seconds=30), noted)
     readers = [asyncio.create_task(sqlite_database.read(hold_a_reader)) for _ in range(READERS)]
-    writer = asyncio.create_task(sqlite_database.write(lambda _: writable.wait(10)))
+    writer = asyncio.create_task(sqlite_database.write(lambda _: writable.wait(EVENTUALLY)))
     await asyncio.to_thread(reading.wait, 10)
     taking = asyncio.create_task(permits.take(ApiRequest(method=Method.GET, path="/services")))
 

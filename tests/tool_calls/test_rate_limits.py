@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from eventually import eventually
 from parts import Parts
+from patience import STORY
 from tool_service import ToolService, add_connection, running_service
 
 from calmo_pagerduty.domain.scopes import EVERYTHING
@@ -62,7 +63,7 @@ async def call_from_three_connections(service: ToolService, calls: int, per_minu
 
     begun = datetime.now(UTC)
     await asyncio.gather(*(one_call(made[number % 3]) for number in range(3 * calls)))
-    for call in await eventually(lambda: endured(service), all_ended, within=300):
+    for call in await eventually(lambda: endured(service), all_ended, within=STORY):
         assert call.state is CallState.DONE, call
         assert call.finished_at is not None
         finished[call.connection_id].append(call.finished_at)

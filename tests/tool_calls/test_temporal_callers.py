@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from eventually import eventually
+from patience import ANSWER, STORY
 from temporalio import workflow
 from temporalio.client import Client, WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError, ChildWorkflowError
@@ -34,7 +35,7 @@ class AnotherService:
             {"order": order},
             id=f"ordered-by-{workflow.info().workflow_id}",
             task_queue=task_queue,
-            execution_timeout=timedelta(minutes=2),
+            execution_timeout=timedelta(seconds=STORY),
         )
         return end
 
@@ -156,9 +157,9 @@ async def test_an_order_that_waits_ends_when_a_person_approves_it_over_rest(neig
     assert not service.site.account.incidents
     own = neighbour.headers
     path = f"/api/tool-calls/{ticket}/approve"
-    assert (await service.http.post(path, json={}, headers=own, timeout=60)).status_code == 403
+    assert (await service.http.post(path, json={}, headers=own, timeout=ANSWER)).status_code == 403
     bob = service.a_key(person="bob")
-    assert (await service.http.post(path, json={}, headers=bob, timeout=60)).status_code == 200
+    assert (await service.http.post(path, json={}, headers=bob, timeout=ANSWER)).status_code == 200
     assert await handle.result() == {"call_id": ticket, "state": "done"}
     assert len(service.site.account.incidents) == 1
 
@@ -170,7 +171,7 @@ async def test_an_order_that_is_denied_ends_so(neighbour: Neighbour) -> None:
     handle = await neighbour.start("create_incident", title="Ordered", service_id=place)
     ticket = await neighbour.ticket("waiting")
     path = f"/api/tool-calls/{ticket}/deny"
-    await service.http.post(path, json={}, headers=service.a_key(person="bob"), timeout=60)
+    await service.http.post(path, json={}, headers=service.a_key(person="bob"), timeout=ANSWER)
     assert (await handle.result())["state"] == "denied"
     assert not service.site.account.incidents
 

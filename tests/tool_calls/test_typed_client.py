@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from eventually import eventually
+from patience import ANSWER
 from tool_service import ToolService, add_connection
 
 from calmo_pagerduty.domain.tool_calls import CallState
@@ -44,7 +45,7 @@ async def decide(service: ToolService, word: str, person: str = "bob") -> None:
         lambda: service.get("/api/tool-calls?state=waiting"), lambda listed: bool(listed["calls"])
     )
     path = f"/api/tool-calls/{waiting['calls'][0]['call_id']}/{word}"
-    answer = await service.http.post(path, json={}, headers=service.a_key(person=person), timeout=60)
+    answer = await service.http.post(path, json={}, headers=service.a_key(person=person), timeout=ANSWER)
     assert answer.status_code == 200, answer.text
 
 

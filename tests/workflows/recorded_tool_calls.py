@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from eventually import eventually
+from patience import ANSWER
 from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from tool_service import ToolService, start_workers, until_state
@@ -40,7 +41,7 @@ async def risky(service: ToolService, hours: float = 24) -> dict[str, Any]:
 
 async def decide(service: ToolService, call: dict[str, Any], word: str) -> None:
     path = f"/api/tool-calls/{call['call_id']}/{word}"
-    answer = await service.http.post(path, json={}, headers=service.a_key(person="approver"), timeout=60)
+    answer = await service.http.post(path, json={}, headers=service.a_key(person="approver"), timeout=ANSWER)
     assert answer.status_code == 200, answer.text
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from builders import NOON, facts, minutes
 from incident_runs import IncidentRuns
+from patience import STORY
 from temporalio.api.enums.v1 import EventType as HistoryEventType
 from temporalio.client import WorkflowExecutionStatus
 
@@ -57,10 +58,10 @@ async def test_an_incident_with_ten_thousand_events_works_and_its_histories_stay
             await runs.deliver(ref, *events[first : first + 50])
             if first % 2_500 == 0:
                 # A worker that keeps up: runs end while events still come.
-                await runs.until_saved(ref, len(events[: first + 50]))
+                await runs.until_saved(ref, len(events[: first + 50]), within=STORY)
         last = facts(EventType.RESOLVED, at=NOON + minutes(600), status=IncidentStatus.RESOLVED)
         await runs.deliver(ref, last)
-        issue = await runs.until_saved(ref, 10_000, within=60)
+        issue = await runs.until_saved(ref, 10_000, within=STORY)
         sizes = await sizes_of_runs(runs, ref)
     assert issue.status is IncidentStatus.RESOLVED
     assert sum(size.signals for size in sizes) == 201

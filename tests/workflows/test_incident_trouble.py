@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from builders import NOON, a_note, an_event, facts, minutes
 from eventually import eventually
+from impatience import impatient_database
 from incident_runs import IncidentRuns
 from temporalio.api.common.v1 import Payload
 from temporalio.client import WorkflowExecutionStatus
@@ -229,5 +230,6 @@ def _delivery_states(runs: IncidentRuns) -> dict[int, str]:
 def _locked(database: Path) -> Iterator[None]:
     with closing(sqlite3.connect(database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        yield
+        with impatient_database():
+            yield
         other.execute("ROLLBACK")

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from patience import ANSWER
 
 from pagerduty_simulator.clocks import ManualClock, ScaledClock
 from pagerduty_simulator.furnished_shop import furnished_shop
@@ -94,5 +95,8 @@ async def site(account, clock) -> AsyncIterator[AccountSite]:
 
 @pytest.fixture
 async def api(site) -> AsyncIterator[Api]:
-    async with running_rest_api(site) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
+    async with (
+        running_rest_api(site) as url,
+        httpx.AsyncClient(base_url=url, trust_env=False, timeout=ANSWER) as http,
+    ):
         yield Api(site, http)
