@@ -11,11 +11,11 @@ from activities.request_pace import Pace
 from activities.retrying import to_be_tried_again
 from calmo_pagerduty.domain.api_errors import PagerDutyError, TryAgain
 from calmo_pagerduty.domain.api_requests import ApiRequest, Listing, Method, Paging
-from calmo_pagerduty.domain.frozen import Frozen
 from calmo_pagerduty.domain.log_entries import moment
-from calmo_pagerduty.domain.scopes import EVERYTHING
 from calmo_pagerduty.domain.seen_subscriptions import OurWebhook, Seen, of_webhook, read_subscription
 from calmo_pagerduty.domain.subscription_findings import clean_words, examine, unowned
+from calmo_pagerduty.kernel.model import FrozenModel
+from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.pagerduty_api.client import PagerDutyClient
 from calmo_pagerduty.store import audit, connections, examinations
 from calmo_pagerduty.store.connections import Connection
@@ -29,11 +29,11 @@ LOOK_BACK = timedelta(hours=24)
 _SUBSCRIPTIONS = ApiRequest(method=Method.GET, path="/webhook_subscriptions")
 
 
-class ConnectionToExamine(Frozen):
+class ConnectionToExamine(FrozenModel):
     connection_id: str
 
 
-class Examined(Frozen):
+class Examined(FrozenModel):
     """What follows from an examination: figures and ids, no addresses."""
 
     webhooks: int = 0
@@ -46,7 +46,7 @@ class Examined(Frozen):
     may_enable: bool = False
 
 
-class SubscriptionsToEnable(Frozen):
+class SubscriptionsToEnable(FrozenModel):
     connection_id: str
     subscription_ids: tuple[str, ...]
 

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from calmo_pagerduty.domain.frozen import Frozen
 from calmo_pagerduty.domain.incident_lifecycle import EventFacts, IncidentState
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.incident_signals import Puzzle
 from calmo_pagerduty.domain.severity import Severity
+from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.store import dead_letters, issues, responses
 from calmo_pagerduty.store.database import Database, StoreUnavailable, Transaction
 
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 CANNOT_APPLY = "CannotApply"
 
 
-class EventsToSave(Frozen):
+class EventsToSave(FrozenModel):
     ref: IncidentRef
     events: tuple[EventFacts, ...]
     #: The severity that was decided for the newest picture of the incident.
@@ -29,7 +29,7 @@ class EventsToSave(Frozen):
     asks_for_state: bool = False
 
 
-class SavedEvents(Frozen):
+class SavedEvents(FrozenModel):
     """How many events were new; the state of an issue that was there before, if it was asked for; when a
     response target is near or missed, if there is one.
     """
@@ -39,7 +39,7 @@ class SavedEvents(Frozen):
     due: datetime | None = None
 
 
-class PuzzlesToSetAside(Frozen):
+class PuzzlesToSetAside(FrozenModel):
     ref: IncidentRef
     puzzles: tuple[Puzzle, ...]
 

@@ -11,8 +11,8 @@ from activities.request_pace import Pace, PacedPermits
 from calmo_pagerduty.domain.api_errors import InvalidRequest, RateLimited
 from calmo_pagerduty.domain.api_requests import ApiRequest
 from calmo_pagerduty.domain.connections import Region
-from calmo_pagerduty.domain.scopes import EVERYTHING
 from calmo_pagerduty.http_client import AsyncClient
+from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.pagerduty_api.account import BASE_URLS, Account
 from calmo_pagerduty.pagerduty_api.client import PagerDutyClient
 from calmo_pagerduty.pagerduty_api.limits import RateHeaders

@@ -14,9 +14,9 @@ from activities.pagerduty_log import PagerDutyLog, Told
 from activities.request_pace import Pace
 from activities.retrying import to_be_tried_again
 from calmo_pagerduty.domain.api_errors import PagerDutyError
-from calmo_pagerduty.domain.frozen import Frozen
 from calmo_pagerduty.domain.reconciliation import difference
-from calmo_pagerduty.domain.scopes import EVERYTHING
+from calmo_pagerduty.kernel.model import FrozenModel
+from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.store import connections, reconciliations
 from calmo_pagerduty.store.connections import Connection
 from calmo_pagerduty.store.database import Database, Transaction
@@ -35,7 +35,7 @@ SCHEDULED = "scheduled"
 CANNOT_ASK = "the connection has no PagerDuty token: gaps can't be healed"
 
 
-class Tally(Frozen):
+class Tally(FrozenModel):
     """What a run has done so far: figures only, for a history and for its report."""
 
     windows: int = 0
@@ -59,13 +59,13 @@ class Tally(Frozen):
         return not self.failed and not self.problem
 
 
-class RunToBegin(Frozen):
+class RunToBegin(FrozenModel):
     connection_id: str
     reason: str
     since: datetime | None = None
 
 
-class RunBegun(Frozen):
+class RunBegun(FrozenModel):
     """`run_id` None: there is nothing to do. `problem` says why a run can't go on."""
 
     run_id: int | None
@@ -74,7 +74,7 @@ class RunBegun(Frozen):
     problem: str = ""
 
 
-class WindowToHeal(Frozen):
+class WindowToHeal(FrozenModel):
     """`since` None: everything that is open, there or here."""
 
     run_id: int
@@ -84,7 +84,7 @@ class WindowToHeal(Frozen):
     until: datetime | None = None
 
 
-class RunToFinish(Frozen):
+class RunToFinish(FrozenModel):
     run_id: int
     connection_id: str
     until: datetime

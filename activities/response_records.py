@@ -7,11 +7,11 @@ from temporalio import activity
 
 from activities.tool_gate import Intent, ToolGate
 from activities.tool_records import FILING_REFUSED, Filed
-from calmo_pagerduty.domain.frozen import Frozen
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.operations import ACTIONS, Action, tool_arguments
 from calmo_pagerduty.domain.response_targets import notice_key, wants_escalation
 from calmo_pagerduty.domain.tool_calls import OPEN_STATES, Face
+from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.store import api_keys, operations, responses
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.database import Database, Transaction
@@ -26,14 +26,14 @@ logger = logging.getLogger(__name__)
 PURPOSE = "Calmo's response targets"
 
 
-class TargetsToLookAt(Frozen):
+class TargetsToLookAt(FrozenModel):
     """`as_of` is Temporal's time, by which something is due: a worker's clock may be behind it."""
 
     ref: IncidentRef
     as_of: datetime | None = None
 
 
-class TargetsLookedAt(Frozen):
+class TargetsLookedAt(FrozenModel):
     """When to look again, and the escalation to be carried out, if there is one."""
 
     due: datetime | None = None

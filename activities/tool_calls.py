@@ -14,8 +14,8 @@ from activities.retrying import ended_as, to_be_tried_again
 from activities.tool_records import Begun, CallToFile, DecisionToRecord, Filed, ToolRecords
 from calmo_pagerduty.domain.api_errors import AccessDenied, PagerDutyError
 from calmo_pagerduty.domain.api_requests import JsonObject
-from calmo_pagerduty.domain.frozen import Frozen
 from calmo_pagerduty.domain.tool_calls import CallState
+from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.store.connections import Connection
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.reading import read_arguments
@@ -27,17 +27,17 @@ logger = logging.getLogger(__name__)
 STEP_PATIENCE = timedelta(seconds=5)
 
 
-class CallToCarryOut(Frozen):
+class CallToCarryOut(FrozenModel):
     call_id: str
 
 
-class CallToEnd(Frozen):
+class CallToEnd(FrozenModel):
     call_id: str
     state: CallState
     why: str
 
 
-class CallEnd(Frozen):
+class CallEnd(FrozenModel):
     """How a call stands. Its result is in our database, not in a history."""
 
     call_id: str

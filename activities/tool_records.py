@@ -8,11 +8,11 @@ from typing import Any
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.tool_gate import CallRefused, CapReached, NoSuchConnection, NoSuchTool, ToolGate, note_call
-from calmo_pagerduty.domain.frozen import Frozen
 from calmo_pagerduty.domain.operations import ACTION_REFUSED, Operation, refusal_of
-from calmo_pagerduty.domain.scopes import EVERYTHING, ScopeKind
 from calmo_pagerduty.domain.tool_calls import CallState, Face, arguments_sha256
 from calmo_pagerduty.domain.webhook_events import Reference
+from calmo_pagerduty.kernel.model import FrozenModel
+from calmo_pagerduty.kernel.scopes import EVERYTHING, ScopeKind
 from calmo_pagerduty.store import api_keys, connections, issues, operation_answers, operations, tool_calls
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.connections import Connection
@@ -29,7 +29,7 @@ NOT_FILED = "NotFiled"
 FILING_REFUSED = (NoSuchTool, NoSuchConnection, BadArguments, CallRefused, CapReached, KeyUsedOtherwise)
 
 
-class CallToFile(Frozen):
+class CallToFile(FrozenModel):
     """A call that comes through Temporal itself. Its arguments stand in the history: no texts of people."""
 
     key_id: str
@@ -39,7 +39,7 @@ class CallToFile(Frozen):
     idempotency_key: str
 
 
-class Filed(Frozen):
+class Filed(FrozenModel):
     call_id: str
     connection_id: str
     tool: str
@@ -48,7 +48,7 @@ class Filed(Frozen):
     expires_at: datetime | None
 
 
-class DecisionToRecord(Frozen):
+class DecisionToRecord(FrozenModel):
     """`key_id` is the approver's API key. None is an operator in the Temporal UI, who says who they are."""
 
     call_id: str

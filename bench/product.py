@@ -19,7 +19,7 @@ from bench.sides import NotAcknowledged
 from bench.sqlite_files import TimelineWatch, used_bytes
 from calmo_pagerduty.domain.connections import Region, TokenKind
 from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.scopes import EVERYTHING, Scope
+from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope
 from calmo_pagerduty.processes import free_port, start_child, stop_child
 from calmo_pagerduty.settings import Settings
 from calmo_pagerduty.store import connections, webhooks

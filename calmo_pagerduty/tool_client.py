@@ -10,10 +10,10 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
-from calmo_pagerduty.domain.frozen import Frozen
 from calmo_pagerduty.domain.operations import Action
 from calmo_pagerduty.domain.tool_calls import OPEN_STATES, CallState
 from calmo_pagerduty.http_client import AsyncClient, HTTPError, Timeout
+from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.tool import Arguments
 
@@ -32,7 +32,7 @@ class ToolProblem(Exception):
         self.rule = rule
 
 
-class Answer(Frozen):
+class Answer(FrozenModel):
     """How a call stands. `result` once it is done; `call_id` is the ticket of one that goes on."""
 
     state: CallState

@@ -8,8 +8,8 @@ import typer
 
 from calmo_pagerduty.api_client import ApiProblem
 from calmo_pagerduty.domain.event_sets import BadFilter
-from calmo_pagerduty.domain.scopes import InvalidScope
 from calmo_pagerduty.domain.signing_secrets import BadSecret
+from calmo_pagerduty.kernel.scopes import InvalidScope
 from calmo_pagerduty.processes import PortTaken
 from calmo_pagerduty.settings import InvalidSettings
 from calmo_pagerduty.store.database import StoreUnavailable

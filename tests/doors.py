@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from builders import SECRET, body_of, headers_for
 
 from calmo_pagerduty.domain.incident_lifecycle import EventFacts
-from calmo_pagerduty.domain.scopes import Scope
 from calmo_pagerduty.domain.severity import severity_of
+from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.settings import Settings
 from calmo_pagerduty.store import api_keys, deliveries, issues, tables, webhooks
 from calmo_pagerduty.store.database import Database

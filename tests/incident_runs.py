@@ -19,9 +19,9 @@ from calmo_pagerduty.domain.event_facts import facts_json
 from calmo_pagerduty.domain.incident_lifecycle import EventFacts
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.issues import Issue
-from calmo_pagerduty.domain.scopes import EVERYTHING, Scope
 from calmo_pagerduty.domain.timeline import TimelineEntry
 from calmo_pagerduty.domain.webhook_events import WebhookEvent, parse_event
+from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope
 from calmo_pagerduty.store import deliveries, issue_queries, webhooks
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.deliveries import NewDelivery, PendingDelivery

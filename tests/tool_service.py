@@ -25,7 +25,7 @@ from activities.tool_calls import ToolCalls
 from activities.tool_gate import ToolGate
 from activities.tool_records import ToolRecords
 from calmo_pagerduty.domain.connections import Region, TokenKind
-from calmo_pagerduty.domain.scopes import EVERYTHING, Scope
+from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope
 from calmo_pagerduty.pagerduty_api.client import connect
 from calmo_pagerduty.settings import Settings
 from calmo_pagerduty.store import api_keys, connections

@@ -11,9 +11,9 @@ from doors import make_webhook, save_pending
 from tool_service import ToolService, add_connection
 
 from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.scopes import Scope
 from calmo_pagerduty.domain.tool_calls import CallState, Face
 from calmo_pagerduty.domain.webhooks import handle_of
+from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.store import api_keys, audit, tables, tool_calls
 from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.store.tool_calls import ToolCall

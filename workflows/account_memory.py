@@ -6,7 +6,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.account.remembering import AccountRemembering, MemoryStep, MemoryToRead
-    from calmo_pagerduty.domain.frozen import Frozen
+    from calmo_pagerduty.kernel.model import FrozenModel
     from workflows import activity_options, names
 
 #: Each step reads some dozens of pages. An account that needs more goes on with its next incident.
@@ -15,7 +15,7 @@ MOST_STEPS = 100
 BEHIND_ALL = 5
 
 
-class MemoryStart(Frozen):
+class MemoryStart(FrozenModel):
     connection_id: str
 
 

@@ -6,12 +6,12 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from activities.doctor import ConnectionToExamine, Doctor, Examined, SubscriptionsToEnable
-    from calmo_pagerduty.domain.frozen import Frozen
+    from calmo_pagerduty.kernel.model import FrozenModel
     from workflows import activity_options, names
     from workflows.reconcile import ReconcileStart, ReconcileWorkflow
 
 
-class DoctorStart(Frozen):
+class DoctorStart(FrozenModel):
     connection_id: str
 
 

@@ -13,7 +13,6 @@ with workflow.unsafe.imports_passed_through():
     from activities.context.requests import ContextRequests, ContextToWant
     from activities.issue_records import CANNOT_APPLY, EventsToSave, IssueRecords, PuzzlesToSetAside
     from calmo_pagerduty.domain.event_types import IncidentStatus
-    from calmo_pagerduty.domain.frozen import Frozen
     from calmo_pagerduty.domain.incident_card import card_of
     from calmo_pagerduty.domain.incident_lifecycle import (
         Decision,
@@ -33,6 +32,7 @@ with workflow.unsafe.imports_passed_through():
     from calmo_pagerduty.domain.incident_references import IncidentRef
     from calmo_pagerduty.domain.incident_signals import Puzzle, read_signal
     from calmo_pagerduty.domain.severity import Severity
+    from calmo_pagerduty.kernel.model import FrozenModel
     from workflows import activity_options, names
     from workflows.incident_actions import IncidentActions
     from workflows.incident_targets import IncidentTargets
@@ -44,7 +44,7 @@ MAX_BATCH = 200
 MAX_CARRIED = 1000
 
 
-class IncidentStart(Frozen):
+class IncidentStart(FrozenModel):
     """A run's input. `state` and `waiting` come from the run before it, if it continued as new."""
 
     ref: IncidentRef

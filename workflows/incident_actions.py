@@ -9,7 +9,6 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from activities.tool_records import Filed
-    from calmo_pagerduty.domain.frozen import Frozen
     from calmo_pagerduty.domain.incident_lifecycle import (
         EventFacts,
         IncidentState,
@@ -17,11 +16,12 @@ with workflow.unsafe.imports_passed_through():
         decide,
     )
     from calmo_pagerduty.domain.operations import ACTION_REFUSED, Action, Standing, refusal_of
+    from calmo_pagerduty.kernel.model import FrozenModel
     from workflows import names
     from workflows.tool_call import ToolCallWorkflow, own_workflow
 
 
-class ActionToTake(Frozen):
+class ActionToTake(FrozenModel):
     """An action that is filed. `standing` is the incident as our database has it: it may be ahead of the
     workflow, never behind what the workflow has saved.
     """

@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
         Tally,
         WindowToHeal,
     )
-    from calmo_pagerduty.domain.frozen import Frozen
+    from calmo_pagerduty.kernel.model import FrozenModel
     from workflows import activity_options, names
 
 #: PagerDuty's log is read in pieces: a piece that fails is read again, not all of it.
@@ -27,7 +27,7 @@ MOST_WINDOWS = 200
 EDGE = timedelta(seconds=10)
 
 
-class ReconcileStart(Frozen):
+class ReconcileStart(FrozenModel):
     """A run's input. Without `since` it begins a little before the last run's end."""
 
     connection_id: str

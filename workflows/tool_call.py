@@ -17,22 +17,22 @@ from temporalio.exceptions import (
 with workflow.unsafe.imports_passed_through():
     from activities.tool_calls import CallEnd, CallToCarryOut, CallToEnd, ToolCalls
     from activities.tool_records import CallToFile, DecisionToRecord, Filed
-    from calmo_pagerduty.domain.frozen import Frozen
     from calmo_pagerduty.domain.tool_calls import OPEN_STATES, CallState, workflow_id_for
+    from calmo_pagerduty.kernel.model import FrozenModel
     from workflows import activity_options, names
 
 #: How long an order waits at most before it looks again how a call stands that goes on already.
 LOOK_AGAIN = timedelta(minutes=1)
 
 
-class ToolCallStart(Frozen):
+class ToolCallStart(FrozenModel):
     """A run's input: a call that is filed already, or the order of another service, to be filed first."""
 
     filed: Filed | None = None
     order: CallToFile | None = None
 
 
-class PersonsDecision(Frozen):
+class PersonsDecision(FrozenModel):
     """The argument of the update `decide`: an API key's owner says yes or no to these exact arguments."""
 
     approve: bool
@@ -40,7 +40,7 @@ class PersonsDecision(Frozen):
     arguments_sha256: str | None = None
 
 
-class OperatorsWord(Frozen):
+class OperatorsWord(FrozenModel):
     """The argument of the signals `approve` and `deny`, which operators send from the Temporal UI."""
 
     by: str = ""

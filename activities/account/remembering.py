@@ -18,9 +18,9 @@ from activities.context.sources import ContextSources
 from activities.heartbeats import beating
 from activities.retrying import to_be_tried_again
 from calmo_pagerduty.domain.api_errors import PagerDutyError, Refused
-from calmo_pagerduty.domain.frozen import Frozen
 from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.scopes import EVERYTHING
+from calmo_pagerduty.kernel.model import FrozenModel
+from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.store import account_memory, connections
 from calmo_pagerduty.store.database import Database
 
@@ -28,11 +28,11 @@ from calmo_pagerduty.store.database import Database
 AT_ONCE = 40
 
 
-class MemoryToRead(Frozen):
+class MemoryToRead(FrozenModel):
     connection_id: str
 
 
-class MemoryStep(Frozen):
+class MemoryStep(FrozenModel):
     """What is known now, in figures."""
 
     is_whole: bool = False

@@ -9,11 +9,11 @@ from temporalio import activity
 from activities.tool_gate import ToolGate
 from activities.tool_records import FILING_REFUSED, Filed
 from calmo_pagerduty.domain.context_note import note_text
-from calmo_pagerduty.domain.frozen import Frozen
 from calmo_pagerduty.domain.incident_context import IncidentContext
 from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.scopes import EVERYTHING
 from calmo_pagerduty.domain.tool_calls import OPEN_STATES, Face
+from calmo_pagerduty.kernel.model import FrozenModel
+from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.store import api_keys, connections, contexts
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.database import Database, Transaction
@@ -28,7 +28,7 @@ TOOL = "add_incident_note"
 PURPOSE = "Calmo's notes with incidents' contexts"
 
 
-class NoteToFile(Frozen):
+class NoteToFile(FrozenModel):
     ref: IncidentRef
     version: int
 

@@ -12,10 +12,10 @@ from activities.context.own_records import CANNOT_ASK
 from activities.heartbeats import beating
 from calmo_pagerduty.domain.context_runs import ContextEnd, ContextState, is_degraded
 from calmo_pagerduty.domain.context_sources import Source, SourceState
-from calmo_pagerduty.domain.frozen import Frozen
 from calmo_pagerduty.domain.incident_context import IncidentContext
 from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.scopes import EVERYTHING
+from calmo_pagerduty.kernel.model import FrozenModel
+from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.store import connections, contexts, own_history
 from calmo_pagerduty.store.contexts import Part
 from calmo_pagerduty.store.database import Database, StoreUnavailable, Transaction
@@ -29,7 +29,7 @@ REMOVED = "Removed"
 UNHEARD = "it could not be read in time"
 
 
-class ContextToBegin(Frozen):
+class ContextToBegin(FrozenModel):
     """`begun_by` names the gathering: the same however often it is tried."""
 
     ref: IncidentRef
@@ -37,7 +37,7 @@ class ContextToBegin(Frozen):
     begun_by: str | None = None
 
 
-class ContextBegun(Frozen):
+class ContextBegun(FrozenModel):
     """What is known before anything is asked. `has_token` False: PagerDuty can't be."""
 
     version: int
@@ -48,7 +48,7 @@ class ContextBegun(Frozen):
     policy_id: str | None = None
 
 
-class ContextToFinish(Frozen):
+class ContextToFinish(FrozenModel):
     ref: IncidentRef
     version: int
 

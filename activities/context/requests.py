@@ -5,11 +5,11 @@ from temporalio.client import Client
 
 from calmo_pagerduty.context_client import ContextClient
 from calmo_pagerduty.domain.context_runs import Reason
-from calmo_pagerduty.domain.frozen import Frozen
 from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.kernel.model import FrozenModel
 
 
-class ContextToWant(Frozen):
+class ContextToWant(FrozenModel):
     ref: IncidentRef
     reason: Reason
 

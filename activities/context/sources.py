@@ -27,9 +27,9 @@ from activities.request_pace import Pace
 from activities.retrying import to_be_tried_again
 from calmo_pagerduty.domain.api_errors import AccessDenied, NotInPlan, PagerDutyError
 from calmo_pagerduty.domain.context_sources import SOURCES, Source, SourceState
-from calmo_pagerduty.domain.frozen import Frozen
 from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.scopes import EVERYTHING
+from calmo_pagerduty.kernel.model import FrozenModel
+from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.store import connections, contexts
 from calmo_pagerduty.store.connections import Connection
 from calmo_pagerduty.store.contexts import Part
@@ -48,7 +48,7 @@ GATHERS: Mapping[Source, Gather] = {
 TURN_PATIENCE = timedelta(seconds=5)
 
 
-class SourceToGather(Frozen):
+class SourceToGather(FrozenModel):
     """`service_id` and `policy_id` are the incident's, as far as they are known."""
 
     ref: IncidentRef
@@ -60,7 +60,7 @@ class SourceToGather(Frozen):
     knows_incident: bool = True
 
 
-class SourceOutcome(Frozen):
+class SourceOutcome(FrozenModel):
     """How it went, in figures: what was found, and what is wrong in words, is in our database."""
 
     state: SourceState

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import model_validator
 
-from calmo_pagerduty.domain.frozen import Frozen
+from calmo_pagerduty.kernel.model import FrozenModel
 
 JsonObject = dict[str, Any]
 
@@ -30,7 +30,7 @@ class Paging(StrEnum):
     ANALYTICS = "analytics"
 
 
-class ApiRequest(Frozen):
+class ApiRequest(FrozenModel):
     """One call. `path` begins with / and holds no query; a repeated parameter is repeated in `query`."""
 
     method: Method
@@ -56,7 +56,7 @@ class ApiRequest(Frozen):
         return self
 
 
-class Listing(Frozen):
+class Listing(FrozenModel):
     """A long list: its first request, where the things are in each answer, how many are wanted."""
 
     request: ApiRequest
@@ -72,7 +72,7 @@ class Listing(Frozen):
     page_size: int = 100
 
 
-class Listed(Frozen):
+class Listed(FrozenModel):
     """Things in order. `next` is where it stopped, None if there is nothing more."""
 
     items: tuple[JsonObject, ...] = ()

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from calmo_pagerduty.domain.frozen import Frozen
+from calmo_pagerduty.kernel.model import FrozenModel
 
 
 class Region(StrEnum):
@@ -21,7 +21,7 @@ class TokenKind(StrEnum):
     OAUTH = "oauth"
 
 
-class TokenFacts(Frozen):
+class TokenFacts(FrozenModel):
     """What is known of a token. None is not known: PagerDuty doesn't tell, or it was never asked."""
 
     tested_at: datetime | None = None

@@ -8,17 +8,17 @@ from datetime import datetime
 from typing import Literal
 
 from calmo_pagerduty.domain.context_sources import Source
-from calmo_pagerduty.domain.frozen import Frozen
+from calmo_pagerduty.kernel.model import FrozenModel
 
 
-class Words(Frozen):
+class Words(FrozenModel):
     """A text from PagerDuty. Whoever could write into PagerDuty may have written it."""
 
     text: str
     untrusted: Literal[True] = True
 
 
-class Thing(Frozen):
+class Thing(FrozenModel):
     """An object of PagerDuty's that a fact is about."""
 
     id: str
@@ -27,7 +27,7 @@ class Thing(Frozen):
     url: str | None = None
 
 
-class AlertFact(Frozen):
+class AlertFact(FrozenModel):
     id: str
     summary: Words
     created_at: datetime
@@ -38,7 +38,7 @@ class AlertFact(Frozen):
     source: Source = Source.ALERTS
 
 
-class OtherIncident(Frozen):
+class OtherIncident(FrozenModel):
     incident: Thing
     title: Words
     service: Thing
@@ -52,7 +52,7 @@ class OtherIncident(Frozen):
     source: Source = Source.OPEN_INCIDENTS
 
 
-class ChangeFact(Frozen):
+class ChangeFact(FrozenModel):
     change: Thing
     summary: Words
     at: datetime
@@ -63,7 +63,7 @@ class ChangeFact(Frozen):
     source: Source = Source.CHANGES
 
 
-class OnCallFact(Frozen):
+class OnCallFact(FrozenModel):
     level: int
     who: Thing
     schedule: Thing | None = None
@@ -74,14 +74,14 @@ class OnCallFact(Frozen):
     source: Source = Source.ON_CALL
 
 
-class NoteFact(Frozen):
+class NoteFact(FrozenModel):
     who: Thing | None
     at: datetime
     text: Words
     source: Source = Source.NOTES
 
 
-class MaintenanceFact(Frozen):
+class MaintenanceFact(FrozenModel):
     window: Thing
     start: datetime
     end: datetime
@@ -90,7 +90,7 @@ class MaintenanceFact(Frozen):
     source: Source = Source.MAINTENANCE
 
 
-class IncidentFacts(Frozen):
+class IncidentFacts(FrozenModel):
     """The incident itself, as PagerDuty showed it when the context was gathered."""
 
     incident: Thing

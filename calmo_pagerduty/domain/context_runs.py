@@ -11,9 +11,9 @@ from typing import Annotated
 from pydantic import Field
 
 from calmo_pagerduty.domain.context_sources import Source, SourceState
-from calmo_pagerduty.domain.frozen import Frozen
 from calmo_pagerduty.domain.incident_context import SourceReport
 from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.kernel.model import FrozenModel
 
 #: The names by which other services start and ask a run. Changing one breaks them.
 CONTEXT_WORKFLOW = "IncidentContextWorkflow"
@@ -40,7 +40,7 @@ class ContextState(StrEnum):
 UNDEGRADED = frozenset({SourceState.COMPLETE, SourceState.NOT_APPLICABLE})
 
 
-class ContextStart(Frozen):
+class ContextStart(FrozenModel):
     """The input of `IncidentContextWorkflow`, which other services may start themselves.
 
     `version` is the last that an earlier run finished, if this one goes on with its work.
@@ -52,7 +52,7 @@ class ContextStart(Frozen):
     version: int | None = None
 
 
-class SourceProgress(Frozen):
+class SourceProgress(FrozenModel):
     """How the gathering of one source stands, in figures."""
 
     state: SourceState = SourceState.GATHERING
@@ -61,7 +61,7 @@ class SourceProgress(Frozen):
     seconds: float = 0.0
 
 
-class RunProgress(Frozen):
+class RunProgress(FrozenModel):
     """The answer of the query `progress`. `version` None: it waits for whether more reasons come."""
 
     version: int | None = None
@@ -70,7 +70,7 @@ class RunProgress(Frozen):
     sources: Mapping[Source, SourceProgress] = {}
 
 
-class ContextEnd(Frozen):
+class ContextEnd(FrozenModel):
     """The result of a run: the newest version. Its document is in our database."""
 
     version: int
@@ -81,7 +81,7 @@ class ContextEnd(Frozen):
     counts: Mapping[Source, int] = {}
 
 
-class Progress(Frozen):
+class Progress(FrozenModel):
     """How the newest version stands, as our database knows it. Times are UTC."""
 
     version: int

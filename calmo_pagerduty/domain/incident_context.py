@@ -21,12 +21,12 @@ from calmo_pagerduty.domain.context_facts import (
     Words,
 )
 from calmo_pagerduty.domain.context_sources import Source, SourceState
-from calmo_pagerduty.domain.frozen import Frozen
+from calmo_pagerduty.kernel.model import FrozenModel
 
 SCHEMA: Literal["calmo.incident_context/1"] = "calmo.incident_context/1"
 
 
-class SourceReport(Frozen):
+class SourceReport(FrozenModel):
     """How the gathering of one source went. `reason` says what is lacking and why, in words."""
 
     source: Source
@@ -39,7 +39,7 @@ class SourceReport(Frozen):
     fetched_at: datetime | None = None
 
 
-class Handled(Frozen):
+class Handled(FrozenModel):
     """Who did what about a past incident."""
 
     who: Thing
@@ -47,7 +47,7 @@ class Handled(Frozen):
     at: datetime
 
 
-class SimilarIncident(Frozen):
+class SimilarIncident(FrozenModel):
     """`score` (0–1) is the likeness of the titles, scaled by the services' distance (in hops)."""
 
     incident: Thing
@@ -64,7 +64,7 @@ class SimilarIncident(Frozen):
     source: Source = Source.HISTORY
 
 
-class Recurrence(Frozen):
+class Recurrence(FrozenModel):
     """How often incidents like this one come on its service. `label` None: too little is known.
 
     `share` is its part of the service's incidents in the window.
@@ -83,7 +83,7 @@ class Recurrence(Frozen):
     source: Source = Source.HISTORY
 
 
-class Candidate(Frozen):
+class Candidate(FrozenModel):
     """Something correlated with the incident. Correlated is not caused.
 
     `chance` is the p-value: how likely something of its source would have come so close by chance, at
@@ -108,7 +108,7 @@ class Candidate(Frozen):
     source: Source = Source.CHANGES
 
 
-class RootCause(Frozen):
+class RootCause(FrozenModel):
     """Candidates, the strongest first. Empty with a `reason` is an answer: no candidate.
 
     `considered` counts the sources that were looked at. `reason` says what the error is, and what
@@ -120,7 +120,7 @@ class RootCause(Frozen):
     reason: str = ""
 
 
-class Contribution(Frozen):
+class Contribution(FrozenModel):
     """One factor of the impact: `points` of `weight`; None is not known, and doesn't count as zero."""
 
     factor: str
@@ -130,7 +130,7 @@ class Contribution(Frozen):
     source: Source
 
 
-class Impact(Frozen):
+class Impact(FrozenModel):
     """`score` is 0–100: the known points over the known weights. `confidence` is the weight known / 100."""
 
     score: float | None
@@ -139,7 +139,7 @@ class Impact(Frozen):
     words: str
 
 
-class Reach(Frozen):
+class Reach(FrozenModel):
     """What depends on the failing service, and what it depends on. `hops` counts edges from it."""
 
     thing: Thing
@@ -147,7 +147,7 @@ class Reach(Frozen):
     has_open_incident: bool = False
 
 
-class Surrounding(Frozen):
+class Surrounding(FrozenModel):
     """The dependency graph around the incident. Cycles are listed, not hidden."""
 
     downstream: tuple[Reach, ...] = ()
@@ -162,7 +162,7 @@ class Surrounding(Frozen):
     source: Source = Source.DEPENDENCIES
 
 
-class PersonToInvolve(Frozen):
+class PersonToInvolve(FrozenModel):
     """`score` is the sum of similarity × 2^(−age / 90 days) over the incidents they handled."""
 
     who: Thing
@@ -175,7 +175,7 @@ class PersonToInvolve(Frozen):
     evidence: tuple[Thing, ...] = ()
 
 
-class Misrouting(Frozen):
+class Misrouting(FrozenModel):
     """Incidents of the service end with another team: `handed` of `of`, at least `at_least` of all."""
 
     service: Thing
@@ -186,7 +186,7 @@ class Misrouting(Frozen):
     advice: str
 
 
-class Recommendation(Frozen):
+class Recommendation(FrozenModel):
     """Whom to involve. Empty with a `reason` where the evidence doesn't suffice.
 
     `hit_at_3` and `baseline_hit_at_3` are measured on the account's own past, leaving one out: how often
@@ -202,7 +202,7 @@ class Recommendation(Frozen):
     source: Source = Source.HISTORY
 
 
-class Assessment(Frozen):
+class Assessment(FrozenModel):
     """All that is concluded from what was gathered."""
 
     incident: IncidentFacts
@@ -224,7 +224,7 @@ class Assessment(Frozen):
     omitted: tuple[str, ...] = ()
 
 
-class IncidentContext(Frozen):
+class IncidentContext(FrozenModel):
     """One version of an issue's context. `is_degraded`: some source failed; `sources` names it."""
 
     schema_: Literal["calmo.incident_context/1"] = Field(default=SCHEMA, alias="schema")

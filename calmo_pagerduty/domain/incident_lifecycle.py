@@ -13,8 +13,8 @@ from typing import Annotated
 from pydantic import AfterValidator, AwareDatetime, Field
 
 from calmo_pagerduty.domain.event_types import EventType, IncidentStatus
-from calmo_pagerduty.domain.frozen import Frozen
 from calmo_pagerduty.domain.severity import DEFAULT_SEVERITY, Severity, is_more_severe, severity_of
+from calmo_pagerduty.kernel.model import FrozenModel
 
 #: How many of the latest events the workflow remembers, to answer queries and drop duplicates early.
 #: The database's UNIQUE(issue_id, event_id) is what finally keeps an event from counting twice.
@@ -38,7 +38,7 @@ _Word = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
 _Number = Annotated[int, Field(ge=0, lt=2**63)]
 
 
-class EventFacts(Frozen):
+class EventFacts(FrozenModel):
     """The thin facts of one event. Text (title, names, notes) stays in the delivery log.
 
     `seq` is the delivery's number in our log: the order of arrival. Times are UTC.
@@ -59,14 +59,14 @@ class EventFacts(Frozen):
     number: _Number | None = None
 
 
-class RememberedEvent(Frozen):
+class RememberedEvent(FrozenModel):
     event_id: str
     event_type: str
     occurred_at: datetime
     moved: bool
 
 
-class IncidentState(Frozen):
+class IncidentState(FrozenModel):
     """All that endures of one incident in its workflow. Times are UTC."""
 
     status: IncidentStatus = IncidentStatus.TRIGGERED
@@ -88,13 +88,13 @@ class IncidentState(Frozen):
         return self.as_of is None or (self.as_of, self.as_of_seq) < (event.occurred_at, event.seq)
 
 
-class SaveEvents(Frozen):
+class SaveEvents(FrozenModel):
     """Effect: put these events on the issue's timeline and the newest picture on the issue."""
 
     events: tuple[EventFacts, ...]
 
 
-class Publish(Frozen):
+class Publish(FrozenModel):
     """Effect: what operators can search for has changed."""
 
     status: IncidentStatus
@@ -113,7 +113,7 @@ class ContextReason(StrEnum):
     SERVICE_CHANGED = "service changed"
 
 
-class WantContext(Frozen):
+class WantContext(FrozenModel):
     """Effect: the incident's context is to be gathered."""
 
     reason: ContextReason
@@ -122,12 +122,12 @@ class WantContext(Frozen):
 Effect = SaveEvents | Publish | WantContext
 
 
-class Decision(Frozen):
+class Decision(FrozenModel):
     state: IncidentState
     effects: tuple[Effect, ...] = ()
 
 
-class LifecyclePolicy(Frozen):
+class LifecyclePolicy(FrozenModel):
     """The settings that decide: how long a resolved incident stays open, a connection's own severities."""
 
     complete_after: timedelta = timedelta(hours=24)

@@ -5,7 +5,7 @@ import functools
 import hashlib
 import re
 
-from calmo_pagerduty.domain.frozen import Frozen
+from calmo_pagerduty.kernel.model import FrozenModel
 
 #: What PagerDuty's ids look like. Anything else never becomes part of a workflow id or an URL.
 INCIDENT_ID = re.compile(r"[A-Za-z0-9]{1,64}")
@@ -14,7 +14,7 @@ INCIDENT_ID = re.compile(r"[A-Za-z0-9]{1,64}")
 ISSUE_ID = re.compile(r"iss_[a-z2-7]{24}")
 
 
-class IncidentRef(Frozen):
+class IncidentRef(FrozenModel):
     """One PagerDuty incident as seen through one connection."""
 
     connection_id: str

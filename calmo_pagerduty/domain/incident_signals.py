@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from calmo_pagerduty.domain.frozen import Frozen
 from calmo_pagerduty.domain.incident_lifecycle import EventFacts
+from calmo_pagerduty.kernel.model import FrozenModel
 
 RECEIVE_EVENTS = "receive_events"
 
@@ -20,7 +20,7 @@ AGAIN = ',"again":true'
 MAX_PUZZLE = 32_000
 
 
-class Puzzle(Frozen):
+class Puzzle(FrozenModel):
     """Something that arrived and could not be understood or applied: kept whole, set aside."""
 
     reason: str
@@ -29,7 +29,7 @@ class Puzzle(Frozen):
     seqs: tuple[int, ...] = ()
 
 
-class Received(Frozen):
+class Received(FrozenModel):
     events: tuple[EventFacts, ...] = ()
     puzzles: tuple[Puzzle, ...] = ()
 

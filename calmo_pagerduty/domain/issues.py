@@ -7,10 +7,10 @@ from datetime import datetime
 from calmo_pagerduty.domain.event_types import EventType, IncidentStatus
 from calmo_pagerduty.domain.incident_lifecycle import EventFacts
 from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.scopes import Scope
 from calmo_pagerduty.domain.severity import DEFAULT_SEVERITY, Severity
 from calmo_pagerduty.domain.timeline import TimelineEntry, entry_of
 from calmo_pagerduty.domain.webhook_events import IncidentSnapshot, Reference, WebhookEvent
+from calmo_pagerduty.kernel.scopes import Scope
 
 
 @dataclass(frozen=True, slots=True)

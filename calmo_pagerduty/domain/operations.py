@@ -11,9 +11,9 @@ from enum import StrEnum
 from typing import Any
 
 from calmo_pagerduty.domain.event_types import SNOOZED, EventType, IncidentStatus
-from calmo_pagerduty.domain.frozen import Frozen
 from calmo_pagerduty.domain.tool_calls import CallState
 from calmo_pagerduty.domain.webhook_events import Reference
+from calmo_pagerduty.kernel.model import FrozenModel
 
 Given = Mapping[str, Any]
 
@@ -60,7 +60,7 @@ STATE_OF_CALL: Mapping[CallState, OperationState] = {
 }
 
 
-class Expectation(Frozen):
+class Expectation(FrozenModel):
     """An event that PagerDuty sends of it. `shows`: what the event must say, where it says it at all."""
 
     event_type: str
@@ -68,7 +68,7 @@ class Expectation(Frozen):
     at_most: int = 1
 
 
-class Echo(Frozen):
+class Echo(FrozenModel):
     """An event of PagerDuty's that told of an operation."""
 
     event_id: str
@@ -218,7 +218,7 @@ def tool_arguments(action: Action, incident_id: str, given: Given) -> dict[str, 
     return {"incident_id": incident_id, **given, **row.means}
 
 
-class Standing(Frozen):
+class Standing(FrozenModel):
     """How an incident stands, as of which event; `status` is a guess until one has shown it."""
 
     status: IncidentStatus

@@ -12,9 +12,9 @@ from typing import Annotated
 from pydantic import Field
 
 from calmo_pagerduty.domain.event_types import TARGET_MISSED, TARGET_NEAR, IncidentStatus
-from calmo_pagerduty.domain.frozen import Frozen
 from calmo_pagerduty.domain.issues import Issue
 from calmo_pagerduty.domain.severity import Severity
+from calmo_pagerduty.kernel.model import FrozenModel
 
 #: The part of a target's time after which it is near.
 NEAR = 0.8
@@ -29,7 +29,7 @@ class Goal(StrEnum):
     RESOLVE = "resolve"
 
 
-class SeverityTargets(Frozen):
+class SeverityTargets(FrozenModel):
     """Minutes from the opening; None is no target."""
 
     acknowledge_minutes: Minutes | None = None
@@ -40,7 +40,7 @@ class SeverityTargets(Frozen):
         return None if minutes is None else timedelta(minutes=minutes)
 
 
-class ResponseTargets(Frozen):
+class ResponseTargets(FrozenModel):
     """A connection's targets. `escalates_on_miss`: an incident that misses one, and is open, is escalated to
     the level, as far as the connection's rules allow writes.
     """

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from calmo_pagerduty.domain.api_requests import JsonObject
-from calmo_pagerduty.domain.frozen import Frozen
+from calmo_pagerduty.kernel.model import FrozenModel
 
 
 class ScheduleKind(StrEnum):
@@ -18,7 +18,7 @@ class ScheduleKind(StrEnum):
     SHIFTS = "shifts"
 
 
-class Entry(Frozen):
+class Entry(FrozenModel):
     """Who is on call from `start` to `end` (exclusive), in UTC, by the same source."""
 
     start: datetime
@@ -29,7 +29,7 @@ class Entry(Frozen):
     source: str
 
 
-class Part(Frozen):
+class Part(FrozenModel):
     """A layer of a layer-based schedule, a rotation's event of a shift-based one."""
 
     id: str
@@ -43,7 +43,7 @@ class Part(Frozen):
     rule: JsonObject = Field(default_factory=dict)
 
 
-class Schedule(Frozen):
+class Schedule(FrozenModel):
     id: str
     name: str | None
     kind: ScheduleKind

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from calmo_pagerduty.domain.api_requests import JsonObject
-from calmo_pagerduty.domain.frozen import Frozen
 from calmo_pagerduty.domain.webhooks import PATH
+from calmo_pagerduty.kernel.model import FrozenModel
 
 
-class OurWebhook(Frozen):
+class OurWebhook(FrozenModel):
     """A live webhook of ours. `parts` are (kind, id) of the subscriptions it wants. Times are UTC."""
 
     id: str
@@ -28,7 +28,7 @@ class OurWebhook(Frozen):
     waits_since: datetime | None = None
 
 
-class Subscription(Frozen):
+class Subscription(FrozenModel):
     """A webhook subscription as PagerDuty shows it."""
 
     id: str
@@ -53,7 +53,7 @@ class Subscription(Frozen):
         return same and not self.event_types.isdisjoint(other.event_types)
 
 
-class Seen(Frozen):
+class Seen(FrozenModel):
     """What was seen at PagerDuty. `subscriptions` None: we may not look."""
 
     now: datetime

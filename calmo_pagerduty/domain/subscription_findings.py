@@ -6,9 +6,9 @@ from enum import StrEnum
 from itertools import combinations
 
 from calmo_pagerduty.domain.deliveries import MAX_STRIKES
-from calmo_pagerduty.domain.frozen import Frozen
 from calmo_pagerduty.domain.seen_subscriptions import OurWebhook, Seen, Subscription, of_webhook
 from calmo_pagerduty.domain.webhooks import PATH, handle_of
+from calmo_pagerduty.kernel.model import FrozenModel
 
 #: Incidents that happened so long after the last delivery should have brought one.
 SILENT_AFTER = timedelta(minutes=15)
@@ -23,7 +23,7 @@ class Level(StrEnum):
     NOTE = "note"
 
 
-class Finding(Frozen):
+class Finding(FrozenModel):
     """`words` say what is wrong, `advice` what to do. No address and no secret is in them."""
 
     kind: str

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from calmo_pagerduty.domain.api_errors import InvalidRequest
 from calmo_pagerduty.domain.api_requests import ApiRequest, JsonObject, Listing
-from calmo_pagerduty.domain.frozen import Frozen
+from calmo_pagerduty.kernel.model import FrozenModel
 
 #: Bounds in time: a caller who resumes may have newer defaults for them, so they are kept in the position.
 TIME_BOUNDS: Final = (
@@ -28,7 +28,7 @@ _LONGEST_TOKEN: Final = 500_000
 _Short = Annotated[str, Field(max_length=100)]
 
 
-class Position(Frozen):
+class Position(FrozenModel):
     """A place in a listing.
 
     `second` and `handed` are what was handed out last: the second it is of, and the ids of that

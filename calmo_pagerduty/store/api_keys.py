@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam
 
-from calmo_pagerduty.domain.scopes import EVERYTHING, Scope, Visibility
+from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope, Visibility
 from calmo_pagerduty.store.tables import api_keys
 
 _KEY = re.compile(r"calmo_([a-z2-7]{16})_([a-z2-7]{52})_([0-9a-f]{8})")

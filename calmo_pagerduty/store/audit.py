@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from calmo_pagerduty.domain.scopes import Visibility
+from calmo_pagerduty.kernel.scopes import Visibility
 from calmo_pagerduty.store.statements import keep_audit_order
 from calmo_pagerduty.store.tables import audit
 

@@ -13,8 +13,8 @@ from sqlalchemy import Connection as Transaction
 
 from calmo_pagerduty.domain.connections import Region, TokenFacts, TokenKind
 from calmo_pagerduty.domain.response_targets import ResponseTargets
-from calmo_pagerduty.domain.scopes import Scope, Visibility
 from calmo_pagerduty.domain.severity import Severity
+from calmo_pagerduty.kernel.scopes import Scope, Visibility
 from calmo_pagerduty.store.encryption import Keyring, Place
 from calmo_pagerduty.store.tables import connections
 from calmo_pagerduty.tools.permissions import ConnectionRules

@@ -13,7 +13,7 @@ from calmo_pagerduty.domain.context_runs import UNDEGRADED, ContextState, Progre
 from calmo_pagerduty.domain.context_sources import SOURCES, Source, SourceState
 from calmo_pagerduty.domain.incident_context import SourceReport
 from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.scopes import Visibility
+from calmo_pagerduty.kernel.scopes import Visibility
 from calmo_pagerduty.store.statements import upsert
 from calmo_pagerduty.store.tables import connections, context_parts, contexts
 

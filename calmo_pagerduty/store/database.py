@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from calmo_pagerduty.domain.scopes import EVERYTHING, Visibility
+from calmo_pagerduty.kernel.scopes import EVERYTHING, Visibility
 from calmo_pagerduty.store.group_writer import GroupWriter
 from calmo_pagerduty.store.migrations import SchemaProblem, upgrade
 from calmo_pagerduty.store.statements import show_only

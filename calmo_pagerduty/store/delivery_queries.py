@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, Select
 
 from calmo_pagerduty.domain.deliveries import DeliveryState, Verdict
-from calmo_pagerduty.domain.scopes import Visibility
 from calmo_pagerduty.domain.webhooks import HANDLE
+from calmo_pagerduty.kernel.scopes import Visibility
 from calmo_pagerduty.store.tables import deliveries, delivery_bodies, issues, refusals, timeline, webhooks
 
 

@@ -10,10 +10,10 @@ from sqlalchemy import Connection
 
 from calmo_pagerduty.domain.deliveries import DeliveryState
 from calmo_pagerduty.domain.event_sets import EVENTS, EventFilter, EventSet
-from calmo_pagerduty.domain.scopes import Visibility
 from calmo_pagerduty.domain.seen_subscriptions import OurWebhook
 from calmo_pagerduty.domain.subscription_findings import Finding
 from calmo_pagerduty.domain.webhooks import handle_of, webhook_url
+from calmo_pagerduty.kernel.scopes import Visibility
 from calmo_pagerduty.store.tables import deliveries, webhook_secrets, webhooks
 from calmo_pagerduty.store.webhooks import count_strikes
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from calmo_pagerduty.domain.deliveries import DeliveryState, Verdict
 from calmo_pagerduty.domain.explanations import Facts
 from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.scopes import Visibility
+from calmo_pagerduty.kernel.scopes import Visibility
 from calmo_pagerduty.store.delivery_queries import joined, visible
 from calmo_pagerduty.store.tables import deliveries, issues, refusals, timeline, webhook_secrets, webhooks
 

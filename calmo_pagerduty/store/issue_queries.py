@@ -13,8 +13,8 @@ from sqlalchemy import ColumnElement, Connection, FromClause
 
 from calmo_pagerduty.domain.incident_references import ISSUE_ID
 from calmo_pagerduty.domain.issues import Issue
-from calmo_pagerduty.domain.scopes import Scope, Visibility
 from calmo_pagerduty.domain.timeline import TimelineEntry
+from calmo_pagerduty.kernel.scopes import Scope, Visibility
 from calmo_pagerduty.store.issue_rows import entry_of_row, issue_of
 from calmo_pagerduty.store.tables import issue_changes, issues, timeline
 

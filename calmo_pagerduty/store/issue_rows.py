@@ -8,10 +8,10 @@ from sqlalchemy import Row
 from calmo_pagerduty.domain.event_types import IncidentStatus, IssueAction
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.issues import Issue
-from calmo_pagerduty.domain.scopes import Scope
 from calmo_pagerduty.domain.severity import Severity
 from calmo_pagerduty.domain.timeline import TimelineEntry
 from calmo_pagerduty.domain.webhook_events import Reference
+from calmo_pagerduty.kernel.scopes import Scope
 
 #: Fields that a row and an Issue hold alike.
 _PLAIN = (

@@ -22,10 +22,10 @@ from calmo_pagerduty.domain.log_entries import KnownEvent, taken_over
 from calmo_pagerduty.domain.operations import OPERATION, Standing
 from calmo_pagerduty.domain.reconciliation import reconciled_webhook_id
 from calmo_pagerduty.domain.response_targets import TARGET
-from calmo_pagerduty.domain.scopes import Scope
 from calmo_pagerduty.domain.severity import Severity
 from calmo_pagerduty.domain.timeline import TimelineEntry
 from calmo_pagerduty.domain.webhook_events import WebhookEvent, parse_event
+from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.store import operations
 from calmo_pagerduty.store.issue_rows import entry_row, issue_of, issue_row
 from calmo_pagerduty.store.statements import insert_or_ignore, keep_commit_order

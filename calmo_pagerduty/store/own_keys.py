@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from calmo_pagerduty.domain.scopes import Scope
+from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.store.statements import insert_or_ignore
 from calmo_pagerduty.store.tables import api_keys
 

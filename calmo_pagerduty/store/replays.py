@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 from calmo_pagerduty.domain.deliveries import DeliveryState
 from calmo_pagerduty.domain.event_facts import facts_json, is_about_an_incident
 from calmo_pagerduty.domain.event_types import IssueAction, rule_of
-from calmo_pagerduty.domain.scopes import Visibility
 from calmo_pagerduty.domain.webhook_events import Unreadable, WebhookEvent, parse_event
+from calmo_pagerduty.kernel.scopes import Visibility
 from calmo_pagerduty.store.delivery_queries import DeliveryFilter, conditions, joined
 from calmo_pagerduty.store.tables import deliveries, delivery_bodies, webhooks
 

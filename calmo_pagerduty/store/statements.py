@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Table, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
-from calmo_pagerduty.domain.scopes import Visibility
+from calmo_pagerduty.kernel.scopes import Visibility
 
 #: Any number, the same in every process: who holds it appends to `issue_changes`.
 _CHANGES_LOCK = 7_205_759_405

@@ -8,8 +8,8 @@ from typing import Any, Self
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from calmo_pagerduty.domain.scopes import Scope, Visibility
 from calmo_pagerduty.domain.tool_calls import OPEN_STATES, CallState, Face
+from calmo_pagerduty.kernel.scopes import Scope, Visibility
 from calmo_pagerduty.store.operation_tables import operations
 from calmo_pagerduty.store.schema import Utc
 from calmo_pagerduty.store.statements import insert_or_ignore

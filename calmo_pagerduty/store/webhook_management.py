@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from sqlalchemy import Connection as Transaction
 
 from calmo_pagerduty.domain.event_sets import ACCOUNT, EventFilter, EventSet
-from calmo_pagerduty.domain.scopes import Scope, Visibility
 from calmo_pagerduty.domain.webhooks import (
     HANDLE,
     OVERLAP,
@@ -20,6 +19,7 @@ from calmo_pagerduty.domain.webhooks import (
     handle_of,
     state_of,
 )
+from calmo_pagerduty.kernel.scopes import Scope, Visibility
 from calmo_pagerduty.store import webhooks as addresses
 from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.store.tables import webhook_secrets, webhooks

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam
 
 from calmo_pagerduty.domain.deliveries import MAX_STRIKES, STRIKE_WINDOW, Verdict
-from calmo_pagerduty.domain.scopes import Scope
+from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.store.encryption import Keyring, Place
 from calmo_pagerduty.store.tables import connections, refusals, webhook_secrets, webhooks
 

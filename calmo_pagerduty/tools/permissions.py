@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from calmo_pagerduty.domain.connections import TokenFacts
-from calmo_pagerduty.domain.frozen import Frozen
+from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.tools.tool import Access, Category, Risk, Tool
 
 #: What an API key must be permitted for each kind of tool.
@@ -38,7 +38,7 @@ class InvalidSelector(ValueError):
 Switches = Mapping[str, Switch]
 
 
-class ConnectionRules(Frozen):
+class ConnectionRules(FrozenModel):
     """What a connection allows. It begins empty: reads are on and writes are off."""
 
     switches: Mapping[str, Switch] = {}

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ConfigDict
 
 from calmo_pagerduty.domain.api_requests import Plan
-from calmo_pagerduty.domain.frozen import Frozen
+from calmo_pagerduty.kernel.model import FrozenModel
 
 
 class Category(StrEnum):
@@ -37,7 +37,7 @@ class Risk(StrEnum):
     HIGH = "high"
 
 
-class Arguments(Frozen):
+class Arguments(FrozenModel):
     """The base of every tool's arguments: an unknown field is refused, so a typing error is seen."""
 
     model_config = ConfigDict(
@@ -45,7 +45,7 @@ class Arguments(Frozen):
     )
 
 
-class Call(Frozen):
+class Call(FrozenModel):
     """What a tool's plan must know about the call it is made for, beside its arguments."""
 
     #: The call's own id: the same however often it is repeated. Markers and keys are made from it.

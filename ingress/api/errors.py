@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from activities.tool_gate import CallRefused, CapReached, NoSuchConnection, NoSuchTool
 from calmo_pagerduty.domain.operations import BadAction
-from calmo_pagerduty.domain.scopes import InvalidScope
+from calmo_pagerduty.kernel.scopes import InvalidScope
 from calmo_pagerduty.store.database import StoreUnavailable
 from calmo_pagerduty.store.encryption import CannotDecrypt
 from calmo_pagerduty.store.issue_queries import InvalidCursor

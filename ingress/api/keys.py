@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field
 from starlette.requests import Request
 
-from calmo_pagerduty.domain.scopes import Scope
+from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.store import api_keys, audit
 from calmo_pagerduty.store.api_keys import Caller, KeyRow
 from calmo_pagerduty.store.database import Database, Transaction

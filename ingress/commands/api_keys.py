@@ -10,7 +10,7 @@ from urllib.parse import quote
 import typer
 
 from calmo_pagerduty.api_client import ApiClient
-from calmo_pagerduty.domain.scopes import Scope
+from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.store import api_keys
 from calmo_pagerduty.store.database import Database
 from ingress.api.authentication import ALL_PERMISSIONS, ISSUES_READ

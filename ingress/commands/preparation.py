@@ -11,7 +11,7 @@ from typing import TextIO
 from pydantic import SecretStr
 
 from calmo_pagerduty.domain.connections import Region, TokenKind
-from calmo_pagerduty.domain.scopes import EVERYTHING, Scope
+from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope
 from calmo_pagerduty.processes import check_port
 from calmo_pagerduty.settings import Settings
 from calmo_pagerduty.store import api_keys, connections, webhooks

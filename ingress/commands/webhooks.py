@@ -11,10 +11,10 @@ import typer
 
 from calmo_pagerduty.domain.event_sets import EventFilter, EventSet
 from calmo_pagerduty.domain.public_address import why_unreachable
-from calmo_pagerduty.domain.scopes import Scope
 from calmo_pagerduty.domain.signing_secrets import read_secret as read_pasted
 from calmo_pagerduty.domain.webhook_setup import setup_steps
 from calmo_pagerduty.domain.webhooks import handle_of, webhook_url
+from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.store import webhook_management
 from calmo_pagerduty.store.webhook_management import NewWebhook
 from ingress.commands.instances import api_address

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from activities.pagerduty_accounts import PagerDutyAccounts
 from calmo_pagerduty.domain.api_errors import PagerDutyError
 from calmo_pagerduty.domain.connections import Region
-from calmo_pagerduty.domain.scopes import Scope, ScopeKind
+from calmo_pagerduty.kernel.scopes import Scope, ScopeKind
 from calmo_pagerduty.store import audit, connections, permits
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.connections import Connection

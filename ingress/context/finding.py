@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.scopes import Visibility
+from calmo_pagerduty.kernel.scopes import Visibility
 from calmo_pagerduty.store import connections, contexts, issue_queries
 from calmo_pagerduty.store.database import Transaction
 from calmo_pagerduty.store.issue_queries import IssueFilter

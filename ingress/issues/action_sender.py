@@ -26,8 +26,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from calmo_pagerduty.domain.incident_lifecycle import IncidentState, published
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.operations import ACTION_REFUSED
-from calmo_pagerduty.domain.scopes import Scope
 from calmo_pagerduty.domain.severity import Severity
+from calmo_pagerduty.kernel.scopes import Scope
 from ingress.api.errors import ActionRefused, TemporalUnavailable
 from ingress.forwarding.signal_sender import WORKFLOW_TASK_SECONDS
 from workflows import names

@@ -23,8 +23,8 @@ from calmo_pagerduty.domain.operations import (
     action_of,
     tool_arguments,
 )
-from calmo_pagerduty.domain.scopes import EVERYTHING, Visibility
 from calmo_pagerduty.domain.tool_calls import OPEN_STATES, CallState, Face
+from calmo_pagerduty.kernel.scopes import EVERYTHING, Visibility
 from calmo_pagerduty.store import connections, issue_queries, issues, operations, tool_calls
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.database import Database, Transaction

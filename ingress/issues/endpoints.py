@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from calmo_pagerduty.domain.incident_references import ISSUE_ID
 from calmo_pagerduty.domain.issues import Issue
-from calmo_pagerduty.domain.scopes import Visibility
+from calmo_pagerduty.kernel.scopes import Visibility
 from calmo_pagerduty.store import contexts, issue_queries, responses
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.database import Database, StoreUnavailable, Transaction

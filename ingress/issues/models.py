@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from calmo_pagerduty.domain.deliveries import Verdict
 from calmo_pagerduty.domain.event_types import IncidentStatus, IssueAction
 from calmo_pagerduty.domain.issues import Issue
-from calmo_pagerduty.domain.scopes import Scope
 from calmo_pagerduty.domain.severity import COLOUR_OF_SEVERITY, Severity
 from calmo_pagerduty.domain.timeline import TimelineEntry
 from calmo_pagerduty.domain.webhook_events import Reference
+from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.store.contexts import StoredContext
 from calmo_pagerduty.store.issue_queries import IssueChange, IssueFilter
 from ingress.issues.response_models import ResponseModel

@@ -4,7 +4,7 @@ from mcp_types import Tool, ToolAnnotations
 
 from calmo_pagerduty.domain.context_digest import context_digest
 from calmo_pagerduty.domain.incident_context import IncidentContext
-from calmo_pagerduty.domain.scopes import Visibility
+from calmo_pagerduty.kernel.scopes import Visibility
 from calmo_pagerduty.store import contexts
 from calmo_pagerduty.store.database import Transaction
 from calmo_pagerduty.tools.tool import Category

@@ -7,9 +7,9 @@ from typing import Any
 from starlette.requests import Request
 
 from calmo_pagerduty.domain.api_errors import PagerDutyError
-from calmo_pagerduty.domain.scopes import Scope
 from calmo_pagerduty.domain.signing_secrets import read_secret
 from calmo_pagerduty.domain.webhooks import Happening, NotPossible, happen, without_ids
+from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.store import webhook_management
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.connections import Connection

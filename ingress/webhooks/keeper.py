@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from temporalio.client import Client
 
 from calmo_pagerduty.domain.api_errors import PagerDutyError
-from calmo_pagerduty.domain.scopes import EVERYTHING
+from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.store import webhook_evidence, webhook_management
 from calmo_pagerduty.store.database import Database, StoreUnavailable
 from calmo_pagerduty.store.encryption import CannotDecrypt

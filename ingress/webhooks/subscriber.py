@@ -15,8 +15,8 @@ from activities.pagerduty_accounts import PagerDutyAccounts
 from calmo_pagerduty.domain.connections import Region
 from calmo_pagerduty.domain.event_sets import EVENTS
 from calmo_pagerduty.domain.public_address import why_unreachable
-from calmo_pagerduty.domain.scopes import EVERYTHING, ScopeKind
 from calmo_pagerduty.domain.webhooks import Happening, NotPossible, happen, webhook_url
+from calmo_pagerduty.kernel.scopes import EVERYTHING, ScopeKind
 from calmo_pagerduty.pagerduty_api.client import PagerDutyClient
 from calmo_pagerduty.store import audit, connections, leases, webhook_management
 from calmo_pagerduty.store.api_keys import Caller

@@ -21,10 +21,10 @@ from calmo_pagerduty.domain.api_errors import PagerDutyError
 from calmo_pagerduty.domain.deliveries import DeliveryState
 from calmo_pagerduty.domain.event_types import EventType, IncidentStatus
 from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.scopes import EVERYTHING
 from calmo_pagerduty.domain.synthetic_incidents import PREFIX, synthetic_event
 from calmo_pagerduty.domain.webhooks import NotPossible, webhook_url, without_ids
 from calmo_pagerduty.http_client import AsyncClient, HTTPError, Response, Timeout
+from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.pagerduty_api.webhook_signature import sign
 from calmo_pagerduty.store import issue_queries, webhook_evidence, webhooks
 from calmo_pagerduty.store.database import Database, Transaction

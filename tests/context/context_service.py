@@ -28,7 +28,7 @@ from calmo_pagerduty.domain.context_runs import ContextEnd, ContextStart, Contex
 from calmo_pagerduty.domain.context_sources import Source, SourceState
 from calmo_pagerduty.domain.incident_context import IncidentContext
 from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.scopes import EVERYTHING
+from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.pagerduty_api.client import connect
 from calmo_pagerduty.store import connections, contexts
 from calmo_pagerduty.store.contexts import StoredContext

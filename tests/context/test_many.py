@@ -10,7 +10,7 @@ from watched_pauses import WatchedPauses
 
 from calmo_pagerduty.domain.context_sources import SourceState
 from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.scopes import Scope, Visibility
+from calmo_pagerduty.kernel.scopes import Scope, Visibility
 from calmo_pagerduty.store import contexts as store
 from calmo_pagerduty.store import tables
 from calmo_pagerduty.store.permits import DEFAULT_PER_MINUTE

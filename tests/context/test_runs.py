@@ -17,7 +17,7 @@ from worker_processes import TEST_KEYS, StartWorker, worker_processes
 
 from calmo_pagerduty.domain.context_runs import ContextEnd, ContextStart, ContextState, RunProgress
 from calmo_pagerduty.domain.context_sources import Source, SourceState
-from calmo_pagerduty.domain.scopes import EVERYTHING
+from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.store import contexts as store
 from calmo_pagerduty.temporal_dev_server import TemporalDevServer
 from pagerduty_simulator.rest.faults import TIMEOUT_BEFORE, Faults

@@ -11,7 +11,7 @@ from activities.account.memory import AccountMemory
 from activities.account.spans import AccountSpans
 from activities.context.history import INCIDENTS
 from activities.context.reading import Reading
-from calmo_pagerduty.domain.scopes import EVERYTHING
+from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.store import account_memory, connections, tables
 from calmo_pagerduty.store.account_memory import Span
 from calmo_pagerduty.tools.asking import get

@@ -19,8 +19,8 @@ from calmo_pagerduty.domain.incident_lifecycle import (
 )
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.issues import Issue, ReceivedEvent, absorb, new_issue
-from calmo_pagerduty.domain.scopes import Scope
 from calmo_pagerduty.domain.webhook_events import WebhookEvent, parse_event
+from calmo_pagerduty.kernel.scopes import Scope
 
 REF = IncidentRef(connection_id="con_1", incident_id="QINCIDENT1")
 SCOPE = Scope.parse("organization:acme")

@@ -23,8 +23,8 @@ from calmo_pagerduty.domain.response_targets import (
     response_of,
     wants_escalation,
 )
-from calmo_pagerduty.domain.scopes import Scope
 from calmo_pagerduty.domain.severity import Severity
+from calmo_pagerduty.kernel.scopes import Scope
 
 FIVE_AND_SIXTY = SeverityTargets(acknowledge_minutes=5, resolve_minutes=60)
 TARGETS = ResponseTargets(by_severity={Severity.CRITICAL: FIVE_AND_SIXTY}, escalates_on_miss=True)

@@ -26,7 +26,7 @@ from activities.tool_calls import ToolCalls
 from activities.tool_gate import ToolGate
 from activities.tool_records import ToolRecords
 from calmo_pagerduty.domain.deliveries import DeliveryState
-from calmo_pagerduty.domain.scopes import EVERYTHING
+from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.pagerduty_api.client import connect
 from calmo_pagerduty.store import connections, tables, webhooks
 from calmo_pagerduty.store.database import Database, Transaction

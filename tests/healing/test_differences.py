@@ -16,10 +16,10 @@ from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.issues import Issue, ReceivedEvent, absorb, new_issue
 from calmo_pagerduty.domain.log_entries import EVENT_OF_KIND, KnownEvent, read_log_entry
 from calmo_pagerduty.domain.reconciliation import Difference, difference, read_picture
-from calmo_pagerduty.domain.scopes import Scope
 from calmo_pagerduty.domain.severity import severity_of
 from calmo_pagerduty.domain.timeline import TimelineEntry
 from calmo_pagerduty.domain.webhook_events import WebhookEvent, parse_event
+from calmo_pagerduty.kernel.scopes import Scope
 from pagerduty_simulator.payloads import wire_seconds
 from pagerduty_simulator.references import (
     policy_reference,

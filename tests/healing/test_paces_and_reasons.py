@@ -9,7 +9,7 @@ from builders import SECRET
 from tool_service import add_connection
 
 from activities.request_pace import AT_ONCE, PER_MINUTE
-from calmo_pagerduty.domain.scopes import Scope
+from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.store import healing_reasons, reconciliations, tables, webhooks
 from calmo_pagerduty.store.database import Database, Transaction
 from calmo_pagerduty.store.encryption import Keyring

@@ -12,7 +12,7 @@ from builders import new_id
 from doors import Doorway, rows
 from patience import EVENTUALLY
 
-from calmo_pagerduty.domain.scopes import Scope
+from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.store import api_keys, tables
 from ingress.api.authentication import ALL_PERMISSIONS, still_valid
 

@@ -23,8 +23,8 @@ from webhook_service import WebhookService, running_webhook_service
 
 from calmo_pagerduty.domain.event_types import EventType
 from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.scopes import EVERYTHING
 from calmo_pagerduty.domain.synthetic_incidents import synthetic_event
+from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.processes import free_port
 from calmo_pagerduty.store import tables, webhook_evidence, webhook_management
 from calmo_pagerduty.store.database import Database

@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from calmo_pagerduty.domain.scopes import Scope
 from calmo_pagerduty.domain.tool_calls import CallState, Face, arguments_sha256, call_id_for
+from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.store import tool_calls
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.tool_calls import ToolCall

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from doors import rows
 
-from calmo_pagerduty.domain.scopes import EVERYTHING, Scope, Visibility
+from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope, Visibility
 from calmo_pagerduty.store import api_keys, tables
 from calmo_pagerduty.store.database import Database
 

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from doors import rows
 
-from calmo_pagerduty.domain.scopes import EVERYTHING, Scope, Visibility
+from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope, Visibility
 from calmo_pagerduty.store import audit, tables
 from calmo_pagerduty.store.audit import GENESIS, Verification
 from calmo_pagerduty.store.database import Database

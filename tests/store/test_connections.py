@@ -11,8 +11,8 @@ from doors import rows
 from pydantic import SecretStr
 
 from calmo_pagerduty.domain.connections import Region, TokenFacts, TokenKind
-from calmo_pagerduty.domain.scopes import EVERYTHING, Scope, Visibility
 from calmo_pagerduty.domain.severity import Severity
+from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope, Visibility
 from calmo_pagerduty.store import connections, tables
 from calmo_pagerduty.store.connections import Connection
 from calmo_pagerduty.store.database import Database

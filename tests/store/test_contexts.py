@@ -10,7 +10,7 @@ from doors import make_webhook, rows
 from calmo_pagerduty.domain.context_runs import ContextState
 from calmo_pagerduty.domain.context_sources import Source, SourceState
 from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.scopes import EVERYTHING, Scope, Visibility
+from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope, Visibility
 from calmo_pagerduty.store import contexts, tables
 from calmo_pagerduty.store.contexts import KEPT_VERSIONS, Part
 from calmo_pagerduty.store.database import Database

@@ -10,8 +10,8 @@ from doors import make_webhook, save_pending
 from kept_deliveries import keep
 
 from calmo_pagerduty.domain.deliveries import DeliveryState, SignatureVerdict, Verdict
-from calmo_pagerduty.domain.scopes import EVERYTHING, Scope, Visibility
 from calmo_pagerduty.domain.webhooks import handle_of
+from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope, Visibility
 from calmo_pagerduty.store import deliveries, delivery_queries, refusals, tables
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.delivery_queries import DeliveryFilter, LoggedDelivery

@@ -6,8 +6,8 @@ from builders import NOON, SECRET, facts, minutes, new_id
 
 from calmo_pagerduty.domain.event_types import EventType, IncidentStatus
 from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.scopes import EVERYTHING, Scope
 from calmo_pagerduty.domain.severity import Severity
+from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope
 from calmo_pagerduty.store import issue_queries, issues, webhooks
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.encryption import Keyring

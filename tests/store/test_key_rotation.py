@@ -12,7 +12,7 @@ from doors import make_webhook
 from pydantic import SecretStr
 
 from calmo_pagerduty.domain.connections import TokenKind
-from calmo_pagerduty.domain.scopes import EVERYTHING, Scope
+from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope
 from calmo_pagerduty.store import connections, key_rotation, tables, webhooks
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.encryption import CannotDecrypt, Keyring

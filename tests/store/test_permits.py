@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from calmo_pagerduty.domain.scopes import Scope
+from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.store import connections, permits, tables
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.permits import BURST_SECONDS, Permit, Usage

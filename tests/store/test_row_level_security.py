@@ -16,7 +16,7 @@ from kept_deliveries import keep
 from calmo_pagerduty.domain.context_sources import Source, SourceState
 from calmo_pagerduty.domain.deliveries import SignatureVerdict, Verdict
 from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.scopes import Scope, Visibility
+from calmo_pagerduty.kernel.scopes import Scope, Visibility
 from calmo_pagerduty.store import account_memory, audit, contexts, refusals, tables
 from calmo_pagerduty.store.account_memory import ChangeRow, IncidentRow, Span
 from calmo_pagerduty.store.contexts import Part

@@ -7,8 +7,8 @@ import pytest
 from doors import rows
 from store.call_records import ACME, NOW, ROBIN, decide, filed, finish, get, hours
 
-from calmo_pagerduty.domain.scopes import EVERYTHING, Scope, Visibility
 from calmo_pagerduty.domain.tool_calls import OPEN_STATES, CallState
+from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope, Visibility
 from calmo_pagerduty.store import connections, tables, tool_calls
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.tool_calls import Place

@@ -12,8 +12,8 @@ from parts import Parts
 from patience import STORY
 from tool_service import ToolService, add_connection, running_service
 
-from calmo_pagerduty.domain.scopes import EVERYTHING
 from calmo_pagerduty.domain.tool_calls import OPEN_STATES, CallState
+from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.store import connections, tool_calls
 from calmo_pagerduty.store.tool_calls import ToolCall
 from calmo_pagerduty.temporal_limits import limit_each_connection

@@ -15,7 +15,7 @@ from webhook_service import WebhookService, running_webhook_service
 
 from calmo_pagerduty.domain.api_errors import NotFound, ServerFault, Unreachable
 from calmo_pagerduty.domain.event_sets import EVENTS, EventFilter, EventSet
-from calmo_pagerduty.domain.scopes import Scope
+from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.store import connections, tables
 from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.store.webhook_management import OVERLAP

@@ -10,7 +10,7 @@ from temporalio.testing import TimeSkipper
 
 from calmo_pagerduty.domain.event_types import EventType, IncidentStatus
 from calmo_pagerduty.domain.incident_lifecycle import EventFacts
-from calmo_pagerduty.domain.scopes import EVERYTHING
+from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.store import issue_queries
 from calmo_pagerduty.store.issue_queries import IssueFilter
 

@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 
-class Frozen(BaseModel):
-    """An immutable value. Unknown fields are ignored, so an older worker reads a newer value."""
+class FrozenModel(BaseModel):
+    """An immutable value. It ignores unknown fields, so an older worker reads a newer value."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
