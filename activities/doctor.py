@@ -117,8 +117,8 @@ class Doctor:
         found = tuple(one for one in map(read_subscription, listed.items) if one is not None)
         return Seen(now=now, subscriptions=found, last_incident_at=last, may_enable=allowed)
 
-    def _examine(self, transaction: Transaction, connection: Connection, seen: Seen) -> Examined:
-        ours = examinations.our_webhooks(transaction, connection.id, self._public_address, seen.now)
+    def _examine(self, tx: Transaction, connection: Connection, seen: Seen) -> Examined:
+        ours = examinations.our_webhooks(tx, connection.id, self._public_address, seen.now)
         gone = unowned(self._public_address, [one.id for one in ours], seen.subscriptions or ())
         count = 0
         newly = False
@@ -133,7 +133,7 @@ class Doctor:
             # What belongs to no webhook is told with the first one.
             findings = (*examine(webhook, ours, seen), *(gone if place == 0 else ()))
             cleaned = [clean_words(one, webhook.id) for one in findings]
-            examinations.keep(transaction, webhook.id, cleaned, at, seen.now)
+            examinations.keep(tx, webhook.id, cleaned, at, seen.now)
             count += len(findings)
         return Examined(
             webhooks=len(ours),
@@ -163,11 +163,11 @@ class Doctor:
             "subscription_ids": list(order.subscription_ids),
         }
 
-        def write(transaction: Transaction) -> None:
-            audit.append(transaction, str(connection.scope), now, record)
+        def write(tx: Transaction) -> None:
+            audit.append(tx, str(connection.scope), now, record)
             if outcome == "done":
-                ours = examinations.our_webhooks(transaction, connection.id, self._public_address, now)
-                examinations.note_enabled(transaction, [one.id for one in ours if one.disabled_at])
+                ours = examinations.our_webhooks(tx, connection.id, self._public_address, now)
+                examinations.note_enabled(tx, [one.id for one in ours if one.disabled_at])
 
         await self._database.write(write)
 

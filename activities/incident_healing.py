@@ -117,10 +117,10 @@ class Healing:
             return
         now = datetime.now(UTC)
 
-        def write(transaction: Transaction) -> int:
-            reconciliations.be_sure_again(transaction, self._connection_id, right)
+        def write(tx: Transaction) -> int:
+            reconciliations.be_sure_again(tx, self._connection_id, right)
             return sum(
-                reconciliations.add(transaction, self._connection_id, incident_id, one.additions, now)
+                reconciliations.add(tx, self._connection_id, incident_id, one.additions, now)
                 for incident_id, one in wanting.items()
             )
 

@@ -79,12 +79,12 @@ class IssueRecords:
             )
 
 
-def _save(transaction: Transaction, batch: EventsToSave, now: datetime) -> SavedEvents:
-    saved = issues.save_events(transaction, batch.ref, batch.events, batch.severity, now)
+def _save(tx: Transaction, batch: EventsToSave, now: datetime) -> SavedEvents:
+    saved = issues.save_events(tx, batch.ref, batch.events, batch.severity, now)
     asked = batch.asks_for_state and saved.existed
-    tracked = responses.tracked(transaction, batch.ref)
+    tracked = responses.tracked(tx, batch.ref)
     return SavedEvents(
         new=saved.new,
-        known=issues.load_state(transaction, batch.ref) if asked else None,
+        known=issues.load_state(tx, batch.ref) if asked else None,
         due=min((notice.at for notice in tracked.pending), default=None) if tracked else None,
     )

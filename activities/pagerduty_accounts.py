@@ -108,15 +108,15 @@ class PagerDutyAccounts:
             self._tokens[connection.id] = (version, token)
         return token
 
-    def _opened(self, transaction: Transaction, connection: Connection) -> tuple[int, SecretStr | None]:
+    def _opened(self, tx: Transaction, connection: Connection) -> tuple[int, SecretStr | None]:
         """Return the token, or its successor if it was rotated since the connection was read."""
-        token = connections.open_token(transaction, self._keyring, connection)
+        token = connections.open_token(tx, self._keyring, connection)
         if token is not None:
             return connection.token_version, token
-        now = connections.find(transaction, EVERYTHING, connection.id)
+        now = connections.find(tx, EVERYTHING, connection.id)
         if now is None:
             return 0, None
-        return now.token_version, connections.open_token(transaction, self._keyring, now)
+        return now.token_version, connections.open_token(tx, self._keyring, now)
 
 
 class SharedPermits:

@@ -116,10 +116,10 @@ class Reconciler:
         """Keep the report; the watermark moves only if everything is right. Raises StoreUnavailable."""
         now = datetime.now(UTC)
 
-        def write(transaction: Transaction) -> None:
-            reconciliations.finish(transaction, order.run_id, order.tally.model_dump(mode="json"), now)
+        def write(tx: Transaction) -> None:
+            reconciliations.finish(tx, order.run_id, order.tally.model_dump(mode="json"), now)
             if order.tally.has_converged:
-                reconciliations.move_watermark(transaction, order.connection_id, order.until)
+                reconciliations.move_watermark(tx, order.connection_id, order.until)
 
         await self._database.write(write)
 
@@ -182,22 +182,22 @@ class Reconciler:
         return found
 
 
-def _begin(transaction: Transaction, order: RunToBegin, now: datetime) -> RunBegun:
-    connection = connections.find(transaction, EVERYTHING, order.connection_id)
+def _begin(tx: Transaction, order: RunToBegin, now: datetime) -> RunBegun:
+    connection = connections.find(tx, EVERYTHING, order.connection_id)
     if connection is None:
         return RunBegun(run_id=None, since=now, until=now, problem="the connection was removed")
-    if order.reason == SCHEDULED and _is_under_way(transaction, connection.id, now):
+    if order.reason == SCHEDULED and _is_under_way(tx, connection.id, now):
         return RunBegun(run_id=None, since=now, until=now)
-    known = reconciliations.watermark(transaction, connection.id)
+    known = reconciliations.watermark(tx, connection.id)
     since = order.since or (known - OVERLAP if known else max(connection.created_at, now - FIRST_LOOK))
     since = min(since, now)
-    run_id = reconciliations.begin(transaction, connection.id, order.reason, since, now, now)
+    run_id = reconciliations.begin(tx, connection.id, order.reason, since, now, now)
     problem = "" if connection.token_kind is not None else CANNOT_ASK
     return RunBegun(run_id=run_id, since=since, until=now, problem=problem)
 
 
-def _is_under_way(transaction: Transaction, connection_id: str, now: datetime) -> bool:
-    latest = reconciliations.runs(transaction, connection_id, 1)
+def _is_under_way(tx: Transaction, connection_id: str, now: datetime) -> bool:
+    latest = reconciliations.runs(tx, connection_id, 1)
     return any(run.finished_at is None and run.begun_at > now - UNDER_WAY for run in latest)
 
 

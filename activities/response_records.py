@@ -52,11 +52,11 @@ class ResponseRecords:
         """Say what is due, once, and file what follows from it, once. Raises StoreUnavailable."""
         now = max(datetime.now(UTC), order.as_of or datetime.min.replace(tzinfo=UTC))
 
-        def write(transaction: Transaction) -> Tracked | None:
-            found = responses.tracked(transaction, order.ref)
+        def write(tx: Transaction) -> Tracked | None:
+            found = responses.tracked(tx, order.ref)
             if found is not None:
-                responses.say(transaction, found, now)
-            return responses.tracked(transaction, order.ref)
+                responses.say(tx, found, now)
+            return responses.tracked(tx, order.ref)
 
         found = await self._database.write(write)
         if found is None:
@@ -92,9 +92,9 @@ class ResponseRecords:
         )  # fmt: skip
 
     async def _caller(self, found: Tracked, now: datetime) -> Caller | None:
-        def write(transaction: Transaction) -> Caller | None:
+        def write(tx: Transaction) -> Caller | None:
             needed = KEY_PERMISSION[Access.WRITE]
-            key_id = own_key(transaction, PURPOSE, needed, found.issue.scope, now)
-            return api_keys.caller_of(transaction, key_id, now)
+            key_id = own_key(tx, PURPOSE, needed, found.issue.scope, now)
+            return api_keys.caller_of(tx, key_id, now)
 
         return await self._database.write(write)

@@ -149,7 +149,7 @@ class ToolGate:
         await self._trail.add(NewRow(str(connection.scope), datetime.now(UTC), record))
 
 
-def note_call(transaction: Transaction, call: ToolCall, outcome: str, now: datetime, **more: Any) -> None:
+def note_call(tx: Transaction, call: ToolCall, outcome: str, now: datetime, **more: Any) -> None:
     """Audit a step of a call that endures."""
     record = {
         "call_id": call.id,
@@ -166,11 +166,11 @@ def note_call(transaction: Transaction, call: ToolCall, outcome: str, now: datet
         "duration_ms": None,
         **more,
     }
-    audit.append(transaction, str(call.scope), now, record)
+    audit.append(tx, str(call.scope), now, record)
 
 
 def _file(
-    transaction: Transaction,
+    tx: Transaction,
     admission: Admission,
     idempotency_key: str,
     now: datetime,
@@ -179,9 +179,9 @@ def _file(
     connection, tool = admission.connection, admission.tool
     call = _call(admission, idempotency_key, now)
     # One at a time per connection, so that two calls can't both take the last place below the cap.
-    permits.lock(transaction, connection.id)
-    recent = tool_calls.count_recent(transaction, connection.id, tool.name, now)
-    known, new = tool_calls.file(transaction, call)
+    permits.lock(tx, connection.id)
+    recent = tool_calls.count_recent(tx, connection.id, tool.name, now)
+    known, new = tool_calls.file(tx, call)
     if not new:
         return known
     if tool.writes and recent >= connection.rules.cap(tool.name):
@@ -190,8 +190,8 @@ def _file(
             " connection allows: try again later, or have its cap raised"
         )
     if intent is not None:
-        operations.file(transaction, _operation(call, intent))
-    note_call(transaction, call, "waits for approval" if call.needs_approval else "begins", now)
+        operations.file(tx, _operation(call, intent))
+    note_call(tx, call, "waits for approval" if call.needs_approval else "begins", now)
     return call
 
 
@@ -229,11 +229,11 @@ def _operation(call: ToolCall, intent: Intent) -> Operation:
     )
 
 
-def find_connection(transaction: Transaction, caller: Caller, connection_id: str | None) -> Connection:
+def find_connection(tx: Transaction, caller: Caller, connection_id: str | None) -> Connection:
     """Return the connection that a caller means; None means the only one. Raises NoSuchConnection."""
     if connection_id is None:
-        return _only_connection(connections.list_all(transaction, caller.visibility))
-    found = connections.find(transaction, caller.visibility, connection_id)
+        return _only_connection(connections.list_all(tx, caller.visibility))
+    found = connections.find(tx, caller.visibility, connection_id)
     if found is None:
         raise NoSuchConnection(f"there is no connection {connection_id[:60]!r}")
     return found

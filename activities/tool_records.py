@@ -128,9 +128,9 @@ class ToolRecords:
         """Keep that an attempt, the first of which anything is known, changed nothing."""
         now = datetime.now(UTC)
 
-        def forget(transaction: Transaction) -> None:
-            if tool_calls.forget_attempt(transaction, begun.call):
-                operation_answers.keep_not_sent(transaction, begun.call, now)
+        def forget(tx: Transaction) -> None:
+            if tool_calls.forget_attempt(tx, begun.call):
+                operation_answers.keep_not_sent(tx, begun.call, now)
 
         await self._database.write(forget)
 
@@ -147,24 +147,24 @@ class ToolRecords:
             )
 
 
-def _begin(transaction: Transaction, call_id: str, now: datetime) -> Begun | CallState:
-    call = tool_calls.hold(transaction, call_id)
+def _begin(tx: Transaction, call_id: str, now: datetime) -> Begun | CallState:
+    call = tool_calls.hold(tx, call_id)
     if call is None:
         raise _refusal("no such call", NOT_FILED)
     if call.state is not CallState.RUNNING:
         return call.state
-    connection = connections.find(transaction, EVERYTHING, call.connection_id)
-    judgement = _judge_again(transaction, call, connection, now)
+    connection = connections.find(tx, EVERYTHING, call.connection_id)
+    judgement = _judge_again(tx, call, connection, now)
     if connection is None or not judgement.allowed:
         error = {"type": "CallRefused", "message": judgement.words, "rule": judgement.rule}
-        return _end(transaction, call_id, CallState.REFUSED, now, error)
-    operation = operations.get(transaction, call_id)
+        return _end(tx, call_id, CallState.REFUSED, now, error)
+    operation = operations.get(tx, call_id)
     repeated = call.first_attempt_at is not None
-    if operation is not None and not repeated and (why := _makes_no_sense(transaction, operation)):
-        return _end(transaction, call_id, CallState.REFUSED, now, {"type": ACTION_REFUSED, "message": why})
-    tool_calls.begin_attempt(transaction, call_id, now)
+    if operation is not None and not repeated and (why := _makes_no_sense(tx, operation)):
+        return _end(tx, call_id, CallState.REFUSED, now, {"type": ACTION_REFUSED, "message": why})
+    tool_calls.begin_attempt(tx, call_id, now)
     if operation is not None:
-        operations.sent(transaction, call_id, now)
+        operations.sent(tx, call_id, now)
     context = Call(
         id=call.id,
         now=now,
@@ -176,18 +176,16 @@ def _begin(transaction: Transaction, call_id: str, now: datetime) -> Begun | Cal
     return Begun(call, connection, context, operation is not None and operation.agent is None)
 
 
-def _makes_no_sense(transaction: Transaction, operation: Operation) -> str | None:
+def _makes_no_sense(tx: Transaction, operation: Operation) -> str | None:
     """Say why the action makes no sense any more: it may have waited for hours."""
-    standing = issues.standing_of(transaction, operation.issue_id)
+    standing = issues.standing_of(tx, operation.issue_id)
     return None if standing is None else refusal_of(operation.action, standing)
 
 
-def _judge_again(
-    transaction: Transaction, call: ToolCall, connection: Connection | None, now: datetime
-) -> Judgement:
+def _judge_again(tx: Transaction, call: ToolCall, connection: Connection | None, now: datetime) -> Judgement:
     """Judge by the rules of now: an approval may come hours after the asking."""
     tool = TOOLS.get(call.tool)
-    caller = api_keys.caller_of(transaction, call.key_id, now)
+    caller = api_keys.caller_of(tx, call.key_id, now)
     if connection is None or tool is None:
         return Judgement(False, "gone", "the connection or the tool is gone")
     if caller is None or not caller.visibility.admits(connection.scope):
@@ -202,34 +200,34 @@ def _judge_again(
     return judgement
 
 
-def _decide(transaction: Transaction, decision: DecisionToRecord, now: datetime) -> CallState:
-    call = tool_calls.get(transaction, decision.call_id)
+def _decide(tx: Transaction, decision: DecisionToRecord, now: datetime) -> CallState:
+    call = tool_calls.get(tx, decision.call_id)
     if call is None:
         raise _not_theirs("there is no such call")
-    approver = _approver(transaction, call, decision, now)
+    approver = _approver(tx, call, decision, now)
     if decision.arguments_sha256 not in {None, call.arguments_sha256}:
         raise _not_theirs("the approval is for other arguments than these")
     state = CallState.RUNNING if decision.approve else CallState.DENIED
-    if tool_calls.decide(transaction, call.id, approver, state, now):
-        decided = tool_calls.get(transaction, call.id)
+    if tool_calls.decide(tx, call.id, approver, state, now):
+        decided = tool_calls.get(tx, call.id)
         assert decided is not None
         if state is CallState.DENIED:
-            operation_answers.keep_answer(transaction, decided, now)
-        note_call(transaction, decided, "approved" if decision.approve else "denied", now)
+            operation_answers.keep_answer(tx, decided, now)
+        note_call(tx, decided, "approved" if decision.approve else "denied", now)
         return state
     if call.state is CallState.WAITING:
         raise _not_theirs("it has expired: ask again")
     return call.state
 
 
-def _approver(transaction: Transaction, call: ToolCall, decision: DecisionToRecord, now: datetime) -> str:
+def _approver(tx: Transaction, call: ToolCall, decision: DecisionToRecord, now: datetime) -> str:
     """Return who decides. Raises NOT_THEIRS for those who may not."""
     if decision.key_id is None:
         if not decision.by.strip():
             raise _not_theirs('say who you are: {"by": "name"}')
         who, same = f"{decision.by.strip()[:100]} (operator)", decision.by.strip() == call.requester
     else:
-        caller = api_keys.caller_of(transaction, decision.key_id, now)
+        caller = api_keys.caller_of(tx, decision.key_id, now)
         if caller is None or "approvals:write" not in caller.permissions:
             raise _not_theirs("this API key lacks the permission approvals:write")
         if not caller.visibility.admits(call.scope):
@@ -254,32 +252,32 @@ def _not_theirs(words: str) -> ApplicationError:
 
 
 def _end(
-    transaction: Transaction,
+    tx: Transaction,
     call_id: str,
     state: CallState,
     now: datetime,
     error: Mapping[str, Any] | None = None,
     result: Mapping[str, Any] | None = None,
 ) -> CallState:
-    if _is_in_doubt(transaction, call_id, state):
+    if _is_in_doubt(tx, call_id, state):
         state, error = CallState.UNKNOWN, _in_doubt(error or {})
-    if tool_calls.finish(transaction, call_id, state, now, result, error):
-        ended = tool_calls.get(transaction, call_id)
+    if tool_calls.finish(tx, call_id, state, now, result, error):
+        ended = tool_calls.get(tx, call_id)
         assert ended is not None
         took = (now - ended.created_at).total_seconds() * 1000
         kind = None if error is None else error.get("type")
-        operation_answers.keep_answer(transaction, ended, now)
-        note_call(transaction, ended, state.value, now, duration_ms=round(took, 1), error=kind)
+        operation_answers.keep_answer(tx, ended, now)
+        note_call(tx, ended, state.value, now, duration_ms=round(took, 1), error=kind)
         return state
-    known = tool_calls.get(transaction, call_id)
+    known = tool_calls.get(tx, call_id)
     if known is None:
         raise _refusal("no such call", NOT_FILED)
     return known.state
 
 
-def _is_in_doubt(transaction: Transaction, call_id: str, state: CallState) -> bool:
+def _is_in_doubt(tx: Transaction, call_id: str, state: CallState) -> bool:
     """Whether the call would end as if nothing had been done, though an attempt may have done it."""
-    call = tool_calls.hold(transaction, call_id)
+    call = tool_calls.hold(tx, call_id)
     if call is None or call.first_attempt_at is None or state in {CallState.DONE, CallState.UNKNOWN}:
         return False
     tool = TOOLS.get(call.tool)
@@ -291,8 +289,8 @@ def _in_doubt(error: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**error, "message": f"{error['message']}; {words}" if error.get("message") else words}
 
 
-def _refuse_unsent(transaction: Transaction, call_id: str, now: datetime, error: Mapping[str, Any]) -> bool:
-    call = tool_calls.hold(transaction, call_id)
+def _refuse_unsent(tx: Transaction, call_id: str, now: datetime, error: Mapping[str, Any]) -> bool:
+    call = tool_calls.hold(tx, call_id)
     if call is None or call.attempts > 0:
         return False
-    return _end(transaction, call_id, CallState.REFUSED, now, error) is CallState.REFUSED
+    return _end(tx, call_id, CallState.REFUSED, now, error) is CallState.REFUSED

@@ -66,11 +66,11 @@ class AccountPasts:
             return past
 
 
-def _read(transaction: Transaction, connection_id: str, known: AccountPast, now: datetime) -> AccountPast:
+def _read(tx: Transaction, connection_id: str, known: AccountPast, now: datetime) -> AccountPast:
     """Read and convert what was written since; in a thread of the store's."""
     since = known.read_at - OVERLAP if known.read_at else None
-    incidents = account_memory.incidents_changed(transaction, connection_id, since)
-    changes = account_memory.changes_changed(transaction, connection_id, since)
+    incidents = account_memory.incidents_changed(tx, connection_id, since)
+    changes = account_memory.changes_changed(tx, connection_id, since)
     return AccountPast(
         incidents={**known.incidents, **_remembered(incidents)},
         changes=_newest_first({**known.changes, **_converted(changes)}) if changes else known.changes,

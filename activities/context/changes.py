@@ -23,9 +23,9 @@ MOST_SERVICES = 9
 MOST_OF_A_SERVICE = 300
 
 
-def _keep(transaction: Transaction, connection_id: str, items: Sequence[JsonObject], now: datetime) -> None:
+def _keep(tx: Transaction, connection_id: str, items: Sequence[JsonObject], now: datetime) -> None:
     rows = [ChangeRow(one.id, one.at, facts.CHANGE.json(one)) for one in read_all(change, items)]
-    account_memory.keep_changes(transaction, connection_id, rows, now)
+    account_memory.keep_changes(tx, connection_id, rows, now)
 
 
 CHANGES = Growing(

@@ -138,9 +138,9 @@ async def remembered(database: Database, connection_id: str) -> tuple[Remembered
     """Return the dependencies that are remembered, and that some are hidden from us, by `key_of`."""
     now = datetime.now(UTC)
 
-    def read(transaction: Transaction) -> tuple[Remembered, Remembered]:
+    def read(tx: Transaction) -> tuple[Remembered, Remembered]:
         kept, hidden = (
-            account_memory.objects(transaction, connection_id, kind.name) for kind in (DEPENDENCIES, HIDDEN)
+            account_memory.objects(tx, connection_id, kind.name) for kind in (DEPENDENCIES, HIDDEN)
         )
         return kept, {key: one for key, one in hidden.items() if now - one.fetched_at < HIDDEN.holds}
 

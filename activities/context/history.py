@@ -32,7 +32,7 @@ MOST_LOGS = 10
 LOGS_AT_ONCE = 5
 
 
-def _keep(transaction: Transaction, connection_id: str, items: Sequence[JsonObject], now: datetime) -> None:
+def _keep(tx: Transaction, connection_id: str, items: Sequence[JsonObject], now: datetime) -> None:
     rows = []
     for item in items:
         for one in read_all(past_incident, [item]):
@@ -43,12 +43,12 @@ def _keep(transaction: Transaction, connection_id: str, items: Sequence[JsonObje
                     facts.PAST.json(one),
                 )
             )  # fmt: skip
-    account_memory.keep_incidents(transaction, connection_id, rows, now)
+    account_memory.keep_incidents(tx, connection_id, rows, now)
 
 
-def _news_since(transaction: Transaction, connection_id: str, span: Span) -> datetime:
+def _news_since(tx: Transaction, connection_id: str, span: Span) -> datetime:
     latest = span.until - OVERLAP
-    unresolved = account_memory.oldest_unresolved(transaction, connection_id, span.until - LOOK_AGAIN)
+    unresolved = account_memory.oldest_unresolved(tx, connection_id, span.until - LOOK_AGAIN)
     return min(latest, unresolved) if unresolved else latest
 
 

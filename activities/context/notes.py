@@ -69,9 +69,9 @@ class ContextNotes:
         )  # fmt: skip
 
 
-def _caller(transaction: Transaction, ref: IncidentRef, now: datetime) -> Caller | None:
-    connection = connections.find(transaction, EVERYTHING, ref.connection_id)
+def _caller(tx: Transaction, ref: IncidentRef, now: datetime) -> Caller | None:
+    connection = connections.find(tx, EVERYTHING, ref.connection_id)
     if connection is None or not connection.context_note:
         return None
-    key_id = own_key(transaction, PURPOSE, KEY_PERMISSION[Access.WRITE], connection.scope, now)
-    return api_keys.caller_of(transaction, key_id, now)
+    key_id = own_key(tx, PURPOSE, KEY_PERMISSION[Access.WRITE], connection.scope, now)
+    return api_keys.caller_of(tx, key_id, now)

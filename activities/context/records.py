@@ -120,14 +120,14 @@ class ContextRecords:
         )  # fmt: skip
 
 
-def _begin(transaction: Transaction, order: ContextToBegin, now: datetime) -> ContextBegun:
+def _begin(tx: Transaction, order: ContextToBegin, now: datetime) -> ContextBegun:
     ref = order.ref
-    connection = connections.find(transaction, EVERYTHING, ref.connection_id)
+    connection = connections.find(tx, EVERYTHING, ref.connection_id)
     if connection is None:
         raise ApplicationError("the connection was removed", type=REMOVED, non_retryable=True)
-    issue = own_history.issue(transaction, ref)
+    issue = own_history.issue(tx, ref)
     return ContextBegun(
-        version=contexts.begin(transaction, ref, order.reasons, now, order.begun_by),
+        version=contexts.begin(tx, ref, order.reasons, now, order.begun_by),
         scope=str(connection.scope),
         has_token=connection.token_kind is not None,
         writes_note=connection.context_note and connection.token_kind is not None,
@@ -136,10 +136,10 @@ def _begin(transaction: Transaction, order: ContextToBegin, now: datetime) -> Co
     )
 
 
-def _all_parts(transaction: Transaction, ref: IncidentRef, version: int) -> Mapping[Source, Part]:
+def _all_parts(tx: Transaction, ref: IncidentRef, version: int) -> Mapping[Source, Part]:
     """Return every source's part; for those that nothing was heard of, one that says so."""
-    heard = contexts.parts(transaction, ref, version)
-    connection = connections.find(transaction, EVERYTHING, ref.connection_id)
+    heard = contexts.parts(tx, ref, version)
+    connection = connections.find(tx, EVERYTHING, ref.connection_id)
     has_token = connection is not None and connection.token_kind is not None
     words = UNHEARD if has_token else CANNOT_ASK
     return {source: heard.get(source) or Part(source, SourceState.UNAVAILABLE, words) for source in Source}

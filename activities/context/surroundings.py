@@ -58,7 +58,7 @@ class Material:
 
 
 def read_material(
-    transaction: Transaction,
+    tx: Transaction,
     ref: IncidentRef,
     version: int,
     now: datetime,
@@ -66,21 +66,21 @@ def read_material(
     *unkept: Part,
 ) -> Material:
     """Read it. `unkept` are parts that aren't in the database yet."""
-    parts = contexts.parts(transaction, ref, version) | {part.source: part for part in unkept}
+    parts = contexts.parts(tx, ref, version) | {part.source: part for part in unkept}
     connection_id = ref.connection_id
     past = _since(parts, Source.HISTORY)
     is_own = past is not None and parts[Source.HISTORY].data["is_own"]
 
     def known(kind: kinds.Kind) -> Kept | None:
-        return account_memory.find_object(transaction, connection_id, kind.name)
+        return account_memory.find_object(tx, connection_id, kind.name)
 
     return Material(
-        ref=ref, now=now, parts=parts, issue=own_history.issue(transaction, ref),
+        ref=ref, now=now, parts=parts, issue=own_history.issue(tx, ref),
         services=known(kinds.SERVICES), business_services=known(kinds.BUSINESS_SERVICES),
         users=known(kinds.USERS),
-        dependencies=account_memory.objects(transaction, connection_id, kinds.DEPENDENCIES.name),
+        dependencies=account_memory.objects(tx, connection_id, kinds.DEPENDENCIES.name),
         account=account,
-        own_past=own_history.past(transaction, ref, past, now) if past is not None and is_own else (),
+        own_past=own_history.past(tx, ref, past, now) if past is not None and is_own else (),
     )  # fmt: skip
 
 

@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
 from sqlalchemy.sql.selectable import Select
 
 from calmo_pagerduty.store.statements import upsert
 from calmo_pagerduty.store.tables import account_changes, account_incidents, account_objects, account_reads
+from calmo_pagerduty.store.transactions import Transaction
 
 #: Of a kind that is remembered whole, in one row.
 ALL = "*"
@@ -61,31 +61,29 @@ class ChangeRow:
 
 
 def keep_object(
-    transaction: Connection, connection_id: str, kind: str, data: Any, now: datetime, id_: str = ALL
+    tx: Transaction, connection_id: str, kind: str, data: Any, now: datetime, id_: str = ALL
 ) -> None:
     row = {"connection_id": connection_id, "kind": kind, "id": id_, "data": data, "fetched_at": now}
-    transaction.execute(upsert(transaction, account_objects), [row])
+    tx.execute(upsert(tx, account_objects), [row])
 
 
-def find_object(transaction: Connection, connection_id: str, kind: str, id_: str = ALL) -> Kept | None:
+def find_object(tx: Transaction, connection_id: str, kind: str, id_: str = ALL) -> Kept | None:
     query = sa.select(account_objects.c.data, account_objects.c.fetched_at).where(
         *_of(account_objects, connection_id), account_objects.c.kind == kind, account_objects.c.id == id_
     )
-    row = transaction.execute(query).one_or_none()
+    row = tx.execute(query).one_or_none()
     return Kept(row.data, row.fetched_at) if row else None
 
 
-def objects(transaction: Connection, connection_id: str, kind: str) -> dict[str, Kept]:
+def objects(tx: Transaction, connection_id: str, kind: str) -> dict[str, Kept]:
     """Return all objects of a kind, by id."""
     query = sa.select(account_objects).where(
         *_of(account_objects, connection_id), account_objects.c.kind == kind
     )
-    return {row.id: Kept(row.data, row.fetched_at) for row in transaction.execute(query)}
+    return {row.id: Kept(row.data, row.fetched_at) for row in tx.execute(query)}
 
 
-def keep_incidents(
-    transaction: Connection, connection_id: str, rows: Sequence[IncidentRow], now: datetime
-) -> None:
+def keep_incidents(tx: Transaction, connection_id: str, rows: Sequence[IncidentRow], now: datetime) -> None:
     """Keep what a list told; what an incident's own log told stays."""
     values = [
         {
@@ -96,44 +94,37 @@ def keep_incidents(
         for row in rows
     ]  # fmt: skip
     for start in range(0, len(values), AT_ONCE):
-        transaction.execute(
-            upsert(transaction, account_incidents, "handling"), values[start : start + AT_ONCE]
-        )
+        tx.execute(upsert(tx, account_incidents, "handling"), values[start : start + AT_ONCE])
 
 
 def keep_handling(
-    transaction: Connection, connection_id: str, incident_id: str, handling: Mapping[str, Any], now: datetime
+    tx: Transaction, connection_id: str, incident_id: str, handling: Mapping[str, Any], now: datetime
 ) -> None:
     changed = sa.update(account_incidents).where(
         *_of(account_incidents, connection_id), account_incidents.c.id == incident_id
     )
-    transaction.execute(changed.values(handling=dict(handling), changed_at=now))
+    tx.execute(changed.values(handling=dict(handling), changed_at=now))
 
 
-def incidents_changed(
-    transaction: Connection, connection_id: str, since: datetime | None
-) -> list[IncidentRow]:
+def incidents_changed(tx: Transaction, connection_id: str, since: datetime | None) -> list[IncidentRow]:
     """Return the past incidents that were written here since then; all, if there is no then."""
     query = sa.select(*(account_incidents.c[name] for name in IncidentRow.__slots__))
-    return [
-        IncidentRow(*row)
-        for row in transaction.execute(_changed(query, account_incidents, connection_id, since))
-    ]
+    return [IncidentRow(*row) for row in tx.execute(_changed(query, account_incidents, connection_id, since))]
 
 
-def oldest_unresolved(transaction: Connection, connection_id: str, since: datetime) -> datetime | None:
+def oldest_unresolved(tx: Transaction, connection_id: str, since: datetime) -> datetime | None:
     """Return when the oldest incident began of those that weren't resolved when they were read."""
     query = sa.select(sa.func.min(account_incidents.c.created_at)).where(
         *_of(account_incidents, connection_id),
         account_incidents.c.created_at >= since,
         account_incidents.c.status != "resolved",
     )
-    found: datetime | None = transaction.execute(query).scalar()
+    found: datetime | None = tx.execute(query).scalar()
     return found
 
 
 def unresolved(
-    transaction: Connection, connection_id: str, begun_before: datetime, read_before: datetime, limit: int
+    tx: Transaction, connection_id: str, begun_before: datetime, read_before: datetime, limit: int
 ) -> tuple[str, ...]:
     """Return the ids of old incidents that weren't resolved when they were read, long ago; oldest reading
     first.
@@ -144,62 +135,58 @@ def unresolved(
         account_incidents.c.created_at < begun_before,
         account_incidents.c.changed_at < read_before,
     )
-    return tuple(transaction.execute(query.order_by(account_incidents.c.changed_at).limit(limit)).scalars())
+    return tuple(tx.execute(query.order_by(account_incidents.c.changed_at).limit(limit)).scalars())
 
 
-def keep_changes(
-    transaction: Connection, connection_id: str, rows: Sequence[ChangeRow], now: datetime
-) -> None:
+def keep_changes(tx: Transaction, connection_id: str, rows: Sequence[ChangeRow], now: datetime) -> None:
     values = [
         {"connection_id": connection_id, "id": row.id, "at": row.at, "data": row.data, "changed_at": now}
         for row in rows
     ]
     for start in range(0, len(values), AT_ONCE):
-        transaction.execute(upsert(transaction, account_changes), values[start : start + AT_ONCE])
+        tx.execute(upsert(tx, account_changes), values[start : start + AT_ONCE])
 
 
-def changes_changed(transaction: Connection, connection_id: str, since: datetime | None) -> list[ChangeRow]:
+def changes_changed(tx: Transaction, connection_id: str, since: datetime | None) -> list[ChangeRow]:
     """Return the changes that were written here since then; all, if there is no then."""
     query = sa.select(account_changes.c.id, account_changes.c.at, account_changes.c.data)
-    return [
-        ChangeRow(*row) for row in transaction.execute(_changed(query, account_changes, connection_id, since))
-    ]
+    return [ChangeRow(*row) for row in tx.execute(_changed(query, account_changes, connection_id, since))]
 
 
-def count_changes(transaction: Connection, connection_id: str, since: datetime) -> int:
+def count_changes(tx: Transaction, connection_id: str, since: datetime) -> int:
     query = sa.select(sa.func.count()).where(
         *_of(account_changes, connection_id), account_changes.c.at >= since
     )
-    return int(transaction.execute(query).scalar_one())
+    return int(tx.execute(query).scalar_one())
 
 
-def count_incidents(transaction: Connection, connection_id: str, since: datetime) -> int:
+def count_incidents(tx: Transaction, connection_id: str, since: datetime) -> int:
     query = sa.select(sa.func.count()).where(
         *_of(account_incidents, connection_id), account_incidents.c.created_at >= since
     )
-    return int(transaction.execute(query).scalar_one())
+    return int(tx.execute(query).scalar_one())
 
 
-def span(transaction: Connection, connection_id: str, kind: str) -> Span | None:
+def span(tx: Transaction, connection_id: str, kind: str) -> Span | None:
     query = sa.select(
         account_reads.c.since, account_reads.c.until, account_reads.c.is_whole, account_reads.c.read_at
     ).where(*_of(account_reads, connection_id), account_reads.c.kind == kind)
-    row = transaction.execute(query).one_or_none()
+    row = tx.execute(query).one_or_none()
     return Span(*row) if row else None
 
 
-def keep_span(transaction: Connection, connection_id: str, kind: str, read: Span) -> None:
+def keep_span(tx: Transaction, connection_id: str, kind: str, read: Span) -> None:
     row = {
         "connection_id": connection_id, "kind": kind, "since": read.since, "until": read.until,
         "is_whole": read.is_whole, "read_at": read.read_at,
     }  # fmt: skip
-    transaction.execute(upsert(transaction, account_reads), [row])
+    tx.execute(upsert(tx, account_reads), [row])
 
 
-def forget(transaction: Connection, connection_id: str, incident_id: str) -> None:
+def forget(tx: Transaction, connection_id: str, incident_id: str) -> None:
     """Of an incident nothing is remembered any more: PagerDuty has deleted it, or hides it."""
     its = sa.delete(account_incidents).where(account_incidents.c.id == incident_id)
-    transaction.execute(its.where(*_of(account_incidents, connection_id)))
+    tx.execute(its.where(*_of(account_incidents, connection_id)))
 
 
 def _changed(query: Select[Any], table: sa.Table, connection_id: str, since: datetime | None) -> Select[Any]:

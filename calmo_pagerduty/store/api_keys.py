@@ -12,10 +12,11 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, bindparam
+from sqlalchemy import bindparam
 
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope, Visibility
 from calmo_pagerduty.store.tables import api_keys
+from calmo_pagerduty.store.transactions import Transaction
 
 _KEY = re.compile(r"calmo_([a-z2-7]{16})_([a-z2-7]{52})_([0-9a-f]{8})")
 _FIND = sa.select(api_keys).where(api_keys.c.id == bindparam("key_id"))
@@ -57,7 +58,7 @@ class KeyRow:
 
 
 def create(
-    connection: Connection,
+    tx: Transaction,
     name: str,
     permissions: Sequence[str],
     scopes: Sequence[Scope] | None,
@@ -69,7 +70,7 @@ def create(
     """Make a key and return its text, which is kept nowhere. No `scopes` is an operator's key."""
     key_id = base64.b32encode(os.urandom(10)).decode().lower()
     secret = base64.b32encode(os.urandom(32)).decode().lower().rstrip("=")
-    connection.execute(
+    tx.execute(
         api_keys.insert().values(
             id=key_id,
             name=name,
@@ -85,29 +86,29 @@ def create(
     return f"calmo_{key_id}_{secret}_{_checksum(key_id, secret)}"
 
 
-def find_caller(connection: Connection, text: str, now: datetime) -> Caller | None:
+def find_caller(tx: Transaction, text: str, now: datetime) -> Caller | None:
     """Return who a key belongs to; None if it is malformed, unknown, expired or revoked."""
     match = _KEY.fullmatch(text)
     if match is None or match[3] != _checksum(match[1], match[2]):
         return None
-    row = connection.execute(_FIND, {"key_id": match[1]}).one_or_none()
+    row = tx.execute(_FIND, {"key_id": match[1]}).one_or_none()
     # A random secret of 256 bits needs no slow hash.
     if row is None or not hmac.compare_digest(row.secret_sha256, _hash(match[2])):
         return None
     return _caller(row, now)
 
 
-def caller_of(connection: Connection, key_id: str, now: datetime) -> Caller | None:
+def caller_of(tx: Transaction, key_id: str, now: datetime) -> Caller | None:
     """Return who a key belongs to that was recognised before; None if it is not valid any more."""
-    row = connection.execute(_FIND, {"key_id": key_id}).one_or_none()
+    row = tx.execute(_FIND, {"key_id": key_id}).one_or_none()
     return None if row is None else _caller(row, now)
 
 
-def grant(connection: Connection, text: str, permissions: Sequence[str]) -> None:
+def grant(tx: Transaction, text: str, permissions: Sequence[str]) -> None:
     """Let a key do what a later version has more of."""
     match = _KEY.fullmatch(text)
     if match is not None:
-        connection.execute(
+        tx.execute(
             sa.update(api_keys).where(api_keys.c.id == match[1]).values(permissions=sorted(permissions))
         )
 
@@ -117,23 +118,23 @@ def key_id_of(text: str) -> str:
     return text.split("_")[1]
 
 
-def list_keys(connection: Connection, visibility: Visibility) -> tuple[KeyRow, ...]:
+def list_keys(tx: Transaction, visibility: Visibility) -> tuple[KeyRow, ...]:
     """Return the keys that see no more than this visibility, newest first."""
     query = sa.select(api_keys).order_by(api_keys.c.created_at.desc(), api_keys.c.id)
-    return tuple(key for key in map(_key_row, connection.execute(query)) if key.is_within(visibility))
+    return tuple(key for key in map(_key_row, tx.execute(query)) if key.is_within(visibility))
 
 
-def find_key(connection: Connection, visibility: Visibility, key_id: str) -> KeyRow | None:
+def find_key(tx: Transaction, visibility: Visibility, key_id: str) -> KeyRow | None:
     """Return one key; None if there is none, or it sees more than this visibility."""
-    row = connection.execute(_FIND, {"key_id": key_id}).one_or_none()
+    row = tx.execute(_FIND, {"key_id": key_id}).one_or_none()
     key = None if row is None else _key_row(row)
     return key if key is not None and key.is_within(visibility) else None
 
 
-def revoke(connection: Connection, key_id: str, now: datetime) -> None:
+def revoke(tx: Transaction, key_id: str, now: datetime) -> None:
     """End a key at once and for ever."""
     live = sa.and_(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
-    connection.execute(sa.update(api_keys).where(live).values(revoked_at=now))
+    tx.execute(sa.update(api_keys).where(live).values(revoked_at=now))
 
 
 def _key_row(row: Any) -> KeyRow:

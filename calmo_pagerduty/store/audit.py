@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
 
 from calmo_pagerduty.kernel.scopes import Visibility
 from calmo_pagerduty.store.statements import keep_audit_order
 from calmo_pagerduty.store.tables import audit
+from calmo_pagerduty.store.transactions import Transaction
 
 #: What the first row follows.
 GENESIS = "0" * 64
@@ -48,15 +48,15 @@ class NewRow:
     record: Mapping[str, Any]
 
 
-def append(transaction: Connection, scope: str, at: datetime, record: Mapping[str, Any]) -> None:
+def append(tx: Transaction, scope: str, at: datetime, record: Mapping[str, Any]) -> None:
     """Add a record at the end of the chain."""
-    append_many(transaction, [NewRow(scope, at, record)])
+    append_many(tx, [NewRow(scope, at, record)])
 
 
-def append_many(transaction: Connection, new: Sequence[NewRow]) -> None:
+def append_many(tx: Transaction, new: Sequence[NewRow]) -> None:
     """Add records at the end of the chain, in this order."""
-    keep_audit_order(transaction)
-    last = transaction.execute(_LAST).one_or_none()
+    keep_audit_order(tx)
+    last = tx.execute(_LAST).one_or_none()
     seq, previous = (last.seq, last.hash) if last else (0, GENESIS)
     rows = []
     for one in new:
@@ -65,11 +65,11 @@ def append_many(transaction: Connection, new: Sequence[NewRow]) -> None:
         row = {"seq": seq, "at": one.at, "scope": one.scope, "record": text, "previous_hash": previous}
         previous = _hash(previous, text)
         rows.append({**row, "hash": previous})
-    transaction.execute(_INSERT, rows)
+    tx.execute(_INSERT, rows)
 
 
 def list_rows(
-    transaction: Connection, visibility: Visibility, limit: int, before: int | None = None
+    tx: Transaction, visibility: Visibility, limit: int, before: int | None = None
 ) -> tuple[AuditRow, ...]:
     """Return the latest rows that the caller may see, newest first."""
     query = sa.select(audit).order_by(audit.c.seq.desc()).limit(limit)
@@ -78,15 +78,14 @@ def list_rows(
     if not visibility.everything:
         query = query.where(audit.c.scope.in_([str(scope) for scope in visibility.scopes]))
     return tuple(
-        AuditRow(row.seq, row.at, row.scope, json.loads(row.record), row.hash)
-        for row in transaction.execute(query)
+        AuditRow(row.seq, row.at, row.scope, json.loads(row.record), row.hash) for row in tx.execute(query)
     )
 
 
-def verify(transaction: Connection, head: str | None = None) -> Verification:
+def verify(tx: Transaction, head: str | None = None) -> Verification:
     """Walk the whole chain. Rows cut off at its end show only by a `head` that was noted before."""
     previous, count, seen = GENESIS, 0, head in {None, GENESIS}
-    for row in _rows(transaction):
+    for row in _rows(tx):
         count += 1
         fault = _fault(row, count, previous)
         if fault is not None:
@@ -117,11 +116,11 @@ def _said(text: str) -> tuple[Any, ...] | None:
         return None
 
 
-def _rows(transaction: Connection) -> Iterator[Any]:
+def _rows(tx: Transaction) -> Iterator[Any]:
     last = -(2**63)  # a forged row may have any number
     while True:
         query = sa.select(audit).where(audit.c.seq > last).order_by(audit.c.seq).limit(1000)
-        found = transaction.execute(query).all()
+        found = tx.execute(query).all()
         if not found:
             return
         yield from found

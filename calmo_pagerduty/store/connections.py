@@ -9,7 +9,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from pydantic import SecretStr
-from sqlalchemy import Connection as Transaction
 
 from calmo_pagerduty.domain.connections import Region, TokenFacts, TokenKind
 from calmo_pagerduty.domain.response_targets import ResponseTargets
@@ -17,6 +16,7 @@ from calmo_pagerduty.domain.severity import Severity
 from calmo_pagerduty.kernel.scopes import Scope, Visibility
 from calmo_pagerduty.store.encryption import Keyring, Place
 from calmo_pagerduty.store.tables import connections
+from calmo_pagerduty.store.transactions import Transaction
 from calmo_pagerduty.tools.permissions import ConnectionRules
 
 
@@ -47,7 +47,7 @@ def new_connection_id() -> str:
 
 
 def add(
-    transaction: Transaction,
+    tx: Transaction,
     name: str,
     scope: Scope,
     now: datetime,
@@ -59,7 +59,7 @@ def add(
 ) -> str:
     """Make a connection without a token and return its id."""
     connection_id = new_connection_id()
-    transaction.execute(
+    tx.execute(
         connections.insert().values(
             id=connection_id,
             name=name,
@@ -75,24 +75,24 @@ def add(
     return connection_id
 
 
-def find(transaction: Transaction, visibility: Visibility, connection_id: str) -> Connection | None:
+def find(tx: Transaction, visibility: Visibility, connection_id: str) -> Connection | None:
     """Return the connection; None if there is none, it was removed, or it is somebody else's."""
-    row = transaction.execute(_FIND, {"connection": connection_id}).one_or_none()
+    row = tx.execute(_FIND, {"connection": connection_id}).one_or_none()
     if row is None or not visibility.admits(Scope.parse(row.scope)):
         return None
     return _connection(row)
 
 
-def list_all(transaction: Transaction, visibility: Visibility) -> tuple[Connection, ...]:
+def list_all(tx: Transaction, visibility: Visibility) -> tuple[Connection, ...]:
     """Return the connections that the caller may see, by name."""
     query = _LIVE.order_by(connections.c.name, connections.c.id)
     if not visibility.everything:
         query = query.where(connections.c.scope.in_([str(scope) for scope in visibility.scopes]))
-    return tuple(_connection(row) for row in transaction.execute(query))
+    return tuple(_connection(row) for row in tx.execute(query))
 
 
 def set_token(
-    transaction: Transaction, keyring: Keyring, connection: Connection, kind: TokenKind, token: SecretStr
+    tx: Transaction, keyring: Keyring, connection: Connection, kind: TokenKind, token: SecretStr
 ) -> int:
     """Seal a token in place of the last one, of which nothing is known any more. Returns its version.
 
@@ -100,10 +100,10 @@ def set_token(
     """
     # Another process may have set one since the connection was read: each has a version of its own.
     query = sa.select(connections.c.token_version).where(connections.c.id == connection.id)
-    version = transaction.execute(query.with_for_update()).scalar_one() + 1
+    version = tx.execute(query.with_for_update()).scalar_one() + 1
     sealed = keyring.seal(token.get_secret_value().encode(), _place(connection.scope, connection.id, version))
     update(
-        transaction,
+        tx,
         connection.id,
         token_kind=kind,
         token_sealed=sealed,
@@ -113,12 +113,12 @@ def set_token(
     return int(version)
 
 
-def open_token(transaction: Transaction, keyring: Keyring, connection: Connection) -> SecretStr | None:
+def open_token(tx: Transaction, keyring: Keyring, connection: Connection) -> SecretStr | None:
     """Return the connection's token; None if it has none, or it was changed since the connection was read.
 
     Raises CannotDecrypt.
     """
-    sealed = transaction.execute(
+    sealed = tx.execute(
         sa.select(connections.c.token_sealed).where(
             connections.c.id == connection.id, connections.c.token_version == connection.token_version
         )
@@ -129,30 +129,28 @@ def open_token(transaction: Transaction, keyring: Keyring, connection: Connectio
     return SecretStr(keyring.open(sealed, place).decode())
 
 
-def update(transaction: Transaction, connection_id: str, **values: Any) -> None:
+def update(tx: Transaction, connection_id: str, **values: Any) -> None:
     """Change columns of one connection. One that was removed meanwhile stays as it is."""
     live = connections.c.removed_at.is_(None)
-    transaction.execute(
-        sa.update(connections).where(connections.c.id == connection_id, live).values(**values)
-    )
+    tx.execute(sa.update(connections).where(connections.c.id == connection_id, live).values(**values))
 
 
-def set_rules(transaction: Transaction, connection_id: str, rules: ConnectionRules) -> None:
-    update(transaction, connection_id, rules=rules.model_dump(mode="json"))
+def set_rules(tx: Transaction, connection_id: str, rules: ConnectionRules) -> None:
+    update(tx, connection_id, rules=rules.model_dump(mode="json"))
 
 
-def keep_facts(transaction: Transaction, connection: Connection, facts: TokenFacts) -> None:
+def keep_facts(tx: Transaction, connection: Connection, facts: TokenFacts) -> None:
     """Keep what a test found out, unless the token has been changed meanwhile."""
-    transaction.execute(
+    tx.execute(
         sa.update(connections)
         .where(connections.c.id == connection.id, connections.c.token_version == connection.token_version)
         .values(token_facts=facts.model_dump(mode="json"))
     )
 
 
-def remove(transaction: Transaction, connection_id: str, now: datetime) -> None:
+def remove(tx: Transaction, connection_id: str, now: datetime) -> None:
     """Forget the token at once. The connection's issues and its audit stay."""
-    update(transaction, connection_id, removed_at=now, token_sealed=None, token_kind=None, token_facts=None)
+    update(tx, connection_id, removed_at=now, token_sealed=None, token_kind=None, token_facts=None)
 
 
 _LIVE = sa.select(connections).where(connections.c.removed_at.is_(None))

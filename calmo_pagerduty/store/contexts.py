@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Connection
+from sqlalchemy import ColumnElement
 from sqlalchemy.sql.selectable import Select
 
 from calmo_pagerduty.domain.context_runs import UNDEGRADED, ContextState, Progress
@@ -16,6 +16,7 @@ from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.kernel.scopes import Visibility
 from calmo_pagerduty.store.statements import upsert
 from calmo_pagerduty.store.tables import connections, context_parts, contexts
+from calmo_pagerduty.store.transactions import Transaction
 
 #: How many versions of an issue's context are kept.
 KEPT_VERSIONS = 20
@@ -60,7 +61,7 @@ class Part:
 
 
 def begin(
-    transaction: Connection,
+    tx: Transaction,
     ref: IncidentRef,
     reasons: Sequence[str],
     now: datetime,
@@ -73,38 +74,38 @@ def begin(
     """
     query = sa.select(contexts.c.version, contexts.c.state, contexts.c.begun_by)
     of_issue = query.where(contexts.c.issue_id == ref.issue_id).order_by(contexts.c.version.desc())
-    newest = transaction.execute(of_issue.limit(1)).one_or_none()
+    newest = tx.execute(of_issue.limit(1)).one_or_none()
     if newest is not None and newest.state == ContextState.GATHERING:
         if newest.begun_by == begun_by:
             return int(newest.version)
-        finish(transaction, ref, newest.version, ContextState.FAILED, now, is_degraded=True)
+        finish(tx, ref, newest.version, ContextState.FAILED, now, is_degraded=True)
     version: int = newest.version + 1 if newest else 1
     row = {
         "issue_id": ref.issue_id, "version": version, "connection_id": ref.connection_id,
         "incident_id": ref.incident_id, "state": ContextState.GATHERING, "reasons": list(reasons),
         "begun_at": now, "begun_by": begun_by,
     }  # fmt: skip
-    transaction.execute(contexts.insert().values(**row))
+    tx.execute(contexts.insert().values(**row))
     return version
 
 
-def note_part(transaction: Connection, ref: IncidentRef, version: int, part: Part) -> None:
+def note_part(tx: Transaction, ref: IncidentRef, version: int, part: Part) -> None:
     """Keep what a source brought, in place of what it brought before."""
     row = {
         "issue_id": ref.issue_id, "version": version, "source": part.source, "state": part.state,
         "reason": part.reason, "count": part.count, "requests": part.requests, "seconds": part.seconds,
         "fetched_at": part.fetched_at, "data": part.data,
     }  # fmt: skip
-    transaction.execute(upsert(transaction, context_parts), [row])
+    tx.execute(upsert(tx, context_parts), [row])
 
 
-def parts(transaction: Connection, ref: IncidentRef, version: int) -> dict[Source, Part]:
+def parts(tx: Transaction, ref: IncidentRef, version: int) -> dict[Source, Part]:
     """Return what the sources brought, those that were heard of."""
-    return {part.source: part for part in _parts(transaction, ref.issue_id, version)}
+    return {part.source: part for part in _parts(tx, ref.issue_id, version)}
 
 
 def finish(
-    transaction: Connection,
+    tx: Transaction,
     ref: IncidentRef,
     version: int,
     state: ContextState,
@@ -119,25 +120,25 @@ def finish(
     """
     still = contexts.c.state == ContextState.GATHERING
     changed = sa.update(contexts).where(*_is(contexts, ref.issue_id, version), still)
-    transaction.execute(
+    tx.execute(
         changed.values(
             state=state, finished_at=now, requests=requests, is_degraded=is_degraded, document=document
         )
     )
     of_issue = context_parts.c.issue_id == ref.issue_id
-    transaction.execute(sa.delete(context_parts).where(of_issue, context_parts.c.version < version))
+    tx.execute(sa.delete(context_parts).where(of_issue, context_parts.c.version < version))
     old = contexts.c.version <= version - KEPT_VERSIONS
-    transaction.execute(sa.delete(contexts).where(contexts.c.issue_id == ref.issue_id, old))
+    tx.execute(sa.delete(contexts).where(contexts.c.issue_id == ref.issue_id, old))
 
 
-def begun(transaction: Connection, ref: IncidentRef, version: int) -> StoredContext | None:
+def begun(tx: Transaction, ref: IncidentRef, version: int) -> StoredContext | None:
     """Return a version for whoever gathers it, whatever its scope."""
-    row = transaction.execute(sa.select(contexts).where(*_is(contexts, ref.issue_id, version))).one_or_none()
+    row = tx.execute(sa.select(contexts).where(*_is(contexts, ref.issue_id, version))).one_or_none()
     return _stored(row) if row else None
 
 
 def latest(
-    transaction: Connection, seen_by: Visibility, issue_id: str, version: int | None = None
+    tx: Transaction, seen_by: Visibility, issue_id: str, version: int | None = None
 ) -> StoredContext | None:
     """Return a version of an issue's context; without a number the newest that is complete, or if none
     is yet, the newest.
@@ -147,28 +148,28 @@ def latest(
         query = query.where(contexts.c.version == version)
     is_complete = sa.case((contexts.c.state == ContextState.COMPLETE, 1), else_=0)
     query = query.order_by(is_complete.desc(), contexts.c.version.desc()).limit(1)
-    row = transaction.execute(query).one_or_none()
+    row = tx.execute(query).one_or_none()
     return _stored(row) if row else None
 
 
-def versions(transaction: Connection, seen_by: Visibility, issue_id: str) -> tuple[StoredContext, ...]:
+def versions(tx: Transaction, seen_by: Visibility, issue_id: str) -> tuple[StoredContext, ...]:
     """Return the versions that are kept, newest first, without their documents."""
     columns = [column for column in contexts.c if column.name != "document"]
     query = _visible(sa.select(*columns), seen_by).where(contexts.c.issue_id == issue_id)
-    rows = transaction.execute(query.order_by(contexts.c.version.desc()))
+    rows = tx.execute(query.order_by(contexts.c.version.desc()))
     return tuple(_stored(row) for row in rows)
 
 
-def progress(transaction: Connection, seen_by: Visibility, issue_id: str) -> Progress | None:
+def progress(tx: Transaction, seen_by: Visibility, issue_id: str) -> Progress | None:
     """Return how the newest version stands, each source by itself; None if there was never one.
 
     Sources come in the order of the table; one that nothing was heard of yet is `gathering`.
     """
-    newest = versions(transaction, seen_by, issue_id)[:1]
+    newest = versions(tx, seen_by, issue_id)[:1]
     if not newest:
         return None
     (one,) = newest
-    heard = {part.source: part.report for part in _parts(transaction, issue_id, one.version, with_data=False)}
+    heard = {part.source: part.report for part in _parts(tx, issue_id, one.version, with_data=False)}
     gathering = one.state is ContextState.GATHERING
     missing = SourceState.GATHERING if gathering else SourceState.UNAVAILABLE
     return Progress(
@@ -179,10 +180,10 @@ def progress(transaction: Connection, seen_by: Visibility, issue_id: str) -> Pro
     )  # fmt: skip
 
 
-def _parts(transaction: Connection, issue_id: str, version: int, with_data: bool = True) -> tuple[Part, ...]:
+def _parts(tx: Transaction, issue_id: str, version: int, with_data: bool = True) -> tuple[Part, ...]:
     names = [field.name for field in fields(Part) if with_data or field.name != "data"]
     query = sa.select(*(context_parts.c[name] for name in names))
-    rows = transaction.execute(query.where(*_is(context_parts, issue_id, version))).mappings()
+    rows = tx.execute(query.where(*_is(context_parts, issue_id, version))).mappings()
     return tuple(
         Part(**{**row, "source": Source(row["source"]), "state": SourceState(row["state"])})
         for row in rows
@@ -225,7 +226,7 @@ class Finished:
     lacking: tuple[tuple[Source, SourceState], ...] = ()
 
 
-def finished_since(transaction: Connection, since: datetime) -> tuple[Finished, ...]:
+def finished_since(tx: Transaction, since: datetime) -> tuple[Finished, ...]:
     """Return the versions that ended at this moment or after it, of all connections, oldest first."""
     names = ("issue_id", "version", "state", "is_degraded", "begun_at", "finished_at", "requests")
     query = sa.select(*(contexts.c[name] for name in names)).where(contexts.c.finished_at >= since)
@@ -236,9 +237,9 @@ def finished_since(transaction: Connection, since: datetime) -> tuple[Finished, 
             requests=row.requests,
             lacking=tuple(
                 (part.source, part.state)
-                for part in _parts(transaction, row.issue_id, row.version, with_data=False)
+                for part in _parts(tx, row.issue_id, row.version, with_data=False)
                 if part.state not in UNDEGRADED
             ),
         )
-        for row in transaction.execute(query.order_by(contexts.c.finished_at))
+        for row in tx.execute(query.order_by(contexts.c.finished_at))
     )  # fmt: skip

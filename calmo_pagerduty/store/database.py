@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, event
@@ -18,11 +18,9 @@ from calmo_pagerduty.kernel.scopes import EVERYTHING, Visibility
 from calmo_pagerduty.store.group_writer import GroupWriter
 from calmo_pagerduty.store.migrations import SchemaProblem, upgrade
 from calmo_pagerduty.store.statements import show_only
+from calmo_pagerduty.store.transactions import Transaction as Transaction  # noqa: PLC0414 - its callers type their work
 
 T = TypeVar("T")
-
-#: What a function given to `read` or `write` works on.
-Transaction: TypeAlias = Connection
 
 #: A writer that waits longer than this for SQLite's lock gives up; the door then answers 503.
 SQLITE_BUSY_SECONDS = 2.0
@@ -83,14 +81,14 @@ class Database:
         except (SQLAlchemyError, SchemaProblem) as error:
             raise StoreUnavailable(f"the database can't be used: {_in_words(error)}") from error
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
+    async def write(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in a committed transaction. Raises StoreUnavailable. `work` may run twice."""
         try:
             return await self._writer.submit(work)
         except SQLAlchemyError as error:
             raise StoreUnavailable(_in_words(error)) from error
 
-    async def read(self, work: Callable[[Connection], T], seen_by: Visibility = EVERYTHING) -> T:
+    async def read(self, work: Callable[[Transaction], T], seen_by: Visibility = EVERYTHING) -> T:
         """Run `work` on a snapshot of the database. Raises StoreUnavailable.
 
         What `seen_by` may not see, PostgreSQL withholds even from a query that doesn't ask for it.
@@ -98,19 +96,19 @@ class Database:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, functools.partial(self.read_now, work, seen_by))
 
-    def read_now(self, work: Callable[[Connection], T], seen_by: Visibility = EVERYTHING) -> T:
+    def read_now(self, work: Callable[[Transaction], T], seen_by: Visibility = EVERYTHING) -> T:
         try:
-            with self._reading.connect() as connection:
-                show_only(connection, seen_by)
-                return work(connection)
+            with self._reading.connect() as tx:
+                show_only(tx, seen_by)
+                return work(tx)
         except SQLAlchemyError as error:
             raise StoreUnavailable(_in_words(error)) from error
 
-    def write_now(self, work: Callable[[Connection], T]) -> T:
+    def write_now(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in a transaction of its own, for programs without an event loop."""
         try:
-            with self._writing.begin() as connection:
-                return work(connection)
+            with self._writing.begin() as tx:
+                return work(tx)
         except SQLAlchemyError as error:
             raise StoreUnavailable(_in_words(error)) from error
 

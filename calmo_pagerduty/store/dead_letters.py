@@ -4,17 +4,16 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.incident_signals import Puzzle
 from calmo_pagerduty.domain.webhook_events import clean
 from calmo_pagerduty.store.deliveries import mark_dead, mark_issues_unsure
 from calmo_pagerduty.store.statements import insert_or_ignore
 from calmo_pagerduty.store.tables import dead_letters
+from calmo_pagerduty.store.transactions import Transaction
 
 
-def set_aside(connection: Connection, ref: IncidentRef, puzzles: Sequence[Puzzle], now: datetime) -> None:
+def set_aside(tx: Transaction, ref: IncidentRef, puzzles: Sequence[Puzzle], now: datetime) -> None:
     """Keep an incident's puzzles, mark their deliveries dead and the issue unsure. Repeatable."""
     for puzzle in puzzles:
         row = {
@@ -25,7 +24,7 @@ def set_aside(connection: Connection, ref: IncidentRef, puzzles: Sequence[Puzzle
             "payload_sha256": hashlib.sha256(puzzle.payload.encode("utf-8", "replace")).hexdigest(),
             "payload": clean(puzzle.payload, len(puzzle.payload)),
         }
-        connection.execute(insert_or_ignore(connection, dead_letters), row)
+        tx.execute(insert_or_ignore(tx, dead_letters), row)
         if puzzle.seqs:
-            mark_dead(connection, puzzle.seqs, puzzle.reason)
-    mark_issues_unsure(connection, [ref])
+            mark_dead(tx, puzzle.seqs, puzzle.reason)
+    mark_issues_unsure(tx, [ref])

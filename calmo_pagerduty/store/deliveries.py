@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, bindparam
+from sqlalchemy import bindparam
 
 from calmo_pagerduty.domain.deliveries import DeliveryState, Verdict
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.severity import Severity
 from calmo_pagerduty.store.statements import insert_or_ignore
 from calmo_pagerduty.store.tables import connections, deliveries, delivery_bodies, issues, timeline
+from calmo_pagerduty.store.transactions import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +96,13 @@ _ON_THE_TIMELINE = sa.exists(
 )
 
 
-def record(connection: Connection, delivery: NewDelivery) -> Verdict:
+def record(tx: Transaction, delivery: NewDelivery) -> Verdict:
     """Keep a delivery; a repeated one is counted on its first row, an altered one is kept apart."""
-    if _insert(connection, delivery, _row(delivery)):
+    if _insert(tx, delivery, _row(delivery)):
         return delivery.verdict
     key = {"webhook": delivery.webhook_id, "key": delivery.dedup_key}
-    if connection.execute(_FIND, key).scalar() == delivery.body_sha256:
-        connection.execute(_COUNT_DUPLICATE, key)
+    if tx.execute(_FIND, key).scalar() == delivery.body_sha256:
+        tx.execute(_COUNT_DUPLICATE, key)
         return Verdict.DUPLICATE
     conflict = {
         "dedup_key": f"conflict:{delivery.dedup_key}:{delivery.body_sha256}",
@@ -109,13 +110,13 @@ def record(connection: Connection, delivery: NewDelivery) -> Verdict:
         "state": DeliveryState.CONFLICT,
         "reason": "an event with this id came before, with another body",
     }
-    _insert(connection, delivery, _row(delivery) | conflict)
+    _insert(tx, delivery, _row(delivery) | conflict)
     return Verdict.CONFLICT
 
 
-def read_pending(connection: Connection, after: int, at_most: int) -> list[PendingDelivery]:
+def read_pending(tx: Transaction, after: int, at_most: int) -> list[PendingDelivery]:
     """Return what waits to be forwarded, in order of arrival, from beyond number `after`."""
-    rows = connection.execute(_PENDING, {"after": after, "at_most": at_most})
+    rows = tx.execute(_PENDING, {"after": after, "at_most": at_most})
     return [
         PendingDelivery(
             row.seq,
@@ -129,24 +130,24 @@ def read_pending(connection: Connection, after: int, at_most: int) -> list[Pendi
     ]
 
 
-def mark_forwarded(connection: Connection, seqs: Sequence[int], at: datetime) -> None:
-    connection.execute(_MARK, {"seqs": list(seqs), "at": at})
+def mark_forwarded(tx: Transaction, seqs: Sequence[int], at: datetime) -> None:
+    tx.execute(_MARK, {"seqs": list(seqs), "at": at})
 
 
-def mark_dead(connection: Connection, seqs: Sequence[int], reason: str) -> None:
+def mark_dead(tx: Transaction, seqs: Sequence[int], reason: str) -> None:
     """Set deliveries aside that can't be forwarded or understood; a person decides about them."""
     dead = sa.update(deliveries).where(deliveries.c.seq.in_(list(seqs)))
-    connection.execute(dead.values(state=DeliveryState.DEAD_LETTER, reason=reason))
+    tx.execute(dead.values(state=DeliveryState.DEAD_LETTER, reason=reason))
 
 
-def mark_issues_unsure(connection: Connection, refs: Sequence[IncidentRef]) -> None:
+def mark_issues_unsure(tx: Transaction, refs: Sequence[IncidentRef]) -> None:
     """Say on these incidents' issues that something about them could not be applied."""
     for ref in refs:
         unsure = sa.update(issues).where(issues.c.id == ref.issue_id)
-        connection.execute(unsure.values(needs_reconcile=True))
+        tx.execute(unsure.values(needs_reconcile=True))
 
 
-def confirm_applied(connection: Connection, at_most: int, now: datetime) -> int:
+def confirm_applied(tx: Transaction, at_most: int, now: datetime) -> int:
     """Mark as applied what has reached its issue's timeline, oldest first. Returns how many."""
     arrived = (
         sa.select(deliveries.c.seq)
@@ -157,10 +158,10 @@ def confirm_applied(connection: Connection, at_most: int, now: datetime) -> int:
     applied = sa.update(deliveries).where(deliveries.c.seq.in_(arrived))
     # A replayed one keeps the time at which it was applied first.
     first = sa.func.coalesce(deliveries.c.applied_at, sa.literal(now, deliveries.c.applied_at.type))
-    return connection.execute(applied.values(state=DeliveryState.APPLIED, applied_at=first)).rowcount
+    return tx.execute(applied.values(state=DeliveryState.APPLIED, applied_at=first)).rowcount
 
 
-def send_again(connection: Connection, now: datetime, patience: timedelta) -> int:
+def send_again(tx: Transaction, now: datetime, patience: timedelta) -> int:
     """Let wait again what was forwarded but reached no timeline within `patience`; returns how many.
 
     Whatever Temporal may have lost (a terminated workflow, a restored backup) is thus sent once more.
@@ -179,13 +180,13 @@ def send_again(connection: Connection, now: datetime, patience: timedelta) -> in
     )
     lost = sa.update(deliveries).where(deliveries.c.state == DeliveryState.FORWARDED, overdue)
     again = {"state": DeliveryState.PENDING, "attempts": deliveries.c.attempts + 1}
-    return connection.execute(lost.values(**again)).rowcount
+    return tx.execute(lost.values(**again)).rowcount
 
 
-def crowded_incidents(connection: Connection, at_least: int) -> list[IncidentRef]:
+def crowded_incidents(tx: Transaction, at_least: int) -> list[IncidentRef]:
     """Return the incidents that have so many deliveries forwarded which reached no timeline yet."""
     columns = (deliveries.c.connection_id, deliveries.c.incident_id)
-    rows = connection.execute(
+    rows = tx.execute(
         sa.select(*columns)
         .where(deliveries.c.state == DeliveryState.FORWARDED)
         .group_by(*columns)
@@ -194,19 +195,19 @@ def crowded_incidents(connection: Connection, at_least: int) -> list[IncidentRef
     return [IncidentRef(connection_id=row.connection_id, incident_id=row.incident_id) for row in rows]
 
 
-def count_unfinished(connection: Connection) -> int:
+def count_unfinished(tx: Transaction) -> int:
     unfinished = deliveries.c.state.in_([DeliveryState.PENDING, DeliveryState.FORWARDED])
-    return connection.execute(sa.select(sa.func.count()).where(unfinished)).scalar_one()
+    return tx.execute(sa.select(sa.func.count()).where(unfinished)).scalar_one()
 
 
-def _insert(connection: Connection, delivery: NewDelivery, row: dict[str, Any]) -> bool:
+def _insert(tx: Transaction, delivery: NewDelivery, row: dict[str, Any]) -> bool:
     """Insert the delivery and its body; False if it is there already."""
-    inserted = connection.execute(insert_or_ignore(connection, deliveries), row)
+    inserted = tx.execute(insert_or_ignore(tx, deliveries), row)
     if inserted.rowcount != 1:
         return False
     key = inserted.inserted_primary_key
     assert key is not None
-    connection.execute(_ADD_BODY, {"seq": key[0], "body": delivery.body})
+    tx.execute(_ADD_BODY, {"seq": key[0], "body": delivery.body})
     return True
 
 

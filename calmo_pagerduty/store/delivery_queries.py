@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Connection, Select
+from sqlalchemy import ColumnElement, Select
 
 from calmo_pagerduty.domain.deliveries import DeliveryState, Verdict
 from calmo_pagerduty.domain.webhooks import HANDLE
 from calmo_pagerduty.kernel.scopes import Visibility
 from calmo_pagerduty.store.tables import deliveries, delivery_bodies, issues, refusals, timeline, webhooks
+from calmo_pagerduty.store.transactions import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ _LOGGED = (
 
 
 def list_deliveries(
-    connection: Connection,
+    tx: Transaction,
     visibility: Visibility,
     wanted: DeliveryFilter,
     limit: int,
@@ -136,24 +137,24 @@ def list_deliveries(
     query = _LOGGED.where(*conditions(visibility, wanted)).order_by(deliveries.c.seq.desc()).limit(limit)
     if before is not None:
         query = query.where(deliveries.c.seq < before)
-    return tuple(_logged(row) for row in connection.execute(query))
+    return tuple(_logged(row) for row in tx.execute(query))
 
 
-def find_delivery(connection: Connection, visibility: Visibility, seq: int) -> LoggedDelivery | None:
+def find_delivery(tx: Transaction, visibility: Visibility, seq: int) -> LoggedDelivery | None:
     """Return one delivery; None if there is none that this caller may see."""
-    found = list_deliveries(connection, visibility, DeliveryFilter(seqs=(seq,)), 1)
+    found = list_deliveries(tx, visibility, DeliveryFilter(seqs=(seq,)), 1)
     return found[0] if found else None
 
 
-def read_body(connection: Connection, delivery: LoggedDelivery) -> bytes | None:
+def read_body(tx: Transaction, delivery: LoggedDelivery) -> bytes | None:
     """Return the body as it came; None if it was deleted after its time."""
     query = sa.select(delivery_bodies.c.body).where(delivery_bodies.c.seq == delivery.seq)
-    body: bytes | None = connection.execute(query).scalar()
+    body: bytes | None = tx.execute(query).scalar()
     return body
 
 
 def list_refusals(
-    connection: Connection,
+    tx: Transaction,
     visibility: Visibility,
     wanted: DeliveryFilter,
     limit: int,
@@ -169,7 +170,7 @@ def list_refusals(
     )
     if before is not None:
         query = query.where(refusals.c.id < before)
-    rows = connection.execute(query.order_by(refusals.c.id.desc()).limit(limit))
+    rows = tx.execute(query.order_by(refusals.c.id.desc()).limit(limit))
     return tuple(Refusal(**row._asdict() | {"verdict": Verdict(row.verdict)}) for row in rows)
 
 

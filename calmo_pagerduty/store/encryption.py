@@ -17,10 +17,10 @@ from pathlib import Path
 import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection
 
 from calmo_pagerduty.store.statements import insert_or_ignore
 from calmo_pagerduty.store.tables import connections, key_checks, webhook_secrets
+from calmo_pagerduty.store.transactions import Transaction
 
 #: Every column that holds something sealed.
 SEALED_COLUMNS = (webhook_secrets.c.sealed, connections.c.token_sealed)
@@ -113,29 +113,29 @@ class Keyring:
         data_key, text = self._unwrap(sealed, bound)
         return start_of(self._primary) + _encrypt(self._keys[self._primary], data_key, bound) + text
 
-    def check(self, connection: Connection) -> None:
+    def check(self, tx: Transaction) -> None:
         """Prove at start that these are the keys that sealed the database. Raises KeyProblem."""
         for kid, key in self._keys.items():
             place = Place("key_checks", "sealed", "", kid)
             proof = Keyring({kid: key}).seal(b"calmo", place)
             # Two processes that start at once may both be the first.
-            connection.execute(insert_or_ignore(connection, key_checks), {"kid": kid, "sealed": proof})
+            tx.execute(insert_or_ignore(tx, key_checks), {"kid": kid, "sealed": proof})
             known = sa.select(key_checks.c.sealed).where(key_checks.c.kid == kid)
             try:
-                self.open(connection.execute(known).scalar_one(), place)
+                self.open(tx.execute(known).scalar_one(), place)
             except CannotDecrypt as error:
                 raise KeyProblem(
                     f"the encryption key {kid!r} is not the one that this database was sealed with"
                 ) from error
-        self._check_that_none_is_missing(connection)
+        self._check_that_none_is_missing(tx)
 
-    def _check_that_none_is_missing(self, connection: Connection) -> None:
+    def _check_that_none_is_missing(self, tx: Transaction) -> None:
         elsewhere = sa.select(key_checks.c.kid).where(key_checks.c.kid.not_in(self._keys))
-        for kid in connection.execute(elsewhere).scalars().all():
+        for kid in tx.execute(elsewhere).scalars().all():
             start = start_of(kid)
             for sealed in SEALED_COLUMNS:
                 sealed_by_it = sa.func.substr(sealed, 1, len(start)) == start
-                if connection.execute(sa.select(sa.literal(1)).where(sealed_by_it).limit(1)).first():
+                if tx.execute(sa.select(sa.literal(1)).where(sealed_by_it).limit(1)).first():
                     raise KeyProblem(f"the encryption key {kid!r} is missing, which secrets are sealed with")
 
 

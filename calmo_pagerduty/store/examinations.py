@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
 
 from calmo_pagerduty.domain.deliveries import DeliveryState
 from calmo_pagerduty.domain.event_sets import EVENTS, EventFilter, EventSet
@@ -15,6 +14,7 @@ from calmo_pagerduty.domain.subscription_findings import Finding
 from calmo_pagerduty.domain.webhooks import handle_of, webhook_url
 from calmo_pagerduty.kernel.scopes import Visibility
 from calmo_pagerduty.store.tables import deliveries, webhook_secrets, webhooks
+from calmo_pagerduty.store.transactions import Transaction
 from calmo_pagerduty.store.webhooks import count_strikes
 
 
@@ -31,22 +31,22 @@ class Examination:
 
 
 def our_webhooks(
-    transaction: Connection, connection_id: str, public_address: str, now: datetime
+    tx: Transaction, connection_id: str, public_address: str, now: datetime
 ) -> tuple[OurWebhook, ...]:
     """Return the connection's live webhooks as they stand on our side."""
-    rows = transaction.execute(_live(webhooks.c.connection_id == connection_id))
-    return tuple(_ours(transaction, row, public_address, now) for row in rows)
+    rows = tx.execute(_live(webhooks.c.connection_id == connection_id))
+    return tuple(_ours(tx, row, public_address, now) for row in rows)
 
 
 def keep(
-    transaction: Connection,
+    tx: Transaction,
     webhook_id: str,
     findings: Sequence[Finding],
     disabled_at: datetime | None,
     now: datetime,
 ) -> None:
     """Keep what was found last."""
-    transaction.execute(
+    tx.execute(
         sa.update(webhooks)
         .where(webhooks.c.id == webhook_id)
         .values(
@@ -57,14 +57,14 @@ def keep(
     )
 
 
-def note_enabled(transaction: Connection, webhook_ids: Collection[str]) -> None:
+def note_enabled(tx: Transaction, webhook_ids: Collection[str]) -> None:
     """These are not switched off any more."""
     changed = sa.update(webhooks).where(webhooks.c.id.in_(list(webhook_ids)))
-    transaction.execute(changed.values(disabled_at=None))
+    tx.execute(changed.values(disabled_at=None))
 
 
 def examinations(
-    transaction: Connection, visibility: Visibility, connection_id: str | None = None
+    tx: Transaction, visibility: Visibility, connection_id: str | None = None
 ) -> tuple[Examination, ...]:
     """Return what was found last on each webhook that the caller may see, the longest known first."""
     conditions = [] if connection_id is None else [webhooks.c.connection_id == connection_id]
@@ -79,13 +79,13 @@ def examinations(
             disabled_at=row.disabled_at,
             findings=tuple(Finding.model_validate(one) for one in row.findings),
         )
-        for row in transaction.execute(_live(*conditions))
+        for row in tx.execute(_live(*conditions))
     )
 
 
-def switched_off(transaction: Connection) -> Mapping[str, datetime]:
+def switched_off(tx: Transaction) -> Mapping[str, datetime]:
     """Return the webhooks that PagerDuty has switched off, with since when that is known."""
-    rows = transaction.execute(_live(webhooks.c.disabled_at.is_not(None)))
+    rows = tx.execute(_live(webhooks.c.disabled_at.is_not(None)))
     return {row.id: row.disabled_at for row in rows}
 
 
@@ -94,7 +94,7 @@ def _live(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
     return query.order_by(webhooks.c.created_at, webhooks.c.id)
 
 
-def _ours(transaction: Connection, row: Any, public_address: str, now: datetime) -> OurWebhook:
+def _ours(tx: Transaction, row: Any, public_address: str, now: datetime) -> OurWebhook:
     secret = sa.select(webhook_secrets.c.version).where(
         webhook_secrets.c.webhook_id == row.id,
         sa.or_(webhook_secrets.c.expires_at.is_(None), webhook_secrets.c.expires_at > now),
@@ -112,11 +112,11 @@ def _ours(transaction: Connection, row: Any, public_address: str, now: datetime)
         parts=only.parts(),
         subscription_ids=tuple(row.subscription_id.split(",")) if row.subscription_id else (),
         managed=row.managed,
-        has_secret=transaction.execute(secret.limit(1)).first() is not None,
+        has_secret=tx.execute(secret.limit(1)).first() is not None,
         paused=row.paused_at is not None,
         armed=row.armed_at is not None,
         disabled_at=row.disabled_at,
-        strikes=count_strikes(transaction, row.id, now),
-        last_delivery_at=transaction.execute(last.order_by(deliveries.c.seq.desc()).limit(1)).scalar(),
-        waits_since=transaction.execute(waits).scalar(),
+        strikes=count_strikes(tx, row.id, now),
+        last_delivery_at=tx.execute(last.order_by(deliveries.c.seq.desc()).limit(1)).scalar(),
+        waits_since=tx.execute(waits).scalar(),
     )

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
 
 from calmo_pagerduty.domain.deliveries import DeliveryState, Verdict
 from calmo_pagerduty.domain.explanations import Facts
@@ -13,6 +12,7 @@ from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.kernel.scopes import Visibility
 from calmo_pagerduty.store.delivery_queries import joined, visible
 from calmo_pagerduty.store.tables import deliveries, issues, refusals, timeline, webhook_secrets, webhooks
+from calmo_pagerduty.store.transactions import Transaction
 
 #: PagerDuty tries for so long; an older refusal says nothing of today.
 REFUSALS_SINCE = timedelta(hours=48)
@@ -27,10 +27,10 @@ class Known:
     ref: IncidentRef | None
 
 
-def read_facts(connection: Connection, visibility: Visibility, incident_id: str, now: datetime) -> Known:
+def read_facts(tx: Transaction, visibility: Visibility, incident_id: str, now: datetime) -> Known:
     """Return what is known of the incident; of several connections, the one that heard of it last."""
-    hooks = _webhooks(connection, visibility, now)
-    rows = connection.execute(
+    hooks = _webhooks(tx, visibility, now)
+    rows = tx.execute(
         joined(sa.select(deliveries))
         .where(deliveries.c.incident_id == incident_id, *visible(visibility))
         .order_by(deliveries.c.seq.desc())
@@ -43,15 +43,15 @@ def read_facts(connection: Connection, visibility: Visibility, incident_id: str,
         latest.setdefault(DeliveryState(row.state), row.seq)
     dead = next((row.reason for row in mine if row.state == DeliveryState.DEAD_LETTER), None)
     waiting = [row.received_at for row in mine if row.state == DeliveryState.PENDING]
-    issue = _issue(connection, visibility, incident_id)
+    issue = _issue(tx, visibility, incident_id)
     ref = IncidentRef(connection_id=rows[0].connection_id, incident_id=incident_id) if rows else None
     facts = Facts(
         incident_id=incident_id,
         webhooks=hooks["live"],
         with_secret=hooks["secret"],
         switched_off=hooks["off"],
-        refusals=_refusals(connection, visibility, now),
-        unreadable=_unreadable(connection, visibility),
+        refusals=_refusals(tx, visibility, now),
+        unreadable=_unreadable(tx, visibility),
         deliveries=dict(states),
         latest=latest,
         dead_reason=dead,
@@ -63,7 +63,7 @@ def read_facts(connection: Connection, visibility: Visibility, incident_id: str,
     return Known(facts, ref)
 
 
-def _webhooks(connection: Connection, visibility: Visibility, now: datetime) -> Counter[str]:
+def _webhooks(tx: Transaction, visibility: Visibility, now: datetime) -> Counter[str]:
     secret = sa.exists().where(
         webhook_secrets.c.webhook_id == webhooks.c.id,
         sa.or_(webhook_secrets.c.expires_at.is_(None), webhook_secrets.c.expires_at > now),
@@ -72,38 +72,38 @@ def _webhooks(connection: Connection, visibility: Visibility, now: datetime) -> 
         webhooks.c.deleted_at.is_(None), *visible(visibility)
     )
     counts: Counter[str] = Counter()
-    for row in connection.execute(query):
+    for row in tx.execute(query):
         counts["live"] += 1
         counts["secret"] += bool(row.secret)
         counts["off"] += row.disabled_at is not None
     return counts
 
 
-def _refusals(connection: Connection, visibility: Visibility, now: datetime) -> dict[Verdict, int]:
+def _refusals(tx: Transaction, visibility: Visibility, now: datetime) -> dict[Verdict, int]:
     query = (
         sa.select(refusals.c.verdict, sa.func.count())
         .join(webhooks, webhooks.c.id == refusals.c.webhook_id)
         .where(refusals.c.at > now - REFUSALS_SINCE, *visible(visibility))
         .group_by(refusals.c.verdict)
     )
-    return {Verdict(verdict): count for verdict, count in connection.execute(query)}
+    return {Verdict(verdict): count for verdict, count in tx.execute(query)}
 
 
-def _unreadable(connection: Connection, visibility: Visibility) -> int:
+def _unreadable(tx: Transaction, visibility: Visibility) -> int:
     query = joined(sa.select(sa.func.count(deliveries.c.seq))).where(
         deliveries.c.incident_id.is_(None),
         deliveries.c.state == DeliveryState.DEAD_LETTER,
         *visible(visibility),
     )
-    return int(connection.execute(query).scalar_one())
+    return int(tx.execute(query).scalar_one())
 
 
-def _issue(connection: Connection, visibility: Visibility, incident_id: str) -> tuple[str, int] | None:
+def _issue(tx: Transaction, visibility: Visibility, incident_id: str) -> tuple[str, int] | None:
     query = sa.select(issues.c.id).where(issues.c.incident_id == incident_id)
     if not visibility.everything:
         query = query.where(issues.c.scope.in_([str(scope) for scope in visibility.scopes]))
-    found = connection.execute(query.order_by(issues.c.updated_at.desc()).limit(1)).scalar()
+    found = tx.execute(query.order_by(issues.c.updated_at.desc()).limit(1)).scalar()
     if found is None:
         return None
     entries = sa.select(sa.func.count()).where(timeline.c.issue_id == found)
-    return str(found), connection.execute(entries).scalar_one()
+    return str(found), tx.execute(entries).scalar_one()

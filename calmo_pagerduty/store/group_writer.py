@@ -8,8 +8,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
+
+from calmo_pagerduty.store.transactions import Transaction
 
 MAX_BATCH = 256
 #: A transaction is committed after this long, and the rest of the batch gets another one: on SQLite
@@ -24,7 +26,7 @@ T = TypeVar("T")
 
 
 class _Job(NamedTuple):
-    work: Callable[[Connection], Any]
+    work: Callable[[Transaction], Any]
     done: "Future[Any]"
 
 
@@ -45,7 +47,7 @@ class GroupWriter:
     def waiting(self) -> int:
         return self._jobs.qsize()
 
-    def submit(self, work: Callable[[Connection], T]) -> "asyncio.Future[T]":
+    def submit(self, work: Callable[[Transaction], T]) -> "asyncio.Future[T]":
         """Queue the function; the future holds its result once the transaction is committed."""
         done: Future[T] = Future()
         self._jobs.put(_Job(work, done))
@@ -83,10 +85,10 @@ class GroupWriter:
         """Commit as many jobs as fit into one transaction; return how many were settled."""
         results: list[Any] = []
         try:
-            with self._engine.begin() as connection:
+            with self._engine.begin() as tx:
                 begun = time.monotonic()
                 for job in batch:
-                    results.append(job.work(connection))
+                    results.append(job.work(tx))
                     if time.monotonic() - begun > MAX_HOLD_SECONDS:
                         break
         except Exception as error:  # whatever it is belongs to the caller, not to this thread

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
 
 from calmo_pagerduty.domain.deliveries import DeliveryState
 from calmo_pagerduty.store.tables import (
@@ -16,6 +15,7 @@ from calmo_pagerduty.store.tables import (
     refusals,
     webhooks,
 )
+from calmo_pagerduty.store.transactions import Transaction
 
 #: A watermark older than this shows that nothing compared for a while.
 GAP = timedelta(minutes=10)
@@ -42,18 +42,18 @@ class Figures:
     counts: Mapping[str, int]
 
 
-def looked_after(transaction: Connection) -> tuple[LookedAfter, ...]:
+def looked_after(tx: Transaction) -> tuple[LookedAfter, ...]:
     """Return the connections that a comparison can heal."""
     live = sa.exists().where(webhooks.c.connection_id == connections.c.id, webhooks.c.deleted_at.is_(None))
     query = sa.select(connections.c.id, connections.c.scope, connections.c.reconciled_until).where(
         connections.c.removed_at.is_(None), connections.c.token_kind.is_not(None), live
     )
-    return tuple(LookedAfter(*row) for row in transaction.execute(query.order_by(connections.c.id)))
+    return tuple(LookedAfter(*row) for row in tx.execute(query.order_by(connections.c.id)))
 
 
-def reason_now(transaction: Connection, connection_id: str) -> str | None:
+def reason_now(tx: Transaction, connection_id: str) -> str | None:
     """Return what happened since the last run began that makes a comparison worth while at once."""
-    begun = transaction.execute(
+    begun = tx.execute(
         sa.select(sa.func.max(reconciliations.c.begun_at)).where(
             reconciliations.c.connection_id == connection_id
         )
@@ -83,24 +83,24 @@ def reason_now(transaction: Connection, connection_id: str) -> str | None:
         (asked_back, BURST, "deliveries were asked to come back"),
     )  # fmt: skip
     for query, at_least, words in reasons:
-        if len(transaction.execute(query.limit(at_least)).all()) >= at_least:
+        if len(tx.execute(query.limit(at_least)).all()) >= at_least:
             return words
     return None
 
 
-def finished_since(transaction: Connection, run_id: int) -> Figures:
+def finished_since(tx: Transaction, run_id: int) -> Figures:
     """Return the sums of the runs after this one that have ended; `latest` is the last run's number."""
     query = sa.select(reconciliations.c.id, reconciliations.c.report).where(
         reconciliations.c.id > run_id, reconciliations.c.finished_at.is_not(None)
     )
     counts: dict[str, int] = {}
     latest = run_id
-    for row in transaction.execute(query.order_by(reconciliations.c.id)):
+    for row in tx.execute(query.order_by(reconciliations.c.id)):
         latest = row.id
         for name in ("differed", "healed", "opened", "added", "failed"):
             counts[name] = counts.get(name, 0) + int((row.report or {}).get(name, 0))
     return Figures(latest, counts)
 
 
-def latest_run(transaction: Connection) -> int:
-    return transaction.execute(sa.select(sa.func.max(reconciliations.c.id))).scalar() or 0
+def latest_run(tx: Transaction) -> int:
+    return tx.execute(sa.select(sa.func.max(reconciliations.c.id))).scalar() or 0

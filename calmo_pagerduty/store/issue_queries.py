@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Connection, FromClause
+from sqlalchemy import ColumnElement, FromClause
 
 from calmo_pagerduty.domain.incident_references import ISSUE_ID
 from calmo_pagerduty.domain.issues import Issue
@@ -17,6 +17,7 @@ from calmo_pagerduty.domain.timeline import TimelineEntry
 from calmo_pagerduty.kernel.scopes import Scope, Visibility
 from calmo_pagerduty.store.issue_rows import entry_of_row, issue_of
 from calmo_pagerduty.store.tables import issue_changes, issues, timeline
+from calmo_pagerduty.store.transactions import Transaction
 
 
 class InvalidCursor(ValueError):
@@ -56,7 +57,7 @@ class IssueChange:
 
 
 def list_issues(
-    connection: Connection,
+    tx: Transaction,
     visibility: Visibility,
     wanted: IssueFilter,
     limit: int,
@@ -70,28 +71,26 @@ def list_issues(
         at = sa.literal(created_at, issues.c.created_at.type)
         query = query.where(position < sa.tuple_(at, sa.literal(issue_id)))
     query = query.order_by(issues.c.created_at.desc(), issues.c.id.desc()).limit(limit + 1)
-    rows = [issue_of(row) for row in connection.execute(query)]
+    rows = [issue_of(row) for row in tx.execute(query)]
     page = tuple(rows[:limit])
     return IssuePage(page, _write_cursor(page[-1]) if len(rows) > limit else None)
 
 
-def find_issue(connection: Connection, visibility: Visibility, issue_id: str) -> Issue | None:
+def find_issue(tx: Transaction, visibility: Visibility, issue_id: str) -> Issue | None:
     """Return one issue by its id; None if there is none that this caller may see."""
     query = sa.select(issues).where(issues.c.id == issue_id, _visible(issues, visibility))
-    row = connection.execute(query).one_or_none()
+    row = tx.execute(query).one_or_none()
     return issue_of(row) if row else None
 
 
-def read_timeline(connection: Connection, issue: Issue) -> tuple[TimelineEntry, ...]:
+def read_timeline(tx: Transaction, issue: Issue) -> tuple[TimelineEntry, ...]:
     """Return the timeline in the order in which things happened; ties as they arrived."""
     query = sa.select(timeline).where(timeline.c.issue_id == issue.ref.issue_id, ~timeline.c.is_echo)
-    rows = connection.execute(query.order_by(timeline.c.occurred_at, timeline.c.seq))
+    rows = tx.execute(query.order_by(timeline.c.occurred_at, timeline.c.seq))
     return tuple(entry_of_row(row) for row in rows)
 
 
-def changes_after(
-    connection: Connection, visibility: Visibility, after: int, limit: int
-) -> tuple[IssueChange, ...]:
+def changes_after(tx: Transaction, visibility: Visibility, after: int, limit: int) -> tuple[IssueChange, ...]:
     """Return the changes committed after change number `after`, oldest first."""
     query = (
         sa.select(
@@ -108,13 +107,13 @@ def changes_after(
     )
     return tuple(
         IssueChange(row.change_id, row.change_at, tuple(row.change_types), row.change_status, issue_of(row))
-        for row in connection.execute(query)
+        for row in tx.execute(query)
     )
 
 
-def latest_change(connection: Connection) -> int:
+def latest_change(tx: Transaction) -> int:
     """Return the number of the latest change, 0 if there is none."""
-    return connection.execute(sa.select(sa.func.max(issue_changes.c.id))).scalar() or 0
+    return tx.execute(sa.select(sa.func.max(issue_changes.c.id))).scalar() or 0
 
 
 def _visible(table: FromClause, visibility: Visibility) -> ColumnElement[bool]:

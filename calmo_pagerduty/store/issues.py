@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, bindparam
+from sqlalchemy import bindparam
 
 from calmo_pagerduty.domain.deliveries import DeliveryState
 from calmo_pagerduty.domain.event_types import IncidentStatus
@@ -37,6 +37,7 @@ from calmo_pagerduty.store.tables import (
     issues,
     timeline,
 )
+from calmo_pagerduty.store.transactions import Transaction
 
 _BY_ID = sa.select(issues).where(issues.c.id == bindparam("issue"))
 _LOCKED = _BY_ID.with_for_update()
@@ -93,7 +94,7 @@ class UnknownConnection(Exception):
 
 
 def save_events(
-    connection: Connection,
+    tx: Transaction,
     ref: IncidentRef,
     facts: Sequence[EventFacts],
     severity: Severity,
@@ -104,49 +105,49 @@ def save_events(
     Events that are there already change nothing, so the call may be repeated at will. Raises
     UnknownConnection.
     """
-    received, added = _unknown(connection, ref, facts, current := _locked(connection, ref))
+    received, added = _unknown(tx, ref, facts, current := _locked(tx, ref))
     if not received:
         return Saved(0, current is not None)
-    before = current or new_issue(ref, _scope_of(connection, ref), received[0], now)
+    before = current or new_issue(ref, _scope_of(tx, ref), received[0], now)
     after, told = absorb(before, received, severity, now)
-    entries = operations.with_echoes(connection, ref.issue_id, received, told)
-    keep_commit_order(connection)
+    entries = operations.with_echoes(tx, ref.issue_id, received, told)
+    keep_commit_order(tx)
     if current is not None:
-        connection.execute(_UPDATE, issue_row(after) | {"issue": ref.issue_id})
-    elif connection.execute(insert_or_ignore(connection, issues), issue_row(after)).rowcount == 0:
+        tx.execute(_UPDATE, issue_row(after) | {"issue": ref.issue_id})
+    elif tx.execute(insert_or_ignore(tx, issues), issue_row(after)).rowcount == 0:
         # Another process was first to make it; now that it is there, it is locked and refreshed.
-        return save_events(connection, ref, facts, severity, now)
-    _take_over(connection, ref, added, entries)
-    connection.execute(_ADD_ENTRIES, [entry_row(ref.issue_id, entry) for entry in entries])
+        return save_events(tx, ref, facts, severity, now)
+    _take_over(tx, ref, added, entries)
+    tx.execute(_ADD_ENTRIES, [entry_row(ref.issue_id, entry) for entry in entries])
     if shown := [entry for entry in entries if not entry.is_echo] or _moved(entries):
-        connection.execute(_ADD_CHANGE, _change_row(after, shown, now))
+        tx.execute(_ADD_CHANGE, _change_row(after, shown, now))
     return Saved(len(received), current is not None)
 
 
-def retell(connection: Connection, ref: IncidentRef, entries: Sequence[TimelineEntry], now: datetime) -> None:
+def retell(tx: Transaction, ref: IncidentRef, entries: Sequence[TimelineEntry], now: datetime) -> None:
     """Keep what is known by now of entries that the timeline has, beside those of operations, which it may
     lack; and have whoever looks look again.
     """
-    current = _locked(connection, ref)
+    current = _locked(tx, ref)
     assert current is not None, "an entry without its issue"
     there = sa.and_(timeline.c.issue_id == ref.issue_id, timeline.c.event_id == bindparam("entry"))
     marked = sa.update(timeline).where(there)
     for entry in entries:
         if entry.event_id.startswith(OPERATION):
-            connection.execute(_ADD_ENTRIES, entry_row(ref.issue_id, entry))
+            tx.execute(_ADD_ENTRIES, entry_row(ref.issue_id, entry))
         else:
             values = {"operation_id": entry.operation_id, "is_echo": entry.is_echo}
-            connection.execute(marked.values(**values), {"entry": entry.event_id})
-    keep_commit_order(connection)
-    connection.execute(_ADD_CHANGE, _change_row(current, entries, now))
+            tx.execute(marked.values(**values), {"entry": entry.event_id})
+    keep_commit_order(tx)
+    tx.execute(_ADD_CHANGE, _change_row(current, entries, now))
 
 
-def load_state(connection: Connection, ref: IncidentRef) -> IncidentState | None:
+def load_state(tx: Transaction, ref: IncidentRef) -> IncidentState | None:
     """Return what a workflow needs to go on with an incident whose earlier run has ended."""
-    row = connection.execute(_BY_ID, {"issue": ref.issue_id}).one_or_none()
+    row = tx.execute(_BY_ID, {"issue": ref.issue_id}).one_or_none()
     if row is None:
         return None
-    latest = connection.execute(_LATEST, {"issue": ref.issue_id}).all()
+    latest = tx.execute(_LATEST, {"issue": ref.issue_id}).all()
     return IncidentState(
         status=IncidentStatus(row.status),
         severity=Severity(row.severity),
@@ -170,21 +171,21 @@ def load_state(connection: Connection, ref: IncidentRef) -> IncidentState | None
     )
 
 
-def lock(connection: Connection, ref: IncidentRef) -> None:
+def lock(tx: Transaction, ref: IncidentRef) -> None:
     """Let no event be saved on the issue beside this transaction."""
-    connection.execute(_LOCKED, {"issue": ref.issue_id})
+    tx.execute(_LOCKED, {"issue": ref.issue_id})
 
 
-def standing_of(connection: Connection, issue_id: str) -> Standing | None:
+def standing_of(tx: Transaction, issue_id: str) -> Standing | None:
     """Return how an issue's incident stands; None if there is no such issue."""
-    row = connection.execute(_BY_ID, {"issue": issue_id}).one_or_none()
+    row = tx.execute(_BY_ID, {"issue": issue_id}).one_or_none()
     if row is None:
         return None
     return Standing(status=IncidentStatus(row.status), as_of=row.as_of, as_of_seq=row.as_of_seq)
 
 
 def _unknown(
-    connection: Connection, ref: IncidentRef, facts: Sequence[EventFacts], current: Issue | None
+    tx: Transaction, ref: IncidentRef, facts: Sequence[EventFacts], current: Issue | None
 ) -> tuple[list[ReceivedEvent], list[KnownEvent]]:
     """Pair the events that the timeline lacks with their bodies, in the order of occurrence. Beside
     them, what a comparison with PagerDuty has added.
@@ -192,17 +193,17 @@ def _unknown(
     ids = [one.event_id for one in facts]
     rows: Sequence[Any] = ()
     if current is not None:
-        rows = connection.execute(_KNOWN, {"issue": ref.issue_id, "events": ids}).all()
+        rows = tx.execute(_KNOWN, {"issue": ref.issue_id, "events": ids}).all()
     known = {row.event_id for row in rows}
     fresh = {one.event_id: one for one in reversed(facts) if one.event_id not in known}
-    received = with_bodies(connection, fresh.values()) if fresh else []
+    received = with_bodies(tx, fresh.values()) if fresh else []
     return received, [_known_event(row) for row in rows if row.event_id.startswith("log:")]
 
 
-def with_bodies(connection: Connection, facts: Iterable[EventFacts]) -> list[ReceivedEvent]:
+def with_bodies(tx: Transaction, facts: Iterable[EventFacts]) -> list[ReceivedEvent]:
     """Pair events with what the delivery log has of them, in the order of occurrence."""
     ordered = sorted(facts, key=lambda one: (one.occurred_at, one.seq))
-    bodies = _read_events(connection, [one.seq for one in ordered])
+    bodies = _read_events(tx, [one.seq for one in ordered])
     return [ReceivedEvent(one, _matching(one, bodies.get(one.seq))) for one in ordered]
 
 
@@ -212,7 +213,7 @@ def _known_event(row: Any) -> KnownEvent:
 
 
 def _take_over(
-    connection: Connection, ref: IncidentRef, added: Sequence[KnownEvent], entries: Sequence[TimelineEntry]
+    tx: Transaction, ref: IncidentRef, added: Sequence[KnownEvent], entries: Sequence[TimelineEntry]
 ) -> None:
     """A webhook that comes after all takes the place of what was added for it."""
     if not added:
@@ -227,12 +228,12 @@ def _take_over(
     taken = taken_over(added, came)
     if taken:
         own = reconciled_webhook_id(ref.connection_id)
-        connection.execute(_TAKE_OVER, {"issue": ref.issue_id, "entries": sorted(taken), "webhook": own})
+        tx.execute(_TAKE_OVER, {"issue": ref.issue_id, "entries": sorted(taken), "webhook": own})
 
 
-def _read_events(connection: Connection, seqs: list[int]) -> dict[int, WebhookEvent]:
+def _read_events(tx: Transaction, seqs: list[int]) -> dict[int, WebhookEvent]:
     found = {}
-    for seq, body in connection.execute(_BODIES, {"seqs": seqs}):
+    for seq, body in tx.execute(_BODIES, {"seqs": seqs}):
         event = parse_event(body)
         if isinstance(event, WebhookEvent):
             found[seq] = event
@@ -244,13 +245,13 @@ def _matching(facts: EventFacts, event: WebhookEvent | None) -> WebhookEvent | N
     return event if event is not None and event.event_id == facts.event_id else None
 
 
-def _locked(connection: Connection, ref: IncidentRef) -> Issue | None:
-    row = connection.execute(_LOCKED, {"issue": ref.issue_id}).one_or_none()
+def _locked(tx: Transaction, ref: IncidentRef) -> Issue | None:
+    row = tx.execute(_LOCKED, {"issue": ref.issue_id}).one_or_none()
     return issue_of(row) if row else None
 
 
-def _scope_of(connection: Connection, ref: IncidentRef) -> Scope:
-    scope = connection.execute(_SCOPE, {"connection": ref.connection_id}).scalar()
+def _scope_of(tx: Transaction, ref: IncidentRef) -> Scope:
+    scope = tx.execute(_SCOPE, {"connection": ref.connection_id}).scalar()
     if scope is None:
         raise UnknownConnection(ref.connection_id)
     return Scope.parse(scope)

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Table
+from sqlalchemy import Table
 
 from calmo_pagerduty.store.encryption import Keyring, Place, sealed_by, start_of
 from calmo_pagerduty.store.tables import connections, key_checks, webhook_secrets, webhooks
+from calmo_pagerduty.store.transactions import Transaction
 
 AT_ONCE = 200
 
@@ -54,18 +55,18 @@ _COLUMNS = (
 )
 
 
-def count_by_key(transaction: Connection) -> Mapping[str, int]:
+def count_by_key(tx: Transaction) -> Mapping[str, int]:
     """Return how many values are under each master key."""
     counted: Counter[str] = Counter()
-    for kid in transaction.execute(sa.select(key_checks.c.kid)).scalars():
+    for kid in tx.execute(sa.select(key_checks.c.kid)).scalars():
         counted[kid] += 0
     for sealed in _COLUMNS:
-        for row in transaction.execute(sealed.rows):
+        for row in tx.execute(sealed.rows):
             counted[sealed_by(row.sealed)] += 1
     return counted
 
 
-def rewrap_some(transaction: Connection, keyring: Keyring) -> int:
+def rewrap_some(tx: Transaction, keyring: Keyring) -> int:
     """Bring some values under the primary key; returns how many, 0 when none is left.
 
     Raises CannotDecrypt if a value is under a key that isn't configured.
@@ -74,19 +75,19 @@ def rewrap_some(transaction: Connection, keyring: Keyring) -> int:
     start = start_of(keyring.primary)
     for sealed in _COLUMNS:
         under_another = sa.func.substr(sealed.column, 1, len(start)) != start
-        for row in transaction.execute(sealed.rows.where(under_another).limit(AT_ONCE - done)).all():
+        for row in tx.execute(sealed.rows.where(under_another).limit(AT_ONCE - done)).all():
             # Whoever replaced the value meanwhile has sealed it with the primary key already.
             unchanged = sealed.column == row.sealed
             new = keyring.rewrap(row.sealed, sealed.place(row))
-            transaction.execute(sa.update(sealed.table).where(unchanged).values({sealed.column.name: new}))
+            tx.execute(sa.update(sealed.table).where(unchanged).values({sealed.column.name: new}))
             done += 1
         if done >= AT_ONCE:
             break
     return done
 
 
-def forget_keys(transaction: Connection, keyring: Keyring) -> tuple[str, ...]:
+def forget_keys(tx: Transaction, keyring: Keyring) -> tuple[str, ...]:
     """Forget master keys that nothing is under any more, except the primary; returns their names."""
-    idle = [kid for kid, count in count_by_key(transaction).items() if not count and kid != keyring.primary]
-    transaction.execute(sa.delete(key_checks).where(key_checks.c.kid.in_(idle)))
+    idle = [kid for kid, count in count_by_key(tx).items() if not count and kid != keyring.primary]
+    tx.execute(sa.delete(key_checks).where(key_checks.c.kid.in_(idle)))
     return tuple(idle)

@@ -3,22 +3,22 @@
 from datetime import timedelta
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
 
 from calmo_pagerduty.store.statements import insert_or_ignore, time_of
 from calmo_pagerduty.store.tables import leases
+from calmo_pagerduty.store.transactions import Transaction
 
 
-def take(connection: Connection, name: str, holder: str, ttl: timedelta) -> bool:
+def take(tx: Transaction, name: str, holder: str, ttl: timedelta) -> bool:
     """Take or renew a lease. Returns whether it is ours for `ttl` from now."""
-    now = time_of(connection)
+    now = time_of(tx)
     ours = {"holder": holder, "until": now + ttl}
-    connection.execute(insert_or_ignore(connection, leases), {"name": name, **ours})
+    tx.execute(insert_or_ignore(tx, leases), {"name": name, **ours})
     free = sa.or_(leases.c.holder == holder, leases.c.until <= now)
     taken = sa.update(leases).where(leases.c.name == name, free).values(**ours)
-    return connection.execute(taken).rowcount == 1
+    return tx.execute(taken).rowcount == 1
 
 
-def release(connection: Connection, name: str, holder: str) -> None:
+def release(tx: Transaction, name: str, holder: str) -> None:
     """Let another process go on at once."""
-    connection.execute(sa.delete(leases).where(leases.c.name == name, leases.c.holder == holder))
+    tx.execute(sa.delete(leases).where(leases.c.name == name, leases.c.holder == holder))

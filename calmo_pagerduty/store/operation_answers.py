@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
 
 from calmo_pagerduty.domain.echoes import SKEW
 from calmo_pagerduty.domain.incident_lifecycle import EventFacts
@@ -21,14 +20,15 @@ from calmo_pagerduty.store import issues, operations, reconciliations
 from calmo_pagerduty.store.issue_rows import entry_of_row
 from calmo_pagerduty.store.tables import connections, deliveries, timeline
 from calmo_pagerduty.store.tool_calls import ToolCall
+from calmo_pagerduty.store.transactions import Transaction
 
 #: Ends of which PagerDuty has no event to tell.
 _NOTHING_DONE = frozenset({OperationState.UNCHANGED, OperationState.NOT_DONE})
 
 
-def keep_answer(transaction: Connection, call: ToolCall, now: datetime) -> None:
+def keep_answer(tx: Transaction, call: ToolCall, now: datetime) -> None:
     """Say on the issue how an operation's call ended. A call that is no operation changes nothing."""
-    held = _hold(transaction, call)
+    held = _hold(tx, call)
     if held is None:
         return
     ref, operation = held
@@ -37,72 +37,72 @@ def keep_answer(transaction: Connection, call: ToolCall, now: datetime) -> None:
     # Of several attempts that may have been the one, the answer's author needn't be that one's.
     is_one = operation.sent_at == operation.last_sent_at
     if state is OperationState.DONE and operation.agent is None and is_one:
-        operations.known_as(transaction, operation.id, agent_of(result))
-    released = state in _NOTHING_DONE and _release(transaction, ref, operation)
-    operations.finish(transaction, operation, state, now if operation.sent_at else None)
-    _look_again(transaction, ref, operation, released, now)
+        operations.known_as(tx, operation.id, agent_of(result))
+    released = state in _NOTHING_DONE and _release(tx, ref, operation)
+    operations.finish(tx, operation, state, now if operation.sent_at else None)
+    _look_again(tx, ref, operation, released, now)
     if state is OperationState.DONE:
-        _save_answer(transaction, ref, call, now)
+        _save_answer(tx, ref, call, now)
 
 
-def keep_not_sent(transaction: Connection, call: ToolCall, now: datetime) -> None:
+def keep_not_sent(tx: Transaction, call: ToolCall, now: datetime) -> None:
     """Keep that what was asked so far changed nothing: PagerDuty has no event to tell of it."""
-    held = _hold(transaction, call)
+    held = _hold(tx, call)
     if held is None:
         return
     ref, operation = held
-    released = _release(transaction, ref, operation)
-    operations.not_sent(transaction, operation.id)
-    _look_again(transaction, ref, operation, released, now)
+    released = _release(tx, ref, operation)
+    operations.not_sent(tx, operation.id)
+    _look_again(tx, ref, operation, released, now)
 
 
-def _hold(transaction: Connection, call: ToolCall) -> tuple[IncidentRef, Operation] | None:
+def _hold(tx: Transaction, call: ToolCall) -> tuple[IncidentRef, Operation] | None:
     """Return the call's operation, which no event changes meanwhile; None if it is none."""
-    if operations.get(transaction, call.id) is None:
+    if operations.get(tx, call.id) is None:
         return None
     ref = IncidentRef(connection_id=call.connection_id, incident_id=str(call.arguments["incident_id"]))
-    issues.lock(transaction, ref)
-    operation = operations.get(transaction, call.id)
+    issues.lock(tx, ref)
+    operation = operations.get(tx, call.id)
     return None if operation is None else (ref, operation)
 
 
-def _save_answer(transaction: Connection, ref: IncidentRef, call: ToolCall, now: datetime) -> None:
-    operation = operations.get(transaction, call.id)
+def _save_answer(tx: Transaction, ref: IncidentRef, call: ToolCall, now: datetime) -> None:
+    operation = operations.get(tx, call.id)
     assert operation is not None
     event = answer_event(operation, ref, call.arguments, call.result or {}, now)
-    reconciliations.add(transaction, ref.connection_id, ref.incident_id, [event], now)
-    facts = _facts_of(transaction, ref, event.event_id)
-    severity = severity_of(facts.priority, _severities(transaction, ref.connection_id))
-    issues.save_events(transaction, ref, [facts], severity, now)
+    reconciliations.add(tx, ref.connection_id, ref.incident_id, [event], now)
+    facts = _facts_of(tx, ref, event.event_id)
+    severity = severity_of(facts.priority, _severities(tx, ref.connection_id))
+    issues.save_events(tx, ref, [facts], severity, now)
 
 
-def _release(transaction: Connection, ref: IncidentRef, operation: Operation) -> bool:
+def _release(tx: Transaction, ref: IncidentRef, operation: Operation) -> bool:
     """Events that seemed to tell of it told of something else: somebody was faster."""
     if not (operation.is_told or operation.echoes):
         return False
     entries = timeline.c.issue_id == ref.issue_id
-    transaction.execute(sa.delete(timeline).where(entries, timeline.c.event_id == operation.entry_id))
+    tx.execute(sa.delete(timeline).where(entries, timeline.c.event_id == operation.entry_id))
     its_own = sa.update(timeline).where(entries, timeline.c.operation_id == operation.id)
-    transaction.execute(its_own.values(operation_id=None, is_echo=False))
-    operations.release(transaction, operation.id)
+    tx.execute(its_own.values(operation_id=None, is_echo=False))
+    operations.release(tx, operation.id)
     return True
 
 
 def _look_again(
-    transaction: Connection, ref: IncidentRef, operation: Operation, released: bool, now: datetime
+    tx: Transaction, ref: IncidentRef, operation: Operation, released: bool, now: datetime
 ) -> None:
     """Recognise anew what has come while it was under way and tells of no operation so far. Its end says
     more than was known then: as whom PagerDuty knows us, or that it was another's event.
     """
-    told = _told_anew(transaction, ref, operation)
+    told = _told_anew(tx, ref, operation)
     if changed := [one for one in told if released or one.operation_id is not None]:
-        issues.retell(transaction, ref, changed, now)
+        issues.retell(tx, ref, changed, now)
 
 
-def _told_anew(transaction: Connection, ref: IncidentRef, operation: Operation) -> Sequence[TimelineEntry]:
+def _told_anew(tx: Transaction, ref: IncidentRef, operation: Operation) -> Sequence[TimelineEntry]:
     if operation.sent_at is None:
         return ()
-    rows = transaction.execute(
+    rows = tx.execute(
         sa.select(timeline, deliveries.c.facts)
         .join(deliveries, deliveries.c.seq == timeline.c.seq)
         .where(
@@ -116,20 +116,20 @@ def _told_anew(transaction: Connection, ref: IncidentRef, operation: Operation) 
     if not rows:
         return ()
     facts = [EventFacts.model_validate_json(f'{{"seq":{row.seq},{row.facts[1:]}') for row in rows]
-    received = issues.with_bodies(transaction, facts)
-    return operations.with_echoes(transaction, ref.issue_id, received, [entry_of_row(row) for row in rows])
+    received = issues.with_bodies(tx, facts)
+    return operations.with_echoes(tx, ref.issue_id, received, [entry_of_row(row) for row in rows])
 
 
-def _facts_of(transaction: Connection, ref: IncidentRef, event_id: str) -> EventFacts:
+def _facts_of(tx: Transaction, ref: IncidentRef, event_id: str) -> EventFacts:
     query = sa.select(deliveries.c.seq, deliveries.c.facts).where(
         deliveries.c.webhook_id == reconciled_webhook_id(ref.connection_id),
         deliveries.c.dedup_key == event_id,
     )
-    row = transaction.execute(query).one()
+    row = tx.execute(query).one()
     return EventFacts.model_validate_json(f'{{"seq":{row.seq},{row.facts[1:]}')
 
 
-def _severities(transaction: Connection, connection_id: str) -> dict[str, Severity]:
+def _severities(tx: Transaction, connection_id: str) -> dict[str, Severity]:
     query = sa.select(connections.c.severities).where(connections.c.id == connection_id)
-    found = transaction.execute(query).scalar_one()
+    found = tx.execute(query).scalar_one()
     return {name.strip().casefold(): Severity(one) for name, one in found.items()}

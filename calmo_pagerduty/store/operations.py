@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, bindparam
+from sqlalchemy import bindparam
 
 from calmo_pagerduty.domain.echoes import SKEW, recognise
 from calmo_pagerduty.domain.issues import ReceivedEvent
@@ -16,6 +16,7 @@ from calmo_pagerduty.domain.webhook_events import Reference
 from calmo_pagerduty.store.operation_tables import operations
 from calmo_pagerduty.store.schema import Utc
 from calmo_pagerduty.store.statements import insert_or_ignore
+from calmo_pagerduty.store.transactions import Transaction
 
 _BY_ID = sa.select(operations).where(operations.c.id == bindparam("operation"))
 #: Those of an issue that events of this time may tell of.
@@ -32,7 +33,7 @@ _IN_FLIGHT = (
 )
 
 
-def file(transaction: Connection, operation: Operation) -> None:
+def file(tx: Transaction, operation: Operation) -> None:
     """Keep a new operation; one that is there already stays as it is."""
     row = {
         "id": operation.id,
@@ -44,61 +45,59 @@ def file(transaction: Connection, operation: Operation) -> None:
         "echoes": [],
         "filed_at": operation.filed_at,
     }
-    transaction.execute(insert_or_ignore(transaction, operations), row)
+    tx.execute(insert_or_ignore(tx, operations), row)
 
 
-def get(transaction: Connection, operation_id: str) -> Operation | None:
-    row = transaction.execute(_BY_ID, {"operation": operation_id}).one_or_none()
+def get(tx: Transaction, operation_id: str) -> Operation | None:
+    row = tx.execute(_BY_ID, {"operation": operation_id}).one_or_none()
     return None if row is None else _operation(row)
 
 
-def of_issue(transaction: Connection, issue_id: str, limit: int) -> tuple[Operation, ...]:
+def of_issue(tx: Transaction, issue_id: str, limit: int) -> tuple[Operation, ...]:
     """Return the issue's operations, newest first."""
     query = sa.select(operations).where(operations.c.issue_id == issue_id)
-    rows = transaction.execute(query.order_by(operations.c.filed_at.desc(), operations.c.id).limit(limit))
+    rows = tx.execute(query.order_by(operations.c.filed_at.desc(), operations.c.id).limit(limit))
     return tuple(_operation(row) for row in rows)
 
 
-def accepted(transaction: Connection, operation_id: str, now: datetime) -> None:
+def accepted(tx: Transaction, operation_id: str, now: datetime) -> None:
     """The incident's workflow has taken it over."""
     first = sa.func.coalesce(operations.c.accepted_at, sa.literal(now, Utc()))
-    _change(transaction, operation_id, accepted_at=first)
+    _change(tx, operation_id, accepted_at=first)
 
 
-def sent(transaction: Connection, operation_id: str, now: datetime) -> None:
+def sent(tx: Transaction, operation_id: str, now: datetime) -> None:
     """PagerDuty is about to be asked: from now on its events may tell of it."""
     first = sa.func.coalesce(operations.c.sent_at, sa.literal(now, Utc()))
-    _change(transaction, operation_id, sent_at=first, last_sent_at=now)
+    _change(tx, operation_id, sent_at=first, last_sent_at=now)
 
 
-def not_sent(transaction: Connection, operation_id: str) -> None:
+def not_sent(tx: Transaction, operation_id: str) -> None:
     """What was asked changed nothing: PagerDuty has no event to tell of it."""
-    _change(transaction, operation_id, sent_at=None, last_sent_at=None)
+    _change(tx, operation_id, sent_at=None, last_sent_at=None)
 
 
-def release(transaction: Connection, operation_id: str) -> None:
+def release(tx: Transaction, operation_id: str) -> None:
     """No event told of it."""
-    _change(transaction, operation_id, echoes=[], is_told=False)
+    _change(tx, operation_id, echoes=[], is_told=False)
 
 
-def known_as(transaction: Connection, operation_id: str, agent: Reference | None) -> None:
+def known_as(tx: Transaction, operation_id: str, agent: Reference | None) -> None:
     """Keep as whom PagerDuty knows us, if it says."""
     if agent is not None:
         shown = {"id": agent.id, "type": agent.type, "name": agent.name, "url": agent.url}
-        _change(transaction, operation_id, agent=shown)
+        _change(tx, operation_id, agent=shown)
 
 
-def finish(
-    transaction: Connection, operation: Operation, state: OperationState, now: datetime | None
-) -> None:
+def finish(tx: Transaction, operation: Operation, state: OperationState, now: datetime | None) -> None:
     """Keep how it ended; `now` None: PagerDuty was never asked. An event that told of it proves it done."""
     is_proven = state is OperationState.UNKNOWN and operation.echoes
     state = OperationState.DONE if is_proven else state
-    _change(transaction, operation.id, state=state, answered_at=now)
+    _change(tx, operation.id, state=state, answered_at=now)
 
 
 def with_echoes(
-    transaction: Connection,
+    tx: Transaction,
     issue_id: str,
     received: Sequence[ReceivedEvent],
     entries: Sequence[TimelineEntry],
@@ -108,14 +107,12 @@ def with_echoes(
     """
     by_id = {one.facts.event_id: one for one in received}
     times = [one.facts.occurred_at for one in received]
-    rows = transaction.execute(
-        _IN_FLIGHT, {"issue": issue_id, "since": min(times) - SKEW, "until": max(times) + SKEW}
-    )
+    rows = tx.execute(_IN_FLIGHT, {"issue": issue_id, "since": min(times) - SKEW, "until": max(times) + SKEW})
     known = {operation.id: operation for operation in map(_operation, rows)}
     answers = {
         event_id: operation
         for event_id in by_id
-        if event_id.startswith(ANSWER) and (operation := _answered(transaction, issue_id, known, event_id))
+        if event_id.startswith(ANSWER) and (operation := _answered(tx, issue_id, known, event_id))
     }
     if not known:
         return tuple(entries)
@@ -132,24 +129,22 @@ def with_echoes(
             teller = by_id[entry.event_id]
             made.append(entry_of_operation(operation, teller.facts, teller.event, entry.moved))
         made.append(replace(entry, operation_id=operation.id, is_echo=True))
-        known[operation.id] = _told(transaction, operation, entry, is_first)
+        known[operation.id] = _told(tx, operation, entry, is_first)
     return tuple(made)
 
 
-def _answered(
-    transaction: Connection, issue_id: str, known: dict[str, Operation], event_id: str
-) -> Operation | None:
+def _answered(tx: Transaction, issue_id: str, known: dict[str, Operation], event_id: str) -> Operation | None:
     """Return the issue's operation that an answer is to, also where its flight is long over."""
     operation_id = event_id.removeprefix(ANSWER)
     if operation_id not in known:
-        found = get(transaction, operation_id)
+        found = get(tx, operation_id)
         if found is None or found.issue_id != issue_id:
             return None
         known[operation_id] = found
     return known[operation_id]
 
 
-def _told(transaction: Connection, operation: Operation, entry: TimelineEntry, is_first: bool) -> Operation:
+def _told(tx: Transaction, operation: Operation, entry: TimelineEntry, is_first: bool) -> Operation:
     """Keep that an event told of the operation. PagerDuty's own event proves what was unknown."""
     is_ours = entry.event_id == operation.answer_id
     echo = Echo(event_id=entry.event_id, event_type=entry.event_type)
@@ -158,7 +153,7 @@ def _told(transaction: Connection, operation: Operation, entry: TimelineEntry, i
     state = OperationState.DONE if is_proven else operation.state
     is_told = operation.is_told or is_first
     _change(
-        transaction,
+        tx,
         operation.id,
         state=state,
         is_told=is_told,
@@ -167,8 +162,8 @@ def _told(transaction: Connection, operation: Operation, entry: TimelineEntry, i
     return replace(operation, state=state, is_told=is_told, echoes=echoes)
 
 
-def _change(transaction: Connection, operation_id: str, **values: Any) -> None:
-    transaction.execute(sa.update(operations).where(operations.c.id == operation_id).values(**values))
+def _change(tx: Transaction, operation_id: str, **values: Any) -> None:
+    tx.execute(sa.update(operations).where(operations.c.id == operation_id).values(**values))
 
 
 def _operation(row: Any) -> Operation:

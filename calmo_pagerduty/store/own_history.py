@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
 
 from calmo_pagerduty.domain.event_types import IncidentStatus
 from calmo_pagerduty.domain.incident_references import IncidentRef
@@ -12,36 +11,35 @@ from calmo_pagerduty.domain.issues import Issue
 from calmo_pagerduty.domain.timeline import TimelineEntry
 from calmo_pagerduty.store.issue_rows import entry_of_row, issue_of
 from calmo_pagerduty.store.tables import issues, timeline
+from calmo_pagerduty.store.transactions import Transaction
 
 #: The newest; a context is not made of more.
 MOST_ISSUES = 3000
 _AT_ONCE = 200
 
 
-def issue(transaction: Connection, ref: IncidentRef) -> Issue | None:
-    row = transaction.execute(sa.select(issues).where(issues.c.id == ref.issue_id)).one_or_none()
+def issue(tx: Transaction, ref: IncidentRef) -> Issue | None:
+    row = tx.execute(sa.select(issues).where(issues.c.id == ref.issue_id)).one_or_none()
     return issue_of(row) if row else None
 
 
-def others_open(transaction: Connection, ref: IncidentRef) -> list[Issue]:
+def others_open(tx: Transaction, ref: IncidentRef) -> list[Issue]:
     """Return the connection's other issues that are open, newest first."""
     query = sa.select(issues).where(*_others(ref), issues.c.status != IncidentStatus.RESOLVED)
-    return [
-        issue_of(row) for row in transaction.execute(query.order_by(issues.c.created_at.desc()).limit(300))
-    ]
+    return [issue_of(row) for row in tx.execute(query.order_by(issues.c.created_at.desc()).limit(300))]
 
 
 def past(
-    transaction: Connection, ref: IncidentRef, since: datetime, until: datetime
+    tx: Transaction, ref: IncidentRef, since: datetime, until: datetime
 ) -> list[tuple[Issue, Sequence[TimelineEntry]]]:
     """Return the connection's other issues that began in a time, newest first, with their timelines."""
     query = sa.select(issues).where(*_others(ref), issues.c.created_at >= since, issues.c.created_at < until)
     query = query.order_by(issues.c.created_at.desc(), issues.c.id).limit(MOST_ISSUES)
-    found = [issue_of(row) for row in transaction.execute(query)]
+    found = [issue_of(row) for row in tx.execute(query)]
     entries: dict[str, list[TimelineEntry]] = {}
     ids = [one.ref.issue_id for one in found]
     for start in range(0, len(ids), _AT_ONCE):
-        for row in transaction.execute(
+        for row in tx.execute(
             sa.select(timeline)
             .where(timeline.c.issue_id.in_(ids[start : start + _AT_ONCE]))
             .order_by(timeline.c.occurred_at, timeline.c.seq)

@@ -8,14 +8,13 @@ import hashlib
 import os
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.store.statements import insert_or_ignore
 from calmo_pagerduty.store.tables import api_keys
+from calmo_pagerduty.store.transactions import Transaction
 
 
-def own_key(transaction: Connection, purpose: str, permission: str, scope: Scope, now: datetime) -> str:
+def own_key(tx: Transaction, purpose: str, permission: str, scope: Scope, now: datetime) -> str:
     """Return the id of the key for a purpose, made if it isn't there. A revoked one stays revoked."""
     digest = hashlib.sha256(f"{purpose}\n{scope}".encode()).digest()
     key_id = base64.b32encode(digest[:10]).decode().lower()
@@ -23,5 +22,5 @@ def own_key(transaction: Connection, purpose: str, permission: str, scope: Scope
         "id": key_id, "name": purpose, "secret_sha256": hashlib.sha256(os.urandom(32)).hexdigest(),
         "permissions": [permission], "scopes": [str(scope)], "teams": [], "created_at": now,
     }  # fmt: skip
-    transaction.execute(insert_or_ignore(transaction, api_keys), row)
+    tx.execute(insert_or_ignore(tx, api_keys), row)
     return key_id

@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
 
 from calmo_pagerduty.store.statements import insert_or_ignore
 from calmo_pagerduty.store.tables import request_permits
+from calmo_pagerduty.store.transactions import Transaction
 
 #: PagerDuty's limit per key. Source: REST documentation, "Rate limits".
 PAGERDUTY_PER_MINUTE = 960
@@ -46,18 +46,16 @@ class Usage:
     daily_reset_at: datetime | None = None
 
 
-def take(
-    transaction: Connection, connection_id: str, per_minute: int, patience: float, now: datetime
-) -> Permit:
+def take(tx: Transaction, connection_id: str, per_minute: int, patience: float, now: datetime) -> Permit:
     """Reserve one request within `patience` seconds, or say how long it would take."""
-    return take_many(transaction, connection_id, per_minute, [patience], now)[0]
+    return take_many(tx, connection_id, per_minute, [patience], now)[0]
 
 
 def take_many(
-    transaction: Connection, connection_id: str, per_minute: int, patiences: Sequence[float], now: datetime
+    tx: Transaction, connection_id: str, per_minute: int, patiences: Sequence[float], now: datetime
 ) -> list[Permit]:
     """Reserve a request for each, in this order, as `take` would one by one."""
-    row = _locked_row(transaction, connection_id)
+    row = _locked_row(tx, connection_id)
     moment = now.timestamp()
     if row.paused_until > moment:
         return [Permit(False, row.paused_until - moment)] * len(patiences)
@@ -69,37 +67,37 @@ def take_many(
         permits.append(Permit(granted, wait))
         if granted:
             due += 60.0 / per_minute
-    transaction.execute(_TAKE, {"connection": connection_id, "due": due})
+    tx.execute(_TAKE, {"connection": connection_id, "due": due})
     return permits
 
 
-def lock(transaction: Connection, connection_id: str) -> None:
+def lock(tx: Transaction, connection_id: str) -> None:
     """Let one transaction at a time work on this connection's limits, until it ends."""
-    _locked_row(transaction, connection_id)
+    _locked_row(tx, connection_id)
 
 
-def pause(transaction: Connection, connection_id: str, until: datetime) -> None:
+def pause(tx: Transaction, connection_id: str, until: datetime) -> None:
     """Let nobody ask before this moment; what was reserved meanwhile is asked for anew."""
-    row = _locked_row(transaction, connection_id)
+    row = _locked_row(tx, connection_id)
     moment = max(row.paused_until, until.timestamp())
-    _change(transaction, connection_id, paused_until=moment)
+    _change(tx, connection_id, paused_until=moment)
 
 
-def paused_for(transaction: Connection, connection_id: str, now: datetime) -> timedelta:
+def paused_for(tx: Transaction, connection_id: str, now: datetime) -> timedelta:
     """Return how long nobody may ask; zero if anybody may."""
     query = sa.select(request_permits.c.paused_until).where(request_permits.c.connection_id == connection_id)
-    until = transaction.execute(query).scalar() or 0.0
+    until = tx.execute(query).scalar() or 0.0
     return timedelta(seconds=max(0.0, until - now.timestamp()))
 
 
-def note_usage(transaction: Connection, connection_id: str, **figures: Any) -> None:
+def note_usage(tx: Transaction, connection_id: str, **figures: Any) -> None:
     """Keep what PagerDuty's answer said of its limits."""
-    _locked_row(transaction, connection_id)
-    _change(transaction, connection_id, **figures)
+    _locked_row(tx, connection_id)
+    _change(tx, connection_id, **figures)
 
 
-def usage(transaction: Connection, connection_id: str) -> Usage:
-    row = transaction.execute(
+def usage(tx: Transaction, connection_id: str) -> Usage:
+    row = tx.execute(
         sa.select(request_permits).where(request_permits.c.connection_id == connection_id)
     ).one_or_none()
     if row is None:
@@ -115,17 +113,17 @@ def usage(transaction: Connection, connection_id: str) -> Usage:
     )
 
 
-def _locked_row(transaction: Connection, connection_id: str) -> Any:
-    row = transaction.execute(_FIND, {"connection": connection_id}).one_or_none()
+def _locked_row(tx: Transaction, connection_id: str) -> Any:
+    row = tx.execute(_FIND, {"connection": connection_id}).one_or_none()
     if row is None:
         first = {"connection_id": connection_id, "due_at": 0.0, "paused_until": 0.0}
-        transaction.execute(insert_or_ignore(transaction, request_permits), first)
-        row = transaction.execute(_FIND, {"connection": connection_id}).one()
+        tx.execute(insert_or_ignore(tx, request_permits), first)
+        row = tx.execute(_FIND, {"connection": connection_id}).one()
     return row
 
 
-def _change(transaction: Connection, connection_id: str, **values: Any) -> None:
-    transaction.execute(_UPDATE.values(**values), {"connection": connection_id})
+def _change(tx: Transaction, connection_id: str, **values: Any) -> None:
+    tx.execute(_UPDATE.values(**values), {"connection": connection_id})
 
 
 _FIND = (

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
 
 from calmo_pagerduty.domain.deliveries import DeliveryState, Verdict
 from calmo_pagerduty.domain.event_facts import facts_json
@@ -28,6 +27,7 @@ from calmo_pagerduty.store.tables import (
     timeline,
     webhooks,
 )
+from calmo_pagerduty.store.transactions import Transaction
 
 #: How many incidents one question to the database is about.
 AT_ONCE = 200
@@ -70,9 +70,9 @@ class Run:
     report: Mapping[str, Any] | None
 
 
-def held(transaction: Connection, connection_id: str, incident_ids: Sequence[str]) -> dict[str, Held]:
+def held(tx: Transaction, connection_id: str, incident_ids: Sequence[str]) -> dict[str, Held]:
     """Return what we hold of these incidents, at most AT_ONCE of them."""
-    rows = transaction.execute(
+    rows = tx.execute(
         sa.select(issues).where(
             issues.c.connection_id == connection_id, issues.c.incident_id.in_(list(incident_ids))
         )
@@ -82,11 +82,11 @@ def held(transaction: Connection, connection_id: str, incident_ids: Sequence[str
     # What was done from here is told by PagerDuty too: only its own telling counts.
     told = ~timeline.c.event_id.like(f"{OPERATION}%") & ~timeline.c.event_id.like(f"{ANSWER}%")
     of_these = timeline.c.issue_id.in_([row.id for row in rows])
-    for row in transaction.execute(sa.select(timeline).where(of_these, told)):
+    for row in tx.execute(sa.select(timeline).where(of_these, told)):
         actor = (row.actor or {}).get("id")
         known = KnownEvent(row.event_id, row.event_type, row.occurred_at, actor, row.summary)
         entries.setdefault(row.issue_id, []).append(known)
-    moving = unfinished(transaction, connection_id, incident_ids)
+    moving = unfinished(tx, connection_id, incident_ids)
     return {
         one: Held(
             issue := found.get(one),
@@ -97,27 +97,27 @@ def held(transaction: Connection, connection_id: str, incident_ids: Sequence[str
     }
 
 
-def unfinished(transaction: Connection, connection_id: str, incident_ids: Collection[str]) -> set[str]:
+def unfinished(tx: Transaction, connection_id: str, incident_ids: Collection[str]) -> set[str]:
     """Return those of which deliveries have not reached the timeline yet."""
     query = sa.select(deliveries.c.incident_id).where(
         deliveries.c.state.in_([DeliveryState.PENDING, DeliveryState.FORWARDED]),
         deliveries.c.connection_id == connection_id,
     )
-    return set(transaction.execute(query.distinct()).scalars()) & set(incident_ids)
+    return set(tx.execute(query.distinct()).scalars()) & set(incident_ids)
 
 
-def held_open(transaction: Connection, connection_id: str) -> list[str]:
+def held_open(tx: Transaction, connection_id: str) -> list[str]:
     """Return the incidents that are open here, or of which an event was set aside."""
     query = sa.select(issues.c.incident_id).where(
         issues.c.connection_id == connection_id,
         sa.or_(issues.c.status != IncidentStatus.RESOLVED, issues.c.needs_reconcile),
     )
-    return list(transaction.execute(query.order_by(issues.c.id)).scalars())
+    return list(tx.execute(query.order_by(issues.c.id)).scalars())
 
 
-def be_sure_again(transaction: Connection, connection_id: str, incident_ids: Sequence[str]) -> None:
+def be_sure_again(tx: Transaction, connection_id: str, incident_ids: Sequence[str]) -> None:
     """These incidents stand here as they do at PagerDuty: nothing needs to be looked at any more."""
-    transaction.execute(
+    tx.execute(
         sa.update(issues)
         .where(
             issues.c.connection_id == connection_id,
@@ -128,9 +128,9 @@ def be_sure_again(transaction: Connection, connection_id: str, incident_ids: Seq
     )
 
 
-def reach(transaction: Connection, connection_id: str) -> Reach:
+def reach(tx: Transaction, connection_id: str) -> Reach:
     """Return what the connection's live webhooks bring; without one it is nothing."""
-    rows = transaction.execute(
+    rows = tx.execute(
         sa.select(webhooks.c.service_ids, webhooks.c.team_ids).where(
             webhooks.c.connection_id == connection_id,
             webhooks.c.deleted_at.is_(None),
@@ -145,7 +145,7 @@ def reach(transaction: Connection, connection_id: str) -> Reach:
 
 
 def add(
-    transaction: Connection,
+    tx: Transaction,
     connection_id: str,
     incident_id: str,
     additions: Sequence[Addition],
@@ -154,48 +154,47 @@ def add(
     """Put what was missing into the inbox, from where it goes the way of every webhook. Returns how
     many are new: the same one is added once.
     """
-    webhook_id = _own_webhook(transaction, connection_id, now)
+    webhook_id = _own_webhook(tx, connection_id, now)
     verdicts = [
-        inbox.record(transaction, _delivery(connection_id, webhook_id, incident_id, one, now))
-        for one in additions
+        inbox.record(tx, _delivery(connection_id, webhook_id, incident_id, one, now)) for one in additions
     ]
     return verdicts.count(Verdict.ACCEPTED)
 
 
 def begin(
-    transaction: Connection, connection_id: str, reason: str, since: datetime, until: datetime, now: datetime
+    tx: Transaction, connection_id: str, reason: str, since: datetime, until: datetime, now: datetime
 ) -> int:
     """Note that a comparison begins and return its number."""
     row = {
         "connection_id": connection_id, "reason": reason[:200], "since": since, "until": until,
         "begun_at": now,
     }  # fmt: skip
-    made = transaction.execute(reconciliations.insert().values(**row)).inserted_primary_key
+    made = tx.execute(reconciliations.insert().values(**row)).inserted_primary_key
     assert made is not None
     return int(made[0])
 
 
-def note(transaction: Connection, run_id: int, report: Mapping[str, Any]) -> None:
+def note(tx: Transaction, run_id: int, report: Mapping[str, Any]) -> None:
     """Keep how far a run has come."""
     changed = sa.update(reconciliations).where(reconciliations.c.id == run_id)
-    transaction.execute(changed.values(report=dict(report)))
+    tx.execute(changed.values(report=dict(report)))
 
 
-def finish(transaction: Connection, run_id: int, report: Mapping[str, Any], now: datetime) -> None:
+def finish(tx: Transaction, run_id: int, report: Mapping[str, Any], now: datetime) -> None:
     changed = sa.update(reconciliations).where(reconciliations.c.id == run_id)
-    transaction.execute(changed.values(report=dict(report), finished_at=now))
+    tx.execute(changed.values(report=dict(report), finished_at=now))
 
 
-def watermark(transaction: Connection, connection_id: str) -> datetime | None:
+def watermark(tx: Transaction, connection_id: str) -> datetime | None:
     """Return up to when everything that PagerDuty knows is known here too."""
     query = sa.select(connections.c.reconciled_until).where(connections.c.id == connection_id)
-    moment: datetime | None = transaction.execute(query).scalar()
+    moment: datetime | None = tx.execute(query).scalar()
     return moment
 
 
-def move_watermark(transaction: Connection, connection_id: str, until: datetime) -> None:
+def move_watermark(tx: Transaction, connection_id: str, until: datetime) -> None:
     """Move it on; it never goes back."""
-    transaction.execute(
+    tx.execute(
         sa.update(connections)
         .where(
             connections.c.id == connection_id,
@@ -205,25 +204,25 @@ def move_watermark(transaction: Connection, connection_id: str, until: datetime)
     )
 
 
-def runs(transaction: Connection, connection_id: str, at_most: int) -> tuple[Run, ...]:
+def runs(tx: Transaction, connection_id: str, at_most: int) -> tuple[Run, ...]:
     """Return the connection's runs, newest first."""
     query = sa.select(reconciliations).where(reconciliations.c.connection_id == connection_id)
-    rows = transaction.execute(query.order_by(reconciliations.c.id.desc()).limit(at_most))
+    rows = tx.execute(query.order_by(reconciliations.c.id.desc()).limit(at_most))
     return tuple(Run(*row) for row in rows)
 
 
-def _own_webhook(transaction: Connection, connection_id: str, now: datetime) -> str:
+def _own_webhook(tx: Transaction, connection_id: str, now: datetime) -> str:
     """The inbox asks whence each delivery came. This is no address: it was never one, and is deleted."""
     webhook_id = reconciled_webhook_id(connection_id)
-    known = transaction.execute(sa.select(webhooks.c.id).where(webhooks.c.id == webhook_id)).scalar()
+    known = tx.execute(sa.select(webhooks.c.id).where(webhooks.c.id == webhook_id)).scalar()
     if known is None:
         query = sa.select(connections.c.scope).where(connections.c.id == connection_id)
-        scope = transaction.execute(query).scalar_one()
+        scope = tx.execute(query).scalar_one()
         row = {
             "id": webhook_id, "connection_id": connection_id, "scope": scope, "created_at": now,
             "deleted_at": now, "name": "Reconciliation",
         }  # fmt: skip
-        transaction.execute(insert_or_ignore(transaction, webhooks), row)
+        tx.execute(insert_or_ignore(tx, webhooks), row)
     return webhook_id
 
 

@@ -2,14 +2,13 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from calmo_pagerduty.domain.deliveries import ANSWERS, Verdict
 from calmo_pagerduty.store.tables import refusals
+from calmo_pagerduty.store.transactions import Transaction
 
 
 def record(
-    connection: Connection,
+    tx: Transaction,
     webhook_id: str,
     at: datetime,
     verdict: Verdict,
@@ -18,7 +17,7 @@ def record(
     body_sha256: str,
 ) -> None:
     """Keep what is known of a refused delivery."""
-    connection.execute(
+    tx.execute(
         refusals.insert().values(
             webhook_id=webhook_id,
             at=at,

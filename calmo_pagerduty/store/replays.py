@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
 
 from calmo_pagerduty.domain.deliveries import DeliveryState
 from calmo_pagerduty.domain.event_facts import facts_json, is_about_an_incident
@@ -16,6 +15,7 @@ from calmo_pagerduty.domain.webhook_events import Unreadable, WebhookEvent, pars
 from calmo_pagerduty.kernel.scopes import Visibility
 from calmo_pagerduty.store.delivery_queries import DeliveryFilter, conditions, joined
 from calmo_pagerduty.store.tables import deliveries, delivery_bodies, webhooks
+from calmo_pagerduty.store.transactions import Transaction
 
 
 class Outcome(StrEnum):
@@ -52,7 +52,7 @@ _LEFT_ALONE: Mapping[DeliveryState, Outcome] = {
 
 
 def replay(
-    connection: Connection, visibility: Visibility, wanted: DeliveryFilter, after: int, at_most: int
+    tx: Transaction, visibility: Visibility, wanted: DeliveryFilter, after: int, at_most: int
 ) -> Replayed:
     """Let deliveries wait to be forwarded again, in order of arrival, from beyond number `after`.
 
@@ -62,44 +62,42 @@ def replay(
         *conditions(visibility, wanted), deliveries.c.seq > after
     )
     query = query.order_by(deliveries.c.seq).limit(at_most).with_for_update(of=deliveries)
-    rows = connection.execute(query).all()
-    outcomes = {row.seq: _replay_one(connection, row) for row in rows}
+    rows = tx.execute(query).all()
+    outcomes = {row.seq: _replay_one(tx, row) for row in rows}
     return Replayed(outcomes, {row.seq: row.scope for row in rows})
 
 
-def _replay_one(connection: Connection, row: Any) -> Outcome:
+def _replay_one(tx: Transaction, row: Any) -> Outcome:
     state = DeliveryState(row.state)
     if state in _LEFT_ALONE:
         return _LEFT_ALONE[state]
     if state is DeliveryState.DEAD_LETTER:
-        return _read_again(connection, row)
+        return _read_again(tx, row)
     about_an_incident = row.incident_id and rule_of(row.event_type).action is not IssueAction.NONE
     if not about_an_incident or row.facts is None:
-        return _put(connection, row, DeliveryState.RECORDED)
-    return _put(connection, row, DeliveryState.PENDING)
+        return _put(tx, row, DeliveryState.RECORDED)
+    return _put(tx, row, DeliveryState.PENDING)
 
 
-def _read_again(connection: Connection, row: Any) -> Outcome:
+def _read_again(tx: Transaction, row: Any) -> Outcome:
     """A dead letter may be readable by today's parser."""
-    body = connection.execute(
-        sa.select(delivery_bodies.c.body).where(delivery_bodies.c.seq == row.seq)
-    ).scalar()
+    body = tx.execute(sa.select(delivery_bodies.c.body).where(delivery_bodies.c.seq == row.seq)).scalar()
     if body is None:
-        return _put(connection, row, DeliveryState.PENDING) if row.facts else Outcome.BODY_GONE
+        return _put(tx, row, DeliveryState.PENDING) if row.facts else Outcome.BODY_GONE
     event = parse_event(body)
     if isinstance(event, Unreadable):
         return Outcome.STILL_UNREADABLE
-    if row.dedup_key != event.event_id and _is_known(connection, row.webhook_id, event.event_id):
+    if row.dedup_key != event.event_id and _is_known(tx, row.webhook_id, event.event_id):
         return Outcome.KNOWN_ALREADY
     state = DeliveryState.PENDING if is_about_an_incident(event) else DeliveryState.RECORDED
-    return _put(connection, row, state, **_told(event, row.received_at))
+    return _put(tx, row, state, **_told(event, row.received_at))
 
 
-def _is_known(connection: Connection, webhook_id: str, event_id: str) -> bool:
+def _is_known(tx: Transaction, webhook_id: str, event_id: str) -> bool:
     same = sa.select(deliveries.c.seq).where(
         deliveries.c.webhook_id == webhook_id, deliveries.c.dedup_key == event_id
     )
-    return connection.execute(same).first() is not None
+    return tx.execute(same).first() is not None
 
 
 def _told(event: WebhookEvent, received_at: datetime) -> dict[str, Any]:
@@ -113,9 +111,9 @@ def _told(event: WebhookEvent, received_at: datetime) -> dict[str, Any]:
     }
 
 
-def _put(connection: Connection, row: Any, state: DeliveryState, **values: Any) -> Outcome:
+def _put(tx: Transaction, row: Any, state: DeliveryState, **values: Any) -> Outcome:
     """Another attempt makes another request id, else Temporal would drop what it has had before."""
-    connection.execute(
+    tx.execute(
         sa.update(deliveries)
         .where(deliveries.c.seq == row.seq)
         .values(

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
 
 from calmo_pagerduty.domain.event_types import EventType, rule_of
 from calmo_pagerduty.domain.incident_references import IncidentRef
@@ -25,6 +24,7 @@ from calmo_pagerduty.domain.response_targets import (
 from calmo_pagerduty.store.issue_rows import issue_of
 from calmo_pagerduty.store.statements import insert_or_ignore, keep_commit_order
 from calmo_pagerduty.store.tables import connections, issue_changes, issues, timeline
+from calmo_pagerduty.store.transactions import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,30 +38,30 @@ class Tracked:
     pending: tuple[Notice, ...]
 
 
-def tracked(transaction: Connection, ref: IncidentRef) -> Tracked | None:
+def tracked(tx: Transaction, ref: IncidentRef) -> Tracked | None:
     """Return how an issue stands to its targets; None where there are none."""
-    targets = _targets(transaction, [ref.connection_id]).get(ref.connection_id)
+    targets = _targets(tx, [ref.connection_id]).get(ref.connection_id)
     if targets is None:
         return None
-    row = transaction.execute(sa.select(issues).where(issues.c.id == ref.issue_id)).one_or_none()
+    row = tx.execute(sa.select(issues).where(issues.c.id == ref.issue_id)).one_or_none()
     if row is None:
         return None
     issue = issue_of(row)
-    progress = progress_of(issue, _acknowledged_since(transaction, [issue]).get(ref.issue_id))
+    progress = progress_of(issue, _acknowledged_since(tx, [issue]).get(ref.issue_id))
     of_issue = sa.select(timeline.c.event_id).where(
         timeline.c.issue_id == ref.issue_id, timeline.c.event_id.like(f"{TARGET}%")
     )
-    said = set(transaction.execute(of_issue).scalars())
+    said = set(tx.execute(of_issue).scalars())
     return Tracked(issue, targets, progress, notices(progress, targets, said))
 
 
-def say(transaction: Connection, tracked: Tracked, now: datetime) -> None:
+def say(tx: Transaction, tracked: Tracked, now: datetime) -> None:
     """Put on the timeline what is to be said now. Said again, it is there already."""
     said = due_now(tracked.pending, now)
-    rows = [row for one in said if (row := _entry(tracked.issue, one)) and _add(transaction, row)]
+    rows = [row for one in said if (row := _entry(tracked.issue, one)) and _add(tx, row)]
     if rows:
-        keep_commit_order(transaction)
-        transaction.execute(
+        keep_commit_order(tx)
+        tx.execute(
             issue_changes.insert().values(
                 issue_id=tracked.issue.ref.issue_id,
                 scope=str(tracked.issue.scope),
@@ -72,10 +72,10 @@ def say(transaction: Connection, tracked: Tracked, now: datetime) -> None:
         )
 
 
-def responses(transaction: Connection, found: Collection[Issue]) -> Mapping[str, Response]:
+def responses(tx: Transaction, found: Collection[Issue]) -> Mapping[str, Response]:
     """Return how each issue stands to its targets, by its id."""
-    targets = _targets(transaction, {issue.ref.connection_id for issue in found})
-    since = _acknowledged_since(transaction, found)
+    targets = _targets(tx, {issue.ref.connection_id for issue in found})
+    since = _acknowledged_since(tx, found)
     return {
         issue.ref.issue_id: response_of(
             progress_of(issue, since.get(issue.ref.issue_id)), targets.get(issue.ref.connection_id)
@@ -84,16 +84,14 @@ def responses(transaction: Connection, found: Collection[Issue]) -> Mapping[str,
     }
 
 
-def _targets(transaction: Connection, connection_ids: Collection[str]) -> dict[str, ResponseTargets]:
+def _targets(tx: Transaction, connection_ids: Collection[str]) -> dict[str, ResponseTargets]:
     query = sa.select(connections.c.id, connections.c.response_targets).where(
         connections.c.id.in_(list(connection_ids)), connections.c.response_targets.is_not(None)
     )
-    return {
-        row.id: ResponseTargets.model_validate(row.response_targets) for row in transaction.execute(query)
-    }
+    return {row.id: ResponseTargets.model_validate(row.response_targets) for row in tx.execute(query)}
 
 
-def _acknowledged_since(transaction: Connection, found: Collection[Issue]) -> dict[str, datetime]:
+def _acknowledged_since(tx: Transaction, found: Collection[Issue]) -> dict[str, datetime]:
     """Return when issues that were opened again were acknowledged first since."""
     reopened = [issue.ref.issue_id for issue in found if issue.reopened_at is not None]
     if not reopened:
@@ -108,7 +106,7 @@ def _acknowledged_since(transaction: Connection, found: Collection[Issue]) -> di
         )
         .group_by(timeline.c.issue_id)
     )
-    return {row.issue_id: row.at for row in transaction.execute(query)}
+    return {row.issue_id: row.at for row in tx.execute(query)}
 
 
 def _entry(issue: Issue, notice: Notice) -> dict[str, Any]:
@@ -125,5 +123,5 @@ def _entry(issue: Issue, notice: Notice) -> dict[str, Any]:
     }
 
 
-def _add(transaction: Connection, row: dict[str, Any]) -> bool:
-    return transaction.execute(insert_or_ignore(transaction, timeline), row).rowcount == 1
+def _add(tx: Transaction, row: dict[str, Any]) -> bool:
+    return tx.execute(insert_or_ignore(tx, timeline), row).rowcount == 1

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
 
 from calmo_pagerduty.domain.deliveries import DeliveryState
 from calmo_pagerduty.store.tables import (
@@ -24,6 +23,7 @@ from calmo_pagerduty.store.tables import (
     refusals,
     tool_calls,
 )
+from calmo_pagerduty.store.transactions import Transaction
 
 AT_ONCE = 200
 #: Their text has not arrived at the issue yet.
@@ -39,10 +39,10 @@ class Cut:
 
 
 #: One step of a walk: from beyond a number, what is older than a moment.
-Walk = Callable[[Connection, int, datetime], Cut]
+Walk = Callable[[Transaction, int, datetime], Cut]
 
 
-def cut_bodies(connection: Connection, after: int, older_than: datetime) -> Cut:
+def cut_bodies(tx: Transaction, after: int, older_than: datetime) -> Cut:
     """Delete bodies of deliveries that have got where they were going, or never will."""
     bodies = delivery_bodies
     query = (
@@ -52,13 +52,13 @@ def cut_bodies(connection: Connection, after: int, older_than: datetime) -> Cut:
         .order_by(bodies.c.seq)
         .limit(AT_ONCE)
     )
-    rows = connection.execute(query).all()
+    rows = tx.execute(query).all()
     old = [row.number for row in rows if row.at < older_than and row.state not in _UNFINISHED]
-    connection.execute(sa.delete(bodies).where(bodies.c.seq.in_(old)))
+    tx.execute(sa.delete(bodies).where(bodies.c.seq.in_(old)))
     return _cut(rows, old, older_than)
 
 
-def cut_deliveries(connection: Connection, after: int, older_than: datetime) -> Cut:
+def cut_deliveries(tx: Transaction, after: int, older_than: datetime) -> Cut:
     """Delete rows of the delivery log with what is left of their bodies."""
     query = (
         sa.select(deliveries.c.seq.label("number"), deliveries.c.received_at.label("at"), deliveries.c.state)
@@ -66,61 +66,61 @@ def cut_deliveries(connection: Connection, after: int, older_than: datetime) -> 
         .order_by(deliveries.c.seq)
         .limit(AT_ONCE)
     )
-    rows = connection.execute(query).all()
+    rows = tx.execute(query).all()
     old = [row.number for row in rows if row.at < older_than and row.state not in _UNFINISHED]
-    connection.execute(sa.delete(delivery_bodies).where(delivery_bodies.c.seq.in_(old)))
-    connection.execute(sa.delete(deliveries).where(deliveries.c.seq.in_(old)))
+    tx.execute(sa.delete(delivery_bodies).where(delivery_bodies.c.seq.in_(old)))
+    tx.execute(sa.delete(deliveries).where(deliveries.c.seq.in_(old)))
     return _cut(rows, old, older_than)
 
 
-def cut_refusals(connection: Connection, after: int, older_than: datetime) -> Cut:
+def cut_refusals(tx: Transaction, after: int, older_than: datetime) -> Cut:
     """Delete rows of the trail of refusals."""
     query = sa.select(refusals.c.id.label("number"), refusals.c.at).where(refusals.c.id > after)
-    rows = connection.execute(query.order_by(refusals.c.id).limit(AT_ONCE)).all()
+    rows = tx.execute(query.order_by(refusals.c.id).limit(AT_ONCE)).all()
     old = [row.number for row in rows if row.at < older_than]
-    connection.execute(sa.delete(refusals).where(refusals.c.id.in_(old)))
+    tx.execute(sa.delete(refusals).where(refusals.c.id.in_(old)))
     return _cut(rows, old, older_than)
 
 
-def cut_calls(connection: Connection, _after: int, older_than: datetime) -> Cut:
+def cut_calls(tx: Transaction, _after: int, older_than: datetime) -> Cut:
     """Forget with what finished calls of tools were made, and what came of them; that they were stays."""
     says_something = tool_calls.c.result.is_not(None) | (sa.cast(tool_calls.c.arguments, sa.Text) != "{}")
     old = sa.select(tool_calls.c.id).where(tool_calls.c.finished_at < older_than, says_something)
     forget = sa.update(tool_calls).where(tool_calls.c.id.in_(old.limit(AT_ONCE)))
-    rows = connection.execute(forget.values(result=sa.null(), arguments={})).rowcount
+    rows = tx.execute(forget.values(result=sa.null(), arguments={})).rowcount
     return Cut(rows, 0 if rows == AT_ONCE else None)
 
 
-def cut_dead_letters(connection: Connection, _after: int, older_than: datetime) -> Cut:
+def cut_dead_letters(tx: Transaction, _after: int, older_than: datetime) -> Cut:
     """Forget what dead letters said; why they are dead stays."""
     old = sa.select(dead_letters.c.id).where(dead_letters.c.at < older_than, dead_letters.c.payload != "")
     forget = sa.update(dead_letters).where(dead_letters.c.id.in_(old.limit(AT_ONCE)))
-    rows = connection.execute(forget.values(payload="")).rowcount
+    rows = tx.execute(forget.values(payload="")).rowcount
     return Cut(rows, 0 if rows == AT_ONCE else None)
 
 
-def cut_past_incidents(connection: Connection, _after: int, older_than: datetime) -> Cut:
+def cut_past_incidents(tx: Transaction, _after: int, older_than: datetime) -> Cut:
     """Forget what was remembered of accounts' past incidents."""
-    return _cut_memory(connection, account_incidents, account_incidents.c.created_at < older_than)
+    return _cut_memory(tx, account_incidents, account_incidents.c.created_at < older_than)
 
 
-def cut_past_changes(connection: Connection, _after: int, older_than: datetime) -> Cut:
+def cut_past_changes(tx: Transaction, _after: int, older_than: datetime) -> Cut:
     """Forget what was remembered of accounts' past changes."""
-    return _cut_memory(connection, account_changes, account_changes.c.at < older_than)
+    return _cut_memory(tx, account_changes, account_changes.c.at < older_than)
 
 
-def cut_account_objects(connection: Connection, _after: int, older_than: datetime) -> Cut:
+def cut_account_objects(tx: Transaction, _after: int, older_than: datetime) -> Cut:
     """Forget services, people and the like that nobody has asked for any more."""
-    return _cut_memory(connection, account_objects, account_objects.c.fetched_at < older_than)
+    return _cut_memory(tx, account_objects, account_objects.c.fetched_at < older_than)
 
 
-def _cut_memory(connection: Connection, table: sa.Table, is_old: sa.ColumnElement[bool]) -> Cut:
+def _cut_memory(tx: Transaction, table: sa.Table, is_old: sa.ColumnElement[bool]) -> Cut:
     """Delete some rows of accounts' memory; of a connection that was removed, whatever their age."""
     removed = sa.select(connections.c.id).where(connections.c.removed_at.is_not(None))
     key = sa.tuple_(*table.primary_key.columns)
     gone = sa.select(*table.primary_key.columns).where(is_old | table.c.connection_id.in_(removed))
-    some = [tuple(row) for row in connection.execute(gone.limit(AT_ONCE))]
-    rows = connection.execute(sa.delete(table).where(key.in_(some))).rowcount if some else 0
+    some = [tuple(row) for row in tx.execute(gone.limit(AT_ONCE))]
+    rows = tx.execute(sa.delete(table).where(key.in_(some))).rowcount if some else 0
     return Cut(rows, 0 if rows == AT_ONCE else None)
 
 

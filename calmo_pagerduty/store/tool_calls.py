@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
 
 from calmo_pagerduty.domain.tool_calls import OPEN_STATES, CallState, Face
 from calmo_pagerduty.kernel.scopes import Scope, Visibility
@@ -14,6 +13,7 @@ from calmo_pagerduty.store.operation_tables import operations
 from calmo_pagerduty.store.schema import Utc
 from calmo_pagerduty.store.statements import insert_or_ignore
 from calmo_pagerduty.store.tables import tool_calls
+from calmo_pagerduty.store.transactions import Transaction
 
 CAP_WINDOW = timedelta(hours=1)
 #: Calls that never reached PagerDuty don't count against the cap.
@@ -65,7 +65,7 @@ class Place:
         return cls(call.created_at, call.id)
 
 
-def file(transaction: Connection, call: ToolCall) -> tuple[ToolCall, bool]:
+def file(tx: Transaction, call: ToolCall) -> tuple[ToolCall, bool]:
     """Keep a new call; returns it and whether it is new, else the one that is there already.
 
     Raises KeyUsedOtherwise.
@@ -76,34 +76,34 @@ def file(transaction: Connection, call: ToolCall) -> tuple[ToolCall, bool]:
         if column.name not in {"scope", "arguments"}
     }
     row = {**values, "scope": str(call.scope), "arguments": dict(call.arguments)}
-    if transaction.execute(insert_or_ignore(transaction, tool_calls), row).rowcount == 1:
+    if tx.execute(insert_or_ignore(tx, tool_calls), row).rowcount == 1:
         return call, True
-    known = get(transaction, call.id)
+    known = get(tx, call.id)
     if known is None or known.arguments_sha256 != call.arguments_sha256:
         raise KeyUsedOtherwise("this idempotency key was used for another tool or with other arguments")
     return known, False
 
 
-def get(transaction: Connection, call_id: str) -> ToolCall | None:
+def get(tx: Transaction, call_id: str) -> ToolCall | None:
     """Return a call, for whoever carries it out."""
-    row = transaction.execute(_get(call_id)).one_or_none()
+    row = tx.execute(_get(call_id)).one_or_none()
     return None if row is None else _call(row)
 
 
-def hold(transaction: Connection, call_id: str) -> ToolCall | None:
+def hold(tx: Transaction, call_id: str) -> ToolCall | None:
     """Return a call that nobody else changes until the transaction ends."""
-    row = transaction.execute(_get(call_id).with_for_update()).one_or_none()
+    row = tx.execute(_get(call_id).with_for_update()).one_or_none()
     return None if row is None else _call(row)
 
 
-def find(transaction: Connection, visibility: Visibility, call_id: str) -> ToolCall | None:
+def find(tx: Transaction, visibility: Visibility, call_id: str) -> ToolCall | None:
     """Return a call that the caller may see."""
-    call = get(transaction, call_id)
+    call = get(tx, call_id)
     return call if call is not None and visibility.admits(call.scope) else None
 
 
 def list_calls(
-    transaction: Connection, visibility: Visibility, states: frozenset[CallState], limit: int
+    tx: Transaction, visibility: Visibility, states: frozenset[CallState], limit: int
 ) -> tuple[ToolCall, ...]:
     """Return the latest calls in these states (all of them if none is named), newest first."""
     query = sa.select(tool_calls).order_by(tool_calls.c.created_at.desc(), tool_calls.c.id).limit(limit)
@@ -111,10 +111,10 @@ def list_calls(
         query = query.where(tool_calls.c.state.in_(states))
     if not visibility.everything:
         query = query.where(tool_calls.c.scope.in_([str(scope) for scope in visibility.scopes]))
-    return tuple(_call(row) for row in transaction.execute(query))
+    return tuple(_call(row) for row in tx.execute(query))
 
 
-def list_not_taken_over(transaction: Connection, filed_before: datetime, limit: int) -> tuple[ToolCall, ...]:
+def list_not_taken_over(tx: Transaction, filed_before: datetime, limit: int) -> tuple[ToolCall, ...]:
     """Return open calls of actions that their incidents' workflows have not taken over, oldest first."""
     query = (
         sa.select(tool_calls)
@@ -127,11 +127,11 @@ def list_not_taken_over(transaction: Connection, filed_before: datetime, limit: 
         .order_by(tool_calls.c.created_at, tool_calls.c.id)
         .limit(limit)
     )
-    return tuple(_call(row) for row in transaction.execute(query))
+    return tuple(_call(row) for row in tx.execute(query))
 
 
 def list_overdue(
-    transaction: Connection, begun_before: datetime, now: datetime, after: Place | None, limit: int
+    tx: Transaction, begun_before: datetime, now: datetime, after: Place | None, limit: int
 ) -> tuple[ToolCall, ...]:
     """Return calls that have run for long, or that waited longer than they may, oldest first."""
     place = sa.tuple_(tool_calls.c.created_at, tool_calls.c.id)
@@ -150,12 +150,12 @@ def list_overdue(
         .order_by(tool_calls.c.created_at, tool_calls.c.id)
         .limit(limit)
     )
-    return tuple(_call(row) for row in transaction.execute(query))
+    return tuple(_call(row) for row in tx.execute(query))
 
 
-def count_recent(transaction: Connection, connection_id: str, tool: str, now: datetime) -> int:
+def count_recent(tx: Transaction, connection_id: str, tool: str, now: datetime) -> int:
     """Count what counts against the tool's cap: its calls on this connection in the last hour."""
-    return transaction.execute(
+    return tx.execute(
         sa.select(sa.func.count()).where(
             tool_calls.c.connection_id == connection_id,
             tool_calls.c.tool == tool,
@@ -165,9 +165,9 @@ def count_recent(transaction: Connection, connection_id: str, tool: str, now: da
     ).scalar_one()
 
 
-def begin_attempt(transaction: Connection, call_id: str, now: datetime) -> None:
+def begin_attempt(tx: Transaction, call_id: str, now: datetime) -> None:
     """Remember, before PagerDuty is asked, that it may have been."""
-    transaction.execute(
+    tx.execute(
         _open(call_id).values(
             attempts=tool_calls.c.attempts + 1,
             first_attempt_at=sa.func.coalesce(tool_calls.c.first_attempt_at, sa.literal(now, Utc())),
@@ -175,17 +175,17 @@ def begin_attempt(transaction: Connection, call_id: str, now: datetime) -> None:
     )
 
 
-def forget_attempt(transaction: Connection, call: ToolCall) -> bool:
+def forget_attempt(tx: Transaction, call: ToolCall) -> bool:
     """Of the attempt that `call` was read before it is known that it changed nothing, as none did before
     it. False if another one has begun since: that one may have.
     """
     only_one = _open(call.id).where(tool_calls.c.attempts == call.attempts + 1)
-    return transaction.execute(only_one.values(first_attempt_at=None)).rowcount == 1
+    return tx.execute(only_one.values(first_attempt_at=None)).rowcount == 1
 
 
-def decide(transaction: Connection, call_id: str, approver: str, state: CallState, now: datetime) -> bool:
+def decide(tx: Transaction, call_id: str, approver: str, state: CallState, now: datetime) -> bool:
     """Keep a person's decision; False if the call doesn't wait for one any more, or has for too long."""
-    changed = transaction.execute(
+    changed = tx.execute(
         sa.update(tool_calls)
         .where(
             tool_calls.c.id == call_id,
@@ -203,7 +203,7 @@ def decide(transaction: Connection, call_id: str, approver: str, state: CallStat
 
 
 def finish(
-    transaction: Connection,
+    tx: Transaction,
     call_id: str,
     state: CallState,
     now: datetime,
@@ -217,7 +217,7 @@ def finish(
         "result": None if result is None else dict(result),
         "error": None if error is None else dict(error),
     }
-    return transaction.execute(_open(call_id).values(**values)).rowcount == 1
+    return tx.execute(_open(call_id).values(**values)).rowcount == 1
 
 
 def _get(call_id: str) -> sa.Select[Any]:

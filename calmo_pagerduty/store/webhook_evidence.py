@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
 
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.synthetic_incidents import PREFIX, is_synthetic
@@ -18,11 +17,12 @@ from calmo_pagerduty.store.tables import (
     refusals,
     timeline,
 )
+from calmo_pagerduty.store.transactions import Transaction
 
 _REAL = sa.or_(deliveries.c.incident_id.is_(None), deliveries.c.incident_id.not_like(f"{PREFIX}%"))
 
 
-def arrivals(connection: Connection, webhook_id: str, versions: Sequence[int], since: datetime) -> Arrivals:
+def arrivals(tx: Transaction, webhook_id: str, versions: Sequence[int], since: datetime) -> Arrivals:
     """Return what came: verified by one of these secrets at any time, everything else since then."""
     latest = (
         sa.select(deliveries.c.received_at, deliveries.c.event_type)
@@ -30,12 +30,12 @@ def arrivals(connection: Connection, webhook_id: str, versions: Sequence[int], s
         .order_by(deliveries.c.seq.desc())
         .limit(1)
     )
-    verified = connection.execute(latest.where(deliveries.c.secret_version.in_(versions))).one_or_none()
-    older = connection.execute(
+    verified = tx.execute(latest.where(deliveries.c.secret_version.in_(versions))).one_or_none()
+    older = tx.execute(
         latest.where(deliveries.c.secret_version.not_in(versions), deliveries.c.received_at > since)
     ).one_or_none()
     kinds = (refusals.c.verdict, refusals.c.reason)
-    refused = connection.execute(
+    refused = tx.execute(
         sa.select(*kinds, sa.func.count().label("many"), sa.func.max(refusals.c.at).label("last_at"))
         .where(refusals.c.webhook_id == webhook_id, refusals.c.at > since)
         .group_by(*kinds)
@@ -48,32 +48,32 @@ def arrivals(connection: Connection, webhook_id: str, versions: Sequence[int], s
     )
 
 
-def delivery_state(connection: Connection, webhook_id: str, event_id: str) -> str | None:
+def delivery_state(tx: Transaction, webhook_id: str, event_id: str) -> str | None:
     """Return where a delivery stands; None if it isn't in the inbox."""
     query = sa.select(deliveries.c.state)
-    found = connection.execute(
+    found = tx.execute(
         query.where(deliveries.c.webhook_id == webhook_id, deliveries.c.dedup_key == event_id)
     ).scalar()
     return str(found) if found is not None else None
 
 
-def last_delivery(connection: Connection, webhook_id: str) -> int:
+def last_delivery(tx: Transaction, webhook_id: str) -> int:
     """Return the number of the webhook's latest delivery, 0 if there is none."""
     query = sa.select(sa.func.max(deliveries.c.seq)).where(deliveries.c.webhook_id == webhook_id)
-    return connection.execute(query).scalar() or 0
+    return tx.execute(query).scalar() or 0
 
 
-def ping_arrived(connection: Connection, webhook_id: str, after: int) -> bool:
+def ping_arrived(tx: Transaction, webhook_id: str, after: int) -> bool:
     """Whether a ping was verified since delivery number `after`, be it one that was sent again."""
     query = sa.select(deliveries.c.seq).where(
         deliveries.c.webhook_id == webhook_id,
         deliveries.c.seq > after,
         deliveries.c.remarks.like("%ping%"),
     )
-    return connection.execute(query.limit(1)).first() is not None
+    return tx.execute(query.limit(1)).first() is not None
 
 
-def left_tests(connection: Connection, before: datetime) -> tuple[IncidentRef, ...]:
+def left_tests(tx: Transaction, before: datetime) -> tuple[IncidentRef, ...]:
     """Return the test incidents that began before then and are still in the database."""
     of_tests = [
         sa.select(table.c.connection_id, table.c.incident_id).where(
@@ -83,11 +83,11 @@ def left_tests(connection: Connection, before: datetime) -> tuple[IncidentRef, .
     ]
     return tuple(
         IncidentRef(connection_id=row.connection_id, incident_id=row.incident_id)
-        for row in connection.execute(sa.union(*of_tests))
+        for row in tx.execute(sa.union(*of_tests))
     )
 
 
-def remove_test(connection: Connection, ref: IncidentRef) -> None:
+def remove_test(tx: Transaction, ref: IncidentRef) -> None:
     """Remove all that a test incident left. Raises ValueError for any other incident."""
     if not is_synthetic(ref):
         raise ValueError("this is no test incident")
@@ -101,4 +101,4 @@ def remove_test(connection: Connection, ref: IncidentRef) -> None:
         sa.delete(issues).where(issues.c.id == ref.issue_id),
         sa.delete(dead_letters).where(dead_letters.c.subject == ref.workflow_id),
     ):
-        connection.execute(removal)
+        tx.execute(removal)

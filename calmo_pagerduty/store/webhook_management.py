@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection as Transaction
 
 from calmo_pagerduty.domain.event_sets import ACCOUNT, EventFilter, EventSet
 from calmo_pagerduty.domain.webhooks import (
@@ -23,6 +22,7 @@ from calmo_pagerduty.kernel.scopes import Scope, Visibility
 from calmo_pagerduty.store import webhooks as addresses
 from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.store.tables import webhook_secrets, webhooks
+from calmo_pagerduty.store.transactions import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +91,9 @@ class ManagedWebhook:
         return tuple(one for one in self.secrets if one.expires_at is None)
 
 
-def make(
-    transaction: Transaction, keyring: Keyring, new: NewWebhook, secret: bytes | None, now: datetime
-) -> str:
+def make(tx: Transaction, keyring: Keyring, new: NewWebhook, secret: bytes | None, now: datetime) -> str:
     """Make a webhook and return its id, which is also its unguessable address."""
-    webhook_id = addresses.create(transaction, keyring, new.scope, secret, now)
+    webhook_id = addresses.create(tx, keyring, new.scope, secret, now)
     values: dict[str, Any] = {
         "name": new.name,
         "event_set": new.event_set,
@@ -104,13 +102,11 @@ def make(
     }
     if new.connection_id is not None:
         values["connection_id"] = new.connection_id
-    update(transaction, webhook_id, **values)
+    update(tx, webhook_id, **values)
     return webhook_id
 
 
-def find(
-    transaction: Transaction, visibility: Visibility, known_as: str, now: datetime
-) -> ManagedWebhook | None:
+def find(tx: Transaction, visibility: Visibility, known_as: str, now: datetime) -> ManagedWebhook | None:
     """Return a webhook by its id or its handle; None if there is none that this caller may see.
 
     Raises NotPossible if several have this handle.
@@ -121,28 +117,26 @@ def find(
         condition = webhooks.c.id.like(f"wh\\_%{known_as[-6:]}", escape="\\")
     else:
         return None
-    found = _read(transaction, visibility, now, condition)
+    found = _read(tx, visibility, now, condition)
     if len(found) > 1:
         raise NotPossible("several webhooks have this handle: name it by its whole id")
     return found[0] if found else None
 
 
-def list_all(transaction: Transaction, visibility: Visibility, now: datetime) -> tuple[ManagedWebhook, ...]:
+def list_all(tx: Transaction, visibility: Visibility, now: datetime) -> tuple[ManagedWebhook, ...]:
     """Return the webhooks that aren't deleted and the caller may see, oldest first."""
-    return _read(transaction, visibility, now, webhooks.c.deleted_at.is_(None))
+    return _read(tx, visibility, now, webhooks.c.deleted_at.is_(None))
 
 
-def list_to_tidy(
-    transaction: Transaction, visibility: Visibility, now: datetime
-) -> tuple[ManagedWebhook, ...]:
+def list_to_tidy(tx: Transaction, visibility: Visibility, now: datetime) -> tuple[ManagedWebhook, ...]:
     """Return those with expired secrets, and deleted ones whose subscriptions may still be there."""
     expired = sa.select(webhook_secrets.c.webhook_id).where(webhook_secrets.c.expires_at <= now)
     left = sa.and_(webhooks.c.deleted_at.is_not(None), webhooks.c.managed)
-    return _read(transaction, visibility, now, sa.or_(left, webhooks.c.id.in_(expired)))
+    return _read(tx, visibility, now, sa.or_(left, webhooks.c.id.in_(expired)))
 
 
 def replace_secrets(
-    transaction: Transaction,
+    tx: Transaction,
     keyring: Keyring,
     webhook_id: str,
     secrets: Sequence[bytes],
@@ -154,50 +148,50 @@ def replace_secrets(
         replaced = sa.update(webhook_secrets).where(
             webhook_secrets.c.webhook_id == webhook_id, webhook_secrets.c.expires_at.is_(None)
         )
-        transaction.execute(replaced.values(expires_at=now + OVERLAP))
+        tx.execute(replaced.values(expires_at=now + OVERLAP))
     for secret in secrets:
-        addresses.add_secret(transaction, keyring, webhook_id, secret, now)
+        addresses.add_secret(tx, keyring, webhook_id, secret, now)
 
 
-def forget_expired(transaction: Transaction, webhook_id: str, now: datetime) -> None:
+def forget_expired(tx: Transaction, webhook_id: str, now: datetime) -> None:
     expired = sa.delete(webhook_secrets).where(
         webhook_secrets.c.webhook_id == webhook_id, webhook_secrets.c.expires_at <= now
     )
-    transaction.execute(expired)
+    tx.execute(expired)
 
 
-def set_subscriptions(transaction: Transaction, webhook_id: str, ids: Sequence[str]) -> None:
+def set_subscriptions(tx: Transaction, webhook_id: str, ids: Sequence[str]) -> None:
     """Note the subscriptions that we made for it; without any, there is nothing to clean up."""
-    update(transaction, webhook_id, subscription_id=",".join(ids) or None, managed=bool(ids))
+    update(tx, webhook_id, subscription_id=",".join(ids) or None, managed=bool(ids))
 
 
-def delete(transaction: Transaction, webhook_id: str, now: datetime) -> None:
+def delete(tx: Transaction, webhook_id: str, now: datetime) -> None:
     """Answer 410 from now on, and forget the secrets at once. What was delivered stays."""
-    update(transaction, webhook_id, deleted_at=now)
-    forget_secrets(transaction, webhook_id)
+    update(tx, webhook_id, deleted_at=now)
+    forget_secrets(tx, webhook_id)
 
 
-def forget_secrets(transaction: Transaction, webhook_id: str) -> None:
-    transaction.execute(sa.delete(webhook_secrets).where(webhook_secrets.c.webhook_id == webhook_id))
+def forget_secrets(tx: Transaction, webhook_id: str) -> None:
+    tx.execute(sa.delete(webhook_secrets).where(webhook_secrets.c.webhook_id == webhook_id))
 
 
-def update(transaction: Transaction, webhook_id: str, **values: Any) -> None:
-    transaction.execute(sa.update(webhooks).where(webhooks.c.id == webhook_id).values(**values))
+def update(tx: Transaction, webhook_id: str, **values: Any) -> None:
+    tx.execute(sa.update(webhooks).where(webhooks.c.id == webhook_id).values(**values))
 
 
 def _read(
-    transaction: Transaction, visibility: Visibility, now: datetime, condition: sa.ColumnElement[bool]
+    tx: Transaction, visibility: Visibility, now: datetime, condition: sa.ColumnElement[bool]
 ) -> tuple[ManagedWebhook, ...]:
     query = sa.select(webhooks).where(condition).order_by(webhooks.c.created_at, webhooks.c.id)
     if not visibility.everything:
         query = query.where(webhooks.c.scope.in_([str(scope) for scope in visibility.scopes]))
-    rows = transaction.execute(query).all()
+    rows = tx.execute(query).all()
     live = sa.select(webhook_secrets).where(
         webhook_secrets.c.webhook_id.in_([row.id for row in rows]),
         sa.or_(webhook_secrets.c.expires_at.is_(None), webhook_secrets.c.expires_at > now),
     )
     ages: dict[str, list[SecretAge]] = {}
-    for one in transaction.execute(live.order_by(webhook_secrets.c.version)):
+    for one in tx.execute(live.order_by(webhook_secrets.c.version)):
         ages.setdefault(one.webhook_id, []).append(SecretAge(one.version, one.created_at, one.expires_at))
     return tuple(_webhook(row, tuple(ages.get(row.id, ()))) for row in rows)
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, bindparam
+from sqlalchemy import bindparam
 
 from calmo_pagerduty.domain.deliveries import MAX_STRIKES, STRIKE_WINDOW, Verdict
 from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.store.encryption import Keyring, Place
 from calmo_pagerduty.store.tables import connections, refusals, webhook_secrets, webhooks
+from calmo_pagerduty.store.transactions import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,43 +42,39 @@ _SECRETS = (
 )
 
 
-def create(
-    connection: Connection, keyring: Keyring, scope: Scope, secret: bytes | None, now: datetime
-) -> str:
+def create(tx: Transaction, keyring: Keyring, scope: Scope, secret: bytes | None, now: datetime) -> str:
     """Make a webhook for a scope and return its id, which is also its unguessable address.
 
     A scope without a connection gets one without a token, so that webhooks work by themselves.
     """
     webhook_id = new_webhook_id()
-    connection_id = _connection_of(connection, scope, now)
-    connection.execute(
+    connection_id = _connection_of(tx, scope, now)
+    tx.execute(
         webhooks.insert().values(id=webhook_id, connection_id=connection_id, scope=str(scope), created_at=now)
     )
     if secret is not None:
-        add_secret(connection, keyring, webhook_id, secret, now)
+        add_secret(tx, keyring, webhook_id, secret, now)
     return webhook_id
 
 
-def add_secret(
-    connection: Connection, keyring: Keyring, webhook_id: str, secret: bytes, now: datetime
-) -> int:
+def add_secret(tx: Transaction, keyring: Keyring, webhook_id: str, secret: bytes, now: datetime) -> int:
     """Seal a signing secret for this webhook and no other. Returns its version."""
     latest = sa.select(sa.func.max(webhook_secrets.c.version))
-    version = (connection.execute(latest.where(webhook_secrets.c.webhook_id == webhook_id)).scalar() or 0) + 1
-    scope = connection.execute(sa.select(webhooks.c.scope).where(webhooks.c.id == webhook_id)).scalar_one()
+    version = (tx.execute(latest.where(webhook_secrets.c.webhook_id == webhook_id)).scalar() or 0) + 1
+    scope = tx.execute(sa.select(webhooks.c.scope).where(webhooks.c.id == webhook_id)).scalar_one()
     sealed = keyring.seal(secret, _place(scope, webhook_id, version))
-    connection.execute(
+    tx.execute(
         webhook_secrets.insert().values(webhook_id=webhook_id, version=version, sealed=sealed, created_at=now)
     )
     return version
 
 
-def find(connection: Connection, keyring: Keyring, webhook_id: str, now: datetime) -> Webhook | None:
+def find(tx: Transaction, keyring: Keyring, webhook_id: str, now: datetime) -> Webhook | None:
     """Return the webhook with its live secrets. Raises CannotDecrypt."""
-    row = connection.execute(_FIND, {"webhook": webhook_id}).one_or_none()
+    row = tx.execute(_FIND, {"webhook": webhook_id}).one_or_none()
     if row is None:
         return None
-    sealed = connection.execute(_SECRETS, {"webhook": webhook_id, "now": now})
+    sealed = tx.execute(_SECRETS, {"webhook": webhook_id, "now": now})
     secrets = tuple(
         (version, keyring.open(value, _place(row.scope, webhook_id, version))) for version, value in sealed
     )
@@ -92,21 +89,21 @@ def find(connection: Connection, keyring: Keyring, webhook_id: str, now: datetim
     )
 
 
-def arm(connection: Connection, webhook_id: str, now: datetime) -> None:
+def arm(tx: Transaction, webhook_id: str, now: datetime) -> None:
     """Remember that a delivery was verified: from now on an unsigned one is answered 401."""
-    connection.execute(
+    tx.execute(
         sa.update(webhooks)
         .where(webhooks.c.id == webhook_id, webhooks.c.armed_at.is_(None))
         .values(armed_at=now)
     )
 
 
-def disarm(connection: Connection, webhook_id: str) -> None:
+def disarm(tx: Transaction, webhook_id: str) -> None:
     """Forget that a delivery was verified: it was one of our own."""
-    connection.execute(sa.update(webhooks).where(webhooks.c.id == webhook_id).values(armed_at=None))
+    tx.execute(sa.update(webhooks).where(webhooks.c.id == webhook_id).values(armed_at=None))
 
 
-def count_strikes(connection: Connection, webhook_id: str, now: datetime) -> int:
+def count_strikes(tx: Transaction, webhook_id: str, now: datetime) -> int:
     """Count the mismatches answered 401 within the window: good deliveries don't reset it."""
     strikes = (
         sa.select(refusals.c.id)
@@ -118,16 +115,16 @@ def count_strikes(connection: Connection, webhook_id: str, now: datetime) -> int
         )
         .limit(MAX_STRIKES)
     )
-    return len(connection.execute(strikes).all())
+    return len(tx.execute(strikes).all())
 
 
-def _connection_of(connection: Connection, scope: Scope, now: datetime) -> str:
+def _connection_of(tx: Transaction, scope: Scope, now: datetime) -> str:
     first = sa.select(connections.c.id).where(connections.c.scope == str(scope))
-    found = connection.execute(first.order_by(connections.c.created_at).limit(1)).scalar()
+    found = tx.execute(first.order_by(connections.c.created_at).limit(1)).scalar()
     if found is not None:
         return str(found)
     connection_id = f"con_{_random(5)}"
-    connection.execute(
+    tx.execute(
         connections.insert().values(
             id=connection_id, name=f"Webhooks of {scope}", scope=str(scope), severities={}, created_at=now
         )
