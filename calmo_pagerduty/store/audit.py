@@ -13,6 +13,7 @@ from calmo_pagerduty.kernel.scopes import Visibility
 from calmo_pagerduty.store.statements import keep_audit_order
 from calmo_pagerduty.store.tables import audit
 from calmo_pagerduty.store.transactions import Transaction
+from calmo_pagerduty.store.visibility import visible_to
 
 #: What the first row follows.
 GENESIS = "0" * 64
@@ -72,11 +73,10 @@ def list_rows(
     tx: Transaction, visibility: Visibility, limit: int, before: int | None = None
 ) -> tuple[AuditRow, ...]:
     """Return the latest rows that the caller may see, newest first."""
-    query = sa.select(audit).order_by(audit.c.seq.desc()).limit(limit)
+    query = sa.select(audit).where(visible_to(audit.c.scope, visibility))
     if before is not None:
         query = query.where(audit.c.seq < before)
-    if not visibility.everything:
-        query = query.where(audit.c.scope.in_([str(scope) for scope in visibility.scopes]))
+    query = query.order_by(audit.c.seq.desc()).limit(limit)
     return tuple(
         AuditRow(row.seq, row.at, row.scope, json.loads(row.record), row.hash) for row in tx.execute(query)
     )

@@ -17,6 +17,7 @@ from calmo_pagerduty.kernel.scopes import Scope, Visibility
 from calmo_pagerduty.store.encryption import Keyring, Place
 from calmo_pagerduty.store.tables import connections
 from calmo_pagerduty.store.transactions import Transaction
+from calmo_pagerduty.store.visibility import visible_to
 from calmo_pagerduty.tools.permissions import ConnectionRules
 
 
@@ -85,9 +86,8 @@ def find(tx: Transaction, visibility: Visibility, connection_id: str) -> Connect
 
 def list_all(tx: Transaction, visibility: Visibility) -> tuple[Connection, ...]:
     """Return the connections that the caller may see, by name."""
-    query = _LIVE.order_by(connections.c.name, connections.c.id)
-    if not visibility.everything:
-        query = query.where(connections.c.scope.in_([str(scope) for scope in visibility.scopes]))
+    query = _LIVE.where(visible_to(connections.c.scope, visibility))
+    query = query.order_by(connections.c.name, connections.c.id)
     return tuple(_connection(row) for row in tx.execute(query))
 
 

@@ -17,6 +17,7 @@ from calmo_pagerduty.kernel.scopes import Visibility
 from calmo_pagerduty.store.statements import upsert
 from calmo_pagerduty.store.tables import connections, context_parts, contexts
 from calmo_pagerduty.store.transactions import Transaction
+from calmo_pagerduty.store.visibility import visible_to
 
 #: How many versions of an issue's context are kept.
 KEPT_VERSIONS = 20
@@ -199,8 +200,8 @@ def _is(table: sa.Table, issue_id: str, version: int) -> tuple[ColumnElement[boo
 def _visible(query: Select[Any], seen_by: Visibility) -> Select[Any]:
     if seen_by.everything:
         return query
-    theirs = connections.c.scope.in_([str(scope) for scope in seen_by.scopes])
-    return query.join(connections, connections.c.id == contexts.c.connection_id).where(theirs)
+    joined = query.join(connections, connections.c.id == contexts.c.connection_id)
+    return joined.where(visible_to(connections.c.scope, seen_by))
 
 
 def _stored(row: Any) -> StoredContext:

@@ -12,6 +12,7 @@ from calmo_pagerduty.domain.webhooks import HANDLE
 from calmo_pagerduty.kernel.scopes import Visibility
 from calmo_pagerduty.store.tables import deliveries, delivery_bodies, issues, refusals, timeline, webhooks
 from calmo_pagerduty.store.transactions import Transaction
+from calmo_pagerduty.store.visibility import visible_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,7 @@ def list_refusals(
     """Return refusals, newest first. Of the filter, webhooks, verdicts and times count."""
     query = sa.select(refusals).join(webhooks, webhooks.c.id == refusals.c.webhook_id)
     query = query.where(
-        *visible(visibility),
+        visible_to(webhooks.c.scope, visibility),
         *_of_webhooks(wanted.webhooks),
         *_any_of((refusals.c.verdict, wanted.verdicts)),
         *_between(refusals.c.at, wanted),
@@ -179,7 +180,7 @@ def conditions(visibility: Visibility, wanted: DeliveryFilter) -> list[ColumnEle
     padded = "," + deliveries.c.remarks + ","
     remarks = [padded.contains(f",{remark},", autoescape=True) for remark in wanted.remarks]
     return [
-        *visible(visibility),
+        visible_to(webhooks.c.scope, visibility),
         *_of_webhooks(wanted.webhooks),
         *_any_of(
             (deliveries.c.verdict, wanted.verdicts),
@@ -191,13 +192,6 @@ def conditions(visibility: Visibility, wanted: DeliveryFilter) -> list[ColumnEle
         *([sa.or_(*remarks)] if remarks else []),
         *_between(deliveries.c.received_at, wanted),
     ]
-
-
-def visible(visibility: Visibility) -> list[ColumnElement[bool]]:
-    """A delivery is its webhook's owner's."""
-    if visibility.everything:
-        return []
-    return [webhooks.c.scope.in_([str(scope) for scope in visibility.scopes])]
 
 
 def joined(columns: Select[Any]) -> Select[Any]:

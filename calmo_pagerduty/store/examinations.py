@@ -15,6 +15,7 @@ from calmo_pagerduty.domain.webhooks import handle_of, webhook_url
 from calmo_pagerduty.kernel.scopes import Visibility
 from calmo_pagerduty.store.tables import deliveries, webhook_secrets, webhooks
 from calmo_pagerduty.store.transactions import Transaction
+from calmo_pagerduty.store.visibility import visible_to
 from calmo_pagerduty.store.webhooks import count_strikes
 
 
@@ -67,9 +68,9 @@ def examinations(
     tx: Transaction, visibility: Visibility, connection_id: str | None = None
 ) -> tuple[Examination, ...]:
     """Return what was found last on each webhook that the caller may see, the longest known first."""
-    conditions = [] if connection_id is None else [webhooks.c.connection_id == connection_id]
-    if not visibility.everything:
-        conditions.append(webhooks.c.scope.in_([str(scope) for scope in visibility.scopes]))
+    conditions = [visible_to(webhooks.c.scope, visibility)]
+    if connection_id is not None:
+        conditions.append(webhooks.c.connection_id == connection_id)
     return tuple(
         Examination(
             handle=handle_of(row.id),

@@ -10,9 +10,10 @@ from calmo_pagerduty.domain.deliveries import DeliveryState, Verdict
 from calmo_pagerduty.domain.explanations import Facts
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.kernel.scopes import Visibility
-from calmo_pagerduty.store.delivery_queries import joined, visible
+from calmo_pagerduty.store.delivery_queries import joined
 from calmo_pagerduty.store.tables import deliveries, issues, refusals, timeline, webhook_secrets, webhooks
 from calmo_pagerduty.store.transactions import Transaction
+from calmo_pagerduty.store.visibility import visible_to
 
 #: PagerDuty tries for so long; an older refusal says nothing of today.
 REFUSALS_SINCE = timedelta(hours=48)
@@ -32,7 +33,7 @@ def read_facts(tx: Transaction, visibility: Visibility, incident_id: str, now: d
     hooks = _webhooks(tx, visibility, now)
     rows = tx.execute(
         joined(sa.select(deliveries))
-        .where(deliveries.c.incident_id == incident_id, *visible(visibility))
+        .where(deliveries.c.incident_id == incident_id, visible_to(webhooks.c.scope, visibility))
         .order_by(deliveries.c.seq.desc())
         .limit(MOST_DELIVERIES)
     ).all()
@@ -69,7 +70,7 @@ def _webhooks(tx: Transaction, visibility: Visibility, now: datetime) -> Counter
         sa.or_(webhook_secrets.c.expires_at.is_(None), webhook_secrets.c.expires_at > now),
     )
     query = sa.select(webhooks.c.disabled_at, secret.label("secret")).where(
-        webhooks.c.deleted_at.is_(None), *visible(visibility)
+        webhooks.c.deleted_at.is_(None), visible_to(webhooks.c.scope, visibility)
     )
     counts: Counter[str] = Counter()
     for row in tx.execute(query):
@@ -83,7 +84,7 @@ def _refusals(tx: Transaction, visibility: Visibility, now: datetime) -> dict[Ve
     query = (
         sa.select(refusals.c.verdict, sa.func.count())
         .join(webhooks, webhooks.c.id == refusals.c.webhook_id)
-        .where(refusals.c.at > now - REFUSALS_SINCE, *visible(visibility))
+        .where(refusals.c.at > now - REFUSALS_SINCE, visible_to(webhooks.c.scope, visibility))
         .group_by(refusals.c.verdict)
     )
     return {Verdict(verdict): count for verdict, count in tx.execute(query)}
@@ -93,15 +94,15 @@ def _unreadable(tx: Transaction, visibility: Visibility) -> int:
     query = joined(sa.select(sa.func.count(deliveries.c.seq))).where(
         deliveries.c.incident_id.is_(None),
         deliveries.c.state == DeliveryState.DEAD_LETTER,
-        *visible(visibility),
+        visible_to(webhooks.c.scope, visibility),
     )
     return int(tx.execute(query).scalar_one())
 
 
 def _issue(tx: Transaction, visibility: Visibility, incident_id: str) -> tuple[str, int] | None:
-    query = sa.select(issues.c.id).where(issues.c.incident_id == incident_id)
-    if not visibility.everything:
-        query = query.where(issues.c.scope.in_([str(scope) for scope in visibility.scopes]))
+    query = sa.select(issues.c.id).where(
+        issues.c.incident_id == incident_id, visible_to(issues.c.scope, visibility)
+    )
     found = tx.execute(query.order_by(issues.c.updated_at.desc()).limit(1)).scalar()
     if found is None:
         return None

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, FromClause
+from sqlalchemy import ColumnElement
 
 from calmo_pagerduty.domain.incident_references import ISSUE_ID
 from calmo_pagerduty.domain.issues import Issue
@@ -18,6 +18,7 @@ from calmo_pagerduty.kernel.scopes import Scope, Visibility
 from calmo_pagerduty.store.issue_rows import entry_of_row, issue_of
 from calmo_pagerduty.store.tables import issue_changes, issues, timeline
 from calmo_pagerduty.store.transactions import Transaction
+from calmo_pagerduty.store.visibility import visible_to
 
 
 class InvalidCursor(ValueError):
@@ -64,7 +65,7 @@ def list_issues(
     cursor: str | None = None,
 ) -> IssuePage:
     """Return issues, newest incident first. Raises InvalidCursor."""
-    query = sa.select(issues).where(_visible(issues, visibility), *_conditions(wanted))
+    query = sa.select(issues).where(visible_to(issues.c.scope, visibility), *_conditions(wanted))
     if cursor is not None:
         created_at, issue_id = _read_cursor(cursor)
         position = sa.tuple_(issues.c.created_at, issues.c.id)
@@ -78,7 +79,7 @@ def list_issues(
 
 def find_issue(tx: Transaction, visibility: Visibility, issue_id: str) -> Issue | None:
     """Return one issue by its id; None if there is none that this caller may see."""
-    query = sa.select(issues).where(issues.c.id == issue_id, _visible(issues, visibility))
+    query = sa.select(issues).where(issues.c.id == issue_id, visible_to(issues.c.scope, visibility))
     row = tx.execute(query).one_or_none()
     return issue_of(row) if row else None
 
@@ -101,7 +102,7 @@ def changes_after(tx: Transaction, visibility: Visibility, after: int, limit: in
             issues,
         )
         .join(issues, issues.c.id == issue_changes.c.issue_id)
-        .where(issue_changes.c.id > after, _visible(issues, visibility))
+        .where(issue_changes.c.id > after, visible_to(issues.c.scope, visibility))
         .order_by(issue_changes.c.id)
         .limit(limit)
     )
@@ -114,12 +115,6 @@ def changes_after(tx: Transaction, visibility: Visibility, after: int, limit: in
 def latest_change(tx: Transaction) -> int:
     """Return the number of the latest change, 0 if there is none."""
     return tx.execute(sa.select(sa.func.max(issue_changes.c.id))).scalar() or 0
-
-
-def _visible(table: FromClause, visibility: Visibility) -> ColumnElement[bool]:
-    if visibility.everything:
-        return sa.true()
-    return table.c.scope.in_([str(scope) for scope in visibility.scopes])
 
 
 def _conditions(wanted: IssueFilter) -> list[ColumnElement[bool]]:

@@ -14,6 +14,7 @@ from calmo_pagerduty.store.schema import Utc
 from calmo_pagerduty.store.statements import insert_or_ignore
 from calmo_pagerduty.store.tables import tool_calls
 from calmo_pagerduty.store.transactions import Transaction
+from calmo_pagerduty.store.visibility import visible_to
 
 CAP_WINDOW = timedelta(hours=1)
 #: Calls that never reached PagerDuty don't count against the cap.
@@ -106,11 +107,10 @@ def list_calls(
     tx: Transaction, visibility: Visibility, states: frozenset[CallState], limit: int
 ) -> tuple[ToolCall, ...]:
     """Return the latest calls in these states (all of them if none is named), newest first."""
-    query = sa.select(tool_calls).order_by(tool_calls.c.created_at.desc(), tool_calls.c.id).limit(limit)
+    query = sa.select(tool_calls).where(visible_to(tool_calls.c.scope, visibility))
     if states:
         query = query.where(tool_calls.c.state.in_(states))
-    if not visibility.everything:
-        query = query.where(tool_calls.c.scope.in_([str(scope) for scope in visibility.scopes]))
+    query = query.order_by(tool_calls.c.created_at.desc(), tool_calls.c.id).limit(limit)
     return tuple(_call(row) for row in tx.execute(query))
 
 

@@ -23,6 +23,7 @@ from calmo_pagerduty.store import webhooks as addresses
 from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.store.tables import webhook_secrets, webhooks
 from calmo_pagerduty.store.transactions import Transaction
+from calmo_pagerduty.store.visibility import visible_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +183,8 @@ def update(tx: Transaction, webhook_id: str, **values: Any) -> None:
 def _read(
     tx: Transaction, visibility: Visibility, now: datetime, condition: sa.ColumnElement[bool]
 ) -> tuple[ManagedWebhook, ...]:
-    query = sa.select(webhooks).where(condition).order_by(webhooks.c.created_at, webhooks.c.id)
-    if not visibility.everything:
-        query = query.where(webhooks.c.scope.in_([str(scope) for scope in visibility.scopes]))
-    rows = tx.execute(query).all()
+    query = sa.select(webhooks).where(condition, visible_to(webhooks.c.scope, visibility))
+    rows = tx.execute(query.order_by(webhooks.c.created_at, webhooks.c.id)).all()
     live = sa.select(webhook_secrets).where(
         webhook_secrets.c.webhook_id.in_([row.id for row in rows]),
         sa.or_(webhook_secrets.c.expires_at.is_(None), webhook_secrets.c.expires_at > now),
