@@ -4,7 +4,6 @@ Only PagerDuty's own words for what is wrong are taken from a refusal, cleaned a
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,6 +11,7 @@ from typing import Any, Final
 
 from calmo_pagerduty.domain.api_errors import NotUnderstood, PagerDutyError, RateLimited, ServerFault
 from calmo_pagerduty.domain.api_requests import ApiRequest, JsonObject
+from calmo_pagerduty.kernel.redaction import redacted, without_secrets
 from calmo_pagerduty.pagerduty_api.error_words import advice_for, error_class, meaning_of
 from calmo_pagerduty.pagerduty_api.limits import rate_headers, seconds
 
@@ -24,9 +24,6 @@ LONGEST_DAILY_WAIT: Final = timedelta(hours=25)
 LOOK_FIRST: Final = "check whether it took effect before repeating it"
 MAX_WORDS: Final = 400
 _DETAILS: Final = 5
-_ADDRESS: Final = re.compile(r"[^\s@\"'<>()\[\]]+@[^\s@\"'<>()\[\],;]+")
-_CREDENTIAL: Final = re.compile(r"(?i)\b(token token=|bearer )\S+")
-_PHONE: Final = re.compile(r"\+?\d[\d\s().-]{7,}\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +164,7 @@ def _flat(problems: object) -> list[str]:
 
 def _clean(text: str, secrets: Sequence[str] = ()) -> str:
     """Return one short line without secrets, addresses and phone numbers."""
-    for secret in secrets:
-        text = text.replace(secret, "***") if secret else text
-    text = "".join(sign if sign.isprintable() else " " for sign in text[: 4 * MAX_WORDS])
-    text = _CREDENTIAL.sub(r"\1***", text)
-    text = _PHONE.sub("***", _ADDRESS.sub("***", text))
-    return " ".join(text.split())[:MAX_WORDS]
+    # The secrets go before the cut, which could leave a part of one.
+    text = without_secrets(text, secrets)[: 4 * MAX_WORDS]
+    printable = "".join(sign if sign.isprintable() else " " for sign in text)
+    return " ".join(redacted(printable).split())[:MAX_WORDS]

@@ -38,10 +38,12 @@ OWNERS = ("personal:ada", "personal:bob", "organization:calmo")
     ],
 )
 def test_a_caller_sees_the_rows_of_its_scopes_alone(visibility: Visibility, seen: tuple[str, ...]) -> None:
-    rows = sa.values(sa.column("scope", sa.String), name="rows").data([(owner,) for owner in OWNERS])
+    rows = sa.Table("rows", sa.MetaData(), sa.Column("scope", sa.String))
     with sa.create_engine("sqlite://").connect() as connection:
-        found = connection.execute(sa.select(rows.c[0]).where(visible_to(rows.c[0], visibility))).scalars()
-        assert sorted(found) == sorted(seen)
+        rows.create(connection)
+        connection.execute(rows.insert(), [{"scope": owner} for owner in OWNERS])
+        found = connection.execute(sa.select(rows.c.scope).where(visible_to(rows.c.scope, visibility)))
+        assert sorted(found.scalars()) == sorted(seen)
 
 
 def test_no_other_place_compares_a_scope_with_its_callers() -> None:
