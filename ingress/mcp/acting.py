@@ -19,9 +19,12 @@ ACTING_TOOLS = frozenset(row.tool for row in ACTIONS.values())
 def act_tool(key_field: Mapping[str, Any]) -> Tool:
     """Return the tool as MCP knows it."""
     properties: dict[str, Any] = {}
+    definitions: dict[str, Any] = {}
     for row in ACTIONS.values():
-        schema = input_schema(TOOLS[row.tool])["properties"]
-        properties |= {name: schema[name] for name in row.takes}
+        schema = input_schema(TOOLS[row.tool])
+        properties |= {name: schema["properties"][name] for name in row.takes}
+        # The properties refer to them from the root of the schema that they stand in.
+        definitions |= schema.get("$defs", {})
     return Tool(
         name=ACT_TOOL,
         title="Act on an issue",
@@ -37,6 +40,7 @@ def act_tool(key_field: Mapping[str, Any]) -> Tool:
             },
             "required": ["issue", "action"],
             "additionalProperties": False,
+            "$defs": definitions,
         },
         annotations=ToolAnnotations(
             title="Act on an issue",
