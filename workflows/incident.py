@@ -7,11 +7,19 @@ from typing import assert_never
 
 from temporalio import workflow
 from temporalio.common import RawValue
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    FailureError,
+    WorkflowAlreadyStartedError,
+    is_cancelled_exception,
+)
 
 with workflow.unsafe.imports_passed_through():
     from activities.context.requests import ContextRequests, ContextToWant
     from activities.issue_records import CANNOT_APPLY, EventsToSave, IssueRecords, PuzzlesToSetAside
+    from activities.response_records import ResponseRecords, TargetsToLookAt
+    from activities.tool_records import Filed
     from calmo_pagerduty.domain.event_types import IncidentStatus
     from calmo_pagerduty.domain.incident_card import card_of
     from calmo_pagerduty.domain.incident_lifecycle import (
@@ -31,12 +39,12 @@ with workflow.unsafe.imports_passed_through():
     )
     from calmo_pagerduty.domain.incident_references import IncidentRef
     from calmo_pagerduty.domain.incident_signals import Puzzle, read_signal
+    from calmo_pagerduty.domain.operations import ACTION_REFUSED, Action, Standing, refusal_of
     from calmo_pagerduty.domain.severity import Severity
     from calmo_pagerduty.kernel.model import FrozenModel
     from workflows import activity_options, names
-    from workflows.incident_actions import IncidentActions
-    from workflows.incident_targets import IncidentTargets
     from workflows.searchable import searchable
+    from workflows.tool_call import ToolCallWorkflow, own_workflow
 
 #: One transaction's worth of events; more wait for the next round.
 MAX_BATCH = 200
@@ -64,8 +72,20 @@ class IncidentStart(FrozenModel):
     due: datetime | None = None
 
 
+class ActionToTake(FrozenModel):
+    """The argument of the update `act`: an action that is filed already.
+
+    `standing` is the incident as our database has it. It may be ahead of the workflow, never behind what
+    the workflow has saved. The update carries ids only: who acts, and with which words, is in our database.
+    """
+
+    action: Action
+    filed: Filed
+    standing: Standing
+
+
 @workflow.defn(name=names.INCIDENT_WORKFLOW)
-class IncidentWorkflow(IncidentActions, IncidentTargets):
+class IncidentWorkflow:
     """Message protocol: the signal `receive_events` brings events, as many as waited; any other
     signal is set aside. The update `act` brings what is to be done to the incident. The queries
     `state` and `timeline` answer what is known. It ends some time after the incident is resolved; a
@@ -85,30 +105,31 @@ class IncidentWorkflow(IncidentActions, IncidentTargets):
         self._knows_the_past = start.state is not None
         self._lived_before = start.state is not None
         self._published = start.published
+        #: When a target is near or missed; None: nothing is due, and no timer runs. The saves say when.
         self._due = start.due
         self._waiting = list(start.waiting)
         self._puzzles = list(start.puzzles)
 
     @workflow.run
     async def run(self, start: IncidentStart) -> IncidentState:
+        self._describe()
         try:
-            self._describe()
             while True:
-                await self._wait()
+                await self._wait_for_work()
                 await self._save_waiting()
                 await self._look_at_targets()
-                if not (self._is_finished() or self._history_is_long(start)):
-                    continue
-                # What was taken over is begun before this run ends; events may arrive meanwhile.
-                await workflow.wait_condition(workflow.all_handlers_finished)
-                if self._is_finished():
-                    return self._state
-                if self._history_is_long(start):
-                    workflow.continue_as_new(self._next_start(start))
+                if self._is_finished() or self._history_is_long(start):
+                    # Each action taken over has its own workflow before this run ends; events may arrive
+                    # meanwhile.
+                    await workflow.wait_condition(workflow.all_handlers_finished)
+                    if self._is_finished():
+                        return self._state
+                    if self._history_is_long(start):
+                        workflow.continue_as_new(self._next_start(start))
         except (asyncio.CancelledError, FailureError) as error:
             if not is_cancelled_exception(error):
                 raise
-            # Cancelled by an operator: what has arrived is still saved.
+            # An operator cancelled the workflow: it still saves what has arrived.
             while self._has_work():
                 await self._save_waiting()
             raise
@@ -120,6 +141,17 @@ class IncidentWorkflow(IncidentActions, IncidentTargets):
         self._waiting += received.events
         self._puzzles += received.puzzles
 
+    @workflow.update(name=names.UPDATE_ACT, description="Filed by the API: see `issues act`")
+    async def act(self, order: ActionToTake) -> None:
+        """Have the action carried out. Fails with ActionRefused, in words, if it makes no sense now."""
+        await self._start_call(order.filed)
+
+    @act.validator
+    def check_act(self, order: ActionToTake) -> None:
+        why = refusal_of(order.action, order.standing, self._standing())
+        if why is not None:
+            raise ApplicationError(why, type=ACTION_REFUSED, non_retryable=True)
+
     @workflow.query(name=names.QUERY_STATE, description="Where the incident stands")
     def state(self) -> IncidentState:
         return self._state.model_copy(update={"remembered": ()})
@@ -127,6 +159,25 @@ class IncidentWorkflow(IncidentActions, IncidentTargets):
     @workflow.query(name=names.QUERY_TIMELINE, description="The latest events, oldest first")
     def timeline(self) -> list[RememberedEvent]:
         return sorted(self._state.remembered, key=lambda event: event.occurred_at)
+
+    async def _wait_for_work(self) -> None:
+        """Wait for events, until a target is due, or until a resolved incident has been quiet for long."""
+        if self._has_work() or self._is_over() or self._is_due():
+            return
+        deadlines = [moment for moment in (self._state.completes_at, self._due) if moment is not None]
+        if not deadlines:
+            await workflow.wait_condition(self._has_work)
+            return
+        deadline = min(deadlines)
+        completes = deadline == self._state.completes_at
+        try:
+            await workflow.wait_condition(
+                self._has_work,
+                timeout=max(deadline - workflow.now(), timedelta(milliseconds=1)),
+                timeout_summary="completes if it isn't reopened" if completes else "a response target is due",
+            )
+        except TimeoutError:
+            return
 
     async def _save_waiting(self) -> None:
         batch = tuple(self._waiting[:MAX_BATCH])
@@ -246,8 +297,48 @@ class IncidentWorkflow(IncidentActions, IncidentTargets):
         )
         del self._puzzles[: len(puzzles)]
 
+    async def _look_at_targets(self) -> None:
+        """Say on the timeline what is near or missed, and escalate it if the connection wants that."""
+        if not self._is_due():
+            return
+        try:
+            looked = await workflow.execute_local_activity_method(
+                ResponseRecords.look_at_targets,
+                TargetsToLookAt(ref=self._ref, as_of=workflow.now()),
+                **activity_options.STORE,
+                summary="response targets",
+            )
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                raise
+            workflow.logger.exception("targets_not_looked_at")
+            self._due = None
+            return
+        self._due = looked.due
+        if looked.escalation is not None:
+            await self._start_call(looked.escalation)
+
+    async def _start_call(self, filed: Filed) -> None:
+        """Start the call's own workflow, which carries it out whatever becomes of this run."""
+        try:
+            await workflow.start_child_workflow(ToolCallWorkflow.run, **own_workflow(filed))
+        except WorkflowAlreadyStartedError:
+            pass  # It was started before, by an earlier run perhaps.
+
+    def _standing(self) -> Standing:
+        """How the incident stands with what has arrived and isn't saved yet."""
+        state = self._state
+        try:
+            state = decide(state, self._waiting, workflow.now(), self._policy).state
+        except Exception:
+            workflow.logger.exception("decision_failed")
+        return Standing(status=state.status, as_of=state.as_of, as_of_seq=state.as_of_seq)
+
     def _has_work(self) -> bool:
         return bool(self._waiting or self._puzzles)
+
+    def _is_due(self) -> bool:
+        return self._due is not None and self._due <= workflow.now()
 
     def _is_over(self) -> bool:
         """Resolved, and quiet for long enough; or resolved in an earlier run and not changed since."""

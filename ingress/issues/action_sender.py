@@ -31,8 +31,7 @@ from calmo_pagerduty.kernel.scopes import Scope
 from ingress.api.errors import ActionRefused, TemporalUnavailable
 from ingress.forwarding.signal_sender import WORKFLOW_TASK_SECONDS
 from workflows import names
-from workflows.incident import IncidentStart
-from workflows.incident_actions import ActionToTake
+from workflows.incident import ActionToTake, IncidentStart
 from workflows.searchable import searchable
 
 logger = logging.getLogger(__name__)

@@ -32,7 +32,7 @@ from calmo_pagerduty.store.tool_calls import KeyUsedOtherwise, ToolCall
 from ingress.api.errors import ActionRefused, CallKept, NotFound, TemporalUnavailable
 from ingress.issues.action_sender import ActionSender, IncidentToStart
 from ingress.tools.caller import MAX_WAIT_SECONDS, ToolCaller
-from workflows.incident_actions import ActionToTake
+from workflows.incident import ActionToTake
 
 
 @dataclass(frozen=True, slots=True)
