@@ -40,6 +40,7 @@ from ingress.door.pagerduty_webhooks import Door
 from ingress.door.rate_limits import Buckets
 from ingress.door.webhook_directory import WebhookDirectory
 from ingress.forwarding.forwarder import Forwarder
+from ingress.forwarding.incident_starter import IncidentStarter
 from ingress.forwarding.signal_sender import SignalSender
 from ingress.healing.endpoints import HealingEndpoints
 from ingress.healing.keeper import HealingKeeper
@@ -105,12 +106,20 @@ class Ingress:
         self.caller = ToolCaller(self.database, gate, calls, lambda: self.temporal, settings.task_queue)
         self.tools = ToolEndpoints(self.database, self.caller, links)
         self.connections = ConnectionEndpoints(self.database, self.keyring, accounts)
-        sender = ActionSender(
-            settings.task_queue, settings.complete_after, settings.continue_as_new_after,
+        self.starter = IncidentStarter(
+            settings.task_queue,
+            settings.complete_after,
+            settings.continue_as_new_after,
             settings.gather_context,
-        )  # fmt: skip
+        )
         self.actor = IssueActor(
-            self.database, gate, records, self.caller, lambda: self.temporal, sender, self.forwarder.wake
+            self.database,
+            gate,
+            records,
+            self.caller,
+            lambda: self.temporal,
+            ActionSender(self.starter),
+            self.forwarder.wake,
         )
         self.actions = ActionEndpoints(self.database, self.actor, links)
         self.mcp = McpEndpoint(self.database, self.caller, self.actor, links, settings.public_address)
@@ -138,14 +147,7 @@ class Ingress:
         """Wait for Temporal, for as long as it takes: deliveries are taken in meanwhile."""
         client = await temporal_client.connect(names.SEARCH_ATTRIBUTES, temporal_client.IMPATIENT)
         self.temporal = client
-        settings = self.settings
-        return SignalSender(
-            client,
-            settings.task_queue,
-            settings.complete_after,
-            settings.continue_as_new_after,
-            settings.gather_context,
-        )
+        return SignalSender(client, self.starter)
 
     def close(self) -> None:
         """Refuse new deliveries with 503 and end the live streams."""

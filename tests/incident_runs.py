@@ -26,6 +26,7 @@ from calmo_pagerduty.store import deliveries, issue_queries, webhooks
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.deliveries import NewDelivery, PendingDelivery
 from calmo_pagerduty.store.encryption import Keyring
+from ingress.forwarding.incident_starter import IncidentStarter
 from ingress.forwarding.signal_sender import SignalSender
 from workflows.incident import IncidentWorkflow
 
@@ -83,7 +84,8 @@ class IncidentRuns:
 
     @property
     def sender(self) -> SignalSender:
-        return SignalSender(self.client, self.task_queue, self.complete_after, self.continue_as_new_after)
+        starter = IncidentStarter(self.task_queue, self.complete_after, self.continue_as_new_after)
+        return SignalSender(self.client, starter)
 
     async def deliver(self, ref: IncidentRef, *events: EventFacts) -> None:
         """Send the events in one signal, as the forwarder does with what waits."""

@@ -7,13 +7,12 @@ the timeline's UNIQUE absorb repetition.
 
 import uuid
 from collections.abc import Sequence
-from datetime import timedelta
 
 from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import WorkflowIdReusePolicy
 from temporalio.api.workflowservice.v1 import SignalWithStartWorkflowExecutionRequest
 from temporalio.client import Client
-from temporalio.common import RawValue, SearchAttributePair, TypedSearchAttributes
+from temporalio.common import RawValue
 from temporalio.converter import encode_search_attributes
 
 from calmo_pagerduty.domain.incident_lifecycle import (
@@ -25,15 +24,9 @@ from calmo_pagerduty.domain.incident_lifecycle import (
     published,
 )
 from calmo_pagerduty.domain.incident_signals import RECEIVE_EVENTS, write_signal
-from calmo_pagerduty.domain.synthetic_incidents import is_synthetic
 from calmo_pagerduty.store.deliveries import PendingDelivery
+from ingress.forwarding.incident_starter import IncidentStarter
 from workflows import names
-from workflows.incident import IncidentStart
-from workflows.searchable import searchable
-
-#: How long a worker may take for one step before another one gets it; also how long a killed
-#: worker's half-done step waits.
-WORKFLOW_TASK_SECONDS = 2
 
 _REQUESTS = uuid.UUID("6f1b9d0c-6c59-5c0e-9d6b-5d0a2b3c7a11")
 _JSON = {"encoding": b"json/plain"}
@@ -42,19 +35,9 @@ _JSON = {"encoding": b"json/plain"}
 class SignalSender:
     """Sends batches of one incident's deliveries to its workflow."""
 
-    def __init__(
-        self,
-        client: Client,
-        task_queue: str,
-        complete_after: timedelta,
-        continue_as_new_after: int,
-        gathers_context: bool = False,
-    ) -> None:
+    def __init__(self, client: Client, starter: IncidentStarter) -> None:
         self._client = client
-        self._task_queue = task_queue
-        self._complete_after = complete_after
-        self._continue_as_new_after = continue_as_new_after
-        self._gathers_context = gathers_context
+        self._starter = starter
 
     async def send(self, batch: Sequence[PendingDelivery]) -> None:
         """Send one signal with all of the batch, which is of one incident. Raises RPCError."""
@@ -63,36 +46,27 @@ class SignalSender:
 
     async def _request(self, batch: Sequence[PendingDelivery]) -> SignalWithStartWorkflowExecutionRequest:
         first = batch[0]
-        ref = first.ref
-        publish = _will_publish(batch)
-        start = IncidentStart(
-            ref=ref,
-            severities=first.severities,
-            published=publish,
-            complete_after=self._complete_after,
-            continue_as_new_after=self._continue_as_new_after,
-            gathers_context=self._gathers_context and not is_synthetic(ref),
-        )
+        run = self._starter.run(first.ref, first.scope, first.severities, _will_publish(batch))
         signal = write_signal([(one.seq, one.attempts > 0, one.facts) for one in batch])
         encode = self._client.data_converter.encode
         request = SignalWithStartWorkflowExecutionRequest(
             namespace=self._client.namespace,
             identity=self._client.identity,
-            workflow_id=ref.workflow_id,
+            workflow_id=run.workflow_id,
             request_id=_request_id(batch),
             signal_name=RECEIVE_EVENTS,
             # A workflow that has completed is followed by a new run, which goes on with the same issue.
             workflow_id_reuse_policy=WorkflowIdReusePolicy.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
         )
         request.workflow_type.name = names.INCIDENT_WORKFLOW
-        request.task_queue.name = self._task_queue
-        request.workflow_task_timeout.FromSeconds(WORKFLOW_TASK_SECONDS)
-        request.input.payloads.extend(await encode([start]))
+        request.task_queue.name = run.task_queue
+        request.workflow_task_timeout.FromTimedelta(run.task_timeout)
+        request.input.payloads.extend(await encode([run.start]))
         raw = RawValue(Payload(metadata=_JSON, data=signal))
         request.signal_input.payloads.extend(await encode([raw]))
-        summary = await encode([f"PagerDuty incident {ref.incident_id} of {first.scope}"])
+        summary = await encode([run.summary])
         request.user_metadata.summary.CopyFrom(summary[0])
-        encode_search_attributes(_search_attributes(first, publish), request.search_attributes)
+        encode_search_attributes(run.search_attributes, request.search_attributes)
         return request
 
 
@@ -112,14 +86,3 @@ def _will_publish(batch: Sequence[PendingDelivery]) -> Publish | None:
         return None
     policy = LifecyclePolicy(severities=batch[0].severities)
     return published(decide(IncidentState(), facts, facts[0].occurred_at, policy).state)
-
-
-def _search_attributes(delivery: PendingDelivery, publish: Publish | None) -> TypedSearchAttributes:
-    return TypedSearchAttributes(
-        [
-            SearchAttributePair(names.INCIDENT_ID, delivery.ref.incident_id),
-            SearchAttributePair(names.CONNECTION, delivery.ref.connection_id),
-            SearchAttributePair(names.SCOPE, delivery.scope),
-            *(searchable(publish) if publish else ()),
-        ]
-    )

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from weakref import WeakValueDictionary
 
 from temporalio.client import (
@@ -14,12 +13,7 @@ from temporalio.client import (
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.common import (
-    SearchAttributePair,
-    TypedSearchAttributes,
-    WorkflowIDConflictPolicy,
-    WorkflowIDReusePolicy,
-)
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -29,10 +23,9 @@ from calmo_pagerduty.domain.operations import ACTION_REFUSED
 from calmo_pagerduty.domain.severity import Severity
 from calmo_pagerduty.kernel.scopes import Scope
 from ingress.api.errors import ActionRefused, TemporalUnavailable
-from ingress.forwarding.signal_sender import WORKFLOW_TASK_SECONDS
+from ingress.forwarding.incident_starter import IncidentStarter
 from workflows import names
-from workflows.incident import ActionToTake, IncidentStart
-from workflows.searchable import searchable
+from workflows.incident import ActionToTake
 
 logger = logging.getLogger(__name__)
 
@@ -64,19 +57,11 @@ class IncidentToStart:
 
 
 class ActionSender:
-    """The settings are those of the runs that events start."""
+    """Brings actions to the workflows of their incidents."""
 
-    def __init__(
-        self,
-        task_queue: str,
-        complete_after: timedelta,
-        continue_as_new_after: int,
-        gathers_context: bool = False,
-    ) -> None:
-        self._task_queue = task_queue
-        self._complete_after = complete_after
-        self._continue_as_new_after = continue_as_new_after
-        self._gathers_context = gathers_context
+    def __init__(self, starter: IncidentStarter) -> None:
+        self._starter = starter
+        #: By workflow id.
         self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def send(self, client: Client, incident: IncidentToStart, order: ActionToTake) -> bool:
@@ -118,34 +103,23 @@ class ActionSender:
         return True
 
     def _start(self, incident: IncidentToStart) -> WithStartWorkflowOperation[object, object]:
-        ref = incident.ref
-        publish = published(incident.state)
-        start = IncidentStart(
-            ref=ref,
-            severities=incident.severities,
-            published=publish,
-            state=incident.state,
-            complete_after=self._complete_after,
-            continue_as_new_after=self._continue_as_new_after,
-            gathers_context=self._gathers_context,
+        run = self._starter.run(
+            incident.ref,
+            str(incident.scope),
+            incident.severities,
+            published(incident.state),
+            incident.state,
         )
         return WithStartWorkflowOperation(
             names.INCIDENT_WORKFLOW,
-            start,
-            id=ref.workflow_id,
-            task_queue=self._task_queue,
+            run.start,
+            id=run.workflow_id,
+            task_queue=run.task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            task_timeout=timedelta(seconds=WORKFLOW_TASK_SECONDS),
-            static_summary=f"PagerDuty incident {ref.incident_id} of {incident.scope}",
-            search_attributes=TypedSearchAttributes(
-                [
-                    SearchAttributePair(names.INCIDENT_ID, ref.incident_id),
-                    SearchAttributePair(names.CONNECTION, ref.connection_id),
-                    SearchAttributePair(names.SCOPE, str(incident.scope)),
-                    *searchable(publish),
-                ]
-            ),
+            task_timeout=run.task_timeout,
+            static_summary=run.summary,
+            search_attributes=run.search_attributes,
         )
 
 

@@ -23,6 +23,7 @@ from calmo_pagerduty.domain.synthetic_incidents import PREFIX
 from calmo_pagerduty.processes import free_port
 from calmo_pagerduty.store.deliveries import PendingDelivery
 from calmo_pagerduty.temporal_client import DATA_CONVERTER
+from ingress.forwarding.incident_starter import IncidentStarter
 from ingress.forwarding.signal_sender import SignalSender
 from workflows import names
 from workflows.incident import IncidentWorkflow
@@ -86,7 +87,8 @@ def a_worker(runs: IncidentRuns, requests: ContextRequests) -> Worker:
 
 
 def sender(runs: IncidentRuns) -> SignalSender:
-    return SignalSender(runs.client, runs.task_queue, timedelta(hours=24), 250, gathers_context=True)
+    starter = IncidentStarter(runs.task_queue, timedelta(hours=24), 250, gathers_context=True)
+    return SignalSender(runs.client, starter)
 
 
 @pytest.fixture

@@ -51,10 +51,7 @@ async def deliver(service: ToolService, webhook: str, incident: str, secret: byt
 
 async def forward(service: ToolService, temporal: Client) -> None:
     """Send what waits, as the forwarder would."""
-    settings = service.ingress.settings
-    sender = SignalSender(
-        temporal, settings.task_queue, settings.complete_after, settings.continue_as_new_after
-    )
+    sender = SignalSender(temporal, service.ingress.starter)
     now = datetime.now(UTC)
     for one in await service.database.read(lambda t: deliveries.read_pending(t, 0, 100)):
         await sender.send([one])

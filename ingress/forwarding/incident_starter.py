@@ -1,0 +1,84 @@
+"""How a run of an incident's workflow is started, whether a signal or an update starts it.
+
+`IncidentStarter` is the only maker of `IncidentStart`: ids, search attributes and settings are the same
+for each run.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
+
+from calmo_pagerduty.domain.incident_lifecycle import IncidentState, Publish
+from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.domain.severity import Severity
+from calmo_pagerduty.domain.synthetic_incidents import is_synthetic
+from workflows import names
+from workflows.incident import IncidentStart
+from workflows.searchable import searchable
+
+#: How long a worker may take for one step before another one gets it; also how long a killed
+#: worker's half-done step waits.
+WORKFLOW_TASK_TIMEOUT = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRun:
+    """A run to be started: its input, and what Temporal is told of it."""
+
+    start: IncidentStart
+    workflow_id: str
+    task_queue: str
+    task_timeout: timedelta
+    summary: str
+    search_attributes: TypedSearchAttributes
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentStarter:
+    """Makes runs of incidents' workflows, all with these settings (see `Settings`)."""
+
+    task_queue: str
+    complete_after: timedelta
+    continue_as_new_after: int
+    gathers_context: bool = False
+
+    def run(
+        self,
+        ref: IncidentRef,
+        scope: str,
+        severities: Mapping[str, Severity],
+        published: Publish | None,
+        state: IncidentState | None = None,
+    ) -> IncidentRun:
+        """Return the run to start for an incident.
+
+        `severities` are the connection's own priority names, in lower case. `published` is what the search
+        attributes say from the beginning; None: the run publishes it itself. `state` is what earlier runs
+        left, where it is known. The incident of a webhook's own test gathers no context.
+        """
+        start = IncidentStart(
+            ref=ref,
+            severities=severities,
+            published=published,
+            state=state,
+            complete_after=self.complete_after,
+            continue_as_new_after=self.continue_as_new_after,
+            gathers_context=self.gathers_context and not is_synthetic(ref),
+        )
+        return IncidentRun(
+            start=start,
+            workflow_id=ref.workflow_id,
+            task_queue=self.task_queue,
+            task_timeout=WORKFLOW_TASK_TIMEOUT,
+            summary=f"PagerDuty incident {ref.incident_id} of {scope}",
+            search_attributes=TypedSearchAttributes(
+                [
+                    SearchAttributePair(names.INCIDENT_ID, ref.incident_id),
+                    SearchAttributePair(names.CONNECTION, ref.connection_id),
+                    SearchAttributePair(names.SCOPE, scope),
+                    *(searchable(published) if published else ()),
+                ]
+            ),
+        )
