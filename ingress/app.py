@@ -12,7 +12,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from temporalio.client import Client
 
 from activities.pagerduty_accounts import PagerDutyAccounts
 from activities.tool_calls import ToolCalls
@@ -24,6 +23,7 @@ from calmo_pagerduty.settings import Settings
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.encryption import Keyring
+from calmo_pagerduty.temporal_handle import TemporalHandle
 from ingress.api.authentication import METRICS_READ
 from ingress.api.endpoints import Endpoint, routes
 from ingress.api.errors import STATUS_OF_ERROR, answer_error, answer_http_error
@@ -79,7 +79,7 @@ class Ingress:
     database: Database
     keyring: Keyring
     metrics: Metrics = field(default_factory=Metrics)
-    temporal: Client | None = None
+    temporal: TemporalHandle = field(default_factory=TemporalHandle)
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -97,13 +97,13 @@ class Ingress:
         namespace = temporal_client.connection_options().get("namespace", "default")
         links = Links(settings.temporal_ui_url, namespace)
         self.issues = IssueReader(self.database, links)
-        self.contexts = ContextEndpoints(self.database, lambda: self.temporal, settings.task_queue, links)
+        self.contexts = ContextEndpoints(self.database, self.temporal, settings.task_queue, links)
         self.http = connect()
         accounts = PagerDutyAccounts(self.database, self.keyring, self.http, settings.simulator_url)
         gate = ToolGate(self.database)
         records = ToolRecords(self.database, gate)
         calls = ToolCalls(records, accounts)
-        self.caller = ToolCaller(self.database, gate, calls, lambda: self.temporal, settings.task_queue)
+        self.caller = ToolCaller(self.database, gate, calls, self.temporal, settings.task_queue)
         self.tools = ToolEndpoints(self.database, self.caller, links)
         self.connections = ConnectionEndpoints(self.database, self.keyring, accounts)
         self.starter = IncidentStarter(
@@ -117,7 +117,7 @@ class Ingress:
             gate,
             records,
             self.caller,
-            lambda: self.temporal,
+            self.temporal,
             ActionSender(self.starter),
             self.forwarder.wake,
         )
@@ -125,28 +125,23 @@ class Ingress:
         self.mcp = McpEndpoint(self.database, self.caller, self.actor, links, settings.public_address)
         self.keeper = CallKeeper(self.database, self.actor.resume)
         self.deliveries = DeliveryEndpoints(self.database, self.forwarder.wake)
-        self.explainer = Explainer(self.database, lambda: self.temporal, settings.task_queue)
+        self.explainer = Explainer(self.database, self.temporal, settings.task_queue)
         self.api_keys = ApiKeyEndpoints(self.database)
         self.retention = Retention(self.database, settings.instance, settings.keep_bodies, settings.keep_ids)
         public = settings.public_address
         subscriber = Subscriber(self.database, self.keyring, accounts, directory, public)
         self.webhooks = WebhookEndpoints(self.database, self.keyring, directory, subscriber, public)
-        self.webhook_means = Means(
-            self.database, self.keyring, directory, subscriber, lambda: self.temporal, public
-        )
+        self.webhook_means = Means(self.database, self.keyring, directory, subscriber, self.temporal, public)
         self.webhook_checks = WebhookChecks(self.webhook_means)
-        self.webhook_keeper = WebhookKeeper(self.database, subscriber, lambda: self.temporal)
-        self.health = Health(self.database, lambda: self.temporal)
-        self.healing = HealingEndpoints(self.database, lambda: self.temporal, settings.task_queue)
+        self.webhook_keeper = WebhookKeeper(self.database, subscriber, self.temporal)
+        self.health = Health(self.database, self.temporal)
+        self.healing = HealingEndpoints(self.database, self.temporal, settings.task_queue)
         self.context_counter = ContextCounter(self.database, self.metrics)
-        self.healing_keeper = HealingKeeper(
-            self.database, self.metrics, lambda: self.temporal, settings.task_queue
-        )
+        self.healing_keeper = HealingKeeper(self.database, self.metrics, self.temporal, settings.task_queue)
 
     async def connect(self) -> SignalSender:
         """Wait for Temporal, for as long as it takes: deliveries are taken in meanwhile."""
-        client = await temporal_client.connect(names.SEARCH_ATTRIBUTES, temporal_client.IMPATIENT)
-        self.temporal = client
+        client = await self.temporal.connect(names.SEARCH_ATTRIBUTES, temporal_client.IMPATIENT)
         return SignalSender(client, self.starter)
 
     def close(self) -> None:

@@ -31,6 +31,7 @@ from calmo_pagerduty.settings import Settings
 from calmo_pagerduty.store import api_keys, connections
 from calmo_pagerduty.store.database import Database, Transaction
 from calmo_pagerduty.store.encryption import Keyring
+from calmo_pagerduty.temporal_handle import TemporalHandle
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from ingress.api.authentication import ALL_PERMISSIONS
 from ingress.app import Ingress, build_app
@@ -158,7 +159,7 @@ async def running_service(
         )
         person = next(iter(site.account.users.values()))
         connection_id = add_connection(database, keyring, "organization:acme", from_address=person.email)
-        ingress = Ingress(settings, database, keyring, temporal=temporal)
+        ingress = Ingress(settings, database, keyring, temporal=TemporalHandle(temporal))
         stack.push_async_callback(ingress.http.aclose)
         transport = httpx.ASGITransport(app=build_app(ingress))
         http = await stack.enter_async_context(

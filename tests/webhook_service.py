@@ -13,6 +13,7 @@ from patience import ANSWER, PROGRAM
 from tool_service import ToolService, running_service
 
 from calmo_pagerduty.processes import free_port
+from calmo_pagerduty.temporal_handle import TemporalHandle
 from ingress.app import Ingress, build_app
 from ingress.webhooks.checks import WebhookChecks
 from ingress.webhooks.walk import Means
@@ -74,7 +75,7 @@ async def running_webhook_service(parts: Parts, working: bool = True) -> AsyncIt
     async with contextlib.AsyncExitStack() as stack:
         tools = await stack.enter_async_context(running_service(parts, working=working))
         settings = tools.ingress.settings.model_copy(update={"public_url": url})
-        ingress = Ingress(settings, parts.database, parts.keyring, temporal=parts.temporal)
+        ingress = Ingress(settings, parts.database, parts.keyring, temporal=TemporalHandle(parts.temporal))
         stack.push_async_callback(ingress.http.aclose)
         await stack.enter_async_context(running_server(build_app(ingress), "127.0.0.1", port))
         forwarding = asyncio.create_task(ingress.forwarder.run())

@@ -16,6 +16,7 @@ from calmo_pagerduty.store.database import StoreUnavailable
 from calmo_pagerduty.store.encryption import CannotDecrypt
 from calmo_pagerduty.store.issue_queries import InvalidCursor
 from calmo_pagerduty.store.tool_calls import KeyUsedOtherwise
+from calmo_pagerduty.temporal_handle import TemporalUnavailable
 from calmo_pagerduty.tools.permissions import InvalidSelector
 from calmo_pagerduty.tools.reading import BadArguments
 
@@ -40,10 +41,6 @@ class Ambiguous(Exception):
 
 class BodyTooLarge(Exception):
     """The request's body is larger than any that makes sense."""
-
-
-class TemporalUnavailable(Exception):
-    """Temporal can't be reached: nothing was begun."""
 
 
 class CallKept(TemporalUnavailable):

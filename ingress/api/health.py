@@ -1,14 +1,13 @@
 """Is it well: the process, the database, Temporal."""
 
 import asyncio
-from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
-from temporalio.client import Client
 
 from calmo_pagerduty.store import issue_queries
 from calmo_pagerduty.store.database import Database, StoreUnavailable
+from calmo_pagerduty.temporal_handle import TemporalHandle
 from ingress.api.endpoints import Endpoint
 from ingress.issues.models import HealthModel, Model, ReadinessModel
 
@@ -16,9 +15,9 @@ HEALTH_SECONDS = 1.0
 
 
 class Health:
-    """`temporal` returns the client once there is a connection."""
+    """The process, its database and its Temporal."""
 
-    def __init__(self, database: Database, temporal: Callable[[], Client | None]) -> None:
+    def __init__(self, database: Database, temporal: TemporalHandle) -> None:
         self._database = database
         self._temporal = temporal
 
@@ -50,12 +49,11 @@ class Health:
         return "ok"
 
     async def _temporal_state(self) -> str:
-        client = self._temporal()
-        if client is None:
+        if not self._temporal.connected:
             return "not connected yet"
         try:
             async with asyncio.timeout(HEALTH_SECONDS):
-                healthy = await client.service_client.check_health()
+                healthy = await self._temporal.client.service_client.check_health()
         except Exception as error:  # whatever the transport raises, the answer is the same
             return f"unreachable ({type(error).__name__})"
         return "ok" if healthy else "not serving"

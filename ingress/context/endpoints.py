@@ -5,12 +5,10 @@ have one gathered. Each sees no more than its caller may. Errors: `ingress.api.e
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable
 
 from sse_starlette import EventSourceResponse
 from starlette.requests import Request
 from starlette.responses import Response
-from temporalio.client import Client
 
 from calmo_pagerduty.analysis.graph_picture import graph_picture
 from calmo_pagerduty.domain.context_markdown import context_markdown
@@ -20,6 +18,7 @@ from calmo_pagerduty.store import contexts
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.contexts import StoredContext
 from calmo_pagerduty.store.database import Database, Transaction
+from calmo_pagerduty.temporal_handle import TemporalHandle
 from ingress.api.authentication import ISSUES_READ, TOOLS_READ
 from ingress.api.endpoints import Endpoint
 from ingress.api.errors import NotFound
@@ -52,11 +51,9 @@ HARMLESS = {
 
 
 class ContextEndpoints:
-    """`temporal` returns the client once there is a connection. `closing` ends the live streams."""
+    """`closing` ends the live streams."""
 
-    def __init__(
-        self, database: Database, temporal: Callable[[], Client | None], task_queue: str, links: Links
-    ) -> None:
+    def __init__(self, database: Database, temporal: TemporalHandle, task_queue: str, links: Links) -> None:
         self._database = database
         self._temporal = temporal
         self._task_queue = task_queue
@@ -181,7 +178,7 @@ class ContextEndpoints:
 
     async def _gather(self, wanted: Wanted, reason: str) -> Model:
         ref, workflow_id = wanted.ref, names.context_id(wanted.ref)
-        await gather(self._temporal(), self._task_queue, ref, reason)
+        await gather(self._temporal, self._task_queue, ref, reason)
         return GatherModel(
             issue_id=ref.issue_id,
             incident_id=ref.incident_id,

@@ -1,7 +1,7 @@
 """Why is this incident an issue, or why not: the facts, gathered from the database and Temporal."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -18,6 +18,7 @@ from calmo_pagerduty.domain.incident_references import INCIDENT_ID
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.explanation_facts import Known, read_facts
+from calmo_pagerduty.temporal_handle import TemporalHandle
 from ingress.api.authentication import DELIVERIES_READ
 from ingress.api.endpoints import Endpoint
 from ingress.api.errors import NotFound
@@ -51,9 +52,7 @@ class ExplanationModel(Model):
 
 
 class Explainer:
-    """`temporal` returns the client once there is a connection."""
-
-    def __init__(self, database: Database, temporal: Callable[[], Client | None], task_queue: str) -> None:
+    def __init__(self, database: Database, temporal: TemporalHandle, task_queue: str) -> None:
         self._database = database
         self._temporal = temporal
         self._task_queue = task_queue
@@ -83,9 +82,9 @@ class Explainer:
         waits = {DeliveryState.PENDING, DeliveryState.FORWARDED, DeliveryState.APPLIED}
         if known.ref is None or known.facts.issue_id or waits.isdisjoint(known.facts.deliveries):
             return known.facts
-        client = self._temporal()
-        if client is None:
+        if not self._temporal.connected:
             return replace(known.facts, temporal=False)
+        client = self._temporal.client
         try:
             async with asyncio.timeout(ASK_SECONDS):
                 workers = await self._workers(client)

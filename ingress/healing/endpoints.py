@@ -2,16 +2,16 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 
 from starlette.requests import Request
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import WorkflowFailureError
 
 from activities.reconciliation import CANNOT_ASK
 from calmo_pagerduty.store import connections, examinations, reconciliations
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.connections import Connection
 from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.temporal_handle import TemporalHandle
 from ingress.api.authentication import CONNECTIONS_READ, CONNECTIONS_WRITE
 from ingress.api.endpoints import Endpoint
 from ingress.api.errors import NotFound
@@ -39,7 +39,7 @@ WAIT_SECONDS = 8.0
 class HealingEndpoints:
     """Each sees no more than its caller may. Errors: `ingress.api.errors`."""
 
-    def __init__(self, database: Database, temporal: Callable[[], Client | None], task_queue: str) -> None:
+    def __init__(self, database: Database, temporal: TemporalHandle, task_queue: str) -> None:
         self._database = database
         self._temporal = temporal
         self._task_queue = task_queue
@@ -74,7 +74,7 @@ class HealingEndpoints:
         before = await self._database.read(lambda t: reconciliations.runs(t, connection.id, 1))
         start = ReconcileStart(connection_id=connection.id, reason="on demand", since=body.since)
         scope = str(connection.scope)
-        workflow_id = await schedules.start_reconcile(self._temporal(), self._task_queue, scope, start)
+        workflow_id = await schedules.start_reconcile(self._temporal.client, self._task_queue, scope, start)
         after = before[0].id if before else 0
         return ReconcileModel(connection=connection.id, started=True, workflow_id=workflow_id, after=after)
 
@@ -102,7 +102,7 @@ class HealingEndpoints:
         else:
             wanted = list(await self._database.read(lambda t: connections.list_all(t, caller.visibility)))
         begun = [
-            await schedules.start_doctor(self._temporal(), self._task_queue, str(one.scope), one.id)
+            await schedules.start_doctor(self._temporal.client, self._task_queue, str(one.scope), one.id)
             for one in wanted
         ]
         with contextlib.suppress(TimeoutError, WorkflowFailureError):

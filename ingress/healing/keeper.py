@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from temporalio.client import Client
@@ -11,7 +10,7 @@ from temporalio.service import RPCError
 from calmo_pagerduty.store import examinations, healing_reasons
 from calmo_pagerduty.store.database import Database, StoreUnavailable
 from calmo_pagerduty.store.healing_reasons import GAP, LookedAfter
-from ingress.api.errors import TemporalUnavailable
+from calmo_pagerduty.temporal_handle import TemporalHandle, TemporalUnavailable
 from ingress.healing import schedules
 from ingress.metrics import Metrics
 from workflows.reconcile import ReconcileStart
@@ -25,7 +24,7 @@ class HealingKeeper:
     """All of it may be done by several processes: schedules and runs are known by their ids."""
 
     def __init__(
-        self, database: Database, metrics: Metrics, temporal: Callable[[], Client | None], task_queue: str
+        self, database: Database, metrics: Metrics, temporal: TemporalHandle, task_queue: str
     ) -> None:
         self._database = database
         self._metrics = metrics
@@ -50,9 +49,9 @@ class HealingKeeper:
         RPCError.
         """
         await self._count()
-        client = self._temporal()
-        if client is None:
+        if not self._temporal.connected:
             return
+        client = self._temporal.client
         found = await self._database.read(healing_reasons.looked_after)
         for one in found:
             await self._keep(client, one)

@@ -24,7 +24,7 @@ from temporalio.common import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from calmo_pagerduty.store.healing_reasons import LookedAfter
-from ingress.api.errors import TemporalUnavailable
+from calmo_pagerduty.temporal_handle import TemporalUnavailable
 from workflows import names
 from workflows.doctor import DoctorStart
 from workflows.reconcile import ReconcileStart
@@ -68,7 +68,7 @@ async def kept(client: Client) -> set[str]:
     return found
 
 
-async def start_reconcile(client: Client | None, task_queue: str, scope: str, start: ReconcileStart) -> str:
+async def start_reconcile(client: Client, task_queue: str, scope: str, start: ReconcileStart) -> str:
     """Begin a comparison, unless one is under way. Returns the workflow's id. Raises TemporalUnavailable."""
     workflow_id = names.reconcile_id(start.connection_id)
     summary = f"{start.connection_id} compared with PagerDuty"
@@ -78,7 +78,7 @@ async def start_reconcile(client: Client | None, task_queue: str, scope: str, st
     return workflow_id
 
 
-async def start_doctor(client: Client | None, task_queue: str, scope: str, connection_id: str) -> Any:
+async def start_doctor(client: Client, task_queue: str, scope: str, connection_id: str) -> Any:
     """Begin an examination, unless one is under way. Returns its handle. Raises TemporalUnavailable."""
     start = DoctorStart(connection_id=connection_id)
     workflow_id, summary = names.doctor_id(connection_id), f"the webhooks of {connection_id} examined"
@@ -88,7 +88,7 @@ async def start_doctor(client: Client | None, task_queue: str, scope: str, conne
 
 
 async def _start(
-    client: Client | None,
+    client: Client,
     workflow: str,
     start: object,
     workflow_id: str,
@@ -97,8 +97,6 @@ async def _start(
     scope: str,
     connection_id: str,
 ) -> Any:
-    if client is None:
-        raise TemporalUnavailable("not connected")
     try:
         return await client.start_workflow(
             workflow,

@@ -22,7 +22,8 @@ from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.operations import ACTION_REFUSED
 from calmo_pagerduty.domain.severity import Severity
 from calmo_pagerduty.kernel.scopes import Scope
-from ingress.api.errors import ActionRefused, TemporalUnavailable
+from calmo_pagerduty.temporal_handle import TemporalUnavailable
+from ingress.api.errors import ActionRefused
 from ingress.forwarding.incident_starter import IncidentStarter
 from workflows import names
 from workflows.incident import ActionToTake

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from temporalio.client import Client
-
 from activities.tool_gate import Intent, ToolGate
 from activities.tool_records import Filed, ToolRecords
 from calmo_pagerduty.domain.incident_lifecycle import IncidentState
@@ -29,7 +27,8 @@ from calmo_pagerduty.store import connections, issue_queries, issues, operations
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.database import Database, Transaction
 from calmo_pagerduty.store.tool_calls import KeyUsedOtherwise, ToolCall
-from ingress.api.errors import ActionRefused, CallKept, NotFound, TemporalUnavailable
+from calmo_pagerduty.temporal_handle import TemporalHandle, TemporalUnavailable
+from ingress.api.errors import ActionRefused, CallKept, NotFound
 from ingress.issues.action_sender import ActionSender, IncidentToStart
 from ingress.tools.caller import MAX_WAIT_SECONDS, ToolCaller
 from workflows.incident import ActionToTake
@@ -44,7 +43,7 @@ class ActionAnswer:
 
 
 class IssueActor:
-    """`temporal` returns the client once there is a connection; `wake` makes the forwarder look at once."""
+    """`wake` makes the forwarder look at once."""
 
     def __init__(
         self,
@@ -52,7 +51,7 @@ class IssueActor:
         gate: ToolGate,
         records: ToolRecords,
         caller: ToolCaller,
-        temporal: Callable[[], Client | None],
+        temporal: TemporalHandle,
         sender: ActionSender,
         wake: Callable[[], None],
     ) -> None:
@@ -120,9 +119,7 @@ class IssueActor:
             await self._caller.resume(call)
 
     async def _hand_over(self, call: ToolCall, operation: Operation) -> None:
-        client = self._temporal()
-        if client is None:
-            raise TemporalUnavailable("not connected")
+        client = self._temporal.client
         issue, incident = await self._find(operation.issue_id, EVERYTHING)
         order = ActionToTake(
             action=operation.action,

@@ -24,6 +24,7 @@ from calmo_pagerduty.store.connections import Connection
 from calmo_pagerduty.store.database import Database, StoreUnavailable
 from calmo_pagerduty.store.encryption import CannotDecrypt
 from calmo_pagerduty.store.tool_calls import KeyUsedOtherwise
+from calmo_pagerduty.temporal_handle import TemporalUnavailable
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.permissions import CallerRights, judge
 from calmo_pagerduty.tools.reading import BadArguments
@@ -34,7 +35,6 @@ from ingress.api.errors import (
     NotAuthenticated,
     NotFound,
     NotPermitted,
-    TemporalUnavailable,
     answer_error,
 )
 from ingress.issues.action_models import action_model

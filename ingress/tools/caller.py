@@ -3,12 +3,12 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import (
     SearchAttributePair,
     TypedSearchAttributes,
@@ -27,8 +27,9 @@ from calmo_pagerduty.store import tool_calls
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.tool_calls import ToolCall
+from calmo_pagerduty.temporal_handle import TemporalHandle, TemporalUnavailable
 from calmo_pagerduty.tools.tool import Access, Call
-from ingress.api.errors import CallKept, DecisionRefused, NotFound, TemporalUnavailable
+from ingress.api.errors import CallKept, DecisionRefused, NotFound
 from workflows import names
 from workflows.tool_call import PersonsDecision, ToolCallStart
 
@@ -50,14 +51,14 @@ class CallAnswer:
 
 
 class ToolCaller:
-    """`temporal` returns the client once there is a connection."""
+    """Calls tools, and has Temporal carry out what must endure."""
 
     def __init__(
         self,
         database: Database,
         gate: ToolGate,
         calls: ToolCalls,
-        temporal: Callable[[], Client | None],
+        temporal: TemporalHandle,
         task_queue: str,
     ) -> None:
         self._database = database
@@ -129,9 +130,9 @@ class ToolCaller:
 
     async def wait(self, call: ToolCall, seconds: float) -> None:
         """Wait for a call's own workflow to end, but not for longer."""
-        client = self._temporal()
-        if client is not None:
-            await _wait(client.get_workflow_handle(workflow_id_for(call.connection_id, call.id)), seconds)
+        if self._temporal.connected:
+            workflow_id = workflow_id_for(call.connection_id, call.id)
+            await _wait(self._temporal.client.get_workflow_handle(workflow_id), seconds)
 
     async def _at_once(self, admission: Admission) -> CallAnswer | None:
         """Ask PagerDuty now. None if it must be tried again later, which is a workflow's business."""
@@ -156,9 +157,7 @@ class ToolCaller:
         return CallAnswer(CallState.DONE, result)
 
     async def _start(self, call: ToolCall) -> WorkflowHandle[Any, Any]:
-        client = self._temporal()
-        if client is None:
-            raise TemporalUnavailable("not connected")
+        client = self._temporal.client
         filed = Filed(
             call_id=call.id, connection_id=call.connection_id, tool=call.tool, scope=str(call.scope),
             state=call.state, expires_at=call.expires_at,

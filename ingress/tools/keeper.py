@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from calmo_pagerduty.store import tool_calls
 from calmo_pagerduty.store.database import Database, StoreUnavailable, Transaction
 from calmo_pagerduty.store.tool_calls import Place, ToolCall
-from ingress.api.errors import ActionRefused, TemporalUnavailable
+from calmo_pagerduty.temporal_handle import TemporalUnavailable
+from ingress.api.errors import ActionRefused
 
 logger = logging.getLogger(__name__)
 

@@ -2,10 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-
-from temporalio.client import Client
 
 from calmo_pagerduty.domain.api_errors import PagerDutyError
 from calmo_pagerduty.kernel.scopes import EVERYTHING
@@ -13,6 +10,7 @@ from calmo_pagerduty.store import webhook_evidence, webhook_management
 from calmo_pagerduty.store.database import Database, StoreUnavailable
 from calmo_pagerduty.store.encryption import CannotDecrypt
 from calmo_pagerduty.store.webhook_management import ManagedWebhook
+from calmo_pagerduty.temporal_handle import TemporalHandle
 from ingress.webhooks.subscriber import Subscriber
 from ingress.webhooks.walk import end_test
 
@@ -26,9 +24,7 @@ TEST_IS_OVER_AFTER = timedelta(minutes=2)
 class WebhookKeeper:
     """Whatever it does may be done twice, so several processes may keep."""
 
-    def __init__(
-        self, database: Database, subscriber: Subscriber, temporal: Callable[[], Client | None]
-    ) -> None:
+    def __init__(self, database: Database, subscriber: Subscriber, temporal: TemporalHandle) -> None:
         self._database = database
         self._subscriber = subscriber
         self._temporal = temporal
@@ -55,7 +51,7 @@ class WebhookKeeper:
         for ref in await self._database.read(
             lambda t: webhook_evidence.left_tests(t, now - TEST_IS_OVER_AFTER)
         ):
-            await end_test(self._database, self._temporal(), ref)
+            await end_test(self._database, self._temporal, ref)
 
     async def _tidy(self, webhook: ManagedWebhook, now: datetime) -> None:
         if webhook.deleted_at is not None:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from temporalio.client import Client
 from temporalio.service import RPCError
 
 from calmo_pagerduty.domain.api_errors import PagerDutyError
@@ -30,6 +29,7 @@ from calmo_pagerduty.store import issue_queries, webhook_evidence, webhooks
 from calmo_pagerduty.store.database import Database, Transaction
 from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.store.webhook_management import ManagedWebhook
+from calmo_pagerduty.temporal_handle import TemporalHandle
 from ingress.door.webhook_directory import WebhookDirectory
 from ingress.webhooks.subscriber import Subscriber
 from ingress.webhooks.tls_probe import Target, Unfit, examine_tls, reach
@@ -64,7 +64,7 @@ class Means:
     keyring: Keyring
     directory: WebhookDirectory
     subscriber: Subscriber
-    temporal: Callable[[], Client | None]
+    temporal: TemporalHandle
     public_address: str
     trust: Callable[[], ssl.SSLContext] = ssl.create_default_context
     #: How long one step may take.
@@ -241,11 +241,11 @@ class Walk:
             return Step("cleaning", None, 0, "left out: nothing was sent")
         try:
             async with asyncio.timeout(CLEANING_SECONDS):
-                await end_test(self.means.database, self.means.temporal(), self._ref)
+                await end_test(self.means.database, self.means.temporal, self._ref)
                 if not self._settled:
                     # What was on its way may have come since.
                     await asyncio.sleep(SETTLING_SECONDS)
-                    await end_test(self.means.database, self.means.temporal(), self._ref)
+                    await end_test(self.means.database, self.means.temporal, self._ref)
         except Exception as error:  # whatever it is, it is a step of the report
             logger.warning("webhook_test_not_cleaned_up", extra={"error": type(error).__name__})
             return Step(
@@ -261,11 +261,11 @@ class Walk:
         return IncidentRef(connection_id=self.webhook.connection_id, incident_id=self._incident)
 
 
-async def end_test(database: Database, temporal: Client | None, ref: IncidentRef) -> None:
+async def end_test(database: Database, temporal: TemporalHandle, ref: IncidentRef) -> None:
     """End a test incident's workflow and remove all that it left. Raises StoreUnavailable."""
-    if temporal is not None:
+    if temporal.connected:
         try:
-            await temporal.get_workflow_handle(ref.workflow_id).terminate("the webhook's test is over")
+            await temporal.client.get_workflow_handle(ref.workflow_id).terminate("the webhook's test is over")
         except RPCError as error:
             # None was begun, or it is over.
             logger.debug("no_test_workflow", extra={"status": error.status.name})

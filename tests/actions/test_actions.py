@@ -181,10 +181,12 @@ async def test_an_action_that_nobody_takes_over_holds_up_no_other(
     acting: Acting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = await acting.an_issue("First"), await acting.an_issue("Second")
-    connected, acting.service.ingress.temporal = acting.service.ingress.temporal, None
+    temporal = acting.service.ingress.temporal
+    connected = temporal.client
+    temporal.hold(None)
     for incident in (first, second):
         assert (await acting.post(incident, "acknowledge")).status_code == 503
-    acting.service.ingress.temporal = connected
+    temporal.hold(connected)
     keeper, resume = acting.service.ingress.keeper, acting.service.ingress.actor.resume
 
     async def resume_but_one(call: ToolCall) -> None:

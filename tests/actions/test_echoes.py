@@ -172,10 +172,12 @@ async def test_an_action_that_temporal_forgot_is_taken_over_again(
 ) -> None:
     """It was filed, and our service died before the workflow had it."""
     incident = await acting.an_issue()
-    connected, acting.service.ingress.temporal = acting.service.ingress.temporal, None
+    temporal = acting.service.ingress.temporal
+    connected = temporal.client
+    temporal.hold(None)
     answer = await acting.post(incident, "acknowledge", idempotency_key="a1")
     assert answer.status_code == 503 and "the call is kept" in answer.text
-    acting.service.ingress.temporal = connected
+    temporal.hold(connected)
     monkeypatch.setattr(call_keeper, "RUNNING_FOR", timedelta())
     assert await acting.service.ingress.keeper.look_once() == 1
     await acting.until_workflow_knows(incident, "acknowledged")

@@ -113,8 +113,7 @@ async def test_permission_that_is_gone_by_the_time_of_approval_refuses_the_call(
 
 async def test_operators_decide_in_the_temporal_ui_and_say_who_they_are(careful: ToolService) -> None:
     ticket = await ask(careful, careful.a_key(person="alice"))
-    assert careful.ingress.temporal is not None
-    handle = careful.ingress.temporal.get_workflow_handle(
+    handle = careful.ingress.temporal.client.get_workflow_handle(
         workflow_id_for(careful.connection_id, ticket["call_id"])
     )
     await handle.signal("approve", {"by": ""})

@@ -73,10 +73,10 @@ async def test_each_thing_that_is_missing_is_named_until_the_issue_is_there(
     assert await deliver(idle, other, incident, b"another-secret") == 401
     assert (await why(idle, incident))[0] == "authentic"
     assert await deliver(idle, other, incident) == 202
-    idle.ingress.temporal = None
+    idle.ingress.temporal.hold(None)
     missing, advice = await why(idle, incident)
     assert (missing, "Start Temporal" in str(advice)) == ("forwarded", True)
-    idle.ingress.temporal = temporal
+    idle.ingress.temporal.hold(temporal)
     assert (await why(idle, incident))[0] == "forwarded"
     await forward(idle, temporal)
     missing, advice = await why(idle, incident)
