@@ -68,13 +68,13 @@ def test_a_recorded_history_is_small_and_names_no_machine(path: Path) -> None:
 
 
 async def test_an_extra_timer_makes_the_replay_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    wait = IncidentWorkflow._wait
+    wait = IncidentWorkflow._wait_for_work
 
     async def wait_longer(self: IncidentWorkflow) -> None:
         await asyncio.sleep(1)
         await wait(self)
 
-    monkeypatch.setattr(IncidentWorkflow, "_wait", wait_longer)
+    monkeypatch.setattr(IncidentWorkflow, "_wait_for_work", wait_longer)
     await _replay_fails()
 
 
