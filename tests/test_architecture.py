@@ -17,9 +17,9 @@ def test_no_other_distribution_owns_our_root_names(name: str) -> None:
     assert set(packages_distributions().get(name, [])) <= {"calmo-pagerduty"}
 
 
-def test_every_file_is_below_300_lines() -> None:
+def test_every_file_is_below_500_lines() -> None:
     long = {str(path): len(path.read_text().splitlines()) for path in ALL}
-    assert {path: lines for path, lines in long.items() if lines > 300} == {}
+    assert {path: lines for path, lines in long.items() if lines > 500} == {}
 
 
 def test_every_module_says_what_it_is_for() -> None:
