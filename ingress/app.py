@@ -25,18 +25,19 @@ from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.temporal_handle import TemporalHandle
 from ingress.api.authentication import METRICS_READ
-from ingress.api.endpoints import Endpoint, routes
+from ingress.api.endpoints import Endpoint, Json, Media, Nothing, PublicEndpoint, Row, routes
 from ingress.api.errors import STATUS_OF_ERROR, answer_error, answer_http_error
-from ingress.api.health import Health
+from ingress.api.health import HealthEndpoints
 from ingress.api.keys import ApiKeyEndpoints
+from ingress.api.models import Links, VerdictModel
 from ingress.api.openapi import openapi_document
 from ingress.connections.endpoints import ConnectionEndpoints
 from ingress.context.counting import ContextCounter
 from ingress.context.endpoints import ContextEndpoints
 from ingress.deliveries.endpoints import DeliveryEndpoints
-from ingress.deliveries.explaining import Explainer
+from ingress.deliveries.explaining import ExplanationEndpoints
 from ingress.deliveries.retention import Retention
-from ingress.door.pagerduty_webhooks import Door
+from ingress.door.pagerduty_webhooks import WebhookReceiver
 from ingress.door.rate_limits import Buckets
 from ingress.door.webhook_directory import WebhookDirectory
 from ingress.forwarding.forwarder import Forwarder
@@ -47,18 +48,13 @@ from ingress.healing.keeper import HealingKeeper
 from ingress.issues.action_endpoints import ActionEndpoints
 from ingress.issues.action_sender import ActionSender
 from ingress.issues.actions import IssueActor
-from ingress.issues.endpoints import IssueReader
-from ingress.issues.models import (
-    Links,
-    Model,
-    VerdictModel,
-)
+from ingress.issues.endpoints import IssueEndpoints
 from ingress.mcp.endpoint import McpEndpoint
 from ingress.metrics import Metrics
 from ingress.tools.caller import ToolCaller
 from ingress.tools.endpoints import ToolEndpoints
 from ingress.tools.keeper import CallKeeper
-from ingress.webhooks.checks import WebhookChecks
+from ingress.webhooks.checks import WebhookTestEndpoints
 from ingress.webhooks.endpoints import WebhookEndpoints
 from ingress.webhooks.errors import STATUS_OF_WEBHOOK_ERROR, answer_webhook_error
 from ingress.webhooks.keeper import WebhookKeeper
@@ -87,7 +83,7 @@ class Ingress:
             self.database, self.metrics, self.connect, settings.instance, settings.confirm_after
         )
         directory = WebhookDirectory(self.database, self.keyring)
-        self.door = Door(
+        self.door = WebhookReceiver(
             self.database,
             directory,
             self.metrics,
@@ -96,7 +92,7 @@ class Ingress:
         )
         namespace = temporal_client.connection_options().get("namespace", "default")
         links = Links(settings.temporal_ui_url, namespace)
-        self.issues = IssueReader(self.database, links)
+        self.issues = IssueEndpoints(self.database, links)
         self.contexts = ContextEndpoints(self.database, self.temporal, settings.task_queue, links)
         self.http = connect()
         accounts = PagerDutyAccounts(self.database, self.keyring, self.http, settings.simulator_url)
@@ -125,16 +121,16 @@ class Ingress:
         self.mcp = McpEndpoint(self.database, self.caller, self.actor, links, settings.public_address)
         self.keeper = CallKeeper(self.database, self.actor.resume)
         self.deliveries = DeliveryEndpoints(self.database, self.forwarder.wake)
-        self.explainer = Explainer(self.database, self.temporal, settings.task_queue)
+        self.explainer = ExplanationEndpoints(self.database, self.temporal, settings.task_queue)
         self.api_keys = ApiKeyEndpoints(self.database)
         self.retention = Retention(self.database, settings.instance, settings.keep_bodies, settings.keep_ids)
         public = settings.public_address
         subscriber = Subscriber(self.database, self.keyring, accounts, directory, public)
         self.webhooks = WebhookEndpoints(self.database, self.keyring, directory, subscriber, public)
         self.webhook_means = Means(self.database, self.keyring, directory, subscriber, self.temporal, public)
-        self.webhook_checks = WebhookChecks(self.webhook_means)
+        self.webhook_checks = WebhookTestEndpoints(self.webhook_means)
         self.webhook_keeper = WebhookKeeper(self.database, subscriber, self.temporal)
-        self.health = Health(self.database, self.temporal)
+        self.health = HealthEndpoints(self.database, self.temporal)
         self.healing = HealingEndpoints(self.database, self.temporal, settings.task_queue)
         self.context_counter = ContextCounter(self.database, self.metrics)
         self.healing_keeper = HealingKeeper(self.database, self.metrics, self.temporal, settings.task_queue)
@@ -150,7 +146,7 @@ class Ingress:
         self.issues.closing.set()
         self.contexts.closing.set()
 
-    async def serve_metrics(self, _request: Request, _caller: Caller, _query: Model | None) -> Response:
+    async def serve_metrics(self, _request: Request, _caller: Caller, _nothing: Nothing) -> Response:
         """GET /metrics, in Prometheus' text form."""
         return Response(generate_latest(self.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
@@ -158,11 +154,12 @@ class Ingress:
         """GET /openapi.json"""
         return JSONResponse(openapi_document(self.endpoints(), self.settings.public_address))
 
-    def endpoints(self) -> list[Endpoint]:
+    def endpoints(self) -> list[Row]:
         return [
-            Endpoint(
-                "POST", "/webhooks/pagerduty/{webhook_id}", "Take one PagerDuty delivery", VerdictModel,
-                open=self.door.receive, success=202, statuses=DOOR_STATUSES, refuses_with=VerdictModel,
+            PublicEndpoint(
+                "POST", "/webhooks/pagerduty/{webhook_id}", "Take one PagerDuty delivery",
+                Json(VerdictModel, status=202), handler=self.door.receive, statuses=DOOR_STATUSES,
+                refuses_with=VerdictModel,
             ),
             *self.issues.endpoints(),
             *self.actions.endpoints(),
@@ -177,10 +174,13 @@ class Ingress:
             *self.health.endpoints(),
             *self.healing.endpoints(),
             Endpoint(
-                "GET", "/metrics", "Counters for operators", "text/plain",
-                permission=METRICS_READ, handler=self.serve_metrics,
+                "GET", "/metrics", "Counters for operators", Media("text/plain"), permission=METRICS_READ,
+                takes=Nothing, handler=self.serve_metrics,
             ),
-            Endpoint("GET", "/openapi.json", "This document", "application/json", open=self.serve_openapi),
+            PublicEndpoint(
+                "GET", "/openapi.json", "This document", Media("application/json"),
+                handler=self.serve_openapi,
+            ),
         ]  # fmt: skip
 
 

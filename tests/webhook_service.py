@@ -15,7 +15,7 @@ from tool_service import ToolService, running_service
 from calmo_pagerduty.processes import free_port
 from calmo_pagerduty.temporal_handle import TemporalHandle
 from ingress.app import Ingress, build_app
-from ingress.webhooks.checks import WebhookChecks
+from ingress.webhooks.checks import WebhookTestEndpoints
 from ingress.webhooks.walk import Means
 from pagerduty_simulator.rest.serving import running_server
 
@@ -58,9 +58,9 @@ class WebhookService:
     def subscriptions(self) -> list[Any]:
         return list(self.tools.site.sender.subscriptions.values())
 
-    def trusting(self, trust: Callable[[], ssl.SSLContext], public_address: str) -> WebhookChecks:
+    def trusting(self, trust: Callable[[], ssl.SSLContext], public_address: str) -> WebhookTestEndpoints:
         """Return the checks for another public address, whose certificates are trusted so."""
-        return WebhookChecks(replace(self.means, trust=trust, public_address=public_address))
+        return WebhookTestEndpoints(replace(self.means, trust=trust, public_address=public_address))
 
     @property
     def means(self) -> Means:

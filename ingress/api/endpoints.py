@@ -1,8 +1,13 @@
-"""One row per endpoint: the routes and the OpenAPI document are both made from the rows."""
+"""One row per endpoint: the routes and the OpenAPI document are both made from the rows.
 
+A row names the model that it takes and the model that it answers, and mypy compares both with the handler.
+A list of rows is a `Sequence[Row]`: in a `list[Endpoint[Any, Any]]` mypy would compare nothing.
+"""
+
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, get_origin
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, Generic, TypeAlias, TypeVar, get_origin
 
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -13,69 +18,113 @@ from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.database import Database
 from ingress.api.authentication import authenticate
 from ingress.api.errors import BodyTooLarge
-from ingress.issues.models import Model
+from ingress.api.models import Model
 
 MAX_BODY_BYTES = 256 * 1024
+#: Methods whose parameters stand in the query; the others take a body.
+QUERY_METHODS = frozenset({"GET", "DELETE"})
 
-ApiHandler = Callable[[Request, Caller, Model | None], Awaitable[Model | Response]]
-OpenHandler = Callable[[Request], Awaitable[Response]]
+
+class Nothing(Model):
+    """What an endpoint takes that takes nothing: its request's query and body are not looked at."""
+
+
+Taken = TypeVar("Taken", bound=Model)
+Answer = TypeVar("Answer", bound=BaseModel)
+Handler: TypeAlias = Callable[[Request, Caller, Taken], Awaitable[Answer | Response]]
+PublicHandler: TypeAlias = Callable[[Request], Awaitable[Answer | Response]]
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
-    """`permission` None is an endpoint without API key (`open` then handles it)."""
+class Json(Generic[Answer]):
+    """The answer is this model, with this status. `example` is what such a model would dump."""
+
+    model: type[Answer]
+    _: KW_ONLY
+    status: int = 200
+    example: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """The answer is a document of this media type, with status 200."""
+
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row(ABC):
+    """What every endpoint says of itself."""
 
     method: str
     path: str
     summary: str
-    answers: type[BaseModel] | str
-    permission: str | None = None
-    query: type[Model] | None = None
-    #: What the request's body holds; the handler gets it in place of a query.
-    body: type[Model] | None = None
-    handler: ApiHandler | None = None
-    open: OpenHandler | None = None
+    answers: Json[Any] | Media
+    _: KW_ONLY
     #: Further statuses that the endpoint may answer with, in words.
     statuses: tuple[tuple[int, str], ...] = ()
     #: What their bodies hold, if not an error's status and message.
     refuses_with: type[BaseModel] | None = None
-    success: int = 200
-    #: An answer as the document shows it: what the model would dump.
-    example: Mapping[str, Any] | None = None
+
+    @abstractmethod
+    async def answer(self, request: Request, database: Database) -> Response:
+        """Answer a request. Raises what `ingress.api.errors` has a status for."""
+
+    def response(self, answer: BaseModel | Response) -> Response:
+        """Return a model as the row's answer; a handler's own response stays as it is."""
+        if isinstance(answer, Response):
+            return answer
+        status = self.answers.status if isinstance(self.answers, Json) else 200
+        return Response(answer.model_dump_json(), status, media_type="application/json")
 
 
-def routes(endpoints: Sequence[Endpoint], database: Database) -> list[Route]:
+@dataclass(frozen=True, slots=True)
+class Endpoint(Row, Generic[Taken, Answer]):
+    """An endpoint for whoever has an API key with `permission`."""
+
+    answers: Json[Answer] | Media
+    _: KW_ONLY
+    permission: str
+    #: The query's parameters with GET and DELETE, else the body.
+    takes: type[Taken]
+    handler: Handler[Taken, Answer]
+
+    async def answer(self, request: Request, database: Database) -> Response:
+        """Raises NotAuthenticated, NotPermitted, ValidationError, BodyTooLarge, StoreUnavailable."""
+        caller = await authenticate(database, request, self.permission)
+        return self.response(await self.handler(request, caller, await self._taken(request)))
+
+    async def _taken(self, request: Request) -> Taken:
+        if self.takes is Nothing:
+            return self.takes()
+        if self.method in QUERY_METHODS:
+            return self.takes.model_validate(_query(request, self.takes))
+        return self.takes.model_validate_json(await read_body(request))
+
+
+@dataclass(frozen=True, slots=True)
+class PublicEndpoint(Row, Generic[Answer]):
+    """An endpoint without API key."""
+
+    answers: Json[Answer] | Media
+    _: KW_ONLY
+    handler: PublicHandler[Answer]
+
+    async def answer(self, request: Request, database: Database) -> Response:
+        """Raises what the handler raises."""
+        return self.response(await self.handler(request))
+
+
+def routes(rows: Sequence[Row], database: Database) -> list[Route]:
     """Make Starlette's routes. It answers HEAD wherever it answers GET."""
-    made = []
-    for endpoint in endpoints:
-        handler = endpoint.open or _guarded(endpoint, database)
-        route = Route(endpoint.path, handler, methods=[endpoint.method])
-        made.append(route)
-    return made
+    return [Route(row.path, _handler(row, database), methods=[row.method]) for row in rows]
 
 
-def _guarded(endpoint: Endpoint, database: Database) -> OpenHandler:
-    permission, handle = endpoint.permission, endpoint.handler
-    assert permission is not None
-    assert handle is not None
-
+def _handler(row: Row, database: Database) -> Callable[[Request], Awaitable[Response]]:
     async def handler(request: Request) -> Response:
-        caller = await authenticate(database, request, permission)
-        result = await handle(request, caller, await _given(request, endpoint))
-        if isinstance(result, Response):
-            return result
-        return Response(result.model_dump_json(), endpoint.success, media_type="application/json")
+        return await row.answer(request, database)
 
     return handler
-
-
-async def _given(request: Request, endpoint: Endpoint) -> Model | None:
-    """Return the query or the body that the endpoint takes. Raises ValidationError, BodyTooLarge."""
-    if endpoint.body is not None:
-        return endpoint.body.model_validate_json(await read_body(request))
-    if endpoint.query is not None:
-        return endpoint.query.model_validate(_query(request, endpoint.query))
-    return None
 
 
 async def read_body(request: Request) -> bytes:

@@ -8,37 +8,41 @@ from starlette.responses import Response
 from calmo_pagerduty.store import issue_queries
 from calmo_pagerduty.store.database import Database, StoreUnavailable
 from calmo_pagerduty.temporal_handle import TemporalHandle
-from ingress.api.endpoints import Endpoint
-from ingress.issues.models import HealthModel, Model, ReadinessModel
+from ingress.api.endpoints import Json, PublicEndpoint, Row
+from ingress.api.models import HealthModel, ReadinessModel
 
 HEALTH_SECONDS = 1.0
 
 
-class Health:
+class HealthEndpoints:
     """The process, its database and its Temporal."""
 
     def __init__(self, database: Database, temporal: TemporalHandle) -> None:
         self._database = database
         self._temporal = temporal
 
-    def endpoints(self) -> list[Endpoint]:
+    def endpoints(self) -> list[Row]:
         return [
-            Endpoint("GET", "/healthz", "Does the process answer", HealthModel, open=self.healthz),
-            Endpoint(
-                "GET", "/readyz", "Are database and Temporal there", ReadinessModel, open=self.readyz,
-                statuses=((503, "one of them is not; the body says which"),), refuses_with=ReadinessModel,
+            PublicEndpoint(
+                "GET", "/healthz", "Does the process answer", Json(HealthModel), handler=self.healthz,
+            ),
+            PublicEndpoint(
+                "GET", "/readyz", "Are database and Temporal there", Json(ReadinessModel),
+                handler=self.readyz, statuses=((503, "one of them is not; the body says which"),),
+                refuses_with=ReadinessModel,
             ),
         ]  # fmt: skip
 
-    async def healthz(self, _request: Request) -> Response:
+    async def healthz(self, _request: Request) -> HealthModel:
         """GET /healthz: the process answers."""
-        return _json(HealthModel())
+        return HealthModel()
 
     async def readyz(self, _request: Request) -> Response:
         """GET /readyz: database and Temporal, each by itself."""
         database, temporal = await asyncio.gather(self._database_state(), self._temporal_state())
         ready = database == temporal == "ok"
-        return _json(ReadinessModel(ready=ready, database=database, temporal=temporal), 200 if ready else 503)
+        model = ReadinessModel(ready=ready, database=database, temporal=temporal)
+        return Response(model.model_dump_json(), 200 if ready else 503, media_type="application/json")
 
     async def _database_state(self) -> str:
         try:
@@ -57,7 +61,3 @@ class Health:
         except Exception as error:  # whatever the transport raises, the answer is the same
             return f"unreachable ({type(error).__name__})"
         return "ok" if healthy else "not serving"
-
-
-def _json(model: Model, status: int = 200) -> Response:
-    return Response(model.model_dump_json(), status, media_type="application/json")

@@ -11,9 +11,9 @@ from calmo_pagerduty.store import api_keys, audit
 from calmo_pagerduty.store.api_keys import Caller, KeyRow
 from calmo_pagerduty.store.database import Database, Transaction
 from ingress.api.authentication import ALL_PERMISSIONS, CONNECTIONS_ADMIN, KEYS_WRITE
-from ingress.api.endpoints import Endpoint
+from ingress.api.endpoints import Endpoint, Json, Nothing, Row
 from ingress.api.errors import NotFound, NotPermitted
-from ingress.issues.models import Model
+from ingress.api.models import Model
 
 NOT_FOUND = ((404, "no such key, or it sees more than the caller"),)
 #: The audit's scope of what concerns operators only.
@@ -63,30 +63,30 @@ class ApiKeyEndpoints:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def endpoints(self) -> "list[Endpoint]":
+    def endpoints(self) -> "list[Row]":
         return [
             Endpoint(
-                "GET", "/api/api-keys", "The keys, never their secrets", ApiKeyListModel,
-                permission=KEYS_WRITE, handler=self.list,
+                "GET", "/api/api-keys", "The keys, never their secrets", Json(ApiKeyListModel),
+                permission=KEYS_WRITE, takes=Nothing, handler=self.list,
             ),
             Endpoint(
-                "POST", "/api/api-keys", "Make a key; it is shown this once", NewApiKeyModel,
-                permission=KEYS_WRITE, body=ApiKeyBody, handler=self.create, success=201,
+                "POST", "/api/api-keys", "Make a key; it is shown this once",
+                Json(NewApiKeyModel, status=201), permission=KEYS_WRITE, takes=ApiKeyBody,
+                handler=self.create,
             ),
             Endpoint(
-                "DELETE", "/api/api-keys/{id}", "Revoke a key at once", ApiKeyModel,
-                permission=KEYS_WRITE, handler=self.revoke, statuses=NOT_FOUND,
+                "DELETE", "/api/api-keys/{id}", "Revoke a key at once", Json(ApiKeyModel),
+                permission=KEYS_WRITE, takes=Nothing, handler=self.revoke, statuses=NOT_FOUND,
             ),
         ]  # fmt: skip
 
-    async def list(self, _request: Request, caller: Caller, _query: Model | None) -> Model:
+    async def list(self, _request: Request, caller: Caller, _nothing: Nothing) -> ApiKeyListModel:
         """GET /api/api-keys"""
         found = await self._database.read(lambda t: api_keys.list_keys(t, caller.visibility))
         return ApiKeyListModel(keys=[_model(key) for key in found])
 
-    async def create(self, _request: Request, caller: Caller, body: Model | None) -> Model:
+    async def create(self, _request: Request, caller: Caller, body: ApiKeyBody) -> NewApiKeyModel:
         """POST /api/api-keys. Raises NotPermitted, InvalidScope."""
-        assert isinstance(body, ApiKeyBody)
         scopes = None if body.scopes is None else tuple(Scope.parse(scope) for scope in body.scopes)
         _check_not_more(caller, body, scopes)
         ends = [moment for moment in (body.expires_at, caller.expires_at) if moment is not None]
@@ -104,7 +104,7 @@ class ApiKeyEndpoints:
 
         return await self._database.write(write)
 
-    async def revoke(self, request: Request, caller: Caller, _query: Model | None) -> Model:
+    async def revoke(self, request: Request, caller: Caller, _nothing: Nothing) -> ApiKeyModel:
         """DELETE /api/api-keys/{id}: its next request is refused, and its live streams end."""
         key_id = request.path_params["id"]
         now = datetime.now(UTC)

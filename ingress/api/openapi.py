@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from ingress.api.endpoints import Endpoint
+from ingress.api.endpoints import QUERY_METHODS, Endpoint, Json, Media, Nothing, Row
+from ingress.api.models import Model
 
 _ERROR = {
     "type": "object",
@@ -43,24 +44,23 @@ _SCHEMA_OF_MEDIA: Mapping[str, dict[str, Any]] = {
 }
 
 
-def openapi_document(endpoints: Sequence[Endpoint], url: str) -> dict[str, Any]:
+def openapi_document(rows: Sequence[Row], url: str) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of these endpoints."""
-    models = {one.answers for one in endpoints if isinstance(one.answers, type)}
-    models |= {one.refuses_with for one in endpoints if one.refuses_with}
-    taken = {one.body for one in endpoints if one.body}
+    models = {row.answers.model for row in rows if isinstance(row.answers, Json)}
+    models |= {row.refuses_with for row in rows if row.refuses_with}
     modes: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, "serialization") for model in models]
-    modes += [(model, "validation") for model in taken]
+    modes += [(body, "validation") for body in {_body_of(row) for row in rows} if body is not None]
     schemas, definitions = models_json_schema(
-        sorted(modes, key=lambda one: (one[0].__name__, one[1])),
+        sorted(modes, key=lambda mode: (mode[0].__name__, mode[1])),
         ref_template="#/components/schemas/{model}",
     )
     paths: dict[str, dict[str, Any]] = {}
-    for endpoint in endpoints:
-        operation = _operation(endpoint, lambda model: schemas[(model, "serialization")])
-        if endpoint.body:
-            content = {"application/json": {"schema": schemas[(endpoint.body, "validation")]}}
+    for row in rows:
+        operation = _operation(row, lambda model: schemas[(model, "serialization")])
+        if body := _body_of(row):
+            content = {"application/json": {"schema": schemas[(body, "validation")]}}
             operation["requestBody"] = {"required": False, "content": content}
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = operation
+        paths.setdefault(row.path, {})[row.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {
@@ -77,38 +77,51 @@ def openapi_document(endpoints: Sequence[Endpoint], url: str) -> dict[str, Any]:
     }
 
 
-def _operation(endpoint: Endpoint, schema_of: Callable[[type[BaseModel]], Any]) -> dict[str, Any]:
-    if isinstance(endpoint.answers, str):
-        media, schema = endpoint.answers, _SCHEMA_OF_MEDIA[endpoint.answers]
-    else:
-        media, schema = "application/json", schema_of(endpoint.answers)
-    content = (
-        {"schema": schema} if endpoint.example is None else {"schema": schema, "example": endpoint.example}
-    )
-    responses: dict[str, Any] = {
-        str(endpoint.success): {"description": "as asked", "content": {media: content}}
-    }
-    refusal = schema_of(endpoint.refuses_with) if endpoint.refuses_with else _ERROR_REFERENCE
-    for status, words in endpoint.statuses:
+def _query_of(row: Row) -> type[Model] | None:
+    taken = row.takes if isinstance(row, Endpoint) else Nothing
+    return taken if taken is not Nothing and row.method in QUERY_METHODS else None
+
+
+def _body_of(row: Row) -> type[Model] | None:
+    taken = row.takes if isinstance(row, Endpoint) else Nothing
+    return taken if taken is not Nothing and row.method not in QUERY_METHODS else None
+
+
+def _operation(row: Row, schema_of: Callable[[type[BaseModel]], Any]) -> dict[str, Any]:
+    refusal = schema_of(row.refuses_with) if row.refuses_with else _ERROR_REFERENCE
+    responses = _success(row.answers, schema_of)
+    for status, words in row.statuses:
         # What hasn't changed is not sent again.
         responses[str(status)] = {"description": words} if status == 304 else _refusal(words, refusal)
-    for status, words in _refusals_of_the_api(endpoint):
+    for status, words in _refusals_of_the_api(row):
         responses[str(status)] = _refusal(words, _ERROR_REFERENCE)
     operation: dict[str, Any] = {
-        "summary": endpoint.summary,
-        "operationId": re.sub(r"\W+", "_", f"{endpoint.method.lower()}{endpoint.path}").strip("_"),
-        "parameters": _path_parameters(endpoint.path) + _query_parameters(endpoint.query),
+        "summary": row.summary,
+        "operationId": re.sub(r"\W+", "_", f"{row.method.lower()}{row.path}").strip("_"),
+        "parameters": _path_parameters(row.path) + _query_parameters(_query_of(row)),
         "responses": responses,
     }
-    if endpoint.permission:
+    if isinstance(row, Endpoint):
         operation["security"] = [{"apiKey": []}]
     return operation
 
 
-def _refusals_of_the_api(endpoint: Endpoint) -> tuple[tuple[int, str], ...]:
-    guarded = _GUARDED if endpoint.permission else ()
-    guarded = (*guarded, *_ASKED) if endpoint.query or endpoint.body else guarded
-    return (*guarded, _LARGE) if endpoint.body else guarded
+def _success(answers: Json[Any] | Media, schema_of: Callable[[type[BaseModel]], Any]) -> dict[str, Any]:
+    if isinstance(answers, Media):
+        content = {answers.type: {"schema": _SCHEMA_OF_MEDIA[answers.type]}}
+        return {"200": {"description": "as asked", "content": content}}
+    shown = {"schema": schema_of(answers.model)}
+    if answers.example is not None:
+        shown["example"] = answers.example
+    return {str(answers.status): {"description": "as asked", "content": {"application/json": shown}}}
+
+
+def _refusals_of_the_api(row: Row) -> tuple[tuple[int, str], ...]:
+    if not isinstance(row, Endpoint):
+        return ()
+    if row.takes is Nothing:
+        return _GUARDED
+    return (*_GUARDED, *_ASKED, _LARGE) if _body_of(row) else (*_GUARDED, *_ASKED)
 
 
 def _refusal(words: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -18,20 +18,19 @@ from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.connection_test import Findings, probe, read_findings, report
 from calmo_pagerduty.tools.permissions import ConnectionRules, turns_on_writes
 from ingress.api.authentication import CONNECTIONS_ADMIN, CONNECTIONS_READ, CONNECTIONS_WRITE
-from ingress.api.endpoints import Endpoint
+from ingress.api.endpoints import Endpoint, Json, Nothing, Row
 from ingress.api.errors import NotFound, NotPermitted
+from ingress.api.models import NoBody
 from ingress.connections.models import (
     ConnectionBody,
     ConnectionChange,
     ConnectionListModel,
     ConnectionModel,
     ConnectionTestModel,
-    NoBody,
     TokenBody,
     connection_model,
     rate_model,
 )
-from ingress.issues.models import Model
 
 NOT_FOUND = ((404, "no such connection, or it is somebody else's"),)
 TEST_PATIENCE = timedelta(seconds=5)
@@ -45,41 +44,41 @@ class ConnectionEndpoints:
         self._keyring = keyring
         self._accounts = accounts
 
-    def endpoints(self) -> "list[Endpoint]":
+    def endpoints(self) -> "list[Row]":
         return [
             Endpoint(
-                "GET", "/api/connections", "The PagerDuty accounts", ConnectionListModel,
-                permission=CONNECTIONS_READ, handler=self.list,
+                "GET", "/api/connections", "The PagerDuty accounts", Json(ConnectionListModel),
+                permission=CONNECTIONS_READ, takes=Nothing, handler=self.list,
             ),
             Endpoint(
-                "POST", "/api/connections", "Connect a PagerDuty account", ConnectionModel,
-                permission=CONNECTIONS_WRITE, body=ConnectionBody, handler=self.add, success=201,
+                "POST", "/api/connections", "Connect a PagerDuty account", Json(ConnectionModel, status=201),
+                permission=CONNECTIONS_WRITE, takes=ConnectionBody, handler=self.add,
             ),
             Endpoint(
-                "GET", "/api/connections/{id}", "One connection", ConnectionModel,
-                permission=CONNECTIONS_READ, handler=self.show, statuses=NOT_FOUND,
+                "GET", "/api/connections/{id}", "One connection", Json(ConnectionModel),
+                permission=CONNECTIONS_READ, takes=Nothing, handler=self.show, statuses=NOT_FOUND,
             ),
             Endpoint(
                 "PATCH", "/api/connections/{id}", "Change what it is called and what it allows",
-                ConnectionModel, permission=CONNECTIONS_WRITE, body=ConnectionChange,
+                Json(ConnectionModel), permission=CONNECTIONS_WRITE, takes=ConnectionChange,
                 handler=self.change, statuses=NOT_FOUND,
             ),
             Endpoint(
-                "DELETE", "/api/connections/{id}", "Remove it and forget its token", ConnectionModel,
-                permission=CONNECTIONS_WRITE, handler=self.remove, statuses=NOT_FOUND,
+                "DELETE", "/api/connections/{id}", "Remove it and forget its token", Json(ConnectionModel),
+                permission=CONNECTIONS_WRITE, takes=Nothing, handler=self.remove, statuses=NOT_FOUND,
             ),
             Endpoint(
-                "POST", "/api/connections/{id}/token", "Give it a new token", ConnectionModel,
-                permission=CONNECTIONS_WRITE, body=TokenBody, handler=self.rotate, statuses=NOT_FOUND,
+                "POST", "/api/connections/{id}/token", "Give it a new token", Json(ConnectionModel),
+                permission=CONNECTIONS_WRITE, takes=TokenBody, handler=self.rotate, statuses=NOT_FOUND,
             ),
             Endpoint(
                 "POST", "/api/connections/{id}/test", "Find out what its token can do",
-                ConnectionTestModel, permission=CONNECTIONS_WRITE, body=NoBody, handler=self.test,
+                Json(ConnectionTestModel), permission=CONNECTIONS_WRITE, takes=NoBody, handler=self.test,
                 statuses=NOT_FOUND,
             ),
         ]  # fmt: skip
 
-    async def list(self, _request: Request, caller: Caller, _query: Model | None) -> Model:
+    async def list(self, _request: Request, caller: Caller, _nothing: Nothing) -> ConnectionListModel:
         """GET /api/connections"""
 
         def read(transaction: Transaction) -> list[ConnectionModel]:
@@ -88,16 +87,15 @@ class ConnectionEndpoints:
 
         return ConnectionListModel(connections=await self._database.read(read, caller.visibility))
 
-    async def show(self, request: Request, caller: Caller, _query: Model | None) -> Model:
+    async def show(self, request: Request, caller: Caller, _nothing: Nothing) -> ConnectionModel:
         """GET /api/connections/{id}"""
         connection = await self._find(request, caller)
         return await self._database.read(
             lambda transaction: _model(transaction, connection), caller.visibility
         )
 
-    async def add(self, _request: Request, caller: Caller, body: Model | None) -> Model:
+    async def add(self, _request: Request, caller: Caller, body: ConnectionBody) -> ConnectionModel:
         """POST /api/connections"""
-        assert isinstance(body, ConnectionBody)
         scope = Scope.parse(body.scope)
         if not caller.visibility.admits(scope):
             raise NotPermitted(f"this API key doesn't see the scope {scope}")
@@ -117,9 +115,8 @@ class ConnectionEndpoints:
 
         return await self._database.write(write)
 
-    async def change(self, request: Request, caller: Caller, body: Model | None) -> Model:
+    async def change(self, request: Request, caller: Caller, body: ConnectionChange) -> ConnectionModel:
         """PATCH /api/connections/{id}"""
-        assert isinstance(body, ConnectionChange)
         connection = await self._find(request, caller)
         values = body.model_dump(mode="json", exclude={"rules"}, exclude_unset=True)
         now = datetime.now(UTC)
@@ -138,9 +135,8 @@ class ConnectionEndpoints:
 
         return await self._database.write(write)
 
-    async def rotate(self, request: Request, caller: Caller, body: Model | None) -> Model:
+    async def rotate(self, request: Request, caller: Caller, body: TokenBody) -> ConnectionModel:
         """POST /api/connections/{id}/token: the next call takes the new token, those under way the old."""
-        assert isinstance(body, TokenBody)
         connection = await self._find(request, caller)
         now = datetime.now(UTC)
 
@@ -151,7 +147,7 @@ class ConnectionEndpoints:
 
         return await self._database.write(write)
 
-    async def remove(self, request: Request, caller: Caller, _query: Model | None) -> Model:
+    async def remove(self, request: Request, caller: Caller, _nothing: Nothing) -> ConnectionModel:
         """DELETE /api/connections/{id}: its token is forgotten at once; its issues and audit stay."""
         connection = await self._find(request, caller)
         now = datetime.now(UTC)
@@ -163,7 +159,7 @@ class ConnectionEndpoints:
 
         return await self._database.write(write)
 
-    async def test(self, request: Request, caller: Caller, _body: Model | None) -> Model:
+    async def test(self, request: Request, caller: Caller, _body: NoBody) -> ConnectionTestModel:
         """POST /api/connections/{id}/test: read only, and say in words what the token can do."""
         connection = await self._find(request, caller)
         try:

@@ -14,7 +14,7 @@ from calmo_pagerduty.store.connections import Connection
 from calmo_pagerduty.store.permits import Usage
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from calmo_pagerduty.tools.tool import Risk
-from ingress.issues.models import Model
+from ingress.api.models import Model
 
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]*$")]
 Token = Annotated[SecretStr, Field(min_length=8, max_length=4096)]
@@ -87,10 +87,6 @@ class TokenBody(Model):
 
     token: Token
     token_kind: TokenKind = TokenKind.API_TOKEN
-
-
-class NoBody(Model):
-    """Nothing further is to be said."""
 
 
 class RateModel(Model):

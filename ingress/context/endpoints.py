@@ -20,8 +20,9 @@ from calmo_pagerduty.store.contexts import StoredContext
 from calmo_pagerduty.store.database import Database, Transaction
 from calmo_pagerduty.temporal_handle import TemporalHandle
 from ingress.api.authentication import ISSUES_READ, TOOLS_READ
-from ingress.api.endpoints import Endpoint
+from ingress.api.endpoints import Endpoint, Json, Media, Nothing, Row
 from ingress.api.errors import NotFound
+from ingress.api.models import Links
 from ingress.context.examples import CONTEXT_EXAMPLE, GATHER_EXAMPLE, VERSIONS_EXAMPLE
 from ingress.context.finding import Wanted, absent, is_incident, is_issue, of_incident, of_issue
 from ingress.context.models import (
@@ -36,7 +37,6 @@ from ingress.context.models import (
 )
 from ingress.context.starting import gather
 from ingress.context.streaming import ProgressStream
-from ingress.issues.models import Links, Model
 from workflows import names
 
 KEEP_ALIVE_SECONDS = 15
@@ -60,66 +60,70 @@ class ContextEndpoints:
         self._links = links
         self.closing = asyncio.Event()
 
-    def endpoints(self) -> list[Endpoint]:
+    def endpoints(self) -> list[Row]:
         path = "/api/issues/{id}/context"
         return [
             Endpoint(
-                "GET", path, "An issue's context", IncidentContext, permission=ISSUES_READ,
-                query=ContextQuery, handler=self.show, statuses=NOT_FOUND + NOT_MODIFIED,
-                example=CONTEXT_EXAMPLE,
-            ),
-            Endpoint(
-                "GET", f"{path}/versions", "The versions of a context", ContextVersionsModel,
-                permission=ISSUES_READ, handler=self.versions, statuses=NOT_FOUND, example=VERSIONS_EXAMPLE,
-            ),
-            Endpoint(
-                "GET", f"{path}.md", "A context as a page", "text/markdown", permission=ISSUES_READ,
-                query=ContextQuery, handler=self.page, statuses=NOT_FOUND + NOT_MODIFIED,
-            ),
-            Endpoint(
-                "GET", f"{path}/graph.svg", "The dependencies as a picture", "image/svg+xml",
-                permission=ISSUES_READ, query=ContextQuery, handler=self.picture,
+                "GET", path, "An issue's context", Json(IncidentContext, example=CONTEXT_EXAMPLE),
+                permission=ISSUES_READ, takes=ContextQuery, handler=self.show,
                 statuses=NOT_FOUND + NOT_MODIFIED,
             ),
             Endpoint(
-                "GET", f"{path}/progress", "Each source as it lands, then `complete`", "text/event-stream",
-                permission=ISSUES_READ, query=ProgressQuery, handler=self.progress, statuses=NOT_FOUND,
+                "GET", f"{path}/versions", "The versions of a context",
+                Json(ContextVersionsModel, example=VERSIONS_EXAMPLE), permission=ISSUES_READ, takes=Nothing,
+                handler=self.versions, statuses=NOT_FOUND,
             ),
             Endpoint(
-                "POST", path, "Have an issue's context gathered", GatherModel, permission=TOOLS_READ,
-                body=GatherIssueBody, handler=self.gather_issue, success=202,
-                statuses=((404, "no such issue"), *UNAVAILABLE), example=GATHER_EXAMPLE,
+                "GET", f"{path}.md", "A context as a page", Media("text/markdown"), permission=ISSUES_READ,
+                takes=ContextQuery, handler=self.page, statuses=NOT_FOUND + NOT_MODIFIED,
+            ),
+            Endpoint(
+                "GET", f"{path}/graph.svg", "The dependencies as a picture", Media("image/svg+xml"),
+                permission=ISSUES_READ, takes=ContextQuery, handler=self.picture,
+                statuses=NOT_FOUND + NOT_MODIFIED,
+            ),
+            Endpoint(
+                "GET", f"{path}/progress", "Each source as it lands, then `complete`",
+                Media("text/event-stream"), permission=ISSUES_READ, takes=ProgressQuery,
+                handler=self.progress, statuses=NOT_FOUND,
+            ),
+            Endpoint(
+                "POST", path, "Have an issue's context gathered",
+                Json(GatherModel, status=202, example=GATHER_EXAMPLE), permission=TOOLS_READ,
+                takes=GatherIssueBody, handler=self.gather_issue,
+                statuses=((404, "no such issue"), *UNAVAILABLE),
             ),
             Endpoint(
                 "POST", "/api/incidents/{incident_id}/context", "Have an incident's context gathered",
-                GatherModel, permission=TOOLS_READ, body=GatherBody, handler=self.gather_incident,
-                success=202, example=GATHER_EXAMPLE,
+                Json(GatherModel, status=202, example=GATHER_EXAMPLE), permission=TOOLS_READ,
+                takes=GatherBody, handler=self.gather_incident,
                 statuses=(
                     (404, "no such connection, or no such incident"),
-                    (409, "it is an issue of several connections: name one"), *UNAVAILABLE,
+                    (409, "it is an issue of several connections: name one"),
+                    *UNAVAILABLE,
                 ),
             ),
         ]  # fmt: skip
 
-    async def show(self, request: Request, caller: Caller, query: Model | None) -> Response:
+    async def show(self, request: Request, caller: Caller, query: ContextQuery) -> Response:
         """GET /api/issues/{id}/context"""
         stored = await self._stored(request, caller, query)
         body = json.dumps(stored.document, ensure_ascii=False, separators=(",", ":"))
         return _conditional(request, body, "application/json")
 
-    async def page(self, request: Request, caller: Caller, query: Model | None) -> Response:
+    async def page(self, request: Request, caller: Caller, query: ContextQuery) -> Response:
         """GET /api/issues/{id}/context.md"""
         stored = await self._stored(request, caller, query)
         text = await asyncio.to_thread(lambda: context_markdown(_document(stored)))
         return _conditional(request, text, "text/markdown; charset=utf-8")
 
-    async def picture(self, request: Request, caller: Caller, query: Model | None) -> Response:
+    async def picture(self, request: Request, caller: Caller, query: ContextQuery) -> Response:
         """GET /api/issues/{id}/context/graph.svg"""
         stored = await self._stored(request, caller, query)
         svg = await asyncio.to_thread(lambda: graph_picture(_document(stored)))
         return _conditional(request, svg, "image/svg+xml")
 
-    async def versions(self, request: Request, caller: Caller, _query: Model | None) -> Model:
+    async def versions(self, request: Request, caller: Caller, _nothing: Nothing) -> ContextVersionsModel:
         """GET /api/issues/{id}/context/versions"""
         issue_id = _issue_id(request)
 
@@ -132,12 +136,11 @@ class ContextEndpoints:
         found = await self._database.read(read, caller.visibility)
         return ContextVersionsModel(issue_id=issue_id, versions=[version_model(one) for one in found])
 
-    async def progress(self, request: Request, caller: Caller, query: Model | None) -> Response:
+    async def progress(self, request: Request, caller: Caller, query: ProgressQuery) -> Response:
         """GET /api/issues/{id}/context/progress: of the version asked for, else of the newest.
 
         One that was asked for just now may not have begun: it is waited for.
         """
-        assert isinstance(query, ProgressQuery)
         issue_id = _issue_id(request)
 
         def read(transaction: Transaction) -> int:
@@ -156,18 +159,16 @@ class ContextEndpoints:
         stream = ProgressStream(self._database, caller, issue_id, version, self.closing)
         return EventSourceResponse(stream.events(), ping=KEEP_ALIVE_SECONDS, shutdown_event=None)
 
-    async def gather_issue(self, request: Request, caller: Caller, body: Model | None) -> Model:
+    async def gather_issue(self, request: Request, caller: Caller, body: GatherIssueBody) -> GatherModel:
         """POST /api/issues/{id}/context"""
-        assert isinstance(body, GatherIssueBody)
         issue_id = _issue_id(request)
         wanted = await self._database.read(
             lambda t: of_issue(t, caller.visibility, issue_id), caller.visibility
         )
         return await self._gather(wanted, body.reason)
 
-    async def gather_incident(self, request: Request, caller: Caller, body: Model | None) -> Model:
+    async def gather_incident(self, request: Request, caller: Caller, body: GatherBody) -> GatherModel:
         """POST /api/incidents/{incident_id}/context. Raises NotFound, Ambiguous, TemporalUnavailable."""
-        assert isinstance(body, GatherBody)
         incident_id = request.path_params["incident_id"]
         if not INCIDENT_ID.fullmatch(incident_id):
             raise NotFound(f"there is no incident {incident_id[:60]!r}")
@@ -176,7 +177,7 @@ class ContextEndpoints:
         )
         return await self._gather(wanted, body.reason)
 
-    async def _gather(self, wanted: Wanted, reason: str) -> Model:
+    async def _gather(self, wanted: Wanted, reason: str) -> GatherModel:
         ref, workflow_id = wanted.ref, names.context_id(wanted.ref)
         await gather(self._temporal, self._task_queue, ref, reason)
         return GatherModel(
@@ -189,9 +190,8 @@ class ContextEndpoints:
             links=links_of(ref, wanted.version),
         )
 
-    async def _stored(self, request: Request, caller: Caller, query: Model | None) -> StoredContext:
+    async def _stored(self, request: Request, caller: Caller, query: ContextQuery) -> StoredContext:
         """Return a version that is complete. Raises NotFound, StoreUnavailable."""
-        assert isinstance(query, ContextQuery)
         issue_id = _issue_id(request)
 
         def read(transaction: Transaction) -> StoredContext:

@@ -9,7 +9,7 @@ from calmo_pagerduty.domain.context_runs import ContextState
 from calmo_pagerduty.domain.context_sources import Source, SourceState
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.store.contexts import StoredContext
-from ingress.issues.models import Model, Word
+from ingress.api.models import Model, Word
 
 #: No database's integers end earlier, and no issue has so many.
 MAX_VERSION = 1_000_000

@@ -14,7 +14,7 @@ from calmo_pagerduty.store.database import Database, Transaction
 from calmo_pagerduty.store.delivery_queries import DeliveryFilter
 from calmo_pagerduty.store.replays import Outcome, Replayed
 from ingress.api.authentication import DELIVERIES_BODY, DELIVERIES_READ, WEBHOOKS_WRITE
-from ingress.api.endpoints import Endpoint
+from ingress.api.endpoints import Endpoint, Json, Media, Nothing, Row
 from ingress.api.errors import NotFound
 from ingress.deliveries.models import (
     DeliveryExportQuery,
@@ -31,7 +31,6 @@ from ingress.deliveries.models import (
     refusal_model,
     write_cursor,
 )
-from ingress.issues.models import Model
 
 NOT_FOUND = ((404, "no such delivery, or it is somebody else's"),)
 EXPORTED_AT_ONCE = 500
@@ -48,35 +47,35 @@ class DeliveryEndpoints:
         self._database = database
         self._wake = wake
 
-    def endpoints(self) -> "list[Endpoint]":
+    def endpoints(self) -> "list[Row]":
         return [
             Endpoint(
-                "GET", "/api/deliveries", "The delivery log, newest first", DeliveryPageModel,
-                permission=DELIVERIES_READ, query=DeliveryListQuery, handler=self.list,
+                "GET", "/api/deliveries", "The delivery log, newest first", Json(DeliveryPageModel),
+                permission=DELIVERIES_READ, takes=DeliveryListQuery, handler=self.list,
             ),
             Endpoint(
                 "GET", "/api/deliveries/export", "The delivery log as JSON lines, newest first",
-                "application/x-ndjson", permission=DELIVERIES_READ, query=DeliveryExportQuery,
+                Media("application/x-ndjson"), permission=DELIVERIES_READ, takes=DeliveryExportQuery,
                 handler=self.export,
             ),
             Endpoint(
-                "POST", "/api/deliveries/replay", "Send deliveries to their issues again", ReplayModel,
-                permission=WEBHOOKS_WRITE, body=ReplayBody, handler=self.replay,
+                "POST", "/api/deliveries/replay", "Send deliveries to their issues again", Json(ReplayModel),
+                permission=WEBHOOKS_WRITE, takes=ReplayBody, handler=self.replay,
             ),
             Endpoint(
                 "GET", "/api/deliveries/{seq}", "One delivery, with its body for who may see it",
-                DeliveryWithBody, permission=DELIVERIES_READ, handler=self.show, statuses=NOT_FOUND,
+                Json(DeliveryWithBody), permission=DELIVERIES_READ, takes=Nothing, handler=self.show,
+                statuses=NOT_FOUND,
             ),
             Endpoint(
                 "GET", "/api/refusals", "Deliveries that were not authenticated, newest first",
-                RefusalPageModel, permission=DELIVERIES_READ, query=RefusalListQuery,
+                Json(RefusalPageModel), permission=DELIVERIES_READ, takes=RefusalListQuery,
                 handler=self.list_refusals,
             ),
         ]  # fmt: skip
 
-    async def list(self, _request: Request, caller: Caller, query: Model | None) -> Model:
+    async def list(self, _request: Request, caller: Caller, query: DeliveryListQuery) -> DeliveryPageModel:
         """GET /api/deliveries. Raises InvalidCursor."""
-        assert isinstance(query, DeliveryListQuery)
         wanted, limit, before = query.filter(), query.limit, read_cursor(query.cursor)
         found = await self._database.read(
             lambda t: delivery_queries.list_deliveries(t, caller.visibility, wanted, limit + 1, before),
@@ -86,7 +85,7 @@ class DeliveryEndpoints:
         more = write_cursor(page[-1].seq) if len(found) > limit else None
         return DeliveryPageModel(deliveries=[delivery_model(one) for one in page], next_cursor=more)
 
-    async def show(self, request: Request, caller: Caller, _query: Model | None) -> Model:
+    async def show(self, request: Request, caller: Caller, _nothing: Nothing) -> DeliveryWithBody:
         """GET /api/deliveries/{seq}. Raises NotFound."""
         text = request.path_params["seq"]
         seq = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
@@ -108,9 +107,8 @@ class DeliveryEndpoints:
             raise NotFound(f"there is no delivery {text[:60]!r}")
         return shown
 
-    async def export(self, _request: Request, caller: Caller, query: Model | None) -> Response:
+    async def export(self, _request: Request, caller: Caller, query: DeliveryExportQuery) -> Response:
         """GET /api/deliveries/export, a page of the database at a time."""
-        assert isinstance(query, DeliveryExportQuery)
         lines = self._lines(caller, query.filter(), MAX_SEQ)
         # The first page is read before the answer begins: a database that is away is said with 503.
         first = await anext(lines, "")
@@ -127,9 +125,10 @@ class DeliveryEndpoints:
             yield "".join(f"{delivery_model(one).model_dump_json()}\n" for one in found)
             before = found[-1].seq
 
-    async def list_refusals(self, _request: Request, caller: Caller, query: Model | None) -> Model:
+    async def list_refusals(
+        self, _request: Request, caller: Caller, query: RefusalListQuery
+    ) -> RefusalPageModel:
         """GET /api/refusals. Raises InvalidCursor."""
-        assert isinstance(query, RefusalListQuery)
         wanted, limit, before = query.filter(), query.limit, read_cursor(query.cursor)
         found = await self._database.read(
             lambda t: delivery_queries.list_refusals(t, caller.visibility, wanted, limit + 1, before),
@@ -139,9 +138,8 @@ class DeliveryEndpoints:
         more = write_cursor(page[-1].id) if len(found) > limit else None
         return RefusalPageModel(refusals=[refusal_model(one) for one in page], next_cursor=more)
 
-    async def replay(self, _request: Request, caller: Caller, body: Model | None) -> Model:
+    async def replay(self, _request: Request, caller: Caller, body: ReplayBody) -> ReplayModel:
         """POST /api/deliveries/replay: again and again without harm; what has arrived changes nothing."""
-        assert isinstance(body, ReplayBody)
         wanted = body.filter()
         counts: Counter[str] = Counter()
         last, more = body.after, not wanted.names_nothing

@@ -20,9 +20,9 @@ from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.explanation_facts import Known, read_facts
 from calmo_pagerduty.temporal_handle import TemporalHandle
 from ingress.api.authentication import DELIVERIES_READ
-from ingress.api.endpoints import Endpoint
+from ingress.api.endpoints import Endpoint, Json, Nothing, Row
 from ingress.api.errors import NotFound
-from ingress.issues.models import Model
+from ingress.api.models import Model
 
 ASK_SECONDS = 2.0
 _STATUS: Mapping[WorkflowExecutionStatus, WorkflowStatus] = {
@@ -51,22 +51,24 @@ class ExplanationModel(Model):
     steps: list[StepModel]
 
 
-class Explainer:
+class ExplanationEndpoints:
+    """Each sees no more than its caller may."""
+
     def __init__(self, database: Database, temporal: TemporalHandle, task_queue: str) -> None:
         self._database = database
         self._temporal = temporal
         self._task_queue = task_queue
 
-    def endpoints(self) -> list[Endpoint]:
+    def endpoints(self) -> list[Row]:
         return [
             Endpoint(
                 "GET", "/api/explain/{incident_id}", "Why an incident is an issue, or why not",
-                ExplanationModel, permission=DELIVERIES_READ, handler=self.show,
+                Json(ExplanationModel), permission=DELIVERIES_READ, takes=Nothing, handler=self.show,
                 statuses=((404, "no incident's id looks like this"),),
             )
         ]  # fmt: skip
 
-    async def show(self, request: Request, caller: Caller, _query: Model | None) -> Model:
+    async def show(self, request: Request, caller: Caller, _nothing: Nothing) -> ExplanationModel:
         """GET /api/explain/{incident_id}. Raises NotFound."""
         incident_id = request.path_params["incident_id"]
         if not INCIDENT_ID.fullmatch(incident_id):

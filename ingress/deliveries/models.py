@@ -11,7 +11,7 @@ from calmo_pagerduty.domain.deliveries import DeliveryState, Verdict
 from calmo_pagerduty.domain.webhooks import handle_of
 from calmo_pagerduty.store.delivery_queries import DeliveryFilter, LoggedDelivery, Refusal
 from calmo_pagerduty.store.issue_queries import InvalidCursor
-from ingress.issues.models import Model, Word
+from ingress.api.models import Model, Word
 
 Seq = Annotated[int, Field(ge=1, le=2**62)]
 Remark = Literal["ping", "unknown_type", "best_effort", "stale"]

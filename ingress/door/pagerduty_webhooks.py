@@ -52,7 +52,7 @@ _ALARMS = {
 }  # fmt: skip
 
 
-class Door:
+class WebhookReceiver:
     """Takes deliveries in. `wake` is called when there is something to forward."""
 
     def __init__(

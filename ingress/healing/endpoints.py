@@ -13,7 +13,7 @@ from calmo_pagerduty.store.connections import Connection
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.temporal_handle import TemporalHandle
 from ingress.api.authentication import CONNECTIONS_READ, CONNECTIONS_WRITE
-from ingress.api.endpoints import Endpoint
+from ingress.api.endpoints import Endpoint, Json, Nothing, Row
 from ingress.api.errors import NotFound
 from ingress.healing import schedules
 from ingress.healing.models import (
@@ -26,7 +26,6 @@ from ingress.healing.models import (
     doctor_model,
     run_model,
 )
-from ingress.issues.models import Model
 from workflows.reconcile import ReconcileStart
 
 NOT_FOUND = ((404, "no such connection, or it is somebody else's"),)
@@ -44,30 +43,31 @@ class HealingEndpoints:
         self._temporal = temporal
         self._task_queue = task_queue
 
-    def endpoints(self) -> list[Endpoint]:
+    def endpoints(self) -> list[Row]:
         return [
             Endpoint(
                 "POST", "/api/connections/{id}/reconcile", "Compare with PagerDuty and heal what differs",
-                ReconcileModel, permission=CONNECTIONS_WRITE, body=ReconcileBody, handler=self.reconcile,
-                success=202, statuses=NOT_FOUND + UNAVAILABLE,
+                Json(ReconcileModel, status=202), permission=CONNECTIONS_WRITE, takes=ReconcileBody,
+                handler=self.reconcile, statuses=NOT_FOUND + UNAVAILABLE,
             ),
             Endpoint(
                 "GET", "/api/connections/{id}/reconciliations", "What comparisons found and did",
-                RunListModel, permission=CONNECTIONS_READ, handler=self.runs, statuses=NOT_FOUND,
+                Json(RunListModel), permission=CONNECTIONS_READ, takes=Nothing, handler=self.runs,
+                statuses=NOT_FOUND,
             ),
             Endpoint(
-                "GET", "/api/doctor", "What is wrong with webhooks, as last seen", DoctorModel,
-                permission=CONNECTIONS_READ, query=DoctorQuery, handler=self.findings, statuses=NOT_FOUND,
+                "GET", "/api/doctor", "What is wrong with webhooks, as last seen", Json(DoctorModel),
+                permission=CONNECTIONS_READ, takes=DoctorQuery, handler=self.findings, statuses=NOT_FOUND,
             ),
             Endpoint(
-                "POST", "/api/doctor", "Examine webhooks now", DoctorModel, permission=CONNECTIONS_WRITE,
-                body=DoctorBody, handler=self.examine, statuses=NOT_FOUND + UNAVAILABLE,
+                "POST", "/api/doctor", "Examine webhooks now", Json(DoctorModel),
+                permission=CONNECTIONS_WRITE, takes=DoctorBody, handler=self.examine,
+                statuses=NOT_FOUND + UNAVAILABLE,
             ),
         ]  # fmt: skip
 
-    async def reconcile(self, request: Request, caller: Caller, body: Model | None) -> Model:
+    async def reconcile(self, request: Request, caller: Caller, body: ReconcileBody) -> ReconcileModel:
         """POST /api/connections/{id}/reconcile"""
-        assert isinstance(body, ReconcileBody)
         connection = await self._find(caller, request.path_params["id"])
         if connection.token_kind is None:
             return ReconcileModel(connection=connection.id, started=False, problem=CANNOT_ASK)
@@ -78,7 +78,7 @@ class HealingEndpoints:
         after = before[0].id if before else 0
         return ReconcileModel(connection=connection.id, started=True, workflow_id=workflow_id, after=after)
 
-    async def runs(self, request: Request, caller: Caller, _query: Model | None) -> Model:
+    async def runs(self, request: Request, caller: Caller, _nothing: Nothing) -> RunListModel:
         """GET /api/connections/{id}/reconciliations"""
         connection = await self._find(caller, request.path_params["id"])
         return await self._database.read(
@@ -89,14 +89,12 @@ class HealingEndpoints:
             )
         )
 
-    async def findings(self, _request: Request, caller: Caller, query: Model | None) -> Model:
+    async def findings(self, _request: Request, caller: Caller, query: DoctorQuery) -> DoctorModel:
         """GET /api/doctor"""
-        assert isinstance(query, DoctorQuery)
         return await self._found(caller, query.connection)
 
-    async def examine(self, _request: Request, caller: Caller, body: Model | None) -> Model:
+    async def examine(self, _request: Request, caller: Caller, body: DoctorBody) -> DoctorModel:
         """POST /api/doctor: what takes longer than some seconds is found in a later GET."""
-        assert isinstance(body, DoctorBody)
         if body.connection is not None:
             wanted = [await self._find(caller, body.connection)]
         else:

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime
 from calmo_pagerduty.domain.subscription_findings import Level
 from calmo_pagerduty.store.examinations import Examination
 from calmo_pagerduty.store.reconciliations import Run
-from ingress.issues.models import Model
+from ingress.api.models import Model
 
 
 class ReconcileBody(Model):

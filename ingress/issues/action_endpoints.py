@@ -4,13 +4,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from calmo_pagerduty.domain.operations import Operation
-from calmo_pagerduty.domain.tool_calls import Face
 from calmo_pagerduty.store import issue_queries, operations
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.database import Database, Transaction
 from ingress.api.authentication import ISSUES_READ
-from ingress.api.endpoints import Endpoint
+from ingress.api.calls import CALL_STATUSES, STATUS_OF_STATE, face_of, key_of
+from ingress.api.endpoints import Endpoint, Json, Row
 from ingress.api.errors import NotFound
+from ingress.api.models import Links
 from ingress.issues.action_models import (
     ActionBody,
     ActionModel,
@@ -20,8 +21,6 @@ from ingress.issues.action_models import (
     operation_model,
 )
 from ingress.issues.actions import IssueActor
-from ingress.issues.models import Links, Model
-from ingress.tools.endpoints import CALL_STATUSES, FACE_HEADER, FACES, STATUS_OF_STATE, key_of
 
 NO_ISSUE = (404, "no such issue, or it is somebody else's")
 ACTION_STATUSES = (
@@ -39,25 +38,25 @@ class ActionEndpoints:
         self._actor = actor
         self._links = links
 
-    def endpoints(self) -> list[Endpoint]:
+    def endpoints(self) -> list[Row]:
         return [
             Endpoint(
-                "POST", "/api/issues/{id}/actions", "Act on the issue's incident in PagerDuty", ActionModel,
-                permission=ISSUES_READ, body=ActionBody, handler=self.act, statuses=ACTION_STATUSES,
+                "POST", "/api/issues/{id}/actions", "Act on the issue's incident in PagerDuty",
+                Json(ActionModel), permission=ISSUES_READ, takes=ActionBody, handler=self.act,
+                statuses=ACTION_STATUSES,
             ),
             Endpoint(
                 "GET", "/api/issues/{id}/actions", "What was done to it from here, newest first",
-                OperationListModel, permission=ISSUES_READ, query=OperationListQuery, handler=self.list,
+                Json(OperationListModel), permission=ISSUES_READ, takes=OperationListQuery, handler=self.list,
                 statuses=(NO_ISSUE,),
             ),
         ]  # fmt: skip
 
-    async def act(self, request: Request, caller: Caller, body: Model | None) -> Response:
+    async def act(self, request: Request, caller: Caller, body: ActionBody) -> Response:
         """POST /api/issues/{id}/actions. The header Idempotency-Key says the same as the body's field."""
-        assert isinstance(body, ActionBody)
         answer = await self._actor.act(
             caller,
-            FACES.get(request.headers.get(FACE_HEADER, ""), Face.REST),
+            face_of(request),
             request.path_params["id"],
             body.action,
             body.arguments,
@@ -68,9 +67,8 @@ class ActionEndpoints:
         status = STATUS_OF_STATE[answer.call.state]
         return Response(model.model_dump_json(), status, media_type="application/json")
 
-    async def list(self, request: Request, caller: Caller, query: Model | None) -> Model:
+    async def list(self, request: Request, caller: Caller, query: OperationListQuery) -> OperationListModel:
         """GET /api/issues/{id}/actions. Raises NotFound, StoreUnavailable."""
-        assert isinstance(query, OperationListQuery)
         issue_id, limit = request.path_params["id"], query.limit
 
         def read(transaction: Transaction) -> tuple[Operation, ...] | None:

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from calmo_pagerduty.domain.operations import Action, Operation, OperationState
+from ingress.api.calls import IdempotencyKey
+from ingress.api.models import Links, Model, Word
 from ingress.issues.actions import ActionAnswer
-from ingress.issues.models import Links, Model, Word
-from ingress.tools.models import IdempotencyKey, ToolCallModel, call_model
+from ingress.tools.models import ToolCallModel, call_model
 
 
 class ActionBody(Model):

@@ -17,16 +17,18 @@ from calmo_pagerduty.store import contexts, issue_queries, responses
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.database import Database, StoreUnavailable, Transaction
 from ingress.api.authentication import ISSUES_READ, still_valid
-from ingress.api.endpoints import Endpoint
+from ingress.api.endpoints import Endpoint, Json, Media, Nothing, Row
 from ingress.api.errors import NotFound
+from ingress.api.models import Links
 from ingress.issues.models import (
     ChangeModel,
     ChangesQuery,
     IssueListQuery,
     IssuePageModel,
     IssueWithTimeline,
-    Links,
-    Model,
+    change_model,
+    issue_model,
+    issue_with_timeline,
 )
 from ingress.issues.response_models import ResponseModel, response_model
 
@@ -39,7 +41,7 @@ KEEP_ALIVE_SECONDS = 15
 KEY_SECONDS = 2.0
 
 
-class IssueReader:
+class IssueEndpoints:
     """The issue endpoints. Each sees no more than its caller may."""
 
     def __init__(self, database: Database, links: Links) -> None:
@@ -47,61 +49,59 @@ class IssueReader:
         self._links = links
         self.closing = asyncio.Event()
 
-    def endpoints(self) -> "list[Endpoint]":
+    def endpoints(self) -> "list[Row]":
         return [
             Endpoint(
-                "GET", "/api/issues", "List issues, newest incident first", IssuePageModel,
-                permission=ISSUES_READ, query=IssueListQuery, handler=self.list,
+                "GET", "/api/issues", "List issues, newest incident first", Json(IssuePageModel),
+                permission=ISSUES_READ, takes=IssueListQuery, handler=self.list,
             ),
             Endpoint(
-                "GET", "/api/issues/events", "Each change as it happens", "text/event-stream",
-                permission=ISSUES_READ, query=ChangesQuery, handler=self.stream,
+                "GET", "/api/issues/events", "Each change as it happens", Media("text/event-stream"),
+                permission=ISSUES_READ, takes=ChangesQuery, handler=self.stream,
             ),
             Endpoint(
-                "GET", "/api/issues/{id}", "One issue with its timeline", IssueWithTimeline,
-                permission=ISSUES_READ, handler=self.show, statuses=((404, "no such issue"),),
+                "GET", "/api/issues/{id}", "One issue with its timeline", Json(IssueWithTimeline),
+                permission=ISSUES_READ, takes=Nothing, handler=self.show, statuses=((404, "no such issue"),),
             ),
         ]  # fmt: skip
 
-    async def list(self, _request: Request, caller: Caller, query: Model | None) -> Model:
+    async def list(self, _request: Request, caller: Caller, query: IssueListQuery) -> IssuePageModel:
         """GET /api/issues. Raises InvalidCursor, InvalidScope, StoreUnavailable."""
-        assert isinstance(query, IssueListQuery)
         wanted = query.filter()
         limit, cursor = query.limit, query.cursor
 
-        def read(connection: Transaction) -> Model:
+        def read(connection: Transaction) -> IssuePageModel:
             page = issue_queries.list_issues(connection, caller.visibility, wanted, limit, cursor)
             shown = self._with_responses(connection, page.issues)
             return IssuePageModel(
-                issues=[self._links.issue(issue, response) for issue, response in shown],
+                issues=[issue_model(issue, response, self._links) for issue, response in shown],
                 next_cursor=page.next_cursor,
             )
 
         return await self._database.read(read, caller.visibility)
 
-    async def show(self, request: Request, caller: Caller, _query: Model | None) -> Model:
+    async def show(self, request: Request, caller: Caller, _nothing: Nothing) -> IssueWithTimeline:
         """GET /api/issues/{id}. Raises NotFound, StoreUnavailable."""
         issue_id = request.path_params["id"]
         if not ISSUE_ID.fullmatch(issue_id):
             raise NotFound(f"there is no issue {issue_id[:100]!r}")
 
-        def read(connection: Transaction) -> Model | None:
+        def read(connection: Transaction) -> IssueWithTimeline | None:
             issue = issue_queries.find_issue(connection, caller.visibility, issue_id)
             if issue is None:
                 return None
             timeline = issue_queries.read_timeline(connection, issue)
             context = contexts.latest(connection, caller.visibility, issue_id)
             [(_, response)] = self._with_responses(connection, [issue])
-            return self._links.issue_with_timeline(issue, response, timeline, context)
+            return issue_with_timeline(issue, response, self._links, timeline, context)
 
         found = await self._database.read(read, caller.visibility)
         if found is None:
             raise NotFound(f"there is no issue {issue_id[:100]!r}")
         return found
 
-    async def stream(self, request: Request, caller: Caller, query: Model | None) -> Response:
+    async def stream(self, request: Request, caller: Caller, query: ChangesQuery) -> Response:
         """GET /api/issues/events, resumable by Last-Event-ID."""
-        assert isinstance(query, ChangesQuery)
         resume = request.headers.get("last-event-id", "")
         after = int(resume[:18]) if resume.isascii() and resume.isdigit() else query.after
         if after is None:
@@ -137,7 +137,7 @@ class IssueReader:
             changes = issue_queries.changes_after(connection, visibility, after, CHANGES_AT_ONCE)
             shown = self._with_responses(connection, [change.issue for change in changes])
             pairs = zip(changes, shown, strict=True)
-            return [self._links.change(change, response) for change, (_, response) in pairs]
+            return [change_model(change, response, self._links) for change, (_, response) in pairs]
 
         return read
 

@@ -1,11 +1,10 @@
 """Issues as the API shows them. These models are also its OpenAPI document."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from calmo_pagerduty.domain.deliveries import Verdict
 from calmo_pagerduty.domain.event_types import IncidentStatus, IssueAction
 from calmo_pagerduty.domain.issues import Issue
 from calmo_pagerduty.domain.severity import COLOUR_OF_SEVERITY, Severity
@@ -14,11 +13,8 @@ from calmo_pagerduty.domain.webhook_events import Reference
 from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.store.contexts import StoredContext
 from calmo_pagerduty.store.issue_queries import IssueChange, IssueFilter
+from ingress.api.models import Links, Model, Word
 from ingress.issues.response_models import ResponseModel
-
-
-class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 class ReferenceModel(Model):
@@ -109,21 +105,17 @@ class ChangeModel(Model):
     issue: IssueModel
 
 
-#: Text to compare with: no database holds a NUL.
-Word = Annotated[str, Field(max_length=1024, pattern=r"^[^\x00]*$")]
-
-
 class IssueListQuery(Model):
     """Filters of the list: values of one field are alternatives, given by repetition."""
 
-    status: list[IncidentStatus] = []
-    severity: list[Severity] = []
+    status: Annotated[list[IncidentStatus], Field(default=[])]
+    severity: Annotated[list[Severity], Field(default=[])]
     #: A service's id or its name.
-    service: list[Word] = []
+    service: Annotated[list[Word], Field(default=[])]
     #: A PagerDuty incident's id.
-    incident: list[Word] = []
+    incident: Annotated[list[Word], Field(default=[])]
     #: personal:USER or organization:ORG.
-    scope: list[str] = []
+    scope: Annotated[list[str], Field(default=[])]
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: str | None = None
 
@@ -144,79 +136,51 @@ class ChangesQuery(Model):
     after: Annotated[int, Field(ge=0, le=2**62)] | None = None
 
 
-class VerdictModel(Model):
-    """How a delivery ended: see the table of answers."""
-
-    verdict: Verdict
+def issue_model(issue: Issue, response: ResponseModel, links: Links) -> IssueModel:
+    return IssueModel(**_fields(issue, response, links))
 
 
-class HealthModel(Model):
-    status: Literal["ok"] = "ok"
+def issue_with_timeline(
+    issue: Issue,
+    response: ResponseModel,
+    links: Links,
+    timeline: tuple[TimelineEntry, ...],
+    context: StoredContext | None = None,
+) -> IssueWithTimeline:
+    return IssueWithTimeline(
+        **_fields(issue, response, links),
+        timeline=[_entry(entry) for entry in timeline],
+        context=_summary(context) if context else None,
+    )
 
 
-class ReadinessModel(Model):
-    """Each part as `ok` or in words what is wrong."""
+def change_model(change: IssueChange, response: ResponseModel, links: Links) -> ChangeModel:
+    return ChangeModel(
+        id=change.id,
+        at=change.at,
+        event_types=list(change.event_types),
+        status=IncidentStatus(change.status),
+        issue=issue_model(change.issue, response, links),
+    )
 
-    ready: bool
-    database: str
-    temporal: str
 
-
-class Links:
-    """Where people look further."""
-
-    def __init__(self, temporal_ui_url: str, namespace: str) -> None:
-        self._workflows = f"{temporal_ui_url.rstrip('/')}/namespaces/{namespace}/workflows"
-
-    def workflow(self, workflow_id: str) -> str:
-        return f"{self._workflows}/{workflow_id}"
-
-    def issue(self, issue: Issue, response: ResponseModel) -> IssueModel:
-        return IssueModel(**self._fields(issue, response))
-
-    def issue_with_timeline(
-        self,
-        issue: Issue,
-        response: ResponseModel,
-        timeline: tuple[TimelineEntry, ...],
-        context: StoredContext | None = None,
-    ) -> IssueWithTimeline:
-        return IssueWithTimeline(
-            **self._fields(issue, response),
-            timeline=[_entry(entry) for entry in timeline],
-            context=_summary(context) if context else None,
-        )
-
-    def change(self, change: IssueChange, response: ResponseModel) -> ChangeModel:
-        return ChangeModel(
-            id=change.id,
-            at=change.at,
-            event_types=list(change.event_types),
-            status=IncidentStatus(change.status),
-            issue=self.issue(change.issue, response),
-        )
-
-    def _fields(self, issue: Issue, response: ResponseModel) -> dict[str, Any]:
-        ref = issue.ref
-        plain = {
-            name: getattr(issue, name)
-            for name in IssueModel.model_fields
-            if name not in _COMPUTED
-        }  # fmt: skip
-        return plain | {
-            "id": ref.issue_id,
-            "incident_id": ref.incident_id,
-            "connection_id": ref.connection_id,
-            "scope": str(issue.scope),
-            "colour": COLOUR_OF_SEVERITY[issue.severity],
-            "service": _reference(issue.service),
-            "escalation_policy": _reference(issue.escalation_policy),
-            "assignees": [_reference(one) for one in issue.assignees],
-            "teams": [_reference(one) for one in issue.teams],
-            "response": response,
-            "workflow_id": ref.workflow_id,
-            "workflow_url": self.workflow(ref.workflow_id),
-        }
+def _fields(issue: Issue, response: ResponseModel, links: Links) -> dict[str, Any]:
+    ref = issue.ref
+    plain = {name: getattr(issue, name) for name in IssueModel.model_fields if name not in _COMPUTED}
+    return plain | {
+        "id": ref.issue_id,
+        "incident_id": ref.incident_id,
+        "connection_id": ref.connection_id,
+        "scope": str(issue.scope),
+        "colour": COLOUR_OF_SEVERITY[issue.severity],
+        "service": _reference(issue.service),
+        "escalation_policy": _reference(issue.escalation_policy),
+        "assignees": [_reference(assignee) for assignee in issue.assignees],
+        "teams": [_reference(team) for team in issue.teams],
+        "response": response,
+        "workflow_id": ref.workflow_id,
+        "workflow_url": links.workflow(ref.workflow_id),
+    }
 
 
 _COMPUTED = {

@@ -2,25 +2,20 @@
 
 from datetime import datetime, timedelta
 
-from pydantic import BaseModel, ConfigDict
-
 from calmo_pagerduty.domain.response_targets import Goal, Response, TargetState
+from ingress.api.models import Model
 
 
-class TargetModel(BaseModel):
+class TargetModel(Model):
     """One target. `missed`: reached too late, or not yet and late already."""
-
-    model_config = ConfigDict(extra="forbid")
 
     seconds: float
     due_at: datetime
     state: TargetState
 
 
-class ResponseModel(BaseModel):
+class ResponseModel(Model):
     """Seconds since the incident was opened last, and its targets; null where there is none."""
-
-    model_config = ConfigDict(extra="forbid")
 
     acknowledged_in: float | None
     resolved_in: float | None

@@ -37,9 +37,9 @@ from ingress.api.errors import (
     NotPermitted,
     answer_error,
 )
+from ingress.api.models import Links
 from ingress.issues.action_models import action_model
 from ingress.issues.actions import IssueActor
-from ingress.issues.models import Links
 from ingress.mcp.acting import ACT_CATEGORY, ACTING_TOOLS
 from ingress.mcp.contexts import CONTEXT_CATEGORIES, CONTEXT_TOOL, read_context
 from ingress.mcp.presentation import CannotServe, Json, build_server

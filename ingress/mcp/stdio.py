@@ -12,10 +12,10 @@ from calmo_pagerduty.domain.incident_references import INCIDENT_ID, IncidentRef
 from calmo_pagerduty.http_client import AsyncClient, HTTPError, Timeout
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.tool import Tool
+from ingress.api.calls import FACE_HEADER
 from ingress.mcp.acting import ACT_CATEGORY, ACTING_TOOLS
 from ingress.mcp.contexts import CONTEXT_CATEGORIES, CONTEXT_TOOL, digest_of
 from ingress.mcp.presentation import CannotServe, Json, build_server
-from ingress.tools.endpoints import FACE_HEADER
 
 PATIENCE = Timeout(10.0, read=90.0)
 

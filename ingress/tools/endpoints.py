@@ -1,12 +1,8 @@
 """The tools over REST: list, call, look, approve, deny; and their audit."""
 
-from collections.abc import Mapping
-from http import HTTPStatus
-
 from starlette.requests import Request
 from starlette.responses import Response
 
-from calmo_pagerduty.domain.tool_calls import CallState, Face
 from calmo_pagerduty.store import audit, connections, tool_calls
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.connections import Connection
@@ -14,9 +10,10 @@ from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.permissions import CallerRights, judge
 from ingress.api.authentication import APPROVALS_WRITE, AUDIT_READ, TOOLS_READ
-from ingress.api.endpoints import Endpoint
+from ingress.api.calls import CALL_STATUSES, NO_SUCH_THING, STATUS_OF_STATE, face_of, key_of
+from ingress.api.endpoints import Endpoint, Json, Nothing, Row
 from ingress.api.errors import NotFound
-from ingress.issues.models import Links, Model
+from ingress.api.models import Links
 from ingress.tools.caller import CallAnswer, ToolCaller
 from ingress.tools.models import (
     AuditPageModel,
@@ -35,31 +32,7 @@ from ingress.tools.models import (
     tool_model,
 )
 
-#: How a call that stands so is answered.
-STATUS_OF_STATE: Mapping[CallState, HTTPStatus] = {
-    CallState.DONE: HTTPStatus.OK,
-    CallState.WAITING: HTTPStatus.ACCEPTED,
-    CallState.RUNNING: HTTPStatus.ACCEPTED,
-    CallState.FAILED: HTTPStatus.UNPROCESSABLE_ENTITY,
-    CallState.UNKNOWN: HTTPStatus.BAD_GATEWAY,
-    CallState.DENIED: HTTPStatus.FORBIDDEN,
-    CallState.EXPIRED: HTTPStatus.FORBIDDEN,
-    CallState.REFUSED: HTTPStatus.FORBIDDEN,
-}
-NOT_FOUND = ((404, "no such thing, or it is somebody else's"),)
-CALL_STATUSES = (
-    *NOT_FOUND,
-    (202, "it goes on: look at the call"),
-    (403, "not allowed; the body says which rule refused it"),
-    (409, "the idempotency key was used for another call"),
-    (422, "PagerDuty refused it"),
-    (429, "the tool's cap of this hour is reached"),
-    (502, "it may have been done; look in PagerDuty"),
-    (503, "database or Temporal can't be reached; a filed call goes on by itself"),
-)
-#: What a request of our own command line says of itself, for the audit.
-FACE_HEADER = "x-calmo-face"
-FACES: Mapping[str, Face] = {"cli": Face.CLI, "mcp": Face.MCP}
+NOT_FOUND = (NO_SUCH_THING,)
 
 
 class ToolEndpoints:
@@ -70,46 +43,45 @@ class ToolEndpoints:
         self._caller = caller
         self._links = links
 
-    def endpoints(self) -> "list[Endpoint]":
+    def endpoints(self) -> "list[Row]":
         return [
             Endpoint(
-                "GET", "/api/tools", "The tools, and whether this key may use them", ToolListModel,
-                permission=TOOLS_READ, query=ToolListQuery, handler=self.list, statuses=NOT_FOUND,
+                "GET", "/api/tools", "The tools, and whether this key may use them", Json(ToolListModel),
+                permission=TOOLS_READ, takes=ToolListQuery, handler=self.list, statuses=NOT_FOUND,
             ),
             Endpoint(
                 "POST", "/api/tools/{name}", "Call a tool; what takes time is answered by a ticket",
-                ToolCallModel, permission=TOOLS_READ, body=ToolCallBody, handler=self.call,
+                Json(ToolCallModel), permission=TOOLS_READ, takes=ToolCallBody, handler=self.call,
                 statuses=CALL_STATUSES,
             ),
             Endpoint(
-                "GET", "/api/tool-calls", "Calls that endure, newest first", ToolCallListModel,
-                permission=TOOLS_READ, query=ToolCallListQuery, handler=self.list_calls,
+                "GET", "/api/tool-calls", "Calls that endure, newest first", Json(ToolCallListModel),
+                permission=TOOLS_READ, takes=ToolCallListQuery, handler=self.list_calls,
             ),
             Endpoint(
-                "GET", "/api/tool-calls/{id}", "How one call stands, and its result", ToolCallModel,
-                permission=TOOLS_READ, handler=self.show_call, statuses=NOT_FOUND,
+                "GET", "/api/tool-calls/{id}", "How one call stands, and its result", Json(ToolCallModel),
+                permission=TOOLS_READ, takes=Nothing, handler=self.show_call, statuses=NOT_FOUND,
             ),
             Endpoint(
-                "POST", "/api/tool-calls/{id}/approve", "Let a call be made that waits", ToolCallModel,
-                permission=APPROVALS_WRITE, body=DecisionBody, handler=self.approve, statuses=NOT_FOUND,
+                "POST", "/api/tool-calls/{id}/approve", "Let a call be made that waits", Json(ToolCallModel),
+                permission=APPROVALS_WRITE, takes=DecisionBody, handler=self.approve, statuses=NOT_FOUND,
             ),
             Endpoint(
-                "POST", "/api/tool-calls/{id}/deny", "Refuse a call that waits", ToolCallModel,
-                permission=APPROVALS_WRITE, body=DecisionBody, handler=self.deny, statuses=NOT_FOUND,
+                "POST", "/api/tool-calls/{id}/deny", "Refuse a call that waits", Json(ToolCallModel),
+                permission=APPROVALS_WRITE, takes=DecisionBody, handler=self.deny, statuses=NOT_FOUND,
             ),
             Endpoint(
-                "GET", "/api/audit", "Who called what, newest first", AuditPageModel,
-                permission=AUDIT_READ, query=AuditQuery, handler=self.list_audit,
+                "GET", "/api/audit", "Who called what, newest first", Json(AuditPageModel),
+                permission=AUDIT_READ, takes=AuditQuery, handler=self.list_audit,
             ),
             Endpoint(
-                "GET", "/api/audit/verification", "Is the audit's chain whole", VerificationModel,
-                permission=AUDIT_READ, query=VerificationQuery, handler=self.verify_audit,
+                "GET", "/api/audit/verification", "Is the audit's chain whole", Json(VerificationModel),
+                permission=AUDIT_READ, takes=VerificationQuery, handler=self.verify_audit,
             ),
         ]  # fmt: skip
 
-    async def list(self, _request: Request, caller: Caller, query: Model | None) -> Model:
+    async def list(self, _request: Request, caller: Caller, query: ToolListQuery) -> ToolListModel:
         """GET /api/tools"""
-        assert isinstance(query, ToolListQuery)
         connection = await self._connection(caller, query.connection)
         rights = CallerRights(caller.permissions, caller.teams)
         return ToolListModel(
@@ -123,12 +95,11 @@ class ToolEndpoints:
             ]
         )
 
-    async def call(self, request: Request, caller: Caller, body: Model | None) -> Response:
+    async def call(self, request: Request, caller: Caller, body: ToolCallBody) -> Response:
         """POST /api/tools/{name}. The header Idempotency-Key says the same as the body's field."""
-        assert isinstance(body, ToolCallBody)
         answer = await self._caller.call(
             caller,
-            FACES.get(request.headers.get(FACE_HEADER, ""), Face.REST),
+            face_of(request),
             body.connection,
             request.path_params["name"],
             body.arguments,
@@ -138,38 +109,39 @@ class ToolEndpoints:
         model = self.answer_model(answer, request.path_params["name"])
         return Response(model.model_dump_json(), STATUS_OF_STATE[answer.state], media_type="application/json")
 
-    async def show_call(self, request: Request, caller: Caller, _query: Model | None) -> Model:
+    async def show_call(self, request: Request, caller: Caller, _nothing: Nothing) -> ToolCallModel:
         """GET /api/tool-calls/{id}"""
         return call_model(await self._caller.look(caller, request.path_params["id"]), self._links)
 
-    async def list_calls(self, _request: Request, caller: Caller, query: Model | None) -> Model:
+    async def list_calls(
+        self, _request: Request, caller: Caller, query: ToolCallListQuery
+    ) -> ToolCallListModel:
         """GET /api/tool-calls"""
-        assert isinstance(query, ToolCallListQuery)
         calls = await self._database.read(
             lambda t: tool_calls.list_calls(t, caller.visibility, frozenset(query.state), query.limit),
             caller.visibility,
         )
         return ToolCallListModel(calls=[call_model(call, self._links) for call in calls])
 
-    async def approve(self, request: Request, caller: Caller, body: Model | None) -> Model:
+    async def approve(self, request: Request, caller: Caller, body: DecisionBody) -> ToolCallModel:
         """POST /api/tool-calls/{id}/approve"""
         return await self._decide(request, caller, body, approve=True)
 
-    async def deny(self, request: Request, caller: Caller, body: Model | None) -> Model:
+    async def deny(self, request: Request, caller: Caller, body: DecisionBody) -> ToolCallModel:
         """POST /api/tool-calls/{id}/deny"""
         return await self._decide(request, caller, body, approve=False)
 
-    async def list_audit(self, _request: Request, caller: Caller, query: Model | None) -> Model:
+    async def list_audit(self, _request: Request, caller: Caller, query: AuditQuery) -> AuditPageModel:
         """GET /api/audit"""
-        assert isinstance(query, AuditQuery)
         rows = await self._database.read(
             lambda t: audit.list_rows(t, caller.visibility, query.limit, query.before), caller.visibility
         )
         return AuditPageModel(rows=[audit_row_model(row) for row in rows])
 
-    async def verify_audit(self, _request: Request, _caller: Caller, query: Model | None) -> Model:
+    async def verify_audit(
+        self, _request: Request, _caller: Caller, query: VerificationQuery
+    ) -> VerificationModel:
         """GET /api/audit/verification: the whole chain, whoever's rows they are; only hashes are told."""
-        assert isinstance(query, VerificationQuery)
         found = await self._database.read(lambda transaction: audit.verify(transaction, query.head))
         return VerificationModel(
             whole=found.broken is None, rows=found.rows, head=found.head, broken=found.broken
@@ -185,8 +157,9 @@ class ToolEndpoints:
             error=None if answer.error is None else dict(answer.error),
         )
 
-    async def _decide(self, request: Request, caller: Caller, body: Model | None, approve: bool) -> Model:
-        assert isinstance(body, DecisionBody)
+    async def _decide(
+        self, request: Request, caller: Caller, body: DecisionBody, approve: bool
+    ) -> ToolCallModel:
         call = await self._caller.decide(caller, request.path_params["id"], approve, body.arguments_sha256)
         return call_model(call, self._links)
 
@@ -199,8 +172,3 @@ class ToolEndpoints:
         if found is None:
             raise NotFound(f"there is no connection {connection_id[:60]!r}")
         return found
-
-
-def key_of(request: Request) -> str | None:
-    """Return the header Idempotency-Key. Raises ValidationError."""
-    return ToolCallBody(idempotency_key=request.headers.get("idempotency-key")).idempotency_key

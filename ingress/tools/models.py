@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from calmo_pagerduty.domain.tool_calls import (
-    MAX_IDEMPOTENCY_KEY,
     CallState,
     Face,
     workflow_id_for,
@@ -17,9 +16,8 @@ from calmo_pagerduty.store.tool_calls import ToolCall
 from calmo_pagerduty.tools.permissions import Judgement
 from calmo_pagerduty.tools.reading import input_schema
 from calmo_pagerduty.tools.tool import Access, Category, Risk, Tool
-from ingress.issues.models import Links, Model, Word
-
-IdempotencyKey = Annotated[str, Field(min_length=1, max_length=MAX_IDEMPOTENCY_KEY, pattern=r"^[ -~]+$")]
+from ingress.api.calls import IdempotencyKey
+from ingress.api.models import Links, Model, Word
 
 
 class ToolModel(Model):

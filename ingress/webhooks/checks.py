@@ -18,9 +18,8 @@ from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.database import Transaction
 from calmo_pagerduty.store.webhook_management import ManagedWebhook
 from ingress.api.authentication import WEBHOOKS_WRITE
-from ingress.api.endpoints import Endpoint
-from ingress.connections.models import NoBody
-from ingress.issues.models import Model
+from ingress.api.endpoints import Endpoint, Json, Row
+from ingress.api.models import NoBody
 from ingress.webhooks.finder import CONFLICT, NOT_FOUND, find_webhook, note_in_audit
 from ingress.webhooks.models import (
     EndpointTestModel,
@@ -32,30 +31,29 @@ from ingress.webhooks.models import (
 from ingress.webhooks.walk import Means, Step, Walk
 
 
-class WebhookChecks:
+class WebhookTestEndpoints:
     """Each sees no more than its caller may."""
 
     def __init__(self, means: Means) -> None:
         self._means = means
         self._under_way: set[str] = set()
 
-    def endpoints(self) -> list[Endpoint]:
+    def endpoints(self) -> list[Row]:
         return [
             Endpoint(
                 "POST", "/api/webhooks/{id}/validation", "Whether deliveries verify, and if not, why",
-                ValidationModel, permission=WEBHOOKS_WRITE, body=SampleBody, handler=self.validate,
+                Json(ValidationModel), permission=WEBHOOKS_WRITE, takes=SampleBody, handler=self.validate,
                 statuses=(NOT_FOUND, CONFLICT),
             ),
             Endpoint(
                 "POST", "/api/webhooks/{id}/test",
-                "Walk its whole way with a test delivery; live as text/event-stream", EndpointTestModel,
-                permission=WEBHOOKS_WRITE, body=NoBody, handler=self.test, statuses=(NOT_FOUND, CONFLICT),
+                "Walk its whole way with a test delivery; live as text/event-stream", Json(EndpointTestModel),
+                permission=WEBHOOKS_WRITE, takes=NoBody, handler=self.test, statuses=(NOT_FOUND, CONFLICT),
             ),
         ]  # fmt: skip
 
-    async def validate(self, request: Request, caller: Caller, body: Model | None) -> Model:
+    async def validate(self, request: Request, caller: Caller, body: SampleBody) -> ValidationModel:
         """POST /api/webhooks/{id}/validation"""
-        assert isinstance(body, SampleBody)
         webhook = await find_webhook(self._means.database, request, caller)
         if body.body is None and body.body_base64 is None:
             finding = await self._means.database.read(lambda t: _arrived(t, webhook))
@@ -74,7 +72,7 @@ class WebhookChecks:
         header = sample.signature.encode("utf-8", "surrogatepass") if sample.signature is not None else None
         return diagnose(raw, header, found.secrets if found else ())
 
-    async def test(self, request: Request, caller: Caller, _body: Model | None) -> Model | Response:
+    async def test(self, request: Request, caller: Caller, _body: NoBody) -> EndpointTestModel | Response:
         """POST /api/webhooks/{id}/test. Raises NotFound, NotPossible."""
         webhook = await find_webhook(self._means.database, request, caller)
         happen(webhook.facts, Happening.TESTED)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 from starlette.requests import Request
 
@@ -17,11 +16,10 @@ from calmo_pagerduty.store.database import Database, Transaction
 from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.store.webhook_management import ManagedWebhook, NewWebhook
 from ingress.api.authentication import WEBHOOKS_READ, WEBHOOKS_WRITE
-from ingress.api.endpoints import Endpoint
+from ingress.api.endpoints import Endpoint, Handler, Json, Nothing, Row, Taken
 from ingress.api.errors import NotPermitted
-from ingress.connections.models import NoBody
+from ingress.api.models import NoBody
 from ingress.door.webhook_directory import WebhookDirectory
-from ingress.issues.models import Model
 from ingress.webhooks.finder import (
     CONFLICT,
     NOT_FOUND,
@@ -53,55 +51,64 @@ class WebhookEndpoints:
         self._subscriber = subscriber
         self._public_address = public_address
 
-    def endpoints(self) -> "list[Endpoint]":
-        one = "/api/webhooks/{id}"
+    def endpoints(self) -> "list[Row]":
+        path = "/api/webhooks/{id}"
         return [
             Endpoint(
-                "GET", "/api/webhooks", "The addresses that PagerDuty delivers to", WebhookListModel,
-                permission=WEBHOOKS_READ, handler=self.list,
+                "GET", "/api/webhooks", "The addresses that PagerDuty delivers to", Json(WebhookListModel),
+                permission=WEBHOOKS_READ, takes=Nothing, handler=self.list,
             ),
             Endpoint(
-                "POST", "/api/webhooks", "Make a webhook; its address is shown this once", WebhookModel,
-                permission=WEBHOOKS_WRITE, body=WebhookBody, handler=self.create, success=201,
-                statuses=((404, "no such connection"), CONFLICT),
+                "POST", "/api/webhooks", "Make a webhook; its address is shown this once",
+                Json(WebhookModel, status=201), permission=WEBHOOKS_WRITE, takes=WebhookBody,
+                handler=self.create, statuses=((404, "no such connection"), CONFLICT),
             ),
             Endpoint(
-                "GET", one, "One webhook, and what is left to set up", WebhookModel,
-                permission=WEBHOOKS_READ, handler=self.show, statuses=(NOT_FOUND, CONFLICT),
+                "GET", path, "One webhook, and what is left to set up", Json(WebhookModel),
+                permission=WEBHOOKS_READ, takes=Nothing, handler=self.show, statuses=(NOT_FOUND, CONFLICT),
             ),
             Endpoint(
-                "DELETE", one, "Delete it, and PagerDuty's subscription if we made it", WebhookModel,
-                permission=WEBHOOKS_WRITE, handler=self.delete, statuses=(NOT_FOUND, CONFLICT),
+                "DELETE", path, "Delete it, and PagerDuty's subscription if we made it", Json(WebhookModel),
+                permission=WEBHOOKS_WRITE, takes=Nothing, handler=self.delete, statuses=(NOT_FOUND, CONFLICT),
             ),
-            self._change("PUT", f"{one}/secret", "Give it PagerDuty's secret", self.set_secret, SecretBody),
-            self._change("POST", f"{one}/pause", "Put deliveries aside from now on", self.pause),
-            self._change("POST", f"{one}/resume", "Take deliveries as usual again", self.resume),
-            self._change("POST", f"{one}/subscription", "Make its subscription", self.subscribe),
-            self._change("POST", f"{one}/rotate", "Put a new secret in place of the one there", self.rotate),
+            self._change(
+                "PUT", f"{path}/secret", "Give it PagerDuty's secret", SecretBody, self.set_secret
+            ),
+            self._change("POST", f"{path}/pause", "Put deliveries aside from now on", NoBody, self.pause),
+            self._change("POST", f"{path}/resume", "Take deliveries as usual again", NoBody, self.resume),
+            self._change("POST", f"{path}/subscription", "Make its subscription", NoBody, self.subscribe),
+            self._change(
+                "POST", f"{path}/rotate", "Put a new secret in place of the one there", NoBody, self.rotate
+            ),
         ]  # fmt: skip
 
     def _change(
-        self, method: str, path: str, summary: str, handler: Any, body: type[Model] = NoBody
-    ) -> Endpoint:
+        self, method: str, path: str, summary: str, takes: type[Taken], handler: Handler[Taken, WebhookModel]
+    ) -> Row:
         return Endpoint(
-            method, path, summary, WebhookModel, permission=WEBHOOKS_WRITE, body=body, handler=handler,
+            method,
+            path,
+            summary,
+            Json(WebhookModel),
+            permission=WEBHOOKS_WRITE,
+            takes=takes,
+            handler=handler,
             statuses=(NOT_FOUND, CONFLICT, PAGERDUTY_REFUSES),
-        )  # fmt: skip
+        )
 
-    async def list(self, _request: Request, caller: Caller, _query: Model | None) -> Model:
+    async def list(self, _request: Request, caller: Caller, _nothing: Nothing) -> WebhookListModel:
         """GET /api/webhooks"""
         now = datetime.now(UTC)
         found = await self._database.read(lambda t: webhook_management.list_all(t, caller.visibility, now))
         return WebhookListModel(webhooks=[webhook_model(one, self._public_address) for one in found])
 
-    async def show(self, request: Request, caller: Caller, _query: Model | None) -> Model:
+    async def show(self, request: Request, caller: Caller, _nothing: Nothing) -> WebhookModel:
         """GET /api/webhooks/{id}"""
         webhook = await find_webhook(self._database, request, caller)
         return webhook_model(webhook, self._public_address, with_steps=True)
 
-    async def create(self, _request: Request, caller: Caller, body: Model | None) -> Model:
+    async def create(self, _request: Request, caller: Caller, body: WebhookBody) -> WebhookModel:
         """POST /api/webhooks. What PagerDuty refuses is a warning: the address is made and is shown."""
-        assert isinstance(body, WebhookBody)
         scope = Scope.parse(body.scope)
         if not caller.visibility.admits(scope):
             raise NotPermitted(f"this API key doesn't see the scope {scope}")
@@ -149,9 +156,8 @@ class WebhookEndpoints:
             )
         return ()
 
-    async def set_secret(self, request: Request, caller: Caller, body: Model | None) -> Model:
+    async def set_secret(self, request: Request, caller: Caller, body: SecretBody) -> WebhookModel:
         """PUT /api/webhooks/{id}/secret: never shown again. The one before counts for 72 h more."""
-        assert isinstance(body, SecretBody)
         given = read_secret(body.secret.get_secret_value().encode())
 
         def write(transaction: Transaction, webhook: ManagedWebhook) -> None:
@@ -163,7 +169,7 @@ class WebhookEndpoints:
 
         return await self._changed(request, caller, Happening.SECRET_SET, "secret set", write, given.notes)
 
-    async def pause(self, request: Request, caller: Caller, _body: Model | None) -> Model:
+    async def pause(self, request: Request, caller: Caller, _body: NoBody) -> WebhookModel:
         """POST /api/webhooks/{id}/pause: deliveries are answered 202 and kept, and change no issue."""
 
         def write(transaction: Transaction, webhook: ManagedWebhook) -> None:
@@ -172,7 +178,7 @@ class WebhookEndpoints:
 
         return await self._changed(request, caller, Happening.PAUSED, "paused", write)
 
-    async def resume(self, request: Request, caller: Caller, _body: Model | None) -> Model:
+    async def resume(self, request: Request, caller: Caller, _body: NoBody) -> WebhookModel:
         """POST /api/webhooks/{id}/resume: what was put aside meanwhile stays aside until it is replayed."""
 
         def write(transaction: Transaction, webhook: ManagedWebhook) -> None:
@@ -180,14 +186,14 @@ class WebhookEndpoints:
 
         return await self._changed(request, caller, Happening.RESUMED, "resumed", write)
 
-    async def subscribe(self, request: Request, caller: Caller, _body: Model | None) -> Model:
+    async def subscribe(self, request: Request, caller: Caller, _body: NoBody) -> WebhookModel:
         """POST /api/webhooks/{id}/subscription: with the token of its connection."""
         webhook = await find_webhook(self._database, request, caller)
         connection = await self._its_connection(caller, webhook)
         await self._subscriber.subscribe(webhook, connection, audit_record(caller, webhook, "subscribed"))
         return webhook_model(await self._anew(caller, webhook), self._public_address)
 
-    async def rotate(self, request: Request, caller: Caller, _body: Model | None) -> Model:
+    async def rotate(self, request: Request, caller: Caller, _body: NoBody) -> WebhookModel:
         """POST /api/webhooks/{id}/rotate: a second subscription takes over; both secrets count for 72 h."""
         webhook = await find_webhook(self._database, request, caller)
         happen(webhook.facts, Happening.ROTATED)
@@ -201,7 +207,7 @@ class WebhookEndpoints:
         await self._subscriber.rotate(webhook, connection, audit_record(caller, webhook, "rotated"))
         return webhook_model(await self._anew(caller, webhook), self._public_address)
 
-    async def delete(self, request: Request, caller: Caller, _query: Model | None) -> Model:
+    async def delete(self, request: Request, caller: Caller, _nothing: Nothing) -> WebhookModel:
         """DELETE /api/webhooks/{id}: 410 from now on. What was delivered stays."""
 
         def write(transaction: Transaction, webhook: ManagedWebhook) -> None:

@@ -13,7 +13,7 @@ from calmo_pagerduty.domain.webhook_setup import setup_steps
 from calmo_pagerduty.domain.webhooks import WebhookState, masked_url, webhook_url
 from calmo_pagerduty.store.webhook_management import ManagedWebhook
 from calmo_pagerduty.tools.fields import Id
-from ingress.issues.models import Model
+from ingress.api.models import Model
 
 Name = Annotated[str, Field(max_length=100, pattern=r"^[^\x00-\x1f]*$")]
 #: Longer than any secret: PagerDuty's whole answer may be pasted.

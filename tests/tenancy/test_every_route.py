@@ -16,7 +16,7 @@ from worlds import MISSING, World, everything_kept, make_world, permissions_but
 
 from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.tools.catalogue import TOOLS
-from ingress.api.endpoints import Endpoint
+from ingress.api.endpoints import Endpoint, Row
 
 ACME, BANK = "organization:acme", "organization:bank"
 ROBIN, KIM = "personal:robin", "personal:kim"
@@ -154,8 +154,8 @@ async def service(parts: Parts) -> AsyncIterator[ToolService]:
         yield found
 
 
-def rows_of(service: ToolService) -> dict[str, Endpoint]:
-    return {f"{one.method} {one.path}": one for one in service.ingress.endpoints()}
+def rows_of(service: ToolService) -> dict[str, Row]:
+    return {f"{row.method} {row.path}": row for row in service.ingress.endpoints()}
 
 
 async def ask(
@@ -177,7 +177,7 @@ async def ask(
 async def test_every_route_has_a_case(service: ToolService) -> None:
     assert set(rows_of(service)) == set(CASES)
     for route, row in rows_of(service).items():
-        if row.permission is not None and "{" in row.path:
+        if isinstance(row, Endpoint) and "{" in row.path:
             assert all(isinstance(case, Named) for case in CASES[route]), route
 
 
@@ -228,7 +228,7 @@ async def test_without_a_valid_key_every_route_says_the_same(service: ToolServic
     for headers in ({}, former, {"Authorization": f"Bearer {'x' * 90}"}):
         answers = set()
         for route, row in rows_of(service).items():
-            if row.permission is not None:
+            if isinstance(row, Endpoint):
                 for case in CASES[route]:
                     answer = await ask(service, route, case, world, headers)
                     answers.add((answer.status_code, answer.text))
@@ -242,7 +242,7 @@ async def test_a_key_without_the_permission_is_told_so_and_nothing_else(
     world = await make_world(service, keyring, ACME)
     before = everything_kept(service)["issues"]
     for route, row in rows_of(service).items():
-        if row.permission is not None:
+        if isinstance(row, Endpoint):
             me = service.a_key(*permissions_but(row.permission), scopes=[ACME])
             words = f"this API key lacks the permission {row.permission}"
             for case in CASES[route]:

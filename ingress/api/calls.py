@@ -1,0 +1,55 @@
+"""How tools are called over HTTP, whether as a tool or as an action on an issue: both say it alike."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated
+
+from pydantic import Field
+from starlette.requests import Request
+
+from calmo_pagerduty.domain.tool_calls import MAX_IDEMPOTENCY_KEY, CallState, Face
+from ingress.api.models import Model
+
+#: What a request of our own command line says of itself, for the audit.
+FACE_HEADER = "x-calmo-face"
+FACES: Mapping[str, Face] = {"cli": Face.CLI, "mcp": Face.MCP}
+#: How a call that stands so is answered.
+STATUS_OF_STATE: Mapping[CallState, HTTPStatus] = {
+    CallState.DONE: HTTPStatus.OK,
+    CallState.WAITING: HTTPStatus.ACCEPTED,
+    CallState.RUNNING: HTTPStatus.ACCEPTED,
+    CallState.FAILED: HTTPStatus.UNPROCESSABLE_ENTITY,
+    CallState.UNKNOWN: HTTPStatus.BAD_GATEWAY,
+    CallState.DENIED: HTTPStatus.FORBIDDEN,
+    CallState.EXPIRED: HTTPStatus.FORBIDDEN,
+    CallState.REFUSED: HTTPStatus.FORBIDDEN,
+}
+NO_SUCH_THING = (404, "no such thing, or it is somebody else's")
+CALL_STATUSES = (
+    NO_SUCH_THING,
+    (202, "it goes on: look at the call"),
+    (403, "not allowed; the body says which rule refused it"),
+    (409, "the idempotency key was used for another call"),
+    (422, "PagerDuty refused it"),
+    (429, "the tool's cap of this hour is reached"),
+    (502, "it may have been done; look in PagerDuty"),
+    (503, "database or Temporal can't be reached; a filed call goes on by itself"),
+)
+
+IdempotencyKey = Annotated[str, Field(min_length=1, max_length=MAX_IDEMPOTENCY_KEY, pattern=r"^[ -~]+$")]
+
+
+class _Headers(Model):
+    """Named as the body's field: what is wrong with the header is said of that name."""
+
+    idempotency_key: IdempotencyKey | None
+
+
+def face_of(request: Request) -> Face:
+    """Return through which of our faces the request came."""
+    return FACES.get(request.headers.get(FACE_HEADER, ""), Face.REST)
+
+
+def key_of(request: Request) -> str | None:
+    """Return the header Idempotency-Key. Raises ValidationError."""
+    return _Headers(idempotency_key=request.headers.get("idempotency-key")).idempotency_key
