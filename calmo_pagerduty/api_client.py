@@ -10,6 +10,10 @@ from calmo_pagerduty.http_client import Client, HTTPError, Response, Timeout
 Json = dict[str, Any]
 
 
+#: A read of ours takes milliseconds; the service may share a slow machine with much else.
+PATIENCE = Timeout(30.0, connect=10.0)
+
+
 class ApiProblem(Exception):
     """The service can't be reached or refuses; the message is for a person. `status` is its answer's."""
 
@@ -33,7 +37,7 @@ class ApiClient:
         if not (api_key.isascii() and api_key.isprintable()):
             raise ApiProblem("the API key holds characters that no key has: is it another file's text?")
         headers = {"Authorization": f"Bearer {api_key}", "X-Calmo-Face": "cli"}
-        self._http = Client(base_url=url, headers=headers, timeout=Timeout(10.0), trust_env=False)
+        self._http = Client(base_url=url, headers=headers, timeout=PATIENCE, trust_env=False)
 
     def list_issues(self, params: Sequence[tuple[str, str]]) -> Json:
         return self.get("/api/issues", params)

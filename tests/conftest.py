@@ -7,15 +7,20 @@ import tempfile
 import uuid
 import warnings
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from hypothesis import settings
 from parts import Parts
-from patience import LIMIT
+from patience import LIMIT, STORY
 from temporalio.client import Client
+from temporalio.worker._workflow import _WorkflowWorker
 
+from activities.context import sources as gathering
+from calmo_pagerduty.domain import context_sources
 from calmo_pagerduty.processes import free_port
 from calmo_pagerduty.store import database as database_limits
 from calmo_pagerduty.store.database import Database
@@ -24,7 +29,7 @@ from calmo_pagerduty.temporal_client import DATA_CONVERTER, ensure_search_attrib
 from calmo_pagerduty.temporal_dev_server import TemporalDevServer
 from ingress.api import health
 from ingress.door import pagerduty_webhooks as door_limits
-from workflows import names
+from workflows import incident_context, names
 
 #: Set where PostgreSQL must be there: then a machine without it fails instead of going without.
 NEED_POSTGRESQL = "CALMO_TESTS_NEED_POSTGRESQL"
@@ -46,7 +51,33 @@ def _patient_parts() -> Iterator[None]:
         patch.setattr(door_limits, "COMMIT_SECONDS", LIMIT)
         patch.setattr(door_limits, "BODY_SECONDS", LIMIT)
         patch.setattr(health, "HEALTH_SECONDS", LIMIT)
+        _patient_sources(patch)
+        _patient_workflows(patch)
         yield
+
+
+def _patient_sources(patch: pytest.MonkeyPatch) -> None:
+    """A context's sources are read to their end."""
+    patient = {
+        source: rule._replace(patience=timedelta(seconds=STORY))
+        for source, rule in context_sources.SOURCES.items()
+    }
+    for module in (context_sources, gathering, incident_context):
+        patch.setattr(module, "SOURCES", patient)
+
+
+def _patient_workflows(patch: pytest.MonkeyPatch) -> None:
+    """The SDK takes a step of two seconds for a deadlock, and offers no other limit. In the sandbox, with
+    cores that others use, a step may take as long.
+    """
+    make = _WorkflowWorker.__init__
+
+    def make_patient(worker: _WorkflowWorker, **options: Any) -> None:
+        make(worker, **options)
+        assert worker._deadlock_timeout_seconds == 2
+        worker._deadlock_timeout_seconds = LIMIT  # type: ignore[assignment]
+
+    patch.setattr(_WorkflowWorker, "__init__", make_patient)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""`python worker.py`, as many times as a test wants, with nothing of the caller's surroundings."""
+"""Workers as programs of their own, as many as a test wants, with nothing of the caller's surroundings."""
 
 import base64
 import os
@@ -12,7 +12,7 @@ from patience import PROGRAM
 
 from calmo_pagerduty.processes import start_child, stop_child
 
-WORKER = Path(__file__).parents[1] / "worker.py"
+WORKER = Path(__file__).with_name("patient_worker.py")
 #: The master key of tests' databases, as a setting.
 TEST_KEYS = f"test:{base64.b64encode(bytes(range(32))).decode()}"
 StartWorker = Callable[[], Awaitable[Process]]

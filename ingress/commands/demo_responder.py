@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from calmo_pagerduty.api_client import ApiClient, ApiProblem
+from calmo_pagerduty.api_client import ApiClient, ApiProblem, ServerSentEvent
 from calmo_pagerduty.domain.operations import Action
 
 Json = dict[str, Any]
@@ -13,6 +13,7 @@ Json = dict[str, Any]
 TITLE = "TLS certificate expires in 10 days"
 RESOLUTION = "Renewed by hand; the DNS check now asks another resolver."
 LOOK_AGAIN_SECONDS = 0.3
+MOST_LISTED = 100
 
 
 class DemoResponder:
@@ -34,10 +35,11 @@ class DemoResponder:
         while not self._stopped.is_set():
             try:
                 for event in self._client.changes(after):
+                    awaited = next(filter(_is_awaited, self._issues_of(event, after)), None)
+                    if awaited is not None:
+                        self._resolve(awaited)
+                        return
                     if event is not None:
-                        if _is_awaited(event.data["issue"]):
-                            self._resolve(event.data["issue"])
-                            return
                         # Only then: what could not be resolved is told again when the stream is resumed.
                         after = event.id
                     if self._stopped.is_set():
@@ -46,6 +48,18 @@ class DemoResponder:
                 if problem.status is not None and problem.status < 500:
                     return  # refused: somebody was first, or writes were switched off
                 self._stopped.wait(LOOK_AGAIN_SECONDS)
+
+    def _issues_of(self, event: ServerSentEvent | None, after: int | None) -> list[Json]:
+        """Return the issue that changed. Once the stream is open, return those that are open: one may have
+        been reopened before, and a new reader is told only what is new.
+        """
+        if event is not None:
+            return [event.data["issue"]]
+        if after is not None:
+            return []
+        return list(
+            self._client.list_issues([("status", "triggered"), ("limit", str(MOST_LISTED))])["issues"]
+        )
 
     def _resolve(self, issue: Json) -> None:
         """At a high speed of the story somebody at PagerDuty may be first: that is no fault."""

@@ -25,7 +25,8 @@ from ingress.signals import until_signal
 from ingress.supervisor import Part, Supervisor
 from workflows import names
 
-READY_SECONDS = 60.0
+#: Until a part answers; a few seconds, and ten times as long on a slow machine.
+READY_SECONDS = 180.0
 PART_PATIENCE = 5.0
 
 
@@ -183,8 +184,9 @@ class _Service:
 
 
 async def _until_ready(url: str) -> None:
+    deadline = time.monotonic() + READY_SECONDS
     async with AsyncClient(trust_env=False) as http:
-        for _ in range(int(READY_SECONDS / 0.1)):
+        while time.monotonic() < deadline:
             try:
                 if (await http.get(f"{url}/readyz")).status_code == 200:
                     return

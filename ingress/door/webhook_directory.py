@@ -34,14 +34,15 @@ class WebhookDirectory:
         known = self._found.get(webhook_id)
         if known is not None and time.monotonic() - known[0] < FRESH_SECONDS:
             return known[1]
-        now = datetime.now(UTC)
+        # What is read now may have changed by the time it is here: it is as old as the question.
+        asked_at, now = time.monotonic(), datetime.now(UTC)
         webhook = await self._database.read(
             lambda connection: webhooks.find(connection, self._keyring, webhook_id, now)
         )
         if webhook is not None:
             if len(self._found) >= MAX_REMEMBERED:
                 self._found.clear()
-            self._found[webhook_id] = (time.monotonic(), webhook)
+            self._found[webhook_id] = (asked_at, webhook)
         return webhook
 
     def forget(self, webhook_id: str) -> None:

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from context.context_service import Contexts, reasons, states
 from watched_pauses import WatchedPauses
 
-from calmo_pagerduty.domain.context_sources import SOURCES, Source, SourceRule, SourceState
+from activities.context import sources as gathering
+from calmo_pagerduty.domain.context_sources import Source, SourceState
 from calmo_pagerduty.domain.incident_context import IncidentContext
 from calmo_pagerduty.store import connections, tables
 from calmo_pagerduty.store.database import Transaction
@@ -41,9 +42,11 @@ PARTS: Mapping[str, tuple[Source, Source]] = {
 }
 
 
-def patient_for(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    rules = {source: SourceRule(rule.title, timedelta(seconds=seconds)) for source, rule in SOURCES.items()}
-    monkeypatch.setattr("activities.context.sources.SOURCES", rules)
+def patient_for(seconds: float, monkeypatch: pytest.MonkeyPatch, *sources: Source) -> None:
+    """Wait for these sources for so long; for all of them, where none is named."""
+    patience = timedelta(seconds=seconds)
+    shortened = {one: gathering.SOURCES[one]._replace(patience=patience) for one in sources or Source}
+    monkeypatch.setattr(gathering, "SOURCES", {**gathering.SOURCES, **shortened})
 
 
 def forget(contexts: Contexts) -> None:
@@ -112,7 +115,7 @@ async def test_when_pagerduty_is_down_for_everything_the_context_says_so(
 async def test_a_source_that_never_answers_costs_its_patience_only(
     contexts: Contexts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    patient_for(2.5, monkeypatch)
+    patient_for(2.5, monkeypatch, Source.NOTES)
     contexts.service.site.faults = Faults(hang_seconds=6)
     contexts.service.site.faults.fail_next(TIMEOUT_BEFORE, 10, operation="listIncidentNotes")
     found = await contexts.gathered(contexts.trigger())

@@ -16,7 +16,6 @@ from eventually import eventually
 from patience import ANSWER, STORY
 
 from calmo_pagerduty.domain.event_types import EventType
-from ingress.commands.demo_responder import TITLE
 
 DEMO_INCIDENTS = 7
 #: An argument that only this part is started with.
@@ -56,25 +55,6 @@ async def test_the_demo_plays_incidents_of_all_severities_through_their_whole_li
         assert in_this_order(WHOLE_LIFE, lived), lived
         assert issue["workflow_url"].startswith(f"http://127.0.0.1:{up.ui_port}/namespaces/default/")
     assert ui.status_code == 200
-
-
-async def test_one_incident_of_the_demo_is_resolved_from_here_and_seen_resolved_at_pagerduty(
-    tmp_path: Path,
-) -> None:
-    async with an_up(tmp_path / "data", tmp_path) as up:
-        await up.start("--speed", "5")
-        await up.until_ready()
-
-        async def told() -> bool:
-            return f"“{TITLE}” was resolved from here (done); PagerDuty says: resolved" in up.output
-
-        await eventually(told, within=STORY)
-        (resolved,) = [one for one in await up.issues() if one["title"] == TITLE]
-        timeline = (await up.issue(resolved["id"]))["timeline"]
-    assert resolved["status"] == "resolved"
-    assert [entry["summary"] for entry in timeline if entry["event_type"] == "incident.resolved"][-1:] == [
-        "resolved by first key via Calmo"
-    ]
 
 
 async def test_the_tools_reach_the_simulated_pagerduty_of_the_demo(tmp_path: Path) -> None:

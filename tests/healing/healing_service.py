@@ -132,11 +132,6 @@ class Healed:
             found += [f"{incident_id}: {name} {a} != {b}" for name, (a, b) in pairs.items() if a != b]
         return found
 
-    def requests_a_minute(self, since: float) -> int:
-        """The most requests within any minute, by the simulator's own log, after `since` (monotonic)."""
-        moments = [one.at for one in self.service.site.requests if one.at >= since]
-        return max((sum(begin <= at < begin + 60 for at in moments) for begin in moments), default=0)
-
 
 OPEN = (DeliveryState.PENDING, DeliveryState.FORWARDED)
 

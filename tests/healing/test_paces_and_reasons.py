@@ -2,13 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
 from builders import SECRET
 from tool_service import add_connection
 
-from activities.request_pace import AT_ONCE, PER_MINUTE
+from activities import request_pace
+from activities.request_pace import AT_ONCE, PER_MINUTE, Pace
 from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.store import healing_reasons, reconciliations, tables, webhooks
 from calmo_pagerduty.store.database import Database, Transaction
@@ -19,8 +21,24 @@ NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SCOPE = "organization:acme"
 
 
-def test_a_minute_never_holds_more_than_a_tenth_of_pagerdutys_limit() -> None:
+async def test_a_minute_never_holds_more_than_a_tenth_of_pagerdutys_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert PER_MINUTE + AT_ONCE <= 96
+    now, granted = [0.0], list[float]()
+
+    async def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    monkeypatch.setattr(request_pace, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(request_pace, "asyncio", SimpleNamespace(sleep=sleep))
+    pace = Pace()
+    for number in range(1000):
+        # Pauses of all lengths: what was not asked for meanwhile may not be made up for.
+        now[0] += number % 7 * (number % 100 == 0)
+        await pace.turn()
+        granted.append(now[0])
+    assert max(sum(begin <= at < begin + 60 for at in granted) for begin in granted) <= 96
 
 
 def test_the_pieces_of_a_time_cover_it_without_a_gap_and_are_never_too_many() -> None:

@@ -154,7 +154,8 @@ async def test_rotation_replaces_the_subscription_and_refuses_nothing(service: W
         await asyncio.sleep(0.01)
     rotated = await rotating
     await site.sender.drained()
-    assert {one.status for one in site.sender.attempts} == {202}
+    # An answer may be late or lost on its way; then the event is sent again.
+    assert {one.status for one in site.sender.attempts} - {None} == {202}
     assert {row.event_id for row in rows(service.tools.database, tables.deliveries)} == {
         one.event_id for one in site.sender.attempts
     }

@@ -1,0 +1,74 @@
+"""The demo's responder on Calmo's side finds its incident, whenever that was reopened."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from end_to_end.up_process import an_up
+from eventually import eventually
+from patience import STORY
+
+from calmo_pagerduty.api_client import ApiClient, ServerSentEvent
+from ingress.commands.demo_responder import TITLE, DemoResponder
+
+Json = dict[str, Any]
+
+
+def an_issue(**more: Any) -> Json:
+    issue = {"id": "iss_1", "connection_id": "con_1", "incident_id": "Q1", "title": TITLE}
+    return issue | {"status": "triggered", "reopened_at": "2026-06-01T12:00:00Z"} | more
+
+
+@dataclass
+class ScriptedApi:
+    """Our REST API: what is open, and what the stream of changes tells."""
+
+    open: Sequence[Json] = ()
+    told: Sequence[Json] = ()
+    calls: list[str] = field(default_factory=list)
+
+    def changes(self, after: int | None = None) -> Iterator[ServerSentEvent | None]:
+        yield None
+        for number, issue in enumerate(self.told):
+            yield ServerSentEvent(number, {"issue": issue})
+
+    def list_issues(self, _params: Sequence[tuple[str, str]]) -> Json:
+        return {"issues": list(self.open)}
+
+    def call(self, path: str, _body: Json) -> Json:
+        self.calls.append(path)
+        return {"state": "done", "result": {"status": "resolved"}}
+
+
+@pytest.mark.parametrize(
+    ("open_", "told"),
+    [((), (an_issue(reopened_at=None), an_issue())), ((an_issue(id="iss_0", title="other"), an_issue()), ())],
+    ids=["reopened later", "reopened before it looked"],
+)
+def test_it_resolves_the_reopened_incident_once(open_: Sequence[Json], told: Sequence[Json]) -> None:
+    api, said = ScriptedApi(open_, told), list[str]()
+    DemoResponder(cast(ApiClient, api), said.append)._wait_for_it()
+    assert api.calls == ["/api/issues/iss_1/actions", "/api/tools/get_incident"]
+    assert said == [f"“{TITLE}” was resolved from here (done); PagerDuty says: resolved"]
+
+
+async def test_one_incident_of_the_demo_is_resolved_from_here_and_seen_resolved_at_pagerduty(
+    tmp_path: Path,
+) -> None:
+    async with an_up(tmp_path / "data", tmp_path) as up:
+        # It has a quarter of a minute, from the reopening until somebody at PagerDuty does it.
+        await up.start("--speed", "2")
+        await up.until_ready()
+
+        async def told() -> bool:
+            return f"“{TITLE}” was resolved from here (done); PagerDuty says: resolved" in up.output
+
+        await eventually(told, within=STORY)
+        (resolved,) = [one for one in await up.issues() if one["title"] == TITLE]
+        timeline = (await up.issue(resolved["id"]))["timeline"]
+    assert resolved["status"] == "resolved"
+    assert [entry["summary"] for entry in timeline if entry["event_type"] == "incident.resolved"][-1:] == [
+        "resolved by first key via Calmo"
+    ]

@@ -1,0 +1,59 @@
+"""What the door remembers of a webhook is never older than it says."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+import sqlalchemy as sa
+from doors import make_webhook
+from patience import EVENTUALLY
+
+from calmo_pagerduty.store import tables
+from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.store.encryption import Keyring
+from ingress.door import webhook_directory
+from ingress.door.webhook_directory import FRESH_SECONDS, WebhookDirectory
+
+
+async def test_what_was_read_before_a_change_is_not_remembered_for_longer_because_it_came_late(
+    sqlite_database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rotation waits until every process knows the new secret: from then on an old answer is wrong."""
+    now, asked, go_on = [0.0], threading.Event(), threading.Event()
+    monkeypatch.setattr(webhook_directory, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    webhook_id = make_webhook(sqlite_database, keyring)
+    directory = WebhookDirectory(_late(sqlite_database, asked, go_on), keyring)
+
+    finding = asyncio.create_task(directory.find(webhook_id))
+    await asyncio.to_thread(asked.wait, EVENTUALLY)
+    _pause(sqlite_database, webhook_id)
+    directory.forget(webhook_id)
+    now[0] = 0.9 * FRESH_SECONDS
+    go_on.set()
+    late = await finding
+    assert late is not None and not late.paused
+
+    now[0] = FRESH_SECONDS
+    found = await directory.find(webhook_id)
+    assert found is not None and found.paused
+
+
+def _late(database: Database, asked: threading.Event, go_on: threading.Event) -> Database:
+    """A database whose answers are on their way for a while."""
+
+    async def read(work: Callable[[sa.Connection], object]) -> object:
+        answer = database.read_now(work)
+        asked.set()
+        await asyncio.to_thread(go_on.wait, EVENTUALLY)
+        return answer
+
+    return SimpleNamespace(read=read)  # type: ignore[return-value]
+
+
+def _pause(database: Database, webhook_id: str) -> None:
+    row = tables.webhooks.c.id == webhook_id
+    change = sa.update(tables.webhooks).where(row).values(paused_at=datetime.now(UTC))
+    database.write_now(lambda t: t.execute(change))
