@@ -9,13 +9,12 @@ ARGS ?=
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-.venv/.installed: requirements-dev.lock pyproject.toml
+.venv/.installed: requirements-uv.lock requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "calmo-pagerduty needs Python 3.11 or later, this is " + sys.version.split()[0] + ": make PYTHON=python3.12")'
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "calmo-pagerduty needs Python's venv module: install the package python3-venv"; exit 1; }
-	@echo "setting up .venv (once, about half a minute) …"
+	@echo "setting up .venv (once, about a quarter of a minute) …"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-dev.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python packages.py install
 	@touch $@
 
 .PHONY: run
@@ -53,8 +52,7 @@ docs: .venv/.installed ## Write docs/tools.md anew from the catalogue
 
 .PHONY: lock
 lock: .venv/.installed ## Lock dependencies anew, with hashes and without index addresses
-	@$(BIN)/uv pip compile --quiet pyproject.toml --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o requirements.lock
-	@$(BIN)/uv pip compile --quiet pyproject.toml --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade --extra embedded --extra dev -o requirements-dev.lock
+	@$(BIN)/python packages.py lock
 
 .PHONY: clean
 clean: ## Remove the environment and caches; data folders stay
