@@ -9,7 +9,6 @@ Standard library only: nothing else is installed yet.
 """
 
 import ast
-import functools
 import os
 import subprocess
 import sys
@@ -45,13 +44,15 @@ VARIABLES: Mapping[str, tuple[str, str | None]] = {
     "default-timeout": ("UV_HTTP_TIMEOUT", None),
     "retries": ("UV_HTTP_RETRIES", None),
 }
+BESIDE_THE_INDEX = frozenset({"extra-index-url", "find-links"})
 
 
 def install() -> int:
     """Return the exit code: 0 if the locked packages and this project are installed."""
-    uv_is_here = pip("install", *FROM_LOCK, UV_LOCK) == 0
-    if uv_is_here and uv("install", *FROM_LOCK, DEV_LOCK) == 0 and uv("install", *THIS_PROJECT) == 0:
-        return 0
+    if pip("install", *FROM_LOCK, UV_LOCK) == 0:
+        settings = pip_settings()
+        if uv("install", settings, *FROM_LOCK, DEV_LOCK) == 0 and uv("install", settings, *THIS_PROJECT) == 0:
+            return 0
     say("uv could not install the packages: pip tries, which takes a minute or two …")
     if pip("install", *FROM_LOCK, DEV_LOCK) == 0 and pip("install", *THIS_PROJECT) == 0:
         return 0
@@ -61,7 +62,9 @@ def install() -> int:
 
 def lock() -> int:
     """Return the exit code: 0 if every lock is written anew."""
-    return max(uv("compile", *sources, *LOCKING, path) for path, sources in LOCKS.items())
+    # What stands beside the index often has files for this platform only; a lock is for every platform.
+    settings = {name: value for name, value in pip_settings().items() if name not in BESIDE_THE_INDEX}
+    return max(uv("compile", settings, *sources, *LOCKING, path) for path, sources in LOCKS.items())
 
 
 def pip(*arguments: str) -> int:
@@ -69,15 +72,13 @@ def pip(*arguments: str) -> int:
     return subprocess.run(command, check=False).returncode
 
 
-def uv(verb: str, *arguments: str) -> int:
-    settings = pip_settings()
+def uv(verb: str, settings: Mapping[str, str], *arguments: str) -> int:
     command = [sys.executable, "-m", "uv", "pip", verb, "--python", sys.executable, *arguments]
     if settings.get("no-index", "no").lower() in {"1", "true", "yes", "on"}:
         command.append("--no-index")
     return subprocess.run(command, env=uv_environment(settings, os.environ), check=False).returncode
 
 
-@functools.cache
 def pip_settings() -> dict[str, str]:
     """Return what `pip install` would use: its files' settings, and over them the environment's."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list"]
