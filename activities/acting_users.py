@@ -2,7 +2,9 @@
 
 from datetime import timedelta
 
-from activities.pagerduty_accounts import PagerDutyAccounts
+from cachetools import LRUCache
+
+from activities.pagerduty_accounts import MOST_CONNECTIONS, PagerDutyAccounts
 from calmo_pagerduty.domain.webhook_events import Reference, reference
 from calmo_pagerduty.store.connections import Connection
 from calmo_pagerduty.tools.acting import acting_user
@@ -11,7 +13,7 @@ from calmo_pagerduty.tools.acting import acting_user
 class ActingUsers:
     def __init__(self, accounts: PagerDutyAccounts) -> None:
         self._accounts = accounts
-        self._known: dict[tuple[str, int, str | None], Reference | None] = {}
+        self._known: LRUCache[tuple[str, int, str | None], Reference | None] = LRUCache(MOST_CONNECTIONS)
 
     async def of(self, connection: Connection, patience: timedelta) -> Reference | None:
         """Return the user; None if PagerDuty doesn't say. Raises PagerDutyError, CannotDecrypt."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from cachetools import LRUCache
 from pydantic import SecretStr
 
 from activities.request_pace import Pace, PacedPermits
@@ -17,22 +18,24 @@ from calmo_pagerduty.pagerduty_api.account import BASE_URLS, Account
 from calmo_pagerduty.pagerduty_api.client import PagerDutyClient
 from calmo_pagerduty.pagerduty_api.limits import RateHeaders
 from calmo_pagerduty.store import connections, permits
+from calmo_pagerduty.store.batcher import Batcher
 from calmo_pagerduty.store.connections import Connection
 from calmo_pagerduty.store.database import Database, Transaction
 from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.store.permits import Permit
-from calmo_pagerduty.store.together import Together
 
 #: How often PagerDuty's own figures are kept at most: they are for people to look at.
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 USAGE_PAUSE = timedelta(seconds=2)
+#: Of how many connections a process remembers tokens and pauses.
+MOST_CONNECTIONS = 10_000
 
 
 @dataclass(slots=True)
 class Noted:
     """What this process knows of a connection's limits before the database does."""
 
-    turns: Together[float, Permit]
+    turns: Batcher[float, Permit]
     #: Until when PagerDuty wants no requests.
     paused_until: datetime = LONG_AGO
     #: When PagerDuty's figures were kept last.
@@ -49,8 +52,9 @@ class PagerDutyAccounts:
         self._keyring = keyring
         self._http = http
         self._simulator_url = simulator_url
-        self._tokens: dict[str, tuple[int, SecretStr]] = {}
-        self._noted: dict[tuple[str, int], Noted] = {}
+        #: The database holds both; what was used longest ago is read from there again.
+        self._tokens: LRUCache[str, tuple[int, SecretStr]] = LRUCache(MOST_CONNECTIONS)
+        self._noted: LRUCache[tuple[str, int], Noted] = LRUCache(MOST_CONNECTIONS)
 
     async def client(
         self, connection: Connection, patience: timedelta, pace: Pace | None = None
@@ -88,7 +92,7 @@ class PagerDutyAccounts:
                     )
                 )
 
-            noted = self._noted[connection.id, per_minute] = Noted(Together(take))
+            noted = self._noted[connection.id, per_minute] = Noted(Batcher(take))
         return SharedPermits(self._database, connection.id, patience, noted)
 
     def _base_url(self, region: Region) -> str:

@@ -10,9 +10,9 @@ from calmo_pagerduty.domain.tool_calls import CallState, Face, arguments_sha256,
 from calmo_pagerduty.store import audit, connections, operations, permits, tool_calls
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.audit import NewRow
+from calmo_pagerduty.store.batcher import Batcher
 from calmo_pagerduty.store.connections import Connection
 from calmo_pagerduty.store.database import Database, Transaction
-from calmo_pagerduty.store.together import Together
 from calmo_pagerduty.store.tool_calls import ToolCall
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.markers import marker
@@ -69,7 +69,7 @@ class ToolGate:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._trail = Together(self._append)
+        self._trail = Batcher(self._append)
 
     async def _append(self, rows: Sequence[NewRow]) -> Sequence[None]:
         await self._database.write(lambda transaction: audit.append_many(transaction, rows))

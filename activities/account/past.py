@@ -1,10 +1,11 @@
 """An account's past in memory: read from our database once, and from then on what was written since."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+
+from cachetools import LRUCache
 
 from activities.context import facts
 from calmo_pagerduty.analysis.reading_logs import handled
@@ -49,20 +50,18 @@ class AccountPasts:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._known: OrderedDict[str, AccountPast] = OrderedDict()
+        self._known: LRUCache[str, AccountPast] = LRUCache(MOST_ACCOUNTS)
         self._turn = asyncio.Lock()
 
     async def of(self, connection_id: str) -> AccountPast:
         """Return what is remembered of an account now."""
         async with self._turn:
             now = datetime.now(UTC)
-            known = self._known.pop(connection_id, AccountPast())
+            known = self._known.get(connection_id, AccountPast())
             if known.begun_at is None or now - known.begun_at > ANEW_AFTER:
                 known = AccountPast(begun_at=now)
             past = await self._database.read(lambda t: _read(t, connection_id, known, now))
             self._known[connection_id] = past
-            while len(self._known) > MOST_ACCOUNTS:
-                self._known.popitem(last=False)
             return past
 
 

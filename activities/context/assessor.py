@@ -1,11 +1,12 @@
 """Assessing an incident in a thread: what was gathered in, findings out."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime
 from types import ModuleType
 from typing import TYPE_CHECKING
+
+from cachetools import LRUCache
 
 from activities.account.past import AccountPasts
 from activities.context.surroundings import Material, read_material, surroundings
@@ -28,7 +29,7 @@ class Assessor:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._pasts = AccountPasts(database)
-        self._indexes: OrderedDict[str, TitleIndex] = OrderedDict()
+        self._indexes: LRUCache[str, TitleIndex] = LRUCache(MOST_INDEXES)
         #: One assessment at a time: it is all CPU, and the next one uses what this one learns.
         self._turn = asyncio.Lock()
 
@@ -64,11 +65,9 @@ class Assessor:
         return ids
 
     def _index(self, connection_id: str, around: Surroundings) -> "TitleIndex":
-        known = self._indexes.pop(connection_id, None) or _analysis().TitleIndex()
+        known = self._indexes.get(connection_id) or _analysis().TitleIndex()
         index = known.including([one.title for one in around.past])
         self._indexes[connection_id] = index
-        while len(self._indexes) > MOST_INDEXES:
-            self._indexes.popitem(last=False)
         return index
 
 

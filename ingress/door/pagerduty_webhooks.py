@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from cachetools import TTLCache
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
@@ -29,7 +30,7 @@ from calmo_pagerduty.store.deliveries import NewDelivery
 from calmo_pagerduty.store.encryption import CannotDecrypt
 from calmo_pagerduty.store.webhooks import Webhook
 from ingress.door.rate_limits import Buckets
-from ingress.door.webhook_directory import WebhookDirectory
+from ingress.door.webhook_directory import MAX_REMEMBERED, WebhookDirectory
 from ingress.metrics import Metrics
 
 logger = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ class WebhookReceiver:
         self._metrics = metrics
         self._buckets = buckets
         self._wake = wake
-        self._guarded_until: dict[str, float] = {}
+        self._guarded: TTLCache[str, bool] = TTLCache(MAX_REMEMBERED, GUARD_SECONDS)
         self.closing = False
 
     async def receive(self, request: Request) -> Response:
@@ -139,7 +140,7 @@ class WebhookReceiver:
 
     async def _refuse(self, webhook: Webhook, signature: SignatureVerdict, body: bytes) -> Verdict:
         unsigned = signature is SignatureVerdict.MISSING
-        if not unsigned and time.monotonic() < self._guarded_until.get(webhook.id, 0.0):
+        if not unsigned and webhook.id in self._guarded:
             return Verdict.GUARDED
         legacy = unsigned and is_legacy(body)
         now = datetime.now(UTC)
@@ -155,7 +156,7 @@ class WebhookReceiver:
 
         verdict = await self._database.write(judge)
         if verdict is Verdict.GUARDED:
-            self._guarded_until[webhook.id] = time.monotonic() + GUARD_SECONDS
+            self._guarded[webhook.id] = True
         return verdict
 
 

@@ -2,6 +2,9 @@
 
 import time
 
+from cachetools import LRUCache
+
+#: Whoever was away longest begins with a full bucket again.
 MAX_BUCKETS = 10_000
 
 
@@ -11,14 +14,12 @@ class Buckets:
     def __init__(self, rate: float, burst: int) -> None:
         self._rate = rate
         self._burst = float(burst)
-        self._levels: dict[str, tuple[float, float]] = {}
+        self._levels: LRUCache[str, tuple[float, float]] = LRUCache(MAX_BUCKETS)
 
     def take(self, key: str) -> bool:
         """Take one token; False if there is none left."""
         now = time.monotonic()
         level, since = self._levels.get(key, (self._burst, now))
         level = min(self._burst, level + (now - since) * self._rate)
-        if len(self._levels) >= MAX_BUCKETS and key not in self._levels:
-            self._levels.clear()
         self._levels[key] = (level - 1 if level >= 1 else level, now)
         return level >= 1

@@ -4,6 +4,8 @@ import re
 import time
 from datetime import UTC, datetime
 
+from cachetools import TLRUCache
+
 from calmo_pagerduty.store import webhooks
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.encryption import Keyring
@@ -22,7 +24,10 @@ class WebhookDirectory:
     def __init__(self, database: Database, keyring: Keyring) -> None:
         self._database = database
         self._keyring = keyring
-        self._found: dict[str, tuple[float, Webhook]] = {}
+        #: When the database was asked, and what it said.
+        self._found: TLRUCache[str, tuple[float, Webhook]] = TLRUCache(
+            MAX_REMEMBERED, _fresh_until, timer=time.monotonic
+        )
 
     async def find(self, webhook_id: str) -> Webhook | None:
         """Return the webhook, or None if there definitely is none.
@@ -32,7 +37,7 @@ class WebhookDirectory:
         if not _WEBHOOK_ID.fullmatch(webhook_id):
             return None
         known = self._found.get(webhook_id)
-        if known is not None and time.monotonic() - known[0] < FRESH_SECONDS:
+        if known is not None:
             return known[1]
         # What is read now may have changed by the time it is here: it is as old as the question.
         asked_at, now = time.monotonic(), datetime.now(UTC)
@@ -40,10 +45,12 @@ class WebhookDirectory:
             lambda connection: webhooks.find(connection, self._keyring, webhook_id, now)
         )
         if webhook is not None:
-            if len(self._found) >= MAX_REMEMBERED:
-                self._found.clear()
             self._found[webhook_id] = (asked_at, webhook)
         return webhook
 
     def forget(self, webhook_id: str) -> None:
         self._found.pop(webhook_id, None)
+
+
+def _fresh_until(_webhook_id: str, found: tuple[float, Webhook], _now: float) -> float:
+    return found[0] + FRESH_SECONDS

@@ -12,9 +12,9 @@ from activities.pagerduty_accounts import Noted, SharedPermits
 from calmo_pagerduty.domain.api_errors import RateLimited
 from calmo_pagerduty.domain.api_requests import ApiRequest, Method
 from calmo_pagerduty.pagerduty_api.limits import RateHeaders
+from calmo_pagerduty.store.batcher import Batcher
 from calmo_pagerduty.store.database import READERS, Database, Transaction
 from calmo_pagerduty.store.permits import Permit
-from calmo_pagerduty.store.together import Together
 
 PAUSE = timedelta(seconds=1)
 
@@ -33,7 +33,7 @@ async def test_a_429_that_is_heard_while_the_ledger_is_read_is_not_forgotten(
         reading.wait(EVENTUALLY)
         go_on.wait(EVENTUALLY)
 
-    noted = Noted(Together(soon))
+    noted = Noted(Batcher(soon))
     permits = SharedPermits(sqlite_database, "con_any", timedelta(seconds=30), noted)
     readers = [asyncio.create_task(sqlite_database.read(hold_a_reader)) for _ in range(READERS)]
     writer = asyncio.create_task(sqlite_database.write(lambda _: writable.wait(EVENTUALLY)))

@@ -1,4 +1,4 @@
-"""What arrives while a write is under way goes into the next one, all of it together."""
+"""Coalesce concurrent writes: items that arrive while a batch is being written form the next batch."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,10 +8,11 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Together(Generic[Item, Result]):
-    """`work` is given the items in the order of arrival and returns a result for each.
+class Batcher(Generic[Item, Result]):
+    """Runs at most one batch at a time, in the order of arrival. For one event loop.
 
-    Alone, an item waits for nobody; the busier it is, the more share one write.
+    `work` gets the items of a batch and returns one result per item, in the same order. A lone item
+    starts at once: no timer delays it. The busier the caller, the larger the batches.
     """
 
     def __init__(self, work: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]]) -> None:
@@ -20,7 +21,11 @@ class Together(Generic[Item, Result]):
         self._working: asyncio.Task[None] | None = None
 
     async def add(self, item: Item) -> Result:
-        """Return the item's result. Raises what `work` raises, to everybody who shared it."""
+        """Return the item's result.
+
+        Raises what `work` raises for the batch, in every caller whose item is in it. A cancelled caller
+        cancels neither the batch nor the other callers.
+        """
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._working is None or self._working.done():
@@ -32,7 +37,7 @@ class Together(Generic[Item, Result]):
             batch, self._waiting = self._waiting, []
             try:
                 results = await self._work([item for item, _ in batch])
-            except Exception as error:  # whatever it is belongs to those who wait
+            except Exception as error:  # the callers of this batch get it
                 for _, future in batch:
                     if not future.done():
                         future.set_exception(error)

@@ -1,0 +1,62 @@
+"""What the door keeps in memory is bounded: only what was used longest ago is dropped."""
+
+from datetime import UTC, datetime
+
+import pytest
+from builders import SECRET
+
+from calmo_pagerduty.kernel.scopes import Scope
+from calmo_pagerduty.store import webhooks
+from calmo_pagerduty.store.database import Database, Transaction
+from calmo_pagerduty.store.encryption import Keyring
+from ingress.door import rate_limits, webhook_directory
+from ingress.door.rate_limits import Buckets
+from ingress.door.webhook_directory import WebhookDirectory
+
+
+def test_a_bucket_gives_its_burst_at_once_and_no_more() -> None:
+    buckets = Buckets(rate=1e-9, burst=3)
+    assert [buckets.take("wh_1") for _ in range(5)] == [True, True, True, False, False]
+    assert buckets.take("wh_2"), "each key has a bucket of its own"
+
+
+def test_a_newcomer_refills_nobodys_bucket_but_that_of_who_was_away_longest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rate_limits, "MAX_BUCKETS", 2)
+    buckets = Buckets(rate=1e-9, burst=1)
+    assert buckets.take("wh_1") and buckets.take("wh_2")
+    assert not buckets.take("wh_1")
+    assert buckets.take("wh_3"), "takes the place of wh_2"
+    assert not buckets.take("wh_1")
+    assert buckets.take("wh_2")
+
+
+async def test_a_webhook_is_read_once_while_it_is_fresh(
+    sqlite_database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, found = datetime.now(UTC), webhooks.find
+    ids = [
+        sqlite_database.write_now(
+            lambda t: webhooks.create(t, keyring, Scope.parse("organization:acme"), SECRET, now)
+        )
+        for _ in range(3)
+    ]
+    read: list[str] = []
+
+    def counted(transaction: Transaction, keyring: Keyring, webhook_id: str, at: datetime) -> object:
+        read.append(webhook_id)
+        return found(transaction, keyring, webhook_id, at)
+
+    monkeypatch.setattr(webhooks, "find", counted)
+    monkeypatch.setattr(webhook_directory, "FRESH_SECONDS", 3600.0)
+    monkeypatch.setattr(webhook_directory, "MAX_REMEMBERED", 2)
+    directory = WebhookDirectory(sqlite_database, keyring)
+    for webhook_id in (ids[0], ids[0], ids[1], ids[2], ids[1], ids[0]):
+        assert await directory.find(webhook_id) is not None
+    assert read == [ids[0], ids[1], ids[2], ids[0]]
+    directory.forget(ids[1])
+    assert await directory.find(ids[1]) is not None
+    assert await directory.find(f"wh_{'a' * 32}") is None
+    assert await directory.find(f"wh_{'a' * 32}") is None
+    assert read[4:] == [ids[1], f"wh_{'a' * 32}", f"wh_{'a' * 32}"]
