@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from calmo_pagerduty.analysis.statistics import chance_of_many
+from calmo_pagerduty.analysis.estimators import chance_of_many
 from calmo_pagerduty.analysis.streams import DAY, MINUTE, SKEW
 from calmo_pagerduty.analysis.title_index import Floats
 

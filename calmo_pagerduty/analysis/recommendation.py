@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from calmo_pagerduty.analysis.dependency_graph import Neighbourhood, thing_of
+from calmo_pagerduty.analysis.estimators import wilson
 from calmo_pagerduty.analysis.handlers import (
     LEAST_TESTED,
     Backtest,
@@ -16,7 +17,6 @@ from calmo_pagerduty.analysis.handlers import (
     recency,
 )
 from calmo_pagerduty.analysis.similarity import Alike
-from calmo_pagerduty.analysis.statistics import wilson
 from calmo_pagerduty.analysis.surroundings import Person, Surroundings
 from calmo_pagerduty.analysis.time_zones import is_night, local_time, time_zone
 from calmo_pagerduty.analysis.title_index import Likeness

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from calmo_pagerduty.analysis.bursts import BEFORE, Burst, burst_at
 from calmo_pagerduty.analysis.dependency_graph import MAX_HOPS, fading, thing_of
+from calmo_pagerduty.analysis.estimators import accepted
 from calmo_pagerduty.analysis.near_things import (
     INCIDENTS_BEFORE,
     Near,
@@ -25,7 +26,6 @@ from calmo_pagerduty.analysis.near_things import (
     past_of_service,
     times_elsewhere,
 )
-from calmo_pagerduty.analysis.statistics import accepted
 from calmo_pagerduty.analysis.streams import HOUR, LEAD_OF_LATER, SKEW, Event, Stream
 from calmo_pagerduty.analysis.surroundings import Change
 from calmo_pagerduty.domain.context_facts import Thing, Words

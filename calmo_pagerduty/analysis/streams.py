@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from calmo_pagerduty.analysis.statistics import chance_of_one
+from calmo_pagerduty.analysis.estimators import chance_of_one
 from calmo_pagerduty.analysis.title_index import Floats
 
 DAY = 86_400.0
