@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from starlette.applications import Starlette
-from starlette.routing import Route
 
 from pagerduty_simulator.rest import (
     analytics_metrics,
@@ -31,7 +30,7 @@ from pagerduty_simulator.rest import (
     webhook_subscriptions,
 )
 from pagerduty_simulator.rest.account_site import ABILITIES, AccountSite, RequestRecord
-from pagerduty_simulator.rest.application import RestEndpoint
+from pagerduty_simulator.rest.application import rest_routes
 from pagerduty_simulator.rest.calls import Operation
 from pagerduty_simulator.rest.faults import Faults
 from pagerduty_simulator.rest.rate_limits import RateLimits
@@ -76,8 +75,8 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
 
 
 def build_rest_api(site: AccountSite) -> Starlette:
-    """Return the application that serves the site; one Route, since it finds operations itself."""
-    return Starlette(routes=[Route("/{path:path}", RestEndpoint(site, OPERATIONS))])
+    """Return the application that serves the site."""
+    return Starlette(routes=rest_routes(site, OPERATIONS))
 
 
 @contextlib.asynccontextmanager

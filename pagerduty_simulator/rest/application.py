@@ -1,13 +1,17 @@
-"""The ASGI application: who asks, may they, within which limit, what fails, and then the operation."""
+"""The REST API as Starlette routes: who asks, may they, within which limit, what fails; the operation."""
 
 import asyncio
 import json
 import time
 import uuid
-from collections.abc import Iterable
-from typing import Any
-from urllib.parse import parse_qs, unquote
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qs
 
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from pagerduty_simulator.account_state import OperationRefused
@@ -16,99 +20,134 @@ from pagerduty_simulator.rest.account_site import AccountSite, RequestRecord
 from pagerduty_simulator.rest.answers import ERRORS, Answer, RestError, refused
 from pagerduty_simulator.rest.calls import Call, Operation
 from pagerduty_simulator.rest.faults import CUT, TIMEOUT_AFTER, TIMEOUT_BEFORE
-from pagerduty_simulator.rest.router import Router
 from pagerduty_simulator.rest.tokens import Token, presented_key
 
 # The key in the ASGI scope's extensions under which our server offers to drop the connection.
-DROP_EXTENSION = "pagerduty_simulator.drop_connection"
+DROP_EXTENSION: Final = "pagerduty_simulator.drop_connection"
+
+_Headers = tuple[tuple[str, str], ...]
 
 
-class RestEndpoint:
-    """Serves every path of the API for one site."""
+def rest_routes(site: AccountSite, operations: Iterable[Operation]) -> list[Route]:
+    """Return one route per path of the API, and a last one for any other path.
 
-    def __init__(self, site: AccountSite, operations: Iterable[Operation]) -> None:
+    Starlette takes the first route that matches. So within a first segment literals come before
+    parameters (/users/me is not a user's id), and what is asked for most, incidents, comes first.
+    """
+    by_path: dict[str, dict[str, Operation]] = {}
+    for operation in operations:
+        by_path.setdefault(operation.path, {})[operation.method] = operation
+    firsts = list(dict.fromkeys(_segments(path)[0] for path in by_path))
+
+    def order(path: str) -> tuple[int, list[bool]]:
+        first, *others = _segments(path)
+        return firsts.index(first), [segment == "{}" for segment in others]
+
+    routes = [Route(_named(path), _Resource(site, by_path[path])) for path in sorted(by_path, key=order)]
+    return [*routes, Route("/{path:path}", _Resource(site, {}))]
+
+
+def _segments(path: str) -> list[str]:
+    return path.strip("/").split("/")
+
+
+def _named(path: str) -> str:
+    """Return the path with its parameters numbered: /users/{p0}/contact_methods/{p1}."""
+    first, *others = path.split("{}")
+    return first + "".join(f"{{p{number}}}{other}" for number, other in enumerate(others))
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """How far a request has come."""
+
+    token: Token | None = None
+    fault: str | None = None
+    answer: Answer | None = None
+    limit_headers: _Headers = ()
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the client gets no answer at all."""
+        return self.answer is None or self.fault in {TIMEOUT_BEFORE, TIMEOUT_AFTER}
+
+
+class _Resource:
+    """An ASGI application: the operations of one path, by method. Without any it is unknown (404)."""
+
+    def __init__(self, site: AccountSite, operations: Mapping[str, Operation]) -> None:
         self.site = site
-        self._router = Router(operations)
+        self._operations = operations
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or fail in the way that the faults say."""
+        response = await self._respond(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Request) -> Response:
         arrived_at = time.monotonic()
-        body = await _whole_body(receive)
+        body = await request.body()
         if self.site.latency:
             await asyncio.sleep(self.site.latency.total_seconds())
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         request_id = str(uuid.uuid4())
-        operation, parameters, missing = self._operation(scope)
-        token, fault = None, None
-        limit_headers: tuple[tuple[str, str], ...] = ()
+        operation, outcome = self._operations.get(request.method), _Outcome()
         try:
-            token = self._token(headers)
-            if operation is None:
-                raise RestError(missing)
-            analytics = operation.path.startswith("/analytics")
-            verdict = self.site.limits.take(token.name, operation.id, analytics=analytics)
-            limit_headers = verdict.headers
-            if not verdict.allowed:
-                raise RestError(ERRORS["rate_limited"])
-            fault = self.site.faults.next_kind(operation.id, writes=operation.writes)
-            answer, extra = self._failure(fault, token)
-            limit_headers = extra or limit_headers
-            if answer is None and fault != TIMEOUT_BEFORE:
-                query = scope["query_string"]
-                answer = self._carry_out(operation, token, parameters, headers, query, body, request_id)
+            self._process(outcome, operation, request, body, request_id)
         except RestError as error:
-            answer = error.answer
-        silent = fault in {TIMEOUT_BEFORE, TIMEOUT_AFTER}
+            outcome.answer = error.answer
+        answer, fault = outcome.answer, outcome.fault
         self.site.requests.append(
             RequestRecord(
-                scope["method"],
-                scope["path"],
+                request.method,
+                request.scope["path"],
                 operation.id if operation else None,
-                token.name if token else None,
+                outcome.token.name if outcome.token else None,
                 arrived_at,
-                None if silent or answer is None else answer.status,
+                None if answer is None or outcome.is_silent else answer.status,
                 fault,
             )
         )
-        if silent or answer is None:
+        if answer is None or outcome.is_silent:
             await asyncio.sleep(self.site.faults.hang_seconds)
-            await _drop(scope, send)
-            return
-        if fault == "empty_429":
-            limit_headers = ()
-        await _write(send, answer, (*limit_headers, ("x-request-id", request_id)), cut=fault == CUT)
+            return _Dropped()
+        limit_headers = () if fault == "empty_429" else outcome.limit_headers
+        headers = (*limit_headers, ("x-request-id", request_id))
+        return _response(answer, headers, _CutOff if fault == CUT else Response)
 
-    def _operation(self, scope: Scope) -> tuple[Operation | None, tuple[str, ...], Answer]:
-        found = self._router.find(scope["path"])
-        if found is None:
-            return None, (), ERRORS["not_found"]
-        operations, parameters = found
-        allowed = ", ".join(operations)
-        missing = Answer(405, headers=(("allow", allowed),))
-        return operations.get(scope["method"]), tuple(unquote(one) for one in parameters), missing
+    def _process(
+        self, outcome: _Outcome, operation: Operation | None, request: Request, body: bytes, request_id: str
+    ) -> None:
+        """Fill in the outcome. Raises RestError."""
+        outcome.token = token = self._token(request)
+        if operation is None:
+            raise RestError(self._missing())
+        analytics = operation.path.startswith("/analytics")
+        verdict = self.site.limits.take(token.name, operation.id, analytics=analytics)
+        outcome.limit_headers = verdict.headers
+        if not verdict.allowed:
+            raise RestError(ERRORS["rate_limited"])
+        outcome.fault = fault = self.site.faults.next_kind(operation.id, writes=operation.writes)
+        if fault == "rate_limited":
+            reset = self.site.faults.reset_seconds
+            outcome.limit_headers = self.site.limits.waiting_answer(token.name, reset)
+        outcome.answer = ERRORS.get(fault) if fault else None
+        if outcome.answer is None and fault != TIMEOUT_BEFORE:
+            outcome.answer = self._carry_out(operation, token, request, body, request_id)
 
-    def _token(self, headers: dict[str, str]) -> Token:
-        token = self.site.tokens.get(presented_key(headers.get("authorization", "")) or "")
+    def _missing(self) -> Answer:
+        """Return what is said of a method that this path doesn't have."""
+        if not self._operations:
+            return ERRORS["not_found"]
+        return Answer(405, headers=(("allow", ", ".join(self._operations)),))
+
+    def _token(self, request: Request) -> Token:
+        token = self.site.tokens.get(presented_key(request.headers.get("authorization", "")) or "")
         if token is None or token.revoked or token.region != self.site.region:
             raise RestError(ERRORS["unauthenticated"])
         return token
 
-    def _failure(self, fault: str | None, token: Token) -> tuple[Answer | None, tuple[tuple[str, str], ...]]:
-        answer = ERRORS.get(fault) if fault else None
-        if fault == "rate_limited":
-            reset = self.site.faults.reset_seconds
-            return answer, self.site.limits.waiting_answer(token.name, reset)
-        return answer, ()
-
     def _carry_out(
-        self,
-        operation: Operation,
-        token: Token,
-        parameters: tuple[str, ...],
-        headers: dict[str, str],
-        query: bytes,
-        body: bytes,
-        request_id: str,
+        self, operation: Operation, token: Token, request: Request, body: bytes, request_id: str
     ) -> Answer:
         site = self.site
         site.tick()
@@ -120,14 +159,15 @@ class RestEndpoint:
             raise RestError(ERRORS["access_denied"])
         if operation.ability is not None and operation.ability not in site.abilities:
             raise RestError(ERRORS["no_ability"])
-        content = _parsed(body, headers) if operation.takes_body else {}
+        content = _parsed(body, request) if operation.takes_body else {}
+        query = request.scope["query_string"].decode("latin-1")
         call = Call(
             site,
             token,
-            parameters,
-            parse_qs(query.decode("latin-1"), keep_blank_values=True) if query else {},
+            tuple(request.path_params.values()),
+            parse_qs(query, keep_blank_values=True) if query else {},
             content,
-            self._acting_user(operation, owner, headers),
+            self._acting_user(operation, owner, request),
             request_id,
         )
         try:
@@ -135,8 +175,8 @@ class RestEndpoint:
         except OperationRefused as error:
             raise _as_rest(error) from None
 
-    def _acting_user(self, operation: Operation, owner: User | None, headers: dict[str, str]) -> User | None:
-        address = headers.get("from", "").strip().lower()
+    def _acting_user(self, operation: Operation, owner: User | None, request: Request) -> User | None:
+        address = request.headers.get("from", "").strip().lower()
         if owner is not None or not operation.writes:
             return owner
         if not address:
@@ -157,9 +197,9 @@ def _as_rest(error: OperationRefused) -> RestError:
     return refused(400, error.code, str(error))
 
 
-def _parsed(body: bytes, headers: dict[str, str]) -> dict[str, Any]:
+def _parsed(body: bytes, request: Request) -> dict[str, Any]:
     """Read a JSON object. Raises RestError (400, 2001) for anything else, or without Content-Type."""
-    if not headers.get("content-type", "").startswith("application/json"):
+    if not request.headers.get("content-type", "").startswith("application/json"):
         raise RestError(ERRORS["not_a_hash"])
     try:
         content = json.loads(body)
@@ -170,16 +210,7 @@ def _parsed(body: bytes, headers: dict[str, str]) -> dict[str, Any]:
     return content
 
 
-async def _whole_body(receive: Receive) -> bytes:
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    while message.get("more_body"):
-        message = await receive()
-        body += message.get("body", b"")
-    return body
-
-
-async def _write(send: Send, answer: Answer, headers: tuple[tuple[str, str], ...], *, cut: bool) -> None:
+def _response(answer: Answer, headers: _Headers, kind: type[Response]) -> Response:
     content = b""
     if answer.text is not None:
         content = answer.text.encode()
@@ -188,21 +219,28 @@ async def _write(send: Send, answer: Answer, headers: tuple[tuple[str, str], ...
     named = dict((*headers, *answer.headers))
     if content:
         named.setdefault("content-type", "application/json; charset=utf-8")
-    if answer.status != 204:
-        named["content-length"] = str(len(content))
-    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": raw})
-    if cut and content:
-        # Returning before the end makes the server close the connection.
-        await send({"type": "http.response.body", "body": content[: len(content) // 2], "more_body": True})
-        return
-    await send({"type": "http.response.body", "body": content})
+    return kind(content, answer.status, named)
 
 
-async def _drop(scope: Scope, send: Send) -> None:
-    drop = scope.get("extensions", {}).get(DROP_EXTENSION)
-    if drop is not None:
-        drop()
-        return
-    # Another server: the nearest thing is an answer that breaks off after its headers.
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
+class _CutOff(Response):
+    """An answer that breaks off in the middle of its body: the server then closes the connection."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self.body:
+            await super().__call__(scope, receive, send)
+            return
+        half = bytes(self.body[: len(self.body) // 2])
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": half, "more_body": True})
+
+
+class _Dropped(Response):
+    """No answer: the connection is dropped."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        drop = scope.get("extensions", {}).get(DROP_EXTENSION)
+        if drop is not None:
+            drop()
+            return
+        # Another server: the nearest thing is an answer that breaks off after its headers.
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
