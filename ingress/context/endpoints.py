@@ -10,7 +10,7 @@ from sse_starlette import EventSourceResponse
 from starlette.requests import Request
 from starlette.responses import Response
 
-from calmo_pagerduty.analysis.graph_picture import graph_picture
+from calmo_pagerduty.analysis.dependency_picture import dependency_picture
 from calmo_pagerduty.domain.context_markdown import context_markdown
 from calmo_pagerduty.domain.incident_context import IncidentContext
 from calmo_pagerduty.domain.incident_references import INCIDENT_ID, ISSUE_ID
@@ -120,7 +120,7 @@ class ContextEndpoints:
     async def picture(self, request: Request, caller: Caller, query: ContextQuery) -> Response:
         """GET /api/issues/{id}/context/graph.svg"""
         stored = await self._stored(request, caller, query)
-        svg = await asyncio.to_thread(lambda: graph_picture(_document(stored)))
+        svg = await asyncio.to_thread(lambda: dependency_picture(_document(stored)))
         return _conditional(request, svg, "image/svg+xml")
 
     async def versions(self, request: Request, caller: Caller, _nothing: Nothing) -> ContextVersionsModel:

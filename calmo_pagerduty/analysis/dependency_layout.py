@@ -62,8 +62,8 @@ def _chain(drawing: _Drawing, level: Mapping[str, int], edge: Edge) -> list[str]
     chain = [below, *passing, above]
     for number, name in enumerate(passing, level[below] + 1):
         drawing.layers[number].append(name)
-    for one, other in pairwise(chain):
-        drawing.connect(one, other)
+    for low, high in pairwise(chain):
+        drawing.connect(low, high)
     return chain
 
 

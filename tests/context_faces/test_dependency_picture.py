@@ -11,11 +11,9 @@ from context_faces.sample_context import CHECKOUT, DATABASE, a_context, assessme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calmo_pagerduty.analysis.graph_layers import MOST_NODES, Role, layered
-from calmo_pagerduty.analysis.graph_layout import place
-from calmo_pagerduty.analysis.graph_levels import MOST_LEVELS
-from calmo_pagerduty.analysis.graph_picture import graph_picture
-from calmo_pagerduty.analysis.graph_text import LINE_LENGTH, wrapped
+from calmo_pagerduty.analysis.dependency_layers import MOST_LEVELS, MOST_NODES, Role, layered
+from calmo_pagerduty.analysis.dependency_layout import place
+from calmo_pagerduty.analysis.dependency_picture import LINE_LENGTH, dependency_picture, wrapped
 from calmo_pagerduty.domain.context_facts import Thing
 from calmo_pagerduty.domain.incident_context import IncidentContext, Reach, Surrounding
 from calmo_pagerduty.domain.untrusted_text import clean_text
@@ -66,7 +64,7 @@ def test_business_stands_on_top_the_failing_service_between_and_what_it_needs_be
 
 
 def test_the_picture_says_in_words_what_it_says_by_colour() -> None:
-    svg = graph_picture(a_context())
+    svg = dependency_picture(a_context())
     said = texts(svg)
     assert {"this incident", "probable origin · open incident", "open incident", "business service"} <= set(
         said
@@ -95,7 +93,7 @@ def test_any_dependencies_make_a_picture_that_can_be_read(context: IncidentConte
     for number, layer in enumerate(graph.layers):
         xs = sorted(layout.places[node][0] for node in layer)
         assert all(right - left > 0.99 for left, right in pairwise(xs)), number
-    ET.fromstring(graph_picture(context))  # noqa: S314
+    ET.fromstring(dependency_picture(context))  # noqa: S314
 
 
 def test_of_what_there_is_no_room_for_the_number_is_told_and_none_is_lost() -> None:
@@ -106,7 +104,7 @@ def test_of_what_there_is_no_room_for_the_number_is_told_and_none_is_lost() -> N
     shown = [node for node in graph.nodes.values() if node.role is Role.SERVICE]
     assert more.name == f"+{100 - len(shown)} more"
     assert thing(77).id in graph.nodes, "an open incident is shown before others"
-    assert more.name in texts(graph_picture(context))
+    assert more.name in texts(dependency_picture(context))
 
 
 def test_the_boxes_of_a_large_account_stand_for_all_of_it() -> None:
@@ -130,13 +128,13 @@ def test_a_circle_is_drawn_as_one() -> None:
     )
     graph = layered(context.assessment)
     assert graph.returning == ((CHECKOUT.id, second.id),)
-    svg = graph_picture(context)
+    svg = dependency_picture(context)
     assert svg.count('stroke-dasharray="6 4"') == 2, "the line and its sample below"
     assert "closes a circle" in texts(svg)
 
 
 def test_without_dependencies_the_failing_service_stands_alone_and_says_so() -> None:
-    said = texts(graph_picture(around(is_whole=False)))
+    said = texts(dependency_picture(around(is_whole=False)))
     assert said == [
         "Failing",
         "Checkout API",
@@ -156,7 +154,7 @@ def test_a_name_stays_a_name(name: str, other: str) -> None:
     context = around(
         upstream=(Reach(thing=thing(1, name), hops=1),), business=(Reach(thing=thing(2, other), hops=1),)
     )
-    root = ET.fromstring(graph_picture(context))  # noqa: S314
+    root = ET.fromstring(dependency_picture(context))  # noqa: S314
     tags = {one.tag.removeprefix(SVG) for one in root.iter()}
     assert tags <= {"svg", "title", "desc", "g", "rect", "text", "path"}
     assert not [name for one in root.iter() for name in one.attrib if name.startswith("on") or "href" in name]
@@ -178,8 +176,8 @@ def test_long_names_break_where_one_can_read_on() -> None:
 def test_the_same_context_gives_the_same_bytes_in_every_process() -> None:
     program = (
         "from context_faces.sample_context import a_context;"
-        "from calmo_pagerduty.analysis.graph_picture import graph_picture;"
-        "print(graph_picture(a_context()), end='')"
+        "from calmo_pagerduty.analysis.dependency_picture import LINE_LENGTH, dependency_picture, wrapped;"
+        "print(dependency_picture(a_context()), end='')"
     )
     pictures = {
         subprocess.run(
@@ -188,4 +186,4 @@ def test_the_same_context_gives_the_same_bytes_in_every_process() -> None:
         ).stdout
         for seed in ("1", "2", "3")
     }  # fmt: skip
-    assert pictures == {graph_picture(a_context())}
+    assert pictures == {dependency_picture(a_context())}

@@ -4,14 +4,15 @@ It needs no style sheet and no script, stands on light and on dark pages, and sa
 alone. Every name is escaped.
 """
 
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from itertools import pairwise
 
-from calmo_pagerduty.analysis.graph_layers import LayeredGraph, Role, Shown, layered
-from calmo_pagerduty.analysis.graph_layout import Layout, place
-from calmo_pagerduty.analysis.graph_text import picture_text, wrapped
+from calmo_pagerduty.analysis.dependency_layers import Box, LayeredGraph, Role, layered
+from calmo_pagerduty.analysis.dependency_layout import Layout, place
 from calmo_pagerduty.domain.incident_context import IncidentContext
+from calmo_pagerduty.domain.untrusted_text import clean_text
 
 Point = tuple[float, float]
 
@@ -21,6 +22,9 @@ LEFT, MARGIN, LEGEND = 118.0, 22.0, 40.0
 #: Middle greys can be read on white and on black.
 LINE, CAPTION = "#7d8794", "#737d88"
 PATH = "#d1242f"
+#: What fits into a box in one line, in narrow characters.
+LINE_LENGTH = 19
+MOST_LINES = 2
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
 #: Fill, border, border's width and the words' colour. Cards carry their own paper.
 _CARD = ("#f6f8fa", "#8c959f", 1.2, "#1f2328")
@@ -41,7 +45,7 @@ _TAGS: Mapping[Role, str] = {
 }
 
 
-def graph_picture(context: IncidentContext) -> str:
+def dependency_picture(context: IncidentContext) -> str:
     """Return the picture as a whole SVG document."""
     graph = layered(context.assessment)
     # A line that closes a circle takes the same way as any other, only downward.
@@ -53,8 +57,8 @@ def graph_picture(context: IncidentContext) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}"'
         f' viewBox="0 0 {width:.0f} {height:.0f}" role="img" font-family="{FONT}"'
         f' aria-labelledby="{escape(name)}-title {escape(name)}-desc">',
-        f'<title id="{escape(name)}-title">{picture_text(_title(context))}</title>',
-        f'<desc id="{escape(name)}-desc">{picture_text(_description(graph))}</desc>',
+        f'<title id="{escape(name)}-title">{_xml_text(_title(context))}</title>',
+        f'<desc id="{escape(name)}-desc">{_xml_text(_description(graph))}</desc>',
         *canvas.captions(),
         *canvas.lines(),
         *(line for node in graph.nodes for line in canvas.box(graph.nodes[node])),
@@ -87,12 +91,12 @@ def _description(graph: LayeredGraph) -> str:
     return " ".join(said)
 
 
-def _named(node: Shown) -> str:
+def _named(node: Box) -> str:
     tags = ", ".join(_tags(node))
     return f"{node.name} ({tags})" if tags else node.name
 
 
-def _tags(node: Shown) -> list[str]:
+def _tags(node: Box) -> list[str]:
     """Return what a box says of its node below the name."""
     found = [_TAGS[node.role]] if _TAGS[node.role] else []
     if node.has_open_incident and node.role is not Role.FAILING:
@@ -100,11 +104,11 @@ def _tags(node: Shown) -> list[str]:
     return found
 
 
-def _along(graph: LayeredGraph) -> list[Shown]:
+def _along(graph: LayeredGraph) -> list[Box]:
     """Return the failing path's nodes in its order, the origin first."""
     after = dict(graph.path)
     starts = [low for low in after if low not in after.values()]
-    found: list[Shown] = []
+    found: list[Box] = []
     node = starts[0] if starts else None
     while node is not None and node in graph.nodes and len(found) <= len(after):
         found.append(graph.nodes[node])
@@ -116,12 +120,12 @@ def _row_of(graph: LayeredGraph, role: Role) -> int:
     return next(
         number
         for number, layer in enumerate(graph.layers)
-        if any(graph.nodes[one].role is role for one in layer)
+        if any(graph.nodes[node].role is role for node in layer)
     )
 
 
 def _caption(graph: LayeredGraph, number: int, middle: int) -> str:
-    if any(graph.nodes[one].role is Role.BUSINESS for one in graph.layers[number]):
+    if any(graph.nodes[node].role is Role.BUSINESS for node in graph.layers[number]):
         return "Business"
     if number == middle:
         return "Failing"
@@ -142,7 +146,7 @@ class _Canvas:
         self.height = self._bottom + LEGEND + MARGIN
 
     def captions(self) -> Iterator[str]:
-        """The name of each band of layers, at its topmost."""
+        """Yield the name of each band of layers, at its topmost layer."""
         last = ""
         for number in range(len(self._graph.layers) - 1, -1, -1):
             caption = _caption(self._graph, number, self._middle)
@@ -161,13 +165,13 @@ class _Canvas:
             else:
                 yield from self._sideways(low, high)
 
-    def box(self, node: Shown) -> Iterator[str]:
+    def box(self, node: Box) -> Iterator[str]:
         x, y = self._x(self._layout.places[node.id][0]), self._y(self._layout.places[node.id][1])
         fill, border, width, colour = _looks(node)
         rounded = HEIGHT / 2 if node.role is Role.BUSINESS else 8.0
         dashes = ' stroke-dasharray="5 4"' if node.role is Role.MORE else ""
         yield "<g>"
-        yield f"<title>{picture_text(_named(node))}</title>"
+        yield f"<title>{_xml_text(_named(node))}</title>"
         yield (
             f'<rect x="{x - WIDTH / 2:.1f}" y="{y - HEIGHT / 2:.1f}" width="{WIDTH:.0f}"'
             f' height="{HEIGHT:.0f}" rx="{rounded:.0f}" fill="{fill}" stroke="{border}"'
@@ -180,7 +184,7 @@ class _Canvas:
         for number, (words, size, weight) in enumerate(rows):
             yield (
                 f'<text x="{x:.1f}" y="{top + number * 15.0:.1f}" font-size="{size}" font-weight="{weight}"'
-                f' text-anchor="middle" fill="{colour}">{picture_text(words)}</text>'
+                f' text-anchor="middle" fill="{colour}">{_xml_text(words)}</text>'
             )
         yield "</g>"
 
@@ -220,7 +224,7 @@ class _Canvas:
         return [*points, (self._x(last) + ports[(*edge, False)], self._y(above) + HEIGHT / 2)]
 
     def _sideways(self, low: str, high: str) -> Iterator[str]:
-        """An arc between two of one layer, over what stands between them."""
+        """Draw an arc between two boxes of one layer, over what stands between them."""
         (x, layer), (to, _) = self._layout.places[low], self._layout.places[high]
         start, end, y = self._x(x), self._x(to), self._y(layer) - HEIGHT / 2
         curve = f"M{start:.1f} {y:.1f}C{start:.1f} {y - 44:.1f} {end:.1f} {y - 44:.1f} {end:.1f} {y - 7:.1f}"
@@ -261,7 +265,7 @@ def _head(x: float, y: float, size: float) -> str:
     return f"M{x:.1f} {y:.1f}L{x - half:.1f} {y + 8 * size:.1f}L{x + half:.1f} {y + 8 * size:.1f}Z"
 
 
-def _looks(node: Shown) -> tuple[str, str, float, str]:
+def _looks(node: Box) -> tuple[str, str, float, str]:
     looks = _LOOKS[node.role]
     if node.has_open_incident and node.role in {Role.SERVICE, Role.BUSINESS}:
         looks = _OPEN
@@ -281,3 +285,53 @@ def _legend(graph: LayeredGraph) -> Iterator[tuple[str, str, float]]:
         yield "".join(_downward(upright)), "closes a circle", 124.0
     if not graph.is_whole:
         yield f'<text x="2" y="4" font-size="16" fill="{CAPTION}">…</text>', "not all were read", 130.0
+
+
+def _xml_text(text: str) -> str:
+    """Return the text as XML holds it."""
+    return escape(" ".join(clean_text(text).split()))
+
+
+def wrapped(name: str) -> list[str]:
+    """Return a name in at most two lines; what doesn't fit ends with `…`."""
+    lines = [""]
+    for piece in _pieces(clean_text(name, 200)):
+        longer = lines[-1] + piece
+        if _width(longer.strip()) <= LINE_LENGTH:
+            lines[-1] = longer
+        elif len(lines) < MOST_LINES:
+            lines.append(piece)
+        else:
+            lines[-1] = _cut(longer)
+            break
+    return [line.strip() for line in lines if line.strip()] or ["(no name)"]
+
+
+def _pieces(name: str) -> Iterator[str]:
+    """Yield what may stand in one line: words with the space before them, long ones broken, after a
+    hyphen or the like where there is one.
+    """
+    for word in name.split():
+        left = f" {word}"
+        while _width(left) > LINE_LENGTH:
+            end = next(end for end in range(len(left), 0, -1) if _width(left[:end]) <= LINE_LENGTH)
+            breaks = [
+                at + 1 for at, sign in enumerate(left[:end]) if sign in "-_./" and at > LINE_LENGTH // 3
+            ]
+            end = breaks[-1] if breaks else end
+            yield left[:end]
+            left = left[end:]
+        if left:
+            yield left
+
+
+def _cut(line: str) -> str:
+    line = line.strip()
+    while _width(line) >= LINE_LENGTH:
+        line = line[:-1]
+    return f"{line.rstrip()}…"
+
+
+def _width(text: str) -> int:
+    """Return how much room a text needs: signs of East Asia and emoji need twice as much."""
+    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
