@@ -9,6 +9,7 @@ COPY --from=packages /venv /venv
 WORKDIR /app
 COPY worker.py ./
 COPY activities activities
+COPY bootstrap bootstrap
 COPY calmo_pagerduty calmo_pagerduty
 COPY ingress ingress
 COPY workflows workflows

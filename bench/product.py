@@ -17,13 +17,14 @@ from bench.parts import connect, made, pid_of, running_temporal
 from bench.shapes import burst
 from bench.sides import NotAcknowledged
 from bench.sqlite_files import TimelineWatch, used_bytes
+from bootstrap.store import open_database, open_store
 from calmo_pagerduty.domain.connections import Region, TokenKind
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope
 from calmo_pagerduty.processes import free_port, start_child, stop_child
 from calmo_pagerduty.settings import Settings
 from calmo_pagerduty.store import connections, webhooks
-from calmo_pagerduty.store.database import Database, Transaction
+from calmo_pagerduty.store.database import Transaction
 from calmo_pagerduty.temporal_dev_server import TemporalDevServer
 from calmo_pagerduty.tools.permissions import ConnectionRules
 from pagerduty_simulator.events import Event
@@ -72,8 +73,7 @@ class Product:
         requests_per_minute: int | None = None,
     ) -> str:
         """Make one more connection, to the simulator; returns its id."""
-        database, now = Database(self._settings.database), datetime.now(UTC)
-        keyring, scope = self._settings.keyring(), Scope.parse("organization:bench")
+        scope, now = Scope.parse("organization:bench"), datetime.now(UTC)
 
         def make(transaction: Transaction) -> str:
             made = connections.add(
@@ -82,23 +82,18 @@ class Product:
             )  # fmt: skip
             found = connections.find(transaction, EVERYTHING, made)
             assert found is not None
-            connections.set_token(transaction, keyring, found, TokenKind.API_TOKEN, SecretStr(token))
+            connections.set_token(transaction, store.keyring, found, TokenKind.API_TOKEN, SecretStr(token))
             return made
 
-        try:
-            return database.write_now(make)
-        finally:
-            database.close()
+        with open_store(self._settings) as store:
+            return store.database.write_now(make)
 
     def pace_account(self, connection_id: str, requests_per_minute: int | None) -> None:
         """Change how many requests a connection may make; None is the product's default."""
-        database = Database(self._settings.database)
-        try:
+        with open_database(self._settings) as database:
             database.write_now(
                 lambda t: connections.update(t, connection_id, requests_per_minute=requests_per_minute)
             )
-        finally:
-            database.close()
 
     @property
     def url(self) -> str:
@@ -168,17 +163,13 @@ class Product:
         )
 
     def _make_webhook(self) -> tuple[str, str]:
-        database = Database(self._settings.database)
-        try:
-            database.migrate()
-            keyring, now = self._settings.keyring(), datetime.now(UTC)
-            scope, secret = Scope.parse("organization:bench"), self._secret.encode()
+        scope, secret = Scope.parse("organization:bench"), self._secret.encode()
+        with open_store(self._settings) as store:
+            database, keyring, now = store.database, store.keyring, datetime.now(UTC)
             made = database.write_now(lambda t: webhooks.create(t, keyring, scope, secret, now))
             found = database.read_now(lambda t: webhooks.find(t, keyring, made, now))
             assert found is not None
             return made, found.connection_id
-        finally:
-            database.close()
 
     def _request(self, event: Event) -> bytes:
         return (

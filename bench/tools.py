@@ -18,11 +18,11 @@ from bench.figures import Figure, Figures, median_of
 from bench.product import Product, running_product
 from bench.progress import tell
 from bench.sizes import Sizes
+from bootstrap.store import open_database
 from calmo_pagerduty.http_client import AsyncClient, HTTPError
 from calmo_pagerduty.processes import free_port, start_child, stop_child
 from calmo_pagerduty.settings import Settings
 from calmo_pagerduty.store import api_keys
-from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from ingress.api.authentication import ALL_PERMISSIONS
 
@@ -111,11 +111,9 @@ async def _first(http: AsyncClient, path: str, name: str) -> str:
 
 def _make_key(data_dir: Path) -> str:
     """Make an API key that may do everything."""
-    database, now = Database(Settings(data_dir=data_dir).database), datetime.now(UTC)
-    try:
+    now = datetime.now(UTC)
+    with open_database(Settings(data_dir=data_dir)) as database:
         return database.write_now(lambda t: api_keys.create(t, "bench", ALL_PERMISSIONS, None, now))
-    finally:
-        database.close()
 
 
 def _faces(

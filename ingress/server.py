@@ -4,9 +4,11 @@ from types import FrameType
 
 import uvicorn
 
+from bootstrap.services import Services
+from bootstrap.store import open_store
 from calmo_pagerduty.settings import Settings
-from calmo_pagerduty.store.database import Database
-from ingress.app import Ingress, build_app
+from ingress.app import build_app
+from ingress.parts import Ingress
 
 #: In-flight deliveries may finish for this long: PagerDuty waits 5 s.
 SHUTDOWN_SECONDS = 4
@@ -26,12 +28,8 @@ class _Server(uvicorn.Server):
 
 def run_ingress(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises StoreUnavailable, KeyProblem."""
-    database = Database(settings.database)
-    try:
-        database.migrate()
-        keyring = settings.keyring()
-        database.write_now(keyring.check)
-        ingress = Ingress(settings, database, keyring)
+    with open_store(settings) as store:
+        ingress = Ingress(Services.of(store))
         config = uvicorn.Config(
             build_app(ingress),
             host=settings.http_host,
@@ -49,5 +47,3 @@ def run_ingress(settings: Settings) -> None:
             backlog=2048,
         )
         _Server(config, ingress).run()
-    finally:
-        database.close()

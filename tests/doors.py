@@ -12,6 +12,7 @@ import httpx
 import sqlalchemy as sa
 from builders import SECRET, body_of, headers_for
 
+from bootstrap.services import Services
 from calmo_pagerduty.domain.incident_lifecycle import EventFacts
 from calmo_pagerduty.domain.severity import severity_of
 from calmo_pagerduty.kernel.scopes import Scope
@@ -19,7 +20,8 @@ from calmo_pagerduty.settings import Settings
 from calmo_pagerduty.store import api_keys, deliveries, issues, tables, webhooks
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.encryption import Keyring
-from ingress.app import Ingress, build_app
+from ingress.app import build_app
+from ingress.parts import Ingress
 
 ACME = "organization:acme"
 
@@ -69,7 +71,7 @@ class Doorway:
 async def open_doorway(
     database: Database, keyring: Keyring, data_dir: Path, **settings: Any
 ) -> AsyncIterator[Doorway]:
-    ingress = Ingress(Settings(data_dir=data_dir, **settings), database, keyring)
+    ingress = Ingress(Services(Settings(data_dir=data_dir, **settings), database, keyring))
     transport = httpx.ASGITransport(app=build_app(ingress))
     async with httpx.AsyncClient(transport=transport, base_url="http://door.test") as client:
         yield Doorway(ingress, database, keyring, client)

@@ -45,7 +45,7 @@ class Terminal:
     ) -> Said:
         """Run `calmo-pagerduty` with a key in its environment; `said` is its standard input."""
         key = (headers or self.service.headers)["Authorization"].removeprefix("Bearer ")
-        home = str(self.service.ingress.settings.data_dir)
+        home = str(self.service.ingress.services.settings.data_dir)
         environment = {
             "PATH": "/usr/bin:/bin", "HOME": home, "CALMO_DATA_DIR": home, "CALMO_URL": self.url,
             "CALMO_API_KEY": key, "PYTHONUTF8": "1",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("activities", "calmo_pagerduty", "ingress", "pagerduty_simulator", "workflows")
+PACKAGES = ("activities", "bootstrap", "calmo_pagerduty", "ingress", "pagerduty_simulator", "workflows")
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 ALL = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "bench").rglob("*.py"))]
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -16,17 +16,11 @@ from mcp.client.streamable_http import streamable_http_client
 from parts import Parts
 from patience import ANSWER, EVENTUALLY
 from pydantic import SecretStr
-from temporalio.client import Client
 
-import worker
-from activities.issue_records import IssueRecords
-from activities.pagerduty_accounts import PagerDutyAccounts
-from activities.tool_calls import ToolCalls
-from activities.tool_gate import ToolGate
-from activities.tool_records import ToolRecords
+from bootstrap.services import Services
+from bootstrap.workers import incident_worker, pagerduty_worker
 from calmo_pagerduty.domain.connections import Region, TokenKind
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope
-from calmo_pagerduty.pagerduty_api.client import connect
 from calmo_pagerduty.settings import Settings
 from calmo_pagerduty.store import api_keys, connections
 from calmo_pagerduty.store.database import Database, Transaction
@@ -34,7 +28,8 @@ from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.temporal_handle import TemporalHandle
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from ingress.api.authentication import ALL_PERMISSIONS
-from ingress.app import Ingress, build_app
+from ingress.app import build_app
+from ingress.parts import Ingress
 from pagerduty_simulator.clocks import Clock, ScaledClock
 from pagerduty_simulator.rest.account_site import AccountSite
 from pagerduty_simulator.rest.serving import running_server
@@ -144,7 +139,7 @@ async def running_service(
     """A service with one connection that may write. Not `working`: without a worker; `gathering`: incidents
     have their contexts gathered.
     """
-    database, keyring, temporal = parts.database, parts.keyring, parts.temporal
+    database, keyring = parts.database, parts.keyring
     site = AccountSite(online_shop(now=lambda: datetime.now(UTC), seed=11), clock=clock or ScaledClock())
     site.add_token(TOKEN)
     async with contextlib.AsyncExitStack() as stack:
@@ -159,8 +154,9 @@ async def running_service(
         )
         person = next(iter(site.account.users.values()))
         connection_id = add_connection(database, keyring, "organization:acme", from_address=person.email)
-        ingress = Ingress(settings, database, keyring, temporal=TemporalHandle(temporal))
-        stack.push_async_callback(ingress.http.aclose)
+        services = Services(settings, database, keyring, TemporalHandle(parts.temporal))
+        stack.push_async_callback(services.aclose)
+        ingress = Ingress(services)
         transport = httpx.ASGITransport(app=build_app(ingress))
         http = await stack.enter_async_context(
             httpx.AsyncClient(transport=transport, base_url="http://calmo.test")
@@ -170,21 +166,21 @@ async def running_service(
         )
         await stack.enter_async_context(service.workers)
         if working:
-            await start_workers(service, temporal, settings, keyring)
+            await start_workers(service)
         yield service
 
 
-async def start_workers(service: ToolService, temporal: Client, settings: Settings, keyring: Keyring) -> None:
+async def start_workers(service: ToolService) -> None:
     """The two workers of a worker process, stopped with the service or by `service.workers.aclose()`."""
-    http = await service.workers.enter_async_context(connect())
-    accounts = PagerDutyAccounts(service.database, keyring, http, settings.simulator_url)
-    calls = ToolCalls(ToolRecords(service.database, ToolGate(service.database)), accounts)
-    records = IssueRecords(service.database)
-    for one in (
-        worker.incident_worker(temporal, settings, records, calls),
-        worker.pagerduty_worker(temporal, settings, calls),
-    ):
-        await service.workers.enter_async_context(one)
+    services = worker_services(service.ingress.services)
+    service.workers.push_async_callback(services.aclose)
+    await service.workers.enter_async_context(incident_worker(services))
+    await service.workers.enter_async_context(pagerduty_worker(services))
+
+
+def worker_services(of_ingress: Services) -> Services:
+    """Return the services of a worker process beside the ingress: they share the database, and no more."""
+    return replace(of_ingress)
 
 
 async def until_state(service: ToolService, call_id: str, *states: str, within: float = EVENTUALLY) -> Json:

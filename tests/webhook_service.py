@@ -13,8 +13,8 @@ from patience import ANSWER, PROGRAM
 from tool_service import ToolService, running_service
 
 from calmo_pagerduty.processes import free_port
-from calmo_pagerduty.temporal_handle import TemporalHandle
-from ingress.app import Ingress, build_app
+from ingress.app import build_app
+from ingress.parts import Ingress
 from ingress.webhooks.checks import WebhookTestEndpoints
 from ingress.webhooks.walk import Means
 from pagerduty_simulator.rest.serving import running_server
@@ -74,9 +74,9 @@ async def running_webhook_service(parts: Parts, working: bool = True) -> AsyncIt
     url = f"http://127.0.0.1:{port}"
     async with contextlib.AsyncExitStack() as stack:
         tools = await stack.enter_async_context(running_service(parts, working=working))
-        settings = tools.ingress.settings.model_copy(update={"public_url": url})
-        ingress = Ingress(settings, parts.database, parts.keyring, temporal=TemporalHandle(parts.temporal))
-        stack.push_async_callback(ingress.http.aclose)
+        settings = tools.ingress.services.settings.model_copy(update={"public_url": url})
+        ingress = Ingress(replace(tools.ingress.services, settings=settings))
+        stack.push_async_callback(ingress.services.aclose)
         await stack.enter_async_context(running_server(build_app(ingress), "127.0.0.1", port))
         forwarding = asyncio.create_task(ingress.forwarder.run())
         stack.push_async_callback(_stopped, forwarding)

@@ -1,12 +1,12 @@
 """Ask Temporal to gather an incident's context: an incident's workflow waits for no more than that."""
 
 from temporalio import activity
-from temporalio.client import Client
 
 from calmo_pagerduty.context_client import ContextClient
 from calmo_pagerduty.domain.context_runs import Reason
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.kernel.model import FrozenModel
+from calmo_pagerduty.temporal_handle import TemporalHandle
 
 
 class ContextToWant(FrozenModel):
@@ -17,8 +17,8 @@ class ContextToWant(FrozenModel):
 class ContextRequests:
     """Starts contexts, or tells those under way of one more reason."""
 
-    def __init__(self, client: Client, task_queue: str) -> None:
-        self._client = client
+    def __init__(self, temporal: TemporalHandle, task_queue: str) -> None:
+        self._temporal = temporal
         self._task_queue = task_queue
 
     @activity.defn
@@ -26,9 +26,4 @@ class ContextRequests:
         """Signal the gathering, starting it if need be. The same reason again changes nothing. Raises
         RPCError.
         """
-        await want(self._client, self._task_queue, order)
-
-
-async def want(client: Client, task_queue: str, order: ContextToWant) -> None:
-    """Have a context gathered, by whoever wants it. Raises RPCError."""
-    await ContextClient(client, task_queue).start(order.ref, order.reason)
+        await ContextClient(self._temporal.client, self._task_queue).start(order.ref, order.reason)

@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 import typer
 
+from bootstrap.store import open_database
 from calmo_pagerduty.api_client import ApiClient
 from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.store import api_keys
-from calmo_pagerduty.store.database import Database
 from ingress.api.authentication import ALL_PERMISSIONS, ISSUES_READ
 from ingress.commands.delivery_view import key_table
 from ingress.commands.instances import api_address, settings_for
@@ -52,14 +52,10 @@ def create(
     scopes = [Scope.parse(one) for one in scope] if scope else None
     now = datetime.now(UTC)
     ends = None if expires_in is None else now + _duration(expires_in)
-    database = Database(settings_for(data_dir).database)
-    try:
-        database.migrate()
+    with open_database(settings_for(data_dir)) as database:
         key = database.write_now(
             lambda t: api_keys.create(t, name, permissions, scopes, now, person, team or (), ends)
         )
-    finally:
-        database.close()
     typer.echo(json.dumps({"name": name, "key": key}) if as_json else key)
 
 

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from bootstrap.store import open_store
 from calmo_pagerduty.store import key_rotation
+from ingress.commands.instances import settings_for
 from ingress.commands.options import AS_JSON, DATA_DIR
-from ingress.commands.own_store import own_store
 
 app = typer.Typer(no_args_is_help=True, help="The master keys that secrets are sealed with.")
 
@@ -19,7 +20,7 @@ def status(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Tell how many secrets are under each master key."""
-    with own_store(data_dir) as own:
+    with open_store(settings_for(data_dir)) as own:
         counted = dict(own.database.read_now(key_rotation.count_by_key))
     primary = own.keyring.primary
     if as_json:
@@ -36,7 +37,7 @@ def rewrap(
 ) -> None:
     """Bring every secret under the first configured master key, while the service runs."""
     total = 0
-    with own_store(data_dir) as own:
+    with open_store(settings_for(data_dir)) as own:
         database, keyring = own.database, own.keyring
         while some := database.write_now(lambda transaction: key_rotation.rewrap_some(transaction, keyring)):
             total += some

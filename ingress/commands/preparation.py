@@ -10,13 +10,13 @@ from typing import TextIO
 
 from pydantic import SecretStr
 
+from bootstrap.store import OpenStore, open_store
 from calmo_pagerduty.domain.connections import Region, TokenKind
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope
 from calmo_pagerduty.processes import check_port
 from calmo_pagerduty.settings import Settings
 from calmo_pagerduty.store import api_keys, connections, webhooks
 from calmo_pagerduty.store.database import Database, Transaction
-from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.temporal_dev_server import without_callers_settings
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from ingress.api.authentication import ALL_PERMISSIONS
@@ -119,19 +119,14 @@ def prepare(settings: Settings, plan: Plan) -> tuple[str, Demo | None]:
 
     Raises StoreUnavailable, KeyProblem.
     """
-    database = Database(settings.database)
-    try:
-        database.migrate()
-        keyring = settings.keyring()
-        database.write_now(keyring.check)
-        api_key = _first_api_key(settings, database)
-        return api_key, _prepare_demo(settings, plan, database, keyring) if plan.demo else None
-    finally:
-        database.close()
+    with open_store(settings) as store:
+        api_key = _first_api_key(settings, store.database)
+        return api_key, _prepare_demo(plan, store) if plan.demo else None
 
 
-def _prepare_demo(settings: Settings, plan: Plan, database: Database, keyring: Keyring) -> Demo:
-    secret_file = settings.data_dir / "demo_webhook"
+def _prepare_demo(plan: Plan, store: OpenStore) -> Demo:
+    database, keyring = store.database, store.keyring
+    secret_file = store.settings.data_dir / "demo_webhook"
     now = datetime.now(UTC)
     if not secret_file.exists():
         secret = os.urandom(24).hex()

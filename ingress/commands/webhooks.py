@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import typer
 
+from bootstrap.store import open_store
 from calmo_pagerduty.domain.event_sets import EventFilter, EventSet
 from calmo_pagerduty.domain.public_address import why_unreachable
 from calmo_pagerduty.domain.signing_secrets import read_secret as read_pasted
@@ -17,9 +18,8 @@ from calmo_pagerduty.domain.webhooks import handle_of, webhook_url
 from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.store import webhook_management
 from calmo_pagerduty.store.webhook_management import NewWebhook
-from ingress.commands.instances import api_address
+from ingress.commands.instances import api_address, settings_for
 from ingress.commands.options import AS_JSON, DATA_DIR
-from ingress.commands.own_store import own_store
 from ingress.commands.tool_view import put_out
 from ingress.commands.webhook_client import WebhookClient
 from ingress.commands.webhook_view import made_view, step_line, validation_line, webhook_table, webhook_view
@@ -76,7 +76,7 @@ def create(
 def _made_here(new: NewWebhook, secret: bytes | None, data_dir: Path | None) -> Json:
     """Make it in the database, whether the service runs or not."""
     now = datetime.now(UTC)
-    with own_store(data_dir) as own:
+    with open_store(settings_for(data_dir)) as own:
         webhook_id = own.database.write_now(
             lambda transaction: webhook_management.make(transaction, own.keyring, new, secret, now)
         )

@@ -2,7 +2,7 @@
 
 from temporalio.service import RPCError
 
-from activities.context.requests import ContextToWant, want
+from calmo_pagerduty.context_client import ContextClient
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.temporal_handle import TemporalHandle, TemporalUnavailable
 
@@ -10,6 +10,6 @@ from calmo_pagerduty.temporal_handle import TemporalHandle, TemporalUnavailable
 async def gather(temporal: TemporalHandle, task_queue: str, ref: IncidentRef, reason: str) -> None:
     """Ask for a context. Raises TemporalUnavailable."""
     try:
-        await want(temporal.client, task_queue, ContextToWant(ref=ref, reason=reason))
+        await ContextClient(temporal.client, task_queue).start(ref, reason)
     except RPCError as error:
         raise TemporalUnavailable(str(error.status.name)) from error

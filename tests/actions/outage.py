@@ -116,7 +116,7 @@ class DeadlyFaults(Faults):
 @contextlib.asynccontextmanager
 async def mortal_worker(acting: Acting, data_dir: Path, temporal: str) -> AsyncIterator[Callable[[], None]]:
     """A worker process of its own; yields what kills it, whereupon a new one is started."""
-    settings = acting.service.ingress.settings
+    settings = acting.service.ingress.services.settings
     processes = worker_processes(
         data_dir, temporal, ENCRYPTION_KEYS=TEST_KEYS, TASK_QUEUE=settings.task_queue,
         SIMULATOR_URL=str(settings.simulator_url), GATHER_CONTEXT="false",

@@ -181,7 +181,7 @@ async def test_an_action_that_nobody_takes_over_holds_up_no_other(
     acting: Acting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = await acting.an_issue("First"), await acting.an_issue("Second")
-    temporal = acting.service.ingress.temporal
+    temporal = acting.service.ingress.services.temporal
     connected = temporal.client
     temporal.hold(None)
     for incident in (first, second):

@@ -8,8 +8,6 @@ from actions.acting_service import Acting
 from eventually import eventually
 from tool_service import TOKEN
 
-from activities.tool_gate import ToolGate
-from activities.tool_records import ToolRecords
 from calmo_pagerduty.domain.echoes import SKEW
 from calmo_pagerduty.domain.operations import OperationState
 from calmo_pagerduty.domain.tool_calls import CallState
@@ -159,8 +157,7 @@ async def test_a_webhook_proves_what_nobody_knew(acting: Acting) -> None:
     acting.service.site.faults.fail_next("500", times=1000, operation="updateIncident")
     ticket = (await acting.post(incident, "acknowledge", wait_seconds=1)).json()
     assert ticket["state"] == "running"
-    records = ToolRecords(acting.database, ToolGate(acting.database))
-    await records.end(ticket["call_id"], CallState.UNKNOWN)
+    await acting.service.ingress.services.tool_records.end(ticket["call_id"], CallState.UNKNOWN)
     assert (await acting.operations(incident))[0]["outcome"] == OperationState.UNKNOWN
     await acting.release_webhooks()
     assert (await acting.operations(incident))[0]["outcome"] == OperationState.DONE
@@ -172,7 +169,7 @@ async def test_an_action_that_temporal_forgot_is_taken_over_again(
 ) -> None:
     """It was filed, and our service died before the workflow had it."""
     incident = await acting.an_issue()
-    temporal = acting.service.ingress.temporal
+    temporal = acting.service.ingress.services.temporal
     connected = temporal.client
     temporal.hold(None)
     answer = await acting.post(incident, "acknowledge", idempotency_key="a1")

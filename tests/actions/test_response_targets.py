@@ -9,8 +9,7 @@ from temporalio.api.enums.v1 import EventType as HistoryEventType
 from terminal import Terminal
 from tool_service import WRITES_ON, served
 
-from activities.response_records import ResponseRecords, TargetsToLookAt
-from activities.tool_gate import ToolGate
+from activities.response_records import TargetsToLookAt
 from calmo_pagerduty.tools.permissions import ConnectionRules
 from ingress.api.authentication import CONNECTIONS_READ, CONNECTIONS_WRITE
 
@@ -71,7 +70,7 @@ async def test_a_target_is_due_by_temporals_clock_if_the_workers_is_behind_it(ac
     """Else the worker would say that nothing is due yet, and be asked again at once, on and on."""
     await set_targets(acting, acknowledge=60)
     incident = await acting.an_issue()
-    records = ResponseRecords(acting.database, ToolGate(acting.database))
+    records = acting.service.ingress.services.response_records
     soon = datetime.now(UTC) + timedelta(minutes=49)
     looked = await records.look_at_targets(TargetsToLookAt(ref=acting.ref(incident), as_of=soon))
     assert looked.due is not None and looked.due > soon

@@ -14,22 +14,15 @@ from healing.healing_service import a_webhook
 from parts import Parts
 from patience import PROGRAM, STORY
 from temporalio.client import Client, WorkflowHandle
-from tool_service import ToolService, running_service
+from tool_service import ToolService, running_service, worker_services
 
-import worker
-from activities.gatherers import gatherers
-from activities.healers import healers
-from activities.issue_records import IssueRecords
-from activities.pagerduty_accounts import PagerDutyAccounts
-from activities.tool_calls import ToolCalls
-from activities.tool_gate import ToolGate
-from activities.tool_records import ToolRecords
+from bootstrap.services import Services
+from bootstrap.workers import incident_worker, pagerduty_worker
 from calmo_pagerduty.domain.context_runs import ContextEnd, ContextStart, ContextState
 from calmo_pagerduty.domain.context_sources import Source, SourceState
 from calmo_pagerduty.domain.incident_context import IncidentContext
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.kernel.scopes import EVERYTHING
-from calmo_pagerduty.pagerduty_api.client import connect
 from calmo_pagerduty.store import connections, contexts
 from calmo_pagerduty.store.contexts import StoredContext
 from calmo_pagerduty.store.database import Database
@@ -52,7 +45,8 @@ class Contexts:
 
     service: ToolService
     temporal: Client
-    accounts: PagerDutyAccounts
+    #: Those of the worker.
+    services: Services
     keyring: Keyring
     workers: contextlib.AsyncExitStack
 
@@ -66,7 +60,7 @@ class Contexts:
 
     @property
     def task_queue(self) -> str:
-        return self.service.ingress.settings.task_queue
+        return self.service.ingress.services.settings.task_queue
 
     def service_id(self, name: str) -> str:
         return next(one.id for one in self.account.services.values() if one.name == name)
@@ -172,26 +166,18 @@ async def context_service(parts: Parts, account: Account | None = None) -> Async
         service = await stack.enter_async_context(running_service(parts, working=False, gathering=True))
         service.site.account = account or a_shop()
         set_pace(service, UNPACED)
-        http = await stack.enter_async_context(connect())
-        simulator = service.ingress.settings.simulator_url
-        accounts = PagerDutyAccounts(parts.database, parts.keyring, http, simulator)
+        services = worker_services(service.ingress.services)
+        stack.push_async_callback(services.aclose)
         workers = await stack.enter_async_context(contextlib.AsyncExitStack())
-        found = Contexts(service, parts.temporal, accounts, parts.keyring, workers)
+        found = Contexts(service, parts.temporal, services, parts.keyring, workers)
         await work(found)
         yield found
 
 
 async def work(found: Contexts) -> None:
     """Start the two workers of a worker process."""
-    settings, database = found.service.ingress.settings, found.database
-    calls = ToolCalls(ToolRecords(database, ToolGate(database)), found.accounts)
-    healing = healers(database, found.accounts, settings.public_address)
-    gathering = gatherers(found.temporal, database, found.accounts, settings.task_queue)
-    for one in (
-        worker.incident_worker(found.temporal, settings, IssueRecords(database), calls, healing, gathering),
-        worker.pagerduty_worker(found.temporal, settings, calls, healing, gathering),
-    ):
-        await found.workers.enter_async_context(one)
+    await found.workers.enter_async_context(incident_worker(found.services))
+    await found.workers.enter_async_context(pagerduty_worker(found.services))
 
 
 @contextlib.asynccontextmanager

@@ -148,7 +148,7 @@ async def start_worker(
 ) -> AsyncIterator[StartWorker]:
     """Starts `python worker.py` in place of the worker in this process."""
     await contexts.workers.aclose()
-    settings = contexts.service.ingress.settings
+    settings = contexts.service.ingress.services.settings
     processes = worker_processes(
         tmp_path, temporal_server.address, TASK_QUEUE=contexts.task_queue,
         SIMULATOR_URL=str(settings.simulator_url), ENCRYPTION_KEYS=TEST_KEYS,

@@ -25,7 +25,7 @@ async def reading(contexts: Contexts) -> Reading:
     connection_id = contexts.service.connection_id
     connection = contexts.database.read_now(lambda t: connections.find(t, EVERYTHING, connection_id))
     assert connection is not None
-    return Reading(await contexts.accounts.client(connection, timedelta(seconds=10)))
+    return Reading(await contexts.services.accounts.client(connection, timedelta(seconds=10)))
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from calmo_pagerduty.domain.synthetic_incidents import PREFIX
 from calmo_pagerduty.processes import free_port
 from calmo_pagerduty.store.deliveries import PendingDelivery
 from calmo_pagerduty.temporal_client import DATA_CONVERTER
+from calmo_pagerduty.temporal_handle import TemporalHandle
 from ingress.forwarding.incident_starter import IncidentStarter
 from ingress.forwarding.signal_sender import SignalSender
 from workflows import names
@@ -101,7 +102,7 @@ def runs(contexts: Contexts) -> IncidentRuns:
 async def test_wanting_costs_the_incident_one_marker_and_no_step(runs: IncidentRuns) -> None:
     ref = runs.an_incident()
     await deliver(runs, ref.incident_id)
-    async with a_worker(runs, ContextRequests(runs.client, runs.task_queue)):
+    async with a_worker(runs, ContextRequests(TemporalHandle(runs.client), runs.task_queue)):
         await runs.until_saved(ref, 1)
         await runs.until_idle(ref)
         handle = runs.client.get_workflow_handle(names.context_id(ref))
@@ -116,7 +117,7 @@ async def test_an_incident_goes_on_when_its_context_cannot_be_asked_for(runs: In
     nobody = await Client.connect(f"127.0.0.1:{free_port()}", lazy=True, data_converter=DATA_CONVERTER)
     ref = runs.an_incident()
     await deliver(runs, ref.incident_id)
-    async with a_worker(runs, ContextRequests(nobody, runs.task_queue)):
+    async with a_worker(runs, ContextRequests(TemporalHandle(nobody), runs.task_queue)):
         await runs.until_saved(ref, 1)
         await runs.deliver(ref, facts(EventType.ACKNOWLEDGED))
         await runs.until_saved(ref, 2)
@@ -125,7 +126,7 @@ async def test_an_incident_goes_on_when_its_context_cannot_be_asked_for(runs: In
 async def test_a_test_of_a_webhook_has_no_context(runs: IncidentRuns) -> None:
     incident_id = f"{PREFIX}0001"
     ref = await deliver(runs, incident_id)
-    async with a_worker(runs, ContextRequests(runs.client, runs.task_queue)):
+    async with a_worker(runs, ContextRequests(TemporalHandle(runs.client), runs.task_queue)):
         await runs.until_saved(ref, 1)
         await runs.until_idle(ref)
     events = [event.event_type async for event in runs.handle(ref).fetch_history_events()]

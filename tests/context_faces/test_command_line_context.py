@@ -104,7 +104,7 @@ async def test_a_new_version_is_asked_for(told: Told, terminal: Terminal) -> Non
     told.store()
     said = await terminal.run("context", told.ref.incident_id, "--refresh")
     assert said.code == 3 and "version 2 is being gathered" in said.error
-    client = told.service.ingress.temporal.client
+    client = told.service.ingress.services.temporal.client
     await client.get_workflow_handle(
         f"pd-context:{told.ref.incident_id}:{told.ref.connection_id}"
     ).terminate()

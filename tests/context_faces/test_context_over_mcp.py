@@ -111,7 +111,7 @@ async def test_odd_arguments_are_refused_in_words(told: Told, given: dict[str, A
 async def test_over_standard_input_it_is_the_same(told: Told) -> None:
     told.store()
     key = told.service.headers["Authorization"].removeprefix("Bearer ")
-    home = str(told.service.ingress.settings.data_dir)
+    home = str(told.service.ingress.services.settings.data_dir)
     async with served(told.service) as url:
         program = StdioServerParameters(
             command=str(PROGRAM), args=["mcp"],

@@ -231,7 +231,7 @@ async def test_a_reason_is_a_few_plain_words(told: Told, reason: str) -> None:
 
 async def test_without_temporal_it_cannot_be_gathered_and_says_so(told: Told) -> None:
     told.store()
-    told.service.ingress.temporal.hold(None)
+    told.service.ingress.services.temporal.hold(None)
     answer = await told.service.http.post(told.path, json={}, headers=told.service.headers)
     assert answer.status_code == 503 and "nothing was begun" in answer.text
     assert (await ask(told)).status_code == 200

@@ -21,6 +21,7 @@ from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.tool import Tool
 from ingress.api.authentication import ALL_PERMISSIONS
 from ingress.api.endpoints import Endpoint
+from ingress.app import served_endpoints
 from ingress.cli import app
 from ingress.mcp.presentation import build_server
 from pagerduty_simulator import cli as simulator
@@ -67,7 +68,7 @@ async def _openapi(doorway: Doorway) -> Json:
 
 def _permissions(doorway: Doorway) -> Json:
     """Which permission each endpoint asks for: a key of before can still do what it could."""
-    rows = doorway.ingress.endpoints()
+    rows = served_endpoints(doorway.ingress)
     guarded = {f"{row.method} {row.path}": row.permission for row in rows if isinstance(row, Endpoint)}
     return {"all": list(ALL_PERMISSIONS), "endpoints": guarded}
 

@@ -13,6 +13,7 @@ from schemathesis.generation import GenerationMode
 from tool_service import ToolService
 
 from ingress.api.openapi import openapi_document
+from ingress.app import served_endpoints
 from ingress.healing import endpoints as healing_endpoints
 
 #: What a caller may meet that is nobody's fault of theirs is documented; a crash (500) is not.
@@ -21,7 +22,7 @@ ENDLESS = {"/api/issues/events"}
 
 def operations(service: ToolService) -> list[Any]:
     """Return the operations of the document that the service serves."""
-    endpoints = service.ingress.endpoints()
+    endpoints = served_endpoints(service.ingress)
     document = openapi_document(endpoints, "http://calmo.test")
     schema = schemathesis.openapi.from_dict(document)
     return [

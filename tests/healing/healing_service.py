@@ -15,19 +15,11 @@ from healing.pasts import Past
 from parts import Parts
 from patience import PROGRAM, STORY
 from temporalio.client import Client
-from tool_service import ToolService, running_service
+from tool_service import ToolService, running_service, start_workers
 
-import worker
-from activities.healers import healers
-from activities.issue_records import IssueRecords
-from activities.pagerduty_accounts import PagerDutyAccounts
 from activities.pagerduty_log import PagerDutyLog
-from activities.tool_calls import ToolCalls
-from activities.tool_gate import ToolGate
-from activities.tool_records import ToolRecords
 from calmo_pagerduty.domain.deliveries import DeliveryState
 from calmo_pagerduty.kernel.scopes import EVERYTHING
-from calmo_pagerduty.pagerduty_api.client import connect
 from calmo_pagerduty.store import connections, tables, webhooks
 from calmo_pagerduty.store.database import Database, Transaction
 from calmo_pagerduty.store.encryption import Keyring
@@ -52,7 +44,6 @@ class Healed:
     past: Past
     webhook_id: str
     subscription: Subscription
-    accounts: PagerDutyAccounts
 
     @property
     def database(self) -> Database:
@@ -72,7 +63,8 @@ class Healed:
         """Return what reads PagerDuty's log, as a comparison does."""
         connection = await self.database.read(lambda t: connections.find(t, EVERYTHING, self.connection_id))
         assert connection is not None
-        return PagerDutyLog(await self.accounts.client(connection, timedelta(seconds=10)))
+        accounts = self.service.ingress.services.accounts
+        return PagerDutyLog(await accounts.client(connection, timedelta(seconds=10)))
 
     async def until_applied(self) -> None:
         async def waiting() -> int:
@@ -87,7 +79,7 @@ class Healed:
             names.RECONCILE_WORKFLOW,
             ReconcileStart(connection_id=self.connection_id, since=since, reason=reason),
             id=names.reconcile_id(self.connection_id),
-            task_queue=self.service.ingress.settings.task_queue,
+            task_queue=self.service.ingress.services.settings.task_queue,
         )
         return found
 
@@ -96,7 +88,7 @@ class Healed:
             names.DOCTOR_WORKFLOW,
             DoctorStart(connection_id=self.connection_id),
             id=names.doctor_id(self.connection_id),
-            task_queue=self.service.ingress.settings.task_queue,
+            task_queue=self.service.ingress.services.settings.task_queue,
         )
         return found
 
@@ -152,10 +144,8 @@ async def healing_service(
         service.site.account = there.account
         door = running_server(build_app(service.ingress), "127.0.0.1", 0)
         url = await stack.enter_async_context(door)
-        http = await stack.enter_async_context(connect())
-        accounts = PagerDutyAccounts(database, keyring, http, service.ingress.settings.simulator_url)
         if working:
-            await _work(stack, service, parts.temporal, accounts)
+            await start_workers(service)
         forwarding = asyncio.create_task(service.ingress.forwarder.run())
         stack.push_async_callback(_end, forwarding)
         now = datetime.now(UTC)
@@ -163,24 +153,7 @@ async def healing_service(
         subscription = service.site.sender.subscribe(
             f"{url}/webhooks/pagerduty/{webhook_id}", SECRET.decode()
         )
-        yield Healed(service, parts.temporal, there, webhook_id, subscription, accounts)
-
-
-async def _work(
-    stack: contextlib.AsyncExitStack,
-    service: ToolService,
-    temporal: Client,
-    accounts: PagerDutyAccounts,
-) -> None:
-    settings, database = service.ingress.settings, service.database
-    calls = ToolCalls(ToolRecords(database, ToolGate(database)), accounts)
-    healing = healers(database, accounts, settings.public_address)
-    records = IssueRecords(database)
-    for one in (
-        worker.incident_worker(temporal, settings, records, calls, healing),
-        worker.pagerduty_worker(temporal, settings, calls, healing),
-    ):
-        await stack.enter_async_context(one)
+        yield Healed(service, parts.temporal, there, webhook_id, subscription)
 
 
 def a_webhook(transaction: Transaction, keyring: Keyring, connection_id: str, now: datetime) -> str:

@@ -50,7 +50,7 @@ async def test_a_stale_secret_costs_two_refusals_and_nothing_in_the_end(hurried:
     await eventually(answered, lambda count: count >= incidents, 60)
     assert alarms(hurried) >= 2
     now = datetime.now(UTC)
-    keyring = hurried.service.ingress.keyring
+    keyring = hurried.service.ingress.services.keyring
     hurried.database.write_now(
         lambda t: webhooks.add_secret(t, keyring, hurried.webhook_id, ANOTHER.encode(), now)
     )

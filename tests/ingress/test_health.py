@@ -21,7 +21,7 @@ async def test_healthz_says_that_the_process_answers(sqlite_doorway: Doorway) ->
 
 
 async def test_readyz_is_200_when_both_are_there(doorway: Doorway, temporal: Client) -> None:
-    doorway.ingress.temporal.hold(temporal)
+    doorway.ingress.services.temporal.hold(temporal)
     answer = await doorway.client.get("/readyz")
     assert (answer.status_code, answer.json()) == (200, {"ready": True, "database": "ok", "temporal": "ok"})
 
@@ -41,7 +41,7 @@ async def test_readyz_is_503_without_the_database_and_says_so(
     with closing(Database(url)) as database:
         database.migrate()
         async with open_doorway(database, keyring, tmp_path) as doorway:
-            doorway.ingress.temporal.hold(temporal)
+            doorway.ingress.services.temporal.hold(temporal)
             with psycopg.connect(url) as other:
                 other.execute("LOCK TABLE issue_changes IN ACCESS EXCLUSIVE MODE")
                 with impatient_health():
@@ -54,7 +54,7 @@ async def test_readyz_is_503_without_the_database_and_says_so(
 async def test_a_writer_at_work_does_not_make_us_unready(
     sqlite_doorway: Doorway, tmp_path: Path, temporal: Client
 ) -> None:
-    sqlite_doorway.ingress.temporal.hold(temporal)
+    sqlite_doorway.ingress.services.temporal.hold(temporal)
     with closing(sqlite3.connect(tmp_path / "calmo.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         assert (await sqlite_doorway.client.get("/readyz")).status_code == 200

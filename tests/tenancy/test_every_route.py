@@ -17,6 +17,7 @@ from worlds import MISSING, World, everything_kept, make_world, permissions_but
 from calmo_pagerduty.store.encryption import Keyring
 from calmo_pagerduty.tools.catalogue import TOOLS
 from ingress.api.endpoints import Endpoint, Row
+from ingress.app import served_endpoints
 
 ACME, BANK = "organization:acme", "organization:bank"
 ROBIN, KIM = "personal:robin", "personal:kim"
@@ -155,7 +156,7 @@ async def service(parts: Parts) -> AsyncIterator[ToolService]:
 
 
 def rows_of(service: ToolService) -> dict[str, Row]:
-    return {f"{row.method} {row.path}": row for row in service.ingress.endpoints()}
+    return {f"{row.method} {row.path}": row for row in served_endpoints(service.ingress)}
 
 
 async def ask(

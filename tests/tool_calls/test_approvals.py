@@ -61,7 +61,7 @@ async def test_nobody_approves_what_they_asked_for_with_whichever_key(careful: T
 
 
 async def test_a_personal_connection_is_its_users_own_to_approve(careful: ToolService) -> None:
-    mine = add_connection(careful.database, careful.ingress.keyring, "personal:alice", rules=RISKY)
+    mine = add_connection(careful.database, careful.ingress.services.keyring, "personal:alice", rules=RISKY)
     key = careful.a_key(scopes=("personal:alice",), person="alice")
     ticket = await ask(careful, key, connection=mine)
     assert (await decide(careful, ticket, "approve", key)).status_code == 200
@@ -113,7 +113,7 @@ async def test_permission_that_is_gone_by_the_time_of_approval_refuses_the_call(
 
 async def test_operators_decide_in_the_temporal_ui_and_say_who_they_are(careful: ToolService) -> None:
     ticket = await ask(careful, careful.a_key(person="alice"))
-    handle = careful.ingress.temporal.client.get_workflow_handle(
+    handle = careful.ingress.services.temporal.client.get_workflow_handle(
         workflow_id_for(careful.connection_id, ticket["call_id"])
     )
     await handle.signal("approve", {"by": ""})

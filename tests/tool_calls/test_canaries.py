@@ -82,7 +82,7 @@ async def sent_through_every_path(service: ToolService) -> list[str]:
 
 async def deliver(service: ToolService, ask: Any) -> None:
     """Deliver well signed, badly signed and broken bodies to a webhook of ours."""
-    webhook = make_webhook(service.database, service.ingress.keyring, secret=SIGNING_SECRET)
+    webhook = make_webhook(service.database, service.ingress.services.keyring, secret=SIGNING_SECRET)
     event = an_event("incident.triggered", "QCANARY", title="CANARY-title")
     path = f"/webhooks/pagerduty/{webhook}"
     for body in (body_of(event), b'{"event": CANARY-title', b"[" * 5000):

@@ -30,7 +30,7 @@ async def test_a_call_outlives_that_no_worker_is_there(idle: ToolService, tempor
     incident = idle.an_incident()
     answer = await idle.call("resolve_incident", incident_id=incident, wait_seconds=0.2)
     assert (answer.status_code, answer.json()["state"]) == (202, "running")
-    await start_workers(idle, temporal, idle.ingress.settings, idle.ingress.keyring)
+    await start_workers(idle)
     await until_state(idle, answer.json()["call_id"], "done")
     assert idle.site.account.incident(incident).status == "resolved"
 
@@ -40,10 +40,10 @@ async def test_an_approval_outlives_the_worker(idle: ToolService, temporal: Clie
     place = next(iter(idle.site.account.services))
     alice, bob = idle.a_key(person="alice"), idle.a_key(person="bob")
     ticket = (await idle.call("create_incident", alice, title="By hand", service_id=place)).json()
-    await start_workers(idle, temporal, idle.ingress.settings, idle.ingress.keyring)
+    await start_workers(idle)
     await asyncio.sleep(0)
     await idle.workers.aclose()
-    await start_workers(idle, temporal, idle.ingress.settings, idle.ingress.keyring)
+    await start_workers(idle)
     approved = await idle.http.post(
         f"/api/tool-calls/{ticket['call_id']}/approve", json={}, headers=bob, timeout=ANSWER
     )
@@ -60,7 +60,7 @@ async def test_a_call_that_temporal_forgot_is_started_again_and_made_once(
     ticket = (await idle.call("add_incident_note", **note)).json()
     handle = temporal.get_workflow_handle(workflow_id_for(idle.connection_id, ticket["call_id"]))
     await handle.terminate("as if the engine had lost it")
-    await start_workers(idle, temporal, idle.ingress.settings, idle.ingress.keyring)
+    await start_workers(idle)
     monkeypatch.setattr(call_keeper, "RUNNING_FOR", timedelta())
     assert await idle.ingress.keeper.look_once() == 1
     await until_state(idle, ticket["call_id"], "done")

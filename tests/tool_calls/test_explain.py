@@ -73,15 +73,15 @@ async def test_each_thing_that_is_missing_is_named_until_the_issue_is_there(
     assert await deliver(idle, other, incident, b"another-secret") == 401
     assert (await why(idle, incident))[0] == "authentic"
     assert await deliver(idle, other, incident) == 202
-    idle.ingress.temporal.hold(None)
+    idle.ingress.services.temporal.hold(None)
     missing, advice = await why(idle, incident)
     assert (missing, "Start Temporal" in str(advice)) == ("forwarded", True)
-    idle.ingress.temporal.hold(temporal)
+    idle.ingress.services.temporal.hold(temporal)
     assert (await why(idle, incident))[0] == "forwarded"
     await forward(idle, temporal)
     missing, advice = await why(idle, incident)
     assert (missing, "calmo-pagerduty worker" in str(advice)) == ("worked on", True)
-    await start_workers(idle, temporal, idle.ingress.settings, keyring)
+    await start_workers(idle)
     await eventually(lambda: why(idle, incident), lambda found: found[0] is None, 30)
     found = await idle.get(f"/api/explain/{incident}")
     assert found["issue_id"].startswith("iss_")
@@ -99,7 +99,7 @@ async def test_a_terminated_workflow_is_named_with_the_replay_that_mends_it(
     await forward(idle, temporal)
     [row] = idle.database.read_now(lambda t: t.execute(sa.select(tables.deliveries)).all())
     await temporal.get_workflow_handle(f"pd-incident:{incident}:{row.connection_id}").terminate()
-    await start_workers(idle, temporal, idle.ingress.settings, keyring)
+    await start_workers(idle)
     found = await eventually(lambda: why(idle, incident), lambda one: "replay" in str(one[1]), 30)
     assert found[0] == "worked on"
     assert f"deliveries replay {row.seq}" in str(found[1])

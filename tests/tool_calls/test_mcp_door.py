@@ -36,7 +36,7 @@ async def test_a_foreign_web_page_is_refused_whatever_its_key(service: ToolServi
 
 
 async def test_our_own_web_page_is_let_in(service: ToolService) -> None:
-    own = service.ingress.settings.public_address
+    own = service.ingress.services.settings.public_address
     async with service.ingress.mcp.running():
         answer = await knock(service, {**service.headers, "Origin": own})
     assert answer.status_code == 200, answer.text

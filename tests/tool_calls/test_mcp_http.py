@@ -108,7 +108,7 @@ async def test_an_unknown_category_is_told_with_those_that_exist(service: ToolSe
 
 
 async def test_of_two_connections_one_must_be_named(service: ToolService) -> None:
-    second = add_connection(service.database, service.ingress.keyring, "organization:acme")
+    second = add_connection(service.database, service.ingress.services.keyring, "organization:acme")
     async with served(service) as url:
         async with agent(url, service.headers) as client:
             with pytest.raises(MCPError, match=f"say which connection is meant: .*{second}"):

@@ -31,7 +31,7 @@ async def agent(
     """An AI agent that runs the program with a key in its environment."""
     key = (headers or service.headers)["Authorization"].removeprefix("Bearer ")
     async with served(service) as url:
-        home = str(service.ingress.settings.data_dir)
+        home = str(service.ingress.services.settings.data_dir)
         program = StdioServerParameters(
             command=str(PROGRAM),
             args=["mcp", *options],
@@ -113,7 +113,7 @@ async def test_a_profile_shows_and_admits_its_categories_only(service: ToolServi
 
 
 async def test_of_two_connections_one_must_be_named(service: ToolService) -> None:
-    second = add_connection(service.database, service.ingress.keyring, "organization:acme")
+    second = add_connection(service.database, service.ingress.services.keyring, "organization:acme")
     async with agent(service) as client:
         with pytest.raises(MCPError, match=f"--connection: .*{second}"):
             await client.list_tools()

@@ -35,7 +35,7 @@ async def start_hurried(parts: Parts) -> AsyncIterator[Start]:
 
         async def start(speed: int) -> ToolService:
             service = await stack.enter_async_context(running_service(parts, clock=ScaledClock(speed)))
-            queue = names.calls_queue(service.ingress.settings.task_queue)
+            queue = names.calls_queue(service.ingress.services.settings.task_queue)
             await limit_each_connection(parts.temporal, queue, SHARE * speed)
             return service
 
@@ -45,7 +45,7 @@ async def start_hurried(parts: Parts) -> AsyncIterator[Start]:
 async def call_from_three_connections(service: ToolService, calls: int, per_minute: int) -> None:
     """Make so many calls at once from each of three connections, and see how they fared."""
     made = [
-        add_connection(service.database, service.ingress.keyring, "organization:acme", token=token)
+        add_connection(service.database, service.ingress.services.keyring, "organization:acme", token=token)
         for token in TOKENS
     ]
     for connection_id, token in zip(made, TOKENS, strict=True):

@@ -57,7 +57,7 @@ class Neighbour:
             "arguments": arguments,
             "idempotency_key": idempotency_key,
         }
-        ours = self.service.ingress.settings.task_queue
+        ours = self.service.ingress.services.settings.task_queue
         return await self.temporal.start_workflow(
             "AnotherService", args=[order, ours], id=uuid.uuid4().hex, task_queue=self.task_queue
         )

@@ -148,7 +148,7 @@ async def test_a_call_outlives_that_the_service_is_restarted(service: ToolServic
 
 
 async def test_of_two_connections_one_must_be_named(service: ToolService, url: str) -> None:
-    second = add_connection(service.database, service.ingress.keyring, "organization:acme")
+    second = add_connection(service.database, service.ingress.services.keyring, "organization:acme")
     async with client_of(url, service.headers) as client:
         with pytest.raises(ToolProblem, match=f"say which connection is meant: .*{second}"):
             await client.call("list_incidents", ListIncidents())

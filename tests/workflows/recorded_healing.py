@@ -61,7 +61,7 @@ async def examined_and_enabled(healed: Healed) -> str:
         names.DOCTOR_WORKFLOW,
         DoctorStart(connection_id=healed.connection_id),
         id=names.doctor_id(healed.connection_id),
-        task_queue=healed.service.ingress.settings.task_queue,
+        task_queue=healed.service.ingress.services.settings.task_queue,
         search_attributes=TypedSearchAttributes(
             [SearchAttributePair(names.CONNECTION, healed.connection_id)]
         ),

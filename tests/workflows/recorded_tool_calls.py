@@ -23,7 +23,7 @@ RISKY = ConnectionRules(
 
 
 async def begin(service: ToolService, client: Client) -> None:
-    await start_workers(service, client, service.ingress.settings, service.ingress.keyring)
+    await start_workers(service)
 
 
 async def ask(service: ToolService, tool: str, **arguments: Any) -> dict[str, Any]:
@@ -135,7 +135,7 @@ async def tool_ordered_through_temporal(service: ToolService, client: Client) ->
         names.TOOL_CALL_WORKFLOW,
         ToolCallStart(order=order),
         id=workflow_id,
-        task_queue=service.ingress.settings.task_queue,
+        task_queue=service.ingress.services.settings.task_queue,
         search_attributes=TypedSearchAttributes([SearchAttributePair(names.SCOPE, "organization:acme")]),
     )
     return workflow_id

@@ -1,0 +1,142 @@
+"""The services of a process: one graph, whose parts are made once, when they are first needed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from activities.account.remembering import AccountRemembering
+from activities.context.assessor import Assessor
+from activities.context.notes import ContextNotes
+from activities.context.records import ContextRecords
+from activities.context.requests import ContextRequests
+from activities.context.sources import ContextSources
+from activities.doctor import Doctor
+from activities.issue_records import IssueRecords
+from activities.pagerduty_accounts import PagerDutyAccounts
+from activities.reconciliation import Reconciler
+from activities.response_records import ResponseRecords
+from activities.tool_calls import ToolCalls
+from activities.tool_gate import ToolGate
+from activities.tool_records import ToolRecords
+from bootstrap.store import OpenStore
+from calmo_pagerduty.http_client import AsyncClient
+from calmo_pagerduty.pagerduty_api.client import connect
+from calmo_pagerduty.settings import Settings
+from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.store.encryption import Keyring
+from calmo_pagerduty.temporal_handle import TemporalHandle
+
+Activity = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Services:
+    """Replace a part with `dataclasses.replace`: everything that is made of it is then made anew."""
+
+    settings: Settings
+    database: Database
+    keyring: Keyring
+    temporal: TemporalHandle = field(default_factory=TemporalHandle)
+    #: Makes the HTTP client that speaks to PagerDuty.
+    connect_http: Callable[[], AsyncClient] = connect
+
+    @classmethod
+    def of(cls, store: OpenStore) -> "Services":
+        return cls(store.settings, store.database, store.keyring)
+
+    async def aclose(self) -> None:
+        """Close the connections to PagerDuty. The database is closed by whoever opened it."""
+        if "http" in vars(self):
+            await self.http.aclose()
+
+    @cached_property
+    def http(self) -> AsyncClient:
+        return self.connect_http()
+
+    @cached_property
+    def accounts(self) -> PagerDutyAccounts:
+        return PagerDutyAccounts(self.database, self.keyring, self.http, self.settings.simulator_url)
+
+    @cached_property
+    def gate(self) -> ToolGate:
+        return ToolGate(self.database)
+
+    @cached_property
+    def tool_records(self) -> ToolRecords:
+        return ToolRecords(self.database, self.gate)
+
+    @cached_property
+    def tool_calls(self) -> ToolCalls:
+        return ToolCalls(self.tool_records, self.accounts)
+
+    @cached_property
+    def issue_records(self) -> IssueRecords:
+        return IssueRecords(self.database)
+
+    @cached_property
+    def response_records(self) -> ResponseRecords:
+        return ResponseRecords(self.database, self.gate)
+
+    @cached_property
+    def reconciler(self) -> Reconciler:
+        return Reconciler(self.database, self.accounts)
+
+    @cached_property
+    def doctor(self) -> Doctor:
+        return Doctor(self.database, self.accounts, self.settings.public_address)
+
+    @cached_property
+    def assessor(self) -> Assessor:
+        return Assessor(self.database)
+
+    @cached_property
+    def context_sources(self) -> ContextSources:
+        return ContextSources(self.database, self.accounts, self.assessor)
+
+    @cached_property
+    def context_records(self) -> ContextRecords:
+        return ContextRecords(self.database, self.assessor)
+
+    @cached_property
+    def context_notes(self) -> ContextNotes:
+        return ContextNotes(self.database, self.gate)
+
+    @cached_property
+    def context_requests(self) -> ContextRequests:
+        return ContextRequests(self.temporal, self.settings.task_queue)
+
+    @cached_property
+    def account_remembering(self) -> AccountRemembering:
+        return AccountRemembering(self.database, self.context_sources, self.assessor)
+
+    @property
+    def local_activities(self) -> tuple[Activity, ...]:
+        """Short writes to our own database, and a word to Temporal: beside the workflows."""
+        return (
+            self.issue_records.save_events,
+            self.issue_records.set_aside,
+            self.tool_calls.file_call,
+            self.tool_calls.record_decision,
+            self.tool_calls.end_call,
+            self.response_records.look_at_targets,
+            self.reconciler.begin_run,
+            self.reconciler.finish_run,
+            self.context_records.begin_context,
+            self.context_records.fail_context,
+            self.context_notes.file_note,
+            self.context_requests.want_context,
+        )
+
+    @property
+    def pagerduty_activities(self) -> tuple[Activity, ...]:
+        """What asks PagerDuty, and what takes its time with the answers: on a queue of its own."""
+        return (
+            self.tool_calls.carry_out,
+            self.reconciler.heal_window,
+            self.doctor.examine_webhooks,
+            self.doctor.enable_subscriptions,
+            self.context_sources.gather_source,
+            self.context_records.assess_context,
+            self.account_remembering.remember_more,
+        )

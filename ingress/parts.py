@@ -1,0 +1,124 @@
+"""The parts of the ingress, wired once."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from bootstrap.services import Services
+from calmo_pagerduty import temporal_client
+from ingress.api.health import HealthEndpoints
+from ingress.api.keys import ApiKeyEndpoints
+from ingress.api.models import Links
+from ingress.connections.endpoints import ConnectionEndpoints
+from ingress.context.counting import ContextCounter
+from ingress.context.endpoints import ContextEndpoints
+from ingress.deliveries.endpoints import DeliveryEndpoints
+from ingress.deliveries.explaining import ExplanationEndpoints
+from ingress.deliveries.retention import Retention
+from ingress.door.pagerduty_webhooks import WebhookReceiver
+from ingress.door.rate_limits import Buckets
+from ingress.door.webhook_directory import WebhookDirectory
+from ingress.forwarding.forwarder import Forwarder
+from ingress.forwarding.incident_starter import IncidentStarter
+from ingress.forwarding.signal_sender import SignalSender
+from ingress.healing.endpoints import HealingEndpoints
+from ingress.healing.keeper import HealingKeeper
+from ingress.issues.action_endpoints import ActionEndpoints
+from ingress.issues.action_sender import ActionSender
+from ingress.issues.actions import IssueActor
+from ingress.issues.endpoints import IssueEndpoints
+from ingress.mcp.endpoint import McpEndpoint
+from ingress.metrics import Metrics
+from ingress.tools.caller import ToolCaller
+from ingress.tools.endpoints import ToolEndpoints
+from ingress.tools.keeper import CallKeeper
+from ingress.webhooks.checks import WebhookTestEndpoints
+from ingress.webhooks.endpoints import WebhookEndpoints
+from ingress.webhooks.keeper import WebhookKeeper
+from ingress.webhooks.subscriber import Subscriber
+from ingress.webhooks.walk import Means
+from workflows import names
+
+
+@dataclass
+class Ingress:
+    """What comes in and what looks after it, made of a process's services."""
+
+    services: Services
+    metrics: Metrics = field(default_factory=Metrics)
+
+    def __post_init__(self) -> None:
+        services, settings = self.services, self.services.settings
+        database, temporal, queue = services.database, services.temporal, settings.task_queue
+        self.forwarder = Forwarder(
+            database, self.metrics, self.connect, settings.instance, settings.confirm_after
+        )
+        self.directory = WebhookDirectory(database, services.keyring)
+        buckets = Buckets(settings.webhook_rate, settings.webhook_burst)
+        self.door = WebhookReceiver(database, self.directory, self.metrics, buckets, self.forwarder.wake)
+        self.caller = ToolCaller(database, services.gate, services.tool_calls, temporal, queue)
+        self.actor = IssueActor(
+            database,
+            services.gate,
+            services.tool_records,
+            self.caller,
+            temporal,
+            ActionSender(self.starter),
+            self.forwarder.wake,
+        )
+        self.keeper = CallKeeper(database, self.actor.resume)
+        self.retention = Retention(database, settings.instance, settings.keep_bodies, settings.keep_ids)
+        self.context_counter = ContextCounter(database, self.metrics)
+        self.healing_keeper = HealingKeeper(database, self.metrics, temporal, queue)
+        self._make_endpoints()
+        self._make_webhooks()
+
+    def _make_endpoints(self) -> None:
+        services, links = self.services, self.links
+        database, temporal, queue = services.database, services.temporal, services.settings.task_queue
+        public = services.settings.public_address
+        self.issues = IssueEndpoints(database, links)
+        self.actions = ActionEndpoints(database, self.actor, links)
+        self.contexts = ContextEndpoints(database, temporal, queue, links)
+        self.deliveries = DeliveryEndpoints(database, self.forwarder.wake)
+        self.explainer = ExplanationEndpoints(database, temporal, queue)
+        self.api_keys = ApiKeyEndpoints(database)
+        self.tools = ToolEndpoints(database, self.caller, links)
+        self.connections = ConnectionEndpoints(database, services.keyring, services.accounts)
+        self.health = HealthEndpoints(database, temporal)
+        self.healing = HealingEndpoints(database, temporal, queue)
+        self.mcp = McpEndpoint(database, self.caller, self.actor, links, public)
+
+    def _make_webhooks(self) -> None:
+        services, public = self.services, self.services.settings.public_address
+        database, keyring, temporal = services.database, services.keyring, services.temporal
+        subscriber = Subscriber(database, keyring, services.accounts, self.directory, public)
+        self.webhooks = WebhookEndpoints(database, keyring, self.directory, subscriber, public)
+        self.webhook_means = Means(database, keyring, self.directory, subscriber, temporal, public)
+        self.webhook_checks = WebhookTestEndpoints(self.webhook_means)
+        self.webhook_keeper = WebhookKeeper(database, subscriber, temporal)
+
+    @cached_property
+    def starter(self) -> IncidentStarter:
+        settings = self.services.settings
+        return IncidentStarter(
+            settings.task_queue,
+            settings.complete_after,
+            settings.continue_as_new_after,
+            settings.gather_context,
+        )
+
+    @cached_property
+    def links(self) -> Links:
+        namespace = temporal_client.connection_options().get("namespace", "default")
+        return Links(self.services.settings.temporal_ui_url, namespace)
+
+    async def connect(self) -> SignalSender:
+        """Wait for Temporal, for as long as it takes: deliveries are taken in meanwhile."""
+        client = await self.services.temporal.connect(names.SEARCH_ATTRIBUTES, temporal_client.IMPATIENT)
+        return SignalSender(client, self.starter)
+
+    def close(self) -> None:
+        """Refuse new deliveries with 503 and end the live streams."""
+        self.door.closing = True
+        self.issues.closing.set()
+        self.contexts.closing.set()
