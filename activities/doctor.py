@@ -11,9 +11,9 @@ from activities.request_pace import Pace
 from activities.retrying import to_be_tried_again
 from calmo_pagerduty.domain.api_errors import PagerDutyError, TryAgain
 from calmo_pagerduty.domain.api_requests import ApiRequest, Listing, Method, Paging
-from calmo_pagerduty.domain.log_entries import moment
 from calmo_pagerduty.domain.seen_subscriptions import OurWebhook, Seen, of_webhook, read_subscription
 from calmo_pagerduty.domain.subscription_findings import clean_words, examine, unowned
+from calmo_pagerduty.kernel.instants import instant_of, iso_utc
 from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.pagerduty_api.client import PagerDutyClient
@@ -181,9 +181,9 @@ def _disabled_at(webhook: OurWebhook, off: list[str], seen: Seen) -> datetime | 
 
 async def _last_incident(client: PagerDutyClient, now: datetime) -> datetime | None:
     """Return when something last happened in an incident of the account."""
-    since = (now - LOOK_BACK).strftime("%Y-%m-%dT%H:%M:%SZ")
+    since = iso_utc(now - LOOK_BACK)
     query = (("since", since), ("is_overview", "true"), ("limit", "1"))
     answer = await client.send(ApiRequest(method=Method.GET, path="/log_entries", query=query))
     entries = answer.get("log_entries")
     newest = entries[0] if isinstance(entries, list) and entries else None
-    return moment(newest.get("created_at")) if isinstance(newest, dict) else None
+    return instant_of(newest.get("created_at")) if isinstance(newest, dict) else None

@@ -8,6 +8,7 @@ from calmo_pagerduty.domain.api_errors import NotFound
 from calmo_pagerduty.domain.api_requests import ApiRequest, JsonObject, Listing, Method, Paging
 from calmo_pagerduty.domain.log_entries import LogEntry, read_log_entry
 from calmo_pagerduty.domain.reconciliation import Picture, read_picture
+from calmo_pagerduty.kernel.instants import iso_utc
 from calmo_pagerduty.pagerduty_api.client import PagerDutyClient
 
 #: More than any time that is read at once holds; then the rest is left for a narrower one.
@@ -49,7 +50,11 @@ class PagerDutyLog:
     async def within(self, since: datetime, until: datetime) -> Told:
         """Return what happened from `since` to `until`, with the incidents as they are now."""
         told = Told()
-        query = {"since": _utc(since), "until": _utc(until + timedelta(seconds=1)), "is_overview": "true"}
+        query = {
+            "since": iso_utc(since),
+            "until": iso_utc(until + timedelta(seconds=1)),
+            "is_overview": "true",
+        }
         request = _get("/log_entries", query, ("include[]", "incidents"))
         found = await self._collect(told, request, "log_entries", MAX_ENTRIES, divisible=True)
         told.add_entries(found)
@@ -111,7 +116,3 @@ class PagerDutyLog:
 
 def _get(path: str, query: Mapping[str, str], *more: tuple[str, str]) -> ApiRequest:
     return ApiRequest(method=Method.GET, path=path, query=(*query.items(), *more))
-
-
-def _utc(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

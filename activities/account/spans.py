@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from activities.account.memory import AccountMemory
 from activities.context.reading import PAGE, Reading
 from calmo_pagerduty.domain.api_requests import ApiRequest, JsonObject
-from calmo_pagerduty.domain.log_entries import moment
+from calmo_pagerduty.kernel.instants import instant_of
 from calmo_pagerduty.store import account_memory
 from calmo_pagerduty.store.account_memory import Span
 from calmo_pagerduty.store.database import Database, Transaction
@@ -114,7 +114,7 @@ class AccountSpans:
         async for page, is_end in reading.pages(request, kind.items, at_most * PAGE, divisible=True):
             whole = is_end
             for item in page:
-                at = moment(item.get(kind.time_field))
+                at = instant_of(item.get(kind.time_field))
                 in_order = in_order and (at is None or at <= oldest)
                 oldest = at or oldest
             if page:

@@ -11,8 +11,8 @@ from calmo_pagerduty.analysis.reading_incidents import (
     text_of,
 )
 from calmo_pagerduty.analysis.surroundings import Maintenance, Node, NodeKind, OnCall, Person
-from calmo_pagerduty.domain.log_entries import moment
 from calmo_pagerduty.domain.webhook_events import MAX_NAME, Reference, reference, references
+from calmo_pagerduty.kernel.instants import instant_of
 
 #: An edge: who supports (its kind, its id), and who depends on it.
 Edge = tuple[str, str, str, str]
@@ -65,12 +65,12 @@ def on_call(item: Json) -> tuple[OnCall, Reference] | None:
     level, who = item.get("escalation_level"), reference(item.get("user"))
     if who is None or not isinstance(level, int) or isinstance(level, bool):
         return None
-    return OnCall(level, who.id, reference(item.get("schedule")), moment(item.get("end"))), who
+    return OnCall(level, who.id, reference(item.get("schedule")), instant_of(item.get("end"))), who
 
 
 def maintenance(item: Json) -> Maintenance | None:
     window_id = identity(item)
-    start, end = moment(item.get("start_time")), moment(item.get("end_time"))
+    start, end = instant_of(item.get("start_time")), instant_of(item.get("end_time"))
     if window_id is None or start is None or end is None:
         return None
     words = text_of(item.get("description") or item.get("summary"), MAX_WORDS) or ""

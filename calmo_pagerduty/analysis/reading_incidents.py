@@ -14,9 +14,9 @@ from calmo_pagerduty.analysis.surroundings import (
     ThisIncident,
 )
 from calmo_pagerduty.domain.incident_references import INCIDENT_ID
-from calmo_pagerduty.domain.log_entries import moment
 from calmo_pagerduty.domain.untrusted_text import clean_text
 from calmo_pagerduty.domain.webhook_events import MAX_TITLE, Reference, reference, references
+from calmo_pagerduty.kernel.instants import instant_of
 
 Json = Mapping[str, Any]
 T = TypeVar("T")
@@ -61,7 +61,7 @@ def named(value: object) -> str | None:
 
 
 def this_incident(item: Json) -> ThisIncident | None:
-    incident_id, at = identity(item), moment(item.get("created_at"))
+    incident_id, at = identity(item), instant_of(item.get("created_at"))
     if incident_id is None or at is None:
         return None
     assignments = item.get("assignments")
@@ -77,7 +77,7 @@ def this_incident(item: Json) -> ThisIncident | None:
 
 
 def alert(item: Json) -> Alert | None:
-    alert_id, at = identity(item), moment(item.get("created_at"))
+    alert_id, at = identity(item), instant_of(item.get("created_at"))
     if alert_id is None or at is None:
         return None
     body = item.get("body")
@@ -90,7 +90,7 @@ def alert(item: Json) -> Alert | None:
 
 
 def note(item: Json) -> LogLine | None:
-    at = moment(item.get("created_at"))
+    at = instant_of(item.get("created_at"))
     if at is None:
         return None
     words = text_of(item.get("content"), MAX_WORDS) or ""
@@ -99,7 +99,7 @@ def note(item: Json) -> LogLine | None:
 
 def log_line(item: Json) -> LogLine | None:
     """An agent that is no person (a service, an integration) is left out: automation did it."""
-    entry_id, at = identity(item), moment(item.get("created_at"))
+    entry_id, at = identity(item), instant_of(item.get("created_at"))
     if entry_id is None or at is None:
         return None
     kind = str(item.get("type", "")).removesuffix("_reference").removesuffix("_log_entry")
@@ -127,7 +127,7 @@ def past_incident(item: Json) -> PastIncident | None:
     if found is None or found.service is None:
         return None
     is_resolved = found.status == "resolved"
-    resolved_at = moment(item.get("resolved_at")) or moment(item.get("last_status_change_at"))
+    resolved_at = instant_of(item.get("resolved_at")) or instant_of(item.get("last_status_change_at"))
     by = reference(item.get("last_status_change_by")) if is_resolved else None
     is_person = by is not None and by.type.startswith("user")
     responded = (Responded(by, "resolved", resolved_at),) if by and is_person and resolved_at else ()
@@ -152,7 +152,7 @@ def related_change(item: Json) -> Change | None:
 
 
 def change(item: Json) -> Change | None:
-    change_id, at = identity(item), moment(item.get("timestamp"))
+    change_id, at = identity(item), instant_of(item.get("timestamp"))
     if change_id is None or at is None:
         return None
     services = tuple(one.id for one in references(item.get("services")))

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from calmo_pagerduty.domain import context_words as words
 from calmo_pagerduty.domain.context_facts import Thing
-from calmo_pagerduty.domain.context_sources import SourceState
 from calmo_pagerduty.domain.incident_context import Candidate, IncidentContext, SimilarIncident
 
 #: By this line every reader, we too, knows where the note comes from.
@@ -11,7 +11,6 @@ MARK = "Calmo incident context"
 MOST = 3
 LONGEST = 2000
 _LINE = 160
-_WHOLE = frozenset({SourceState.COMPLETE, SourceState.NOT_APPLICABLE})
 
 
 def note_text(context: IncidentContext) -> str:
@@ -33,26 +32,25 @@ def _lines(context: IncidentContext) -> Iterator[str]:
     people = ", ".join(_name(one.who) for one in found.recommendation.people[:MOST])
     if people:
         yield f"May help: {people}"
-    lacking = [source.title for source in context.sources if source.state not in _WHOLE]
+    lacking = [source.title for source in words.lacking_sources(context.sources)]
     if lacking:
         yield f"Lacking: {_cut(', '.join(lacking))}"
 
 
 def _candidate(one: Candidate) -> str:
-    minutes = round(one.lead_seconds / 60)
-    when = f"{minutes} min before" if minutes >= 0 else f"{-minutes} min after"
-    return f"{one.kind} {_cut(one.summary.text)} ({when}, p = {one.chance:.3g})"
+    when, how_likely = words.lead(one.lead_seconds), words.chance_in_words(one.chance)
+    return f"{one.kind} {_cut(one.summary.text)} ({when}, {how_likely})"
 
 
 def _similar(one: SimilarIncident) -> str:
     by = ", ".join(dict.fromkeys(_name(did.who) for did in one.handled if did.did == "resolved"))
     told = f": {_cut(one.resolution.text)}" if one.resolution else ""
     who = f", resolved by {by}" if by else ""
-    return f"{one.incident.name or one.incident.id} {_cut(one.title.text)}{who}{told}"
+    return f"{words.name_of(one.incident)} {_cut(one.title.text)}{who}{told}"
 
 
 def _name(thing: Thing) -> str:
-    return _cut(thing.name or thing.id)
+    return _cut(words.name_of(thing))
 
 
 def _cut(text: str) -> str:

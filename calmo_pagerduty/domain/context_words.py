@@ -18,6 +18,7 @@ from calmo_pagerduty.domain.incident_context import (
     SimilarIncident,
     SourceReport,
 )
+from calmo_pagerduty.kernel.durations import duration_in_words
 
 #: How a source ended that brought less than it could have.
 LACKING = {
@@ -30,7 +31,6 @@ LACKING = {
 CORRELATED = "correlated, not proven"
 #: Likelier than this by chance, it tells nothing.
 TELLS_NOTHING = 0.5
-_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
 
 
 def together(said: Iterable[str]) -> str:
@@ -53,32 +53,15 @@ def _two_digits(value: float) -> int:
     return int(float(f"{value:.1e}")) if value >= 10 else max(round(value), 2)
 
 
-def span(seconds: float) -> str:
-    """Return a length of time in its largest unit and the next: beside days, minutes say nothing."""
-    left = max(round(seconds), 0)
-    if left < 60:
-        return f"{left} s"
-    counts = []
-    for name, size in _UNITS:
-        count, left = divmod(left, size)
-        counts.append((count, name))
-    first = next(place for place, (count, _) in enumerate(counts) if count)
-    return " ".join(f"{count} {name}" for count, name in counts[first : first + 2] if count)
-
-
 def lead(seconds: float) -> str:
     """Return how long before the incident something was; negative is after."""
     if abs(seconds) < 1:
         return "at the same time"
-    return f"{span(abs(seconds))} {'before' if seconds > 0 else 'after'}"
+    return f"{duration_in_words(abs(seconds))} {'before' if seconds > 0 else 'after'}"
 
 
 def percent(share: float) -> str:
     return f"{share * 100:.0f} %"
-
-
-def utc(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 def name_of(thing: Thing) -> str:
@@ -111,9 +94,10 @@ def _per_day(rate: float) -> str:
 
 def similar_words(similar: SimilarIncident, at: datetime) -> str:
     """Return how alike it is, how old, and how long it took. `at` is when this incident began."""
-    said = [f"{percent(similar.score)} alike", f"{span((at - similar.created_at).total_seconds())} ago"]
+    age = duration_in_words((at - similar.created_at).total_seconds())
+    said = [f"{percent(similar.score)} alike", f"{age} ago"]
     if similar.resolved_after_seconds is not None:
-        said.append(f"resolved after {span(similar.resolved_after_seconds)}")
+        said.append(f"resolved after {duration_in_words(similar.resolved_after_seconds)}")
     if similar.pagerduty_agrees is not None:
         said.append("PagerDuty names it too" if similar.pagerduty_agrees else "PagerDuty doesn't name it")
     return "; ".join(said)
@@ -139,7 +123,9 @@ def person_words(person: PersonToInvolve) -> str:
 
 def on_call_words(one: OnCallFact, at: datetime) -> str:
     """Return until when, and whether they sleep."""
-    until = "always" if one.until is None else f"for {span((one.until - at).total_seconds())} more"
+    until = (
+        "always" if one.until is None else f"for {duration_in_words((one.until - at).total_seconds())} more"
+    )
     return "; ".join(filter(None, [until, whether_awake(one)]))
 
 

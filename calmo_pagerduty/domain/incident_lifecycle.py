@@ -6,7 +6,7 @@ duplicates, disorder and replays can't make the issue regress.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -14,6 +14,7 @@ from pydantic import AfterValidator, AwareDatetime, Field
 
 from calmo_pagerduty.domain.event_types import EventType, IncidentStatus
 from calmo_pagerduty.domain.severity import DEFAULT_SEVERITY, Severity, is_more_severe, severity_of
+from calmo_pagerduty.kernel.instants import in_utc
 from calmo_pagerduty.kernel.model import FrozenModel
 
 #: How many of the latest events the workflow remembers, to answer queries and drop duplicates early.
@@ -24,16 +25,9 @@ REMEMBERED_EVENTS = 200
 NEWS = timedelta(days=1)
 
 
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("the time is outside the calendar") from None
-
-
 # What passes here can be decided on and saved: a fact that could not (a time without a zone, a NUL, a
 # number too large for a column) would hold up its incident for ever.
-_Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+_Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
 _Word = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
 _Number = Annotated[int, Field(ge=0, lt=2**63)]
 

@@ -6,11 +6,12 @@ happened, when (a log entry tells whole seconds) and who did it; in doubt they a
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from calmo_pagerduty.domain.event_types import EventType
 from calmo_pagerduty.domain.incident_references import INCIDENT_ID
 from calmo_pagerduty.domain.webhook_events import MAX_TEXT, Json, Reference, clean, reference
+from calmo_pagerduty.kernel.instants import instant_of
 
 #: Log entries that have an event of their own. Others (a page, a changed field) show in the state only.
 EVENT_OF_KIND: Mapping[str, EventType] = {
@@ -70,7 +71,7 @@ def read_log_entry(item: Json) -> LogEntry | None:
     identity, kind = item.get("id"), str(item.get("type", "")).removesuffix("_reference")
     incident = item.get("incident")
     incident_id = incident.get("id") if isinstance(incident, dict) else None
-    at = moment(item.get("created_at"))
+    at = instant_of(item.get("created_at"))
     if not isinstance(identity, str) or not INCIDENT_ID.fullmatch(identity) or at is None:
         return None
     if not isinstance(incident_id, str) or not INCIDENT_ID.fullmatch(incident_id):
@@ -111,17 +112,6 @@ def taken_over(entries: Sequence[KnownEvent], events: Sequence[KnownEvent]) -> s
 
 def _says(event: KnownEvent) -> str:
     return event.summary.removesuffix(RECONCILED_MARK)
-
-
-def moment(value: object) -> datetime | None:
-    """Read a time of PagerDuty's; None if it isn't one."""
-    if not isinstance(value, str):
-        return None
-    try:
-        found = datetime.fromisoformat(value)
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _with_events(ordered: Sequence[LogEntry]) -> list[LogEntry]:

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.log_entries import moment
 from calmo_pagerduty.domain.operations import Given, Operation
 from calmo_pagerduty.domain.reconciliation import Addition, addition
 from calmo_pagerduty.domain.webhook_events import Json, Reference, reference
+from calmo_pagerduty.kernel.instants import instant_of
 
 #: PagerDuty's REST API tells whole seconds.
 _REST_OF_THE_SECOND = timedelta(milliseconds=999)
@@ -27,7 +27,7 @@ def answer_event(
     data = make(ref, given, result)
     # An incident was created long ago, a note just now.
     told = result.get("updated_at" if "status" in result else "created_at")
-    at = _at(operation.last_sent_at or now, moment(told))
+    at = _at(operation.last_sent_at or now, instant_of(told))
     event_type = operation.expected[0].event_type
     return addition(operation.answer_id, event_type, at, operation.agent, data, CLIENT)
 

@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from calmo_pagerduty.domain.event_types import RECONCILED, EventType, IncidentStatus, rule_of
 from calmo_pagerduty.domain.incident_references import INCIDENT_ID
 from calmo_pagerduty.domain.issues import Issue
-from calmo_pagerduty.domain.log_entries import EVENT_OF_KIND, KnownEvent, LogEntry, missing, moment
+from calmo_pagerduty.domain.log_entries import EVENT_OF_KIND, KnownEvent, LogEntry, missing
 from calmo_pagerduty.domain.webhook_events import IncidentSnapshot, Json, Reference, WebhookEvent, parse_event
+from calmo_pagerduty.kernel.instants import instant_of
 
 #: PagerDuty's REST API tells whole seconds: what is as of the same one may be older or newer.
 _A_SECOND = timedelta(seconds=1)
@@ -86,9 +87,10 @@ def read_picture(incident: Json) -> Picture | None:
         data=data,
         snapshot=read.event.snapshot,
         status=IncidentStatus(status),
-        updated_at=moment(incident.get("updated_at")) or moment(incident.get("last_status_change_at")),
-        resolved_at=moment(incident.get("resolved_at")),
-        reopened_at=moment(incident.get("reopened_at")),
+        updated_at=instant_of(incident.get("updated_at"))
+        or instant_of(incident.get("last_status_change_at")),
+        resolved_at=instant_of(incident.get("resolved_at")),
+        reopened_at=instant_of(incident.get("reopened_at")),
     )
 
 

@@ -8,6 +8,7 @@ from itertools import combinations
 from calmo_pagerduty.domain.deliveries import MAX_STRIKES
 from calmo_pagerduty.domain.seen_subscriptions import OurWebhook, Seen, Subscription, of_webhook
 from calmo_pagerduty.domain.webhooks import PATH, handle_of
+from calmo_pagerduty.kernel.instants import instant_in_words
 from calmo_pagerduty.kernel.model import FrozenModel
 
 #: Incidents that happened so long after the last delivery should have brought one.
@@ -79,7 +80,7 @@ def _on_our_side(webhook: OurWebhook, seen: Seen) -> Iterator[Finding]:
         yield Finding(
             kind="inbox_growing",
             level=Level.WARNING,
-            words=f"deliveries wait since {_utc(webhook.waits_since)} and reach no timeline",
+            words=f"deliveries wait since {instant_in_words(webhook.waits_since)} and reach no timeline",
             advice="see whether a worker and Temporal are there: calmo-pagerduty health worker",
             since=webhook.waits_since,
         )
@@ -137,7 +138,9 @@ def _of_subscription(webhook: OurWebhook, one: Subscription, seen: Seen) -> Iter
         yield Finding(
             kind="subscription_disabled",
             level=Level.ALARM,
-            words=f"PagerDuty has switched {one.id} off (seen since {_utc(since)}): nothing arrives",
+            words=(
+                f"PagerDuty has switched {one.id} off (seen since {instant_in_words(since)}): nothing arrives"
+            ),
             advice=by_itself if seen.may_enable else by_hand,
             since=since,
         )
@@ -184,11 +187,13 @@ def _silent(webhook: OurWebhook, mine: Sequence[Subscription], seen: Seen) -> It
     if not whole or there is None or seen.now - there < SILENT_AFTER:
         return
     if last is None or there - last > SILENT_AFTER:
-        arrived = f"nothing has arrived since {_utc(last)}" if last else "nothing has ever arrived"
+        arrived = (
+            f"nothing has arrived since {instant_in_words(last)}" if last else "nothing has ever arrived"
+        )
         yield Finding(
             kind="silent",
             level=Level.ALARM,
-            words=f"{arrived}, though something happened at PagerDuty at {_utc(there)}",
+            words=f"{arrived}, though something happened at PagerDuty at {instant_in_words(there)}",
             advice="test the webhook; see that its address can be reached from outside",
             since=last,
         )
@@ -220,7 +225,3 @@ def clean_words(finding: Finding, webhook_id: str) -> Finding:
 
 def _parts(parts: set[tuple[str, str | None]]) -> str:
     return ", ".join(sorted(f"{kind} {identity or ''}".strip() for kind, identity in parts)) or "nowhere"
-
-
-def _utc(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"

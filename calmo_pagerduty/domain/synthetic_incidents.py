@@ -6,6 +6,7 @@ from datetime import datetime
 from calmo_pagerduty.domain.api_requests import JsonObject
 from calmo_pagerduty.domain.event_types import EventType
 from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.kernel.instants import iso_utc
 
 #: PagerDuty's incident ids have at most 14 characters.
 PREFIX = "QCALMOTEST"
@@ -30,7 +31,7 @@ def synthetic_event(event_type: EventType, event_id: str, incident_id: str, now:
             "id": incident_id,
             "type": "incident",
             "status": status,
-            "created_at": now.isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "created_at": iso_utc(now),
             "title": TITLE,
             "service": None,
             "assignees": [],

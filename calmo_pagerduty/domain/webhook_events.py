@@ -6,12 +6,13 @@ here; only an event id is indispensable, because without one nothing can be told
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 from calmo_pagerduty.domain.event_types import IncidentStatus, rule_of
 from calmo_pagerduty.domain.incident_references import INCIDENT_ID
+from calmo_pagerduty.kernel.instants import instant_of
 
 MAX_NAME = 200
 MAX_TITLE = 1024
@@ -96,7 +97,7 @@ def parse_event(body: bytes) -> WebhookEvent | Unreadable:
     return WebhookEvent(
         event_id=event_id,
         event_type=event_type,
-        occurred_at=_time(event.get("occurred_at")),
+        occurred_at=instant_of(event.get("occurred_at")),
         incident_id=_incident_id(subject.get("id")),
         incident_title=_text(subject.get("title") or subject.get("summary"), MAX_TITLE),
         snapshot=snapshot,
@@ -170,7 +171,7 @@ def _snapshot(data: Json) -> IncidentSnapshot:
         escalation_policy=reference(data.get("escalation_policy")),
         assignees=references(data.get("assignees")),
         teams=references(data.get("teams")),
-        created_at=_time(data.get("created_at")),
+        created_at=instant_of(data.get("created_at")),
         url=_link(data.get("html_url")),
         resolve_reason=_resolve_reason(data.get("resolve_reason")),
     )
@@ -206,14 +207,3 @@ def _link(value: object) -> str | None:
 
 def _is_pagerduty(host: str | None) -> bool:
     return host is not None and (host == "pagerduty.com" or host.endswith(".pagerduty.com"))
-
-
-def _time(value: object) -> datetime | None:
-    """Read ISO 8601 as UTC; a time without an offset is UTC (PagerDuty always sends Z)."""
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None

@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Final
 
 from pydantic import ConfigDict, Field, ValidationError
@@ -112,8 +112,3 @@ def _digest(listing: Listing, whose: str) -> str:
     }
     parts = [whose, request.method, request.path, request.query, body, listing.items, listing.paging]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
-def utc_text(at: datetime) -> str:
-    """Return a whole second as PagerDuty's bounds want it."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

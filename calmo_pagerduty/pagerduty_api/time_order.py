@@ -4,11 +4,12 @@ PagerDuty hands out 10,000 things of one search. What lies beyond is reached by 
 begins in the second where this one ended; things of that second, handed out already, are known by id.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from calmo_pagerduty.domain.api_requests import JsonObject, Listing
-from calmo_pagerduty.pagerduty_api.list_position import Position, utc_text
+from calmo_pagerduty.kernel.instants import instant_of, iso_utc
+from calmo_pagerduty.pagerduty_api.list_position import Position
 
 #: Where a thing says when it came to be, which is what `since` and `until` compare.
 _TIME_FIELDS: Final = ("created_at", "timestamp")
@@ -48,9 +49,9 @@ def cut(listing: Listing, position: Position) -> Position | None:
         return None
     if position.newest_first:
         # A second more: whether PagerDuty counts `until` itself in or not, nothing is lost.
-        bounds = {**position.bounds, "until": utc_text(at + timedelta(seconds=1))}
+        bounds = {**position.bounds, "until": iso_utc(at + timedelta(seconds=1))}
     else:
-        bounds = {**position.bounds, "since": utc_text(at)}
+        bounds = {**position.bounds, "since": iso_utc(at)}
     return position.model_copy(update={"bounds": bounds, "offset": 0, "skip": 0, "edge": at})
 
 
@@ -72,9 +73,5 @@ def _second_of(item: JsonObject) -> datetime | None:
     text = next((item[name] for name in _TIME_FIELDS if isinstance(item.get(name), str)), None)
     if text is None or not isinstance(item.get("id"), str):
         return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return at.astimezone(UTC).replace(microsecond=0)
+    at = instant_of(text)
+    return at and at.replace(microsecond=0)

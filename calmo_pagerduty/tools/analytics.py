@@ -7,12 +7,12 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from calmo_pagerduty.domain.api_requests import JsonObject, Listed, Paging, Plan
+from calmo_pagerduty.kernel.instants import iso_utc
 from calmo_pagerduty.tools import shapes
 from calmo_pagerduty.tools.asking import (
     Asking,
     analytics,
     get,
-    in_utc,
     list_result,
     listed_result,
     listing,
@@ -57,7 +57,7 @@ class IncidentWindow(Window):
     def filters(self, now: datetime) -> JsonObject:
         since, until = self.backward(now, timedelta(days=30))
         return shapes.without_nothing(
-            {"created_at_start": in_utc(since), "created_at_end": in_utc(until), "urgency": self.urgency}
+            {"created_at_start": iso_utc(since), "created_at_end": iso_utc(until), "urgency": self.urgency}
         )
 
     def note_of_lag(self, now: datetime) -> list[str]:

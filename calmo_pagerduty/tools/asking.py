@@ -1,10 +1,11 @@
 """The words that plans are made of: requests, listings, and the three shapes of results."""
 
 from collections.abc import Callable, Generator, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from calmo_pagerduty.domain.api_requests import ApiRequest, JsonObject, Listed, Listing, Method, Paging
+from calmo_pagerduty.kernel.instants import instant_of, iso_utc
 
 Compact = Callable[[JsonObject], JsonObject]
 
@@ -12,26 +13,10 @@ Compact = Callable[[JsonObject], JsonObject]
 Asking = Generator[ApiRequest | Listing, Any, Any]
 
 
-def in_utc(moment: datetime) -> str:
-    """Return the instant as PagerDuty wants it everywhere: UTC with Z."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def instant_of(text: Any) -> datetime | None:
-    """Return the instant that PagerDuty wrote, in UTC; None if it is none. Without a zone it is UTC."""
-    if not isinstance(text, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
 def moment_shown(text: Any) -> Any:
     """Return PagerDuty's time as results show it, in UTC; what is no time is left as it is."""
     moment = instant_of(text)
-    return in_utc(moment) if moment else text
+    return iso_utc(moment) if moment else text
 
 
 def pairs(parameters: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -46,7 +31,7 @@ def _texts(value: Any) -> list[str]:
         return [text for part in value for text in _texts(part)]
     if isinstance(value, bool):
         return ["true" if value else "false"]
-    return [in_utc(value) if isinstance(value, datetime) else str(value)]
+    return [iso_utc(value) if isinstance(value, datetime) else str(value)]
 
 
 def get(path: str, **query: Any) -> ApiRequest:

@@ -1,10 +1,12 @@
 """The kinds of fields that tools' arguments are made of: bounded, so that nonsense stops before PagerDuty."""
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
+
+from calmo_pagerduty.kernel.instants import in_utc
 
 #: Words that a program writes when it has no id.
 _NO_ID = {"null", "none", "nil", "undefined", "nan", "true", "false"}
@@ -27,10 +29,10 @@ def _is_written_as_a_time(value: object) -> object:
     raise ValueError("give a time with its time zone, such as 2026-03-01T09:00:00Z")
 
 
-def _in_utc(value: datetime) -> datetime:
+def _to_the_second(value: datetime) -> datetime:
     if not 2000 <= value.year <= 2100:
         raise ValueError("give a year from 2000 to 2100")
-    return value.astimezone(UTC).replace(microsecond=0)
+    return in_utc(value).replace(microsecond=0)
 
 
 def _has_no_control_characters(value: str) -> str:
@@ -43,7 +45,7 @@ def _has_no_control_characters(value: str) -> str:
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$"), AfterValidator(_names_something)]
 
 #: An instant, in UTC, in whole seconds.
-Time = Annotated[AwareDatetime, BeforeValidator(_is_written_as_a_time), AfterValidator(_in_utc)]
+Time = Annotated[AwareDatetime, BeforeValidator(_is_written_as_a_time), AfterValidator(_to_the_second)]
 
 Ids = Annotated[tuple[Id, ...], Field(max_length=100)]
 Limit = Annotated[int, Field(ge=1, le=1000, description="How many at most.")]

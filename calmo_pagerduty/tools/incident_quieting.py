@@ -8,8 +8,9 @@ from pydantic import Field, model_validator
 
 from calmo_pagerduty.domain.api_errors import AlreadySo
 from calmo_pagerduty.domain.api_requests import JsonObject, Plan
+from calmo_pagerduty.kernel.instants import instant_of
 from calmo_pagerduty.tools import shapes
-from calmo_pagerduty.tools.asking import Asking, an_object, get, instant_of, objects, post, put, references
+from calmo_pagerduty.tools.asking import Asking, an_object, get, objects, post, put, references
 from calmo_pagerduty.tools.fields import Id
 from calmo_pagerduty.tools.incidents import INCIDENT_COLUMNS, OneIncident
 from calmo_pagerduty.tools.markers import CLOCKS

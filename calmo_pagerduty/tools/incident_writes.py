@@ -9,13 +9,13 @@ from pydantic import Field, model_validator
 
 from calmo_pagerduty.domain.api_errors import AlreadySo, ChangedMeanwhile, InvalidRequest
 from calmo_pagerduty.domain.api_requests import ApiRequest, JsonObject, Listed, Listing, Plan
+from calmo_pagerduty.kernel.instants import instant_of
 from calmo_pagerduty.tools import shapes
 from calmo_pagerduty.tools.asking import (
     Asking,
     an_object,
     get,
     given,
-    instant_of,
     listing,
     objects,
     post,

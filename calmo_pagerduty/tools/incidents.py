@@ -8,11 +8,11 @@ from pydantic import Field
 
 from calmo_pagerduty.domain.api_errors import InvalidRequest
 from calmo_pagerduty.domain.api_requests import JsonObject, Listed, Plan
+from calmo_pagerduty.kernel.instants import instant_of
 from calmo_pagerduty.tools import shapes
 from calmo_pagerduty.tools.asking import (
     an_object,
     get,
-    instant_of,
     list_result,
     listed_result,
     listing,

@@ -7,7 +7,8 @@ from itertools import pairwise
 from calmo_pagerduty.domain.api_errors import InvalidRequest
 from calmo_pagerduty.domain.api_requests import JsonObject
 from calmo_pagerduty.domain.schedules import member_id
-from calmo_pagerduty.tools.asking import an_object, in_utc, instant_of, objects
+from calmo_pagerduty.kernel.instants import instant_of, iso_utc
+from calmo_pagerduty.tools.asking import an_object, objects
 
 #: Sources that an override can replace, with where PagerDuty names them and how an override does.
 _REPLACEABLE = {
@@ -98,14 +99,14 @@ def _override(duty: Duty, user_id: str) -> JsonObject:
     source_id = duty.source.get(read) if read else None
     if not written or not source_id:
         raise InvalidRequest(
-            f"{duty.user_id} is on call by an override from {in_utc(duty.start)} to {in_utc(duty.end)}",
+            f"{duty.user_id} is on call by an override from {iso_utc(duty.start)} to {iso_utc(duty.end)}",
             advice="PagerDuty overrides no override: have that one deleted first",
         )
     return {
         "type": "override_shift",
         written: source_id,
-        "start_time": in_utc(duty.start),
-        "end_time": in_utc(duty.end),
+        "start_time": iso_utc(duty.start),
+        "end_time": iso_utc(duty.end),
         "overridden_member": {"type": "user_member", "user_id": duty.user_id},
         "overriding_member": {"type": "user_member", "user_id": user_id},
     }
@@ -115,7 +116,7 @@ def _custom_shift(start: datetime, end: datetime, user_id: str) -> JsonObject:
     member = {"type": "user_member", "user_id": user_id}
     return {
         "type": "custom_shift",
-        "start_time": in_utc(start),
-        "end_time": in_utc(end),
+        "start_time": iso_utc(start),
+        "end_time": iso_utc(end),
         "assignments": [{"type": "shift_assignment", "member": member}],
     }

@@ -10,7 +10,9 @@ from math import ceil
 from typing import Any
 
 from calmo_pagerduty.domain.api_requests import JsonObject
-from calmo_pagerduty.tools.asking import an_object, in_utc, instant_of
+from calmo_pagerduty.kernel.durations import duration_in_words
+from calmo_pagerduty.kernel.instants import instant_of, iso_utc
+from calmo_pagerduty.tools.asking import an_object
 
 NO_PRIORITY = "none"
 _SLOWEST = 10
@@ -83,9 +85,9 @@ def summarise(
     slowest = sorted((row for row in rows if row.to_resolve), key=lambda row: -(row.to_resolve or 0))
     return {
         "title": title,
-        "since": in_utc(since),
-        "until": in_utc(until),
-        "made_at": in_utc(made_at),
+        "since": iso_utc(since),
+        "until": iso_utc(until),
+        "made_at": iso_utc(made_at),
         "incidents": len(rows),
         "open": sum(row.status != "resolved" for row in rows),
         "time_to_acknowledge": _durations(row.to_acknowledge for row in rows),
@@ -143,13 +145,13 @@ def markdown(report: JsonObject) -> str:
     ]
     for name in ("service", "priority", "urgency"):
         groups = [
-            (g["name"], g["incidents"], spoken(g["mean_to_acknowledge"]), spoken(g["mean_to_resolve"]))
+            (g["name"], g["incidents"], _in_words(g["mean_to_acknowledge"]), _in_words(g["mean_to_resolve"]))
             for g in report[f"by_{name}"]
         ]
         heads = (name.capitalize(), "Incidents", "Mean to acknowledge", "Mean to resolve")
         lines += [f"## By {name}", "", *_table(heads, groups)]
     lines += ["## By day", "", *_table(("Day (UTC)", "Incidents"), report["by_day"].items())]
-    slowest = [(one["number"], one["title"], spoken(one["seconds"])) for one in report["slowest"]]
+    slowest = [(one["number"], one["title"], _in_words(one["seconds"])) for one in report["slowest"]]
     lines += ["## Slowest to resolve", "", *_table(("Number", "Title", "Time"), slowest)]
     if report["notes"]:
         lines += ["## What is missing", "", *(f"- {_cell(note)}" for note in report["notes"]), ""]
@@ -159,9 +161,9 @@ def markdown(report: JsonObject) -> str:
 def _duration_lines(what: str, durations: JsonObject) -> list[tuple[str, str]]:
     known = durations["known"]
     return [
-        (f"Mean time to {what} ({known} known)", spoken(durations["mean"])),
-        (f"Half within, to {what}", spoken(durations["p50"])),
-        (f"90% within, to {what}", spoken(durations["p90"])),
+        (f"Mean time to {what} ({known} known)", _in_words(durations["mean"])),
+        (f"Half within, to {what}", _in_words(durations["p50"])),
+        (f"90% within, to {what}", _in_words(durations["p90"])),
     ]
 
 
@@ -179,17 +181,8 @@ def _cell(value: Any) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def spoken(seconds: float | None) -> str:
-    """Return a duration as people say it: 45 s, 12 min, 3 h 05 min, 2 d 4 h."""
-    if seconds is None:
-        return "unknown"
-    minutes = round(seconds / 60)
-    if seconds < 60:
-        return f"{round(seconds)} s"
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+def _in_words(seconds: float | None) -> str:
+    return "unknown" if seconds is None else duration_in_words(seconds)
 
 
 CSV_HEADS = (
@@ -210,7 +203,7 @@ def as_csv(rows: Iterable[Row]) -> str:
                 "" if row.number is None else row.number,
                 _harmless(row.id),
                 *map(_harmless, texts),
-                in_utc(row.created),
+                iso_utc(row.created),
                 *("" if value is None else round(value) for value in (row.to_acknowledge, row.to_resolve)),
             ]
         )

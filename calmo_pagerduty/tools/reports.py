@@ -9,8 +9,9 @@ from pydantic import Field
 
 from calmo_pagerduty.domain.api_errors import RateLimited, Refused, TokenRejected
 from calmo_pagerduty.domain.api_requests import JsonObject, Listed, Plan
+from calmo_pagerduty.kernel.instants import instant_of, iso_utc
 from calmo_pagerduty.tools.analytics import LAG, raw_incidents
-from calmo_pagerduty.tools.asking import Asking, an_object, get, in_utc, instant_of, listing
+from calmo_pagerduty.tools.asking import Asking, an_object, get, listing
 from calmo_pagerduty.tools.fields import Ids, Line, Urgency
 from calmo_pagerduty.tools.report import Row, as_csv, markdown, row_of, summarise
 from calmo_pagerduty.tools.shapes import without_nothing
@@ -73,8 +74,8 @@ def _figures(arguments: GenerateReport, since: datetime, until: datetime) -> Ask
     """Return PagerDuty's figures by incident id, None if it gives none, and what to say of that."""
     filters = without_nothing(
         {
-            "created_at_start": in_utc(since),
-            "created_at_end": in_utc(until),
+            "created_at_start": iso_utc(since),
+            "created_at_end": iso_utc(until),
             "urgency": arguments.urgency,
             "service_ids": list(arguments.service_ids),
             "team_ids": list(arguments.team_ids),

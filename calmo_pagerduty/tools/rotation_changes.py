@@ -9,7 +9,8 @@ from datetime import datetime
 from calmo_pagerduty.domain.api_errors import InvalidRequest, NotFound
 from calmo_pagerduty.domain.api_requests import ApiRequest, JsonObject, Method
 from calmo_pagerduty.domain.schedules import member_id
-from calmo_pagerduty.tools.asking import Asking, an_object, given, in_utc, instant_of, objects, post, put
+from calmo_pagerduty.kernel.instants import instant_of, iso_utc
+from calmo_pagerduty.tools.asking import Asking, an_object, given, objects, post, put
 from calmo_pagerduty.tools.markers import CLOCKS
 from calmo_pagerduty.tools.shapes import picked
 from calmo_pagerduty.tools.tool import Call
@@ -83,7 +84,7 @@ def _strategy(event: JsonObject, user_ids: tuple[str, ...]) -> JsonObject:
 
 def _successor(event: JsonObject, user_ids: tuple[str, ...], now: datetime) -> JsonObject:
     kept = given(picked(event, *_REPEATED_IN_THE_SUCCESSOR))
-    return kept | {"effective_since": in_utc(now), "assignment_strategy": _strategy(event, user_ids)}
+    return kept | {"effective_since": iso_utc(now), "assignment_strategy": _strategy(event, user_ids)}
 
 
 def _is_successor(event: JsonObject, user_ids: tuple[str, ...], call: Call) -> bool:

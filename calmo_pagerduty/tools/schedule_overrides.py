@@ -9,11 +9,10 @@ from pydantic import Field, model_validator
 from calmo_pagerduty.domain.api_errors import InvalidRequest
 from calmo_pagerduty.domain.api_requests import JsonObject, Listed, Plan
 from calmo_pagerduty.domain.schedules import ScheduleKind
+from calmo_pagerduty.kernel.instants import instant_of, iso_utc
 from calmo_pagerduty.tools.asking import (
     Asking,
     an_object,
-    in_utc,
-    instant_of,
     list_result,
     objects,
     post,
@@ -59,8 +58,8 @@ def _override_of_layers(arguments: CreateScheduleOverride, call: Call) -> Plan:
         if made := [thing for thing in existing if _is_it(layer_override(thing), arguments)]:
             return list_result([layer_override(made[0])])
     override = {
-        "start": in_utc(arguments.start),
-        "end": in_utc(arguments.end),
+        "start": iso_utc(arguments.start),
+        "end": iso_utc(arguments.end),
         "user": reference(arguments.user_id, "user"),
         "time_zone": "UTC",
     }

@@ -16,11 +16,11 @@ from calmo_pagerduty.domain.schedules import (
     member_id,
     shift_schedule,
 )
+from calmo_pagerduty.kernel.instants import iso_utc
 from calmo_pagerduty.tools import people, shapes
 from calmo_pagerduty.tools.asking import (
     an_object,
     get,
-    in_utc,
     list_result,
     listed_result,
     listing,
@@ -72,7 +72,7 @@ def schedule_shown(kind: ScheduleKind, thing: JsonObject) -> JsonObject:
 def entries_shown(schedule: Schedule) -> list[JsonObject]:
     return [
         entry.model_dump(mode="json", include={"user_ids", "source"})
-        | {"start": in_utc(entry.start), "end": in_utc(entry.end)}
+        | {"start": iso_utc(entry.start), "end": iso_utc(entry.end)}
         for entry in schedule.entries
     ]
 
@@ -88,10 +88,10 @@ def get_schedule(arguments: OneSchedule, call: Call) -> Plan:
     kind, thing = yield from fetched(arguments.schedule_id, since, until)
     schedule = layer_schedule(thing) if kind is ScheduleKind.LAYERS else shift_schedule(thing)
     return schedule_shown(kind, thing) | {
-        "since": in_utc(since),
-        "until": in_utc(until),
+        "since": iso_utc(since),
+        "until": iso_utc(until),
         "gaps": [
-            {"start": in_utc(start), "end": in_utc(end)}
+            {"start": iso_utc(start), "end": iso_utc(end)}
             for start, end in gaps(schedule.entries, since, until)
         ],
     }

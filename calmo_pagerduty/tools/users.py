@@ -6,12 +6,11 @@ from functools import partial
 from pydantic import Field
 
 from calmo_pagerduty.domain.api_requests import JsonObject, Listed, Plan
+from calmo_pagerduty.kernel.instants import instant_of, iso_utc
 from calmo_pagerduty.tools import people
 from calmo_pagerduty.tools.asking import (
     an_object,
     get,
-    in_utc,
-    instant_of,
     list_result,
     listed_result,
     listing,
@@ -77,7 +76,7 @@ def get_user_on_call_status(arguments: GetUserOnCallStatus, call: Call) -> Plan:
     return {
         "user_id": arguments.user_id,
         "on_call": bool(now),
-        "until": in_utc(until),
+        "until": iso_utc(until),
         "now": now,
         "upcoming": sorted(
             (shift for shift in shifts if shift not in now), key=lambda shift: str(shift.get("start"))

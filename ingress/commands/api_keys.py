@@ -1,7 +1,6 @@
 """calmo-pagerduty api-key …"""
 
 import json
-import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ import typer
 
 from bootstrap.store import open_database
 from calmo_pagerduty.api_client import ApiClient
+from calmo_pagerduty.kernel.durations import parse_duration
 from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.store import api_keys
 from ingress.api.authentication import ALL_PERMISSIONS, ISSUES_READ
@@ -20,8 +20,6 @@ from ingress.commands.options import AS_JSON, DATA_DIR
 from ingress.commands.tool_view import put_out
 
 app = typer.Typer(no_args_is_help=True, help="Keys for the REST API.")
-
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 class UnknownPermission(Exception):
@@ -84,7 +82,7 @@ def revoke(
 
 
 def _duration(text: str) -> timedelta:
-    match = re.fullmatch(r"([1-9]\d{0,4})([mhdw])", text)
-    if match is None:
-        raise UnknownPermission(f"--expires-in: {text[:20]!r} is no time: write 12h, 30d or 8w")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise UnknownPermission(f"--expires-in: {error}") from error

@@ -19,6 +19,7 @@ from calmo_pagerduty.domain.incident_context import (
     Surrounding,
 )
 from calmo_pagerduty.domain.markdown_text import on_one_line
+from calmo_pagerduty.kernel.instants import instant_in_words
 from ingress.commands.context_plot import timeline_plot
 from ingress.commands.issue_view import STATUS_STYLE
 
@@ -68,7 +69,7 @@ def _head(context: IncidentContext, width: int) -> View:
             if part
         ),
         *((words.name_of(one), "") for one in (facts.service, *facts.teams) if one),
-        (f"began {words.utc(facts.created_at)}", ""),
+        (f"began {instant_in_words(facts.created_at)}", ""),
     ]
     line = Text()
     for place, (said, style) in enumerate(known):

@@ -1,7 +1,7 @@
 """Issues as a terminal shows them."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -9,6 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from calmo_pagerduty.kernel.durations import age_in_words, duration_in_words
+from calmo_pagerduty.kernel.instants import instant_in_a_table
 from ingress.commands.tool_view import call_view
 
 Json = dict[str, Any]
@@ -29,14 +31,8 @@ def status_text(issue: Json) -> Text:
 
 
 def age_of(issue: Json, now: datetime) -> str:
-    """Return how long ago the incident began, in the largest unit that says enough."""
-    age = max(now - datetime.fromisoformat(issue["created_at"]), timedelta())
-    seconds = int(age.total_seconds())
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min"
-    return f"{seconds // 3600} h" if seconds < 86400 * 2 else f"{seconds // 86400} d"
+    """Return how long ago the incident began."""
+    return age_in_words((now - datetime.fromisoformat(issue["created_at"])).total_seconds())
 
 
 def last_event(issue: Json) -> str:
@@ -135,8 +131,8 @@ def issue_with_timeline(issue: Json) -> Group:
         "urgency": Text(issue["urgency"] or "not known"),
         "service": Text((service["name"] or service["id"]) if service else "not known"),
         "assignees": Text(people),
-        "created": Text(_utc(issue["created_at"])),
-        "resolved": Text(_utc(issue["resolved_at"]) if issue["resolved_at"] else "-"),
+        "created": Text(_in_table(issue["created_at"])),
+        "resolved": Text(_in_table(issue["resolved_at"]) if issue["resolved_at"] else "-"),
         "context": _context(issue),
         "acknowledged in": _response(issue["response"], "acknowledge"),
         "resolved in": _response(issue["response"], "resolve"),
@@ -153,7 +149,7 @@ def issue_with_timeline(issue: Json) -> Group:
         style = "" if entry["moved"] else "dim"
         what = entry["event_type"].removeprefix("incident.")
         mark = "● moved the issue" if entry["moved"] else ""
-        timeline.add_row(_utc(entry["occurred_at"]), what, escape(entry["summary"]), mark, style=style)
+        timeline.add_row(_in_table(entry["occurred_at"]), what, escape(entry["summary"]), mark, style=style)
     return Group(Text(issue["title"], style="bold"), facts, Text(), timeline)
 
 
@@ -173,17 +169,13 @@ TARGET_STYLE = {"met": "green", "near": "yellow", "missed": "bold red"}
 def _response(response: Json, goal: str) -> Text:
     """Return how long it took, and how that is to its target."""
     took = response["acknowledged_in" if goal == "acknowledge" else "resolved_in"]
-    words = Text("-" if took is None else _duration(took))
+    words = Text("-" if took is None else duration_in_words(took))
     if target := response[f"{goal}_target"]:
         state = target["state"]
-        said = f" ({state}: {_duration(target['seconds'])} until {_utc(target['due_at'])})"
+        said = f" ({state}: {duration_in_words(target['seconds'])} until {_in_table(target['due_at'])})"
         words.append(said, style=TARGET_STYLE.get(state, ""))
     return words
 
 
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
-
-
-def _utc(text: str) -> str:
-    return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+def _in_table(text: str) -> str:
+    return instant_in_a_table(datetime.fromisoformat(text))

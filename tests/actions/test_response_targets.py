@@ -159,8 +159,8 @@ async def test_the_command_line_sets_targets_and_shows_how_an_issue_stands(actin
         }
         await acting.act(incident, "acknowledge")
         shown = await terminal.run("issues", "show", incident)
-        assert "(met: 15.0 min until" in shown.text
-        assert "(running: 240.0 min until" in shown.text
+        assert "(met: 15 min until" in shown.text
+        assert "(running: 4 h until" in shown.text
         cleared = await terminal.run("connection", "targets", connection, "--clear", "--json")
         assert cleared.json["response_targets"] is None
 

@@ -18,7 +18,7 @@ from calmo_pagerduty.domain.api_errors import (
     TokenRejected,
 )
 from calmo_pagerduty.domain.api_requests import Listed
-from calmo_pagerduty.tools.report import markdown, percentile, spoken
+from calmo_pagerduty.tools.report import markdown, percentile
 
 
 def incident(number: int, minutes: int | None, **fields: Any) -> dict[str, Any]:
@@ -122,21 +122,6 @@ def test_a_percentile_is_the_smallest_value_that_holds_its_share(values: list[fl
         assert found in values
         assert sum(value <= found for value in values) * 100 >= percent * len(values)
         assert sum(value < found for value in values) * 100 < percent * len(values)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (None, "unknown"),
-        (45, "45 s"),
-        (720, "12 min"),
-        (11_100, "3 h 05 min"),
-        (187_200, "2 d 4 h"),
-        (0, "0 s"),
-    ],
-)
-def test_durations_are_spoken(seconds: float | None, text: str) -> None:
-    assert spoken(seconds) == text
 
 
 def test_the_page_of_a_report_shows_every_section() -> None:

@@ -1,0 +1,45 @@
+"""Instants: how they are read, and how they are written. Inside, every instant is a `datetime` in UTC."""
+
+from datetime import UTC, datetime
+
+
+def instant_of(value: object) -> datetime | None:
+    """Return the instant that an ISO 8601 text names, in UTC; None if it names none.
+
+    A text without an offset is UTC: PagerDuty always sends `Z`.
+    """
+    if not isinstance(value, str):
+        return None
+    try:
+        return in_utc(datetime.fromisoformat(value))
+    except ValueError:
+        return None
+
+
+def in_utc(moment: datetime) -> datetime:
+    """Return the same instant in UTC; a time without a zone is UTC already.
+
+    Raises:
+        ValueError: In UTC the time is outside the calendar, before year 1 or after 9999.
+    """
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the time is outside the calendar") from None
+
+
+def iso_utc(moment: datetime) -> str:
+    """Return `2026-03-01T09:00:00Z`, which PagerDuty takes everywhere. Parts of a second are cut off."""
+    return in_utc(moment).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+
+
+def instant_in_words(moment: datetime) -> str:
+    """Return `2026-03-01 09:00 UTC`, for people who read about what happened."""
+    return f"{in_utc(moment):%Y-%m-%d %H:%M} UTC"
+
+
+def instant_in_a_table(moment: datetime) -> str:
+    """Return `2026-03-01 09:00:05`, for a column whose head says UTC."""
+    return f"{in_utc(moment):%Y-%m-%d %H:%M:%S}"
