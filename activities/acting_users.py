@@ -5,7 +5,7 @@ from datetime import timedelta
 from cachetools import LRUCache
 
 from activities.pagerduty_accounts import MOST_CONNECTIONS, PagerDutyAccounts
-from calmo_pagerduty.domain.webhook_events import Reference, reference
+from calmo_pagerduty.domain.webhook_events import Reference, reference_of
 from calmo_pagerduty.store.connections import Connection
 from calmo_pagerduty.tools.acting import acting_user
 
@@ -21,5 +21,5 @@ class ActingUsers:
         if key not in self._known:
             client = await self._accounts.client(connection, patience)
             user = await client.run(acting_user(connection.from_address))
-            self._known[key] = reference({**user, "type": "user_reference"}) if user else None
+            self._known[key] = reference_of({**user, "type": "user_reference"}) if user else None
         return self._known[key]

@@ -14,6 +14,7 @@ from calmo_pagerduty.domain.api_requests import ApiRequest, Listing, Method, Pag
 from calmo_pagerduty.domain.seen_subscriptions import OurWebhook, Seen, of_webhook, read_subscription
 from calmo_pagerduty.domain.subscription_findings import clean_words, examine, unowned
 from calmo_pagerduty.kernel.instants import instant_of, iso_utc
+from calmo_pagerduty.kernel.json_values import objects_of
 from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.pagerduty_api.client import PagerDutyClient
@@ -184,6 +185,5 @@ async def _last_incident(client: PagerDutyClient, now: datetime) -> datetime | N
     since = iso_utc(now - LOOK_BACK)
     query = (("since", since), ("is_overview", "true"), ("limit", "1"))
     answer = await client.send(ApiRequest(method=Method.GET, path="/log_entries", query=query))
-    entries = answer.get("log_entries")
-    newest = entries[0] if isinstance(entries, list) and entries else None
-    return instant_of(newest.get("created_at")) if isinstance(newest, dict) else None
+    newest = next(iter(objects_of(answer.get("log_entries"))), {})
+    return instant_of(newest.get("created_at"))

@@ -16,10 +16,10 @@ from calmo_pagerduty.analysis.reading_accounts import Edge
 from calmo_pagerduty.analysis.reading_incidents import read_all
 from calmo_pagerduty.domain.api_errors import AccessDenied, NotFound, PagerDutyError
 from calmo_pagerduty.domain.context_sources import Source
+from calmo_pagerduty.kernel.json_values import objects_of
 from calmo_pagerduty.store import account_memory
 from calmo_pagerduty.store.account_memory import Kept
 from calmo_pagerduty.store.database import Database, Transaction
-from calmo_pagerduty.tools.asking import objects
 
 #: How many services are asked for one context; the rest is read in the background.
 MOST_REQUESTS = 60
@@ -117,7 +117,7 @@ async def _fetch(gathering: Gathering, node: NodeKey) -> object:
         answer = await gathering.reading.get(f"/service_dependencies/{kind}s/{id_}")
     except NotFound:
         return []  # it was deleted, or is hidden from us
-    return facts.EDGES.json(read_all(read.relationship, objects(answer.get("relationships"))))
+    return facts.EDGES.json(read_all(read.relationship, objects_of(answer.get("relationships"))))
 
 
 async def _names(gathering: Gathering) -> PagerDutyError | None:

@@ -10,16 +10,17 @@ from activities.account.spans import OVERLAP, AccountSpans, Growing
 from activities.context import facts
 from activities.context.gathering import Found, Gather, Gathering, partial
 from activities.context.reading import PAGE
-from calmo_pagerduty.analysis.reading_incidents import log_line, past_incident, read_all, text_of
+from calmo_pagerduty.analysis.reading_incidents import clean_text_of, log_line, past_incident, read_all
 from calmo_pagerduty.analysis.reading_logs import handling
 from calmo_pagerduty.domain.api_errors import NotFound, NotUnderstood, Refused, TryAgain
 from calmo_pagerduty.domain.api_requests import JsonObject
 from calmo_pagerduty.domain.context_sources import INCIDENTS_REACH, Source, SourceState
+from calmo_pagerduty.kernel.json_values import object_of
 from calmo_pagerduty.store import account_memory
 from calmo_pagerduty.store.account_memory import IncidentRow, Span
 from calmo_pagerduty.store.contexts import Part
 from calmo_pagerduty.store.database import Transaction
-from calmo_pagerduty.tools.asking import an_object, get
+from calmo_pagerduty.tools.asking import get
 
 #: Incidents that were open when they were read are read again with what is new, if they aren't older than
 #: this; else some at a time by themselves, each once a day.
@@ -36,7 +37,7 @@ def _keep(tx: Transaction, connection_id: str, items: Sequence[JsonObject], now:
     rows = []
     for item in items:
         for one in read_all(past_incident, [item]):
-            status = text_of(item.get("status"), 40) or "unknown"
+            status = clean_text_of(item.get("status"), 40) or "unknown"
             rows.append(
                 IncidentRow(
                     one.id, one.title, one.service_id, status, one.created_at, one.resolved_at,
@@ -96,7 +97,7 @@ async def _read_anew(gathering: Gathering, incident_id: str) -> None:
         answer = await gathering.reading.get(f"/incidents/{incident_id}")
     except (Refused, NotUnderstood):
         answer = {}
-    items = [an_object(answer.get("incident"))]
+    items = [object_of(answer.get("incident"))]
     if read_all(past_incident, items):
         await gathering.database.write(lambda t: _keep(t, id_, items, now))
     else:

@@ -8,7 +8,7 @@ from activities.context.reading import PAGE
 from calmo_pagerduty.analysis import reading_incidents as read
 from calmo_pagerduty.domain.api_errors import NotUnderstood
 from calmo_pagerduty.domain.context_sources import Source
-from calmo_pagerduty.tools.asking import objects
+from calmo_pagerduty.kernel.json_values import objects_of
 
 MOST_ENTRIES = 300
 PAST_WANTED = 20
@@ -45,7 +45,7 @@ async def log(gathering: Gathering) -> Found:
 async def notes(gathering: Gathering) -> Found:
     answer = await gathering.reading.get(f"{gathering.path}/notes")
     found = sorted(
-        read.read_all(read.note, objects(answer.get("notes"))), key=lambda line: (line.at, line.id)
+        read.read_all(read.note, objects_of(answer.get("notes"))), key=lambda line: (line.at, line.id)
     )
     newest = tuple(found[-PAGE:])
     return _listed(facts.LINES.json(newest), len(newest), len(newest) == len(found))
@@ -53,25 +53,25 @@ async def notes(gathering: Gathering) -> Found:
 
 async def business_impact(gathering: Gathering) -> Found:
     answer = await gathering.reading.get(f"{gathering.path}/business_services/impacts")
-    found = read.read_all(read.impacted_service, objects(answer.get("services")))
+    found = read.read_all(read.impacted_service, objects_of(answer.get("services")))
     return Found(facts.REFERENCES.json(found), len(found))
 
 
 async def related_changes(gathering: Gathering) -> Found:
     answer = await gathering.reading.get(f"{gathering.path}/related_change_events", limit=PAGE)
-    found = read.read_all(read.related_change, objects(answer.get("change_events")))
+    found = read.read_all(read.related_change, objects_of(answer.get("change_events")))
     return Found(facts.CHANGES.json(found), len(found))
 
 
 async def past_incidents(gathering: Gathering) -> Found:
     answer = await gathering.reading.get(f"{gathering.path}/past_incidents", limit=PAST_WANTED)
-    found = read.read_all(read.scored_incident, objects(answer.get("past_incidents")))
+    found = read.read_all(read.scored_incident, objects_of(answer.get("past_incidents")))
     return Found(facts.SCORES.json(found), len(found))
 
 
 async def related_incidents(gathering: Gathering) -> Found:
     answer = await gathering.reading.get(f"{gathering.path}/related_incidents")
-    found = read.read_all(read.related_incident, objects(answer.get("related_incidents")))
+    found = read.read_all(read.related_incident, objects_of(answer.get("related_incidents")))
     return Found(facts.IDS.json(found), len(found))
 
 

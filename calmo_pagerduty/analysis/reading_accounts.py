@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping
 from calmo_pagerduty.analysis.reading_incidents import (
     MAX_WORDS,
     Json,
+    clean_text_of,
     identity,
     link_of,
     read_all,
-    text_of,
 )
 from calmo_pagerduty.analysis.surroundings import Maintenance, Node, NodeKind, OnCall, Person
-from calmo_pagerduty.domain.webhook_events import MAX_NAME, Reference, reference, references
+from calmo_pagerduty.domain.webhook_events import MAX_NAME, Reference, reference_of, references_of
 from calmo_pagerduty.kernel.instants import instant_of
 
 #: An edge: who supports (its kind, its id), and who depends on it.
@@ -23,10 +23,10 @@ def service(item: Json) -> Node | None:
     service_id = identity(item)
     if service_id is None:
         return None
-    policy = reference(item.get("escalation_policy"))
+    policy = reference_of(item.get("escalation_policy"))
     return Node(
         service_id, NodeKind.TECHNICAL, _name(item) or service_id, link_of(item),
-        tuple(team.id for team in references(item.get("teams"))), policy.id if policy else None,
+        tuple(team.id for team in references_of(item.get("teams"))), policy.id if policy else None,
     )  # fmt: skip
 
 
@@ -34,14 +34,14 @@ def business_service(item: Json) -> Node | None:
     service_id = identity(item)
     if service_id is None:
         return None
-    team = reference(item.get("team"))
+    team = reference_of(item.get("team"))
     teams = (team.id,) if team else ()
     return Node(service_id, NodeKind.BUSINESS, _name(item) or service_id, link_of(item), teams)
 
 
 def names_beside(item: Json) -> Mapping[str, str]:
     """Return the names of a service's teams and policy, by id."""
-    told = (*references(item.get("teams")), reference(item.get("escalation_policy")))
+    told = (*references_of(item.get("teams")), reference_of(item.get("escalation_policy")))
     return {one.id: one.name for one in told if one is not None and one.name}
 
 
@@ -55,17 +55,17 @@ def person(item: Json) -> Person | None:
     user_id = identity(item)
     if user_id is None:
         return None
-    teams = tuple(team.id for team in references(item.get("teams")))
-    zone = text_of(item.get("time_zone"), 100)
+    teams = tuple(team.id for team in references_of(item.get("teams")))
+    zone = clean_text_of(item.get("time_zone"), 100)
     return Person(user_id, _name(item) or user_id, zone, url=link_of(item), team_ids=teams)
 
 
 def on_call(item: Json) -> tuple[OnCall, Reference] | None:
     """A row of who is on call, with the person as it names them."""
-    level, who = item.get("escalation_level"), reference(item.get("user"))
+    level, who = item.get("escalation_level"), reference_of(item.get("user"))
     if who is None or not isinstance(level, int) or isinstance(level, bool):
         return None
-    return OnCall(level, who.id, reference(item.get("schedule")), instant_of(item.get("end"))), who
+    return OnCall(level, who.id, reference_of(item.get("schedule")), instant_of(item.get("end"))), who
 
 
 def maintenance(item: Json) -> Maintenance | None:
@@ -73,8 +73,8 @@ def maintenance(item: Json) -> Maintenance | None:
     start, end = instant_of(item.get("start_time")), instant_of(item.get("end_time"))
     if window_id is None or start is None or end is None:
         return None
-    words = text_of(item.get("description") or item.get("summary"), MAX_WORDS) or ""
-    services = tuple(one.id for one in references(item.get("services")))
+    words = clean_text_of(item.get("description") or item.get("summary"), MAX_WORDS) or ""
+    services = tuple(one.id for one in references_of(item.get("services")))
     return Maintenance(window_id, start, end, words, services, link_of(item))
 
 
@@ -88,11 +88,11 @@ def priorities(items: Iterable[Json]) -> tuple[str, ...]:
 
 
 def _name(item: Json) -> str | None:
-    return text_of(item.get("name") or item.get("summary"), MAX_NAME)
+    return clean_text_of(item.get("name") or item.get("summary"), MAX_NAME)
 
 
 def _end(value: object) -> tuple[str, str] | None:
-    found = reference(value)
+    found = reference_of(value)
     kind = found.type.removesuffix("_reference") if found else ""
     if found is None or kind not in _KINDS or identity({"id": found.id}) is None:
         return None

@@ -15,8 +15,9 @@ from calmo_pagerduty.analysis.surroundings import (
 )
 from calmo_pagerduty.domain.incident_references import INCIDENT_ID
 from calmo_pagerduty.domain.untrusted_text import clean_text
-from calmo_pagerduty.domain.webhook_events import MAX_TITLE, Reference, reference, references
+from calmo_pagerduty.domain.webhook_events import MAX_TITLE, Reference, reference_of, references_of
 from calmo_pagerduty.kernel.instants import instant_of
+from calmo_pagerduty.kernel.json_values import object_of, objects_of
 
 Json = Mapping[str, Any]
 T = TypeVar("T")
@@ -39,13 +40,13 @@ def identity(item: Json) -> str | None:
     return found if isinstance(found, str) and INCIDENT_ID.fullmatch(found) else None
 
 
-def text_of(value: object, longest: int = MAX_TITLE) -> str | None:
+def clean_text_of(value: object, longest: int = MAX_TITLE) -> str | None:
     return (clean_text(value, longest).strip() or None) if isinstance(value, str) else None
 
 
 def link_of(item: Json) -> str | None:
     """Return the link that people may follow: to PagerDuty itself only."""
-    found = reference({"id": "any", "html_url": item.get("html_url")})
+    found = reference_of({"id": "any", "html_url": item.get("html_url")})
     return found.url if found else None
 
 
@@ -56,7 +57,7 @@ def number_of(item: Json) -> int | None:
 
 def named(value: object) -> str | None:
     """Return what an object inside another is called."""
-    found = reference(value)
+    found = reference_of(value)
     return found.name if found else None
 
 
@@ -65,14 +66,14 @@ def this_incident(item: Json) -> ThisIncident | None:
     if incident_id is None or at is None:
         return None
     assignments = item.get("assignments")
-    people = [one.get("assignee") for one in _objects(assignments)]
+    people = [one.get("assignee") for one in objects_of(assignments)]
     return ThisIncident(
         id=incident_id, title=_title(item, incident_id), created_at=at, status=_status(item),
-        number=number_of(item), service=reference(item.get("service")),
-        teams=references(item.get("teams")), escalation_policy=reference(item.get("escalation_policy")),
-        assignees=references(people), urgency=text_of(item.get("urgency"), 40),
+        number=number_of(item), service=reference_of(item.get("service")),
+        teams=references_of(item.get("teams")), escalation_policy=reference_of(item.get("escalation_policy")),
+        assignees=references_of(people), urgency=clean_text_of(item.get("urgency"), 40),
         priority=named(item.get("priority")), url=link_of(item),
-        responders=len(_objects(item.get("incidents_responders"))),
+        responders=len(objects_of(item.get("incidents_responders"))),
     )  # fmt: skip
 
 
@@ -80,12 +81,11 @@ def alert(item: Json) -> Alert | None:
     alert_id, at = identity(item), instant_of(item.get("created_at"))
     if alert_id is None or at is None:
         return None
-    body = item.get("body")
-    details = body.get("details") if isinstance(body, dict) else None
+    details = object_of(item.get("body")).get("details")
     return Alert(
-        id=alert_id, summary=text_of(item.get("summary")) or "", created_at=at,
-        severity=text_of(item.get("severity"), 40), key=text_of(item.get("alert_key"), MAX_KEY),
-        status=text_of(item.get("status"), 40), details=_details(details), url=link_of(item),
+        id=alert_id, summary=clean_text_of(item.get("summary")) or "", created_at=at,
+        severity=clean_text_of(item.get("severity"), 40), key=clean_text_of(item.get("alert_key"), MAX_KEY),
+        status=clean_text_of(item.get("status"), 40), details=_details(details), url=link_of(item),
     )  # fmt: skip
 
 
@@ -93,8 +93,8 @@ def note(item: Json) -> LogLine | None:
     at = instant_of(item.get("created_at"))
     if at is None:
         return None
-    words = text_of(item.get("content"), MAX_WORDS) or ""
-    return LogLine(identity(item) or "", "annotate", at, reference(item.get("user")), words)
+    words = clean_text_of(item.get("content"), MAX_WORDS) or ""
+    return LogLine(identity(item) or "", "annotate", at, reference_of(item.get("user")), words)
 
 
 def log_line(item: Json) -> LogLine | None:
@@ -103,7 +103,7 @@ def log_line(item: Json) -> LogLine | None:
     if entry_id is None or at is None:
         return None
     kind = str(item.get("type", "")).removesuffix("_reference").removesuffix("_log_entry")
-    agent = reference(item.get("agent"))
+    agent = reference_of(item.get("agent"))
     is_person = agent is not None and agent.type.startswith("user")
     return LogLine(entry_id, kind[:40], at, agent if is_person else None, _said(item, kind))
 
@@ -128,13 +128,13 @@ def past_incident(item: Json) -> PastIncident | None:
         return None
     is_resolved = found.status == "resolved"
     resolved_at = instant_of(item.get("resolved_at")) or instant_of(item.get("last_status_change_at"))
-    by = reference(item.get("last_status_change_by")) if is_resolved else None
+    by = reference_of(item.get("last_status_change_by")) if is_resolved else None
     is_person = by is not None and by.type.startswith("user")
     responded = (Responded(by, "resolved", resolved_at),) if by and is_person and resolved_at else ()
     return PastIncident(
         id=found.id, title=found.title, service_id=found.service.id, created_at=found.created_at,
         number=found.number, resolved_at=resolved_at if is_resolved else None, urgency=found.urgency,
-        priority=found.priority, key=text_of(item.get("incident_key"), MAX_KEY), url=found.url,
+        priority=found.priority, key=clean_text_of(item.get("incident_key"), MAX_KEY), url=found.url,
         responded=responded, is_auto_resolved=is_resolved and by is not None and not is_person,
         handed_to_team_ids=tuple(team.id for team in found.teams),
     )  # fmt: skip
@@ -142,12 +142,17 @@ def past_incident(item: Json) -> PastIncident | None:
 
 def related_change(item: Json) -> Change | None:
     found = change(item)
-    why = item.get("correlation_reason")
-    reason = why.get("reason") if isinstance(why, dict) else None
+    reason = object_of(item.get("correlation_reason")).get("reason")
     if found is None:
         return None
     return Change(
-        found.id, found.summary, found.at, found.service_ids, found.source, found.url, text_of(reason, 100)
+        found.id,
+        found.summary,
+        found.at,
+        found.service_ids,
+        found.source,
+        found.url,
+        clean_text_of(reason, 100),
     )
 
 
@@ -155,9 +160,9 @@ def change(item: Json) -> Change | None:
     change_id, at = identity(item), instant_of(item.get("timestamp"))
     if change_id is None or at is None:
         return None
-    services = tuple(one.id for one in references(item.get("services")))
-    source = text_of(item.get("source"), 200)
-    return Change(change_id, text_of(item.get("summary")) or "", at, services, source, link_of(item))
+    services = tuple(one.id for one in references_of(item.get("services")))
+    source = clean_text_of(item.get("source"), 200)
+    return Change(change_id, clean_text_of(item.get("summary")) or "", at, services, source, link_of(item))
 
 
 def scored_incident(item: Json) -> tuple[str, float] | None:
@@ -175,19 +180,15 @@ def related_incident(item: Json) -> str | None:
 
 
 def impacted_service(item: Json) -> Reference | None:
-    return reference(item) if item.get("status") == "impacted" else None
-
-
-def _objects(value: object) -> list[Json]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return reference_of(item) if item.get("status") == "impacted" else None
 
 
 def _title(item: Json, incident_id: str) -> str:
-    return text_of(item.get("title") or item.get("summary")) or f"PagerDuty incident {incident_id}"
+    return clean_text_of(item.get("title") or item.get("summary")) or f"PagerDuty incident {incident_id}"
 
 
 def _status(item: Json) -> str:
-    return text_of(item.get("status"), 40) or "unknown"
+    return clean_text_of(item.get("status"), 40) or "unknown"
 
 
 def _details(value: object) -> str:
@@ -205,4 +206,4 @@ def _said(item: Json, kind: str) -> str:
         told = channel.get("summary")
     if told is None and kind not in {"annotate", "resolve"}:
         told = item.get("summary")
-    return text_of(told, MAX_WORDS) or ""
+    return clean_text_of(told, MAX_WORDS) or ""

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from calmo_pagerduty.domain.issues import ReceivedEvent
-from calmo_pagerduty.domain.log_entries import LOGGED
+from calmo_pagerduty.domain.log_entries import is_logged
 from calmo_pagerduty.domain.operations import Expectation, Operation, OperationState
 from calmo_pagerduty.domain.webhook_events import WebhookEvent
 
@@ -32,10 +32,10 @@ def recognise(operations: Sequence[Operation], events: Sequence[ReceivedEvent]) 
     found: dict[str, Operation] = {}
     taken: Counter[tuple[str, str, bool]] = Counter()
     for operation in operations:
-        taken.update((operation.id, one.event_type, _is_logged(one.event_id)) for one in operation.echoes)
+        taken.update((operation.id, one.event_type, is_logged(one.event_id)) for one in operation.echoes)
     for *_, place, event_id, expected in sorted(_pairs(operations, events), key=lambda pair: pair[:5]):
         operation = operations[place]
-        slot = (operation.id, expected.event_type, _is_logged(event_id))
+        slot = (operation.id, expected.event_type, is_logged(event_id))
         if event_id not in found and taken[slot] < expected.at_most:
             found[event_id] = operation
             taken[slot] += 1
@@ -75,10 +75,6 @@ def _gap(operation: Operation, at: datetime) -> timedelta | None:
     late = at - operation.answered_at if operation.answered_at else _NO_TIME
     gap = max(operation.sent_at - at, late, _NO_TIME)
     return gap if gap <= SKEW else None
-
-
-def _is_logged(event_id: str) -> bool:
-    return event_id.startswith(LOGGED)
 
 
 def _shows(event: WebhookEvent, wanted: Mapping[str, Any]) -> bool:

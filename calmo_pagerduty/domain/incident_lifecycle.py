@@ -8,12 +8,14 @@ duplicates, disorder and replays can't make the issue regress.
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic_core import from_json
 
 from calmo_pagerduty.domain.event_types import EventType, IncidentStatus
 from calmo_pagerduty.domain.severity import DEFAULT_SEVERITY, Severity, is_more_severe, severity_of
+from calmo_pagerduty.kernel.as_of import AsOf
 from calmo_pagerduty.kernel.instants import in_utc
 from calmo_pagerduty.kernel.model import FrozenModel
 
@@ -30,6 +32,16 @@ NEWS = timedelta(days=1)
 _Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
 _Word = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
 _Number = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class DeliveryRow(Protocol):
+    """A delivery of the log: its number, and the facts of its event as JSON without that number."""
+
+    @property
+    def seq(self) -> int: ...
+
+    @property
+    def facts(self) -> str: ...
 
 
 class EventFacts(FrozenModel):
@@ -51,6 +63,19 @@ class EventFacts(FrozenModel):
     service_id: _Word | None = None
     team_ids: Annotated[tuple[_Word, ...], Field(max_length=100)] = ()
     number: _Number | None = None
+
+    @classmethod
+    def from_delivery_row(cls, row: DeliveryRow) -> "EventFacts":
+        """Return the facts that were kept with a delivery.
+
+        Raises:
+            ValueError: They are not what `facts_json` writes.
+        """
+        return cls.model_validate({"seq": row.seq, **from_json(row.facts)})
+
+    @property
+    def as_of(self) -> AsOf:
+        return AsOf(self.occurred_at, self.seq)
 
 
 class RememberedEvent(FrozenModel):
@@ -78,8 +103,9 @@ class IncidentState(FrozenModel):
     last_event_at: datetime | None = None
     remembered: tuple[RememberedEvent, ...] = ()
 
-    def is_older_than(self, event: EventFacts) -> bool:
-        return self.as_of is None or (self.as_of, self.as_of_seq) < (event.occurred_at, event.seq)
+    @property
+    def picture_as_of(self) -> AsOf | None:
+        return AsOf.of(self.as_of, self.as_of_seq)
 
 
 class SaveEvents(FrozenModel):
@@ -168,7 +194,10 @@ def _context_reason(
     if before.last_event_at is None:
         return ContextReason.FIRST_EVENT
     # Resolved and reopened may have come together: then neither state shows it.
-    reopened = any(one.event_type == EventType.REOPENED and before.is_older_than(one) for one in fresh)
+    reopened = any(
+        event.event_type == EventType.REOPENED and event.as_of.is_newer_than(before.picture_as_of)
+        for event in fresh
+    )
     if before.status is IncidentStatus.RESOLVED or reopened:
         return ContextReason.REOPENED
     if before.as_of is None:
@@ -190,14 +219,14 @@ def continued(known: IncidentState, mine: IncidentState, anything_new: bool) -> 
     What is known includes those events. If none of them was new, or none is the newest, a resolved
     incident is as over as it was before they came.
     """
-    newest = anything_new and (known.as_of, known.as_of_seq) == (mine.as_of, mine.as_of_seq)
+    newest = anything_new and known.picture_as_of == mine.picture_as_of
     return known.model_copy(update={"completes_at": mine.completes_at if newest else None})
 
 
 def _unseen(state: IncidentState, events: Sequence[EventFacts]) -> tuple[EventFacts, ...]:
     seen = {event.event_id for event in state.remembered}
     fresh = []
-    for event in sorted(events, key=lambda event: (event.occurred_at, event.seq)):
+    for event in sorted(events, key=lambda event: event.as_of):
         if event.event_id not in seen or event.again:
             seen.add(event.event_id)
             fresh.append(event)
@@ -205,7 +234,7 @@ def _unseen(state: IncidentState, events: Sequence[EventFacts]) -> tuple[EventFa
 
 
 def _apply(state: IncidentState, event: EventFacts, now: datetime, policy: LifecyclePolicy) -> IncidentState:
-    moves = event.shows_incident and state.is_older_than(event)
+    moves = event.shows_incident and event.as_of.is_newer_than(state.picture_as_of)
     changes: dict[str, object] = {"remembered": _remember(state, event, moves)}
     if state.last_event_at is None or event.occurred_at >= state.last_event_at:
         changes |= {"last_event_type": event.event_type, "last_event_at": event.occurred_at}

@@ -35,7 +35,10 @@ class Received(FrozenModel):
 
 
 def write_signal(facts: Sequence[tuple[int, bool, str]]) -> bytes:
-    """Make the signal's body from (delivery number, sent again, facts as JSON), without parsing the facts."""
+    """Make the signal's body from (delivery number, sent again, facts as JSON).
+
+    The facts are spliced and not parsed: this is done for every event that is forwarded.
+    """
     events = ",".join(f'{{"seq":{seq},{text[1:-1]}{AGAIN if again else ""}}}' for seq, again, text in facts)
     return f'{{"v":1,"events":[{events}]}}'.encode()
 

@@ -10,6 +10,7 @@ from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.severity import DEFAULT_SEVERITY, Severity
 from calmo_pagerduty.domain.timeline import TimelineEntry, entry_of
 from calmo_pagerduty.domain.webhook_events import IncidentSnapshot, Reference, WebhookEvent
+from calmo_pagerduty.kernel.as_of import AsOf
 from calmo_pagerduty.kernel.scopes import Scope
 
 
@@ -47,8 +48,9 @@ class Issue:
     last_event_at: datetime | None = None
     needs_reconcile: bool = False
 
-    def is_older_than(self, facts: EventFacts) -> bool:
-        return self.as_of is None or (self.as_of, self.as_of_seq) < (facts.occurred_at, facts.seq)
+    @property
+    def picture_as_of(self) -> AsOf | None:
+        return AsOf.of(self.as_of, self.as_of_seq)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +87,9 @@ def absorb(
     the newest picture of the incident.
     """
     after, entries = issue, []
-    for received in sorted(events, key=lambda each: (each.facts.occurred_at, each.facts.seq)):
+    for received in sorted(events, key=lambda each: each.facts.as_of):
         after = _with_times(after, received.facts)
-        moved = received.facts.shows_incident and after.is_older_than(received.facts)
+        moved = received.facts.shows_incident and received.facts.as_of.is_newer_than(after.picture_as_of)
         if moved:
             after = _with_picture(after, received, severity)
         after = _with_resolution(_with_assignees(after, received), received.facts)

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 
 from calmo_pagerduty.domain.event_types import EventType
 from calmo_pagerduty.domain.incident_references import INCIDENT_ID
-from calmo_pagerduty.domain.webhook_events import MAX_TEXT, Json, Reference, clean, reference
+from calmo_pagerduty.domain.webhook_events import MAX_TEXT, Json, Reference, reference_of
 from calmo_pagerduty.kernel.instants import instant_of
+from calmo_pagerduty.kernel.json_values import object_of, text_of
 
 #: Log entries that have an event of their own. Others (a page, a changed field) show in the state only.
 EVENT_OF_KIND: Mapping[str, EventType] = {
@@ -66,17 +67,21 @@ class KnownEvent:
     summary: str = ""
 
 
+def is_logged(event_id: str) -> bool:
+    """Tell whether a comparison with PagerDuty's log added the event, and no webhook brought it."""
+    return event_id.startswith(LOGGED)
+
+
 def read_log_entry(item: Json) -> LogEntry | None:
     """Read one of PagerDuty's log entries; None if it can't be told what it is about."""
     identity, kind = item.get("id"), str(item.get("type", "")).removesuffix("_reference")
-    incident = item.get("incident")
-    incident_id = incident.get("id") if isinstance(incident, dict) else None
+    incident_id = object_of(item.get("incident")).get("id")
     at = instant_of(item.get("created_at"))
     if not isinstance(identity, str) or not INCIDENT_ID.fullmatch(identity) or at is None:
         return None
     if not isinstance(incident_id, str) or not INCIDENT_ID.fullmatch(incident_id):
         return None
-    agent = reference(item.get("agent"))
+    agent = reference_of(item.get("agent"))
     return LogEntry(
         id=identity,
         kind=kind.removesuffix("_log_entry"),
@@ -92,7 +97,7 @@ def missing(entries: Iterable[LogEntry], known: Sequence[KnownEvent]) -> tuple[L
     ordered = sorted(entries, key=lambda entry: entry.at)
     ids = {event.event_id for event in known}
     unknown = [one for one in _with_events(ordered) if one.event_id not in ids]
-    free = [event for event in known if not event.event_id.startswith("log:")]
+    free = [event for event in known if not is_logged(event.event_id)]
     told = _told(unknown, free)
     return tuple(entry for entry in unknown if entry.id not in told)
 
@@ -170,6 +175,5 @@ def _gap(after: timedelta) -> timedelta:
 
 
 def _text(item: Json) -> str:
-    channel = item.get("channel")
-    said = item.get("note") or (channel.get("summary") if isinstance(channel, dict) else None)
-    return clean(said, MAX_TEXT).strip() if isinstance(said, str) else ""
+    said = item.get("note") or object_of(item.get("channel")).get("summary")
+    return text_of(said, MAX_TEXT) or ""

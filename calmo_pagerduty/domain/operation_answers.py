@@ -11,7 +11,7 @@ from typing import Any
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.operations import Given, Operation
 from calmo_pagerduty.domain.reconciliation import Addition, addition
-from calmo_pagerduty.domain.webhook_events import Json, Reference, reference
+from calmo_pagerduty.domain.webhook_events import Json, Reference, reference_of
 from calmo_pagerduty.kernel.instants import instant_of
 
 #: PagerDuty's REST API tells whole seconds.
@@ -34,7 +34,7 @@ def answer_event(
 
 def agent_of(result: Given) -> Reference | None:
     """Return as whom PagerDuty names us in its answer, where it does."""
-    return reference(result.get("user") or result.get("requester") or result.get("last_status_change_by"))
+    return reference_of(result.get("user") or result.get("requester") or result.get("last_status_change_by"))
 
 
 def _at(sent: datetime, told: datetime | None) -> datetime:

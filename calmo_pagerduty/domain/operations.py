@@ -13,6 +13,7 @@ from typing import Any
 from calmo_pagerduty.domain.event_types import SNOOZED, EventType, IncidentStatus
 from calmo_pagerduty.domain.tool_calls import CallState
 from calmo_pagerduty.domain.webhook_events import Reference
+from calmo_pagerduty.kernel.as_of import AsOf
 from calmo_pagerduty.kernel.model import FrozenModel
 
 Given = Mapping[str, Any]
@@ -225,15 +226,22 @@ class Standing(FrozenModel):
     as_of: datetime | None = None
     as_of_seq: int = 0
 
+    @property
+    def picture_as_of(self) -> AsOf | None:
+        return AsOf.of(self.as_of, self.as_of_seq)
+
 
 def refusal_of(action: Action, *known: Standing) -> str | None:
     """Return why the action makes no sense for an incident that stands so; None if it does.
 
     Of several pictures the newest counts. Where none has been seen, PagerDuty must say.
     """
-    seen = [(one.as_of, one.as_of_seq, one.status) for one in known if one.as_of is not None]
-    if not seen:
+    newest: tuple[AsOf, IncidentStatus] | None = None
+    for standing in known:
+        register = standing.picture_as_of
+        if register is not None and register.is_newer_than(newest and newest[0]):
+            newest = register, standing.status
+    if newest is None:
         return None
-    status = max(seen)[2]
-    reason = ACTIONS[action].refuses.get(status)
+    reason = ACTIONS[action].refuses.get(newest[1])
     return None if reason is None else f"{action} is not possible: {reason}"

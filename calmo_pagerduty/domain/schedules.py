@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from calmo_pagerduty.domain.api_requests import JsonObject
+from calmo_pagerduty.kernel.json_values import object_of, objects_of
 from calmo_pagerduty.kernel.model import FrozenModel
 
 
@@ -59,29 +60,29 @@ class Schedule(FrozenModel):
 
 def layer_schedule(thing: JsonObject) -> Schedule:
     """Return the schedule that GET /schedules/{id} describes. Entries are there if a window was asked for."""
-    users = [user for part in _objects(thing.get("users")) if (user := part).get("id")]
+    users = [user for part in objects_of(thing.get("users")) if (user := part).get("id")]
     return Schedule(
         **_common(thing),
         kind=ScheduleKind.LAYERS,
         user_names={user["id"]: str(user["summary"]) for user in users if user.get("summary")},
-        parts=tuple(_layer(layer) for layer in _objects(thing.get("schedule_layers"))),
+        parts=tuple(_layer(layer) for layer in objects_of(thing.get("schedule_layers"))),
         entries=_in_order(
             _entry(row.get("start"), row.get("end"), _id(row.get("user")), "final_schedule")
-            for row in _objects(_object(thing.get("final_schedule")).get("rendered_schedule_entries"))
+            for row in objects_of(object_of(thing.get("final_schedule")).get("rendered_schedule_entries"))
         ),
     )
 
 
 def shift_schedule(thing: JsonObject) -> Schedule:
     """Return the schedule that GET /v3/schedules/{id} describes. A slot left empty is no entry."""
-    rows = _objects(_object(thing.get("final_schedule")).get("computed_shift_assignments"))
+    rows = objects_of(object_of(thing.get("final_schedule")).get("computed_shift_assignments"))
     return Schedule(
         **_common(thing),
         kind=ScheduleKind.SHIFTS,
         parts=tuple(
             _event(event, rotation.get("id"))
-            for rotation in _objects(thing.get("rotations"))
-            for event in _objects(rotation.get("events"))
+            for rotation in objects_of(thing.get("rotations"))
+            for event in objects_of(rotation.get("events"))
         ),
         entries=_in_order(
             _entry(row.get("start_time"), row.get("end_time"), member_id(row.get("member")), source_of(row))
@@ -104,13 +105,13 @@ def gaps(entries: Iterable[Entry], since: datetime, until: datetime) -> list[tup
 
 def member_id(member: Any) -> str | None:
     """Return a shift member's user; None for a slot left empty."""
-    fields = _object(member)
+    fields = object_of(member)
     user = fields.get("user_id")
     return user if fields.get("type") != "empty_member" and isinstance(user, str) else None
 
 
 def source_of(assignment: JsonObject) -> str:
-    source = _object(assignment.get("source"))
+    source = object_of(assignment.get("source"))
     named = source.get("override_id") or source.get("rotation_id") or source.get("shift_id") or ""
     return f"{source.get('type') or 'unknown'}:{named}"
 
@@ -127,7 +128,7 @@ def _common(thing: JsonObject) -> JsonObject:
 
 
 def _layer(layer: JsonObject) -> Part:
-    users = [_id(row.get("user")) for row in _objects(layer.get("users"))]
+    users = [_id(row.get("user")) for row in objects_of(layer.get("users"))]
     rule = {
         "turn_seconds": layer.get("rotation_turn_length_seconds"),
         "restrictions": layer.get("restrictions"),
@@ -143,8 +144,8 @@ def _layer(layer: JsonObject) -> Part:
 
 
 def _event(event: JsonObject, rotation_id: Any) -> Part:
-    strategy = _object(event.get("assignment_strategy"))
-    members = [member_id(member) for member in _objects(strategy.get("members"))]
+    strategy = object_of(event.get("assignment_strategy"))
+    members = [member_id(member) for member in objects_of(strategy.get("members"))]
     rule = {
         "recurrence": event.get("recurrence"),
         "first_shift": {"start": event.get("start_time"), "end": event.get("end_time")},
@@ -185,18 +186,10 @@ def _in_order(entries: Iterable[Entry | None]) -> tuple[Entry, ...]:
     )
 
 
-def _object(value: Any) -> JsonObject:
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(value: Any) -> list[JsonObject]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
 def _id(value: Any) -> str | None:
-    found = _object(value).get("id")
+    found = object_of(value).get("id")
     return found if isinstance(found, str) else None
 
 
 def _ids(values: Any) -> tuple[str, ...]:
-    return tuple(found for value in _objects(values) if (found := _id(value)))
+    return tuple(found for value in objects_of(values) if (found := _id(value)))

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from calmo_pagerduty.domain.api_requests import JsonObject
 from calmo_pagerduty.domain.webhooks import PATH
+from calmo_pagerduty.kernel.json_values import object_of
 from calmo_pagerduty.kernel.model import FrozenModel
 
 
@@ -67,9 +68,7 @@ class Seen(FrozenModel):
 
 def read_subscription(found: JsonObject) -> Subscription | None:
     """Read a subscription of the REST API; None if it has no id."""
-    method, only = found.get("delivery_method"), found.get("filter")
-    method = method if isinstance(method, dict) else {}
-    only = only if isinstance(only, dict) else {}
+    method, only = object_of(found.get("delivery_method")), object_of(found.get("filter"))
     events = found.get("events")
     if not isinstance(found.get("id"), str):
         return None

@@ -41,14 +41,23 @@ DEFAULT_SEVERITY = Severity.MEDIUM
 def severity_of(priority: str | None, extra: Mapping[str, Severity] | None = None) -> Severity:
     """Return the severity for a priority's name, whatever its case and surrounding space.
 
-    `extra` holds a connection's own rows (names in lower case); they win over the common table.
+    `extra` holds a connection's own rows, as `own_severities` makes them; they win over the common table.
     """
     if priority is None:
         return DEFAULT_SEVERITY
-    name = priority.strip().casefold()
+    name = _lowered(priority)
     if extra and name in extra:
         return extra[name]
     return SEVERITY_OF_PRIORITY.get(name, DEFAULT_SEVERITY)
+
+
+def own_severities(rows: Mapping[str, str]) -> dict[str, Severity]:
+    """Return a connection's own rows as `severity_of` takes them: by the priority's name in lower case."""
+    return {_lowered(priority): Severity(severity) for priority, severity in rows.items()}
+
+
+def _lowered(priority: str) -> str:
+    return priority.strip().casefold()
 
 
 _RANKED = re.compile(r"([a-z]+)[ _-]?(\d{1,2})")
@@ -69,5 +78,5 @@ def is_more_severe(
 
 
 def _ranked(priority: str | None) -> tuple[str, int] | None:
-    found = _RANKED.fullmatch(priority.strip().casefold()) if priority else None
+    found = _RANKED.fullmatch(_lowered(priority)) if priority else None
     return (found[1], int(found[2])) if found else None

@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from calmo_pagerduty.domain.untrusted_text import clean
+from calmo_pagerduty.domain.untrusted_text import clean_json
 from calmo_pagerduty.kernel.redaction import MASK, redacted
 
 LONGEST_TEXT = 4096
@@ -20,9 +20,9 @@ def shown_body(body: bytes) -> str:
     """Return the body as JSON text with what is secret masked; what is no JSON, as masked text."""
     text = body.decode("utf-8", "replace")
     try:
-        return json.dumps(_masked(clean(json.loads(text), LONGEST_TEXT)), ensure_ascii=False)
+        return json.dumps(_masked(clean_json(json.loads(text), LONGEST_TEXT)), ensure_ascii=False)
     except (ValueError, RecursionError):
-        return redacted(str(clean(text, LONGEST_TEXT)))
+        return redacted(str(clean_json(text, LONGEST_TEXT)))
 
 
 def _masked(value: Any) -> Any:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from calmo_pagerduty.domain.webhooks import PATH, WHOLE_ID
+from calmo_pagerduty.kernel.json_values import object_of
 
 #: PagerDuty's are longer still; a shorter one was cut off, or is a word that somebody thought up.
 MIN_LENGTH = 16
@@ -131,5 +132,4 @@ def _from_json(text: str) -> str:
 
 
 def _within(value: Any, name: str) -> dict[str, Any]:
-    inner = value.get(name) if isinstance(value, dict) else None
-    return inner if isinstance(inner, dict) else {}
+    return object_of(object_of(value).get(name))

@@ -6,17 +6,17 @@ from datetime import datetime
 
 from calmo_pagerduty.domain.event_types import OUR_EVENT_TYPES, EventType, IssueAction, rule_of
 from calmo_pagerduty.domain.incident_lifecycle import EventFacts
-from calmo_pagerduty.domain.log_entries import RECONCILED_MARK
+from calmo_pagerduty.domain.log_entries import RECONCILED_MARK, is_logged
 from calmo_pagerduty.domain.operations import Operation
 from calmo_pagerduty.domain.webhook_events import (
     MAX_TEXT,
     Json,
     Reference,
     WebhookEvent,
-    clean,
-    reference,
-    references,
+    reference_of,
+    references_of,
 )
+from calmo_pagerduty.kernel.json_values import object_of, storable_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def entry_of_operation(
 
 def _mark(event_id: str) -> str:
     """What no webhook told, but a comparison with PagerDuty's log."""
-    return RECONCILED_MARK if event_id.startswith("log:") else ""
+    return RECONCILED_MARK if is_logged(event_id) else ""
 
 
 def _summary(event_type: str, event: WebhookEvent | None, who: str | None) -> str:
@@ -90,7 +90,7 @@ def _summary(event_type: str, event: WebhookEvent | None, who: str | None) -> st
         words = f"{words}: {event_type}"
     by = f" by {who}" if who else ""
     detail = _DETAILS[event_type](event.data) if event and event_type in _DETAILS else ""
-    return clean(f"{words}{by}{f': {detail}' if detail else ''}", MAX_TEXT)
+    return storable_text(f"{words}{by}{f': {detail}' if detail else ''}", MAX_TEXT)
 
 
 def _names(*found: Reference | None) -> str:
@@ -98,7 +98,7 @@ def _names(*found: Reference | None) -> str:
 
 
 def _assignees(data: Json) -> str:
-    return _names(*references(data.get("assignees")))
+    return _names(*references_of(data.get("assignees")))
 
 
 def _text_of(key: str) -> Callable[[Json], str]:
@@ -110,22 +110,21 @@ def _text(value: object) -> str:
 
 
 def _name_of(key: str) -> Callable[[Json], str]:
-    return lambda data: _names(reference(data.get(key)))
+    return lambda data: _names(reference_of(data.get(key)))
 
 
 def _responder(data: Json) -> str:
-    who = _names(reference(data.get("user")), reference(data.get("escalation_policy")))
+    who = _names(reference_of(data.get("user")), reference_of(data.get("escalation_policy")))
     state = data.get("state")
     return f"{who} ({state})" if who and isinstance(state, str) else who
 
 
 def _priority(data: Json) -> str:
-    return _names(reference(data.get("priority"))) or "none"
+    return _names(reference_of(data.get("priority"))) or "none"
 
 
 def _incident_type(data: Json) -> str:
-    kind = data.get("incident_type")
-    return _text(kind.get("name")) if isinstance(kind, dict) else ""
+    return _text(object_of(data.get("incident_type")).get("name"))
 
 
 def _roles(data: Json) -> str:
@@ -133,8 +132,8 @@ def _roles(data: Json) -> str:
     lines = []
     for one in assignments[:20] if isinstance(assignments, list) else []:
         if isinstance(one, dict):
-            who = _names(reference(one.get("assignee"))) or "nobody"
-            lines.append(f"{_names(reference(one.get('role'))) or 'role'} is {who}")
+            who = _names(reference_of(one.get("assignee"))) or "nobody"
+            lines.append(f"{_names(reference_of(one.get('role'))) or 'role'} is {who}")
     return ", ".join(lines)
 
 

@@ -30,12 +30,12 @@ def _is_kept(one: str) -> bool:
     return one in _KEPT or (unicodedata.category(one) not in _REMOVED and one not in _INVISIBLE)
 
 
-def clean(value: Any, longest: int = MAX_TEXT) -> Any:
+def clean_json(value: Any, longest: int = MAX_TEXT) -> Any:
     """Return a JSON value whose texts, and names of fields, are clean."""
     if isinstance(value, str):
         return clean_text(value, longest)
     if isinstance(value, dict):
-        return {clean_text(str(name), longest): clean(one, longest) for name, one in value.items()}
+        return {clean_text(str(name), longest): clean_json(one, longest) for name, one in value.items()}
     if isinstance(value, list | tuple):
-        return [clean(one, longest) for one in value]
+        return [clean_json(one, longest) for one in value]
     return value

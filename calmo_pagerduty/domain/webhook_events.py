@@ -7,12 +7,13 @@ here; only an event id is indispensable, because without one nothing can be told
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 from calmo_pagerduty.domain.event_types import IncidentStatus, rule_of
 from calmo_pagerduty.domain.incident_references import INCIDENT_ID
 from calmo_pagerduty.kernel.instants import instant_of
+from calmo_pagerduty.kernel.json_values import object_of, storable_text, text_of
 
 MAX_NAME = 200
 MAX_TITLE = 1024
@@ -85,12 +86,12 @@ def parse_event(body: bytes) -> WebhookEvent | Unreadable:
         return Unreadable("the JSON is nested too deeply")
     except ValueError:
         return Unreadable("the body is not JSON")
-    event = _object(_object(payload).get("event"))
-    event_id = _text(event.get("id"), MAX_NAME)
-    event_type = _text(event.get("event_type"), MAX_NAME)
+    event = object_of(object_of(payload).get("event"))
+    event_id = text_of(event.get("id"), MAX_NAME)
+    event_type = text_of(event.get("event_type"), MAX_NAME)
     if not event_id or not event_type:
         return Unreadable("the body has no event.id and event.event_type")
-    data = _object(event.get("data"))
+    data = object_of(event.get("data"))
     is_incident = event_type.startswith("incident.") or event.get("resource_type") == "incident"
     snapshot = _snapshot(data) if is_incident and _data_type(data) == "incident" else None
     subject = _incident(data) if is_incident else {}
@@ -99,9 +100,9 @@ def parse_event(body: bytes) -> WebhookEvent | Unreadable:
         event_type=event_type,
         occurred_at=instant_of(event.get("occurred_at")),
         incident_id=_incident_id(subject.get("id")),
-        incident_title=_text(subject.get("title") or subject.get("summary"), MAX_TITLE),
+        incident_title=text_of(subject.get("title") or subject.get("summary"), MAX_TITLE),
         snapshot=snapshot,
-        actor=reference(event.get("agent")),
+        actor=reference_of(event.get("agent")),
         data=data,
     )
 
@@ -109,31 +110,26 @@ def parse_event(body: bytes) -> WebhookEvent | Unreadable:
 def is_legacy(body: bytes) -> bool:
     """Tell whether the body is a V1 or V2 webhook (`messages`), which PagerDuty no longer signs."""
     try:
-        return isinstance(_object(json.loads(body)).get("messages"), list)
+        return isinstance(object_of(json.loads(body)).get("messages"), list)
     except (ValueError, RecursionError):
         return False
 
 
-def reference(value: object) -> Reference | None:
+def reference_of(value: object) -> Reference | None:
     """Read a PagerDuty reference {id, type, summary, html_url}; None if it names nothing."""
-    source = _object(value)
-    identity = _text(source.get("id"), MAX_NAME)
+    source = object_of(value)
+    identity = text_of(source.get("id"), MAX_NAME)
     if not identity:
         return None
-    name = _text(source.get("summary") or source.get("name"), MAX_NAME)
-    kind = _text(source.get("type"), MAX_NAME) or "unknown"
+    name = text_of(source.get("summary") or source.get("name"), MAX_NAME)
+    kind = text_of(source.get("type"), MAX_NAME) or "unknown"
     return Reference(identity, kind, name, _link(source.get("html_url")))
 
 
-def references(value: object) -> tuple[Reference, ...]:
+def references_of(value: object) -> tuple[Reference, ...]:
     """Read a list of references, leaving out what names nothing."""
     items = value if isinstance(value, list) else []
-    return tuple(found for found in map(reference, items[:100]) if found)
-
-
-def clean(text: str, limit: int) -> str:
-    """Make text safe for UTF-8 and any database: no NUL, no lone surrogate, at most `limit` characters."""
-    return text[:limit].replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+    return tuple(found for found in map(reference_of, items[:100]) if found)
 
 
 def _data_type(data: Json) -> str:
@@ -151,26 +147,26 @@ def _incident(data: Json) -> Json:
     if kind == "incident_role_assignment":
         assignments = data.get("incident_role_assignments")
         for assignment in assignments if isinstance(assignments, list) else []:
-            found = _object(_object(assignment).get("incident"))
+            found = object_of(object_of(assignment).get("incident"))
             if _incident_id(found.get("id")):
                 return found
-    return _object(data.get("incident"))
+    return object_of(data.get("incident"))
 
 
 def _snapshot(data: Json) -> IncidentSnapshot:
     status = data.get("status")
-    priority = _object(data.get("priority"))
+    priority = object_of(data.get("priority"))
     number = data.get("number", data.get("incident_number"))
     return IncidentSnapshot(
         status=IncidentStatus(status) if status in tuple(IncidentStatus) else None,
-        title=_text(data.get("title") or data.get("summary"), MAX_TITLE),
+        title=text_of(data.get("title") or data.get("summary"), MAX_TITLE),
         number=number if isinstance(number, int) and 0 <= number < 2**53 else None,
-        urgency=_text(data.get("urgency"), MAX_NAME),
-        priority=_text(priority.get("summary") or priority.get("name"), MAX_NAME),
-        service=reference(data.get("service")),
-        escalation_policy=reference(data.get("escalation_policy")),
-        assignees=references(data.get("assignees")),
-        teams=references(data.get("teams")),
+        urgency=text_of(data.get("urgency"), MAX_NAME),
+        priority=text_of(priority.get("summary") or priority.get("name"), MAX_NAME),
+        service=reference_of(data.get("service")),
+        escalation_policy=reference_of(data.get("escalation_policy")),
+        assignees=references_of(data.get("assignees")),
+        teams=references_of(data.get("teams")),
         created_at=instant_of(data.get("created_at")),
         url=_link(data.get("html_url")),
         resolve_reason=_resolve_reason(data.get("resolve_reason")),
@@ -178,16 +174,8 @@ def _snapshot(data: Json) -> IncidentSnapshot:
 
 
 def _resolve_reason(value: object) -> str | None:
-    source = _object(value)
-    return _text(source.get("type") or value, MAX_NAME)
-
-
-def _object(value: object) -> Json:
-    return cast(Json, value) if isinstance(value, dict) else {}
-
-
-def _text(value: object, limit: int) -> str | None:
-    return (clean(value, limit).strip() or None) if isinstance(value, str) else None
+    source = object_of(value)
+    return text_of(source.get("type") or value, MAX_NAME)
 
 
 def _incident_id(value: object) -> str | None:
@@ -202,7 +190,9 @@ def _link(value: object) -> str | None:
         parts = urlsplit(value)
     except ValueError:
         return None
-    return clean(value, MAX_TITLE) if parts.scheme == "https" and _is_pagerduty(parts.hostname) else None
+    return (
+        storable_text(value, MAX_TITLE) if parts.scheme == "https" and _is_pagerduty(parts.hostname) else None
+    )
 
 
 def _is_pagerduty(host: str | None) -> bool:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.incident_signals import Puzzle
-from calmo_pagerduty.domain.webhook_events import clean
+from calmo_pagerduty.kernel.json_values import storable_text
 from calmo_pagerduty.store.deliveries import mark_dead, mark_issues_unsure
 from calmo_pagerduty.store.statements import insert_or_ignore
 from calmo_pagerduty.store.tables import dead_letters
@@ -20,9 +20,9 @@ def set_aside(tx: Transaction, ref: IncidentRef, puzzles: Sequence[Puzzle], now:
             "at": now,
             "source": "workflow",
             "subject": ref.workflow_id,
-            "reason": clean(puzzle.reason, 1000),
+            "reason": storable_text(puzzle.reason, 1000),
             "payload_sha256": hashlib.sha256(puzzle.payload.encode("utf-8", "replace")).hexdigest(),
-            "payload": clean(puzzle.payload, len(puzzle.payload)),
+            "payload": storable_text(puzzle.payload, len(puzzle.payload)),
         }
         tx.execute(insert_or_ignore(tx, dead_letters), row)
         if puzzle.seqs:

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam
 
 from calmo_pagerduty.domain.deliveries import DeliveryState, Verdict
 from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.severity import Severity
+from calmo_pagerduty.domain.severity import Severity, own_severities
 from calmo_pagerduty.store.statements import insert_or_ignore
 from calmo_pagerduty.store.tables import connections, deliveries, delivery_bodies, issues, timeline
 from calmo_pagerduty.store.transactions import Transaction
@@ -122,7 +122,7 @@ def read_pending(tx: Transaction, after: int, at_most: int) -> list[PendingDeliv
             row.seq,
             IncidentRef(connection_id=row.connection_id, incident_id=row.incident_id),
             row.scope,
-            {name.strip().casefold(): Severity(one) for name, one in row.severities.items()},
+            own_severities(row.severities),
             row.facts,
             row.attempts,
         )

@@ -18,7 +18,7 @@ from calmo_pagerduty.domain.incident_lifecycle import (
 )
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.issues import Issue, ReceivedEvent, absorb, new_issue
-from calmo_pagerduty.domain.log_entries import KnownEvent, taken_over
+from calmo_pagerduty.domain.log_entries import LOGGED, KnownEvent, is_logged, taken_over
 from calmo_pagerduty.domain.operations import OPERATION, Standing
 from calmo_pagerduty.domain.reconciliation import reconciled_webhook_id
 from calmo_pagerduty.domain.response_targets import TARGET
@@ -51,7 +51,7 @@ _KNOWN = sa.select(
     timeline.c.issue_id == bindparam("issue"),
     sa.or_(
         timeline.c.event_id.in_(bindparam("events", expanding=True)),
-        timeline.c.event_id.like("log:%"),
+        timeline.c.event_id.like(f"{LOGGED}%"),
     ),
 )
 #: An entry that isn't confirmed yet must stay, or it would be sent again.
@@ -105,23 +105,31 @@ def save_events(
     Events that are there already change nothing, so the call may be repeated at will. Raises
     UnknownConnection.
     """
-    received, added = _unknown(tx, ref, facts, current := _locked(tx, ref))
-    if not received:
-        return Saved(0, current is not None)
-    before = current or new_issue(ref, _scope_of(tx, ref), received[0], now)
-    after, told = absorb(before, received, severity, now)
-    entries = operations.with_echoes(tx, ref.issue_id, received, told)
-    keep_commit_order(tx)
-    if current is not None:
-        tx.execute(_UPDATE, issue_row(after) | {"issue": ref.issue_id})
-    elif tx.execute(insert_or_ignore(tx, issues), issue_row(after)).rowcount == 0:
-        # Another process was first to make it; now that it is there, it is locked and refreshed.
-        return save_events(tx, ref, facts, severity, now)
+    while True:
+        current = _locked(tx, ref)
+        received, added = _unknown(tx, ref, facts, current)
+        if not received:
+            return Saved(0, current is not None)
+        before = current or new_issue(ref, _scope_of(tx, ref), received[0], now)
+        after, told = absorb(before, received, severity, now)
+        entries = operations.with_echoes(tx, ref.issue_id, received, told)
+        keep_commit_order(tx)
+        if _write_issue(tx, after, is_new=current is None):
+            break
+        # Another process was first to make the issue: now that it is there, it is locked and refreshed.
     _take_over(tx, ref, added, entries)
     tx.execute(_ADD_ENTRIES, [entry_row(ref.issue_id, entry) for entry in entries])
     if shown := [entry for entry in entries if not entry.is_echo] or _moved(entries):
         tx.execute(_ADD_CHANGE, _change_row(after, shown, now))
     return Saved(len(received), current is not None)
+
+
+def _write_issue(tx: Transaction, issue: Issue, *, is_new: bool) -> bool:
+    """Insert or update the issue; False if it was to be new and is there already."""
+    if is_new:
+        return tx.execute(insert_or_ignore(tx, issues), issue_row(issue)).rowcount > 0
+    tx.execute(_UPDATE, issue_row(issue) | {"issue": issue.ref.issue_id})
+    return True
 
 
 def retell(tx: Transaction, ref: IncidentRef, entries: Sequence[TimelineEntry], now: datetime) -> None:
@@ -197,14 +205,14 @@ def _unknown(
     known = {row.event_id for row in rows}
     fresh = {one.event_id: one for one in reversed(facts) if one.event_id not in known}
     received = with_bodies(tx, fresh.values()) if fresh else []
-    return received, [_known_event(row) for row in rows if row.event_id.startswith("log:")]
+    return received, [_known_event(row) for row in rows if is_logged(row.event_id)]
 
 
 def with_bodies(tx: Transaction, facts: Iterable[EventFacts]) -> list[ReceivedEvent]:
     """Pair events with what the delivery log has of them, in the order of occurrence."""
-    ordered = sorted(facts, key=lambda one: (one.occurred_at, one.seq))
-    bodies = _read_events(tx, [one.seq for one in ordered])
-    return [ReceivedEvent(one, _matching(one, bodies.get(one.seq))) for one in ordered]
+    ordered = sorted(facts, key=lambda event: event.as_of)
+    bodies = _read_events(tx, [event.seq for event in ordered])
+    return [ReceivedEvent(event, _matching(event, bodies.get(event.seq))) for event in ordered]
 
 
 def _known_event(row: Any) -> KnownEvent:
@@ -223,7 +231,7 @@ def _take_over(
             one.event_id, one.event_type, one.occurred_at, one.actor.id if one.actor else None, one.summary
         )
         for one in entries
-        if not one.event_id.startswith("log:")
+        if not is_logged(one.event_id)
     ]
     taken = taken_over(added, came)
     if taken:

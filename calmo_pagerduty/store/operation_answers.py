@@ -14,7 +14,7 @@ from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.operation_answers import agent_of, answer_event
 from calmo_pagerduty.domain.operations import STATE_OF_CALL, Operation, OperationState
 from calmo_pagerduty.domain.reconciliation import reconciled_webhook_id
-from calmo_pagerduty.domain.severity import Severity, severity_of
+from calmo_pagerduty.domain.severity import Severity, own_severities, severity_of
 from calmo_pagerduty.domain.timeline import TimelineEntry
 from calmo_pagerduty.store import issues, operations, reconciliations
 from calmo_pagerduty.store.issue_rows import entry_of_row
@@ -115,7 +115,7 @@ def _told_anew(tx: Transaction, ref: IncidentRef, operation: Operation) -> Seque
     ).all()
     if not rows:
         return ()
-    facts = [EventFacts.model_validate_json(f'{{"seq":{row.seq},{row.facts[1:]}') for row in rows]
+    facts = [EventFacts.from_delivery_row(row) for row in rows]
     received = issues.with_bodies(tx, facts)
     return operations.with_echoes(tx, ref.issue_id, received, [entry_of_row(row) for row in rows])
 
@@ -125,11 +125,9 @@ def _facts_of(tx: Transaction, ref: IncidentRef, event_id: str) -> EventFacts:
         deliveries.c.webhook_id == reconciled_webhook_id(ref.connection_id),
         deliveries.c.dedup_key == event_id,
     )
-    row = tx.execute(query).one()
-    return EventFacts.model_validate_json(f'{{"seq":{row.seq},{row.facts[1:]}')
+    return EventFacts.from_delivery_row(tx.execute(query).one())
 
 
 def _severities(tx: Transaction, connection_id: str) -> dict[str, Severity]:
     query = sa.select(connections.c.severities).where(connections.c.id == connection_id)
-    found = tx.execute(query).scalar_one()
-    return {name.strip().casefold(): Severity(one) for name, one in found.items()}
+    return own_severities(tx.execute(query).scalar_one())

@@ -4,7 +4,8 @@ from typing import Any
 
 from calmo_pagerduty.domain.api_errors import Refused
 from calmo_pagerduty.domain.api_requests import Listed, Plan
-from calmo_pagerduty.tools.asking import an_object, get, listing
+from calmo_pagerduty.kernel.json_values import object_of
+from calmo_pagerduty.tools.asking import get, listing
 
 
 def acting_user(from_address: str | None) -> Plan:
@@ -13,7 +14,7 @@ def acting_user(from_address: str | None) -> Plan:
     """
     try:
         answer = yield get("/users/me")
-        return an_object(answer.get("user"))
+        return object_of(answer.get("user"))
     except Refused:
         if not from_address:
             return {}

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from calmo_pagerduty.domain.api_requests import JsonObject, Listed, Paging, Plan
 from calmo_pagerduty.kernel.instants import iso_utc
+from calmo_pagerduty.kernel.json_values import objects_of
 from calmo_pagerduty.tools import shapes
 from calmo_pagerduty.tools.asking import (
     Asking,
@@ -16,7 +17,6 @@ from calmo_pagerduty.tools.asking import (
     list_result,
     listed_result,
     listing,
-    objects,
 )
 from calmo_pagerduty.tools.fields import After, Ids, Limit, TimeZone, Unit, Urgency
 from calmo_pagerduty.tools.incidents import LOG_COLUMNS
@@ -127,7 +127,7 @@ def metrics(
     """Read one kind of figures. PagerDuty answers all rows at once."""
     body = shapes.without_nothing({"filters": filters, "time_zone": time_zone, "aggregate_unit": unit})
     answer = yield analytics(f"/analytics/metrics/{path}", body)
-    return list_result(map(shapes.plain, objects(answer.get("data"))), None, notes or ())
+    return list_result(map(shapes.plain, objects_of(answer.get("data"))), None, notes or ())
 
 
 def raw_incidents(filters: JsonObject, limit: int, after: str | None = None) -> Asking:

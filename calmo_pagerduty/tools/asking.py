@@ -72,15 +72,6 @@ def listing(
     )
 
 
-def objects(value: Any) -> list[JsonObject]:
-    """Return the objects of a list; nothing if PagerDuty sent something else."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list | tuple) else []
-
-
-def an_object(value: Any) -> JsonObject:
-    return value if isinstance(value, dict) else {}
-
-
 def list_result(
     items: Iterable[JsonObject], next_: str | None = None, notes: Iterable[str] = ()
 ) -> JsonObject:

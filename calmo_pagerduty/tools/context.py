@@ -7,8 +7,9 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from calmo_pagerduty.domain.api_requests import JsonObject, Listed, Plan
+from calmo_pagerduty.kernel.json_values import object_of, objects_of
 from calmo_pagerduty.tools import shapes
-from calmo_pagerduty.tools.asking import an_object, get, list_result, listed_result, listing, objects
+from calmo_pagerduty.tools.asking import get, list_result, listed_result, listing
 from calmo_pagerduty.tools.fields import After, Id, Ids, Limit, Query, Time
 from calmo_pagerduty.tools.incidents import OneIncident
 from calmo_pagerduty.tools.tool import Access, Arguments, Call, Category, Column, Risk, Shape, Tool
@@ -24,7 +25,7 @@ _STUB_COLUMNS = (
 
 def _stub(thing: JsonObject) -> JsonObject:
     """PagerDuty gives a few fields of such an incident only."""
-    incident = an_object(thing.get("incident"))
+    incident = object_of(thing.get("incident"))
     found = shapes.picked(incident, "id", "incident_number", "title", "status", "created_at")
     return shapes.without_nothing(found | {"score": thing.get("score"), "url": shapes.url_of(incident)})
 
@@ -35,21 +36,21 @@ class GetPastIncidents(OneIncident):
 
 def get_past_incidents(arguments: GetPastIncidents, _call: Call) -> Plan:
     answer = yield get(f"/incidents/{arguments.incident_id}/past_incidents", limit=arguments.limit)
-    return list_result(map(_stub, objects(answer.get("past_incidents"))))
+    return list_result(map(_stub, objects_of(answer.get("past_incidents"))))
 
 
 def get_related_incidents(arguments: OneIncident, _call: Call) -> Plan:
     path = f"/incidents/{arguments.incident_id}/related_incidents"
     answer = yield get(path, **{"additional_details[]": "incident"})
     items = [
-        _stub(thing) | {"why": [_relationship(row) for row in objects(thing.get("relationships"))]}
-        for thing in objects(answer.get("related_incidents"))
+        _stub(thing) | {"why": [_relationship(row) for row in objects_of(thing.get("relationships"))]}
+        for thing in objects_of(answer.get("related_incidents"))
     ]
     return list_result(items)
 
 
 def _relationship(row: JsonObject) -> JsonObject:
-    metadata = an_object(row.get("metadata"))
+    metadata = object_of(row.get("metadata"))
     parts = {name: shapes.ref(metadata.get(name)) for name in ("dependent_services", "supporting_services")}
     found = {"type": row.get("type"), "classification": metadata.get("grouping_classification")}
     return shapes.without_nothing(found | parts)
@@ -61,9 +62,9 @@ class GetOutlierIncident(OneIncident):
 
 def get_outlier_incident(arguments: GetOutlierIncident, _call: Call) -> Plan:
     answer = yield get(f"/incidents/{arguments.incident_id}/outlier_incident", since=arguments.since)
-    outlier = an_object(answer.get("outlier_incident"))
-    occurrence = an_object(an_object(outlier.get("incident")).get("occurrence"))
-    pattern = an_object(outlier.get("incident_template")).get("mined_text")
+    outlier = object_of(answer.get("outlier_incident"))
+    occurrence = object_of(object_of(outlier.get("incident")).get("occurrence"))
+    pattern = object_of(outlier.get("incident_template")).get("mined_text")
     return _stub(outlier) | shapes.without_nothing({"occurrence": occurrence, "pattern": pattern})
 
 
@@ -85,7 +86,7 @@ def list_change_events(arguments: ListChangeEvents, call: Call) -> Plan:
     if arguments.incident_id:
         path = f"/incidents/{arguments.incident_id}/related_change_events"
         answer = yield get(path, limit=min(arguments.limit, 100))
-        return list_result(map(shapes.change_event, objects(answer.get("change_events"))))
+        return list_result(map(shapes.change_event, objects_of(answer.get("change_events"))))
     path = f"/services/{arguments.service_id}/change_events" if arguments.service_id else "/change_events"
     since, until = arguments.backward(call.now, timedelta(days=1))
     request = get(path, since=since, until=until, **{"team_ids[]": arguments.team_ids})
@@ -128,7 +129,7 @@ def list_business_service_impacts(arguments: ListBusinessServiceImpacts, _call: 
         )
         answer = yield get(path, **{"additional_fields[]": "services.highest_impacting_priority"})
     notes = ["There are more than PagerDuty hands out."] if _has_more(answer) else []
-    return list_result(map(shapes.plain, objects(answer.get("services"))), None, notes)
+    return list_result(map(shapes.plain, objects_of(answer.get("services"))), None, notes)
 
 
 def _has_more(answer: JsonObject) -> bool:

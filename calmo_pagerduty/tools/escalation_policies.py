@@ -7,15 +7,14 @@ from pydantic import Field, model_validator
 
 from calmo_pagerduty.domain.api_errors import InvalidRequest, NotInPlan, NotUnderstood
 from calmo_pagerduty.domain.api_requests import JsonObject, Listed, Plan
+from calmo_pagerduty.kernel.json_values import object_of, objects_of
 from calmo_pagerduty.tools import shapes
 from calmo_pagerduty.tools.asking import (
     Asking,
-    an_object,
     get,
     given,
     listed_result,
     listing,
-    objects,
     post,
     put,
     reference,
@@ -53,7 +52,7 @@ class OnePolicy(Arguments):
 
 def get_escalation_policy(arguments: OnePolicy, _call: Call) -> Plan:
     answer = yield get(f"/escalation_policies/{arguments.escalation_policy_id}")
-    return shapes.escalation_policy(an_object(answer.get("escalation_policy")))
+    return shapes.escalation_policy(object_of(answer.get("escalation_policy")))
 
 
 class Target(Arguments):
@@ -98,7 +97,7 @@ def create_escalation_policy(arguments: CreateEscalationPolicy, call: Call) -> P
         "teams": [reference(arguments.team_id, "team")] if arguments.team_id else None,
     }
     answer = yield post("/escalation_policies", {"escalation_policy": given(policy)}, in_the_name_of=True)
-    return shapes.escalation_policy(an_object(answer.get("escalation_policy")))
+    return shapes.escalation_policy(object_of(answer.get("escalation_policy")))
 
 
 def _made_before(name: str, call: Call) -> Asking:
@@ -131,16 +130,16 @@ def update_escalation_policy(arguments: UpdateEscalationPolicy, _call: Call) -> 
         "on_call_handoff_notifications": arguments.on_call_handoff_notifications,
         "teams": [reference(arguments.team_id, "team")] if arguments.team_id else None,
     }
-    if not objects(now.get("escalation_rules")):
+    if not objects_of(now.get("escalation_rules")):
         raise NotUnderstood("PagerDuty's answer shows no escalation rules", advice="nothing was changed")
     # PagerDuty replaces the rules by those that are sent: so all are sent.
     rules = [rule.as_sent() for rule in arguments.rules] or [
-        _rule_as_it_is(rule) for rule in objects(now.get("escalation_rules"))
+        _rule_as_it_is(rule) for rule in objects_of(now.get("escalation_rules"))
     ]
     kept = {"type": "escalation_policy", "name": now.get("name") or now.get("summary")}
     policy = kept | given(changed) | {"escalation_rules": rules}
     answer = yield put(path, {"escalation_policy": policy}, in_the_name_of=True)
-    return shapes.escalation_policy(an_object(answer.get("escalation_policy")))
+    return shapes.escalation_policy(object_of(answer.get("escalation_policy")))
 
 
 def _policy_with_strategies(path: str) -> Asking:
@@ -149,13 +148,13 @@ def _policy_with_strategies(path: str) -> Asking:
         answer = yield get(path, **{"include[]": "escalation_rule_assignment_strategies"})
     except (InvalidRequest, NotInPlan):
         answer = yield get(path)
-    return an_object(answer.get("escalation_policy"))
+    return object_of(answer.get("escalation_policy"))
 
 
 def _rule_as_it_is(rule: JsonObject) -> JsonObject:
     names = ("id", "escalation_delay_in_minutes", "escalation_rule_assignment_strategy")
     targets = [
-        {"id": target.get("id"), "type": target.get("type")} for target in objects(rule.get("targets"))
+        {"id": target.get("id"), "type": target.get("type")} for target in objects_of(rule.get("targets"))
     ]
     return given(shapes.picked(rule, *names)) | {"targets": targets}
 

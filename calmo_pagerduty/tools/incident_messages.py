@@ -7,14 +7,13 @@ from pydantic import Field, model_validator
 
 from calmo_pagerduty.domain.api_errors import InvalidRequest, OutcomeUnknown
 from calmo_pagerduty.domain.api_requests import JsonObject, Listed, Plan
+from calmo_pagerduty.kernel.json_values import object_of, objects_of
 from calmo_pagerduty.tools import shapes
 from calmo_pagerduty.tools.asking import (
     Asking,
-    an_object,
     get,
     given,
     listing,
-    objects,
     post,
     reference,
 )
@@ -34,11 +33,11 @@ def add_incident_note(arguments: AddIncidentNote, call: Call) -> Plan:
     path = f"/incidents/{arguments.incident_id}/notes"
     if call.repeated:
         answer = yield get(path)
-        if made := found_marked(objects(answer.get("notes")), call.id):
+        if made := found_marked(objects_of(answer.get("notes")), call.id):
             return shapes.note(made)
     body = {"note": {"content": marked(arguments.content, call.id)}}
     answer = yield post(path, body, in_the_name_of=True)
-    return shapes.note(an_object(answer.get("note")))
+    return shapes.note(object_of(answer.get("note")))
 
 
 class PublishStatusUpdate(OneIncident):
@@ -66,7 +65,7 @@ def publish_status_update(arguments: PublishStatusUpdate, call: Call) -> Plan:
     answer = yield post(
         f"/incidents/{arguments.incident_id}/status_updates", given(body), in_the_name_of=True
     )
-    update = an_object(answer.get("status_update"))
+    update = object_of(answer.get("status_update"))
     shown = shapes.picked(update, "id", "message", "subject", "created_at")
     return shapes.without_nothing(shown | {"sender": shapes.ref(update.get("sender"))})
 
@@ -107,14 +106,17 @@ def request_responders(arguments: RequestResponders, call: Call) -> Plan:
         "responder_request_targets": targets,
     }
     answer = yield post(f"/incidents/{arguments.incident_id}/responder_requests", body)
-    return _request_shown(an_object(answer.get("responder_request")))
+    return _request_shown(object_of(answer.get("responder_request")))
 
 
 def _requested_before(incident_id: str, call: Call) -> Asking:
     """Return the request with the call's mark, None if there is none. Raises OutcomeUnknown."""
     answer = yield get(f"/incidents/{incident_id}")
-    incident = an_object(answer.get("incident"))
-    things = [*objects(incident.get("responder_requests")), *objects(incident.get("incidents_responders"))]
+    incident = object_of(answer.get("incident"))
+    things = [
+        *objects_of(incident.get("responder_requests")),
+        *objects_of(incident.get("incidents_responders")),
+    ]
     if found := found_marked(things, call.id):
         return found
     if "responder_requests" in incident:
@@ -142,13 +144,13 @@ def _requester(call: Call) -> Asking:
             advice="give the connection the e-mail address of a PagerDuty user",
             status=refused.status,
         ) from None
-    return an_object(answer.get("user")).get("id")
+    return object_of(answer.get("user")).get("id")
 
 
 def _request_shown(thing: JsonObject) -> JsonObject:
     wrapped = [
-        an_object(part.get("responder_request_target") or part)
-        for part in objects(thing.get("responder_request_targets"))
+        object_of(part.get("responder_request_target") or part)
+        for part in objects_of(thing.get("responder_request_targets"))
     ]
     targets = [
         shapes.without_nothing(
@@ -156,7 +158,7 @@ def _request_shown(thing: JsonObject) -> JsonObject:
             | {
                 "responders": [
                     shapes.without_nothing({"state": one.get("state"), "user": shapes.ref(one.get("user"))})
-                    for one in objects(target.get("incidents_responders"))
+                    for one in objects_of(target.get("incidents_responders"))
                 ]
             }
         )

@@ -9,8 +9,9 @@ from pydantic import Field, model_validator
 from calmo_pagerduty.domain.api_errors import AlreadySo
 from calmo_pagerduty.domain.api_requests import JsonObject, Plan
 from calmo_pagerduty.kernel.instants import instant_of
+from calmo_pagerduty.kernel.json_values import object_of, objects_of
 from calmo_pagerduty.tools import shapes
-from calmo_pagerduty.tools.asking import Asking, an_object, get, objects, post, put, references
+from calmo_pagerduty.tools.asking import Asking, get, post, put, references
 from calmo_pagerduty.tools.fields import Id
 from calmo_pagerduty.tools.incidents import INCIDENT_COLUMNS, OneIncident
 from calmo_pagerduty.tools.markers import CLOCKS
@@ -25,17 +26,17 @@ def snooze_incident(arguments: SnoozeIncident, call: Call) -> Plan:
     path = f"/incidents/{arguments.incident_id}"
     if call.repeated:
         answer = yield get(path)
-        thing = an_object(answer.get("incident"))
+        thing = object_of(answer.get("incident"))
         if _is_snoozed_until(thing, call.first_attempt_at + timedelta(seconds=arguments.seconds)):
             return shapes.incident_in_full(thing)
     answer = yield post(f"{path}/snooze", {"duration": arguments.seconds}, in_the_name_of=True)
-    return shapes.incident_in_full(an_object(answer.get("incident")))
+    return shapes.incident_in_full(object_of(answer.get("incident")))
 
 
 def _is_snoozed_until(thing: JsonObject, wanted: datetime) -> bool:
     ends = [
         instant_of(action.get("at"))
-        for action in objects(thing.get("pending_actions"))
+        for action in objects_of(thing.get("pending_actions"))
         if action.get("type") == "unacknowledge"
     ]
     return any(end is not None and end >= wanted - CLOCKS for end in ends)
@@ -64,15 +65,15 @@ def merge_incidents(arguments: MergeIncidents, call: Call) -> Plan:
             pass  # They were merged before.
     # PagerDuty answers a merge with a reference only.
     answer = yield get(path)
-    return shapes.incident_in_full(an_object(answer.get("incident")))
+    return shapes.incident_in_full(object_of(answer.get("incident")))
 
 
 def _not_merged_yet(sources: list[str], target_id: str) -> Asking:
     remaining = []
     for source in sources:
         answer = yield get(f"/incidents/{source}")
-        reason = an_object(an_object(answer.get("incident")).get("resolve_reason"))
-        if an_object(reason.get("incident")).get("id") != target_id:
+        reason = object_of(object_of(answer.get("incident")).get("resolve_reason"))
+        if object_of(reason.get("incident")).get("id") != target_id:
             remaining.append(source)
     return remaining
 

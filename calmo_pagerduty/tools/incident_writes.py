@@ -10,14 +10,13 @@ from pydantic import Field, model_validator
 from calmo_pagerduty.domain.api_errors import AlreadySo, ChangedMeanwhile, InvalidRequest
 from calmo_pagerduty.domain.api_requests import ApiRequest, JsonObject, Listed, Listing, Plan
 from calmo_pagerduty.kernel.instants import instant_of
+from calmo_pagerduty.kernel.json_values import object_of, objects_of
 from calmo_pagerduty.tools import shapes
 from calmo_pagerduty.tools.asking import (
     Asking,
-    an_object,
     get,
     given,
     listing,
-    objects,
     post,
     put,
     reference,
@@ -73,7 +72,7 @@ def create_incident(arguments: CreateIncident, call: Call) -> Plan:
         if not open_ones:
             raise
         return shapes.incident_in_full(open_ones[0]) | {"existed": True}
-    return shapes.incident_in_full(an_object(answer.get("incident")))
+    return shapes.incident_in_full(object_of(answer.get("incident")))
 
 
 def _made_before(arguments: CreateIncident, key: str, call: Call) -> Asking:
@@ -150,7 +149,7 @@ def update_incident(arguments: UpdateIncident, call: Call) -> Plan:
     may_be_done = call.repeated and (arguments.reopen or not _MOVES.isdisjoint(changes))
     if would_open or may_be_done:
         answer = yield get(path)
-        incident = an_object(answer.get("incident"))
+        incident = object_of(answer.get("incident"))
         is_resolved = incident.get("status") == "resolved"
         if would_open and is_resolved:
             raise InvalidRequest("The incident is resolved", advice="give reopen=true to open it again")
@@ -175,11 +174,11 @@ def _left_to_do(
 ) -> Generator[ApiRequest | Listing, Any, JsonObject]:
     """Leave out what an earlier attempt has done, so that nobody is paged twice for it."""
     left = dict(changes)
-    assigned = [an_object(one.get("assignee")).get("id") for one in objects(incident.get("assignments"))]
+    assigned = [object_of(one.get("assignee")).get("id") for one in objects_of(incident.get("assignments"))]
     wanted = [one["assignee"]["id"] for one in changes.get("assignments", ())]
     if wanted and sorted(map(str, assigned)) == sorted(wanted):
         del left["assignments"]
-    policy = an_object(incident.get("escalation_policy")).get("id")
+    policy = object_of(incident.get("escalation_policy")).get("id")
     if "escalation_policy" in changes and policy == changes["escalation_policy"]["id"]:
         del left["escalation_policy"]
     if "escalation_level" in changes and (yield from _was_escalated(path, call)):
@@ -200,7 +199,7 @@ def _was_escalated(path: str, call: Call) -> Asking:
 
 def _may_be_ours(agent: Any, call: Call) -> bool:
     """Tell whether it was us who did what PagerDuty says that this agent did; in doubt it was."""
-    known = an_object(agent).get("id")
+    known = object_of(agent).get("id")
     return known is None or call.agent_id in (None, known)
 
 
@@ -213,11 +212,11 @@ def _changed(path: str, changes: JsonObject, without_status: JsonObject, call: C
         if not without_status or without_status == changes:
             answer = yield get(path)
             # After an earlier attempt it may be so because of us.
-            by = an_object(answer.get("incident")).get("last_status_change_by")
+            by = object_of(answer.get("incident")).get("last_status_change_by")
             unchanged = {} if call.repeated and _may_be_ours(by, call) else {"unchanged": True}
         else:
             answer = yield from put_incident(path, without_status)
-    return shapes.incident_in_full(an_object(answer.get("incident"))) | unchanged
+    return shapes.incident_in_full(object_of(answer.get("incident"))) | unchanged
 
 
 def put_incident(path: str, changes: JsonObject) -> Asking:

@@ -9,14 +9,13 @@ from pydantic import Field
 from calmo_pagerduty.domain.api_errors import InvalidRequest
 from calmo_pagerduty.domain.api_requests import JsonObject, Listed, Plan
 from calmo_pagerduty.kernel.instants import instant_of
+from calmo_pagerduty.kernel.json_values import object_of, objects_of
 from calmo_pagerduty.tools import shapes
 from calmo_pagerduty.tools.asking import (
-    an_object,
     get,
     list_result,
     listed_result,
     listing,
-    objects,
 )
 from calmo_pagerduty.tools.fields import After, Id, Ids, Limit, Status, Time, Urgency
 from calmo_pagerduty.tools.tool import Access, Arguments, Call, Category, Column, Risk, Shape, Tool
@@ -104,7 +103,7 @@ def _is_wanted(thing: JsonObject, arguments: ListIncidents) -> bool:
         return False
     if created and arguments.until and created >= arguments.until:
         return False
-    priority = an_object(thing.get("priority")).get("id")
+    priority = object_of(thing.get("priority")).get("id")
     return not arguments.priority_ids or priority in arguments.priority_ids
 
 
@@ -118,7 +117,7 @@ def get_incident(arguments: OneIncident, _call: Call) -> Plan:
         answer = yield get(path, **{"include[]": ("body", "custom_fields")})
     except InvalidRequest:
         answer = yield get(path)
-    return shapes.incident_in_full(an_object(answer.get("incident")))
+    return shapes.incident_in_full(object_of(answer.get("incident")))
 
 
 class GetIncidentTimeline(OneIncident):
@@ -141,7 +140,7 @@ def get_incident_timeline(arguments: GetIncidentTimeline, _call: Call) -> Plan:
 
 def list_incident_notes(arguments: OneIncident, _call: Call) -> Plan:
     answer = yield get(f"/incidents/{arguments.incident_id}/notes")
-    return list_result(map(shapes.note, objects(answer.get("notes"))))
+    return list_result(map(shapes.note, objects_of(answer.get("notes"))))
 
 
 class ListAlerts(OneIncident):
@@ -166,7 +165,7 @@ class GetAlert(OneIncident):
 
 def get_alert(arguments: GetAlert, _call: Call) -> Plan:
     answer = yield get(f"/incidents/{arguments.incident_id}/alerts/{arguments.alert_id}")
-    return shapes.alert_in_full(an_object(answer.get("alert")))
+    return shapes.alert_in_full(object_of(answer.get("alert")))
 
 
 _reading = partial(

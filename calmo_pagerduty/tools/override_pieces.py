@@ -8,7 +8,7 @@ from calmo_pagerduty.domain.api_errors import InvalidRequest
 from calmo_pagerduty.domain.api_requests import JsonObject
 from calmo_pagerduty.domain.schedules import member_id
 from calmo_pagerduty.kernel.instants import instant_of, iso_utc
-from calmo_pagerduty.tools.asking import an_object, objects
+from calmo_pagerduty.kernel.json_values import object_of, objects_of
 
 #: Sources that an override can replace, with where PagerDuty names them and how an override does.
 _REPLACEABLE = {
@@ -61,13 +61,13 @@ def pieces(
 
 
 def _duties(schedule: JsonObject, start: datetime, end: datetime) -> list[Duty]:
-    rows = objects(an_object(schedule.get("final_schedule")).get("computed_shift_assignments"))
+    rows = objects_of(object_of(schedule.get("final_schedule")).get("computed_shift_assignments"))
     found = []
     for row in rows:
         first, last = instant_of(row.get("start_time")), instant_of(row.get("end_time"))
         user = member_id(row.get("member"))
         if first and last and user and first < end and last > start:
-            found.append(Duty(max(first, start), min(last, end), user, an_object(row.get("source"))))
+            found.append(Duty(max(first, start), min(last, end), user, object_of(row.get("source"))))
     return sorted(found, key=lambda duty: (duty.start, duty.end))
 
 

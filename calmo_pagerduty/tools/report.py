@@ -12,7 +12,7 @@ from typing import Any
 from calmo_pagerduty.domain.api_requests import JsonObject
 from calmo_pagerduty.kernel.durations import duration_in_words
 from calmo_pagerduty.kernel.instants import instant_of, iso_utc
-from calmo_pagerduty.tools.asking import an_object
+from calmo_pagerduty.kernel.json_values import object_of
 
 NO_PRIORITY = "none"
 _SLOWEST = 10
@@ -56,7 +56,7 @@ def row_of(incident: JsonObject, figures: JsonObject | None, acknowledged_at: da
 
 
 def _name(thing: Any, otherwise: str) -> str:
-    fields = an_object(thing)
+    fields = object_of(thing)
     return str(fields.get("summary") or fields.get("name") or fields.get("id") or otherwise)
 
 

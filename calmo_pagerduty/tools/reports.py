@@ -10,8 +10,9 @@ from pydantic import Field
 from calmo_pagerduty.domain.api_errors import RateLimited, Refused, TokenRejected
 from calmo_pagerduty.domain.api_requests import JsonObject, Listed, Plan
 from calmo_pagerduty.kernel.instants import instant_of, iso_utc
+from calmo_pagerduty.kernel.json_values import object_of
 from calmo_pagerduty.tools.analytics import LAG, raw_incidents
-from calmo_pagerduty.tools.asking import Asking, an_object, get, listing
+from calmo_pagerduty.tools.asking import Asking, get, listing
 from calmo_pagerduty.tools.fields import Ids, Line, Urgency
 from calmo_pagerduty.tools.report import Row, as_csv, markdown, row_of, summarise
 from calmo_pagerduty.tools.shapes import without_nothing
@@ -106,7 +107,7 @@ def _acknowledgements(arguments: GenerateReport, since: datetime, until: datetim
     found: dict[str, datetime] = {}
     for entry in listed.items:
         at = instant_of(entry.get("created_at"))
-        incident = an_object(entry.get("incident")).get("id")
+        incident = object_of(entry.get("incident")).get("id")
         if at and incident and str(entry.get("type", "")).startswith("acknowledge_log_entry"):
             found[incident] = min(at, found.get(incident, at))
     more = ["The log is longer than is read: some times to acknowledge are missing."] if listed.next else []

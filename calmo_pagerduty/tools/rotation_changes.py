@@ -10,7 +10,8 @@ from calmo_pagerduty.domain.api_errors import InvalidRequest, NotFound
 from calmo_pagerduty.domain.api_requests import ApiRequest, JsonObject, Method
 from calmo_pagerduty.domain.schedules import member_id
 from calmo_pagerduty.kernel.instants import instant_of, iso_utc
-from calmo_pagerduty.tools.asking import Asking, an_object, given, objects, post, put
+from calmo_pagerduty.kernel.json_values import object_of, objects_of
+from calmo_pagerduty.tools.asking import Asking, given, post, put
 from calmo_pagerduty.tools.markers import CLOCKS
 from calmo_pagerduty.tools.shapes import picked
 from calmo_pagerduty.tools.tool import Call
@@ -48,8 +49,8 @@ def change_members(
 
 def _live_events(schedule: JsonObject, now: datetime) -> list[JsonObject]:
     found = []
-    for rotation in objects(schedule.get("rotations")):
-        for event in objects(rotation.get("events")):
+    for rotation in objects_of(schedule.get("rotations")):
+        for event in objects_of(rotation.get("events")):
             ends = instant_of(event.get("effective_until"))
             if event.get("id") and (ends is None or ends > now):
                 found.append(event | {"rotation_id": rotation.get("id")})
@@ -72,12 +73,12 @@ def _chosen(events: list[JsonObject], event_id: str | None) -> JsonObject:
 
 
 def _members(event: JsonObject) -> tuple[str | None, ...]:
-    members = objects(an_object(event.get("assignment_strategy")).get("members"))
+    members = objects_of(object_of(event.get("assignment_strategy")).get("members"))
     return tuple(member_id(member) for member in members)
 
 
 def _strategy(event: JsonObject, user_ids: tuple[str, ...]) -> JsonObject:
-    now = an_object(event.get("assignment_strategy"))
+    now = object_of(event.get("assignment_strategy"))
     members = [{"type": "user_member", "user_id": user} for user in user_ids]
     return given(picked(now, "type", "shifts_per_member")) | {"members": members}
 

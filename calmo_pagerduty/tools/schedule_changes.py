@@ -7,7 +7,8 @@ from pydantic import Field, model_validator
 from calmo_pagerduty.domain.api_errors import ChangedMeanwhile, InvalidRequest, NotUnderstood
 from calmo_pagerduty.domain.api_requests import JsonObject, Plan
 from calmo_pagerduty.domain.schedules import ScheduleKind
-from calmo_pagerduty.tools.asking import an_object, get, given, objects, put, reference
+from calmo_pagerduty.kernel.json_values import object_of, objects_of
+from calmo_pagerduty.tools.asking import get, given, put, reference
 from calmo_pagerduty.tools.fields import Id, Line, Text, TimeZone
 from calmo_pagerduty.tools.rotation_changes import change_members
 from calmo_pagerduty.tools.schedule_kinds import fetched
@@ -57,11 +58,11 @@ def update_schedule(arguments: UpdateSchedule, call: Call) -> Plan:
         # PagerDuty has been seen to refuse one of the two without the other.
         both = picked(thing, "name", "time_zone")
         answer = yield put(f"/v3/schedules/{arguments.schedule_id}", {"schedule": given(both) | changes})
-        thing = thing | an_object(answer.get("schedule"))
+        thing = thing | object_of(answer.get("schedule"))
     if arguments.user_ids:
         yield from change_members(arguments.schedule_id, thing, arguments.part_id, arguments.user_ids, call)
         answer = yield get(f"/v3/schedules/{arguments.schedule_id}")
-        thing = an_object(answer.get("schedule"))
+        thing = object_of(answer.get("schedule"))
     return schedule_shown(kind, thing)
 
 
@@ -71,9 +72,9 @@ def _update_layers(arguments: UpdateSchedule, thing: JsonObject) -> Plan:
         answer = yield put(path, {"schedule": _edited(arguments, thing)})
     except ChangedMeanwhile:
         answer = yield get(path)
-        thing = an_object(answer.get("schedule"))
+        thing = object_of(answer.get("schedule"))
         answer = yield put(path, {"schedule": _edited(arguments, thing)})
-    return (yield from _in_the_same_order(path, arguments, thing, an_object(answer.get("schedule"))))
+    return (yield from _in_the_same_order(path, arguments, thing, object_of(answer.get("schedule"))))
 
 
 def _in_the_same_order(path: str, arguments: UpdateSchedule, before: JsonObject, after: JsonObject) -> Plan:
@@ -85,17 +86,17 @@ def _in_the_same_order(path: str, arguments: UpdateSchedule, before: JsonObject,
         edited = _edited(arguments, before)
         edited["schedule_layers"] = edited["schedule_layers"][::-1]
         answer = yield put(path, {"schedule": edited})
-        after = an_object(answer.get("schedule"))
+        after = object_of(answer.get("schedule"))
     return schedule_shown(ScheduleKind.LAYERS, after)
 
 
 def _layer_ids(thing: JsonObject) -> list[Any]:
-    return [layer.get("id") for layer in objects(thing.get("schedule_layers"))]
+    return [layer.get("id") for layer in objects_of(thing.get("schedule_layers"))]
 
 
 def _edited(arguments: UpdateSchedule, thing: JsonObject) -> JsonObject:
     """Return the whole schedule as it is to be. A layer that isn't sent would end."""
-    layers = [_layer(layer) for layer in objects(thing.get("schedule_layers"))]
+    layers = [_layer(layer) for layer in objects_of(thing.get("schedule_layers"))]
     if not isinstance(thing.get("schedule_layers"), list):
         raise NotUnderstood("PagerDuty's answer shows no layers", advice="nothing was changed")
     if arguments.user_ids:
@@ -107,7 +108,7 @@ def _edited(arguments: UpdateSchedule, thing: JsonObject) -> JsonObject:
 
 
 def _layer(layer: JsonObject) -> JsonObject:
-    users = [an_object(row.get("user")).get("id") for row in objects(layer.get("users"))]
+    users = [object_of(row.get("user")).get("id") for row in objects_of(layer.get("users"))]
     kept = {name: value for name, value in picked(layer, *_LAYER_FIELDS).items() if name in layer}
     return kept | {"users": [{"user": reference(user, "user")} for user in users if user]}
 

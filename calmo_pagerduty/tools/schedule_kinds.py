@@ -11,7 +11,8 @@ from calmo_pagerduty.domain.api_errors import (
 )
 from calmo_pagerduty.domain.api_requests import JsonObject, Listed, Listing
 from calmo_pagerduty.domain.schedules import ScheduleKind
-from calmo_pagerduty.tools.asking import Asking, an_object, get, listing, objects
+from calmo_pagerduty.kernel.json_values import object_of, objects_of
+from calmo_pagerduty.tools.asking import Asking, get, listing
 
 #: How many overrides or custom shifts of one schedule and window are read at most.
 MOST = 1000
@@ -24,7 +25,7 @@ def fetched(schedule_id: str, since: datetime | None = None, until: datetime | N
     """
     try:
         answer = yield get(f"/schedules/{schedule_id}", since=since, until=until)
-        return ScheduleKind.LAYERS, an_object(answer.get("schedule"))
+        return ScheduleKind.LAYERS, object_of(answer.get("schedule"))
     except InvalidRequest as refused:
         # The text that names the other kind isn't promised: any 400 is a reason to look there.
         query = {"since": since, "until": until, "include[]": "final_schedule" if since else None}
@@ -32,13 +33,13 @@ def fetched(schedule_id: str, since: datetime | None = None, until: datetime | N
             answer = yield get(f"/v3/schedules/{schedule_id}", **query)
         except (InvalidRequest, NotFound):
             raise refused from None
-        return ScheduleKind.SHIFTS, an_object(answer.get("schedule"))
+        return ScheduleKind.SHIFTS, object_of(answer.get("schedule"))
 
 
 def layer_overrides(schedule_id: str, since: datetime, until: datetime) -> Asking:
     """Return a layer-based schedule's overrides. PagerDuty hands out all at once."""
     answer = yield get(f"/schedules/{schedule_id}/overrides", since=since, until=until)
-    return objects(answer.get("overrides"))
+    return objects_of(answer.get("overrides"))
 
 
 def shift_changes(schedule_id: str, items: str, since: datetime, until: datetime) -> Asking:

@@ -10,11 +10,10 @@ from calmo_pagerduty.domain.api_errors import InvalidRequest
 from calmo_pagerduty.domain.api_requests import JsonObject, Listed, Plan
 from calmo_pagerduty.domain.schedules import ScheduleKind
 from calmo_pagerduty.kernel.instants import instant_of, iso_utc
+from calmo_pagerduty.kernel.json_values import object_of, objects_of
 from calmo_pagerduty.tools.asking import (
     Asking,
-    an_object,
     list_result,
-    objects,
     post,
     reference,
 )
@@ -73,8 +72,8 @@ def _override_of_layers(arguments: CreateScheduleOverride, call: Call) -> Plan:
 def _rows(answer: Any) -> list[JsonObject]:
     """PagerDuty answers with a bare list, which may be handed over inside an object."""
     if isinstance(answer, dict):
-        return next((objects(value) for value in answer.values() if isinstance(value, list)), [])
-    return objects(answer)
+        return next((objects_of(value) for value in answer.values() if isinstance(value, list)), [])
+    return objects_of(answer)
 
 
 def _created(row: JsonObject) -> JsonObject:
@@ -87,7 +86,7 @@ def _created(row: JsonObject) -> JsonObject:
         # It was the only one that was sent.
         refusal.changed_nothing = True
         raise refusal
-    return an_object(row.get("override")) or row
+    return object_of(row.get("override")) or row
 
 
 def _is_it(shown: JsonObject, arguments: CreateScheduleOverride) -> bool:
@@ -114,7 +113,7 @@ def _changes_of_shifts(arguments: CreateScheduleOverride, call: Call, schedule: 
         missing = [piece for piece in asked if not any(_same(shown(piece), one) for one in made)]
         if missing:
             answer = yield post(f"/v3/schedules/{arguments.schedule_id}/{items}", {items: missing})
-            result += map(shown, objects(answer.get(items)))
+            result += map(shown, objects_of(answer.get(items)))
     return list_result(result, None, [] if result else [f"{user} is on call in all of this time already."])
 
 

@@ -17,15 +17,14 @@ from calmo_pagerduty.domain.schedules import (
     shift_schedule,
 )
 from calmo_pagerduty.kernel.instants import iso_utc
+from calmo_pagerduty.kernel.json_values import object_of, objects_of
 from calmo_pagerduty.tools import people, shapes
 from calmo_pagerduty.tools.asking import (
-    an_object,
     get,
     list_result,
     listed_result,
     listing,
     moment_shown,
-    objects,
 )
 from calmo_pagerduty.tools.fields import After, Id, Ids, Limit, Query
 from calmo_pagerduty.tools.schedule_kinds import BothKinds, fetched, layer_overrides, shift_changes
@@ -147,14 +146,14 @@ def shift_override(thing: JsonObject) -> JsonObject:
 
 
 def custom_shift(thing: JsonObject) -> JsonObject:
-    assigned = objects(thing.get("assignments"))
+    assigned = objects_of(thing.get("assignments"))
     return shapes.without_nothing(
         {
             "id": thing.get("id"),
             "kind": "custom_shift",
             "start": moment_shown(thing.get("start_time")),
             "end": moment_shown(thing.get("end_time")),
-            "user_id": member_id(an_object(assigned[0]).get("member")) if assigned else None,
+            "user_id": member_id(object_of(assigned[0]).get("member")) if assigned else None,
         }
     )
 

@@ -7,9 +7,10 @@ from typing import Literal
 from pydantic import Field
 
 from calmo_pagerduty.domain.api_requests import JsonObject, Listed, Plan
+from calmo_pagerduty.kernel.json_values import object_of, objects_of
 from calmo_pagerduty.tools import shapes
 from calmo_pagerduty.tools.analytics import METRIC_COLUMNS, IncidentWindow, metrics
-from calmo_pagerduty.tools.asking import an_object, get, list_result, listed_result, listing, objects
+from calmo_pagerduty.tools.asking import get, list_result, listed_result, listing
 from calmo_pagerduty.tools.fields import After, Id, Ids, Limit, Query, Unit
 from calmo_pagerduty.tools.tool import Access, Arguments, Call, Category, Column, Risk, Shape, Tool
 
@@ -41,7 +42,7 @@ class OneService(Arguments):
 
 def get_service(arguments: OneService, _call: Call) -> Plan:
     answer = yield get(f"/services/{arguments.service_id}", **{"include[]": "integrations"})
-    return shapes.service_in_full(an_object(answer.get("service")))
+    return shapes.service_in_full(object_of(answer.get("service")))
 
 
 class ListServiceDependencies(OneService):
@@ -50,7 +51,7 @@ class ListServiceDependencies(OneService):
 
 def list_service_dependencies(arguments: ListServiceDependencies, _call: Call) -> Plan:
     answer = yield get(f"/service_dependencies/{arguments.kind}_services/{arguments.service_id}")
-    items = [_dependency(row, arguments.service_id) for row in objects(answer.get("relationships"))]
+    items = [_dependency(row, arguments.service_id) for row in objects_of(answer.get("relationships"))]
     notes = ["PagerDuty gives one hop, and ids without names."] if items else []
     return list_result(items, None, notes)
 

@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from calmo_pagerduty.domain.api_requests import JsonObject
-from calmo_pagerduty.tools.asking import an_object, objects
+from calmo_pagerduty.kernel.json_values import object_of, objects_of
 
 _NOTHING: tuple[Any, ...] = (None, "", [], {})
 _LONGEST_URL = 500
@@ -33,7 +33,7 @@ def without_nothing(thing: JsonObject) -> JsonObject:
 
 def ref(thing: Any) -> JsonObject | None:
     """Return what a reference says: id, summary, type without `_reference`."""
-    fields = an_object(thing)
+    fields = object_of(thing)
     if not fields.get("id"):
         return None
     summary = fields.get("summary") or fields.get("name")
@@ -42,7 +42,7 @@ def ref(thing: Any) -> JsonObject | None:
 
 
 def refs(things: Any) -> list[JsonObject]:
-    return [found for thing in objects(things) if (found := ref(thing))]
+    return [found for thing in objects_of(things) if (found := ref(thing))]
 
 
 def picked(thing: JsonObject, *names: str) -> JsonObject:
@@ -55,7 +55,7 @@ def incident(thing: JsonObject) -> JsonObject:
         *("id", "incident_number", "title", "status", "urgency", "created_at", "updated_at", "resolved_at"),
         *("last_status_change_at", "incident_key", "alert_counts", "pending_actions", "assigned_via"),
     )
-    acknowledgements = objects(thing.get("acknowledgements"))
+    acknowledgements = objects_of(thing.get("acknowledgements"))
     return without_nothing(
         fields
         | {
@@ -64,11 +64,11 @@ def incident(thing: JsonObject) -> JsonObject:
             "service": ref(thing.get("service")),
             "escalation_policy": ref(thing.get("escalation_policy")),
             "teams": refs(thing.get("teams")),
-            "assigned_to": refs([part.get("assignee") for part in objects(thing.get("assignments"))]),
+            "assigned_to": refs([part.get("assignee") for part in objects_of(thing.get("assignments"))]),
             "acknowledged_by": refs([part.get("acknowledger") for part in acknowledgements]),
-            "incident_type": an_object(thing.get("incident_type")).get("name"),
-            "conference_bridge": without_nothing(an_object(thing.get("conference_bridge"))),
-            "merged_into": ref(an_object(thing.get("resolve_reason")).get("incident")),
+            "incident_type": object_of(thing.get("incident_type")).get("name"),
+            "conference_bridge": without_nothing(object_of(thing.get("conference_bridge"))),
+            "merged_into": ref(object_of(thing.get("resolve_reason")).get("incident")),
             "url": url_of(thing),
         }
     )
@@ -78,15 +78,15 @@ def incident_in_full(thing: JsonObject) -> JsonObject:
     """An incident with what only its own page shows."""
     responders = [
         without_nothing({"state": part.get("state"), "user": ref(part.get("user"))})
-        for part in objects(thing.get("incidents_responders"))
+        for part in objects_of(thing.get("incidents_responders"))
     ]
     custom = [
         without_nothing(picked(part, "name", "display_name", "value"))
-        for part in objects(thing.get("custom_fields"))
+        for part in objects_of(thing.get("custom_fields"))
     ]
     return incident(thing) | without_nothing(
         {
-            "details": an_object(thing.get("body")).get("details"),
+            "details": object_of(thing.get("body")).get("details"),
             "responders": responders,
             "custom_fields": custom,
             "last_status_change_by": ref(thing.get("last_status_change_by")),
@@ -100,7 +100,7 @@ def note(thing: JsonObject) -> JsonObject:
 
 
 def log_entry(thing: JsonObject) -> JsonObject:
-    channel = an_object(thing.get("channel"))
+    channel = object_of(thing.get("channel"))
     fields = picked(thing, "id", "created_at", "summary")
     shown = picked(channel, "type", "summary", "subject", "content")
     return without_nothing(
@@ -113,7 +113,7 @@ def log_entry(thing: JsonObject) -> JsonObject:
             "service": ref(thing.get("service")),
             "assigned_to": refs(thing.get("assignees")),
             "channel": without_nothing(shown),
-            "description": an_object(thing.get("event_details")).get("description"),
+            "description": object_of(thing.get("event_details")).get("description"),
         }
     )
 
@@ -133,7 +133,7 @@ def alert(thing: JsonObject) -> JsonObject:
 
 def alert_in_full(thing: JsonObject) -> JsonObject:
     """An alert with its body: where the evidence is."""
-    body = an_object(thing.get("body"))
+    body = object_of(thing.get("body"))
     return alert(thing) | without_nothing(
         {
             "details": body.get("details"),
@@ -159,7 +159,7 @@ def service(thing: JsonObject) -> JsonObject:
 
 def service_in_full(thing: JsonObject) -> JsonObject:
     settings = picked(thing, "incident_urgency_rule", "support_hours", "auto_pause_notifications_parameters")
-    grouping = an_object(thing.get("alert_grouping_parameters")).get("type")
+    grouping = object_of(thing.get("alert_grouping_parameters")).get("type")
     integrations = refs(thing.get("integrations"))
     full = settings | {"alert_grouping": grouping, "integrations": integrations}
     return service(thing) | without_nothing(full)
@@ -174,7 +174,7 @@ def escalation_policy(thing: JsonObject) -> JsonObject:
                 "targets": refs(rule.get("targets")),
             }
         )
-        for level, rule in enumerate(objects(thing.get("escalation_rules")), start=1)
+        for level, rule in enumerate(objects_of(thing.get("escalation_rules")), start=1)
     ]
     names = ("id", "name", "description", "num_loops", "on_call_handoff_notifications")
     return without_nothing(
@@ -190,7 +190,7 @@ def escalation_policy(thing: JsonObject) -> JsonObject:
 
 
 def change_event(thing: JsonObject) -> JsonObject:
-    reason = an_object(thing.get("correlation_reason")).get("reason")
+    reason = object_of(thing.get("correlation_reason")).get("reason")
     return without_nothing(
         picked(thing, "id", "summary", "timestamp", "source", "custom_details")
         | {"services": refs(thing.get("services")), "why_related": reason}

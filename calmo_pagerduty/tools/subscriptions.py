@@ -11,7 +11,8 @@ from calmo_pagerduty.domain.api_errors import NotFound, NotUnderstood, PagerDuty
 from calmo_pagerduty.domain.api_requests import ApiRequest, JsonObject, Listed, Method, Plan
 from calmo_pagerduty.domain.event_sets import EventFilter
 from calmo_pagerduty.domain.webhooks import PATH
-from calmo_pagerduty.tools.asking import Asking, an_object, get, given, listing, post, put
+from calmo_pagerduty.kernel.json_values import object_of
+from calmo_pagerduty.tools.asking import Asking, get, given, listing, post, put
 
 ALL = "/webhook_subscriptions"
 #: More than an account can have of one kind.
@@ -38,7 +39,7 @@ class Delivered:
 
     def is_for_us(self, subscription: JsonObject) -> bool:
         """Whether we made it: one that somebody made by hand lacks the mark. Hosts may have changed."""
-        url = an_object(subscription.get("delivery_method")).get("url")
+        url = object_of(subscription.get("delivery_method")).get("url")
         ours = isinstance(url, str) and url.endswith(f"{PATH}{self.webhook_id}")
         return ours and self.mark in str(subscription.get("description"))
 
@@ -77,8 +78,8 @@ def _make(
                 raise
             attempt += 1
             continue
-        subscription = an_object(answer.get("webhook_subscription"))
-        secret = an_object(subscription.get("delivery_method")).get("secret")
+        subscription = object_of(answer.get("webhook_subscription"))
+        secret = object_of(subscription.get("delivery_method")).get("secret")
         if not subscription.get("id") or not secret:
             raise NotUnderstood("PagerDuty made a subscription but didn't show its secret")
         return {"id": str(subscription["id"]), "secret": str(secret)}

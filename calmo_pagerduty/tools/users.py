@@ -7,14 +7,13 @@ from pydantic import Field
 
 from calmo_pagerduty.domain.api_requests import JsonObject, Listed, Plan
 from calmo_pagerduty.kernel.instants import instant_of, iso_utc
+from calmo_pagerduty.kernel.json_values import object_of, objects_of
 from calmo_pagerduty.tools import people
 from calmo_pagerduty.tools.asking import (
-    an_object,
     get,
     list_result,
     listed_result,
     listing,
-    objects,
 )
 from calmo_pagerduty.tools.fields import After, Id, Ids, Limit, Query
 from calmo_pagerduty.tools.tool import Access, Arguments, Call, Category, Column, Risk, Shape, Tool
@@ -52,13 +51,13 @@ class OneUserInFull(OneUser):
 
 def get_user(arguments: OneUserInFull, _call: Call) -> Plan:
     answer = yield get(f"/users/{arguments.user_id}", **{"include[]": "teams"})
-    return people.user(an_object(answer.get("user")), personal=arguments.include_personal_data)
+    return people.user(object_of(answer.get("user")), personal=arguments.include_personal_data)
 
 
 def list_contact_methods(arguments: OneUserInFull, _call: Call) -> Plan:
     answer = yield get(f"/users/{arguments.user_id}/contact_methods")
     personal = arguments.include_personal_data
-    things = objects(answer.get("contact_methods"))
+    things = objects_of(answer.get("contact_methods"))
     return list_result(people.contact_method(thing, personal=personal) for thing in things)
 
 

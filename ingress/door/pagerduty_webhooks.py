@@ -22,7 +22,8 @@ from calmo_pagerduty.domain.deliveries import (
     judge_unsigned,
 )
 from calmo_pagerduty.domain.event_facts import facts_json, is_about_an_incident, is_ping, is_unknown_type
-from calmo_pagerduty.domain.webhook_events import Unreadable, WebhookEvent, clean, is_legacy, parse_event
+from calmo_pagerduty.domain.webhook_events import Unreadable, WebhookEvent, is_legacy, parse_event
+from calmo_pagerduty.kernel.json_values import storable_text
 from calmo_pagerduty.pagerduty_api.webhook_signature import verify
 from calmo_pagerduty.store import deliveries, refusals, webhooks
 from calmo_pagerduty.store.database import Database, StoreUnavailable, Transaction
@@ -189,7 +190,7 @@ def _delivery_of(webhook: Webhook, request: Request, body: bytes, version: int) 
     event = parse_event(body)
     digest = hashlib.sha256(body).hexdigest()
     now = datetime.now(UTC)
-    delivery_id = clean(request.headers.get("x-webhook-id", ""), 200) or None
+    delivery_id = storable_text(request.headers.get("x-webhook-id", ""), 200) or None
     if isinstance(event, Unreadable):
         return NewDelivery(
             webhook_id=webhook.id,

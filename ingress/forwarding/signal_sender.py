@@ -81,7 +81,7 @@ def _will_publish(batch: Sequence[PendingDelivery]) -> Publish | None:
     For a run that is there already it means nothing.
     """
     try:
-        facts = [EventFacts.model_validate_json(f'{{"seq":{one.seq},{one.facts[1:]}') for one in batch]
+        facts = [EventFacts.from_delivery_row(delivery) for delivery in batch]
     except ValueError:
         return None
     policy = LifecyclePolicy(severities=batch[0].severities)

@@ -21,6 +21,7 @@ from calmo_pagerduty.domain.operations import (
     action_of,
     tool_arguments,
 )
+from calmo_pagerduty.domain.severity import own_severities
 from calmo_pagerduty.domain.tool_calls import OPEN_STATES, CallState, Face
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Visibility
 from calmo_pagerduty.store import connections, issue_queries, issues, operations, tool_calls
@@ -167,6 +168,5 @@ def _read(
         return None
     state = issues.load_state(transaction, issue.ref) or IncidentState()
     connection = connections.find(transaction, EVERYTHING, issue.ref.connection_id)
-    severities = connection.severities if connection else {}
-    named = {name.strip().casefold(): severity for name, severity in severities.items()}
-    return issue, IncidentToStart(issue.ref, issue.scope, state, named)
+    severities = own_severities(connection.severities if connection else {})
+    return issue, IncidentToStart(issue.ref, issue.scope, state, severities)

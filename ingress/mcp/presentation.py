@@ -23,7 +23,7 @@ from mcp_types import (
     ToolAnnotations,
 )
 
-from calmo_pagerduty.domain.untrusted_text import clean, clean_text
+from calmo_pagerduty.domain.untrusted_text import clean_json, clean_text
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.reading import input_schema
 from calmo_pagerduty.tools.tool import Access
@@ -192,7 +192,9 @@ def as_result(call: Json) -> CallToolResult:
     """Return how a call stands, as an agent reads it."""
     state = call["state"]
     if state == "done":
-        return _content({"state": "done", "notice": NOTICE, "untrusted": clean(call["result"], LONGEST_TEXT)})
+        return _content(
+            {"state": "done", "notice": NOTICE, "untrusted": clean_json(call["result"], LONGEST_TEXT)}
+        )
     if state in {"waiting", "running"}:
         words = (
             "a person must approve it first; nothing has been done yet"
@@ -204,7 +206,7 @@ def as_result(call: Json) -> CallToolResult:
     error = call.get("error") or {}
     if state in {"failed", "unknown"}:
         # PagerDuty's own words may repeat what people wrote there.
-        told = {"state": state, "notice": NOTICE, "untrusted": clean(error, LONGEST_TEXT)}
+        told = {"state": state, "notice": NOTICE, "untrusted": clean_json(error, LONGEST_TEXT)}
         return _content(told, is_error=True)
     return failure(f"{state}: {error.get('message', 'no details')}")
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calmo_pagerduty.domain.untrusted_text import MAX_TEXT, clean, clean_text
+from calmo_pagerduty.domain.untrusted_text import MAX_TEXT, clean_json, clean_text
 
 HIDING = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 #: Any code point, and often those that matter.
@@ -88,15 +88,15 @@ def test_a_text_is_measured_without_what_was_removed() -> None:
 @settings(max_examples=300, deadline=None)
 @given(JSON)
 def test_a_value_keeps_its_shape_and_all_its_texts_are_clean(value: Any) -> None:
-    cleaned = clean(value)
+    cleaned = clean_json(value)
     _same_shape(value, cleaned)
-    assert clean(cleaned) == cleaned
+    assert clean_json(cleaned) == cleaned
     json.dumps(cleaned, ensure_ascii=False).encode()
 
 
 def test_names_of_fields_are_clean_too_and_no_deeper_one_is_missed() -> None:
     value = {"de\u202eep": [{"er\x1b": ("\u200bx", 1, None, True, 1.5)}]}
-    assert clean(value) == {"deep": [{"er": ["x", 1, None, True, 1.5]}]}
+    assert clean_json(value) == {"deep": [{"er": ["x", 1, None, True, 1.5]}]}
 
 
 def _same_shape(value: Any, cleaned: Any) -> None:
