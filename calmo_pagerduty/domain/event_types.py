@@ -1,6 +1,8 @@
 """The one mapping from PagerDuty's event types to what they do to an issue.
 
 Source: PagerDuty's webhook documentation (event types and their data) and the product's event table.
+The simulator has a list of its own, read from the same documentation: neither is made from the other, so a
+slip in one of them fails a test.
 """
 
 from collections.abc import Mapping

@@ -128,11 +128,6 @@ def masked_url(public_address: str, webhook_id: str) -> str:
     return f"{public_address}{PATH}…{webhook_id[-6:]}"
 
 
-def without_id(text: str, webhook_id: str) -> str:
-    """Return a text of somebody else's with the webhook's handle in place of its id."""
-    return text.replace(webhook_id, handle_of(webhook_id))
-
-
 def without_ids(text: str) -> str:
     """Return a text of somebody else's with handles in place of webhooks' ids."""
     return WHOLE_ID.sub(lambda found: handle_of(found[0]), text)

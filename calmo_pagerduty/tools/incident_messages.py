@@ -18,9 +18,9 @@ from calmo_pagerduty.tools.asking import (
     reference,
 )
 from calmo_pagerduty.tools.fields import Id, Line, Text
-from calmo_pagerduty.tools.incidents import OneIncident
+from calmo_pagerduty.tools.incidents import OneIncident, changes_an_incident
 from calmo_pagerduty.tools.markers import CLOCKS, found_marked, marked
-from calmo_pagerduty.tools.tool import Access, Arguments, Call, Category, Column, Risk, Shape, Tool
+from calmo_pagerduty.tools.tool import Arguments, Call, Column
 
 _MOST_LOG_ENTRIES = 1000
 
@@ -170,14 +170,7 @@ def _request_shown(thing: JsonObject) -> JsonObject:
     )
 
 
-_writing = partial(
-    Tool,
-    category=Category.INCIDENTS,
-    access=Access.WRITE,
-    risk=Risk.MEDIUM,
-    shape=Shape.OBJECT,
-    idempotent=False,
-)
+_writing = partial(changes_an_incident, idempotent=False)
 
 TOOLS = (
     _writing(
@@ -188,7 +181,6 @@ TOOLS = (
         plan=add_incident_note,
         columns=(Column("Id", "id"), Column("At", "created_at"), Column("Note", "content")),
         operations=("createIncidentNote", "listIncidentNotes"),
-        scopes=("incidents.write", "incidents.read"),
     ),
     _writing(
         name="publish_status_update",
@@ -198,7 +190,6 @@ TOOLS = (
         plan=publish_status_update,
         columns=(Column("Id", "id"), Column("At", "created_at"), Column("Message", "message")),
         operations=("createIncidentStatusUpdate", "listIncidentLogEntries"),
-        scopes=("incidents.write", "incidents.read"),
     ),
     _writing(
         name="request_responders",

@@ -1,7 +1,6 @@
 """Tools that put incidents aside: snoozing one, merging several. Each is safe to repeat."""
 
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -13,9 +12,9 @@ from calmo_pagerduty.kernel.json_values import object_of, objects_of
 from calmo_pagerduty.tools import shapes
 from calmo_pagerduty.tools.asking import Asking, get, post, put, references
 from calmo_pagerduty.tools.fields import Id
-from calmo_pagerduty.tools.incidents import INCIDENT_COLUMNS, OneIncident
+from calmo_pagerduty.tools.incidents import OneIncident, changes_an_incident
 from calmo_pagerduty.tools.markers import CLOCKS
-from calmo_pagerduty.tools.tool import Access, Call, Category, Risk, Shape, Tool
+from calmo_pagerduty.tools.tool import Call
 
 
 class SnoozeIncident(OneIncident):
@@ -78,18 +77,8 @@ def _not_merged_yet(sources: list[str], target_id: str) -> Asking:
     return remaining
 
 
-_writing = partial(
-    Tool,
-    category=Category.INCIDENTS,
-    access=Access.WRITE,
-    risk=Risk.MEDIUM,
-    shape=Shape.OBJECT,
-    columns=INCIDENT_COLUMNS,
-    scopes=("incidents.write", "incidents.read"),
-)
-
 TOOLS = (
-    _writing(
+    changes_an_incident(
         name="snooze_incident",
         title="Snooze incident",
         description="Changes an acknowledged incident: it stays quiet for a time, then triggers again.",
@@ -98,7 +87,7 @@ TOOLS = (
         operations=("createIncidentSnooze", "getIncident"),
         idempotent=False,
     ),
-    _writing(
+    changes_an_incident(
         name="merge_incidents",
         title="Merge incidents",
         description="Moves the alerts of other incidents into this open one, and resolves those. It can't be "

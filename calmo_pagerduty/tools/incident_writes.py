@@ -23,9 +23,9 @@ from calmo_pagerduty.tools.asking import (
     references,
 )
 from calmo_pagerduty.tools.fields import Id, Line, Status, Text, Urgency
-from calmo_pagerduty.tools.incidents import INCIDENT_COLUMNS, OneIncident
+from calmo_pagerduty.tools.incidents import OneIncident, changes_an_incident
 from calmo_pagerduty.tools.markers import CLOCKS
-from calmo_pagerduty.tools.tool import Access, Arguments, Call, Category, Risk, Shape, Tool
+from calmo_pagerduty.tools.tool import Arguments, Call, Risk
 
 
 class CreateIncident(Arguments):
@@ -238,18 +238,8 @@ def resolve_incident(arguments: ResolveIncident, call: Call) -> Plan:
     return (yield from _changed(f"/incidents/{arguments.incident_id}", changes, {}, call))
 
 
-_writing = partial(
-    Tool,
-    category=Category.INCIDENTS,
-    access=Access.WRITE,
-    risk=Risk.MEDIUM,
-    shape=Shape.OBJECT,
-    columns=INCIDENT_COLUMNS,
-    scopes=("incidents.write", "incidents.read"),
-)
-
 TOOLS = (
-    partial(_writing, risk=Risk.HIGH)(
+    partial(changes_an_incident, risk=Risk.HIGH)(
         name="create_incident",
         title="Create incident",
         description="Creates an incident on a service, which notifies whoever is on call.",
@@ -258,7 +248,7 @@ TOOLS = (
         operations=("createIncident", "listIncidents"),
         idempotent=False,
     ),
-    _writing(
+    changes_an_incident(
         name="update_incident",
         title="Update incident",
         description="Changes an incident: status, priority, urgency, title, assignment, escalation policy "
@@ -268,7 +258,7 @@ TOOLS = (
         operations=("updateIncident", "getIncident", "listIncidentLogEntries"),
         destructive=True,
     ),
-    _writing(
+    changes_an_incident(
         name="resolve_incident",
         title="Resolve incident",
         description="Changes an incident to resolved, with how it was resolved.",

@@ -168,6 +168,17 @@ def get_alert(arguments: GetAlert, _call: Call) -> Plan:
     return shapes.alert_in_full(object_of(answer.get("alert")))
 
 
+#: A tool that changes an incident and shows it as it is then.
+changes_an_incident = partial(
+    Tool,
+    category=Category.INCIDENTS,
+    access=Access.WRITE,
+    risk=Risk.MEDIUM,
+    shape=Shape.OBJECT,
+    columns=INCIDENT_COLUMNS,
+    scopes=("incidents.write", "incidents.read"),
+)
+
 _reading = partial(
     Tool, category=Category.INCIDENTS, access=Access.READ, risk=Risk.LOW, scopes=("incidents.read",)
 )

@@ -9,8 +9,6 @@ from calmo_pagerduty.domain.api_errors import InvalidRequest
 from calmo_pagerduty.tools.fields import Time
 from calmo_pagerduty.tools.tool import Arguments
 
-AHEAD = timedelta(minutes=1)
-
 
 class Window(Arguments):
     """`since` (inclusive) and `until` (exclusive), in UTC."""
