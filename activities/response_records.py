@@ -86,10 +86,7 @@ class ResponseRecords:
         await self._database.write(lambda t: operations.accepted(t, call.id, now))
         if call.state not in OPEN_STATES:
             return None
-        return Filed(
-            call_id=call.id, connection_id=call.connection_id, tool=call.tool, scope=str(call.scope),
-            state=call.state, expires_at=call.expires_at,
-        )  # fmt: skip
+        return Filed.of(call)
 
     async def _caller(self, found: Tracked, now: datetime) -> Caller | None:
         def write(tx: Transaction) -> Caller | None:

@@ -47,6 +47,17 @@ class Filed(FrozenModel):
     state: CallState
     expires_at: datetime | None
 
+    @classmethod
+    def of(cls, call: ToolCall) -> "Filed":
+        return cls(
+            call_id=call.id,
+            connection_id=call.connection_id,
+            tool=call.tool,
+            scope=str(call.scope),
+            state=call.state,
+            expires_at=call.expires_at,
+        )
+
 
 class DecisionToRecord(FrozenModel):
     """`key_id` is the approver's API key. None is an operator in the Temporal UI, who says who they are."""
@@ -90,10 +101,7 @@ class ToolRecords:
             call = await self._gate.file(admission, order.idempotency_key)
         except FILING_REFUSED as error:
             raise _refusal(str(error), NOT_FILED) from None
-        return Filed(
-            call_id=call.id, connection_id=call.connection_id, tool=call.tool, scope=str(call.scope),
-            state=call.state, expires_at=call.expires_at,
-        )  # fmt: skip
+        return Filed.of(call)
 
     async def decide(self, decision: DecisionToRecord) -> CallState:
         """Keep a decision; a call that doesn't wait any more stays as it is. Raises NOT_THEIRS."""

@@ -63,10 +63,7 @@ class ContextNotes:
             return None
         if call.state not in OPEN_STATES:
             return None
-        return Filed(
-            call_id=call.id, connection_id=call.connection_id, tool=call.tool, scope=str(call.scope),
-            state=call.state, expires_at=call.expires_at,
-        )  # fmt: skip
+        return Filed.of(call)
 
 
 def _caller(tx: Transaction, ref: IncidentRef, now: datetime) -> Caller | None:

@@ -125,11 +125,8 @@ class IssueActor:
         order = ActionToTake(
             action=operation.action,
             standing=Standing(status=issue.status, as_of=issue.as_of, as_of_seq=issue.as_of_seq),
-            filed=Filed(
-                call_id=call.id, connection_id=call.connection_id, tool=call.tool, scope=str(call.scope),
-                state=call.state, expires_at=call.expires_at,
-            ),
-        )  # fmt: skip
+            filed=Filed.of(call),
+        )
         if await self._sender.send(client, incident, order):
             await self._taken_over(call)
 

@@ -158,10 +158,7 @@ class ToolCaller:
 
     async def _start(self, call: ToolCall) -> WorkflowHandle[Any, Any]:
         client = self._temporal.client
-        filed = Filed(
-            call_id=call.id, connection_id=call.connection_id, tool=call.tool, scope=str(call.scope),
-            state=call.state, expires_at=call.expires_at,
-        )  # fmt: skip
+        filed = Filed.of(call)
         try:
             return await client.start_workflow(
                 names.TOOL_CALL_WORKFLOW,
