@@ -1,4 +1,4 @@
-"""`python -m bench [ack|throughput|latency|cost|open|storm|tools|context|all] [--quick]`: JSON on stdout."""
+"""`python -m bench [NAME …] [--quick]`: measure all, or these; JSON on stdout. `--help` lists the names."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ from typing import Any
 
 import uvloop
 
-from bench import ack, context, cost, latency, open_incidents, storm, throughput, tools
+from bench import ack, context, cost, latency, limits, open_incidents, simulator, storm, throughput, tools
 from bench.figures import Figures, rounded
 from bench.noise import calibration, machine_facts
 from bench.parts import tail_of_logs
@@ -32,6 +32,8 @@ MEASUREMENTS: dict[str, Measurement] = {
     "storm": storm.measure,
     "tools": tools.measure,
     "context": context.measure,
+    "limits": limits.measure,
+    "simulator": simulator.measure,
 }
 
 

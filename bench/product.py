@@ -2,7 +2,9 @@
 
 import asyncio
 import secrets
+import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -23,7 +25,7 @@ from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope
 from calmo_pagerduty.processes import free_port, start_child, stop_child
 from calmo_pagerduty.settings import Settings
-from calmo_pagerduty.store import connections, webhooks
+from calmo_pagerduty.store import api_keys, connections, webhooks
 from calmo_pagerduty.store.database import Transaction
 from calmo_pagerduty.temporal_dev_server import TemporalDevServer
 from calmo_pagerduty.tools.permissions import ConnectionRules
@@ -114,6 +116,37 @@ class Product:
         worker = self._children["worker"]
         worker.kill()
         await worker.wait()
+
+    def freeze_worker(self) -> None:
+        """It takes what Temporal hands it, and does nothing."""
+        self._children["worker"].send_signal(signal.SIGSTOP)
+
+    async def answer_to_half_a_body(self, event: Event) -> float:
+        """Deliver all but an event's last bytes; returns the seconds until that was answered."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        begun = time.monotonic()
+        writer.write(self._request(event)[:-10])
+        await reader.readline()
+        seconds = time.monotonic() - begun
+        writer.close()
+        return seconds
+
+    async def stop_ingress_with_a_reader(self) -> float:
+        """Stop the ingress while somebody reads live changes; returns the seconds until it had ended."""
+        with open_database(self._settings) as database:
+            now = datetime.now(UTC)
+            key = database.write_now(lambda tx: api_keys.create(tx, "bench", ["issues:read"], None, now))
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        head = f"GET /api/issues/events HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\n\r\n"
+        writer.write(head.encode())
+        if b" 200 " not in await reader.readline():
+            raise NotAcknowledged("the live changes were refused")
+        begun = time.monotonic()
+        ingress = self._children["ingress"]
+        ingress.terminate()
+        await ingress.wait()
+        writer.close()
+        return time.monotonic() - begun
 
     async def stop(self) -> None:
         self._http.close()
