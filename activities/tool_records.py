@@ -40,6 +40,8 @@ class CallToFile(FrozenModel):
 
 
 class Filed(FrozenModel):
+    """A call that is kept, as its workflow is given it: ids only, no arguments."""
+
     call_id: str
     connection_id: str
     tool: str

@@ -44,7 +44,7 @@ with workflow.unsafe.imports_passed_through():
     from calmo_pagerduty.kernel.model import FrozenModel
     from workflows import activity_options, names
     from workflows.searchable import searchable
-    from workflows.tool_call import ToolCallWorkflow, own_workflow
+    from workflows.tool_call import ToolCallWorkflow, child_call_workflow
 
 #: One transaction's worth of events; more wait for the next round.
 MAX_BATCH = 200
@@ -321,7 +321,7 @@ class IncidentWorkflow:
     async def _start_call(self, filed: Filed) -> None:
         """Start the call's own workflow, which carries it out whatever becomes of this run."""
         try:
-            await workflow.start_child_workflow(ToolCallWorkflow.run, **own_workflow(filed))
+            await workflow.start_child_workflow(ToolCallWorkflow.run, **child_call_workflow(filed))
         except WorkflowAlreadyStartedError:
             pass  # It was started before, by an earlier run perhaps.
 

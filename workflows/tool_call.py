@@ -140,7 +140,7 @@ class ToolCallWorkflow:
         return CallEnd(call_id=filed.call_id, state=filed.state)
 
     async def _have_it_carried_out(self, filed: Filed) -> CallEnd:
-        end = await workflow.execute_child_workflow(ToolCallWorkflow.run, **own_workflow(filed))
+        end = await workflow.execute_child_workflow(ToolCallWorkflow.run, **child_call_workflow(filed))
         self._state = end.state
         return end
 
@@ -213,21 +213,24 @@ class ToolCallWorkflow:
         workflow.set_current_details(card_of(self._filed, self._state, self._last_word))
 
 
-class OwnWorkflow(TypedDict):
+class CallWorkflow(TypedDict):
+    """How a call's own workflow is started, by a client and by another workflow alike."""
+
     arg: ToolCallStart
     id: str
-    parent_close_policy: workflow.ParentClosePolicy
     static_summary: str
     search_attributes: TypedSearchAttributes
 
 
-def own_workflow(filed: Filed) -> OwnWorkflow:
-    """Return how a call's own workflow is started as a child."""
+class ChildCallWorkflow(CallWorkflow):
+    parent_close_policy: workflow.ParentClosePolicy
+
+
+def call_workflow(filed: Filed) -> CallWorkflow:
+    """Return how a client starts a call's own workflow."""
     return {
         "arg": ToolCallStart(filed=filed),
         "id": workflow_id_for(filed.connection_id, filed.call_id),
-        # What is filed goes on, whatever becomes of the one who ordered it.
-        "parent_close_policy": workflow.ParentClosePolicy.ABANDON,
         "static_summary": f"{filed.tool} on {filed.connection_id}",
         "search_attributes": TypedSearchAttributes(
             [
@@ -237,6 +240,11 @@ def own_workflow(filed: Filed) -> OwnWorkflow:
             ]
         ),
     }
+
+
+def child_call_workflow(filed: Filed) -> ChildCallWorkflow:
+    """Return how another workflow starts it. What is filed goes on, whatever becomes of that one."""
+    return {**call_workflow(filed), "parent_close_policy": workflow.ParentClosePolicy.ABANDON}
 
 
 def card_of(filed: Filed, state: CallState, last_word: str = "") -> str:

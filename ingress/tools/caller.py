@@ -9,12 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
-from temporalio.common import (
-    SearchAttributePair,
-    TypedSearchAttributes,
-    WorkflowIDConflictPolicy,
-    WorkflowIDReusePolicy,
-)
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
@@ -31,7 +26,7 @@ from calmo_pagerduty.temporal_handle import TemporalHandle, TemporalUnavailable
 from calmo_pagerduty.tools.tool import Access, Call
 from ingress.api.errors import CallKept, DecisionRefused, NotFound
 from workflows import names
-from workflows.tool_call import PersonsDecision, ToolCallStart
+from workflows.tool_call import PersonsDecision, call_workflow
 
 logger = logging.getLogger(__name__)
 
@@ -158,24 +153,14 @@ class ToolCaller:
 
     async def _start(self, call: ToolCall) -> WorkflowHandle[Any, Any]:
         client = self._temporal.client
-        filed = Filed.of(call)
         try:
             return await client.start_workflow(
                 names.TOOL_CALL_WORKFLOW,
-                ToolCallStart(filed=filed),
-                id=workflow_id_for(call.connection_id, call.id),
                 task_queue=self._task_queue,
                 # An open call that has no workflow any more gets a new one, which looks before it writes.
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                static_summary=f"{call.tool} on {call.connection_id}",
-                search_attributes=TypedSearchAttributes(
-                    [
-                        SearchAttributePair(names.CONNECTION, call.connection_id),
-                        SearchAttributePair(names.SCOPE, str(call.scope)),
-                        SearchAttributePair(names.STATUS, str(call.state)),
-                    ]
-                ),
+                **call_workflow(Filed.of(call)),
             )
         except RPCError as error:
             raise TemporalUnavailable(str(error.status.name)) from error
