@@ -29,6 +29,8 @@ from calmo_pagerduty.temporal_client import DATA_CONVERTER, ensure_search_attrib
 from calmo_pagerduty.temporal_dev_server import TemporalDevServer
 from ingress.api import health
 from ingress.door import pagerduty_webhooks as door_limits
+from ingress.forwarding import forwarder
+from ingress.healing import endpoints as healing_endpoints
 from workflows import incident_context, names
 
 #: Set where PostgreSQL must be there: then a machine without it fails instead of going without.
@@ -51,6 +53,8 @@ def _patient_parts() -> Iterator[None]:
         patch.setattr(door_limits, "COMMIT_SECONDS", LIMIT)
         patch.setattr(door_limits, "BODY_SECONDS", LIMIT)
         patch.setattr(health, "HEALTH_SECONDS", LIMIT)
+        patch.setattr(forwarder, "LEASE_TTL", timedelta(seconds=STORY))
+        patch.setattr(healing_endpoints, "WAIT_SECONDS", LIMIT)
         _patient_sources(patch)
         _patient_workflows(patch)
         yield

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import sqlalchemy as sa
 from builders import SECRET, body_of, headers_for
+from patience import STORY
 
 from bootstrap.services import Services
 from calmo_pagerduty.domain.incident_lifecycle import EventFacts
@@ -71,7 +72,9 @@ class Doorway:
 async def open_doorway(
     database: Database, keyring: Keyring, data_dir: Path, **settings: Any
 ) -> AsyncIterator[Doorway]:
-    ingress = Ingress(Services(Settings(data_dir=data_dir, **settings), database, keyring))
+    # Nothing is sent again only because the machine is busy.
+    patient = {"confirm_after": timedelta(seconds=STORY), **settings}
+    ingress = Ingress(Services(Settings(data_dir=data_dir, **patient), database, keyring))
     transport = httpx.ASGITransport(app=build_app(ingress))
     async with httpx.AsyncClient(transport=transport, base_url="http://door.test") as client:
         yield Doorway(ingress, database, keyring, client)

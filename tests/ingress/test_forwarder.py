@@ -246,12 +246,16 @@ async def test_one_of_two_leads_and_the_other_takes_over_when_it_stops(
 
 
 async def test_a_leader_that_died_is_followed_when_its_lease_ends(door: Doorway) -> None:
-    door.database.write_now(lambda c: leases.take(c, LEASE, "a process that died", timedelta(seconds=3)))
+    def lease_of_the_dead(ttl: timedelta) -> None:
+        door.database.write_now(lambda c: leases.take(c, LEASE, "a process that died", ttl))
+
+    lease_of_the_dead(timedelta(hours=1))
     await door.deliver(door.a_webhook(), an_event(EventType.TRIGGERED, new_id()))
     async with forwarding(door):
         held = sa.select(tables.leases.c.holder)
         assert door.database.read_now(lambda c: c.execute(held).scalar()) == "a process that died"
         assert states(door) == ["pending"]
+        lease_of_the_dead(timedelta())
         await until(door, "forwarded")
         assert door.database.read_now(lambda c: c.execute(held).scalar()) != "a process that died"
 
