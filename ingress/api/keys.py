@@ -12,7 +12,8 @@ from calmo_pagerduty.store.api_keys import Caller, KeyRow
 from calmo_pagerduty.store.database import Database, Transaction
 from ingress.api.authentication import ALL_PERMISSIONS, CONNECTIONS_ADMIN, KEYS_WRITE
 from ingress.api.endpoints import Endpoint, Json, Nothing, Row
-from ingress.api.errors import NotFound, NotPermitted
+from ingress.api.errors import NotPermitted
+from ingress.api.finding import require
 from ingress.api.models import Model
 
 NOT_FOUND = ((404, "no such key, or it sees more than the caller"),)
@@ -100,7 +101,7 @@ class ApiKeyEndpoints:
             )  # fmt: skip
             key = _find(transaction, caller, api_keys.key_id_of(text))
             _note(transaction, caller, key, "api key made", now)
-            return NewApiKeyModel(**_model(key).model_dump(), key=text)
+            return NewApiKeyModel.from_row(_model(key), key=text)
 
         return await self._database.write(write)
 
@@ -139,24 +140,12 @@ def _check_not_more(caller: Caller, body: ApiKeyBody, scopes: tuple[Scope, ...] 
 
 
 def _find(transaction: Transaction, caller: Caller, key_id: str) -> KeyRow:
-    key = api_keys.find_key(transaction, caller.visibility, key_id)
-    if key is None:
-        raise NotFound(f"there is no API key {key_id[:60]!r}")
-    return key
+    return require(api_keys.find_key(transaction, caller.visibility, key_id), "API key", key_id)
 
 
 def _model(key: KeyRow) -> ApiKeyModel:
-    return ApiKeyModel(
-        id=key.id,
-        name=key.name,
-        permissions=sorted(key.permissions),
-        scopes=None if key.scopes is None else [str(scope) for scope in key.scopes],
-        person=key.person,
-        teams=list(key.teams),
-        created_at=key.created_at,
-        expires_at=key.expires_at,
-        revoked_at=key.revoked_at,
-    )
+    scopes = None if key.scopes is None else [str(scope) for scope in key.scopes]
+    return ApiKeyModel.from_row(key, permissions=sorted(key.permissions), scopes=scopes)
 
 
 def _note(transaction: Transaction, caller: Caller, key: KeyRow, outcome: str, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """What the models of every endpoint are made of. The models are also the OpenAPI document."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,6 +14,15 @@ class Model(BaseModel):
     """What the API takes or answers. Unknown fields are refused, and errors never repeat a value."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    @classmethod
+    def from_row(cls, row: object, **computed: object) -> Self:
+        """Return the row as this model: its attributes of the same names, and what is computed.
+
+        Raises AttributeError if the row hasn't what the model shows.
+        """
+        same = {name: getattr(row, name) for name in cls.model_fields if name not in computed}
+        return cls.model_validate({**same, **computed}, from_attributes=True)
 
 
 class NoBody(Model):

@@ -19,7 +19,8 @@ from calmo_pagerduty.tools.connection_test import Findings, probe, read_findings
 from calmo_pagerduty.tools.permissions import ConnectionRules, turns_on_writes
 from ingress.api.authentication import CONNECTIONS_ADMIN, CONNECTIONS_READ, CONNECTIONS_WRITE
 from ingress.api.endpoints import Endpoint, Json, Nothing, Row
-from ingress.api.errors import NotFound, NotPermitted
+from ingress.api.errors import NotPermitted
+from ingress.api.finding import require_connection
 from ingress.api.models import NoBody
 from ingress.connections.models import (
     ConnectionBody,
@@ -204,10 +205,7 @@ class ConnectionEndpoints:
 
 
 def _get(transaction: Transaction, caller: Caller, connection_id: str) -> Connection:
-    found = connections.find(transaction, caller.visibility, connection_id)
-    if found is None:
-        raise NotFound(f"there is no connection {connection_id[:60]!r}")
-    return found
+    return require_connection(transaction, caller.visibility, connection_id)
 
 
 def _model(transaction: Transaction, connection: Connection) -> ConnectionModel:

@@ -136,37 +136,17 @@ class ConnectionTestModel(Model):
 
 
 def connection_model(connection: Connection, usage: Usage) -> ConnectionModel:
-    return ConnectionModel(
-        id=connection.id,
-        name=connection.name,
+    targets = connection.response_targets
+    return ConnectionModel.from_row(
+        connection,
         scope=str(connection.scope),
-        region=connection.region,
-        token_kind=connection.token_kind,
-        token_version=connection.token_version,
-        from_address=connection.from_address,
-        severities=dict(connection.severities),
-        rules=RulesModel.model_validate(connection.rules.model_dump(mode="json")),
-        context_note=connection.context_note,
-        response_targets=_targets(connection),
+        rules=connection.rules.model_dump(mode="json"),
+        response_targets=None if targets is None else targets.model_dump(mode="json"),
         facts=connection.facts.model_dump(mode="json", exclude_none=True),
         rate=rate_model(connection, usage),
-        created_at=connection.created_at,
     )
-
-
-def _targets(connection: Connection) -> ResponseTargetsModel | None:
-    targets = connection.response_targets
-    return None if targets is None else ResponseTargetsModel.model_validate(targets.model_dump(mode="json"))
 
 
 def rate_model(connection: Connection, usage: Usage) -> RateModel:
-    return RateModel(
-        requests_per_minute=connection.requests_per_minute or permits.DEFAULT_PER_MINUTE,
-        paused_until=usage.paused_until,
-        minute_limit=usage.minute_limit,
-        minute_remaining=usage.minute_remaining,
-        minute_seen_at=usage.minute_seen_at,
-        daily_limit=usage.daily_limit,
-        daily_remaining=usage.daily_remaining,
-        daily_reset_at=usage.daily_reset_at,
-    )
+    per_minute = connection.requests_per_minute or permits.DEFAULT_PER_MINUTE
+    return RateModel.from_row(usage, requests_per_minute=per_minute)

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from calmo_pagerduty.analysis.dependency_picture import dependency_picture
 from calmo_pagerduty.domain.context_markdown import context_markdown
 from calmo_pagerduty.domain.incident_context import IncidentContext
-from calmo_pagerduty.domain.incident_references import INCIDENT_ID, ISSUE_ID
+from calmo_pagerduty.domain.incident_references import INCIDENT_ID
 from calmo_pagerduty.store import contexts
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.contexts import StoredContext
@@ -22,6 +22,7 @@ from calmo_pagerduty.temporal_handle import TemporalHandle
 from ingress.api.authentication import ISSUES_READ, TOOLS_READ
 from ingress.api.endpoints import Endpoint, Json, Media, Nothing, Row
 from ingress.api.errors import NotFound
+from ingress.api.finding import check_issue_id
 from ingress.api.models import Links
 from ingress.context.examples import CONTEXT_EXAMPLE, GATHER_EXAMPLE, VERSIONS_EXAMPLE
 from ingress.context.finding import Wanted, absent, is_incident, is_issue, of_incident, of_issue
@@ -205,8 +206,7 @@ class ContextEndpoints:
 
 def _issue_id(request: Request) -> str:
     issue_id: str = request.path_params["id"]
-    if not ISSUE_ID.fullmatch(issue_id):
-        raise NotFound(f"there is no issue {issue_id[:100]!r}")
+    check_issue_id(issue_id)
     return issue_id
 
 

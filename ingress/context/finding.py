@@ -8,6 +8,7 @@ from calmo_pagerduty.store import connections, contexts, issue_queries
 from calmo_pagerduty.store.database import Transaction
 from calmo_pagerduty.store.issue_queries import IssueFilter
 from ingress.api.errors import Ambiguous, NotFound
+from ingress.api.finding import require_connection, require_issue
 from ingress.context.models import context_path
 
 
@@ -21,10 +22,7 @@ class Wanted:
 
 def of_issue(transaction: Transaction, seen_by: Visibility, issue_id: str) -> Wanted:
     """Raises NotFound."""
-    issue = issue_queries.find_issue(transaction, seen_by, issue_id)
-    if issue is None:
-        raise NotFound(f"there is no issue {issue_id!r}")
-    return _wanted(transaction, seen_by, issue.ref)
+    return _wanted(transaction, seen_by, require_issue(transaction, seen_by, issue_id).ref)
 
 
 def of_incident(
@@ -32,9 +30,7 @@ def of_incident(
 ) -> Wanted:
     """Raises NotFound, Ambiguous. With a connection named, the incident need not be an issue yet."""
     if connection_id is not None:
-        connection = connections.find(transaction, seen_by, connection_id)
-        if connection is None:
-            raise NotFound(f"there is no connection {connection_id[:60]!r}")
+        connection = require_connection(transaction, seen_by, connection_id)
         ref = IncidentRef(connection_id=connection.id, incident_id=incident_id)
         return _wanted(transaction, seen_by, ref)
     page = issue_queries.list_issues(transaction, seen_by, IssueFilter(incidents=(incident_id,)), 50)

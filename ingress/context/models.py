@@ -132,14 +132,6 @@ def links_of(ref: IncidentRef, version: int) -> ContextLinks:
     )
 
 
-def version_model(one: StoredContext) -> ContextVersionModel:
-    return ContextVersionModel(
-        version=one.version,
-        state=one.state,
-        reasons=list(one.reasons),
-        begun_at=one.begun_at,
-        finished_at=one.finished_at,
-        requests=one.requests,
-        is_degraded=one.is_degraded,
-        url=f"{context_path(one.issue_id)}?version={one.version}",
-    )
+def version_model(stored: StoredContext) -> ContextVersionModel:
+    url = f"{context_path(stored.issue_id)}?version={stored.version}"
+    return ContextVersionModel.from_row(stored, url=url)

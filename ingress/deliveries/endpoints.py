@@ -15,7 +15,8 @@ from calmo_pagerduty.store.delivery_queries import DeliveryFilter
 from calmo_pagerduty.store.replays import Outcome, Replayed
 from ingress.api.authentication import DELIVERIES_BODY, DELIVERIES_READ, WEBHOOKS_WRITE
 from ingress.api.endpoints import Endpoint, Json, Media, Nothing, Row
-from ingress.api.errors import NotFound
+from ingress.api.finding import require
+from ingress.api.pages import page, read_cursor
 from ingress.deliveries.models import (
     DeliveryExportQuery,
     DeliveryListQuery,
@@ -27,9 +28,7 @@ from ingress.deliveries.models import (
     ReplayModel,
     delivery_model,
     delivery_with_body,
-    read_cursor,
     refusal_model,
-    write_cursor,
 )
 
 NOT_FOUND = ((404, "no such delivery, or it is somebody else's"),)
@@ -81,9 +80,8 @@ class DeliveryEndpoints:
             lambda t: delivery_queries.list_deliveries(t, caller.visibility, wanted, limit + 1, before),
             caller.visibility,
         )
-        page = found[:limit]
-        more = write_cursor(page[-1].seq) if len(found) > limit else None
-        return DeliveryPageModel(deliveries=[delivery_model(one) for one in page], next_cursor=more)
+        shown, more = page(found, limit, lambda delivery: delivery.seq)
+        return DeliveryPageModel(deliveries=[delivery_model(row) for row in shown], next_cursor=more)
 
     async def show(self, request: Request, caller: Caller, _nothing: Nothing) -> DeliveryWithBody:
         """GET /api/deliveries/{seq}. Raises NotFound."""
@@ -91,10 +89,10 @@ class DeliveryEndpoints:
         seq = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
         may_see = not caller.permissions.isdisjoint({DELIVERIES_BODY, WEBHOOKS_WRITE})
 
-        def read(transaction: Transaction) -> DeliveryWithBody | None:
-            found = delivery_queries.find_delivery(transaction, caller.visibility, seq)
-            if found is None:
-                return None
+        def read(transaction: Transaction) -> DeliveryWithBody:
+            found = require(
+                delivery_queries.find_delivery(transaction, caller.visibility, seq), "delivery", text
+            )
             if not may_see:
                 return delivery_with_body(found, None, f"this API key lacks the permission {DELIVERIES_BODY}")
             body = delivery_queries.read_body(transaction, found)
@@ -102,10 +100,7 @@ class DeliveryEndpoints:
                 return delivery_with_body(found, None, "it was deleted after its time")
             return delivery_with_body(found, shown_body(body), None)
 
-        shown = await self._database.read(read, caller.visibility)
-        if shown is None:
-            raise NotFound(f"there is no delivery {text[:60]!r}")
-        return shown
+        return await self._database.read(read, caller.visibility)
 
     async def export(self, _request: Request, caller: Caller, query: DeliveryExportQuery) -> Response:
         """GET /api/deliveries/export, a page of the database at a time."""
@@ -134,9 +129,8 @@ class DeliveryEndpoints:
             lambda t: delivery_queries.list_refusals(t, caller.visibility, wanted, limit + 1, before),
             caller.visibility,
         )
-        page = found[:limit]
-        more = write_cursor(page[-1].id) if len(found) > limit else None
-        return RefusalPageModel(refusals=[refusal_model(one) for one in page], next_cursor=more)
+        shown, more = page(found, limit, lambda refusal: refusal.id)
+        return RefusalPageModel(refusals=[refusal_model(row) for row in shown], next_cursor=more)
 
     async def replay(self, _request: Request, caller: Caller, body: ReplayBody) -> ReplayModel:
         """POST /api/deliveries/replay: again and again without harm; what has arrived changes nothing."""

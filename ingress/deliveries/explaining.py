@@ -125,8 +125,5 @@ def _model(incident_id: str, explanation: Explanation, issue_id: str | None) -> 
         issue_id=issue_id,
         first_missing=None if missing is None else missing.name,
         advice=None if missing is None else missing.advice,
-        steps=[
-            StepModel(name=step.name, state=step.state, words=step.words, advice=step.advice)
-            for step in explanation.steps
-        ],
+        steps=[StepModel.from_row(step) for step in explanation.steps],
     )

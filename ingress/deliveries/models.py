@@ -1,16 +1,13 @@
 """The delivery log as the API shows it."""
 
-import base64
-import binascii
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
 from calmo_pagerduty.domain.deliveries import DeliveryState, Verdict
 from calmo_pagerduty.domain.webhooks import handle_of
 from calmo_pagerduty.store.delivery_queries import DeliveryFilter, LoggedDelivery, Refusal
-from calmo_pagerduty.store.issue_queries import InvalidCursor
 from ingress.api.models import Model, Word
 
 Seq = Annotated[int, Field(ge=1, le=2**62)]
@@ -164,40 +161,14 @@ class ReplayModel(Model):
 
 
 def delivery_model(delivery: LoggedDelivery) -> DeliveryModel:
-    return DeliveryModel(**_fields(delivery))
+    return DeliveryModel.from_row(delivery, webhook=handle_of(delivery.webhook_id))
 
 
 def delivery_with_body(delivery: LoggedDelivery, body: str | None, missing: str | None) -> DeliveryWithBody:
-    return DeliveryWithBody(**_fields(delivery), body=body, body_missing=missing)
+    return DeliveryWithBody.from_row(
+        delivery, webhook=handle_of(delivery.webhook_id), body=body, body_missing=missing
+    )
 
 
 def refusal_model(refusal: Refusal) -> RefusalModel:
-    fields = {name: getattr(refusal, name) for name in RefusalModel.model_fields if name != "webhook"}
-    return RefusalModel(**fields, webhook=handle_of(refusal.webhook_id))
-
-
-def _fields(delivery: LoggedDelivery) -> dict[str, Any]:
-    fields = {name: getattr(delivery, name) for name in DeliveryModel.model_fields if name != "webhook"}
-    effect = delivery.effect
-    shown = None if effect is None else EffectModel(
-        issue_id=effect.issue_id, action=effect.action, moved=effect.moved
-    )  # fmt: skip
-    handle = handle_of(delivery.webhook_id)
-    return fields | {"webhook": handle, "remarks": list(delivery.remarks), "effect": shown}
-
-
-def write_cursor(number: int) -> str:
-    return base64.urlsafe_b64encode(str(number).encode()).decode().rstrip("=")
-
-
-def read_cursor(cursor: str | None) -> int | None:
-    """Return the number below which the page begins. Raises InvalidCursor."""
-    if cursor is None:
-        return None
-    try:
-        text = base64.urlsafe_b64decode((cursor[:40] + "=" * (-len(cursor[:40]) % 4)).encode("ascii"))
-        if len(text) > 18 or not text.isdigit():
-            raise InvalidCursor("cursor: this is not one that we gave")
-        return int(text)
-    except (binascii.Error, UnicodeEncodeError) as error:
-        raise InvalidCursor("cursor: this is not one that we gave") from error
+    return RefusalModel.from_row(refusal, webhook=handle_of(refusal.webhook_id))

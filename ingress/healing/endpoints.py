@@ -14,7 +14,7 @@ from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.temporal_handle import TemporalHandle
 from ingress.api.authentication import CONNECTIONS_READ, CONNECTIONS_WRITE
 from ingress.api.endpoints import Endpoint, Json, Nothing, Row
-from ingress.api.errors import NotFound
+from ingress.api.finding import require_connection
 from ingress.healing import schedules
 from ingress.healing.models import (
     DoctorBody,
@@ -119,7 +119,4 @@ class HealingEndpoints:
         )
 
     async def _find(self, caller: Caller, connection_id: str) -> Connection:
-        found = await self._database.read(lambda t: connections.find(t, caller.visibility, connection_id))
-        if found is None:
-            raise NotFound(f"there is no connection {connection_id[:60]!r}")
-        return found
+        return await self._database.read(lambda t: require_connection(t, caller.visibility, connection_id))

@@ -86,29 +86,15 @@ class DoctorModel(Model):
 
 
 def run_model(run: Run) -> RunModel:
-    return RunModel(
-        id=run.id,
-        reason=run.reason,
-        since=run.since,
-        until=run.until,
-        begun_at=run.begun_at,
-        finished_at=run.finished_at,
-        report=dict(run.report or {}),
-    )
+    return RunModel.from_row(run, report=run.report or {})
 
 
-def doctor_model(found: tuple[Examination, ...]) -> DoctorModel:
+def doctor_model(examined: tuple[Examination, ...]) -> DoctorModel:
+    levels = {finding.level for webhook in examined for finding in webhook.findings}
     return DoctorModel(
-        ok=not any(one.level is Level.ALARM for webhook in found for one in webhook.findings),
+        ok=Level.ALARM not in levels,
         webhooks=[
-            ExaminationModel(
-                webhook=one.handle,
-                name=one.name,
-                connection=one.connection_id,
-                examined_at=one.examined_at,
-                disabled_at=one.disabled_at,
-                findings=[FindingModel(**finding.model_dump()) for finding in one.findings],
-            )
-            for one in found
+            ExaminationModel.from_row(webhook, webhook=webhook.handle, connection=webhook.connection_id)
+            for webhook in examined
         ],
     )

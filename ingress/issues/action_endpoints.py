@@ -4,13 +4,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from calmo_pagerduty.domain.operations import Operation
-from calmo_pagerduty.store import issue_queries, operations
+from calmo_pagerduty.store import operations
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.database import Database, Transaction
 from ingress.api.authentication import ISSUES_READ
 from ingress.api.calls import CALL_STATUSES, STATUS_OF_STATE, face_of, key_of
 from ingress.api.endpoints import Endpoint, Json, Row
-from ingress.api.errors import NotFound
+from ingress.api.finding import require_issue
 from ingress.api.models import Links
 from ingress.issues.action_models import (
     ActionBody,
@@ -71,12 +71,9 @@ class ActionEndpoints:
         """GET /api/issues/{id}/actions. Raises NotFound, StoreUnavailable."""
         issue_id, limit = request.path_params["id"], query.limit
 
-        def read(transaction: Transaction) -> tuple[Operation, ...] | None:
-            if issue_queries.find_issue(transaction, caller.visibility, issue_id) is None:
-                return None
+        def read(transaction: Transaction) -> tuple[Operation, ...]:
+            require_issue(transaction, caller.visibility, issue_id)
             return operations.of_issue(transaction, issue_id, limit)
 
         found = await self._database.read(read, caller.visibility)
-        if found is None:
-            raise NotFound(f"there is no issue {issue_id[:100]!r}")
-        return OperationListModel(operations=[operation_model(one) for one in found])
+        return OperationListModel(operations=[operation_model(operation) for operation in found])

@@ -54,8 +54,8 @@ class OperationListQuery(Model):
 
 def action_model(answer: ActionAnswer, links: Links) -> ActionModel:
     operation = answer.operation
-    return ActionModel(
-        **call_model(answer.call, links).model_dump(),
+    return ActionModel.from_row(
+        call_model(answer.call, links),
         issue_id=operation.issue_id,
         action=operation.action,
         author=operation.author,
@@ -64,13 +64,9 @@ def action_model(answer: ActionAnswer, links: Links) -> ActionModel:
 
 
 def operation_model(operation: Operation) -> OperationModel:
-    return OperationModel(
+    return OperationModel.from_row(
+        operation,
         call_id=operation.id,
-        action=operation.action,
-        author=operation.author,
         outcome=operation.state,
-        filed_at=operation.filed_at,
-        sent_at=operation.sent_at,
-        answered_at=operation.answered_at,
-        confirmed_by=[one.event_id for one in operation.echoes],
+        confirmed_by=[echo.event_id for echo in operation.echoes],
     )

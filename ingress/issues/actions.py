@@ -11,7 +11,6 @@ from typing import Any
 from activities.tool_gate import Intent, ToolGate
 from activities.tool_records import Filed, ToolRecords
 from calmo_pagerduty.domain.incident_lifecycle import IncidentState
-from calmo_pagerduty.domain.incident_references import ISSUE_ID
 from calmo_pagerduty.domain.issues import Issue
 from calmo_pagerduty.domain.operations import (
     ACTION_REFUSED,
@@ -30,6 +29,7 @@ from calmo_pagerduty.store.database import Database, Transaction
 from calmo_pagerduty.store.tool_calls import KeyUsedOtherwise, ToolCall
 from calmo_pagerduty.temporal_handle import TemporalHandle, TemporalUnavailable
 from ingress.api.errors import ActionRefused, CallKept, NotFound
+from ingress.api.finding import check_issue_id, require
 from ingress.issues.action_sender import ActionSender, IncidentToStart
 from ingress.tools.caller import MAX_WAIT_SECONDS, ToolCaller
 from workflows.incident import ActionToTake
@@ -135,12 +135,9 @@ class IssueActor:
         await self._database.write(lambda t: operations.accepted(t, call.id, now))
 
     async def _find(self, issue_id: str, visibility: Visibility) -> tuple[Issue, IncidentToStart]:
-        if not ISSUE_ID.fullmatch(issue_id):
-            raise NotFound(f"there is no issue {issue_id[:100]!r}")
+        check_issue_id(issue_id)
         found = await self._database.read(lambda t: _read(t, visibility, issue_id), visibility)
-        if found is None:
-            raise NotFound(f"there is no issue {issue_id[:100]!r}")
-        return found
+        return require(found, "issue", issue_id)
 
     async def _answer(self, caller: Caller, call_id: str) -> ActionAnswer:
         """Return how it stands. Raises ActionRefused if its incident's state forbade it, KeyUsedOtherwise."""

@@ -10,7 +10,6 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
 
-from calmo_pagerduty.domain.incident_references import ISSUE_ID
 from calmo_pagerduty.domain.issues import Issue
 from calmo_pagerduty.kernel.scopes import Visibility
 from calmo_pagerduty.store import contexts, issue_queries, responses
@@ -18,7 +17,7 @@ from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.database import Database, StoreUnavailable, Transaction
 from ingress.api.authentication import ISSUES_READ, still_valid
 from ingress.api.endpoints import Endpoint, Json, Media, Nothing, Row
-from ingress.api.errors import NotFound
+from ingress.api.finding import require_issue
 from ingress.api.models import Links
 from ingress.issues.models import (
     ChangeModel,
@@ -83,22 +82,15 @@ class IssueEndpoints:
     async def show(self, request: Request, caller: Caller, _nothing: Nothing) -> IssueWithTimeline:
         """GET /api/issues/{id}. Raises NotFound, StoreUnavailable."""
         issue_id = request.path_params["id"]
-        if not ISSUE_ID.fullmatch(issue_id):
-            raise NotFound(f"there is no issue {issue_id[:100]!r}")
 
-        def read(connection: Transaction) -> IssueWithTimeline | None:
-            issue = issue_queries.find_issue(connection, caller.visibility, issue_id)
-            if issue is None:
-                return None
+        def read(connection: Transaction) -> IssueWithTimeline:
+            issue = require_issue(connection, caller.visibility, issue_id)
             timeline = issue_queries.read_timeline(connection, issue)
             context = contexts.latest(connection, caller.visibility, issue_id)
             [(_, response)] = self._with_responses(connection, [issue])
             return issue_with_timeline(issue, response, self._links, timeline, context)
 
-        found = await self._database.read(read, caller.visibility)
-        if found is None:
-            raise NotFound(f"there is no issue {issue_id[:100]!r}")
-        return found
+        return await self._database.read(read, caller.visibility)
 
     async def stream(self, request: Request, caller: Caller, query: ChangesQuery) -> Response:
         """GET /api/issues/events, resumable by Last-Event-ID."""

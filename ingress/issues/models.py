@@ -1,7 +1,7 @@
 """Issues as the API shows them. These models are also its OpenAPI document."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
@@ -9,7 +9,6 @@ from calmo_pagerduty.domain.event_types import IncidentStatus, IssueAction
 from calmo_pagerduty.domain.issues import Issue
 from calmo_pagerduty.domain.severity import COLOUR_OF_SEVERITY, Severity
 from calmo_pagerduty.domain.timeline import TimelineEntry
-from calmo_pagerduty.domain.webhook_events import Reference
 from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.store.contexts import StoredContext
 from calmo_pagerduty.store.issue_queries import IssueChange, IssueFilter
@@ -137,7 +136,7 @@ class ChangesQuery(Model):
 
 
 def issue_model(issue: Issue, response: ResponseModel, links: Links) -> IssueModel:
-    return IssueModel(**_fields(issue, response, links))
+    return IssueModel.from_row(issue, **_computed(issue, response, links))
 
 
 def issue_with_timeline(
@@ -147,74 +146,37 @@ def issue_with_timeline(
     timeline: tuple[TimelineEntry, ...],
     context: StoredContext | None = None,
 ) -> IssueWithTimeline:
-    return IssueWithTimeline(
-        **_fields(issue, response, links),
-        timeline=[_entry(entry) for entry in timeline],
+    return IssueWithTimeline.from_row(
+        issue,
+        **_computed(issue, response, links),
+        timeline=[TimelineEntryModel.from_row(entry) for entry in timeline],
         context=_summary(context) if context else None,
     )
 
 
 def change_model(change: IssueChange, response: ResponseModel, links: Links) -> ChangeModel:
-    return ChangeModel(
-        id=change.id,
-        at=change.at,
-        event_types=list(change.event_types),
-        status=IncidentStatus(change.status),
-        issue=issue_model(change.issue, response, links),
-    )
+    return ChangeModel.from_row(change, issue=issue_model(change.issue, response, links))
 
 
-def _fields(issue: Issue, response: ResponseModel, links: Links) -> dict[str, Any]:
+def _computed(issue: Issue, response: ResponseModel, links: Links) -> dict[str, object]:
     ref = issue.ref
-    plain = {name: getattr(issue, name) for name in IssueModel.model_fields if name not in _COMPUTED}
-    return plain | {
+    return {
         "id": ref.issue_id,
         "incident_id": ref.incident_id,
         "connection_id": ref.connection_id,
         "scope": str(issue.scope),
         "colour": COLOUR_OF_SEVERITY[issue.severity],
-        "service": _reference(issue.service),
-        "escalation_policy": _reference(issue.escalation_policy),
-        "assignees": [_reference(assignee) for assignee in issue.assignees],
-        "teams": [_reference(team) for team in issue.teams],
         "response": response,
         "workflow_id": ref.workflow_id,
         "workflow_url": links.workflow(ref.workflow_id),
     }
 
 
-_COMPUTED = {
-    "id", "incident_id", "connection_id", "scope", "colour", "service", "escalation_policy",
-    "assignees", "teams", "response", "workflow_id", "workflow_url",
-}  # fmt: skip
-
-
-def _reference(value: Reference | None) -> ReferenceModel | None:
-    if value is None:
-        return None
-    return ReferenceModel(id=value.id, type=value.type, name=value.name, url=value.url)
-
-
 def _summary(context: StoredContext) -> ContextSummaryModel | None:
     if context.document is None:
         return None
-    return ContextSummaryModel(
-        version=context.version,
+    return ContextSummaryModel.from_row(
+        context,
         impact=context.document["assessment"]["impact"]["score"],
-        is_degraded=context.is_degraded,
         url=f"/api/issues/{context.issue_id}/context",
-    )
-
-
-def _entry(entry: TimelineEntry) -> TimelineEntryModel:
-    return TimelineEntryModel(
-        event_id=entry.event_id,
-        event_type=entry.event_type,
-        action=entry.action,
-        occurred_at=entry.occurred_at,
-        actor=_reference(entry.actor),
-        summary=entry.summary,
-        moved=entry.moved,
-        author=entry.author,
-        operation_id=entry.operation_id,
     )

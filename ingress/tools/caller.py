@@ -24,7 +24,8 @@ from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.tool_calls import ToolCall
 from calmo_pagerduty.temporal_handle import TemporalHandle, TemporalUnavailable
 from calmo_pagerduty.tools.tool import Access, Call
-from ingress.api.errors import CallKept, DecisionRefused, NotFound
+from ingress.api.errors import CallKept, DecisionRefused
+from ingress.api.finding import require
 from workflows import names
 from workflows.tool_call import PersonsDecision, call_workflow
 
@@ -97,9 +98,7 @@ class ToolCaller:
         found = await self._database.read(
             lambda t: tool_calls.find(t, caller.visibility, call_id), caller.visibility
         )
-        if found is None:
-            raise NotFound(f"there is no call {call_id[:60]!r}")
-        return found
+        return require(found, "call", call_id)
 
     async def decide(self, caller: Caller, call_id: str, approve: bool, sha256: str | None) -> ToolCall:
         """Bring a person's decision to the workflow that waits for it.

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from calmo_pagerduty.store import audit, connections, tool_calls
+from calmo_pagerduty.store import audit, tool_calls
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.connections import Connection
 from calmo_pagerduty.store.database import Database
@@ -12,7 +12,7 @@ from calmo_pagerduty.tools.permissions import CallerRights, judge
 from ingress.api.authentication import APPROVALS_WRITE, AUDIT_READ, TOOLS_READ
 from ingress.api.calls import CALL_STATUSES, NO_SUCH_THING, STATUS_OF_STATE, face_of, key_of
 from ingress.api.endpoints import Endpoint, Json, Nothing, Row
-from ingress.api.errors import NotFound
+from ingress.api.finding import require_connection
 from ingress.api.models import Links
 from ingress.tools.caller import CallAnswer, ToolCaller
 from ingress.tools.models import (
@@ -166,9 +166,6 @@ class ToolEndpoints:
     async def _connection(self, caller: Caller, connection_id: str | None) -> Connection | None:
         if connection_id is None:
             return None
-        found = await self._database.read(
-            lambda t: connections.find(t, caller.visibility, connection_id), caller.visibility
+        return await self._database.read(
+            lambda t: require_connection(t, caller.visibility, connection_id), caller.visibility
         )
-        if found is None:
-            raise NotFound(f"there is no connection {connection_id[:60]!r}")
-        return found

@@ -129,13 +129,8 @@ class VerificationModel(Model):
 
 
 def tool_model(tool: Tool, judgement: Judgement | None) -> ToolModel:
-    return ToolModel(
-        name=tool.name,
-        title=tool.title,
-        description=tool.description,
-        category=tool.category,
-        access=tool.access,
-        risk=tool.risk,
+    return ToolModel.from_row(
+        tool,
         arguments=input_schema(tool),
         columns=[[column.title, column.path] for column in tool.columns],
         allowed=None if judgement is None else judgement.allowed,
@@ -146,33 +141,10 @@ def tool_model(tool: Tool, judgement: Judgement | None) -> ToolModel:
 
 def call_model(call: ToolCall, links: Links) -> ToolCallModel:
     workflow_id = workflow_id_for(call.connection_id, call.id)
-    return ToolCallModel(
-        state=call.state,
-        tool=call.tool,
-        result=_plain(call.result),
-        error=_plain(call.error),
-        call_id=call.id,
-        connection_id=call.connection_id,
-        face=call.face,
-        requester=call.requester,
-        arguments=dict(call.arguments),
-        arguments_sha256=call.arguments_sha256,
-        rule=call.rule,
-        needs_approval=call.needs_approval,
-        approver=call.approver,
-        attempts=call.attempts,
-        created_at=call.created_at,
-        expires_at=call.expires_at,
-        decided_at=call.decided_at,
-        finished_at=call.finished_at,
-        workflow_id=workflow_id,
-        workflow_url=links.workflow(workflow_id),
+    return ToolCallModel.from_row(
+        call, call_id=call.id, workflow_id=workflow_id, workflow_url=links.workflow(workflow_id)
     )
 
 
 def audit_row_model(row: AuditRow) -> AuditRowModel:
-    return AuditRowModel(seq=row.seq, at=row.at, scope=row.scope, hash=row.hash, record=dict(row.record))
-
-
-def _plain(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return None if value is None else dict(value)
+    return AuditRowModel.from_row(row)

@@ -3,7 +3,6 @@
 import base64
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from dataclasses import asdict
 from datetime import UTC, datetime
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -85,7 +84,7 @@ class WebhookTestEndpoints:
         done = [step async for step in steps]
         return EndpointTestModel(
             ok=all(step.ok is not False for step in done),
-            steps=[StepModel(**asdict(one)) for one in done],
+            steps=[StepModel.from_row(step) for step in done],
         )
 
     async def _steps(self, webhook: ManagedWebhook) -> AsyncGenerator[Step, None]:
@@ -115,5 +114,5 @@ async def _stream(walked: AsyncGenerator[Step, None]) -> AsyncIterator[ServerSen
     async with aclosing(walked) as steps:
         async for step in steps:
             number += 1
-            data = StepModel(**asdict(step)).model_dump_json()
+            data = StepModel.from_row(step).model_dump_json()
             yield ServerSentEvent(data=data, event="step", id=str(number))

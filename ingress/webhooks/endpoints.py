@@ -18,6 +18,7 @@ from calmo_pagerduty.store.webhook_management import ManagedWebhook, NewWebhook
 from ingress.api.authentication import WEBHOOKS_READ, WEBHOOKS_WRITE
 from ingress.api.endpoints import Endpoint, Handler, Json, Nothing, Row, Taken
 from ingress.api.errors import NotPermitted
+from ingress.api.finding import require_connection
 from ingress.api.models import NoBody
 from ingress.door.webhook_directory import WebhookDirectory
 from ingress.webhooks.finder import (
@@ -26,7 +27,6 @@ from ingress.webhooks.finder import (
     PAGERDUTY_REFUSES,
     audit_record,
     find_webhook,
-    get_connection,
     get_webhook,
     note_in_audit,
 )
@@ -139,7 +139,9 @@ class WebhookEndpoints:
         """Raises NotFound, NotPossible."""
         if connection_id is None:
             return None
-        connection = await self._database.read(lambda t: get_connection(t, caller, connection_id))
+        connection = await self._database.read(
+            lambda t: require_connection(t, caller.visibility, connection_id)
+        )
         if connection.scope != scope:
             raise NotPossible(f"the connection is of the scope {connection.scope}, not {scope}")
         return connection
@@ -223,7 +225,9 @@ class WebhookEndpoints:
         return webhook_model(webhook, self._public_address, warnings=warnings)
 
     async def _its_connection(self, caller: Caller, webhook: ManagedWebhook) -> Connection:
-        connection = await self._database.read(lambda t: get_connection(t, caller, webhook.connection_id))
+        connection = await self._database.read(
+            lambda t: require_connection(t, caller.visibility, webhook.connection_id)
+        )
         self._subscriber.check(caller, connection)
         return connection
 

@@ -4,9 +4,8 @@ from datetime import UTC, datetime
 
 from starlette.requests import Request
 
-from calmo_pagerduty.store import audit, connections, webhook_management
+from calmo_pagerduty.store import audit, webhook_management
 from calmo_pagerduty.store.api_keys import Caller
-from calmo_pagerduty.store.connections import Connection
 from calmo_pagerduty.store.database import Database, Transaction
 from calmo_pagerduty.store.webhook_management import ManagedWebhook
 from ingress.api.errors import NotFound
@@ -27,13 +26,6 @@ def get_webhook(transaction: Transaction, caller: Caller, known_as: str) -> Mana
     found = webhook_management.find(transaction, caller.visibility, known_as, datetime.now(UTC))
     if found is None:
         raise NotFound("there is no such webhook")
-    return found
-
-
-def get_connection(transaction: Transaction, caller: Caller, connection_id: str) -> Connection:
-    found = connections.find(transaction, caller.visibility, connection_id)
-    if found is None:
-        raise NotFound(f"there is no connection {connection_id[:60]!r}")
     return found
 
 

@@ -146,35 +146,20 @@ def webhook_model(
     url = show_url(public_address, webhook.id)
     by_hand = with_steps and not webhook.managed and webhook.deleted_at is None and webhook.armed_at is None
     unreachable = why_unreachable(public_address)
-    return WebhookModel(
+    return WebhookModel.from_row(
+        webhook,
         id=webhook.id if whole else webhook.handle,
         url=url,
-        name=webhook.name,
         scope=str(webhook.scope),
-        connection_id=webhook.connection_id,
-        state=webhook.state,
-        event_set=webhook.event_set,
-        events=[str(one) for one in EVENTS[webhook.event_set]],
-        service_ids=list(webhook.only.service_ids),
-        team_ids=list(webhook.only.team_ids),
-        managed=webhook.managed,
-        subscription_ids=list(webhook.subscription_ids),
+        events=[str(event) for event in EVENTS[webhook.event_set]],
+        service_ids=webhook.only.service_ids,
+        team_ids=webhook.only.team_ids,
         has_secret=bool(webhook.secrets),
-        secrets=[
-            SecretModel(version=s.version, created_at=s.created_at, expires_at=s.expires_at)
-            for s in webhook.secrets
-        ],
-        created_at=webhook.created_at,
-        armed_at=webhook.armed_at,
-        paused_at=webhook.paused_at,
-        disabled_at=webhook.disabled_at,
-        findings=list(webhook.findings),
-        examined_at=webhook.examined_at,
         warnings=[*warnings, *([unreachable] if unreachable else [])],
         steps=setup_steps(url, webhook.handle, webhook.event_set, webhook.only, bool(webhook.secrets))
         if by_hand
         else [],
-        notes=list(notes),
+        notes=notes,
     )
 
 

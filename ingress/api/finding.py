@@ -1,0 +1,37 @@
+"""What a request names, as its caller sees it. Of what is foreign, as of what is missing: NotFound."""
+
+from typing import TypeVar
+
+from calmo_pagerduty.domain.incident_references import ISSUE_ID
+from calmo_pagerduty.domain.issues import Issue
+from calmo_pagerduty.kernel.scopes import Visibility
+from calmo_pagerduty.store import connections, issue_queries
+from calmo_pagerduty.store.connections import Connection
+from calmo_pagerduty.store.database import Transaction
+from ingress.api.errors import NotFound
+
+T = TypeVar("T")
+
+
+def require(found: T | None, what: str, known_as: str) -> T:
+    """Return what was found. Raises NotFound, in the words that the request named it by."""
+    if found is None:
+        raise NotFound(f"there is no {what} {known_as[:60]!r}")
+    return found
+
+
+def require_connection(tx: Transaction, seen_by: Visibility, connection_id: str) -> Connection:
+    """Raises NotFound."""
+    return require(connections.find(tx, seen_by, connection_id), "connection", connection_id)
+
+
+def require_issue(tx: Transaction, seen_by: Visibility, issue_id: str) -> Issue:
+    """Raises NotFound."""
+    check_issue_id(issue_id)
+    return require(issue_queries.find_issue(tx, seen_by, issue_id), "issue", issue_id)
+
+
+def check_issue_id(issue_id: str) -> None:
+    """Raises NotFound for what no issue's id looks like: a database need not be asked about it."""
+    if not ISSUE_ID.fullmatch(issue_id):
+        raise NotFound(f"there is no issue {issue_id[:60]!r}")
