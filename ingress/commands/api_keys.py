@@ -1,6 +1,5 @@
 """calmo-pagerduty api-key …"""
 
-import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -9,15 +8,14 @@ from urllib.parse import quote
 import typer
 
 from bootstrap.store import open_database
-from calmo_pagerduty.api_client import ApiClient
 from calmo_pagerduty.kernel.durations import parse_duration
 from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.store import api_keys
 from ingress.api.authentication import ALL_PERMISSIONS, ISSUES_READ
 from ingress.commands.delivery_view import key_table
-from ingress.commands.instances import api_address, settings_for
+from ingress.commands.instances import client_of, settings_for
 from ingress.commands.options import AS_JSON, DATA_DIR
-from ingress.commands.tool_view import put_out
+from ingress.commands.output import emit
 
 app = typer.Typer(no_args_is_help=True, help="Keys for the REST API.")
 
@@ -54,7 +52,7 @@ def create(
         key = database.write_now(
             lambda t: api_keys.create(t, name, permissions, scopes, now, person, team or (), ends)
         )
-    typer.echo(json.dumps({"name": name, "key": key}) if as_json else key)
+    emit({"name": name, "key": key}, as_json, lambda made: made["key"])
 
 
 @app.command("list")
@@ -62,11 +60,8 @@ def list_keys(
     as_json: Annotated[bool, AS_JSON] = False, data_dir: Annotated[Path | None, DATA_DIR] = None
 ) -> None:
     """List the keys, newest first; never their secrets."""
-    answer = ApiClient(*api_address(data_dir)).get("/api/api-keys")
-    if as_json:
-        typer.echo(json.dumps(answer))
-    else:
-        put_out(key_table(answer["keys"]))
+    answer = client_of(data_dir).get("/api/api-keys")
+    emit(answer, as_json, lambda answer: key_table(answer["keys"]))
 
 
 @app.command()
@@ -77,8 +72,8 @@ def revoke(
 ) -> None:
     """Revoke a key at once."""
     path = f"/api/api-keys/{quote(key, safe='')}"
-    revoked = ApiClient(*api_address(data_dir)).send("DELETE", path)
-    typer.echo(json.dumps(revoked) if as_json else f"revoked: {revoked['id']} ({revoked['name']})")
+    revoked = client_of(data_dir).send("DELETE", path)
+    emit(revoked, as_json, lambda revoked: f"revoked: {revoked['id']} ({revoked['name']})")
 
 
 def _duration(text: str) -> timedelta:

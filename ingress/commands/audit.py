@@ -1,15 +1,15 @@
 """calmo-pagerduty audit …"""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from calmo_pagerduty.api_client import ApiClient
-from ingress.commands.instances import api_address
+from calmo_pagerduty.api_client import Json
+from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, DATA_DIR
-from ingress.commands.tool_view import audit_table, put_out
+from ingress.commands.output import emit
+from ingress.commands.tool_view import audit_table
 
 app = typer.Typer(no_args_is_help=True, help="Who called which tool, what was decided, what came of it.")
 
@@ -23,11 +23,8 @@ def list_rows(
 ) -> None:
     """List the latest rows, newest first."""
     params = [("limit", str(limit))] + ([("before", str(before))] if before else [])
-    answer = ApiClient(*api_address(data_dir)).get("/api/audit", params)
-    if as_json:
-        typer.echo(json.dumps(answer))
-    else:
-        put_out(audit_table(answer["rows"]))
+    answer = client_of(data_dir).get("/api/audit", params)
+    emit(answer, as_json, lambda answer: audit_table(answer["rows"]))
 
 
 @app.command()
@@ -38,11 +35,12 @@ def verify(
 ) -> None:
     """Check the whole chain. Ends with 1 and names the row if one was altered or taken away."""
     params = [("head", head)] if head else []
-    found = ApiClient(*api_address(data_dir)).get("/api/audit/verification", params)
-    if as_json:
-        typer.echo(json.dumps(found))
-    elif found["whole"]:
-        typer.echo(f"whole: {found['rows']} rows, head {found['head']}")
-    else:
-        typer.echo(f"broken: {found['broken']}")
+    found = client_of(data_dir).get("/api/audit/verification", params)
+    emit(found, as_json, _verification)
     raise typer.Exit(0 if found["whole"] else 1)
+
+
+def _verification(found: Json) -> str:
+    if found["whole"]:
+        return f"whole: {found['rows']} rows, head {found['head']}"
+    return f"broken: {found['broken']}"

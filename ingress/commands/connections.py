@@ -1,6 +1,5 @@
 """calmo-pagerduty connection …"""
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,12 +7,12 @@ from urllib.parse import quote
 
 import typer
 
-from calmo_pagerduty.api_client import ApiClient
 from calmo_pagerduty.domain.connections import TokenKind
 from calmo_pagerduty.domain.severity import Severity
-from ingress.commands.instances import api_address
+from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, DATA_DIR
-from ingress.commands.tool_view import connection_table, found_view, put_out, result_view
+from ingress.commands.output import emit
+from ingress.commands.tool_view import connection_table, found_view, result_view
 
 app = typer.Typer(no_args_is_help=True, help="PagerDuty accounts: their tokens and what they allow.")
 
@@ -25,10 +24,6 @@ KIND = typer.Option("--token-kind", help="api_token (a REST API key) or oauth (a
 
 class NoToken(Exception):
     """No token came in on standard input."""
-
-
-def _client(data_dir: Path | None) -> ApiClient:
-    return ApiClient(*api_address(data_dir))
 
 
 def _path(connection: str, *more: str) -> str:
@@ -63,7 +58,7 @@ def add(
         body["from_address"] = from_address
     if token_stdin:
         body["token"] = _read_token()
-    _show(_client(data_dir).send("POST", "/api/connections", body), as_json)
+    _show(client_of(data_dir).send("POST", "/api/connections", body), as_json)
 
 
 @app.command("list")
@@ -71,11 +66,8 @@ def list_connections(
     as_json: Annotated[bool, AS_JSON] = False, data_dir: Annotated[Path | None, DATA_DIR] = None
 ) -> None:
     """List the connections."""
-    answer = _client(data_dir).get("/api/connections")
-    if as_json:
-        typer.echo(json.dumps(answer))
-    else:
-        put_out(connection_table(answer["connections"]))
+    answer = client_of(data_dir).get("/api/connections")
+    emit(answer, as_json, lambda answer: connection_table(answer["connections"]))
 
 
 @app.command()
@@ -85,7 +77,7 @@ def show(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Show one connection: what it allows, and how much of PagerDuty's limits is used."""
-    _show(_client(data_dir).get(_path(connection)), as_json)
+    _show(client_of(data_dir).get(_path(connection)), as_json)
 
 
 @app.command("test")
@@ -95,11 +87,8 @@ def try_out(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Find out, by reading only, what the connection's token can do. Ends with 1 if it is no good."""
-    found = _client(data_dir).send("POST", _path(connection, "test"), {})
-    if as_json:
-        typer.echo(json.dumps(found))
-    else:
-        put_out(found_view(found))
+    found = client_of(data_dir).send("POST", _path(connection, "test"), {})
+    emit(found, as_json, found_view)
     raise typer.Exit(0 if found["ok"] else 1)
 
 
@@ -115,7 +104,7 @@ def rotate(
     if not token_stdin:
         raise NoToken("a token is read from standard input only, where no other user of the machine sees it")
     body = {"token": _read_token(), "token_kind": token_kind}
-    _show(_client(data_dir).send("POST", _path(connection, "token"), body), as_json)
+    _show(client_of(data_dir).send("POST", _path(connection, "token"), body), as_json)
 
 
 @app.command()
@@ -125,7 +114,7 @@ def remove(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Remove a connection and forget its token. Its issues and its audit stay."""
-    _show(_client(data_dir).send("DELETE", _path(connection)), as_json)
+    _show(client_of(data_dir).send("DELETE", _path(connection)), as_json)
 
 
 @app.command()
@@ -146,7 +135,7 @@ def permit(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Say what a connection allows."""
-    client = _client(data_dir)
+    client = client_of(data_dir)
     rules = client.get(_path(connection))["rules"]
     switches = rules["teams"].setdefault(team, {}) if team else rules["switches"]
     switches.update(dict.fromkeys(allow or [], "allow") | dict.fromkeys(deny or [], "deny"))
@@ -179,7 +168,7 @@ def targets(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Say how soon incidents are to be acknowledged and resolved."""
-    client = _client(data_dir)
+    client = client_of(data_dir)
     if clear:
         _show(client.send("PATCH", _path(connection), {"response_targets": None}), as_json)
         return
@@ -195,7 +184,4 @@ def targets(
 
 
 def _show(connection: Json, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(connection))
-    else:
-        put_out(result_view(connection, []))
+    emit(connection, as_json, lambda connection: result_view(connection, []))

@@ -13,7 +13,7 @@ from rich.console import Console
 from calmo_pagerduty.api_client import ApiClient, ApiProblem
 from calmo_pagerduty.domain.incident_context import IncidentContext
 from calmo_pagerduty.domain.incident_references import INCIDENT_ID, ISSUE_ID, IncidentRef
-from ingress.commands.instances import api_address
+from ingress.commands.instances import client_of
 from ingress.commands.options import DATA_DIR
 
 Json = dict[str, Any]
@@ -36,7 +36,7 @@ def context(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Show an incident's context. Ends with 1 if there is none, with 3 if it isn't complete yet."""
-    client = ApiClient(*api_address(data_dir))
+    client = client_of(data_dir)
     path = f"/api/issues/{_issue_id(client, incident, connection)}/context"
     stream = f"{path}/progress"
     if refresh:

@@ -7,11 +7,10 @@ from urllib.parse import quote
 
 import typer
 
-from calmo_pagerduty.api_client import ApiClient
 from ingress.commands.delivery_view import delivery_table, delivery_view, explanation_view, refusal_table
-from ingress.commands.instances import api_address
+from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, DATA_DIR
-from ingress.commands.tool_view import put_out
+from ingress.commands.output import emit
 
 app = typer.Typer(no_args_is_help=True, help="The delivery log: what came in and what became of it.")
 
@@ -32,10 +31,6 @@ Cursor = Annotated[str | None, typer.Option(help="The next page, as the last ans
 Wanted = dict[str, Any]
 
 
-def _client(data_dir: Path | None) -> ApiClient:
-    return ApiClient(*api_address(data_dir))
-
-
 def _params(wanted: Wanted) -> list[tuple[str, str]]:
     return [
         (name, str(one))
@@ -46,11 +41,9 @@ def _params(wanted: Wanted) -> list[tuple[str, str]]:
 
 
 def _show_page(page: dict[str, Any], name: str, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(page))
-        return
-    put_out(delivery_table(page[name]) if name == "deliveries" else refusal_table(page[name]))
-    if page["next_cursor"]:
+    table = delivery_table if name == "deliveries" else refusal_table
+    emit(page, as_json, lambda page: table(page[name]))
+    if page["next_cursor"] and not as_json:
         typer.echo(f"More: --cursor {page['next_cursor']}")
 
 
@@ -76,7 +69,7 @@ def list_deliveries(
         "incident": incident, "remark": remark, "since": since, "until": until, "limit": limit,
         "cursor": cursor,
     }  # fmt: skip
-    _show_page(_client(data_dir).get("/api/deliveries", _params(wanted)), "deliveries", as_json)
+    _show_page(client_of(data_dir).get("/api/deliveries", _params(wanted)), "deliveries", as_json)
 
 
 @app.command()
@@ -86,11 +79,8 @@ def show(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Show one delivery and, for who may see it, its body with secrets masked."""
-    found = _client(data_dir).get(f"/api/deliveries/{delivery}")
-    if as_json:
-        typer.echo(json.dumps(found))
-    else:
-        put_out(delivery_view(found))
+    found = client_of(data_dir).get(f"/api/deliveries/{delivery}")
+    emit(found, as_json, delivery_view)
 
 
 @app.command()
@@ -104,7 +94,7 @@ def export(
         "webhook": webhook, "verdict": verdict, "state": state, "event_type": event_type,
         "incident": incident, "remark": remark, "since": since, "until": until,
     }  # fmt: skip
-    client, cursor = _client(data_dir), None
+    client, cursor = client_of(data_dir), None
     while True:
         page = client.get("/api/deliveries", [*_params(wanted | {"cursor": cursor}), ("limit", "200")])
         for one in page["deliveries"]:
@@ -125,7 +115,7 @@ def refusals(
         "webhook": webhook, "verdict": verdict, "since": since, "until": until, "limit": limit,
         "cursor": cursor,
     }  # fmt: skip
-    _show_page(_client(data_dir).get("/api/refusals", _params(wanted)), "refusals", as_json)
+    _show_page(client_of(data_dir).get("/api/refusals", _params(wanted)), "refusals", as_json)
 
 
 @app.command()
@@ -143,7 +133,7 @@ def replay(
     body = {name: value for name, value in wanted.items() if value}
     if not body:
         raise typer.BadParameter("say which: numbers, or --webhook, --state, --since …")
-    client, replayed, left = _client(data_dir), 0, dict[str, int]()
+    client, replayed, left = client_of(data_dir), 0, dict[str, int]()
     while True:
         said = client.send("POST", "/api/deliveries/replay", body)
         replayed += said["replayed"]
@@ -151,11 +141,8 @@ def replay(
         if not said["more"]:
             break
         body["after"] = said["last_seq"]
-    if as_json:
-        typer.echo(json.dumps({"replayed": replayed, "left": left}))
-        return
     others = "".join(f", {count} left: {name}" for name, count in sorted(left.items()))
-    typer.echo(f"{replayed} replayed{others}")
+    emit({"replayed": replayed, "left": left}, as_json, lambda _: f"{replayed} replayed{others}")
 
 
 def explain(
@@ -164,9 +151,6 @@ def explain(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Say why an incident is an issue, or why not and what to do. Ends with 1 if something is missing."""
-    found = _client(data_dir).get(f"/api/explain/{quote(incident, safe='')}")
-    if as_json:
-        typer.echo(json.dumps(found))
-    else:
-        put_out(explanation_view(found))
+    found = client_of(data_dir).get(f"/api/explain/{quote(incident, safe='')}")
+    emit(found, as_json, explanation_view)
     raise typer.Exit(1 if found["first_missing"] else 0)

@@ -1,6 +1,5 @@
 """calmo-pagerduty encryption …"""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from bootstrap.store import open_store
 from calmo_pagerduty.store import key_rotation
 from ingress.commands.instances import settings_for
 from ingress.commands.options import AS_JSON, DATA_DIR
+from ingress.commands.output import emit
 
 app = typer.Typer(no_args_is_help=True, help="The master keys that secrets are sealed with.")
 
@@ -23,11 +23,10 @@ def status(
     with open_store(settings_for(data_dir)) as own:
         counted = dict(own.database.read_now(key_rotation.count_by_key))
     primary = own.keyring.primary
-    if as_json:
-        typer.echo(json.dumps({"primary": primary, "secrets": counted}))
-        return
-    for kid, count in counted.items():
-        typer.echo(f"{kid}  {count} secrets{'  (seals)' if kid == primary else ''}")
+    lines = [
+        f"{kid}  {count} secrets{'  (seals)' if kid == primary else ''}" for kid, count in counted.items()
+    ]
+    emit({"primary": primary, "secrets": counted}, as_json, lambda _: "\n".join(lines))
 
 
 @app.command()
@@ -44,9 +43,7 @@ def rewrap(
             if not as_json:
                 typer.echo(f"{total} done", err=True)
         idle = database.write_now(lambda transaction: key_rotation.forget_keys(transaction, keyring))
-    if as_json:
-        typer.echo(json.dumps({"primary": keyring.primary, "rewrapped": total, "not_needed_any_more": idle}))
-        return
-    typer.echo(f"{total} secrets brought under {keyring.primary}")
-    for kid in idle:
-        typer.echo(f"{kid} isn't needed any more: take it out of the configuration")
+    lines = [f"{total} secrets brought under {keyring.primary}"]
+    lines += [f"{kid} isn't needed any more: take it out of the configuration" for kid in idle]
+    done = {"primary": keyring.primary, "rewrapped": total, "not_needed_any_more": idle}
+    emit(done, as_json, lambda _: "\n".join(lines))

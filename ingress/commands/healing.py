@@ -1,6 +1,5 @@
 """calmo-pagerduty reconcile, calmo-pagerduty doctor."""
 
-import json
 import sys
 import time
 from datetime import datetime
@@ -13,9 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from calmo_pagerduty.api_client import ApiClient, ApiProblem
-from ingress.commands.instances import api_address
+from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, DATA_DIR
-from ingress.commands.tool_view import a_table, put_out, words
+from ingress.commands.output import emit
+from ingress.commands.tool_view import a_table, words
 
 Json = dict[str, Any]
 LOOK_SECONDS = 1.0
@@ -42,17 +42,14 @@ def reconcile(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Compare with PagerDuty and heal what differs. Ends with 1 if not everything is right then."""
-    client = ApiClient(*api_address(data_dir))
+    client = client_of(data_dir)
     path = f"/api/connections/{quote(connection, safe='')}"
     body = {} if since is None else {"since": f"{since.replace(tzinfo=None).isoformat()}Z"}
     begun = client.send("POST", f"{path}/reconcile", body)
     if not begun["started"]:
         raise ApiProblem(begun["problem"])
     run = _wait(client, path, begun["after"], sys.stderr.isatty() and not as_json)
-    if as_json:
-        typer.echo(json.dumps(run))
-    else:
-        put_out(report_view(run))
+    emit(run, as_json, report_view)
     report = run["report"]
     raise typer.Exit(1 if report.get("failed") or report.get("problem") else 0)
 
@@ -63,12 +60,9 @@ def doctor(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Examine webhooks at PagerDuty and here, and say what to do. Ends with 1 if events get lost."""
-    client = ApiClient(*api_address(data_dir))
+    client = client_of(data_dir)
     found = client.send("POST", "/api/doctor", {} if connection is None else {"connection": connection})
-    if as_json:
-        typer.echo(json.dumps(found))
-    else:
-        put_out(findings_view(found))
+    emit(found, as_json, findings_view)
     raise typer.Exit(0 if found["ok"] else 1)
 
 

@@ -7,6 +7,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from calmo_pagerduty.api_client import ApiClient
 from calmo_pagerduty.settings import Settings, load_settings
 
 INSTANCE_FILE = "instance.json"
@@ -96,6 +97,11 @@ def api_address(data_dir: Path | None) -> tuple[str, str]:
                 "name the folder with --data-dir or give CALMO_URL and CALMO_API_KEY"
             ) from None
     return settings.api_address, key
+
+
+def client_of(data_dir: Path | None) -> ApiClient:
+    """Return the client of that service's REST API. Raises NoInstance, ApiProblem."""
+    return ApiClient(*api_address(data_dir))
 
 
 def _read(path: Path) -> Instance | None:

@@ -11,10 +11,10 @@ from rich.console import Console
 
 from calmo_pagerduty.api_client import ApiClient, ApiProblem, Json
 from calmo_pagerduty.domain.operations import Action
-from ingress.commands.instances import api_address
+from ingress.commands.instances import client_of
 from ingress.commands.issue_view import action_view, change_line, issue_table, issue_with_timeline
 from ingress.commands.options import ARGUMENTS, ARGUMENTS_STDIN, AS_JSON, DATA_DIR, WAIT
-from ingress.commands.tool_view import put_out
+from ingress.commands.output import emit
 from ingress.commands.tools import read_pairs, read_stdin
 
 app = typer.Typer(no_args_is_help=True, help="Issues: one for each PagerDuty incident.")
@@ -27,10 +27,6 @@ _KINDS: Mapping[str, Mapping[str, str]] = {
     "seconds": {"type": "integer"},
     "escalation_level": {"type": "integer"},
 }
-
-
-def _client(data_dir: Path | None) -> ApiClient:
-    return ApiClient(*api_address(data_dir))
 
 
 @app.command("list")
@@ -53,7 +49,7 @@ def list_issues(
     params.append(("limit", str(limit)))
     if cursor:
         params.append(("cursor", cursor))
-    page = _client(data_dir).list_issues(params)
+    page = client_of(data_dir).list_issues(params)
     if as_json:
         typer.echo(json.dumps(page))
         return
@@ -70,7 +66,7 @@ def show(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Show one issue with its timeline."""
-    client = _client(data_dir)
+    client = client_of(data_dir)
     found = [client.show_issue(one) for one in _issue_ids(client, issue)]
     if as_json:
         typer.echo(json.dumps(found[0] if len(found) == 1 else found))
@@ -93,7 +89,7 @@ def act(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Act on an issue's incident in PagerDuty. Ends with 0 when it is done, with 3 for a ticket."""
-    client = _client(data_dir)
+    client = client_of(data_dir)
     found = _issue_ids(client, issue)
     if len(found) > 1:
         raise ApiProblem(f"the incident is an issue of several connections, name one: {', '.join(found)}")
@@ -102,10 +98,7 @@ def act(
     body = {"action": action, "arguments": given, "idempotency_key": key, "wait_seconds": wait}
     path = f"/api/issues/{quote(found[0], safe='')}/actions"
     answer = client.call(path, {name: value for name, value in body.items() if value is not None})
-    if as_json:
-        typer.echo(json.dumps(answer))
-    else:
-        put_out(action_view(answer))
+    emit(answer, as_json, action_view)
     raise typer.Exit({"done": 0, "waiting": 3, "running": 3}.get(answer["state"], 1))
 
 
@@ -117,7 +110,7 @@ def watch(
 ) -> None:
     """Show each change as it happens, until Ctrl-C."""
     console = Console()
-    for event in _client(data_dir).changes(after):
+    for event in client_of(data_dir).changes(after):
         if event is None:
             continue
         if as_json:

@@ -1,12 +1,11 @@
 """Tools, calls, connections and the audit as a terminal shows them."""
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -20,17 +19,7 @@ STATE_STYLE = {
     "unknown": "bold red", "denied": "red", "expired": "red", "refused": "red",
 }  # fmt: skip
 LONGEST_CELL = 200
-#: A pipe or a file has room for ids and addresses in one piece.
-WIDTH_OF_A_PIPE = 250
 WHOLE = frozenset({"#", "tool", "access", "risk", "allowed", "ticket", "connection", "state"})
-
-
-def put_out(view: RenderableType) -> None:
-    """Write to standard output, as wide as the terminal is."""
-    console = Console()
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = WIDTH_OF_A_PIPE
-    console.print(view)
 
 
 def a_table(*columns: str) -> Table:

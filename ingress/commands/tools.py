@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 import typer
 
-from calmo_pagerduty.api_client import ApiClient
-from ingress.commands.instances import api_address
+from ingress.commands.instances import client_of
 from ingress.commands.options import ARGUMENTS, ARGUMENTS_STDIN, AS_JSON, DATA_DIR, WAIT
-from ingress.commands.tool_view import call_table, call_view, put_out, tool_table
+from ingress.commands.output import emit
+from ingress.commands.tool_view import call_table, call_view, tool_table
 
 app = typer.Typer(no_args_is_help=True, help="PagerDuty tools: list them, call them, approve what waits.")
 
@@ -22,10 +22,6 @@ CONNECTION = typer.Option("--connection", help="The connection; needn't be said 
 
 class BadArgument(Exception):
     """An argument on the command line can't be read; the message names it."""
-
-
-def _client(data_dir: Path | None) -> ApiClient:
-    return ApiClient(*api_address(data_dir))
 
 
 @app.command("list")
@@ -38,11 +34,8 @@ def list_tools(
     """List the tools; with --connection, say which of them this key may use there."""
     params = [("category", one) for one in category or []]
     params += [("connection", connection)] if connection else []
-    answer = _client(data_dir).get("/api/tools", params)
-    if as_json:
-        typer.echo(json.dumps(answer))
-    else:
-        put_out(tool_table(answer["tools"], judged=connection is not None))
+    answer = client_of(data_dir).get("/api/tools", params)
+    emit(answer, as_json, lambda answer: tool_table(answer["tools"], judged=connection is not None))
 
 
 @app.command("call")
@@ -59,7 +52,7 @@ def call_tool(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Call a tool. Ends with 0 when it is done, with 3 when a ticket was given, else with 1."""
-    client = _client(data_dir)
+    client = client_of(data_dir)
     tools = {tool["name"]: tool for tool in client.get("/api/tools")["tools"]}
     given = read_stdin() if from_stdin else {}
     properties = tools.get(name, {}).get("arguments", {}).get("properties", {})
@@ -77,7 +70,7 @@ def show(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Show how a call stands, and its result."""
-    client = _client(data_dir)
+    client = client_of(data_dir)
     call = client.get(f"/api/tool-calls/{quote(ticket, safe='')}")
     tools = {tool["name"]: tool for tool in client.get("/api/tools")["tools"]}
     _show(call, tools.get(call["tool"], {}).get("columns", []), as_json)
@@ -92,11 +85,8 @@ def calls(
 ) -> None:
     """List calls, newest first: --state waiting shows what waits for a person."""
     params = [("state", one) for one in state or []] + [("limit", str(limit))]
-    answer = _client(data_dir).get("/api/tool-calls", params)
-    if as_json:
-        typer.echo(json.dumps(answer))
-    else:
-        put_out(call_table(answer["calls"]))
+    answer = client_of(data_dir).get("/api/tool-calls", params)
+    emit(answer, as_json, lambda answer: call_table(answer["calls"]))
 
 
 @app.command()
@@ -124,15 +114,12 @@ def deny(
 
 def _decide(data_dir: Path | None, ticket: str, word: str, sha256: str | None, as_json: bool) -> None:
     body = {"arguments_sha256": sha256} if sha256 else {}
-    call = _client(data_dir).send("POST", f"/api/tool-calls/{quote(ticket, safe='')}/{word}", body)
+    call = client_of(data_dir).send("POST", f"/api/tool-calls/{quote(ticket, safe='')}/{word}", body)
     _show(call, [], as_json)
 
 
 def _show(call: Json, columns: Sequence[Sequence[str]], as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(call))
-    else:
-        put_out(call_view(call, columns))
+    emit(call, as_json, lambda call: call_view(call, columns))
 
 
 def read_stdin() -> Json:

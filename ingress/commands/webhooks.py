@@ -20,7 +20,7 @@ from calmo_pagerduty.store import webhook_management
 from calmo_pagerduty.store.webhook_management import NewWebhook
 from ingress.commands.instances import api_address, settings_for
 from ingress.commands.options import AS_JSON, DATA_DIR
-from ingress.commands.tool_view import put_out
+from ingress.commands.output import emit, put_out
 from ingress.commands.webhook_client import WebhookClient
 from ingress.commands.webhook_view import made_view, step_line, validation_line, webhook_table, webhook_view
 
@@ -67,10 +67,7 @@ def create(
     else:
         secret = read_pasted(read_secret()).secret if secret_stdin else None
         made = _made_here(NewWebhook(Scope.parse(scope), name, None, events, only), secret, data_dir)
-    if as_json:
-        typer.echo(json.dumps(made))
-    else:
-        put_out(made_view(made))
+    emit(made, as_json, made_view)
 
 
 def _made_here(new: NewWebhook, secret: bytes | None, data_dir: Path | None) -> Json:
@@ -104,10 +101,7 @@ def list_webhooks(
 ) -> None:
     """List the webhooks."""
     answer = _client(data_dir).get("/api/webhooks")
-    if as_json:
-        typer.echo(json.dumps(answer))
-    else:
-        put_out(webhook_table(answer["webhooks"]))
+    emit(answer, as_json, lambda answer: webhook_table(answer["webhooks"]))
 
 
 @app.command()
@@ -229,7 +223,4 @@ def _path(webhook: str, *more: str) -> str:
 
 
 def _show(webhook: Json, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(webhook))
-    else:
-        put_out(webhook_view(webhook))
+    emit(webhook, as_json, webhook_view)
