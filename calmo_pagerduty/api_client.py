@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from calmo_pagerduty.http_client import Client, HTTPError, Response, Timeout
+from calmo_pagerduty.kernel.explained_error import ExplainedError
 
 Json = dict[str, Any]
 
@@ -14,7 +15,7 @@ Json = dict[str, Any]
 PATIENCE = Timeout(30.0, connect=10.0)
 
 
-class ApiProblem(Exception):
+class ApiProblem(ExplainedError):
     """The service can't be reached or refuses; the message is for a person. `status` is its answer's."""
 
     def __init__(self, message: str, status: int | None = None) -> None:

@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from calmo_pagerduty.kernel.explained_error import ExplainedError
+
 _PR_SET_PDEATHSIG = 1
 
 
-class PortTaken(Exception):
+class PortTaken(ExplainedError):
     """Something else listens on a port; the message says which option chooses another one."""
 
 

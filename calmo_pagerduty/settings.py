@@ -12,10 +12,11 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.store.encryption import Keyring, load_or_create_keys, parse_keys
 
 
-class InvalidSettings(Exception):
+class InvalidSettings(ExplainedError):
     """The environment holds a setting that can't be used; the message names it."""
 
 

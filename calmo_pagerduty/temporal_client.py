@@ -37,6 +37,8 @@ from temporalio.runtime import (
 )
 from temporalio.service import GrpcCompression, RetryConfig, RPCError, RPCStatusCode
 
+from calmo_pagerduty.kernel.explained_error import ExplainedError
+
 logger = logging.getLogger(__name__)
 
 DEFAULT_ADDRESS = "127.0.0.1:7233"
@@ -68,7 +70,7 @@ class _SharedPydanticConverter(CompositePayloadConverter):
 DATA_CONVERTER = DataConverter(payload_converter_class=_SharedPydanticConverter)
 
 
-class MissingSearchAttributes(Exception):
+class MissingSearchAttributes(ExplainedError):
     """The namespace lacks search attributes and they can't be added; the message names them."""
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey
 
+from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.processes import start_child, stop_child
 from calmo_pagerduty.temporal_client import runtime, set_retention
 
@@ -41,7 +42,7 @@ _START_LIMITS = (60.0, 180.0)
 _STOP_PATIENCE = 6.0
 
 
-class ServerDidNotStart(Exception):
+class ServerDidNotStart(ExplainedError):
     """The Temporal server ended or stayed silent; the message says where its log is."""
 
 

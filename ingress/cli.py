@@ -3,71 +3,96 @@
 import os
 import sys
 from collections.abc import Callable
+from functools import cached_property
+from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_group
 
-from calmo_pagerduty.api_client import ApiProblem
-from calmo_pagerduty.domain.event_sets import BadFilter
-from calmo_pagerduty.domain.signing_secrets import BadSecret
-from calmo_pagerduty.kernel.scopes import InvalidScope
-from calmo_pagerduty.processes import PortTaken
-from calmo_pagerduty.settings import InvalidSettings
-from calmo_pagerduty.store.database import StoreUnavailable
-from calmo_pagerduty.store.encryption import KeyProblem
-from calmo_pagerduty.temporal_client import MissingSearchAttributes
-from calmo_pagerduty.temporal_dev_server import ServerDidNotStart
-from ingress.commands import (
-    api_keys,
-    audit,
-    connections,
-    context,
-    deliveries,
-    encryption,
-    healing,
-    health,
-    issues,
-    mcp,
-    parts,
-    preparation,
-    tools,
-    up,
-    webhooks,
-)
-from ingress.commands.instances import NoInstance
+from calmo_pagerduty.kernel.explained_error import ExplainedError
+
+#: Every command and group: what holds it, and what `--help` says of it.
+COMMANDS = (
+    ("up", "ingress.commands.up:up",
+     "Run Temporal, the worker and the ingress on this machine, until Ctrl-C."),
+    ("worker", "ingress.commands.parts:worker",
+     "Run a Temporal worker. Temporal's address comes from TEMPORAL_ADDRESS and its like."),
+    ("ingress", "ingress.commands.parts:ingress",
+     "Run the webhook door, the REST API and the forwarder."),
+    ("mcp", "ingress.commands.mcp:mcp",
+     "Serve MCP on standard input and output, with the rights of the API key."),
+    ("explain", "ingress.commands.deliveries:explain",
+     "Say why an incident is an issue, or why not and what to do. Ends with 1 if something is missing."),
+    ("context", "ingress.commands.context:context",
+     "Show an incident's context. Ends with 1 if there is none, with 3 if it isn't complete yet."),
+    ("reconcile", "ingress.commands.healing:reconcile",
+     "Compare with PagerDuty and heal what differs. Ends with 1 if not everything is right then."),
+    ("doctor", "ingress.commands.healing:doctor",
+     "Examine webhooks at PagerDuty and here, and say what to do. Ends with 1 if events get lost."),
+    ("webhook", "ingress.commands.webhooks:app", "The addresses that PagerDuty delivers to."),
+    ("issues", "ingress.commands.issues:app", "Issues: one for each PagerDuty incident."),
+    ("deliveries", "ingress.commands.deliveries:app",
+     "The delivery log: what came in and what became of it."),
+    ("connection", "ingress.commands.connections:app",
+     "PagerDuty accounts: their tokens and what they allow."),
+    ("tool", "ingress.commands.tools:app",
+     "PagerDuty tools: list them, call them, approve what waits."),
+    ("audit", "ingress.commands.audit:app",
+     "Who called which tool, what was decided, what came of it."),
+    ("api-key", "ingress.commands.api_keys:app", "Keys for the REST API."),
+    ("health", "ingress.commands.health:app", "Is a part well? For health checks."),
+    ("encryption", "ingress.commands.encryption:app", "The master keys that secrets are sealed with."),
+)  # fmt: skip
+
+
+class LazyCommand(TyperCommand):
+    """A command or group that is listed by name and help, and imported when it is called."""
+
+    def __init__(self, name: str, place: str, text: str) -> None:
+        super().__init__(name, help=text)
+        self._place = place
+
+    @cached_property
+    def loaded(self) -> Any:
+        """The command itself."""
+        module, _, attribute = self._place.partition(":")
+        found = getattr(import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            group = get_group(found)
+            group.name = self.name
+            return group
+        alone = typer.Typer(add_completion=False)
+        alone.command(self.name)(found)
+        return get_command(alone)
+
+    @property
+    def commands(self) -> Any:
+        """A group's commands. Raises AttributeError if it is none."""
+        return self.loaded.commands
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        return self.loaded.make_context(*arguments, **options)
+
+
+class _AllCommands(TyperGroup):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options | {"commands": [LazyCommand(*row) for row in COMMANDS]})
+
 
 app = typer.Typer(
     name="calmo-pagerduty",
+    cls=_AllCommands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
-    help="PagerDuty incidents as durable issues, and PagerDuty tools under permission.",
 )
-app.command("up")(up.up)
-app.command("worker")(parts.worker)
-app.command("ingress")(parts.ingress)
-app.command("mcp")(mcp.mcp)
-app.command("explain")(deliveries.explain)
-app.command("context")(context.context)
-app.add_typer(webhooks.app, name="webhook")
-webhooks.app.command("deliveries")(deliveries.of_webhook)
-webhooks.app.command("doctor")(healing.doctor)
-app.add_typer(issues.app, name="issues")
-app.add_typer(deliveries.app, name="deliveries")
-app.add_typer(connections.app, name="connection")
-app.add_typer(tools.app, name="tool")
-app.add_typer(audit.app, name="audit")
-app.add_typer(api_keys.app, name="api-key")
-app.add_typer(health.app, name="health")
-app.command("reconcile")(healing.reconcile)
-app.command("doctor")(healing.doctor)
-app.add_typer(encryption.app, name="encryption")
 
-#: What goes wrong in ways that a person can mend: one clear line, not a traceback.
-EXPLAINED: tuple[type[Exception], ...] = (
-    ApiProblem, InvalidScope, InvalidSettings, KeyProblem, MissingSearchAttributes, NoInstance,
-    PortTaken, ServerDidNotStart, StoreUnavailable, api_keys.UnknownPermission, health.NotWell,
-    preparation.CannotStart, BadFilter, BadSecret, webhooks.NoSecret, connections.NoToken, tools.BadArgument,
-)  # fmt: skip
+
+@app.callback()
+def calmo_pagerduty() -> None:
+    """PagerDuty incidents as durable issues, and PagerDuty tools under permission."""
 
 
 def main() -> None:
@@ -76,9 +101,10 @@ def main() -> None:
 
 
 def run(command: Callable[[], object]) -> int:
+    """Return the exit code. What a person can mend is one clear line, not a traceback."""
     try:
         command()
-    except EXPLAINED as error:
+    except ExplainedError as error:
         sys.stderr.write(f"calmo-pagerduty: {error}\n")
         return 1
     except KeyboardInterrupt:

@@ -54,8 +54,12 @@ def _exit_code() -> int:
 
 
 def serve(path: Path) -> None:
-    import ingress.cli
     import ingress.mcp.stdio  # noqa: F401
+    from ingress.cli import COMMANDS, LazyCommand
+
+    # What a command imports when it is called is imported once here, not in each run.
+    for row in COMMANDS:
+        assert LazyCommand(*row).loaded
 
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from calmo_pagerduty.domain.event_types import EventType
+from calmo_pagerduty.kernel.explained_error import ExplainedError
 
 
 class EventSet(StrEnum):
@@ -32,7 +33,7 @@ EVENTS: Mapping[EventSet, tuple[EventType, ...]] = {
 MAX_FILTERS = 10
 
 
-class BadFilter(ValueError):
+class BadFilter(ExplainedError, ValueError):
     """Services and teams can't be chosen so; the message says why."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from calmo_pagerduty.domain.webhooks import PATH, WHOLE_ID
+from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.kernel.json_values import object_of
 
 #: PagerDuty's are longer still; a shorter one was cut off, or is a word that somebody thought up.
@@ -18,7 +19,7 @@ _WHITE = " \t\r\n\v\f\u00a0\u2007\u202f\u200b\u200c\u200d\u2060\ufeff\x00"
 _QUOTES = ('"', "'", "`")
 
 
-class BadSecret(ValueError):
+class BadSecret(ExplainedError, ValueError):
     """This is no signing secret. The message says what it seems to be, and never repeats it."""
 
 

@@ -4,10 +4,12 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from calmo_pagerduty.kernel.explained_error import ExplainedError
+
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}")
 
 
-class InvalidScope(ValueError):
+class InvalidScope(ExplainedError, ValueError):
     """The text is not `personal:USER` or `organization:ORG`."""
 
 

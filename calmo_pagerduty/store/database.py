@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Visibility
 from calmo_pagerduty.store.group_writer import GroupWriter
 from calmo_pagerduty.store.migrations import SchemaProblem, upgrade
@@ -28,7 +29,7 @@ BUSY_STEP_SECONDS = 0.001
 READERS = 4
 
 
-class StoreUnavailable(Exception):
+class StoreUnavailable(ExplainedError):
     """The database can't be reached, is locked, or is full. Nothing was written; try again."""
 
 

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.store.statements import insert_or_ignore
 from calmo_pagerduty.store.tables import connections, key_checks, webhook_secrets
 from calmo_pagerduty.store.transactions import Transaction
@@ -33,7 +34,7 @@ _WRAPPED_BYTES = _NONCE_BYTES + _KEY_BYTES + 16
 _KID = re.compile(r"[A-Za-z0-9._-]{1,32}")
 
 
-class KeyProblem(Exception):
+class KeyProblem(ExplainedError):
     """The master key is missing, malformed, readable by others, or not the one that was used."""
 
 

@@ -9,6 +9,7 @@ import typer
 
 from bootstrap.store import open_database
 from calmo_pagerduty.kernel.durations import parse_duration
+from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.store import api_keys
 from ingress.api.authentication import ALL_PERMISSIONS, ISSUES_READ
@@ -20,7 +21,7 @@ from ingress.commands.output import emit
 app = typer.Typer(no_args_is_help=True, help="Keys for the REST API.")
 
 
-class UnknownPermission(Exception):
+class UnknownPermission(ExplainedError):
     """A permission that does not exist was asked for, or a time that can't be read."""
 
 

@@ -9,6 +9,7 @@ import typer
 
 from calmo_pagerduty.domain.connections import TokenKind
 from calmo_pagerduty.domain.severity import Severity
+from calmo_pagerduty.kernel.explained_error import ExplainedError
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, DATA_DIR
 from ingress.commands.output import emit
@@ -22,7 +23,7 @@ TOKEN_STDIN = typer.Option("--token-stdin", help="Read PagerDuty's token from st
 KIND = typer.Option("--token-kind", help="api_token (a REST API key) or oauth (a bearer token)")
 
 
-class NoToken(Exception):
+class NoToken(ExplainedError):
     """No token came in on standard input."""
 
 

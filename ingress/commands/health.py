@@ -12,12 +12,13 @@ from temporalio.service import RPCError
 from calmo_pagerduty import temporal_client
 from calmo_pagerduty.http_client import Client as HttpClient
 from calmo_pagerduty.http_client import HTTPError
+from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.settings import Settings, load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Is a part well? For health checks.")
 
 
-class NotWell(Exception):
+class NotWell(ExplainedError):
     """A part does not do its work; the message says what was seen."""
 
 

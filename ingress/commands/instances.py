@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from calmo_pagerduty.api_client import ApiClient
+from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.settings import Settings, load_settings
 
 INSTANCE_FILE = "instance.json"
 API_KEY_FILE = "api_key"
 
 
-class NoInstance(Exception):
+class NoInstance(ExplainedError):
     """It is not clear which service is meant; the message says what to do."""
 
 

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from bootstrap.store import OpenStore, open_store
 from calmo_pagerduty.domain.connections import Region, TokenKind
+from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope
 from calmo_pagerduty.processes import check_port
 from calmo_pagerduty.settings import Settings
@@ -31,7 +32,7 @@ DEMO_PERSON = "ines.albrecht@lantern-lane.example"
 DEMO_RULES = ConnectionRules(switches={"tool:resolve_incident": Switch.ALLOW})
 
 
-class CannotStart(Exception):
+class CannotStart(ExplainedError):
     """The service can't start here; the message says why and what to do."""
 
 

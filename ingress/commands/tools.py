@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import typer
 
+from calmo_pagerduty.kernel.explained_error import ExplainedError
 from ingress.commands.instances import client_of
 from ingress.commands.options import ARGUMENTS, ARGUMENTS_STDIN, AS_JSON, DATA_DIR, WAIT
 from ingress.commands.output import emit
@@ -20,7 +21,7 @@ Json = dict[str, Any]
 CONNECTION = typer.Option("--connection", help="The connection; needn't be said if there is only one")
 
 
-class BadArgument(Exception):
+class BadArgument(ExplainedError):
     """An argument on the command line can't be read; the message names it."""
 
 

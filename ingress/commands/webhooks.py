@@ -15,9 +15,11 @@ from calmo_pagerduty.domain.public_address import why_unreachable
 from calmo_pagerduty.domain.signing_secrets import read_secret as read_pasted
 from calmo_pagerduty.domain.webhook_setup import setup_steps
 from calmo_pagerduty.domain.webhooks import handle_of, webhook_url
+from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.store import webhook_management
 from calmo_pagerduty.store.webhook_management import NewWebhook
+from ingress.commands import deliveries, healing
 from ingress.commands.instances import api_address, settings_for
 from ingress.commands.options import AS_JSON, DATA_DIR
 from ingress.commands.output import emit, put_out
@@ -32,7 +34,7 @@ Json = dict[str, Any]
 WEBHOOK = typer.Argument(help="The webhook's id, or its short form from the list")
 
 
-class NoSecret(Exception):
+class NoSecret(ExplainedError):
     """No signing secret came in on standard input."""
 
 
@@ -224,3 +226,7 @@ def _path(webhook: str, *more: str) -> str:
 
 def _show(webhook: Json, as_json: bool) -> None:
     emit(webhook, as_json, webhook_view)
+
+
+app.command("deliveries")(deliveries.of_webhook)
+app.command("doctor")(healing.doctor)
