@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
-
 from activities.tool_gate import CallRefused, CapReached, NoSuchConnection, NoSuchTool, ToolGate, note_call
 from calmo_pagerduty.domain.operations import ACTION_REFUSED, Operation, refusal_of
 from calmo_pagerduty.domain.tool_calls import CallState, Face, arguments_sha256
@@ -23,10 +21,15 @@ from calmo_pagerduty.tools.permissions import CallerRights, Judgement, judge
 from calmo_pagerduty.tools.reading import BadArguments
 from calmo_pagerduty.tools.tool import Call
 
-#: The error types that a workflow doesn't try again.
-NOT_THEIRS = "NotTheirs"
-NOT_FILED = "NotFiled"
 FILING_REFUSED = (NoSuchTool, NoSuchConnection, BadArguments, CallRefused, CapReached, KeyUsedOtherwise)
+
+
+class NotFiled(Exception):
+    """The call may not be made, or isn't there; the message says why."""
+
+
+class NotTheirs(Exception):
+    """Who decided may not decide on this call; the message says why."""
 
 
 class CallToFile(FrozenModel):
@@ -91,22 +94,22 @@ class ToolRecords:
         self._gate = gate
 
     async def file(self, order: CallToFile) -> Filed:
-        """Admit and keep a call. Raises ApplicationError NOT_FILED, in words, if it is refused."""
+        """Admit and keep a call. Raises NotFiled if it is refused."""
         now = datetime.now(UTC)
         caller = await self._database.read(lambda t: api_keys.caller_of(t, order.key_id, now))
         if caller is None:
-            raise _refusal("no such API key", NOT_FILED)
+            raise NotFiled("no such API key")
         try:
             admission = await self._gate.admit(
                 caller, Face.TEMPORAL, order.connection_id, order.tool, order.arguments
             )
             call = await self._gate.file(admission, order.idempotency_key)
         except FILING_REFUSED as error:
-            raise _refusal(str(error), NOT_FILED) from None
+            raise NotFiled(str(error)) from None
         return Filed.of(call)
 
     async def decide(self, decision: DecisionToRecord) -> CallState:
-        """Keep a decision; a call that doesn't wait any more stays as it is. Raises NOT_THEIRS."""
+        """Keep a decision; a call that doesn't wait any more stays as it is. Raises NotTheirs."""
         now = datetime.now(UTC)
         return await self._database.write(lambda transaction: _decide(transaction, decision, now))
 
@@ -160,7 +163,7 @@ class ToolRecords:
 def _begin(tx: Transaction, call_id: str, now: datetime) -> Begun | CallState:
     call = tool_calls.hold(tx, call_id)
     if call is None:
-        raise _refusal("no such call", NOT_FILED)
+        raise NotFiled("no such call")
     if call.state is not CallState.RUNNING:
         return call.state
     connection = connections.find(tx, EVERYTHING, call.connection_id)
@@ -213,10 +216,10 @@ def _judge_again(tx: Transaction, call: ToolCall, connection: Connection | None,
 def _decide(tx: Transaction, decision: DecisionToRecord, now: datetime) -> CallState:
     call = tool_calls.get(tx, decision.call_id)
     if call is None:
-        raise _not_theirs("there is no such call")
+        raise NotTheirs("there is no such call")
     approver = _approver(tx, call, decision, now)
     if decision.arguments_sha256 not in {None, call.arguments_sha256}:
-        raise _not_theirs("the approval is for other arguments than these")
+        raise NotTheirs("the approval is for other arguments than these")
     state = CallState.RUNNING if decision.approve else CallState.DENIED
     if tool_calls.decide(tx, call.id, approver, state, now):
         decided = tool_calls.get(tx, call.id)
@@ -226,39 +229,30 @@ def _decide(tx: Transaction, decision: DecisionToRecord, now: datetime) -> CallS
         note_call(tx, decided, "approved" if decision.approve else "denied", now)
         return state
     if call.state is CallState.WAITING:
-        raise _not_theirs("it has expired: ask again")
+        raise NotTheirs("it has expired: ask again")
     return call.state
 
 
 def _approver(tx: Transaction, call: ToolCall, decision: DecisionToRecord, now: datetime) -> str:
-    """Return who decides. Raises NOT_THEIRS for those who may not."""
+    """Return who decides. Raises NotTheirs for those who may not."""
     if decision.key_id is None:
         if not decision.by.strip():
-            raise _not_theirs('say who you are: {"by": "name"}')
+            raise NotTheirs('say who you are: {"by": "name"}')
         who, same = f"{decision.by.strip()[:100]} (operator)", decision.by.strip() == call.requester
     else:
         caller = api_keys.caller_of(tx, decision.key_id, now)
         if caller is None or "approvals:write" not in caller.permissions:
-            raise _not_theirs("this API key lacks the permission approvals:write")
+            raise NotTheirs("this API key lacks the permission approvals:write")
         if not caller.visibility.admits(call.scope):
-            raise _not_theirs("there is no such call")
+            raise NotTheirs("there is no such call")
         who, same = caller.who, _is_requester(caller, call)
     if decision.approve and same and call.scope.kind is ScopeKind.ORGANIZATION:
-        raise _not_theirs("nobody approves what they asked for: another person of the organisation must")
+        raise NotTheirs("nobody approves what they asked for: another person of the organisation must")
     return who
 
 
 def _is_requester(caller: Caller, call: ToolCall) -> bool:
     return caller.key_id == call.key_id or caller.who == call.requester
-
-
-def _refusal(words: str, kind: str) -> ApplicationError:
-    """To be expected: the caller is told, and no traceback is logged."""
-    return ApplicationError(words, type=kind, non_retryable=True, category=ApplicationErrorCategory.BENIGN)
-
-
-def _not_theirs(words: str) -> ApplicationError:
-    return _refusal(words, NOT_THEIRS)
 
 
 def _end(
@@ -281,7 +275,7 @@ def _end(
         return state
     known = tool_calls.get(tx, call_id)
     if known is None:
-        raise _refusal("no such call", NOT_FILED)
+        raise NotFiled("no such call")
     return known.state
 
 

@@ -9,13 +9,16 @@ from activities.account.remembering import AccountRemembering
 from activities.context.assessor import Assessor
 from activities.context.notes import ContextNotes
 from activities.context.records import ContextRecords
-from activities.context.requests import ContextRequests
 from activities.context.sources import ContextSources
+from activities.contexts import ContextActivities, ContextRequests
 from activities.doctor import Doctor
+from activities.doctor_service import DoctorService
 from activities.issue_records import IssueRecords
 from activities.pagerduty_accounts import PagerDutyAccounts
 from activities.reconciliation import Reconciler
+from activities.reconciliation_service import ReconciliationService
 from activities.response_records import ResponseRecords
+from activities.tool_call_service import ToolCallService
 from activities.tool_calls import ToolCalls
 from activities.tool_gate import ToolGate
 from activities.tool_records import ToolRecords
@@ -67,8 +70,12 @@ class Services:
         return ToolRecords(self.database, self.gate)
 
     @cached_property
+    def tool_call_service(self) -> ToolCallService:
+        return ToolCallService(self.tool_records, self.accounts)
+
+    @cached_property
     def tool_calls(self) -> ToolCalls:
-        return ToolCalls(self.tool_records, self.accounts)
+        return ToolCalls(self.tool_records, self.tool_call_service)
 
     @cached_property
     def issue_records(self) -> IssueRecords:
@@ -80,11 +87,11 @@ class Services:
 
     @cached_property
     def reconciler(self) -> Reconciler:
-        return Reconciler(self.database, self.accounts)
+        return Reconciler(ReconciliationService(self.database, self.accounts))
 
     @cached_property
     def doctor(self) -> Doctor:
-        return Doctor(self.database, self.accounts, self.settings.public_address)
+        return Doctor(DoctorService(self.database, self.accounts, self.settings.public_address))
 
     @cached_property
     def assessor(self) -> Assessor:
@@ -110,6 +117,12 @@ class Services:
     def account_remembering(self) -> AccountRemembering:
         return AccountRemembering(self.database, self.context_sources, self.assessor)
 
+    @cached_property
+    def contexts(self) -> ContextActivities:
+        return ContextActivities(
+            self.context_sources, self.context_records, self.context_notes, self.account_remembering
+        )
+
     @property
     def local_activities(self) -> tuple[Activity, ...]:
         """Short writes to our own database, and a word to Temporal: beside the workflows."""
@@ -122,9 +135,9 @@ class Services:
             self.response_records.look_at_targets,
             self.reconciler.begin_run,
             self.reconciler.finish_run,
-            self.context_records.begin_context,
-            self.context_records.fail_context,
-            self.context_notes.file_note,
+            self.contexts.begin_context,
+            self.contexts.fail_context,
+            self.contexts.file_note,
             self.context_requests.want_context,
         )
 
@@ -136,7 +149,7 @@ class Services:
             self.reconciler.heal_window,
             self.doctor.examine_webhooks,
             self.doctor.enable_subscriptions,
-            self.context_sources.gather_source,
-            self.context_records.assess_context,
-            self.account_remembering.remember_more,
+            self.contexts.gather_source,
+            self.contexts.assess_context,
+            self.contexts.remember_more,
         )

@@ -55,7 +55,7 @@ class Ingress:
         self.directory = WebhookDirectory(database, services.keyring)
         buckets = Buckets(settings.webhook_rate, settings.webhook_burst)
         self.door = WebhookReceiver(database, self.directory, self.metrics, buckets, self.forwarder.wake)
-        self.caller = ToolCaller(database, services.gate, services.tool_calls, temporal, queue)
+        self.caller = ToolCaller(database, services.gate, services.tool_call_service, temporal, queue)
         self.actor = IssueActor(
             database,
             services.gate,

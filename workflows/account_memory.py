@@ -5,7 +5,8 @@ from temporalio.common import Priority
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from activities.account.remembering import AccountRemembering, MemoryStep, MemoryToRead
+    from activities.account.remembering import MemoryStep, MemoryToRead
+    from activities.contexts import ContextActivities
     from calmo_pagerduty.kernel.model import FrozenModel
     from workflows import activity_options, names
 
@@ -29,7 +30,7 @@ class AccountMemoryWorkflow:
         for number in range(MOST_STEPS):
             try:
                 step: MemoryStep = await workflow.execute_activity_method(
-                    AccountRemembering.remember_more,
+                    ContextActivities.remember_more,
                     MemoryToRead(connection_id=start.connection_id),
                     task_queue=names.calls_queue(workflow.info().task_queue),
                     priority=Priority(priority_key=BEHIND_ALL, fairness_key=f"{start.connection_id}:context"),

@@ -5,7 +5,8 @@ from temporalio.common import Priority
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.doctor import ConnectionToExamine, Doctor, Examined, SubscriptionsToEnable
+    from activities.doctor import Doctor
+    from activities.doctor_service import ConnectionToExamine, Examined, SubscriptionsToEnable
     from calmo_pagerduty.kernel.model import FrozenModel
     from workflows import activity_options, names
     from workflows.reconcile import ReconcileStart, ReconcileWorkflow

@@ -16,7 +16,7 @@ from temporalio.exceptions import (
 )
 
 with workflow.unsafe.imports_passed_through():
-    from activities.context.requests import ContextRequests, ContextToWant
+    from activities.contexts import ContextRequests, ContextToWant
     from activities.issue_records import CANNOT_APPLY, EventsToSave, IssueRecords, PuzzlesToSetAside
     from activities.response_records import ResponseRecords, TargetsToLookAt
     from activities.tool_records import Filed

@@ -15,10 +15,11 @@ from temporalio.exceptions import (
 )
 
 with workflow.unsafe.imports_passed_through():
-    from activities.context.notes import ContextNotes, NoteToFile
+    from activities.context.notes import NoteToFile
     from activities.context.own_records import OWN_SOURCES
-    from activities.context.records import ContextBegun, ContextRecords, ContextToBegin, ContextToFinish
-    from activities.context.sources import ContextSources, SourceOutcome, SourceToGather
+    from activities.context.records import ContextBegun, ContextToBegin, ContextToFinish
+    from activities.context.sources import SourceOutcome, SourceToGather
+    from activities.contexts import ContextActivities
     from calmo_pagerduty.domain.context_runs import (
         ContextEnd,
         ContextStart,
@@ -94,7 +95,7 @@ class IncidentContextWorkflow:
 
     async def _gather_version(self, reasons: tuple[str, ...]) -> ContextEnd:
         begun: ContextBegun = await workflow.execute_local_activity_method(
-            ContextRecords.begin_context,
+            ContextActivities.begin_context,
             ContextToBegin(ref=self._ref, reasons=reasons, begun_by=self._name()),
             **activity_options.STORE,
             summary=", ".join(reasons)[:200],
@@ -161,7 +162,7 @@ class IncidentContextWorkflow:
         rule = SOURCES[source]
         try:
             outcome: SourceOutcome = await workflow.execute_activity_method(
-                ContextSources.gather_source,
+                ContextActivities.gather_source,
                 SourceToGather(
                     ref=self._ref, version=version, source=source, service_id=self._service_id,
                     policy_id=self._policy_id,
@@ -189,7 +190,7 @@ class IncidentContextWorkflow:
     async def _assess(self, begun: ContextBegun) -> ContextEnd:
         try:
             return await workflow.execute_activity_method(
-                ContextRecords.assess_context,
+                ContextActivities.assess_context,
                 ContextToFinish(ref=self._ref, version=begun.version),
                 task_queue=names.calls_queue(workflow.info().task_queue),
                 # Before other incidents' sources: what was begun first ends first.
@@ -205,7 +206,7 @@ class IncidentContextWorkflow:
 
     async def _fail(self, begun: ContextBegun) -> ContextEnd:
         return await workflow.execute_local_activity_method(
-            ContextRecords.fail_context,
+            ContextActivities.fail_context,
             ContextToFinish(ref=self._ref, version=begun.version),
             **activity_options.STORE,
             cancellation_type=workflow.ActivityCancellationType.ABANDON,
@@ -228,7 +229,7 @@ class IncidentContextWorkflow:
         """File the call of the tool that writes it; the gate and the call's own workflow do the rest."""
         try:
             filed = await workflow.execute_local_activity_method(
-                ContextNotes.file_note,
+                ContextActivities.file_note,
                 NoteToFile(ref=self._ref, version=begun.version),
                 **activity_options.STORE,
                 summary="file the note",

@@ -8,9 +8,9 @@ from temporalio.common import Priority
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from activities.reconciliation import (
+    from activities.reconciliation import Reconciler
+    from activities.reconciliation_service import (
         SCHEDULED,
-        Reconciler,
         RunBegun,
         RunToBegin,
         RunToFinish,

@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime
 
-from temporalio import activity
-
 from activities.account import memory as kinds
 from activities.account.spans import AccountSpans, Growing
 from activities.context import facts
@@ -15,10 +13,9 @@ from activities.context.gathering import Gathering
 from activities.context.history import INCIDENTS
 from activities.context.reading import Reading
 from activities.context.sources import ContextSources
-from activities.heartbeats import beating
-from activities.retrying import to_be_tried_again
 from calmo_pagerduty.domain.api_errors import PagerDutyError, Refused
 from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.domain.retries import retry_wait
 from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.store import account_memory, connections
@@ -52,13 +49,11 @@ class AccountRemembering:
         self._sources = sources
         self._assessor = assessor
 
-    @activity.defn
-    async def remember_more(self, order: MemoryToRead) -> MemoryStep:
-        """Read a piece. Raises ApplicationError for what is to be tried again, StoreUnavailable."""
-        async with beating():
-            return await self._step(order.connection_id)
+    async def step(self, connection_id: str, attempt: int) -> MemoryStep:
+        """Read a piece. `attempt` counts from 1.
 
-    async def _step(self, connection_id: str) -> MemoryStep:
+        Raises PagerDutyError for what is to be tried again, StoreUnavailable.
+        """
         connection = await self._database.read(lambda t: connections.find(t, EVERYTHING, connection_id))
         if connection is None or connection.token_kind is None:
             return MemoryStep(is_refused=True)
@@ -70,9 +65,8 @@ class AccountRemembering:
                 await self._dependencies(connection_id, reading),
             ]
         except PagerDutyError as error:
-            again = to_be_tried_again(error, activity.info().attempt)
-            if again is not None:
-                raise again from None
+            if retry_wait(error, attempt) is not None:
+                raise
             return MemoryStep(is_refused=True)
         return await self._counted(connection_id, all(whole), reading.requests)
 

@@ -4,7 +4,6 @@ import logging
 from datetime import UTC, datetime
 
 from pydantic import ValidationError
-from temporalio import activity
 
 from activities.tool_gate import ToolGate
 from activities.tool_records import FILING_REFUSED, Filed
@@ -40,8 +39,7 @@ class ContextNotes:
         self._database = database
         self._gate = gate
 
-    @activity.defn
-    async def file_note(self, order: NoteToFile) -> Filed | None:
+    async def file(self, order: NoteToFile) -> Filed | None:
         """File the call for a version, once. None: the gate refuses it, or it is done. Raises
         StoreUnavailable.
         """

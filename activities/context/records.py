@@ -4,12 +4,8 @@ import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from temporalio import activity
-from temporalio.exceptions import ApplicationError
-
 from activities.context.assessor import Assessor
 from activities.context.own_records import CANNOT_ASK
-from activities.heartbeats import beating
 from calmo_pagerduty.domain.context_runs import ContextEnd, ContextState, is_degraded
 from calmo_pagerduty.domain.context_sources import Source, SourceState
 from calmo_pagerduty.domain.incident_context import IncidentContext
@@ -17,16 +13,21 @@ from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.store import connections, contexts, own_history
+from calmo_pagerduty.store.connections import ConnectionRemoved
 from calmo_pagerduty.store.contexts import Part
 from calmo_pagerduty.store.database import Database, StoreUnavailable, Transaction
 
 logger = logging.getLogger(__name__)
 
-#: The error type for a context that can't be concluded, however often it is tried.
-CANNOT_ASSESS = "CannotAssess"
-#: The error type for an incident of a connection that isn't there any more.
-REMOVED = "Removed"
 UNHEARD = "it could not be read in time"
+
+
+class CannotAssess(Exception):
+    """A fault of ours, which another attempt would meet too; the message is its type's name alone."""
+
+
+class VersionRemoved(Exception):
+    """There is no such version any more."""
 
 
 class ContextToBegin(FrozenModel):
@@ -60,30 +61,26 @@ class ContextRecords:
         self._database = database
         self._assessor = assessor
 
-    @activity.defn
-    async def begin_context(self, order: ContextToBegin) -> ContextBegun:
-        """Begin a version. Raises ApplicationError REMOVED for a connection that is gone."""
+    async def begin(self, order: ContextToBegin) -> ContextBegun:
+        """Begin a version. Raises ConnectionRemoved."""
         now = datetime.now(UTC)
         return await self._database.write(lambda t: _begin(t, order, now))
 
-    @activity.defn
-    async def assess_context(self, order: ContextToFinish) -> ContextEnd:
+    async def assess(self, order: ContextToFinish) -> ContextEnd:
         """Conclude from what was gathered, and keep the document.
 
-        Raises StoreUnavailable, ApplicationError for a fault of ours, which another attempt would meet too.
+        Raises VersionRemoved, CannotAssess.
         """
         try:
-            async with beating():
-                return await self._assess(order.ref, order.version)
-        except (StoreUnavailable, ApplicationError):
+            return await self._assess(order.ref, order.version)
+        except (StoreUnavailable, VersionRemoved):
             raise
         except Exception as error:  # any fault of ours: Temporal would put its message into the history
             # That message may hold people's texts, which belong neither there nor in a log.
             logger.error("context_not_assessed", extra={"error": type(error).__name__})
-            raise ApplicationError(type(error).__name__, type=CANNOT_ASSESS, non_retryable=True) from None
+            raise CannotAssess(type(error).__name__) from None
 
-    @activity.defn
-    async def fail_context(self, order: ContextToFinish) -> ContextEnd:
+    async def fail(self, order: ContextToFinish) -> ContextEnd:
         """End a version that could not be put together."""
         now = datetime.now(UTC)
         end = ContextEnd(version=order.version, state=ContextState.FAILED, is_degraded=True)
@@ -95,7 +92,7 @@ class ContextRecords:
     async def _assess(self, ref: IncidentRef, version: int) -> ContextEnd:
         begun = await self._database.read(lambda t: contexts.begun(t, ref, version))
         if begun is None:
-            raise ApplicationError("there is no such version", type=REMOVED, non_retryable=True)
+            raise VersionRemoved("there is no such version")
         now = datetime.now(UTC)
         assessment = await self._assessor.assess(ref, version, now)
         parts = await self._database.read(lambda t: _all_parts(t, ref, version))
@@ -124,7 +121,7 @@ def _begin(tx: Transaction, order: ContextToBegin, now: datetime) -> ContextBegu
     ref = order.ref
     connection = connections.find(tx, EVERYTHING, ref.connection_id)
     if connection is None:
-        raise ApplicationError("the connection was removed", type=REMOVED, non_retryable=True)
+        raise ConnectionRemoved("the connection was removed")
     issue = own_history.issue(tx, ref)
     return ContextBegun(
         version=contexts.begin(tx, ref, order.reasons, now, order.begun_by),

@@ -2,12 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-
-from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
 from activities.account.memory import REFUSED, AccountMemory
 from activities.context import (
@@ -21,17 +18,16 @@ from activities.context import (
 from activities.context.assessor import Assessor
 from activities.context.gathering import Found, Gather, Gathering
 from activities.context.reading import Reading, pace_of
-from activities.heartbeats import beating
 from activities.pagerduty_accounts import PagerDutyAccounts
 from activities.request_pace import Pace
-from activities.retrying import to_be_tried_again
 from calmo_pagerduty.domain.api_errors import AccessDenied, NotInPlan, PagerDutyError
 from calmo_pagerduty.domain.context_sources import SOURCES, Source, SourceState
 from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.domain.retries import retry_wait
 from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.store import connections, contexts
-from calmo_pagerduty.store.connections import Connection
+from calmo_pagerduty.store.connections import Connection, ConnectionRemoved
 from calmo_pagerduty.store.contexts import Part
 from calmo_pagerduty.store.database import Database, StoreUnavailable
 
@@ -46,6 +42,10 @@ GATHERS: Mapping[Source, Gather] = {
 }
 #: How long a request waits for its turn at PagerDuty's limit before the engine waits instead.
 TURN_PATIENCE = timedelta(seconds=5)
+
+
+#: Is told how many requests were made, all attempts together.
+AskedSoFar = Callable[[int], None]
 
 
 class SourceToGather(FrozenModel):
@@ -83,15 +83,6 @@ class ContextSources:
         self.memory = AccountMemory(database)
         self._paces: dict[tuple[str, int | None], Pace] = {}
 
-    @activity.defn
-    async def gather_source(self, order: SourceToGather) -> SourceOutcome:
-        """Read one source and keep what it brings. Raises ApplicationError for what is to be tried again,
-        StoreUnavailable.
-        """
-        began, asked = _earlier_attempts()
-        async with beating(began.timestamp(), asked):
-            return await self._gather(order, began, asked)
-
     async def reading(self, connection: Connection) -> Reading:
         """Return what asks as this connection, at the pace of contexts. Raises InvalidRequest."""
         key = (connection.id, connection.requests_per_minute)
@@ -100,16 +91,24 @@ class ContextSources:
             pace = self._paces[key] = pace_of(connection)
         return Reading(await self._accounts.client(connection, TURN_PATIENCE, pace))
 
-    async def _gather(self, order: SourceToGather, began: datetime, asked: int) -> SourceOutcome:
+    async def gather(
+        self, order: SourceToGather, began: datetime, asked: int, number: int, asked_so_far: AskedSoFar
+    ) -> SourceOutcome:
+        """Read one source and keep what it brings.
+
+        `began` is when the first attempt did, `asked` how many requests those before made, `number` which
+        attempt it is, from 1. Raises PagerDutyError for what is to be tried again, after it has told
+        `asked_so_far` how many requests there were; ConnectionRemoved, StoreUnavailable.
+        """
         attempt = _Attempt(order, began, asked)
         try:
             async with asyncio.timeout(attempt.left):
                 found = await self._ask(attempt)
         except PagerDutyError as error:
-            again = to_be_tried_again(error, activity.info().attempt)
-            if again is not None and attempt.has_time_for(again):
-                activity.heartbeat(began.timestamp(), attempt.requests)
-                raise again from None
+            wait = retry_wait(error, number)
+            if wait is not None and attempt.has_time_for(wait):
+                asked_so_far(attempt.requests)
+                raise
             found = _refused(error)
             if isinstance(error, NotInPlan):
                 await self._note_refusal(order)
@@ -118,7 +117,7 @@ class ContextSources:
             found = Found(
                 None, 0, SourceState.UNAVAILABLE, f"PagerDuty did not answer within {waited} seconds"
             )
-        except (StoreUnavailable, ApplicationError):
+        except (StoreUnavailable, ConnectionRemoved):
             raise
         except Exception as error:  # any fault of ours with one source: the others' context stands
             # Its type alone is told: its message may hold people's texts.
@@ -133,7 +132,7 @@ class ContextSources:
             lambda t: connections.find(t, EVERYTHING, order.ref.connection_id)
         )
         if connection is None:
-            raise ApplicationError("the connection was removed", type="Removed", non_retryable=True)
+            raise ConnectionRemoved("the connection was removed")
         now = datetime.now(UTC)
         if connection.token_kind is None:
             return await own_records.gather(order.source, self._database, order.ref, now)
@@ -187,16 +186,8 @@ class _Attempt:
     def requests(self) -> int:
         return self.asked + (self.reading.requests if self.reading else 0)
 
-    def has_time_for(self, again: ApplicationError) -> bool:
-        return self.left > (again.next_retry_delay or timedelta()).total_seconds()
-
-
-def _earlier_attempts() -> tuple[datetime, int]:
-    """Return when the first attempt began, and how many requests there were since."""
-    told = activity.info().heartbeat_details
-    if len(told) == 2:
-        return datetime.fromtimestamp(float(told[0]), UTC), int(told[1])
-    return datetime.now(UTC), 0
+    def has_time_for(self, wait: timedelta) -> bool:
+        return self.left > wait.total_seconds()
 
 
 def _refused(error: PagerDutyError) -> Found:

@@ -21,6 +21,10 @@ from calmo_pagerduty.store.visibility import visible_to
 from calmo_pagerduty.tools.permissions import ConnectionRules
 
 
+class ConnectionRemoved(Exception):
+    """The connection was removed while something was under way for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Connection:
     """One PagerDuty account in one scope; without a token it is for webhooks only."""

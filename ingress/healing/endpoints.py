@@ -6,7 +6,7 @@ import contextlib
 from starlette.requests import Request
 from temporalio.client import WorkflowFailureError
 
-from activities.reconciliation import CANNOT_ASK
+from activities.reconciliation_service import CANNOT_ASK
 from calmo_pagerduty.store import connections, examinations, reconciliations
 from calmo_pagerduty.store.api_keys import Caller
 from calmo_pagerduty.store.connections import Connection

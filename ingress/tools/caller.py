@@ -13,7 +13,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
-from activities.tool_calls import ToolCalls, in_words
+from activities.tool_call_service import ToolCallService, in_words
 from activities.tool_gate import Admission, ToolGate
 from activities.tool_records import Filed
 from calmo_pagerduty.domain.api_errors import PagerDutyError, TryAgain
@@ -53,7 +53,7 @@ class ToolCaller:
         self,
         database: Database,
         gate: ToolGate,
-        calls: ToolCalls,
+        calls: ToolCallService,
         temporal: TemporalHandle,
         task_queue: str,
     ) -> None:

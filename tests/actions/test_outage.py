@@ -13,7 +13,7 @@ from eventually import eventually
 from parts import Parts
 from patience import STORY
 
-from activities import retrying
+from calmo_pagerduty.domain import retries
 from calmo_pagerduty.temporal_dev_server import TemporalDevServer
 from pagerduty_simulator.rest.faults import Faults
 
@@ -40,8 +40,8 @@ async def test_actions_outlive_an_hour_without_pagerduty(
     acting: Acting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The hour, and the waits between attempts with it, are 1,200 times as short.
-    monkeypatch.setattr(retrying, "LONGEST_WAIT", timedelta(seconds=0.05))
-    monkeypatch.setattr(retrying, "FIRST_WAIT", timedelta(seconds=0.05))
+    monkeypatch.setattr(retries, "LONGEST_WAIT", timedelta(seconds=0.05))
+    monkeypatch.setattr(retries, "FIRST_WAIT", timedelta(seconds=0.05))
     incidents = [await acting.an_issue(f"Incident {number}") for number in range(4)]
     site = acting.service.site
     site.faults = Faults(rate=1.0, kinds=("503", "timeout"), hang_seconds=0.02)

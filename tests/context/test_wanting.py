@@ -14,7 +14,7 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from activities.context.requests import ContextRequests
+from activities.contexts import ContextRequests
 from activities.issue_records import IssueRecords
 from calmo_pagerduty.domain.context_sources import Source, SourceState
 from calmo_pagerduty.domain.event_types import EventType

@@ -7,7 +7,7 @@ from healing.healing_service import Healed
 from patience import ANSWER
 from terminal import Terminal
 
-from activities.reconciliation import CANNOT_ASK
+from activities.reconciliation_service import CANNOT_ASK
 from calmo_pagerduty.store import connections, tables
 from ingress.app import build_app
 from pagerduty_simulator.rest.serving import running_server

@@ -10,7 +10,7 @@ from patience import STORY
 from tool_service import Json, ToolService, until_state
 from watched_pauses import WatchedPauses
 
-from activities import retrying
+from calmo_pagerduty.domain import retries
 from calmo_pagerduty.store import connections
 from pagerduty_simulator.rest.faults import Faults
 
@@ -65,7 +65,7 @@ def wrong_counts(service: ToolService, orders: list[Json]) -> dict[str, int]:
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """One call in some hundreds fails nine times in a row, for which it would wait three minutes."""
-    monkeypatch.setattr(retrying, "FIRST_WAIT", timedelta(milliseconds=50))
+    monkeypatch.setattr(retries, "FIRST_WAIT", timedelta(milliseconds=50))
 
 
 @pytest.mark.usefixtures("hurried")

@@ -1,0 +1,129 @@
+"""Gathering an incident's context as its workflows see it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.account.remembering import AccountRemembering, MemoryStep, MemoryToRead
+from activities.context.notes import ContextNotes, NoteToFile
+from activities.context.records import (
+    CannotAssess,
+    ContextBegun,
+    ContextRecords,
+    ContextToBegin,
+    ContextToFinish,
+    VersionRemoved,
+)
+from activities.context.sources import ContextSources, SourceOutcome, SourceToGather
+from activities.heartbeats import beating
+from activities.retrying import REMOVED, retried
+from activities.tool_records import Filed
+from calmo_pagerduty.context_client import ContextClient
+from calmo_pagerduty.domain.context_runs import ContextEnd, Reason
+from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.kernel.model import FrozenModel
+from calmo_pagerduty.store.connections import ConnectionRemoved
+from calmo_pagerduty.temporal_handle import TemporalHandle
+
+#: The error type for a context that can't be concluded, however often it is tried.
+CANNOT_ASSESS = "CannotAssess"
+
+
+class ContextToWant(FrozenModel):
+    ref: IncidentRef
+    reason: Reason
+
+
+class ContextRequests:
+    """Starts contexts, or tells those under way of one more reason."""
+
+    def __init__(self, temporal: TemporalHandle, task_queue: str) -> None:
+        self._temporal = temporal
+        self._task_queue = task_queue
+
+    @activity.defn
+    async def want_context(self, order: ContextToWant) -> None:
+        """Signal the gathering, starting it if need be. The same reason again changes nothing. Raises
+        RPCError.
+        """
+        await ContextClient(self._temporal.client, self._task_queue).start(order.ref, order.reason)
+
+
+class ContextActivities:
+    """Raises StoreUnavailable throughout, ApplicationError for what is to be tried again or is final."""
+
+    def __init__(
+        self,
+        sources: ContextSources,
+        records: ContextRecords,
+        notes: ContextNotes,
+        remembering: AccountRemembering,
+    ) -> None:
+        self._sources = sources
+        self._records = records
+        self._notes = notes
+        self._remembering = remembering
+
+    @activity.defn
+    async def begin_context(self, order: ContextToBegin) -> ContextBegun:
+        """Begin a version."""
+        with _final():
+            return await self._records.begin(order)
+
+    @activity.defn
+    async def gather_source(self, order: SourceToGather) -> SourceOutcome:
+        """Read one source and keep what it brings."""
+        began, asked = _earlier_attempts()
+
+        def asked_so_far(requests: int) -> None:
+            activity.heartbeat(began.timestamp(), requests)
+
+        async with beating(began.timestamp(), asked):
+            with retried() as attempt:
+                return await self._sources.gather(order, began, asked, attempt, asked_so_far)
+
+    @activity.defn
+    async def assess_context(self, order: ContextToFinish) -> ContextEnd:
+        """Conclude from what was gathered, and keep the document."""
+        async with beating():
+            with _final():
+                return await self._records.assess(order)
+
+    @activity.defn
+    async def fail_context(self, order: ContextToFinish) -> ContextEnd:
+        """End a version that could not be put together."""
+        return await self._records.fail(order)
+
+    @activity.defn
+    async def file_note(self, order: NoteToFile) -> Filed | None:
+        """File the call of the tool that writes a version's note, once. None: there is nothing to do."""
+        return await self._notes.file(order)
+
+    @activity.defn
+    async def remember_more(self, order: MemoryToRead) -> MemoryStep:
+        """Read a piece of an account's past."""
+        async with beating():
+            with retried() as attempt:
+                return await self._remembering.step(order.connection_id, attempt)
+
+
+def _earlier_attempts() -> tuple[datetime, int]:
+    """Return when the first attempt began, and how many requests there were since."""
+    told = activity.info().heartbeat_details
+    if len(told) == 2:
+        return datetime.fromtimestamp(float(told[0]), UTC), int(told[1])
+    return datetime.now(UTC), 0
+
+
+@contextmanager
+def _final() -> Iterator[None]:
+    """What another attempt would meet too is not tried again."""
+    try:
+        yield
+    except (ConnectionRemoved, VersionRemoved) as removed:
+        raise ApplicationError(str(removed), type=REMOVED, non_retryable=True) from None
+    except CannotAssess as fault:
+        raise ApplicationError(str(fault), type=CANNOT_ASSESS, non_retryable=True) from None
