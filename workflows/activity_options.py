@@ -32,7 +32,7 @@ STORE: LocalOptions = {
     ),
 }
 
-#: Asking PagerDuty. When to try again is `activities.retrying`'s to say; this is for what it doesn't
+#: Asking PagerDuty. When to try again is `domain.retries`' to say; this is for what it doesn't
 #: know, such as our own database being away. A worker that dies is noticed by its heartbeats.
 PAGERDUTY: RegularOptions = {
     "start_to_close_timeout": timedelta(minutes=15),
