@@ -1,148 +1,126 @@
-"""Where the nodes of a small layered graph are drawn: few crossings, straight lines. Deterministic.
+"""Where the boxes and lines of a small layered graph are drawn: few crossings, straight lines.
 
-After Sugiyama: a long edge passes each layer between by a point of its own, the order within layers is
-by the mean of the neighbours, and the places are the closest to the neighbours' that keep the distances.
+The layers are given; graphlay (a layout after Sugiyama) orders each layer and places its boxes. The same
+graph has the same layout in every process.
 """
 
+import math
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, Final
+
+import graphlay
 
 Edge = tuple[str, str]
+#: x in pixels, and the layer.
+Point = tuple[float, int]
 
-SWEEPS = 24
-#: An edge that passes a layer needs less room than a node.
-PASSING = 0.22
+#: In pixels: a box, and from the middle of one box to the middle of the next, in its layer and above it.
+WIDTH, HEIGHT = 172.0, 58.0
+ACROSS, UP = WIDTH + 26.0, HEIGHT + 60.0
+#: From the middle of a box to a line that passes it, at least.
+PASSING = WIDTH / 2 + 30.0
+#: graphlay's lines are orthogonal by default: they pass a layer upright, where there is room between boxes.
+_OPTIONS: Final[Mapping[str, Any]] = {
+    "direction": "topbottom",
+    "spacing": {"node_gap": ACROSS - WIDTH, "isolated_gap": ACROSS - WIDTH, "layer_gap": UP - HEIGHT},
+    "coords": {"branch_style": "symmetric"},
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """`places` holds (x, layer): x in node widths from the left, layer 0 at the bottom.
+    """Each point is (x, layer): x in pixels from the left edge, layer 0 at the bottom.
 
-    `routes` holds the points of each edge from its lower to its upper end.
+    `places` holds the boxes' middles, `routes` the points of each edge, one per layer, from its lower to its
+    upper end. `width` is in pixels.
     """
 
-    places: Mapping[str, tuple[float, int]]
-    routes: Mapping[Edge, tuple[tuple[float, int], ...]]
+    places: Mapping[str, Point]
+    routes: Mapping[Edge, tuple[Point, ...]]
     width: float
 
 
-@dataclass
-class _Drawing:
-    layers: list[list[str]]
-    lower: dict[str, list[str]] = field(default_factory=dict)
-    upper: dict[str, list[str]] = field(default_factory=dict)
-
-    def connect(self, below: str, above: str) -> None:
-        self.upper.setdefault(below, []).append(above)
-        self.lower.setdefault(above, []).append(below)
-
-
 def place(layers: Sequence[Sequence[str]], edges: Iterable[Edge]) -> Layout:
-    """Place nodes that are given layer by layer, from the bottom. Edges go from a lower layer to a higher."""
+    """Place nodes that are given layer by layer, from the bottom; no layer is empty.
+
+    An edge is (a node, a node of a higher layer); those that don't go upward are left out.
+    """
     level = {node: number for number, layer in enumerate(layers) for node in layer}
-    drawing = _Drawing([list(layer) for layer in layers])
-    chains = {
-        edge: _chain(drawing, level, edge) for edge in sorted(set(edges)) if level[edge[0]] < level[edge[1]]
-    }
-    _order(drawing)
-    x = _spread(drawing)
-    numbered = {name: number for number, layer in enumerate(drawing.layers) for name in layer}
-    return Layout(
-        places={node: (x[node], number) for node, number in level.items()},
-        routes={edge: tuple((x[name], numbered[name]) for name in chain) for edge, chain in chains.items()},
-        width=max(x.values(), default=0.0) + 1.0,
+    upward = sorted({(low, high) for low, high in edges if level[low] < level[high]})
+    graph = graphlay.Graph()
+    for node, number in level.items():
+        # graphlay counts layers from the top.
+        graph.node(node, width=WIDTH, height=HEIGHT, rank={"fixed": len(layers) - 1 - number})
+    for low, high in upward:
+        graph.edge(high, low)
+    drawing = graphlay.layout(graph, options=_OPTIONS)
+    at = drawing.positions()
+    heights = [at[layer[0]][1] for layer in layers]
+    routes = {}
+    for (low, high), line in zip(upward, drawing.edges, strict=True):
+        between = range(level[low] + 1, level[high])
+        passing = [_x_at(heights[number], line["points"]) for number in between]
+        xs = (at[low][0], *passing, at[high][0])
+        routes[low, high] = tuple(zip(xs, range(level[low], level[high] + 1), strict=True))
+    places = {node: (x, level[node]) for node, (x, _) in at.items()}
+    return _from_the_left(*_centred(places, routes))
+
+
+def _x_at(height: float, line: Sequence[Mapping[str, float]]) -> float:
+    """Return where an orthogonal line passes a layer, which it does upright."""
+    return next(
+        point["x"]
+        for point, following in pairwise(line)
+        if min(point["y"], following["y"]) <= height <= max(point["y"], following["y"])
     )
 
 
-def _chain(drawing: _Drawing, level: Mapping[str, int], edge: Edge) -> list[str]:
-    """Connect an edge's ends, by a point in each layer between."""
-    below, above = edge
-    passing = [f"\0{below}\0{above}\0{number}" for number in range(level[below] + 1, level[above])]
-    chain = [below, *passing, above]
-    for number, name in enumerate(passing, level[below] + 1):
-        drawing.layers[number].append(name)
-    for low, high in pairwise(chain):
-        drawing.connect(low, high)
-    return chain
+def _centred(
+    places: Mapping[str, Point], routes: Mapping[Edge, tuple[Point, ...]]
+) -> tuple[dict[str, Point], dict[Edge, tuple[Point, ...]]]:
+    """Move each box that has all its lines on one side to their middle, as far as there is room beside it.
 
-
-def _order(drawing: _Drawing) -> None:
-    """Order each layer so that few edges cross; the best order seen is kept."""
-    best, fewest = [list(layer) for layer in drawing.layers], _crossings(drawing)
-    for sweep in range(SWEEPS):
-        upward = sweep % 2 == 0
-        neighbours = drawing.lower if upward else drawing.upper
-        numbers = range(1, len(drawing.layers)) if upward else range(len(drawing.layers) - 2, -1, -1)
-        for number in numbers:
-            beside = drawing.layers[number - 1 if upward else number + 1]
-            _sort(drawing.layers[number], beside, neighbours)
-        crossings = _crossings(drawing)
-        if crossings < fewest:
-            best, fewest = [list(layer) for layer in drawing.layers], crossings
-    drawing.layers = best
-
-
-def _sort(layer: list[str], beside: Sequence[str], neighbours: Mapping[str, list[str]]) -> None:
-    at = {name: place for place, name in enumerate(beside)}
-    scale = max(len(beside) - 1, 1) / max(len(layer) - 1, 1)
-    wanted = {}
-    for place_now, name in enumerate(layer):
-        near = [at[other] for other in neighbours.get(name, ()) if other in at]
-        wanted[name] = sum(near) / len(near) if near else place_now * scale
-    layer.sort(key=lambda name: wanted[name])
-
-
-def _crossings(drawing: _Drawing) -> int:
-    count = 0
-    for below, above in pairwise(drawing.layers):
-        at = {name: place for place, name in enumerate(above)}
-        ends = [
-            at[other] for name in below for other in sorted(drawing.upper.get(name, ()), key=at.__getitem__)
-        ]
-        count += sum(left > right for place, left in enumerate(ends) for right in ends[place + 1 :])
-    return count
-
-
-def _spread(drawing: _Drawing) -> dict[str, float]:
-    """Return each name's x: near to its neighbours', in order, and never closer than the distances."""
-    x = {name: float(place) for layer in drawing.layers for place, name in enumerate(layer)}
-    for sweep in range(SWEEPS):
-        layers = drawing.layers if sweep % 2 == 0 else list(reversed(drawing.layers))
-        for layer in layers:
-            wanted = []
-            for name in layer:
-                near = [*drawing.lower.get(name, ()), *drawing.upper.get(name, ())]
-                wanted.append(sum(x[other] for other in near) / len(near) if near else x[name])
-            x.update(zip(layer, _apart(wanted, _offsets(layer)), strict=True))
-    left = min(x.values(), default=0.0)
-    return {name: round(value - left, 3) for name, value in x.items()}
-
-
-def _offsets(layer: Sequence[str]) -> list[float]:
-    """Return how far from the first of its layer each must be at least."""
-    offsets, at = [], 0.0
-    for place, name in enumerate(layer):
-        if place:
-            at += _half(layer[place - 1]) + _half(name)
-        offsets.append(at)
-    return offsets
-
-
-def _half(name: str) -> float:
-    return PASSING if name.startswith("\0") else 0.5
-
-
-def _apart(wanted: Sequence[float], offsets: Sequence[float]) -> list[float]:
-    """Return the places closest to those wanted (least squares) at these distances: pool adjacent
-    violators.
+    graphlay keeps as many lines straight as it can, and so puts such a box below one of its neighbours.
     """
-    blocks: list[tuple[float, int]] = []
-    for want, offset in zip(wanted, offsets, strict=True):
-        mean, count = want - offset, 1
-        while blocks and blocks[-1][0] > mean:
-            other, size = blocks.pop()
-            mean, count = (mean * count + other * size) / (count + size), count + size
-        blocks.append((mean, count))
-    flat = [mean for mean, count in blocks for _ in range(count)]
-    return [mean + offset for mean, offset in zip(flat, offsets, strict=True)]
+    places, routes = dict(places), dict(routes)
+    for node, (x, number) in sorted(places.items(), key=lambda item: (item[1][1], item[1][0])):
+        above = [route[1][0] for (low, _), route in routes.items() if low == node]
+        below = [route[-2][0] for (_, high), route in routes.items() if high == node]
+        if (above and below) or len(above) + len(below) < 2:
+            continue
+        left, right = _room_around(x, number, places, routes)
+        moved = (min(max(statistics.fmean(above or below), left), right), number)
+        places[node] = moved
+        for (low, high), route in routes.items():
+            if low == node:
+                routes[low, high] = (moved, *route[1:])
+            elif high == node:
+                routes[low, high] = (*route[:-1], moved)
+    return places, routes
+
+
+def _room_around(
+    x: float, number: int, places: Mapping[str, Point], routes: Mapping[Edge, tuple[Point, ...]]
+) -> tuple[float, float]:
+    """Return how far the box at this point may move to the left and to the right."""
+    beside = [(other, ACROSS) for other, layer in places.values() if layer == number and other != x]
+    beside += [(at, PASSING) for route in routes.values() for at, layer in route[1:-1] if layer == number]
+    left = max((other + distance for other, distance in beside if other < x), default=-math.inf)
+    right = min((other - distance for other, distance in beside if other > x), default=math.inf)
+    return min(left, x), max(right, x)
+
+
+def _from_the_left(places: Mapping[str, Point], routes: Mapping[Edge, tuple[Point, ...]]) -> Layout:
+    passing = [x for route in routes.values() for x, _ in route]
+    left = min([x - WIDTH / 2 for x, _ in places.values()] + passing, default=0.0)
+    right = max([x + WIDTH / 2 for x, _ in places.values()] + passing, default=0.0)
+    return Layout(
+        places={node: (round(x - left, 3), number) for node, (x, number) in places.items()},
+        routes={
+            edge: tuple((round(x - left, 3), number) for x, number in route) for edge, route in routes.items()
+        },
+        width=round(right - left, 3),
+    )

@@ -10,14 +10,12 @@ from html import escape
 from itertools import pairwise
 
 from calmo_pagerduty.analysis.dependency_layers import Box, LayeredGraph, Role, layered
-from calmo_pagerduty.analysis.dependency_layout import Layout, place
+from calmo_pagerduty.analysis.dependency_layout import HEIGHT, UP, WIDTH, Layout, place
 from calmo_pagerduty.domain.incident_context import IncidentContext
 from calmo_pagerduty.domain.untrusted_text import clean_text
 
 Point = tuple[float, float]
 
-WIDTH, HEIGHT = 172.0, 58.0
-ACROSS, UP = WIDTH + 26.0, HEIGHT + 60.0
 LEFT, MARGIN, LEGEND = 118.0, 22.0, 40.0
 #: Middle greys can be read on white and on black.
 LINE, CAPTION = "#7d8794", "#737d88"
@@ -139,7 +137,7 @@ class _Canvas:
         self._graph = graph
         self._layout = layout
         self._middle = _row_of(graph, Role.FAILING)
-        self.right = LEFT + (layout.width - 1.0) * ACROSS + WIDTH
+        self.right = LEFT + layout.width
         self._bottom = MARGIN + (len(graph.layers) - 1) * UP + HEIGHT
         self._legend = list(_legend(graph))
         self.right = max(self.right, LEFT + sum(room for *_, room in self._legend))
@@ -195,8 +193,8 @@ class _Canvas:
             yield f'<text x="22" y="4" font-size="11" fill="{CAPTION}">{words}</text></g>'
             x += room
 
-    def _x(self, place: float) -> float:
-        return LEFT + WIDTH / 2 + place * ACROSS
+    def _x(self, x: float) -> float:
+        return LEFT + x
 
     def _y(self, layer: int) -> float:
         return MARGIN + HEIGHT / 2 + (len(self._graph.layers) - 1 - layer) * UP

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calmo_pagerduty.analysis.dependency_layers import MOST_LEVELS, MOST_NODES, Role, layered
-from calmo_pagerduty.analysis.dependency_layout import place
+from calmo_pagerduty.analysis.dependency_layout import ACROSS, WIDTH, place
 from calmo_pagerduty.analysis.dependency_picture import LINE_LENGTH, dependency_picture, wrapped
 from calmo_pagerduty.domain.context_facts import Thing
 from calmo_pagerduty.domain.incident_context import IncidentContext, Reach, Surrounding
@@ -92,7 +92,11 @@ def test_any_dependencies_make_a_picture_that_can_be_read(context: IncidentConte
     layout = place(graph.layers, graph.edges)
     for number, layer in enumerate(graph.layers):
         xs = sorted(layout.places[node][0] for node in layer)
-        assert all(right - left > 0.99 for left, right in pairwise(xs)), number
+        assert all(right - left >= ACROSS - 0.01 for left, right in pairwise(xs)), number
+    for route in layout.routes.values():
+        for x, number in route[1:-1]:
+            boxes = [layout.places[node][0] for node in graph.layers[number]]
+            assert all(abs(x - box) > WIDTH / 2 + 4 for box in boxes), "no line runs through a box"
     ET.fromstring(dependency_picture(context))  # noqa: S314
 
 
@@ -131,6 +135,13 @@ def test_a_circle_is_drawn_as_one() -> None:
     svg = dependency_picture(context)
     assert svg.count('stroke-dasharray="6 4"') == 2, "the line and its sample below"
     assert "closes a circle" in texts(svg)
+
+
+def test_a_box_stands_in_the_middle_of_what_depends_on_it() -> None:
+    layout = place([["a"], ["b", "c"], ["d"]], [("a", "b"), ("a", "c"), ("b", "d")])
+    (a, _), (b, _), (c, _) = (layout.places[node] for node in "abc")
+    assert a == (b + c) / 2 and abs(b - c) == ACROSS
+    assert layout.places["d"] == (b, 2), "a line between two boxes is straight where it can be"
 
 
 def test_without_dependencies_the_failing_service_stands_alone_and_says_so() -> None:
