@@ -43,6 +43,28 @@ settings.register_profile("by chance", deadline=None, max_examples=1000)
 settings.load_profile("alike")
 
 
+#: What `make test-fast` does without: a server, or a program of its own.
+SLOW_PARTS = frozenset({"temporal_server", "postgresql"})
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fast", action="store_true", help="what needs no server")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--fast"):
+        slow = [item for item in items if _is_slow(item)]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in set(slow)]
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    assert isinstance(item, pytest.Function)
+    on_postgresql = hasattr(item, "callspec") and item.callspec.params.get("kind_of_database") == "postgresql"
+    needs_a_server = not SLOW_PARTS.isdisjoint(item.fixturenames)
+    return on_postgresql or needs_a_server or item.get_closest_marker("slow") is not None
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _patient_parts() -> Iterator[None]:
     """Our limits are for PagerDuty's five seconds; on a busy machine the parts in this process may take
