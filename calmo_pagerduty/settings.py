@@ -7,13 +7,15 @@ Temporal's own address, namespace, TLS and API key are read from Temporal's own 
 import socket
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from calmo_pagerduty.kernel.explained_error import ExplainedError
-from calmo_pagerduty.store.encryption import Keyring, load_or_create_keys, parse_keys
+
+if TYPE_CHECKING:
+    from calmo_pagerduty.store.encryption import Keyring
 
 
 class InvalidSettings(ExplainedError):
@@ -100,8 +102,11 @@ class Settings(BaseSettings):
         """What this process calls itself when it takes a lease: the same after a restart."""
         return f"{socket.gethostname()}:{self.http_port}"
 
-    def keyring(self) -> Keyring:
+    def keyring(self) -> "Keyring":
         """Return the master keys, made on first run if none are configured. Raises KeyProblem."""
+        # The store comes with it, which who only wants to know an address should not wait for.
+        from calmo_pagerduty.store.encryption import load_or_create_keys, parse_keys  # noqa: PLC0415 - slow
+
         if self.encryption_keys is not None:
             return parse_keys(self.encryption_keys.get_secret_value())
         return load_or_create_keys(self.encryption_key_file or self.data_dir / "master_key")

@@ -6,10 +6,14 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from calmo_pagerduty.api_client import ApiClient
+from calmo_pagerduty.command_settings import load_command_settings
 from calmo_pagerduty.kernel.explained_error import ExplainedError
-from calmo_pagerduty.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from calmo_pagerduty.settings import Settings
 
 INSTANCE_FILE = "instance.json"
 API_KEY_FILE = "api_key"
@@ -59,7 +63,7 @@ def find_instance(data_dir: Path | None) -> Instance | None:
     """Return the service of this data folder, else the only one that runs. Raises NoInstance."""
     if data_dir is not None:
         return _read(data_dir / INSTANCE_FILE)
-    here = _read(load_settings().data_dir / INSTANCE_FILE)
+    here = _read(load_command_settings().data_dir / INSTANCE_FILE)
     if here is not None or "CALMO_DATA_DIR" in os.environ:
         return here
     running: list[Instance] = []
@@ -71,8 +75,14 @@ def find_instance(data_dir: Path | None) -> Instance | None:
     return running[0] if running else None
 
 
-def settings_for(data_dir: Path | None) -> Settings:
-    """Return the settings of the service that is meant, or of the environment if none runs."""
+def settings_for(data_dir: Path | None) -> "Settings":
+    """Return all settings of the service that is meant, or of the environment if none runs.
+
+    Raises InvalidSettings, NoInstance.
+    """
+    # pydantic takes a while to import, which a command that only calls the REST API should not wait for.
+    from calmo_pagerduty.settings import load_settings  # noqa: PLC0415 - slow
+
     instance = find_instance(data_dir)
     if instance is None:
         return load_settings(data_dir=data_dir)
@@ -86,18 +96,23 @@ def settings_for(data_dir: Path | None) -> Settings:
 
 
 def api_address(data_dir: Path | None) -> tuple[str, str]:
-    """Return (URL, API key): CALMO_URL and CALMO_API_KEY, else those of the service. Raises NoInstance."""
-    settings = settings_for(data_dir)
-    key = settings.api_key.get_secret_value() if settings.api_key else None
+    """Return (URL, API key): CALMO_URL and CALMO_API_KEY, else those of the service.
+
+    Raises InvalidSettings, NoInstance.
+    """
+    given = load_command_settings()
+    instance = find_instance(data_dir)
+    folder = Path(instance.data_dir) if instance else data_dir or given.data_dir
+    key = given.api_key
     if key is None:
         try:
-            key = (settings.data_dir / API_KEY_FILE).read_text(errors="replace").strip()
+            key = (folder / API_KEY_FILE).read_text(errors="replace").strip()
         except OSError:
             raise NoInstance(
-                f"no API key: {settings.data_dir / API_KEY_FILE} can't be read; "
+                f"no API key: {folder / API_KEY_FILE} can't be read; "
                 "name the folder with --data-dir or give CALMO_URL and CALMO_API_KEY"
             ) from None
-    return settings.api_address, key
+    return given.url or (instance.url if instance else given.http_url), key
 
 
 def client_of(data_dir: Path | None) -> ApiClient:

@@ -1,0 +1,44 @@
+"""The settings that a command needs to reach the service, read without pydantic.
+
+`settings.Settings` has them too, and takes three times as long to import as everything else that such a
+command imports.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSettings:
+    """Where the service is, as far as the environment says so."""
+
+    data_dir: Path
+    #: The address that CALMO_URL or CALMO_PUBLIC_URL gives, without a slash at the end.
+    url: str | None
+    #: The address that CALMO_HTTP_HOST and CALMO_HTTP_PORT give, or their defaults.
+    http_url: str
+    api_key: str | None
+
+
+def load_command_settings() -> CommandSettings:
+    """Read the environment. Raises InvalidSettings, naming the variable."""
+    given = {name.upper(): value for name, value in os.environ.items()}
+    url = given.get("CALMO_URL") or given.get("CALMO_PUBLIC_URL")
+    return CommandSettings(
+        data_dir=Path(given.get("CALMO_DATA_DIR", ".calmo")),
+        url=url.rstrip("/") if url else None,
+        http_url=f"http://{given.get('CALMO_HTTP_HOST', '127.0.0.1')}:{_port(given)}",
+        api_key=given.get("CALMO_API_KEY") or None,
+    )
+
+
+def _port(given: Mapping[str, str]) -> int:
+    text = given.get("CALMO_HTTP_PORT", "8080")
+    if text.isascii() and text.isdigit() and int(text) <= 65535:
+        return int(text)
+    # It says what is wrong, in the words in which every other setting is refused.
+    from calmo_pagerduty.settings import load_settings  # noqa: PLC0415 - slow
+
+    return load_settings().http_port
