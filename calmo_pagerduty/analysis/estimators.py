@@ -1,7 +1,7 @@
 """Intervals, tail probabilities and a multiple-testing threshold, in plain Python.
 
-`scipy.stats` has all of them. It isn't imported here because its import takes about as long as the whole
-first assessment; the tests compare each function with it.
+`scipy.stats` has all of them. It isn't imported here because its import takes seconds on a slow machine
+(docs/decisions/0008-dependencies.md); the tests compare each function with it.
 """
 
 import math
