@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.account.remembering import AccountRemembering, MemoryStep, MemoryToRead
 from activities.context.notes import ContextNotes, NoteToFile
 from activities.context.records import (
     CannotAssess,
@@ -17,6 +16,7 @@ from activities.context.records import (
     ContextToFinish,
     VersionRemoved,
 )
+from activities.context.remembering import AccountRemembering, MemoryStep, MemoryToRead
 from activities.context.sources import ContextSources, SourceOutcome, SourceToGather
 from activities.heartbeats import beating
 from activities.retrying import REMOVED, retried

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from activities.account.remembering import AccountRemembering
 from activities.context.assessor import Assessor
 from activities.context.notes import ContextNotes
 from activities.context.records import ContextRecords
+from activities.context.remembering import AccountRemembering
 from activities.context.sources import ContextSources
 from activities.contexts import ContextActivities, ContextRequests
 from activities.doctor import Doctor

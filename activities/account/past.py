@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from cachetools import LRUCache
 
-from activities.context import facts
+from activities.account import facts
 from calmo_pagerduty.analysis.reading_logs import handled
 from calmo_pagerduty.analysis.surroundings import Change, PastIncident
 from calmo_pagerduty.store import account_memory

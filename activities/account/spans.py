@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from activities.account.memory import AccountMemory
-from activities.context.reading import PAGE, Reading
+from activities.account.reading import PAGE, Reading
 from calmo_pagerduty.domain.api_requests import ApiRequest, JsonObject
 from calmo_pagerduty.kernel.instants import instant_of
 from calmo_pagerduty.store import account_memory

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from activities.account import facts
 from activities.account import memory as kinds
 from activities.account.memory import Known
-from activities.context import facts
 from activities.context.gathering import Found, Gather, Gathering, of_known, partial
 from calmo_pagerduty.analysis import reading_accounts as read
 from calmo_pagerduty.analysis.reading_incidents import open_incident, read_all

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from activities.account import facts
 from activities.account.spans import OVERLAP, AccountSpans, Growing
-from activities.context import facts
 from activities.context.dependencies import known_walk
 from activities.context.gathering import Found, Gather, Gathering, partial
 from calmo_pagerduty.analysis.reading_incidents import change, read_all

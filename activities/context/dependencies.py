@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum, auto
 
+from activities.account import facts
 from activities.account.memory import DEPENDENCIES, HIDDEN
-from activities.context import facts
 from activities.context.account import business_services, services
 from activities.context.gathering import Found, Gather, Gathering, partial
 from calmo_pagerduty.analysis import reading_accounts as read

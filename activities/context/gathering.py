@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from activities.account.memory import AccountMemory, Known
+from activities.account.reading import Reading
 from activities.context.assessor import Assessor
-from activities.context.reading import Reading
 from calmo_pagerduty.domain.context_sources import SourceState
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.store.database import Database

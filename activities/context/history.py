@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from activities.account import facts
+from activities.account.reading import PAGE
 from activities.account.spans import OVERLAP, AccountSpans, Growing
-from activities.context import facts
 from activities.context.gathering import Found, Gather, Gathering, partial
-from activities.context.reading import PAGE
 from calmo_pagerduty.analysis.reading_incidents import clean_text_of, log_line, past_incident, read_all
 from calmo_pagerduty.analysis.reading_logs import handling
 from calmo_pagerduty.domain.api_errors import NotFound, NotUnderstood, Refused, TryAgain

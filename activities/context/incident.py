@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from activities.context import facts
+from activities.account import facts
+from activities.account.reading import PAGE
 from activities.context.gathering import Found, Gather, Gathering, partial
-from activities.context.reading import PAGE
 from calmo_pagerduty.analysis import reading_incidents as read
 from calmo_pagerduty.domain.api_errors import NotUnderstood
 from calmo_pagerduty.domain.context_sources import Source

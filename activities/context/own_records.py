@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
-from activities.context import facts
+from activities.account import facts
 from activities.context.gathering import Found, partial
 from calmo_pagerduty.analysis import reading_issues as read
 from calmo_pagerduty.analysis.surroundings import OpenIncident

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from activities.account.memory import REFUSED, AccountMemory
+from activities.account.reading import Reading, pace_of
 from activities.context import (
     account,
     changes,
@@ -17,7 +18,6 @@ from activities.context import (
 )
 from activities.context.assessor import Assessor
 from activities.context.gathering import Found, Gather, Gathering
-from activities.context.reading import Reading, pace_of
 from activities.pagerduty_accounts import PagerDutyAccounts
 from activities.request_pace import Pace
 from calmo_pagerduty.domain.api_errors import AccessDenied, NotInPlan, PagerDutyError

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from activities.account import facts
 from activities.account import memory as kinds
 from activities.account.past import AccountPast
-from activities.context import facts
 from calmo_pagerduty.analysis import reading_issues
 from calmo_pagerduty.analysis.surroundings import (
     Change,

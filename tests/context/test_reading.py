@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.context import facts
+from activities.account import facts
 from calmo_pagerduty.analysis import reading_accounts, reading_incidents, reading_logs
 from calmo_pagerduty.analysis.dependency_walk import MAX_UPSTREAM_HOPS, DependencyWalk
 from calmo_pagerduty.analysis.reading_accounts import Edge

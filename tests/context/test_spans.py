@@ -8,9 +8,9 @@ from context.context_service import Contexts, a_shop
 from doors import rows
 
 from activities.account.memory import AccountMemory
+from activities.account.reading import Reading
 from activities.account.spans import AccountSpans
 from activities.context.history import INCIDENTS
-from activities.context.reading import Reading
 from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.store import account_memory, connections, tables
 from calmo_pagerduty.store.account_memory import Span

@@ -2,16 +2,16 @@
 
 from datetime import UTC, datetime
 
+from activities.account import facts
 from activities.account import memory as kinds
+from activities.account.reading import Reading
 from activities.account.spans import AccountSpans, Growing
-from activities.context import facts
 from activities.context.account import business_services, services
 from activities.context.assessor import Assessor
 from activities.context.changes import CHANGES
 from activities.context.dependencies import ask, is_old, remembered
 from activities.context.gathering import Gathering
 from activities.context.history import INCIDENTS
-from activities.context.reading import Reading
 from activities.context.sources import ContextSources
 from calmo_pagerduty.domain.api_errors import PagerDutyError, Refused
 from calmo_pagerduty.domain.incident_references import IncidentRef
