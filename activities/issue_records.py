@@ -3,9 +3,6 @@
 import logging
 from datetime import UTC, datetime
 
-from temporalio import activity
-from temporalio.exceptions import ApplicationError
-
 from calmo_pagerduty.domain.incident_lifecycle import EventFacts, IncidentState
 from calmo_pagerduty.domain.incident_references import IncidentRef
 from calmo_pagerduty.domain.incident_signals import Puzzle
@@ -16,8 +13,9 @@ from calmo_pagerduty.store.database import Database, StoreUnavailable, Transacti
 
 logger = logging.getLogger(__name__)
 
-#: The error type for events that can't be put on an issue however often it is tried.
-CANNOT_APPLY = "CannotApply"
+
+class CannotApply(Exception):
+    """Events that can't be put on an issue, however often it is tried; the message is the fault's type."""
 
 
 class EventsToSave(FrozenModel):
@@ -45,31 +43,29 @@ class PuzzlesToSetAside(FrozenModel):
 
 
 class IssueRecords:
-    """The issue as the workflow sees it: save, set aside."""
+    """The database's side of an incident: its issue, and what could not be understood."""
 
     def __init__(self, database: Database) -> None:
-        self.database = database
+        self._database = database
 
-    @activity.defn
-    async def save_events(self, batch: EventsToSave) -> SavedEvents:
+    async def save(self, batch: EventsToSave) -> SavedEvents:
         """Put the events on the timeline and refresh the issue.
 
-        Raises StoreUnavailable, and UnknownConnection or CANNOT_APPLY (not to be tried again).
+        Raises StoreUnavailable, and UnknownConnection or CannotApply (not to be tried again).
         """
         now = datetime.now(UTC)
         try:
-            return await self.database.write(lambda transaction: _save(transaction, batch, now))
+            return await self._database.write(lambda transaction: _save(transaction, batch, now))
         except (StoreUnavailable, issues.UnknownConnection):
             raise
         except Exception as error:  # a fault of ours over one event: every attempt would meet it
             logger.exception("events_not_applied", extra={"workflow_id": batch.ref.workflow_id})
-            raise ApplicationError(type(error).__name__, type=CANNOT_APPLY, non_retryable=True) from error
+            raise CannotApply(type(error).__name__) from error
 
-    @activity.defn
     async def set_aside(self, batch: PuzzlesToSetAside) -> None:
         """Keep what can't be understood, and say so on the issue. Raises StoreUnavailable."""
         now = datetime.now(UTC)
-        await self.database.write(
+        await self._database.write(
             lambda connection: dead_letters.set_aside(connection, batch.ref, batch.puzzles, now)
         )
         for puzzle in batch.puzzles:

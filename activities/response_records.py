@@ -3,8 +3,6 @@
 import logging
 from datetime import UTC, datetime
 
-from temporalio import activity
-
 from activities.tool_gate import Intent, ToolGate
 from activities.tool_records import FILING_REFUSED, Filed
 from calmo_pagerduty.domain.incident_references import IncidentRef
@@ -47,7 +45,6 @@ class ResponseRecords:
         self._database = database
         self._gate = gate
 
-    @activity.defn
     async def look_at_targets(self, order: TargetsToLookAt) -> TargetsLookedAt:
         """Say what is due, once, and file what follows from it, once. Raises StoreUnavailable."""
         now = max(datetime.now(UTC), order.as_of or datetime.min.replace(tzinfo=UTC))

@@ -13,6 +13,7 @@ from activities.context.sources import ContextSources
 from activities.contexts import ContextActivities, ContextRequests
 from activities.doctor import Doctor
 from activities.doctor_service import DoctorService
+from activities.incidents import IncidentActivities
 from activities.issue_records import IssueRecords
 from activities.pagerduty_accounts import PagerDutyAccounts
 from activities.reconciliation import Reconciler
@@ -118,6 +119,10 @@ class Services:
         return AccountRemembering(self.database, self.context_sources, self.assessor)
 
     @cached_property
+    def incidents(self) -> IncidentActivities:
+        return IncidentActivities(self.issue_records, self.response_records)
+
+    @cached_property
     def contexts(self) -> ContextActivities:
         return ContextActivities(
             self.context_sources, self.context_records, self.context_notes, self.account_remembering
@@ -127,12 +132,12 @@ class Services:
     def local_activities(self) -> tuple[Activity, ...]:
         """Short writes to our own database, and a word to Temporal: beside the workflows."""
         return (
-            self.issue_records.save_events,
-            self.issue_records.set_aside,
+            self.incidents.save_events,
+            self.incidents.set_aside,
             self.tool_calls.file_call,
             self.tool_calls.record_decision,
             self.tool_calls.end_call,
-            self.response_records.look_at_targets,
+            self.incidents.look_at_targets,
             self.reconciler.begin_run,
             self.reconciler.finish_run,
             self.contexts.begin_context,

@@ -13,7 +13,7 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.worker import Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from activities.issue_records import IssueRecords
+from bootstrap.services import Services
 from calmo_pagerduty.domain.deliveries import DeliveryState, Verdict
 from calmo_pagerduty.domain.event_facts import facts_json
 from calmo_pagerduty.domain.incident_lifecycle import EventFacts
@@ -22,10 +22,12 @@ from calmo_pagerduty.domain.issues import Issue
 from calmo_pagerduty.domain.timeline import TimelineEntry
 from calmo_pagerduty.domain.webhook_events import WebhookEvent, parse_event
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope
+from calmo_pagerduty.settings import Settings
 from calmo_pagerduty.store import deliveries, issue_queries, webhooks
 from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.store.deliveries import NewDelivery, PendingDelivery
 from calmo_pagerduty.store.encryption import Keyring
+from calmo_pagerduty.temporal_handle import TemporalHandle
 from ingress.forwarding.incident_starter import IncidentStarter
 from ingress.forwarding.signal_sender import SignalSender
 from workflows.incident import IncidentWorkflow
@@ -66,17 +68,22 @@ class IncidentRuns:
         assert webhook is not None
         self.connection_id = webhook.connection_id
 
+    @property
+    def services(self) -> Services:
+        settings = Settings(task_queue=self.task_queue)
+        return Services(settings, self.database, self.keyring, TemporalHandle(self.client))
+
     def an_incident(self) -> IncidentRef:
         return IncidentRef(connection_id=self.connection_id, incident_id=new_id())
 
     def worker(self, runner: WorkflowRunner | None = None, cached: int = 100) -> Worker:
         """A worker as in production, except that workflow code runs in the sandbox."""
-        records = IssueRecords(self.database)
+        incidents = self.services.incidents
         return Worker(
             self.client,
             task_queue=self.task_queue,
             workflows=[IncidentWorkflow],
-            activities=[records.save_events, records.set_aside],
+            activities=[incidents.save_events, incidents.set_aside],
             workflow_runner=runner or SandboxedWorkflowRunner(),
             max_cached_workflows=cached,
             max_concurrent_workflow_tasks=8,

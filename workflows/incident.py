@@ -17,8 +17,9 @@ from temporalio.exceptions import (
 
 with workflow.unsafe.imports_passed_through():
     from activities.contexts import ContextRequests, ContextToWant
-    from activities.issue_records import CANNOT_APPLY, EventsToSave, IssueRecords, PuzzlesToSetAside
-    from activities.response_records import ResponseRecords, TargetsToLookAt
+    from activities.incidents import CANNOT_APPLY, IncidentActivities
+    from activities.issue_records import EventsToSave, PuzzlesToSetAside
+    from activities.response_records import TargetsToLookAt
     from activities.tool_records import Filed
     from calmo_pagerduty.domain.event_types import IncidentStatus
     from calmo_pagerduty.domain.incident_card import card_of
@@ -256,7 +257,7 @@ class IncidentWorkflow:
         """Save events and return the state that holds then: this one, or an earlier life's."""
         try:
             saved = await workflow.execute_local_activity_method(
-                IssueRecords.save_events,
+                IncidentActivities.save_events,
                 EventsToSave(
                     ref=self._ref,
                     events=events,
@@ -290,7 +291,7 @@ class IncidentWorkflow:
 
     async def _set_aside(self, puzzles: tuple[Puzzle, ...]) -> None:
         await workflow.execute_local_activity_method(
-            IssueRecords.set_aside,
+            IncidentActivities.set_aside,
             PuzzlesToSetAside(ref=self._ref, puzzles=puzzles),
             **activity_options.STORE,
             summary=f"set {len(puzzles)} aside",
@@ -303,7 +304,7 @@ class IncidentWorkflow:
             return
         try:
             looked = await workflow.execute_local_activity_method(
-                ResponseRecords.look_at_targets,
+                IncidentActivities.look_at_targets,
                 TargetsToLookAt(ref=self._ref, as_of=workflow.now()),
                 **activity_options.STORE,
                 summary="response targets",

@@ -15,7 +15,6 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.contexts import ContextRequests
-from activities.issue_records import IssueRecords
 from calmo_pagerduty.domain.context_sources import Source, SourceState
 from calmo_pagerduty.domain.event_types import EventType
 from calmo_pagerduty.domain.incident_references import IncidentRef
@@ -77,12 +76,12 @@ async def test_the_issue_tells_the_sources_what_it_is_about(contexts: Contexts) 
 
 
 def a_worker(runs: IncidentRuns, requests: ContextRequests) -> Worker:
-    records = IssueRecords(runs.database)
+    incidents = runs.services.incidents
     return Worker(
         runs.client,
         task_queue=runs.task_queue,
         workflows=[IncidentWorkflow],
-        activities=[records.save_events, records.set_aside, requests.want_context],
+        activities=[incidents.save_events, incidents.set_aside, requests.want_context],
         workflow_runner=SandboxedWorkflowRunner(),
     )
 
@@ -102,7 +101,7 @@ def runs(contexts: Contexts) -> IncidentRuns:
 async def test_wanting_costs_the_incident_one_marker_and_no_step(runs: IncidentRuns) -> None:
     ref = runs.an_incident()
     await deliver(runs, ref.incident_id)
-    async with a_worker(runs, ContextRequests(TemporalHandle(runs.client), runs.task_queue)):
+    async with a_worker(runs, runs.services.context_requests):
         await runs.until_saved(ref, 1)
         await runs.until_idle(ref)
         handle = runs.client.get_workflow_handle(names.context_id(ref))
@@ -126,7 +125,7 @@ async def test_an_incident_goes_on_when_its_context_cannot_be_asked_for(runs: In
 async def test_a_test_of_a_webhook_has_no_context(runs: IncidentRuns) -> None:
     incident_id = f"{PREFIX}0001"
     ref = await deliver(runs, incident_id)
-    async with a_worker(runs, ContextRequests(TemporalHandle(runs.client), runs.task_queue)):
+    async with a_worker(runs, runs.services.context_requests):
         await runs.until_saved(ref, 1)
         await runs.until_idle(ref)
     events = [event.event_type async for event in runs.handle(ref).fetch_history_events()]

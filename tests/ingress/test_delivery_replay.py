@@ -15,7 +15,6 @@ from patience import PROGRAM
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.issue_records import IssueRecords
 from calmo_pagerduty.domain.deliveries import DeliveryState, Verdict
 from calmo_pagerduty.domain.event_types import EventType
 from calmo_pagerduty.store import tables
@@ -46,13 +45,13 @@ async def forwarding(doorway: Doorway) -> AsyncIterator[None]:
         await asyncio.wait([task], timeout=PROGRAM)
 
 
-def a_worker(client: Client, database: Database, task_queue: str) -> Worker:
-    records = IssueRecords(database)
+def a_worker(client: Client, door: Doorway, task_queue: str) -> Worker:
+    incidents = door.ingress.services.incidents
     return Worker(
         client,
         task_queue=task_queue,
         workflows=[IncidentWorkflow],
-        activities=[records.save_events, records.set_aside],
+        activities=[incidents.save_events, incidents.set_aside],
     )
 
 
@@ -216,7 +215,7 @@ async def test_through_temporal_too_a_replay_is_applied_again_without_any_change
     door: Doorway, temporal: Client, task_queue: str
 ) -> None:
     webhook, incident = door.a_webhook(), new_id()
-    async with forwarding(door), a_worker(temporal, door.database, task_queue):
+    async with forwarding(door), a_worker(temporal, door, task_queue):
         await door.deliver(webhook, an_event(EventType.TRIGGERED, incident))
         await door.deliver(webhook, an_event(EventType.ACKNOWLEDGED, incident))
 

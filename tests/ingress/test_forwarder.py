@@ -18,7 +18,6 @@ from temporalio.api.enums.v1 import EventType as HistoryEvent
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.issue_records import IssueRecords
 from calmo_pagerduty.domain.deliveries import DeliveryState, Verdict
 from calmo_pagerduty.domain.event_types import EventType
 from calmo_pagerduty.domain.incident_references import IncidentRef
@@ -46,13 +45,13 @@ async def forwarding(doorway: Doorway) -> AsyncIterator["asyncio.Task[None]"]:
         assert ended
 
 
-def a_worker(client: Client, database: Database, task_queue: str) -> Worker:
-    records = IssueRecords(database)
+def a_worker(client: Client, door: Doorway, task_queue: str) -> Worker:
+    incidents = door.ingress.services.incidents
     return Worker(
         client,
         task_queue=task_queue,
         workflows=[IncidentWorkflow],
-        activities=[records.save_events, records.set_aside],
+        activities=[incidents.save_events, incidents.set_aside],
     )
 
 
@@ -115,7 +114,7 @@ async def test_events_reach_the_timeline_and_their_deliveries_are_confirmed(
     door: Doorway, temporal: Client, task_queue: str
 ) -> None:
     webhook, incidents = door.a_webhook(), [new_id() for _ in range(3)]
-    async with forwarding(door), a_worker(temporal, door.database, task_queue):
+    async with forwarding(door), a_worker(temporal, door, task_queue):
         for kind in (EventType.TRIGGERED, EventType.ACKNOWLEDGED, EventType.RESOLVED):
             for incident in incidents:
                 await door.deliver(webhook, an_event(kind, incident))
@@ -152,7 +151,7 @@ async def test_nothing_is_lost_while_temporal_is_down(
                 await deliver_one_each(EventType.TRIGGERED)
                 assert set(states(door)) == {"pending"}
                 await server.start()
-                async with a_worker(await connect(names.SEARCH_ATTRIBUTES), sqlite_database, task_queue):
+                async with a_worker(await connect(names.SEARCH_ATTRIBUTES), door, task_queue):
                     await until(door, "applied")
                     await server.kill()
                     await deliver_one_each(EventType.ACKNOWLEDGED)
@@ -179,7 +178,7 @@ async def test_what_never_reached_a_timeline_is_sent_again(
         await until(door, "forwarded")
         # Lost on Temporal's side, before any worker has seen it.
         await temporal.get_workflow_handle(ref_of(door.kept()[0]).workflow_id).terminate()
-        async with a_worker(temporal, sqlite_database, task_queue):
+        async with a_worker(temporal, door, task_queue):
             await until(door, "applied")
     assert door.kept()[0].attempts >= 1
     assert len(timeline_ids(door.database)) == 1

@@ -1,0 +1,39 @@
+"""An incident's issue and response targets as its workflow sees them. Each step may run again."""
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.issue_records import CannotApply, EventsToSave, IssueRecords, PuzzlesToSetAside, SavedEvents
+from activities.response_records import ResponseRecords, TargetsLookedAt, TargetsToLookAt
+
+#: The error type for events that can't be put on an issue however often it is tried.
+CANNOT_APPLY = "CannotApply"
+
+
+class IncidentActivities:
+    """Raises StoreUnavailable throughout. The store absorbs repetition."""
+
+    def __init__(self, records: IssueRecords, targets: ResponseRecords) -> None:
+        self._records = records
+        self._targets = targets
+
+    @activity.defn
+    async def save_events(self, batch: EventsToSave) -> SavedEvents:
+        """Put the events on the timeline and refresh the issue.
+
+        Raises UnknownConnection, ApplicationError CANNOT_APPLY: neither is to be tried again.
+        """
+        try:
+            return await self._records.save(batch)
+        except CannotApply as error:
+            raise ApplicationError(str(error), type=CANNOT_APPLY, non_retryable=True) from error
+
+    @activity.defn
+    async def set_aside(self, batch: PuzzlesToSetAside) -> None:
+        """Keep what can't be understood, and say so on the issue."""
+        await self._records.set_aside(batch)
+
+    @activity.defn
+    async def look_at_targets(self, order: TargetsToLookAt) -> TargetsLookedAt:
+        """Say what is due, once, and file what follows from it, once."""
+        return await self._targets.look_at_targets(order)
