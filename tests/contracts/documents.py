@@ -101,6 +101,8 @@ async def _mcp_tools() -> Json:
 
 def _commands(command: Any, path: str = "") -> Json:
     """Return each command by its words, with its parameters. `command` is Typer's form of click's."""
+    # A command of ours is imported when it is called.
+    command = getattr(command, "loaded", command)
     found = {path.strip(): _parameters(command)} if path else {}
     for name, inner in getattr(command, "commands", {}).items():
         found |= _commands(inner, f"{path} {name}")
