@@ -8,11 +8,17 @@ import asyncio
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
 
+from calmo_pagerduty.api_client import (
+    ApiProblem,
+    ApiRequest,
+    AsyncApiClient,
+    call_state,
+    issue_action,
+    tool_call,
+)
 from calmo_pagerduty.domain.operations import Action
 from calmo_pagerduty.domain.tool_calls import OPEN_STATES, CallState
-from calmo_pagerduty.http_client import AsyncClient, HTTPError, Timeout
 from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.tool import Arguments
@@ -48,12 +54,10 @@ class ToolClient:
 
     def __init__(self, url: str, api_key: str, connection: str | None = None) -> None:
         self._connection = connection
-        self._http = AsyncClient(
-            base_url=url,
-            headers={"Authorization": f"Bearer {api_key}"},
-            timeout=Timeout(10.0, read=90.0),
-            trust_env=False,
-        )
+        try:
+            self._api = AsyncApiClient(url, api_key)
+        except ApiProblem as problem:
+            raise ToolProblem(problem.said) from problem
 
     async def __aenter__(self) -> Self:
         return self
@@ -61,7 +65,7 @@ class ToolClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._http.aclose()
+        await self._api.__aexit__(kind, error, trace)
 
     async def call(
         self, tool: str, arguments: Arguments, idempotency_key: str | None = None
@@ -84,15 +88,8 @@ class ToolClient:
         row = TOOLS.get(tool)
         if row is None or not isinstance(arguments, row.arguments):
             raise ToolProblem(f"{type(arguments).__name__} are not the arguments of a tool {tool!r}")
-        body: dict[str, Any] = {
-            "arguments": arguments.model_dump(mode="json", exclude_unset=True),
-            "wait_seconds": wait_seconds,
-        }
-        if self._connection is not None:
-            body["connection"] = self._connection
-        if idempotency_key is not None:
-            body["idempotency_key"] = idempotency_key
-        return await self._request("POST", f"/api/tools/{tool}", json=body)
+        given = arguments.model_dump(mode="json", exclude_unset=True)
+        return await self._ask(tool_call(tool, given, self._connection, idempotency_key, wait_seconds))
 
     async def act(
         self,
@@ -116,18 +113,12 @@ class ToolClient:
         wait_seconds: float = 30.0,
     ) -> Answer:
         """Act on an issue's incident; what takes longer than `wait_seconds` is answered by a ticket."""
-        body: dict[str, Any] = {
-            "action": action,
-            "arguments": dict(arguments or {}),
-            "wait_seconds": wait_seconds,
-        }
-        if idempotency_key is not None:
-            body["idempotency_key"] = idempotency_key
-        return await self._request("POST", f"/api/issues/{quote(issue_id, safe='')}/actions", json=body)
+        request = issue_action(issue_id, action, arguments or {}, idempotency_key, wait_seconds)
+        return await self._ask(request)
 
     async def look(self, call_id: str) -> Answer:
         """Return how an earlier call stands."""
-        return await self._request("GET", f"/api/tool-calls/{quote(call_id, safe='')}")
+        return await self._ask(call_state(call_id))
 
     async def _to_the_end(self, answer: Answer) -> Answer:
         while answer.state in OPEN_STATES and answer.call_id is not None:
@@ -149,13 +140,8 @@ class ToolClient:
                     raise
         return await self.look(call_id)
 
-    async def _request(self, method: str, path: str, **options: Any) -> Answer:
+    async def _ask(self, request: ApiRequest) -> Answer:
         try:
-            answer = await self._http.request(method, path, **options)
-            said = answer.json()
-        except (HTTPError, ValueError) as error:
-            raise ToolProblem(f"the service can't be reached ({type(error).__name__})") from error
-        if isinstance(said, dict) and "state" in said:
-            return Answer.model_validate(said)
-        fault = said.get("error", {}) if isinstance(said, dict) else {}
-        raise ToolProblem(str(fault.get("message", "no details")), answer.status_code, fault.get("rule"))
+            return Answer.model_validate(await self._api.ask(request))
+        except ApiProblem as problem:
+            raise ToolProblem(problem.said, problem.status, problem.rule) from problem

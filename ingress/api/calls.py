@@ -7,11 +7,10 @@ from typing import Annotated
 from pydantic import Field
 from starlette.requests import Request
 
+from calmo_pagerduty.api_client import FACE_HEADER
 from calmo_pagerduty.domain.tool_calls import MAX_IDEMPOTENCY_KEY, CallState, Face
 from ingress.api.models import Model
 
-#: What a request of our own command line says of itself, for the audit.
-FACE_HEADER = "x-calmo-face"
 FACES: Mapping[str, Face] = {"cli": Face.CLI, "mcp": Face.MCP}
 #: How a call that stands so is answered.
 STATUS_OF_STATE: Mapping[CallState, HTTPStatus] = {

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from calmo_pagerduty.api_client import ApiClient, ApiProblem, ServerSentEvent
+from calmo_pagerduty.api_client import ApiClient, ApiProblem, ServerSentEvent, issue_action, tool_call
 from calmo_pagerduty.domain.operations import Action
 
 Json = dict[str, Any]
@@ -63,11 +63,10 @@ class DemoResponder:
 
     def _resolve(self, issue: Json) -> None:
         """At a high speed of the story somebody at PagerDuty may be first: that is no fault."""
-        order = {"action": Action.RESOLVE, "arguments": {"resolution": RESOLUTION}}
-        done = self._client.call(f"/api/issues/{issue['id']}/actions", order)
+        resolved = issue_action(issue["id"], Action.RESOLVE, {"resolution": RESOLUTION})
+        done = self._client.ask(resolved)
         asked = {"incident_id": issue["incident_id"]}
-        question = {"connection": issue["connection_id"], "arguments": asked}
-        seen = self._client.call("/api/tools/get_incident", question)
+        seen = self._client.ask(tool_call("get_incident", asked, issue["connection_id"]))
         status = (seen.get("result") or {}).get("status", "nothing")
         self._tell(f"“{TITLE}” was resolved from here ({done['state']}); PagerDuty says: {status}")
 

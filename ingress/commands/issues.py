@@ -4,12 +4,11 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 from rich.console import Console
 
-from calmo_pagerduty.api_client import ApiClient, ApiProblem, Json
+from calmo_pagerduty.api_client import ApiClient, ApiProblem, Json, issue_action
 from calmo_pagerduty.domain.operations import Action
 from ingress.commands.instances import client_of
 from ingress.commands.issue_view import action_view, change_line, issue_table, issue_with_timeline
@@ -95,9 +94,7 @@ def act(
         raise ApiProblem(f"the incident is an issue of several connections, name one: {', '.join(found)}")
     given = read_stdin() if from_stdin else {}
     given |= read_pairs(arguments or [], _KINDS)
-    body = {"action": action, "arguments": given, "idempotency_key": key, "wait_seconds": wait}
-    path = f"/api/issues/{quote(found[0], safe='')}/actions"
-    answer = client.call(path, {name: value for name, value in body.items() if value is not None})
+    answer = client.ask(issue_action(found[0], action, given, key, wait))
     emit(answer, as_json, action_view)
     raise typer.Exit({"done": 0, "waiting": 3, "running": 3}.get(answer["state"], 1))
 

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from calmo_pagerduty.api_client import ApiClient
 from calmo_pagerduty.tools.tool import Category
 from ingress.commands.instances import api_address
 from ingress.commands.options import DATA_DIR
@@ -26,5 +25,4 @@ def mcp(
     from ingress.mcp.stdio import serve_stdio  # noqa: PLC0415 - slow
 
     url, api_key = api_address(data_dir)
-    ApiClient(url, api_key)  # says in words what is wrong with the key
     asyncio.run(serve_stdio(url, api_key, connection, category or []))

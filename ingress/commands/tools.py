@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import typer
 
+from calmo_pagerduty.api_client import tool_call
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 from ingress.commands.instances import client_of
 from ingress.commands.options import ARGUMENTS, ARGUMENTS_STDIN, AS_JSON, DATA_DIR, WAIT
@@ -58,8 +59,7 @@ def call_tool(
     given = read_stdin() if from_stdin else {}
     properties = tools.get(name, {}).get("arguments", {}).get("properties", {})
     given |= read_pairs(arguments or [], properties)
-    body = {"connection": connection, "arguments": given, "idempotency_key": key, "wait_seconds": wait}
-    call = client.call(f"/api/tools/{quote(name, safe='')}", {k: v for k, v in body.items() if v is not None})
+    call = client.ask(tool_call(name, given, connection, key, wait))
     _show(call, tools.get(name, {}).get("columns", []), as_json)
     raise typer.Exit({"done": 0, "waiting": 3, "running": 3}.get(call["state"], 1))
 

@@ -2,6 +2,8 @@
 
 import json
 import sys
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +12,7 @@ from urllib.parse import quote
 import typer
 
 from bootstrap.store import open_store
+from calmo_pagerduty.api_client import ApiClient
 from calmo_pagerduty.domain.event_sets import EventFilter, EventSet
 from calmo_pagerduty.domain.public_address import why_unreachable
 from calmo_pagerduty.domain.signing_secrets import read_secret as read_pasted
@@ -20,10 +23,9 @@ from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.store import webhook_management
 from calmo_pagerduty.store.webhook_management import NewWebhook
 from ingress.commands import deliveries, healing
-from ingress.commands.instances import api_address, settings_for
+from ingress.commands.instances import client_of, settings_for
 from ingress.commands.options import AS_JSON, DATA_DIR
 from ingress.commands.output import emit, put_out
-from ingress.commands.webhook_client import WebhookClient
 from ingress.commands.webhook_view import made_view, step_line, validation_line, webhook_table, webhook_view
 
 __all__ = ["NoSecret", "app", "webhook_url"]
@@ -31,6 +33,7 @@ __all__ = ["NoSecret", "app", "webhook_url"]
 app = typer.Typer(no_args_is_help=True, help="The addresses that PagerDuty delivers to.")
 
 Json = dict[str, Any]
+LOOK_SECONDS = 1.0
 WEBHOOK = typer.Argument(help="The webhook's id, or its short form from the list")
 
 
@@ -65,7 +68,7 @@ def create(
             "scope": scope, "name": name, "event_set": events, "service_ids": only.service_ids,
             "team_ids": only.team_ids, "connection": subscribe, "subscribe": True,
         }  # fmt: skip
-        made = _client(data_dir).send("POST", "/api/webhooks", body)
+        made = client_of(data_dir).send("POST", "/api/webhooks", body)
     else:
         secret = read_pasted(read_secret()).secret if secret_stdin else None
         made = _made_here(NewWebhook(Scope.parse(scope), name, None, events, only), secret, data_dir)
@@ -102,7 +105,7 @@ def list_webhooks(
     as_json: Annotated[bool, AS_JSON] = False, data_dir: Annotated[Path | None, DATA_DIR] = None
 ) -> None:
     """List the webhooks."""
-    answer = _client(data_dir).get("/api/webhooks")
+    answer = client_of(data_dir).get("/api/webhooks")
     emit(answer, as_json, lambda answer: webhook_table(answer["webhooks"]))
 
 
@@ -113,7 +116,7 @@ def show(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Show one webhook, and what is left to set up."""
-    _show(_client(data_dir).get(_path(webhook)), as_json)
+    _show(client_of(data_dir).get(_path(webhook)), as_json)
 
 
 @app.command("set-secret")
@@ -127,7 +130,7 @@ def set_secret(
 ) -> None:
     """Give it PagerDuty's signing secret, from standard input. The one before counts for 72 h more."""
     body = {"secret": read_secret().decode(errors="replace"), "keep_others": add}
-    _show(_client(data_dir).send("PUT", _path(webhook, "secret"), body), as_json)
+    _show(client_of(data_dir).send("PUT", _path(webhook, "secret"), body), as_json)
 
 
 @app.command()
@@ -137,7 +140,7 @@ def pause(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Put its deliveries aside from now on: they are kept, and change no issue."""
-    _show(_client(data_dir).send("POST", _path(webhook, "pause"), {}), as_json)
+    _show(client_of(data_dir).send("POST", _path(webhook, "pause"), {}), as_json)
 
 
 @app.command()
@@ -147,7 +150,7 @@ def resume(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Take its deliveries as usual again."""
-    _show(_client(data_dir).send("POST", _path(webhook, "resume"), {}), as_json)
+    _show(client_of(data_dir).send("POST", _path(webhook, "resume"), {}), as_json)
 
 
 @app.command()
@@ -157,7 +160,7 @@ def subscribe(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Make PagerDuty's subscription for it, with its connection's token."""
-    _show(_client(data_dir).send("POST", _path(webhook, "subscription"), {}), as_json)
+    _show(client_of(data_dir).send("POST", _path(webhook, "subscription"), {}), as_json)
 
 
 @app.command()
@@ -167,7 +170,7 @@ def rotate(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Put a new subscription with a new secret in place of the one there. Both secrets count for 72 h."""
-    _show(_client(data_dir).send("POST", _path(webhook, "rotate"), {}), as_json)
+    _show(client_of(data_dir).send("POST", _path(webhook, "rotate"), {}), as_json)
 
 
 @app.command()
@@ -177,7 +180,7 @@ def delete(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Delete it, and PagerDuty's subscription if we made it. What was delivered stays."""
-    _show(_client(data_dir).send("DELETE", _path(webhook)), as_json)
+    _show(client_of(data_dir).send("DELETE", _path(webhook)), as_json)
 
 
 @app.command("test")
@@ -188,7 +191,7 @@ def try_out(
 ) -> None:
     """Walk its whole way with a test delivery, step by step. Ends with 1 if a step fails."""
     steps = []
-    for step in _client(data_dir).steps(_path(webhook, "test")):
+    for step in client_of(data_dir).steps(_path(webhook, "test")):
         steps.append(step)
         if not as_json:
             put_out(step_line(step))
@@ -207,7 +210,7 @@ def wizard(
 ) -> None:
     """Say whether PagerDuty's deliveries verify, and if not, why. Ends with 1 until one does."""
     said: Json = {}
-    for found in _client(data_dir).validations(_path(webhook, "validation"), wait):
+    for found in _validations(client_of(data_dir), _path(webhook, "validation"), wait):
         if not as_json and found["finding"] != said.get("finding"):
             put_out(validation_line(found))
         said = found
@@ -216,8 +219,15 @@ def wizard(
     raise typer.Exit(0 if said["proven"] else 1)
 
 
-def _client(data_dir: Path | None) -> WebhookClient:
-    return WebhookClient(*api_address(data_dir))
+def _validations(client: ApiClient, path: str, seconds: float) -> Iterator[Json]:
+    """Yield what the wizard says, again and again until it is good or the time is over."""
+    ends_at = time.monotonic() + seconds
+    while True:
+        said = client.send("POST", path, {})
+        yield said
+        if said["proven"] or time.monotonic() >= ends_at:
+            return
+        time.sleep(LOOK_SECONDS)
 
 
 def _path(webhook: str, *more: str) -> str:

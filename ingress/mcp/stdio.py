@@ -1,30 +1,36 @@
 """MCP over standard input and output, for an agent on this machine: our REST API stands behind it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
 from mcp.server.context import ServerRequestContext
 from mcp.server.stdio import stdio_server
 
+from calmo_pagerduty.api_client import (
+    ApiProblem,
+    ApiRequest,
+    AsyncApiClient,
+    call_state,
+    issue_action,
+    tool_call,
+)
 from calmo_pagerduty.domain.incident_context import IncidentContext
 from calmo_pagerduty.domain.incident_references import INCIDENT_ID, IncidentRef
-from calmo_pagerduty.http_client import AsyncClient, HTTPError, Timeout
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.tool import Tool
-from ingress.api.calls import FACE_HEADER
 from ingress.mcp.acting import ACT_CATEGORY, ACTING_TOOLS
 from ingress.mcp.contexts import CONTEXT_CATEGORIES, CONTEXT_TOOL, digest_of
 from ingress.mcp.presentation import CannotServe, Json, build_server
 
-PATIENCE = Timeout(10.0, read=90.0)
+#: Less than agents' programs wait for a tool.
+WAIT_SECONDS = 25.0
 
 
 async def serve_stdio(url: str, api_key: str, connection: str | None, categories: Sequence[str]) -> None:
     """Serve until standard input ends."""
-    headers = {"Authorization": f"Bearer {api_key}", FACE_HEADER: "mcp"}
-    async with AsyncClient(base_url=url, headers=headers, timeout=PATIENCE, trust_env=False) as http:
-        backend = _RestBackend(http, connection, categories)
+    async with AsyncApiClient(url, api_key, face="mcp") as api:
+        backend = _RestBackend(api, connection, categories)
 
         async def backend_of(_context: ServerRequestContext[Any, Any]) -> _RestBackend:
             return backend
@@ -35,27 +41,22 @@ async def serve_stdio(url: str, api_key: str, connection: str | None, categories
 
 
 class _RestBackend:
-    def __init__(self, http: AsyncClient, connection: str | None, categories: Sequence[str]) -> None:
-        self._http = http
+    def __init__(self, api: AsyncApiClient, connection: str | None, categories: Sequence[str]) -> None:
+        self._api = api
         self._connection = connection
         self._categories = frozenset(categories)
 
     async def tools(self) -> Sequence[Tool]:
         params = [("category", one) for one in sorted(self._categories)]
         params.append(("connection", self._connection or await self._only_connection()))
-        answer = await self._request("GET", "/api/tools", params=params)
+        answer = await self._ask(ApiRequest("GET", "/api/tools", params))
         return [TOOLS[one["name"]] for one in answer["tools"] if one["allowed"] and one["name"] in TOOLS]
 
     async def call(self, name: str, arguments: Json, idempotency_key: str | None) -> Json:
         tool = TOOLS.get(name)
         if tool is None or (self._categories and tool.category not in self._categories):
             raise CannotServe(f"there is no tool {name[:60]!r} in this profile")
-        body: dict[str, Any] = {"arguments": dict(arguments), "wait_seconds": 25.0}
-        if self._connection is not None:
-            body["connection"] = self._connection
-        if idempotency_key is not None:
-            body["idempotency_key"] = idempotency_key
-        return await self._request("POST", f"/api/tools/{name}", json=body)
+        return await self._ask(tool_call(name, arguments, self._connection, idempotency_key, WAIT_SECONDS))
 
     async def may_act(self) -> bool:
         wanted = not self._categories or ACT_CATEGORY in self._categories
@@ -64,17 +65,14 @@ class _RestBackend:
     async def act(self, issue: str, action: str, arguments: Json, idempotency_key: str | None) -> Json:
         if self._categories and ACT_CATEGORY not in self._categories:
             raise CannotServe("act_on_issue is not in this profile's categories")
-        body: dict[str, Any] = {"action": action, "arguments": dict(arguments), "wait_seconds": 25.0}
-        if idempotency_key is not None:
-            body["idempotency_key"] = idempotency_key
-        path = f"/api/issues/{await self._issue_id(issue)}/actions"
-        return await self._request("POST", path, json=body)
+        issue_id = await self._issue_id(issue)
+        return await self._ask(issue_action(issue_id, action, arguments, idempotency_key, WAIT_SECONDS))
 
     async def may_read_contexts(self) -> bool:
         if self._categories and not self._categories & CONTEXT_CATEGORIES:
             return False
         try:
-            await self._request("GET", "/api/issues", params=[("limit", "1")])
+            await self._ask(ApiRequest("GET", "/api/issues", [("limit", "1")]))
         except CannotServe:
             return False
         return True
@@ -84,17 +82,17 @@ class _RestBackend:
             raise CannotServe(f"{CONTEXT_TOOL} is not in this profile's categories")
         params = [] if version is None else [("version", str(version))]
         path = f"/api/issues/{await self._issue_id(incident)}/context"
-        return digest_of(IncidentContext.model_validate(await self._request("GET", path, params=params)))
+        return digest_of(IncidentContext.model_validate(await self._ask(ApiRequest("GET", path, params))))
 
     async def look(self, ticket: str) -> Json:
-        return await self._request("GET", f"/api/tool-calls/{quote(ticket, safe='')}")
+        return await self._ask(call_state(ticket))
 
     async def _issue_id(self, text: str) -> str:
         """Return the id of an issue of this connection: agents know incidents by PagerDuty's ids."""
         connection = self._connection or await self._only_connection()
         if INCIDENT_ID.fullmatch(text):
             return IncidentRef(connection_id=connection, incident_id=text).issue_id
-        issue = await self._request("GET", f"/api/issues/{quote(text, safe='')}")
+        issue = await self._ask(ApiRequest("GET", f"/api/issues/{quote(text, safe='')}"))
         if issue.get("connection_id") != connection:
             raise CannotServe(f"there is no issue {text[:100]!r} on this connection")
         return text
@@ -102,7 +100,7 @@ class _RestBackend:
     async def _only_connection(self) -> str:
         """Return the only connection with a token that this key sees."""
         try:
-            answer = await self._request("GET", "/api/connections")
+            answer = await self._ask(ApiRequest("GET", "/api/connections"))
         except CannotServe as error:
             raise CannotServe(f"{error}; name the connection by --connection") from error
         found = [one["id"] for one in answer["connections"] if one["token_kind"]]
@@ -110,13 +108,8 @@ class _RestBackend:
             raise CannotServe(f"say which connection is meant, by --connection: {', '.join(found) or 'none'}")
         return str(found[0])
 
-    async def _request(self, method: str, path: str, **options: Any) -> Mapping[str, Any]:
+    async def _ask(self, request: ApiRequest) -> Json:
         try:
-            answer = await self._http.request(method, path, **options)
-            said = answer.json()
-        except (HTTPError, ValueError) as error:
-            raise CannotServe(f"our service can't be reached ({type(error).__name__})") from error
-        if isinstance(said, dict) and ("state" in said or answer.is_success):
-            return said
-        message = said["error"]["message"] if isinstance(said, dict) and "error" in said else "no details"
-        raise CannotServe(str(message))
+            return await self._api.ask(request)
+        except ApiProblem as problem:
+            raise CannotServe(problem.said) from problem

@@ -10,7 +10,7 @@ from end_to_end.up_process import an_up
 from eventually import eventually
 from patience import STORY
 
-from calmo_pagerduty.api_client import ApiClient, ServerSentEvent
+from calmo_pagerduty.api_client import ApiClient, ApiRequest, ServerSentEvent
 from ingress.commands.demo_responder import TITLE, DemoResponder
 
 Json = dict[str, Any]
@@ -37,8 +37,8 @@ class ScriptedApi:
     def list_issues(self, _params: Sequence[tuple[str, str]]) -> Json:
         return {"issues": list(self.open)}
 
-    def call(self, path: str, _body: Json) -> Json:
-        self.calls.append(path)
+    def ask(self, request: ApiRequest) -> Json:
+        self.calls.append(request.path)
         return {"state": "done", "result": {"status": "resolved"}}
 
 
