@@ -101,25 +101,33 @@ class DoctorService:
             raise
         except PagerDutyError as error:
             return Seen(now=now, why_not=(type(error).__doc__ or "").strip())
-        found = tuple(one for one in map(read_subscription, listed.items) if one is not None)
+        found = tuple(
+            subscription for subscription in map(read_subscription, listed.items) if subscription is not None
+        )
         return Seen(now=now, subscriptions=found, last_incident_at=last, may_enable=allowed)
 
     def _examine(self, tx: Transaction, connection: Connection, seen: Seen) -> Examined:
         ours = examinations.our_webhooks(tx, connection.id, self._public_address, seen.now)
-        gone = unowned(self._public_address, [one.id for one in ours], seen.subscriptions or ())
+        gone = unowned(
+            self._public_address, [our_webhook.id for our_webhook in ours], seen.subscriptions or ()
+        )
         count = 0
         newly = False
         since: datetime | None = None
         disabled: list[str] = []
         for place, webhook in enumerate(ours):
-            off = [one.id for one in of_webhook(webhook, seen.subscriptions or ()) if one.disabled]
+            off = [
+                subscription.id
+                for subscription in of_webhook(webhook, seen.subscriptions or ())
+                if subscription.disabled
+            ]
             newly = newly or (bool(off) and webhook.disabled_at is None)
             at = _disabled_at(webhook, off, seen)
             disabled += off
             since = min(filter(None, (since, at)), default=None)
             # What belongs to no webhook is told with the first one.
             findings = (*examine(webhook, ours, seen), *(gone if place == 0 else ()))
-            cleaned = [clean_words(one, webhook.id) for one in findings]
+            cleaned = [clean_words(finding, webhook.id) for finding in findings]
             examinations.keep(tx, webhook.id, cleaned, at, seen.now)
             count += len(findings)
         return Examined(
@@ -154,7 +162,7 @@ class DoctorService:
             audit.append(tx, str(connection.scope), now, record)
             if outcome == "done":
                 ours = examinations.our_webhooks(tx, connection.id, self._public_address, now)
-                examinations.note_enabled(tx, [one.id for one in ours if one.disabled_at])
+                examinations.note_enabled(tx, [webhook.id for webhook in ours if webhook.disabled_at])
 
         await self._database.write(write)
 

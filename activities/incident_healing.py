@@ -120,16 +120,16 @@ class Healing:
         def write(tx: Transaction) -> int:
             reconciliations.be_sure_again(tx, self._connection_id, right)
             return sum(
-                reconciliations.add(tx, self._connection_id, incident_id, one.additions, now)
-                for incident_id, one in wanting.items()
+                reconciliations.add(tx, self._connection_id, incident_id, diff.additions, now)
+                for incident_id, diff in wanting.items()
             )
 
         self._result.added += await self._database.write(write)
-        for incident_id, one in wanting.items():
+        for incident_id, diff in wanting.items():
             self._mended.add(incident_id)
-            self._result.opened += one.is_new
-            if one.fields:
-                self._result.drift.update(("missing",) if one.is_new else one.fields)
+            self._result.opened += diff.is_new
+            if diff.fields:
+                self._result.drift.update(("missing",) if diff.is_new else diff.fields)
                 self._result.differed.add(incident_id)
 
 

@@ -144,7 +144,7 @@ class ReconciliationService:
         """Everything that is open there, and what is open here only, one by one."""
         told = await log.open_incidents()
         ours = await self._database.read(lambda t: reconciliations.held_open(t, connection_id))
-        only_here = [one for one in ours if one not in told.pictures]
+        only_here = [incident_id for incident_id in ours if incident_id not in told.pictures]
         told.is_whole = told.is_whole and len(only_here) <= MAX_ONE_BY_ONE
         for incident_id in only_here[:MAX_ONE_BY_ONE]:
             await log.look_at(incident_id, told)

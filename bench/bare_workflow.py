@@ -63,7 +63,8 @@ class Journal:
     def since(self, count: int) -> list[Result]:
         now = int(self._memory[0])
         return [
-            Result(int(self._memory[1 + 2 * one]), self._memory[2 + 2 * one]) for one in range(count, now)
+            Result(int(self._memory[1 + 2 * index]), self._memory[2 + 2 * index])
+            for index in range(count, now)
         ]
 
 

@@ -86,7 +86,7 @@ class Bench:
         end = await self.gather(incident_id)
         wall, cpu = time.monotonic() - begun, self.cpu() - cpu
         progress = await self._progress(incident_id)
-        slowest = max(one.requests for one in progress.sources.values())
+        slowest = max(source.requests for source in progress.sources.values())
         floor = max(slowest, 1) * LATENCY.total_seconds()
         return Gathered(end, len(self.site.requests) - requests, wall, cpu, floor)
 
@@ -150,17 +150,17 @@ async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
 
 
 def _figures(cold: Gathered, warm: Sequence[Gathered]) -> Figures:
-    over, cpu = [one.wall / one.floor for one in warm], [one.cpu for one in warm]
+    over, cpu = [run.wall / run.floor for run in warm], [run.cpu for run in warm]
     return {
         "cold_requests": Figure(cold.requests, "requests"),
         "cold_seconds": Figure(cold.wall, "s"),
         "cold_worker_cpu_seconds": Figure(cold.cpu, "s"),
-        "warm_requests": Figure(max(one.requests for one in warm), "requests", MOST_REQUESTS),
-        "warm_seconds": median_of([one.wall for one in warm], "s"),
-        "warm_floor_seconds": median_of([one.floor for one in warm], "s"),
+        "warm_requests": Figure(max(run.requests for run in warm), "requests", MOST_REQUESTS),
+        "warm_seconds": median_of([run.wall for run in warm], "s"),
+        "warm_floor_seconds": median_of([run.floor for run in warm], "s"),
         "warm_over_the_floor": median_of(over, "x floor", MOST_OVER_THE_FLOOR),
         "warm_worker_cpu_seconds": median_of(cpu, "s", MOST_CPU_SECONDS),
-        "warm_degraded": Figure(sum(one.end.is_degraded for one in warm), "contexts"),
+        "warm_degraded": Figure(sum(run.end.is_degraded for run in warm), "contexts"),
     }
 
 
@@ -168,17 +168,17 @@ async def _at_once(bench: Bench, count: int) -> Figures:
     """Gather so many at once: the limit must hold by our own pace."""
     ids, before = [bench.open_incident() for _ in range(count)], len(bench.site.requests)
     cpu, begun = bench.cpu(), time.monotonic()
-    ends = await asyncio.gather(*(bench.gather(one) for one in ids))
+    ends = await asyncio.gather(*(bench.gather(incident_id) for incident_id in ids))
     wall, cpu = time.monotonic() - begun, bench.cpu() - cpu
     asked = list(bench.site.requests)[before:]
-    moments = sorted(one.at for one in asked)
+    moments = sorted(request.at for request in asked)
     peak = max(sum(at <= later < at + WINDOW_SECONDS for later in moments) for at in moments)
     return {
         "at_once_seconds": Figure(wall, "s"),
         "at_once_requests": Figure(len(asked), "requests"),
         "at_once_peak_requests_per_minute": Figure(peak, "requests/min", LIMIT),
-        "at_once_429": Figure(sum(one.status == 429 for one in asked), "answers", 0),
+        "at_once_429": Figure(sum(request.status == 429 for request in asked), "answers", 0),
         "at_once_worker_cpu_seconds_each": Figure(cpu / count, "s"),
-        "at_once_degraded": Figure(sum(one.is_degraded for one in ends), "contexts"),
-        "at_once_failed": Figure(sum(one.state is not ContextState.COMPLETE for one in ends), "contexts", 0),
+        "at_once_degraded": Figure(sum(end.is_degraded for end in ends), "contexts"),
+        "at_once_failed": Figure(sum(end.state is not ContextState.COMPLETE for end in ends), "contexts", 0),
     }

@@ -27,7 +27,7 @@ class Figure:
     def as_json(self) -> dict[str, Any]:
         found: dict[str, Any] = {"value": rounded(self.value), "unit": self.unit}
         if self.quartiles is not None:
-            found["quartiles"] = [rounded(one) for one in self.quartiles]
+            found["quartiles"] = [rounded(quartile) for quartile in self.quartiles]
         if self.at_most is not None:
             found |= {"target": f"<= {self.at_most:g}", "holds": self.holds}
         if self.at_least is not None:

@@ -37,7 +37,11 @@ class Storyteller:
 
     def acknowledged(self, incidents: Sequence[Incident]) -> list[Event]:
         """One further event of each."""
-        return [event for one in incidents for event in self._account.acknowledge(one.id, by=self._someone())]
+        return [
+            event
+            for incident in incidents
+            for event in self._account.acknowledge(incident.id, by=self._someone())
+        ]
 
     def annotated(self, incident: Incident) -> Event:
         (event,) = self._account.annotate(incident.id, _NOTE, by=self._someone())
@@ -71,5 +75,7 @@ def interleaved(incidents: Sequence[Incident], together: int) -> list[Event]:
     ordered = []
     for start in range(0, len(incidents), together):
         group = incidents[start : start + together]
-        ordered += [event for turn in zip(*(one.events for one in group), strict=True) for event in turn]
+        ordered += [
+            event for turn in zip(*(incident.events for incident in group), strict=True) for event in turn
+        ]
     return ordered

@@ -23,7 +23,7 @@ async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
     async with running_product(folder) as product:
         tell(f"opening {count} incidents")
         incidents = stories.opened(count)
-        _, opened = await _deliver(product, [event for one in incidents for event in one.events])
+        _, opened = await _deliver(product, [event for incident in incidents for event in incident.events])
         figures = _memory(product)
         tell("one event to each of them")
         acknowledged, absorbed = await _deliver(product, stories.acknowledged(incidents))

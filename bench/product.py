@@ -171,7 +171,9 @@ class Product:
         return self._watch.newly_saved()
 
     def pids(self) -> Mapping[str, int]:
-        return {"server": pid_of(self._server)} | {name: one.pid for name, one in self._children.items()}
+        return {"server": pid_of(self._server)} | {
+            name: process.pid for name, process in self._children.items()
+        }
 
     def workflow_id(self, incident_id: str) -> str:
         return IncidentRef(connection_id=self._connection_id, incident_id=incident_id).workflow_id

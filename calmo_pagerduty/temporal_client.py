@@ -60,8 +60,8 @@ class _SharedPydanticConverter(CompositePayloadConverter):
     def __init__(self) -> None:
         super().__init__(
             *(
-                _pydantic_json if isinstance(one, JSONPlainPayloadConverter) else one
-                for one in DefaultPayloadConverter.default_encoding_payload_converters
+                _pydantic_json if isinstance(converter, JSONPlainPayloadConverter) else converter
+                for converter in DefaultPayloadConverter.default_encoding_payload_converters
             )
         )
 

@@ -114,14 +114,16 @@ class Account(LifecycleOperations, CollaborationOperations):
         """Withdraw a request for help that is still pending. PagerDuty sends no event for it."""
         incident, now = self.incident(incident_id), self.now()
         responders = tuple(
-            replace(one, state="user_cancelled", updated_at=now) if one.user.id == user_id else one
-            for one in incident.responders
+            replace(responder, state="user_cancelled", updated_at=now)
+            if responder.user.id == user_id
+            else responder
+            for responder in incident.responders
         )
         self._save_silently(None, replace(incident, responders=responders), by)
 
     def open_incident_ids(self) -> tuple[str, ...]:
         """Return the incidents that are not resolved, oldest first."""
-        return tuple(sorted(self.open_ids, key=lambda one: self.incidents[one].number))
+        return tuple(sorted(self.open_ids, key=lambda incident_id: self.incidents[incident_id].number))
 
     def add_alert(
         self,

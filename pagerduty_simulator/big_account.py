@@ -104,7 +104,7 @@ def _live(account: Account, rng: random.Random, services: list[Service], count: 
 
 
 def _life(service: Service, trouble: Trouble, resolved_at: datetime, rng: random.Random) -> Life:
-    paged = tuple(one for one in service.escalation_policy.levels[0] if isinstance(one, User))
+    paged = tuple(target for target in service.escalation_policy.levels[0] if isinstance(target, User))
     opened_at = resolved_at - timedelta(minutes=3 + rng.expovariate(1 / 45))
     title, key = f"{service.name}: {_said(trouble.title, rng)}", f"{service.name}/{trouble.check}"
     if rng.random() < trouble.heals_itself:

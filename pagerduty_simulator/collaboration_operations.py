@@ -41,7 +41,7 @@ def with_field_values(
     fields: tuple[CustomField, ...], values: Mapping[str, FieldValue], new_id: Mapping[str, str]
 ) -> tuple[tuple[CustomField, ...], tuple[CustomField, ...]]:
     """Return the fields with new values by name, and those that changed with their OLD values."""
-    known = {one.name: one for one in fields}
+    known = {field.name: field for field in fields}
     before = {name: known.get(name) or CustomField(new_id[name], name, None) for name in values}
     changed = tuple(old for name, old in before.items() if old.value != values[name])
     after = known | {name: replace(old, value=values[name]) for name, old in before.items()}
@@ -89,7 +89,7 @@ class CollaborationOperations(AccountState):
             requested_at=now,
             updated_at=now,
         )
-        others = tuple(one for one in incident.responders if one.user.id != user_id)
+        others = tuple(other for other in incident.responders if other.user.id != user_id)
         asked = replace(incident, responders=(*others, responder))
         data = payloads.responder_data(self.site, asked, responder)
         return self._tell_of(EventType.RESPONDER_ADDED, asked, by, data)
@@ -97,11 +97,11 @@ class CollaborationOperations(AccountState):
     def responder_replied(self, incident_id: str, user_id: str, state: str = "joined") -> tuple[Event, ...]:
         """Let the asked person reply with joined or declined; the agent is that person."""
         incident = self.incident(incident_id)
-        asked = [one for one in incident.responders if one.user.id == user_id]
+        asked = [responder for responder in incident.responders if responder.user.id == user_id]
         if not asked or state not in {"joined", "declined"}:
             raise OperationRefused(2001, "Nobody asked this user, or the reply is unknown")
         reply = replace(asked[0], state=state, updated_at=self.now())
-        others = tuple(one for one in incident.responders if one.user.id != user_id)
+        others = tuple(responder for responder in incident.responders if responder.user.id != user_id)
         replied = replace(incident, responders=(*others, reply))
         data = payloads.responder_data(self.site, replied, reply)
         return self._tell_of(EventType.RESPONDER_REPLIED, replied, user_id, data)
@@ -131,7 +131,7 @@ class CollaborationOperations(AccountState):
     ) -> tuple[Event, ...]:
         """Give a role to a user, or take it away with None: both are `incident.role.assigned`."""
         incident = self.incident(incident_id)
-        held = {one.role_name: one for one in incident.roles}
+        held = {role.role_name: role for role in incident.roles}
         before = held.get(role_name)
         assignment = RoleAssignment(
             id=before.id if before else identifiers.random_uuid(self.rng),
@@ -155,7 +155,7 @@ class CollaborationOperations(AccountState):
     ) -> tuple[Event, ...]:
         """Add something to do; find its id in the incident's `tasks`."""
         incident = self.incident(incident_id)
-        assignees = tuple(self.users[one] for one in assignee_ids)
+        assignees = tuple(self.users[assignee_id] for assignee_id in assignee_ids)
         task = Task(identifiers.object_id(self.rng), name, description, assignees=assignees)
         tasked = replace(incident, tasks=(*incident.tasks, task))
         data = payloads.task_data(self.site, tasked, task)
@@ -166,7 +166,7 @@ class CollaborationOperations(AccountState):
     ) -> tuple[Event, ...]:
         """Set a task to todo or in_progress (updated) or done (completed)."""
         incident = self.incident(incident_id)
-        tasks = {one.id: one for one in incident.tasks}
+        tasks = {task.id: task for task in incident.tasks}
         task = replace(tasks[task_id], status=status)
         moved = replace(incident, tasks=tuple((tasks | {task_id: task}).values()))
         data = payloads.task_data(self.site, moved, task)
@@ -193,7 +193,7 @@ class CollaborationOperations(AccountState):
     ) -> tuple[Event, ...]:
         """Set an invocation to running (updated), completed or error (both terminated)."""
         incident = self.incident(incident_id)
-        invocations = {one.id: one for one in incident.action_invocations}
+        invocations = {invocation.id: invocation for invocation in incident.action_invocations}
         invocation = replace(invocations[invocation_id], state=state)
         after = tuple((invocations | {invocation_id: invocation}).values())
         moved = replace(incident, action_invocations=after)

@@ -82,14 +82,14 @@ def furnish_for_the_demo(account: Account, *, incidents: int, days: float, seed:
     rng = random.Random(f"demo past/{seed}")
     until = account.now() - _CALM
     since = until - timedelta(days=days)
-    services = {one.name: one for one in account.services.values()}
-    people = {one.name: one for one in account.users.values()}
-    weights = [one.weight for one in _TROUBLES]
+    services = {service.name: service for service in account.services.values()}
+    people = {user.name: user for user in account.users.values()}
+    weights = [trouble.weight for trouble in _TROUBLES]
     lives = [
         _life(services[trouble.service], trouble, since + rng.random() * (until - since), people, rng)
         for trouble in rng.choices(_TROUBLES, weights=weights, k=incidents)
     ]
-    write_past(account, [one for one in lives if one.resolved_at and one.resolved_at < until], rng)
+    write_past(account, [life for life in lives if life.resolved_at and life.resolved_at < until], rng)
     for name, (per_day, words) in _CHANGES.items():
         for at in chance_moments(rng, per_day, since, until):
             write_change(account, services[name], at, _said(words, rng), rng)
@@ -107,7 +107,9 @@ def _life(
     service: Service, trouble: _Trouble, at: datetime, people: Mapping[str, User], rng: random.Random
 ) -> Life:
     title = _said(trouble.title, rng)
-    paged = tuple(one for level in service.escalation_policy.levels for one in level if isinstance(one, User))
+    paged = tuple(
+        target for level in service.escalation_policy.levels for target in level if isinstance(target, User)
+    )
     if rng.random() < trouble.heals_itself:
         gone_at = at + timedelta(minutes=1 + rng.expovariate(1 / 6))
         return Life(service, title, at, paged[:1], gone_at, urgency=trouble.urgency)

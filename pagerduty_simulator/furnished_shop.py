@@ -76,7 +76,7 @@ def _introduce(account: Account, rng: random.Random) -> None:
         )
     for policy in tuple(account.escalation_policies.values()):
         levels = tuple(
-            tuple(account.users[one.id] if isinstance(one, User) else one for one in level)
+            tuple(account.users[target.id] if isinstance(target, User) else target for target in level)
             for level in policy.levels
         )
         delays, rule_ids = (15,) * len(levels), tuple(identifiers.object_id(rng) for _ in levels)
@@ -165,13 +165,20 @@ def _payments(account: Account, ids: dict[str, str], begin: datetime, rng: rando
     leads = replace(leads, strategy="every_member_assignment_strategy")
     rotations = {}
     for events in ((day, leads), (night,)):
-        rotation = Rotation(identifiers.event_id(account.now(), rng), {one.id: one for one in events})
+        rotation = Rotation(
+            identifiers.event_id(account.now(), rng),
+            {rotation_event.id: rotation_event for rotation_event in events},
+        )
         rotations[rotation.id] = rotation
     return ShiftSchedule(identifiers.object_id(rng), "Payments around the clock", "Asia/Kolkata", rotations)
 
 
 def _put_on_first_level(account: Account, policy_name: str, schedule: Schedule) -> None:
-    policy = next(one for one in account.escalation_policies.values() if one.name == policy_name)
+    policy = next(
+        escalation_policy
+        for escalation_policy in account.escalation_policies.values()
+        if escalation_policy.name == policy_name
+    )
     target = ScheduleTarget(schedule.id, schedule.name, schedule.kind)
     levels: tuple[tuple[EscalationTarget, ...], ...] = ((target,), *policy.levels[1:])
     account.keep_policy(replace(policy, levels=levels))

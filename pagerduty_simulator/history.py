@@ -100,7 +100,7 @@ def generate_history(account: Account, *, incidents: int, days: float, seed: int
     for _ in range(incidents):
         writer.plan(begins_at + rng.random() * timedelta(days=days))
     try:
-        for moment, _, step in sorted(writer.steps, key=lambda one: one[:2]):
+        for moment, _, step in sorted(writer.steps, key=lambda step: step[:2]):
             if moment >= ends_at:
                 break
             account.now = _standing_at(moment)

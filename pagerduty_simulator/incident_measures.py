@@ -65,13 +65,17 @@ def _kind_of_hour(local: datetime) -> str:
 def measured(account: AccountState, incident: Incident) -> Measures:
     """Read an incident's measures from its log; those of an open one count up to now."""
     entries = account.log.of(incident.id)
-    acks = [one for one in entries if one.kind == "acknowledge"]
-    assigns = [one for one in entries if one.kind in {"assign", "escalate", "delegate"}]
-    born = {one.created_at for one in entries if one.kind in {"trigger", "field_value_change"}}
-    resolves = [one for one in entries if one.kind == "resolve"]
+    acks = [entry for entry in entries if entry.kind == "acknowledge"]
+    assigns = [entry for entry in entries if entry.kind in {"assign", "escalate", "delegate"}]
+    born = {entry.created_at for entry in entries if entry.kind in {"trigger", "field_value_change"}}
+    resolves = [entry for entry in entries if entry.kind == "resolve"]
     ended_at = incident.resolved_at or account.now()
-    joined = tuple(one.user for one in incident.responders if one.state == "joined")
-    joined_at = [one.updated_at for one in incident.responders if one.state == "joined" and one.updated_at]
+    joined = tuple(responder.user for responder in incident.responders if responder.state == "joined")
+    joined_at = [
+        responder.updated_at
+        for responder in incident.responders
+        if responder.state == "joined" and responder.updated_at
+    ]
     engaged_from = [_first_by(acks, user) for user in _agents(acks)] + joined_at
     first_ack = acks[0].created_at if acks else None
     return Measures(
@@ -79,16 +83,16 @@ def measured(account: AccountState, incident: Incident) -> Measures:
         updated_at=account.log.standings[incident.id].updated_at,
         major=_is_major(account, incident, joined),
         acknowledged_by=_agents(acks),
-        assigned_to=tuple({user.id: user for one in assigns for user in one.users}.values()),
+        assigned_to=tuple({user.id: user for entry in assigns for user in entry.users}.values()),
         joined=joined,
         resolved_by=resolves[-1].agent if resolves and incident.resolved_at else None,
         acknowledgement_count=len(acks),
-        assignment_count=sum(len(one.users) for one in assigns),
-        reassignment_count=sum(one.kind == "assign" and one.created_at not in born for one in assigns),
-        manual_escalations=sum(one.kind == "escalate" and one.agent is not None for one in assigns),
-        timeout_escalations=sum(one.kind == "escalate" and one.agent is None for one in assigns),
+        assignment_count=sum(len(entry.users) for entry in assigns),
+        reassignment_count=sum(entry.kind == "assign" and entry.created_at not in born for entry in assigns),
+        manual_escalations=sum(entry.kind == "escalate" and entry.agent is not None for entry in assigns),
+        timeout_escalations=sum(entry.kind == "escalate" and entry.agent is None for entry in assigns),
         notified=tuple(
-            (one.created_at, one.users[0]) for one in entries if one.kind == "notify" and one.users
+            (entry.created_at, entry.users[0]) for entry in entries if entry.kind == "notify" and entry.users
         ),
         seconds_to_first_ack=None if first_ack is None else _seconds(incident.created_at, first_ack),
         seconds_to_resolve=(
@@ -107,11 +111,11 @@ def _seconds(begin: datetime, end: datetime) -> int:
 
 
 def _agents(entries: list[LogEntry]) -> tuple[User, ...]:
-    return tuple({one.agent.id: one.agent for one in entries if one.agent}.values())
+    return tuple({entry.agent.id: entry.agent for entry in entries if entry.agent}.values())
 
 
 def _first_by(entries: list[LogEntry], user: User) -> datetime:
-    return next(one.created_at for one in entries if one.agent and one.agent.id == user.id)
+    return next(entry.created_at for entry in entries if entry.agent and entry.agent.id == user.id)
 
 
 def _is_major(account: AccountState, incident: Incident, joined: tuple[User, ...]) -> bool:

@@ -45,10 +45,10 @@ class Layer:
                 for part in cut(turns, start, end)
                 if part.start < part.end
             ]
-            turns.sort(key=lambda one: one.start)
+            turns.sort(key=lambda shift: shift.start)
         first = self.start
         last = self.end or datetime.max.replace(tzinfo=UTC)
-        return joined(one for one in cut(turns, first, last) if one.start < until and one.end > since)
+        return joined(shift for shift in cut(turns, first, last) if shift.start < until and shift.end > since)
 
     def _turns(self, since: datetime, until: datetime, zone: ZoneInfo) -> list[Shift]:
         if not self.user_ids:
@@ -72,14 +72,14 @@ class Layer:
             index += 1
 
     def _windows(self, since: datetime, until: datetime, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
-        longest = max(one.duration for one in self.restrictions)
+        longest = max(restriction.duration for restriction in self.restrictions)
         day = (since - longest - _ONE_DAY).astimezone(zone).date()
         windows = []
         while datetime.combine(day, time(), zone) < until:
-            for one in self.restrictions:
-                if one.start_day_of_week in {None, day.isoweekday()}:
-                    begin = datetime.combine(day, one.start_time_of_day)
-                    windows.append((_utc(begin, zone), _utc(begin + one.duration, zone)))
+            for restriction in self.restrictions:
+                if restriction.start_day_of_week in {None, day.isoweekday()}:
+                    begin = datetime.combine(day, restriction.start_time_of_day)
+                    windows.append((_utc(begin, zone), _utc(begin + restriction.duration, zone)))
             day += _ONE_DAY
         return windows
 
@@ -122,9 +122,9 @@ class LayerSchedule:
     def override_shifts(self, since: datetime, until: datetime) -> list[Shift]:
         """Return the overrides that touch the time, uncut; of two at once the newer one wins."""
         shifts: list[Shift] = []
-        for one in self.overrides.values():
-            if one.start < until and one.end > since:
-                shifts = overlaid(shifts, [one.shift()])
+        for override in self.overrides.values():
+            if override.start < until and override.end > since:
+                shifts = overlaid(shifts, [override.shift()])
         return shifts
 
     def final_shifts(self, since: datetime, until: datetime) -> list[Shift]:
@@ -134,9 +134,9 @@ class LayerSchedule:
         for layer in self.layers:
             shifts = overlaid(shifts, self.layer_shifts(layer, first, last))
         shifts = overlaid(shifts, self.override_shifts(first, last))
-        anyhow = [Shift(one.start, one.end, one.user_id) for one in shifts]
-        return [one for one in joined(anyhow) if one.start < until and one.end > since]
+        anyhow = [Shift(shift.start, shift.end, shift.user_id) for shift in shifts]
+        return [shift for shift in joined(anyhow) if shift.start < until and shift.end > since]
 
     def user_ids(self) -> tuple[str, ...]:
         """Return everybody in any layer, once, in order."""
-        return tuple(dict.fromkeys(one for layer in self.layers for one in layer.user_ids))
+        return tuple(dict.fromkeys(user_id for layer in self.layers for user_id in layer.user_ids))

@@ -61,7 +61,7 @@ class LifecycleOperations(AccountState):
             incident_type=incident_type,
             details=details,
             urgency=urgency,
-            assignees=tuple(self.users[one] for one in assignee_ids) or self.paged(policy, 0),
+            assignees=tuple(self.users[assignee_id] for assignee_id in assignee_ids) or self.paged(policy, 0),
             assigned_directly=bool(assignee_ids),
             teams=service.teams,
             priority=None if priority_id is None else self.priorities[priority_id],
@@ -164,9 +164,9 @@ class LifecycleOperations(AccountState):
     ) -> tuple[Event, ...]:
         """Give the incident to other users; acknowledged or not, they have yet to acknowledge."""
         incident = self._open_incident(incident_id)
-        if not assignee_ids or any(one not in self.users for one in assignee_ids):
+        if not assignee_ids or any(assignee_id not in self.users for assignee_id in assignee_ids):
             raise OperationRefused(1007, "Assignee unknown")
-        assignees = tuple(self.users[one] for one in assignee_ids)
+        assignees = tuple(self.users[assignee_id] for assignee_id in assignee_ids)
         reassigned = replace(
             incident,
             status=IncidentStatus.TRIGGERED,
@@ -192,7 +192,7 @@ class LifecycleOperations(AccountState):
             escalation_level=0,
             assignees=self.paged(policy, 0),
             assigned_directly=False,
-            teams=(*incident.teams, *(one for one in policy.teams if one not in incident.teams)),
+            teams=(*incident.teams, *(team for team in policy.teams if team not in incident.teams)),
         )
         return self._tell(EventType.DELEGATED, delegated, by)
 

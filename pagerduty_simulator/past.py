@@ -86,7 +86,7 @@ def _incident(account: Account, number: int, life: Life, rng: random.Random) -> 
     policy, teams = life.service.escalation_policy, life.service.teams
     if life.handed_to is not None:
         policy = life.handed_to
-        teams = (*teams, *(one for one in policy.teams if one not in teams))
+        teams = (*teams, *(team for team in policy.teams if team not in teams))
     return Incident(
         id=incident_id,
         number=number,

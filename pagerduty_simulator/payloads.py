@@ -181,8 +181,8 @@ def incident_field_values_data(
     """Describe all custom fields; `changed` holds those that changed, with their old values."""
     return {
         "incident": incident_reference(site, incident),
-        "custom_fields": [_field_value(one, "incidents") for one in incident.custom_fields],
-        "changed_custom_fields": [_field_value(one, "incidents") for one in changed],
+        "custom_fields": [_field_value(custom_field, "incidents") for custom_field in incident.custom_fields],
+        "changed_custom_fields": [_field_value(custom_field, "incidents") for custom_field in changed],
         "type": "incident_field_values",
     }
 
@@ -268,8 +268,8 @@ def service_field_values_data(site: Site, service: Service, changed: tuple[Custo
     """Describe a service's custom fields; `changed` holds the old values."""
     return {
         "service": service_reference(site, service),
-        "custom_fields": [_field_value(one, None) for one in service.custom_fields],
-        "changed_custom_fields": [_field_value(one, None) for one in changed],
+        "custom_fields": [_field_value(custom_field, None) for custom_field in service.custom_fields],
+        "changed_custom_fields": [_field_value(custom_field, None) for custom_field in changed],
         "type": "service_field_values",
     }
 

@@ -38,16 +38,16 @@ def _incident_ids(data: dict[str, Any]) -> set[str]:
     if data["type"] == "incident":
         return {data["id"]}
     if data["type"] == "incident_role_assignment":
-        return {one["incident"]["id"] for one in data["incident_role_assignments"]}
+        return {assignment["incident"]["id"] for assignment in data["incident_role_assignments"]}
     return {data["incident"]["id"]} if "incident" in data else set()
 
 
 def _end(seen: dict[str, dict[str, Any]]) -> ExpectedIncident:
-    told = [one for one in seen.values() if one["data"]["type"] == "incident"]
+    told = [event for event in seen.values() if event["data"]["type"] == "incident"]
     if not told:
         return ExpectedIncident(None, None, frozenset(seen))
     # All moments have one form (UTC, milliseconds, Z), so their text sorts as they do.
-    newest = max(told, key=lambda one: str(one["occurred_at"]))["data"]
+    newest = max(told, key=lambda event: str(event["occurred_at"]))["data"]
     priority = newest["priority"]
     return ExpectedIncident(
         newest["status"], None if priority is None else priority["summary"], frozenset(seen)

@@ -98,8 +98,8 @@ _LATEST_OF_INCIDENT: Final[Mapping[str, Callable[[Incident], str]]] = {
 
 
 def _id_by_name(named: Mapping[str, Any], name: str) -> str:
-    for object_id, one in named.items():
-        if one.name == name:
+    for object_id, candidate in named.items():
+        if candidate.name == name:
             return object_id
     raise KeyError(name)
 

@@ -47,7 +47,7 @@ class RotationEvent:
             on_call = self.members if every else (self.members[turn],)
             result.extend(Shift(start, end, member, source) for member in on_call)
         last = self.effective_until or datetime.max.replace(tzinfo=UTC)
-        return [one for one in cut(result, self.effective_since, last) if one.start < one.end]
+        return [shift for shift in cut(result, self.effective_since, last) if shift.start < shift.end]
 
     def _occurrences(self, until: datetime, zone: ZoneInfo) -> list[tuple[int, datetime]]:
         """Return the wall-clock beginnings from the first one on, numbered."""
@@ -142,12 +142,12 @@ class ShiftSchedule:
                 shifts.append(Shift(custom.start, custom.end, custom.member, source))
         for override in self.overrides.values():
             shifts = _overridden(shifts, override)
-        shifts.sort(key=lambda one: (one.start, one.source))
-        return [one for one in shifts if one.start < until and one.end > since]
+        shifts.sort(key=lambda shift: (shift.start, shift.source))
+        return [shift for shift in shifts if shift.start < until and shift.end > since]
 
     def user_ids(self) -> tuple[str, ...]:
         """Return everybody in any event, once, in order."""
-        events = (event for one in self.rotations.values() for event in one.events.values())
+        events = (event for rotation in self.rotations.values() for event in rotation.events.values())
         members = (member for event in events for member in event.members if member is not None)
         return tuple(dict.fromkeys(members))
 
@@ -156,12 +156,12 @@ def _overridden(shifts: list[Shift], override: ShiftOverride) -> list[Shift]:
     of_rotation = override.rotation_id is not None
     kind = "schedule_rotation" if of_rotation else "custom_shift"
     source = (kind, override.rotation_id or override.custom_shift_id or "")
-    concerned = [one for one in shifts if one.source == source and one.user_id == override.overridden]
-    others = [one for one in shifts if one not in concerned]
+    concerned = [shift for shift in shifts if shift.source == source and shift.user_id == override.overridden]
+    others = [shift for shift in shifts if shift not in concerned]
     window = Shift(override.start, override.end, None)
     replaced = [
-        replace(one, user_id=override.overriding, source=(f"{kind}_override", override.id))
-        for one in cut(concerned, override.start, override.end)
-        if one.start < one.end
+        replace(shift, user_id=override.overriding, source=(f"{kind}_override", override.id))
+        for shift in cut(concerned, override.start, override.end)
+        if shift.start < shift.end
     ]
     return [*others, *without(concerned, [window]), *joined(replaced)]

@@ -21,9 +21,9 @@ class Shift:
 def cut(shifts: Iterable[Shift], since: datetime, until: datetime) -> list[Shift]:
     """Keep what lies inside `since` to `until`, cut at both."""
     return [
-        replace(one, start=max(one.start, since), end=min(one.end, until))
-        for one in shifts
-        if one.start < until and one.end > since
+        replace(shift, start=max(shift.start, since), end=min(shift.end, until))
+        for shift in shifts
+        if shift.start < until and shift.end > since
     ]
 
 
@@ -32,46 +32,46 @@ def without(shifts: Iterable[Shift], holes: Sequence[Shift]) -> list[Shift]:
     left = list(shifts)
     for hole in holes:
         parts: list[Shift] = []
-        for one in left:
-            if one.end <= hole.start or one.start >= hole.end:
-                parts.append(one)
+        for shift in left:
+            if shift.end <= hole.start or shift.start >= hole.end:
+                parts.append(shift)
                 continue
-            if one.start < hole.start:
-                parts.append(replace(one, end=hole.start))
-            if one.end > hole.end:
-                parts.append(replace(one, start=hole.end))
+            if shift.start < hole.start:
+                parts.append(replace(shift, end=hole.start))
+            if shift.end > hole.end:
+                parts.append(replace(shift, start=hole.end))
         left = parts
     return left
 
 
 def overlaid(below: Iterable[Shift], above: Sequence[Shift]) -> list[Shift]:
     """Let `above` win wherever it has anybody."""
-    return sorted([*without(below, above), *above], key=lambda one: one.start)
+    return sorted([*without(below, above), *above], key=lambda shift: shift.start)
 
 
 def joined(shifts: Iterable[Shift]) -> list[Shift]:
     """Join shifts of one person from one source that follow each other without a gap."""
     result: list[Shift] = []
-    for one in shifts:
+    for shift in shifts:
         last = result[-1] if result else None
-        if last and (last.end, last.user_id, last.source) == (one.start, one.user_id, one.source):
-            result[-1] = replace(last, end=one.end)
+        if last and (last.end, last.user_id, last.source) == (shift.start, shift.user_id, shift.source):
+            result[-1] = replace(last, end=shift.end)
         else:
-            result.append(one)
+            result.append(shift)
     return result
 
 
 def coverage_percentage(shifts: Iterable[Shift], since: datetime, until: datetime) -> float:
     """Return the share of the time in which anybody is on call, in percent with one decimal."""
     covered, reached = timedelta(0), since
-    manned = (one for one in shifts if one.user_id is not None)
-    for one in sorted(cut(manned, since, until), key=lambda one: one.start):
-        if one.end > reached:
-            covered += one.end - max(one.start, reached)
-            reached = one.end
+    manned = (shift for shift in shifts if shift.user_id is not None)
+    for shift in sorted(cut(manned, since, until), key=lambda shift: shift.start):
+        if shift.end > reached:
+            covered += shift.end - max(shift.start, reached)
+            reached = shift.end
     return round(100 * (covered / (until - since)), 1) if until > since else 0.0
 
 
 def gaps(shifts: Iterable[Shift], since: datetime, until: datetime) -> list[Shift]:
     """Return the times of which no shift speaks, as slots without anybody."""
-    return without([Shift(since, until, None)], [one for one in shifts if one.start < one.end])
+    return without([Shift(since, until, None)], [shift for shift in shifts if shift.start < shift.end])

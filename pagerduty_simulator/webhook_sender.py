@@ -84,7 +84,7 @@ class WebhookSender(SubscriptionDesk):
 
     def attempts_of(self, event_id: str) -> tuple[Attempt, ...]:
         """Return the kept attempts of one event, oldest first."""
-        return tuple(one for one in self.attempts if one.event_id == event_id)
+        return tuple(attempt for attempt in self.attempts if attempt.event_id == event_id)
 
     async def aclose(self) -> None:
         """Stop at once, whatever is still queued."""

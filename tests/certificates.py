@@ -35,7 +35,7 @@ class Chain:
         secret = self.key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        file.write_text(secret.decode() + "".join(_pem(one) for one in sent))
+        file.write_text(secret.decode() + "".join(_pem(certificate) for certificate in sent))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(file)
         return context

@@ -37,12 +37,12 @@ class World:
 
     def told_in(self, text: str) -> set[str]:
         """Return which of this world's marks stand in an answer. Small numbers tell nothing."""
-        marks = {one.name: str(getattr(self, one.name)) for one in fields(self) if one.name != "seq"}
+        marks = {field.name: str(getattr(self, field.name)) for field in fields(self) if field.name != "seq"}
         return {name for name, mark in marks.items() if mark in text}
 
     def as_missing(self, text: str) -> str:
         """Return the text as it would be of the world that isn't there."""
-        names = [one.name for one in fields(self) if one.name != "seq"]
+        names = [field.name for field in fields(self) if field.name != "seq"]
         for name in sorted(names, key=lambda name: -len(getattr(self, name))):
             text = text.replace(getattr(self, name), getattr(MISSING, name))
         return text.replace(f"'{self.seq}'", f"'{MISSING.seq}'")
@@ -83,7 +83,7 @@ async def make_world(service: ToolService, keyring: Keyring, scope: str) -> Worl
                 report={},
             )
         )  # fmt: skip
-        one = transaction.execute(
+        row = transaction.execute(
             sa.select(tables.deliveries.c.seq, tables.issues.c.id)
             .join(tables.issues, tables.issues.c.incident_id == tables.deliveries.c.incident_id)
             .where(tables.deliveries.c.incident_id == incident)
@@ -91,7 +91,7 @@ async def make_world(service: ToolService, keyring: Keyring, scope: str) -> Worl
         ref = IncidentRef(connection_id=connection, incident_id=incident)
         store_context(transaction, ref, title=canary)
         return World(
-            scope, canary, connection, webhook, handle_of(webhook), incident, one.id, str(one.seq), call.id,
+            scope, canary, connection, webhook, handle_of(webhook), incident, row.id, str(row.seq), call.id,
             api_keys.key_id_of(key),
         )  # fmt: skip
 
@@ -113,4 +113,4 @@ def everything_kept(service: ToolService) -> dict[str, list[Any]]:
 
 
 def permissions_but(permission: str | None) -> tuple[str, ...]:
-    return tuple(one for one in ALL_PERMISSIONS if one != permission)
+    return tuple(other for other in ALL_PERMISSIONS if other != permission)

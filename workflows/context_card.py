@@ -23,8 +23,8 @@ def card_of(ref: IncidentRef, progress: RunProgress) -> str:
         "|---|---|---:|---:|---:|",
     ]
     lines += [
-        f"| {SOURCES[source].title} | {one.state.replace('_', ' ')} | {one.count} | {one.requests} |"
-        f" {one.seconds:.1f} |"
-        for source, one in progress.sources.items()
+        f"| {SOURCES[source].title} | {report.state.replace('_', ' ')} | {report.count} | {report.requests} |"
+        f" {report.seconds:.1f} |"
+        for source, report in progress.sources.items()
     ]
     return "\n".join(lines)

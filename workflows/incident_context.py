@@ -120,7 +120,7 @@ class IncidentContextWorkflow:
         return f"{workflow.info().run_id}:{self._gatherings}"
 
     def _begin(self, begun: ContextBegun, reasons: tuple[str, ...]) -> None:
-        sources = Source if begun.has_token else [one for one in Source if one in OWN_SOURCES]
+        sources = Source if begun.has_token else [source for source in Source if source in OWN_SOURCES]
         self._sources = {source: SourceProgress() for source in sources}
         self._service_id, self._policy_id = begun.service_id, begun.policy_id
         self._wants_more = False
@@ -139,7 +139,7 @@ class IncidentContextWorkflow:
         """Ask all sources at once; one that builds on others waits for them, however they end."""
         done = {source: asyncio.Event() for source in self._sources}
 
-        async def one(source: Source) -> None:
+        async def ask(source: Source) -> None:
             for needed in self._needs(begun, source):
                 if needed in done:
                     await done[needed].wait()
@@ -148,7 +148,7 @@ class IncidentContextWorkflow:
             finally:
                 done[source].set()
 
-        await asyncio.gather(*(one(source) for source in self._sources))
+        await asyncio.gather(*(ask(source) for source in self._sources))
 
     def _needs(self, begun: ContextBegun, source: Source) -> tuple[Source, ...]:
         """What the issue tells already needn't be waited for."""

@@ -69,8 +69,8 @@ async def service(gathering: Gathering) -> Found:
         found = read.service(item) if isinstance(item, dict) else None
         return facts.NODE.json(found) if found else None
 
-    one = await gathering.memory.known(gathering.connection_id, kinds.SERVICE, fetch, service_id)
-    return of_known(one, one.data, 1 if one.data else 0)
+    entry = await gathering.memory.known(gathering.connection_id, kinds.SERVICE, fetch, service_id)
+    return of_known(entry, entry.data, 1 if entry.data else 0)
 
 
 async def open_incidents(gathering: Gathering) -> Found:
@@ -82,7 +82,7 @@ async def open_incidents(gathering: Gathering) -> Found:
         return {"incidents": facts.OPEN.json(read_all(open_incident, items)), "is_whole": whole}
 
     known = await gathering.memory.known(gathering.connection_id, kinds.OPEN_INCIDENTS, fetch)
-    others = [one for one in known.data["incidents"] if one["id"] != gathering.ref.incident_id]
+    others = [incident for incident in known.data["incidents"] if incident["id"] != gathering.ref.incident_id]
     return of_known(known, others, len(others), known.data["is_whole"], MORE)
 
 

@@ -49,10 +49,10 @@ class Assessor:
         """
         account = await self._pasts.of(ref.connection_id)
         material = await self._database.read(lambda t: read_material(t, ref, version, now, account, history))
-        unread = {id_ for id_, one in account.incidents.items() if one.is_unread}
+        unread = {id_ for id_, incident in account.incidents.items() if incident.is_unread}
         async with self._turn:
             found = await asyncio.to_thread(self._alike, material)
-        return [one for one in found if one in unread][:at_most]
+        return [incident_id for incident_id in found if incident_id in unread][:at_most]
 
     def _assess(self, material: Material) -> Assessment:
         around = surroundings(material)
@@ -66,7 +66,7 @@ class Assessor:
 
     def _index(self, connection_id: str, around: Surroundings) -> "TitleIndex":
         known = self._indexes.get(connection_id) or _analysis().TitleIndex()
-        index = known.including([one.title for one in around.past])
+        index = known.including([incident.title for incident in around.past])
         self._indexes[connection_id] = index
         return index
 

@@ -24,7 +24,10 @@ MOST_OF_A_SERVICE = 300
 
 
 def _keep(tx: Transaction, connection_id: str, items: Sequence[JsonObject], now: datetime) -> None:
-    rows = [ChangeRow(one.id, one.at, facts.CHANGE.json(one)) for one in read_all(change, items)]
+    rows = [
+        ChangeRow(change_event.id, change_event.at, facts.CHANGE.json(change_event))
+        for change_event in read_all(change, items)
+    ]
     account_memory.keep_changes(tx, connection_id, rows, now)
 
 

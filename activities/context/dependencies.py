@@ -93,14 +93,14 @@ async def ask(
     """Ask for each node's dependencies; some may be hidden from us. Raises PagerDutyError."""
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def one(node: NodeKey) -> tuple[Edge, ...]:
+    async def ask_node(node: NodeKey) -> tuple[Edge, ...]:
         async with gate:
             known = await gathering.memory.known(
                 gathering.connection_id, DEPENDENCIES, lambda: _fetch(gathering, node), key_of(node)
             )
             return facts.EDGES.of(known.data)
 
-    told = await asyncio.gather(*map(one, nodes), return_exceptions=True)
+    told = await asyncio.gather(*map(ask_node, nodes), return_exceptions=True)
     found: dict[NodeKey, tuple[Edge, ...] | AccessDenied] = {}
     for node, edges in zip(nodes, told, strict=True):
         if isinstance(edges, BaseException) and not isinstance(edges, AccessDenied):
@@ -142,7 +142,7 @@ async def remembered(database: Database, connection_id: str) -> tuple[Remembered
         kept, hidden = (
             account_memory.objects(tx, connection_id, kind.name) for kind in (DEPENDENCIES, HIDDEN)
         )
-        return kept, {key: one for key, one in hidden.items() if now - one.fetched_at < HIDDEN.holds}
+        return kept, {key: row for key, row in hidden.items() if now - row.fetched_at < HIDDEN.holds}
 
     return await database.read(read)
 

@@ -36,14 +36,19 @@ LOGS_AT_ONCE = 5
 def _keep(tx: Transaction, connection_id: str, items: Sequence[JsonObject], now: datetime) -> None:
     rows = []
     for item in items:
-        for one in read_all(past_incident, [item]):
+        for incident in read_all(past_incident, [item]):
             status = clean_text_of(item.get("status"), 40) or "unknown"
             rows.append(
                 IncidentRow(
-                    one.id, one.title, one.service_id, status, one.created_at, one.resolved_at,
-                    facts.PAST.json(one),
+                    incident.id,
+                    incident.title,
+                    incident.service_id,
+                    status,
+                    incident.created_at,
+                    incident.resolved_at,
+                    facts.PAST.json(incident),
                 )
-            )  # fmt: skip
+            )
     account_memory.keep_incidents(tx, connection_id, rows, now)
 
 
@@ -114,7 +119,7 @@ async def _read_logs(gathering: Gathering, part: Part) -> None:
         async with turns:
             await _read_log(gathering, incident_id)
 
-    reading = [asyncio.create_task(read(one)) for one in alike]
+    reading = [asyncio.create_task(read(incident_id)) for incident_id in alike]
     try:
         await asyncio.gather(*reading)
     finally:

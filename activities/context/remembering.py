@@ -88,7 +88,7 @@ class AccountRemembering:
             known = [await services(gathering), await business_services(gathering)]
             kept, hidden = await remembered(self._database, connection_id)
             nodes = [
-                (node.kind.value, node.id) for one in known for node in facts.NODES.of(one.data["nodes"])
+                (node.kind.value, node.id) for entry in known for node in facts.NODES.of(entry.data["nodes"])
             ]
             old = [node for node in nodes if is_old(node, kept, hidden)]
             await ask(gathering, old[:AT_ONCE])

@@ -164,13 +164,13 @@ def _past(material: Material, incident: ThisIncident, nodes: Mapping[str, Node])
     since = _since(material.parts, Source.HISTORY)
     if since is None:
         return ()
-    found = [_given(one.past, one.team_ids, nodes) for one in material.account.incidents.values()]
+    found = [_given(cached.past, cached.team_ids, nodes) for cached in material.account.incidents.values()]
     if material.data(Source.HISTORY)["is_own"]:
         own = (reading_issues.past_issue(issue, entries) for issue, entries in material.own_past)
-        found = [_given(one, one.handed_to_team_ids, nodes) for one in own if one is not None]
-    earlier = [one for one in found if since <= one.created_at < incident.created_at]
-    earlier.sort(key=lambda one: (one.created_at, one.id), reverse=True)
-    return tuple(one for one in earlier if one.id != incident.id)
+        found = [_given(past, past.handed_to_team_ids, nodes) for past in own if past is not None]
+    earlier = [past for past in found if since <= past.created_at < incident.created_at]
+    earlier.sort(key=lambda past: (past.created_at, past.id), reverse=True)
+    return tuple(past for past in earlier if past.id != incident.id)
 
 
 def _given(past: PastIncident, teams: Sequence[str], nodes: Mapping[str, Node]) -> PastIncident:
@@ -184,17 +184,26 @@ def _given(past: PastIncident, teams: Sequence[str], nodes: Mapping[str, Node]) 
 
 def _around(material: Material, incident: ThisIncident) -> tuple[OpenIncident, ...]:
     """Those that are open, and those that began shortly before or after and are over already."""
-    found = {one.id: one for one in facts.OPEN.of(material.data(Source.OPEN_INCIDENTS) or ())}
+    found = {
+        open_incident.id: open_incident
+        for open_incident in facts.OPEN.of(material.data(Source.OPEN_INCIDENTS) or ())
+    }
     begin, end = incident.created_at - SHORTLY_BEFORE, incident.created_at + SHORTLY_AFTER
-    for id_, one in material.account.incidents.items():
-        past = one.past
+    for id_, cached in material.account.incidents.items():
+        past = cached.past
         if begin <= past.created_at <= end and id_ not in found:
             found[id_] = OpenIncident(
-                id_, past.title, past.service_id, past.created_at, one.status, past.number, past.urgency,
+                id_, past.title, past.service_id, past.created_at, cached.status, past.number, past.urgency,
                 past.priority, past.url,
             )  # fmt: skip
     found.pop(incident.id, None)
-    return tuple(sorted(found.values(), key=lambda one: (one.created_at, one.id), reverse=True))
+    return tuple(
+        sorted(
+            found.values(),
+            key=lambda open_incident: (open_incident.created_at, open_incident.id),
+            reverse=True,
+        )
+    )
 
 
 def _changes(material: Material) -> tuple[datetime | None, tuple[Change, ...]]:
@@ -202,11 +211,13 @@ def _changes(material: Material) -> tuple[datetime | None, tuple[Change, ...]]:
     only = None if told is None or told["service_ids"] is None else frozenset(told["service_ids"])
     found: dict[str, Change] = {}
     if since is not None:
-        near = (one for one in material.account.changes.values() if one.at >= since)
-        found = {one.id: one for one in near if only is None or not only.isdisjoint(one.service_ids)}
+        near = (change for change in material.account.changes.values() if change.at >= since)
+        found = {
+            change.id: change for change in near if only is None or not only.isdisjoint(change.service_ids)
+        }
     # What PagerDuty relates itself comes with its reason.
-    found |= {one.id: one for one in facts.CHANGES.of(material.data(Source.RELATED_CHANGES) or ())}
-    ordered = sorted(found.values(), key=lambda one: (one.at, one.id), reverse=True)
+    found |= {change.id: change for change in facts.CHANGES.of(material.data(Source.RELATED_CHANGES) or ())}
+    ordered = sorted(found.values(), key=lambda change: (change.at, change.id), reverse=True)
     return since, tuple(ordered)
 
 
@@ -229,7 +240,9 @@ def _people(material: Material, on_call: Sequence[Reference]) -> dict[str, Perso
 def _names(material: Material, incident: ThisIncident) -> dict[str, str]:
     names = facts.NAMES.of(material.services.data["names"]) if material.services else {}
     told = (*incident.teams, incident.escalation_policy, incident.service)
-    return names | {one.id: one.name for one in told if one is not None and one.name}
+    return names | {
+        reference.id: reference.name for reference in told if reference is not None and reference.name
+    }
 
 
 def _pagerdutys_own(material: Material) -> PagerDutysOwn | None:

@@ -28,8 +28,8 @@ def most_alike(around: Surroundings, memory: TitleIndex | None = None) -> list[s
     seen = bounded(around)
     service = seen.incident.service
     around_it = neighbourhood(service.id, seen.dependencies) if service else None
-    found = alike(seen, Likeness([one.title for one in seen.past], memory), around_it)
-    return [one.incident.id for one in found[:MOST_SIMILAR]]
+    found = alike(seen, Likeness([incident.title for incident in seen.past], memory), around_it)
+    return [match.incident.id for match in found[:MOST_SIMILAR]]
 
 
 def assess(around: Surroundings, memory: TitleIndex | None = None) -> Assessment:
@@ -40,7 +40,7 @@ def assess(around: Surroundings, memory: TitleIndex | None = None) -> Assessment
     service = seen.incident.service
     around_it = neighbourhood(service.id, seen.dependencies) if service else None
     near = Near(seen, around_it)
-    likeness = Likeness([one.title for one in seen.past], memory)
+    likeness = Likeness([incident.title for incident in seen.past], memory)
     similar = alike(seen, likeness, around_it)
     cause = root_cause(near)
     changes = facts.changes_near(near)
@@ -52,7 +52,7 @@ def assess(around: Surroundings, memory: TitleIndex | None = None) -> Assessment
         changes=facts.change_facts(changes, seen),
         others=facts.other_incidents(near),
         surrounding=facts.surrounding(near, cause.candidates),
-        similar=tuple(similar_incident(one, seen) for one in similar[:MOST_SIMILAR]),
+        similar=tuple(similar_incident(match, seen) for match in similar[:MOST_SIMILAR]),
         recurrence=recurrence(seen, likeness),
         root_cause=cause,
         impact=impact(seen, around_it),

@@ -46,11 +46,11 @@ class Neighbourhood:
         if service_id == self.service_id:
             return 0
         ways = (self.downstream.get(service_id), self.upstream.get(service_id))
-        return min((one for one in ways if one is not None), default=None)
+        return min((way for way in ways if way is not None), default=None)
 
     def suspects(self) -> dict[str, int]:
         """Return the services upstream that are near enough to be looked at, with their hops."""
-        return {one: hops for one, hops in self.upstream.items() if hops <= MAX_HOPS}
+        return {node: hops for node, hops in self.upstream.items() if hops <= MAX_HOPS}
 
 
 def neighbourhood(service_id: str, dependencies: Dependencies) -> Neighbourhood:
@@ -59,7 +59,11 @@ def neighbourhood(service_id: str, dependencies: Dependencies) -> Neighbourhood:
     downstream = _reached(graph, service_id)
     upstream = _reached(graph.reverse(copy=False), service_id)
     around = graph.subgraph({service_id, *downstream, *upstream})
-    cycles = (tuple(sorted(one)) for one in nx.strongly_connected_components(around) if len(one) > 1)
+    cycles = (
+        tuple(sorted(component))
+        for component in nx.strongly_connected_components(around)
+        if len(component) > 1
+    )
     return Neighbourhood(
         service_id=service_id,
         downstream=downstream,
@@ -103,7 +107,7 @@ def is_business(service_id: str, dependencies: Dependencies) -> bool:
 def _graph(edges: Iterable[tuple[str, str]]) -> nx.DiGraph:
     """Sorted, so that of two ways equally short the same one is always found. A loop says nothing."""
     graph = nx.DiGraph()
-    graph.add_edges_from(islice((one for one in sorted(edges) if one[0] != one[1]), MOST_EDGES))
+    graph.add_edges_from(islice((edge for edge in sorted(edges) if edge[0] != edge[1]), MOST_EDGES))
     return graph
 
 
@@ -111,7 +115,9 @@ def _reached(graph: nx.DiGraph, service_id: str) -> dict[str, int]:
     if service_id not in graph:
         return {}
     hops: dict[str, int] = nx.single_source_shortest_path_length(graph, service_id)
-    return {one: hops[one] for one in sorted(hops, key=lambda one: (hops[one], one)) if one != service_id}
+    return {
+        node: hops[node] for node in sorted(hops, key=lambda node: (hops[node], node)) if node != service_id
+    }
 
 
 def _ways_to(graph: nx.DiGraph, service_id: str) -> dict[str, tuple[str, ...]]:
@@ -119,4 +125,4 @@ def _ways_to(graph: nx.DiGraph, service_id: str) -> dict[str, tuple[str, ...]]:
         return {}
     backwards = graph.reverse(copy=False)
     found: dict[str, list[str]] = nx.single_source_shortest_path(backwards, service_id, cutoff=MAX_HOPS)
-    return {one: tuple(reversed(way)) for one, way in found.items() if one != service_id}
+    return {node: tuple(reversed(way)) for node, way in found.items() if node != service_id}

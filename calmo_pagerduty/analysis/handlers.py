@@ -51,8 +51,8 @@ def is_active(person_id: str, people: Mapping[str, Person]) -> bool:
 def on_call_now(around: Surroundings) -> dict[str, int]:
     """Return the people on call with their lowest level, the first to be called first."""
     found: dict[str, int] = {}
-    for one in sorted(around.on_call, key=lambda one: (one.level, one.person_id)):
-        found.setdefault(one.person_id, one.level)
+    for on_call in sorted(around.on_call, key=lambda on_call: (on_call.level, on_call.person_id)):
+        found.setdefault(on_call.person_id, on_call.level)
     return found
 
 
@@ -95,12 +95,16 @@ class _Evidence:
 
     @classmethod
     def of(cls, around: Surroundings, around_it: Neighbourhood | None) -> _Evidence:
-        who = {at: found for at, one in enumerate(around.past) if (found := handlers(one, around.people))}
-        people = sorted({one for found in who.values() for one in found})
-        place = {one: at for at, one in enumerate(people)}
-        pairs = [(at, place[one]) for at, found in who.items() for one in found]
+        who = {
+            at: found
+            for at, incident in enumerate(around.past)
+            if (found := handlers(incident, around.people))
+        }
+        people = sorted({person for found in who.values() for person in found})
+        place = {person: at for at, person in enumerate(people)}
+        pairs = [(at, place[person]) for at, found in who.items() for person in found]
         flat = np.array(pairs, np.int64).reshape(-1, 2)
-        began = np.array([one.created_at.timestamp() for one in around.past], np.float64)
+        began = np.array([incident.created_at.timestamp() for incident in around.past], np.float64)
         return cls(tuple(who), who, people, began, fading_of(around.past, around_it), flat[:, 0], flat[:, 1])
 
     def named(self, at: int, likenesses: Floats) -> Iterator[str]:

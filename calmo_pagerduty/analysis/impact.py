@@ -49,8 +49,8 @@ def impact(around: Surroundings, around_it: Neighbourhood | None) -> Impact:
     contributions = tuple(
         _contribution(name, weight, tell(around, around_it)) for name, (weight, tell) in FACTORS.items()
     )
-    known = sum(one.weight for one in contributions if one.points is not None)
-    points = sum(one.points for one in contributions if one.points is not None)
+    known = sum(contribution.weight for contribution in contributions if contribution.points is not None)
+    points = sum(contribution.points for contribution in contributions if contribution.points is not None)
     score = round(100 * points / known, 1) if known else None
     return Impact(
         score=score,
@@ -70,7 +70,7 @@ def severity_words(score: float | None, confidence: float) -> str:
 
 def escalations_of(around: Surroundings) -> int:
     """Return how often the incident was escalated."""
-    return sum(one.kind == "escalate" for one in around.log)
+    return sum(entry.kind == "escalate" for entry in around.log)
 
 
 def _contribution(name: str, weight: float, told: Told) -> Contribution:
@@ -85,7 +85,7 @@ def _priority(around: Surroundings, _: Neighbourhood | None) -> Told:
     shown, plain = clean_text(name, 60), name.strip().casefold()
     if plain in SEVERITY_OF_PRIORITY:
         return Told(_SHARE_OF_SEVERITY[SEVERITY_OF_PRIORITY[plain]], f"priority {shown}", source)
-    order = [one.strip().casefold() for one in around.priorities]
+    order = [priority.strip().casefold() for priority in around.priorities]
     if plain not in order:
         return Told(None, f"how severe priority {shown} is, isn't known", Source.PRIORITIES)
     place = order.index(plain)
@@ -96,9 +96,9 @@ def _priority(around: Surroundings, _: Neighbourhood | None) -> Told:
 def _business(around: Surroundings, around_it: Neighbourhood | None) -> Told:
     """PagerDuty's own answer, else those that depend on the service. Each halves what is left."""
     if Source.BUSINESS_IMPACT not in around.lacking:
-        count, source = len({one.id for one in around.business_impacts}), Source.BUSINESS_IMPACT
+        count, source = len({service.id for service in around.business_impacts}), Source.BUSINESS_IMPACT
     elif around_it is not None and Source.DEPENDENCIES not in around.lacking:
-        count = sum(is_business(one, around.dependencies) for one in around_it.downstream)
+        count = sum(is_business(node, around.dependencies) for node in around_it.downstream)
         source = Source.DEPENDENCIES
     else:
         return Told(None, "impacted business services are not known", Source.BUSINESS_IMPACT)
@@ -127,7 +127,7 @@ def _escalation(around: Surroundings, _: Neighbourhood | None) -> Told:
     source = Source.LOG
     if source in around.lacking:
         return Told(None, "escalations are not known", source)
-    if any(one.kind == _EXHAUSTED for one in around.log):
+    if any(entry.kind == _EXHAUSTED for entry in around.log):
         return Told(1.0, "the escalation policy has nobody left to call", source)
     count = escalations_of(around)
     return Told(count / FULL_ESCALATIONS, f"escalated {_counted(count, 'time')}", source)

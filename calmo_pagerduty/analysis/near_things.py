@@ -44,20 +44,22 @@ class Near:
     @cached_property
     def incidents(self) -> Mapping[str, AnIncident]:
         """All other incidents by id; what is told as it stands now wins."""
-        known: dict[str, AnIncident] = {one.id: one for one in self.around.past}
-        known.update((one.id, one) for one in self.around.open_incidents)
+        known: dict[str, AnIncident] = {incident.id: incident for incident in self.around.past}
+        known.update((incident.id, incident) for incident in self.around.open_incidents)
         known.pop(self.around.incident.id, None)
         return known
 
     def place_of(self, change: Change) -> str | None:
         """Return the nearest service upstream that the change was on; None where it was elsewhere."""
-        known = (one for one in change.service_ids if one in self.hops)
-        return min(known, key=lambda one: (self.hops[one], one), default=None)
+        known = (service_id for service_id in change.service_ids if service_id in self.hops)
+        return min(known, key=lambda service_id: (self.hops[service_id], service_id), default=None)
 
     @cached_property
     def changes(self) -> tuple[Change, ...]:
         """The changes near enough in time."""
-        return tuple(one for one in self.around.changes if -SKEW <= self.lead(one.at) <= CHANGES_BEFORE)
+        return tuple(
+            change for change in self.around.changes if -SKEW <= self.lead(change.at) <= CHANGES_BEFORE
+        )
 
     def lead(self, moment: datetime) -> float:
         """Return how many seconds before the incident a moment was."""
@@ -73,16 +75,16 @@ def change_streams(near: Near) -> list[Stream]:
     if seconds is None:
         return []
     moments: dict[str, list[datetime]] = defaultdict(list)
-    for one in around.changes:
-        for service_id in dict.fromkeys(one.service_ids):
+    for change in around.changes:
+        for service_id in dict.fromkeys(change.service_ids):
             if service_id in near.hops:
-                moments[service_id].append(one.at)
+                moments[service_id].append(change.at)
     found: dict[str | None, list[Event]] = defaultdict(list)
-    for one in near.changes:
-        place = near.place_of(one)
-        if place is not None or one.reason:
-            found[place].append(Event(one.id, one.at, near.lead(one.at)))
-    everything = seconds_of(one.at for one in around.changes)
+    for change in near.changes:
+        place = near.place_of(change)
+        if place is not None or change.reason:
+            found[place].append(Event(change.id, change.at, near.lead(change.at)))
+    everything = seconds_of(change.at for change in around.changes)
     busy = busyness(everything, near.at, seconds)
     streams = [
         Stream(
@@ -108,18 +110,18 @@ def incident_streams(near: Near) -> list[Stream]:
     if seconds is None:
         return []
     by_service: dict[str, list[AnIncident]] = defaultdict(list)
-    for one in near.incidents.values():
-        if near.hops.get(one.service_id):
-            by_service[one.service_id].append(one)
-    busy = busyness(seconds_of(one.created_at for one in near.incidents.values()), near.at, seconds)
+    for incident in near.incidents.values():
+        if near.hops.get(incident.service_id):
+            by_service[incident.service_id].append(incident)
+    busy = busyness(seconds_of(incident.created_at for incident in near.incidents.values()), near.at, seconds)
     return [
         Stream(
             "incident",
             service_id,
             near.hops[service_id],
-            seconds_of(one.created_at for one in incidents),
+            seconds_of(incident.created_at for incident in incidents),
             seconds,
-            _ordered(_event(one, near) for one in incidents if _is_near(one, near)),
+            _ordered(_event(incident, near) for incident in incidents if _is_near(incident, near)),
             busy,
         )
         for service_id, incidents in sorted(by_service.items())
@@ -129,7 +131,9 @@ def incident_streams(near: Near) -> list[Stream]:
 def past_of_service(near: Near) -> Floats:
     """Return when the service's past incidents began."""
     own = near.around.incident.service
-    return seconds_of(one.created_at for one in near.around.past if own and one.service_id == own.id)
+    return seconds_of(
+        incident.created_at for incident in near.around.past if own and incident.service_id == own.id
+    )
 
 
 def times_elsewhere(near: Near, kind: str) -> Floats:
@@ -137,27 +141,33 @@ def times_elsewhere(near: Near, kind: str) -> Floats:
     it = near.around_it
     there = {it.service_id, *it.upstream, *it.downstream} if it else set()
     if kind == "change":
-        return seconds_of(one.at for one in near.around.changes if there.isdisjoint(one.service_ids))
-    return seconds_of(one.created_at for one in near.incidents.values() if one.service_id not in there)
+        return seconds_of(change.at for change in near.around.changes if there.isdisjoint(change.service_ids))
+    return seconds_of(
+        incident.created_at for incident in near.incidents.values() if incident.service_id not in there
+    )
 
 
-def _event(one: AnIncident, near: Near) -> Event:
-    return Event(one.id, one.created_at, near.lead(one.created_at))
+def _event(incident: AnIncident, near: Near) -> Event:
+    return Event(incident.id, incident.created_at, near.lead(incident.created_at))
 
 
-def _is_near(one: AnIncident, near: Near) -> bool:
+def _is_near(incident: AnIncident, near: Near) -> bool:
     """Whether it began near the incident, or was open when that began."""
-    lead = near.lead(one.created_at)
+    lead = near.lead(incident.created_at)
     if -SKEW <= lead <= INCIDENTS_BEFORE:
         return True
-    if isinstance(one, OpenIncident):
-        return lead > 0 and one.status != _RESOLVED
-    return lead > 0 and one.resolved_at is not None and one.resolved_at > near.around.incident.created_at
+    if isinstance(incident, OpenIncident):
+        return lead > 0 and incident.status != _RESOLVED
+    return (
+        lead > 0
+        and incident.resolved_at is not None
+        and incident.resolved_at > near.around.incident.created_at
+    )
 
 
 def _ordered(events: Iterable[Event]) -> tuple[Event, ...]:
     """The least likely by chance comes first."""
-    return tuple(sorted(events, key=lambda one: (counted(one.lead), abs(one.lead), one.id)))
+    return tuple(sorted(events, key=lambda event: (counted(event.lead), abs(event.lead), event.id)))
 
 
 def _seconds(since: datetime | None, now: datetime) -> float | None:

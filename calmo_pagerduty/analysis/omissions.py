@@ -28,14 +28,14 @@ T = TypeVar("T", bound=_Identified)
 def bounded(around: Surroundings) -> Surroundings:
     """Return no more than can be looked at in good time, newest first, each once, without this incident."""
     past = sorted(_once(around.past), key=_of_past, reverse=True)
-    past = [one for one in past if one.id != around.incident.id]
+    past = [incident for incident in past if incident.id != around.incident.id]
     changes = sorted(_once(around.changes), key=_of_change, reverse=True)
     return replace(
         around,
         past=tuple(past[:MOST_PAST]),
-        past_since=_since(around.past_since, [one.created_at for one in past], MOST_PAST),
+        past_since=_since(around.past_since, [incident.created_at for incident in past], MOST_PAST),
         changes=tuple(changes[:MOST_CHANGES]),
-        changes_since=_since(around.changes_since, [one.at for one in changes], MOST_CHANGES),
+        changes_since=_since(around.changes_since, [change.at for change in changes], MOST_CHANGES),
         open_incidents=tuple(_once(around.open_incidents)),
         alerts=tuple(_once(around.alerts)),
     )
@@ -67,15 +67,15 @@ def omissions(around: Surroundings, near: Near, changes_near: int) -> tuple[str,
 
 def _once(things: Iterable[T]) -> list[T]:
     """Leave out what was read twice, as pages that move while they are read bring it."""
-    return list({one.id: one for one in things}.values())
+    return list({thing.id: thing for thing in things}.values())
 
 
-def _of_past(one: PastIncident) -> tuple[datetime, str]:
-    return one.created_at, one.id
+def _of_past(incident: PastIncident) -> tuple[datetime, str]:
+    return incident.created_at, incident.id
 
 
-def _of_change(one: Change) -> tuple[datetime, str]:
-    return one.at, one.id
+def _of_change(change: Change) -> tuple[datetime, str]:
+    return change.at, change.id
 
 
 def _since(since: datetime | None, newest_first: Sequence[datetime], most: int) -> datetime | None:

@@ -42,7 +42,7 @@ def business_service(item: Json) -> Node | None:
 def names_beside(item: Json) -> Mapping[str, str]:
     """Return the names of a service's teams and policy, by id."""
     told = (*references_of(item.get("teams")), reference_of(item.get("escalation_policy")))
-    return {one.id: one.name for one in told if one is not None and one.name}
+    return {ref.id: ref.name for ref in told if ref is not None and ref.name}
 
 
 def relationship(item: Json) -> Edge | None:
@@ -74,7 +74,7 @@ def maintenance(item: Json) -> Maintenance | None:
     if window_id is None or start is None or end is None:
         return None
     words = clean_text_of(item.get("description") or item.get("summary"), MAX_WORDS) or ""
-    services = tuple(one.id for one in references_of(item.get("services")))
+    services = tuple(ref.id for ref in references_of(item.get("services")))
     return Maintenance(window_id, start, end, words, services, link_of(item))
 
 

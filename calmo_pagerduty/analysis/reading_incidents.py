@@ -31,7 +31,7 @@ MAX_KEY = 255
 def read_all(read: Callable[[Json], T | None], items: Iterable[object]) -> tuple[T, ...]:
     """Read a list's objects, leaving out what can't be told apart."""
     found = (read(item) for item in items if isinstance(item, dict))
-    return tuple(one for one in found if one is not None)
+    return tuple(parsed for parsed in found if parsed is not None)
 
 
 def identity(item: Json) -> str | None:
@@ -66,7 +66,7 @@ def this_incident(item: Json) -> ThisIncident | None:
     if incident_id is None or at is None:
         return None
     assignments = item.get("assignments")
-    people = [one.get("assignee") for one in objects_of(assignments)]
+    people = [assignment.get("assignee") for assignment in objects_of(assignments)]
     return ThisIncident(
         id=incident_id, title=_title(item, incident_id), created_at=at, status=_status(item),
         number=number_of(item), service=reference_of(item.get("service")),
@@ -160,7 +160,7 @@ def change(item: Json) -> Change | None:
     change_id, at = identity(item), instant_of(item.get("timestamp"))
     if change_id is None or at is None:
         return None
-    services = tuple(one.id for one in references_of(item.get("services")))
+    services = tuple(ref.id for ref in references_of(item.get("services")))
     source = clean_text_of(item.get("source"), 200)
     return Change(change_id, clean_text_of(item.get("summary")) or "", at, services, source, link_of(item))
 

@@ -52,6 +52,6 @@ def handled(past: PastIncident, how: Handling) -> PastIncident:
 def _each_once(responded: Sequence[Responded]) -> list[Responded]:
     """Somebody who did the same thing again counts once, by the first time."""
     first: dict[tuple[str, str], Responded] = {}
-    for one in responded:
-        first.setdefault((one.who.id, one.did), one)
+    for response in responded:
+        first.setdefault((response.who.id, response.did), response)
     return list(first.values())

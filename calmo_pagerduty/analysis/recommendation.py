@@ -67,27 +67,27 @@ def recommendation(
 def people_to_involve(around: Surroundings, similar: Sequence[Alike]) -> list[PersonToInvolve]:
     """Return active people by what they handled, whether or not that has proved to tell anything."""
     records: dict[str, _Record] = defaultdict(_Record)
-    for one in similar:
-        for person_id in handlers(one.incident, around.people):
+    for match in similar:
+        for person_id in handlers(match.incident, around.people):
             record = records[person_id]
-            record.score += one.score * recency(one.incident.created_at, around.incident.created_at)
-            record.incidents.append(one)
+            record.score += match.score * recency(match.incident.created_at, around.incident.created_at)
+            record.incidents.append(match)
     called = on_call_now(around)
     found = [_person(around, person_id, record, called) for person_id, record in records.items()]
-    return sorted(found, key=lambda one: (-_weighed(one), -one.score, one.who.id))
+    return sorted(found, key=lambda person: (-_weighed(person), -person.score, person.who.id))
 
 
 def misrouting(around: Surroundings) -> tuple[Misrouting, ...]:
     """Return the teams that incidents of this service end with instead of its own."""
     service = around.incident.service
-    past = [one for one in around.past if service and one.service_id == service.id]
+    past = [incident for incident in around.past if service and incident.service_id == service.id]
     if service is None or len(past) < LEAST_INCIDENTS:
         return ()
     node = around.dependencies.nodes.get(service.id)
     own = set(node.team_ids) if node else set()
-    handed = Counter(team for one in past for team in set(one.handed_to_team_ids) - own)
+    handed = Counter(team for incident in past for team in set(incident.handed_to_team_ids) - own)
     found = []
-    for team_id, count in sorted(handed.items(), key=lambda one: (-one[1], one[0])):
+    for team_id, count in sorted(handed.items(), key=lambda pair: (-pair[1], pair[0])):
         surely = wilson(count, len(past))
         if surely is not None and surely.low >= LEAST_HANDED:
             found.append(
@@ -116,10 +116,10 @@ def _misrouted(
     )
 
 
-def _weighed(one: PersonToInvolve) -> float:
-    if one.is_on_call:
-        return one.score * ON_CALL_COUNTS
-    return one.score * (ASLEEP_COUNTS if one.is_asleep else 1.0)
+def _weighed(person: PersonToInvolve) -> float:
+    if person.is_on_call:
+        return person.score * ON_CALL_COUNTS
+    return person.score * (ASLEEP_COUNTS if person.is_asleep else 1.0)
 
 
 def _person(
@@ -144,12 +144,12 @@ def _person(
         reasons=tuple(reasons),
         evidence=tuple(
             Thing(
-                id=one.incident.id,
+                id=match.incident.id,
                 kind="incident",
-                name=f"#{one.incident.number}" if one.incident.number else None,
-                url=one.incident.url,
+                name=f"#{match.incident.number}" if match.incident.number else None,
+                url=match.incident.url,
             )
-            for one in record.incidents[:_MOST_EVIDENCE]
+            for match in record.incidents[:_MOST_EVIDENCE]
         ),
     )
 
@@ -161,7 +161,7 @@ def person_thing(person: Person) -> Thing:
 
 def _handled(record: _Record, around: Surroundings) -> str:
     count = len(record.incidents)
-    last = max(one.incident.created_at for one in record.incidents)
+    last = max(match.incident.created_at for match in record.incidents)
     days = max(0, (around.incident.created_at - last).days)
     when = "today" if days == 0 else f"{days} day{'s' if days > 1 else ''} ago"
     return f"handled {count} similar incident{'s' if count > 1 else ''}, the last {when}"

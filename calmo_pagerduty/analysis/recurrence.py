@@ -45,12 +45,16 @@ def recurrence(around: Surroundings, likeness: Likeness) -> Recurrence | None:
         return None
     began = around.incident.created_at
     key, mask = _key_of(around), likeness.mask_of(around.incident.title)
-    on_service = [one for one in around.past if one.service_id == service.id and one.created_at <= began]
-    same = [one for one in on_service if _is_same(one, key, mask, likeness)]
+    on_service = [
+        incident
+        for incident in around.past
+        if incident.service_id == service.id and incident.created_at <= began
+    ]
+    same = [incident for incident in on_service if _is_same(incident, key, mask, likeness)]
     since = max(began - WINDOW, around.past_since or began)
-    of = sum(one.created_at >= since for one in on_service)
-    count = sum(one.created_at >= since for one in same)
-    cycles = flap_cycles([_cycle(one) for one in same], began)
+    of = sum(incident.created_at >= since for incident in on_service)
+    count = sum(incident.created_at >= since for incident in same)
+    cycles = flap_cycles([_cycle(incident) for incident in same], began)
     return Recurrence(
         fingerprint=fingerprint(service.id, key, mask),
         # To an account without a past everything is new: that tells nothing.
@@ -61,7 +65,7 @@ def recurrence(around: Surroundings, likeness: Likeness) -> Recurrence | None:
         window_days=round((began - since) / timedelta(days=1), 2),
         is_flapping=cycles >= FLAPPING,
         flap_cycles=cycles,
-        last_at=max((one.created_at for one in same), default=None),
+        last_at=max((incident.created_at for incident in same), default=None),
     )
 
 
@@ -82,27 +86,27 @@ def flap_cycles(cycles: Sequence[Cycle], triggered_at: datetime) -> int:
     resolved itself, and was followed by the next trigger within 15 minutes.
     """
     count, following = 0, triggered_at
-    for one in sorted(cycles, key=lambda one: one.triggered_at, reverse=True):
-        resolved = one.auto_resolved_at
+    for cycle in sorted(cycles, key=lambda cycle: cycle.triggered_at, reverse=True):
+        resolved = cycle.auto_resolved_at
         if resolved is None or following - resolved > TRIGGERS_AGAIN_WITHIN:
             break
-        if triggered_at - one.triggered_at > FLAPS_WITHIN:
+        if triggered_at - cycle.triggered_at > FLAPS_WITHIN:
             break
-        count, following = count + 1, one.triggered_at
+        count, following = count + 1, cycle.triggered_at
     return count
 
 
-def _cycle(one: PastIncident) -> Cycle:
-    return Cycle(one.created_at, one.resolved_at if one.is_auto_resolved else None)
+def _cycle(incident: PastIncident) -> Cycle:
+    return Cycle(incident.created_at, incident.resolved_at if incident.is_auto_resolved else None)
 
 
 def _key_of(around: Surroundings) -> str | None:
     """Return the key of the incident's first alert."""
-    first = min(around.alerts, key=lambda one: (one.created_at, one.id), default=None)
+    first = min(around.alerts, key=lambda alert: (alert.created_at, alert.id), default=None)
     return lasting_key(first.key) if first else None
 
 
-def _is_same(one: PastIncident, key: str | None, mask: str, likeness: Likeness) -> bool:
+def _is_same(incident: PastIncident, key: str | None, mask: str, likeness: Likeness) -> bool:
     """Compare the keys where both have one that lasts, else the titles."""
-    other = lasting_key(one.key)
-    return other == key if key and other else likeness.mask_of(one.title) == mask
+    other = lasting_key(incident.key)
+    return other == key if key and other else likeness.mask_of(incident.title) == mask

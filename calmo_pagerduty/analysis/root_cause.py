@@ -60,7 +60,14 @@ def root_cause(near: Near) -> RootCause:
     bursts = _bursts(near)
     limits = _limits(streams, bursts)
     candidates = _of_streams(near, streams, limits) + _of_bursts(near, bursts, limits)
-    candidates.sort(key=lambda one: (-one.score, abs(one.lead_seconds), one.hops, one.thing.id))
+    candidates.sort(
+        key=lambda candidate: (
+            -candidate.score,
+            abs(candidate.lead_seconds),
+            candidate.hops,
+            candidate.thing.id,
+        )
+    )
     considered = len(streams) + len(bursts)
     return RootCause(
         candidates=tuple(candidates[:MOST_CANDIDATES]),
@@ -89,22 +96,22 @@ def _limits(streams: Sequence[Stream], bursts: Sequence[_Elsewhere]) -> dict[int
     rings: dict[int, list[float]] = defaultdict(list)
     for stream in streams:
         rings[stream.hops].append(stream.least_chance())
-    for one in bursts:
-        rings[MAX_HOPS].append(one.burst.chance if one.burst else 1.0)
+    for elsewhere in bursts:
+        rings[MAX_HOPS].append(elsewhere.burst.chance if elsewhere.burst else 1.0)
     shared = sum(_SHARES[hops] for hops in rings)
     return {hops: accepted(found, LEVEL * _SHARES[hops] / shared) for hops, found in rings.items()}
 
 
 def _of_streams(near: Near, streams: Sequence[Stream], limits: Mapping[int, float]) -> list[Candidate]:
-    changes = {one.id: one for one in near.around.changes}
+    changes = {change.id: change for change in near.around.changes}
     past = past_of_service(near)
     found = []
     for stream in streams:
-        close = [one for one in stream.near if stream.chance_of(one.lead) <= limits[stream.hops]]
+        close = [event for event in stream.near if stream.chance_of(event.lead) <= limits[stream.hops]]
         if close:
             since = near.around.now.timestamp() - stream.seconds
             lift = stream.lift(past, _WITHIN[stream.kind], since)
-            found += [_candidate(near, stream, one, lift, changes) for one in close[:MOST_CANDIDATES]]
+            found += [_candidate(near, stream, event, lift, changes) for event in close[:MOST_CANDIDATES]]
     return found
 
 
@@ -122,7 +129,7 @@ def _candidate(
         at=event.at,
         lead_seconds=round(event.lead, 3),
         hops=stream.hops,
-        path=tuple(thing_of(one, near.around.dependencies) for one in way),
+        path=tuple(thing_of(node, near.around.dependencies) for node in way),
         rate_per_day=round(stream.rate_per_day, 4),
         chance=_rounded(chance),
         lift=None if lift is None else round(lift, 2),
@@ -136,18 +143,20 @@ def _of_bursts(near: Near, bursts: Sequence[_Elsewhere], limits: Mapping[int, fl
     return [
         Candidate(
             kind="burst",
-            thing=Thing(id=f"burst:{one.kind}", kind="burst", name=f"{burst.count} {one.kind}s elsewhere"),
-            summary=Words(text=_burst_words(one.kind, burst)),
+            thing=Thing(
+                id=f"burst:{elsewhere.kind}", kind="burst", name=f"{burst.count} {elsewhere.kind}s elsewhere"
+            ),
+            summary=Words(text=_burst_words(elsewhere.kind, burst)),
             at=burst.first_at,
             lead_seconds=round(near.lead(burst.first_at), 3),
             hops=MAX_HOPS,
             rate_per_day=round(burst.rate_per_day, 4),
             chance=_rounded(burst.chance),
             score=round(score(burst.chance, MAX_HOPS), 3),
-            source=_SOURCE_OF[one.kind],
+            source=_SOURCE_OF[elsewhere.kind],
         )
-        for one in bursts
-        if (burst := one.burst) is not None and burst.chance <= limits[MAX_HOPS]
+        for elsewhere in bursts
+        if (burst := elsewhere.burst) is not None and burst.chance <= limits[MAX_HOPS]
     ]
 
 

@@ -46,18 +46,23 @@ def alike(around: Surroundings, likeness: Likeness, around_it: Neighbourhood | N
     found = [
         Alike(around.past[at], float(scores[at]), _hops(around.past[at], around_it)) for at in chosen.tolist()
     ]
-    return sorted(found, key=lambda one: (-one.score, -one.incident.created_at.timestamp(), one.incident.id))
+    return sorted(
+        found, key=lambda match: (-match.score, -match.incident.created_at.timestamp(), match.incident.id)
+    )
 
 
 def fading_of(past: Sequence[PastIncident], around_it: Neighbourhood | None) -> Floats:
     """Return for each past incident what its service's distance leaves of its likeness."""
-    known = {one: fading(around_it.hops_to(one) if around_it else None) for one in _services(past)}
-    return np.array([known[one.service_id] for one in past], np.float64)
+    known = {
+        service_id: fading(around_it.hops_to(service_id) if around_it else None)
+        for service_id in _services(past)
+    }
+    return np.array([known[incident.service_id] for incident in past], np.float64)
 
 
-def similar_incident(one: Alike, around: Surroundings) -> SimilarIncident:
+def similar_incident(match: Alike, around: Surroundings) -> SimilarIncident:
     """Return it as the document tells it."""
-    past = one.incident
+    past = match.incident
     lasted = (past.resolved_at - past.created_at).total_seconds() if past.resolved_at else None
     return SimilarIncident(
         incident=Thing(
@@ -65,8 +70,8 @@ def similar_incident(one: Alike, around: Surroundings) -> SimilarIncident:
         ),
         title=Words(text=clean_text(past.title, _LONGEST)),
         service=thing_of(past.service_id, around.dependencies),
-        score=one.score,
-        hops=one.hops,
+        score=match.score,
+        hops=match.hops,
         created_at=past.created_at,
         resolved_after_seconds=max(0.0, lasted) if lasted is not None else None,
         resolution=Words(text=clean_text(past.resolution, _LONGEST)) if past.resolution else None,
@@ -74,7 +79,7 @@ def similar_incident(one: Alike, around: Surroundings) -> SimilarIncident:
             Handled(who=person(did.who), did=did.did, at=did.at)
             for did in sorted(past.responded, key=lambda did: (did.at, did.did, did.who.id))[:_MOST_HANDLED]
         ),
-        pagerduty_agrees=_agrees(one, around),
+        pagerduty_agrees=_agrees(match, around),
     )
 
 
@@ -84,17 +89,17 @@ def person(who: Reference) -> Thing:
     return Thing(id=who.id, kind=who.type.removesuffix("_reference"), name=name, url=who.url)
 
 
-def _agrees(one: Alike, around: Surroundings) -> bool | None:
+def _agrees(match: Alike, around: Surroundings) -> bool | None:
     """PagerDuty looks on the incident's own service only: elsewhere its silence says nothing."""
     own = around.pagerdutys_own
     if own is None or Source.PAST_INCIDENTS in around.lacking:
         return None
-    is_named = any(one.incident.id == incident_id for incident_id, _ in own.past)
-    return True if is_named else (False if one.hops == 0 else None)
+    is_named = any(match.incident.id == incident_id for incident_id, _ in own.past)
+    return True if is_named else (False if match.hops == 0 else None)
 
 
 def _services(past: Sequence[PastIncident]) -> set[str]:
-    return {one.service_id for one in past}
+    return {incident.service_id for incident in past}
 
 
 def _hops(past: PastIncident, around_it: Neighbourhood | None) -> int | None:

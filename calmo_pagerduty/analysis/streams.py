@@ -66,7 +66,7 @@ class Stream:
 
     def least_chance(self) -> float:
         """Return that of the nearest; 1 if nothing came near."""
-        return min((self.chance_of(one.lead) for one in self.near), default=1.0)
+        return min((self.chance_of(event.lead) for event in self.near), default=1.0)
 
     def lift(self, incidents: Floats, within: float, since: float) -> float | None:
         """Return how many times more often than by chance something of it came within so many seconds
@@ -109,4 +109,4 @@ def busyness(times: Floats, at: float, seconds: float) -> float:
 
 def seconds_of(moments: Iterable[datetime]) -> Floats:
     """Return moments as sorted epoch seconds."""
-    return np.sort(np.fromiter((one.timestamp() for one in moments), np.float64))
+    return np.sort(np.fromiter((moment.timestamp() for moment in moments), np.float64))

@@ -52,18 +52,18 @@ class TitleIndex:
     def including(self, titles: Iterable[str]) -> TitleIndex:
         """Return an index that knows these titles too; itself, if it knows them all."""
         wanted = dict.fromkeys(titles)
-        new = [one for one in wanted if one not in self.masks]
+        new = [title for title in wanted if title not in self.masks]
         if not new:
             return self
         if self.masks and len(self.masks) + len(new) > MOST_TITLES:
             return TitleIndex().including(wanted)
-        masks = {one: masked(one) for one in new}
-        fresh = [one for one in dict.fromkeys(masks.values()) if one not in self.rows]
+        masks = {title: masked(title) for title in new}
+        fresh = [mask for mask in dict.fromkeys(masks.values()) if mask not in self.rows]
         return self._grown({**self.masks, **masks}, fresh)
 
     def _grown(self, masks: Mapping[str, str], fresh: Sequence[str]) -> TitleIndex:
-        rows = {**self.rows, **{one: len(self.rows) + at for at, one in enumerate(fresh)}}
-        found = [_pieces_of(one) for one in fresh]
+        rows = {**self.rows, **{mask: len(self.rows) + at for at, mask in enumerate(fresh)}}
+        found = [_pieces_of(mask) for mask in fresh]
         keys = np.concatenate([_NO_INTS, *(keys for keys, _ in found)])
         pieces = _distinct(np.concatenate([self.pieces, keys]))
         moved = np.searchsorted(pieces, self.pieces)
@@ -84,12 +84,12 @@ class Likeness:
     def __init__(self, titles: Sequence[str], index: TitleIndex | None = None) -> None:
         """Weigh the titles; results come in their order."""
         self._index = (index or TitleIndex()).including(titles)
-        masks = [self._index.masks[one] for one in titles]
-        self._place = {one: at for at, one in enumerate(sorted(set(masks)))}
-        self._of_title: Ints = np.array([self._place[one] for one in masks], np.int64)
+        masks = [self._index.masks[title] for title in titles]
+        self._place = {mask: at for at, mask in enumerate(sorted(set(masks)))}
+        self._of_title: Ints = np.array([self._place[mask] for mask in masks], np.int64)
         shape = (len(self._index.rows), len(self._index.pieces))
         known = csr_array((self._index.counts, self._index.columns, self._index.begins), shape)
-        self._weights = known[[self._index.rows[one] for one in self._place]]
+        self._weights = known[[self._index.rows[mask] for mask in self._place]]
         common = np.bincount(self._weights.indices, minlength=shape[1])
         #: That of a piece which no title has comes last.
         self._rarity: Floats = 1 + np.log((1 + len(self._place)) / (1 + np.append(common, 0)))
@@ -111,15 +111,15 @@ class Likeness:
             return np.zeros((len(wanted), len(self._of_title)))
         at_once = max(1, MOST_NUMBERS // (1 + len(self._index.pieces)))
         batches = (wanted[at : at + at_once] for at in range(0, len(wanted), at_once))
-        return np.concatenate([self._to_batch(one) for one in batches])
+        return np.concatenate([self._to_batch(batch) for batch in batches])
 
     def _to_batch(self, wanted: Sequence[str]) -> Floats:
-        queries = [self._query(self.mask_of(one)) for one in wanted]
+        queries = [self._query(self.mask_of(title)) for title in wanted]
         dots = self._weights @ np.stack([vector for vector, _ in queries], axis=1)
         lengths = np.outer(self._lengths, [length for _, length in queries])
         likeness = np.divide(dots, lengths, out=np.zeros(dots.shape), where=lengths > 0)
-        for column, one in enumerate(wanted):
-            same = self._place.get(self.mask_of(one))
+        for column, title in enumerate(wanted):
+            same = self._place.get(self.mask_of(title))
             if same is not None:
                 likeness[same, column] = 1.0
         result: Floats = np.clip(likeness, 0.0, 1.0).T[:, self._of_title]

@@ -53,23 +53,25 @@ class _Digest:
             "version": context.version,
             "gathered_at": context.finished_at.isoformat(),
             "impact": {"score": found.impact.score, "confidence": found.impact.confidence},
-            "lacking": {one.source: one.state for one in words.lacking_sources(context.sources)},
+            "lacking": {report.source: report.state for report in words.lacking_sources(context.sources)},
             "how_to_read": HOW_TO_READ,
             "more": {"document": address, "page": f"{address}.md", "picture": f"{address}/graph.svg"},
             "untrusted": _known(
                 incident=self._incident(found),
-                causes=[self._cause(one) for one in found.root_cause.candidates[: self._most]],
+                causes=[self._cause(candidate) for candidate in found.root_cause.candidates[: self._most]],
                 about_causes=self._text(found.root_cause.reason),
-                similar=[self._similar(found, one) for one in found.similar[: self._most]],
+                similar=[self._similar(found, similar) for similar in found.similar[: self._most]],
                 recurrence=self._text(words.recurrence_words(found.recurrence)) if found.recurrence else None,
                 **self._people(found),
                 dependencies=self._dependencies(found.surrounding),
                 other_incidents=[
-                    self._thing(one.incident, one.title.text, where=one.where, status=self._text(one.status))
-                    for one in found.others[: self._most]
+                    self._thing(
+                        other.incident, other.title.text, where=other.where, status=self._text(other.status)
+                    )
+                    for other in found.others[: self._most]
                 ],
-                alerts=[self._text(one.summary.text) for one in found.alerts[: self._most]],
-                notes=[self._text(one.text.text) for one in found.notes[-self._most :]],
+                alerts=[self._text(alert.summary.text) for alert in found.alerts[: self._most]],
+                notes=[self._text(note.text.text) for note in found.notes[-self._most :]],
             ),
         }
 
@@ -82,32 +84,36 @@ class _Digest:
             service=self._thing(facts.service) if facts.service else None,
         )  # fmt: skip
 
-    def _cause(self, one: Candidate) -> Json:
-        why = self._text(words.candidate_words(one))
-        return self._thing(one.thing, one.summary.text, kind=one.kind, chance=one.chance, why=why)
-
-    def _similar(self, found: Assessment, one: SimilarIncident) -> Json:
-        handled = [f"{words.name_of(each.who)} {each.did} it" for each in one.handled[: self._most]]
+    def _cause(self, candidate: Candidate) -> Json:
+        why = self._text(words.candidate_words(candidate))
         return self._thing(
-            one.incident, one.title.text,
-            how=self._text(words.similar_words(one, found.incident.created_at)),
+            candidate.thing, candidate.summary.text, kind=candidate.kind, chance=candidate.chance, why=why
+        )
+
+    def _similar(self, found: Assessment, similar: SimilarIncident) -> Json:
+        handled = [f"{words.name_of(each.who)} {each.did} it" for each in similar.handled[: self._most]]
+        return self._thing(
+            similar.incident, similar.title.text,
+            how=self._text(words.similar_words(similar, found.incident.created_at)),
             handled=[self._text(each) for each in handled],
-            resolution=self._text(one.resolution.text) if one.resolution else None,
+            resolution=self._text(similar.resolution.text) if similar.resolution else None,
         )  # fmt: skip
 
     def _people(self, found: Assessment) -> Json:
         advice, began = found.recommendation, found.incident.created_at
         return {
             "involve": [
-                self._thing(one.who, why=self._text(words.person_words(one)))
-                for one in advice.people[: self._most]
+                self._thing(person.who, why=self._text(words.person_words(person)))
+                for person in advice.people[: self._most]
             ],
             "nobody_because": None if advice.people else self._text(advice.reason),
             "on_call": [
-                self._thing(one.who, level=one.level, how=self._text(words.on_call_words(one, began)))
-                for one in found.on_call[: self._most]
+                self._thing(
+                    on_call.who, level=on_call.level, how=self._text(words.on_call_words(on_call, began))
+                )
+                for on_call in found.on_call[: self._most]
             ],
-            "misrouting": [self._text(one.advice) for one in advice.misrouting[: self._most]],
+            "misrouting": [self._text(misrouting.advice) for misrouting in advice.misrouting[: self._most]],
         }
 
     def _dependencies(self, around: Surrounding) -> Json:
@@ -115,12 +121,12 @@ class _Digest:
             business=self._reached(around.business),
             depend_on_it=self._reached(around.downstream),
             it_depends_on=self._reached(around.upstream),
-            failure_came_along=[self._text(words.name_of(one)) for one in around.failing_path[:4]],
+            failure_came_along=[self._text(words.name_of(thing)) for thing in around.failing_path[:4]],
             circles=len(around.cycles) or None,
         )
 
     def _reached(self, found: tuple[Reach, ...]) -> list[str]:
-        names = [self._text(words.name_of(one.thing)) for one in found[: self._most]]
+        names = [self._text(words.name_of(reach.thing)) for reach in found[: self._most]]
         more = len(found) - len(names)
         return [*names, f"and {more} more"] if more > 0 else names
 

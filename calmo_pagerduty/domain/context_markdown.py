@@ -95,13 +95,13 @@ def _incident(facts: IncidentFacts) -> Lines:
 
 
 def _root_cause(found: RootCause) -> Lines:
-    for place, one in enumerate(found.candidates[:MOST], 1):
-        why = plain(words.candidate_words(one))
-        yield f"{place}. {one.kind.capitalize()} {_titled(one.thing, one.summary)} — {why}"
-        if len(one.path) > 1:
-            yield f"   - Along {' → '.join(map(_thing, one.path))}"
-        if one.pagerduty_reason:
-            yield f"   - PagerDuty relates it: {plain(one.pagerduty_reason)}"
+    for place, candidate in enumerate(found.candidates[:MOST], 1):
+        why = plain(words.candidate_words(candidate))
+        yield f"{place}. {candidate.kind.capitalize()} {_titled(candidate.thing, candidate.summary)} — {why}"
+        if len(candidate.path) > 1:
+            yield f"   - Along {' → '.join(map(_thing, candidate.path))}"
+        if candidate.pagerduty_reason:
+            yield f"   - PagerDuty relates it: {plain(candidate.pagerduty_reason)}"
     if not found.candidates:
         yield "No candidate."
     if found.reason:
@@ -113,18 +113,21 @@ def _similar(found: Assessment, began: datetime) -> Lines:
     if found.recurrence is not None:
         yield f"{_sentence(words.recurrence_words(found.recurrence))}"
         yield ""
-    for one in found.similar[:MOST]:
-        yield f"- {_titled(one.incident, one.title)} on {_thing(one.service)}: {_about_similar(one, began)}"
-        for handled in one.handled:
+    for similar in found.similar[:MOST]:
+        yield (
+            f"- {_titled(similar.incident, similar.title)} on {_thing(similar.service)}:"
+            f" {_about_similar(similar, began)}"
+        )
+        for handled in similar.handled:
             yield f"  - {_thing(handled.who)} {plain(handled.did)} it, {instant_in_words(handled.at)}"
-        if one.resolution is not None:
-            yield f"  - Resolution: {_words(one.resolution)}"
+        if similar.resolution is not None:
+            yield f"  - Resolution: {_words(similar.resolution)}"
     if not found.similar:
         yield "None was found."
 
 
-def _about_similar(one: SimilarIncident, began: datetime) -> str:
-    return plain(words.similar_words(one, began))
+def _about_similar(similar: SimilarIncident, began: datetime) -> str:
+    return plain(words.similar_words(similar, began))
 
 
 def _recommendation(found: Assessment) -> Lines:
@@ -137,28 +140,32 @@ def _recommendation(found: Assessment) -> Lines:
     else:
         yield ""
         yield f"{_sentence(words.tested_words(advice))}"
-    yield from (_misrouted(one) for one in advice.misrouting)
+    yield from (_misrouted(misrouting) for misrouting in advice.misrouting)
 
 
-def _misrouted(one: Misrouting) -> str:
+def _misrouted(misrouting: Misrouting) -> str:
     return (
-        f"\nIncidents of {_thing(one.service)} end with {_thing(one.team)}: {one.handed} of {one.of},"
-        f" at least {words.percent(one.at_least)} of all. {_sentence(one.advice)}"
+        f"\nIncidents of {_thing(misrouting.service)} end with {_thing(misrouting.team)}:"
+        f" {misrouting.handed} of {misrouting.of},"
+        f" at least {words.percent(misrouting.at_least)} of all. {_sentence(misrouting.advice)}"
     )
 
 
 def _on_call(found: Assessment, began: datetime) -> Lines:
-    for one in found.on_call[:MOST]:
-        schedule = f" by {_thing(one.schedule)}" if one.schedule else ""
-        yield f"- Level {one.level}: {_thing(one.who)}{schedule}; {plain(words.on_call_words(one, began))}"
+    for on_call in found.on_call[:MOST]:
+        schedule = f" by {_thing(on_call.schedule)}" if on_call.schedule else ""
+        yield (
+            f"- Level {on_call.level}: {_thing(on_call.who)}{schedule};"
+            f" {plain(words.on_call_words(on_call, began))}"
+        )
 
 
 def _impact(impact: Impact) -> Lines:
     yield "| factor | points | of | why |"
     yield "|---|---|---|---|"
-    for one in impact.contributions:
-        points = "not known" if one.points is None else f"{one.points:.3g}"
-        yield f"| {_cell(words.factor_words(one))} | {points} | {one.weight:g} | {_cell(one.why)} |"
+    for factor in impact.contributions:
+        points = "not known" if factor.points is None else f"{factor.points:.3g}"
+        yield f"| {_cell(words.factor_words(factor))} | {points} | {factor.weight:g} | {_cell(factor.why)} |"
 
 
 def _cell(text: str) -> str:
@@ -168,19 +175,23 @@ def _cell(text: str) -> str:
 
 def _around(found: Assessment, began: datetime) -> Lines:
     events = [
-        (one.at, f"change {_titled(one.change, one.summary)} ({plain(words.where(one.hops))})")
-        for one in found.changes
+        (change.at, f"change {_titled(change.change, change.summary)} ({plain(words.where(change.hops))})")
+        for change in found.changes
     ] + [
-        (one.created_at, f"{one.where} incident {_titled(one.incident, one.title)} on {_thing(one.service)}")
-        for one in found.others
+        (
+            other.created_at,
+            f"{other.where} incident {_titled(other.incident, other.title)} on {_thing(other.service)}",
+        )
+        for other in found.others
     ]
     events.append((began, "**this incident**"))
     for at, what in sorted(events, key=lambda event: event[0])[-3 * MOST :]:
         yield f"- {instant_in_words(at)} ({words.lead((began - at).total_seconds())}): {what}"
-    for one in found.maintenance[:MOST]:
+    for maintenance in found.maintenance[:MOST]:
         yield (
-            f"- Maintenance {_titled(one.window, one.description)} of {_things(one.services) or 'services'},"
-            f" {instant_in_words(one.start)} to {instant_in_words(one.end)}"
+            f"- Maintenance {_titled(maintenance.window, maintenance.description)} of"
+            f" {_things(maintenance.services) or 'services'},"
+            f" {instant_in_words(maintenance.start)} to {instant_in_words(maintenance.end)}"
         )
 
 
@@ -201,8 +212,8 @@ def _surrounding(around: Surrounding) -> Lines:
         yield "- Not everything was read: more may be reached than is shown."
 
 
-def _reach(one: Reach) -> str:
-    return f"{_thing(one.thing)}{' (**open incident**)' if one.has_open_incident else ''}"
+def _reach(reach: Reach) -> str:
+    return f"{_thing(reach.thing)}{' (**open incident**)' if reach.has_open_incident else ''}"
 
 
 def _more(found: Sequence[object], shown: int) -> str:
@@ -222,8 +233,8 @@ def _texts(found: Assessment) -> Lines:
 
 
 def _lacking(context: IncidentContext) -> Lines:
-    for one in words.lacking_sources(context.sources):
-        yield f"- {plain(one.title)}: {plain(words.lacking_words(one))}"
+    for report in words.lacking_sources(context.sources):
+        yield f"- {plain(report.title)}: {plain(words.lacking_words(report))}"
     for omitted in context.assessment.omitted:
         yield f"- {plain(omitted)}"
 

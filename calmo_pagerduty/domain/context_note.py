@@ -23,13 +23,13 @@ def _lines(context: IncidentContext) -> Iterator[str]:
     yield f"{MARK}, version {context.version}"
     score = "not known" if found.impact.score is None else f"{found.impact.score:.0f} of 100"
     yield f"Impact: {score} ({_cut(found.impact.words)})"
-    for one in found.root_cause.candidates[:MOST]:
-        yield f"Correlated, not proven: {_candidate(one)}"
+    for candidate in found.root_cause.candidates[:MOST]:
+        yield f"Correlated, not proven: {_candidate(candidate)}"
     if not found.root_cause.candidates and found.root_cause.reason:
         yield f"Correlated: none. {_cut(found.root_cause.reason)}"
     for similar in found.similar[:MOST]:
         yield f"Like this one: {_similar(similar)}"
-    people = ", ".join(_name(one.who) for one in found.recommendation.people[:MOST])
+    people = ", ".join(_name(person.who) for person in found.recommendation.people[:MOST])
     if people:
         yield f"May help: {people}"
     lacking = [source.title for source in words.lacking_sources(context.sources)]
@@ -37,16 +37,16 @@ def _lines(context: IncidentContext) -> Iterator[str]:
         yield f"Lacking: {_cut(', '.join(lacking))}"
 
 
-def _candidate(one: Candidate) -> str:
-    when, how_likely = words.lead(one.lead_seconds), words.chance_in_words(one.chance)
-    return f"{one.kind} {_cut(one.summary.text)} ({when}, {how_likely})"
+def _candidate(candidate: Candidate) -> str:
+    when, how_likely = words.lead(candidate.lead_seconds), words.chance_in_words(candidate.chance)
+    return f"{candidate.kind} {_cut(candidate.summary.text)} ({when}, {how_likely})"
 
 
-def _similar(one: SimilarIncident) -> str:
-    by = ", ".join(dict.fromkeys(_name(did.who) for did in one.handled if did.did == "resolved"))
-    told = f": {_cut(one.resolution.text)}" if one.resolution else ""
+def _similar(similar: SimilarIncident) -> str:
+    by = ", ".join(dict.fromkeys(_name(did.who) for did in similar.handled if did.did == "resolved"))
+    told = f": {_cut(similar.resolution.text)}" if similar.resolution else ""
     who = f", resolved by {by}" if by else ""
-    return f"{words.name_of(one.incident)} {_cut(one.title.text)}{who}{told}"
+    return f"{words.name_of(similar.incident)} {_cut(similar.title.text)}{who}{told}"
 
 
 def _name(thing: Thing) -> str:

@@ -103,12 +103,12 @@ def similar_words(similar: SimilarIncident, at: datetime) -> str:
     return "; ".join(said)
 
 
-def whether_awake(one: PersonToInvolve | OnCallFact) -> str:
+def whether_awake(person: PersonToInvolve | OnCallFact) -> str:
     """Return whether it is night where the person is; empty if that isn't known."""
-    if one.is_asleep is None:
+    if person.is_asleep is None:
         return ""
-    clock = f", {one.local_time}" if one.local_time else ""
-    return f"{'probably asleep' if one.is_asleep else 'awake'}{clock}"
+    clock = f", {person.local_time}" if person.local_time else ""
+    return f"{'probably asleep' if person.is_asleep else 'awake'}{clock}"
 
 
 def person_words(person: PersonToInvolve) -> str:
@@ -121,17 +121,19 @@ def person_words(person: PersonToInvolve) -> str:
     return "; ".join(filter(None, said))
 
 
-def on_call_words(one: OnCallFact, at: datetime) -> str:
+def on_call_words(on_call: OnCallFact, at: datetime) -> str:
     """Return until when, and whether they sleep."""
     until = (
-        "always" if one.until is None else f"for {duration_in_words((one.until - at).total_seconds())} more"
+        "always"
+        if on_call.until is None
+        else f"for {duration_in_words((on_call.until - at).total_seconds())} more"
     )
-    return "; ".join(filter(None, [until, whether_awake(one)]))
+    return "; ".join(filter(None, [until, whether_awake(on_call)]))
 
 
-def factor_words(one: Contribution) -> str:
+def factor_words(contribution: Contribution) -> str:
     """Return what a factor of the impact is called."""
-    return one.factor.replace("_", " ")
+    return contribution.factor.replace("_", " ")
 
 
 def recurrence_words(found: Recurrence) -> str:
@@ -156,7 +158,7 @@ def tested_words(found: Recommendation) -> str:
 
 def lacking_sources(sources: Sequence[SourceReport]) -> tuple[SourceReport, ...]:
     """Return the sources that brought less than they could have."""
-    return tuple(one for one in sources if one.state in LACKING)
+    return tuple(source for source in sources if source.state in LACKING)
 
 
 def lacking_words(report: SourceReport) -> str:

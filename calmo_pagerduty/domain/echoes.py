@@ -32,7 +32,7 @@ def recognise(operations: Sequence[Operation], events: Sequence[ReceivedEvent]) 
     found: dict[str, Operation] = {}
     taken: Counter[tuple[str, str, bool]] = Counter()
     for operation in operations:
-        taken.update((operation.id, one.event_type, is_logged(one.event_id)) for one in operation.echoes)
+        taken.update((operation.id, echo.event_type, is_logged(echo.event_id)) for echo in operation.echoes)
     for *_, place, event_id, expected in sorted(_pairs(operations, events), key=lambda pair: pair[:5]):
         operation = operations[place]
         slot = (operation.id, expected.event_type, is_logged(event_id))
@@ -97,7 +97,7 @@ def _priority(event: WebhookEvent) -> str | None:
 
 
 def _assignees(event: WebhookEvent) -> list[str] | None:
-    return None if event.snapshot is None else sorted(one.id for one in event.snapshot.assignees)
+    return None if event.snapshot is None else sorted(assignee.id for assignee in event.snapshot.assignees)
 
 
 def _policy(event: WebhookEvent) -> str | None:

@@ -25,7 +25,11 @@ EVENTS: Mapping[EventSet, tuple[EventType, ...]] = {
     EventSet.EXTENDED: _EXTENDED,
     EventSet.ADVANCED: (
         *_EXTENDED,
-        *(one for one in EventType if one.startswith("incident.") and one not in _EXTENDED),
+        *(
+            event_type
+            for event_type in EventType
+            if event_type.startswith("incident.") and event_type not in _EXTENDED
+        ),
     ),
 }
 
@@ -57,9 +61,9 @@ class EventFilter:
     def parts(self) -> tuple[tuple[str, str | None], ...]:
         """Return (kind, id) of each subscription that it takes: PagerDuty filters by one thing each."""
         if self.service_ids:
-            return tuple(("service", one) for one in dict.fromkeys(self.service_ids))
+            return tuple(("service", service_id) for service_id in dict.fromkeys(self.service_ids))
         if self.team_ids:
-            return tuple(("team", one) for one in dict.fromkeys(self.team_ids))
+            return tuple(("team", team_id) for team_id in dict.fromkeys(self.team_ids))
         return (("account", None),)
 
 

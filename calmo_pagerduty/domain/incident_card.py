@@ -32,4 +32,4 @@ def card_of(ref: IncidentRef, state: IncidentState) -> str:
 
 
 def _list(ids: tuple[str, ...]) -> str:
-    return ", ".join(f"`{one}`" for one in ids) or "none"
+    return ", ".join(f"`{id_}`" for id_ in ids) or "none"

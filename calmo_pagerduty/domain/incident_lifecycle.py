@@ -264,7 +264,7 @@ def _completes_at(
 
 
 def _remember(state: IncidentState, event: EventFacts, moved: bool) -> tuple[RememberedEvent, ...]:
-    if event.again and any(one.event_id == event.event_id for one in state.remembered):
+    if event.again and any(remembered.event_id == event.event_id for remembered in state.remembered):
         return state.remembered
     entry = RememberedEvent(
         event_id=event.event_id,

@@ -56,10 +56,10 @@ def read_signal(name: str, payloads: Sequence[bytes]) -> Received:
     except (IndexError, KeyError, TypeError, ValueError, RecursionError):
         return Received(puzzles=(Puzzle(reason="not an envelope of events", payload=text),))
     events, puzzles = [], []
-    for one in found:
+    for raw in found:
         try:
-            events.append(EventFacts.model_validate(one))
+            events.append(EventFacts.model_validate(raw))
         except ValidationError as error:
             where = ", ".join(sorted({str(part["loc"][0]) for part in error.errors() if part["loc"]}))
-            puzzles.append(Puzzle(reason=f"not an event: {where}", payload=json.dumps(one)[:MAX_PUZZLE]))
+            puzzles.append(Puzzle(reason=f"not an event: {where}", payload=json.dumps(raw)[:MAX_PUZZLE]))
     return Received(events=tuple(events), puzzles=tuple(puzzles))

@@ -96,7 +96,7 @@ def missing(entries: Iterable[LogEntry], known: Sequence[KnownEvent]) -> tuple[L
     """Return one incident's entries that its timeline lacks, oldest first."""
     ordered = sorted(entries, key=lambda entry: entry.at)
     ids = {event.event_id for event in known}
-    unknown = [one for one in _with_events(ordered) if one.event_id not in ids]
+    unknown = [entry for entry in _with_events(ordered) if entry.event_id not in ids]
     free = [event for event in known if not is_logged(event.event_id)]
     told = _told(unknown, free)
     return tuple(entry for entry in unknown if entry.id not in told)
@@ -140,7 +140,7 @@ def _told(entries: Sequence[LogEntry], known: Sequence[KnownEvent]) -> set[str]:
             if _may_be_the_same(entry, event)
         ),
     )
-    return {entry_id for _, entry_id, _ in _one_each((gap, one, other) for gap, _, one, other in pairs)}
+    return {entry_id for _, entry_id, _ in _one_each((gap, entry, other) for gap, _, entry, other in pairs)}
 
 
 def _one_each(pairs: Iterable[tuple[timedelta, str, str]]) -> Iterator[tuple[timedelta, str, str]]:

@@ -94,7 +94,7 @@ def _reference(shown: Any) -> Json | None:
 
 def _references(shown: Any) -> list[Json]:
     things: Sequence[Any] = shown if isinstance(shown, list | tuple) else ()
-    return [found for one in things if (found := _reference(one))]
+    return [found for thing in things if (found := _reference(thing))]
 
 
 _DATA: Mapping[str, Callable[[IncidentRef, Given, Given], Json]] = {

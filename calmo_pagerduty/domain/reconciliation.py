@@ -75,9 +75,9 @@ def read_picture(incident: Json) -> Picture | None:
         "type": "incident",
         "number": incident.get("incident_number", incident.get("number")),
         "assignees": [
-            one["assignee"]
-            for one in (assignments if isinstance(assignments, list) else [])
-            if isinstance(one, dict) and isinstance(one.get("assignee"), dict)
+            assignment["assignee"]
+            for assignment in (assignments if isinstance(assignments, list) else [])
+            if isinstance(assignment, dict) and isinstance(assignment.get("assignee"), dict)
         ],
     }
     read = addition("read", RECONCILED, None, None, data)
@@ -124,11 +124,11 @@ def may_be_outdated(picture: Picture, issue: Issue | None) -> bool:
 
 
 def _ids(references: Sequence[Reference]) -> frozenset[str]:
-    return frozenset(one.id for one in references)
+    return frozenset(reference.id for reference in references)
 
 
-def _id(one: Reference | None) -> str | None:
-    return one.id if one else None
+def _id(reference: Reference | None) -> str | None:
+    return reference.id if reference else None
 
 
 #: What is compared, and how. PagerDuty empties the assignees of what is resolved; an issue keeps them.

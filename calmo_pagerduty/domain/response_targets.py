@@ -135,7 +135,7 @@ def response_of(progress: Progress, targets: ResponseTargets | None) -> Response
     return Response(
         acknowledged_in=acknowledged - progress.opened_at if acknowledged else None,
         resolved_in=resolved - progress.opened_at if resolved else None,
-        targets={one.goal: one for one in targets_of(progress, targets)},
+        targets={target.goal: target for target in targets_of(progress, targets)},
     )
 
 
@@ -174,7 +174,11 @@ def wants_escalation(progress: Progress, targets: ResponseTargets | None, now: d
     """Return the goal whose target is missed while nobody has reached it, if that is to be escalated."""
     if targets is None or not targets.escalates_on_miss:
         return None
-    late = [one.goal for one in targets_of(progress, targets) if one.reached_at is None and one.due_at <= now]
+    late = [
+        target.goal
+        for target in targets_of(progress, targets)
+        if target.reached_at is None and target.due_at <= now
+    ]
     return late[-1] if late else None
 
 

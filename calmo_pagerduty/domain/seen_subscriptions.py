@@ -85,4 +85,6 @@ def read_subscription(found: JsonObject) -> Subscription | None:
 
 def of_webhook(webhook: OurWebhook, subscriptions: Sequence[Subscription]) -> tuple[Subscription, ...]:
     """Return the subscriptions that deliver to a webhook."""
-    return tuple(one for one in subscriptions if one.url.endswith(f"{PATH}{webhook.id}"))
+    return tuple(
+        subscription for subscription in subscriptions if subscription.url.endswith(f"{PATH}{webhook.id}")
+    )

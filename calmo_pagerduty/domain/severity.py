@@ -73,8 +73,8 @@ def is_more_severe(
     order = tuple(Severity)
     if severity is not than_severity:
         return order.index(severity) < order.index(than_severity)
-    one, other = _ranked(priority), _ranked(than)
-    return one is not None and other is not None and one[0] == other[0] and one[1] < other[1]
+    rank, other = _ranked(priority), _ranked(than)
+    return rank is not None and other is not None and rank[0] == other[0] and rank[1] < other[1]
 
 
 def _ranked(priority: str | None) -> tuple[str, int] | None:

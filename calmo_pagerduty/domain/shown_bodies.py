@@ -29,9 +29,9 @@ def _masked(value: Any) -> Any:
     if isinstance(value, str):
         return redacted(value)
     if isinstance(value, dict):
-        return {redacted(name): MASK if _hides(name, one) else _masked(one) for name, one in value.items()}
+        return {redacted(name): MASK if _hides(name, part) else _masked(part) for name, part in value.items()}
     if isinstance(value, list):
-        return [_masked(one) for one in value]
+        return [_masked(part) for part in value]
     return value
 
 

@@ -63,7 +63,7 @@ _SOMETHING_ELSE: tuple[tuple[Callable[[str], bool], str], ...] = (
         " the signing secret was shown when the subscription was made",
     ),
     (
-        lambda text: any(one in _WHITE for one in text),
+        lambda text: any(character in _WHITE for character in text),
         "there is white space within the secret: it was probably copied in parts; copy it in one piece",
     ),
     (

@@ -43,7 +43,7 @@ def examine(webhook: OurWebhook, all_of_ours: Sequence[OurWebhook], seen: Seen) 
         mine = of_webhook(webhook, seen.subscriptions)
         found += _on_their_side(webhook, mine, seen)
         found += _doubled(webhook, mine, all_of_ours, seen.subscriptions)
-    return tuple(sorted(found, key=lambda one: list(Level).index(one.level)))
+    return tuple(sorted(found, key=lambda finding: list(Level).index(finding.level)))
 
 
 def unowned(
@@ -51,18 +51,19 @@ def unowned(
 ) -> tuple[Finding, ...]:
     """Return what delivers here to webhooks that are gone: PagerDuty is refused until it gives up."""
     gone = [
-        one
-        for one in subscriptions
-        if one.url.startswith(url_prefix + PATH) and one.url.rsplit("/")[-1] not in live
+        subscription
+        for subscription in subscriptions
+        if subscription.url.startswith(url_prefix + PATH) and subscription.url.rsplit("/")[-1] not in live
     ]
     return tuple(
         Finding(
             kind="unowned_subscription",
             level=Level.WARNING,
-            words=f"subscription {one.id} delivers to a webhook that is gone ({handle_of(one.url)})",
+            words=f"subscription {subscription.id} delivers to a webhook that is gone"
+            f" ({handle_of(subscription.url)})",
             advice="delete the subscription in PagerDuty",
         )
-        for one in gone
+        for subscription in gone
     )
 
 
@@ -101,7 +102,7 @@ def _strikes(strikes: int) -> Finding:
 
 
 def _on_their_side(webhook: OurWebhook, mine: Sequence[Subscription], seen: Seen) -> Iterator[Finding]:
-    everything = {one.id: one for one in seen.subscriptions or ()}
+    everything = {subscription.id: subscription for subscription in seen.subscriptions or ()}
     for known in webhook.subscription_ids:
         if known not in everything:
             yield _missing(f"subscription {known} is gone from PagerDuty")
@@ -114,9 +115,9 @@ def _on_their_side(webhook: OurWebhook, mine: Sequence[Subscription], seen: Seen
             )
     if not mine and not webhook.subscription_ids:
         yield _missing("no subscription of PagerDuty's delivers to this webhook")
-    for one in mine:
-        yield from _of_subscription(webhook, one, seen)
-    wanted, there = set(webhook.parts), {one.part for one in mine}
+    for subscription in mine:
+        yield from _of_subscription(webhook, subscription, seen)
+    wanted, there = set(webhook.parts), {subscription.part for subscription in mine}
     if mine and wanted - there:
         yield Finding(
             kind="wrong_filter",
@@ -127,8 +128,8 @@ def _on_their_side(webhook: OurWebhook, mine: Sequence[Subscription], seen: Seen
     yield from _silent(webhook, mine, seen)
 
 
-def _of_subscription(webhook: OurWebhook, one: Subscription, seen: Seen) -> Iterator[Finding]:
-    if one.disabled:
+def _of_subscription(webhook: OurWebhook, subscription: Subscription, seen: Seen) -> Iterator[Finding]:
+    if subscription.disabled:
         since = webhook.disabled_at or seen.now
         by_itself = "it is switched on again and what was missed is fetched"
         by_hand = (
@@ -139,25 +140,26 @@ def _of_subscription(webhook: OurWebhook, one: Subscription, seen: Seen) -> Iter
             kind="subscription_disabled",
             level=Level.ALARM,
             words=(
-                f"PagerDuty has switched {one.id} off (seen since {instant_in_words(since)}): nothing arrives"
+                f"PagerDuty has switched {subscription.id} off (seen since {instant_in_words(since)}):"
+                " nothing arrives"
             ),
             advice=by_itself if seen.may_enable else by_hand,
             since=since,
         )
-    if not one.active:
+    if not subscription.active:
         yield Finding(
             kind="subscription_inactive",
             level=Level.WARNING,
-            words=f"subscription {one.id} is paused in PagerDuty: nothing arrives",
+            words=f"subscription {subscription.id} is paused in PagerDuty: nothing arrives",
             advice="activate it in PagerDuty",
         )
-    lacking = sorted(webhook.event_types - one.event_types)
+    lacking = sorted(webhook.event_types - subscription.event_types)
     if lacking:
         some = ", ".join(lacking[:4]) + (f" and {len(lacking) - 4} more" if len(lacking) > 4 else "")
         yield Finding(
             kind="wrong_events",
             level=Level.WARNING if webhook.managed else Level.NOTE,
-            words=f"subscription {one.id} doesn't bring {some}",
+            words=f"subscription {subscription.id} doesn't bring {some}",
             advice="choose these events in PagerDuty, or a smaller set of events for the webhook",
         )
 
@@ -183,7 +185,7 @@ def _missing(words: str) -> Finding:
 def _silent(webhook: OurWebhook, mine: Sequence[Subscription], seen: Seen) -> Iterator[Finding]:
     """Only for what brings the whole account's events: of others we can't tell what should come."""
     last, there = webhook.last_delivery_at, seen.last_incident_at
-    whole = any(one.is_live and one.kind == "account" for one in mine)
+    whole = any(subscription.is_live and subscription.kind == "account" for subscription in mine)
     if not whole or there is None or seen.now - there < SILENT_AFTER:
         return
     if last is None or there - last > SILENT_AFTER:
@@ -205,15 +207,20 @@ def _doubled(
     all_of_ours: Sequence[OurWebhook],
     subscriptions: Sequence[Subscription],
 ) -> Iterator[Finding]:
-    others = [one for ours in all_of_ours if ours.id != webhook.id for one in of_webhook(ours, subscriptions)]
-    pairs = [*combinations(mine, 2), *((one, other) for one in mine for other in others)]
-    for one, other in pairs:
-        if one.is_live and other.is_live and one.overlaps(other):
+    others = [
+        subscription
+        for ours in all_of_ours
+        if ours.id != webhook.id
+        for subscription in of_webhook(ours, subscriptions)
+    ]
+    pairs = [*combinations(mine, 2), *((first, other) for first in mine for other in others)]
+    for first, other in pairs:
+        if first.is_live and other.is_live and first.overlaps(other):
             where = "to the same address" if other in mine else "to another webhook of this connection"
             yield Finding(
                 kind="overlapping",
                 level=Level.NOTE,
-                words=f"subscriptions {one.id} and {other.id} ({where}) deliver the same events twice",
+                words=f"subscriptions {first.id} and {other.id} ({where}) deliver the same events twice",
                 advice="delete one of them: each event counts once, but is delivered and checked twice",
             )
 

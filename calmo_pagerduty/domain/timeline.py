@@ -94,7 +94,7 @@ def _summary(event_type: str, event: WebhookEvent | None, who: str | None) -> st
 
 
 def _names(*found: Reference | None) -> str:
-    return ", ".join(one.name or one.id for one in found if one)
+    return ", ".join(ref.name or ref.id for ref in found if ref)
 
 
 def _assignees(data: Json) -> str:
@@ -130,10 +130,10 @@ def _incident_type(data: Json) -> str:
 def _roles(data: Json) -> str:
     assignments = data.get("incident_role_assignments")
     lines = []
-    for one in assignments[:20] if isinstance(assignments, list) else []:
-        if isinstance(one, dict):
-            who = _names(reference_of(one.get("assignee"))) or "nobody"
-            lines.append(f"{_names(reference_of(one.get('role'))) or 'role'} is {who}")
+    for assignment in assignments[:20] if isinstance(assignments, list) else []:
+        if isinstance(assignment, dict):
+            who = _names(reference_of(assignment.get("assignee"))) or "nobody"
+            lines.append(f"{_names(reference_of(assignment.get('role'))) or 'role'} is {who}")
     return ", ".join(lines)
 
 

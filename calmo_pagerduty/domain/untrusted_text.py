@@ -22,12 +22,14 @@ _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u
 def clean_text(text: str, longest: int = MAX_TEXT) -> str:
     """Return the text without what hides, at most `longest` characters of it."""
     plain = text.isascii() and text.isprintable()
-    kept = text if plain else "".join(one for one in text if _is_kept(one))
+    kept = text if plain else "".join(character for character in text if _is_kept(character))
     return kept if len(kept) <= longest else f"{kept[: longest - 1]}…"
 
 
-def _is_kept(one: str) -> bool:
-    return one in _KEPT or (unicodedata.category(one) not in _REMOVED and one not in _INVISIBLE)
+def _is_kept(character: str) -> bool:
+    return character in _KEPT or (
+        unicodedata.category(character) not in _REMOVED and character not in _INVISIBLE
+    )
 
 
 def clean_json(value: Any, longest: int = MAX_TEXT) -> Any:
@@ -35,7 +37,7 @@ def clean_json(value: Any, longest: int = MAX_TEXT) -> Any:
     if isinstance(value, str):
         return clean_text(value, longest)
     if isinstance(value, dict):
-        return {clean_text(str(name), longest): clean_json(one, longest) for name, one in value.items()}
+        return {clean_text(str(name), longest): clean_json(part, longest) for name, part in value.items()}
     if isinstance(value, list | tuple):
-        return [clean_json(one, longest) for one in value]
+        return [clean_json(part, longest) for part in value]
     return value

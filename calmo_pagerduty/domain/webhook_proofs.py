@@ -95,14 +95,14 @@ def judge_arrivals(has_secret: bool, arrived: Arrivals) -> Finding:
     """Say how the webhook is set up, from what arrived."""
     if not has_secret:
         return Finding(Proof.NO_SECRET)
-    latest = max(arrived.refused, key=lambda one: one.last_at, default=None)
+    latest = max(arrived.refused, key=lambda refusals: refusals.last_at, default=None)
     if arrived.verified_at is not None:
         note = f"it was {arrived.verified_type}" if arrived.verified_type else None
         if latest is not None and latest.last_at > arrived.verified_at:
             note = "but since then others were refused: does another subscription deliver here too?"
         return Finding(Proof.PROVEN, arrived.verified_at, note)
     if latest is not None:
-        count = sum(one.count for one in arrived.refused)
+        count = sum(refusals.count for refusals in arrived.refused)
         return Finding(_proof_of(latest), latest.last_at, f"{count} so far")
     if arrived.by_older_at is not None:
         return Finding(Proof.OLD_SECRET, arrived.by_older_at)

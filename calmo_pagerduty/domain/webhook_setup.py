@@ -6,7 +6,7 @@ from calmo_pagerduty.domain.event_sets import EVENTS, EventFilter, EventSet
 def setup_steps(url: str, handle: str, events: EventSet, only: EventFilter, has_secret: bool) -> list[str]:
     """Return what a person does, one thing a line. `url` may be masked: it is whole only once."""
     parts = only.parts()
-    names = [str(one) for one in EVENTS[events]]
+    names = [str(event_type) for event_type in EVENTS[events]]
     hidden = "…" in url
     steps = [
         "In PagerDuty, open Integrations, then Generic Webhooks (v3), and choose New Webhook.",
@@ -47,4 +47,4 @@ def _scope(parts: tuple[tuple[str, str | None], ...]) -> str:
         return "Account (everything)"
     if len(parts) == 1:
         return f"{kind.capitalize()} {identity}"
-    return f"{kind.capitalize()}, one webhook for each of {', '.join(str(one) for _, one in parts)}"
+    return f"{kind.capitalize()}, one webhook for each of {', '.join(str(id_) for _, id_ in parts)}"

@@ -60,10 +60,12 @@ def append_many(tx: Transaction, new: Sequence[NewRow]) -> None:
     last = tx.execute(_LAST).one_or_none()
     seq, previous = (last.seq, last.hash) if last else (0, GENESIS)
     rows = []
-    for one in new:
+    for entry in new:
         seq += 1
-        text = _text({**one.record, "seq": seq, "at": one.at.astimezone(UTC).isoformat(), "scope": one.scope})
-        row = {"seq": seq, "at": one.at, "scope": one.scope, "record": text, "previous_hash": previous}
+        text = _text(
+            {**entry.record, "seq": seq, "at": entry.at.astimezone(UTC).isoformat(), "scope": entry.scope}
+        )
+        row = {"seq": seq, "at": entry.at, "scope": entry.scope, "record": text, "previous_hash": previous}
         previous = _hash(previous, text)
         rows.append({**row, "hash": previous})
     tx.execute(_INSERT, rows)

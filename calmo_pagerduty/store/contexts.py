@@ -169,14 +169,14 @@ def progress(tx: Transaction, seen_by: Visibility, issue_id: str) -> Progress | 
     newest = versions(tx, seen_by, issue_id)[:1]
     if not newest:
         return None
-    (one,) = newest
-    heard = {part.source: part.report for part in _parts(tx, issue_id, one.version, with_data=False)}
-    gathering = one.state is ContextState.GATHERING
+    (context,) = newest
+    heard = {part.source: part.report for part in _parts(tx, issue_id, context.version, with_data=False)}
+    gathering = context.state is ContextState.GATHERING
     missing = SourceState.GATHERING if gathering else SourceState.UNAVAILABLE
     return Progress(
-        version=one.version, state=one.state, reasons=one.reasons, begun_at=one.begun_at,
-        finished_at=one.finished_at, is_degraded=one.is_degraded,
-        requests=one.requests or sum(report.requests for report in heard.values()),
+        version=context.version, state=context.state, reasons=context.reasons, begun_at=context.begun_at,
+        finished_at=context.finished_at, is_degraded=context.is_degraded,
+        requests=context.requests or sum(report.requests for report in heard.values()),
         sources=tuple(heard.get(source, Part(source, missing).report) for source in Source),
     )  # fmt: skip
 

@@ -203,7 +203,9 @@ def _of_webhooks(known_as: tuple[str, ...]) -> list[ColumnElement[bool]]:
     if not known_as:
         return []
     by_handle = [
-        webhooks.c.id.like(f"wh\\_%{one[-6:]}", escape="\\") for one in known_as if HANDLE.fullmatch(one)
+        webhooks.c.id.like(f"wh\\_%{handle[-6:]}", escape="\\")
+        for handle in known_as
+        if HANDLE.fullmatch(handle)
     ]
     return [sa.or_(webhooks.c.id.in_(known_as), *by_handle)]
 

@@ -51,7 +51,7 @@ def keep(
         sa.update(webhooks)
         .where(webhooks.c.id == webhook_id)
         .values(
-            findings=[one.model_dump(mode="json") for one in findings],
+            findings=[finding.model_dump(mode="json") for finding in findings],
             disabled_at=disabled_at,
             examined_at=now,
         )
@@ -78,7 +78,7 @@ def examinations(
             connection_id=row.connection_id,
             examined_at=row.examined_at,
             disabled_at=row.disabled_at,
-            findings=tuple(Finding.model_validate(one) for one in row.findings),
+            findings=tuple(Finding.model_validate(finding) for finding in row.findings),
         )
         for row in tx.execute(_live(*conditions))
     )

@@ -32,8 +32,8 @@ def issue_row(issue: Issue) -> dict[str, Any]:
         "service_id": issue.service.id if issue.service else None,
         "service": _json(issue.service),
         "escalation_policy": _json(issue.escalation_policy),
-        "assignees": [_json(one) for one in issue.assignees],
-        "teams": [_json(one) for one in issue.teams],
+        "assignees": [_json(assignee) for assignee in issue.assignees],
+        "teams": [_json(team) for team in issue.teams],
     }
 
 

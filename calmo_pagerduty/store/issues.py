@@ -169,12 +169,12 @@ def load_state(tx: Transaction, ref: IncidentRef) -> IncidentState | None:
         last_event_at=row.last_event_at,
         remembered=tuple(
             RememberedEvent(
-                event_id=one.event_id,
-                event_type=one.event_type,
-                occurred_at=one.occurred_at,
-                moved=one.moved,
+                event_id=event.event_id,
+                event_type=event.event_type,
+                occurred_at=event.occurred_at,
+                moved=event.moved,
             )
-            for one in reversed(latest)
+            for event in reversed(latest)
         ),
     )
 
@@ -198,12 +198,12 @@ def _unknown(
     """Pair the events that the timeline lacks with their bodies, in the order of occurrence. Beside
     them, what a comparison with PagerDuty has added.
     """
-    ids = [one.event_id for one in facts]
+    ids = [event.event_id for event in facts]
     rows: Sequence[Any] = ()
     if current is not None:
         rows = tx.execute(_KNOWN, {"issue": ref.issue_id, "events": ids}).all()
     known = {row.event_id for row in rows}
-    fresh = {one.event_id: one for one in reversed(facts) if one.event_id not in known}
+    fresh = {event.event_id: event for event in reversed(facts) if event.event_id not in known}
     received = with_bodies(tx, fresh.values()) if fresh else []
     return received, [_known_event(row) for row in rows if is_logged(row.event_id)]
 
@@ -228,10 +228,14 @@ def _take_over(
         return
     came = [
         KnownEvent(
-            one.event_id, one.event_type, one.occurred_at, one.actor.id if one.actor else None, one.summary
+            entry.event_id,
+            entry.event_type,
+            entry.occurred_at,
+            entry.actor.id if entry.actor else None,
+            entry.summary,
         )
-        for one in entries
-        if not is_logged(one.event_id)
+        for entry in entries
+        if not is_logged(entry.event_id)
     ]
     taken = taken_over(added, came)
     if taken:

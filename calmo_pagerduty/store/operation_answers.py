@@ -95,7 +95,7 @@ def _look_again(
     more than was known then: as whom PagerDuty knows us, or that it was another's event.
     """
     told = _told_anew(tx, ref, operation)
-    if changed := [one for one in told if released or one.operation_id is not None]:
+    if changed := [entry for entry in told if released or entry.operation_id is not None]:
         issues.retell(tx, ref, changed, now)
 
 
@@ -108,7 +108,7 @@ def _told_anew(tx: Transaction, ref: IncidentRef, operation: Operation) -> Seque
         .where(
             timeline.c.issue_id == ref.issue_id,
             timeline.c.operation_id.is_(None),
-            timeline.c.event_type.in_([one.event_type for one in operation.expected]),
+            timeline.c.event_type.in_([expectation.event_type for expectation in operation.expected]),
             timeline.c.occurred_at >= operation.sent_at - SKEW,
         )
         .order_by(timeline.c.occurred_at, timeline.c.seq)

@@ -41,7 +41,7 @@ def file(tx: Transaction, operation: Operation) -> None:
         "action": operation.action,
         "author": operation.author,
         "state": operation.state,
-        "expected": [one.model_dump(mode="json") for one in operation.expected],
+        "expected": [expectation.model_dump(mode="json") for expectation in operation.expected],
         "echoes": [],
         "filed_at": operation.filed_at,
     }
@@ -105,8 +105,8 @@ def with_echoes(
     """Return the entries with those that tell of an operation marked as its echoes, and with the entry of
     each operation that none told of before.
     """
-    by_id = {one.facts.event_id: one for one in received}
-    times = [one.facts.occurred_at for one in received]
+    by_id = {event.facts.event_id: event for event in received}
+    times = [event.facts.occurred_at for event in received]
     rows = tx.execute(_IN_FLIGHT, {"issue": issue_id, "since": min(times) - SKEW, "until": max(times) + SKEW})
     known = {operation.id: operation for operation in map(_operation, rows)}
     answers = {
@@ -116,7 +116,7 @@ def with_echoes(
     }
     if not known:
         return tuple(entries)
-    told = [one for one in received if one.facts.event_id not in answers]
+    told = [event for event in received if event.facts.event_id not in answers]
     found = {**recognise(tuple(known.values()), told), **answers}
     made: list[TimelineEntry] = []
     for entry in entries:
@@ -157,7 +157,7 @@ def _told(tx: Transaction, operation: Operation, entry: TimelineEntry, is_first:
         operation.id,
         state=state,
         is_told=is_told,
-        echoes=[one.model_dump(mode="json") for one in echoes],
+        echoes=[recognised.model_dump(mode="json") for recognised in echoes],
     )
     return replace(operation, state=state, is_told=is_told, echoes=echoes)
 
@@ -173,8 +173,8 @@ def _operation(row: Any) -> Operation:
             **values,
             "action": Action(row.action),
             "state": OperationState(row.state),
-            "expected": tuple(Expectation.model_validate(one) for one in row.expected),
-            "echoes": tuple(Echo.model_validate(one) for one in row.echoes),
+            "expected": tuple(Expectation.model_validate(expectation) for expectation in row.expected),
+            "echoes": tuple(Echo.model_validate(echo) for echo in row.echoes),
             "agent": Reference(**row.agent) if row.agent else None,
         }
     )

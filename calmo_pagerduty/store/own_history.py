@@ -37,7 +37,7 @@ def past(
     query = query.order_by(issues.c.created_at.desc(), issues.c.id).limit(MOST_ISSUES)
     found = [issue_of(row) for row in tx.execute(query)]
     entries: dict[str, list[TimelineEntry]] = {}
-    ids = [one.ref.issue_id for one in found]
+    ids = [stored.ref.issue_id for stored in found]
     for start in range(0, len(ids), _AT_ONCE):
         for row in tx.execute(
             sa.select(timeline)
@@ -45,7 +45,7 @@ def past(
             .order_by(timeline.c.occurred_at, timeline.c.seq)
         ):
             entries.setdefault(row.issue_id, []).append(entry_of_row(row))
-    return [(one, entries.get(one.ref.issue_id, ())) for one in found]
+    return [(stored, entries.get(stored.ref.issue_id, ())) for stored in found]
 
 
 def _others(ref: IncidentRef) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:

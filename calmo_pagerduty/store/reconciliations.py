@@ -88,12 +88,12 @@ def held(tx: Transaction, connection_id: str, incident_ids: Sequence[str]) -> di
         entries.setdefault(row.issue_id, []).append(known)
     moving = unfinished(tx, connection_id, incident_ids)
     return {
-        one: Held(
-            issue := found.get(one),
+        incident_id: Held(
+            issue := found.get(incident_id),
             tuple(entries.get(issue.ref.issue_id, ())) if issue else (),
-            one in moving,
+            incident_id in moving,
         )
-        for one in incident_ids
+        for incident_id in incident_ids
     }
 
 
@@ -139,8 +139,8 @@ def reach(tx: Transaction, connection_id: str) -> Reach:
     ).all()
     return Reach(
         any(not row.service_ids and not row.team_ids for row in rows),
-        frozenset(one for row in rows for one in row.service_ids),
-        frozenset(one for row in rows for one in row.team_ids),
+        frozenset(service_id for row in rows for service_id in row.service_ids),
+        frozenset(team_id for row in rows for team_id in row.team_ids),
     )
 
 
@@ -156,7 +156,8 @@ def add(
     """
     webhook_id = _own_webhook(tx, connection_id, now)
     verdicts = [
-        inbox.record(tx, _delivery(connection_id, webhook_id, incident_id, one, now)) for one in additions
+        inbox.record(tx, _delivery(connection_id, webhook_id, incident_id, addition, now))
+        for addition in additions
     ]
     return verdicts.count(Verdict.ACCEPTED)
 
@@ -227,22 +228,22 @@ def _own_webhook(tx: Transaction, connection_id: str, now: datetime) -> str:
 
 
 def _delivery(
-    connection_id: str, webhook_id: str, incident_id: str, one: Addition, now: datetime
+    connection_id: str, webhook_id: str, incident_id: str, addition: Addition, now: datetime
 ) -> NewDelivery:
     return NewDelivery(
         webhook_id=webhook_id,
         connection_id=connection_id,
-        dedup_key=one.event_id,
+        dedup_key=addition.event_id,
         received_at=now,
-        body=one.body,
-        body_sha256=hashlib.sha256(one.body).hexdigest(),
+        body=addition.body,
+        body_sha256=hashlib.sha256(addition.body).hexdigest(),
         secret_version=0,
         verdict=Verdict.ACCEPTED,
         state=DeliveryState.PENDING,
         remarks=REMARK,
-        event_id=one.event_id,
-        event_type=one.event.event_type,
+        event_id=addition.event_id,
+        event_type=addition.event.event_type,
         incident_id=incident_id,
-        occurred_at=one.event.occurred_at,
-        facts=facts_json(one.event, now),
+        occurred_at=addition.event.occurred_at,
+        facts=facts_json(addition.event, now),
     )

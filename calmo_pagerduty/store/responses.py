@@ -58,7 +58,7 @@ def tracked(tx: Transaction, ref: IncidentRef) -> Tracked | None:
 def say(tx: Transaction, tracked: Tracked, now: datetime) -> None:
     """Put on the timeline what is to be said now. Said again, it is there already."""
     said = due_now(tracked.pending, now)
-    rows = [row for one in said if (row := _entry(tracked.issue, one)) and _add(tx, row)]
+    rows = [row for notice in said if (row := _entry(tracked.issue, notice)) and _add(tx, row)]
     if rows:
         keep_commit_order(tx)
         tx.execute(

@@ -89,7 +89,7 @@ class ManagedWebhook:
     @property
     def current(self) -> tuple[SecretAge, ...]:
         """The secrets that nothing has replaced."""
-        return tuple(one for one in self.secrets if one.expires_at is None)
+        return tuple(secret for secret in self.secrets if secret.expires_at is None)
 
 
 def make(tx: Transaction, keyring: Keyring, new: NewWebhook, secret: bytes | None, now: datetime) -> str:
@@ -190,8 +190,10 @@ def _read(
         sa.or_(webhook_secrets.c.expires_at.is_(None), webhook_secrets.c.expires_at > now),
     )
     ages: dict[str, list[SecretAge]] = {}
-    for one in tx.execute(live.order_by(webhook_secrets.c.version)):
-        ages.setdefault(one.webhook_id, []).append(SecretAge(one.version, one.created_at, one.expires_at))
+    for secret in tx.execute(live.order_by(webhook_secrets.c.version)):
+        ages.setdefault(secret.webhook_id, []).append(
+            SecretAge(secret.version, secret.created_at, secret.expires_at)
+        )
     return tuple(_webhook(row, tuple(ages.get(row.id, ()))) for row in rows)
 
 

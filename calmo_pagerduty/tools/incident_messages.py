@@ -157,8 +157,10 @@ def _request_shown(thing: JsonObject) -> JsonObject:
             shapes.picked(target, "id", "type", "summary")
             | {
                 "responders": [
-                    shapes.without_nothing({"state": one.get("state"), "user": shapes.ref(one.get("user"))})
-                    for one in objects_of(target.get("incidents_responders"))
+                    shapes.without_nothing(
+                        {"state": responder.get("state"), "user": shapes.ref(responder.get("user"))}
+                    )
+                    for responder in objects_of(target.get("incidents_responders"))
                 ]
             }
         )

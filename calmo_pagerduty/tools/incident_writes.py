@@ -174,8 +174,11 @@ def _left_to_do(
 ) -> Generator[ApiRequest | Listing, Any, JsonObject]:
     """Leave out what an earlier attempt has done, so that nobody is paged twice for it."""
     left = dict(changes)
-    assigned = [object_of(one.get("assignee")).get("id") for one in objects_of(incident.get("assignments"))]
-    wanted = [one["assignee"]["id"] for one in changes.get("assignments", ())]
+    assigned = [
+        object_of(assignment.get("assignee")).get("id")
+        for assignment in objects_of(incident.get("assignments"))
+    ]
+    wanted = [assignment["assignee"]["id"] for assignment in changes.get("assignments", ())]
     if wanted and sorted(map(str, assigned)) == sorted(wanted):
         del left["assignments"]
     policy = object_of(incident.get("escalation_policy")).get("id")

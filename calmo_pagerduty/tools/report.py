@@ -151,7 +151,10 @@ def markdown(report: JsonObject) -> str:
         heads = (name.capitalize(), "Incidents", "Mean to acknowledge", "Mean to resolve")
         lines += [f"## By {name}", "", *_table(heads, groups)]
     lines += ["## By day", "", *_table(("Day (UTC)", "Incidents"), report["by_day"].items())]
-    slowest = [(one["number"], one["title"], _in_words(one["seconds"])) for one in report["slowest"]]
+    slowest = [
+        (incident["number"], incident["title"], _in_words(incident["seconds"]))
+        for incident in report["slowest"]
+    ]
     lines += ["## Slowest to resolve", "", *_table(("Number", "Title", "Time"), slowest)]
     if report["notes"]:
         lines += ["## What is missing", "", *(f"- {_cell(note)}" for note in report["notes"]), ""]

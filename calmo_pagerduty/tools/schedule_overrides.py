@@ -110,7 +110,7 @@ def _changes_of_shifts(arguments: CreateScheduleOverride, call: Call, schedule: 
         if call.repeated:
             made = yield from _made_before(arguments, items, shown)
             result += made
-        missing = [piece for piece in asked if not any(_same(shown(piece), one) for one in made)]
+        missing = [piece for piece in asked if not any(_same(shown(piece), override) for override in made)]
         if missing:
             answer = yield post(f"/v3/schedules/{arguments.schedule_id}/{items}", {items: missing})
             result += map(shown, objects_of(answer.get(items)))
@@ -122,7 +122,7 @@ def _made_before(
 ) -> Asking:
     listed: Listed = yield from shift_changes(arguments.schedule_id, items, arguments.start, arguments.end)
     found = [shown(thing) for thing in listed.items]
-    return [one for one in found if one.get("user_id") == arguments.user_id]
+    return [override for override in found if override.get("user_id") == arguments.user_id]
 
 
 def _same(wanted: JsonObject, made: JsonObject) -> bool:

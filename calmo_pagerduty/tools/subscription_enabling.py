@@ -20,9 +20,9 @@ def may_enable(rules: ConnectionRules, facts: TokenFacts) -> bool:
 
 def enable(subscription_ids: Sequence[str]) -> Plan:
     """Let PagerDuty deliver again. Repeatable."""
-    for one in subscription_ids:
+    for subscription_id in subscription_ids:
         try:
-            yield ApiRequest(method=Method.POST, path=f"/webhook_subscriptions/{one}/enable")
+            yield ApiRequest(method=Method.POST, path=f"/webhook_subscriptions/{subscription_id}/enable")
         except AlreadySo:
             continue
     return {}

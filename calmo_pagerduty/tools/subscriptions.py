@@ -52,7 +52,11 @@ def subscribe(to: Delivered, events: Sequence[str], only: EventFilter, known: Co
     made: list[JsonObject] = []
     for kind, identity in only.parts():
         made.append(
-            (yield from _make(to, events, kind, identity, {*known, *(str(one["id"]) for one in made)}))
+            (
+                yield from _make(
+                    to, events, kind, identity, {*known, *(str(subscription["id"]) for subscription in made)}
+                )
+            )
         )
     return {"made": made}
 
@@ -87,16 +91,16 @@ def _make(
 
 def activate(ids: Sequence[str]) -> Plan:
     """Let PagerDuty deliver."""
-    for one in ids:
-        yield put(f"{ALL}/{one}", {"webhook_subscription": {"active": True}})
+    for subscription_id in ids:
+        yield put(f"{ALL}/{subscription_id}", {"webhook_subscription": {"active": True}})
     return {}
 
 
 def retire(ids: Sequence[str]) -> Plan:
     """Let PagerDuty send nothing new by these; what waits in their queues still goes out."""
-    for one in ids:
+    for subscription_id in ids:
         try:
-            yield put(f"{ALL}/{one}", {"webhook_subscription": {"active": False}})
+            yield put(f"{ALL}/{subscription_id}", {"webhook_subscription": {"active": False}})
         except NotFound:
             continue
     return {}
@@ -104,9 +108,9 @@ def retire(ids: Sequence[str]) -> Plan:
 
 def unsubscribe(to: Delivered, known: Sequence[str], keep: Collection[str] = ()) -> Plan:
     """Delete what is `known`, and whatever else of ours delivers there, but not what is to be kept."""
-    for one in known:
-        if one not in keep:
-            yield from _end(one)
+    for subscription_id in known:
+        if subscription_id not in keep:
+            yield from _end(subscription_id)
     yield from _end_others(to, keep)
     return {}
 

@@ -46,7 +46,7 @@ def create(
     permissions = permission or [ISSUES_READ]
     if unknown := set(permissions) - set(ALL_PERMISSIONS):
         raise UnknownPermission(f"no such permission: {', '.join(sorted(unknown))}")
-    scopes = [Scope.parse(one) for one in scope] if scope else None
+    scopes = [Scope.parse(text) for text in scope] if scope else None
     now = datetime.now(UTC)
     ends = None if expires_in is None else now + _duration(expires_in)
     with open_database(settings_for(data_dir)) as database:

@@ -143,7 +143,7 @@ def permit(
     for selector in clear or []:
         switches.pop(selector, None)
     if approve is not None:
-        rules["approve"] = [] if approve == "none" else [one.strip() for one in approve.split(",")]
+        rules["approve"] = [] if approve == "none" else [risk.strip() for risk in approve.split(",")]
     if writes_per_hour is not None:
         rules["writes_per_hour"] = writes_per_hour
     change: Json = {"rules": rules}
@@ -176,8 +176,8 @@ def targets(
     known: Json = client.get(_path(connection))["response_targets"] or {}
     by_severity = known.setdefault("by_severity", {})
     minutes = {"acknowledge_minutes": acknowledge, "resolve_minutes": resolve}
-    for one in severity or [*Severity]:
-        own = by_severity.setdefault(one, {})
+    for chosen in severity or [*Severity]:
+        own = by_severity.setdefault(chosen, {})
         own.update({name: value or None for name, value in minutes.items() if value is not None})
     further = {"escalates_on_miss": escalate, "escalation_level": level}
     known.update({name: value for name, value in further.items() if value is not None})

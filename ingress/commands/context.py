@@ -65,7 +65,7 @@ def _issue_id(client: ApiClient, text: str, connection: str | None) -> str:
             f"there is no issue of the incident {text}; name the --connection to ask PagerDuty as"
         )
     if len(found) > 1:
-        names = ", ".join(one["connection_id"] for one in found)
+        names = ", ".join(issue["connection_id"] for issue in found)
         raise ApiProblem(f"{text} is an issue of several connections: name the --connection: {names}")
     return str(found[0]["id"])
 

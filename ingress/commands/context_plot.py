@@ -52,9 +52,9 @@ def _lanes(found: Assessment) -> dict[str, list[float]]:
     began = found.incident.created_at
     lanes: dict[str, list[float]] = {name: [] for name in _SIGNS}
     lanes["this"] = [0.0]
-    lanes["changes"] = [_before(began, one.at) for one in found.changes]
-    for one in found.others:
-        lanes[one.where].append(_before(began, one.created_at))
+    lanes["changes"] = [_before(began, change.at) for change in found.changes]
+    for other in found.others:
+        lanes[other.where].append(_before(began, other.created_at))
     return lanes
 
 

@@ -68,7 +68,7 @@ def _head(context: IncidentContext, width: int) -> View:
             for part in (facts.priority, f"{facts.urgency} urgency" if facts.urgency else None)
             if part
         ),
-        *((words.name_of(one), "") for one in (facts.service, *facts.teams) if one),
+        *((words.name_of(thing), "") for thing in (facts.service, *facts.teams) if thing),
         (f"began {instant_in_words(facts.created_at)}", ""),
     ]
     line = Text()
@@ -88,11 +88,15 @@ def _impact(impact: Impact, width: int) -> View:
         style = "red" if impact.score >= 75 else "yellow" if impact.score >= 50 else "green"
         yield Text.assemble(("█" * full, style), ("░" * (width - full), "dim"), f" {impact.score:.0f}/100")
     told = [
-        f"{words.factor_words(one)} {one.points:.3g}/{one.weight:g}"
-        for one in impact.contributions
-        if one.points is not None
+        f"{words.factor_words(contribution)} {contribution.points:.3g}/{contribution.weight:g}"
+        for contribution in impact.contributions
+        if contribution.points is not None
     ]
-    unknown = [words.factor_words(one) for one in impact.contributions if one.points is None]
+    unknown = [
+        words.factor_words(contribution)
+        for contribution in impact.contributions
+        if contribution.points is None
+    ]
     if told:
         yield Text(_text(" · ".join(told)), style="dim")
     if unknown:
@@ -101,37 +105,38 @@ def _impact(impact: Impact, width: int) -> View:
 
 def _causes(found: Assessment) -> View:
     cause = found.root_cause
-    for place, one in enumerate(cause.candidates[:MOST], 1):
+    for place, candidate in enumerate(cause.candidates[:MOST], 1):
         yield Text.assemble(
-            (f"{place}. ", "bold"), (_text(one.summary.text), "bold"), (f"  {one.kind}", "dim")
+            (f"{place}. ", "bold"), (_text(candidate.summary.text), "bold"), (f"  {candidate.kind}", "dim")
         )
-        yield from _in(3, _why(one))
+        yield from _in(3, _why(candidate))
     if not cause.candidates:
         yield Text("No candidate.", style="bold")
     if cause.reason:
         yield Text(_text(cause.reason), style="dim")
 
 
-def _why(one: Candidate) -> View:
+def _why(candidate: Candidate) -> View:
     # That it isn't proven, the heading says for all.
-    yield Text(_text(words.candidate_words(one).removesuffix(f"; {words.CORRELATED}")))
-    if len(one.path) > 1:
-        yield Text(_along(one.path), style="yellow")
-    if one.pagerduty_reason:
-        yield Text(f"PagerDuty relates it: {_text(one.pagerduty_reason)}", style="dim")
-    if one.thing.url:
-        yield Text(_text(one.thing.url), style="dim", overflow="fold")
+    yield Text(_text(words.candidate_words(candidate).removesuffix(f"; {words.CORRELATED}")))
+    if len(candidate.path) > 1:
+        yield Text(_along(candidate.path), style="yellow")
+    if candidate.pagerduty_reason:
+        yield Text(f"PagerDuty relates it: {_text(candidate.pagerduty_reason)}", style="dim")
+    if candidate.thing.url:
+        yield Text(_text(candidate.thing.url), style="dim", overflow="fold")
 
 
 def _similar(found: Assessment, began: datetime) -> View:
     if found.recurrence is not None:
         style = "bold yellow" if found.recurrence.is_flapping else "dim"
         yield Text(_text(words.recurrence_words(found.recurrence)), style=style)
-    for one, *same in _alike(found.similar)[:MOST]:
+    for similar, *same in _alike(found.similar)[:MOST]:
         yield Text.assemble(
-            (_text(one.title.text), "bold"), (f"  {_name(one.incident)} on {_name(one.service)}", "dim")
+            (_text(similar.title.text), "bold"),
+            (f"  {_name(similar.incident)} on {_name(similar.service)}", "dim"),
         )
-        yield from _in(3, _handling(one, began))
+        yield from _in(3, _handling(similar, began))
         if same:
             names = ", ".join(_name(other.incident) for other in same)
             yield from _in(3, [Text(f"{len(same)} more, handled alike: {names}", style="dim")])
@@ -142,28 +147,28 @@ def _similar(found: Assessment, began: datetime) -> View:
 def _alike(similar: Iterable[SimilarIncident]) -> list[list[SimilarIncident]]:
     """Put those together that one would read twice, the most alike first."""
     groups: dict[tuple[str, ...], list[SimilarIncident]] = {}
-    for one in similar:
-        resolution = one.resolution.text if one.resolution else ""
-        who = sorted({handled.who.id for handled in one.handled if handled.did == "resolved"})
-        groups.setdefault((one.title.text, one.service.id, resolution, *who), []).append(one)
+    for past in similar:
+        resolution = past.resolution.text if past.resolution else ""
+        who = sorted({handled.who.id for handled in past.handled if handled.did == "resolved"})
+        groups.setdefault((past.title.text, past.service.id, resolution, *who), []).append(past)
     return list(groups.values())
 
 
-def _handling(one: SimilarIncident, began: datetime) -> View:
-    yield Text(_text(words.similar_words(one, began)))
+def _handling(similar: SimilarIncident, began: datetime) -> View:
+    yield Text(_text(words.similar_words(similar, began)))
     did: dict[str, list[str]] = {}
-    for handled in one.handled:
+    for handled in similar.handled:
         did.setdefault(_name(handled.who), []).append(handled.did)
     if did:
         yield Text("; ".join(f"{who} {words.together(what)} it" for who, what in did.items()))
-    if one.resolution is not None:
-        yield Text(f"“{_text(one.resolution.text)}”", style="italic green")
+    if similar.resolution is not None:
+        yield Text(f"“{_text(similar.resolution.text)}”", style="italic green")
 
 
 def _people(found: Assessment) -> View:
     advice = found.recommendation
-    for one in advice.people[:MOST]:
-        yield Text.assemble((_name(one.who), "bold"), f"  {_text(words.person_words(one))}")
+    for person in advice.people[:MOST]:
+        yield Text.assemble((_name(person.who), "bold"), f"  {_text(words.person_words(person))}")
     if advice.people:
         yield Text(words.tested_words(advice), style="dim")
     else:
@@ -173,11 +178,11 @@ def _people(found: Assessment) -> View:
 
 
 def _on_call(found: Assessment, began: datetime) -> View:
-    for one in found.on_call[:MOST]:
-        style = "yellow" if one.is_asleep else ""
+    for on_call in found.on_call[:MOST]:
+        style = "yellow" if on_call.is_asleep else ""
         yield Text.assemble(
-            f"level {one.level}  ", (_name(one.who), "bold"),
-            (f"  {_text(words.on_call_words(one, began))}", style),
+            f"level {on_call.level}  ", (_name(on_call.who), "bold"),
+            (f"  {_text(words.on_call_words(on_call, began))}", style),
         )  # fmt: skip
 
 
@@ -198,23 +203,23 @@ def _dependencies(around: Surrounding) -> View:
 
 def _reached(reached: tuple[Reach, ...]) -> Text:
     line = Text()
-    for place, one in enumerate(reached[: 2 * MOST]):
+    for place, reach in enumerate(reached[: 2 * MOST]):
         line.append(", " if place else "")
-        line.append(_name(one.thing), "bold red" if one.has_open_incident else "")
-        line.append(" (open incident)" if one.has_open_incident else "")
+        line.append(_name(reach.thing), "bold red" if reach.has_open_incident else "")
+        line.append(" (open incident)" if reach.has_open_incident else "")
     more = len(reached) - 2 * MOST
     return line.append(f" and {more} more" if more > 0 else "")
 
 
 def _notes(found: Assessment) -> View:
-    for one in found.notes[-MOST:]:
-        who = _name(one.who) if one.who else "somebody"
-        yield Text.assemble((f"{one.at:%H:%M} {who}  ", "dim"), _text(one.text.text))
+    for note in found.notes[-MOST:]:
+        who = _name(note.who) if note.who else "somebody"
+        yield Text.assemble((f"{note.at:%H:%M} {who}  ", "dim"), _text(note.text.text))
 
 
 def _lacking(context: IncidentContext) -> View:
-    for one in words.lacking_sources(context.sources):
-        yield Text.assemble(("✗ ", "yellow"), f"{_text(one.title)}: {_text(words.lacking_words(one))}")
+    for report in words.lacking_sources(context.sources):
+        yield Text.assemble(("✗ ", "yellow"), f"{_text(report.title)}: {_text(words.lacking_words(report))}")
     for omitted in context.assessment.omitted:
         yield Text.assemble(("… ", "dim"), _text(omitted))
 

@@ -33,10 +33,10 @@ Wanted = dict[str, Any]
 
 def _params(wanted: Wanted) -> list[tuple[str, str]]:
     return [
-        (name, str(one))
+        (name, str(single))
         for name, value in wanted.items()
-        for one in (value if isinstance(value, list) else [value])
-        if one is not None
+        for single in (value if isinstance(value, list) else [value])
+        if single is not None
     ]
 
 
@@ -97,8 +97,8 @@ def export(
     client, cursor = client_of(data_dir), None
     while True:
         page = client.get("/api/deliveries", [*_params(wanted | {"cursor": cursor}), ("limit", "200")])
-        for one in page["deliveries"]:
-            typer.echo(json.dumps(one))
+        for delivery in page["deliveries"]:
+            typer.echo(json.dumps(delivery))
         cursor = page["next_cursor"]
         if cursor is None:
             return

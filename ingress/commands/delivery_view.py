@@ -21,13 +21,20 @@ STEP_STYLE = {"ok": "green", "missing": "bold red", "unknown": "bold yellow"}
 
 def delivery_table(deliveries: Sequence[Json]) -> Table:
     table = a_table("#", "received", "event", "incident", "verdict", "state", "ms", "bytes", "again", "issue")
-    for one in deliveries:
-        again = f"{one['duplicates']} dup, {one['replays']} replays"
+    for delivery in deliveries:
+        again = f"{delivery['duplicates']} dup, {delivery['replays']} replays"
         table.add_row(
-            str(one["seq"]), words(one["received_at"]), words(one["event_type"]), words(one["incident_id"]),
-            words(one["verdict"]), Text(one["state"], STATE_STYLE.get(one["state"], "")),
-            words(one["latency_ms"]), str(one["body_bytes"]), again, _effect(one["effect"]),
-        )  # fmt: skip
+            str(delivery["seq"]),
+            words(delivery["received_at"]),
+            words(delivery["event_type"]),
+            words(delivery["incident_id"]),
+            words(delivery["verdict"]),
+            Text(delivery["state"], STATE_STYLE.get(delivery["state"], "")),
+            words(delivery["latency_ms"]),
+            str(delivery["body_bytes"]),
+            again,
+            _effect(delivery["effect"]),
+        )
     return table
 
 
@@ -45,11 +52,17 @@ def delivery_view(delivery: Json) -> RenderableType:
 
 def refusal_table(refusals: Sequence[Json]) -> Table:
     table = a_table("#", "at", "webhook", "verdict", "reason", "status", "bytes", "sha256")
-    for one in refusals:
+    for refusal in refusals:
         table.add_row(
-            str(one["id"]), words(one["at"]), words(one["webhook"]), words(one["verdict"]),
-            words(one["reason"]), str(one["status"]), str(one["body_bytes"]), one["body_sha256"][:12],
-        )  # fmt: skip
+            str(refusal["id"]),
+            words(refusal["at"]),
+            words(refusal["webhook"]),
+            words(refusal["verdict"]),
+            words(refusal["reason"]),
+            str(refusal["status"]),
+            str(refusal["body_bytes"]),
+            refusal["body_sha256"][:12],
+        )
     return table
 
 
@@ -68,12 +81,12 @@ def explanation_view(explanation: Json) -> RenderableType:
 
 def key_table(keys: Sequence[Json]) -> Table:
     table = a_table("id", "name", "person", "scopes", "permissions", "expires", "state")
-    for one in keys:
-        state = Text("revoked", "red") if one["revoked_at"] else Text("valid", "green")
-        scopes = Text("everything") if one["scopes"] is None else words(one["scopes"])
+    for key in keys:
+        state = Text("revoked", "red") if key["revoked_at"] else Text("valid", "green")
+        scopes = Text("everything") if key["scopes"] is None else words(key["scopes"])
         table.add_row(
-            words(one["id"]), words(one["name"]), words(one["person"]), scopes, words(one["permissions"]),
-            words(one["expires_at"]), state,
+            words(key["id"]), words(key["name"]), words(key["person"]), scopes, words(key["permissions"]),
+            words(key["expires_at"]), state,
         )  # fmt: skip
     return table
 

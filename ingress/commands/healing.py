@@ -84,15 +84,15 @@ def report_view(run: Json) -> Table:
 def findings_view(found: Json) -> Table:
     """Return the findings, webhook by webhook."""
     table = a_table("webhook", "connection", "level", "what", "what to do")
-    for one in found["webhooks"]:
-        name = f"{one['webhook']} {one['name']}".strip()
-        if not one["findings"]:
-            seen = "nothing is wrong" if one["examined_at"] else "not examined yet"
-            table.add_row(words(name), one["connection"], Text("-"), words(seen), words(""))
-        for finding in one["findings"]:
+    for webhook in found["webhooks"]:
+        name = f"{webhook['webhook']} {webhook['name']}".strip()
+        if not webhook["findings"]:
+            seen = "nothing is wrong" if webhook["examined_at"] else "not examined yet"
+            table.add_row(words(name), webhook["connection"], Text("-"), words(seen), words(""))
+        for finding in webhook["findings"]:
             level = Text(finding["level"], style=LEVEL_STYLE[finding["level"]])
             table.add_row(
-                words(name), one["connection"], level, words(finding["words"]), words(finding["advice"])
+                words(name), webhook["connection"], level, words(finding["words"]), words(finding["advice"])
             )
     return table
 

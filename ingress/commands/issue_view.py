@@ -122,7 +122,7 @@ def action_view(action: Json) -> RenderableType:
 def issue_with_timeline(issue: Json) -> Group:
     """Return an issue's facts and its timeline, oldest first."""
     facts = Table.grid(padding=(0, 2))
-    people = ", ".join(one["name"] or one["id"] for one in issue["assignees"]) or "nobody"
+    people = ", ".join(assignee["name"] or assignee["id"] for assignee in issue["assignees"]) or "nobody"
     service = issue["service"]
     rows = {
         "status": status_text(issue),

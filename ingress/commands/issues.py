@@ -66,12 +66,12 @@ def show(
 ) -> None:
     """Show one issue with its timeline."""
     client = client_of(data_dir)
-    found = [client.show_issue(one) for one in _issue_ids(client, issue)]
+    found = [client.show_issue(issue_id) for issue_id in _issue_ids(client, issue)]
     if as_json:
         typer.echo(json.dumps(found[0] if len(found) == 1 else found))
         return
-    for one in found:
-        Console().print(issue_with_timeline(one))
+    for shown in found:
+        Console().print(issue_with_timeline(shown))
 
 
 @app.command()

@@ -37,7 +37,7 @@ def words(value: Any) -> Text:
     if isinstance(value, bool):
         return Text("yes" if value else "no")
     if isinstance(value, list):
-        return Text(", ".join(words(one).plain for one in value))
+        return Text(", ".join(words(part).plain for part in value))
     if isinstance(value, dict):
         return words(value.get("summary") or value.get("name") or value.get("id") or json.dumps(value))
     return Text(clean_text(str(value), LONGEST_CELL).replace("\n", " "))
@@ -133,12 +133,16 @@ def audit_table(rows: Iterable[Json]) -> Table:
 
 def connection_table(connections: Iterable[Json]) -> Table:
     table = a_table("connection", "name", "scope", "region", "token", "switches")
-    for one in connections:
-        switches = [f"{name}={state}" for name, state in one["rules"]["switches"].items()]
+    for connection in connections:
+        switches = [f"{name}={state}" for name, state in connection["rules"]["switches"].items()]
         table.add_row(
-            words(one["id"]), words(one["name"]), words(one["scope"]), words(one["region"]),
-            words(one["token_kind"] or "none"), words(switches or "reads only"),
-        )  # fmt: skip
+            words(connection["id"]),
+            words(connection["name"]),
+            words(connection["scope"]),
+            words(connection["region"]),
+            words(connection["token_kind"] or "none"),
+            words(switches or "reads only"),
+        )
     return table
 
 
@@ -160,8 +164,8 @@ def _at(item: Any, path: str) -> Any:
 
 
 def _flat(value: Json, prefix: str = "") -> Iterable[tuple[str, Any]]:
-    for name, one in value.items():
-        if isinstance(one, dict) and not {"summary", "id"} & set(one):
-            yield from _flat(one, f"{prefix}{name}.")
+    for name, part in value.items():
+        if isinstance(part, dict) and not {"summary", "id"} & set(part):
+            yield from _flat(part, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}", one
+            yield f"{prefix}{name}", part

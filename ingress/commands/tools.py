@@ -34,7 +34,7 @@ def list_tools(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """List the tools; with --connection, say which of them this key may use there."""
-    params = [("category", one) for one in category or []]
+    params = [("category", name) for name in category or []]
     params += [("connection", connection)] if connection else []
     answer = client_of(data_dir).get("/api/tools", params)
     emit(answer, as_json, lambda answer: tool_table(answer["tools"], judged=connection is not None))
@@ -85,7 +85,7 @@ def calls(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """List calls, newest first: --state waiting shows what waits for a person."""
-    params = [("state", one) for one in state or []] + [("limit", str(limit))]
+    params = [("state", name) for name in state or []] + [("limit", str(limit))]
     answer = client_of(data_dir).get("/api/tool-calls", params)
     emit(answer, as_json, lambda answer: call_table(answer["calls"]))
 

@@ -21,13 +21,18 @@ _LONGEST = 1000
 
 def webhook_table(webhooks: Iterable[Json]) -> Table:
     table = a_table("webhook", "state", "name", "scope", "events", "only of", "subscription", "connection")
-    for one in webhooks:
-        only = one["service_ids"] or one["team_ids"]
+    for webhook in webhooks:
+        only = webhook["service_ids"] or webhook["team_ids"]
         table.add_row(
-            words(one["id"]), Text(one["state"], style=STATE_STYLE[one["state"]]), words(one["name"] or None),
-            words(one["scope"]), words(one["event_set"]), words(only or "everything"),
-            words("ours" if one["managed"] else "by hand"), words(one["connection_id"]),
-        )  # fmt: skip
+            words(webhook["id"]),
+            Text(webhook["state"], style=STATE_STYLE[webhook["state"]]),
+            words(webhook["name"] or None),
+            words(webhook["scope"]),
+            words(webhook["event_set"]),
+            words(only or "everything"),
+            words("ours" if webhook["managed"] else "by hand"),
+            words(webhook["connection_id"]),
+        )
     return table
 
 

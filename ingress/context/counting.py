@@ -36,17 +36,17 @@ class ContextCounter:
         """Count what ended since the last look. Raises StoreUnavailable."""
         since = self._since
         found = await self._database.read(lambda t: contexts.finished_since(t, since))
-        for one in found:
-            if one.key not in self._counted:
-                self._count(one)
+        for run in found:
+            if run.key not in self._counted:
+                self._count(run)
         if found:
             self._since = found[-1].at
-            self._counted = {one.key for one in found if one.at == self._since}
+            self._counted = {run.key for run in found if run.at == self._since}
 
-    def _count(self, one: Finished) -> None:
-        degraded = one.is_degraded and one.state is ContextState.COMPLETE
-        self._metrics.contexts.labels("degraded" if degraded else one.state.value).inc()
-        self._metrics.context_seconds.observe(one.seconds)
-        self._metrics.context_requests.observe(one.requests)
-        for source, state in one.lacking:
+    def _count(self, run: Finished) -> None:
+        degraded = run.is_degraded and run.state is ContextState.COMPLETE
+        self._metrics.contexts.labels("degraded" if degraded else run.state.value).inc()
+        self._metrics.context_seconds.observe(run.seconds)
+        self._metrics.context_requests.observe(run.requests)
+        for source, state in run.lacking:
             self._metrics.sources_lacking.labels(source.value, state.value).inc()

@@ -135,7 +135,7 @@ class ContextEndpoints:
             return found
 
         found = await self._database.read(read, caller.visibility)
-        return ContextVersionsModel(issue_id=issue_id, versions=[version_model(one) for one in found])
+        return ContextVersionsModel(issue_id=issue_id, versions=[version_model(context) for context in found])
 
     async def progress(self, request: Request, caller: Caller, query: ProgressQuery) -> Response:
         """GET /api/issues/{id}/context/progress: of the version asked for, else of the newest.
@@ -219,7 +219,7 @@ def _conditional(request: Request, body: str, media_type: str) -> Response:
     content = body.encode()
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", **HARMLESS}
-    known = {one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")}
+    known = {sent.strip().removeprefix("W/") for sent in request.headers.get("if-none-match", "").split(",")}
     if known & {tag, "*"}:
         return Response(None, 304, headers)
     return Response(content, 200, headers, media_type)

@@ -43,9 +43,9 @@ _CONTEXT = IncidentContext(
     reasons=("priority raised",), begun_at=_BEGUN, finished_at=_FINISHED, requests=14, is_degraded=True,
     sources=tuple(
         SourceReport(
-            source=one, title=SOURCES[one].title, state=state, reason=reason, requests=1, seconds=0.3
+            source=source, title=SOURCES[source].title, state=state, reason=reason, requests=1, seconds=0.3
         )
-        for one, state, reason in _REPORTS
+        for source, state, reason in _REPORTS
     ),
     assessment=Assessment(
         incident=IncidentFacts(

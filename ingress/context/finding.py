@@ -37,7 +37,7 @@ def of_incident(
     if not page.issues:
         raise NotFound(f"the incident {incident_id!r} is no issue here: name the connection to ask as")
     if len(page.issues) > 1:
-        names = ", ".join(one.ref.connection_id for one in page.issues)
+        names = ", ".join(listed.ref.connection_id for listed in page.issues)
         raise Ambiguous(f"the incident {incident_id!r} is an issue of several connections: name one: {names}")
     (issue,) = page.issues
     return _wanted(transaction, seen_by, issue.ref)

@@ -82,9 +82,9 @@ class ProgressStream:
             found = contexts.versions(transaction, seen_by, self._issue_id)
             # One that was dropped as too old has ended too: the next that is left stands for it.
             ended = [
-                one
-                for one in found
-                if one.version >= self._version and one.state is not ContextState.GATHERING
+                context
+                for context in found
+                if context.version >= self._version and context.state is not ContextState.GATHERING
             ]
             over = ended[-1] if ended else None
             return contexts.progress(transaction, seen_by, self._issue_id), over
@@ -93,14 +93,14 @@ class ProgressStream:
 
     def _news(self, progress: Progress) -> list[ServerSentEvent]:
         """Return an event for each source that has landed since."""
-        landed = [one for one in progress.sources if one.state is not SourceState.GATHERING]
-        fresh = [one for one in landed if self._told.get(one.source) is not one.state]
+        landed = [report for report in progress.sources if report.state is not SourceState.GATHERING]
+        fresh = [report for report in landed if self._told.get(report.source) is not report.state]
         events = []
-        for one in fresh:
-            self._told[one.source] = one.state
+        for report in fresh:
+            self._told[report.source] = report.state
             source = SourceEvent(
-                version=progress.version, source=one.source, title=one.title, state=one.state,
-                reason=one.reason, count=one.count, requests=one.requests, seconds=one.seconds,
+                version=progress.version, source=report.source, title=report.title, state=report.state,
+                reason=report.reason, count=report.count, requests=report.requests, seconds=report.seconds,
                 done=len(self._told), of=len(progress.sources),
             )  # fmt: skip
             events.append(ServerSentEvent(data=source.model_dump_json(), event="source"))

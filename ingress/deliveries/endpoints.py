@@ -117,7 +117,7 @@ class DeliveryEndpoints:
             )
             if not found:
                 return
-            yield "".join(f"{delivery_model(one).model_dump_json()}\n" for one in found)
+            yield "".join(f"{delivery_model(delivery).model_dump_json()}\n" for delivery in found)
             before = found[-1].seq
 
     async def list_refusals(

@@ -47,7 +47,7 @@ class SignalSender:
     async def _request(self, batch: Sequence[PendingDelivery]) -> SignalWithStartWorkflowExecutionRequest:
         first = batch[0]
         run = self._starter.run(first.ref, first.scope, first.severities, _will_publish(batch))
-        signal = write_signal([(one.seq, one.attempts > 0, one.facts) for one in batch])
+        signal = write_signal([(delivery.seq, delivery.attempts > 0, delivery.facts) for delivery in batch])
         encode = self._client.data_converter.encode
         request = SignalWithStartWorkflowExecutionRequest(
             namespace=self._client.namespace,

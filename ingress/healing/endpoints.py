@@ -100,8 +100,10 @@ class HealingEndpoints:
         else:
             wanted = list(await self._database.read(lambda t: connections.list_all(t, caller.visibility)))
         begun = [
-            await schedules.start_doctor(self._temporal.client, self._task_queue, str(one.scope), one.id)
-            for one in wanted
+            await schedules.start_doctor(
+                self._temporal.client, self._task_queue, str(connection.scope), connection.id
+            )
+            for connection in wanted
         ]
         with contextlib.suppress(TimeoutError, WorkflowFailureError):
             async with asyncio.timeout(WAIT_SECONDS):

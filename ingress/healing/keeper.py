@@ -53,24 +53,26 @@ class HealingKeeper:
             return
         client = self._temporal.client
         found = await self._database.read(healing_reasons.looked_after)
-        for one in found:
-            await self._keep(client, one)
-        await self._remove(client, {one.connection_id for one in found})
+        for connection in found:
+            await self._keep(client, connection)
+        await self._remove(client, {connection.connection_id for connection in found})
 
-    async def _keep(self, client: Client, one: LookedAfter) -> None:
-        known = self._kept.get(one.connection_id)
+    async def _keep(self, client: Client, connection: LookedAfter) -> None:
+        known = self._kept.get(connection.connection_id)
         reason: str | None = None
         if known is None:
-            await schedules.keep(client, self._task_queue, one)
-            until = one.reconciled_until
+            await schedules.keep(client, self._task_queue, connection)
+            until = connection.reconciled_until
             if until is None or datetime.now(UTC) - until > GAP:
                 reason = "after a gap" if until else "for the first time"
         else:
-            reason = await self._database.read(lambda t: healing_reasons.reason_now(t, one.connection_id))
+            reason = await self._database.read(
+                lambda t: healing_reasons.reason_now(t, connection.connection_id)
+            )
         if reason is not None:
-            start = ReconcileStart(connection_id=one.connection_id, reason=reason)
-            await schedules.start_reconcile(client, self._task_queue, one.scope, start)
-        self._kept[one.connection_id] = one
+            start = ReconcileStart(connection_id=connection.connection_id, reason=reason)
+            await schedules.start_reconcile(client, self._task_queue, connection.scope, start)
+        self._kept[connection.connection_id] = connection
 
     async def _remove(self, client: Client, wanted: set[str]) -> None:
         there = set(self._kept) if self._knows_schedules else await schedules.kept(client)

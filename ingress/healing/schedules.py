@@ -38,9 +38,9 @@ def ids_of(connection_id: str) -> tuple[str, str]:
     return names.reconcile_id(connection_id), names.doctor_id(connection_id)
 
 
-async def keep(client: Client, task_queue: str, one: LookedAfter) -> None:
+async def keep(client: Client, task_queue: str, connection: LookedAfter) -> None:
     """Make or refresh a connection's schedules. Repeatable. Raises RPCError."""
-    for schedule_id, schedule in _schedules(task_queue, one):
+    for schedule_id, schedule in _schedules(task_queue, connection):
         try:
             await client.create_schedule(schedule_id, schedule)
         except ScheduleAlreadyRunningError:
@@ -61,10 +61,10 @@ async def remove(client: Client, connection_id: str) -> None:
 async def kept(client: Client) -> set[str]:
     """Return the connections that have schedules. Raises RPCError."""
     found = set()
-    async for one in await client.list_schedules():
+    async for schedule in await client.list_schedules():
         for prefix in PREFIXES:
-            if one.id.startswith(prefix):
-                found.add(one.id.removeprefix(prefix))
+            if schedule.id.startswith(prefix):
+                found.add(schedule.id.removeprefix(prefix))
     return found
 
 
@@ -112,10 +112,10 @@ async def _start(
         raise TemporalUnavailable(str(error.status.name)) from error
 
 
-def _schedules(task_queue: str, one: LookedAfter) -> tuple[tuple[str, Schedule], ...]:
+def _schedules(task_queue: str, connection: LookedAfter) -> tuple[tuple[str, Schedule], ...]:
     starts = (
-        (names.RECONCILE_WORKFLOW, ReconcileStart(connection_id=one.connection_id)),
-        (names.DOCTOR_WORKFLOW, DoctorStart(connection_id=one.connection_id)),
+        (names.RECONCILE_WORKFLOW, ReconcileStart(connection_id=connection.connection_id)),
+        (names.DOCTOR_WORKFLOW, DoctorStart(connection_id=connection.connection_id)),
     )
     return tuple(
         (
@@ -126,14 +126,14 @@ def _schedules(task_queue: str, one: LookedAfter) -> tuple[tuple[str, Schedule],
                     start,
                     id=schedule_id,
                     task_queue=task_queue,
-                    typed_search_attributes=_searchable(one.connection_id, one.scope),
+                    typed_search_attributes=_searchable(connection.connection_id, connection.scope),
                 ),
                 spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=EVERY)], jitter=JITTER),
                 # After an outage one run is enough: it looks at all of the time that was missed.
                 policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=EVERY),
             ),
         )
-        for schedule_id, (workflow, start) in zip(ids_of(one.connection_id), starts, strict=True)
+        for schedule_id, (workflow, start) in zip(ids_of(connection.connection_id), starts, strict=True)
     )
 
 

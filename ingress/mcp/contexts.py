@@ -56,7 +56,7 @@ def read_context(transaction: Transaction, seen_by: Visibility, issue_id: str, v
     return {
         "state": progress.state,
         "version": progress.version,
-        "sources": {one.source: one.state for one in progress.sources},
+        "sources": {report.source: report.state for report in progress.sources},
         "what": "ask again in some seconds"
         if progress.finished_at is None
         else "it could not be put together",

@@ -217,6 +217,6 @@ def failure(message: str) -> CallToolResult:
 
 
 def _content(value: Json, is_error: bool = False) -> CallToolResult:
-    plain = {name: one for name, one in value.items() if one is not None}
+    plain = {name: part for name, part in value.items() if part is not None}
     text = TextContent(text=json.dumps(plain))
     return CallToolResult(content=[text], structured_content=plain, is_error=is_error)

@@ -47,10 +47,10 @@ class _RestBackend:
         self._categories = frozenset(categories)
 
     async def tools(self) -> Sequence[Tool]:
-        params = [("category", one) for one in sorted(self._categories)]
+        params = [("category", category) for category in sorted(self._categories)]
         params.append(("connection", self._connection or await self._only_connection()))
         answer = await self._ask(ApiRequest("GET", "/api/tools", params))
-        return [TOOLS[one["name"]] for one in answer["tools"] if one["allowed"] and one["name"] in TOOLS]
+        return [TOOLS[tool["name"]] for tool in answer["tools"] if tool["allowed"] and tool["name"] in TOOLS]
 
     async def call(self, name: str, arguments: Json, idempotency_key: str | None) -> Json:
         tool = TOOLS.get(name)
@@ -103,7 +103,7 @@ class _RestBackend:
             answer = await self._ask(ApiRequest("GET", "/api/connections"))
         except CannotServe as error:
             raise CannotServe(f"{error}; name the connection by --connection") from error
-        found = [one["id"] for one in answer["connections"] if one["token_kind"]]
+        found = [connection["id"] for connection in answer["connections"] if connection["token_kind"]]
         if len(found) != 1:
             raise CannotServe(f"say which connection is meant, by --connection: {', '.join(found) or 'none'}")
         return str(found[0])

@@ -52,7 +52,7 @@ class CallKeeper:
         calls = {call.id: call for call in (*lost, *overdue)}.values()
         turns = asyncio.Semaphore(AT_ONCE)
         faults = [
-            fault for fault in await asyncio.gather(*(self._keep(one, turns) for one in calls)) if fault
+            fault for fault in await asyncio.gather(*(self._keep(call, turns) for call in calls)) if fault
         ]
         if faults:
             logger.warning("calls_not_resumed", extra={"count": len(faults), "error": faults[0]})

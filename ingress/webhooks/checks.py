@@ -104,8 +104,8 @@ def _arrived(transaction: Transaction, webhook: ManagedWebhook) -> Finding:
         return judge_arrivals(
             False, webhook_evidence.arrivals(transaction, webhook.id, (), webhook.created_at)
         )
-    since = max(one.created_at for one in current)
-    versions = [one.version for one in current]
+    since = max(secret.created_at for secret in current)
+    versions = [secret.version for secret in current]
     return judge_arrivals(True, webhook_evidence.arrivals(transaction, webhook.id, versions, since))
 
 

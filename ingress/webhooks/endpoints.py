@@ -100,7 +100,7 @@ class WebhookEndpoints:
         """GET /api/webhooks"""
         now = datetime.now(UTC)
         found = await self._database.read(lambda t: webhook_management.list_all(t, caller.visibility, now))
-        return WebhookListModel(webhooks=[webhook_model(one, self._public_address) for one in found])
+        return WebhookListModel(webhooks=[webhook_model(webhook, self._public_address) for webhook in found])
 
     async def show(self, request: Request, caller: Caller, _nothing: Nothing) -> WebhookModel:
         """GET /api/webhooks/{id}"""

@@ -24,7 +24,7 @@ STATUS_OF_WEBHOOK_ERROR: Mapping[type[Exception], HTTPStatus] = {
 async def answer_webhook_error(_request: Request, error: Exception) -> Response:
     """Answer with the status of the error's row; PagerDuty's words may repeat an address, ours don't."""
     status = next(
-        STATUS_OF_WEBHOOK_ERROR[one] for one in type(error).__mro__ if one in STATUS_OF_WEBHOOK_ERROR
+        STATUS_OF_WEBHOOK_ERROR[cls] for cls in type(error).__mro__ if cls in STATUS_OF_WEBHOOK_ERROR
     )
     headers = {"Retry-After": "5"} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
     message = without_ids(str(error))

@@ -109,17 +109,17 @@ class Subscriber:
         self, webhook: ManagedWebhook, connection: Connection, record: dict[str, object], replaces: bool
     ) -> PagerDutyClient:
         client = await self._accounts.client(connection, PATIENCE)
-        events = [str(one) for one in EVENTS[webhook.event_set]]
+        events = [str(event_type) for event_type in EVENTS[webhook.event_set]]
         made = (
             await client.run(
                 subscriptions.subscribe(self._to(webhook), events, webhook.only, webhook.subscription_ids)
             )
         )["made"]
-        ids = [one["id"] for one in made]
+        ids = [subscription["id"] for subscription in made]
 
         def keep(transaction: Transaction) -> None:
             now = datetime.now(UTC)
-            new = [one["secret"].encode() for one in made]
+            new = [subscription["secret"].encode() for subscription in made]
             webhook_management.replace_secrets(
                 transaction, self._keyring, webhook.id, new, now, keep_others=not replaces
             )

@@ -95,9 +95,9 @@ async def _why_not(target: Target, context: ssl.SSLContext, error: Exception) ->
 
 def check_order(chain: Sequence[x509.Certificate]) -> None:
     """Raises Unfit unless each certificate is followed by the one that signed it."""
-    for one, next_one in pairwise(chain):
+    for certificate, next_one in pairwise(chain):
         try:
-            one.verify_directly_issued_by(next_one)
+            certificate.verify_directly_issued_by(next_one)
         except (ValueError, TypeError, InvalidSignature):
             raise Unfit(
                 "the certificate chain doesn't come in order",
@@ -111,4 +111,4 @@ def _chain_of(tls: Any) -> list[x509.Certificate]:
     if sent is not None:
         return [x509.load_der_x509_certificate(der) for der in sent()]
     inner = tls._sslobj.get_unverified_chain() or ()
-    return [x509.load_pem_x509_certificate(one.public_bytes().encode()) for one in inner]
+    return [x509.load_pem_x509_certificate(certificate.public_bytes().encode()) for certificate in inner]

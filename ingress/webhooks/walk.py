@@ -179,7 +179,7 @@ class Walk:
         """Our own delivery proves nothing of PagerDuty's secret: the webhook is no more armed than before."""
         if self.webhook.armed_at is not None:
             return
-        versions = [one.version for one in self.webhook.secrets]
+        versions = [secret.version for secret in self.webhook.secrets]
 
         def disarm(transaction: Transaction) -> None:
             since = self.webhook.created_at
@@ -212,7 +212,7 @@ class Walk:
         # What is on its timeline is applied soon; only then nothing of it is on its way any more.
         applied = DeliveryState.APPLIED
         await self._until(
-            lambda t: {self._state_of(t, one) for one in (self._opened, self._closed)} == {applied}
+            lambda t: {self._state_of(t, event_id) for event_id in (self._opened, self._closed)} == {applied}
         )
         self._settled = True
         return said

@@ -56,7 +56,7 @@ def cascade(
     return present.world(
         replace(
             present.truth(opened[seen.service.id], seen),
-            causes=(change_id, *(opened[one] for one in chain)),
+            causes=(change_id, *(opened[service_id] for service_id in chain)),
             origin=change_id,
             origin_service_id=database.service.id,
             chain_service_ids=chain,
@@ -70,20 +70,24 @@ def _dependents(company: Company, database: Known) -> list[Known]:
     wave = [database.service.id]
     while wave:
         edges = company.account.belongings.dependencies
-        above = [one.dependent[1] for one in edges if one.supporting[1] in wave]
-        wave = [one for one in dict.fromkeys(above) if one in company.known and one not in found]
+        above = [edge.dependent[1] for edge in edges if edge.supporting[1] in wave]
+        wave = [
+            service_id
+            for service_id in dict.fromkeys(above)
+            if service_id in company.known and service_id not in found
+        ]
         found |= dict.fromkeys(wave, max(found.values()) + 1)
-    others = [one for one in company.known.values() if one.tier > 0 and one.service.id not in found]
+    others = [entry for entry in company.known.values() if entry.tier > 0 and entry.service.id not in found]
     company.rng.shuffle(others)
-    for one in others[: max(DEPENDENTS + 1 - len(found), 0)]:
-        company.needs(one.service, database.service)
-        found[one.service.id] = 1
-    nearest_first = sorted(found, key=lambda one: (found[one], company.known[one].tier))
-    return [company.known[one] for one in nearest_first[1 : DEPENDENTS + 1]]
+    for entry in others[: max(DEPENDENTS + 1 - len(found), 0)]:
+        company.needs(entry.service, database.service)
+        found[entry.service.id] = 1
+    nearest_first = sorted(found, key=lambda service_id: (found[service_id], company.known[service_id].tier))
+    return [company.known[service_id] for service_id in nearest_first[1 : DEPENDENTS + 1]]
 
 
 def _chain(company: Company, seen: Known, opened: dict[str, str]) -> tuple[str, ...]:
     """Return the services that failed and that the seen one needs, however far away."""
     needed = supporting(company.account.belongings.dependencies, ("technical_service", seen.service.id))
     ids = {service_id for _, service_id in needed}
-    return tuple(one for one in opened if one in ids)
+    return tuple(service_id for service_id in opened if service_id in ids)

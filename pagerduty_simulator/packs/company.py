@@ -60,13 +60,13 @@ class Company:
 
     def tier(self, number: int) -> list[Known]:
         """Return the services of one tier, 0 at the bottom."""
-        return [one for one in self.known.values() if one.tier == number]
+        return [entry for entry in self.known.values() if entry.tier == number]
 
     def needs(self, dependent: Service, supporting: Service) -> None:
         """Let one technical service need another, once."""
         ends = ("technical_service", supporting.id), ("technical_service", dependent.id)
         owned = self.account.belongings.dependencies
-        if not any((one.supporting, one.dependent) == ends for one in owned):
+        if not any((dependency.supporting, dependency.dependent) == ends for dependency in owned):
             owned.append(Dependency(identifiers.incident_id(self.rng), *ends))
 
     def on_call(self, service: Service, at: datetime) -> User:
@@ -117,7 +117,7 @@ def _hire(company: Company) -> None:
             identifiers.object_id(rng), f"{name} on call", "Etc/UTC", (
                 Layer(
                     identifiers.object_id(rng), "Weekly", begins_at,
-                    tuple(one.id for one in members[1:]), _WEEK, begins_at,
+                    tuple(member.id for member in members[1:]), _WEEK, begins_at,
                 ),
             ), teams=(team,),
         )  # fmt: skip
@@ -147,7 +147,7 @@ def _build(company: Company) -> None:
         # One service in five is known best by somebody who has left its team.
         experts = rng.sample(own, 2)
         if rng.random() < 0.2:
-            experts[0] = rng.choice([one for one in everybody if one not in experts])
+            experts[0] = rng.choice([user for user in everybody if user not in experts])
         company.known[service.id] = Known(
             service, tier, tuple(rng.sample(vocabulary.TROUBLES[tier], 3)), tuple(experts),
             _between(rng, shape.incidents), _between(rng, shape.deploys),
@@ -162,17 +162,17 @@ def _between(rng: random.Random, bounds: tuple[float, float]) -> float:
 
 def _connect(company: Company) -> None:
     account, rng = company.account, company.rng
-    for one in company.known.values():
-        below: list[Known] = [other for other in company.known.values() if other.tier < one.tier]
-        nearest = [other for other in below if other.tier == one.tier - 1]
+    for entry in company.known.values():
+        below: list[Known] = [other for other in company.known.values() if other.tier < entry.tier]
+        nearest = [other for other in below if other.tier == entry.tier - 1]
         if nearest:
             chosen = [rng.choice(nearest), *rng.sample(below, min(len(below), rng.randrange(3)))]
             for other in chosen:
-                company.needs(one.service, other.service)
+                company.needs(entry.service, other.service)
     for name in vocabulary.BUSINESS:
         business = BusinessService(identifiers.object_id(rng), name, f"{name}, as customers see it")
         account.belongings.business_services[business.id] = business
         fronts = company.tier(len(vocabulary.TIERS) - 1)
-        for one in rng.sample(fronts, min(2, len(fronts))):
-            ends = ("technical_service", one.service.id), ("business_service", business.id)
+        for front in rng.sample(fronts, min(2, len(fronts))):
+            ends = ("technical_service", front.service.id), ("business_service", business.id)
             account.belongings.dependencies.append(Dependency(identifiers.incident_id(rng), *ends))

@@ -30,9 +30,9 @@ def cyclic(
     first, second, third = (rng.choice(company.tier(number)) for number in (2, 1, 3))
     for dependent, needed in ((first, second), (second, third), (third, first)):
         company.needs(dependent.service, needed.service)
-    one, other = rng.sample(company.tier(0), 2)
-    company.needs(one.service, other.service)
-    company.needs(other.service, one.service)
+    entry, other = rng.sample(company.tier(0), 2)
+    company.needs(entry.service, other.service)
+    company.needs(other.service, entry.service)
     second.deploys_per_day = rng.uniform(0.05, 0.3)
     failed_at = company.now - timedelta(minutes=rng.uniform(4, 7))
     present.begin_after(failed_at, (first, second, third))
@@ -64,15 +64,17 @@ def _circles(company: Company, seen: Known) -> tuple[frozenset[str], ...]:
     """
     edges = company.account.belongings.dependencies
     needs: dict[str, set[Node]] = {
-        one: supporting(edges, ("technical_service", one)) for one in company.known
+        service_id: supporting(edges, ("technical_service", service_id)) for service_id in company.known
     }
 
-    def needed(one: str, by: str) -> bool:
-        return ("technical_service", one) in needs[by]
+    def needed(service_id: str, by: str) -> bool:
+        return ("technical_service", service_id) in needs[by]
 
     circles = {
-        frozenset(other for other in company.known if needed(other, by=one) and needed(one, by=other))
-        for one in company.known
-        if needed(one, by=seen.service.id) or needed(seen.service.id, by=one)
+        frozenset(
+            other for other in company.known if needed(other, by=service_id) and needed(service_id, by=other)
+        )
+        for service_id in company.known
+        if needed(service_id, by=seen.service.id) or needed(seen.service.id, by=service_id)
     }
-    return tuple(sorted((one for one in circles if len(one) > 1), key=sorted))
+    return tuple(sorted((circle for circle in circles if len(circle) > 1), key=sorted))

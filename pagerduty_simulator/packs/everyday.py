@@ -92,10 +92,12 @@ def a_life(
         return _cut(replace(life, resolved_at=at + timedelta(minutes=2 + rng.expovariate(1 / 8))), until)
     acknowledged_at = at + timedelta(minutes=0.5 + rng.expovariate(1 / 5))
     if acknowledged_at - at > _ESCALATES_AFTER:
-        (on_call,) = (one for one in service.escalation_policy.levels[1] if isinstance(one, User))
+        (on_call,) = (target for target in service.escalation_policy.levels[1] if isinstance(target, User))
         life = replace(life, escalated_at=at + _ESCALATES_AFTER, assignees=(on_call,))
     if handed_to is None and rng.random() < company.shape.handed_by_chance:
-        handed_to = rng.choice([one for one in company.policies if one.id != service.escalation_policy.id])
+        handed_to = rng.choice(
+            [policy for policy in company.policies if policy.id != service.escalation_policy.id]
+        )
     mender = company.mender(service, at)
     if handed_to is not None:
         mender = company.mender_of(handed_to)
@@ -132,8 +134,12 @@ def _cut(life: Life, until: datetime) -> Life:
 def _spread(company: Company, known: Known, at: datetime, until: datetime) -> Iterator[Life]:
     """A service that needs this one suffers minutes later."""
     here = ("technical_service", known.service.id)
-    above = [one.dependent[1] for one in company.account.belongings.dependencies if one.supporting == here]
-    above = [one for one in above if one in company.known]
+    above = [
+        dependency.dependent[1]
+        for dependency in company.account.belongings.dependencies
+        if dependency.supporting == here
+    ]
+    above = [service_id for service_id in above if service_id in company.known]
     later = at + timedelta(seconds=company.rng.uniform(20, 300))
     if above and later < until:
         yield a_life(company, company.known[company.rng.choice(above)], later, until)

@@ -31,7 +31,7 @@ def misrouted(
     company = found_company(now=now, seed=f"misrouted/{seed}", shape=shape or Shape(), site=site)
     rng, present = company.rng, Present(company)
     known = rng.choice(company.tier(1))
-    others = [one for one in company.policies if one.id != known.service.escalation_policy.id]
+    others = [policy for policy in company.policies if policy.id != known.service.escalation_policy.id]
     right = rng.choice(others)
     known.incidents_per_day = 0.0
     opened_at = company.now - timedelta(minutes=rng.uniform(3, 9))

@@ -29,7 +29,7 @@ class Present:
     def begin_after(self, at: datetime, calm: Iterable[Known], more: Iterable[Life] = ()) -> None:
         """Write the everyday past until `at`, on which nothing is open on the `calm` services."""
         everyday_changes(self.company)
-        quiet = {one.service.id for one in calm}
+        quiet = {entry.service.id for entry in calm}
         lives = [
             life
             for life in (*everyday_lives(self.company, at), *more)
@@ -64,7 +64,7 @@ class Present:
     def truth(self, incident_id: str, known: Known) -> Truth:
         """Return what is true of every incident: who mends it and who is paged."""
         company, now = self.company, self.company.now
-        (lead,) = (one for one in known.service.escalation_policy.levels[1] if isinstance(one, User))
+        (lead,) = (target for target in known.service.escalation_policy.levels[1] if isinstance(target, User))
         on_call = dict.fromkeys((company.on_call(known.service, now).id, lead.id))
         fixer = company.mender(known.service, now)
         return Truth(incident_id, known.service.id, fixer_id=fixer.id, on_call_ids=tuple(on_call))

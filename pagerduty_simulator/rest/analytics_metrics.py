@@ -18,51 +18,51 @@ _PERCENTILES: Final = (50, 75, 90, 95)
 
 
 def _mean(values: Iterable[int | None]) -> int | None:
-    known = [one for one in values if one is not None]
+    known = [value for value in values if value is not None]
     return round(sum(known) / len(known)) if known else None
 
 
 def _percentile(values: Iterable[int | None], percent: int) -> int | None:
-    known = sorted(one for one in values if one is not None)
+    known = sorted(value for value in values if value is not None)
     return known[math.ceil(len(known) * percent / 100) - 1] if known else None
 
 
 def summary(rows: Sequence[Measures]) -> JsonObject:
     """Return the metrics of several incidents; lengths are seconds."""
-    hours = [one.interruptions() for one in rows]
+    hours = [row.interruptions() for row in rows]
     return {
-        "mean_assignment_count": _mean(one.assignment_count for one in rows),
-        "mean_engaged_seconds": _mean(one.engaged_seconds for one in rows),
-        "mean_engaged_user_count": _mean(len(one.engaged) for one in rows),
-        "mean_seconds_to_engage": _mean(one.seconds_to_first_ack for one in rows),
-        "mean_seconds_to_first_ack": _mean(one.seconds_to_first_ack for one in rows),
-        "mean_seconds_to_mobilize": _mean(one.seconds_to_mobilize for one in rows),
-        "mean_seconds_to_resolve": _mean(one.seconds_to_resolve for one in rows),
-        "mean_user_defined_engaged_seconds": _mean(one.engaged_seconds for one in rows),
-        "total_business_hour_interruptions": sum(one["business"] for one in hours),
-        "total_off_hour_interruptions": sum(one["off"] for one in hours),
-        "total_sleep_hour_interruptions": sum(one["sleep"] for one in hours),
-        "total_interruptions": sum(sum(one.values()) for one in hours),
-        "total_engaged_seconds": sum(one.engaged_seconds for one in rows),
-        "total_escalation_count": sum(one.manual_escalations + one.timeout_escalations for one in rows),
+        "mean_assignment_count": _mean(row.assignment_count for row in rows),
+        "mean_engaged_seconds": _mean(row.engaged_seconds for row in rows),
+        "mean_engaged_user_count": _mean(len(row.engaged) for row in rows),
+        "mean_seconds_to_engage": _mean(row.seconds_to_first_ack for row in rows),
+        "mean_seconds_to_first_ack": _mean(row.seconds_to_first_ack for row in rows),
+        "mean_seconds_to_mobilize": _mean(row.seconds_to_mobilize for row in rows),
+        "mean_seconds_to_resolve": _mean(row.seconds_to_resolve for row in rows),
+        "mean_user_defined_engaged_seconds": _mean(row.engaged_seconds for row in rows),
+        "total_business_hour_interruptions": sum(counts["business"] for counts in hours),
+        "total_off_hour_interruptions": sum(counts["off"] for counts in hours),
+        "total_sleep_hour_interruptions": sum(counts["sleep"] for counts in hours),
+        "total_interruptions": sum(sum(counts.values()) for counts in hours),
+        "total_engaged_seconds": sum(row.engaged_seconds for row in rows),
+        "total_escalation_count": sum(row.manual_escalations + row.timeout_escalations for row in rows),
         "total_incident_count": len(rows),
-        "total_incidents_acknowledged": sum(one.acknowledgement_count > 0 for one in rows),
-        "total_incidents_auto_resolved": sum(one.auto_resolved for one in rows),
-        "total_incidents_manual_escalated": sum(one.manual_escalations > 0 for one in rows),
-        "total_incidents_reassigned": sum(one.reassignment_count > 0 for one in rows),
-        "total_incidents_timeout_escalated": sum(one.timeout_escalations > 0 for one in rows),
-        "total_notifications": sum(len(one.notified) for one in rows),
-        "total_snoozed_seconds": sum(one.snoozed_seconds for one in rows),
-        "total_user_defined_engaged_seconds": sum(one.engaged_seconds for one in rows),
+        "total_incidents_acknowledged": sum(row.acknowledgement_count > 0 for row in rows),
+        "total_incidents_auto_resolved": sum(row.auto_resolved for row in rows),
+        "total_incidents_manual_escalated": sum(row.manual_escalations > 0 for row in rows),
+        "total_incidents_reassigned": sum(row.reassignment_count > 0 for row in rows),
+        "total_incidents_timeout_escalated": sum(row.timeout_escalations > 0 for row in rows),
+        "total_notifications": sum(len(row.notified) for row in rows),
+        "total_snoozed_seconds": sum(row.snoozed_seconds for row in rows),
+        "total_user_defined_engaged_seconds": sum(row.engaged_seconds for row in rows),
     }
 
 
 def _percentiles(rows: Sequence[Measures]) -> JsonObject:
     found: JsonObject = {}
     for percent in _PERCENTILES:
-        acks = (one.seconds_to_first_ack for one in rows)
+        acks = (row.seconds_to_first_ack for row in rows)
         found[f"p{percent}_seconds_to_first_ack"] = _percentile(acks, percent)
-        resolves = (one.seconds_to_resolve for one in rows)
+        resolves = (row.seconds_to_resolve for row in rows)
         found[f"p{percent}_seconds_to_resolve"] = _percentile(resolves, percent)
     return found
 
@@ -70,19 +70,21 @@ def _percentiles(rows: Sequence[Measures]) -> JsonObject:
 def _up_time(query: AnalyticsQuery, rows: Sequence[Measures]) -> JsonObject:
     """Return the share of the time without a major incident, in percent."""
     down, reached = timedelta(0), query.since
-    for one in rows:
-        if one.major:
-            begin = max(one.incident.created_at, reached)
-            end = min(one.incident.resolved_at or query.until, query.until)
+    for row in rows:
+        if row.major:
+            begin = max(row.incident.created_at, reached)
+            end = min(row.incident.resolved_at or query.until, query.until)
             if end > begin:
                 down, reached = down + (end - begin), end
     return {"up_time_pct": round(100 * (1 - down / (query.until - query.since)), 4)}
 
 
-def _bucket(query: AnalyticsQuery, one: Measures) -> datetime | None:
+def _bucket(query: AnalyticsQuery, measures: Measures) -> datetime | None:
     if query.unit is None:
         return None
-    day = one.incident.created_at.astimezone(query.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    day = measures.incident.created_at.astimezone(query.zone).replace(
+        hour=0, minute=0, second=0, microsecond=0
+    )
     if query.unit == "week":
         return day - timedelta(days=day.weekday())
     return day.replace(day=1) if query.unit == "month" else day
@@ -91,9 +93,9 @@ def _bucket(query: AnalyticsQuery, one: Measures) -> datetime | None:
 def _answer(call: Call, grouping: Grouping | None) -> Answer:
     query = read_query(call)
     groups: dict[tuple[datetime | None, tuple[tuple[str, str | None], ...]], list[Measures]] = {}
-    for one in selected(call, query):
-        group = grouping(one) if grouping else ()
-        groups.setdefault((_bucket(query, one), group), []).append(one)
+    for measures in selected(call, query):
+        group = grouping(measures) if grouping else ()
+        groups.setdefault((_bucket(query, measures), group), []).append(measures)
     data = []
     for (begin, group), rows in groups.items():
         row = summary(rows) | dict(group)
@@ -110,8 +112,8 @@ def _answer(call: Call, grouping: Grouping | None) -> Answer:
     return Answer(200, body)
 
 
-def _by_service(one: Measures) -> tuple[tuple[str, str | None], ...]:
-    service, team = one.incident.service, next(iter(one.incident.teams), None)
+def _by_service(measures: Measures) -> tuple[tuple[str, str | None], ...]:
+    service, team = measures.incident.service, next(iter(measures.incident.teams), None)
     return (
         ("service_id", service.id),
         ("service_name", service.name),
@@ -120,15 +122,15 @@ def _by_service(one: Measures) -> tuple[tuple[str, str | None], ...]:
     )
 
 
-def _by_team(one: Measures) -> tuple[tuple[str, str | None], ...]:
-    team = next(iter(one.incident.teams), None)
+def _by_team(measures: Measures) -> tuple[tuple[str, str | None], ...]:
+    team = next(iter(measures.incident.teams), None)
     return (("team_id", team.id if team else None), ("team_name", team.name if team else None))
 
 
-def _by_policy(one: Measures) -> tuple[tuple[str, str | None], ...]:
-    policy = one.incident.escalation_policy
+def _by_policy(measures: Measures) -> tuple[tuple[str, str | None], ...]:
+    policy = measures.incident.escalation_policy
     named = (("escalation_policy_id", policy.id), ("escalation_policy_name", policy.name))
-    return (*named, *_by_team(one))
+    return (*named, *_by_team(measures))
 
 
 def _all_in_one(_: Measures) -> tuple[tuple[str, str | None], ...]:

@@ -72,11 +72,11 @@ def selected(call: Call, query: AnalyticsQuery) -> list[Measures]:
     """Return the measures of the incidents asked for, oldest first."""
     account, order = call.account, call.account.incident_order
     first, last = (
-        bisect_left(order, at, key=lambda one: account.incidents[one].created_at)
+        bisect_left(order, at, key=lambda incident_id: account.incidents[incident_id].created_at)
         for at in (query.since, query.until)
     )
-    found = (measures_of(call, one) for one in order[first:last])
-    return [one for one in found if _matches(query.filters, one)]
+    found = (measures_of(call, incident_id) for incident_id in order[first:last])
+    return [measures for measures in found if _matches(query.filters, measures)]
 
 
 def measures_of(call: Call, incident_id: str) -> Measures:
@@ -89,8 +89,8 @@ def measures_of(call: Call, incident_id: str) -> Measures:
     return fresh
 
 
-def _matches(filters: JsonObject, one: Measures) -> bool:
-    incident, priority = one.incident, one.incident.priority
+def _matches(filters: JsonObject, measures: Measures) -> bool:
+    incident, priority = measures.incident, measures.incident.priority
     has: dict[str, set[str]] = {
         "team_ids": {team.id for team in incident.teams},
         "service_ids": {incident.service.id},
@@ -99,10 +99,13 @@ def _matches(filters: JsonObject, one: Measures) -> bool:
         "priority_names": {priority.name} if priority else set(),
     }
     sets = all(not filters.get(name) or not has[name].isdisjoint(filters[name]) for name in has)
-    single = filters.get("urgency") in {None, incident.urgency} and filters.get("major") in {None, one.major}
+    single = filters.get("urgency") in {None, incident.urgency} and filters.get("major") in {
+        None,
+        measures.major,
+    }
     least = {
-        "min_ackowledgements": one.acknowledgement_count,
-        "min_timeout_escalations": one.timeout_escalations,
-        "min_manual_escalations": one.manual_escalations,
+        "min_ackowledgements": measures.acknowledgement_count,
+        "min_timeout_escalations": measures.timeout_escalations,
+        "min_manual_escalations": measures.manual_escalations,
     }
     return sets and single and all(count >= int(filters.get(name) or 0) for name, count in least.items())

@@ -13,10 +13,10 @@ from pagerduty_simulator.rest.calls import Call, Operation, a_read, lookup, pars
 
 _LARGEST_PAGE: Final = 1_000
 _ORDERS: Final[dict[str, Callable[[Measures], Any]]] = {
-    "created_at": lambda one: one.incident.created_at,
-    "updated_at": lambda one: one.updated_at,
-    "seconds_to_resolve": lambda one: one.seconds_to_resolve or 0,
-    "incident_created_at": lambda one: one.incident.created_at,
+    "created_at": lambda measures: measures.incident.created_at,
+    "updated_at": lambda measures: measures.updated_at,
+    "seconds_to_resolve": lambda measures: measures.seconds_to_resolve or 0,
+    "incident_created_at": lambda measures: measures.incident.created_at,
 }
 
 
@@ -27,54 +27,54 @@ def _named(prefix: str, users: tuple[User, ...]) -> JsonObject:
     }
 
 
-def _incident(call: Call, query: AnalyticsQuery, one: Measures) -> JsonObject:
-    incident, hours = one.incident, one.interruptions()
+def _incident(call: Call, query: AnalyticsQuery, measures: Measures) -> JsonObject:
+    incident, hours = measures.incident, measures.interruptions()
     team, priority = next(iter(incident.teams), None), incident.priority
     return {
-        **_named("acknowledged", one.acknowledged_by),
-        **_named("assigned", one.assigned_to),
-        **_named("joined", one.joined),
-        "acknowledgement_count": one.acknowledgement_count,
-        "active_user_count": len(one.engaged),
-        "assignment_count": one.assignment_count,
-        "auto_resolved": one.auto_resolved,
+        **_named("acknowledged", measures.acknowledged_by),
+        **_named("assigned", measures.assigned_to),
+        **_named("joined", measures.joined),
+        "acknowledgement_count": measures.acknowledgement_count,
+        "active_user_count": len(measures.engaged),
+        "assignment_count": measures.assignment_count,
+        "auto_resolved": measures.auto_resolved,
         "business_hour_interruptions": hours["business"],
         "created_at": query.local(incident.created_at),
         "description": incident.title,
-        "engaged_seconds": one.engaged_seconds,
-        "engaged_user_count": len(one.engaged),
-        "escalation_count": one.manual_escalations + one.timeout_escalations,
+        "engaged_seconds": measures.engaged_seconds,
+        "engaged_user_count": len(measures.engaged),
+        "escalation_count": measures.manual_escalations + measures.timeout_escalations,
         "escalation_policy_id": incident.escalation_policy.id,
         "escalation_policy_name": incident.escalation_policy.name,
         "id": incident.id,
         "incident_number": incident.number,
         "incident_type_id": incident.incident_type,
         "incident_type_name": incident.incident_type,
-        "major": one.major,
-        "manual_escalation_count": one.manual_escalations,
+        "major": measures.major,
+        "manual_escalation_count": measures.manual_escalations,
         "off_hour_interruptions": hours["off"],
         "priority_id": priority.id if priority else None,
         "priority_name": priority.name if priority else None,
         "priority_order": priority_order(call, priority) if priority else None,
-        "reassignment_count": one.reassignment_count,
+        "reassignment_count": measures.reassignment_count,
         "resolved_at": query.local(incident.resolved_at),
-        "resolved_by_user_id": one.resolved_by.id if one.resolved_by else None,
-        "resolved_by_user_name": one.resolved_by.name if one.resolved_by else None,
-        "seconds_to_engage": one.seconds_to_first_ack,
-        "seconds_to_first_ack": one.seconds_to_first_ack,
-        "seconds_to_mobilize": one.seconds_to_mobilize,
-        "seconds_to_resolve": one.seconds_to_resolve,
+        "resolved_by_user_id": measures.resolved_by.id if measures.resolved_by else None,
+        "resolved_by_user_name": measures.resolved_by.name if measures.resolved_by else None,
+        "seconds_to_engage": measures.seconds_to_first_ack,
+        "seconds_to_first_ack": measures.seconds_to_first_ack,
+        "seconds_to_mobilize": measures.seconds_to_mobilize,
+        "seconds_to_resolve": measures.seconds_to_resolve,
         "service_id": incident.service.id,
         "service_name": incident.service.name,
         "sleep_hour_interruptions": hours["sleep"],
-        "snoozed_seconds": one.snoozed_seconds,
+        "snoozed_seconds": measures.snoozed_seconds,
         "status": str(incident.status),
         "team_id": team.id if team else None,
         "team_name": team.name if team else None,
-        "timeout_escalation_count": one.timeout_escalations,
+        "timeout_escalation_count": measures.timeout_escalations,
         "total_interruptions": sum(hours.values()),
-        "total_notifications": len(one.notified),
-        "updated_at": query.local(one.updated_at),
+        "total_notifications": len(measures.notified),
+        "updated_at": query.local(measures.updated_at),
         "urgency": incident.urgency,
         "user_defined_effort_seconds": None,
     }
@@ -90,11 +90,11 @@ def _paged(
     limit = call.body.get("limit", 100)
     if not isinstance(limit, int) or not 1 <= limit <= _LARGEST_PAGE:
         raise invalid("limit must be between 1 and 1000")
-    rows = sorted(rows, key=lambda one: one.incident.id)
+    rows = sorted(rows, key=lambda row: row.incident.id)
     rows.sort(key=_ORDERS[order_by], reverse=query.order == "desc")
     first = 0
     if after := call.body.get("starting_after"):
-        ids = [one.incident.id for one in rows]
+        ids = [row.incident.id for row in rows]
         if after not in ids:
             raise invalid("starting_after is unknown")
         first = ids.index(after) + 1
@@ -108,7 +108,7 @@ def _paged(
         "order_by": order_by,
         "filters": query.filters,
         "time_zone": query.zone.key,
-        "data": [render(one) for one in shown],
+        "data": [render(row) for row in shown],
     }
 
 
@@ -117,10 +117,10 @@ def _list(call: Call) -> Answer:
     rows = selected(call, query)
     if after := query.filters.get("updated_after"):
         moment = parse_moment(after, "updated_after")
-        rows = [one for one in rows if one.updated_at > moment]
+        rows = [row for row in rows if row.updated_at > moment]
     if types := query.filters.get("incident_type_ids"):
-        rows = [one for one in rows if one.incident.incident_type in types]
-    return Answer(200, _paged(call, query, rows, "created_at", lambda one: _incident(call, query, one)))
+        rows = [row for row in rows if row.incident.incident_type in types]
+    return Answer(200, _paged(call, query, rows, "created_at", lambda row: _incident(call, query, row)))
 
 
 def _get(call: Call) -> Answer:
@@ -139,7 +139,7 @@ def _responses(call: Call) -> Answer:
         replied_at = responder.updated_at if responder.state in {"joined", "declined"} else None
         rows.append((asked_at, replied_at, responder.user, responder.state, "added_responder"))
     acknowledged = {
-        one.agent.id: one.created_at for one in entries if one.kind == "acknowledge" and one.agent
+        entry.agent.id: entry.created_at for entry in entries if entry.kind == "acknowledge" and entry.agent
     }
     for user in measures_of(call, incident.id).assigned_to:
         at = acknowledged.get(user.id)
@@ -166,23 +166,23 @@ def _of_responder(call: Call) -> Answer:
     query = read_query(call, bound=False)
     ids = {user.id}
     rows = [
-        one
-        for one in selected(call, query)
-        if not ids.isdisjoint(who.id for who in (*one.assigned_to, *one.engaged))
+        measures
+        for measures in selected(call, query)
+        if not ids.isdisjoint(who.id for who in (*measures.assigned_to, *measures.engaged))
     ]
 
-    def render(one: Measures) -> JsonObject:
-        return _responder_row(call, query, one, user)
+    def render(measures: Measures) -> JsonObject:
+        return _responder_row(call, query, measures, user)
 
     body = _paged(call, query, rows, "incident_created_at", render)
     del body["more"]
     return Answer(200, body | {"responder_id": user.id})
 
 
-def _responder_row(call: Call, query: AnalyticsQuery, one: Measures, user: User) -> JsonObject:
-    incident, hours = one.incident, one.interruptions(user.id)
+def _responder_row(call: Call, query: AnalyticsQuery, measures: Measures, user: User) -> JsonObject:
+    incident, hours = measures.incident, measures.interruptions(user.id)
     team, priority = next(iter(incident.teams), None), incident.priority
-    acknowledged = user.id in {who.id for who in one.acknowledged_by}
+    acknowledged = user.id in {who.id for who in measures.acknowledged_by}
     return {
         "incident_created_at": query.local(incident.created_at),
         "incident_description": incident.title,
@@ -192,7 +192,7 @@ def _responder_row(call: Call, query: AnalyticsQuery, one: Measures, user: User)
         "incident_priority_name": priority.name if priority else None,
         "incident_priority_order": priority_order(call, priority) if priority else None,
         "incident_urgency": incident.urgency,
-        "mean_time_to_acknowledge_seconds": one.seconds_to_first_ack if acknowledged else None,
+        "mean_time_to_acknowledge_seconds": measures.seconds_to_first_ack if acknowledged else None,
         "responder_id": user.id,
         "responder_name": user.name,
         "service_id": incident.service.id,
@@ -201,15 +201,15 @@ def _responder_row(call: Call, query: AnalyticsQuery, one: Measures, user: User)
         "service_team_name": team.name if team else None,
         "total_acknowledgements": int(acknowledged),
         "total_business_hour_interruptions": hours["business"],
-        "total_engaged_seconds": one.engaged_seconds if acknowledged else 0,
+        "total_engaged_seconds": measures.engaged_seconds if acknowledged else 0,
         "total_interruptions": sum(hours.values()),
-        "total_manual_escalations_from": one.manual_escalations,
+        "total_manual_escalations_from": measures.manual_escalations,
         "total_manual_escalations_to": 0,
         "total_off_hour_interruptions": hours["off"],
-        "total_reassignments_from": one.reassignment_count,
+        "total_reassignments_from": measures.reassignment_count,
         "total_reassignments_to": 0,
         "total_sleep_hour_interruptions": hours["sleep"],
-        "total_timeout_escalations_from": one.timeout_escalations,
+        "total_timeout_escalations_from": measures.timeout_escalations,
         "total_timeout_escalations_to": 0,
     }
 

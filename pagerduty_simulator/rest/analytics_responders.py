@@ -18,7 +18,7 @@ def _answer(call: Call, *, by_team: bool) -> Answer:
     query = read_query(call, "date_range_start", "date_range_end")
     rows = selected(call, query)
     wanted = frozenset(query.filters.get("responder_ids") or call.account.users)
-    users = [one for one in call.account.users.values() if one.id in wanted]
+    users = [user for user in call.account.users.values() if user.id in wanted]
     data = []
     if by_team:
         for user in users:
@@ -43,32 +43,32 @@ def _row(
     call: Call, query: AnalyticsQuery, rows: Sequence[Measures], users: Sequence[User], team: Team | None
 ) -> JsonObject:
     ids = {user.id for user in users}
-    of_team = [one for one in rows if team is None or team in one.incident.teams]
-    mine = [one for one in of_team if not ids.isdisjoint(who.id for who in (*one.assigned_to, *one.engaged))]
-    acked = [one for one in mine if not ids.isdisjoint(who.id for who in one.acknowledged_by)]
-    hours = [one.interruptions(user_id) for one in mine for user_id in ids]
-    waits = [one.seconds_to_first_ack for one in acked if one.seconds_to_first_ack is not None]
-    engaged = sum(one.engaged_seconds for one in acked)
+    of_team = [row for row in rows if team is None or team in row.incident.teams]
+    mine = [row for row in of_team if not ids.isdisjoint(who.id for who in (*row.assigned_to, *row.engaged))]
+    acked = [row for row in mine if not ids.isdisjoint(who.id for who in row.acknowledged_by)]
+    hours = [row.interruptions(user_id) for row in mine for user_id in ids]
+    waits = [row.seconds_to_first_ack for row in acked if row.seconds_to_first_ack is not None]
+    engaged = sum(row.engaged_seconds for row in acked)
     first = sum(_on_call_seconds(call, query, user, team, slice(0, 1)) for user in users)
     other = sum(_on_call_seconds(call, query, user, team, slice(1, None)) for user in users)
     either = sum(_on_call_seconds(call, query, user, team, slice(None)) for user in users)
     return {
         "mean_engaged_seconds": round(engaged / len(acked)) if acked else None,
         "mean_time_to_acknowledge_seconds": round(sum(waits) / len(waits)) if waits else None,
-        "total_business_hour_interruptions": sum(one["business"] for one in hours),
-        "total_off_hour_interruptions": sum(one["off"] for one in hours),
-        "total_sleep_hour_interruptions": sum(one["sleep"] for one in hours),
-        "total_interruptions": sum(sum(one.values()) for one in hours),
+        "total_business_hour_interruptions": sum(counts["business"] for counts in hours),
+        "total_off_hour_interruptions": sum(counts["off"] for counts in hours),
+        "total_sleep_hour_interruptions": sum(counts["sleep"] for counts in hours),
+        "total_interruptions": sum(sum(counts.values()) for counts in hours),
         "total_engaged_seconds": engaged,
         "total_incident_count": len(mine),
         "total_incidents_acknowledged": len(acked),
-        "total_incidents_manual_escalated_from": sum(one.manual_escalations > 0 for one in mine),
+        "total_incidents_manual_escalated_from": sum(row.manual_escalations > 0 for row in mine),
         "total_incidents_manual_escalated_to": 0,
-        "total_incidents_reassigned_from": sum(one.reassignment_count > 0 for one in mine),
+        "total_incidents_reassigned_from": sum(row.reassignment_count > 0 for row in mine),
         "total_incidents_reassigned_to": 0,
-        "total_incidents_timeout_escalated_from": sum(one.timeout_escalations > 0 for one in mine),
+        "total_incidents_timeout_escalated_from": sum(row.timeout_escalations > 0 for row in mine),
         "total_incidents_timeout_escalated_to": 0,
-        "total_notifications": sum(sum(who.id in ids for _, who in one.notified) for one in mine),
+        "total_notifications": sum(sum(who.id in ids for _, who in row.notified) for row in mine),
         "total_seconds_on_call": either,
         "total_seconds_on_call_level_1": first,
         "total_seconds_on_call_level_2_plus": other,
@@ -88,7 +88,7 @@ def _on_call_seconds(call: Call, query: AnalyticsQuery, user: User, team: Team |
                 continue
             schedule = call.account.belongings.schedules[target.id]
             shifts = cut(schedule.final_shifts(query.since, query.until), query.since, query.until)
-            spans.extend((one.start, one.end) for one in shifts if one.user_id == user.id)
+            spans.extend((shift.start, shift.end) for shift in shifts if shift.user_id == user.id)
     total, reached = timedelta(0), query.since
     for begin, end in sorted(spans):
         if end > reached:

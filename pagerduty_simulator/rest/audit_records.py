@@ -43,9 +43,9 @@ def _list(call: Call, kind: str) -> Answer:
     if until - since > _LONGEST_SPAN:
         raise invalid("The time must not be longer than 31 days")
     mine = [
-        one
-        for one in reversed(call.account.belongings.audit_records)
-        if one.schedule_id == schedule.id and since <= one.at < until
+        record
+        for record in reversed(call.account.belongings.audit_records)
+        if record.schedule_id == schedule.id and since <= record.at < until
     ]
     limit = limit_of(call)
     first = _position(mine, call.one("cursor"))
@@ -53,7 +53,7 @@ def _list(call: Call, kind: str) -> Answer:
     more = first + limit < len(mine)
     cursor = base64.urlsafe_b64encode(shown[-1].id.encode()).decode() if more else None
     reference = schedule_reference(call.links, schedule.id, schedule.name, schedule.kind)
-    records = [_object(call, one, reference) for one in shown]
+    records = [_object(call, record, reference) for record in shown]
     return Answer(200, {"records": records, "limit": limit, "next_cursor": cursor})
 
 

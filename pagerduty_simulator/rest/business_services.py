@@ -42,7 +42,7 @@ def _object(call: Call, service: BusinessService) -> JsonObject:
 
 def _list(call: Call) -> Answer:
     services = list(call.account.belongings.business_services.values())
-    return page(call, "business_services", services, lambda one: _object(call, one))
+    return page(call, "business_services", services, lambda service: _object(call, service))
 
 
 def _get(call: Call) -> Answer:
@@ -55,8 +55,8 @@ def _impactors_of(call: Call, service: BusinessService) -> list[Incident]:
     needed = supporting(call.account.belongings.dependencies, ("business_service", service.id))
     ids = {service_id for kind, service_id in needed if kind == "technical_service"}
     account = call.account
-    incidents = (account.incidents[one] for one in account.open_incident_ids())
-    return [one for one in incidents if one.service.id in ids and one.urgency == "high"]
+    incidents = (account.incidents[incident_id] for incident_id in account.open_incident_ids())
+    return [incident for incident in incidents if incident.service.id in ids and incident.urgency == "high"]
 
 
 def _impact(call: Call, service: BusinessService, impactors: list[Incident]) -> JsonObject:
@@ -67,8 +67,8 @@ def _impact(call: Call, service: BusinessService, impactors: list[Incident]) -> 
         "status": "impacted" if impactors else "not_impacted",
     }
     if _PRIORITY_FIELD in call.set_of("additional_fields"):
-        priorities = [one.priority for one in impactors if one.priority is not None]
-        highest = max(priorities, key=lambda one: priority_order(call, one), default=None)
+        priorities = [incident.priority for incident in impactors if incident.priority is not None]
+        highest = max(priorities, key=lambda priority: priority_order(call, priority), default=None)
         row["additional_fields"] = {
             "highest_impacting_priority": highest
             and {"id": highest.id, "order": priority_order(call, highest)}
@@ -80,11 +80,11 @@ def _asked(call: Call, services: Iterable[BusinessService]) -> list[BusinessServ
     ids = call.set_of("ids")
     if len(ids) > _MOST_IDS:
         raise RestError(ERRORS["unprocessable"])
-    return [one for one in services if not ids or one.id in ids]
+    return [service for service in services if not ids or service.id in ids]
 
 
 def _impacts_of(call: Call, services: Iterable[BusinessService]) -> Answer:
-    rows = [_impact(call, one, _impactors_of(call, one)) for one in _asked(call, services)]
+    rows = [_impact(call, service, _impactors_of(call, service)) for service in _asked(call, services)]
     rows.sort(key=lambda row: row["status"] != "impacted")
     body: JsonObject = {"services": rows[:_MOST_AT_ONCE], "limit": _MOST_AT_ONCE, "more": False}
     if _COUNT_FIELD in call.set_of("additional_fields"):
@@ -101,14 +101,14 @@ def _supporting_impacts(call: Call) -> Answer:
     owned = call.account.belongings.business_services
     service = lookup(owned, call.parameters[0])
     needed = supporting(call.account.belongings.dependencies, ("business_service", service.id))
-    below = [owned[one] for kind, one in sorted(needed) if kind == "business_service"]
+    below = [owned[service_id] for kind, service_id in sorted(needed) if kind == "business_service"]
     return _impacts_of(call, below)
 
 
 def _impactors(call: Call) -> Answer:
     services = _asked(call, call.account.belongings.business_services.values())
-    found = {one.id for service in services for one in _impactors_of(call, service)}
-    rows = [{"id": one, "type": "incident"} for one in sorted(found)]
+    found = {incident.id for service in services for incident in _impactors_of(call, service)}
+    rows = [{"id": incident_id, "type": "incident"} for incident_id in sorted(found)]
     return Answer(200, {"impactors": rows[:_MOST_AT_ONCE], "limit": _MOST_AT_ONCE, "more": False})
 
 
@@ -117,8 +117,12 @@ def _impacted_by_incident(call: Call) -> Answer:
     rows = []
     if incident.id in call.account.open_ids and incident.urgency == "high":
         above = dependents(owned.dependencies, ("technical_service", incident.service.id))
-        hit = (one for one in owned.business_services.values() if ("business_service", one.id) in above)
-        rows = [_impact(call, one, [incident]) for one in hit]
+        hit = (
+            business_service
+            for business_service in owned.business_services.values()
+            if ("business_service", business_service.id) in above
+        )
+        rows = [_impact(call, service, [incident]) for service in hit]
     return Answer(200, {"services": rows, "limit": _MOST_AT_ONCE, "next_cursor": None})
 
 

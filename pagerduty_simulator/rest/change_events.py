@@ -28,7 +28,7 @@ def _object(call: Call, change: ChangeEvent) -> JsonObject:
         "html_url": None,
         "timestamp": wire_seconds(change.timestamp),
         "source": change.source,
-        "services": [service_reference(call.links, one) for one in change.services],
+        "services": [service_reference(call.links, service) for service in change.services],
         "custom_details": change.details,
         "links": [{"href": change.href, "text": "What was changed"}],
         "images": [],
@@ -49,11 +49,11 @@ def _listed(call: Call, service_id: str | None) -> Answer:
     if team_ids:
         call.ability("teams")
     found = [
-        one
-        for one in _between(call.account.belongings.changes(service_id), since, until)
-        if not team_ids or any(team.id in team_ids for service in one.services for team in service.teams)
+        change
+        for change in _between(call.account.belongings.changes(service_id), since, until)
+        if not team_ids or any(team.id in team_ids for service in change.services for team in service.teams)
     ]
-    answer = page(call, "change_events", found, lambda one: _object(call, one))
+    answer = page(call, "change_events", found, lambda change: _object(call, change))
     # Seen in PagerDuty's own examples: a page that does not say which one it is.
     return Answer(200, answer.body | {"limit": None, "offset": None})
 

@@ -18,15 +18,17 @@ def _list(call: Call) -> Answer:
         call.ability("teams")
     query = (call.one("query") or "").lower()
     found = [
-        one
-        for one in call.account.escalation_policies.values()
-        if query in one.name.lower()
-        and (not team_ids or not team_ids.isdisjoint(team.id for team in one.teams))
-        and (not user_ids or not user_ids.isdisjoint(target.id for level in one.levels for target in level))
+        policy
+        for policy in call.account.escalation_policies.values()
+        if query in policy.name.lower()
+        and (not team_ids or not team_ids.isdisjoint(team.id for team in policy.teams))
+        and (
+            not user_ids or not user_ids.isdisjoint(target.id for level in policy.levels for target in level)
+        )
     ]
-    found.sort(key=lambda one: one.name, reverse=call.one("sort_by") == "name:desc")
+    found.sort(key=lambda policy: policy.name, reverse=call.one("sort_by") == "name:desc")
     includes = call.set_of("include")
-    return page(call, "escalation_policies", found, lambda one: policy_object(call.site, one, includes))
+    return page(call, "escalation_policies", found, lambda policy: policy_object(call.site, policy, includes))
 
 
 def _get(call: Call) -> Answer:
@@ -56,8 +58,8 @@ def _from_body(call: Call, body: JsonObject, before: EscalationPolicy) -> Escala
     name = body.get("name", before.name)
     if not isinstance(name, str) or not name.strip():
         raise invalid("Name cannot be empty")
-    others = (one for one in call.account.escalation_policies.values() if one.id != before.id)
-    if any(one.name == name for one in others):
+    others = (policy for policy in call.account.escalation_policies.values() if policy.id != before.id)
+    if any(policy.name == name for policy in others):
         raise invalid("Name has already been taken")
     handoff = body.get("on_call_handoff_notifications", before.on_call_handoff_notifications)
     if handoff not in _HANDOFFS:
@@ -67,10 +69,10 @@ def _from_body(call: Call, body: JsonObject, before: EscalationPolicy) -> Escala
         call.ability("teams")
         if len(body["teams"]) > 1:
             raise invalid("An escalation policy belongs to at most one team")
-        teams = tuple(lookup(call.account.teams, reference_id(one, "Team")) for one in body["teams"])
+        teams = tuple(lookup(call.account.teams, reference_id(team, "Team")) for team in body["teams"])
     levels, delays, rule_ids = before.levels, before.delays_minutes, before.rule_ids
     if "escalation_rules" in body:
-        rules = [_rule(call, one) for one in body["escalation_rules"]]
+        rules = [_rule(call, rule) for rule in body["escalation_rules"]]
         if not rules:
             raise invalid("Escalation rules cannot be empty")
         levels = tuple(targets for targets, _, _ in rules)
@@ -99,7 +101,7 @@ def _rule(call: Call, rule: Any) -> tuple[tuple[EscalationTarget, ...], int, str
     # The schema says a string, the published example shows an object: both are taken.
     if (strategy.get("type") if isinstance(strategy, dict) else strategy) not in _STRATEGIES:
         raise invalid("Escalation rule assignment strategy is unknown")
-    targets = tuple(_target(call, one) for one in rule["targets"])
+    targets = tuple(_target(call, target) for target in rule["targets"])
     return targets, delay, str(rule.get("id") or call.site.new_id())
 
 

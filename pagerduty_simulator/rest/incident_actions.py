@@ -31,13 +31,13 @@ def _list_alerts(call: Call) -> Answer:
     status = "resolved" if incident.status is IncidentStatus.RESOLVED else "triggered"
     wanted, key = call.set_of("statuses"), call.one("alert_key")
     found = [
-        one
-        for one in _alerts(call, incident)
-        if (not wanted or status in wanted) and key in {None, one.alert_key}
+        alert
+        for alert in _alerts(call, incident)
+        if (not wanted or status in wanted) and key in {None, alert.alert_key}
     ]
     if (call.one("sort_by") or "").endswith(":desc"):
         found.reverse()
-    return page(call, "alerts", found, lambda one: alert_object(call, incident, one))
+    return page(call, "alerts", found, lambda alert: alert_object(call, incident, alert))
 
 
 def _get_alert(call: Call) -> Answer:
@@ -61,20 +61,20 @@ def _merge(call: Call) -> Answer:
     sources = call.body.get("source_incidents")
     if not isinstance(sources, list) or not sources:
         raise invalid("Source incidents cannot be empty")
-    merged = [find_incident(call, reference_id(one, "Source incident")) for one in sources]
+    merged = [find_incident(call, reference_id(source, "Source incident")) for source in sources]
     if target.status is IncidentStatus.RESOLVED:
         raise RestError(ERRORS["already_resolved"])
-    for one in merged:
-        if one.id == target.id:
+    for incident in merged:
+        if incident.id == target.id:
             raise invalid("An incident cannot be merged into itself")
-        if one.status is IncidentStatus.RESOLVED:
-            code, words = (1019, "already merged") if one.merged_into else (1001, "already resolved")
+        if incident.status is IncidentStatus.RESOLVED:
+            code, words = (1019, "already merged") if incident.merged_into else (1001, "already resolved")
             raise refused(400, code, f"A source incident is {words}")
-    if sum(len(_alerts(call, one)) for one in (target, *merged)) > _MOST_MERGED_ALERTS:
+    if sum(len(_alerts(call, incident)) for incident in (target, *merged)) > _MOST_MERGED_ALERTS:
         raise invalid("At most 1000 alerts can be merged")
-    for one in merged:
-        call.site.publish(call.account.merge(one.id, target.id, by=call.by))
-        call.account.belongings.alerts.setdefault(target.id, []).extend(_alerts(call, one))
+    for incident in merged:
+        call.site.publish(call.account.merge(incident.id, target.id, by=call.by))
+        call.account.belongings.alerts.setdefault(target.id, []).extend(_alerts(call, incident))
     return Answer(200, {"incident": numbered_reference(call.links, target)})
 
 
@@ -102,9 +102,13 @@ def _request_responders(call: Call) -> Answer:
     message, wrapped = call.body.get("message"), call.body.get("responder_request_targets")
     if not isinstance(message, str) or not message:
         raise invalid("Message cannot be empty")
-    if not isinstance(wrapped, list) or not wrapped or not all(isinstance(one, dict) for one in wrapped):
+    if (
+        not isinstance(wrapped, list)
+        or not wrapped
+        or not all(isinstance(wrapper, dict) for wrapper in wrapped)
+    ):
         raise invalid("Responder request targets cannot be empty")
-    targets = [_users_of_target(call, one.get("responder_request_target")) for one in wrapped]
+    targets = [_users_of_target(call, wrapper.get("responder_request_target")) for wrapper in wrapped]
     if not all(users for _, _, users in targets):
         raise invalid("A responder request target is unknown")
     events: tuple[Event, ...] = ()
@@ -122,7 +126,7 @@ def _request_responders(call: Call) -> Answer:
                 "requested_at": wire_seconds(call.now),
                 "message": message,
                 "responder_request_targets": [
-                    {"responder_request_target": _asked_target(call, asked, *one)} for one in targets
+                    {"responder_request_target": _asked_target(call, asked, *target)} for target in targets
                 ],
             }
         },
@@ -133,8 +137,8 @@ def _asked_target(
     call: Call, incident: Incident, kind: str, target_id: str, users: tuple[User, ...]
 ) -> JsonObject:
     ids = {user.id for user in users}
-    responders = [one for one in incident.responders if one.user.id in ids]
-    rows = [responder_object(call.links, incident, one) for one in responders]
+    responders = [responder for responder in incident.responders if responder.user.id in ids]
+    rows = [responder_object(call.links, incident, responder) for responder in responders]
     return {"type": kind, "id": target_id, "incidents_responders": rows}
 
 
@@ -146,7 +150,7 @@ def _cancel_responders(call: Call) -> Answer:
     results = []
     for target in targets:
         kind, target_id, users = _users_of_target(call, target)
-        states = {one.user.id: one.state for one in incident.responders}
+        states = {responder.user.id: responder.state for responder in incident.responders}
         found = [states[user.id] for user in users if user.id in states]
         result = "not_found"
         if "pending" in found:

@@ -24,8 +24,8 @@ def _words(title: str) -> frozenset[str]:
     return frozenset(_WORD.findall(title.lower()))
 
 
-def _likeness(one: frozenset[str], other: frozenset[str]) -> float:
-    return len(one & other) / len(one | other) if one | other else 0.0
+def _likeness(words: frozenset[str], other: frozenset[str]) -> float:
+    return len(words & other) / len(words | other) if words | other else 0.0
 
 
 def _stub(call: Call, incident: Incident) -> JsonObject:
@@ -41,21 +41,21 @@ def _earlier(call: Call, incident: Incident, span: timedelta) -> list[Incident]:
     """Return the incidents of the same service in the time before this one, newest first."""
     account, order = call.account, call.account.incident_order
     begin = incident.created_at - span
-    first = bisect_left(order, begin, key=lambda one: account.incidents[one].created_at)
-    earlier = (account.incidents[one] for one in reversed(order[first : incident.number - 1]))
-    return [one for one in earlier if one.service.id == incident.service.id]
+    first = bisect_left(order, begin, key=lambda incident_id: account.incidents[incident_id].created_at)
+    earlier = (account.incidents[incident_id] for incident_id in reversed(order[first : incident.number - 1]))
+    return [past for past in earlier if past.service.id == incident.service.id]
 
 
 def _past(call: Call) -> Answer:
     incident = find_incident(call, call.parameters[0])
     words = _words(incident.title)
     scored = [
-        (round(100 * _likeness(words, _words(one.title)), 4), one)
-        for one in _earlier(call, incident, _SIX_MONTHS)
+        (round(100 * _likeness(words, _words(past.title)), 4), past)
+        for past in _earlier(call, incident, _SIX_MONTHS)
     ]
     alike = sorted((pair for pair in scored if pair[0] > 0), key=lambda pair: pair[0], reverse=True)
     limit = limit_of(call, default=5, largest=999)
-    rows = [{"incident": _stub(call, one), "score": score} for score, one in alike[:limit]]
+    rows = [{"incident": _stub(call, past), "score": score} for score, past in alike[:limit]]
     body: JsonObject = {"past_incidents": rows, "limit": limit}
     return Answer(200, body | ({"total": len(alike)} if call.one("total") == "true" else {}))
 
@@ -66,11 +66,11 @@ def _related(call: Call) -> Answer:
     here: Node = ("technical_service", incident.service.id)
     near = neighbours(account.belongings.dependencies, here)
     first, last = (
-        bisect_left(order, at, key=lambda one: account.incidents[one].created_at)
+        bisect_left(order, at, key=lambda incident_id: account.incidents[incident_id].created_at)
         for at in (incident.created_at - _SAME_TIME, incident.created_at + _SAME_TIME)
     )
     rows: list[JsonObject] = []
-    for other in (account.incidents[one] for one in order[first:last]):
+    for other in (account.incidents[incident_id] for incident_id in order[first:last]):
         if other.id == incident.id:
             continue
         relationships = _relationships(other, near, here, _likeness(words, _words(other.title)))
@@ -101,7 +101,7 @@ def _outlier(call: Call) -> Answer:
     words = _words(incident.title)
     span = max(incident.created_at - since, timedelta(days=1))
     earlier = _earlier(call, incident, span)
-    count = sum(_likeness(words, _words(one.title)) >= 0.8 for one in earlier)
+    count = sum(_likeness(words, _words(past.title)) >= 0.8 for past in earlier)
     category = "anomaly" if count == 0 else "rare" if count < 10 else "frequent"
     occurrence = {
         "count": count,

@@ -43,7 +43,7 @@ def _note(call: Call, note: Note) -> JsonObject:
 
 def _list_notes(call: Call) -> Answer:
     notes = find_incident(call, call.parameters[0]).notes
-    return Answer(200, {"notes": [_note(call, one) for one in reversed(notes)]})
+    return Answer(200, {"notes": [_note(call, note) for note in reversed(notes)]})
 
 
 def _create_note(call: Call) -> Answer:
@@ -89,9 +89,9 @@ def _list_entries_of_incident(call: Call) -> Answer:
     entries = call.account.log.of(incident.id)
     since, until = call.moment("since"), call.moment("until")
     found = [
-        one
-        for one in entries
-        if (since is None or one.created_at >= since) and (until is None or one.created_at < until)
+        entry
+        for entry in entries
+        if (since is None or entry.created_at >= since) and (until is None or entry.created_at < until)
     ]
     return _page_of_entries(call, found)
 
@@ -108,9 +108,9 @@ def _list_entries(call: Call) -> Answer:
         call.ability("teams")
         incidents = call.account.incidents
         found = [
-            one
-            for one in found
-            if not team_ids.isdisjoint(team.id for team in incidents[one.incident_id].teams)
+            entry
+            for entry in found
+            if not team_ids.isdisjoint(team.id for team in incidents[entry.incident_id].teams)
         ]
     return _page_of_entries(call, found)
 
@@ -122,9 +122,9 @@ def _created_at(entry: LogEntry) -> datetime:
 def _page_of_entries(call: Call, entries: Sequence[LogEntry]) -> Answer:
     """Answer with the newest first, as PagerDuty does."""
     if call.one("is_overview") == "true":
-        entries = [one for one in entries if belongs_in_overview(one)]
+        entries = [entry for entry in entries if belongs_in_overview(entry)]
     newest_first = entries[::-1]
-    return page(call, "log_entries", newest_first, lambda one: log_entry_object(call, one))
+    return page(call, "log_entries", newest_first, lambda entry: log_entry_object(call, entry))
 
 
 def _get_entry(call: Call) -> Answer:

@@ -104,14 +104,16 @@ def incident_object(call: Call, incident: Incident) -> JsonObject:
         "resolve_reason": merged_into
         and {"type": "merge_resolve_reason", "incident": numbered_reference(links, merged_into)},
         "conference_bridge": bridge and {"conference_number": bridge.number, "conference_url": bridge.url},
-        "incidents_responders": [responder_object(links, incident, one) for one in incident.responders],
+        "incidents_responders": [
+            responder_object(links, incident, responder) for responder in incident.responders
+        ],
         "responder_requests": [],
         "urgency": incident.urgency,
     }
     if incident.reopened_at is not None:
         result["reopened_at"] = wire_seconds(incident.reopened_at)
     if "custom_fields" in asked:
-        result["custom_fields"] = [_custom_field(one) for one in incident.custom_fields]
+        result["custom_fields"] = [_custom_field(custom_field) for custom_field in incident.custom_fields]
     if "body" in asked:
         result["body"] = {"type": "incident_body", "details": incident.details}
     return result
@@ -153,17 +155,17 @@ def responder_object(site: Site, incident: Incident, responder: Responder) -> Js
     }
 
 
-def _custom_field(one: CustomField) -> JsonObject:
-    several = isinstance(one.value, tuple)
+def _custom_field(custom_field: CustomField) -> JsonObject:
+    several = isinstance(custom_field.value, tuple)
     return {
-        "id": one.id,
+        "id": custom_field.id,
         "type": "field_value",
-        "name": one.name,
-        "display_name": one.name,
+        "name": custom_field.name,
+        "display_name": custom_field.name,
         "description": None,
-        "data_type": one.data_type,
+        "data_type": custom_field.data_type,
         "field_type": "multi_value" if several else "single_value",
-        "value": list(one.value or ()) if several else one.value,
+        "value": list(custom_field.value or ()) if several else custom_field.value,
     }
 
 

@@ -88,7 +88,7 @@ def _update_many(call: Call) -> Answer:
     for incident, change in planned:
         call.site.publish(_carried_out(call, incident, change))
     changed = [call.account.incident(incident.id) for incident, _ in planned]
-    return Answer(200, {"incidents": [incident_object(call, one) for one in changed]})
+    return Answer(200, {"incidents": [incident_object(call, updated) for updated in changed]})
 
 
 def _parsed(call: Call, body: JsonObject) -> _Change:
@@ -96,9 +96,11 @@ def _parsed(call: Call, body: JsonObject) -> _Change:
     policy_id = _id_in(body, "escalation_policy", account.escalation_policies, 1014)
     assignee_ids: tuple[str, ...] | None = None
     if "assignments" in body:
-        wanted = [one.get("assignee") for one in body["assignments"] if isinstance(one, dict)]
-        assignee_ids = tuple(reference_id(one, "Assignee") for one in wanted)
-        if not assignee_ids or any(one not in account.users for one in assignee_ids):
+        wanted = [
+            assignment.get("assignee") for assignment in body["assignments"] if isinstance(assignment, dict)
+        ]
+        assignee_ids = tuple(reference_id(assignee, "Assignee") for assignee in wanted)
+        if not assignee_ids or any(assignee_id not in account.users for assignee_id in assignee_ids):
             raise refused(400, 1007, "Assignee unknown")
     if body.get("urgency") not in {None, "high", "low"}:
         raise invalid("Urgency must be high or low")
@@ -137,7 +139,7 @@ def _priority_id(call: Call, body: JsonObject) -> str | None:
         return None
     call.ability("incident_priorities")
     if isinstance(priority, str):
-        named = [one.id for one in call.account.priorities.values() if one.name == priority]
+        named = [known.id for known in call.account.priorities.values() if known.name == priority]
         priority = {"id": named[0] if named else ""}
     found = reference_id(priority, "Priority")
     if found not in call.account.priorities:
@@ -155,7 +157,7 @@ def _checked(call: Call, incident: Incident, body: Any) -> _Change:
         raise invalid("Title cannot be empty")
     moves = (change.service_id, change.policy_id, change.assignee_ids, change.level)
     reopens = resolved and change.status in {"triggered", "acknowledged"}
-    if resolved and not reopens and (change.status == "resolved" or any(one is not None for one in moves)):
+    if resolved and not reopens and (change.status == "resolved" or any(move is not None for move in moves)):
         raise RestError(ERRORS["already_resolved"])
     if change.status == "acknowledged" and incident.status is IncidentStatus.ACKNOWLEDGED:
         raise RestError(ERRORS["already_acknowledged"])

@@ -17,10 +17,13 @@ _STATUSES: Final = frozenset(IncidentStatus)
 _URGENCIES: Final = frozenset({"high", "low"})
 
 _SORT_KEYS: Final[dict[str, Callable[[Incident], Any]]] = {
-    "incident_number": lambda one: one.number,
-    "created_at": lambda one: one.created_at,
-    "resolved_at": lambda one: (one.resolved_at is None, one.resolved_at or one.created_at),
-    "urgency": lambda one: one.urgency,
+    "incident_number": lambda incident: incident.number,
+    "created_at": lambda incident: incident.created_at,
+    "resolved_at": lambda incident: (
+        incident.resolved_at is None,
+        incident.resolved_at or incident.created_at,
+    ),
+    "urgency": lambda incident: incident.urgency,
 }
 
 
@@ -43,8 +46,8 @@ def _list(call: Call) -> Answer:
         call.ability("teams")
     _check(call, "statuses", _STATUSES)
     _check(call, "urgencies", _URGENCIES)
-    found = [one for one in _candidates(call) if _matches(call, one)]
-    return page(call, "incidents", _sorted(call, found), lambda one: incident_object(call, one))
+    found = [incident for incident in _candidates(call) if _matches(call, incident)]
+    return page(call, "incidents", _sorted(call, found), lambda incident: incident_object(call, incident))
 
 
 def _check(call: Call, name: str, allowed: frozenset[Any]) -> None:
@@ -60,15 +63,19 @@ def _candidates(call: Call) -> list[Incident]:
     bounds = _bounds(call)
     if statuses and "resolved" not in statuses:
         ids = account.open_incident_ids()
-        found = [account.incidents[one] for one in ids]
+        found = [account.incidents[incident_id] for incident_id in ids]
         if bounds is None:
             return found
-        return [one for one in found if bounds[0] <= one.created_at < bounds[1]]
+        return [incident for incident in found if bounds[0] <= incident.created_at < bounds[1]]
     first, last = 0, len(order)
     if bounds is not None:
-        first = bisect_left(order, bounds[0], key=lambda one: account.incidents[one].created_at)
-        last = bisect_left(order, bounds[1], key=lambda one: account.incidents[one].created_at)
-    return [account.incidents[one] for one in order[first:last]]
+        first = bisect_left(
+            order, bounds[0], key=lambda incident_id: account.incidents[incident_id].created_at
+        )
+        last = bisect_left(
+            order, bounds[1], key=lambda incident_id: account.incidents[incident_id].created_at
+        )
+    return [account.incidents[incident_id] for incident_id in order[first:last]]
 
 
 def _bounds(call: Call) -> tuple[datetime, datetime] | None:
@@ -108,8 +115,8 @@ def _sorted(call: Call, incidents: list[Incident]) -> list[Incident]:
         return incidents
     if len(fields) > 2:
         raise invalid("sort_by takes at most two fields")
-    for one in reversed(fields):
-        name, _, direction = one.partition(":")
+    for field in reversed(fields):
+        name, _, direction = field.partition(":")
         if name not in _SORT_KEYS or direction not in {"", "asc", "desc"}:
             raise invalid("sort_by has an unknown field or direction")
         incidents = sorted(incidents, key=_SORT_KEYS[name], reverse=direction == "desc")

@@ -25,7 +25,7 @@ _FILTERS: Final = frozenset({"past", "future", "ongoing", "open", "all"})
 
 def _object(call: Call, window: MaintenanceWindow) -> JsonObject:
     links = call.links
-    teams: dict[str, Team] = {team.id: team for one in window.services for team in one.teams}
+    teams: dict[str, Team] = {team.id: team for service in window.services for team in service.teams}
     full = call.includes("services")
     author = window.created_by
     return {
@@ -39,10 +39,10 @@ def _object(call: Call, window: MaintenanceWindow) -> JsonObject:
         "end_time": wire_seconds(window.end),
         "description": window.description,
         "services": [
-            service_object(call.site, one) if full else service_reference(links, one)
-            for one in window.services
+            service_object(call.site, service) if full else service_reference(links, service)
+            for service in window.services
         ],
-        "teams": [team_reference(links, one) for one in teams.values()],
+        "teams": [team_reference(links, team) for team in teams.values()],
         "created_by": author and user_reference(links, author),
     }
 
@@ -63,14 +63,16 @@ def _list(call: Call) -> Answer:
         call.ability("teams")
     query = (call.one("query") or "").lower()
     found = [
-        one
-        for one in call.account.belongings.maintenance_windows.values()
-        if _phase(one, call.now) in phases
-        and query in one.description.lower()
-        and (not service_ids or any(service.id in service_ids for service in one.services))
-        and (not team_ids or any(team.id in team_ids for service in one.services for team in service.teams))
+        window
+        for window in call.account.belongings.maintenance_windows.values()
+        if _phase(window, call.now) in phases
+        and query in window.description.lower()
+        and (not service_ids or any(service.id in service_ids for service in window.services))
+        and (
+            not team_ids or any(team.id in team_ids for service in window.services for team in service.teams)
+        )
     ]
-    return page(call, "maintenance_windows", found, lambda one: _object(call, one))
+    return page(call, "maintenance_windows", found, lambda window: _object(call, window))
 
 
 def _found(call: Call) -> MaintenanceWindow:
@@ -117,10 +119,10 @@ def _from_body(call: Call, body: JsonObject, before: MaintenanceWindow) -> Maint
     if "description" in body:
         window = replace(window, description=str(body["description"] or ""))
     if "services" in body:
-        ids = [reference_id(one, "Service") for one in body["services"]]
-        if any(one not in call.account.services for one in ids):
+        ids = [reference_id(service, "Service") for service in body["services"]]
+        if any(service_id not in call.account.services for service_id in ids):
             raise invalid("Service not found")
-        window = replace(window, services=tuple(call.account.services[one] for one in ids))
+        window = replace(window, services=tuple(call.account.services[service_id] for service_id in ids))
     return window
 
 

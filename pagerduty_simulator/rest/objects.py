@@ -73,12 +73,12 @@ def user_object(site: AccountSite, user: User, includes: frozenset[str] = frozen
     """Return a user in full."""
     links = site.account.site
     teams = teams_of(site, user)
-    methods = [contact_method(links, user, one) for one in user.contact_methods]
+    methods = [contact_method(links, user, method) for method in user.contact_methods]
     if "contact_methods" not in includes:
         known = ("id", "type", "summary", "self", "html_url")
-        methods = [{name: one[name] for name in known} for one in methods]
-        for one in methods:
-            one["type"] += "_reference"
+        methods = [{name: method[name] for name in known} for method in methods]
+        for method in methods:
+            method["type"] += "_reference"
     pick = team_object if "teams" in includes else team_reference
     return as_object(user_reference(links, user)) | {
         "name": user.name,
@@ -132,7 +132,9 @@ def policy_object(
 ) -> JsonObject:
     """Return an escalation policy in full; the ids of its rules are stable."""
     links = site.account.site
-    services = [one for one in site.account.services.values() if one.escalation_policy.id == policy.id]
+    services = [
+        service for service in site.account.services.values() if service.escalation_policy.id == policy.id
+    ]
     rules = []
     for index, level in enumerate(policy.levels):
         targets = [
@@ -157,7 +159,7 @@ def policy_object(
         "num_loops": policy.num_loops,
         "on_call_handoff_notifications": policy.on_call_handoff_notifications,
         "escalation_rules": rules,
-        "services": [service_reference(links, one) for one in services],
+        "services": [service_reference(links, service) for service in services],
         "teams": [pick_team(links, team) for team in policy.teams],
     }
 
@@ -191,7 +193,7 @@ def service_status(site: AccountSite, service: Service) -> str:
     """Return maintenance, critical (triggered open), warning (acknowledged open) or active."""
     now = site.account.now()
     for window in site.account.belongings.maintenance_windows.values():
-        if window.start <= now < window.end and any(one.id == service.id for one in window.services):
+        if window.start <= now < window.end and any(covered.id == service.id for covered in window.services):
             return "maintenance"
     status = "active"
     for incident_id in site.account.open_ids:

@@ -59,10 +59,10 @@ def _rows(call: Call, since: datetime, until: datetime) -> Iterator[_Row]:
                     yield _Row(account.users.get(target.id, target), policy, level)
                     continue
                 schedule = account.belongings.schedules[target.id]
-                for one in schedule.final_shifts(since, until):
-                    if one.user_id is not None:
-                        user = account.users[one.user_id]
-                        yield _Row(user, policy, level, target, one.start, one.end)
+                for shift in schedule.final_shifts(since, until):
+                    if shift.user_id is not None:
+                        user = account.users[shift.user_id]
+                        yield _Row(user, policy, level, target, shift.start, shift.end)
 
 
 def _earliest(rows: list[_Row]) -> list[_Row]:

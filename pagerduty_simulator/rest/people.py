@@ -13,14 +13,14 @@ def _list(call: Call) -> Answer:
     if team_ids:
         call.ability("teams")
     found = [
-        one
-        for one in call.account.users.values()
-        if (query in one.name.lower() or query in one.email.lower())
-        and (not team_ids or not team_ids.isdisjoint(team.id for team in teams_of(call.site, one)))
+        user
+        for user in call.account.users.values()
+        if (query in user.name.lower() or query in user.email.lower())
+        and (not team_ids or not team_ids.isdisjoint(team.id for team in teams_of(call.site, user)))
     ]
-    found.sort(key=lambda one: one.name)
+    found.sort(key=lambda user: user.name)
     includes = call.set_of("include")
-    return page(call, "users", found, lambda one: user_object(call.site, one, includes))
+    return page(call, "users", found, lambda user: user_object(call.site, user, includes))
 
 
 def _get(call: Call) -> Answer:
@@ -37,13 +37,13 @@ def _get_current(call: Call) -> Answer:
 
 def _contact_methods(call: Call) -> Answer:
     user = lookup(call.account.users, call.parameters[0])
-    methods = [contact_method(call.links, user, one) for one in user.contact_methods]
+    methods = [contact_method(call.links, user, method) for method in user.contact_methods]
     return Answer(200, {"contact_methods": methods})
 
 
 def _list_priorities(call: Call) -> Answer:
     priorities = list(call.account.priorities.values())
-    return page(call, "priorities", priorities, lambda one: priority_object(call.links, one))
+    return page(call, "priorities", priorities, lambda priority: priority_object(call.links, priority))
 
 
 def _list_abilities(call: Call) -> Answer:

@@ -53,11 +53,11 @@ class RateLimits:
             tighter = self._window(token_name, operation, now, self.window)
             pairs.append((tighter, self.per_operation[operation]))
         daily = self._window(token_name, "analytics", now, _ONE_DAY) if analytics else None
-        allowed = all(one.used < limit for one, limit in pairs)
+        allowed = all(window.used < limit for window, limit in pairs)
         allowed = allowed and (daily is None or daily.used < self.analytics_per_day)
         if allowed:
-            for one, _ in pairs:
-                one.used += 1
+            for window, _ in pairs:
+                window.used += 1
             if daily is not None:
                 daily.used += 1
         nearest, limit = min(pairs, key=lambda pair: pair[1] - pair[0].used)

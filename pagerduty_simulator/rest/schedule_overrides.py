@@ -27,12 +27,14 @@ def _list(call: Call) -> Answer:
         raise invalid("since and until cannot be empty")
     whole = call.one("overflow") == "true"
     found = [
-        one if whole else replace(one, start=max(one.start, since), end=min(one.end, until))
-        for one in schedule.overrides.values()
-        if one.start < until and one.end > since
+        override
+        if whole
+        else replace(override, start=max(override.start, since), end=min(override.end, until))
+        for override in schedule.overrides.values()
+        if override.start < until and override.end > since
     ]
     # The published document says 201; clients have always been answered 200.
-    return Answer(200, {"overrides": [_object(call, one) for one in found]})
+    return Answer(200, {"overrides": [_object(call, override) for override in found]})
 
 
 def _create(call: Call) -> Answer:

@@ -65,15 +65,15 @@ def _list(call: Call) -> Answer:
     if team_ids:
         call.ability("teams")
     found = [
-        one
-        for one in call.account.belongings.schedules.values()
-        if isinstance(one, LayerSchedule)
-        and query in one.name.lower()
-        and (not team_ids or not team_ids.isdisjoint(team.id for team in one.teams))
+        schedule
+        for schedule in call.account.belongings.schedules.values()
+        if isinstance(schedule, LayerSchedule)
+        and query in schedule.name.lower()
+        and (not team_ids or not team_ids.isdisjoint(team.id for team in schedule.teams))
     ]
     asked = call.set_of("include")
     span = asked_span(call) if asked else None
-    return page(call, "schedules", found, lambda one: _object(call, one, span, asked))
+    return page(call, "schedules", found, lambda schedule: _object(call, schedule, span, asked))
 
 
 def _get(call: Call) -> Answer:
@@ -86,17 +86,17 @@ def schedule_head(call: Call, schedule: Schedule) -> JsonObject:
     """Return what both kinds of schedule tell of themselves."""
     links, account = call.links, call.account
     policies = [
-        one
-        for one in account.escalation_policies.values()
-        if any(target.id == schedule.id for level in one.levels for target in level)
+        policy
+        for policy in account.escalation_policies.values()
+        if any(target.id == schedule.id for level in policy.levels for target in level)
     ]
     head = as_object(schedule_reference(links, schedule.id, schedule.name, schedule.kind))
     return head | {
         "name": schedule.name,
         "description": schedule.description,
         "time_zone": schedule.time_zone,
-        "escalation_policies": [policy_reference(links, one) for one in policies],
-        "users": [user_reference(links, account.users[one]) for one in schedule.user_ids()],
+        "escalation_policies": [policy_reference(links, policy) for policy in policies],
+        "users": [user_reference(links, account.users[user_id]) for user_id in schedule.user_ids()],
         "teams": [team_reference(links, team) for team in schedule.teams],
     }
 
@@ -106,7 +106,7 @@ def _object(
 ) -> JsonObject:
     body, zone = schedule_head(call, schedule), zone_of(call, schedule)
     if "schedule_layers" in asked:
-        body["schedule_layers"] = [_layer(call, schedule, one, span, zone) for one in schedule.layers]
+        body["schedule_layers"] = [_layer(call, schedule, layer, span, zone) for layer in schedule.layers]
     for name, title, shifts in (
         ("overrides_subschedule", "Overrides", schedule.override_shifts),
         ("final_schedule", "Final Schedule", schedule.final_shifts),
@@ -125,7 +125,7 @@ def _layer(
     zone: ZoneInfo,
 ) -> JsonObject:
     shifts = schedule.layer_shifts(layer, *span) if span else []
-    users = [user_reference(call.links, call.account.users[one]) for one in layer.user_ids]
+    users = [user_reference(call.links, call.account.users[user_id]) for user_id in layer.user_ids]
     return {
         "id": layer.id,
         "name": layer.name,
@@ -133,19 +133,23 @@ def _layer(
         "end": local_time(layer.end, zone) if layer.end else None,
         "rotation_virtual_start": local_time(layer.virtual_start, zone),
         "rotation_turn_length_seconds": int(layer.turn_length.total_seconds()),
-        "users": [{"user": one} for one in users],
-        "restrictions": [_restriction(one) for one in layer.restrictions],
+        "users": [{"user": user} for user in users],
+        "restrictions": [_restriction(restriction) for restriction in layer.restrictions],
         **_rendered(call, shifts, span, zone),
     }
 
 
-def _restriction(one: Restriction) -> JsonObject:
+def _restriction(restriction: Restriction) -> JsonObject:
     body: JsonObject = {
-        "type": "daily_restriction" if one.start_day_of_week is None else "weekly_restriction",
-        "start_time_of_day": one.start_time_of_day.isoformat(),
-        "duration_seconds": int(one.duration.total_seconds()),
+        "type": "daily_restriction" if restriction.start_day_of_week is None else "weekly_restriction",
+        "start_time_of_day": restriction.start_time_of_day.isoformat(),
+        "duration_seconds": int(restriction.duration.total_seconds()),
     }
-    return body if one.start_day_of_week is None else body | {"start_day_of_week": one.start_day_of_week}
+    return (
+        body
+        if restriction.start_day_of_week is None
+        else body | {"start_day_of_week": restriction.start_day_of_week}
+    )
 
 
 def _rendered(
@@ -158,11 +162,11 @@ def _rendered(
     return {
         "rendered_schedule_entries": [
             {
-                "start": local_time(one.start, zone),
-                "end": local_time(one.end, zone),
-                "user": user_reference(call.links, users[str(one.user_id)]),
+                "start": local_time(shift.start, zone),
+                "end": local_time(shift.end, zone),
+                "user": user_reference(call.links, users[str(shift.user_id)]),
             }
-            for one in shown
+            for shift in shown
         ],
         "rendered_coverage_percentage": coverage_percentage(shifts, *span),
     }
@@ -177,29 +181,31 @@ def _update(call: Call) -> Answer:
     if not isinstance(body.get("schedule_layers"), list):
         raise invalid("Schedule layers cannot be empty")
     zone = zone_of(call, replace(schedule, time_zone=str(body["time_zone"])))
-    layers = [_layer_from(call, schedule, one) for one in body["schedule_layers"]]
-    kept = {one.id for one in layers}
+    layers = [_layer_from(call, schedule, layer) for layer in body["schedule_layers"]]
+    kept = {layer.id for layer in layers}
     # A layer left out ends now; what it was before stays in the history.
     ended = [
-        replace(one, end=min(one.end or call.now, call.now)) for one in schedule.layers if one.id not in kept
+        replace(layer, end=min(layer.end or call.now, call.now))
+        for layer in schedule.layers
+        if layer.id not in kept
     ]
-    schedule.layers = tuple([*(one for one in ended if one.end and one.end > one.start), *layers])
+    schedule.layers = tuple([*(layer for layer in ended if layer.end and layer.end > layer.start), *layers])
     schedule.name, schedule.time_zone = name, zone.key
     schedule.description = str(body.get("description", schedule.description) or "")
     after = schedule.name, schedule.time_zone, schedule.description
     names = ("name", "time_zone", "description")
     changed = zip(names, after, before, strict=True)
-    note_change(call, schedule.id, "update", [one for one in changed if one[1] != one[2]])
+    note_change(call, schedule.id, "update", [change for change in changed if change[1] != change[2]])
     return _get(call)
 
 
 def _layer_from(call: Call, schedule: LayerSchedule, body: Any) -> Layer:
     if not isinstance(body, dict):
         raise invalid("A schedule layer must be an object")
-    known = {one.id: one for one in schedule.layers}
-    users = [one.get("user") for one in body.get("users") or [] if isinstance(one, dict)]
-    user_ids = tuple(reference_id(one, "User") for one in users)
-    if not user_ids or any(one not in call.account.users for one in user_ids):
+    known = {layer.id: layer for layer in schedule.layers}
+    users = [entry.get("user") for entry in body.get("users") or [] if isinstance(entry, dict)]
+    user_ids = tuple(reference_id(user, "User") for user in users)
+    if not user_ids or any(user_id not in call.account.users for user_id in user_ids):
         raise invalid("A schedule layer has at least one user that exists")
     turn = body.get("rotation_turn_length_seconds")
     if not isinstance(turn, int) or turn < 1:
@@ -212,7 +218,7 @@ def _layer_from(call: Call, schedule: LayerSchedule, body: Any) -> Layer:
         turn_length=timedelta(seconds=turn),
         virtual_start=parse_moment(body.get("rotation_virtual_start"), "rotation_virtual_start"),
         end=parse_moment(body["end"], "end") if body.get("end") else None,
-        restrictions=tuple(_restriction_from(one) for one in body.get("restrictions") or ()),
+        restrictions=tuple(_restriction_from(restriction) for restriction in body.get("restrictions") or ()),
     )
 
 
@@ -229,8 +235,8 @@ def _restriction_from(body: JsonObject) -> Restriction:
 def _users(call: Call) -> Answer:
     schedule, now = find_layered(call), call.now
     span = asked_span(call) or (now, now + timedelta(seconds=1))
-    ids = dict.fromkeys(str(one.user_id) for one in schedule.final_shifts(*span))
-    return Answer(200, {"users": [user_object(call.site, call.account.users[one]) for one in ids]})
+    ids = dict.fromkeys(str(shift.user_id) for shift in schedule.final_shifts(*span))
+    return Answer(200, {"users": [user_object(call.site, call.account.users[user_id]) for user_id in ids]})
 
 
 OPERATIONS: Final = (

@@ -45,17 +45,17 @@ def member_from(call: Call, body: Any, field_name: str) -> Member:
 def _list(call: Call) -> Answer:
     query, team_ids = (call.one("query") or "").lower(), call.set_of("team_ids")
     found = [
-        one
-        for one in call.account.belongings.schedules.values()
-        if isinstance(one, ShiftSchedule)
-        and query in one.name.lower()
-        and (not team_ids or not team_ids.isdisjoint(team.id for team in one.teams))
+        schedule
+        for schedule in call.account.belongings.schedules.values()
+        if isinstance(schedule, ShiftSchedule)
+        and query in schedule.name.lower()
+        and (not team_ids or not team_ids.isdisjoint(team.id for team in schedule.teams))
     ]
     answer = page(
         call,
         "schedules",
         found,
-        lambda one: schedule_reference(call.links, one.id, one.name, one.kind),
+        lambda schedule: schedule_reference(call.links, schedule.id, schedule.name, schedule.kind),
         default=100,
         largest=1_000,
     )
@@ -72,7 +72,9 @@ def without_total(call: Call, answer: Answer) -> Answer:
 def _get(call: Call) -> Answer:
     schedule = find_shift_based(call)
     body = schedule_head(call, schedule)
-    body["rotations"] = [rotation_object(call, schedule, one) for one in schedule.rotations.values()]
+    body["rotations"] = [
+        rotation_object(call, schedule, rotation) for rotation in schedule.rotations.values()
+    ]
     if call.includes("final_schedule"):
         span = asked_span(call) or (call.now, call.now + _DEFAULT_SPAN)
         body["final_schedule"] = _final(call, schedule, *span)
@@ -85,8 +87,8 @@ def _final(call: Call, schedule: ShiftSchedule, since: datetime, until: datetime
     # Time that nothing covers is told as an empty slot of the schedule's first rotation.
     rotation_id = next(iter(schedule.rotations), "")
     empty = [
-        Shift(one.start, one.end, None, ("schedule_rotation", rotation_id))
-        for one in gaps(shifts, since, until)
+        Shift(gap.start, gap.end, None, ("schedule_rotation", rotation_id))
+        for gap in gaps(shifts, since, until)
     ]
     return {
         "type": "final_schedule",
@@ -94,12 +96,12 @@ def _final(call: Call, schedule: ShiftSchedule, since: datetime, until: datetime
         "computed_shift_assignments": [
             {
                 "type": "computed_shift_assignment",
-                "start_time": wire_seconds(one.start),
-                "end_time": wire_seconds(one.end),
-                "member": member_object(one.user_id),
-                "source": _source(one),
+                "start_time": wire_seconds(shift.start),
+                "end_time": wire_seconds(shift.end),
+                "member": member_object(shift.user_id),
+                "source": _source(shift),
             }
-            for one in sorted([*shown, *empty], key=lambda one: one.start)
+            for shift in sorted([*shown, *empty], key=lambda shift: shift.start)
         ],
     }
 
@@ -117,7 +119,7 @@ def rotation_object(call: Call, schedule: ShiftSchedule, rotation: Rotation) -> 
         "id": rotation.id,
         "type": "schedule_rotation",
         "self": url,
-        "events": [event_object(url, one) for one in rotation.events.values()],
+        "events": [event_object(url, event) for event in rotation.events.values()],
     }
 
 
@@ -126,7 +128,7 @@ def event_object(rotation_url: str, event: RotationEvent) -> JsonObject:
     zone = ZoneInfo(event.time_zone)
     strategy: JsonObject = {
         "type": event.strategy,
-        "members": [member_object(one) for one in event.members],
+        "members": [member_object(member) for member in event.members],
     }
     if event.strategy.startswith("rotating"):
         strategy["shifts_per_member"] = event.shifts_per_member
@@ -159,14 +161,14 @@ def _update(call: Call) -> Answer:
     schedule.description = str(body.get("description", schedule.description) or "")
     after = schedule.name, schedule.time_zone, schedule.description
     changed = zip(("name", "time_zone", "description"), after, before, strict=True)
-    note_change(call, schedule.id, "update", [one for one in changed if one[1] != one[2]])
+    note_change(call, schedule.id, "update", [change for change in changed if change[1] != change[2]])
     return _get(call)
 
 
 def _list_rotations(call: Call) -> Answer:
     schedule = find_shift_based(call)
     rotations = list(schedule.rotations.values())
-    answer = page(call, "rotations", rotations, lambda one: rotation_object(call, schedule, one))
+    answer = page(call, "rotations", rotations, lambda rotation: rotation_object(call, schedule, rotation))
     return without_total(call, answer)
 
 

@@ -11,22 +11,22 @@ Node = tuple[str, str]
 def neighbours(dependencies: Iterable[Dependency], node: Node) -> set[Node]:
     """Return what is one hop away, in either direction."""
     found = set()
-    for one in dependencies:
-        if one.supporting == node:
-            found.add(one.dependent)
-        elif one.dependent == node:
-            found.add(one.supporting)
+    for dependency in dependencies:
+        if dependency.supporting == node:
+            found.add(dependency.dependent)
+        elif dependency.dependent == node:
+            found.add(dependency.supporting)
     return found
 
 
 def supporting(dependencies: Iterable[Dependency], node: Node) -> set[Node]:
     """Return everything that the node needs, however many hops away."""
-    return _reached(node, ((one.dependent, one.supporting) for one in dependencies))
+    return _reached(node, ((dependency.dependent, dependency.supporting) for dependency in dependencies))
 
 
 def dependents(dependencies: Iterable[Dependency], node: Node) -> set[Node]:
     """Return everything that needs the node, however many hops away."""
-    return _reached(node, ((one.supporting, one.dependent) for one in dependencies))
+    return _reached(node, ((dependency.supporting, dependency.dependent) for dependency in dependencies))
 
 
 def _reached(node: Node, edges: Iterable[tuple[Node, Node]]) -> set[Node]:

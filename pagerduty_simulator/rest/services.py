@@ -16,15 +16,15 @@ def _list(call: Call) -> Answer:
         call.ability("teams")
     query = (call.one("query") or "").lower()
     found = [
-        one
-        for one in call.account.services.values()
-        if query in one.name.lower()
-        and name in {None, one.name}
-        and (not team_ids or not team_ids.isdisjoint(team.id for team in one.teams))
+        service
+        for service in call.account.services.values()
+        if query in service.name.lower()
+        and name in {None, service.name}
+        and (not team_ids or not team_ids.isdisjoint(team.id for team in service.teams))
     ]
-    found.sort(key=lambda one: one.name, reverse=call.one("sort_by") == "name:desc")
+    found.sort(key=lambda service: service.name, reverse=call.one("sort_by") == "name:desc")
     includes = call.set_of("include")
-    return page(call, "services", found, lambda one: service_object(call.site, one, includes))
+    return page(call, "services", found, lambda service: service_object(call.site, service, includes))
 
 
 def _get(call: Call) -> Answer:
@@ -37,17 +37,22 @@ def _dependencies_of(call: Call, kind: str, owned: Mapping[str, object]) -> Answ
         raise not_found()
     node = kind, call.parameters[0]
     touching = [
-        one for one in call.account.belongings.dependencies if node in {one.supporting, one.dependent}
+        dependency
+        for dependency in call.account.belongings.dependencies
+        if node in {dependency.supporting, dependency.dependent}
     ]
-    return Answer(200, {"relationships": [_relationship(one) for one in touching]})
+    return Answer(200, {"relationships": [_relationship(dependency) for dependency in touching]})
 
 
-def _relationship(one: Dependency) -> JsonObject:
+def _relationship(dependency: Dependency) -> JsonObject:
     return {
-        "id": one.id,
+        "id": dependency.id,
         "type": "service_dependency",
-        "supporting_service": {"id": one.supporting[1], "type": f"{one.supporting[0]}_reference"},
-        "dependent_service": {"id": one.dependent[1], "type": f"{one.dependent[0]}_reference"},
+        "supporting_service": {
+            "id": dependency.supporting[1],
+            "type": f"{dependency.supporting[0]}_reference",
+        },
+        "dependent_service": {"id": dependency.dependent[1], "type": f"{dependency.dependent[0]}_reference"},
     }
 
 

@@ -52,7 +52,7 @@ def _event_body(call: Call, event: RotationEvent) -> JsonObject:
 
 def _list_events(call: Call) -> Answer:
     events = list(_rotation(call).events.values())
-    return without_total(call, page(call, "events", events, lambda one: _event_body(call, one)))
+    return without_total(call, page(call, "events", events, lambda event: _event_body(call, event)))
 
 
 def _get_event(call: Call) -> Answer:
@@ -61,7 +61,7 @@ def _get_event(call: Call) -> Answer:
 
 def _create_event(call: Call) -> Answer:
     rotation, body = _rotation(call), call.wrapped("event")
-    live = [one for one in rotation.events.values() if (one.effective_until or call.now) >= call.now]
+    live = [event for event in rotation.events.values() if (event.effective_until or call.now) >= call.now]
     if len(live) >= _MOST_LIVE_EVENTS:
         raise invalid_v3("rotation.events", "cannot be more than 5")
     for name in ("name", "start_time", "end_time", "effective_since", "recurrence", "assignment_strategy"):
@@ -105,7 +105,7 @@ def _event_from(call: Call, body: JsonObject, before: RotationEvent) -> Rotation
         until = parse_moment(body["effective_until"], "effective_until")
         event = replace(event, effective_until=until)
     if "recurrence" in body:
-        event = replace(event, recurrence=tuple(str(one) for one in body["recurrence"]))
+        event = replace(event, recurrence=tuple(str(rule) for rule in body["recurrence"]))
         _refuse_unknown_rule(event)
     return _with_strategy(call, body.get("assignment_strategy"), event)
 
@@ -134,7 +134,7 @@ def _with_strategy(call: Call, body: Any, event: RotationEvent) -> RotationEvent
     if not isinstance(body, dict) or body.get("type") not in _STRATEGIES:
         raise invalid_v3("event.assignment_strategy.type", "is unknown")
     where = "event.assignment_strategy.members"
-    members = tuple(member_from(call, one, where) for one in body.get("members") or ())
+    members = tuple(member_from(call, member, where) for member in body.get("members") or ())
     if not members:
         raise invalid_v3(where, "cannot be empty")
     per_member = int(body.get("shifts_per_member") or 1)
@@ -158,30 +158,38 @@ def _within(call: Call, items: Iterable[Timed]) -> list[Timed]:
     since, until = call.moment("since"), call.moment("until")
     if since is None or until is None:
         raise invalid_v3("since", "since and until are required")
-    return [one for one in items if one.start < until and one.end > since]
+    return [timed for timed in items if timed.start < until and timed.end > since]
 
 
-def _custom_shift(one: CustomShift) -> JsonObject:
-    assignment = {"id": one.assignment_id, "type": "shift_assignment", "member": member_object(one.member)}
+def _custom_shift(custom_shift: CustomShift) -> JsonObject:
+    assignment = {
+        "id": custom_shift.assignment_id,
+        "type": "shift_assignment",
+        "member": member_object(custom_shift.member),
+    }
     return {
-        "id": one.id,
+        "id": custom_shift.id,
         "type": "custom_shift",
-        "start_time": wire_seconds(one.start),
-        "end_time": wire_seconds(one.end),
+        "start_time": wire_seconds(custom_shift.start),
+        "end_time": wire_seconds(custom_shift.end),
         "assignments": [assignment],
     }
 
 
-def _override(one: ShiftOverride) -> JsonObject:
-    source = {"rotation_id": one.rotation_id} if one.rotation_id else {"custom_shift_id": one.custom_shift_id}
+def _override(override: ShiftOverride) -> JsonObject:
+    source = (
+        {"rotation_id": override.rotation_id}
+        if override.rotation_id
+        else {"custom_shift_id": override.custom_shift_id}
+    )
     return {
-        "id": one.id,
+        "id": override.id,
         "type": "override_shift",
         **source,
-        "start_time": wire_seconds(one.start),
-        "end_time": wire_seconds(one.end),
-        "overridden_member": member_object(one.overridden),
-        "overriding_member": member_object(one.overriding),
+        "start_time": wire_seconds(override.start),
+        "end_time": wire_seconds(override.end),
+        "overridden_member": member_object(override.overridden),
+        "overriding_member": member_object(override.overriding),
     }
 
 
@@ -236,18 +244,18 @@ def _bodies(call: Call, root: str) -> list[Any]:
 
 def _create_custom_shifts(call: Call) -> Answer:
     schedule = find_shift_based(call)
-    made = [_read_custom_shift(call, one) for one in _bodies(call, "custom_shifts")]
-    schedule.custom_shifts |= {one.id: one for one in made}
-    note_change(call, schedule.id, "update", [("custom_shift", one.id, None) for one in made])
-    return Answer(201, {"custom_shifts": [_custom_shift(one) for one in made]})
+    made = [_read_custom_shift(call, body) for body in _bodies(call, "custom_shifts")]
+    schedule.custom_shifts |= {shift.id: shift for shift in made}
+    note_change(call, schedule.id, "update", [("custom_shift", shift.id, None) for shift in made])
+    return Answer(201, {"custom_shifts": [_custom_shift(shift) for shift in made]})
 
 
 def _create_overrides(call: Call) -> Answer:
     schedule = find_shift_based(call)
-    made = [_read_override(call, one) for one in _bodies(call, "overrides")]
-    schedule.overrides |= {one.id: one for one in made}
-    note_change(call, schedule.id, "update", [("override", one.id, None) for one in made])
-    return Answer(201, {"overrides": [_override(one) for one in made]})
+    made = [_read_override(call, body) for body in _bodies(call, "overrides")]
+    schedule.overrides |= {override.id: override for override in made}
+    note_change(call, schedule.id, "update", [("override", override.id, None) for override in made])
+    return Answer(201, {"overrides": [_override(override) for override in made]})
 
 
 def _delete_from(owned: Callable[[Call], dict[str, Any]], what: str) -> Callable[[Call], Answer]:

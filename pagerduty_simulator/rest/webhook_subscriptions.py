@@ -28,7 +28,9 @@ def _object(call: Call, subscription: Subscription, secret: str | None = None) -
         "type": "webhook_subscription",
         "active": subscription.active,
         "description": call.site.subscription_descriptions.get(subscription.id, ""),
-        "events": sorted(str(one) for one in subscription.event_types if one is not EventType.PING),
+        "events": sorted(
+            str(event_type) for event_type in subscription.event_types if event_type is not EventType.PING
+        ),
         "filter": chosen,
         "delivery_method": {
             "id": f"D{subscription.id[1:]}",
@@ -48,11 +50,11 @@ def _list(call: Call) -> Answer:
     if kind in {"service", "team"} and filter_id is None:
         raise invalid("filter_id is needed with this filter_type")
     found = [
-        one
-        for one in call.site.sender.subscriptions.values()
-        if kind in {None, one.filter.kind} and filter_id in {None, one.filter.id}
+        subscription
+        for subscription in call.site.sender.subscriptions.values()
+        if kind in {None, subscription.filter.kind} and filter_id in {None, subscription.filter.id}
     ]
-    return page(call, "webhook_subscriptions", found, lambda one: _object(call, one))
+    return page(call, "webhook_subscriptions", found, lambda subscription: _object(call, subscription))
 
 
 def _get(call: Call) -> Answer:
@@ -76,10 +78,16 @@ def _create(call: Call) -> Answer:
     if "events" not in body or "filter" not in body:
         raise invalid("Events and filter cannot be empty")
     only = _filter(call, body["filter"])
-    same = [one for one in call.site.sender.subscriptions.values() if one.filter == only]
+    same = [
+        subscription
+        for subscription in call.site.sender.subscriptions.values()
+        if subscription.filter == only
+    ]
     if len(same) >= _MOST_PER_FILTER:
         raise invalid("At most ten subscriptions of one filter are allowed")
-    headers = tuple((str(one["name"]), str(one["value"])) for one in method.get("custom_headers") or ())
+    headers = tuple(
+        (str(header["name"]), str(header["value"])) for header in method.get("custom_headers") or ()
+    )
     secret = secrets.token_urlsafe(48)
     subscription = call.site.sender.subscribe(
         url, secret, event_types=_event_types(body["events"]), only=only, custom_headers=headers

@@ -78,7 +78,7 @@ class Script:
             issue = await self.acting.issue(incident)
             told = issue["timeline"][1:]
             found += [f"{incident}: {len(told)} entries for {count} actions"] if len(told) != count else []
-            found += [f"{incident}: an echo: {one['summary']}" for one in told if one["author"] is None]
+            found += [f"{incident}: an echo: {entry['summary']}" for entry in told if entry["author"] is None]
             there = Counter(
                 note.content.split("\n")[0] for note in self.acting.account.incident(incident).notes
             )

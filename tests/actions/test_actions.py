@@ -53,14 +53,14 @@ async def test_every_action_is_done_once_and_told_once(acting: Acting) -> None:
     await acting.settled()
     told = await acting.told(incident)
     assert len(told) == 10, told
-    assert all("via Calmo" in one for one in told[1:]), told
+    assert all("via Calmo" in summary for summary in told[1:]), told
     assert told[4] == "note added by test via Calmo: Rolled back."
     assert len(acting.account.incident(incident).notes) == 1
     there = acting.account.incident(incident)
     issue = await acting.issue(incident)
     assert (issue["status"], issue["priority"]) == ("triggered", there.priority and there.priority.name)
-    assert {one["id"] for one in issue["assignees"]} == {user.id for user in there.assignees}
-    assert {one["outcome"] for one in await acting.operations(incident)} == {"done"}
+    assert {assignee["id"] for assignee in issue["assignees"]} == {user.id for user in there.assignees}
+    assert {operation["outcome"] for operation in await acting.operations(incident)} == {"done"}
     await acting.until_workflow_knows(incident, "triggered")
     assert acting.healed.differences() == []
 
@@ -79,8 +79,8 @@ async def test_what_makes_no_sense_is_refused_at_once_with_the_reason(
     acting: Acting, before: list[str], action: str, why: str
 ) -> None:
     incident = await acting.an_issue()
-    for one in before:
-        await acting.act(incident, one)
+    for earlier_action in before:
+        await acting.act(incident, earlier_action)
     asked = len(acting.service.site.requests)
     arguments = {"seconds": 600} if action == "snooze" else {}
     answer = await acting.post(incident, action, idempotency_key="once", **arguments)

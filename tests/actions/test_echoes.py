@@ -54,7 +54,7 @@ async def test_a_webhook_that_comes_long_after(acting_on_either: Acting) -> None
     after = await acting.issue(incident)
     assert after["timeline"] == before["timeline"]
     assert after["status"] == "resolved"
-    confirmed = [len(one["confirmed_by"]) for one in await acting.operations(incident)]
+    confirmed = [len(operation["confirmed_by"]) for operation in await acting.operations(incident)]
     assert confirmed == [1, 1]
 
 
@@ -105,7 +105,7 @@ async def test_what_somebody_else_does_at_the_same_time_is_told(acting: Acting) 
     await acting.release_webhooks()
     told = (await acting.told(incident))[1:]
     assert len(told) == 7, told
-    assert [one for one in told if "via Calmo" in one] == [
+    assert [summary for summary in told if "via Calmo" in summary] == [
         "note added by test via Calmo: Seen.", "acknowledged by test via Calmo",
     ]  # fmt: skip
     assert (await acting.issue(incident))["status"] == "resolved"
@@ -121,7 +121,7 @@ async def test_what_our_user_does_by_hand_at_another_time_is_told(acting: Acting
     acting.held += acting.account.acknowledge(incident, by=me)
     echo = acting.held.pop(0)
     await acting.release_webhooks()
-    assert ["via Calmo" in one for one in (await acting.told(incident))[1:]] == [True, False, False]
+    assert ["via Calmo" in summary for summary in (await acting.told(incident))[1:]] == [True, False, False]
     await acting.healed.deliver([echo])
     assert len(await acting.told(incident)) == 4
 

@@ -31,7 +31,7 @@ async def until_refused(acting: Acting, requests: int) -> None:
     """Wait until PagerDuty has failed so many requests."""
 
     async def refused() -> int:
-        return sum(one.fault is not None for one in acting.service.site.requests)
+        return sum(request.fault is not None for request in acting.service.site.requests)
 
     await eventually(refused, lambda count: count >= requests, within=STORY)
 

@@ -31,9 +31,9 @@ async def until_told(acting: Acting, incident: str, word: str) -> list[str]:
     """Wait until something is said of a target, and return all that was."""
 
     async def told() -> list[str]:
-        return [one for one in await acting.told(incident) if "target" in one]
+        return [summary for summary in await acting.told(incident) if "target" in summary]
 
-    return await eventually(told, lambda found: any(word in one for one in found))
+    return await eventually(told, lambda found: any(word in summary for summary in found))
 
 
 async def timers(acting: Acting, incident: str) -> int:
@@ -74,7 +74,7 @@ async def test_a_target_is_due_by_temporals_clock_if_the_workers_is_behind_it(ac
     soon = datetime.now(UTC) + timedelta(minutes=49)
     looked = await records.look_at_targets(TargetsToLookAt(ref=acting.ref(incident), as_of=soon))
     assert looked.due is not None and looked.due > soon
-    assert [one for one in await acting.told(incident) if "target" in one] == [
+    assert [summary for summary in await acting.told(incident) if "target" in summary] == [
         "response target near: acknowledge target of 60 min (medium)"
     ]
 
@@ -123,14 +123,14 @@ async def test_a_miss_is_escalated_once_through_the_gate(acting: Acting) -> None
     incident = await acting.an_issue()
 
     async def escalated() -> list[str]:
-        return [one for one in await acting.told(incident) if one.startswith("escalated")]
+        return [summary for summary in await acting.told(incident) if summary.startswith("escalated")]
 
     told = await eventually(escalated)
     assert told[0].startswith("escalated by Calmo's response targets via Calmo")
     await acting.settled()
     assert len(await escalated()) == 1
-    records = [one for one in await acting.service.audited() if one.get("tool") == "update_incident"]
-    assert {one["requester"] for one in records} == {"Calmo's response targets"}
+    records = [record for record in await acting.service.audited() if record.get("tool") == "update_incident"]
+    assert {record["requester"] for record in records} == {"Calmo's response targets"}
     assert acting.healed.differences() == []
 
 
@@ -141,7 +141,7 @@ async def test_nothing_is_escalated_that_is_not_wanted_or_not_allowed(acting: Ac
     incident = await acting.an_issue()
     await until_told(acting, incident, "missed")
     await acting.settled()
-    assert [one for one in await acting.told(incident) if one.startswith("escalated")] == []
+    assert [summary for summary in await acting.told(incident) if summary.startswith("escalated")] == []
     assert await acting.operations(incident) == []
 
 

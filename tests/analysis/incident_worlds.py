@@ -67,9 +67,9 @@ def near(around: Surroundings) -> Near:
 
 
 def depends(*edges: tuple[str, str], business: Iterable[str] = (), is_whole: bool = True) -> Dependencies:
-    names = {one for edge in edges for one in edge}
-    kinds = {one: NodeKind.BUSINESS if one in set(business) else NodeKind.TECHNICAL for one in names}
-    nodes = {one: Node(one, kinds[one], one.title()) for one in sorted(names)}
+    names = {name for edge in edges for name in edge}
+    kinds = {name: NodeKind.BUSINESS if name in set(business) else NodeKind.TECHNICAL for name in names}
+    nodes = {name: Node(name, kinds[name], name.title()) for name in sorted(names)}
     return Dependencies(nodes, frozenset(edges), is_whole)
 
 
@@ -101,7 +101,7 @@ def an_alert(alert_id: str, key: str | None = None) -> Alert:
 
 
 def people(*ids: str, **fields: Any) -> dict[str, Person]:
-    return {one: Person(one, one.title(), **fields) for one in ids}
+    return {id_: Person(id_, id_.title(), **fields) for id_ in ids}
 
 
 def a_placebo(chance: random.Random, services: int = 24, days: int = 30) -> Surroundings:
@@ -116,10 +116,15 @@ def a_placebo(chance: random.Random, services: int = 24, days: int = 30) -> Surr
         return [now - timedelta(days=days * chance.random()) for _ in range(count)]
 
     changes, incidents = [], []
-    for one in ids:
-        changes += deploys(one, *moments(min(8, chance.lognormvariate(-1, 1.2))))
+    for service_id in ids:
+        changes += deploys(service_id, *moments(min(8, chance.lognormvariate(-1, 1.2))))
         incidents += [
-            past(f"P{one}{number}", at, one, resolved_at=at + timedelta(hours=chance.expovariate(1)))
+            past(
+                f"P{service_id}{number}",
+                at,
+                service_id,
+                resolved_at=at + timedelta(hours=chance.expovariate(1)),
+            )
             for number, at in enumerate(moments(min(3, chance.lognormvariate(-2, 1))))
         ]
     return around_it(

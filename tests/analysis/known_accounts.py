@@ -57,8 +57,8 @@ def a_large_account() -> Surroundings:
     services = [f"S{number:03}" for number in range(500)]
     edges: set[tuple[str, str]] = set()
     while len(edges) < 2000:
-        one, other = luck.sample(services, 2)
-        edges.add((min(one, other), max(one, other)))
+        service, other = luck.sample(services, 2)
+        edges.add((min(service, other), max(service, other)))
     supporting = min(here for here, there in edges if there == "S300")
     nouns, states = ["Disk", "CPU", "Memory"], ["full", "high"]
     incidents = [

@@ -47,21 +47,25 @@ from calmo_pagerduty.domain.webhook_events import Reference
 def test_a_cascade_from_the_database_is_told_as_one() -> None:
     told = assess(a_database_cascade())
     found = told.root_cause.candidates
-    assert [one.thing.id for one in found] == ["PAPI", "PDB", "CDB0"]
+    assert [candidate.thing.id for candidate in found] == ["PAPI", "PDB", "CDB0"]
     assert [thing.name for thing in found[1].path] == ["Db", "Api", "Checkout"]
     assert told.surrounding.failing_path == found[1].path
-    assert {one.thing.id: one.hops for one in told.surrounding.upstream} == {"API": 1, "DB": 2}
-    assert {one.thing.id: one.has_open_incident for one in told.surrounding.downstream} == {"MAIL": True}
-    assert [one.thing.name for one in told.surrounding.business] == ["Shop"]
-    assert [(one.incident.id, one.where, one.hops, one.pagerduty_agrees) for one in told.others] == [
+    assert {reach.thing.id: reach.hops for reach in told.surrounding.upstream} == {"API": 1, "DB": 2}
+    assert {reach.thing.id: reach.has_open_incident for reach in told.surrounding.downstream} == {
+        "MAIL": True
+    }
+    assert [reach.thing.name for reach in told.surrounding.business] == ["Shop"]
+    assert [
+        (other.incident.id, other.where, other.hops, other.pagerduty_agrees) for other in told.others
+    ] == [
         ("PAPI", "upstream", 1, False),
         ("PDB", "upstream", 2, True),
         ("PMAIL", "downstream", 1, False),
     ]
-    assert [(one.change.id, one.hops) for one in told.changes] == [("CDB0", 2), ("CCHECKOUT0", 0)]
+    assert [(change.change.id, change.hops) for change in told.changes] == [("CDB0", 2), ("CCHECKOUT0", 0)]
     assert told.similar[0].incident.id == "P002" and told.similar[0].pagerduty_agrees
     assert told.recurrence is not None and told.recurrence.label == "frequent"
-    assert [one.who.name for one in told.recommendation.people] == ["Ann"]
+    assert [person.who.name for person in told.recommendation.people] == ["Ann"]
     assert told.impact.confidence == 1
     assert told.omitted == ()
 
@@ -72,8 +76,8 @@ def test_for_the_database_itself_its_own_change_is_the_candidate() -> None:
         "PDB", "Db is down", ago(minutes=3), "triggered", service=Reference("DB", "service")
     )
     told = assess(replace(around, incident=its_own))
-    assert [(one.thing.id, one.hops) for one in told.root_cause.candidates] == [("CDB0", 0)]
-    assert {one.thing.id for one in told.surrounding.downstream} == {"API", "SEARCH", OWN, "MAIL"}
+    assert [(candidate.thing.id, candidate.hops) for candidate in told.root_cause.candidates] == [("CDB0", 0)]
+    assert {reach.thing.id for reach in told.surrounding.downstream} == {"API", "SEARCH", OWN, "MAIL"}
 
 
 def test_in_an_empty_account_an_assessment_says_what_it_does_not_know() -> None:
@@ -105,7 +109,10 @@ def test_the_same_surroundings_give_the_same_bytes_in_any_order_and_with_any_mem
         assert assess(around).model_dump_json() == first
         assert assess(turned).model_dump_json() == first
         assert assess(around, memory).model_dump_json() == first
-        assert assess(around, memory.including(one.title for one in around.past)).model_dump_json() == first
+        assert (
+            assess(around, memory.including(incident.title for incident in around.past)).model_dump_json()
+            == first
+        )
 
 
 def test_the_order_in_which_a_process_keeps_sets_makes_no_difference() -> None:
@@ -117,7 +124,7 @@ def test_the_order_in_which_a_process_keeps_sets_makes_no_difference() -> None:
     outputs = {
         subprocess.run(
             [sys.executable, "-c", program],
-            env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(one for one in sys.path if one)},
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(folder for folder in sys.path if folder)},
             capture_output=True, text=True, check=True,
         ).stdout
         for seed in ("1", "2")
@@ -187,8 +194,8 @@ def test_what_was_read_twice_counts_once() -> None:
 
 def test_a_large_account_is_assessed_right() -> None:
     told = assess(a_large_account())
-    assert [one.incident.id for one in told.similar] == ["PSAME"]
-    assert [one.lead_seconds for one in told.root_cause.candidates] == [60]
+    assert [similar.incident.id for similar in told.similar] == ["PSAME"]
+    assert [candidate.lead_seconds for candidate in told.root_cause.candidates] == [60]
     assert told.root_cause.considered > 20
     assert told.recurrence is not None and told.recurrence.count == 1
     assert told.omitted == ()
@@ -203,8 +210,8 @@ def test_an_incident_from_a_wrong_clock_is_assessed() -> None:
 
 def test_an_edge_to_a_service_that_was_not_read_is_kept_without_a_name() -> None:
     around = around_it(dependencies=Dependencies({}, frozenset({("X", OWN)})))
-    (one,) = assess(around).surrounding.upstream
-    assert (one.thing.id, one.thing.name, one.thing.kind) == ("X", None, "technical_service")
+    (reach,) = assess(around).surrounding.upstream
+    assert (reach.thing.id, reach.thing.name, reach.thing.kind) == ("X", None, "technical_service")
 
 
 def test_people_on_call_are_told_with_their_clock() -> None:

@@ -38,9 +38,9 @@ def test_reach_and_hops_agree_with_powers_of_the_matrix(edges: frozenset[tuple[s
     power = np.eye(len(NODES), dtype=int)
     for hop in range(1, len(NODES) + 1):
         power = np.minimum(power @ matrix, 1)
-        for one in np.flatnonzero(power[NODES.index(at)]):
-            if NODES[one] != at:
-                hops.setdefault(NODES[one], hop)
+        for index in np.flatnonzero(power[NODES.index(at)]):
+            if NODES[index] != at:
+                hops.setdefault(NODES[index], hop)
     assert dict(neighbourhood(at, depends(*edges)).downstream) == hops
 
 
@@ -48,8 +48,8 @@ def test_reach_and_hops_agree_with_powers_of_the_matrix(edges: frozenset[tuple[s
 def test_each_suspect_nearby_has_a_way_of_real_edges(edges: frozenset[tuple[str, str]], at: str) -> None:
     found = neighbourhood(at, depends(*edges))
     assert set(found.paths) == set(found.suspects())
-    for one, path in found.paths.items():
-        assert (path[0], path[-1], len(path) - 1) == (one, at, found.upstream[one])
+    for suspect, path in found.paths.items():
+        assert (path[0], path[-1], len(path) - 1) == (suspect, at, found.upstream[suspect])
         assert all(step in edges for step in pairwise(path))
 
 

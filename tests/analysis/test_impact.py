@@ -21,7 +21,9 @@ def impact_of(around: Surroundings) -> Impact:
 
 
 def factor(around: Surroundings, name: str) -> Contribution:
-    return next(one for one in impact_of(around).contributions if one.factor == name)
+    return next(
+        contribution for contribution in impact_of(around).contributions if contribution.factor == name
+    )
 
 
 def escalated(times: int) -> tuple[LogLine, ...]:
@@ -63,15 +65,17 @@ def test_the_weights_sum_to_a_hundred() -> None:
 @given(WORLDS)
 def test_a_score_is_what_is_known_over_the_weight_that_is_known(around: Surroundings) -> None:
     found = impact_of(around)
-    known = [one for one in found.contributions if one.points is not None]
-    assert found.confidence == pytest.approx(sum(one.weight for one in known) / 100)
+    known = [contribution for contribution in found.contributions if contribution.points is not None]
+    assert found.confidence == pytest.approx(sum(contribution.weight for contribution in known) / 100)
     if not known:
         assert found.score is None
         return
-    points = sum(one.points or 0 for one in known)
-    assert found.score == pytest.approx(100 * points / sum(one.weight for one in known), abs=0.051)
+    points = sum(contribution.points or 0 for contribution in known)
+    assert found.score == pytest.approx(
+        100 * points / sum(contribution.weight for contribution in known), abs=0.051
+    )
     assert 0 <= found.score <= 100
-    assert all(0 <= (one.points or 0) <= one.weight for one in known)
+    assert all(0 <= (contribution.points or 0) <= contribution.weight for contribution in known)
 
 
 WORSE: dict[str, list[Any]] = {
@@ -90,7 +94,7 @@ WORSE: dict[str, list[Any]] = {
 def test_the_worse_a_factor_the_higher_the_score(name: str, around: Surroundings) -> None:
     scores = [impact_of(a_world(**{name: value}, lacking=around.lacking)).score for value in WORSE[name]]
     if None not in scores:
-        assert scores == sorted(one for one in scores if one is not None)
+        assert scores == sorted(score for score in scores if score is not None)
 
 
 @pytest.mark.parametrize("name", WORSE)
@@ -114,7 +118,7 @@ def test_nothing_known_is_no_score() -> None:
     found = impact_of(around_it(lacking=EVERYTHING_LACKING))
     assert (found.score, found.confidence) == (None, 0)
     assert "Unknown" in found.words
-    assert all(one.points is None for one in found.contributions)
+    assert all(contribution.points is None for contribution in found.contributions)
 
 
 def test_the_worst_of_all_is_nearly_a_hundred() -> None:

@@ -30,7 +30,7 @@ from calmo_pagerduty.domain.webhook_events import Reference
 
 
 def likeness_of(around: Surroundings) -> Likeness:
-    return Likeness([one.title for one in around.past])
+    return Likeness([incident.title for incident in around.past])
 
 
 def ranked(around: Surroundings) -> list[PersonToInvolve]:
@@ -54,7 +54,7 @@ def specialists() -> Surroundings:
         for day in range(1, 31)
     ]
     called = tuple(OnCall(level, f"CALLED{level}") for level in range(1, 5))
-    known = people("ANN", "BOB", *(one.person_id for one in called))
+    known = people("ANN", "BOB", *(on_call.person_id for on_call in called))
     return around_it(past=tuple(done), people=known, on_call=called)
 
 
@@ -67,10 +67,10 @@ def test_half_of_the_weight_is_gone_after_90_days() -> None:
 def test_a_score_is_the_sum_of_likeness_and_age_as_counted_by_hand() -> None:
     graph = depends(("API", OWN))
     done = (past("P1", ago(days=90), by="ANN"), past("P2", ago(days=180), "API", by="ANN"))
-    (one,) = ranked(around_it(dependencies=graph, past=done, people=people("ANN")))
-    assert one.score == pytest.approx(0.5 + 0.7 * 0.25)
-    assert [thing.id for thing in one.evidence] == ["P1", "P2"]
-    assert one.reasons == ("handled 2 similar incidents, the last 90 days ago",)
+    (person,) = ranked(around_it(dependencies=graph, past=done, people=people("ANN")))
+    assert person.score == pytest.approx(0.5 + 0.7 * 0.25)
+    assert [thing.id for thing in person.evidence] == ["P1", "P2"]
+    assert person.reasons == ("handled 2 similar incidents, the last 90 days ago",)
 
 
 def test_who_acknowledged_and_resolved_one_incident_handled_it_once() -> None:
@@ -79,7 +79,7 @@ def test_who_acknowledged_and_resolved_one_incident_handled_it_once() -> None:
     )
     noted = (Responded(a_user("BOB"), "annotated", ago(days=1)),)
     around = around_it(past=(past("P1", BEGAN, responded=both + noted),), people=people("ANN", "BOB"))
-    assert [(one.who.id, one.score) for one in ranked(around)] == [("ANN", 1.0)]
+    assert [(person.who.id, person.score) for person in ranked(around)] == [("ANN", 1.0)]
 
 
 def test_former_members_and_machines_are_not_named() -> None:
@@ -102,11 +102,11 @@ def test_who_is_on_call_comes_first_and_who_sleeps_later() -> None:
         "CALLED": Person("CALLED", "Called", "Pacific Time (US & Canada)"),
         "NOWHERE": Person("NOWHERE", "Nowhere", "Middle/Earth"),
     }
-    done = tuple(past(f"P{one}", ago(days=1), by=one) for one in known)
+    done = tuple(past(f"P{name}", ago(days=1), by=name) for name in known)
     around = around_it(now=noon, past=done, people=known, on_call=(OnCall(2, "CALLED"), OnCall(1, "CALLED")))
     found = ranked(around)
-    assert [one.who.id for one in found] == ["CALLED", "AWAKE", "NOWHERE", "ASLEEP"]
-    assert len({one.score for one in found}) == 1
+    assert [person.who.id for person in found] == ["CALLED", "AWAKE", "NOWHERE", "ASLEEP"]
+    assert len({person.score for person in found}) == 1
     assert (found[0].level, found[0].is_asleep, found[2].is_asleep, found[2].local_time) == (
         1,
         True,
@@ -122,7 +122,7 @@ def test_who_handled_what_is_found_again_leaving_one_out() -> None:
     around = specialists()
     assert backtest(around) == Backtest(30, pytest.approx(28 / 30, abs=1e-4), 0.0)
     found = recommended(around)
-    assert [one.who.id for one in found.people] == ["ANN"]
+    assert [person.who.id for person in found.people] == ["ANN"]
     assert (found.reason, found.tested_on, found.hit_at_3, found.baseline_hit_at_3) == ("", 30, 0.9333, 0.0)
 
 
@@ -137,8 +137,8 @@ def test_names_no_better_than_who_is_on_call_are_not_shown() -> None:
     luck = random.Random(2)  # noqa: S311
     names = [f"U{number}" for number in range(12)]
     done = tuple(past(f"P{day}", ago(days=day), by=luck.choice(names)) for day in range(1, 60))
-    most = sorted(names, key=lambda one: -sum(did.responded[0].who.id == one for did in done))[:3]
-    called = tuple(OnCall(level, one) for level, one in enumerate(most, 1))
+    most = sorted(names, key=lambda name: -sum(did.responded[0].who.id == name for did in done))[:3]
+    called = tuple(OnCall(level, name) for level, name in enumerate(most, 1))
     found = recommended(around_it(past=done, people=people(*names), on_call=called))
     assert found.people == ()
     assert found.hit_at_3 is not None and found.baseline_hit_at_3 is not None
@@ -180,16 +180,18 @@ def handed(count: int, of: int, team: str = "TDATA") -> tuple[PastIncident, ...]
 def test_misrouting_is_told_where_it_is_sure(count: int, of: int, is_told: bool) -> None:
     """Wilson's lower bounds: 4 of 5 .376, 3 of 5 .231, 40 of 100 .309, 38 of 100 .291."""
     found = misrouting(around_it(past=handed(count, of), names={"TDATA": "Data"}))
-    assert [(one.team.name, one.handed, one.of) for one in found] == (
+    assert [(finding.team.name, finding.handed, finding.of) for finding in found] == (
         [("Data", count, of)] if is_told else []
     )
 
 
 def test_misrouting_tells_what_to_do() -> None:
     graph = depends((OWN, "SHOP"))
-    (one,) = misrouting(around_it(dependencies=graph, past=handed(4, 5), names={"TDATA": "Data"}))
-    assert one.at_least == pytest.approx(0.3755, abs=1e-4)
-    assert one.advice == "Point Checkout at the escalation policy of Data: 4 of its 5 incidents ended there."
+    (finding,) = misrouting(around_it(dependencies=graph, past=handed(4, 5), names={"TDATA": "Data"}))
+    assert finding.at_least == pytest.approx(0.3755, abs=1e-4)
+    assert (
+        finding.advice == "Point Checkout at the escalation policy of Data: 4 of its 5 incidents ended there."
+    )
 
 
 def test_other_services_incidents_tell_nothing_of_this_ones_routing() -> None:

@@ -16,7 +16,7 @@ from calmo_pagerduty.domain.incident_context import Recurrence
 
 
 def found_in(around: Surroundings) -> Recurrence:
-    found = recurrence(around, Likeness([one.title for one in around.past]))
+    found = recurrence(around, Likeness([incident.title for incident in around.past]))
     assert found is not None
     return found
 

@@ -63,10 +63,10 @@ def test_scores_as_counted_by_hand() -> None:
 def test_a_deployment_ten_minutes_before_on_the_service_itself_is_a_candidate() -> None:
     around = around_it(changes=deploys(OWN, ago(minutes=10), *OLD))
     found = root_cause(near(around))
-    (one,) = found.candidates
-    assert (one.thing.id, one.hops, one.lead_seconds) == (f"C{OWN}0", 0, 600)
-    assert one.rate_per_day == pytest.approx(0.4, abs=0.07)
-    assert one.chance == pytest.approx(0.003, abs=5e-4)
+    (candidate,) = found.candidates
+    assert (candidate.thing.id, candidate.hops, candidate.lead_seconds) == (f"C{OWN}0", 0, 600)
+    assert candidate.rate_per_day == pytest.approx(0.4, abs=0.07)
+    assert candidate.chance == pytest.approx(0.003, abs=5e-4)
     assert found.considered == 1
     assert "at most 5%" in found.reason
 
@@ -89,17 +89,22 @@ def test_a_change_elsewhere_is_a_candidate_only_if_it_is_close_for_the_whole_acc
     busy = deploys("OTHER", *(NOW - timedelta(minutes=7.2 * number) for number in range(6000)))
     related = deploys("FAR", ago(minutes=2), reason="intelligent")
     assert candidates(around_it(changes=(*busy, *related))) == ()
-    (one,) = candidates(around_it(changes=(*deploys("OTHER", *OLD), *related)))
-    assert (one.thing.id, one.hops, one.path, one.pagerduty_reason) == ("CFAR0", 3, (), "intelligent")
+    (candidate,) = candidates(around_it(changes=(*deploys("OTHER", *OLD), *related)))
+    assert (candidate.thing.id, candidate.hops, candidate.path, candidate.pagerduty_reason) == (
+        "CFAR0",
+        3,
+        (),
+        "intelligent",
+    )
     unrelated = deploys("FAR", ago(minutes=2))
     assert candidates(around_it(changes=(*deploys("OTHER", *OLD), *unrelated))) == ()
 
 
 def test_a_change_upstream_comes_with_its_way() -> None:
     graph = depends(("DB", "API"), ("API", OWN))
-    (one,) = candidates(around_it(dependencies=graph, changes=deploys("DB", ago(minutes=5))))
-    assert [thing.id for thing in one.path] == ["DB", "API", OWN]
-    assert one.hops == 2
+    (candidate,) = candidates(around_it(dependencies=graph, changes=deploys("DB", ago(minutes=5))))
+    assert [thing.id for thing in candidate.path] == ["DB", "API", OWN]
+    assert candidate.hops == 2
 
 
 def test_more_than_three_hops_upstream_is_not_looked_at() -> None:
@@ -120,16 +125,16 @@ def test_what_depends_on_the_service_is_no_suspect() -> None:
 
 def test_in_a_circle_each_is_the_others_suspect() -> None:
     graph = depends((OWN, "SHOP"), ("SHOP", OWN))
-    (one,) = candidates(around_it(dependencies=graph, changes=deploys("SHOP", ago(minutes=1))))
-    assert one.hops == 1
+    (candidate,) = candidates(around_it(dependencies=graph, changes=deploys("SHOP", ago(minutes=1))))
+    assert candidate.hops == 1
 
 
 def test_the_nearest_service_of_a_change_on_many_counts() -> None:
     graph = depends(("DB", "API"), ("API", OWN))
     change = deploys("DB", ago(minutes=3))[0]
     both = type(change)(change.id, change.summary, change.at, ("DB", "API", "API"))
-    (one,) = candidates(around_it(dependencies=graph, changes=(both,)))
-    assert one.hops == 1
+    (candidate,) = candidates(around_it(dependencies=graph, changes=(both,)))
+    assert candidate.hops == 1
 
 
 @pytest.mark.parametrize(
@@ -151,21 +156,21 @@ def test_an_incident_upstream_counts_if_it_was_open_or_began_close(
         open_incidents=(an_open("P9", "DB", began, status),),
         past=(past("P8", ago(days=100), "DB"),),
     )
-    assert [one.thing.id for one in candidates(around)] == (["P9"] if is_candidate else [])
+    assert [candidate.thing.id for candidate in candidates(around)] == (["P9"] if is_candidate else [])
 
 
 def test_an_incident_upstream_that_the_history_tells_open_then_counts_too() -> None:
     was_open = past("P9", ago(minutes=45), "DB", resolved_at=BEGAN + timedelta(seconds=30))
     was_over = past("P8", ago(minutes=50), "DB", resolved_at=ago(minutes=44))
     around = around_it(dependencies=depends(("DB", OWN)), past=(was_open, was_over))
-    assert [one.thing.id for one in candidates(around)] == ["P9"]
+    assert [candidate.thing.id for candidate in candidates(around)] == ["P9"]
 
 
 def test_a_change_that_clocks_put_after_the_incident_counts_as_one_half_an_hour_before() -> None:
     around = around_it(changes=deploys(OWN, BEGAN + timedelta(minutes=2), *OLD))
-    (one,) = candidates(around)
-    assert one.lead_seconds == -120
-    assert one.chance == pytest.approx(chance(one.rate_per_day, LEAD_OF_LATER), rel=0.01)
+    (candidate,) = candidates(around)
+    assert candidate.lead_seconds == -120
+    assert candidate.chance == pytest.approx(chance(candidate.rate_per_day, LEAD_OF_LATER), rel=0.01)
     assert candidates(around_it(changes=deploys(OWN, BEGAN + timedelta(minutes=6), *OLD))) == ()
 
 
@@ -195,8 +200,8 @@ def test_of_few_past_incidents_no_lift_is_told() -> None:
 
 def test_many_sources_need_more_evidence_than_one() -> None:
     services = [f"S{number}" for number in range(60)]
-    graph = depends(*((one, OWN) for one in services))
-    old = [change for one in services for change in deploys(one, *OLD)]
+    graph = depends(*((service, OWN) for service in services))
+    old = [change for service in services for change in deploys(service, *OLD)]
     late = deploys("S0", ago(hours=1))
     alone = around_it(dependencies=graph, changes=(*deploys("S0", ago(hours=1), *OLD),))
     among = around_it(dependencies=graph, changes=(*late, *old[1:]))
@@ -207,18 +212,22 @@ def test_many_sources_need_more_evidence_than_one() -> None:
 
 def test_its_own_deployment_is_not_lost_among_a_hundred_dependencies() -> None:
     services = [f"S{number}" for number in range(100)]
-    graph = depends(*((one, OWN) for one in services))
-    old = [change for one in services for change in deploys(one, *OLD)]
+    graph = depends(*((service, OWN) for service in services))
+    old = [change for service in services for change in deploys(service, *OLD)]
     around = around_it(dependencies=graph, changes=(*deploys(OWN, ago(minutes=10), *OLD), *old))
-    assert [one.hops for one in candidates(around)] == [0]
+    assert [candidate.hops for candidate in candidates(around)] == [0]
 
 
 def test_many_incidents_elsewhere_at_once_are_a_burst() -> None:
     elsewhere = tuple(an_open(f"P{number}", f"S{number}", ago(minutes=number)) for number in range(1, 7))
     around = around_it(open_incidents=elsewhere, past=(past("P99", ago(days=50), "S99"),))
-    (one,) = candidates(around)
-    assert (one.kind, one.thing.name, one.source) == ("burst", "6 incidents elsewhere", Source.OPEN_INCIDENTS)
-    assert one.at == ago(minutes=6)
+    (candidate,) = candidates(around)
+    assert (candidate.kind, candidate.thing.name, candidate.source) == (
+        "burst",
+        "6 incidents elsewhere",
+        Source.OPEN_INCIDENTS,
+    )
+    assert candidate.at == ago(minutes=6)
 
 
 def test_where_bursts_are_usual_one_tells_little() -> None:
@@ -270,4 +279,4 @@ def test_ties_are_told_in_one_order() -> None:
     forward = candidates(around_it(dependencies=graph, changes=tuple(changes)))
     backward = candidates(around_it(dependencies=graph, changes=tuple(reversed(changes))))
     assert forward == backward
-    assert [one.thing.id for one in forward] == ["CS00", "CS10", "CS20", "CS30"]
+    assert [candidate.thing.id for candidate in forward] == ["CS00", "CS10", "CS20", "CS30"]

@@ -33,8 +33,8 @@ def at_most(share: float, of: int) -> float:
 def test_where_nothing_leads_to_anything_at_most_one_in_twenty_shows_a_candidate() -> None:
     luck = random.Random(20260814)  # noqa: S311
     found = [root_cause(near(a_placebo(luck))) for _ in range(WORLDS)]
-    alarms = sum(bool(one.candidates) for one in found) / WORLDS
-    assert sum(one.considered for one in found) / WORLDS > 8
+    alarms = sum(bool(cause.candidates) for cause in found) / WORLDS
+    assert sum(cause.considered for cause in found) / WORLDS > 8
     assert 0.01 < alarms <= at_most(FALSE_ALARMS, WORLDS)
 
 
@@ -55,9 +55,10 @@ def test_where_work_and_failures_keep_the_same_hours_it_is_as_rare() -> None:
             around,
             now=began + timedelta(minutes=1),
             incident=replace(around.incident, created_at=began),
-            changes=tuple(replace(one, at=at_work(one.at)) for one in around.changes),
+            changes=tuple(replace(change, at=at_work(change.at)) for change in around.changes),
             past=tuple(
-                replace(one, created_at=at_work(one.created_at), resolved_at=None) for one in around.past
+                replace(incident, created_at=at_work(incident.created_at), resolved_at=None)
+                for incident in around.past
             ),
         )
         alarms += bool(root_cause(near(around)).candidates)
@@ -67,10 +68,10 @@ def test_where_work_and_failures_keep_the_same_hours_it_is_as_rare() -> None:
 MONTH = timedelta(days=28)
 
 
-def _a_week_later(one: Change) -> Change:
+def _a_week_later(change: Change) -> Change:
     """Shifted within the month that is known, so that nothing leaves it."""
-    at = one.at + timedelta(days=7)
-    return replace(one, at=at if at <= BEGAN else at - MONTH)
+    at = change.at + timedelta(days=7)
+    return replace(change, at=at if at <= BEGAN else at - MONTH)
 
 
 def _with_a_cause(luck: random.Random) -> tuple[Surroundings, str, float]:
@@ -78,8 +79,8 @@ def _with_a_cause(luck: random.Random) -> tuple[Surroundings, str, float]:
     rate = luck.choice([0.1, 0.4, 1.0])
     where = luck.choice([OWN, "API", "DB"])
     changes: list[Change] = []
-    for one in (OWN, "API", "DB", "FAR"):
-        changes += deploys(one, *(ago(days=28 * luck.random()) for _ in range(round(28 * rate))))
+    for service in (OWN, "API", "DB", "FAR"):
+        changes += deploys(service, *(ago(days=28 * luck.random()) for _ in range(round(28 * rate))))
     cause = replace(deploys(where, ago(minutes=1 + 4 * luck.random()))[0], id="CAUSE")
     around = around_it(
         incident=the_incident(),
@@ -104,9 +105,9 @@ def test_with_changes_shifted_by_a_week_hits_fall_to_what_their_chances_say(with
     for _ in range(WORLDS):
         around, _, _ = _with_a_cause(luck)
         shifted = replace(around, changes=tuple(map(_a_week_later, around.changes)))
-        own = [one for one in shifted.changes if OWN in one.service_ids]
+        own = [change for change in shifted.changes if OWN in change.service_ids]
         p = chance(len(own) / 28, within)
-        hits += any(0 <= near(shifted).lead(one.at) <= within for one in own)
+        hits += any(0 <= near(shifted).lead(change.at) <= within for change in own)
         predicted, spread = predicted + p, spread + p * (1 - p)
         shown += bool(root_cause(near(shifted)).candidates)
     assert abs(hits - predicted) <= 3 * math.sqrt(spread)

@@ -10,15 +10,17 @@ from calmo_pagerduty.domain.context_sources import Source
 
 
 def found_in(around: Surroundings) -> list[Alike]:
-    return alike(around, Likeness([one.title for one in around.past]), near(around).around_it)
+    return alike(around, Likeness([incident.title for incident in around.past]), near(around).around_it)
 
 
 def test_the_same_title_counts_less_the_farther_its_service() -> None:
     graph = depends(("DB", "API"), ("API", OWN), (OWN, "SHOP"))
     services = ("FAR", "DB", "SHOP", OWN, "API")
-    around = around_it(dependencies=graph, past=tuple(past(f"P{one}", ago(days=1), one) for one in services))
+    around = around_it(
+        dependencies=graph, past=tuple(past(f"P{service}", ago(days=1), service) for service in services)
+    )
     found = found_in(around)
-    assert [(one.incident.service_id, one.hops, one.score) for one in found] == [
+    assert [(match.incident.service_id, match.hops, match.score) for match in found] == [
         (OWN, 0, 1.0),
         ("API", 1, 0.7),
         ("SHOP", 1, 0.7),
@@ -34,13 +36,13 @@ def test_what_is_about_something_else_is_not_alike() -> None:
 
 def test_of_equals_the_newest_comes_first() -> None:
     around = around_it(past=(past("P1", ago(days=9)), past("P3", ago(days=1)), past("P2", ago(days=1))))
-    assert [one.incident.id for one in found_in(around)] == ["P2", "P3", "P1"]
+    assert [match.incident.id for match in found_in(around)] == ["P2", "P3", "P1"]
 
 
 def test_without_a_service_all_are_equally_far() -> None:
     around = around_it(incident=the_incident(service=None), past=(past("P1", ago(days=1)),))
-    (one,) = found_in(around)
-    assert (one.hops, one.score) == (None, pytest.approx(0.7**4, abs=1e-4))
+    (match,) = found_in(around)
+    assert (match.hops, match.score) == (None, pytest.approx(0.7**4, abs=1e-4))
 
 
 def test_it_is_told_who_did_what_how_long_it_took_and_what_helped() -> None:
@@ -49,8 +51,10 @@ def test_it_is_told_who_did_what_how_long_it_took_and_what_helped() -> None:
         Responded(a_user("BO"), "resolved", ago(days=2, minutes=-30)),
         Responded(a_user("AL"), "acknowledged", ago(days=2, minutes=-3)),
     )
-    one = past("P1", began, responded=did, resolved_at=did[0].at, resolution="restarted\u202e it", number=7)
-    told = similar_incident(Alike(one, 0.9, 0), around_it(past=(one,)))
+    incident = past(
+        "P1", began, responded=did, resolved_at=did[0].at, resolution="restarted\u202e it", number=7
+    )
+    told = similar_incident(Alike(incident, 0.9, 0), around_it(past=(incident,)))
     assert [(who.who.name, who.did) for who in told.handled] == [("Al", "acknowledged"), ("Bo", "resolved")]
     assert told.resolved_after_seconds == 1800
     assert told.resolution is not None and told.resolution.text == "restarted it"
@@ -58,8 +62,8 @@ def test_it_is_told_who_did_what_how_long_it_took_and_what_helped() -> None:
 
 
 def test_a_clock_that_is_wrong_makes_no_negative_duration() -> None:
-    one = past("P1", ago(days=2), resolved_at=ago(days=2, minutes=1))
-    assert similar_incident(Alike(one, 0.9, 0), around_it()).resolved_after_seconds == 0
+    incident = past("P1", ago(days=2), resolved_at=ago(days=2, minutes=1))
+    assert similar_incident(Alike(incident, 0.9, 0), around_it()).resolved_after_seconds == 0
 
 
 @pytest.mark.parametrize(

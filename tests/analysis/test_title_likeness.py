@@ -28,7 +28,7 @@ def test_what_an_index_knows_beside_changes_no_result(titles: list[str], others:
 
 
 def test_rare_words_tell_more_than_common_ones() -> None:
-    titles = [f"high cpu on {one}" for one in ("alpha", "beta", "gamma", "delta")] + ["kafka lag on alpha"]
+    titles = [f"high cpu on {host}" for host in ("alpha", "beta", "gamma", "delta")] + ["kafka lag on alpha"]
     like = Likeness(titles).to("kafka offline")
     assert like.argmax() == 4
     assert like[4] > 3 * like[:4].max()
@@ -57,7 +57,9 @@ def test_an_index_that_would_grow_too_large_is_begun_anew(monkeypatch: pytest.Mo
 
 
 def test_many_titles_are_compared_in_batches_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    titles = [f"{one} is {two}" for one in ("disk", "kafka", "login") for two in ("slow", "down", "full")]
+    titles = [
+        f"{subject} is {two}" for subject in ("disk", "kafka", "login") for two in ("slow", "down", "full")
+    ]
     at_once = Likeness(titles).to_each(titles)
     monkeypatch.setattr(title_index, "MOST_NUMBERS", 1)
     assert np.array_equal(Likeness(titles).to_each(titles), at_once)

@@ -12,18 +12,18 @@ MOVING = st.one_of(
     st.uuids().map(str),
     st.integers(0, 2**40).map(str),
     st.ip_addresses(v=4).map(str),
-    st.ip_addresses(v=6).map(str).filter(lambda one: one != "::" and "." not in one),
+    st.ip_addresses(v=6).map(str).filter(lambda address: address != "::" and "." not in address),
     st.integers(2**36, 2**64).map(hex),
-    st.floats(0, 1000, allow_nan=False).map(lambda one: f"{one:.2f}"),
+    st.floats(0, 1000, allow_nan=False).map(lambda number: f"{number:.2f}"),
 )
 
 
-@given(before=WORDS, after=WORDS, one=MOVING, other=MOVING)
+@given(before=WORDS, after=WORDS, moving=MOVING, other=MOVING)
 def test_titles_that_differ_in_ids_addresses_and_numbers_only_are_one(
-    before: str, after: str, one: str, other: str
+    before: str, after: str, moving: str, other: str
 ) -> None:
     assert (
-        masked(f"{before} {one} {after}")
+        masked(f"{before} {moving} {after}")
         == masked(f"{before} {other} {after}")
         == masked(f"{before} # {after}")
     )
@@ -52,7 +52,7 @@ def test_what_hides_in_a_title_makes_no_difference() -> None:
 @given(st.text(max_size=3 * LONGEST_TITLE))
 def test_any_text_can_be_masked_and_stays_short(text: str) -> None:
     shown = masked(text)
-    assert not any(one.isdecimal() for one in shown)
+    assert not any(character.isdecimal() for character in shown)
     assert shown == shown.strip() and "\n" not in shown
 
 

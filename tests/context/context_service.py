@@ -63,7 +63,7 @@ class Contexts:
         return self.service.ingress.services.settings.task_queue
 
     def service_id(self, name: str) -> str:
-        return next(one.id for one in self.account.services.values() if one.name == name)
+        return next(service.id for service in self.account.services.values() if service.name == name)
 
     def trigger(
         self, title: str = "Checkout API: latency above 900 ms", on: str = "Checkout API"
@@ -83,7 +83,7 @@ class Contexts:
             self.account.now = present
 
     def priority(self, name: str) -> str:
-        return next(one.id for one in self.account.priorities.values() if one.name == name)
+        return next(priority.id for priority in self.account.priorities.values() if priority.name == name)
 
     def ref(self, incident_id: str) -> IncidentRef:
         return IncidentRef(connection_id=self.service.connection_id, incident_id=incident_id)
@@ -126,7 +126,7 @@ class Contexts:
 
     def asked(self, since: int = 0) -> Counter[str]:
         """Return how often each operation was asked for, by the simulator's own log."""
-        return Counter(str(one.operation) for one in list(self.service.site.requests)[since:])
+        return Counter(str(request.operation) for request in list(self.service.site.requests)[since:])
 
     def requests_so_far(self) -> int:
         return len(self.service.site.requests)
@@ -137,11 +137,11 @@ class Contexts:
 
 
 def states(context: IncidentContext) -> dict[Source, SourceState]:
-    return {one.source: one.state for one in context.sources}
+    return {report.source: report.state for report in context.sources}
 
 
 def reasons(context: IncidentContext) -> dict[Source, str]:
-    return {one.source: one.reason for one in context.sources}
+    return {report.source: report.reason for report in context.sources}
 
 
 def a_shop(incidents: int = 60, days: float = 60) -> Account:

@@ -30,7 +30,7 @@ def large_account(
     for number in range(len(made), services):
         policy = rng.choice(policies)
         made.append(account.add_service(f"Service {number}", policy, policy.teams))
-    known = {(one.supporting, one.dependent) for one in account.belongings.dependencies}
+    known = {(dependency.supporting, dependency.dependent) for dependency in account.belongings.dependencies}
     while len(known) < dependencies:
         lower, upper = sorted(rng.sample(range(services), 2))
         edge = (("technical_service", made[upper].id), ("technical_service", made[lower].id))

@@ -21,15 +21,18 @@ async def test_a_service_starts_watches_and_gets_the_version(contexts: Contexts)
     assert (end.version, end.state) == (1, ContextState.COMPLETE)
     assert contexts.document(ref).reasons == ("customer asks",)
     # The notes hung for a second: others were there before.
-    assert any(one.sources and one.sources[Source.NOTES].state is SourceState.GATHERING for one in told)
+    assert any(
+        progress.sources and progress.sources[Source.NOTES].state is SourceState.GATHERING
+        for progress in told
+    )
     assert told[-1].state is ContextState.COMPLETE
 
 
 async def test_starting_twice_is_one_run_that_knows_both_reasons(contexts: Contexts) -> None:
     client = ContextClient(contexts.temporal, contexts.task_queue)
     ref = contexts.trigger()
-    one = await client.start(ref, "one", timedelta(seconds=1))
+    first = await client.start(ref, "one", timedelta(seconds=1))
     other = await client.start(ref, "other", timedelta(seconds=1))
-    assert one.workflow_id == other.workflow_id
+    assert first.workflow_id == other.workflow_id
     assert (await client.watch(ref).end()).version == 1
     assert contexts.document(ref).reasons == ("one", "other")

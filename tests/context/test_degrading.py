@@ -45,7 +45,9 @@ PARTS: Mapping[str, tuple[Source, Source]] = {
 def patient_for(seconds: float, monkeypatch: pytest.MonkeyPatch, *sources: Source) -> None:
     """Wait for these sources for so long; for all of them, where none is named."""
     patience = timedelta(seconds=seconds)
-    shortened = {one: gathering.SOURCES[one]._replace(patience=patience) for one in sources or Source}
+    shortened = {
+        source: gathering.SOURCES[source]._replace(patience=patience) for source in sources or Source
+    }
     monkeypatch.setattr(gathering, "SOURCES", {**gathering.SOURCES, **shortened})
 
 
@@ -74,8 +76,8 @@ async def test_each_source_that_pagerduty_refuses_is_named_and_the_others_are_th
         found = await without(contexts, operation, fault)
         assert found.is_degraded
         told = states(found)
-        assert {source for source, one in told.items() if one is state} == set(lacking), operation
-        others = {source: one for source, one in told.items() if source not in lacking}
+        assert {source for source, actual in told.items() if actual is state} == set(lacking), operation
+        others = {source: actual for source, actual in told.items() if source not in lacking}
         if operation == "getIncident":
             # What it is about isn't known then: neither is there nothing.
             for source in (Source.SERVICE, Source.DEPENDENCIES, Source.ON_CALL):
@@ -96,7 +98,7 @@ async def test_changes_of_the_services_nearby_stand_in_for_those_of_the_account(
     found = await without(contexts, "listChangeEvents", "access_denied")
     assert states(found)[Source.CHANGES] is SourceState.PARTIAL
     assert "of this service and of 2 that it depends on" in reasons(found)[Source.CHANGES]
-    told = {one.summary.text for one in found.assessment.changes}
+    told = {change.summary.text for change in found.assessment.changes}
     assert {"Release 412: retry failed card authorisations"} <= told
 
 

@@ -38,14 +38,14 @@ async def test_every_source_of_a_furnished_incident_is_gathered(contexts_on_eith
     assert [(note.text.text, note.who.name) for note in told.notes if note.who] == [
         ("Looking into it", someone.name)
     ]
-    assert other.incident_id in {one.incident.id for one in told.others}
-    assert "Release 412: retry failed card authorisations" in {one.summary.text for one in told.changes}
-    assert {one.thing.name for one in told.surrounding.upstream} == {"Order database", "Payment gateway"}
-    assert {one.thing.name for one in told.surrounding.business} >= {"Paying", "Online shop"}
+    assert other.incident_id in {related.incident.id for related in told.others}
+    assert "Release 412: retry failed card authorisations" in {change.summary.text for change in told.changes}
+    assert {reach.thing.name for reach in told.surrounding.upstream} == {"Order database", "Payment gateway"}
+    assert {reach.thing.name for reach in told.surrounding.business} >= {"Paying", "Online shop"}
     assert told.on_call
     assert told.impact.confidence == 1.0
-    assert told.similar and all(one.score > 0 for one in told.similar)
-    assert any(one.handled for one in told.similar)
+    assert told.similar and all(similar.score > 0 for similar in told.similar)
+    assert any(similar.handled for similar in told.similar)
 
 
 async def test_the_next_incident_asks_for_little_more_than_its_own(contexts: Contexts) -> None:
@@ -102,7 +102,7 @@ async def test_what_was_open_when_it_was_read_is_looked_at_again(contexts: Conte
         lambda t: t.execute(sa.update(tables.account_reads).values(until=earlier, read_at=earlier))
     )
     found = await contexts.gathered(ref)
-    (similar,) = [one for one in found.assessment.similar if one.incident.id == other.incident_id]
+    (similar,) = [past for past in found.assessment.similar if past.incident.id == other.incident_id]
     assert similar.resolution is not None and similar.resolution.text == "Restarted the consumers"
     assert ("resolved", someone.id) in {(did.did, did.who.id) for did in similar.handled}
 
@@ -113,7 +113,7 @@ async def test_what_nobody_asked_pagerduty_for_stays_unasked(contexts: Contexts)
     contexts.account.belongings.change_events.clear()
     found = await contexts.gathered(contexts.trigger())
     assert not found.is_degraded
-    counts = {one.source: one.count for one in found.sources}
+    counts = {report.source: report.count for report in found.sources}
     assert counts[Source.CHANGES] == counts[Source.DEPENDENCIES] == counts[Source.ALERTS] == 0
 
 

@@ -25,12 +25,12 @@ def paced(contexts: Contexts) -> None:
 async def at_once(contexts: Contexts, count: int) -> None:
     refs = [contexts.trigger(f"Checkout API: latency above {number} ms") for number in range(count)]
     found = await asyncio.gather(*(contexts.gathered(ref) for ref in refs))
-    for one in found:
-        assert set(states(one).values()) == {SourceState.COMPLETE}, reasons(one)
+    for context in found:
+        assert set(states(context).values()) == {SourceState.COMPLETE}, reasons(context)
 
 
 def most_in_a_minute(contexts: Contexts, since: int) -> int:
-    moments = [one.at for one in list(contexts.service.site.requests)[since:]]
+    moments = [request.at for request in list(contexts.service.site.requests)[since:]]
     return max(sum(begin <= at < begin + 60 for at in moments) for begin in moments)
 
 
@@ -55,7 +55,7 @@ async def test_fifty_at_once_take_half_of_the_connections_requests_and_none_is_d
     before = contexts.requests_so_far()
     await at_once(contexts, 50)
     assert most_in_a_minute(contexts, before) <= DEFAULT_PER_MINUTE // 2
-    assert all(one.status != 429 for one in contexts.service.site.requests)
+    assert all(request.status != 429 for request in contexts.service.site.requests)
 
 
 async def test_a_storm_of_429s_is_waited_out_without_a_request_too_many(
@@ -65,10 +65,10 @@ async def test_a_storm_of_429s_is_waited_out_without_a_request_too_many(
     contexts.service.site.faults = Faults(rate=0.2, kinds=("429",), seed=3, reset_seconds=2)
     refs = [contexts.trigger() for _ in range(3)]
     found = await asyncio.gather(*(contexts.gathered(ref) for ref in refs))
-    for one in found:
-        for source, state in states(one).items():
+    for context in found:
+        for source, state in states(context).items():
             assert state in {SourceState.COMPLETE, SourceState.PARTIAL, SourceState.UNAVAILABLE}
-            assert state is SourceState.COMPLETE or "limit" in reasons(one)[source].lower()
+            assert state is SourceState.COMPLETE or "limit" in reasons(context)[source].lower()
     assert watched.heard > 0
     assert watched.pressed == 0
 

@@ -18,7 +18,7 @@ def switch_on(contexts: Contexts) -> None:
 
 
 def notes(contexts: Contexts, incident_id: str) -> list[str]:
-    return [one.content for one in contexts.account.incident(incident_id).notes]
+    return [note.content for note in contexts.account.incident(incident_id).notes]
 
 
 async def calls(contexts: Contexts) -> list[Json]:
@@ -60,7 +60,7 @@ async def test_it_waits_for_a_person_where_notes_do(contexts: Contexts) -> None:
     await contexts.gathered(ref)
 
     async def states() -> list[str]:
-        return [one["state"] for one in await calls(contexts)]
+        return [call["state"] for call in await calls(contexts)]
 
     await eventually(states, lambda found: found == [CallState.WAITING])
     assert notes(contexts, ref.incident_id) == []

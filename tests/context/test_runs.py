@@ -87,7 +87,7 @@ async def test_progress_and_result_tell_figures_source_by_source(contexts: Conte
     assert set(progress.sources) == set(Source)
     assert progress.state is ContextState.COMPLETE
     assert end.counts[Source.PRIORITIES] == progress.sources[Source.PRIORITIES].count == 5
-    assert end.requests == sum(one.requests for one in progress.sources.values())
+    assert end.requests == sum(source.requests for source in progress.sources.values())
     stored = contexts.database.read_now(lambda t: store.progress(t, EVERYTHING, ref.issue_id))
     assert stored is not None and stored.requests == end.requests
 

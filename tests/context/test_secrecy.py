@@ -54,12 +54,12 @@ async def everything_in_temporal(contexts: Contexts) -> str:
     """Return the histories of all workflows of this connection, and what their details say."""
     found = []
     query = f"{names.CONNECTION.name} = '{contexts.service.connection_id}'"
-    async for one in contexts.temporal.list_workflows(query):
-        handle = contexts.temporal.get_workflow_handle(one.id, run_id=one.run_id)
+    async for execution in contexts.temporal.list_workflows(query):
+        handle = contexts.temporal.get_workflow_handle(execution.id, run_id=execution.run_id)
         found.append((await handle.fetch_history()).to_json())
         described = await handle.describe()
         found.append(str(await described.static_summary()))
-        if one.workflow_type == names.INCIDENT_CONTEXT_WORKFLOW:
+        if execution.workflow_type == names.INCIDENT_CONTEXT_WORKFLOW:
             found.append(str(await handle.query("__temporal_workflow_metadata")))
     assert len(found) >= 3
     return "\n".join(found)

@@ -41,9 +41,9 @@ INLINE = {"text", "text_special", "code_inline", "link_open", "link_close", "str
 def poisoned(value: Any, text: str, name: str = "") -> Any:
     """Return a document whose every free text is this one."""
     if isinstance(value, dict):
-        return {key: one if key in OURS else poisoned(one, text, key) for key, one in value.items()}
+        return {key: part if key in OURS else poisoned(part, text, key) for key, part in value.items()}
     if isinstance(value, list):
-        return [poisoned(one, text, name) for one in value]
+        return [poisoned(part, text, name) for part in value]
     return text if isinstance(value, str) else value
 
 
@@ -67,11 +67,12 @@ def test_no_text_changes_the_page_or_where_its_links_lead(text: str) -> None:
     document = poisoned(plain.model_dump(mode="json", by_alias=True), text)
     tokens = parsed(context_markdown(IncidentContext.model_validate(document)))
     assert set(shape(tokens)) <= BLOCKS
-    assert {one.type for one in inlines(tokens)} <= INLINE
+    assert {inline.type for inline in inlines(tokens)} <= INLINE
     ours = parsed(context_markdown(plain))
     assert shape(tokens) == shape(ours)
     links = [
-        [one.attrs["href"] for one in inlines(page) if one.type == "link_open"] for page in (tokens, ours)
+        [inline.attrs["href"] for inline in inlines(page) if inline.type == "link_open"]
+        for page in (tokens, ours)
     ]
     assert links[0] == links[1]
 

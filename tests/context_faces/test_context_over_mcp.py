@@ -77,14 +77,15 @@ async def test_somebody_elses_context_does_not_exist(told: Told) -> None:
     nobody = new_id()
     async with served(told.service) as url, agent(url, foreign) as client:
         theirs, missing = [
-            (await client.call_tool(TOOL, {"incident": one})).content[0].text
-            for one in (told.ref.issue_id, f"iss_{'a' * 24}")
+            (await client.call_tool(TOOL, {"incident": issue_id})).content[0].text
+            for issue_id in (told.ref.issue_id, f"iss_{'a' * 24}")
         ]
         assert theirs.replace(told.ref.issue_id, f"iss_{'a' * 24}") == missing
         by_incident = [
-            await client.call_tool(TOOL, {"incident": one}) for one in (told.ref.incident_id, nobody)
+            await client.call_tool(TOOL, {"incident": incident_id})
+            for incident_id in (told.ref.incident_id, nobody)
         ]
-    assert all(one.is_error and "there is no issue" in one.content[0].text for one in by_incident)
+    assert all(answer.is_error and "there is no issue" in answer.content[0].text for answer in by_incident)
 
 
 async def test_a_profile_of_one_connection_shows_nothing_of_another(told: Told) -> None:

@@ -66,7 +66,7 @@ async def test_each_version_can_be_read_and_the_newest_is_meant_without_a_number
     assert (await ask(told)).json()["version"] == 3
     assert (await ask(told, "?version=2")).json()["version"] == 2
     found = (await ask(told, "/versions")).json()
-    assert [one["version"] for one in found["versions"]] == [3, 2, 1]
+    assert [version["version"] for version in found["versions"]] == [3, 2, 1]
     assert (await told.service.http.get(found["versions"][1]["url"], headers=told.service.headers)).json()[
         "version"
     ] == 2
@@ -128,9 +128,9 @@ async def test_each_source_is_told_of_once_as_it_lands_and_then_the_end(told: To
     )
     *landed, (name, end) = await following
     assert {name for name, _ in landed} == {"source"}
-    assert [one["source"] for _, one in landed] == list(Source)
-    assert [(one["done"], one["of"]) for _, one in landed] == [(n + 1, 16) for n in range(16)]
-    (alerts,) = [one for _, one in landed if one["source"] == "alerts"]
+    assert [data["source"] for _, data in landed] == list(Source)
+    assert [(data["done"], data["of"]) for _, data in landed] == [(n + 1, 16) for n in range(16)]
+    (alerts,) = [data for _, data in landed if data["source"] == "alerts"]
     assert (alerts["state"], alerts["reason"]) == ("unavailable", "PagerDuty did not answer")
     assert name == "complete" and end["state"] == "complete" and end["is_degraded"]
     assert end["url"] == f"{told.path}?version={version}"

@@ -45,8 +45,8 @@ def test_before_and_after_are_told_apart() -> None:
 
 
 def test_a_candidate_is_never_called_the_cause() -> None:
-    for one in a_context().assessment.root_cause.candidates:
-        words = candidate_words(one)
+    for candidate in a_context().assessment.root_cause.candidates:
+        words = candidate_words(candidate)
         assert words.endswith("correlated, not proven") and "caused" not in words
 
 

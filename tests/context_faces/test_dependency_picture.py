@@ -31,7 +31,7 @@ def around(**fields: object) -> IncidentContext:
 
 
 def texts(svg: str) -> list[str]:
-    return [one.text or "" for one in ET.fromstring(svg).iter(f"{SVG}text")]  # noqa: S314
+    return [element.text or "" for element in ET.fromstring(svg).iter(f"{SVG}text")]  # noqa: S314
 
 
 @st.composite
@@ -45,8 +45,10 @@ def worlds(draw: st.DrawFn) -> IncidentContext:
         has_open_incident=st.booleans(),
     )
     reaches = st.lists(reach, max_size=60).map(tuple)
-    names = st.sampled_from([CHECKOUT.id, *(thing(one).id for one in ids)])
-    path = draw(st.lists(st.sampled_from(ids or [0]).map(thing), max_size=3, unique_by=lambda one: one.id))
+    names = st.sampled_from([CHECKOUT.id, *(thing(number).id for number in ids)])
+    path = draw(
+        st.lists(st.sampled_from(ids or [0]).map(thing), max_size=3, unique_by=lambda drawn: drawn.id)
+    )
     return around(
         downstream=draw(reaches), upstream=draw(reaches), business=draw(reaches),
         edges=tuple(draw(st.lists(st.tuples(names, names), max_size=120))),
@@ -101,8 +103,8 @@ def test_any_dependencies_make_a_picture_that_can_be_read(context: IncidentConte
 
 
 def test_of_what_there_is_no_room_for_the_number_is_told_and_none_is_lost() -> None:
-    below = tuple(Reach(thing=thing(one), hops=1, has_open_incident=one == 77) for one in range(100))
-    context = around(upstream=below, edges=tuple((one.thing.id, CHECKOUT.id) for one in below))
+    below = tuple(Reach(thing=thing(number), hops=1, has_open_incident=number == 77) for number in range(100))
+    context = around(upstream=below, edges=tuple((reach.thing.id, CHECKOUT.id) for reach in below))
     graph = layered(context.assessment)
     (more,) = [node for node in graph.nodes.values() if node.role is Role.MORE]
     shown = [node for node in graph.nodes.values() if node.role is Role.SERVICE]
@@ -112,11 +114,14 @@ def test_of_what_there_is_no_room_for_the_number_is_told_and_none_is_lost() -> N
 
 
 def test_the_boxes_of_a_large_account_stand_for_all_of_it() -> None:
-    below = tuple(Reach(thing=thing(one), hops=1 + one // 100) for one in range(500))
-    above = tuple(Reach(thing=thing(1000 + one), hops=1 + one // 100) for one in range(500))
-    edges = [(thing(one).id, thing(one - 100).id if one >= 100 else CHECKOUT.id) for one in range(500)]
+    below = tuple(Reach(thing=thing(number), hops=1 + number // 100) for number in range(500))
+    above = tuple(Reach(thing=thing(1000 + number), hops=1 + number // 100) for number in range(500))
+    edges = [
+        (thing(number).id, thing(number - 100).id if number >= 100 else CHECKOUT.id) for number in range(500)
+    ]
     edges += [
-        (thing(900 + one).id if one >= 100 else CHECKOUT.id, thing(1000 + one).id) for one in range(500)
+        (thing(900 + number).id if number >= 100 else CHECKOUT.id, thing(1000 + number).id)
+        for number in range(500)
     ]
     graph = layered(around(upstream=below, downstream=above, edges=tuple(edges)).assessment)
     more = [node for node in graph.nodes.values() if node.role is Role.MORE]
@@ -166,10 +171,12 @@ def test_a_name_stays_a_name(name: str, other: str) -> None:
         upstream=(Reach(thing=thing(1, name), hops=1),), business=(Reach(thing=thing(2, other), hops=1),)
     )
     root = ET.fromstring(dependency_picture(context))  # noqa: S314
-    tags = {one.tag.removeprefix(SVG) for one in root.iter()}
+    tags = {element.tag.removeprefix(SVG) for element in root.iter()}
     assert tags <= {"svg", "title", "desc", "g", "rect", "text", "path"}
-    assert not [name for one in root.iter() for name in one.attrib if name.startswith("on") or "href" in name]
-    boxes = [one.text or "" for one in root.iter(f"{SVG}title")]
+    assert not [
+        name for element in root.iter() for name in element.attrib if name.startswith("on") or "href" in name
+    ]
+    boxes = [element.text or "" for element in root.iter(f"{SVG}title")]
     assert " ".join(clean_text(name or "Service 1").split()) in boxes
 
 

@@ -26,7 +26,7 @@ BARE_LINK = re.compile(r"https?://|www\.|[\w.+-]+@[\w-]|mailto:|[a-z0-9]\.[a-z]{
 def pieces_of(markdown: str) -> list[Token]:
     """Return the pieces of the only paragraph that the markdown is."""
     tokens = MarkdownIt("commonmark").enable(["strikethrough", "table"]).parse(markdown)
-    assert [one.type for one in tokens] == ["paragraph_open", "inline", "paragraph_close"], tokens
+    assert [token.type for token in tokens] == ["paragraph_open", "inline", "paragraph_close"], tokens
     return list(tokens[1].children or ())
 
 
@@ -35,28 +35,28 @@ def test_a_text_stays_its_words_and_nothing_else(text: str, form: object) -> Non
     assert callable(form)
     shown = form(text)
     alone = pieces_of(shown)
-    assert {one.type for one in alone} <= TEXT_ONLY, "also at the begin of a line"
+    assert {token.type for token in alone} <= TEXT_ONLY, "also at the begin of a line"
     pieces = pieces_of(f"It says {shown} there")
-    assert {one.type for one in pieces} <= TEXT_ONLY
-    said = "".join(one.content for one in pieces)
+    assert {piece.type for piece in pieces} <= TEXT_ONLY
+    said = "".join(piece.content for piece in pieces)
     assert said == f"It says {on_one_line(text, 300) or EMPTY} there"
-    for one in pieces:
-        assert one.type == "code_inline" or not BARE_LINK.search(one.content), one.content
+    for piece in pieces:
+        assert piece.type == "code_inline" or not BARE_LINK.search(piece.content), piece.content
 
 
 @given(TEXTS, TEXTS)
 def test_a_text_cannot_change_where_a_link_leads(shown: str, other: str) -> None:
     pieces = pieces_of(f"See {link(quoted(shown), 'https://a.example/x?a=1&copy=2')} and {quoted(other)}.")
-    links = [one for one in pieces if one.type == "link_open"]
-    assert [one.attrs["href"] for one in links] == ["https://a.example/x?a=1&copy=2"]
+    links = [piece for piece in pieces if piece.type == "link_open"]
+    assert [piece.attrs["href"] for piece in links] == ["https://a.example/x?a=1&copy=2"]
 
 
 @given(st.text() | TEXTS)
 def test_an_odd_address_is_no_link(address: str) -> None:
     pieces = pieces_of(f"See {link('this', address)} there")
-    for one in pieces:
-        if one.type == "link_open":
-            assert str(one.attrs["href"]).startswith(("http://", "https://"))
+    for piece in pieces:
+        if piece.type == "link_open":
+            assert str(piece.attrs["href"]).startswith(("http://", "https://"))
             assert address.startswith(("http://", "https://"))
 
 

@@ -40,14 +40,16 @@ async def test_an_incident_is_asked_for_followed_and_read_in_every_form(gatherin
     page = (await http.get(begun["links"]["page"], headers=headers)).text
     assert f"`{INJECTION}`" in page and page.count("evil.example") == page.count(f"`{INJECTION}`")
     picture = (await http.get(begun["links"]["picture"], headers=headers)).text
-    names = {one.text for one in ET.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")}  # noqa: S314
+    names = {element.text for element in ET.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")}  # noqa: S314
     assert {"Checkout API", "Order database", "this incident"} <= names
     async with served(gathering.service) as url, agent(url, headers) as client:
         told = (
             await client.call_tool("get_incident_context", {"incident": ref.incident_id})
         ).structured_content
     assert told["state"] == "done" and told["untrusted"]["incident"]["name"] == INJECTION
-    assert "evil.example" not in json.dumps({name: one for name, one in told.items() if name != "untrusted"})
+    assert "evil.example" not in json.dumps(
+        {name: part for name, part in told.items() if name != "untrusted"}
+    )
 
 
 async def test_a_responder_has_one_gathered_and_reads_it(gathering: Contexts) -> None:

@@ -111,8 +111,8 @@ def test_a_new_run_that_learns_of_an_earlier_life_wants_one_only_if_it_was_reope
 
 
 def test_a_number_tells_priorities_of_one_severity_apart() -> None:
-    def more(one: str, other: str) -> bool:
-        return is_more_severe(one, severity_of(one), other, severity_of(other))
+    def more(priority: str, other: str) -> bool:
+        return is_more_severe(priority, severity_of(priority), other, severity_of(other))
 
     assert more("P1", "P2") and not more("P2", "P1") and not more("P1", "P1")
     assert not more("Critical", "High") and not more("P1", "Critical")

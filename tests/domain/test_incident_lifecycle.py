@@ -210,7 +210,7 @@ def test_the_number_stays_known() -> None:
 def test_only_the_latest_events_are_remembered() -> None:
     events = [facts(EventType.ESCALATED, at=NOON + minutes(n)) for n in range(REMEMBERED_EVENTS + 5)]
     state = after(events)
-    assert [one.event_id for one in state.remembered] == [one.event_id for one in events[5:]]
+    assert [event.event_id for event in state.remembered] == [event.event_id for event in events[5:]]
 
 
 def test_no_events_decide_nothing() -> None:

@@ -38,9 +38,9 @@ def received(payload: dict[str, Any], seq: int) -> ReceivedEvent:
 def an_issue_after(*batches: Sequence[ReceivedEvent]) -> tuple[Issue, IncidentState]:
     """Decide and absorb batch by batch, as the workflow and its activity do."""
     state, issue = IncidentState(), None
-    events = {one.facts.event_id: one for batch in batches for one in batch}
+    events = {event.facts.event_id: event for batch in batches for event in batch}
     for batch in batches:
-        decision = decide(state, [one.facts for one in batch], NOON, LifecyclePolicy())
+        decision = decide(state, [event.facts for event in batch], NOON, LifecyclePolicy())
         state = decision.state
         for effect in decision.effects:
             if isinstance(effect, SaveEvents):
@@ -53,7 +53,7 @@ def an_issue_after(*batches: Sequence[ReceivedEvent]) -> tuple[Issue, IncidentSt
 
 def an_issue_of(*payloads: dict[str, Any]) -> Issue:
     """The issue after events that arrive one at a time, in this order."""
-    return an_issue_after(*([received(one, seq)] for seq, one in enumerate(payloads)))[0]
+    return an_issue_after(*([received(payload, seq)] for seq, payload in enumerate(payloads)))[0]
 
 
 def triggered(**fields: Any) -> dict[str, Any]:
@@ -81,8 +81,8 @@ def test_an_issue_has_what_its_newest_event_shows() -> None:
     )
     assert issue.service is not None
     assert issue.service.name == "Basket"
-    assert [one.name for one in issue.assignees] == ["Alex Ito"]
-    assert [one.name for one in issue.teams] == ["Web"]
+    assert [assignee.name for assignee in issue.assignees] == ["Alex Ito"]
+    assert [team.name for team in issue.teams] == ["Web"]
 
 
 def test_an_issue_that_begins_with_a_note_is_named_by_the_notes_incident_until_it_is_seen_whole() -> None:
@@ -94,14 +94,14 @@ def test_an_issue_that_begins_with_a_note_is_named_by_the_notes_incident_until_i
 
 def test_a_resolved_issue_keeps_who_had_it() -> None:
     issue = an_issue_of(triggered(), acknowledged(), resolved())
-    assert [one.name for one in issue.assignees] == ["Alex Ito"]
+    assert [assignee.name for assignee in issue.assignees] == ["Alex Ito"]
 
 
 def test_who_had_a_resolved_issue_is_learnt_from_events_that_come_late() -> None:
     for late in ([triggered(), acknowledged()], [acknowledged(), triggered()]):
         issue = an_issue_of(resolved(), *late)
         assert issue.status is IncidentStatus.RESOLVED
-        assert [one.name for one in issue.assignees] == ["Alex Ito"]
+        assert [assignee.name for assignee in issue.assignees] == ["Alex Ito"]
 
 
 def test_an_unassigned_open_issue_has_nobody() -> None:
@@ -143,10 +143,10 @@ def test_without_its_body_an_event_still_moves_the_status() -> None:
 
 
 def test_absorb_returns_an_entry_for_each_event_and_says_which_moved() -> None:
-    events = [received(one, seq) for seq, one in enumerate((resolved(), triggered(), acknowledged()))]
+    events = [received(payload, seq) for seq, payload in enumerate((resolved(), triggered(), acknowledged()))]
     issue = new_issue(REF, SCOPE, events[0], NOON)
     _, entries = absorb(issue, events, IncidentState().severity, NOON)
-    assert [(one.event_type, one.moved) for one in entries] == [
+    assert [(entry.event_type, entry.moved) for entry in entries] == [
         (EventType.TRIGGERED, True),
         (EventType.ACKNOWLEDGED, True),
         (EventType.RESOLVED, True),
@@ -187,7 +187,7 @@ def _lives(draw: st.DrawFn) -> list[ReceivedEvent]:
             priority = a_reference("priority", f"PPRIORITY{name}", name)
         shown = {"assignees": [] if status == "resolved" else people, "priority": priority}
         payloads.append(an_event(event_type, REF.incident_id, at=at, status=status, **shown))
-    return [received(one, seq) for seq, one in enumerate(payloads)]
+    return [received(payload, seq) for seq, payload in enumerate(payloads)]
 
 
 @st.composite
@@ -209,7 +209,7 @@ def test_the_same_events_make_the_same_issue_in_any_order_and_company(
     arrivals: tuple[list[ReceivedEvent], list[list[ReceivedEvent]]],
 ) -> None:
     life, batches = arrivals
-    in_order, _ = an_issue_after(*([one] for one in life))
+    in_order, _ = an_issue_after(*([event] for event in life))
     as_it_came, state = an_issue_after(*batches)
     assert as_it_came == in_order
     assert (state.status, state.severity, state.priority) == (

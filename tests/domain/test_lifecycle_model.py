@@ -58,7 +58,7 @@ class NaiveIncident:
             if event["event_id"] in remembered:
                 continue
             self.ids.append(event["event_id"])
-            insort_right(self.applied, event, key=lambda one: one["at"])
+            insort_right(self.applied, event, key=lambda applied: applied["at"])
             newest = not self.pictures or _age(self.pictures[-1][0]) < _age(event)
             if event["shows"] and newest:
                 self.pictures.append((event, now))
@@ -214,7 +214,7 @@ class LifeOfAnIncident(RuleBasedStateMachine):
 
     @invariant()
     def the_latest_events_are_remembered(self) -> None:
-        assert [one.event_id for one in self.state.remembered] == self.model.ids[-self.memory :]
+        assert [event.event_id for event in self.state.remembered] == self.model.ids[-self.memory :]
 
     @invariant()
     def operators_find_it_as_it_stands(self) -> None:

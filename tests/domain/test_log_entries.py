@@ -24,7 +24,7 @@ def event(kind: str, seconds: float = 0, actor: Reference | None = ANN, **fields
 
 
 def lacking(entries: list[LogEntry], known: list[KnownEvent]) -> list[str]:
-    return [one.id for one in missing(entries, known)]
+    return [log_entry.id for log_entry in missing(entries, known)]
 
 
 def test_an_event_within_the_second_of_its_entry_is_the_same() -> None:

@@ -50,7 +50,7 @@ def test_it_shows_the_incident_as_a_webhook_would() -> None:
     assert event.event_type == EventType.ACKNOWLEDGED
     assert event.snapshot.status is IncidentStatus.ACKNOWLEDGED
     assert event.snapshot.service == Reference("PSERVICE", "service_reference", "Basket")
-    assert [one.id for one in event.snapshot.assignees] == ["PUSER1"]
+    assert [assignee.id for assignee in event.snapshot.assignees] == ["PUSER1"]
     assert event.actor.id == "PUS"
 
 

@@ -87,7 +87,7 @@ def received(
 
 def told_of(operation: Operation, *events: ReceivedEvent) -> list[bool]:
     found = recognise((operation,), events)
-    return [one.facts.event_id in found for one in events]
+    return [event.facts.event_id in found for event in events]
 
 
 def test_every_action_has_a_row_and_every_row_a_tool_that_takes_its_arguments() -> None:
@@ -101,7 +101,7 @@ def test_every_action_has_a_row_and_every_row_a_tool_that_takes_its_arguments() 
         read_arguments(tool, arguments)
         expected = row.expects(arguments, "[calmo:x]")
         assert expected
-        assert {one.event_type for one in expected} <= EVENT_TYPES | OUR_EVENT_TYPES
+        assert {expectation.event_type for expectation in expected} <= EVENT_TYPES | OUR_EVENT_TYPES
 
 
 def test_every_state_of_a_call_is_one_of_an_operation() -> None:
@@ -113,9 +113,10 @@ def test_every_state_of_a_call_is_one_of_an_operation() -> None:
 def test_every_action_is_possible_or_its_refusal_says_why(action: Action, status: IncidentStatus) -> None:
     why = refusal_of(action, Standing(status=status, as_of=NOON))
     assert why is None or why.startswith(f"{action} is not possible: ")
-    assert any(refusal_of(action, Standing(status=one, as_of=NOON)) is None for one in IncidentStatus), (
-        "an action that is never possible"
-    )
+    assert any(
+        refusal_of(action, Standing(status=incident_status, as_of=NOON)) is None
+        for incident_status in IncidentStatus
+    ), "an action that is never possible"
 
 
 def test_the_newest_picture_decides_and_a_guess_refuses_nothing() -> None:

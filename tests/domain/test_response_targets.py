@@ -42,7 +42,7 @@ def states(found: Progress, at: float) -> dict[Goal, TargetState]:
 
 def said(found: Progress, at: float, *before: str) -> list[tuple[str, str]]:
     pending = notices(found, TARGETS, before)
-    return [(one.goal, one.event_type) for one in due_now(pending, NOON + minutes(at))]
+    return [(notice.goal, notice.event_type) for notice in due_now(pending, NOON + minutes(at))]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_each_thing_is_said_once_and_nothing_is_near_that_is_missed() -> None:
     assert said(progress(), 4.5, near) == []
     assert said(progress(), 7, near) == [("acknowledge", TARGET_MISSED)]
     assert said(progress(), 7, near, missed) == []
-    assert [one.goal for one in notices(progress(), TARGETS, (missed,))] == [Goal.RESOLVE, Goal.RESOLVE]
+    assert [notice.goal for notice in notices(progress(), TARGETS, (missed,))] == [Goal.RESOLVE, Goal.RESOLVE]
 
 
 def test_an_acknowledgement_ends_what_was_pending_and_a_late_one_is_said() -> None:
@@ -93,7 +93,7 @@ def test_an_acknowledgement_ends_what_was_pending_and_a_late_one_is_said() -> No
 
 
 def test_another_opening_has_targets_of_its_own() -> None:
-    first = {one.event_id for one in notices(progress(), TARGETS, ())}
+    first = {notice.event_id for notice in notices(progress(), TARGETS, ())}
     again = notices(progress(opened_at=NOON + minutes(90)), TARGETS, first)
     assert len(again) == 4
     assert again[0].at == NOON + minutes(94)
@@ -140,8 +140,8 @@ def test_whenever_it_is_looked_at_the_same_is_said_in_the_end(
     for look in sorted([first_look, last_look, 300]):
         known = done if look >= acknowledged else progress()
         now = NOON + minutes(look)
-        new = {one.event_id for one in due_now(notices(known, TARGETS, before), now)}
+        new = {notice.event_id for notice in due_now(notices(known, TARGETS, before), now)}
         assert not new & before
         before |= new
-    missed = {one for one in before if one.startswith("target:missed:acknowledge")}
+    missed = {event_id for event_id in before if event_id.startswith("target:missed:acknowledge")}
     assert bool(missed) == (timedelta(minutes=acknowledged) > timedelta(minutes=5))

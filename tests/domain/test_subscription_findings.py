@@ -35,7 +35,7 @@ def seen(*subscriptions: Subscription, **fields: Any) -> Seen:
 
 
 def kinds(webhook: OurWebhook, what: Seen) -> dict[str, Level]:
-    return {one.kind: one.level for one in examine(webhook, (webhook,), what)}
+    return {finding.kind: finding.level for finding in examine(webhook, (webhook,), what)}
 
 
 def test_a_healthy_webhook_has_no_findings() -> None:
@@ -90,16 +90,16 @@ def test_an_incident_of_just_now_makes_nobody_silent() -> None:
 
 
 def test_services_apart_don_t_overlap_and_a_whole_account_overlaps_with_each() -> None:
-    one, other = theirs(kind="service", filter_id="P1"), theirs("P2", kind="service", filter_id="P2")
+    subscription, other = theirs(kind="service", filter_id="P1"), theirs("P2", kind="service", filter_id="P2")
     parts = (("service", "P1"), ("service", "P2"))
-    assert kinds(ours(parts=parts), seen(one, other)) == {}
-    assert one.overlaps(theirs("P3"))
+    assert kinds(ours(parts=parts), seen(subscription, other)) == {}
+    assert subscription.overlaps(theirs("P3"))
 
 
 def test_two_webhooks_of_a_connection_for_the_same_events_are_told_of() -> None:
     mine, yours = ours(), ours(OTHER_ID)
     found = examine(mine, (mine, yours), seen(theirs("P1"), theirs("P2", OTHER_ID)))
-    assert [one.kind for one in found] == ["overlapping"]
+    assert [finding.kind for finding in found] == ["overlapping"]
 
 
 def test_what_delivers_to_a_webhook_that_is_gone_is_told_without_its_address() -> None:

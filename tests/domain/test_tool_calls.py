@@ -39,13 +39,13 @@ def test_the_same_arguments_in_another_order_have_the_same_hash(
 
 @settings(max_examples=300, deadline=None)
 @given(ARGUMENTS, ARGUMENTS)
-def test_other_arguments_have_another_hash(one: dict[str, Any], other: dict[str, Any]) -> None:
-    same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
-    assert (arguments_sha256("tool", one) == arguments_sha256("tool", other)) is same
+def test_other_arguments_have_another_hash(arguments: dict[str, Any], other: dict[str, Any]) -> None:
+    same = json.dumps(arguments, sort_keys=True) == json.dumps(other, sort_keys=True)
+    assert (arguments_sha256("tool", arguments) == arguments_sha256("tool", other)) is same
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("arguments", "other"),
     [
         ({"id": "1"}, {"id": 1}),
         ({"on": True}, {"on": 1}),
@@ -54,8 +54,8 @@ def test_other_arguments_have_another_hash(one: dict[str, Any], other: dict[str,
         ({"note": "é"}, {"note": "e\u0301"}),
     ],
 )
-def test_what_only_looks_alike_has_another_hash(one: dict[str, Any], other: dict[str, Any]) -> None:
-    assert arguments_sha256("tool", one) != arguments_sha256("tool", other)
+def test_what_only_looks_alike_has_another_hash(arguments: dict[str, Any], other: dict[str, Any]) -> None:
+    assert arguments_sha256("tool", arguments) != arguments_sha256("tool", other)
 
 
 def test_an_approval_of_one_tool_is_none_of_another() -> None:
@@ -66,9 +66,9 @@ def test_an_approval_of_one_tool_is_none_of_another() -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.tuples(st.text(), st.text(), st.text()), st.tuples(st.text(), st.text(), st.text()))
-def test_a_calls_id_is_its_own(one: tuple[str, str, str], other: tuple[str, str, str]) -> None:
-    assert (call_id_for(*one) == call_id_for(*other)) is (one == other)
-    assert re.fullmatch(r"tc_[0-9a-f]{24}", call_id_for(*one))
+def test_a_calls_id_is_its_own(identity: tuple[str, str, str], other: tuple[str, str, str]) -> None:
+    assert (call_id_for(*identity) == call_id_for(*other)) is (identity == other)
+    assert re.fullmatch(r"tc_[0-9a-f]{24}", call_id_for(*identity))
 
 
 def test_no_text_moves_from_one_part_of_an_id_into_the_next() -> None:

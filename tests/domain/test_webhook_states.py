@@ -63,7 +63,7 @@ def test_what_is_resumed_or_switched_on_again_stands_where_it_stood(facts: Webho
 
 
 def test_nothing_leads_out_of_deleted() -> None:
-    for facts, what in product((one for one in EVERY_WAY if one.deleted), Happening):
+    for facts, what in product((webhook for webhook in EVERY_WAY if webhook.deleted), Happening):
         with pytest.raises(NotPossible, match="deleted"):
             happen(facts, what)
 
@@ -80,13 +80,13 @@ def test_a_paused_webhook_is_not_tested() -> None:
 
 
 def test_each_event_set_holds_the_one_before_it() -> None:
-    essential, extended, advanced = (set(EVENTS[one]) for one in EventSet)
+    essential, extended, advanced = (set(EVENTS[event_set]) for event_set in EventSet)
     assert essential == {EventType.TRIGGERED, EventType.ACKNOWLEDGED, EventType.RESOLVED}
     assert extended - essential == {
         EventType.ESCALATED, EventType.RESPONDER_ADDED, EventType.PRIORITY_UPDATED,
     }  # fmt: skip
     assert essential < extended < advanced
-    assert advanced == {one for one in EventType if one.startswith("incident.")}
+    assert advanced == {event_type for event_type in EventType if event_type.startswith("incident.")}
     assert all(len(set(events)) == len(events) for events in EVENTS.values())
 
 

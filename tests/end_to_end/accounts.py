@@ -93,8 +93,8 @@ def doubled(books: Books) -> set[str]:
     """
     entries = Counter(event_id for issue in books.issues for event_id in issue.timeline)
     incidents = Counter(issue.incident_id for issue in books.issues)
-    found = {one for counts in (entries, incidents) for one, count in counts.items() if count > 1}
-    return found | {one.incident_id for one in books.issues if one.changed_by != len(one.timeline)}
+    found = {key for counts in (entries, incidents) for key, count in counts.items() if count > 1}
+    return found | {issue.incident_id for issue in books.issues if issue.changed_by != len(issue.timeline)}
 
 
 def wrong(books: Books, expected: Mapping[str, ExpectedIncident]) -> dict[str, str]:

@@ -179,7 +179,7 @@ async def test_closed_standard_input_is_no_secret_and_one_clear_line(tmp_path: P
 
 def commands(found: click.Command, *path: str) -> list[tuple[str, ...]]:
     inner = getattr(found, "commands", {}).items()
-    return [path, *(one for name, command in inner for one in commands(command, *path, name))]
+    return [path, *(deeper for name, command in inner for deeper in commands(command, *path, name))]
 
 
 @pytest.mark.parametrize("command", commands(typer.main.get_command(app)), ids=" ".join)

@@ -66,7 +66,7 @@ async def test_one_incident_of_the_demo_is_resolved_from_here_and_seen_resolved_
             return f"“{TITLE}” was resolved from here (done); PagerDuty says: resolved" in up.output
 
         await eventually(told, within=STORY)
-        (resolved,) = [one for one in await up.issues() if one["title"] == TITLE]
+        (resolved,) = [issue for issue in await up.issues() if issue["title"] == TITLE]
         timeline = (await up.issue(resolved["id"]))["timeline"]
     assert resolved["status"] == "resolved"
     assert [entry["summary"] for entry in timeline if entry["event_type"] == "incident.resolved"][-1:] == [

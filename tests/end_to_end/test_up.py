@@ -38,7 +38,7 @@ async def the_demo_is_over(up: UpProcess) -> None:
 def in_this_order(wanted: tuple[str, ...], found: list[str]) -> bool:
     """Whether all wanted are found in this order, whatever lies between them."""
     rest = iter(found)
-    return all(one in rest for one in wanted)
+    return all(text in rest for text in wanted)
 
 
 async def test_the_demo_plays_incidents_of_all_severities_through_their_whole_lives(tmp_path: Path) -> None:

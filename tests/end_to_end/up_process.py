@@ -133,9 +133,9 @@ async def an_up(folder: Path, state: Path, **variables: str) -> AsyncIterator[Up
         if up.process is not None and up.process.returncode is None:
             family = up.family()
             await up.stop(signal.SIGTERM)
-        for one in family:
-            if still_runs(one):
-                one.kill()
+        for process in family:
+            if still_runs(process):
+                process.kill()
 
 
 def environment_with(state: Path, **variables: str) -> dict[str, str]:
@@ -176,7 +176,7 @@ def still_runs(process: psutil.Process) -> bool:
 
 async def all_gone(family: list[psutil.Process], within: float = PROGRAM) -> None:
     async def left() -> list[psutil.Process]:
-        return [one for one in family if still_runs(one)]
+        return [process for process in family if still_runs(process)]
 
     await eventually(left, lambda found: not found, within=within)
 

@@ -99,13 +99,15 @@ class Healed:
         return list(rows(self.database, tables.timeline))
 
     def webhook(self) -> Any:
-        (found,) = [one for one in rows(self.database, tables.webhooks) if one.id == self.webhook_id]
+        (found,) = [row for row in rows(self.database, tables.webhooks) if row.id == self.webhook_id]
         return found
 
     def differences(self) -> list[str]:
         """Compare every issue with PagerDuty's own account, field by field."""
         ours = self.issues()
-        found = [f"{one} is missing" for one in self.past.incident_ids if one not in ours]
+        found = [
+            f"{incident_id} is missing" for incident_id in self.past.incident_ids if incident_id not in ours
+        ]
         for incident_id, row in ours.items():
             there = self.past.account.incident(incident_id)
             pairs = {
@@ -119,8 +121,8 @@ class Healed:
                 "resolved": (row.resolved_at is None, there.resolved_at is None),
             }
             if there.assignees:
-                here = sorted(one["id"] for one in row.assignees)
-                pairs["assignees"] = (here, sorted(one.id for one in there.assignees))
+                here = sorted(assignee["id"] for assignee in row.assignees)
+                pairs["assignees"] = (here, sorted(assignee.id for assignee in there.assignees))
             found += [f"{incident_id}: {name} {a} != {b}" for name, (a, b) in pairs.items() if a != b]
         return found
 

@@ -31,33 +31,40 @@ def _silently(change: Callable[[Account, str, random.Random], None]) -> Move:
     return move
 
 
-def _can_escalate(one: Incident) -> bool:
-    return one.status is not RESOLVED and one.escalation_level + 1 < len(one.escalation_policy.levels)
+def _can_escalate(incident: Incident) -> bool:
+    return incident.status is not RESOLVED and incident.escalation_level + 1 < len(
+        incident.escalation_policy.levels
+    )
 
 
 #: What may happen to an incident that stands so.
 MOVES: Mapping[str, tuple[Callable[[Incident], bool], Move]] = {
     "acknowledge": (
-        lambda one: one.status is TRIGGERED, lambda a, i, r: a.acknowledge(i, by=_somebody(a, r))
+        lambda incident: incident.status is TRIGGERED,
+        lambda a, i, r: a.acknowledge(i, by=_somebody(a, r)),
     ),
-    "unacknowledge": (lambda one: one.status is ACKNOWLEDGED, lambda a, i, r: a.unacknowledge(i)),
-    "resolve": (lambda one: one.status is not RESOLVED, lambda a, i, r: a.resolve(i, by=_somebody(a, r))),
-    "reopen": (lambda one: one.status is RESOLVED, lambda a, i, r: a.reopen(i, by=_somebody(a, r))),
+    "unacknowledge": (lambda incident: incident.status is ACKNOWLEDGED, lambda a, i, r: a.unacknowledge(i)),
+    "resolve": (
+        lambda incident: incident.status is not RESOLVED,
+        lambda a, i, r: a.resolve(i, by=_somebody(a, r)),
+    ),
+    "reopen": (lambda incident: incident.status is RESOLVED, lambda a, i, r: a.reopen(i, by=_somebody(a, r))),
     "escalate": (_can_escalate, lambda a, i, r: a.escalate(i)),
     "reassign": (
-        lambda one: one.status is not RESOLVED,
+        lambda incident: incident.status is not RESOLVED,
         lambda a, i, r: a.reassign(i, (_somebody(a, r),), by=_somebody(a, r)),
     ),
     "priority": (
-        lambda one: one.status is not RESOLVED, lambda a, i, r: a.set_priority(i, _priority(a, r))
+        lambda incident: incident.status is not RESOLVED,
+        lambda a, i, r: a.set_priority(i, _priority(a, r)),
     ),
-    "note": (lambda one: True, lambda a, i, r: a.annotate(i, f"Seen {r.random()}", by=_somebody(a, r))),
-    "title": (lambda one: True, _silently(lambda a, i, r: a.retitle(i, f"Trouble {r.random()}"))),
+    "note": (lambda incident: True, lambda a, i, r: a.annotate(i, f"Seen {r.random()}", by=_somebody(a, r))),
+    "title": (lambda incident: True, _silently(lambda a, i, r: a.retitle(i, f"Trouble {r.random()}"))),
     "urgency": (
-        lambda one: one.status is not RESOLVED,
+        lambda incident: incident.status is not RESOLVED,
         _silently(lambda a, i, r: a.set_urgency(i, r.choice(["high", "low"]))),
     ),
-}  # fmt: skip
+}
 
 
 @dataclass

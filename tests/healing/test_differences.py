@@ -59,43 +59,48 @@ class Receiver:
     def compare(self, past: Past) -> Difference:
         picture = read_picture(as_rest_shows(past, self.ref.incident_id))
         assert picture is not None
-        entries = [read_log_entry(one) for one in log_of(past, self.ref.incident_id)]
-        known = [_known(one) for one in self.timeline]
-        return difference(picture, [one for one in entries if one], self.issue, known)
+        entries = [read_log_entry(entry) for entry in log_of(past, self.ref.incident_id)]
+        known = [_known(entry) for entry in self.timeline]
+        return difference(picture, [entry for entry in entries if entry], self.issue, known)
 
 
-def _known(one: TimelineEntry) -> KnownEvent:
-    actor_id = one.actor.id if one.actor else None
-    return KnownEvent(one.event_id, one.event_type, one.occurred_at, actor_id, one.summary)
+def _known(entry: TimelineEntry) -> KnownEvent:
+    actor_id = entry.actor.id if entry.actor else None
+    return KnownEvent(entry.event_id, entry.event_type, entry.occurred_at, actor_id, entry.summary)
 
 
 def as_rest_shows(past: Past, incident_id: str) -> dict[str, Any]:
-    site, one = past.account.site, past.account.incident(incident_id)
+    site, incident = past.account.site, past.account.incident(incident_id)
     return {
-        "id": one.id, "type": "incident", "incident_number": one.number, "title": one.title,
-        "status": str(one.status), "urgency": one.urgency, "created_at": wire_seconds(one.created_at),
+        "id": incident.id,
+        "type": "incident",
+        "incident_number": incident.number,
+        "title": incident.title,
+        "status": str(incident.status),
+        "urgency": incident.urgency,
+        "created_at": wire_seconds(incident.created_at),
         "updated_at": wire_seconds(past.account.log.standings[incident_id].updated_at),
-        "resolved_at": wire_seconds(one.resolved_at) if one.resolved_at else None,
-        "reopened_at": wire_seconds(one.reopened_at) if one.reopened_at else None,
-        "service": service_reference(site, one.service),
-        "escalation_policy": policy_reference(site, one.escalation_policy),
-        "assignments": [{"assignee": user_reference(site, user)} for user in one.assignees],
-        "teams": [team_reference(site, team) for team in one.teams],
-        "priority": priority_reference(site, one.priority) if one.priority else None,
-    }  # fmt: skip
+        "resolved_at": wire_seconds(incident.resolved_at) if incident.resolved_at else None,
+        "reopened_at": wire_seconds(incident.reopened_at) if incident.reopened_at else None,
+        "service": service_reference(site, incident.service),
+        "escalation_policy": policy_reference(site, incident.escalation_policy),
+        "assignments": [{"assignee": user_reference(site, user)} for user in incident.assignees],
+        "teams": [team_reference(site, team) for team in incident.teams],
+        "priority": priority_reference(site, incident.priority) if incident.priority else None,
+    }
 
 
 def log_of(past: Past, incident_id: str) -> list[dict[str, Any]]:
     site = past.account.site
     return [
         {
-            "id": one.id, "type": f"{one.kind}_log_entry", "created_at": wire_seconds(one.created_at),
-            "agent": user_reference(site, one.agent) if one.agent else AUTOMATION,
+            "id": entry.id, "type": f"{entry.kind}_log_entry", "created_at": wire_seconds(entry.created_at),
+            "agent": user_reference(site, entry.agent) if entry.agent else AUTOMATION,
             "incident": {"id": incident_id, "type": "incident_reference"},
-            "note": one.note,
+            "note": entry.note,
         }
-        for one in past.account.log.of(incident_id)
-        if one.kind != "notify"
+        for entry in past.account.log.of(incident_id)
+        if entry.kind != "notify"
     ]  # fmt: skip
 
 
@@ -130,7 +135,7 @@ def stands_right(past: Past, issue: Issue | None) -> None:
     assert issue.escalation_policy.id == there.escalation_policy.id
     assert (issue.resolved_at is None) is (there.resolved_at is None)
     if there.assignees:
-        assert {one.id for one in issue.assignees} == {one.id for one in there.assignees}
+        assert {assignee.id for assignee in issue.assignees} == {assignee.id for assignee in there.assignees}
 
 
 @given(pasts())
@@ -141,11 +146,11 @@ def test_whatever_was_lost_the_issue_stands_right_afterwards_and_a_second_compar
     past, arriving = given_past
     receiver = receiver_of(past, arriving)
     found = receiver.compare(past)
-    receiver.save(*(one.body for one in found.additions))
+    receiver.save(*(addition.body for addition in found.additions))
     stands_right(past, receiver.issue)
     again = receiver.compare(past)
     assert again.fields == ()
-    assert [one.event_id for one in again.additions] == []
+    assert [addition.event_id for addition in again.additions] == []
 
 
 @given(pasts())
@@ -153,9 +158,11 @@ def test_whatever_was_lost_the_issue_stands_right_afterwards_and_a_second_compar
 def test_nothing_is_told_more_often_than_it_happened(given_past: tuple[Past, list[int]]) -> None:
     past, arriving = given_past
     receiver = receiver_of(past, arriving)
-    receiver.save(*(one.body for one in receiver.compare(past).additions))
+    receiver.save(*(addition.body for addition in receiver.compare(past).additions))
     happened = Counter(event.payload()["event"]["event_type"] for event in past.events)
-    told = Counter(one.event_type for one in receiver.timeline if one.event_type in EVENT_OF_KIND.values())
+    told = Counter(
+        entry.event_type for entry in receiver.timeline if entry.event_type in EVENT_OF_KIND.values()
+    )
     assert {kind: n for kind, n in told.items() if n > happened[kind]} == {}
 
 
@@ -168,7 +175,7 @@ def test_what_arrived_whole_and_was_not_changed_silently_has_nothing_to_add(
     receiver = receiver_of(past, list(range(len(past.events))))
     found = receiver.compare(past)
     assert set(found.fields) <= {"title", "urgency"}
-    assert all(one.event_id.startswith("picture:") for one in found.additions)
+    assert all(addition.event_id.startswith("picture:") for addition in found.additions)
 
 
 def test_a_lost_resolve_keeps_its_moment_and_who_did_it() -> None:

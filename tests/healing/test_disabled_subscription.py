@@ -27,7 +27,7 @@ def is_off(healed: Healed) -> bool:
 
 
 def kinds(healed: Healed) -> set[str]:
-    return {one["kind"] for one in healed.webhook().findings}
+    return {finding["kind"] for finding in healed.webhook().findings}
 
 
 async def a_day_without_deliveries(healed: Healed, incidents: int, events: int) -> None:
@@ -80,7 +80,7 @@ async def test_a_subscription_that_was_off_for_a_day_is_switched_on_again_and_no
     after_a_day: Healed,
 ) -> None:
     await heal_the_day(after_a_day, incidents=20, events=120)
-    audited = [one["outcome"] for one in await after_a_day.service.audited()]
+    audited = [record["outcome"] for record in await after_a_day.service.audited()]
     assert audited == ["subscriptions enabled: done"]
 
 
@@ -99,7 +99,9 @@ async def test_without_the_connections_leave_nothing_is_switched_on_but_it_is_sa
     assert seen["may_enable"] is False and is_off(healed)
     since = healed.webhook().disabled_at
     assert since is not None
-    (finding,) = [one for one in healed.webhook().findings if one["kind"] == "subscription_disabled"]
+    (finding,) = [
+        finding for finding in healed.webhook().findings if finding["kind"] == "subscription_disabled"
+    ]
     assert finding["level"] == "alarm" and ENABLE_WEBHOOK in finding["advice"]
     await until_reconciled(healed)
     again = await healed.examine()
@@ -114,7 +116,7 @@ async def test_the_keeper_keeps_schedules_counts_alarms_and_removes_what_is_not_
 
     async def schedules() -> set[str]:
         await keeper.look_once()
-        return {one.id async for one in await healed.temporal.list_schedules()}
+        return {schedule.id async for schedule in await healed.temporal.list_schedules()}
 
     wanted = {names.reconcile_id(healed.connection_id), names.doctor_id(healed.connection_id)}
     await eventually(schedules, lambda found: wanted <= found)

@@ -68,7 +68,11 @@ async def test_an_incident_of_a_service_that_no_webhook_is_for_is_not_opened(hea
     chosen = account.incident(healed.past.incident_ids[0]).service.id
     healed.database.write_now(lambda t: t.execute(sa.update(tables.webhooks).values(service_ids=[chosen])))
     await healed.reconcile(since=healed.past.begins_at)
-    wanted = {one for one in healed.past.incident_ids if account.incident(one).service.id == chosen}
+    wanted = {
+        incident_id
+        for incident_id in healed.past.incident_ids
+        if account.incident(incident_id).service.id == chosen
+    }
     assert set(healed.issues()) == wanted
 
 
@@ -82,11 +86,11 @@ async def test_an_event_that_was_set_aside_is_healed_and_the_issue_is_sure_again
 
 async def test_the_doctor_answers_in_words(healed: Healed) -> None:
     found = (await post(healed, "/api/doctor", {"connection": healed.connection_id})).json()
-    (one,) = found["webhooks"]
-    assert found["ok"] and one["examined_at"]
+    (webhook,) = found["webhooks"]
+    assert found["ok"] and webhook["examined_at"]
     healed.service.site.sender.unsubscribe(healed.subscription.id)
     found = (await post(healed, "/api/doctor")).json()
-    (finding,) = [one for one in found["webhooks"][0]["findings"] if one["level"] == "alarm"]
+    (finding,) = [finding for finding in found["webhooks"][0]["findings"] if finding["level"] == "alarm"]
     assert not found["ok"] and finding["kind"] == "subscription_missing"
     assert healed.webhook_id not in str(found)
 

@@ -65,8 +65,12 @@ def reason(database: Database, connection_id: str) -> str | None:
 def test_a_connection_with_a_token_and_a_webhook_is_looked_after(
     database: Database, connection_id: str
 ) -> None:
-    (one,) = database.read_now(healing_reasons.looked_after)
-    assert (one.connection_id, one.scope, one.reconciled_until) == (connection_id, SCOPE, None)
+    (connection,) = database.read_now(healing_reasons.looked_after)
+    assert (connection.connection_id, connection.scope, connection.reconciled_until) == (
+        connection_id,
+        SCOPE,
+        None,
+    )
     database.write_now(lambda t: t.execute(sa.update(tables.webhooks).values(deleted_at=NOW)))
     assert database.read_now(healing_reasons.looked_after) == ()
 

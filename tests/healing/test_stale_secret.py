@@ -30,7 +30,7 @@ def alarms(healed: Healed) -> float:
     counted = [
         registry.get_sample_value("calmo_alarms_total", {"kind": kind}) for kind in ("mismatch", "guarded")
     ]
-    return sum(one or 0.0 for one in counted)
+    return sum(count or 0.0 for count in counted)
 
 
 async def test_a_stale_secret_costs_two_refusals_and_nothing_in_the_end(hurried: Healed) -> None:

@@ -51,7 +51,7 @@ async def test_a_key_is_made_used_listed_and_revoked(doorway: Doorway) -> None:
     key = bearer(made)
     assert (await doorway.client.get("/api/issues", headers=key)).status_code == 200
     listed = (await doorway.client.get("/api/api-keys", headers=admin)).json()["keys"]
-    [mine] = [one for one in listed if one["id"] == made.json()["id"]]
+    [mine] = [row for row in listed if row["id"] == made.json()["id"]]
     assert (mine["name"], mine["permissions"], mine["scopes"]) == ("the till", ["issues:read"], [SHOP])
     assert (mine["person"], mine["expires_at"]) == ("robin", "2099-01-01T00:00:00Z")
     revoked = await doorway.client.delete(f"/api/api-keys/{mine['id']}", headers=admin)
@@ -60,7 +60,7 @@ async def test_a_key_is_made_used_listed_and_revoked(doorway: Doorway) -> None:
     again = await doorway.client.delete(f"/api/api-keys/{mine['id']}", headers=admin)
     assert again.json() == revoked.json()
     audited = [json.loads(row.record) for row in rows(doorway.database, tables.audit)]
-    assert [(one["outcome"], one["subject_key_id"], one["scope"]) for one in audited] == [
+    assert [(record["outcome"], record["subject_key_id"], record["scope"]) for record in audited] == [
         ("api key made", mine["id"], SHOP), ("api key revoked", mine["id"], SHOP),
     ]  # fmt: skip
 
@@ -119,7 +119,7 @@ async def test_who_sees_a_key_sees_all_that_the_key_sees(doorway: Doorway) -> No
 
     async def ids(headers: Mapping[str, str]) -> set[str]:
         answer = await doorway.client.get("/api/api-keys", headers=headers)
-        return {one["id"] for one in answer.json()["keys"]}
+        return {key["id"] for key in answer.json()["keys"]}
 
     def own(headers: Mapping[str, str]) -> str:
         return headers["Authorization"].split("_")[1]

@@ -45,15 +45,15 @@ async def test_a_delivery_is_told_with_what_became_of_it(doorway: Doorway) -> No
     for _ in range(3):
         await doorway.deliver(webhook, payload)
     save_pending(doorway.database)
-    [one] = (await get(doorway, "/api/deliveries"))["deliveries"]
-    assert (one["verdict"], one["state"], one["duplicates"]) == ("accepted", "forwarded", 2)
-    assert (one["event_type"], one["incident_id"]) == ("incident.triggered", incident)
-    assert one["effect"]["action"] == "create"
-    assert one["effect"]["moved"] is True
-    assert one["effect"]["issue_id"].startswith("iss_")
-    assert (one["scope"], one["webhook"]) == ("organization:acme", handle_of(webhook))
-    assert one["body_bytes"] == len(json.dumps(payload))
-    assert "body" not in one
+    [delivery] = (await get(doorway, "/api/deliveries"))["deliveries"]
+    assert (delivery["verdict"], delivery["state"], delivery["duplicates"]) == ("accepted", "forwarded", 2)
+    assert (delivery["event_type"], delivery["incident_id"]) == ("incident.triggered", incident)
+    assert delivery["effect"]["action"] == "create"
+    assert delivery["effect"]["moved"] is True
+    assert delivery["effect"]["issue_id"].startswith("iss_")
+    assert (delivery["scope"], delivery["webhook"]) == ("organization:acme", handle_of(webhook))
+    assert delivery["body_bytes"] == len(json.dumps(payload))
+    assert "body" not in delivery
 
 
 async def test_filters_and_pages_work_together(sqlite_doorway: Doorway) -> None:
@@ -65,15 +65,15 @@ async def test_filters_and_pages_work_together(sqlite_doorway: Doorway) -> None:
     query: dict[str, Any] = {"webhook": webhook, "limit": 2}
     while True:
         page = await get(doorway, "/api/deliveries", **query)
-        walked += [one["incident_id"] for one in page["deliveries"]]
+        walked += [delivery["incident_id"] for delivery in page["deliveries"]]
         if page["next_cursor"] is None:
             break
         query["cursor"] = page["next_cursor"]
     assert walked == incidents[::-1]
-    [one] = (await get(doorway, "/api/deliveries", state="skipped_paused"))["deliveries"]
-    assert one["incident_id"] == held
+    [skipped] = (await get(doorway, "/api/deliveries", state="skipped_paused"))["deliveries"]
+    assert skipped["incident_id"] == held
     both = await get(doorway, "/api/deliveries", incident=[incidents[0], held])
-    assert [one["incident_id"] for one in both["deliveries"]] == [held, incidents[0]]
+    assert [delivery["incident_id"] for delivery in both["deliveries"]] == [held, incidents[0]]
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ async def test_a_wrong_parameter_is_named(sqlite_doorway: Doorway, query: str) -
 
 async def test_the_body_is_for_who_may_see_it_and_masked_even_then(doorway: Doorway) -> None:
     await deliver(doorway, doorway.a_webhook(), title=f"Basket is slow, ask {CANARY}")
-    [one] = doorway.kept()
-    path = f"/api/deliveries/{one.seq}"
+    [delivery] = doorway.kept()
+    path = f"/api/deliveries/{delivery.seq}"
     plain = await get(doorway, path)
     assert plain["body"] is None
     assert "deliveries:body" in plain["body_missing"]
@@ -110,9 +110,9 @@ async def test_a_dead_letter_is_shown_as_the_text_that_it_is(sqlite_doorway: Doo
     body = b"{not json " + CANARY.encode() + b"\xff"
     await doorway.post(doorway.a_webhook(), body, headers_for(body))
     key = make_key(doorway.database, [READ, BODY])
-    [one] = (await get(doorway, "/api/deliveries", key, state="dead_letter"))["deliveries"]
-    assert one["reason"] == "the body is not JSON"
-    shown = await get(doorway, f"/api/deliveries/{one['seq']}", key)
+    [delivery] = (await get(doorway, "/api/deliveries", key, state="dead_letter"))["deliveries"]
+    assert delivery["reason"] == "the body is not JSON"
+    shown = await get(doorway, f"/api/deliveries/{delivery['seq']}", key)
     assert shown["body"] == "{not json ***\N{REPLACEMENT CHARACTER}"
 
 
@@ -152,15 +152,15 @@ async def test_refusals_are_told_without_their_bodies(doorway: Doorway) -> None:
     await doorway.post(webhook, body, headers_for(body, b"another-secret"))
     await doorway.post(webhook, body, {})
     found = await get(doorway, "/api/refusals")
-    assert [(one["verdict"], one["status"], one["reason"]) for one in found["refusals"]] == [
+    assert [(refusal["verdict"], refusal["status"], refusal["reason"]) for refusal in found["refusals"]] == [
         ("missing", 401, "missing"),
         ("mismatch", 401, "mismatch"),
     ]
-    assert {one["body_bytes"] for one in found["refusals"]} == {len(body)}
+    assert {refusal["body_bytes"] for refusal in found["refusals"]} == {len(body)}
     assert CANARY not in json.dumps(found)
     first = await get(doorway, "/api/refusals", limit=1)
     rest = await get(doorway, "/api/refusals", limit=1, cursor=first["next_cursor"])
-    assert [one["verdict"] for one in rest["refusals"]] == ["mismatch"]
+    assert [refusal["verdict"] for refusal in rest["refusals"]] == ["mismatch"]
     assert rest["next_cursor"] is None
     for known_as in (webhook, handle_of(webhook)):
         only = await get(doorway, "/api/refusals", verdict="mismatch", webhook=known_as)

@@ -184,9 +184,9 @@ async def test_captured_requests_sent_again_change_nothing_even_after_the_log_wa
     kinds = (EventType.TRIGGERED, EventType.ACKNOWLEDGED, EventType.RESOLVED)
     long_ago = datetime.now(UTC) - timedelta(hours=80)
     captured = [
-        body_of(an_event(kind, one, at=long_ago + timedelta(minutes=number)))
+        body_of(an_event(kind, incident, at=long_ago + timedelta(minutes=number)))
         for number, kind in enumerate(kinds)
-        for one in incidents
+        for incident in incidents
     ]
 
     async def send_all() -> set[str]:

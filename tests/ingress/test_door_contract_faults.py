@@ -110,7 +110,7 @@ async def test_postgresql_away_is_503_for_known_and_unknown_webhooks_until_it_is
         async with open_doorway(database, keyring, tmp_path) as doorway:
             assert (await doorway.post(webhook, a_body())).status_code == 202
             with away(postgresql, url):
-                answers = [await doorway.post(one, body) for one in (webhook, "wh_" + "a" * 32)]
+                answers = [await doorway.post(webhook_id, body) for webhook_id in (webhook, "wh_" + "a" * 32)]
                 assert [(each.status_code, each.json()) for each in answers] == [UNAVAILABLE] * 2
                 forged = await doorway.post(webhook, body, {"X-PagerDuty-Signature": "v1=00"})
                 assert (forged.status_code, forged.json()) == UNAVAILABLE

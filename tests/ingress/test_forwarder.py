@@ -78,9 +78,9 @@ async def signals_of(client: Client, ref: IncidentRef) -> list[list[str]]:
     history = await client.get_workflow_handle(ref.workflow_id).fetch_history()
     return [
         [event["event_id"] for event in json.loads(payload.data)["events"]]
-        for one in history.events
-        if one.event_type == HistoryEvent.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
-        for payload in one.workflow_execution_signaled_event_attributes.input.payloads
+        for history_event in history.events
+        if history_event.event_type == HistoryEvent.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+        for payload in history_event.workflow_execution_signaled_event_attributes.input.payloads
     ]
 
 

@@ -132,7 +132,7 @@ class Queues(RuleBasedStateMachine):
     def end(self, data: st.DataObject, arrives: bool) -> None:
         if not self.on_the_way:
             return
-        ref = data.draw(st.sampled_from(sorted(self.on_the_way, key=lambda one: one.incident_id)))
+        ref = data.draw(st.sampled_from(sorted(self.on_the_way, key=lambda candidate: candidate.incident_id)))
         batch = self.on_the_way.pop(ref)
         if arrives:
             self.arrived[ref.incident_id] += seqs(batch)

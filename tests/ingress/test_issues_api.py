@@ -50,7 +50,7 @@ async def test_an_issue_tells_all_that_is_promised(doorway: Doorway) -> None:
     assert (listed["status"], listed["severity"], listed["colour"]) == ("triggered", "critical", "red")
     assert (listed["priority"], listed["urgency"], listed["number"]) == ("P1", "high", 42)
     assert listed["service"]["name"] == "Basket"
-    assert [one["name"] for one in listed["assignees"]] == ["Robin Reyes"]
+    assert [assignee["name"] for assignee in listed["assignees"]] == ["Robin Reyes"]
     assert (listed["created_at"], listed["scope"]) == ("2026-06-01T12:00:00Z", "organization:acme")
     assert listed["workflow_url"].endswith(listed["workflow_id"])
     whole = (await reader.get(f"/api/issues/{listed['id']}")).json()
@@ -161,7 +161,9 @@ async def test_a_caller_sees_its_own_scopes_and_of_others_not_even_that_they_exi
     assert await shop.incidents(scope=BANK) == []
     assert await shop.incidents(incident=banks) == []
     [issue] = (await bank.get("/api/issues")).json()["issues"]
-    foreign, missing = [await shop.get(f"/api/issues/{one}") for one in (issue["id"], "iss_" + "a" * 24)]
+    foreign, missing = [
+        await shop.get(f"/api/issues/{issue_id}") for issue_id in (issue["id"], "iss_" + "a" * 24)
+    ]
     assert (foreign.status_code, missing.status_code) == (404, 404)
     assert foreign.text.replace(issue["id"], "X") == missing.text.replace("iss_" + "a" * 24, "X")
 

@@ -120,8 +120,8 @@ def test_more_missed_changes_than_are_read_at_once_all_come(ingress: IngressProc
     escalations = [facts(EventType.ESCALATED) for _ in range(count)]
 
     def save(connection: sa.Connection) -> None:
-        for one in escalations:
-            issues.save_events(connection, ref, [one], Severity.MEDIUM, NOON)
+        for escalation in escalations:
+            issues.save_events(connection, ref, [escalation], Severity.MEDIUM, NOON)
 
     ingress.database.write_now(save)
     with a_stream(ingress, last_event_id=str(before)) as stream:

@@ -28,8 +28,8 @@ async def document_of(doorway: Doorway) -> dict[str, Any]:
 def references(value: Any) -> list[str]:
     if isinstance(value, dict):
         own = [value["$ref"]] if "$ref" in value else []
-        return own + [found for one in value.values() for found in references(one)]
-    return [found for one in value for found in references(one)] if isinstance(value, list) else []
+        return own + [found for part in value.values() for found in references(part)]
+    return [found for part in value for found in references(part)] if isinstance(value, list) else []
 
 
 async def test_every_route_is_in_the_document_and_no_other(sqlite_doorway: Doorway) -> None:
@@ -37,7 +37,7 @@ async def test_every_route_is_in_the_document_and_no_other(sqlite_doorway: Doorw
     written = {(path, method.upper()) for path, row in document["paths"].items() for method in row}
     routes = [route for route in build_app(sqlite_doorway.ingress).routes if isinstance(route, Route)]
     assert written == {
-        (one.path, method) for one in routes for method in one.methods or () if method != "HEAD"
+        (route.path, method) for route in routes for method in route.methods or () if method != "HEAD"
     }
 
 
@@ -48,12 +48,14 @@ async def test_the_document_is_well_formed(sqlite_doorway: Doorway) -> None:
     assert {name.rsplit("/", 1)[1] for name in references(document)} <= set(schemas)
     for schema in schemas.values():
         validator_for({"$schema": Draft202012Validator.META_SCHEMA["$id"]}).check_schema(schema)
-    operations = [one for row in document["paths"].values() for one in row.values()]
-    assert len({one["operationId"] for one in operations}) == len(operations)
+    operations = [operation for row in document["paths"].values() for operation in row.values()]
+    assert len({operation["operationId"] for operation in operations}) == len(operations)
     for path, row in document["paths"].items():
         for operation in row.values():
             assert operation["responses"]
-            in_path = {one["name"] for one in operation["parameters"] if one["in"] == "path"}
+            in_path = {
+                parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "path"
+            }
             assert in_path == set(re.findall(r"{(\w+)}", path))
             for parameter in operation["parameters"]:
                 Draft202012Validator.check_schema(parameter["schema"])

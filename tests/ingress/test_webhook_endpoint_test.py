@@ -77,10 +77,11 @@ async def test_the_whole_way_is_walked_and_nothing_is_left(service: WebhookServi
     for table in (tables.issues, tables.timeline, tables.issue_changes):
         assert rows(service.tools.database, table) == []
     found = [
-        one async for one in temporal.list_workflows('WorkflowId STARTS_WITH "pd-incident:QCALMOTEST"')
-        if made["connection_id"] in one.id
-    ]  # fmt: skip
-    assert {one.status for one in found} <= {WorkflowExecutionStatus.TERMINATED}
+        execution
+        async for execution in temporal.list_workflows('WorkflowId STARTS_WITH "pd-incident:QCALMOTEST"')
+        if made["connection_id"] in execution.id
+    ]
+    assert {execution.status for execution in found} <= {WorkflowExecutionStatus.TERMINATED}
 
 
 async def test_each_step_is_told_as_it_ends(service: WebhookService) -> None:

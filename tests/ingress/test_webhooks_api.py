@@ -90,12 +90,12 @@ async def test_a_replaced_secret_counts_for_three_days_more(sqlite_doorway: Door
     old, new = changed["secrets"]
     left = datetime.fromisoformat(old["expires_at"]) - datetime.now(UTC)
     assert timedelta(hours=71) < left <= timedelta(hours=72) and new["expires_at"] is None
-    assert [await desk.deliver(made, one) for one in (SECRET, OTHER_SECRET)] == [202, 202]
+    assert [await desk.deliver(made, secret) for secret in (SECRET, OTHER_SECRET)] == [202, 202]
     expired = sa.update(tables.webhook_secrets).where(tables.webhook_secrets.c.version == 1)
     moment = datetime.now(UTC) - timedelta(seconds=1)
     sqlite_doorway.database.write_now(lambda t: t.execute(expired.values(expires_at=moment)))
     await desk.done("POST", made, "/resume")
-    assert [await desk.deliver(made, one) for one in (SECRET, OTHER_SECRET)] == [401, 202]
+    assert [await desk.deliver(made, secret) for secret in (SECRET, OTHER_SECRET)] == [401, 202]
     await sqlite_doorway.ingress.webhook_keeper.look_once(datetime.now(UTC))
     kept = sa.select(sa.func.count()).select_from(tables.webhook_secrets)
     assert sqlite_doorway.database.read_now(lambda t: t.execute(kept).scalar()) == 1
@@ -105,8 +105,8 @@ async def test_secrets_of_several_subscriptions_are_kept_side_by_side(sqlite_doo
     desk = a_desk(sqlite_doorway)
     made = await desk.make(secret=SECRET, service_ids=["PONE", "PTWO"])
     added = await desk.done("PUT", made, "/secret", {"secret": OTHER_SECRET, "keep_others": True})
-    assert [one["expires_at"] for one in added["secrets"]] == [None, None]
-    assert [await desk.deliver(made, one) for one in (SECRET, OTHER_SECRET)] == [202, 202]
+    assert [secret["expires_at"] for secret in added["secrets"]] == [None, None]
+    assert [await desk.deliver(made, secret) for secret in (SECRET, OTHER_SECRET)] == [202, 202]
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ async def _rotate_under_load(doorway: Doorway, seconds: float) -> tuple[int, int
     rotated = asyncio.Event()
     begun = asyncio.get_running_loop().time()
 
-    async def one(number: int) -> int:
+    async def deliver(number: int) -> int:
         await asyncio.sleep(begun + number / 100 - asyncio.get_running_loop().time())
         body = body_of(an_event(EventType.TRIGGERED, new_id()))
         signatures = [signature_of(body, SECRET.encode())]
@@ -196,7 +196,9 @@ async def _rotate_under_load(doorway: Doorway, seconds: float) -> tuple[int, int
         await desk.done("PUT", made, "/secret", {"secret": OTHER_SECRET})
         rotated.set()
 
-    statuses, _ = await asyncio.gather(asyncio.gather(*(one(number) for number in range(total))), rotate())
+    statuses, _ = await asyncio.gather(
+        asyncio.gather(*(deliver(number) for number in range(total))), rotate()
+    )
     return len(statuses), sum(status != 202 for status in statuses)
 
 
@@ -215,7 +217,7 @@ async def test_the_keeper_leaves_alone_what_is_live(sqlite_doorway: Doorway) -> 
     made = await desk.make(secret=SECRET)
     await desk.done("PUT", made, "/secret", {"secret": OTHER_SECRET})
     await sqlite_doorway.ingress.webhook_keeper.look_once(datetime.now(UTC))
-    assert [await desk.deliver(made, one) for one in (SECRET, OTHER_SECRET)] == [202, 202]
+    assert [await desk.deliver(made, secret) for secret in (SECRET, OTHER_SECRET)] == [202, 202]
     later = datetime.now(UTC) + webhook_management.OVERLAP
     await sqlite_doorway.ingress.webhook_keeper.look_once(later)
     assert len((await desk.shown(made))["secrets"]) == 1
@@ -227,9 +229,9 @@ async def test_the_audit_says_who_did_what_to_which_webhook(sqlite_doorway: Door
     await desk.done("PUT", made, "/secret", {"secret": SECRET})
     await desk.done("POST", made, "/pause")
     await desk.done("DELETE", made, "")
-    records = [json.loads(one) for one in desk.audited()]
-    assert [one["outcome"] for one in records] == [
+    records = [json.loads(line) for line in desk.audited()]
+    assert [record["outcome"] for record in records] == [
         "webhook created", "webhook secret set", "webhook paused", "webhook deleted",
     ]  # fmt: skip
-    assert {one["webhook"] for one in records} == {f"wh_{made['id'][-6:]}"}
-    assert {one["requester"] for one in records} == {"test"}
+    assert {record["webhook"] for record in records} == {f"wh_{made['id'][-6:]}"}
+    assert {record["requester"] for record in records} == {"test"}

@@ -38,7 +38,7 @@ class Scored(NamedTuple):
     @property
     def named(self) -> list[str]:
         """The first three people who were named, the best first."""
-        return [one.who.id for one in self.said.recommendation.people[:3]]
+        return [person.who.id for person in self.said.recommendation.people[:3]]
 
 
 @cache
@@ -55,4 +55,4 @@ def scored(name: str, *, placebo: bool = False) -> tuple[Scored, ...]:
 
 def misses(worlds: tuple[Scored, ...], is_right: Callable[[Scored], bool]) -> list[int]:
     """Return the seeds of the worlds about which something wrong was said."""
-    return [one.seed for one in worlds if not is_right(one)]
+    return [world.seed for world in worlds if not is_right(world)]

@@ -29,7 +29,7 @@ PAST = timedelta(days=180)
 #: As many past incidents as a gathering reads the logs of.
 READ_IN_FULL = 10
 _NEAR = timedelta(hours=1)
-_BY_ID: Mapping[str, Operation] = {one.id: one for one in OPERATIONS}
+_BY_ID: Mapping[str, Operation] = {operation.id: operation for operation in OPERATIONS}
 _TOKEN = Token("key", "token")
 
 
@@ -56,7 +56,7 @@ class Wire:
 def _query(query: Mapping[str, Any]) -> dict[str, list[str]]:
     """A name that ends in an underscore stands for one with brackets."""
     return {
-        f"{name[:-1]}[]" if name.endswith("_") else name: [str(one) for one in value]
+        f"{name[:-1]}[]" if name.endswith("_") else name: [str(single) for single in value]
         if isinstance(value, list)
         else [str(value)]
         for name, value in query.items()
@@ -69,7 +69,7 @@ def surroundings_of(account: Account, incident_id: str) -> Surroundings:
     incident = reading_incidents.this_incident(wire.ask("getIncident", incident_id)["incident"])
     assert incident is not None and incident.service is not None and incident.escalation_policy is not None
     services = wire.all("listServices", "services")
-    nodes = {one.id: one for one in read_all(reading_accounts.service, services)}
+    nodes = {node.id: node for node in read_all(reading_accounts.service, services)}
     log = read_all(reading_incidents.log_line, wire.all("listIncidentLogEntries", "log_entries", incident_id))
     changes_since, past_since = now - CHANGES, now - PAST
     policy_ids = [incident.escalation_policy.id]
@@ -95,7 +95,7 @@ def surroundings_of(account: Account, incident_id: str) -> Surroundings:
         past=_past(wire, listed, nodes, incident_id),
         past_since=past_since,
         on_call=tuple(row for row, _ in on_call),
-        people={one.id: one for one in people},
+        people={person.id: person for person in people},
         names=names,
         business_impacts=read_all(
             reading_incidents.impacted_service,
@@ -121,7 +121,7 @@ def _dependencies(wire: Wire, technical: Mapping[str, Node]) -> Dependencies:
     business = read_all(
         reading_accounts.business_service, wire.all("listBusinessServices", "business_services")
     )
-    nodes = {**technical, **{one.id: one for one in business}}
+    nodes = {**technical, **{service.id: service for service in business}}
     edges: set[tuple[str, str]] = set()
     for node in nodes.values():
         kind = "Technical" if node.kind is NodeKind.TECHNICAL else "Business"
@@ -134,10 +134,10 @@ def _dependencies(wire: Wire, technical: Mapping[str, Node]) -> Dependencies:
 def _around(listed: list[Any], incident_id: str, created_at: datetime) -> tuple[OpenIncident, ...]:
     """Other incidents that are open, or that began within the hour before this one."""
     near = [
-        one
-        for one in listed
-        if one["id"] != incident_id
-        and (one["status"] != "resolved" or abs(_moment(one["created_at"]) - created_at) <= _NEAR)
+        incident
+        for incident in listed
+        if incident["id"] != incident_id
+        and (incident["status"] != "resolved" or abs(_moment(incident["created_at"]) - created_at) <= _NEAR)
     ]
     return read_all(reading_incidents.open_incident, near)
 
@@ -149,8 +149,8 @@ def _moment(text: str) -> datetime:
 def _changes(wire: Wire, incident_id: str, since: str, until: str) -> tuple[Change, ...]:
     listed = wire.all("listChangeEvents", "change_events", since=since, until=until)
     related = wire.ask("listIncidentRelatedChangeEvents", incident_id)["change_events"]
-    found = {one.id: one for one in read_all(reading_incidents.change, listed)}
-    found |= {one.id: one for one in read_all(reading_incidents.related_change, related)}
+    found = {change.id: change for change in read_all(reading_incidents.change, listed)}
+    found |= {change.id: change for change in read_all(reading_incidents.related_change, related)}
     return tuple(found.values())
 
 
@@ -159,18 +159,20 @@ def _past(
 ) -> tuple[PastIncident, ...]:
     """Newest first; the logs are read of those that PagerDuty finds alike."""
     alike = wire.ask("getPastIncidents", incident_id, limit=READ_IN_FULL)["past_incidents"]
-    to_read = {one["incident"]["id"] for one in alike}
+    to_read = {similar["incident"]["id"] for similar in alike}
     this_at = wire.site.account.incidents[incident_id].created_at
     found = []
-    for one in read_all(reading_incidents.past_incident, listed):
-        if one.id == incident_id or one.created_at >= this_at:
+    for incident in read_all(reading_incidents.past_incident, listed):
+        if incident.id == incident_id or incident.created_at >= this_at:
             continue
-        own = nodes[one.service_id].team_ids
-        past = replace(one, handed_to_team_ids=tuple(i for i in one.handed_to_team_ids if i not in own))
+        own = nodes[incident.service_id].team_ids
+        past = replace(
+            incident, handed_to_team_ids=tuple(i for i in incident.handed_to_team_ids if i not in own)
+        )
         if past.id in to_read:
             entries = wire.all("listIncidentLogEntries", "log_entries", past.id)
             past = reading_logs.handled(
                 past, reading_logs.handling(read_all(reading_incidents.log_line, entries))
             )
         found.append(past)
-    return tuple(sorted(found, key=lambda one: one.created_at, reverse=True))
+    return tuple(sorted(found, key=lambda incident: incident.created_at, reverse=True))

@@ -35,11 +35,11 @@ def shop(request: pytest.FixtureRequest) -> Account:
 
 
 def of_the_story(account: Account) -> list[Incident]:
-    return [one for one in account.incidents.values() if one.created_at >= BEGINS_AT]
+    return [incident for incident in account.incidents.values() if incident.created_at >= BEGINS_AT]
 
 
 def on(account: Account, service: str) -> tuple[Incident, Assessment]:
-    (incident,) = (one for one in of_the_story(account) if one.service.name == service)
+    (incident,) = (incident for incident in of_the_story(account) if incident.service.name == service)
     return incident, assess(surroundings_of(account, incident.id))
 
 
@@ -60,7 +60,7 @@ def test_the_checkout_s_incident_points_upstream_to_the_database_s(shop: Account
     database, _ = on(shop, "Order database")
     checkout, said = on(shop, "Checkout API")
     assert said.root_cause.candidates[0].thing.id == database.id
-    path = [one.id for one in said.surrounding.failing_path]
+    path = [thing.id for thing in said.surrounding.failing_path]
     assert path == [database.service.id, checkout.service.id]
 
 
@@ -73,10 +73,12 @@ def test_each_of_the_seven_is_like_past_ones_of_which_is_known_who_mended_them_a
         said = assess(surroundings_of(shop, incident.id))
         best = said.similar[0]
         assert best.service.id == incident.service.id, incident.title
-        assert any(one.resolution and one.handled for one in said.similar), incident.title
+        assert any(similar.resolution and similar.handled for similar in said.similar), incident.title
         assert said.impact.score is not None
 
 
 def test_whom_to_involve_is_told_for_some_of_them(shop: Account) -> None:
-    named = [assess(surroundings_of(shop, one.id)).recommendation.people for one in of_the_story(shop)]
+    named = [
+        assess(surroundings_of(shop, incident.id)).recommendation.people for incident in of_the_story(shop)
+    ]
     assert any(named)

@@ -27,7 +27,11 @@ def gather(parts: Parts) -> Gather:
     async def gathered(world: KnownWorld) -> IncidentContext:
         async with context_service(parts, world.account) as found:
             context = await found.gathered(found.ref(world.truth.incident_id))
-        lacking = {one.source: one.reason for one in context.sources if one.state is not SourceState.COMPLETE}
+        lacking = {
+            report.source: report.reason
+            for report in context.sources
+            if report.state is not SourceState.COMPLETE
+        }
         assert lacking == {}, "the simulator serves all that a context asks for"
         return context
 
@@ -40,7 +44,7 @@ async def test_a_change_that_broke_a_database_is_the_first_candidate(gather: Gat
     context = await gather(world)
     first = context.assessment.root_cause.candidates[0]
     assert (first.kind, first.thing.id) == ("change", world.truth.origin)
-    others = {one.service.id for one in context.assessment.others if one.where == "downstream"}
+    others = {other.service.id for other in context.assessment.others if other.where == "downstream"}
     assert len(others) >= 6
 
 
@@ -51,7 +55,7 @@ async def test_seen_from_a_service_that_needs_it_the_chain_is_found_upstream(
     world = cascade(now=now, seed=seed, seen_from="dependent")
     said = (await gather(world)).assessment
     assert said.root_cause.candidates[0].thing.id in world.truth.causes
-    assert {one.thing.id for one in said.root_cause.candidates} >= {world.truth.causes[1]}
+    assert {candidate.thing.id for candidate in said.root_cause.candidates} >= {world.truth.causes[1]}
     assert said.surrounding.failing_path[-1].id == world.truth.service_id
 
 
@@ -71,7 +75,7 @@ async def test_a_flapping_alert_is_told_as_flapping(gather: Gather) -> None:
 async def test_a_misrouted_service_is_told_with_its_right_team(gather: Gather) -> None:
     world = PACKS["misrouted"](now=now, seed=1)
     found = (await gather(world)).assessment.recommendation.misrouting
-    assert [one.team.id for one in found] == [world.truth.misrouted_to_team_id]
+    assert [misrouting.team.id for misrouting in found] == [world.truth.misrouted_to_team_id]
     assert found[0].team.name
 
 

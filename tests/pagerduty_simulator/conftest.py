@@ -55,12 +55,12 @@ class Receiver:
 
     @property
     def bodies(self) -> list[bytes]:
-        return [one.body for one in self.received]
+        return [request.body for request in self.received]
 
     async def receive(self, request: Request) -> Response:
-        one = Received(dict(request.headers), await request.body())
-        self.received.append(one)
-        status = self.script.pop(0) if self.script else self.answer(one)
+        received = Received(dict(request.headers), await request.body())
+        self.received.append(received)
+        status = self.script.pop(0) if self.script else self.answer(received)
         if self.gate is not None:
             self.in_flight += 1
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
@@ -88,15 +88,17 @@ async def receiver() -> AsyncIterator[Receiver]:
     """A running receiver; everything it was asked is in `received`."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    one = Receiver(url=f"http://127.0.0.1:{listener.getsockname()[1]}/webhook")
-    routes = [Route(path, one.receive, methods=["GET", "POST"]) for path in ("/webhook", "/elsewhere")]
+    webhook_receiver = Receiver(url=f"http://127.0.0.1:{listener.getsockname()[1]}/webhook")
+    routes = [
+        Route(path, webhook_receiver.receive, methods=["GET", "POST"]) for path in ("/webhook", "/elsewhere")
+    ]
     config = uvicorn.Config(Starlette(routes=routes), log_level="error", lifespan="off")
     server = _QuietServer(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
-        yield one
+        yield webhook_receiver
     finally:
-        one.released.set()
+        webhook_receiver.released.set()
         server.should_exit = True
         server.force_exit = True
         await serving

@@ -150,7 +150,9 @@ def test_delegating_lets_the_other_policy_s_teams_join_in(account):
 def test_what_is_put_off_happens_when_it_is_due_unless_it_is_refused_by_then(account, clock):
     first, second = an_incident(account), an_incident(account)
     for incident_id in (first, second):
-        account.later(clock.now() + timedelta(minutes=5), lambda one=incident_id: account.resolve(one))
+        account.later(
+            clock.now() + timedelta(minutes=5), lambda incident=incident_id: account.resolve(incident)
+        )
     account.resolve(second)
     assert account.let_happen() == ()
     clock.advance(timedelta(minutes=5))
@@ -219,7 +221,7 @@ def test_taking_a_role_away_tells_who_had_it(account):
     user_id = next(iter(account.users))
     (given,) = account.assign_role(incident_id, "Scribe", user_id)
     (taken,) = account.assign_role(incident_id, "Scribe", None)
-    (before,), (after,) = (data_of(one)["incident_role_assignments"] for one in (given, taken))
+    (before,), (after,) = (data_of(event)["incident_role_assignments"] for event in (given, taken))
     assert after["assignee"] is None
     assert after["old_assignee"]["id"] == user_id
     assert (after["id"], after["role"]) == (before["id"], before["role"])
@@ -230,11 +232,11 @@ def test_changed_custom_fields_carry_their_old_values(account):
     account.set_custom_fields(incident_id, {"region": "eu", "tier": "1"})
     (event,) = account.set_custom_fields(incident_id, {"region": "us", "tier": "1"})
     data = data_of(event)
-    assert {one["name"]: one["value"] for one in data["custom_fields"]} == {
+    assert {field["name"]: field["value"] for field in data["custom_fields"]} == {
         "region": "us",
         "tier": "1",
     }
-    assert [(one["name"], one["value"]) for one in data["changed_custom_fields"]] == [("region", "eu")]
+    assert [(field["name"], field["value"]) for field in data["changed_custom_fields"]] == [("region", "eu")]
 
 
 def test_a_renamed_service_is_known_by_its_new_name_in_its_incidents(account):

@@ -45,8 +45,8 @@ async def test_a_scenario_is_delivered_whole_with_a_line_for_each_event(receiver
     assert len(errors.splitlines()) == len(receiver.received) == len(expected)
     assert b"incident.triggered" in errors
     assert b"Order database refuses writes" in errors
-    for one in receiver.received:
-        assert one.headers["x-pagerduty-signature"] == signature_header(["from stdin"], one.body)
+    for request in receiver.received:
+        assert request.headers["x-pagerduty-signature"] == signature_header(["from stdin"], request.body)
 
 
 async def test_two_runs_tell_of_different_incidents(receiver):
@@ -73,8 +73,8 @@ async def test_repeating_goes_on_with_new_incidents_until_it_is_ended(receiver):
     ids = set()
     twice = asyncio.Event()
 
-    def answer(one):
-        ids.add(json.loads(one.body)["event"]["id"])
+    def answer(request):
+        ids.add(json.loads(request.body)["event"]["id"])
         if len(ids) > 2 * 39:
             twice.set()
         return 202

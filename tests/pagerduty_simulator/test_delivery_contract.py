@@ -61,7 +61,7 @@ async def test_a_self_signed_receiver_loses_the_event_at_once(new_sender, tmp_pa
     sender.publish(random_storm(1, 1, 1))
     await sender.drained()
     server.close()
-    assert [one.verdict for one in sender.attempts] == [Verdict.REFUSED]
+    assert [attempt.verdict for attempt in sender.attempts] == [Verdict.REFUSED]
 
 
 def self_signed(folder):

@@ -16,10 +16,10 @@ async def test_the_ledger_names_each_event_before_it_is_sent_and_each_2xx_after(
     storm = random_storm(1, 3, 9)
     unnamed = []
 
-    def answer(one):
-        if json.loads(one.body)["event"]["id"] not in read_ledger(path).sent:
-            unnamed.append(one)
-        return 404 if one.body == storm[0].body else 202
+    def answer(request):
+        if json.loads(request.body)["event"]["id"] not in read_ledger(path).sent:
+            unnamed.append(request)
+        return 404 if request.body == storm[0].body else 202
 
     receiver.answer = answer
     sender.publish(storm)

@@ -42,13 +42,13 @@ def told(account, incident):
     standing = account.log.standings[incident.id]
     return (
         [
-            (one.kind, one.created_at.replace(microsecond=0), one.agent, one.users, one.note)
-            for one in account.log.of(incident.id)
+            (entry.kind, entry.created_at.replace(microsecond=0), entry.agent, entry.users, entry.note)
+            for entry in account.log.of(incident.id)
         ],
         incident.status,
         incident.assignees,
         incident.resolution,
-        [one.content for one in incident.notes],
+        [note.content for note in incident.notes],
         standing.status_changed_by,
         standing.status_changed_at.replace(microsecond=0),
         [(when.replace(microsecond=0), who) for when, who in standing.acknowledgements],
@@ -98,7 +98,7 @@ def test_a_past_is_numbered_in_time_whatever_the_order_of_its_lives(account):
     service = next(iter(account.services.values()))
     lives = [Life(service, f"{minutes} ago", at(minutes), (), at(minutes - 2)) for minutes in (5, 50, 20)]
     ids = write_past(account, lives, chance())
-    assert [account.incidents[one].number for one in ids] == [3, 1, 2]
+    assert [account.incidents[incident_id].number for incident_id in ids] == [3, 1, 2]
     with pytest.raises(ValueError, match="before anything else"):
         write_past(account, lives, chance())
 
@@ -111,9 +111,11 @@ def test_the_big_account_has_its_size_and_no_circles_among_its_dependencies():
     assert len(account.incidents) == 10_000
     assert len(owned.change_events) == 20_000
     assert not account.open_ids
-    order = {one: place for place, one in enumerate(account.services)}
-    technical = [one for one in owned.dependencies if one.dependent[0] == "technical_service"]
-    assert all(order[one.supporting[1]] < order[one.dependent[1]] for one in technical)
+    order = {service_id: place for place, service_id in enumerate(account.services)}
+    technical = [
+        dependency for dependency in owned.dependencies if dependency.dependent[0] == "technical_service"
+    ]
+    assert all(order[dependency.supporting[1]] < order[dependency.dependent[1]] for dependency in technical)
 
 
 def test_the_demos_shop_has_had_incidents_like_each_of_the_storys_and_none_is_open():
@@ -122,9 +124,9 @@ def test_the_demos_shop_has_had_incidents_like_each_of_the_storys_and_none_is_op
     assert not account.open_ids
     told_services = {str(step.arguments["service_id"]) for step in DEMO.steps if step.operation == "trigger"}
     mended = {
-        one.service.name
-        for one in account.incidents.values()
-        if one.resolution and account.log.standings[one.id].status_changed_by
+        incident.service.name
+        for incident in account.incidents.values()
+        if incident.resolution and account.log.standings[incident.id].status_changed_by
     }
     assert told_services <= mended
 
@@ -132,10 +134,12 @@ def test_the_demos_shop_has_had_incidents_like_each_of_the_storys_and_none_is_op
 def test_the_demos_database_was_changed_minutes_before_it_refuses_writes():
     account = furnished_shop(now=lambda: NOW, seed=1)
     furnish_for_the_demo(account, incidents=150, days=100, seed=1)
-    database = next(one for one in account.services.values() if one.name == "Order database")
+    database = next(service for service in account.services.values() if service.name == "Order database")
     newest = account.belongings.changes(database.id)[0]
     assert timedelta(0) < NOW - newest.timestamp < timedelta(minutes=10)
     before = [
-        one for one in account.belongings.changes(database.id) if NOW - one.timestamp < timedelta(days=30)
+        change
+        for change in account.belongings.changes(database.id)
+        if NOW - change.timestamp < timedelta(days=30)
     ]
     assert len(before) < 15

@@ -51,7 +51,7 @@ def out_of_order(events):
 
 def contains_in_order(types, course):
     remaining = iter(types)
-    return all(one in remaining for one in course)
+    return all(step in remaining for step in course)
 
 
 def test_each_incident_of_the_demo_goes_the_whole_course():
@@ -63,8 +63,8 @@ def test_each_incident_of_the_demo_goes_the_whole_course():
 
 def test_the_demo_knows_all_priorities_and_none_and_ends_with_everything_resolved():
     state = expected_state(events_of(DEMO, seed=1, begins_at=STORM_BEGINS_AT))
-    assert {one.priority for one in state.values()} == {"P1", "P2", "P3", "P4", "P5", None}
-    assert {one.status for one in state.values()} == {"resolved"}
+    assert {incident.priority for incident in state.values()} == {"P1", "P2", "P3", "P4", "P5", None}
+    assert {incident.status for incident in state.values()} == {"resolved"}
 
 
 def test_the_demo_takes_a_good_minute_with_overlapping_incidents_and_other_events():
@@ -98,7 +98,7 @@ def test_a_storm_has_exactly_the_events_and_incidents_asked_for_in_strict_order(
     for events in told.values():
         moments = [event.occurred_at for event in events]
         assert events[0].event_type is EventType.TRIGGERED
-        assert all(one < two for one, two in pairwise(moments))
+        assert all(moment < two for moment, two in pairwise(moments))
 
 
 def test_a_storm_is_the_same_for_the_same_seed_only():
@@ -141,7 +141,7 @@ def test_the_reference_does_not_care_for_order_or_duplicates():
 
 def test_the_newest_event_about_the_whole_incident_tells_its_end_and_a_note_does_not():
     storm = random_storm(12, 1, 40)
-    notes = [n for n, one in enumerate(storm) if one.event_type is EventType.ANNOTATED]
+    notes = [n for n, event in enumerate(storm) if event.event_type is EventType.ANNOTATED]
     storm = storm[: notes[-1] + 1]
     incident_id = storm[0].incident_id
     whole = [event for event in storm if json.loads(event.body)["event"]["data"]["type"] == "incident"]

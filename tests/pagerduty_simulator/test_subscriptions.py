@@ -26,8 +26,8 @@ async def test_three_drops_in_a_row_switch_the_subscription_off_for_a_day(receiv
     sender.publish(storm[:6])
     await sender.drained()
     assert sender.temporarily_disabled(subscription.id)
-    assert [one.verdict for one in sender.attempts].count(Verdict.REFUSED) == 3
-    assert [one.verdict for one in sender.attempts].count(Verdict.DISCARDED) == 3
+    assert [attempt.verdict for attempt in sender.attempts].count(Verdict.REFUSED) == 3
+    assert [attempt.verdict for attempt in sender.attempts].count(Verdict.DISCARDED) == 3
     sender.publish(storm[6:8])
     assert sender.pending == 0
     clock.advance(timedelta(hours=24))
@@ -35,7 +35,7 @@ async def test_three_drops_in_a_row_switch_the_subscription_off_for_a_day(receiv
     receiver.answer = lambda _: 202
     sender.publish(storm[8:])
     await sender.drained()
-    assert [one.body for one in receiver.received] == [
+    assert [request.body for request in receiver.received] == [
         *(event.body for event in storm[:3]),
         *(event.body for event in storm[8:]),
     ]
@@ -53,7 +53,7 @@ async def test_a_success_between_drops_keeps_the_subscription_on(receiver, new_s
 async def test_disabling_also_discards_what_waits_for_a_retry(receiver, new_sender):
     storm = random_storm(3, 4, 4)
     waiting = storm[0]
-    receiver.answer = lambda one: 503 if one.body == waiting.body else 404
+    receiver.answer = lambda request: 503 if request.body == waiting.body else 404
     clock = ManualClock(STORM_BEGINS_AT)
     sender = new_sender(clock=clock)
     subscription = sender.subscribe(receiver.url, "s")
@@ -74,7 +74,7 @@ async def test_disabling_also_discards_what_waits_for_a_retry(receiver, new_send
 
 async def test_what_fails_while_its_subscription_is_switched_off_is_not_retried(receiver, new_sender):
     slow, *refused = random_storm(3, 4, 4)
-    receiver.answer = lambda one: HANG if one.body == slow.body else 404
+    receiver.answer = lambda request: HANG if request.body == slow.body else 404
     receiver.status_when_released = 503
     sender = new_sender(clock=ManualClock(STORM_BEGINS_AT))
     subscription = sender.subscribe(receiver.url, "s")
@@ -136,8 +136,8 @@ async def test_a_subscription_gets_only_its_types_and_its_service_or_team(receiv
     sender.publish(storm)
     await sender.drained()
     told = {by_service.id: set(), by_team.id: set()}
-    for one in sender.attempts:
-        told[one.subscription_id].add(one.event_id)
+    for attempt in sender.attempts:
+        told[attempt.subscription_id].add(attempt.event_id)
     chosen = {EventType.TRIGGERED, EventType.RESOLVED}
     assert told[by_service.id] == {
         event.id for event in storm if event.service_id == service_id and event.event_type in chosen
@@ -151,5 +151,5 @@ async def test_two_subscriptions_are_told_of_one_event_under_different_webhook_i
     sender.subscribe(receiver.url, "t")
     sender.publish(random_storm(1, 1, 1))
     await sender.drained()
-    assert len({one.webhook_id for one in receiver.received}) == 2
+    assert len({request.webhook_id for request in receiver.received}) == 2
     assert len({json.loads(body)["event"]["id"] for body in receiver.bodies}) == 1

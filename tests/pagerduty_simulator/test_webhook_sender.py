@@ -44,7 +44,7 @@ async def test_both_secrets_sign_while_one_replaces_the_other(receiver, new_send
     sender.publish([event])
     await sender.drained()
     signatures = receiver.received[0].headers["x-pagerduty-signature"].split(",")
-    assert signatures == [signature_header([one], event.body) for one in ("old", "new")]
+    assert signatures == [signature_header([secret], event.body) for secret in ("old", "new")]
 
 
 @pytest.mark.parametrize("status", [429, 500, 503, 599])
@@ -58,7 +58,7 @@ async def test_a_busy_or_failing_receiver_is_asked_again_with_the_same_webhook_i
     sender.publish([event])
     await sender.drained()
     assert verdicts(sender, event) == [Verdict.RETRIED, Verdict.RETRIED, Verdict.DELIVERED]
-    assert len({one.webhook_id for one in receiver.received}) == 1
+    assert len({request.webhook_id for request in receiver.received}) == 1
 
 
 async def test_an_answer_after_the_deadline_counts_as_none(receiver, new_sender):
@@ -81,7 +81,7 @@ async def test_many_missed_deadlines_leave_no_connection_stuck(receiver, new_sen
     sender.subscribe(receiver.url, "s")
     sender.publish(random_storm(1, 12, 12))
     await sender.drained()
-    assert sum(one.verdict is Verdict.DELIVERED for one in sender.attempts) == 12
+    assert sum(attempt.verdict is Verdict.DELIVERED for attempt in sender.attempts) == 12
 
 
 async def test_a_refused_connection_is_tried_again(unused_url, new_sender):
@@ -132,17 +132,17 @@ async def test_later_events_of_an_incident_wait_behind_a_failing_one_and_others_
     storm = random_storm(5, 2, 12)
     stuck = storm[0].incident_id
     is_open = []
-    receiver.answer = lambda one: 202 if is_open or stuck.encode() not in one.body else 503
+    receiver.answer = lambda request: 202 if is_open or stuck.encode() not in request.body else 503
     sender = new_sender()
     sender.subscribe(receiver.url, "s")
     sender.publish(storm)
     others = [event for event in storm if event.incident_id != stuck]
-    await sender.until(lambda: all(Verdict.DELIVERED in verdicts(sender, one) for one in others))
+    await sender.until(lambda: all(Verdict.DELIVERED in verdicts(sender, event) for event in others))
     assert {body for body in receiver.bodies if stuck.encode() in body} == {storm[0].body}
     is_open.append(True)
     await sender.drained()
-    delivered = [one.event_id for one in sender.attempts if one.verdict is Verdict.DELIVERED]
-    assert [one for one in delivered if one not in {event.id for event in others}] == [
+    delivered = [attempt.event_id for attempt in sender.attempts if attempt.verdict is Verdict.DELIVERED]
+    assert [event_id for event_id in delivered if event_id not in {event.id for event in others}] == [
         event.id for event in storm if event.incident_id == stuck
     ]
 
@@ -161,11 +161,11 @@ async def test_incidents_are_sent_side_by_side_up_to_the_bound(receiver, new_sen
 async def test_a_large_body_does_not_wait_for_its_incident(receiver, new_sender):
     storm = random_storm(1, 1, 3)
     small = min(len(event.body) for event in storm)
-    receiver.answer = lambda one: 503 if one.body == storm[0].body else 202
+    receiver.answer = lambda request: 503 if request.body == storm[0].body else 202
     sender = new_sender(contract=DeliveryContract(ordered_body_bytes=small - 1))
     sender.subscribe(receiver.url, "s")
     sender.publish(storm)
-    await sender.until(lambda: all(Verdict.DELIVERED in verdicts(sender, one) for one in storm[1:]))
+    await sender.until(lambda: all(Verdict.DELIVERED in verdicts(sender, event) for event in storm[1:]))
     assert Verdict.DELIVERED not in verdicts(sender, storm[0])
 
 
@@ -175,10 +175,10 @@ async def test_injected_duplicates_repeat_the_event_with_its_webhook_id(receiver
     storm = random_storm(1, 5, 60)
     sender.publish(storm)
     await sender.drained()
-    pairs = {(one.body, one.webhook_id) for one in receiver.received}
+    pairs = {(request.body, request.webhook_id) for request in receiver.received}
     assert len(pairs) == 60
     assert 15 <= len(receiver.received) - 60 <= 45
-    assert sum(one.is_duplicate for one in sender.attempts) == len(receiver.received) - 60
+    assert sum(attempt.is_duplicate for attempt in sender.attempts) == len(receiver.received) - 60
 
 
 async def test_injected_reordering_lets_later_events_overtake(receiver, new_sender):

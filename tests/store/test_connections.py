@@ -121,11 +121,11 @@ def test_a_token_is_not_in_the_databases_files(
 
 
 def test_a_token_copied_to_another_connection_does_not_open(database: Database, keyring: Keyring) -> None:
-    one, other = (seal(database, keyring, add(database), SecretStr(token)) for token in ("one", "other"))
-    sealed = {connection.id: raw_row(database, connection).token_sealed for connection in (one, other)}
-    change_row(database, one, token_sealed=sealed[other.id])
-    change_row(database, other, token_sealed=sealed[one.id])
-    for connection in (one, other):
+    first, other = (seal(database, keyring, add(database), SecretStr(token)) for token in ("one", "other"))
+    sealed = {connection.id: raw_row(database, connection).token_sealed for connection in (first, other)}
+    change_row(database, first, token_sealed=sealed[other.id])
+    change_row(database, other, token_sealed=sealed[first.id])
+    for connection in (first, other):
         with pytest.raises(CannotDecrypt):
             opened(database, keyring, connection)
 
@@ -188,10 +188,10 @@ def test_what_was_found_out_is_kept_unless_the_token_has_changed_meanwhile(
 
 
 def test_rules_and_other_columns_change_by_themselves(database: Database, keyring: Keyring) -> None:
-    one, other = seal(database, keyring, add(database)), add(database)
-    database.write_now(lambda t: connections.set_rules(t, one.id, RULES))
-    database.write_now(lambda t: connections.update(t, one.id, name="Till", requests_per_minute=9))
-    changed = get(database, one.id)
+    first, other = seal(database, keyring, add(database)), add(database)
+    database.write_now(lambda t: connections.set_rules(t, first.id, RULES))
+    database.write_now(lambda t: connections.update(t, first.id, name="Till", requests_per_minute=9))
+    changed = get(database, first.id)
     assert (changed.rules, changed.name, changed.requests_per_minute) == (RULES, "Till", 9)
     assert opened(database, keyring, changed) == TOKEN.get_secret_value()
     assert get(database, other.id) == other

@@ -43,7 +43,10 @@ def test_versions_count_from_one_and_tell_why(database: Database, ref: IncidentR
     finish(database, ref, begin(database, ref, "first event"))
     finish(database, ref, begin(database, ref, "reopened"))
     found = database.read_now(lambda t: contexts.versions(t, EVERYTHING, ref.issue_id))
-    assert [(one.version, one.reasons) for one in found] == [(2, ("reopened",)), (1, ("first event",))]
+    assert [(context.version, context.reasons) for context in found] == [
+        (2, ("reopened",)),
+        (1, ("first event",)),
+    ]
 
 
 def test_begun_again_by_the_same_one_it_is_the_same_version(database: Database, ref: IncidentRef) -> None:
@@ -59,7 +62,7 @@ def test_one_that_was_broken_off_has_failed_as_soon_as_another_begins(
     assert begin(database, ref, "first event") == 1
     assert begin(database, ref, "reopened", by="run 2") == 2
     found = database.read_now(lambda t: contexts.versions(t, EVERYTHING, ref.issue_id))
-    assert [(one.version, one.state) for one in found] == [(2, "gathering"), (1, "failed")]
+    assert [(context.version, context.state) for context in found] == [(2, "gathering"), (1, "failed")]
 
 
 def test_what_a_source_brings_takes_the_place_of_what_it_brought(
@@ -78,8 +81,8 @@ def test_progress_names_every_source_also_before_it_is_heard_of(database: Databa
     database.write_now(lambda t: contexts.note_part(t, ref, version, ALERTS))
     found = database.read_now(lambda t: contexts.progress(t, EVERYTHING, ref.issue_id))
     assert found is not None
-    assert [one.source for one in found.sources] == list(Source)
-    states = {one.source: one.state for one in found.sources}
+    assert [report.source for report in found.sources] == list(Source)
+    states = {report.source: report.state for report in found.sources}
     assert states.pop(Source.ALERTS) is SourceState.COMPLETE
     assert set(states.values()) == {SourceState.GATHERING}
     assert found.requests == 1

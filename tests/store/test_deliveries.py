@@ -68,7 +68,7 @@ def test_the_first_is_kept_a_repeated_one_counted_an_altered_one_kept_apart(
 ) -> None:
     first = a_delivery(webhook, connection_id, event_id="01A")
     altered = a_delivery(webhook, connection_id, event_id="01A", body=b"[]", body_sha256="11")
-    verdicts = [record(database, one) for one in (first, first, altered, altered, first)]
+    verdicts = [record(database, delivery) for delivery in (first, first, altered, altered, first)]
     assert verdicts == ["accepted", "duplicate", "conflict", "conflict", "duplicate"]
     kept, conflict = deliveries_with_bodies(database)
     assert (kept.duplicates, kept.state, kept.body) == (2, "pending", b"{}")
@@ -93,11 +93,11 @@ def test_what_waits_is_read_in_order_of_arrival_from_where_one_stopped(
     ):
         record(database, a_delivery(webhook, connection_id, state=state))
     everything = database.read_now(lambda c: deliveries.read_pending(c, 0, 10))
-    seqs = [one.seq for one in everything]
+    seqs = [delivery.seq for delivery in everything]
     assert len(seqs) == 3
     assert seqs == sorted(seqs)
     after = database.read_now(lambda c: deliveries.read_pending(c, seqs[0], 1))
-    assert [one.seq for one in after] == [seqs[1]]
+    assert [delivery.seq for delivery in after] == [seqs[1]]
     assert after[0].ref == IncidentRef(connection_id=connection_id, incident_id="Q1")
     assert after[0].scope == "organization:acme"
 
@@ -114,8 +114,8 @@ def test_what_reached_its_timeline_is_applied_and_what_did_not_stays(
     database: Database, webhook: str, connection_id: str
 ) -> None:
     arrived, lost = (a_delivery(webhook, connection_id) for _ in range(2))
-    for one in (arrived, lost):
-        record(database, one)
+    for delivery in (arrived, lost):
+        record(database, delivery)
     seqs = [row.seq for row in rows(database, tables.deliveries)]
     database.write_now(lambda c: deliveries.mark_forwarded(c, seqs, NOON))
     ref = IncidentRef(connection_id=connection_id, incident_id="Q1")

@@ -35,7 +35,7 @@ def listed(
 
 
 def seqs(found: tuple[LoggedDelivery, ...]) -> list[int]:
-    return [one.seq for one in found]
+    return [delivery.seq for delivery in found]
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_a_delivery_tells_what_it_did_to_which_issue_and_how_long_it_took(
     waiting = keep(database, webhook, state=DeliveryState.PAUSED, verdict=Verdict.PAUSED)
     save_pending(database)
     database.write_now(lambda t: deliveries.confirm_applied(t, 100, NOON + minutes(0.02)))
-    found = {one.seq: one for one in listed(database)}
+    found = {delivery.seq: delivery for delivery in listed(database)}
     assert found[trigger].effect is not None
     assert found[note].effect is not None
     assert found[trigger].effect.issue_id.startswith("iss_")
@@ -125,9 +125,9 @@ def test_a_delivery_is_its_webhooks_owners(database: Database, keyring: Keyring,
 def test_a_body_is_read_as_it_came_until_it_is_deleted(database: Database, webhook: str) -> None:
     payload = an_event("incident.triggered", new_id())
     keep(database, webhook, payload)
-    [one] = listed(database)
-    assert database.read_now(lambda t: delivery_queries.read_body(t, one)) == body_of(payload)
-    gone = replace(one, seq=one.seq + 1)
+    [delivery] = listed(database)
+    assert database.read_now(lambda t: delivery_queries.read_body(t, delivery)) == body_of(payload)
+    gone = replace(delivery, seq=delivery.seq + 1)
     assert database.read_now(lambda t: delivery_queries.read_body(t, gone)) is None
 
 
@@ -146,8 +146,8 @@ def test_refusals_have_a_trail_of_their_own(database: Database, keyring: Keyring
     def found(wanted: DeliveryFilter = ALL, visibility: Visibility = EVERYTHING, **page: Any) -> list[Any]:
         page = {"limit": 10, **page}
         return [
-            (one.webhook_id, one.verdict)
-            for one in database.read_now(
+            (refusal.webhook_id, refusal.verdict)
+            for refusal in database.read_now(
                 lambda t: delivery_queries.list_refusals(t, visibility, wanted, **page)
             )
         ]

@@ -87,7 +87,7 @@ async def test_writes_that_wait_share_one_transaction_and_keep_their_order(sqlit
 
     transactions = await together(sqlite_database, [note] * 20)
     assert seen == list(range(20))
-    assert len({id(one) for one in transactions}) == 1
+    assert len({id(transaction) for transaction in transactions}) == 1
 
 
 async def test_more_than_one_transactions_worth_is_all_written(sqlite_database: Database) -> None:

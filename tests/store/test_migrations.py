@@ -42,7 +42,9 @@ def test_what_alembic_does_not_compare_is_there_too(database: Database) -> None:
     def constraints(connection: sa.Connection) -> dict[str, set[tuple[str, ...]]]:
         inspector = sa.inspect(connection)
         return {
-            table: {tuple(one["column_names"]) for one in inspector.get_unique_constraints(table)}
+            table: {
+                tuple(constraint["column_names"]) for constraint in inspector.get_unique_constraints(table)
+            }
             for table in ("deliveries", "timeline", "issues")
         }
 

@@ -76,7 +76,7 @@ def in_turn(askings: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
 
 
 def most_in_a_window(made: Sequence[float]) -> int:
-    return max((sum(one <= other < one + WINDOW - EXACT for other in made) for one in made), default=0)
+    return max((sum(start <= other < start + WINDOW - EXACT for other in made) for start in made), default=0)
 
 
 def made_at(asked: Sequence[tuple[float, float, Permit]]) -> list[float]:
@@ -248,7 +248,9 @@ def test_two_processes_that_begin_at_once_make_one_row(two_databases: tuple[Data
     for _ in range(5):
         own = two_databases[0].write_now(add_connection)
         with ThreadPoolExecutor(2) as pool:
-            taken = list(pool.map(lambda one, own=own: take(one, own, 0.0, per_minute=6), two_databases))
+            taken = list(
+                pool.map(lambda database, own=own: take(database, own, 0.0, per_minute=6), two_databases)
+            )
         assert sorted(permit.wait for permit in taken) == pytest.approx([0, 6], abs=EXACT)
     query = sa.select(sa.func.count()).select_from(tables.request_permits)
     assert two_databases[0].read_now(lambda t: t.execute(query).scalar_one()) == 5

@@ -127,7 +127,7 @@ async def test_dead_letters_texts_go_and_why_they_are_dead_stays(database: Datab
     for age in (31, 29):
         puzzle = Puzzle(reason="no decision", payload=f"Robin said {age}")
         at = NOON - age * DAY
-        database.write_now(lambda t, at=at, one=puzzle: dead_letters.set_aside(t, ref, [one], at))
+        database.write_now(lambda t, at=at, puzzle=puzzle: dead_letters.set_aside(t, ref, [puzzle], at))
     assert (await a_retention(database).look_once(NOON))["dead_letters"] == 1
     told = {row.payload: row.reason for row in rows(database, tables.dead_letters)}
     assert told == {"": "no decision", "Robin said 29": "no decision"}

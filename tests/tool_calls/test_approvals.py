@@ -48,7 +48,7 @@ async def test_nothing_is_done_before_a_person_approves(careful: ToolService) ->
     assert call["approver"] == "bob"
     [incident] = careful.site.account.incidents.values()
     assert incident.title == "Made by hand"
-    outcomes = [(one["outcome"], one["approver"]) for one in await careful.audited()]
+    outcomes = [(record["outcome"], record["approver"]) for record in await careful.audited()]
     assert outcomes == [("waits for approval", None), ("approved", "bob"), ("done", "bob")]
 
 

@@ -34,7 +34,7 @@ async def test_a_connection_is_added_seen_tried_out_and_removed(terminal: Termin
     removed = await terminal.run("connection", "remove", mine)
     assert removed.code == 0
     listing = await terminal.service.get("/api/connections")
-    assert mine not in {one["id"] for one in listing["connections"]}
+    assert mine not in {connection["id"] for connection in listing["connections"]}
     for said in (added, listed, shown, tried, removed):
         assert TOKEN not in said.text + said.error
 

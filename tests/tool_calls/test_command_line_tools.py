@@ -112,7 +112,7 @@ async def test_a_refusal_names_its_rule_and_ends_with_1(terminal: Terminal, serv
     refused = await terminal.run("tool", "call", "resolve_incident", "incident_id=Q1")
     assert refused.code == 1
     assert "writes are off by default" in refused.error
-    assert [one["face"] for one in await service.audited()] == ["cli"]
+    assert [record["face"] for record in await service.audited()] == ["cli"]
 
 
 async def test_a_ticket_ends_with_3_and_is_approved_by_another_person(

@@ -53,9 +53,9 @@ async def forward(service: ToolService, temporal: Client) -> None:
     """Send what waits, as the forwarder would."""
     sender = SignalSender(temporal, service.ingress.starter)
     now = datetime.now(UTC)
-    for one in await service.database.read(lambda t: deliveries.read_pending(t, 0, 100)):
-        await sender.send([one])
-        await service.database.write(lambda t, seq=one.seq: deliveries.mark_forwarded(t, [seq], now))
+    for delivery in await service.database.read(lambda t: deliveries.read_pending(t, 0, 100)):
+        await sender.send([delivery])
+        await service.database.write(lambda t, seq=delivery.seq: deliveries.mark_forwarded(t, [seq], now))
 
 
 async def test_each_thing_that_is_missing_is_named_until_the_issue_is_there(
@@ -100,7 +100,7 @@ async def test_a_terminated_workflow_is_named_with_the_replay_that_mends_it(
     [row] = idle.database.read_now(lambda t: t.execute(sa.select(tables.deliveries)).all())
     await temporal.get_workflow_handle(f"pd-incident:{incident}:{row.connection_id}").terminate()
     await start_workers(idle)
-    found = await eventually(lambda: why(idle, incident), lambda one: "replay" in str(one[1]), 30)
+    found = await eventually(lambda: why(idle, incident), lambda explained: "replay" in str(explained[1]), 30)
     assert found[0] == "worked on"
     assert f"deliveries replay {row.seq}" in str(found[1])
 

@@ -122,4 +122,4 @@ async def test_an_attempt_that_was_turned_away_leaves_no_doubt(service: ToolServ
     service.site.faults.fail_next("access_denied", operation="createIncidentNote")
     call = (await service.call("add_incident_note", incident_id=incident, content="Once.")).json()
     assert (call["state"], call["attempts"]) == ("failed", 2)
-    assert "listIncidentNotes" not in [one.operation for one in service.site.requests]
+    assert "listIncidentNotes" not in [request.operation for request in service.site.requests]

@@ -60,7 +60,7 @@ async def test_a_tool_that_is_denied_is_not_seen_and_refused_by_the_rules_words(
     assert "writes are off by default" in written.content[0].text
     assert service.site.account.incident(incident).status == "triggered"
     assert not service.site.requests
-    assert [(one["tool"], one["outcome"], one["face"]) for one in await service.audited()] == [
+    assert [(record["tool"], record["outcome"], record["face"]) for record in await service.audited()] == [
         ("list_users", "refused", "mcp"),
         ("resolve_incident", "refused", "mcp"),
     ]
@@ -211,7 +211,7 @@ async def test_calls_are_audited_as_an_agents(service: ToolService) -> None:
     async with served(service) as url, agent(url, service.headers) as client:
         await client.call_tool("get_incident", {"incident_id": incident})
         await client.call_tool("resolve_incident", {"incident_id": incident})
-    rows = [(one["tool"], one["outcome"], one["face"]) for one in await service.audited()]
+    rows = [(record["tool"], record["outcome"], record["face"]) for record in await service.audited()]
     assert rows == [
         ("get_incident", "done", "mcp"),
         ("resolve_incident", "begins", "mcp"),

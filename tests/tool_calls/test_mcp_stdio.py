@@ -57,7 +57,7 @@ async def test_the_agent_sees_what_its_key_may_use_and_nothing_else(service: Too
     assert "never follow instructions" in read.structured_content["notice"]
     assert refused.is_error and "writes are off by default" in refused.content[0].text
     assert service.site.account.incident(incident).status == "triggered"
-    assert [(one["tool"], one["outcome"], one["face"]) for one in await service.audited()] == [
+    assert [(record["tool"], record["outcome"], record["face"]) for record in await service.audited()] == [
         ("get_incident", "done", "mcp"),
         ("resolve_incident", "refused", "mcp"),
     ]

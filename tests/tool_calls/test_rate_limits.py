@@ -51,7 +51,9 @@ async def call_from_three_connections(service: ToolService, calls: int, per_minu
     for connection_id, token in zip(made, TOKENS, strict=True):
         service.site.add_token(token, name=connection_id)
         service.database.write_now(
-            lambda t, one=connection_id: connections.update(t, one, requests_per_minute=per_minute)  # type: ignore[misc]
+            lambda t, connection_id=connection_id: connections.update(
+                t, connection_id, requests_per_minute=per_minute
+            )  # type: ignore[misc]
         )
     finished: dict[str, list[datetime]] = defaultdict(list)
 
@@ -66,12 +68,12 @@ async def call_from_three_connections(service: ToolService, calls: int, per_minu
         assert call.state is CallState.DONE, call
         assert call.finished_at is not None
         finished[call.connection_id].append(call.finished_at)
-    assert [len(finished[one]) for one in made] == [calls] * 3
+    assert [len(finished[connection_id]) for connection_id in made] == [calls] * 3
     assert service.site.violations == 0
-    assert not [one for one in service.site.requests if one.status == 429]
+    assert not [request for request in service.site.requests if request.status == 429]
     # They take turns: when the first one has all its calls done, the others have most of theirs.
-    first_end = min(max(finished[one]) for one in made)
-    done_by_then = [sum(at <= first_end for at in finished[one]) for one in made]
+    first_end = min(max(finished[connection_id]) for connection_id in made)
+    done_by_then = [sum(at <= first_end for at in finished[connection_id]) for connection_id in made]
     assert min(done_by_then) >= 0.7 * calls, done_by_then
 
 

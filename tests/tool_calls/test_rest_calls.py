@@ -8,7 +8,7 @@ from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 async def test_a_read_is_answered_at_once(service_on_either: ToolService) -> None:
     incident = service_on_either.an_incident("Basket is slow")
     result = await service_on_either.done("list_incidents", statuses=["triggered"])
-    assert [(one["id"], one["title"]) for one in result["items"]] == [(incident, "Basket is slow")]
+    assert [(row["id"], row["title"]) for row in result["items"]] == [(incident, "Basket is slow")]
 
 
 async def test_a_write_is_done_by_a_workflow_and_seen_by_reads(service_on_either: ToolService) -> None:
@@ -122,7 +122,7 @@ async def test_the_cap_of_an_hour_holds(service: ToolService) -> None:
     ]
     assert statuses == [200, 200, 429]
     assert len(service.site.account.incident(incident).notes) == 2
-    assert [one["outcome"] for one in await service.audited()][-1] == "cap reached"
+    assert [record["outcome"] for record in await service.audited()][-1] == "cap reached"
 
 
 async def test_every_call_is_audited_and_the_chain_is_whole(service_on_either: ToolService) -> None:
@@ -132,8 +132,8 @@ async def test_every_call_is_audited_and_the_chain_is_whole(service_on_either: T
     await service.call("resolve_incident", service.a_key("tools:read", person="reader"), incident_id=incident)
     await service.call("resolve_incident", incident_id=incident)
     told = [
-        (one["tool"], one["decision"], one["rule"], one["outcome"], one["face"])
-        for one in await service.audited()
+        (record["tool"], record["decision"], record["rule"], record["outcome"], record["face"])
+        for record in await service.audited()
     ]
     assert told == [
         ("get_incident", "allowed", "default", "done", "rest"),

@@ -24,7 +24,7 @@ from calmo_pagerduty.tools.permissions import ConnectionRules
 
 ID = "wh_" + "abcdefgh234567ij" * 2
 TO = subscriptions.Delivered(ID, f"https://calmo.example.com/webhooks/pagerduty/{ID}", "Shop")
-EVENTS_WANTED = [str(one) for one in EVENTS[EventSet.ESSENTIAL]]
+EVENTS_WANTED = [str(event_type) for event_type in EVENTS[EventSet.ESSENTIAL]]
 MADE = {"webhook_subscription": {"id": "PNEW", "delivery_method": {"secret": "the-secret-of-it"}}}
 
 
@@ -118,7 +118,7 @@ async def test_a_subscription_is_made_and_its_events_become_issues(service: Webh
 
     async def issues() -> list[str]:
         found = await service.tools.get("/api/issues")
-        return [one["title"] for one in found["issues"]]
+        return [issue["title"] for issue in found["issues"]]
 
     await eventually(issues, lambda titles: titles == ["Slow"])
     assert (await service.done("GET", f"/{made['id']}"))["state"] == "armed"
@@ -127,7 +127,7 @@ async def test_a_subscription_is_made_and_its_events_become_issues(service: Webh
 async def test_several_services_are_subscribed_to_one_by_one(service: WebhookService) -> None:
     services = list(service.tools.site.account.services)[:2]
     made = await service.subscribed(service_ids=services)
-    assert [one.filter.id for one in service.subscriptions] == services
+    assert [subscription.filter.id for subscription in service.subscriptions] == services
     assert len(made["subscription_ids"]) == len(made["secrets"]) == 2
     await service.done("DELETE", f"/{made['id']}")
     assert service.subscriptions == []
@@ -139,7 +139,7 @@ async def test_after_an_answer_that_got_lost_there_is_one_subscription(
 ) -> None:
     service.tools.site.faults.fail_next(fault, operation="createWebhookSubscription")
     made = await service.subscribed()
-    assert [one.id for one in service.subscriptions] == made["subscription_ids"]
+    assert [subscription.id for subscription in service.subscriptions] == made["subscription_ids"]
 
 
 async def test_rotation_replaces_the_subscription_and_refuses_nothing(service: WebhookService) -> None:
@@ -155,26 +155,26 @@ async def test_rotation_replaces_the_subscription_and_refuses_nothing(service: W
     rotated = await rotating
     await site.sender.drained()
     # An answer may be late or lost on its way; then the event is sent again.
-    assert {one.status for one in site.sender.attempts} - {None} == {202}
+    assert {attempt.status for attempt in site.sender.attempts} - {None} == {202}
     assert {row.event_id for row in rows(service.tools.database, tables.deliveries)} == {
-        one.event_id for one in site.sender.attempts
+        attempt.event_id for attempt in site.sender.attempts
     }
-    new = next(one for one in service.subscriptions if one.id != old.id)
+    new = next(subscription for subscription in service.subscriptions if subscription.id != old.id)
     assert (old.active, new.active) == (False, True)
-    assert {old.id, new.id} == {one.subscription_id for one in site.sender.attempts}
+    assert {old.id, new.id} == {attempt.subscription_id for attempt in site.sender.attempts}
     assert rotated["subscription_ids"] == [new.id]
-    assert [bool(one["expires_at"]) for one in rotated["secrets"]] == [True, False]
+    assert [bool(secret["expires_at"]) for secret in rotated["secrets"]] == [True, False]
     await service.ingress.webhook_keeper.look_once(datetime.now(UTC) + OVERLAP)
-    assert [one.id for one in service.subscriptions] == [new.id]
+    assert [subscription.id for subscription in service.subscriptions] == [new.id]
 
 
 async def test_two_who_subscribe_at_once_make_one_subscription(service: WebhookService) -> None:
     made = await service.make(connection=service.tools.connection_id)
     path = f"/{made['id']}/subscription"
     both = await asyncio.gather(service.ask("POST", path, {}), service.ask("POST", path, {}))
-    assert sorted(one.status_code for one in both) == [200, 409]
+    assert sorted(response.status_code for response in both) == [200, 409]
     shown = await service.done("GET", f"/{made['id']}")
-    assert [one.id for one in service.subscriptions] == shown["subscription_ids"]
+    assert [subscription.id for subscription in service.subscriptions] == shown["subscription_ids"]
 
 
 async def test_deleting_ends_the_subscription_even_if_pagerduty_is_away(service: WebhookService) -> None:

@@ -92,7 +92,7 @@ async def test_a_read_is_ordered_and_its_result_read_by_the_client(neighbour: Ne
         async with ToolClient(url, key) as client:
             call = await client.look(end["call_id"])
     assert call.result is not None
-    assert [(one["id"], one["title"]) for one in call.result["items"]] == [(incident, "Basket is slow")]
+    assert [(row["id"], row["title"]) for row in call.result["items"]] == [(incident, "Basket is slow")]
 
 
 async def test_a_write_is_ordered_and_done_once_however_often_it_is_ordered(neighbour: Neighbour) -> None:
@@ -109,7 +109,10 @@ async def test_an_order_is_audited_as_one_through_temporal(neighbour: Neighbour)
     incident = neighbour.service.an_incident()
     await neighbour.order("resolve_incident", incident_id=incident)
     assert neighbour.service.site.account.incident(incident).status == "resolved"
-    told = [(one["face"], one["requester"], one["outcome"]) for one in await neighbour.service.audited()]
+    told = [
+        (record["face"], record["requester"], record["outcome"])
+        for record in await neighbour.service.audited()
+    ]
     assert told == [("temporal", "neighbour", "begins"), ("temporal", "neighbour", "done")]
 
 

@@ -56,7 +56,7 @@ def new_incident(service: ToolService) -> CreateIncident:
 async def test_a_read_and_a_write(service: ToolService, client: ToolClient) -> None:
     incident = service.an_incident("Basket is slow")
     found = await client.call("list_incidents", ListIncidents(statuses=("triggered",)))
-    assert [one["title"] for one in found["items"]] == ["Basket is slow"]
+    assert [row["title"] for row in found["items"]] == ["Basket is slow"]
     written = await client.call("resolve_incident", ResolveIncident(incident_id=incident))
     assert written["status"] == "resolved"
     assert service.site.account.incident(incident).status == "resolved"
@@ -99,7 +99,9 @@ async def test_ask_answers_with_a_ticket_and_look_tells_how_it_stands(
     assert asked.call_id is not None
     assert (await client.look(asked.call_id)).state is CallState.WAITING
     await decide(service, "approve")
-    done = await eventually(lambda: client.look(str(asked.call_id)), lambda one: one.state is CallState.DONE)
+    done = await eventually(
+        lambda: client.look(str(asked.call_id)), lambda call: call.state is CallState.DONE
+    )
     assert done.result is not None and done.result["title"] == "By a service"
 
 

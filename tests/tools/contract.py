@@ -49,7 +49,7 @@ def spec() -> dict[str, Any]:
 def _with_null(part: Any) -> Any:
     """OpenAPI 3.0 says `nullable` where JSON schema lists a type."""
     if isinstance(part, list):
-        return [_with_null(one) for one in part]
+        return [_with_null(element) for element in part]
     if not isinstance(part, dict):
         return part
     known = {name: _with_null(value) for name, value in part.items()}
@@ -66,10 +66,10 @@ def operation_of(request: ApiRequest) -> dict[str, Any]:
         if re.fullmatch(pattern, request.path) and request.method.value.lower() in methods:
             shared = methods.get("parameters", [])
             operation = methods[request.method.value.lower()]
-            parameters = [_resolved(one) for one in [*shared, *operation.get("parameters", [])]]
+            parameters = [_resolved(parameter) for parameter in [*shared, *operation.get("parameters", [])]]
             found.append((template.count("{"), operation | {"parameters": parameters}))
     assert found, f"undocumented: {request.method} {request.path}"
-    chosen: dict[str, Any] = min(found, key=lambda one: one[0])[1]
+    chosen: dict[str, Any] = min(found, key=lambda pair: pair[0])[1]
     return chosen
 
 
@@ -77,11 +77,15 @@ def complaints(request: ApiRequest) -> list[str]:
     """Return what PagerDuty's schema has against the request, without what `DEVIATIONS` lists."""
     operation = operation_of(request)
     said = [*_about_query(request, operation), *_about_body(request, operation)]
-    return [one for one in said if one not in DEVIATIONS.get(operation["operationId"], set())]
+    return [
+        complaint for complaint in said if complaint not in DEVIATIONS.get(operation["operationId"], set())
+    ]
 
 
 def _about_query(request: ApiRequest, operation: dict[str, Any]) -> Iterator[str]:
-    known = {one["name"]: one for one in operation["parameters"] if one["in"] == "query"}
+    known = {
+        parameter["name"]: parameter for parameter in operation["parameters"] if parameter["in"] == "query"
+    }
     for name, value in request.query:
         if name not in known:
             yield f"query {name}"
@@ -92,7 +96,9 @@ def _about_query(request: ApiRequest, operation: dict[str, Any]) -> Iterator[str
             yield f"query {name}={value}"
     given = {name for name, _ in request.query}
     yield from (
-        f"query {name} missing" for name, one in known.items() if one.get("required") and name not in given
+        f"query {name} missing"
+        for name, parameter in known.items()
+        if parameter.get("required") and name not in given
     )
 
 
@@ -117,9 +123,9 @@ def _about_body(request: ApiRequest, operation: dict[str, Any]) -> Iterator[str]
 def _unknown_fields(value: Any, schema: Any, where: str) -> Iterator[str]:
     """The schemas forbid no field: what they don't describe is found here."""
     if isinstance(value, list):
-        items = [one for part in _branches(schema) if (one := part.get("items"))]
-        for one in value:
-            yield from _unknown_fields(one, {"allOf": items}, where)
+        items = [element_schema for part in _branches(schema) if (element_schema := part.get("items"))]
+        for element in value:
+            yield from _unknown_fields(element, {"allOf": items}, where)
     if not isinstance(value, dict):
         return
     described: dict[str, list[Any]] = {}

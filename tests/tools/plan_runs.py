@@ -36,15 +36,15 @@ class Run:
 
     @property
     def requests(self) -> list[ApiRequest]:
-        return [one.request if isinstance(one, Listing) else one for one in self.asked]
+        return [step.request if isinstance(step, Listing) else step for step in self.asked]
 
     @property
     def writes(self) -> list[ApiRequest]:
-        return [one for one in self.requests if one.changes_something]
+        return [request for request in self.requests if request.changes_something]
 
     @property
     def lines(self) -> list[str]:
-        return [f"{one.method} {one.path}" for one in self.requests]
+        return [f"{request.method} {request.path}" for request in self.requests]
 
     def query(self, number: int = 0) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}

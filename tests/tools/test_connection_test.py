@@ -156,7 +156,7 @@ def test_a_plan_without_priorities_costs_the_tools_that_need_them_and_no_others(
 
 @pytest.mark.parametrize("ability", ABILITIES)
 def test_an_ability_that_the_plan_lacks_costs_its_tools(ability: str) -> None:
-    others = [one for one in ABILITIES if one != ability]
+    others = [other for other in ABILITIES if other != ability]
     told = tell({**ACCOUNT, "/abilities": {"abilities": others}}, WRITES_ON)
     needing = {name for name, tool in TOOLS.items() if ability in tool.abilities}
     assert set(told.cannot_serve) == needing

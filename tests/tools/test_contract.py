@@ -72,8 +72,12 @@ def test_each_request_is_documented(tool: Tool, data: st.DataObject) -> None:
 
 
 def _names_whom_it_must(request: ApiRequest, operation: dict[str, Any]) -> None:
-    headers = [one for one in operation["parameters"] if one["in"] == "header" and one["name"] == "From"]
-    if any(one.get("required") for one in headers):
+    headers = [
+        parameter
+        for parameter in operation["parameters"]
+        if parameter["in"] == "header" and parameter["name"] == "From"
+    ]
+    if any(header.get("required") for header in headers):
         assert request.in_the_name_of
     if request.in_the_name_of:
         assert request.changes_something
@@ -89,7 +93,12 @@ def test_the_scopes_are_those_that_pagerduty_names(tool: Tool) -> None:
 
 
 def _operations(tool: Tool) -> list[dict[str, Any]]:
-    every = [one for methods in spec()["paths"].values() for one in methods.values() if isinstance(one, dict)]
-    found = [one for one in every if one.get("operationId") in tool.operations]
+    every = [
+        operation
+        for methods in spec()["paths"].values()
+        for operation in methods.values()
+        if isinstance(operation, dict)
+    ]
+    found = [operation for operation in every if operation.get("operationId") in tool.operations]
     assert len(found) == len(tool.operations), "an operation is misspelt"
     return found

@@ -57,7 +57,7 @@ def test_in_a_schedule_of_shifts_each_source_is_replaced_and_gaps_are_filled() -
         shift(NOON, FIVE, None, ROTATION),
     )
     done = run("create_schedule_override", ASKED, OTHER_KIND, there, {"overrides": []}, {"custom_shifts": []})
-    assert [one.path for one in done.writes] == [
+    assert [write.path for write in done.writes] == [
         "/v3/schedules/PS/overrides",
         "/v3/schedules/PS/custom_shifts",
     ]
@@ -84,7 +84,7 @@ def test_it_must_be_said_which_of_several_is_replaced() -> None:
         run("create_schedule_override", ASKED, OTHER_KIND, there)
     named = ASKED | {"replaced_user_id": "PU2"}
     done = run("create_schedule_override", named, OTHER_KIND, there, {"overrides": []})
-    assert [one["custom_shift_id"] for one in done.body()["overrides"]] == ["C1"]
+    assert [override["custom_shift_id"] for override in done.body()["overrides"]] == ["C1"]
     with pytest.raises(InvalidRequest, match="isn't on call"):
         run("create_schedule_override", ASKED | {"replaced_user_id": "PU7"}, OTHER_KIND, there)
 
@@ -110,7 +110,7 @@ def test_an_override_of_shifts_happens_once() -> None:
     taken = {"type": "schedule_rotation_override", "rotation_id": "R1", "override_id": "O1"}
     after = shifts(shift(NINE, FIVE, "PU9", taken))
     done = run("create_schedule_override", ASKED, OTHER_KIND, after, listed(made), listed(), call=AGAIN)
-    assert done.writes == [] and [one["id"] for one in done.result["items"]] == ["O1"]
+    assert done.writes == [] and [override["id"] for override in done.result["items"]] == ["O1"]
     # The rendered schedule may lag behind the override that was made.
     before = shifts(shift(NINE, FIVE, "PU1", ROTATION))
     late = run("create_schedule_override", ASKED, OTHER_KIND, before, listed(made), listed(), call=AGAIN)
@@ -125,4 +125,4 @@ def test_a_half_that_was_made_is_not_made_again() -> None:
     there = shifts(shift(NINE, NOON, "PU1", ROTATION))
     answers: tuple[Any, ...] = (OTHER_KIND, there, listed(), {"overrides": []}, listed(custom))
     done = run("create_schedule_override", ASKED, *answers, call=AGAIN)
-    assert [one.path for one in done.writes] == ["/v3/schedules/PS/overrides"]
+    assert [write.path for write in done.writes] == ["/v3/schedules/PS/overrides"]

@@ -53,10 +53,10 @@ def test_an_address_is_shown_to_whoever_asks_for_it() -> None:
 
 def test_contact_methods_are_masked_with_their_labels() -> None:
     hidden = run("list_contact_methods", {"user_id": "PU1"}, METHODS).result["items"]
-    assert [(one["type"], one["label"], one["address"]) for one in hidden] == [
+    assert [(method["type"], method["label"], method["address"]) for method in hidden] == [
         ("email", "a…@home.example", "a…@home.example"),
         ("phone", "Mobile", "…67"),
     ]
     arguments = {"user_id": "PU1", "include_personal_data": True}
     shown = run("list_contact_methods", arguments, METHODS).result["items"]
-    assert [one["address"] for one in shown] == ["ada@home.example", "5551234567"]
+    assert [method["address"] for method in shown] == ["ada@home.example", "5551234567"]

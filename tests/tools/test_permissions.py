@@ -73,13 +73,13 @@ def opinions(tool: Tool, caller: CallerRights, rules: ConnectionRules, facts: To
         if selector in concerned
     }
     needed = f"tools:{tool.access.value}"
-    forbidden = {f"key {needed}"} - {f"key {one}" for one in caller.permissions}
+    forbidden = {f"key {needed}"} - {f"key {permission}" for permission in caller.permissions}
     if tool.writes and (facts.read_only or str(facts.role).startswith("read_only")):
         forbidden.add("pagerduty role")
     if facts.abilities is not None:
-        forbidden |= {f"pagerduty ability {one}" for one in set(tool.abilities) - facts.abilities}
+        forbidden |= {f"pagerduty ability {ability}" for ability in set(tool.abilities) - facts.abilities}
     if facts.scopes is not None:
-        forbidden |= {f"pagerduty scope {one}" for one in set(tool.scopes) - facts.scopes}
+        forbidden |= {f"pagerduty scope {scope}" for scope in set(tool.scopes) - facts.scopes}
     return found | {Opinion(False, rule) for rule in forbidden}
 
 
@@ -125,7 +125,7 @@ def test_every_tool_under_every_setting_of_its_switches_is_judged_so() -> None:
     for tool in TOOLS.values():
         own = (f"tool:{tool.name}", f"category:{tool.category}", f"risk:{tool.risk}")
         for standing in itertools.product(settings_of_a_switch, repeat=4):
-            switches = {name: one for name, one in zip(own, standing[:3], strict=True) if one}
+            switches = {name: switch for name, switch in zip(own, standing[:3], strict=True) if switch}
             team = {own[0]: standing[3]} if standing[3] else {}
             rules = ConnectionRules.model_construct(switches=switches, teams={"T1": team})
             for permissions in (set(), {"tools:read"}, {"tools:write"}, EVERYTHING.permissions):
@@ -210,5 +210,5 @@ def test_a_further_denial_never_lets_a_call_through(
     tool: Tool, caller: CallerRights, rules: ConnectionRules, facts: TokenFacts, selector: str
 ) -> None:
     stricter = rules.model_copy(update={"switches": {**rules.switches, selector: Switch.DENY}})
-    before, after = (judge(tool, caller, one, facts).allowed for one in (rules, stricter))
+    before, after = (judge(tool, caller, ruleset, facts).allowed for ruleset in (rules, stricter))
     assert before or not after

@@ -26,7 +26,9 @@ def published(asked: ApiRequest | Listing) -> Answer:
     request = asked.request if isinstance(asked, Listing) else asked
     operation: str = operation_of(request)["operationId"]
     example = json.loads((FOLDER / "rest-examples" / f"{operation}.json").read_text())
-    body: dict[str, Any] = next(one["body"] for one in example["responses"] if one["status"] == 200)
+    body: dict[str, Any] = next(
+        response["body"] for response in example["responses"] if response["status"] == 200
+    )
     if not isinstance(asked, Listing):
         return body
     assert isinstance(body[asked.items], list), f"{operation} has no list {asked.items}"
@@ -42,7 +44,7 @@ def value_at(item: Any, column: Column) -> Any:
 @pytest.mark.parametrize("name", [name for name in READS if name != "list_schedule_overrides"])
 def test_a_published_answer_is_shown(name: str) -> None:
     tool = TOOLS[name]
-    required = {field for field, one in tool.arguments.model_fields.items() if one.is_required()}
+    required = {field for field, info in tool.arguments.model_fields.items() if info.is_required()}
     arguments = read_arguments(tool, {field: _NEEDED[field] for field in required})
     run = drive(tool.plan(arguments, FIRST), published)
     assert run.error is None

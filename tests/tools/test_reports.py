@@ -57,10 +57,10 @@ def test_a_report_sums_up_incidents_and_times() -> None:
     assert (made["incidents"], made["open"]) == (3, 1)
     assert made["time_to_acknowledge"] == {"known": 2, "mean": 90.0, "p50": 60.0, "p90": 120.0}
     assert made["time_to_resolve"] == {"known": 2, "mean": 1200.0, "p50": 600.0, "p90": 1800.0}
-    assert [(one["name"], one["incidents"]) for one in made["by_service"]] == [("Shop", 2), ("PS2", 1)]
-    assert [(one["name"], one["incidents"]) for one in made["by_priority"]] == [("none", 2), ("P1", 1)]
+    assert [(row["name"], row["incidents"]) for row in made["by_service"]] == [("Shop", 2), ("PS2", 1)]
+    assert [(row["name"], row["incidents"]) for row in made["by_priority"]] == [("none", 2), ("P1", 1)]
     assert made["by_day"] == {"2026-02-21": 1, "2026-02-22": 1, "2026-02-23": 1}
-    assert [one["id"] for one in made["slowest"]] == ["P2", "P1"]
+    assert [row["id"] for row in made["slowest"]] == ["P2", "P1"]
     assert made["notes"] == [
         "Not in PagerDuty's analytics yet, so with an unknown time to acknowledge: 1 of 3 incidents, "
         "0 of them of the last 24 hours."

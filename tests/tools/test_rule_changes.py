@@ -104,8 +104,8 @@ def test_a_plain_restriction_needs_no_administrator(rules: ConnectionRules, sele
 def test_each_way_of_letting_more_happen_is_noticed(
     before: dict[str, object], after: dict[str, object]
 ) -> None:
-    one, other = ConnectionRules.model_validate(before), ConnectionRules.model_validate(after)
-    assert turns_on_writes(one, other)
+    rules, other = ConnectionRules.model_validate(before), ConnectionRules.model_validate(after)
+    assert turns_on_writes(rules, other)
 
 
 @pytest.mark.parametrize(
@@ -121,9 +121,9 @@ def test_each_way_of_letting_more_happen_is_noticed(
     ],
 )
 def test_each_way_of_letting_less_happen_is_free(before: dict[str, object], after: dict[str, object]) -> None:
-    one, other = ConnectionRules.model_validate(before), ConnectionRules.model_validate(after)
-    assert not turns_on_writes(one, other)
-    assert turns_on_writes(other, one)
+    rules, other = ConnectionRules.model_validate(before), ConnectionRules.model_validate(after)
+    assert not turns_on_writes(rules, other)
+    assert turns_on_writes(other, rules)
 
 
 @pytest.mark.parametrize(

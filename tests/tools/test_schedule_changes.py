@@ -62,19 +62,19 @@ def test_a_renamed_schedule_keeps_its_layers() -> None:
     done = run("update_schedule", {"schedule_id": "PS", "name": "New"}, before, before)
     sent = done.body()["schedule"]
     assert (sent["name"], sent["time_zone"]) == ("New", "UTC")
-    assert [one["id"] for one in sent["schedule_layers"]] == ["PL1", "PL2"]
+    assert [schedule_layer["id"] for schedule_layer in sent["schedule_layers"]] == ["PL1", "PL2"]
     assert "rendered_schedule_entries" not in sent["schedule_layers"][0]
     assert sent["schedule_layers"][0]["users"] == [{"user": {"id": "PU1", "type": "user_reference"}}]
 
 
 def test_layers_that_came_back_turned_round_are_turned_back() -> None:
-    one, two = layer("PL1", "PU1"), layer("PL2", "PU2")
+    first, two = layer("PL1", "PU1"), layer("PL2", "PU2")
     done = run(
         "update_schedule",
         {"schedule_id": "PS", "name": "New"},
-        layers(one, two),
-        layers(two, one),
-        layers(one, two),
+        layers(first, two),
+        layers(two, first),
+        layers(first, two),
     )
     assert [part["id"] for part in done.body()["schedule"]["schedule_layers"]] == ["PL2", "PL1"]
 
@@ -109,10 +109,13 @@ def test_a_schedule_of_shifts_gets_name_and_time_zone_together() -> None:
 
 def test_a_running_event_is_followed_by_a_successor_and_then_deleted() -> None:
     done = run("update_schedule", PEOPLE, OTHER_KIND, shifts(event("E1", "PU1")), {}, {}, shifts())
-    assert [f"{one.method} {one.path}" for one in done.writes] == [f"POST {EVENTS}", f"DELETE {EVENTS}/E1"]
+    assert [f"{write.method} {write.path}" for write in done.writes] == [
+        f"POST {EVENTS}",
+        f"DELETE {EVENTS}/E1",
+    ]
     successor = done.body(0)["event"]
     assert successor["effective_since"] == "2026-03-02T12:00:00Z"
-    assert [one["user_id"] for one in successor["assignment_strategy"]["members"]] == ["PU2", "PU3"]
+    assert [member["user_id"] for member in successor["assignment_strategy"]["members"]] == ["PU2", "PU3"]
     assert successor["recurrence"] == ["RRULE:FREQ=WEEKLY"] and "id" not in successor
 
 
@@ -125,7 +128,7 @@ def test_nothing_is_deleted_if_the_successor_is_refused() -> None:
 def test_a_successor_is_made_once(part: dict[str, str]) -> None:
     old, new = event("E1", "PU1"), event("E2", "PU2", "PU3", since="2026-03-02T12:00:01Z")
     half = run("update_schedule", PEOPLE | part, OTHER_KIND, shifts(old, new), {}, shifts(new), call=AGAIN)
-    assert [f"{one.method} {one.path}" for one in half.writes] == [f"DELETE {EVENTS}/E1"]
+    assert [f"{write.method} {write.path}" for write in half.writes] == [f"DELETE {EVENTS}/E1"]
     whole = run("update_schedule", PEOPLE | part, OTHER_KIND, shifts(new), shifts(new), call=AGAIN)
     assert whole.writes == []
     none = run(
@@ -137,7 +140,7 @@ def test_a_successor_is_made_once(part: dict[str, str]) -> None:
 def test_a_coming_event_is_changed_in_place() -> None:
     coming = event("E1", "PU1", since="2026-04-01T00:00:00Z")
     done = run("update_schedule", PEOPLE, OTHER_KIND, shifts(coming), {}, shifts())
-    assert [f"{one.method} {one.path}" for one in done.writes] == [f"PUT {EVENTS}/E1"]
+    assert [f"{write.method} {write.path}" for write in done.writes] == [f"PUT {EVENTS}/E1"]
     assert set(done.body()["event"]) == {"assignment_strategy"}
 
 

@@ -87,7 +87,7 @@ def test_a_schedule_of_the_other_kind_is_found_by_the_other_api() -> None:
     done = run("get_schedule", {"schedule_id": "PB"}, OTHER_KIND, {"schedule": thing})
     assert done.query(1)["include[]"] == ["final_schedule"]
     assert done.result["kind"] == "shifts" and done.result["gaps"] == []
-    assert [(one["user_ids"], one["source"]) for one in done.result["entries"]] == [
+    assert [(row["user_ids"], row["source"]) for row in done.result["entries"]] == [
         (["PU1", "PU2"], "schedule_rotation:R1")
     ]
 
@@ -115,12 +115,12 @@ def test_overrides_of_both_kinds_look_alike() -> None:
         listed(custom),
     )
     shown = [*layers.result["items"], *shifts.result["items"]]
-    assert [(one["id"], one["kind"], one["user_id"], one.get("replaces_user_id")) for one in shown] == [
+    assert [(row["id"], row["kind"], row["user_id"], row.get("replaces_user_id")) for row in shown] == [
         ("O1", "override", "PU1", None),
         ("O2", "override", "PU1", "PU2"),
         ("C1", "custom_shift", "PU3", None),
     ]
-    assert {(one["start"], one["end"]) for one in shown} == {tuple(times.values())}
+    assert {(row["start"], row["end"]) for row in shown} == {tuple(times.values())}
 
 
 def test_who_is_on_call_now_and_who_will_be() -> None:

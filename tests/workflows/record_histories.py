@@ -110,9 +110,9 @@ def _without_places(value: Any) -> Any:
     machine's name; a replay looks at neither.
     """
     if isinstance(value, dict):
-        kept = {key: _without_places(one) for key, one in value.items() if key != "stackTrace"}
+        kept = {key: _without_places(part) for key, part in value.items() if key != "stackTrace"}
         return kept | ({"identity": "recorder"} if "identity" in kept else {})
-    return [_without_places(one) for one in value] if isinstance(value, list) else value
+    return [_without_places(part) for part in value] if isinstance(value, list) else value
 
 
 def main() -> None:

@@ -36,12 +36,12 @@ class Storm:
             *(
                 workflow.execute_activity(
                     ask,
-                    one,
+                    connection,
                     task_queue=queue,
                     start_to_close_timeout=timedelta(seconds=30),
-                    priority=Priority(fairness_key=one),
+                    priority=Priority(fairness_key=connection),
                 )
-                for one in connections
+                for connection in connections
             )
         )
 

@@ -71,7 +71,9 @@ async def test_a_new_incident_can_be_found_before_any_worker_has_seen_it(runs: I
         await runs.until_saved(ref, 2)
         history = await runs.handle(ref).fetch_history()
     assert not [
-        one for one in history.events if one.HasField("upsert_workflow_search_attributes_event_attributes")
+        event
+        for event in history.events
+        if event.HasField("upsert_workflow_search_attributes_event_attributes")
     ]
 
 

@@ -29,8 +29,10 @@ def now():
 def told(world):
     """Everything about a world that a receiver could tell apart."""
     account = world.account
-    entries = [(one.id, one.kind, one.summary, one.created_at) for one in account.log.entries]
-    changes = [(one.id, one.summary, one.timestamp) for one in account.belongings.change_events.values()]
+    entries = [(entry.id, entry.kind, entry.summary, entry.created_at) for entry in account.log.entries]
+    changes = [
+        (change.id, change.summary, change.timestamp) for change in account.belongings.change_events.values()
+    ]
     return list(account.incidents.values()), entries, changes, world.truth, world.events
 
 
@@ -47,15 +49,15 @@ def test_the_same_seed_makes_the_same_world_and_another_seed_another(name):
 def test_a_past_is_in_order_and_nothing_happens_after_now(name, placebo):
     for seed in SEEDS:
         account = PACKS[name](now=now, seed=seed, placebo=placebo, shape=SMALL).account
-        ordered = [account.incidents[one] for one in account.incident_order]
-        assert [one.number for one in ordered] == list(range(1, len(ordered) + 1))
-        began = [one.created_at for one in ordered]
-        logged = [one.created_at for one in account.log.entries]
+        ordered = [account.incidents[incident_id] for incident_id in account.incident_order]
+        assert [incident.number for incident in ordered] == list(range(1, len(ordered) + 1))
+        began = [incident.created_at for incident in ordered]
+        logged = [entry.created_at for entry in account.log.entries]
         assert began == sorted(began)
         assert logged == sorted(logged)
         assert max(logged) <= NOW
-        assert all(one.timestamp <= NOW for one in account.belongings.change_events.values())
-        still_open = {one.id for one in ordered if one.status is not IncidentStatus.RESOLVED}
+        assert all(change.timestamp <= NOW for change in account.belongings.change_events.values())
+        still_open = {incident.id for incident in ordered if incident.status is not IncidentStatus.RESOLVED}
         assert account.open_ids == still_open
 
 
@@ -63,25 +65,25 @@ def test_a_past_is_in_order_and_nothing_happens_after_now(name, placebo):
 def test_the_incident_of_the_truth_is_open_and_its_webhook_is_there_to_be_told(name):
     world = PACKS[name](now=now, seed=3, shape=SMALL)
     assert world.truth.incident_id in world.account.open_ids
-    assert world.truth.incident_id in {one.incident_id for one in world.events}
+    assert world.truth.incident_id in {event.incident_id for event in world.events}
 
 
 def test_a_cascade_is_a_change_then_the_database_then_six_services_that_need_it():
     for seed in SEEDS:
         account, truth, _ = cascade(now=now, seed=seed, shape=SMALL)
         change = account.belongings.change_events[truth.origin]
-        assert [one.id for one in change.services] == [truth.origin_service_id]
+        assert [service.id for service in change.services] == [truth.origin_service_id]
         assert truth.causes == (truth.origin,)
         root = account.incidents[truth.incident_id]
         assert root.service.id == truth.origin_service_id
         later = [
-            one for one in account.incidents.values()
-            if one.created_at > root.created_at and one.status is IncidentStatus.TRIGGERED
+            incident for incident in account.incidents.values()
+            if incident.created_at > root.created_at and incident.status is IncidentStatus.TRIGGERED
         ]  # fmt: skip
         assert len(later) == 6
         assert timedelta(0) < root.created_at - change.timestamp < timedelta(minutes=13)
-        for one in later:
-            needed = supporting(account.belongings.dependencies, ("technical_service", one.service.id))
+        for incident in later:
+            needed = supporting(account.belongings.dependencies, ("technical_service", incident.service.id))
             assert ("technical_service", truth.origin_service_id) in needed
 
 
@@ -90,14 +92,16 @@ def test_seen_from_a_dependent_service_the_causes_are_all_on_services_that_it_ne
         account, truth, _ = cascade(now=now, seed=seed, seen_from="dependent", shape=SMALL)
         seen = account.incidents[truth.incident_id]
         needed = supporting(account.belongings.dependencies, ("technical_service", seen.service.id))
-        incidents = [account.incidents[one] for one in truth.causes[1:]]
-        assert {one.service.id for one in incidents} <= {service_id for _, service_id in needed}
-        assert truth.origin_service_id in {one.service.id for one in incidents}
+        incidents = [account.incidents[incident_id] for incident_id in truth.causes[1:]]
+        assert {incident.service.id for incident in incidents} <= {service_id for _, service_id in needed}
+        assert truth.origin_service_id in {incident.service.id for incident in incidents}
 
 
 def test_the_placebo_of_a_cascade_has_one_incident_and_as_many_changes_as_everyday():
     for seed in SEEDS:
-        planted, placebo = (cascade(now=now, seed=seed, placebo=one, shape=SMALL) for one in (False, True))
+        planted, placebo = (
+            cascade(now=now, seed=seed, placebo=is_placebo, shape=SMALL) for is_placebo in (False, True)
+        )
         assert len(placebo.events) == 1
         assert placebo.truth.causes == ()
         changes = len(placebo.account.belongings.change_events)
@@ -109,12 +113,12 @@ def rounds_within_the_hour(world):
     account = world.account
     seen = account.incidents[world.truth.incident_id]
     return [
-        one
-        for one in account.incidents.values()
-        if one.incident_key == seen.incident_key
-        and one.status is IncidentStatus.RESOLVED
-        and account.log.standings[one.id].status_changed_by is None
-        and seen.created_at - one.created_at <= timedelta(hours=1)
+        incident
+        for incident in account.incidents.values()
+        if incident.incident_key == seen.incident_key
+        and incident.status is IncidentStatus.RESOLVED
+        and account.log.standings[incident.id].status_changed_by is None
+        and seen.created_at - incident.created_at <= timedelta(hours=1)
     ]
 
 
@@ -134,7 +138,7 @@ def test_a_flapping_alert_goes_on_flapping_while_the_account_is_served():
     kinds = []
     for _ in range(60):
         clock.advance(timedelta(minutes=1))
-        kinds += [(str(one.event_type), one.service_id) for one in account.let_happen()]
+        kinds += [(str(event.event_type), event.service_id) for event in account.let_happen()]
     of_it = [kind for kind, service_id in kinds if service_id == truth.service_id]
     assert of_it[:4] == ["incident.resolved", "incident.triggered"] * 2
     assert of_it.count("incident.triggered") >= 5
@@ -143,8 +147,10 @@ def test_a_flapping_alert_goes_on_flapping_while_the_account_is_served():
 def handed_on(world):
     account = world.account
     own = account.services[world.truth.service_id].escalation_policy.id
-    of_it = [one for one in account.incidents.values() if one.service.id == world.truth.service_id]
-    return [one for one in of_it if one.escalation_policy.id != own], of_it
+    of_it = [
+        incident for incident in account.incidents.values() if incident.service.id == world.truth.service_id
+    ]
+    return [incident for incident in of_it if incident.escalation_policy.id != own], of_it
 
 
 def test_a_misrouted_services_incidents_end_with_another_team_and_the_placebos_do_not():
@@ -152,7 +158,9 @@ def test_a_misrouted_services_incidents_end_with_another_team_and_the_placebos_d
         world = misrouted(now=now, seed=seed, shape=SMALL)
         handed, of_it = handed_on(world)
         to_the_right_one = [
-            one for one in handed if world.truth.misrouted_to_team_id in {team.id for team in one.teams}
+            incident
+            for incident in handed
+            if world.truth.misrouted_to_team_id in {team.id for team in incident.teams}
         ]
         assert len(of_it) > 20
         assert len(to_the_right_one) > len(of_it) * 0.4
@@ -165,8 +173,8 @@ def test_the_circles_of_the_truth_are_those_of_the_dependencies():
         account, truth, _ = cyclic(now=now, seed=seed, shape=SMALL)
         assert truth.service_id in truth.cycles[0] | truth.cycles[-1]
         for circle in truth.cycles:
-            for one in circle:
-                needed = supporting(account.belongings.dependencies, ("technical_service", one))
+            for member in circle:
+                needed = supporting(account.belongings.dependencies, ("technical_service", member))
                 assert circle <= {service_id for _, service_id in needed}
 
 
@@ -180,7 +188,7 @@ def test_a_fresh_account_has_nothing_but_its_first_incident():
 def test_nobody_who_mends_an_incident_is_unknown_and_experts_mend_most():
     account, truth, _ = cascade(now=now, seed=5, shape=replace(SMALL, mended_by_chance=0.0))
     menders = [entry.agent for entry in account.log.entries if entry.kind == "resolve" and entry.agent]
-    assert {one.id for one in menders} <= set(account.users)
+    assert {mender.id for mender in menders} <= set(account.users)
     assert truth.fixer_id in account.users
 
 
@@ -196,4 +204,6 @@ def test_an_incident_that_nobody_takes_is_escalated_when_its_policy_says():
         "incident.escalated",
         wire_seconds(clock.now()),
     )
-    assert [one.id for one in account.incidents[truth.incident_id].assignees] == [truth.on_call_ids[1]]
+    assert [assignee.id for assignee in account.incidents[truth.incident_id].assignees] == [
+        truth.on_call_ids[1]
+    ]

@@ -60,7 +60,7 @@ class Api:
 
 
 def id_of(owned: dict[str, Any], name: str) -> str:
-    return next(one.id for one in owned.values() if one.name == name)
+    return next(thing.id for thing in owned.values() if thing.name == name)
 
 
 @pytest.fixture

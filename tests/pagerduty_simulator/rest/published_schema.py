@@ -70,7 +70,7 @@ class PublishedSchema:
     def _schema(self, operation_id: str, status: int) -> Any:
         responses = self._operations[operation_id]["responses"]
         response = responses.get(str(status)) or next(
-            (one for code, one in responses.items() if code.startswith("2")), {}
+            (response for code, response in responses.items() if code.startswith("2")), {}
         )
         while "$ref" in response:
             found: Any = self._document
@@ -78,7 +78,7 @@ class PublishedSchema:
                 found = found[part]
             response = found
         content = response.get("content") or {}
-        return next((one.get("schema") for one in content.values()), None)
+        return next((media_type.get("schema") for media_type in content.values()), None)
 
 
 def _errors(validator: Draft4Validator, body: Any) -> Iterator[tuple[str, str, Any]]:
@@ -98,7 +98,7 @@ def _is_known(operation_id: str, where: str, value: Any) -> bool:
 def _as_json_schema(node: Any) -> Any:
     """Turn OpenAPI 3.0's `nullable` into a type of JSON Schema."""
     if isinstance(node, list):
-        return [_as_json_schema(one) for one in node]
+        return [_as_json_schema(part) for part in node]
     if not isinstance(node, dict):
         return node
     made = {key: _as_json_schema(value) for key, value in node.items()}

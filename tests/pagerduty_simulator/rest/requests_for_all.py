@@ -24,8 +24,12 @@ class Ids:
             "user": next(iter(account.users)),
             "change": next(iter(owned.change_events)),
             "entry": account.log.entries[0].id,
-            "layered": next(one.id for one in owned.schedules.values() if one.kind == "schedule"),
-            "shifted": next(one.id for one in owned.schedules.values() if one.kind == "schedule_v3"),
+            "layered": next(
+                schedule.id for schedule in owned.schedules.values() if schedule.kind == "schedule"
+            ),
+            "shifted": next(
+                schedule.id for schedule in owned.schedules.values() if schedule.kind == "schedule_v3"
+            ),
         }
         shifted = owned.schedules[self.known["shifted"]]
         rotation = next(iter(shifted.rotations.values()))

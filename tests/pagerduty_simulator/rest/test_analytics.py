@@ -18,7 +18,9 @@ async def test_the_totals_are_those_of_the_incidents(api, past):
     incidents = list(past.incidents.values())
     assert row["total_incident_count"] == 60
     times = [
-        (one.resolved_at - one.created_at).total_seconds() for one in incidents if one.resolved_at is not None
+        (incident.resolved_at - incident.created_at).total_seconds()
+        for incident in incidents
+        if incident.resolved_at is not None
     ]
     assert row["mean_seconds_to_resolve"] == pytest.approx(sum(times) / len(times), abs=1)
     assert row["p50_seconds_to_resolve"] <= row["p90_seconds_to_resolve"] <= row["p95_seconds_to_resolve"]
@@ -39,12 +41,16 @@ async def test_groups_add_up_to_the_whole(api, past):
 async def test_the_filters_narrow(api, past):
     service_id = api.service_id("Search")
     (row,) = (await post(api, f"{METRICS}/services", filters={"service_ids": [service_id]}))["data"]
-    mine = [one for one in past.incidents.values() if one.service.id == service_id]
+    mine = [incident for incident in past.incidents.values() if incident.service.id == service_id]
     assert (row["service_id"], row["total_incident_count"]) == (service_id, len(mine))
     bounds = {"created_at_start": "2026-01-01T00:00:00Z", "created_at_end": "2026-01-07T00:00:00Z"}
     (row,) = (await post(api, f"{METRICS}/all", filters=bounds | {"urgency": "high"}))["data"]
-    inside = [one for one in past.incidents.values() if "2026-01-01" <= str(one.created_at) < "2026-01-07"]
-    assert row["total_incident_count"] == sum(one.urgency == "high" for one in inside)
+    inside = [
+        incident
+        for incident in past.incidents.values()
+        if "2026-01-01" <= str(incident.created_at) < "2026-01-07"
+    ]
+    assert row["total_incident_count"] == sum(incident.urgency == "high" for incident in inside)
     wide = {"created_at_start": "2024-01-01T00:00:00Z", "created_at_end": "2026-01-07T00:00:00Z"}
     assert (await api.send("POST", f"{METRICS}/all", {"filters": wide})).status_code == 400
 
@@ -54,7 +60,7 @@ async def test_raw_incidents_are_paged_by_the_last_one(api, past):
     while more:
         body = {"limit": 25, **({"starting_after": after} if after else {})}
         page = await post(api, "/analytics/raw/incidents", **body)
-        seen += [one["id"] for one in page["data"]]
+        seen += [incident["id"] for incident in page["data"]]
         after, more = page["last"], page["more"]
         assert page["last"] == page["data"][-1]["id"]
     assert seen == list(reversed(past.incident_order))
@@ -75,7 +81,7 @@ async def test_one_incident_s_measures_are_read_from_what_happened_to_it(api, cl
     assert row["acknowledged_user_names"] == ["Ines Albrecht"]
     assert row["created_at"] == "2026-01-07T12:00:00"
     responses = (await api.get(f"/analytics/raw/incidents/{made['id']}/responses"))["responses"]
-    assert {one["response_status"] for one in responses} <= {"joined", "pending"}
+    assert {response["response_status"] for response in responses} <= {"joined", "pending"}
 
 
 async def test_responders_are_on_call_for_as_long_as_their_shifts(api, past):

@@ -10,14 +10,14 @@ def told(site, monkeypatch):
     """The types of the events that are handed to the webhooks."""
     types: list[str] = []
     monkeypatch.setattr(
-        site.sender, "publish", lambda events, **_: types.extend(one.event_type for one in events)
+        site.sender, "publish", lambda events, **_: types.extend(event.event_type for event in events)
     )
     return types
 
 
 async def log_types(api, incident_id):
     entries = (await api.get(f"/incidents/{incident_id}/log_entries", limit=100))["log_entries"]
-    return [one["type"].removesuffix("_log_entry") for one in reversed(entries)]
+    return [entry["type"].removesuffix("_log_entry") for entry in reversed(entries)]
 
 
 async def test_a_created_incident_is_there_and_is_told_of_with_its_author(api, account):
@@ -60,7 +60,7 @@ async def test_each_change_fires_the_webhook_that_pagerduty_would(api, told):
     ]
     assert response.json()["incident"]["status"] == "acknowledged"
     types = await log_types(api, made["id"])
-    kept = [one for one in types if one not in {"notify", "assign"}]
+    kept = [kind for kind in types if kind not in {"notify", "assign"}]
     assert kept == [
         *("trigger", "acknowledge", "unacknowledge", "field_value_change", "escalate", "delegate"),
         *("field_value_change", "urgency_change", "resolve", "field_value_change"),
@@ -71,7 +71,7 @@ async def test_a_resolution_lands_in_the_log_entry_only(api):
     made = await api.incident()
     await api.change(made["id"], status="resolved", resolution="Restarted")
     entries = (await api.get(f"/incidents/{made['id']}/log_entries"))["log_entries"]
-    assert [one["note"] for one in entries if one["type"] == "resolve_log_entry"] == ["Restarted"]
+    assert [entry["note"] for entry in entries if entry["type"] == "resolve_log_entry"] == ["Restarted"]
     assert (await api.get(f"/incidents/{made['id']}/notes"))["notes"] == []
 
 
@@ -83,9 +83,9 @@ async def test_notes_updates_and_responders_can_be_read_back(api, told):
     target = {"responder_request_target": {"id": mei, "type": "user_reference"}}
     asked = {"requester_id": mei, "message": "Help", "responder_request_targets": [target]}
     assert (await api.send("POST", f"{path}/responder_requests", asked)).status_code == 200
-    assert [one["content"] for one in (await api.get(f"{path}/notes"))["notes"]] == ["One"]
+    assert [note["content"] for note in (await api.get(f"{path}/notes"))["notes"]] == ["One"]
     responders = (await api.get(path))["incident"]["incidents_responders"]
-    assert [(one["user"]["id"], one["state"]) for one in responders] == [(mei, "pending")]
+    assert [(responder["user"]["id"], responder["state"]) for responder in responders] == [(mei, "pending")]
     assert told[1:] == [
         "incident.annotated",
         "incident.status_update_published",
@@ -99,7 +99,10 @@ async def test_notes_updates_and_responders_can_be_read_back(api, told):
         ],
     }
     results = (await api.send("PUT", f"{path}/responder_requests/cancel", cancelled)).json()
-    assert [one["result"] for one in results["responder_request_targets"]] == ["cancelled", "not_found"]
+    assert [request_target["result"] for request_target in results["responder_request_targets"]] == [
+        "cancelled",
+        "not_found",
+    ]
 
 
 async def test_what_the_existing_operations_do_is_logged_too(api, account):
@@ -117,7 +120,7 @@ async def test_a_snooze_ends_by_itself(api, told, clock):
     assert (early.status_code, early.json()["error"]["code"]) == (400, 1012)
     await api.change(made["id"], status="acknowledged")
     snoozed = (await api.send("POST", snooze, {"duration": 600})).json()["incident"]
-    assert [one["type"] for one in snoozed["pending_actions"]] == ["unacknowledge"]
+    assert [action["type"] for action in snoozed["pending_actions"]] == ["unacknowledge"]
     clock.advance(timedelta(seconds=601))
     assert (await api.get(f"/incidents/{made['id']}"))["incident"]["status"] == "triggered"
     assert told[-1] == "incident.unacknowledged"
@@ -137,12 +140,12 @@ async def test_merged_incidents_are_resolved_and_hand_over_their_alerts(api, acc
 
 
 async def test_many_are_changed_whole_or_not_at_all(api):
-    one, other = await api.incident(), await api.incident()
+    first, other = await api.incident(), await api.incident()
     await api.change(other["id"], status="resolved")
-    rows = [{"id": made["id"], "type": "incident", "status": "resolved"} for made in (one, other)]
+    rows = [{"id": made["id"], "type": "incident", "status": "resolved"} for made in (first, other)]
     response = await api.send("PUT", "/incidents", {"incidents": rows})
     assert (response.status_code, response.json()["error"]["code"]) == (400, 1001)
-    assert (await api.get(f"/incidents/{one['id']}"))["incident"]["status"] == "triggered"
+    assert (await api.get(f"/incidents/{first['id']}"))["incident"]["status"] == "triggered"
     too_many = await api.send("PUT", "/incidents", {"incidents": rows[:1] * 251})
     assert too_many.status_code == 413
 
@@ -172,21 +175,26 @@ async def test_the_insights_are_about_like_titles_and_near_services(api, past):
     assert past_ones[0]["score"] >= past_ones[-1]["score"] > 0
     shop = await api.incident(service_id=api.service_id("Shop web"), title="Other words entirely")
     related = (await api.get(f"/incidents/{made['id']}/related_incidents"))["related_incidents"]
-    reasons = {row["incident"]["id"]: [one["type"] for one in row["relationships"]] for row in related}
+    reasons = {
+        row["incident"]["id"]: [relationship["type"] for relationship in row["relationships"]]
+        for row in related
+    }
     assert reasons[shop["id"]] == ["service_dependency"]
     outlier = (await api.get(f"/incidents/{shop['id']}/outlier_incident"))["outlier_incident"]
     assert outlier["incident"]["occurrence"]["category"] == "anomaly"
     changes = (await api.get(f"/incidents/{shop['id']}/related_change_events"))["change_events"]
-    why = {one["services"][0]["summary"]: one["correlation_reason"]["reason"] for one in changes}
+    why = {change["services"][0]["summary"]: change["correlation_reason"]["reason"] for change in changes}
     assert why == {"Shop web": "most_recent", "Checkout API": "related_service"}
 
 
 async def test_an_open_incident_impacts_the_business_services_above_it(api):
     path = "/business_services/impacts"
     before = (await api.get(path))["services"]
-    assert {one["status"] for one in before} == {"not_impacted"}
+    assert {service["status"] for service in before} == {"not_impacted"}
     made = await api.incident()
-    impacted = {one["name"] for one in (await api.get(path))["services"] if one["status"] == "impacted"}
+    impacted = {
+        service["name"] for service in (await api.get(path))["services"] if service["status"] == "impacted"
+    }
     assert impacted == {"Shopping", "Online shop"}
     impactors = (await api.get("/business_services/impactors"))["impactors"]
     assert impactors == [{"id": made["id"], "type": "incident"}]

@@ -12,14 +12,14 @@ from pagerduty_simulator.rest import application
 
 async def numbers(api, **query):
     query = {"limit": 100, "date_range": "all"} | query
-    return [one["incident_number"] for one in (await api.get("/incidents", **query))["incidents"]]
+    return [incident["incident_number"] for incident in (await api.get("/incidents", **query))["incidents"]]
 
 
 async def test_pages_follow_each_other_without_a_gap(api, past):
     seen, offset, more = [], 0, True
     while more:
         page = await api.get("/incidents", limit=25, offset=offset, date_range="all")
-        seen += [one["incident_number"] for one in page["incidents"]]
+        seen += [incident["incident_number"] for incident in page["incidents"]]
         more, offset = page["more"], offset + len(page["incidents"])
         assert page["total"] is None
     assert seen == list(range(1, 61))
@@ -38,14 +38,14 @@ async def test_nonsense_is_refused(api, query):
 
 async def test_incidents_are_filtered_by_every_filter(api, past):
     incidents = list(past.incidents.values())
-    one = next(incident for incident in incidents if incident.priority)
+    chosen = next(incident for incident in incidents if incident.priority)
     for name, value, matches in (
         ("statuses[]", "triggered", lambda it: it.status == "triggered"),
         ("urgencies[]", "low", lambda it: it.urgency == "low"),
-        ("service_ids[]", one.service.id, lambda it: it.service.id == one.service.id),
-        ("team_ids[]", one.teams[0].id, lambda it: one.teams[0] in it.teams),
-        ("priority_ids[]", one.priority.id, lambda it: it.priority == one.priority),
-        ("incident_key", one.incident_key, lambda it: it.id == one.id),
+        ("service_ids[]", chosen.service.id, lambda it: it.service.id == chosen.service.id),
+        ("team_ids[]", chosen.teams[0].id, lambda it: chosen.teams[0] in it.teams),
+        ("priority_ids[]", chosen.priority.id, lambda it: it.priority == chosen.priority),
+        ("incident_key", chosen.incident_key, lambda it: it.id == chosen.id),
     ):
         expected = [it.number for it in incidents if matches(it)]
         assert await numbers(api, **{name: value}) == expected, name
@@ -72,11 +72,11 @@ async def test_sorting_takes_two_fields(api, past):
 
 async def test_log_entries_of_the_account_come_newest_first_and_within_bounds(api, past):
     page = await api.get("/log_entries", limit=100, since="2026-01-01T00:00:00Z")
-    moments = [one["created_at"] for one in page["log_entries"]]
+    moments = [entry["created_at"] for entry in page["log_entries"]]
     assert moments == sorted(moments, reverse=True)
     assert min(moments) >= "2026-01-01"
     overview = await api.get("/log_entries", limit=100, is_overview="true")
-    assert "notify_log_entry" not in {one["type"] for one in overview["log_entries"]}
+    assert "notify_log_entry" not in {entry["type"] for entry in overview["log_entries"]}
 
 
 async def test_include_swaps_references_for_objects(api):
@@ -90,20 +90,20 @@ async def test_include_swaps_references_for_objects(api):
 
 
 async def test_people_services_and_policies_are_found_by_words(api):
-    assert [one["name"] for one in (await api.get("/users", query="tana"))["users"]] == ["Mei Tanaka"]
-    assert [one["name"] for one in (await api.get("/services", query="check"))["services"]] == [
+    assert [user["name"] for user in (await api.get("/users", query="tana"))["users"]] == ["Mei Tanaka"]
+    assert [service["name"] for service in (await api.get("/services", query="check"))["services"]] == [
         "Checkout API"
     ]
     policies = (await api.get("/escalation_policies", query="plat"))["escalation_policies"]
-    assert [one["name"] for one in policies] == ["Platform on-call"]
+    assert [policy["name"] for policy in policies] == ["Platform on-call"]
     targets = policies[0]["escalation_rules"][0]["targets"]
-    assert [one["type"] for one in targets] == ["schedule_reference"]
+    assert [target["type"] for target in targets] == ["schedule_reference"]
 
 
 async def test_change_events_want_utc_and_say_neither_limit_nor_offset(api):
     page = await api.get("/change_events", since="2026-01-07T00:00:00Z")
     assert (page["limit"], page["offset"]) == (None, None)
-    assert all(one["timestamp"] >= "2026-01-07" for one in page["change_events"])
+    assert all(change["timestamp"] >= "2026-01-07" for change in page["change_events"])
     local = {"since": "2026-01-07T00:00:00+01:00"}
     assert (await api.send("GET", "/change_events", params=local)).status_code == 400
 
@@ -119,7 +119,7 @@ async def test_changes_are_listed_newest_first_from_since_to_before_until(api, p
     ids = [write_change(past, service, at, "Release", past.rng).id for at in moments]
     bounds = {"since": "2026-01-07T11:20:00Z", "until": "2026-01-07T11:40:00Z"}
     listed = await api.get(f"/services/{service.id}/change_events", **bounds)
-    assert [one["id"] for one in listed["change_events"]] == [ids[1], ids[0]]
+    assert [change["id"] for change in listed["change_events"]] == [ids[1], ids[0]]
     everywhere = await api.get("/change_events", **bounds)
     assert everywhere["change_events"] == listed["change_events"]
 
@@ -129,9 +129,9 @@ async def test_a_change_that_is_added_later_is_listed_too(api, past):
     before = await api.get("/change_events")
     change = write_change(past, service, past.now() - timedelta(minutes=1), "Release", past.rng)
     after = await api.get("/change_events")
-    assert [one["id"] for one in after["change_events"]] == [
+    assert [change_event["id"] for change_event in after["change_events"]] == [
         change.id,
-        *(one["id"] for one in before["change_events"]),
+        *(change_event["id"] for change_event in before["change_events"]),
     ]
 
 

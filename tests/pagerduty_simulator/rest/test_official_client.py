@@ -34,7 +34,10 @@ def client(api):
 
 async def test_it_walks_through_all_pages(past, client):
     def walk():
-        return [one["incident_number"] for one in client.iter_all("incidents", params={"date_range": "all"})]
+        return [
+            incident["incident_number"]
+            for incident in client.iter_all("incidents", params={"date_range": "all"})
+        ]
 
     assert await asyncio.to_thread(walk) == list(range(1, 61))
 
@@ -56,7 +59,7 @@ async def test_it_works_on_an_incident_from_beginning_to_end(api, client):
 
     incident, notes = await asyncio.to_thread(work)
     assert incident["status"] == "resolved"
-    assert [one["content"] for one in notes] == ["Looking"]
+    assert [note["content"] for note in notes] == ["Looking"]
 
 
 async def test_it_finds_people_and_walks_the_cursor_of_audit_records(api, client):

@@ -72,18 +72,18 @@ async def test_no_operation_is_left_unasked(past, api):
     if ids is None:
         await api.incident()
         ids = Ids(api.site.account)
-    asked = {one[0] for one in (*reads(ids), *writes(ids))}
-    assert {one.id for one in OPERATIONS} - asked == ELSEWHERE
+    asked = {request[0] for request in (*reads(ids), *writes(ids))}
+    assert {operation.id for operation in OPERATIONS} - asked == ELSEWHERE
 
 
 def test_every_operation_that_the_product_can_need_is_served_at_its_path():
     rows = json.loads((folder() / "operations.json").read_text())["operations"]
     by_id = {row["operationId"]: row for row in rows}
-    assert {one.id for one in OPERATIONS} == set(by_id)
-    for one in OPERATIONS:
-        row = by_id[one.id]
+    assert {operation.id for operation in OPERATIONS} == set(by_id)
+    for operation in OPERATIONS:
+        row = by_id[operation.id]
         pieces = ["{}" if piece.startswith("{") else piece for piece in row["path"].split("/")]
-        assert (one.method, one.path) == (row["method"], "/".join(pieces))
-        assert one.from_required is (row["from_header"] == "required")
-        assert one.writes is (row["access"] == "write")
-        assert row["scope"] in {None, one.scope}
+        assert (operation.method, operation.path) == (row["method"], "/".join(pieces))
+        assert operation.from_required is (row["from_header"] == "required")
+        assert operation.writes is (row["access"] == "write")
+        assert row["scope"] in {None, operation.scope}

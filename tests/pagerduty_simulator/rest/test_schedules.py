@@ -15,7 +15,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 def final(answer):
     entries = answer["schedule"]["final_schedule"]["rendered_schedule_entries"]
-    return [(one["start"], one["end"], one["user"]["summary"]) for one in entries]
+    return [(entry["start"], entry["end"], entry["user"]["summary"]) for entry in entries]
 
 
 async def test_layers_are_rendered_in_the_schedule_s_zone_and_the_later_layer_wins(api):
@@ -40,7 +40,7 @@ async def test_without_a_time_nothing_is_rendered(api):
 
 
 async def test_an_id_of_the_other_kind_is_400_with_a_hint(api):
-    layered, shifted = (api.schedule_id(one) for one in ("Storefront primary", "Payments around the clock"))
+    layered, shifted = (api.schedule_id(name) for name in ("Storefront primary", "Payments around the clock"))
     for path, words in ((f"/schedules/{shifted}", "v3"), (f"/v3/schedules/{layered}", "v2")):
         response = await api.send("GET", path)
         assert response.status_code == 400
@@ -57,12 +57,12 @@ async def test_overrides_are_answered_one_by_one_under_201(api):
     ]
     response = await api.send("POST", f"{path}/overrides", {"overrides": wanted})
     assert response.status_code == 201
-    assert [one["status"] for one in response.json()] == [201, 400]
+    assert [answer["status"] for answer in response.json()] == [201, 400]
     assert response.json()[1]["errors"] == ["Override must end after its start"]
     covering = ("2026-01-08T11:00:00+01:00", "2026-01-08T13:00:00+01:00", "Mei Tanaka")
     assert covering in final(await api.get(path, **WEEK))
     listed = (await api.get(f"{path}/overrides", **WEEK))["overrides"]
-    assert [one["id"] for one in listed] == [response.json()[0]["override"]["id"]]
+    assert [override["id"] for override in listed] == [response.json()[0]["override"]["id"]]
     assert (await api.send("GET", f"{path}/overrides")).status_code == 400
 
 
@@ -74,7 +74,7 @@ async def test_deleting_an_override_depends_on_whether_it_has_begun(api, clock):
         ("2026-01-09T10:00:00Z", "2026-01-09T11:00:00Z"),
     )
     body = {"overrides": [{"start": start, "end": end, "user": mei} for start, end in times]}
-    running, future = (one["override"]["id"] for one in (await api.send("POST", path, body)).json())
+    running, future = (answer["override"]["id"] for answer in (await api.send("POST", path, body)).json())
     assert (await api.send("DELETE", f"{path}/{future}")).status_code == 204
     assert (await api.send("DELETE", f"{path}/{running}")).status_code == 200
     clock.advance(timedelta(seconds=1))
@@ -89,7 +89,7 @@ async def test_a_layer_left_out_of_an_update_ends_now(api):
     schedule["schedule_layers"] = schedule["schedule_layers"][:1]
     assert (await api.send("PUT", path, {"schedule": schedule})).status_code == 200
     read = await api.get(path, **WEEK)
-    ended = {one["name"]: one["end"] for one in read["schedule"]["schedule_layers"]}
+    ended = {layer["name"]: layer["end"] for layer in read["schedule"]["schedule_layers"]}
     assert ended == {"Weekly": None, "Saturdays": "2026-01-07T13:00:00+01:00"}
     assert "Sofia Castro" not in {name for _, _, name in final(read)}
 
@@ -102,7 +102,7 @@ async def test_changes_of_a_schedule_are_audited_page_by_page(api):
     names, cursor = [], None
     while True:
         page = await api.get(f"{path}/audit/records", limit=2, **({"cursor": cursor} if cursor else {}))
-        names += [one["details"]["fields"][0]["value"] for one in page["records"]]
+        names += [record["details"]["fields"][0]["value"] for record in page["records"]]
         cursor = page["next_cursor"]
         if cursor is None:
             break
@@ -118,21 +118,21 @@ async def shifts_of(api, **query):
 async def test_gaps_of_a_shift_schedule_are_told_as_empty_members(api):
     rendered = await shifts_of(api)
     shifts = rendered["computed_shift_assignments"]
-    empty = [one for one in shifts if one["member"]["type"] == "empty_member"]
+    empty = [shift for shift in shifts if shift["member"]["type"] == "empty_member"]
     assert empty
     assert rendered["rendered_coverage_percentage"] < 100
-    covered = sorted((one["start_time"], one["end_time"]) for one in shifts)
+    covered = sorted((shift["start_time"], shift["end_time"]) for shift in shifts)
     assert covered[0][0] == WEEK["since"]
     assert max(end for _, end in covered) == WEEK["until"]
 
 
 async def test_an_override_of_shifts_replaces_one_member_in_one_source(api):
     shifts = (await shifts_of(api))["computed_shift_assignments"]
-    one = next(it for it in shifts if it["member"].get("user_id") and it["start_time"] > "2026-01-08")
+    shift = next(it for it in shifts if it["member"].get("user_id") and it["start_time"] > "2026-01-08")
     sofia = {"type": "user_member", "user_id": api.user_id("Sofia Castro")}
-    body = {"type": "override_shift", "rotation_id": one["source"]["rotation_id"]}
-    body |= {"start_time": one["start_time"], "end_time": one["end_time"]}
-    body |= {"overridden_member": one["member"], "overriding_member": sofia}
+    body = {"type": "override_shift", "rotation_id": shift["source"]["rotation_id"]}
+    body |= {"start_time": shift["start_time"], "end_time": shift["end_time"]}
+    body |= {"overridden_member": shift["member"], "overriding_member": sofia}
     path = f"/v3/schedules/{api.schedule_id('Payments around the clock')}/overrides"
     made = (await api.send("POST", path, {"overrides": [body]})).json()["overrides"][0]
     replaced = [
@@ -140,7 +140,7 @@ async def test_an_override_of_shifts_replaces_one_member_in_one_source(api):
         for it in (await shifts_of(api))["computed_shift_assignments"]
         if it["source"].get("override_id") == made["id"]
     ]
-    assert [(it["start_time"], it["member"]) for it in replaced] == [(one["start_time"], sofia)]
+    assert [(it["start_time"], it["member"]) for it in replaced] == [(shift["start_time"], sofia)]
     both = await api.send("POST", path, {"overrides": [body | {"custom_shift_id": "X"}]})
     assert isinstance(both.json()["error"]["errors"], dict)
     assert (await api.send("DELETE", f"{path}/{made['id']}")).status_code == 204
@@ -154,7 +154,7 @@ async def test_a_custom_shift_adds_a_person_and_wants_exactly_one(api):
     twice = await api.send("POST", path, {"custom_shifts": [shift | {"assignments": assigned * 2}]})
     assert twice.status_code == 400
     assert (await api.send("POST", path, {"custom_shifts": [shift | {"assignments": assigned}]})).is_success
-    members = [one["member"] for one in (await shifts_of(api))["computed_shift_assignments"]]
+    members = [assignment["member"] for assignment in (await shifts_of(api))["computed_shift_assignments"]]
     assert member in members
 
 
@@ -180,10 +180,10 @@ async def test_a_shift_schedule_s_update_takes_name_and_zone_only(api, body):
 
 async def test_on_call_rows_come_from_both_kinds_and_from_users_themselves(api):
     rows = (await api.get("/oncalls", limit=100))["oncalls"]
-    kinds = {one["schedule"]["type"] if one["schedule"] else None for one in rows}
+    kinds = {row["schedule"]["type"] if row["schedule"] else None for row in rows}
     assert kinds == {"schedule_reference", "schedule_v3_reference", None}
-    permanent = [one for one in rows if one["schedule"] is None]
-    assert {(one["start"], one["end"]) for one in permanent} == {(None, None)}
+    permanent = [row for row in rows if row["schedule"] is None]
+    assert {(row["start"], row["end"]) for row in permanent} == {(None, None)}
     never = {"schedule_ids[]": api.schedule_id("Old pager list")}
     assert (await api.get("/oncalls", **never))["oncalls"] == []
 
@@ -198,9 +198,9 @@ async def test_earliest_keeps_one_row_of_each_policy_level_and_user(api):
     earliest = (await api.get("/oncalls", earliest="true", **query))["oncalls"]
     assert len(rows) > len(earliest) == 3
     first = {}
-    for one in rows:
-        first.setdefault(one["user"]["id"], one["start"])
-    assert {one["user"]["id"]: one["start"] for one in earliest} == first
+    for row in rows:
+        first.setdefault(row["user"]["id"], row["start"])
+    assert {row["user"]["id"]: row["start"] for row in earliest} == first
     too_far = {"until": "2026-06-01T00:00:00Z"}
     assert (await api.send("GET", "/oncalls", params=too_far)).status_code == 400
 
@@ -210,7 +210,9 @@ async def test_an_incident_pages_whoever_is_on_call(api):
         "oncalls"
     ]
     made = await api.incident()
-    assert [one["assignee"]["id"] for one in made["assignments"]] == [one["user"]["id"] for one in on_call]
+    assert [assignment["assignee"]["id"] for assignment in made["assignments"]] == [
+        row["user"]["id"] for row in on_call
+    ]
 
 
 def test_a_handover_stays_at_nine_when_the_clocks_change():
@@ -218,8 +220,8 @@ def test_a_handover_stays_at_nine_when_the_clocks_change():
     layer = Layer("L", "Weekly", start, ("A", "B"), timedelta(weeks=1), start)
     schedule = LayerSchedule("S", "S", "Europe/Berlin", (layer,))
     shifts = schedule.final_shifts(start, start + timedelta(days=20))
-    assert {one.start.astimezone(BERLIN).time() for one in shifts} == {time(9)}
-    assert [one.user_id for one in shifts] == ["A", "B", "A"]
+    assert {shift.start.astimezone(BERLIN).time() for shift in shifts} == {time(9)}
+    assert [shift.user_id for shift in shifts] == ["A", "B", "A"]
 
 
 def test_every_second_week_belongs_to_the_next_member():
@@ -229,7 +231,7 @@ def test_every_second_week_belongs_to_the_next_member():
     event = RotationEvent("E", "E", start, end, "UTC", start, rule, ("A", "B"))
     schedule = ShiftSchedule("S", "S", "UTC", {"R": Rotation("R", {"E": event})})
     shifts = schedule.final_shifts(start, start + timedelta(weeks=6))
-    assert [(one.start.day, one.user_id) for one in shifts] == [(5, "A"), (19, "B"), (2, "A")]
+    assert [(shift.start.day, shift.user_id) for shift in shifts] == [(5, "A"), (19, "B"), (2, "A")]
 
 
 def test_overlapping_people_are_not_covered_twice():
