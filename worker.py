@@ -12,10 +12,10 @@ from bootstrap.services import Services
 from bootstrap.store import open_store
 from bootstrap.workers import GRACE, connect, incident_worker, pagerduty_worker
 from calmo_pagerduty import logs
+from calmo_pagerduty.db.database import StoreUnavailable
+from calmo_pagerduty.db.encryption import KeyProblem
 from calmo_pagerduty.settings import InvalidSettings, Settings, load_settings
-from calmo_pagerduty.store.database import StoreUnavailable
-from calmo_pagerduty.store.encryption import KeyProblem
-from calmo_pagerduty.temporal_client import MissingSearchAttributes
+from calmo_pagerduty.temporal.client import MissingSearchAttributes
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,13 @@ from datetime import UTC, datetime
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.context.notes import ContextNotes, NoteToFile
-from activities.context.records import (
+from activities.heartbeats import beating
+from activities.retrying import REMOVED, retried
+from calmo_pagerduty.clients.contexts import ContextClient
+from calmo_pagerduty.connections.store import ConnectionRemoved
+from calmo_pagerduty.contexts.gathering.backfill import AccountRemembering, MemoryStep, MemoryToRead
+from calmo_pagerduty.contexts.gathering.source_service import ContextSources, SourceOutcome, SourceToGather
+from calmo_pagerduty.contexts.gathering.version_service import (
     CannotAssess,
     ContextBegun,
     ContextRecords,
@@ -16,17 +21,12 @@ from activities.context.records import (
     ContextToFinish,
     VersionRemoved,
 )
-from activities.context.remembering import AccountRemembering, MemoryStep, MemoryToRead
-from activities.context.sources import ContextSources, SourceOutcome, SourceToGather
-from activities.heartbeats import beating
-from activities.retrying import REMOVED, retried
-from activities.tool_records import Filed
-from calmo_pagerduty.context_client import ContextClient
-from calmo_pagerduty.domain.context_runs import ContextEnd, Reason
-from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.contexts.note_service import ContextNotes, NoteToFile
+from calmo_pagerduty.contexts.runs import ContextEnd, Reason
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.model import FrozenModel
-from calmo_pagerduty.store.connections import ConnectionRemoved
-from calmo_pagerduty.temporal_handle import TemporalHandle
+from calmo_pagerduty.temporal.handle import TemporalHandle
+from calmo_pagerduty.tool_calls.record_service import Filed
 
 #: The error type for a context that can't be concluded, however often it is tried.
 CANNOT_ASSESS = "CannotAssess"

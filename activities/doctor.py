@@ -2,9 +2,14 @@
 
 from temporalio import activity
 
-from activities.doctor_service import ConnectionToExamine, DoctorService, Examined, SubscriptionsToEnable
 from activities.heartbeats import beating
 from activities.retrying import retried
+from calmo_pagerduty.webhooks.doctor_service import (
+    ConnectionToExamine,
+    DoctorService,
+    Examined,
+    SubscriptionsToEnable,
+)
 
 
 class Doctor:

@@ -3,8 +3,18 @@
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.issue_records import CannotApply, EventsToSave, IssueRecords, PuzzlesToSetAside, SavedEvents
-from activities.response_records import ResponseRecords, TargetsLookedAt, TargetsToLookAt
+from calmo_pagerduty.incidents.response_target_service import (
+    ResponseRecords,
+    TargetsLookedAt,
+    TargetsToLookAt,
+)
+from calmo_pagerduty.incidents.service import (
+    CannotApply,
+    EventsToSave,
+    IssueRecords,
+    PuzzlesToSetAside,
+    SavedEvents,
+)
 
 #: The error type for events that can't be put on an issue however often it is tried.
 CANNOT_APPLY = "CannotApply"

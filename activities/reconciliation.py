@@ -3,7 +3,8 @@
 from temporalio import activity
 
 from activities.heartbeats import beating
-from activities.reconciliation_service import (
+from activities.retrying import retried
+from calmo_pagerduty.reconciliation.service import (
     ReconciliationService,
     RunBegun,
     RunToBegin,
@@ -11,7 +12,6 @@ from activities.reconciliation_service import (
     Tally,
     WindowToHeal,
 )
-from activities.retrying import retried
 
 
 class Reconciler:

@@ -7,9 +7,9 @@ from datetime import timedelta
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from calmo_pagerduty.domain.api_errors import PagerDutyError
-from calmo_pagerduty.domain.retries import retry_wait
-from calmo_pagerduty.store.connections import ConnectionRemoved
+from calmo_pagerduty.connections.store import ConnectionRemoved
+from calmo_pagerduty.pagerduty.errors import PagerDutyError
+from calmo_pagerduty.pagerduty.retries import retry_wait
 
 #: The error type of a step whose connection was removed: it isn't tried again.
 REMOVED = "Removed"

@@ -8,10 +8,17 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.heartbeats import beating
 from activities.retrying import retried
-from activities.tool_call_service import ToolCallService
-from activities.tool_records import CallToFile, DecisionToRecord, Filed, NotFiled, NotTheirs, ToolRecords
-from calmo_pagerduty.domain.tool_calls import CallState
 from calmo_pagerduty.kernel.model import FrozenModel
+from calmo_pagerduty.tool_calls.model import CallState
+from calmo_pagerduty.tool_calls.record_service import (
+    CallToFile,
+    DecisionToRecord,
+    Filed,
+    NotFiled,
+    NotTheirs,
+    ToolRecords,
+)
+from calmo_pagerduty.tool_calls.service import ToolCallService
 
 
 class CallToCarryOut(FrozenModel):

@@ -15,7 +15,7 @@ from bench.parts import connect, made, pid_of, running_temporal
 from bench.shapes import burst
 from bench.sqlite_files import used_bytes
 from calmo_pagerduty.processes import start_child, stop_child
-from calmo_pagerduty.temporal_dev_server import TemporalDevServer
+from calmo_pagerduty.temporal.dev_server import TemporalDevServer
 from pagerduty_simulator.events import Event
 
 

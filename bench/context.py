@@ -21,10 +21,10 @@ from bench.figures import Figure, Figures, median_of
 from bench.product import Product, running_product
 from bench.progress import tell
 from bench.sizes import Sizes
-from calmo_pagerduty.domain.context_runs import ContextEnd, ContextStart, ContextState, RunProgress
-from calmo_pagerduty.domain.context_sources import Source
-from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.temporal_client import DATA_CONVERTER, runtime
+from calmo_pagerduty.contexts.runs import ContextEnd, ContextStart, ContextState, RunProgress
+from calmo_pagerduty.contexts.sources import Source
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
+from calmo_pagerduty.temporal.client import DATA_CONVERTER, runtime
 from pagerduty_simulator.big_account import big_account
 from pagerduty_simulator.clocks import ScaledClock
 from pagerduty_simulator.past import write_change

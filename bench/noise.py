@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 from bench.figures import rounded
-from calmo_pagerduty.temporal_dev_server import find_binary
+from calmo_pagerduty.temporal.dev_server import find_binary
 
 _TURNS = 15
 _LOOP = 150_000

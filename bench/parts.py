@@ -8,8 +8,8 @@ from temporalio.client import Client
 from temporalio.service import GrpcCompression
 
 from calmo_pagerduty.processes import free_port
-from calmo_pagerduty.temporal_client import runtime
-from calmo_pagerduty.temporal_dev_server import TemporalDevServer
+from calmo_pagerduty.temporal.client import runtime
+from calmo_pagerduty.temporal.dev_server import TemporalDevServer
 from workflows import names
 
 

@@ -20,15 +20,17 @@ from bench.shapes import burst
 from bench.sides import NotAcknowledged
 from bench.sqlite_files import TimelineWatch, used_bytes
 from bootstrap.store import open_database, open_store
-from calmo_pagerduty.domain.connections import Region, TokenKind
-from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.access import store as api_keys
+from calmo_pagerduty.connections import store as connections
+from calmo_pagerduty.db.database import Transaction
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope
+from calmo_pagerduty.pagerduty.tokens import Region, TokenKind
 from calmo_pagerduty.processes import free_port, start_child, stop_child
 from calmo_pagerduty.settings import Settings
-from calmo_pagerduty.store import api_keys, connections, webhooks
-from calmo_pagerduty.store.database import Transaction
-from calmo_pagerduty.temporal_dev_server import TemporalDevServer
+from calmo_pagerduty.temporal.dev_server import TemporalDevServer
 from calmo_pagerduty.tools.permissions import ConnectionRules
+from calmo_pagerduty.webhooks import store as webhooks
 from pagerduty_simulator.events import Event
 from pagerduty_simulator.signatures import signature_header
 

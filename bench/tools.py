@@ -19,10 +19,10 @@ from bench.product import Product, running_product
 from bench.progress import tell
 from bench.sizes import Sizes
 from bootstrap.store import open_database
+from calmo_pagerduty.access import store as api_keys
 from calmo_pagerduty.http_client import AsyncClient, HTTPError
 from calmo_pagerduty.processes import free_port, start_child, stop_child
 from calmo_pagerduty.settings import Settings
-from calmo_pagerduty.store import api_keys
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from ingress.api.authentication import ALL_PERMISSIONS
 

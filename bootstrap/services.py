@@ -5,31 +5,31 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from activities.context.assessor import Assessor
-from activities.context.notes import ContextNotes
-from activities.context.records import ContextRecords
-from activities.context.remembering import AccountRemembering
-from activities.context.sources import ContextSources
 from activities.contexts import ContextActivities, ContextRequests
 from activities.doctor import Doctor
-from activities.doctor_service import DoctorService
 from activities.incidents import IncidentActivities
-from activities.issue_records import IssueRecords
-from activities.pagerduty_accounts import PagerDutyAccounts
 from activities.reconciliation import Reconciler
-from activities.reconciliation_service import ReconciliationService
-from activities.response_records import ResponseRecords
-from activities.tool_call_service import ToolCallService
 from activities.tool_calls import ToolCalls
-from activities.tool_gate import ToolGate
-from activities.tool_records import ToolRecords
 from bootstrap.store import OpenStore
+from calmo_pagerduty.connections.service import PagerDutyAccounts
+from calmo_pagerduty.contexts.gathering.assessor import Assessor
+from calmo_pagerduty.contexts.gathering.backfill import AccountRemembering
+from calmo_pagerduty.contexts.gathering.source_service import ContextSources
+from calmo_pagerduty.contexts.gathering.version_service import ContextRecords
+from calmo_pagerduty.contexts.note_service import ContextNotes
+from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.http_client import AsyncClient
-from calmo_pagerduty.pagerduty_api.client import connect
+from calmo_pagerduty.incidents.response_target_service import ResponseRecords
+from calmo_pagerduty.incidents.service import IssueRecords
+from calmo_pagerduty.pagerduty.client import connect
+from calmo_pagerduty.reconciliation.service import ReconciliationService
 from calmo_pagerduty.settings import Settings
-from calmo_pagerduty.store.database import Database
-from calmo_pagerduty.store.encryption import Keyring
-from calmo_pagerduty.temporal_handle import TemporalHandle
+from calmo_pagerduty.temporal.handle import TemporalHandle
+from calmo_pagerduty.tool_calls.authorization_service import ToolGate
+from calmo_pagerduty.tool_calls.record_service import ToolRecords
+from calmo_pagerduty.tool_calls.service import ToolCallService
+from calmo_pagerduty.webhooks.doctor_service import DoctorService
 
 Activity = Callable[..., Any]
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
+from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.settings import Settings
-from calmo_pagerduty.store.database import Database
-from calmo_pagerduty.store.encryption import Keyring
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from bootstrap.services import Services
-from calmo_pagerduty.temporal_limits import limit_each_connection
+from calmo_pagerduty.temporal.rate_limits import limit_each_connection
 from workflows import names
 from workflows.account_memory import AccountMemoryWorkflow
 from workflows.doctor import DoctorWorkflow

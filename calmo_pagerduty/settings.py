@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 
 if TYPE_CHECKING:
-    from calmo_pagerduty.store.encryption import Keyring
+    from calmo_pagerduty.db.encryption import Keyring
 
 
 class InvalidSettings(ExplainedError):
@@ -105,7 +105,7 @@ class Settings(BaseSettings):
     def keyring(self) -> "Keyring":
         """Return the master keys, made on first run if none are configured. Raises KeyProblem."""
         # The store comes with it, which who only wants to know an address should not wait for.
-        from calmo_pagerduty.store.encryption import load_or_create_keys, parse_keys  # noqa: PLC0415 - slow
+        from calmo_pagerduty.db.encryption import load_or_create_keys, parse_keys  # noqa: PLC0415 - slow
 
         if self.encryption_keys is not None:
             return parse_keys(self.encryption_keys.get_secret_value())

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from calmo_pagerduty.store.api_keys import Caller
+from calmo_pagerduty.access.store import Caller
 from ingress.api.authentication import METRICS_READ
 from ingress.api.endpoints import Endpoint, Json, Media, Nothing, PublicEndpoint, Row, routes
 from ingress.api.errors import STATUS_OF_ERROR, answer_error, answer_http_error

@@ -4,38 +4,38 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from bootstrap.services import Services
-from calmo_pagerduty import temporal_client
+from calmo_pagerduty.temporal import client as temporal_client
 from ingress.api.health import HealthEndpoints
 from ingress.api.keys import ApiKeyEndpoints
 from ingress.api.models import Links
 from ingress.connections.endpoints import ConnectionEndpoints
-from ingress.context.counting import ContextCounter
-from ingress.context.endpoints import ContextEndpoints
+from ingress.contexts.counting import ContextCounter
+from ingress.contexts.endpoints import ContextEndpoints
 from ingress.deliveries.endpoints import DeliveryEndpoints
-from ingress.deliveries.explaining import ExplanationEndpoints
-from ingress.deliveries.retention import Retention
-from ingress.door.pagerduty_webhooks import WebhookReceiver
-from ingress.door.rate_limits import Buckets
-from ingress.door.webhook_directory import WebhookDirectory
+from ingress.deliveries.explanation_endpoints import ExplanationEndpoints
+from ingress.deliveries.retention_sweeper import Retention
 from ingress.forwarding.forwarder import Forwarder
 from ingress.forwarding.incident_starter import IncidentStarter
 from ingress.forwarding.signal_sender import SignalSender
-from ingress.healing.endpoints import HealingEndpoints
-from ingress.healing.keeper import HealingKeeper
-from ingress.issues.action_endpoints import ActionEndpoints
-from ingress.issues.action_sender import ActionSender
-from ingress.issues.actions import IssueActor
-from ingress.issues.endpoints import IssueEndpoints
+from ingress.incidents.action_endpoints import ActionEndpoints
+from ingress.incidents.action_sender import ActionSender
+from ingress.incidents.action_service import IssueActor
+from ingress.incidents.endpoints import IssueEndpoints
 from ingress.mcp.endpoint import McpEndpoint
 from ingress.metrics import Metrics
-from ingress.tools.caller import ToolCaller
+from ingress.reconciliation.endpoints import HealingEndpoints
+from ingress.reconciliation.sweeper import HealingKeeper
 from ingress.tools.endpoints import ToolEndpoints
-from ingress.tools.keeper import CallKeeper
-from ingress.webhooks.checks import WebhookTestEndpoints
+from ingress.tools.service import ToolCaller
+from ingress.tools.sweeper import CallKeeper
+from ingress.webhook_receiver.rate_limits import Buckets
+from ingress.webhook_receiver.receiver import WebhookReceiver
+from ingress.webhook_receiver.webhook_directory import WebhookDirectory
+from ingress.webhooks.end_to_end_test import Means
 from ingress.webhooks.endpoints import WebhookEndpoints
-from ingress.webhooks.keeper import WebhookKeeper
 from ingress.webhooks.subscriber import Subscriber
-from ingress.webhooks.walk import Means
+from ingress.webhooks.sweeper import WebhookKeeper
+from ingress.webhooks.test_endpoints import WebhookTestEndpoints
 from workflows import names
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from calmo_pagerduty.processes import stop_child
-from calmo_pagerduty.temporal_dev_server import ServerDidNotStart
+from calmo_pagerduty.temporal.dev_server import ServerDidNotStart
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0

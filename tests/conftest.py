@@ -14,23 +14,23 @@ from typing import Any
 import psycopg
 import pytest
 from hypothesis import settings
-from parts import Parts
-from patience import LIMIT, STORY
 from temporalio.client import Client
 from temporalio.worker._workflow import _WorkflowWorker
 
-from activities.context import sources as gathering
-from calmo_pagerduty.domain import context_sources
+from calmo_pagerduty.contexts import sources as context_sources
+from calmo_pagerduty.contexts.gathering import source_service as gathering
+from calmo_pagerduty.db import database as database_limits
+from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.processes import free_port
-from calmo_pagerduty.store import database as database_limits
-from calmo_pagerduty.store.database import Database
-from calmo_pagerduty.store.encryption import Keyring
-from calmo_pagerduty.temporal_client import DATA_CONVERTER, ensure_search_attributes, runtime
-from calmo_pagerduty.temporal_dev_server import TemporalDevServer
+from calmo_pagerduty.temporal.client import DATA_CONVERTER, ensure_search_attributes, runtime
+from calmo_pagerduty.temporal.dev_server import TemporalDevServer
 from ingress.api import health
-from ingress.door import pagerduty_webhooks as door_limits
 from ingress.forwarding import forwarder
-from ingress.healing import endpoints as healing_endpoints
+from ingress.reconciliation import endpoints as healing_endpoints
+from ingress.webhook_receiver import receiver as door_limits
+from tests.support.parts import Parts
+from tests.support.patience import LIMIT, STORY
 from workflows import incident_context, names
 
 #: Set where PostgreSQL must be there: then a machine without it fails instead of going without.

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from calmo_pagerduty.domain.deliveries import Verdict
+from calmo_pagerduty.deliveries.model import Verdict
 from calmo_pagerduty.settings import Settings
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.documentation import tools_markdown

@@ -5,8 +5,8 @@ from temporalio.common import Priority
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from activities.context.remembering import MemoryStep, MemoryToRead
     from activities.contexts import ContextActivities
+    from calmo_pagerduty.contexts.gathering.backfill import MemoryStep, MemoryToRead
     from calmo_pagerduty.kernel.model import FrozenModel
     from workflows import activity_options, names
 

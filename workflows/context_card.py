@@ -1,8 +1,8 @@
 """What an operator reads in the Temporal UI of an incident's context: how each source stands."""
 
-from calmo_pagerduty.domain.context_runs import ContextState, RunProgress
-from calmo_pagerduty.domain.context_sources import SOURCES
-from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.contexts.runs import ContextState, RunProgress
+from calmo_pagerduty.contexts.sources import SOURCES
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
 
 _WORDS = {
     ContextState.GATHERING: "is being **gathered**",

@@ -8,7 +8,7 @@ from typing import Any
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from calmo_pagerduty.domain.context_runs import LONGEST_DEBOUNCE, MAX_REASONS
+    from calmo_pagerduty.contexts.runs import LONGEST_DEBOUNCE, MAX_REASONS
 
 ASKED = "asked for"
 MAX_REASON = 100

@@ -6,8 +6,8 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from activities.doctor import Doctor
-    from activities.doctor_service import ConnectionToExamine, Examined, SubscriptionsToEnable
     from calmo_pagerduty.kernel.model import FrozenModel
+    from calmo_pagerduty.webhooks.doctor_service import ConnectionToExamine, Examined, SubscriptionsToEnable
     from workflows import activity_options, names
     from workflows.reconcile import ReconcileStart, ReconcileWorkflow
 

@@ -18,12 +18,9 @@ from temporalio.exceptions import (
 with workflow.unsafe.imports_passed_through():
     from activities.contexts import ContextRequests, ContextToWant
     from activities.incidents import CANNOT_APPLY, IncidentActivities
-    from activities.issue_records import EventsToSave, PuzzlesToSetAside
-    from activities.response_records import TargetsToLookAt
-    from activities.tool_records import Filed
-    from calmo_pagerduty.domain.event_types import IncidentStatus
-    from calmo_pagerduty.domain.incident_card import card_of
-    from calmo_pagerduty.domain.incident_lifecycle import (
+    from calmo_pagerduty.connections.severity import Severity
+    from calmo_pagerduty.incidents.actions import ACTION_REFUSED, Action, Standing, refusal_of
+    from calmo_pagerduty.incidents.lifecycle import (
         Decision,
         Effect,
         EventFacts,
@@ -38,11 +35,14 @@ with workflow.unsafe.imports_passed_through():
         published,
         wanted,
     )
-    from calmo_pagerduty.domain.incident_references import IncidentRef
-    from calmo_pagerduty.domain.incident_signals import Puzzle, read_signal
-    from calmo_pagerduty.domain.operations import ACTION_REFUSED, Action, Standing, refusal_of
-    from calmo_pagerduty.domain.severity import Severity
+    from calmo_pagerduty.incidents.operator_summary import card_of
+    from calmo_pagerduty.incidents.response_target_service import TargetsToLookAt
+    from calmo_pagerduty.incidents.service import EventsToSave, PuzzlesToSetAside
+    from calmo_pagerduty.incidents.signals import Puzzle, read_signal
+    from calmo_pagerduty.kernel.incident_ref import IncidentRef
     from calmo_pagerduty.kernel.model import FrozenModel
+    from calmo_pagerduty.pagerduty.event_types import IncidentStatus
+    from calmo_pagerduty.tool_calls.record_service import Filed
     from workflows import activity_options, names
     from workflows.searchable import searchable
     from workflows.tool_call import ToolCallWorkflow, child_call_workflow

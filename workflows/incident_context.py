@@ -15,20 +15,24 @@ from temporalio.exceptions import (
 )
 
 with workflow.unsafe.imports_passed_through():
-    from activities.context.notes import NoteToFile
-    from activities.context.own_records import OWN_SOURCES
-    from activities.context.records import ContextBegun, ContextToBegin, ContextToFinish
-    from activities.context.sources import SourceOutcome, SourceToGather
     from activities.contexts import ContextActivities
-    from calmo_pagerduty.domain.context_runs import (
+    from calmo_pagerduty.contexts.gathering.local_sources import OWN_SOURCES
+    from calmo_pagerduty.contexts.gathering.source_service import SourceOutcome, SourceToGather
+    from calmo_pagerduty.contexts.gathering.version_service import (
+        ContextBegun,
+        ContextToBegin,
+        ContextToFinish,
+    )
+    from calmo_pagerduty.contexts.note_service import NoteToFile
+    from calmo_pagerduty.contexts.runs import (
         ContextEnd,
         ContextStart,
         ContextState,
         RunProgress,
         SourceProgress,
     )
-    from calmo_pagerduty.domain.context_sources import SOURCES, Source, SourceState
-    from calmo_pagerduty.domain.tool_calls import workflow_id_for
+    from calmo_pagerduty.contexts.sources import SOURCES, Source, SourceState
+    from calmo_pagerduty.tool_calls.model import workflow_id_for
     from workflows import activity_options, names
     from workflows.account_memory import AccountMemoryWorkflow, MemoryStart
     from workflows.context_card import card_of

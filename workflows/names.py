@@ -2,13 +2,8 @@
 
 from temporalio.common import SearchAttributeKey
 
-from calmo_pagerduty.domain.context_runs import (
-    CONTEXT_WORKFLOW,
-    GATHER_AGAIN,
-    PROGRESS,
-    context_workflow_id,
-)
-from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.contexts.runs import CONTEXT_WORKFLOW, GATHER_AGAIN, PROGRESS, context_workflow_id
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
 
 INCIDENT_WORKFLOW = "IncidentWorkflow"
 TOOL_CALL_WORKFLOW = "ToolCallWorkflow"

@@ -9,7 +9,8 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.reconciliation import Reconciler
-    from activities.reconciliation_service import (
+    from calmo_pagerduty.kernel.model import FrozenModel
+    from calmo_pagerduty.reconciliation.service import (
         SCHEDULED,
         RunBegun,
         RunToBegin,
@@ -17,7 +18,6 @@ with workflow.unsafe.imports_passed_through():
         Tally,
         WindowToHeal,
     )
-    from calmo_pagerduty.kernel.model import FrozenModel
     from workflows import activity_options, names
 
 #: PagerDuty's log is read in pieces: a piece that fails is read again, not all of it.

@@ -16,9 +16,9 @@ from temporalio.exceptions import (
 
 with workflow.unsafe.imports_passed_through():
     from activities.tool_calls import CallEnd, CallToCarryOut, CallToEnd, ToolCalls
-    from activities.tool_records import CallToFile, DecisionToRecord, Filed
-    from calmo_pagerduty.domain.tool_calls import OPEN_STATES, CallState, workflow_id_for
     from calmo_pagerduty.kernel.model import FrozenModel
+    from calmo_pagerduty.tool_calls.model import OPEN_STATES, CallState, workflow_id_for
+    from calmo_pagerduty.tool_calls.record_service import CallToFile, DecisionToRecord, Filed
     from workflows import activity_options, names
 
 #: How long an order waits at most before it looks again how a call stands that goes on already.

@@ -1,4 +1,1 @@
-"""What every other package is built on: times, durations, JSON values, scopes, the base of frozen values.
-
-It is pure (no clock, no chance, no I/O) and imports nothing of ours.
-"""
+"""What everything else may use: values, scopes, times and texts. Imports nothing of ours."""

@@ -1,1 +1,1 @@
-"""The PagerDuty tools, one row each: pure, from arguments to what is asked of PagerDuty."""
+"""The PagerDuty tools: one row each, with its arguments and its plan. Pure."""

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from calmo_pagerduty.tools import (
+from calmo_pagerduty.tools.model import Tool
+from calmo_pagerduty.tools.plans import (
     analytics,
-    context,
     escalation_policies,
     incident_messages,
     incident_quieting,
@@ -18,7 +18,9 @@ from calmo_pagerduty.tools import (
     services,
     users,
 )
-from calmo_pagerduty.tools.tool import Tool
+from calmo_pagerduty.tools.plans import (
+    incident_insights as context,
+)
 
 _ROWS = (
     *incidents.TOOLS,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from calmo_pagerduty.tools.tool import Category, Tool
+from calmo_pagerduty.tools.model import Category, Tool
 
 HEADINGS: Mapping[Category, str] = {
     Category.INCIDENTS: "Incident management",

@@ -12,9 +12,9 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from calmo_pagerduty.domain.connections import TokenFacts
 from calmo_pagerduty.kernel.model import FrozenModel
-from calmo_pagerduty.tools.tool import Access, Category, Risk, Tool
+from calmo_pagerduty.pagerduty.tokens import TokenFacts
+from calmo_pagerduty.tools.model import Access, Category, Risk, Tool
 
 #: What an API key must be permitted for each kind of tool.
 KEY_PERMISSION: Mapping[Access, str] = {Access.READ: "tools:read", Access.WRITE: "tools:write"}

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 from starlette.requests import Request
 
-from calmo_pagerduty.store import api_keys
-from calmo_pagerduty.store.api_keys import Caller
-from calmo_pagerduty.store.database import Database, Transaction
+from calmo_pagerduty.access import store as api_keys
+from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.db.database import Database, Transaction
+from calmo_pagerduty.tools.model import Access
 from calmo_pagerduty.tools.permissions import KEY_PERMISSION
-from calmo_pagerduty.tools.tool import Access
 from ingress.api.errors import NotAuthenticated, NotPermitted
 
 ISSUES_READ = "issues:read"

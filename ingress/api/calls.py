@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import Field
 from starlette.requests import Request
 
-from calmo_pagerduty.api_client import FACE_HEADER
-from calmo_pagerduty.domain.tool_calls import MAX_IDEMPOTENCY_KEY, CallState, Face
+from calmo_pagerduty.clients.rest import FACE_HEADER
+from calmo_pagerduty.tool_calls.model import MAX_IDEMPOTENCY_KEY, CallState, Face
 from ingress.api.models import Model
 
 FACES: Mapping[str, Face] = {"cli": Face.CLI, "mcp": Face.MCP}

@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from calmo_pagerduty.store.api_keys import Caller
-from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.db.database import Database
 from ingress.api.authentication import authenticate
 from ingress.api.errors import BodyTooLarge
 from ingress.api.models import Model

@@ -9,16 +9,21 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from activities.tool_gate import CallRefused, CapReached, NoSuchConnection, NoSuchTool
-from calmo_pagerduty.domain.operations import BadAction
+from calmo_pagerduty.db.database import StoreUnavailable
+from calmo_pagerduty.db.encryption import CannotDecrypt
+from calmo_pagerduty.incidents.actions import BadAction
+from calmo_pagerduty.incidents.queries import InvalidCursor
 from calmo_pagerduty.kernel.scopes import InvalidScope
-from calmo_pagerduty.store.database import StoreUnavailable
-from calmo_pagerduty.store.encryption import CannotDecrypt
-from calmo_pagerduty.store.issue_queries import InvalidCursor
-from calmo_pagerduty.store.tool_calls import KeyUsedOtherwise
-from calmo_pagerduty.temporal_handle import TemporalUnavailable
+from calmo_pagerduty.temporal.handle import TemporalUnavailable
+from calmo_pagerduty.tool_calls.authorization_service import (
+    CallRefused,
+    CapReached,
+    NoSuchConnection,
+    NoSuchTool,
+)
+from calmo_pagerduty.tool_calls.store import KeyUsedOtherwise
+from calmo_pagerduty.tools.arguments import BadArguments
 from calmo_pagerduty.tools.permissions import InvalidSelector
-from calmo_pagerduty.tools.reading import BadArguments
 
 logger = logging.getLogger(__name__)
 

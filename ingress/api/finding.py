@@ -2,12 +2,13 @@
 
 from typing import TypeVar
 
-from calmo_pagerduty.domain.incident_references import ISSUE_ID
-from calmo_pagerduty.domain.issues import Issue
+from calmo_pagerduty.connections import store as connections
+from calmo_pagerduty.connections.store import Connection
+from calmo_pagerduty.db.database import Transaction
+from calmo_pagerduty.incidents import queries as issue_queries
+from calmo_pagerduty.incidents.model import Issue
+from calmo_pagerduty.kernel.incident_ref import ISSUE_ID
 from calmo_pagerduty.kernel.scopes import Visibility
-from calmo_pagerduty.store import connections, issue_queries
-from calmo_pagerduty.store.connections import Connection
-from calmo_pagerduty.store.database import Transaction
 from ingress.api.errors import NotFound
 
 T = TypeVar("T")

@@ -5,9 +5,9 @@ import asyncio
 from starlette.requests import Request
 from starlette.responses import Response
 
-from calmo_pagerduty.store import issue_queries
-from calmo_pagerduty.store.database import Database, StoreUnavailable
-from calmo_pagerduty.temporal_handle import TemporalHandle
+from calmo_pagerduty.db.database import Database, StoreUnavailable
+from calmo_pagerduty.incidents import queries as issue_queries
+from calmo_pagerduty.temporal.handle import TemporalHandle
 from ingress.api.endpoints import Json, PublicEndpoint, Row
 from ingress.api.models import HealthModel, ReadinessModel
 

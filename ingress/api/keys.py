@@ -6,10 +6,11 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field
 from starlette.requests import Request
 
+from calmo_pagerduty.access import audit_store as audit
+from calmo_pagerduty.access import store as api_keys
+from calmo_pagerduty.access.store import Caller, KeyRow
+from calmo_pagerduty.db.database import Database, Transaction
 from calmo_pagerduty.kernel.scopes import Scope
-from calmo_pagerduty.store import api_keys, audit
-from calmo_pagerduty.store.api_keys import Caller, KeyRow
-from calmo_pagerduty.store.database import Database, Transaction
 from ingress.api.authentication import ALL_PERMISSIONS, CONNECTIONS_ADMIN, KEYS_WRITE
 from ingress.api.endpoints import Endpoint, Json, Nothing, Row
 from ingress.api.errors import NotPermitted

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from calmo_pagerduty.domain.deliveries import Verdict
+from calmo_pagerduty.deliveries.model import Verdict
 
 #: Text to compare with: no database holds a NUL.
 Word = Annotated[str, Field(max_length=1024, pattern=r"^[^\x00]*$")]

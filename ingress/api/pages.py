@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from calmo_pagerduty.store.issue_queries import InvalidCursor
+from calmo_pagerduty.incidents.queries import InvalidCursor
 
 T = TypeVar("T")
 

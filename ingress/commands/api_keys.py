@@ -8,10 +8,10 @@ from urllib.parse import quote
 import typer
 
 from bootstrap.store import open_database
+from calmo_pagerduty.access import store as api_keys
 from calmo_pagerduty.kernel.durations import parse_duration
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.kernel.scopes import Scope
-from calmo_pagerduty.store import api_keys
 from ingress.api.authentication import ALL_PERMISSIONS, ISSUES_READ
 from ingress.commands.delivery_view import key_table
 from ingress.commands.instances import client_of, settings_for

@@ -10,9 +10,9 @@ from urllib.parse import quote
 import typer
 from rich.console import Console
 
-from calmo_pagerduty.api_client import ApiClient, ApiProblem
-from calmo_pagerduty.domain.incident_context import IncidentContext
-from calmo_pagerduty.domain.incident_references import INCIDENT_ID, ISSUE_ID, IncidentRef
+from calmo_pagerduty.clients.rest import ApiClient, ApiProblem
+from calmo_pagerduty.contexts.model import IncidentContext
+from calmo_pagerduty.kernel.incident_ref import INCIDENT_ID, ISSUE_ID, IncidentRef
 from ingress.commands.instances import client_of
 from ingress.commands.options import DATA_DIR
 

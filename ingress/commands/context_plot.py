@@ -11,7 +11,7 @@ from datetime import datetime
 
 from rich.text import Text
 
-from calmo_pagerduty.domain.incident_context import Assessment
+from calmo_pagerduty.contexts.model import Assessment
 
 DAY_MINUTES = 1440.0
 #: Marks of the axis in minutes before, the most telling first: a narrow window has room for some only.

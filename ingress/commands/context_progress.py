@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from calmo_pagerduty.api_client import ApiClient, ApiProblem
-from calmo_pagerduty.domain.context_sources import Source, SourceState
-from calmo_pagerduty.domain.context_words import LACKING
-from calmo_pagerduty.domain.untrusted_text import clean_text
+from calmo_pagerduty.clients.rest import ApiClient, ApiProblem
+from calmo_pagerduty.contexts.sources import Source, SourceState
+from calmo_pagerduty.contexts.wording import LACKING
+from calmo_pagerduty.kernel.untrusted_text import clean_text
 
 Json = dict[str, Any]
 

@@ -7,9 +7,9 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from calmo_pagerduty.domain import context_words as words
-from calmo_pagerduty.domain.context_facts import Thing
-from calmo_pagerduty.domain.incident_context import (
+from calmo_pagerduty.contexts import wording as words
+from calmo_pagerduty.contexts.facts import Thing
+from calmo_pagerduty.contexts.model import (
     Assessment,
     Candidate,
     Impact,
@@ -18,8 +18,8 @@ from calmo_pagerduty.domain.incident_context import (
     SimilarIncident,
     Surrounding,
 )
-from calmo_pagerduty.domain.markdown_text import on_one_line
 from calmo_pagerduty.kernel.instants import instant_in_words
+from calmo_pagerduty.kernel.markdown_text import on_one_line
 from ingress.commands.context_plot import timeline_plot
 from ingress.commands.issue_view import STATUS_STYLE
 

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from calmo_pagerduty.domain.untrusted_text import clean_text
+from calmo_pagerduty.kernel.untrusted_text import clean_text
 from ingress.commands.tool_view import a_table, words
 
 Json = dict[str, Any]

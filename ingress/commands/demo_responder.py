@@ -4,8 +4,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from calmo_pagerduty.api_client import ApiClient, ApiProblem, ServerSentEvent, issue_action, tool_call
-from calmo_pagerduty.domain.operations import Action
+from calmo_pagerduty.clients.rest import ApiClient, ApiProblem, ServerSentEvent, issue_action, tool_call
+from calmo_pagerduty.incidents.actions import Action
 
 Json = dict[str, Any]
 

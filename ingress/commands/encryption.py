@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bootstrap.store import open_store
-from calmo_pagerduty.store import key_rotation
+from calmo_pagerduty.db import key_rotation
 from ingress.commands.instances import settings_for
 from ingress.commands.options import AS_JSON, DATA_DIR
 from ingress.commands.output import emit

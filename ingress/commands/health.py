@@ -9,11 +9,11 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from calmo_pagerduty import temporal_client
 from calmo_pagerduty.http_client import Client as HttpClient
 from calmo_pagerduty.http_client import HTTPError
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.settings import Settings, load_settings
+from calmo_pagerduty.temporal import client as temporal_client
 
 app = typer.Typer(no_args_is_help=True, help="Is a part well? For health checks.")
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from calmo_pagerduty.api_client import ApiClient
+from calmo_pagerduty.clients.rest import ApiClient
 from calmo_pagerduty.command_settings import load_command_settings
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 

@@ -9,7 +9,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from calmo_pagerduty.api_client import ApiClient, ApiProblem
+from calmo_pagerduty.clients.rest import ApiClient, ApiProblem
 from ingress.commands.issue_view import change_line, live_table
 
 Json = dict[str, Any]

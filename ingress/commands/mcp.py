@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from calmo_pagerduty.tools.tool import Category
+from calmo_pagerduty.tools.model import Category
 from ingress.commands.instances import api_address
 from ingress.commands.options import DATA_DIR
 

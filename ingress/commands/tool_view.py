@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from calmo_pagerduty.domain.untrusted_text import clean_text
+from calmo_pagerduty.kernel.untrusted_text import clean_text
 
 Json = dict[str, Any]
 

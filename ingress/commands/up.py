@@ -12,16 +12,16 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from calmo_pagerduty.api_client import ApiClient
+from calmo_pagerduty.clients.rest import ApiClient
 from calmo_pagerduty.http_client import AsyncClient, HTTPError
 from calmo_pagerduty.processes import free_port, start_child
 from calmo_pagerduty.settings import load_settings
-from calmo_pagerduty.temporal_dev_server import TemporalDevServer
+from calmo_pagerduty.temporal.dev_server import TemporalDevServer
 from ingress.commands.demo_responder import DemoResponder
 from ingress.commands.instances import Instance, announce, withdraw
 from ingress.commands.live_view import LiveView
 from ingress.commands.preparation import CannotStart, Demo, Plan, check_ports, prepare, take_folder
-from ingress.signals import until_signal
+from ingress.shutdown import until_signal
 from ingress.supervisor import Part, Supervisor
 from workflows import names
 

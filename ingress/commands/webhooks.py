@@ -12,17 +12,18 @@ from urllib.parse import quote
 import typer
 
 from bootstrap.store import open_store
-from calmo_pagerduty.api_client import ApiClient
-from calmo_pagerduty.domain.event_sets import EventFilter, EventSet
-from calmo_pagerduty.domain.public_address import why_unreachable
-from calmo_pagerduty.domain.signing_secrets import read_secret as read_pasted
-from calmo_pagerduty.domain.webhook_setup import setup_steps
-from calmo_pagerduty.domain.webhooks import handle_of, webhook_url
+from calmo_pagerduty.clients.rest import ApiClient
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.kernel.scopes import Scope
-from calmo_pagerduty.store import webhook_management
-from calmo_pagerduty.store.webhook_management import NewWebhook
-from ingress.commands import deliveries, healing
+from calmo_pagerduty.webhooks import management_store as webhook_management
+from calmo_pagerduty.webhooks.event_filters import EventFilter, EventSet
+from calmo_pagerduty.webhooks.lifecycle import handle_of, webhook_url
+from calmo_pagerduty.webhooks.management_store import NewWebhook
+from calmo_pagerduty.webhooks.public_address import why_unreachable
+from calmo_pagerduty.webhooks.setup_steps import setup_steps
+from calmo_pagerduty.webhooks.signing_secrets import read_secret as read_pasted
+from ingress.commands import deliveries
+from ingress.commands import reconcile as healing
 from ingress.commands.instances import client_of, settings_for
 from ingress.commands.options import AS_JSON, DATA_DIR
 from ingress.commands.output import emit, put_out

@@ -5,17 +5,19 @@ from datetime import UTC, datetime, timedelta
 
 from starlette.requests import Request
 
-from activities.pagerduty_accounts import PagerDutyAccounts
-from calmo_pagerduty.domain.api_errors import PagerDutyError
-from calmo_pagerduty.domain.connections import Region
+from calmo_pagerduty.access import audit_store as audit
+from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.connections import rate_limit_store as permits
+from calmo_pagerduty.connections import store as connections
+from calmo_pagerduty.connections.connection_check import Findings, probe, read_findings, report
+from calmo_pagerduty.connections.service import PagerDutyAccounts
+from calmo_pagerduty.connections.store import Connection
+from calmo_pagerduty.db.database import Database, Transaction
+from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.kernel.scopes import Scope, ScopeKind
-from calmo_pagerduty.store import audit, connections, permits
-from calmo_pagerduty.store.api_keys import Caller
-from calmo_pagerduty.store.connections import Connection
-from calmo_pagerduty.store.database import Database, Transaction
-from calmo_pagerduty.store.encryption import Keyring
+from calmo_pagerduty.pagerduty.errors import PagerDutyError
+from calmo_pagerduty.pagerduty.tokens import Region
 from calmo_pagerduty.tools.catalogue import TOOLS
-from calmo_pagerduty.tools.connection_test import Findings, probe, read_findings, report
 from calmo_pagerduty.tools.permissions import ConnectionRules, turns_on_writes
 from ingress.api.authentication import CONNECTIONS_ADMIN, CONNECTIONS_READ, CONNECTIONS_WRITE
 from ingress.api.endpoints import Endpoint, Json, Nothing, Row

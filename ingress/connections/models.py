@@ -6,14 +6,14 @@ from typing import Annotated, Any
 
 from pydantic import Field, SecretStr
 
-from calmo_pagerduty.domain.connections import Region, TokenKind
-from calmo_pagerduty.domain.response_targets import Minutes
-from calmo_pagerduty.domain.severity import Severity
-from calmo_pagerduty.store import permits
-from calmo_pagerduty.store.connections import Connection
-from calmo_pagerduty.store.permits import Usage
+from calmo_pagerduty.connections import rate_limit_store as permits
+from calmo_pagerduty.connections.rate_limit_store import Usage
+from calmo_pagerduty.connections.severity import Severity
+from calmo_pagerduty.connections.store import Connection
+from calmo_pagerduty.incidents.response_targets import Minutes
+from calmo_pagerduty.pagerduty.tokens import Region, TokenKind
+from calmo_pagerduty.tools.model import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
-from calmo_pagerduty.tools.tool import Risk
 from ingress.api.models import Model
 
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]*$")]

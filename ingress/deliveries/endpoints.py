@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from calmo_pagerduty.domain.shown_bodies import shown_body
-from calmo_pagerduty.store import audit, delivery_queries, replays
-from calmo_pagerduty.store.api_keys import Caller
-from calmo_pagerduty.store.database import Database, Transaction
-from calmo_pagerduty.store.delivery_queries import DeliveryFilter
-from calmo_pagerduty.store.replays import Outcome, Replayed
+from calmo_pagerduty.access import audit_store as audit
+from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.db.database import Database, Transaction
+from calmo_pagerduty.deliveries import queries as delivery_queries
+from calmo_pagerduty.deliveries import replay_store as replays
+from calmo_pagerduty.deliveries.queries import DeliveryFilter
+from calmo_pagerduty.deliveries.redacted_bodies import shown_body
+from calmo_pagerduty.deliveries.replay_store import Outcome, Replayed
 from ingress.api.authentication import DELIVERIES_BODY, DELIVERIES_READ, WEBHOOKS_WRITE
 from ingress.api.endpoints import Endpoint, Json, Media, Nothing, Row
 from ingress.api.finding import require

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from calmo_pagerduty.domain.deliveries import DeliveryState, Verdict
-from calmo_pagerduty.domain.webhooks import handle_of
-from calmo_pagerduty.store.delivery_queries import DeliveryFilter, LoggedDelivery, Refusal
+from calmo_pagerduty.deliveries.model import DeliveryState, Verdict
+from calmo_pagerduty.deliveries.queries import DeliveryFilter, LoggedDelivery, Refusal
+from calmo_pagerduty.webhooks.lifecycle import handle_of
 from ingress.api.models import Model, Word
 
 Seq = Annotated[int, Field(ge=1, le=2**62)]

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.store import deliveries
-from calmo_pagerduty.store.database import Database, StoreUnavailable, Transaction
+from calmo_pagerduty.db.database import Database, StoreUnavailable, Transaction
+from calmo_pagerduty.deliveries import store as deliveries
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from ingress.metrics import Metrics
 
 logger = logging.getLogger(__name__)

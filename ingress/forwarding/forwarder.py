@@ -15,10 +15,11 @@ from functools import partial
 
 from temporalio.service import RPCError, RPCStatusCode
 
-from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.store import deliveries, leases
-from calmo_pagerduty.store.database import Database, StoreUnavailable, Transaction
-from calmo_pagerduty.store.deliveries import PendingDelivery
+from calmo_pagerduty.db import leases
+from calmo_pagerduty.db.database import Database, StoreUnavailable, Transaction
+from calmo_pagerduty.deliveries import store as deliveries
+from calmo_pagerduty.deliveries.store import PendingDelivery
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from ingress.forwarding.confirmer import Confirmer
 from ingress.forwarding.incident_queues import IncidentQueues
 from ingress.forwarding.pacing import ArrivalRate, collecting_seconds

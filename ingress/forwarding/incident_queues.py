@@ -4,8 +4,8 @@ import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.store.deliveries import PendingDelivery
+from calmo_pagerduty.deliveries.store import PendingDelivery
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
 
 
 class IncidentQueues:

@@ -10,10 +10,10 @@ from datetime import timedelta
 
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
-from calmo_pagerduty.domain.incident_lifecycle import IncidentState, Publish
-from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.severity import Severity
-from calmo_pagerduty.domain.synthetic_incidents import is_synthetic
+from calmo_pagerduty.connections.severity import Severity
+from calmo_pagerduty.incidents.lifecycle import IncidentState, Publish
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
+from calmo_pagerduty.webhooks.synthetic_incidents import is_synthetic
 from workflows import names
 from workflows.incident import IncidentStart
 from workflows.searchable import searchable

@@ -15,7 +15,8 @@ from temporalio.client import Client
 from temporalio.common import RawValue
 from temporalio.converter import encode_search_attributes
 
-from calmo_pagerduty.domain.incident_lifecycle import (
+from calmo_pagerduty.deliveries.store import PendingDelivery
+from calmo_pagerduty.incidents.lifecycle import (
     EventFacts,
     IncidentState,
     LifecyclePolicy,
@@ -23,8 +24,7 @@ from calmo_pagerduty.domain.incident_lifecycle import (
     decide,
     published,
 )
-from calmo_pagerduty.domain.incident_signals import RECEIVE_EVENTS, write_signal
-from calmo_pagerduty.store.deliveries import PendingDelivery
+from calmo_pagerduty.incidents.signals import RECEIVE_EVENTS, write_signal
 from ingress.forwarding.incident_starter import IncidentStarter
 from workflows import names
 

@@ -14,21 +14,27 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from activities.tool_gate import CallRefused, CapReached, NoSuchConnection, NoSuchTool, find_connection
-from calmo_pagerduty.domain.incident_references import INCIDENT_ID, IncidentRef
-from calmo_pagerduty.domain.operations import BadAction
-from calmo_pagerduty.domain.tool_calls import MAX_IDEMPOTENCY_KEY, Face
-from calmo_pagerduty.store import issue_queries
-from calmo_pagerduty.store.api_keys import Caller
-from calmo_pagerduty.store.connections import Connection
-from calmo_pagerduty.store.database import Database, StoreUnavailable
-from calmo_pagerduty.store.encryption import CannotDecrypt
-from calmo_pagerduty.store.tool_calls import KeyUsedOtherwise
-from calmo_pagerduty.temporal_handle import TemporalUnavailable
+from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.connections.store import Connection
+from calmo_pagerduty.db.database import Database, StoreUnavailable
+from calmo_pagerduty.db.encryption import CannotDecrypt
+from calmo_pagerduty.incidents import queries as issue_queries
+from calmo_pagerduty.incidents.actions import BadAction
+from calmo_pagerduty.kernel.incident_ref import INCIDENT_ID, IncidentRef
+from calmo_pagerduty.temporal.handle import TemporalUnavailable
+from calmo_pagerduty.tool_calls.authorization_service import (
+    CallRefused,
+    CapReached,
+    NoSuchConnection,
+    NoSuchTool,
+    find_connection,
+)
+from calmo_pagerduty.tool_calls.model import MAX_IDEMPOTENCY_KEY, Face
+from calmo_pagerduty.tool_calls.store import KeyUsedOtherwise
+from calmo_pagerduty.tools.arguments import BadArguments
 from calmo_pagerduty.tools.catalogue import TOOLS
+from calmo_pagerduty.tools.model import Category, Tool
 from calmo_pagerduty.tools.permissions import CallerRights, judge
-from calmo_pagerduty.tools.reading import BadArguments
-from calmo_pagerduty.tools.tool import Category, Tool
 from ingress.api.authentication import ISSUES_READ, TOOLS_READ, authenticate
 from ingress.api.errors import (
     ActionRefused,
@@ -38,13 +44,13 @@ from ingress.api.errors import (
     answer_error,
 )
 from ingress.api.models import Links
-from ingress.issues.action_models import action_model
-from ingress.issues.actions import IssueActor
-from ingress.mcp.acting import ACT_CATEGORY, ACTING_TOOLS
-from ingress.mcp.contexts import CONTEXT_CATEGORIES, CONTEXT_TOOL, read_context
+from ingress.incidents.action_models import action_model
+from ingress.incidents.action_service import IssueActor
+from ingress.mcp.action_tool import ACT_CATEGORY, ACTING_TOOLS
+from ingress.mcp.context_tool import CONTEXT_CATEGORIES, CONTEXT_TOOL, read_context
 from ingress.mcp.presentation import CannotServe, Json, build_server
-from ingress.tools.caller import CallAnswer, ToolCaller
 from ingress.tools.models import ToolCallModel, call_model
+from ingress.tools.service import CallAnswer, ToolCaller
 
 MAX_BODY_BYTES = 256 * 1024
 WAIT_SECONDS = 25.0

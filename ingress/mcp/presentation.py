@@ -23,14 +23,14 @@ from mcp_types import (
     ToolAnnotations,
 )
 
-from calmo_pagerduty.domain.untrusted_text import clean_json, clean_text
+from calmo_pagerduty.kernel.untrusted_text import clean_json, clean_text
+from calmo_pagerduty.tools.arguments import input_schema
 from calmo_pagerduty.tools.catalogue import TOOLS
-from calmo_pagerduty.tools.reading import input_schema
-from calmo_pagerduty.tools.tool import Access
-from calmo_pagerduty.tools.tool import Tool as ToolRow
-from ingress.context.models import MAX_VERSION
-from ingress.mcp.acting import ACT_TOOL, act_tool
-from ingress.mcp.contexts import CONTEXT_TOOL, context_tool
+from calmo_pagerduty.tools.model import Access
+from calmo_pagerduty.tools.model import Tool as ToolRow
+from ingress.contexts.models import MAX_VERSION
+from ingress.mcp.action_tool import ACT_TOOL, act_tool
+from ingress.mcp.context_tool import CONTEXT_TOOL, context_tool
 
 Json = Mapping[str, Any]
 Context = ServerRequestContext[Any, Any]

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from mcp.server.context import ServerRequestContext
 from mcp.server.stdio import stdio_server
 
-from calmo_pagerduty.api_client import (
+from calmo_pagerduty.clients.rest import (
     ApiProblem,
     ApiRequest,
     AsyncApiClient,
@@ -15,12 +15,12 @@ from calmo_pagerduty.api_client import (
     issue_action,
     tool_call,
 )
-from calmo_pagerduty.domain.incident_context import IncidentContext
-from calmo_pagerduty.domain.incident_references import INCIDENT_ID, IncidentRef
+from calmo_pagerduty.contexts.model import IncidentContext
+from calmo_pagerduty.kernel.incident_ref import INCIDENT_ID, IncidentRef
 from calmo_pagerduty.tools.catalogue import TOOLS
-from calmo_pagerduty.tools.tool import Tool
-from ingress.mcp.acting import ACT_CATEGORY, ACTING_TOOLS
-from ingress.mcp.contexts import CONTEXT_CATEGORIES, CONTEXT_TOOL, digest_of
+from calmo_pagerduty.tools.model import Tool
+from ingress.mcp.action_tool import ACT_CATEGORY, ACTING_TOOLS
+from ingress.mcp.context_tool import CONTEXT_CATEGORIES, CONTEXT_TOOL, digest_of
 from ingress.mcp.presentation import CannotServe, Json, build_server
 
 #: Less than agents' programs wait for a tool.

@@ -3,10 +3,11 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from calmo_pagerduty.store import audit, tool_calls
-from calmo_pagerduty.store.api_keys import Caller
-from calmo_pagerduty.store.connections import Connection
-from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.access import audit_store as audit
+from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.connections.store import Connection
+from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.tool_calls import store as tool_calls
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.permissions import CallerRights, judge
 from ingress.api.authentication import APPROVALS_WRITE, AUDIT_READ, TOOLS_READ
@@ -14,7 +15,6 @@ from ingress.api.calls import CALL_STATUSES, NO_SUCH_THING, STATUS_OF_STATE, fac
 from ingress.api.endpoints import Endpoint, Json, Nothing, Row
 from ingress.api.finding import require_connection
 from ingress.api.models import Links
-from ingress.tools.caller import CallAnswer, ToolCaller
 from ingress.tools.models import (
     AuditPageModel,
     AuditQuery,
@@ -31,6 +31,7 @@ from ingress.tools.models import (
     call_model,
     tool_model,
 )
+from ingress.tools.service import CallAnswer, ToolCaller
 
 NOT_FOUND = (NO_SUCH_THING,)
 

@@ -6,16 +6,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from calmo_pagerduty.domain.tool_calls import (
-    CallState,
-    Face,
-    workflow_id_for,
-)
-from calmo_pagerduty.store.audit import AuditRow
-from calmo_pagerduty.store.tool_calls import ToolCall
+from calmo_pagerduty.access.audit_store import AuditRow
+from calmo_pagerduty.tool_calls.model import CallState, Face, workflow_id_for
+from calmo_pagerduty.tool_calls.store import ToolCall
+from calmo_pagerduty.tools.arguments import input_schema
+from calmo_pagerduty.tools.model import Access, Category, Risk, Tool
 from calmo_pagerduty.tools.permissions import Judgement
-from calmo_pagerduty.tools.reading import input_schema
-from calmo_pagerduty.tools.tool import Access, Category, Risk, Tool
 from ingress.api.calls import IdempotencyKey
 from ingress.api.models import Links, Model, Word
 

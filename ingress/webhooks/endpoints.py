@@ -5,23 +5,23 @@ from datetime import UTC, datetime
 
 from starlette.requests import Request
 
-from calmo_pagerduty.domain.api_errors import PagerDutyError
-from calmo_pagerduty.domain.signing_secrets import read_secret
-from calmo_pagerduty.domain.webhooks import Happening, NotPossible, happen, without_ids
+from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.connections.store import Connection
+from calmo_pagerduty.db.database import Database, Transaction
+from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.kernel.scopes import Scope
-from calmo_pagerduty.store import webhook_management
-from calmo_pagerduty.store.api_keys import Caller
-from calmo_pagerduty.store.connections import Connection
-from calmo_pagerduty.store.database import Database, Transaction
-from calmo_pagerduty.store.encryption import Keyring
-from calmo_pagerduty.store.webhook_management import ManagedWebhook, NewWebhook
+from calmo_pagerduty.pagerduty.errors import PagerDutyError
+from calmo_pagerduty.webhooks import management_store as webhook_management
+from calmo_pagerduty.webhooks.lifecycle import Happening, NotPossible, happen, without_ids
+from calmo_pagerduty.webhooks.management_store import ManagedWebhook, NewWebhook
+from calmo_pagerduty.webhooks.signing_secrets import read_secret
 from ingress.api.authentication import WEBHOOKS_READ, WEBHOOKS_WRITE
 from ingress.api.endpoints import Endpoint, Handler, Json, Nothing, Row, Taken
 from ingress.api.errors import NotPermitted
 from ingress.api.finding import require_connection
 from ingress.api.models import NoBody
-from ingress.door.webhook_directory import WebhookDirectory
-from ingress.webhooks.finder import (
+from ingress.webhook_receiver.webhook_directory import WebhookDirectory
+from ingress.webhooks.lookup import (
     CONFLICT,
     NOT_FOUND,
     PAGERDUTY_REFUSES,

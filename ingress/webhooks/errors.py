@@ -6,10 +6,10 @@ from http import HTTPStatus
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from calmo_pagerduty.domain.api_errors import PagerDutyError, TryAgain
-from calmo_pagerduty.domain.event_sets import BadFilter
-from calmo_pagerduty.domain.signing_secrets import BadSecret
-from calmo_pagerduty.domain.webhooks import NotPossible, without_ids
+from calmo_pagerduty.pagerduty.errors import PagerDutyError, TryAgain
+from calmo_pagerduty.webhooks.event_filters import BadFilter
+from calmo_pagerduty.webhooks.lifecycle import NotPossible, without_ids
+from calmo_pagerduty.webhooks.signing_secrets import BadSecret
 
 #: A class stands for those below it, too.
 STATUS_OF_WEBHOOK_ERROR: Mapping[type[Exception], HTTPStatus] = {

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from calmo_pagerduty.domain.event_sets import EVENTS, EventFilter, EventSet
-from calmo_pagerduty.domain.public_address import why_unreachable
-from calmo_pagerduty.domain.webhook_proofs import Finding, Proof
-from calmo_pagerduty.domain.webhook_setup import setup_steps
-from calmo_pagerduty.domain.webhooks import WebhookState, masked_url, webhook_url
-from calmo_pagerduty.store.webhook_management import ManagedWebhook
-from calmo_pagerduty.tools.fields import Id
+from calmo_pagerduty.tools.plans.fields import Id
+from calmo_pagerduty.webhooks.event_filters import EVENTS, EventFilter, EventSet
+from calmo_pagerduty.webhooks.lifecycle import WebhookState, masked_url, webhook_url
+from calmo_pagerduty.webhooks.management_store import ManagedWebhook
+from calmo_pagerduty.webhooks.public_address import why_unreachable
+from calmo_pagerduty.webhooks.setup_steps import setup_steps
+from calmo_pagerduty.webhooks.validation import Finding, Proof
 from ingress.api.models import Model
 
 Name = Annotated[str, Field(max_length=100, pattern=r"^[^\x00-\x1f]*$")]

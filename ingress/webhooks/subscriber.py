@@ -11,24 +11,27 @@ import secrets
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
-from activities.pagerduty_accounts import PagerDutyAccounts
-from calmo_pagerduty.domain.connections import Region
-from calmo_pagerduty.domain.event_sets import EVENTS
-from calmo_pagerduty.domain.public_address import why_unreachable
-from calmo_pagerduty.domain.webhooks import Happening, NotPossible, happen, webhook_url
+from calmo_pagerduty.access import audit_store as audit
+from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.connections import store as connections
+from calmo_pagerduty.connections.service import PagerDutyAccounts
+from calmo_pagerduty.connections.store import Connection
+from calmo_pagerduty.db import leases
+from calmo_pagerduty.db.database import Database, Transaction
+from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.kernel.scopes import EVERYTHING, ScopeKind
-from calmo_pagerduty.pagerduty_api.client import PagerDutyClient
-from calmo_pagerduty.store import audit, connections, leases, webhook_management
-from calmo_pagerduty.store.api_keys import Caller
-from calmo_pagerduty.store.connections import Connection
-from calmo_pagerduty.store.database import Database, Transaction
-from calmo_pagerduty.store.encryption import Keyring
-from calmo_pagerduty.store.webhook_management import ManagedWebhook
-from calmo_pagerduty.tools import subscriptions
-from calmo_pagerduty.tools.subscriptions import Delivered
+from calmo_pagerduty.pagerduty.client import PagerDutyClient
+from calmo_pagerduty.pagerduty.tokens import Region
+from calmo_pagerduty.webhooks import management_store as webhook_management
+from calmo_pagerduty.webhooks import subscription_plans as subscriptions
+from calmo_pagerduty.webhooks.event_filters import EVENTS
+from calmo_pagerduty.webhooks.lifecycle import Happening, NotPossible, happen, webhook_url
+from calmo_pagerduty.webhooks.management_store import ManagedWebhook
+from calmo_pagerduty.webhooks.public_address import why_unreachable
+from calmo_pagerduty.webhooks.subscription_plans import Delivered
 from ingress.api.authentication import CONNECTIONS_ADMIN
 from ingress.api.errors import NotPermitted
-from ingress.door.webhook_directory import FRESH_SECONDS, WebhookDirectory
+from ingress.webhook_receiver.webhook_directory import FRESH_SECONDS, WebhookDirectory
 
 PATIENCE = timedelta(seconds=5)
 #: A change that was cut off holds up the next one for no longer.

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from contracts.documents import Contracts, documents_of_today
-from doors import open_doorway
 
-from calmo_pagerduty.store.database import Database
-from calmo_pagerduty.store.encryption import Keyring
+from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.db.encryption import Keyring
+from tests.support.doors import open_doorway
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -8,23 +8,23 @@ from typing import Any
 
 import sqlalchemy as sa
 import typer
-from doors import Doorway
 from mcp import Client
 from pydantic import TypeAdapter
 from temporalio import activity, workflow
 
 import activities
 import workflows
+from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.settings import Settings
-from calmo_pagerduty.store.database import Database
 from calmo_pagerduty.tools.catalogue import TOOLS
-from calmo_pagerduty.tools.tool import Tool
+from calmo_pagerduty.tools.model import Tool
 from ingress.api.authentication import ALL_PERMISSIONS
 from ingress.api.endpoints import Endpoint
 from ingress.app import served_endpoints
 from ingress.cli import app
 from ingress.mcp.presentation import build_server
 from pagerduty_simulator import cli as simulator
+from tests.support.doors import Doorway
 from workflows import names
 
 Json = dict[str, Any]

@@ -4,7 +4,8 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
-from end_to_end.up_process import UpProcess, an_up
+
+from tests.support.up_process import UpProcess, an_up
 
 WEBHOOK_SECRET = b"secret-from-pagerduty"
 

@@ -3,11 +3,10 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from end_to_end.accounts import Books, KeptIssue, disordered, doubled, lost, wrong
-
 from pagerduty_simulator.events import Event
 from pagerduty_simulator.reference_fold import expected_state
 from pagerduty_simulator.storms import random_storm
+from tests.support.accounts import Books, KeptIssue, disordered, doubled, lost, wrong
 
 TOLD = random_storm(7, 1, 5, begins_at=datetime(2026, 6, 1, tzinfo=UTC))
 EXPECTED = expected_state(TOLD)

@@ -10,14 +10,14 @@ import click
 import httpx
 import pytest
 import typer.main
-from builders import an_event, new_id
-from end_to_end.up_process import CALMO, UpProcess, calmo, deliver, environment_with
-from eventually import eventually
-from patience import ANSWER
 from typer.testing import CliRunner
 
-from calmo_pagerduty.domain.event_types import EventType
+from calmo_pagerduty.pagerduty.event_types import EventType
 from ingress.cli import app
+from tests.support.builders import an_event, new_id
+from tests.support.eventually import eventually
+from tests.support.patience import ANSWER
+from tests.support.up_process import CALMO, UpProcess, calmo, deliver, environment_with
 
 
 async def an_issue(service: UpProcess, webhook_url: str, secret: bytes, *more: EventType) -> str:

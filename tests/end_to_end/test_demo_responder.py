@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from end_to_end.up_process import an_up
-from eventually import eventually
-from patience import STORY
 
-from calmo_pagerduty.api_client import ApiClient, ApiRequest, ServerSentEvent
+from calmo_pagerduty.clients.rest import ApiClient, ApiRequest, ServerSentEvent
 from ingress.commands.demo_responder import TITLE, DemoResponder
+from tests.support.eventually import eventually
+from tests.support.patience import STORY
+from tests.support.up_process import an_up
 
 Json = dict[str, Any]
 

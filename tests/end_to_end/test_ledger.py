@@ -7,12 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from end_to_end.accounts import Books, disordered, doubled, lost, read_books, wrong
-from end_to_end.chaos import Weather, rage
-from end_to_end.service import Service, running_service
-from eventually import eventually
 
-from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.db.database import Database
 from pagerduty_simulator.clocks import ScaledClock
 from pagerduty_simulator.delivery_contract import InjectedFaults, Verdict
 from pagerduty_simulator.delivery_ledger import DeliveryLedger, read_ledger
@@ -20,6 +16,10 @@ from pagerduty_simulator.events import Event
 from pagerduty_simulator.reference_fold import expected_state
 from pagerduty_simulator.storms import random_storm, with_duplicates_and_disorder
 from pagerduty_simulator.webhook_sender import WebhookSender
+from tests.support.accounts import Books, disordered, doubled, lost, read_books, wrong
+from tests.support.chaos import Weather, rage
+from tests.support.eventually import eventually
+from tests.support.service import Service, running_service
 
 SECRET = "a-signing-secret-of-the-storm"
 #: PagerDuty's first retry comes after 10 s, ours after 0.1 s; the 5 s deadline stays real.

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
-from end_to_end.terminal import CTRL_C, Terminal, a_terminal
 from end_to_end.test_up import the_demo_is_over
-from end_to_end.up_process import CALMO, UpProcess, all_gone, environment_with
-from eventually import eventually
-from patience import PROGRAM
+
+from tests.support.eventually import eventually
+from tests.support.patience import PROGRAM
+from tests.support.terminal_screen import CTRL_C, Terminal, a_terminal
+from tests.support.up_process import CALMO, UpProcess, all_gone, environment_with
 
 SHOWN = ("severity", "status", "workflow_url")
 

@@ -5,17 +5,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from builders import an_event, new_id
-from end_to_end.up_process import (
-    UpProcess,
-    all_gone,
-    an_up,
-    deliver,
-)
-from eventually import eventually
-from patience import ANSWER, STORY
 
-from calmo_pagerduty.domain.event_types import EventType
+from calmo_pagerduty.pagerduty.event_types import EventType
+from tests.support.builders import an_event, new_id
+from tests.support.eventually import eventually
+from tests.support.patience import ANSWER, STORY
+from tests.support.up_process import UpProcess, all_gone, an_up, deliver
 
 DEMO_INCIDENTS = 7
 #: An argument that only this part is started with.

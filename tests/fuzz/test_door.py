@@ -5,10 +5,11 @@ import json
 from typing import Any
 
 import pytest
-from builders import SECRET, an_event, headers_for
-from doors import Doorway
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+
+from tests.support.builders import SECRET, an_event, headers_for
+from tests.support.doors import Doorway
 
 #: What an unsigned delivery may be answered: refused, or asked to come back.
 REFUSED = {401, 429, 503}

@@ -8,13 +8,13 @@ import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
-from patience import ANSWER
 from schemathesis.generation import GenerationMode
-from tool_service import ToolService
 
 from ingress.api.openapi import openapi_document
 from ingress.app import served_endpoints
-from ingress.healing import endpoints as healing_endpoints
+from ingress.reconciliation import endpoints as healing_endpoints
+from tests.support.patience import ANSWER
+from tests.support.tool_service import ToolService
 
 #: What a caller may meet that is nobody's fault of theirs is documented; a crash (500) is not.
 ENDLESS = {"/api/issues/events"}

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from doors import Doorway, open_doorway
-from parts import Parts
 
-from calmo_pagerduty.store.database import Database
-from calmo_pagerduty.store.encryption import Keyring
+from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.db.encryption import Keyring
+from tests.support.doors import Doorway, open_doorway
+from tests.support.parts import Parts
 
 
 @pytest.fixture

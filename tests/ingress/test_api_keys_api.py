@@ -8,13 +8,14 @@ from typing import Any
 
 import httpx
 import pytest
-from builders import new_id
-from doors import Doorway, rows
-from patience import EVENTUALLY
 
+from calmo_pagerduty.access import store as api_keys
+from calmo_pagerduty.db import tables
 from calmo_pagerduty.kernel.scopes import Scope
-from calmo_pagerduty.store import api_keys, tables
 from ingress.api.authentication import ALL_PERMISSIONS, still_valid
+from tests.support.builders import new_id
+from tests.support.doors import Doorway, rows
+from tests.support.patience import EVENTUALLY
 
 SHOP, BANK, ROBIN = "organization:shop", "organization:bank", "personal:robin"
 ADMIN = ("keys:write", "issues:read", "connections:admin")
@@ -146,7 +147,7 @@ async def test_a_wrong_field_is_named(sqlite_doorway: Doorway, body: dict[str, A
 async def test_a_live_stream_ends_soon_after_its_key_is_revoked(
     doorway: Doorway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingress.issues.endpoints.KEY_SECONDS", 0.05)
+    monkeypatch.setattr("ingress.incidents.endpoints.KEY_SECONDS", 0.05)
     headers = a_key(doorway)
     key_id = headers["Authorization"].split("_")[1]
     caller = doorway.database.read_now(lambda t: api_keys.caller_of(t, key_id, datetime.now(UTC)))

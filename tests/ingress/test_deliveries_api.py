@@ -7,13 +7,13 @@ from typing import Any
 
 import httpx
 import pytest
-from builders import an_event, headers_for, new_id
-from doors import Doorway, make_key, rows, save_pending
 
-from calmo_pagerduty.domain.event_types import EventType
-from calmo_pagerduty.domain.webhooks import handle_of
-from calmo_pagerduty.store import tables
-from calmo_pagerduty.store.database import StoreUnavailable
+from calmo_pagerduty.db import tables
+from calmo_pagerduty.db.database import StoreUnavailable
+from calmo_pagerduty.pagerduty.event_types import EventType
+from calmo_pagerduty.webhooks.lifecycle import handle_of
+from tests.support.builders import an_event, headers_for, new_id
+from tests.support.doors import Doorway, make_key, rows, save_pending
 
 READ, BODY, WRITE = "deliveries:read", "deliveries:body", "webhooks:write"
 CANARY = "canary.robin@shop.example.org"

@@ -7,18 +7,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from builders import a_note, an_event, body_of, headers_for, new_id
-from doors import Doorway, make_key, rows, save_pending
-from eventually import eventually
-from kept_deliveries import keep
-from patience import PROGRAM
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from calmo_pagerduty.domain.deliveries import DeliveryState, Verdict
-from calmo_pagerduty.domain.event_types import EventType
-from calmo_pagerduty.store import tables
-from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.db import tables
+from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.deliveries.model import DeliveryState, Verdict
+from calmo_pagerduty.pagerduty.event_types import EventType
+from tests.support.builders import a_note, an_event, body_of, headers_for, new_id
+from tests.support.doors import Doorway, make_key, rows, save_pending
+from tests.support.eventually import eventually
+from tests.support.kept_deliveries import keep
+from tests.support.patience import PROGRAM
 from workflows.incident import IncidentWorkflow
 
 PAUSED = {"state": DeliveryState.PAUSED, "verdict": Verdict.PAUSED}

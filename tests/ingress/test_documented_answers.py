@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from builders import an_event, headers_for, new_id
-from documented import check
-from doors import Doorway, make_key, save_pending
 
-from calmo_pagerduty.domain.event_types import EventType
+from calmo_pagerduty.pagerduty.event_types import EventType
 from ingress.api.authentication import ALL_PERMISSIONS
+from tests.support.builders import an_event, headers_for, new_id
+from tests.support.documented import check
+from tests.support.doors import Doorway, make_key, save_pending
 
 
 @pytest.fixture

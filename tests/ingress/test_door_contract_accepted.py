@@ -3,7 +3,11 @@
 from datetime import UTC, datetime
 
 import pytest
-from builders import (
+
+from calmo_pagerduty.db import tables
+from calmo_pagerduty.pagerduty.event_types import EventType
+from calmo_pagerduty.webhooks import store as webhooks
+from tests.support.builders import (
     SECRET,
     a_note,
     a_reference,
@@ -15,10 +19,7 @@ from builders import (
     new_id,
     signature_of,
 )
-from doors import Doorway, days, rows
-
-from calmo_pagerduty.domain.event_types import EventType
-from calmo_pagerduty.store import tables, webhooks
+from tests.support.doors import Doorway, days, rows
 
 OTHER_SECRET = b"the-next-signing-secret"
 

@@ -10,17 +10,17 @@ from pathlib import Path
 import psycopg
 import pytest
 import sqlalchemy as sa
-from builders import an_event, body_of, new_id
 from conftest import new_postgresql_database
-from doors import Doorway, make_webhook, open_doorway
-from impatience import impatient_door
 
-from calmo_pagerduty.domain.event_types import EventType
-from calmo_pagerduty.store import database as database_limits
-from calmo_pagerduty.store import tables
-from calmo_pagerduty.store.database import Database
-from calmo_pagerduty.store.encryption import Keyring
-from ingress.door import pagerduty_webhooks as door
+from calmo_pagerduty.db import database as database_limits
+from calmo_pagerduty.db import tables
+from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.db.encryption import Keyring
+from calmo_pagerduty.pagerduty.event_types import EventType
+from ingress.webhook_receiver import receiver as door
+from tests.support.builders import an_event, body_of, new_id
+from tests.support.doors import Doorway, make_webhook, open_doorway
+from tests.support.impatience import impatient_door
 
 UNAVAILABLE = (503, {"verdict": "store_unavailable"})
 #: PagerDuty waits this long for an answer, then it sends the delivery again.
@@ -161,7 +161,7 @@ async def test_a_secret_moved_to_another_webhook_does_not_open_there(doorway: Do
 async def test_too_many_waiting_for_the_database_and_further_ones_are_asked_to_come_back(
     sqlite_doorway: Doorway, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("ingress.door.pagerduty_webhooks.MAX_WAITING", 5)
+    monkeypatch.setattr("ingress.webhook_receiver.receiver.MAX_WAITING", 5)
     doorway = sqlite_doorway
     webhook = doorway.a_webhook()
     assert (await doorway.post(webhook, a_body())).status_code == 202

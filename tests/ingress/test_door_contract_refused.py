@@ -8,17 +8,18 @@ from pathlib import Path
 import httpx
 import pytest
 import sqlalchemy as sa
-from builders import SECRET, an_event, body_of, headers_for, new_id, signature_of
-from doors import Doorway, days, open_doorway
 from prometheus_client import generate_latest
 
-from calmo_pagerduty.domain.deliveries import ANSWERS, MAX_BODY_BYTES, Verdict
-from calmo_pagerduty.domain.event_types import EventType
-from calmo_pagerduty.store import refusals, tables
-from calmo_pagerduty.store.database import Database
-from calmo_pagerduty.store.encryption import Keyring
-from calmo_pagerduty.store.group_writer import MAX_BATCH
-from ingress.door.pagerduty_webhooks import MAX_WAITING
+from calmo_pagerduty.db import tables
+from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.db.encryption import Keyring
+from calmo_pagerduty.db.group_writer import MAX_BATCH
+from calmo_pagerduty.deliveries import refusal_store as refusals
+from calmo_pagerduty.deliveries.model import ANSWERS, MAX_BODY_BYTES, Verdict
+from calmo_pagerduty.pagerduty.event_types import EventType
+from ingress.webhook_receiver.receiver import MAX_WAITING
+from tests.support.builders import SECRET, an_event, body_of, headers_for, new_id, signature_of
+from tests.support.doors import Doorway, days, open_doorway
 
 FORGED = {"X-PagerDuty-Signature": "v1=" + "0" * 64}
 

@@ -3,15 +3,15 @@
 from datetime import UTC, datetime
 
 import pytest
-from builders import SECRET
 
+from calmo_pagerduty.db.database import Database, Transaction
+from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.kernel.scopes import Scope
-from calmo_pagerduty.store import webhooks
-from calmo_pagerduty.store.database import Database, Transaction
-from calmo_pagerduty.store.encryption import Keyring
-from ingress.door import rate_limits, webhook_directory
-from ingress.door.rate_limits import Buckets
-from ingress.door.webhook_directory import WebhookDirectory
+from calmo_pagerduty.webhooks import store as webhooks
+from ingress.webhook_receiver import rate_limits, webhook_directory
+from ingress.webhook_receiver.rate_limits import Buckets
+from ingress.webhook_receiver.webhook_directory import WebhookDirectory
+from tests.support.builders import SECRET
 
 
 def test_a_bucket_gives_its_burst_at_once_and_no_more() -> None:

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from builders import a_note, an_event, body_of, new_id, signature_of
-from doors import make_webhook, rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ingress_process import IngressProcess, begin, post, receive, run_ingress, status_of
-from patience import PROGRAM
 
-from calmo_pagerduty.domain.deliveries import MAX_BODY_BYTES
-from calmo_pagerduty.domain.event_types import EventType
-from calmo_pagerduty.store import tables
+from calmo_pagerduty.db import tables
+from calmo_pagerduty.deliveries.model import MAX_BODY_BYTES
+from calmo_pagerduty.pagerduty.event_types import EventType
+from tests.support.builders import a_note, an_event, body_of, new_id, signature_of
+from tests.support.doors import make_webhook, rows
+from tests.support.ingress_process import IngressProcess, begin, post, receive, run_ingress, status_of
+from tests.support.patience import PROGRAM
 
 TRIGGERED = EventType.TRIGGERED
 

@@ -8,7 +8,7 @@ ROWS = """
 from starlette.requests import Request
 from starlette.responses import Response
 
-from calmo_pagerduty.store.api_keys import Caller
+from calmo_pagerduty.access.store import Caller
 from ingress.api.endpoints import Endpoint, Json, Media, Nothing, PublicEndpoint, Row
 from ingress.api.models import HealthModel, NoBody, ReadinessModel
 

@@ -5,21 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import NOON, a_reference, body_of, incident_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calmo_pagerduty.domain.event_facts import facts_json, is_about_an_incident, is_ping, is_unknown_type
-from calmo_pagerduty.domain.event_types import (
-    EVENT_RULES,
-    EventType,
-    IncidentStatus,
-    IssueAction,
-    rule_of,
-)
-from calmo_pagerduty.domain.incident_lifecycle import EventFacts
-from calmo_pagerduty.domain.timeline import entry_of
-from calmo_pagerduty.domain.webhook_events import Unreadable, WebhookEvent, is_legacy, parse_event
+from calmo_pagerduty.deliveries.event_facts import facts_json, is_about_an_incident, is_ping, is_unknown_type
+from calmo_pagerduty.incidents.lifecycle import EventFacts
+from calmo_pagerduty.incidents.timeline import entry_of
+from calmo_pagerduty.pagerduty.event_types import EVENT_RULES, EventType, IncidentStatus, IssueAction, rule_of
+from calmo_pagerduty.pagerduty.webhook_events import Unreadable, WebhookEvent, is_legacy, parse_event
+from tests.support.builders import NOON, a_reference, body_of, incident_data
 
 INCIDENT = "QINCIDENT00001"
 THE_INCIDENT = a_reference("incident", INCIDENT, "Basket service answers slowly")

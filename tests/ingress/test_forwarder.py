@@ -10,26 +10,28 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from builders import NOON, a_note, an_event, facts, minutes, new_id
-from doors import Doorway, open_doorway, rows
-from eventually import eventually
-from patience import EVENTUALLY, PROGRAM, STORY
 from temporalio.api.enums.v1 import EventType as HistoryEvent
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from calmo_pagerduty.domain.deliveries import DeliveryState, Verdict
-from calmo_pagerduty.domain.event_types import EventType
-from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.severity import Severity
+from calmo_pagerduty.connections.severity import Severity
+from calmo_pagerduty.db import leases, tables
+from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.db.encryption import Keyring
+from calmo_pagerduty.deliveries import store as deliveries
+from calmo_pagerduty.deliveries.model import DeliveryState, Verdict
+from calmo_pagerduty.deliveries.store import NewDelivery
+from calmo_pagerduty.incidents import store as issues
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
+from calmo_pagerduty.pagerduty.event_types import EventType
 from calmo_pagerduty.processes import free_port
-from calmo_pagerduty.store import deliveries, issues, leases, tables
-from calmo_pagerduty.store.database import Database
-from calmo_pagerduty.store.deliveries import NewDelivery
-from calmo_pagerduty.store.encryption import Keyring
-from calmo_pagerduty.temporal_client import connect
-from calmo_pagerduty.temporal_dev_server import TemporalDevServer
+from calmo_pagerduty.temporal.client import connect
+from calmo_pagerduty.temporal.dev_server import TemporalDevServer
 from ingress.forwarding.forwarder import LEASE
+from tests.support.builders import NOON, a_note, an_event, facts, minutes, new_id
+from tests.support.doors import Doorway, open_doorway, rows
+from tests.support.eventually import eventually
+from tests.support.patience import EVENTUALLY, PROGRAM, STORY
 from workflows import names
 from workflows.incident import IncidentWorkflow
 

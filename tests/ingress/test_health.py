@@ -7,12 +7,12 @@ from pathlib import Path
 import psycopg
 import pytest
 from conftest import new_postgresql_database
-from doors import Doorway, open_doorway
-from impatience import impatient_health
 from temporalio.client import Client
 
-from calmo_pagerduty.store.database import Database
-from calmo_pagerduty.store.encryption import Keyring
+from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.db.encryption import Keyring
+from tests.support.doors import Doorway, open_doorway
+from tests.support.impatience import impatient_health
 
 
 async def test_healthz_says_that_the_process_answers(sqlite_doorway: Doorway) -> None:

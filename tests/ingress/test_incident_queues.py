@@ -6,8 +6,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.store.deliveries import PendingDelivery
+from calmo_pagerduty.deliveries.store import PendingDelivery
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from ingress.forwarding.incident_queues import IncidentQueues
 
 

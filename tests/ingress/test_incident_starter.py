@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from calmo_pagerduty.domain.event_types import IncidentStatus
-from calmo_pagerduty.domain.incident_lifecycle import IncidentState, published
-from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.severity import Severity
-from calmo_pagerduty.domain.synthetic_incidents import PREFIX
+from calmo_pagerduty.connections.severity import Severity
+from calmo_pagerduty.incidents.lifecycle import IncidentState, published
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
+from calmo_pagerduty.pagerduty.event_types import IncidentStatus
+from calmo_pagerduty.webhooks.synthetic_incidents import PREFIX
 from ingress.forwarding.incident_starter import IncidentStarter
 from workflows import names
 

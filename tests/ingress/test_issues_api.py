@@ -5,10 +5,10 @@ from typing import Any
 
 import httpx
 import pytest
-from builders import NOON, a_note, a_reference, an_event, minutes, new_id
-from doors import Doorway, make_key, save_pending
 
-from calmo_pagerduty.domain.event_types import EventType
+from calmo_pagerduty.pagerduty.event_types import EventType
+from tests.support.builders import NOON, a_note, a_reference, an_event, minutes, new_id
+from tests.support.doors import Doorway, make_key, save_pending
 
 SHOP, BANK = "organization:shop", "organization:bank"
 

@@ -10,16 +10,17 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy as sa
-from builders import NOON, an_event, body_of, facts, headers_for, new_id
-from doors import make_key, make_webhook, rows, save_pending
-from ingress_process import IngressProcess, run_ingress
-from patience import ANSWER, PROGRAM
 
-from calmo_pagerduty.domain.event_types import EventType
-from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.severity import Severity
-from calmo_pagerduty.store import issues, tables
-from ingress.issues.endpoints import CHANGES_AT_ONCE
+from calmo_pagerduty.connections.severity import Severity
+from calmo_pagerduty.db import tables
+from calmo_pagerduty.incidents import store as issues
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
+from calmo_pagerduty.pagerduty.event_types import EventType
+from ingress.incidents.endpoints import CHANGES_AT_ONCE
+from tests.support.builders import NOON, an_event, body_of, facts, headers_for, new_id
+from tests.support.doors import make_key, make_webhook, rows, save_pending
+from tests.support.ingress_process import IngressProcess, run_ingress
+from tests.support.patience import ANSWER, PROGRAM
 
 SHOP, BANK = "organization:shop", "organization:bank"
 

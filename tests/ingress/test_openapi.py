@@ -7,16 +7,16 @@ from typing import Any
 
 import httpx
 import pytest
-from builders import an_event, body_of, headers_for, new_id
-from doors import Doorway, make_key, open_doorway, save_pending
 from jsonschema import Draft202012Validator
 from jsonschema.validators import validator_for
 from starlette.routing import Route
 
-from calmo_pagerduty.domain.event_types import EventType
-from calmo_pagerduty.store.database import Database
-from calmo_pagerduty.store.encryption import Keyring
+from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.db.encryption import Keyring
+from calmo_pagerduty.pagerduty.event_types import EventType
 from ingress.app import build_app
+from tests.support.builders import an_event, body_of, headers_for, new_id
+from tests.support.doors import Doorway, make_key, open_doorway, save_pending
 
 
 async def document_of(doorway: Doorway) -> dict[str, Any]:

@@ -2,7 +2,12 @@
 
 import pytest
 
-from calmo_pagerduty.domain.severity import COLOUR_OF_SEVERITY, SEVERITY_OF_PRIORITY, Severity, severity_of
+from calmo_pagerduty.connections.severity import (
+    COLOUR_OF_SEVERITY,
+    SEVERITY_OF_PRIORITY,
+    Severity,
+    severity_of,
+)
 
 TABLE = [
     (Severity.CRITICAL, "red", ["P1", "P2", "Critical", "High"]),

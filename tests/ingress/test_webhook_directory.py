@@ -8,14 +8,14 @@ from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
-from doors import make_webhook
-from patience import EVENTUALLY
 
-from calmo_pagerduty.store import tables
-from calmo_pagerduty.store.database import Database
-from calmo_pagerduty.store.encryption import Keyring
-from ingress.door import webhook_directory
-from ingress.door.webhook_directory import FRESH_SECONDS, WebhookDirectory
+from calmo_pagerduty.db import tables
+from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.db.encryption import Keyring
+from ingress.webhook_receiver import webhook_directory
+from ingress.webhook_receiver.webhook_directory import FRESH_SECONDS, WebhookDirectory
+from tests.support.doors import make_webhook
+from tests.support.patience import EVENTUALLY
 
 
 async def test_what_was_read_before_a_change_is_not_remembered_for_longer_because_it_came_late(

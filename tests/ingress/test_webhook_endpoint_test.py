@@ -10,27 +10,29 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from builders import SECRET, an_event, body_of, headers_for, new_id
-from certificates import Chain, make_chain, tls_front
-from doors import rows
-from eventually import eventually
-from parts import Parts
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.routing import Route
 from temporalio.client import Client, WorkflowExecutionStatus
-from webhook_service import WebhookService, running_webhook_service
 
-from calmo_pagerduty.domain.event_types import EventType
-from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.synthetic_incidents import synthetic_event
+from calmo_pagerduty.db import tables
+from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import EVERYTHING
+from calmo_pagerduty.pagerduty.event_types import EventType
 from calmo_pagerduty.processes import free_port
-from calmo_pagerduty.store import tables, webhook_evidence, webhook_management
-from calmo_pagerduty.store.database import Database
+from calmo_pagerduty.webhooks import evidence_store as webhook_evidence
+from calmo_pagerduty.webhooks import management_store as webhook_management
+from calmo_pagerduty.webhooks.synthetic_incidents import synthetic_event
+from ingress.webhooks.end_to_end_test import Step, Walk
 from ingress.webhooks.tls_probe import Target, Unfit, examine_tls
-from ingress.webhooks.walk import Step, Walk
 from pagerduty_simulator.rest.serving import running_server
+from tests.support.builders import SECRET, an_event, body_of, headers_for, new_id
+from tests.support.certificates import Chain, make_chain, tls_front
+from tests.support.doors import rows
+from tests.support.eventually import eventually
+from tests.support.parts import Parts
+from tests.support.webhook_service import WebhookService, running_webhook_service
 
 WHOLE_WAY = [
     "address", "tls", "delivery", "inbox", "workflow", "issue", "resolution", "cleaning", "ping",

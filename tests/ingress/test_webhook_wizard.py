@@ -5,15 +5,15 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from builders import NOON, an_event, body_of, headers_for, new_id, signature_of
-from doors import Doorway, rows, save_pending
-from webhook_desk import OTHER_SECRET, SECRET, Desk, Json, a_desk
 
-from calmo_pagerduty.domain.event_types import EventType
-from calmo_pagerduty.domain.synthetic_incidents import synthetic_event
-from calmo_pagerduty.domain.webhook_proofs import Proof
-from calmo_pagerduty.pagerduty_api.signature_diagnosis import diagnose
-from calmo_pagerduty.store import tables
+from calmo_pagerduty.db import tables
+from calmo_pagerduty.pagerduty.event_types import EventType
+from calmo_pagerduty.webhooks.signature_diagnosis import diagnose
+from calmo_pagerduty.webhooks.synthetic_incidents import synthetic_event
+from calmo_pagerduty.webhooks.validation import Proof
+from tests.support.builders import NOON, an_event, body_of, headers_for, new_id, signature_of
+from tests.support.doors import Doorway, rows, save_pending
+from tests.support.webhook_desk import OTHER_SECRET, SECRET, Desk, Json, a_desk
 
 LIVE = ((1, SECRET.encode()),)
 BODY = json.dumps(

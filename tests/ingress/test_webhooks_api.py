@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from builders import an_event, body_of, headers_for, new_id, signature_of
-from doors import ACME, Doorway, make_key
-from webhook_desk import OTHER_SECRET, SECRET, a_desk
 
-from calmo_pagerduty.domain.event_types import EventType
-from calmo_pagerduty.store import tables, webhook_management
+from calmo_pagerduty.db import tables
+from calmo_pagerduty.pagerduty.event_types import EventType
+from calmo_pagerduty.webhooks import management_store as webhook_management
+from tests.support.builders import an_event, body_of, headers_for, new_id, signature_of
+from tests.support.doors import ACME, Doorway, make_key
+from tests.support.webhook_desk import OTHER_SECRET, SECRET, a_desk
 
 
 async def test_the_address_is_shown_once_and_is_masked_ever_after(

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calmo_pagerduty.domain.api_errors import PagerDutyError
-from calmo_pagerduty.domain.api_requests import ApiRequest, Method
-from calmo_pagerduty.domain.shown_bodies import shown_body
+from calmo_pagerduty.deliveries.redacted_bodies import shown_body
 from calmo_pagerduty.kernel.redaction import MASK, PATTERNS, redacted, without_secrets
-from calmo_pagerduty.pagerduty_api.answers import Answer, refusal
+from calmo_pagerduty.pagerduty.errors import PagerDutyError
+from calmo_pagerduty.pagerduty.requests import ApiRequest, Method
+from calmo_pagerduty.pagerduty.responses import Answer, refusal
 
 #: A text of each kind, and the part of it that must not be shown.
 SECRETS = {

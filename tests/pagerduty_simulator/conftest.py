@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import uvicorn
-from patience import ANSWER
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,6 +18,7 @@ from starlette.routing import Route
 from pagerduty_simulator.clocks import ScaledClock
 from pagerduty_simulator.delivery_contract import DeliveryContract
 from pagerduty_simulator.webhook_sender import WebhookSender
+from tests.support.patience import ANSWER
 
 HANG = -1
 #: PagerDuty's contract, but that no answer is too late, however busy the machine.

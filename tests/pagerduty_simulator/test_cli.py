@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from patience import EVENTUALLY, PROGRAM
 
 from pagerduty_simulator.clocks import ManualClock
 from pagerduty_simulator.demo_scenario import DEMO
@@ -16,6 +15,7 @@ from pagerduty_simulator.scenarios import events_of, play
 from pagerduty_simulator.shop import online_shop
 from pagerduty_simulator.signatures import signature_header
 from pagerduty_simulator.storms import STORM_BEGINS_AT
+from tests.support.patience import EVENTUALLY, PROGRAM
 
 ROOT = Path(__file__).parents[2]
 

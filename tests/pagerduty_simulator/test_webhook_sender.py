@@ -6,12 +6,12 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from patience import EVENTUALLY
 
 from pagerduty_simulator.clocks import ManualClock
 from pagerduty_simulator.delivery_contract import DeliveryContract, InjectedFaults, Verdict
 from pagerduty_simulator.signatures import signature_header
 from pagerduty_simulator.storms import STORM_BEGINS_AT, random_storm
+from tests.support.patience import EVENTUALLY
 
 IMPATIENT = DeliveryContract(deadline=timedelta(milliseconds=150))
 

@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Mapping
 import httpx
 import pytest
 from mcp import MCPError
-from parts import Parts
-from patience import ANSWER
-from terminal import Terminal
-from tool_service import ToolService, agent, running_service, served
-from worlds import MISSING, everything_kept, make_world
 
-from calmo_pagerduty.store.encryption import Keyring
+from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.tools.catalogue import TOOLS
+from tests.support.parts import Parts
+from tests.support.patience import ANSWER
+from tests.support.terminal import Terminal
+from tests.support.tool_service import ToolService, agent, running_service, served
+from tests.support.worlds import MISSING, everything_kept, make_world
 
 ACME, BANK, ROBIN = "organization:acme", "organization:bank", "personal:robin"
 #: The command line shows one thing by each of these.

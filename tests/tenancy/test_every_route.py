@@ -10,14 +10,14 @@ from typing import Any
 
 import httpx
 import pytest
-from parts import Parts
-from tool_service import ToolService, running_service
-from worlds import MISSING, World, everything_kept, make_world, permissions_but
 
-from calmo_pagerduty.store.encryption import Keyring
+from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.tools.catalogue import TOOLS
 from ingress.api.endpoints import Endpoint, Row
 from ingress.app import served_endpoints
+from tests.support.parts import Parts
+from tests.support.tool_service import ToolService, running_service
+from tests.support.worlds import MISSING, World, everything_kept, make_world, permissions_but
 
 ACME, BANK = "organization:acme", "organization:bank"
 ROBIN, KIM = "personal:robin", "personal:kim"

@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from parts import Parts
-from tool_service import ToolService, running_service
+
+from tests.support.parts import Parts
+from tests.support.tool_service import ToolService, running_service
 
 
 @pytest.fixture

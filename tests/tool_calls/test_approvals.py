@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from patience import ANSWER
-from tool_service import ToolService, add_connection, until_state
 
-from calmo_pagerduty.domain.tool_calls import workflow_id_for
+from calmo_pagerduty.tool_calls.model import workflow_id_for
+from calmo_pagerduty.tools.model import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
-from calmo_pagerduty.tools.tool import Risk
+from tests.support.patience import ANSWER
+from tests.support.tool_service import ToolService, add_connection, until_state
 
 RISKY = ConnectionRules(
     switches={"risk:medium": Switch.ALLOW, "risk:high": Switch.ALLOW}, approve=frozenset({Risk.HIGH})

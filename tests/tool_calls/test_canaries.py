@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from builders import an_event, body_of, headers_for
-from doors import make_webhook
-from patience import ANSWER
 from temporalio.client import Client
-from tool_service import ToolService
 
-from calmo_pagerduty.domain.tool_calls import workflow_id_for
-from calmo_pagerduty.store.tables import tool_calls
+from calmo_pagerduty.db.tables import tool_calls
+from calmo_pagerduty.tool_calls.model import workflow_id_for
 from pagerduty_simulator.rest.faults import Faults
+from tests.support.builders import an_event, body_of, headers_for
+from tests.support.doors import make_webhook
+from tests.support.patience import ANSWER
+from tests.support.tool_service import ToolService
 
 SIGNING_SECRET = b"CANARY-signing-secret-0123456789"
 TOKEN = "CANARY-pagerduty-token-0123456789"

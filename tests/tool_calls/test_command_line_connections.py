@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 import sqlalchemy as sa
-from terminal import Terminal
-from tool_service import TOKEN, ToolService
 
-from calmo_pagerduty.store.tables import audit
+from calmo_pagerduty.db.tables import audit
 from ingress.app import build_app
 from pagerduty_simulator.rest.serving import running_server
+from tests.support.terminal import Terminal
+from tests.support.tool_service import TOKEN, ToolService
 
 ADD = ("connection", "add", "--name", "Ours", "--scope", "organization:acme", "--region", "simulator")
 OTHER_TOKEN = "u+anothertoken-9876543210"

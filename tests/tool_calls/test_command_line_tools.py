@@ -4,14 +4,14 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
-from terminal import Terminal
-from tool_service import ToolService
 
 from calmo_pagerduty.tools.catalogue import TOOLS
+from calmo_pagerduty.tools.model import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
-from calmo_pagerduty.tools.tool import Risk
 from ingress.app import build_app
 from pagerduty_simulator.rest.serving import running_server
+from tests.support.terminal import Terminal
+from tests.support.tool_service import ToolService
 
 RISKY = ConnectionRules(switches={"risk:high": Switch.ALLOW}, approve=frozenset({Risk.HIGH}))
 

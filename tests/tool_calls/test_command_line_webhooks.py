@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from builders import an_event, body_of, headers_for, new_id
-from parts import Parts
-from terminal import Terminal
-from webhook_service import ACME, WebhookService, running_webhook_service
 
-from calmo_pagerduty.domain.event_types import EventType
+from calmo_pagerduty.pagerduty.event_types import EventType
+from tests.support.builders import an_event, body_of, headers_for, new_id
+from tests.support.parts import Parts
+from tests.support.terminal import Terminal
+from tests.support.webhook_service import ACME, WebhookService, running_webhook_service
 
 SECRET = "a-signing-secret-that-pagerduty-showed-once"
 

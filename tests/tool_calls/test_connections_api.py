@@ -1,8 +1,7 @@
 """Connections over REST: tokens in and never out, changes by those who may, a test in words."""
 
-from tool_service import TOKEN, ToolService
-
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
+from tests.support.tool_service import TOKEN, ToolService
 
 NEW = {"name": "Ours", "scope": "organization:acme", "region": "simulator", "token": TOKEN}
 

@@ -6,15 +6,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from parts import Parts
-from patience import ANSWER
 from temporalio.client import Client
-from tool_service import TOKEN, ToolService, running_service, start_workers, until_state
 
-from calmo_pagerduty.domain.tool_calls import workflow_id_for
+from calmo_pagerduty.tool_calls.model import workflow_id_for
+from calmo_pagerduty.tools.model import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
-from calmo_pagerduty.tools.tool import Risk
-from ingress.tools import keeper as call_keeper
+from ingress.tools import sweeper as call_keeper
+from tests.support.parts import Parts
+from tests.support.patience import ANSWER
+from tests.support.tool_service import TOKEN, ToolService, running_service, start_workers, until_state
 
 RISKY = ConnectionRules(switches={"risk:high": Switch.ALLOW}, approve=frozenset({Risk.HIGH}))
 

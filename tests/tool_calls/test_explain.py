@@ -8,22 +8,24 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from builders import SECRET, an_event, body_of, headers_for, new_id
-from doors import make_key, make_webhook
-from eventually import eventually
-from parts import Parts
 from temporalio.client import Client
-from terminal import Terminal
-from tool_service import ToolService, running_service, start_workers
 from typer.main import get_command
 
-from calmo_pagerduty.domain import explanations
-from calmo_pagerduty.store import deliveries, tables, webhooks
-from calmo_pagerduty.store.encryption import Keyring
+from calmo_pagerduty.db import tables
+from calmo_pagerduty.db.encryption import Keyring
+from calmo_pagerduty.deliveries import explanations
+from calmo_pagerduty.deliveries import store as deliveries
+from calmo_pagerduty.webhooks import store as webhooks
 from ingress.app import build_app
 from ingress.cli import app
 from ingress.forwarding.signal_sender import SignalSender
 from pagerduty_simulator.rest.serving import running_server
+from tests.support.builders import SECRET, an_event, body_of, headers_for, new_id
+from tests.support.doors import make_key, make_webhook
+from tests.support.eventually import eventually
+from tests.support.parts import Parts
+from tests.support.terminal import Terminal
+from tests.support.tool_service import ToolService, running_service, start_workers
 
 ACME = "organization:acme"
 

@@ -6,13 +6,13 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from patience import STORY
-from tool_service import Json, ToolService, until_state
-from watched_pauses import WatchedPauses
 
-from calmo_pagerduty.domain import retries
-from calmo_pagerduty.store import connections
+from calmo_pagerduty.connections import store as connections
+from calmo_pagerduty.pagerduty import retries
 from pagerduty_simulator.rest.faults import Faults
+from tests.support.patience import STORY
+from tests.support.tool_service import Json, ToolService, until_state
+from tests.support.watched_pauses import WatchedPauses
 
 KINDS = ("429", "500", "timeout", "timeout_after", "cut")
 LANES = 24

@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from tool_service import ToolService
+
+from tests.support.tool_service import ToolService
 
 PROTOCOL = "2026-07-28"
 HEADERS = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}

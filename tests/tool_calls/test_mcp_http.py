@@ -5,12 +5,12 @@ from typing import Any
 import jsonschema
 import pytest
 from mcp import MCPError
-from patience import ANSWER
-from tool_service import ToolService, add_connection, agent, served, until_state
 
 from calmo_pagerduty.tools.catalogue import TOOLS
+from calmo_pagerduty.tools.model import Category, Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
-from calmo_pagerduty.tools.tool import Category, Risk
+from tests.support.patience import ANSWER
+from tests.support.tool_service import ToolService, add_connection, agent, served, until_state
 
 READS = {name for name, tool in TOOLS.items() if not tool.writes}
 TICKET_TOOL = "get_tool_call"

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from mcp import Client, MCPError, StdioServerParameters
-from patience import ANSWER
-from tool_service import ToolService, add_connection, served, until_state
 
 from calmo_pagerduty.tools.catalogue import TOOLS
+from calmo_pagerduty.tools.model import Category, Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
-from calmo_pagerduty.tools.tool import Category, Risk
+from tests.support.patience import ANSWER
+from tests.support.tool_service import ToolService, add_connection, served, until_state
 
 PROGRAM = Path(sys.executable).with_name("calmo-pagerduty")
 READS = {name for name, tool in TOOLS.items() if not tool.writes}

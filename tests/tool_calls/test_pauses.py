@@ -5,16 +5,15 @@ import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from eventually import eventually
-from patience import EVENTUALLY
-
-from activities.pagerduty_accounts import Noted, SharedPermits
-from calmo_pagerduty.domain.api_errors import RateLimited
-from calmo_pagerduty.domain.api_requests import ApiRequest, Method
-from calmo_pagerduty.pagerduty_api.limits import RateHeaders
-from calmo_pagerduty.store.batcher import Batcher
-from calmo_pagerduty.store.database import READERS, Database, Transaction
-from calmo_pagerduty.store.permits import Permit
+from calmo_pagerduty.connections.rate_limit_store import Permit
+from calmo_pagerduty.connections.service import Noted, SharedPermits
+from calmo_pagerduty.db.batcher import Batcher
+from calmo_pagerduty.db.database import READERS, Database, Transaction
+from calmo_pagerduty.pagerduty.errors import RateLimited
+from calmo_pagerduty.pagerduty.rate_limits import RateHeaders
+from calmo_pagerduty.pagerduty.requests import ApiRequest, Method
+from tests.support.eventually import eventually
+from tests.support.patience import EVENTUALLY
 
 PAUSE = timedelta(seconds=1)
 

@@ -7,17 +7,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 
 import pytest
-from eventually import eventually
-from parts import Parts
-from patience import STORY
-from tool_service import ToolService, add_connection, running_service
 
-from calmo_pagerduty.domain.tool_calls import OPEN_STATES, CallState
+from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.kernel.scopes import EVERYTHING
-from calmo_pagerduty.store import connections, tool_calls
-from calmo_pagerduty.store.tool_calls import ToolCall
-from calmo_pagerduty.temporal_limits import limit_each_connection
+from calmo_pagerduty.temporal.rate_limits import limit_each_connection
+from calmo_pagerduty.tool_calls import store as tool_calls
+from calmo_pagerduty.tool_calls.model import OPEN_STATES, CallState
+from calmo_pagerduty.tool_calls.store import ToolCall
 from pagerduty_simulator.clocks import ScaledClock
+from tests.support.eventually import eventually
+from tests.support.parts import Parts
+from tests.support.patience import STORY
+from tests.support.tool_service import ToolService, add_connection, running_service
 from workflows import names
 
 #: Our share of PagerDuty's 960.

@@ -1,8 +1,7 @@
 """Calling tools over REST: reads at once, writes as workflows, each audited, refusals in words."""
 
-from tool_service import ToolService, add_connection
-
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
+from tests.support.tool_service import ToolService, add_connection
 
 
 async def test_a_read_is_answered_at_once(service_on_either: ToolService) -> None:

@@ -5,22 +5,23 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
-from doors import rows
-from eventually import eventually
-from parts import Parts
-from tool_service import TOKEN, add_connection
-from tools.contract import REFERENCE_IS_AT_HAND, complaints
-from tools.plan_runs import Run, by_line, drive, listed
-from webhook_service import WebhookService, running_webhook_service
 
-from calmo_pagerduty.domain.api_errors import NotFound, ServerFault, Unreachable
-from calmo_pagerduty.domain.event_sets import EVENTS, EventFilter, EventSet
+from calmo_pagerduty.connections import store as connections
+from calmo_pagerduty.db import tables
+from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.kernel.scopes import Scope
-from calmo_pagerduty.store import connections, tables
-from calmo_pagerduty.store.encryption import Keyring
-from calmo_pagerduty.store.webhook_management import OVERLAP
-from calmo_pagerduty.tools import subscriptions
+from calmo_pagerduty.pagerduty.errors import NotFound, ServerFault, Unreachable
 from calmo_pagerduty.tools.permissions import ConnectionRules
+from calmo_pagerduty.webhooks import subscription_plans as subscriptions
+from calmo_pagerduty.webhooks.event_filters import EVENTS, EventFilter, EventSet
+from calmo_pagerduty.webhooks.management_store import OVERLAP
+from tests.support.contract import REFERENCE_IS_AT_HAND, complaints
+from tests.support.doors import rows
+from tests.support.eventually import eventually
+from tests.support.parts import Parts
+from tests.support.plan_runs import Run, by_line, drive, listed
+from tests.support.tool_service import TOKEN, add_connection
+from tests.support.webhook_service import WebhookService, running_webhook_service
 
 ID = "wh_" + "abcdefgh234567ij" * 2
 TO = subscriptions.Delivered(ID, f"https://calmo.example.com/webhooks/pagerduty/{ID}", "Shop")

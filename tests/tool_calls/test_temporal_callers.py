@@ -7,19 +7,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from eventually import eventually
-from patience import ANSWER, STORY
 from temporalio import workflow
 from temporalio.client import Client, WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError, ChildWorkflowError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
-from tool_service import ToolService, served, until_state
 
-from calmo_pagerduty.domain.tool_calls import workflow_id_for
-from calmo_pagerduty.tool_client import ToolClient
+from calmo_pagerduty.clients.tools import ToolClient
+from calmo_pagerduty.tool_calls.model import workflow_id_for
+from calmo_pagerduty.tools.model import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
-from calmo_pagerduty.tools.tool import Risk
-from ingress.tools import keeper as call_keeper
+from ingress.tools import sweeper as call_keeper
+from tests.support.eventually import eventually
+from tests.support.patience import ANSWER, STORY
+from tests.support.tool_service import ToolService, served, until_state
 
 RISKY = ConnectionRules(switches={"risk:high": Switch.ALLOW}, approve=frozenset({Risk.HIGH}))
 

@@ -6,19 +6,19 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from eventually import eventually
-from patience import ANSWER
-from tool_service import ToolService, add_connection
 
-from calmo_pagerduty.domain.tool_calls import CallState
-from calmo_pagerduty.tool_client import ToolClient, ToolProblem
-from calmo_pagerduty.tools.incident_messages import AddIncidentNote
-from calmo_pagerduty.tools.incident_writes import CreateIncident, ResolveIncident
-from calmo_pagerduty.tools.incidents import ListIncidents, OneIncident
+from calmo_pagerduty.clients.tools import ToolClient, ToolProblem
+from calmo_pagerduty.tool_calls.model import CallState
+from calmo_pagerduty.tools.model import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
-from calmo_pagerduty.tools.tool import Risk
+from calmo_pagerduty.tools.plans.incident_messages import AddIncidentNote
+from calmo_pagerduty.tools.plans.incident_writes import CreateIncident, ResolveIncident
+from calmo_pagerduty.tools.plans.incidents import ListIncidents, OneIncident
 from ingress.app import build_app
 from pagerduty_simulator.rest.serving import running_server
+from tests.support.eventually import eventually
+from tests.support.patience import ANSWER
+from tests.support.tool_service import ToolService, add_connection
 
 RISKY = ConnectionRules(switches={"risk:high": Switch.ALLOW}, approve=frozenset({Risk.HIGH}))
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from mcp import Client
-from tool_service import WRITES_ON, ToolService, agent, served
 
 from calmo_pagerduty.tools.catalogue import TOOLS
+from calmo_pagerduty.tools.model import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules
-from calmo_pagerduty.tools.tool import Risk
 from ingress.mcp.presentation import INSTRUCTIONS, NOTICE
+from tests.support.tool_service import WRITES_ON, ToolService, agent, served
 
 #: How attackers dress up an order, written as {order}.
 DISGUISES = (

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from calmo_pagerduty.tools.arguments import BadArguments, input_schema, read_arguments
 from calmo_pagerduty.tools.catalogue import TOOLS
-from calmo_pagerduty.tools.reading import BadArguments, input_schema, read_arguments
 
 
 def refused(tool: str, **arguments: Any) -> str:

@@ -5,10 +5,10 @@ import re
 
 import pytest
 
+from calmo_pagerduty.tools.arguments import input_schema
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.documentation import HEADINGS, tools_markdown
-from calmo_pagerduty.tools.reading import input_schema
-from calmo_pagerduty.tools.tool import Access, Category, Risk, Shape, Tool
+from calmo_pagerduty.tools.model import Access, Category, Risk, Shape, Tool
 
 EVERY = pytest.mark.parametrize("tool", TOOLS.values(), ids=lambda tool: tool.name)
 

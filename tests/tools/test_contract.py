@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from tools.argument_strategies import arguments_of
-from tools.contract import needs_reference, operation_of, spec
-from tools.plan_runs import AGAIN, FIRST, Answer, check_contract, drive, nothing_there
 
-from calmo_pagerduty.domain.api_requests import ApiRequest, Listing, Paging
+from calmo_pagerduty.pagerduty.requests import ApiRequest, Listing, Paging
+from calmo_pagerduty.tools.arguments import BadArguments, read_arguments
 from calmo_pagerduty.tools.catalogue import TOOLS
-from calmo_pagerduty.tools.reading import BadArguments, read_arguments
-from calmo_pagerduty.tools.tool import Access, Call, Tool
+from calmo_pagerduty.tools.model import Access, Call, Tool
+from tests.support.argument_strategies import arguments_of
+from tests.support.contract import needs_reference, operation_of, spec
+from tests.support.plan_runs import AGAIN, FIRST, Answer, check_contract, drive, nothing_there
 
 pytestmark = needs_reference
 

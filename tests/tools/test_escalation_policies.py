@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from tools.plan_runs import AGAIN, listed, run
 
-from calmo_pagerduty.domain.api_errors import InvalidRequest, NotUnderstood
-from calmo_pagerduty.tools.markers import marker
+from calmo_pagerduty.pagerduty.errors import InvalidRequest, NotUnderstood
+from calmo_pagerduty.tools.plans.markers import marker
+from tests.support.plan_runs import AGAIN, listed, run
 
 RULES = [
     {"delay_minutes": 5, "targets": [{"type": "schedule_v3", "id": "PS1"}, {"type": "user", "id": "PU1"}]}

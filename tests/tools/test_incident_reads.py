@@ -3,11 +3,11 @@
 from datetime import timedelta
 
 import pytest
-from tools.plan_runs import NOON, listed, run
 
-from calmo_pagerduty.domain.api_errors import InvalidRequest, NotFound
-from calmo_pagerduty.domain.api_requests import Listing
-from calmo_pagerduty.tools import shapes
+from calmo_pagerduty.pagerduty.errors import InvalidRequest, NotFound
+from calmo_pagerduty.pagerduty.requests import Listing
+from calmo_pagerduty.tools.plans import shapes
+from tests.support.plan_runs import NOON, listed, run
 
 
 def test_open_incidents_are_found_however_old_they_are() -> None:

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from tools.plan_runs import AGAIN, FIRST, Answer, listed, run
 
-from calmo_pagerduty.domain.api_errors import AlreadySo, ChangedMeanwhile, InvalidRequest, Unreachable
-from calmo_pagerduty.tools.markers import marker
+from calmo_pagerduty.pagerduty.errors import AlreadySo, ChangedMeanwhile, InvalidRequest, Unreachable
+from calmo_pagerduty.tools.plans.markers import marker
+from tests.support.plan_runs import AGAIN, FIRST, Answer, listed, run
 
 NEW = {"title": "Down", "service_id": "PS1"}
 MARK = marker("call-1")

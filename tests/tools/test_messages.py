@@ -1,10 +1,10 @@
 """What was really lost is sent again, if PagerDuty can tell; else a person must look."""
 
 import pytest
-from tools.plan_runs import AGAIN, FIRST, listed, run
 
-from calmo_pagerduty.domain.api_errors import InvalidRequest, OutcomeUnknown
-from calmo_pagerduty.tools.markers import marker
+from calmo_pagerduty.pagerduty.errors import InvalidRequest, OutcomeUnknown
+from calmo_pagerduty.tools.plans.markers import marker
+from tests.support.plan_runs import AGAIN, FIRST, listed, run
 
 NOTE = {"incident_id": "P1", "content": "Hi"}
 HELP = {"incident_id": "P1", "message": "Help", "targets": [{"type": "escalation_policy", "id": "PE1"}]}

@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from tools.plan_runs import listed, run
 
-from calmo_pagerduty.tools.people import masked
+from calmo_pagerduty.tools.plans.people import masked
+from tests.support.plan_runs import listed, run
 
 ADA = {"id": "PU1", "name": "Ada", "email": "ada.lovelace@example.org", "role": "admin"}
 METHODS = {

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from calmo_pagerduty.domain.connections import TokenFacts
+from calmo_pagerduty.pagerduty.tokens import TokenFacts
 from calmo_pagerduty.tools.catalogue import TOOLS
+from calmo_pagerduty.tools.model import Access, Category, Risk, Tool
 from calmo_pagerduty.tools.permissions import (
     CallerRights,
     ConnectionRules,
@@ -17,7 +18,6 @@ from calmo_pagerduty.tools.permissions import (
     Switch,
     judge,
 )
-from calmo_pagerduty.tools.tool import Access, Category, Risk, Tool
 
 NOBODY_KNOWS = TokenFacts()
 EVERYTHING = CallerRights(frozenset({"tools:read", "tools:write"}), ("T1",))

@@ -4,13 +4,13 @@ import json
 from typing import Any
 
 import pytest
-from tools.contract import FOLDER, needs_reference, operation_of
-from tools.plan_runs import FIRST, Answer, drive
 
-from calmo_pagerduty.domain.api_requests import ApiRequest, Listed, Listing
+from calmo_pagerduty.pagerduty.requests import ApiRequest, Listed, Listing
+from calmo_pagerduty.tools.arguments import read_arguments
 from calmo_pagerduty.tools.catalogue import TOOLS
-from calmo_pagerduty.tools.reading import read_arguments
-from calmo_pagerduty.tools.tool import Access, Column, Shape
+from calmo_pagerduty.tools.model import Access, Column, Shape
+from tests.support.contract import FOLDER, needs_reference, operation_of
+from tests.support.plan_runs import FIRST, Answer, drive
 
 pytestmark = needs_reference
 

@@ -9,16 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tools.plan_runs import listed, run
 
-from calmo_pagerduty.domain.api_errors import (
-    NotInPlan,
-    RateLimited,
-    ServerFault,
-    TokenRejected,
-)
-from calmo_pagerduty.domain.api_requests import Listed
-from calmo_pagerduty.tools.report import markdown, percentile
+from calmo_pagerduty.pagerduty.errors import NotInPlan, RateLimited, ServerFault, TokenRejected
+from calmo_pagerduty.pagerduty.requests import Listed
+from calmo_pagerduty.tools.plans.report import markdown, percentile
+from tests.support.plan_runs import listed, run
 
 
 def incident(number: int, minutes: int | None, **fields: Any) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from calmo_pagerduty.domain.connections import TokenFacts
+from calmo_pagerduty.pagerduty.tokens import TokenFacts
 from calmo_pagerduty.tools.catalogue import TOOLS
+from calmo_pagerduty.tools.model import Category, Risk, Tool
 from calmo_pagerduty.tools.permissions import (
     DEFAULT_WRITES_PER_HOUR,
     CallerRights,
@@ -17,7 +18,6 @@ from calmo_pagerduty.tools.permissions import (
     judge,
     turns_on_writes,
 )
-from calmo_pagerduty.tools.tool import Category, Risk, Tool
 
 #: Few names, so that two drawn rules meet.
 TOOL_NAMES = ("get_incident", "resolve_incident", "create_incident", "update_schedule")

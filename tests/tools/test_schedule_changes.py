@@ -3,16 +3,16 @@
 from typing import Any
 
 import pytest
-from tools.plan_runs import AGAIN, run
 from tools.test_schedules import OTHER_KIND
 
-from calmo_pagerduty.domain.api_errors import (
+from calmo_pagerduty.pagerduty.errors import (
     ChangedMeanwhile,
     InvalidRequest,
     NotFound,
     NotUnderstood,
     Unreachable,
 )
+from tests.support.plan_runs import AGAIN, run
 
 
 def layer(id_: str, *users: str) -> dict[str, Any]:

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tools.plan_runs import listed, run
 
-from calmo_pagerduty.domain.api_errors import InvalidRequest, NotFound, ServerFault, TokenRejected
-from calmo_pagerduty.domain.api_requests import Listing
-from calmo_pagerduty.domain.schedules import gaps, layer_schedule, shift_schedule
+from calmo_pagerduty.pagerduty.errors import InvalidRequest, NotFound, ServerFault, TokenRejected
+from calmo_pagerduty.pagerduty.requests import Listing
+from calmo_pagerduty.pagerduty.schedules import gaps, layer_schedule, shift_schedule
+from tests.support.plan_runs import listed, run
 
 OTHER_KIND = InvalidRequest("This is a shift-based schedule. Use the v3 Schedules API", status=400)
 LAYERS = {"id": "PA", "type": "schedule", "name": "Layers", "time_zone": "UTC"}

@@ -1,11 +1,11 @@
 """Incidents to play with: a real server, a real worker's parts, a database of their own."""
 
 import pytest
-from incident_runs import IncidentRuns
 from temporalio.client import Client
 
-from calmo_pagerduty.store.database import Database
-from calmo_pagerduty.store.encryption import Keyring
+from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.db.encryption import Keyring
+from tests.support.incident_runs import IncidentRuns
 
 
 @pytest.fixture

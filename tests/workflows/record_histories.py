@@ -19,29 +19,29 @@ from pathlib import Path
 from typing import Any
 
 TESTS = Path(__file__).parents[1]
-sys.path.insert(0, str(TESTS))
+sys.path.insert(0, str(TESTS.parent))
 
-from incident_runs import IncidentRuns  # noqa: E402
-from parts import Parts  # noqa: E402
 from temporalio.client import Client  # noqa: E402
 
+from calmo_pagerduty.db.database import Database  # noqa: E402
+from calmo_pagerduty.db.encryption import Keyring  # noqa: E402
 from calmo_pagerduty.processes import free_port  # noqa: E402
-from calmo_pagerduty.store.database import Database  # noqa: E402
-from calmo_pagerduty.store.encryption import Keyring  # noqa: E402
-from calmo_pagerduty.temporal_client import DATA_CONVERTER, runtime  # noqa: E402
-from calmo_pagerduty.temporal_dev_server import TemporalDevServer  # noqa: E402
+from calmo_pagerduty.temporal.client import DATA_CONVERTER, runtime  # noqa: E402
+from calmo_pagerduty.temporal.dev_server import TemporalDevServer  # noqa: E402
+from tests.support.incident_runs import IncidentRuns  # noqa: E402
+from tests.support.parts import Parts  # noqa: E402
 from workflows import names  # noqa: E402
 
-sys.path.insert(0, str(Path(__file__).parent))
-import recorded_actions  # noqa: E402
-import recorded_contexts  # noqa: E402
-import recorded_healing  # noqa: E402
-import recorded_incidents  # noqa: E402
-import recorded_tool_calls  # noqa: E402
-from actions.acting_service import acting_service  # noqa: E402
-from context.context_service import context_service  # noqa: E402
-from healing.healing_service import healing_service  # noqa: E402
-from tool_service import running_service  # noqa: E402
+from tests.support import recorded_actions  # noqa: E402
+from tests.support import recorded_contexts  # noqa: E402
+from tests.support import recorded_healing  # noqa: E402
+from tests.support import recorded_incidents  # noqa: E402
+from tests.support import recorded_tool_calls  # noqa: E402
+
+from tests.support.acting_service import acting_service  # noqa: E402
+from tests.support.context_service import context_service  # noqa: E402
+from tests.support.healing_service import healing_service  # noqa: E402
+from tests.support.tool_service import running_service  # noqa: E402
 
 SCENARIOS = (
     *recorded_incidents.SCENARIOS,

@@ -12,7 +12,7 @@ from temporalio.client import Client
 from temporalio.common import Priority
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from calmo_pagerduty.temporal_limits import limit_each_connection
+from calmo_pagerduty.temporal.rate_limits import limit_each_connection
 from workflows import names
 
 PER_SECOND = 4

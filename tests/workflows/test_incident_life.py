@@ -2,17 +2,17 @@
 
 from datetime import timedelta
 
-from builders import NOON, a_note, an_event, facts, minutes
-from eventually import eventually
-from incident_runs import IncidentRuns
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.testing import TimeSkipper
 
-from calmo_pagerduty.domain.event_types import EventType, IncidentStatus
-from calmo_pagerduty.domain.incident_lifecycle import EventFacts
+from calmo_pagerduty.incidents import queries as issue_queries
+from calmo_pagerduty.incidents.lifecycle import EventFacts
+from calmo_pagerduty.incidents.queries import IssueFilter
 from calmo_pagerduty.kernel.scopes import EVERYTHING
-from calmo_pagerduty.store import issue_queries
-from calmo_pagerduty.store.issue_queries import IssueFilter
+from calmo_pagerduty.pagerduty.event_types import EventType, IncidentStatus
+from tests.support.builders import NOON, a_note, an_event, facts, minutes
+from tests.support.eventually import eventually
+from tests.support.incident_runs import IncidentRuns
 
 A_DAY = timedelta(hours=24)
 

@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 
-from builders import NOON, facts, minutes
-from incident_runs import IncidentRuns
-from patience import STORY
 from temporalio.api.enums.v1 import EventType as HistoryEventType
 from temporalio.client import WorkflowExecutionStatus
 
-from calmo_pagerduty.domain.event_types import EventType, IncidentStatus
-from calmo_pagerduty.domain.incident_lifecycle import EventFacts
-from calmo_pagerduty.domain.incident_references import IncidentRef
+from calmo_pagerduty.incidents.lifecycle import EventFacts
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
+from calmo_pagerduty.pagerduty.event_types import EventType, IncidentStatus
+from tests.support.builders import NOON, facts, minutes
+from tests.support.incident_runs import IncidentRuns
+from tests.support.patience import STORY
 
 #: What Temporal warns about; it refuses four times as much.
 LARGE_INPUT_BYTES = 512 * 1024

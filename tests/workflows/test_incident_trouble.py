@@ -10,26 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import NOON, a_note, an_event, facts, minutes
-from eventually import eventually
-from impatience import impatient_database
-from incident_runs import IncidentRuns
 from temporalio.api.common.v1 import Payload
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.common import RawValue
 from temporalio.worker import UnsandboxedWorkflowRunner
 
-from calmo_pagerduty.domain.event_types import EventType, IncidentStatus
-from calmo_pagerduty.domain.incident_lifecycle import (
-    Decision,
-    EventFacts,
-    IncidentState,
-    LifecyclePolicy,
-    decide,
-)
-from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.incident_signals import RECEIVE_EVENTS
-from calmo_pagerduty.domain.issues import absorb
+from calmo_pagerduty.incidents.lifecycle import Decision, EventFacts, IncidentState, LifecyclePolicy, decide
+from calmo_pagerduty.incidents.model import absorb
+from calmo_pagerduty.incidents.signals import RECEIVE_EVENTS
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
+from calmo_pagerduty.pagerduty.event_types import EventType, IncidentStatus
+from tests.support.builders import NOON, a_note, an_event, facts, minutes
+from tests.support.eventually import eventually
+from tests.support.impatience import impatient_database
+from tests.support.incident_runs import IncidentRuns
 
 OF_NO_KNOWN_ENCODING = RawValue(Payload(metadata={"encoding": b"binary/enigma"}, data=b"\xff\x00\x80"))
 
@@ -138,7 +132,7 @@ async def test_an_event_that_cannot_be_applied_is_set_aside_and_the_others_are_a
             raise ZeroDivisionError
         return absorb(issue, events, *more)
 
-    monkeypatch.setattr("calmo_pagerduty.store.issues.absorb", absorb_with_a_fault)
+    monkeypatch.setattr("calmo_pagerduty.incidents.store.absorb", absorb_with_a_fault)
     await runs.deliver(ref, triggered(), poison, resolved())
     async with runs.worker():
         issue = await runs.until_saved(ref, 2)

@@ -5,20 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import NOON, an_event, facts, minutes
-from eventually import eventually
-from incident_runs import IncidentRuns
 from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import Client
 from temporalio.common import SearchAttributeIndexedValueType, SearchAttributeKey
 
-from calmo_pagerduty.domain.event_types import EventType, IncidentStatus
-from calmo_pagerduty.domain.incident_lifecycle import IncidentState, RememberedEvent
-from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.domain.severity import Severity
+from calmo_pagerduty.connections.severity import Severity
+from calmo_pagerduty.incidents.lifecycle import IncidentState, RememberedEvent
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
+from calmo_pagerduty.pagerduty.event_types import EventType, IncidentStatus
 from calmo_pagerduty.processes import free_port
-from calmo_pagerduty.temporal_client import MissingSearchAttributes, ensure_search_attributes, runtime
-from calmo_pagerduty.temporal_dev_server import TemporalDevServer
+from calmo_pagerduty.temporal.client import MissingSearchAttributes, ensure_search_attributes, runtime
+from calmo_pagerduty.temporal.dev_server import TemporalDevServer
+from tests.support.builders import NOON, an_event, facts, minutes
+from tests.support.eventually import eventually
+from tests.support.incident_runs import IncidentRuns
 from workflows import names
 
 TRIGGERED = facts(

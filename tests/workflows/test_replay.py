@@ -16,8 +16,8 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from temporalio.workflow import NondeterminismError
 
-from calmo_pagerduty.domain.incident_lifecycle import IncidentState
-from calmo_pagerduty.temporal_client import DATA_CONVERTER
+from calmo_pagerduty.incidents.lifecycle import IncidentState
+from calmo_pagerduty.temporal.client import DATA_CONVERTER
 from workflows.account_memory import AccountMemoryWorkflow
 from workflows.doctor import DoctorWorkflow
 from workflows.incident import IncidentWorkflow

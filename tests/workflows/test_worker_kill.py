@@ -7,17 +7,17 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from builders import NOON, facts, minutes
-from eventually import eventually
-from incident_runs import IncidentRuns
-from patience import PROGRAM
 from temporalio.api.enums.v1 import EventType as HistoryEventType
-from worker_processes import StartWorker, worker_processes
 
-from calmo_pagerduty.domain.event_types import EventType, IncidentStatus
-from calmo_pagerduty.domain.incident_lifecycle import EventFacts
-from calmo_pagerduty.domain.incident_references import IncidentRef
-from calmo_pagerduty.temporal_dev_server import TemporalDevServer
+from calmo_pagerduty.incidents.lifecycle import EventFacts
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
+from calmo_pagerduty.pagerduty.event_types import EventType, IncidentStatus
+from calmo_pagerduty.temporal.dev_server import TemporalDevServer
+from tests.support.builders import NOON, facts, minutes
+from tests.support.eventually import eventually
+from tests.support.incident_runs import IncidentRuns
+from tests.support.patience import PROGRAM
+from tests.support.worker_processes import StartWorker, worker_processes
 
 TASK_STARTED = HistoryEventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import httpx
 import pytest
-from patience import ANSWER
 
 from pagerduty_simulator.clocks import ManualClock, ScaledClock
 from pagerduty_simulator.furnished_shop import furnished_shop
 from pagerduty_simulator.history import generate_history
 from pagerduty_simulator.rest_api import AccountSite, running_rest_api
 from pagerduty_simulator.webhook_sender import WebhookSender
+from tests.support.patience import ANSWER
 
 NOW = datetime(2026, 1, 7, 12, 0, tzinfo=UTC)
 INES = "ines.albrecht@lantern-lane.example"

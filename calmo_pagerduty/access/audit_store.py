@@ -1,0 +1,137 @@
+"""The audit of tool calls: append-only, each row's hash covering its record and the hash before it."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from calmo_pagerduty.db.statements import keep_audit_order
+from calmo_pagerduty.db.tables import audit
+from calmo_pagerduty.db.transactions import Transaction
+from calmo_pagerduty.db.visibility import visible_to
+from calmo_pagerduty.kernel.scopes import Visibility
+
+#: What the first row follows.
+GENESIS = "0" * 64
+
+_LAST = sa.select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
+_INSERT = audit.insert()
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    seq: int
+    at: datetime
+    scope: str
+    record: Mapping[str, Any]
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """`broken` names the first row that doesn't fit and says why; None if all do. `head` is the last hash."""
+
+    rows: int
+    head: str
+    broken: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewRow:
+    """A record to add. It must hold no secrets and no texts of people."""
+
+    scope: str
+    at: datetime
+    record: Mapping[str, Any]
+
+
+def append(tx: Transaction, scope: str, at: datetime, record: Mapping[str, Any]) -> None:
+    """Add a record at the end of the chain."""
+    append_many(tx, [NewRow(scope, at, record)])
+
+
+def append_many(tx: Transaction, new: Sequence[NewRow]) -> None:
+    """Add records at the end of the chain, in this order."""
+    keep_audit_order(tx)
+    last = tx.execute(_LAST).one_or_none()
+    seq, previous = (last.seq, last.hash) if last else (0, GENESIS)
+    rows = []
+    for entry in new:
+        seq += 1
+        text = _text(
+            {**entry.record, "seq": seq, "at": entry.at.astimezone(UTC).isoformat(), "scope": entry.scope}
+        )
+        row = {"seq": seq, "at": entry.at, "scope": entry.scope, "record": text, "previous_hash": previous}
+        previous = _hash(previous, text)
+        rows.append({**row, "hash": previous})
+    tx.execute(_INSERT, rows)
+
+
+def list_rows(
+    tx: Transaction, visibility: Visibility, limit: int, before: int | None = None
+) -> tuple[AuditRow, ...]:
+    """Return the latest rows that the caller may see, newest first."""
+    query = sa.select(audit).where(visible_to(audit.c.scope, visibility))
+    if before is not None:
+        query = query.where(audit.c.seq < before)
+    query = query.order_by(audit.c.seq.desc()).limit(limit)
+    return tuple(
+        AuditRow(row.seq, row.at, row.scope, json.loads(row.record), row.hash) for row in tx.execute(query)
+    )
+
+
+def verify(tx: Transaction, head: str | None = None) -> Verification:
+    """Walk the whole chain. Rows cut off at its end show only by a `head` that was noted before."""
+    previous, count, seen = GENESIS, 0, head in {None, GENESIS}
+    for row in _rows(tx):
+        count += 1
+        fault = _fault(row, count, previous)
+        if fault is not None:
+            return Verification(count, previous, f"row {row.seq}: {fault}")
+        previous = row.hash
+        seen = seen or previous == head
+    return Verification(count, previous, None if seen else "the noted head is not in the chain any more")
+
+
+def _fault(row: Any, expected_seq: int, previous: str) -> str | None:
+    if row.seq != expected_seq:
+        return f"row {expected_seq} is missing"
+    if row.previous_hash != previous:
+        return "it doesn't follow the row before it"
+    if row.hash != _hash(previous, row.record):
+        return "its record was altered"
+    if _said(row.record) != (row.seq, row.scope, row.at.isoformat()):
+        return "its columns don't say what its record says"
+    return None
+
+
+def _said(text: str) -> tuple[Any, ...] | None:
+    """Return what a record says of its own row; None if it is none of ours, though its hash is right."""
+    try:
+        record = json.loads(text)
+        return record["seq"], record["scope"], record["at"]
+    except (ValueError, LookupError, TypeError):
+        return None
+
+
+def _rows(tx: Transaction) -> Iterator[Any]:
+    last = -(2**63)  # a forged row may have any number
+    while True:
+        query = sa.select(audit).where(audit.c.seq > last).order_by(audit.c.seq).limit(1000)
+        found = tx.execute(query).all()
+        if not found:
+            return
+        yield from found
+        last = found[-1].seq
+
+
+def _text(record: Mapping[str, Any]) -> str:
+    return json.dumps(record, sort_keys=True)
+
+
+def _hash(previous: str, text: str) -> str:
+    return hashlib.sha256(f"{previous}\n{text}".encode()).hexdigest()

@@ -1,0 +1,26 @@
+"""Keys that the service itself calls tools by, one for each purpose and scope.
+
+They are listed beside all others, and revoked like them. Nobody knows their secret: they open no door.
+"""
+
+import base64
+import hashlib
+import os
+from datetime import datetime
+
+from calmo_pagerduty.db.statements import insert_or_ignore
+from calmo_pagerduty.db.tables import api_keys
+from calmo_pagerduty.db.transactions import Transaction
+from calmo_pagerduty.kernel.scopes import Scope
+
+
+def own_key(tx: Transaction, purpose: str, permission: str, scope: Scope, now: datetime) -> str:
+    """Return the id of the key for a purpose, made if it isn't there. A revoked one stays revoked."""
+    digest = hashlib.sha256(f"{purpose}\n{scope}".encode()).digest()
+    key_id = base64.b32encode(digest[:10]).decode().lower()
+    row = {
+        "id": key_id, "name": purpose, "secret_sha256": hashlib.sha256(os.urandom(32)).hexdigest(),
+        "permissions": [permission], "scopes": [str(scope)], "teams": [], "created_at": now,
+    }  # fmt: skip
+    tx.execute(insert_or_ignore(tx, api_keys), row)
+    return key_id

@@ -1,1 +1,0 @@
-"""Pure analyses: what was gathered in, findings out. No clock, no chance, no I/O."""

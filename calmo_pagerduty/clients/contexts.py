@@ -1,0 +1,109 @@
+"""Incidents' contexts for other services of Calmo: have one gathered, and watch it, through Temporal.
+
+Needs a Temporal client whose data converter is `temporal_client.DATA_CONVERTER`:
+
+    contexts = ContextClient(client, task_queue="calmo-pagerduty")
+    run = await contexts.start(IncidentRef(connection_id="con_…", incident_id="Q…"), "customer asks")
+    end = await run.end(on_progress=lambda progress: print(progress.sources))
+    end.version     # the document of this version: GET /api/issues/{ref.issue_id}/context
+
+A workflow of another service needs none of this: it starts `IncidentContextWorkflow` by its name as a
+child, with a `ContextStart`, under the id `context_workflow_id(ref)`.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import Priority
+from temporalio.service import RPCError
+
+from calmo_pagerduty.contexts.runs import (
+    CONTEXT_WORKFLOW,
+    DEBOUNCE,
+    GATHER_AGAIN,
+    PROGRESS,
+    ContextEnd,
+    ContextStart,
+    RunProgress,
+    context_workflow_id,
+)
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
+
+LOOK_SECONDS = 0.5
+#: In a storm the incidents themselves come first (the default is 3).
+BEHIND_INCIDENTS = Priority(priority_key=4)
+
+OnProgress = Callable[[RunProgress], None]
+
+
+class ContextRun:
+    """A gathering under way."""
+
+    def __init__(self, handle: "WorkflowHandle[object, ContextEnd]") -> None:
+        self._handle = handle
+
+    @property
+    def workflow_id(self) -> str:
+        return self._handle.id
+
+    async def progress(self) -> RunProgress:
+        """Return how far each source is. Raises RPCError, which a worker that is away is too."""
+        progress: RunProgress = await self._handle.query(PROGRESS, result_type=RunProgress)
+        return progress
+
+    async def end(self, on_progress: OnProgress | None = None) -> ContextEnd:
+        """Wait for the newest version and return its figures; `on_progress` hears of every step on the way.
+
+        Raises WorkflowFailureError for a run that was cancelled, or whose connection was removed.
+        """
+        ending = asyncio.create_task(self._handle.result())
+        try:
+            told: RunProgress | None = None
+            while on_progress is not None and not ending.done():
+                told = await self._tell(on_progress, told)
+                await asyncio.wait({ending}, timeout=LOOK_SECONDS)
+            end = await ending
+            if on_progress is not None:
+                await self._tell(on_progress, told)
+            return end
+        finally:
+            ending.cancel()
+
+    async def _tell(self, on_progress: OnProgress, told: RunProgress | None) -> RunProgress | None:
+        try:
+            progress = await self.progress()
+        except RPCError:
+            return told  # who watches hears of it later
+        if progress != told:
+            on_progress(progress)
+        return progress
+
+
+class ContextClient:
+    """Every call raises RPCError if Temporal can't be reached."""
+
+    def __init__(self, client: Client, task_queue: str) -> None:
+        self._client = client
+        self._task_queue = task_queue
+
+    async def start(self, ref: IncidentRef, reason: str, debounce: timedelta = DEBOUNCE) -> ContextRun:
+        """Have the context gathered. One that is under way already is told of one more reason."""
+        handle = await self._client.start_workflow(
+            CONTEXT_WORKFLOW,
+            ContextStart(ref=ref, debounce=debounce),
+            id=context_workflow_id(ref),
+            task_queue=self._task_queue,
+            start_signal=GATHER_AGAIN,
+            start_signal_args=[reason],
+            result_type=ContextEnd,
+            static_summary=f"Context of PagerDuty incident {ref.incident_id}",
+            priority=BEHIND_INCIDENTS,
+        )
+        return ContextRun(handle)
+
+    def watch(self, ref: IncidentRef) -> ContextRun:
+        """Return the gathering that is under way, or was last."""
+        handle = self._client.get_workflow_handle(context_workflow_id(ref), result_type=ContextEnd)
+        return ContextRun(handle)

@@ -1,0 +1,1 @@
+"""Connections: one PagerDuty account in one scope, with its token, rules and rate limit."""

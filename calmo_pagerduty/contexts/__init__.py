@@ -1,0 +1,1 @@
+"""The context of an incident: gathered, analysed, rendered."""

@@ -1,0 +1,1 @@
+"""The analysis of an incident's context: pure functions from what was gathered to findings."""

@@ -1,0 +1,335 @@
+"""The dependencies around an incident as a picture: SVG text, the same bytes for the same context.
+
+It needs no style sheet and no script, stands on light and on dark pages, and says nothing by colour
+alone. Every name is escaped.
+"""
+
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from itertools import pairwise
+
+from calmo_pagerduty.contexts.analysis.dependency_layers import Box, LayeredGraph, Role, layered
+from calmo_pagerduty.contexts.analysis.dependency_layout import HEIGHT, UP, WIDTH, Layout, place
+from calmo_pagerduty.contexts.model import IncidentContext
+from calmo_pagerduty.kernel.untrusted_text import clean_text
+
+Point = tuple[float, float]
+
+LEFT, MARGIN, LEGEND = 118.0, 22.0, 40.0
+#: Middle greys can be read on white and on black.
+LINE, CAPTION = "#7d8794", "#737d88"
+PATH = "#d1242f"
+#: What fits into a box in one line, in narrow characters.
+LINE_LENGTH = 19
+MOST_LINES = 2
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
+#: Fill, border, border's width and the words' colour. Cards carry their own paper.
+_CARD = ("#f6f8fa", "#8c959f", 1.2, "#1f2328")
+_OPEN = ("#ffebe9", "#cf222e", 1.6, "#1f2328")
+_LOOKS: Mapping[Role, tuple[str, str, float, str]] = {
+    Role.FAILING: ("#b3202b", "#7d0f18", 2.6, "#ffffff"),
+    Role.ORIGIN: ("#ffebe9", "#cf222e", 2.6, "#1f2328"),
+    Role.BUSINESS: ("#ddf0ff", "#3b7dbd", 1.4, "#1f2328"),
+    Role.SERVICE: _CARD,
+    Role.MORE: ("#f6f8fa", "#8c959f", 1.2, "#57606a"),
+}
+_TAGS: Mapping[Role, str] = {
+    Role.FAILING: "this incident",
+    Role.ORIGIN: "probable origin",
+    Role.BUSINESS: "business service",
+    Role.SERVICE: "",
+    Role.MORE: "",
+}
+
+
+def dependency_picture(context: IncidentContext) -> str:
+    """Return the picture as a whole SVG document."""
+    graph = layered(context.assessment)
+    # A line that closes a circle takes the same way as any other, only downward.
+    layout = place(graph.layers, [*graph.edges, *((high, low) for low, high in graph.returning)])
+    canvas = _Canvas(graph, layout)
+    name = f"graph-{context.issue_id}-{context.version}"
+    width, height = canvas.right + MARGIN, canvas.height
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}"'
+        f' viewBox="0 0 {width:.0f} {height:.0f}" role="img" font-family="{FONT}"'
+        f' aria-labelledby="{escape(name)}-title {escape(name)}-desc">',
+        f'<title id="{escape(name)}-title">{_xml_text(_title(context))}</title>',
+        f'<desc id="{escape(name)}-desc">{_xml_text(_description(graph))}</desc>',
+        *canvas.captions(),
+        *canvas.lines(),
+        *(line for node in graph.nodes for line in canvas.box(graph.nodes[node])),
+        *canvas.legend(),
+        "</svg>",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _title(context: IncidentContext) -> str:
+    facts = context.assessment.incident
+    number = f"#{facts.number}" if facts.number is not None else facts.incident.id
+    return f"Dependencies around incident {number}"
+
+
+def _description(graph: LayeredGraph) -> str:
+    """Say what the picture shows, for whom doesn't see it."""
+    said = []
+    middle = _row_of(graph, Role.FAILING)
+    for number in range(len(graph.layers) - 1, -1, -1):
+        names = ", ".join(_named(graph.nodes[node]) for node in graph.layers[number])
+        said.append(f"{_caption(graph, number, middle)}: {names}.")
+    path = [node.name for node in _along(graph)]
+    if path:
+        said.append(f"The failure probably came along {' to '.join(path)}.")
+    if graph.returning:
+        said.append("Some depend on each other in a circle.")
+    if not graph.is_whole:
+        said.append("Not all dependencies were read.")
+    return " ".join(said)
+
+
+def _named(node: Box) -> str:
+    tags = ", ".join(_tags(node))
+    return f"{node.name} ({tags})" if tags else node.name
+
+
+def _tags(node: Box) -> list[str]:
+    """Return what a box says of its node below the name."""
+    found = [_TAGS[node.role]] if _TAGS[node.role] else []
+    if node.has_open_incident and node.role is not Role.FAILING:
+        found.append("open incidents" if node.role is Role.MORE else "open incident")
+    return found
+
+
+def _along(graph: LayeredGraph) -> list[Box]:
+    """Return the failing path's nodes in its order, the origin first."""
+    after = dict(graph.path)
+    starts = [low for low in after if low not in after.values()]
+    found: list[Box] = []
+    node = starts[0] if starts else None
+    while node is not None and node in graph.nodes and len(found) <= len(after):
+        found.append(graph.nodes[node])
+        node = after.get(node)
+    return found
+
+
+def _row_of(graph: LayeredGraph, role: Role) -> int:
+    return next(
+        number
+        for number, layer in enumerate(graph.layers)
+        if any(graph.nodes[node].role is role for node in layer)
+    )
+
+
+def _caption(graph: LayeredGraph, number: int, middle: int) -> str:
+    if any(graph.nodes[node].role is Role.BUSINESS for node in graph.layers[number]):
+        return "Business"
+    if number == middle:
+        return "Failing"
+    return "Depends on it" if number > middle else "It depends on"
+
+
+class _Canvas:
+    """Turns places into points and lines. y grows downward, layers upward."""
+
+    def __init__(self, graph: LayeredGraph, layout: Layout) -> None:
+        self._graph = graph
+        self._layout = layout
+        self._middle = _row_of(graph, Role.FAILING)
+        self.right = LEFT + layout.width
+        self._bottom = MARGIN + (len(graph.layers) - 1) * UP + HEIGHT
+        self._legend = list(_legend(graph))
+        self.right = max(self.right, LEFT + sum(room for *_, room in self._legend))
+        self.height = self._bottom + LEGEND + MARGIN
+
+    def captions(self) -> Iterator[str]:
+        """Yield the name of each band of layers, at its topmost layer."""
+        last = ""
+        for number in range(len(self._graph.layers) - 1, -1, -1):
+            caption = _caption(self._graph, number, self._middle)
+            if caption != last:
+                y = self._y(number) + 4.0
+                yield f'<text x="{MARGIN:.0f}" y="{y:.1f}" font-size="12" fill="{CAPTION}">{caption}</text>'
+            last = caption
+
+    def lines(self) -> Iterator[str]:
+        graph, ports = self._graph, self._ports()
+        for edge in sorted(graph.edges, key=lambda edge: edge in graph.path):
+            yield from _line(self._points(edge, ports), edge in graph.path)
+        for low, high in graph.returning:
+            if (high, low) in self._layout.routes:
+                yield from _downward(self._points((high, low), ports))
+            else:
+                yield from self._sideways(low, high)
+
+    def box(self, node: Box) -> Iterator[str]:
+        x, y = self._x(self._layout.places[node.id][0]), self._y(self._layout.places[node.id][1])
+        fill, border, width, colour = _looks(node)
+        rounded = HEIGHT / 2 if node.role is Role.BUSINESS else 8.0
+        dashes = ' stroke-dasharray="5 4"' if node.role is Role.MORE else ""
+        yield "<g>"
+        yield f"<title>{_xml_text(_named(node))}</title>"
+        yield (
+            f'<rect x="{x - WIDTH / 2:.1f}" y="{y - HEIGHT / 2:.1f}" width="{WIDTH:.0f}"'
+            f' height="{HEIGHT:.0f}" rx="{rounded:.0f}" fill="{fill}" stroke="{border}"'
+            f' stroke-width="{width:.1f}"{dashes}/>'
+        )
+        rows = [(row, 12.5, "600") for row in wrapped(node.name)]
+        tags = " · ".join(_tags(node))
+        rows += [(tags, 10.5, "400")] if tags else []
+        top = y - (len(rows) - 1) * 7.5 + 4.0
+        for number, (words, size, weight) in enumerate(rows):
+            yield (
+                f'<text x="{x:.1f}" y="{top + number * 15.0:.1f}" font-size="{size}" font-weight="{weight}"'
+                f' text-anchor="middle" fill="{colour}">{_xml_text(words)}</text>'
+            )
+        yield "</g>"
+
+    def legend(self) -> Iterator[str]:
+        x, y = LEFT, self._bottom + LEGEND
+        for sample, words, room in self._legend:
+            yield f'<g transform="translate({x:.1f} {y:.1f})">{sample}'
+            yield f'<text x="22" y="4" font-size="11" fill="{CAPTION}">{words}</text></g>'
+            x += room
+
+    def _x(self, x: float) -> float:
+        return LEFT + x
+
+    def _y(self, layer: int) -> float:
+        return MARGIN + HEIGHT / 2 + (len(self._graph.layers) - 1 - layer) * UP
+
+    def _ports(self) -> dict[tuple[str, str, bool], float]:
+        """Spread a box's lines along its side, in the order in which they come."""
+        ends: dict[tuple[str, bool], list[tuple[float, str, str]]] = {}
+        for (low, high), route in self._layout.routes.items():
+            ends.setdefault((low, True), []).append((route[1][0], low, high))
+            ends.setdefault((high, False), []).append((route[-2][0], low, high))
+        ports = {}
+        for (_, is_low), lines in ends.items():
+            step = min(20.0, (WIDTH - 50.0) / len(lines))
+            for number, (_, low, high) in enumerate(sorted(lines)):
+                ports[low, high, is_low] = (number - (len(lines) - 1) / 2) * step
+        return ports
+
+    def _points(self, edge: tuple[str, str], ports: Mapping[tuple[str, str, bool], float]) -> list[Point]:
+        """Return the points of a line, its straight ways through layers as two points each."""
+        (first, below), *between, (last, above) = self._layout.routes[edge]
+        points = [(self._x(first) + ports[(*edge, True)], self._y(below) - HEIGHT / 2)]
+        for place_now, layer in between:
+            x, y = self._x(place_now), self._y(layer)
+            points += [(x, y + HEIGHT / 2), (x, y - HEIGHT / 2)]
+        return [*points, (self._x(last) + ports[(*edge, False)], self._y(above) + HEIGHT / 2)]
+
+    def _sideways(self, low: str, high: str) -> Iterator[str]:
+        """Draw an arc between two boxes of one layer, over what stands between them."""
+        (x, layer), (to, _) = self._layout.places[low], self._layout.places[high]
+        start, end, y = self._x(x), self._x(to), self._y(layer) - HEIGHT / 2
+        curve = f"M{start:.1f} {y:.1f}C{start:.1f} {y - 44:.1f} {end:.1f} {y - 44:.1f} {end:.1f} {y - 7:.1f}"
+        yield _dashed(curve)
+        yield f'<path d="{_head(end, y, -1.0)}" fill="{LINE}"/>'
+
+
+def _line(points: Sequence[Point], is_path: bool) -> Iterator[str]:
+    colour, width, size = (PATH, 3.4, 1.5) if is_path else (LINE, 1.5, 1.0)
+    *_, (end, top) = points
+    curve = _curve([*points[:-1], (end, top + 6.0 * size)])
+    yield f'<path d="{curve}" fill="none" stroke="{colour}" stroke-width="{width}"/>'
+    yield f'<path d="{_head(end, top, size)}" fill="{colour}"/>'
+
+
+def _downward(points: Sequence[Point]) -> Iterator[str]:
+    (start, bottom), *_ = points
+    yield _dashed(_curve([(start, bottom - 6.0), *points[1:]]))
+    yield f'<path d="{_head(start, bottom, -1.0)}" fill="{LINE}"/>'
+
+
+def _dashed(curve: str) -> str:
+    return f'<path d="{curve}" fill="none" stroke="{LINE}" stroke-width="1.6" stroke-dasharray="6 4"/>'
+
+
+def _curve(points: Sequence[Point]) -> str:
+    """Return a smooth way through the points, upright in each."""
+    curve = f"M{points[0][0]:.1f} {points[0][1]:.1f}"
+    for (x, y), (x_next, y_next) in pairwise(points):
+        middle = (y + y_next) / 2
+        curve += f"C{x:.1f} {middle:.1f} {x_next:.1f} {middle:.1f} {x_next:.1f} {y_next:.1f}"
+    return curve
+
+
+def _head(x: float, y: float, size: float) -> str:
+    """Return an arrow's head with its tip at a point; a negative size points downward."""
+    half = 4.2 * size
+    return f"M{x:.1f} {y:.1f}L{x - half:.1f} {y + 8 * size:.1f}L{x + half:.1f} {y + 8 * size:.1f}Z"
+
+
+def _looks(node: Box) -> tuple[str, str, float, str]:
+    looks = _LOOKS[node.role]
+    if node.has_open_incident and node.role in {Role.SERVICE, Role.BUSINESS}:
+        looks = _OPEN
+    return looks
+
+
+def _legend(graph: LayeredGraph) -> Iterator[tuple[str, str, float]]:
+    """Yield a sample, what it means, and the room both need; only of what the picture has."""
+    upright = ((6.0, 9.0), (6.0, -9.0))
+    if not graph.edges:
+        yield "", "no dependencies are known", 180.0
+    else:
+        yield "".join(_line(upright, False)), "what is above depends on what is below", 268.0
+    if graph.path:
+        yield "".join(_line(upright, True)), "the failure probably came along here", 250.0
+    if graph.returning:
+        yield "".join(_downward(upright)), "closes a circle", 124.0
+    if not graph.is_whole:
+        yield f'<text x="2" y="4" font-size="16" fill="{CAPTION}">…</text>', "not all were read", 130.0
+
+
+def _xml_text(text: str) -> str:
+    """Return the text as XML holds it."""
+    return escape(" ".join(clean_text(text).split()))
+
+
+def wrapped(name: str) -> list[str]:
+    """Return a name in at most two lines; what doesn't fit ends with `…`."""
+    lines = [""]
+    for piece in _pieces(clean_text(name, 200)):
+        longer = lines[-1] + piece
+        if _width(longer.strip()) <= LINE_LENGTH:
+            lines[-1] = longer
+        elif len(lines) < MOST_LINES:
+            lines.append(piece)
+        else:
+            lines[-1] = _cut(longer)
+            break
+    return [line.strip() for line in lines if line.strip()] or ["(no name)"]
+
+
+def _pieces(name: str) -> Iterator[str]:
+    """Yield what may stand in one line: words with the space before them, long ones broken, after a
+    hyphen or the like where there is one.
+    """
+    for word in name.split():
+        left = f" {word}"
+        while _width(left) > LINE_LENGTH:
+            end = next(end for end in range(len(left), 0, -1) if _width(left[:end]) <= LINE_LENGTH)
+            breaks = [
+                at + 1 for at, sign in enumerate(left[:end]) if sign in "-_./" and at > LINE_LENGTH // 3
+            ]
+            end = breaks[-1] if breaks else end
+            yield left[:end]
+            left = left[end:]
+        if left:
+            yield left
+
+
+def _cut(line: str) -> str:
+    line = line.strip()
+    while _width(line) >= LINE_LENGTH:
+        line = line[:-1]
+    return f"{line.rstrip()}…"
+
+
+def _width(text: str) -> int:
+    """Return how much room a text needs: signs of East Asia and emoji need twice as much."""
+    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)

@@ -1,0 +1,56 @@
+"""Our own issues and timelines, read as PagerDuty's incidents: what is known where PagerDuty isn't asked."""
+
+from collections.abc import Mapping, Sequence
+
+from calmo_pagerduty.contexts.analysis.reading_logs import Handling, handled, handling
+from calmo_pagerduty.contexts.analysis.surroundings import LogLine, OpenIncident, PastIncident, ThisIncident
+from calmo_pagerduty.incidents.model import Issue
+from calmo_pagerduty.incidents.timeline import TimelineEntry
+from calmo_pagerduty.pagerduty.event_types import EventType
+from calmo_pagerduty.pagerduty.log_entries import EVENT_OF_KIND
+
+_KIND_OF_EVENT: Mapping[str, str] = {str(event): kind for kind, event in EVENT_OF_KIND.items()}
+
+
+def this_issue(issue: Issue) -> ThisIncident:
+    return ThisIncident(
+        id=issue.ref.incident_id, title=issue.title, created_at=issue.created_at, status=str(issue.status),
+        number=issue.number, service=issue.service, teams=issue.teams,
+        escalation_policy=issue.escalation_policy, assignees=issue.assignees, urgency=issue.urgency,
+        priority=issue.priority, url=issue.url,
+    )  # fmt: skip
+
+
+def open_issue(issue: Issue) -> OpenIncident | None:
+    if issue.service is None:
+        return None
+    return OpenIncident(
+        issue.ref.incident_id, issue.title, issue.service.id, issue.created_at, str(issue.status),
+        issue.number, issue.urgency, issue.priority, issue.url,
+    )  # fmt: skip
+
+
+def past_issue(issue: Issue, entries: Sequence[TimelineEntry]) -> PastIncident | None:
+    if issue.service is None:
+        return None
+    past = PastIncident(
+        id=issue.ref.incident_id, title=issue.title, service_id=issue.service.id, created_at=issue.created_at,
+        number=issue.number, resolved_at=issue.resolved_at, urgency=issue.urgency, priority=issue.priority,
+        url=issue.url, handed_to_team_ids=tuple(team.id for team in issue.teams),
+    )  # fmt: skip
+    how: Handling = handling(lines(entries))
+    return handled(past, how)
+
+
+def lines(entries: Sequence[TimelineEntry]) -> tuple[LogLine, ...]:
+    """Read a timeline as a log. What the log has no word for keeps the event's own."""
+    return tuple(
+        LogLine(
+            id=entry.event_id,
+            kind=_KIND_OF_EVENT.get(entry.event_type, entry.event_type.removeprefix("incident.")),
+            at=entry.occurred_at,
+            agent=entry.actor if entry.actor and entry.actor.type.startswith("user") else None,
+            text=entry.summary if entry.event_type == EventType.ANNOTATED else "",
+        )
+        for entry in entries
+    )

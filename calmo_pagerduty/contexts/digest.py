@@ -1,0 +1,144 @@
+"""An incident's context, small enough for a language model: what matters, and where the rest stands.
+
+Our own figures come first; whatever holds words or names from PagerDuty stands below `untrusted`.
+"""
+
+import json
+from typing import Any
+
+from calmo_pagerduty.contexts import wording as words
+from calmo_pagerduty.contexts.facts import Thing
+from calmo_pagerduty.contexts.model import (
+    Assessment,
+    Candidate,
+    IncidentContext,
+    Reach,
+    SimilarIncident,
+    Surrounding,
+)
+from calmo_pagerduty.kernel.markdown_text import on_one_line
+
+Json = dict[str, Any]
+
+MAX_BYTES = 8_000
+#: How many of each, and how much of a text: the first pair that makes it small enough.
+_SIZES = ((5, 240), (4, 160), (3, 100), (2, 60), (1, 40), (1, 12))
+LONGEST_ADDRESS = 200
+HOW_TO_READ = (
+    "Causes are correlated, not proven: `chance` is how likely something of the kind is so near by chance."
+    " No cause is an answer too. What `lacking` names was not read: it is not known, which is not none."
+)
+
+
+def context_digest(context: IncidentContext) -> Json:
+    """Return the digest: at most `MAX_BYTES` as JSON."""
+    for most, longest in _SIZES:
+        digest = _Digest(most, longest).of(context)
+        if len(json.dumps(digest)) <= MAX_BYTES:
+            break
+    return digest
+
+
+class _Digest:
+    def __init__(self, most: int, longest: int) -> None:
+        self._most = most
+        self._longest = longest
+
+    def of(self, context: IncidentContext) -> Json:
+        found = context.assessment
+        address = f"/api/issues/{context.issue_id}/context"
+        return {
+            "issue": context.issue_id,
+            "incident": context.incident_id,
+            "version": context.version,
+            "gathered_at": context.finished_at.isoformat(),
+            "impact": {"score": found.impact.score, "confidence": found.impact.confidence},
+            "lacking": {report.source: report.state for report in words.lacking_sources(context.sources)},
+            "how_to_read": HOW_TO_READ,
+            "more": {"document": address, "page": f"{address}.md", "picture": f"{address}/graph.svg"},
+            "untrusted": _known(
+                incident=self._incident(found),
+                causes=[self._cause(candidate) for candidate in found.root_cause.candidates[: self._most]],
+                about_causes=self._text(found.root_cause.reason),
+                similar=[self._similar(found, similar) for similar in found.similar[: self._most]],
+                recurrence=self._text(words.recurrence_words(found.recurrence)) if found.recurrence else None,
+                **self._people(found),
+                dependencies=self._dependencies(found.surrounding),
+                other_incidents=[
+                    self._thing(
+                        other.incident, other.title.text, where=other.where, status=self._text(other.status)
+                    )
+                    for other in found.others[: self._most]
+                ],
+                alerts=[self._text(alert.summary.text) for alert in found.alerts[: self._most]],
+                notes=[self._text(note.text.text) for note in found.notes[-self._most :]],
+            ),
+        }
+
+    def _incident(self, found: Assessment) -> Json:
+        facts = found.incident
+        return self._thing(
+            facts.incident, facts.title.text, status=self._text(facts.status),
+            priority=self._text(facts.priority or "not set"),
+            urgency=self._text(facts.urgency or "not known"), began_at=facts.created_at.isoformat(),
+            service=self._thing(facts.service) if facts.service else None,
+        )  # fmt: skip
+
+    def _cause(self, candidate: Candidate) -> Json:
+        why = self._text(words.candidate_words(candidate))
+        return self._thing(
+            candidate.thing, candidate.summary.text, kind=candidate.kind, chance=candidate.chance, why=why
+        )
+
+    def _similar(self, found: Assessment, similar: SimilarIncident) -> Json:
+        handled = [f"{words.name_of(each.who)} {each.did} it" for each in similar.handled[: self._most]]
+        return self._thing(
+            similar.incident, similar.title.text,
+            how=self._text(words.similar_words(similar, found.incident.created_at)),
+            handled=[self._text(each) for each in handled],
+            resolution=self._text(similar.resolution.text) if similar.resolution else None,
+        )  # fmt: skip
+
+    def _people(self, found: Assessment) -> Json:
+        advice, began = found.recommendation, found.incident.created_at
+        return {
+            "involve": [
+                self._thing(person.who, why=self._text(words.person_words(person)))
+                for person in advice.people[: self._most]
+            ],
+            "nobody_because": None if advice.people else self._text(advice.reason),
+            "on_call": [
+                self._thing(
+                    on_call.who, level=on_call.level, how=self._text(words.on_call_words(on_call, began))
+                )
+                for on_call in found.on_call[: self._most]
+            ],
+            "misrouting": [self._text(misrouting.advice) for misrouting in advice.misrouting[: self._most]],
+        }
+
+    def _dependencies(self, around: Surrounding) -> Json:
+        return _known(
+            business=self._reached(around.business),
+            depend_on_it=self._reached(around.downstream),
+            it_depends_on=self._reached(around.upstream),
+            failure_came_along=[self._text(words.name_of(thing)) for thing in around.failing_path[:4]],
+            circles=len(around.cycles) or None,
+        )
+
+    def _reached(self, found: tuple[Reach, ...]) -> list[str]:
+        names = [self._text(words.name_of(reach.thing)) for reach in found[: self._most]]
+        more = len(found) - len(names)
+        return [*names, f"and {more} more"] if more > 0 else names
+
+    def _thing(self, thing: Thing, title: str | None = None, **more: Any) -> Json:
+        url = thing.url if thing.url and len(thing.url) <= LONGEST_ADDRESS else None
+        name = thing.name if title is None else title
+        return _known(id=self._text(thing.id), name=self._text(name or ""), **more, url=url)
+
+    def _text(self, text: str) -> str:
+        return on_one_line(text, self._longest)
+
+
+def _known(**fields: Any) -> Json:
+    """Return what there is: an empty field tells nothing and costs room."""
+    return {name: value for name, value in fields.items() if value not in (None, "", [], {})}

@@ -1,0 +1,1 @@
+"""Gathering an incident's context: its sources, each version, and its assessment."""

@@ -1,0 +1,72 @@
+"""What one source of a context is gathered with, and what it brings."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from calmo_pagerduty.contexts.account.cache import AccountMemory, Known
+from calmo_pagerduty.contexts.account.requests import Reading
+from calmo_pagerduty.contexts.gathering.assessor import Assessor
+from calmo_pagerduty.contexts.sources import SourceState
+from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Facts as JSON, and what is lacking of them. `wants_more`: the rest is to be read in the background."""
+
+    data: Any
+    count: int
+    state: SourceState = SourceState.COMPLETE
+    reason: str = ""
+    wants_more: bool = False
+    service_id: str | None = None
+    policy_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gathering:
+    """One source's work: of which incident, at what time, and the means."""
+
+    ref: IncidentRef
+    version: int
+    now: datetime
+    reading: Reading
+    memory: AccountMemory
+    database: Database
+    assessor: Assessor
+    service_id: str | None = None
+    policy_id: str | None = None
+    #: Whether the incident itself could be read: only then it may be said to have no service.
+    knows_incident: bool = True
+
+    @property
+    def path(self) -> str:
+        return f"/incidents/{self.ref.incident_id}"
+
+    @property
+    def connection_id(self) -> str:
+        return self.ref.connection_id
+
+    def without(self, what: str) -> Found:
+        """The incident has none of what the source would be asked about, or it isn't known."""
+        if self.knows_incident:
+            return Found(None, 0, SourceState.NOT_APPLICABLE, f"the incident has no {what}")
+        return Found(None, 0, SourceState.UNAVAILABLE, f"the incident's {what} is not known")
+
+
+#: Raises PagerDutyError, StoreUnavailable.
+Gather = Callable[[Gathering], Awaitable[Found]]
+
+
+def partial(data: Any, count: int, reason: str, wants_more: bool = False) -> Found:
+    return Found(data, count, SourceState.PARTIAL, reason, wants_more)
+
+
+def of_known(known: Known, data: Any, count: int, is_whole: bool = True, more: str = "") -> Found:
+    """What is remembered: lacking if it is older than it should be, or more than was read."""
+    if known.trouble is not None:
+        return partial(data, count, f"as of {known.fetched_at:%Y-%m-%d %H:%M} UTC: {known.trouble}")
+    return Found(data, count) if is_whole else partial(data, count, more)

@@ -1,0 +1,144 @@
+"""A version of an incident's context as its workflow sees it: begin, assess and finish, or give up."""
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from calmo_pagerduty.connections import store as connections
+from calmo_pagerduty.connections.store import ConnectionRemoved
+from calmo_pagerduty.contexts import issue_history_queries as own_history
+from calmo_pagerduty.contexts import store as contexts
+from calmo_pagerduty.contexts.gathering.assessor import Assessor
+from calmo_pagerduty.contexts.gathering.local_sources import CANNOT_ASK
+from calmo_pagerduty.contexts.model import IncidentContext
+from calmo_pagerduty.contexts.runs import ContextEnd, ContextState, is_degraded
+from calmo_pagerduty.contexts.sources import Source, SourceState
+from calmo_pagerduty.contexts.store import Part
+from calmo_pagerduty.db.database import Database, StoreUnavailable, Transaction
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
+from calmo_pagerduty.kernel.model import FrozenModel
+from calmo_pagerduty.kernel.scopes import EVERYTHING
+
+logger = logging.getLogger(__name__)
+
+UNHEARD = "it could not be read in time"
+
+
+class CannotAssess(Exception):
+    """A fault of ours, which another attempt would meet too; the message is its type's name alone."""
+
+
+class VersionRemoved(Exception):
+    """There is no such version any more."""
+
+
+class ContextToBegin(FrozenModel):
+    """`begun_by` names the gathering: the same however often it is tried."""
+
+    ref: IncidentRef
+    reasons: tuple[str, ...]
+    begun_by: str | None = None
+
+
+class ContextBegun(FrozenModel):
+    """What is known before anything is asked. `has_token` False: PagerDuty can't be."""
+
+    version: int
+    scope: str
+    has_token: bool
+    writes_note: bool = False
+    service_id: str | None = None
+    policy_id: str | None = None
+
+
+class ContextToFinish(FrozenModel):
+    ref: IncidentRef
+    version: int
+
+
+class ContextRecords:
+    """The database's side of contexts. Raises StoreUnavailable throughout."""
+
+    def __init__(self, database: Database, assessor: Assessor) -> None:
+        self._database = database
+        self._assessor = assessor
+
+    async def begin(self, order: ContextToBegin) -> ContextBegun:
+        """Begin a version. Raises ConnectionRemoved."""
+        now = datetime.now(UTC)
+        return await self._database.write(lambda t: _begin(t, order, now))
+
+    async def assess(self, order: ContextToFinish) -> ContextEnd:
+        """Conclude from what was gathered, and keep the document.
+
+        Raises VersionRemoved, CannotAssess.
+        """
+        try:
+            return await self._assess(order.ref, order.version)
+        except (StoreUnavailable, VersionRemoved):
+            raise
+        except Exception as error:  # any fault of ours: Temporal would put its message into the history
+            # That message may hold people's texts, which belong neither there nor in a log.
+            logger.error("context_not_assessed", extra={"error": type(error).__name__})
+            raise CannotAssess(type(error).__name__) from None
+
+    async def fail(self, order: ContextToFinish) -> ContextEnd:
+        """End a version that could not be put together."""
+        now = datetime.now(UTC)
+        end = ContextEnd(version=order.version, state=ContextState.FAILED, is_degraded=True)
+        await self._database.write(
+            lambda t: contexts.finish(t, order.ref, order.version, end.state, now, is_degraded=True)
+        )
+        return end
+
+    async def _assess(self, ref: IncidentRef, version: int) -> ContextEnd:
+        begun = await self._database.read(lambda t: contexts.begun(t, ref, version))
+        if begun is None:
+            raise VersionRemoved("there is no such version")
+        now = datetime.now(UTC)
+        assessment = await self._assessor.assess(ref, version, now)
+        parts = await self._database.read(lambda t: _all_parts(t, ref, version))
+        requests = sum(part.requests for part in parts.values())
+        degraded = is_degraded({source: part.state for source, part in parts.items()})
+        document = IncidentContext(
+            issue_id=ref.issue_id, connection_id=ref.connection_id, incident_id=ref.incident_id,
+            version=version, reasons=begun.reasons, begun_at=begun.begun_at, finished_at=now,
+            requests=requests, is_degraded=degraded, assessment=assessment,
+            sources=tuple(parts[source].report for source in Source),
+        ).model_dump(mode="json", by_alias=True)  # fmt: skip
+        await self._database.write(
+            lambda t: contexts.finish(
+                t, ref, version, ContextState.COMPLETE, now,
+                requests=requests, is_degraded=degraded, document=document,
+            )
+        )  # fmt: skip
+        counts = {source: part.count for source, part in parts.items()}
+        return ContextEnd(
+            version=version, state=ContextState.COMPLETE, is_degraded=degraded, requests=requests,
+            counts=counts,
+        )  # fmt: skip
+
+
+def _begin(tx: Transaction, order: ContextToBegin, now: datetime) -> ContextBegun:
+    ref = order.ref
+    connection = connections.find(tx, EVERYTHING, ref.connection_id)
+    if connection is None:
+        raise ConnectionRemoved("the connection was removed")
+    issue = own_history.issue(tx, ref)
+    return ContextBegun(
+        version=contexts.begin(tx, ref, order.reasons, now, order.begun_by),
+        scope=str(connection.scope),
+        has_token=connection.token_kind is not None,
+        writes_note=connection.context_note and connection.token_kind is not None,
+        service_id=issue.service.id if issue and issue.service else None,
+        policy_id=issue.escalation_policy.id if issue and issue.escalation_policy else None,
+    )
+
+
+def _all_parts(tx: Transaction, ref: IncidentRef, version: int) -> Mapping[Source, Part]:
+    """Return every source's part; for those that nothing was heard of, one that says so."""
+    heard = contexts.parts(tx, ref, version)
+    connection = connections.find(tx, EVERYTHING, ref.connection_id)
+    has_token = connection is not None and connection.token_kind is not None
+    words = UNHEARD if has_token else CANNOT_ASK
+    return {source: heard.get(source) or Part(source, SourceState.UNAVAILABLE, words) for source in Source}

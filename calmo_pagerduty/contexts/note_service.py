@@ -1,0 +1,74 @@
+"""Write an incident's context back as a note: a call of the tool, as anybody's, through the one gate."""
+
+import logging
+from datetime import UTC, datetime
+
+from pydantic import ValidationError
+
+from calmo_pagerduty.access import store as api_keys
+from calmo_pagerduty.access.service_key_store import own_key
+from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.connections import store as connections
+from calmo_pagerduty.contexts import store as contexts
+from calmo_pagerduty.contexts.model import IncidentContext
+from calmo_pagerduty.contexts.note import note_text
+from calmo_pagerduty.db.database import Database, Transaction
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
+from calmo_pagerduty.kernel.model import FrozenModel
+from calmo_pagerduty.kernel.scopes import EVERYTHING
+from calmo_pagerduty.tool_calls.authorization_service import ToolGate
+from calmo_pagerduty.tool_calls.model import OPEN_STATES, Face
+from calmo_pagerduty.tool_calls.record_service import FILING_REFUSED, Filed
+from calmo_pagerduty.tools.model import Access
+from calmo_pagerduty.tools.permissions import KEY_PERMISSION
+
+logger = logging.getLogger(__name__)
+
+TOOL = "add_incident_note"
+#: What the key is called by which notes are written: whoever revokes it ends them.
+PURPOSE = "Calmo's notes with incidents' contexts"
+
+
+class NoteToFile(FrozenModel):
+    ref: IncidentRef
+    version: int
+
+
+class ContextNotes:
+    """Files the calls; their own workflows carry them out, after an approval if the connection wants one."""
+
+    def __init__(self, database: Database, gate: ToolGate) -> None:
+        self._database = database
+        self._gate = gate
+
+    async def file(self, order: NoteToFile) -> Filed | None:
+        """File the call for a version, once. None: the gate refuses it, or it is done. Raises
+        StoreUnavailable.
+        """
+        ref = order.ref
+        stored = await self._database.read(
+            lambda t: contexts.latest(t, EVERYTHING, ref.issue_id, order.version)
+        )
+        now = datetime.now(UTC)
+        caller = await self._database.write(lambda t: _caller(t, ref, now))
+        if stored is None or stored.document is None or caller is None:
+            return None
+        try:
+            context = IncidentContext.model_validate(stored.document)
+            arguments = {"incident_id": ref.incident_id, "content": note_text(context)}
+            admission = await self._gate.admit(caller, Face.TEMPORAL, ref.connection_id, TOOL, arguments)
+            call = await self._gate.file(admission, f"context-note:{ref.issue_id}:{order.version}")
+        except (*FILING_REFUSED, ValidationError) as refusal:
+            logger.warning("context_note_refused", extra={"reason": type(refusal).__name__})
+            return None
+        if call.state not in OPEN_STATES:
+            return None
+        return Filed.of(call)
+
+
+def _caller(tx: Transaction, ref: IncidentRef, now: datetime) -> Caller | None:
+    connection = connections.find(tx, EVERYTHING, ref.connection_id)
+    if connection is None or not connection.context_note:
+        return None
+    key_id = own_key(tx, PURPOSE, KEY_PERMISSION[Access.WRITE], connection.scope, now)
+    return api_keys.caller_of(tx, key_id, now)

@@ -1,0 +1,246 @@
+"""Incidents' contexts, version by version. Every finder takes what its caller may see."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement
+from sqlalchemy.sql.selectable import Select
+
+from calmo_pagerduty.contexts.model import SourceReport
+from calmo_pagerduty.contexts.runs import UNDEGRADED, ContextState, Progress
+from calmo_pagerduty.contexts.sources import SOURCES, Source, SourceState
+from calmo_pagerduty.db.statements import upsert
+from calmo_pagerduty.db.tables import connections, context_parts, contexts
+from calmo_pagerduty.db.transactions import Transaction
+from calmo_pagerduty.db.visibility import visible_to
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
+from calmo_pagerduty.kernel.scopes import Visibility
+
+#: How many versions of an issue's context are kept.
+KEPT_VERSIONS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class StoredContext:
+    """One version. `document` is an `IncidentContext` as JSON; None until it is complete. Times are UTC."""
+
+    issue_id: str
+    connection_id: str
+    incident_id: str
+    version: int
+    state: ContextState
+    reasons: tuple[str, ...]
+    begun_at: datetime
+    finished_at: datetime | None
+    requests: int
+    is_degraded: bool
+    document: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one source brought: how it went, and the facts, compact."""
+
+    source: Source
+    state: SourceState
+    reason: str = ""
+    count: int = 0
+    requests: int = 0
+    seconds: float = 0.0
+    fetched_at: datetime | None = None
+    data: Any = None
+
+    @property
+    def report(self) -> SourceReport:
+        return SourceReport(
+            source=self.source, title=SOURCES[self.source].title, state=self.state, reason=self.reason,
+            count=self.count, requests=self.requests, seconds=self.seconds, fetched_at=self.fetched_at,
+        )  # fmt: skip
+
+
+def begin(
+    tx: Transaction,
+    ref: IncidentRef,
+    reasons: Sequence[str],
+    now: datetime,
+    begun_by: str | None = None,
+) -> int:
+    """Begin a version and return its number, from 1. Begun again by the same one, it is the same version.
+
+    One that another began and didn't end has failed: an incident has one gathering at a time, so that one
+    was broken off.
+    """
+    query = sa.select(contexts.c.version, contexts.c.state, contexts.c.begun_by)
+    of_issue = query.where(contexts.c.issue_id == ref.issue_id).order_by(contexts.c.version.desc())
+    newest = tx.execute(of_issue.limit(1)).one_or_none()
+    if newest is not None and newest.state == ContextState.GATHERING:
+        if newest.begun_by == begun_by:
+            return int(newest.version)
+        finish(tx, ref, newest.version, ContextState.FAILED, now, is_degraded=True)
+    version: int = newest.version + 1 if newest else 1
+    row = {
+        "issue_id": ref.issue_id, "version": version, "connection_id": ref.connection_id,
+        "incident_id": ref.incident_id, "state": ContextState.GATHERING, "reasons": list(reasons),
+        "begun_at": now, "begun_by": begun_by,
+    }  # fmt: skip
+    tx.execute(contexts.insert().values(**row))
+    return version
+
+
+def note_part(tx: Transaction, ref: IncidentRef, version: int, part: Part) -> None:
+    """Keep what a source brought, in place of what it brought before."""
+    row = {
+        "issue_id": ref.issue_id, "version": version, "source": part.source, "state": part.state,
+        "reason": part.reason, "count": part.count, "requests": part.requests, "seconds": part.seconds,
+        "fetched_at": part.fetched_at, "data": part.data,
+    }  # fmt: skip
+    tx.execute(upsert(tx, context_parts), [row])
+
+
+def parts(tx: Transaction, ref: IncidentRef, version: int) -> dict[Source, Part]:
+    """Return what the sources brought, those that were heard of."""
+    return {part.source: part for part in _parts(tx, ref.issue_id, version)}
+
+
+def finish(
+    tx: Transaction,
+    ref: IncidentRef,
+    version: int,
+    state: ContextState,
+    now: datetime,
+    *,
+    requests: int = 0,
+    is_degraded: bool = False,
+    document: Mapping[str, Any] | None = None,
+) -> None:
+    """End a version, unless it has ended: a complete one stays as it is, whoever gives it up later. Those
+    that are too old, and the parts of those before it, are dropped.
+    """
+    still = contexts.c.state == ContextState.GATHERING
+    changed = sa.update(contexts).where(*_is(contexts, ref.issue_id, version), still)
+    tx.execute(
+        changed.values(
+            state=state, finished_at=now, requests=requests, is_degraded=is_degraded, document=document
+        )
+    )
+    of_issue = context_parts.c.issue_id == ref.issue_id
+    tx.execute(sa.delete(context_parts).where(of_issue, context_parts.c.version < version))
+    old = contexts.c.version <= version - KEPT_VERSIONS
+    tx.execute(sa.delete(contexts).where(contexts.c.issue_id == ref.issue_id, old))
+
+
+def begun(tx: Transaction, ref: IncidentRef, version: int) -> StoredContext | None:
+    """Return a version for whoever gathers it, whatever its scope."""
+    row = tx.execute(sa.select(contexts).where(*_is(contexts, ref.issue_id, version))).one_or_none()
+    return _stored(row) if row else None
+
+
+def latest(
+    tx: Transaction, seen_by: Visibility, issue_id: str, version: int | None = None
+) -> StoredContext | None:
+    """Return a version of an issue's context; without a number the newest that is complete, or if none
+    is yet, the newest.
+    """
+    query = _visible(sa.select(contexts), seen_by).where(contexts.c.issue_id == issue_id)
+    if version is not None:
+        query = query.where(contexts.c.version == version)
+    is_complete = sa.case((contexts.c.state == ContextState.COMPLETE, 1), else_=0)
+    query = query.order_by(is_complete.desc(), contexts.c.version.desc()).limit(1)
+    row = tx.execute(query).one_or_none()
+    return _stored(row) if row else None
+
+
+def versions(tx: Transaction, seen_by: Visibility, issue_id: str) -> tuple[StoredContext, ...]:
+    """Return the versions that are kept, newest first, without their documents."""
+    columns = [column for column in contexts.c if column.name != "document"]
+    query = _visible(sa.select(*columns), seen_by).where(contexts.c.issue_id == issue_id)
+    rows = tx.execute(query.order_by(contexts.c.version.desc()))
+    return tuple(_stored(row) for row in rows)
+
+
+def progress(tx: Transaction, seen_by: Visibility, issue_id: str) -> Progress | None:
+    """Return how the newest version stands, each source by itself; None if there was never one.
+
+    Sources come in the order of the table; one that nothing was heard of yet is `gathering`.
+    """
+    newest = versions(tx, seen_by, issue_id)[:1]
+    if not newest:
+        return None
+    (context,) = newest
+    heard = {part.source: part.report for part in _parts(tx, issue_id, context.version, with_data=False)}
+    gathering = context.state is ContextState.GATHERING
+    missing = SourceState.GATHERING if gathering else SourceState.UNAVAILABLE
+    return Progress(
+        version=context.version, state=context.state, reasons=context.reasons, begun_at=context.begun_at,
+        finished_at=context.finished_at, is_degraded=context.is_degraded,
+        requests=context.requests or sum(report.requests for report in heard.values()),
+        sources=tuple(heard.get(source, Part(source, missing).report) for source in Source),
+    )  # fmt: skip
+
+
+def _parts(tx: Transaction, issue_id: str, version: int, with_data: bool = True) -> tuple[Part, ...]:
+    names = [field.name for field in fields(Part) if with_data or field.name != "data"]
+    query = sa.select(*(context_parts.c[name] for name in names))
+    rows = tx.execute(query.where(*_is(context_parts, issue_id, version))).mappings()
+    return tuple(
+        Part(**{**row, "source": Source(row["source"]), "state": SourceState(row["state"])})
+        for row in rows
+        # A newer worker may know of more.
+        if row["source"] in tuple(Source)
+    )
+
+
+def _is(table: sa.Table, issue_id: str, version: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return table.c.issue_id == issue_id, table.c.version == version
+
+
+def _visible(query: Select[Any], seen_by: Visibility) -> Select[Any]:
+    if seen_by.everything:
+        return query
+    joined = query.join(connections, connections.c.id == contexts.c.connection_id)
+    return joined.where(visible_to(connections.c.scope, seen_by))
+
+
+def _stored(row: Any) -> StoredContext:
+    return StoredContext(
+        issue_id=row.issue_id, connection_id=row.connection_id, incident_id=row.incident_id,
+        version=row.version, state=ContextState(row.state), reasons=tuple(row.reasons),
+        begun_at=row.begun_at, finished_at=row.finished_at, requests=row.requests,
+        is_degraded=row.is_degraded, document=getattr(row, "document", None),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A version that ended, in figures for operators."""
+
+    key: tuple[str, int]
+    at: datetime
+    state: ContextState
+    is_degraded: bool
+    seconds: float
+    requests: int
+    #: How sources ended that lack something.
+    lacking: tuple[tuple[Source, SourceState], ...] = ()
+
+
+def finished_since(tx: Transaction, since: datetime) -> tuple[Finished, ...]:
+    """Return the versions that ended at this moment or after it, of all connections, oldest first."""
+    names = ("issue_id", "version", "state", "is_degraded", "begun_at", "finished_at", "requests")
+    query = sa.select(*(contexts.c[name] for name in names)).where(contexts.c.finished_at >= since)
+    return tuple(
+        Finished(
+            key=(row.issue_id, row.version), at=row.finished_at, state=ContextState(row.state),
+            is_degraded=row.is_degraded, seconds=(row.finished_at - row.begun_at).total_seconds(),
+            requests=row.requests,
+            lacking=tuple(
+                (part.source, part.state)
+                for part in _parts(tx, row.issue_id, row.version, with_data=False)
+                if part.state not in UNDEGRADED
+            ),
+        )
+        for row in tx.execute(query.order_by(contexts.c.finished_at))
+    )  # fmt: skip

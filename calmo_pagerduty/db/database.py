@@ -1,0 +1,197 @@
+"""SQLite (WAL) or PostgreSQL behind one code path."""
+
+import asyncio
+import functools
+import sqlite3
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+from calmo_pagerduty.db.group_writer import GroupWriter
+from calmo_pagerduty.db.migrations import SchemaProblem, upgrade
+from calmo_pagerduty.db.statements import show_only
+from calmo_pagerduty.db.transactions import Transaction as Transaction  # noqa: PLC0414 - its callers type their work
+from calmo_pagerduty.kernel.explained_error import ExplainedError
+from calmo_pagerduty.kernel.scopes import EVERYTHING, Visibility
+
+T = TypeVar("T")
+
+#: A writer that waits longer than this for SQLite's lock gives up; the door then answers 503.
+SQLITE_BUSY_SECONDS = 2.0
+BUSY_STEP_SECONDS = 0.001
+READERS = 4
+
+
+class StoreUnavailable(ExplainedError):
+    """The database can't be reached, is locked, or is full. Nothing was written; try again."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseUrl:
+    """Where the database is. `text` may hold a password: show `safe` instead."""
+
+    text: str
+
+    @property
+    def sqlalchemy(self) -> sa.URL:
+        url = sa.make_url(self.text)
+        if url.drivername in ("postgres", "postgresql"):
+            url = url.set(drivername="postgresql+psycopg")
+        return url
+
+    @property
+    def safe(self) -> str:
+        return self.sqlalchemy.render_as_string(hide_password=True)
+
+
+class Database:
+    """Reads in a small pool of threads, writes in one (see GroupWriter). Raises StoreUnavailable.
+
+    `durable` False lets a power failure take the last commits, which is for writers whose work is
+    done again from the inbox if it is lost. Every later durable commit secures them too.
+    """
+
+    def __init__(self, url: str, durable: bool = True) -> None:
+        try:
+            address = DatabaseUrl(url).sqlalchemy
+            self._writing = _engine(address, writing=True, durable=durable)
+            self._reading = _engine(address, writing=False)
+        except (SQLAlchemyError, ImportError, OSError) as error:
+            raise StoreUnavailable(f"the database can't be used: {_in_words(error)}") from error
+        self._writer = GroupWriter(self._writing)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
+
+    @property
+    def writes_waiting(self) -> int:
+        return self._writer.waiting
+
+    def migrate(self) -> None:
+        """Bring the schema up to date. Two processes that start at once don't collide.
+
+        Raises StoreUnavailable.
+        """
+        try:
+            upgrade(self._writing)
+        except (SQLAlchemyError, SchemaProblem) as error:
+            raise StoreUnavailable(f"the database can't be used: {_in_words(error)}") from error
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` in a committed transaction. Raises StoreUnavailable. `work` may run twice."""
+        try:
+            return await self._writer.submit(work)
+        except SQLAlchemyError as error:
+            raise StoreUnavailable(_in_words(error)) from error
+
+    async def read(self, work: Callable[[Transaction], T], seen_by: Visibility = EVERYTHING) -> T:
+        """Run `work` on a snapshot of the database. Raises StoreUnavailable.
+
+        What `seen_by` may not see, PostgreSQL withholds even from a query that doesn't ask for it.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, functools.partial(self.read_now, work, seen_by))
+
+    def read_now(self, work: Callable[[Transaction], T], seen_by: Visibility = EVERYTHING) -> T:
+        try:
+            with self._reading.connect() as tx:
+                show_only(tx, seen_by)
+                return work(tx)
+        except SQLAlchemyError as error:
+            raise StoreUnavailable(_in_words(error)) from error
+
+    def write_now(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` in a transaction of its own, for programs without an event loop."""
+        try:
+            with self._writing.begin() as tx:
+                return work(tx)
+        except SQLAlchemyError as error:
+            raise StoreUnavailable(_in_words(error)) from error
+
+    def close(self) -> None:
+        self._writer.close()
+        self._readers.shutdown()
+        self._writing.dispose()
+        self._reading.dispose()
+
+
+def _in_words(error: Exception) -> str:
+    """Name the fault without the statement and its values: they may hold personal data."""
+    cause = getattr(error, "orig", None) or error
+    return f"{type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else 'no details'}"
+
+
+def _engine(url: sa.URL, writing: bool, durable: bool = True) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        return _sqlite_engine(url, writing, durable)
+    size = 1 if writing else READERS
+    return sa.create_engine(
+        url,
+        pool_size=size,
+        max_overflow=1,
+        pool_pre_ping=not writing,
+        pool_timeout=SQLITE_BUSY_SECONDS,
+        # A reader sees one moment: an issue and its timeline fit together.
+        isolation_level="READ COMMITTED" if writing else "REPEATABLE READ",
+        hide_parameters=True,
+        connect_args={
+            "connect_timeout": 2,
+            "options": f"-c synchronous_commit={'on' if durable else 'off'}",
+        },
+    )
+
+
+def _sqlite_engine(url: sa.URL, writing: bool, durable: bool) -> Engine:
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(
+        url,
+        pool_size=2 if writing else READERS,
+        max_overflow=0,
+        poolclass=sa.pool.QueuePool,
+        hide_parameters=True,
+        connect_args={"timeout": SQLITE_BUSY_SECONDS, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, _record: Any) -> None:
+        # The driver must not begin transactions by itself: it would take no write lock.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        # FULL: what was answered with 202 survives a power loss, not only a crash.
+        cursor.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        if writing:
+            cursor.execute("PRAGMA busy_timeout=0")  # _begin_writing waits in finer steps
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if writing:
+            _begin_writing(connection)
+        else:
+            connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
+def _begin_writing(connection: Connection) -> None:
+    """Wait for the write lock. SQLite's own waiting sleeps for up to 100 ms between two looks, and
+    another process's transaction takes some 5 ms.
+    """
+    deadline = time.monotonic() + SQLITE_BUSY_SECONDS
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            return
+        except OperationalError as error:
+            busy = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > deadline:
+                raise
+        time.sleep(BUSY_STEP_SECONDS)

@@ -1,0 +1,212 @@
+"""Secrets at rest: a fresh key per secret, wrapped by a master key, both bound to their row.
+
+AES-256-GCM on both layers. The associated data names table, column, scope, row and version, so a
+ciphertext copied to another row does not open there.
+"""
+
+import base64
+import contextlib
+import os
+import re
+import struct
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from calmo_pagerduty.db.statements import insert_or_ignore
+from calmo_pagerduty.db.tables import connections, key_checks, webhook_secrets
+from calmo_pagerduty.db.transactions import Transaction
+from calmo_pagerduty.kernel.explained_error import ExplainedError
+
+#: Every column that holds something sealed.
+SEALED_COLUMNS = (webhook_secrets.c.sealed, connections.c.token_sealed)
+
+_FORMAT = 1
+_ALTERED = "the sealed value was altered or belongs elsewhere"
+_NONCE_BYTES = 12
+_KEY_BYTES = 32
+_WRAPPED_BYTES = _NONCE_BYTES + _KEY_BYTES + 16
+_KID = re.compile(r"[A-Za-z0-9._-]{1,32}")
+
+
+class KeyProblem(ExplainedError):
+    """The master key is missing, malformed, readable by others, or not the one that was used."""
+
+
+class CannotDecrypt(Exception):
+    """A sealed value does not open: another key, another row, or altered bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a sealed value lives; it opens nowhere else."""
+
+    table: str
+    column: str
+    scope: str
+    row: str
+    version: int = 0
+
+    def associated_data(self) -> bytes:
+        parts = (str(_FORMAT), self.table, self.column, self.scope, self.row, str(self.version))
+        return b"".join(struct.pack(">I", len(part.encode())) + part.encode() for part in parts)
+
+
+class Keyring:
+    """Master keys by name. The first one seals; every one opens."""
+
+    def __init__(self, keys: Mapping[str, bytes]) -> None:
+        if not keys:
+            raise KeyProblem("no encryption key is configured")
+        for kid, key in keys.items():
+            if not _KID.fullmatch(kid) or len(key) != _KEY_BYTES:
+                raise KeyProblem("an encryption key is NAME:BASE64 of exactly 32 bytes")
+        self._keys = dict(keys)
+        self._primary = next(iter(self._keys))
+
+    def __repr__(self) -> str:
+        return f"Keyring({', '.join(self._keys)})"
+
+    def seal(self, plaintext: bytes, place: Place) -> bytes:
+        """Encrypt for one place. Layout: format, length of key name, key name, wrapped key, nonce, text."""
+        bound = place.associated_data()
+        data_key = AESGCM.generate_key(bit_length=256)
+        wrapped = _encrypt(self._keys[self._primary], data_key, bound)
+        return start_of(self._primary) + wrapped + _encrypt(data_key, plaintext, bound)
+
+    def open(self, sealed: bytes, place: Place) -> bytes:
+        """Decrypt what was sealed for this place. Raises CannotDecrypt."""
+        bound = place.associated_data()
+        data_key, text = self._unwrap(sealed, bound)
+        try:
+            return _decrypt(data_key, text, bound)
+        except (ValueError, InvalidTag) as error:
+            raise CannotDecrypt(_ALTERED) from error
+
+    def _unwrap(self, sealed: bytes, bound: bytes) -> tuple[bytes, bytes]:
+        """Return the value's own key, and the text that it seals. Raises CannotDecrypt."""
+        try:
+            version, kid_bytes = sealed[0], sealed[1]
+            kid = sealed[2 : 2 + kid_bytes].decode("ascii")
+            rest = sealed[2 + kid_bytes :]
+            if version != _FORMAT or kid not in self._keys:
+                raise CannotDecrypt(f"sealed with a key that is not configured here: {kid!r}")
+            return _decrypt(self._keys[kid], rest[:_WRAPPED_BYTES], bound), rest[_WRAPPED_BYTES:]
+        except (IndexError, ValueError, InvalidTag) as error:
+            raise CannotDecrypt(_ALTERED) from error
+
+    @property
+    def primary(self) -> str:
+        """The name of the key that seals."""
+        return self._primary
+
+    def rewrap(self, sealed: bytes, place: Place) -> bytes:
+        """Wrap a sealed value's key with the primary master key; the text stays as it is sealed.
+
+        Raises CannotDecrypt.
+        """
+        bound = place.associated_data()
+        data_key, text = self._unwrap(sealed, bound)
+        return start_of(self._primary) + _encrypt(self._keys[self._primary], data_key, bound) + text
+
+    def check(self, tx: Transaction) -> None:
+        """Prove at start that these are the keys that sealed the database. Raises KeyProblem."""
+        for kid, key in self._keys.items():
+            place = Place("key_checks", "sealed", "", kid)
+            proof = Keyring({kid: key}).seal(b"calmo", place)
+            # Two processes that start at once may both be the first.
+            tx.execute(insert_or_ignore(tx, key_checks), {"kid": kid, "sealed": proof})
+            known = sa.select(key_checks.c.sealed).where(key_checks.c.kid == kid)
+            try:
+                self.open(tx.execute(known).scalar_one(), place)
+            except CannotDecrypt as error:
+                raise KeyProblem(
+                    f"the encryption key {kid!r} is not the one that this database was sealed with"
+                ) from error
+        self._check_that_none_is_missing(tx)
+
+    def _check_that_none_is_missing(self, tx: Transaction) -> None:
+        elsewhere = sa.select(key_checks.c.kid).where(key_checks.c.kid.not_in(self._keys))
+        for kid in tx.execute(elsewhere).scalars().all():
+            start = start_of(kid)
+            for sealed in SEALED_COLUMNS:
+                sealed_by_it = sa.func.substr(sealed, 1, len(start)) == start
+                if tx.execute(sa.select(sa.literal(1)).where(sealed_by_it).limit(1)).first():
+                    raise KeyProblem(f"the encryption key {kid!r} is missing, which secrets are sealed with")
+
+
+def parse_keys(text: str) -> Keyring:
+    """Read `NAME:BASE64` items, separated by commas or lines; the first seals. Raises KeyProblem."""
+    keys: dict[str, bytes] = {}
+    for item in filter(None, (part.strip() for part in re.split(r"[,\n]", text))):
+        kid, _, encoded = item.partition(":")
+        try:
+            keys[kid] = base64.b64decode(encoded, validate=True)
+        except ValueError as error:
+            raise KeyProblem("an encryption key is NAME:BASE64 of exactly 32 bytes") from error
+    return Keyring(keys)
+
+
+def load_or_create_keys(path: Path) -> Keyring:
+    """Read the key file, or make one that only its owner can read. Raises KeyProblem."""
+    try:
+        if not path.exists():
+            _create_key_file(path)
+        if path.stat().st_mode & 0o077:
+            raise KeyProblem(f"{path} can be read by others: chmod 600 {path}")
+        return parse_keys(path.read_text("utf-8"))
+    except UnicodeDecodeError as error:
+        raise KeyProblem(f"the key file {path} is not text") from error
+    except OSError as error:
+        raise KeyProblem(f"cannot use the key file {path}: {error.strerror}") from error
+
+
+def _create_key_file(path: Path) -> None:
+    """Make the file whole or not at all: two processes that start at once agree on one key."""
+    text = "k1:" + base64.b64encode(AESGCM.generate_key(bit_length=256)).decode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A draft of our own, readable by its owner only: one that a crash left behind is in nobody's way.
+    descriptor, draft = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".new", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        Path(draft).unlink()
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let the file's name survive a power loss too: what it seals can't be read without it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sealed_by(sealed: bytes) -> str:
+    """Return the name of the master key that a value's own key is wrapped with."""
+    return sealed[2 : 2 + sealed[1]].decode("ascii")
+
+
+def start_of(kid: str) -> bytes:
+    """What everything begins with that a key has sealed: format, length of its name, its name."""
+    return bytes((_FORMAT, len(kid))) + kid.encode("ascii")
+
+
+def _encrypt(key: bytes, plaintext: bytes, bound: bytes) -> bytes:
+    nonce = os.urandom(_NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, plaintext, bound)
+
+
+def _decrypt(key: bytes, sealed: bytes, bound: bytes) -> bytes:
+    return AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound)

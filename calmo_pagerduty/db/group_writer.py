@@ -1,0 +1,111 @@
+"""One thread that writes: whatever waits is committed together, so a storm costs few fsyncs."""
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, NamedTuple, TypeVar
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from calmo_pagerduty.db.transactions import Transaction
+
+MAX_BATCH = 256
+#: A transaction is committed after this long, and the rest of the batch gets another one: on SQLite
+#: nobody else, in no other process, can write meanwhile.
+MAX_HOLD_SECONDS = 0.003
+
+#: PostgreSQL's "deadlock detected" and "could not serialize": the transaction may be tried again.
+_TRY_AGAIN = ("40P01", "40001")
+
+
+T = TypeVar("T")
+
+
+class _Job(NamedTuple):
+    work: Callable[[Transaction], Any]
+    done: "Future[Any]"
+
+
+class GroupWriter:
+    """Runs each submitted function in a transaction shared with the others that wait.
+
+    A function may run twice (alone, after it shared a transaction that failed), so it does nothing
+    but read and write through its connection.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        return self._jobs.qsize()
+
+    def submit(self, work: Callable[[Transaction], T]) -> "asyncio.Future[T]":
+        """Queue the function; the future holds its result once the transaction is committed."""
+        done: Future[T] = Future()
+        self._jobs.put(_Job(work, done))
+        return asyncio.wrap_future(done)
+
+    def close(self) -> None:
+        """Commit what waits, then end the thread."""
+        self._jobs.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            batch = [job]
+            closing = False
+            while len(batch) < MAX_BATCH:
+                try:
+                    following = self._jobs.get_nowait()
+                except queue.Empty:
+                    break
+                if following is None:
+                    closing = True
+                    break
+                batch.append(following)
+            # A caller that gave up (a deadline) no longer wants it done.
+            self._commit([each for each in batch if each.done.set_running_or_notify_cancel()])
+            if closing:
+                return
+
+    def _commit(self, batch: list[_Job]) -> None:
+        while batch:
+            done = self._commit_some(batch)
+            batch = batch[done:]
+
+    def _commit_some(self, batch: list[_Job]) -> int:
+        """Commit as many jobs as fit into one transaction; return how many were settled."""
+        results: list[Any] = []
+        try:
+            with self._engine.begin() as tx:
+                begun = time.monotonic()
+                for job in batch:
+                    results.append(job.work(tx))
+                    if time.monotonic() - begun > MAX_HOLD_SECONDS:
+                        break
+        except Exception as error:  # whatever it is belongs to the caller, not to this thread
+            if len(batch) > 1 and not _is_about_the_database(error):
+                for job in batch:
+                    self._commit_some([job])
+            else:
+                for job in batch:
+                    job.done.set_exception(error)
+            return len(batch)
+        for job, result in zip(batch, results, strict=False):
+            job.done.set_result(result)
+        return len(results)
+
+
+def _is_about_the_database(error: Exception) -> bool:
+    """A lock, a full disk, a lost connection: every job of the batch would meet it as well."""
+    if getattr(getattr(error, "orig", None), "sqlstate", None) in _TRY_AGAIN:
+        return False
+    return isinstance(error, OperationalError | InterfaceError)

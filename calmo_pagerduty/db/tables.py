@@ -1,0 +1,297 @@
+"""Every table, once. Migrations make them; a test holds both to the same shape."""
+
+import sqlalchemy as sa
+from sqlalchemy import Column, ForeignKey, Index, Table, UniqueConstraint
+
+from calmo_pagerduty.db.context_tables import (
+    account_changes,
+    account_incidents,
+    account_objects,
+    account_reads,
+    context_parts,
+    contexts,
+)
+from calmo_pagerduty.db.operation_tables import operations
+from calmo_pagerduty.db.schema import Json, RowNumber, Text, Utc, metadata
+from calmo_pagerduty.db.tool_tables import audit, request_permits, tool_calls
+
+__all__ = [
+    "account_changes", "account_incidents", "account_objects", "account_reads", "api_keys", "audit",
+    "connections", "context_parts", "contexts", "dead_letters", "deliveries", "delivery_bodies",
+    "issue_changes", "issues", "key_checks", "leases", "metadata", "operations", "reconciliations",
+    "refusals", "request_permits", "timeline", "tool_calls", "webhook_secrets", "webhooks",
+]  # fmt: skip
+
+connections = Table(
+    "connections",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("region", Text, nullable=False, server_default="us"),
+    #: The connection's own priority names: {"sev1": "critical"}.
+    Column("severities", Json, nullable=False, server_default="{}"),
+    Column("created_at", Utc, nullable=False),
+    #: api_token or oauth; null is a connection for webhooks only.
+    Column("token_kind", Text),
+    Column("token_sealed", sa.LargeBinary),
+    Column("token_version", sa.Integer, nullable=False, server_default="0"),
+    #: In whose name writes are made: a PagerDuty user's address.
+    Column("from_address", Text),
+    #: What the connection allows (`tools.permissions.ConnectionRules`).
+    Column("rules", Json, nullable=False, server_default="{}"),
+    #: What the last test found out about the token (`domain.connections.TokenFacts`).
+    Column("token_facts", Json),
+    #: Our share of PagerDuty's limit; null is the default share.
+    Column("requests_per_minute", sa.Integer),
+    Column("removed_at", Utc),
+    #: Up to then everything that PagerDuty knows is known here too.
+    Column("reconciled_until", Utc),
+    #: Whether each incident's context is written back as a note.
+    Column("context_note", sa.Boolean, nullable=False, server_default=sa.false()),
+    #: How soon its incidents are to be acknowledged and resolved (`domain.response_targets`).
+    Column("response_targets", Json),
+    Index(None, "scope"),
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("connection_id", Text, ForeignKey("connections.id"), nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    #: When the first delivery was verified; before, an unauthenticated one is answered 503.
+    Column("armed_at", Utc),
+    Column("paused_at", Utc),
+    Column("deleted_at", Utc),
+    Column("name", Text, nullable=False, server_default=""),
+    #: Which events were chosen (essential, extended, advanced), and of which services or teams.
+    Column("event_set", Text, nullable=False, server_default="advanced"),
+    Column("service_ids", Json, nullable=False, server_default="[]"),
+    Column("team_ids", Json, nullable=False, server_default="[]"),
+    #: PagerDuty's id of the subscription, if we know it; `managed` if we made it and so clean it up.
+    Column("subscription_id", Text),
+    Column("managed", sa.Boolean, nullable=False, server_default=sa.false()),
+    #: Since when PagerDuty has it switched off, as the doctor last saw.
+    Column("disabled_at", Utc),
+    #: What the doctor found last, and when.
+    Column("findings", Json, nullable=False, server_default="[]"),
+    Column("examined_at", Utc),
+    Index(None, "connection_id"),
+)
+
+webhook_secrets = Table(
+    "webhook_secrets",
+    metadata,
+    Column("webhook_id", Text, ForeignKey("webhooks.id"), primary_key=True),
+    Column("version", sa.Integer, primary_key=True),
+    Column("sealed", sa.LargeBinary, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    #: The previous secret of a rotation lives on until its retries have ended.
+    Column("expires_at", Utc),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("seq", RowNumber, primary_key=True, autoincrement=True),
+    Column("webhook_id", Text, ForeignKey("webhooks.id"), nullable=False),
+    Column("connection_id", Text, nullable=False),
+    #: What makes it one delivery: the event's id, else a hash of the body.
+    Column("dedup_key", Text, nullable=False),
+    Column("delivery_id", Text),
+    Column("event_id", Text),
+    Column("event_type", Text),
+    Column("incident_id", Text),
+    Column("occurred_at", Utc),
+    Column("received_at", Utc, nullable=False),
+    Column("body_bytes", sa.Integer, nullable=False),
+    Column("body_sha256", Text, nullable=False),
+    Column("secret_version", sa.Integer, nullable=False),
+    Column("verdict", Text, nullable=False),
+    #: Comma-separated remarks: ping, unknown_type, best_effort, stale.
+    Column("remarks", Text, nullable=False, server_default=""),
+    Column("reason", Text),
+    #: The thin facts that the workflow gets, as JSON.
+    Column("facts", Text),
+    Column("state", Text, nullable=False),
+    Column("duplicates", sa.Integer, nullable=False, server_default="0"),
+    Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    Column("forwarded_at", Utc),
+    #: When its event was found on the timeline.
+    Column("applied_at", Utc),
+    Column("replays", sa.Integer, nullable=False, server_default="0"),
+    UniqueConstraint("webhook_id", "dedup_key"),
+    Index(
+        "ix_deliveries_unfinished",
+        "state",
+        "seq",
+        sqlite_where=sa.text("state IN ('pending', 'forwarded')"),
+        postgresql_where=sa.text("state IN ('pending', 'forwarded')"),
+    ),
+    Index(None, "incident_id", "connection_id"),
+    sqlite_autoincrement=True,
+)
+
+#: Apart from their deliveries, whose state changes twice: a row is written whole each time.
+delivery_bodies = Table(
+    "delivery_bodies",
+    metadata,
+    Column("seq", RowNumber, ForeignKey("deliveries.seq"), primary_key=True, autoincrement=False),
+    Column("body", sa.LargeBinary, nullable=False),
+)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
+    Column("webhook_id", Text, nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("status", sa.Integer, nullable=False),
+    Column("body_bytes", sa.Integer, nullable=False),
+    Column("body_sha256", Text, nullable=False),
+    Index(None, "webhook_id", "at"),
+    sqlite_autoincrement=True,
+)
+
+issues = Table(
+    "issues",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("connection_id", Text, ForeignKey("connections.id"), nullable=False),
+    Column("incident_id", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("number", sa.BigInteger),
+    Column("urgency", Text),
+    Column("priority", Text),
+    Column("service_id", Text),
+    Column("service", Json),
+    Column("escalation_policy", Json),
+    Column("assignees", Json, nullable=False),
+    Column("assigned_as_of", Utc),
+    Column("teams", Json, nullable=False),
+    Column("url", Text),
+    Column("resolve_reason", Text),
+    Column("created_at", Utc, nullable=False),
+    Column("updated_at", Utc, nullable=False),
+    Column("acknowledged_at", Utc),
+    Column("resolved_at", Utc),
+    Column("reopened_at", Utc),
+    Column("as_of", Utc),
+    Column("as_of_seq", sa.BigInteger, nullable=False),
+    Column("last_event_type", Text),
+    Column("last_event_at", Utc),
+    Column("needs_reconcile", sa.Boolean, nullable=False),
+    UniqueConstraint("connection_id", "incident_id"),
+    Index(None, "scope", "created_at"),
+    Index(None, "created_at", "id"),
+    Index(None, "incident_id"),
+)
+
+timeline = Table(
+    "timeline",
+    metadata,
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
+    Column("issue_id", Text, ForeignKey("issues.id"), nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("event_type", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("occurred_at", Utc, nullable=False),
+    Column("seq", sa.BigInteger, nullable=False),
+    Column("actor", Json),
+    Column("summary", Text, nullable=False),
+    Column("moved", sa.Boolean, nullable=False),
+    #: Who did it from here, as which operation.
+    Column("author", Text),
+    Column("operation_id", Text),
+    #: An event that only tells of an operation which has an entry of its own.
+    Column("is_echo", sa.Boolean, nullable=False, server_default=sa.false()),
+    # The last barrier against counting an event twice, and the one that counts.
+    UniqueConstraint("issue_id", "event_id"),
+    Index(None, "issue_id", "occurred_at", "seq"),
+)
+
+#: What changed, in the order in which it was committed: what live readers resume from.
+issue_changes = Table(
+    "issue_changes",
+    metadata,
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
+    Column("issue_id", Text, ForeignKey("issues.id"), nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("event_types", Json, nullable=False),
+    Column("status", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+#: What could not be understood on its way, whole, for a person to look at.
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
+    Column("at", Utc, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("payload_sha256", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("handled_at", Utc),
+    UniqueConstraint("source", "subject", "payload_sha256"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("secret_sha256", Text, nullable=False),
+    Column("permissions", Json, nullable=False),
+    #: The scopes that the key sees; null is an operator's key, which sees all of them.
+    Column("scopes", Json),
+    #: Whose key it is: nobody approves what they asked for, with whichever of their keys.
+    Column("person", Text),
+    #: The teams that the key works for; a connection may have rules for them.
+    Column("teams", Json, nullable=False, server_default="[]"),
+    Column("created_at", Utc, nullable=False),
+    Column("expires_at", Utc),
+    Column("revoked_at", Utc),
+)
+
+#: Runs that compared us with PagerDuty: why, over which time, what differed and was healed.
+reconciliations = Table(
+    "reconciliations",
+    metadata,
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
+    Column("connection_id", Text, ForeignKey("connections.id"), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", Utc, nullable=False),
+    Column("until", Utc, nullable=False),
+    Column("begun_at", Utc, nullable=False),
+    Column("finished_at", Utc),
+    Column("report", Json),
+    Index(None, "connection_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+#: Who holds a task that only one process may do at a time.
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("until", Utc, nullable=False),
+)
+
+#: A known text sealed with each key: a wrong key is found at start, not at the first delivery.
+key_checks = Table(
+    "key_checks",
+    metadata,
+    Column("kid", Text, primary_key=True),
+    Column("sealed", sa.LargeBinary, nullable=False),
+)

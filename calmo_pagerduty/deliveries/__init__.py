@@ -1,0 +1,1 @@
+"""Webhook deliveries: the inbox, which is also the delivery log, and what became of each delivery."""

@@ -1,0 +1,43 @@
+"""From a parsed event to the thin facts that travel to its workflow."""
+
+import json
+from datetime import datetime
+
+from calmo_pagerduty.pagerduty.event_types import EVENT_TYPES, EventType, IssueAction, rule_of
+from calmo_pagerduty.pagerduty.webhook_events import WebhookEvent
+
+
+def is_about_an_incident(event: WebhookEvent) -> bool:
+    """Tell whether the event goes to an incident's workflow; others are only kept in the log."""
+    return event.incident_id is not None and rule_of(event.event_type).action is not IssueAction.NONE
+
+
+def is_ping(event: WebhookEvent) -> bool:
+    return event.event_type == EventType.PING
+
+
+def is_unknown_type(event: WebhookEvent) -> bool:
+    return event.event_type not in EVENT_TYPES
+
+
+def facts_json(event: WebhookEvent, received_at: datetime) -> str:
+    """Return the facts as a JSON object without its `seq`, which the log gives when it is kept.
+
+    An event without a readable time counts as having happened when it arrived.
+    """
+    facts: dict[str, object] = {
+        "event_id": event.event_id,
+        "event_type": event.event_type,
+        "occurred_at": (event.occurred_at or received_at).isoformat(),
+    }
+    snapshot = event.snapshot
+    if snapshot is not None:
+        facts |= {
+            "shows_incident": True,
+            "status": event.status,
+            "priority": snapshot.priority,
+            "service_id": snapshot.service.id if snapshot.service else None,
+            "team_ids": [team.id for team in snapshot.teams],
+            "number": snapshot.number,
+        }
+    return json.dumps(facts, separators=(",", ":"))

@@ -1,0 +1,266 @@
+"""Why an incident is an issue, or why not: the way of a delivery, step by step, from what is known.
+
+Pure: the facts are gathered elsewhere, of one caller's scopes only. What belongs to others is not
+among them, so it is as if it weren't there.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from calmo_pagerduty.deliveries.model import DeliveryState, Verdict
+
+
+class StepState(StrEnum):
+    OK = "ok"
+    MISSING = "missing"
+    #: Can't be told from here, or not yet.
+    UNKNOWN = "unknown"
+
+
+class Name(StrEnum):
+    """The steps in the order in which a delivery takes them."""
+
+    WEBHOOK = "webhook"
+    SECRET = "secret"  # noqa: S105 - a step, not a secret
+    AUTHENTIC = "authentic"
+    DELIVERED = "delivered"
+    UNDERSTOOD = "understood"
+    ACCEPTED = "accepted"
+    FORWARDED = "forwarded"
+    WORKED_ON = "worked on"
+    APPLIED = "applied"
+
+
+class WorkflowStatus(StrEnum):
+    """How Temporal knows an incident's workflow. `UNASKED`: there was no reason to ask, or no answer."""
+
+    UNASKED = "unasked"
+    NONE = "none"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    #: Terminated, cancelled, failed or timed out.
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of one incident within the caller's scopes."""
+
+    incident_id: str
+    #: Live webhooks, and of these: with a signing secret, switched off by PagerDuty.
+    webhooks: int = 0
+    with_secret: int = 0
+    switched_off: int = 0
+    #: Refusals of the last two days, by verdict; then PagerDuty gives up.
+    refusals: Mapping[Verdict, int] = field(default_factory=dict)
+    #: Dead letters that name no incident: this one may be among them.
+    unreadable: int = 0
+    #: The incident's deliveries by state, and the latest number and reason of each.
+    deliveries: Mapping[DeliveryState, int] = field(default_factory=dict)
+    latest: Mapping[DeliveryState, int] = field(default_factory=dict)
+    dead_reason: str | None = None
+    waiting_for: timedelta = timedelta()
+    temporal: bool = True
+    #: None: nobody could be asked.
+    workers: int | None = None
+    workflow: WorkflowStatus = WorkflowStatus.UNASKED
+    workflow_id: str | None = None
+    issue_id: str | None = None
+    #: Entries of the issue's timeline.
+    entries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`advice` says in one sentence what to do about it; None where there is nothing to do."""
+
+    name: Name
+    state: StepState
+    words: str
+    advice: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The walk up to the first step that is missing or unknown; all of it where all is well."""
+
+    steps: tuple[Step, ...]
+
+    @property
+    def first_missing(self) -> Step | None:
+        return next((step for step in self.steps if step.state is not StepState.OK), None)
+
+
+def explain(facts: Facts) -> Explanation:
+    """Walk the way of a delivery and stop at the first thing that is missing. Total."""
+    if facts.issue_id is not None:
+        return Explanation((_applied(facts),))
+    steps: list[Step] = []
+    for look in _WALK:
+        steps.append(look(facts))
+        if steps[-1].state is not StepState.OK:
+            break
+    return Explanation(tuple(steps))
+
+
+def _webhook(facts: Facts) -> Step:
+    if facts.webhooks == 0:
+        return _missing(
+            Name.WEBHOOK, "there is no webhook",
+            "Make one: `calmo-pagerduty webhook create --scope organization:ORG`.",
+        )  # fmt: skip
+    return _ok(Name.WEBHOOK, f"{_count(facts.webhooks, 'webhook')} can take deliveries")
+
+
+def _secret(facts: Facts) -> Step:
+    if facts.with_secret == 0 and not facts.deliveries:
+        return _missing(
+            Name.SECRET, "no webhook has its signing secret yet, so each delivery is answered 503",
+            "Give it the secret that PagerDuty showed: `calmo-pagerduty webhook set-secret WEBHOOK`.",
+        )  # fmt: skip
+    return _ok(Name.SECRET, f"{facts.with_secret} of them have a signing secret")
+
+
+def _authentic(facts: Facts) -> Step:
+    refused = sum(facts.refusals.values())
+    if refused and not facts.deliveries:
+        kinds = ", ".join(f"{count} {verdict}" for verdict, count in sorted(facts.refusals.items()))
+        return _missing(
+            Name.AUTHENTIC, f"deliveries of the last two days were refused: {kinds}",
+            "Give the webhook the secret that PagerDuty signs with, within 48 h:"
+            " `calmo-pagerduty webhook set-secret WEBHOOK`; see `calmo-pagerduty deliveries refusals`.",
+        )  # fmt: skip
+    return _ok(Name.AUTHENTIC, "no signature stood in its way")
+
+
+def _delivered(facts: Facts) -> Step:
+    if facts.deliveries:
+        return _ok(Name.DELIVERED, f"{_count(sum(facts.deliveries.values()), 'delivery')} came in")
+    if facts.unreadable:
+        return Step(
+            Name.UNDERSTOOD, StepState.UNKNOWN,
+            f"nothing came in under this id, but {_count(facts.unreadable, 'delivery')} could not be read",
+            "Look at them: `calmo-pagerduty deliveries list --state dead_letter`.",
+        )  # fmt: skip
+    if facts.switched_off:
+        return _missing(
+            Name.DELIVERED, "nothing ever came in, and PagerDuty has the subscription switched off",
+            "See how to switch it on again, `calmo-pagerduty doctor`; then fetch what was missed,"
+            " `calmo-pagerduty reconcile CONNECTION`.",
+        )  # fmt: skip
+    return _missing(
+        Name.DELIVERED, "nothing ever came in for this incident",
+        "See whether the subscription covers its service, `calmo-pagerduty doctor`; with a token, fetch"
+        " what was missed: `calmo-pagerduty reconcile CONNECTION`.",
+    )  # fmt: skip
+
+
+def _understood(facts: Facts) -> Step:
+    if _furthest(facts) is DeliveryState.DEAD_LETTER:
+        seq = facts.latest.get(DeliveryState.DEAD_LETTER, 0)
+        return _missing(
+            Name.UNDERSTOOD, f"it could not be understood: {facts.dead_reason or 'no reason was kept'}",
+            f"Send it again with what this version understands: `calmo-pagerduty deliveries replay {seq}`.",
+        )  # fmt: skip
+    return _ok(Name.UNDERSTOOD, "it was understood")
+
+
+def _accepted(facts: Facts) -> Step:
+    furthest = _furthest(facts)
+    if furthest is DeliveryState.PAUSED:
+        seq = facts.latest.get(DeliveryState.PAUSED, 0)
+        return _missing(
+            Name.ACCEPTED, "the webhook was paused when it came",
+            f"Send it now: `calmo-pagerduty deliveries replay {seq}`.",
+        )  # fmt: skip
+    if furthest in (DeliveryState.CONFLICT, DeliveryState.RECORDED):
+        return _missing(
+            Name.ACCEPTED, f"what came is only kept in the log ({furthest})",
+            f"See what it was: `calmo-pagerduty deliveries show {facts.latest.get(furthest, 0)}`.",
+        )  # fmt: skip
+    return _ok(Name.ACCEPTED, "it was accepted")
+
+
+def _forwarded(facts: Facts) -> Step:
+    if _furthest(facts) is not DeliveryState.PENDING:
+        return _ok(Name.FORWARDED, "it was sent to its workflow")
+    waits = f"it has waited for {facts.waiting_for.total_seconds():.0f} s to be sent to Temporal"
+    if not facts.temporal:
+        return _missing(
+            Name.FORWARDED, f"{waits}, which can't be reached",
+            "Start Temporal, or correct TEMPORAL_ADDRESS: nothing is lost, it is sent by itself.",
+        )  # fmt: skip
+    return Step(
+        Name.FORWARDED, StepState.UNKNOWN, waits,
+        "Ask again in some seconds; if it still waits, see who forwards: `calmo-pagerduty health ingress`.",
+    )  # fmt: skip
+
+
+def _worked_on(facts: Facts) -> Step:
+    if facts.workers == 0:
+        return _missing(
+            Name.WORKED_ON, "no worker listens to the task queue",
+            "Start one: `calmo-pagerduty worker`.",
+        )  # fmt: skip
+    if facts.workflow in (WorkflowStatus.ENDED, WorkflowStatus.NONE):
+        how = "was ended from outside" if facts.workflow is WorkflowStatus.ENDED else "isn't there"
+        states = (DeliveryState.FORWARDED, DeliveryState.APPLIED)
+        seq = next((facts.latest[state] for state in states if state in facts.latest), 0)
+        return _missing(
+            Name.WORKED_ON, f"its workflow {facts.workflow_id} {how}",
+            f"It is sent again by itself in a while, or now: `calmo-pagerduty deliveries replay {seq}`.",
+        )  # fmt: skip
+    if facts.workers is None:
+        return Step(
+            Name.WORKED_ON, StepState.UNKNOWN, "Temporal can't be asked who works",
+            "Start Temporal, or correct TEMPORAL_ADDRESS: `calmo-pagerduty health worker`.",
+        )  # fmt: skip
+    return _ok(Name.WORKED_ON, f"{_count(facts.workers, 'worker')} listen")
+
+
+def _applied(facts: Facts) -> Step:
+    if facts.issue_id is None:
+        return Step(
+            Name.APPLIED, StepState.UNKNOWN, f"its workflow {facts.workflow_id} is at it",
+            "Ask again in some seconds; if nothing has changed, look at the workflow in the Temporal UI.",
+        )  # fmt: skip
+    left = {
+        state: count
+        for state, count in facts.deliveries.items()
+        if state in (DeliveryState.PAUSED, DeliveryState.DEAD_LETTER, DeliveryState.PENDING)
+    }
+    words = f"it is the issue {facts.issue_id} with {_count(facts.entries, 'entry')} on its timeline"
+    if left:
+        kinds = ", ".join(f"{count} {state}" for state, count in sorted(left.items()))
+        words += f"; not on it: {kinds}"
+    return _ok(Name.APPLIED, words)
+
+
+_WALK: tuple[Callable[[Facts], Step], ...] = (
+    _webhook, _secret, _authentic, _delivered, _understood, _accepted, _forwarded, _worked_on, _applied,
+)  # fmt: skip
+#: Any event makes the issue, so the one that has come furthest tells what it waits for.
+_FURTHEST_FIRST = (
+    DeliveryState.APPLIED, DeliveryState.FORWARDED, DeliveryState.PENDING, DeliveryState.PAUSED,
+    DeliveryState.DEAD_LETTER, DeliveryState.CONFLICT, DeliveryState.RECORDED,
+)  # fmt: skip
+
+
+def _furthest(facts: Facts) -> DeliveryState | None:
+    return next((state for state in _FURTHEST_FIRST if facts.deliveries.get(state)), None)
+
+
+def _ok(name: Name, words: str) -> Step:
+    return Step(name, StepState.OK, words)
+
+
+def _missing(name: Name, words: str, advice: str) -> Step:
+    return Step(name, StepState.MISSING, words, advice)
+
+
+def _count(number: int, thing: str) -> str:
+    if number == 1:
+        return f"{number} {thing}"
+    return f"{number} {thing[:-1]}ies" if thing.endswith("y") else f"{number} {thing}s"

@@ -1,0 +1,233 @@
+"""The inbox, which is also the delivery log: one row per delivery, committed before it is answered."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+
+from calmo_pagerduty.connections.severity import Severity, own_severities
+from calmo_pagerduty.db.statements import insert_or_ignore
+from calmo_pagerduty.db.tables import connections, deliveries, delivery_bodies, issues, timeline
+from calmo_pagerduty.db.transactions import Transaction
+from calmo_pagerduty.deliveries.model import DeliveryState, Verdict
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """A verified delivery. `facts` is the JSON of the event's thin facts, without its number."""
+
+    webhook_id: str
+    connection_id: str
+    dedup_key: str
+    received_at: datetime
+    body: bytes
+    body_sha256: str
+    secret_version: int
+    verdict: Verdict
+    state: DeliveryState
+    remarks: str = ""
+    reason: str | None = None
+    delivery_id: str | None = None
+    event_id: str | None = None
+    event_type: str | None = None
+    incident_id: str | None = None
+    occurred_at: datetime | None = None
+    facts: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PendingDelivery:
+    seq: int
+    ref: IncidentRef
+    scope: str
+    #: The connection's own priority names, in lower case.
+    severities: Mapping[str, Severity]
+    facts: str
+    attempts: int
+
+
+#: From here on the patience grows no more.
+_LAST_DOUBLING = 7
+
+_FIND = sa.select(deliveries.c.body_sha256).where(
+    deliveries.c.webhook_id == bindparam("webhook"), deliveries.c.dedup_key == bindparam("key")
+)
+_ADD_BODY = delivery_bodies.insert()
+_COUNT_DUPLICATE = (
+    sa.update(deliveries)
+    .where(deliveries.c.webhook_id == bindparam("webhook"), deliveries.c.dedup_key == bindparam("key"))
+    .values(duplicates=deliveries.c.duplicates + 1)
+)
+_PENDING = (
+    sa.select(
+        deliveries.c.seq,
+        deliveries.c.connection_id,
+        deliveries.c.incident_id,
+        deliveries.c.facts,
+        deliveries.c.attempts,
+        connections.c.scope,
+        connections.c.severities,
+    )
+    .join(connections, connections.c.id == deliveries.c.connection_id)
+    .where(deliveries.c.state == DeliveryState.PENDING, deliveries.c.seq > bindparam("after"))
+    .order_by(deliveries.c.seq)
+    .limit(bindparam("at_most"))
+)
+_MARK = (
+    sa.update(deliveries)
+    .where(
+        deliveries.c.seq.in_(bindparam("seqs", expanding=True)),
+        deliveries.c.state == DeliveryState.PENDING,
+    )
+    .values(state=DeliveryState.FORWARDED, forwarded_at=bindparam("at", type_=deliveries.c.received_at.type))
+)
+_ON_THE_TIMELINE = sa.exists(
+    sa.select(timeline.c.id)
+    .join(issues, issues.c.id == timeline.c.issue_id)
+    .where(
+        issues.c.connection_id == deliveries.c.connection_id,
+        issues.c.incident_id == deliveries.c.incident_id,
+        timeline.c.event_id == deliveries.c.event_id,
+    )
+)
+
+
+def record(tx: Transaction, delivery: NewDelivery) -> Verdict:
+    """Keep a delivery; a repeated one is counted on its first row, an altered one is kept apart."""
+    if _insert(tx, delivery, _row(delivery)):
+        return delivery.verdict
+    key = {"webhook": delivery.webhook_id, "key": delivery.dedup_key}
+    if tx.execute(_FIND, key).scalar() == delivery.body_sha256:
+        tx.execute(_COUNT_DUPLICATE, key)
+        return Verdict.DUPLICATE
+    conflict = {
+        "dedup_key": f"conflict:{delivery.dedup_key}:{delivery.body_sha256}",
+        "verdict": Verdict.CONFLICT,
+        "state": DeliveryState.CONFLICT,
+        "reason": "an event with this id came before, with another body",
+    }
+    _insert(tx, delivery, _row(delivery) | conflict)
+    return Verdict.CONFLICT
+
+
+def read_pending(tx: Transaction, after: int, at_most: int) -> list[PendingDelivery]:
+    """Return what waits to be forwarded, in order of arrival, from beyond number `after`."""
+    rows = tx.execute(_PENDING, {"after": after, "at_most": at_most})
+    return [
+        PendingDelivery(
+            row.seq,
+            IncidentRef(connection_id=row.connection_id, incident_id=row.incident_id),
+            row.scope,
+            own_severities(row.severities),
+            row.facts,
+            row.attempts,
+        )
+        for row in rows
+    ]
+
+
+def mark_forwarded(tx: Transaction, seqs: Sequence[int], at: datetime) -> None:
+    tx.execute(_MARK, {"seqs": list(seqs), "at": at})
+
+
+def mark_dead(tx: Transaction, seqs: Sequence[int], reason: str) -> None:
+    """Set deliveries aside that can't be forwarded or understood; a person decides about them."""
+    dead = sa.update(deliveries).where(deliveries.c.seq.in_(list(seqs)))
+    tx.execute(dead.values(state=DeliveryState.DEAD_LETTER, reason=reason))
+
+
+def mark_issues_unsure(tx: Transaction, refs: Sequence[IncidentRef]) -> None:
+    """Say on these incidents' issues that something about them could not be applied."""
+    for ref in refs:
+        unsure = sa.update(issues).where(issues.c.id == ref.issue_id)
+        tx.execute(unsure.values(needs_reconcile=True))
+
+
+def confirm_applied(tx: Transaction, at_most: int, now: datetime) -> int:
+    """Mark as applied what has reached its issue's timeline, oldest first. Returns how many."""
+    arrived = (
+        sa.select(deliveries.c.seq)
+        .where(deliveries.c.state == DeliveryState.FORWARDED, _ON_THE_TIMELINE)
+        .order_by(deliveries.c.seq)
+        .limit(at_most)
+    )
+    applied = sa.update(deliveries).where(deliveries.c.seq.in_(arrived))
+    # A replayed one keeps the time at which it was applied first.
+    first = sa.func.coalesce(deliveries.c.applied_at, sa.literal(now, deliveries.c.applied_at.type))
+    return tx.execute(applied.values(state=DeliveryState.APPLIED, applied_at=first)).rowcount
+
+
+def send_again(tx: Transaction, now: datetime, patience: timedelta) -> int:
+    """Let wait again what was forwarded but reached no timeline within `patience`; returns how many.
+
+    Whatever Temporal may have lost (a terminated workflow, a restored backup) is thus sent once more.
+    The patience doubles with each attempt: it may only be that no worker is running.
+    """
+    overdue = sa.or_(
+        *(
+            sa.and_(
+                deliveries.c.attempts == attempt
+                if attempt < _LAST_DOUBLING
+                else deliveries.c.attempts >= attempt,
+                deliveries.c.forwarded_at < now - patience * 2**attempt,
+            )
+            for attempt in range(_LAST_DOUBLING + 1)
+        )
+    )
+    lost = sa.update(deliveries).where(deliveries.c.state == DeliveryState.FORWARDED, overdue)
+    again = {"state": DeliveryState.PENDING, "attempts": deliveries.c.attempts + 1}
+    return tx.execute(lost.values(**again)).rowcount
+
+
+def crowded_incidents(tx: Transaction, at_least: int) -> list[IncidentRef]:
+    """Return the incidents that have so many deliveries forwarded which reached no timeline yet."""
+    columns = (deliveries.c.connection_id, deliveries.c.incident_id)
+    rows = tx.execute(
+        sa.select(*columns)
+        .where(deliveries.c.state == DeliveryState.FORWARDED)
+        .group_by(*columns)
+        .having(sa.func.count() >= at_least)
+    )
+    return [IncidentRef(connection_id=row.connection_id, incident_id=row.incident_id) for row in rows]
+
+
+def count_unfinished(tx: Transaction) -> int:
+    unfinished = deliveries.c.state.in_([DeliveryState.PENDING, DeliveryState.FORWARDED])
+    return tx.execute(sa.select(sa.func.count()).where(unfinished)).scalar_one()
+
+
+def _insert(tx: Transaction, delivery: NewDelivery, row: dict[str, Any]) -> bool:
+    """Insert the delivery and its body; False if it is there already."""
+    inserted = tx.execute(insert_or_ignore(tx, deliveries), row)
+    if inserted.rowcount != 1:
+        return False
+    key = inserted.inserted_primary_key
+    assert key is not None
+    tx.execute(_ADD_BODY, {"seq": key[0], "body": delivery.body})
+    return True
+
+
+def _row(delivery: NewDelivery) -> dict[str, Any]:
+    return {
+        "webhook_id": delivery.webhook_id,
+        "connection_id": delivery.connection_id,
+        "dedup_key": delivery.dedup_key,
+        "delivery_id": delivery.delivery_id,
+        "event_id": delivery.event_id,
+        "event_type": delivery.event_type,
+        "incident_id": delivery.incident_id,
+        "occurred_at": delivery.occurred_at,
+        "received_at": delivery.received_at,
+        "body_bytes": len(delivery.body),
+        "body_sha256": delivery.body_sha256,
+        "secret_version": delivery.secret_version,
+        "verdict": delivery.verdict,
+        "remarks": delivery.remarks,
+        "reason": delivery.reason,
+        "facts": delivery.facts,
+        "state": delivery.state,
+    }

@@ -1,1 +1,0 @@
-"""Nouns and decisions. Pure: no clock, no chance, no network, no database."""

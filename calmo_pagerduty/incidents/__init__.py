@@ -1,0 +1,1 @@
+"""Incidents and their issues: lifecycle, timeline, actions, response targets."""

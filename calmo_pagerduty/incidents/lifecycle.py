@@ -1,0 +1,286 @@
+"""What an incident's workflow decides: `decide(state, events)` is pure and total.
+
+The state is a register: the newest event that shows the incident (by `occurred_at`, ties by the
+order of arrival) says how it stands. An older event joins the timeline and moves nothing, so
+duplicates, disorder and replays can't make the issue regress.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Protocol
+
+from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic_core import from_json
+
+from calmo_pagerduty.connections.severity import DEFAULT_SEVERITY, Severity, is_more_severe, severity_of
+from calmo_pagerduty.kernel.as_of import AsOf
+from calmo_pagerduty.kernel.instants import in_utc
+from calmo_pagerduty.kernel.model import FrozenModel
+from calmo_pagerduty.pagerduty.event_types import EventType, IncidentStatus
+
+#: How many of the latest events the workflow remembers, to answer queries and drop duplicates early.
+#: The database's UNIQUE(issue_id, event_id) is what finally keeps an event from counting twice.
+REMEMBERED_EVENTS = 200
+
+#: Events that are older when they arrive don't let a context be gathered.
+NEWS = timedelta(days=1)
+
+
+# What passes here can be decided on and saved: a fact that could not (a time without a zone, a NUL, a
+# number too large for a column) would hold up its incident for ever.
+_Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
+_Word = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
+_Number = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class DeliveryRow(Protocol):
+    """A delivery of the log: its number, and the facts of its event as JSON without that number."""
+
+    @property
+    def seq(self) -> int: ...
+
+    @property
+    def facts(self) -> str: ...
+
+
+class EventFacts(FrozenModel):
+    """The thin facts of one event. Text (title, names, notes) stays in the delivery log.
+
+    `seq` is the delivery's number in our log: the order of arrival. Times are UTC.
+    """
+
+    event_id: _Word
+    event_type: _Word
+    occurred_at: _Moment
+    seq: _Number
+    #: Sent again because it reached no timeline: it counts as new even if it is remembered here.
+    again: bool = False
+    #: Whether the event's data shows the whole incident; the fields below are facts only then.
+    shows_incident: bool = False
+    status: IncidentStatus | None = None
+    priority: _Word | None = None
+    service_id: _Word | None = None
+    team_ids: Annotated[tuple[_Word, ...], Field(max_length=100)] = ()
+    number: _Number | None = None
+
+    @classmethod
+    def from_delivery_row(cls, row: DeliveryRow) -> "EventFacts":
+        """Return the facts that were kept with a delivery.
+
+        Raises:
+            ValueError: They are not what `facts_json` writes.
+        """
+        return cls.model_validate({"seq": row.seq, **from_json(row.facts)})
+
+    @property
+    def as_of(self) -> AsOf:
+        return AsOf(self.occurred_at, self.seq)
+
+
+class RememberedEvent(FrozenModel):
+    event_id: str
+    event_type: str
+    occurred_at: datetime
+    moved: bool
+
+
+class IncidentState(FrozenModel):
+    """All that endures of one incident in its workflow. Times are UTC."""
+
+    status: IncidentStatus = IncidentStatus.TRIGGERED
+    severity: Severity = DEFAULT_SEVERITY
+    priority: str | None = None
+    service_id: str | None = None
+    team_ids: tuple[str, ...] = ()
+    number: int | None = None
+    #: When the event happened that the fields above come from; None until one has shown the incident.
+    as_of: datetime | None = None
+    as_of_seq: int = 0
+    #: When the workflow ends if nothing more happens; set while the incident is resolved.
+    completes_at: datetime | None = None
+    last_event_type: str | None = None
+    last_event_at: datetime | None = None
+    remembered: tuple[RememberedEvent, ...] = ()
+
+    @property
+    def picture_as_of(self) -> AsOf | None:
+        return AsOf.of(self.as_of, self.as_of_seq)
+
+
+class SaveEvents(FrozenModel):
+    """Effect: put these events on the issue's timeline and the newest picture on the issue."""
+
+    events: tuple[EventFacts, ...]
+
+
+class Publish(FrozenModel):
+    """Effect: what operators can search for has changed."""
+
+    status: IncidentStatus
+    severity: Severity
+    priority: str | None
+    service_id: str | None
+    team_ids: tuple[str, ...]
+
+
+class ContextReason(StrEnum):
+    """Why an incident's context is to be gathered."""
+
+    FIRST_EVENT = "first event"
+    REOPENED = "reopened"
+    PRIORITY_RAISED = "priority raised"
+    SERVICE_CHANGED = "service changed"
+
+
+class WantContext(FrozenModel):
+    """Effect: the incident's context is to be gathered."""
+
+    reason: ContextReason
+
+
+Effect = SaveEvents | Publish | WantContext
+
+
+class Decision(FrozenModel):
+    state: IncidentState
+    effects: tuple[Effect, ...] = ()
+
+
+class LifecyclePolicy(FrozenModel):
+    """The settings that decide: how long a resolved incident stays open, a connection's own severities."""
+
+    complete_after: timedelta = timedelta(hours=24)
+    severities: Mapping[str, Severity] = {}
+    gathers_context: bool = False
+
+
+def decide(
+    state: IncidentState, events: Sequence[EventFacts], now: datetime, policy: LifecyclePolicy
+) -> Decision:
+    """Fold the events into the state and say what must be done about it. Total: any event may come
+    first, twice, late, or of a type that we have never heard of.
+    """
+    fresh = _unseen(state, events)
+    if not fresh:
+        return Decision(state=state)
+    after = state
+    for event in fresh:
+        after = _apply(after, event, now, policy)
+    effects: list[Effect] = [SaveEvents(events=fresh)]
+    if published(after) != published(state) or state.last_event_at is None:
+        effects.append(published(after))
+    reason = _context_reason(state, after, fresh) if policy.gathers_context and _is_news(fresh, now) else None
+    if reason is not None:
+        effects.append(WantContext(reason=reason))
+    return Decision(state=after, effects=tuple(effects))
+
+
+def wanted(want: WantContext, known: IncidentState, lived_before: bool) -> WantContext | None:
+    """Return what is still wanted once a new run has learnt of an earlier life: its first event was not the
+    incident's first, and if the incident is open it was reopened.
+    """
+    if want.reason is not ContextReason.FIRST_EVENT or not lived_before:
+        return want
+    return None if known.status is IncidentStatus.RESOLVED else WantContext(reason=ContextReason.REOPENED)
+
+
+def _context_reason(
+    before: IncidentState, after: IncidentState, fresh: Sequence[EventFacts]
+) -> ContextReason | None:
+    """Say why the context is wanted now; an incident that is over needs none."""
+    if after.status is IncidentStatus.RESOLVED:
+        return None
+    if before.last_event_at is None:
+        return ContextReason.FIRST_EVENT
+    # Resolved and reopened may have come together: then neither state shows it.
+    reopened = any(
+        event.event_type == EventType.REOPENED and event.as_of.is_newer_than(before.picture_as_of)
+        for event in fresh
+    )
+    if before.status is IncidentStatus.RESOLVED or reopened:
+        return ContextReason.REOPENED
+    if before.as_of is None:
+        return None
+    if is_more_severe(after.priority, after.severity, before.priority, before.severity):
+        return ContextReason.PRIORITY_RAISED
+    moved = before.service_id is not None and after.service_id not in {None, before.service_id}
+    return ContextReason.SERVICE_CHANGED if moved else None
+
+
+def _is_news(events: Sequence[EventFacts], now: datetime) -> bool:
+    """What happened long ago and arrives only now is history."""
+    return any(now - event.occurred_at <= NEWS for event in events)
+
+
+def continued(known: IncidentState, mine: IncidentState, anything_new: bool) -> IncidentState:
+    """Return the state of a run that learns, having saved its first events, of an earlier life.
+
+    What is known includes those events. If none of them was new, or none is the newest, a resolved
+    incident is as over as it was before they came.
+    """
+    newest = anything_new and known.picture_as_of == mine.picture_as_of
+    return known.model_copy(update={"completes_at": mine.completes_at if newest else None})
+
+
+def _unseen(state: IncidentState, events: Sequence[EventFacts]) -> tuple[EventFacts, ...]:
+    seen = {event.event_id for event in state.remembered}
+    fresh = []
+    for event in sorted(events, key=lambda event: event.as_of):
+        if event.event_id not in seen or event.again:
+            seen.add(event.event_id)
+            fresh.append(event)
+    return tuple(fresh)
+
+
+def _apply(state: IncidentState, event: EventFacts, now: datetime, policy: LifecyclePolicy) -> IncidentState:
+    moves = event.shows_incident and event.as_of.is_newer_than(state.picture_as_of)
+    changes: dict[str, object] = {"remembered": _remember(state, event, moves)}
+    if state.last_event_at is None or event.occurred_at >= state.last_event_at:
+        changes |= {"last_event_type": event.event_type, "last_event_at": event.occurred_at}
+    if moves:
+        status = event.status or state.status
+        changes |= {
+            "status": status,
+            "severity": severity_of(event.priority, policy.severities),
+            "priority": event.priority,
+            "service_id": event.service_id,
+            "team_ids": event.team_ids,
+            "number": event.number if event.number is not None else state.number,
+            "as_of": event.occurred_at,
+            "as_of_seq": event.seq,
+            "completes_at": _completes_at(state, status, now, policy),
+        }
+    return state.model_copy(update=changes)
+
+
+def _completes_at(
+    state: IncidentState, status: IncidentStatus, now: datetime, policy: LifecyclePolicy
+) -> datetime | None:
+    """The deadline runs from when we learnt of the resolve; further events don't put it off."""
+    if status is not IncidentStatus.RESOLVED:
+        return None
+    return state.completes_at or now + policy.complete_after
+
+
+def _remember(state: IncidentState, event: EventFacts, moved: bool) -> tuple[RememberedEvent, ...]:
+    if event.again and any(remembered.event_id == event.event_id for remembered in state.remembered):
+        return state.remembered
+    entry = RememberedEvent(
+        event_id=event.event_id,
+        event_type=event.event_type,
+        occurred_at=event.occurred_at,
+        moved=moved,
+    )
+    return (*state.remembered, entry)[-REMEMBERED_EVENTS:]
+
+
+def published(state: IncidentState) -> Publish:
+    """Return what operators can search for while the incident stands like this."""
+    return Publish(
+        status=state.status,
+        severity=state.severity,
+        priority=state.priority,
+        service_id=state.service_id,
+        team_ids=state.team_ids,
+    )

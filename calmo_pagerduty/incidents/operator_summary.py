@@ -1,0 +1,35 @@
+"""What an operator reads in the Temporal UI: where an incident stands and what it waits for."""
+
+from calmo_pagerduty.incidents.lifecycle import IncidentState
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
+from calmo_pagerduty.pagerduty.event_types import IncidentStatus
+
+_WAITS_FOR = {
+    IncidentStatus.TRIGGERED: "somebody to acknowledge it",
+    IncidentStatus.ACKNOWLEDGED: "it to be resolved",
+    IncidentStatus.RESOLVED: "a reopening",
+}
+
+
+def card_of(ref: IncidentRef, state: IncidentState) -> str:
+    """Return markdown in words. It holds no text from PagerDuty beyond ids and the priority's name."""
+    number = f" #{state.number}" if state.number is not None else ""
+    lines = [
+        f"## Incident{number} `{ref.incident_id}` is **{state.status}**",
+        f"- Severity **{state.severity}**, priority {state.priority or 'not set'}",
+        f"- Service `{state.service_id or 'not known yet'}`, teams {_list(state.team_ids)}",
+        f"- Issue `{ref.issue_id}`, connection `{ref.connection_id}`",
+    ]
+    if state.last_event_at is not None:
+        lines.append(f"- Last event: {state.last_event_type}, {state.last_event_at:%Y-%m-%d %H:%M:%S} UTC")
+    if state.as_of is None:
+        lines.append("- No event has shown the whole incident yet, so its status is a guess")
+    waiting = _WAITS_FOR[state.status]
+    if state.completes_at is not None:
+        waiting += f"; completes at {state.completes_at:%Y-%m-%d %H:%M:%S} UTC if none comes"
+    lines.append(f"- Waits for {waiting}")
+    return "\n".join(lines)
+
+
+def _list(ids: tuple[str, ...]) -> str:
+    return ", ".join(f"`{id_}`" for id_ in ids) or "none"

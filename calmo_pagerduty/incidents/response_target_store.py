@@ -1,0 +1,127 @@
+"""How issues stand to their connections' response targets, and what was said about that."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from calmo_pagerduty.db.statements import insert_or_ignore, keep_commit_order
+from calmo_pagerduty.db.tables import connections, issue_changes, issues, timeline
+from calmo_pagerduty.db.transactions import Transaction
+from calmo_pagerduty.incidents.model import Issue
+from calmo_pagerduty.incidents.response_targets import (
+    TARGET,
+    Notice,
+    Progress,
+    Response,
+    ResponseTargets,
+    due_now,
+    notices,
+    progress_of,
+    response_of,
+)
+from calmo_pagerduty.incidents.rows import issue_of
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
+from calmo_pagerduty.pagerduty.event_types import EventType, rule_of
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """An issue whose connection has targets."""
+
+    issue: Issue
+    targets: ResponseTargets
+    progress: Progress
+    #: What is or will be to be said.
+    pending: tuple[Notice, ...]
+
+
+def tracked(tx: Transaction, ref: IncidentRef) -> Tracked | None:
+    """Return how an issue stands to its targets; None where there are none."""
+    targets = _targets(tx, [ref.connection_id]).get(ref.connection_id)
+    if targets is None:
+        return None
+    row = tx.execute(sa.select(issues).where(issues.c.id == ref.issue_id)).one_or_none()
+    if row is None:
+        return None
+    issue = issue_of(row)
+    progress = progress_of(issue, _acknowledged_since(tx, [issue]).get(ref.issue_id))
+    of_issue = sa.select(timeline.c.event_id).where(
+        timeline.c.issue_id == ref.issue_id, timeline.c.event_id.like(f"{TARGET}%")
+    )
+    said = set(tx.execute(of_issue).scalars())
+    return Tracked(issue, targets, progress, notices(progress, targets, said))
+
+
+def say(tx: Transaction, tracked: Tracked, now: datetime) -> None:
+    """Put on the timeline what is to be said now. Said again, it is there already."""
+    said = due_now(tracked.pending, now)
+    rows = [row for notice in said if (row := _entry(tracked.issue, notice)) and _add(tx, row)]
+    if rows:
+        keep_commit_order(tx)
+        tx.execute(
+            issue_changes.insert().values(
+                issue_id=tracked.issue.ref.issue_id,
+                scope=str(tracked.issue.scope),
+                at=now,
+                event_types=[row["event_type"] for row in rows],
+                status=tracked.issue.status,
+            )
+        )
+
+
+def responses(tx: Transaction, found: Collection[Issue]) -> Mapping[str, Response]:
+    """Return how each issue stands to its targets, by its id."""
+    targets = _targets(tx, {issue.ref.connection_id for issue in found})
+    since = _acknowledged_since(tx, found)
+    return {
+        issue.ref.issue_id: response_of(
+            progress_of(issue, since.get(issue.ref.issue_id)), targets.get(issue.ref.connection_id)
+        )
+        for issue in found
+    }
+
+
+def _targets(tx: Transaction, connection_ids: Collection[str]) -> dict[str, ResponseTargets]:
+    query = sa.select(connections.c.id, connections.c.response_targets).where(
+        connections.c.id.in_(list(connection_ids)), connections.c.response_targets.is_not(None)
+    )
+    return {row.id: ResponseTargets.model_validate(row.response_targets) for row in tx.execute(query)}
+
+
+def _acknowledged_since(tx: Transaction, found: Collection[Issue]) -> dict[str, datetime]:
+    """Return when issues that were opened again were acknowledged first since."""
+    reopened = [issue.ref.issue_id for issue in found if issue.reopened_at is not None]
+    if not reopened:
+        return {}
+    query = (
+        sa.select(timeline.c.issue_id, sa.func.min(timeline.c.occurred_at).label("at"))
+        .join(issues, issues.c.id == timeline.c.issue_id)
+        .where(
+            timeline.c.issue_id.in_(reopened),
+            timeline.c.event_type == EventType.ACKNOWLEDGED,
+            timeline.c.occurred_at >= issues.c.reopened_at,
+        )
+        .group_by(timeline.c.issue_id)
+    )
+    return {row.issue_id: row.at for row in tx.execute(query)}
+
+
+def _entry(issue: Issue, notice: Notice) -> dict[str, Any]:
+    rule = rule_of(notice.event_type)
+    return {
+        "issue_id": issue.ref.issue_id,
+        "event_id": notice.event_id,
+        "event_type": notice.event_type,
+        "action": rule.action,
+        "occurred_at": notice.at,
+        "seq": 0,
+        "summary": f"{rule.words}: {notice.words}",
+        "moved": False,
+    }
+
+
+def _add(tx: Transaction, row: dict[str, Any]) -> bool:
+    return tx.execute(insert_or_ignore(tx, timeline), row).rowcount == 1

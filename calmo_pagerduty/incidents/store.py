@@ -1,0 +1,278 @@
+"""Issues, their timelines and their changes. An issue and its timeline change in one transaction."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+
+from calmo_pagerduty.connections.severity import Severity
+from calmo_pagerduty.db.statements import insert_or_ignore, keep_commit_order
+from calmo_pagerduty.db.tables import (
+    connections,
+    deliveries,
+    delivery_bodies,
+    issue_changes,
+    issues,
+    timeline,
+)
+from calmo_pagerduty.db.transactions import Transaction
+from calmo_pagerduty.deliveries.model import DeliveryState
+from calmo_pagerduty.incidents import action_store as operations
+from calmo_pagerduty.incidents.actions import OPERATION, Standing
+from calmo_pagerduty.incidents.lifecycle import REMEMBERED_EVENTS, EventFacts, IncidentState, RememberedEvent
+from calmo_pagerduty.incidents.model import Issue, ReceivedEvent, absorb, new_issue
+from calmo_pagerduty.incidents.response_targets import TARGET
+from calmo_pagerduty.incidents.rows import entry_row, issue_of, issue_row
+from calmo_pagerduty.incidents.timeline import TimelineEntry
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
+from calmo_pagerduty.kernel.scopes import Scope
+from calmo_pagerduty.pagerduty.event_types import IncidentStatus
+from calmo_pagerduty.pagerduty.log_entries import LOGGED, KnownEvent, is_logged, taken_over
+from calmo_pagerduty.pagerduty.webhook_events import WebhookEvent, parse_event
+from calmo_pagerduty.reconciliation.rules import reconciled_webhook_id
+
+_BY_ID = sa.select(issues).where(issues.c.id == bindparam("issue"))
+_LOCKED = _BY_ID.with_for_update()
+_BODIES = sa.select(delivery_bodies.c.seq, delivery_bodies.c.body).where(
+    delivery_bodies.c.seq.in_(bindparam("seqs", expanding=True))
+)
+#: What is there already, and what a comparison with PagerDuty added: its webhook may come late.
+_KNOWN = sa.select(
+    timeline.c.event_id, timeline.c.event_type, timeline.c.occurred_at, timeline.c.actor, timeline.c.summary
+).where(
+    timeline.c.issue_id == bindparam("issue"),
+    sa.or_(
+        timeline.c.event_id.in_(bindparam("events", expanding=True)),
+        timeline.c.event_id.like(f"{LOGGED}%"),
+    ),
+)
+#: An entry that isn't confirmed yet must stay, or it would be sent again.
+_TAKE_OVER = sa.delete(timeline).where(
+    timeline.c.issue_id == bindparam("issue"),
+    timeline.c.event_id.in_(bindparam("entries", expanding=True)),
+    timeline.c.event_id.in_(
+        sa.select(deliveries.c.dedup_key).where(
+            deliveries.c.webhook_id == bindparam("webhook"), deliveries.c.state == DeliveryState.APPLIED
+        )
+    ),
+)
+_SCOPE = sa.select(connections.c.scope).where(connections.c.id == bindparam("connection"))
+_UPDATE = sa.update(issues).where(issues.c.id == bindparam("issue"))
+_ADD_ENTRIES = timeline.insert()
+_ADD_CHANGE = issue_changes.insert()
+_LATEST = (
+    sa.select(timeline.c.event_id, timeline.c.event_type, timeline.c.occurred_at, timeline.c.moved)
+    .where(
+        timeline.c.issue_id == bindparam("issue"),
+        # What is said from here never comes as an event.
+        ~timeline.c.event_id.like(f"{OPERATION}%"),
+        ~timeline.c.event_id.like(f"{TARGET}%"),
+    )
+    .order_by(timeline.c.id.desc())
+    .limit(REMEMBERED_EVENTS)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """How many events were new, and whether the issue was there before them."""
+
+    new: int
+    existed: bool
+
+
+class UnknownConnection(Exception):
+    """Events of a connection that isn't in this database: it was removed, or another one is meant."""
+
+
+def save_events(
+    tx: Transaction,
+    ref: IncidentRef,
+    facts: Sequence[EventFacts],
+    severity: Severity,
+    now: datetime,
+) -> Saved:
+    """Put events on the issue's timeline and refresh the issue, all or nothing.
+
+    Events that are there already change nothing, so the call may be repeated at will. Raises
+    UnknownConnection.
+    """
+    while True:
+        current = _locked(tx, ref)
+        received, added = _unknown(tx, ref, facts, current)
+        if not received:
+            return Saved(0, current is not None)
+        before = current or new_issue(ref, _scope_of(tx, ref), received[0], now)
+        after, told = absorb(before, received, severity, now)
+        entries = operations.with_echoes(tx, ref.issue_id, received, told)
+        keep_commit_order(tx)
+        if _write_issue(tx, after, is_new=current is None):
+            break
+        # Another process was first to make the issue: now that it is there, it is locked and refreshed.
+    _take_over(tx, ref, added, entries)
+    tx.execute(_ADD_ENTRIES, [entry_row(ref.issue_id, entry) for entry in entries])
+    if shown := [entry for entry in entries if not entry.is_echo] or _moved(entries):
+        tx.execute(_ADD_CHANGE, _change_row(after, shown, now))
+    return Saved(len(received), current is not None)
+
+
+def _write_issue(tx: Transaction, issue: Issue, *, is_new: bool) -> bool:
+    """Insert or update the issue; False if it was to be new and is there already."""
+    if is_new:
+        return tx.execute(insert_or_ignore(tx, issues), issue_row(issue)).rowcount > 0
+    tx.execute(_UPDATE, issue_row(issue) | {"issue": issue.ref.issue_id})
+    return True
+
+
+def retell(tx: Transaction, ref: IncidentRef, entries: Sequence[TimelineEntry], now: datetime) -> None:
+    """Keep what is known by now of entries that the timeline has, beside those of operations, which it may
+    lack; and have whoever looks look again.
+    """
+    current = _locked(tx, ref)
+    assert current is not None, "an entry without its issue"
+    there = sa.and_(timeline.c.issue_id == ref.issue_id, timeline.c.event_id == bindparam("entry"))
+    marked = sa.update(timeline).where(there)
+    for entry in entries:
+        if entry.event_id.startswith(OPERATION):
+            tx.execute(_ADD_ENTRIES, entry_row(ref.issue_id, entry))
+        else:
+            values = {"operation_id": entry.operation_id, "is_echo": entry.is_echo}
+            tx.execute(marked.values(**values), {"entry": entry.event_id})
+    keep_commit_order(tx)
+    tx.execute(_ADD_CHANGE, _change_row(current, entries, now))
+
+
+def load_state(tx: Transaction, ref: IncidentRef) -> IncidentState | None:
+    """Return what a workflow needs to go on with an incident whose earlier run has ended."""
+    row = tx.execute(_BY_ID, {"issue": ref.issue_id}).one_or_none()
+    if row is None:
+        return None
+    latest = tx.execute(_LATEST, {"issue": ref.issue_id}).all()
+    return IncidentState(
+        status=IncidentStatus(row.status),
+        severity=Severity(row.severity),
+        priority=row.priority,
+        service_id=row.service_id,
+        team_ids=tuple(team["id"] for team in row.teams),
+        number=row.number,
+        as_of=row.as_of,
+        as_of_seq=row.as_of_seq,
+        last_event_type=row.last_event_type,
+        last_event_at=row.last_event_at,
+        remembered=tuple(
+            RememberedEvent(
+                event_id=event.event_id,
+                event_type=event.event_type,
+                occurred_at=event.occurred_at,
+                moved=event.moved,
+            )
+            for event in reversed(latest)
+        ),
+    )
+
+
+def lock(tx: Transaction, ref: IncidentRef) -> None:
+    """Let no event be saved on the issue beside this transaction."""
+    tx.execute(_LOCKED, {"issue": ref.issue_id})
+
+
+def standing_of(tx: Transaction, issue_id: str) -> Standing | None:
+    """Return how an issue's incident stands; None if there is no such issue."""
+    row = tx.execute(_BY_ID, {"issue": issue_id}).one_or_none()
+    if row is None:
+        return None
+    return Standing(status=IncidentStatus(row.status), as_of=row.as_of, as_of_seq=row.as_of_seq)
+
+
+def _unknown(
+    tx: Transaction, ref: IncidentRef, facts: Sequence[EventFacts], current: Issue | None
+) -> tuple[list[ReceivedEvent], list[KnownEvent]]:
+    """Pair the events that the timeline lacks with their bodies, in the order of occurrence. Beside
+    them, what a comparison with PagerDuty has added.
+    """
+    ids = [event.event_id for event in facts]
+    rows: Sequence[Any] = ()
+    if current is not None:
+        rows = tx.execute(_KNOWN, {"issue": ref.issue_id, "events": ids}).all()
+    known = {row.event_id for row in rows}
+    fresh = {event.event_id: event for event in reversed(facts) if event.event_id not in known}
+    received = with_bodies(tx, fresh.values()) if fresh else []
+    return received, [_known_event(row) for row in rows if is_logged(row.event_id)]
+
+
+def with_bodies(tx: Transaction, facts: Iterable[EventFacts]) -> list[ReceivedEvent]:
+    """Pair events with what the delivery log has of them, in the order of occurrence."""
+    ordered = sorted(facts, key=lambda event: event.as_of)
+    bodies = _read_events(tx, [event.seq for event in ordered])
+    return [ReceivedEvent(event, _matching(event, bodies.get(event.seq))) for event in ordered]
+
+
+def _known_event(row: Any) -> KnownEvent:
+    actor_id = row.actor["id"] if row.actor else None
+    return KnownEvent(row.event_id, row.event_type, row.occurred_at, actor_id, row.summary)
+
+
+def _take_over(
+    tx: Transaction, ref: IncidentRef, added: Sequence[KnownEvent], entries: Sequence[TimelineEntry]
+) -> None:
+    """A webhook that comes after all takes the place of what was added for it."""
+    if not added:
+        return
+    came = [
+        KnownEvent(
+            entry.event_id,
+            entry.event_type,
+            entry.occurred_at,
+            entry.actor.id if entry.actor else None,
+            entry.summary,
+        )
+        for entry in entries
+        if not is_logged(entry.event_id)
+    ]
+    taken = taken_over(added, came)
+    if taken:
+        own = reconciled_webhook_id(ref.connection_id)
+        tx.execute(_TAKE_OVER, {"issue": ref.issue_id, "entries": sorted(taken), "webhook": own})
+
+
+def _read_events(tx: Transaction, seqs: list[int]) -> dict[int, WebhookEvent]:
+    found = {}
+    for seq, body in tx.execute(_BODIES, {"seqs": seqs}):
+        event = parse_event(body)
+        if isinstance(event, WebhookEvent):
+            found[seq] = event
+    return found
+
+
+def _matching(facts: EventFacts, event: WebhookEvent | None) -> WebhookEvent | None:
+    """A number without its event (the log was cleared and begun anew) must not lend its text."""
+    return event if event is not None and event.event_id == facts.event_id else None
+
+
+def _locked(tx: Transaction, ref: IncidentRef) -> Issue | None:
+    row = tx.execute(_LOCKED, {"issue": ref.issue_id}).one_or_none()
+    return issue_of(row) if row else None
+
+
+def _scope_of(tx: Transaction, ref: IncidentRef) -> Scope:
+    scope = tx.execute(_SCOPE, {"connection": ref.connection_id}).scalar()
+    if scope is None:
+        raise UnknownConnection(ref.connection_id)
+    return Scope.parse(scope)
+
+
+def _moved(entries: Sequence[TimelineEntry]) -> list[TimelineEntry]:
+    return [entry for entry in entries if entry.moved]
+
+
+def _change_row(issue: Issue, entries: Sequence[TimelineEntry], now: datetime) -> dict[str, Any]:
+    return {
+        "issue_id": issue.ref.issue_id,
+        "scope": str(issue.scope),
+        "at": now,
+        "event_types": [entry.event_type for entry in entries],
+        "status": issue.status,
+    }

@@ -1,0 +1,162 @@
+"""One line of an issue's timeline: who, what, when, from which event."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from calmo_pagerduty.incidents.actions import Operation
+from calmo_pagerduty.incidents.lifecycle import EventFacts
+from calmo_pagerduty.kernel.json_values import object_of, storable_text
+from calmo_pagerduty.pagerduty.event_types import OUR_EVENT_TYPES, EventType, IssueAction, rule_of
+from calmo_pagerduty.pagerduty.log_entries import RECONCILED_MARK, is_logged
+from calmo_pagerduty.pagerduty.webhook_events import (
+    MAX_TEXT,
+    Json,
+    Reference,
+    WebhookEvent,
+    reference_of,
+    references_of,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """What happened once. `moved` tells whether it changed how the issue stands. Times are UTC.
+
+    `author` did it from here, as the operation; `actor` is as whom PagerDuty knows it. An echo is an event
+    that tells of an operation which has an entry of its own: it is kept, and not shown.
+    """
+
+    event_id: str
+    event_type: str
+    action: IssueAction
+    occurred_at: datetime
+    seq: int
+    actor: Reference | None
+    summary: str
+    moved: bool
+    author: str | None = None
+    operation_id: str | None = None
+    is_echo: bool = False
+
+
+def entry_of(facts: EventFacts, event: WebhookEvent | None, moved: bool) -> TimelineEntry:
+    """Make the timeline entry of an event; without its body, the words come from its type alone."""
+    actor = event.actor if event else None
+    return TimelineEntry(
+        event_id=facts.event_id,
+        event_type=facts.event_type,
+        action=rule_of(facts.event_type).action,
+        occurred_at=facts.occurred_at,
+        seq=facts.seq,
+        actor=actor,
+        summary=_summary(facts.event_type, event, actor.name or actor.id if actor else None)
+        + _mark(facts.event_id),
+        moved=moved,
+    )
+
+
+def entry_of_operation(
+    operation: Operation, facts: EventFacts, event: WebhookEvent | None, moved: bool
+) -> TimelineEntry:
+    """Make the one entry of what was done from here, from the first event that tells of it."""
+    event_type = operation.expected[0].event_type
+    words = _summary(event_type, event, f"{operation.author} via Calmo")
+    for expected in operation.expected:
+        # The mark is for machines.
+        words = words.replace(str(expected.shows.get("mark", "")) or "\n\n", "").strip()
+    return TimelineEntry(
+        event_id=operation.entry_id,
+        event_type=event_type,
+        action=rule_of(event_type).action,
+        occurred_at=facts.occurred_at,
+        seq=facts.seq,
+        actor=(event.actor if event else None) or operation.agent,
+        summary=words,
+        moved=moved,
+        author=operation.author,
+        operation_id=operation.id,
+    )
+
+
+def _mark(event_id: str) -> str:
+    """What no webhook told, but a comparison with PagerDuty's log."""
+    return RECONCILED_MARK if is_logged(event_id) else ""
+
+
+def _summary(event_type: str, event: WebhookEvent | None, who: str | None) -> str:
+    words = rule_of(event_type).words
+    if event_type not in (*EventType, *OUR_EVENT_TYPES):
+        words = f"{words}: {event_type}"
+    by = f" by {who}" if who else ""
+    detail = _DETAILS[event_type](event.data) if event and event_type in _DETAILS else ""
+    return storable_text(f"{words}{by}{f': {detail}' if detail else ''}", MAX_TEXT)
+
+
+def _names(*found: Reference | None) -> str:
+    return ", ".join(ref.name or ref.id for ref in found if ref)
+
+
+def _assignees(data: Json) -> str:
+    return _names(*references_of(data.get("assignees")))
+
+
+def _text_of(key: str) -> Callable[[Json], str]:
+    return lambda data: _text(data.get(key))
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _name_of(key: str) -> Callable[[Json], str]:
+    return lambda data: _names(reference_of(data.get(key)))
+
+
+def _responder(data: Json) -> str:
+    who = _names(reference_of(data.get("user")), reference_of(data.get("escalation_policy")))
+    state = data.get("state")
+    return f"{who} ({state})" if who and isinstance(state, str) else who
+
+
+def _priority(data: Json) -> str:
+    return _names(reference_of(data.get("priority"))) or "none"
+
+
+def _incident_type(data: Json) -> str:
+    return _text(object_of(data.get("incident_type")).get("name"))
+
+
+def _roles(data: Json) -> str:
+    assignments = data.get("incident_role_assignments")
+    lines = []
+    for assignment in assignments[:20] if isinstance(assignments, list) else []:
+        if isinstance(assignment, dict):
+            who = _names(reference_of(assignment.get("assignee"))) or "nobody"
+            lines.append(f"{_names(reference_of(assignment.get('role'))) or 'role'} is {who}")
+    return ", ".join(lines)
+
+
+#: What to say beyond the type's own words, from the event's data.
+_DETAILS: Mapping[str, Callable[[Json], str]] = {
+    EventType.TRIGGERED: _assignees,
+    EventType.ESCALATED: _assignees,
+    EventType.REASSIGNED: _assignees,
+    EventType.DELEGATED: _name_of("escalation_policy"),
+    EventType.PRIORITY_UPDATED: _priority,
+    EventType.SERVICE_UPDATED: _name_of("service"),
+    EventType.INCIDENT_TYPE_CHANGED: _incident_type,
+    EventType.ANNOTATED: _text_of("content"),
+    EventType.STATUS_UPDATE_PUBLISHED: _text_of("message"),
+    EventType.RESPONDER_ADDED: _responder,
+    EventType.RESPONDER_REPLIED: _responder,
+    EventType.ROLE_ASSIGNED: _roles,
+    EventType.TASK_CREATED: _text_of("name"),
+    EventType.TASK_UPDATED: _text_of("name"),
+    EventType.TASK_COMPLETED: _text_of("name"),
+    EventType.ACTION_INVOCATION_CREATED: _name_of("action"),
+    EventType.ACTION_INVOCATION_UPDATED: _name_of("action"),
+    EventType.ACTION_INVOCATION_TERMINATED: _name_of("action"),
+    EventType.WORKFLOW_STARTED: _name_of("incident_workflow"),
+    EventType.WORKFLOW_COMPLETED: _name_of("incident_workflow"),
+}

@@ -1,0 +1,1 @@
+"""PagerDuty's side: its REST API, its webhook events, its log entries and its schedules."""

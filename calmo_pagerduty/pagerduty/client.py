@@ -1,0 +1,140 @@
+"""PagerDuty's REST API, one call at a time; repeating is up to whoever calls."""
+
+import json
+import logging
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Final
+from urllib.parse import urlencode
+
+from calmo_pagerduty.http_client import URL, AsyncClient, InvalidURL, Request
+from calmo_pagerduty.pagerduty import transport as wire
+from calmo_pagerduty.pagerduty.account import Account
+from calmo_pagerduty.pagerduty.errors import InvalidRequest, OutcomeUnknown, PagerDutyError, RateLimited
+from calmo_pagerduty.pagerduty.pagination import CEILING, ListWalk
+from calmo_pagerduty.pagerduty.rate_limits import Permits, Unlimited, rate_headers
+from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, Listed, Listing, Method, Plan
+from calmo_pagerduty.pagerduty.responses import Answer, understand
+from calmo_pagerduty.pagerduty.transport import connect
+
+__all__ = ["PagerDutyClient", "connect"]
+
+_log = logging.getLogger(__name__)
+
+_HEADERS: Final = {
+    "Accept": "application/vnd.pagerduty+json;version=2",
+    "User-Agent": "calmo-pagerduty",
+}
+
+
+class PagerDutyClient:
+    """Speaks for one account over a shared HTTP client. Every call raises PagerDutyError."""
+
+    def __init__(
+        self,
+        account: Account,
+        http: AsyncClient,
+        permits: Permits | None = None,
+        deadline: timedelta = wire.DEADLINE,
+        max_answer: int = wire.MAX_ANSWER,
+        ceiling: int = CEILING,
+    ) -> None:
+        self._account = account
+        self._base = URL(account.base_url)
+        self._http = http
+        self._permits = permits or Unlimited()
+        self._deadline = deadline
+        self._max_answer = max_answer
+        self._ceiling = ceiling
+
+    async def send(self, request: ApiRequest) -> JsonObject:
+        """Make one HTTP call. An empty answer is {}, a bare array is {"items": [...]}."""
+        wired = self._wired(request)
+        await self._permits.take(request)
+        answer = await wire.exchange(self._http, request, wired, self._deadline, self._max_answer)
+        try:
+            understood = understand(request, answer, (self._account.token.get_secret_value(),))
+        except PagerDutyError as error:
+            await self._tell(answer, error if isinstance(error, RateLimited) else None)
+            raise
+        await self._tell(answer, None)
+        return understood
+
+    async def pages(self, listing: Listing) -> AsyncIterator[Listed]:
+        """Yield page by page; each one's `next` is where it stopped."""
+        walk = ListWalk(listing, self._account.connection_id, self._ceiling)
+        while (request := walk.request()) is not None:
+            yield walk.take(await self.send(request))
+
+    async def collect(self, listing: Listing) -> Listed:
+        """Return the whole list, up to `at_most`."""
+        items: list[JsonObject] = []
+        notes: list[str] = []
+        stopped = listing.after
+        async for page in self.pages(listing):
+            items += page.items
+            notes += page.notes
+            stopped = page.next
+        return Listed(items=tuple(items), next=stopped, notes=tuple(notes))
+
+    async def run(self, plan: Plan) -> JsonObject:
+        """Hold a plan's conversation and return its result.
+
+        Raises what the plan lets through; such an error's `may_have_happened` tells of all that was sent.
+        """
+        may_have_written = False
+        try:
+            asked = next(plan)
+            while True:
+                try:
+                    answer = await self._ask(asked)
+                except PagerDutyError as error:
+                    may_have_written |= error.may_have_happened
+                    asked = plan.throw(error)
+                else:
+                    may_have_written |= isinstance(asked, ApiRequest) and asked.changes_something
+                    asked = plan.send(answer)
+        except StopIteration as end:
+            result: JsonObject = end.value
+            return result
+        except PagerDutyError as error:
+            in_doubt = may_have_written and not error.changed_nothing
+            error.may_have_happened = in_doubt or isinstance(error, OutcomeUnknown)
+            raise
+        finally:
+            plan.close()
+
+    async def _ask(self, asked: ApiRequest | Listing) -> JsonObject | Listed:
+        return await (self.send(asked) if isinstance(asked, ApiRequest) else self.collect(asked))
+
+    def _wired(self, request: ApiRequest) -> Request:
+        """Return the request in HTTP. Raises InvalidRequest for what can't be sent."""
+        headers = {**_HEADERS, "Authorization": self._account.authorization}
+        if request.in_the_name_of and self._account.from_address is not None:
+            headers["From"] = self._account.from_address
+        content: bytes | None = None
+        url: URL | None = None
+        try:
+            if request.body is not None:
+                content = json.dumps(request.body, ensure_ascii=False, allow_nan=False).encode()
+            # Written here, since httpx would group repeated names.
+            query = f"?{urlencode(request.query)}" if request.query else ""
+            url = URL(self._account.base_url.rstrip("/") + request.path + query)
+        except (ValueError, TypeError, InvalidURL):
+            pass
+        if url is None:
+            raise InvalidRequest("the request holds what can't be sent", advice="check its ids and texts")
+        if (url.scheme, url.host, url.port) != (self._base.scheme, self._base.host, self._base.port):
+            raise InvalidRequest(
+                "the request leads to another host", advice="a token is never sent elsewhere"
+            )
+        if request.method in {Method.POST, Method.PUT} or content is not None:
+            headers["Content-Type"] = "application/json"
+        return self._http.build_request(request.method.value, url, headers=headers, content=content)
+
+    async def _tell(self, answer: Answer, limited: RateLimited | None) -> None:
+        """A ledger in trouble must not lose the answer to a write."""
+        try:
+            await self._permits.told(rate_headers(answer.headers), limited)
+        except Exception:
+            _log.warning("rate_limits_not_noted", exc_info=True)

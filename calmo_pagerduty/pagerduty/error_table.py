@@ -1,0 +1,137 @@
+"""The tables of PagerDuty's refusals: which error, what it means, what to do about it.
+
+Source: PagerDuty's documentation, "Errors", and answers observed. The status decides first, since
+the same code means different things.
+"""
+
+from typing import Final
+
+from calmo_pagerduty.pagerduty.errors import (
+    AccessDenied,
+    AlreadySo,
+    ChangedMeanwhile,
+    InvalidRequest,
+    Meaning,
+    NotFound,
+    NotInPlan,
+    PagerDutyError,
+    RateLimited,
+    Refused,
+    ServerFault,
+    TokenRejected,
+)
+
+ErrorClass = type[PagerDutyError]
+
+#: Any other 4xx is an InvalidRequest, any other 5xx a ServerFault.
+ERROR_OF_STATUS: Final[dict[int, ErrorClass]] = {
+    401: TokenRejected,
+    402: NotInPlan,
+    403: AccessDenied,
+    404: NotFound,
+    408: ServerFault,
+    410: NotFound,
+    429: RateLimited,
+}
+
+#: Codes that say more than an InvalidRequest's status does.
+ERROR_OF_CODE: Final[dict[int, ErrorClass]] = {
+    1001: AlreadySo,  # resolved
+    1002: AlreadySo,  # acknowledged
+    1019: AlreadySo,  # merged
+    1005: ChangedMeanwhile,
+    2014: NotInPlan,
+    2020: RateLimited,
+}
+
+#: What is known by its words only, in lower case: its codes stand for other things too.
+MEANING_OF_WORDS: Final[tuple[tuple[str, Meaning], ...]] = (
+    ("matching dedup key already exists", Meaning.OPEN_INCIDENT_WITH_KEY),
+    ("offset+limit exceeds", Meaning.BEYOND_REACH),
+    ('"from" header', Meaning.FROM_NEEDED),
+    ("requester user not found", Meaning.FROM_UNKNOWN),
+    ("account-level access token", Meaning.ACCOUNT_TOKEN),
+    ("shift-based schedule", Meaning.SHIFT_BASED_SCHEDULE),
+    ("layer-based schedule", Meaning.LAYER_BASED_SCHEDULE),
+)
+
+_FROM_ADVICE: Final = "set the connection's From address to that of a user of this PagerDuty account"
+
+#: What to do about it: the most special row counts, from meaning over code to class.
+ADVICE_OF_MEANING: Final[dict[Meaning, str]] = {
+    Meaning.OPEN_INCIDENT_WITH_KEY: "the incident is there already: find it by its incident_key",
+    Meaning.BEYOND_REACH: "narrow the search, such as by since and until",
+    Meaning.FROM_NEEDED: _FROM_ADVICE,
+    Meaning.FROM_UNKNOWN: _FROM_ADVICE,
+    Meaning.ACCOUNT_TOKEN: "this needs a user's token; the connection has an account's",
+    Meaning.SHIFT_BASED_SCHEDULE: "read it as a schedule with rotations (v3)",
+    Meaning.LAYER_BASED_SCHEDULE: "read it as a schedule with layers (v2)",
+}
+
+ADVICE_OF_CODE: Final[dict[int, str]] = {
+    1001: "the incident is resolved already; reopen it first if it is to be changed",
+    1002: "the incident is acknowledged already",
+    1006: "its escalation policy has no further level",
+    1007: "check the ids of those it is to be assigned to",
+    1008: _FROM_ADVICE,
+    1012: "acknowledge the incident first: only an acknowledged one can be snoozed",
+    1014: "choose an escalation policy that exists",
+    1015: "nobody is on call for that escalation policy: choose another one, or name an assignee",
+    1019: "the incident is merged already",
+    1020: "choose one of the account's own priorities",
+    2004: "check the dates: UTC with a Z, the start before the end",
+    2005: "check the dates: UTC with a Z, the start before the end",
+    2016: _FROM_ADVICE,
+    2018: "access to the incident ended when it was resolved",
+    2019: "the account has reached a limit of PagerDuty's: remove something first",
+    5003: "what has passed can't be changed",
+}
+
+ADVICE_OF_STATUS: Final[dict[int, str]] = {
+    405: "PagerDuty doesn't allow this here, or not any more",
+    413: "ask for less at once",
+}
+
+ADVICE_OF_CLASS: Final[dict[ErrorClass, str]] = {
+    TokenRejected: "check the connection's token, its kind and its region: a token is good for one region",
+    NotInPlan: "the account's plan lacks what this needs; ask PagerDuty's account owner",
+    AccessDenied: "the token's role or scopes don't allow it, or it is a read-only one: use another",
+    NotFound: "check the id; it may be deleted, or hidden from this token",
+    ChangedMeanwhile: "read it again, then repeat",
+    InvalidRequest: "correct the request; repeating it won't help",
+    RateLimited: "wait before the next call",
+    ServerFault: "PagerDuty has trouble: try again later",
+    Refused: "check the connection's base URL",
+}
+
+
+def error_class(status: int, code: int | None) -> ErrorClass:
+    """Return what a status of 300 or more means."""
+    if status < 400:
+        return Refused
+    if status >= 500:
+        return ServerFault
+    by_status = ERROR_OF_STATUS.get(status, InvalidRequest)
+    if by_status is InvalidRequest and code is not None:
+        return ERROR_OF_CODE.get(code, InvalidRequest)
+    return by_status
+
+
+def is_told_by_code(status: int) -> bool:
+    """Tell whether a refusal's code may say that it is so already, or worth another try."""
+    return 400 <= status < 500 and status not in ERROR_OF_STATUS
+
+
+def meaning_of(words: str) -> Meaning | None:
+    """Recognise what PagerDuty tells in words only."""
+    lowered = words.lower()
+    return next((meaning for known, meaning in MEANING_OF_WORDS if known in lowered), None)
+
+
+def advice_for(error: ErrorClass, status: int, code: int | None, meaning: Meaning | None) -> str:
+    """Return what to do about it."""
+    if meaning is not None:
+        return ADVICE_OF_MEANING[meaning]
+    # 2016 is "too slow" with a 408, and a missing From otherwise.
+    by_code = ADVICE_OF_CODE.get(code) if code is not None and error is not ServerFault else None
+    return by_code or ADVICE_OF_STATUS.get(status) or ADVICE_OF_CLASS.get(error, "")

@@ -1,0 +1,153 @@
+"""Walk a long list page by page, without I/O: what to ask next, what an answer holds, where it stopped."""
+
+from typing import Final, NoReturn
+
+from calmo_pagerduty.pagerduty import time_order
+from calmo_pagerduty.pagerduty.errors import NotUnderstood
+from calmo_pagerduty.pagerduty.list_cursor import Position, beginning, bounded, token
+from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, Listed, Listing, Paging
+
+#: offset + limit of a search can't be more. Source: PagerDuty's REST documentation, "Pagination".
+CEILING: Final = 10_000
+CAN_END: Final = "PagerDuty said there was more, but sent nothing further: a part may be missing"
+
+
+class ListWalk:
+    """One walk. Ask `request()`, hand its answer to `take()`, until there is no further request.
+
+    Raises InvalidRequest for a foreign `after`, NotUnderstood for an answer without the list.
+    """
+
+    def __init__(self, listing: Listing, whose: str = "", ceiling: int = CEILING) -> None:
+        self._listing = listing
+        self._ceiling = ceiling
+        self._position: Position | None = beginning(listing, whose)
+        self._wanted = listing.at_most
+        self._limit = 0
+        self._seen: set[str] = set()
+
+    @property
+    def next(self) -> str | None:
+        """Where the walk stands; None at the end of the list."""
+        return None if self._position is None else token(self._position)
+
+    def request(self) -> ApiRequest | None:
+        """Return what to ask next; None if enough was taken, or there is no more."""
+        at = self._position
+        if at is None or self._wanted <= 0:
+            return None
+        listing = self._listing
+        self._limit = min(listing.page_size, at.skip + self._wanted)
+        request = bounded(listing.request, at.bounds)
+        match listing.paging:
+            case Paging.NONE:
+                return request
+            case Paging.ANALYTICS:
+                place: JsonObject = {} if at.cursor is None else {"starting_after": at.cursor}
+                body = {**(request.body or {}), "limit": self._limit, **place}
+                return request.model_copy(update={"body": body})
+            case Paging.CURSOR:
+                return _asking(request, limit=str(self._limit), cursor=at.cursor)
+            case Paging.CLASSIC:
+                self._limit = min(self._limit, self._ceiling - at.offset)
+                return _asking(request, limit=str(self._limit), offset=str(at.offset))
+
+    def take(self, answer: JsonObject) -> Listed:
+        """Return what an answer adds, in order, nothing twice."""
+        at = self._position
+        assert at is not None
+        page = answer.get(self._listing.items)
+        if not isinstance(page, list) or not all(isinstance(item, dict) for item in page):
+            _no_list(self._listing)
+        items: list[JsonObject] = []
+        used = at.skip
+        after: Position = at
+        for item in page[at.skip :]:
+            if len(items) == self._wanted:
+                break
+            used += 1
+            after = self._pass(after, item, items)
+        self._wanted -= len(items)
+        notes: tuple[str, ...] = ()
+        if used < len(page):
+            place = {"offset": at.offset + used} if self._is_classic else {"skip": used}
+            self._position = after.model_copy(update=place)
+        else:
+            self._position, notes = self._advance(after, answer, len(page))
+        return Listed(items=tuple(items), next=self.next, notes=notes)
+
+    @property
+    def _is_classic(self) -> bool:
+        return self._listing.paging is Paging.CLASSIC
+
+    def _pass(self, at: Position, item: JsonObject, items: list[JsonObject]) -> Position:
+        """Append the thing unless it came before: a list that grows while it is read shifts its pages."""
+        identity = item.get("id")
+        if isinstance(identity, str) and self._listing.paging is not Paging.NONE:
+            if identity in self._seen:
+                return at
+            self._seen.add(identity)
+        if self._is_classic and self._listing.divisible_by_time:
+            after = time_order.passed(at, item)
+            if after is None:
+                return at
+            at = after
+        items.append(item)
+        return at
+
+    def _advance(
+        self, at: Position, answer: JsonObject, received: int
+    ) -> tuple[Position | None, tuple[str, ...]]:
+        """Return the place after a whole page, and what is missing, in words."""
+        if self._listing.paging is Paging.NONE:
+            return None, ()
+        if self._listing.paging is Paging.CLASSIC:
+            return self._advance_by_offset(at, answer, received)
+        if self._listing.paging is Paging.CURSOR:
+            cursor, more = answer.get("next_cursor"), True
+        else:
+            cursor, more = answer.get("last"), self._has_more(answer, received)
+        if not more or (cursor in {None, ""} and self._listing.paging is Paging.CURSOR):
+            return None, ()
+        if not isinstance(cursor, str) or not cursor or cursor == at.cursor:
+            return None, (CAN_END,)
+        return at.model_copy(update={"cursor": cursor, "skip": 0}), ()
+
+    def _advance_by_offset(
+        self, at: Position, answer: JsonObject, received: int
+    ) -> tuple[Position | None, tuple[str, ...]]:
+        if not self._has_more(answer, received):
+            return None, ()
+        if not received:
+            return None, (CAN_END,)
+        offset = at.offset + received
+        if offset < self._ceiling:
+            return at.model_copy(update={"offset": offset}), ()
+        narrower = time_order.cut(self._listing, at)
+        return narrower, () if narrower else (self._unreached(at),)
+
+    def _has_more(self, answer: JsonObject, received: int) -> bool:
+        """Where `more` is missing, a full page is followed by another one."""
+        more = answer.get("more")
+        return more if isinstance(more, bool) else received >= self._limit
+
+    def _unreached(self, at: Position) -> str:
+        things = self._listing.items
+        reach = f"PagerDuty hands out the first {self._ceiling} of one search, and there are more {things}"
+        if at.second is not None and at.edge == at.second:
+            return f"{reach} in the second {at.second:%Y-%m-%dT%H:%M:%SZ}: those after it are missing"
+        return f"{reach}: the rest is missing; narrow the search, such as by since and until"
+
+
+def _asking(request: ApiRequest, **values: str | None) -> ApiRequest:
+    kept = tuple(pair for pair in request.query if pair[0] not in values)
+    added = tuple((name, value) for name, value in values.items() if value is not None)
+    return request.model_copy(update={"query": (*kept, *added)})
+
+
+def _no_list(listing: Listing) -> NoReturn:
+    error = NotUnderstood(
+        f"PagerDuty's answer holds no list of {listing.items}", status=200, advice="try again"
+    )
+    error.may_have_happened = False
+    raise error

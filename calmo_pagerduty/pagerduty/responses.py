@@ -1,0 +1,170 @@
+"""What an answer means: its object, or an error that says what to do. Pure.
+
+Only PagerDuty's own words for what is wrong are taken from a refusal, cleaned and cut short; never a body.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from calmo_pagerduty.kernel.redaction import redacted, without_secrets
+from calmo_pagerduty.pagerduty.error_table import advice_for, error_class, meaning_of
+from calmo_pagerduty.pagerduty.errors import NotUnderstood, PagerDutyError, RateLimited, ServerFault
+from calmo_pagerduty.pagerduty.rate_limits import rate_headers, seconds
+from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject
+
+#: The wait if a 429 doesn't say for how long.
+UNTOLD_WAIT: Final = timedelta(seconds=15)
+#: The limits are per minute and per day: no wait is longer, whatever a header says.
+LONGEST_WAIT: Final = timedelta(minutes=5)
+LONGEST_DAILY_WAIT: Final = timedelta(hours=25)
+
+LOOK_FIRST: Final = "check whether it took effect before repeating it"
+MAX_WORDS: Final = 400
+_DETAILS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer. Header names are in lower case; `body` is empty if a refusal's didn't arrive."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def request_id(self) -> str | None:
+        """PagerDuty's own id of the call, for its support."""
+        return _clean(self.headers.get("x-request-id", ""))[:80] or None
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """What PagerDuty says is wrong."""
+
+    message: str = ""
+    code: int | None = None
+    details: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        told = "; ".join(self.details[:_DETAILS])
+        return f"{self.message} ({told})" if self.message and told else self.message or told
+
+
+def understand(request: ApiRequest, answer: Answer, secrets: Sequence[str] = ()) -> JsonObject:
+    """Return the answer's object; an empty one is {}, a bare array is {"items": [...]}.
+
+    `secrets` are cut out of what errors say. Raises PagerDutyError.
+    """
+    if 200 <= answer.status < 300:
+        return _object(request, answer)
+    raise refusal(request, answer, secrets)
+
+
+def refusal(request: ApiRequest, answer: Answer, secrets: Sequence[str] = ()) -> PagerDutyError:
+    """Return the error that an answer outside 2xx means."""
+    complaint = _complaint(answer.body, secrets)
+    error = error_class(answer.status, complaint.code)
+    meaning = meaning_of(complaint.words)
+    message = complaint.words or _untold(answer)
+    advice = advice_for(error, answer.status, complaint.code, meaning)
+    told: dict[str, Any] = {
+        "status": answer.status,
+        "code": complaint.code,
+        "advice": advice,
+        "request_id": answer.request_id,
+    }
+    made = _rate_limited(answer, message, told) if error is RateLimited else error(message, **told)
+    made.meaning = meaning
+    if isinstance(made, ServerFault):
+        made.may_have_happened = request.changes_something
+    return made
+
+
+def _untold(answer: Answer) -> str:
+    if 300 <= answer.status < 400:
+        return f"PagerDuty redirected the call ({answer.status}), and a token is never sent elsewhere"
+    return f"PagerDuty answered {answer.status} without saying why"
+
+
+def _rate_limited(answer: Answer, message: str, told: Mapping[str, Any]) -> RateLimited:
+    rates = rate_headers(answer.headers)
+    reset, longest, daily = rates.reset, LONGEST_WAIT, rates.day_is_spent
+    if daily:
+        reset, longest = rates.daily_reset, LONGEST_DAILY_WAIT
+        told = {**told, "advice": "the account's analytics quota of the day is spent: wait for its reset"}
+    wait = reset or seconds(answer.headers.get("retry-after")) or UNTOLD_WAIT
+    return RateLimited(message, retry_after=min(wait, longest), daily=daily, **told)
+
+
+def _object(request: ApiRequest, answer: Answer) -> JsonObject:
+    if not answer.body.strip():
+        return {}
+    try:
+        value = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        value = None
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, list):
+        return {"items": value}
+    raise not_understood(request, "PagerDuty's answer isn't a JSON object", answer)
+
+
+def not_understood(request: ApiRequest, message: str, answer: Answer | None = None) -> NotUnderstood:
+    """Return the error for an answer that PagerDuty doesn't document."""
+    error = NotUnderstood(
+        message,
+        status=answer.status if answer else None,
+        advice="check whether it took effect before repeating it"
+        if request.changes_something
+        else "try again",
+        request_id=answer.request_id if answer else None,
+    )
+    error.may_have_happened = request.changes_something
+    return error
+
+
+def _complaint(body: bytes, secrets: Sequence[str]) -> Complaint:
+    """Read `{"error": …}` in every form that PagerDuty was seen to send it."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return Complaint()
+    told = value.get("error", value) if isinstance(value, dict) else value
+    if not isinstance(told, dict):
+        return Complaint(details=tuple(_clean(text, secrets) for text in _texts(told)))
+    message, code = told.get("message"), told.get("code")
+    return Complaint(
+        message=_clean(message, secrets) if isinstance(message, str) else "",
+        code=code if isinstance(code, int) and not isinstance(code, bool) else None,
+        details=tuple(_clean(text, secrets) for text in _texts(told.get("errors"))),
+    )
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield the texts of a string, a list, or a map from a field to its texts."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        yield from (item for item in value if isinstance(item, str))
+        yield from (text for item in value if isinstance(item, dict) for text in _texts(item))
+    elif isinstance(value, dict):
+        for field, problems in value.items():
+            yield from (f"{field}: {text}" for text in _flat(problems))
+
+
+def _flat(problems: object) -> list[str]:
+    items = problems if isinstance(problems, list) else [problems]
+    return [item for item in items if isinstance(item, str)]
+
+
+def _clean(text: str, secrets: Sequence[str] = ()) -> str:
+    """Return one short line without secrets, addresses and phone numbers."""
+    # The secrets go before the cut, which could leave a part of one.
+    text = without_secrets(text, secrets)[: 4 * MAX_WORDS]
+    printable = "".join(sign if sign.isprintable() else " " for sign in text)
+    return " ".join(redacted(printable).split())[:MAX_WORDS]

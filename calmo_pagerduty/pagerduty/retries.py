@@ -1,0 +1,72 @@
+"""What is tried again after which error of PagerDuty's, and when: one table."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from calmo_pagerduty.pagerduty.errors import (
+    AccessDenied,
+    AlreadySo,
+    ChangedMeanwhile,
+    InvalidRequest,
+    NotFound,
+    NotInPlan,
+    NotUnderstood,
+    OutcomeUnknown,
+    PagerDutyError,
+    RateLimited,
+    ServerFault,
+    TokenRejected,
+    Unreachable,
+)
+from calmo_pagerduty.tool_calls.model import CallState
+
+#: None is never tried again; else the attempts after which it is given up.
+ATTEMPTS: Mapping[type[PagerDutyError], int | None] = {
+    TokenRejected: None,
+    NotInPlan: None,
+    AccessDenied: None,
+    NotFound: None,
+    AlreadySo: None,
+    InvalidRequest: None,
+    OutcomeUnknown: None,
+    #: Somebody else is changing it too; the plan reads it anew each time.
+    ChangedMeanwhile: 5,
+    #: What isn't JSON may be a proxy's page that goes away.
+    NotUnderstood: 8,
+    #: As long as the workflow has patience.
+    RateLimited: 1_000_000,
+    ServerFault: 1_000_000,
+    Unreachable: 1_000_000,
+}
+_ENDED_AS: Mapping[type[PagerDutyError], CallState] = {
+    AlreadySo: CallState.DONE,
+    OutcomeUnknown: CallState.UNKNOWN,
+}
+FIRST_WAIT = timedelta(seconds=1)
+LONGEST_WAIT = timedelta(minutes=1)
+#: PagerDuty says whole seconds; its clock and ours are not the same.
+MARGIN = timedelta(milliseconds=500)
+
+
+def retry_wait(error: PagerDutyError, attempt: int) -> timedelta | None:
+    """Return after which time to try again; None if the error is final. `attempt` counts from 1."""
+    attempts = ATTEMPTS[_row_of(error)]
+    if attempts is None or attempt >= attempts:
+        return None
+    if isinstance(error, RateLimited):
+        return error.retry_after + MARGIN
+    doubled: int = 2 ** min(attempt - 1, 10)
+    return min(LONGEST_WAIT, FIRST_WAIT * doubled)
+
+
+def ended_as(error: PagerDutyError) -> CallState:
+    """Return how a call ended that met a final error."""
+    return _ENDED_AS.get(_row_of(error), CallState.FAILED)
+
+
+def _row_of(error: PagerDutyError) -> type[PagerDutyError]:
+    """Return the row of an error's own class, or of the nearest class above it."""
+    for kind in type(error).__mro__:
+        if kind in ATTEMPTS:
+            return kind
+    raise TypeError(f"{type(error).__name__} has no row in the table of retries")

@@ -1,0 +1,195 @@
+"""PagerDuty's two kinds of schedules, layer-based (v2) and shift-based (v3), as one."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field
+
+from calmo_pagerduty.kernel.json_values import object_of, objects_of
+from calmo_pagerduty.kernel.model import FrozenModel
+from calmo_pagerduty.pagerduty.requests import JsonObject
+
+
+class ScheduleKind(StrEnum):
+    """Layers: one person at a time, /schedules. Shifts: several may overlap, /v3/schedules."""
+
+    LAYERS = "layers"
+    SHIFTS = "shifts"
+
+
+class Entry(FrozenModel):
+    """Who is on call from `start` to `end` (exclusive), in UTC, by the same source."""
+
+    start: datetime
+    end: datetime
+    user_ids: tuple[str, ...]
+    #: What puts them there: `final_schedule` for layers; for shifts a source such as
+    #: `schedule_rotation:ID`, `custom_shift:ID` or `schedule_rotation_override:ID`.
+    source: str
+
+
+class Part(FrozenModel):
+    """A layer of a layer-based schedule, a rotation's event of a shift-based one."""
+
+    id: str
+    name: str | None = None
+    #: The rotation that an event belongs to.
+    rotation_id: str | None = None
+    user_ids: tuple[str, ...] = ()
+    starts: str | None = None
+    ends: str | None = None
+    #: How it repeats: `turn_seconds` and `restrictions`, or `recurrence` and `strategy`.
+    rule: JsonObject = Field(default_factory=dict)
+
+
+class Schedule(FrozenModel):
+    id: str
+    name: str | None
+    kind: ScheduleKind
+    time_zone: str | None = None
+    description: str | None = None
+    team_ids: tuple[str, ...] = ()
+    escalation_policy_ids: tuple[str, ...] = ()
+    #: Names by id, as far as PagerDuty gives them: none for shift-based schedules.
+    user_names: dict[str, str] = Field(default_factory=dict)
+    parts: tuple[Part, ...] = ()
+    entries: tuple[Entry, ...] = ()
+
+
+def layer_schedule(thing: JsonObject) -> Schedule:
+    """Return the schedule that GET /schedules/{id} describes. Entries are there if a window was asked for."""
+    users = [user for part in objects_of(thing.get("users")) if (user := part).get("id")]
+    return Schedule(
+        **_common(thing),
+        kind=ScheduleKind.LAYERS,
+        user_names={user["id"]: str(user["summary"]) for user in users if user.get("summary")},
+        parts=tuple(_layer(layer) for layer in objects_of(thing.get("schedule_layers"))),
+        entries=_in_order(
+            _entry(row.get("start"), row.get("end"), _id(row.get("user")), "final_schedule")
+            for row in objects_of(object_of(thing.get("final_schedule")).get("rendered_schedule_entries"))
+        ),
+    )
+
+
+def shift_schedule(thing: JsonObject) -> Schedule:
+    """Return the schedule that GET /v3/schedules/{id} describes. A slot left empty is no entry."""
+    rows = objects_of(object_of(thing.get("final_schedule")).get("computed_shift_assignments"))
+    return Schedule(
+        **_common(thing),
+        kind=ScheduleKind.SHIFTS,
+        parts=tuple(
+            _event(event, rotation.get("id"))
+            for rotation in objects_of(thing.get("rotations"))
+            for event in objects_of(rotation.get("events"))
+        ),
+        entries=_in_order(
+            _entry(row.get("start_time"), row.get("end_time"), member_id(row.get("member")), source_of(row))
+            for row in rows
+        ),
+    )
+
+
+def gaps(entries: Iterable[Entry], since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
+    """Return the times from `since` to `until` when nobody is on call, earliest first."""
+    found, covered_to = [], since
+    for entry in sorted(entries, key=lambda entry: entry.start):
+        if entry.start > covered_to:
+            found.append((covered_to, min(entry.start, until)))
+        covered_to = max(covered_to, entry.end)
+        if covered_to >= until:
+            return found
+    return [*found, (covered_to, until)]
+
+
+def member_id(member: Any) -> str | None:
+    """Return a shift member's user; None for a slot left empty."""
+    fields = object_of(member)
+    user = fields.get("user_id")
+    return user if fields.get("type") != "empty_member" and isinstance(user, str) else None
+
+
+def source_of(assignment: JsonObject) -> str:
+    source = object_of(assignment.get("source"))
+    named = source.get("override_id") or source.get("rotation_id") or source.get("shift_id") or ""
+    return f"{source.get('type') or 'unknown'}:{named}"
+
+
+def _common(thing: JsonObject) -> JsonObject:
+    return {
+        "id": str(thing.get("id") or ""),
+        "name": thing.get("name") or thing.get("summary"),
+        "time_zone": thing.get("time_zone"),
+        "description": thing.get("description"),
+        "team_ids": _ids(thing.get("teams")),
+        "escalation_policy_ids": _ids(thing.get("escalation_policies")),
+    }
+
+
+def _layer(layer: JsonObject) -> Part:
+    users = [_id(row.get("user")) for row in objects_of(layer.get("users"))]
+    rule = {
+        "turn_seconds": layer.get("rotation_turn_length_seconds"),
+        "restrictions": layer.get("restrictions"),
+    }
+    return Part(
+        id=str(layer.get("id") or ""),
+        name=layer.get("name"),
+        user_ids=tuple(user for user in users if user),
+        starts=layer.get("start"),
+        ends=layer.get("end"),
+        rule={name: value for name, value in rule.items() if value},
+    )
+
+
+def _event(event: JsonObject, rotation_id: Any) -> Part:
+    strategy = object_of(event.get("assignment_strategy"))
+    members = [member_id(member) for member in objects_of(strategy.get("members"))]
+    rule = {
+        "recurrence": event.get("recurrence"),
+        "first_shift": {"start": event.get("start_time"), "end": event.get("end_time")},
+        "strategy": str(strategy.get("type") or "").removesuffix("_member_assignment_strategy"),
+        "shifts_per_member": strategy.get("shifts_per_member"),
+    }
+    return Part(
+        id=str(event.get("id") or ""),
+        name=event.get("name"),
+        rotation_id=rotation_id,
+        user_ids=tuple(member for member in members if member),
+        starts=event.get("effective_since"),
+        ends=event.get("effective_until"),
+        rule={name: value for name, value in rule.items() if value},
+    )
+
+
+def _entry(start: Any, end: Any, user: str | None, source: str) -> Entry | None:
+    try:
+        first, last = (datetime.fromisoformat(text) for text in (start, end))
+    except (TypeError, ValueError):
+        return None
+    if user is None or first.tzinfo is None or last.tzinfo is None or first >= last:
+        return None
+    return Entry(start=first.astimezone(UTC), end=last.astimezone(UTC), user_ids=(user,), source=source)
+
+
+def _in_order(entries: Iterable[Entry | None]) -> tuple[Entry, ...]:
+    """Put together who is on call at the same time by the same source; earliest first."""
+    together: dict[tuple[datetime, datetime, str], tuple[str, ...]] = {}
+    for entry in entries:
+        if entry is not None:
+            key = (entry.start, entry.end, entry.source)
+            together[key] = tuple(dict.fromkeys((*together.get(key, ()), *entry.user_ids)))
+    return tuple(
+        Entry(start=start, end=end, user_ids=users, source=source)
+        for (start, end, source), users in sorted(together.items())
+    )
+
+
+def _id(value: Any) -> str | None:
+    found = object_of(value).get("id")
+    return found if isinstance(found, str) else None
+
+
+def _ids(values: Any) -> tuple[str, ...]:
+    return tuple(found for value in objects_of(values) if (found := _id(value)))

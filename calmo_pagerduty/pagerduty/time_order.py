@@ -1,0 +1,77 @@
+"""A listing's order in time, watched as its things pass: what a search must be to be cut in time.
+
+PagerDuty hands out 10,000 things of one search. What lies beyond is reached by a narrower search that
+begins in the second where this one ended; things of that second, handed out already, are known by id.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from calmo_pagerduty.kernel.instants import instant_of, iso_utc
+from calmo_pagerduty.pagerduty.list_cursor import Position
+from calmo_pagerduty.pagerduty.requests import JsonObject, Listing
+
+#: Where a thing says when it came to be, which is what `since` and `until` compare.
+_TIME_FIELDS: Final = ("created_at", "timestamp")
+#: What a listing may be sorted by to be in order of time; unsorted ones are watched.
+_SORTED_BY_TIME: Final = frozenset({"created_at", "incident_number"})
+
+
+def passed(position: Position, item: JsonObject) -> Position | None:
+    """Return the position after a thing; None if it was handed out before."""
+    at = _second_of(item)
+    if at is None:
+        return position.model_copy(update={"in_time_order": False})
+    identity = item["id"]
+    if _was_handed_out(position, at, identity):
+        return None
+    if at == position.second:
+        return position.model_copy(update={"handed": (*position.handed, identity)})
+    update: dict[str, object] = {"second": at, "handed": (identity,)}
+    if position.second is not None:
+        newest_first = at < position.second
+        if position.newest_first not in {None, newest_first}:
+            return position.model_copy(update={"in_time_order": False})
+        update["newest_first"] = newest_first
+    return position.model_copy(update=update)
+
+
+def _was_handed_out(position: Position, at: datetime, identity: str) -> bool:
+    if position.edge is not None and _is_before(at, position.edge, position.newest_first):
+        return True
+    return at == position.second and identity in position.handed
+
+
+def cut(listing: Listing, position: Position) -> Position | None:
+    """Return where the narrower search begins; None if it can't be narrowed without a doubt."""
+    at = position.second
+    if at is None or not _can_be_cut(listing, position) or at == position.edge:
+        return None
+    if position.newest_first:
+        # A second more: whether PagerDuty counts `until` itself in or not, nothing is lost.
+        bounds = {**position.bounds, "until": iso_utc(at + timedelta(seconds=1))}
+    else:
+        bounds = {**position.bounds, "since": iso_utc(at)}
+    return position.model_copy(update={"bounds": bounds, "offset": 0, "skip": 0, "edge": at})
+
+
+def _can_be_cut(listing: Listing, position: Position) -> bool:
+    if not listing.divisible_by_time or not position.in_time_order or position.newest_first is None:
+        return False
+    query = dict(listing.request.query)
+    sorted_by = query.get("sort_by", "created_at").split(",")[0].split(":")[0]
+    # Without `since`, a new `until` could move the default beginning, too.
+    begins = not position.newest_first or "since" in position.bounds
+    return sorted_by in _SORTED_BY_TIME and query.get("date_range") != "all" and begins
+
+
+def _is_before(at: datetime, edge: datetime, newest_first: bool | None) -> bool:
+    return at > edge if newest_first else at < edge
+
+
+def _second_of(item: JsonObject) -> datetime | None:
+    text = next((item[name] for name in _TIME_FIELDS if isinstance(item.get(name), str)), None)
+    if text is None or not isinstance(item.get("id"), str):
+        return None
+    at = instant_of(text)
+    return at and at.replace(microsecond=0)

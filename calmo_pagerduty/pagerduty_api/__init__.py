@@ -1,1 +1,0 @@
-"""PagerDuty's side of the wire as we must speak and verify it."""

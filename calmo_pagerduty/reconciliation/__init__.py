@@ -1,0 +1,1 @@
+"""Reconciliation: compare our issues with PagerDuty, and add what is missing."""

@@ -1,0 +1,106 @@
+"""Which connections are looked after, and why one should be compared with PagerDuty before its time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from calmo_pagerduty.db.tables import (
+    connections,
+    dead_letters,
+    deliveries,
+    reconciliations,
+    refusals,
+    webhooks,
+)
+from calmo_pagerduty.db.transactions import Transaction
+from calmo_pagerduty.deliveries.model import DeliveryState
+
+#: A watermark older than this shows that nothing compared for a while.
+GAP = timedelta(minutes=10)
+#: So many deliveries that were asked to come back are a burst.
+BURST = 3
+#: How far back in the delivery log a look goes.
+RECENT_DELIVERIES = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class LookedAfter:
+    """A connection with a token and a live webhook."""
+
+    connection_id: str
+    scope: str
+    reconciled_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What runs have found and done, in sum."""
+
+    latest: int
+    counts: Mapping[str, int]
+
+
+def looked_after(tx: Transaction) -> tuple[LookedAfter, ...]:
+    """Return the connections that a comparison can heal."""
+    live = sa.exists().where(webhooks.c.connection_id == connections.c.id, webhooks.c.deleted_at.is_(None))
+    query = sa.select(connections.c.id, connections.c.scope, connections.c.reconciled_until).where(
+        connections.c.removed_at.is_(None), connections.c.token_kind.is_not(None), live
+    )
+    return tuple(LookedAfter(*row) for row in tx.execute(query.order_by(connections.c.id)))
+
+
+def reason_now(tx: Transaction, connection_id: str) -> str | None:
+    """Return what happened since the last run began that makes a comparison worth while at once."""
+    begun = tx.execute(
+        sa.select(sa.func.max(reconciliations.c.begun_at)).where(
+            reconciliations.c.connection_id == connection_id
+        )
+    ).scalar()
+    if begun is None:
+        return None
+    latest = sa.select(sa.func.coalesce(sa.func.max(deliveries.c.seq), 0)).scalar_subquery()
+    recent = sa.select(deliveries.c.seq).where(
+        deliveries.c.seq > latest - RECENT_DELIVERIES,
+        deliveries.c.connection_id == connection_id,
+        deliveries.c.received_at > begun,
+    )
+    ours = sa.select(webhooks.c.id).where(webhooks.c.connection_id == connection_id)
+    asked_back = sa.select(refusals.c.id).where(
+        refusals.c.webhook_id.in_(ours), refusals.c.at > begun, refusals.c.status == 503
+    )
+    letters = sa.select(dead_letters.c.id).where(
+        dead_letters.c.subject.endswith(f":{connection_id}", autoescape=True), dead_letters.c.at > begun
+    )
+    reasons: tuple[tuple[sa.Select[tuple[int]], int, str], ...] = (
+        (letters, 1, "an event was set aside"),
+        (recent.where(deliveries.c.state == DeliveryState.DEAD_LETTER), 1, "a delivery was set aside"),
+        (
+            recent.where(deliveries.c.remarks.contains("best_effort")), 1,
+            "a delivery was larger than PagerDuty guarantees",
+        ),
+        (asked_back, BURST, "deliveries were asked to come back"),
+    )  # fmt: skip
+    for query, at_least, words in reasons:
+        if len(tx.execute(query.limit(at_least)).all()) >= at_least:
+            return words
+    return None
+
+
+def finished_since(tx: Transaction, run_id: int) -> Figures:
+    """Return the sums of the runs after this one that have ended; `latest` is the last run's number."""
+    query = sa.select(reconciliations.c.id, reconciliations.c.report).where(
+        reconciliations.c.id > run_id, reconciliations.c.finished_at.is_not(None)
+    )
+    counts: dict[str, int] = {}
+    latest = run_id
+    for row in tx.execute(query.order_by(reconciliations.c.id)):
+        latest = row.id
+        for name in ("differed", "healed", "opened", "added", "failed"):
+            counts[name] = counts.get(name, 0) + int((row.report or {}).get(name, 0))
+    return Figures(latest, counts)
+
+
+def latest_run(tx: Transaction) -> int:
+    return tx.execute(sa.select(sa.func.max(reconciliations.c.id))).scalar() or 0

@@ -1,0 +1,1 @@
+"""Retention: what is deleted after its time."""

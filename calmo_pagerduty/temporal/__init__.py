@@ -1,0 +1,1 @@
+"""Temporal: the connection, the embedded server, rate limits of task queues."""

@@ -1,0 +1,40 @@
+"""PagerDuty's rate limit as the engine keeps it: so many calls a second for each connection.
+
+A connection is a fairness key of the task queue of calls: connections take turns, and one's storm
+doesn't delay another's. How many requests a call makes is counted in our database
+(connections/rate_limit_store.py);
+this keeps calls from being handed out that would only wait there.
+"""
+
+import logging
+
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import RateLimit
+from temporalio.api.workflowservice.v1 import UpdateTaskQueueConfigRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from calmo_pagerduty.connections.rate_limit_store import DEFAULT_PER_MINUTE
+
+logger = logging.getLogger(__name__)
+
+
+async def limit_each_connection(
+    client: Client, task_queue: str, per_minute: float = DEFAULT_PER_MINUTE
+) -> None:
+    """Tell Temporal the rate of each connection. A server without fairness does without: the database
+    counts anyway.
+    """
+    request = UpdateTaskQueueConfigRequest(
+        namespace=client.namespace,
+        identity=client.identity,
+        task_queue=task_queue,
+        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+    )
+    limit = RateLimit(requests_per_second=per_minute / 60)
+    request.update_fairness_key_rate_limit_default.rate_limit.CopyFrom(limit)
+    request.update_fairness_key_rate_limit_default.reason = "PagerDuty's limit, less what is left to others"
+    try:
+        await client.workflow_service.update_task_queue_config(request)
+    except RPCError as error:
+        logger.warning("connections_not_limited_by_temporal", extra={"error": error.status.name})

@@ -1,0 +1,1 @@
+"""Calls of tools: authorised, approved, carried out once, audited."""

@@ -1,0 +1,268 @@
+"""The one gate: whatever way a call of a tool comes, it is admitted or refused here, and audited."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from calmo_pagerduty.access import audit_store as audit
+from calmo_pagerduty.access.audit_store import NewRow
+from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.connections import rate_limit_store as permits
+from calmo_pagerduty.connections import store as connections
+from calmo_pagerduty.connections.store import Connection
+from calmo_pagerduty.db.batcher import Batcher
+from calmo_pagerduty.db.database import Database, Transaction
+from calmo_pagerduty.incidents import action_store as operations
+from calmo_pagerduty.incidents.actions import ACTIONS, STATE_OF_CALL, Action, Operation
+from calmo_pagerduty.tool_calls import store as tool_calls
+from calmo_pagerduty.tool_calls.model import CallState, Face, arguments_sha256, call_id_for
+from calmo_pagerduty.tool_calls.store import ToolCall
+from calmo_pagerduty.tools.arguments import read_arguments
+from calmo_pagerduty.tools.catalogue import TOOLS
+from calmo_pagerduty.tools.model import Arguments, Tool
+from calmo_pagerduty.tools.permissions import CallerRights, Judgement, judge
+from calmo_pagerduty.tools.plans.markers import marker
+
+
+class NoSuchTool(Exception):
+    """The catalogue has no tool of this name."""
+
+
+class NoSuchConnection(Exception):
+    """There is no such connection, or it is somebody else's: the answer is the same."""
+
+
+class CallRefused(Exception):
+    """The caller may not use the tool; the message says which rule refused it."""
+
+    def __init__(self, judgement: Judgement) -> None:
+        super().__init__(judgement.words)
+        self.rule = judgement.rule
+
+
+class CapReached(Exception):
+    """The tool has made as many writes this hour as the connection allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A call that may be made: by whom, through which face, on which connection, with what."""
+
+    caller: Caller
+    face: Face
+    connection: Connection
+    tool: Tool
+    arguments: Arguments
+    #: The arguments as they are kept, and the hash of the tool with them.
+    given: Mapping[str, Any]
+    sha256: str
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a call is for: an action on an issue."""
+
+    issue_id: str
+    action: Action
+
+
+class ToolGate:
+    """Admits calls, files those that endure, and keeps the audit."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._trail = Batcher(self._append)
+
+    async def _append(self, rows: Sequence[NewRow]) -> Sequence[None]:
+        await self._database.write(lambda transaction: audit.append_many(transaction, rows))
+        return [None] * len(rows)
+
+    async def admit(
+        self,
+        caller: Caller,
+        face: Face,
+        connection_id: str | None,
+        tool_name: str,
+        arguments: Mapping[str, Any],
+    ) -> Admission:
+        """Return the admission of a call that may be made.
+
+        Raises NoSuchTool, NoSuchConnection, BadArguments, CallRefused, StoreUnavailable.
+        """
+        tool = TOOLS.get(tool_name)
+        if tool is None:
+            raise NoSuchTool(f"there is no tool {tool_name[:60]!r}; `tool list` names them all")
+        connection = await self._database.read(
+            lambda transaction: find_connection(transaction, caller, connection_id)
+        )
+        rights = CallerRights(caller.permissions, caller.teams)
+        judgement = judge(tool, rights, connection.rules, connection.facts)
+        if not judgement.allowed:
+            sha256 = arguments_sha256(tool.name, _plain(arguments))
+            await self._note(caller, face, connection, tool, sha256, judgement, "refused")
+            raise CallRefused(judgement)
+        valid = read_arguments(tool, arguments)
+        given = valid.model_dump(mode="json", exclude_unset=True)
+        sha256 = arguments_sha256(tool.name, given)
+        return Admission(caller, face, connection, tool, valid, given, sha256, judgement)
+
+    async def file(
+        self, admission: Admission, idempotency_key: str, intent: Intent | None = None
+    ) -> ToolCall:
+        """Keep the call, or return the one that this caller meant by this key before; `intent`: it is an
+        action on an issue.
+
+        Raises KeyUsedOtherwise, CapReached, StoreUnavailable.
+        """
+        now = datetime.now(UTC)
+        try:
+            return await self._database.write(
+                lambda transaction: _file(transaction, admission, idempotency_key, now, intent)
+            )
+        except CapReached:
+            await self.note(admission, "cap reached", timedelta())
+            raise
+
+    async def note(self, admission: Admission, outcome: str, took: timedelta) -> None:
+        """Audit a call that doesn't endure. Raises StoreUnavailable."""
+        await self._note(
+            admission.caller, admission.face, admission.connection, admission.tool, admission.sha256,
+            admission.judgement, outcome, took,
+        )  # fmt: skip
+
+    async def _note(
+        self,
+        caller: Caller,
+        face: Face,
+        connection: Connection,
+        tool: Tool,
+        sha256: str,
+        judgement: Judgement,
+        outcome: str,
+        took: timedelta | None = None,
+    ) -> None:
+        record = {
+            **_who(caller, face, connection, tool.name, sha256),
+            "decision": "allowed" if judgement.allowed else "refused",
+            "rule": judgement.rule,
+            "outcome": outcome,
+            "duration_ms": None if took is None else round(took.total_seconds() * 1000, 1),
+        }
+        await self._trail.add(NewRow(str(connection.scope), datetime.now(UTC), record))
+
+
+def note_call(tx: Transaction, call: ToolCall, outcome: str, now: datetime, **more: Any) -> None:
+    """Audit a step of a call that endures."""
+    record = {
+        "call_id": call.id,
+        "connection_id": call.connection_id,
+        "tool": call.tool,
+        "face": call.face,
+        "key_id": call.key_id,
+        "requester": call.requester,
+        "arguments_sha256": call.arguments_sha256,
+        "decision": "refused" if call.state is CallState.REFUSED else "allowed",
+        "rule": call.rule,
+        "approver": call.approver,
+        "outcome": outcome,
+        "duration_ms": None,
+        **more,
+    }
+    audit.append(tx, str(call.scope), now, record)
+
+
+def _file(
+    tx: Transaction,
+    admission: Admission,
+    idempotency_key: str,
+    now: datetime,
+    intent: Intent | None = None,
+) -> ToolCall:
+    connection, tool = admission.connection, admission.tool
+    call = _call(admission, idempotency_key, now)
+    # One at a time per connection, so that two calls can't both take the last place below the cap.
+    permits.lock(tx, connection.id)
+    recent = tool_calls.count_recent(tx, connection.id, tool.name, now)
+    known, new = tool_calls.file(tx, call)
+    if not new:
+        return known
+    if tool.writes and recent >= connection.rules.cap(tool.name):
+        raise CapReached(
+            f"{tool.name} has made {recent} writes within the last hour, which is as many as this"
+            " connection allows: try again later, or have its cap raised"
+        )
+    if intent is not None:
+        operations.file(tx, _operation(call, intent))
+    note_call(tx, call, "waits for approval" if call.needs_approval else "begins", now)
+    return call
+
+
+def _call(admission: Admission, idempotency_key: str, now: datetime) -> ToolCall:
+    connection, waits = admission.connection, admission.judgement.needs_approval
+    hours = timedelta(hours=connection.rules.approval_hours)
+    return ToolCall(
+        id=call_id_for(connection.id, admission.caller.key_id, idempotency_key),
+        connection_id=connection.id,
+        scope=connection.scope,
+        tool=admission.tool.name,
+        face=admission.face,
+        key_id=admission.caller.key_id,
+        requester=admission.caller.who,
+        arguments=admission.given,
+        arguments_sha256=admission.sha256,
+        idempotency_key=idempotency_key,
+        state=CallState.WAITING if waits else CallState.RUNNING,
+        rule=admission.judgement.rule,
+        needs_approval=waits,
+        created_at=now,
+        expires_at=now + hours if waits else None,
+    )
+
+
+def _operation(call: ToolCall, intent: Intent) -> Operation:
+    return Operation(
+        id=call.id,
+        issue_id=intent.issue_id,
+        action=intent.action,
+        author=call.requester,
+        state=STATE_OF_CALL[call.state],
+        expected=ACTIONS[intent.action].expects(call.arguments, marker(call.id)),
+        filed_at=call.created_at,
+    )
+
+
+def find_connection(tx: Transaction, caller: Caller, connection_id: str | None) -> Connection:
+    """Return the connection that a caller means; None means the only one. Raises NoSuchConnection."""
+    if connection_id is None:
+        return _only_connection(connections.list_all(tx, caller.visibility))
+    found = connections.find(tx, caller.visibility, connection_id)
+    if found is None:
+        raise NoSuchConnection(f"there is no connection {connection_id[:60]!r}")
+    return found
+
+
+def _only_connection(visible: tuple[Connection, ...]) -> Connection:
+    with_token = [connection for connection in visible if connection.token_kind is not None]
+    if len(with_token) != 1:
+        names = ", ".join(connection.id for connection in with_token[:10]) or "there is none yet"
+        raise NoSuchConnection(f"say which connection is meant: {names}")
+    return with_token[0]
+
+
+def _who(
+    caller: Caller, face: Face, connection: Connection, tool_name: str, sha256: str
+) -> Mapping[str, Any]:
+    return {
+        "connection_id": connection.id,
+        "tool": tool_name,
+        "face": face,
+        "key_id": caller.key_id,
+        "requester": caller.who,
+        "arguments_sha256": sha256,
+    }
+
+
+def _plain(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {str(name): value for name, value in arguments.items()}

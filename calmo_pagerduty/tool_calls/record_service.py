@@ -1,0 +1,318 @@
+"""What is kept of a call while its workflow carries it out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from calmo_pagerduty.access import store as api_keys
+from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.connections import store as connections
+from calmo_pagerduty.connections.store import Connection
+from calmo_pagerduty.db.database import Database, Transaction
+from calmo_pagerduty.incidents import (
+    action_result_store as operation_answers,
+)
+from calmo_pagerduty.incidents import (
+    action_store as operations,
+)
+from calmo_pagerduty.incidents import (
+    store as issues,
+)
+from calmo_pagerduty.incidents.actions import ACTION_REFUSED, Operation, refusal_of
+from calmo_pagerduty.kernel.model import FrozenModel
+from calmo_pagerduty.kernel.scopes import EVERYTHING, ScopeKind
+from calmo_pagerduty.pagerduty.webhook_events import Reference
+from calmo_pagerduty.tool_calls import store as tool_calls
+from calmo_pagerduty.tool_calls.authorization_service import (
+    CallRefused,
+    CapReached,
+    NoSuchConnection,
+    NoSuchTool,
+    ToolGate,
+    note_call,
+)
+from calmo_pagerduty.tool_calls.model import CallState, Face, arguments_sha256
+from calmo_pagerduty.tool_calls.store import KeyUsedOtherwise, ToolCall
+from calmo_pagerduty.tools.arguments import BadArguments
+from calmo_pagerduty.tools.catalogue import TOOLS
+from calmo_pagerduty.tools.model import Call
+from calmo_pagerduty.tools.permissions import CallerRights, Judgement, judge
+
+FILING_REFUSED = (NoSuchTool, NoSuchConnection, BadArguments, CallRefused, CapReached, KeyUsedOtherwise)
+
+
+class NotFiled(Exception):
+    """The call may not be made, or isn't there; the message says why."""
+
+
+class NotTheirs(Exception):
+    """Who decided may not decide on this call; the message says why."""
+
+
+class CallToFile(FrozenModel):
+    """A call that comes through Temporal itself. Its arguments stand in the history: no texts of people."""
+
+    key_id: str
+    connection_id: str | None = None
+    tool: str
+    arguments: Mapping[str, Any] = {}
+    idempotency_key: str
+
+
+class Filed(FrozenModel):
+    """A call that is kept, as its workflow is given it: ids only, no arguments."""
+
+    call_id: str
+    connection_id: str
+    tool: str
+    scope: str
+    state: CallState
+    expires_at: datetime | None
+
+    @classmethod
+    def of(cls, call: ToolCall) -> "Filed":
+        return cls(
+            call_id=call.id,
+            connection_id=call.connection_id,
+            tool=call.tool,
+            scope=str(call.scope),
+            state=call.state,
+            expires_at=call.expires_at,
+        )
+
+
+class DecisionToRecord(FrozenModel):
+    """`key_id` is the approver's API key. None is an operator in the Temporal UI, who says who they are."""
+
+    call_id: str
+    approve: bool
+    arguments_sha256: str | None = None
+    key_id: str | None = None
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An attempt that may be made, and what its plan must know."""
+
+    #: As it was before the attempt.
+    call: ToolCall
+    connection: Connection
+    context: Call
+    #: Whether it is an action on an issue of which it isn't known yet as whom PagerDuty will tell it.
+    wants_agent: bool = False
+
+
+class ToolRecords:
+    """The database's side of calls. Raises StoreUnavailable throughout."""
+
+    def __init__(self, database: Database, gate: ToolGate) -> None:
+        self._database = database
+        self._gate = gate
+
+    async def file(self, order: CallToFile) -> Filed:
+        """Admit and keep a call. Raises NotFiled if it is refused."""
+        now = datetime.now(UTC)
+        caller = await self._database.read(lambda t: api_keys.caller_of(t, order.key_id, now))
+        if caller is None:
+            raise NotFiled("no such API key")
+        try:
+            admission = await self._gate.admit(
+                caller, Face.TEMPORAL, order.connection_id, order.tool, order.arguments
+            )
+            call = await self._gate.file(admission, order.idempotency_key)
+        except FILING_REFUSED as error:
+            raise NotFiled(str(error)) from None
+        return Filed.of(call)
+
+    async def decide(self, decision: DecisionToRecord) -> CallState:
+        """Keep a decision; a call that doesn't wait any more stays as it is. Raises NotTheirs."""
+        now = datetime.now(UTC)
+        return await self._database.write(lambda transaction: _decide(transaction, decision, now))
+
+    async def begin(self, call_id: str) -> Begun | CallState:
+        """Check everything anew and remember that PagerDuty is about to be asked.
+
+        Returns the state of a call that must not go on.
+        """
+        now = datetime.now(UTC)
+        return await self._database.write(lambda transaction: _begin(transaction, call_id, now))
+
+    async def end(
+        self,
+        call_id: str,
+        state: CallState,
+        error: Mapping[str, Any] | None = None,
+        result: Mapping[str, Any] | None = None,
+    ) -> CallState:
+        """Keep how a call ended, once, and audit it. Returns how it stands."""
+        now = datetime.now(UTC)
+        return await self._database.write(lambda t: _end(t, call_id, state, now, error, result))
+
+    async def refuse_unsent(self, call_id: str, error: Mapping[str, Any]) -> bool:
+        """End a call as refused, unless PagerDuty may have been asked already: then nothing happens."""
+        now = datetime.now(UTC)
+        return await self._database.write(lambda t: _refuse_unsent(t, call_id, now, error))
+
+    async def forget_attempt(self, begun: Begun) -> None:
+        """Keep that an attempt, the first of which anything is known, changed nothing."""
+        now = datetime.now(UTC)
+
+        def forget(tx: Transaction) -> None:
+            if tool_calls.forget_attempt(tx, begun.call):
+                operation_answers.keep_not_sent(tx, begun.call, now)
+
+        await self._database.write(forget)
+
+    async def known_as(self, call_id: str, agent: Reference) -> None:
+        """Keep as whom PagerDuty will tell of an action."""
+        await self._database.write(lambda t: operations.known_as(t, call_id, agent))
+
+    async def note_denied_write(self, connection: Connection) -> None:
+        """PagerDuty tells of a key that can only read by refusing a write."""
+        facts = connection.facts
+        if facts.of_a_user is False:
+            await self._database.write(
+                lambda t: connections.keep_facts(t, connection, facts.model_copy(update={"read_only": True}))
+            )
+
+
+def _begin(tx: Transaction, call_id: str, now: datetime) -> Begun | CallState:
+    call = tool_calls.hold(tx, call_id)
+    if call is None:
+        raise NotFiled("no such call")
+    if call.state is not CallState.RUNNING:
+        return call.state
+    connection = connections.find(tx, EVERYTHING, call.connection_id)
+    judgement = _judge_again(tx, call, connection, now)
+    if connection is None or not judgement.allowed:
+        error = {"type": "CallRefused", "message": judgement.words, "rule": judgement.rule}
+        return _end(tx, call_id, CallState.REFUSED, now, error)
+    operation = operations.get(tx, call_id)
+    repeated = call.first_attempt_at is not None
+    if operation is not None and not repeated and (why := _makes_no_sense(tx, operation)):
+        return _end(tx, call_id, CallState.REFUSED, now, {"type": ACTION_REFUSED, "message": why})
+    tool_calls.begin_attempt(tx, call_id, now)
+    if operation is not None:
+        operations.sent(tx, call_id, now)
+    context = Call(
+        id=call.id,
+        now=now,
+        repeated=repeated,
+        first_attempt_at=call.first_attempt_at or now,
+        from_address=connection.from_address,
+        agent_id=operation.agent.id if operation and operation.agent else None,
+    )
+    return Begun(call, connection, context, operation is not None and operation.agent is None)
+
+
+def _makes_no_sense(tx: Transaction, operation: Operation) -> str | None:
+    """Say why the action makes no sense any more: it may have waited for hours."""
+    standing = issues.standing_of(tx, operation.issue_id)
+    return None if standing is None else refusal_of(operation.action, standing)
+
+
+def _judge_again(tx: Transaction, call: ToolCall, connection: Connection | None, now: datetime) -> Judgement:
+    """Judge by the rules of now: an approval may come hours after the asking."""
+    tool = TOOLS.get(call.tool)
+    caller = api_keys.caller_of(tx, call.key_id, now)
+    if connection is None or tool is None:
+        return Judgement(False, "gone", "the connection or the tool is gone")
+    if caller is None or not caller.visibility.admits(connection.scope):
+        return Judgement(False, "key", "the API key that asked for it is not valid any more")
+    if call.arguments_sha256 != arguments_sha256(call.tool, call.arguments):
+        return Judgement(False, "arguments", "the arguments are not those that were asked for")
+    judgement = judge(
+        tool, CallerRights(caller.permissions, caller.teams), connection.rules, connection.facts
+    )
+    if judgement.allowed and judgement.needs_approval and call.approver is None:
+        return Judgement(False, "approval", "the connection wants an approval now, and there is none")
+    return judgement
+
+
+def _decide(tx: Transaction, decision: DecisionToRecord, now: datetime) -> CallState:
+    call = tool_calls.get(tx, decision.call_id)
+    if call is None:
+        raise NotTheirs("there is no such call")
+    approver = _approver(tx, call, decision, now)
+    if decision.arguments_sha256 not in {None, call.arguments_sha256}:
+        raise NotTheirs("the approval is for other arguments than these")
+    state = CallState.RUNNING if decision.approve else CallState.DENIED
+    if tool_calls.decide(tx, call.id, approver, state, now):
+        decided = tool_calls.get(tx, call.id)
+        assert decided is not None
+        if state is CallState.DENIED:
+            operation_answers.keep_answer(tx, decided, now)
+        note_call(tx, decided, "approved" if decision.approve else "denied", now)
+        return state
+    if call.state is CallState.WAITING:
+        raise NotTheirs("it has expired: ask again")
+    return call.state
+
+
+def _approver(tx: Transaction, call: ToolCall, decision: DecisionToRecord, now: datetime) -> str:
+    """Return who decides. Raises NotTheirs for those who may not."""
+    if decision.key_id is None:
+        if not decision.by.strip():
+            raise NotTheirs('say who you are: {"by": "name"}')
+        who, same = f"{decision.by.strip()[:100]} (operator)", decision.by.strip() == call.requester
+    else:
+        caller = api_keys.caller_of(tx, decision.key_id, now)
+        if caller is None or "approvals:write" not in caller.permissions:
+            raise NotTheirs("this API key lacks the permission approvals:write")
+        if not caller.visibility.admits(call.scope):
+            raise NotTheirs("there is no such call")
+        who, same = caller.who, _is_requester(caller, call)
+    if decision.approve and same and call.scope.kind is ScopeKind.ORGANIZATION:
+        raise NotTheirs("nobody approves what they asked for: another person of the organisation must")
+    return who
+
+
+def _is_requester(caller: Caller, call: ToolCall) -> bool:
+    return caller.key_id == call.key_id or caller.who == call.requester
+
+
+def _end(
+    tx: Transaction,
+    call_id: str,
+    state: CallState,
+    now: datetime,
+    error: Mapping[str, Any] | None = None,
+    result: Mapping[str, Any] | None = None,
+) -> CallState:
+    if _is_in_doubt(tx, call_id, state):
+        state, error = CallState.UNKNOWN, _in_doubt(error or {})
+    if tool_calls.finish(tx, call_id, state, now, result, error):
+        ended = tool_calls.get(tx, call_id)
+        assert ended is not None
+        took = (now - ended.created_at).total_seconds() * 1000
+        kind = None if error is None else error.get("type")
+        operation_answers.keep_answer(tx, ended, now)
+        note_call(tx, ended, state.value, now, duration_ms=round(took, 1), error=kind)
+        return state
+    known = tool_calls.get(tx, call_id)
+    if known is None:
+        raise NotFiled("no such call")
+    return known.state
+
+
+def _is_in_doubt(tx: Transaction, call_id: str, state: CallState) -> bool:
+    """Whether the call would end as if nothing had been done, though an attempt may have done it."""
+    call = tool_calls.hold(tx, call_id)
+    if call is None or call.first_attempt_at is None or state in {CallState.DONE, CallState.UNKNOWN}:
+        return False
+    tool = TOOLS.get(call.tool)
+    return tool is None or tool.writes
+
+
+def _in_doubt(error: Mapping[str, Any]) -> Mapping[str, Any]:
+    words = "an earlier attempt may have taken effect: look in PagerDuty whether it was done"
+    return {**error, "message": f"{error['message']}; {words}" if error.get("message") else words}
+
+
+def _refuse_unsent(tx: Transaction, call_id: str, now: datetime, error: Mapping[str, Any]) -> bool:
+    call = tool_calls.hold(tx, call_id)
+    if call is None or call.attempts > 0:
+        return False
+    return _end(tx, call_id, CallState.REFUSED, now, error) is CallState.REFUSED

@@ -1,0 +1,197 @@
+"""Tools that read PagerDuty's analytics and the account's log."""
+
+from datetime import datetime, timedelta
+from functools import partial
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from calmo_pagerduty.kernel.instants import iso_utc
+from calmo_pagerduty.kernel.json_values import objects_of
+from calmo_pagerduty.pagerduty.request_builders import (
+    Asking,
+    analytics,
+    get,
+    list_result,
+    listed_result,
+    listing,
+)
+from calmo_pagerduty.pagerduty.requests import JsonObject, Listed, Paging, Plan
+from calmo_pagerduty.tools.model import Access, Call, Category, Column, Risk, Shape, Tool
+from calmo_pagerduty.tools.plans import shapes
+from calmo_pagerduty.tools.plans.fields import After, Ids, Limit, TimeZone, Unit, Urgency
+from calmo_pagerduty.tools.plans.incidents import LOG_COLUMNS
+from calmo_pagerduty.tools.plans.windows import Window
+
+#: How old PagerDuty's figures may be. Source: its analytics documentation.
+LAG = timedelta(hours=24)
+
+METRIC_COLUMNS = (
+    Column("Incidents", "total_incident_count"),
+    Column("Mean s to ack", "mean_seconds_to_first_ack"),
+    Column("Mean s to resolve", "mean_seconds_to_resolve"),
+    Column("Interruptions", "total_interruptions"),
+    Column("Uptime %", "up_time_pct"),
+)
+
+Subject = Literal["all", "services", "teams", "escalation_policies", "responders", "raw_incidents"]
+
+#: Where the figures of a subject are, under /analytics/metrics/.
+METRIC_PATHS: dict[str, str] = {
+    "all": "incidents/all",
+    "services": "incidents/services",
+    "teams": "incidents/teams",
+    "escalation_policies": "incidents/escalation_policies",
+    "responders": "responders/all",
+}
+
+
+class IncidentWindow(Window):
+    """Incidents that were created in a window, and the zone that days are counted in."""
+
+    longest: ClassVar[timedelta] = timedelta(days=365)
+
+    urgency: Urgency | None = None
+    time_zone: TimeZone = Field("Etc/UTC", description="IANA zone that days are counted in.")
+
+    def filters(self, now: datetime) -> JsonObject:
+        since, until = self.backward(now, timedelta(days=30))
+        return shapes.without_nothing(
+            {"created_at_start": iso_utc(since), "created_at_end": iso_utc(until), "urgency": self.urgency}
+        )
+
+    def note_of_lag(self, now: datetime) -> list[str]:
+        fresh = self.until is None or self.until > now - LAG
+        return (
+            ["PagerDuty's analytics lag up to 24 hours: the newest incidents may be missing."]
+            if fresh
+            else []
+        )
+
+
+class GetAnalyticsData(IncidentWindow):
+    subject: Subject = Field("all", description="What the figures are about; raw_incidents: a row each.")
+    service_ids: Ids = ()
+    team_ids: Ids = ()
+    escalation_policy_ids: Ids = ()
+    responder_ids: Ids = Field((), description="For responders.")
+    priority_names: tuple[str, ...] = Field((), max_length=20)
+    major: bool | None = Field(None, description="Major incidents only, or none of them.")
+    aggregate_unit: Unit | None = Field(None, description="Not for responders and raw_incidents.")
+    limit: Limit = Field(100, description="For raw_incidents.")
+    after: After = None
+
+    @model_validator(mode="after")
+    def _is_known_for_the_subject(self) -> Self:
+        # PagerDuty ignores a filter that it doesn't know: the answer would be about too much.
+        known = _KNOWN[self.subject]
+        for name in _FILTERS | {"aggregate_unit"}:
+            if getattr(self, name) not in (None, ()) and name not in known:
+                raise ValueError(f"{name}: it doesn't go with subject {self.subject}")
+        return self
+
+
+_RAW = frozenset({"service_ids", "team_ids", "priority_names", "major"})
+_METRICS = _RAW | {"escalation_policy_ids", "aggregate_unit"}
+_RESPONDERS = frozenset({"team_ids", "responder_ids", "priority_names"})
+#: What may be given beside the window, by subject.
+_KNOWN: dict[str, frozenset[str]] = {
+    **dict.fromkeys(METRIC_PATHS, _METRICS),
+    "responders": _RESPONDERS,
+    "raw_incidents": _RAW,
+}
+_FILTERS = (_METRICS | _RESPONDERS) - {"aggregate_unit"}
+
+
+def get_analytics_data(arguments: GetAnalyticsData, call: Call) -> Plan:
+    filters, notes = _filters_of(arguments, call.now), arguments.note_of_lag(call.now)
+    if arguments.subject == "raw_incidents":
+        listed = yield from raw_incidents(filters, arguments.limit, arguments.after)
+        return listed_result(listed, shapes.plain, *notes)
+    path = METRIC_PATHS[arguments.subject]
+    return (yield from metrics(path, filters, arguments.time_zone, arguments.aggregate_unit, notes))
+
+
+def _filters_of(arguments: GetAnalyticsData, now: datetime) -> JsonObject:
+    filters = arguments.filters(now)
+    if arguments.subject == "responders":
+        filters["date_range_start"] = filters.pop("created_at_start")
+        filters["date_range_end"] = filters.pop("created_at_end")
+    given = arguments.model_dump(include=set(_FILTERS), mode="json")
+    return filters | shapes.without_nothing(given)
+
+
+def metrics(
+    path: str, filters: JsonObject, time_zone: str, unit: str | None, notes: list[str] | None = None
+) -> Plan:
+    """Read one kind of figures. PagerDuty answers all rows at once."""
+    body = shapes.without_nothing({"filters": filters, "time_zone": time_zone, "aggregate_unit": unit})
+    answer = yield analytics(f"/analytics/metrics/{path}", body)
+    return list_result(map(shapes.plain, objects_of(answer.get("data"))), None, notes or ())
+
+
+def raw_incidents(filters: JsonObject, limit: int, after: str | None = None) -> Asking:
+    """Read a row per incident, newest first, at most `limit`. Times in it are UTC without a zone."""
+    body = {"filters": filters, "time_zone": "Etc/UTC", "order": "desc", "order_by": "created_at"}
+    request = analytics("/analytics/raw/incidents", body)
+    listed: Listed = yield listing(request, "data", limit, after, paging=Paging.ANALYTICS)
+    return listed
+
+
+class ListLogEntries(Window):
+    longest: ClassVar[timedelta] = timedelta(days=31)
+
+    team_ids: Ids = ()
+    overview: bool = Field(False, description="Only the most important entries.")
+    limit: Limit = 25
+    after: After = None
+
+
+def list_log_entries(arguments: ListLogEntries, call: Call) -> Plan:
+    since, until = arguments.backward(call.now, timedelta(days=1))
+    request = get(
+        "/log_entries",
+        since=since,
+        until=until,
+        is_overview=arguments.overview or None,
+        **{"team_ids[]": arguments.team_ids, "include[]": "channels"},
+    )
+    listed: Listed = yield listing(request, "log_entries", arguments.limit, arguments.after, divisible=True)
+    return listed_result(listed, shapes.log_entry)
+
+
+_reading = partial(Tool, category=Category.ANALYTICS, access=Access.READ, risk=Risk.LOW)
+
+TOOLS = (
+    _reading(
+        name="get_analytics_data",
+        title="Get analytics data",
+        description="PagerDuty's figures on incidents (all, by service, team or escalation policy), on "
+        "responders, or a row per incident. 30 days by default, a year at most; they lag up to a day.",
+        arguments=GetAnalyticsData,
+        plan=get_analytics_data,
+        shape=Shape.LIST,
+        columns=METRIC_COLUMNS,
+        operations=(
+            "getAnalyticsMetricsIncidentsAll",
+            "getAnalyticsMetricsIncidentsService",
+            "getAnalyticsMetricsIncidentsTeam",
+            "getAnalyticsMetricsIncidentsEscalationPolicy",
+            "getAnalyticsMetricsRespondersAll",
+            "getAnalyticsIncidents",
+        ),
+        scopes=("analytics.write",),
+    ),
+    _reading(
+        name="list_log_entries",
+        title="List log entries",
+        description="What happened to all incidents of the account in a window: the last day by default, "
+        "31 days at most.",
+        arguments=ListLogEntries,
+        plan=list_log_entries,
+        shape=Shape.LIST,
+        columns=(Column("Incident", "incident.summary"), *LOG_COLUMNS),
+        operations=("listLogEntries",),
+        scopes=("incidents.read",),
+    ),
+)

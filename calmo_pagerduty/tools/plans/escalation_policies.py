@@ -1,0 +1,215 @@
+"""Tools for escalation policies: who is called after whom."""
+
+from functools import partial
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from calmo_pagerduty.kernel.json_values import object_of, objects_of
+from calmo_pagerduty.pagerduty.errors import InvalidRequest, NotInPlan, NotUnderstood
+from calmo_pagerduty.pagerduty.request_builders import (
+    Asking,
+    get,
+    given,
+    listed_result,
+    listing,
+    post,
+    put,
+    reference,
+)
+from calmo_pagerduty.pagerduty.requests import JsonObject, Listed, Plan
+from calmo_pagerduty.tools.model import Access, Arguments, Call, Category, Column, Risk, Shape, Tool
+from calmo_pagerduty.tools.plans import shapes
+from calmo_pagerduty.tools.plans.fields import After, Id, Ids, Limit, Line, Query, Text
+from calmo_pagerduty.tools.plans.markers import found_marked, marked
+
+POLICY_COLUMNS = (
+    Column("Id", "id"),
+    Column("Name", "name"),
+    Column("Loops", "num_loops"),
+    Column("Description", "description"),
+)
+
+
+class ListEscalationPolicies(Arguments):
+    query: Query | None = Field(None, description="A part of the name.")
+    user_ids: Ids = Field((), description="That any of them is a target of.")
+    team_ids: Ids = ()
+    limit: Limit = 25
+    after: After = None
+
+
+def list_escalation_policies(arguments: ListEscalationPolicies, _call: Call) -> Plan:
+    sets = {"user_ids[]": arguments.user_ids, "team_ids[]": arguments.team_ids}
+    request = get("/escalation_policies", query=arguments.query, **sets)
+    listed: Listed = yield listing(request, "escalation_policies", arguments.limit, arguments.after)
+    return listed_result(listed, shapes.escalation_policy)
+
+
+class OnePolicy(Arguments):
+    escalation_policy_id: Id
+
+
+def get_escalation_policy(arguments: OnePolicy, _call: Call) -> Plan:
+    answer = yield get(f"/escalation_policies/{arguments.escalation_policy_id}")
+    return shapes.escalation_policy(object_of(answer.get("escalation_policy")))
+
+
+class Target(Arguments):
+    type: Literal["user", "schedule", "schedule_v3"] = Field(description="schedule_v3: made of shifts.")
+    id: Id
+
+
+class Rule(Arguments):
+    delay_minutes: int = Field(ge=1, le=1440, description="Before the next rule.")
+    targets: tuple[Target, ...] = Field(min_length=1, max_length=10)
+
+    def as_sent(self) -> JsonObject:
+        return {
+            "escalation_delay_in_minutes": self.delay_minutes,
+            "targets": [reference(target.id, target.type) for target in self.targets],
+        }
+
+
+Handoff = Literal["if_has_services", "always"]
+
+
+class CreateEscalationPolicy(Arguments):
+    name: Line = Field(max_length=255)
+    rules: tuple[Rule, ...] = Field(min_length=1, max_length=20)
+    description: Text | None = Field(None, max_length=900)
+    num_loops: int = Field(0, ge=0, le=9, description="How often it begins again.")
+    team_id: Id | None = None
+    on_call_handoff_notifications: Handoff | None = None
+
+
+def create_escalation_policy(arguments: CreateEscalationPolicy, call: Call) -> Plan:
+    if call.repeated and (made := (yield from _made_before(arguments.name, call))):
+        return shapes.escalation_policy(made)
+    policy = {
+        "type": "escalation_policy",
+        "name": arguments.name,
+        # The mark in it is how a repeated call finds what it made already.
+        "description": marked(arguments.description or arguments.name, call.id),
+        "escalation_rules": [rule.as_sent() for rule in arguments.rules],
+        "num_loops": arguments.num_loops,
+        "on_call_handoff_notifications": arguments.on_call_handoff_notifications,
+        "teams": [reference(arguments.team_id, "team")] if arguments.team_id else None,
+    }
+    answer = yield post("/escalation_policies", {"escalation_policy": given(policy)}, in_the_name_of=True)
+    return shapes.escalation_policy(object_of(answer.get("escalation_policy")))
+
+
+def _made_before(name: str, call: Call) -> Asking:
+    listed: Listed = yield listing(get("/escalation_policies", query=name), "escalation_policies", 100)
+    return found_marked(listed.items, call.id)
+
+
+class UpdateEscalationPolicy(OnePolicy):
+    name: Line | None = Field(None, max_length=255)
+    rules: tuple[Rule, ...] = Field((), max_length=20, description="Replaces all rules.")
+    description: Text | None = Field(None, max_length=1024)
+    num_loops: int | None = Field(None, ge=0, le=9)
+    team_id: Id | None = None
+    on_call_handoff_notifications: Handoff | None = None
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if not any(self.model_dump(exclude={"escalation_policy_id"}, exclude_none=True).values()):
+            raise ValueError("name: give at least one thing to change")
+        return self
+
+
+def update_escalation_policy(arguments: UpdateEscalationPolicy, _call: Call) -> Plan:
+    path = f"/escalation_policies/{arguments.escalation_policy_id}"
+    now = yield from _policy_with_strategies(path)
+    changed: dict[str, Any] = {
+        "name": arguments.name,
+        "description": arguments.description,
+        "num_loops": arguments.num_loops,
+        "on_call_handoff_notifications": arguments.on_call_handoff_notifications,
+        "teams": [reference(arguments.team_id, "team")] if arguments.team_id else None,
+    }
+    if not objects_of(now.get("escalation_rules")):
+        raise NotUnderstood("PagerDuty's answer shows no escalation rules", advice="nothing was changed")
+    # PagerDuty replaces the rules by those that are sent: so all are sent.
+    rules = [rule.as_sent() for rule in arguments.rules] or [
+        _rule_as_it_is(rule) for rule in objects_of(now.get("escalation_rules"))
+    ]
+    kept = {"type": "escalation_policy", "name": now.get("name") or now.get("summary")}
+    policy = kept | given(changed) | {"escalation_rules": rules}
+    answer = yield put(path, {"escalation_policy": policy}, in_the_name_of=True)
+    return shapes.escalation_policy(object_of(answer.get("escalation_policy")))
+
+
+def _policy_with_strategies(path: str) -> Asking:
+    """Without its strategy a round-robin rule that is sent back may lose it."""
+    try:
+        answer = yield get(path, **{"include[]": "escalation_rule_assignment_strategies"})
+    except (InvalidRequest, NotInPlan):
+        answer = yield get(path)
+    return object_of(answer.get("escalation_policy"))
+
+
+def _rule_as_it_is(rule: JsonObject) -> JsonObject:
+    names = ("id", "escalation_delay_in_minutes", "escalation_rule_assignment_strategy")
+    targets = [
+        {"id": target.get("id"), "type": target.get("type")} for target in objects_of(rule.get("targets"))
+    ]
+    return given(shapes.picked(rule, *names)) | {"targets": targets}
+
+
+_of_policies = partial(Tool, category=Category.ESCALATION, shape=Shape.OBJECT, columns=POLICY_COLUMNS)
+_reading = partial(
+    Tool,
+    category=Category.ESCALATION,
+    access=Access.READ,
+    risk=Risk.LOW,
+    columns=POLICY_COLUMNS,
+    scopes=("escalation_policies.read",),
+)
+
+TOOLS = (
+    _reading(
+        name="list_escalation_policies",
+        title="List escalation policies",
+        description="Find escalation policies by name, target or team, with their rules.",
+        arguments=ListEscalationPolicies,
+        plan=list_escalation_policies,
+        shape=Shape.LIST,
+        operations=("listEscalationPolicies",),
+    ),
+    _reading(
+        name="get_escalation_policy",
+        title="Get escalation policy details",
+        description="One escalation policy: its rules, delays, targets, loops, services and teams.",
+        arguments=OnePolicy,
+        plan=get_escalation_policy,
+        shape=Shape.OBJECT,
+        operations=("getEscalationPolicy",),
+    ),
+    _of_policies(
+        name="create_escalation_policy",
+        title="Create escalation policy",
+        description="Creates an escalation policy. Its description ends with a mark of this call.",
+        access=Access.WRITE,
+        risk=Risk.HIGH,
+        arguments=CreateEscalationPolicy,
+        plan=create_escalation_policy,
+        operations=("createEscalationPolicy", "listEscalationPolicies"),
+        scopes=("escalation_policies.write", "escalation_policies.read"),
+        idempotent=False,
+    ),
+    _of_policies(
+        name="update_escalation_policy",
+        title="Update escalation policy",
+        description="Changes an escalation policy: what is given is replaced, all rules if any are given.",
+        access=Access.WRITE,
+        risk=Risk.HIGH,
+        arguments=UpdateEscalationPolicy,
+        plan=update_escalation_policy,
+        operations=("updateEscalationPolicy", "getEscalationPolicy"),
+        scopes=("escalation_policies.write", "escalation_policies.read"),
+        destructive=True,
+    ),
+)

@@ -1,0 +1,272 @@
+"""Tools that create incidents and change their state. Each is safe to repeat."""
+
+from collections.abc import Generator
+from datetime import timedelta
+from functools import partial
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from calmo_pagerduty.kernel.instants import instant_of
+from calmo_pagerduty.kernel.json_values import object_of, objects_of
+from calmo_pagerduty.pagerduty.errors import AlreadySo, ChangedMeanwhile, InvalidRequest
+from calmo_pagerduty.pagerduty.request_builders import (
+    Asking,
+    get,
+    given,
+    listing,
+    post,
+    put,
+    reference,
+    references,
+)
+from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, Listed, Listing, Plan
+from calmo_pagerduty.tools.model import Arguments, Call, Risk
+from calmo_pagerduty.tools.plans import shapes
+from calmo_pagerduty.tools.plans.fields import Id, Line, Status, Text, Urgency
+from calmo_pagerduty.tools.plans.incidents import OneIncident, changes_an_incident
+from calmo_pagerduty.tools.plans.markers import CLOCKS
+
+
+class CreateIncident(Arguments):
+    title: Line
+    service_id: Id
+    urgency: Urgency | None = None
+    priority_id: Id | None = Field(None, description="See list_priorities.")
+    details: Text | None = None
+    incident_key: str | None = Field(
+        None, min_length=1, max_length=255, description="While it is open, the same key makes no second one."
+    )
+    assignee_id: Id | None = Field(None, description="Instead of the escalation policy.")
+    escalation_policy_id: Id | None = Field(None, description="Instead of the service's own.")
+
+    @model_validator(mode="after")
+    def _goes_one_way(self) -> Self:
+        if self.assignee_id and self.escalation_policy_id:
+            raise ValueError("assignee_id: give it without escalation_policy_id")
+        return self
+
+
+def create_incident(arguments: CreateIncident, call: Call) -> Plan:
+    key = arguments.incident_key or f"calmo-{call.id}"
+    if call.repeated and (made := (yield from _made_before(arguments, key, call))):
+        return shapes.incident_in_full(made) | {"existed": True}
+    policy, assignee = arguments.escalation_policy_id, arguments.assignee_id
+    incident = {
+        "type": "incident",
+        "title": arguments.title,
+        "service": reference(arguments.service_id, "service"),
+        "incident_key": key,
+        "urgency": arguments.urgency,
+        "priority": _optional(arguments.priority_id, "priority"),
+        "body": {"type": "incident_body", "details": arguments.details} if arguments.details else None,
+        "escalation_policy": _optional(policy, "escalation_policy"),
+        "assignments": [{"assignee": reference(assignee, "user")}] if assignee else None,
+    }
+    try:
+        answer = yield post("/incidents", {"incident": given(incident)}, in_the_name_of=True)
+    except InvalidRequest:
+        # An open incident has the key: PagerDuty says so in words only, so it is looked up.
+        existing = yield from _with_key(arguments.service_id, key)
+        open_ones = [thing for thing in existing if thing.get("status") != "resolved"]
+        if not open_ones:
+            raise
+        return shapes.incident_in_full(open_ones[0]) | {"existed": True}
+    return shapes.incident_in_full(object_of(answer.get("incident")))
+
+
+def _made_before(arguments: CreateIncident, key: str, call: Call) -> Asking:
+    """Return the incident that an earlier attempt made, though it may be resolved by now.
+
+    A caller's own key may be that of an older incident: if that is resolved, it isn't ours.
+    """
+    existing = yield from _with_key(arguments.service_id, key)
+    for thing in existing:
+        created = instant_of(thing.get("created_at"))
+        recent = created is not None and created >= call.first_attempt_at - CLOCKS
+        if arguments.incident_key is None or recent or thing.get("status") != "resolved":
+            return thing
+    return None
+
+
+def _with_key(service_id: str, key: str) -> Asking:
+    request = get(
+        "/incidents",
+        incident_key=key,
+        date_range="all",
+        sort_by="created_at:desc",
+        **{"service_ids[]": service_id, "statuses[]": ("triggered", "acknowledged", "resolved")},
+    )
+    listed: Listed = yield listing(request, "incidents", 10)
+    return [thing for thing in listed.items if thing.get("incident_key") in (None, key)]
+
+
+def _optional(id_: str | None, type_: str) -> JsonObject | None:
+    return reference(id_, type_) if id_ else None
+
+
+#: How much earlier than we asked PagerDuty's log may tell what came of it.
+_LOG_TELLS = timedelta(seconds=5)
+
+
+class UpdateIncident(OneIncident):
+    status: Status | None = None
+    reopen: bool = Field(False, description="Allow a status that opens a resolved incident again.")
+    title: Line | None = None
+    urgency: Urgency | None = None
+    priority_id: Id | None = Field(None, description="See list_priorities.")
+    assignee_ids: tuple[Id, ...] = Field((), max_length=20, description="Replaces who is assigned.")
+    escalation_policy_id: Id | None = None
+    escalation_level: int | None = Field(None, ge=1, le=20)
+    resolution: Text | None = Field(None, description="With status resolved; shown in the timeline.")
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if not any(self.model_dump(exclude={"incident_id", "reopen"}).values()):
+            raise ValueError("status: give at least one thing to change")
+        if self.assignee_ids and (self.escalation_policy_id or self.escalation_level):
+            raise ValueError("assignee_ids: give them without escalation policy and level")
+        if self.resolution and self.status != "resolved":
+            raise ValueError("resolution: it goes with status resolved")
+        return self
+
+
+def update_incident(arguments: UpdateIncident, call: Call) -> Plan:
+    path = f"/incidents/{arguments.incident_id}"
+    assignees = references(arguments.assignee_ids, "user")
+    changes = given(
+        {
+            "title": arguments.title,
+            "urgency": arguments.urgency,
+            "priority": _optional(arguments.priority_id, "priority"),
+            "assignments": [{"assignee": assignee} for assignee in assignees] or None,
+            "escalation_policy": _optional(arguments.escalation_policy_id, "escalation_policy"),
+            "escalation_level": arguments.escalation_level,
+        }
+    )
+    state = given({"status": arguments.status, "resolution": arguments.resolution})
+    would_open = arguments.status in ("triggered", "acknowledged") and not arguments.reopen
+    may_be_done = call.repeated and (arguments.reopen or not _MOVES.isdisjoint(changes))
+    if would_open or may_be_done:
+        answer = yield get(path)
+        incident = object_of(answer.get("incident"))
+        is_resolved = incident.get("status") == "resolved"
+        if would_open and is_resolved:
+            raise InvalidRequest("The incident is resolved", advice="give reopen=true to open it again")
+        if may_be_done:
+            changes = yield from _left_to_do(path, incident, changes, call)
+            was_opened = arguments.reopen and arguments.status == "triggered" and not is_resolved
+            state = {} if was_opened else state
+            if not changes and not state:
+                # Once somebody has acknowledged it, nothing tells any more who had opened it.
+                is_open = was_opened and incident.get("status") == "triggered"
+                is_theirs = is_open and not _may_be_ours(incident.get("last_status_change_by"), call)
+                return shapes.incident_in_full(incident) | ({"unchanged": True} if is_theirs else {})
+    return (yield from _changed(path, changes | state, changes, call))
+
+
+#: Changes that notify people each time they are made.
+_MOVES = frozenset({"assignments", "escalation_policy", "escalation_level"})
+
+
+def _left_to_do(
+    path: str, incident: JsonObject, changes: JsonObject, call: Call
+) -> Generator[ApiRequest | Listing, Any, JsonObject]:
+    """Leave out what an earlier attempt has done, so that nobody is paged twice for it."""
+    left = dict(changes)
+    assigned = [
+        object_of(assignment.get("assignee")).get("id")
+        for assignment in objects_of(incident.get("assignments"))
+    ]
+    wanted = [assignment["assignee"]["id"] for assignment in changes.get("assignments", ())]
+    if wanted and sorted(map(str, assigned)) == sorted(wanted):
+        del left["assignments"]
+    policy = object_of(incident.get("escalation_policy")).get("id")
+    if "escalation_policy" in changes and policy == changes["escalation_policy"]["id"]:
+        del left["escalation_policy"]
+    if "escalation_level" in changes and (yield from _was_escalated(path, call)):
+        del left["escalation_level"]
+    return left
+
+
+def _was_escalated(path: str, call: Call) -> Asking:
+    """Tell whether the log has an escalation of ours since the first attempt. It tells whole seconds."""
+    since = call.first_attempt_at - _LOG_TELLS
+    listed: Listed = yield listing(get(f"{path}/log_entries", since=since), "log_entries", 100)
+    return any(
+        str(entry.get("type") or "").startswith("escalate_log_entry")
+        and _may_be_ours(entry.get("agent"), call)
+        for entry in listed.items
+    )
+
+
+def _may_be_ours(agent: Any, call: Call) -> bool:
+    """Tell whether it was us who did what PagerDuty says that this agent did; in doubt it was."""
+    known = object_of(agent).get("id")
+    return known is None or call.agent_id in (None, known)
+
+
+def _changed(path: str, changes: JsonObject, without_status: JsonObject, call: Call) -> Plan:
+    """Change the incident. One that has the status already gets the other changes only."""
+    unchanged: JsonObject = {}
+    try:
+        answer = yield from put_incident(path, changes)
+    except AlreadySo:
+        if not without_status or without_status == changes:
+            answer = yield get(path)
+            # After an earlier attempt it may be so because of us.
+            by = object_of(answer.get("incident")).get("last_status_change_by")
+            unchanged = {} if call.repeated and _may_be_ours(by, call) else {"unchanged": True}
+        else:
+            answer = yield from put_incident(path, without_status)
+    return shapes.incident_in_full(object_of(answer.get("incident"))) | unchanged
+
+
+def put_incident(path: str, changes: JsonObject) -> Asking:
+    """Change the incident; once more if somebody else changed it in between."""
+    request = put(path, {"incident": {"type": "incident_reference"} | changes}, in_the_name_of=True)
+    try:
+        return (yield request)
+    except ChangedMeanwhile:
+        yield get(path)
+        return (yield request)
+
+
+class ResolveIncident(OneIncident):
+    resolution: Text | None = Field(None, description="How it was resolved; shown in the timeline.")
+
+
+def resolve_incident(arguments: ResolveIncident, call: Call) -> Plan:
+    changes = given({"status": "resolved", "resolution": arguments.resolution})
+    return (yield from _changed(f"/incidents/{arguments.incident_id}", changes, {}, call))
+
+
+TOOLS = (
+    partial(changes_an_incident, risk=Risk.HIGH)(
+        name="create_incident",
+        title="Create incident",
+        description="Creates an incident on a service, which notifies whoever is on call.",
+        arguments=CreateIncident,
+        plan=create_incident,
+        operations=("createIncident", "listIncidents"),
+        idempotent=False,
+    ),
+    changes_an_incident(
+        name="update_incident",
+        title="Update incident",
+        description="Changes an incident: status, priority, urgency, title, assignment, escalation policy "
+        "or level. A resolved one is opened again only with reopen.",
+        arguments=UpdateIncident,
+        plan=update_incident,
+        operations=("updateIncident", "getIncident", "listIncidentLogEntries"),
+        destructive=True,
+    ),
+    changes_an_incident(
+        name="resolve_incident",
+        title="Resolve incident",
+        description="Changes an incident to resolved, with how it was resolved.",
+        arguments=ResolveIncident,
+        plan=resolve_incident,
+        operations=("updateIncident", "getIncident"),
+    ),
+)

@@ -1,0 +1,243 @@
+"""Tools that look at incidents: their list, one of them, its timeline, notes and alerts."""
+
+from datetime import timedelta
+from functools import partial
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from calmo_pagerduty.kernel.instants import instant_of
+from calmo_pagerduty.kernel.json_values import object_of, objects_of
+from calmo_pagerduty.pagerduty.errors import InvalidRequest
+from calmo_pagerduty.pagerduty.request_builders import get, list_result, listed_result, listing
+from calmo_pagerduty.pagerduty.requests import JsonObject, Listed, Plan
+from calmo_pagerduty.tools.model import Access, Arguments, Call, Category, Column, Risk, Shape, Tool
+from calmo_pagerduty.tools.plans import shapes
+from calmo_pagerduty.tools.plans.fields import After, Id, Ids, Limit, Status, Time, Urgency
+from calmo_pagerduty.tools.plans.windows import Window
+
+INCIDENT_COLUMNS = (
+    Column("Number", "incident_number"),
+    Column("Id", "id"),
+    Column("Status", "status"),
+    Column("Urgency", "urgency"),
+    Column("Priority", "priority.summary"),
+    Column("Service", "service.summary"),
+    Column("Title", "title"),
+    Column("Created", "created_at"),
+)
+LOG_COLUMNS = (
+    Column("At", "created_at"),
+    Column("Type", "type"),
+    Column("By", "agent.summary"),
+    Column("What", "summary"),
+)
+ALERT_COLUMNS = (
+    Column("Id", "id"),
+    Column("Status", "status"),
+    Column("Severity", "severity"),
+    Column("Created", "created_at"),
+    Column("Summary", "summary"),
+)
+
+IncidentId = Annotated[Id, Field(description="The incident's id or number.")]
+Sort = Literal[
+    "created_at:desc",
+    "created_at:asc",
+    "urgency:desc",
+    "urgency:asc",
+    "resolved_at:desc",
+    "incident_number:desc",
+]
+
+
+class ListIncidents(Window):
+    statuses: tuple[Status, ...] = Field((), max_length=3, description="Any of them; none: all.")
+    urgencies: tuple[Urgency, ...] = Field((), max_length=2)
+    service_ids: Ids = ()
+    team_ids: Ids = ()
+    user_ids: Ids = Field((), description="Assigned to them now: finds open incidents only.")
+    priority_ids: Ids = ()
+    incident_key: str | None = Field(None, min_length=1, max_length=255)
+    sort_by: Sort = "created_at:desc"
+    limit: Limit = 25
+    after: After = None
+
+
+def list_incidents(arguments: ListIncidents, call: Call) -> Plan:
+    # PagerDuty's default is the last month: an open incident that is older would be hidden.
+    only_open = arguments.statuses and "resolved" not in arguments.statuses
+    everything = not (arguments.since or arguments.until) and bool(only_open or arguments.incident_key)
+    since, until = arguments.backward(call.now, timedelta(days=30))
+    times = {"date_range": "all"} if everything else {"since": since, "until": until}
+    request = get(
+        "/incidents",
+        **times,
+        **{
+            "statuses[]": arguments.statuses,
+            "urgencies[]": arguments.urgencies,
+            "service_ids[]": arguments.service_ids,
+            "team_ids[]": arguments.team_ids,
+            "user_ids[]": arguments.user_ids,
+            "priority_ids[]": arguments.priority_ids,
+            "incident_key": arguments.incident_key,
+            "sort_by": arguments.sort_by,
+        },
+    )
+    listed: Listed = yield listing(
+        request, "incidents", arguments.limit, arguments.after, divisible=not everything
+    )
+    # PagerDuty has been seen to heed only the date of a bound, and to ignore a priority filter.
+    kept = tuple(thing for thing in listed.items if _is_wanted(thing, arguments))
+    return listed_result(listed.model_copy(update={"items": kept}), shapes.incident)
+
+
+def _is_wanted(thing: JsonObject, arguments: ListIncidents) -> bool:
+    created = instant_of(thing.get("created_at"))
+    if created and arguments.since and created < arguments.since:
+        return False
+    if created and arguments.until and created >= arguments.until:
+        return False
+    priority = object_of(thing.get("priority")).get("id")
+    return not arguments.priority_ids or priority in arguments.priority_ids
+
+
+class OneIncident(Arguments):
+    incident_id: IncidentId
+
+
+def get_incident(arguments: OneIncident, _call: Call) -> Plan:
+    path = f"/incidents/{arguments.incident_id}"
+    try:
+        answer = yield get(path, **{"include[]": ("body", "custom_fields")})
+    except InvalidRequest:
+        answer = yield get(path)
+    return shapes.incident_in_full(object_of(answer.get("incident")))
+
+
+class GetIncidentTimeline(OneIncident):
+    since: Time | None = None
+    until: Time | None = None
+    overview: bool = Field(False, description="Only the most important entries.")
+    limit: Limit = 100
+    after: After = None
+
+
+def get_incident_timeline(arguments: GetIncidentTimeline, _call: Call) -> Plan:
+    request = get(
+        f"/incidents/{arguments.incident_id}/log_entries",
+        **{"since": arguments.since, "until": arguments.until, "is_overview": arguments.overview or None},
+        **{"include[]": "channels"},
+    )
+    listed: Listed = yield listing(request, "log_entries", arguments.limit, arguments.after)
+    return listed_result(listed, shapes.log_entry)
+
+
+def list_incident_notes(arguments: OneIncident, _call: Call) -> Plan:
+    answer = yield get(f"/incidents/{arguments.incident_id}/notes")
+    return list_result(map(shapes.note, objects_of(answer.get("notes"))))
+
+
+class ListAlerts(OneIncident):
+    statuses: tuple[Literal["triggered", "resolved"], ...] = Field((), max_length=2)
+    alert_key: str | None = Field(None, min_length=1, max_length=255)
+    limit: Limit = 25
+    after: After = None
+
+
+def list_alerts(arguments: ListAlerts, _call: Call) -> Plan:
+    request = get(
+        f"/incidents/{arguments.incident_id}/alerts",
+        **{"statuses[]": arguments.statuses, "alert_key": arguments.alert_key},
+    )
+    listed: Listed = yield listing(request, "alerts", arguments.limit, arguments.after)
+    return listed_result(listed, shapes.alert)
+
+
+class GetAlert(OneIncident):
+    alert_id: Id
+
+
+def get_alert(arguments: GetAlert, _call: Call) -> Plan:
+    answer = yield get(f"/incidents/{arguments.incident_id}/alerts/{arguments.alert_id}")
+    return shapes.alert_in_full(object_of(answer.get("alert")))
+
+
+#: A tool that changes an incident and shows it as it is then.
+changes_an_incident = partial(
+    Tool,
+    category=Category.INCIDENTS,
+    access=Access.WRITE,
+    risk=Risk.MEDIUM,
+    shape=Shape.OBJECT,
+    columns=INCIDENT_COLUMNS,
+    scopes=("incidents.write", "incidents.read"),
+)
+
+_reading = partial(
+    Tool, category=Category.INCIDENTS, access=Access.READ, risk=Risk.LOW, scopes=("incidents.read",)
+)
+
+TOOLS = (
+    _reading(
+        name="list_incidents",
+        title="List incidents",
+        description="Find incidents by status, urgency, service, team, assignee, priority or time (at most "
+        "180 days). Without a time: all that are open if only open statuses are asked for, else 30 days.",
+        arguments=ListIncidents,
+        plan=list_incidents,
+        shape=Shape.LIST,
+        columns=INCIDENT_COLUMNS,
+        operations=("listIncidents",),
+    ),
+    _reading(
+        name="get_incident",
+        title="Get incident details",
+        description="One incident: status, assignment, priority, details, responders, custom fields.",
+        arguments=OneIncident,
+        plan=get_incident,
+        shape=Shape.OBJECT,
+        columns=INCIDENT_COLUMNS,
+        operations=("getIncident",),
+    ),
+    _reading(
+        name="get_incident_timeline",
+        title="Get incident timeline",
+        description="What happened in an incident, newest first: triggers, escalations, notes.",
+        arguments=GetIncidentTimeline,
+        plan=get_incident_timeline,
+        shape=Shape.LIST,
+        columns=LOG_COLUMNS,
+        operations=("listIncidentLogEntries",),
+    ),
+    _reading(
+        name="list_incident_notes",
+        title="List incident notes",
+        description="What people wrote about an incident.",
+        arguments=OneIncident,
+        plan=list_incident_notes,
+        shape=Shape.LIST,
+        columns=(Column("At", "created_at"), Column("By", "user.summary"), Column("Note", "content")),
+        operations=("listIncidentNotes",),
+    ),
+    _reading(
+        name="list_alerts",
+        title="List alerts",
+        description="The alerts of an incident. get_alert shows an alert's details.",
+        arguments=ListAlerts,
+        plan=list_alerts,
+        shape=Shape.LIST,
+        columns=ALERT_COLUMNS,
+        operations=("listIncidentAlerts",),
+    ),
+    _reading(
+        name="get_alert",
+        title="Get alert",
+        description="One alert of an incident with its body: what the monitoring tool sent.",
+        arguments=GetAlert,
+        plan=get_alert,
+        shape=Shape.OBJECT,
+        columns=ALERT_COLUMNS,
+        operations=("getIncidentAlert",),
+    ),
+)

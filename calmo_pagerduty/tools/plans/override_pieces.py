@@ -1,0 +1,122 @@
+"""Which overrides and custom shifts put one person on call in a shift-based schedule: decided, not done."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+from calmo_pagerduty.kernel.instants import instant_of, iso_utc
+from calmo_pagerduty.kernel.json_values import object_of, objects_of
+from calmo_pagerduty.pagerduty.errors import InvalidRequest
+from calmo_pagerduty.pagerduty.requests import JsonObject
+from calmo_pagerduty.pagerduty.schedules import member_id
+
+#: Sources that an override can replace, with where PagerDuty names them and how an override does.
+_REPLACEABLE = {
+    "schedule_rotation": ("rotation_id", "rotation_id"),
+    "custom_shift": ("shift_id", "custom_shift_id"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """Somebody's time on call within the window that is to be overridden."""
+
+    start: datetime
+    end: datetime
+    user_id: str
+    source: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """What is to be created, as PagerDuty takes it."""
+
+    overrides: tuple[JsonObject, ...] = ()
+    custom_shifts: tuple[JsonObject, ...] = ()
+
+
+def pieces(
+    schedule: JsonObject, start: datetime, end: datetime, user_id: str, replaced_user_id: str | None
+) -> Pieces:
+    """Return what puts the user on call from start to end: a part that is theirs already is left alone.
+
+    Without a replaced user, whoever is on call is replaced and gaps are filled.
+    Raises InvalidRequest if it can't be told who is to be replaced, or they can't be.
+    """
+    duties = _duties(schedule, start, end)
+    theirs = [duty for duty in duties if duty.user_id == user_id]
+    others = [duty for duty in duties if duty.user_id != user_id]
+    if replaced_user_id:
+        others = [duty for duty in others if duty.user_id == replaced_user_id]
+        if not others and not theirs:
+            raise InvalidRequest("The replaced user isn't on call in this time")
+        return Pieces(tuple(_override(duty, user_id) for duty in others))
+    _check_one_at_a_time(others)
+    uncovered = _uncovered(duties, start, end)
+    outside = [duty for duty in others if not _within(duty, theirs)]
+    return Pieces(
+        tuple(_override(duty, user_id) for duty in outside),
+        tuple(_custom_shift(first, last, user_id) for first, last in uncovered),
+    )
+
+
+def _duties(schedule: JsonObject, start: datetime, end: datetime) -> list[Duty]:
+    rows = objects_of(object_of(schedule.get("final_schedule")).get("computed_shift_assignments"))
+    found = []
+    for row in rows:
+        first, last = instant_of(row.get("start_time")), instant_of(row.get("end_time"))
+        user = member_id(row.get("member"))
+        if first and last and user and first < end and last > start:
+            found.append(Duty(max(first, start), min(last, end), user, object_of(row.get("source"))))
+    return sorted(found, key=lambda duty: (duty.start, duty.end))
+
+
+def _check_one_at_a_time(duties: list[Duty]) -> None:
+    for earlier, later in pairwise(duties):
+        if later.start < earlier.end:
+            raise InvalidRequest(
+                "Several people are on call at the same time",
+                advice=f"give replaced_user_id, such as {earlier.user_id} or {later.user_id}",
+            )
+
+
+def _within(duty: Duty, others: list[Duty]) -> bool:
+    return any(other.start <= duty.start and duty.end <= other.end for other in others)
+
+
+def _uncovered(duties: list[Duty], start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+    found, covered_to = [], start
+    for duty in duties:
+        if duty.start > covered_to:
+            found.append((covered_to, duty.start))
+        covered_to = max(covered_to, duty.end)
+    return [*found, (covered_to, end)] if covered_to < end else found
+
+
+def _override(duty: Duty, user_id: str) -> JsonObject:
+    kind = str(duty.source.get("type"))
+    read, written = _REPLACEABLE.get(kind, (None, None))
+    source_id = duty.source.get(read) if read else None
+    if not written or not source_id:
+        raise InvalidRequest(
+            f"{duty.user_id} is on call by an override from {iso_utc(duty.start)} to {iso_utc(duty.end)}",
+            advice="PagerDuty overrides no override: have that one deleted first",
+        )
+    return {
+        "type": "override_shift",
+        written: source_id,
+        "start_time": iso_utc(duty.start),
+        "end_time": iso_utc(duty.end),
+        "overridden_member": {"type": "user_member", "user_id": duty.user_id},
+        "overriding_member": {"type": "user_member", "user_id": user_id},
+    }
+
+
+def _custom_shift(start: datetime, end: datetime, user_id: str) -> JsonObject:
+    member = {"type": "user_member", "user_id": user_id}
+    return {
+        "type": "custom_shift",
+        "start_time": iso_utc(start),
+        "end_time": iso_utc(end),
+        "assignments": [{"type": "shift_assignment", "member": member}],
+    }

@@ -1,0 +1,217 @@
+"""A report on incidents and how fast they were answered: figures, and its renderings. Pure."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from math import ceil
+from typing import Any
+
+from calmo_pagerduty.kernel.durations import duration_in_words
+from calmo_pagerduty.kernel.instants import instant_of, iso_utc
+from calmo_pagerduty.kernel.json_values import object_of
+from calmo_pagerduty.pagerduty.requests import JsonObject
+
+NO_PRIORITY = "none"
+_SLOWEST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One incident of the report. Durations are in seconds; None if unknown or not yet."""
+
+    id: str
+    number: int | None
+    title: str
+    service: str
+    priority: str
+    urgency: str
+    status: str
+    created: datetime
+    to_acknowledge: float | None
+    to_resolve: float | None
+
+
+def row_of(incident: JsonObject, figures: JsonObject | None, acknowledged_at: datetime | None) -> Row | None:
+    """Return the incident's row: from PagerDuty's figures on it, else from its own times."""
+    created = instant_of(incident.get("created_at"))
+    if created is None:
+        return None
+    measured = figures or {}
+    resolved = instant_of(incident.get("resolved_at"))
+    return Row(
+        id=str(incident.get("id") or ""),
+        number=incident.get("incident_number"),
+        title=str(incident.get("title") or ""),
+        service=_name(incident.get("service"), "unknown"),
+        priority=_name(incident.get("priority"), NO_PRIORITY),
+        urgency=str(incident.get("urgency") or "unknown"),
+        status=str(incident.get("status") or "unknown"),
+        created=created,
+        to_acknowledge=_seconds(measured.get("seconds_to_first_ack"), created, acknowledged_at),
+        to_resolve=_seconds(measured.get("seconds_to_resolve"), created, resolved),
+    )
+
+
+def _name(thing: Any, otherwise: str) -> str:
+    fields = object_of(thing)
+    return str(fields.get("summary") or fields.get("name") or fields.get("id") or otherwise)
+
+
+def _seconds(measured: Any, start: datetime, end: datetime | None) -> float | None:
+    if isinstance(measured, int | float) and not isinstance(measured, bool):
+        return float(measured)
+    return max(0.0, (end - start).total_seconds()) if end else None
+
+
+def percentile(values: Iterable[float], percent: int) -> float | None:
+    """Return the smallest value that `percent` of all don't exceed (nearest rank); None without values."""
+    ordered = sorted(values)
+    return ordered[max(0, ceil(len(ordered) * percent / 100) - 1)] if ordered else None
+
+
+def summarise(
+    rows: Sequence[Row],
+    *,
+    title: str,
+    since: datetime,
+    until: datetime,
+    made_at: datetime,
+    notes: Sequence[str],
+) -> JsonObject:
+    """Return the report's figures. Durations are in seconds, days are UTC."""
+    slowest = sorted((row for row in rows if row.to_resolve), key=lambda row: -(row.to_resolve or 0))
+    return {
+        "title": title,
+        "since": iso_utc(since),
+        "until": iso_utc(until),
+        "made_at": iso_utc(made_at),
+        "incidents": len(rows),
+        "open": sum(row.status != "resolved" for row in rows),
+        "time_to_acknowledge": _durations(row.to_acknowledge for row in rows),
+        "time_to_resolve": _durations(row.to_resolve for row in rows),
+        "by_service": _grouped(rows, lambda row: row.service),
+        "by_priority": _grouped(rows, lambda row: row.priority),
+        "by_urgency": _grouped(rows, lambda row: row.urgency),
+        "by_day": dict(sorted(Counter(row.created.strftime("%Y-%m-%d") for row in rows).items())),
+        "slowest": [
+            {"id": row.id, "number": row.number, "title": row.title, "seconds": row.to_resolve}
+            for row in slowest[:_SLOWEST]
+        ],
+        "notes": list(notes),
+    }
+
+
+def _durations(values: Iterable[float | None]) -> JsonObject:
+    known = [value for value in values if value is not None]
+    mean = round(sum(known) / len(known), 1) if known else None
+    return {"known": len(known), "mean": mean, "p50": percentile(known, 50), "p90": percentile(known, 90)}
+
+
+def _grouped(rows: Sequence[Row], key: Callable[[Row], str]) -> list[JsonObject]:
+    """Return a line per group, the largest first."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return [
+        {
+            "name": name,
+            "incidents": len(group),
+            "mean_to_acknowledge": _durations(row.to_acknowledge for row in group)["mean"],
+            "mean_to_resolve": _durations(row.to_resolve for row in group)["mean"],
+        }
+        for name, group in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
+    ]
+
+
+def markdown(report: JsonObject) -> str:
+    """Return the report for people. Names in it can't become markup."""
+    lines = [
+        f"# {_cell(report['title'])}",
+        "",
+        f"Incidents created from {report['since']} until {report['until']}, made at {report['made_at']}.",
+        "",
+        *_table(
+            ("Figure", "Value"),
+            [
+                ("Incidents", report["incidents"]),
+                ("Still open", report["open"]),
+                *_duration_lines("acknowledge", report["time_to_acknowledge"]),
+                *_duration_lines("resolve", report["time_to_resolve"]),
+            ],
+        ),
+    ]
+    for name in ("service", "priority", "urgency"):
+        groups = [
+            (g["name"], g["incidents"], _in_words(g["mean_to_acknowledge"]), _in_words(g["mean_to_resolve"]))
+            for g in report[f"by_{name}"]
+        ]
+        heads = (name.capitalize(), "Incidents", "Mean to acknowledge", "Mean to resolve")
+        lines += [f"## By {name}", "", *_table(heads, groups)]
+    lines += ["## By day", "", *_table(("Day (UTC)", "Incidents"), report["by_day"].items())]
+    slowest = [
+        (incident["number"], incident["title"], _in_words(incident["seconds"]))
+        for incident in report["slowest"]
+    ]
+    lines += ["## Slowest to resolve", "", *_table(("Number", "Title", "Time"), slowest)]
+    if report["notes"]:
+        lines += ["## What is missing", "", *(f"- {_cell(note)}" for note in report["notes"]), ""]
+    return "\n".join(lines)
+
+
+def _duration_lines(what: str, durations: JsonObject) -> list[tuple[str, str]]:
+    known = durations["known"]
+    return [
+        (f"Mean time to {what} ({known} known)", _in_words(durations["mean"])),
+        (f"Half within, to {what}", _in_words(durations["p50"])),
+        (f"90% within, to {what}", _in_words(durations["p90"])),
+    ]
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
+    body = [f"| {' | '.join(_cell(value) for value in row)} |" for row in rows]
+    if not body:
+        return ["None.", ""]
+    return [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}", *body, ""]
+
+
+def _cell(value: Any) -> str:
+    text = " ".join(str("" if value is None else value).split())
+    for character in "\\`*_[]|#":
+        text = text.replace(character, f"\\{character}")
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _in_words(seconds: float | None) -> str:
+    return "unknown" if seconds is None else duration_in_words(seconds)
+
+
+CSV_HEADS = (
+    *("number", "id", "title", "service", "priority", "urgency", "status", "created_at"),
+    *("seconds_to_acknowledge", "seconds_to_resolve"),
+)
+
+
+def as_csv(rows: Iterable[Row]) -> str:
+    """Return a line per incident. A text can't become a spreadsheet's formula."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(CSV_HEADS)
+    for row in rows:
+        texts = (row.title, row.service, row.priority, row.urgency, row.status)
+        writer.writerow(
+            [
+                "" if row.number is None else row.number,
+                _harmless(row.id),
+                *map(_harmless, texts),
+                iso_utc(row.created),
+                *("" if value is None else round(value) for value in (row.to_acknowledge, row.to_resolve)),
+            ]
+        )
+    return out.getvalue()
+
+
+def _harmless(text: str) -> str:
+    return f"'{text}" if text.lstrip()[:1] in {"=", "+", "-", "@"} or text[:1] in {"\t", "\r"} else text

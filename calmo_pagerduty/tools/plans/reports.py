@@ -1,0 +1,158 @@
+"""The tool that makes a report: it reads incidents and PagerDuty's figures on them, and sums them up."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+from pydantic import Field
+
+from calmo_pagerduty.kernel.instants import instant_of, iso_utc
+from calmo_pagerduty.kernel.json_values import object_of
+from calmo_pagerduty.pagerduty.errors import RateLimited, Refused, TokenRejected
+from calmo_pagerduty.pagerduty.request_builders import Asking, get, listing
+from calmo_pagerduty.pagerduty.requests import JsonObject, Listed, Plan
+from calmo_pagerduty.tools.model import Access, Call, Category, Column, Risk, Shape, Tool
+from calmo_pagerduty.tools.plans.analytics import LAG, raw_incidents
+from calmo_pagerduty.tools.plans.fields import Ids, Line, Urgency
+from calmo_pagerduty.tools.plans.report import Row, as_csv, markdown, row_of, summarise
+from calmo_pagerduty.tools.plans.shapes import without_nothing
+from calmo_pagerduty.tools.plans.windows import Window
+
+_MOST_INCIDENTS = 5_000
+_MOST_LOG_ENTRIES = 10_000
+
+
+class GenerateReport(Window):
+    title: Line = "Incident report"
+    service_ids: Ids = ()
+    team_ids: Ids = ()
+    urgency: Urgency | None = None
+    format: Literal["markdown", "json", "csv"] = Field("markdown", description="csv: a row per incident.")
+
+
+def generate_report(arguments: GenerateReport, call: Call) -> Plan:
+    since, until = arguments.backward(call.now, timedelta(days=30))
+    incidents: Listed = yield from _incidents(arguments, since, until)
+    notes = list(incidents.notes)
+    if incidents.next:
+        notes.append(f"There are more incidents: the newest {_MOST_INCIDENTS} are counted.")
+    figures, about_figures = yield from _figures(arguments, since, until)
+    acknowledged: dict[str, datetime] = {}
+    if figures is None:
+        acknowledged, about_log = yield from _acknowledgements(arguments, since, until)
+        about_figures = [*about_figures, *about_log]
+    rows = [
+        row
+        for thing in incidents.items
+        if (
+            row := row_of(thing, (figures or {}).get(thing.get("id")), acknowledged.get(str(thing.get("id"))))
+        )
+        and since <= row.created < until
+    ]
+    notes += [*about_figures, *_about_lag(rows, figures, call.now)]
+    report = summarise(rows, title=arguments.title, since=since, until=until, made_at=call.now, notes=notes)
+    return {"report": report, "format": arguments.format, "text": _rendered(arguments.format, report, rows)}
+
+
+def _incidents(arguments: GenerateReport, since: datetime, until: datetime) -> Asking:
+    request = get(
+        "/incidents",
+        since=since,
+        until=until,
+        sort_by="created_at:desc",
+        **{
+            "service_ids[]": arguments.service_ids,
+            "team_ids[]": arguments.team_ids,
+            "urgencies[]": arguments.urgency,
+        },
+    )
+    listed: Listed = yield listing(request, "incidents", _MOST_INCIDENTS, divisible=True)
+    return listed
+
+
+def _figures(arguments: GenerateReport, since: datetime, until: datetime) -> Asking:
+    """Return PagerDuty's figures by incident id, None if it gives none, and what to say of that."""
+    filters = without_nothing(
+        {
+            "created_at_start": iso_utc(since),
+            "created_at_end": iso_utc(until),
+            "urgency": arguments.urgency,
+            "service_ids": list(arguments.service_ids),
+            "team_ids": list(arguments.team_ids),
+        }
+    )
+    try:
+        listed: Listed = yield from raw_incidents(filters, _MOST_INCIDENTS)
+    except TokenRejected:
+        raise
+    except (Refused, RateLimited) as error:
+        if isinstance(error, RateLimited) and not error.daily:
+            raise
+        why = f"PagerDuty's analytics aren't available ({error.message}): times are from the log."
+        return None, [why]
+    return {row.get("id"): row for row in listed.items}, list(listed.notes)
+
+
+def _acknowledgements(arguments: GenerateReport, since: datetime, until: datetime) -> Asking:
+    """Return when each incident was first acknowledged, from the account's log, and what to say of it."""
+    request = get(
+        "/log_entries",
+        since=since,
+        until=until,
+        is_overview=True,
+        **{"team_ids[]": arguments.team_ids},
+    )
+    listed: Listed = yield listing(request, "log_entries", _MOST_LOG_ENTRIES, divisible=True)
+    found: dict[str, datetime] = {}
+    for entry in listed.items:
+        at = instant_of(entry.get("created_at"))
+        incident = object_of(entry.get("incident")).get("id")
+        if at and incident and str(entry.get("type", "")).startswith("acknowledge_log_entry"):
+            found[incident] = min(at, found.get(incident, at))
+    more = ["The log is longer than is read: some times to acknowledge are missing."] if listed.next else []
+    return found, [*more, *listed.notes]
+
+
+def _about_lag(rows: Sequence[Row], figures: JsonObject | None, now: datetime) -> list[str]:
+    if figures is None:
+        return []
+    missing = [row for row in rows if row.id not in figures]
+    if not missing:
+        return []
+    fresh = sum(row.created > now - LAG for row in missing)
+    return [
+        f"Not in PagerDuty's analytics yet, so with an unknown time to acknowledge: {len(missing)} "
+        f"of {len(rows)} incidents, {fresh} of them of the last 24 hours."
+    ]
+
+
+def _rendered(format_: str, report: JsonObject, rows: Sequence[Row]) -> str:
+    if format_ == "csv":
+        return as_csv(rows)
+    return markdown(report) if format_ == "markdown" else json.dumps(report, ensure_ascii=False)
+
+
+TOOLS = (
+    Tool(
+        name="generate_report",
+        title="Generate report",
+        description="A report on incidents and response times: counts by service, priority, urgency and day, "
+        "times to acknowledge and resolve (mean, p50, p90). 30 days by default, 180 at most.",
+        category=Category.ANALYTICS,
+        access=Access.READ,
+        risk=Risk.LOW,
+        arguments=GenerateReport,
+        plan=generate_report,
+        shape=Shape.REPORT,
+        columns=(
+            Column("Title", "report.title"),
+            Column("From", "report.since"),
+            Column("Until", "report.until"),
+            Column("Incidents", "report.incidents"),
+        ),
+        operations=("listIncidents", "getAnalyticsIncidents", "listLogEntries"),
+        scopes=("incidents.read", "analytics.write"),
+        durable=True,
+    ),
+)

@@ -1,0 +1,151 @@
+"""The tool that changes a schedule: its name, time zone, and who takes turns."""
+
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from calmo_pagerduty.kernel.json_values import object_of, objects_of
+from calmo_pagerduty.pagerduty.errors import ChangedMeanwhile, InvalidRequest, NotUnderstood
+from calmo_pagerduty.pagerduty.request_builders import get, given, put, reference
+from calmo_pagerduty.pagerduty.requests import JsonObject, Plan
+from calmo_pagerduty.pagerduty.schedules import ScheduleKind
+from calmo_pagerduty.tools.model import Access, Arguments, Call, Category, Column, Risk, Shape, Tool
+from calmo_pagerduty.tools.plans.fields import Id, Line, Text, TimeZone
+from calmo_pagerduty.tools.plans.rotation_changes import change_members
+from calmo_pagerduty.tools.plans.schedule_kinds import fetched
+from calmo_pagerduty.tools.plans.schedules import schedule_shown
+from calmo_pagerduty.tools.plans.shapes import picked
+
+#: What of a layer is sent back as it was read.
+_LAYER_FIELDS = (
+    "id",
+    "name",
+    "start",
+    "end",
+    "rotation_virtual_start",
+    "rotation_turn_length_seconds",
+    "restrictions",
+)
+
+
+class UpdateSchedule(Arguments):
+    schedule_id: Id
+    name: Line | None = Field(None, max_length=255)
+    description: Text | None = Field(None, max_length=1024)
+    time_zone: TimeZone | None = None
+    user_ids: tuple[Id, ...] = Field(
+        (), max_length=20, description="Who takes turns, in order: replaces those of the part."
+    )
+    part_id: Id | None = Field(
+        None, description="Whose users: a layer, or a rotation's event (see get_schedule). Needless if one."
+    )
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if not any((self.name, self.description, self.time_zone, self.user_ids)):
+            raise ValueError("name: give at least one thing to change")
+        if self.part_id and not self.user_ids:
+            raise ValueError("part_id: it goes with user_ids")
+        return self
+
+
+def update_schedule(arguments: UpdateSchedule, call: Call) -> Plan:
+    kind, thing = yield from fetched(arguments.schedule_id)
+    if kind is ScheduleKind.LAYERS:
+        return (yield from _update_layers(arguments, thing))
+    changes = given(picked(arguments.model_dump(), "name", "description", "time_zone"))
+    if changes:
+        # PagerDuty has been seen to refuse one of the two without the other.
+        both = picked(thing, "name", "time_zone")
+        answer = yield put(f"/v3/schedules/{arguments.schedule_id}", {"schedule": given(both) | changes})
+        thing = thing | object_of(answer.get("schedule"))
+    if arguments.user_ids:
+        yield from change_members(arguments.schedule_id, thing, arguments.part_id, arguments.user_ids, call)
+        answer = yield get(f"/v3/schedules/{arguments.schedule_id}")
+        thing = object_of(answer.get("schedule"))
+    return schedule_shown(kind, thing)
+
+
+def _update_layers(arguments: UpdateSchedule, thing: JsonObject) -> Plan:
+    path = f"/schedules/{arguments.schedule_id}"
+    try:
+        answer = yield put(path, {"schedule": _edited(arguments, thing)})
+    except ChangedMeanwhile:
+        answer = yield get(path)
+        thing = object_of(answer.get("schedule"))
+        answer = yield put(path, {"schedule": _edited(arguments, thing)})
+    return (yield from _in_the_same_order(path, arguments, thing, object_of(answer.get("schedule"))))
+
+
+def _in_the_same_order(path: str, arguments: UpdateSchedule, before: JsonObject, after: JsonObject) -> Plan:
+    """PagerDuty has been seen to hand out layers in the opposite order to that in which it takes them.
+
+    A later layer goes before an earlier one: so a schedule that came back turned round is turned back.
+    """
+    if (order := _layer_ids(before)) == _layer_ids(after)[::-1] and len(order) > 1:
+        edited = _edited(arguments, before)
+        edited["schedule_layers"] = edited["schedule_layers"][::-1]
+        answer = yield put(path, {"schedule": edited})
+        after = object_of(answer.get("schedule"))
+    return schedule_shown(ScheduleKind.LAYERS, after)
+
+
+def _layer_ids(thing: JsonObject) -> list[Any]:
+    return [layer.get("id") for layer in objects_of(thing.get("schedule_layers"))]
+
+
+def _edited(arguments: UpdateSchedule, thing: JsonObject) -> JsonObject:
+    """Return the whole schedule as it is to be. A layer that isn't sent would end."""
+    layers = [_layer(layer) for layer in objects_of(thing.get("schedule_layers"))]
+    if not isinstance(thing.get("schedule_layers"), list):
+        raise NotUnderstood("PagerDuty's answer shows no layers", advice="nothing was changed")
+    if arguments.user_ids:
+        chosen = _chosen(layers, arguments.part_id)
+        chosen["users"] = [{"user": reference(user, "user")} for user in arguments.user_ids]
+    kept = given(picked(thing, "name", "description", "time_zone"))
+    changed = given(picked(arguments.model_dump(), "name", "description", "time_zone"))
+    return {"type": "schedule"} | kept | changed | {"schedule_layers": layers}
+
+
+def _layer(layer: JsonObject) -> JsonObject:
+    users = [object_of(row.get("user")).get("id") for row in objects_of(layer.get("users"))]
+    kept = {name: value for name, value in picked(layer, *_LAYER_FIELDS).items() if name in layer}
+    return kept | {"users": [{"user": reference(user, "user")} for user in users if user]}
+
+
+def _chosen(layers: list[JsonObject], part_id: str | None) -> JsonObject:
+    found = [layer for layer in layers if part_id in (None, layer.get("id"))]
+    if len(found) != 1:
+        ids = ", ".join(str(layer.get("id")) for layer in layers)
+        raise InvalidRequest(
+            "It must be told whose users to change", advice=f"give part_id; there is: {ids or 'none'}"
+        )
+    return found[0]
+
+
+TOOLS = (
+    Tool(
+        name="update_schedule",
+        title="Update schedule",
+        description="Changes a schedule's name, description or time zone, or who takes turns in one of "
+        "its layers or rotations; who is on call may change at once.",
+        category=Category.ON_CALL,
+        access=Access.WRITE,
+        risk=Risk.HIGH,
+        arguments=UpdateSchedule,
+        plan=update_schedule,
+        shape=Shape.OBJECT,
+        columns=(Column("Id", "id"), Column("Name", "name"), Column("Kind", "kind")),
+        operations=(
+            "getSchedule",
+            "updateSchedule",
+            "getScheduleV3",
+            "updateScheduleV3",
+            "createEvent",
+            "updateEvent",
+            "deleteEvent",
+        ),
+        scopes=("schedules.write", "schedules.read"),
+        destructive=True,
+    ),
+)

@@ -1,0 +1,91 @@
+"""Asking for schedules whose kind is unknown: the other kind's API answers 400."""
+
+from datetime import datetime
+
+from calmo_pagerduty.kernel.json_values import object_of, objects_of
+from calmo_pagerduty.pagerduty.errors import (
+    InvalidRequest,
+    NotFound,
+    PagerDutyError,
+    RateLimited,
+    TokenRejected,
+)
+from calmo_pagerduty.pagerduty.request_builders import Asking, get, listing
+from calmo_pagerduty.pagerduty.requests import JsonObject, Listed, Listing
+from calmo_pagerduty.pagerduty.schedules import ScheduleKind
+
+#: How many overrides or custom shifts of one schedule and window are read at most.
+MOST = 1000
+
+
+def fetched(schedule_id: str, since: datetime | None = None, until: datetime | None = None) -> Asking:
+    """Return the kind and the schedule as PagerDuty gives it, with entries if a window is given.
+
+    An upgrade keeps the id and changes the kind: so nobody remembers a kind.
+    """
+    try:
+        answer = yield get(f"/schedules/{schedule_id}", since=since, until=until)
+        return ScheduleKind.LAYERS, object_of(answer.get("schedule"))
+    except InvalidRequest as refused:
+        # The text that names the other kind isn't promised: any 400 is a reason to look there.
+        query = {"since": since, "until": until, "include[]": "final_schedule" if since else None}
+        try:
+            answer = yield get(f"/v3/schedules/{schedule_id}", **query)
+        except (InvalidRequest, NotFound):
+            raise refused from None
+        return ScheduleKind.SHIFTS, object_of(answer.get("schedule"))
+
+
+def layer_overrides(schedule_id: str, since: datetime, until: datetime) -> Asking:
+    """Return a layer-based schedule's overrides. PagerDuty hands out all at once."""
+    answer = yield get(f"/schedules/{schedule_id}/overrides", since=since, until=until)
+    return objects_of(answer.get("overrides"))
+
+
+def shift_changes(schedule_id: str, items: str, since: datetime, until: datetime) -> Asking:
+    """Return a shift-based schedule's `overrides` or `custom_shifts` in the window."""
+    request = get(f"/v3/schedules/{schedule_id}/{items}", since=since, until=until)
+    listed: Listed = yield listing(request, items, MOST)
+    return listed
+
+
+class BothKinds:
+    """A list of layer-based schedules, then shift-based ones; half of it is better than nothing."""
+
+    def __init__(self, limit: int, after: str | None) -> None:
+        kind, _, self._after = (after or "").partition(":")
+        self._skip_layers = kind == ScheduleKind.SHIFTS.value
+        self._limit = limit
+        self.items: list[tuple[ScheduleKind, JsonObject]] = []
+        self.next: str | None = None
+        self.notes: list[str] = []
+        self._failures: list[PagerDutyError] = []
+
+    def ask(self, layers: Listing, shifts: Listing) -> Asking:
+        """Fill `items`, `next` and `notes`. Raises the first error if both halves fail."""
+        if not self._skip_layers:
+            yield from self._half(ScheduleKind.LAYERS, layers, self._after or None)
+            if self.next:
+                return
+        room = self._limit - len(self.items)
+        if room < 1:
+            self.next = f"{ScheduleKind.SHIFTS}:"
+            return
+        after = self._after if self._skip_layers else None
+        yield from self._half(ScheduleKind.SHIFTS, shifts.model_copy(update={"at_most": room}), after or None)
+        if len(self._failures) == (1 if self._skip_layers else 2):
+            raise self._failures[0]
+
+    def _half(self, kind: ScheduleKind, asked: Listing, after: str | None) -> Asking:
+        try:
+            listed: Listed = yield asked.model_copy(update={"after": after})
+        except (TokenRejected, RateLimited):
+            raise
+        except PagerDutyError as error:
+            self._failures.append(error)
+            self.notes.append(f"Schedules made of {kind} are missing: {error.message}.")
+            return
+        seen = {thing.get("id") for _, thing in self.items}
+        self.items += [(kind, thing) for thing in listed.items if thing.get("id") not in seen]
+        self.notes += listed.notes
+        self.next = f"{kind}:{listed.next}" if listed.next else None

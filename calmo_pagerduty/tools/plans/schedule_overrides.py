@@ -1,0 +1,162 @@
+"""The tool that puts somebody on call for a time, in schedules of both kinds."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from calmo_pagerduty.kernel.instants import instant_of, iso_utc
+from calmo_pagerduty.kernel.json_values import object_of, objects_of
+from calmo_pagerduty.pagerduty.errors import InvalidRequest
+from calmo_pagerduty.pagerduty.request_builders import Asking, list_result, post, reference
+from calmo_pagerduty.pagerduty.requests import JsonObject, Listed, Plan
+from calmo_pagerduty.pagerduty.schedules import ScheduleKind
+from calmo_pagerduty.tools.model import Access, Arguments, Call, Category, Risk, Shape, Tool
+from calmo_pagerduty.tools.plans.fields import Id, Time
+from calmo_pagerduty.tools.plans.override_pieces import pieces
+from calmo_pagerduty.tools.plans.schedule_kinds import fetched, layer_overrides, shift_changes
+from calmo_pagerduty.tools.plans.schedules import (
+    OVERRIDE_COLUMNS,
+    custom_shift,
+    layer_override,
+    shift_override,
+)
+
+_LONGEST = timedelta(days=90)
+
+
+class CreateScheduleOverride(Arguments):
+    schedule_id: Id
+    user_id: Id = Field(description="Who is to be on call.")
+    start: Time
+    end: Time
+    replaced_user_id: Id | None = Field(
+        None, description="Whom to replace, if several are on call at once (schedules made of shifts)."
+    )
+
+    @model_validator(mode="after")
+    def _is_a_time(self) -> Self:
+        if not timedelta(0) < self.end - self.start <= _LONGEST:
+            raise ValueError(f"end: it must be after start, by {_LONGEST.days} days at most")
+        if self.replaced_user_id == self.user_id:
+            raise ValueError("replaced_user_id: it is user_id")
+        return self
+
+
+def create_schedule_override(arguments: CreateScheduleOverride, call: Call) -> Plan:
+    kind, thing = yield from fetched(arguments.schedule_id, arguments.start, arguments.end)
+    if kind is ScheduleKind.LAYERS:
+        return (yield from _override_of_layers(arguments, call))
+    return (yield from _changes_of_shifts(arguments, call, thing))
+
+
+def _override_of_layers(arguments: CreateScheduleOverride, call: Call) -> Plan:
+    if call.repeated:
+        existing = yield from layer_overrides(arguments.schedule_id, arguments.start, arguments.end)
+        if made := [thing for thing in existing if _is_it(layer_override(thing), arguments)]:
+            return list_result([layer_override(made[0])])
+    override = {
+        "start": iso_utc(arguments.start),
+        "end": iso_utc(arguments.end),
+        "user": reference(arguments.user_id, "user"),
+        "time_zone": "UTC",
+    }
+    path = f"/schedules/{arguments.schedule_id}/overrides"
+    answer = yield post(path, {"overrides": [override]})
+    made = [_created(row) for row in _rows(answer)]
+    notes = ["It replaces everybody on call in this time."] if arguments.replaced_user_id else []
+    return list_result(map(layer_override, made), None, notes)
+
+
+def _rows(answer: Any) -> list[JsonObject]:
+    """PagerDuty answers with a bare list, which may be handed over inside an object."""
+    if isinstance(answer, dict):
+        return next((objects_of(value) for value in answer.values() if isinstance(value, list)), [])
+    return objects_of(answer)
+
+
+def _created(row: JsonObject) -> JsonObject:
+    """Return the override of one row. Its own status counts: the answer's is 201 though it was refused."""
+    status = row.get("status", 201)
+    if isinstance(status, int) and status >= 300:
+        errors = row.get("errors")
+        said = "; ".join(map(str, errors)) if isinstance(errors, list) else str(errors or "it was refused")
+        refusal = InvalidRequest("PagerDuty refused the override", status=status, advice=said[:300])
+        # It was the only one that was sent.
+        refusal.changed_nothing = True
+        raise refusal
+    return object_of(row.get("override")) or row
+
+
+def _is_it(shown: JsonObject, arguments: CreateScheduleOverride) -> bool:
+    return (
+        shown.get("user_id") == arguments.user_id
+        and instant_of(shown.get("start")) == arguments.start
+        and instant_of(shown.get("end")) == arguments.end
+    )
+
+
+def _changes_of_shifts(arguments: CreateScheduleOverride, call: Call, schedule: JsonObject) -> Plan:
+    start, end, user = arguments.start, arguments.end, arguments.user_id
+    wanted = pieces(schedule, start, end, user, arguments.replaced_user_id)
+    result: list[JsonObject] = []
+    parts: tuple[tuple[str, tuple[JsonObject, ...], Callable[[JsonObject], JsonObject]], ...] = (
+        ("overrides", wanted.overrides, shift_override),
+        ("custom_shifts", wanted.custom_shifts, custom_shift),
+    )
+    for items, asked, shown in parts:
+        made: list[JsonObject] = []
+        if call.repeated:
+            made = yield from _made_before(arguments, items, shown)
+            result += made
+        missing = [piece for piece in asked if not any(_same(shown(piece), override) for override in made)]
+        if missing:
+            answer = yield post(f"/v3/schedules/{arguments.schedule_id}/{items}", {items: missing})
+            result += map(shown, objects_of(answer.get(items)))
+    return list_result(result, None, [] if result else [f"{user} is on call in all of this time already."])
+
+
+def _made_before(
+    arguments: CreateScheduleOverride, items: str, shown: Callable[[JsonObject], JsonObject]
+) -> Asking:
+    listed: Listed = yield from shift_changes(arguments.schedule_id, items, arguments.start, arguments.end)
+    found = [shown(thing) for thing in listed.items]
+    return [override for override in found if override.get("user_id") == arguments.user_id]
+
+
+def _same(wanted: JsonObject, made: JsonObject) -> bool:
+    """The same user, times and person replaced: whatever source it is of."""
+    names = ("user_id", "replaces_user_id")
+    times = all(instant_of(wanted.get(name)) == instant_of(made.get(name)) for name in ("start", "end"))
+    return times and all(wanted.get(name) == made.get(name) for name in names)
+
+
+TOOLS = (
+    Tool(
+        name="create_schedule_override",
+        title="Create schedule override",
+        description="Creates overrides that put a user on call instead of whoever is; in schedules "
+        "made of shifts it also fills gaps with custom shifts.",
+        category=Category.ON_CALL,
+        access=Access.WRITE,
+        risk=Risk.HIGH,
+        arguments=CreateScheduleOverride,
+        plan=create_schedule_override,
+        shape=Shape.LIST,
+        columns=OVERRIDE_COLUMNS,
+        operations=(
+            "getSchedule",
+            "getScheduleV3",
+            "createScheduleOverride",
+            "createOverrides",
+            "createCustomShifts",
+            "listScheduleOverrides",
+            "listOverrides",
+            "listCustomShifts",
+        ),
+        scopes=("schedules.write", "schedules.read"),
+        idempotent=False,
+        destructive=True,
+    ),
+)

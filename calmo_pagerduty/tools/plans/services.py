@@ -1,0 +1,143 @@
+"""Tools that look at services: what they are, what they depend on, how they do."""
+
+from datetime import timedelta
+from functools import partial
+from typing import Literal
+
+from pydantic import Field
+
+from calmo_pagerduty.kernel.json_values import object_of, objects_of
+from calmo_pagerduty.pagerduty.request_builders import get, list_result, listed_result, listing
+from calmo_pagerduty.pagerduty.requests import JsonObject, Listed, Plan
+from calmo_pagerduty.tools.model import Access, Arguments, Call, Category, Column, Risk, Shape, Tool
+from calmo_pagerduty.tools.plans import shapes
+from calmo_pagerduty.tools.plans.analytics import METRIC_COLUMNS, IncidentWindow, metrics
+from calmo_pagerduty.tools.plans.fields import After, Id, Ids, Limit, Query, Unit
+
+SERVICE_COLUMNS = (
+    Column("Id", "id"),
+    Column("Name", "name"),
+    Column("Status", "status"),
+    Column("Escalation policy", "escalation_policy.summary"),
+    Column("Last incident", "last_incident_timestamp"),
+)
+
+
+class ListServices(Arguments):
+    query: Query | None = Field(None, description="A part of the name.")
+    team_ids: Ids = ()
+    limit: Limit = 25
+    after: After = None
+
+
+def list_services(arguments: ListServices, _call: Call) -> Plan:
+    request = get("/services", **{"query": arguments.query, "team_ids[]": arguments.team_ids})
+    listed: Listed = yield listing(request, "services", arguments.limit, arguments.after)
+    return listed_result(listed, shapes.service)
+
+
+class OneService(Arguments):
+    service_id: Id
+
+
+def get_service(arguments: OneService, _call: Call) -> Plan:
+    answer = yield get(f"/services/{arguments.service_id}", **{"include[]": "integrations"})
+    return shapes.service_in_full(object_of(answer.get("service")))
+
+
+class ListServiceDependencies(OneService):
+    kind: Literal["technical", "business"] = "technical"
+
+
+def list_service_dependencies(arguments: ListServiceDependencies, _call: Call) -> Plan:
+    answer = yield get(f"/service_dependencies/{arguments.kind}_services/{arguments.service_id}")
+    items = [_dependency(row, arguments.service_id) for row in objects_of(answer.get("relationships"))]
+    notes = ["PagerDuty gives one hop, and ids without names."] if items else []
+    return list_result(items, None, notes)
+
+
+def _dependency(row: JsonObject, service_id: str) -> JsonObject:
+    supporting, dependent = (
+        shapes.ref(row.get("supporting_service")),
+        shapes.ref(row.get("dependent_service")),
+    )
+    uses = dependent is not None and dependent["id"] == service_id
+    return shapes.without_nothing(
+        {
+            "id": row.get("id"),
+            "direction": "uses" if uses else "used_by",
+            "service": supporting if uses else dependent,
+        }
+    )
+
+
+class GetServiceMetrics(IncidentWindow):
+    service_ids: Ids = Field((), description="None: all services.")
+    team_ids: Ids = ()
+    aggregate_unit: Unit | None = None
+
+
+def get_service_metrics(arguments: GetServiceMetrics, call: Call) -> Plan:
+    filters = arguments.filters(call.now) | shapes.without_nothing(
+        {"service_ids": list(arguments.service_ids), "team_ids": list(arguments.team_ids)}
+    )
+    return (yield from metrics("incidents/services", filters, arguments.time_zone, arguments.aggregate_unit))
+
+
+_reading = partial(
+    Tool, category=Category.SERVICES, access=Access.READ, risk=Risk.LOW, scopes=("services.read",)
+)
+
+TOOLS = (
+    _reading(
+        name="list_services",
+        title="List services",
+        description="Find services by name or team, with their status: active, warning, critical, "
+        "maintenance, disabled.",
+        arguments=ListServices,
+        plan=list_services,
+        shape=Shape.LIST,
+        columns=SERVICE_COLUMNS,
+        operations=("listServices",),
+    ),
+    _reading(
+        name="get_service",
+        title="Get service details",
+        description="One service: status, escalation policy, integrations, urgency and alert settings.",
+        arguments=OneService,
+        plan=get_service,
+        shape=Shape.OBJECT,
+        columns=SERVICE_COLUMNS,
+        operations=("getService",),
+    ),
+    _reading(
+        name="list_service_dependencies",
+        title="List service dependencies",
+        description="What a technical or business service uses, and what uses it.",
+        arguments=ListServiceDependencies,
+        plan=list_service_dependencies,
+        shape=Shape.LIST,
+        columns=(
+            Column("Direction", "direction"),
+            Column("Service", "service.id"),
+            Column("Type", "service.type"),
+        ),
+        operations=("getTechnicalServiceServiceDependencies", "getBusinessServiceServiceDependencies"),
+        untrusted=False,
+    ),
+    Tool(
+        name="get_service_metrics",
+        title="Get service metrics",
+        description="Incident counts, times to acknowledge and resolve, interruptions and uptime by service. "
+        f"{timedelta(days=30).days} days by default; PagerDuty's figures lag up to a day.",
+        category=Category.SERVICES,
+        access=Access.READ,
+        risk=Risk.LOW,
+        arguments=GetServiceMetrics,
+        plan=get_service_metrics,
+        shape=Shape.LIST,
+        columns=(Column("Service", "service_name"), *METRIC_COLUMNS),
+        operations=("getAnalyticsMetricsIncidentsService",),
+        scopes=("analytics.write",),
+    ),
+)

@@ -1,0 +1,46 @@
+"""Arguments with a window of time: bounded, so that no call reads years."""
+
+from datetime import datetime, timedelta
+from typing import ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from calmo_pagerduty.pagerduty.errors import InvalidRequest
+from calmo_pagerduty.tools.model import Arguments
+from calmo_pagerduty.tools.plans.fields import Time
+
+
+class Window(Arguments):
+    """`since` (inclusive) and `until` (exclusive), in UTC."""
+
+    longest: ClassVar[timedelta] = timedelta(days=180)
+
+    since: Time | None = Field(None, description="From then on.")
+    until: Time | None = Field(None, description="Before then.")
+
+    @model_validator(mode="after")
+    def _is_a_window(self) -> Self:
+        if self.since and self.until:
+            if self.since >= self.until:
+                raise ValueError("since: it must be before until")
+            if self.until - self.since > self.longest:
+                raise ValueError(f"since: it may be {self.longest.days} days before until at most")
+        return self
+
+    def backward(self, now: datetime, default: timedelta) -> tuple[datetime, datetime]:
+        """Return the window; without bounds it is the last `default` before now. Raises InvalidRequest."""
+        until = self.until or now
+        return self._bounded(self.since or until - default, until)
+
+    def forward(self, now: datetime, default: timedelta) -> tuple[datetime, datetime]:
+        """Return the window; without bounds it is the next `default` after now. Raises InvalidRequest."""
+        since = self.since or (self.until - default if self.until and self.until <= now else now)
+        return self._bounded(since, self.until or since + default)
+
+    def _bounded(self, since: datetime, until: datetime) -> tuple[datetime, datetime]:
+        if not timedelta(0) < until - since <= self.longest:
+            raise InvalidRequest(
+                "The window is empty or too long",
+                advice=f"give since and until, {self.longest.days} days apart at most",
+            )
+        return since, until

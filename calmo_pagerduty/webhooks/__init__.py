@@ -1,0 +1,1 @@
+"""Webhooks: their life, their secrets, PagerDuty's subscriptions, and whether they work."""

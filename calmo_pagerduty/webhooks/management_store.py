@@ -1,0 +1,218 @@
+"""Webhooks as their owners manage them. Every finder takes what its caller may see."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from calmo_pagerduty.db.encryption import Keyring
+from calmo_pagerduty.db.tables import webhook_secrets, webhooks
+from calmo_pagerduty.db.transactions import Transaction
+from calmo_pagerduty.db.visibility import visible_to
+from calmo_pagerduty.kernel.scopes import Scope, Visibility
+from calmo_pagerduty.webhooks import store as addresses
+from calmo_pagerduty.webhooks.event_filters import ACCOUNT, EventFilter, EventSet
+from calmo_pagerduty.webhooks.lifecycle import (
+    HANDLE,
+    OVERLAP,
+    WHOLE_ID,
+    NotPossible,
+    WebhookFacts,
+    WebhookState,
+    handle_of,
+    state_of,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretAge:
+    """When a secret came, and when it stops to count; of the secret itself nothing is told."""
+
+    version: int
+    created_at: datetime
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewWebhook:
+    scope: Scope
+    name: str = ""
+    connection_id: str | None = None
+    event_set: EventSet = EventSet.ADVANCED
+    only: EventFilter = ACCOUNT
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedWebhook:
+    """A webhook with all that its owners may know. Times are UTC."""
+
+    id: str
+    name: str
+    scope: Scope
+    connection_id: str
+    event_set: EventSet
+    only: EventFilter
+    #: PagerDuty's ids of the subscriptions that deliver here, if we know them.
+    subscription_ids: tuple[str, ...]
+    #: Whether we made them, and so clean them up.
+    managed: bool
+    created_at: datetime
+    armed_at: datetime | None
+    paused_at: datetime | None
+    disabled_at: datetime | None
+    deleted_at: datetime | None
+    findings: tuple[Any, ...]
+    examined_at: datetime | None
+    #: Those that are live, oldest first.
+    secrets: tuple[SecretAge, ...]
+
+    @property
+    def facts(self) -> WebhookFacts:
+        return WebhookFacts(
+            secret=bool(self.secrets),
+            armed=self.armed_at is not None,
+            paused=self.paused_at is not None,
+            disabled=self.disabled_at is not None,
+            deleted=self.deleted_at is not None,
+        )
+
+    @property
+    def state(self) -> WebhookState:
+        return state_of(self.facts)
+
+    @property
+    def handle(self) -> str:
+        return handle_of(self.id)
+
+    @property
+    def current(self) -> tuple[SecretAge, ...]:
+        """The secrets that nothing has replaced."""
+        return tuple(secret for secret in self.secrets if secret.expires_at is None)
+
+
+def make(tx: Transaction, keyring: Keyring, new: NewWebhook, secret: bytes | None, now: datetime) -> str:
+    """Make a webhook and return its id, which is also its unguessable address."""
+    webhook_id = addresses.create(tx, keyring, new.scope, secret, now)
+    values: dict[str, Any] = {
+        "name": new.name,
+        "event_set": new.event_set,
+        "service_ids": list(new.only.service_ids),
+        "team_ids": list(new.only.team_ids),
+    }
+    if new.connection_id is not None:
+        values["connection_id"] = new.connection_id
+    update(tx, webhook_id, **values)
+    return webhook_id
+
+
+def find(tx: Transaction, visibility: Visibility, known_as: str, now: datetime) -> ManagedWebhook | None:
+    """Return a webhook by its id or its handle; None if there is none that this caller may see.
+
+    Raises NotPossible if several have this handle.
+    """
+    if WHOLE_ID.fullmatch(known_as):
+        condition = webhooks.c.id == known_as
+    elif HANDLE.fullmatch(known_as):
+        condition = webhooks.c.id.like(f"wh\\_%{known_as[-6:]}", escape="\\")
+    else:
+        return None
+    found = _read(tx, visibility, now, condition)
+    if len(found) > 1:
+        raise NotPossible("several webhooks have this handle: name it by its whole id")
+    return found[0] if found else None
+
+
+def list_all(tx: Transaction, visibility: Visibility, now: datetime) -> tuple[ManagedWebhook, ...]:
+    """Return the webhooks that aren't deleted and the caller may see, oldest first."""
+    return _read(tx, visibility, now, webhooks.c.deleted_at.is_(None))
+
+
+def list_to_tidy(tx: Transaction, visibility: Visibility, now: datetime) -> tuple[ManagedWebhook, ...]:
+    """Return those with expired secrets, and deleted ones whose subscriptions may still be there."""
+    expired = sa.select(webhook_secrets.c.webhook_id).where(webhook_secrets.c.expires_at <= now)
+    left = sa.and_(webhooks.c.deleted_at.is_not(None), webhooks.c.managed)
+    return _read(tx, visibility, now, sa.or_(left, webhooks.c.id.in_(expired)))
+
+
+def replace_secrets(
+    tx: Transaction,
+    keyring: Keyring,
+    webhook_id: str,
+    secrets: Sequence[bytes],
+    now: datetime,
+    keep_others: bool = False,
+) -> None:
+    """Seal new secrets. Those before them live on for OVERLAP, or for good if they are kept."""
+    if not keep_others:
+        replaced = sa.update(webhook_secrets).where(
+            webhook_secrets.c.webhook_id == webhook_id, webhook_secrets.c.expires_at.is_(None)
+        )
+        tx.execute(replaced.values(expires_at=now + OVERLAP))
+    for secret in secrets:
+        addresses.add_secret(tx, keyring, webhook_id, secret, now)
+
+
+def forget_expired(tx: Transaction, webhook_id: str, now: datetime) -> None:
+    expired = sa.delete(webhook_secrets).where(
+        webhook_secrets.c.webhook_id == webhook_id, webhook_secrets.c.expires_at <= now
+    )
+    tx.execute(expired)
+
+
+def set_subscriptions(tx: Transaction, webhook_id: str, ids: Sequence[str]) -> None:
+    """Note the subscriptions that we made for it; without any, there is nothing to clean up."""
+    update(tx, webhook_id, subscription_id=",".join(ids) or None, managed=bool(ids))
+
+
+def delete(tx: Transaction, webhook_id: str, now: datetime) -> None:
+    """Answer 410 from now on, and forget the secrets at once. What was delivered stays."""
+    update(tx, webhook_id, deleted_at=now)
+    forget_secrets(tx, webhook_id)
+
+
+def forget_secrets(tx: Transaction, webhook_id: str) -> None:
+    tx.execute(sa.delete(webhook_secrets).where(webhook_secrets.c.webhook_id == webhook_id))
+
+
+def update(tx: Transaction, webhook_id: str, **values: Any) -> None:
+    tx.execute(sa.update(webhooks).where(webhooks.c.id == webhook_id).values(**values))
+
+
+def _read(
+    tx: Transaction, visibility: Visibility, now: datetime, condition: sa.ColumnElement[bool]
+) -> tuple[ManagedWebhook, ...]:
+    query = sa.select(webhooks).where(condition, visible_to(webhooks.c.scope, visibility))
+    rows = tx.execute(query.order_by(webhooks.c.created_at, webhooks.c.id)).all()
+    live = sa.select(webhook_secrets).where(
+        webhook_secrets.c.webhook_id.in_([row.id for row in rows]),
+        sa.or_(webhook_secrets.c.expires_at.is_(None), webhook_secrets.c.expires_at > now),
+    )
+    ages: dict[str, list[SecretAge]] = {}
+    for secret in tx.execute(live.order_by(webhook_secrets.c.version)):
+        ages.setdefault(secret.webhook_id, []).append(
+            SecretAge(secret.version, secret.created_at, secret.expires_at)
+        )
+    return tuple(_webhook(row, tuple(ages.get(row.id, ()))) for row in rows)
+
+
+def _webhook(row: Any, secrets: tuple[SecretAge, ...]) -> ManagedWebhook:
+    return ManagedWebhook(
+        id=row.id,
+        name=row.name,
+        scope=Scope.parse(row.scope),
+        connection_id=row.connection_id,
+        event_set=EventSet(row.event_set),
+        only=EventFilter(tuple(row.service_ids), tuple(row.team_ids)),
+        subscription_ids=tuple(row.subscription_id.split(",")) if row.subscription_id else (),
+        managed=row.managed,
+        created_at=row.created_at,
+        armed_at=row.armed_at,
+        paused_at=row.paused_at,
+        disabled_at=row.disabled_at,
+        deleted_at=row.deleted_at,
+        findings=tuple(row.findings),
+        examined_at=row.examined_at,
+        secrets=secrets,
+    )

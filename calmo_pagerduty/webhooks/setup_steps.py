@@ -1,0 +1,50 @@
+"""The steps on PagerDuty's page that set a webhook up by hand, in words."""
+
+from calmo_pagerduty.webhooks.event_filters import EVENTS, EventFilter, EventSet
+
+
+def setup_steps(url: str, handle: str, events: EventSet, only: EventFilter, has_secret: bool) -> list[str]:
+    """Return what a person does, one thing a line. `url` may be masked: it is whole only once."""
+    parts = only.parts()
+    names = [str(event_type) for event_type in EVENTS[events]]
+    hidden = "…" in url
+    steps = [
+        "In PagerDuty, open Integrations, then Generic Webhooks (v3), and choose New Webhook.",
+        f"Webhook URL: {url}"
+        + (
+            " (the whole address was shown when the webhook was made; if it is lost, make a new one)"
+            if hidden
+            else ""
+        ),
+        f"Scope: {_scope(parts)}.",
+        "Description: anything by which you will know it, such as Calmo.",
+        f"Events: tick {', '.join(names)}, and no service events."
+        if events is not EventSet.ADVANCED
+        else f"Events: tick all that begin with incident ({len(names)} of them), and no service events.",
+        "Save it with Add Webhook, and copy the signing secret at once: PagerDuty never shows it again.",
+    ]
+    several = len(parts) > 1
+    if several:
+        steps.append(
+            "Do the same for each of the others, with the same address: each gets a secret of its own."
+        )
+    more = " --add" if several else ""
+    if not has_secret:
+        steps.append(
+            f"Give the secret to us: calmo-pagerduty webhook set-secret {handle}{more}"
+            f" (it is read from standard input), or PUT /api/webhooks/{handle}/secret."
+        )
+    steps.append(
+        "In PagerDuty, open the webhook and choose Send Test Event; then"
+        f" calmo-pagerduty webhook wizard {handle} --wait 60 tells whether it arrived well."
+    )
+    return steps
+
+
+def _scope(parts: tuple[tuple[str, str | None], ...]) -> str:
+    kind, identity = parts[0]
+    if identity is None:
+        return "Account (everything)"
+    if len(parts) == 1:
+        return f"{kind.capitalize()} {identity}"
+    return f"{kind.capitalize()}, one webhook for each of {', '.join(str(id_) for _, id_ in parts)}"

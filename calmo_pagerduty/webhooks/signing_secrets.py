@@ -1,0 +1,136 @@
+"""What people paste as a signing secret: what is meant is taken, what is something else is named."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from calmo_pagerduty.kernel.explained_error import ExplainedError
+from calmo_pagerduty.kernel.json_values import object_of
+from calmo_pagerduty.webhooks.lifecycle import PATH, WHOLE_ID
+
+#: PagerDuty's are longer still; a shorter one was cut off, or is a word that somebody thought up.
+MIN_LENGTH = 16
+MAX_LENGTH = 512
+
+#: White space and what copying adds beside it: zero-width signs, byte-order marks, quotation marks.
+_WHITE = " \t\r\n\v\f\u00a0\u2007\u202f\u200b\u200c\u200d\u2060\ufeff\x00"
+_QUOTES = ('"', "'", "`")
+
+
+class BadSecret(ExplainedError, ValueError):
+    """This is no signing secret. The message says what it seems to be, and never repeats it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastedSecret:
+    """`notes` tell what was left away of the pasted text."""
+
+    secret: bytes = field(repr=False)
+    notes: tuple[str, ...] = ()
+
+
+def _is_token(text: str) -> bool:
+    """PagerDuty's API keys have 20 characters; some begin with a letter and a plus sign or underscore."""
+    return bool(re.fullmatch(r"[A-Za-z0-9_+-]{20}|[a-z]\+\S+", text)) or "token=" in text.lower()
+
+
+#: What a pasted text may be instead, in the order in which it is asked.
+_SOMETHING_ELSE: tuple[tuple[Callable[[str], bool], str], ...] = (
+    (
+        lambda text: bool(re.search(r"\bv\d+=", text)) or "x-pagerduty-signature" in text.lower(),
+        "this is a signature, which is another one for each delivery: paste the signing secret that"
+        " PagerDuty showed when the subscription was made",
+    ),
+    (
+        lambda text: PATH in text or bool(WHOLE_ID.fullmatch(text)),
+        "this is the webhook's own address: it belongs into PagerDuty; paste the signing secret here that"
+        " PagerDuty shows for it",
+    ),
+    (
+        lambda text: bool(re.match(r"[a-z]+://", text, re.IGNORECASE)),
+        "this is an address: paste the signing secret that PagerDuty showed when the subscription was made",
+    ),
+    (
+        lambda text: text.startswith("calmo_"),
+        "this is an API key of ours: if others may have seen it here, make a new one;"
+        " the signing secret comes from PagerDuty",
+    ),
+    (
+        _is_token,
+        "this is a PagerDuty API key: it belongs to a connection (calmo-pagerduty connection add);"
+        " the signing secret was shown when the subscription was made",
+    ),
+    (
+        lambda text: any(character in _WHITE for character in text),
+        "there is white space within the secret: it was probably copied in parts; copy it in one piece",
+    ),
+    (
+        lambda text: bool(re.fullmatch(r"[*•●·.x]+", text)),
+        "this is a secret made unreadable: PagerDuty shows it only once, when the subscription is made",
+    ),
+    (
+        lambda text: not (text.isascii() and text.isprintable()),
+        "the secret holds characters that no signing secret has: copy it anew",
+    ),
+    (
+        lambda text: len(text) < MIN_LENGTH,
+        f"the secret is too short: PagerDuty's have more than {MIN_LENGTH} characters; copy it to its end",
+    ),
+    (
+        lambda text: len(text) > MAX_LENGTH,
+        "the text is too long for a signing secret: copy the secret alone",
+    ),
+)
+
+
+def read_secret(pasted: bytes) -> PastedSecret:
+    """Return the signing secret that a pasted text holds. Raises BadSecret."""
+    try:
+        text = pasted.decode()
+    except UnicodeDecodeError:
+        raise BadSecret("the secret is not text: copy it anew") from None
+    notes: list[str] = []
+    text = _trimmed(text, notes)
+    if text.startswith("{"):
+        text = _trimmed(_from_json(text), [])
+        notes = ["the secret was taken out of PagerDuty's answer"]
+    if not text:
+        raise BadSecret("no signing secret was given")
+    for is_it, words in _SOMETHING_ELSE:
+        if is_it(text):
+            raise BadSecret(words)
+    return PastedSecret(text.encode(), tuple(notes))
+
+
+def _trimmed(text: str, notes: list[str]) -> str:
+    bare = text.strip(_WHITE)
+    if bare != text.rstrip("\r\n"):
+        notes.append("white space around the secret was left away")
+    if len(bare) > 2 and bare[0] == bare[-1] and bare[0] in _QUOTES:
+        notes.append("quotation marks around the secret were left away")
+        bare = bare[1:-1].strip(_WHITE)
+    return bare
+
+
+def _from_json(text: str) -> str:
+    """Return `delivery_method.secret` of PagerDuty's answer. Raises BadSecret."""
+    try:
+        answer = json.loads(text)
+    except (ValueError, RecursionError):
+        raise BadSecret(
+            "this looks like PagerDuty's answer, but only a part of it: paste the secret"
+        ) from None
+    subscription = _within(answer, "webhook_subscription") or answer
+    method = _within(subscription, "delivery_method") or subscription
+    secret = method.get("secret")
+    if isinstance(secret, str) and secret:
+        return secret
+    raise BadSecret(
+        "this answer of PagerDuty's holds no secret: only the answer to the subscription's creation does"
+    )
+
+
+def _within(value: Any, name: str) -> dict[str, Any]:
+    return object_of(object_of(value).get(name))

@@ -1,0 +1,145 @@
+"""Webhooks, their sealed secrets, and the refusals that count against them."""
+
+import base64
+import os
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+
+from calmo_pagerduty.db.encryption import Keyring, Place
+from calmo_pagerduty.db.tables import connections, refusals, webhook_secrets, webhooks
+from calmo_pagerduty.db.transactions import Transaction
+from calmo_pagerduty.deliveries.model import MAX_STRIKES, STRIKE_WINDOW, Verdict
+from calmo_pagerduty.kernel.scopes import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Our address for one PagerDuty subscription. `secrets` holds (version, secret), newest first."""
+
+    id: str
+    connection_id: str
+    scope: Scope
+    armed: bool
+    paused: bool
+    deleted: bool
+    secrets: tuple[tuple[int, bytes], ...] = field(repr=False)
+
+
+_FIND = sa.select(webhooks).where(webhooks.c.id == bindparam("webhook"))
+_SECRETS = (
+    sa.select(webhook_secrets.c.version, webhook_secrets.c.sealed)
+    .where(
+        webhook_secrets.c.webhook_id == bindparam("webhook"),
+        sa.or_(
+            webhook_secrets.c.expires_at.is_(None),
+            webhook_secrets.c.expires_at > bindparam("now", type_=webhook_secrets.c.created_at.type),
+        ),
+    )
+    .order_by(webhook_secrets.c.version.desc())
+)
+
+
+def create(tx: Transaction, keyring: Keyring, scope: Scope, secret: bytes | None, now: datetime) -> str:
+    """Make a webhook for a scope and return its id, which is also its unguessable address.
+
+    A scope without a connection gets one without a token, so that webhooks work by themselves.
+    """
+    webhook_id = new_webhook_id()
+    connection_id = _connection_of(tx, scope, now)
+    tx.execute(
+        webhooks.insert().values(id=webhook_id, connection_id=connection_id, scope=str(scope), created_at=now)
+    )
+    if secret is not None:
+        add_secret(tx, keyring, webhook_id, secret, now)
+    return webhook_id
+
+
+def add_secret(tx: Transaction, keyring: Keyring, webhook_id: str, secret: bytes, now: datetime) -> int:
+    """Seal a signing secret for this webhook and no other. Returns its version."""
+    latest = sa.select(sa.func.max(webhook_secrets.c.version))
+    version = (tx.execute(latest.where(webhook_secrets.c.webhook_id == webhook_id)).scalar() or 0) + 1
+    scope = tx.execute(sa.select(webhooks.c.scope).where(webhooks.c.id == webhook_id)).scalar_one()
+    sealed = keyring.seal(secret, _place(scope, webhook_id, version))
+    tx.execute(
+        webhook_secrets.insert().values(webhook_id=webhook_id, version=version, sealed=sealed, created_at=now)
+    )
+    return version
+
+
+def find(tx: Transaction, keyring: Keyring, webhook_id: str, now: datetime) -> Webhook | None:
+    """Return the webhook with its live secrets. Raises CannotDecrypt."""
+    row = tx.execute(_FIND, {"webhook": webhook_id}).one_or_none()
+    if row is None:
+        return None
+    sealed = tx.execute(_SECRETS, {"webhook": webhook_id, "now": now})
+    secrets = tuple(
+        (version, keyring.open(value, _place(row.scope, webhook_id, version))) for version, value in sealed
+    )
+    return Webhook(
+        id=row.id,
+        connection_id=row.connection_id,
+        scope=Scope.parse(row.scope),
+        armed=row.armed_at is not None,
+        paused=row.paused_at is not None,
+        deleted=row.deleted_at is not None,
+        secrets=secrets,
+    )
+
+
+def arm(tx: Transaction, webhook_id: str, now: datetime) -> None:
+    """Remember that a delivery was verified: from now on an unsigned one is answered 401."""
+    tx.execute(
+        sa.update(webhooks)
+        .where(webhooks.c.id == webhook_id, webhooks.c.armed_at.is_(None))
+        .values(armed_at=now)
+    )
+
+
+def disarm(tx: Transaction, webhook_id: str) -> None:
+    """Forget that a delivery was verified: it was one of our own."""
+    tx.execute(sa.update(webhooks).where(webhooks.c.id == webhook_id).values(armed_at=None))
+
+
+def count_strikes(tx: Transaction, webhook_id: str, now: datetime) -> int:
+    """Count the mismatches answered 401 within the window: good deliveries don't reset it."""
+    strikes = (
+        sa.select(refusals.c.id)
+        .where(
+            refusals.c.webhook_id == webhook_id,
+            refusals.c.at > now - STRIKE_WINDOW,
+            refusals.c.status == 401,
+            refusals.c.verdict.in_([Verdict.MISMATCH, Verdict.UNSUPPORTED_SCHEME]),
+        )
+        .limit(MAX_STRIKES)
+    )
+    return len(tx.execute(strikes).all())
+
+
+def _connection_of(tx: Transaction, scope: Scope, now: datetime) -> str:
+    first = sa.select(connections.c.id).where(connections.c.scope == str(scope))
+    found = tx.execute(first.order_by(connections.c.created_at).limit(1)).scalar()
+    if found is not None:
+        return str(found)
+    connection_id = f"con_{_random(5)}"
+    tx.execute(
+        connections.insert().values(
+            id=connection_id, name=f"Webhooks of {scope}", scope=str(scope), severities={}, created_at=now
+        )
+    )
+    return connection_id
+
+
+def new_webhook_id() -> str:
+    """A webhook's id is all that an address needs to be found, so it holds 160 bits of chance."""
+    return f"wh_{_random(20)}"
+
+
+def _place(scope: str, webhook_id: str, version: int) -> Place:
+    return Place("webhook_secrets", "sealed", scope, webhook_id, version)
+
+
+def _random(size: int) -> str:
+    return base64.b32encode(os.urandom(size)).decode().lower()

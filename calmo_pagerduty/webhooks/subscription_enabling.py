@@ -1,0 +1,28 @@
+"""Switching PagerDuty's subscriptions on again: a write, so it is off until a connection's rules allow it."""
+
+from collections.abc import Sequence
+
+from calmo_pagerduty.pagerduty.errors import AlreadySo
+from calmo_pagerduty.pagerduty.requests import ApiRequest, Method, Plan
+from calmo_pagerduty.pagerduty.tokens import TokenFacts
+from calmo_pagerduty.tools.permissions import READ_ONLY_ROLES, ConnectionRules, Switch
+
+#: The switch that allows it. No tool has this name: nobody calls it, only the doctor does it.
+ENABLE_WEBHOOK = "tool:enable_webhook"
+
+
+def may_enable(rules: ConnectionRules, facts: TokenFacts) -> bool:
+    """Tell whether the doctor may switch on what PagerDuty has switched off."""
+    if facts.read_only or facts.role in READ_ONLY_ROLES:
+        return False
+    return rules.switches.get(ENABLE_WEBHOOK) is Switch.ALLOW
+
+
+def enable(subscription_ids: Sequence[str]) -> Plan:
+    """Let PagerDuty deliver again. Repeatable."""
+    for subscription_id in subscription_ids:
+        try:
+            yield ApiRequest(method=Method.POST, path=f"/webhook_subscriptions/{subscription_id}/enable")
+        except AlreadySo:
+            continue
+    return {}

@@ -1,0 +1,90 @@
+"""Our webhooks and PagerDuty's subscriptions, as an examination sees them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from calmo_pagerduty.kernel.json_values import object_of
+from calmo_pagerduty.kernel.model import FrozenModel
+from calmo_pagerduty.pagerduty.requests import JsonObject
+from calmo_pagerduty.webhooks.lifecycle import PATH
+
+
+class OurWebhook(FrozenModel):
+    """A live webhook of ours. `parts` are (kind, id) of the subscriptions it wants. Times are UTC."""
+
+    id: str
+    url: str
+    event_types: frozenset[str]
+    parts: tuple[tuple[str, str | None], ...]
+    subscription_ids: tuple[str, ...] = ()
+    managed: bool = False
+    has_secret: bool = True
+    paused: bool = False
+    armed: bool = False
+    disabled_at: datetime | None = None
+    #: Deliveries rejected within the last day.
+    strikes: int = 0
+    last_delivery_at: datetime | None = None
+    #: Since when the oldest delivery waits that is not on its way yet.
+    waits_since: datetime | None = None
+
+
+class Subscription(FrozenModel):
+    """A webhook subscription as PagerDuty shows it."""
+
+    id: str
+    url: str
+    active: bool
+    disabled: bool
+    event_types: frozenset[str]
+    kind: str
+    filter_id: str | None = None
+
+    @property
+    def is_live(self) -> bool:
+        return self.active and not self.disabled
+
+    @property
+    def part(self) -> tuple[str, str | None]:
+        return self.kind, self.filter_id
+
+    def overlaps(self, other: "Subscription") -> bool:
+        """Whether one event may come by both. A team's services are not known here."""
+        same = "account" in (self.kind, other.kind) or self.part == other.part
+        return same and not self.event_types.isdisjoint(other.event_types)
+
+
+class Seen(FrozenModel):
+    """What was seen at PagerDuty. `subscriptions` None: we may not look."""
+
+    now: datetime
+    subscriptions: tuple[Subscription, ...] | None = None
+    why_not: str = ""
+    #: When something last happened in an incident there.
+    last_incident_at: datetime | None = None
+    #: Whether the connection's rules let us switch a subscription on again.
+    may_enable: bool = False
+
+
+def read_subscription(found: JsonObject) -> Subscription | None:
+    """Read a subscription of the REST API; None if it has no id."""
+    method, only = object_of(found.get("delivery_method")), object_of(found.get("filter"))
+    events = found.get("events")
+    if not isinstance(found.get("id"), str):
+        return None
+    return Subscription(
+        id=found["id"],
+        url=str(method.get("url") or ""),
+        active=found.get("active") is not False,
+        disabled=method.get("temporarily_disabled") is True,
+        event_types=frozenset(map(str, events if isinstance(events, list) else [])),
+        kind=str(only.get("type", "")).removesuffix("_reference"),
+        filter_id=only.get("id") if isinstance(only.get("id"), str) else None,
+    )
+
+
+def of_webhook(webhook: OurWebhook, subscriptions: Sequence[Subscription]) -> tuple[Subscription, ...]:
+    """Return the subscriptions that deliver to a webhook."""
+    return tuple(
+        subscription for subscription in subscriptions if subscription.url.endswith(f"{PATH}{webhook.id}")
+    )

@@ -1,0 +1,45 @@
+"""The incident that a test of a webhook plays through: it can't be mistaken for one of PagerDuty's."""
+
+import json
+from datetime import datetime
+
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
+from calmo_pagerduty.kernel.instants import iso_utc
+from calmo_pagerduty.pagerduty.event_types import EventType
+from calmo_pagerduty.pagerduty.requests import JsonObject
+
+#: PagerDuty's incident ids have at most 14 characters.
+PREFIX = "QCALMOTEST"
+TITLE = "Test of a webhook by Calmo"
+
+
+def is_synthetic(ref: IncidentRef) -> bool:
+    return ref.incident_id.startswith(PREFIX)
+
+
+def synthetic_event(event_type: EventType, event_id: str, incident_id: str, now: datetime) -> bytes:
+    """Return the body of a delivery that shows the test incident, as PagerDuty would write it."""
+    status = "resolved" if event_type is EventType.RESOLVED else "triggered"
+    event: JsonObject = {
+        "id": event_id,
+        "event_type": str(event_type),
+        "resource_type": "incident",
+        "occurred_at": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "agent": None,
+        "client": {"name": "Calmo webhook test"},
+        "data": {
+            "id": incident_id,
+            "type": "incident",
+            "status": status,
+            "created_at": iso_utc(now),
+            "title": TITLE,
+            "service": None,
+            "assignees": [],
+            "escalation_policy": None,
+            "teams": [],
+            "priority": None,
+            "urgency": "low",
+            "resolve_reason": None,
+        },
+    }
+    return json.dumps({"event": event}, separators=(",", ":")).encode()

@@ -1,0 +1,124 @@
+"""What became of deliveries since a webhook's secret was set, and what it tells of the set-up."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from calmo_pagerduty.deliveries.model import SignatureVerdict, Verdict
+
+
+class Proof(StrEnum):
+    """What the validation wizard finds."""
+
+    PROVEN = "proven"
+    NO_SECRET = "no_secret"  # noqa: S105 - a finding, not a secret
+    NOTHING_YET = "nothing_yet"
+    OLD_SECRET = "old_secret"  # noqa: S105
+    OTHER_SECRET = "other_secret"  # noqa: S105
+    BODY_ALTERED = "body_altered"
+    SIGNATURE_ALTERED = "signature_altered"
+    HEADER_MISSING = "header_missing"
+    OLD_GENERATION = "old_generation"
+    UNSUPPORTED_SCHEME = "unsupported_scheme"
+
+
+#: What each means, and what to do.
+WORDS: Mapping[Proof, str] = {
+    Proof.PROVEN: "a delivery was verified with this secret: the webhook is set up well",
+    Proof.NO_SECRET: (
+        "the webhook has no signing secret yet, so deliveries are asked to come back: set the secret"
+    ),
+    Proof.NOTHING_YET: (
+        "nothing has arrived since the secret was set: send a test event from the webhook's page in"
+        " PagerDuty; if that doesn't arrive either, test the address with calmo-pagerduty webhook test"
+    ),
+    Proof.OLD_SECRET: (
+        "deliveries arrive that are signed with the secret before this one: PagerDuty's older subscription"
+        " still delivers; delete it there once the new one does"
+    ),
+    Proof.OTHER_SECRET: (
+        "deliveries arrive that are signed with another secret: paste the one that PagerDuty showed for this"
+        " very subscription, or make a new subscription if it wasn't copied"
+    ),
+    Proof.BODY_ALTERED: (
+        "the body was altered on its way: something in front of us rewrites it; let it pass bytes unchanged"
+    ),
+    Proof.SIGNATURE_ALTERED: ("the signature itself was altered on its way: let headers pass as they come"),
+    Proof.HEADER_MISSING: (
+        "deliveries arrive without a signature: either something in front of us takes the"
+        " X-PagerDuty-Signature header away, or the subscription is an old V1 or V2 one"
+    ),
+    Proof.OLD_GENERATION: (
+        "an old V1 or V2 webhook delivers here, which PagerDuty no longer signs: make a V3 subscription"
+        " (Generic Webhooks v3) and delete the old one"
+    ),
+    Proof.UNSUPPORTED_SCHEME: (
+        "the signature is of a kind that isn't known here (not v1=): is it PagerDuty that delivers?"
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """Unauthenticated deliveries of one kind: how many, and when the last one came (UTC)."""
+
+    verdict: str
+    reason: str
+    count: int
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """What came since the secret was set. Our own test deliveries don't count. Times are UTC."""
+
+    verified_at: datetime | None = None
+    verified_type: str | None = None
+    by_older_at: datetime | None = None
+    refused: tuple[Refusals, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    proof: Proof
+    at: datetime | None = None
+    #: What else is worth knowing.
+    note: str | None = None
+
+    @property
+    def words(self) -> str:
+        return f"{WORDS[self.proof]} ({self.note})" if self.note else WORDS[self.proof]
+
+
+def judge_arrivals(has_secret: bool, arrived: Arrivals) -> Finding:
+    """Say how the webhook is set up, from what arrived."""
+    if not has_secret:
+        return Finding(Proof.NO_SECRET)
+    latest = max(arrived.refused, key=lambda refusals: refusals.last_at, default=None)
+    if arrived.verified_at is not None:
+        note = f"it was {arrived.verified_type}" if arrived.verified_type else None
+        if latest is not None and latest.last_at > arrived.verified_at:
+            note = "but since then others were refused: does another subscription deliver here too?"
+        return Finding(Proof.PROVEN, arrived.verified_at, note)
+    if latest is not None:
+        count = sum(refusals.count for refusals in arrived.refused)
+        return Finding(_proof_of(latest), latest.last_at, f"{count} so far")
+    if arrived.by_older_at is not None:
+        return Finding(Proof.OLD_SECRET, arrived.by_older_at)
+    return Finding(Proof.NOTHING_YET)
+
+
+def _proof_of(refused: Refusals) -> Proof:
+    """The verdict tells more where the webhook was armed; before that, only the reason does."""
+    if refused.verdict == Verdict.LEGACY_PAYLOAD:
+        return Proof.OLD_GENERATION
+    return OF_SIGNATURE.get(refused.reason, Proof.OTHER_SECRET)
+
+
+OF_SIGNATURE: Mapping[str, Proof] = {
+    SignatureVerdict.MATCH: Proof.PROVEN,
+    SignatureVerdict.MISSING: Proof.HEADER_MISSING,
+    SignatureVerdict.UNSUPPORTED_SCHEME: Proof.UNSUPPORTED_SCHEME,
+    SignatureVerdict.MISMATCH: Proof.OTHER_SECRET,
+}

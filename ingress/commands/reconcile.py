@@ -1,0 +1,110 @@
+"""calmo-pagerduty reconcile, calmo-pagerduty doctor."""
+
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from calmo_pagerduty.clients.rest import ApiClient, ApiProblem
+from ingress.commands.instances import client_of
+from ingress.commands.options import AS_JSON, DATA_DIR
+from ingress.commands.output import emit
+from ingress.commands.tool_view import a_table, words
+
+Json = dict[str, Any]
+LOOK_SECONDS = 1.0
+LEVEL_STYLE = {"alarm": "bold red", "warning": "yellow", "note": "cyan"}
+#: A report's figures, in the words of a person.
+FIGURES = (
+    ("requests", "requests to PagerDuty"),
+    ("entries", "log entries read"),
+    ("incidents", "incidents looked at"),
+    ("differed", "stood otherwise here"),
+    ("healed", "healed"),
+    ("opened", "opened here"),
+    ("added", "entries added to timelines"),
+    ("failed", "could not be healed"),
+)
+
+
+def reconcile(
+    connection: Annotated[str, typer.Argument(help="The connection's id")],
+    since: Annotated[
+        datetime | None, typer.Option(help="From when on, in UTC. Default: from the last run's end")
+    ] = None,
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Compare with PagerDuty and heal what differs. Ends with 1 if not everything is right then."""
+    client = client_of(data_dir)
+    path = f"/api/connections/{quote(connection, safe='')}"
+    body = {} if since is None else {"since": f"{since.replace(tzinfo=None).isoformat()}Z"}
+    begun = client.send("POST", f"{path}/reconcile", body)
+    if not begun["started"]:
+        raise ApiProblem(begun["problem"])
+    run = _wait(client, path, begun["after"], sys.stderr.isatty() and not as_json)
+    emit(run, as_json, report_view)
+    report = run["report"]
+    raise typer.Exit(1 if report.get("failed") or report.get("problem") else 0)
+
+
+def doctor(
+    connection: Annotated[str | None, typer.Option(help="Only this connection's webhooks")] = None,
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Examine webhooks at PagerDuty and here, and say what to do. Ends with 1 if events get lost."""
+    client = client_of(data_dir)
+    found = client.send("POST", "/api/doctor", {} if connection is None else {"connection": connection})
+    emit(found, as_json, findings_view)
+    raise typer.Exit(0 if found["ok"] else 1)
+
+
+def report_view(run: Json) -> Table:
+    """Return a run's report as a person reads it."""
+    table = a_table("", "")
+    report = run["report"]
+    table.add_row("why", words(run["reason"]))
+    table.add_row("from", words(f"{run['since'][:19]}Z to {run['until'][:19]}Z"))
+    for name, label in FIGURES:
+        table.add_row(label, words(str(report.get(name, 0))))
+    drift = ", ".join(f"{name} {count}" for name, count in sorted(report.get("drift", {}).items()))
+    table.add_row("what differed", words(drift or "nothing"))
+    if report.get("problem"):
+        table.add_row("problem", Text(str(report["problem"]), style="bold red"))
+    return table
+
+
+def findings_view(found: Json) -> Table:
+    """Return the findings, webhook by webhook."""
+    table = a_table("webhook", "connection", "level", "what", "what to do")
+    for webhook in found["webhooks"]:
+        name = f"{webhook['webhook']} {webhook['name']}".strip()
+        if not webhook["findings"]:
+            seen = "nothing is wrong" if webhook["examined_at"] else "not examined yet"
+            table.add_row(words(name), webhook["connection"], Text("-"), words(seen), words(""))
+        for finding in webhook["findings"]:
+            level = Text(finding["level"], style=LEVEL_STYLE[finding["level"]])
+            table.add_row(
+                words(name), webhook["connection"], level, words(finding["words"]), words(finding["advice"])
+            )
+    return table
+
+
+def _wait(client: ApiClient, path: str, after: int, tell: bool) -> Json:
+    """Return the run once it has ended; what it has done so far goes to standard error."""
+    while True:
+        runs = [run for run in client.get(f"{path}/reconciliations")["runs"] if run["id"] > after]
+        run: Json | None = runs[-1] if runs else None
+        if run is not None and run["finished_at"]:
+            return run
+        if tell and run is not None and run["report"]:
+            done = run["report"]
+            sys.stderr.write(f"\r{done['incidents']} incidents looked at, {done['healed']} healed …")
+        time.sleep(LOOK_SECONDS)

@@ -1,0 +1,52 @@
+"""Count the contexts that were gathered, for operators. Labels hold no ids."""
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+
+from calmo_pagerduty.contexts import store as contexts
+from calmo_pagerduty.contexts.runs import ContextState
+from calmo_pagerduty.contexts.store import Finished
+from calmo_pagerduty.db.database import Database, StoreUnavailable
+from ingress.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 10.0
+
+
+class ContextCounter:
+    """Workers have no door of their own: what they finished is read from the database."""
+
+    def __init__(self, database: Database, metrics: Metrics) -> None:
+        self._database = database
+        self._metrics = metrics
+        self._since = datetime.now(UTC)
+        self._counted: set[tuple[str, int]] = set()
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self.look_once()
+            except StoreUnavailable as error:
+                logger.warning("contexts_not_counted", extra={"error": type(error).__name__})
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def look_once(self) -> None:
+        """Count what ended since the last look. Raises StoreUnavailable."""
+        since = self._since
+        found = await self._database.read(lambda t: contexts.finished_since(t, since))
+        for run in found:
+            if run.key not in self._counted:
+                self._count(run)
+        if found:
+            self._since = found[-1].at
+            self._counted = {run.key for run in found if run.at == self._since}
+
+    def _count(self, run: Finished) -> None:
+        degraded = run.is_degraded and run.state is ContextState.COMPLETE
+        self._metrics.contexts.labels("degraded" if degraded else run.state.value).inc()
+        self._metrics.context_seconds.observe(run.seconds)
+        self._metrics.context_requests.observe(run.requests)
+        for source, state in run.lacking:
+            self._metrics.sources_lacking.labels(source.value, state.value).inc()

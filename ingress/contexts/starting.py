@@ -1,0 +1,15 @@
+"""Have a context gathered: a signal to the incident's gathering, which is started if there is none."""
+
+from temporalio.service import RPCError
+
+from calmo_pagerduty.clients.contexts import ContextClient
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
+from calmo_pagerduty.temporal.handle import TemporalHandle, TemporalUnavailable
+
+
+async def gather(temporal: TemporalHandle, task_queue: str, ref: IncidentRef, reason: str) -> None:
+    """Ask for a context. Raises TemporalUnavailable."""
+    try:
+        await ContextClient(temporal.client, task_queue).start(ref, reason)
+    except RPCError as error:
+        raise TemporalUnavailable(str(error.status.name)) from error

@@ -1,0 +1,129 @@
+"""Why is this incident an issue, or why not: the facts, gathered from the database and Temporal."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from starlette.requests import Request
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
+
+from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.deliveries.explanation_queries import Known, read_facts
+from calmo_pagerduty.deliveries.explanations import Explanation, Facts, StepState, WorkflowStatus, explain
+from calmo_pagerduty.deliveries.model import DeliveryState
+from calmo_pagerduty.kernel.incident_ref import INCIDENT_ID
+from calmo_pagerduty.temporal.handle import TemporalHandle
+from ingress.api.authentication import DELIVERIES_READ
+from ingress.api.endpoints import Endpoint, Json, Nothing, Row
+from ingress.api.errors import NotFound
+from ingress.api.models import Model
+
+ASK_SECONDS = 2.0
+_STATUS: Mapping[WorkflowExecutionStatus, WorkflowStatus] = {
+    WorkflowExecutionStatus.RUNNING: WorkflowStatus.RUNNING,
+    WorkflowExecutionStatus.CONTINUED_AS_NEW: WorkflowStatus.RUNNING,
+    WorkflowExecutionStatus.COMPLETED: WorkflowStatus.COMPLETED,
+}
+
+
+class StepModel(Model):
+    """One step of a delivery's way. `advice` says what to do about it."""
+
+    name: str
+    state: StepState
+    words: str
+    advice: str | None
+
+
+class ExplanationModel(Model):
+    """The walk up to the first step that is missing or can't be told; `issue_id` where all is well."""
+
+    incident_id: str
+    issue_id: str | None
+    first_missing: str | None
+    advice: str | None
+    steps: list[StepModel]
+
+
+class ExplanationEndpoints:
+    """Each sees no more than its caller may."""
+
+    def __init__(self, database: Database, temporal: TemporalHandle, task_queue: str) -> None:
+        self._database = database
+        self._temporal = temporal
+        self._task_queue = task_queue
+
+    def endpoints(self) -> list[Row]:
+        return [
+            Endpoint(
+                "GET", "/api/explain/{incident_id}", "Why an incident is an issue, or why not",
+                Json(ExplanationModel), permission=DELIVERIES_READ, takes=Nothing, handler=self.show,
+                statuses=((404, "no incident's id looks like this"),),
+            )
+        ]  # fmt: skip
+
+    async def show(self, request: Request, caller: Caller, _nothing: Nothing) -> ExplanationModel:
+        """GET /api/explain/{incident_id}. Raises NotFound."""
+        incident_id = request.path_params["incident_id"]
+        if not INCIDENT_ID.fullmatch(incident_id):
+            raise NotFound(f"no incident's id looks like {incident_id[:60]!r}")
+        now = datetime.now(UTC)
+        known = await self._database.read(
+            lambda t: read_facts(t, caller.visibility, incident_id, now), caller.visibility
+        )
+        return _model(incident_id, explain(await self._with_temporal(known)), known.facts.issue_id)
+
+    async def _with_temporal(self, known: Known) -> Facts:
+        """Add what Temporal says, if an answer depends on it."""
+        waits = {DeliveryState.PENDING, DeliveryState.FORWARDED, DeliveryState.APPLIED}
+        if known.ref is None or known.facts.issue_id or waits.isdisjoint(known.facts.deliveries):
+            return known.facts
+        if not self._temporal.connected:
+            return replace(known.facts, temporal=False)
+        client = self._temporal.client
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                workers = await self._workers(client)
+                workflow = await _status(client, known.ref.workflow_id)
+        except (RPCError, TimeoutError):
+            return replace(known.facts, temporal=False)
+        return replace(known.facts, workers=workers, workflow=workflow)
+
+    async def _workers(self, client: Client) -> int:
+        described = await client.workflow_service.describe_task_queue(
+            DescribeTaskQueueRequest(
+                namespace=client.namespace,
+                task_queue=TaskQueue(name=self._task_queue),
+                task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+            )
+        )
+        return len({poller.identity for poller in described.pollers})
+
+
+async def _status(client: Client, workflow_id: str) -> WorkflowStatus:
+    try:
+        described = await client.get_workflow_handle(workflow_id).describe()
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return WorkflowStatus.NONE
+        raise
+    if described.status is None:
+        return WorkflowStatus.UNASKED
+    return _STATUS.get(described.status, WorkflowStatus.ENDED)
+
+
+def _model(incident_id: str, explanation: Explanation, issue_id: str | None) -> ExplanationModel:
+    missing = explanation.first_missing
+    return ExplanationModel(
+        incident_id=incident_id,
+        issue_id=issue_id,
+        first_missing=None if missing is None else missing.name,
+        advice=None if missing is None else missing.advice,
+        steps=[StepModel.from_row(step) for step in explanation.steps],
+    )

@@ -1,0 +1,131 @@
+"""Update-with-start: bring an action to its incident's workflow, whether it runs or has long completed."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from weakref import WeakValueDictionary
+
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from calmo_pagerduty.connections.severity import Severity
+from calmo_pagerduty.incidents.actions import ACTION_REFUSED
+from calmo_pagerduty.incidents.lifecycle import IncidentState, published
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
+from calmo_pagerduty.kernel.scopes import Scope
+from calmo_pagerduty.temporal.handle import TemporalUnavailable
+from ingress.api.errors import ActionRefused
+from ingress.forwarding.incident_starter import IncidentStarter
+from workflows import names
+from workflows.incident import ActionToTake
+
+logger = logging.getLogger(__name__)
+
+#: Temporal has 10 updates of a workflow under way at once, and refuses more.
+AT_ONCE = 4
+PAUSE_SECONDS = 0.2
+_BUSY = frozenset(
+    {
+        RPCStatusCode.RESOURCE_EXHAUSTED,
+        RPCStatusCode.ABORTED,
+        RPCStatusCode.NOT_FOUND,
+        RPCStatusCode.FAILED_PRECONDITION,
+    }
+)
+#: The run ended between taking the update in and answering it: the next one is asked.
+_RUN_ENDED = "AcceptedUpdateCompletedWorkflow"
+#: How long a worker may take to take an action over, before its caller gets a ticket instead.
+PATIENCE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentToStart:
+    """What a new run of an incident's workflow begins with: how our database has it."""
+
+    ref: IncidentRef
+    scope: Scope
+    state: IncidentState
+    severities: Mapping[str, Severity]
+
+
+class ActionSender:
+    """Brings actions to the workflows of their incidents."""
+
+    def __init__(self, starter: IncidentStarter) -> None:
+        self._starter = starter
+        #: By workflow id.
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+
+    async def send(self, client: Client, incident: IncidentToStart, order: ActionToTake) -> bool:
+        """Have the workflow take the action over; sent again, it is the same one. False: it hasn't yet.
+
+        Raises ActionRefused, TemporalUnavailable.
+        """
+        turns = self._turns.setdefault(incident.ref.workflow_id, asyncio.Semaphore(AT_ONCE))
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS), turns:
+                while True:
+                    if await self._sent(client, incident, order):
+                        return True
+                    await asyncio.sleep(PAUSE_SECONDS)
+        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
+            logger.info("action_not_taken_over_yet", extra={"workflow_id": incident.ref.workflow_id})
+            return False
+
+    async def _sent(self, client: Client, incident: IncidentToStart, order: ActionToTake) -> bool:
+        """Send it once. False: the workflow is busy, or has just continued as new."""
+        start = self._start(incident)
+        try:
+            await client.execute_update_with_start_workflow(
+                names.UPDATE_ACT, order, start_workflow_operation=start, id=order.filed.call_id
+            )
+        except WorkflowUpdateFailedError as error:
+            cause = error.cause
+            if isinstance(cause, ApplicationError) and cause.type == ACTION_REFUSED:
+                raise ActionRefused(cause.message) from None
+            if isinstance(cause, ApplicationError) and cause.type == _RUN_ENDED:
+                return False
+            raise TemporalUnavailable(f"the action was not taken over ({type(cause).__name__})") from error
+        except RPCError as error:
+            if error.status in _BUSY:
+                return False
+            raise TemporalUnavailable(str(error.status.name)) from error
+        finally:
+            await _forget(start)
+        return True
+
+    def _start(self, incident: IncidentToStart) -> WithStartWorkflowOperation[object, object]:
+        run = self._starter.run(
+            incident.ref,
+            str(incident.scope),
+            incident.severities,
+            published(incident.state),
+            incident.state,
+        )
+        return WithStartWorkflowOperation(
+            names.INCIDENT_WORKFLOW,
+            run.start,
+            id=run.workflow_id,
+            task_queue=run.task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            task_timeout=run.task_timeout,
+            static_summary=run.summary,
+            search_attributes=run.search_attributes,
+        )
+
+
+async def _forget(start: WithStartWorkflowOperation[object, object]) -> None:
+    """The SDK keeps a second answer, about the start; unless somebody looks at it, it complains."""
+    with suppress(Exception):
+        async with asyncio.timeout(0.01):
+            await start.workflow_handle()

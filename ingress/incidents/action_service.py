@@ -1,0 +1,170 @@
+"""Acting on an issue, whatever face it came through: filed at the gate, taken over by the incident's
+workflow, carried out by the tool call's own.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.connections import store as connections
+from calmo_pagerduty.connections.severity import own_severities
+from calmo_pagerduty.db.database import Database, Transaction
+from calmo_pagerduty.incidents import action_store as operations
+from calmo_pagerduty.incidents import queries as issue_queries
+from calmo_pagerduty.incidents import store as issues
+from calmo_pagerduty.incidents.actions import (
+    ACTION_REFUSED,
+    ACTIONS,
+    Operation,
+    Standing,
+    action_of,
+    tool_arguments,
+)
+from calmo_pagerduty.incidents.lifecycle import IncidentState
+from calmo_pagerduty.incidents.model import Issue
+from calmo_pagerduty.kernel.scopes import EVERYTHING, Visibility
+from calmo_pagerduty.temporal.handle import TemporalHandle, TemporalUnavailable
+from calmo_pagerduty.tool_calls import store as tool_calls
+from calmo_pagerduty.tool_calls.authorization_service import Intent, ToolGate
+from calmo_pagerduty.tool_calls.model import OPEN_STATES, CallState, Face
+from calmo_pagerduty.tool_calls.record_service import Filed, ToolRecords
+from calmo_pagerduty.tool_calls.store import KeyUsedOtherwise, ToolCall
+from ingress.api.errors import ActionRefused, CallKept, NotFound
+from ingress.api.finding import check_issue_id, require
+from ingress.incidents.action_sender import ActionSender, IncidentToStart
+from ingress.tools.service import MAX_WAIT_SECONDS, ToolCaller
+from workflows.incident import ActionToTake
+
+
+@dataclass(frozen=True, slots=True)
+class ActionAnswer:
+    """How an action stands, with the call that carries it out."""
+
+    operation: Operation
+    call: ToolCall
+
+
+class IssueActor:
+    """`wake` makes the forwarder look at once."""
+
+    def __init__(
+        self,
+        database: Database,
+        gate: ToolGate,
+        records: ToolRecords,
+        caller: ToolCaller,
+        temporal: TemporalHandle,
+        sender: ActionSender,
+        wake: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._gate = gate
+        self._records = records
+        self._caller = caller
+        self._temporal = temporal
+        self._sender = sender
+        self._wake = wake
+
+    async def act(
+        self,
+        caller: Caller,
+        face: Face,
+        issue_id: str,
+        action_name: str,
+        given: Mapping[str, Any],
+        idempotency_key: str | None = None,
+        wait_seconds: float = MAX_WAIT_SECONDS,
+    ) -> ActionAnswer:
+        """Act on an issue; what takes longer than `wait_seconds` is answered by a ticket: the call's id.
+
+        Raises NotFound, BadAction, BadArguments, CallRefused, ActionRefused, CapReached,
+        KeyUsedOtherwise, CallKept, StoreUnavailable.
+        """
+        issue, _ = await self._find(issue_id, caller.visibility)
+        action = action_of(action_name)
+        arguments = tool_arguments(action, issue.ref.incident_id, given)
+        admission = await self._gate.admit(
+            caller, face, issue.ref.connection_id, ACTIONS[action].tool, arguments
+        )
+        # A key means one action, also where a call of a tool was given the same.
+        key = f"act:{idempotency_key or secrets.token_hex(16)}"
+        call = await self._gate.file(admission, key, Intent(issue.ref.issue_id, action))
+        if call.state in OPEN_STATES:
+            try:
+                await self.resume(call)
+            except TemporalUnavailable as error:
+                raise CallKept(str(error)) from error
+            await self._caller.wait(call, 0.0 if call.state is CallState.WAITING else wait_seconds)
+            self._wake()
+        return await self._answer(caller, call.id)
+
+    async def resume(self, call: ToolCall) -> None:
+        """See to it that an open call is carried out: an action goes by its incident's workflow.
+
+        Raises ActionRefused, TemporalUnavailable, StoreUnavailable.
+        """
+        operation = await self._database.read(lambda t: operations.get(t, call.id))
+        if operation is None or operation.accepted_at is not None:
+            await self._caller.resume(call)
+            return
+        try:
+            await self._hand_over(call, operation)
+        except NotFound:
+            # The issue is gone since: the gate and PagerDuty decide about the call.
+            await self._caller.resume(call)
+        except ActionRefused as refused:
+            error = {"type": ACTION_REFUSED, "message": str(refused)}
+            if await self._records.refuse_unsent(call.id, error):
+                raise
+            # It was taken over before, though we never heard of it: what forbids it may be its own doing.
+            await self._taken_over(call)
+            await self._caller.resume(call)
+
+    async def _hand_over(self, call: ToolCall, operation: Operation) -> None:
+        client = self._temporal.client
+        issue, incident = await self._find(operation.issue_id, EVERYTHING)
+        order = ActionToTake(
+            action=operation.action,
+            standing=Standing(status=issue.status, as_of=issue.as_of, as_of_seq=issue.as_of_seq),
+            filed=Filed.of(call),
+        )
+        if await self._sender.send(client, incident, order):
+            await self._taken_over(call)
+
+    async def _taken_over(self, call: ToolCall) -> None:
+        now = datetime.now(UTC)
+        await self._database.write(lambda t: operations.accepted(t, call.id, now))
+
+    async def _find(self, issue_id: str, visibility: Visibility) -> tuple[Issue, IncidentToStart]:
+        check_issue_id(issue_id)
+        found = await self._database.read(lambda t: _read(t, visibility, issue_id), visibility)
+        return require(found, "issue", issue_id)
+
+    async def _answer(self, caller: Caller, call_id: str) -> ActionAnswer:
+        """Return how it stands. Raises ActionRefused if its incident's state forbade it, KeyUsedOtherwise."""
+
+        def read(transaction: Transaction) -> tuple[Operation | None, ToolCall | None]:
+            call = tool_calls.find(transaction, caller.visibility, call_id)
+            return operations.get(transaction, call_id), call
+
+        operation, call = await self._database.read(read, caller.visibility)
+        if operation is None or call is None:
+            raise KeyUsedOtherwise("this idempotency key was used for a call of a tool")
+        if call.error is not None and call.error.get("type") == ACTION_REFUSED:
+            raise ActionRefused(str(call.error.get("message")))
+        return ActionAnswer(operation, call)
+
+
+def _read(
+    transaction: Transaction, visibility: Visibility, issue_id: str
+) -> tuple[Issue, IncidentToStart] | None:
+    issue = issue_queries.find_issue(transaction, visibility, issue_id)
+    if issue is None:
+        return None
+    state = issues.load_state(transaction, issue.ref) or IncidentState()
+    connection = connections.find(transaction, EVERYTHING, issue.ref.connection_id)
+    severities = own_severities(connection.severities if connection else {})
+    return issue, IncidentToStart(issue.ref, issue.scope, state, severities)

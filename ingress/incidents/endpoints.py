@@ -1,0 +1,143 @@
+"""Reading issues: list, one with its timeline, and the live stream of changes."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
+
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.requests import Request
+from starlette.responses import Response
+
+from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.contexts import store as contexts
+from calmo_pagerduty.db.database import Database, StoreUnavailable, Transaction
+from calmo_pagerduty.incidents import queries as issue_queries
+from calmo_pagerduty.incidents import response_target_store as responses
+from calmo_pagerduty.incidents.model import Issue
+from calmo_pagerduty.kernel.scopes import Visibility
+from ingress.api.authentication import ISSUES_READ, still_valid
+from ingress.api.endpoints import Endpoint, Json, Media, Nothing, Row
+from ingress.api.finding import require_issue
+from ingress.api.models import Links
+from ingress.incidents.models import (
+    ChangeModel,
+    ChangesQuery,
+    IssueListQuery,
+    IssuePageModel,
+    IssueWithTimeline,
+    change_model,
+    issue_model,
+    issue_with_timeline,
+)
+from ingress.incidents.response_target_models import ResponseModel, response_model
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.2
+CHANGES_AT_ONCE = 200
+KEEP_ALIVE_SECONDS = 15
+#: A key that is revoked ends its streams within this time.
+KEY_SECONDS = 2.0
+
+
+class IssueEndpoints:
+    """The issue endpoints. Each sees no more than its caller may."""
+
+    def __init__(self, database: Database, links: Links) -> None:
+        self._database = database
+        self._links = links
+        self.closing = asyncio.Event()
+
+    def endpoints(self) -> "list[Row]":
+        return [
+            Endpoint(
+                "GET", "/api/issues", "List issues, newest incident first", Json(IssuePageModel),
+                permission=ISSUES_READ, takes=IssueListQuery, handler=self.list,
+            ),
+            Endpoint(
+                "GET", "/api/issues/events", "Each change as it happens", Media("text/event-stream"),
+                permission=ISSUES_READ, takes=ChangesQuery, handler=self.stream,
+            ),
+            Endpoint(
+                "GET", "/api/issues/{id}", "One issue with its timeline", Json(IssueWithTimeline),
+                permission=ISSUES_READ, takes=Nothing, handler=self.show, statuses=((404, "no such issue"),),
+            ),
+        ]  # fmt: skip
+
+    async def list(self, _request: Request, caller: Caller, query: IssueListQuery) -> IssuePageModel:
+        """GET /api/issues. Raises InvalidCursor, InvalidScope, StoreUnavailable."""
+        wanted = query.filter()
+        limit, cursor = query.limit, query.cursor
+
+        def read(connection: Transaction) -> IssuePageModel:
+            page = issue_queries.list_issues(connection, caller.visibility, wanted, limit, cursor)
+            shown = self._with_responses(connection, page.issues)
+            return IssuePageModel(
+                issues=[issue_model(issue, response, self._links) for issue, response in shown],
+                next_cursor=page.next_cursor,
+            )
+
+        return await self._database.read(read, caller.visibility)
+
+    async def show(self, request: Request, caller: Caller, _nothing: Nothing) -> IssueWithTimeline:
+        """GET /api/issues/{id}. Raises NotFound, StoreUnavailable."""
+        issue_id = request.path_params["id"]
+
+        def read(connection: Transaction) -> IssueWithTimeline:
+            issue = require_issue(connection, caller.visibility, issue_id)
+            timeline = issue_queries.read_timeline(connection, issue)
+            context = contexts.latest(connection, caller.visibility, issue_id)
+            [(_, response)] = self._with_responses(connection, [issue])
+            return issue_with_timeline(issue, response, self._links, timeline, context)
+
+        return await self._database.read(read, caller.visibility)
+
+    async def stream(self, request: Request, caller: Caller, query: ChangesQuery) -> Response:
+        """GET /api/issues/events, resumable by Last-Event-ID."""
+        resume = request.headers.get("last-event-id", "")
+        after = int(resume[:18]) if resume.isascii() and resume.isdigit() else query.after
+        if after is None:
+            after = await self._database.read(issue_queries.latest_change)
+        changes = self._changes(caller, after)
+        return EventSourceResponse(changes, ping=KEEP_ALIVE_SECONDS, shutdown_event=None)
+
+    async def _changes(self, caller: Caller, after: int) -> AsyncIterator[ServerSentEvent]:
+        checked_at = time.monotonic()
+        while not self.closing.is_set():
+            try:
+                if time.monotonic() - checked_at >= KEY_SECONDS:
+                    known = await self._database.read(still_valid(caller))
+                    if known is None or ISSUES_READ not in known.permissions:
+                        return
+                    caller, checked_at = known, time.monotonic()
+                found = await self._database.read(
+                    self._changes_after(caller.visibility, after), caller.visibility
+                )
+            except StoreUnavailable as error:
+                logger.warning("changes_unreadable", extra={"error": str(error)})
+                found = ()
+            for change in found:
+                after = change.id
+                yield ServerSentEvent(data=change.model_dump_json(), event="issue", id=str(change.id))
+            if not found:
+                await asyncio.sleep(POLL_SECONDS)
+
+    def _changes_after(
+        self, visibility: Visibility, after: int
+    ) -> Callable[[Transaction], Sequence[ChangeModel]]:
+        def read(connection: Transaction) -> Sequence[ChangeModel]:
+            changes = issue_queries.changes_after(connection, visibility, after, CHANGES_AT_ONCE)
+            shown = self._with_responses(connection, [change.issue for change in changes])
+            pairs = zip(changes, shown, strict=True)
+            return [change_model(change, response, self._links) for change, (_, response) in pairs]
+
+        return read
+
+    def _with_responses(
+        self, connection: Transaction, issues: Sequence[Issue]
+    ) -> Sequence[tuple[Issue, ResponseModel]]:
+        now = datetime.now(UTC)
+        found = responses.responses(connection, issues)
+        return [(issue, response_model(found[issue.ref.issue_id], now)) for issue in issues]

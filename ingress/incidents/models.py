@@ -1,0 +1,182 @@
+"""Issues as the API shows them. These models are also its OpenAPI document."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from calmo_pagerduty.connections.severity import COLOUR_OF_SEVERITY, Severity
+from calmo_pagerduty.contexts.store import StoredContext
+from calmo_pagerduty.incidents.model import Issue
+from calmo_pagerduty.incidents.queries import IssueChange, IssueFilter
+from calmo_pagerduty.incidents.timeline import TimelineEntry
+from calmo_pagerduty.kernel.scopes import Scope
+from calmo_pagerduty.pagerduty.event_types import IncidentStatus, IssueAction
+from ingress.api.models import Links, Model, Word
+from ingress.incidents.response_target_models import ResponseModel
+
+
+class ReferenceModel(Model):
+    """A PagerDuty object: a user, a service, a team, an escalation policy."""
+
+    id: str
+    type: str
+    name: str | None = None
+    url: str | None = None
+
+
+class TimelineEntryModel(Model):
+    """What happened once. `moved` tells whether it changed how the issue stands. `author` did it from
+    Calmo, as the call `operation_id`; then `actor` is as whom PagerDuty knows it.
+    """
+
+    event_id: str
+    event_type: str
+    action: IssueAction
+    occurred_at: datetime
+    actor: ReferenceModel | None
+    summary: str
+    moved: bool
+    author: str | None
+    operation_id: str | None
+
+
+class IssueModel(Model):
+    """One PagerDuty incident as Calmo holds it. All times are UTC."""
+
+    id: str
+    incident_id: str
+    connection_id: str
+    scope: str
+    number: int | None
+    title: str
+    status: IncidentStatus
+    severity: Severity
+    colour: str
+    urgency: str | None
+    priority: str | None
+    service: ReferenceModel | None
+    escalation_policy: ReferenceModel | None
+    assignees: list[ReferenceModel]
+    teams: list[ReferenceModel]
+    url: str | None
+    resolve_reason: str | None
+    created_at: datetime
+    updated_at: datetime
+    acknowledged_at: datetime | None
+    resolved_at: datetime | None
+    reopened_at: datetime | None
+    last_event_type: str | None
+    last_event_at: datetime | None
+    needs_reconcile: bool
+    response: ResponseModel
+    workflow_id: str
+    workflow_url: str
+
+
+class ContextSummaryModel(Model):
+    """The newest context that is complete. `impact` (0–100) null is not known."""
+
+    version: int
+    impact: float | None
+    is_degraded: bool
+    url: str
+
+
+class IssueWithTimeline(IssueModel):
+    timeline: list[TimelineEntryModel]
+    #: Null if none has been gathered.
+    context: ContextSummaryModel | None = None
+
+
+class IssuePageModel(Model):
+    issues: list[IssueModel]
+    next_cursor: str | None
+
+
+class ChangeModel(Model):
+    """One change, as a server-sent event: `id` is the event's id to resume from."""
+
+    id: int
+    at: datetime
+    event_types: list[str]
+    status: IncidentStatus
+    issue: IssueModel
+
+
+class IssueListQuery(Model):
+    """Filters of the list: values of one field are alternatives, given by repetition."""
+
+    status: Annotated[list[IncidentStatus], Field(default=[])]
+    severity: Annotated[list[Severity], Field(default=[])]
+    #: A service's id or its name.
+    service: Annotated[list[Word], Field(default=[])]
+    #: A PagerDuty incident's id.
+    incident: Annotated[list[Word], Field(default=[])]
+    #: personal:USER or organization:ORG.
+    scope: Annotated[list[str], Field(default=[])]
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: str | None = None
+
+    def filter(self) -> IssueFilter:
+        """Return the filter. Raises InvalidScope."""
+        return IssueFilter(
+            statuses=tuple(self.status),
+            severities=tuple(self.severity),
+            services=tuple(self.service),
+            incidents=tuple(self.incident),
+            scopes=tuple(Scope.parse(scope) for scope in self.scope),
+        )
+
+
+class ChangesQuery(Model):
+    """Where the stream begins: after a change's number, or now."""
+
+    after: Annotated[int, Field(ge=0, le=2**62)] | None = None
+
+
+def issue_model(issue: Issue, response: ResponseModel, links: Links) -> IssueModel:
+    return IssueModel.from_row(issue, **_computed(issue, response, links))
+
+
+def issue_with_timeline(
+    issue: Issue,
+    response: ResponseModel,
+    links: Links,
+    timeline: tuple[TimelineEntry, ...],
+    context: StoredContext | None = None,
+) -> IssueWithTimeline:
+    return IssueWithTimeline.from_row(
+        issue,
+        **_computed(issue, response, links),
+        timeline=[TimelineEntryModel.from_row(entry) for entry in timeline],
+        context=_summary(context) if context else None,
+    )
+
+
+def change_model(change: IssueChange, response: ResponseModel, links: Links) -> ChangeModel:
+    return ChangeModel.from_row(change, issue=issue_model(change.issue, response, links))
+
+
+def _computed(issue: Issue, response: ResponseModel, links: Links) -> dict[str, object]:
+    ref = issue.ref
+    return {
+        "id": ref.issue_id,
+        "incident_id": ref.incident_id,
+        "connection_id": ref.connection_id,
+        "scope": str(issue.scope),
+        "colour": COLOUR_OF_SEVERITY[issue.severity],
+        "response": response,
+        "workflow_id": ref.workflow_id,
+        "workflow_url": links.workflow(ref.workflow_id),
+    }
+
+
+def _summary(context: StoredContext) -> ContextSummaryModel | None:
+    if context.document is None:
+        return None
+    return ContextSummaryModel.from_row(
+        context,
+        impact=context.document["assessment"]["impact"]["score"],
+        url=f"/api/issues/{context.issue_id}/context",
+    )

@@ -1,0 +1,43 @@
+"""How an issue stands to its response targets, as the API shows it."""
+
+from datetime import datetime, timedelta
+
+from calmo_pagerduty.incidents.response_targets import Goal, Response, TargetState
+from ingress.api.models import Model
+
+
+class TargetModel(Model):
+    """One target. `missed`: reached too late, or not yet and late already."""
+
+    seconds: float
+    due_at: datetime
+    state: TargetState
+
+
+class ResponseModel(Model):
+    """Seconds since the incident was opened last, and its targets; null where there is none."""
+
+    acknowledged_in: float | None
+    resolved_in: float | None
+    acknowledge_target: TargetModel | None
+    resolve_target: TargetModel | None
+
+
+def response_model(response: Response, now: datetime) -> ResponseModel:
+    return ResponseModel(
+        acknowledged_in=_seconds(response.acknowledged_in),
+        resolved_in=_seconds(response.resolved_in),
+        acknowledge_target=_target(response, Goal.ACKNOWLEDGE, now),
+        resolve_target=_target(response, Goal.RESOLVE, now),
+    )
+
+
+def _target(response: Response, goal: Goal, now: datetime) -> TargetModel | None:
+    target = (response.targets or {}).get(goal)
+    if target is None:
+        return None
+    return TargetModel(seconds=target.time.total_seconds(), due_at=target.due_at, state=target.state(now))
+
+
+def _seconds(time: timedelta | None) -> float | None:
+    return None if time is None else time.total_seconds()

@@ -1,0 +1,57 @@
+"""`act_on_issue`: one tool with which agents act on issues, through the same gate as every write."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mcp_types import Tool, ToolAnnotations
+
+from calmo_pagerduty.incidents.actions import ACTIONS, Action
+from calmo_pagerduty.tools.arguments import input_schema
+from calmo_pagerduty.tools.catalogue import TOOLS
+from calmo_pagerduty.tools.model import Category
+
+ACT_TOOL = "act_on_issue"
+ACT_CATEGORY = Category.INCIDENTS
+#: The tools by which actions are carried out: who may use none of them has no use for `act_on_issue`.
+ACTING_TOOLS = frozenset(row.tool for row in ACTIONS.values())
+
+
+def act_tool(key_field: Mapping[str, Any]) -> Tool:
+    """Return the tool as MCP knows it."""
+    properties: dict[str, Any] = {}
+    definitions: dict[str, Any] = {}
+    for row in ACTIONS.values():
+        schema = input_schema(TOOLS[row.tool])
+        properties |= {name: schema["properties"][name] for name in row.takes}
+        # The properties refer to them from the root of the schema that they stand in.
+        definitions |= schema.get("$defs", {})
+    return Tool(
+        name=ACT_TOOL,
+        title="Act on an issue",
+        description="Acts on an issue's incident in PagerDuty; the issue shows it at once, with whose it was."
+        f" Actions and their arguments: {'; '.join(_in_words(action) for action in Action)}.",
+        input_schema={
+            "type": "object",
+            "properties": {
+                "issue": {"type": "string", "description": "The issue's id, or the PagerDuty incident's id."},
+                "action": {"type": "string", "enum": list(Action)},
+                "arguments": {"type": "object", "properties": properties, "additionalProperties": False},
+                "idempotency_key": dict(key_field),
+            },
+            "required": ["issue", "action"],
+            "additionalProperties": False,
+            "$defs": definitions,
+        },
+        annotations=ToolAnnotations(
+            title="Act on an issue",
+            read_only_hint=False,
+            destructive_hint=True,
+            idempotent_hint=False,
+            open_world_hint=True,
+        ),
+    )
+
+
+def _in_words(action: Action) -> str:
+    takes = ", ".join(ACTIONS[action].takes)
+    return f"{action} ({takes})" if takes else str(action)

@@ -1,0 +1,67 @@
+"""`get_incident_context`: one tool by which agents read what is known around an incident, in a small form."""
+
+from mcp_types import Tool, ToolAnnotations
+
+from calmo_pagerduty.contexts import store as contexts
+from calmo_pagerduty.contexts.digest import context_digest
+from calmo_pagerduty.contexts.model import IncidentContext
+from calmo_pagerduty.db.database import Transaction
+from calmo_pagerduty.kernel.scopes import Visibility
+from calmo_pagerduty.tools.model import Category
+from ingress.contexts.lookup import absent
+from ingress.contexts.models import MAX_VERSION
+
+CONTEXT_TOOL = "get_incident_context"
+#: The profiles that it belongs to.
+CONTEXT_CATEGORIES = frozenset({Category.CONTEXT, Category.INCIDENTS})
+
+Json = dict[str, object]
+
+
+def context_tool() -> Tool:
+    """Return the tool as MCP knows it."""
+    return Tool(
+        name=CONTEXT_TOOL,
+        title="Read an incident's context",
+        description="What is known around an incident, gathered already: impact, what it correlates with"
+        " (never proven) and how likely that is by chance, incidents like it and who resolved them, whom to"
+        " involve, who is on call, dependencies, and what could not be read. `more` says where the whole is.",
+        input_schema={
+            "type": "object",
+            "properties": {
+                "incident": {"type": "string", "description": "The PagerDuty incident's id, or the issue's."},
+                "version": {
+                    "type": "integer", "minimum": 1, "maximum": MAX_VERSION,
+                    "description": "Without it the newest that is complete.",
+                },
+            },
+            "required": ["incident"],
+            "additionalProperties": False,
+        },
+        annotations=ToolAnnotations(
+            title="Read an incident's context", read_only_hint=True, idempotent_hint=True,
+            open_world_hint=True,
+        ),
+    )  # fmt: skip
+
+
+def read_context(transaction: Transaction, seen_by: Visibility, issue_id: str, version: int | None) -> Json:
+    """Return the digest, or how the gathering stands. Raises NotFound."""
+    stored = contexts.latest(transaction, seen_by, issue_id, version)
+    if stored is not None and stored.document is not None:
+        return digest_of(IncidentContext.model_validate(stored.document))
+    progress = contexts.progress(transaction, seen_by, issue_id)
+    if progress is None or version not in {None, progress.version}:
+        raise absent(transaction, seen_by, issue_id, version)
+    return {
+        "state": progress.state,
+        "version": progress.version,
+        "sources": {report.source: report.state for report in progress.sources},
+        "what": "ask again in some seconds"
+        if progress.finished_at is None
+        else "it could not be put together",
+    }
+
+
+def digest_of(context: IncidentContext) -> Json:
+    return {"state": "done", **context_digest(context)}

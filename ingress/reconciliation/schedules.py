@@ -1,0 +1,150 @@
+"""Temporal's schedules for comparing and examining: one of each per connection, kept by their ids."""
+
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+)
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.service import RPCError, RPCStatusCode
+
+from calmo_pagerduty.reconciliation.reason_queries import LookedAfter
+from calmo_pagerduty.temporal.handle import TemporalUnavailable
+from workflows import names
+from workflows.doctor import DoctorStart
+from workflows.reconcile import ReconcileStart
+
+EVERY = timedelta(minutes=5)
+JITTER = timedelta(seconds=30)
+PREFIXES = (names.reconcile_id(""), names.doctor_id(""))
+
+
+def ids_of(connection_id: str) -> tuple[str, str]:
+    return names.reconcile_id(connection_id), names.doctor_id(connection_id)
+
+
+async def keep(client: Client, task_queue: str, connection: LookedAfter) -> None:
+    """Make or refresh a connection's schedules. Repeatable. Raises RPCError."""
+    for schedule_id, schedule in _schedules(task_queue, connection):
+        try:
+            await client.create_schedule(schedule_id, schedule)
+        except ScheduleAlreadyRunningError:
+            handle = client.get_schedule_handle(schedule_id)
+            await handle.update(_replaced_by(schedule))
+
+
+async def remove(client: Client, connection_id: str) -> None:
+    """Remove a connection's schedules. Repeatable. Raises RPCError."""
+    for schedule_id in ids_of(connection_id):
+        try:
+            await client.get_schedule_handle(schedule_id).delete()
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+
+
+async def kept(client: Client) -> set[str]:
+    """Return the connections that have schedules. Raises RPCError."""
+    found = set()
+    async for schedule in await client.list_schedules():
+        for prefix in PREFIXES:
+            if schedule.id.startswith(prefix):
+                found.add(schedule.id.removeprefix(prefix))
+    return found
+
+
+async def start_reconcile(client: Client, task_queue: str, scope: str, start: ReconcileStart) -> str:
+    """Begin a comparison, unless one is under way. Returns the workflow's id. Raises TemporalUnavailable."""
+    workflow_id = names.reconcile_id(start.connection_id)
+    summary = f"{start.connection_id} compared with PagerDuty"
+    await _start(
+        client, names.RECONCILE_WORKFLOW, start, workflow_id, task_queue, summary, scope, start.connection_id
+    )
+    return workflow_id
+
+
+async def start_doctor(client: Client, task_queue: str, scope: str, connection_id: str) -> Any:
+    """Begin an examination, unless one is under way. Returns its handle. Raises TemporalUnavailable."""
+    start = DoctorStart(connection_id=connection_id)
+    workflow_id, summary = names.doctor_id(connection_id), f"the webhooks of {connection_id} examined"
+    return await _start(
+        client, names.DOCTOR_WORKFLOW, start, workflow_id, task_queue, summary, scope, connection_id
+    )
+
+
+async def _start(
+    client: Client,
+    workflow: str,
+    start: object,
+    workflow_id: str,
+    task_queue: str,
+    summary: str,
+    scope: str,
+    connection_id: str,
+) -> Any:
+    try:
+        return await client.start_workflow(
+            workflow,
+            start,
+            id=workflow_id,
+            task_queue=task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            static_summary=summary,
+            search_attributes=_searchable(connection_id, scope),
+        )
+    except RPCError as error:
+        raise TemporalUnavailable(str(error.status.name)) from error
+
+
+def _schedules(task_queue: str, connection: LookedAfter) -> tuple[tuple[str, Schedule], ...]:
+    starts = (
+        (names.RECONCILE_WORKFLOW, ReconcileStart(connection_id=connection.connection_id)),
+        (names.DOCTOR_WORKFLOW, DoctorStart(connection_id=connection.connection_id)),
+    )
+    return tuple(
+        (
+            schedule_id,
+            Schedule(
+                action=ScheduleActionStartWorkflow(
+                    workflow,
+                    start,
+                    id=schedule_id,
+                    task_queue=task_queue,
+                    typed_search_attributes=_searchable(connection.connection_id, connection.scope),
+                ),
+                spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=EVERY)], jitter=JITTER),
+                # After an outage one run is enough: it looks at all of the time that was missed.
+                policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=EVERY),
+            ),
+        )
+        for schedule_id, (workflow, start) in zip(ids_of(connection.connection_id), starts, strict=True)
+    )
+
+
+def _replaced_by(schedule: Schedule) -> Any:
+    async def update(_input: ScheduleUpdateInput) -> ScheduleUpdate:
+        return ScheduleUpdate(schedule=schedule)
+
+    return update
+
+
+def _searchable(connection_id: str, scope: str) -> TypedSearchAttributes:
+    return TypedSearchAttributes(
+        [SearchAttributePair(names.CONNECTION, connection_id), SearchAttributePair(names.SCOPE, scope)]
+    )

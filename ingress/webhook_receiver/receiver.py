@@ -1,0 +1,243 @@
+"""The door: raw body, signature, inbox row, 202. Which answer for what: deliveries/model.py."""
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from cachetools import TTLCache
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from calmo_pagerduty.db.database import Database, StoreUnavailable, Transaction
+from calmo_pagerduty.db.encryption import CannotDecrypt
+from calmo_pagerduty.deliveries import refusal_store as refusals
+from calmo_pagerduty.deliveries import store as deliveries
+from calmo_pagerduty.deliveries.event_facts import facts_json, is_about_an_incident, is_ping, is_unknown_type
+from calmo_pagerduty.deliveries.model import (
+    ANSWERS,
+    GUARANTEED_BODY_BYTES,
+    MAX_BODY_BYTES,
+    STALE_AFTER,
+    DeliveryState,
+    SignatureVerdict,
+    Verdict,
+    judge_unsigned,
+)
+from calmo_pagerduty.deliveries.store import NewDelivery
+from calmo_pagerduty.deliveries.webhook_signature import verify
+from calmo_pagerduty.kernel.json_values import storable_text
+from calmo_pagerduty.pagerduty.webhook_events import Unreadable, WebhookEvent, is_legacy, parse_event
+from calmo_pagerduty.webhooks import store as webhooks
+from calmo_pagerduty.webhooks.store import Webhook
+from ingress.metrics import Metrics
+from ingress.webhook_receiver.rate_limits import Buckets
+from ingress.webhook_receiver.webhook_directory import MAX_REMEMBERED, WebhookDirectory
+
+logger = logging.getLogger(__name__)
+
+#: PagerDuty waits 5 s for an answer; a body that takes longer than this will be sent again.
+BODY_SECONDS = 4.0
+#: The database has this long to answer or commit before we ask PagerDuty to come back.
+COMMIT_SECONDS = 2.5
+RETRY_AFTER_SECONDS = 5
+#: More deliveries waiting for the database than this, and further ones are asked to come back.
+MAX_WAITING = 4000
+#: A guarded webhook's mismatches are answered from memory for this long.
+GUARD_SECONDS = 30.0
+#: How many refusals a webhook may leave in the trail: a few at once, then one every ten seconds.
+REFUSALS = Buckets(rate=0.1, burst=20)
+
+_ALARMS = {
+    Verdict.CONFLICT, Verdict.DEAD_LETTER, Verdict.MISMATCH, Verdict.UNSUPPORTED_SCHEME,
+    Verdict.GUARDED, Verdict.STORE_UNAVAILABLE,
+}  # fmt: skip
+
+
+class WebhookReceiver:
+    """Takes deliveries in. `wake` is called when there is something to forward."""
+
+    def __init__(
+        self,
+        database: Database,
+        directory: WebhookDirectory,
+        metrics: Metrics,
+        buckets: Buckets,
+        wake: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._directory = directory
+        self._metrics = metrics
+        self._buckets = buckets
+        self._wake = wake
+        self._guarded: TTLCache[str, bool] = TTLCache(MAX_REMEMBERED, GUARD_SECONDS)
+        self.closing = False
+
+    async def receive(self, request: Request) -> Response:
+        """POST /webhooks/pagerduty/{webhook_id}"""
+        begun = time.perf_counter()
+        verdict = await self._verdict(request)
+        self._metrics.deliveries.labels(verdict).inc()
+        self._metrics.answer_seconds.observe(time.perf_counter() - begun)
+        if verdict in _ALARMS:
+            self._metrics.alarms.labels(verdict).inc()
+            logger.error("delivery_alarm", extra={"verdict": str(verdict)})
+        answer = ANSWERS[verdict]
+        headers = {"Connection": "close"} if answer.close else {}
+        if answer.retry_later:
+            headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return JSONResponse({"verdict": verdict}, answer.status, headers)
+
+    async def _verdict(self, request: Request) -> Verdict:
+        """Decide in stages; whatever can't be known or kept is our fault, and is said to be."""
+        if self.closing:
+            return Verdict.SHUTTING_DOWN
+        try:
+            async with asyncio.timeout(COMMIT_SECONDS):
+                webhook = await self._directory.find(request.path_params["webhook_id"])
+            refusal = self._refusal_at_sight(webhook)
+            if webhook is None or refusal is not None:
+                return refusal or Verdict.UNKNOWN_WEBHOOK
+            body = await _read_body(request)
+            if isinstance(body, Verdict):
+                return body
+            async with asyncio.timeout(COMMIT_SECONDS):
+                return await self._admit(webhook, request, body)
+        except (StoreUnavailable, CannotDecrypt, TimeoutError) as error:
+            logger.error("store_unavailable", extra={"error": f"{type(error).__name__}: {error}"})
+            return Verdict.STORE_UNAVAILABLE
+
+    def _refusal_at_sight(self, webhook: Webhook | None) -> Verdict | None:
+        """What can be said without reading the body."""
+        if webhook is None:
+            return Verdict.UNKNOWN_WEBHOOK
+        if webhook.deleted:
+            return Verdict.DELETED_WEBHOOK
+        if not webhook.secrets:
+            return Verdict.NO_SECRET
+        if not self._buckets.take(webhook.id) or self._database.writes_waiting > MAX_WAITING:
+            return Verdict.OVERLOADED
+        return None
+
+    async def _admit(self, webhook: Webhook, request: Request, body: bytes) -> Verdict:
+        """Verify the raw bytes, then keep the delivery or the refusal."""
+        signature, version = verify(body, _signature_header(request), webhook.secrets)
+        if version is None:
+            return await self._refuse(webhook, signature, body)
+        delivery = _delivery_of(webhook, request, body, version)
+        armed = webhook.armed
+
+        def keep(connection: Transaction) -> Verdict:
+            if not armed:
+                webhooks.arm(connection, webhook.id, delivery.received_at)
+            return deliveries.record(connection, delivery)
+
+        verdict = await self._database.write(keep)
+        if not armed:
+            self._directory.forget(webhook.id)
+        if delivery.state is DeliveryState.PENDING and verdict is Verdict.ACCEPTED:
+            self._wake()
+        return verdict
+
+    async def _refuse(self, webhook: Webhook, signature: SignatureVerdict, body: bytes) -> Verdict:
+        unsigned = signature is SignatureVerdict.MISSING
+        if not unsigned and webhook.id in self._guarded:
+            return Verdict.GUARDED
+        legacy = unsigned and is_legacy(body)
+        now = datetime.now(UTC)
+
+        def judge(connection: Transaction) -> Verdict:
+            strikes = webhooks.count_strikes(connection, webhook.id, now)
+            verdict = judge_unsigned(signature, legacy, webhook.armed, strikes)
+            counts = verdict in (Verdict.MISMATCH, Verdict.UNSUPPORTED_SCHEME)
+            if counts or REFUSALS.take(webhook.id):
+                digest = hashlib.sha256(body).hexdigest()
+                refusals.record(connection, webhook.id, now, verdict, signature, len(body), digest)
+            return verdict
+
+        verdict = await self._database.write(judge)
+        if verdict is Verdict.GUARDED:
+            self._guarded[webhook.id] = True
+        return verdict
+
+
+async def _read_body(request: Request) -> bytes | Verdict:
+    """Read at most MAX_BODY_BYTES within BODY_SECONDS."""
+    declared = request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and int(declared[:12]) > MAX_BODY_BYTES:
+        return Verdict.TOO_LARGE
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > MAX_BODY_BYTES:
+                    return Verdict.TOO_LARGE
+                chunks.append(chunk)
+    except (TimeoutError, ClientDisconnect):
+        return Verdict.SLOW_BODY
+    return b"".join(chunks)
+
+
+def _signature_header(request: Request) -> bytes | None:
+    """Return the header's raw bytes: it need not be ASCII, and may come in several lines."""
+    values = [value for name, value in request.headers.raw if name == b"x-pagerduty-signature"]
+    return b",".join(values) if values else None
+
+
+def _delivery_of(webhook: Webhook, request: Request, body: bytes, version: int) -> NewDelivery:
+    event = parse_event(body)
+    digest = hashlib.sha256(body).hexdigest()
+    now = datetime.now(UTC)
+    delivery_id = storable_text(request.headers.get("x-webhook-id", ""), 200) or None
+    if isinstance(event, Unreadable):
+        return NewDelivery(
+            webhook_id=webhook.id,
+            connection_id=webhook.connection_id,
+            dedup_key=f"body:{digest}",
+            received_at=now,
+            body=body,
+            body_sha256=digest,
+            secret_version=version,
+            verdict=Verdict.DEAD_LETTER,
+            state=DeliveryState.DEAD_LETTER,
+            reason=event.reason,
+            delivery_id=delivery_id,
+        )
+    return NewDelivery(
+        webhook_id=webhook.id,
+        connection_id=webhook.connection_id,
+        dedup_key=event.event_id,
+        received_at=now,
+        body=body,
+        body_sha256=digest,
+        secret_version=version,
+        verdict=Verdict.PAUSED if webhook.paused else Verdict.ACCEPTED,
+        state=_state_of(webhook, event),
+        remarks=_remarks(event, body, now),
+        delivery_id=delivery_id,
+        event_id=event.event_id,
+        event_type=event.event_type,
+        incident_id=event.incident_id,
+        occurred_at=event.occurred_at,
+        facts=facts_json(event, now),
+    )
+
+
+def _state_of(webhook: Webhook, event: WebhookEvent) -> DeliveryState:
+    if webhook.paused:
+        return DeliveryState.PAUSED
+    return DeliveryState.PENDING if is_about_an_incident(event) else DeliveryState.RECORDED
+
+
+def _remarks(event: WebhookEvent, body: bytes, now: datetime) -> str:
+    remarks = {
+        "ping": is_ping(event),
+        "unknown_type": is_unknown_type(event),
+        "best_effort": len(body) > GUARANTEED_BODY_BYTES,
+        "stale": event.occurred_at is not None and now - event.occurred_at > STALE_AFTER,
+    }
+    return ",".join(name for name, holds in remarks.items() if holds)

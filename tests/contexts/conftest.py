@@ -1,0 +1,21 @@
+"""The whole service with contexts, beside a simulated PagerDuty."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.support.context_service import Contexts, context_service
+from tests.support.parts import Parts
+
+
+@pytest.fixture
+async def contexts(parts: Parts) -> AsyncIterator[Contexts]:
+    async with context_service(parts) as found:
+        yield found
+
+
+@pytest.fixture
+async def contexts_on_either(parts_on_either: Parts) -> AsyncIterator[Contexts]:
+    """Once on SQLite, once on PostgreSQL."""
+    async with context_service(parts_on_either) as found:
+        yield found

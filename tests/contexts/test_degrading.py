@@ -1,0 +1,199 @@
+"""A source that fails is named, with the reason; the others are there, and the run never fails."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from calmo_pagerduty.connections import store as connections
+from calmo_pagerduty.contexts.gathering import source_service as gathering
+from calmo_pagerduty.contexts.model import IncidentContext
+from calmo_pagerduty.contexts.sources import Source, SourceState
+from calmo_pagerduty.db import tables
+from calmo_pagerduty.db.database import Transaction
+from pagerduty_simulator.rest.faults import TIMEOUT_BEFORE, Faults
+from tests.support.context_service import Contexts, reasons, states
+from tests.support.watched_pauses import WatchedPauses
+
+FORBIDDEN, NOT_IN_PLAN, UNAVAILABLE = (
+    SourceState.FORBIDDEN, SourceState.NOT_IN_PLAN, SourceState.UNAVAILABLE
+)  # fmt: skip
+#: What each source asks, and which others lack something without it.
+ASKS: Mapping[str, tuple[Source, ...]] = {
+    "getIncident": (Source.INCIDENT,),
+    "listIncidentAlerts": (Source.ALERTS,),
+    "listIncidentLogEntries": (Source.LOG, Source.HISTORY),
+    "listIncidentNotes": (Source.NOTES,),
+    "getTechnicalServiceServiceDependencies": (Source.DEPENDENCIES,),
+    "getIncidentImpactedBusinessServices": (Source.BUSINESS_IMPACT,),
+    "listIncidents": (Source.OPEN_INCIDENTS, Source.HISTORY),
+    "listIncidentRelatedChangeEvents": (Source.RELATED_CHANGES,),
+    "getPastIncidents": (Source.PAST_INCIDENTS,),
+    "getRelatedIncidents": (Source.RELATED_INCIDENTS,),
+    "listOnCalls": (Source.ON_CALL,),
+    "listMaintenanceWindows": (Source.MAINTENANCE,),
+    "listPriorities": (Source.PRIORITIES,),
+}
+#: Without these, other sources have a part.
+PARTS: Mapping[str, tuple[Source, Source]] = {
+    "listServices": (Source.SERVICE, Source.DEPENDENCIES),
+    "listBusinessServices": (Source.DEPENDENCIES, Source.DEPENDENCIES),
+    "listUsers": (Source.ON_CALL, Source.ON_CALL),
+}
+
+
+def patient_for(seconds: float, monkeypatch: pytest.MonkeyPatch, *sources: Source) -> None:
+    """Wait for these sources for so long; for all of them, where none is named."""
+    patience = timedelta(seconds=seconds)
+    shortened = {
+        source: gathering.SOURCES[source]._replace(patience=patience) for source in sources or Source
+    }
+    monkeypatch.setattr(gathering, "SOURCES", {**gathering.SOURCES, **shortened})
+
+
+def forget(contexts: Contexts) -> None:
+    """Begin as on the first day."""
+
+    def delete(transaction: Transaction) -> None:
+        for table in (tables.account_objects, tables.account_reads, tables.account_incidents):
+            transaction.execute(sa.delete(table))
+
+    contexts.database.write_now(delete)
+    contexts.service.site.faults = Faults()
+
+
+async def without(contexts: Contexts, operation: str, fault: str) -> IncidentContext:
+    forget(contexts)
+    contexts.service.site.faults.fail_next(fault, 100, operation=operation)
+    return await contexts.gathered(contexts.trigger())
+
+
+@pytest.mark.parametrize(("fault", "state"), [("access_denied", FORBIDDEN), ("no_ability", NOT_IN_PLAN)])
+async def test_each_source_that_pagerduty_refuses_is_named_and_the_others_are_there(
+    contexts: Contexts, fault: str, state: SourceState
+) -> None:
+    for operation, lacking in ASKS.items():
+        found = await without(contexts, operation, fault)
+        assert found.is_degraded
+        told = states(found)
+        assert {source for source, actual in told.items() if actual is state} == set(lacking), operation
+        others = {source: actual for source, actual in told.items() if source not in lacking}
+        if operation == "getIncident":
+            # What it is about isn't known then: neither is there nothing.
+            for source in (Source.SERVICE, Source.DEPENDENCIES, Source.ON_CALL):
+                assert others.pop(source) is UNAVAILABLE
+                assert "is not known" in reasons(found)[source]
+        assert set(others.values()) == {SourceState.COMPLETE}, operation
+        assert all(reasons(found)[source] for source in lacking)
+
+
+async def test_without_names_or_time_zones_the_rest_is_there(contexts: Contexts) -> None:
+    for operation, (_, partial) in PARTS.items():
+        found = await without(contexts, operation, "access_denied")
+        assert states(found)[partial] is SourceState.PARTIAL, operation
+        assert "Access Denied" in reasons(found)[partial]
+
+
+async def test_changes_of_the_services_nearby_stand_in_for_those_of_the_account(contexts: Contexts) -> None:
+    found = await without(contexts, "listChangeEvents", "access_denied")
+    assert states(found)[Source.CHANGES] is SourceState.PARTIAL
+    assert "of this service and of 2 that it depends on" in reasons(found)[Source.CHANGES]
+    told = {change.summary.text for change in found.assessment.changes}
+    assert {"Release 412: retry failed card authorisations"} <= told
+
+
+async def test_when_pagerduty_is_down_for_everything_the_context_says_so(
+    contexts: Contexts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient_for(2.5, monkeypatch)
+    contexts.service.site.faults = Faults(rate=1.0, kinds=("500",))
+    ref = contexts.trigger()
+    found = await contexts.gathered(ref)
+    assert set(states(found).values()) <= {UNAVAILABLE, SourceState.NOT_APPLICABLE, SourceState.PARTIAL}
+    assert found.assessment.incident.incident.id == ref.incident_id
+    assert found.assessment.root_cause.candidates == ()
+
+
+async def test_a_source_that_never_answers_costs_its_patience_only(
+    contexts: Contexts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient_for(2.5, monkeypatch, Source.NOTES)
+    contexts.service.site.faults = Faults(hang_seconds=6)
+    contexts.service.site.faults.fail_next(TIMEOUT_BEFORE, 10, operation="listIncidentNotes")
+    found = await contexts.gathered(contexts.trigger())
+    told = states(found)
+    assert told.pop(Source.NOTES) is UNAVAILABLE
+    assert set(told.values()) == {SourceState.COMPLETE}
+    assert reasons(found)[Source.NOTES] == "PagerDuty did not answer within 2 seconds"
+
+
+async def test_a_fault_that_passes_is_outlasted(contexts: Contexts, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = WatchedPauses(monkeypatch)
+    for operation in ("getIncident", "listIncidentAlerts", "listIncidents"):
+        contexts.service.site.faults.fail_next("500", operation=operation)
+    contexts.service.site.faults.fail_next("429", operation="listIncidentNotes")
+    found = await contexts.gathered(contexts.trigger())
+    assert set(states(found).values()) == {SourceState.COMPLETE}
+    assert (watched.heard, watched.pressed) == (1, 0)
+
+
+async def test_an_incident_that_pagerduty_hides_is_told_by_our_issue_or_its_id(contexts: Contexts) -> None:
+    ref = contexts.ref("QNOTTHERE00001")
+    found = await contexts.gathered(ref)
+    assert states(found)[Source.INCIDENT] is UNAVAILABLE
+    assert found.assessment.incident.title.text == "PagerDuty incident QNOTTHERE00001"
+
+
+async def test_what_the_plan_lacks_is_not_asked_for_again(contexts: Contexts) -> None:
+    contexts.service.site.abilities.discard("event_intelligence")
+    await contexts.gathered(contexts.trigger())
+    before = contexts.requests_so_far()
+    found = await contexts.gathered(contexts.trigger())
+    assert states(found)[Source.PAST_INCIDENTS] is NOT_IN_PLAN
+    assert contexts.asked(before)["getPastIncidents"] == 0
+
+
+async def test_what_was_known_a_while_ago_stands_in_with_its_age(contexts: Contexts) -> None:
+    ref = contexts.trigger()
+    await contexts.gathered(ref)
+    contexts.database.write_now(
+        lambda t: t.execute(
+            sa.text("UPDATE account_objects SET fetched_at = :at WHERE kind = 'services'"),
+            {"at": "2026-01-01 00:00:00"},
+        )
+    )
+    contexts.service.site.faults.fail_next("access_denied", 100, operation="listServices")
+    stale = await contexts.gathered(ref)
+    assert states(stale)[Source.SERVICE] is FORBIDDEN
+
+
+async def test_a_connection_without_a_token_has_a_context_of_our_own_records(contexts: Contexts) -> None:
+    contexts.database.write_now(
+        lambda t: connections.update(t, contexts.service.connection_id, token_kind=None, token_sealed=None)
+    )
+    ref = contexts.trigger()
+    before = contexts.requests_so_far()
+    found = await contexts.gathered(ref)
+    assert contexts.requests_so_far() == before
+    assert found.is_degraded
+    assert {reasons(found)[source] for source in (Source.ALERTS, Source.CHANGES, Source.ON_CALL)} == {
+        "the connection has no PagerDuty token"
+    }
+
+
+async def test_dependencies_of_which_some_are_hidden_are_shown_as_far_as_they_are_seen(
+    contexts: Contexts,
+) -> None:
+    contexts.service.site.faults.fail_next(
+        "access_denied", 100, operation="getBusinessServiceServiceDependencies"
+    )
+    found = await contexts.gathered(contexts.trigger())
+    assert states(found)[Source.DEPENDENCIES] is SourceState.PARTIAL
+    assert reasons(found)[Source.DEPENDENCIES].startswith("PagerDuty doesn't let us see what depends on")
+    surrounding = found.assessment.surrounding
+    assert surrounding.business and surrounding.upstream
+    before = contexts.requests_so_far()
+    again = await contexts.gathered(contexts.trigger())
+    assert states(again)[Source.DEPENDENCIES] is SourceState.PARTIAL
+    assert contexts.asked(before)["getBusinessServiceServiceDependencies"] == 0, "it is remembered for hours"

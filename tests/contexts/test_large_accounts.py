@@ -1,0 +1,43 @@
+"""The first incident of a large account has a part of its past; the rest is read behind it, once."""
+
+import pytest
+
+from calmo_pagerduty.contexts.sources import Source, SourceState
+from tests.support.context_service import Contexts, context_service, reasons, states
+from tests.support.large_account import large_account
+from tests.support.parts import Parts
+from workflows import names
+
+GROWING = (Source.HISTORY, Source.CHANGES)
+
+
+async def first_and_next(large: Contexts) -> None:
+    """The first incident has a part; what is read behind it, the next ones have."""
+    cold = await large.gathered(large.trigger())
+    told = states(cold)
+    assert {told[source] for source in GROWING} == {SourceState.PARTIAL}
+    assert "is being read" in reasons(cold)[Source.HISTORY]
+    assert cold.requests <= 150
+    memory = large.temporal.get_workflow_handle(names.memory_id(large.service.connection_id))
+    step = await memory.result()
+    assert step["is_whole"]
+    assert step["incidents"] == len(large.account.incidents)
+    assert step["changes"] == len(large.account.belongings.change_events)
+    for title in ("Checkout API: latency above 901 ms", "Search: disk of host 104 is full"):
+        before = large.requests_so_far()
+        warm = await large.gathered(large.trigger(title))
+        assert set(states(warm).values()) == {SourceState.COMPLETE}, reasons(warm)
+        assert large.requests_so_far() - before <= 40
+        assert warm.assessment.similar
+
+
+async def test_a_large_account_is_read_piece_by_piece_and_then_costs_little(parts: Parts) -> None:
+    account = large_account(services=80, dependencies=300, incidents=3_300, changes=1_500)
+    async with context_service(parts, account) as large:
+        await first_and_next(large)
+
+
+@pytest.mark.torture
+async def test_so_is_one_of_500_services_10000_incidents_and_20000_changes(parts_on_either: Parts) -> None:
+    async with context_service(parts_on_either, large_account()) as large:
+        await first_and_next(large)

@@ -1,0 +1,195 @@
+"""A run gathers once what belongs together, goes on after a crash, and can be ended."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from temporalio.api.enums.v1 import EventType as HistoryEventType
+from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.service import RPCError
+
+from calmo_pagerduty.contexts import store
+from calmo_pagerduty.contexts.runs import ContextEnd, ContextStart, ContextState, RunProgress
+from calmo_pagerduty.contexts.sources import Source, SourceState
+from calmo_pagerduty.kernel.scopes import EVERYTHING
+from calmo_pagerduty.temporal.dev_server import TemporalDevServer
+from pagerduty_simulator.rest.faults import TIMEOUT_BEFORE, Faults
+from tests.support.context_service import Contexts, states
+from tests.support.eventually import eventually
+from tests.support.patience import STORY
+from tests.support.worker_processes import TEST_KEYS, StartWorker, worker_processes
+from workflows import names
+
+
+async def test_reasons_that_come_together_are_one_version(contexts: Contexts) -> None:
+    ref = contexts.trigger()
+    handle = await contexts.start(ref, "first event", debounce=timedelta(seconds=2))
+    for reason in ("reopened", "priority raised", "reopened"):
+        await handle.signal(names.SIGNAL_GATHER_AGAIN, reason)
+    end = await handle.result()
+    assert end.version == 1
+    assert contexts.document(ref).reasons == ("first event", "reopened", "priority raised")
+
+
+async def test_a_reason_that_comes_while_it_is_gathered_brings_the_next_version(contexts: Contexts) -> None:
+    contexts.service.site.faults = Faults(hang_seconds=1)
+    contexts.service.site.faults.fail_next(TIMEOUT_BEFORE, operation="listIncidentNotes")
+    ref = contexts.trigger()
+    handle = await contexts.start(ref, "first event")
+
+    async def version() -> int | None:
+        progress: RunProgress = await handle.query(names.QUERY_PROGRESS, result_type=RunProgress)
+        return progress.version
+
+    await eventually(version, lambda found: found == 1)
+    await handle.signal(names.SIGNAL_GATHER_AGAIN, "reopened")
+    end = await handle.result()
+    assert end.version == 2
+    assert contexts.document(ref, 1).reasons == ("first event",)
+    assert contexts.document(ref, 2).reasons == ("reopened",)
+
+
+async def test_a_storm_of_reasons_does_not_put_it_off_for_ever(contexts: Contexts) -> None:
+    ref = contexts.trigger()
+    handle = await contexts.start(ref, "0", debounce=timedelta(seconds=5))
+
+    async def tell() -> None:
+        for number in range(1, 1000):
+            await handle.signal(names.SIGNAL_GATHER_AGAIN, str(number % 7))
+            await asyncio.sleep(0.5)
+
+    telling = asyncio.create_task(tell())
+    await contexts.until_complete(ref)
+    telling.cancel()
+    await asyncio.gather(telling, return_exceptions=True)
+    # It goes on while reasons come; on a busy machine none may have come in time, and it has ended.
+    with contextlib.suppress(RPCError):
+        await handle.terminate()
+
+
+async def test_a_signal_that_nobody_understands_is_a_reason_too(contexts: Contexts) -> None:
+    ref = contexts.trigger()
+    handle = await contexts.start(ref, debounce=timedelta(seconds=1))
+    await handle.signal(names.SIGNAL_GATHER_AGAIN, {"why": ["not", "a", "text"]})
+    await handle.signal(names.SIGNAL_GATHER_AGAIN, "two\nlines\x00" + "x" * 500)
+    await handle.result()
+    assert contexts.document(ref).reasons == ("asked for", "twolines" + "x" * 90)
+
+
+async def test_progress_and_result_tell_figures_source_by_source(contexts: Contexts) -> None:
+    ref = contexts.trigger()
+    handle = await contexts.start(ref, "a test")
+    end: ContextEnd = await handle.result()
+    progress: RunProgress = await handle.query(names.QUERY_PROGRESS, result_type=RunProgress)
+    assert set(progress.sources) == set(Source)
+    assert progress.state is ContextState.COMPLETE
+    assert end.counts[Source.PRIORITIES] == progress.sources[Source.PRIORITIES].count == 5
+    assert end.requests == sum(source.requests for source in progress.sources.values())
+    stored = contexts.database.read_now(lambda t: store.progress(t, EVERYTHING, ref.issue_id))
+    assert stored is not None and stored.requests == end.requests
+
+
+async def test_operators_find_it_and_read_how_its_sources_stand(contexts: Contexts) -> None:
+    contexts.service.site.abilities.discard("event_intelligence")
+    ref = contexts.trigger()
+    handle = await contexts.start(ref, "a test")
+    await handle.result()
+    described = await handle.describe()
+    found = described.typed_search_attributes
+    assert found[names.INCIDENT_ID] == ref.incident_id
+    assert found[names.CONNECTION] == ref.connection_id
+    assert found[names.SCOPE] == "organization:acme"
+    assert found[names.STATUS] == "degraded"
+
+
+async def test_an_operator_may_cancel_it(contexts: Contexts) -> None:
+    contexts.service.site.faults = Faults(hang_seconds=3)
+    contexts.service.site.faults.fail_next(TIMEOUT_BEFORE, operation="listIncidentNotes")
+    ref = contexts.trigger()
+    handle = await contexts.start(ref, "a test")
+    await eventually(lambda: state_of(contexts, ref), lambda found: found is ContextState.GATHERING)
+    await handle.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    assert (await handle.describe()).status is WorkflowExecutionStatus.CANCELED
+    assert await state_of(contexts, ref) is ContextState.FAILED
+    assert (await contexts.gathered(ref)).version == 2
+
+
+async def test_a_version_whose_run_was_terminated_has_failed_when_the_next_begins(contexts: Contexts) -> None:
+    contexts.service.site.faults = Faults(hang_seconds=2)
+    contexts.service.site.faults.fail_next(TIMEOUT_BEFORE, operation="listIncidentNotes")
+    ref = contexts.trigger()
+    handle = await contexts.start(ref, "a test")
+    await eventually(lambda: state_of(contexts, ref), lambda found: found is ContextState.GATHERING)
+    await handle.terminate()
+    assert (await contexts.gathered(ref, "again")).version == 2
+    found = contexts.stored(ref, 1)
+    assert found is not None and found.state is ContextState.FAILED
+
+
+async def test_a_removed_connection_ends_it_at_once(contexts: Contexts) -> None:
+    ref = contexts.trigger().model_copy(update={"connection_id": "con_gonegone"})
+    with pytest.raises(WorkflowFailureError):
+        await (await contexts.start(ref)).result()
+
+
+async def state_of(contexts: Contexts, ref: object) -> ContextState | None:
+    found = contexts.stored(ref)  # type: ignore[arg-type]
+    return found.state if found else None
+
+
+@pytest.fixture
+async def start_worker(
+    contexts: Contexts, temporal_server: TemporalDevServer, tmp_path: Path
+) -> AsyncIterator[StartWorker]:
+    """Starts `python worker.py` in place of the worker in this process."""
+    await contexts.workers.aclose()
+    settings = contexts.service.ingress.services.settings
+    processes = worker_processes(
+        tmp_path, temporal_server.address, TASK_QUEUE=contexts.task_queue,
+        SIMULATOR_URL=str(settings.simulator_url), ENCRYPTION_KEYS=TEST_KEYS,
+    )  # fmt: skip
+    async with processes as start:
+        yield start
+
+
+async def test_after_a_workers_kill_in_the_middle_another_goes_on(
+    contexts: Contexts, start_worker: StartWorker
+) -> None:
+    contexts.service.site.faults = Faults(hang_seconds=20)
+    contexts.service.site.faults.fail_next(TIMEOUT_BEFORE, operation="listIncidentNotes")
+    ref = contexts.trigger()
+    handle = await contexts.start(ref, "a test")
+    first = await start_worker()
+
+    async def hangs() -> bool:
+        return "listIncidentNotes" in contexts.asked() and await state_of(contexts, ref) is not None
+
+    await eventually(hangs, within=STORY)
+    first.kill()
+    await first.wait()
+    await start_worker()
+    end = await asyncio.wait_for(handle.result(), STORY)
+    found = contexts.document(ref, end.version)
+    assert end.version == 1
+    assert set(states(found).values()) == {SourceState.COMPLETE}
+    kinds = [event.event_type async for event in handle.fetch_history_events()]
+    scheduled = HistoryEventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
+    assert kinds.count(scheduled) == len(Source) + 1
+
+
+async def test_it_takes_a_start_without_more_than_the_incident(contexts: Contexts) -> None:
+    """As another service writes it, without our types."""
+    ref = contexts.trigger()
+    end = await contexts.temporal.execute_workflow(
+        "IncidentContextWorkflow",
+        {"ref": {"connection_id": ref.connection_id, "incident_id": ref.incident_id}},
+        id=f"pd-context:{ref.incident_id}:{ref.connection_id}",
+        task_queue=contexts.task_queue,
+    )
+    assert end["version"] == 1
+    assert ContextStart(ref=ref).debounce == timedelta(seconds=2)

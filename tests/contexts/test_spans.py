@@ -1,0 +1,94 @@
+"""A past is read piece by piece and known as one span of time without a gap."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from calmo_pagerduty.connections import store as connections
+from calmo_pagerduty.contexts import account_cache_store as account_memory
+from calmo_pagerduty.contexts.account.cache import AccountMemory
+from calmo_pagerduty.contexts.account.incremental_feed import AccountSpans
+from calmo_pagerduty.contexts.account.requests import Reading
+from calmo_pagerduty.contexts.account_cache_store import Span
+from calmo_pagerduty.contexts.gathering.history_source import INCIDENTS
+from calmo_pagerduty.db import tables
+from calmo_pagerduty.kernel.scopes import EVERYTHING
+from calmo_pagerduty.pagerduty.request_builders import get
+from tests.support.context_service import Contexts, a_shop
+from tests.support.doors import rows
+
+PIECEMEAL = replace(INCIDENTS, holds=timedelta())
+
+
+@pytest.fixture
+async def reading(contexts: Contexts) -> Reading:
+    contexts.service.site.account = a_shop(incidents=250, days=100)
+    connection_id = contexts.service.connection_id
+    connection = contexts.database.read_now(lambda t: connections.find(t, EVERYTHING, connection_id))
+    assert connection is not None
+    return Reading(await contexts.services.accounts.client(connection, timedelta(seconds=10)))
+
+
+@pytest.fixture
+def spans(contexts: Contexts) -> AccountSpans:
+    memory = AccountMemory(contexts.database)
+    return AccountSpans(contexts.database, memory, contexts.service.connection_id)
+
+
+def kept(contexts: Contexts) -> set[str]:
+    return {row.id for row in rows(contexts.database, tables.account_incidents)}
+
+
+async def test_the_newest_come_first_and_the_rest_piece_by_piece(
+    contexts: Contexts, reading: Reading, spans: AccountSpans
+) -> None:
+    order = contexts.account.incident_order
+    total = len(order)
+    first = await spans.caught_up(PIECEMEAL, reading, 1)
+    assert first is not None and not first.is_whole
+    assert kept(contexts) == set(order[-100:])
+    seen = [first]
+    while not seen[-1].is_whole:
+        found = await spans.caught_up(PIECEMEAL, reading, 2)
+        assert found is not None
+        assert found.since < seen[-1].since
+        seen.append(found)
+    assert kept(contexts) == set(order)
+    assert reading.requests <= 2 * len(seen) + total // 100
+    # What is whole stays whole: only what is new is asked for.
+    before = reading.requests
+    again = await spans.caught_up(PIECEMEAL, reading, 10)
+    assert again is not None and again.is_whole
+    assert reading.requests - before <= 2
+
+
+async def test_after_a_long_absence_the_gap_is_read_too(
+    contexts: Contexts, reading: Reading, spans: AccountSpans
+) -> None:
+    order = contexts.account.incident_order
+    now = datetime.now(UTC)
+    long_ago = Span(now - timedelta(days=180), now - timedelta(days=90), True, now)
+    connection_id = contexts.service.connection_id
+    contexts.database.write_now(
+        lambda t: account_memory.keep_span(t, connection_id, INCIDENTS.name, long_ago)
+    )
+    found = await spans.caught_up(PIECEMEAL, reading, 1)
+    assert found is not None and not found.is_whole
+    while not found.is_whole:
+        found = await spans.caught_up(PIECEMEAL, reading, 2)
+        assert found is not None
+    assert set(order) == kept(contexts)
+
+
+async def test_a_list_in_another_order_counts_only_once_it_is_whole(
+    contexts: Contexts, reading: Reading, spans: AccountSpans
+) -> None:
+    oldest_first = replace(
+        PIECEMEAL,
+        request=lambda since, until: get("/incidents", since=since, until=until, sort_by="created_at:asc"),
+    )
+    assert await spans.caught_up(oldest_first, reading, 1) is None
+    found = await spans.caught_up(oldest_first, reading, 10)
+    assert found is not None and found.is_whole
+    assert kept(contexts) == set(contexts.account.incident_order)

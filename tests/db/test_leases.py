@@ -1,0 +1,39 @@
+"""What only one process may do at a time."""
+
+from datetime import timedelta
+
+from calmo_pagerduty.db import leases
+from calmo_pagerduty.db.database import Database
+
+TTL = timedelta(minutes=1)
+EXPIRED = timedelta(seconds=-1)
+
+
+def take(database: Database, holder: str, ttl: timedelta = TTL, name: str = "forwarder") -> bool:
+    return database.write_now(lambda c: leases.take(c, name, holder, ttl))
+
+
+def test_a_lease_is_one_holders_until_it_is_released(database: Database) -> None:
+    assert take(database, "first")
+    assert not take(database, "second")
+    assert take(database, "first")
+    database.write_now(lambda c: leases.release(c, "forwarder", "first"))
+    assert take(database, "second")
+    assert not take(database, "first")
+
+
+def test_a_holder_that_does_not_renew_loses_its_lease(database: Database) -> None:
+    assert take(database, "first", EXPIRED)
+    assert take(database, "second")
+    assert not take(database, "first")
+
+
+def test_only_the_holder_can_release(database: Database) -> None:
+    assert take(database, "first")
+    database.write_now(lambda c: leases.release(c, "forwarder", "second"))
+    assert not take(database, "second")
+
+
+def test_leases_of_other_names_are_free(database: Database) -> None:
+    assert take(database, "first")
+    assert take(database, "second", name="sweeper")

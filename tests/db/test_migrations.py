@@ -1,0 +1,97 @@
+"""The schema that migrations make is the one that the code means, and starts at once don't collide."""
+
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from calmo_pagerduty.db import tables
+from calmo_pagerduty.db.database import Database, StoreUnavailable
+from tests.support.doors import rows
+from tests.support.patience import PROGRAM
+
+MIGRATE = """
+import sys
+from contextlib import closing
+from calmo_pagerduty.db.database import Database
+sys.stdin.read(1)
+with closing(Database(sys.argv[1])) as database:
+    database.migrate()
+    database.write_now(lambda connection: connection.exec_driver_sql("SELECT 1 FROM deliveries"))
+"""
+
+
+def test_the_migrated_schema_is_the_one_that_the_code_means(database: Database) -> None:
+    def differences(connection: sa.Connection) -> object:
+        # Alembic can't read SQLite's empty default back; the migration is the same for both.
+        defaults = connection.dialect.name == "postgresql"
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": defaults}
+        )
+        return compare_metadata(context, tables.metadata)
+
+    assert database.read_now(differences) == []
+
+
+def test_what_alembic_does_not_compare_is_there_too(database: Database) -> None:
+    def constraints(connection: sa.Connection) -> dict[str, set[tuple[str, ...]]]:
+        inspector = sa.inspect(connection)
+        return {
+            table: {
+                tuple(constraint["column_names"]) for constraint in inspector.get_unique_constraints(table)
+            }
+            for table in ("deliveries", "timeline", "issues")
+        }
+
+    assert database.read_now(constraints) == {
+        "deliveries": {("webhook_id", "dedup_key")},
+        "timeline": {("issue_id", "event_id")},
+        "issues": {("connection_id", "incident_id")},
+    }
+
+
+def test_row_numbers_are_not_given_twice_after_the_last_row_is_gone(database: Database) -> None:
+    change = sa.text(
+        "INSERT INTO refusals (webhook_id, at, verdict, reason, status, body_bytes, body_sha256)"
+        " VALUES ('w', '2026-06-01 12:00:00', 'v', 'r', 401, 1, '00')"
+    )
+    database.write_now(lambda c: c.execute(change))
+    [first] = rows(database, tables.refusals)
+    database.write_now(lambda c: c.execute(sa.delete(tables.refusals)))
+    database.write_now(lambda c: c.execute(change))
+    [second] = rows(database, tables.refusals)
+    assert second.id > first.id
+
+
+def test_migrating_again_changes_nothing(database: Database) -> None:
+    database.migrate()
+    version = sa.text("SELECT version_num FROM alembic_version")
+    assert len(database.read_now(lambda c: c.execute(version).all())) == 1
+
+
+def test_two_starts_at_once_do_not_collide(database_url: str) -> None:
+    starters = [
+        subprocess.Popen([sys.executable, "-W", "error", "-c", MIGRATE, database_url], stdin=subprocess.PIPE,
+                         stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]  # fmt: skip
+    for starter in starters:
+        assert starter.stdin is not None
+        starter.stdin.write("!")
+        starter.stdin.flush()
+    said = [starter.communicate(timeout=PROGRAM)[1] for starter in starters]
+    assert [starter.returncode for starter in starters] == [0, 0], said
+
+
+def test_a_database_that_is_none_is_said_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "calmo.db"
+    path.write_bytes(b"this is a letter, not a database" * 100)
+    with closing(Database(f"sqlite:///{path}")) as database:
+        with pytest.raises(StoreUnavailable, match="not a database") as caught:
+            database.migrate()
+        assert "\n" not in str(caught.value)

@@ -1,0 +1,175 @@
+"""PostgreSQL: a query that forgets whose rows it may see gets none that are foreign."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from conftest import new_postgresql_database
+
+from calmo_pagerduty.access import audit_store as audit
+from calmo_pagerduty.contexts import account_cache_store as account_memory
+from calmo_pagerduty.contexts import store as contexts
+from calmo_pagerduty.contexts.account_cache_store import ChangeRow, IncidentRow, Span
+from calmo_pagerduty.contexts.sources import Source, SourceState
+from calmo_pagerduty.contexts.store import Part
+from calmo_pagerduty.db import tables
+from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.db.encryption import Keyring
+from calmo_pagerduty.deliveries import refusal_store as refusals
+from calmo_pagerduty.deliveries.model import SignatureVerdict, Verdict
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
+from calmo_pagerduty.kernel.scopes import Scope, Visibility
+from tests.support.builders import SECRET, new_id
+from tests.support.doors import make_webhook, save_pending
+from tests.support.kept_deliveries import keep
+
+SHOP, BANK = "organization:shop", "organization:bank"
+OF_A_SCOPE = (
+    "connections", "webhooks", "webhook_secrets", "deliveries", "delivery_bodies", "refusals", "issues",
+    "timeline", "issue_changes", "tool_calls", "audit", "reconciliations", "contexts", "context_parts",
+    "account_objects", "account_incidents", "account_changes", "account_reads",
+    "operations",
+)  # fmt: skip
+#: What is nobody's: operators' own, or not yet known to be anybody's.
+NOBODYS = {
+    "alembic_version", "api_keys", "dead_letters", "key_checks", "leases", "request_permits",
+}  # fmt: skip
+
+
+def sees(*scopes: str) -> Visibility:
+    return Visibility(tuple(Scope.parse(scope) for scope in scopes))
+
+
+@pytest.fixture(scope="module")
+def database(postgresql: str | None) -> Iterator[Database]:
+    """A database whose owner is an ordinary role: a superuser would see through every policy."""
+    if postgresql is None:
+        pytest.skip("no PostgreSQL on this machine")
+    url = new_postgresql_database(postgresql)
+    role, password = f"r{secrets.token_hex(8)}", secrets.token_hex(8)
+    name = sa.make_url(url).database
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {role} LOGIN NOSUPERUSER PASSWORD '{password}'".encode())
+        connection.execute(f"ALTER DATABASE {name} OWNER TO {role}".encode())
+        connection.execute(f"ALTER SCHEMA public OWNER TO {role}".encode())
+    address = sa.make_url(url).set(username=role, password=password)
+    with closing(Database(address.render_as_string(hide_password=False))) as database:
+        database.migrate()
+        for scope in (SHOP, BANK):
+            fill(database, scope)
+        yield database
+
+
+def fill(database: Database, scope: str) -> None:
+    """Put a row of this scope into every table that has such."""
+    hook = make_webhook(database, Keyring({"test": bytes(range(32))}), SECRET, scope=scope)
+    keep(database, hook)
+    save_pending(database)
+    now = datetime.now(UTC)
+
+    def write(transaction: sa.Connection) -> None:
+        refusals.record(transaction, hook, now, Verdict.MISMATCH, SignatureVerdict.MISMATCH, 1, "00")
+        audit.append(transaction, scope, now, {"outcome": "done"})
+        mine = sa.select(tables.connections.c.id).where(tables.connections.c.scope == scope)
+        connection = transaction.execute(mine).scalar_one()
+        transaction.execute(
+            tables.reconciliations.insert().values(
+                connection_id=connection, reason="test", since=now, until=now, begun_at=now
+            )
+        )
+        plain = dict.fromkeys(
+            ("tool", "face", "key_id", "requester", "arguments_sha256", "idempotency_key", "rule"), "x"
+        )
+        call = new_id("call_")
+        transaction.execute(
+            tables.tool_calls.insert().values(
+                id=call, connection_id=connection, scope=scope, arguments={}, state="done",
+                needs_approval=False, created_at=now, **plain,
+            )
+        )  # fmt: skip
+        issue = sa.select(tables.issues.c.id).where(tables.issues.c.connection_id == connection)
+        transaction.execute(
+            tables.operations.insert().values(
+                id=call, issue_id=transaction.execute(issue).scalars().first(), action="resolve", author="x",
+                state="done", expected=[], filed_at=now,
+            )
+        )  # fmt: skip
+
+        fill_context(transaction, connection, now)
+
+    database.write_now(write)
+
+
+def fill_context(transaction: sa.Connection, connection: str, now: datetime) -> None:
+    ref = IncidentRef(connection_id=connection, incident_id=new_id())
+    version = contexts.begin(transaction, ref, ("test",), now)
+    contexts.note_part(transaction, ref, version, Part(Source.LOG, SourceState.COMPLETE))
+    account_memory.keep_object(transaction, connection, "services", [], now)
+    past = IncidentRow(new_id(), "Basket is slow", "PSHOP", "resolved", now, now, {})
+    account_memory.keep_incidents(transaction, connection, [past], now)
+    account_memory.keep_changes(transaction, connection, [ChangeRow(new_id(), now, {})], now)
+    account_memory.keep_span(transaction, connection, "incidents", Span(now, now, True, now))
+
+
+def count(database: Database, table: str, *seen_by: Visibility) -> int:
+    query = sa.select(sa.func.count()).select_from(tables.metadata.tables[table])
+    return database.read_now(lambda t: t.execute(query).scalar_one(), *seen_by)
+
+
+@pytest.mark.parametrize("table", OF_A_SCOPE)
+def test_a_query_without_a_where_returns_nothing_foreign(database: Database, table: str) -> None:
+    everything = count(database, table)
+    assert everything >= 2
+    assert count(database, table, sees(SHOP)) == everything / 2
+    assert count(database, table, sees(SHOP, BANK)) == everything
+    assert count(database, table, sees("organization:nobody")) == 0
+    assert count(database, table, sees()) == 0
+
+
+def test_what_one_scope_sees_another_does_not(database: Database) -> None:
+    def ids(scope: str) -> set[str]:
+        return set(
+            database.read_now(lambda t: t.execute(sa.select(tables.issues.c.id)).scalars(), sees(scope))
+        )
+
+    assert ids(SHOP)
+    assert ids(SHOP).isdisjoint(ids(BANK))
+
+
+def test_the_service_itself_sees_everything_also_after_a_readers_transaction(database: Database) -> None:
+    for _ in range(8):
+        assert count(database, "issues", sees(SHOP)) == 1
+        assert count(database, "issues") == 2
+
+
+def test_a_reader_cannot_put_a_row_into_a_foreign_scope(database: Database) -> None:
+    def write(transaction: sa.Connection) -> None:
+        transaction.execute(sa.text("SELECT set_config('calmo.scopes', 'organization:shop', true)"))
+        foreign = sa.update(tables.webhooks).where(tables.webhooks.c.scope == BANK).values(name="mine")
+        assert transaction.execute(foreign).rowcount == 0
+
+    database.write_now(write)
+
+
+def test_every_table_is_of_a_scope_or_known_to_be_nobodys(database: Database) -> None:
+    query = sa.text(
+        "SELECT relname, relrowsecurity AND relforcerowsecurity FROM pg_class"
+        " WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
+    )
+    secured = dict(database.read_now(lambda t: [tuple(row) for row in t.execute(query)]))
+    assert {name for name, held in secured.items() if held} == set(OF_A_SCOPE)
+    assert set(secured) == set(OF_A_SCOPE) | NOBODYS
+
+
+def test_the_policies_leave_the_indexes_in_use(database: Database) -> None:
+    def plan(transaction: sa.Connection) -> str:
+        transaction.execute(sa.text("SET LOCAL enable_seqscan = off"))
+        query = "EXPLAIN SELECT * FROM issues WHERE scope = 'organization:shop' ORDER BY created_at LIMIT 5"
+        return "\n".join(transaction.execute(sa.text(query)).scalars())
+
+    seen = database.read_now(plan, sees(SHOP))
+    assert "Index Cond: (scope = 'organization:shop'::text)" in seen

@@ -1,0 +1,21 @@
+"""The whole service beside a simulated PagerDuty."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.support.healing_service import Healed, healing_service
+from tests.support.parts import Parts
+
+
+@pytest.fixture
+async def healed(parts: Parts) -> AsyncIterator[Healed]:
+    async with healing_service(parts) as found:
+        yield found
+
+
+@pytest.fixture
+async def healed_on_either(parts_on_either: Parts) -> AsyncIterator[Healed]:
+    """Once on SQLite, once on PostgreSQL."""
+    async with healing_service(parts_on_either) as found:
+        yield found

@@ -1,0 +1,65 @@
+"""What is done to the parts, and when: random, but the same for the same seed."""
+
+import asyncio
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tests.support.service import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Blow:
+    """One crash or freeze: `at_seconds` after the beginning, lasting for `seconds`."""
+
+    at_seconds: float
+    kind: Literal["crash", "freeze"]
+    part: str
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.at_seconds:5.1f} s: {self.kind} {self.part} for {self.seconds:.1f} s"
+
+
+@dataclass(frozen=True, slots=True)
+class Weather:
+    """How bad a day it is: crashes of each part, and certain outages besides."""
+
+    seconds: float
+    crashes: Mapping[str, int]
+    longest_crash_seconds: float = 1.5
+    #: (kind, part, seconds), each once at a random moment.
+    outages: tuple[tuple[Literal["crash", "freeze"], str, float], ...] = field(default=())
+
+    def blows(self, seed: int) -> dict[str, list[Blow]]:
+        """Return each part's blows in the order of time. Those of one part never overlap."""
+        rng = random.Random(seed)  # noqa: S311 - it must be the same again
+        found: dict[str, list[Blow]] = {}
+        for part, crashes in self.crashes.items():
+            mine = [("crash", part, rng.uniform(0, self.longest_crash_seconds)) for _ in range(crashes)]
+            mine += [outage for outage in self.outages if outage[1] == part]
+            rng.shuffle(mine)
+            # One slot each: a second blow at the very same moment would test nothing more.
+            slot = self.seconds / len(mine)
+            found[part] = [
+                Blow(slot * (index + 0.8 * rng.random()), kind, part, seconds)  # type: ignore[arg-type]
+                for index, (kind, part, seconds) in enumerate(mine)
+            ]
+        return found
+
+
+async def rage(service: Service, blows: Mapping[str, list[Blow]]) -> None:
+    """Deal all blows: those of one part one after the other, parts independently of each other."""
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+
+    async def strike(mine: list[Blow]) -> None:
+        for blow in mine:
+            await asyncio.sleep(begun + blow.at_seconds - loop.time())
+            deal = service.crash if blow.kind == "crash" else service.freeze
+            await deal(blow.part, blow.seconds)
+
+    async with asyncio.TaskGroup() as parts:
+        for mine in blows.values():
+            parts.create_task(strike(mine))

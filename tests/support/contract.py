@@ -1,0 +1,157 @@
+"""Whether a request is one that PagerDuty documents: its published schema, as data, is asked."""
+
+import functools
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from calmo_pagerduty.pagerduty.requests import ApiRequest
+
+FOLDER = Path(
+    os.environ.get("CALMO_PAGERDUTY_REFERENCE") or Path(__file__).parents[3] / "shared" / "pagerduty"
+)
+_SPEC = FOLDER / "openapi-subset.json"
+
+REFERENCE_IS_AT_HAND = _SPEC.is_file()
+
+needs_reference = pytest.mark.skipif(
+    not REFERENCE_IS_AT_HAND,
+    reason="PagerDuty's published schema isn't at hand: set CALMO_PAGERDUTY_REFERENCE to its folder",
+)
+
+#: What we need though the schema doesn't know it, by operation: seen to work, or shown in its examples.
+DEVIATIONS: dict[str, set[str]] = {
+    "listIncidents": {"query priority_ids[]"},
+    "getIncident": {"query include[]=body"},
+    # The schema calls the text an object, and requires a type that it doesn't describe.
+    "createIncident": {"incident.body.details is not of type 'object'", "incident.body.type"},
+    # The example wraps each target, the schema doesn't.
+    "createIncidentResponderRequest": {"responder_request_targets.responder_request_target"},
+    # The example has it.
+    "createScheduleOverride": {"overrides.time_zone"},
+    # Null is how PagerDuty says that a layer doesn't end.
+    "updateSchedule": {"schedule.schedule_layers.end is not of type 'string'"},
+}
+
+
+@functools.cache
+def spec() -> dict[str, Any]:
+    loaded: dict[str, Any] = _with_null(json.loads(_SPEC.read_text()))
+    return loaded
+
+
+def _with_null(part: Any) -> Any:
+    """OpenAPI 3.0 says `nullable` where JSON schema lists a type."""
+    if isinstance(part, list):
+        return [_with_null(element) for element in part]
+    if not isinstance(part, dict):
+        return part
+    known = {name: _with_null(value) for name, value in part.items()}
+    if known.get("nullable") is True and isinstance(known.get("type"), str):
+        known["type"] = [known["type"], "null"]
+    return known
+
+
+def operation_of(request: ApiRequest) -> dict[str, Any]:
+    """Return the documented operation. A literal path wins over one with a parameter."""
+    found = []
+    for template, methods in spec()["paths"].items():
+        pattern = re.sub(r"\{[^}]+\}", "[^/]+", template)
+        if re.fullmatch(pattern, request.path) and request.method.value.lower() in methods:
+            shared = methods.get("parameters", [])
+            operation = methods[request.method.value.lower()]
+            parameters = [_resolved(parameter) for parameter in [*shared, *operation.get("parameters", [])]]
+            found.append((template.count("{"), operation | {"parameters": parameters}))
+    assert found, f"undocumented: {request.method} {request.path}"
+    chosen: dict[str, Any] = min(found, key=lambda pair: pair[0])[1]
+    return chosen
+
+
+def complaints(request: ApiRequest) -> list[str]:
+    """Return what PagerDuty's schema has against the request, without what `DEVIATIONS` lists."""
+    operation = operation_of(request)
+    said = [*_about_query(request, operation), *_about_body(request, operation)]
+    return [
+        complaint for complaint in said if complaint not in DEVIATIONS.get(operation["operationId"], set())
+    ]
+
+
+def _about_query(request: ApiRequest, operation: dict[str, Any]) -> Iterator[str]:
+    known = {
+        parameter["name"]: parameter for parameter in operation["parameters"] if parameter["in"] == "query"
+    }
+    for name, value in request.query:
+        if name not in known:
+            yield f"query {name}"
+            continue
+        schema = _resolved(known[name].get("schema", {}))
+        choices = schema.get("enum") or _resolved(schema.get("items", {})).get("enum")
+        if choices and value not in choices:
+            yield f"query {name}={value}"
+    given = {name for name, _ in request.query}
+    yield from (
+        f"query {name} missing"
+        for name, parameter in known.items()
+        if parameter.get("required") and name not in given
+    )
+
+
+def _about_body(request: ApiRequest, operation: dict[str, Any]) -> Iterator[str]:
+    documented = _resolved(operation.get("requestBody", {}))
+    if request.body is None:
+        if documented.get("required"):
+            yield "a body is missing"
+        return
+    schema = documented["content"]["application/json"]["schema"]
+    validator = jsonschema.Draft202012Validator({**schema, "components": spec()["components"]})
+    for error in validator.iter_errors(request.body):
+        where = ".".join(str(part) for part in error.path if not isinstance(part, int))
+        yield (
+            f"{where} {error.message[error.message.find('is not of type') :]}"
+            if "of type" in error.message
+            else (f"{where}: {error.message}")
+        )
+    yield from _unknown_fields(request.body, schema, "")
+
+
+def _unknown_fields(value: Any, schema: Any, where: str) -> Iterator[str]:
+    """The schemas forbid no field: what they don't describe is found here."""
+    if isinstance(value, list):
+        items = [element_schema for part in _branches(schema) if (element_schema := part.get("items"))]
+        for element in value:
+            yield from _unknown_fields(element, {"allOf": items}, where)
+    if not isinstance(value, dict):
+        return
+    described: dict[str, list[Any]] = {}
+    for part in _branches(schema):
+        for name, field in part.get("properties", {}).items():
+            described.setdefault(name, []).append(field)
+    for name, inner in value.items():
+        path = f"{where}.{name}".strip(".")
+        if described and name not in described:
+            yield path
+        yield from _unknown_fields(inner, {"allOf": described.get(name, [])}, path)
+
+
+def _branches(schema: Any) -> Iterator[dict[str, Any]]:
+    schema = _resolved(schema)
+    yield schema
+    for word in ("allOf", "oneOf", "anyOf"):
+        for part in schema.get(word, []):
+            yield from _branches(part)
+
+
+def _resolved(schema: Any) -> dict[str, Any]:
+    while isinstance(schema, dict) and "$ref" in schema:
+        found: Any = spec()
+        for part in schema["$ref"].removeprefix("#/").split("/"):
+            key = part.replace("~1", "/").replace("~0", "~")
+            found = found[int(key)] if isinstance(found, list) else found[key]
+        schema = found
+    return schema if isinstance(schema, dict) else {}

@@ -1,0 +1,119 @@
+"""One of everything, per owner: what a foreign principal must never see."""
+
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from calmo_pagerduty.access import audit_store as audit
+from calmo_pagerduty.access import store as api_keys
+from calmo_pagerduty.db import tables
+from calmo_pagerduty.db.encryption import Keyring
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
+from calmo_pagerduty.kernel.scopes import Scope
+from calmo_pagerduty.tool_calls import store as tool_calls
+from calmo_pagerduty.tool_calls.model import CallState, Face
+from calmo_pagerduty.tool_calls.store import ToolCall
+from calmo_pagerduty.webhooks.lifecycle import handle_of
+from ingress.api.authentication import ALL_PERMISSIONS
+from tests.support.builders import SECRET, an_event, body_of, headers_for, new_id
+from tests.support.doors import make_webhook, save_pending
+from tests.support.sample_context import store_context
+from tests.support.tool_service import ToolService, add_connection
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What belongs to one scope, by its ids, and a text that stands in all of it."""
+
+    scope: str
+    canary: str
+    connection: str
+    webhook: str
+    handle: str
+    incident: str
+    issue: str
+    seq: str
+    call: str
+    key: str
+
+    def told_in(self, text: str) -> set[str]:
+        """Return which of this world's marks stand in an answer. Small numbers tell nothing."""
+        marks = {field.name: str(getattr(self, field.name)) for field in fields(self) if field.name != "seq"}
+        return {name for name, mark in marks.items() if mark in text}
+
+    def as_missing(self, text: str) -> str:
+        """Return the text as it would be of the world that isn't there."""
+        names = [field.name for field in fields(self) if field.name != "seq"]
+        for name in sorted(names, key=lambda name: -len(getattr(self, name))):
+            text = text.replace(getattr(self, name), getattr(MISSING, name))
+        return text.replace(f"'{self.seq}'", f"'{MISSING.seq}'")
+
+
+MISSING = World(
+    scope="organization:nobody", canary="no-canary", connection="con_aaaaaaaa", webhook=f"wh_{'a' * 32}",
+    handle="wh_aaaaaa", incident="QNOBODY", issue=f"iss_{'a' * 24}", seq="987654321",
+    call="call_aaaaaaaaaaaaaaaaaaaa", key="a" * 16,
+)  # fmt: skip
+
+
+async def make_world(service: ToolService, keyring: Keyring, scope: str) -> World:
+    """Make one of everything for this scope."""
+    database, canary, incident = service.database, new_id("canary"), new_id()
+    connection = add_connection(database, keyring, scope, severities={canary: "info"})
+    webhook = make_webhook(database, keyring, scope=scope, connection_id=connection, name=canary)
+    body = body_of(an_event("incident.triggered", incident, title=canary))
+    await service.http.post(f"/webhooks/pagerduty/{webhook}", content=body, headers=headers_for(body))
+    bad = headers_for(body, SECRET + b"!")
+    await service.http.post(f"/webhooks/pagerduty/{webhook}", content=body, headers=bad)
+    save_pending(database)
+    now = datetime.now(UTC)
+
+    def write(transaction: sa.Connection) -> World:
+        key = api_keys.create(transaction, canary, ["issues:read"], [Scope.parse(scope)], now)
+        call = ToolCall(
+            id=new_id("call_"), connection_id=connection, scope=Scope.parse(scope), tool="resolve_incident",
+            face=Face.REST, key_id=api_keys.key_id_of(key), requester=canary,
+            arguments={"incident_id": canary}, arguments_sha256="00", idempotency_key=canary,
+            state=CallState.WAITING, rule="default", needs_approval=True, created_at=now,
+        )  # fmt: skip
+        tool_calls.file(transaction, call)
+        audit.append(transaction, scope, now, {"requester": canary, "connection_id": connection})
+        transaction.execute(
+            tables.reconciliations.insert().values(
+                connection_id=connection, reason=canary, since=now, until=now, begun_at=now, finished_at=now,
+                report={},
+            )
+        )  # fmt: skip
+        row = transaction.execute(
+            sa.select(tables.deliveries.c.seq, tables.issues.c.id)
+            .join(tables.issues, tables.issues.c.incident_id == tables.deliveries.c.incident_id)
+            .where(tables.deliveries.c.incident_id == incident)
+        ).one()
+        ref = IncidentRef(connection_id=connection, incident_id=incident)
+        store_context(transaction, ref, title=canary)
+        return World(
+            scope, canary, connection, webhook, handle_of(webhook), incident, row.id, str(row.seq), call.id,
+            api_keys.key_id_of(key),
+        )  # fmt: skip
+
+    return database.write_now(write)
+
+
+def everything_kept(service: ToolService) -> dict[str, list[Any]]:
+    """Return all rows but those that tell of time passing."""
+    left_out = {"leases", "audit", "refusals", "request_permits"}
+
+    def read(transaction: sa.Connection) -> dict[str, list[Any]]:
+        return {
+            table.name: sorted(map(repr, transaction.execute(sa.select(table))))
+            for table in tables.metadata.sorted_tables
+            if table.name not in left_out
+        }
+
+    return service.database.read_now(read)
+
+
+def permissions_but(permission: str | None) -> tuple[str, ...]:
+    return tuple(other for other in ALL_PERMISSIONS if other != permission)
