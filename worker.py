@@ -10,7 +10,7 @@ import uvloop
 
 from bootstrap.services import Services
 from bootstrap.store import open_store
-from bootstrap.workers import GRACE, connect, incident_worker, pagerduty_worker
+from bootstrap.workers import SHUTDOWN_GRACE, connect, incident_worker, pagerduty_worker
 from calmo_pagerduty import logs
 from calmo_pagerduty.db.database import StoreUnavailable
 from calmo_pagerduty.db.encryption import KeyProblem
@@ -47,7 +47,7 @@ async def _run_until_signal(settings: Settings) -> None:
     # A signal may come while we still wait for Temporal.
     await asyncio.wait({running, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
     try:
-        await asyncio.wait_for(running, GRACE.total_seconds() + 2)
+        await asyncio.wait_for(running, SHUTDOWN_GRACE.total_seconds() + 2)
     except TimeoutError:
         logger.info("worker_stopped_while_connecting")
     await asyncio.sleep(0.05)  # The interpreter may abort if Temporal's threads still end: let them.

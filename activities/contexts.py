@@ -7,45 +7,53 @@ from datetime import UTC, datetime
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.heartbeats import beating
+from activities.heartbeats import heartbeating
 from activities.retrying import REMOVED, retried
 from calmo_pagerduty.clients.contexts import ContextClient
 from calmo_pagerduty.connections.store import ConnectionRemoved
-from calmo_pagerduty.contexts.gathering.backfill import AccountRemembering, MemoryStep, MemoryToRead
-from calmo_pagerduty.contexts.gathering.source_service import ContextSources, SourceOutcome, SourceToGather
+from calmo_pagerduty.contexts.gathering.backfill import (
+    AccountBackfillService,
+    AccountToBackfill,
+    BackfillStep,
+)
+from calmo_pagerduty.contexts.gathering.source_service import (
+    ContextSourceService,
+    SourceOutcome,
+    SourceToGather,
+)
 from calmo_pagerduty.contexts.gathering.version_service import (
     CannotAssess,
-    ContextBegun,
-    ContextRecords,
-    ContextToBegin,
     ContextToFinish,
+    ContextToStart,
+    ContextVersionService,
+    StartedContext,
     VersionRemoved,
 )
-from calmo_pagerduty.contexts.note_service import ContextNotes, NoteToFile
-from calmo_pagerduty.contexts.runs import ContextEnd, Reason
+from calmo_pagerduty.contexts.note_service import ContextNoteService, NoteToWrite
+from calmo_pagerduty.contexts.runs import ContextOutcome, ReasonText
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.temporal.handle import TemporalHandle
-from calmo_pagerduty.tool_calls.record_service import Filed
+from calmo_pagerduty.tool_calls.record_service import ToolCallTicket
 
 #: The error type for a context that can't be concluded, however often it is tried.
 CANNOT_ASSESS = "CannotAssess"
 
 
-class ContextToWant(FrozenModel):
+class ContextToRequest(FrozenModel):
     ref: IncidentRef
-    reason: Reason
+    reason: ReasonText
 
 
-class ContextRequests:
+class ContextRequestActivities:
     """Starts contexts, or tells those under way of one more reason."""
 
     def __init__(self, temporal: TemporalHandle, task_queue: str) -> None:
         self._temporal = temporal
         self._task_queue = task_queue
 
-    @activity.defn
-    async def want_context(self, order: ContextToWant) -> None:
+    @activity.defn(name="want_context")
+    async def request_context(self, order: ContextToRequest) -> None:
         """Signal the gathering, starting it if need be. The same reason again changes nothing. Raises
         RPCError.
         """
@@ -57,10 +65,10 @@ class ContextActivities:
 
     def __init__(
         self,
-        sources: ContextSources,
-        records: ContextRecords,
-        notes: ContextNotes,
-        remembering: AccountRemembering,
+        sources: ContextSourceService,
+        records: ContextVersionService,
+        notes: ContextNoteService,
+        remembering: AccountBackfillService,
     ) -> None:
         self._sources = sources
         self._records = records
@@ -68,7 +76,7 @@ class ContextActivities:
         self._remembering = remembering
 
     @activity.defn
-    async def begin_context(self, order: ContextToBegin) -> ContextBegun:
+    async def begin_context(self, order: ContextToStart) -> StartedContext:
         """Begin a version."""
         with _final():
             return await self._records.begin(order)
@@ -81,31 +89,31 @@ class ContextActivities:
         def asked_so_far(requests: int) -> None:
             activity.heartbeat(began.timestamp(), requests)
 
-        async with beating(began.timestamp(), asked):
+        async with heartbeating(began.timestamp(), asked):
             with retried() as attempt:
                 return await self._sources.gather(order, began, asked, attempt, asked_so_far)
 
     @activity.defn
-    async def assess_context(self, order: ContextToFinish) -> ContextEnd:
+    async def assess_context(self, order: ContextToFinish) -> ContextOutcome:
         """Conclude from what was gathered, and keep the document."""
-        async with beating():
+        async with heartbeating():
             with _final():
                 return await self._records.assess(order)
 
     @activity.defn
-    async def fail_context(self, order: ContextToFinish) -> ContextEnd:
+    async def fail_context(self, order: ContextToFinish) -> ContextOutcome:
         """End a version that could not be put together."""
         return await self._records.fail(order)
 
-    @activity.defn
-    async def file_note(self, order: NoteToFile) -> Filed | None:
+    @activity.defn(name="file_note")
+    async def create_note_call(self, order: NoteToWrite) -> ToolCallTicket | None:
         """File the call of the tool that writes a version's note, once. None: there is nothing to do."""
-        return await self._notes.file(order)
+        return await self._notes.create_call(order)
 
-    @activity.defn
-    async def remember_more(self, order: MemoryToRead) -> MemoryStep:
+    @activity.defn(name="remember_more")
+    async def backfill(self, order: AccountToBackfill) -> BackfillStep:
         """Read a piece of an account's past."""
-        async with beating():
+        async with heartbeating():
             with retried() as attempt:
                 return await self._remembering.step(order.connection_id, attempt)
 

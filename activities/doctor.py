@@ -2,32 +2,32 @@
 
 from temporalio import activity
 
-from activities.heartbeats import beating
+from activities.heartbeats import heartbeating
 from activities.retrying import retried
 from calmo_pagerduty.webhooks.doctor_service import (
     ConnectionToExamine,
     DoctorService,
-    Examined,
+    ExaminationSummary,
     SubscriptionsToEnable,
 )
 
 
-class Doctor:
+class DoctorActivities:
     """Raises ApplicationError for what is to be tried again, StoreUnavailable."""
 
     def __init__(self, service: DoctorService) -> None:
         self._service = service
 
     @activity.defn
-    async def examine_webhooks(self, order: ConnectionToExamine) -> Examined:
+    async def examine_webhooks(self, order: ConnectionToExamine) -> ExaminationSummary:
         """Look, and keep what was found."""
-        async with beating():
+        async with heartbeating():
             with retried():
                 return await self._service.examine(order)
 
     @activity.defn
     async def enable_subscriptions(self, order: SubscriptionsToEnable) -> bool:
         """Switch them on again if the rules still allow it. Returns whether it was done."""
-        async with beating():
+        async with heartbeating():
             with retried() as attempt:
                 return await self._service.enable(order, attempt)

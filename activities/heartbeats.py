@@ -11,7 +11,7 @@ HEARTBEAT_SECONDS = 2.0
 
 
 @contextlib.asynccontextmanager
-async def beating(*details: Any) -> AsyncIterator[None]:
+async def heartbeating(*details: Any) -> AsyncIterator[None]:
     """Beat for as long as the block runs. The next attempt is told the `details`."""
 
     async def beat() -> None:

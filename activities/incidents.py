@@ -4,15 +4,15 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from calmo_pagerduty.incidents.response_target_service import (
-    ResponseRecords,
-    TargetsLookedAt,
-    TargetsToLookAt,
+    ResponseTargetService,
+    TargetsChecked,
+    TargetsToCheck,
 )
 from calmo_pagerduty.incidents.service import (
     CannotApply,
+    DeadLettersToSave,
     EventsToSave,
-    IssueRecords,
-    PuzzlesToSetAside,
+    IssueService,
     SavedEvents,
 )
 
@@ -23,7 +23,7 @@ CANNOT_APPLY = "CannotApply"
 class IncidentActivities:
     """Raises StoreUnavailable throughout. The store absorbs repetition."""
 
-    def __init__(self, records: IssueRecords, targets: ResponseRecords) -> None:
+    def __init__(self, records: IssueService, targets: ResponseTargetService) -> None:
         self._records = records
         self._targets = targets
 
@@ -38,12 +38,12 @@ class IncidentActivities:
         except CannotApply as error:
             raise ApplicationError(str(error), type=CANNOT_APPLY, non_retryable=True) from error
 
-    @activity.defn
-    async def set_aside(self, batch: PuzzlesToSetAside) -> None:
+    @activity.defn(name="set_aside")
+    async def save_dead_letters(self, batch: DeadLettersToSave) -> None:
         """Keep what can't be understood, and say so on the issue."""
-        await self._records.set_aside(batch)
+        await self._records.save_dead_letters(batch)
 
-    @activity.defn
-    async def look_at_targets(self, order: TargetsToLookAt) -> TargetsLookedAt:
+    @activity.defn(name="look_at_targets")
+    async def check_targets(self, order: TargetsToCheck) -> TargetsChecked:
         """Say what is due, once, and file what follows from it, once."""
-        return await self._targets.look_at_targets(order)
+        return await self._targets.check_targets(order)

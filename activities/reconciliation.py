@@ -2,35 +2,35 @@
 
 from temporalio import activity
 
-from activities.heartbeats import beating
+from activities.heartbeats import heartbeating
 from activities.retrying import retried
 from calmo_pagerduty.reconciliation.service import (
     ReconciliationService,
-    RunBegun,
-    RunToBegin,
     RunToFinish,
+    RunToStart,
+    StartedRun,
     Tally,
-    WindowToHeal,
+    WindowToReconcile,
 )
 
 
-class Reconciler:
+class ReconcileActivities:
     """Each step may run again: what was added is found again. Raises StoreUnavailable."""
 
     def __init__(self, service: ReconciliationService) -> None:
         self._service = service
 
     @activity.defn
-    async def begin_run(self, order: RunToBegin) -> RunBegun:
+    async def begin_run(self, order: RunToStart) -> StartedRun:
         """Say which time is to be compared."""
         return await self._service.begin(order)
 
-    @activity.defn
-    async def heal_window(self, order: WindowToHeal) -> Tally:
+    @activity.defn(name="heal_window")
+    async def reconcile_window(self, order: WindowToReconcile) -> Tally:
         """Make right what differs. Raises ApplicationError for what is to be tried again."""
-        async with beating():
+        async with heartbeating():
             with retried() as attempt:
-                return await self._service.heal(order, attempt)
+                return await self._service.reconcile(order, attempt)
 
     @activity.defn
     async def finish_run(self, order: RunToFinish) -> None:

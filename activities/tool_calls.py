@@ -6,17 +6,17 @@ from contextlib import contextmanager
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from activities.heartbeats import beating
+from activities.heartbeats import heartbeating
 from activities.retrying import retried
 from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.tool_calls.model import CallState
 from calmo_pagerduty.tool_calls.record_service import (
-    CallToFile,
+    CallToCreate,
     DecisionToRecord,
-    Filed,
     NotFiled,
     NotTheirs,
-    ToolRecords,
+    ToolCallRepository,
+    ToolCallTicket,
 )
 from calmo_pagerduty.tool_calls.service import ToolCallService
 
@@ -31,46 +31,46 @@ class CallToEnd(FrozenModel):
     why: str
 
 
-class CallEnd(FrozenModel):
+class CallOutcome(FrozenModel):
     """How a call stands. Its result is in our database, not in a history."""
 
     call_id: str
     state: CallState
 
 
-class ToolCalls:
+class ToolCallActivities:
     """A call as its workflow sees it: file, record a decision, carry out, end."""
 
-    def __init__(self, records: ToolRecords, service: ToolCallService) -> None:
+    def __init__(self, records: ToolCallRepository, service: ToolCallService) -> None:
         self._records = records
         self._service = service
 
     @activity.defn
-    async def file_call(self, order: CallToFile) -> Filed:
+    async def file_call(self, order: CallToCreate) -> ToolCallTicket:
         """Keep a call that came through Temporal, if its caller may make it. Raises StoreUnavailable."""
         with _refusals():
-            return await self._records.file(order)
+            return await self._records.create(order)
 
     @activity.defn
-    async def record_decision(self, decision: DecisionToRecord) -> CallEnd:
+    async def record_decision(self, decision: DecisionToRecord) -> CallOutcome:
         """Keep what a person decided; the answer says how the call stands."""
         with _refusals():
-            return CallEnd(call_id=decision.call_id, state=await self._records.decide(decision))
+            return CallOutcome(call_id=decision.call_id, state=await self._records.decide(decision))
 
     @activity.defn
-    async def end_call(self, order: CallToEnd) -> CallEnd:
+    async def end_call(self, order: CallToEnd) -> CallOutcome:
         """End a call that can't go on; one that has ended stays as it is. Raises StoreUnavailable."""
         with _refusals():
-            state = await self._records.end(order.call_id, order.state, {"message": order.why})
-            return CallEnd(call_id=order.call_id, state=state)
+            state = await self._records.finish(order.call_id, order.state, {"message": order.why})
+            return CallOutcome(call_id=order.call_id, state=state)
 
     @activity.defn
-    async def carry_out(self, order: CallToCarryOut) -> CallEnd:
+    async def carry_out(self, order: CallToCarryOut) -> CallOutcome:
         """Ask PagerDuty and keep the result. Raises ApplicationError for what is to be tried again."""
-        async with beating():
+        async with heartbeating():
             with _refusals(), retried() as attempt:
                 state = await self._service.carry_out(order.call_id, attempt)
-                return CallEnd(call_id=order.call_id, state=state)
+                return CallOutcome(call_id=order.call_id, state=state)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from bench import ack, context, cost, latency, limits, open_incidents, simulator
 from bench.figures import Figures, rounded
 from bench.noise import calibration, machine_facts
 from bench.parts import tail_of_logs
-from bench.progress import tell
+from bench.progress import print_progress
 from bench.sizes import FULL, QUICK, Sizes
 
 Measurement = Callable[[Path, Sizes], Awaitable[tuple[Figures, dict[str, Any]]]]
@@ -41,14 +41,14 @@ async def run(names: list[str], sizes: Sizes) -> dict[str, Any]:
     """Measure one after the other; one that fails says so in its place and doesn't stop the others."""
     measured: dict[str, Any] = {}
     for name in names:
-        tell(f"== {name}")
+        print_progress(f"== {name}")
         begun, before = time.monotonic(), calibration()
         with tempfile.TemporaryDirectory(prefix="calmo-bench-") as folder:
             try:
                 figures, details = await MEASUREMENTS[name](Path(folder), sizes)
             except Exception as error:
                 traceback.print_exc()
-                tell(tail_of_logs(Path(folder)))
+                print_progress(tail_of_logs(Path(folder)))
                 measured[name] = {"error": f"{type(error).__name__}: {error}"}
                 continue
         measured[name] = {
@@ -56,10 +56,10 @@ async def run(names: list[str], sizes: Sizes) -> dict[str, Any]:
             "details": details,
             "noise": {"before": before, "after": calibration()},
             "seconds": rounded(time.monotonic() - begun),
-            "holds": all(figure.holds for figure in figures.values()),
+            "holds": all(figure.is_met for figure in figures.values()),
         }
         for key, figure in figures.items():
-            tell(f"   {key}: {figure.as_json()}")
+            print_progress(f"   {key}: {figure.as_json()}")
     return measured
 
 

@@ -4,34 +4,36 @@ from pathlib import Path
 from typing import Any
 
 from bench.figures import Figure, Figures, percentile
-from bench.incidents import Storyteller, interleaved
-from bench.product import Product, running_product
-from bench.progress import tell
+from bench.incidents import IncidentGenerator, interleaved
+from bench.product import ProductSide, running_product
+from bench.progress import print_progress
 from bench.shapes import open_loop
-from bench.sides import Absorption, all_of
+from bench.sides import AbsorptionWatch, all_of
 from bench.sizes import Sizes
 
 TARGET_RATE, TARGET_P99_MS = 200, 50.0
-_TOGETHER = 25
+_INTERLEAVED_INCIDENTS = 25
 
 
 async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
     """Latencies count from the moment at which an event was due."""
     figures: Figures = {}
-    stories = Storyteller(seed=1)
+    stories = IncidentGenerator(seed=1)
     async with running_product(folder) as product:
         for rate in sizes.ack_rates:
-            tell(f"{rate} deliveries/s for {sizes.ack_seconds:g} s")
-            figures |= await _at(product, stories, rate, sizes.ack_seconds)
-    return figures, {"shape": f"{_TOGETHER} incidents at a time, their four events in turn"}
+            print_progress(f"{rate} deliveries/s for {sizes.ack_seconds:g} s")
+            figures |= await _measure_rate(product, stories, rate, sizes.ack_seconds)
+    return figures, {"shape": f"{_INTERLEAVED_INCIDENTS} incidents at a time, their four events in turn"}
 
 
-async def _at(product: Product, stories: Storyteller, rate: int, seconds: float) -> Figures:
-    groups = max(round(rate * seconds / 4 / _TOGETHER), 1)
-    incidents = stories.incidents(groups * _TOGETHER)
-    events = interleaved(incidents, _TOGETHER)
+async def _measure_rate(
+    product: ProductSide, stories: IncidentGenerator, rate: int, seconds: float
+) -> Figures:
+    groups = max(round(rate * seconds / 4 / _INTERLEAVED_INCIDENTS), 1)
+    incidents = stories.incidents(groups * _INTERLEAVED_INCIDENTS)
+    events = interleaved(incidents, _INTERLEAVED_INCIDENTS)
     product.prepare(events)
-    async with Absorption(product) as absorption:
+    async with AbsorptionWatch(product) as absorption:
         expected = [absorption.expect(event) for event in events]
         answers = await open_loop(product.post, events, rate)
         refused = sum(1 for _, answer in answers if not 200 <= answer.status < 300)

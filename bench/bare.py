@@ -10,8 +10,8 @@ from pathlib import Path
 from temporalio.client import Client
 
 from bench.bare_workflow import ADDRESS, JOURNAL, TASK_QUEUE, BareEvent, BareIncident, Journal
-from bench.incidents import Storyteller
-from bench.parts import connect, made, pid_of, running_temporal
+from bench.incidents import IncidentGenerator
+from bench.parts import connect, make_folder, pid_of, running_temporal
 from bench.shapes import burst
 from bench.sqlite_files import used_bytes
 from calmo_pagerduty.processes import start_child, stop_child
@@ -19,7 +19,7 @@ from calmo_pagerduty.temporal.dev_server import TemporalDevServer
 from pagerduty_simulator.events import Event
 
 
-class Bare:
+class BareSide:
     """One signal-with-start and one regular activity per event."""
 
     name = "bare"
@@ -68,16 +68,16 @@ class Bare:
 
 
 @asynccontextmanager
-async def running_bare(folder: Path) -> AsyncIterator[Bare]:
+async def running_bare(folder: Path) -> AsyncIterator[BareSide]:
     async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(running_temporal(made(folder), "bare-temporal"))
+        server = await stack.enter_async_context(running_temporal(make_folder(folder), "bare-temporal"))
         journal = folder / "journal"
-        bare = Bare(server, await connect(server), Journal(journal))
+        bare = BareSide(server, await connect(server), Journal(journal))
         bare.worker = await start_child(
             (sys.executable, "-m", "bench.bare_workflow"),
             folder / "bare-worker.log",
             {ADDRESS: server.address, JOURNAL: str(journal)},
         )
         stack.push_async_callback(stop_child, bare.worker, 5.0)
-        await burst(bare, Storyteller(seed=server.port).incidents(20))
+        await burst(bare, IncidentGenerator(seed=server.port).incidents(20))
         yield bare

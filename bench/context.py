@@ -18,10 +18,10 @@ import psutil
 from temporalio.client import Client
 
 from bench.figures import Figure, Figures, median_of
-from bench.product import Product, running_product
-from bench.progress import tell
+from bench.product import ProductSide, running_product
+from bench.progress import print_progress
 from bench.sizes import Sizes
-from calmo_pagerduty.contexts.runs import ContextEnd, ContextStart, ContextState, RunProgress
+from calmo_pagerduty.contexts.runs import ContextOutcome, ContextStart, ContextState, RunProgress
 from calmo_pagerduty.contexts.sources import Source
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.temporal.client import DATA_CONVERTER, runtime
@@ -32,29 +32,29 @@ from pagerduty_simulator.rest_api import AccountSite, running_rest_api
 from workflows import names
 
 LATENCY = timedelta(milliseconds=150)
-MOST_REQUESTS, MOST_CPU_SECONDS, MOST_OVER_THE_FLOOR = 40, 1.0, 2.0
+MAX_REQUESTS, MAX_CPU_SECONDS, MAX_FLOOR_RATIO = 40, 1.0, 2.0
 TASK_QUEUE = "calmo-pagerduty"
 #: Cold contexts until the account's past is known, and how long that may take.
-WARM_UP, PATIENCE_SECONDS = 3, 300.0
+WARM_UP, TIMEOUT_SECONDS = 3, 300.0
 LIMIT, NO_LIMIT = 960, 1_000_000
 WINDOW_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
+class ContextMeasurement:
     """One context; `floor` is the time that its slowest source must wait for the network alone."""
 
-    end: ContextEnd
+    end: ContextOutcome
     requests: int
     wall: float
     cpu: float
     floor: float
 
 
-class Bench:
+class ContextBench:
     """The account on one side, the product on the other."""
 
-    def __init__(self, site: AccountSite, product: Product, temporal: Client, connection_id: str) -> None:
+    def __init__(self, site: AccountSite, product: ProductSide, temporal: Client, connection_id: str) -> None:
         self.site = site
         self.connection_id = connection_id
         self._product = product
@@ -71,31 +71,34 @@ class Bench:
         title = f"{service.name}: error rate {self._rng.randrange(100, 999)} per minute"
         return str(account.trigger(service.id, title)[0].incident_id)
 
-    async def gather(self, incident_id: str) -> ContextEnd:
+    async def gather(self, incident_id: str) -> ContextOutcome:
         """Run the workflow as other services do, and wait for its end."""
         ref = IncidentRef(connection_id=self.connection_id, incident_id=incident_id)
         start = ContextStart(ref=ref, reasons=("bench",), debounce=timedelta(0))
-        end: ContextEnd = await self._temporal.execute_workflow(
-            names.INCIDENT_CONTEXT_WORKFLOW, start, id=names.context_id(ref), task_queue=TASK_QUEUE,
-            result_type=ContextEnd,
-        )  # fmt: skip
+        end: ContextOutcome = await self._temporal.execute_workflow(
+            names.INCIDENT_CONTEXT_WORKFLOW,
+            start,
+            id=names.context_id(ref),
+            task_queue=TASK_QUEUE,
+            result_type=ContextOutcome,
+        )
         return end
 
-    async def measured(self, incident_id: str) -> Gathered:
+    async def measured(self, incident_id: str) -> ContextMeasurement:
         requests, cpu, begun = len(self.site.requests), self.cpu(), time.monotonic()
         end = await self.gather(incident_id)
         wall, cpu = time.monotonic() - begun, self.cpu() - cpu
         progress = await self._progress(incident_id)
         slowest = max(source.requests for source in progress.sources.values())
         floor = max(slowest, 1) * LATENCY.total_seconds()
-        return Gathered(end, len(self.site.requests) - requests, wall, cpu, floor)
+        return ContextMeasurement(end, len(self.site.requests) - requests, wall, cpu, floor)
 
-    async def past_is_known(self) -> None:
+    async def wait_for_backfill(self) -> None:
         """Let the reading of the account's past in the background come to its end, unhindered."""
         self.site.latency, self.site.limits.per_window = timedelta(0), NO_LIMIT
         self._product.pace_account(self.connection_id, NO_LIMIT)
-        memory = self._temporal.get_workflow_handle(names.memory_id(self.connection_id))
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        memory = self._temporal.get_workflow_handle(names.account_memory_workflow_id(self.connection_id))
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             for _ in range(WARM_UP):
                 await self.gather(self.open_incident())
                 await memory.result()
@@ -130,41 +133,45 @@ async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
         temporal = await Client.connect(
             product.temporal_address, data_converter=DATA_CONVERTER, runtime=runtime()
         )
-        bench = Bench(site, product, temporal, connection_id)
-        tell("one context of an account that nothing is known of")
+        bench = ContextBench(site, product, temporal, connection_id)
+        print_progress("one context of an account that nothing is known of")
         cold = await bench.measured(bench.open_incident())
-        tell(f"{cold}; reading the account's past")
-        await bench.past_is_known()
-        tell(f"{sizes.warm_contexts} contexts, one after the other")
+        print_progress(f"{cold}; reading the account's past")
+        await bench.wait_for_backfill()
+        print_progress(f"{sizes.warm_contexts} contexts, one after the other")
         warm = [await bench.measured(bench.open_incident()) for _ in range(sizes.warm_contexts)]
-        tell(f"{warm[-1]}; {sizes.contexts_at_once} contexts at once")
-        figures = _figures(cold, warm) | await _at_once(bench, sizes.contexts_at_once)
+        print_progress(f"{warm[-1]}; {sizes.contexts_at_once} contexts at once")
+        figures = _figures(cold, warm) | await _measure_concurrent(bench, sizes.contexts_at_once)
     return figures, {
-        "account": {"services": len(account.services), "dependencies": len(account.belongings.dependencies),
-                    "past_incidents": 10_000, "changes": len(account.belongings.change_events),
-                    "made_in_seconds": round(made, 2)},
+        "account": {
+            "services": len(account.services),
+            "dependencies": len(account.belongings.dependencies),
+            "past_incidents": 10_000,
+            "changes": len(account.belongings.change_events),
+            "made_in_seconds": round(made, 2),
+        },
         "latency_ms_per_request": LATENCY / timedelta(milliseconds=1),
         "floor": "requests of the source that makes most, one after the other, at that latency",
         "warm_counts": {str(source): warm[-1].end.counts.get(source, 0) for source in Source},
-    }  # fmt: skip
+    }
 
 
-def _figures(cold: Gathered, warm: Sequence[Gathered]) -> Figures:
+def _figures(cold: ContextMeasurement, warm: Sequence[ContextMeasurement]) -> Figures:
     over, cpu = [run.wall / run.floor for run in warm], [run.cpu for run in warm]
     return {
         "cold_requests": Figure(cold.requests, "requests"),
         "cold_seconds": Figure(cold.wall, "s"),
         "cold_worker_cpu_seconds": Figure(cold.cpu, "s"),
-        "warm_requests": Figure(max(run.requests for run in warm), "requests", MOST_REQUESTS),
+        "warm_requests": Figure(max(run.requests for run in warm), "requests", MAX_REQUESTS),
         "warm_seconds": median_of([run.wall for run in warm], "s"),
         "warm_floor_seconds": median_of([run.floor for run in warm], "s"),
-        "warm_over_the_floor": median_of(over, "x floor", MOST_OVER_THE_FLOOR),
-        "warm_worker_cpu_seconds": median_of(cpu, "s", MOST_CPU_SECONDS),
+        "warm_over_the_floor": median_of(over, "x floor", MAX_FLOOR_RATIO),
+        "warm_worker_cpu_seconds": median_of(cpu, "s", MAX_CPU_SECONDS),
         "warm_degraded": Figure(sum(run.end.is_degraded for run in warm), "contexts"),
     }
 
 
-async def _at_once(bench: Bench, count: int) -> Figures:
+async def _measure_concurrent(bench: ContextBench, count: int) -> Figures:
     """Gather so many at once: the limit must hold by our own pace."""
     ids, before = [bench.open_incident() for _ in range(count)], len(bench.site.requests)
     cpu, begun = bench.cpu(), time.monotonic()

@@ -19,7 +19,7 @@ class Figure:
     quartiles: tuple[float, float, float] | None = None
 
     @property
-    def holds(self) -> bool:
+    def is_met(self) -> bool:
         return (self.at_most is None or self.value <= self.at_most) and (
             self.at_least is None or self.value >= self.at_least
         )
@@ -29,9 +29,9 @@ class Figure:
         if self.quartiles is not None:
             found["quartiles"] = [rounded(quartile) for quartile in self.quartiles]
         if self.at_most is not None:
-            found |= {"target": f"<= {self.at_most:g}", "holds": self.holds}
+            found |= {"target": f"<= {self.at_most:g}", "holds": self.is_met}
         if self.at_least is not None:
-            found |= {"target": f">= {self.at_least:g}", "holds": self.holds}
+            found |= {"target": f">= {self.at_least:g}", "holds": self.is_met}
         return found
 
 

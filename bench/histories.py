@@ -22,7 +22,7 @@ _ACTIONS = {
     EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
 }
 
-_LOOKS, _LOOK_SECONDS = 200, 0.05
+_MAX_POLLS, _POLL_SECONDS = 200, 0.05
 
 
 class Cost(NamedTuple):
@@ -34,10 +34,10 @@ async def settle(side: Side, incident_ids: Sequence[str]) -> None:
     """Wait until no workflow task is open: an event is absorbed before the history says so."""
     for incident_id in incident_ids:
         handle = side.temporal.get_workflow_handle(side.workflow_id(incident_id))
-        for _ in range(_LOOKS):
+        for _ in range(_MAX_POLLS):
             if not (await handle.describe()).raw_description.HasField("pending_workflow_task"):
                 break
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
         else:
             raise TimeoutError(f"{side.workflow_id(incident_id)} does not come to rest")
 

@@ -4,10 +4,10 @@ import asyncio
 import time
 from typing import NamedTuple, cast
 
-_LIMIT_SECONDS = 10.0
+_TIMEOUT_SECONDS = 10.0
 
 
-class Acknowledged(NamedTuple):
+class Acknowledgement(NamedTuple):
     """`status` 0: no answer. `at` is when the answer was complete, on the monotonic clock."""
 
     status: int
@@ -17,7 +17,7 @@ class Acknowledged(NamedTuple):
 class _Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self._received = b""
-        self._answer: asyncio.Future[Acknowledged] | None = None
+        self._answer: asyncio.Future[Acknowledgement] | None = None
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -36,7 +36,7 @@ class _Connection(asyncio.Protocol):
         self.transport = None
         self._finish(0)
 
-    async def ask(self, request: bytes) -> Acknowledged:
+    async def ask(self, request: bytes) -> Acknowledgement:
         self._answer = asyncio.get_running_loop().create_future()
         assert self.transport is not None
         self.transport.write(request)
@@ -44,7 +44,7 @@ class _Connection(asyncio.Protocol):
 
     def _finish(self, status: int) -> None:
         if self._answer is not None and not self._answer.done():
-            self._answer.set_result(Acknowledged(status, time.monotonic()))
+            self._answer.set_result(Acknowledgement(status, time.monotonic()))
 
 
 class HttpClient:
@@ -54,17 +54,17 @@ class HttpClient:
         self._port = port
         self._free: list[_Connection] = []
 
-    async def ask(self, request: bytes) -> Acknowledged:
+    async def ask(self, request: bytes) -> Acknowledgement:
         """Send a whole request; never raises."""
         connection = None
         try:
-            async with asyncio.timeout(_LIMIT_SECONDS):
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
                 connection = await self._connection()
                 answer = await connection.ask(request)
         except (OSError, TimeoutError):
             if connection is not None and connection.transport is not None:
                 connection.transport.close()
-            return Acknowledged(0, time.monotonic())
+            return Acknowledgement(0, time.monotonic())
         self._free.append(connection)
         return answer
 

@@ -17,7 +17,7 @@ class Incident(NamedTuple):
     events: tuple[Event, ...]
 
 
-class Storyteller:
+class IncidentGenerator:
     """Makes incidents of one account; two of different seeds never share an id."""
 
     def __init__(self, seed: int) -> None:
@@ -29,9 +29,9 @@ class Storyteller:
 
     def incidents(self, count: int) -> list[Incident]:
         """Whole lives of four events: triggered, acknowledged, annotated, resolved."""
-        return [self._whole_life() for _ in range(count)]
+        return [self._full_lifecycle() for _ in range(count)]
 
-    def opened(self, count: int) -> list[Incident]:
+    def triggered(self, count: int) -> list[Incident]:
         """Incidents that have only been triggered so far."""
         return [Incident(*self._trigger()) for _ in range(count)]
 
@@ -40,19 +40,19 @@ class Storyteller:
         return [
             event
             for incident in incidents
-            for event in self._account.acknowledge(incident.id, by=self._someone())
+            for event in self._account.acknowledge(incident.id, by=self._user_id())
         ]
 
     def annotated(self, incident: Incident) -> Event:
-        (event,) = self._account.annotate(incident.id, _NOTE, by=self._someone())
+        (event,) = self._account.annotate(incident.id, _NOTE, by=self._user_id())
         return event
 
-    def _whole_life(self) -> Incident:
+    def _full_lifecycle(self) -> Incident:
         incident_id, events = self._trigger()
         account = self._account
-        events += account.acknowledge(incident_id, by=self._someone())
-        events += account.annotate(incident_id, _NOTE, by=self._someone())
-        events += account.resolve(incident_id, by=self._someone())
+        events += account.acknowledge(incident_id, by=self._user_id())
+        events += account.annotate(incident_id, _NOTE, by=self._user_id())
+        events += account.resolve(incident_id, by=self._user_id())
         return Incident(incident_id, events)
 
     def _trigger(self) -> tuple[str, tuple[Event, ...]]:
@@ -64,7 +64,7 @@ class Storyteller:
         )
         return str(events[0].incident_id), events
 
-    def _someone(self) -> str:
+    def _user_id(self) -> str:
         return self._chance.choice(self._people)
 
 

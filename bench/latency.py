@@ -6,32 +6,36 @@ from typing import Any
 
 from bench.bare import running_bare
 from bench.figures import Figure, Figures, median_of, percentile
-from bench.incidents import Storyteller, interleaved
+from bench.incidents import IncidentGenerator, interleaved
 from bench.product import running_product
-from bench.progress import tell
+from bench.progress import print_progress
 from bench.shapes import open_loop
-from bench.sides import LOOK_SECONDS, Absorption, Side, all_of
+from bench.sides import POLL_SECONDS, AbsorptionWatch, Side, all_of
 from bench.sizes import Sizes
 from pagerduty_simulator.events import Event
 
 RATE = 40
 TARGET_RATIO = 2.0
-_TOGETHER = 20
+_INTERLEAVED_INCIDENTS = 20
 
 
 async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
     """Product: a row on the issue's timeline. Bare: the activity's result in the workflow."""
-    stories = Storyteller(seed=3)
+    stories = IncidentGenerator(seed=3)
     waits: dict[str, list[float]] = {"product": [], "bare": []}
     ratios = []
-    groups = max(round(RATE * sizes.latency_seconds / 4 / _TOGETHER), 1)
+    groups = max(round(RATE * sizes.latency_seconds / 4 / _INTERLEAVED_INCIDENTS), 1)
     async with running_product(folder / "product") as product, running_bare(folder / "bare") as bare:
         sides: Sequence[Side] = (product, bare)
-        tell(f"{RATE} events/s, {sizes.latency_slices} slices of {sizes.latency_seconds:g} s on each side")
+        print_progress(
+            f"{RATE} events/s, {sizes.latency_slices} slices of {sizes.latency_seconds:g} s on each side"
+        )
         for number in range(sizes.latency_slices):
             medians = {}
             for side in sides if number % 2 == 0 else reversed(sides):
-                events = interleaved(stories.incidents(groups * _TOGETHER), _TOGETHER)
+                events = interleaved(
+                    stories.incidents(groups * _INTERLEAVED_INCIDENTS), _INTERLEAVED_INCIDENTS
+                )
                 found = await _end_to_end(side, events)
                 waits[side.name] += found
                 medians[side.name] = percentile(found, 50)
@@ -44,14 +48,14 @@ async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
         }
     return figures, {
         "product": "the timeline is read over a read-only connection; a row is seen up to "
-        f"{LOOK_SECONDS * 1e3:g} ms after its commit, which counts against the product",
+        f"{POLL_SECONDS * 1e3:g} ms after its commit, which counts against the product",
         "bare": "the worker notes the moment itself, in shared memory",
     }
 
 
 async def _end_to_end(side: Side, events: Sequence[Event]) -> list[float]:
     side.prepare(events)
-    async with Absorption(side) as absorption:
+    async with AbsorptionWatch(side) as absorption:
         expected = [absorption.expect(event) for event in events]
         sent = await open_loop(side.send, events, RATE)
         absorbed = await all_of(expected)

@@ -11,12 +11,12 @@ from typing import Any
 from temporalio.api.enums.v1 import EventType
 
 from bench.figures import Figure, Figures
-from bench.incidents import Incident, Storyteller
-from bench.product import Product, running_product
+from bench.incidents import Incident, IncidentGenerator
+from bench.product import ProductSide, running_product
 from bench.programs import start_and_stop_up
-from bench.progress import tell
+from bench.progress import print_progress
 from bench.shapes import spread
-from bench.sides import Absorption, all_of
+from bench.sides import AbsorptionWatch, all_of
 from bench.sizes import Sizes
 
 #: From a worker's kill to the next event's place on the timeline.
@@ -32,17 +32,17 @@ _KILLS = 3
 
 
 async def measure(folder: Path, _sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
-    stories = Storyteller(seed=9)
+    stories = IncidentGenerator(seed=9)
     async with running_product(folder / "product") as product:
-        tell(f"killing the worker {_KILLS} times, with {_INCIDENTS} incidents in its cache")
+        print_progress(f"killing the worker {_KILLS} times, with {_INCIDENTS} incidents in its cache")
         idle = [await _after_a_kill(product, stories, frozen=False) for _ in range(_KILLS)]
-        tell(f"killing it {_KILLS} times, amid a step")
+        print_progress(f"killing it {_KILLS} times, amid a step")
         amid = [await _after_a_kill(product, stories, frozen=True) for _ in range(_KILLS)]
-        tell("a body that never ends, a locked database, a shutdown with a reader connected")
-        slow_body = await product.answer_to_half_a_body(stories.opened(1)[0].events[0])
+        print_progress("a body that never ends, a locked database, a shutdown with a reader connected")
+        slow_body = await product.answer_to_half_a_body(stories.triggered(1)[0].events[0])
         locked = await _with_a_locked_database(product, folder / "product" / "calmo.db", stories)
         shutdown = await product.stop_ingress_with_a_reader()
-    tell("starting and stopping `up`")
+    print_progress("starting and stopping `up`")
     started, stopped = await start_and_stop_up(folder / "up")
     return {
         "seconds_after_a_workers_kill": Figure(min(idle), "s", TARGET_AFTER_A_KILL),
@@ -55,15 +55,15 @@ async def measure(folder: Path, _sizes: Sizes) -> tuple[Figures, dict[str, Any]]
     }, {"kills": {"idle": idle, "amid a step": amid}}
 
 
-async def _after_a_kill(product: Product, stories: Storyteller, frozen: bool) -> float:
+async def _after_a_kill(product: ProductSide, stories: IncidentGenerator, frozen: bool) -> float:
     """Returns seconds from the kill until the next event of each incident was absorbed. `frozen`: the
     worker has taken their steps, and has not done them.
     """
-    incidents = stories.opened(_INCIDENTS)
+    incidents = stories.triggered(_INCIDENTS)
     await spread(product, incidents)
     events = stories.acknowledged(incidents)
     product.prepare(events)
-    async with Absorption(product) as absorption:
+    async with AbsorptionWatch(product) as absorption:
         expected = [absorption.expect(event) for event in events]
         if frozen:
             product.freeze_worker()
@@ -77,7 +77,7 @@ async def _after_a_kill(product: Product, stories: Storyteller, frozen: bool) ->
         return max(await all_of(expected)) - killed
 
 
-async def _taken(product: Product, incidents: Sequence[Incident]) -> None:
+async def _taken(product: ProductSide, incidents: Sequence[Incident]) -> None:
     """Wait until a step of each of these is under way, as far as Temporal knows."""
     for incident in incidents:
         handle = product.temporal.get_workflow_handle(product.workflow_id(incident.id))
@@ -88,13 +88,13 @@ async def _taken(product: Product, incidents: Sequence[Incident]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def _with_a_locked_database(product: Product, database: Path, stories: Storyteller) -> float:
-    events = stories.opened(1)[0].events
+async def _with_a_locked_database(product: ProductSide, database: Path, stories: IncidentGenerator) -> float:
+    events = stories.triggered(1)[0].events
     product.prepare(events)
     with closing(sqlite3.connect(database, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         begun = time.monotonic()
         answer = await product.post(events[0])
         other.execute("ROLLBACK")
-    tell(f"   answered {answer.status}")
+    print_progress(f"   answered {answer.status}")
     return answer.at - begun

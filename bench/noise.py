@@ -17,8 +17,8 @@ import psutil
 from bench.figures import rounded
 from calmo_pagerduty.temporal.dev_server import find_binary
 
-_TURNS = 15
-_LOOP = 150_000
+_REPETITIONS = 15
+_ITERATIONS = 150_000
 
 
 def machine_facts() -> dict[str, Any]:
@@ -37,10 +37,10 @@ def machine_facts() -> dict[str, Any]:
 def calibration() -> dict[str, float]:
     """Time a fixed loop while nothing of ours works: median milliseconds, and the load of the machine."""
     cpu, wall = [], []
-    for _ in range(_TURNS):
+    for _ in range(_REPETITIONS):
         cpu_begun, wall_begun = time.process_time(), time.perf_counter()
         total = 0
-        for number in range(_LOOP):
+        for number in range(_ITERATIONS):
             total += number
         cpu.append((time.process_time() - cpu_begun) * 1e3)
         wall.append((time.perf_counter() - wall_begun) * 1e3)

@@ -29,7 +29,7 @@ async def running_temporal(folder: Path, name: str) -> AsyncIterator[TemporalDev
         await server.stop()
 
 
-def made(folder: Path) -> Path:
+def make_folder(folder: Path) -> Path:
     folder.mkdir(exist_ok=True)
     return folder
 

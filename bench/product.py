@@ -13,9 +13,9 @@ from pathlib import Path
 from pydantic import SecretStr
 from temporalio.client import Client
 
-from bench.http_client import Acknowledged, HttpClient
-from bench.incidents import Storyteller
-from bench.parts import connect, made, pid_of, running_temporal
+from bench.http_client import Acknowledgement, HttpClient
+from bench.incidents import IncidentGenerator
+from bench.parts import connect, make_folder, pid_of, running_temporal
 from bench.shapes import burst
 from bench.sides import NotAcknowledged
 from bench.sqlite_files import TimelineWatch, used_bytes
@@ -38,7 +38,7 @@ STOP_SECONDS = 8.0
 READY_SECONDS = 60.0
 
 
-class Product:
+class ProductSide:
     """One running instance and its sender; events absorbed are rows on the timeline."""
 
     name = "product"
@@ -80,23 +80,30 @@ class Product:
         scope, now = Scope.parse("organization:bench"), datetime.now(UTC)
 
         def make(transaction: Transaction) -> str:
-            made = connections.add(
-                transaction, "Simulated", scope, now, Region.SIMULATOR, rules,
+            made = connections.insert_connection(
+                transaction,
+                "Simulated",
+                scope,
+                now,
+                Region.SIMULATOR,
+                rules,
                 requests_per_minute=requests_per_minute,
-            )  # fmt: skip
-            found = connections.find(transaction, EVERYTHING, made)
+            )
+            found = connections.get_connection(transaction, EVERYTHING, made)
             assert found is not None
-            connections.set_token(transaction, store.keyring, found, TokenKind.API_TOKEN, SecretStr(token))
+            connections.update_token(transaction, store.keyring, found, TokenKind.API_TOKEN, SecretStr(token))
             return made
 
         with open_store(self._settings) as store:
-            return store.database.write_now(make)
+            return store.database.write_blocking(make)
 
     def pace_account(self, connection_id: str, requests_per_minute: int | None) -> None:
         """Change how many requests a connection may make; None is the product's default."""
         with open_database(self._settings) as database:
-            database.write_now(
-                lambda t: connections.update(t, connection_id, requests_per_minute=requests_per_minute)
+            database.write_blocking(
+                lambda t: connections.update_connection(
+                    t, connection_id, requests_per_minute=requests_per_minute
+                )
             )
 
     @property
@@ -108,7 +115,7 @@ class Product:
         await self.start_worker()
         await self._start("ingress", "ingress", "ingress")
         await self._until_ready()
-        await burst(self, Storyteller(seed=self._port).incidents(20))
+        await burst(self, IncidentGenerator(seed=self._port).incidents(20))
 
     async def start_worker(self) -> None:
         await self._start("worker", "worker")
@@ -137,7 +144,9 @@ class Product:
         """Stop the ingress while somebody reads live changes; returns the seconds until it had ended."""
         with open_database(self._settings) as database:
             now = datetime.now(UTC)
-            key = database.write_now(lambda tx: api_keys.create(tx, "bench", ["issues:read"], None, now))
+            key = database.write_blocking(
+                lambda tx: api_keys.insert_key(tx, "bench", ["issues:read"], None, now)
+            )
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         head = f"GET /api/issues/events HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\n\r\n"
         writer.write(head.encode())
@@ -159,7 +168,7 @@ class Product:
         for event in events:
             self._requests[event.id] = self._request(event)
 
-    async def post(self, event: Event) -> Acknowledged:
+    async def post(self, event: Event) -> Acknowledgement:
         """Deliver one event, whatever the answer."""
         return await self._http.ask(self._requests.pop(event.id))
 
@@ -203,8 +212,8 @@ class Product:
         scope, secret = Scope.parse("organization:bench"), self._secret.encode()
         with open_store(self._settings) as store:
             database, keyring, now = store.database, store.keyring, datetime.now(UTC)
-            made = database.write_now(lambda t: webhooks.create(t, keyring, scope, secret, now))
-            found = database.read_now(lambda t: webhooks.find(t, keyring, made, now))
+            made = database.write_blocking(lambda t: webhooks.insert_webhook(t, keyring, scope, secret, now))
+            found = database.read_blocking(lambda t: webhooks.get_webhook(t, keyring, made, now))
             assert found is not None
             return made, found.connection_id
 
@@ -221,11 +230,11 @@ class Product:
 
 
 @asynccontextmanager
-async def running_product(folder: Path, **settings: str) -> AsyncIterator[Product]:
+async def running_product(folder: Path, **settings: str) -> AsyncIterator[ProductSide]:
     """The product with its defaults, but for these environment settings."""
     async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(running_temporal(made(folder), "temporal"))
-        product = Product(folder, server, await connect(server), settings)
+        server = await stack.enter_async_context(running_temporal(make_folder(folder), "temporal"))
+        product = ProductSide(folder, server, await connect(server), settings)
         stack.push_async_callback(product.stop)
         await product.start()
         yield product

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench.parts import made
+from bench.parts import make_folder
 from bench.sides import NotAcknowledged
 from calmo_pagerduty.processes import free_port, start_child
 
@@ -16,10 +16,15 @@ READY_SECONDS = 180.0
 
 async def start_and_stop_up(folder: Path) -> tuple[float, float]:
     """Run `calmo-pagerduty up --no-demo` once; returns the seconds that its start and its stop took."""
-    log = made(folder) / "up.log"
+    log = make_folder(folder) / "up.log"
     ports = (
-        "--port", str(free_port()), "--temporal-port", str(free_port()), "--ui-port", str(free_port()),
-    )  # fmt: skip
+        "--port",
+        str(free_port()),
+        "--temporal-port",
+        str(free_port()),
+        "--ui-port",
+        str(free_port()),
+    )
     command = (sys.executable, "-m", "ingress", "up", "--no-demo", "--data-dir", str(folder / "data"), *ports)
     begun = time.monotonic()
     child = await start_child(command, log, {**os.environ, "XDG_STATE_HOME": str(folder)})

@@ -3,5 +3,5 @@
 import sys
 
 
-def tell(line: str) -> None:
+def print_progress(line: str) -> None:
     print(line, file=sys.stderr, flush=True)

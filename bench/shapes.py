@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from bench.incidents import Incident
-from bench.sides import Absorption, Side, all_of
+from bench.sides import AbsorptionWatch, Side, all_of
 from pagerduty_simulator.events import Event
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ async def burst(side: Side, incidents: Sequence[Incident]) -> float:
             for event in incident.events:
                 await side.send(event)
 
-    async with Absorption(side) as absorption:
+    async with AbsorptionWatch(side) as absorption:
         expected = [absorption.expect(event) for incident in incidents for event in incident.events]
         begun = time.monotonic()
         await asyncio.gather(*(lane() for _ in range(IN_FLIGHT)))
@@ -52,7 +52,7 @@ async def spread(side: Side, incidents: Sequence[Incident]) -> float:
             (absorbed_at,) = await all_of([absorbed])
         return absorbed_at
 
-    async with Absorption(side) as absorption:
+    async with AbsorptionWatch(side) as absorption:
         begun = time.monotonic()
         return max(await asyncio.gather(*(live(incident) for incident in incidents))) - begun
 

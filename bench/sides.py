@@ -12,8 +12,8 @@ from temporalio.client import Client
 from pagerduty_simulator.events import Event
 
 #: How often absorption is looked for: the resolution of the product's end-to-end times.
-LOOK_SECONDS = 0.002
-PATIENCE_SECONDS = 600.0
+POLL_SECONDS = 0.002
+TIMEOUT_SECONDS = 600.0
 
 
 class NotAcknowledged(Exception):
@@ -43,7 +43,7 @@ class Side(Protocol):
     def database_bytes(self) -> Mapping[str, int]: ...
 
 
-class Absorption:
+class AbsorptionWatch:
     """Looks out for absorbed events while it is entered; `expect` before sending, then await."""
 
     def __init__(self, side: Side) -> None:
@@ -53,7 +53,7 @@ class Absorption:
 
     async def __aenter__(self) -> Self:
         self._side.newly_absorbed()
-        self._looking = asyncio.create_task(self._look())
+        self._looking = asyncio.create_task(self._poll())
         return self
 
     async def __aexit__(
@@ -67,18 +67,18 @@ class Absorption:
         self._expected[event.id] = future
         return future
 
-    async def _look(self) -> None:
+    async def _poll(self) -> None:
         while True:
             for event_id, at in self._side.newly_absorbed():
                 expected = self._expected.pop(event_id, None)
                 if expected is not None and not expected.done():
                     expected.set_result(at)
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
 
 async def all_of(expected: Sequence["asyncio.Future[float]"]) -> list[float]:
     """Return the moments of absorption. Raises TimeoutError."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         return list(await asyncio.gather(*expected))
 
 
@@ -89,7 +89,7 @@ class CpuMeter:
         self._processes = {name: psutil.Process(pid) for name, pid in side.pids().items()}
         self._begun = self._now()
 
-    def spent(self) -> dict[str, float]:
+    def seconds(self) -> dict[str, float]:
         return {name: seconds - self._begun[name] for name, seconds in self._now().items()}
 
     def _now(self) -> dict[str, float]:

@@ -8,11 +8,11 @@ from statistics import median
 from typing import Any
 
 from bench.figures import Figure, Figures, percentile
-from bench.incidents import Incident, Storyteller
-from bench.product import Product, running_product
-from bench.progress import tell
+from bench.incidents import Incident, IncidentGenerator
+from bench.product import ProductSide, running_product
+from bench.progress import print_progress
 from bench.shapes import spread
-from bench.sides import Absorption, all_of
+from bench.sides import AbsorptionWatch, all_of
 from bench.sizes import Sizes
 
 TARGET_SECONDS = 30.0
@@ -21,14 +21,14 @@ _HISTORY_EVENTS_PER_NOTE = 5
 
 
 async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
-    stories = Storyteller(seed=6)
+    stories = IncidentGenerator(seed=6)
     async with running_product(folder, CALMO_CONTINUE_AS_NEW_AFTER="20000") as product:
-        tell(f"{sizes.storm_incidents} incidents of {sizes.storm_history_events} history events")
-        incidents = stories.opened(sizes.storm_incidents)
+        print_progress(f"{sizes.storm_incidents} incidents of {sizes.storm_history_events} history events")
+        incidents = stories.triggered(sizes.storm_incidents)
         await spread(product, incidents)
         await _lengthen(product, stories, incidents, sizes.storm_history_events)
         lengths = [await _history_events(product, incident) for incident in incidents]
-        tell("killing the worker, then one event to each incident")
+        print_progress("killing the worker, then one event to each incident")
         settled = await _storm(product, stories, incidents)
     return {
         "seconds_until_settled": Figure(max(settled), "s", TARGET_SECONDS),
@@ -41,7 +41,7 @@ async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
 
 
 async def _lengthen(
-    product: Product, stories: Storyteller, incidents: Sequence[Incident], history_events: int
+    product: ProductSide, stories: IncidentGenerator, incidents: Sequence[Incident], history_events: int
 ) -> None:
     """Send notes that each come alone, until the shortest history is long enough."""
     while True:
@@ -56,11 +56,13 @@ async def _lengthen(
         await spread(product, more)
 
 
-async def _storm(product: Product, stories: Storyteller, incidents: Sequence[Incident]) -> list[float]:
+async def _storm(
+    product: ProductSide, stories: IncidentGenerator, incidents: Sequence[Incident]
+) -> list[float]:
     """Returns seconds from the kill until each incident's event was absorbed."""
     events = stories.acknowledged(incidents)
     product.prepare(events)
-    async with Absorption(product) as absorption:
+    async with AbsorptionWatch(product) as absorption:
         expected = [absorption.expect(event) for event in events]
         killed = time.monotonic()
         await product.kill_worker()
@@ -69,6 +71,6 @@ async def _storm(product: Product, stories: Storyteller, incidents: Sequence[Inc
         return [at - killed for at in await all_of(expected)]
 
 
-async def _history_events(product: Product, incident: Incident) -> int:
+async def _history_events(product: ProductSide, incident: Incident) -> int:
     handle = product.temporal.get_workflow_handle(product.workflow_id(incident.id))
     return (await handle.describe()).history_length

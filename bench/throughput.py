@@ -7,9 +7,9 @@ from typing import Any
 
 from bench.bare import running_bare
 from bench.figures import Figures, median_of, rounded
-from bench.incidents import Incident, Storyteller
+from bench.incidents import Incident, IncidentGenerator
 from bench.product import running_product
-from bench.progress import tell
+from bench.progress import print_progress
 from bench.shapes import burst, spread
 from bench.sides import CpuMeter, Side
 from bench.sizes import Sizes
@@ -26,10 +26,12 @@ async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
     """While one side has its slice the other is idle."""
     figures: Figures = {}
     details: dict[str, Any] = {}
-    stories = Storyteller(seed=2)
+    stories = IncidentGenerator(seed=2)
     async with running_product(folder / "product") as product, running_bare(folder / "bare") as bare:
         for shape in _SHAPES:
-            tell(f"{shape}: {sizes.slices} slices of {sizes.incidents_per_slice} incidents on each side")
+            print_progress(
+                f"{shape}: {sizes.slices} slices of {sizes.incidents_per_slice} incidents on each side"
+            )
             rates, cpu = await _alternate(shape, (product, bare), stories, sizes)
             ratios = [ours / theirs for ours, theirs in zip(rates["product"], rates["bare"], strict=True)]
             figures[f"{shape}_ratio"] = median_of(ratios, "x bare", at_least=TARGETS[shape])
@@ -40,7 +42,7 @@ async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
 
 
 async def _alternate(
-    shape: str, sides: Sequence[Side], stories: Storyteller, sizes: Sizes
+    shape: str, sides: Sequence[Side], stories: IncidentGenerator, sizes: Sizes
 ) -> tuple[dict[str, list[float]], dict[str, dict[str, float]]]:
     rates: dict[str, list[float]] = {side.name: [] for side in sides}
     cpu: dict[str, Counter[str]] = {side.name: Counter() for side in sides}
@@ -52,7 +54,7 @@ async def _alternate(
             count = sum(len(incident.events) for incident in incidents)
             meter = CpuMeter(side)
             rates[side.name].append(count / await _SHAPES[shape](side, incidents))
-            cpu[side.name].update(meter.spent())
+            cpu[side.name].update(meter.seconds())
         events += count
     spent = {
         name: {part: rounded(seconds * 1e3 / events) for part, seconds in parts.items()}

@@ -15,8 +15,8 @@ from typing import Any
 import psutil
 
 from bench.figures import Figure, Figures, median_of
-from bench.product import Product, running_product
-from bench.progress import tell
+from bench.product import ProductSide, running_product
+from bench.progress import print_progress
 from bench.sizes import Sizes
 from bootstrap.store import open_database
 from calmo_pagerduty.access import store as api_keys
@@ -26,7 +26,7 @@ from calmo_pagerduty.settings import Settings
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from ingress.api.authentication import ALL_PERMISSIONS
 
-AT_ONCE = 16
+MAX_CONCURRENT = 16
 #: What a tool's call may cost at most, in bare calls.
 TARGET = 1 / 3
 RULES = ConnectionRules(switches={"risk:high": Switch.ALLOW}, writes_per_hour=100_000)
@@ -43,11 +43,11 @@ META = {
     "io.modelcontextprotocol/clientCapabilities": {},
 }
 
-Ask = Callable[[], Awaitable[None]]
+SendRequest = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Simulated:
+class SimulatorInfo:
     """A simulated PagerDuty in a process of its own, whose limit is out of the way."""
 
     url: str
@@ -65,8 +65,8 @@ async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
     ):
         connection_id = product.connect_account(simulated.token, RULES, requests_per_minute=10_000_000)
         key = _make_key(folder / "product")
-        faces = _faces(http, product, simulated, connection_id, key)
-        tell(f"tools: {sizes.slices} slices of {sizes.tool_calls} calls on each face")
+        faces = _channels(http, product, simulated, connection_id, key)
+        print_progress(f"tools: {sizes.slices} slices of {sizes.tool_calls} calls on each face")
         rates: dict[str, list[float]] = {name: [] for name in faces}
         for number in range(sizes.slices):
             order = list(faces.items())
@@ -78,23 +78,34 @@ async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
             ratios = [ours / bare for ours, bare in zip(rates[name], rates["bare"], strict=True)]
             figures[f"{name}_ratio"] = median_of(ratios, "x bare", at_least=TARGET)
         figures |= await _approvals(http, product, simulated, connection_id, key, sizes.approvals)
-    return figures, {"at_once": AT_ONCE, "approvals": sizes.approvals}
+    return figures, {"at_once": MAX_CONCURRENT, "approvals": sizes.approvals}
 
 
 @asynccontextmanager
-async def running_simulator(folder: Path) -> AsyncIterator[Simulated]:
+async def running_simulator(folder: Path) -> AsyncIterator[SimulatorInfo]:
     port, token = free_port(), secrets.token_hex(16)
     command = (
-        sys.executable, "-m", "pagerduty_simulator", "serve", "--port", str(port), "--token-stdin",
-        "--speed", "10000", "--incidents", "20", "--days", "2",
-    )  # fmt: skip
+        sys.executable,
+        "-m",
+        "pagerduty_simulator",
+        "serve",
+        "--port",
+        str(port),
+        "--token-stdin",
+        "--speed",
+        "10000",
+        "--incidents",
+        "20",
+        "--days",
+        "2",
+    )
     child = await start_child(command, folder / "simulator.log", {}, f"{token}\n".encode())
     try:
         url, headers = f"http://127.0.0.1:{port}", {"Authorization": f"Token token={token}"}
         async with AsyncClient(base_url=url, headers=headers, trust_env=False) as http:
             found = await _first(http, "/incidents?date_range=all&limit=1", "incidents")
             service = await _first(http, "/services?limit=1", "services")
-        yield Simulated(url, token, found, service)
+        yield SimulatorInfo(url, token, found, service)
     finally:
         await stop_child(child, 5.0)
 
@@ -113,12 +124,12 @@ def _make_key(data_dir: Path) -> str:
     """Make an API key that may do everything."""
     now = datetime.now(UTC)
     with open_database(Settings(data_dir=data_dir)) as database:
-        return database.write_now(lambda t: api_keys.create(t, "bench", ALL_PERMISSIONS, None, now))
+        return database.write_blocking(lambda t: api_keys.insert_key(t, "bench", ALL_PERMISSIONS, None, now))
 
 
-def _faces(
-    http: AsyncClient, product: Product, simulated: Simulated, connection_id: str, key: str
-) -> Mapping[str, Ask]:
+def _channels(
+    http: AsyncClient, product: ProductSide, simulated: SimulatorInfo, connection_id: str, key: str
+) -> Mapping[str, SendRequest]:
     """Return the same question asked bare, over REST and over MCP, by the same HTTP client."""
     arguments = {"incident_id": simulated.incident_id}
     bearer = {"Authorization": f"Bearer {key}"}
@@ -145,7 +156,7 @@ def _faces(
     return {"bare": bare, "rest": rest, "mcp": mcp}
 
 
-async def _rate(ask: Ask, calls: int) -> float:
+async def _rate(ask: SendRequest, calls: int) -> float:
     """Return calls per second, so many at once."""
     left = iter(range(calls))
 
@@ -155,15 +166,20 @@ async def _rate(ask: Ask, calls: int) -> float:
 
     await ask()
     begun = time.monotonic()
-    await asyncio.gather(*(lane() for _ in range(AT_ONCE)))
+    await asyncio.gather(*(lane() for _ in range(MAX_CONCURRENT)))
     return calls / (time.monotonic() - begun)
 
 
 async def _approvals(
-    http: AsyncClient, product: Product, simulated: Simulated, connection_id: str, key: str, count: int
+    http: AsyncClient,
+    product: ProductSide,
+    simulated: SimulatorInfo,
+    connection_id: str,
+    key: str,
+    count: int,
 ) -> Figures:
     """Let so many calls wait for a person; returns what that adds to memory and files."""
-    tell(f"{count} calls wait for approval")
+    print_progress(f"{count} calls wait for approval")
     before, stored = _memory(product), dict(product.database_bytes())
     body = {
         "connection": connection_id,
@@ -186,5 +202,5 @@ async def _approvals(
     return figures
 
 
-def _memory(product: Product) -> dict[str, float]:
+def _memory(product: ProductSide) -> dict[str, float]:
     return {name: psutil.Process(pid).memory_info().rss / 1e6 for name, pid in product.pids().items()}

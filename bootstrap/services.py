@@ -5,29 +5,29 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from activities.contexts import ContextActivities, ContextRequests
-from activities.doctor import Doctor
+from activities.contexts import ContextActivities, ContextRequestActivities
+from activities.doctor import DoctorActivities
 from activities.incidents import IncidentActivities
-from activities.reconciliation import Reconciler
-from activities.tool_calls import ToolCalls
+from activities.reconciliation import ReconcileActivities
+from activities.tool_calls import ToolCallActivities
 from bootstrap.store import OpenStore
-from calmo_pagerduty.connections.service import PagerDutyAccounts
+from calmo_pagerduty.connections.service import PagerDutyClients
 from calmo_pagerduty.contexts.gathering.assessor import Assessor
-from calmo_pagerduty.contexts.gathering.backfill import AccountRemembering
-from calmo_pagerduty.contexts.gathering.source_service import ContextSources
-from calmo_pagerduty.contexts.gathering.version_service import ContextRecords
-from calmo_pagerduty.contexts.note_service import ContextNotes
+from calmo_pagerduty.contexts.gathering.backfill import AccountBackfillService
+from calmo_pagerduty.contexts.gathering.source_service import ContextSourceService
+from calmo_pagerduty.contexts.gathering.version_service import ContextVersionService
+from calmo_pagerduty.contexts.note_service import ContextNoteService
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.http_client import AsyncClient
-from calmo_pagerduty.incidents.response_target_service import ResponseRecords
-from calmo_pagerduty.incidents.service import IssueRecords
+from calmo_pagerduty.incidents.response_target_service import ResponseTargetService
+from calmo_pagerduty.incidents.service import IssueService
 from calmo_pagerduty.pagerduty.client import connect
 from calmo_pagerduty.reconciliation.service import ReconciliationService
 from calmo_pagerduty.settings import Settings
 from calmo_pagerduty.temporal.handle import TemporalHandle
-from calmo_pagerduty.tool_calls.authorization_service import ToolGate
-from calmo_pagerduty.tool_calls.record_service import ToolRecords
+from calmo_pagerduty.tool_calls.authorization_service import ToolAuthorizer
+from calmo_pagerduty.tool_calls.record_service import ToolCallRepository
 from calmo_pagerduty.tool_calls.service import ToolCallService
 from calmo_pagerduty.webhooks.doctor_service import DoctorService
 
@@ -59,102 +59,107 @@ class Services:
         return self.connect_http()
 
     @cached_property
-    def accounts(self) -> PagerDutyAccounts:
-        return PagerDutyAccounts(self.database, self.keyring, self.http, self.settings.simulator_url)
+    def pagerduty_clients(self) -> PagerDutyClients:
+        return PagerDutyClients(self.database, self.keyring, self.http, self.settings.simulator_url)
 
     @cached_property
-    def gate(self) -> ToolGate:
-        return ToolGate(self.database)
+    def tool_authorizer(self) -> ToolAuthorizer:
+        return ToolAuthorizer(self.database)
 
     @cached_property
-    def tool_records(self) -> ToolRecords:
-        return ToolRecords(self.database, self.gate)
+    def tool_call_repository(self) -> ToolCallRepository:
+        return ToolCallRepository(self.database, self.tool_authorizer)
 
     @cached_property
     def tool_call_service(self) -> ToolCallService:
-        return ToolCallService(self.tool_records, self.accounts)
+        return ToolCallService(self.tool_call_repository, self.pagerduty_clients)
 
     @cached_property
-    def tool_calls(self) -> ToolCalls:
-        return ToolCalls(self.tool_records, self.tool_call_service)
+    def tool_call_activities(self) -> ToolCallActivities:
+        return ToolCallActivities(self.tool_call_repository, self.tool_call_service)
 
     @cached_property
-    def issue_records(self) -> IssueRecords:
-        return IssueRecords(self.database)
+    def issue_service(self) -> IssueService:
+        return IssueService(self.database)
 
     @cached_property
-    def response_records(self) -> ResponseRecords:
-        return ResponseRecords(self.database, self.gate)
+    def response_target_service(self) -> ResponseTargetService:
+        return ResponseTargetService(self.database, self.tool_authorizer)
 
     @cached_property
-    def reconciler(self) -> Reconciler:
-        return Reconciler(ReconciliationService(self.database, self.accounts))
+    def reconcile_activities(self) -> ReconcileActivities:
+        return ReconcileActivities(ReconciliationService(self.database, self.pagerduty_clients))
 
     @cached_property
-    def doctor(self) -> Doctor:
-        return Doctor(DoctorService(self.database, self.accounts, self.settings.public_address))
+    def doctor_activities(self) -> DoctorActivities:
+        return DoctorActivities(
+            DoctorService(self.database, self.pagerduty_clients, self.settings.public_address)
+        )
 
     @cached_property
     def assessor(self) -> Assessor:
         return Assessor(self.database)
 
     @cached_property
-    def context_sources(self) -> ContextSources:
-        return ContextSources(self.database, self.accounts, self.assessor)
+    def context_source_service(self) -> ContextSourceService:
+        return ContextSourceService(self.database, self.pagerduty_clients, self.assessor)
 
     @cached_property
-    def context_records(self) -> ContextRecords:
-        return ContextRecords(self.database, self.assessor)
+    def context_version_service(self) -> ContextVersionService:
+        return ContextVersionService(self.database, self.assessor)
 
     @cached_property
-    def context_notes(self) -> ContextNotes:
-        return ContextNotes(self.database, self.gate)
+    def context_note_service(self) -> ContextNoteService:
+        return ContextNoteService(self.database, self.tool_authorizer)
 
     @cached_property
-    def context_requests(self) -> ContextRequests:
-        return ContextRequests(self.temporal, self.settings.task_queue)
+    def context_request_activities(self) -> ContextRequestActivities:
+        return ContextRequestActivities(self.temporal, self.settings.task_queue)
 
     @cached_property
-    def account_remembering(self) -> AccountRemembering:
-        return AccountRemembering(self.database, self.context_sources, self.assessor)
+    def account_backfill_service(self) -> AccountBackfillService:
+        return AccountBackfillService(self.database, self.context_source_service, self.assessor)
 
     @cached_property
-    def incidents(self) -> IncidentActivities:
-        return IncidentActivities(self.issue_records, self.response_records)
+    def incident_activities(self) -> IncidentActivities:
+        return IncidentActivities(self.issue_service, self.response_target_service)
 
     @cached_property
-    def contexts(self) -> ContextActivities:
+    def context_activities(self) -> ContextActivities:
         return ContextActivities(
-            self.context_sources, self.context_records, self.context_notes, self.account_remembering
+            self.context_source_service,
+            self.context_version_service,
+            self.context_note_service,
+            self.account_backfill_service,
         )
 
     @property
     def local_activities(self) -> tuple[Activity, ...]:
         """Short writes to our own database, and a word to Temporal: beside the workflows."""
         return (
-            self.incidents.save_events,
-            self.incidents.set_aside,
-            self.tool_calls.file_call,
-            self.tool_calls.record_decision,
-            self.tool_calls.end_call,
-            self.incidents.look_at_targets,
-            self.reconciler.begin_run,
-            self.reconciler.finish_run,
-            self.contexts.begin_context,
-            self.contexts.fail_context,
-            self.contexts.file_note,
-            self.context_requests.want_context,
+            self.incident_activities.save_events,
+            self.incident_activities.save_dead_letters,
+            self.tool_call_activities.file_call,
+            self.tool_call_activities.record_decision,
+            self.tool_call_activities.end_call,
+            self.incident_activities.check_targets,
+            self.reconcile_activities.begin_run,
+            self.reconcile_activities.finish_run,
+            self.context_activities.begin_context,
+            self.context_activities.fail_context,
+            self.context_activities.create_note_call,
+            self.context_request_activities.request_context,
         )
 
     @property
     def pagerduty_activities(self) -> tuple[Activity, ...]:
         """What asks PagerDuty, and what takes its time with the answers: on a queue of its own."""
         return (
-            self.tool_calls.carry_out,
-            self.reconciler.heal_window,
-            self.doctor.examine_webhooks,
-            self.doctor.enable_subscriptions,
-            self.contexts.gather_source,
-            self.contexts.assess_context,
-            self.contexts.remember_more,
+            self.tool_call_activities.carry_out,
+            self.reconcile_activities.reconcile_window,
+            self.doctor_activities.examine_webhooks,
+            self.doctor_activities.enable_subscriptions,
+            self.context_activities.gather_source,
+            self.context_activities.assess_context,
+            self.context_activities.backfill,
         )

@@ -38,5 +38,5 @@ def open_store(settings: Settings, durable: bool = True) -> Iterator[OpenStore]:
     """
     with open_database(settings, durable) as database:
         keyring = settings.keyring()
-        database.write_now(keyring.check)
+        database.write_blocking(keyring.check)
         yield OpenStore(settings, database, keyring)

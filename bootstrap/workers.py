@@ -24,7 +24,7 @@ WORKFLOWS = (
     AccountMemoryWorkflow,
 )
 #: In-flight steps may finish for this long after SIGTERM.
-GRACE = timedelta(seconds=4)
+SHUTDOWN_GRACE = timedelta(seconds=4)
 
 
 async def connect(services: Services) -> None:
@@ -33,7 +33,7 @@ async def connect(services: Services) -> None:
     Raises MissingSearchAttributes.
     """
     client = await services.temporal.connect(names.SEARCH_ATTRIBUTES)
-    await limit_each_connection(client, names.calls_queue(services.settings.task_queue))
+    await limit_each_connection(client, names.pagerduty_queue(services.settings.task_queue))
 
 
 def incident_worker(services: Services) -> Worker:
@@ -55,7 +55,7 @@ def incident_worker(services: Services) -> Worker:
         max_concurrent_workflow_task_polls=8,
         nonsticky_to_sticky_poll_ratio=0.5,
         sticky_queue_schedule_to_start_timeout=settings.sticky_timeout,
-        graceful_shutdown_timeout=GRACE,
+        graceful_shutdown_timeout=SHUTDOWN_GRACE,
     )
 
 
@@ -67,8 +67,8 @@ def pagerduty_worker(services: Services) -> Worker:
     settings = services.settings
     return Worker(
         services.temporal.client,
-        task_queue=names.calls_queue(settings.task_queue),
+        task_queue=names.pagerduty_queue(settings.task_queue),
         activities=services.pagerduty_activities,
         max_concurrent_activities=settings.pagerduty_slots,
-        graceful_shutdown_timeout=GRACE,
+        graceful_shutdown_timeout=SHUTDOWN_GRACE,
     )

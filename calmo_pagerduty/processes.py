@@ -65,14 +65,14 @@ async def start_child(
     return child
 
 
-async def stop_child(child: asyncio.subprocess.Process, patience: float) -> None:
+async def stop_child(child: asyncio.subprocess.Process, timeout: float) -> None:
     """Ask the child to end; after `patience` seconds, end it."""
     if child.returncode is not None:
         return
     with contextlib.suppress(ProcessLookupError):
         child.terminate()
     try:
-        await asyncio.wait_for(child.wait(), patience)
+        await asyncio.wait_for(child.wait(), timeout)
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):
             child.kill()

@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.access.store import Principal
 from ingress.api.authentication import METRICS_READ
-from ingress.api.endpoints import Endpoint, Json, Media, Nothing, PublicEndpoint, Row, routes
+from ingress.api.endpoints import Endpoint, EndpointRow, Json, Media, NoInput, PublicEndpoint, routes
 from ingress.api.errors import STATUS_OF_ERROR, answer_error, answer_http_error
 from ingress.api.models import VerdictModel
 from ingress.api.openapi import openapi_document
@@ -23,10 +23,10 @@ from ingress.webhooks.errors import STATUS_OF_WEBHOOK_ERROR, answer_webhook_erro
 
 logger = logging.getLogger(__name__)
 
-PAUSE_SECONDS = 2.0
+RESTART_PAUSE_SECONDS = 2.0
 
 
-DOOR_STATUSES = (
+RECEIVER_STATUSES = (
     (401, "not signed with the webhook's secret"),
     (404, "no such webhook"),
     (410, "deleted by its owner"),
@@ -36,10 +36,10 @@ DOOR_STATUSES = (
 )
 
 
-def served_endpoints(ingress: Ingress) -> list[Row]:
+def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
     """Return everything that the ingress answers, but for /mcp."""
 
-    async def serve_metrics(_request: Request, _caller: Caller, _nothing: Nothing) -> Response:
+    async def serve_metrics(_request: Request, _caller: Principal, _nothing: NoInput) -> Response:
         """GET /metrics, in Prometheus' text form."""
         return Response(generate_latest(ingress.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
@@ -47,10 +47,14 @@ def served_endpoints(ingress: Ingress) -> list[Row]:
         """GET /openapi.json"""
         return JSONResponse(openapi_document(rows, ingress.services.settings.public_address))
 
-    rows: list[Row] = [
+    rows: list[EndpointRow] = [
         PublicEndpoint(
-            "POST", "/webhooks/pagerduty/{webhook_id}", "Take one PagerDuty delivery",
-            Json(VerdictModel, status=202), handler=ingress.door.receive, statuses=DOOR_STATUSES,
+            "POST",
+            "/webhooks/pagerduty/{webhook_id}",
+            "Take one PagerDuty delivery",
+            Json(VerdictModel, status=202),
+            handler=ingress.door.receive,
+            statuses=RECEIVER_STATUSES,
             refuses_with=VerdictModel,
         ),
         *ingress.issues.endpoints(),
@@ -66,13 +70,22 @@ def served_endpoints(ingress: Ingress) -> list[Row]:
         *ingress.health.endpoints(),
         *ingress.healing.endpoints(),
         Endpoint(
-            "GET", "/metrics", "Counters for operators", Media("text/plain"), permission=METRICS_READ,
-            takes=Nothing, handler=serve_metrics,
+            "GET",
+            "/metrics",
+            "Counters for operators",
+            Media("text/plain"),
+            permission=METRICS_READ,
+            takes=NoInput,
+            handler=serve_metrics,
         ),
         PublicEndpoint(
-            "GET", "/openapi.json", "This document", Media("application/json"), handler=serve_openapi,
+            "GET",
+            "/openapi.json",
+            "This document",
+            Media("application/json"),
+            handler=serve_openapi,
         ),
-    ]  # fmt: skip
+    ]
     return rows
 
 
@@ -119,4 +132,4 @@ async def _keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
             await run()
         except Exception:
             logger.critical("part_ended", extra={"part": name}, exc_info=True)
-        await asyncio.sleep(PAUSE_SECONDS)
+        await asyncio.sleep(RESTART_PAUSE_SECONDS)

@@ -36,9 +36,10 @@ class Metrics:
             "calmo_deliveries_unfinished", "Deliveries not yet on a timeline.", registry=self.registry
         )
         self.leading = Gauge(
-            "calmo_forwarder_leading", "Whether this process forwards (1) or stands by (0).",
+            "calmo_forwarder_leading",
+            "Whether this process forwards (1) or stands by (0).",
             registry=self.registry,
-        )  # fmt: skip
+        )
         self.reconciled = Counter(
             "calmo_reconciled",
             "What comparisons with PagerDuty found and did, by kind.",

@@ -13,28 +13,28 @@ from ingress.contexts.counting import ContextCounter
 from ingress.contexts.endpoints import ContextEndpoints
 from ingress.deliveries.endpoints import DeliveryEndpoints
 from ingress.deliveries.explanation_endpoints import ExplanationEndpoints
-from ingress.deliveries.retention_sweeper import Retention
+from ingress.deliveries.retention_sweeper import RetentionSweeper
 from ingress.forwarding.forwarder import Forwarder
 from ingress.forwarding.incident_starter import IncidentStarter
 from ingress.forwarding.signal_sender import SignalSender
 from ingress.incidents.action_endpoints import ActionEndpoints
 from ingress.incidents.action_sender import ActionSender
-from ingress.incidents.action_service import IssueActor
+from ingress.incidents.action_service import ActionService
 from ingress.incidents.endpoints import IssueEndpoints
 from ingress.mcp.endpoint import McpEndpoint
 from ingress.metrics import Metrics
-from ingress.reconciliation.endpoints import HealingEndpoints
-from ingress.reconciliation.sweeper import HealingKeeper
+from ingress.reconciliation.endpoints import ReconcileEndpoints
+from ingress.reconciliation.sweeper import ReconcileScheduler
 from ingress.tools.endpoints import ToolEndpoints
-from ingress.tools.service import ToolCaller
-from ingress.tools.sweeper import CallKeeper
-from ingress.webhook_receiver.rate_limits import Buckets
+from ingress.tools.service import ToolCallDispatcher
+from ingress.tools.sweeper import ToolCallSweeper
+from ingress.webhook_receiver.rate_limits import TokenBuckets
 from ingress.webhook_receiver.receiver import WebhookReceiver
 from ingress.webhook_receiver.webhook_directory import WebhookDirectory
-from ingress.webhooks.end_to_end_test import Means
+from ingress.webhooks.end_to_end_test import WebhookTestDeps
 from ingress.webhooks.endpoints import WebhookEndpoints
 from ingress.webhooks.subscriber import Subscriber
-from ingress.webhooks.sweeper import WebhookKeeper
+from ingress.webhooks.sweeper import WebhookSweeper
 from ingress.webhooks.test_endpoints import WebhookTestEndpoints
 from workflows import names
 
@@ -53,22 +53,26 @@ class Ingress:
             database, self.metrics, self.connect, settings.instance, settings.confirm_after
         )
         self.directory = WebhookDirectory(database, services.keyring)
-        buckets = Buckets(settings.webhook_rate, settings.webhook_burst)
+        buckets = TokenBuckets(settings.webhook_rate, settings.webhook_burst)
         self.door = WebhookReceiver(database, self.directory, self.metrics, buckets, self.forwarder.wake)
-        self.caller = ToolCaller(database, services.gate, services.tool_call_service, temporal, queue)
-        self.actor = IssueActor(
+        self.caller = ToolCallDispatcher(
+            database, services.tool_authorizer, services.tool_call_service, temporal, queue
+        )
+        self.actor = ActionService(
             database,
-            services.gate,
-            services.tool_records,
+            services.tool_authorizer,
+            services.tool_call_repository,
             self.caller,
             temporal,
             ActionSender(self.starter),
             self.forwarder.wake,
         )
-        self.keeper = CallKeeper(database, self.actor.resume)
-        self.retention = Retention(database, settings.instance, settings.keep_bodies, settings.keep_ids)
+        self.keeper = ToolCallSweeper(database, self.actor.resume)
+        self.retention = RetentionSweeper(
+            database, settings.instance, settings.keep_bodies, settings.keep_ids
+        )
         self.context_counter = ContextCounter(database, self.metrics)
-        self.healing_keeper = HealingKeeper(database, self.metrics, temporal, queue)
+        self.healing_keeper = ReconcileScheduler(database, self.metrics, temporal, queue)
         self._make_endpoints()
         self._make_webhooks()
 
@@ -83,19 +87,19 @@ class Ingress:
         self.explainer = ExplanationEndpoints(database, temporal, queue)
         self.api_keys = ApiKeyEndpoints(database)
         self.tools = ToolEndpoints(database, self.caller, links)
-        self.connections = ConnectionEndpoints(database, services.keyring, services.accounts)
+        self.connections = ConnectionEndpoints(database, services.keyring, services.pagerduty_clients)
         self.health = HealthEndpoints(database, temporal)
-        self.healing = HealingEndpoints(database, temporal, queue)
+        self.healing = ReconcileEndpoints(database, temporal, queue)
         self.mcp = McpEndpoint(database, self.caller, self.actor, links, public)
 
     def _make_webhooks(self) -> None:
         services, public = self.services, self.services.settings.public_address
         database, keyring, temporal = services.database, services.keyring, services.temporal
-        subscriber = Subscriber(database, keyring, services.accounts, self.directory, public)
+        subscriber = Subscriber(database, keyring, services.pagerduty_clients, self.directory, public)
         self.webhooks = WebhookEndpoints(database, keyring, self.directory, subscriber, public)
-        self.webhook_means = Means(database, keyring, self.directory, subscriber, temporal, public)
+        self.webhook_means = WebhookTestDeps(database, keyring, self.directory, subscriber, temporal, public)
         self.webhook_checks = WebhookTestEndpoints(self.webhook_means)
-        self.webhook_keeper = WebhookKeeper(database, subscriber, temporal)
+        self.webhook_keeper = WebhookSweeper(database, subscriber, temporal)
 
     @cached_property
     def starter(self) -> IncidentStarter:
@@ -114,7 +118,9 @@ class Ingress:
 
     async def connect(self) -> SignalSender:
         """Wait for Temporal, for as long as it takes: deliveries are taken in meanwhile."""
-        client = await self.services.temporal.connect(names.SEARCH_ATTRIBUTES, temporal_client.IMPATIENT)
+        client = await self.services.temporal.connect(
+            names.SEARCH_ATTRIBUTES, temporal_client.FAST_FAILING_RETRY
+        )
         return SignalSender(client, self.starter)
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ def stop_signals() -> tuple[signal.Signals, ...]:
     return (signal.SIGINT, signal.SIGTERM) if ignored else (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-async def until_signal() -> None:
+async def wait_for_signal() -> None:
     """Wait for Ctrl-C, SIGTERM, or the end of the terminal."""
     stop = asyncio.Event()
     for number in stop_signals():

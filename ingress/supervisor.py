@@ -10,19 +10,19 @@ from calmo_pagerduty.processes import stop_child
 from calmo_pagerduty.temporal.dev_server import ServerDidNotStart
 
 FIRST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 5.0
+MAX_PAUSE_SECONDS = 5.0
 #: A part that ran for this long was well: the next restart comes at once again.
-WELL_SECONDS = 30.0
+HEALTHY_SECONDS = 30.0
 
-Start = Callable[[], Awaitable[asyncio.subprocess.Process]]
+StartProcess = Callable[[], Awaitable[asyncio.subprocess.Process]]
 
 
 @dataclass
-class Part:
+class SupervisedProcess:
     """One program. With `after_ready`, it is started only when the service answers."""
 
     name: str
-    start: Start
+    start: StartProcess
     after_ready: bool = False
     child: asyncio.subprocess.Process | None = None
 
@@ -32,14 +32,14 @@ class Supervisor:
     """`tell` gets a line for people whenever a part had to be started again."""
 
     tell: Callable[[str], None]
-    _watching: list[tuple[Part, "asyncio.Task[None]"]] = field(default_factory=list)
+    _watching: list[tuple[SupervisedProcess, "asyncio.Task[None]"]] = field(default_factory=list)
 
-    async def run(self, part: Part) -> None:
+    async def run(self, part: SupervisedProcess) -> None:
         """Start the part and keep it running. Raises what its first start raises."""
         part.child = await part.start()
         self._watching.append((part, asyncio.create_task(self._watch(part))))
 
-    async def stop(self, part: Part, patience: float) -> None:
+    async def stop(self, part: SupervisedProcess, timeout: float) -> None:
         """Stop the part for good; after `patience` seconds, the hard way."""
         for watched, task in self._watching:
             if watched is part:
@@ -47,20 +47,20 @@ class Supervisor:
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
         if part.child is not None:
-            await stop_child(part.child, patience)
+            await stop_child(part.child, timeout)
 
-    async def _watch(self, part: Part) -> None:
+    async def _watch(self, part: SupervisedProcess) -> None:
         pause = FIRST_PAUSE_SECONDS
         while True:
             assert part.child is not None
             begun = time.monotonic()
             status = await part.child.wait()
-            pause = FIRST_PAUSE_SECONDS if time.monotonic() - begun > WELL_SECONDS else pause
+            pause = FIRST_PAUSE_SECONDS if time.monotonic() - begun > HEALTHY_SECONDS else pause
             self.tell(f"{part.name} ended with status {status}: starting it again")
             part.child = None
             while part.child is None:
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                pause = min(pause * 2, MAX_PAUSE_SECONDS)
                 try:
                     part.child = await part.start()
                 except (OSError, ServerDidNotStart) as error:

@@ -43,18 +43,18 @@ class Account(LifecycleOperations, CollaborationOperations):
         """Create a service with the policy's teams; its id is the event's `service_id`."""
         policy = self.escalation_policies[escalation_policy_id]
         service = self.add_service(name, policy, policy.teams)
-        return self._tell_of_service(EventType.SERVICE_CREATED, service, by)
+        return self._emit_service_event(EventType.SERVICE_CREATED, service, by)
 
     def rename_service(self, service_id: str, name: str, *, by: str | None = None) -> tuple[Event, ...]:
         """Rename a service; its incidents point to it by the new name."""
         service = replace(self.services[service_id], name=name)
-        self._keep_service(service)
-        return self._tell_of_service(EventType.SERVICE_UPDATED, service, by)
+        self._save_service(service)
+        return self._emit_service_event(EventType.SERVICE_UPDATED, service, by)
 
     def delete_service(self, service_id: str, *, by: str | None = None) -> tuple[Event, ...]:
         """Delete a service; its incidents stay."""
         service = self.services.pop(service_id)
-        return self._tell_of_service(EventType.SERVICE_DELETED, service, by)
+        return self._emit_service_event(EventType.SERVICE_DELETED, service, by)
 
     def set_service_custom_fields(
         self, service_id: str, values: Mapping[str, FieldValue], *, by: str | None = None
@@ -64,9 +64,9 @@ class Account(LifecycleOperations, CollaborationOperations):
         new_ids = {name: identifiers.object_id(self.rng) for name in values}
         fields, changed = with_field_values(service.custom_fields, values, new_ids)
         service = replace(service, custom_fields=fields)
-        self._keep_service(service)
+        self._save_service(service)
         data = payloads.service_field_values_data(self.site, service, changed)
-        return self._tell_of_service(EventType.SERVICE_CUSTOM_FIELD_VALUES_UPDATED, service, by, data)
+        return self._emit_service_event(EventType.SERVICE_CUSTOM_FIELD_VALUES_UPDATED, service, by, data)
 
     def ping(self, *, by: str | None = None) -> tuple[Event, ...]:
         """Make the test event that PagerDuty sends on request."""
@@ -89,11 +89,11 @@ class Account(LifecycleOperations, CollaborationOperations):
                 events += self.unacknowledge(incident_id)
         return events
 
-    def later(self, at: datetime, step: Callable[[], tuple[Event, ...]]) -> None:
+    def schedule_step(self, at: datetime, step: Callable[[], tuple[Event, ...]]) -> None:
         """Let something happen by itself at a moment; what the account refuses then does not happen."""
         heapq.heappush(self._to_come, (at, next(self._to_come_order), step))
 
-    def let_happen(self) -> tuple[Event, ...]:
+    def run_due_steps(self) -> tuple[Event, ...]:
         """Let happen what is due by itself: snoozes that are over, and what was put off until now."""
         events = self.wake_snoozed()
         while self._to_come and self._to_come[0][0] <= self.now():
@@ -140,20 +140,20 @@ class Account(LifecycleOperations, CollaborationOperations):
         self.belongings.alerts.setdefault(incident_id, []).append(alert)
         return alert
 
-    def keep_policy(self, policy: EscalationPolicy) -> None:
+    def save_policy(self, policy: EscalationPolicy) -> None:
         """Add or replace an escalation policy; its services page by the new one. No event."""
         self.escalation_policies[policy.id] = policy
         for service in tuple(self.services.values()):
             if service.escalation_policy.id == policy.id:
-                self._keep_service(replace(service, escalation_policy=policy))
+                self._save_service(replace(service, escalation_policy=policy))
 
-    def _keep_service(self, service: Service) -> None:
+    def _save_service(self, service: Service) -> None:
         self.services[service.id] = service
         for incident in self.incidents.values():
             if incident.service.id == service.id:
                 self.incidents[incident.id] = replace(incident, service=service)
 
-    def _tell_of_service(
+    def _emit_service_event(
         self,
         event_type: EventType,
         service: Service,

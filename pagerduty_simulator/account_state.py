@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from pagerduty_simulator import identifiers, payloads
-from pagerduty_simulator.belongings import Belongings
+from pagerduty_simulator.belongings import AccountObjects
 from pagerduty_simulator.event_types import EventType
 from pagerduty_simulator.events import Event
-from pagerduty_simulator.incident_log import KINDS, IncidentLog
+from pagerduty_simulator.incident_log import KIND_OF_EVENT, IncidentLog
 from pagerduty_simulator.references import JsonObject, Site
 from pagerduty_simulator.resources import (
     EscalationPolicy,
@@ -62,7 +62,7 @@ class AccountState:
         self.open_ids: set[str] = set()
         self.open_by_key: dict[tuple[str, str], str] = {}
         self.log = IncidentLog()
-        self.belongings = Belongings()
+        self.belongings = AccountObjects()
         self._snoozes: list[tuple[datetime, str]] = []
         self._to_come: list[tuple[datetime, int, Callable[[], tuple[Event, ...]]]] = []
         self._to_come_order = itertools.count()
@@ -176,7 +176,7 @@ class AccountState:
             body=payloads.serialise(payload),
         )
 
-    def _save_and_tell(
+    def _save_and_emit(
         self,
         event_type: EventType,
         incident: Incident,
@@ -189,16 +189,16 @@ class AccountState:
         Without `data`, the event describes the whole incident.
         """
         user = self._user_or_none(by)
-        self._keep(KINDS.get(event_type), incident, occurred_at, user)
+        self._record(KIND_OF_EVENT.get(event_type), incident, occurred_at, user)
         if data is None:
             data = payloads.incident_data(self.site, incident)
         return (self._event(event_type, data, occurred_at, user, incident=incident),)
 
     def _save_silently(self, kind: str | None, incident: Incident, by: str | None) -> None:
         """Keep a new state of which no webhook tells."""
-        self._keep(kind, incident, self.now(), self._user_or_none(by))
+        self._record(kind, incident, self.now(), self._user_or_none(by))
 
-    def _keep(self, kind: str | None, incident: Incident, at: datetime, by: User | None) -> None:
+    def _record(self, kind: str | None, incident: Incident, at: datetime, by: User | None) -> None:
         before = self.incidents.get(incident.id)
         self.incidents[incident.id] = incident
         if before is None:

@@ -85,7 +85,7 @@ Schedule = LayerSchedule | ShiftSchedule
 
 
 @dataclass(slots=True)
-class Belongings:
+class AccountObjects:
     """All of it, by id, in the order in which it was made."""
 
     schedules: dict[str, Schedule] = field(default_factory=dict)

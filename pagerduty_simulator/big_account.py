@@ -9,7 +9,7 @@ from pagerduty_simulator import identifiers
 from pagerduty_simulator.account import Account
 from pagerduty_simulator.belongings import BusinessService, Dependency
 from pagerduty_simulator.packs.vocabulary import CHANGES, TROUBLES, Trouble
-from pagerduty_simulator.past import Life, write_change, write_past
+from pagerduty_simulator.past import IncidentLife, write_change, write_past
 from pagerduty_simulator.references import Site
 from pagerduty_simulator.resources import Service, User
 
@@ -45,11 +45,11 @@ def big_account(
     ends_at = now()
     for service in rng.choices(made, k=changes):
         at = ends_at - timedelta(days=rng.random() * _DAYS_OF_CHANGES)
-        write_change(account, service, at, _said(rng.choice(CHANGES), rng), rng)
+        write_change(account, service, at, _fill_template(rng.choice(CHANGES), rng), rng)
     return account
 
 
-def _said(template: str, rng: random.Random) -> str:
+def _fill_template(template: str, rng: random.Random) -> str:
     return template.replace("#", str(rng.randrange(3, 990))).replace("@", f"node-{rng.randrange(1, 99)}")
 
 
@@ -103,16 +103,25 @@ def _live(account: Account, rng: random.Random, services: list[Service], count: 
     write_past(account, lives, rng)
 
 
-def _life(service: Service, trouble: Trouble, resolved_at: datetime, rng: random.Random) -> Life:
+def _life(service: Service, trouble: Trouble, resolved_at: datetime, rng: random.Random) -> IncidentLife:
     paged = tuple(target for target in service.escalation_policy.levels[0] if isinstance(target, User))
     opened_at = resolved_at - timedelta(minutes=3 + rng.expovariate(1 / 45))
-    title, key = f"{service.name}: {_said(trouble.title, rng)}", f"{service.name}/{trouble.check}"
+    title, key = f"{service.name}: {_fill_template(trouble.title, rng)}", f"{service.name}/{trouble.check}"
     if rng.random() < trouble.heals_itself:
-        return Life(service, title, opened_at, paged, resolved_at, alert_key=key, urgency=trouble.urgency)
+        return IncidentLife(
+            service, title, opened_at, paged, resolved_at, alert_key=key, urgency=trouble.urgency
+        )
     someone = rng.choice(paged)
-    return Life(
-        service, title, opened_at, paged, resolved_at,
+    return IncidentLife(
+        service,
+        title,
+        opened_at,
+        paged,
+        resolved_at,
         acknowledged_at=opened_at + (resolved_at - opened_at) * rng.uniform(0.05, 0.5),
-        acknowledged_by=someone, resolved_by=someone, alert_key=key, urgency=trouble.urgency,
-        resolution=_said(trouble.resolution, rng),
-    )  # fmt: skip
+        acknowledged_by=someone,
+        resolved_by=someone,
+        alert_key=key,
+        urgency=trouble.urgency,
+        resolution=_fill_template(trouble.resolution, rng),
+    )

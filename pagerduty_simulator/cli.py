@@ -12,7 +12,7 @@ from typing import Annotated, Final
 import typer
 
 from pagerduty_simulator.clocks import ScaledClock
-from pagerduty_simulator.delivery_contract import Attempt, Verdict
+from pagerduty_simulator.delivery_contract import Attempt, AttemptOutcome
 from pagerduty_simulator.demo_scenario import DEMO
 from pagerduty_simulator.events import Event
 from pagerduty_simulator.every_event_scenario import EVERY_EVENT
@@ -26,7 +26,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = MappingProxyType(
     {scenario.name: scenario for scenario in (DEMO, EVERY_EVENT)}
 )
 # Real seconds that the last deliveries are given once the scenario is over.
-_PATIENCE_AT_THE_END: Final = 30.0
+_DRAIN_TIMEOUT: Final = 30.0
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -67,13 +67,18 @@ async def run(url: str, secret: str, scenario: Scenario, *, speed: float, seed: 
         await sender.aclose()
     if subscription.times_disabled:
         typer.echo("three refusals in a row: the subscription was switched off", err=True)
-    lost = {Verdict.REFUSED, Verdict.EXPIRED, Verdict.TOO_LARGE, Verdict.DISCARDED}
+    lost = {
+        AttemptOutcome.REFUSED,
+        AttemptOutcome.EXPIRED,
+        AttemptOutcome.TOO_LARGE,
+        AttemptOutcome.DISCARDED,
+    }
     return sender.pending + sum(attempt.verdict in lost for attempt in sender.attempts)
 
 
 async def _drain(sender: WebhookSender) -> None:
     try:
-        await sender.drained(_PATIENCE_AT_THE_END)
+        await sender.drained(_DRAIN_TIMEOUT)
     except TimeoutError:
         typer.echo(f"gave up on {sender.pending} undelivered events", err=True)
 

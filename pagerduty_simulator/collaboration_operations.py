@@ -57,7 +57,7 @@ class CollaborationOperations(AccountState):
         note = Note(identifiers.object_id(self.rng), content, at, self._user_or_none(by))
         noted = replace(incident, notes=(*incident.notes, note))
         data = payloads.note_data(self.site, noted, note)
-        return self._save_and_tell(EventType.ANNOTATED, noted, by, at, data)
+        return self._save_and_emit(EventType.ANNOTATED, noted, by, at, data)
 
     def publish_status_update(
         self,
@@ -74,7 +74,7 @@ class CollaborationOperations(AccountState):
         update = StatusUpdate(update_id, message, at, author, subject, html_message)
         updated = replace(incident, status_updates=(*incident.status_updates, update))
         data = payloads.status_update_data(self.site, updated, update)
-        return self._save_and_tell(EventType.STATUS_UPDATE_PUBLISHED, updated, by, at, data)
+        return self._save_and_emit(EventType.STATUS_UPDATE_PUBLISHED, updated, by, at, data)
 
     def add_responder(
         self, incident_id: str, user_id: str, message: str, *, by: str | None = None
@@ -92,7 +92,7 @@ class CollaborationOperations(AccountState):
         others = tuple(other for other in incident.responders if other.user.id != user_id)
         asked = replace(incident, responders=(*others, responder))
         data = payloads.responder_data(self.site, asked, responder)
-        return self._tell_of(EventType.RESPONDER_ADDED, asked, by, data)
+        return self._emit(EventType.RESPONDER_ADDED, asked, by, data)
 
     def responder_replied(self, incident_id: str, user_id: str, state: str = "joined") -> tuple[Event, ...]:
         """Let the asked person reply with joined or declined; the agent is that person."""
@@ -104,7 +104,7 @@ class CollaborationOperations(AccountState):
         others = tuple(responder for responder in incident.responders if responder.user.id != user_id)
         replied = replace(incident, responders=(*others, reply))
         data = payloads.responder_data(self.site, replied, reply)
-        return self._tell_of(EventType.RESPONDER_REPLIED, replied, user_id, data)
+        return self._emit(EventType.RESPONDER_REPLIED, replied, user_id, data)
 
     def set_conference_bridge(
         self, incident_id: str, number: str, url: str, *, by: str | None = None
@@ -113,7 +113,7 @@ class CollaborationOperations(AccountState):
         bridge = ConferenceBridge(number, url)
         bridged = replace(self.incident(incident_id), conference_bridge=bridge)
         data = payloads.conference_bridge_data(self.site, bridged, bridge)
-        return self._tell_of(EventType.CONFERENCE_BRIDGE_UPDATED, bridged, by, data)
+        return self._emit(EventType.CONFERENCE_BRIDGE_UPDATED, bridged, by, data)
 
     def set_custom_fields(
         self, incident_id: str, values: Mapping[str, FieldValue], *, by: str | None = None
@@ -124,7 +124,7 @@ class CollaborationOperations(AccountState):
         fields, changed = with_field_values(incident.custom_fields, values, new_ids)
         filled = replace(incident, custom_fields=fields)
         data = payloads.incident_field_values_data(self.site, filled, changed)
-        return self._tell_of(EventType.CUSTOM_FIELD_VALUES_UPDATED, filled, by, data)
+        return self._emit(EventType.CUSTOM_FIELD_VALUES_UPDATED, filled, by, data)
 
     def assign_role(
         self, incident_id: str, role_name: str, user_id: str | None, *, by: str | None = None
@@ -142,7 +142,7 @@ class CollaborationOperations(AccountState):
         )
         cast = replace(incident, roles=tuple((held | {role_name: assignment}).values()))
         data = payloads.role_assignment_data(self.site, cast, (assignment,))
-        return self._tell_of(EventType.ROLE_ASSIGNED, cast, by, data)
+        return self._emit(EventType.ROLE_ASSIGNED, cast, by, data)
 
     def create_task(
         self,
@@ -159,7 +159,7 @@ class CollaborationOperations(AccountState):
         task = Task(identifiers.object_id(self.rng), name, description, assignees=assignees)
         tasked = replace(incident, tasks=(*incident.tasks, task))
         data = payloads.task_data(self.site, tasked, task)
-        return self._tell_of(EventType.TASK_CREATED, tasked, by, data)
+        return self._emit(EventType.TASK_CREATED, tasked, by, data)
 
     def move_task(
         self, incident_id: str, task_id: str, status: str, *, by: str | None = None
@@ -170,7 +170,7 @@ class CollaborationOperations(AccountState):
         task = replace(tasks[task_id], status=status)
         moved = replace(incident, tasks=tuple((tasks | {task_id: task}).values()))
         data = payloads.task_data(self.site, moved, task)
-        return self._tell_of(_TASK_EVENTS[status], moved, by, data)
+        return self._emit(_TASK_EVENTS[status], moved, by, data)
 
     def invoke_action(
         self, incident_id: str, action_name: str, *, by: str | None = None
@@ -186,7 +186,7 @@ class CollaborationOperations(AccountState):
         invocations = (*incident.action_invocations, invocation)
         invoked = replace(incident, action_invocations=invocations)
         data = payloads.action_invocation_data(self.site, invoked, invocation)
-        return self._tell_of(EventType.ACTION_INVOCATION_CREATED, invoked, by, data)
+        return self._emit(EventType.ACTION_INVOCATION_CREATED, invoked, by, data)
 
     def move_action(
         self, incident_id: str, invocation_id: str, state: str, *, by: str | None = None
@@ -198,7 +198,7 @@ class CollaborationOperations(AccountState):
         after = tuple((invocations | {invocation_id: invocation}).values())
         moved = replace(incident, action_invocations=after)
         data = payloads.action_invocation_data(self.site, moved, invocation)
-        return self._tell_of(_INVOCATION_EVENTS[state], moved, by, data)
+        return self._emit(_INVOCATION_EVENTS[state], moved, by, data)
 
     def start_workflow(
         self, incident_id: str, workflow_name: str, trigger_name: str = "Priority is P1"
@@ -214,7 +214,7 @@ class CollaborationOperations(AccountState):
         )
         running = replace(incident, running_workflows=(*incident.running_workflows, instance))
         data = payloads.workflow_instance_data(self.site, running, instance)
-        return self._tell_of(EventType.WORKFLOW_STARTED, running, None, data)
+        return self._emit(EventType.WORKFLOW_STARTED, running, None, data)
 
     def complete_workflow(self, incident_id: str) -> tuple[Event, ...]:
         """Complete the workflow that has been running longest."""
@@ -224,9 +224,9 @@ class CollaborationOperations(AccountState):
         instance, *still_running = incident.running_workflows
         completed = replace(incident, running_workflows=tuple(still_running))
         data = payloads.workflow_instance_data(self.site, completed, instance)
-        return self._tell_of(EventType.WORKFLOW_COMPLETED, completed, None, data)
+        return self._emit(EventType.WORKFLOW_COMPLETED, completed, None, data)
 
-    def _tell_of(
+    def _emit(
         self, event_type: EventType, incident: Incident, by: str | None, data: JsonObject
     ) -> tuple[Event, ...]:
-        return self._save_and_tell(event_type, incident, by, self._next_moment(_AT_ONCE), data)
+        return self._save_and_emit(event_type, incident, by, self._next_moment(_AT_ONCE), data)

@@ -14,7 +14,7 @@ from typing import Final
 _CERTIFICATE_HAS_EXPIRED: Final = 10
 
 
-class Verdict(StrEnum):
+class AttemptOutcome(StrEnum):
     """What became of a delivery by one attempt, or without one."""
 
     DELIVERED = "delivered"
@@ -86,20 +86,20 @@ class Attempt:
     latency: timedelta
     status: int | None
     error: str | None
-    verdict: Verdict
+    verdict: AttemptOutcome
     is_duplicate: bool = False
 
 
-def verdict_of_status(status: int) -> Verdict:
+def outcome_of_status(status: int) -> AttemptOutcome:
     """Judge an answer that came in time. Redirects are never followed, thus refusals."""
     if 200 <= status < 300:
-        return Verdict.DELIVERED
+        return AttemptOutcome.DELIVERED
     if status == 429 or status >= 500:
-        return Verdict.RETRIED
-    return Verdict.REFUSED
+        return AttemptOutcome.RETRIED
+    return AttemptOutcome.REFUSED
 
 
-def verdict_of_error(error: BaseException) -> Verdict:
+def outcome_of_error(error: BaseException) -> AttemptOutcome:
     """Judge a missing answer: network faults are retried, TLS faults are not.
 
     An expired certificate is the exception among the TLS faults: it is retried.
@@ -108,8 +108,8 @@ def verdict_of_error(error: BaseException) -> Verdict:
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             expired = cause.verify_code == _CERTIFICATE_HAS_EXPIRED
-            return Verdict.RETRIED if expired else Verdict.REFUSED
+            return AttemptOutcome.RETRIED if expired else AttemptOutcome.REFUSED
         if isinstance(cause, ssl.SSLError):
-            return Verdict.REFUSED
+            return AttemptOutcome.REFUSED
         cause = cause.__cause__ or cause.__context__
-    return Verdict.RETRIED
+    return AttemptOutcome.RETRIED

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from pagerduty_simulator.account import Account
-from pagerduty_simulator.past import Life, chance_moments, write_change, write_past
+from pagerduty_simulator.past import IncidentLife, poisson_moments, write_change, write_past
 from pagerduty_simulator.resources import Service, User
 
 
@@ -91,13 +91,13 @@ def furnish_for_the_demo(account: Account, *, incidents: int, days: float, seed:
     ]
     write_past(account, [life for life in lives if life.resolved_at and life.resolved_at < until], rng)
     for name, (per_day, words) in _CHANGES.items():
-        for at in chance_moments(rng, per_day, since, until):
-            write_change(account, services[name], at, _said(words, rng), rng)
+        for at in poisson_moments(rng, per_day, since, until):
+            write_change(account, services[name], at, _fill_template(words, rng), rng)
     for name, words, minutes in _PLANTED:
         write_change(account, services[name], account.now() - timedelta(minutes=minutes), words, rng)
 
 
-def _said(template: str, rng: random.Random) -> str:
+def _fill_template(template: str, rng: random.Random) -> str:
     while "#" in template:
         template = template.replace("#", str(rng.randrange(2, 99)), 1)
     return template
@@ -105,19 +105,27 @@ def _said(template: str, rng: random.Random) -> str:
 
 def _life(
     service: Service, trouble: _Trouble, at: datetime, people: Mapping[str, User], rng: random.Random
-) -> Life:
-    title = _said(trouble.title, rng)
+) -> IncidentLife:
+    title = _fill_template(trouble.title, rng)
     paged = tuple(
         target for level in service.escalation_policy.levels for target in level if isinstance(target, User)
     )
     if rng.random() < trouble.heals_itself:
         gone_at = at + timedelta(minutes=1 + rng.expovariate(1 / 6))
-        return Life(service, title, at, paged[:1], gone_at, urgency=trouble.urgency)
+        return IncidentLife(service, title, at, paged[:1], gone_at, urgency=trouble.urgency)
     fixer = people[rng.choices(trouble.fixers, weights=(3, 1))[0]]
     acknowledged_at = at + timedelta(minutes=0.5 + rng.expovariate(1 / 4))
-    return Life(
-        service, title, at, paged[:1], acknowledged_at + timedelta(minutes=4 + rng.expovariate(1 / 35)),
-        acknowledged_at=acknowledged_at, acknowledged_by=paged[0], resolved_by=fixer,
-        taken_by=None if fixer.id == paged[0].id else fixer, urgency=trouble.urgency,
-        resolution=trouble.resolution, notes=(rng.choice(_NOTES),) if rng.random() < 0.5 else (),
-    )  # fmt: skip
+    return IncidentLife(
+        service,
+        title,
+        at,
+        paged[:1],
+        acknowledged_at + timedelta(minutes=4 + rng.expovariate(1 / 35)),
+        acknowledged_at=acknowledged_at,
+        acknowledged_by=paged[0],
+        resolved_by=fixer,
+        taken_by=None if fixer.id == paged[0].id else fixer,
+        urgency=trouble.urgency,
+        resolution=trouble.resolution,
+        notes=(rng.choice(_NOTES),) if rng.random() < 0.5 else (),
+    )

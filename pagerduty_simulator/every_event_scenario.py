@@ -16,7 +16,7 @@ _TWIN: Final[dict[str, Any]] = {
 _BY: Final[dict[str, Any]] = {"by": "Priya Raman"}
 
 # Incident (empty where there is none), operation, arguments.
-_TOLD: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
+_STEPS: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
     ("", "ping", _BY),
     ("", "create_service", {"name": "Gift cards", "escalation_policy_id": "Payments on-call"}),
     (
@@ -67,5 +67,5 @@ _TOLD: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
 
 EVERY_EVENT: Final = Scenario(
     "every-event",
-    tuple(Step(float(second), *told) for second, told in enumerate(_TOLD)),
+    tuple(Step(float(second), *told) for second, told in enumerate(_STEPS)),
 )

@@ -80,7 +80,7 @@ def _introduce(account: Account, rng: random.Random) -> None:
             for level in policy.levels
         )
         delays, rule_ids = (15,) * len(levels), tuple(identifiers.object_id(rng) for _ in levels)
-        account.keep_policy(
+        account.save_policy(
             replace(policy, levels=levels, delays_minutes=delays, rule_ids=rule_ids, num_loops=1)
         )
 
@@ -181,7 +181,7 @@ def _put_on_first_level(account: Account, policy_name: str, schedule: Schedule) 
     )
     target = ScheduleTarget(schedule.id, schedule.name, schedule.kind)
     levels: tuple[tuple[EscalationTarget, ...], ...] = ((target,), *policy.levels[1:])
-    account.keep_policy(replace(policy, levels=levels))
+    account.save_policy(replace(policy, levels=levels))
 
 
 def _a_monday(now: datetime, zone_name: str) -> datetime:

@@ -13,7 +13,7 @@ from pagerduty_simulator.resources import Incident, IncidentStatus, User
 
 # The log entry's type without its suffix `_log_entry`. PagerDuty has none for status updates, roles,
 # tasks, actions and workflows; none is documented for a reopening, which is told as a changed field.
-KINDS: Final[Mapping[EventType, str]] = MappingProxyType(
+KIND_OF_EVENT: Final[Mapping[EventType, str]] = MappingProxyType(
     {
         EventType.TRIGGERED: "trigger",
         EventType.ACKNOWLEDGED: "acknowledge",
@@ -33,7 +33,7 @@ KINDS: Final[Mapping[EventType, str]] = MappingProxyType(
     }
 )
 
-_WORDS: Final[Mapping[str, str]] = {
+_SUMMARY_OF_KIND: Final[Mapping[str, str]] = {
     "trigger": "Triggered",
     "acknowledge": "Acknowledged",
     "unacknowledge": "Unacknowledged",
@@ -65,7 +65,7 @@ class LogEntry:
 
 
 @dataclass(slots=True)
-class Standing:
+class IncidentTimes:
     """What REST tells of an incident beyond its webhooks; all moments are UTC."""
 
     updated_at: datetime
@@ -84,7 +84,7 @@ class IncidentLog:
         self.entries: list[LogEntry] = []
         self.by_id: dict[str, LogEntry] = {}
         self.by_incident: dict[str, list[LogEntry]] = {}
-        self.standings: dict[str, Standing] = {}
+        self.standings: dict[str, IncidentTimes] = {}
 
     def record(
         self, kind: str | None, before: Incident | None, after: Incident, at: datetime, by: User | None
@@ -92,7 +92,7 @@ class IncidentLog:
         """Write down what made `after` of `before`, and whom PagerDuty told of it."""
         standing = self.standings.get(after.id)
         if standing is None:
-            standing = self.standings[after.id] = Standing(at, at, by)
+            standing = self.standings[after.id] = IncidentTimes(at, at, by)
         standing.updated_at = at
         if before is None or before.status is not after.status:
             standing.status_changed_at, standing.status_changed_by = at, by
@@ -144,7 +144,7 @@ class IncidentLog:
         note: str | None = None,
     ) -> None:
         """Write one entry; whoever writes a past keeps `entries` in the order of time."""
-        words = _WORDS[kind]
+        words = _SUMMARY_OF_KIND[kind]
         if kind == "field_value_change" and note is not None:
             words, note = note, None
         if users:

@@ -66,7 +66,7 @@ class LifecycleOperations(AccountState):
             teams=service.teams,
             priority=None if priority_id is None else self.priorities[priority_id],
         )
-        events = self._save_and_tell(EventType.TRIGGERED, incident, by, at)
+        events = self._save_and_emit(EventType.TRIGGERED, incident, by, at)
         if by is not None and by in assignee_ids:
             events += self._acknowledge(incident, by, _SELF_ACKNOWLEDGED_AFTER)
         return events
@@ -82,7 +82,7 @@ class LifecycleOperations(AccountState):
         """Fall back to triggered: an acknowledgement or a snooze ran out, or somebody undid it."""
         incident = self._acknowledged_incident(incident_id)
         back = replace(incident, status=IncidentStatus.TRIGGERED, snoozed_until=None)
-        return self._tell(EventType.UNACKNOWLEDGED, back, by)
+        return self._emit_change(EventType.UNACKNOWLEDGED, back, by)
 
     def resolve(
         self,
@@ -105,7 +105,7 @@ class LifecycleOperations(AccountState):
         noted = self.incidents[incident_id]
         noted = replace(noted, notes=(*noted.notes, left))
         data = payloads.note_data(self.site, noted, left)
-        return events + self._save_and_tell(EventType.ANNOTATED, noted, by, at, data)
+        return events + self._save_and_emit(EventType.ANNOTATED, noted, by, at, data)
 
     def merge(self, incident_id: str, into_incident_id: str, *, by: str | None = None) -> tuple[Event, ...]:
         """Merge one incident into another, which shows only as a resolution with a reason."""
@@ -136,7 +136,7 @@ class LifecycleOperations(AccountState):
             resolved_at=None,
             merged_into=None,
         )
-        return self._save_and_tell(EventType.REOPENED, reopened, by, at)
+        return self._save_and_emit(EventType.REOPENED, reopened, by, at)
 
     def escalate(self, incident_id: str, *, by: str | None = None) -> tuple[Event, ...]:
         """Page the policy's next level; an acknowledged incident is triggered again."""
@@ -157,7 +157,7 @@ class LifecycleOperations(AccountState):
             assignees=self.paged(incident.escalation_policy, level),
             assigned_directly=False,
         )
-        return self._tell(EventType.ESCALATED, escalated, by)
+        return self._emit_change(EventType.ESCALATED, escalated, by)
 
     def reassign(
         self, incident_id: str, assignee_ids: tuple[str, ...], *, by: str | None = None
@@ -174,7 +174,7 @@ class LifecycleOperations(AccountState):
             assignees=assignees,
             assigned_directly=True,
         )
-        return self._tell(EventType.REASSIGNED, reassigned, by)
+        return self._emit_change(EventType.REASSIGNED, reassigned, by)
 
     def delegate(
         self, incident_id: str, escalation_policy_id: str, *, by: str | None = None
@@ -194,7 +194,7 @@ class LifecycleOperations(AccountState):
             assigned_directly=False,
             teams=(*incident.teams, *(team for team in policy.teams if team not in incident.teams)),
         )
-        return self._tell(EventType.DELEGATED, delegated, by)
+        return self._emit_change(EventType.DELEGATED, delegated, by)
 
     def set_priority(
         self, incident_id: str, priority_id: str | None, *, by: str | None = None
@@ -204,7 +204,7 @@ class LifecycleOperations(AccountState):
             raise OperationRefused(1020, "Priority not found")
         priority = None if priority_id is None else self.priorities[priority_id]
         changed = replace(self.incident(incident_id), priority=priority)
-        return self._tell(EventType.PRIORITY_UPDATED, changed, by)
+        return self._emit_change(EventType.PRIORITY_UPDATED, changed, by)
 
     def change_service(
         self, incident_id: str, service_id: str, *, by: str | None = None
@@ -218,21 +218,21 @@ class LifecycleOperations(AccountState):
             escalation_policy=service.escalation_policy,
             escalation_level=0,
         )
-        return self._tell(EventType.SERVICE_CHANGED, moved, by)
+        return self._emit_change(EventType.SERVICE_CHANGED, moved, by)
 
     def change_incident_type(
         self, incident_id: str, incident_type: str, *, by: str | None = None
     ) -> tuple[Event, ...]:
         """Declare the incident to be of another type, such as a major one."""
         changed = replace(self.incident(incident_id), incident_type=incident_type)
-        return self._tell(EventType.INCIDENT_TYPE_CHANGED, changed, by)
+        return self._emit_change(EventType.INCIDENT_TYPE_CHANGED, changed, by)
 
-    def _tell(self, event_type: EventType, incident: Incident, by: str | None) -> tuple[Event, ...]:
-        return self._save_and_tell(event_type, incident, by, self._next_moment(_AT_ONCE))
+    def _emit_change(self, event_type: EventType, incident: Incident, by: str | None) -> tuple[Event, ...]:
+        return self._save_and_emit(event_type, incident, by, self._next_moment(_AT_ONCE))
 
     def _acknowledge(self, incident: Incident, by: str | None, later: timedelta) -> tuple[Event, ...]:
         taken = replace(incident, status=IncidentStatus.ACKNOWLEDGED)
-        return self._save_and_tell(EventType.ACKNOWLEDGED, taken, by, self._next_moment(later))
+        return self._save_and_emit(EventType.ACKNOWLEDGED, taken, by, self._next_moment(later))
 
     def _resolve(self, incident: Incident, by: str | None, merged_into: Incident | None) -> tuple[Event, ...]:
         at = self._next_moment(_AT_ONCE)
@@ -244,7 +244,7 @@ class LifecycleOperations(AccountState):
             resolved_at=at,
             merged_into=merged_into,
         )
-        return self._save_and_tell(EventType.RESOLVED, resolved, by, at)
+        return self._save_and_emit(EventType.RESOLVED, resolved, by, at)
 
     def _open_incident(self, incident_id: str) -> Incident:
         incident = self.incident(incident_id)

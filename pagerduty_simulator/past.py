@@ -12,7 +12,7 @@ from typing import Final
 from pagerduty_simulator import identifiers
 from pagerduty_simulator.account import Account
 from pagerduty_simulator.belongings import Alert, ChangeEvent
-from pagerduty_simulator.incident_log import Standing
+from pagerduty_simulator.incident_log import IncidentTimes
 from pagerduty_simulator.resources import (
     EscalationPolicy,
     Incident,
@@ -27,7 +27,7 @@ _A_MOMENT: Final = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
+class IncidentLife:
     """One incident from its beginning to its end; one without an end is still open.
 
     `resolved_by` None is the monitoring tool or a timeout. `handed_to` is the policy that it was given
@@ -53,7 +53,7 @@ class Life:
     severity: str = "error"
 
 
-def write_past(account: Account, lives: Sequence[Life], rng: random.Random) -> tuple[str, ...]:
+def write_past(account: Account, lives: Sequence[IncidentLife], rng: random.Random) -> tuple[str, ...]:
     """Give an account these incidents as its past; returns their ids, in the order of `lives`.
 
     Raises ValueError when the account has incidents already, since nothing may happen before what has
@@ -76,12 +76,17 @@ def write_past(account: Account, lives: Sequence[Life], rng: random.Random) -> t
     return tuple(ids)
 
 
-def _incident(account: Account, number: int, life: Life, rng: random.Random) -> Incident:
+def _incident(account: Account, number: int, life: IncidentLife, rng: random.Random) -> Incident:
     incident_id, key = identifiers.incident_id(rng), life.alert_key or identifiers.incident_key(rng)
     alert = Alert(
-        identifiers.incident_id(rng), incident_id, key, life.title, life.severity, life.opened_at,
+        identifiers.incident_id(rng),
+        incident_id,
+        key,
+        life.title,
+        life.severity,
+        life.opened_at,
         {"source": life.service.name, "check": life.title},
-    )  # fmt: skip
+    )
     account.belongings.alerts[incident_id] = [alert]
     policy, teams = life.service.escalation_policy, life.service.teams
     if life.handed_to is not None:
@@ -106,13 +111,13 @@ def _incident(account: Account, number: int, life: Life, rng: random.Random) -> 
     )
 
 
-def _status(life: Life) -> IncidentStatus:
+def _status(life: IncidentLife) -> IncidentStatus:
     if life.resolved_at is not None:
         return IncidentStatus.RESOLVED
     return IncidentStatus.TRIGGERED if life.acknowledged_at is None else IncidentStatus.ACKNOWLEDGED
 
 
-def _notes(life: Life, rng: random.Random) -> tuple[Note, ...]:
+def _notes(life: IncidentLife, rng: random.Random) -> tuple[Note, ...]:
     """Notes come evenly between the acknowledgement and the end; what is open has none yet."""
     if life.resolved_at is None:
         return ()
@@ -124,28 +129,30 @@ def _notes(life: Life, rng: random.Random) -> tuple[Note, ...]:
     )
 
 
-def _write_log(account: Account, incident: Incident, life: Life) -> None:
+def _write_log(account: Account, incident: Incident, life: IncidentLife) -> None:
     add = account.log.add
     add("trigger", incident, life.opened_at, None)
-    standing = Standing(life.opened_at, life.opened_at, None, life.opened_at)
+    standing = IncidentTimes(life.opened_at, life.opened_at, None, life.opened_at)
     if life.assignees:
         add("assign", incident, life.opened_at, None, life.assignees)
         for user in life.assignees:
             add("notify", incident, life.opened_at, None, (user,))
     if life.escalated_at is not None:
         add("escalate", incident, life.escalated_at, None, life.assignees)
-        standing = Standing(life.escalated_at, life.opened_at, None, life.escalated_at)
+        standing = IncidentTimes(life.escalated_at, life.opened_at, None, life.escalated_at)
     if life.acknowledged_at is not None:
         standing = _write_acknowledged(account, incident, life, life.acknowledged_at)
     for note in incident.notes:
         add("annotate", incident, note.created_at, note.author, (), note.content)
     if life.resolved_at is not None:
         add("resolve", incident, life.resolved_at, life.resolved_by, (), life.resolution)
-        standing = Standing(life.resolved_at, life.resolved_at, life.resolved_by, standing.assigned_at)
+        standing = IncidentTimes(life.resolved_at, life.resolved_at, life.resolved_by, standing.assigned_at)
     account.log.standings[incident.id] = standing
 
 
-def _write_acknowledged(account: Account, incident: Incident, life: Life, at: datetime) -> Standing:
+def _write_acknowledged(
+    account: Account, incident: Incident, life: IncidentLife, at: datetime
+) -> IncidentTimes:
     """Write that it was taken in hand, and perhaps handed on and taken in hand again."""
     add, by = account.log.add, life.acknowledged_by
     add("acknowledge", incident, at, by)
@@ -156,11 +163,11 @@ def _write_acknowledged(account: Account, incident: Incident, life: Life, at: da
     elif given:
         add("assign", incident, moved_at, by, given)
     if not given:
-        return Standing(at, at, by, life.escalated_at or life.opened_at, ((at, by),))
+        return IncidentTimes(at, at, by, life.escalated_at or life.opened_at, ((at, by),))
     add("notify", incident, moved_at, None, given)
     taken_at = moved_at + _A_MOMENT
     add("acknowledge", incident, taken_at, life.taken_by)
-    return Standing(taken_at, taken_at, life.taken_by, moved_at, ((taken_at, life.taken_by),))
+    return IncidentTimes(taken_at, taken_at, life.taken_by, moved_at, ((taken_at, life.taken_by),))
 
 
 def write_change(
@@ -180,7 +187,7 @@ def write_change(
     return change
 
 
-def chance_moments(
+def poisson_moments(
     rng: random.Random, per_day: float, since: datetime, until: datetime
 ) -> Iterable[datetime]:
     """Return moments that come by chance at a rate, oldest first."""

@@ -38,7 +38,7 @@ from pagerduty_simulator.resources import (
 
 # PagerDuty shortens long note and update texts and says so with `trimmed`. Its limit is not
 # published; this one keeps the whole payload well under the 55 KB that it guarantees.
-LONGEST_TEXT_CHARACTERS: Final = 10_000
+MAX_TEXT_CHARACTERS: Final = 10_000
 
 
 def wire_seconds(at: datetime) -> str:
@@ -122,8 +122,8 @@ def note_data(site: Site, incident: Incident, note: Note) -> JsonObject:
     return {
         "incident": incident_reference(site, incident),
         "id": note.id,
-        "content": note.content[:LONGEST_TEXT_CHARACTERS],
-        "trimmed": len(note.content) > LONGEST_TEXT_CHARACTERS,
+        "content": note.content[:MAX_TEXT_CHARACTERS],
+        "trimmed": len(note.content) > MAX_TEXT_CHARACTERS,
         "type": "incident_note",
     }
 
@@ -133,8 +133,8 @@ def status_update_data(site: Site, incident: Incident, update: StatusUpdate) -> 
     return {
         "incident": incident_reference(site, incident),
         "id": update.id,
-        "message": update.message[:LONGEST_TEXT_CHARACTERS],
-        "trimmed": len(update.message) > LONGEST_TEXT_CHARACTERS,
+        "message": update.message[:MAX_TEXT_CHARACTERS],
+        "trimmed": len(update.message) > MAX_TEXT_CHARACTERS,
         "type": "incident_status_update",
     }
 

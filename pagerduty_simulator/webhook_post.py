@@ -8,7 +8,7 @@ from typing import Final
 
 import httpx
 
-from pagerduty_simulator.delivery_contract import Verdict, verdict_of_error, verdict_of_status
+from pagerduty_simulator.delivery_contract import AttemptOutcome, outcome_of_error, outcome_of_status
 from pagerduty_simulator.signatures import signature_header
 from pagerduty_simulator.subscriptions import Subscription
 
@@ -21,7 +21,7 @@ class Answer:
 
     status: int | None
     error: str | None
-    verdict: Verdict
+    verdict: AttemptOutcome
 
 
 class KeepAliveClients:
@@ -104,10 +104,10 @@ async def post_webhook(
     except (TimeoutError, httpx.TransportError) as error:
         if status is None:
             if isinstance(error, TimeoutError):
-                return Answer(None, "no answer within the deadline", Verdict.RETRIED)
+                return Answer(None, "no answer within the deadline", AttemptOutcome.RETRIED)
             reason = f"{type(error).__name__}: {error}"
-            return Answer(None, reason, verdict_of_error(error))
+            return Answer(None, reason, outcome_of_error(error))
     finally:
         clients.give_back(http)
     # Once the status has come, a body that drips or breaks off changes nothing.
-    return Answer(status, None, verdict_of_status(status))
+    return Answer(status, None, outcome_of_status(status))

@@ -12,9 +12,9 @@ from typing import Any, Final
 from pagerduty_simulator.clocks import Clock, ScaledClock
 from pagerduty_simulator.delivery_contract import (
     Attempt,
+    AttemptOutcome,
     DeliveryContract,
     InjectedFaults,
-    Verdict,
 )
 from pagerduty_simulator.delivery_lanes import Delivery, Lane
 from pagerduty_simulator.delivery_ledger import DeliveryLedger
@@ -101,7 +101,7 @@ class WebhookSender(SubscriptionDesk):
         webhook_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{subscription.id}/{event.id}"))
         delivery = Delivery(event, webhook_id, self.clock.now())
         if len(event.body) > self.contract.largest_body_bytes:
-            self._record(subscription, delivery, Verdict.TOO_LARGE)
+            self._record(subscription, delivery, AttemptOutcome.TOO_LARGE)
             return
         lanes = self._lanes[subscription.id]
         ordered = len(event.body) <= self.contract.ordered_body_bytes
@@ -152,29 +152,31 @@ class WebhookSender(SubscriptionDesk):
         )
         latency = timedelta(seconds=time.perf_counter() - began)
         verdict = self._final(subscription, delivery, answer.verdict)
-        if self._ledger is not None and verdict is Verdict.DELIVERED:
+        if self._ledger is not None and verdict is AttemptOutcome.DELIVERED:
             await self._ledger.mark("acknowledged", subscription.id, delivery)
-        elif self._ledger is not None and verdict is not Verdict.RETRIED:
+        elif self._ledger is not None and verdict is not AttemptOutcome.RETRIED:
             await self._ledger.mark("dropped", subscription.id, delivery)
         self._settle(subscription, lane, verdict)
         self._record(subscription, delivery, verdict, answer, latency)
         self._send_ready(subscription)
 
-    def _final(self, subscription: Subscription, delivery: Delivery, verdict: Verdict) -> Verdict:
+    def _final(
+        self, subscription: Subscription, delivery: Delivery, verdict: AttemptOutcome
+    ) -> AttemptOutcome:
         """Turn a retry into an end when its time is over or the subscription is off."""
-        if verdict is not Verdict.RETRIED:
+        if verdict is not AttemptOutcome.RETRIED:
             return verdict
         now = self.clock.now()
         if subscription.temporarily_disabled(now):
-            return Verdict.DISCARDED
+            return AttemptOutcome.DISCARDED
         # Counted from when the event was queued: one that waited behind another has less left.
         expired = now - delivery.queued_at >= self.contract.retried_for
-        return Verdict.EXPIRED if expired else Verdict.RETRIED
+        return AttemptOutcome.EXPIRED if expired else AttemptOutcome.RETRIED
 
-    def _settle(self, subscription: Subscription, lane: Lane, verdict: Verdict) -> None:
+    def _settle(self, subscription: Subscription, lane: Lane, verdict: AttemptOutcome) -> None:
         lanes = self._lanes[subscription.id]
         delivery = lanes.put_back(lane)
-        if verdict is Verdict.RETRIED:
+        if verdict is AttemptOutcome.RETRIED:
             rng = random.Random(f"{self._seed}/{delivery.event.id}/{delivery.attempts}")
             interval = self.contract.retry_interval(delivery.attempts, rng.random())
             last_moment = delivery.queued_at + self.contract.retried_for
@@ -183,7 +185,7 @@ class WebhookSender(SubscriptionDesk):
             return
         lanes.drop_first(lane)
         self.pending -= 1
-        if verdict is Verdict.DELIVERED:
+        if verdict is AttemptOutcome.DELIVERED:
             subscription.consecutive_drops = 0
         elif not subscription.temporarily_disabled(self.clock.now()):
             subscription.consecutive_drops += 1
@@ -199,13 +201,13 @@ class WebhookSender(SubscriptionDesk):
     def _discard_queued(self, subscription: Subscription) -> None:
         for delivery in self._lanes[subscription.id].discard_queued():
             self.pending -= 1
-            self._record(subscription, delivery, Verdict.DISCARDED)
+            self._record(subscription, delivery, AttemptOutcome.DISCARDED)
 
     def _record(
         self,
         subscription: Subscription,
         delivery: Delivery,
-        verdict: Verdict,
+        verdict: AttemptOutcome,
         answer: Answer | None = None,
         latency: timedelta = _NO_TIME,
     ) -> None:
@@ -230,10 +232,10 @@ class WebhookSender(SubscriptionDesk):
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._forget)
+        task.add_done_callback(self._discard)
         return task
 
-    def _forget(self, task: asyncio.Task[None]) -> None:
+    def _discard(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (failure := task.exception()) is not None:
             self._failure = failure

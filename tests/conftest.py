@@ -249,18 +249,26 @@ async def temporal(temporal_server: TemporalDevServer) -> Client:
 
 @pytest.fixture
 def parts(
-    temporal: Client, temporal_server: TemporalDevServer, sqlite_database: Database, keyring: Keyring,
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-) -> Parts:  # fmt: skip
+    temporal: Client,
+    temporal_server: TemporalDevServer,
+    sqlite_database: Database,
+    keyring: Keyring,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Parts:
     monkeypatch.setenv("TEMPORAL_ADDRESS", temporal_server.address)
     return Parts(temporal, sqlite_database, keyring, tmp_path)
 
 
 @pytest.fixture
 def parts_on_either(
-    temporal: Client, temporal_server: TemporalDevServer, database: Database, keyring: Keyring,
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-) -> Parts:  # fmt: skip
+    temporal: Client,
+    temporal_server: TemporalDevServer,
+    database: Database,
+    keyring: Keyring,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Parts:
     """Once with SQLite, once with PostgreSQL."""
     monkeypatch.setenv("TEMPORAL_ADDRESS", temporal_server.address)
     return Parts(temporal, database, keyring, tmp_path)

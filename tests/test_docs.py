@@ -44,8 +44,12 @@ def test_the_page_of_tools_is_made_from_the_catalogue() -> None:
 
 def test_every_refusal_that_a_user_may_see_is_explained() -> None:
     for verdict in (
-        Verdict.NO_SECRET, Verdict.UNPROVEN, Verdict.MISMATCH, Verdict.GUARDED, Verdict.LEGACY_PAYLOAD,
-    ):  # fmt: skip
+        Verdict.NO_SECRET,
+        Verdict.UNPROVEN,
+        Verdict.MISMATCH,
+        Verdict.GUARDED,
+        Verdict.LEGACY_PAYLOAD,
+    ):
         assert f"`{verdict}`" in OPERATIONS
 
 

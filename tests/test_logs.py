@@ -26,9 +26,12 @@ def test_a_line_is_json_with_its_fields_beside_the_event(capsys: pytest.CaptureF
     at = line.pop("at")
     assert list(line) == ["level", "logger", "event", "verdict", "at_all"]
     assert line == {
-        "level": "WARNING", "logger": "calmo.door", "event": "delivery_refused", "verdict": "gone",
+        "level": "WARNING",
+        "logger": "calmo.door",
+        "event": "delivery_refused",
+        "verdict": "gone",
         "at_all": 3,
-    }  # fmt: skip
+    }
     assert len(at) == len("2026-05-01T12:00:00.000+00:00") and at.endswith("+00:00")
 
 
@@ -39,7 +42,15 @@ def test_an_exception_is_in_its_line_and_what_is_not_json_becomes_text(
     try:
         raise ValueError("bäd\nnews")
     except ValueError:
-        logging.getLogger("calmo").exception("it_failed", extra={"what": {1, }, "path": sys})  # fmt: skip
+        logging.getLogger("calmo").exception(
+            "it_failed",
+            extra={
+                "what": {
+                    1,
+                },
+                "path": sys,
+            },
+        )
     written = capsys.readouterr().err
     assert written.count("\n") == 1
     line = json.loads(written)

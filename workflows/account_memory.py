@@ -6,17 +6,17 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.contexts import ContextActivities
-    from calmo_pagerduty.contexts.gathering.backfill import MemoryStep, MemoryToRead
+    from calmo_pagerduty.contexts.gathering.backfill import AccountToBackfill, BackfillStep
     from calmo_pagerduty.kernel.model import FrozenModel
     from workflows import activity_options, names
 
 #: Each step reads some dozens of pages. An account that needs more goes on with its next incident.
-MOST_STEPS = 100
+MAX_STEPS = 100
 #: Nobody waits for it.
-BEHIND_ALL = 5
+BACKFILL_PRIORITY = 5
 
 
-class MemoryStart(FrozenModel):
+class BackfillStart(FrozenModel):
     connection_id: str
 
 
@@ -25,30 +25,32 @@ class AccountMemoryWorkflow:
     """Takes no messages. The result tells how much was asked; what was read is in our database."""
 
     @workflow.run
-    async def run(self, start: MemoryStart) -> MemoryStep:
-        done = MemoryStep()
-        for number in range(MOST_STEPS):
+    async def run(self, start: BackfillStart) -> BackfillStep:
+        done = BackfillStep()
+        for number in range(MAX_STEPS):
             try:
-                step: MemoryStep = await workflow.execute_activity_method(
-                    ContextActivities.remember_more,
-                    MemoryToRead(connection_id=start.connection_id),
-                    task_queue=names.calls_queue(workflow.info().task_queue),
-                    priority=Priority(priority_key=BEHIND_ALL, fairness_key=f"{start.connection_id}:context"),
+                step: BackfillStep = await workflow.execute_activity_method(
+                    ContextActivities.backfill,
+                    AccountToBackfill(connection_id=start.connection_id),
+                    task_queue=names.pagerduty_queue(workflow.info().task_queue),
+                    priority=Priority(
+                        priority_key=BACKFILL_PRIORITY, fairness_key=f"{start.connection_id}:context"
+                    ),
                     summary=f"step {number + 1}",
-                    **activity_options.HEALING,
+                    **activity_options.RECONCILE,
                 )
             except ActivityError as error:
                 if is_cancelled_exception(error):
                     raise
                 break
             done = step.model_copy(update={"requests": done.requests + step.requests})
-            workflow.set_current_details(card_of(start, done))
+            workflow.set_current_details(operator_summary(start, done))
             if done.is_whole or done.is_refused:
                 break
         return done
 
 
-def card_of(start: MemoryStart, done: MemoryStep) -> str:
+def operator_summary(start: BackfillStart, done: BackfillStep) -> str:
     """Return, as Markdown, what an operator sees."""
     how = "all is known" if done.is_whole else "PagerDuty refuses it" if done.is_refused else "more is read"
     return (

@@ -46,7 +46,7 @@ PAGERDUTY: RegularOptions = {
 }
 
 #: Comparing with PagerDuty. A run that can't in this time is followed by the next one.
-HEALING: RegularOptions = {
+RECONCILE: RegularOptions = {
     "start_to_close_timeout": timedelta(minutes=20),
     "schedule_to_close_timeout": timedelta(hours=1),
     "heartbeat_timeout": timedelta(seconds=10),
@@ -59,14 +59,14 @@ HEALING: RegularOptions = {
 
 #: A step of gathering waits for its turn in the queue for so long, beside its own patience: fifty
 #: incidents at once are asked for one after the other.
-QUEUE_PATIENCE = timedelta(minutes=10)
+QUEUE_TIMEOUT = timedelta(minutes=10)
 
 
-def gathering(patience: timedelta) -> RegularOptions:
+def source_options(timeout: timedelta) -> RegularOptions:
     """Reading one source of an incident's context. It ends by itself when its patience does."""
     return {
-        "start_to_close_timeout": patience + timedelta(seconds=15),
-        "schedule_to_close_timeout": patience + QUEUE_PATIENCE,
+        "start_to_close_timeout": timeout + timedelta(seconds=15),
+        "schedule_to_close_timeout": timeout + QUEUE_TIMEOUT,
         "heartbeat_timeout": timedelta(seconds=10),
         "retry_policy": RetryPolicy(
             initial_interval=timedelta(seconds=1),
@@ -77,7 +77,7 @@ def gathering(patience: timedelta) -> RegularOptions:
 
 
 #: Asking Temporal itself to gather a context: an incident must never wait for it.
-ASKING: LocalOptions = {
+CONTEXT_REQUEST: LocalOptions = {
     "start_to_close_timeout": timedelta(seconds=3),
     "local_retry_threshold": timedelta(seconds=1),
     "retry_policy": RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_attempts=2),

@@ -4,19 +4,19 @@ from calmo_pagerduty.contexts.runs import ContextState, RunProgress
 from calmo_pagerduty.contexts.sources import SOURCES
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 
-_WORDS = {
+_STATE_TEXT = {
     ContextState.GATHERING: "is being **gathered**",
     ContextState.COMPLETE: "is **complete**",
     ContextState.FAILED: "**failed**: a fault of ours, see the log",
 }
 
 
-def card_of(ref: IncidentRef, progress: RunProgress) -> str:
+def operator_summary(ref: IncidentRef, progress: RunProgress) -> str:
     """Return Markdown. It holds no text from PagerDuty."""
     version = f"version {progress.version}" if progress.version else "the first version"
     why = ", ".join(progress.reasons) or "asked for"
     lines = [
-        f"## Context of incident `{ref.incident_id}`, {version}, {_WORDS[progress.state]}",
+        f"## Context of incident `{ref.incident_id}`, {version}, {_STATE_TEXT[progress.state]}",
         f"Issue `{ref.issue_id}`, connection `{ref.connection_id}`: {why}.",
         "",
         "| Source | State | Found | Requests | Seconds |",

@@ -8,13 +8,13 @@ from typing import Any
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from calmo_pagerduty.contexts.runs import LONGEST_DEBOUNCE, MAX_REASONS
+    from calmo_pagerduty.contexts.runs import MAX_DEBOUNCE, MAX_REASONS
 
-ASKED = "asked for"
-MAX_REASON = 100
+DEFAULT_REASON = "asked for"
+MAX_REASON_LENGTH = 100
 
 
-class Reasons:
+class ReasonQueue:
     """The reasons that wait for the next version, each once, in the order they came."""
 
     def __init__(self, reasons: Iterable[str], debounce: timedelta) -> None:
@@ -28,8 +28,8 @@ class Reasons:
 
     def add(self, reason: Any) -> None:
         """Take a signal's argument, whatever it is."""
-        words = reason if isinstance(reason, str) else ASKED
-        plain = "".join(sign for sign in words[:MAX_REASON] if sign.isprintable()) or ASKED
+        words = reason if isinstance(reason, str) else DEFAULT_REASON
+        plain = "".join(sign for sign in words[:MAX_REASON_LENGTH] if sign.isprintable()) or DEFAULT_REASON
         self._last_at = workflow.now()
         self._first_at = self._first_at or self._last_at
         if plain not in self._waiting:
@@ -38,24 +38,24 @@ class Reasons:
     def waiting(self) -> tuple[str, ...]:
         return tuple(self._waiting[:MAX_REASONS])
 
-    async def collected(self) -> tuple[str, ...]:
+    async def collect(self) -> tuple[str, ...]:
         """Wait until no more come, but not for ever, and take those that have come."""
         now = workflow.now()
         first, last = self._first_at or now, self._last_at or now
-        while (left := min(last + self._debounce, first + LONGEST_DEBOUNCE) - workflow.now()) > timedelta():
+        while (left := min(last + self._debounce, first + MAX_DEBOUNCE) - workflow.now()) > timedelta():
             known = self._last_at
             try:
                 await workflow.wait_condition(
-                    partial(self._heard_since, known),
+                    partial(self._changed_since, known),
                     timeout=left,
                     timeout_summary="gathers if no more reasons come",
                 )
             except TimeoutError:
                 break
             last = self._last_at or last
-        taken = self.waiting() or (ASKED,)
+        taken = self.waiting() or (DEFAULT_REASON,)
         self._waiting, self._first_at = [], None
         return taken
 
-    def _heard_since(self, known: datetime | None) -> bool:
+    def _changed_since(self, known: datetime | None) -> bool:
         return self._last_at != known

@@ -5,9 +5,13 @@ from temporalio.common import Priority
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.doctor import Doctor
+    from activities.doctor import DoctorActivities
     from calmo_pagerduty.kernel.model import FrozenModel
-    from calmo_pagerduty.webhooks.doctor_service import ConnectionToExamine, Examined, SubscriptionsToEnable
+    from calmo_pagerduty.webhooks.doctor_service import (
+        ConnectionToExamine,
+        ExaminationSummary,
+        SubscriptionsToEnable,
+    )
     from workflows import activity_options, names
     from workflows.reconcile import ReconcileStart, ReconcileWorkflow
 
@@ -21,14 +25,14 @@ class DoctorWorkflow:
     """Takes no messages. What was found is in our database; the result tells how much it was."""
 
     @workflow.run
-    async def run(self, start: DoctorStart) -> Examined:
-        examined: Examined = await workflow.execute_activity_method(
-            Doctor.examine_webhooks,
+    async def run(self, start: DoctorStart) -> ExaminationSummary:
+        examined: ExaminationSummary = await workflow.execute_activity_method(
+            DoctorActivities.examine_webhooks,
             ConnectionToExamine(connection_id=start.connection_id),
-            task_queue=names.calls_queue(workflow.info().task_queue),
+            task_queue=names.pagerduty_queue(workflow.info().task_queue),
             priority=Priority(fairness_key=start.connection_id),
             summary="look",
-            **activity_options.HEALING,
+            **activity_options.RECONCILE,
         )
         enabled = bool(examined.disabled and examined.may_enable) and await self._enable(start, examined)
         if enabled or examined.newly_disabled:
@@ -39,24 +43,24 @@ class DoctorWorkflow:
         )
         return examined
 
-    async def _enable(self, start: DoctorStart, examined: Examined) -> bool:
+    async def _enable(self, start: DoctorStart, examined: ExaminationSummary) -> bool:
         return await workflow.execute_activity_method(
-            Doctor.enable_subscriptions,
+            DoctorActivities.enable_subscriptions,
             SubscriptionsToEnable(connection_id=start.connection_id, subscription_ids=examined.disabled),
-            task_queue=names.calls_queue(workflow.info().task_queue),
+            task_queue=names.pagerduty_queue(workflow.info().task_queue),
             priority=Priority(fairness_key=start.connection_id),
             summary="switch on again",
-            **activity_options.HEALING,
+            **activity_options.RECONCILE,
         )
 
-    async def _reconcile(self, start: DoctorStart, examined: Examined) -> None:
+    async def _reconcile(self, start: DoctorStart, examined: ExaminationSummary) -> None:
         """What was not delivered meanwhile is fetched, whoever waits for it."""
         since = f" since {examined.disabled_since:%Y-%m-%d %H:%M} UTC" if examined.disabled_since else ""
         try:
             await workflow.start_child_workflow(
                 ReconcileWorkflow.run,
                 ReconcileStart(connection_id=start.connection_id, reason=f"subscription disabled{since}"),
-                id=names.reconcile_id(start.connection_id),
+                id=names.reconcile_workflow_id(start.connection_id),
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
                 search_attributes=workflow.info().typed_search_attributes,
             )

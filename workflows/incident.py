@@ -16,10 +16,10 @@ from temporalio.exceptions import (
 )
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contexts import ContextRequests, ContextToWant
+    from activities.contexts import ContextRequestActivities, ContextToRequest
     from activities.incidents import CANNOT_APPLY, IncidentActivities
     from calmo_pagerduty.connections.severity import Severity
-    from calmo_pagerduty.incidents.actions import ACTION_REFUSED, Action, Standing, refusal_of
+    from calmo_pagerduty.incidents.actions import ACTION_REFUSED, Action, StatusAsOf, refusal_of
     from calmo_pagerduty.incidents.lifecycle import (
         Decision,
         Effect,
@@ -28,29 +28,29 @@ with workflow.unsafe.imports_passed_through():
         LifecyclePolicy,
         Publish,
         RememberedEvent,
+        RequestContext,
         SaveEvents,
-        WantContext,
-        continued,
+        context_request_after_merge,
         decide,
-        published,
-        wanted,
+        merge_states,
+        publication_of,
     )
-    from calmo_pagerduty.incidents.operator_summary import card_of
-    from calmo_pagerduty.incidents.response_target_service import TargetsToLookAt
-    from calmo_pagerduty.incidents.service import EventsToSave, PuzzlesToSetAside
-    from calmo_pagerduty.incidents.signals import Puzzle, read_signal
+    from calmo_pagerduty.incidents.operator_summary import operator_summary
+    from calmo_pagerduty.incidents.response_target_service import TargetsToCheck
+    from calmo_pagerduty.incidents.service import DeadLettersToSave, EventsToSave
+    from calmo_pagerduty.incidents.signals import DeadLetter, decode_signal
     from calmo_pagerduty.kernel.incident_ref import IncidentRef
     from calmo_pagerduty.kernel.model import FrozenModel
     from calmo_pagerduty.pagerduty.event_types import IncidentStatus
-    from calmo_pagerduty.tool_calls.record_service import Filed
+    from calmo_pagerduty.tool_calls.record_service import ToolCallTicket
     from workflows import activity_options, names
-    from workflows.searchable import searchable
-    from workflows.tool_call import ToolCallWorkflow, child_call_workflow
+    from workflows.searchable import incident_search_attributes
+    from workflows.tool_call import ToolCallWorkflow, child_call_workflow_options
 
 #: One transaction's worth of events; more wait for the next round.
 MAX_BATCH = 200
 #: How many waiting events the next run may be given: its input must stay below Temporal's 2 MiB.
-MAX_CARRIED = 1000
+MAX_CARRIED_EVENTS = 1000
 
 
 class IncidentStart(FrozenModel):
@@ -66,14 +66,14 @@ class IncidentStart(FrozenModel):
     published: Publish | None = None
     state: IncidentState | None = None
     waiting: tuple[EventFacts, ...] = ()
-    puzzles: tuple[Puzzle, ...] = ()
+    puzzles: tuple[DeadLetter, ...] = ()
     #: Whether its context is gathered when it begins, is reopened, or becomes more severe.
     gathers_context: bool = False
     #: When a response target is near or missed; None: none is known of.
     due: datetime | None = None
 
 
-class ActionToTake(FrozenModel):
+class ActionToAccept(FrozenModel):
     """The argument of the update `act`: an action that is filed already.
 
     `standing` is the incident as our database has it. It may be ahead of the workflow, never behind what
@@ -81,8 +81,8 @@ class ActionToTake(FrozenModel):
     """
 
     action: Action
-    filed: Filed
-    standing: Standing
+    filed: ToolCallTicket
+    standing: StatusAsOf
 
 
 @workflow.defn(name=names.INCIDENT_WORKFLOW)
@@ -118,7 +118,7 @@ class IncidentWorkflow:
             while True:
                 await self._wait_for_work()
                 await self._save_waiting()
-                await self._look_at_targets()
+                await self._check_targets()
                 if self._is_finished() or self._history_is_long(start):
                     # Each action taken over has its own workflow before this run ends; events may arrive
                     # meanwhile.
@@ -138,18 +138,18 @@ class IncidentWorkflow:
     @workflow.signal(dynamic=True)
     def receive(self, name: str, payloads: Sequence[RawValue]) -> None:
         """Only puts aside what came; the loop in `run` does all the work, in order."""
-        received = read_signal(name, [value.payload.data for value in payloads])
+        received = decode_signal(name, [value.payload.data for value in payloads])
         self._waiting += received.events
-        self._puzzles += received.puzzles
+        self._puzzles += received.dead_letters
 
     @workflow.update(name=names.UPDATE_ACT, description="Filed by the API: see `issues act`")
-    async def act(self, order: ActionToTake) -> None:
+    async def act(self, order: ActionToAccept) -> None:
         """Have the action carried out. Fails with ActionRefused, in words, if it makes no sense now."""
         await self._start_call(order.filed)
 
     @act.validator
-    def check_act(self, order: ActionToTake) -> None:
-        why = refusal_of(order.action, order.standing, self._standing())
+    def check_act(self, order: ActionToAccept) -> None:
+        why = refusal_of(order.action, order.standing, self._status_as_of())
         if why is not None:
             raise ApplicationError(why, type=ACTION_REFUSED, non_retryable=True)
 
@@ -186,14 +186,14 @@ class IncidentWorkflow:
             await self._carry_out(self._decide(batch))
             del self._waiting[: len(batch)]
         if self._puzzles:
-            await self._set_aside(tuple(self._puzzles))
+            await self._save_dead_letters(tuple(self._puzzles))
         if not self._knows_the_past:
             # Nothing could be saved: what is there already still has to be known.
             self._state = await self._save((), self._state)
         self._describe()
 
     def _describe(self) -> None:
-        workflow.set_current_details(card_of(self._ref, self._state))
+        workflow.set_current_details(operator_summary(self._ref, self._state))
 
     def _decide(self, batch: tuple[EventFacts, ...]) -> Decision:
         """Decide on the batch; should that fail, on each event alone: one can't hold up the others."""
@@ -208,7 +208,7 @@ class IncidentWorkflow:
             try:
                 decision = decide(state, (event,), now, self._policy)
             except Exception as error:
-                self._puzzles.append(_puzzle(event, f"no decision: {type(error).__name__}"))
+                self._puzzles.append(_dead_letter(event, f"no decision: {type(error).__name__}"))
             else:
                 state = decision.state
                 effects += decision.effects
@@ -221,22 +221,24 @@ class IncidentWorkflow:
                 case SaveEvents(events=events):
                     state = await self._save(events, state)
                 case Publish():
-                    self._publish(published(state))
-                case WantContext():
-                    await self._want_context(wanted(effect, state, self._lived_before))
+                    self._publish(publication_of(state))
+                case RequestContext():
+                    await self._request_context(
+                        context_request_after_merge(effect, state, self._lived_before)
+                    )
                 case _:
                     assert_never(effect)
         self._state = state
 
-    async def _want_context(self, want: WantContext | None) -> None:
+    async def _request_context(self, want: RequestContext | None) -> None:
         """Have the context gathered by a workflow of its own. If Temporal has no ear for it now, so be it."""
         if want is None:
             return
         try:
             await workflow.execute_local_activity_method(
-                ContextRequests.want_context,
-                ContextToWant(ref=self._ref, reason=want.reason.value),
-                **activity_options.ASKING,
+                ContextRequestActivities.request_context,
+                ContextToRequest(ref=self._ref, reason=want.reason.value),
+                **activity_options.CONTEXT_REQUEST,
                 summary=f"gather the context: {want.reason.value}",
             )
         except FailureError as error:
@@ -249,7 +251,7 @@ class IncidentWorkflow:
         """Let operators find the incident as it is now, unless its search attributes say so already."""
         if publish != self._published:
             workflow.upsert_search_attributes(
-                [pair.key.value_set(pair.value) for pair in searchable(publish)]
+                [pair.key.value_set(pair.value) for pair in incident_search_attributes(publish)]
             )
             self._published = publish
 
@@ -274,38 +276,38 @@ class IncidentWorkflow:
         self._knows_the_past = True
         self._due = saved.due
         self._lived_before = self._lived_before or saved.known is not None
-        return continued(saved.known, after, saved.new > 0) if saved.known else after
+        return merge_states(saved.known, after, saved.new > 0) if saved.known else after
 
     async def _not_saved(
         self, events: tuple[EventFacts, ...], after: IncidentState, error: FailureError
     ) -> IncidentState:
         """Find the event that can't be saved, by saving each alone; set aside what can't be."""
-        fault = _fault_of(error)
+        fault = _cause_of(error)
         if len(events) > 1 and isinstance(fault, ApplicationError) and fault.type == CANNOT_APPLY:
             for event in events:
                 after = await self._save((event,), after)
             return after
-        self._puzzles += [_puzzle(event, f"not saved: {fault}") for event in events]
+        self._puzzles += [_dead_letter(event, f"not saved: {fault}") for event in events]
         self._knows_the_past = True
         return after
 
-    async def _set_aside(self, puzzles: tuple[Puzzle, ...]) -> None:
+    async def _save_dead_letters(self, dead_letters: tuple[DeadLetter, ...]) -> None:
         await workflow.execute_local_activity_method(
-            IncidentActivities.set_aside,
-            PuzzlesToSetAside(ref=self._ref, puzzles=puzzles),
+            IncidentActivities.save_dead_letters,
+            DeadLettersToSave(ref=self._ref, puzzles=dead_letters),
             **activity_options.STORE,
-            summary=f"set {len(puzzles)} aside",
+            summary=f"set {len(dead_letters)} aside",
         )
-        del self._puzzles[: len(puzzles)]
+        del self._puzzles[: len(dead_letters)]
 
-    async def _look_at_targets(self) -> None:
+    async def _check_targets(self) -> None:
         """Say on the timeline what is near or missed, and escalate it if the connection wants that."""
         if not self._is_due():
             return
         try:
             looked = await workflow.execute_local_activity_method(
-                IncidentActivities.look_at_targets,
-                TargetsToLookAt(ref=self._ref, as_of=workflow.now()),
+                IncidentActivities.check_targets,
+                TargetsToCheck(ref=self._ref, as_of=workflow.now()),
                 **activity_options.STORE,
                 summary="response targets",
             )
@@ -319,21 +321,21 @@ class IncidentWorkflow:
         if looked.escalation is not None:
             await self._start_call(looked.escalation)
 
-    async def _start_call(self, filed: Filed) -> None:
+    async def _start_call(self, ticket: ToolCallTicket) -> None:
         """Start the call's own workflow, which carries it out whatever becomes of this run."""
         try:
-            await workflow.start_child_workflow(ToolCallWorkflow.run, **child_call_workflow(filed))
+            await workflow.start_child_workflow(ToolCallWorkflow.run, **child_call_workflow_options(ticket))
         except WorkflowAlreadyStartedError:
             pass  # It was started before, by an earlier run perhaps.
 
-    def _standing(self) -> Standing:
+    def _status_as_of(self) -> StatusAsOf:
         """How the incident stands with what has arrived and isn't saved yet."""
         state = self._state
         try:
             state = decide(state, self._waiting, workflow.now(), self._policy).state
         except Exception:
             workflow.logger.exception("decision_failed")
-        return Standing(status=state.status, as_of=state.as_of, as_of_seq=state.as_of_seq)
+        return StatusAsOf(status=state.status, as_of=state.as_of, as_of_seq=state.as_of_seq)
 
     def _has_work(self) -> bool:
         return bool(self._waiting or self._puzzles)
@@ -353,7 +355,7 @@ class IncidentWorkflow:
 
     def _history_is_long(self, start: IncidentStart) -> bool:
         """Whether to continue as new; not while more waits than the next run can be given."""
-        if self._puzzles or len(self._waiting) > MAX_CARRIED:
+        if self._puzzles or len(self._waiting) > MAX_CARRIED_EVENTS:
             return False
         info = workflow.info()
         return (
@@ -373,10 +375,10 @@ class IncidentWorkflow:
         )
 
 
-def _puzzle(event: EventFacts, reason: str) -> Puzzle:
-    return Puzzle(reason=reason, payload=event.model_dump_json(), seqs=(event.seq,))
+def _dead_letter(event: EventFacts, reason: str) -> DeadLetter:
+    return DeadLetter(reason=reason, payload=event.model_dump_json(), seqs=(event.seq,))
 
 
-def _fault_of(error: FailureError) -> BaseException:
+def _cause_of(error: FailureError) -> BaseException:
     """A local activity's fault comes as it is; a regular activity's comes wrapped."""
     return error.cause if isinstance(error, ActivityError) and error.cause else error

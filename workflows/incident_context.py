@@ -16,42 +16,42 @@ from temporalio.exceptions import (
 
 with workflow.unsafe.imports_passed_through():
     from activities.contexts import ContextActivities
-    from calmo_pagerduty.contexts.gathering.local_sources import OWN_SOURCES
+    from calmo_pagerduty.contexts.gathering.local_sources import ISSUE_SOURCES
     from calmo_pagerduty.contexts.gathering.source_service import SourceOutcome, SourceToGather
     from calmo_pagerduty.contexts.gathering.version_service import (
-        ContextBegun,
-        ContextToBegin,
         ContextToFinish,
+        ContextToStart,
+        StartedContext,
     )
-    from calmo_pagerduty.contexts.note_service import NoteToFile
+    from calmo_pagerduty.contexts.note_service import NoteToWrite
     from calmo_pagerduty.contexts.runs import (
-        ContextEnd,
+        ContextOutcome,
         ContextStart,
         ContextState,
         RunProgress,
         SourceProgress,
     )
     from calmo_pagerduty.contexts.sources import SOURCES, Source, SourceState
-    from calmo_pagerduty.tool_calls.model import workflow_id_for
+    from calmo_pagerduty.tool_calls.model import tool_call_workflow_id
     from workflows import activity_options, names
-    from workflows.account_memory import AccountMemoryWorkflow, MemoryStart
-    from workflows.context_card import card_of
-    from workflows.context_reasons import Reasons
+    from workflows.account_memory import AccountMemoryWorkflow, BackfillStart
+    from workflows.context_card import operator_summary
+    from workflows.context_reasons import ReasonQueue
     from workflows.tool_call import ToolCallStart, ToolCallWorkflow
 
 #: History events after which the next version is gathered by a new run.
-LONG_HISTORY = 2000
+MAX_HISTORY_EVENTS = 2000
 #: Assessing is CPU; should it not end, it is a fault.
-ASSESSING = timedelta(seconds=90)
+ASSESS_TIMEOUT = timedelta(seconds=90)
 #: What a source can't be asked for before others have told.
-NEEDS: Mapping[Source, tuple[Source, ...]] = {
+SOURCE_DEPENDENCIES: Mapping[Source, tuple[Source, ...]] = {
     Source.CHANGES: (Source.DEPENDENCIES,),
     Source.HISTORY: (Source.INCIDENT, Source.DEPENDENCIES),
 }
 #: Calls of tools go first.
-BEHIND_TOOLS = 4
+CONTEXT_PRIORITY = 4
 #: A gathering's steps are many and short: they may be handed out faster than calls of tools.
-WEIGHT = 4.0
+FAIRNESS_WEIGHT = 4.0
 
 
 @workflow.defn(name=names.INCIDENT_CONTEXT_WORKFLOW)
@@ -67,7 +67,7 @@ class IncidentContextWorkflow:
     @workflow.init
     def __init__(self, start: ContextStart) -> None:
         self._ref = start.ref
-        self._reasons = Reasons(start.reasons, start.debounce)
+        self._reasons = ReasonQueue(start.reasons, start.debounce)
         self._progress = RunProgress(version=start.version)
         self._sources: dict[Source, SourceProgress] = {}
         self._service_id: str | None = None
@@ -77,12 +77,12 @@ class IncidentContextWorkflow:
         self._gatherings = 0
 
     @workflow.run
-    async def run(self, start: ContextStart) -> ContextEnd:
+    async def run(self, start: ContextStart) -> ContextOutcome:
         while True:
-            end = await self._gather_version(await self._reasons.collected())
+            end = await self._gather_version(await self._reasons.collect())
             if not self._reasons:
                 return end
-            if workflow.info().get_current_history_length() >= LONG_HISTORY:
+            if workflow.info().get_current_history_length() >= MAX_HISTORY_EVENTS:
                 update = {"reasons": self._reasons.waiting(), "version": end.version}
                 workflow.continue_as_new(start.model_copy(update=update))
 
@@ -97,10 +97,10 @@ class IncidentContextWorkflow:
     def progress(self) -> RunProgress:
         return self._progress.model_copy(update={"sources": dict(self._sources)})
 
-    async def _gather_version(self, reasons: tuple[str, ...]) -> ContextEnd:
-        begun: ContextBegun = await workflow.execute_local_activity_method(
+    async def _gather_version(self, reasons: tuple[str, ...]) -> ContextOutcome:
+        begun: StartedContext = await workflow.execute_local_activity_method(
             ContextActivities.begin_context,
-            ContextToBegin(ref=self._ref, reasons=reasons, begun_by=self._name()),
+            ContextToStart(ref=self._ref, reasons=reasons, begun_by=self._name()),
             **activity_options.STORE,
             summary=", ".join(reasons)[:200],
         )
@@ -123,8 +123,8 @@ class IncidentContextWorkflow:
         self._gatherings += 1
         return f"{workflow.info().run_id}:{self._gatherings}"
 
-    def _begin(self, begun: ContextBegun, reasons: tuple[str, ...]) -> None:
-        sources = Source if begun.has_token else [source for source in Source if source in OWN_SOURCES]
+    def _begin(self, begun: StartedContext, reasons: tuple[str, ...]) -> None:
+        sources = Source if begun.has_token else [source for source in Source if source in ISSUE_SOURCES]
         self._sources = {source: SourceProgress() for source in sources}
         self._service_id, self._policy_id = begun.service_id, begun.policy_id
         self._wants_more = False
@@ -139,44 +139,47 @@ class IncidentContextWorkflow:
         )
         self._describe()
 
-    async def _gather(self, begun: ContextBegun) -> None:
+    async def _gather(self, begun: StartedContext) -> None:
         """Ask all sources at once; one that builds on others waits for them, however they end."""
         done = {source: asyncio.Event() for source in self._sources}
 
         async def ask(source: Source) -> None:
-            for needed in self._needs(begun, source):
+            for needed in self._source_dependencies(begun, source):
                 if needed in done:
                     await done[needed].wait()
             try:
-                await self._ask(begun.version, source)
+                await self._gather_source(begun.version, source)
             finally:
                 done[source].set()
 
         await asyncio.gather(*(ask(source) for source in self._sources))
 
-    def _needs(self, begun: ContextBegun, source: Source) -> tuple[Source, ...]:
+    def _source_dependencies(self, begun: StartedContext, source: Source) -> tuple[Source, ...]:
         """What the issue tells already needn't be waited for."""
         if source in {Source.SERVICE, Source.DEPENDENCIES}:
             return () if begun.service_id else (Source.INCIDENT,)
         if source is Source.ON_CALL:
             return () if begun.policy_id else (Source.INCIDENT,)
-        return NEEDS.get(source, ())
+        return SOURCE_DEPENDENCIES.get(source, ())
 
-    async def _ask(self, version: int, source: Source) -> None:
+    async def _gather_source(self, version: int, source: Source) -> None:
         rule = SOURCES[source]
         try:
             outcome: SourceOutcome = await workflow.execute_activity_method(
                 ContextActivities.gather_source,
                 SourceToGather(
-                    ref=self._ref, version=version, source=source, service_id=self._service_id,
+                    ref=self._ref,
+                    version=version,
+                    source=source,
+                    service_id=self._service_id,
                     policy_id=self._policy_id,
                     knows_incident=self._knows_incident,
                 ),
-                task_queue=names.calls_queue(workflow.info().task_queue),
-                priority=_priority(self._ref.connection_id, BEHIND_TOOLS),
+                task_queue=names.pagerduty_queue(workflow.info().task_queue),
+                priority=_priority(self._ref.connection_id, CONTEXT_PRIORITY),
                 summary=rule.title,
-                **activity_options.gathering(rule.patience),
-            )  # fmt: skip
+                **activity_options.source_options(rule.timeout),
+            )
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise
@@ -191,16 +194,16 @@ class IncidentContextWorkflow:
         )
         self._describe()
 
-    async def _assess(self, begun: ContextBegun) -> ContextEnd:
+    async def _assess(self, begun: StartedContext) -> ContextOutcome:
         try:
             return await workflow.execute_activity_method(
                 ContextActivities.assess_context,
                 ContextToFinish(ref=self._ref, version=begun.version),
-                task_queue=names.calls_queue(workflow.info().task_queue),
+                task_queue=names.pagerduty_queue(workflow.info().task_queue),
                 # Before other incidents' sources: what was begun first ends first.
-                priority=_priority(self._ref.connection_id, BEHIND_TOOLS - 1),
+                priority=_priority(self._ref.connection_id, CONTEXT_PRIORITY - 1),
                 summary="assess",
-                **activity_options.gathering(ASSESSING),
+                **activity_options.source_options(ASSESS_TIMEOUT),
             )
         except ActivityError as error:
             if is_cancelled_exception(error):
@@ -208,7 +211,7 @@ class IncidentContextWorkflow:
             workflow.logger.error("context_not_assessed")
             return await self._fail(begun)
 
-    async def _fail(self, begun: ContextBegun) -> ContextEnd:
+    async def _fail(self, begun: StartedContext) -> ContextOutcome:
         return await workflow.execute_local_activity_method(
             ContextActivities.fail_context,
             ContextToFinish(ref=self._ref, version=begun.version),
@@ -217,24 +220,24 @@ class IncidentContextWorkflow:
             summary="give it up",
         )
 
-    async def _follow_up(self, begun: ContextBegun, end: ContextEnd) -> None:
+    async def _follow_up(self, begun: StartedContext, end: ContextOutcome) -> None:
         """What is wanted beside the document, and doesn't hold it up."""
         if self._wants_more:
             await self._start(
                 AccountMemoryWorkflow.run,
-                MemoryStart(connection_id=self._ref.connection_id),
-                names.memory_id(self._ref.connection_id),
+                BackfillStart(connection_id=self._ref.connection_id),
+                names.account_memory_workflow_id(self._ref.connection_id),
                 begun.scope,
             )
         if begun.writes_note and end.state is ContextState.COMPLETE:
             await self._write_note(begun)
 
-    async def _write_note(self, begun: ContextBegun) -> None:
+    async def _write_note(self, begun: StartedContext) -> None:
         """File the call of the tool that writes it; the gate and the call's own workflow do the rest."""
         try:
             filed = await workflow.execute_local_activity_method(
-                ContextActivities.file_note,
-                NoteToFile(ref=self._ref, version=begun.version),
+                ContextActivities.create_note_call,
+                NoteToWrite(ref=self._ref, version=begun.version),
                 **activity_options.STORE,
                 summary="file the note",
             )
@@ -244,7 +247,7 @@ class IncidentContextWorkflow:
             workflow.logger.error("note_not_filed")
             return
         if filed is not None:
-            workflow_id = workflow_id_for(filed.connection_id, filed.call_id)
+            workflow_id = tool_call_workflow_id(filed.connection_id, filed.call_id)
             await self._start(ToolCallWorkflow.run, ToolCallStart(filed=filed), workflow_id, begun.scope)
 
     async def _start(self, run: Any, argument: Any, workflow_id: str, scope: str) -> None:
@@ -267,9 +270,11 @@ class IncidentContextWorkflow:
         workflow.upsert_search_attributes([*more, names.STATUS.value_set(status)])
 
     def _describe(self) -> None:
-        workflow.set_current_details(card_of(self._ref, self.progress()))
+        workflow.set_current_details(operator_summary(self._ref, self.progress()))
 
 
 def _priority(connection_id: str, priority: int) -> Priority:
     """Contexts take turns by connection, among themselves: a storm of them leaves tools theirs."""
-    return Priority(priority_key=priority, fairness_key=f"{connection_id}:context", fairness_weight=WEIGHT)
+    return Priority(
+        priority_key=priority, fairness_key=f"{connection_id}:context", fairness_weight=FAIRNESS_WEIGHT
+    )

@@ -38,17 +38,17 @@ SEARCH_ATTRIBUTES = (INCIDENT_ID, CONNECTION, SCOPE, STATUS, SEVERITY, PRIORITY,
 MAX_KEYWORDS = 10
 
 
-def calls_queue(task_queue: str) -> str:
+def pagerduty_queue(task_queue: str) -> str:
     """The task queue of what asks PagerDuty: a storm of it must not delay incidents."""
     return f"{task_queue}-pagerduty"
 
 
-def reconcile_id(connection_id: str) -> str:
+def reconcile_workflow_id(connection_id: str) -> str:
     """The id of a connection's comparison with PagerDuty, and of its schedule."""
     return f"pd-reconcile:{connection_id}"
 
 
-def doctor_id(connection_id: str) -> str:
+def doctor_workflow_id(connection_id: str) -> str:
     """The id of the examination of a connection's webhooks, and of its schedule."""
     return f"pd-doctor:{connection_id}"
 
@@ -58,6 +58,6 @@ def context_id(ref: IncidentRef) -> str:
     return context_workflow_id(ref)
 
 
-def memory_id(connection_id: str) -> str:
+def account_memory_workflow_id(connection_id: str) -> str:
     """The id of the reading of an account's past, in the background."""
     return f"pd-memory:{connection_id}"

@@ -8,23 +8,23 @@ from temporalio.common import Priority
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from activities.reconciliation import Reconciler
+    from activities.reconciliation import ReconcileActivities
     from calmo_pagerduty.kernel.model import FrozenModel
     from calmo_pagerduty.reconciliation.service import (
         SCHEDULED,
-        RunBegun,
-        RunToBegin,
         RunToFinish,
+        RunToStart,
+        StartedRun,
         Tally,
-        WindowToHeal,
+        WindowToReconcile,
     )
     from workflows import activity_options, names
 
 #: PagerDuty's log is read in pieces: a piece that fails is read again, not all of it.
 WINDOW = timedelta(hours=6)
-MOST_WINDOWS = 200
+MAX_WINDOWS = 200
 #: A log entry at the edge of a piece is read with what belongs to it.
-EDGE = timedelta(seconds=10)
+WINDOW_OVERLAP = timedelta(seconds=10)
 
 
 class ReconcileStart(FrozenModel):
@@ -48,9 +48,9 @@ class ReconcileWorkflow:
 
     @workflow.run
     async def run(self, start: ReconcileStart) -> Tally:
-        begun: RunBegun = await workflow.execute_local_activity_method(
-            Reconciler.begin_run,
-            RunToBegin(connection_id=start.connection_id, reason=start.reason, since=start.since),
+        begun: StartedRun = await workflow.execute_local_activity_method(
+            ReconcileActivities.begin_run,
+            RunToStart(connection_id=start.connection_id, reason=start.reason, since=start.since),
             **activity_options.STORE,
             summary=start.reason,
         )
@@ -59,66 +59,68 @@ class ReconcileWorkflow:
             return self._tally
         try:
             if not begun.problem:
-                await self._heal(begun.run_id, begun)
+                await self._reconcile_windows(begun.run_id, begun)
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise
             words = "PagerDuty or our database could not be reached for long enough"
             self._tally = self._tally.model_copy(update={"problem": words})
         await self._finish(begun.run_id, begun.until)
-        workflow.set_current_details(card_of(start, self._tally))
+        workflow.set_current_details(operator_summary(start, self._tally))
         return self._tally
 
     @workflow.query(name=names.QUERY_RECONCILE_STATE, description="What was found and done so far")
     def state(self) -> Tally:
         return self._tally
 
-    async def _heal(self, run_id: int, begun: RunBegun) -> None:
+    async def _reconcile_windows(self, run_id: int, begun: StartedRun) -> None:
         """Each window of the log, oldest first, and then whatever is open, there or here."""
-        for since, until in windows(begun.since, begun.until):
+        for since, until in split_windows(begun.since, begun.until):
             if not self._tally.problem:
-                await self._heal_one(run_id, since, until, f"{since:%Y-%m-%d %H:%M} to {until:%H:%M} UTC")
+                await self._reconcile_window(
+                    run_id, since, until, f"{since:%Y-%m-%d %H:%M} to {until:%H:%M} UTC"
+                )
         if not self._tally.problem:
-            await self._heal_one(run_id, None, None, "what is open")
+            await self._reconcile_window(run_id, None, None, "what is open")
 
-    async def _heal_one(
+    async def _reconcile_window(
         self, run_id: int, since: datetime | None, until: datetime | None, summary: str
     ) -> None:
         self._tally = await workflow.execute_activity_method(
-            Reconciler.heal_window,
-            WindowToHeal(
+            ReconcileActivities.reconcile_window,
+            WindowToReconcile(
                 run_id=run_id,
                 connection_id=self._connection_id,
                 tally=self._tally,
                 since=since,
                 until=until,
             ),
-            task_queue=names.calls_queue(workflow.info().task_queue),
+            task_queue=names.pagerduty_queue(workflow.info().task_queue),
             priority=Priority(fairness_key=self._connection_id),
             summary=summary,
-            **activity_options.HEALING,
+            **activity_options.RECONCILE,
         )
 
     async def _finish(self, run_id: int, until: datetime) -> None:
         await workflow.execute_local_activity_method(
-            Reconciler.finish_run,
+            ReconcileActivities.finish_run,
             RunToFinish(run_id=run_id, connection_id=self._connection_id, until=until, tally=self._tally),
             **activity_options.STORE,
             summary="keep the report",
         )
 
 
-def windows(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
+def split_windows(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
     """Cut the time into pieces, oldest first; each begins a little before the one before it ends."""
-    size = max(WINDOW, (until - since) / MOST_WINDOWS)
+    size = max(WINDOW, (until - since) / MAX_WINDOWS)
     begin = since
     while begin < until:
         end = min(begin + size, until)
-        yield begin - EDGE, end
+        yield begin - WINDOW_OVERLAP, end
         begin = end
 
 
-def card_of(start: ReconcileStart, tally: Tally) -> str:
+def operator_summary(start: ReconcileStart, tally: Tally) -> str:
     """Return, as Markdown, what an operator sees of a run."""
     what = f"Connection `{start.connection_id}` compared with PagerDuty: {start.reason}."
     found = (

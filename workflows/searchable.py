@@ -12,7 +12,7 @@ from workflows import names
 MAX_SEARCHABLE_TEAMS = 25
 
 
-def searchable(publish: Publish) -> tuple[SearchAttributePair[Any], ...]:
+def incident_search_attributes(publish: Publish) -> tuple[SearchAttributePair[Any], ...]:
     """Return the search attributes that say how the incident stands."""
     teams = [team for team in publish.team_ids if INCIDENT_ID.fullmatch(team)]
     return (

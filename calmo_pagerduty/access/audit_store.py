@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from calmo_pagerduty.db.statements import keep_audit_order
+from calmo_pagerduty.db.statements import lock_audit_order
 from calmo_pagerduty.db.tables import audit
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.db.visibility import visible_to
@@ -41,7 +41,7 @@ class Verification:
 
 
 @dataclass(frozen=True, slots=True)
-class NewRow:
+class NewAuditRow:
     """A record to add. It must hold no secrets and no texts of people."""
 
     scope: str
@@ -49,14 +49,14 @@ class NewRow:
     record: Mapping[str, Any]
 
 
-def append(tx: Transaction, scope: str, at: datetime, record: Mapping[str, Any]) -> None:
+def insert_audit_row(tx: Transaction, scope: str, at: datetime, record: Mapping[str, Any]) -> None:
     """Add a record at the end of the chain."""
-    append_many(tx, [NewRow(scope, at, record)])
+    insert_audit_rows(tx, [NewAuditRow(scope, at, record)])
 
 
-def append_many(tx: Transaction, new: Sequence[NewRow]) -> None:
+def insert_audit_rows(tx: Transaction, new: Sequence[NewAuditRow]) -> None:
     """Add records at the end of the chain, in this order."""
-    keep_audit_order(tx)
+    lock_audit_order(tx)
     last = tx.execute(_LAST).one_or_none()
     seq, previous = (last.seq, last.hash) if last else (0, GENESIS)
     rows = []
@@ -71,7 +71,7 @@ def append_many(tx: Transaction, new: Sequence[NewRow]) -> None:
     tx.execute(_INSERT, rows)
 
 
-def list_rows(
+def list_audit_rows(
     tx: Transaction, visibility: Visibility, limit: int, before: int | None = None
 ) -> tuple[AuditRow, ...]:
     """Return the latest rows that the caller may see, newest first."""
@@ -84,12 +84,12 @@ def list_rows(
     )
 
 
-def verify(tx: Transaction, head: str | None = None) -> Verification:
+def verify_chain(tx: Transaction, head: str | None = None) -> Verification:
     """Walk the whole chain. Rows cut off at its end show only by a `head` that was noted before."""
     previous, count, seen = GENESIS, 0, head in {None, GENESIS}
     for row in _rows(tx):
         count += 1
-        fault = _fault(row, count, previous)
+        fault = _row_fault(row, count, previous)
         if fault is not None:
             return Verification(count, previous, f"row {row.seq}: {fault}")
         previous = row.hash
@@ -97,19 +97,19 @@ def verify(tx: Transaction, head: str | None = None) -> Verification:
     return Verification(count, previous, None if seen else "the noted head is not in the chain any more")
 
 
-def _fault(row: Any, expected_seq: int, previous: str) -> str | None:
+def _row_fault(row: Any, expected_seq: int, previous: str) -> str | None:
     if row.seq != expected_seq:
         return f"row {expected_seq} is missing"
     if row.previous_hash != previous:
         return "it doesn't follow the row before it"
     if row.hash != _hash(previous, row.record):
         return "its record was altered"
-    if _said(row.record) != (row.seq, row.scope, row.at.isoformat()):
+    if _read_record(row.record) != (row.seq, row.scope, row.at.isoformat()):
         return "its columns don't say what its record says"
     return None
 
 
-def _said(text: str) -> tuple[Any, ...] | None:
+def _read_record(text: str) -> tuple[Any, ...] | None:
     """Return what a record says of its own row; None if it is none of ours, though its hash is right."""
     try:
         record = json.loads(text)

@@ -14,13 +14,20 @@ from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.scopes import Scope
 
 
-def own_key(tx: Transaction, purpose: str, permission: str, scope: Scope, now: datetime) -> str:
+def get_or_insert_service_key(
+    tx: Transaction, purpose: str, permission: str, scope: Scope, now: datetime
+) -> str:
     """Return the id of the key for a purpose, made if it isn't there. A revoked one stays revoked."""
     digest = hashlib.sha256(f"{purpose}\n{scope}".encode()).digest()
     key_id = base64.b32encode(digest[:10]).decode().lower()
     row = {
-        "id": key_id, "name": purpose, "secret_sha256": hashlib.sha256(os.urandom(32)).hexdigest(),
-        "permissions": [permission], "scopes": [str(scope)], "teams": [], "created_at": now,
-    }  # fmt: skip
+        "id": key_id,
+        "name": purpose,
+        "secret_sha256": hashlib.sha256(os.urandom(32)).hexdigest(),
+        "permissions": [permission],
+        "scopes": [str(scope)],
+        "teams": [],
+        "created_at": now,
+    }
     tx.execute(insert_or_ignore(tx, api_keys), row)
     return key_id

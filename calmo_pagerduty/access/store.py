@@ -18,12 +18,12 @@ from calmo_pagerduty.db.tables import api_keys
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope, Visibility
 
-_KEY = re.compile(r"calmo_([a-z2-7]{16})_([a-z2-7]{52})_([0-9a-f]{8})")
+_KEY_PATTERN = re.compile(r"calmo_([a-z2-7]{16})_([a-z2-7]{52})_([0-9a-f]{8})")
 _FIND = sa.select(api_keys).where(api_keys.c.id == bindparam("key_id"))
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class Principal:
     """Who calls: which key, what it may do, and whose things it sees."""
 
     key_id: str
@@ -57,7 +57,7 @@ class KeyRow:
         return visibility.everything or (bool(self.scopes) and set(self.scopes) <= set(visibility.scopes))
 
 
-def create(
+def insert_key(
     tx: Transaction,
     name: str,
     permissions: Sequence[str],
@@ -86,34 +86,34 @@ def create(
     return f"calmo_{key_id}_{secret}_{_checksum(key_id, secret)}"
 
 
-def find_caller(tx: Transaction, text: str, now: datetime) -> Caller | None:
+def get_principal_by_key(tx: Transaction, text: str, now: datetime) -> Principal | None:
     """Return who a key belongs to; None if it is malformed, unknown, expired or revoked."""
-    match = _KEY.fullmatch(text)
+    match = _KEY_PATTERN.fullmatch(text)
     if match is None or match[3] != _checksum(match[1], match[2]):
         return None
     row = tx.execute(_FIND, {"key_id": match[1]}).one_or_none()
     # A random secret of 256 bits needs no slow hash.
     if row is None or not hmac.compare_digest(row.secret_sha256, _hash(match[2])):
         return None
-    return _caller(row, now)
+    return _principal(row, now)
 
 
-def caller_of(tx: Transaction, key_id: str, now: datetime) -> Caller | None:
+def get_principal(tx: Transaction, key_id: str, now: datetime) -> Principal | None:
     """Return who a key belongs to that was recognised before; None if it is not valid any more."""
     row = tx.execute(_FIND, {"key_id": key_id}).one_or_none()
-    return None if row is None else _caller(row, now)
+    return None if row is None else _principal(row, now)
 
 
-def grant(tx: Transaction, text: str, permissions: Sequence[str]) -> None:
+def update_permissions(tx: Transaction, text: str, permissions: Sequence[str]) -> None:
     """Let a key do what a later version has more of."""
-    match = _KEY.fullmatch(text)
+    match = _KEY_PATTERN.fullmatch(text)
     if match is not None:
         tx.execute(
             sa.update(api_keys).where(api_keys.c.id == match[1]).values(permissions=sorted(permissions))
         )
 
 
-def key_id_of(text: str) -> str:
+def parse_key_id(text: str) -> str:
     """Return the id of a well-formed key."""
     return text.split("_")[1]
 
@@ -124,14 +124,14 @@ def list_keys(tx: Transaction, visibility: Visibility) -> tuple[KeyRow, ...]:
     return tuple(key for key in map(_key_row, tx.execute(query)) if key.is_within(visibility))
 
 
-def find_key(tx: Transaction, visibility: Visibility, key_id: str) -> KeyRow | None:
+def get_key(tx: Transaction, visibility: Visibility, key_id: str) -> KeyRow | None:
     """Return one key; None if there is none, or it sees more than this visibility."""
     row = tx.execute(_FIND, {"key_id": key_id}).one_or_none()
     key = None if row is None else _key_row(row)
     return key if key is not None and key.is_within(visibility) else None
 
 
-def revoke(tx: Transaction, key_id: str, now: datetime) -> None:
+def mark_revoked(tx: Transaction, key_id: str, now: datetime) -> None:
     """End a key at once and for ever."""
     live = sa.and_(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
     tx.execute(sa.update(api_keys).where(live).values(revoked_at=now))
@@ -151,13 +151,13 @@ def _key_row(row: Any) -> KeyRow:
     )
 
 
-def _caller(row: Any, now: datetime) -> Caller | None:
+def _principal(row: Any, now: datetime) -> Principal | None:
     if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
         return None
     visible = (
         EVERYTHING if row.scopes is None else Visibility(tuple(Scope.parse(scope) for scope in row.scopes))
     )
-    return Caller(
+    return Principal(
         row.id, frozenset(row.permissions), visible, row.person or row.name, tuple(row.teams), row.expires_at
     )
 

@@ -24,16 +24,16 @@ from calmo_pagerduty.contexts.runs import (
     DEBOUNCE,
     GATHER_AGAIN,
     PROGRESS,
-    ContextEnd,
+    ContextOutcome,
     ContextStart,
     RunProgress,
     context_workflow_id,
 )
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 
-LOOK_SECONDS = 0.5
+POLL_SECONDS = 0.5
 #: In a storm the incidents themselves come first (the default is 3).
-BEHIND_INCIDENTS = Priority(priority_key=4)
+CONTEXT_PRIORITY = Priority(priority_key=4)
 
 OnProgress = Callable[[RunProgress], None]
 
@@ -41,7 +41,7 @@ OnProgress = Callable[[RunProgress], None]
 class ContextRun:
     """A gathering under way."""
 
-    def __init__(self, handle: "WorkflowHandle[object, ContextEnd]") -> None:
+    def __init__(self, handle: "WorkflowHandle[object, ContextOutcome]") -> None:
         self._handle = handle
 
     @property
@@ -53,7 +53,7 @@ class ContextRun:
         progress: RunProgress = await self._handle.query(PROGRESS, result_type=RunProgress)
         return progress
 
-    async def end(self, on_progress: OnProgress | None = None) -> ContextEnd:
+    async def end(self, on_progress: OnProgress | None = None) -> ContextOutcome:
         """Wait for the newest version and return its figures; `on_progress` hears of every step on the way.
 
         Raises WorkflowFailureError for a run that was cancelled, or whose connection was removed.
@@ -62,16 +62,16 @@ class ContextRun:
         try:
             told: RunProgress | None = None
             while on_progress is not None and not ending.done():
-                told = await self._tell(on_progress, told)
-                await asyncio.wait({ending}, timeout=LOOK_SECONDS)
+                told = await self._report(on_progress, told)
+                await asyncio.wait({ending}, timeout=POLL_SECONDS)
             end = await ending
             if on_progress is not None:
-                await self._tell(on_progress, told)
+                await self._report(on_progress, told)
             return end
         finally:
             ending.cancel()
 
-    async def _tell(self, on_progress: OnProgress, told: RunProgress | None) -> RunProgress | None:
+    async def _report(self, on_progress: OnProgress, told: RunProgress | None) -> RunProgress | None:
         try:
             progress = await self.progress()
         except RPCError:
@@ -97,13 +97,13 @@ class ContextClient:
             task_queue=self._task_queue,
             start_signal=GATHER_AGAIN,
             start_signal_args=[reason],
-            result_type=ContextEnd,
+            result_type=ContextOutcome,
             static_summary=f"Context of PagerDuty incident {ref.incident_id}",
-            priority=BEHIND_INCIDENTS,
+            priority=CONTEXT_PRIORITY,
         )
         return ContextRun(handle)
 
     def watch(self, ref: IncidentRef) -> ContextRun:
         """Return the gathering that is under way, or was last."""
-        handle = self._client.get_workflow_handle(context_workflow_id(ref), result_type=ContextEnd)
+        handle = self._client.get_workflow_handle(context_workflow_id(ref), result_type=ContextOutcome)
         return ContextRun(handle)

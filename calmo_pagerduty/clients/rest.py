@@ -19,9 +19,9 @@ Json = dict[str, Any]
 Params = Sequence[tuple[str, str]]
 
 #: Says through which of our faces a request comes, for the audit.
-FACE_HEADER = "x-calmo-face"
+CHANNEL_HEADER = "x-calmo-face"
 #: A read of ours takes milliseconds; the service may share a slow machine with much else.
-PATIENCE = Timeout(30.0, connect=10.0)
+HTTP_TIMEOUT = Timeout(30.0, connect=10.0)
 #: The service itself waits up to 60 s for a call before it answers with a ticket.
 PATIENCE_WITH_CALLS = Timeout(10.0, read=90.0)
 #: A stream that goes on says at least each 15 s that it is still there.
@@ -59,15 +59,17 @@ class ApiRequest:
     params: Params = ()
     body: Json | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    patience: Timeout = field(default_factory=lambda: PATIENCE)
+    patience: Timeout = field(default_factory=lambda: HTTP_TIMEOUT)
 
     @property
     def options(self) -> dict[str, Any]:
         """The request as httpx takes it, besides method and path."""
         return {
-            "params": list(self.params), "json": self.body, "headers": dict(self.headers),
+            "params": list(self.params),
+            "json": self.body,
+            "headers": dict(self.headers),
             "timeout": self.patience,
-        }  # fmt: skip
+        }
 
 
 def tool_call(
@@ -79,9 +81,11 @@ def tool_call(
 ) -> ApiRequest:
     """Call a tool; what takes longer than `wait_seconds` is answered by a ticket."""
     body = {
-        "connection": connection, "arguments": dict(arguments), "idempotency_key": idempotency_key,
+        "connection": connection,
+        "arguments": dict(arguments),
+        "idempotency_key": idempotency_key,
         "wait_seconds": wait_seconds,
-    }  # fmt: skip
+    }
     return _call(f"/api/tools/{quote(tool, safe='')}", body)
 
 
@@ -94,9 +98,11 @@ def issue_action(
 ) -> ApiRequest:
     """Act on an issue's incident; what takes longer than `wait_seconds` is answered by a ticket."""
     body = {
-        "action": action, "arguments": dict(arguments), "idempotency_key": idempotency_key,
+        "action": action,
+        "arguments": dict(arguments),
+        "idempotency_key": idempotency_key,
         "wait_seconds": wait_seconds,
-    }  # fmt: skip
+    }
     return _call(f"/api/issues/{quote(issue_id, safe='')}/actions", body)
 
 
@@ -117,7 +123,9 @@ class ApiClient:
 
     def __init__(self, url: str, api_key: str) -> None:
         self._url = url
-        self._http = Client(base_url=url, headers=_headers(api_key, "cli"), timeout=PATIENCE, trust_env=False)
+        self._http = Client(
+            base_url=url, headers=_headers(api_key, "cli"), timeout=HTTP_TIMEOUT, trust_env=False
+        )
 
     def close(self) -> None:
         """Close the connections; a program that ends needn't."""
@@ -188,7 +196,7 @@ class AsyncApiClient:
     def __init__(self, url: str, api_key: str, face: str | None = None) -> None:
         self._url = url
         headers = _headers(api_key, face)
-        self._http = AsyncClient(base_url=url, headers=headers, timeout=PATIENCE, trust_env=False)
+        self._http = AsyncClient(base_url=url, headers=headers, timeout=HTTP_TIMEOUT, trust_env=False)
 
     async def __aenter__(self) -> Self:
         return self
@@ -211,7 +219,7 @@ def _headers(api_key: str, face: str | None) -> dict[str, str]:
     if not (api_key.isascii() and api_key.isprintable()):
         raise ApiProblem("the API key holds characters that no key has: is it another file's text?")
     headers = {"Authorization": f"Bearer {api_key}"}
-    return headers if face is None else headers | {FACE_HEADER: face}
+    return headers if face is None else headers | {CHANNEL_HEADER: face}
 
 
 def _read(answer: Response) -> Json:

@@ -23,8 +23,8 @@ from calmo_pagerduty.tool_calls.model import OPEN_STATES, CallState
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.model import Arguments
 
-LOOK_SECONDS = 1.0
-LOOKS_IN_VAIN = 120
+POLL_SECONDS = 1.0
+MAX_FAILED_POLLS = 120
 
 
 class ToolProblem(Exception):
@@ -38,7 +38,7 @@ class ToolProblem(Exception):
         self.rule = rule
 
 
-class Answer(FrozenModel):
+class ToolCallReply(FrozenModel):
     """How a call stands. `result` once it is done; `call_id` is the ticket of one that goes on."""
 
     state: CallState
@@ -74,7 +74,7 @@ class ToolClient:
 
         It waits for an approval too, however long that takes; `ask` doesn't.
         """
-        answer = await self._to_the_end(await self.ask(tool, arguments, idempotency_key))
+        answer = await self._until_finished(await self.ask(tool, arguments, idempotency_key))
         return answer.result or {}
 
     async def ask(
@@ -83,7 +83,7 @@ class ToolClient:
         arguments: Arguments,
         idempotency_key: str | None = None,
         wait_seconds: float = 30.0,
-    ) -> Answer:
+    ) -> ToolCallReply:
         """Call a tool; what takes longer than `wait_seconds` is answered by a ticket."""
         row = TOOLS.get(tool)
         if row is None or not isinstance(arguments, row.arguments):
@@ -97,12 +97,12 @@ class ToolClient:
         action: Action,
         arguments: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
-    ) -> Answer:
+    ) -> ToolCallReply:
         """Act on an issue's incident and wait until it is done: through an approval, and for as long as
         PagerDuty is away; `ask_to_act` doesn't. What makes no sense for the incident is a ToolProblem (409).
         """
         answer = await self.ask_to_act(issue_id, action, arguments, idempotency_key)
-        return await self._to_the_end(answer)
+        return await self._until_finished(answer)
 
     async def ask_to_act(
         self,
@@ -111,28 +111,28 @@ class ToolClient:
         arguments: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
         wait_seconds: float = 30.0,
-    ) -> Answer:
+    ) -> ToolCallReply:
         """Act on an issue's incident; what takes longer than `wait_seconds` is answered by a ticket."""
         request = issue_action(issue_id, action, arguments or {}, idempotency_key, wait_seconds)
         return await self._ask(request)
 
-    async def look(self, call_id: str) -> Answer:
+    async def look(self, call_id: str) -> ToolCallReply:
         """Return how an earlier call stands."""
         return await self._ask(call_state(call_id))
 
-    async def _to_the_end(self, answer: Answer) -> Answer:
+    async def _until_finished(self, answer: ToolCallReply) -> ToolCallReply:
         while answer.state in OPEN_STATES and answer.call_id is not None:
-            answer = await self._look_patiently(answer.call_id)
+            answer = await self._poll(answer.call_id)
         if answer.state is not CallState.DONE or answer.result is None:
             error = answer.error or {}
             words = f"{answer.tool} {answer.state}: {error.get('message', 'no details')}"
             raise ToolProblem(words, error.get("status"), error.get("rule"))
         return answer
 
-    async def _look_patiently(self, call_id: str) -> Answer:
+    async def _poll(self, call_id: str) -> ToolCallReply:
         """Look after a while; a service that restarts meanwhile is no reason to forget the call."""
-        for _ in range(LOOKS_IN_VAIN):
-            await asyncio.sleep(LOOK_SECONDS)
+        for _ in range(MAX_FAILED_POLLS):
+            await asyncio.sleep(POLL_SECONDS)
             try:
                 return await self.look(call_id)
             except ToolProblem as problem:
@@ -140,8 +140,8 @@ class ToolClient:
                     raise
         return await self.look(call_id)
 
-    async def _ask(self, request: ApiRequest) -> Answer:
+    async def _ask(self, request: ApiRequest) -> ToolCallReply:
         try:
-            return Answer.model_validate(await self._api.ask(request))
+            return ToolCallReply.model_validate(await self._api.ask(request))
         except ApiProblem as problem:
             raise ToolProblem(problem.said, problem.status, problem.rule) from problem

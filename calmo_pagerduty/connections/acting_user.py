@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from calmo_pagerduty.kernel.json_values import object_of
+from calmo_pagerduty.kernel.json_values import as_object
 from calmo_pagerduty.pagerduty.errors import Refused
-from calmo_pagerduty.pagerduty.request_builders import get, listing
-from calmo_pagerduty.pagerduty.requests import Listed, Plan
+from calmo_pagerduty.pagerduty.request_builders import get, list_request
+from calmo_pagerduty.pagerduty.requests import ListResult, Plan
 
 
 def acting_user(from_address: str | None) -> Plan:
@@ -14,12 +14,12 @@ def acting_user(from_address: str | None) -> Plan:
     """
     try:
         answer = yield get("/users/me")
-        return object_of(answer.get("user"))
+        return as_object(answer.get("user"))
     except Refused:
         if not from_address:
             return {}
     try:
-        listed: Listed = yield listing(get("/users", query=from_address), "users", 25)
+        listed: ListResult = yield list_request(get("/users", query=from_address), "users", 25)
     except Refused:
         return {}
     wanted = from_address.casefold()

@@ -5,21 +5,21 @@ from datetime import timedelta
 from cachetools import LRUCache
 
 from calmo_pagerduty.connections.acting_user import acting_user
-from calmo_pagerduty.connections.service import MOST_CONNECTIONS, PagerDutyAccounts
+from calmo_pagerduty.connections.service import MAX_CONNECTIONS, PagerDutyClients
 from calmo_pagerduty.connections.store import Connection
-from calmo_pagerduty.pagerduty.webhook_events import Reference, reference_of
+from calmo_pagerduty.pagerduty.webhook_events import Reference, parse_reference
 
 
 class ActingUsers:
-    def __init__(self, accounts: PagerDutyAccounts) -> None:
+    def __init__(self, accounts: PagerDutyClients) -> None:
         self._accounts = accounts
-        self._known: LRUCache[tuple[str, int, str | None], Reference | None] = LRUCache(MOST_CONNECTIONS)
+        self._known: LRUCache[tuple[str, int, str | None], Reference | None] = LRUCache(MAX_CONNECTIONS)
 
-    async def of(self, connection: Connection, patience: timedelta) -> Reference | None:
+    async def get(self, connection: Connection, timeout: timedelta) -> Reference | None:
         """Return the user; None if PagerDuty doesn't say. Raises PagerDutyError, CannotDecrypt."""
         key = (connection.id, connection.token_version, connection.from_address)
         if key not in self._known:
-            client = await self._accounts.client(connection, patience)
+            client = await self._accounts.client(connection, timeout)
             user = await client.run(acting_user(connection.from_address))
-            self._known[key] = reference_of({**user, "type": "user_reference"}) if user else None
+            self._known[key] = parse_reference({**user, "type": "user_reference"}) if user else None
         return self._known[key]

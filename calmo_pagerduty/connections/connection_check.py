@@ -14,12 +14,12 @@ from calmo_pagerduty.pagerduty.errors import (
     TryAgain,
 )
 from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, Method, Plan
-from calmo_pagerduty.pagerduty.tokens import TokenFacts
+from calmo_pagerduty.pagerduty.tokens import TokenInfo
 from calmo_pagerduty.tools.model import Tool
-from calmo_pagerduty.tools.permissions import CallerRights, ConnectionRules, judge
+from calmo_pagerduty.tools.permissions import ConnectionRules, PrincipalRights, judge
 
 #: What is read once each, by the scope that it shows: (path, what it is in words).
-READS: Mapping[str, tuple[str, str]] = {
+READ_PROBES: Mapping[str, tuple[str, str]] = {
     "incidents.read": ("/incidents", "incidents"),
     "services.read": ("/services", "services"),
     "escalation_policies.read": ("/escalation_policies", "escalation policies"),
@@ -34,18 +34,18 @@ OK = "ok"
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class ProbeResult:
     """`verdict` is ok, rejected, or unreachable; `reads` says for each scope ok or why not."""
 
     verdict: str
-    facts: TokenFacts
+    facts: TokenInfo
     reads: Mapping[str, str]
     #: In words, as PagerDuty or the network put it.
     trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ConnectionReport:
     """What a person is told of a connection: one line for each thing, and the tools that won't work."""
 
     ok: bool
@@ -54,11 +54,11 @@ class Report:
     cannot_serve: Mapping[str, str]
 
 
-def probe() -> Plan:
+def probe_connection() -> Plan:
     """Ask who the token is, what the plan has, and one thing of each kind. Never raises PagerDutyError."""
     found: JsonObject = {"verdict": OK, "reads": {}}
     try:
-        found["me"] = (yield _read("/users/me")).get("user", {})
+        found["me"] = (yield _read_request("/users/me")).get("user", {})
     except InvalidRequest:
         # Only a user's token says who it is. An account's is refused with 400.
         found["me"] = None
@@ -69,17 +69,17 @@ def probe() -> Plan:
     except PagerDutyError as error:
         return {"verdict": "unreachable", "trouble": str(error)}
     try:
-        found["abilities"] = (yield _read("/abilities")).get("abilities", [])
+        found["abilities"] = (yield _read_request("/abilities")).get("abilities", [])
     except PagerDutyError:
         found["abilities"] = None
-    for scope, (path, _) in READS.items():
-        found["reads"][scope] = yield from _try_to_read(path)
+    for scope, (path, _) in READ_PROBES.items():
+        found["reads"][scope] = yield from _probe_read(path)
     return found
 
 
-def _try_to_read(path: str) -> Generator[ApiRequest, JsonObject, str]:
+def _probe_read(path: str) -> Generator[ApiRequest, JsonObject, str]:
     try:
-        yield _read(path, limit="1")
+        yield _read_request(path, limit="1")
     except (AccessDenied, NotFound):
         return "the token's role or scopes don't allow it"
     except NotInPlan:
@@ -93,46 +93,46 @@ def _try_to_read(path: str) -> Generator[ApiRequest, JsonObject, str]:
     return OK
 
 
-def _read(path: str, **query: str) -> ApiRequest:
+def _read_request(path: str, **query: str) -> ApiRequest:
     return ApiRequest(method=Method.GET, path=path, query=tuple(query.items()))
 
 
-def read_findings(found: JsonObject, scopes: frozenset[str] | None, now: datetime) -> Findings:
+def parse_probe(found: JsonObject, scopes: frozenset[str] | None, now: datetime) -> ProbeResult:
     """Make sense of what `probe` found."""
     me, abilities = found.get("me"), found.get("abilities")
-    facts = TokenFacts(
+    facts = TokenInfo(
         tested_at=now,
         of_a_user=me is not None if "me" in found else None,
         role=str(me.get("role")) if isinstance(me, dict) and me.get("role") else None,
         abilities=frozenset(map(str, abilities)) if isinstance(abilities, list) else None,
         scopes=scopes,
     )
-    return Findings(found["verdict"], facts, found.get("reads", {}), found.get("trouble", ""))
+    return ProbeResult(found["verdict"], facts, found.get("reads", {}), found.get("trouble", ""))
 
 
-def report(
-    findings: Findings, tools: Mapping[str, Tool], rules: ConnectionRules, works_elsewhere: str | None
-) -> Report:
+def build_report(
+    findings: ProbeResult, tools: Mapping[str, Tool], rules: ConnectionRules, works_elsewhere: str | None
+) -> ConnectionReport:
     """Say it in words. `works_elsewhere` names the region in which the token is accepted, if not here."""
     if findings.verdict == "rejected":
         line = f"PagerDuty rejects the token: {findings.trouble}"
         if works_elsewhere:
             line = f"the token belongs to the region {works_elsewhere}, not to this connection's"
-        return Report(False, (line,), {})
+        return ConnectionReport(False, (line,), {})
     if findings.verdict != OK:
-        return Report(False, (f"PagerDuty can't be asked: {findings.trouble}",), {})
-    lines = ["the token is valid", _whose(findings.facts)]
-    readable = [words for scope, (_, words) in READS.items() if findings.reads.get(scope) == OK]
+        return ConnectionReport(False, (f"PagerDuty can't be asked: {findings.trouble}",), {})
+    lines = ["the token is valid", _owner_text(findings.facts)]
+    readable = [words for scope, (_, words) in READ_PROBES.items() if findings.reads.get(scope) == OK]
     lines.append(f"it may read {', '.join(readable)}" if readable else "it may read nothing that tools need")
-    for scope, (_, words) in READS.items():
+    for scope, (_, words) in READ_PROBES.items():
         if (why := findings.reads.get(scope, OK)) != OK:
             lines.append(f"it can't read {words}: {why}")
     if findings.facts.abilities is None:
         lines.append("PagerDuty doesn't tell what the account's plan has")
-    return Report(True, tuple(lines), dict(_unserved(findings, tools, rules)))
+    return ConnectionReport(True, tuple(lines), dict(_unusable_tools(findings, tools, rules)))
 
 
-def _whose(facts: TokenFacts) -> str:
+def _owner_text(facts: TokenInfo) -> str:
     if facts.of_a_user is None:
         return "PagerDuty doesn't tell whether it is a user's or the account's"
     if facts.of_a_user:
@@ -140,13 +140,13 @@ def _whose(facts: TokenFacts) -> str:
     return "it is the account's; whether it may write shows only when it does"
 
 
-def _unserved(
-    findings: Findings, tools: Mapping[str, Tool], rules: ConnectionRules
+def _unusable_tools(
+    findings: ProbeResult, tools: Mapping[str, Tool], rules: ConnectionRules
 ) -> Iterator[tuple[str, str]]:
     """Yield the tools that the connection switches on and this token can't serve, with the reason."""
-    everything = CallerRights(frozenset({"tools:read", "tools:write"}))
+    everything = PrincipalRights(frozenset({"tools:read", "tools:write"}))
     for name, tool in tools.items():
-        if not judge(tool, everything, rules, TokenFacts()).allowed:
+        if not judge(tool, everything, rules, TokenInfo()).allowed:
             continue
         judgement = judge(tool, everything, rules, findings.facts)
         if not judgement.allowed:

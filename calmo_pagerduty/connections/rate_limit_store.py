@@ -34,7 +34,7 @@ class Permit:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class RateLimitUsage:
     """PagerDuty's own figures from its last answers, and until when it wants no request."""
 
     paused_until: datetime | None = None
@@ -46,16 +46,18 @@ class Usage:
     daily_reset_at: datetime | None = None
 
 
-def take(tx: Transaction, connection_id: str, per_minute: int, patience: float, now: datetime) -> Permit:
+def claim_permit(
+    tx: Transaction, connection_id: str, per_minute: int, timeout: float, now: datetime
+) -> Permit:
     """Reserve one request within `patience` seconds, or say how long it would take."""
-    return take_many(tx, connection_id, per_minute, [patience], now)[0]
+    return claim_permits(tx, connection_id, per_minute, [timeout], now)[0]
 
 
-def take_many(
+def claim_permits(
     tx: Transaction, connection_id: str, per_minute: int, patiences: Sequence[float], now: datetime
 ) -> list[Permit]:
     """Reserve a request for each, in this order, as `take` would one by one."""
-    row = _locked_row(tx, connection_id)
+    row = _get_locked_row(tx, connection_id)
     moment = now.timestamp()
     if row.paused_until > moment:
         return [Permit(False, row.paused_until - moment)] * len(patiences)
@@ -67,42 +69,42 @@ def take_many(
         permits.append(Permit(granted, wait))
         if granted:
             due += 60.0 / per_minute
-    tx.execute(_TAKE, {"connection": connection_id, "due": due})
+    tx.execute(_UPDATE_DUE_AT, {"connection": connection_id, "due": due})
     return permits
 
 
-def lock(tx: Transaction, connection_id: str) -> None:
+def lock_limits(tx: Transaction, connection_id: str) -> None:
     """Let one transaction at a time work on this connection's limits, until it ends."""
-    _locked_row(tx, connection_id)
+    _get_locked_row(tx, connection_id)
 
 
-def pause(tx: Transaction, connection_id: str, until: datetime) -> None:
+def mark_paused(tx: Transaction, connection_id: str, until: datetime) -> None:
     """Let nobody ask before this moment; what was reserved meanwhile is asked for anew."""
-    row = _locked_row(tx, connection_id)
+    row = _get_locked_row(tx, connection_id)
     moment = max(row.paused_until, until.timestamp())
-    _change(tx, connection_id, paused_until=moment)
+    _update_row(tx, connection_id, paused_until=moment)
 
 
-def paused_for(tx: Transaction, connection_id: str, now: datetime) -> timedelta:
+def get_pause(tx: Transaction, connection_id: str, now: datetime) -> timedelta:
     """Return how long nobody may ask; zero if anybody may."""
     query = sa.select(request_permits.c.paused_until).where(request_permits.c.connection_id == connection_id)
     until = tx.execute(query).scalar() or 0.0
     return timedelta(seconds=max(0.0, until - now.timestamp()))
 
 
-def note_usage(tx: Transaction, connection_id: str, **figures: Any) -> None:
+def update_usage(tx: Transaction, connection_id: str, **figures: Any) -> None:
     """Keep what PagerDuty's answer said of its limits."""
-    _locked_row(tx, connection_id)
-    _change(tx, connection_id, **figures)
+    _get_locked_row(tx, connection_id)
+    _update_row(tx, connection_id, **figures)
 
 
-def usage(tx: Transaction, connection_id: str) -> Usage:
+def get_usage(tx: Transaction, connection_id: str) -> RateLimitUsage:
     row = tx.execute(
         sa.select(request_permits).where(request_permits.c.connection_id == connection_id)
     ).one_or_none()
     if row is None:
-        return Usage()
-    return Usage(
+        return RateLimitUsage()
+    return RateLimitUsage(
         paused_until=datetime.fromtimestamp(row.paused_until, UTC) if row.paused_until else None,
         minute_limit=row.minute_limit,
         minute_remaining=row.minute_remaining,
@@ -113,7 +115,7 @@ def usage(tx: Transaction, connection_id: str) -> Usage:
     )
 
 
-def _locked_row(tx: Transaction, connection_id: str) -> Any:
+def _get_locked_row(tx: Transaction, connection_id: str) -> Any:
     row = tx.execute(_FIND, {"connection": connection_id}).one_or_none()
     if row is None:
         first = {"connection_id": connection_id, "due_at": 0.0, "paused_until": 0.0}
@@ -122,7 +124,7 @@ def _locked_row(tx: Transaction, connection_id: str) -> Any:
     return row
 
 
-def _change(tx: Transaction, connection_id: str, **values: Any) -> None:
+def _update_row(tx: Transaction, connection_id: str, **values: Any) -> None:
     tx.execute(_UPDATE.values(**values), {"connection": connection_id})
 
 
@@ -132,4 +134,4 @@ _FIND = (
     .with_for_update()
 )
 _UPDATE = sa.update(request_permits).where(request_permits.c.connection_id == sa.bindparam("connection"))
-_TAKE = _UPDATE.values(due_at=sa.bindparam("due"))
+_UPDATE_DUE_AT = _UPDATE.values(due_at=sa.bindparam("due"))

@@ -12,7 +12,7 @@ from calmo_pagerduty.connections import rate_limit_store as permits
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.connections.rate_limit_store import Permit
 from calmo_pagerduty.connections.store import Connection
-from calmo_pagerduty.connections.throttle import Pace, PacedPermits
+from calmo_pagerduty.connections.throttle import PacedPermits, Pacer
 from calmo_pagerduty.db.batcher import Batcher
 from calmo_pagerduty.db.database import Database, Transaction
 from calmo_pagerduty.db.encryption import Keyring
@@ -27,13 +27,13 @@ from calmo_pagerduty.pagerduty.tokens import Region
 
 #: How often PagerDuty's own figures are kept at most: they are for people to look at.
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-USAGE_PAUSE = timedelta(seconds=2)
+USAGE_SAVE_INTERVAL = timedelta(seconds=2)
 #: Of how many connections a process remembers tokens and pauses.
-MOST_CONNECTIONS = 10_000
+MAX_CONNECTIONS = 10_000
 
 
 @dataclass(slots=True)
-class Noted:
+class RateLimitState:
     """What this process knows of a connection's limits before the database does."""
 
     turns: Batcher[float, Permit]
@@ -43,7 +43,7 @@ class Noted:
     usage_at: datetime = LONG_AGO
 
 
-class PagerDutyAccounts:
+class PagerDutyClients:
     """Makes clients. `simulator_url` is for connections of the region `simulator`."""
 
     def __init__(
@@ -54,11 +54,11 @@ class PagerDutyAccounts:
         self._http = http
         self._simulator_url = simulator_url
         #: The database holds both; what was used longest ago is read from there again.
-        self._tokens: LRUCache[str, tuple[int, SecretStr]] = LRUCache(MOST_CONNECTIONS)
-        self._noted: LRUCache[tuple[str, int], Noted] = LRUCache(MOST_CONNECTIONS)
+        self._tokens: LRUCache[str, tuple[int, SecretStr]] = LRUCache(MAX_CONNECTIONS)
+        self._noted: LRUCache[tuple[str, int], RateLimitState] = LRUCache(MAX_CONNECTIONS)
 
     async def client(
-        self, connection: Connection, patience: timedelta, pace: Pace | None = None
+        self, connection: Connection, timeout: timedelta, pacer: Pacer | None = None
     ) -> PagerDutyClient:
         """Return a client that waits up to `patience` for its turn at each request, at `pace` if given.
 
@@ -77,10 +77,10 @@ class PagerDutyAccounts:
             from_address=connection.from_address,
             connection_id=connection.id,
         )
-        permits = self._permits(connection, patience)
-        return PagerDutyClient(account, self._http, PacedPermits(pace, permits) if pace else permits)
+        permits = self._permits(connection, timeout)
+        return PagerDutyClient(account, self._http, PacedPermits(pacer, permits) if pacer else permits)
 
-    def _permits(self, connection: Connection, patience: timedelta) -> "SharedPermits":
+    def _permits(self, connection: Connection, timeout: timedelta) -> "SharedPermits":
         """Calls of one connection that want their turn at the same moment share one write."""
         per_minute = connection.requests_per_minute or permits.DEFAULT_PER_MINUTE
         noted = self._noted.get((connection.id, per_minute))
@@ -88,13 +88,13 @@ class PagerDutyAccounts:
 
             async def take(patiences: Sequence[float]) -> Sequence[Permit]:
                 return await self._database.write(
-                    lambda transaction: permits.take_many(
+                    lambda transaction: permits.claim_permits(
                         transaction, connection.id, per_minute, patiences, datetime.now(UTC)
                     )
                 )
 
-            noted = self._noted[connection.id, per_minute] = Noted(Batcher(take))
-        return SharedPermits(self._database, connection.id, patience, noted)
+            noted = self._noted[connection.id, per_minute] = RateLimitState(Batcher(take))
+        return SharedPermits(self._database, connection.id, timeout, noted)
 
     def _base_url(self, region: Region) -> str:
         """Raises InvalidRequest for a simulator that this instance isn't set up with."""
@@ -108,78 +108,84 @@ class PagerDutyAccounts:
         known = self._tokens.get(connection.id)
         if known is not None and known[0] == connection.token_version:
             return known[1]
-        version, token = await self._database.read(lambda transaction: self._opened(transaction, connection))
+        version, token = await self._database.read(
+            lambda transaction: self._decrypt_token(transaction, connection)
+        )
         if token is not None:
             self._tokens[connection.id] = (version, token)
         return token
 
-    def _opened(self, tx: Transaction, connection: Connection) -> tuple[int, SecretStr | None]:
+    def _decrypt_token(self, tx: Transaction, connection: Connection) -> tuple[int, SecretStr | None]:
         """Return the token, or its successor if it was rotated since the connection was read."""
-        token = connections.open_token(tx, self._keyring, connection)
+        token = connections.get_token(tx, self._keyring, connection)
         if token is not None:
             return connection.token_version, token
-        now = connections.find(tx, EVERYTHING, connection.id)
+        now = connections.get_connection(tx, EVERYTHING, connection.id)
         if now is None:
             return 0, None
-        return now.token_version, connections.open_token(tx, self._keyring, now)
+        return now.token_version, connections.get_token(tx, self._keyring, now)
 
 
 class SharedPermits:
     """A connection's share of PagerDuty's limits, as the database keeps it for all processes."""
 
-    def __init__(self, database: Database, connection_id: str, patience: timedelta, noted: Noted) -> None:
+    def __init__(
+        self, database: Database, connection_id: str, timeout: timedelta, noted: RateLimitState
+    ) -> None:
         self._database = database
         self._connection_id = connection_id
-        self._patience = patience.total_seconds()
+        self._patience = timeout.total_seconds()
         self._noted = noted
 
-    async def take(self, request: ApiRequest) -> None:
+    async def acquire(self, request: ApiRequest) -> None:
         """Wait for our turn. Raises RateLimited, StoreUnavailable."""
         if request.daily_quota:
-            await self._check_the_day()
+            await self._check_daily_quota()
         await self._wait_for_turn(self._patience)
 
-    async def _wait_for_turn(self, patience: float) -> None:
+    async def _wait_for_turn(self, timeout: float) -> None:
         """Wait until a request is due; should PagerDuty want none meanwhile, until it does again."""
-        permit = await self._noted.turns.add(patience)
-        if permit.wait > patience:
-            raise _later(timedelta(seconds=permit.wait))
+        permit = await self._noted.turns.add(timeout)
+        if permit.wait > timeout:
+            raise _rate_limited(timedelta(seconds=permit.wait))
         if permit.wait > 0:
             await asyncio.sleep(permit.wait)
         if not permit.granted or await self._is_paused(permit.wait > 0):
-            await self._wait_for_turn(patience - permit.wait)
+            await self._wait_for_turn(timeout - permit.wait)
 
     async def _is_paused(self, waited: bool) -> bool:
         """Whether PagerDuty wants no requests, as this process heard, or another one while we waited."""
         now = datetime.now(UTC)
         if waited and now >= self._noted.paused_until:
             pause = await self._database.read(
-                lambda transaction: permits.paused_for(transaction, self._connection_id, now)
+                lambda transaction: permits.get_pause(transaction, self._connection_id, now)
             )
             # A 429 may have been heard while the database was read: what it said stands.
             self._noted.paused_until = max(self._noted.paused_until, now + pause)
         return datetime.now(UTC) < self._noted.paused_until
 
-    async def told(self, headers: RateHeaders, limited: RateLimited | None) -> None:
+    async def record_limits(self, headers: RateHeaders, limited: RateLimited | None) -> None:
         """Keep what PagerDuty said. Raises StoreUnavailable."""
         now = datetime.now(UTC)
         if limited is not None and not limited.daily:
             until = now + limited.retry_after
             self._noted.paused_until = max(self._noted.paused_until, until)
             await self._database.write(
-                lambda transaction: permits.pause(transaction, self._connection_id, until)
+                lambda transaction: permits.mark_paused(transaction, self._connection_id, until)
             )
-        if now - self._noted.usage_at < USAGE_PAUSE and headers.daily_limit is None:
+        if now - self._noted.usage_at < USAGE_SAVE_INTERVAL and headers.daily_limit is None:
             return
         self._noted.usage_at = now
-        figures = _figures(headers, now)
+        figures = _usage_columns(headers, now)
         if figures:
             await self._database.write(
-                lambda transaction: permits.note_usage(transaction, self._connection_id, **figures)
+                lambda transaction: permits.update_usage(transaction, self._connection_id, **figures)
             )
 
-    async def _check_the_day(self) -> None:
-        usage = await self._database.read(lambda transaction: permits.usage(transaction, self._connection_id))
+    async def _check_daily_quota(self) -> None:
+        usage = await self._database.read(
+            lambda transaction: permits.get_usage(transaction, self._connection_id)
+        )
         left = (usage.daily_reset_at - datetime.now(UTC)) if usage.daily_reset_at else timedelta()
         if usage.daily_remaining == 0 and left > timedelta():
             raise RateLimited(
@@ -190,7 +196,7 @@ class SharedPermits:
             )
 
 
-def _later(after: timedelta) -> RateLimited:
+def _rate_limited(after: timedelta) -> RateLimited:
     return RateLimited(
         "this connection's share of PagerDuty's rate limit is used up",
         retry_after=after,
@@ -198,12 +204,14 @@ def _later(after: timedelta) -> RateLimited:
     )
 
 
-def _figures(headers: RateHeaders, now: datetime) -> Mapping[str, object]:
+def _usage_columns(headers: RateHeaders, now: datetime) -> Mapping[str, object]:
     figures: dict[str, object] = {}
     if headers.limit is not None:
         figures |= {
-            "minute_limit": headers.limit, "minute_remaining": headers.remaining, "minute_seen_at": now
-        }  # fmt: skip
+            "minute_limit": headers.limit,
+            "minute_remaining": headers.remaining,
+            "minute_seen_at": now,
+        }
     if headers.daily_limit is not None:
         reset = now + headers.daily_reset if headers.daily_reset is not None else None
         figures |= {

@@ -60,7 +60,7 @@ def _lowered(priority: str) -> str:
     return priority.strip().casefold()
 
 
-_RANKED = re.compile(r"([a-z]+)[ _-]?(\d{1,2})")
+_RANKED_NAME = re.compile(r"([a-z]+)[ _-]?(\d{1,2})")
 
 
 def is_more_severe(
@@ -73,10 +73,10 @@ def is_more_severe(
     order = tuple(Severity)
     if severity is not than_severity:
         return order.index(severity) < order.index(than_severity)
-    rank, other = _ranked(priority), _ranked(than)
+    rank, other = _name_and_rank(priority), _name_and_rank(than)
     return rank is not None and other is not None and rank[0] == other[0] and rank[1] < other[1]
 
 
-def _ranked(priority: str | None) -> tuple[str, int] | None:
-    found = _RANKED.fullmatch(_lowered(priority)) if priority else None
+def _name_and_rank(priority: str | None) -> tuple[str, int] | None:
+    found = _RANKED_NAME.fullmatch(_lowered(priority)) if priority else None
     return (found[1], int(found[2])) if found else None

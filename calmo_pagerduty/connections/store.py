@@ -11,13 +11,13 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from calmo_pagerduty.connections.severity import Severity
-from calmo_pagerduty.db.encryption import Keyring, Place
+from calmo_pagerduty.db.encryption import CellAddress, Keyring
 from calmo_pagerduty.db.tables import connections
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.db.visibility import visible_to
 from calmo_pagerduty.incidents.response_targets import ResponseTargets
 from calmo_pagerduty.kernel.scopes import Scope, Visibility
-from calmo_pagerduty.pagerduty.tokens import Region, TokenFacts, TokenKind
+from calmo_pagerduty.pagerduty.tokens import Region, TokenInfo, TokenKind
 from calmo_pagerduty.tools.permissions import ConnectionRules
 
 
@@ -37,7 +37,7 @@ class Connection:
     token_version: int
     from_address: str | None
     rules: ConnectionRules
-    facts: TokenFacts
+    facts: TokenInfo
     severities: Mapping[str, Severity]
     requests_per_minute: int | None
     created_at: datetime
@@ -51,7 +51,7 @@ def new_connection_id() -> str:
     return f"con_{base64.b32encode(os.urandom(5)).decode().lower()}"
 
 
-def add(
+def insert_connection(
     tx: Transaction,
     name: str,
     scope: Scope,
@@ -80,7 +80,7 @@ def add(
     return connection_id
 
 
-def find(tx: Transaction, visibility: Visibility, connection_id: str) -> Connection | None:
+def get_connection(tx: Transaction, visibility: Visibility, connection_id: str) -> Connection | None:
     """Return the connection; None if there is none, it was removed, or it is somebody else's."""
     row = tx.execute(_FIND, {"connection": connection_id}).one_or_none()
     if row is None or not visibility.admits(Scope.parse(row.scope)):
@@ -88,14 +88,14 @@ def find(tx: Transaction, visibility: Visibility, connection_id: str) -> Connect
     return _connection(row)
 
 
-def list_all(tx: Transaction, visibility: Visibility) -> tuple[Connection, ...]:
+def list_connections(tx: Transaction, visibility: Visibility) -> tuple[Connection, ...]:
     """Return the connections that the caller may see, by name."""
     query = _LIVE.where(visible_to(connections.c.scope, visibility))
     query = query.order_by(connections.c.name, connections.c.id)
     return tuple(_connection(row) for row in tx.execute(query))
 
 
-def set_token(
+def update_token(
     tx: Transaction, keyring: Keyring, connection: Connection, kind: TokenKind, token: SecretStr
 ) -> int:
     """Seal a token in place of the last one, of which nothing is known any more. Returns its version.
@@ -105,8 +105,10 @@ def set_token(
     # Another process may have set one since the connection was read: each has a version of its own.
     query = sa.select(connections.c.token_version).where(connections.c.id == connection.id)
     version = tx.execute(query.with_for_update()).scalar_one() + 1
-    sealed = keyring.seal(token.get_secret_value().encode(), _place(connection.scope, connection.id, version))
-    update(
+    sealed = keyring.seal(
+        token.get_secret_value().encode(), _token_cell(connection.scope, connection.id, version)
+    )
+    update_connection(
         tx,
         connection.id,
         token_kind=kind,
@@ -117,7 +119,7 @@ def set_token(
     return int(version)
 
 
-def open_token(tx: Transaction, keyring: Keyring, connection: Connection) -> SecretStr | None:
+def get_token(tx: Transaction, keyring: Keyring, connection: Connection) -> SecretStr | None:
     """Return the connection's token; None if it has none, or it was changed since the connection was read.
 
     Raises CannotDecrypt.
@@ -129,21 +131,21 @@ def open_token(tx: Transaction, keyring: Keyring, connection: Connection) -> Sec
     ).scalar()
     if sealed is None:
         return None
-    place = _place(connection.scope, connection.id, connection.token_version)
+    place = _token_cell(connection.scope, connection.id, connection.token_version)
     return SecretStr(keyring.open(sealed, place).decode())
 
 
-def update(tx: Transaction, connection_id: str, **values: Any) -> None:
+def update_connection(tx: Transaction, connection_id: str, **values: Any) -> None:
     """Change columns of one connection. One that was removed meanwhile stays as it is."""
     live = connections.c.removed_at.is_(None)
     tx.execute(sa.update(connections).where(connections.c.id == connection_id, live).values(**values))
 
 
-def set_rules(tx: Transaction, connection_id: str, rules: ConnectionRules) -> None:
-    update(tx, connection_id, rules=rules.model_dump(mode="json"))
+def update_rules(tx: Transaction, connection_id: str, rules: ConnectionRules) -> None:
+    update_connection(tx, connection_id, rules=rules.model_dump(mode="json"))
 
 
-def keep_facts(tx: Transaction, connection: Connection, facts: TokenFacts) -> None:
+def update_token_info(tx: Transaction, connection: Connection, facts: TokenInfo) -> None:
     """Keep what a test found out, unless the token has been changed meanwhile."""
     tx.execute(
         sa.update(connections)
@@ -152,9 +154,9 @@ def keep_facts(tx: Transaction, connection: Connection, facts: TokenFacts) -> No
     )
 
 
-def remove(tx: Transaction, connection_id: str, now: datetime) -> None:
+def mark_removed(tx: Transaction, connection_id: str, now: datetime) -> None:
     """Forget the token at once. The connection's issues and its audit stay."""
-    update(tx, connection_id, removed_at=now, token_sealed=None, token_kind=None, token_facts=None)
+    update_connection(tx, connection_id, removed_at=now, token_sealed=None, token_kind=None, token_facts=None)
 
 
 _LIVE = sa.select(connections).where(connections.c.removed_at.is_(None))
@@ -171,7 +173,7 @@ def _connection(row: Any) -> Connection:
         token_version=row.token_version,
         from_address=row.from_address,
         rules=ConnectionRules.model_validate(row.rules),
-        facts=TokenFacts.model_validate(row.token_facts or {}),
+        facts=TokenInfo.model_validate(row.token_facts or {}),
         severities={name: Severity(value) for name, value in row.severities.items()},
         requests_per_minute=row.requests_per_minute,
         created_at=row.created_at,
@@ -182,5 +184,5 @@ def _connection(row: Any) -> Connection:
     )
 
 
-def _place(scope: Scope, connection_id: str, version: int) -> Place:
-    return Place("connections", "token_sealed", str(scope), connection_id, version)
+def _token_cell(scope: Scope, connection_id: str, version: int) -> CellAddress:
+    return CellAddress("connections", "token_sealed", str(scope), connection_id, version)

@@ -7,24 +7,24 @@ import json
 from typing import Any
 
 from calmo_pagerduty.contexts import wording as words
-from calmo_pagerduty.contexts.facts import Thing
+from calmo_pagerduty.contexts.facts import EntityRef
 from calmo_pagerduty.contexts.model import (
     Assessment,
     Candidate,
+    DependencyNode,
+    DependencyView,
     IncidentContext,
-    Reach,
     SimilarIncident,
-    Surrounding,
 )
-from calmo_pagerduty.kernel.markdown_text import on_one_line
+from calmo_pagerduty.kernel.markdown_text import single_line
 
 Json = dict[str, Any]
 
 MAX_BYTES = 8_000
 #: How many of each, and how much of a text: the first pair that makes it small enough.
 _SIZES = ((5, 240), (4, 160), (3, 100), (2, 60), (1, 40), (1, 12))
-LONGEST_ADDRESS = 200
-HOW_TO_READ = (
+MAX_URL_LENGTH = 200
+READING_NOTE = (
     "Causes are correlated, not proven: `chance` is how likely something of the kind is so near by chance."
     " No cause is an answer too. What `lacking` names was not read: it is not known, which is not none."
 )
@@ -33,7 +33,7 @@ HOW_TO_READ = (
 def context_digest(context: IncidentContext) -> Json:
     """Return the digest: at most `MAX_BYTES` as JSON."""
     for most, longest in _SIZES:
-        digest = _Digest(most, longest).of(context)
+        digest = _Digest(most, longest).build(context)
         if len(json.dumps(digest)) <= MAX_BYTES:
             break
     return digest
@@ -44,7 +44,7 @@ class _Digest:
         self._most = most
         self._longest = longest
 
-    def of(self, context: IncidentContext) -> Json:
+    def build(self, context: IncidentContext) -> Json:
         found = context.assessment
         address = f"/api/issues/{context.issue_id}/context"
         return {
@@ -53,19 +53,21 @@ class _Digest:
             "version": context.version,
             "gathered_at": context.finished_at.isoformat(),
             "impact": {"score": found.impact.score, "confidence": found.impact.confidence},
-            "lacking": {report.source: report.state for report in words.lacking_sources(context.sources)},
-            "how_to_read": HOW_TO_READ,
+            "lacking": {report.source: report.state for report in words.degraded_sources(context.sources)},
+            "how_to_read": READING_NOTE,
             "more": {"document": address, "page": f"{address}.md", "picture": f"{address}/graph.svg"},
-            "untrusted": _known(
+            "untrusted": _without_empty(
                 incident=self._incident(found),
-                causes=[self._cause(candidate) for candidate in found.root_cause.candidates[: self._most]],
+                causes=[
+                    self._candidate(candidate) for candidate in found.root_cause.candidates[: self._most]
+                ],
                 about_causes=self._text(found.root_cause.reason),
                 similar=[self._similar(found, similar) for similar in found.similar[: self._most]],
-                recurrence=self._text(words.recurrence_words(found.recurrence)) if found.recurrence else None,
+                recurrence=self._text(words.recurrence_text(found.recurrence)) if found.recurrence else None,
                 **self._people(found),
                 dependencies=self._dependencies(found.surrounding),
                 other_incidents=[
-                    self._thing(
+                    self._entity(
                         other.incident, other.title.text, where=other.where, status=self._text(other.status)
                     )
                     for other in found.others[: self._most]
@@ -75,70 +77,74 @@ class _Digest:
             ),
         }
 
-    def _incident(self, found: Assessment) -> Json:
-        facts = found.incident
-        return self._thing(
-            facts.incident, facts.title.text, status=self._text(facts.status),
+    def _incident(self, assessment: Assessment) -> Json:
+        facts = assessment.incident
+        return self._entity(
+            facts.incident,
+            facts.title.text,
+            status=self._text(facts.status),
             priority=self._text(facts.priority or "not set"),
-            urgency=self._text(facts.urgency or "not known"), began_at=facts.created_at.isoformat(),
-            service=self._thing(facts.service) if facts.service else None,
-        )  # fmt: skip
+            urgency=self._text(facts.urgency or "not known"),
+            began_at=facts.created_at.isoformat(),
+            service=self._entity(facts.service) if facts.service else None,
+        )
 
-    def _cause(self, candidate: Candidate) -> Json:
-        why = self._text(words.candidate_words(candidate))
-        return self._thing(
+    def _candidate(self, candidate: Candidate) -> Json:
+        why = self._text(words.candidate_text(candidate))
+        return self._entity(
             candidate.thing, candidate.summary.text, kind=candidate.kind, chance=candidate.chance, why=why
         )
 
-    def _similar(self, found: Assessment, similar: SimilarIncident) -> Json:
-        handled = [f"{words.name_of(each.who)} {each.did} it" for each in similar.handled[: self._most]]
-        return self._thing(
-            similar.incident, similar.title.text,
-            how=self._text(words.similar_words(similar, found.incident.created_at)),
+    def _similar(self, assessment: Assessment, similar: SimilarIncident) -> Json:
+        handled = [f"{words.entity_name(each.who)} {each.did} it" for each in similar.handled[: self._most]]
+        return self._entity(
+            similar.incident,
+            similar.title.text,
+            how=self._text(words.similarity_text(similar, assessment.incident.created_at)),
             handled=[self._text(each) for each in handled],
             resolution=self._text(similar.resolution.text) if similar.resolution else None,
-        )  # fmt: skip
+        )
 
-    def _people(self, found: Assessment) -> Json:
-        advice, began = found.recommendation, found.incident.created_at
+    def _people(self, assessment: Assessment) -> Json:
+        advice, began = assessment.recommendation, assessment.incident.created_at
         return {
             "involve": [
-                self._thing(person.who, why=self._text(words.person_words(person)))
+                self._entity(person.who, why=self._text(words.person_text(person)))
                 for person in advice.people[: self._most]
             ],
             "nobody_because": None if advice.people else self._text(advice.reason),
             "on_call": [
-                self._thing(
-                    on_call.who, level=on_call.level, how=self._text(words.on_call_words(on_call, began))
+                self._entity(
+                    on_call.who, level=on_call.level, how=self._text(words.on_call_text(on_call, began))
                 )
-                for on_call in found.on_call[: self._most]
+                for on_call in assessment.on_call[: self._most]
             ],
             "misrouting": [self._text(misrouting.advice) for misrouting in advice.misrouting[: self._most]],
         }
 
-    def _dependencies(self, around: Surrounding) -> Json:
-        return _known(
-            business=self._reached(around.business),
-            depend_on_it=self._reached(around.downstream),
-            it_depends_on=self._reached(around.upstream),
-            failure_came_along=[self._text(words.name_of(thing)) for thing in around.failing_path[:4]],
-            circles=len(around.cycles) or None,
+    def _dependencies(self, view: DependencyView) -> Json:
+        return _without_empty(
+            business=self._dependency_names(view.business),
+            depend_on_it=self._dependency_names(view.downstream),
+            it_depends_on=self._dependency_names(view.upstream),
+            failure_came_along=[self._text(words.entity_name(thing)) for thing in view.failing_path[:4]],
+            circles=len(view.cycles) or None,
         )
 
-    def _reached(self, found: tuple[Reach, ...]) -> list[str]:
-        names = [self._text(words.name_of(reach.thing)) for reach in found[: self._most]]
+    def _dependency_names(self, found: tuple[DependencyNode, ...]) -> list[str]:
+        names = [self._text(words.entity_name(reach.thing)) for reach in found[: self._most]]
         more = len(found) - len(names)
         return [*names, f"and {more} more"] if more > 0 else names
 
-    def _thing(self, thing: Thing, title: str | None = None, **more: Any) -> Json:
-        url = thing.url if thing.url and len(thing.url) <= LONGEST_ADDRESS else None
-        name = thing.name if title is None else title
-        return _known(id=self._text(thing.id), name=self._text(name or ""), **more, url=url)
+    def _entity(self, entity: EntityRef, title: str | None = None, **more: Any) -> Json:
+        url = entity.url if entity.url and len(entity.url) <= MAX_URL_LENGTH else None
+        name = entity.name if title is None else title
+        return _without_empty(id=self._text(entity.id), name=self._text(name or ""), **more, url=url)
 
     def _text(self, text: str) -> str:
-        return on_one_line(text, self._longest)
+        return single_line(text, self._longest)
 
 
-def _known(**fields: Any) -> Json:
+def _without_empty(**fields: Any) -> Json:
     """Return what there is: an empty field tells nothing and costs room."""
     return {name: value for name, value in fields.items() if value not in (None, "", [], {})}

@@ -11,14 +11,14 @@ from calmo_pagerduty.contexts.sources import Source
 from calmo_pagerduty.kernel.model import FrozenModel
 
 
-class Words(FrozenModel):
+class UntrustedText(FrozenModel):
     """A text from PagerDuty. Whoever could write into PagerDuty may have written it."""
 
     text: str
     untrusted: Literal[True] = True
 
 
-class Thing(FrozenModel):
+class EntityRef(FrozenModel):
     """An object of PagerDuty's that a fact is about."""
 
     id: str
@@ -29,19 +29,19 @@ class Thing(FrozenModel):
 
 class AlertFact(FrozenModel):
     id: str
-    summary: Words
+    summary: UntrustedText
     created_at: datetime
     severity: str | None = None
     status: str | None = None
-    details: Words | None = None
+    details: UntrustedText | None = None
     url: str | None = None
     source: Source = Source.ALERTS
 
 
 class OtherIncident(FrozenModel):
-    incident: Thing
-    title: Words
-    service: Thing
+    incident: EntityRef
+    title: UntrustedText
+    service: EntityRef
     status: str
     created_at: datetime
     #: Where it lies: the `same` service, `upstream`, `downstream`, or `elsewhere`.
@@ -53,10 +53,10 @@ class OtherIncident(FrozenModel):
 
 
 class ChangeFact(FrozenModel):
-    change: Thing
-    summary: Words
+    change: EntityRef
+    summary: UntrustedText
     at: datetime
-    services: tuple[Thing, ...]
+    services: tuple[EntityRef, ...]
     #: On the incident's own service (0) or so many hops upstream; None: PagerDuty relates it.
     hops: int | None
     pagerduty_reason: str | None = None
@@ -65,8 +65,8 @@ class ChangeFact(FrozenModel):
 
 class OnCallFact(FrozenModel):
     level: int
-    who: Thing
-    schedule: Thing | None = None
+    who: EntityRef
+    schedule: EntityRef | None = None
     until: datetime | None = None
     #: In their own time zone; None is not known.
     is_asleep: bool | None = None
@@ -75,34 +75,34 @@ class OnCallFact(FrozenModel):
 
 
 class NoteFact(FrozenModel):
-    who: Thing | None
+    who: EntityRef | None
     at: datetime
-    text: Words
+    text: UntrustedText
     source: Source = Source.NOTES
 
 
 class MaintenanceFact(FrozenModel):
-    window: Thing
+    window: EntityRef
     start: datetime
     end: datetime
-    description: Words
-    services: tuple[Thing, ...] = ()
+    description: UntrustedText
+    services: tuple[EntityRef, ...] = ()
     source: Source = Source.MAINTENANCE
 
 
 class IncidentFacts(FrozenModel):
     """The incident itself, as PagerDuty showed it when the context was gathered."""
 
-    incident: Thing
-    title: Words
+    incident: EntityRef
+    title: UntrustedText
     number: int | None = None
     status: str
     urgency: str | None = None
     priority: str | None = None
     created_at: datetime
-    service: Thing | None = None
-    teams: tuple[Thing, ...] = ()
-    escalation_policy: Thing | None = None
-    assignees: tuple[Thing, ...] = ()
+    service: EntityRef | None = None
+    teams: tuple[EntityRef, ...] = ()
+    escalation_policy: EntityRef | None = None
+    assignees: tuple[EntityRef, ...] = ()
     escalations: int = 0
     source: Source = Source.INCIDENT

@@ -12,13 +12,13 @@ from pydantic import Field
 from calmo_pagerduty.contexts.facts import (
     AlertFact,
     ChangeFact,
+    EntityRef,
     IncidentFacts,
     MaintenanceFact,
     NoteFact,
     OnCallFact,
     OtherIncident,
-    Thing,
-    Words,
+    UntrustedText,
 )
 from calmo_pagerduty.contexts.sources import Source, SourceState
 from calmo_pagerduty.kernel.model import FrozenModel
@@ -39,10 +39,10 @@ class SourceReport(FrozenModel):
     fetched_at: datetime | None = None
 
 
-class Handled(FrozenModel):
+class PastResponse(FrozenModel):
     """Who did what about a past incident."""
 
-    who: Thing
+    who: EntityRef
     did: str
     at: datetime
 
@@ -50,15 +50,15 @@ class Handled(FrozenModel):
 class SimilarIncident(FrozenModel):
     """`score` (0–1) is the likeness of the titles, scaled by the services' distance (in hops)."""
 
-    incident: Thing
-    title: Words
-    service: Thing
+    incident: EntityRef
+    title: UntrustedText
+    service: EntityRef
     score: float
     hops: int | None
     created_at: datetime
     resolved_after_seconds: float | None = None
-    resolution: Words | None = None
-    handled: tuple[Handled, ...] = ()
+    resolution: UntrustedText | None = None
+    handled: tuple[PastResponse, ...] = ()
     #: Whether PagerDuty names it too; None: its answer isn't available.
     pagerduty_agrees: bool | None = None
     source: Source = Source.HISTORY
@@ -92,13 +92,13 @@ class Candidate(FrozenModel):
     """
 
     kind: Literal["change", "incident", "burst"]
-    thing: Thing
-    summary: Words
+    thing: EntityRef
+    summary: UntrustedText
     at: datetime
     #: Seconds before the incident; negative is after.
     lead_seconds: float
     hops: int
-    path: tuple[Thing, ...] = ()
+    path: tuple[EntityRef, ...] = ()
     rate_per_day: float
     chance: float
     lift: float | None = None
@@ -139,24 +139,24 @@ class Impact(FrozenModel):
     words: str
 
 
-class Reach(FrozenModel):
+class DependencyNode(FrozenModel):
     """What depends on the failing service, and what it depends on. `hops` counts edges from it."""
 
-    thing: Thing
+    thing: EntityRef
     hops: int
     has_open_incident: bool = False
 
 
-class Surrounding(FrozenModel):
+class DependencyView(FrozenModel):
     """The dependency graph around the incident. Cycles are listed, not hidden."""
 
-    downstream: tuple[Reach, ...] = ()
-    upstream: tuple[Reach, ...] = ()
-    business: tuple[Reach, ...] = ()
-    cycles: tuple[tuple[Thing, ...], ...] = ()
+    downstream: tuple[DependencyNode, ...] = ()
+    upstream: tuple[DependencyNode, ...] = ()
+    business: tuple[DependencyNode, ...] = ()
+    cycles: tuple[tuple[EntityRef, ...], ...] = ()
     #: Along this path the failure probably came: from the strongest upstream candidate to this service, or
     #: from a candidate behind it.
-    failing_path: tuple[Thing, ...] = ()
+    failing_path: tuple[EntityRef, ...] = ()
     edges: tuple[tuple[str, str], ...] = ()
     is_whole: bool = True
     source: Source = Source.DEPENDENCIES
@@ -165,21 +165,21 @@ class Surrounding(FrozenModel):
 class PersonToInvolve(FrozenModel):
     """`score` is the sum of similarity × 2^(−age / 90 days) over the incidents they handled."""
 
-    who: Thing
+    who: EntityRef
     score: float
     is_on_call: bool
     level: int | None = None
     is_asleep: bool | None = None
     local_time: str | None = None
     reasons: tuple[str, ...]
-    evidence: tuple[Thing, ...] = ()
+    evidence: tuple[EntityRef, ...] = ()
 
 
 class Misrouting(FrozenModel):
     """Incidents of the service end with another team: `handed` of `of`, at least `at_least` of all."""
 
-    service: Thing
-    team: Thing
+    service: EntityRef
+    team: EntityRef
     handed: int
     of: int
     at_least: float
@@ -212,7 +212,7 @@ class Assessment(FrozenModel):
     notes: tuple[NoteFact, ...] = ()
     changes: tuple[ChangeFact, ...] = ()
     others: tuple[OtherIncident, ...] = ()
-    surrounding: Surrounding = Field(default_factory=Surrounding)
+    surrounding: DependencyView = Field(default_factory=DependencyView)
     similar: tuple[SimilarIncident, ...] = ()
     recurrence: Recurrence | None = None
     root_cause: RootCause = Field(default_factory=RootCause)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pydantic import ValidationError
 
 from calmo_pagerduty.access import store as api_keys
-from calmo_pagerduty.access.service_key_store import own_key
-from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.access.service_key_store import get_or_insert_service_key
+from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.contexts import store as contexts
 from calmo_pagerduty.contexts.model import IncidentContext
@@ -16,59 +16,61 @@ from calmo_pagerduty.db.database import Database, Transaction
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.kernel.scopes import EVERYTHING
-from calmo_pagerduty.tool_calls.authorization_service import ToolGate
-from calmo_pagerduty.tool_calls.model import OPEN_STATES, Face
-from calmo_pagerduty.tool_calls.record_service import FILING_REFUSED, Filed
+from calmo_pagerduty.tool_calls.authorization_service import ToolAuthorizer
+from calmo_pagerduty.tool_calls.model import OPEN_STATES, Channel
+from calmo_pagerduty.tool_calls.record_service import CREATION_REFUSALS, ToolCallTicket
 from calmo_pagerduty.tools.model import Access
 from calmo_pagerduty.tools.permissions import KEY_PERMISSION
 
 logger = logging.getLogger(__name__)
 
-TOOL = "add_incident_note"
+NOTE_TOOL = "add_incident_note"
 #: What the key is called by which notes are written: whoever revokes it ends them.
-PURPOSE = "Calmo's notes with incidents' contexts"
+KEY_PURPOSE = "Calmo's notes with incidents' contexts"
 
 
-class NoteToFile(FrozenModel):
+class NoteToWrite(FrozenModel):
     ref: IncidentRef
     version: int
 
 
-class ContextNotes:
+class ContextNoteService:
     """Files the calls; their own workflows carry them out, after an approval if the connection wants one."""
 
-    def __init__(self, database: Database, gate: ToolGate) -> None:
+    def __init__(self, database: Database, authorizer: ToolAuthorizer) -> None:
         self._database = database
-        self._gate = gate
+        self._gate = authorizer
 
-    async def file(self, order: NoteToFile) -> Filed | None:
+    async def create_call(self, order: NoteToWrite) -> ToolCallTicket | None:
         """File the call for a version, once. None: the gate refuses it, or it is done. Raises
         StoreUnavailable.
         """
         ref = order.ref
         stored = await self._database.read(
-            lambda t: contexts.latest(t, EVERYTHING, ref.issue_id, order.version)
+            lambda t: contexts.get_version(t, EVERYTHING, ref.issue_id, order.version)
         )
         now = datetime.now(UTC)
-        caller = await self._database.write(lambda t: _caller(t, ref, now))
+        caller = await self._database.write(lambda t: _principal(t, ref, now))
         if stored is None or stored.document is None or caller is None:
             return None
         try:
             context = IncidentContext.model_validate(stored.document)
             arguments = {"incident_id": ref.incident_id, "content": note_text(context)}
-            admission = await self._gate.admit(caller, Face.TEMPORAL, ref.connection_id, TOOL, arguments)
-            call = await self._gate.file(admission, f"context-note:{ref.issue_id}:{order.version}")
-        except (*FILING_REFUSED, ValidationError) as refusal:
+            admission = await self._gate.admit(
+                caller, Channel.TEMPORAL, ref.connection_id, NOTE_TOOL, arguments
+            )
+            call = await self._gate.create_call(admission, f"context-note:{ref.issue_id}:{order.version}")
+        except (*CREATION_REFUSALS, ValidationError) as refusal:
             logger.warning("context_note_refused", extra={"reason": type(refusal).__name__})
             return None
         if call.state not in OPEN_STATES:
             return None
-        return Filed.of(call)
+        return ToolCallTicket.of(call)
 
 
-def _caller(tx: Transaction, ref: IncidentRef, now: datetime) -> Caller | None:
-    connection = connections.find(tx, EVERYTHING, ref.connection_id)
+def _principal(tx: Transaction, ref: IncidentRef, now: datetime) -> Principal | None:
+    connection = connections.get_connection(tx, EVERYTHING, ref.connection_id)
     if connection is None or not connection.context_note:
         return None
-    key_id = own_key(tx, PURPOSE, KEY_PERMISSION[Access.WRITE], connection.scope, now)
-    return api_keys.caller_of(tx, key_id, now)
+    key_id = get_or_insert_service_key(tx, KEY_PURPOSE, KEY_PERMISSION[Access.WRITE], connection.scope, now)
+    return api_keys.get_principal(tx, key_id, now)

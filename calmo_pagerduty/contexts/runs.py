@@ -22,11 +22,11 @@ PROGRESS = "progress"
 
 #: How long no further reason may come before the gathering begins, and after which time it begins anyway.
 DEBOUNCE = timedelta(seconds=2)
-LONGEST_DEBOUNCE = timedelta(seconds=10)
+MAX_DEBOUNCE = timedelta(seconds=10)
 MAX_REASONS = 20
 
 #: Why a context is wanted, in our own words: they stand in histories.
-Reason = Annotated[str, Field(max_length=100, pattern=r"^[^\x00-\x1f]*$")]
+ReasonText = Annotated[str, Field(max_length=100, pattern=r"^[^\x00-\x1f]*$")]
 
 
 class ContextState(StrEnum):
@@ -37,7 +37,7 @@ class ContextState(StrEnum):
 
 
 #: A source is neither failed nor lacking anything.
-UNDEGRADED = frozenset({SourceState.COMPLETE, SourceState.NOT_APPLICABLE})
+COMPLETE_STATES = frozenset({SourceState.COMPLETE, SourceState.NOT_APPLICABLE})
 
 
 class ContextStart(FrozenModel):
@@ -47,8 +47,8 @@ class ContextStart(FrozenModel):
     """
 
     ref: IncidentRef
-    reasons: Annotated[tuple[Reason, ...], Field(max_length=MAX_REASONS)] = ()
-    debounce: Annotated[timedelta, Field(ge=timedelta(), le=LONGEST_DEBOUNCE)] = DEBOUNCE
+    reasons: Annotated[tuple[ReasonText, ...], Field(max_length=MAX_REASONS)] = ()
+    debounce: Annotated[timedelta, Field(ge=timedelta(), le=MAX_DEBOUNCE)] = DEBOUNCE
     version: int | None = None
 
 
@@ -70,7 +70,7 @@ class RunProgress(FrozenModel):
     sources: Mapping[Source, SourceProgress] = {}
 
 
-class ContextEnd(FrozenModel):
+class ContextOutcome(FrozenModel):
     """The result of a run: the newest version. Its document is in our database."""
 
     version: int
@@ -81,7 +81,7 @@ class ContextEnd(FrozenModel):
     counts: Mapping[Source, int] = {}
 
 
-class Progress(FrozenModel):
+class ContextProgress(FrozenModel):
     """How the newest version stands, as our database knows it. Times are UTC."""
 
     version: int
@@ -101,4 +101,4 @@ def context_workflow_id(ref: IncidentRef) -> str:
 
 def is_degraded(states: Mapping[Source, SourceState]) -> bool:
     """Tell whether some source lacks something. One that was never heard of does."""
-    return any(states.get(source, SourceState.UNAVAILABLE) not in UNDEGRADED for source in Source)
+    return any(states.get(source, SourceState.UNAVAILABLE) not in COMPLETE_STATES for source in Source)

@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 #: How far back an account's past incidents and changes tell something of one of now.
-INCIDENTS_REACH = timedelta(days=180)
-CHANGES_REACH = timedelta(days=30)
+INCIDENT_LOOKBACK = timedelta(days=180)
+CHANGE_LOOKBACK = timedelta(days=30)
 
 
 class Source(StrEnum):
@@ -46,7 +46,7 @@ class SourceRule(NamedTuple):
     """What people call it, and how long is waited for it at most, retries included."""
 
     title: str
-    patience: timedelta
+    timeout: timedelta
 
 
 SOURCES: Mapping[Source, SourceRule] = MappingProxyType(

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.sql.selectable import Select
 
 from calmo_pagerduty.contexts.model import SourceReport
-from calmo_pagerduty.contexts.runs import UNDEGRADED, ContextState, Progress
+from calmo_pagerduty.contexts.runs import COMPLETE_STATES, ContextProgress, ContextState
 from calmo_pagerduty.contexts.sources import SOURCES, Source, SourceState
 from calmo_pagerduty.db.statements import upsert
 from calmo_pagerduty.db.tables import connections, context_parts, contexts
@@ -20,7 +20,7 @@ from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import Visibility
 
 #: How many versions of an issue's context are kept.
-KEPT_VERSIONS = 20
+MAX_VERSIONS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class StoredContext:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ContextPart:
     """What one source brought: how it went, and the facts, compact."""
 
     source: Source
@@ -56,12 +56,18 @@ class Part:
     @property
     def report(self) -> SourceReport:
         return SourceReport(
-            source=self.source, title=SOURCES[self.source].title, state=self.state, reason=self.reason,
-            count=self.count, requests=self.requests, seconds=self.seconds, fetched_at=self.fetched_at,
-        )  # fmt: skip
+            source=self.source,
+            title=SOURCES[self.source].title,
+            state=self.state,
+            reason=self.reason,
+            count=self.count,
+            requests=self.requests,
+            seconds=self.seconds,
+            fetched_at=self.fetched_at,
+        )
 
 
-def begin(
+def insert_version(
     tx: Transaction,
     ref: IncidentRef,
     reasons: Sequence[str],
@@ -79,33 +85,45 @@ def begin(
     if newest is not None and newest.state == ContextState.GATHERING:
         if newest.begun_by == begun_by:
             return int(newest.version)
-        finish(tx, ref, newest.version, ContextState.FAILED, now, is_degraded=True)
+        mark_version_finished(tx, ref, newest.version, ContextState.FAILED, now, is_degraded=True)
     version: int = newest.version + 1 if newest else 1
     row = {
-        "issue_id": ref.issue_id, "version": version, "connection_id": ref.connection_id,
-        "incident_id": ref.incident_id, "state": ContextState.GATHERING, "reasons": list(reasons),
-        "begun_at": now, "begun_by": begun_by,
-    }  # fmt: skip
+        "issue_id": ref.issue_id,
+        "version": version,
+        "connection_id": ref.connection_id,
+        "incident_id": ref.incident_id,
+        "state": ContextState.GATHERING,
+        "reasons": list(reasons),
+        "begun_at": now,
+        "begun_by": begun_by,
+    }
     tx.execute(contexts.insert().values(**row))
     return version
 
 
-def note_part(tx: Transaction, ref: IncidentRef, version: int, part: Part) -> None:
+def upsert_part(tx: Transaction, ref: IncidentRef, version: int, part: ContextPart) -> None:
     """Keep what a source brought, in place of what it brought before."""
     row = {
-        "issue_id": ref.issue_id, "version": version, "source": part.source, "state": part.state,
-        "reason": part.reason, "count": part.count, "requests": part.requests, "seconds": part.seconds,
-        "fetched_at": part.fetched_at, "data": part.data,
-    }  # fmt: skip
+        "issue_id": ref.issue_id,
+        "version": version,
+        "source": part.source,
+        "state": part.state,
+        "reason": part.reason,
+        "count": part.count,
+        "requests": part.requests,
+        "seconds": part.seconds,
+        "fetched_at": part.fetched_at,
+        "data": part.data,
+    }
     tx.execute(upsert(tx, context_parts), [row])
 
 
-def parts(tx: Transaction, ref: IncidentRef, version: int) -> dict[Source, Part]:
+def get_parts(tx: Transaction, ref: IncidentRef, version: int) -> dict[Source, ContextPart]:
     """Return what the sources brought, those that were heard of."""
-    return {part.source: part for part in _parts(tx, ref.issue_id, version)}
+    return {part.source: part for part in _list_parts(tx, ref.issue_id, version)}
 
 
-def finish(
+def mark_version_finished(
     tx: Transaction,
     ref: IncidentRef,
     version: int,
@@ -128,17 +146,17 @@ def finish(
     )
     of_issue = context_parts.c.issue_id == ref.issue_id
     tx.execute(sa.delete(context_parts).where(of_issue, context_parts.c.version < version))
-    old = contexts.c.version <= version - KEPT_VERSIONS
+    old = contexts.c.version <= version - MAX_VERSIONS
     tx.execute(sa.delete(contexts).where(contexts.c.issue_id == ref.issue_id, old))
 
 
-def begun(tx: Transaction, ref: IncidentRef, version: int) -> StoredContext | None:
+def get_started_version(tx: Transaction, ref: IncidentRef, version: int) -> StoredContext | None:
     """Return a version for whoever gathers it, whatever its scope."""
     row = tx.execute(sa.select(contexts).where(*_is(contexts, ref.issue_id, version))).one_or_none()
     return _stored(row) if row else None
 
 
-def latest(
+def get_version(
     tx: Transaction, seen_by: Visibility, issue_id: str, version: int | None = None
 ) -> StoredContext | None:
     """Return a version of an issue's context; without a number the newest that is complete, or if none
@@ -153,7 +171,7 @@ def latest(
     return _stored(row) if row else None
 
 
-def versions(tx: Transaction, seen_by: Visibility, issue_id: str) -> tuple[StoredContext, ...]:
+def list_versions(tx: Transaction, seen_by: Visibility, issue_id: str) -> tuple[StoredContext, ...]:
     """Return the versions that are kept, newest first, without their documents."""
     columns = [column for column in contexts.c if column.name != "document"]
     query = _visible(sa.select(*columns), seen_by).where(contexts.c.issue_id == issue_id)
@@ -161,32 +179,38 @@ def versions(tx: Transaction, seen_by: Visibility, issue_id: str) -> tuple[Store
     return tuple(_stored(row) for row in rows)
 
 
-def progress(tx: Transaction, seen_by: Visibility, issue_id: str) -> Progress | None:
+def get_progress(tx: Transaction, seen_by: Visibility, issue_id: str) -> ContextProgress | None:
     """Return how the newest version stands, each source by itself; None if there was never one.
 
     Sources come in the order of the table; one that nothing was heard of yet is `gathering`.
     """
-    newest = versions(tx, seen_by, issue_id)[:1]
+    newest = list_versions(tx, seen_by, issue_id)[:1]
     if not newest:
         return None
     (context,) = newest
-    heard = {part.source: part.report for part in _parts(tx, issue_id, context.version, with_data=False)}
+    heard = {part.source: part.report for part in _list_parts(tx, issue_id, context.version, with_data=False)}
     gathering = context.state is ContextState.GATHERING
     missing = SourceState.GATHERING if gathering else SourceState.UNAVAILABLE
-    return Progress(
-        version=context.version, state=context.state, reasons=context.reasons, begun_at=context.begun_at,
-        finished_at=context.finished_at, is_degraded=context.is_degraded,
+    return ContextProgress(
+        version=context.version,
+        state=context.state,
+        reasons=context.reasons,
+        begun_at=context.begun_at,
+        finished_at=context.finished_at,
+        is_degraded=context.is_degraded,
         requests=context.requests or sum(report.requests for report in heard.values()),
-        sources=tuple(heard.get(source, Part(source, missing).report) for source in Source),
-    )  # fmt: skip
+        sources=tuple(heard.get(source, ContextPart(source, missing).report) for source in Source),
+    )
 
 
-def _parts(tx: Transaction, issue_id: str, version: int, with_data: bool = True) -> tuple[Part, ...]:
-    names = [field.name for field in fields(Part) if with_data or field.name != "data"]
+def _list_parts(
+    tx: Transaction, issue_id: str, version: int, with_data: bool = True
+) -> tuple[ContextPart, ...]:
+    names = [field.name for field in fields(ContextPart) if with_data or field.name != "data"]
     query = sa.select(*(context_parts.c[name] for name in names))
     rows = tx.execute(query.where(*_is(context_parts, issue_id, version))).mappings()
     return tuple(
-        Part(**{**row, "source": Source(row["source"]), "state": SourceState(row["state"])})
+        ContextPart(**{**row, "source": Source(row["source"]), "state": SourceState(row["state"])})
         for row in rows
         # A newer worker may know of more.
         if row["source"] in tuple(Source)
@@ -206,15 +230,22 @@ def _visible(query: Select[Any], seen_by: Visibility) -> Select[Any]:
 
 def _stored(row: Any) -> StoredContext:
     return StoredContext(
-        issue_id=row.issue_id, connection_id=row.connection_id, incident_id=row.incident_id,
-        version=row.version, state=ContextState(row.state), reasons=tuple(row.reasons),
-        begun_at=row.begun_at, finished_at=row.finished_at, requests=row.requests,
-        is_degraded=row.is_degraded, document=getattr(row, "document", None),
-    )  # fmt: skip
+        issue_id=row.issue_id,
+        connection_id=row.connection_id,
+        incident_id=row.incident_id,
+        version=row.version,
+        state=ContextState(row.state),
+        reasons=tuple(row.reasons),
+        begun_at=row.begun_at,
+        finished_at=row.finished_at,
+        requests=row.requests,
+        is_degraded=row.is_degraded,
+        document=getattr(row, "document", None),
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class FinishedVersion:
     """A version that ended, in figures for operators."""
 
     key: tuple[str, int]
@@ -227,20 +258,23 @@ class Finished:
     lacking: tuple[tuple[Source, SourceState], ...] = ()
 
 
-def finished_since(tx: Transaction, since: datetime) -> tuple[Finished, ...]:
+def list_finished_since(tx: Transaction, since: datetime) -> tuple[FinishedVersion, ...]:
     """Return the versions that ended at this moment or after it, of all connections, oldest first."""
     names = ("issue_id", "version", "state", "is_degraded", "begun_at", "finished_at", "requests")
     query = sa.select(*(contexts.c[name] for name in names)).where(contexts.c.finished_at >= since)
     return tuple(
-        Finished(
-            key=(row.issue_id, row.version), at=row.finished_at, state=ContextState(row.state),
-            is_degraded=row.is_degraded, seconds=(row.finished_at - row.begun_at).total_seconds(),
+        FinishedVersion(
+            key=(row.issue_id, row.version),
+            at=row.finished_at,
+            state=ContextState(row.state),
+            is_degraded=row.is_degraded,
+            seconds=(row.finished_at - row.begun_at).total_seconds(),
             requests=row.requests,
             lacking=tuple(
                 (part.source, part.state)
-                for part in _parts(tx, row.issue_id, row.version, with_data=False)
-                if part.state not in UNDEGRADED
+                for part in _list_parts(tx, row.issue_id, row.version, with_data=False)
+                if part.state not in COMPLETE_STATES
             ),
         )
         for row in tx.execute(query.order_by(contexts.c.finished_at))
-    )  # fmt: skip
+    )

@@ -7,7 +7,7 @@ is not called zero.
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from calmo_pagerduty.contexts.facts import OnCallFact, Thing
+from calmo_pagerduty.contexts.facts import EntityRef, OnCallFact
 from calmo_pagerduty.contexts.model import (
     Candidate,
     Contribution,
@@ -18,10 +18,10 @@ from calmo_pagerduty.contexts.model import (
     SourceReport,
 )
 from calmo_pagerduty.contexts.sources import SourceState
-from calmo_pagerduty.kernel.durations import duration_in_words
+from calmo_pagerduty.kernel.durations import format_duration
 
 #: How a source ended that brought less than it could have.
-LACKING = {
+STATE_TEXT = {
     SourceState.GATHERING: "still being read",
     SourceState.PARTIAL: "only a part of it",
     SourceState.FORBIDDEN: "not permitted",
@@ -30,61 +30,65 @@ LACKING = {
 }
 CORRELATED = "correlated, not proven"
 #: Likelier than this by chance, it tells nothing.
-TELLS_NOTHING = 0.5
+UNINFORMATIVE_CHANCE = 0.5
 
 
-def together(said: Iterable[str]) -> str:
+def join_phrases(said: Iterable[str]) -> str:
     """Return several words as one reads them, each once: `a, b and c`."""
     *most, last = dict.fromkeys(said)
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def chance_in_words(chance: float) -> str:
+def format_chance(chance: float) -> str:
     """Return a p-value as people say it: 0.0029 is `1 in 340 by chance`."""
-    if chance >= TELLS_NOTHING:
+    if chance >= UNINFORMATIVE_CHANCE:
         return "as likely as not by chance"
     if chance < 1e-6:
         return "less than 1 in 1,000,000 by chance"
-    return f"1 in {_two_digits(1 / chance):,} by chance"
+    return f"1 in {_round_to_two_digits(1 / chance):,} by chance"
 
 
-def _two_digits(value: float) -> int:
+def _round_to_two_digits(value: float) -> int:
     """Return the value with two significant digits: what is estimated is no more precise."""
     return int(float(f"{value:.1e}")) if value >= 10 else max(round(value), 2)
 
 
-def lead(seconds: float) -> str:
+def format_lead_time(seconds: float) -> str:
     """Return how long before the incident something was; negative is after."""
     if abs(seconds) < 1:
         return "at the same time"
-    return f"{duration_in_words(abs(seconds))} {'before' if seconds > 0 else 'after'}"
+    return f"{format_duration(abs(seconds))} {'before' if seconds > 0 else 'after'}"
 
 
-def percent(share: float) -> str:
+def format_percent(share: float) -> str:
     return f"{share * 100:.0f} %"
 
 
-def name_of(thing: Thing) -> str:
-    return thing.name or thing.id
+def entity_name(entity: EntityRef) -> str:
+    return entity.name or entity.id
 
 
-def where(hops: int | None) -> str:
+def format_distance(hops: int | None) -> str:
     """Return how far from the failing service something is."""
     if hops is None:
         return "as PagerDuty relates it"
     return ("on this service", "1 hop upstream")[hops] if hops < 2 else f"{hops} hops upstream"
 
 
-def candidate_words(candidate: Candidate) -> str:
+def candidate_text(candidate: Candidate) -> str:
     """Return why a candidate is one: when, where, how likely by chance. Names nothing."""
-    said = [lead(candidate.lead_seconds), where(candidate.hops), chance_in_words(candidate.chance)]
-    said.append(f"usually {_per_day(candidate.rate_per_day)}")
+    said = [
+        format_lead_time(candidate.lead_seconds),
+        format_distance(candidate.hops),
+        format_chance(candidate.chance),
+    ]
+    said.append(f"usually {_format_rate(candidate.rate_per_day)}")
     if candidate.lift is not None and candidate.lift > 1:
         said.append(f"in past incidents {candidate.lift:.1f} times as often as usual")
     return "; ".join([*said, CORRELATED])
 
 
-def _per_day(rate: float) -> str:
+def _format_rate(rate: float) -> str:
     if rate >= 1:
         return f"{rate:.0f} a day"
     if rate * 7 >= 1:
@@ -92,18 +96,18 @@ def _per_day(rate: float) -> str:
     return f"{rate * 30:.0f} a month" if rate * 30 >= 1 else "less than 1 a month"
 
 
-def similar_words(similar: SimilarIncident, at: datetime) -> str:
+def similarity_text(similar: SimilarIncident, at: datetime) -> str:
     """Return how alike it is, how old, and how long it took. `at` is when this incident began."""
-    age = duration_in_words((at - similar.created_at).total_seconds())
-    said = [f"{percent(similar.score)} alike", f"{age} ago"]
+    age = format_duration((at - similar.created_at).total_seconds())
+    said = [f"{format_percent(similar.score)} alike", f"{age} ago"]
     if similar.resolved_after_seconds is not None:
-        said.append(f"resolved after {duration_in_words(similar.resolved_after_seconds)}")
+        said.append(f"resolved after {format_duration(similar.resolved_after_seconds)}")
     if similar.pagerduty_agrees is not None:
         said.append("PagerDuty names it too" if similar.pagerduty_agrees else "PagerDuty doesn't name it")
     return "; ".join(said)
 
 
-def whether_awake(person: PersonToInvolve | OnCallFact) -> str:
+def night_text(person: PersonToInvolve | OnCallFact) -> str:
     """Return whether it is night where the person is; empty if that isn't known."""
     if person.is_asleep is None:
         return ""
@@ -111,32 +115,32 @@ def whether_awake(person: PersonToInvolve | OnCallFact) -> str:
     return f"{'probably asleep' if person.is_asleep else 'awake'}{clock}"
 
 
-def person_words(person: PersonToInvolve) -> str:
+def person_text(person: PersonToInvolve) -> str:
     """Return why this person. The reasons say already if they are on call, or probably asleep."""
     said = list(person.reasons)
     if not person.is_on_call:
         said.append("not on call")
     if not person.is_asleep:
-        said.append(whether_awake(person))
+        said.append(night_text(person))
     return "; ".join(filter(None, said))
 
 
-def on_call_words(on_call: OnCallFact, at: datetime) -> str:
+def on_call_text(on_call: OnCallFact, at: datetime) -> str:
     """Return until when, and whether they sleep."""
     until = (
         "always"
         if on_call.until is None
-        else f"for {duration_in_words((on_call.until - at).total_seconds())} more"
+        else f"for {format_duration((on_call.until - at).total_seconds())} more"
     )
-    return "; ".join(filter(None, [until, whether_awake(on_call)]))
+    return "; ".join(filter(None, [until, night_text(on_call)]))
 
 
-def factor_words(contribution: Contribution) -> str:
+def factor_label(contribution: Contribution) -> str:
     """Return what a factor of the impact is called."""
     return contribution.factor.replace("_", " ")
 
 
-def recurrence_words(found: Recurrence) -> str:
+def recurrence_text(found: Recurrence) -> str:
     """Return how often incidents like this one come."""
     window = f"in {found.window_days:.0f} days"
     count = f"{found.count} like it among the service's {found.of} {window}"
@@ -146,21 +150,22 @@ def recurrence_words(found: Recurrence) -> str:
     return "; ".join(said)
 
 
-def tested_words(found: Recommendation) -> str:
+def backtest_text(found: Recommendation) -> str:
     """Return how good such recommendations are, measured on the account's own past."""
     if found.hit_at_3 is None or found.baseline_hit_at_3 is None:
         return "not tested on the past"
     return (
         f"tested on {found.tested_on} past incidents: one of the first three handled it in"
-        f" {percent(found.hit_at_3)} of them; who is on call now did in {percent(found.baseline_hit_at_3)}"
+        f" {format_percent(found.hit_at_3)} of them; who is on call now did in"
+        f" {format_percent(found.baseline_hit_at_3)}"
     )
 
 
-def lacking_sources(sources: Sequence[SourceReport]) -> tuple[SourceReport, ...]:
+def degraded_sources(sources: Sequence[SourceReport]) -> tuple[SourceReport, ...]:
     """Return the sources that brought less than they could have."""
-    return tuple(source for source in sources if source.state in LACKING)
+    return tuple(source for source in sources if source.state in STATE_TEXT)
 
 
-def lacking_words(report: SourceReport) -> str:
+def degradation_text(report: SourceReport) -> str:
     """Return what is lacking of a source, and why."""
-    return ": ".join(filter(None, [LACKING.get(report.state, report.state), report.reason]))
+    return ": ".join(filter(None, [STATE_TEXT.get(report.state, report.state), report.reason]))

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from calmo_pagerduty.db.group_writer import GroupWriter
 from calmo_pagerduty.db.migrations import SchemaProblem, upgrade
-from calmo_pagerduty.db.statements import show_only
+from calmo_pagerduty.db.statements import restrict_visibility
 from calmo_pagerduty.db.transactions import Transaction as Transaction  # noqa: PLC0414 - its callers type their work
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Visibility
@@ -26,7 +26,7 @@ T = TypeVar("T")
 #: A writer that waits longer than this for SQLite's lock gives up; the door then answers 503.
 SQLITE_BUSY_SECONDS = 2.0
 BUSY_STEP_SECONDS = 0.001
-READERS = 4
+READER_THREADS = 4
 
 
 class StoreUnavailable(ExplainedError):
@@ -64,9 +64,9 @@ class Database:
             self._writing = _engine(address, writing=True, durable=durable)
             self._reading = _engine(address, writing=False)
         except (SQLAlchemyError, ImportError, OSError) as error:
-            raise StoreUnavailable(f"the database can't be used: {_in_words(error)}") from error
+            raise StoreUnavailable(f"the database can't be used: {_describe_fault(error)}") from error
         self._writer = GroupWriter(self._writing)
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
+        self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="store-reader")
 
     @property
     def writes_waiting(self) -> int:
@@ -80,14 +80,14 @@ class Database:
         try:
             upgrade(self._writing)
         except (SQLAlchemyError, SchemaProblem) as error:
-            raise StoreUnavailable(f"the database can't be used: {_in_words(error)}") from error
+            raise StoreUnavailable(f"the database can't be used: {_describe_fault(error)}") from error
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in a committed transaction. Raises StoreUnavailable. `work` may run twice."""
         try:
             return await self._writer.submit(work)
         except SQLAlchemyError as error:
-            raise StoreUnavailable(_in_words(error)) from error
+            raise StoreUnavailable(_describe_fault(error)) from error
 
     async def read(self, work: Callable[[Transaction], T], seen_by: Visibility = EVERYTHING) -> T:
         """Run `work` on a snapshot of the database. Raises StoreUnavailable.
@@ -95,23 +95,23 @@ class Database:
         What `seen_by` may not see, PostgreSQL withholds even from a query that doesn't ask for it.
         """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, functools.partial(self.read_now, work, seen_by))
+        return await loop.run_in_executor(self._readers, functools.partial(self.read_blocking, work, seen_by))
 
-    def read_now(self, work: Callable[[Transaction], T], seen_by: Visibility = EVERYTHING) -> T:
+    def read_blocking(self, work: Callable[[Transaction], T], seen_by: Visibility = EVERYTHING) -> T:
         try:
             with self._reading.connect() as tx:
-                show_only(tx, seen_by)
+                restrict_visibility(tx, seen_by)
                 return work(tx)
         except SQLAlchemyError as error:
-            raise StoreUnavailable(_in_words(error)) from error
+            raise StoreUnavailable(_describe_fault(error)) from error
 
-    def write_now(self, work: Callable[[Transaction], T]) -> T:
+    def write_blocking(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in a transaction of its own, for programs without an event loop."""
         try:
             with self._writing.begin() as tx:
                 return work(tx)
         except SQLAlchemyError as error:
-            raise StoreUnavailable(_in_words(error)) from error
+            raise StoreUnavailable(_describe_fault(error)) from error
 
     def close(self) -> None:
         self._writer.close()
@@ -120,7 +120,7 @@ class Database:
         self._reading.dispose()
 
 
-def _in_words(error: Exception) -> str:
+def _describe_fault(error: Exception) -> str:
     """Name the fault without the statement and its values: they may hold personal data."""
     cause = getattr(error, "orig", None) or error
     return f"{type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else 'no details'}"
@@ -129,7 +129,7 @@ def _in_words(error: Exception) -> str:
 def _engine(url: sa.URL, writing: bool, durable: bool = True) -> Engine:
     if url.get_backend_name() == "sqlite":
         return _sqlite_engine(url, writing, durable)
-    size = 1 if writing else READERS
+    size = 1 if writing else READER_THREADS
     return sa.create_engine(
         url,
         pool_size=size,
@@ -151,7 +151,7 @@ def _sqlite_engine(url: sa.URL, writing: bool, durable: bool) -> Engine:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(
         url,
-        pool_size=2 if writing else READERS,
+        pool_size=2 if writing else READER_THREADS,
         max_overflow=0,
         poolclass=sa.pool.QueuePool,
         hide_parameters=True,

@@ -43,7 +43,7 @@ class CannotDecrypt(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CellAddress:
     """Where a sealed value lives; it opens nowhere else."""
 
     table: str
@@ -72,14 +72,14 @@ class Keyring:
     def __repr__(self) -> str:
         return f"Keyring({', '.join(self._keys)})"
 
-    def seal(self, plaintext: bytes, place: Place) -> bytes:
+    def seal(self, plaintext: bytes, place: CellAddress) -> bytes:
         """Encrypt for one place. Layout: format, length of key name, key name, wrapped key, nonce, text."""
         bound = place.associated_data()
         data_key = AESGCM.generate_key(bit_length=256)
         wrapped = _encrypt(self._keys[self._primary], data_key, bound)
-        return start_of(self._primary) + wrapped + _encrypt(data_key, plaintext, bound)
+        return sealed_prefix(self._primary) + wrapped + _encrypt(data_key, plaintext, bound)
 
-    def open(self, sealed: bytes, place: Place) -> bytes:
+    def open(self, sealed: bytes, place: CellAddress) -> bytes:
         """Decrypt what was sealed for this place. Raises CannotDecrypt."""
         bound = place.associated_data()
         data_key, text = self._unwrap(sealed, bound)
@@ -105,19 +105,19 @@ class Keyring:
         """The name of the key that seals."""
         return self._primary
 
-    def rewrap(self, sealed: bytes, place: Place) -> bytes:
+    def rewrap(self, sealed: bytes, place: CellAddress) -> bytes:
         """Wrap a sealed value's key with the primary master key; the text stays as it is sealed.
 
         Raises CannotDecrypt.
         """
         bound = place.associated_data()
         data_key, text = self._unwrap(sealed, bound)
-        return start_of(self._primary) + _encrypt(self._keys[self._primary], data_key, bound) + text
+        return sealed_prefix(self._primary) + _encrypt(self._keys[self._primary], data_key, bound) + text
 
     def check(self, tx: Transaction) -> None:
         """Prove at start that these are the keys that sealed the database. Raises KeyProblem."""
         for kid, key in self._keys.items():
-            place = Place("key_checks", "sealed", "", kid)
+            place = CellAddress("key_checks", "sealed", "", kid)
             proof = Keyring({kid: key}).seal(b"calmo", place)
             # Two processes that start at once may both be the first.
             tx.execute(insert_or_ignore(tx, key_checks), {"kid": kid, "sealed": proof})
@@ -133,7 +133,7 @@ class Keyring:
     def _check_that_none_is_missing(self, tx: Transaction) -> None:
         elsewhere = sa.select(key_checks.c.kid).where(key_checks.c.kid.not_in(self._keys))
         for kid in tx.execute(elsewhere).scalars().all():
-            start = start_of(kid)
+            start = sealed_prefix(kid)
             for sealed in SEALED_COLUMNS:
                 sealed_by_it = sa.func.substr(sealed, 1, len(start)) == start
                 if tx.execute(sa.select(sa.literal(1)).where(sealed_by_it).limit(1)).first():
@@ -193,12 +193,12 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def sealed_by(sealed: bytes) -> str:
+def sealing_key_name(sealed: bytes) -> str:
     """Return the name of the master key that a value's own key is wrapped with."""
     return sealed[2 : 2 + sealed[1]].decode("ascii")
 
 
-def start_of(kid: str) -> bytes:
+def sealed_prefix(kid: str) -> bytes:
     """What everything begins with that a key has sealed: format, length of its name, its name."""
     return bytes((_FORMAT, len(kid))) + kid.encode("ascii")
 

@@ -16,10 +16,10 @@ from calmo_pagerduty.db.transactions import Transaction
 MAX_BATCH = 256
 #: A transaction is committed after this long, and the rest of the batch gets another one: on SQLite
 #: nobody else, in no other process, can write meanwhile.
-MAX_HOLD_SECONDS = 0.003
+MAX_BATCH_SECONDS = 0.003
 
 #: PostgreSQL's "deadlock detected" and "could not serialize": the transaction may be tried again.
-_TRY_AGAIN = ("40P01", "40001")
+_RETRYABLE_SQLSTATES = ("40P01", "40001")
 
 
 T = TypeVar("T")
@@ -78,10 +78,10 @@ class GroupWriter:
 
     def _commit(self, batch: list[_Job]) -> None:
         while batch:
-            done = self._commit_some(batch)
+            done = self._commit_prefix(batch)
             batch = batch[done:]
 
-    def _commit_some(self, batch: list[_Job]) -> int:
+    def _commit_prefix(self, batch: list[_Job]) -> int:
         """Commit as many jobs as fit into one transaction; return how many were settled."""
         results: list[Any] = []
         try:
@@ -89,12 +89,12 @@ class GroupWriter:
                 begun = time.monotonic()
                 for job in batch:
                     results.append(job.work(tx))
-                    if time.monotonic() - begun > MAX_HOLD_SECONDS:
+                    if time.monotonic() - begun > MAX_BATCH_SECONDS:
                         break
         except Exception as error:  # whatever it is belongs to the caller, not to this thread
-            if len(batch) > 1 and not _is_about_the_database(error):
+            if len(batch) > 1 and not _is_database_fault(error):
                 for job in batch:
-                    self._commit_some([job])
+                    self._commit_prefix([job])
             else:
                 for job in batch:
                     job.done.set_exception(error)
@@ -104,8 +104,8 @@ class GroupWriter:
         return len(results)
 
 
-def _is_about_the_database(error: Exception) -> bool:
+def _is_database_fault(error: Exception) -> bool:
     """A lock, a full disk, a lost connection: every job of the batch would meet it as well."""
-    if getattr(getattr(error, "orig", None), "sqlstate", None) in _TRY_AGAIN:
+    if getattr(getattr(error, "orig", None), "sqlstate", None) in _RETRYABLE_SQLSTATES:
         return False
     return isinstance(error, OperationalError | InterfaceError)

@@ -12,25 +12,25 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Table
 
-from calmo_pagerduty.db.encryption import Keyring, Place, sealed_by, start_of
+from calmo_pagerduty.db.encryption import CellAddress, Keyring, sealed_prefix, sealing_key_name
 from calmo_pagerduty.db.tables import connections, key_checks, webhook_secrets, webhooks
 from calmo_pagerduty.db.transactions import Transaction
 
-AT_ONCE = 200
+BATCH_SIZE = 200
 
 
 @dataclass(frozen=True, slots=True)
-class _Sealed:
+class _SealedColumn:
     """One column of sealed values: how its rows are read, and the place that each is bound to."""
 
     table: Table
     column: sa.Column[bytes]
     rows: sa.Select[Any]
-    place: Callable[[Any], Place]
+    place: Callable[[Any], CellAddress]
 
 
 _COLUMNS = (
-    _Sealed(
+    _SealedColumn(
         webhook_secrets,
         webhook_secrets.c.sealed,
         sa.select(
@@ -39,9 +39,9 @@ _COLUMNS = (
             webhook_secrets.c.sealed,
             webhooks.c.scope,
         ).join(webhooks, webhooks.c.id == webhook_secrets.c.webhook_id),
-        lambda row: Place("webhook_secrets", "sealed", row.scope, row.webhook_id, row.version),
+        lambda row: CellAddress("webhook_secrets", "sealed", row.scope, row.webhook_id, row.version),
     ),
-    _Sealed(
+    _SealedColumn(
         connections,
         connections.c.token_sealed,
         sa.select(
@@ -50,44 +50,44 @@ _COLUMNS = (
             connections.c.token_version,
             connections.c.token_sealed.label("sealed"),
         ).where(connections.c.token_sealed.is_not(None)),
-        lambda row: Place("connections", "token_sealed", row.scope, row.id, row.token_version),
+        lambda row: CellAddress("connections", "token_sealed", row.scope, row.id, row.token_version),
     ),
 )
 
 
-def count_by_key(tx: Transaction) -> Mapping[str, int]:
+def count_values_by_key(tx: Transaction) -> Mapping[str, int]:
     """Return how many values are under each master key."""
     counted: Counter[str] = Counter()
     for kid in tx.execute(sa.select(key_checks.c.kid)).scalars():
         counted[kid] += 0
     for sealed in _COLUMNS:
         for row in tx.execute(sealed.rows):
-            counted[sealed_by(row.sealed)] += 1
+            counted[sealing_key_name(row.sealed)] += 1
     return counted
 
 
-def rewrap_some(tx: Transaction, keyring: Keyring) -> int:
+def update_sealed_batch(tx: Transaction, keyring: Keyring) -> int:
     """Bring some values under the primary key; returns how many, 0 when none is left.
 
     Raises CannotDecrypt if a value is under a key that isn't configured.
     """
     done = 0
-    start = start_of(keyring.primary)
+    start = sealed_prefix(keyring.primary)
     for sealed in _COLUMNS:
         under_another = sa.func.substr(sealed.column, 1, len(start)) != start
-        for row in tx.execute(sealed.rows.where(under_another).limit(AT_ONCE - done)).all():
+        for row in tx.execute(sealed.rows.where(under_another).limit(BATCH_SIZE - done)).all():
             # Whoever replaced the value meanwhile has sealed it with the primary key already.
             unchanged = sealed.column == row.sealed
             new = keyring.rewrap(row.sealed, sealed.place(row))
             tx.execute(sa.update(sealed.table).where(unchanged).values({sealed.column.name: new}))
             done += 1
-        if done >= AT_ONCE:
+        if done >= BATCH_SIZE:
             break
     return done
 
 
-def forget_keys(tx: Transaction, keyring: Keyring) -> tuple[str, ...]:
+def delete_unused_keys(tx: Transaction, keyring: Keyring) -> tuple[str, ...]:
     """Forget master keys that nothing is under any more, except the primary; returns their names."""
-    idle = [kid for kid, count in count_by_key(tx).items() if not count and kid != keyring.primary]
+    idle = [kid for kid, count in count_values_by_key(tx).items() if not count and kid != keyring.primary]
     tx.execute(sa.delete(key_checks).where(key_checks.c.kid.in_(idle)))
     return tuple(idle)

@@ -4,14 +4,14 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from calmo_pagerduty.db.statements import insert_or_ignore, time_of
+from calmo_pagerduty.db.statements import get_database_time, insert_or_ignore
 from calmo_pagerduty.db.tables import leases
 from calmo_pagerduty.db.transactions import Transaction
 
 
-def take(tx: Transaction, name: str, holder: str, ttl: timedelta) -> bool:
+def claim_lease(tx: Transaction, name: str, holder: str, ttl: timedelta) -> bool:
     """Take or renew a lease. Returns whether it is ours for `ttl` from now."""
-    now = time_of(tx)
+    now = get_database_time(tx)
     ours = {"holder": holder, "until": now + ttl}
     tx.execute(insert_or_ignore(tx, leases), {"name": name, **ours})
     free = sa.or_(leases.c.holder == holder, leases.c.until <= now)
@@ -19,6 +19,6 @@ def take(tx: Transaction, name: str, holder: str, ttl: timedelta) -> bool:
     return tx.execute(taken).rowcount == 1
 
 
-def release(tx: Transaction, name: str, holder: str) -> None:
+def delete_lease(tx: Transaction, name: str, holder: str) -> None:
     """Let another process go on at once."""
     tx.execute(sa.delete(leases).where(leases.c.name == name, leases.c.holder == holder))

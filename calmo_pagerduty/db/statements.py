@@ -14,7 +14,7 @@ from calmo_pagerduty.kernel.scopes import Visibility
 _CHANGES_LOCK = 7_205_759_405
 #: The same for the audit's chain.
 _AUDIT_LOCK = 7_205_759_406
-_SHOW_ONLY = text("SELECT set_config('calmo.scopes', :scopes, true)")
+_RESTRICT_VISIBILITY = text("SELECT set_config('calmo.scopes', :scopes, true)")
 
 
 def insert_or_ignore(tx: Transaction, table: Table) -> Insert:
@@ -39,7 +39,7 @@ def upsert(tx: Transaction, table: Table, *kept: str) -> Insert:
     return statement.on_conflict_do_update(index_elements=keys, set_=news)
 
 
-def keep_commit_order(tx: Transaction) -> None:
+def lock_change_order(tx: Transaction) -> None:
     """Let the numbers of `issue_changes` be given in the order of commit, until this transaction ends.
 
     A reader that has seen number 7 would otherwise miss a 6 that is committed later. SQLite has one
@@ -48,7 +48,7 @@ def keep_commit_order(tx: Transaction) -> None:
     _lock(tx, _CHANGES_LOCK)
 
 
-def keep_audit_order(tx: Transaction) -> None:
+def lock_audit_order(tx: Transaction) -> None:
     """Let one process at a time add to the audit's chain, until this transaction ends."""
     _lock(tx, _AUDIT_LOCK)
 
@@ -58,7 +58,7 @@ def _lock(tx: Transaction, key: int) -> None:
         tx.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
-def time_of(tx: Transaction) -> datetime:
+def get_database_time(tx: Transaction) -> datetime:
     """Return the time by the one clock that all processes share: the server's. SQLite is on their machine."""
     if tx.dialect.name == "postgresql":
         moment: datetime = tx.execute(select(func.clock_timestamp())).scalar_one()
@@ -66,11 +66,11 @@ def time_of(tx: Transaction) -> datetime:
     return datetime.now(UTC)
 
 
-def show_only(tx: Transaction, visibility: Visibility) -> None:
+def restrict_visibility(tx: Transaction, visibility: Visibility) -> None:
     """Let the rest of this transaction see no other scopes: PostgreSQL's row-level security holds it to it.
 
     A comma alone names none of them; a scope holds no comma.
     """
     if tx.dialect.name == "postgresql" and not visibility.everything:
         scopes = ",".join(str(scope) for scope in visibility.scopes) or ","
-        tx.execute(_SHOW_ONLY, {"scopes": scopes})
+        tx.execute(_RESTRICT_VISIBILITY, {"scopes": scopes})

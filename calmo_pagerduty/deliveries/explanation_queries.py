@@ -9,33 +9,35 @@ import sqlalchemy as sa
 from calmo_pagerduty.db.tables import deliveries, issues, refusals, timeline, webhook_secrets, webhooks
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.db.visibility import visible_to
-from calmo_pagerduty.deliveries.explanations import Facts
+from calmo_pagerduty.deliveries.explanations import ExplanationInput
 from calmo_pagerduty.deliveries.model import DeliveryState, Verdict
-from calmo_pagerduty.deliveries.queries import joined
+from calmo_pagerduty.deliveries.queries import join_webhooks
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import Visibility
 
 #: PagerDuty tries for so long; an older refusal says nothing of today.
-REFUSALS_SINCE = timedelta(hours=48)
-MOST_DELIVERIES = 1000
+REFUSAL_LOOKBACK = timedelta(hours=48)
+MAX_DELIVERIES = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ExplanationLookup:
     """The facts so far, and the workflow to ask about; None if nothing is known of the incident."""
 
-    facts: Facts
+    facts: ExplanationInput
     ref: IncidentRef | None
 
 
-def read_facts(tx: Transaction, visibility: Visibility, incident_id: str, now: datetime) -> Known:
+def get_explanation_input(
+    tx: Transaction, visibility: Visibility, incident_id: str, now: datetime
+) -> ExplanationLookup:
     """Return what is known of the incident; of several connections, the one that heard of it last."""
     hooks = _webhooks(tx, visibility, now)
     rows = tx.execute(
-        joined(sa.select(deliveries))
+        join_webhooks(sa.select(deliveries))
         .where(deliveries.c.incident_id == incident_id, visible_to(webhooks.c.scope, visibility))
         .order_by(deliveries.c.seq.desc())
-        .limit(MOST_DELIVERIES)
+        .limit(MAX_DELIVERIES)
     ).all()
     mine = [row for row in rows if row.connection_id == rows[0].connection_id]
     states = Counter(DeliveryState(row.state) for row in mine)
@@ -46,7 +48,7 @@ def read_facts(tx: Transaction, visibility: Visibility, incident_id: str, now: d
     waiting = [row.received_at for row in mine if row.state == DeliveryState.PENDING]
     issue = _issue(tx, visibility, incident_id)
     ref = IncidentRef(connection_id=rows[0].connection_id, incident_id=incident_id) if rows else None
-    facts = Facts(
+    facts = ExplanationInput(
         incident_id=incident_id,
         webhooks=hooks["live"],
         with_secret=hooks["secret"],
@@ -61,7 +63,7 @@ def read_facts(tx: Transaction, visibility: Visibility, incident_id: str, now: d
         issue_id=issue[0] if issue else None,
         entries=issue[1] if issue else 0,
     )
-    return Known(facts, ref)
+    return ExplanationLookup(facts, ref)
 
 
 def _webhooks(tx: Transaction, visibility: Visibility, now: datetime) -> Counter[str]:
@@ -84,14 +86,14 @@ def _refusals(tx: Transaction, visibility: Visibility, now: datetime) -> dict[Ve
     query = (
         sa.select(refusals.c.verdict, sa.func.count())
         .join(webhooks, webhooks.c.id == refusals.c.webhook_id)
-        .where(refusals.c.at > now - REFUSALS_SINCE, visible_to(webhooks.c.scope, visibility))
+        .where(refusals.c.at > now - REFUSAL_LOOKBACK, visible_to(webhooks.c.scope, visibility))
         .group_by(refusals.c.verdict)
     )
     return {Verdict(verdict): count for verdict, count in tx.execute(query)}
 
 
 def _unreadable(tx: Transaction, visibility: Visibility) -> int:
-    query = joined(sa.select(sa.func.count(deliveries.c.seq))).where(
+    query = join_webhooks(sa.select(sa.func.count(deliveries.c.seq))).where(
         deliveries.c.incident_id.is_(None),
         deliveries.c.state == DeliveryState.DEAD_LETTER,
         visible_to(webhooks.c.scope, visibility),

@@ -19,7 +19,7 @@ class StepState(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Name(StrEnum):
+class StepName(StrEnum):
     """The steps in the order in which a delivery takes them."""
 
     WEBHOOK = "webhook"
@@ -45,7 +45,7 @@ class WorkflowStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ExplanationInput:
     """What is known of one incident within the caller's scopes."""
 
     incident_id: str
@@ -73,10 +73,10 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ExplanationStep:
     """`advice` says in one sentence what to do about it; None where there is nothing to do."""
 
-    name: Name
+    name: StepName
     state: StepState
     words: str
     advice: str | None = None
@@ -86,146 +86,164 @@ class Step:
 class Explanation:
     """The walk up to the first step that is missing or unknown; all of it where all is well."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[ExplanationStep, ...]
 
     @property
-    def first_missing(self) -> Step | None:
+    def first_missing(self) -> ExplanationStep | None:
         return next((step for step in self.steps if step.state is not StepState.OK), None)
 
 
-def explain(facts: Facts) -> Explanation:
+def explain(facts: ExplanationInput) -> Explanation:
     """Walk the way of a delivery and stop at the first thing that is missing. Total."""
     if facts.issue_id is not None:
         return Explanation((_applied(facts),))
-    steps: list[Step] = []
-    for look in _WALK:
+    steps: list[ExplanationStep] = []
+    for look in _STEP_CHECKS:
         steps.append(look(facts))
         if steps[-1].state is not StepState.OK:
             break
     return Explanation(tuple(steps))
 
 
-def _webhook(facts: Facts) -> Step:
+def _webhook(facts: ExplanationInput) -> ExplanationStep:
     if facts.webhooks == 0:
         return _missing(
-            Name.WEBHOOK, "there is no webhook",
+            StepName.WEBHOOK,
+            "there is no webhook",
             "Make one: `calmo-pagerduty webhook create --scope organization:ORG`.",
-        )  # fmt: skip
-    return _ok(Name.WEBHOOK, f"{_count(facts.webhooks, 'webhook')} can take deliveries")
+        )
+    return _ok(StepName.WEBHOOK, f"{_count(facts.webhooks, 'webhook')} can take deliveries")
 
 
-def _secret(facts: Facts) -> Step:
+def _secret(facts: ExplanationInput) -> ExplanationStep:
     if facts.with_secret == 0 and not facts.deliveries:
         return _missing(
-            Name.SECRET, "no webhook has its signing secret yet, so each delivery is answered 503",
+            StepName.SECRET,
+            "no webhook has its signing secret yet, so each delivery is answered 503",
             "Give it the secret that PagerDuty showed: `calmo-pagerduty webhook set-secret WEBHOOK`.",
-        )  # fmt: skip
-    return _ok(Name.SECRET, f"{facts.with_secret} of them have a signing secret")
+        )
+    return _ok(StepName.SECRET, f"{facts.with_secret} of them have a signing secret")
 
 
-def _authentic(facts: Facts) -> Step:
+def _authentic(facts: ExplanationInput) -> ExplanationStep:
     refused = sum(facts.refusals.values())
     if refused and not facts.deliveries:
         kinds = ", ".join(f"{count} {verdict}" for verdict, count in sorted(facts.refusals.items()))
         return _missing(
-            Name.AUTHENTIC, f"deliveries of the last two days were refused: {kinds}",
+            StepName.AUTHENTIC,
+            f"deliveries of the last two days were refused: {kinds}",
             "Give the webhook the secret that PagerDuty signs with, within 48 h:"
             " `calmo-pagerduty webhook set-secret WEBHOOK`; see `calmo-pagerduty deliveries refusals`.",
-        )  # fmt: skip
-    return _ok(Name.AUTHENTIC, "no signature stood in its way")
+        )
+    return _ok(StepName.AUTHENTIC, "no signature stood in its way")
 
 
-def _delivered(facts: Facts) -> Step:
+def _delivered(facts: ExplanationInput) -> ExplanationStep:
     if facts.deliveries:
-        return _ok(Name.DELIVERED, f"{_count(sum(facts.deliveries.values()), 'delivery')} came in")
+        return _ok(StepName.DELIVERED, f"{_count(sum(facts.deliveries.values()), 'delivery')} came in")
     if facts.unreadable:
-        return Step(
-            Name.UNDERSTOOD, StepState.UNKNOWN,
+        return ExplanationStep(
+            StepName.UNDERSTOOD,
+            StepState.UNKNOWN,
             f"nothing came in under this id, but {_count(facts.unreadable, 'delivery')} could not be read",
             "Look at them: `calmo-pagerduty deliveries list --state dead_letter`.",
-        )  # fmt: skip
+        )
     if facts.switched_off:
         return _missing(
-            Name.DELIVERED, "nothing ever came in, and PagerDuty has the subscription switched off",
+            StepName.DELIVERED,
+            "nothing ever came in, and PagerDuty has the subscription switched off",
             "See how to switch it on again, `calmo-pagerduty doctor`; then fetch what was missed,"
             " `calmo-pagerduty reconcile CONNECTION`.",
-        )  # fmt: skip
+        )
     return _missing(
-        Name.DELIVERED, "nothing ever came in for this incident",
+        StepName.DELIVERED,
+        "nothing ever came in for this incident",
         "See whether the subscription covers its service, `calmo-pagerduty doctor`; with a token, fetch"
         " what was missed: `calmo-pagerduty reconcile CONNECTION`.",
-    )  # fmt: skip
+    )
 
 
-def _understood(facts: Facts) -> Step:
+def _understood(facts: ExplanationInput) -> ExplanationStep:
     if _furthest(facts) is DeliveryState.DEAD_LETTER:
         seq = facts.latest.get(DeliveryState.DEAD_LETTER, 0)
         return _missing(
-            Name.UNDERSTOOD, f"it could not be understood: {facts.dead_reason or 'no reason was kept'}",
+            StepName.UNDERSTOOD,
+            f"it could not be understood: {facts.dead_reason or 'no reason was kept'}",
             f"Send it again with what this version understands: `calmo-pagerduty deliveries replay {seq}`.",
-        )  # fmt: skip
-    return _ok(Name.UNDERSTOOD, "it was understood")
+        )
+    return _ok(StepName.UNDERSTOOD, "it was understood")
 
 
-def _accepted(facts: Facts) -> Step:
+def _accepted(facts: ExplanationInput) -> ExplanationStep:
     furthest = _furthest(facts)
     if furthest is DeliveryState.PAUSED:
         seq = facts.latest.get(DeliveryState.PAUSED, 0)
         return _missing(
-            Name.ACCEPTED, "the webhook was paused when it came",
+            StepName.ACCEPTED,
+            "the webhook was paused when it came",
             f"Send it now: `calmo-pagerduty deliveries replay {seq}`.",
-        )  # fmt: skip
+        )
     if furthest in (DeliveryState.CONFLICT, DeliveryState.RECORDED):
         return _missing(
-            Name.ACCEPTED, f"what came is only kept in the log ({furthest})",
+            StepName.ACCEPTED,
+            f"what came is only kept in the log ({furthest})",
             f"See what it was: `calmo-pagerduty deliveries show {facts.latest.get(furthest, 0)}`.",
-        )  # fmt: skip
-    return _ok(Name.ACCEPTED, "it was accepted")
+        )
+    return _ok(StepName.ACCEPTED, "it was accepted")
 
 
-def _forwarded(facts: Facts) -> Step:
+def _forwarded(facts: ExplanationInput) -> ExplanationStep:
     if _furthest(facts) is not DeliveryState.PENDING:
-        return _ok(Name.FORWARDED, "it was sent to its workflow")
+        return _ok(StepName.FORWARDED, "it was sent to its workflow")
     waits = f"it has waited for {facts.waiting_for.total_seconds():.0f} s to be sent to Temporal"
     if not facts.temporal:
         return _missing(
-            Name.FORWARDED, f"{waits}, which can't be reached",
+            StepName.FORWARDED,
+            f"{waits}, which can't be reached",
             "Start Temporal, or correct TEMPORAL_ADDRESS: nothing is lost, it is sent by itself.",
-        )  # fmt: skip
-    return Step(
-        Name.FORWARDED, StepState.UNKNOWN, waits,
+        )
+    return ExplanationStep(
+        StepName.FORWARDED,
+        StepState.UNKNOWN,
+        waits,
         "Ask again in some seconds; if it still waits, see who forwards: `calmo-pagerduty health ingress`.",
-    )  # fmt: skip
+    )
 
 
-def _worked_on(facts: Facts) -> Step:
+def _worked_on(facts: ExplanationInput) -> ExplanationStep:
     if facts.workers == 0:
         return _missing(
-            Name.WORKED_ON, "no worker listens to the task queue",
+            StepName.WORKED_ON,
+            "no worker listens to the task queue",
             "Start one: `calmo-pagerduty worker`.",
-        )  # fmt: skip
+        )
     if facts.workflow in (WorkflowStatus.ENDED, WorkflowStatus.NONE):
         how = "was ended from outside" if facts.workflow is WorkflowStatus.ENDED else "isn't there"
         states = (DeliveryState.FORWARDED, DeliveryState.APPLIED)
         seq = next((facts.latest[state] for state in states if state in facts.latest), 0)
         return _missing(
-            Name.WORKED_ON, f"its workflow {facts.workflow_id} {how}",
+            StepName.WORKED_ON,
+            f"its workflow {facts.workflow_id} {how}",
             f"It is sent again by itself in a while, or now: `calmo-pagerduty deliveries replay {seq}`.",
-        )  # fmt: skip
+        )
     if facts.workers is None:
-        return Step(
-            Name.WORKED_ON, StepState.UNKNOWN, "Temporal can't be asked who works",
+        return ExplanationStep(
+            StepName.WORKED_ON,
+            StepState.UNKNOWN,
+            "Temporal can't be asked who works",
             "Start Temporal, or correct TEMPORAL_ADDRESS: `calmo-pagerduty health worker`.",
-        )  # fmt: skip
-    return _ok(Name.WORKED_ON, f"{_count(facts.workers, 'worker')} listen")
+        )
+    return _ok(StepName.WORKED_ON, f"{_count(facts.workers, 'worker')} listen")
 
 
-def _applied(facts: Facts) -> Step:
+def _applied(facts: ExplanationInput) -> ExplanationStep:
     if facts.issue_id is None:
-        return Step(
-            Name.APPLIED, StepState.UNKNOWN, f"its workflow {facts.workflow_id} is at it",
+        return ExplanationStep(
+            StepName.APPLIED,
+            StepState.UNKNOWN,
+            f"its workflow {facts.workflow_id} is at it",
             "Ask again in some seconds; if nothing has changed, look at the workflow in the Temporal UI.",
-        )  # fmt: skip
+        )
     left = {
         state: count
         for state, count in facts.deliveries.items()
@@ -235,10 +253,10 @@ def _applied(facts: Facts) -> Step:
     if left:
         kinds = ", ".join(f"{count} {state}" for state, count in sorted(left.items()))
         words += f"; not on it: {kinds}"
-    return _ok(Name.APPLIED, words)
+    return _ok(StepName.APPLIED, words)
 
 
-_WALK: tuple[Callable[[Facts], Step], ...] = (
+_STEP_CHECKS: tuple[Callable[[ExplanationInput], ExplanationStep], ...] = (
     _webhook, _secret, _authentic, _delivered, _understood, _accepted, _forwarded, _worked_on, _applied,
 )  # fmt: skip
 #: Any event makes the issue, so the one that has come furthest tells what it waits for.
@@ -248,16 +266,16 @@ _FURTHEST_FIRST = (
 )  # fmt: skip
 
 
-def _furthest(facts: Facts) -> DeliveryState | None:
+def _furthest(facts: ExplanationInput) -> DeliveryState | None:
     return next((state for state in _FURTHEST_FIRST if facts.deliveries.get(state)), None)
 
 
-def _ok(name: Name, words: str) -> Step:
-    return Step(name, StepState.OK, words)
+def _ok(name: StepName, words: str) -> ExplanationStep:
+    return ExplanationStep(name, StepState.OK, words)
 
 
-def _missing(name: Name, words: str, advice: str) -> Step:
-    return Step(name, StepState.MISSING, words, advice)
+def _missing(name: StepName, words: str, advice: str) -> ExplanationStep:
+    return ExplanationStep(name, StepState.MISSING, words, advice)
 
 
 def _count(number: int, thing: str) -> str:

@@ -23,7 +23,7 @@ MAX_STRIKES = 2
 STRIKE_WINDOW = timedelta(hours=24)
 
 
-class Keep(StrEnum):
+class StoredAs(StrEnum):
     """What is kept of a request."""
 
     DELIVERY = "delivery"
@@ -55,11 +55,11 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class WebhookResponse:
     """The HTTP status, what is kept, and whether the connection is closed after it."""
 
     status: int
-    keep: Keep
+    keep: StoredAs
     close: bool = False
 
     @property
@@ -67,28 +67,28 @@ class Answer:
         return self.status in (429, 503)
 
 
-ANSWERS: Mapping[Verdict, Answer] = {
-    Verdict.ACCEPTED: Answer(202, Keep.DELIVERY),
-    Verdict.DUPLICATE: Answer(202, Keep.DUPLICATE_COUNT),
-    Verdict.CONFLICT: Answer(202, Keep.DELIVERY),
-    Verdict.PAUSED: Answer(202, Keep.DELIVERY),
-    Verdict.DEAD_LETTER: Answer(202, Keep.DELIVERY),
-    Verdict.UNKNOWN_WEBHOOK: Answer(404, Keep.COUNTER),
-    Verdict.DELETED_WEBHOOK: Answer(410, Keep.COUNTER),
-    Verdict.MISSING_SIGNATURE: Answer(401, Keep.REFUSAL),
-    Verdict.LEGACY_PAYLOAD: Answer(401, Keep.REFUSAL),
-    Verdict.UNSUPPORTED_SCHEME: Answer(401, Keep.REFUSAL),
-    Verdict.MISMATCH: Answer(401, Keep.REFUSAL),
+RESPONSE_OF_VERDICT: Mapping[Verdict, WebhookResponse] = {
+    Verdict.ACCEPTED: WebhookResponse(202, StoredAs.DELIVERY),
+    Verdict.DUPLICATE: WebhookResponse(202, StoredAs.DUPLICATE_COUNT),
+    Verdict.CONFLICT: WebhookResponse(202, StoredAs.DELIVERY),
+    Verdict.PAUSED: WebhookResponse(202, StoredAs.DELIVERY),
+    Verdict.DEAD_LETTER: WebhookResponse(202, StoredAs.DELIVERY),
+    Verdict.UNKNOWN_WEBHOOK: WebhookResponse(404, StoredAs.COUNTER),
+    Verdict.DELETED_WEBHOOK: WebhookResponse(410, StoredAs.COUNTER),
+    Verdict.MISSING_SIGNATURE: WebhookResponse(401, StoredAs.REFUSAL),
+    Verdict.LEGACY_PAYLOAD: WebhookResponse(401, StoredAs.REFUSAL),
+    Verdict.UNSUPPORTED_SCHEME: WebhookResponse(401, StoredAs.REFUSAL),
+    Verdict.MISMATCH: WebhookResponse(401, StoredAs.REFUSAL),
     # PagerDuty's own queue of 48 h is the quarantine: nothing unauthenticated is stored here.
-    Verdict.UNPROVEN: Answer(503, Keep.REFUSAL),
-    Verdict.GUARDED: Answer(503, Keep.REFUSAL),
-    Verdict.NO_SECRET: Answer(503, Keep.COUNTER),
-    Verdict.TOO_LARGE: Answer(413, Keep.COUNTER, close=True),
+    Verdict.UNPROVEN: WebhookResponse(503, StoredAs.REFUSAL),
+    Verdict.GUARDED: WebhookResponse(503, StoredAs.REFUSAL),
+    Verdict.NO_SECRET: WebhookResponse(503, StoredAs.COUNTER),
+    Verdict.TOO_LARGE: WebhookResponse(413, StoredAs.COUNTER, close=True),
     # Never 408: a 4xx would make PagerDuty drop the delivery.
-    Verdict.SLOW_BODY: Answer(503, Keep.COUNTER, close=True),
-    Verdict.STORE_UNAVAILABLE: Answer(503, Keep.COUNTER),
-    Verdict.OVERLOADED: Answer(429, Keep.COUNTER),
-    Verdict.SHUTTING_DOWN: Answer(503, Keep.COUNTER, close=True),
+    Verdict.SLOW_BODY: WebhookResponse(503, StoredAs.COUNTER, close=True),
+    Verdict.STORE_UNAVAILABLE: WebhookResponse(503, StoredAs.COUNTER),
+    Verdict.OVERLOADED: WebhookResponse(429, StoredAs.COUNTER),
+    Verdict.SHUTTING_DOWN: WebhookResponse(503, StoredAs.COUNTER, close=True),
 }
 
 
@@ -101,7 +101,7 @@ class SignatureVerdict(StrEnum):
     MISMATCH = "mismatch"
 
 
-def judge_unsigned(signature: SignatureVerdict, legacy: bool, armed: bool, strikes: int) -> Verdict:
+def judge_unverified(signature: SignatureVerdict, legacy: bool, armed: bool, strikes: int) -> Verdict:
     """Decide on a delivery whose signature did not match.
 
     `strikes` is the number of mismatches answered 401 on this webhook within STRIKE_WINDOW.

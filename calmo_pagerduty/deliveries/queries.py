@@ -12,7 +12,7 @@ from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.db.visibility import visible_to
 from calmo_pagerduty.deliveries.model import DeliveryState, Verdict
 from calmo_pagerduty.kernel.scopes import Visibility
-from calmo_pagerduty.webhooks.lifecycle import HANDLE
+from calmo_pagerduty.webhooks.lifecycle import HANDLE_PATTERN
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,12 @@ class DeliveryFilter:
     seqs: tuple[int, ...] = ()
 
     @property
-    def names_nothing(self) -> bool:
+    def is_empty(self) -> bool:
         return self == DeliveryFilter()
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
+class DeliveryEffect:
     """What a delivery did: the timeline's entry of its event. `moved`: it changed how the issue stands."""
 
     issue_id: str
@@ -72,7 +72,7 @@ class LoggedDelivery:
     duplicates: int
     attempts: int
     replays: int
-    effect: Effect | None
+    effect: DeliveryEffect | None
 
     @property
     def latency_ms(self) -> float | None:
@@ -135,19 +135,21 @@ def list_deliveries(
     before: int | None = None,
 ) -> tuple[LoggedDelivery, ...]:
     """Return deliveries, newest first, from below number `before`."""
-    query = _LOGGED.where(*conditions(visibility, wanted)).order_by(deliveries.c.seq.desc()).limit(limit)
+    query = (
+        _LOGGED.where(*filter_conditions(visibility, wanted)).order_by(deliveries.c.seq.desc()).limit(limit)
+    )
     if before is not None:
         query = query.where(deliveries.c.seq < before)
-    return tuple(_logged(row) for row in tx.execute(query))
+    return tuple(_logged_delivery(row) for row in tx.execute(query))
 
 
-def find_delivery(tx: Transaction, visibility: Visibility, seq: int) -> LoggedDelivery | None:
+def get_delivery(tx: Transaction, visibility: Visibility, seq: int) -> LoggedDelivery | None:
     """Return one delivery; None if there is none that this caller may see."""
     found = list_deliveries(tx, visibility, DeliveryFilter(seqs=(seq,)), 1)
     return found[0] if found else None
 
 
-def read_body(tx: Transaction, delivery: LoggedDelivery) -> bytes | None:
+def get_body(tx: Transaction, delivery: LoggedDelivery) -> bytes | None:
     """Return the body as it came; None if it was deleted after its time."""
     query = sa.select(delivery_bodies.c.body).where(delivery_bodies.c.seq == delivery.seq)
     body: bytes | None = tx.execute(query).scalar()
@@ -175,7 +177,7 @@ def list_refusals(
     return tuple(Refusal(**row._asdict() | {"verdict": Verdict(row.verdict)}) for row in rows)
 
 
-def conditions(visibility: Visibility, wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
+def filter_conditions(visibility: Visibility, wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
     """Return what a query of deliveries joined with their webhooks must hold."""
     padded = "," + deliveries.c.remarks + ","
     remarks = [padded.contains(f",{remark},", autoescape=True) for remark in wanted.remarks]
@@ -194,7 +196,7 @@ def conditions(visibility: Visibility, wanted: DeliveryFilter) -> list[ColumnEle
     ]
 
 
-def joined(columns: Select[Any]) -> Select[Any]:
+def join_webhooks(columns: Select[Any]) -> Select[Any]:
     """Join a query of deliveries with their webhooks, which say whose they are."""
     return columns.join(webhooks, webhooks.c.id == deliveries.c.webhook_id)
 
@@ -205,7 +207,7 @@ def _of_webhooks(known_as: tuple[str, ...]) -> list[ColumnElement[bool]]:
     by_handle = [
         webhooks.c.id.like(f"wh\\_%{handle[-6:]}", escape="\\")
         for handle in known_as
-        if HANDLE.fullmatch(handle)
+        if HANDLE_PATTERN.fullmatch(handle)
     ]
     return [sa.or_(webhooks.c.id.in_(known_as), *by_handle)]
 
@@ -219,7 +221,7 @@ def _between(column: ColumnElement[datetime], wanted: DeliveryFilter) -> list[Co
     return since if wanted.until is None else [*since, column < wanted.until]
 
 
-def _logged(row: Any) -> LoggedDelivery:
+def _logged_delivery(row: Any) -> LoggedDelivery:
     values = row._asdict()
     effect = [values.pop(name) for name in ("issue_id", "action", "moved")]
     return LoggedDelivery(
@@ -228,6 +230,6 @@ def _logged(row: Any) -> LoggedDelivery:
             "verdict": Verdict(row.verdict),
             "state": DeliveryState(row.state),
             "remarks": tuple(remark for remark in row.remarks.split(",") if remark),
-            "effect": Effect(*effect) if effect[0] is not None else None,
+            "effect": DeliveryEffect(*effect) if effect[0] is not None else None,
         }
     )

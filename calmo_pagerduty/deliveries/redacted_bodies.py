@@ -4,10 +4,10 @@ import json
 import re
 from typing import Any
 
-from calmo_pagerduty.kernel.redaction import MASK, redacted
+from calmo_pagerduty.kernel.redaction import MASK, redact
 from calmo_pagerduty.kernel.untrusted_text import clean_json
 
-LONGEST_TEXT = 4096
+MAX_TEXT_LENGTH = 4096
 #: A field of such a name holds what nobody needs to see.
 _SECRET_FIELD = re.compile(
     r"secret|token|password|passwd|authorization|credential|private_key|api_?key|signature"
@@ -16,25 +16,28 @@ _SECRET_FIELD = re.compile(
 )
 
 
-def shown_body(body: bytes) -> str:
+def redact_body(body: bytes) -> str:
     """Return the body as JSON text with what is secret masked; what is no JSON, as masked text."""
     text = body.decode("utf-8", "replace")
     try:
-        return json.dumps(_masked(clean_json(json.loads(text), LONGEST_TEXT)), ensure_ascii=False)
+        return json.dumps(_masked(clean_json(json.loads(text), MAX_TEXT_LENGTH)), ensure_ascii=False)
     except (ValueError, RecursionError):
-        return redacted(str(clean_json(text, LONGEST_TEXT)))
+        return redact(str(clean_json(text, MAX_TEXT_LENGTH)))
 
 
 def _masked(value: Any) -> Any:
     if isinstance(value, str):
-        return redacted(value)
+        return redact(value)
     if isinstance(value, dict):
-        return {redacted(name): MASK if _hides(name, part) else _masked(part) for name, part in value.items()}
+        return {
+            redact(name): MASK if _is_secret_field(name, part) else _masked(part)
+            for name, part in value.items()
+        }
     if isinstance(value, list):
         return [_masked(part) for part in value]
     return value
 
 
-def _hides(name: str, value: Any) -> bool:
+def _is_secret_field(name: str, value: Any) -> bool:
     """An event's type may speak of a bridge or a token; what it holds is no secret if it is nothing."""
     return value not in (None, "", [], {}) and _SECRET_FIELD.search(name) is not None

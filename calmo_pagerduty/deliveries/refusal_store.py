@@ -4,10 +4,10 @@ from datetime import datetime
 
 from calmo_pagerduty.db.tables import refusals
 from calmo_pagerduty.db.transactions import Transaction
-from calmo_pagerduty.deliveries.model import ANSWERS, Verdict
+from calmo_pagerduty.deliveries.model import RESPONSE_OF_VERDICT, Verdict
 
 
-def record(
+def insert_refusal(
     tx: Transaction,
     webhook_id: str,
     at: datetime,
@@ -23,7 +23,7 @@ def record(
             at=at,
             verdict=verdict,
             reason=reason,
-            status=ANSWERS[verdict].status,
+            status=RESPONSE_OF_VERDICT[verdict].status,
             body_bytes=body_bytes,
             body_sha256=body_sha256,
         )

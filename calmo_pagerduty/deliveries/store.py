@@ -96,9 +96,9 @@ _ON_THE_TIMELINE = sa.exists(
 )
 
 
-def record(tx: Transaction, delivery: NewDelivery) -> Verdict:
+def insert_delivery(tx: Transaction, delivery: NewDelivery) -> Verdict:
     """Keep a delivery; a repeated one is counted on its first row, an altered one is kept apart."""
-    if _insert(tx, delivery, _row(delivery)):
+    if _insert(tx, delivery, _delivery_row(delivery)):
         return delivery.verdict
     key = {"webhook": delivery.webhook_id, "key": delivery.dedup_key}
     if tx.execute(_FIND, key).scalar() == delivery.body_sha256:
@@ -110,11 +110,11 @@ def record(tx: Transaction, delivery: NewDelivery) -> Verdict:
         "state": DeliveryState.CONFLICT,
         "reason": "an event with this id came before, with another body",
     }
-    _insert(tx, delivery, _row(delivery) | conflict)
+    _insert(tx, delivery, _delivery_row(delivery) | conflict)
     return Verdict.CONFLICT
 
 
-def read_pending(tx: Transaction, after: int, at_most: int) -> list[PendingDelivery]:
+def list_pending(tx: Transaction, after: int, at_most: int) -> list[PendingDelivery]:
     """Return what waits to be forwarded, in order of arrival, from beyond number `after`."""
     rows = tx.execute(_PENDING, {"after": after, "at_most": at_most})
     return [
@@ -140,14 +140,14 @@ def mark_dead(tx: Transaction, seqs: Sequence[int], reason: str) -> None:
     tx.execute(dead.values(state=DeliveryState.DEAD_LETTER, reason=reason))
 
 
-def mark_issues_unsure(tx: Transaction, refs: Sequence[IncidentRef]) -> None:
+def mark_needs_reconcile(tx: Transaction, refs: Sequence[IncidentRef]) -> None:
     """Say on these incidents' issues that something about them could not be applied."""
     for ref in refs:
         unsure = sa.update(issues).where(issues.c.id == ref.issue_id)
         tx.execute(unsure.values(needs_reconcile=True))
 
 
-def confirm_applied(tx: Transaction, at_most: int, now: datetime) -> int:
+def mark_applied(tx: Transaction, at_most: int, now: datetime) -> int:
     """Mark as applied what has reached its issue's timeline, oldest first. Returns how many."""
     arrived = (
         sa.select(deliveries.c.seq)
@@ -161,7 +161,7 @@ def confirm_applied(tx: Transaction, at_most: int, now: datetime) -> int:
     return tx.execute(applied.values(state=DeliveryState.APPLIED, applied_at=first)).rowcount
 
 
-def send_again(tx: Transaction, now: datetime, patience: timedelta) -> int:
+def mark_pending_again(tx: Transaction, now: datetime, timeout: timedelta) -> int:
     """Let wait again what was forwarded but reached no timeline within `patience`; returns how many.
 
     Whatever Temporal may have lost (a terminated workflow, a restored backup) is thus sent once more.
@@ -173,7 +173,7 @@ def send_again(tx: Transaction, now: datetime, patience: timedelta) -> int:
                 deliveries.c.attempts == attempt
                 if attempt < _LAST_DOUBLING
                 else deliveries.c.attempts >= attempt,
-                deliveries.c.forwarded_at < now - patience * 2**attempt,
+                deliveries.c.forwarded_at < now - timeout * 2**attempt,
             )
             for attempt in range(_LAST_DOUBLING + 1)
         )
@@ -183,7 +183,7 @@ def send_again(tx: Transaction, now: datetime, patience: timedelta) -> int:
     return tx.execute(lost.values(**again)).rowcount
 
 
-def crowded_incidents(tx: Transaction, at_least: int) -> list[IncidentRef]:
+def list_backlogged_incidents(tx: Transaction, at_least: int) -> list[IncidentRef]:
     """Return the incidents that have so many deliveries forwarded which reached no timeline yet."""
     columns = (deliveries.c.connection_id, deliveries.c.incident_id)
     rows = tx.execute(
@@ -211,7 +211,7 @@ def _insert(tx: Transaction, delivery: NewDelivery, row: dict[str, Any]) -> bool
     return True
 
 
-def _row(delivery: NewDelivery) -> dict[str, Any]:
+def _delivery_row(delivery: NewDelivery) -> dict[str, Any]:
     return {
         "webhook_id": delivery.webhook_id,
         "connection_id": delivery.connection_id,

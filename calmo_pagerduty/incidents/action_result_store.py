@@ -13,11 +13,11 @@ from calmo_pagerduty.db.tables import connections, deliveries, timeline
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.incidents import action_store as operations
 from calmo_pagerduty.incidents import store as issues
-from calmo_pagerduty.incidents.action_results import agent_of, answer_event
+from calmo_pagerduty.incidents.action_results import event_from_result, result_agent
 from calmo_pagerduty.incidents.actions import STATE_OF_CALL, Operation, OperationState
-from calmo_pagerduty.incidents.attribution import SKEW
+from calmo_pagerduty.incidents.attribution import ATTRIBUTION_TOLERANCE
 from calmo_pagerduty.incidents.lifecycle import EventFacts
-from calmo_pagerduty.incidents.rows import entry_of_row
+from calmo_pagerduty.incidents.rows import entry_from_row
 from calmo_pagerduty.incidents.timeline import TimelineEntry
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.reconciliation import store as reconciliations
@@ -25,12 +25,12 @@ from calmo_pagerduty.reconciliation.rules import reconciled_webhook_id
 from calmo_pagerduty.tool_calls.store import ToolCall
 
 #: Ends of which PagerDuty has no event to tell.
-_NOTHING_DONE = frozenset({OperationState.UNCHANGED, OperationState.NOT_DONE})
+_STATES_WITHOUT_EVENT = frozenset({OperationState.UNCHANGED, OperationState.NOT_DONE})
 
 
-def keep_answer(tx: Transaction, call: ToolCall, now: datetime) -> None:
+def update_from_call(tx: Transaction, call: ToolCall, now: datetime) -> None:
     """Say on the issue how an operation's call ended. A call that is no operation changes nothing."""
-    held = _hold(tx, call)
+    held = _lock_operation(tx, call)
     if held is None:
         return
     ref, operation = held
@@ -39,46 +39,46 @@ def keep_answer(tx: Transaction, call: ToolCall, now: datetime) -> None:
     # Of several attempts that may have been the one, the answer's author needn't be that one's.
     is_one = operation.sent_at == operation.last_sent_at
     if state is OperationState.DONE and operation.agent is None and is_one:
-        operations.known_as(tx, operation.id, agent_of(result))
-    released = state in _NOTHING_DONE and _release(tx, ref, operation)
-    operations.finish(tx, operation, state, now if operation.sent_at else None)
-    _look_again(tx, ref, operation, released, now)
+        operations.update_agent(tx, operation.id, result_agent(result))
+    released = state in _STATES_WITHOUT_EVENT and _delete_attributions(tx, ref, operation)
+    operations.mark_finished(tx, operation, state, now if operation.sent_at else None)
+    _reattribute(tx, ref, operation, released, now)
     if state is OperationState.DONE:
-        _save_answer(tx, ref, call, now)
+        _insert_result_event(tx, ref, call, now)
 
 
-def keep_not_sent(tx: Transaction, call: ToolCall, now: datetime) -> None:
+def mark_call_not_sent(tx: Transaction, call: ToolCall, now: datetime) -> None:
     """Keep that what was asked so far changed nothing: PagerDuty has no event to tell of it."""
-    held = _hold(tx, call)
+    held = _lock_operation(tx, call)
     if held is None:
         return
     ref, operation = held
-    released = _release(tx, ref, operation)
-    operations.not_sent(tx, operation.id)
-    _look_again(tx, ref, operation, released, now)
+    released = _delete_attributions(tx, ref, operation)
+    operations.mark_not_sent(tx, operation.id)
+    _reattribute(tx, ref, operation, released, now)
 
 
-def _hold(tx: Transaction, call: ToolCall) -> tuple[IncidentRef, Operation] | None:
+def _lock_operation(tx: Transaction, call: ToolCall) -> tuple[IncidentRef, Operation] | None:
     """Return the call's operation, which no event changes meanwhile; None if it is none."""
-    if operations.get(tx, call.id) is None:
+    if operations.get_operation(tx, call.id) is None:
         return None
     ref = IncidentRef(connection_id=call.connection_id, incident_id=str(call.arguments["incident_id"]))
-    issues.lock(tx, ref)
-    operation = operations.get(tx, call.id)
+    issues.lock_issue(tx, ref)
+    operation = operations.get_operation(tx, call.id)
     return None if operation is None else (ref, operation)
 
 
-def _save_answer(tx: Transaction, ref: IncidentRef, call: ToolCall, now: datetime) -> None:
-    operation = operations.get(tx, call.id)
+def _insert_result_event(tx: Transaction, ref: IncidentRef, call: ToolCall, now: datetime) -> None:
+    operation = operations.get_operation(tx, call.id)
     assert operation is not None
-    event = answer_event(operation, ref, call.arguments, call.result or {}, now)
-    reconciliations.add(tx, ref.connection_id, ref.incident_id, [event], now)
-    facts = _facts_of(tx, ref, event.event_id)
-    severity = severity_of(facts.priority, _severities(tx, ref.connection_id))
-    issues.save_events(tx, ref, [facts], severity, now)
+    event = event_from_result(operation, ref, call.arguments, call.result or {}, now)
+    reconciliations.enqueue_derived_events(tx, ref.connection_id, ref.incident_id, [event], now)
+    facts = _get_event_facts(tx, ref, event.event_id)
+    severity = severity_of(facts.priority, _get_severities(tx, ref.connection_id))
+    issues.insert_events(tx, ref, [facts], severity, now)
 
 
-def _release(tx: Transaction, ref: IncidentRef, operation: Operation) -> bool:
+def _delete_attributions(tx: Transaction, ref: IncidentRef, operation: Operation) -> bool:
     """Events that seemed to tell of it told of something else: somebody was faster."""
     if not (operation.is_told or operation.echoes):
         return False
@@ -86,22 +86,22 @@ def _release(tx: Transaction, ref: IncidentRef, operation: Operation) -> bool:
     tx.execute(sa.delete(timeline).where(entries, timeline.c.event_id == operation.entry_id))
     its_own = sa.update(timeline).where(entries, timeline.c.operation_id == operation.id)
     tx.execute(its_own.values(operation_id=None, is_echo=False))
-    operations.release(tx, operation.id)
+    operations.delete_own_events(tx, operation.id)
     return True
 
 
-def _look_again(
+def _reattribute(
     tx: Transaction, ref: IncidentRef, operation: Operation, released: bool, now: datetime
 ) -> None:
     """Recognise anew what has come while it was under way and tells of no operation so far. Its end says
     more than was known then: as whom PagerDuty knows us, or that it was another's event.
     """
-    told = _told_anew(tx, ref, operation)
+    told = _list_reattributed(tx, ref, operation)
     if changed := [entry for entry in told if released or entry.operation_id is not None]:
-        issues.retell(tx, ref, changed, now)
+        issues.update_entries(tx, ref, changed, now)
 
 
-def _told_anew(tx: Transaction, ref: IncidentRef, operation: Operation) -> Sequence[TimelineEntry]:
+def _list_reattributed(tx: Transaction, ref: IncidentRef, operation: Operation) -> Sequence[TimelineEntry]:
     if operation.sent_at is None:
         return ()
     rows = tx.execute(
@@ -111,18 +111,18 @@ def _told_anew(tx: Transaction, ref: IncidentRef, operation: Operation) -> Seque
             timeline.c.issue_id == ref.issue_id,
             timeline.c.operation_id.is_(None),
             timeline.c.event_type.in_([expectation.event_type for expectation in operation.expected]),
-            timeline.c.occurred_at >= operation.sent_at - SKEW,
+            timeline.c.occurred_at >= operation.sent_at - ATTRIBUTION_TOLERANCE,
         )
         .order_by(timeline.c.occurred_at, timeline.c.seq)
     ).all()
     if not rows:
         return ()
     facts = [EventFacts.from_delivery_row(row) for row in rows]
-    received = issues.with_bodies(tx, facts)
-    return operations.with_echoes(tx, ref.issue_id, received, [entry_of_row(row) for row in rows])
+    received = issues.list_received_events(tx, facts)
+    return operations.update_attributions(tx, ref.issue_id, received, [entry_from_row(row) for row in rows])
 
 
-def _facts_of(tx: Transaction, ref: IncidentRef, event_id: str) -> EventFacts:
+def _get_event_facts(tx: Transaction, ref: IncidentRef, event_id: str) -> EventFacts:
     query = sa.select(deliveries.c.seq, deliveries.c.facts).where(
         deliveries.c.webhook_id == reconciled_webhook_id(ref.connection_id),
         deliveries.c.dedup_key == event_id,
@@ -130,6 +130,6 @@ def _facts_of(tx: Transaction, ref: IncidentRef, event_id: str) -> EventFacts:
     return EventFacts.from_delivery_row(tx.execute(query).one())
 
 
-def _severities(tx: Transaction, connection_id: str) -> dict[str, Severity]:
+def _get_severities(tx: Transaction, connection_id: str) -> dict[str, Severity]:
     query = sa.select(connections.c.severities).where(connections.c.id == connection_id)
     return own_severities(tx.execute(query).scalar_one())

@@ -8,43 +8,45 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from calmo_pagerduty.incidents.actions import Given, Operation
+from calmo_pagerduty.incidents.actions import ActionArguments, Operation
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
-from calmo_pagerduty.kernel.instants import instant_of
-from calmo_pagerduty.pagerduty.webhook_events import Json, Reference, reference_of
-from calmo_pagerduty.reconciliation.rules import Addition, addition
+from calmo_pagerduty.kernel.instants import parse_instant
+from calmo_pagerduty.pagerduty.webhook_events import Json, Reference, parse_reference
+from calmo_pagerduty.reconciliation.rules import DerivedEvent, derive_event
 
 #: PagerDuty's REST API tells whole seconds.
 _REST_OF_THE_SECOND = timedelta(milliseconds=999)
 CLIENT = "Calmo"
 
 
-def answer_event(
-    operation: Operation, ref: IncidentRef, given: Given, result: Given, now: datetime
-) -> Addition:
+def event_from_result(
+    operation: Operation, ref: IncidentRef, given: ActionArguments, result: ActionArguments, now: datetime
+) -> DerivedEvent:
     """Return the event. `given` are the tool's arguments, `result` what it answered."""
-    make = _DATA.get(str(operation.expected[0].event_type), _incident)
+    make = _DATA_BUILDERS.get(str(operation.expected[0].event_type), _incident)
     data = make(ref, given, result)
     # An incident was created long ago, a note just now.
     told = result.get("updated_at" if "status" in result else "created_at")
-    at = _at(operation.last_sent_at or now, instant_of(told))
+    at = _occurred_at(operation.last_sent_at or now, parse_instant(told))
     event_type = operation.expected[0].event_type
-    return addition(operation.answer_id, event_type, at, operation.agent, data, CLIENT)
+    return derive_event(operation.result_event_id, event_type, at, operation.agent, data, CLIENT)
 
 
-def agent_of(result: Given) -> Reference | None:
+def result_agent(result: ActionArguments) -> Reference | None:
     """Return as whom PagerDuty names us in its answer, where it does."""
-    return reference_of(result.get("user") or result.get("requester") or result.get("last_status_change_by"))
+    return parse_reference(
+        result.get("user") or result.get("requester") or result.get("last_status_change_by")
+    )
 
 
-def _at(sent: datetime, told: datetime | None) -> datetime:
+def _occurred_at(sent: datetime, told: datetime | None) -> datetime:
     """Return when we asked, by PagerDuty's clock: within the second that it tells."""
     if told is None:
         return sent
     return min(max(sent, told), told + _REST_OF_THE_SECOND)
 
 
-def _incident(ref: IncidentRef, _given: Given, result: Given) -> Json:
+def _incident(ref: IncidentRef, _given: ActionArguments, result: ActionArguments) -> Json:
     if result.get("status") is None:
         # Without its state it can't stand for the incident.
         return {"type": "unknown", "incident": _subject(ref)}
@@ -58,24 +60,24 @@ def _incident(ref: IncidentRef, _given: Given, result: Given) -> Json:
         "created_at": result.get("created_at"),
         "html_url": result.get("url"),
         "priority": result.get("priority"),
-        "service": _reference(result.get("service")),
-        "escalation_policy": _reference(result.get("escalation_policy")),
-        "teams": _references(result.get("teams")),
-        "assignees": _references(result.get("assigned_to")),
+        "service": _full_reference(result.get("service")),
+        "escalation_policy": _full_reference(result.get("escalation_policy")),
+        "teams": _full_references(result.get("teams")),
+        "assignees": _full_references(result.get("assigned_to")),
     }
 
 
-def _note(ref: IncidentRef, given: Given, result: Given) -> Json:
+def _note(ref: IncidentRef, given: ActionArguments, result: ActionArguments) -> Json:
     note = {"type": "incident_note", "id": result.get("id"), "content": given.get("content")}
     return {**note, "incident": _subject(ref)}
 
 
-def _responder(ref: IncidentRef, given: Given, result: Given) -> Json:
+def _responder(ref: IncidentRef, given: ActionArguments, result: ActionArguments) -> Json:
     targets = result.get("targets") or given.get("targets") or [{}]
     kind = "escalation_policy" if targets[0].get("type") == "escalation_policy" else "user"
     return {
         "type": "incident_responder",
-        kind: _reference(targets[0]),
+        kind: _full_reference(targets[0]),
         "message": given.get("message"),
         "incident": _subject(ref),
     }
@@ -85,19 +87,19 @@ def _subject(ref: IncidentRef) -> Json:
     return {"id": ref.incident_id, "type": "incident_reference"}
 
 
-def _reference(shown: Any) -> Json | None:
+def _full_reference(shown: Any) -> Json | None:
     """Results leave `_reference` out of a type."""
     if not isinstance(shown, Mapping):
         return None
     return {**shown, "type": f"{shown.get('type') or 'unknown'}_reference"}
 
 
-def _references(shown: Any) -> list[Json]:
+def _full_references(shown: Any) -> list[Json]:
     things: Sequence[Any] = shown if isinstance(shown, list | tuple) else ()
-    return [found for thing in things if (found := _reference(thing))]
+    return [found for thing in things if (found := _full_reference(thing))]
 
 
-_DATA: Mapping[str, Callable[[IncidentRef, Given, Given], Json]] = {
+_DATA_BUILDERS: Mapping[str, Callable[[IncidentRef, ActionArguments, ActionArguments], Json]] = {
     "incident.annotated": _note,
     "incident.responder.added": _responder,
 }

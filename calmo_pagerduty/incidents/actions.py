@@ -16,11 +16,11 @@ from calmo_pagerduty.pagerduty.event_types import SNOOZED, EventType, IncidentSt
 from calmo_pagerduty.pagerduty.webhook_events import Reference
 from calmo_pagerduty.tool_calls.model import CallState
 
-Given = Mapping[str, Any]
+ActionArguments = Mapping[str, Any]
 
 #: How the timeline knows what was done from here, and what PagerDuty answered to it.
-OPERATION = "op:"
-ANSWER = "answer:"
+OPERATION_PREFIX = "op:"
+RESULT_PREFIX = "answer:"
 #: The error of a call that the incident's state forbids.
 ACTION_REFUSED = "ActionRefused"
 
@@ -61,7 +61,7 @@ STATE_OF_CALL: Mapping[CallState, OperationState] = {
 }
 
 
-class Expectation(FrozenModel):
+class ExpectedEvent(FrozenModel):
     """An event that PagerDuty sends of it. `shows`: what the event must say, where it says it at all."""
 
     event_type: str
@@ -69,7 +69,7 @@ class Expectation(FrozenModel):
     at_most: int = 1
 
 
-class Echo(FrozenModel):
+class OwnEvent(FrozenModel):
     """An event of PagerDuty's that told of an operation."""
 
     event_id: str
@@ -88,7 +88,7 @@ class Operation:
     author: str
     state: OperationState
     #: The first one gives the timeline's entry its type.
-    expected: tuple[Expectation, ...]
+    expected: tuple[ExpectedEvent, ...]
     filed_at: datetime
     #: When the incident's workflow took it over.
     accepted_at: datetime | None = None
@@ -97,20 +97,20 @@ class Operation:
     sent_at: datetime | None = None
     last_sent_at: datetime | None = None
     answered_at: datetime | None = None
-    echoes: tuple[Echo, ...] = ()
+    echoes: tuple[OwnEvent, ...] = ()
     #: Whether the timeline has its entry.
     is_told: bool = False
 
     @property
     def entry_id(self) -> str:
-        return f"{OPERATION}{self.id}"
+        return f"{OPERATION_PREFIX}{self.id}"
 
     @property
-    def answer_id(self) -> str:
-        return f"{ANSWER}{self.id}"
+    def result_event_id(self) -> str:
+        return f"{RESULT_PREFIX}{self.id}"
 
 
-class BadAction(ValueError):
+class InvalidAction(ValueError):
     """There is no such action, or it doesn't take these arguments; the message says so."""
 
 
@@ -120,106 +120,137 @@ class ActionRow:
 
     tool: str
     #: Given the call's arguments and its mark in texts.
-    expects: Callable[[Given, str], tuple[Expectation, ...]]
+    expects: Callable[[ActionArguments, str], tuple[ExpectedEvent, ...]]
     #: The tool's arguments that a caller may give; of `needs` at least one.
-    takes: tuple[str, ...] = ()
-    needs: tuple[str, ...] = ()
+    allowed_arguments: tuple[str, ...] = ()
+    required_arguments: tuple[str, ...] = ()
     #: What the action itself means, as the tool's arguments.
-    means: Given = field(default_factory=dict)
+    fixed_arguments: ActionArguments = field(default_factory=dict)
     #: How the incident must not stand, and why.
-    refuses: Mapping[IncidentStatus, str] = field(default_factory=dict)
+    refused_statuses: Mapping[IncidentStatus, str] = field(default_factory=dict)
 
 
-def _event(event_type: str) -> Callable[[Given, str], tuple[Expectation, ...]]:
-    return lambda _given, _mark: (Expectation(event_type=event_type),)
+def _expect(event_type: str) -> Callable[[ActionArguments, str], tuple[ExpectedEvent, ...]]:
+    return lambda _given, _mark: (ExpectedEvent(event_type=event_type),)
 
 
-def _reassigned(given: Given, _mark: str) -> tuple[Expectation, ...]:
+def _expect_reassigned(given: ActionArguments, _mark: str) -> tuple[ExpectedEvent, ...]:
     assignees = sorted(given["assignee_ids"])
-    return (Expectation(event_type=EventType.REASSIGNED, shows={"assignees": assignees}),)
+    return (ExpectedEvent(event_type=EventType.REASSIGNED, shows={"assignees": assignees}),)
 
 
-def _escalated(given: Given, _mark: str) -> tuple[Expectation, ...]:
-    escalated = Expectation(event_type=EventType.ESCALATED)
+def _expect_escalated(given: ActionArguments, _mark: str) -> tuple[ExpectedEvent, ...]:
+    escalated = ExpectedEvent(event_type=EventType.ESCALATED)
     if policy := given.get("escalation_policy_id"):
-        delegated = Expectation(event_type=EventType.DELEGATED, shows={"escalation_policy": policy})
+        delegated = ExpectedEvent(event_type=EventType.DELEGATED, shows={"escalation_policy": policy})
         return (delegated, escalated) if given.get("escalation_level") else (delegated,)
     return (escalated,)
 
 
-def _prioritised(given: Given, _mark: str) -> tuple[Expectation, ...]:
-    return (Expectation(event_type=EventType.PRIORITY_UPDATED, shows={"priority": given["priority_id"]}),)
+def _expect_priority(given: ActionArguments, _mark: str) -> tuple[ExpectedEvent, ...]:
+    return (ExpectedEvent(event_type=EventType.PRIORITY_UPDATED, shows={"priority": given["priority_id"]}),)
 
 
-def _annotated(_given: Given, mark: str) -> tuple[Expectation, ...]:
-    return (Expectation(event_type=EventType.ANNOTATED, shows={"mark": mark}),)
+def _expect_note(_given: ActionArguments, mark: str) -> tuple[ExpectedEvent, ...]:
+    return (ExpectedEvent(event_type=EventType.ANNOTATED, shows={"mark": mark}),)
 
 
-def _responders_added(_given: Given, mark: str) -> tuple[Expectation, ...]:
+def _expect_responders(_given: ActionArguments, mark: str) -> tuple[ExpectedEvent, ...]:
     # One event for each person, and a policy stands for nobody knows how many.
-    return (Expectation(event_type=EventType.RESPONDER_ADDED, shows={"mark": mark}, at_most=100),)
+    return (ExpectedEvent(event_type=EventType.RESPONDER_ADDED, shows={"mark": mark}, at_most=100),)
 
 
-_RESOLVED = {IncidentStatus.RESOLVED: "it is resolved already; reopen it first"}
-_NOT_RESOLVED = "it is not resolved; only a resolved incident is reopened"
+_REFUSED_IF_RESOLVED = {IncidentStatus.RESOLVED: "it is resolved already; reopen it first"}
+_NOT_RESOLVED_MESSAGE = "it is not resolved; only a resolved incident is reopened"
 
 ACTIONS: Mapping[Action, ActionRow] = {
     Action.ACKNOWLEDGE: ActionRow(
-        "update_incident", _event(EventType.ACKNOWLEDGED), means={"status": "acknowledged"},
-        refuses={**_RESOLVED, IncidentStatus.ACKNOWLEDGED: "it is acknowledged already"},
+        "update_incident",
+        _expect(EventType.ACKNOWLEDGED),
+        fixed_arguments={"status": "acknowledged"},
+        refused_statuses={**_REFUSED_IF_RESOLVED, IncidentStatus.ACKNOWLEDGED: "it is acknowledged already"},
     ),
     Action.RESOLVE: ActionRow(
-        "resolve_incident", _event(EventType.RESOLVED), takes=("resolution",),
-        refuses={IncidentStatus.RESOLVED: "it is resolved already"},
+        "resolve_incident",
+        _expect(EventType.RESOLVED),
+        allowed_arguments=("resolution",),
+        refused_statuses={IncidentStatus.RESOLVED: "it is resolved already"},
     ),
     Action.REOPEN: ActionRow(
-        "update_incident", _event(EventType.REOPENED), means={"status": "triggered", "reopen": True},
-        refuses={IncidentStatus.TRIGGERED: _NOT_RESOLVED, IncidentStatus.ACKNOWLEDGED: _NOT_RESOLVED},
+        "update_incident",
+        _expect(EventType.REOPENED),
+        fixed_arguments={"status": "triggered", "reopen": True},
+        refused_statuses={
+            IncidentStatus.TRIGGERED: _NOT_RESOLVED_MESSAGE,
+            IncidentStatus.ACKNOWLEDGED: _NOT_RESOLVED_MESSAGE,
+        },
     ),
     Action.REASSIGN: ActionRow(
-        "update_incident", _reassigned, takes=("assignee_ids",), needs=("assignee_ids",), refuses=_RESOLVED,
+        "update_incident",
+        _expect_reassigned,
+        allowed_arguments=("assignee_ids",),
+        required_arguments=("assignee_ids",),
+        refused_statuses=_REFUSED_IF_RESOLVED,
     ),
     Action.ESCALATE: ActionRow(
-        "update_incident", _escalated, takes=("escalation_level", "escalation_policy_id"),
-        needs=("escalation_level", "escalation_policy_id"), refuses=_RESOLVED,
+        "update_incident",
+        _expect_escalated,
+        allowed_arguments=("escalation_level", "escalation_policy_id"),
+        required_arguments=("escalation_level", "escalation_policy_id"),
+        refused_statuses=_REFUSED_IF_RESOLVED,
     ),
     Action.SET_PRIORITY: ActionRow(
-        "update_incident", _prioritised, takes=("priority_id",), needs=("priority_id",),
+        "update_incident",
+        _expect_priority,
+        allowed_arguments=("priority_id",),
+        required_arguments=("priority_id",),
     ),
-    Action.ADD_NOTE: ActionRow("add_incident_note", _annotated, takes=("content",), needs=("content",)),
+    Action.ADD_NOTE: ActionRow(
+        "add_incident_note", _expect_note, allowed_arguments=("content",), required_arguments=("content",)
+    ),
     Action.SNOOZE: ActionRow(
-        "snooze_incident", _event(SNOOZED), takes=("seconds",), needs=("seconds",),
-        refuses={
-            **_RESOLVED,
+        "snooze_incident",
+        _expect(SNOOZED),
+        allowed_arguments=("seconds",),
+        required_arguments=("seconds",),
+        refused_statuses={
+            **_REFUSED_IF_RESOLVED,
             IncidentStatus.TRIGGERED: "it is not acknowledged; only an acknowledged incident is snoozed",
         },
     ),
     Action.REQUEST_RESPONDERS: ActionRow(
-        "request_responders", _responders_added, takes=("message", "targets"), needs=("targets",),
-        refuses=_RESOLVED,
+        "request_responders",
+        _expect_responders,
+        allowed_arguments=("message", "targets"),
+        required_arguments=("targets",),
+        refused_statuses=_REFUSED_IF_RESOLVED,
     ),
-}  # fmt: skip
+}
 
 
-def action_of(name: str) -> Action:
+def parse_action(name: str) -> Action:
     """Return the action of this name. Raises BadAction."""
     if name not in tuple(Action):
-        raise BadAction(f"there is no action {name[:60]!r}; there are: {', '.join(Action)}")
+        raise InvalidAction(f"there is no action {name[:60]!r}; there are: {', '.join(Action)}")
     return Action(name)
 
 
-def tool_arguments(action: Action, incident_id: str, given: Given) -> dict[str, Any]:
+def tool_arguments(action: Action, incident_id: str, given: ActionArguments) -> dict[str, Any]:
     """Return the arguments of the action's tool. Raises BadAction."""
     row = ACTIONS[action]
-    if unknown := sorted(set(given) - set(row.takes)):
-        known = ", ".join(row.takes) or "no arguments"
-        raise BadAction(f"{str(unknown[0])[:60]}: {action} has no such argument; it takes: {known}")
-    if row.needs and all(given.get(name) in (None, "", [], ()) for name in row.needs):
-        raise BadAction(f"{row.needs[0]}: {action} needs {' or '.join(row.needs)}")
-    return {"incident_id": incident_id, **given, **row.means}
+    if unknown := sorted(set(given) - set(row.allowed_arguments)):
+        known = ", ".join(row.allowed_arguments) or "no arguments"
+        raise InvalidAction(f"{str(unknown[0])[:60]}: {action} has no such argument; it takes: {known}")
+    if row.required_arguments and all(
+        given.get(name) in (None, "", [], ()) for name in row.required_arguments
+    ):
+        raise InvalidAction(
+            f"{row.required_arguments[0]}: {action} needs {' or '.join(row.required_arguments)}"
+        )
+    return {"incident_id": incident_id, **given, **row.fixed_arguments}
 
 
-class Standing(FrozenModel):
+class StatusAsOf(FrozenModel):
     """How an incident stands, as of which event; `status` is a guess until one has shown it."""
 
     status: IncidentStatus
@@ -231,7 +262,7 @@ class Standing(FrozenModel):
         return AsOf.of(self.as_of, self.as_of_seq)
 
 
-def refusal_of(action: Action, *known: Standing) -> str | None:
+def refusal_of(action: Action, *known: StatusAsOf) -> str | None:
     """Return why the action makes no sense for an incident that stands so; None if it does.
 
     Of several pictures the newest counts. Where none has been seen, PagerDuty must say.
@@ -243,5 +274,5 @@ def refusal_of(action: Action, *known: Standing) -> str | None:
             newest = register, standing.status
     if newest is None:
         return None
-    reason = ACTIONS[action].refuses.get(newest[1])
+    reason = ACTIONS[action].refused_statuses.get(newest[1])
     return None if reason is None else f"{action} is not possible: {reason}"

@@ -7,13 +7,15 @@ from datetime import datetime
 from calmo_pagerduty.db.statements import insert_or_ignore
 from calmo_pagerduty.db.tables import dead_letters
 from calmo_pagerduty.db.transactions import Transaction
-from calmo_pagerduty.deliveries.store import mark_dead, mark_issues_unsure
-from calmo_pagerduty.incidents.signals import Puzzle
+from calmo_pagerduty.deliveries.store import mark_dead, mark_needs_reconcile
+from calmo_pagerduty.incidents.signals import DeadLetter
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.json_values import storable_text
 
 
-def set_aside(tx: Transaction, ref: IncidentRef, puzzles: Sequence[Puzzle], now: datetime) -> None:
+def insert_dead_letters(
+    tx: Transaction, ref: IncidentRef, puzzles: Sequence[DeadLetter], now: datetime
+) -> None:
     """Keep an incident's puzzles, mark their deliveries dead and the issue unsure. Repeatable."""
     for puzzle in puzzles:
         row = {
@@ -27,4 +29,4 @@ def set_aside(tx: Transaction, ref: IncidentRef, puzzles: Sequence[Puzzle], now:
         tx.execute(insert_or_ignore(tx, dead_letters), row)
         if puzzle.seqs:
             mark_dead(tx, puzzle.seqs, puzzle.reason)
-    mark_issues_unsure(tx, [ref])
+    mark_needs_reconcile(tx, [ref])

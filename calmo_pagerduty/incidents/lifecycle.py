@@ -15,22 +15,22 @@ from pydantic_core import from_json
 
 from calmo_pagerduty.connections.severity import DEFAULT_SEVERITY, Severity, is_more_severe, severity_of
 from calmo_pagerduty.kernel.as_of import AsOf
-from calmo_pagerduty.kernel.instants import in_utc
+from calmo_pagerduty.kernel.instants import to_utc
 from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.pagerduty.event_types import EventType, IncidentStatus
 
 #: How many of the latest events the workflow remembers, to answer queries and drop duplicates early.
 #: The database's UNIQUE(issue_id, event_id) is what finally keeps an event from counting twice.
-REMEMBERED_EVENTS = 200
+MAX_REMEMBERED_EVENTS = 200
 
 #: Events that are older when they arrive don't let a context be gathered.
-NEWS = timedelta(days=1)
+MAX_CONTEXT_EVENT_AGE = timedelta(days=1)
 
 
 # What passes here can be decided on and saved: a fact that could not (a time without a zone, a NUL, a
 # number too large for a column) would hold up its incident for ever.
-_Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
-_Word = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
+_UtcTime = Annotated[AwareDatetime, AfterValidator(to_utc)]
+_ShortText = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
 _Number = Annotated[int, Field(ge=0, lt=2**63)]
 
 
@@ -50,18 +50,18 @@ class EventFacts(FrozenModel):
     `seq` is the delivery's number in our log: the order of arrival. Times are UTC.
     """
 
-    event_id: _Word
-    event_type: _Word
-    occurred_at: _Moment
+    event_id: _ShortText
+    event_type: _ShortText
+    occurred_at: _UtcTime
     seq: _Number
     #: Sent again because it reached no timeline: it counts as new even if it is remembered here.
     again: bool = False
     #: Whether the event's data shows the whole incident; the fields below are facts only then.
     shows_incident: bool = False
     status: IncidentStatus | None = None
-    priority: _Word | None = None
-    service_id: _Word | None = None
-    team_ids: Annotated[tuple[_Word, ...], Field(max_length=100)] = ()
+    priority: _ShortText | None = None
+    service_id: _ShortText | None = None
+    team_ids: Annotated[tuple[_ShortText, ...], Field(max_length=100)] = ()
     number: _Number | None = None
 
     @classmethod
@@ -133,13 +133,13 @@ class ContextReason(StrEnum):
     SERVICE_CHANGED = "service changed"
 
 
-class WantContext(FrozenModel):
+class RequestContext(FrozenModel):
     """Effect: the incident's context is to be gathered."""
 
     reason: ContextReason
 
 
-Effect = SaveEvents | Publish | WantContext
+Effect = SaveEvents | Publish | RequestContext
 
 
 class Decision(FrozenModel):
@@ -161,28 +161,32 @@ def decide(
     """Fold the events into the state and say what must be done about it. Total: any event may come
     first, twice, late, or of a type that we have never heard of.
     """
-    fresh = _unseen(state, events)
+    fresh = _new_events(state, events)
     if not fresh:
         return Decision(state=state)
     after = state
     for event in fresh:
         after = _apply(after, event, now, policy)
     effects: list[Effect] = [SaveEvents(events=fresh)]
-    if published(after) != published(state) or state.last_event_at is None:
-        effects.append(published(after))
-    reason = _context_reason(state, after, fresh) if policy.gathers_context and _is_news(fresh, now) else None
+    if publication_of(after) != publication_of(state) or state.last_event_at is None:
+        effects.append(publication_of(after))
+    reason = (
+        _context_reason(state, after, fresh) if policy.gathers_context and _is_recent(fresh, now) else None
+    )
     if reason is not None:
-        effects.append(WantContext(reason=reason))
+        effects.append(RequestContext(reason=reason))
     return Decision(state=after, effects=tuple(effects))
 
 
-def wanted(want: WantContext, known: IncidentState, lived_before: bool) -> WantContext | None:
+def context_request_after_merge(
+    want: RequestContext, known: IncidentState, lived_before: bool
+) -> RequestContext | None:
     """Return what is still wanted once a new run has learnt of an earlier life: its first event was not the
     incident's first, and if the incident is open it was reopened.
     """
     if want.reason is not ContextReason.FIRST_EVENT or not lived_before:
         return want
-    return None if known.status is IncidentStatus.RESOLVED else WantContext(reason=ContextReason.REOPENED)
+    return None if known.status is IncidentStatus.RESOLVED else RequestContext(reason=ContextReason.REOPENED)
 
 
 def _context_reason(
@@ -208,12 +212,12 @@ def _context_reason(
     return ContextReason.SERVICE_CHANGED if moved else None
 
 
-def _is_news(events: Sequence[EventFacts], now: datetime) -> bool:
+def _is_recent(events: Sequence[EventFacts], now: datetime) -> bool:
     """What happened long ago and arrives only now is history."""
-    return any(now - event.occurred_at <= NEWS for event in events)
+    return any(now - event.occurred_at <= MAX_CONTEXT_EVENT_AGE for event in events)
 
 
-def continued(known: IncidentState, mine: IncidentState, anything_new: bool) -> IncidentState:
+def merge_states(known: IncidentState, mine: IncidentState, anything_new: bool) -> IncidentState:
     """Return the state of a run that learns, having saved its first events, of an earlier life.
 
     What is known includes those events. If none of them was new, or none is the newest, a resolved
@@ -223,7 +227,7 @@ def continued(known: IncidentState, mine: IncidentState, anything_new: bool) -> 
     return known.model_copy(update={"completes_at": mine.completes_at if newest else None})
 
 
-def _unseen(state: IncidentState, events: Sequence[EventFacts]) -> tuple[EventFacts, ...]:
+def _new_events(state: IncidentState, events: Sequence[EventFacts]) -> tuple[EventFacts, ...]:
     seen = {event.event_id for event in state.remembered}
     fresh = []
     for event in sorted(events, key=lambda event: event.as_of):
@@ -235,7 +239,7 @@ def _unseen(state: IncidentState, events: Sequence[EventFacts]) -> tuple[EventFa
 
 def _apply(state: IncidentState, event: EventFacts, now: datetime, policy: LifecyclePolicy) -> IncidentState:
     moves = event.shows_incident and event.as_of.is_newer_than(state.picture_as_of)
-    changes: dict[str, object] = {"remembered": _remember(state, event, moves)}
+    changes: dict[str, object] = {"remembered": _remember_event(state, event, moves)}
     if state.last_event_at is None or event.occurred_at >= state.last_event_at:
         changes |= {"last_event_type": event.event_type, "last_event_at": event.occurred_at}
     if moves:
@@ -263,7 +267,7 @@ def _completes_at(
     return state.completes_at or now + policy.complete_after
 
 
-def _remember(state: IncidentState, event: EventFacts, moved: bool) -> tuple[RememberedEvent, ...]:
+def _remember_event(state: IncidentState, event: EventFacts, moved: bool) -> tuple[RememberedEvent, ...]:
     if event.again and any(remembered.event_id == event.event_id for remembered in state.remembered):
         return state.remembered
     entry = RememberedEvent(
@@ -272,10 +276,10 @@ def _remember(state: IncidentState, event: EventFacts, moved: bool) -> tuple[Rem
         occurred_at=event.occurred_at,
         moved=moved,
     )
-    return (*state.remembered, entry)[-REMEMBERED_EVENTS:]
+    return (*state.remembered, entry)[-MAX_REMEMBERED_EVENTS:]
 
 
-def published(state: IncidentState) -> Publish:
+def publication_of(state: IncidentState) -> Publish:
     """Return what operators can search for while the incident stands like this."""
     return Publish(
         status=state.status,

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from calmo_pagerduty.connections.severity import DEFAULT_SEVERITY, Severity
 from calmo_pagerduty.incidents.lifecycle import EventFacts
-from calmo_pagerduty.incidents.timeline import TimelineEntry, entry_of
+from calmo_pagerduty.incidents.timeline import TimelineEntry, event_entry
 from calmo_pagerduty.kernel.as_of import AsOf
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import Scope
@@ -78,7 +78,7 @@ def new_issue(ref: IncidentRef, scope: Scope, first: ReceivedEvent, now: datetim
     )
 
 
-def absorb(
+def apply_events(
     issue: Issue, events: Sequence[ReceivedEvent], severity: Severity, now: datetime
 ) -> tuple[Issue, tuple[TimelineEntry, ...]]:
     """Return the issue after events that it has not seen, and their timeline entries.
@@ -91,9 +91,9 @@ def absorb(
         after = _with_times(after, received.facts)
         moved = received.facts.shows_incident and received.facts.as_of.is_newer_than(after.picture_as_of)
         if moved:
-            after = _with_picture(after, received, severity)
+            after = _with_current_state(after, received, severity)
         after = _with_resolution(_with_assignees(after, received), received.facts)
-        entries.append(entry_of(received.facts, received.event, moved))
+        entries.append(event_entry(received.facts, received.event, moved))
     return replace(after, updated_at=now), tuple(entries)
 
 
@@ -112,7 +112,7 @@ def _with_times(issue: Issue, facts: EventFacts) -> Issue:
     return replace(issue, **changes)  # type: ignore[arg-type]  # each name has its type above
 
 
-def _with_picture(issue: Issue, received: ReceivedEvent, severity: Severity) -> Issue:
+def _with_current_state(issue: Issue, received: ReceivedEvent, severity: Severity) -> Issue:
     facts = received.facts
     status = facts.status or issue.status
     moved = replace(

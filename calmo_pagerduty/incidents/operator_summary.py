@@ -11,7 +11,7 @@ _WAITS_FOR = {
 }
 
 
-def card_of(ref: IncidentRef, state: IncidentState) -> str:
+def operator_summary(ref: IncidentRef, state: IncidentState) -> str:
     """Return markdown in words. It holds no text from PagerDuty beyond ids and the priority's name."""
     number = f" #{state.number}" if state.number is not None else ""
     lines = [

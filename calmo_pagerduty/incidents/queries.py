@@ -15,7 +15,7 @@ from calmo_pagerduty.db.tables import issue_changes, issues, timeline
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.db.visibility import visible_to
 from calmo_pagerduty.incidents.model import Issue
-from calmo_pagerduty.incidents.rows import entry_of_row, issue_of
+from calmo_pagerduty.incidents.rows import entry_from_row, issue_from_row
 from calmo_pagerduty.incidents.timeline import TimelineEntry
 from calmo_pagerduty.kernel.incident_ref import ISSUE_ID
 from calmo_pagerduty.kernel.scopes import Scope, Visibility
@@ -25,7 +25,7 @@ class InvalidCursor(ValueError):
     """The page cursor is not one that we gave."""
 
 
-_NOT_OURS = "cursor: this is not one that we gave"
+_INVALID_CURSOR_MESSAGE = "cursor: this is not one that we gave"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,33 +65,35 @@ def list_issues(
     cursor: str | None = None,
 ) -> IssuePage:
     """Return issues, newest incident first. Raises InvalidCursor."""
-    query = sa.select(issues).where(visible_to(issues.c.scope, visibility), *_conditions(wanted))
+    query = sa.select(issues).where(visible_to(issues.c.scope, visibility), *_filter_conditions(wanted))
     if cursor is not None:
-        created_at, issue_id = _read_cursor(cursor)
+        created_at, issue_id = _decode_cursor(cursor)
         position = sa.tuple_(issues.c.created_at, issues.c.id)
         at = sa.literal(created_at, issues.c.created_at.type)
         query = query.where(position < sa.tuple_(at, sa.literal(issue_id)))
     query = query.order_by(issues.c.created_at.desc(), issues.c.id.desc()).limit(limit + 1)
-    rows = [issue_of(row) for row in tx.execute(query)]
+    rows = [issue_from_row(row) for row in tx.execute(query)]
     page = tuple(rows[:limit])
-    return IssuePage(page, _write_cursor(page[-1]) if len(rows) > limit else None)
+    return IssuePage(page, _encode_cursor(page[-1]) if len(rows) > limit else None)
 
 
-def find_issue(tx: Transaction, visibility: Visibility, issue_id: str) -> Issue | None:
+def get_issue(tx: Transaction, visibility: Visibility, issue_id: str) -> Issue | None:
     """Return one issue by its id; None if there is none that this caller may see."""
     query = sa.select(issues).where(issues.c.id == issue_id, visible_to(issues.c.scope, visibility))
     row = tx.execute(query).one_or_none()
-    return issue_of(row) if row else None
+    return issue_from_row(row) if row else None
 
 
-def read_timeline(tx: Transaction, issue: Issue) -> tuple[TimelineEntry, ...]:
+def list_timeline(tx: Transaction, issue: Issue) -> tuple[TimelineEntry, ...]:
     """Return the timeline in the order in which things happened; ties as they arrived."""
     query = sa.select(timeline).where(timeline.c.issue_id == issue.ref.issue_id, ~timeline.c.is_echo)
     rows = tx.execute(query.order_by(timeline.c.occurred_at, timeline.c.seq))
-    return tuple(entry_of_row(row) for row in rows)
+    return tuple(entry_from_row(row) for row in rows)
 
 
-def changes_after(tx: Transaction, visibility: Visibility, after: int, limit: int) -> tuple[IssueChange, ...]:
+def list_changes_after(
+    tx: Transaction, visibility: Visibility, after: int, limit: int
+) -> tuple[IssueChange, ...]:
     """Return the changes committed after change number `after`, oldest first."""
     query = (
         sa.select(
@@ -107,17 +109,19 @@ def changes_after(tx: Transaction, visibility: Visibility, after: int, limit: in
         .limit(limit)
     )
     return tuple(
-        IssueChange(row.change_id, row.change_at, tuple(row.change_types), row.change_status, issue_of(row))
+        IssueChange(
+            row.change_id, row.change_at, tuple(row.change_types), row.change_status, issue_from_row(row)
+        )
         for row in tx.execute(query)
     )
 
 
-def latest_change(tx: Transaction) -> int:
+def get_latest_change_id(tx: Transaction) -> int:
     """Return the number of the latest change, 0 if there is none."""
     return tx.execute(sa.select(sa.func.max(issue_changes.c.id))).scalar() or 0
 
 
-def _conditions(wanted: IssueFilter) -> list[ColumnElement[bool]]:
+def _filter_conditions(wanted: IssueFilter) -> list[ColumnElement[bool]]:
     service_names = issues.c.service["name"].as_string()
     fields: Sequence[tuple[ColumnElement[Any], tuple[str, ...]]] = (
         (issues.c.status, wanted.statuses),
@@ -134,18 +138,18 @@ def _conditions(wanted: IssueFilter) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _write_cursor(last: Issue) -> str:
+def _encode_cursor(last: Issue) -> str:
     text = json.dumps([last.created_at.isoformat(), last.ref.issue_id])
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _read_cursor(cursor: str) -> tuple[datetime, str]:
+def _decode_cursor(cursor: str) -> tuple[datetime, str]:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         created_at, issue_id = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
         moment = datetime.fromisoformat(created_at)
         if moment.tzinfo is None or not ISSUE_ID.fullmatch(issue_id):
-            raise InvalidCursor(_NOT_OURS)
+            raise InvalidCursor(_INVALID_CURSOR_MESSAGE)
         return moment.astimezone(UTC), issue_id
     except (binascii.Error, ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise InvalidCursor(_NOT_OURS) from error
+        raise InvalidCursor(_INVALID_CURSOR_MESSAGE) from error

@@ -7,91 +7,93 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from calmo_pagerduty.db.statements import insert_or_ignore, keep_commit_order
+from calmo_pagerduty.db.statements import insert_or_ignore, lock_change_order
 from calmo_pagerduty.db.tables import connections, issue_changes, issues, timeline
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.incidents.model import Issue
 from calmo_pagerduty.incidents.response_targets import (
-    TARGET,
-    Notice,
-    Progress,
-    Response,
+    TARGET_PREFIX,
+    ResponseClock,
     ResponseTargets,
-    due_now,
-    notices,
-    progress_of,
-    response_of,
+    ResponseTimes,
+    TargetNotice,
+    due_notices,
+    pending_notices,
+    response_clock_of,
+    response_times_of,
 )
-from calmo_pagerduty.incidents.rows import issue_of
+from calmo_pagerduty.incidents.rows import issue_from_row
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.pagerduty.event_types import EventType, rule_of
 
 
 @dataclass(frozen=True, slots=True)
-class Tracked:
+class TrackedIssue:
     """An issue whose connection has targets."""
 
     issue: Issue
     targets: ResponseTargets
-    progress: Progress
+    clock: ResponseClock
     #: What is or will be to be said.
-    pending: tuple[Notice, ...]
+    pending: tuple[TargetNotice, ...]
 
 
-def tracked(tx: Transaction, ref: IncidentRef) -> Tracked | None:
+def get_tracked_issue(tx: Transaction, ref: IncidentRef) -> TrackedIssue | None:
     """Return how an issue stands to its targets; None where there are none."""
-    targets = _targets(tx, [ref.connection_id]).get(ref.connection_id)
+    targets = _get_targets(tx, [ref.connection_id]).get(ref.connection_id)
     if targets is None:
         return None
     row = tx.execute(sa.select(issues).where(issues.c.id == ref.issue_id)).one_or_none()
     if row is None:
         return None
-    issue = issue_of(row)
-    progress = progress_of(issue, _acknowledged_since(tx, [issue]).get(ref.issue_id))
+    issue = issue_from_row(row)
+    progress = response_clock_of(issue, _get_first_acknowledgements(tx, [issue]).get(ref.issue_id))
     of_issue = sa.select(timeline.c.event_id).where(
-        timeline.c.issue_id == ref.issue_id, timeline.c.event_id.like(f"{TARGET}%")
+        timeline.c.issue_id == ref.issue_id, timeline.c.event_id.like(f"{TARGET_PREFIX}%")
     )
     said = set(tx.execute(of_issue).scalars())
-    return Tracked(issue, targets, progress, notices(progress, targets, said))
+    return TrackedIssue(issue, targets, progress, pending_notices(progress, targets, said))
 
 
-def say(tx: Transaction, tracked: Tracked, now: datetime) -> None:
+def insert_due_notices(tx: Transaction, tracked_issue: TrackedIssue, now: datetime) -> None:
     """Put on the timeline what is to be said now. Said again, it is there already."""
-    said = due_now(tracked.pending, now)
-    rows = [row for notice in said if (row := _entry(tracked.issue, notice)) and _add(tx, row)]
+    said = due_notices(tracked_issue.pending, now)
+    rows = [
+        row for notice in said if (row := _notice_row(tracked_issue.issue, notice)) and _insert_entry(tx, row)
+    ]
     if rows:
-        keep_commit_order(tx)
+        lock_change_order(tx)
         tx.execute(
             issue_changes.insert().values(
-                issue_id=tracked.issue.ref.issue_id,
-                scope=str(tracked.issue.scope),
+                issue_id=tracked_issue.issue.ref.issue_id,
+                scope=str(tracked_issue.issue.scope),
                 at=now,
                 event_types=[row["event_type"] for row in rows],
-                status=tracked.issue.status,
+                status=tracked_issue.issue.status,
             )
         )
 
 
-def responses(tx: Transaction, found: Collection[Issue]) -> Mapping[str, Response]:
+def get_response_times(tx: Transaction, found: Collection[Issue]) -> Mapping[str, ResponseTimes]:
     """Return how each issue stands to its targets, by its id."""
-    targets = _targets(tx, {issue.ref.connection_id for issue in found})
-    since = _acknowledged_since(tx, found)
+    targets = _get_targets(tx, {issue.ref.connection_id for issue in found})
+    since = _get_first_acknowledgements(tx, found)
     return {
-        issue.ref.issue_id: response_of(
-            progress_of(issue, since.get(issue.ref.issue_id)), targets.get(issue.ref.connection_id)
+        issue.ref.issue_id: response_times_of(
+            response_clock_of(issue, since.get(issue.ref.issue_id)), targets.get(issue.ref.connection_id)
         )
         for issue in found
     }
 
 
-def _targets(tx: Transaction, connection_ids: Collection[str]) -> dict[str, ResponseTargets]:
+def _get_targets(tx: Transaction, connection_ids: Collection[str]) -> dict[str, ResponseTargets]:
     query = sa.select(connections.c.id, connections.c.response_targets).where(
         connections.c.id.in_(list(connection_ids)), connections.c.response_targets.is_not(None)
     )
     return {row.id: ResponseTargets.model_validate(row.response_targets) for row in tx.execute(query)}
 
 
-def _acknowledged_since(tx: Transaction, found: Collection[Issue]) -> dict[str, datetime]:
+def _get_first_acknowledgements(tx: Transaction, found: Collection[Issue]) -> dict[str, datetime]:
     """Return when issues that were opened again were acknowledged first since."""
     reopened = [issue.ref.issue_id for issue in found if issue.reopened_at is not None]
     if not reopened:
@@ -109,7 +111,7 @@ def _acknowledged_since(tx: Transaction, found: Collection[Issue]) -> dict[str, 
     return {row.issue_id: row.at for row in tx.execute(query)}
 
 
-def _entry(issue: Issue, notice: Notice) -> dict[str, Any]:
+def _notice_row(issue: Issue, notice: TargetNotice) -> dict[str, Any]:
     rule = rule_of(notice.event_type)
     return {
         "issue_id": issue.ref.issue_id,
@@ -118,10 +120,10 @@ def _entry(issue: Issue, notice: Notice) -> dict[str, Any]:
         "action": rule.action,
         "occurred_at": notice.at,
         "seq": 0,
-        "summary": f"{rule.words}: {notice.words}",
+        "summary": f"{rule.timeline_text}: {notice.words}",
         "moved": False,
     }
 
 
-def _add(tx: Transaction, row: dict[str, Any]) -> bool:
+def _insert_entry(tx: Transaction, row: dict[str, Any]) -> bool:
     return tx.execute(insert_or_ignore(tx, timeline), row).rowcount == 1

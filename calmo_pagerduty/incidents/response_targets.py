@@ -14,12 +14,12 @@ from pydantic import Field
 from calmo_pagerduty.connections.severity import Severity
 from calmo_pagerduty.incidents.model import Issue
 from calmo_pagerduty.kernel.model import FrozenModel
-from calmo_pagerduty.pagerduty.event_types import TARGET_MISSED, TARGET_NEAR, IncidentStatus
+from calmo_pagerduty.pagerduty.event_types import RESPONSE_TARGET_MISSED, RESPONSE_TARGET_NEAR, IncidentStatus
 
 #: The part of a target's time after which it is near.
-NEAR = 0.8
+NEAR_SHARE = 0.8
 #: How the timeline knows what is said about targets.
-TARGET = "target:"
+TARGET_PREFIX = "target:"
 
 Minutes = Annotated[float, Field(gt=0, le=60 * 24 * 365)]
 
@@ -35,7 +35,7 @@ class SeverityTargets(FrozenModel):
     acknowledge_minutes: Minutes | None = None
     resolve_minutes: Minutes | None = None
 
-    def time_for(self, goal: Goal) -> timedelta | None:
+    def duration_of(self, goal: Goal) -> timedelta | None:
         minutes = self.acknowledge_minutes if goal is Goal.ACKNOWLEDGE else self.resolve_minutes
         return None if minutes is None else timedelta(minutes=minutes)
 
@@ -59,7 +59,7 @@ class TargetState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class ResponseClock:
     """One incident since it was opened last. Times are UTC."""
 
     opened_at: datetime
@@ -75,7 +75,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ResponseTarget:
     """One goal of one incident. Times are UTC."""
 
     goal: Goal
@@ -93,7 +93,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class TargetNotice:
     """What is to be said on the timeline about a target, from `at` on."""
 
     event_id: str
@@ -104,15 +104,15 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class ResponseTimes:
     """How an issue stands to its targets. Times since the last opening."""
 
     acknowledged_in: timedelta | None = None
     resolved_in: timedelta | None = None
-    targets: Mapping[Goal, Target] | None = None
+    targets: Mapping[Goal, ResponseTarget] | None = None
 
 
-def progress_of(issue: Issue, acknowledged_since: datetime | None = None) -> Progress:
+def response_clock_of(issue: Issue, acknowledged_since: datetime | None = None) -> ResponseClock:
     """Return how far an issue is. `acknowledged_since` is when it was first acknowledged after its last
     reopening, of which the issue itself only knows the very first.
     """
@@ -120,7 +120,7 @@ def progress_of(issue: Issue, acknowledged_since: datetime | None = None) -> Pro
     first = issue.acknowledged_at
     acknowledged_at = first if first is not None and first >= opened_at else acknowledged_since
     is_over = issue.status is IncidentStatus.RESOLVED
-    return Progress(
+    return ResponseClock(
         opened_at=opened_at,
         status=issue.status,
         severity=issue.severity,
@@ -129,48 +129,52 @@ def progress_of(issue: Issue, acknowledged_since: datetime | None = None) -> Pro
     )
 
 
-def response_of(progress: Progress, targets: ResponseTargets | None) -> Response:
+def response_times_of(progress: ResponseClock, targets: ResponseTargets | None) -> ResponseTimes:
     """Return how long it took so far, and the targets there are."""
     acknowledged, resolved = progress.acknowledged_at, progress.resolved_at
-    return Response(
+    return ResponseTimes(
         acknowledged_in=acknowledged - progress.opened_at if acknowledged else None,
         resolved_in=resolved - progress.opened_at if resolved else None,
         targets={target.goal: target for target in targets_of(progress, targets)},
     )
 
 
-def targets_of(progress: Progress, targets: ResponseTargets | None) -> Iterator[Target]:
+def targets_of(progress: ResponseClock, targets: ResponseTargets | None) -> Iterator[ResponseTarget]:
     """Yield the targets for an incident of this severity."""
     own = targets.by_severity.get(progress.severity) if targets else None
     for goal in Goal:
-        time = own.time_for(goal) if own else None
+        time = own.duration_of(goal) if own else None
         if time is not None:
             opened_at = progress.opened_at
-            yield Target(goal, time, opened_at + time * NEAR, opened_at + time, progress.reached_at(goal))
+            yield ResponseTarget(
+                goal, time, opened_at + time * NEAR_SHARE, opened_at + time, progress.reached_at(goal)
+            )
 
 
-def notices(progress: Progress, targets: ResponseTargets | None, said: Collection[str]) -> tuple[Notice, ...]:
+def pending_notices(
+    progress: ResponseClock, targets: ResponseTargets | None, said: Collection[str]
+) -> tuple[TargetNotice, ...]:
     """Return what is or will be to be said, and wasn't, earliest first. Nothing is near that is missed."""
-    found: list[Notice] = []
+    found: list[TargetNotice] = []
     for target in targets_of(progress, targets):
-        missed = _notice(progress, target, TARGET_MISSED, target.due_at)
+        missed = _notice(progress, target, RESPONSE_TARGET_MISSED, target.due_at)
         if missed.event_id in said:
             continue
         if target.reached_at is not None:
             found += [missed] if target.reached_at > target.due_at else []
             continue
-        near = _notice(progress, target, TARGET_NEAR, target.near_at)
+        near = _notice(progress, target, RESPONSE_TARGET_NEAR, target.near_at)
         found += [missed] if near.event_id in said else [near, missed]
     return tuple(sorted(found, key=lambda notice: notice.at))
 
 
-def due_now(pending: Collection[Notice], now: datetime) -> tuple[Notice, ...]:
+def due_notices(pending: Collection[TargetNotice], now: datetime) -> tuple[TargetNotice, ...]:
     """Return what is to be said now: of one goal only the last word."""
     latest = {notice.goal: notice for notice in pending if notice.at <= now}
     return tuple(latest.values())
 
 
-def wants_escalation(progress: Progress, targets: ResponseTargets | None, now: datetime) -> Goal | None:
+def escalation_goal(progress: ResponseClock, targets: ResponseTargets | None, now: datetime) -> Goal | None:
     """Return the goal whose target is missed while nobody has reached it, if that is to be escalated."""
     if targets is None or not targets.escalates_on_miss:
         return None
@@ -182,16 +186,16 @@ def wants_escalation(progress: Progress, targets: ResponseTargets | None, now: d
     return late[-1] if late else None
 
 
-def notice_key(progress: Progress, goal: Goal) -> str:
+def notice_key(progress: ResponseClock, goal: Goal) -> str:
     """Return what names a goal of this opening: the same however often it is looked at."""
     return f"{goal}:{progress.opened_at.isoformat()}"
 
 
-def _notice(progress: Progress, target: Target, event_type: str, at: datetime) -> Notice:
-    level = "missed" if event_type == TARGET_MISSED else "near"
+def _notice(progress: ResponseClock, target: ResponseTarget, event_type: str, at: datetime) -> TargetNotice:
+    level = "missed" if event_type == RESPONSE_TARGET_MISSED else "near"
     minutes = f"{target.time.total_seconds() / 60:g} min"
-    return Notice(
-        event_id=f"{TARGET}{level}:{notice_key(progress, target.goal)}",
+    return TargetNotice(
+        event_id=f"{TARGET_PREFIX}{level}:{notice_key(progress, target.goal)}",
         event_type=event_type,
         goal=target.goal,
         at=at,

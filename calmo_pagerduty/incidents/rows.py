@@ -14,7 +14,7 @@ from calmo_pagerduty.pagerduty.event_types import IncidentStatus, IssueAction
 from calmo_pagerduty.pagerduty.webhook_events import Reference
 
 #: Fields that a row and an Issue hold alike.
-_PLAIN = (
+_PLAIN_COLUMNS = (
     "title", "number", "urgency", "priority", "url", "resolve_reason", "created_at", "updated_at",
     "assigned_as_of", "acknowledged_at", "resolved_at", "reopened_at", "as_of", "as_of_seq",
     "last_event_type", "last_event_at", "needs_reconcile",
@@ -22,7 +22,7 @@ _PLAIN = (
 
 
 def issue_row(issue: Issue) -> dict[str, Any]:
-    return {name: getattr(issue, name) for name in _PLAIN} | {
+    return {name: getattr(issue, name) for name in _PLAIN_COLUMNS} | {
         "id": issue.ref.issue_id,
         "connection_id": issue.ref.connection_id,
         "incident_id": issue.ref.incident_id,
@@ -37,7 +37,7 @@ def issue_row(issue: Issue) -> dict[str, Any]:
     }
 
 
-def issue_of(row: Row[Any]) -> Issue:
+def issue_from_row(row: Row[Any]) -> Issue:
     return Issue(
         ref=IncidentRef(connection_id=row.connection_id, incident_id=row.incident_id),
         scope=Scope.parse(row.scope),
@@ -47,7 +47,7 @@ def issue_of(row: Row[Any]) -> Issue:
         escalation_policy=_reference(row.escalation_policy),
         assignees=_references(row.assignees),
         teams=_references(row.teams),
-        **{name: getattr(row, name) for name in _PLAIN},
+        **{name: getattr(row, name) for name in _PLAIN_COLUMNS},
     )
 
 
@@ -68,7 +68,7 @@ def entry_row(issue_id: str, entry: TimelineEntry) -> dict[str, Any]:
     }
 
 
-def entry_of_row(row: Row[Any]) -> TimelineEntry:
+def entry_from_row(row: Row[Any]) -> TimelineEntry:
     return TimelineEntry(
         event_id=row.event_id,
         event_type=row.event_type,

@@ -15,7 +15,7 @@ from calmo_pagerduty.incidents import (
     store as issues,
 )
 from calmo_pagerduty.incidents.lifecycle import EventFacts, IncidentState
-from calmo_pagerduty.incidents.signals import Puzzle
+from calmo_pagerduty.incidents.signals import DeadLetter
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.model import FrozenModel
 
@@ -45,12 +45,12 @@ class SavedEvents(FrozenModel):
     due: datetime | None = None
 
 
-class PuzzlesToSetAside(FrozenModel):
+class DeadLettersToSave(FrozenModel):
     ref: IncidentRef
-    puzzles: tuple[Puzzle, ...]
+    puzzles: tuple[DeadLetter, ...]
 
 
-class IssueRecords:
+class IssueService:
     """The database's side of an incident: its issue, and what could not be understood."""
 
     def __init__(self, database: Database) -> None:
@@ -70,11 +70,11 @@ class IssueRecords:
             logger.exception("events_not_applied", extra={"workflow_id": batch.ref.workflow_id})
             raise CannotApply(type(error).__name__) from error
 
-    async def set_aside(self, batch: PuzzlesToSetAside) -> None:
+    async def save_dead_letters(self, batch: DeadLettersToSave) -> None:
         """Keep what can't be understood, and say so on the issue. Raises StoreUnavailable."""
         now = datetime.now(UTC)
         await self._database.write(
-            lambda connection: dead_letters.set_aside(connection, batch.ref, batch.puzzles, now)
+            lambda connection: dead_letters.insert_dead_letters(connection, batch.ref, batch.puzzles, now)
         )
         for puzzle in batch.puzzles:
             logger.error(
@@ -84,11 +84,11 @@ class IssueRecords:
 
 
 def _save(tx: Transaction, batch: EventsToSave, now: datetime) -> SavedEvents:
-    saved = issues.save_events(tx, batch.ref, batch.events, batch.severity, now)
+    saved = issues.insert_events(tx, batch.ref, batch.events, batch.severity, now)
     asked = batch.asks_for_state and saved.existed
-    tracked = responses.tracked(tx, batch.ref)
+    tracked = responses.get_tracked_issue(tx, batch.ref)
     return SavedEvents(
         new=saved.new,
-        known=issues.load_state(tx, batch.ref) if asked else None,
+        known=issues.get_state(tx, batch.ref) if asked else None,
         due=min((notice.at for notice in tracked.pending), default=None) if tracked else None,
     )

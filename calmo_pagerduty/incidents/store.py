@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from calmo_pagerduty.connections.severity import Severity
-from calmo_pagerduty.db.statements import insert_or_ignore, keep_commit_order
+from calmo_pagerduty.db.statements import insert_or_ignore, lock_change_order
 from calmo_pagerduty.db.tables import (
     connections,
     deliveries,
@@ -21,16 +21,26 @@ from calmo_pagerduty.db.tables import (
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.deliveries.model import DeliveryState
 from calmo_pagerduty.incidents import action_store as operations
-from calmo_pagerduty.incidents.actions import OPERATION, Standing
-from calmo_pagerduty.incidents.lifecycle import REMEMBERED_EVENTS, EventFacts, IncidentState, RememberedEvent
-from calmo_pagerduty.incidents.model import Issue, ReceivedEvent, absorb, new_issue
-from calmo_pagerduty.incidents.response_targets import TARGET
-from calmo_pagerduty.incidents.rows import entry_row, issue_of, issue_row
+from calmo_pagerduty.incidents.actions import OPERATION_PREFIX, StatusAsOf
+from calmo_pagerduty.incidents.lifecycle import (
+    MAX_REMEMBERED_EVENTS,
+    EventFacts,
+    IncidentState,
+    RememberedEvent,
+)
+from calmo_pagerduty.incidents.model import Issue, ReceivedEvent, apply_events, new_issue
+from calmo_pagerduty.incidents.response_targets import TARGET_PREFIX
+from calmo_pagerduty.incidents.rows import entry_row, issue_from_row, issue_row
 from calmo_pagerduty.incidents.timeline import TimelineEntry
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.pagerduty.event_types import IncidentStatus
-from calmo_pagerduty.pagerduty.log_entries import LOGGED, KnownEvent, is_logged, taken_over
+from calmo_pagerduty.pagerduty.log_entries import (
+    LOG_EVENT_PREFIX,
+    TimelineEvent,
+    is_logged,
+    superseded_entries,
+)
 from calmo_pagerduty.pagerduty.webhook_events import WebhookEvent, parse_event
 from calmo_pagerduty.reconciliation.rules import reconciled_webhook_id
 
@@ -40,17 +50,17 @@ _BODIES = sa.select(delivery_bodies.c.seq, delivery_bodies.c.body).where(
     delivery_bodies.c.seq.in_(bindparam("seqs", expanding=True))
 )
 #: What is there already, and what a comparison with PagerDuty added: its webhook may come late.
-_KNOWN = sa.select(
+_TIMELINE_EVENTS = sa.select(
     timeline.c.event_id, timeline.c.event_type, timeline.c.occurred_at, timeline.c.actor, timeline.c.summary
 ).where(
     timeline.c.issue_id == bindparam("issue"),
     sa.or_(
         timeline.c.event_id.in_(bindparam("events", expanding=True)),
-        timeline.c.event_id.like(f"{LOGGED}%"),
+        timeline.c.event_id.like(f"{LOG_EVENT_PREFIX}%"),
     ),
 )
 #: An entry that isn't confirmed yet must stay, or it would be sent again.
-_TAKE_OVER = sa.delete(timeline).where(
+_DELETE_ENTRIES = sa.delete(timeline).where(
     timeline.c.issue_id == bindparam("issue"),
     timeline.c.event_id.in_(bindparam("entries", expanding=True)),
     timeline.c.event_id.in_(
@@ -68,16 +78,16 @@ _LATEST = (
     .where(
         timeline.c.issue_id == bindparam("issue"),
         # What is said from here never comes as an event.
-        ~timeline.c.event_id.like(f"{OPERATION}%"),
-        ~timeline.c.event_id.like(f"{TARGET}%"),
+        ~timeline.c.event_id.like(f"{OPERATION_PREFIX}%"),
+        ~timeline.c.event_id.like(f"{TARGET_PREFIX}%"),
     )
     .order_by(timeline.c.id.desc())
-    .limit(REMEMBERED_EVENTS)
+    .limit(MAX_REMEMBERED_EVENTS)
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
+class SaveResult:
     """How many events were new, and whether the issue was there before them."""
 
     new: int
@@ -88,35 +98,35 @@ class UnknownConnection(Exception):
     """Events of a connection that isn't in this database: it was removed, or another one is meant."""
 
 
-def save_events(
+def insert_events(
     tx: Transaction,
     ref: IncidentRef,
     facts: Sequence[EventFacts],
     severity: Severity,
     now: datetime,
-) -> Saved:
+) -> SaveResult:
     """Put events on the issue's timeline and refresh the issue, all or nothing.
 
     Events that are there already change nothing, so the call may be repeated at will. Raises
     UnknownConnection.
     """
     while True:
-        current = _locked(tx, ref)
-        received, added = _unknown(tx, ref, facts, current)
+        current = _get_locked_issue(tx, ref)
+        received, added = _list_new_events(tx, ref, facts, current)
         if not received:
-            return Saved(0, current is not None)
-        before = current or new_issue(ref, _scope_of(tx, ref), received[0], now)
-        after, told = absorb(before, received, severity, now)
-        entries = operations.with_echoes(tx, ref.issue_id, received, told)
-        keep_commit_order(tx)
+            return SaveResult(0, current is not None)
+        before = current or new_issue(ref, _get_scope(tx, ref), received[0], now)
+        after, told = apply_events(before, received, severity, now)
+        entries = operations.update_attributions(tx, ref.issue_id, received, told)
+        lock_change_order(tx)
         if _write_issue(tx, after, is_new=current is None):
             break
         # Another process was first to make the issue: now that it is there, it is locked and refreshed.
-    _take_over(tx, ref, added, entries)
+    _delete_superseded(tx, ref, added, entries)
     tx.execute(_ADD_ENTRIES, [entry_row(ref.issue_id, entry) for entry in entries])
-    if shown := [entry for entry in entries if not entry.is_echo] or _moved(entries):
+    if shown := [entry for entry in entries if not entry.is_echo] or _state_changes(entries):
         tx.execute(_ADD_CHANGE, _change_row(after, shown, now))
-    return Saved(len(received), current is not None)
+    return SaveResult(len(received), current is not None)
 
 
 def _write_issue(tx: Transaction, issue: Issue, *, is_new: bool) -> bool:
@@ -127,25 +137,27 @@ def _write_issue(tx: Transaction, issue: Issue, *, is_new: bool) -> bool:
     return True
 
 
-def retell(tx: Transaction, ref: IncidentRef, entries: Sequence[TimelineEntry], now: datetime) -> None:
+def update_entries(
+    tx: Transaction, ref: IncidentRef, entries: Sequence[TimelineEntry], now: datetime
+) -> None:
     """Keep what is known by now of entries that the timeline has, beside those of operations, which it may
     lack; and have whoever looks look again.
     """
-    current = _locked(tx, ref)
+    current = _get_locked_issue(tx, ref)
     assert current is not None, "an entry without its issue"
     there = sa.and_(timeline.c.issue_id == ref.issue_id, timeline.c.event_id == bindparam("entry"))
     marked = sa.update(timeline).where(there)
     for entry in entries:
-        if entry.event_id.startswith(OPERATION):
+        if entry.event_id.startswith(OPERATION_PREFIX):
             tx.execute(_ADD_ENTRIES, entry_row(ref.issue_id, entry))
         else:
             values = {"operation_id": entry.operation_id, "is_echo": entry.is_echo}
             tx.execute(marked.values(**values), {"entry": entry.event_id})
-    keep_commit_order(tx)
+    lock_change_order(tx)
     tx.execute(_ADD_CHANGE, _change_row(current, entries, now))
 
 
-def load_state(tx: Transaction, ref: IncidentRef) -> IncidentState | None:
+def get_state(tx: Transaction, ref: IncidentRef) -> IncidentState | None:
     """Return what a workflow needs to go on with an incident whose earlier run has ended."""
     row = tx.execute(_BY_ID, {"issue": ref.issue_id}).one_or_none()
     if row is None:
@@ -174,55 +186,55 @@ def load_state(tx: Transaction, ref: IncidentRef) -> IncidentState | None:
     )
 
 
-def lock(tx: Transaction, ref: IncidentRef) -> None:
+def lock_issue(tx: Transaction, ref: IncidentRef) -> None:
     """Let no event be saved on the issue beside this transaction."""
     tx.execute(_LOCKED, {"issue": ref.issue_id})
 
 
-def standing_of(tx: Transaction, issue_id: str) -> Standing | None:
+def get_status_as_of(tx: Transaction, issue_id: str) -> StatusAsOf | None:
     """Return how an issue's incident stands; None if there is no such issue."""
     row = tx.execute(_BY_ID, {"issue": issue_id}).one_or_none()
     if row is None:
         return None
-    return Standing(status=IncidentStatus(row.status), as_of=row.as_of, as_of_seq=row.as_of_seq)
+    return StatusAsOf(status=IncidentStatus(row.status), as_of=row.as_of, as_of_seq=row.as_of_seq)
 
 
-def _unknown(
+def _list_new_events(
     tx: Transaction, ref: IncidentRef, facts: Sequence[EventFacts], current: Issue | None
-) -> tuple[list[ReceivedEvent], list[KnownEvent]]:
+) -> tuple[list[ReceivedEvent], list[TimelineEvent]]:
     """Pair the events that the timeline lacks with their bodies, in the order of occurrence. Beside
     them, what a comparison with PagerDuty has added.
     """
     ids = [event.event_id for event in facts]
     rows: Sequence[Any] = ()
     if current is not None:
-        rows = tx.execute(_KNOWN, {"issue": ref.issue_id, "events": ids}).all()
+        rows = tx.execute(_TIMELINE_EVENTS, {"issue": ref.issue_id, "events": ids}).all()
     known = {row.event_id for row in rows}
     fresh = {event.event_id: event for event in reversed(facts) if event.event_id not in known}
-    received = with_bodies(tx, fresh.values()) if fresh else []
-    return received, [_known_event(row) for row in rows if is_logged(row.event_id)]
+    received = list_received_events(tx, fresh.values()) if fresh else []
+    return received, [_timeline_event(row) for row in rows if is_logged(row.event_id)]
 
 
-def with_bodies(tx: Transaction, facts: Iterable[EventFacts]) -> list[ReceivedEvent]:
+def list_received_events(tx: Transaction, facts: Iterable[EventFacts]) -> list[ReceivedEvent]:
     """Pair events with what the delivery log has of them, in the order of occurrence."""
     ordered = sorted(facts, key=lambda event: event.as_of)
-    bodies = _read_events(tx, [event.seq for event in ordered])
-    return [ReceivedEvent(event, _matching(event, bodies.get(event.seq))) for event in ordered]
+    bodies = _list_events(tx, [event.seq for event in ordered])
+    return [ReceivedEvent(event, _event_if_matching(event, bodies.get(event.seq))) for event in ordered]
 
 
-def _known_event(row: Any) -> KnownEvent:
+def _timeline_event(row: Any) -> TimelineEvent:
     actor_id = row.actor["id"] if row.actor else None
-    return KnownEvent(row.event_id, row.event_type, row.occurred_at, actor_id, row.summary)
+    return TimelineEvent(row.event_id, row.event_type, row.occurred_at, actor_id, row.summary)
 
 
-def _take_over(
-    tx: Transaction, ref: IncidentRef, added: Sequence[KnownEvent], entries: Sequence[TimelineEntry]
+def _delete_superseded(
+    tx: Transaction, ref: IncidentRef, added: Sequence[TimelineEvent], entries: Sequence[TimelineEntry]
 ) -> None:
     """A webhook that comes after all takes the place of what was added for it."""
     if not added:
         return
     came = [
-        KnownEvent(
+        TimelineEvent(
             entry.event_id,
             entry.event_type,
             entry.occurred_at,
@@ -232,13 +244,13 @@ def _take_over(
         for entry in entries
         if not is_logged(entry.event_id)
     ]
-    taken = taken_over(added, came)
+    taken = superseded_entries(added, came)
     if taken:
         own = reconciled_webhook_id(ref.connection_id)
-        tx.execute(_TAKE_OVER, {"issue": ref.issue_id, "entries": sorted(taken), "webhook": own})
+        tx.execute(_DELETE_ENTRIES, {"issue": ref.issue_id, "entries": sorted(taken), "webhook": own})
 
 
-def _read_events(tx: Transaction, seqs: list[int]) -> dict[int, WebhookEvent]:
+def _list_events(tx: Transaction, seqs: list[int]) -> dict[int, WebhookEvent]:
     found = {}
     for seq, body in tx.execute(_BODIES, {"seqs": seqs}):
         event = parse_event(body)
@@ -247,24 +259,24 @@ def _read_events(tx: Transaction, seqs: list[int]) -> dict[int, WebhookEvent]:
     return found
 
 
-def _matching(facts: EventFacts, event: WebhookEvent | None) -> WebhookEvent | None:
+def _event_if_matching(facts: EventFacts, event: WebhookEvent | None) -> WebhookEvent | None:
     """A number without its event (the log was cleared and begun anew) must not lend its text."""
     return event if event is not None and event.event_id == facts.event_id else None
 
 
-def _locked(tx: Transaction, ref: IncidentRef) -> Issue | None:
+def _get_locked_issue(tx: Transaction, ref: IncidentRef) -> Issue | None:
     row = tx.execute(_LOCKED, {"issue": ref.issue_id}).one_or_none()
-    return issue_of(row) if row else None
+    return issue_from_row(row) if row else None
 
 
-def _scope_of(tx: Transaction, ref: IncidentRef) -> Scope:
+def _get_scope(tx: Transaction, ref: IncidentRef) -> Scope:
     scope = tx.execute(_SCOPE, {"connection": ref.connection_id}).scalar()
     if scope is None:
         raise UnknownConnection(ref.connection_id)
     return Scope.parse(scope)
 
 
-def _moved(entries: Sequence[TimelineEntry]) -> list[TimelineEntry]:
+def _state_changes(entries: Sequence[TimelineEntry]) -> list[TimelineEntry]:
     return [entry for entry in entries if entry.moved]
 
 

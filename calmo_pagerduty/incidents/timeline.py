@@ -6,16 +6,16 @@ from datetime import datetime
 
 from calmo_pagerduty.incidents.actions import Operation
 from calmo_pagerduty.incidents.lifecycle import EventFacts
-from calmo_pagerduty.kernel.json_values import object_of, storable_text
-from calmo_pagerduty.pagerduty.event_types import OUR_EVENT_TYPES, EventType, IssueAction, rule_of
-from calmo_pagerduty.pagerduty.log_entries import RECONCILED_MARK, is_logged
+from calmo_pagerduty.kernel.json_values import as_object, storable_text
+from calmo_pagerduty.pagerduty.event_types import OWN_EVENT_TYPES, EventType, IssueAction, rule_of
+from calmo_pagerduty.pagerduty.log_entries import RECONCILED_SUFFIX, is_logged
 from calmo_pagerduty.pagerduty.webhook_events import (
     MAX_TEXT,
     Json,
     Reference,
     WebhookEvent,
-    reference_of,
-    references_of,
+    parse_reference,
+    parse_references,
 )
 
 
@@ -40,7 +40,7 @@ class TimelineEntry:
     is_echo: bool = False
 
 
-def entry_of(facts: EventFacts, event: WebhookEvent | None, moved: bool) -> TimelineEntry:
+def event_entry(facts: EventFacts, event: WebhookEvent | None, moved: bool) -> TimelineEntry:
     """Make the timeline entry of an event; without its body, the words come from its type alone."""
     actor = event.actor if event else None
     return TimelineEntry(
@@ -51,12 +51,12 @@ def entry_of(facts: EventFacts, event: WebhookEvent | None, moved: bool) -> Time
         seq=facts.seq,
         actor=actor,
         summary=_summary(facts.event_type, event, actor.name or actor.id if actor else None)
-        + _mark(facts.event_id),
+        + _origin_suffix(facts.event_id),
         moved=moved,
     )
 
 
-def entry_of_operation(
+def operation_entry(
     operation: Operation, facts: EventFacts, event: WebhookEvent | None, moved: bool
 ) -> TimelineEntry:
     """Make the one entry of what was done from here, from the first event that tells of it."""
@@ -79,14 +79,14 @@ def entry_of_operation(
     )
 
 
-def _mark(event_id: str) -> str:
+def _origin_suffix(event_id: str) -> str:
     """What no webhook told, but a comparison with PagerDuty's log."""
-    return RECONCILED_MARK if is_logged(event_id) else ""
+    return RECONCILED_SUFFIX if is_logged(event_id) else ""
 
 
 def _summary(event_type: str, event: WebhookEvent | None, who: str | None) -> str:
-    words = rule_of(event_type).words
-    if event_type not in (*EventType, *OUR_EVENT_TYPES):
+    words = rule_of(event_type).timeline_text
+    if event_type not in (*EventType, *OWN_EVENT_TYPES):
         words = f"{words}: {event_type}"
     by = f" by {who}" if who else ""
     detail = _DETAILS[event_type](event.data) if event and event_type in _DETAILS else ""
@@ -98,7 +98,7 @@ def _names(*found: Reference | None) -> str:
 
 
 def _assignees(data: Json) -> str:
-    return _names(*references_of(data.get("assignees")))
+    return _names(*parse_references(data.get("assignees")))
 
 
 def _text_of(key: str) -> Callable[[Json], str]:
@@ -110,21 +110,21 @@ def _text(value: object) -> str:
 
 
 def _name_of(key: str) -> Callable[[Json], str]:
-    return lambda data: _names(reference_of(data.get(key)))
+    return lambda data: _names(parse_reference(data.get(key)))
 
 
 def _responder(data: Json) -> str:
-    who = _names(reference_of(data.get("user")), reference_of(data.get("escalation_policy")))
+    who = _names(parse_reference(data.get("user")), parse_reference(data.get("escalation_policy")))
     state = data.get("state")
     return f"{who} ({state})" if who and isinstance(state, str) else who
 
 
 def _priority(data: Json) -> str:
-    return _names(reference_of(data.get("priority"))) or "none"
+    return _names(parse_reference(data.get("priority"))) or "none"
 
 
 def _incident_type(data: Json) -> str:
-    return _text(object_of(data.get("incident_type")).get("name"))
+    return _text(as_object(data.get("incident_type")).get("name"))
 
 
 def _roles(data: Json) -> str:
@@ -132,8 +132,8 @@ def _roles(data: Json) -> str:
     lines = []
     for assignment in assignments[:20] if isinstance(assignments, list) else []:
         if isinstance(assignment, dict):
-            who = _names(reference_of(assignment.get("assignee"))) or "nobody"
-            lines.append(f"{_names(reference_of(assignment.get('role'))) or 'role'} is {who}")
+            who = _names(parse_reference(assignment.get("assignee"))) or "nobody"
+            lines.append(f"{_names(parse_reference(assignment.get('role'))) or 'role'} is {who}")
     return ", ".join(lines)
 
 

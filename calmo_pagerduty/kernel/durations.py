@@ -6,7 +6,7 @@ from datetime import timedelta
 #: Units of an age or a duration, the largest first: what it is called, and its seconds.
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
 #: Below this many seconds, a duration is told in seconds: "1 min" may be one, or nearly two.
-_IN_SECONDS = 120
+_MAX_SHOWN_AS_SECONDS = 120
 _WRITTEN = re.compile(r"([1-9]\d{0,4})([mhdw])")
 _WRITTEN_UNITS = {
     "m": timedelta(minutes=1),
@@ -16,7 +16,7 @@ _WRITTEN_UNITS = {
 }
 
 
-def duration_in_words(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a duration in its largest unit and the next: `14 s`, `3 min`, `2 h 5 min`, `1 d 4 h`.
 
     Beside days, minutes say nothing. A negative duration is `0 s`.
@@ -24,7 +24,7 @@ def duration_in_words(seconds: float) -> str:
     return " ".join(_counts(seconds)[:2])
 
 
-def age_in_words(seconds: float) -> str:
+def format_age(seconds: float) -> str:
     """Return an age in its largest unit alone, which a narrow column has room for: `3 min`, `2 h`, `1 d`."""
     return _counts(seconds)[0]
 
@@ -32,7 +32,7 @@ def age_in_words(seconds: float) -> str:
 def _counts(seconds: float) -> list[str]:
     """Return the counts of units that follow each other; a unit of which there is none ends them."""
     left = max(round(seconds), 0)
-    if left < _IN_SECONDS:
+    if left < _MAX_SHOWN_AS_SECONDS:
         return [f"{left} s"]
     counts: list[str] = []
     for name, size in _UNITS:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 
-def instant_of(value: object) -> datetime | None:
+def parse_instant(value: object) -> datetime | None:
     """Return the instant that an ISO 8601 text names, in UTC; None if it names none.
 
     A text without an offset is UTC: PagerDuty always sends `Z`.
@@ -11,12 +11,12 @@ def instant_of(value: object) -> datetime | None:
     if not isinstance(value, str):
         return None
     try:
-        return in_utc(datetime.fromisoformat(value))
+        return to_utc(datetime.fromisoformat(value))
     except ValueError:
         return None
 
 
-def in_utc(moment: datetime) -> datetime:
+def to_utc(moment: datetime) -> datetime:
     """Return the same instant in UTC; a time without a zone is UTC already.
 
     Raises:
@@ -30,16 +30,16 @@ def in_utc(moment: datetime) -> datetime:
         raise ValueError("the time is outside the calendar") from None
 
 
-def iso_utc(moment: datetime) -> str:
+def format_iso_utc(moment: datetime) -> str:
     """Return `2026-03-01T09:00:00Z`, which PagerDuty takes everywhere. Parts of a second are cut off."""
-    return in_utc(moment).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+    return to_utc(moment).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
-def instant_in_words(moment: datetime) -> str:
+def format_instant(moment: datetime) -> str:
     """Return `2026-03-01 09:00 UTC`, for people who read about what happened."""
-    return f"{in_utc(moment):%Y-%m-%d %H:%M} UTC"
+    return f"{to_utc(moment):%Y-%m-%d %H:%M} UTC"
 
 
-def instant_in_a_table(moment: datetime) -> str:
+def format_table_instant(moment: datetime) -> str:
     """Return `2026-03-01 09:00:05`, for a column whose head says UTC."""
-    return f"{in_utc(moment):%Y-%m-%d %H:%M:%S}"
+    return f"{to_utc(moment):%Y-%m-%d %H:%M:%S}"

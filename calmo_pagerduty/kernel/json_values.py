@@ -5,17 +5,17 @@ from typing import Any
 JsonObject = dict[str, Any]
 
 
-def object_of(value: object) -> JsonObject:
+def as_object(value: object) -> JsonObject:
     """Return the value if it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
-def objects_of(value: object) -> list[JsonObject]:
+def as_objects(value: object) -> list[JsonObject]:
     """Return the objects of a list; what isn't one is left out, and of anything else there are none."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list | tuple) else []
 
 
-def text_of(value: object, limit: int) -> str | None:
+def as_text(value: object, limit: int) -> str | None:
     """Return at most `limit` characters of a text, storable and without blanks around it; None if it is empty
     or no text.
     """

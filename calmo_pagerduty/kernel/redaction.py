@@ -12,7 +12,7 @@ from typing import Final
 MASK: Final = "***"
 
 #: What may follow `token:` in a sentence about a token, and is no token.
-_SENTENCE: Final = (
+_NOT_PROSE: Final = (
     r"(?!(?:an?|and|are|at|can|can't|cannot|does|doesn't|error|has|have|in|invalid|is|isn't|may|missing|must|no"
     r"|not|of|or|required|should|that|the|too|was|were|will|with|you|your)\b)"
 )
@@ -34,7 +34,7 @@ PATTERNS: Final[dict[str, tuple[Pattern[str], str]]] = {
     "OAuth token": (re.compile(r"\bpdus\+\S{8,}"), MASK),
     "integration key": (re.compile(r"(?i)(?<![0-9a-z])[0-9a-f]{32}(?![0-9a-z])"), MASK),
     "named secret": (
-        re.compile(rf"(?i)\b((?:password|passwd|secret|api[_-]?key|token)\s*[=:]\s*){_SENTENCE}\S+"),
+        re.compile(rf"(?i)\b((?:password|passwd|secret|api[_-]?key|token)\s*[=:]\s*){_NOT_PROSE}\S+"),
         rf"\1{MASK}",
     ),
     "e-mail address": (re.compile(rf"[^\s@\"'<>()\[\]{{}},;:=/|\\]{{1,64}}@{_DOMAIN}"), MASK),
@@ -63,7 +63,7 @@ PATTERNS: Final[dict[str, tuple[Pattern[str], str]]] = {
 }
 
 
-def redacted(text: str) -> str:
+def redact(text: str) -> str:
     """Return the text with `***` in place of what is secret or personal.
 
     Args:
@@ -74,7 +74,7 @@ def redacted(text: str) -> str:
     return text
 
 
-def without_secrets(text: str, secrets: Iterable[str]) -> str:
+def redact_secrets(text: str, secrets: Iterable[str]) -> str:
     """Return the text with `***` in place of known secrets, such as the token that a call was made with."""
     for secret in filter(None, secrets):
         text = text.replace(secret, MASK)

@@ -11,10 +11,10 @@ from calmo_pagerduty.http_client import URL, AsyncClient, InvalidURL, Request
 from calmo_pagerduty.pagerduty import transport as wire
 from calmo_pagerduty.pagerduty.account import Account
 from calmo_pagerduty.pagerduty.errors import InvalidRequest, OutcomeUnknown, PagerDutyError, RateLimited
-from calmo_pagerduty.pagerduty.pagination import CEILING, ListWalk
+from calmo_pagerduty.pagerduty.pagination import MAX_OFFSET, Paginator
 from calmo_pagerduty.pagerduty.rate_limits import Permits, Unlimited, rate_headers
-from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, Listed, Listing, Method, Plan
-from calmo_pagerduty.pagerduty.responses import Answer, understand
+from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, ListRequest, ListResult, Method, Plan
+from calmo_pagerduty.pagerduty.responses import ApiResponse, parse_response
 from calmo_pagerduty.pagerduty.transport import connect
 
 __all__ = ["PagerDutyClient", "connect"]
@@ -36,8 +36,8 @@ class PagerDutyClient:
         http: AsyncClient,
         permits: Permits | None = None,
         deadline: timedelta = wire.DEADLINE,
-        max_answer: int = wire.MAX_ANSWER,
-        ceiling: int = CEILING,
+        max_answer: int = wire.MAX_RESPONSE_BYTES,
+        ceiling: int = MAX_OFFSET,
     ) -> None:
         self._account = account
         self._base = URL(account.base_url)
@@ -49,24 +49,24 @@ class PagerDutyClient:
 
     async def send(self, request: ApiRequest) -> JsonObject:
         """Make one HTTP call. An empty answer is {}, a bare array is {"items": [...]}."""
-        wired = self._wired(request)
-        await self._permits.take(request)
+        wired = self._http_request(request)
+        await self._permits.acquire(request)
         answer = await wire.exchange(self._http, request, wired, self._deadline, self._max_answer)
         try:
-            understood = understand(request, answer, (self._account.token.get_secret_value(),))
+            understood = parse_response(request, answer, (self._account.token.get_secret_value(),))
         except PagerDutyError as error:
-            await self._tell(answer, error if isinstance(error, RateLimited) else None)
+            await self._report_limits(answer, error if isinstance(error, RateLimited) else None)
             raise
-        await self._tell(answer, None)
+        await self._report_limits(answer, None)
         return understood
 
-    async def pages(self, listing: Listing) -> AsyncIterator[Listed]:
+    async def pages(self, listing: ListRequest) -> AsyncIterator[ListResult]:
         """Yield page by page; each one's `next` is where it stopped."""
-        walk = ListWalk(listing, self._account.connection_id, self._ceiling)
+        walk = Paginator(listing, self._account.connection_id, self._ceiling)
         while (request := walk.request()) is not None:
             yield walk.take(await self.send(request))
 
-    async def collect(self, listing: Listing) -> Listed:
+    async def collect(self, listing: ListRequest) -> ListResult:
         """Return the whole list, up to `at_most`."""
         items: list[JsonObject] = []
         notes: list[str] = []
@@ -75,7 +75,7 @@ class PagerDutyClient:
             items += page.items
             notes += page.notes
             stopped = page.next
-        return Listed(items=tuple(items), next=stopped, notes=tuple(notes))
+        return ListResult(items=tuple(items), next=stopped, notes=tuple(notes))
 
     async def run(self, plan: Plan) -> JsonObject:
         """Hold a plan's conversation and return its result.
@@ -87,12 +87,12 @@ class PagerDutyClient:
             asked = next(plan)
             while True:
                 try:
-                    answer = await self._ask(asked)
+                    answer = await self._perform(asked)
                 except PagerDutyError as error:
                     may_have_written |= error.may_have_happened
                     asked = plan.throw(error)
                 else:
-                    may_have_written |= isinstance(asked, ApiRequest) and asked.changes_something
+                    may_have_written |= isinstance(asked, ApiRequest) and asked.is_write
                     asked = plan.send(answer)
         except StopIteration as end:
             result: JsonObject = end.value
@@ -104,10 +104,10 @@ class PagerDutyClient:
         finally:
             plan.close()
 
-    async def _ask(self, asked: ApiRequest | Listing) -> JsonObject | Listed:
+    async def _perform(self, asked: ApiRequest | ListRequest) -> JsonObject | ListResult:
         return await (self.send(asked) if isinstance(asked, ApiRequest) else self.collect(asked))
 
-    def _wired(self, request: ApiRequest) -> Request:
+    def _http_request(self, request: ApiRequest) -> Request:
         """Return the request in HTTP. Raises InvalidRequest for what can't be sent."""
         headers = {**_HEADERS, "Authorization": self._account.authorization}
         if request.in_the_name_of and self._account.from_address is not None:
@@ -132,9 +132,9 @@ class PagerDutyClient:
             headers["Content-Type"] = "application/json"
         return self._http.build_request(request.method.value, url, headers=headers, content=content)
 
-    async def _tell(self, answer: Answer, limited: RateLimited | None) -> None:
+    async def _report_limits(self, answer: ApiResponse, limited: RateLimited | None) -> None:
         """A ledger in trouble must not lose the answer to a write."""
         try:
-            await self._permits.told(rate_headers(answer.headers), limited)
+            await self._permits.record_limits(rate_headers(answer.headers), limited)
         except Exception:
             _log.warning("rate_limits_not_noted", exc_info=True)

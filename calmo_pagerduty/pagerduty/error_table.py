@@ -11,11 +11,11 @@ from calmo_pagerduty.pagerduty.errors import (
     AlreadySo,
     ChangedMeanwhile,
     InvalidRequest,
-    Meaning,
     NotFound,
     NotInPlan,
     PagerDutyError,
     RateLimited,
+    RefusalReason,
     Refused,
     ServerFault,
     TokenRejected,
@@ -45,27 +45,27 @@ ERROR_OF_CODE: Final[dict[int, ErrorClass]] = {
 }
 
 #: What is known by its words only, in lower case: its codes stand for other things too.
-MEANING_OF_WORDS: Final[tuple[tuple[str, Meaning], ...]] = (
-    ("matching dedup key already exists", Meaning.OPEN_INCIDENT_WITH_KEY),
-    ("offset+limit exceeds", Meaning.BEYOND_REACH),
-    ('"from" header', Meaning.FROM_NEEDED),
-    ("requester user not found", Meaning.FROM_UNKNOWN),
-    ("account-level access token", Meaning.ACCOUNT_TOKEN),
-    ("shift-based schedule", Meaning.SHIFT_BASED_SCHEDULE),
-    ("layer-based schedule", Meaning.LAYER_BASED_SCHEDULE),
+REASON_OF_MESSAGE: Final[tuple[tuple[str, RefusalReason], ...]] = (
+    ("matching dedup key already exists", RefusalReason.OPEN_INCIDENT_WITH_KEY),
+    ("offset+limit exceeds", RefusalReason.BEYOND_REACH),
+    ('"from" header', RefusalReason.FROM_NEEDED),
+    ("requester user not found", RefusalReason.FROM_UNKNOWN),
+    ("account-level access token", RefusalReason.ACCOUNT_TOKEN),
+    ("shift-based schedule", RefusalReason.SHIFT_BASED_SCHEDULE),
+    ("layer-based schedule", RefusalReason.LAYER_BASED_SCHEDULE),
 )
 
 _FROM_ADVICE: Final = "set the connection's From address to that of a user of this PagerDuty account"
 
 #: What to do about it: the most special row counts, from meaning over code to class.
-ADVICE_OF_MEANING: Final[dict[Meaning, str]] = {
-    Meaning.OPEN_INCIDENT_WITH_KEY: "the incident is there already: find it by its incident_key",
-    Meaning.BEYOND_REACH: "narrow the search, such as by since and until",
-    Meaning.FROM_NEEDED: _FROM_ADVICE,
-    Meaning.FROM_UNKNOWN: _FROM_ADVICE,
-    Meaning.ACCOUNT_TOKEN: "this needs a user's token; the connection has an account's",
-    Meaning.SHIFT_BASED_SCHEDULE: "read it as a schedule with rotations (v3)",
-    Meaning.LAYER_BASED_SCHEDULE: "read it as a schedule with layers (v2)",
+ADVICE_OF_REASON: Final[dict[RefusalReason, str]] = {
+    RefusalReason.OPEN_INCIDENT_WITH_KEY: "the incident is there already: find it by its incident_key",
+    RefusalReason.BEYOND_REACH: "narrow the search, such as by since and until",
+    RefusalReason.FROM_NEEDED: _FROM_ADVICE,
+    RefusalReason.FROM_UNKNOWN: _FROM_ADVICE,
+    RefusalReason.ACCOUNT_TOKEN: "this needs a user's token; the connection has an account's",
+    RefusalReason.SHIFT_BASED_SCHEDULE: "read it as a schedule with rotations (v3)",
+    RefusalReason.LAYER_BASED_SCHEDULE: "read it as a schedule with layers (v2)",
 }
 
 ADVICE_OF_CODE: Final[dict[int, str]] = {
@@ -117,21 +117,21 @@ def error_class(status: int, code: int | None) -> ErrorClass:
     return by_status
 
 
-def is_told_by_code(status: int) -> bool:
+def is_refined_by_code(status: int) -> bool:
     """Tell whether a refusal's code may say that it is so already, or worth another try."""
     return 400 <= status < 500 and status not in ERROR_OF_STATUS
 
 
-def meaning_of(words: str) -> Meaning | None:
+def reason_of_message(words: str) -> RefusalReason | None:
     """Recognise what PagerDuty tells in words only."""
     lowered = words.lower()
-    return next((meaning for known, meaning in MEANING_OF_WORDS if known in lowered), None)
+    return next((meaning for known, meaning in REASON_OF_MESSAGE if known in lowered), None)
 
 
-def advice_for(error: ErrorClass, status: int, code: int | None, meaning: Meaning | None) -> str:
+def advice_for(error: ErrorClass, status: int, code: int | None, meaning: RefusalReason | None) -> str:
     """Return what to do about it."""
     if meaning is not None:
-        return ADVICE_OF_MEANING[meaning]
+        return ADVICE_OF_REASON[meaning]
     # 2016 is "too slow" with a 408, and a missing From otherwise.
     by_code = ADVICE_OF_CODE.get(code) if code is not None and error is not ServerFault else None
     return by_code or ADVICE_OF_STATUS.get(status) or ADVICE_OF_CLASS.get(error, "")

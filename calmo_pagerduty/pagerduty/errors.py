@@ -21,7 +21,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 
-class Meaning(StrEnum):
+class RefusalReason(StrEnum):
     """What PagerDuty tells in words only, where status and code stand for other things too."""
 
     OPEN_INCIDENT_WITH_KEY = "open_incident_with_key"
@@ -57,7 +57,7 @@ class PagerDutyError(Exception):
         self.code = code
         self.advice = advice
         self.request_id = request_id
-        self.meaning: Meaning | None = None
+        self.meaning: RefusalReason | None = None
 
 
 class Refused(PagerDutyError):

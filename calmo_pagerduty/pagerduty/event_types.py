@@ -59,7 +59,7 @@ class EventType(StrEnum):
     WORKFLOW_STARTED = "incident.workflow.started"
     WORKFLOW_COMPLETED = "incident.workflow.completed"
     SERVICE_CREATED = "service.created"
-    SERVICE_UPDATED_ITSELF = "service.updated"
+    SERVICE_SETTINGS_UPDATED = "service.updated"
     SERVICE_DELETED = "service.deleted"
     SERVICE_CUSTOM_FIELD_VALUES_UPDATED = "service.custom_field_values.updated"
     PING = "pagey.ping"
@@ -74,7 +74,7 @@ class EventRule:
     """
 
     action: IssueAction
-    words: str
+    timeline_text: str
     status: IncidentStatus | None = None
 
 
@@ -107,7 +107,7 @@ EVENT_RULES: Mapping[EventType, EventRule] = {
     EventType.WORKFLOW_STARTED: EventRule(IssueAction.RECORD, "incident workflow started"),
     EventType.WORKFLOW_COMPLETED: EventRule(IssueAction.RECORD, "incident workflow completed"),
     EventType.SERVICE_CREATED: EventRule(IssueAction.NONE, "service created"),
-    EventType.SERVICE_UPDATED_ITSELF: EventRule(IssueAction.NONE, "service updated"),
+    EventType.SERVICE_SETTINGS_UPDATED: EventRule(IssueAction.NONE, "service updated"),
     EventType.SERVICE_DELETED: EventRule(IssueAction.NONE, "service deleted"),
     EventType.SERVICE_CUSTOM_FIELD_VALUES_UPDATED: EventRule(
         IssueAction.NONE, "service custom fields updated"
@@ -120,13 +120,13 @@ RECONCILED = "calmo.reconciled"
 #: PagerDuty has no event for it: the timeline has it only if it was done from here.
 SNOOZED = "calmo.snoozed"
 #: A response target is near, or missed.
-TARGET_NEAR = "calmo.target_near"
-TARGET_MISSED = "calmo.target_missed"
-_OUR_RULES: Mapping[str, EventRule] = {
+RESPONSE_TARGET_NEAR = "calmo.target_near"
+RESPONSE_TARGET_MISSED = "calmo.target_missed"
+_OWN_EVENT_RULES: Mapping[str, EventRule] = {
     RECONCILED: EventRule(IssueAction.UPDATE, "brought in line with PagerDuty"),
     SNOOZED: EventRule(IssueAction.RECORD, "snoozed"),
-    TARGET_NEAR: EventRule(IssueAction.RECORD, "response target near"),
-    TARGET_MISSED: EventRule(IssueAction.RECORD, "response target missed"),
+    RESPONSE_TARGET_NEAR: EventRule(IssueAction.RECORD, "response target near"),
+    RESPONSE_TARGET_MISSED: EventRule(IssueAction.RECORD, "response target missed"),
 }
 
 #: A type that PagerDuty adds later: acknowledged, recorded, never refused.
@@ -137,8 +137,8 @@ def rule_of(event_type: str) -> EventRule:
     """Return the row for an event type; one that we don't know yet is only recorded."""
     if event_type in EVENT_TYPES:
         return EVENT_RULES[EventType(event_type)]
-    return _OUR_RULES.get(event_type, UNKNOWN_INCIDENT_EVENT)
+    return _OWN_EVENT_RULES.get(event_type, UNKNOWN_INCIDENT_EVENT)
 
 
 EVENT_TYPES: frozenset[str] = frozenset(EventType)
-OUR_EVENT_TYPES = frozenset(_OUR_RULES)
+OWN_EVENT_TYPES = frozenset(_OWN_EVENT_RULES)

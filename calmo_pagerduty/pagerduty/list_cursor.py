@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.pagerduty.errors import InvalidRequest
-from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, Listing
+from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, ListRequest
 
 #: Bounds in time: a caller who resumes may have newer defaults for them, so they are kept in the position.
 TIME_BOUNDS: Final = (
@@ -23,12 +23,12 @@ TIME_BOUNDS: Final = (
     "date_range_end",
     "updated_after",
 )
-_LONGEST_TOKEN: Final = 500_000
+_MAX_TOKEN_LENGTH: Final = 500_000
 
 _Short = Annotated[str, Field(max_length=100)]
 
 
-class Position(FrozenModel):
+class ListCursor(FrozenModel):
     """A place in a listing.
 
     `second` and `handed` are what was handed out last: the second it is of, and the ids of that
@@ -52,12 +52,12 @@ class Position(FrozenModel):
     edge: datetime | None = None
 
 
-def beginning(listing: Listing, whose: str) -> Position:
+def start_cursor(listing: ListRequest, whose: str) -> ListCursor:
     """Return the place where a listing goes on. Raises InvalidRequest for another listing's `after`."""
     digest = _digest(listing, whose)
     if listing.after is None:
-        return Position(listing=digest, bounds=_bounds(listing.request))
-    position = _parsed(listing.after)
+        return ListCursor(listing=digest, bounds=_bounds(listing.request))
+    position = _decode_cursor(listing.after)
     if position is None:
         raise InvalidRequest(
             "this isn't a position in a list", advice="pass on `next` of an earlier answer unchanged"
@@ -70,25 +70,25 @@ def beginning(listing: Listing, whose: str) -> Position:
     return position
 
 
-def token(position: Position) -> str:
+def encode_cursor(position: ListCursor) -> str:
     """Return the position as an opaque text."""
     plain = position.model_dump_json(exclude_defaults=True)
     return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
 
 
-def _parsed(text: str) -> Position | None:
-    if len(text) > _LONGEST_TOKEN or not text.isascii():
+def _decode_cursor(text: str) -> ListCursor | None:
+    if len(text) > _MAX_TOKEN_LENGTH or not text.isascii():
         return None
     try:
         plain = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        position = Position.model_validate_json(plain)
+        position = ListCursor.model_validate_json(plain)
     except (binascii.Error, ValidationError, ValueError):
         return None
     zoned = all(at is None or at.tzinfo is not None for at in (position.second, position.edge))
     return position if zoned else None
 
 
-def bounded(request: ApiRequest, bounds: dict[str, str]) -> ApiRequest:
+def with_bounds(request: ApiRequest, bounds: dict[str, str]) -> ApiRequest:
     """Return the request with these bounds in time, wherever it holds its own."""
     body = request.body
     if body is not None and isinstance(body.get("filters"), dict):
@@ -105,8 +105,8 @@ def _bounds(request: ApiRequest) -> dict[str, str]:
     return {name: str(value) for name, value in pairs if name in TIME_BOUNDS and value is not None}
 
 
-def _digest(listing: Listing, whose: str) -> str:
-    request = bounded(listing.request, {})
+def _digest(listing: ListRequest, whose: str) -> str:
+    request = with_bounds(listing.request, {})
     body: JsonObject = {
         name: value for name, value in (request.body or {}).items() if name not in {"limit", "starting_after"}
     }

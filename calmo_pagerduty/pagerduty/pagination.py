@@ -4,24 +4,24 @@ from typing import Final, NoReturn
 
 from calmo_pagerduty.pagerduty import time_order
 from calmo_pagerduty.pagerduty.errors import NotUnderstood
-from calmo_pagerduty.pagerduty.list_cursor import Position, beginning, bounded, token
-from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, Listed, Listing, Paging
+from calmo_pagerduty.pagerduty.list_cursor import ListCursor, encode_cursor, start_cursor, with_bounds
+from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, ListRequest, ListResult, Paging
 
 #: offset + limit of a search can't be more. Source: PagerDuty's REST documentation, "Pagination".
-CEILING: Final = 10_000
+MAX_OFFSET: Final = 10_000
 CAN_END: Final = "PagerDuty said there was more, but sent nothing further: a part may be missing"
 
 
-class ListWalk:
+class Paginator:
     """One walk. Ask `request()`, hand its answer to `take()`, until there is no further request.
 
     Raises InvalidRequest for a foreign `after`, NotUnderstood for an answer without the list.
     """
 
-    def __init__(self, listing: Listing, whose: str = "", ceiling: int = CEILING) -> None:
+    def __init__(self, listing: ListRequest, whose: str = "", ceiling: int = MAX_OFFSET) -> None:
         self._listing = listing
         self._ceiling = ceiling
-        self._position: Position | None = beginning(listing, whose)
+        self._position: ListCursor | None = start_cursor(listing, whose)
         self._wanted = listing.at_most
         self._limit = 0
         self._seen: set[str] = set()
@@ -29,7 +29,7 @@ class ListWalk:
     @property
     def next(self) -> str | None:
         """Where the walk stands; None at the end of the list."""
-        return None if self._position is None else token(self._position)
+        return None if self._position is None else encode_cursor(self._position)
 
     def request(self) -> ApiRequest | None:
         """Return what to ask next; None if enough was taken, or there is no more."""
@@ -38,7 +38,7 @@ class ListWalk:
             return None
         listing = self._listing
         self._limit = min(listing.page_size, at.skip + self._wanted)
-        request = bounded(listing.request, at.bounds)
+        request = with_bounds(listing.request, at.bounds)
         match listing.paging:
             case Paging.NONE:
                 return request
@@ -47,21 +47,21 @@ class ListWalk:
                 body = {**(request.body or {}), "limit": self._limit, **place}
                 return request.model_copy(update={"body": body})
             case Paging.CURSOR:
-                return _asking(request, limit=str(self._limit), cursor=at.cursor)
+                return _page_request(request, limit=str(self._limit), cursor=at.cursor)
             case Paging.CLASSIC:
                 self._limit = min(self._limit, self._ceiling - at.offset)
-                return _asking(request, limit=str(self._limit), offset=str(at.offset))
+                return _page_request(request, limit=str(self._limit), offset=str(at.offset))
 
-    def take(self, answer: JsonObject) -> Listed:
+    def take(self, answer: JsonObject) -> ListResult:
         """Return what an answer adds, in order, nothing twice."""
         at = self._position
         assert at is not None
         page = answer.get(self._listing.items)
         if not isinstance(page, list) or not all(isinstance(item, dict) for item in page):
-            _no_list(self._listing)
+            _raise_no_list(self._listing)
         items: list[JsonObject] = []
         used = at.skip
-        after: Position = at
+        after: ListCursor = at
         for item in page[at.skip :]:
             if len(items) == self._wanted:
                 break
@@ -74,13 +74,13 @@ class ListWalk:
             self._position = after.model_copy(update=place)
         else:
             self._position, notes = self._advance(after, answer, len(page))
-        return Listed(items=tuple(items), next=self.next, notes=notes)
+        return ListResult(items=tuple(items), next=self.next, notes=notes)
 
     @property
     def _is_classic(self) -> bool:
         return self._listing.paging is Paging.CLASSIC
 
-    def _pass(self, at: Position, item: JsonObject, items: list[JsonObject]) -> Position:
+    def _pass(self, at: ListCursor, item: JsonObject, items: list[JsonObject]) -> ListCursor:
         """Append the thing unless it came before: a list that grows while it is read shifts its pages."""
         identity = item.get("id")
         if isinstance(identity, str) and self._listing.paging is not Paging.NONE:
@@ -88,7 +88,7 @@ class ListWalk:
                 return at
             self._seen.add(identity)
         if self._is_classic and self._listing.divisible_by_time:
-            after = time_order.passed(at, item)
+            after = time_order.advance_past(at, item)
             if after is None:
                 return at
             at = after
@@ -96,8 +96,8 @@ class ListWalk:
         return at
 
     def _advance(
-        self, at: Position, answer: JsonObject, received: int
-    ) -> tuple[Position | None, tuple[str, ...]]:
+        self, at: ListCursor, answer: JsonObject, received: int
+    ) -> tuple[ListCursor | None, tuple[str, ...]]:
         """Return the place after a whole page, and what is missing, in words."""
         if self._listing.paging is Paging.NONE:
             return None, ()
@@ -114,8 +114,8 @@ class ListWalk:
         return at.model_copy(update={"cursor": cursor, "skip": 0}), ()
 
     def _advance_by_offset(
-        self, at: Position, answer: JsonObject, received: int
-    ) -> tuple[Position | None, tuple[str, ...]]:
+        self, at: ListCursor, answer: JsonObject, received: int
+    ) -> tuple[ListCursor | None, tuple[str, ...]]:
         if not self._has_more(answer, received):
             return None, ()
         if not received:
@@ -123,7 +123,7 @@ class ListWalk:
         offset = at.offset + received
         if offset < self._ceiling:
             return at.model_copy(update={"offset": offset}), ()
-        narrower = time_order.cut(self._listing, at)
+        narrower = time_order.narrowed_cursor(self._listing, at)
         return narrower, () if narrower else (self._unreached(at),)
 
     def _has_more(self, answer: JsonObject, received: int) -> bool:
@@ -131,7 +131,7 @@ class ListWalk:
         more = answer.get("more")
         return more if isinstance(more, bool) else received >= self._limit
 
-    def _unreached(self, at: Position) -> str:
+    def _unreached(self, at: ListCursor) -> str:
         things = self._listing.items
         reach = f"PagerDuty hands out the first {self._ceiling} of one search, and there are more {things}"
         if at.second is not None and at.edge == at.second:
@@ -139,13 +139,13 @@ class ListWalk:
         return f"{reach}: the rest is missing; narrow the search, such as by since and until"
 
 
-def _asking(request: ApiRequest, **values: str | None) -> ApiRequest:
+def _page_request(request: ApiRequest, **values: str | None) -> ApiRequest:
     kept = tuple(pair for pair in request.query if pair[0] not in values)
     added = tuple((name, value) for name, value in values.items() if value is not None)
     return request.model_copy(update={"query": (*kept, *added)})
 
 
-def _no_list(listing: Listing) -> NoReturn:
+def _raise_no_list(listing: ListRequest) -> NoReturn:
     error = NotUnderstood(
         f"PagerDuty's answer holds no list of {listing.items}", status=200, advice="try again"
     )

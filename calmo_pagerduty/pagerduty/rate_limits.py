@@ -25,7 +25,7 @@ class RateHeaders:
     daily_reset: timedelta | None = None
 
     @property
-    def day_is_spent(self) -> bool:
+    def is_daily_quota_spent(self) -> bool:
         return self.daily_remaining == 0
 
 
@@ -34,14 +34,14 @@ def rate_headers(headers: Mapping[str, str]) -> RateHeaders:
     return RateHeaders(
         limit=_number(headers.get("ratelimit-limit")),
         remaining=_number(headers.get("ratelimit-remaining")),
-        reset=seconds(headers.get("ratelimit-reset")),
+        reset=parse_seconds(headers.get("ratelimit-reset")),
         daily_limit=_number(headers.get("daily-ratelimit-limit")),
         daily_remaining=_number(headers.get("daily-ratelimit-remaining")),
-        daily_reset=seconds(headers.get("daily-ratelimit-reset")),
+        daily_reset=parse_seconds(headers.get("daily-ratelimit-reset")),
     )
 
 
-def seconds(text: str | None) -> timedelta | None:
+def parse_seconds(text: str | None) -> timedelta | None:
     """Read a header that holds whole seconds."""
     number = _number(text)
     return None if number is None else timedelta(seconds=number)
@@ -55,18 +55,18 @@ def _number(text: str | None) -> int | None:
 class Permits(Protocol):
     """Shares an account's limits out among all who call it."""
 
-    async def take(self, request: ApiRequest) -> None:
+    async def acquire(self, request: ApiRequest) -> None:
         """Return once the request may be sent. Raises RateLimited if that isn't soon."""
 
-    async def told(self, headers: RateHeaders, limited: RateLimited | None) -> None:
+    async def record_limits(self, headers: RateHeaders, limited: RateLimited | None) -> None:
         """Learn what an answer said. `limited` is the refusal, if it was one: it knows for how long."""
 
 
 class Unlimited:
     """Every request may be sent at once."""
 
-    async def take(self, request: ApiRequest) -> None:
+    async def acquire(self, request: ApiRequest) -> None:
         return
 
-    async def told(self, headers: RateHeaders, limited: RateLimited | None) -> None:
+    async def record_limits(self, headers: RateHeaders, limited: RateLimited | None) -> None:
         return

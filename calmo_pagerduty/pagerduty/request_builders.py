@@ -4,22 +4,22 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from calmo_pagerduty.kernel.instants import instant_of, iso_utc
-from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, Listed, Listing, Method, Paging
+from calmo_pagerduty.kernel.instants import format_iso_utc, parse_instant
+from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, ListRequest, ListResult, Method, Paging
 
-Compact = Callable[[JsonObject], JsonObject]
+ShapeItem = Callable[[JsonObject], JsonObject]
 
 #: A part of a plan: it asks, and returns something that the plan goes on with.
-Asking = Generator[ApiRequest | Listing, Any, Any]
+SubPlan = Generator[ApiRequest | ListRequest, Any, Any]
 
 
-def moment_shown(text: Any) -> Any:
+def format_shown_time(text: Any) -> Any:
     """Return PagerDuty's time as results show it, in UTC; what is no time is left as it is."""
-    moment = instant_of(text)
-    return iso_utc(moment) if moment else text
+    moment = parse_instant(text)
+    return format_iso_utc(moment) if moment else text
 
 
-def pairs(parameters: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def query_pairs(parameters: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Return a query: None is left out, several values repeat the name, instants are UTC."""
     return tuple((name, text) for name, value in parameters.items() for text in _texts(value))
 
@@ -31,12 +31,12 @@ def _texts(value: Any) -> list[str]:
         return [text for part in value for text in _texts(part)]
     if isinstance(value, bool):
         return ["true" if value else "false"]
-    return [iso_utc(value) if isinstance(value, datetime) else str(value)]
+    return [format_iso_utc(value) if isinstance(value, datetime) else str(value)]
 
 
 def get(path: str, **query: Any) -> ApiRequest:
     """`include` and other sets are given under the name that PagerDuty documents, by `**{"ids[]": …}`."""
-    return ApiRequest(method=Method.GET, path=path, query=pairs(query))
+    return ApiRequest(method=Method.GET, path=path, query=query_pairs(query))
 
 
 def post(path: str, body: JsonObject, *, in_the_name_of: bool = False) -> ApiRequest:
@@ -47,12 +47,12 @@ def put(path: str, body: JsonObject, *, in_the_name_of: bool = False) -> ApiRequ
     return ApiRequest(method=Method.PUT, path=path, body=body, in_the_name_of=in_the_name_of)
 
 
-def analytics(path: str, body: JsonObject) -> ApiRequest:
+def analytics_request(path: str, body: JsonObject) -> ApiRequest:
     """Analytics are read by POST, and have a quota per day."""
     return ApiRequest(method=Method.POST, path=path, body=body, daily_quota=True)
 
 
-def listing(
+def list_request(
     request: ApiRequest,
     items: str,
     limit: int,
@@ -60,8 +60,8 @@ def listing(
     *,
     paging: Paging = Paging.CLASSIC,
     divisible: bool = False,
-) -> Listing:
-    return Listing(
+) -> ListRequest:
+    return ListRequest(
         request=request,
         items=items,
         paging=paging,
@@ -78,7 +78,7 @@ def list_result(
     return {"items": list(items), "next": next_, "notes": list(notes)}
 
 
-def listed_result(listed: Listed, compact: Compact, *notes: str) -> JsonObject:
+def page_result(listed: ListResult, compact: ShapeItem, *notes: str) -> JsonObject:
     return list_result(map(compact, listed.items), listed.next, (*notes, *listed.notes))
 
 
@@ -90,6 +90,6 @@ def references(ids: Iterable[str], type_: str) -> list[JsonObject]:
     return [reference(id_, type_) for id_ in ids]
 
 
-def given(fields: Mapping[str, Any]) -> JsonObject:
+def without_none(fields: Mapping[str, Any]) -> JsonObject:
     """Return the fields that were given."""
     return {name: value for name, value in fields.items() if value is not None}

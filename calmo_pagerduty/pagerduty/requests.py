@@ -43,12 +43,12 @@ class ApiRequest(FrozenModel):
     daily_quota: bool = False
 
     @property
-    def changes_something(self) -> bool:
+    def is_write(self) -> bool:
         """Analytics are read by POST; every other POST, PUT and DELETE writes."""
         return self.method is not Method.GET and not self.path.startswith("/analytics/")
 
     @model_validator(mode="after")
-    def _path_is_a_path(self) -> "ApiRequest":
+    def _check_path(self) -> "ApiRequest":
         if not self.path.startswith("/") or set(self.path) & set("?#\\ ") or "//" in self.path:
             raise ValueError("a path begins with one slash and holds no query, fragment or space")
         if any(part in {".", ".."} for part in self.path.split("/")):
@@ -56,7 +56,7 @@ class ApiRequest(FrozenModel):
         return self
 
 
-class Listing(FrozenModel):
+class ListRequest(FrozenModel):
     """A long list: its first request, where the things are in each answer, how many are wanted."""
 
     request: ApiRequest
@@ -72,7 +72,7 @@ class Listing(FrozenModel):
     page_size: int = 100
 
 
-class Listed(FrozenModel):
+class ListResult(FrozenModel):
     """Things in order. `next` is where it stopped, None if there is nothing more."""
 
     items: tuple[JsonObject, ...] = ()
@@ -83,4 +83,4 @@ class Listed(FrozenModel):
 
 #: A conversation with PagerDuty without I/O: it yields what is to be asked, is sent what came back
 #: (the answer's object, or what was listed), has PagerDutyError thrown into it, and returns a result.
-Plan = Generator[ApiRequest | Listing, Any, JsonObject]
+Plan = Generator[ApiRequest | ListRequest, Any, JsonObject]

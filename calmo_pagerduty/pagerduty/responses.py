@@ -9,25 +9,25 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from calmo_pagerduty.kernel.redaction import redacted, without_secrets
-from calmo_pagerduty.pagerduty.error_table import advice_for, error_class, meaning_of
+from calmo_pagerduty.kernel.redaction import redact, redact_secrets
+from calmo_pagerduty.pagerduty.error_table import advice_for, error_class, reason_of_message
 from calmo_pagerduty.pagerduty.errors import NotUnderstood, PagerDutyError, RateLimited, ServerFault
-from calmo_pagerduty.pagerduty.rate_limits import rate_headers, seconds
+from calmo_pagerduty.pagerduty.rate_limits import parse_seconds, rate_headers
 from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject
 
 #: The wait if a 429 doesn't say for how long.
-UNTOLD_WAIT: Final = timedelta(seconds=15)
+DEFAULT_RETRY_AFTER: Final = timedelta(seconds=15)
 #: The limits are per minute and per day: no wait is longer, whatever a header says.
-LONGEST_WAIT: Final = timedelta(minutes=5)
-LONGEST_DAILY_WAIT: Final = timedelta(hours=25)
+MAX_RETRY_AFTER: Final = timedelta(minutes=5)
+MAX_DAILY_RETRY_AFTER: Final = timedelta(hours=25)
 
-LOOK_FIRST: Final = "check whether it took effect before repeating it"
-MAX_WORDS: Final = 400
+CHECK_FIRST_ADVICE: Final = "check whether it took effect before repeating it"
+MAX_MESSAGE_LENGTH: Final = 400
 _DETAILS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiResponse:
     """One HTTP answer. Header names are in lower case; `body` is empty if a refusal's didn't arrive."""
 
     status: int
@@ -37,11 +37,11 @@ class Answer:
     @property
     def request_id(self) -> str | None:
         """PagerDuty's own id of the call, for its support."""
-        return _clean(self.headers.get("x-request-id", ""))[:80] or None
+        return _redacted_line(self.headers.get("x-request-id", ""))[:80] or None
 
 
 @dataclass(frozen=True, slots=True)
-class Complaint:
+class ErrorBody:
     """What PagerDuty says is wrong."""
 
     message: str = ""
@@ -49,27 +49,29 @@ class Complaint:
     details: tuple[str, ...] = ()
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         told = "; ".join(self.details[:_DETAILS])
         return f"{self.message} ({told})" if self.message and told else self.message or told
 
 
-def understand(request: ApiRequest, answer: Answer, secrets: Sequence[str] = ()) -> JsonObject:
+def parse_response(request: ApiRequest, answer: ApiResponse, secrets: Sequence[str] = ()) -> JsonObject:
     """Return the answer's object; an empty one is {}, a bare array is {"items": [...]}.
 
     `secrets` are cut out of what errors say. Raises PagerDutyError.
     """
     if 200 <= answer.status < 300:
         return _object(request, answer)
-    raise refusal(request, answer, secrets)
+    raise error_of_response(request, answer, secrets)
 
 
-def refusal(request: ApiRequest, answer: Answer, secrets: Sequence[str] = ()) -> PagerDutyError:
+def error_of_response(
+    request: ApiRequest, answer: ApiResponse, secrets: Sequence[str] = ()
+) -> PagerDutyError:
     """Return the error that an answer outside 2xx means."""
-    complaint = _complaint(answer.body, secrets)
+    complaint = _parse_error_body(answer.body, secrets)
     error = error_class(answer.status, complaint.code)
-    meaning = meaning_of(complaint.words)
-    message = complaint.words or _untold(answer)
+    meaning = reason_of_message(complaint.text)
+    message = complaint.text or _default_message(answer)
     advice = advice_for(error, answer.status, complaint.code, meaning)
     told: dict[str, Any] = {
         "status": answer.status,
@@ -80,27 +82,27 @@ def refusal(request: ApiRequest, answer: Answer, secrets: Sequence[str] = ()) ->
     made = _rate_limited(answer, message, told) if error is RateLimited else error(message, **told)
     made.meaning = meaning
     if isinstance(made, ServerFault):
-        made.may_have_happened = request.changes_something
+        made.may_have_happened = request.is_write
     return made
 
 
-def _untold(answer: Answer) -> str:
+def _default_message(answer: ApiResponse) -> str:
     if 300 <= answer.status < 400:
         return f"PagerDuty redirected the call ({answer.status}), and a token is never sent elsewhere"
     return f"PagerDuty answered {answer.status} without saying why"
 
 
-def _rate_limited(answer: Answer, message: str, told: Mapping[str, Any]) -> RateLimited:
+def _rate_limited(answer: ApiResponse, message: str, told: Mapping[str, Any]) -> RateLimited:
     rates = rate_headers(answer.headers)
-    reset, longest, daily = rates.reset, LONGEST_WAIT, rates.day_is_spent
+    reset, longest, daily = rates.reset, MAX_RETRY_AFTER, rates.is_daily_quota_spent
     if daily:
-        reset, longest = rates.daily_reset, LONGEST_DAILY_WAIT
+        reset, longest = rates.daily_reset, MAX_DAILY_RETRY_AFTER
         told = {**told, "advice": "the account's analytics quota of the day is spent: wait for its reset"}
-    wait = reset or seconds(answer.headers.get("retry-after")) or UNTOLD_WAIT
+    wait = reset or parse_seconds(answer.headers.get("retry-after")) or DEFAULT_RETRY_AFTER
     return RateLimited(message, retry_after=min(wait, longest), daily=daily, **told)
 
 
-def _object(request: ApiRequest, answer: Answer) -> JsonObject:
+def _object(request: ApiRequest, answer: ApiResponse) -> JsonObject:
     if not answer.body.strip():
         return {}
     try:
@@ -111,37 +113,37 @@ def _object(request: ApiRequest, answer: Answer) -> JsonObject:
         return value
     if isinstance(value, list):
         return {"items": value}
-    raise not_understood(request, "PagerDuty's answer isn't a JSON object", answer)
+    raise undocumented_response(request, "PagerDuty's answer isn't a JSON object", answer)
 
 
-def not_understood(request: ApiRequest, message: str, answer: Answer | None = None) -> NotUnderstood:
+def undocumented_response(
+    request: ApiRequest, message: str, answer: ApiResponse | None = None
+) -> NotUnderstood:
     """Return the error for an answer that PagerDuty doesn't document."""
     error = NotUnderstood(
         message,
         status=answer.status if answer else None,
-        advice="check whether it took effect before repeating it"
-        if request.changes_something
-        else "try again",
+        advice="check whether it took effect before repeating it" if request.is_write else "try again",
         request_id=answer.request_id if answer else None,
     )
-    error.may_have_happened = request.changes_something
+    error.may_have_happened = request.is_write
     return error
 
 
-def _complaint(body: bytes, secrets: Sequence[str]) -> Complaint:
+def _parse_error_body(body: bytes, secrets: Sequence[str]) -> ErrorBody:
     """Read `{"error": …}` in every form that PagerDuty was seen to send it."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
-        return Complaint()
+        return ErrorBody()
     told = value.get("error", value) if isinstance(value, dict) else value
     if not isinstance(told, dict):
-        return Complaint(details=tuple(_clean(text, secrets) for text in _texts(told)))
+        return ErrorBody(details=tuple(_redacted_line(text, secrets) for text in _texts(told)))
     message, code = told.get("message"), told.get("code")
-    return Complaint(
-        message=_clean(message, secrets) if isinstance(message, str) else "",
+    return ErrorBody(
+        message=_redacted_line(message, secrets) if isinstance(message, str) else "",
         code=code if isinstance(code, int) and not isinstance(code, bool) else None,
-        details=tuple(_clean(text, secrets) for text in _texts(told.get("errors"))),
+        details=tuple(_redacted_line(text, secrets) for text in _texts(told.get("errors"))),
     )
 
 
@@ -162,9 +164,9 @@ def _flat(problems: object) -> list[str]:
     return [item for item in items if isinstance(item, str)]
 
 
-def _clean(text: str, secrets: Sequence[str] = ()) -> str:
+def _redacted_line(text: str, secrets: Sequence[str] = ()) -> str:
     """Return one short line without secrets, addresses and phone numbers."""
     # The secrets go before the cut, which could leave a part of one.
-    text = without_secrets(text, secrets)[: 4 * MAX_WORDS]
+    text = redact_secrets(text, secrets)[: 4 * MAX_MESSAGE_LENGTH]
     printable = "".join(sign if sign.isprintable() else " " for sign in text)
-    return " ".join(redacted(printable).split())[:MAX_WORDS]
+    return " ".join(redact(printable).split())[:MAX_MESSAGE_LENGTH]

@@ -21,7 +21,7 @@ from calmo_pagerduty.pagerduty.errors import (
 from calmo_pagerduty.tool_calls.model import CallState
 
 #: None is never tried again; else the attempts after which it is given up.
-ATTEMPTS: Mapping[type[PagerDutyError], int | None] = {
+MAX_ATTEMPTS: Mapping[type[PagerDutyError], int | None] = {
     TokenRejected: None,
     NotInPlan: None,
     AccessDenied: None,
@@ -38,35 +38,35 @@ ATTEMPTS: Mapping[type[PagerDutyError], int | None] = {
     ServerFault: 1_000_000,
     Unreachable: 1_000_000,
 }
-_ENDED_AS: Mapping[type[PagerDutyError], CallState] = {
+_FINAL_STATES: Mapping[type[PagerDutyError], CallState] = {
     AlreadySo: CallState.DONE,
     OutcomeUnknown: CallState.UNKNOWN,
 }
 FIRST_WAIT = timedelta(seconds=1)
-LONGEST_WAIT = timedelta(minutes=1)
+MAX_WAIT = timedelta(minutes=1)
 #: PagerDuty says whole seconds; its clock and ours are not the same.
 MARGIN = timedelta(milliseconds=500)
 
 
 def retry_wait(error: PagerDutyError, attempt: int) -> timedelta | None:
     """Return after which time to try again; None if the error is final. `attempt` counts from 1."""
-    attempts = ATTEMPTS[_row_of(error)]
+    attempts = MAX_ATTEMPTS[_nearest_row(error)]
     if attempts is None or attempt >= attempts:
         return None
     if isinstance(error, RateLimited):
         return error.retry_after + MARGIN
     doubled: int = 2 ** min(attempt - 1, 10)
-    return min(LONGEST_WAIT, FIRST_WAIT * doubled)
+    return min(MAX_WAIT, FIRST_WAIT * doubled)
 
 
-def ended_as(error: PagerDutyError) -> CallState:
+def final_state(error: PagerDutyError) -> CallState:
     """Return how a call ended that met a final error."""
-    return _ENDED_AS.get(_row_of(error), CallState.FAILED)
+    return _FINAL_STATES.get(_nearest_row(error), CallState.FAILED)
 
 
-def _row_of(error: PagerDutyError) -> type[PagerDutyError]:
+def _nearest_row(error: PagerDutyError) -> type[PagerDutyError]:
     """Return the row of an error's own class, or of the nearest class above it."""
     for kind in type(error).__mro__:
-        if kind in ATTEMPTS:
+        if kind in MAX_ATTEMPTS:
             return kind
     raise TypeError(f"{type(error).__name__} has no row in the table of retries")

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from calmo_pagerduty.kernel.json_values import object_of, objects_of
+from calmo_pagerduty.kernel.json_values import as_object, as_objects
 from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.pagerduty.requests import JsonObject
 
@@ -19,7 +19,7 @@ class ScheduleKind(StrEnum):
     SHIFTS = "shifts"
 
 
-class Entry(FrozenModel):
+class ScheduleEntry(FrozenModel):
     """Who is on call from `start` to `end` (exclusive), in UTC, by the same source."""
 
     start: datetime
@@ -30,7 +30,7 @@ class Entry(FrozenModel):
     source: str
 
 
-class Part(FrozenModel):
+class SchedulePart(FrozenModel):
     """A layer of a layer-based schedule, a rotation's event of a shift-based one."""
 
     id: str
@@ -54,44 +54,51 @@ class Schedule(FrozenModel):
     escalation_policy_ids: tuple[str, ...] = ()
     #: Names by id, as far as PagerDuty gives them: none for shift-based schedules.
     user_names: dict[str, str] = Field(default_factory=dict)
-    parts: tuple[Part, ...] = ()
-    entries: tuple[Entry, ...] = ()
+    parts: tuple[SchedulePart, ...] = ()
+    entries: tuple[ScheduleEntry, ...] = ()
 
 
-def layer_schedule(thing: JsonObject) -> Schedule:
+def parse_layer_schedule(thing: JsonObject) -> Schedule:
     """Return the schedule that GET /schedules/{id} describes. Entries are there if a window was asked for."""
-    users = [user for part in objects_of(thing.get("users")) if (user := part).get("id")]
+    users = [user for part in as_objects(thing.get("users")) if (user := part).get("id")]
     return Schedule(
         **_common(thing),
         kind=ScheduleKind.LAYERS,
         user_names={user["id"]: str(user["summary"]) for user in users if user.get("summary")},
-        parts=tuple(_layer(layer) for layer in objects_of(thing.get("schedule_layers"))),
-        entries=_in_order(
+        parts=tuple(_layer(layer) for layer in as_objects(thing.get("schedule_layers"))),
+        entries=_merge_adjacent(
             _entry(row.get("start"), row.get("end"), _id(row.get("user")), "final_schedule")
-            for row in objects_of(object_of(thing.get("final_schedule")).get("rendered_schedule_entries"))
+            for row in as_objects(as_object(thing.get("final_schedule")).get("rendered_schedule_entries"))
         ),
     )
 
 
-def shift_schedule(thing: JsonObject) -> Schedule:
+def parse_shift_schedule(thing: JsonObject) -> Schedule:
     """Return the schedule that GET /v3/schedules/{id} describes. A slot left empty is no entry."""
-    rows = objects_of(object_of(thing.get("final_schedule")).get("computed_shift_assignments"))
+    rows = as_objects(as_object(thing.get("final_schedule")).get("computed_shift_assignments"))
     return Schedule(
         **_common(thing),
         kind=ScheduleKind.SHIFTS,
         parts=tuple(
             _event(event, rotation.get("id"))
-            for rotation in objects_of(thing.get("rotations"))
-            for event in objects_of(rotation.get("events"))
+            for rotation in as_objects(thing.get("rotations"))
+            for event in as_objects(rotation.get("events"))
         ),
-        entries=_in_order(
-            _entry(row.get("start_time"), row.get("end_time"), member_id(row.get("member")), source_of(row))
+        entries=_merge_adjacent(
+            _entry(
+                row.get("start_time"),
+                row.get("end_time"),
+                member_id(row.get("member")),
+                assignment_source(row),
+            )
             for row in rows
         ),
     )
 
 
-def gaps(entries: Iterable[Entry], since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
+def find_gaps(
+    entries: Iterable[ScheduleEntry], since: datetime, until: datetime
+) -> list[tuple[datetime, datetime]]:
     """Return the times from `since` to `until` when nobody is on call, earliest first."""
     found, covered_to = [], since
     for entry in sorted(entries, key=lambda entry: entry.start):
@@ -105,13 +112,13 @@ def gaps(entries: Iterable[Entry], since: datetime, until: datetime) -> list[tup
 
 def member_id(member: Any) -> str | None:
     """Return a shift member's user; None for a slot left empty."""
-    fields = object_of(member)
+    fields = as_object(member)
     user = fields.get("user_id")
     return user if fields.get("type") != "empty_member" and isinstance(user, str) else None
 
 
-def source_of(assignment: JsonObject) -> str:
-    source = object_of(assignment.get("source"))
+def assignment_source(assignment: JsonObject) -> str:
+    source = as_object(assignment.get("source"))
     named = source.get("override_id") or source.get("rotation_id") or source.get("shift_id") or ""
     return f"{source.get('type') or 'unknown'}:{named}"
 
@@ -127,13 +134,13 @@ def _common(thing: JsonObject) -> JsonObject:
     }
 
 
-def _layer(layer: JsonObject) -> Part:
-    users = [_id(row.get("user")) for row in objects_of(layer.get("users"))]
+def _layer(layer: JsonObject) -> SchedulePart:
+    users = [_id(row.get("user")) for row in as_objects(layer.get("users"))]
     rule = {
         "turn_seconds": layer.get("rotation_turn_length_seconds"),
         "restrictions": layer.get("restrictions"),
     }
-    return Part(
+    return SchedulePart(
         id=str(layer.get("id") or ""),
         name=layer.get("name"),
         user_ids=tuple(user for user in users if user),
@@ -143,16 +150,16 @@ def _layer(layer: JsonObject) -> Part:
     )
 
 
-def _event(event: JsonObject, rotation_id: Any) -> Part:
-    strategy = object_of(event.get("assignment_strategy"))
-    members = [member_id(member) for member in objects_of(strategy.get("members"))]
+def _event(event: JsonObject, rotation_id: Any) -> SchedulePart:
+    strategy = as_object(event.get("assignment_strategy"))
+    members = [member_id(member) for member in as_objects(strategy.get("members"))]
     rule = {
         "recurrence": event.get("recurrence"),
         "first_shift": {"start": event.get("start_time"), "end": event.get("end_time")},
         "strategy": str(strategy.get("type") or "").removesuffix("_member_assignment_strategy"),
         "shifts_per_member": strategy.get("shifts_per_member"),
     }
-    return Part(
+    return SchedulePart(
         id=str(event.get("id") or ""),
         name=event.get("name"),
         rotation_id=rotation_id,
@@ -163,17 +170,19 @@ def _event(event: JsonObject, rotation_id: Any) -> Part:
     )
 
 
-def _entry(start: Any, end: Any, user: str | None, source: str) -> Entry | None:
+def _entry(start: Any, end: Any, user: str | None, source: str) -> ScheduleEntry | None:
     try:
         first, last = (datetime.fromisoformat(text) for text in (start, end))
     except (TypeError, ValueError):
         return None
     if user is None or first.tzinfo is None or last.tzinfo is None or first >= last:
         return None
-    return Entry(start=first.astimezone(UTC), end=last.astimezone(UTC), user_ids=(user,), source=source)
+    return ScheduleEntry(
+        start=first.astimezone(UTC), end=last.astimezone(UTC), user_ids=(user,), source=source
+    )
 
 
-def _in_order(entries: Iterable[Entry | None]) -> tuple[Entry, ...]:
+def _merge_adjacent(entries: Iterable[ScheduleEntry | None]) -> tuple[ScheduleEntry, ...]:
     """Put together who is on call at the same time by the same source; earliest first."""
     together: dict[tuple[datetime, datetime, str], tuple[str, ...]] = {}
     for entry in entries:
@@ -181,15 +190,15 @@ def _in_order(entries: Iterable[Entry | None]) -> tuple[Entry, ...]:
             key = (entry.start, entry.end, entry.source)
             together[key] = tuple(dict.fromkeys((*together.get(key, ()), *entry.user_ids)))
     return tuple(
-        Entry(start=start, end=end, user_ids=users, source=source)
+        ScheduleEntry(start=start, end=end, user_ids=users, source=source)
         for (start, end, source), users in sorted(together.items())
     )
 
 
 def _id(value: Any) -> str | None:
-    found = object_of(value).get("id")
+    found = as_object(value).get("id")
     return found if isinstance(found, str) else None
 
 
 def _ids(values: Any) -> tuple[str, ...]:
-    return tuple(found for value in objects_of(values) if (found := _id(value)))
+    return tuple(found for value in as_objects(values) if (found := _id(value)))

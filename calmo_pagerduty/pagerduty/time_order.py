@@ -7,9 +7,9 @@ begins in the second where this one ended; things of that second, handed out alr
 from datetime import datetime, timedelta
 from typing import Final
 
-from calmo_pagerduty.kernel.instants import instant_of, iso_utc
-from calmo_pagerduty.pagerduty.list_cursor import Position
-from calmo_pagerduty.pagerduty.requests import JsonObject, Listing
+from calmo_pagerduty.kernel.instants import format_iso_utc, parse_instant
+from calmo_pagerduty.pagerduty.list_cursor import ListCursor
+from calmo_pagerduty.pagerduty.requests import JsonObject, ListRequest
 
 #: Where a thing says when it came to be, which is what `since` and `until` compare.
 _TIME_FIELDS: Final = ("created_at", "timestamp")
@@ -17,7 +17,7 @@ _TIME_FIELDS: Final = ("created_at", "timestamp")
 _SORTED_BY_TIME: Final = frozenset({"created_at", "incident_number"})
 
 
-def passed(position: Position, item: JsonObject) -> Position | None:
+def advance_past(position: ListCursor, item: JsonObject) -> ListCursor | None:
     """Return the position after a thing; None if it was handed out before."""
     at = _second_of(item)
     if at is None:
@@ -36,26 +36,26 @@ def passed(position: Position, item: JsonObject) -> Position | None:
     return position.model_copy(update=update)
 
 
-def _was_handed_out(position: Position, at: datetime, identity: str) -> bool:
+def _was_handed_out(position: ListCursor, at: datetime, identity: str) -> bool:
     if position.edge is not None and _is_before(at, position.edge, position.newest_first):
         return True
     return at == position.second and identity in position.handed
 
 
-def cut(listing: Listing, position: Position) -> Position | None:
+def narrowed_cursor(listing: ListRequest, position: ListCursor) -> ListCursor | None:
     """Return where the narrower search begins; None if it can't be narrowed without a doubt."""
     at = position.second
-    if at is None or not _can_be_cut(listing, position) or at == position.edge:
+    if at is None or not _can_be_narrowed(listing, position) or at == position.edge:
         return None
     if position.newest_first:
         # A second more: whether PagerDuty counts `until` itself in or not, nothing is lost.
-        bounds = {**position.bounds, "until": iso_utc(at + timedelta(seconds=1))}
+        bounds = {**position.bounds, "until": format_iso_utc(at + timedelta(seconds=1))}
     else:
-        bounds = {**position.bounds, "since": iso_utc(at)}
+        bounds = {**position.bounds, "since": format_iso_utc(at)}
     return position.model_copy(update={"bounds": bounds, "offset": 0, "skip": 0, "edge": at})
 
 
-def _can_be_cut(listing: Listing, position: Position) -> bool:
+def _can_be_narrowed(listing: ListRequest, position: ListCursor) -> bool:
     if not listing.divisible_by_time or not position.in_time_order or position.newest_first is None:
         return False
     query = dict(listing.request.query)
@@ -73,5 +73,5 @@ def _second_of(item: JsonObject) -> datetime | None:
     text = next((item[name] for name in _TIME_FIELDS if isinstance(item.get(name), str)), None)
     if text is None or not isinstance(item.get("id"), str):
         return None
-    at = instant_of(text)
+    at = parse_instant(text)
     return at and at.replace(microsecond=0)

@@ -21,7 +21,7 @@ class TokenKind(StrEnum):
     OAUTH = "oauth"
 
 
-class TokenFacts(FrozenModel):
+class TokenInfo(FrozenModel):
     """What is known of a token. None is not known: PagerDuty doesn't tell, or it was never asked."""
 
     tested_at: datetime | None = None

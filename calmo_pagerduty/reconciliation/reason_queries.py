@@ -18,15 +18,15 @@ from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.deliveries.model import DeliveryState
 
 #: A watermark older than this shows that nothing compared for a while.
-GAP = timedelta(minutes=10)
+MAX_WATERMARK_AGE = timedelta(minutes=10)
 #: So many deliveries that were asked to come back are a burst.
-BURST = 3
+MIN_RETRIED_DELIVERIES = 3
 #: How far back in the delivery log a look goes.
 RECENT_DELIVERIES = 5000
 
 
 @dataclass(frozen=True, slots=True)
-class LookedAfter:
+class ReconciledConnection:
     """A connection with a token and a live webhook."""
 
     connection_id: str
@@ -35,23 +35,23 @@ class LookedAfter:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class RunTotals:
     """What runs have found and done, in sum."""
 
     latest: int
     counts: Mapping[str, int]
 
 
-def looked_after(tx: Transaction) -> tuple[LookedAfter, ...]:
+def list_reconciled_connections(tx: Transaction) -> tuple[ReconciledConnection, ...]:
     """Return the connections that a comparison can heal."""
     live = sa.exists().where(webhooks.c.connection_id == connections.c.id, webhooks.c.deleted_at.is_(None))
     query = sa.select(connections.c.id, connections.c.scope, connections.c.reconciled_until).where(
         connections.c.removed_at.is_(None), connections.c.token_kind.is_not(None), live
     )
-    return tuple(LookedAfter(*row) for row in tx.execute(query.order_by(connections.c.id)))
+    return tuple(ReconciledConnection(*row) for row in tx.execute(query.order_by(connections.c.id)))
 
 
-def reason_now(tx: Transaction, connection_id: str) -> str | None:
+def get_reconcile_reason(tx: Transaction, connection_id: str) -> str | None:
     """Return what happened since the last run began that makes a comparison worth while at once."""
     begun = tx.execute(
         sa.select(sa.func.max(reconciliations.c.begun_at)).where(
@@ -77,18 +77,19 @@ def reason_now(tx: Transaction, connection_id: str) -> str | None:
         (letters, 1, "an event was set aside"),
         (recent.where(deliveries.c.state == DeliveryState.DEAD_LETTER), 1, "a delivery was set aside"),
         (
-            recent.where(deliveries.c.remarks.contains("best_effort")), 1,
+            recent.where(deliveries.c.remarks.contains("best_effort")),
+            1,
             "a delivery was larger than PagerDuty guarantees",
         ),
-        (asked_back, BURST, "deliveries were asked to come back"),
-    )  # fmt: skip
+        (asked_back, MIN_RETRIED_DELIVERIES, "deliveries were asked to come back"),
+    )
     for query, at_least, words in reasons:
         if len(tx.execute(query.limit(at_least)).all()) >= at_least:
             return words
     return None
 
 
-def finished_since(tx: Transaction, run_id: int) -> Figures:
+def get_run_totals_since(tx: Transaction, run_id: int) -> RunTotals:
     """Return the sums of the runs after this one that have ended; `latest` is the last run's number."""
     query = sa.select(reconciliations.c.id, reconciliations.c.report).where(
         reconciliations.c.id > run_id, reconciliations.c.finished_at.is_not(None)
@@ -99,8 +100,8 @@ def finished_since(tx: Transaction, run_id: int) -> Figures:
         latest = row.id
         for name in ("differed", "healed", "opened", "added", "failed"):
             counts[name] = counts.get(name, 0) + int((row.report or {}).get(name, 0))
-    return Figures(latest, counts)
+    return RunTotals(latest, counts)
 
 
-def latest_run(tx: Transaction) -> int:
+def get_latest_run_id(tx: Transaction) -> int:
     return tx.execute(sa.select(sa.func.max(reconciliations.c.id))).scalar() or 0

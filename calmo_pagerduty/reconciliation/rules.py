@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 
 from calmo_pagerduty.incidents.model import Issue
 from calmo_pagerduty.kernel.incident_ref import INCIDENT_ID
-from calmo_pagerduty.kernel.instants import instant_of
+from calmo_pagerduty.kernel.instants import parse_instant
 from calmo_pagerduty.pagerduty.event_types import RECONCILED, EventType, IncidentStatus, rule_of
-from calmo_pagerduty.pagerduty.log_entries import EVENT_OF_KIND, KnownEvent, LogEntry, missing
+from calmo_pagerduty.pagerduty.log_entries import EVENT_OF_KIND, LogEntry, TimelineEvent, missing_entries
 from calmo_pagerduty.pagerduty.webhook_events import (
     IncidentSnapshot,
     Json,
@@ -27,7 +27,7 @@ from calmo_pagerduty.pagerduty.webhook_events import (
 _A_SECOND = timedelta(seconds=1)
 
 #: Fields that a webhook's picture of an incident has under the same name.
-_SAME = (
+_SHARED_FIELDS = (
     "id", "status", "title", "urgency", "service", "escalation_policy", "teams", "priority", "created_at",
     "html_url", "resolve_reason",
 )  # fmt: skip
@@ -39,7 +39,7 @@ def reconciled_webhook_id(connection_id: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class RestIncident:
     """An incident as REST shows it; `data` is in the form of a webhook's. Times are UTC."""
 
     incident_id: str
@@ -52,7 +52,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Addition:
+class DerivedEvent:
     """An event to add. `body` is what a webhook would have brought."""
 
     event_id: str
@@ -66,10 +66,10 @@ class Difference:
 
     fields: tuple[str, ...] = ()
     is_new: bool = False
-    additions: tuple[Addition, ...] = ()
+    derived_events: tuple[DerivedEvent, ...] = ()
 
 
-def read_picture(incident: Json) -> Picture | None:
+def parse_rest_incident(incident: Json) -> RestIncident | None:
     """Read an incident of the REST API; None for a reference, or for what can't be one."""
     incident_id, status = incident.get("id"), incident.get("status")
     if not isinstance(incident_id, str) or not INCIDENT_ID.fullmatch(incident_id):
@@ -77,7 +77,7 @@ def read_picture(incident: Json) -> Picture | None:
     if status not in tuple(IncidentStatus):
         return None
     assignments = incident.get("assignments")
-    data: Json = {name: incident.get(name) for name in _SAME} | {
+    data: Json = {name: incident.get(name) for name in _SHARED_FIELDS} | {
         "type": "incident",
         "number": incident.get("incident_number", incident.get("number")),
         "assignees": [
@@ -86,47 +86,52 @@ def read_picture(incident: Json) -> Picture | None:
             if isinstance(assignment, dict) and isinstance(assignment.get("assignee"), dict)
         ],
     }
-    read = addition("read", RECONCILED, None, None, data)
+    read = derive_event("read", RECONCILED, None, None, data)
     assert read.event.snapshot is not None
-    return Picture(
+    return RestIncident(
         incident_id=incident_id,
         data=data,
         snapshot=read.event.snapshot,
         status=IncidentStatus(status),
-        updated_at=instant_of(incident.get("updated_at"))
-        or instant_of(incident.get("last_status_change_at")),
-        resolved_at=instant_of(incident.get("resolved_at")),
-        reopened_at=instant_of(incident.get("reopened_at")),
+        updated_at=parse_instant(incident.get("updated_at"))
+        or parse_instant(incident.get("last_status_change_at")),
+        resolved_at=parse_instant(incident.get("resolved_at")),
+        reopened_at=parse_instant(incident.get("reopened_at")),
     )
 
 
-def difference(
-    picture: Picture, entries: Sequence[LogEntry], issue: Issue | None, known: Sequence[KnownEvent]
+def compare_incident(
+    rest_incident: RestIncident,
+    entries: Sequence[LogEntry],
+    issue: Issue | None,
+    known: Sequence[TimelineEvent],
 ) -> Difference:
     """Compare. Once the additions are on the timeline, the same comparison finds nothing."""
-    lacking = missing(entries, known)
-    fields = drift(picture, issue)
-    carrier = _carrier(picture, lacking, issue) if fields else None
-    additions = [_of_entry(entry, picture, carries=entry is carrier, issue=issue) for entry in lacking]
+    lacking = missing_entries(entries, known)
+    fields = drifted_fields(rest_incident, issue)
+    carrier = _carrying_entry(rest_incident, lacking, issue) if fields else None
+    additions = [
+        _event_from_entry(entry, rest_incident, carries=entry is carrier, issue=issue) for entry in lacking
+    ]
     if fields and carrier is None:
-        additions.append(_of_picture(picture, issue))
+        additions.append(_event_from_snapshot(rest_incident, issue))
     return Difference(fields, issue is None, tuple(additions))
 
 
-def drift(picture: Picture, issue: Issue | None) -> tuple[str, ...]:
+def drifted_fields(rest_incident: RestIncident, issue: Issue | None) -> tuple[str, ...]:
     """Return what stands otherwise here than at PagerDuty, unless what is here is newer."""
     if issue is None or issue.as_of is None:
         return ("everything",)
-    if picture.updated_at is not None and issue.as_of >= picture.updated_at + _A_SECOND:
+    if rest_incident.updated_at is not None and issue.as_of >= rest_incident.updated_at + _A_SECOND:
         return ()
-    return tuple(name for name, differs in _COMPARED.items() if differs(picture, issue))
+    return tuple(name for name, differs in _DRIFT_CHECKS.items() if differs(rest_incident, issue))
 
 
-def may_be_outdated(picture: Picture, issue: Issue | None) -> bool:
+def may_be_outdated(rest_incident: RestIncident, issue: Issue | None) -> bool:
     """Whether what is here may be newer than the picture: as far as its whole second tells, it may be."""
     if issue is None or issue.as_of is None:
         return False
-    return picture.updated_at is None or issue.as_of >= picture.updated_at
+    return rest_incident.updated_at is None or issue.as_of >= rest_incident.updated_at
 
 
 def _ids(references: Sequence[Reference]) -> frozenset[str]:
@@ -138,7 +143,7 @@ def _id(reference: Reference | None) -> str | None:
 
 
 #: What is compared, and how. PagerDuty empties the assignees of what is resolved; an issue keeps them.
-_COMPARED: Mapping[str, Callable[[Picture, Issue], bool]] = {
+_DRIFT_CHECKS: Mapping[str, Callable[[RestIncident, Issue], bool]] = {
     "status": lambda there, here: there.status is not here.status,
     "priority": lambda there, here: there.snapshot.priority != here.priority,
     "urgency": lambda there, here: there.snapshot.urgency not in (None, here.urgency),
@@ -154,59 +159,69 @@ _COMPARED: Mapping[str, Callable[[Picture, Issue], bool]] = {
 }
 
 
-def _carrier(picture: Picture, lacking: Sequence[LogEntry], issue: Issue | None) -> LogEntry | None:
+def _carrying_entry(
+    rest_incident: RestIncident, lacking: Sequence[LogEntry], issue: Issue | None
+) -> LogEntry | None:
     """Return the entry that may show the incident as it is now: the last that shows it at all, if
     nothing newer is known here.
     """
     for entry in reversed(lacking):
         rule = rule_of(EVENT_OF_KIND[entry.kind])
-        if entry.kind == "annotate" or rule.status not in (None, picture.status):
+        if entry.kind == "annotate" or rule.status not in (None, rest_incident.status):
             continue
         known = issue.as_of if issue else None
         return entry if known is None or entry.at + _A_SECOND > known else None
     return None
 
 
-def _of_entry(entry: LogEntry, picture: Picture, carries: bool, issue: Issue | None) -> Addition:
+def _event_from_entry(
+    entry: LogEntry, rest_incident: RestIncident, carries: bool, issue: Issue | None
+) -> DerivedEvent:
     at = entry.at
     if carries:
-        data = picture.data
+        data = rest_incident.data
         at = max(at, issue.as_of) if issue and issue.as_of else at
     else:
-        subject = {"id": picture.incident_id, "type": "incident_reference", "title": picture.snapshot.title}
+        subject = {
+            "id": rest_incident.incident_id,
+            "type": "incident_reference",
+            "title": rest_incident.snapshot.title,
+        }
         data = {"type": "log_entry", "id": entry.id, "incident": subject, "content": entry.text}
-    return addition(entry.event_id, EVENT_OF_KIND[entry.kind], at, entry.agent, data)
+    return derive_event(entry.event_id, EVENT_OF_KIND[entry.kind], at, entry.agent, data)
 
 
-def _of_picture(picture: Picture, issue: Issue | None) -> Addition:
+def _event_from_snapshot(rest_incident: RestIncident, issue: Issue | None) -> DerivedEvent:
     """The picture alone, where no log entry may carry it. Its id comes from what it shows."""
-    kind, at = _in_a_word(picture, issue)
-    at = at or picture.updated_at
+    kind, at = _implied_change(rest_incident, issue)
+    at = at or rest_incident.updated_at
     if issue is not None and issue.as_of is not None:
         at = max(at or issue.as_of, issue.as_of)
-    shown = hashlib.sha256(json.dumps([picture.data, str(at)], sort_keys=True).encode()).hexdigest()
-    return addition(f"picture:{picture.incident_id}:{shown[:16]}", kind, at, None, picture.data)
+    shown = hashlib.sha256(json.dumps([rest_incident.data, str(at)], sort_keys=True).encode()).hexdigest()
+    return derive_event(
+        f"picture:{rest_incident.incident_id}:{shown[:16]}", kind, at, None, rest_incident.data
+    )
 
 
-def _in_a_word(picture: Picture, issue: Issue | None) -> tuple[str, datetime | None]:
+def _implied_change(rest_incident: RestIncident, issue: Issue | None) -> tuple[str, datetime | None]:
     """Name what the picture shows to have happened, and when."""
     resolved = IncidentStatus.RESOLVED
     was_resolved = issue is not None and issue.status is resolved
-    if picture.status is resolved and not was_resolved:
-        return EventType.RESOLVED, picture.resolved_at
-    if was_resolved and picture.status is not resolved:
-        return EventType.REOPENED, picture.reopened_at
+    if rest_incident.status is resolved and not was_resolved:
+        return EventType.RESOLVED, rest_incident.resolved_at
+    if was_resolved and rest_incident.status is not resolved:
+        return EventType.REOPENED, rest_incident.reopened_at
     return RECONCILED, None
 
 
-def addition(
+def derive_event(
     event_id: str,
     event_type: str,
     at: datetime | None,
     agent: Reference | None,
     data: Json,
     client: str = "reconciliation",
-) -> Addition:
+) -> DerivedEvent:
     """Return an event in the form of a webhook's."""
     who = None
     if agent is not None:
@@ -223,4 +238,4 @@ def addition(
     body = json.dumps({"event": event}, separators=(",", ":")).encode()
     read = parse_event(body)
     assert isinstance(read, WebhookEvent)
-    return Addition(event_id, read, body)
+    return DerivedEvent(event_id, read, body)

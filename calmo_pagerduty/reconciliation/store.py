@@ -15,30 +15,30 @@ from calmo_pagerduty.deliveries import store as inbox
 from calmo_pagerduty.deliveries.event_facts import facts_json
 from calmo_pagerduty.deliveries.model import DeliveryState, Verdict
 from calmo_pagerduty.deliveries.store import NewDelivery
-from calmo_pagerduty.incidents.actions import ANSWER, OPERATION
+from calmo_pagerduty.incidents.actions import OPERATION_PREFIX, RESULT_PREFIX
 from calmo_pagerduty.incidents.model import Issue
-from calmo_pagerduty.incidents.rows import issue_of
+from calmo_pagerduty.incidents.rows import issue_from_row
 from calmo_pagerduty.pagerduty.event_types import IncidentStatus
-from calmo_pagerduty.pagerduty.log_entries import KnownEvent
-from calmo_pagerduty.reconciliation.rules import Addition, reconciled_webhook_id
+from calmo_pagerduty.pagerduty.log_entries import TimelineEvent
+from calmo_pagerduty.reconciliation.rules import DerivedEvent, reconciled_webhook_id
 
 #: How many incidents one question to the database is about.
-AT_ONCE = 200
+BATCH_SIZE = 200
 REMARK = "reconciled"
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class LocalIncident:
     """What we hold of an incident."""
 
     issue: Issue | None = None
-    known: tuple[KnownEvent, ...] = ()
+    timeline_events: tuple[TimelineEvent, ...] = ()
     #: Deliveries of it are on their way: what they tell isn't known yet.
-    is_moving: bool = False
+    is_in_flight: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class WebhookCoverage:
     """Which incidents the connection's webhooks would bring: only those may become new issues."""
 
     everything: bool = False
@@ -50,7 +50,7 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ReconcileRun:
     """One comparison. `report` holds figures; it is None until there are some. Times are UTC."""
 
     id: int
@@ -63,25 +63,27 @@ class Run:
     report: Mapping[str, Any] | None
 
 
-def held(tx: Transaction, connection_id: str, incident_ids: Sequence[str]) -> dict[str, Held]:
+def get_local_incidents(
+    tx: Transaction, connection_id: str, incident_ids: Sequence[str]
+) -> dict[str, LocalIncident]:
     """Return what we hold of these incidents, at most AT_ONCE of them."""
     rows = tx.execute(
         sa.select(issues).where(
             issues.c.connection_id == connection_id, issues.c.incident_id.in_(list(incident_ids))
         )
     ).all()
-    found = {row.incident_id: issue_of(row) for row in rows}
-    entries: dict[str, list[KnownEvent]] = {}
+    found = {row.incident_id: issue_from_row(row) for row in rows}
+    entries: dict[str, list[TimelineEvent]] = {}
     # What was done from here is told by PagerDuty too: only its own telling counts.
-    told = ~timeline.c.event_id.like(f"{OPERATION}%") & ~timeline.c.event_id.like(f"{ANSWER}%")
+    told = ~timeline.c.event_id.like(f"{OPERATION_PREFIX}%") & ~timeline.c.event_id.like(f"{RESULT_PREFIX}%")
     of_these = timeline.c.issue_id.in_([row.id for row in rows])
     for row in tx.execute(sa.select(timeline).where(of_these, told)):
         actor = (row.actor or {}).get("id")
-        known = KnownEvent(row.event_id, row.event_type, row.occurred_at, actor, row.summary)
+        known = TimelineEvent(row.event_id, row.event_type, row.occurred_at, actor, row.summary)
         entries.setdefault(row.issue_id, []).append(known)
-    moving = unfinished(tx, connection_id, incident_ids)
+    moving = list_incidents_in_flight(tx, connection_id, incident_ids)
     return {
-        incident_id: Held(
+        incident_id: LocalIncident(
             issue := found.get(incident_id),
             tuple(entries.get(issue.ref.issue_id, ())) if issue else (),
             incident_id in moving,
@@ -90,7 +92,7 @@ def held(tx: Transaction, connection_id: str, incident_ids: Sequence[str]) -> di
     }
 
 
-def unfinished(tx: Transaction, connection_id: str, incident_ids: Collection[str]) -> set[str]:
+def list_incidents_in_flight(tx: Transaction, connection_id: str, incident_ids: Collection[str]) -> set[str]:
     """Return those of which deliveries have not reached the timeline yet."""
     query = sa.select(deliveries.c.incident_id).where(
         deliveries.c.state.in_([DeliveryState.PENDING, DeliveryState.FORWARDED]),
@@ -99,7 +101,7 @@ def unfinished(tx: Transaction, connection_id: str, incident_ids: Collection[str
     return set(tx.execute(query.distinct()).scalars()) & set(incident_ids)
 
 
-def held_open(tx: Transaction, connection_id: str) -> list[str]:
+def list_open_incidents(tx: Transaction, connection_id: str) -> list[str]:
     """Return the incidents that are open here, or of which an event was set aside."""
     query = sa.select(issues.c.incident_id).where(
         issues.c.connection_id == connection_id,
@@ -108,7 +110,7 @@ def held_open(tx: Transaction, connection_id: str) -> list[str]:
     return list(tx.execute(query.order_by(issues.c.id)).scalars())
 
 
-def be_sure_again(tx: Transaction, connection_id: str, incident_ids: Sequence[str]) -> None:
+def mark_reconciled(tx: Transaction, connection_id: str, incident_ids: Sequence[str]) -> None:
     """These incidents stand here as they do at PagerDuty: nothing needs to be looked at any more."""
     tx.execute(
         sa.update(issues)
@@ -121,7 +123,7 @@ def be_sure_again(tx: Transaction, connection_id: str, incident_ids: Sequence[st
     )
 
 
-def reach(tx: Transaction, connection_id: str) -> Reach:
+def get_webhook_coverage(tx: Transaction, connection_id: str) -> WebhookCoverage:
     """Return what the connection's live webhooks bring; without one it is nothing."""
     rows = tx.execute(
         sa.select(webhooks.c.service_ids, webhooks.c.team_ids).where(
@@ -130,63 +132,66 @@ def reach(tx: Transaction, connection_id: str) -> Reach:
             webhooks.c.paused_at.is_(None),
         )
     ).all()
-    return Reach(
+    return WebhookCoverage(
         any(not row.service_ids and not row.team_ids for row in rows),
         frozenset(service_id for row in rows for service_id in row.service_ids),
         frozenset(team_id for row in rows for team_id in row.team_ids),
     )
 
 
-def add(
+def enqueue_derived_events(
     tx: Transaction,
     connection_id: str,
     incident_id: str,
-    additions: Sequence[Addition],
+    additions: Sequence[DerivedEvent],
     now: datetime,
 ) -> int:
     """Put what was missing into the inbox, from where it goes the way of every webhook. Returns how
     many are new: the same one is added once.
     """
-    webhook_id = _own_webhook(tx, connection_id, now)
+    webhook_id = _get_or_insert_pseudo_webhook(tx, connection_id, now)
     verdicts = [
-        inbox.record(tx, _delivery(connection_id, webhook_id, incident_id, addition, now))
+        inbox.insert_delivery(tx, _delivery(connection_id, webhook_id, incident_id, addition, now))
         for addition in additions
     ]
     return verdicts.count(Verdict.ACCEPTED)
 
 
-def begin(
+def insert_run(
     tx: Transaction, connection_id: str, reason: str, since: datetime, until: datetime, now: datetime
 ) -> int:
     """Note that a comparison begins and return its number."""
     row = {
-        "connection_id": connection_id, "reason": reason[:200], "since": since, "until": until,
+        "connection_id": connection_id,
+        "reason": reason[:200],
+        "since": since,
+        "until": until,
         "begun_at": now,
-    }  # fmt: skip
+    }
     made = tx.execute(reconciliations.insert().values(**row)).inserted_primary_key
     assert made is not None
     return int(made[0])
 
 
-def note(tx: Transaction, run_id: int, report: Mapping[str, Any]) -> None:
+def update_run_report(tx: Transaction, run_id: int, report: Mapping[str, Any]) -> None:
     """Keep how far a run has come."""
     changed = sa.update(reconciliations).where(reconciliations.c.id == run_id)
     tx.execute(changed.values(report=dict(report)))
 
 
-def finish(tx: Transaction, run_id: int, report: Mapping[str, Any], now: datetime) -> None:
+def mark_run_finished(tx: Transaction, run_id: int, report: Mapping[str, Any], now: datetime) -> None:
     changed = sa.update(reconciliations).where(reconciliations.c.id == run_id)
     tx.execute(changed.values(report=dict(report), finished_at=now))
 
 
-def watermark(tx: Transaction, connection_id: str) -> datetime | None:
+def get_watermark(tx: Transaction, connection_id: str) -> datetime | None:
     """Return up to when everything that PagerDuty knows is known here too."""
     query = sa.select(connections.c.reconciled_until).where(connections.c.id == connection_id)
     moment: datetime | None = tx.execute(query).scalar()
     return moment
 
 
-def move_watermark(tx: Transaction, connection_id: str, until: datetime) -> None:
+def update_watermark(tx: Transaction, connection_id: str, until: datetime) -> None:
     """Move it on; it never goes back."""
     tx.execute(
         sa.update(connections)
@@ -198,14 +203,14 @@ def move_watermark(tx: Transaction, connection_id: str, until: datetime) -> None
     )
 
 
-def runs(tx: Transaction, connection_id: str, at_most: int) -> tuple[Run, ...]:
+def list_runs(tx: Transaction, connection_id: str, at_most: int) -> tuple[ReconcileRun, ...]:
     """Return the connection's runs, newest first."""
     query = sa.select(reconciliations).where(reconciliations.c.connection_id == connection_id)
     rows = tx.execute(query.order_by(reconciliations.c.id.desc()).limit(at_most))
-    return tuple(Run(*row) for row in rows)
+    return tuple(ReconcileRun(*row) for row in rows)
 
 
-def _own_webhook(tx: Transaction, connection_id: str, now: datetime) -> str:
+def _get_or_insert_pseudo_webhook(tx: Transaction, connection_id: str, now: datetime) -> str:
     """The inbox asks whence each delivery came. This is no address: it was never one, and is deleted."""
     webhook_id = reconciled_webhook_id(connection_id)
     known = tx.execute(sa.select(webhooks.c.id).where(webhooks.c.id == webhook_id)).scalar()
@@ -213,15 +218,19 @@ def _own_webhook(tx: Transaction, connection_id: str, now: datetime) -> str:
         query = sa.select(connections.c.scope).where(connections.c.id == connection_id)
         scope = tx.execute(query).scalar_one()
         row = {
-            "id": webhook_id, "connection_id": connection_id, "scope": scope, "created_at": now,
-            "deleted_at": now, "name": "Reconciliation",
-        }  # fmt: skip
+            "id": webhook_id,
+            "connection_id": connection_id,
+            "scope": scope,
+            "created_at": now,
+            "deleted_at": now,
+            "name": "Reconciliation",
+        }
         tx.execute(insert_or_ignore(tx, webhooks), row)
     return webhook_id
 
 
 def _delivery(
-    connection_id: str, webhook_id: str, incident_id: str, addition: Addition, now: datetime
+    connection_id: str, webhook_id: str, incident_id: str, addition: DerivedEvent, now: datetime
 ) -> NewDelivery:
     return NewDelivery(
         webhook_id=webhook_id,

@@ -25,13 +25,13 @@ from calmo_pagerduty.db.tables import (
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.deliveries.model import DeliveryState
 
-AT_ONCE = 200
+BATCH_SIZE = 200
 #: Their text has not arrived at the issue yet.
-_UNFINISHED = (DeliveryState.PENDING, DeliveryState.FORWARDED)
+_IN_FLIGHT_STATES = (DeliveryState.PENDING, DeliveryState.FORWARDED)
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class DeletedBatch:
     """How many rows were cut, and from where to go on; `next_after` None is the end of the walk."""
 
     rows: int
@@ -39,10 +39,10 @@ class Cut:
 
 
 #: One step of a walk: from beyond a number, what is older than a moment.
-Walk = Callable[[Transaction, int, datetime], Cut]
+DeleteBatch = Callable[[Transaction, int, datetime], DeletedBatch]
 
 
-def cut_bodies(tx: Transaction, after: int, older_than: datetime) -> Cut:
+def delete_bodies(tx: Transaction, after: int, older_than: datetime) -> DeletedBatch:
     """Delete bodies of deliveries that have got where they were going, or never will."""
     bodies = delivery_bodies
     query = (
@@ -50,80 +50,80 @@ def cut_bodies(tx: Transaction, after: int, older_than: datetime) -> Cut:
         .join(deliveries, deliveries.c.seq == bodies.c.seq)
         .where(bodies.c.seq > after)
         .order_by(bodies.c.seq)
-        .limit(AT_ONCE)
+        .limit(BATCH_SIZE)
     )
     rows = tx.execute(query).all()
-    old = [row.number for row in rows if row.at < older_than and row.state not in _UNFINISHED]
+    old = [row.number for row in rows if row.at < older_than and row.state not in _IN_FLIGHT_STATES]
     tx.execute(sa.delete(bodies).where(bodies.c.seq.in_(old)))
-    return _cut(rows, old, older_than)
+    return _deleted_batch(rows, old, older_than)
 
 
-def cut_deliveries(tx: Transaction, after: int, older_than: datetime) -> Cut:
+def delete_deliveries(tx: Transaction, after: int, older_than: datetime) -> DeletedBatch:
     """Delete rows of the delivery log with what is left of their bodies."""
     query = (
         sa.select(deliveries.c.seq.label("number"), deliveries.c.received_at.label("at"), deliveries.c.state)
         .where(deliveries.c.seq > after)
         .order_by(deliveries.c.seq)
-        .limit(AT_ONCE)
+        .limit(BATCH_SIZE)
     )
     rows = tx.execute(query).all()
-    old = [row.number for row in rows if row.at < older_than and row.state not in _UNFINISHED]
+    old = [row.number for row in rows if row.at < older_than and row.state not in _IN_FLIGHT_STATES]
     tx.execute(sa.delete(delivery_bodies).where(delivery_bodies.c.seq.in_(old)))
     tx.execute(sa.delete(deliveries).where(deliveries.c.seq.in_(old)))
-    return _cut(rows, old, older_than)
+    return _deleted_batch(rows, old, older_than)
 
 
-def cut_refusals(tx: Transaction, after: int, older_than: datetime) -> Cut:
+def delete_refusals(tx: Transaction, after: int, older_than: datetime) -> DeletedBatch:
     """Delete rows of the trail of refusals."""
     query = sa.select(refusals.c.id.label("number"), refusals.c.at).where(refusals.c.id > after)
-    rows = tx.execute(query.order_by(refusals.c.id).limit(AT_ONCE)).all()
+    rows = tx.execute(query.order_by(refusals.c.id).limit(BATCH_SIZE)).all()
     old = [row.number for row in rows if row.at < older_than]
     tx.execute(sa.delete(refusals).where(refusals.c.id.in_(old)))
-    return _cut(rows, old, older_than)
+    return _deleted_batch(rows, old, older_than)
 
 
-def cut_calls(tx: Transaction, _after: int, older_than: datetime) -> Cut:
+def delete_call_contents(tx: Transaction, _after: int, older_than: datetime) -> DeletedBatch:
     """Forget with what finished calls of tools were made, and what came of them; that they were stays."""
     says_something = tool_calls.c.result.is_not(None) | (sa.cast(tool_calls.c.arguments, sa.Text) != "{}")
     old = sa.select(tool_calls.c.id).where(tool_calls.c.finished_at < older_than, says_something)
-    forget = sa.update(tool_calls).where(tool_calls.c.id.in_(old.limit(AT_ONCE)))
+    forget = sa.update(tool_calls).where(tool_calls.c.id.in_(old.limit(BATCH_SIZE)))
     rows = tx.execute(forget.values(result=sa.null(), arguments={})).rowcount
-    return Cut(rows, 0 if rows == AT_ONCE else None)
+    return DeletedBatch(rows, 0 if rows == BATCH_SIZE else None)
 
 
-def cut_dead_letters(tx: Transaction, _after: int, older_than: datetime) -> Cut:
+def delete_dead_letter_payloads(tx: Transaction, _after: int, older_than: datetime) -> DeletedBatch:
     """Forget what dead letters said; why they are dead stays."""
     old = sa.select(dead_letters.c.id).where(dead_letters.c.at < older_than, dead_letters.c.payload != "")
-    forget = sa.update(dead_letters).where(dead_letters.c.id.in_(old.limit(AT_ONCE)))
+    forget = sa.update(dead_letters).where(dead_letters.c.id.in_(old.limit(BATCH_SIZE)))
     rows = tx.execute(forget.values(payload="")).rowcount
-    return Cut(rows, 0 if rows == AT_ONCE else None)
+    return DeletedBatch(rows, 0 if rows == BATCH_SIZE else None)
 
 
-def cut_past_incidents(tx: Transaction, _after: int, older_than: datetime) -> Cut:
+def delete_cached_incidents(tx: Transaction, _after: int, older_than: datetime) -> DeletedBatch:
     """Forget what was remembered of accounts' past incidents."""
-    return _cut_memory(tx, account_incidents, account_incidents.c.created_at < older_than)
+    return _delete_cached(tx, account_incidents, account_incidents.c.created_at < older_than)
 
 
-def cut_past_changes(tx: Transaction, _after: int, older_than: datetime) -> Cut:
+def delete_cached_changes(tx: Transaction, _after: int, older_than: datetime) -> DeletedBatch:
     """Forget what was remembered of accounts' past changes."""
-    return _cut_memory(tx, account_changes, account_changes.c.at < older_than)
+    return _delete_cached(tx, account_changes, account_changes.c.at < older_than)
 
 
-def cut_account_objects(tx: Transaction, _after: int, older_than: datetime) -> Cut:
+def delete_cached_objects(tx: Transaction, _after: int, older_than: datetime) -> DeletedBatch:
     """Forget services, people and the like that nobody has asked for any more."""
-    return _cut_memory(tx, account_objects, account_objects.c.fetched_at < older_than)
+    return _delete_cached(tx, account_objects, account_objects.c.fetched_at < older_than)
 
 
-def _cut_memory(tx: Transaction, table: sa.Table, is_old: sa.ColumnElement[bool]) -> Cut:
+def _delete_cached(tx: Transaction, table: sa.Table, is_old: sa.ColumnElement[bool]) -> DeletedBatch:
     """Delete some rows of accounts' memory; of a connection that was removed, whatever their age."""
     removed = sa.select(connections.c.id).where(connections.c.removed_at.is_not(None))
     key = sa.tuple_(*table.primary_key.columns)
     gone = sa.select(*table.primary_key.columns).where(is_old | table.c.connection_id.in_(removed))
-    some = [tuple(row) for row in tx.execute(gone.limit(AT_ONCE))]
+    some = [tuple(row) for row in tx.execute(gone.limit(BATCH_SIZE))]
     rows = tx.execute(sa.delete(table).where(key.in_(some))).rowcount if some else 0
-    return Cut(rows, 0 if rows == AT_ONCE else None)
+    return DeletedBatch(rows, 0 if rows == BATCH_SIZE else None)
 
 
-def _cut(rows: Sequence[Any], old: Sequence[int], older_than: datetime) -> Cut:
-    more = len(rows) == AT_ONCE and rows[-1].at < older_than
-    return Cut(len(old), rows[-1].number if more else None)
+def _deleted_batch(rows: Sequence[Any], old: Sequence[int], older_than: datetime) -> DeletedBatch:
+    more = len(rows) == BATCH_SIZE and rows[-1].at < older_than
+    return DeletedBatch(len(old), rows[-1].number if more else None)

@@ -44,9 +44,9 @@ logger = logging.getLogger(__name__)
 DEFAULT_ADDRESS = "127.0.0.1:7233"
 
 #: A call of the forwarder gives up soon: it tries again by itself, in order.
-IMPATIENT = RetryConfig(max_elapsed_time_millis=1500, max_retries=3)
+FAST_FAILING_RETRY = RetryConfig(max_elapsed_time_millis=1500, max_retries=3)
 
-_ADDED_ELSEWHERE = (RPCStatusCode.ALREADY_EXISTS, RPCStatusCode.INVALID_ARGUMENT)
+_ALREADY_ADDED_CODES = (RPCStatusCode.ALREADY_EXISTS, RPCStatusCode.INVALID_ARGUMENT)
 
 
 _pydantic_json = PydanticJSONPlainPayloadConverter()
@@ -132,7 +132,7 @@ async def ensure_search_attributes(client: Client, wanted: Sequence[SearchAttrib
         await client.operator_service.add_search_attributes(request)
     except RPCError as error:
         # Another process may have added them at the same moment; the check below tells.
-        if error.status not in _ADDED_ELSEWHERE:
+        if error.status not in _ALREADY_ADDED_CODES:
             raise
     for _ in range(20):
         if not (missing := await _missing(client, wanted)):

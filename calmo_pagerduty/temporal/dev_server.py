@@ -35,11 +35,16 @@ TUNING = (
     "--dynamic-config-value", 'history.timerProcessorMaxTimeShift="10ms"',
 )  # fmt: skip
 
-_KINDS = {"KEYWORD": "Keyword", "KEYWORD_LIST": "KeywordList", "DATETIME": "Datetime", "BOOL": "Bool"}
+_ATTRIBUTE_TYPES = {
+    "KEYWORD": "Keyword",
+    "KEYWORD_LIST": "KeywordList",
+    "DATETIME": "Datetime",
+    "BOOL": "Bool",
+}
 #: A start takes a second or two, and ten times as long on a slow machine. One in some hundreds was seen to
 #: hang: the first is given up sooner.
-_START_LIMITS = (60.0, 180.0)
-_STOP_PATIENCE = 6.0
+_START_TIMEOUTS = (60.0, 180.0)
+_STOP_TIMEOUT = 6.0
 
 
 class ServerDidNotStart(ExplainedError):
@@ -64,7 +69,7 @@ class TemporalDevServer:
 
     async def start(self) -> None:
         """Return once the server answers. Raises ServerDidNotStart."""
-        for limit in _START_LIMITS:
+        for limit in _START_TIMEOUTS:
             self.child = await start_child(self._command(), self.log_file, self._environment())
             try:
                 async with asyncio.timeout(limit):
@@ -80,7 +85,7 @@ class TemporalDevServer:
 
     async def stop(self) -> None:
         if self.child is not None:
-            await stop_child(self.child, _STOP_PATIENCE)
+            await stop_child(self.child, _STOP_TIMEOUT)
 
     async def kill(self) -> None:
         """End it the hard way, as a crash would."""
@@ -103,13 +108,22 @@ class TemporalDevServer:
     def _environment(self) -> dict[str, str | None]:
         # It wants a user and a home, and reads files there that could move our port and database.
         home = str(self.log_file.parent.absolute())
-        return without_callers_settings() | {"GOGC": "200", "USER": "calmo", "HOME": home}
+        return isolated_environment() | {"GOGC": "200", "USER": "calmo", "HOME": home}
 
     def _command(self) -> list[str]:
         command = [
-            find_binary(), "server", "start-dev", "--ip", "127.0.0.1", "--port", str(self.port),
-            "--log-level", "warn", *TUNING, *self.extra,
-        ]  # fmt: skip
+            find_binary(),
+            "server",
+            "start-dev",
+            "--ip",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+            "--log-level",
+            "warn",
+            *TUNING,
+            *self.extra,
+        ]
         if self.ui_port is None:
             command.append("--headless")
         else:
@@ -117,11 +131,11 @@ class TemporalDevServer:
         if self.database is not None:
             command += ["--db-filename", str(self.database)]
         for key in self.search_attributes:
-            command += ["--search-attribute", f"{key.name}={_KINDS[key.indexed_value_type.name]}"]
+            command += ["--search-attribute", f"{key.name}={_ATTRIBUTE_TYPES[key.indexed_value_type.name]}"]
         return command
 
 
-def without_callers_settings() -> dict[str, str | None]:
+def isolated_environment() -> dict[str, str | None]:
     """Return what to change in our environment for this server and its clients: the caller's settings
     of Temporal, in the shell or in files, are for another server.
     """

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from calmo_pagerduty.access import audit_store as audit
-from calmo_pagerduty.access.audit_store import NewRow
-from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.access.audit_store import NewAuditRow
+from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.connections import rate_limit_store as permits
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.connections.store import Connection
@@ -16,12 +16,12 @@ from calmo_pagerduty.db.database import Database, Transaction
 from calmo_pagerduty.incidents import action_store as operations
 from calmo_pagerduty.incidents.actions import ACTIONS, STATE_OF_CALL, Action, Operation
 from calmo_pagerduty.tool_calls import store as tool_calls
-from calmo_pagerduty.tool_calls.model import CallState, Face, arguments_sha256, call_id_for
+from calmo_pagerduty.tool_calls.model import CallState, Channel, arguments_sha256, call_id_for
 from calmo_pagerduty.tool_calls.store import ToolCall
-from calmo_pagerduty.tools.arguments import read_arguments
+from calmo_pagerduty.tools.arguments import parse_arguments
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.model import Arguments, Tool
-from calmo_pagerduty.tools.permissions import CallerRights, Judgement, judge
+from calmo_pagerduty.tools.permissions import Judgement, PrincipalRights, judge
 from calmo_pagerduty.tools.plans.markers import marker
 
 
@@ -49,8 +49,8 @@ class CapReached(Exception):
 class Admission:
     """A call that may be made: by whom, through which face, on which connection, with what."""
 
-    caller: Caller
-    face: Face
+    caller: Principal
+    face: Channel
     connection: Connection
     tool: Tool
     arguments: Arguments
@@ -61,28 +61,28 @@ class Admission:
 
 
 @dataclass(frozen=True, slots=True)
-class Intent:
+class ActionIntent:
     """What a call is for: an action on an issue."""
 
     issue_id: str
     action: Action
 
 
-class ToolGate:
+class ToolAuthorizer:
     """Admits calls, files those that endure, and keeps the audit."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._trail = Batcher(self._append)
 
-    async def _append(self, rows: Sequence[NewRow]) -> Sequence[None]:
-        await self._database.write(lambda transaction: audit.append_many(transaction, rows))
+    async def _append(self, rows: Sequence[NewAuditRow]) -> Sequence[None]:
+        await self._database.write(lambda transaction: audit.insert_audit_rows(transaction, rows))
         return [None] * len(rows)
 
     async def admit(
         self,
-        caller: Caller,
-        face: Face,
+        caller: Principal,
+        channel: Channel,
         connection_id: str | None,
         tool_name: str,
         arguments: Mapping[str, Any],
@@ -95,21 +95,21 @@ class ToolGate:
         if tool is None:
             raise NoSuchTool(f"there is no tool {tool_name[:60]!r}; `tool list` names them all")
         connection = await self._database.read(
-            lambda transaction: find_connection(transaction, caller, connection_id)
+            lambda transaction: resolve_connection(transaction, caller, connection_id)
         )
-        rights = CallerRights(caller.permissions, caller.teams)
+        rights = PrincipalRights(caller.permissions, caller.teams)
         judgement = judge(tool, rights, connection.rules, connection.facts)
         if not judgement.allowed:
-            sha256 = arguments_sha256(tool.name, _plain(arguments))
-            await self._note(caller, face, connection, tool, sha256, judgement, "refused")
+            sha256 = arguments_sha256(tool.name, _plain_arguments(arguments))
+            await self._audit(caller, channel, connection, tool, sha256, judgement, "refused")
             raise CallRefused(judgement)
-        valid = read_arguments(tool, arguments)
+        valid = parse_arguments(tool, arguments)
         given = valid.model_dump(mode="json", exclude_unset=True)
         sha256 = arguments_sha256(tool.name, given)
-        return Admission(caller, face, connection, tool, valid, given, sha256, judgement)
+        return Admission(caller, channel, connection, tool, valid, given, sha256, judgement)
 
-    async def file(
-        self, admission: Admission, idempotency_key: str, intent: Intent | None = None
+    async def create_call(
+        self, admission: Admission, idempotency_key: str, intent: ActionIntent | None = None
     ) -> ToolCall:
         """Keep the call, or return the one that this caller meant by this key before; `intent`: it is an
         action on an issue.
@@ -119,23 +119,29 @@ class ToolGate:
         now = datetime.now(UTC)
         try:
             return await self._database.write(
-                lambda transaction: _file(transaction, admission, idempotency_key, now, intent)
+                lambda transaction: _insert_call(transaction, admission, idempotency_key, now, intent)
             )
         except CapReached:
-            await self.note(admission, "cap reached", timedelta())
+            await self.audit(admission, "cap reached", timedelta())
             raise
 
-    async def note(self, admission: Admission, outcome: str, took: timedelta) -> None:
+    async def audit(self, admission: Admission, outcome: str, took: timedelta) -> None:
         """Audit a call that doesn't endure. Raises StoreUnavailable."""
-        await self._note(
-            admission.caller, admission.face, admission.connection, admission.tool, admission.sha256,
-            admission.judgement, outcome, took,
-        )  # fmt: skip
+        await self._audit(
+            admission.caller,
+            admission.face,
+            admission.connection,
+            admission.tool,
+            admission.sha256,
+            admission.judgement,
+            outcome,
+            took,
+        )
 
-    async def _note(
+    async def _audit(
         self,
-        caller: Caller,
-        face: Face,
+        caller: Principal,
+        channel: Channel,
         connection: Connection,
         tool: Tool,
         sha256: str,
@@ -144,16 +150,16 @@ class ToolGate:
         took: timedelta | None = None,
     ) -> None:
         record = {
-            **_who(caller, face, connection, tool.name, sha256),
+            **_audit_fields(caller, channel, connection, tool.name, sha256),
             "decision": "allowed" if judgement.allowed else "refused",
             "rule": judgement.rule,
             "outcome": outcome,
             "duration_ms": None if took is None else round(took.total_seconds() * 1000, 1),
         }
-        await self._trail.add(NewRow(str(connection.scope), datetime.now(UTC), record))
+        await self._trail.add(NewAuditRow(str(connection.scope), datetime.now(UTC), record))
 
 
-def note_call(tx: Transaction, call: ToolCall, outcome: str, now: datetime, **more: Any) -> None:
+def audit_call(tx: Transaction, call: ToolCall, outcome: str, now: datetime, **more: Any) -> None:
     """Audit a step of a call that endures."""
     record = {
         "call_id": call.id,
@@ -170,22 +176,22 @@ def note_call(tx: Transaction, call: ToolCall, outcome: str, now: datetime, **mo
         "duration_ms": None,
         **more,
     }
-    audit.append(tx, str(call.scope), now, record)
+    audit.insert_audit_row(tx, str(call.scope), now, record)
 
 
-def _file(
+def _insert_call(
     tx: Transaction,
     admission: Admission,
     idempotency_key: str,
     now: datetime,
-    intent: Intent | None = None,
+    intent: ActionIntent | None = None,
 ) -> ToolCall:
     connection, tool = admission.connection, admission.tool
     call = _call(admission, idempotency_key, now)
     # One at a time per connection, so that two calls can't both take the last place below the cap.
-    permits.lock(tx, connection.id)
-    recent = tool_calls.count_recent(tx, connection.id, tool.name, now)
-    known, new = tool_calls.file(tx, call)
+    permits.lock_limits(tx, connection.id)
+    recent = tool_calls.count_recent_calls(tx, connection.id, tool.name, now)
+    known, new = tool_calls.insert_call(tx, call)
     if not new:
         return known
     if tool.writes and recent >= connection.rules.cap(tool.name):
@@ -194,8 +200,8 @@ def _file(
             " connection allows: try again later, or have its cap raised"
         )
     if intent is not None:
-        operations.file(tx, _operation(call, intent))
-    note_call(tx, call, "waits for approval" if call.needs_approval else "begins", now)
+        operations.insert_operation(tx, _operation(call, intent))
+    audit_call(tx, call, "waits for approval" if call.needs_approval else "begins", now)
     return call
 
 
@@ -221,7 +227,7 @@ def _call(admission: Admission, idempotency_key: str, now: datetime) -> ToolCall
     )
 
 
-def _operation(call: ToolCall, intent: Intent) -> Operation:
+def _operation(call: ToolCall, intent: ActionIntent) -> Operation:
     return Operation(
         id=call.id,
         issue_id=intent.issue_id,
@@ -233,11 +239,11 @@ def _operation(call: ToolCall, intent: Intent) -> Operation:
     )
 
 
-def find_connection(tx: Transaction, caller: Caller, connection_id: str | None) -> Connection:
+def resolve_connection(tx: Transaction, caller: Principal, connection_id: str | None) -> Connection:
     """Return the connection that a caller means; None means the only one. Raises NoSuchConnection."""
     if connection_id is None:
-        return _only_connection(connections.list_all(tx, caller.visibility))
-    found = connections.find(tx, caller.visibility, connection_id)
+        return _only_connection(connections.list_connections(tx, caller.visibility))
+    found = connections.get_connection(tx, caller.visibility, connection_id)
     if found is None:
         raise NoSuchConnection(f"there is no connection {connection_id[:60]!r}")
     return found
@@ -251,18 +257,18 @@ def _only_connection(visible: tuple[Connection, ...]) -> Connection:
     return with_token[0]
 
 
-def _who(
-    caller: Caller, face: Face, connection: Connection, tool_name: str, sha256: str
+def _audit_fields(
+    caller: Principal, channel: Channel, connection: Connection, tool_name: str, sha256: str
 ) -> Mapping[str, Any]:
     return {
         "connection_id": connection.id,
         "tool": tool_name,
-        "face": face,
+        "face": channel,
         "key_id": caller.key_id,
         "requester": caller.who,
         "arguments_sha256": sha256,
     }
 
 
-def _plain(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+def _plain_arguments(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     return {str(name): value for name, value in arguments.items()}

@@ -10,7 +10,7 @@ from typing import Any
 MAX_IDEMPOTENCY_KEY = 200
 
 
-class Face(StrEnum):
+class Channel(StrEnum):
     """The way in which a call came."""
 
     REST = "rest"
@@ -49,6 +49,6 @@ def call_id_for(connection_id: str, key_id: str, idempotency_key: str) -> str:
     return f"tc_{hashlib.sha256(text.encode()).hexdigest()[:24]}"
 
 
-def workflow_id_for(connection_id: str, call_id: str) -> str:
+def tool_call_workflow_id(connection_id: str, call_id: str) -> str:
     """Return the id of the workflow that carries a call out."""
     return f"pd-tool:{call_id}:{connection_id}"

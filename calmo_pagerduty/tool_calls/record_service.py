@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from calmo_pagerduty.access import store as api_keys
-from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.database import Database, Transaction
@@ -29,17 +29,24 @@ from calmo_pagerduty.tool_calls.authorization_service import (
     CapReached,
     NoSuchConnection,
     NoSuchTool,
-    ToolGate,
-    note_call,
+    ToolAuthorizer,
+    audit_call,
 )
-from calmo_pagerduty.tool_calls.model import CallState, Face, arguments_sha256
-from calmo_pagerduty.tool_calls.store import KeyUsedOtherwise, ToolCall
-from calmo_pagerduty.tools.arguments import BadArguments
+from calmo_pagerduty.tool_calls.model import CallState, Channel, arguments_sha256
+from calmo_pagerduty.tool_calls.store import IdempotencyKeyReused, ToolCall
+from calmo_pagerduty.tools.arguments import InvalidArguments
 from calmo_pagerduty.tools.catalogue import TOOLS
-from calmo_pagerduty.tools.model import Call
-from calmo_pagerduty.tools.permissions import CallerRights, Judgement, judge
+from calmo_pagerduty.tools.model import CallContext
+from calmo_pagerduty.tools.permissions import Judgement, PrincipalRights, judge
 
-FILING_REFUSED = (NoSuchTool, NoSuchConnection, BadArguments, CallRefused, CapReached, KeyUsedOtherwise)
+CREATION_REFUSALS = (
+    NoSuchTool,
+    NoSuchConnection,
+    InvalidArguments,
+    CallRefused,
+    CapReached,
+    IdempotencyKeyReused,
+)
 
 
 class NotFiled(Exception):
@@ -50,7 +57,7 @@ class NotTheirs(Exception):
     """Who decided may not decide on this call; the message says why."""
 
 
-class CallToFile(FrozenModel):
+class CallToCreate(FrozenModel):
     """A call that comes through Temporal itself. Its arguments stand in the history: no texts of people."""
 
     key_id: str
@@ -60,7 +67,7 @@ class CallToFile(FrozenModel):
     idempotency_key: str
 
 
-class Filed(FrozenModel):
+class ToolCallTicket(FrozenModel):
     """A call that is kept, as its workflow is given it: ids only, no arguments."""
 
     call_id: str
@@ -71,7 +78,7 @@ class Filed(FrozenModel):
     expires_at: datetime | None
 
     @classmethod
-    def of(cls, call: ToolCall) -> "Filed":
+    def of(cls, call: ToolCall) -> "ToolCallTicket":
         return cls(
             call_id=call.id,
             connection_id=call.connection_id,
@@ -93,53 +100,53 @@ class DecisionToRecord(FrozenModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class StartedAttempt:
     """An attempt that may be made, and what its plan must know."""
 
     #: As it was before the attempt.
     call: ToolCall
     connection: Connection
-    context: Call
+    context: CallContext
     #: Whether it is an action on an issue of which it isn't known yet as whom PagerDuty will tell it.
     wants_agent: bool = False
 
 
-class ToolRecords:
+class ToolCallRepository:
     """The database's side of calls. Raises StoreUnavailable throughout."""
 
-    def __init__(self, database: Database, gate: ToolGate) -> None:
+    def __init__(self, database: Database, authorizer: ToolAuthorizer) -> None:
         self._database = database
-        self._gate = gate
+        self._gate = authorizer
 
-    async def file(self, order: CallToFile) -> Filed:
+    async def create(self, order: CallToCreate) -> ToolCallTicket:
         """Admit and keep a call. Raises NotFiled if it is refused."""
         now = datetime.now(UTC)
-        caller = await self._database.read(lambda t: api_keys.caller_of(t, order.key_id, now))
+        caller = await self._database.read(lambda t: api_keys.get_principal(t, order.key_id, now))
         if caller is None:
             raise NotFiled("no such API key")
         try:
             admission = await self._gate.admit(
-                caller, Face.TEMPORAL, order.connection_id, order.tool, order.arguments
+                caller, Channel.TEMPORAL, order.connection_id, order.tool, order.arguments
             )
-            call = await self._gate.file(admission, order.idempotency_key)
-        except FILING_REFUSED as error:
+            call = await self._gate.create_call(admission, order.idempotency_key)
+        except CREATION_REFUSALS as error:
             raise NotFiled(str(error)) from None
-        return Filed.of(call)
+        return ToolCallTicket.of(call)
 
     async def decide(self, decision: DecisionToRecord) -> CallState:
         """Keep a decision; a call that doesn't wait any more stays as it is. Raises NotTheirs."""
         now = datetime.now(UTC)
         return await self._database.write(lambda transaction: _decide(transaction, decision, now))
 
-    async def begin(self, call_id: str) -> Begun | CallState:
+    async def start_attempt(self, call_id: str) -> StartedAttempt | CallState:
         """Check everything anew and remember that PagerDuty is about to be asked.
 
         Returns the state of a call that must not go on.
         """
         now = datetime.now(UTC)
-        return await self._database.write(lambda transaction: _begin(transaction, call_id, now))
+        return await self._database.write(lambda transaction: _start_attempt(transaction, call_id, now))
 
-    async def end(
+    async def finish(
         self,
         call_id: str,
         state: CallState,
@@ -148,55 +155,57 @@ class ToolRecords:
     ) -> CallState:
         """Keep how a call ended, once, and audit it. Returns how it stands."""
         now = datetime.now(UTC)
-        return await self._database.write(lambda t: _end(t, call_id, state, now, error, result))
+        return await self._database.write(lambda t: _finish(t, call_id, state, now, error, result))
 
     async def refuse_unsent(self, call_id: str, error: Mapping[str, Any]) -> bool:
         """End a call as refused, unless PagerDuty may have been asked already: then nothing happens."""
         now = datetime.now(UTC)
         return await self._database.write(lambda t: _refuse_unsent(t, call_id, now, error))
 
-    async def forget_attempt(self, begun: Begun) -> None:
+    async def mark_attempt_without_effect(self, attempt: StartedAttempt) -> None:
         """Keep that an attempt, the first of which anything is known, changed nothing."""
         now = datetime.now(UTC)
 
         def forget(tx: Transaction) -> None:
-            if tool_calls.forget_attempt(tx, begun.call):
-                operation_answers.keep_not_sent(tx, begun.call, now)
+            if tool_calls.mark_attempt_without_effect(tx, attempt.call):
+                operation_answers.mark_call_not_sent(tx, attempt.call, now)
 
         await self._database.write(forget)
 
-    async def known_as(self, call_id: str, agent: Reference) -> None:
+    async def save_agent(self, call_id: str, agent: Reference) -> None:
         """Keep as whom PagerDuty will tell of an action."""
-        await self._database.write(lambda t: operations.known_as(t, call_id, agent))
+        await self._database.write(lambda t: operations.update_agent(t, call_id, agent))
 
-    async def note_denied_write(self, connection: Connection) -> None:
+    async def mark_read_only(self, connection: Connection) -> None:
         """PagerDuty tells of a key that can only read by refusing a write."""
         facts = connection.facts
         if facts.of_a_user is False:
             await self._database.write(
-                lambda t: connections.keep_facts(t, connection, facts.model_copy(update={"read_only": True}))
+                lambda t: connections.update_token_info(
+                    t, connection, facts.model_copy(update={"read_only": True})
+                )
             )
 
 
-def _begin(tx: Transaction, call_id: str, now: datetime) -> Begun | CallState:
-    call = tool_calls.hold(tx, call_id)
+def _start_attempt(tx: Transaction, call_id: str, now: datetime) -> StartedAttempt | CallState:
+    call = tool_calls.lock_call(tx, call_id)
     if call is None:
         raise NotFiled("no such call")
     if call.state is not CallState.RUNNING:
         return call.state
-    connection = connections.find(tx, EVERYTHING, call.connection_id)
-    judgement = _judge_again(tx, call, connection, now)
+    connection = connections.get_connection(tx, EVERYTHING, call.connection_id)
+    judgement = _judge_now(tx, call, connection, now)
     if connection is None or not judgement.allowed:
         error = {"type": "CallRefused", "message": judgement.words, "rule": judgement.rule}
-        return _end(tx, call_id, CallState.REFUSED, now, error)
-    operation = operations.get(tx, call_id)
+        return _finish(tx, call_id, CallState.REFUSED, now, error)
+    operation = operations.get_operation(tx, call_id)
     repeated = call.first_attempt_at is not None
-    if operation is not None and not repeated and (why := _makes_no_sense(tx, operation)):
-        return _end(tx, call_id, CallState.REFUSED, now, {"type": ACTION_REFUSED, "message": why})
-    tool_calls.begin_attempt(tx, call_id, now)
+    if operation is not None and not repeated and (why := _refusal_now(tx, operation)):
+        return _finish(tx, call_id, CallState.REFUSED, now, {"type": ACTION_REFUSED, "message": why})
+    tool_calls.mark_attempt_started(tx, call_id, now)
     if operation is not None:
-        operations.sent(tx, call_id, now)
-    context = Call(
+        operations.mark_sent(tx, call_id, now)
+    context = CallContext(
         id=call.id,
         now=now,
         repeated=repeated,
@@ -204,19 +213,19 @@ def _begin(tx: Transaction, call_id: str, now: datetime) -> Begun | CallState:
         from_address=connection.from_address,
         agent_id=operation.agent.id if operation and operation.agent else None,
     )
-    return Begun(call, connection, context, operation is not None and operation.agent is None)
+    return StartedAttempt(call, connection, context, operation is not None and operation.agent is None)
 
 
-def _makes_no_sense(tx: Transaction, operation: Operation) -> str | None:
+def _refusal_now(tx: Transaction, operation: Operation) -> str | None:
     """Say why the action makes no sense any more: it may have waited for hours."""
-    standing = issues.standing_of(tx, operation.issue_id)
+    standing = issues.get_status_as_of(tx, operation.issue_id)
     return None if standing is None else refusal_of(operation.action, standing)
 
 
-def _judge_again(tx: Transaction, call: ToolCall, connection: Connection | None, now: datetime) -> Judgement:
+def _judge_now(tx: Transaction, call: ToolCall, connection: Connection | None, now: datetime) -> Judgement:
     """Judge by the rules of now: an approval may come hours after the asking."""
     tool = TOOLS.get(call.tool)
-    caller = api_keys.caller_of(tx, call.key_id, now)
+    caller = api_keys.get_principal(tx, call.key_id, now)
     if connection is None or tool is None:
         return Judgement(False, "gone", "the connection or the tool is gone")
     if caller is None or not caller.visibility.admits(connection.scope):
@@ -224,7 +233,7 @@ def _judge_again(tx: Transaction, call: ToolCall, connection: Connection | None,
     if call.arguments_sha256 != arguments_sha256(call.tool, call.arguments):
         return Judgement(False, "arguments", "the arguments are not those that were asked for")
     judgement = judge(
-        tool, CallerRights(caller.permissions, caller.teams), connection.rules, connection.facts
+        tool, PrincipalRights(caller.permissions, caller.teams), connection.rules, connection.facts
     )
     if judgement.allowed and judgement.needs_approval and call.approver is None:
         return Judgement(False, "approval", "the connection wants an approval now, and there is none")
@@ -232,19 +241,19 @@ def _judge_again(tx: Transaction, call: ToolCall, connection: Connection | None,
 
 
 def _decide(tx: Transaction, decision: DecisionToRecord, now: datetime) -> CallState:
-    call = tool_calls.get(tx, decision.call_id)
+    call = tool_calls.get_call(tx, decision.call_id)
     if call is None:
         raise NotTheirs("there is no such call")
     approver = _approver(tx, call, decision, now)
     if decision.arguments_sha256 not in {None, call.arguments_sha256}:
         raise NotTheirs("the approval is for other arguments than these")
     state = CallState.RUNNING if decision.approve else CallState.DENIED
-    if tool_calls.decide(tx, call.id, approver, state, now):
-        decided = tool_calls.get(tx, call.id)
+    if tool_calls.mark_decided(tx, call.id, approver, state, now):
+        decided = tool_calls.get_call(tx, call.id)
         assert decided is not None
         if state is CallState.DENIED:
-            operation_answers.keep_answer(tx, decided, now)
-        note_call(tx, decided, "approved" if decision.approve else "denied", now)
+            operation_answers.update_from_call(tx, decided, now)
+        audit_call(tx, decided, "approved" if decision.approve else "denied", now)
         return state
     if call.state is CallState.WAITING:
         raise NotTheirs("it has expired: ask again")
@@ -258,7 +267,7 @@ def _approver(tx: Transaction, call: ToolCall, decision: DecisionToRecord, now: 
             raise NotTheirs('say who you are: {"by": "name"}')
         who, same = f"{decision.by.strip()[:100]} (operator)", decision.by.strip() == call.requester
     else:
-        caller = api_keys.caller_of(tx, decision.key_id, now)
+        caller = api_keys.get_principal(tx, decision.key_id, now)
         if caller is None or "approvals:write" not in caller.permissions:
             raise NotTheirs("this API key lacks the permission approvals:write")
         if not caller.visibility.admits(call.scope):
@@ -269,11 +278,11 @@ def _approver(tx: Transaction, call: ToolCall, decision: DecisionToRecord, now: 
     return who
 
 
-def _is_requester(caller: Caller, call: ToolCall) -> bool:
+def _is_requester(caller: Principal, call: ToolCall) -> bool:
     return caller.key_id == call.key_id or caller.who == call.requester
 
 
-def _end(
+def _finish(
     tx: Transaction,
     call_id: str,
     state: CallState,
@@ -282,16 +291,16 @@ def _end(
     result: Mapping[str, Any] | None = None,
 ) -> CallState:
     if _is_in_doubt(tx, call_id, state):
-        state, error = CallState.UNKNOWN, _in_doubt(error or {})
-    if tool_calls.finish(tx, call_id, state, now, result, error):
-        ended = tool_calls.get(tx, call_id)
+        state, error = CallState.UNKNOWN, _doubt_document(error or {})
+    if tool_calls.mark_call_finished(tx, call_id, state, now, result, error):
+        ended = tool_calls.get_call(tx, call_id)
         assert ended is not None
         took = (now - ended.created_at).total_seconds() * 1000
         kind = None if error is None else error.get("type")
-        operation_answers.keep_answer(tx, ended, now)
-        note_call(tx, ended, state.value, now, duration_ms=round(took, 1), error=kind)
+        operation_answers.update_from_call(tx, ended, now)
+        audit_call(tx, ended, state.value, now, duration_ms=round(took, 1), error=kind)
         return state
-    known = tool_calls.get(tx, call_id)
+    known = tool_calls.get_call(tx, call_id)
     if known is None:
         raise NotFiled("no such call")
     return known.state
@@ -299,20 +308,20 @@ def _end(
 
 def _is_in_doubt(tx: Transaction, call_id: str, state: CallState) -> bool:
     """Whether the call would end as if nothing had been done, though an attempt may have done it."""
-    call = tool_calls.hold(tx, call_id)
+    call = tool_calls.lock_call(tx, call_id)
     if call is None or call.first_attempt_at is None or state in {CallState.DONE, CallState.UNKNOWN}:
         return False
     tool = TOOLS.get(call.tool)
     return tool is None or tool.writes
 
 
-def _in_doubt(error: Mapping[str, Any]) -> Mapping[str, Any]:
+def _doubt_document(error: Mapping[str, Any]) -> Mapping[str, Any]:
     words = "an earlier attempt may have taken effect: look in PagerDuty whether it was done"
     return {**error, "message": f"{error['message']}; {words}" if error.get("message") else words}
 
 
 def _refuse_unsent(tx: Transaction, call_id: str, now: datetime, error: Mapping[str, Any]) -> bool:
-    call = tool_calls.hold(tx, call_id)
+    call = tool_calls.lock_call(tx, call_id)
     if call is None or call.attempts > 0:
         return False
-    return _end(tx, call_id, CallState.REFUSED, now, error) is CallState.REFUSED
+    return _finish(tx, call_id, CallState.REFUSED, now, error) is CallState.REFUSED

@@ -14,14 +14,14 @@ from calmo_pagerduty.db.tables import tool_calls
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.db.visibility import visible_to
 from calmo_pagerduty.kernel.scopes import Scope, Visibility
-from calmo_pagerduty.tool_calls.model import OPEN_STATES, CallState, Face
+from calmo_pagerduty.tool_calls.model import OPEN_STATES, CallState, Channel
 
 CAP_WINDOW = timedelta(hours=1)
 #: Calls that never reached PagerDuty don't count against the cap.
-_NOT_COUNTED = (CallState.DENIED, CallState.EXPIRED, CallState.REFUSED)
+_UNCOUNTED_STATES = (CallState.DENIED, CallState.EXPIRED, CallState.REFUSED)
 
 
-class KeyUsedOtherwise(Exception):
+class IdempotencyKeyReused(Exception):
     """The idempotency key was used before, for another tool or other arguments."""
 
 
@@ -33,7 +33,7 @@ class ToolCall:
     connection_id: str
     scope: Scope
     tool: str
-    face: Face
+    face: Channel
     key_id: str
     requester: str
     arguments: Mapping[str, Any]
@@ -55,7 +55,7 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CallCursor:
     """Where in the order of their filing a call stands."""
 
     created_at: datetime
@@ -66,7 +66,7 @@ class Place:
         return cls(call.created_at, call.id)
 
 
-def file(tx: Transaction, call: ToolCall) -> tuple[ToolCall, bool]:
+def insert_call(tx: Transaction, call: ToolCall) -> tuple[ToolCall, bool]:
     """Keep a new call; returns it and whether it is new, else the one that is there already.
 
     Raises KeyUsedOtherwise.
@@ -79,27 +79,27 @@ def file(tx: Transaction, call: ToolCall) -> tuple[ToolCall, bool]:
     row = {**values, "scope": str(call.scope), "arguments": dict(call.arguments)}
     if tx.execute(insert_or_ignore(tx, tool_calls), row).rowcount == 1:
         return call, True
-    known = get(tx, call.id)
+    known = get_call(tx, call.id)
     if known is None or known.arguments_sha256 != call.arguments_sha256:
-        raise KeyUsedOtherwise("this idempotency key was used for another tool or with other arguments")
+        raise IdempotencyKeyReused("this idempotency key was used for another tool or with other arguments")
     return known, False
 
 
-def get(tx: Transaction, call_id: str) -> ToolCall | None:
+def get_call(tx: Transaction, call_id: str) -> ToolCall | None:
     """Return a call, for whoever carries it out."""
-    row = tx.execute(_get(call_id)).one_or_none()
+    row = tx.execute(_select_call(call_id)).one_or_none()
     return None if row is None else _call(row)
 
 
-def hold(tx: Transaction, call_id: str) -> ToolCall | None:
+def lock_call(tx: Transaction, call_id: str) -> ToolCall | None:
     """Return a call that nobody else changes until the transaction ends."""
-    row = tx.execute(_get(call_id).with_for_update()).one_or_none()
+    row = tx.execute(_select_call(call_id).with_for_update()).one_or_none()
     return None if row is None else _call(row)
 
 
-def find(tx: Transaction, visibility: Visibility, call_id: str) -> ToolCall | None:
+def get_visible_call(tx: Transaction, visibility: Visibility, call_id: str) -> ToolCall | None:
     """Return a call that the caller may see."""
-    call = get(tx, call_id)
+    call = get_call(tx, call_id)
     return call if call is not None and visibility.admits(call.scope) else None
 
 
@@ -114,7 +114,7 @@ def list_calls(
     return tuple(_call(row) for row in tx.execute(query))
 
 
-def list_not_taken_over(tx: Transaction, filed_before: datetime, limit: int) -> tuple[ToolCall, ...]:
+def list_unaccepted_calls(tx: Transaction, filed_before: datetime, limit: int) -> tuple[ToolCall, ...]:
     """Return open calls of actions that their incidents' workflows have not taken over, oldest first."""
     query = (
         sa.select(tool_calls)
@@ -130,8 +130,8 @@ def list_not_taken_over(tx: Transaction, filed_before: datetime, limit: int) -> 
     return tuple(_call(row) for row in tx.execute(query))
 
 
-def list_overdue(
-    tx: Transaction, begun_before: datetime, now: datetime, after: Place | None, limit: int
+def list_overdue_calls(
+    tx: Transaction, begun_before: datetime, now: datetime, after: CallCursor | None, limit: int
 ) -> tuple[ToolCall, ...]:
     """Return calls that have run for long, or that waited longer than they may, oldest first."""
     place = sa.tuple_(tool_calls.c.created_at, tool_calls.c.id)
@@ -153,37 +153,37 @@ def list_overdue(
     return tuple(_call(row) for row in tx.execute(query))
 
 
-def count_recent(tx: Transaction, connection_id: str, tool: str, now: datetime) -> int:
+def count_recent_calls(tx: Transaction, connection_id: str, tool: str, now: datetime) -> int:
     """Count what counts against the tool's cap: its calls on this connection in the last hour."""
     return tx.execute(
         sa.select(sa.func.count()).where(
             tool_calls.c.connection_id == connection_id,
             tool_calls.c.tool == tool,
             tool_calls.c.created_at > now - CAP_WINDOW,
-            tool_calls.c.state.not_in(_NOT_COUNTED),
+            tool_calls.c.state.not_in(_UNCOUNTED_STATES),
         )
     ).scalar_one()
 
 
-def begin_attempt(tx: Transaction, call_id: str, now: datetime) -> None:
+def mark_attempt_started(tx: Transaction, call_id: str, now: datetime) -> None:
     """Remember, before PagerDuty is asked, that it may have been."""
     tx.execute(
-        _open(call_id).values(
+        _update_open_call(call_id).values(
             attempts=tool_calls.c.attempts + 1,
             first_attempt_at=sa.func.coalesce(tool_calls.c.first_attempt_at, sa.literal(now, Utc())),
         )
     )
 
 
-def forget_attempt(tx: Transaction, call: ToolCall) -> bool:
+def mark_attempt_without_effect(tx: Transaction, call: ToolCall) -> bool:
     """Of the attempt that `call` was read before it is known that it changed nothing, as none did before
     it. False if another one has begun since: that one may have.
     """
-    only_one = _open(call.id).where(tool_calls.c.attempts == call.attempts + 1)
+    only_one = _update_open_call(call.id).where(tool_calls.c.attempts == call.attempts + 1)
     return tx.execute(only_one.values(first_attempt_at=None)).rowcount == 1
 
 
-def decide(tx: Transaction, call_id: str, approver: str, state: CallState, now: datetime) -> bool:
+def mark_decided(tx: Transaction, call_id: str, approver: str, state: CallState, now: datetime) -> bool:
     """Keep a person's decision; False if the call doesn't wait for one any more, or has for too long."""
     changed = tx.execute(
         sa.update(tool_calls)
@@ -202,7 +202,7 @@ def decide(tx: Transaction, call_id: str, approver: str, state: CallState, now: 
     return changed.rowcount == 1
 
 
-def finish(
+def mark_call_finished(
     tx: Transaction,
     call_id: str,
     state: CallState,
@@ -217,14 +217,14 @@ def finish(
         "result": None if result is None else dict(result),
         "error": None if error is None else dict(error),
     }
-    return tx.execute(_open(call_id).values(**values)).rowcount == 1
+    return tx.execute(_update_open_call(call_id).values(**values)).rowcount == 1
 
 
-def _get(call_id: str) -> sa.Select[Any]:
+def _select_call(call_id: str) -> sa.Select[Any]:
     return sa.select(tool_calls).where(tool_calls.c.id == call_id)
 
 
-def _open(call_id: str) -> sa.Update:
+def _update_open_call(call_id: str) -> sa.Update:
     return sa.update(tool_calls).where(tool_calls.c.id == call_id, tool_calls.c.state.in_(OPEN_STATES))
 
 
@@ -234,7 +234,7 @@ def _call(row: Any) -> ToolCall:
         **{
             **values,
             "scope": Scope.parse(row.scope),
-            "face": Face(row.face),
+            "face": Channel(row.face),
             "state": CallState(row.state),
         }
     )

@@ -9,24 +9,24 @@ from pydantic_core import ErrorDetails
 from calmo_pagerduty.pagerduty.requests import JsonObject
 from calmo_pagerduty.tools.model import Arguments, Tool
 
-_SHOWN_AT_ONCE = 3
+_MAX_ERRORS_SHOWN = 3
 
 
-class BadArguments(ValueError):
+class InvalidArguments(ValueError):
     """The arguments don't fit the tool. `str()` names each field and what is wrong; it repeats no value."""
 
 
-def read_arguments(tool: Tool, mapping: Mapping[str, Any]) -> Arguments:
+def parse_arguments(tool: Tool, mapping: Mapping[str, Any]) -> Arguments:
     """Return the tool's arguments. Raises BadArguments."""
     try:
         return tool.arguments.model_validate(dict(mapping))
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False, include_context=False)
-        said = list(dict.fromkeys(_in_words(detail, tool) for detail in details))
-        raise BadArguments("; ".join(said[:_SHOWN_AT_ONCE])) from None
+        said = list(dict.fromkeys(_describe_error(detail, tool) for detail in details))
+        raise InvalidArguments("; ".join(said[:_MAX_ERRORS_SHOWN])) from None
 
 
-def _in_words(detail: ErrorDetails, tool: Tool) -> str:
+def _describe_error(detail: ErrorDetails, tool: Tool) -> str:
     where = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
         known = ", ".join(tool.arguments.model_fields)
@@ -39,20 +39,20 @@ def _in_words(detail: ErrorDetails, tool: Tool) -> str:
 
 def input_schema(tool: Tool) -> JsonObject:
     """Return the JSON schema of the tool's arguments, as short as it can be said."""
-    schema: JsonObject = _shortened(tool.arguments.model_json_schema())
+    schema: JsonObject = _shorten(tool.arguments.model_json_schema())
     return schema
 
 
-def _shortened(schema: Any) -> Any:
+def _shorten(schema: Any) -> Any:
     if isinstance(schema, list):
-        return [_shortened(part) for part in schema]
+        return [_shorten(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
     kept = {key: value for key, value in schema.items() if not _is_noise(key, value)}
-    short = {key: _shortened(value) for key, value in kept.items()}
+    short = {key: _shorten(value) for key, value in kept.items()}
     if "properties" in kept:
         # A field may be named as a keyword is: `title`.
-        short["properties"] = {name: _shortened(field) for name, field in kept["properties"].items()}
+        short["properties"] = {name: _shorten(field) for name, field in kept["properties"].items()}
     return _without_null(short)
 
 

@@ -45,7 +45,7 @@ class Arguments(FrozenModel):
     )
 
 
-class Call(FrozenModel):
+class CallContext(FrozenModel):
     """What a tool's plan must know about the call it is made for, beside its arguments."""
 
     #: The call's own id: the same however often it is repeated. Markers and keys are made from it.
@@ -89,7 +89,7 @@ class Tool:
     access: Access
     risk: Risk
     arguments: type[Arguments]
-    plan: Callable[[Any, Call], Plan]
+    plan: Callable[[Any, CallContext], Plan]
     shape: Shape
     columns: tuple[Column, ...]
     #: PagerDuty's operationIds that a call may use, as documented.

@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from calmo_pagerduty.kernel.model import FrozenModel
-from calmo_pagerduty.pagerduty.tokens import TokenFacts
+from calmo_pagerduty.pagerduty.tokens import TokenInfo
 from calmo_pagerduty.tools.model import Access, Category, Risk, Tool
 
 #: What an API key must be permitted for each kind of tool.
@@ -72,7 +72,7 @@ class ConnectionRules(FrozenModel):
 
 
 @dataclass(frozen=True, slots=True)
-class CallerRights:
+class PrincipalRights:
     """What matters of the caller: the key's permissions, and the teams that it works for."""
 
     permissions: frozenset[str]
@@ -89,7 +89,7 @@ class Judgement:
     needs_approval: bool = False
 
 
-def judge(tool: Tool, caller: CallerRights, rules: ConnectionRules, facts: TokenFacts) -> Judgement:
+def judge(tool: Tool, caller: PrincipalRights, rules: ConnectionRules, facts: TokenInfo) -> Judgement:
     """Decide whether the caller may use the tool on a connection with these rules and this token."""
     refusal = (
         _key_forbids(tool, caller) or _switch_forbids(tool, caller, rules) or _pagerduty_forbids(tool, facts)
@@ -128,7 +128,7 @@ def check_selector(selector: str) -> str:
     )
 
 
-def turns_on_writes(before: ConnectionRules, after: ConnectionRules) -> bool:
+def enables_writes(before: ConnectionRules, after: ConnectionRules) -> bool:
     """Tell whether a change of rules may let a write happen that could not before.
 
     Whatever isn't plainly a restriction counts: only administrators of an organisation may do it.
@@ -139,15 +139,15 @@ def turns_on_writes(before: ConnectionRules, after: ConnectionRules) -> bool:
         looser
         or any(after.cap(tool) > before.cap(tool) for tool in caps)
         or after.approval_hours > before.approval_hours
-        or _loosened(before.switches, after.switches)
+        or _is_loosened(before.switches, after.switches)
         or any(
-            _loosened(before.teams.get(team, {}), after.teams.get(team, {}))
+            _is_loosened(before.teams.get(team, {}), after.teams.get(team, {}))
             for team in {*before.teams, *after.teams}
         )
     )
 
 
-def _loosened(before: Switches, after: Switches) -> bool:
+def _is_loosened(before: Switches, after: Switches) -> bool:
     allowed = {selector for selector, switch in after.items() if switch is Switch.ALLOW}
     was_allowed = {selector for selector, switch in before.items() if switch is Switch.ALLOW}
     denied = {selector for selector, switch in after.items() if switch is Switch.DENY}
@@ -155,20 +155,20 @@ def _loosened(before: Switches, after: Switches) -> bool:
     return bool(allowed - was_allowed or was_denied - denied)
 
 
-def _key_forbids(tool: Tool, caller: CallerRights) -> Judgement | None:
+def _key_forbids(tool: Tool, caller: PrincipalRights) -> Judgement | None:
     needed = KEY_PERMISSION[tool.access]
     if needed in caller.permissions:
         return None
     return Judgement(False, f"key {needed}", f"this API key lacks the permission {needed}")
 
 
-def _switch_forbids(tool: Tool, caller: CallerRights, rules: ConnectionRules) -> Judgement | None:
+def _switch_forbids(tool: Tool, caller: PrincipalRights, rules: ConnectionRules) -> Judgement | None:
     for origin, selector in _switches_for(tool, caller, rules, Switch.DENY):
         return Judgement(False, f"{origin} {selector}", f"{origin} switches {selector} off")
     return None
 
 
-def _pagerduty_forbids(tool: Tool, facts: TokenFacts) -> Judgement | None:
+def _pagerduty_forbids(tool: Tool, facts: TokenInfo) -> Judgement | None:
     if tool.access is Access.WRITE and (facts.read_only or facts.role in READ_ONLY_ROLES):
         return Judgement(False, "pagerduty role", "the connection's PagerDuty token can only read")
     if facts.abilities is not None:
@@ -185,7 +185,7 @@ def _pagerduty_forbids(tool: Tool, facts: TokenFacts) -> Judgement | None:
 
 
 def _switches_for(
-    tool: Tool, caller: CallerRights, rules: ConnectionRules, wanted: Switch
+    tool: Tool, caller: PrincipalRights, rules: ConnectionRules, wanted: Switch
 ) -> Iterator[tuple[str, str]]:
     """Yield (whose switch, what it is about) of the switches for this tool that stand so."""
     origins = [("the connection", rules.switches)]

@@ -4,27 +4,32 @@ from datetime import UTC, datetime, timedelta
 
 from calmo_pagerduty.access import audit_store as audit
 from calmo_pagerduty.connections import store as connections
-from calmo_pagerduty.connections.service import PagerDutyAccounts
+from calmo_pagerduty.connections.service import PagerDutyClients
 from calmo_pagerduty.connections.store import Connection, ConnectionRemoved
-from calmo_pagerduty.connections.throttle import Pace
+from calmo_pagerduty.connections.throttle import Pacer
 from calmo_pagerduty.db.database import Database, Transaction
-from calmo_pagerduty.kernel.instants import instant_of, iso_utc
-from calmo_pagerduty.kernel.json_values import objects_of
+from calmo_pagerduty.kernel.instants import format_iso_utc, parse_instant
+from calmo_pagerduty.kernel.json_values import as_objects
 from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.pagerduty.client import PagerDutyClient
 from calmo_pagerduty.pagerduty.errors import PagerDutyError, TryAgain
-from calmo_pagerduty.pagerduty.requests import ApiRequest, Listing, Method, Paging
+from calmo_pagerduty.pagerduty.requests import ApiRequest, ListRequest, Method, Paging
 from calmo_pagerduty.pagerduty.retries import retry_wait
 from calmo_pagerduty.webhooks import examination_store as examinations
-from calmo_pagerduty.webhooks.findings import clean_words, examine, unowned
+from calmo_pagerduty.webhooks.findings import examine_webhook, orphan_findings, redact_webhook_id
 from calmo_pagerduty.webhooks.subscription_enabling import ENABLE_WEBHOOK, enable, may_enable
-from calmo_pagerduty.webhooks.subscriptions import OurWebhook, Seen, of_webhook, read_subscription
+from calmo_pagerduty.webhooks.subscriptions import (
+    LocalWebhook,
+    SubscriptionSnapshot,
+    parse_subscription,
+    subscriptions_of_webhook,
+)
 
-PATIENCE = timedelta(seconds=30)
+PERMIT_TIMEOUT = timedelta(seconds=30)
 #: More subscriptions than an account can have.
 MAX_SUBSCRIPTIONS = 2000
-LOOK_BACK = timedelta(hours=24)
+INCIDENT_LOOKBACK = timedelta(hours=24)
 _SUBSCRIPTIONS = ApiRequest(method=Method.GET, path="/webhook_subscriptions")
 
 
@@ -32,7 +37,7 @@ class ConnectionToExamine(FrozenModel):
     connection_id: str
 
 
-class Examined(FrozenModel):
+class ExaminationSummary(FrozenModel):
     """What follows from an examination: figures and ids, no addresses."""
 
     webhooks: int = 0
@@ -53,16 +58,16 @@ class SubscriptionsToEnable(FrozenModel):
 class DoctorService:
     """Examines and mends a connection's webhooks. `public_address` is how PagerDuty reaches us."""
 
-    def __init__(self, database: Database, accounts: PagerDutyAccounts, public_address: str) -> None:
+    def __init__(self, database: Database, accounts: PagerDutyClients, public_address: str) -> None:
         self._database = database
         self._accounts = accounts
         self._public_address = public_address
-        self._paces: dict[str, Pace] = {}
+        self._paces: dict[str, Pacer] = {}
 
-    async def examine(self, order: ConnectionToExamine) -> Examined:
+    async def examine(self, order: ConnectionToExamine) -> ExaminationSummary:
         """Look, and keep what was found. Raises PagerDutyError, ConnectionRemoved, StoreUnavailable."""
         connection = await self._connection(order.connection_id)
-        seen = await self._look(connection)
+        seen = await self._read_snapshot(connection)
         return await self._database.write(lambda t: self._examine(t, connection, seen))
 
     async def enable(self, order: SubscriptionsToEnable, attempt: int) -> bool:
@@ -75,7 +80,7 @@ class DoctorService:
         if not may_enable(connection.rules, connection.facts):
             return False
         try:
-            client = await self._accounts.client(connection, PATIENCE, self._pace(connection))
+            client = await self._accounts.client(connection, PERMIT_TIMEOUT, self._pace(connection))
             await client.run(enable(order.subscription_ids))
         except PagerDutyError as error:
             if retry_wait(error, attempt) is not None:
@@ -85,33 +90,37 @@ class DoctorService:
         await self._audit(connection, order, "done")
         return True
 
-    async def _look(self, connection: Connection) -> Seen:
+    async def _read_snapshot(self, connection: Connection) -> SubscriptionSnapshot:
         now = datetime.now(UTC)
         if connection.token_kind is None:
-            return Seen(now=now, why_not="the connection has no PagerDuty token")
+            return SubscriptionSnapshot(now=now, unreadable_reason="the connection has no PagerDuty token")
         allowed = may_enable(connection.rules, connection.facts)
         try:
-            client = await self._accounts.client(connection, PATIENCE, self._pace(connection))
+            client = await self._accounts.client(connection, PERMIT_TIMEOUT, self._pace(connection))
             listed = await client.collect(
-                Listing(
-                    request=_SUBSCRIPTIONS, items="webhook_subscriptions", paging=Paging.CLASSIC,
+                ListRequest(
+                    request=_SUBSCRIPTIONS,
+                    items="webhook_subscriptions",
+                    paging=Paging.CLASSIC,
                     at_most=MAX_SUBSCRIPTIONS,
                 )
-            )  # fmt: skip
+            )
             last = await _last_incident(client, now)
         except TryAgain:
             raise
         except PagerDutyError as error:
-            return Seen(now=now, why_not=(type(error).__doc__ or "").strip())
+            return SubscriptionSnapshot(now=now, unreadable_reason=(type(error).__doc__ or "").strip())
         found = tuple(
-            subscription for subscription in map(read_subscription, listed.items) if subscription is not None
+            subscription for subscription in map(parse_subscription, listed.items) if subscription is not None
         )
-        return Seen(now=now, subscriptions=found, last_incident_at=last, may_enable=allowed)
+        return SubscriptionSnapshot(now=now, subscriptions=found, last_incident_at=last, may_enable=allowed)
 
-    def _examine(self, tx: Transaction, connection: Connection, seen: Seen) -> Examined:
-        ours = examinations.our_webhooks(tx, connection.id, self._public_address, seen.now)
-        gone = unowned(
-            self._public_address, [our_webhook.id for our_webhook in ours], seen.subscriptions or ()
+    def _examine(
+        self, tx: Transaction, connection: Connection, snapshot: SubscriptionSnapshot
+    ) -> ExaminationSummary:
+        ours = examinations.list_local_webhooks(tx, connection.id, self._public_address, snapshot.now)
+        gone = orphan_findings(
+            self._public_address, [our_webhook.id for our_webhook in ours], snapshot.subscriptions or ()
         )
         count = 0
         newly = False
@@ -120,32 +129,32 @@ class DoctorService:
         for place, webhook in enumerate(ours):
             off = [
                 subscription.id
-                for subscription in of_webhook(webhook, seen.subscriptions or ())
+                for subscription in subscriptions_of_webhook(webhook, snapshot.subscriptions or ())
                 if subscription.disabled
             ]
             newly = newly or (bool(off) and webhook.disabled_at is None)
-            at = _disabled_at(webhook, off, seen)
+            at = _disabled_at(webhook, off, snapshot)
             disabled += off
             since = min(filter(None, (since, at)), default=None)
             # What belongs to no webhook is told with the first one.
-            findings = (*examine(webhook, ours, seen), *(gone if place == 0 else ()))
-            cleaned = [clean_words(finding, webhook.id) for finding in findings]
-            examinations.keep(tx, webhook.id, cleaned, at, seen.now)
+            findings = (*examine_webhook(webhook, ours, snapshot), *(gone if place == 0 else ()))
+            cleaned = [redact_webhook_id(finding, webhook.id) for finding in findings]
+            examinations.update_findings(tx, webhook.id, cleaned, at, snapshot.now)
             count += len(findings)
-        return Examined(
+        return ExaminationSummary(
             webhooks=len(ours),
             findings=count,
             disabled=tuple(disabled),
             disabled_since=since,
             newly_disabled=newly,
-            may_enable=seen.may_enable,
+            may_enable=snapshot.may_enable,
         )
 
-    def _pace(self, connection: Connection) -> Pace:
-        return self._paces.setdefault(connection.id, Pace())
+    def _pace(self, connection: Connection) -> Pacer:
+        return self._paces.setdefault(connection.id, Pacer())
 
     async def _connection(self, connection_id: str) -> Connection:
-        found = await self._database.read(lambda t: connections.find(t, EVERYTHING, connection_id))
+        found = await self._database.read(lambda t: connections.get_connection(t, EVERYTHING, connection_id))
         if found is None:
             raise ConnectionRemoved("the connection was removed")
         return found
@@ -161,25 +170,25 @@ class DoctorService:
         }
 
         def write(tx: Transaction) -> None:
-            audit.append(tx, str(connection.scope), now, record)
+            audit.insert_audit_row(tx, str(connection.scope), now, record)
             if outcome == "done":
-                ours = examinations.our_webhooks(tx, connection.id, self._public_address, now)
-                examinations.note_enabled(tx, [webhook.id for webhook in ours if webhook.disabled_at])
+                ours = examinations.list_local_webhooks(tx, connection.id, self._public_address, now)
+                examinations.mark_enabled(tx, [webhook.id for webhook in ours if webhook.disabled_at])
 
         await self._database.write(write)
 
 
-def _disabled_at(webhook: OurWebhook, off: list[str], seen: Seen) -> datetime | None:
+def _disabled_at(webhook: LocalWebhook, off: list[str], snapshot: SubscriptionSnapshot) -> datetime | None:
     """Keep since when it is known; who can't look leaves it as it is."""
-    if seen.subscriptions is None:
+    if snapshot.subscriptions is None:
         return webhook.disabled_at
-    return (webhook.disabled_at or seen.now) if off else None
+    return (webhook.disabled_at or snapshot.now) if off else None
 
 
 async def _last_incident(client: PagerDutyClient, now: datetime) -> datetime | None:
     """Return when something last happened in an incident of the account."""
-    since = iso_utc(now - LOOK_BACK)
+    since = format_iso_utc(now - INCIDENT_LOOKBACK)
     query = (("since", since), ("is_overview", "true"), ("limit", "1"))
     answer = await client.send(ApiRequest(method=Method.GET, path="/log_entries", query=query))
-    newest = next(iter(objects_of(answer.get("log_entries"))), {})
-    return instant_of(newest.get("created_at"))
+    newest = next(iter(as_objects(answer.get("log_entries"))), {})
+    return parse_instant(newest.get("created_at"))

@@ -37,7 +37,7 @@ EVENTS: Mapping[EventSet, tuple[EventType, ...]] = {
 MAX_FILTERS = 10
 
 
-class BadFilter(ExplainedError, ValueError):
+class InvalidFilter(ExplainedError, ValueError):
     """Services and teams can't be chosen so; the message says why."""
 
 
@@ -48,17 +48,19 @@ class EventFilter:
     service_ids: tuple[str, ...] = ()
     team_ids: tuple[str, ...] = ()
 
-    def checked(self) -> "EventFilter":
+    def validated(self) -> "EventFilter":
         """Return itself. Raises BadFilter."""
         if self.service_ids and self.team_ids:
-            raise BadFilter(
+            raise InvalidFilter(
                 "choose services or teams, not both: one subscription of PagerDuty's takes one of them"
             )
         if len({*self.service_ids, *self.team_ids}) > MAX_FILTERS:
-            raise BadFilter(f"choose at most {MAX_FILTERS} services or teams; make further webhooks for more")
+            raise InvalidFilter(
+                f"choose at most {MAX_FILTERS} services or teams; make further webhooks for more"
+            )
         return self
 
-    def parts(self) -> tuple[tuple[str, str | None], ...]:
+    def filter_keys(self) -> tuple[tuple[str, str | None], ...]:
         """Return (kind, id) of each subscription that it takes: PagerDuty filters by one thing each."""
         if self.service_ids:
             return tuple(("service", service_id) for service_id in dict.fromkeys(self.service_ids))
@@ -67,4 +69,4 @@ class EventFilter:
         return (("account", None),)
 
 
-ACCOUNT = EventFilter()
+WHOLE_ACCOUNT = EventFilter()

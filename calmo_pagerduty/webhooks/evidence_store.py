@@ -16,17 +16,21 @@ from calmo_pagerduty.db.tables import (
 )
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
-from calmo_pagerduty.webhooks.synthetic_incidents import PREFIX, is_synthetic
-from calmo_pagerduty.webhooks.validation import Arrivals, Refusals
+from calmo_pagerduty.webhooks.synthetic_incidents import SYNTHETIC_PREFIX, is_synthetic
+from calmo_pagerduty.webhooks.validation import DeliveryEvidence, RefusalCount
 
-_REAL = sa.or_(deliveries.c.incident_id.is_(None), deliveries.c.incident_id.not_like(f"{PREFIX}%"))
+_NOT_SYNTHETIC = sa.or_(
+    deliveries.c.incident_id.is_(None), deliveries.c.incident_id.not_like(f"{SYNTHETIC_PREFIX}%")
+)
 
 
-def arrivals(tx: Transaction, webhook_id: str, versions: Sequence[int], since: datetime) -> Arrivals:
+def get_evidence(
+    tx: Transaction, webhook_id: str, versions: Sequence[int], since: datetime
+) -> DeliveryEvidence:
     """Return what came: verified by one of these secrets at any time, everything else since then."""
     latest = (
         sa.select(deliveries.c.received_at, deliveries.c.event_type)
-        .where(deliveries.c.webhook_id == webhook_id, _REAL)
+        .where(deliveries.c.webhook_id == webhook_id, _NOT_SYNTHETIC)
         .order_by(deliveries.c.seq.desc())
         .limit(1)
     )
@@ -40,15 +44,15 @@ def arrivals(tx: Transaction, webhook_id: str, versions: Sequence[int], since: d
         .where(refusals.c.webhook_id == webhook_id, refusals.c.at > since)
         .group_by(*kinds)
     )
-    return Arrivals(
+    return DeliveryEvidence(
         verified_at=verified.received_at if verified else None,
         verified_type=verified.event_type if verified else None,
         by_older_at=older.received_at if older else None,
-        refused=tuple(Refusals(row.verdict, row.reason, row.many, row.last_at) for row in refused),
+        refused=tuple(RefusalCount(row.verdict, row.reason, row.many, row.last_at) for row in refused),
     )
 
 
-def delivery_state(tx: Transaction, webhook_id: str, event_id: str) -> str | None:
+def get_delivery_state(tx: Transaction, webhook_id: str, event_id: str) -> str | None:
     """Return where a delivery stands; None if it isn't in the inbox."""
     query = sa.select(deliveries.c.state)
     found = tx.execute(
@@ -57,13 +61,13 @@ def delivery_state(tx: Transaction, webhook_id: str, event_id: str) -> str | Non
     return str(found) if found is not None else None
 
 
-def last_delivery(tx: Transaction, webhook_id: str) -> int:
+def get_last_delivery_seq(tx: Transaction, webhook_id: str) -> int:
     """Return the number of the webhook's latest delivery, 0 if there is none."""
     query = sa.select(sa.func.max(deliveries.c.seq)).where(deliveries.c.webhook_id == webhook_id)
     return tx.execute(query).scalar() or 0
 
 
-def ping_arrived(tx: Transaction, webhook_id: str, after: int) -> bool:
+def get_ping_arrived(tx: Transaction, webhook_id: str, after: int) -> bool:
     """Whether a ping was verified since delivery number `after`, be it one that was sent again."""
     query = sa.select(deliveries.c.seq).where(
         deliveries.c.webhook_id == webhook_id,
@@ -73,11 +77,11 @@ def ping_arrived(tx: Transaction, webhook_id: str, after: int) -> bool:
     return tx.execute(query.limit(1)).first() is not None
 
 
-def left_tests(tx: Transaction, before: datetime) -> tuple[IncidentRef, ...]:
+def list_leftover_tests(tx: Transaction, before: datetime) -> tuple[IncidentRef, ...]:
     """Return the test incidents that began before then and are still in the database."""
     of_tests = [
         sa.select(table.c.connection_id, table.c.incident_id).where(
-            table.c.incident_id.like(f"{PREFIX}%"), began < before
+            table.c.incident_id.like(f"{SYNTHETIC_PREFIX}%"), began < before
         )
         for table, began in ((issues, issues.c.updated_at), (deliveries, deliveries.c.received_at))
     ]
@@ -87,7 +91,7 @@ def left_tests(tx: Transaction, before: datetime) -> tuple[IncidentRef, ...]:
     )
 
 
-def remove_test(tx: Transaction, ref: IncidentRef) -> None:
+def delete_test_incident(tx: Transaction, ref: IncidentRef) -> None:
     """Remove all that a test incident left. Raises ValueError for any other incident."""
     if not is_synthetic(ref):
         raise ValueError("this is no test incident")

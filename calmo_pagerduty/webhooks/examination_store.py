@@ -14,9 +14,9 @@ from calmo_pagerduty.deliveries.model import DeliveryState
 from calmo_pagerduty.kernel.scopes import Visibility
 from calmo_pagerduty.webhooks.event_filters import EVENTS, EventFilter, EventSet
 from calmo_pagerduty.webhooks.findings import Finding
-from calmo_pagerduty.webhooks.lifecycle import handle_of, webhook_url
+from calmo_pagerduty.webhooks.lifecycle import webhook_handle, webhook_url
 from calmo_pagerduty.webhooks.store import count_strikes
-from calmo_pagerduty.webhooks.subscriptions import OurWebhook
+from calmo_pagerduty.webhooks.subscriptions import LocalWebhook
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +31,15 @@ class Examination:
     findings: tuple[Finding, ...]
 
 
-def our_webhooks(
+def list_local_webhooks(
     tx: Transaction, connection_id: str, public_address: str, now: datetime
-) -> tuple[OurWebhook, ...]:
+) -> tuple[LocalWebhook, ...]:
     """Return the connection's live webhooks as they stand on our side."""
-    rows = tx.execute(_live(webhooks.c.connection_id == connection_id))
-    return tuple(_ours(tx, row, public_address, now) for row in rows)
+    rows = tx.execute(_live_webhooks(webhooks.c.connection_id == connection_id))
+    return tuple(_local_webhook(tx, row, public_address, now) for row in rows)
 
 
-def keep(
+def update_findings(
     tx: Transaction,
     webhook_id: str,
     findings: Sequence[Finding],
@@ -58,13 +58,13 @@ def keep(
     )
 
 
-def note_enabled(tx: Transaction, webhook_ids: Collection[str]) -> None:
+def mark_enabled(tx: Transaction, webhook_ids: Collection[str]) -> None:
     """These are not switched off any more."""
     changed = sa.update(webhooks).where(webhooks.c.id.in_(list(webhook_ids)))
     tx.execute(changed.values(disabled_at=None))
 
 
-def examinations(
+def list_examinations(
     tx: Transaction, visibility: Visibility, connection_id: str | None = None
 ) -> tuple[Examination, ...]:
     """Return what was found last on each webhook that the caller may see, the longest known first."""
@@ -73,29 +73,29 @@ def examinations(
         conditions.append(webhooks.c.connection_id == connection_id)
     return tuple(
         Examination(
-            handle=handle_of(row.id),
+            handle=webhook_handle(row.id),
             name=row.name,
             connection_id=row.connection_id,
             examined_at=row.examined_at,
             disabled_at=row.disabled_at,
             findings=tuple(Finding.model_validate(finding) for finding in row.findings),
         )
-        for row in tx.execute(_live(*conditions))
+        for row in tx.execute(_live_webhooks(*conditions))
     )
 
 
-def switched_off(tx: Transaction) -> Mapping[str, datetime]:
+def get_disabled_webhooks(tx: Transaction) -> Mapping[str, datetime]:
     """Return the webhooks that PagerDuty has switched off, with since when that is known."""
-    rows = tx.execute(_live(webhooks.c.disabled_at.is_not(None)))
+    rows = tx.execute(_live_webhooks(webhooks.c.disabled_at.is_not(None)))
     return {row.id: row.disabled_at for row in rows}
 
 
-def _live(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
+def _live_webhooks(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
     query = sa.select(webhooks).where(webhooks.c.deleted_at.is_(None), *conditions)
     return query.order_by(webhooks.c.created_at, webhooks.c.id)
 
 
-def _ours(tx: Transaction, row: Any, public_address: str, now: datetime) -> OurWebhook:
+def _local_webhook(tx: Transaction, row: Any, public_address: str, now: datetime) -> LocalWebhook:
     secret = sa.select(webhook_secrets.c.version).where(
         webhook_secrets.c.webhook_id == row.id,
         sa.or_(webhook_secrets.c.expires_at.is_(None), webhook_secrets.c.expires_at > now),
@@ -106,11 +106,11 @@ def _ours(tx: Transaction, row: Any, public_address: str, now: datetime) -> OurW
         deliveries.c.webhook_id == row.id,
     )
     only = EventFilter(tuple(row.service_ids), tuple(row.team_ids))
-    return OurWebhook(
+    return LocalWebhook(
         id=row.id,
         url=webhook_url(public_address, row.id),
         event_types=frozenset(map(str, EVENTS[EventSet(row.event_set)])),
-        parts=only.parts(),
+        filter_keys=only.filter_keys(),
         subscription_ids=tuple(row.subscription_id.split(",")) if row.subscription_id else (),
         managed=row.managed,
         has_secret=tx.execute(secret.limit(1)).first() is not None,

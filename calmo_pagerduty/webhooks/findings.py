@@ -6,15 +6,20 @@ from enum import StrEnum
 from itertools import combinations
 
 from calmo_pagerduty.deliveries.model import MAX_STRIKES
-from calmo_pagerduty.kernel.instants import instant_in_words
+from calmo_pagerduty.kernel.instants import format_instant
 from calmo_pagerduty.kernel.model import FrozenModel
-from calmo_pagerduty.webhooks.lifecycle import PATH, handle_of
-from calmo_pagerduty.webhooks.subscriptions import OurWebhook, Seen, Subscription, of_webhook
+from calmo_pagerduty.webhooks.lifecycle import WEBHOOK_PATH, webhook_handle
+from calmo_pagerduty.webhooks.subscriptions import (
+    LocalWebhook,
+    Subscription,
+    SubscriptionSnapshot,
+    subscriptions_of_webhook,
+)
 
 #: Incidents that happened so long after the last delivery should have brought one.
 SILENT_AFTER = timedelta(minutes=15)
 #: A delivery that has waited so long shows that nothing takes it on.
-WAITS_TOO_LONG = timedelta(minutes=2)
+STUCK_AFTER = timedelta(minutes=2)
 
 
 class Level(StrEnum):
@@ -34,40 +39,43 @@ class Finding(FrozenModel):
     since: datetime | None = None
 
 
-def examine(webhook: OurWebhook, all_of_ours: Sequence[OurWebhook], seen: Seen) -> tuple[Finding, ...]:
+def examine_webhook(
+    webhook: LocalWebhook, all_of_ours: Sequence[LocalWebhook], snapshot: SubscriptionSnapshot
+) -> tuple[Finding, ...]:
     """Return what is wrong with one webhook, the worst first."""
-    found = list(_on_our_side(webhook, seen))
-    if seen.subscriptions is None:
-        found.append(_cannot_look(seen.why_not))
+    found = list(_local_findings(webhook, snapshot))
+    if snapshot.subscriptions is None:
+        found.append(_no_access_finding(snapshot.unreadable_reason))
     elif not webhook.paused:
-        mine = of_webhook(webhook, seen.subscriptions)
-        found += _on_their_side(webhook, mine, seen)
-        found += _doubled(webhook, mine, all_of_ours, seen.subscriptions)
+        mine = subscriptions_of_webhook(webhook, snapshot.subscriptions)
+        found += _remote_findings(webhook, mine, snapshot)
+        found += _duplicate_findings(webhook, mine, all_of_ours, snapshot.subscriptions)
     return tuple(sorted(found, key=lambda finding: list(Level).index(finding.level)))
 
 
-def unowned(
+def orphan_findings(
     url_prefix: str, live: Sequence[str], subscriptions: Sequence[Subscription]
 ) -> tuple[Finding, ...]:
     """Return what delivers here to webhooks that are gone: PagerDuty is refused until it gives up."""
     gone = [
         subscription
         for subscription in subscriptions
-        if subscription.url.startswith(url_prefix + PATH) and subscription.url.rsplit("/")[-1] not in live
+        if subscription.url.startswith(url_prefix + WEBHOOK_PATH)
+        and subscription.url.rsplit("/")[-1] not in live
     ]
     return tuple(
         Finding(
             kind="unowned_subscription",
             level=Level.WARNING,
             words=f"subscription {subscription.id} delivers to a webhook that is gone"
-            f" ({handle_of(subscription.url)})",
+            f" ({webhook_handle(subscription.url)})",
             advice="delete the subscription in PagerDuty",
         )
         for subscription in gone
     )
 
 
-def _on_our_side(webhook: OurWebhook, seen: Seen) -> Iterator[Finding]:
+def _local_findings(webhook: LocalWebhook, snapshot: SubscriptionSnapshot) -> Iterator[Finding]:
     if not webhook.has_secret:
         yield Finding(
             kind="no_secret",
@@ -76,18 +84,18 @@ def _on_our_side(webhook: OurWebhook, seen: Seen) -> Iterator[Finding]:
             advice="set the secret that PagerDuty showed when the subscription was made",
         )
     if webhook.strikes:
-        yield _strikes(webhook.strikes)
-    if webhook.waits_since is not None and seen.now - webhook.waits_since > WAITS_TOO_LONG:
+        yield _strike_finding(webhook.strikes)
+    if webhook.waits_since is not None and snapshot.now - webhook.waits_since > STUCK_AFTER:
         yield Finding(
             kind="inbox_growing",
             level=Level.WARNING,
-            words=f"deliveries wait since {instant_in_words(webhook.waits_since)} and reach no timeline",
+            words=f"deliveries wait since {format_instant(webhook.waits_since)} and reach no timeline",
             advice="see whether a worker and Temporal are there: calmo-pagerduty health worker",
             since=webhook.waits_since,
         )
 
 
-def _strikes(strikes: int) -> Finding:
+def _strike_finding(strikes: int) -> Finding:
     left = MAX_STRIKES + 1 - strikes
     if left > 1:
         words = f"{strikes} delivery was rejected; {left} more in a row and PagerDuty switches this off"
@@ -101,11 +109,13 @@ def _strikes(strikes: int) -> Finding:
     )
 
 
-def _on_their_side(webhook: OurWebhook, mine: Sequence[Subscription], seen: Seen) -> Iterator[Finding]:
-    everything = {subscription.id: subscription for subscription in seen.subscriptions or ()}
+def _remote_findings(
+    webhook: LocalWebhook, mine: Sequence[Subscription], snapshot: SubscriptionSnapshot
+) -> Iterator[Finding]:
+    everything = {subscription.id: subscription for subscription in snapshot.subscriptions or ()}
     for known in webhook.subscription_ids:
         if known not in everything:
-            yield _missing(f"subscription {known} is gone from PagerDuty")
+            yield _missing_finding(f"subscription {known} is gone from PagerDuty")
         elif everything[known] not in mine:
             yield Finding(
                 kind="changed_address",
@@ -114,23 +124,26 @@ def _on_their_side(webhook: OurWebhook, mine: Sequence[Subscription], seen: Seen
                 advice="make the subscription anew: PagerDuty can't change an address",
             )
     if not mine and not webhook.subscription_ids:
-        yield _missing("no subscription of PagerDuty's delivers to this webhook")
+        yield _missing_finding("no subscription of PagerDuty's delivers to this webhook")
     for subscription in mine:
-        yield from _of_subscription(webhook, subscription, seen)
-    wanted, there = set(webhook.parts), {subscription.part for subscription in mine}
+        yield from _subscription_findings(webhook, subscription, snapshot)
+    wanted, there = set(webhook.filter_keys), {subscription.filter_key for subscription in mine}
     if mine and wanted - there:
         yield Finding(
             kind="wrong_filter",
             level=Level.WARNING,
-            words=f"events of {_parts(wanted - there)} were chosen, but come from {_parts(there)} only",
+            words=f"events of {_filter_text(wanted - there)} were chosen, but come from"
+            f" {_filter_text(there)} only",
             advice="change the subscription's scope in PagerDuty, or make it anew",
         )
-    yield from _silent(webhook, mine, seen)
+    yield from _silence_findings(webhook, mine, snapshot)
 
 
-def _of_subscription(webhook: OurWebhook, subscription: Subscription, seen: Seen) -> Iterator[Finding]:
+def _subscription_findings(
+    webhook: LocalWebhook, subscription: Subscription, snapshot: SubscriptionSnapshot
+) -> Iterator[Finding]:
     if subscription.disabled:
-        since = webhook.disabled_at or seen.now
+        since = webhook.disabled_at or snapshot.now
         by_itself = "it is switched on again and what was missed is fetched"
         by_hand = (
             "mend why deliveries were rejected, then enable the subscription in PagerDuty, "
@@ -140,10 +153,10 @@ def _of_subscription(webhook: OurWebhook, subscription: Subscription, seen: Seen
             kind="subscription_disabled",
             level=Level.ALARM,
             words=(
-                f"PagerDuty has switched {subscription.id} off (seen since {instant_in_words(since)}):"
+                f"PagerDuty has switched {subscription.id} off (seen since {format_instant(since)}):"
                 " nothing arrives"
             ),
-            advice=by_itself if seen.may_enable else by_hand,
+            advice=by_itself if snapshot.may_enable else by_hand,
             since=since,
         )
     if not subscription.active:
@@ -164,7 +177,7 @@ def _of_subscription(webhook: OurWebhook, subscription: Subscription, seen: Seen
         )
 
 
-def _cannot_look(why_not: str) -> Finding:
+def _no_access_finding(why_not: str) -> Finding:
     return Finding(
         kind="cannot_look",
         level=Level.NOTE,
@@ -173,7 +186,7 @@ def _cannot_look(why_not: str) -> Finding:
     )
 
 
-def _missing(words: str) -> Finding:
+def _missing_finding(words: str) -> Finding:
     return Finding(
         kind="subscription_missing",
         level=Level.ALARM,
@@ -182,36 +195,36 @@ def _missing(words: str) -> Finding:
     )
 
 
-def _silent(webhook: OurWebhook, mine: Sequence[Subscription], seen: Seen) -> Iterator[Finding]:
+def _silence_findings(
+    webhook: LocalWebhook, mine: Sequence[Subscription], snapshot: SubscriptionSnapshot
+) -> Iterator[Finding]:
     """Only for what brings the whole account's events: of others we can't tell what should come."""
-    last, there = webhook.last_delivery_at, seen.last_incident_at
+    last, there = webhook.last_delivery_at, snapshot.last_incident_at
     whole = any(subscription.is_live and subscription.kind == "account" for subscription in mine)
-    if not whole or there is None or seen.now - there < SILENT_AFTER:
+    if not whole or there is None or snapshot.now - there < SILENT_AFTER:
         return
     if last is None or there - last > SILENT_AFTER:
-        arrived = (
-            f"nothing has arrived since {instant_in_words(last)}" if last else "nothing has ever arrived"
-        )
+        arrived = f"nothing has arrived since {format_instant(last)}" if last else "nothing has ever arrived"
         yield Finding(
             kind="silent",
             level=Level.ALARM,
-            words=f"{arrived}, though something happened at PagerDuty at {instant_in_words(there)}",
+            words=f"{arrived}, though something happened at PagerDuty at {format_instant(there)}",
             advice="test the webhook; see that its address can be reached from outside",
             since=last,
         )
 
 
-def _doubled(
-    webhook: OurWebhook,
+def _duplicate_findings(
+    webhook: LocalWebhook,
     mine: Sequence[Subscription],
-    all_of_ours: Sequence[OurWebhook],
+    all_of_ours: Sequence[LocalWebhook],
     subscriptions: Sequence[Subscription],
 ) -> Iterator[Finding]:
     others = [
         subscription
         for ours in all_of_ours
         if ours.id != webhook.id
-        for subscription in of_webhook(ours, subscriptions)
+        for subscription in subscriptions_of_webhook(ours, subscriptions)
     ]
     pairs = [*combinations(mine, 2), *((first, other) for first in mine for other in others)]
     for first, other in pairs:
@@ -225,10 +238,10 @@ def _doubled(
             )
 
 
-def clean_words(finding: Finding, webhook_id: str) -> Finding:
+def redact_webhook_id(finding: Finding, webhook_id: str) -> Finding:
     """Return the finding without the webhook's id, which is the key to its address."""
-    return finding.model_copy(update={"words": finding.words.replace(webhook_id, handle_of(webhook_id))})
+    return finding.model_copy(update={"words": finding.words.replace(webhook_id, webhook_handle(webhook_id))})
 
 
-def _parts(parts: set[tuple[str, str | None]]) -> str:
+def _filter_text(parts: set[tuple[str, str | None]]) -> str:
     return ", ".join(sorted(f"{kind} {identity or ''}".strip() for kind, identity in parts)) or "nowhere"

@@ -13,12 +13,12 @@ from datetime import timedelta
 from enum import StrEnum
 
 #: A replaced secret lives on: PagerDuty repeats deliveries for 48 h, signed as they first were.
-OVERLAP = timedelta(hours=72)
+SECRET_OVERLAP = timedelta(hours=72)
 
-WHOLE_ID = re.compile(r"wh_[a-z2-7]{32}")
+WEBHOOK_ID_PATTERN = re.compile(r"wh_[a-z2-7]{32}")
 #: The end of an id: enough to tell webhooks apart, far too little to reach one.
-HANDLE = re.compile(r"wh_[a-z2-7]{6}")
-PATH = "/webhooks/pagerduty/"
+HANDLE_PATTERN = re.compile(r"wh_[a-z2-7]{6}")
+WEBHOOK_PATH = "/webhooks/pagerduty/"
 
 
 class WebhookState(StrEnum):
@@ -32,7 +32,7 @@ class WebhookState(StrEnum):
     DELETED = "deleted"
 
 
-class Happening(StrEnum):
+class WebhookTransition(StrEnum):
     """What people do to a webhook, and what is seen of it."""
 
     SECRET_SET = "secret_set"  # noqa: S105
@@ -48,7 +48,7 @@ class Happening(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class WebhookFacts:
+class WebhookFlags:
     """All that a webhook's state follows from. `secret`: one is live; `armed`: a delivery was verified."""
 
     secret: bool = False
@@ -58,14 +58,14 @@ class WebhookFacts:
     deleted: bool = False
 
 
-class NotPossible(Exception):
+class WebhookConflict(Exception):
     """What was asked for makes no sense for a webhook that stands so; the message says why."""
 
 
-Facts = Mapping[str, bool]
+FlagPattern = Mapping[str, bool]
 
 #: The first row whose facts all hold is the state.
-STATES: tuple[tuple[WebhookState, Facts], ...] = (
+STATE_PATTERNS: tuple[tuple[WebhookState, FlagPattern], ...] = (
     (WebhookState.DELETED, {"deleted": True}),
     (WebhookState.DISABLED_BY_PAGERDUTY, {"disabled": True}),
     (WebhookState.PAUSED, {"paused": True}),
@@ -75,59 +75,59 @@ STATES: tuple[tuple[WebhookState, Facts], ...] = (
 )
 
 #: Which facts each happening needs, and which it changes. Whatever is so already may happen again.
-HAPPENINGS: Mapping[Happening, tuple[Facts, Facts]] = {
-    Happening.SECRET_SET: ({"deleted": False}, {"secret": True}),
-    Happening.VERIFIED: ({"deleted": False, "secret": True}, {"armed": True}),
-    Happening.PAUSED: ({"deleted": False}, {"paused": True}),
-    Happening.RESUMED: ({"deleted": False}, {"paused": False}),
-    Happening.SUBSCRIBED: ({"deleted": False}, {"secret": True}),
-    Happening.ROTATED: ({"deleted": False, "secret": True}, {}),
-    Happening.TESTED: ({"deleted": False, "secret": True, "paused": False}, {}),
-    Happening.SEEN_DISABLED: ({"deleted": False}, {"disabled": True}),
-    Happening.SEEN_ENABLED: ({"deleted": False}, {"disabled": False}),
-    Happening.DELETED: ({"deleted": False}, {"deleted": True}),
+TRANSITIONS: Mapping[WebhookTransition, tuple[FlagPattern, FlagPattern]] = {
+    WebhookTransition.SECRET_SET: ({"deleted": False}, {"secret": True}),
+    WebhookTransition.VERIFIED: ({"deleted": False, "secret": True}, {"armed": True}),
+    WebhookTransition.PAUSED: ({"deleted": False}, {"paused": True}),
+    WebhookTransition.RESUMED: ({"deleted": False}, {"paused": False}),
+    WebhookTransition.SUBSCRIBED: ({"deleted": False}, {"secret": True}),
+    WebhookTransition.ROTATED: ({"deleted": False, "secret": True}, {}),
+    WebhookTransition.TESTED: ({"deleted": False, "secret": True, "paused": False}, {}),
+    WebhookTransition.SEEN_DISABLED: ({"deleted": False}, {"disabled": True}),
+    WebhookTransition.SEEN_ENABLED: ({"deleted": False}, {"disabled": False}),
+    WebhookTransition.DELETED: ({"deleted": False}, {"deleted": True}),
 }
 
 #: What is said when a needed fact is missing.
-REFUSALS: Mapping[tuple[str, bool], str] = {
+REFUSAL_REASONS: Mapping[tuple[str, bool], str] = {
     ("deleted", False): "the webhook is deleted: make a new one",
     ("secret", True): "the webhook has no signing secret yet: set it first",
     ("paused", False): "the webhook is paused: resume it first",
 }
 
 
-def state_of(facts: WebhookFacts) -> WebhookState:
+def state_of(facts: WebhookFlags) -> WebhookState:
     """Return where a webhook with these facts stands: total, since the last row asks for nothing."""
-    return next(state for state, wanted in STATES if _missing(facts, wanted) is None)
+    return next(state for state, wanted in STATE_PATTERNS if _unmet_flag(facts, wanted) is None)
 
 
-def happen(facts: WebhookFacts, what: Happening) -> WebhookFacts:
+def apply_transition(facts: WebhookFlags, what: WebhookTransition) -> WebhookFlags:
     """Return the facts afterwards. Raises NotPossible."""
-    needed, changes = HAPPENINGS[what]
-    missing = _missing(facts, needed)
+    needed, changes = TRANSITIONS[what]
+    missing = _unmet_flag(facts, needed)
     if missing is not None:
-        raise NotPossible(REFUSALS[missing])
+        raise WebhookConflict(REFUSAL_REASONS[missing])
     return replace(facts, **changes)
 
 
-def _missing(facts: WebhookFacts, wanted: Facts) -> tuple[str, bool] | None:
+def _unmet_flag(facts: WebhookFlags, wanted: FlagPattern) -> tuple[str, bool] | None:
     return next(((name, value) for name, value in wanted.items() if getattr(facts, name) is not value), None)
 
 
-def handle_of(webhook_id: str) -> str:
+def webhook_handle(webhook_id: str) -> str:
     """Return what lists, logs and the audit call a webhook: its id is the key to its address."""
     return f"wh_{webhook_id[-6:]}"
 
 
 def webhook_url(public_address: str, webhook_id: str) -> str:
     """Return the address that PagerDuty delivers to. It is shown once, when the webhook is made."""
-    return f"{public_address}{PATH}{webhook_id}"
+    return f"{public_address}{WEBHOOK_PATH}{webhook_id}"
 
 
 def masked_url(public_address: str, webhook_id: str) -> str:
-    return f"{public_address}{PATH}…{webhook_id[-6:]}"
+    return f"{public_address}{WEBHOOK_PATH}…{webhook_id[-6:]}"
 
 
-def without_ids(text: str) -> str:
+def redact_webhook_ids(text: str) -> str:
     """Return a text of somebody else's with handles in place of webhooks' ids."""
-    return WHOLE_ID.sub(lambda found: handle_of(found[0]), text)
+    return WEBHOOK_ID_PATTERN.sub(lambda found: webhook_handle(found[0]), text)

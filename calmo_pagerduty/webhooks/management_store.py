@@ -13,21 +13,21 @@ from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.db.visibility import visible_to
 from calmo_pagerduty.kernel.scopes import Scope, Visibility
 from calmo_pagerduty.webhooks import store as addresses
-from calmo_pagerduty.webhooks.event_filters import ACCOUNT, EventFilter, EventSet
+from calmo_pagerduty.webhooks.event_filters import WHOLE_ACCOUNT, EventFilter, EventSet
 from calmo_pagerduty.webhooks.lifecycle import (
-    HANDLE,
-    OVERLAP,
-    WHOLE_ID,
-    NotPossible,
-    WebhookFacts,
+    HANDLE_PATTERN,
+    SECRET_OVERLAP,
+    WEBHOOK_ID_PATTERN,
+    WebhookConflict,
+    WebhookFlags,
     WebhookState,
-    handle_of,
     state_of,
+    webhook_handle,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class SecretAge:
+class SecretInfo:
     """When a secret came, and when it stops to count; of the secret itself nothing is told."""
 
     version: int
@@ -41,7 +41,7 @@ class NewWebhook:
     name: str = ""
     connection_id: str | None = None
     event_set: EventSet = EventSet.ADVANCED
-    only: EventFilter = ACCOUNT
+    only: EventFilter = WHOLE_ACCOUNT
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +66,11 @@ class ManagedWebhook:
     findings: tuple[Any, ...]
     examined_at: datetime | None
     #: Those that are live, oldest first.
-    secrets: tuple[SecretAge, ...]
+    secrets: tuple[SecretInfo, ...]
 
     @property
-    def facts(self) -> WebhookFacts:
-        return WebhookFacts(
+    def flags(self) -> WebhookFlags:
+        return WebhookFlags(
             secret=bool(self.secrets),
             armed=self.armed_at is not None,
             paused=self.paused_at is not None,
@@ -80,21 +80,23 @@ class ManagedWebhook:
 
     @property
     def state(self) -> WebhookState:
-        return state_of(self.facts)
+        return state_of(self.flags)
 
     @property
     def handle(self) -> str:
-        return handle_of(self.id)
+        return webhook_handle(self.id)
 
     @property
-    def current(self) -> tuple[SecretAge, ...]:
+    def live_secrets(self) -> tuple[SecretInfo, ...]:
         """The secrets that nothing has replaced."""
         return tuple(secret for secret in self.secrets if secret.expires_at is None)
 
 
-def make(tx: Transaction, keyring: Keyring, new: NewWebhook, secret: bytes | None, now: datetime) -> str:
+def insert_webhook(
+    tx: Transaction, keyring: Keyring, new: NewWebhook, secret: bytes | None, now: datetime
+) -> str:
     """Make a webhook and return its id, which is also its unguessable address."""
-    webhook_id = addresses.create(tx, keyring, new.scope, secret, now)
+    webhook_id = addresses.insert_webhook(tx, keyring, new.scope, secret, now)
     values: dict[str, Any] = {
         "name": new.name,
         "event_set": new.event_set,
@@ -103,40 +105,44 @@ def make(tx: Transaction, keyring: Keyring, new: NewWebhook, secret: bytes | Non
     }
     if new.connection_id is not None:
         values["connection_id"] = new.connection_id
-    update(tx, webhook_id, **values)
+    update_webhook(tx, webhook_id, **values)
     return webhook_id
 
 
-def find(tx: Transaction, visibility: Visibility, known_as: str, now: datetime) -> ManagedWebhook | None:
+def get_webhook(
+    tx: Transaction, visibility: Visibility, known_as: str, now: datetime
+) -> ManagedWebhook | None:
     """Return a webhook by its id or its handle; None if there is none that this caller may see.
 
     Raises NotPossible if several have this handle.
     """
-    if WHOLE_ID.fullmatch(known_as):
+    if WEBHOOK_ID_PATTERN.fullmatch(known_as):
         condition = webhooks.c.id == known_as
-    elif HANDLE.fullmatch(known_as):
+    elif HANDLE_PATTERN.fullmatch(known_as):
         condition = webhooks.c.id.like(f"wh\\_%{known_as[-6:]}", escape="\\")
     else:
         return None
-    found = _read(tx, visibility, now, condition)
+    found = _list_webhooks(tx, visibility, now, condition)
     if len(found) > 1:
-        raise NotPossible("several webhooks have this handle: name it by its whole id")
+        raise WebhookConflict("several webhooks have this handle: name it by its whole id")
     return found[0] if found else None
 
 
-def list_all(tx: Transaction, visibility: Visibility, now: datetime) -> tuple[ManagedWebhook, ...]:
+def list_webhooks(tx: Transaction, visibility: Visibility, now: datetime) -> tuple[ManagedWebhook, ...]:
     """Return the webhooks that aren't deleted and the caller may see, oldest first."""
-    return _read(tx, visibility, now, webhooks.c.deleted_at.is_(None))
+    return _list_webhooks(tx, visibility, now, webhooks.c.deleted_at.is_(None))
 
 
-def list_to_tidy(tx: Transaction, visibility: Visibility, now: datetime) -> tuple[ManagedWebhook, ...]:
+def list_webhooks_to_sweep(
+    tx: Transaction, visibility: Visibility, now: datetime
+) -> tuple[ManagedWebhook, ...]:
     """Return those with expired secrets, and deleted ones whose subscriptions may still be there."""
     expired = sa.select(webhook_secrets.c.webhook_id).where(webhook_secrets.c.expires_at <= now)
     left = sa.and_(webhooks.c.deleted_at.is_not(None), webhooks.c.managed)
-    return _read(tx, visibility, now, sa.or_(left, webhooks.c.id.in_(expired)))
+    return _list_webhooks(tx, visibility, now, sa.or_(left, webhooks.c.id.in_(expired)))
 
 
-def replace_secrets(
+def update_secrets(
     tx: Transaction,
     keyring: Keyring,
     webhook_id: str,
@@ -149,38 +155,38 @@ def replace_secrets(
         replaced = sa.update(webhook_secrets).where(
             webhook_secrets.c.webhook_id == webhook_id, webhook_secrets.c.expires_at.is_(None)
         )
-        tx.execute(replaced.values(expires_at=now + OVERLAP))
+        tx.execute(replaced.values(expires_at=now + SECRET_OVERLAP))
     for secret in secrets:
-        addresses.add_secret(tx, keyring, webhook_id, secret, now)
+        addresses.insert_secret(tx, keyring, webhook_id, secret, now)
 
 
-def forget_expired(tx: Transaction, webhook_id: str, now: datetime) -> None:
+def delete_expired_secrets(tx: Transaction, webhook_id: str, now: datetime) -> None:
     expired = sa.delete(webhook_secrets).where(
         webhook_secrets.c.webhook_id == webhook_id, webhook_secrets.c.expires_at <= now
     )
     tx.execute(expired)
 
 
-def set_subscriptions(tx: Transaction, webhook_id: str, ids: Sequence[str]) -> None:
+def update_subscriptions(tx: Transaction, webhook_id: str, ids: Sequence[str]) -> None:
     """Note the subscriptions that we made for it; without any, there is nothing to clean up."""
-    update(tx, webhook_id, subscription_id=",".join(ids) or None, managed=bool(ids))
+    update_webhook(tx, webhook_id, subscription_id=",".join(ids) or None, managed=bool(ids))
 
 
-def delete(tx: Transaction, webhook_id: str, now: datetime) -> None:
+def mark_deleted(tx: Transaction, webhook_id: str, now: datetime) -> None:
     """Answer 410 from now on, and forget the secrets at once. What was delivered stays."""
-    update(tx, webhook_id, deleted_at=now)
-    forget_secrets(tx, webhook_id)
+    update_webhook(tx, webhook_id, deleted_at=now)
+    delete_secrets(tx, webhook_id)
 
 
-def forget_secrets(tx: Transaction, webhook_id: str) -> None:
+def delete_secrets(tx: Transaction, webhook_id: str) -> None:
     tx.execute(sa.delete(webhook_secrets).where(webhook_secrets.c.webhook_id == webhook_id))
 
 
-def update(tx: Transaction, webhook_id: str, **values: Any) -> None:
+def update_webhook(tx: Transaction, webhook_id: str, **values: Any) -> None:
     tx.execute(sa.update(webhooks).where(webhooks.c.id == webhook_id).values(**values))
 
 
-def _read(
+def _list_webhooks(
     tx: Transaction, visibility: Visibility, now: datetime, condition: sa.ColumnElement[bool]
 ) -> tuple[ManagedWebhook, ...]:
     query = sa.select(webhooks).where(condition, visible_to(webhooks.c.scope, visibility))
@@ -189,15 +195,15 @@ def _read(
         webhook_secrets.c.webhook_id.in_([row.id for row in rows]),
         sa.or_(webhook_secrets.c.expires_at.is_(None), webhook_secrets.c.expires_at > now),
     )
-    ages: dict[str, list[SecretAge]] = {}
+    ages: dict[str, list[SecretInfo]] = {}
     for secret in tx.execute(live.order_by(webhook_secrets.c.version)):
         ages.setdefault(secret.webhook_id, []).append(
-            SecretAge(secret.version, secret.created_at, secret.expires_at)
+            SecretInfo(secret.version, secret.created_at, secret.expires_at)
         )
     return tuple(_webhook(row, tuple(ages.get(row.id, ()))) for row in rows)
 
 
-def _webhook(row: Any, secrets: tuple[SecretAge, ...]) -> ManagedWebhook:
+def _webhook(row: Any, secrets: tuple[SecretInfo, ...]) -> ManagedWebhook:
     return ManagedWebhook(
         id=row.id,
         name=row.name,

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 _LOCAL_NAMES = ("localhost", ".localhost", ".local", ".internal", ".home.arpa", ".lan", ".test", ".invalid")
 
 
-def why_unreachable(address: str) -> str | None:
+def unreachable_reason(address: str) -> str | None:
     """Say why PagerDuty can't or won't deliver to this address; None if nothing speaks against it."""
     try:
         parts = urlsplit(address)

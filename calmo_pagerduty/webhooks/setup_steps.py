@@ -5,7 +5,7 @@ from calmo_pagerduty.webhooks.event_filters import EVENTS, EventFilter, EventSet
 
 def setup_steps(url: str, handle: str, events: EventSet, only: EventFilter, has_secret: bool) -> list[str]:
     """Return what a person does, one thing a line. `url` may be masked: it is whole only once."""
-    parts = only.parts()
+    parts = only.filter_keys()
     names = [str(event_type) for event_type in EVENTS[events]]
     hidden = "…" in url
     steps = [
@@ -16,7 +16,7 @@ def setup_steps(url: str, handle: str, events: EventSet, only: EventFilter, has_
             if hidden
             else ""
         ),
-        f"Scope: {_scope(parts)}.",
+        f"Scope: {_filter_text(parts)}.",
         "Description: anything by which you will know it, such as Calmo.",
         f"Events: tick {', '.join(names)}, and no service events."
         if events is not EventSet.ADVANCED
@@ -41,7 +41,7 @@ def setup_steps(url: str, handle: str, events: EventSet, only: EventFilter, has_
     return steps
 
 
-def _scope(parts: tuple[tuple[str, str | None], ...]) -> str:
+def _filter_text(parts: tuple[tuple[str, str | None], ...]) -> str:
     kind, identity = parts[0]
     if identity is None:
         return "Account (everything)"

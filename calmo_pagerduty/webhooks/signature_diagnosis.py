@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from calmo_pagerduty.deliveries.model import SignatureVerdict
 from calmo_pagerduty.deliveries.webhook_signature import verify
 from calmo_pagerduty.pagerduty.webhook_events import is_legacy
-from calmo_pagerduty.webhooks.validation import OF_SIGNATURE, Finding, Proof
+from calmo_pagerduty.webhooks.validation import OUTCOME_OF_SIGNATURE, ValidationOutcome, ValidationResult
 
 Secrets = Sequence[tuple[int, bytes]]
 
@@ -19,7 +19,7 @@ def _reserialised(separators: tuple[str, str], ascii_only: bool) -> Callable[[by
 
 
 #: What may have been done to a body on its way, undone: (how to say it, how to undo it).
-_UNDONE: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
+_ALTERATIONS: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
     ("white space was added around it", lambda body: body.strip()),
     ("the line break at its end was taken away", lambda body: body + b"\n"),
     ("its line breaks were changed", lambda body: body.replace(b"\r\n", b"\n")),
@@ -32,20 +32,20 @@ _UNDONE: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
 )
 
 
-def diagnose(body: bytes, header: bytes | None, secrets: Secrets) -> Finding:
+def diagnose(body: bytes, header: bytes | None, secrets: Secrets) -> ValidationResult:
     """Say whether a sample verifies with the webhook's live secrets, and if not, why."""
     if not secrets:
-        return Finding(Proof.NO_SECRET)
+        return ValidationResult(ValidationOutcome.NO_SECRET)
     verdict, _ = verify(body, header, secrets)
     if header is None or verdict in (SignatureVerdict.MATCH, SignatureVerdict.MISSING):
         legacy = verdict is SignatureVerdict.MISSING and is_legacy(body)
-        return Finding(Proof.OLD_GENERATION if legacy else OF_SIGNATURE[verdict])
+        return ValidationResult(ValidationOutcome.OLD_GENERATION if legacy else OUTCOME_OF_SIGNATURE[verdict])
     if verify(body, header.strip().strip(b"\"'").lower(), secrets)[0] is SignatureVerdict.MATCH:
-        return Finding(Proof.SIGNATURE_ALTERED)
-    altered = next((words for words, undo in _UNDONE if _verifies(undo, body, header, secrets)), None)
+        return ValidationResult(ValidationOutcome.SIGNATURE_ALTERED)
+    altered = next((words for words, undo in _ALTERATIONS if _verifies(undo, body, header, secrets)), None)
     if altered is not None:
-        return Finding(Proof.BODY_ALTERED, note=altered)
-    return Finding(OF_SIGNATURE[verdict])
+        return ValidationResult(ValidationOutcome.BODY_ALTERED, note=altered)
+    return ValidationResult(OUTCOME_OF_SIGNATURE[verdict])
 
 
 def _verifies(undo: Callable[[bytes], bytes], body: bytes, header: bytes, secrets: Secrets) -> bool:

@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from calmo_pagerduty.kernel.explained_error import ExplainedError
-from calmo_pagerduty.kernel.json_values import object_of
-from calmo_pagerduty.webhooks.lifecycle import PATH, WHOLE_ID
+from calmo_pagerduty.kernel.json_values import as_object
+from calmo_pagerduty.webhooks.lifecycle import WEBHOOK_ID_PATTERN, WEBHOOK_PATH
 
 #: PagerDuty's are longer still; a shorter one was cut off, or is a word that somebody thought up.
 MIN_LENGTH = 16
 MAX_LENGTH = 512
 
 #: White space and what copying adds beside it: zero-width signs, byte-order marks, quotation marks.
-_WHITE = " \t\r\n\v\f\u00a0\u2007\u202f\u200b\u200c\u200d\u2060\ufeff\x00"
+_WHITESPACE = " \t\r\n\v\f\u00a0\u2007\u202f\u200b\u200c\u200d\u2060\ufeff\x00"
 _QUOTES = ('"', "'", "`")
 
 
-class BadSecret(ExplainedError, ValueError):
+class InvalidSecret(ExplainedError, ValueError):
     """This is no signing secret. The message says what it seems to be, and never repeats it."""
 
 
@@ -37,14 +37,14 @@ def _is_token(text: str) -> bool:
 
 
 #: What a pasted text may be instead, in the order in which it is asked.
-_SOMETHING_ELSE: tuple[tuple[Callable[[str], bool], str], ...] = (
+_MISTAKEN_TEXTS: tuple[tuple[Callable[[str], bool], str], ...] = (
     (
         lambda text: bool(re.search(r"\bv\d+=", text)) or "x-pagerduty-signature" in text.lower(),
         "this is a signature, which is another one for each delivery: paste the signing secret that"
         " PagerDuty showed when the subscription was made",
     ),
     (
-        lambda text: PATH in text or bool(WHOLE_ID.fullmatch(text)),
+        lambda text: WEBHOOK_PATH in text or bool(WEBHOOK_ID_PATTERN.fullmatch(text)),
         "this is the webhook's own address: it belongs into PagerDuty; paste the signing secret here that"
         " PagerDuty shows for it",
     ),
@@ -63,7 +63,7 @@ _SOMETHING_ELSE: tuple[tuple[Callable[[str], bool], str], ...] = (
         " the signing secret was shown when the subscription was made",
     ),
     (
-        lambda text: any(character in _WHITE for character in text),
+        lambda text: any(character in _WHITESPACE for character in text),
         "there is white space within the secret: it was probably copied in parts; copy it in one piece",
     ),
     (
@@ -85,32 +85,32 @@ _SOMETHING_ELSE: tuple[tuple[Callable[[str], bool], str], ...] = (
 )
 
 
-def read_secret(pasted: bytes) -> PastedSecret:
+def parse_secret(pasted: bytes) -> PastedSecret:
     """Return the signing secret that a pasted text holds. Raises BadSecret."""
     try:
         text = pasted.decode()
     except UnicodeDecodeError:
-        raise BadSecret("the secret is not text: copy it anew") from None
+        raise InvalidSecret("the secret is not text: copy it anew") from None
     notes: list[str] = []
     text = _trimmed(text, notes)
     if text.startswith("{"):
         text = _trimmed(_from_json(text), [])
         notes = ["the secret was taken out of PagerDuty's answer"]
     if not text:
-        raise BadSecret("no signing secret was given")
-    for is_it, words in _SOMETHING_ELSE:
+        raise InvalidSecret("no signing secret was given")
+    for is_it, words in _MISTAKEN_TEXTS:
         if is_it(text):
-            raise BadSecret(words)
+            raise InvalidSecret(words)
     return PastedSecret(text.encode(), tuple(notes))
 
 
 def _trimmed(text: str, notes: list[str]) -> str:
-    bare = text.strip(_WHITE)
+    bare = text.strip(_WHITESPACE)
     if bare != text.rstrip("\r\n"):
         notes.append("white space around the secret was left away")
     if len(bare) > 2 and bare[0] == bare[-1] and bare[0] in _QUOTES:
         notes.append("quotation marks around the secret were left away")
-        bare = bare[1:-1].strip(_WHITE)
+        bare = bare[1:-1].strip(_WHITESPACE)
     return bare
 
 
@@ -119,18 +119,18 @@ def _from_json(text: str) -> str:
     try:
         answer = json.loads(text)
     except (ValueError, RecursionError):
-        raise BadSecret(
+        raise InvalidSecret(
             "this looks like PagerDuty's answer, but only a part of it: paste the secret"
         ) from None
-    subscription = _within(answer, "webhook_subscription") or answer
-    method = _within(subscription, "delivery_method") or subscription
+    subscription = _nested_object(answer, "webhook_subscription") or answer
+    method = _nested_object(subscription, "delivery_method") or subscription
     secret = method.get("secret")
     if isinstance(secret, str) and secret:
         return secret
-    raise BadSecret(
+    raise InvalidSecret(
         "this answer of PagerDuty's holds no secret: only the answer to the subscription's creation does"
     )
 
 
-def _within(value: Any, name: str) -> dict[str, Any]:
-    return object_of(object_of(value).get(name))
+def _nested_object(value: Any, name: str) -> dict[str, Any]:
+    return as_object(as_object(value).get(name))

@@ -8,7 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
-from calmo_pagerduty.db.encryption import Keyring, Place
+from calmo_pagerduty.db.encryption import CellAddress, Keyring
 from calmo_pagerduty.db.tables import connections, refusals, webhook_secrets, webhooks
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.deliveries.model import MAX_STRIKES, STRIKE_WINDOW, Verdict
@@ -42,41 +42,44 @@ _SECRETS = (
 )
 
 
-def create(tx: Transaction, keyring: Keyring, scope: Scope, secret: bytes | None, now: datetime) -> str:
+def insert_webhook(
+    tx: Transaction, keyring: Keyring, scope: Scope, secret: bytes | None, now: datetime
+) -> str:
     """Make a webhook for a scope and return its id, which is also its unguessable address.
 
     A scope without a connection gets one without a token, so that webhooks work by themselves.
     """
     webhook_id = new_webhook_id()
-    connection_id = _connection_of(tx, scope, now)
+    connection_id = _get_or_insert_connection(tx, scope, now)
     tx.execute(
         webhooks.insert().values(id=webhook_id, connection_id=connection_id, scope=str(scope), created_at=now)
     )
     if secret is not None:
-        add_secret(tx, keyring, webhook_id, secret, now)
+        insert_secret(tx, keyring, webhook_id, secret, now)
     return webhook_id
 
 
-def add_secret(tx: Transaction, keyring: Keyring, webhook_id: str, secret: bytes, now: datetime) -> int:
+def insert_secret(tx: Transaction, keyring: Keyring, webhook_id: str, secret: bytes, now: datetime) -> int:
     """Seal a signing secret for this webhook and no other. Returns its version."""
     latest = sa.select(sa.func.max(webhook_secrets.c.version))
     version = (tx.execute(latest.where(webhook_secrets.c.webhook_id == webhook_id)).scalar() or 0) + 1
     scope = tx.execute(sa.select(webhooks.c.scope).where(webhooks.c.id == webhook_id)).scalar_one()
-    sealed = keyring.seal(secret, _place(scope, webhook_id, version))
+    sealed = keyring.seal(secret, _secret_cell(scope, webhook_id, version))
     tx.execute(
         webhook_secrets.insert().values(webhook_id=webhook_id, version=version, sealed=sealed, created_at=now)
     )
     return version
 
 
-def find(tx: Transaction, keyring: Keyring, webhook_id: str, now: datetime) -> Webhook | None:
+def get_webhook(tx: Transaction, keyring: Keyring, webhook_id: str, now: datetime) -> Webhook | None:
     """Return the webhook with its live secrets. Raises CannotDecrypt."""
     row = tx.execute(_FIND, {"webhook": webhook_id}).one_or_none()
     if row is None:
         return None
     sealed = tx.execute(_SECRETS, {"webhook": webhook_id, "now": now})
     secrets = tuple(
-        (version, keyring.open(value, _place(row.scope, webhook_id, version))) for version, value in sealed
+        (version, keyring.open(value, _secret_cell(row.scope, webhook_id, version)))
+        for version, value in sealed
     )
     return Webhook(
         id=row.id,
@@ -89,7 +92,7 @@ def find(tx: Transaction, keyring: Keyring, webhook_id: str, now: datetime) -> W
     )
 
 
-def arm(tx: Transaction, webhook_id: str, now: datetime) -> None:
+def mark_armed(tx: Transaction, webhook_id: str, now: datetime) -> None:
     """Remember that a delivery was verified: from now on an unsigned one is answered 401."""
     tx.execute(
         sa.update(webhooks)
@@ -98,7 +101,7 @@ def arm(tx: Transaction, webhook_id: str, now: datetime) -> None:
     )
 
 
-def disarm(tx: Transaction, webhook_id: str) -> None:
+def mark_disarmed(tx: Transaction, webhook_id: str) -> None:
     """Forget that a delivery was verified: it was one of our own."""
     tx.execute(sa.update(webhooks).where(webhooks.c.id == webhook_id).values(armed_at=None))
 
@@ -118,7 +121,7 @@ def count_strikes(tx: Transaction, webhook_id: str, now: datetime) -> int:
     return len(tx.execute(strikes).all())
 
 
-def _connection_of(tx: Transaction, scope: Scope, now: datetime) -> str:
+def _get_or_insert_connection(tx: Transaction, scope: Scope, now: datetime) -> str:
     first = sa.select(connections.c.id).where(connections.c.scope == str(scope))
     found = tx.execute(first.order_by(connections.c.created_at).limit(1)).scalar()
     if found is not None:
@@ -137,8 +140,8 @@ def new_webhook_id() -> str:
     return f"wh_{_random(20)}"
 
 
-def _place(scope: str, webhook_id: str, version: int) -> Place:
-    return Place("webhook_secrets", "sealed", scope, webhook_id, version)
+def _secret_cell(scope: str, webhook_id: str, version: int) -> CellAddress:
+    return CellAddress("webhook_secrets", "sealed", scope, webhook_id, version)
 
 
 def _random(size: int) -> str:

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from calmo_pagerduty.pagerduty.errors import AlreadySo
 from calmo_pagerduty.pagerduty.requests import ApiRequest, Method, Plan
-from calmo_pagerduty.pagerduty.tokens import TokenFacts
+from calmo_pagerduty.pagerduty.tokens import TokenInfo
 from calmo_pagerduty.tools.permissions import READ_ONLY_ROLES, ConnectionRules, Switch
 
 #: The switch that allows it. No tool has this name: nobody calls it, only the doctor does it.
 ENABLE_WEBHOOK = "tool:enable_webhook"
 
 
-def may_enable(rules: ConnectionRules, facts: TokenFacts) -> bool:
+def may_enable(rules: ConnectionRules, facts: TokenInfo) -> bool:
     """Tell whether the doctor may switch on what PagerDuty has switched off."""
     if facts.read_only or facts.role in READ_ONLY_ROLES:
         return False

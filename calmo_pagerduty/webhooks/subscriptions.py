@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from calmo_pagerduty.kernel.json_values import object_of
+from calmo_pagerduty.kernel.json_values import as_object
 from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.pagerduty.requests import JsonObject
-from calmo_pagerduty.webhooks.lifecycle import PATH
+from calmo_pagerduty.webhooks.lifecycle import WEBHOOK_PATH
 
 
-class OurWebhook(FrozenModel):
+class LocalWebhook(FrozenModel):
     """A live webhook of ours. `parts` are (kind, id) of the subscriptions it wants. Times are UTC."""
 
     id: str
     url: str
     event_types: frozenset[str]
-    parts: tuple[tuple[str, str | None], ...]
+    filter_keys: tuple[tuple[str, str | None], ...]
     subscription_ids: tuple[str, ...] = ()
     managed: bool = False
     has_secret: bool = True
@@ -45,30 +45,30 @@ class Subscription(FrozenModel):
         return self.active and not self.disabled
 
     @property
-    def part(self) -> tuple[str, str | None]:
+    def filter_key(self) -> tuple[str, str | None]:
         return self.kind, self.filter_id
 
     def overlaps(self, other: "Subscription") -> bool:
         """Whether one event may come by both. A team's services are not known here."""
-        same = "account" in (self.kind, other.kind) or self.part == other.part
+        same = "account" in (self.kind, other.kind) or self.filter_key == other.filter_key
         return same and not self.event_types.isdisjoint(other.event_types)
 
 
-class Seen(FrozenModel):
+class SubscriptionSnapshot(FrozenModel):
     """What was seen at PagerDuty. `subscriptions` None: we may not look."""
 
     now: datetime
     subscriptions: tuple[Subscription, ...] | None = None
-    why_not: str = ""
+    unreadable_reason: str = ""
     #: When something last happened in an incident there.
     last_incident_at: datetime | None = None
     #: Whether the connection's rules let us switch a subscription on again.
     may_enable: bool = False
 
 
-def read_subscription(found: JsonObject) -> Subscription | None:
+def parse_subscription(found: JsonObject) -> Subscription | None:
     """Read a subscription of the REST API; None if it has no id."""
-    method, only = object_of(found.get("delivery_method")), object_of(found.get("filter"))
+    method, only = as_object(found.get("delivery_method")), as_object(found.get("filter"))
     events = found.get("events")
     if not isinstance(found.get("id"), str):
         return None
@@ -83,8 +83,12 @@ def read_subscription(found: JsonObject) -> Subscription | None:
     )
 
 
-def of_webhook(webhook: OurWebhook, subscriptions: Sequence[Subscription]) -> tuple[Subscription, ...]:
+def subscriptions_of_webhook(
+    webhook: LocalWebhook, subscriptions: Sequence[Subscription]
+) -> tuple[Subscription, ...]:
     """Return the subscriptions that deliver to a webhook."""
     return tuple(
-        subscription for subscription in subscriptions if subscription.url.endswith(f"{PATH}{webhook.id}")
+        subscription
+        for subscription in subscriptions
+        if subscription.url.endswith(f"{WEBHOOK_PATH}{webhook.id}")
     )

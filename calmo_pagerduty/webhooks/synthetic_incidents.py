@@ -4,17 +4,17 @@ import json
 from datetime import datetime
 
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
-from calmo_pagerduty.kernel.instants import iso_utc
+from calmo_pagerduty.kernel.instants import format_iso_utc
 from calmo_pagerduty.pagerduty.event_types import EventType
 from calmo_pagerduty.pagerduty.requests import JsonObject
 
 #: PagerDuty's incident ids have at most 14 characters.
-PREFIX = "QCALMOTEST"
-TITLE = "Test of a webhook by Calmo"
+SYNTHETIC_PREFIX = "QCALMOTEST"
+SYNTHETIC_TITLE = "Test of a webhook by Calmo"
 
 
 def is_synthetic(ref: IncidentRef) -> bool:
-    return ref.incident_id.startswith(PREFIX)
+    return ref.incident_id.startswith(SYNTHETIC_PREFIX)
 
 
 def synthetic_event(event_type: EventType, event_id: str, incident_id: str, now: datetime) -> bytes:
@@ -31,8 +31,8 @@ def synthetic_event(event_type: EventType, event_id: str, incident_id: str, now:
             "id": incident_id,
             "type": "incident",
             "status": status,
-            "created_at": iso_utc(now),
-            "title": TITLE,
+            "created_at": format_iso_utc(now),
+            "title": SYNTHETIC_TITLE,
             "service": None,
             "assignees": [],
             "escalation_policy": None,

@@ -8,7 +8,7 @@ from enum import StrEnum
 from calmo_pagerduty.deliveries.model import SignatureVerdict, Verdict
 
 
-class Proof(StrEnum):
+class ValidationOutcome(StrEnum):
     """What the validation wizard finds."""
 
     PROVEN = "proven"
@@ -24,43 +24,45 @@ class Proof(StrEnum):
 
 
 #: What each means, and what to do.
-WORDS: Mapping[Proof, str] = {
-    Proof.PROVEN: "a delivery was verified with this secret: the webhook is set up well",
-    Proof.NO_SECRET: (
+OUTCOME_TEXT: Mapping[ValidationOutcome, str] = {
+    ValidationOutcome.PROVEN: "a delivery was verified with this secret: the webhook is set up well",
+    ValidationOutcome.NO_SECRET: (
         "the webhook has no signing secret yet, so deliveries are asked to come back: set the secret"
     ),
-    Proof.NOTHING_YET: (
+    ValidationOutcome.NOTHING_YET: (
         "nothing has arrived since the secret was set: send a test event from the webhook's page in"
         " PagerDuty; if that doesn't arrive either, test the address with calmo-pagerduty webhook test"
     ),
-    Proof.OLD_SECRET: (
+    ValidationOutcome.OLD_SECRET: (
         "deliveries arrive that are signed with the secret before this one: PagerDuty's older subscription"
         " still delivers; delete it there once the new one does"
     ),
-    Proof.OTHER_SECRET: (
+    ValidationOutcome.OTHER_SECRET: (
         "deliveries arrive that are signed with another secret: paste the one that PagerDuty showed for this"
         " very subscription, or make a new subscription if it wasn't copied"
     ),
-    Proof.BODY_ALTERED: (
+    ValidationOutcome.BODY_ALTERED: (
         "the body was altered on its way: something in front of us rewrites it; let it pass bytes unchanged"
     ),
-    Proof.SIGNATURE_ALTERED: ("the signature itself was altered on its way: let headers pass as they come"),
-    Proof.HEADER_MISSING: (
+    ValidationOutcome.SIGNATURE_ALTERED: (
+        "the signature itself was altered on its way: let headers pass as they come"
+    ),
+    ValidationOutcome.HEADER_MISSING: (
         "deliveries arrive without a signature: either something in front of us takes the"
         " X-PagerDuty-Signature header away, or the subscription is an old V1 or V2 one"
     ),
-    Proof.OLD_GENERATION: (
+    ValidationOutcome.OLD_GENERATION: (
         "an old V1 or V2 webhook delivers here, which PagerDuty no longer signs: make a V3 subscription"
         " (Generic Webhooks v3) and delete the old one"
     ),
-    Proof.UNSUPPORTED_SCHEME: (
+    ValidationOutcome.UNSUPPORTED_SCHEME: (
         "the signature is of a kind that isn't known here (not v1=): is it PagerDuty that delivers?"
     ),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Refusals:
+class RefusalCount:
     """Unauthenticated deliveries of one kind: how many, and when the last one came (UTC)."""
 
     verdict: str
@@ -70,55 +72,55 @@ class Refusals:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrivals:
+class DeliveryEvidence:
     """What came since the secret was set. Our own test deliveries don't count. Times are UTC."""
 
     verified_at: datetime | None = None
     verified_type: str | None = None
     by_older_at: datetime | None = None
-    refused: tuple[Refusals, ...] = ()
+    refused: tuple[RefusalCount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    proof: Proof
+class ValidationResult:
+    proof: ValidationOutcome
     at: datetime | None = None
     #: What else is worth knowing.
     note: str | None = None
 
     @property
-    def words(self) -> str:
-        return f"{WORDS[self.proof]} ({self.note})" if self.note else WORDS[self.proof]
+    def text(self) -> str:
+        return f"{OUTCOME_TEXT[self.proof]} ({self.note})" if self.note else OUTCOME_TEXT[self.proof]
 
 
-def judge_arrivals(has_secret: bool, arrived: Arrivals) -> Finding:
+def validate_setup(has_secret: bool, arrived: DeliveryEvidence) -> ValidationResult:
     """Say how the webhook is set up, from what arrived."""
     if not has_secret:
-        return Finding(Proof.NO_SECRET)
+        return ValidationResult(ValidationOutcome.NO_SECRET)
     latest = max(arrived.refused, key=lambda refusals: refusals.last_at, default=None)
     if arrived.verified_at is not None:
         note = f"it was {arrived.verified_type}" if arrived.verified_type else None
         if latest is not None and latest.last_at > arrived.verified_at:
             note = "but since then others were refused: does another subscription deliver here too?"
-        return Finding(Proof.PROVEN, arrived.verified_at, note)
+        return ValidationResult(ValidationOutcome.PROVEN, arrived.verified_at, note)
     if latest is not None:
         count = sum(refusals.count for refusals in arrived.refused)
-        return Finding(_proof_of(latest), latest.last_at, f"{count} so far")
+        return ValidationResult(_outcome_of(latest), latest.last_at, f"{count} so far")
     if arrived.by_older_at is not None:
-        return Finding(Proof.OLD_SECRET, arrived.by_older_at)
-    return Finding(Proof.NOTHING_YET)
+        return ValidationResult(ValidationOutcome.OLD_SECRET, arrived.by_older_at)
+    return ValidationResult(ValidationOutcome.NOTHING_YET)
 
 
-def _proof_of(refused: Refusals) -> Proof:
+def _outcome_of(refused: RefusalCount) -> ValidationOutcome:
     """The verdict tells more where the webhook was armed; before that, only the reason does."""
     if refused.verdict == Verdict.LEGACY_PAYLOAD:
-        return Proof.OLD_GENERATION
-    return OF_SIGNATURE.get(refused.reason, Proof.OTHER_SECRET)
+        return ValidationOutcome.OLD_GENERATION
+    return OUTCOME_OF_SIGNATURE.get(refused.reason, ValidationOutcome.OTHER_SECRET)
 
 
-OF_SIGNATURE: Mapping[str, Proof] = {
-    SignatureVerdict.MATCH: Proof.PROVEN,
-    SignatureVerdict.MISSING: Proof.HEADER_MISSING,
-    SignatureVerdict.UNSUPPORTED_SCHEME: Proof.UNSUPPORTED_SCHEME,
-    SignatureVerdict.MISMATCH: Proof.OTHER_SECRET,
+OUTCOME_OF_SIGNATURE: Mapping[str, ValidationOutcome] = {
+    SignatureVerdict.MATCH: ValidationOutcome.PROVEN,
+    SignatureVerdict.MISSING: ValidationOutcome.HEADER_MISSING,
+    SignatureVerdict.UNSUPPORTED_SCHEME: ValidationOutcome.UNSUPPORTED_SCHEME,
+    SignatureVerdict.MISMATCH: ValidationOutcome.OTHER_SECRET,
 }

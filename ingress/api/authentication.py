@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 
 from calmo_pagerduty.access import store as api_keys
-from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.db.database import Database, Transaction
 from calmo_pagerduty.tools.model import Access
 from calmo_pagerduty.tools.permissions import KEY_PERMISSION
@@ -37,13 +37,15 @@ ALL_PERMISSIONS = (
 )  # fmt: skip
 
 
-async def authenticate(database: Database, request: Request, permission: str) -> Caller:
+async def authenticate(database: Database, request: Request, permission: str) -> Principal:
     """Return the caller. Raises NotAuthenticated, NotPermitted, StoreUnavailable."""
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not text:
         raise NotAuthenticated("send an API key: Authorization: Bearer calmo_…")
     now = datetime.now(UTC)
-    caller = await database.read(lambda connection: api_keys.find_caller(connection, text.strip(), now))
+    caller = await database.read(
+        lambda connection: api_keys.get_principal_by_key(connection, text.strip(), now)
+    )
     if caller is None:
         raise NotAuthenticated("this API key is not valid (mistyped, expired or revoked)")
     if permission not in caller.permissions:
@@ -51,6 +53,6 @@ async def authenticate(database: Database, request: Request, permission: str) ->
     return caller
 
 
-def still_valid(caller: Caller) -> Callable[[Transaction], Caller | None]:
+def revalidate_principal(caller: Principal) -> Callable[[Transaction], Principal | None]:
     """Return a read that finds the caller anew; it returns None once the key was revoked or has expired."""
-    return lambda transaction: api_keys.caller_of(transaction, caller.key_id, datetime.now(UTC))
+    return lambda transaction: api_keys.get_principal(transaction, caller.key_id, datetime.now(UTC))

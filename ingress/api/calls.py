@@ -7,13 +7,13 @@ from typing import Annotated
 from pydantic import Field
 from starlette.requests import Request
 
-from calmo_pagerduty.clients.rest import FACE_HEADER
-from calmo_pagerduty.tool_calls.model import MAX_IDEMPOTENCY_KEY, CallState, Face
+from calmo_pagerduty.clients.rest import CHANNEL_HEADER
+from calmo_pagerduty.tool_calls.model import MAX_IDEMPOTENCY_KEY, CallState, Channel
 from ingress.api.models import Model
 
-FACES: Mapping[str, Face] = {"cli": Face.CLI, "mcp": Face.MCP}
+CHANNELS: Mapping[str, Channel] = {"cli": Channel.CLI, "mcp": Channel.MCP}
 #: How a call that stands so is answered.
-STATUS_OF_STATE: Mapping[CallState, HTTPStatus] = {
+HTTP_STATUS_OF_STATE: Mapping[CallState, HTTPStatus] = {
     CallState.DONE: HTTPStatus.OK,
     CallState.WAITING: HTTPStatus.ACCEPTED,
     CallState.RUNNING: HTTPStatus.ACCEPTED,
@@ -23,9 +23,9 @@ STATUS_OF_STATE: Mapping[CallState, HTTPStatus] = {
     CallState.EXPIRED: HTTPStatus.FORBIDDEN,
     CallState.REFUSED: HTTPStatus.FORBIDDEN,
 }
-NO_SUCH_THING = (404, "no such thing, or it is somebody else's")
+NO_SUCH_RESOURCE = (404, "no such thing, or it is somebody else's")
 CALL_STATUSES = (
-    NO_SUCH_THING,
+    NO_SUCH_RESOURCE,
     (202, "it goes on: look at the call"),
     (403, "not allowed; the body says which rule refused it"),
     (409, "the idempotency key was used for another call"),
@@ -44,11 +44,11 @@ class _Headers(Model):
     idempotency_key: IdempotencyKey | None
 
 
-def face_of(request: Request) -> Face:
+def channel_of(request: Request) -> Channel:
     """Return through which of our faces the request came."""
-    return FACES.get(request.headers.get(FACE_HEADER, ""), Face.REST)
+    return CHANNELS.get(request.headers.get(CHANNEL_HEADER, ""), Channel.REST)
 
 
-def key_of(request: Request) -> str | None:
+def idempotency_key_of(request: Request) -> str | None:
     """Return the header Idempotency-Key. Raises ValidationError."""
     return _Headers(idempotency_key=request.headers.get("idempotency-key")).idempotency_key

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.db.database import Database
 from ingress.api.authentication import authenticate
 from ingress.api.errors import BodyTooLarge
@@ -25,13 +25,13 @@ MAX_BODY_BYTES = 256 * 1024
 QUERY_METHODS = frozenset({"GET", "DELETE"})
 
 
-class Nothing(Model):
+class NoInput(Model):
     """What an endpoint takes that takes nothing: its request's query and body are not looked at."""
 
 
-Taken = TypeVar("Taken", bound=Model)
+Input = TypeVar("Input", bound=Model)
 Answer = TypeVar("Answer", bound=BaseModel)
-Handler: TypeAlias = Callable[[Request, Caller, Taken], Awaitable[Answer | Response]]
+Handler: TypeAlias = Callable[[Request, Principal, Input], Awaitable[Answer | Response]]
 PublicHandler: TypeAlias = Callable[[Request], Awaitable[Answer | Response]]
 
 
@@ -53,7 +53,7 @@ class Media:
 
 
 @dataclass(frozen=True, slots=True)
-class Row(ABC):
+class EndpointRow(ABC):
     """What every endpoint says of itself."""
 
     method: str
@@ -79,23 +79,23 @@ class Row(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint(Row, Generic[Taken, Answer]):
+class Endpoint(EndpointRow, Generic[Input, Answer]):
     """An endpoint for whoever has an API key with `permission`."""
 
     answers: Json[Answer] | Media
     _: KW_ONLY
     permission: str
     #: The query's parameters with GET and DELETE, else the body.
-    takes: type[Taken]
-    handler: Handler[Taken, Answer]
+    takes: type[Input]
+    handler: Handler[Input, Answer]
 
     async def answer(self, request: Request, database: Database) -> Response:
         """Raises NotAuthenticated, NotPermitted, ValidationError, BodyTooLarge, StoreUnavailable."""
         caller = await authenticate(database, request, self.permission)
-        return self.response(await self.handler(request, caller, await self._taken(request)))
+        return self.response(await self.handler(request, caller, await self._parse_input(request)))
 
-    async def _taken(self, request: Request) -> Taken:
-        if self.takes is Nothing:
+    async def _parse_input(self, request: Request) -> Input:
+        if self.takes is NoInput:
             return self.takes()
         if self.method in QUERY_METHODS:
             return self.takes.model_validate(_query(request, self.takes))
@@ -103,7 +103,7 @@ class Endpoint(Row, Generic[Taken, Answer]):
 
 
 @dataclass(frozen=True, slots=True)
-class PublicEndpoint(Row, Generic[Answer]):
+class PublicEndpoint(EndpointRow, Generic[Answer]):
     """An endpoint without API key."""
 
     answers: Json[Answer] | Media
@@ -115,12 +115,12 @@ class PublicEndpoint(Row, Generic[Answer]):
         return self.response(await self.handler(request))
 
 
-def routes(rows: Sequence[Row], database: Database) -> list[Route]:
+def routes(rows: Sequence[EndpointRow], database: Database) -> list[Route]:
     """Make Starlette's routes. It answers HEAD wherever it answers GET."""
     return [Route(row.path, _handler(row, database), methods=[row.method]) for row in rows]
 
 
-def _handler(row: Row, database: Database) -> Callable[[Request], Awaitable[Response]]:
+def _handler(row: EndpointRow, database: Database) -> Callable[[Request], Awaitable[Response]]:
     async def handler(request: Request) -> Response:
         return await row.answer(request, database)
 

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from calmo_pagerduty.db.database import StoreUnavailable
 from calmo_pagerduty.db.encryption import CannotDecrypt
-from calmo_pagerduty.incidents.actions import BadAction
+from calmo_pagerduty.incidents.actions import InvalidAction
 from calmo_pagerduty.incidents.queries import InvalidCursor
 from calmo_pagerduty.kernel.scopes import InvalidScope
 from calmo_pagerduty.temporal.handle import TemporalUnavailable
@@ -21,8 +21,8 @@ from calmo_pagerduty.tool_calls.authorization_service import (
     NoSuchConnection,
     NoSuchTool,
 )
-from calmo_pagerduty.tool_calls.store import KeyUsedOtherwise
-from calmo_pagerduty.tools.arguments import BadArguments
+from calmo_pagerduty.tool_calls.store import IdempotencyKeyReused
+from calmo_pagerduty.tools.arguments import InvalidArguments
 from calmo_pagerduty.tools.permissions import InvalidSelector
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class NotPermitted(Exception):
     """The API key lacks a permission; the message names it."""
 
 
-class NotFound(Exception):
+class ResourceNotFound(Exception):
     """There is no such thing, or it is somebody else's: the answer is the same."""
 
 
@@ -48,7 +48,7 @@ class BodyTooLarge(Exception):
     """The request's body is larger than any that makes sense."""
 
 
-class CallKept(TemporalUnavailable):
+class CallStored(TemporalUnavailable):
     """Temporal can't be reached, but what was asked for is kept and goes on when it can."""
 
 
@@ -63,21 +63,21 @@ class DecisionRefused(Exception):
 STATUS_OF_ERROR: Mapping[type[Exception], HTTPStatus] = {
     NotAuthenticated: HTTPStatus.UNAUTHORIZED,
     NotPermitted: HTTPStatus.FORBIDDEN,
-    NotFound: HTTPStatus.NOT_FOUND,
+    ResourceNotFound: HTTPStatus.NOT_FOUND,
     Ambiguous: HTTPStatus.CONFLICT,
     NoSuchTool: HTTPStatus.NOT_FOUND,
     NoSuchConnection: HTTPStatus.NOT_FOUND,
     CallRefused: HTTPStatus.FORBIDDEN,
     DecisionRefused: HTTPStatus.FORBIDDEN,
     ActionRefused: HTTPStatus.CONFLICT,
-    BadAction: HTTPStatus.BAD_REQUEST,
-    BadArguments: HTTPStatus.BAD_REQUEST,
+    InvalidAction: HTTPStatus.BAD_REQUEST,
+    InvalidArguments: HTTPStatus.BAD_REQUEST,
     InvalidSelector: HTTPStatus.BAD_REQUEST,
     CapReached: HTTPStatus.TOO_MANY_REQUESTS,
-    KeyUsedOtherwise: HTTPStatus.CONFLICT,
+    IdempotencyKeyReused: HTTPStatus.CONFLICT,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     TemporalUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
-    CallKept: HTTPStatus.SERVICE_UNAVAILABLE,
+    CallStored: HTTPStatus.SERVICE_UNAVAILABLE,
     CannotDecrypt: HTTPStatus.SERVICE_UNAVAILABLE,
     InvalidCursor: HTTPStatus.BAD_REQUEST,
     InvalidScope: HTTPStatus.BAD_REQUEST,
@@ -111,7 +111,7 @@ async def answer_error(_request: Request, error: Exception) -> Response:
         return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "the database can't be reached; try again")
     if isinstance(error, TemporalUnavailable):
         kept = "the call is kept and goes on by itself; ask again with the same key"
-        what = kept if isinstance(error, CallKept) else "nothing was begun; ask again"
+        what = kept if isinstance(error, CallStored) else "nothing was begun; ask again"
         return _answer(HTTPStatus.SERVICE_UNAVAILABLE, f"Temporal can't be reached: {what}")
     rule = error.rule if isinstance(error, CallRefused) else None
     return _answer(STATUS_OF_ERROR[type(error)], str(error), rule)

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from calmo_pagerduty.db.database import Database, StoreUnavailable
 from calmo_pagerduty.incidents import queries as issue_queries
 from calmo_pagerduty.temporal.handle import TemporalHandle
-from ingress.api.endpoints import Json, PublicEndpoint, Row
+from ingress.api.endpoints import EndpointRow, Json, PublicEndpoint
 from ingress.api.models import HealthModel, ReadinessModel
 
 HEALTH_SECONDS = 1.0
@@ -21,17 +21,25 @@ class HealthEndpoints:
         self._database = database
         self._temporal = temporal
 
-    def endpoints(self) -> list[Row]:
+    def endpoints(self) -> list[EndpointRow]:
         return [
             PublicEndpoint(
-                "GET", "/healthz", "Does the process answer", Json(HealthModel), handler=self.healthz,
+                "GET",
+                "/healthz",
+                "Does the process answer",
+                Json(HealthModel),
+                handler=self.healthz,
             ),
             PublicEndpoint(
-                "GET", "/readyz", "Are database and Temporal there", Json(ReadinessModel),
-                handler=self.readyz, statuses=((503, "one of them is not; the body says which"),),
+                "GET",
+                "/readyz",
+                "Are database and Temporal there",
+                Json(ReadinessModel),
+                handler=self.readyz,
+                statuses=((503, "one of them is not; the body says which"),),
                 refuses_with=ReadinessModel,
             ),
-        ]  # fmt: skip
+        ]
 
     async def healthz(self, _request: Request) -> HealthModel:
         """GET /healthz: the process answers."""
@@ -47,7 +55,7 @@ class HealthEndpoints:
     async def _database_state(self) -> str:
         try:
             async with asyncio.timeout(HEALTH_SECONDS):
-                await self._database.read(issue_queries.latest_change)
+                await self._database.read(issue_queries.get_latest_change_id)
         except (StoreUnavailable, TimeoutError) as error:
             return f"unreachable ({type(error).__name__})"
         return "ok"

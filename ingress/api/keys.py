@@ -8,11 +8,11 @@ from starlette.requests import Request
 
 from calmo_pagerduty.access import audit_store as audit
 from calmo_pagerduty.access import store as api_keys
-from calmo_pagerduty.access.store import Caller, KeyRow
+from calmo_pagerduty.access.store import KeyRow, Principal
 from calmo_pagerduty.db.database import Database, Transaction
 from calmo_pagerduty.kernel.scopes import Scope
 from ingress.api.authentication import ALL_PERMISSIONS, CONNECTIONS_ADMIN, KEYS_WRITE
-from ingress.api.endpoints import Endpoint, Json, Nothing, Row
+from ingress.api.endpoints import Endpoint, EndpointRow, Json, NoInput
 from ingress.api.errors import NotPermitted
 from ingress.api.finding import require
 from ingress.api.models import Model
@@ -65,63 +65,84 @@ class ApiKeyEndpoints:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def endpoints(self) -> "list[Row]":
+    def endpoints(self) -> "list[EndpointRow]":
         return [
             Endpoint(
-                "GET", "/api/api-keys", "The keys, never their secrets", Json(ApiKeyListModel),
-                permission=KEYS_WRITE, takes=Nothing, handler=self.list,
+                "GET",
+                "/api/api-keys",
+                "The keys, never their secrets",
+                Json(ApiKeyListModel),
+                permission=KEYS_WRITE,
+                takes=NoInput,
+                handler=self.list,
             ),
             Endpoint(
-                "POST", "/api/api-keys", "Make a key; it is shown this once",
-                Json(NewApiKeyModel, status=201), permission=KEYS_WRITE, takes=ApiKeyBody,
+                "POST",
+                "/api/api-keys",
+                "Make a key; it is shown this once",
+                Json(NewApiKeyModel, status=201),
+                permission=KEYS_WRITE,
+                takes=ApiKeyBody,
                 handler=self.create,
             ),
             Endpoint(
-                "DELETE", "/api/api-keys/{id}", "Revoke a key at once", Json(ApiKeyModel),
-                permission=KEYS_WRITE, takes=Nothing, handler=self.revoke, statuses=NOT_FOUND,
+                "DELETE",
+                "/api/api-keys/{id}",
+                "Revoke a key at once",
+                Json(ApiKeyModel),
+                permission=KEYS_WRITE,
+                takes=NoInput,
+                handler=self.revoke,
+                statuses=NOT_FOUND,
             ),
-        ]  # fmt: skip
+        ]
 
-    async def list(self, _request: Request, caller: Caller, _nothing: Nothing) -> ApiKeyListModel:
+    async def list(self, _request: Request, caller: Principal, _nothing: NoInput) -> ApiKeyListModel:
         """GET /api/api-keys"""
         found = await self._database.read(lambda t: api_keys.list_keys(t, caller.visibility))
         return ApiKeyListModel(keys=[_model(key) for key in found])
 
-    async def create(self, _request: Request, caller: Caller, body: ApiKeyBody) -> NewApiKeyModel:
+    async def create(self, _request: Request, caller: Principal, body: ApiKeyBody) -> NewApiKeyModel:
         """POST /api/api-keys. Raises NotPermitted, InvalidScope."""
         scopes = None if body.scopes is None else tuple(Scope.parse(scope) for scope in body.scopes)
-        _check_not_more(caller, body, scopes)
+        _check_no_escalation(caller, body, scopes)
         ends = [moment for moment in (body.expires_at, caller.expires_at) if moment is not None]
         person = body.person or (None if caller.visibility.everything else caller.who)
         now = datetime.now(UTC)
 
         def write(transaction: Transaction) -> NewApiKeyModel:
-            text = api_keys.create(
-                transaction, body.name, body.permissions, scopes, now, person, body.teams,
+            text = api_keys.insert_key(
+                transaction,
+                body.name,
+                body.permissions,
+                scopes,
+                now,
+                person,
+                body.teams,
                 min(ends, default=None),
-            )  # fmt: skip
-            key = _find(transaction, caller, api_keys.key_id_of(text))
-            _note(transaction, caller, key, "api key made", now)
+            )
+            key = _get_key(transaction, caller, api_keys.parse_key_id(text))
+            _audit(transaction, caller, key, "api key made", now)
             return NewApiKeyModel.from_row(_model(key), key=text)
 
         return await self._database.write(write)
 
-    async def revoke(self, request: Request, caller: Caller, _nothing: Nothing) -> ApiKeyModel:
+    async def revoke(self, request: Request, caller: Principal, _nothing: NoInput) -> ApiKeyModel:
         """DELETE /api/api-keys/{id}: its next request is refused, and its live streams end."""
         key_id = request.path_params["id"]
         now = datetime.now(UTC)
 
         def write(transaction: Transaction) -> ApiKeyModel:
-            key = _find(transaction, caller, key_id)
+            key = _get_key(transaction, caller, key_id)
             if key.revoked_at is None:
-                api_keys.revoke(transaction, key.id, now)
-                _note(transaction, caller, key, "api key revoked", now)
-            return _model(_find(transaction, caller, key.id))
+                api_keys.mark_revoked(transaction, key.id, now)
+                _audit(transaction, caller, key, "api key revoked", now)
+            return _model(_get_key(transaction, caller, key.id))
 
         return await self._database.write(write)
 
 
-def _check_not_more(caller: Caller, body: ApiKeyBody, scopes: tuple[Scope, ...] | None) -> None:
+def _check_no_escalation(caller: Principal, body: ApiKeyBody, scopes: tuple[Scope, ...] | None) -> None:
     """Raises NotPermitted, naming what the caller hasn't got itself."""
     if unknown := set(body.permissions) - set(ALL_PERMISSIONS):
         raise NotPermitted(f"no such permission: {', '.join(sorted(unknown))}")
@@ -140,8 +161,8 @@ def _check_not_more(caller: Caller, body: ApiKeyBody, scopes: tuple[Scope, ...] 
         raise NotPermitted(f"keys of other persons are made by who has the permission {CONNECTIONS_ADMIN}")
 
 
-def _find(transaction: Transaction, caller: Caller, key_id: str) -> KeyRow:
-    return require(api_keys.find_key(transaction, caller.visibility, key_id), "API key", key_id)
+def _get_key(transaction: Transaction, caller: Principal, key_id: str) -> KeyRow:
+    return require(api_keys.get_key(transaction, caller.visibility, key_id), "API key", key_id)
 
 
 def _model(key: KeyRow) -> ApiKeyModel:
@@ -149,10 +170,14 @@ def _model(key: KeyRow) -> ApiKeyModel:
     return ApiKeyModel.from_row(key, permissions=sorted(key.permissions), scopes=scopes)
 
 
-def _note(transaction: Transaction, caller: Caller, key: KeyRow, outcome: str, now: datetime) -> None:
+def _audit(transaction: Transaction, caller: Principal, key: KeyRow, outcome: str, now: datetime) -> None:
     record = {
-        "key_id": caller.key_id, "requester": caller.who, "outcome": outcome, "subject_key_id": key.id,
-        "permissions": sorted(key.permissions), "person": key.person,
-    }  # fmt: skip
+        "key_id": caller.key_id,
+        "requester": caller.who,
+        "outcome": outcome,
+        "subject_key_id": key.id,
+        "permissions": sorted(key.permissions),
+        "person": key.person,
+    }
     for scope in map(str, key.scopes or ()) if key.scopes is not None else (OPERATORS,):
-        audit.append(transaction, scope, now, record)
+        audit.insert_audit_row(transaction, scope, now, record)

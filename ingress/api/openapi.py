@@ -1,5 +1,6 @@
 """The OpenAPI document, made from the rows that also make the routes."""
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from ingress.api.endpoints import QUERY_METHODS, Endpoint, Json, Media, Nothing, Row
+from ingress.api.endpoints import QUERY_METHODS, Endpoint, EndpointRow, Json, Media, NoInput
 from ingress.api.models import Model
 
 _ERROR = {
@@ -26,13 +27,23 @@ _ERROR = {
     },
 }
 _ERROR_REFERENCE = {"$ref": "#/components/schemas/Error"}
-_GUARDED = (
+_AUTHENTICATION_REFUSALS = (
     (401, "no valid API key"),
     (403, "the key lacks the permission"),
     (503, "the database can't be reached; try again"),
 )
-_ASKED = ((400, "a parameter is wrong; the message names it"),)
-_LARGE = (413, "the body is too large")
+_INPUT_REFUSALS = ((400, "a parameter is wrong; the message names it"),)
+_SIZE_REFUSAL = (413, "the body is too large")
+#: The names of components that clients' generated code holds on to, where our classes are called otherwise.
+PUBLISHED_NAMES: Mapping[str, str] = {
+    "Channel": "Face",
+    "DependencyNode": "Reach",
+    "DependencyView": "Surrounding",
+    "EntityRef": "Thing",
+    "PastResponse": "Handled",
+    "UntrustedText": "Words",
+    "ValidationOutcome": "Proof",
+}
 #: What an answer holds that no model of ours describes.
 _SCHEMA_OF_MEDIA: Mapping[str, dict[str, Any]] = {
     "application/json": {"type": "object"},
@@ -44,7 +55,7 @@ _SCHEMA_OF_MEDIA: Mapping[str, dict[str, Any]] = {
 }
 
 
-def openapi_document(rows: Sequence[Row], url: str) -> dict[str, Any]:
+def openapi_document(rows: Sequence[EndpointRow], url: str) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of these endpoints."""
     models = {row.answers.model for row in rows if isinstance(row.answers, Json)}
     models |= {row.refuses_with for row in rows if row.refuses_with}
@@ -61,7 +72,7 @@ def openapi_document(rows: Sequence[Row], url: str) -> dict[str, Any]:
             content = {"application/json": {"schema": schemas[(body, "validation")]}}
             operation["requestBody"] = {"required": False, "content": content}
         paths.setdefault(row.path, {})[row.method.lower()] = operation
-    return {
+    document = {
         "openapi": "3.1.0",
         "info": {
             "title": "Calmo PagerDuty",
@@ -75,19 +86,33 @@ def openapi_document(rows: Sequence[Row], url: str) -> dict[str, Any]:
             "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer"}},
         },
     }
+    return _with_published_names(document)
 
 
-def _query_of(row: Row) -> type[Model] | None:
-    taken = row.takes if isinstance(row, Endpoint) else Nothing
-    return taken if taken is not Nothing and row.method in QUERY_METHODS else None
+def _with_published_names(document: dict[str, Any]) -> dict[str, Any]:
+    schemas = document["components"]["schemas"]
+    document["components"]["schemas"] = {
+        PUBLISHED_NAMES.get(name, name): schema for name, schema in schemas.items()
+    }
+    text = json.dumps(document)
+    for name, published in PUBLISHED_NAMES.items():
+        text = text.replace(f'"#/components/schemas/{name}"', f'"#/components/schemas/{published}"')
+        text = text.replace(f'"title": "{name}"', f'"title": "{published}"')
+    renamed: dict[str, Any] = json.loads(text)
+    return renamed
 
 
-def _body_of(row: Row) -> type[Model] | None:
-    taken = row.takes if isinstance(row, Endpoint) else Nothing
-    return taken if taken is not Nothing and row.method not in QUERY_METHODS else None
+def _query_of(row: EndpointRow) -> type[Model] | None:
+    taken = row.takes if isinstance(row, Endpoint) else NoInput
+    return taken if taken is not NoInput and row.method in QUERY_METHODS else None
 
 
-def _operation(row: Row, schema_of: Callable[[type[BaseModel]], Any]) -> dict[str, Any]:
+def _body_of(row: EndpointRow) -> type[Model] | None:
+    taken = row.takes if isinstance(row, Endpoint) else NoInput
+    return taken if taken is not NoInput and row.method not in QUERY_METHODS else None
+
+
+def _operation(row: EndpointRow, schema_of: Callable[[type[BaseModel]], Any]) -> dict[str, Any]:
     refusal = schema_of(row.refuses_with) if row.refuses_with else _ERROR_REFERENCE
     responses = _success(row.answers, schema_of)
     for status, words in row.statuses:
@@ -116,12 +141,16 @@ def _success(answers: Json[Any] | Media, schema_of: Callable[[type[BaseModel]], 
     return {str(answers.status): {"description": "as asked", "content": {"application/json": shown}}}
 
 
-def _refusals_of_the_api(row: Row) -> tuple[tuple[int, str], ...]:
+def _refusals_of_the_api(row: EndpointRow) -> tuple[tuple[int, str], ...]:
     if not isinstance(row, Endpoint):
         return ()
-    if row.takes is Nothing:
-        return _GUARDED
-    return (*_GUARDED, *_ASKED, _LARGE) if _body_of(row) else (*_GUARDED, *_ASKED)
+    if row.takes is NoInput:
+        return _AUTHENTICATION_REFUSALS
+    return (
+        (*_AUTHENTICATION_REFUSALS, *_INPUT_REFUSALS, _SIZE_REFUSAL)
+        if _body_of(row)
+        else (*_AUTHENTICATION_REFUSALS, *_INPUT_REFUSALS)
+    )
 
 
 def _refusal(words: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -141,17 +170,17 @@ def _query_parameters(model: type[BaseModel] | None) -> list[dict[str, Any]]:
     schema = model.model_json_schema(ref_template="#/$defs/{model}")
     definitions = schema.get("$defs", {})
     return [
-        {"name": name, "in": "query", "required": False, "schema": _inlined(field, definitions)}
+        {"name": name, "in": "query", "required": False, "schema": _inline_references(field, definitions)}
         for name, field in schema["properties"].items()
     ]
 
 
-def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
+def _inline_references(schema: Any, definitions: dict[str, Any]) -> Any:
     """Put referred definitions in their place: a parameter has no components of its own."""
     if isinstance(schema, dict):
         if "$ref" in schema:
-            return _inlined(definitions[schema["$ref"].rsplit("/", 1)[1]], definitions)
-        return {name: _inlined(value, definitions) for name, value in schema.items()}
+            return _inline_references(definitions[schema["$ref"].rsplit("/", 1)[1]], definitions)
+        return {name: _inline_references(value, definitions) for name, value in schema.items()}
     if isinstance(schema, list):
-        return [_inlined(value, definitions) for value in schema]
+        return [_inline_references(value, definitions) for value in schema]
     return schema

@@ -13,14 +13,14 @@ T = TypeVar("T")
 def page(found: Sequence[T], limit: int, number_of: Callable[[T], int]) -> tuple[Sequence[T], str | None]:
     """Return the page and the next one's cursor. `found` holds one more than `limit` if there is a next."""
     shown = found[:limit]
-    return shown, write_cursor(number_of(shown[-1])) if len(found) > limit else None
+    return shown, encode_cursor(number_of(shown[-1])) if len(found) > limit else None
 
 
-def write_cursor(number: int) -> str:
+def encode_cursor(number: int) -> str:
     return base64.urlsafe_b64encode(str(number).encode()).decode().rstrip("=")
 
 
-def read_cursor(cursor: str | None) -> int | None:
+def decode_cursor(cursor: str | None) -> int | None:
     """Return the number below which the page begins. Raises InvalidCursor."""
     if cursor is None:
         return None

@@ -48,10 +48,10 @@ def create(
         raise UnknownPermission(f"no such permission: {', '.join(sorted(unknown))}")
     scopes = [Scope.parse(text) for text in scope] if scope else None
     now = datetime.now(UTC)
-    ends = None if expires_in is None else now + _duration(expires_in)
+    ends = None if expires_in is None else now + _parse_duration(expires_in)
     with open_database(settings_for(data_dir)) as database:
-        key = database.write_now(
-            lambda t: api_keys.create(t, name, permissions, scopes, now, person, team or (), ends)
+        key = database.write_blocking(
+            lambda t: api_keys.insert_key(t, name, permissions, scopes, now, person, team or (), ends)
         )
     emit({"name": name, "key": key}, as_json, lambda made: made["key"])
 
@@ -77,7 +77,7 @@ def revoke(
     emit(revoked, as_json, lambda revoked: f"revoked: {revoked['id']} ({revoked['name']})")
 
 
-def _duration(text: str) -> timedelta:
+def _parse_duration(text: str) -> timedelta:
     try:
         return parse_duration(text)
     except ValueError as error:

@@ -13,14 +13,14 @@ from calmo_pagerduty.pagerduty.tokens import TokenKind
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, DATA_DIR
 from ingress.commands.output import emit
-from ingress.commands.tool_view import connection_table, found_view, result_view
+from ingress.commands.tool_view import connection_report_view, connection_table, result_view
 
 app = typer.Typer(no_args_is_help=True, help="PagerDuty accounts: their tokens and what they allow.")
 
 Json = dict[str, Any]
 CONNECTION = typer.Argument(help="The connection's id")
 TOKEN_STDIN = typer.Option("--token-stdin", help="Read PagerDuty's token from standard input.")
-KIND = typer.Option("--token-kind", help="api_token (a REST API key) or oauth (a bearer token)")
+TOKEN_KIND = typer.Option("--token-kind", help="api_token (a REST API key) or oauth (a bearer token)")
 
 
 class NoToken(ExplainedError):
@@ -46,7 +46,7 @@ def add(
     scope: Annotated[str, typer.Option(help="personal:USER or organization:ORG")],
     region: Annotated[str, typer.Option(help="us or eu")] = "us",
     token_stdin: Annotated[bool, TOKEN_STDIN] = False,
-    token_kind: Annotated[TokenKind, KIND] = TokenKind.API_TOKEN,
+    token_kind: Annotated[TokenKind, TOKEN_KIND] = TokenKind.API_TOKEN,
     from_address: Annotated[
         str | None, typer.Option("--from", help="A PagerDuty user's address, in whose name writes are made")
     ] = None,
@@ -59,7 +59,7 @@ def add(
         body["from_address"] = from_address
     if token_stdin:
         body["token"] = _read_token()
-    _show(client_of(data_dir).send("POST", "/api/connections", body), as_json)
+    _print_connection(client_of(data_dir).send("POST", "/api/connections", body), as_json)
 
 
 @app.command("list")
@@ -78,7 +78,7 @@ def show(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Show one connection: what it allows, and how much of PagerDuty's limits is used."""
-    _show(client_of(data_dir).get(_path(connection)), as_json)
+    _print_connection(client_of(data_dir).get(_path(connection)), as_json)
 
 
 @app.command("test")
@@ -89,7 +89,7 @@ def try_out(
 ) -> None:
     """Find out, by reading only, what the connection's token can do. Ends with 1 if it is no good."""
     found = client_of(data_dir).send("POST", _path(connection, "test"), {})
-    emit(found, as_json, found_view)
+    emit(found, as_json, connection_report_view)
     raise typer.Exit(0 if found["ok"] else 1)
 
 
@@ -97,7 +97,7 @@ def try_out(
 def rotate(
     connection: Annotated[str, CONNECTION],
     token_stdin: Annotated[bool, TOKEN_STDIN] = True,
-    token_kind: Annotated[TokenKind, KIND] = TokenKind.API_TOKEN,
+    token_kind: Annotated[TokenKind, TOKEN_KIND] = TokenKind.API_TOKEN,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
@@ -105,7 +105,7 @@ def rotate(
     if not token_stdin:
         raise NoToken("a token is read from standard input only, where no other user of the machine sees it")
     body = {"token": _read_token(), "token_kind": token_kind}
-    _show(client_of(data_dir).send("POST", _path(connection, "token"), body), as_json)
+    _print_connection(client_of(data_dir).send("POST", _path(connection, "token"), body), as_json)
 
 
 @app.command()
@@ -115,7 +115,7 @@ def remove(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Remove a connection and forget its token. Its issues and its audit stay."""
-    _show(client_of(data_dir).send("DELETE", _path(connection)), as_json)
+    _print_connection(client_of(data_dir).send("DELETE", _path(connection)), as_json)
 
 
 @app.command()
@@ -149,7 +149,7 @@ def permit(
     change: Json = {"rules": rules}
     if context_note is not None:
         change["context_note"] = context_note
-    _show(client.send("PATCH", _path(connection), change), as_json)
+    _print_connection(client.send("PATCH", _path(connection), change), as_json)
 
 
 @app.command()
@@ -171,7 +171,7 @@ def targets(
     """Say how soon incidents are to be acknowledged and resolved."""
     client = client_of(data_dir)
     if clear:
-        _show(client.send("PATCH", _path(connection), {"response_targets": None}), as_json)
+        _print_connection(client.send("PATCH", _path(connection), {"response_targets": None}), as_json)
         return
     known: Json = client.get(_path(connection))["response_targets"] or {}
     by_severity = known.setdefault("by_severity", {})
@@ -181,8 +181,8 @@ def targets(
         own.update({name: value or None for name, value in minutes.items() if value is not None})
     further = {"escalates_on_miss": escalate, "escalation_level": level}
     known.update({name: value for name, value in further.items() if value is not None})
-    _show(client.send("PATCH", _path(connection), {"response_targets": known}), as_json)
+    _print_connection(client.send("PATCH", _path(connection), {"response_targets": known}), as_json)
 
 
-def _show(connection: Json, as_json: bool) -> None:
+def _print_connection(connection: Json, as_json: bool) -> None:
     emit(connection, as_json, lambda connection: result_view(connection, []))

@@ -18,9 +18,9 @@ from ingress.commands.options import DATA_DIR
 
 Json = dict[str, Any]
 #: It is not there yet: neither shown nor failed.
-NOT_YET = 3
+EXIT_INCOMPLETE = 3
 #: Wider than that, lines are hard to follow.
-WIDEST = 110
+MAX_WIDTH = 110
 
 
 def context(
@@ -40,14 +40,16 @@ def context(
     path = f"/api/issues/{_issue_id(client, incident, connection)}/context"
     stream = f"{path}/progress"
     if refresh:
-        begun = _ask(client, path, incident, connection)
+        begun = _request_context(client, path, incident, connection)
         version, stream = begun["version"], begun["links"]["progress"]
     if wait:
-        version = version or _newest(client, path, incident)["version"]
+        version = version or _get_newest(client, path, incident)["version"]
         version = _wait(client, stream if refresh else f"{stream}?version={version}", version)
     elif refresh:
-        _say(f"version {version} is being gathered; to see it: calmo-pagerduty context {incident} --wait")
-        raise typer.Exit(NOT_YET)
+        _print_progress(
+            f"version {version} is being gathered; to see it: calmo-pagerduty context {incident} --wait"
+        )
+        raise typer.Exit(EXIT_INCOMPLETE)
     _show(client, path, incident, version, as_json, markdown)
 
 
@@ -70,7 +72,7 @@ def _issue_id(client: ApiClient, text: str, connection: str | None) -> str:
     return str(found[0]["id"])
 
 
-def _ask(client: ApiClient, path: str, incident: str, connection: str | None) -> Json:
+def _request_context(client: ApiClient, path: str, incident: str, connection: str | None) -> Json:
     """Have a version gathered. An incident that is no issue yet is asked for by its connection."""
     if connection is not None and not ISSUE_ID.fullmatch(incident):
         path = f"/api/incidents/{quote(incident, safe='')}/context"
@@ -85,11 +87,13 @@ def _wait(client: ApiClient, stream: str, version: int) -> int:
 
     end = follow(client, stream, version)
     if end["state"] == "late":
-        _say(f"version {version} was not begun for a minute: is a worker running?")
-        raise typer.Exit(NOT_YET)
+        _print_progress(f"version {version} was not begun for a minute: is a worker running?")
+        raise typer.Exit(EXIT_INCOMPLETE)
     if end["state"] == "stalled":
-        _say(f"nothing was heard of version {version} for long: was it ended in the Temporal UI? Ask again")
-        raise typer.Exit(NOT_YET)
+        _print_progress(
+            f"nothing was heard of version {version} for long: was it ended in the Temporal UI? Ask again"
+        )
+        raise typer.Exit(EXIT_INCOMPLETE)
     if end["state"] != "complete":
         raise ApiProblem(f"version {version} could not be put together; the worker's log says why")
     return int(end["version"])
@@ -106,7 +110,7 @@ def _show(
         document = client.get(path, params)
     except ApiProblem as problem:
         if problem.status == 404:
-            _check_begun(client, path, incident, version)
+            _report_not_started(client, path, incident, version)
         raise
     if as_json:
         typer.echo(json.dumps(document))
@@ -115,12 +119,12 @@ def _show(
 
     console = Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = WIDEST
-    width = min(console.width, WIDEST)
+        console.width = MAX_WIDTH
+    width = min(console.width, MAX_WIDTH)
     console.print(context_view(IncidentContext.model_validate(document), width), width=width)
 
 
-def _newest(client: ApiClient, path: str, incident: str) -> Json:
+def _get_newest(client: ApiClient, path: str, incident: str) -> Json:
     """Return the newest version, complete or not. Raises ApiProblem, saying what to do if there is none."""
     try:
         newest: Json = client.get(f"{path}/versions")["versions"][0]
@@ -132,13 +136,13 @@ def _newest(client: ApiClient, path: str, incident: str) -> Json:
     return newest
 
 
-def _check_begun(client: ApiClient, path: str, incident: str, version: int | None) -> None:
+def _report_not_started(client: ApiClient, path: str, incident: str, version: int | None) -> None:
     """Say that a version which isn't there yet is being gathered."""
-    newest = _newest(client, path, incident)
+    newest = _get_newest(client, path, incident)
     if newest["state"] == "gathering" and version in {None, newest["version"]}:
-        _say(f"version {newest['version']} is being gathered; to wait for it: --wait")
-        raise typer.Exit(NOT_YET)
+        _print_progress(f"version {newest['version']} is being gathered; to wait for it: --wait")
+        raise typer.Exit(EXIT_INCOMPLETE)
 
 
-def _say(words: str) -> None:
+def _print_progress(words: str) -> None:
     sys.stderr.write(f"{words}\n")

@@ -20,10 +20,10 @@ _MARKS = (
     (-10.0, "+10 min"), (3.0, "3 min"),
 )  # fmt: skip
 LABEL = 11
-NARROWEST, WIDEST = 24, 90
+MIN_WIDTH, MAX_WIDTH = 24, 90
 #: The shortest times that the axis reaches before and after.
-LEAST_BEFORE, LEAST_AFTER = 60.0, 3.0
-_SIGNS: Mapping[str, tuple[str, str]] = {
+MIN_MINUTES_BEFORE, MIN_MINUTES_AFTER = 60.0, 3.0
+_SYMBOL_OF_LANE: Mapping[str, tuple[str, str]] = {
     "changes": ("◆", "cyan"),
     "upstream": ("▲", "yellow"),
     "this": ("●", "bold red"),
@@ -33,32 +33,32 @@ _SIGNS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def timeline_plot(found: Assessment, width: int) -> Iterator[Text]:
+def timeline_plot(assessment: Assessment, width: int) -> Iterator[Text]:
     """Yield the plot's lines, for a window so many characters wide. Where nothing else was: none."""
-    lanes = {name: times for name, times in _lanes(found).items() if times}
+    lanes = {name: times for name, times in _lanes(assessment).items() if times}
     if len(lanes) == 1:
         return
     axis = _Axis(
-        min(max(width - LABEL, NARROWEST), WIDEST), [time for times in lanes.values() for time in times]
+        min(max(width - LABEL, MIN_WIDTH), MAX_WIDTH), [time for times in lanes.values() for time in times]
     )
     for name, times in lanes.items():
-        sign, style = _SIGNS[name]
+        sign, style = _SYMBOL_OF_LANE[name]
         yield Text.assemble((f"{name:<{LABEL}}", "dim"), (axis.lane(times, sign), style))
     yield Text(f"{'before':<{LABEL}}{axis.marks()}", style="dim")
 
 
-def _lanes(found: Assessment) -> dict[str, list[float]]:
+def _lanes(assessment: Assessment) -> dict[str, list[float]]:
     """Return how many minutes before the incident things of each lane were; negative is after."""
-    began = found.incident.created_at
-    lanes: dict[str, list[float]] = {name: [] for name in _SIGNS}
+    began = assessment.incident.created_at
+    lanes: dict[str, list[float]] = {name: [] for name in _SYMBOL_OF_LANE}
     lanes["this"] = [0.0]
-    lanes["changes"] = [_before(began, change.at) for change in found.changes]
-    for other in found.others:
-        lanes[other.where].append(_before(began, other.created_at))
+    lanes["changes"] = [_minutes_before(began, change.at) for change in assessment.changes]
+    for other in assessment.others:
+        lanes[other.where].append(_minutes_before(began, other.created_at))
     return lanes
 
 
-def _before(began: datetime, at: datetime) -> float:
+def _minutes_before(began: datetime, at: datetime) -> float:
     """What is further away than a day stands at its end."""
     return min(max((began - at).total_seconds() / 60, -DAY_MINUTES), DAY_MINUTES)
 
@@ -69,8 +69,8 @@ class _Axis:
     def __init__(self, width: int, minutes: Iterable[float]) -> None:
         known = list(minutes)
         self._width = width
-        self._left = _far(max(*known, LEAST_BEFORE))
-        self._right = _far(min(*known, -LEAST_AFTER))
+        self._left = _log_position(max(*known, MIN_MINUTES_BEFORE))
+        self._right = _log_position(min(*known, -MIN_MINUTES_AFTER))
 
     def lane(self, minutes: Iterable[float], sign: str) -> str:
         """Return the lane: a sign where something was, a number where several were."""
@@ -83,7 +83,7 @@ class _Axis:
     def marks(self) -> str:
         cells = [" "] * self._width
         for minutes, words in _MARKS:
-            if not self._right <= _far(minutes) <= self._left:
+            if not self._right <= _log_position(minutes) <= self._left:
                 continue
             start = min(max(self._column(minutes) - len(words) // 2, 0), self._width - len(words))
             room = cells[max(start - 1, 0) : start + len(words) + 1]
@@ -92,9 +92,9 @@ class _Axis:
         return "".join(cells).rstrip()
 
     def _column(self, minutes: float) -> int:
-        share = (self._left - _far(minutes)) / (self._left - self._right)
+        share = (self._left - _log_position(minutes)) / (self._left - self._right)
         return round(share * (self._width - 1))
 
 
-def _far(minutes: float) -> float:
+def _log_position(minutes: float) -> float:
     return math.copysign(math.log1p(abs(minutes)), minutes)

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from calmo_pagerduty.clients.rest import ApiClient, ApiProblem
 from calmo_pagerduty.contexts.sources import Source, SourceState
-from calmo_pagerduty.contexts.wording import LACKING
-from calmo_pagerduty.kernel.untrusted_text import clean_text
+from calmo_pagerduty.contexts.wording import STATE_TEXT
+from calmo_pagerduty.kernel.untrusted_text import sanitize_text
 
 Json = dict[str, Any]
 
@@ -37,5 +37,5 @@ def source_line(source: Json) -> Text:
         return Text.assemble(("✓ ", "green"), source["title"], (f"  {source['count']}, {seconds}", "dim"))
     if state == SourceState.NOT_APPLICABLE:
         return Text.assemble(("– ", "dim"), source["title"], ("  there is nothing to ask about", "dim"))
-    said = ": ".join(filter(None, [LACKING.get(state, state), clean_text(source["reason"], 200)]))
+    said = ": ".join(filter(None, [STATE_TEXT.get(state, state), sanitize_text(source["reason"], 200)]))
     return Text.assemble(("✗ ", "yellow"), source["title"], (f"  {said}", "yellow"))

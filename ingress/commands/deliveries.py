@@ -28,10 +28,10 @@ Until = Annotated[str | None, typer.Option(help="Received before then")]
 Limit = Annotated[int, typer.Option(min=1, max=200)]
 Cursor = Annotated[str | None, typer.Option(help="The next page, as the last answer gave it")]
 
-Wanted = dict[str, Any]
+FilterParams = dict[str, Any]
 
 
-def _params(wanted: Wanted) -> list[tuple[str, str]]:
+def _params(wanted: FilterParams) -> list[tuple[str, str]]:
     return [
         (name, str(single))
         for name, value in wanted.items()
@@ -47,28 +47,45 @@ def _show_page(page: dict[str, Any], name: str, as_json: bool) -> None:
         typer.echo(f"More: --cursor {page['next_cursor']}")
 
 
-def of_webhook(
+def list_webhook_deliveries(
     webhook: Annotated[str, typer.Argument(help="The webhook's id, or its short form from the list")],
-    limit: Limit = 50, cursor: Cursor = None,
-    as_json: Annotated[bool, AS_JSON] = False, data_dir: Annotated[Path | None, DATA_DIR] = None,
-) -> None:  # fmt: skip
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
     """List what was delivered to one webhook, newest first."""
     list_deliveries(webhook=[webhook], limit=limit, cursor=cursor, as_json=as_json, data_dir=data_dir)
 
 
 @app.command("list")
 def list_deliveries(
-    webhook: Webhook = None, verdict: Verdict = None, state: State = None, event_type: EventTypes = None,
-    incident: Incident = None, remark: Remark = None, since: Since = None, until: Until = None,
-    limit: Limit = 50, cursor: Cursor = None,
-    as_json: Annotated[bool, AS_JSON] = False, data_dir: Annotated[Path | None, DATA_DIR] = None,
-) -> None:  # fmt: skip
+    webhook: Webhook = None,
+    verdict: Verdict = None,
+    state: State = None,
+    event_type: EventTypes = None,
+    incident: Incident = None,
+    remark: Remark = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
     """List deliveries, newest first."""
     wanted = {
-        "webhook": webhook, "verdict": verdict, "state": state, "event_type": event_type,
-        "incident": incident, "remark": remark, "since": since, "until": until, "limit": limit,
+        "webhook": webhook,
+        "verdict": verdict,
+        "state": state,
+        "event_type": event_type,
+        "incident": incident,
+        "remark": remark,
+        "since": since,
+        "until": until,
+        "limit": limit,
         "cursor": cursor,
-    }  # fmt: skip
+    }
     _show_page(client_of(data_dir).get("/api/deliveries", _params(wanted)), "deliveries", as_json)
 
 
@@ -85,15 +102,27 @@ def show(
 
 @app.command()
 def export(
-    webhook: Webhook = None, verdict: Verdict = None, state: State = None, event_type: EventTypes = None,
-    incident: Incident = None, remark: Remark = None, since: Since = None, until: Until = None,
+    webhook: Webhook = None,
+    verdict: Verdict = None,
+    state: State = None,
+    event_type: EventTypes = None,
+    incident: Incident = None,
+    remark: Remark = None,
+    since: Since = None,
+    until: Until = None,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
-) -> None:  # fmt: skip
+) -> None:
     """Write the delivery log as JSON lines, newest first, without bodies."""
     wanted = {
-        "webhook": webhook, "verdict": verdict, "state": state, "event_type": event_type,
-        "incident": incident, "remark": remark, "since": since, "until": until,
-    }  # fmt: skip
+        "webhook": webhook,
+        "verdict": verdict,
+        "state": state,
+        "event_type": event_type,
+        "incident": incident,
+        "remark": remark,
+        "since": since,
+        "until": until,
+    }
     client, cursor = client_of(data_dir), None
     while True:
         page = client.get("/api/deliveries", [*_params(wanted | {"cursor": cursor}), ("limit", "200")])
@@ -106,30 +135,51 @@ def export(
 
 @app.command()
 def refusals(
-    webhook: Webhook = None, verdict: Verdict = None, since: Since = None, until: Until = None,
-    limit: Limit = 50, cursor: Cursor = None,
-    as_json: Annotated[bool, AS_JSON] = False, data_dir: Annotated[Path | None, DATA_DIR] = None,
-) -> None:  # fmt: skip
+    webhook: Webhook = None,
+    verdict: Verdict = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
     """List deliveries that were not authenticated, newest first."""
     wanted = {
-        "webhook": webhook, "verdict": verdict, "since": since, "until": until, "limit": limit,
+        "webhook": webhook,
+        "verdict": verdict,
+        "since": since,
+        "until": until,
+        "limit": limit,
         "cursor": cursor,
-    }  # fmt: skip
+    }
     _show_page(client_of(data_dir).get("/api/refusals", _params(wanted)), "refusals", as_json)
 
 
 @app.command()
 def replay(
     delivery: Annotated[list[int] | None, typer.Argument(min=1, help="Numbers of deliveries")] = None,
-    webhook: Webhook = None, verdict: Verdict = None, state: State = None, event_type: EventTypes = None,
-    incident: Incident = None, since: Since = None, until: Until = None,
-    as_json: Annotated[bool, AS_JSON] = False, data_dir: Annotated[Path | None, DATA_DIR] = None,
-) -> None:  # fmt: skip
+    webhook: Webhook = None,
+    verdict: Verdict = None,
+    state: State = None,
+    event_type: EventTypes = None,
+    incident: Incident = None,
+    since: Since = None,
+    until: Until = None,
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
     """Send deliveries to their issues again. What has arrived before changes nothing."""
     wanted = {
-        "seqs": delivery, "webhook": webhook, "verdict": verdict, "state": state, "event_type": event_type,
-        "incident": incident, "since": since, "until": until,
-    }  # fmt: skip
+        "seqs": delivery,
+        "webhook": webhook,
+        "verdict": verdict,
+        "state": state,
+        "event_type": event_type,
+        "incident": incident,
+        "since": since,
+        "until": until,
+    }
     body = {name: value for name, value in wanted.items() if value}
     if not body:
         raise typer.BadParameter("say which: numbers, or --webhook, --state, --since …")

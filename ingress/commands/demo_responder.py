@@ -12,8 +12,8 @@ Json = dict[str, Any]
 #: Of the story that the simulated PagerDuty tells: it is reopened, and then left for some time.
 TITLE = "TLS certificate expires in 10 days"
 RESOLUTION = "Renewed by hand; the DNS check now asks another resolver."
-LOOK_AGAIN_SECONDS = 0.3
-MOST_LISTED = 100
+POLL_SECONDS = 0.3
+MAX_LISTED = 100
 
 
 class DemoResponder:
@@ -25,17 +25,17 @@ class DemoResponder:
         self._stopped = threading.Event()
 
     def start(self) -> None:
-        threading.Thread(target=self._wait_for_it, name="demo-responder", daemon=True).start()
+        threading.Thread(target=self._wait_for_issue, name="demo-responder", daemon=True).start()
 
     def stop(self) -> None:
         self._stopped.set()
 
-    def _wait_for_it(self) -> None:
+    def _wait_for_issue(self) -> None:
         after: int | None = None
         while not self._stopped.is_set():
             try:
                 for event in self._client.changes(after):
-                    awaited = next(filter(_is_awaited, self._issues_of(event, after)), None)
+                    awaited = next(filter(_is_demo_issue, self._issues_of(event, after)), None)
                     if awaited is not None:
                         self._resolve(awaited)
                         return
@@ -47,7 +47,7 @@ class DemoResponder:
             except ApiProblem as problem:
                 if problem.status is not None and problem.status < 500:
                     return  # refused: somebody was first, or writes were switched off
-                self._stopped.wait(LOOK_AGAIN_SECONDS)
+                self._stopped.wait(POLL_SECONDS)
 
     def _issues_of(self, event: ServerSentEvent | None, after: int | None) -> list[Json]:
         """Return the issue that changed. Once the stream is open, return those that are open: one may have
@@ -57,9 +57,7 @@ class DemoResponder:
             return [event.data["issue"]]
         if after is not None:
             return []
-        return list(
-            self._client.list_issues([("status", "triggered"), ("limit", str(MOST_LISTED))])["issues"]
-        )
+        return list(self._client.list_issues([("status", "triggered"), ("limit", str(MAX_LISTED))])["issues"])
 
     def _resolve(self, issue: Json) -> None:
         """At a high speed of the story somebody at PagerDuty may be first: that is no fault."""
@@ -71,5 +69,5 @@ class DemoResponder:
         self._tell(f"“{TITLE}” was resolved from here ({done['state']}); PagerDuty says: {status}")
 
 
-def _is_awaited(issue: Json) -> bool:
+def _is_demo_issue(issue: Json) -> bool:
     return issue["title"] == TITLE and issue["reopened_at"] is not None and issue["status"] == "triggered"

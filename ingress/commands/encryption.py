@@ -21,7 +21,7 @@ def status(
 ) -> None:
     """Tell how many secrets are under each master key."""
     with open_store(settings_for(data_dir)) as own:
-        counted = dict(own.database.read_now(key_rotation.count_by_key))
+        counted = dict(own.database.read_blocking(key_rotation.count_values_by_key))
     primary = own.keyring.primary
     lines = [
         f"{kid}  {count} secrets{'  (seals)' if kid == primary else ''}" for kid, count in counted.items()
@@ -38,11 +38,15 @@ def rewrap(
     total = 0
     with open_store(settings_for(data_dir)) as own:
         database, keyring = own.database, own.keyring
-        while some := database.write_now(lambda transaction: key_rotation.rewrap_some(transaction, keyring)):
+        while some := database.write_blocking(
+            lambda transaction: key_rotation.update_sealed_batch(transaction, keyring)
+        ):
             total += some
             if not as_json:
                 typer.echo(f"{total} done", err=True)
-        idle = database.write_now(lambda transaction: key_rotation.forget_keys(transaction, keyring))
+        idle = database.write_blocking(
+            lambda transaction: key_rotation.delete_unused_keys(transaction, keyring)
+        )
     lines = [f"{total} secrets brought under {keyring.primary}"]
     lines += [f"{kid} isn't needed any more: take it out of the configuration" for kid in idle]
     done = {"primary": keyring.primary, "rewrapped": total, "not_needed_any_more": idle}

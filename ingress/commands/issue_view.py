@@ -9,15 +9,19 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from calmo_pagerduty.kernel.durations import age_in_words, duration_in_words
-from calmo_pagerduty.kernel.instants import instant_in_a_table
+from calmo_pagerduty.kernel.durations import format_age, format_duration
+from calmo_pagerduty.kernel.instants import format_table_instant
 from ingress.commands.tool_view import call_view
 
 Json = dict[str, Any]
 
 STATUS_STYLE = {"triggered": "bold red", "acknowledged": "yellow", "resolved": "green"}
-SEVERITY_STYLE = {"critical": "bold white on red", "warning": "black on yellow",
-                  "medium": "black on yellow", "info": "white on blue"}  # fmt: skip
+SEVERITY_STYLE = {
+    "critical": "bold white on red",
+    "warning": "black on yellow",
+    "medium": "black on yellow",
+    "info": "white on blue",
+}
 
 
 def severity_badge(issue: Json) -> Text:
@@ -30,9 +34,9 @@ def status_text(issue: Json) -> Text:
     return Text(status, style=STATUS_STYLE.get(status, ""))
 
 
-def age_of(issue: Json, now: datetime) -> str:
+def issue_age_text(issue: Json, now: datetime) -> str:
     """Return how long ago the incident began."""
-    return age_in_words((now - datetime.fromisoformat(issue["created_at"])).total_seconds())
+    return format_age((now - datetime.fromisoformat(issue["created_at"])).total_seconds())
 
 
 def last_event(issue: Json) -> str:
@@ -53,7 +57,7 @@ def issue_table(issues: Sequence[Json]) -> Table:
             Text(issue["priority"] or "-"),
             Text(issue["incident_id"]),
             Text(issue["title"]),
-            Text(age_of(issue, now)),
+            Text(issue_age_text(issue, now)),
             Text(last_event(issue)),
         )
     return table
@@ -78,7 +82,7 @@ def live_table(issues: Sequence[Json], width: int, height: int) -> Group:
             severity_badge(issue),
             status_text(issue),
             Text(issue["priority"] or "-"),
-            Text(age_of(issue, now)),
+            Text(issue_age_text(issue, now)),
             Text(last_event(issue)),
             Text(issue["title"]),
         )
@@ -169,13 +173,13 @@ TARGET_STYLE = {"met": "green", "near": "yellow", "missed": "bold red"}
 def _response(response: Json, goal: str) -> Text:
     """Return how long it took, and how that is to its target."""
     took = response["acknowledged_in" if goal == "acknowledge" else "resolved_in"]
-    words = Text("-" if took is None else duration_in_words(took))
+    words = Text("-" if took is None else format_duration(took))
     if target := response[f"{goal}_target"]:
         state = target["state"]
-        said = f" ({state}: {duration_in_words(target['seconds'])} until {_in_table(target['due_at'])})"
+        said = f" ({state}: {format_duration(target['seconds'])} until {_in_table(target['due_at'])})"
         words.append(said, style=TARGET_STYLE.get(state, ""))
     return words
 
 
 def _in_table(text: str) -> str:
-    return instant_in_a_table(datetime.fromisoformat(text))
+    return format_table_instant(datetime.fromisoformat(text))

@@ -14,7 +14,7 @@ from ingress.commands.instances import client_of
 from ingress.commands.issue_view import action_view, change_line, issue_table, issue_with_timeline
 from ingress.commands.options import ARGUMENTS, ARGUMENTS_STDIN, AS_JSON, DATA_DIR, WAIT
 from ingress.commands.output import emit
-from ingress.commands.tools import read_pairs, read_stdin
+from ingress.commands.tools import parse_pairs, read_stdin
 
 app = typer.Typer(no_args_is_help=True, help="Issues: one for each PagerDuty incident.")
 
@@ -42,8 +42,12 @@ def list_issues(
 ) -> None:
     """List issues, newest incident first."""
     filters = {
-        "status": status, "severity": severity, "service": service, "incident": incident, "scope": scope,
-    }  # fmt: skip
+        "status": status,
+        "severity": severity,
+        "service": service,
+        "incident": incident,
+        "scope": scope,
+    }
     params = [(name, value) for name, values in filters.items() for value in values or []]
     params.append(("limit", str(limit)))
     if cursor:
@@ -93,7 +97,7 @@ def act(
     if len(found) > 1:
         raise ApiProblem(f"the incident is an issue of several connections, name one: {', '.join(found)}")
     given = read_stdin() if from_stdin else {}
-    given |= read_pairs(arguments or [], _KINDS)
+    given |= parse_pairs(arguments or [], _KINDS)
     answer = client.ask(issue_action(found[0], action, given, key, wait))
     emit(answer, as_json, action_view)
     raise typer.Exit({"done": 0, "waiting": 3, "running": 3}.get(answer["state"], 1))

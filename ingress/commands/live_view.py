@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 #: How many issues the table shows; all are at /api/issues.
 MAX_ROWS = 12
-MAX_NEWS = 4
+MAX_MESSAGES = 4
 
 
 class LiveView:
@@ -27,7 +27,7 @@ class LiveView:
         self._client = client
         self._heading = heading
         self._issues: dict[str, Json] = {}
-        self._news: deque[str] = deque(maxlen=MAX_NEWS)
+        self._news: deque[str] = deque(maxlen=MAX_MESSAGES)
         self._stopped = threading.Event()
         self._live = Live(console=console, refresh_per_second=4, get_renderable=self._render)
 
@@ -41,7 +41,7 @@ class LiveView:
         if self._console.is_terminal:
             self._live.stop()
 
-    def tell(self, line: str) -> None:
+    def print_line(self, line: str) -> None:
         """Show a line about the service itself."""
         if self._console.is_terminal and self._live.is_started:
             self._news.append(line)
@@ -55,7 +55,7 @@ class LiveView:
                 for event in self._client.changes(after):
                     if event is not None:
                         after = event.id
-                        self._take(event.data)
+                        self._apply_change(event.data)
                     elif after is None:
                         # Listed once the stream is open, and again if it breaks before its first change:
                         # there is nothing to resume from then, and what changed in between is not told.
@@ -64,7 +64,7 @@ class LiveView:
             except ApiProblem:
                 time.sleep(0.3)
 
-    def _take(self, change: Json) -> None:
+    def _apply_change(self, change: Json) -> None:
         self._issues[change["issue"]["id"]] = change["issue"]
         if not self._console.is_terminal and not self._stopped.is_set():
             self._console.print(change_line(change), soft_wrap=True)

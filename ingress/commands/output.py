@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 #: A pipe or a file has room for ids and addresses in one piece.
-WIDTH_OF_A_PIPE = 250
+PIPE_WIDTH = 250
 
 
 def emit(answer: T, as_json: bool, view: "Callable[[T], RenderableType]") -> None:
@@ -24,15 +24,15 @@ def emit(answer: T, as_json: bool, view: "Callable[[T], RenderableType]") -> Non
     if isinstance(shown, str):
         typer.echo(shown, nl=shown != "")
     else:
-        put_out(shown)
+        print_view(shown)
 
 
-def put_out(view: "RenderableType") -> None:
+def print_view(view: "RenderableType") -> None:
     """Write to standard output, as wide as the terminal is."""
     # rich takes a while to import, which a command that answers in JSON should not wait for.
     from rich.console import Console  # noqa: PLC0415 - slow
 
     console = Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = WIDTH_OF_A_PIPE
+        console.width = PIPE_WIDTH
     console.print(view)

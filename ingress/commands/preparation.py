@@ -19,7 +19,7 @@ from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope
 from calmo_pagerduty.pagerduty.tokens import Region, TokenKind
 from calmo_pagerduty.processes import check_port
 from calmo_pagerduty.settings import Settings
-from calmo_pagerduty.temporal.dev_server import without_callers_settings
+from calmo_pagerduty.temporal.dev_server import isolated_environment
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from calmo_pagerduty.webhooks import store as webhooks
 from ingress.api.authentication import ALL_PERMISSIONS
@@ -39,7 +39,7 @@ class CannotStart(ExplainedError):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class UpOptions:
     """What `up` was asked for."""
 
     data_dir: Path
@@ -69,7 +69,7 @@ class Plan:
 
     def environment(self) -> dict[str, str | None]:
         """What the parts are told."""
-        return without_callers_settings() | {
+        return isolated_environment() | {
             "CALMO_SIMULATOR_URL": self.simulator_url,
             "CALMO_DATA_DIR": str(self.data_dir),
             "CALMO_HTTP_HOST": "127.0.0.1",
@@ -80,7 +80,7 @@ class Plan:
         }
 
 
-def take_folder(folder: Path) -> TextIO:
+def lock_folder(folder: Path) -> TextIO:
     """Make the data folder ours alone. Raises CannotStart."""
     try:
         (folder / "logs").mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,7 @@ def take_folder(folder: Path) -> TextIO:
     return lock
 
 
-def check_ports(plan: Plan) -> None:
+def check_ports(plan: UpOptions) -> None:
     """Raises PortTaken, CannotStart."""
     ports = {"--port": plan.port, "--temporal-port": plan.temporal_port, "--ui-port": plan.ui_port}
     if len(set(ports.values())) < len(ports):
@@ -117,7 +117,7 @@ class Demo:
     token: str
 
 
-def prepare(settings: Settings, plan: Plan) -> tuple[str, Demo | None]:
+def prepare(settings: Settings, plan: UpOptions) -> tuple[str, Demo | None]:
     """Migrate, make the first API key and the demo's webhook and connection. Returns (API key, demo).
 
     Raises StoreUnavailable, KeyProblem.
@@ -127,7 +127,7 @@ def prepare(settings: Settings, plan: Plan) -> tuple[str, Demo | None]:
         return api_key, _prepare_demo(plan, store) if plan.demo else None
 
 
-def _prepare_demo(plan: Plan, store: OpenStore) -> Demo:
+def _prepare_demo(plan: UpOptions, store: OpenStore) -> Demo:
     database, keyring = store.database, store.keyring
     secret_file = store.settings.data_dir / "demo_webhook"
     now = datetime.now(UTC)
@@ -135,29 +135,32 @@ def _prepare_demo(plan: Plan, store: OpenStore) -> Demo:
         secret = os.urandom(24).hex()
 
         def make(transaction: Transaction) -> str:
-            webhook_id = webhooks.create(transaction, keyring, DEMO_SCOPE, secret.encode(), now)
-            found = webhooks.find(transaction, keyring, webhook_id, now)
+            webhook_id = webhooks.insert_webhook(transaction, keyring, DEMO_SCOPE, secret.encode(), now)
+            found = webhooks.get_webhook(transaction, keyring, webhook_id, now)
             if found:
-                connections.set_rules(transaction, found.connection_id, DEMO_RULES)
+                connections.update_rules(transaction, found.connection_id, DEMO_RULES)
             return webhook_id
 
-        made = database.write_now(make)
+        made = database.write_blocking(make)
         _write_private(secret_file, json.dumps({"id": made, "secret": secret}))
     webhook = json.loads(secret_file.read_text())
     # The simulated account lives as long as its process: each time it is a new one.
     token = os.urandom(16).hex()
 
     def connect(transaction: Transaction) -> None:
-        found = webhooks.find(transaction, keyring, webhook["id"], now)
-        connection = found and connections.find(transaction, EVERYTHING, found.connection_id)
+        found = webhooks.get_webhook(transaction, keyring, webhook["id"], now)
+        connection = found and connections.get_connection(transaction, EVERYTHING, found.connection_id)
         if connection:
-            connections.update(
-                transaction, connection.id, name="Simulated PagerDuty", region=Region.SIMULATOR,
+            connections.update_connection(
+                transaction,
+                connection.id,
+                name="Simulated PagerDuty",
+                region=Region.SIMULATOR,
                 from_address=DEMO_PERSON,
-            )  # fmt: skip
-            connections.set_token(transaction, keyring, connection, TokenKind.API_TOKEN, SecretStr(token))
+            )
+            connections.update_token(transaction, keyring, connection, TokenKind.API_TOKEN, SecretStr(token))
 
-    database.write_now(connect)
+    database.write_blocking(connect)
     # Not the public address: what stands in front of us there may not be up yet.
     return Demo(webhook_url(plan.url, webhook["id"]), webhook["secret"], token)
 
@@ -166,14 +169,14 @@ def _first_api_key(settings: Settings, database: Database) -> str:
     path = settings.data_dir / API_KEY_FILE
     if not path.exists():
         now = datetime.now(UTC)
-        key = database.write_now(
-            lambda connection: api_keys.create(connection, "first key", ALL_PERMISSIONS, None, now)
+        key = database.write_blocking(
+            lambda connection: api_keys.insert_key(connection, "first key", ALL_PERMISSIONS, None, now)
         )
         _write_private(path, key + "\n")
         return key
     key = path.read_text().strip()
     # A later version knows more permissions than the one that made the key.
-    database.write_now(lambda connection: api_keys.grant(connection, key, ALL_PERMISSIONS))
+    database.write_blocking(lambda connection: api_keys.update_permissions(connection, key, ALL_PERMISSIONS))
     return key
 
 

@@ -15,13 +15,13 @@ from calmo_pagerduty.clients.rest import ApiClient, ApiProblem
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, DATA_DIR
 from ingress.commands.output import emit
-from ingress.commands.tool_view import a_table, words
+from ingress.commands.tool_view import cell_text, empty_table
 
 Json = dict[str, Any]
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 LEVEL_STYLE = {"alarm": "bold red", "warning": "yellow", "note": "cyan"}
 #: A report's figures, in the words of a person.
-FIGURES = (
+REPORT_ROWS = (
     ("requests", "requests to PagerDuty"),
     ("entries", "log entries read"),
     ("incidents", "incidents looked at"),
@@ -68,14 +68,14 @@ def doctor(
 
 def report_view(run: Json) -> Table:
     """Return a run's report as a person reads it."""
-    table = a_table("", "")
+    table = empty_table("", "")
     report = run["report"]
-    table.add_row("why", words(run["reason"]))
-    table.add_row("from", words(f"{run['since'][:19]}Z to {run['until'][:19]}Z"))
-    for name, label in FIGURES:
-        table.add_row(label, words(str(report.get(name, 0))))
+    table.add_row("why", cell_text(run["reason"]))
+    table.add_row("from", cell_text(f"{run['since'][:19]}Z to {run['until'][:19]}Z"))
+    for name, label in REPORT_ROWS:
+        table.add_row(label, cell_text(str(report.get(name, 0))))
     drift = ", ".join(f"{name} {count}" for name, count in sorted(report.get("drift", {}).items()))
-    table.add_row("what differed", words(drift or "nothing"))
+    table.add_row("what differed", cell_text(drift or "nothing"))
     if report.get("problem"):
         table.add_row("problem", Text(str(report["problem"]), style="bold red"))
     return table
@@ -83,16 +83,20 @@ def report_view(run: Json) -> Table:
 
 def findings_view(found: Json) -> Table:
     """Return the findings, webhook by webhook."""
-    table = a_table("webhook", "connection", "level", "what", "what to do")
+    table = empty_table("webhook", "connection", "level", "what", "what to do")
     for webhook in found["webhooks"]:
         name = f"{webhook['webhook']} {webhook['name']}".strip()
         if not webhook["findings"]:
             seen = "nothing is wrong" if webhook["examined_at"] else "not examined yet"
-            table.add_row(words(name), webhook["connection"], Text("-"), words(seen), words(""))
+            table.add_row(cell_text(name), webhook["connection"], Text("-"), cell_text(seen), cell_text(""))
         for finding in webhook["findings"]:
             level = Text(finding["level"], style=LEVEL_STYLE[finding["level"]])
             table.add_row(
-                words(name), webhook["connection"], level, words(finding["words"]), words(finding["advice"])
+                cell_text(name),
+                webhook["connection"],
+                level,
+                cell_text(finding["words"]),
+                cell_text(finding["advice"]),
             )
     return table
 
@@ -107,4 +111,4 @@ def _wait(client: ApiClient, path: str, after: int, tell: bool) -> Json:
         if tell and run is not None and run["report"]:
             done = run["report"]
             sys.stderr.write(f"\r{done['incidents']} incidents looked at, {done['healed']} healed …")
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)

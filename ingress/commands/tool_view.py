@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from calmo_pagerduty.kernel.untrusted_text import clean_text
+from calmo_pagerduty.kernel.untrusted_text import sanitize_text
 
 Json = dict[str, Any]
 
@@ -18,44 +18,44 @@ STATE_STYLE = {
     "done": "green", "waiting": "bold yellow", "running": "cyan", "failed": "bold red",
     "unknown": "bold red", "denied": "red", "expired": "red", "refused": "red",
 }  # fmt: skip
-LONGEST_CELL = 200
-WHOLE = frozenset({"#", "tool", "access", "risk", "allowed", "ticket", "connection", "state"})
+MAX_CELL_LENGTH = 200
+UNBROKEN_COLUMNS = frozenset({"#", "tool", "access", "risk", "allowed", "ticket", "connection", "state"})
 
 
-def a_table(*columns: str) -> Table:
+def empty_table(*columns: str) -> Table:
     """Return an empty table; a word that is to be copied is never broken in two."""
     table = Table(box=None, pad_edge=False)
     for name in columns:
-        table.add_column(name, no_wrap=name in WHOLE, overflow="fold")
+        table.add_column(name, no_wrap=name in UNBROKEN_COLUMNS, overflow="fold")
     return table
 
 
-def words(value: Any) -> Text:
+def cell_text(value: Any) -> Text:
     """Return a value as one cell: clean, and never longer than a cell should be."""
     if value is None:
         return Text("-")
     if isinstance(value, bool):
         return Text("yes" if value else "no")
     if isinstance(value, list):
-        return Text(", ".join(words(part).plain for part in value))
+        return Text(", ".join(cell_text(part).plain for part in value))
     if isinstance(value, dict):
-        return words(value.get("summary") or value.get("name") or value.get("id") or json.dumps(value))
-    return Text(clean_text(str(value), LONGEST_CELL).replace("\n", " "))
+        return cell_text(value.get("summary") or value.get("name") or value.get("id") or json.dumps(value))
+    return Text(sanitize_text(str(value), MAX_CELL_LENGTH).replace("\n", " "))
 
 
 def tool_table(tools: Sequence[Json], judged: bool) -> Table:
     """Return the tools under the heading of their category."""
-    table = a_table("tool", "access", "risk", *(["allowed"] if judged else []), "what it does")
+    table = empty_table("tool", "access", "risk", *(["allowed"] if judged else []), "what it does")
     for category, of_it in groupby(tools, key=lambda tool: str(tool["category"])):
         table.add_row(Text(f"\n{category}", style="dim"))
         for tool in of_it:
             allowed = "approval" if tool["allowed"] and tool["needs_approval"] else tool["allowed"]
             table.add_row(
                 Text(tool["name"], style="bold"),
-                words(tool["access"]),
+                cell_text(tool["access"]),
                 Text(tool["risk"], style=RISK_STYLE[tool["risk"]]),
-                *([words(allowed)] if judged else []),
-                words(tool["title"]),
+                *([cell_text(allowed)] if judged else []),
+                cell_text(tool["title"]),
             )
     return table
 
@@ -65,10 +65,10 @@ def result_view(result: Json, columns: Sequence[Sequence[str]]) -> RenderableTyp
     if isinstance(result.get("items"), list):
         return _list_view(result, columns)
     if isinstance(result.get("text"), str):
-        return Text(clean_text(result["text"], 100_000))
+        return Text(sanitize_text(result["text"], 100_000))
     lines = Table.grid(padding=(0, 2))
-    for name, value in _flat(result):
-        lines.add_row(Text(clean_text(name), style="dim"), words(value))
+    for name, value in _flatten(result):
+        lines.add_row(Text(sanitize_text(name), style="dim"), cell_text(value))
     return lines
 
 
@@ -77,11 +77,11 @@ def _list_view(result: Json, columns: Sequence[Sequence[str]]) -> RenderableType
     for title, path in columns:
         table.add_column(title, no_wrap=path == "id" or path.endswith(".id"), overflow="fold")
     for item in result["items"]:
-        table.add_row(*(words(_at(item, path)) for _, path in columns))
+        table.add_row(*(cell_text(_at(item, path)) for _, path in columns))
     parts: list[RenderableType] = [table]
-    parts += [Text(f"note: {clean_text(str(note))}", style="yellow") for note in result.get("notes") or ()]
+    parts += [Text(f"note: {sanitize_text(str(note))}", style="yellow") for note in result.get("notes") or ()]
     if result.get("next"):
-        parts.append(Text(f"more: after={clean_text(str(result['next']))}", style="dim", overflow="fold"))
+        parts.append(Text(f"more: after={sanitize_text(str(result['next']))}", style="dim", overflow="fold"))
     return Group(*parts)
 
 
@@ -93,12 +93,12 @@ def call_view(call: Json, columns: Sequence[Sequence[str]]) -> RenderableType:
         Text.assemble((call["state"], STATE_STYLE.get(call["state"], "")), f"  {call['tool']}")
     ]
     if call["error"]:
-        parts.append(Text(clean_text(str(call["error"].get("message")))))
+        parts.append(Text(sanitize_text(str(call["error"].get("message")))))
     if call["call_id"]:
         parts += [
             Text(f"ticket     {call['call_id']}"),
-            Text(f"asked by   {clean_text(str(call['requester']))} on {call['connection_id']}"),
-            Text(f"arguments  {clean_text(json.dumps(call['arguments']))}"),
+            Text(f"asked by   {sanitize_text(str(call['requester']))} on {call['connection_id']}"),
+            Text(f"arguments  {sanitize_text(json.dumps(call['arguments']))}"),
             Text(f"workflow   {call['workflow_url']}", overflow="fold"),
         ]
     if call["state"] == "waiting":
@@ -108,50 +108,58 @@ def call_view(call: Json, columns: Sequence[Sequence[str]]) -> RenderableType:
 
 
 def call_table(calls: Iterable[Json]) -> Table:
-    table = a_table("ticket", "state", "tool", "asked by", "connection", "asked at", "arguments")
+    table = empty_table("ticket", "state", "tool", "asked by", "connection", "asked at", "arguments")
     for call in calls:
         table.add_row(
-            words(call["call_id"]), Text(call["state"], style=STATE_STYLE.get(call["state"], "")),
-            words(call["tool"]), words(call["requester"]), words(call["connection_id"]),
-            words(call["created_at"]), words(json.dumps(call["arguments"])),
-        )  # fmt: skip
-    return table
-
-
-def audit_table(rows: Iterable[Json]) -> Table:
-    table = a_table("#", "at", "who", "through", "what", "decision", "outcome", "ms")
-    for row in rows:
-        record = row["record"]
-        table.add_row(
-            str(row["seq"]), words(row["at"][:19]), words(record.get("requester")),
-            words(record.get("face")), words(record.get("tool") or record.get("connection_id")),
-            words(f"{record['decision']} ({record['rule']})" if "rule" in record else None),
-            words(record.get("outcome")), words(record.get("duration_ms")),
-        )  # fmt: skip
-    return table
-
-
-def connection_table(connections: Iterable[Json]) -> Table:
-    table = a_table("connection", "name", "scope", "region", "token", "switches")
-    for connection in connections:
-        switches = [f"{name}={state}" for name, state in connection["rules"]["switches"].items()]
-        table.add_row(
-            words(connection["id"]),
-            words(connection["name"]),
-            words(connection["scope"]),
-            words(connection["region"]),
-            words(connection["token_kind"] or "none"),
-            words(switches or "reads only"),
+            cell_text(call["call_id"]),
+            Text(call["state"], style=STATE_STYLE.get(call["state"], "")),
+            cell_text(call["tool"]),
+            cell_text(call["requester"]),
+            cell_text(call["connection_id"]),
+            cell_text(call["created_at"]),
+            cell_text(json.dumps(call["arguments"])),
         )
     return table
 
 
-def found_view(found: Json) -> RenderableType:
+def audit_table(rows: Iterable[Json]) -> Table:
+    table = empty_table("#", "at", "who", "through", "what", "decision", "outcome", "ms")
+    for row in rows:
+        record = row["record"]
+        table.add_row(
+            str(row["seq"]),
+            cell_text(row["at"][:19]),
+            cell_text(record.get("requester")),
+            cell_text(record.get("face")),
+            cell_text(record.get("tool") or record.get("connection_id")),
+            cell_text(f"{record['decision']} ({record['rule']})" if "rule" in record else None),
+            cell_text(record.get("outcome")),
+            cell_text(record.get("duration_ms")),
+        )
+    return table
+
+
+def connection_table(connections: Iterable[Json]) -> Table:
+    table = empty_table("connection", "name", "scope", "region", "token", "switches")
+    for connection in connections:
+        switches = [f"{name}={state}" for name, state in connection["rules"]["switches"].items()]
+        table.add_row(
+            cell_text(connection["id"]),
+            cell_text(connection["name"]),
+            cell_text(connection["scope"]),
+            cell_text(connection["region"]),
+            cell_text(connection["token_kind"] or "none"),
+            cell_text(switches or "reads only"),
+        )
+    return table
+
+
+def connection_report_view(found: Json) -> RenderableType:
     """Return what a test of a connection found out."""
     return Group(
-        *(Text(f"• {clean_text(line)}") for line in found["report"]),
+        *(Text(f"• {sanitize_text(line)}") for line in found["report"]),
         *(
-            Text(f"✗ {tool}: {clean_text(why)}", style="yellow")
+            Text(f"✗ {tool}: {sanitize_text(why)}", style="yellow")
             for tool, why in found["cannot_serve"].items()
         ),
     )
@@ -163,9 +171,9 @@ def _at(item: Any, path: str) -> Any:
     return item
 
 
-def _flat(value: Json, prefix: str = "") -> Iterable[tuple[str, Any]]:
+def _flatten(value: Json, prefix: str = "") -> Iterable[tuple[str, Any]]:
     for name, part in value.items():
         if isinstance(part, dict) and not {"summary", "id"} & set(part):
-            yield from _flat(part, f"{prefix}{name}.")
+            yield from _flatten(part, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", part

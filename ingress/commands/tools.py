@@ -22,7 +22,7 @@ Json = dict[str, Any]
 CONNECTION = typer.Option("--connection", help="The connection; needn't be said if there is only one")
 
 
-class BadArgument(ExplainedError):
+class InvalidArgument(ExplainedError):
     """An argument on the command line can't be read; the message names it."""
 
 
@@ -58,9 +58,9 @@ def call_tool(
     tools = {tool["name"]: tool for tool in client.get("/api/tools")["tools"]}
     given = read_stdin() if from_stdin else {}
     properties = tools.get(name, {}).get("arguments", {}).get("properties", {})
-    given |= read_pairs(arguments or [], properties)
+    given |= parse_pairs(arguments or [], properties)
     call = client.ask(tool_call(name, given, connection, key, wait))
-    _show(call, tools.get(name, {}).get("columns", []), as_json)
+    _print_call(call, tools.get(name, {}).get("columns", []), as_json)
     raise typer.Exit({"done": 0, "waiting": 3, "running": 3}.get(call["state"], 1))
 
 
@@ -74,7 +74,7 @@ def show(
     client = client_of(data_dir)
     call = client.get(f"/api/tool-calls/{quote(ticket, safe='')}")
     tools = {tool["name"]: tool for tool in client.get("/api/tools")["tools"]}
-    _show(call, tools.get(call["tool"], {}).get("columns", []), as_json)
+    _print_call(call, tools.get(call["tool"], {}).get("columns", []), as_json)
 
 
 @app.command()
@@ -116,10 +116,10 @@ def deny(
 def _decide(data_dir: Path | None, ticket: str, word: str, sha256: str | None, as_json: bool) -> None:
     body = {"arguments_sha256": sha256} if sha256 else {}
     call = client_of(data_dir).send("POST", f"/api/tool-calls/{quote(ticket, safe='')}/{word}", body)
-    _show(call, [], as_json)
+    _print_call(call, [], as_json)
 
 
-def _show(call: Json, columns: Sequence[Sequence[str]], as_json: bool) -> None:
+def _print_call(call: Json, columns: Sequence[Sequence[str]], as_json: bool) -> None:
     emit(call, as_json, lambda call: call_view(call, columns))
 
 
@@ -130,22 +130,22 @@ def read_stdin() -> Json:
     except ValueError:
         given = None
     if not isinstance(given, dict):
-        raise BadArgument('standard input holds no JSON object: {"NAME": VALUE, …}')
+        raise InvalidArgument('standard input holds no JSON object: {"NAME": VALUE, …}')
     return given
 
 
-def read_pairs(pairs: Sequence[str], properties: Mapping[str, Any]) -> Json:
+def parse_pairs(pairs: Sequence[str], properties: Mapping[str, Any]) -> Json:
     """Read NAME=VALUE by the tool's schema: lists by comma, numbers as JSON. Raises BadArgument."""
     given: Json = {}
     for pair in pairs:
         name, separator, text = pair.partition("=")
         if not separator or not name:
-            raise BadArgument(f"{pair[:60]!r}: an argument is NAME=VALUE")
-        given[name] = _value(name, text, properties.get(name, {}))
+            raise InvalidArgument(f"{pair[:60]!r}: an argument is NAME=VALUE")
+        given[name] = _parse_value(name, text, properties.get(name, {}))
     return given
 
 
-def _value(name: str, text: str, schema: Mapping[str, Any]) -> Any:
+def _parse_value(name: str, text: str, schema: Mapping[str, Any]) -> Any:
     kind = schema.get("type")
     if kind == "array" and not text.lstrip().startswith("["):
         return [part.strip() for part in text.split(",") if part.strip()]
@@ -153,5 +153,5 @@ def _value(name: str, text: str, schema: Mapping[str, Any]) -> Any:
         try:
             return json.loads(text)
         except ValueError:
-            raise BadArgument(f"{name}: {text[:60]!r} is no {kind}") from None
+            raise InvalidArgument(f"{name}: {text[:60]!r} is no {kind}") from None
     return text

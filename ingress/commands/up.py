@@ -20,14 +20,14 @@ from calmo_pagerduty.temporal.dev_server import TemporalDevServer
 from ingress.commands.demo_responder import DemoResponder
 from ingress.commands.instances import Instance, announce, withdraw
 from ingress.commands.live_view import LiveView
-from ingress.commands.preparation import CannotStart, Demo, Plan, check_ports, prepare, take_folder
-from ingress.shutdown import until_signal
-from ingress.supervisor import Part, Supervisor
+from ingress.commands.preparation import CannotStart, Demo, UpOptions, check_ports, lock_folder, prepare
+from ingress.shutdown import wait_for_signal
+from ingress.supervisor import SupervisedProcess, Supervisor
 from workflows import names
 
 #: Until a part answers; a few seconds, and ten times as long on a slow machine.
 READY_SECONDS = 180.0
-PART_PATIENCE = 5.0
+STOP_TIMEOUT = 5.0
 
 
 def up(
@@ -45,8 +45,8 @@ def up(
 ) -> None:
     """Run Temporal, the worker and the ingress on this machine, until Ctrl-C."""
     folder = (data_dir or load_settings().data_dir).absolute()
-    plan = Plan(folder, port, temporal_port, ui_port, demo, speed, free_port() if demo else 0)
-    lock = take_folder(folder)
+    plan = UpOptions(folder, port, temporal_port, ui_port, demo, speed, free_port() if demo else 0)
+    lock = lock_folder(folder)
     try:
         check_ports(plan)
         asyncio.run(_Service(plan).run())
@@ -56,7 +56,7 @@ def up(
 
 @dataclass
 class _Service:
-    plan: Plan
+    plan: UpOptions
     console: Console = field(default_factory=Console)
 
     def __post_init__(self) -> None:
@@ -64,12 +64,12 @@ class _Service:
         self.settings = load_settings(data_dir=plan.data_dir, http_host="127.0.0.1", http_port=plan.port)
         self.view: LiveView | None = None
         self.responder: DemoResponder | None = None
-        self.supervisor = Supervisor(self._tell)
+        self.supervisor = Supervisor(self._print_line)
 
     async def run(self) -> None:
         """Start in order, show what happens until a signal comes, stop in reverse order."""
         begun = time.monotonic()
-        stop = asyncio.create_task(until_signal())
+        stop = asyncio.create_task(wait_for_signal())
         plan = self.plan
         api_key, demo = prepare(self.settings, plan)
         instance = Instance(
@@ -79,7 +79,7 @@ class _Service:
             plan.ui_url,
             os.getpid(),
         )
-        parts = self._parts(demo)
+        parts = self._processes(demo)
         try:
             starting = asyncio.create_task(self._start(parts, instance))
             await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -104,7 +104,7 @@ class _Service:
                 await self._stop(parts)
             self.console.print(f"stopped; everything is kept in {plan.data_dir}", soft_wrap=True)
 
-    async def _start(self, parts: list[Part], instance: Instance) -> None:
+    async def _start(self, parts: list[SupervisedProcess], instance: Instance) -> None:
         temporal, *programs = parts
         await self.supervisor.run(temporal)
         announce(instance)
@@ -114,12 +114,12 @@ class _Service:
             await self.supervisor.run(part)
         await _until_ready(instance.url)
 
-    async def _stop(self, parts: list[Part]) -> None:
+    async def _stop(self, parts: list[SupervisedProcess]) -> None:
         temporal, *programs = parts
-        await asyncio.gather(*(self.supervisor.stop(part, PART_PATIENCE) for part in programs))
-        await self.supervisor.stop(temporal, PART_PATIENCE - 1)
+        await asyncio.gather(*(self.supervisor.stop(part, STOP_TIMEOUT) for part in programs))
+        await self.supervisor.stop(temporal, STOP_TIMEOUT - 1)
 
-    def _parts(self, demo: Demo | None) -> list[Part]:
+    def _processes(self, demo: Demo | None) -> list[SupervisedProcess]:
         plan, logs = self.plan, self.plan.data_dir / "logs"
         environment = plan.environment()
         server = TemporalDevServer(
@@ -135,50 +135,66 @@ class _Service:
             assert server.child is not None
             return server.child
 
-        def program(name: str, *command: str, after_ready: bool = False, stdin: bytes | None = None) -> Part:
+        def program(
+            name: str, *command: str, after_ready: bool = False, stdin: bytes | None = None
+        ) -> SupervisedProcess:
             async def start() -> asyncio.subprocess.Process:
                 return await start_child(
                     (sys.executable, "-m", *command), logs / f"{name}.log", environment, stdin
                 )
 
-            return Part(name, start, after_ready)
+            return SupervisedProcess(name, start, after_ready)
 
         parts = [
-            Part("temporal", start_temporal),
+            SupervisedProcess("temporal", start_temporal),
             program("worker", "worker"),
             program("ingress", "ingress", "ingress"),
         ]
         if demo is not None:
             parts.append(
                 program(
-                    "simulator", "pagerduty_simulator", "serve", "--port", str(plan.simulator_port),
-                    "--token-stdin", "--demo", "--webhook-url", demo.webhook_url, "--secret-stdin",
-                    "--speed", str(plan.speed),
-                    after_ready=True, stdin=f"{demo.token}\n{demo.secret}\n".encode(),
+                    "simulator",
+                    "pagerduty_simulator",
+                    "serve",
+                    "--port",
+                    str(plan.simulator_port),
+                    "--token-stdin",
+                    "--demo",
+                    "--webhook-url",
+                    demo.webhook_url,
+                    "--secret-stdin",
+                    "--speed",
+                    str(plan.speed),
+                    after_ready=True,
+                    stdin=f"{demo.token}\n{demo.secret}\n".encode(),
                 )
-            )  # fmt: skip
+            )
         return parts
 
     def _show(self, client: ApiClient, seconds: float) -> None:
         plan = self.plan
         heading = Text.assemble(
-            ("Calmo PagerDuty", "bold"), f" is up after {seconds:.1f} s\n",
-            ("  REST API     ", "dim"), f"{plan.url}/api/issues\n",
-            ("  Temporal UI  ", "dim"), f"{plan.ui_url}\n",
-            ("  data, logs   ", "dim"), f"{plan.data_dir}\n",
+            ("Calmo PagerDuty", "bold"),
+            f" is up after {seconds:.1f} s\n",
+            ("  REST API     ", "dim"),
+            f"{plan.url}/api/issues\n",
+            ("  Temporal UI  ", "dim"),
+            f"{plan.ui_url}\n",
+            ("  data, logs   ", "dim"),
+            f"{plan.data_dir}\n",
             ("  Ctrl-C stops; starting again keeps the data", "dim"),
-        )  # fmt: skip
+        )
         self.view = LiveView(self.console, client, heading)
         if not self.console.is_terminal:
             self.console.print(heading, soft_wrap=True)
         self.view.start()
         if plan.demo:
-            self.responder = DemoResponder(client, self._tell)
+            self.responder = DemoResponder(client, self._print_line)
             self.responder.start()
 
-    def _tell(self, line: str) -> None:
+    def _print_line(self, line: str) -> None:
         if self.view is not None:
-            self.view.tell(line)
+            self.view.print_line(line)
         else:
             self.console.print(line)
 

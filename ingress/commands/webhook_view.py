@@ -7,8 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from calmo_pagerduty.kernel.untrusted_text import clean_text
-from ingress.commands.tool_view import a_table, words
+from calmo_pagerduty.kernel.untrusted_text import sanitize_text
+from ingress.commands.tool_view import cell_text, empty_table
 
 Json = dict[str, Any]
 
@@ -16,22 +16,24 @@ STATE_STYLE = {
     "waiting_for_secret": "yellow", "unproven": "yellow", "armed": "green", "paused": "cyan",
     "disabled_by_pagerduty": "bold red", "deleted": "dim",
 }  # fmt: skip
-_LONGEST = 1000
+_MAX_TEXT_LENGTH = 1000
 
 
 def webhook_table(webhooks: Iterable[Json]) -> Table:
-    table = a_table("webhook", "state", "name", "scope", "events", "only of", "subscription", "connection")
+    table = empty_table(
+        "webhook", "state", "name", "scope", "events", "only of", "subscription", "connection"
+    )
     for webhook in webhooks:
         only = webhook["service_ids"] or webhook["team_ids"]
         table.add_row(
-            words(webhook["id"]),
+            cell_text(webhook["id"]),
             Text(webhook["state"], style=STATE_STYLE[webhook["state"]]),
-            words(webhook["name"] or None),
-            words(webhook["scope"]),
-            words(webhook["event_set"]),
-            words(only or "everything"),
-            words("ours" if webhook["managed"] else "by hand"),
-            words(webhook["connection_id"]),
+            cell_text(webhook["name"] or None),
+            cell_text(webhook["scope"]),
+            cell_text(webhook["event_set"]),
+            cell_text(only or "everything"),
+            cell_text("ours" if webhook["managed"] else "by hand"),
+            cell_text(webhook["connection_id"]),
         )
     return table
 
@@ -52,17 +54,17 @@ def webhook_view(webhook: Json) -> RenderableType:
     ):
         if webhook[name]:
             style = STATE_STYLE.get(webhook["state"], "") if name == "state" else ""
-            lines.add_row(Text(name, style="dim"), Text(clean_text(str(webhook[name])), style=style))
+            lines.add_row(Text(name, style="dim"), Text(sanitize_text(str(webhook[name])), style=style))
     for secret in webhook["secrets"]:
         until = f", counts until {secret['expires_at']}" if secret["expires_at"] else ""
         lines.add_row(
             Text("secret", style="dim"),
             Text(f"number {secret['version']}, set {secret['created_at']}{until}"),
         )
-    return Group(lines, *_told(webhook))
+    return Group(lines, *_details(webhook))
 
 
-def made_view(made: Json) -> RenderableType:
+def created_webhook_view(made: Json) -> RenderableType:
     """Return a new webhook: the address, this once, and what to do with it."""
     parts: list[RenderableType] = [
         Text.assemble("Webhook for ", (made["scope"], "bold")),
@@ -71,31 +73,31 @@ def made_view(made: Json) -> RenderableType:
     ]
     if not made["has_secret"]:
         parts.append(Text("It has no signing secret yet, so deliveries are asked to come back (503)."))
-    return Group(*parts, *_told(made))
+    return Group(*parts, *_details(made))
 
 
 def step_line(step: Json) -> RenderableType:
     sign, style = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("–", "dim")}[step["ok"]]
-    line = Text.assemble((f"{sign} {step['name']:<11}", style), _clean(step["words"]))
+    line = Text.assemble((f"{sign} {step['name']:<11}", style), _sanitized(step["words"]))
     line.append(f"  {step['milliseconds']} ms", style="dim")
     if step["advice"]:
-        line.append(f"\n  {_clean(step['advice'])}", style="yellow")
+        line.append(f"\n  {_sanitized(step['advice'])}", style="yellow")
     return line
 
 
 def validation_line(found: Json) -> RenderableType:
     sign, style = ("✓", "green") if found["proven"] else ("…", "yellow")
-    return Text.assemble((f"{sign} {found['finding']}  ", style), _clean(found["words"]))
+    return Text.assemble((f"{sign} {found['finding']}  ", style), _sanitized(found["words"]))
 
 
-def _told(webhook: Json) -> Iterable[RenderableType]:
+def _details(webhook: Json) -> Iterable[RenderableType]:
     for note in webhook.get("notes", ()):
-        yield Text(f"note: {_clean(note)}", style="dim")
+        yield Text(f"note: {_sanitized(note)}", style="dim")
     for warning in webhook.get("warnings", ()):
-        yield Text(f"! {_clean(warning)}", style="yellow")
+        yield Text(f"! {_sanitized(warning)}", style="yellow")
     for number, step in enumerate(webhook.get("steps", ()), 1):
-        yield Text(f"{number}. {_clean(step)}", overflow="fold")
+        yield Text(f"{number}. {_sanitized(step)}", overflow="fold")
 
 
-def _clean(text: str) -> str:
-    return clean_text(str(text), _LONGEST)
+def _sanitized(text: str) -> str:
+    return sanitize_text(str(text), _MAX_TEXT_LENGTH)

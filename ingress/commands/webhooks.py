@@ -17,24 +17,30 @@ from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.webhooks import management_store as webhook_management
 from calmo_pagerduty.webhooks.event_filters import EventFilter, EventSet
-from calmo_pagerduty.webhooks.lifecycle import handle_of, webhook_url
+from calmo_pagerduty.webhooks.lifecycle import webhook_handle, webhook_url
 from calmo_pagerduty.webhooks.management_store import NewWebhook
-from calmo_pagerduty.webhooks.public_address import why_unreachable
+from calmo_pagerduty.webhooks.public_address import unreachable_reason
 from calmo_pagerduty.webhooks.setup_steps import setup_steps
-from calmo_pagerduty.webhooks.signing_secrets import read_secret as read_pasted
+from calmo_pagerduty.webhooks.signing_secrets import parse_secret as read_pasted
 from ingress.commands import deliveries
 from ingress.commands import reconcile as healing
 from ingress.commands.instances import client_of, settings_for
 from ingress.commands.options import AS_JSON, DATA_DIR
-from ingress.commands.output import emit, put_out
-from ingress.commands.webhook_view import made_view, step_line, validation_line, webhook_table, webhook_view
+from ingress.commands.output import emit, print_view
+from ingress.commands.webhook_view import (
+    created_webhook_view,
+    step_line,
+    validation_line,
+    webhook_table,
+    webhook_view,
+)
 
 __all__ = ["NoSecret", "app", "webhook_url"]
 
 app = typer.Typer(no_args_is_help=True, help="The addresses that PagerDuty delivers to.")
 
 Json = dict[str, Any]
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 WEBHOOK = typer.Argument(help="The webhook's id, or its short form from the list")
 
 
@@ -63,33 +69,41 @@ def create(
 
     The address is shown this once.
     """
-    only = EventFilter(tuple(service or ()), tuple(team or ())).checked()
+    only = EventFilter(tuple(service or ()), tuple(team or ())).validated()
     if subscribe is not None:
         body = {
-            "scope": scope, "name": name, "event_set": events, "service_ids": only.service_ids,
-            "team_ids": only.team_ids, "connection": subscribe, "subscribe": True,
-        }  # fmt: skip
+            "scope": scope,
+            "name": name,
+            "event_set": events,
+            "service_ids": only.service_ids,
+            "team_ids": only.team_ids,
+            "connection": subscribe,
+            "subscribe": True,
+        }
         made = client_of(data_dir).send("POST", "/api/webhooks", body)
     else:
         secret = read_pasted(read_secret()).secret if secret_stdin else None
-        made = _made_here(NewWebhook(Scope.parse(scope), name, None, events, only), secret, data_dir)
-    emit(made, as_json, made_view)
+        made = _create_locally(NewWebhook(Scope.parse(scope), name, None, events, only), secret, data_dir)
+    emit(made, as_json, created_webhook_view)
 
 
-def _made_here(new: NewWebhook, secret: bytes | None, data_dir: Path | None) -> Json:
+def _create_locally(new: NewWebhook, secret: bytes | None, data_dir: Path | None) -> Json:
     """Make it in the database, whether the service runs or not."""
     now = datetime.now(UTC)
     with open_store(settings_for(data_dir)) as own:
-        webhook_id = own.database.write_now(
-            lambda transaction: webhook_management.make(transaction, own.keyring, new, secret, now)
+        webhook_id = own.database.write_blocking(
+            lambda transaction: webhook_management.insert_webhook(transaction, own.keyring, new, secret, now)
         )
     url = webhook_url(own.settings.public_address, webhook_id)
-    unreachable = why_unreachable(own.settings.public_address)
+    unreachable = unreachable_reason(own.settings.public_address)
     return {
-        "id": webhook_id, "url": url, "scope": str(new.scope), "has_secret": secret is not None,
+        "id": webhook_id,
+        "url": url,
+        "scope": str(new.scope),
+        "has_secret": secret is not None,
         "warnings": [unreachable] if unreachable else [],
-        "steps": setup_steps(url, handle_of(webhook_id), new.event_set, new.only, secret is not None),
-    }  # fmt: skip
+        "steps": setup_steps(url, webhook_handle(webhook_id), new.event_set, new.only, secret is not None),
+    }
 
 
 def read_secret() -> bytes:
@@ -117,7 +131,7 @@ def show(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Show one webhook, and what is left to set up."""
-    _show(client_of(data_dir).get(_path(webhook)), as_json)
+    _print_webhook(client_of(data_dir).get(_path(webhook)), as_json)
 
 
 @app.command("set-secret")
@@ -131,7 +145,7 @@ def set_secret(
 ) -> None:
     """Give it PagerDuty's signing secret, from standard input. The one before counts for 72 h more."""
     body = {"secret": read_secret().decode(errors="replace"), "keep_others": add}
-    _show(client_of(data_dir).send("PUT", _path(webhook, "secret"), body), as_json)
+    _print_webhook(client_of(data_dir).send("PUT", _path(webhook, "secret"), body), as_json)
 
 
 @app.command()
@@ -141,7 +155,7 @@ def pause(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Put its deliveries aside from now on: they are kept, and change no issue."""
-    _show(client_of(data_dir).send("POST", _path(webhook, "pause"), {}), as_json)
+    _print_webhook(client_of(data_dir).send("POST", _path(webhook, "pause"), {}), as_json)
 
 
 @app.command()
@@ -151,7 +165,7 @@ def resume(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Take its deliveries as usual again."""
-    _show(client_of(data_dir).send("POST", _path(webhook, "resume"), {}), as_json)
+    _print_webhook(client_of(data_dir).send("POST", _path(webhook, "resume"), {}), as_json)
 
 
 @app.command()
@@ -161,7 +175,7 @@ def subscribe(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Make PagerDuty's subscription for it, with its connection's token."""
-    _show(client_of(data_dir).send("POST", _path(webhook, "subscription"), {}), as_json)
+    _print_webhook(client_of(data_dir).send("POST", _path(webhook, "subscription"), {}), as_json)
 
 
 @app.command()
@@ -171,7 +185,7 @@ def rotate(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Put a new subscription with a new secret in place of the one there. Both secrets count for 72 h."""
-    _show(client_of(data_dir).send("POST", _path(webhook, "rotate"), {}), as_json)
+    _print_webhook(client_of(data_dir).send("POST", _path(webhook, "rotate"), {}), as_json)
 
 
 @app.command()
@@ -181,7 +195,7 @@ def delete(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Delete it, and PagerDuty's subscription if we made it. What was delivered stays."""
-    _show(client_of(data_dir).send("DELETE", _path(webhook)), as_json)
+    _print_webhook(client_of(data_dir).send("DELETE", _path(webhook)), as_json)
 
 
 @app.command("test")
@@ -195,7 +209,7 @@ def try_out(
     for step in client_of(data_dir).steps(_path(webhook, "test")):
         steps.append(step)
         if not as_json:
-            put_out(step_line(step))
+            print_view(step_line(step))
     well = bool(steps) and all(step["ok"] is not False for step in steps)
     if as_json:
         typer.echo(json.dumps({"ok": well, "steps": steps}))
@@ -213,7 +227,7 @@ def wizard(
     said: Json = {}
     for found in _validations(client_of(data_dir), _path(webhook, "validation"), wait):
         if not as_json and found["finding"] != said.get("finding"):
-            put_out(validation_line(found))
+            print_view(validation_line(found))
         said = found
     if as_json:
         typer.echo(json.dumps(said))
@@ -228,16 +242,16 @@ def _validations(client: ApiClient, path: str, seconds: float) -> Iterator[Json]
         yield said
         if said["proven"] or time.monotonic() >= ends_at:
             return
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
 def _path(webhook: str, *more: str) -> str:
     return "/".join(["/api/webhooks", quote(webhook, safe=""), *more])
 
 
-def _show(webhook: Json, as_json: bool) -> None:
+def _print_webhook(webhook: Json, as_json: bool) -> None:
     emit(webhook, as_json, webhook_view)
 
 
-app.command("deliveries")(deliveries.of_webhook)
+app.command("deliveries")(deliveries.list_webhook_deliveries)
 app.command("doctor")(healing.doctor)

@@ -6,11 +6,16 @@ from datetime import UTC, datetime, timedelta
 from starlette.requests import Request
 
 from calmo_pagerduty.access import audit_store as audit
-from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.connections import rate_limit_store as permits
 from calmo_pagerduty.connections import store as connections
-from calmo_pagerduty.connections.connection_check import Findings, probe, read_findings, report
-from calmo_pagerduty.connections.service import PagerDutyAccounts
+from calmo_pagerduty.connections.connection_check import (
+    ProbeResult,
+    build_report,
+    parse_probe,
+    probe_connection,
+)
+from calmo_pagerduty.connections.service import PagerDutyClients
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.database import Database, Transaction
 from calmo_pagerduty.db.encryption import Keyring
@@ -18,9 +23,9 @@ from calmo_pagerduty.kernel.scopes import Scope, ScopeKind
 from calmo_pagerduty.pagerduty.errors import PagerDutyError
 from calmo_pagerduty.pagerduty.tokens import Region
 from calmo_pagerduty.tools.catalogue import TOOLS
-from calmo_pagerduty.tools.permissions import ConnectionRules, turns_on_writes
+from calmo_pagerduty.tools.permissions import ConnectionRules, enables_writes
 from ingress.api.authentication import CONNECTIONS_ADMIN, CONNECTIONS_READ, CONNECTIONS_WRITE
-from ingress.api.endpoints import Endpoint, Json, Nothing, Row
+from ingress.api.endpoints import Endpoint, EndpointRow, Json, NoInput
 from ingress.api.errors import NotPermitted
 from ingress.api.finding import require_connection
 from ingress.api.models import NoBody
@@ -36,68 +41,106 @@ from ingress.connections.models import (
 )
 
 NOT_FOUND = ((404, "no such connection, or it is somebody else's"),)
-TEST_PATIENCE = timedelta(seconds=5)
+PERMIT_TIMEOUT = timedelta(seconds=5)
 
 
 class ConnectionEndpoints:
     """Each sees no more than its caller may; every change is audited. Errors: `ingress.api.errors`."""
 
-    def __init__(self, database: Database, keyring: Keyring, accounts: PagerDutyAccounts) -> None:
+    def __init__(self, database: Database, keyring: Keyring, accounts: PagerDutyClients) -> None:
         self._database = database
         self._keyring = keyring
         self._accounts = accounts
 
-    def endpoints(self) -> "list[Row]":
+    def endpoints(self) -> "list[EndpointRow]":
         return [
             Endpoint(
-                "GET", "/api/connections", "The PagerDuty accounts", Json(ConnectionListModel),
-                permission=CONNECTIONS_READ, takes=Nothing, handler=self.list,
+                "GET",
+                "/api/connections",
+                "The PagerDuty accounts",
+                Json(ConnectionListModel),
+                permission=CONNECTIONS_READ,
+                takes=NoInput,
+                handler=self.list,
             ),
             Endpoint(
-                "POST", "/api/connections", "Connect a PagerDuty account", Json(ConnectionModel, status=201),
-                permission=CONNECTIONS_WRITE, takes=ConnectionBody, handler=self.add,
+                "POST",
+                "/api/connections",
+                "Connect a PagerDuty account",
+                Json(ConnectionModel, status=201),
+                permission=CONNECTIONS_WRITE,
+                takes=ConnectionBody,
+                handler=self.add,
             ),
             Endpoint(
-                "GET", "/api/connections/{id}", "One connection", Json(ConnectionModel),
-                permission=CONNECTIONS_READ, takes=Nothing, handler=self.show, statuses=NOT_FOUND,
-            ),
-            Endpoint(
-                "PATCH", "/api/connections/{id}", "Change what it is called and what it allows",
-                Json(ConnectionModel), permission=CONNECTIONS_WRITE, takes=ConnectionChange,
-                handler=self.change, statuses=NOT_FOUND,
-            ),
-            Endpoint(
-                "DELETE", "/api/connections/{id}", "Remove it and forget its token", Json(ConnectionModel),
-                permission=CONNECTIONS_WRITE, takes=Nothing, handler=self.remove, statuses=NOT_FOUND,
-            ),
-            Endpoint(
-                "POST", "/api/connections/{id}/token", "Give it a new token", Json(ConnectionModel),
-                permission=CONNECTIONS_WRITE, takes=TokenBody, handler=self.rotate, statuses=NOT_FOUND,
-            ),
-            Endpoint(
-                "POST", "/api/connections/{id}/test", "Find out what its token can do",
-                Json(ConnectionTestModel), permission=CONNECTIONS_WRITE, takes=NoBody, handler=self.test,
+                "GET",
+                "/api/connections/{id}",
+                "One connection",
+                Json(ConnectionModel),
+                permission=CONNECTIONS_READ,
+                takes=NoInput,
+                handler=self.show,
                 statuses=NOT_FOUND,
             ),
-        ]  # fmt: skip
+            Endpoint(
+                "PATCH",
+                "/api/connections/{id}",
+                "Change what it is called and what it allows",
+                Json(ConnectionModel),
+                permission=CONNECTIONS_WRITE,
+                takes=ConnectionChange,
+                handler=self.change,
+                statuses=NOT_FOUND,
+            ),
+            Endpoint(
+                "DELETE",
+                "/api/connections/{id}",
+                "Remove it and forget its token",
+                Json(ConnectionModel),
+                permission=CONNECTIONS_WRITE,
+                takes=NoInput,
+                handler=self.remove,
+                statuses=NOT_FOUND,
+            ),
+            Endpoint(
+                "POST",
+                "/api/connections/{id}/token",
+                "Give it a new token",
+                Json(ConnectionModel),
+                permission=CONNECTIONS_WRITE,
+                takes=TokenBody,
+                handler=self.rotate,
+                statuses=NOT_FOUND,
+            ),
+            Endpoint(
+                "POST",
+                "/api/connections/{id}/test",
+                "Find out what its token can do",
+                Json(ConnectionTestModel),
+                permission=CONNECTIONS_WRITE,
+                takes=NoBody,
+                handler=self.test,
+                statuses=NOT_FOUND,
+            ),
+        ]
 
-    async def list(self, _request: Request, caller: Caller, _nothing: Nothing) -> ConnectionListModel:
+    async def list(self, _request: Request, caller: Principal, _nothing: NoInput) -> ConnectionListModel:
         """GET /api/connections"""
 
         def read(transaction: Transaction) -> list[ConnectionModel]:
-            found = connections.list_all(transaction, caller.visibility)
+            found = connections.list_connections(transaction, caller.visibility)
             return [_model(transaction, connection) for connection in found]
 
         return ConnectionListModel(connections=await self._database.read(read, caller.visibility))
 
-    async def show(self, request: Request, caller: Caller, _nothing: Nothing) -> ConnectionModel:
+    async def show(self, request: Request, caller: Principal, _nothing: NoInput) -> ConnectionModel:
         """GET /api/connections/{id}"""
         connection = await self._find(request, caller)
         return await self._database.read(
             lambda transaction: _model(transaction, connection), caller.visibility
         )
 
-    async def add(self, _request: Request, caller: Caller, body: ConnectionBody) -> ConnectionModel:
+    async def add(self, _request: Request, caller: Principal, body: ConnectionBody) -> ConnectionModel:
         """POST /api/connections"""
         scope = Scope.parse(body.scope)
         if not caller.visibility.admits(scope):
@@ -107,77 +150,84 @@ class ConnectionEndpoints:
         now = datetime.now(UTC)
 
         def write(transaction: Transaction) -> ConnectionModel:
-            connection_id = connections.add(
-                transaction, body.name, scope, now, body.region, rules, body.from_address,
-                body.severities, body.requests_per_minute,
-            )  # fmt: skip
+            connection_id = connections.insert_connection(
+                transaction,
+                body.name,
+                scope,
+                now,
+                body.region,
+                rules,
+                body.from_address,
+                body.severities,
+                body.requests_per_minute,
+            )
             if body.token is not None:
-                added = _get(transaction, caller, connection_id)
-                connections.set_token(transaction, self._keyring, added, body.token_kind, body.token)
-            return _changed(transaction, caller, connection_id, "added", now)
+                added = _get_connection(transaction, caller, connection_id)
+                connections.update_token(transaction, self._keyring, added, body.token_kind, body.token)
+            return _audit_change(transaction, caller, connection_id, "added", now)
 
         return await self._database.write(write)
 
-    async def change(self, request: Request, caller: Caller, body: ConnectionChange) -> ConnectionModel:
+    async def change(self, request: Request, caller: Principal, body: ConnectionChange) -> ConnectionModel:
         """PATCH /api/connections/{id}"""
         connection = await self._find(request, caller)
         values = body.model_dump(mode="json", exclude={"rules"}, exclude_unset=True)
         now = datetime.now(UTC)
 
         def write(transaction: Transaction) -> ConnectionModel:
-            known = _get(transaction, caller, connection.id)
+            known = _get_connection(transaction, caller, connection.id)
             if body.rules is not None:
                 rules = body.rules.rules()
                 _check_administrator(caller, known.scope, known.rules, rules)
-                connections.set_rules(transaction, known.id, rules)
+                connections.update_rules(transaction, known.id, rules)
             if body.response_targets is not None and body.response_targets.escalates_on_miss:
                 _check_escalation(caller, known)
             if values:
-                connections.update(transaction, known.id, **values)
-            return _changed(transaction, caller, known.id, "changed", now, sorted(body.model_fields_set))
+                connections.update_connection(transaction, known.id, **values)
+            return _audit_change(transaction, caller, known.id, "changed", now, sorted(body.model_fields_set))
 
         return await self._database.write(write)
 
-    async def rotate(self, request: Request, caller: Caller, body: TokenBody) -> ConnectionModel:
+    async def rotate(self, request: Request, caller: Principal, body: TokenBody) -> ConnectionModel:
         """POST /api/connections/{id}/token: the next call takes the new token, those under way the old."""
         connection = await self._find(request, caller)
         now = datetime.now(UTC)
 
         def write(transaction: Transaction) -> ConnectionModel:
-            known = _get(transaction, caller, connection.id)
-            connections.set_token(transaction, self._keyring, known, body.token_kind, body.token)
-            return _changed(transaction, caller, known.id, "token rotated", now)
+            known = _get_connection(transaction, caller, connection.id)
+            connections.update_token(transaction, self._keyring, known, body.token_kind, body.token)
+            return _audit_change(transaction, caller, known.id, "token rotated", now)
 
         return await self._database.write(write)
 
-    async def remove(self, request: Request, caller: Caller, _nothing: Nothing) -> ConnectionModel:
+    async def remove(self, request: Request, caller: Principal, _nothing: NoInput) -> ConnectionModel:
         """DELETE /api/connections/{id}: its token is forgotten at once; its issues and audit stay."""
         connection = await self._find(request, caller)
         now = datetime.now(UTC)
 
         def write(transaction: Transaction) -> ConnectionModel:
-            removed = _changed(transaction, caller, connection.id, "removed", now)
-            connections.remove(transaction, connection.id, now)
+            removed = _audit_change(transaction, caller, connection.id, "removed", now)
+            connections.mark_removed(transaction, connection.id, now)
             return removed
 
         return await self._database.write(write)
 
-    async def test(self, request: Request, caller: Caller, _body: NoBody) -> ConnectionTestModel:
+    async def test(self, request: Request, caller: Principal, _body: NoBody) -> ConnectionTestModel:
         """POST /api/connections/{id}/test: read only, and say in words what the token can do."""
         connection = await self._find(request, caller)
         try:
             findings = await self._probe(connection)
         except PagerDutyError as error:
-            return await self._tested(connection, False, (str(error),), {})
+            return await self._test_response(connection, False, (str(error),), {})
         elsewhere = await self._other_region(connection) if findings.verdict == "rejected" else None
-        await self._database.write(lambda t: connections.keep_facts(t, connection, findings.facts))
-        told = report(findings, TOOLS, connection.rules, elsewhere)
-        return await self._tested(connection, told.ok, told.lines, dict(told.cannot_serve))
+        await self._database.write(lambda t: connections.update_token_info(t, connection, findings.facts))
+        told = build_report(findings, TOOLS, connection.rules, elsewhere)
+        return await self._test_response(connection, told.ok, told.lines, dict(told.cannot_serve))
 
-    async def _tested(
+    async def _test_response(
         self, connection: Connection, ok: bool, lines: tuple[str, ...], cannot_serve: dict[str, str]
     ) -> ConnectionTestModel:
-        usage = await self._database.read(lambda transaction: permits.usage(transaction, connection.id))
+        usage = await self._database.read(lambda transaction: permits.get_usage(transaction, connection.id))
         rate = rate_model(connection, usage)
         lines += (f"our share of the rate limit is {rate.requests_per_minute} requests a minute",)
         if rate.minute_remaining is not None:
@@ -186,9 +236,9 @@ class ConnectionEndpoints:
             lines += (f"analytics: {rate.daily_remaining} of {rate.daily_limit} left today",)
         return ConnectionTestModel(ok=ok, report=list(lines), cannot_serve=cannot_serve, rate=rate)
 
-    async def _probe(self, connection: Connection) -> Findings:
-        client = await self._accounts.client(connection, TEST_PATIENCE)
-        return read_findings(await client.run(probe()), None, datetime.now(UTC))
+    async def _probe(self, connection: Connection) -> ProbeResult:
+        client = await self._accounts.client(connection, PERMIT_TIMEOUT)
+        return parse_probe(await client.run(probe_connection()), None, datetime.now(UTC))
 
     async def _other_region(self, connection: Connection) -> str | None:
         """Return the region that accepts the token which this one rejects."""
@@ -199,40 +249,43 @@ class ConnectionEndpoints:
                 return region
         return None
 
-    async def _find(self, request: Request, caller: Caller) -> Connection:
+    async def _find(self, request: Request, caller: Principal) -> Connection:
         connection_id = request.path_params["id"]
         return await self._database.read(
-            lambda transaction: _get(transaction, caller, connection_id), caller.visibility
+            lambda transaction: _get_connection(transaction, caller, connection_id), caller.visibility
         )
 
 
-def _get(transaction: Transaction, caller: Caller, connection_id: str) -> Connection:
+def _get_connection(transaction: Transaction, caller: Principal, connection_id: str) -> Connection:
     return require_connection(transaction, caller.visibility, connection_id)
 
 
 def _model(transaction: Transaction, connection: Connection) -> ConnectionModel:
-    return connection_model(connection, permits.usage(transaction, connection.id))
+    return connection_model(connection, permits.get_usage(transaction, connection.id))
 
 
-def _changed(
+def _audit_change(
     transaction: Transaction,
-    caller: Caller,
+    caller: Principal,
     connection_id: str,
     outcome: str,
     now: datetime,
     fields: list[str] | None = None,
 ) -> ConnectionModel:
-    connection = _get(transaction, caller, connection_id)
+    connection = _get_connection(transaction, caller, connection_id)
     record = {
-        "connection_id": connection_id, "key_id": caller.key_id, "requester": caller.who,
-        "outcome": f"connection {outcome}", "fields": fields,
+        "connection_id": connection_id,
+        "key_id": caller.key_id,
+        "requester": caller.who,
+        "outcome": f"connection {outcome}",
+        "fields": fields,
         "rules": connection.rules.model_dump(mode="json"),
-    }  # fmt: skip
-    audit.append(transaction, str(connection.scope), now, record)
+    }
+    audit.insert_audit_row(transaction, str(connection.scope), now, record)
     return _model(transaction, connection)
 
 
-def _check_escalation(caller: Caller, known: Connection) -> None:
+def _check_escalation(caller: Principal, known: Connection) -> None:
     """Raises NotPermitted: that incidents are escalated by themselves is for administrators to say."""
     already = known.response_targets is not None and known.response_targets.escalates_on_miss
     is_personal = known.scope.kind is ScopeKind.PERSONAL
@@ -244,12 +297,12 @@ def _check_escalation(caller: Caller, known: Connection) -> None:
 
 
 def _check_administrator(
-    caller: Caller, scope: Scope, before: ConnectionRules, after: ConnectionRules
+    caller: Principal, scope: Scope, before: ConnectionRules, after: ConnectionRules
 ) -> None:
     """Raises NotPermitted."""
     if scope.kind is ScopeKind.PERSONAL or CONNECTIONS_ADMIN in caller.permissions:
         return
-    if turns_on_writes(before, after):
+    if enables_writes(before, after):
         raise NotPermitted(
             "only the organisation's administrators may allow more than before:"
             f" this API key lacks the permission {CONNECTIONS_ADMIN}"

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, SecretStr
 
 from calmo_pagerduty.connections import rate_limit_store as permits
-from calmo_pagerduty.connections.rate_limit_store import Usage
+from calmo_pagerduty.connections.rate_limit_store import RateLimitUsage
 from calmo_pagerduty.connections.severity import Severity
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.incidents.response_targets import Minutes
@@ -135,7 +135,7 @@ class ConnectionTestModel(Model):
     rate: RateModel
 
 
-def connection_model(connection: Connection, usage: Usage) -> ConnectionModel:
+def connection_model(connection: Connection, usage: RateLimitUsage) -> ConnectionModel:
     targets = connection.response_targets
     return ConnectionModel.from_row(
         connection,
@@ -147,6 +147,6 @@ def connection_model(connection: Connection, usage: Usage) -> ConnectionModel:
     )
 
 
-def rate_model(connection: Connection, usage: Usage) -> RateModel:
+def rate_model(connection: Connection, usage: RateLimitUsage) -> RateModel:
     per_minute = connection.requests_per_minute or permits.DEFAULT_PER_MINUTE
     return RateModel.from_row(usage, requests_per_minute=per_minute)

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 from calmo_pagerduty.contexts import store as contexts
 from calmo_pagerduty.contexts.runs import ContextState
-from calmo_pagerduty.contexts.store import Finished
+from calmo_pagerduty.contexts.store import FinishedVersion
 from calmo_pagerduty.db.database import Database, StoreUnavailable
 from ingress.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS = 10.0
+POLL_SECONDS = 10.0
 
 
 class ContextCounter:
@@ -27,15 +27,15 @@ class ContextCounter:
     async def run(self) -> None:
         while True:
             try:
-                await self.look_once()
+                await self.count_once()
             except StoreUnavailable as error:
                 logger.warning("contexts_not_counted", extra={"error": type(error).__name__})
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
-    async def look_once(self) -> None:
+    async def count_once(self) -> None:
         """Count what ended since the last look. Raises StoreUnavailable."""
         since = self._since
-        found = await self._database.read(lambda t: contexts.finished_since(t, since))
+        found = await self._database.read(lambda t: contexts.list_finished_since(t, since))
         for run in found:
             if run.key not in self._counted:
                 self._count(run)
@@ -43,7 +43,7 @@ class ContextCounter:
             self._since = found[-1].at
             self._counted = {run.key for run in found if run.at == self._since}
 
-    def _count(self, run: Finished) -> None:
+    def _count(self, run: FinishedVersion) -> None:
         degraded = run.is_degraded and run.state is ContextState.COMPLETE
         self._metrics.contexts.labels("degraded" if degraded else run.state.value).inc()
         self._metrics.context_seconds.observe(run.seconds)

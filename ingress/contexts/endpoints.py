@@ -10,9 +10,9 @@ from sse_starlette import EventSourceResponse
 from starlette.requests import Request
 from starlette.responses import Response
 
-from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.contexts import store as contexts
-from calmo_pagerduty.contexts.analysis.dependency_picture import dependency_picture
+from calmo_pagerduty.contexts.analysis.dependency_picture import dependency_svg
 from calmo_pagerduty.contexts.markdown import context_markdown
 from calmo_pagerduty.contexts.model import IncidentContext
 from calmo_pagerduty.contexts.store import StoredContext
@@ -20,12 +20,19 @@ from calmo_pagerduty.db.database import Database, Transaction
 from calmo_pagerduty.kernel.incident_ref import INCIDENT_ID
 from calmo_pagerduty.temporal.handle import TemporalHandle
 from ingress.api.authentication import ISSUES_READ, TOOLS_READ
-from ingress.api.endpoints import Endpoint, Json, Media, Nothing, Row
-from ingress.api.errors import NotFound
+from ingress.api.endpoints import Endpoint, EndpointRow, Json, Media, NoInput
+from ingress.api.errors import ResourceNotFound
 from ingress.api.finding import check_issue_id
 from ingress.api.models import Links
 from ingress.contexts.examples import CONTEXT_EXAMPLE, GATHER_EXAMPLE, VERSIONS_EXAMPLE
-from ingress.contexts.lookup import Wanted, absent, is_incident, is_issue, of_incident, of_issue
+from ingress.contexts.lookup import (
+    RequestedContext,
+    context_of_incident,
+    context_of_issue,
+    is_incident,
+    is_issue,
+    no_context_error,
+)
 from ingress.contexts.models import (
     ContextQuery,
     ContextVersionsModel,
@@ -37,7 +44,7 @@ from ingress.contexts.models import (
     version_model,
 )
 from ingress.contexts.progress_stream import ProgressStream
-from ingress.contexts.starting import gather
+from ingress.contexts.starting import request_gathering
 from workflows import names
 
 KEEP_ALIVE_SECONDS = 15
@@ -45,7 +52,7 @@ NOT_FOUND = ((404, "no such issue, or it has no context yet; the message says wh
 NOT_MODIFIED = ((304, "it is as the If-None-Match header says"),)
 UNAVAILABLE = ((503, "Temporal can't be reached"),)
 #: Whoever opens the picture by itself runs nothing that might be in it.
-HARMLESS = {
+SVG_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
     "X-Content-Type-Options": "nosniff",
 }
@@ -61,83 +68,117 @@ class ContextEndpoints:
         self._links = links
         self.closing = asyncio.Event()
 
-    def endpoints(self) -> list[Row]:
+    def endpoints(self) -> list[EndpointRow]:
         path = "/api/issues/{id}/context"
         return [
             Endpoint(
-                "GET", path, "An issue's context", Json(IncidentContext, example=CONTEXT_EXAMPLE),
-                permission=ISSUES_READ, takes=ContextQuery, handler=self.show,
+                "GET",
+                path,
+                "An issue's context",
+                Json(IncidentContext, example=CONTEXT_EXAMPLE),
+                permission=ISSUES_READ,
+                takes=ContextQuery,
+                handler=self.show,
                 statuses=NOT_FOUND + NOT_MODIFIED,
             ),
             Endpoint(
-                "GET", f"{path}/versions", "The versions of a context",
-                Json(ContextVersionsModel, example=VERSIONS_EXAMPLE), permission=ISSUES_READ, takes=Nothing,
-                handler=self.versions, statuses=NOT_FOUND,
+                "GET",
+                f"{path}/versions",
+                "The versions of a context",
+                Json(ContextVersionsModel, example=VERSIONS_EXAMPLE),
+                permission=ISSUES_READ,
+                takes=NoInput,
+                handler=self.versions,
+                statuses=NOT_FOUND,
             ),
             Endpoint(
-                "GET", f"{path}.md", "A context as a page", Media("text/markdown"), permission=ISSUES_READ,
-                takes=ContextQuery, handler=self.page, statuses=NOT_FOUND + NOT_MODIFIED,
-            ),
-            Endpoint(
-                "GET", f"{path}/graph.svg", "The dependencies as a picture", Media("image/svg+xml"),
-                permission=ISSUES_READ, takes=ContextQuery, handler=self.picture,
+                "GET",
+                f"{path}.md",
+                "A context as a page",
+                Media("text/markdown"),
+                permission=ISSUES_READ,
+                takes=ContextQuery,
+                handler=self.page,
                 statuses=NOT_FOUND + NOT_MODIFIED,
             ),
             Endpoint(
-                "GET", f"{path}/progress", "Each source as it lands, then `complete`",
-                Media("text/event-stream"), permission=ISSUES_READ, takes=ProgressQuery,
-                handler=self.progress, statuses=NOT_FOUND,
+                "GET",
+                f"{path}/graph.svg",
+                "The dependencies as a picture",
+                Media("image/svg+xml"),
+                permission=ISSUES_READ,
+                takes=ContextQuery,
+                handler=self.picture,
+                statuses=NOT_FOUND + NOT_MODIFIED,
             ),
             Endpoint(
-                "POST", path, "Have an issue's context gathered",
-                Json(GatherModel, status=202, example=GATHER_EXAMPLE), permission=TOOLS_READ,
-                takes=GatherIssueBody, handler=self.gather_issue,
+                "GET",
+                f"{path}/progress",
+                "Each source as it lands, then `complete`",
+                Media("text/event-stream"),
+                permission=ISSUES_READ,
+                takes=ProgressQuery,
+                handler=self.progress,
+                statuses=NOT_FOUND,
+            ),
+            Endpoint(
+                "POST",
+                path,
+                "Have an issue's context gathered",
+                Json(GatherModel, status=202, example=GATHER_EXAMPLE),
+                permission=TOOLS_READ,
+                takes=GatherIssueBody,
+                handler=self.gather_issue,
                 statuses=((404, "no such issue"), *UNAVAILABLE),
             ),
             Endpoint(
-                "POST", "/api/incidents/{incident_id}/context", "Have an incident's context gathered",
-                Json(GatherModel, status=202, example=GATHER_EXAMPLE), permission=TOOLS_READ,
-                takes=GatherBody, handler=self.gather_incident,
+                "POST",
+                "/api/incidents/{incident_id}/context",
+                "Have an incident's context gathered",
+                Json(GatherModel, status=202, example=GATHER_EXAMPLE),
+                permission=TOOLS_READ,
+                takes=GatherBody,
+                handler=self.gather_incident,
                 statuses=(
                     (404, "no such connection, or no such incident"),
                     (409, "it is an issue of several connections: name one"),
                     *UNAVAILABLE,
                 ),
             ),
-        ]  # fmt: skip
+        ]
 
-    async def show(self, request: Request, caller: Caller, query: ContextQuery) -> Response:
+    async def show(self, request: Request, caller: Principal, query: ContextQuery) -> Response:
         """GET /api/issues/{id}/context"""
-        stored = await self._stored(request, caller, query)
+        stored = await self._get_version(request, caller, query)
         body = json.dumps(stored.document, ensure_ascii=False, separators=(",", ":"))
-        return _conditional(request, body, "application/json")
+        return _conditional_response(request, body, "application/json")
 
-    async def page(self, request: Request, caller: Caller, query: ContextQuery) -> Response:
+    async def page(self, request: Request, caller: Principal, query: ContextQuery) -> Response:
         """GET /api/issues/{id}/context.md"""
-        stored = await self._stored(request, caller, query)
+        stored = await self._get_version(request, caller, query)
         text = await asyncio.to_thread(lambda: context_markdown(_document(stored)))
-        return _conditional(request, text, "text/markdown; charset=utf-8")
+        return _conditional_response(request, text, "text/markdown; charset=utf-8")
 
-    async def picture(self, request: Request, caller: Caller, query: ContextQuery) -> Response:
+    async def picture(self, request: Request, caller: Principal, query: ContextQuery) -> Response:
         """GET /api/issues/{id}/context/graph.svg"""
-        stored = await self._stored(request, caller, query)
-        svg = await asyncio.to_thread(lambda: dependency_picture(_document(stored)))
-        return _conditional(request, svg, "image/svg+xml")
+        stored = await self._get_version(request, caller, query)
+        svg = await asyncio.to_thread(lambda: dependency_svg(_document(stored)))
+        return _conditional_response(request, svg, "image/svg+xml")
 
-    async def versions(self, request: Request, caller: Caller, _nothing: Nothing) -> ContextVersionsModel:
+    async def versions(self, request: Request, caller: Principal, _nothing: NoInput) -> ContextVersionsModel:
         """GET /api/issues/{id}/context/versions"""
         issue_id = _issue_id(request)
 
         def read(transaction: Transaction) -> tuple[StoredContext, ...]:
-            found = contexts.versions(transaction, caller.visibility, issue_id)
+            found = contexts.list_versions(transaction, caller.visibility, issue_id)
             if not found:
-                raise absent(transaction, caller.visibility, issue_id)
+                raise no_context_error(transaction, caller.visibility, issue_id)
             return found
 
         found = await self._database.read(read, caller.visibility)
         return ContextVersionsModel(issue_id=issue_id, versions=[version_model(context) for context in found])
 
-    async def progress(self, request: Request, caller: Caller, query: ProgressQuery) -> Response:
+    async def progress(self, request: Request, caller: Principal, query: ProgressQuery) -> Response:
         """GET /api/issues/{id}/context/progress: of the version asked for, else of the newest.
 
         One that was asked for just now may not have begun: it is waited for.
@@ -145,7 +186,7 @@ class ContextEndpoints:
         issue_id = _issue_id(request)
 
         def read(transaction: Transaction) -> int:
-            found = contexts.versions(transaction, caller.visibility, issue_id)
+            found = contexts.list_versions(transaction, caller.visibility, issue_id)
             if found:
                 return query.version or found[0].version
             seen_by = caller.visibility
@@ -153,34 +194,35 @@ class ContextEndpoints:
                 transaction, seen_by, issue_id, query.connection, query.incident
             )
             if query.version is None or not known:
-                raise absent(transaction, caller.visibility, issue_id)
+                raise no_context_error(transaction, caller.visibility, issue_id)
             return query.version
 
         version = await self._database.read(read, caller.visibility)
         stream = ProgressStream(self._database, caller, issue_id, version, self.closing)
         return EventSourceResponse(stream.events(), ping=KEEP_ALIVE_SECONDS, shutdown_event=None)
 
-    async def gather_issue(self, request: Request, caller: Caller, body: GatherIssueBody) -> GatherModel:
+    async def gather_issue(self, request: Request, caller: Principal, body: GatherIssueBody) -> GatherModel:
         """POST /api/issues/{id}/context"""
         issue_id = _issue_id(request)
         wanted = await self._database.read(
-            lambda t: of_issue(t, caller.visibility, issue_id), caller.visibility
+            lambda t: context_of_issue(t, caller.visibility, issue_id), caller.visibility
         )
-        return await self._gather(wanted, body.reason)
+        return await self._request_context(wanted, body.reason)
 
-    async def gather_incident(self, request: Request, caller: Caller, body: GatherBody) -> GatherModel:
+    async def gather_incident(self, request: Request, caller: Principal, body: GatherBody) -> GatherModel:
         """POST /api/incidents/{incident_id}/context. Raises NotFound, Ambiguous, TemporalUnavailable."""
         incident_id = request.path_params["incident_id"]
         if not INCIDENT_ID.fullmatch(incident_id):
-            raise NotFound(f"there is no incident {incident_id[:60]!r}")
+            raise ResourceNotFound(f"there is no incident {incident_id[:60]!r}")
         wanted = await self._database.read(
-            lambda t: of_incident(t, caller.visibility, incident_id, body.connection), caller.visibility
+            lambda t: context_of_incident(t, caller.visibility, incident_id, body.connection),
+            caller.visibility,
         )
-        return await self._gather(wanted, body.reason)
+        return await self._request_context(wanted, body.reason)
 
-    async def _gather(self, wanted: Wanted, reason: str) -> GatherModel:
+    async def _request_context(self, wanted: RequestedContext, reason: str) -> GatherModel:
         ref, workflow_id = wanted.ref, names.context_id(wanted.ref)
-        await gather(self._temporal, self._task_queue, ref, reason)
+        await request_gathering(self._temporal, self._task_queue, ref, reason)
         return GatherModel(
             issue_id=ref.issue_id,
             incident_id=ref.incident_id,
@@ -191,14 +233,14 @@ class ContextEndpoints:
             links=links_of(ref, wanted.version),
         )
 
-    async def _stored(self, request: Request, caller: Caller, query: ContextQuery) -> StoredContext:
+    async def _get_version(self, request: Request, caller: Principal, query: ContextQuery) -> StoredContext:
         """Return a version that is complete. Raises NotFound, StoreUnavailable."""
         issue_id = _issue_id(request)
 
         def read(transaction: Transaction) -> StoredContext:
-            found = contexts.latest(transaction, caller.visibility, issue_id, query.version)
+            found = contexts.get_version(transaction, caller.visibility, issue_id, query.version)
             if found is None or found.document is None:
-                raise absent(transaction, caller.visibility, issue_id, query.version)
+                raise no_context_error(transaction, caller.visibility, issue_id, query.version)
             return found
 
         return await self._database.read(read, caller.visibility)
@@ -214,11 +256,11 @@ def _document(stored: StoredContext) -> IncidentContext:
     return IncidentContext.model_validate(stored.document)
 
 
-def _conditional(request: Request, body: str, media_type: str) -> Response:
+def _conditional_response(request: Request, body: str, media_type: str) -> Response:
     """Answer with the body, or with 304 if the caller has it already."""
     content = body.encode()
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache", **HARMLESS}
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", **SVG_HEADERS}
     known = {sent.strip().removeprefix("W/") for sent in request.headers.get("if-none-match", "").split(",")}
     if known & {tag, "*"}:
         return Response(None, 304, headers)

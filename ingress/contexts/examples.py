@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from calmo_pagerduty.contexts.facts import IncidentFacts, Thing, Words
+from calmo_pagerduty.contexts.facts import EntityRef, IncidentFacts, UntrustedText
 from calmo_pagerduty.contexts.model import (
     Assessment,
     Candidate,
@@ -27,10 +27,10 @@ from ingress.contexts.models import (
 
 _REF = IncidentRef(connection_id="con_abcdefgh", incident_id="Q1CHECKOUT")
 _ISSUE = _REF.issue_id
-_BEGAN = datetime(2026, 11, 20, 2, 41, tzinfo=UTC)
-_BEGUN, _FINISHED = _BEGAN + timedelta(seconds=3), _BEGAN + timedelta(seconds=9)
-_CHECKOUT = Thing(id="PCHECK0", kind="service", name="Checkout API")
-_DATABASE = Thing(id="PORDERS", kind="service", name="Order database")
+_INCIDENT_CREATED = datetime(2026, 11, 20, 2, 41, tzinfo=UTC)
+_STARTED, _FINISHED = _INCIDENT_CREATED + timedelta(seconds=3), _INCIDENT_CREATED + timedelta(seconds=9)
+_CHECKOUT = EntityRef(id="PCHECK0", kind="service", name="Checkout API")
+_DATABASE = EntityRef(id="PORDERS", kind="service", name="Order database")
 
 _REPORTS = (
     (Source.INCIDENT, SourceState.COMPLETE, ""),
@@ -40,7 +40,7 @@ _REPORTS = (
 
 _CONTEXT = IncidentContext(
     issue_id=_ISSUE, connection_id=_REF.connection_id, incident_id=_REF.incident_id, version=2,
-    reasons=("priority raised",), begun_at=_BEGUN, finished_at=_FINISHED, requests=14, is_degraded=True,
+    reasons=("priority raised",), begun_at=_STARTED, finished_at=_FINISHED, requests=14, is_degraded=True,
     sources=tuple(
         SourceReport(
             source=source, title=SOURCES[source].title, state=state, reason=reason, requests=1, seconds=0.3
@@ -49,16 +49,16 @@ _CONTEXT = IncidentContext(
     ),
     assessment=Assessment(
         incident=IncidentFacts(
-            incident=Thing(id=_REF.incident_id, kind="incident", name="#4711"),
-            title=Words(text="Checkout API: error rate above 5 %"), number=4711, status="triggered",
-            urgency="high", priority="P2", created_at=_BEGAN, service=_CHECKOUT,
+            incident=EntityRef(id=_REF.incident_id, kind="incident", name="#4711"),
+            title=UntrustedText(text="Checkout API: error rate above 5 %"), number=4711, status="triggered",
+            urgency="high", priority="P2", created_at=_INCIDENT_CREATED, service=_CHECKOUT,
         ),
         root_cause=RootCause(
             candidates=(
                 Candidate(
-                    kind="change", thing=Thing(id="01DEPLOY", kind="change", name="Deploy 2231"),
-                    summary=Words(text="Deploy 2231: smaller connection pool"),
-                    at=_BEGAN - timedelta(minutes=9), lead_seconds=540.0, hops=1,
+                    kind="change", thing=EntityRef(id="01DEPLOY", kind="change", name="Deploy 2231"),
+                    summary=UntrustedText(text="Deploy 2231: smaller connection pool"),
+                    at=_INCIDENT_CREATED - timedelta(minutes=9), lead_seconds=540.0, hops=1,
                     path=(_DATABASE, _CHECKOUT), rate_per_day=0.46, chance=0.0029, score=1.78,
                 ),
             ),
@@ -78,7 +78,7 @@ VERSIONS_EXAMPLE: Mapping[str, Any] = ContextVersionsModel(
     issue_id=_ISSUE,
     versions=[
         ContextVersionModel(
-            version=2, state=ContextState.COMPLETE, reasons=["priority raised"], begun_at=_BEGUN,
+            version=2, state=ContextState.COMPLETE, reasons=["priority raised"], begun_at=_STARTED,
             finished_at=_FINISHED, requests=14, is_degraded=True, url=f"{context_path(_ISSUE)}?version=2",
         )
     ],

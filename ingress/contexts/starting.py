@@ -7,7 +7,7 @@ from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.temporal.handle import TemporalHandle, TemporalUnavailable
 
 
-async def gather(temporal: TemporalHandle, task_queue: str, ref: IncidentRef, reason: str) -> None:
+async def request_gathering(temporal: TemporalHandle, task_queue: str, ref: IncidentRef, reason: str) -> None:
     """Ask for a context. Raises TemporalUnavailable."""
     try:
         await ContextClient(temporal.client, task_queue).start(ref, reason)

@@ -8,17 +8,17 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from calmo_pagerduty.access import audit_store as audit
-from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.db.database import Database, Transaction
 from calmo_pagerduty.deliveries import queries as delivery_queries
 from calmo_pagerduty.deliveries import replay_store as replays
 from calmo_pagerduty.deliveries.queries import DeliveryFilter
-from calmo_pagerduty.deliveries.redacted_bodies import shown_body
-from calmo_pagerduty.deliveries.replay_store import Outcome, Replayed
+from calmo_pagerduty.deliveries.redacted_bodies import redact_body
+from calmo_pagerduty.deliveries.replay_store import ReplayBatch, ReplayOutcome
 from ingress.api.authentication import DELIVERIES_BODY, DELIVERIES_READ, WEBHOOKS_WRITE
-from ingress.api.endpoints import Endpoint, Json, Media, Nothing, Row
+from ingress.api.endpoints import Endpoint, EndpointRow, Json, Media, NoInput
 from ingress.api.finding import require
-from ingress.api.pages import page, read_cursor
+from ingress.api.pages import decode_cursor, page
 from ingress.deliveries.models import (
     DeliveryExportQuery,
     DeliveryListQuery,
@@ -34,9 +34,9 @@ from ingress.deliveries.models import (
 )
 
 NOT_FOUND = ((404, "no such delivery, or it is somebody else's"),)
-EXPORTED_AT_ONCE = 500
+EXPORT_BATCH_SIZE = 500
 #: One transaction replays so many, so that deliveries at the door need not wait for it.
-REPLAYED_AT_ONCE = 100
+REPLAY_BATCH_SIZE = 100
 MAX_REPLAYED = 20_000
 MAX_SEQ = 2**62
 
@@ -48,36 +48,59 @@ class DeliveryEndpoints:
         self._database = database
         self._wake = wake
 
-    def endpoints(self) -> "list[Row]":
+    def endpoints(self) -> "list[EndpointRow]":
         return [
             Endpoint(
-                "GET", "/api/deliveries", "The delivery log, newest first", Json(DeliveryPageModel),
-                permission=DELIVERIES_READ, takes=DeliveryListQuery, handler=self.list,
+                "GET",
+                "/api/deliveries",
+                "The delivery log, newest first",
+                Json(DeliveryPageModel),
+                permission=DELIVERIES_READ,
+                takes=DeliveryListQuery,
+                handler=self.list,
             ),
             Endpoint(
-                "GET", "/api/deliveries/export", "The delivery log as JSON lines, newest first",
-                Media("application/x-ndjson"), permission=DELIVERIES_READ, takes=DeliveryExportQuery,
+                "GET",
+                "/api/deliveries/export",
+                "The delivery log as JSON lines, newest first",
+                Media("application/x-ndjson"),
+                permission=DELIVERIES_READ,
+                takes=DeliveryExportQuery,
                 handler=self.export,
             ),
             Endpoint(
-                "POST", "/api/deliveries/replay", "Send deliveries to their issues again", Json(ReplayModel),
-                permission=WEBHOOKS_WRITE, takes=ReplayBody, handler=self.replay,
+                "POST",
+                "/api/deliveries/replay",
+                "Send deliveries to their issues again",
+                Json(ReplayModel),
+                permission=WEBHOOKS_WRITE,
+                takes=ReplayBody,
+                handler=self.replay,
             ),
             Endpoint(
-                "GET", "/api/deliveries/{seq}", "One delivery, with its body for who may see it",
-                Json(DeliveryWithBody), permission=DELIVERIES_READ, takes=Nothing, handler=self.show,
+                "GET",
+                "/api/deliveries/{seq}",
+                "One delivery, with its body for who may see it",
+                Json(DeliveryWithBody),
+                permission=DELIVERIES_READ,
+                takes=NoInput,
+                handler=self.show,
                 statuses=NOT_FOUND,
             ),
             Endpoint(
-                "GET", "/api/refusals", "Deliveries that were not authenticated, newest first",
-                Json(RefusalPageModel), permission=DELIVERIES_READ, takes=RefusalListQuery,
+                "GET",
+                "/api/refusals",
+                "Deliveries that were not authenticated, newest first",
+                Json(RefusalPageModel),
+                permission=DELIVERIES_READ,
+                takes=RefusalListQuery,
                 handler=self.list_refusals,
             ),
-        ]  # fmt: skip
+        ]
 
-    async def list(self, _request: Request, caller: Caller, query: DeliveryListQuery) -> DeliveryPageModel:
+    async def list(self, _request: Request, caller: Principal, query: DeliveryListQuery) -> DeliveryPageModel:
         """GET /api/deliveries. Raises InvalidCursor."""
-        wanted, limit, before = query.filter(), query.limit, read_cursor(query.cursor)
+        wanted, limit, before = query.filter(), query.limit, decode_cursor(query.cursor)
         found = await self._database.read(
             lambda t: delivery_queries.list_deliveries(t, caller.visibility, wanted, limit + 1, before),
             caller.visibility,
@@ -85,7 +108,7 @@ class DeliveryEndpoints:
         shown, more = page(found, limit, lambda delivery: delivery.seq)
         return DeliveryPageModel(deliveries=[delivery_model(row) for row in shown], next_cursor=more)
 
-    async def show(self, request: Request, caller: Caller, _nothing: Nothing) -> DeliveryWithBody:
+    async def show(self, request: Request, caller: Principal, _nothing: NoInput) -> DeliveryWithBody:
         """GET /api/deliveries/{seq}. Raises NotFound."""
         text = request.path_params["seq"]
         seq = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
@@ -93,28 +116,28 @@ class DeliveryEndpoints:
 
         def read(transaction: Transaction) -> DeliveryWithBody:
             found = require(
-                delivery_queries.find_delivery(transaction, caller.visibility, seq), "delivery", text
+                delivery_queries.get_delivery(transaction, caller.visibility, seq), "delivery", text
             )
             if not may_see:
                 return delivery_with_body(found, None, f"this API key lacks the permission {DELIVERIES_BODY}")
-            body = delivery_queries.read_body(transaction, found)
+            body = delivery_queries.get_body(transaction, found)
             if body is None:
                 return delivery_with_body(found, None, "it was deleted after its time")
-            return delivery_with_body(found, shown_body(body), None)
+            return delivery_with_body(found, redact_body(body), None)
 
         return await self._database.read(read, caller.visibility)
 
-    async def export(self, _request: Request, caller: Caller, query: DeliveryExportQuery) -> Response:
+    async def export(self, _request: Request, caller: Principal, query: DeliveryExportQuery) -> Response:
         """GET /api/deliveries/export, a page of the database at a time."""
         lines = self._lines(caller, query.filter(), MAX_SEQ)
         # The first page is read before the answer begins: a database that is away is said with 503.
         first = await anext(lines, "")
-        return StreamingResponse(_after(first, lines), media_type="application/x-ndjson")
+        return StreamingResponse(_prepend(first, lines), media_type="application/x-ndjson")
 
-    async def _lines(self, caller: Caller, wanted: DeliveryFilter, before: int) -> AsyncIterator[str]:
+    async def _lines(self, caller: Principal, wanted: DeliveryFilter, before: int) -> AsyncIterator[str]:
         while True:
             found = await self._database.read(
-                _page_of(caller, wanted, before),
+                _read_page(caller, wanted, before),
                 caller.visibility,
             )
             if not found:
@@ -123,10 +146,10 @@ class DeliveryEndpoints:
             before = found[-1].seq
 
     async def list_refusals(
-        self, _request: Request, caller: Caller, query: RefusalListQuery
+        self, _request: Request, caller: Principal, query: RefusalListQuery
     ) -> RefusalPageModel:
         """GET /api/refusals. Raises InvalidCursor."""
-        wanted, limit, before = query.filter(), query.limit, read_cursor(query.cursor)
+        wanted, limit, before = query.filter(), query.limit, decode_cursor(query.cursor)
         found = await self._database.read(
             lambda t: delivery_queries.list_refusals(t, caller.visibility, wanted, limit + 1, before),
             caller.visibility,
@@ -134,48 +157,54 @@ class DeliveryEndpoints:
         shown, more = page(found, limit, lambda refusal: refusal.id)
         return RefusalPageModel(refusals=[refusal_model(row) for row in shown], next_cursor=more)
 
-    async def replay(self, _request: Request, caller: Caller, body: ReplayBody) -> ReplayModel:
+    async def replay(self, _request: Request, caller: Principal, body: ReplayBody) -> ReplayModel:
         """POST /api/deliveries/replay: again and again without harm; what has arrived changes nothing."""
         wanted = body.filter()
         counts: Counter[str] = Counter()
-        last, more = body.after, not wanted.names_nothing
+        last, more = body.after, not wanted.is_empty
         while more and counts.total() < MAX_REPLAYED:
             step = await self._database.write(_replay_step(caller, wanted, last))
             counts.update(step.outcomes.values())
             last = max(step.outcomes, default=last)
-            more = len(step.outcomes) == REPLAYED_AT_ONCE
+            more = len(step.outcomes) == REPLAY_BATCH_SIZE
             self._wake()
-        replayed = counts.pop(Outcome.REPLAYED, 0)
+        replayed = counts.pop(ReplayOutcome.REPLAYED, 0)
         return ReplayModel(replayed=replayed, left=dict(counts), last_seq=last or None, more=more)
 
 
-def _page_of(
-    caller: Caller, wanted: DeliveryFilter, before: int
+def _read_page(
+    caller: Principal, wanted: DeliveryFilter, before: int
 ) -> "Callable[[Transaction], tuple[delivery_queries.LoggedDelivery, ...]]":
-    return lambda t: delivery_queries.list_deliveries(t, caller.visibility, wanted, EXPORTED_AT_ONCE, before)
+    return lambda t: delivery_queries.list_deliveries(t, caller.visibility, wanted, EXPORT_BATCH_SIZE, before)
 
 
-async def _after(first: str, lines: AsyncIterator[str]) -> AsyncIterator[str]:
+async def _prepend(first: str, lines: AsyncIterator[str]) -> AsyncIterator[str]:
     yield first
     async for line in lines:
         yield line
 
 
-def _replay_step(caller: Caller, wanted: DeliveryFilter, after: int) -> Callable[[Transaction], Replayed]:
+def _replay_step(
+    caller: Principal, wanted: DeliveryFilter, after: int
+) -> Callable[[Transaction], ReplayBatch]:
     now = datetime.now(UTC)
 
-    def write(transaction: Transaction) -> Replayed:
-        step = replays.replay(transaction, caller.visibility, wanted, after, REPLAYED_AT_ONCE)
+    def write(transaction: Transaction) -> ReplayBatch:
+        step = replays.enqueue_replay(transaction, caller.visibility, wanted, after, REPLAY_BATCH_SIZE)
         by_scope: dict[str, list[int]] = {}
         for seq, outcome in step.outcomes.items():
-            if outcome is Outcome.REPLAYED:
+            if outcome is ReplayOutcome.REPLAYED:
                 by_scope.setdefault(step.scopes[seq], []).append(seq)
         for scope, seqs in by_scope.items():
             record = {
-                "key_id": caller.key_id, "requester": caller.who, "outcome": "deliveries replayed",
-                "deliveries": len(seqs), "first_seq": seqs[0], "last_seq": seqs[-1],
-            }  # fmt: skip
-            audit.append(transaction, scope, now, record)
+                "key_id": caller.key_id,
+                "requester": caller.who,
+                "outcome": "deliveries replayed",
+                "deliveries": len(seqs),
+                "first_seq": seqs[0],
+                "last_seq": seqs[-1],
+            }
+            audit.insert_audit_row(transaction, scope, now, record)
         return step
 
     return write

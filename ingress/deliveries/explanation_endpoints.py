@@ -12,19 +12,25 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.db.database import Database
-from calmo_pagerduty.deliveries.explanation_queries import Known, read_facts
-from calmo_pagerduty.deliveries.explanations import Explanation, Facts, StepState, WorkflowStatus, explain
+from calmo_pagerduty.deliveries.explanation_queries import ExplanationLookup, get_explanation_input
+from calmo_pagerduty.deliveries.explanations import (
+    Explanation,
+    ExplanationInput,
+    StepState,
+    WorkflowStatus,
+    explain,
+)
 from calmo_pagerduty.deliveries.model import DeliveryState
 from calmo_pagerduty.kernel.incident_ref import INCIDENT_ID
 from calmo_pagerduty.temporal.handle import TemporalHandle
 from ingress.api.authentication import DELIVERIES_READ
-from ingress.api.endpoints import Endpoint, Json, Nothing, Row
-from ingress.api.errors import NotFound
+from ingress.api.endpoints import Endpoint, EndpointRow, Json, NoInput
+from ingress.api.errors import ResourceNotFound
 from ingress.api.models import Model
 
-ASK_SECONDS = 2.0
+QUERY_TIMEOUT_SECONDS = 2.0
 _STATUS: Mapping[WorkflowExecutionStatus, WorkflowStatus] = {
     WorkflowExecutionStatus.RUNNING: WorkflowStatus.RUNNING,
     WorkflowExecutionStatus.CONTINUED_AS_NEW: WorkflowStatus.RUNNING,
@@ -59,41 +65,46 @@ class ExplanationEndpoints:
         self._temporal = temporal
         self._task_queue = task_queue
 
-    def endpoints(self) -> list[Row]:
+    def endpoints(self) -> list[EndpointRow]:
         return [
             Endpoint(
-                "GET", "/api/explain/{incident_id}", "Why an incident is an issue, or why not",
-                Json(ExplanationModel), permission=DELIVERIES_READ, takes=Nothing, handler=self.show,
+                "GET",
+                "/api/explain/{incident_id}",
+                "Why an incident is an issue, or why not",
+                Json(ExplanationModel),
+                permission=DELIVERIES_READ,
+                takes=NoInput,
+                handler=self.show,
                 statuses=((404, "no incident's id looks like this"),),
             )
-        ]  # fmt: skip
+        ]
 
-    async def show(self, request: Request, caller: Caller, _nothing: Nothing) -> ExplanationModel:
+    async def show(self, request: Request, caller: Principal, _nothing: NoInput) -> ExplanationModel:
         """GET /api/explain/{incident_id}. Raises NotFound."""
         incident_id = request.path_params["incident_id"]
         if not INCIDENT_ID.fullmatch(incident_id):
-            raise NotFound(f"no incident's id looks like {incident_id[:60]!r}")
+            raise ResourceNotFound(f"no incident's id looks like {incident_id[:60]!r}")
         now = datetime.now(UTC)
         known = await self._database.read(
-            lambda t: read_facts(t, caller.visibility, incident_id, now), caller.visibility
+            lambda t: get_explanation_input(t, caller.visibility, incident_id, now), caller.visibility
         )
         return _model(incident_id, explain(await self._with_temporal(known)), known.facts.issue_id)
 
-    async def _with_temporal(self, known: Known) -> Facts:
+    async def _with_temporal(self, entry: ExplanationLookup) -> ExplanationInput:
         """Add what Temporal says, if an answer depends on it."""
         waits = {DeliveryState.PENDING, DeliveryState.FORWARDED, DeliveryState.APPLIED}
-        if known.ref is None or known.facts.issue_id or waits.isdisjoint(known.facts.deliveries):
-            return known.facts
+        if entry.ref is None or entry.facts.issue_id or waits.isdisjoint(entry.facts.deliveries):
+            return entry.facts
         if not self._temporal.connected:
-            return replace(known.facts, temporal=False)
+            return replace(entry.facts, temporal=False)
         client = self._temporal.client
         try:
-            async with asyncio.timeout(ASK_SECONDS):
+            async with asyncio.timeout(QUERY_TIMEOUT_SECONDS):
                 workers = await self._workers(client)
-                workflow = await _status(client, known.ref.workflow_id)
+                workflow = await _status(client, entry.ref.workflow_id)
         except (RPCError, TimeoutError):
-            return replace(known.facts, temporal=False)
-        return replace(known.facts, workers=workers, workflow=workflow)
+            return replace(entry.facts, temporal=False)
+        return replace(entry.facts, workers=workers, workflow=workflow)
 
     async def _workers(self, client: Client) -> int:
         described = await client.workflow_service.describe_task_queue(

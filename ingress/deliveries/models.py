@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, Field
 
 from calmo_pagerduty.deliveries.model import DeliveryState, Verdict
 from calmo_pagerduty.deliveries.queries import DeliveryFilter, LoggedDelivery, Refusal
-from calmo_pagerduty.webhooks.lifecycle import handle_of
+from calmo_pagerduty.webhooks.lifecycle import webhook_handle
 from ingress.api.models import Model, Word
 
 Seq = Annotated[int, Field(ge=1, le=2**62)]
@@ -85,7 +85,7 @@ class RefusalPageModel(Model):
     next_cursor: str | None
 
 
-class _Wanted(Model):
+class _DeliveryFilterQuery(Model):
     """Values of one field are alternatives, given by repetition. `until` itself is not meant any more."""
 
     webhook: Annotated[list[Word], Field(default_factory=list)]
@@ -110,11 +110,11 @@ class _Wanted(Model):
         )
 
 
-class DeliveryExportQuery(_Wanted):
+class DeliveryExportQuery(_DeliveryFilterQuery):
     """Which deliveries are exported."""
 
 
-class DeliveryListQuery(_Wanted):
+class DeliveryListQuery(_DeliveryFilterQuery):
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: str | None = None
 
@@ -133,7 +133,7 @@ class RefusalListQuery(Model):
         )
 
 
-class ReplayBody(_Wanted):
+class ReplayBody(_DeliveryFilterQuery):
     """Which deliveries to send again: by number, or all that the filter names. Nothing named is nothing."""
 
     seqs: Annotated[list[Seq], Field(default_factory=list, max_length=1000)]
@@ -161,14 +161,14 @@ class ReplayModel(Model):
 
 
 def delivery_model(delivery: LoggedDelivery) -> DeliveryModel:
-    return DeliveryModel.from_row(delivery, webhook=handle_of(delivery.webhook_id))
+    return DeliveryModel.from_row(delivery, webhook=webhook_handle(delivery.webhook_id))
 
 
 def delivery_with_body(delivery: LoggedDelivery, body: str | None, missing: str | None) -> DeliveryWithBody:
     return DeliveryWithBody.from_row(
-        delivery, webhook=handle_of(delivery.webhook_id), body=body, body_missing=missing
+        delivery, webhook=webhook_handle(delivery.webhook_id), body=body, body_missing=missing
     )
 
 
 def refusal_model(refusal: Refusal) -> RefusalModel:
-    return RefusalModel.from_row(refusal, webhook=handle_of(refusal.webhook_id))
+    return RefusalModel.from_row(refusal, webhook=webhook_handle(refusal.webhook_id))

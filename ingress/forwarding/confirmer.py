@@ -15,14 +15,14 @@ logger = logging.getLogger(__name__)
 
 CONFIRM_SECONDS = 0.5
 #: One transaction confirms no more than this, so that deliveries at the door need not wait for it.
-CONFIRM_AT_ONCE = 100
+CONFIRM_BATCH_SIZE = 100
 #: An incident with so many deliveries on their way gets no more until some have arrived. Temporal
 #: takes 10,000 signals for a run, and a worker must get through what waits in one step.
 MAX_UNCONFIRMED = 300
 
 
 @dataclass(frozen=True, slots=True)
-class _Findings:
+class _ConfirmResult:
     confirmed: int
     sent_again: int
     unfinished: int
@@ -36,13 +36,13 @@ class Confirmer:
         self,
         database: Database,
         metrics: Metrics,
-        patience: timedelta,
+        timeout: timedelta,
         leading: Callable[[], bool],
         hold_back: Callable[[Iterable[IncidentRef]], None],
     ) -> None:
         self._database = database
         self._metrics = metrics
-        self._patience = patience
+        self._patience = timeout
         self._leading = leading
         self._hold_back = hold_back
 
@@ -52,25 +52,27 @@ class Confirmer:
             try:
                 while self._leading():
                     found = await self._database.write(self._confirm)
-                    self._tell(found)
-                    if found.confirmed < CONFIRM_AT_ONCE:
+                    self._report(found)
+                    if found.confirmed < CONFIRM_BATCH_SIZE:
                         break
             except StoreUnavailable as error:
                 logger.warning("confirming_failed", extra={"error": str(error)})
 
-    def _tell(self, found: _Findings) -> None:
+    def _report(self, found: _ConfirmResult) -> None:
         self._hold_back(found.crowded)
         self._metrics.unfinished.set(found.unfinished)
         if found.sent_again:
             self._metrics.sent_again.inc(found.sent_again)
             logger.warning("events_sent_again", extra={"events": found.sent_again})
 
-    def _confirm(self, transaction: Transaction) -> _Findings:
+    def _confirm(self, transaction: Transaction) -> _ConfirmResult:
         now = datetime.now(UTC)
-        confirmed = deliveries.confirm_applied(transaction, CONFIRM_AT_ONCE, now)
-        again = deliveries.send_again(transaction, now, self._patience)
+        confirmed = deliveries.mark_applied(transaction, CONFIRM_BATCH_SIZE, now)
+        again = deliveries.mark_pending_again(transaction, now, self._patience)
         unfinished = deliveries.count_unfinished(transaction)
         crowded = (
-            deliveries.crowded_incidents(transaction, MAX_UNCONFIRMED) if unfinished > MAX_UNCONFIRMED else []
+            deliveries.list_backlogged_incidents(transaction, MAX_UNCONFIRMED)
+            if unfinished > MAX_UNCONFIRMED
+            else []
         )
-        return _Findings(confirmed, again, unfinished, tuple(crowded))
+        return _ConfirmResult(confirmed, again, unfinished, tuple(crowded))

@@ -22,7 +22,7 @@ from calmo_pagerduty.deliveries.store import PendingDelivery
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from ingress.forwarding.confirmer import Confirmer
 from ingress.forwarding.incident_queues import IncidentQueues
-from ingress.forwarding.pacing import ArrivalRate, collecting_seconds
+from ingress.forwarding.pacing import ArrivalRate, collection_seconds
 from ingress.forwarding.signal_sender import SignalSender
 from ingress.metrics import Metrics
 
@@ -32,19 +32,19 @@ LEASE = "forwarder"
 LEASE_TTL = timedelta(seconds=6)
 LEASE_RENEWAL_SECONDS = 2.0
 #: How many signals are on their way at once; an incident has at most one.
-IN_FLIGHT = 16
+MAX_IN_FLIGHT = 16
 MAX_BATCH = 100
 #: How many deliveries are held in memory; the rest waits in the database.
-MAX_HELD = 2000
+MAX_QUEUED = 2000
 #: What another process took in, and rows committed out of order, are found within this time.
 RESCAN_SECONDS = 1.0
-CALL_SECONDS = 5.0
+CALL_TIMEOUT_SECONDS = 5.0
 FIRST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 5.0
+MAX_PAUSE_SECONDS = 5.0
 #: A signal that Temporal calls invalid so many times is set aside; anything else is tried for ever.
 MAX_REFUSALS = 5
 STORE_PAUSE_SECONDS = 0.5
-MARK_SECONDS = 0.05
+MARK_INTERVAL_SECONDS = 0.05
 
 
 class Forwarder:
@@ -91,7 +91,7 @@ class Forwarder:
     async def run(self) -> None:
         """Forward until cancelled; then let what is on its way arrive. May be run again."""
         sender = await self._connect()
-        self._forget()
+        self._clear()
         try:
             async with asyncio.TaskGroup() as loops:
                 for loop in (self._forward(sender), self._lead(), self._mark(), self._confirmer.run()):
@@ -101,38 +101,38 @@ class Forwarder:
                 await asyncio.wait(self._sending, timeout=2)
             with suppress(StoreUnavailable):
                 await self._mark_sent()
-                await self._database.write(lambda c: leases.release(c, LEASE, self._holder))
+                await self._database.write(lambda c: leases.delete_lease(c, LEASE, self._holder))
 
     async def _forward(self, sender: SignalSender) -> None:
         while True:
             # Not wait_for: before Python 3.12 it swallows a cancellation that comes with the event.
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._patience()):
+                async with asyncio.timeout(self._timeout()):
                     await self._something_to_do.wait()
             self._something_to_do.clear()
             if not self.leading:
                 continue
             await self._read()
-            while len(self._sending) < IN_FLIGHT and time.monotonic() >= self._paused_until:
-                batch = self._queues.take_batch(MAX_BATCH, time.monotonic() - self._collecting())
+            while len(self._sending) < MAX_IN_FLIGHT and time.monotonic() >= self._paused_until:
+                batch = self._queues.take_batch(MAX_BATCH, time.monotonic() - self._collection_seconds())
                 if not batch:
                     break
                 task = asyncio.create_task(self._send(sender, batch))
                 self._sending.add(task)
                 task.add_done_callback(self._sending.discard)
 
-    def _collecting(self) -> float:
-        return collecting_seconds(self._rate.per_second(time.monotonic()))
+    def _collection_seconds(self) -> float:
+        return collection_seconds(self._rate.per_second(time.monotonic()))
 
-    def _patience(self) -> float:
+    def _timeout(self) -> float:
         """How long there is nothing to do, in seconds, unless something comes."""
         now = time.monotonic()
         if now < self._paused_until:
             return min(RESCAN_SECONDS, self._paused_until - now)
         since = self._queues.next_waits_since()
-        if since is None or len(self._sending) >= IN_FLIGHT:
+        if since is None or len(self._sending) >= MAX_IN_FLIGHT:
             return RESCAN_SECONDS
-        return min(RESCAN_SECONDS, max(since + self._collecting() - now, 0.0))
+        return min(RESCAN_SECONDS, max(since + self._collection_seconds() - now, 0.0))
 
     async def _read(self) -> None:
         """Take new deliveries into memory; from the beginning every so often, for rows that were
@@ -141,18 +141,18 @@ class Forwarder:
         now = time.monotonic()
         if now >= self._rescan_at:
             self._read_up_to, self._unread, self._rescan_at = 0, True, now + RESCAN_SECONDS
-        while self._unread and len(self._held) < MAX_HELD:
+        while self._unread and len(self._held) < MAX_QUEUED:
             try:
-                read = partial(deliveries.read_pending, after=self._read_up_to, at_most=MAX_HELD)
+                read = partial(deliveries.list_pending, after=self._read_up_to, at_most=MAX_QUEUED)
                 found = await self._database.read(read)
             except StoreUnavailable as error:
                 logger.warning("inbox_unreadable", extra={"error": str(error)})
                 await asyncio.sleep(STORE_PAUSE_SECONDS)
                 return
-            self._unread = len(found) == MAX_HELD
+            self._unread = len(found) == MAX_QUEUED
             now = time.monotonic()
             new = [delivery for delivery in found if delivery.seq not in self._held]
-            self._rate.note(len(new), now)
+            self._rate.record(len(new), now)
             for delivery in new:
                 self._held.add(delivery.seq)
                 self._queues.add(delivery, now)
@@ -162,10 +162,10 @@ class Forwarder:
     async def _send(self, sender: SignalSender, batch: Sequence[PendingDelivery]) -> None:
         ref = batch[0].ref
         try:
-            async with asyncio.timeout(CALL_SECONDS):
+            async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
                 await sender.send(batch)
         except Exception as error:  # whatever it is, the batch is not lost: it is tried again
-            await self._not_sent(sender, batch, error)
+            await self._handle_send_failure(sender, batch, error)
         else:
             self._pause_seconds = 0.0
             self._settle(batch)
@@ -180,7 +180,7 @@ class Forwarder:
         self._sent += [delivery.seq for delivery in batch]
         self._something_to_mark.set()
 
-    async def _not_sent(
+    async def _handle_send_failure(
         self, sender: SignalSender, batch: Sequence[PendingDelivery], error: Exception
     ) -> None:
         """Temporal is away or busy: everything waits a little. It calls a signal invalid: after some
@@ -192,35 +192,35 @@ class Forwarder:
             self._refusals[ref] += 1
             if self._refusals[ref] >= MAX_REFUSALS:
                 del self._refusals[ref]
-                await self._send_each_alone(sender, batch)
+                await self._send_one_by_one(sender, batch)
                 return
-        self._pause_seconds = min(max(self._pause_seconds * 2, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
+        self._pause_seconds = min(max(self._pause_seconds * 2, FIRST_PAUSE_SECONDS), MAX_PAUSE_SECONDS)
         self._paused_until = time.monotonic() + self._pause_seconds
         logger.warning(
             "signal_not_sent",
-            extra={"workflow_id": ref.workflow_id, "error": _in_words(error), "events": len(batch)},
+            extra={"workflow_id": ref.workflow_id, "error": _describe_fault(error), "events": len(batch)},
         )
         self._queues.put_back(batch)
 
-    async def _send_each_alone(self, sender: SignalSender, batch: Sequence[PendingDelivery]) -> None:
+    async def _send_one_by_one(self, sender: SignalSender, batch: Sequence[PendingDelivery]) -> None:
         for number, delivery in enumerate(batch):
             try:
-                async with asyncio.timeout(CALL_SECONDS):
+                async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
                     await sender.send([delivery])
                 self._settle([delivery])
             except Exception as error:  # whatever it is, what is left is put back
-                if not (_is_refusal(error) and await self._set_aside(delivery, error)):
+                if not (_is_refusal(error) and await self._mark_dead(delivery, error)):
                     self._queues.put_back(batch[number:])
                     return
         self._queues.finish(batch[0].ref)
 
-    async def _set_aside(self, delivery: PendingDelivery, error: Exception) -> bool:
+    async def _mark_dead(self, delivery: PendingDelivery, error: Exception) -> bool:
         """Mark the delivery dead, for a person to look at. Returns whether that could be kept."""
-        reason = f"Temporal refuses the signal: {_in_words(error)}"
+        reason = f"Temporal refuses the signal: {_describe_fault(error)}"
 
         def set_aside(transaction: Transaction) -> None:
             deliveries.mark_dead(transaction, [delivery.seq], reason)
-            deliveries.mark_issues_unsure(transaction, [delivery.ref])
+            deliveries.mark_needs_reconcile(transaction, [delivery.ref])
 
         try:
             await self._database.write(set_aside)
@@ -237,19 +237,21 @@ class Forwarder:
             asked_at = time.monotonic()
             was_leading = self.leading
             try:
-                ours = await self._database.write(lambda c: leases.take(c, LEASE, self._holder, LEASE_TTL))
+                ours = await self._database.write(
+                    lambda c: leases.claim_lease(c, LEASE, self._holder, LEASE_TTL)
+                )
             except StoreUnavailable:
                 ours = False
             if ours:
                 self._leading_until = asked_at + LEASE_TTL.total_seconds()
             if ours and not was_leading:
                 logger.info("forwarding", extra={"holder": self._holder})
-                self._forget()
+                self._clear()
                 self._something_to_do.set()
             self._metrics.leading.set(self.leading)
             await asyncio.sleep(LEASE_RENEWAL_SECONDS)
 
-    def _forget(self) -> None:
+    def _clear(self) -> None:
         """Begin anew from the database, which knows what is still to do."""
         self._queues.clear()
         self._held = set(self._sent)
@@ -259,7 +261,7 @@ class Forwarder:
         while True:
             await self._something_to_mark.wait()
             # One write for many; a crash before it sends again what is absorbed anyway.
-            await asyncio.sleep(MARK_SECONDS)
+            await asyncio.sleep(MARK_INTERVAL_SECONDS)
             self._something_to_mark.clear()
             try:
                 await self._mark_sent()
@@ -291,7 +293,7 @@ def _is_refusal(error: Exception) -> bool:
     return "search attribute" not in message and "exceeded" not in message
 
 
-def _in_words(error: Exception) -> str:
+def _describe_fault(error: Exception) -> str:
     if isinstance(error, RPCError):
         return f"{error.status.name}: {error.message.splitlines()[0] if error.message else ''}"
     return "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__

@@ -16,7 +16,7 @@ from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.webhooks.synthetic_incidents import is_synthetic
 from workflows import names
 from workflows.incident import IncidentStart
-from workflows.searchable import searchable
+from workflows.searchable import incident_search_attributes
 
 #: How long a worker may take for one step before another one gets it; also how long a killed
 #: worker's half-done step waits.
@@ -78,7 +78,7 @@ class IncidentStarter:
                     SearchAttributePair(names.INCIDENT_ID, ref.incident_id),
                     SearchAttributePair(names.CONNECTION, ref.connection_id),
                     SearchAttributePair(names.SCOPE, scope),
-                    *(searchable(published) if published else ()),
+                    *(incident_search_attributes(published) if published else ()),
                 ]
             ),
         )

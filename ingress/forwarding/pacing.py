@@ -11,16 +11,16 @@ from collections import deque
 CALM_PER_SECOND = 60.0
 #: Collecting time per delivery a second: 40 ms at 200 a second.
 SECONDS_PER_RATE = 0.0002
-LONGEST_SECONDS = 0.05
+MAX_SECONDS = 0.05
 #: The rate is that of the last moments: a storm is noticed soon, and forgotten soon.
 WINDOW_SECONDS = 0.05
 
 
-def collecting_seconds(per_second: float) -> float:
+def collection_seconds(per_second: float) -> float:
     """Return how long to collect at this rate of arrival, in seconds."""
     if per_second <= CALM_PER_SECOND:
         return 0.0
-    return min(LONGEST_SECONDS, per_second * SECONDS_PER_RATE)
+    return min(MAX_SECONDS, per_second * SECONDS_PER_RATE)
 
 
 class ArrivalRate:
@@ -30,7 +30,7 @@ class ArrivalRate:
         self._arrivals: deque[tuple[float, int]] = deque()
         self._count = 0
 
-    def note(self, deliveries: int, now: float) -> None:
+    def record(self, deliveries: int, now: float) -> None:
         if deliveries:
             self._arrivals.append((now, deliveries))
             self._count += deliveries

@@ -22,9 +22,9 @@ from calmo_pagerduty.incidents.lifecycle import (
     LifecyclePolicy,
     Publish,
     decide,
-    published,
+    publication_of,
 )
-from calmo_pagerduty.incidents.signals import RECEIVE_EVENTS, write_signal
+from calmo_pagerduty.incidents.signals import RECEIVE_EVENTS, encode_signal
 from ingress.forwarding.incident_starter import IncidentStarter
 from workflows import names
 
@@ -47,7 +47,7 @@ class SignalSender:
     async def _request(self, batch: Sequence[PendingDelivery]) -> SignalWithStartWorkflowExecutionRequest:
         first = batch[0]
         run = self._starter.run(first.ref, first.scope, first.severities, _will_publish(batch))
-        signal = write_signal([(delivery.seq, delivery.attempts > 0, delivery.facts) for delivery in batch])
+        signal = encode_signal([(delivery.seq, delivery.attempts > 0, delivery.facts) for delivery in batch])
         encode = self._client.data_converter.encode
         request = SignalWithStartWorkflowExecutionRequest(
             namespace=self._client.namespace,
@@ -85,4 +85,4 @@ def _will_publish(batch: Sequence[PendingDelivery]) -> Publish | None:
     except ValueError:
         return None
     policy = LifecyclePolicy(severities=batch[0].severities)
-    return published(decide(IncidentState(), facts, facts[0].occurred_at, policy).state)
+    return publication_of(decide(IncidentState(), facts, facts[0].occurred_at, policy).state)

@@ -3,13 +3,13 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.db.database import Database, Transaction
 from calmo_pagerduty.incidents import action_store as operations
 from calmo_pagerduty.incidents.actions import Operation
 from ingress.api.authentication import ISSUES_READ
-from ingress.api.calls import CALL_STATUSES, STATUS_OF_STATE, face_of, key_of
-from ingress.api.endpoints import Endpoint, Json, Row
+from ingress.api.calls import CALL_STATUSES, HTTP_STATUS_OF_STATE, channel_of, idempotency_key_of
+from ingress.api.endpoints import Endpoint, EndpointRow, Json
 from ingress.api.finding import require_issue
 from ingress.api.models import Links
 from ingress.incidents.action_models import (
@@ -20,7 +20,7 @@ from ingress.incidents.action_models import (
     action_model,
     operation_model,
 )
-from ingress.incidents.action_service import IssueActor
+from ingress.incidents.action_service import ActionService
 
 NO_ISSUE = (404, "no such issue, or it is somebody else's")
 ACTION_STATUSES = (
@@ -33,47 +33,59 @@ ACTION_STATUSES = (
 class ActionEndpoints:
     """Each sees no more than its caller may. Errors: `ingress.api.errors`."""
 
-    def __init__(self, database: Database, actor: IssueActor, links: Links) -> None:
+    def __init__(self, database: Database, actor: ActionService, links: Links) -> None:
         self._database = database
         self._actor = actor
         self._links = links
 
-    def endpoints(self) -> list[Row]:
+    def endpoints(self) -> list[EndpointRow]:
         return [
             Endpoint(
-                "POST", "/api/issues/{id}/actions", "Act on the issue's incident in PagerDuty",
-                Json(ActionModel), permission=ISSUES_READ, takes=ActionBody, handler=self.act,
+                "POST",
+                "/api/issues/{id}/actions",
+                "Act on the issue's incident in PagerDuty",
+                Json(ActionModel),
+                permission=ISSUES_READ,
+                takes=ActionBody,
+                handler=self.act,
                 statuses=ACTION_STATUSES,
             ),
             Endpoint(
-                "GET", "/api/issues/{id}/actions", "What was done to it from here, newest first",
-                Json(OperationListModel), permission=ISSUES_READ, takes=OperationListQuery, handler=self.list,
+                "GET",
+                "/api/issues/{id}/actions",
+                "What was done to it from here, newest first",
+                Json(OperationListModel),
+                permission=ISSUES_READ,
+                takes=OperationListQuery,
+                handler=self.list,
                 statuses=(NO_ISSUE,),
             ),
-        ]  # fmt: skip
+        ]
 
-    async def act(self, request: Request, caller: Caller, body: ActionBody) -> Response:
+    async def act(self, request: Request, caller: Principal, body: ActionBody) -> Response:
         """POST /api/issues/{id}/actions. The header Idempotency-Key says the same as the body's field."""
         answer = await self._actor.act(
             caller,
-            face_of(request),
+            channel_of(request),
             request.path_params["id"],
             body.action,
             body.arguments,
-            body.idempotency_key or key_of(request),
+            body.idempotency_key or idempotency_key_of(request),
             body.wait_seconds,
         )
         model = action_model(answer, self._links)
-        status = STATUS_OF_STATE[answer.call.state]
+        status = HTTP_STATUS_OF_STATE[answer.call.state]
         return Response(model.model_dump_json(), status, media_type="application/json")
 
-    async def list(self, request: Request, caller: Caller, query: OperationListQuery) -> OperationListModel:
+    async def list(
+        self, request: Request, caller: Principal, query: OperationListQuery
+    ) -> OperationListModel:
         """GET /api/issues/{id}/actions. Raises NotFound, StoreUnavailable."""
         issue_id, limit = request.path_params["id"], query.limit
 
         def read(transaction: Transaction) -> tuple[Operation, ...]:
             require_issue(transaction, caller.visibility, issue_id)
-            return operations.of_issue(transaction, issue_id, limit)
+            return operations.list_operations(transaction, issue_id, limit)
 
         found = await self._database.read(read, caller.visibility)
         return OperationListModel(operations=[operation_model(operation) for operation in found])

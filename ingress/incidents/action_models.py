@@ -9,7 +9,7 @@ from pydantic import Field
 from calmo_pagerduty.incidents.actions import Action, Operation, OperationState
 from ingress.api.calls import IdempotencyKey
 from ingress.api.models import Links, Model, Word
-from ingress.incidents.action_service import ActionAnswer
+from ingress.incidents.action_service import ActionStatus
 from ingress.tools.models import ToolCallModel, call_model
 
 
@@ -52,7 +52,7 @@ class OperationListQuery(Model):
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 
-def action_model(answer: ActionAnswer, links: Links) -> ActionModel:
+def action_model(answer: ActionStatus, links: Links) -> ActionModel:
     operation = answer.operation
     return ActionModel.from_row(
         call_model(answer.call, links),

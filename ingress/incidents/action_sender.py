@@ -19,21 +19,21 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from calmo_pagerduty.connections.severity import Severity
 from calmo_pagerduty.incidents.actions import ACTION_REFUSED
-from calmo_pagerduty.incidents.lifecycle import IncidentState, published
+from calmo_pagerduty.incidents.lifecycle import IncidentState, publication_of
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.temporal.handle import TemporalUnavailable
 from ingress.api.errors import ActionRefused
 from ingress.forwarding.incident_starter import IncidentStarter
 from workflows import names
-from workflows.incident import ActionToTake
+from workflows.incident import ActionToAccept
 
 logger = logging.getLogger(__name__)
 
 #: Temporal has 10 updates of a workflow under way at once, and refuses more.
-AT_ONCE = 4
-PAUSE_SECONDS = 0.2
-_BUSY = frozenset(
+MAX_CONCURRENT = 4
+RETRY_PAUSE_SECONDS = 0.2
+_RETRYABLE_CODES = frozenset(
     {
         RPCStatusCode.RESOURCE_EXHAUSTED,
         RPCStatusCode.ABORTED,
@@ -44,7 +44,7 @@ _BUSY = frozenset(
 #: The run ended between taking the update in and answering it: the next one is asked.
 _RUN_ENDED = "AcceptedUpdateCompletedWorkflow"
 #: How long a worker may take to take an action over, before its caller gets a ticket instead.
-PATIENCE_SECONDS = 10.0
+TIMEOUT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +65,23 @@ class ActionSender:
         #: By workflow id.
         self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
-    async def send(self, client: Client, incident: IncidentToStart, order: ActionToTake) -> bool:
+    async def send(self, client: Client, incident: IncidentToStart, order: ActionToAccept) -> bool:
         """Have the workflow take the action over; sent again, it is the same one. False: it hasn't yet.
 
         Raises ActionRefused, TemporalUnavailable.
         """
-        turns = self._turns.setdefault(incident.ref.workflow_id, asyncio.Semaphore(AT_ONCE))
+        turns = self._turns.setdefault(incident.ref.workflow_id, asyncio.Semaphore(MAX_CONCURRENT))
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS), turns:
+            async with asyncio.timeout(TIMEOUT_SECONDS), turns:
                 while True:
-                    if await self._sent(client, incident, order):
+                    if await self._try_send(client, incident, order):
                         return True
-                    await asyncio.sleep(PAUSE_SECONDS)
+                    await asyncio.sleep(RETRY_PAUSE_SECONDS)
         except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
             logger.info("action_not_taken_over_yet", extra={"workflow_id": incident.ref.workflow_id})
             return False
 
-    async def _sent(self, client: Client, incident: IncidentToStart, order: ActionToTake) -> bool:
+    async def _try_send(self, client: Client, incident: IncidentToStart, order: ActionToAccept) -> bool:
         """Send it once. False: the workflow is busy, or has just continued as new."""
         start = self._start(incident)
         try:
@@ -96,11 +96,11 @@ class ActionSender:
                 return False
             raise TemporalUnavailable(f"the action was not taken over ({type(cause).__name__})") from error
         except RPCError as error:
-            if error.status in _BUSY:
+            if error.status in _RETRYABLE_CODES:
                 return False
             raise TemporalUnavailable(str(error.status.name)) from error
         finally:
-            await _forget(start)
+            await _discard_result(start)
         return True
 
     def _start(self, incident: IncidentToStart) -> WithStartWorkflowOperation[object, object]:
@@ -108,7 +108,7 @@ class ActionSender:
             incident.ref,
             str(incident.scope),
             incident.severities,
-            published(incident.state),
+            publication_of(incident.state),
             incident.state,
         )
         return WithStartWorkflowOperation(
@@ -124,7 +124,7 @@ class ActionSender:
         )
 
 
-async def _forget(start: WithStartWorkflowOperation[object, object]) -> None:
+async def _discard_result(start: WithStartWorkflowOperation[object, object]) -> None:
     """The SDK keeps a second answer, about the start; unless somebody looks at it, it complains."""
     with suppress(Exception):
         async with asyncio.timeout(0.01):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.connections.severity import own_severities
 from calmo_pagerduty.db.database import Database, Transaction
@@ -19,8 +19,8 @@ from calmo_pagerduty.incidents.actions import (
     ACTION_REFUSED,
     ACTIONS,
     Operation,
-    Standing,
-    action_of,
+    StatusAsOf,
+    parse_action,
     tool_arguments,
 )
 from calmo_pagerduty.incidents.lifecycle import IncidentState
@@ -28,40 +28,40 @@ from calmo_pagerduty.incidents.model import Issue
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Visibility
 from calmo_pagerduty.temporal.handle import TemporalHandle, TemporalUnavailable
 from calmo_pagerduty.tool_calls import store as tool_calls
-from calmo_pagerduty.tool_calls.authorization_service import Intent, ToolGate
-from calmo_pagerduty.tool_calls.model import OPEN_STATES, CallState, Face
-from calmo_pagerduty.tool_calls.record_service import Filed, ToolRecords
-from calmo_pagerduty.tool_calls.store import KeyUsedOtherwise, ToolCall
-from ingress.api.errors import ActionRefused, CallKept, NotFound
+from calmo_pagerduty.tool_calls.authorization_service import ActionIntent, ToolAuthorizer
+from calmo_pagerduty.tool_calls.model import OPEN_STATES, CallState, Channel
+from calmo_pagerduty.tool_calls.record_service import ToolCallRepository, ToolCallTicket
+from calmo_pagerduty.tool_calls.store import IdempotencyKeyReused, ToolCall
+from ingress.api.errors import ActionRefused, CallStored, ResourceNotFound
 from ingress.api.finding import check_issue_id, require
 from ingress.incidents.action_sender import ActionSender, IncidentToStart
-from ingress.tools.service import MAX_WAIT_SECONDS, ToolCaller
-from workflows.incident import ActionToTake
+from ingress.tools.service import MAX_WAIT_SECONDS, ToolCallDispatcher
+from workflows.incident import ActionToAccept
 
 
 @dataclass(frozen=True, slots=True)
-class ActionAnswer:
+class ActionStatus:
     """How an action stands, with the call that carries it out."""
 
     operation: Operation
     call: ToolCall
 
 
-class IssueActor:
+class ActionService:
     """`wake` makes the forwarder look at once."""
 
     def __init__(
         self,
         database: Database,
-        gate: ToolGate,
-        records: ToolRecords,
-        caller: ToolCaller,
+        authorizer: ToolAuthorizer,
+        records: ToolCallRepository,
+        caller: ToolCallDispatcher,
         temporal: TemporalHandle,
         sender: ActionSender,
         wake: Callable[[], None],
     ) -> None:
         self._database = database
-        self._gate = gate
+        self._gate = authorizer
         self._records = records
         self._caller = caller
         self._temporal = temporal
@@ -70,33 +70,33 @@ class IssueActor:
 
     async def act(
         self,
-        caller: Caller,
-        face: Face,
+        caller: Principal,
+        channel: Channel,
         issue_id: str,
         action_name: str,
         given: Mapping[str, Any],
         idempotency_key: str | None = None,
         wait_seconds: float = MAX_WAIT_SECONDS,
-    ) -> ActionAnswer:
+    ) -> ActionStatus:
         """Act on an issue; what takes longer than `wait_seconds` is answered by a ticket: the call's id.
 
         Raises NotFound, BadAction, BadArguments, CallRefused, ActionRefused, CapReached,
         KeyUsedOtherwise, CallKept, StoreUnavailable.
         """
-        issue, _ = await self._find(issue_id, caller.visibility)
-        action = action_of(action_name)
+        issue, _ = await self._get_issue(issue_id, caller.visibility)
+        action = parse_action(action_name)
         arguments = tool_arguments(action, issue.ref.incident_id, given)
         admission = await self._gate.admit(
-            caller, face, issue.ref.connection_id, ACTIONS[action].tool, arguments
+            caller, channel, issue.ref.connection_id, ACTIONS[action].tool, arguments
         )
         # A key means one action, also where a call of a tool was given the same.
         key = f"act:{idempotency_key or secrets.token_hex(16)}"
-        call = await self._gate.file(admission, key, Intent(issue.ref.issue_id, action))
+        call = await self._gate.create_call(admission, key, ActionIntent(issue.ref.issue_id, action))
         if call.state in OPEN_STATES:
             try:
                 await self.resume(call)
             except TemporalUnavailable as error:
-                raise CallKept(str(error)) from error
+                raise CallStored(str(error)) from error
             await self._caller.wait(call, 0.0 if call.state is CallState.WAITING else wait_seconds)
             self._wake()
         return await self._answer(caller, call.id)
@@ -106,13 +106,13 @@ class IssueActor:
 
         Raises ActionRefused, TemporalUnavailable, StoreUnavailable.
         """
-        operation = await self._database.read(lambda t: operations.get(t, call.id))
+        operation = await self._database.read(lambda t: operations.get_operation(t, call.id))
         if operation is None or operation.accepted_at is not None:
             await self._caller.resume(call)
             return
         try:
             await self._hand_over(call, operation)
-        except NotFound:
+        except ResourceNotFound:
             # The issue is gone since: the gate and PagerDuty decide about the call.
             await self._caller.resume(call)
         except ActionRefused as refused:
@@ -120,51 +120,51 @@ class IssueActor:
             if await self._records.refuse_unsent(call.id, error):
                 raise
             # It was taken over before, though we never heard of it: what forbids it may be its own doing.
-            await self._taken_over(call)
+            await self._mark_accepted(call)
             await self._caller.resume(call)
 
     async def _hand_over(self, call: ToolCall, operation: Operation) -> None:
         client = self._temporal.client
-        issue, incident = await self._find(operation.issue_id, EVERYTHING)
-        order = ActionToTake(
+        issue, incident = await self._get_issue(operation.issue_id, EVERYTHING)
+        order = ActionToAccept(
             action=operation.action,
-            standing=Standing(status=issue.status, as_of=issue.as_of, as_of_seq=issue.as_of_seq),
-            filed=Filed.of(call),
+            standing=StatusAsOf(status=issue.status, as_of=issue.as_of, as_of_seq=issue.as_of_seq),
+            filed=ToolCallTicket.of(call),
         )
         if await self._sender.send(client, incident, order):
-            await self._taken_over(call)
+            await self._mark_accepted(call)
 
-    async def _taken_over(self, call: ToolCall) -> None:
+    async def _mark_accepted(self, call: ToolCall) -> None:
         now = datetime.now(UTC)
-        await self._database.write(lambda t: operations.accepted(t, call.id, now))
+        await self._database.write(lambda t: operations.mark_accepted(t, call.id, now))
 
-    async def _find(self, issue_id: str, visibility: Visibility) -> tuple[Issue, IncidentToStart]:
+    async def _get_issue(self, issue_id: str, visibility: Visibility) -> tuple[Issue, IncidentToStart]:
         check_issue_id(issue_id)
-        found = await self._database.read(lambda t: _read(t, visibility, issue_id), visibility)
+        found = await self._database.read(lambda t: _read_issue(t, visibility, issue_id), visibility)
         return require(found, "issue", issue_id)
 
-    async def _answer(self, caller: Caller, call_id: str) -> ActionAnswer:
+    async def _answer(self, caller: Principal, call_id: str) -> ActionStatus:
         """Return how it stands. Raises ActionRefused if its incident's state forbade it, KeyUsedOtherwise."""
 
         def read(transaction: Transaction) -> tuple[Operation | None, ToolCall | None]:
-            call = tool_calls.find(transaction, caller.visibility, call_id)
-            return operations.get(transaction, call_id), call
+            call = tool_calls.get_visible_call(transaction, caller.visibility, call_id)
+            return operations.get_operation(transaction, call_id), call
 
         operation, call = await self._database.read(read, caller.visibility)
         if operation is None or call is None:
-            raise KeyUsedOtherwise("this idempotency key was used for a call of a tool")
+            raise IdempotencyKeyReused("this idempotency key was used for a call of a tool")
         if call.error is not None and call.error.get("type") == ACTION_REFUSED:
             raise ActionRefused(str(call.error.get("message")))
-        return ActionAnswer(operation, call)
+        return ActionStatus(operation, call)
 
 
-def _read(
+def _read_issue(
     transaction: Transaction, visibility: Visibility, issue_id: str
 ) -> tuple[Issue, IncidentToStart] | None:
-    issue = issue_queries.find_issue(transaction, visibility, issue_id)
+    issue = issue_queries.get_issue(transaction, visibility, issue_id)
     if issue is None:
         return None
-    state = issues.load_state(transaction, issue.ref) or IncidentState()
-    connection = connections.find(transaction, EVERYTHING, issue.ref.connection_id)
+    state = issues.get_state(transaction, issue.ref) or IncidentState()
+    connection = connections.get_connection(transaction, EVERYTHING, issue.ref.connection_id)
     severities = own_severities(connection.severities if connection else {})
     return issue, IncidentToStart(issue.ref, issue.scope, state, severities)

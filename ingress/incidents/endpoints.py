@@ -10,15 +10,15 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
 
-from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.contexts import store as contexts
 from calmo_pagerduty.db.database import Database, StoreUnavailable, Transaction
 from calmo_pagerduty.incidents import queries as issue_queries
 from calmo_pagerduty.incidents import response_target_store as responses
 from calmo_pagerduty.incidents.model import Issue
 from calmo_pagerduty.kernel.scopes import Visibility
-from ingress.api.authentication import ISSUES_READ, still_valid
-from ingress.api.endpoints import Endpoint, Json, Media, Nothing, Row
+from ingress.api.authentication import ISSUES_READ, revalidate_principal
+from ingress.api.endpoints import Endpoint, EndpointRow, Json, Media, NoInput
 from ingress.api.finding import require_issue
 from ingress.api.models import Links
 from ingress.incidents.models import (
@@ -36,10 +36,10 @@ from ingress.incidents.response_target_models import ResponseModel, response_mod
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
-CHANGES_AT_ONCE = 200
+CHANGE_BATCH_SIZE = 200
 KEEP_ALIVE_SECONDS = 15
 #: A key that is revoked ends its streams within this time.
-KEY_SECONDS = 2.0
+KEY_CHECK_SECONDS = 2.0
 
 
 class IssueEndpoints:
@@ -50,23 +50,39 @@ class IssueEndpoints:
         self._links = links
         self.closing = asyncio.Event()
 
-    def endpoints(self) -> "list[Row]":
+    def endpoints(self) -> "list[EndpointRow]":
         return [
             Endpoint(
-                "GET", "/api/issues", "List issues, newest incident first", Json(IssuePageModel),
-                permission=ISSUES_READ, takes=IssueListQuery, handler=self.list,
+                "GET",
+                "/api/issues",
+                "List issues, newest incident first",
+                Json(IssuePageModel),
+                permission=ISSUES_READ,
+                takes=IssueListQuery,
+                handler=self.list,
             ),
             Endpoint(
-                "GET", "/api/issues/events", "Each change as it happens", Media("text/event-stream"),
-                permission=ISSUES_READ, takes=ChangesQuery, handler=self.stream,
+                "GET",
+                "/api/issues/events",
+                "Each change as it happens",
+                Media("text/event-stream"),
+                permission=ISSUES_READ,
+                takes=ChangesQuery,
+                handler=self.stream,
             ),
             Endpoint(
-                "GET", "/api/issues/{id}", "One issue with its timeline", Json(IssueWithTimeline),
-                permission=ISSUES_READ, takes=Nothing, handler=self.show, statuses=((404, "no such issue"),),
+                "GET",
+                "/api/issues/{id}",
+                "One issue with its timeline",
+                Json(IssueWithTimeline),
+                permission=ISSUES_READ,
+                takes=NoInput,
+                handler=self.show,
+                statuses=((404, "no such issue"),),
             ),
-        ]  # fmt: skip
+        ]
 
-    async def list(self, _request: Request, caller: Caller, query: IssueListQuery) -> IssuePageModel:
+    async def list(self, _request: Request, caller: Principal, query: IssueListQuery) -> IssuePageModel:
         """GET /api/issues. Raises InvalidCursor, InvalidScope, StoreUnavailable."""
         wanted = query.filter()
         limit, cursor = query.limit, query.cursor
@@ -81,34 +97,34 @@ class IssueEndpoints:
 
         return await self._database.read(read, caller.visibility)
 
-    async def show(self, request: Request, caller: Caller, _nothing: Nothing) -> IssueWithTimeline:
+    async def show(self, request: Request, caller: Principal, _nothing: NoInput) -> IssueWithTimeline:
         """GET /api/issues/{id}. Raises NotFound, StoreUnavailable."""
         issue_id = request.path_params["id"]
 
         def read(connection: Transaction) -> IssueWithTimeline:
             issue = require_issue(connection, caller.visibility, issue_id)
-            timeline = issue_queries.read_timeline(connection, issue)
-            context = contexts.latest(connection, caller.visibility, issue_id)
+            timeline = issue_queries.list_timeline(connection, issue)
+            context = contexts.get_version(connection, caller.visibility, issue_id)
             [(_, response)] = self._with_responses(connection, [issue])
             return issue_with_timeline(issue, response, self._links, timeline, context)
 
         return await self._database.read(read, caller.visibility)
 
-    async def stream(self, request: Request, caller: Caller, query: ChangesQuery) -> Response:
+    async def stream(self, request: Request, caller: Principal, query: ChangesQuery) -> Response:
         """GET /api/issues/events, resumable by Last-Event-ID."""
         resume = request.headers.get("last-event-id", "")
         after = int(resume[:18]) if resume.isascii() and resume.isdigit() else query.after
         if after is None:
-            after = await self._database.read(issue_queries.latest_change)
+            after = await self._database.read(issue_queries.get_latest_change_id)
         changes = self._changes(caller, after)
         return EventSourceResponse(changes, ping=KEEP_ALIVE_SECONDS, shutdown_event=None)
 
-    async def _changes(self, caller: Caller, after: int) -> AsyncIterator[ServerSentEvent]:
+    async def _changes(self, caller: Principal, after: int) -> AsyncIterator[ServerSentEvent]:
         checked_at = time.monotonic()
         while not self.closing.is_set():
             try:
-                if time.monotonic() - checked_at >= KEY_SECONDS:
-                    known = await self._database.read(still_valid(caller))
+                if time.monotonic() - checked_at >= KEY_CHECK_SECONDS:
+                    known = await self._database.read(revalidate_principal(caller))
                     if known is None or ISSUES_READ not in known.permissions:
                         return
                     caller, checked_at = known, time.monotonic()
@@ -128,7 +144,7 @@ class IssueEndpoints:
         self, visibility: Visibility, after: int
     ) -> Callable[[Transaction], Sequence[ChangeModel]]:
         def read(connection: Transaction) -> Sequence[ChangeModel]:
-            changes = issue_queries.changes_after(connection, visibility, after, CHANGES_AT_ONCE)
+            changes = issue_queries.list_changes_after(connection, visibility, after, CHANGE_BATCH_SIZE)
             shown = self._with_responses(connection, [change.issue for change in changes])
             pairs = zip(changes, shown, strict=True)
             return [change_model(change, response, self._links) for change, (_, response) in pairs]
@@ -139,5 +155,5 @@ class IssueEndpoints:
         self, connection: Transaction, issues: Sequence[Issue]
     ) -> Sequence[tuple[Issue, ResponseModel]]:
         now = datetime.now(UTC)
-        found = responses.responses(connection, issues)
+        found = responses.get_response_times(connection, issues)
         return [(issue, response_model(found[issue.ref.issue_id], now)) for issue in issues]

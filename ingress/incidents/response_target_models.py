@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from calmo_pagerduty.incidents.response_targets import Goal, Response, TargetState
+from calmo_pagerduty.incidents.response_targets import Goal, ResponseTimes, TargetState
 from ingress.api.models import Model
 
 
@@ -23,7 +23,7 @@ class ResponseModel(Model):
     resolve_target: TargetModel | None
 
 
-def response_model(response: Response, now: datetime) -> ResponseModel:
+def response_model(response: ResponseTimes, now: datetime) -> ResponseModel:
     return ResponseModel(
         acknowledged_in=_seconds(response.acknowledged_in),
         resolved_in=_seconds(response.resolved_in),
@@ -32,7 +32,7 @@ def response_model(response: Response, now: datetime) -> ResponseModel:
     )
 
 
-def _target(response: Response, goal: Goal, now: datetime) -> TargetModel | None:
+def _target(response: ResponseTimes, goal: Goal, now: datetime) -> TargetModel | None:
     target = (response.targets or {}).get(goal)
     if target is None:
         return None

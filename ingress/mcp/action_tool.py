@@ -13,23 +13,23 @@ from calmo_pagerduty.tools.model import Category
 ACT_TOOL = "act_on_issue"
 ACT_CATEGORY = Category.INCIDENTS
 #: The tools by which actions are carried out: who may use none of them has no use for `act_on_issue`.
-ACTING_TOOLS = frozenset(row.tool for row in ACTIONS.values())
+ACTION_TOOLS = frozenset(row.tool for row in ACTIONS.values())
 
 
-def act_tool(key_field: Mapping[str, Any]) -> Tool:
+def build_action_tool(key_field: Mapping[str, Any]) -> Tool:
     """Return the tool as MCP knows it."""
     properties: dict[str, Any] = {}
     definitions: dict[str, Any] = {}
     for row in ACTIONS.values():
         schema = input_schema(TOOLS[row.tool])
-        properties |= {name: schema["properties"][name] for name in row.takes}
+        properties |= {name: schema["properties"][name] for name in row.allowed_arguments}
         # The properties refer to them from the root of the schema that they stand in.
         definitions |= schema.get("$defs", {})
     return Tool(
         name=ACT_TOOL,
         title="Act on an issue",
         description="Acts on an issue's incident in PagerDuty; the issue shows it at once, with whose it was."
-        f" Actions and their arguments: {'; '.join(_in_words(action) for action in Action)}.",
+        f" Actions and their arguments: {'; '.join(_describe_action(action) for action in Action)}.",
         input_schema={
             "type": "object",
             "properties": {
@@ -52,6 +52,6 @@ def act_tool(key_field: Mapping[str, Any]) -> Tool:
     )
 
 
-def _in_words(action: Action) -> str:
-    takes = ", ".join(ACTIONS[action].takes)
+def _describe_action(action: Action) -> str:
+    takes = ", ".join(ACTIONS[action].allowed_arguments)
     return f"{action} ({takes})" if takes else str(action)

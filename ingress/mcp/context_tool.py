@@ -8,7 +8,7 @@ from calmo_pagerduty.contexts.model import IncidentContext
 from calmo_pagerduty.db.database import Transaction
 from calmo_pagerduty.kernel.scopes import Visibility
 from calmo_pagerduty.tools.model import Category
-from ingress.contexts.lookup import absent
+from ingress.contexts.lookup import no_context_error
 from ingress.contexts.models import MAX_VERSION
 
 CONTEXT_TOOL = "get_incident_context"
@@ -18,7 +18,7 @@ CONTEXT_CATEGORIES = frozenset({Category.CONTEXT, Category.INCIDENTS})
 Json = dict[str, object]
 
 
-def context_tool() -> Tool:
+def build_context_tool() -> Tool:
     """Return the tool as MCP knows it."""
     return Tool(
         name=CONTEXT_TOOL,
@@ -31,7 +31,9 @@ def context_tool() -> Tool:
             "properties": {
                 "incident": {"type": "string", "description": "The PagerDuty incident's id, or the issue's."},
                 "version": {
-                    "type": "integer", "minimum": 1, "maximum": MAX_VERSION,
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": MAX_VERSION,
                     "description": "Without it the newest that is complete.",
                 },
             },
@@ -39,20 +41,22 @@ def context_tool() -> Tool:
             "additionalProperties": False,
         },
         annotations=ToolAnnotations(
-            title="Read an incident's context", read_only_hint=True, idempotent_hint=True,
+            title="Read an incident's context",
+            read_only_hint=True,
+            idempotent_hint=True,
             open_world_hint=True,
         ),
-    )  # fmt: skip
+    )
 
 
 def read_context(transaction: Transaction, seen_by: Visibility, issue_id: str, version: int | None) -> Json:
     """Return the digest, or how the gathering stands. Raises NotFound."""
-    stored = contexts.latest(transaction, seen_by, issue_id, version)
+    stored = contexts.get_version(transaction, seen_by, issue_id, version)
     if stored is not None and stored.document is not None:
-        return digest_of(IncidentContext.model_validate(stored.document))
-    progress = contexts.progress(transaction, seen_by, issue_id)
+        return build_digest(IncidentContext.model_validate(stored.document))
+    progress = contexts.get_progress(transaction, seen_by, issue_id)
     if progress is None or version not in {None, progress.version}:
-        raise absent(transaction, seen_by, issue_id, version)
+        raise no_context_error(transaction, seen_by, issue_id, version)
     return {
         "state": progress.state,
         "version": progress.version,
@@ -63,5 +67,5 @@ def read_context(transaction: Transaction, seen_by: Visibility, issue_id: str, v
     }
 
 
-def digest_of(context: IncidentContext) -> Json:
+def build_digest(context: IncidentContext) -> Json:
     return {"state": "done", **context_digest(context)}

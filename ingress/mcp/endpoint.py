@@ -14,12 +14,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.database import Database, StoreUnavailable
 from calmo_pagerduty.db.encryption import CannotDecrypt
 from calmo_pagerduty.incidents import queries as issue_queries
-from calmo_pagerduty.incidents.actions import BadAction
+from calmo_pagerduty.incidents.actions import InvalidAction
 from calmo_pagerduty.kernel.incident_ref import INCIDENT_ID, IncidentRef
 from calmo_pagerduty.temporal.handle import TemporalUnavailable
 from calmo_pagerduty.tool_calls.authorization_service import (
@@ -27,46 +27,58 @@ from calmo_pagerduty.tool_calls.authorization_service import (
     CapReached,
     NoSuchConnection,
     NoSuchTool,
-    find_connection,
+    resolve_connection,
 )
-from calmo_pagerduty.tool_calls.model import MAX_IDEMPOTENCY_KEY, Face
-from calmo_pagerduty.tool_calls.store import KeyUsedOtherwise
-from calmo_pagerduty.tools.arguments import BadArguments
+from calmo_pagerduty.tool_calls.model import MAX_IDEMPOTENCY_KEY, Channel
+from calmo_pagerduty.tool_calls.store import IdempotencyKeyReused
+from calmo_pagerduty.tools.arguments import InvalidArguments
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.model import Category, Tool
-from calmo_pagerduty.tools.permissions import CallerRights, judge
+from calmo_pagerduty.tools.permissions import PrincipalRights, judge
 from ingress.api.authentication import ISSUES_READ, TOOLS_READ, authenticate
 from ingress.api.errors import (
     ActionRefused,
     NotAuthenticated,
-    NotFound,
     NotPermitted,
+    ResourceNotFound,
     answer_error,
 )
 from ingress.api.models import Links
 from ingress.incidents.action_models import action_model
-from ingress.incidents.action_service import IssueActor
-from ingress.mcp.action_tool import ACT_CATEGORY, ACTING_TOOLS
+from ingress.incidents.action_service import ActionService
+from ingress.mcp.action_tool import ACT_CATEGORY, ACTION_TOOLS
 from ingress.mcp.context_tool import CONTEXT_CATEGORIES, CONTEXT_TOOL, read_context
 from ingress.mcp.presentation import CannotServe, Json, build_server
 from ingress.tools.models import ToolCallModel, call_model
-from ingress.tools.service import CallAnswer, ToolCaller
+from ingress.tools.service import CallResult, ToolCallDispatcher
 
 MAX_BODY_BYTES = 256 * 1024
 WAIT_SECONDS = 25.0
-_CALLER = "calmo.caller"
-_OUR_TROUBLE = "our own service has trouble: try it again later"
+_PRINCIPAL_KEY = "calmo.caller"
+_SERVICE_FAULT = "our own service has trouble: try it again later"
 _REFUSALS = (
-    NoSuchTool, NoSuchConnection, BadArguments, CallRefused, CapReached, KeyUsedOtherwise, NotFound,
-    ActionRefused, BadAction,
-)  # fmt: skip
+    NoSuchTool,
+    NoSuchConnection,
+    InvalidArguments,
+    CallRefused,
+    CapReached,
+    IdempotencyKeyReused,
+    ResourceNotFound,
+    ActionRefused,
+    InvalidAction,
+)
 
 
 class McpEndpoint:
     """An ASGI application. `own_origin` is the only web page that may call it from a browser."""
 
     def __init__(
-        self, database: Database, caller: ToolCaller, actor: IssueActor, links: Links, own_origin: str
+        self,
+        database: Database,
+        caller: ToolCallDispatcher,
+        actor: ActionService,
+        links: Links,
+        own_origin: str,
     ) -> None:
         self._database = database
         self._caller = caller
@@ -91,7 +103,7 @@ class McpEndpoint:
             await JSONResponse(words, 403)(scope, receive, send)
             return
         try:
-            scope[_CALLER] = await authenticate(self._database, request, TOOLS_READ)
+            scope[_PRINCIPAL_KEY] = await authenticate(self._database, request, TOOLS_READ)
         except (NotAuthenticated, NotPermitted, StoreUnavailable) as error:
             await (await answer_error(request, error))(scope, receive, send)
             return
@@ -106,9 +118,14 @@ class McpEndpoint:
             raise CannotServe(f"no such category: {', '.join(sorted(unknown))[:100]}; {', '.join(Category)}")
         connection = request.query_params.get("connection")
         return _Backend(
-            self._database, self._caller, self._actor, self._links, request.scope[_CALLER], connection,
+            self._database,
+            self._caller,
+            self._actor,
+            self._links,
+            request.scope[_PRINCIPAL_KEY],
+            connection,
             categories,
-        )  # fmt: skip
+        )
 
 
 class _Backend:
@@ -117,10 +134,10 @@ class _Backend:
     def __init__(
         self,
         database: Database,
-        tool_caller: ToolCaller,
-        actor: IssueActor,
+        tool_caller: ToolCallDispatcher,
+        actor: ActionService,
         links: Links,
-        caller: Caller,
+        caller: Principal,
         connection_id: str | None,
         categories: frozenset[str],
     ) -> None:
@@ -134,13 +151,15 @@ class _Backend:
 
     async def tools(self) -> Sequence[Tool]:
         connection = await self._connection()
-        return [tool for tool in TOOLS.values() if self._in_profile(tool) and self._may(tool, connection)]
+        return [
+            tool for tool in TOOLS.values() if self._in_profile(tool) and self._is_allowed(tool, connection)
+        ]
 
     async def may_act(self) -> bool:
         if ISSUES_READ not in self._caller.permissions or not self._includes(ACT_CATEGORY):
             return False
         connection = await self._connection()
-        return any(self._may(TOOLS[name], connection) for name in ACTING_TOOLS)
+        return any(self._is_allowed(TOOLS[name], connection) for name in ACTION_TOOLS)
 
     async def act(self, issue: str, action: str, arguments: Json, idempotency_key: str | None) -> Json:
         if ISSUES_READ not in self._caller.permissions or not self._includes(ACT_CATEGORY):
@@ -148,12 +167,18 @@ class _Backend:
         issue_id = await self._issue_id(issue)
         try:
             answer = await self._actor.act(
-                self._caller, Face.MCP, issue_id, action, arguments, _checked(idempotency_key), WAIT_SECONDS
+                self._caller,
+                Channel.MCP,
+                issue_id,
+                action,
+                arguments,
+                _check_idempotency_key(idempotency_key),
+                WAIT_SECONDS,
             )
         except _REFUSALS as error:
             raise CannotServe(str(error)) from error
         except (TemporalUnavailable, StoreUnavailable, CannotDecrypt) as error:
-            raise CannotServe(f"{_OUR_TROUBLE} with the same idempotency_key") from error
+            raise CannotServe(f"{_SERVICE_FAULT} with the same idempotency_key") from error
         return action_model(answer, self._links).model_dump(mode="json")
 
     async def may_read_contexts(self) -> bool:
@@ -166,45 +191,45 @@ class _Backend:
         issue_id, seen_by = await self._issue_id(incident), self._caller.visibility
         try:
             return await self._database.read(lambda t: read_context(t, seen_by, issue_id, version), seen_by)
-        except NotFound as error:
+        except ResourceNotFound as error:
             raise CannotServe(str(error)) from error
         except StoreUnavailable as error:
-            raise CannotServe(_OUR_TROUBLE) from error
+            raise CannotServe(_SERVICE_FAULT) from error
 
     async def call(self, name: str, arguments: Json, idempotency_key: str | None) -> Json:
         tool = TOOLS.get(name)
         if tool is not None and not self._in_profile(tool):
             raise CannotServe(f"{name} is not in this profile's categories")
-        key = _checked(idempotency_key)
+        key = _check_idempotency_key(idempotency_key)
         try:
             answer = await self._tool_caller.call(
-                self._caller, Face.MCP, self._connection_id, name, arguments, key, WAIT_SECONDS
+                self._caller, Channel.MCP, self._connection_id, name, arguments, key, WAIT_SECONDS
             )
         except _REFUSALS as error:
             raise CannotServe(str(error)) from error
         except (TemporalUnavailable, StoreUnavailable, CannotDecrypt) as error:
-            raise CannotServe(f"{_OUR_TROUBLE} with the same idempotency_key") from error
-        return _as_json(answer, name, self._links)
+            raise CannotServe(f"{_SERVICE_FAULT} with the same idempotency_key") from error
+        return _call_json(answer, name, self._links)
 
-    async def look(self, ticket: str) -> Json:
+    async def get_call(self, ticket: str) -> Json:
         try:
-            call = await self._tool_caller.look(self._caller, ticket)
-        except NotFound as error:
+            call = await self._tool_caller.get_call(self._caller, ticket)
+        except ResourceNotFound as error:
             raise CannotServe(str(error)) from error
         except StoreUnavailable as error:
-            raise CannotServe(_OUR_TROUBLE) from error
+            raise CannotServe(_SERVICE_FAULT) from error
         return call_model(call, self._links).model_dump(mode="json")
 
     async def _connection(self) -> Connection:
         try:
             return await self._database.read(
-                lambda transaction: find_connection(transaction, self._caller, self._connection_id),
+                lambda transaction: resolve_connection(transaction, self._caller, self._connection_id),
                 self._caller.visibility,
             )
         except NoSuchConnection as error:
             raise CannotServe(str(error)) from error
         except StoreUnavailable as error:
-            raise CannotServe(_OUR_TROUBLE) from error
+            raise CannotServe(_SERVICE_FAULT) from error
 
     async def _issue_id(self, text: str) -> str:
         """Return the id of an issue of this connection: agents know incidents by PagerDuty's ids."""
@@ -213,16 +238,16 @@ class _Backend:
             return IncidentRef(connection_id=connection_id, incident_id=text).issue_id
         try:
             issue = await self._database.read(
-                lambda t: issue_queries.find_issue(t, self._caller.visibility, text), self._caller.visibility
+                lambda t: issue_queries.get_issue(t, self._caller.visibility, text), self._caller.visibility
             )
         except StoreUnavailable as error:
-            raise CannotServe(_OUR_TROUBLE) from error
+            raise CannotServe(_SERVICE_FAULT) from error
         if issue is None or issue.ref.connection_id != connection_id:
             raise CannotServe(f"there is no issue {text[:100]!r} on this connection")
         return text
 
-    def _may(self, tool: Tool, connection: Connection) -> bool:
-        rights = CallerRights(self._caller.permissions, self._caller.teams)
+    def _is_allowed(self, tool: Tool, connection: Connection) -> bool:
+        rights = PrincipalRights(self._caller.permissions, self._caller.teams)
         return judge(tool, rights, connection.rules, connection.facts).allowed
 
     def _in_profile(self, tool: Tool) -> bool:
@@ -232,13 +257,13 @@ class _Backend:
         return not self._categories or category in self._categories
 
 
-def _checked(idempotency_key: str | None) -> str | None:
+def _check_idempotency_key(idempotency_key: str | None) -> str | None:
     if idempotency_key is not None and not 0 < len(idempotency_key) <= MAX_IDEMPOTENCY_KEY:
         raise CannotServe(f"idempotency_key: 1 to {MAX_IDEMPOTENCY_KEY} characters")
     return idempotency_key
 
 
-def _as_json(answer: CallAnswer, name: str, links: Links) -> Mapping[str, Any]:
+def _call_json(answer: CallResult, name: str, links: Links) -> Mapping[str, Any]:
     if answer.call is not None:
         return call_model(answer.call, links).model_dump(mode="json")
     model = ToolCallModel(

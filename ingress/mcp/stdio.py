@@ -19,8 +19,8 @@ from calmo_pagerduty.contexts.model import IncidentContext
 from calmo_pagerduty.kernel.incident_ref import INCIDENT_ID, IncidentRef
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.model import Tool
-from ingress.mcp.action_tool import ACT_CATEGORY, ACTING_TOOLS
-from ingress.mcp.context_tool import CONTEXT_CATEGORIES, CONTEXT_TOOL, digest_of
+from ingress.mcp.action_tool import ACT_CATEGORY, ACTION_TOOLS
+from ingress.mcp.context_tool import CONTEXT_CATEGORIES, CONTEXT_TOOL, build_digest
 from ingress.mcp.presentation import CannotServe, Json, build_server
 
 #: Less than agents' programs wait for a tool.
@@ -60,7 +60,7 @@ class _RestBackend:
 
     async def may_act(self) -> bool:
         wanted = not self._categories or ACT_CATEGORY in self._categories
-        return wanted and any(tool.name in ACTING_TOOLS for tool in await self.tools())
+        return wanted and any(tool.name in ACTION_TOOLS for tool in await self.tools())
 
     async def act(self, issue: str, action: str, arguments: Json, idempotency_key: str | None) -> Json:
         if self._categories and ACT_CATEGORY not in self._categories:
@@ -82,9 +82,9 @@ class _RestBackend:
             raise CannotServe(f"{CONTEXT_TOOL} is not in this profile's categories")
         params = [] if version is None else [("version", str(version))]
         path = f"/api/issues/{await self._issue_id(incident)}/context"
-        return digest_of(IncidentContext.model_validate(await self._ask(ApiRequest("GET", path, params))))
+        return build_digest(IncidentContext.model_validate(await self._ask(ApiRequest("GET", path, params))))
 
-    async def look(self, ticket: str) -> Json:
+    async def get_call(self, ticket: str) -> Json:
         return await self._ask(call_state(ticket))
 
     async def _issue_id(self, text: str) -> str:

@@ -6,16 +6,16 @@ import contextlib
 from starlette.requests import Request
 from temporalio.client import WorkflowFailureError
 
-from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.reconciliation import store as reconciliations
-from calmo_pagerduty.reconciliation.service import CANNOT_ASK
+from calmo_pagerduty.reconciliation.service import NO_CREDENTIAL_TEXT
 from calmo_pagerduty.temporal.handle import TemporalHandle
 from calmo_pagerduty.webhooks import examination_store as examinations
 from ingress.api.authentication import CONNECTIONS_READ, CONNECTIONS_WRITE
-from ingress.api.endpoints import Endpoint, Json, Nothing, Row
+from ingress.api.endpoints import Endpoint, EndpointRow, Json, NoInput
 from ingress.api.finding import require_connection
 from ingress.reconciliation import schedules
 from ingress.reconciliation.models import (
@@ -32,12 +32,12 @@ from workflows.reconcile import ReconcileStart
 
 NOT_FOUND = ((404, "no such connection, or it is somebody else's"),)
 UNAVAILABLE = ((503, "Temporal can't be reached"),)
-RUNS_SHOWN = 50
+MAX_RUNS = 50
 #: How long the answer waits for an examination.
 WAIT_SECONDS = 8.0
 
 
-class HealingEndpoints:
+class ReconcileEndpoints:
     """Each sees no more than its caller may. Errors: `ingress.api.errors`."""
 
     def __init__(self, database: Database, temporal: TemporalHandle, task_queue: str) -> None:
@@ -45,62 +45,85 @@ class HealingEndpoints:
         self._temporal = temporal
         self._task_queue = task_queue
 
-    def endpoints(self) -> list[Row]:
+    def endpoints(self) -> list[EndpointRow]:
         return [
             Endpoint(
-                "POST", "/api/connections/{id}/reconcile", "Compare with PagerDuty and heal what differs",
-                Json(ReconcileModel, status=202), permission=CONNECTIONS_WRITE, takes=ReconcileBody,
-                handler=self.reconcile, statuses=NOT_FOUND + UNAVAILABLE,
+                "POST",
+                "/api/connections/{id}/reconcile",
+                "Compare with PagerDuty and heal what differs",
+                Json(ReconcileModel, status=202),
+                permission=CONNECTIONS_WRITE,
+                takes=ReconcileBody,
+                handler=self.reconcile,
+                statuses=NOT_FOUND + UNAVAILABLE,
             ),
             Endpoint(
-                "GET", "/api/connections/{id}/reconciliations", "What comparisons found and did",
-                Json(RunListModel), permission=CONNECTIONS_READ, takes=Nothing, handler=self.runs,
+                "GET",
+                "/api/connections/{id}/reconciliations",
+                "What comparisons found and did",
+                Json(RunListModel),
+                permission=CONNECTIONS_READ,
+                takes=NoInput,
+                handler=self.runs,
                 statuses=NOT_FOUND,
             ),
             Endpoint(
-                "GET", "/api/doctor", "What is wrong with webhooks, as last seen", Json(DoctorModel),
-                permission=CONNECTIONS_READ, takes=DoctorQuery, handler=self.findings, statuses=NOT_FOUND,
+                "GET",
+                "/api/doctor",
+                "What is wrong with webhooks, as last seen",
+                Json(DoctorModel),
+                permission=CONNECTIONS_READ,
+                takes=DoctorQuery,
+                handler=self.findings,
+                statuses=NOT_FOUND,
             ),
             Endpoint(
-                "POST", "/api/doctor", "Examine webhooks now", Json(DoctorModel),
-                permission=CONNECTIONS_WRITE, takes=DoctorBody, handler=self.examine,
+                "POST",
+                "/api/doctor",
+                "Examine webhooks now",
+                Json(DoctorModel),
+                permission=CONNECTIONS_WRITE,
+                takes=DoctorBody,
+                handler=self.examine,
                 statuses=NOT_FOUND + UNAVAILABLE,
             ),
-        ]  # fmt: skip
+        ]
 
-    async def reconcile(self, request: Request, caller: Caller, body: ReconcileBody) -> ReconcileModel:
+    async def reconcile(self, request: Request, caller: Principal, body: ReconcileBody) -> ReconcileModel:
         """POST /api/connections/{id}/reconcile"""
-        connection = await self._find(caller, request.path_params["id"])
+        connection = await self._get_connection(caller, request.path_params["id"])
         if connection.token_kind is None:
-            return ReconcileModel(connection=connection.id, started=False, problem=CANNOT_ASK)
-        before = await self._database.read(lambda t: reconciliations.runs(t, connection.id, 1))
+            return ReconcileModel(connection=connection.id, started=False, problem=NO_CREDENTIAL_TEXT)
+        before = await self._database.read(lambda t: reconciliations.list_runs(t, connection.id, 1))
         start = ReconcileStart(connection_id=connection.id, reason="on demand", since=body.since)
         scope = str(connection.scope)
         workflow_id = await schedules.start_reconcile(self._temporal.client, self._task_queue, scope, start)
         after = before[0].id if before else 0
         return ReconcileModel(connection=connection.id, started=True, workflow_id=workflow_id, after=after)
 
-    async def runs(self, request: Request, caller: Caller, _nothing: Nothing) -> RunListModel:
+    async def runs(self, request: Request, caller: Principal, _nothing: NoInput) -> RunListModel:
         """GET /api/connections/{id}/reconciliations"""
-        connection = await self._find(caller, request.path_params["id"])
+        connection = await self._get_connection(caller, request.path_params["id"])
         return await self._database.read(
             lambda t: RunListModel(
                 connection=connection.id,
-                reconciled_until=reconciliations.watermark(t, connection.id),
-                runs=[run_model(run) for run in reconciliations.runs(t, connection.id, RUNS_SHOWN)],
+                reconciled_until=reconciliations.get_watermark(t, connection.id),
+                runs=[run_model(run) for run in reconciliations.list_runs(t, connection.id, MAX_RUNS)],
             )
         )
 
-    async def findings(self, _request: Request, caller: Caller, query: DoctorQuery) -> DoctorModel:
+    async def findings(self, _request: Request, caller: Principal, query: DoctorQuery) -> DoctorModel:
         """GET /api/doctor"""
-        return await self._found(caller, query.connection)
+        return await self._list_findings(caller, query.connection)
 
-    async def examine(self, _request: Request, caller: Caller, body: DoctorBody) -> DoctorModel:
+    async def examine(self, _request: Request, caller: Principal, body: DoctorBody) -> DoctorModel:
         """POST /api/doctor: what takes longer than some seconds is found in a later GET."""
         if body.connection is not None:
-            wanted = [await self._find(caller, body.connection)]
+            wanted = [await self._get_connection(caller, body.connection)]
         else:
-            wanted = list(await self._database.read(lambda t: connections.list_all(t, caller.visibility)))
+            wanted = list(
+                await self._database.read(lambda t: connections.list_connections(t, caller.visibility))
+            )
         begun = [
             await schedules.start_doctor(
                 self._temporal.client, self._task_queue, str(connection.scope), connection.id
@@ -111,16 +134,16 @@ class HealingEndpoints:
             async with asyncio.timeout(WAIT_SECONDS):
                 for handle in begun:
                     await handle.result()
-        return await self._found(caller, body.connection)
+        return await self._list_findings(caller, body.connection)
 
-    async def _found(self, caller: Caller, connection_id: str | None) -> DoctorModel:
+    async def _list_findings(self, caller: Principal, connection_id: str | None) -> DoctorModel:
         if connection_id is not None:
-            await self._find(caller, connection_id)
+            await self._get_connection(caller, connection_id)
         return doctor_model(
             await self._database.read(
-                lambda t: examinations.examinations(t, caller.visibility, connection_id)
+                lambda t: examinations.list_examinations(t, caller.visibility, connection_id)
             )
         )
 
-    async def _find(self, caller: Caller, connection_id: str) -> Connection:
+    async def _get_connection(self, caller: Principal, connection_id: str) -> Connection:
         return await self._database.read(lambda t: require_connection(t, caller.visibility, connection_id))

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import AwareDatetime
 
-from calmo_pagerduty.reconciliation.store import Run
+from calmo_pagerduty.reconciliation.store import ReconcileRun
 from calmo_pagerduty.webhooks.examination_store import Examination
 from calmo_pagerduty.webhooks.findings import Level
 from ingress.api.models import Model
@@ -85,7 +85,7 @@ class DoctorModel(Model):
     webhooks: list[ExaminationModel]
 
 
-def run_model(run: Run) -> RunModel:
+def run_model(run: ReconcileRun) -> RunModel:
     return RunModel.from_row(run, report=run.report or {})
 
 

@@ -23,22 +23,22 @@ from temporalio.common import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from calmo_pagerduty.reconciliation.reason_queries import LookedAfter
+from calmo_pagerduty.reconciliation.reason_queries import ReconciledConnection
 from calmo_pagerduty.temporal.handle import TemporalUnavailable
 from workflows import names
 from workflows.doctor import DoctorStart
 from workflows.reconcile import ReconcileStart
 
-EVERY = timedelta(minutes=5)
+INTERVAL = timedelta(minutes=5)
 JITTER = timedelta(seconds=30)
-PREFIXES = (names.reconcile_id(""), names.doctor_id(""))
+PREFIXES = (names.reconcile_workflow_id(""), names.doctor_workflow_id(""))
 
 
-def ids_of(connection_id: str) -> tuple[str, str]:
-    return names.reconcile_id(connection_id), names.doctor_id(connection_id)
+def schedule_ids(connection_id: str) -> tuple[str, str]:
+    return names.reconcile_workflow_id(connection_id), names.doctor_workflow_id(connection_id)
 
 
-async def keep(client: Client, task_queue: str, connection: LookedAfter) -> None:
+async def upsert_schedules(client: Client, task_queue: str, connection: ReconciledConnection) -> None:
     """Make or refresh a connection's schedules. Repeatable. Raises RPCError."""
     for schedule_id, schedule in _schedules(task_queue, connection):
         try:
@@ -48,9 +48,9 @@ async def keep(client: Client, task_queue: str, connection: LookedAfter) -> None
             await handle.update(_replaced_by(schedule))
 
 
-async def remove(client: Client, connection_id: str) -> None:
+async def delete_schedules(client: Client, connection_id: str) -> None:
     """Remove a connection's schedules. Repeatable. Raises RPCError."""
-    for schedule_id in ids_of(connection_id):
+    for schedule_id in schedule_ids(connection_id):
         try:
             await client.get_schedule_handle(schedule_id).delete()
         except RPCError as error:
@@ -58,7 +58,7 @@ async def remove(client: Client, connection_id: str) -> None:
                 raise
 
 
-async def kept(client: Client) -> set[str]:
+async def list_scheduled_connections(client: Client) -> set[str]:
     """Return the connections that have schedules. Raises RPCError."""
     found = set()
     async for schedule in await client.list_schedules():
@@ -70,7 +70,7 @@ async def kept(client: Client) -> set[str]:
 
 async def start_reconcile(client: Client, task_queue: str, scope: str, start: ReconcileStart) -> str:
     """Begin a comparison, unless one is under way. Returns the workflow's id. Raises TemporalUnavailable."""
-    workflow_id = names.reconcile_id(start.connection_id)
+    workflow_id = names.reconcile_workflow_id(start.connection_id)
     summary = f"{start.connection_id} compared with PagerDuty"
     await _start(
         client, names.RECONCILE_WORKFLOW, start, workflow_id, task_queue, summary, scope, start.connection_id
@@ -81,7 +81,10 @@ async def start_reconcile(client: Client, task_queue: str, scope: str, start: Re
 async def start_doctor(client: Client, task_queue: str, scope: str, connection_id: str) -> Any:
     """Begin an examination, unless one is under way. Returns its handle. Raises TemporalUnavailable."""
     start = DoctorStart(connection_id=connection_id)
-    workflow_id, summary = names.doctor_id(connection_id), f"the webhooks of {connection_id} examined"
+    workflow_id, summary = (
+        names.doctor_workflow_id(connection_id),
+        f"the webhooks of {connection_id} examined",
+    )
     return await _start(
         client, names.DOCTOR_WORKFLOW, start, workflow_id, task_queue, summary, scope, connection_id
     )
@@ -106,13 +109,13 @@ async def _start(
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             static_summary=summary,
-            search_attributes=_searchable(connection_id, scope),
+            search_attributes=_search_attributes(connection_id, scope),
         )
     except RPCError as error:
         raise TemporalUnavailable(str(error.status.name)) from error
 
 
-def _schedules(task_queue: str, connection: LookedAfter) -> tuple[tuple[str, Schedule], ...]:
+def _schedules(task_queue: str, connection: ReconciledConnection) -> tuple[tuple[str, Schedule], ...]:
     starts = (
         (names.RECONCILE_WORKFLOW, ReconcileStart(connection_id=connection.connection_id)),
         (names.DOCTOR_WORKFLOW, DoctorStart(connection_id=connection.connection_id)),
@@ -126,14 +129,14 @@ def _schedules(task_queue: str, connection: LookedAfter) -> tuple[tuple[str, Sch
                     start,
                     id=schedule_id,
                     task_queue=task_queue,
-                    typed_search_attributes=_searchable(connection.connection_id, connection.scope),
+                    typed_search_attributes=_search_attributes(connection.connection_id, connection.scope),
                 ),
-                spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=EVERY)], jitter=JITTER),
+                spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=INTERVAL)], jitter=JITTER),
                 # After an outage one run is enough: it looks at all of the time that was missed.
-                policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=EVERY),
+                policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=INTERVAL),
             ),
         )
-        for schedule_id, (workflow, start) in zip(ids_of(connection.connection_id), starts, strict=True)
+        for schedule_id, (workflow, start) in zip(schedule_ids(connection.connection_id), starts, strict=True)
     )
 
 
@@ -144,7 +147,7 @@ def _replaced_by(schedule: Schedule) -> Any:
     return update
 
 
-def _searchable(connection_id: str, scope: str) -> TypedSearchAttributes:
+def _search_attributes(connection_id: str, scope: str) -> TypedSearchAttributes:
     return TypedSearchAttributes(
         [SearchAttributePair(names.CONNECTION, connection_id), SearchAttributePair(names.SCOPE, scope)]
     )

@@ -9,7 +9,7 @@ from temporalio.service import RPCError
 
 from calmo_pagerduty.db.database import Database, StoreUnavailable
 from calmo_pagerduty.reconciliation import reason_queries as healing_reasons
-from calmo_pagerduty.reconciliation.reason_queries import GAP, LookedAfter
+from calmo_pagerduty.reconciliation.reason_queries import MAX_WATERMARK_AGE, ReconciledConnection
 from calmo_pagerduty.temporal.handle import TemporalHandle, TemporalUnavailable
 from calmo_pagerduty.webhooks import examination_store as examinations
 from ingress.metrics import Metrics
@@ -18,10 +18,10 @@ from workflows.reconcile import ReconcileStart
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS = 30.0
+SWEEP_SECONDS = 30.0
 
 
-class HealingKeeper:
+class ReconcileScheduler:
     """All of it may be done by several processes: schedules and runs are known by their ids."""
 
     def __init__(
@@ -31,7 +31,7 @@ class HealingKeeper:
         self._metrics = metrics
         self._temporal = temporal
         self._task_queue = task_queue
-        self._kept: dict[str, LookedAfter] = {}
+        self._kept: dict[str, ReconciledConnection] = {}
         self._knows_schedules = False
         self._known_off: set[str] = set()
         self._counted: int | None = None
@@ -40,12 +40,12 @@ class HealingKeeper:
     async def run(self) -> None:
         while True:
             try:
-                await self.look_once()
+                await self.schedule_once()
             except (StoreUnavailable, TemporalUnavailable, RPCError) as error:
                 logger.warning("keeping_health_failed", extra={"error": type(error).__name__})
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(SWEEP_SECONDS)
 
-    async def look_once(self) -> None:
+    async def schedule_once(self) -> None:
         """Keep schedules, start what has a reason, count. Raises StoreUnavailable, TemporalUnavailable,
         RPCError.
         """
@@ -53,22 +53,22 @@ class HealingKeeper:
         if not self._temporal.connected:
             return
         client = self._temporal.client
-        found = await self._database.read(healing_reasons.looked_after)
+        found = await self._database.read(healing_reasons.list_reconciled_connections)
         for connection in found:
-            await self._keep(client, connection)
+            await self._schedule(client, connection)
         await self._remove(client, {connection.connection_id for connection in found})
 
-    async def _keep(self, client: Client, connection: LookedAfter) -> None:
+    async def _schedule(self, client: Client, connection: ReconciledConnection) -> None:
         known = self._kept.get(connection.connection_id)
         reason: str | None = None
         if known is None:
-            await schedules.keep(client, self._task_queue, connection)
+            await schedules.upsert_schedules(client, self._task_queue, connection)
             until = connection.reconciled_until
-            if until is None or datetime.now(UTC) - until > GAP:
+            if until is None or datetime.now(UTC) - until > MAX_WATERMARK_AGE:
                 reason = "after a gap" if until else "for the first time"
         else:
             reason = await self._database.read(
-                lambda t: healing_reasons.reason_now(t, connection.connection_id)
+                lambda t: healing_reasons.get_reconcile_reason(t, connection.connection_id)
             )
         if reason is not None:
             start = ReconcileStart(connection_id=connection.connection_id, reason=reason)
@@ -76,21 +76,23 @@ class HealingKeeper:
         self._kept[connection.connection_id] = connection
 
     async def _remove(self, client: Client, wanted: set[str]) -> None:
-        there = set(self._kept) if self._knows_schedules else await schedules.kept(client)
+        there = (
+            set(self._kept) if self._knows_schedules else await schedules.list_scheduled_connections(client)
+        )
         for connection_id in there - wanted:
-            await schedules.remove(client, connection_id)
+            await schedules.delete_schedules(client, connection_id)
             self._kept.pop(connection_id, None)
         self._knows_schedules = True
 
     async def _count(self) -> None:
-        off = await self._database.read(examinations.switched_off)
+        off = await self._database.read(examinations.get_disabled_webhooks)
         for _ in set(off) - self._known_off:
             self._metrics.alarms.labels("subscription_disabled").inc()
         self._known_off = set(off)
         if self._counted is None:
-            self._counted = await self._database.read(healing_reasons.latest_run)
+            self._counted = await self._database.read(healing_reasons.get_latest_run_id)
         counted = self._counted
-        figures = await self._database.read(lambda t: healing_reasons.finished_since(t, counted))
+        figures = await self._database.read(lambda t: healing_reasons.get_run_totals_since(t, counted))
         for kind, count in figures.counts.items():
             self._found.labels(kind).inc(count)
         self._counted = figures.latest

@@ -4,15 +4,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from calmo_pagerduty.access import audit_store as audit
-from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.tool_calls import store as tool_calls
 from calmo_pagerduty.tools.catalogue import TOOLS
-from calmo_pagerduty.tools.permissions import CallerRights, judge
+from calmo_pagerduty.tools.permissions import PrincipalRights, judge
 from ingress.api.authentication import APPROVALS_WRITE, AUDIT_READ, TOOLS_READ
-from ingress.api.calls import CALL_STATUSES, NO_SUCH_THING, STATUS_OF_STATE, face_of, key_of
-from ingress.api.endpoints import Endpoint, Json, Nothing, Row
+from ingress.api.calls import (
+    CALL_STATUSES,
+    HTTP_STATUS_OF_STATE,
+    NO_SUCH_RESOURCE,
+    channel_of,
+    idempotency_key_of,
+)
+from ingress.api.endpoints import Endpoint, EndpointRow, Json, NoInput
 from ingress.api.finding import require_connection
 from ingress.api.models import Links
 from ingress.tools.models import (
@@ -31,60 +37,104 @@ from ingress.tools.models import (
     call_model,
     tool_model,
 )
-from ingress.tools.service import CallAnswer, ToolCaller
+from ingress.tools.service import CallResult, ToolCallDispatcher
 
-NOT_FOUND = (NO_SUCH_THING,)
+NOT_FOUND = (NO_SUCH_RESOURCE,)
 
 
 class ToolEndpoints:
     """Each sees no more than its caller may. Errors: `ingress.api.errors`."""
 
-    def __init__(self, database: Database, caller: ToolCaller, links: Links) -> None:
+    def __init__(self, database: Database, caller: ToolCallDispatcher, links: Links) -> None:
         self._database = database
         self._caller = caller
         self._links = links
 
-    def endpoints(self) -> "list[Row]":
+    def endpoints(self) -> "list[EndpointRow]":
         return [
             Endpoint(
-                "GET", "/api/tools", "The tools, and whether this key may use them", Json(ToolListModel),
-                permission=TOOLS_READ, takes=ToolListQuery, handler=self.list, statuses=NOT_FOUND,
+                "GET",
+                "/api/tools",
+                "The tools, and whether this key may use them",
+                Json(ToolListModel),
+                permission=TOOLS_READ,
+                takes=ToolListQuery,
+                handler=self.list,
+                statuses=NOT_FOUND,
             ),
             Endpoint(
-                "POST", "/api/tools/{name}", "Call a tool; what takes time is answered by a ticket",
-                Json(ToolCallModel), permission=TOOLS_READ, takes=ToolCallBody, handler=self.call,
+                "POST",
+                "/api/tools/{name}",
+                "Call a tool; what takes time is answered by a ticket",
+                Json(ToolCallModel),
+                permission=TOOLS_READ,
+                takes=ToolCallBody,
+                handler=self.call,
                 statuses=CALL_STATUSES,
             ),
             Endpoint(
-                "GET", "/api/tool-calls", "Calls that endure, newest first", Json(ToolCallListModel),
-                permission=TOOLS_READ, takes=ToolCallListQuery, handler=self.list_calls,
+                "GET",
+                "/api/tool-calls",
+                "Calls that endure, newest first",
+                Json(ToolCallListModel),
+                permission=TOOLS_READ,
+                takes=ToolCallListQuery,
+                handler=self.list_calls,
             ),
             Endpoint(
-                "GET", "/api/tool-calls/{id}", "How one call stands, and its result", Json(ToolCallModel),
-                permission=TOOLS_READ, takes=Nothing, handler=self.show_call, statuses=NOT_FOUND,
+                "GET",
+                "/api/tool-calls/{id}",
+                "How one call stands, and its result",
+                Json(ToolCallModel),
+                permission=TOOLS_READ,
+                takes=NoInput,
+                handler=self.show_call,
+                statuses=NOT_FOUND,
             ),
             Endpoint(
-                "POST", "/api/tool-calls/{id}/approve", "Let a call be made that waits", Json(ToolCallModel),
-                permission=APPROVALS_WRITE, takes=DecisionBody, handler=self.approve, statuses=NOT_FOUND,
+                "POST",
+                "/api/tool-calls/{id}/approve",
+                "Let a call be made that waits",
+                Json(ToolCallModel),
+                permission=APPROVALS_WRITE,
+                takes=DecisionBody,
+                handler=self.approve,
+                statuses=NOT_FOUND,
             ),
             Endpoint(
-                "POST", "/api/tool-calls/{id}/deny", "Refuse a call that waits", Json(ToolCallModel),
-                permission=APPROVALS_WRITE, takes=DecisionBody, handler=self.deny, statuses=NOT_FOUND,
+                "POST",
+                "/api/tool-calls/{id}/deny",
+                "Refuse a call that waits",
+                Json(ToolCallModel),
+                permission=APPROVALS_WRITE,
+                takes=DecisionBody,
+                handler=self.deny,
+                statuses=NOT_FOUND,
             ),
             Endpoint(
-                "GET", "/api/audit", "Who called what, newest first", Json(AuditPageModel),
-                permission=AUDIT_READ, takes=AuditQuery, handler=self.list_audit,
+                "GET",
+                "/api/audit",
+                "Who called what, newest first",
+                Json(AuditPageModel),
+                permission=AUDIT_READ,
+                takes=AuditQuery,
+                handler=self.list_audit,
             ),
             Endpoint(
-                "GET", "/api/audit/verification", "Is the audit's chain whole", Json(VerificationModel),
-                permission=AUDIT_READ, takes=VerificationQuery, handler=self.verify_audit,
+                "GET",
+                "/api/audit/verification",
+                "Is the audit's chain whole",
+                Json(VerificationModel),
+                permission=AUDIT_READ,
+                takes=VerificationQuery,
+                handler=self.verify_audit,
             ),
-        ]  # fmt: skip
+        ]
 
-    async def list(self, _request: Request, caller: Caller, query: ToolListQuery) -> ToolListModel:
+    async def list(self, _request: Request, caller: Principal, query: ToolListQuery) -> ToolListModel:
         """GET /api/tools"""
         connection = await self._connection(caller, query.connection)
-        rights = CallerRights(caller.permissions, caller.teams)
+        rights = PrincipalRights(caller.permissions, caller.teams)
         return ToolListModel(
             tools=[
                 tool_model(
@@ -96,26 +146,28 @@ class ToolEndpoints:
             ]
         )
 
-    async def call(self, request: Request, caller: Caller, body: ToolCallBody) -> Response:
+    async def call(self, request: Request, caller: Principal, body: ToolCallBody) -> Response:
         """POST /api/tools/{name}. The header Idempotency-Key says the same as the body's field."""
         answer = await self._caller.call(
             caller,
-            face_of(request),
+            channel_of(request),
             body.connection,
             request.path_params["name"],
             body.arguments,
-            body.idempotency_key or key_of(request),
+            body.idempotency_key or idempotency_key_of(request),
             body.wait_seconds,
         )
         model = self.answer_model(answer, request.path_params["name"])
-        return Response(model.model_dump_json(), STATUS_OF_STATE[answer.state], media_type="application/json")
+        return Response(
+            model.model_dump_json(), HTTP_STATUS_OF_STATE[answer.state], media_type="application/json"
+        )
 
-    async def show_call(self, request: Request, caller: Caller, _nothing: Nothing) -> ToolCallModel:
+    async def show_call(self, request: Request, caller: Principal, _nothing: NoInput) -> ToolCallModel:
         """GET /api/tool-calls/{id}"""
-        return call_model(await self._caller.look(caller, request.path_params["id"]), self._links)
+        return call_model(await self._caller.get_call(caller, request.path_params["id"]), self._links)
 
     async def list_calls(
-        self, _request: Request, caller: Caller, query: ToolCallListQuery
+        self, _request: Request, caller: Principal, query: ToolCallListQuery
     ) -> ToolCallListModel:
         """GET /api/tool-calls"""
         calls = await self._database.read(
@@ -124,31 +176,32 @@ class ToolEndpoints:
         )
         return ToolCallListModel(calls=[call_model(call, self._links) for call in calls])
 
-    async def approve(self, request: Request, caller: Caller, body: DecisionBody) -> ToolCallModel:
+    async def approve(self, request: Request, caller: Principal, body: DecisionBody) -> ToolCallModel:
         """POST /api/tool-calls/{id}/approve"""
         return await self._decide(request, caller, body, approve=True)
 
-    async def deny(self, request: Request, caller: Caller, body: DecisionBody) -> ToolCallModel:
+    async def deny(self, request: Request, caller: Principal, body: DecisionBody) -> ToolCallModel:
         """POST /api/tool-calls/{id}/deny"""
         return await self._decide(request, caller, body, approve=False)
 
-    async def list_audit(self, _request: Request, caller: Caller, query: AuditQuery) -> AuditPageModel:
+    async def list_audit(self, _request: Request, caller: Principal, query: AuditQuery) -> AuditPageModel:
         """GET /api/audit"""
         rows = await self._database.read(
-            lambda t: audit.list_rows(t, caller.visibility, query.limit, query.before), caller.visibility
+            lambda t: audit.list_audit_rows(t, caller.visibility, query.limit, query.before),
+            caller.visibility,
         )
         return AuditPageModel(rows=[audit_row_model(row) for row in rows])
 
     async def verify_audit(
-        self, _request: Request, _caller: Caller, query: VerificationQuery
+        self, _request: Request, _caller: Principal, query: VerificationQuery
     ) -> VerificationModel:
         """GET /api/audit/verification: the whole chain, whoever's rows they are; only hashes are told."""
-        found = await self._database.read(lambda transaction: audit.verify(transaction, query.head))
+        found = await self._database.read(lambda transaction: audit.verify_chain(transaction, query.head))
         return VerificationModel(
             whole=found.broken is None, rows=found.rows, head=found.head, broken=found.broken
         )
 
-    def answer_model(self, answer: CallAnswer, tool: str) -> ToolCallModel:
+    def answer_model(self, answer: CallResult, tool: str) -> ToolCallModel:
         if answer.call is not None:
             return call_model(answer.call, self._links)
         return ToolCallModel(
@@ -159,12 +212,12 @@ class ToolEndpoints:
         )
 
     async def _decide(
-        self, request: Request, caller: Caller, body: DecisionBody, approve: bool
+        self, request: Request, caller: Principal, body: DecisionBody, approve: bool
     ) -> ToolCallModel:
         call = await self._caller.decide(caller, request.path_params["id"], approve, body.arguments_sha256)
         return call_model(call, self._links)
 
-    async def _connection(self, caller: Caller, connection_id: str | None) -> Connection | None:
+    async def _connection(self, caller: Principal, connection_id: str | None) -> Connection | None:
         if connection_id is None:
             return None
         return await self._database.read(

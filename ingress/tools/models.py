@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from calmo_pagerduty.access.audit_store import AuditRow
-from calmo_pagerduty.tool_calls.model import CallState, Face, workflow_id_for
+from calmo_pagerduty.tool_calls.model import CallState, Channel, tool_call_workflow_id
 from calmo_pagerduty.tool_calls.store import ToolCall
 from calmo_pagerduty.tools.arguments import input_schema
 from calmo_pagerduty.tools.model import Access, Category, Risk, Tool
@@ -59,7 +59,7 @@ class ToolCallModel(Model):
     error: dict[str, Any] | None = None
     call_id: str | None = None
     connection_id: str | None = None
-    face: Face | None = None
+    face: Channel | None = None
     requester: str | None = None
     arguments: dict[str, Any] | None = None
     arguments_sha256: str | None = None
@@ -136,7 +136,7 @@ def tool_model(tool: Tool, judgement: Judgement | None) -> ToolModel:
 
 
 def call_model(call: ToolCall, links: Links) -> ToolCallModel:
-    workflow_id = workflow_id_for(call.connection_id, call.id)
+    workflow_id = tool_call_workflow_id(call.connection_id, call.id)
     return ToolCallModel.from_row(
         call, call_id=call.id, workflow_id=workflow_id, workflow_url=links.workflow(workflow_id)
     )

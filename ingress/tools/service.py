@@ -13,31 +13,31 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
-from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.pagerduty.errors import PagerDutyError, TryAgain
 from calmo_pagerduty.temporal.handle import TemporalHandle, TemporalUnavailable
 from calmo_pagerduty.tool_calls import store as tool_calls
-from calmo_pagerduty.tool_calls.authorization_service import Admission, ToolGate
-from calmo_pagerduty.tool_calls.model import OPEN_STATES, CallState, Face, workflow_id_for
-from calmo_pagerduty.tool_calls.record_service import Filed
-from calmo_pagerduty.tool_calls.service import ToolCallService, in_words
+from calmo_pagerduty.tool_calls.authorization_service import Admission, ToolAuthorizer
+from calmo_pagerduty.tool_calls.model import OPEN_STATES, CallState, Channel, tool_call_workflow_id
+from calmo_pagerduty.tool_calls.record_service import ToolCallTicket
+from calmo_pagerduty.tool_calls.service import ToolCallService, error_document
 from calmo_pagerduty.tool_calls.store import ToolCall
-from calmo_pagerduty.tools.model import Access, Call
-from ingress.api.errors import CallKept, DecisionRefused
+from calmo_pagerduty.tools.model import Access, CallContext
+from ingress.api.errors import CallStored, DecisionRefused
 from ingress.api.finding import require
 from workflows import names
-from workflows.tool_call import PersonsDecision, call_workflow
+from workflows.tool_call import ApproverDecision, call_workflow_options
 
 logger = logging.getLogger(__name__)
 
 #: How long a read waits for its turn before it becomes a workflow.
-READ_PATIENCE = timedelta(seconds=2)
+READ_TIMEOUT = timedelta(seconds=2)
 MAX_WAIT_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class CallAnswer:
+class CallResult:
     """How a call stands. `call` is None for a read that was answered at once."""
 
     state: CallState
@@ -46,111 +46,111 @@ class CallAnswer:
     call: ToolCall | None = None
 
 
-class ToolCaller:
+class ToolCallDispatcher:
     """Calls tools, and has Temporal carry out what must endure."""
 
     def __init__(
         self,
         database: Database,
-        gate: ToolGate,
+        authorizer: ToolAuthorizer,
         calls: ToolCallService,
         temporal: TemporalHandle,
         task_queue: str,
     ) -> None:
         self._database = database
-        self._gate = gate
+        self._gate = authorizer
         self._calls = calls
         self._temporal = temporal
         self._task_queue = task_queue
 
     async def call(
         self,
-        caller: Caller,
-        face: Face,
+        caller: Principal,
+        channel: Channel,
         connection_id: str | None,
         tool_name: str,
         arguments: Mapping[str, Any],
         idempotency_key: str | None = None,
         wait_seconds: float = MAX_WAIT_SECONDS,
-    ) -> CallAnswer:
+    ) -> CallResult:
         """Call a tool; what takes longer than `wait_seconds` is answered by a ticket: the call's id.
 
         Raises NoSuchTool, NoSuchConnection, BadArguments, CallRefused, CapReached, KeyUsedOtherwise,
         CallKept, StoreUnavailable.
         """
-        admission = await self._gate.admit(caller, face, connection_id, tool_name, arguments)
+        admission = await self._gate.admit(caller, channel, connection_id, tool_name, arguments)
         if admission.tool.access is Access.READ and not admission.tool.durable:
-            answer = await self._at_once(admission)
+            answer = await self._run_read(admission)
             if answer is not None:
                 return answer
-        call = await self._gate.file(admission, idempotency_key or secrets.token_hex(16))
+        call = await self._gate.create_call(admission, idempotency_key or secrets.token_hex(16))
         if call.state in OPEN_STATES:
             try:
-                handle = await self._start(call)
+                handle = await self._start_workflow(call)
             except TemporalUnavailable as error:
-                raise CallKept(str(error)) from error
+                raise CallStored(str(error)) from error
             await _wait(handle, 0.0 if call.state is CallState.WAITING else wait_seconds)
-            call = await self.look(caller, call.id)
-        return CallAnswer(call.state, call.result, call.error, call)
+            call = await self.get_call(caller, call.id)
+        return CallResult(call.state, call.result, call.error, call)
 
-    async def look(self, caller: Caller, call_id: str) -> ToolCall:
+    async def get_call(self, caller: Principal, call_id: str) -> ToolCall:
         """Return a call that the caller may see. Raises NotFound, StoreUnavailable."""
         found = await self._database.read(
-            lambda t: tool_calls.find(t, caller.visibility, call_id), caller.visibility
+            lambda t: tool_calls.get_visible_call(t, caller.visibility, call_id), caller.visibility
         )
         return require(found, "call", call_id)
 
-    async def decide(self, caller: Caller, call_id: str, approve: bool, sha256: str | None) -> ToolCall:
+    async def decide(self, caller: Principal, call_id: str, approve: bool, sha256: str | None) -> ToolCall:
         """Bring a person's decision to the workflow that waits for it.
 
         Raises NotFound, DecisionRefused, TemporalUnavailable, StoreUnavailable.
         """
-        call = await self.look(caller, call_id)
+        call = await self.get_call(caller, call_id)
         if call.state is not CallState.WAITING:
             raise DecisionRefused(f"the call doesn't wait for a decision: it is {call.state}")
-        decision = PersonsDecision(approve=approve, key_id=caller.key_id, arguments_sha256=sha256)
-        handle = await self._start(call)
+        decision = ApproverDecision(approve=approve, key_id=caller.key_id, arguments_sha256=sha256)
+        handle = await self._start_workflow(call)
         try:
             await handle.execute_update(names.UPDATE_DECIDE, decision, result_type=CallState)
         except WorkflowUpdateFailedError as error:
-            raise DecisionRefused(_reason(error)) from error
+            raise DecisionRefused(_failure_message(error)) from error
         except RPCError as error:
             raise TemporalUnavailable(str(error.status.name)) from error
-        return await self.look(caller, call_id)
+        return await self.get_call(caller, call_id)
 
     async def resume(self, call: ToolCall) -> None:
         """See to it that a call which is open has a workflow. Raises TemporalUnavailable."""
-        await self._start(call)
+        await self._start_workflow(call)
 
     async def wait(self, call: ToolCall, seconds: float) -> None:
         """Wait for a call's own workflow to end, but not for longer."""
         if self._temporal.connected:
-            workflow_id = workflow_id_for(call.connection_id, call.id)
+            workflow_id = tool_call_workflow_id(call.connection_id, call.id)
             await _wait(self._temporal.client.get_workflow_handle(workflow_id), seconds)
 
-    async def _at_once(self, admission: Admission) -> CallAnswer | None:
+    async def _run_read(self, admission: Admission) -> CallResult | None:
         """Ask PagerDuty now. None if it must be tried again later, which is a workflow's business."""
         begun = datetime.now(UTC)
-        context = Call(
+        context = CallContext(
             id=secrets.token_hex(8),
             now=begun,
             first_attempt_at=begun,
             from_address=admission.connection.from_address,
         )
         try:
-            result = await self._calls.ask(
-                admission.connection, admission.tool, admission.arguments, context, READ_PATIENCE
+            result = await self._calls.run_tool(
+                admission.connection, admission.tool, admission.arguments, context, READ_TIMEOUT
             )
         except TryAgain as error:
             logger.info("read_becomes_a_workflow", extra={"error": str(error), "tool": admission.tool.name})
             return None
         except PagerDutyError as error:
-            await self._gate.note(admission, type(error).__name__, datetime.now(UTC) - begun)
-            return CallAnswer(CallState.FAILED, error=in_words(error))
-        await self._gate.note(admission, CallState.DONE, datetime.now(UTC) - begun)
-        return CallAnswer(CallState.DONE, result)
+            await self._gate.audit(admission, type(error).__name__, datetime.now(UTC) - begun)
+            return CallResult(CallState.FAILED, error=error_document(error))
+        await self._gate.audit(admission, CallState.DONE, datetime.now(UTC) - begun)
+        return CallResult(CallState.DONE, result)
 
-    async def _start(self, call: ToolCall) -> WorkflowHandle[Any, Any]:
+    async def _start_workflow(self, call: ToolCall) -> WorkflowHandle[Any, Any]:
         client = self._temporal.client
         try:
             return await client.start_workflow(
@@ -159,7 +159,7 @@ class ToolCaller:
                 # An open call that has no workflow any more gets a new one, which looks before it writes.
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                **call_workflow(Filed.of(call)),
+                **call_workflow_options(ToolCallTicket.of(call)),
             )
         except RPCError as error:
             raise TemporalUnavailable(str(error.status.name)) from error
@@ -178,7 +178,7 @@ async def _wait(handle: WorkflowHandle[Any, Any], seconds: float) -> None:
         logger.warning("waiting_for_call_failed", extra={"error": type(error).__name__})
 
 
-def _reason(error: WorkflowUpdateFailedError) -> str:
+def _failure_message(error: WorkflowUpdateFailedError) -> str:
     cause: BaseException | None = error.cause
     while cause is not None and not isinstance(cause, ApplicationError):
         cause = cause.__cause__

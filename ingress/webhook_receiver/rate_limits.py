@@ -8,7 +8,7 @@ from cachetools import LRUCache
 MAX_BUCKETS = 10_000
 
 
-class Buckets:
+class TokenBuckets:
     """One bucket per key: `burst` at once, then `rate` a second."""
 
     def __init__(self, rate: float, burst: int) -> None:
@@ -16,7 +16,7 @@ class Buckets:
         self._burst = float(burst)
         self._levels: LRUCache[str, tuple[float, float]] = LRUCache(MAX_BUCKETS)
 
-    def take(self, key: str) -> bool:
+    def try_acquire(self, key: str) -> bool:
         """Take one token; False if there is none left."""
         now = time.monotonic()
         level, since = self._levels.get(key, (self._burst, now))

@@ -17,24 +17,24 @@ from calmo_pagerduty.deliveries import refusal_store as refusals
 from calmo_pagerduty.deliveries import store as deliveries
 from calmo_pagerduty.deliveries.event_facts import facts_json, is_about_an_incident, is_ping, is_unknown_type
 from calmo_pagerduty.deliveries.model import (
-    ANSWERS,
     GUARANTEED_BODY_BYTES,
     MAX_BODY_BYTES,
+    RESPONSE_OF_VERDICT,
     STALE_AFTER,
     DeliveryState,
     SignatureVerdict,
     Verdict,
-    judge_unsigned,
+    judge_unverified,
 )
 from calmo_pagerduty.deliveries.store import NewDelivery
 from calmo_pagerduty.deliveries.webhook_signature import verify
 from calmo_pagerduty.kernel.json_values import storable_text
-from calmo_pagerduty.pagerduty.webhook_events import Unreadable, WebhookEvent, is_legacy, parse_event
+from calmo_pagerduty.pagerduty.webhook_events import UnreadableBody, WebhookEvent, is_legacy, parse_event
 from calmo_pagerduty.webhooks import store as webhooks
 from calmo_pagerduty.webhooks.store import Webhook
 from ingress.metrics import Metrics
-from ingress.webhook_receiver.rate_limits import Buckets
-from ingress.webhook_receiver.webhook_directory import MAX_REMEMBERED, WebhookDirectory
+from ingress.webhook_receiver.rate_limits import TokenBuckets
+from ingress.webhook_receiver.webhook_directory import MAX_ENTRIES, WebhookDirectory
 
 logger = logging.getLogger(__name__)
 
@@ -44,13 +44,13 @@ BODY_SECONDS = 4.0
 COMMIT_SECONDS = 2.5
 RETRY_AFTER_SECONDS = 5
 #: More deliveries waiting for the database than this, and further ones are asked to come back.
-MAX_WAITING = 4000
+MAX_PENDING_WRITES = 4000
 #: A guarded webhook's mismatches are answered from memory for this long.
 GUARD_SECONDS = 30.0
 #: How many refusals a webhook may leave in the trail: a few at once, then one every ten seconds.
-REFUSALS = Buckets(rate=0.1, burst=20)
+REFUSAL_BUCKETS = TokenBuckets(rate=0.1, burst=20)
 
-_ALARMS = {
+_ALARMING_VERDICTS = {
     Verdict.CONFLICT, Verdict.DEAD_LETTER, Verdict.MISMATCH, Verdict.UNSUPPORTED_SCHEME,
     Verdict.GUARDED, Verdict.STORE_UNAVAILABLE,
 }  # fmt: skip
@@ -64,7 +64,7 @@ class WebhookReceiver:
         database: Database,
         directory: WebhookDirectory,
         metrics: Metrics,
-        buckets: Buckets,
+        buckets: TokenBuckets,
         wake: Callable[[], None],
     ) -> None:
         self._database = database
@@ -72,7 +72,7 @@ class WebhookReceiver:
         self._metrics = metrics
         self._buckets = buckets
         self._wake = wake
-        self._guarded: TTLCache[str, bool] = TTLCache(MAX_REMEMBERED, GUARD_SECONDS)
+        self._guarded: TTLCache[str, bool] = TTLCache(MAX_ENTRIES, GUARD_SECONDS)
         self.closing = False
 
     async def receive(self, request: Request) -> Response:
@@ -81,10 +81,10 @@ class WebhookReceiver:
         verdict = await self._verdict(request)
         self._metrics.deliveries.labels(verdict).inc()
         self._metrics.answer_seconds.observe(time.perf_counter() - begun)
-        if verdict in _ALARMS:
+        if verdict in _ALARMING_VERDICTS:
             self._metrics.alarms.labels(verdict).inc()
             logger.error("delivery_alarm", extra={"verdict": str(verdict)})
-        answer = ANSWERS[verdict]
+        answer = RESPONSE_OF_VERDICT[verdict]
         headers = {"Connection": "close"} if answer.close else {}
         if answer.retry_later:
             headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
@@ -96,20 +96,20 @@ class WebhookReceiver:
             return Verdict.SHUTTING_DOWN
         try:
             async with asyncio.timeout(COMMIT_SECONDS):
-                webhook = await self._directory.find(request.path_params["webhook_id"])
-            refusal = self._refusal_at_sight(webhook)
+                webhook = await self._directory.get(request.path_params["webhook_id"])
+            refusal = self._early_refusal(webhook)
             if webhook is None or refusal is not None:
                 return refusal or Verdict.UNKNOWN_WEBHOOK
             body = await _read_body(request)
             if isinstance(body, Verdict):
                 return body
             async with asyncio.timeout(COMMIT_SECONDS):
-                return await self._admit(webhook, request, body)
+                return await self._store_delivery(webhook, request, body)
         except (StoreUnavailable, CannotDecrypt, TimeoutError) as error:
             logger.error("store_unavailable", extra={"error": f"{type(error).__name__}: {error}"})
             return Verdict.STORE_UNAVAILABLE
 
-    def _refusal_at_sight(self, webhook: Webhook | None) -> Verdict | None:
+    def _early_refusal(self, webhook: Webhook | None) -> Verdict | None:
         """What can be said without reading the body."""
         if webhook is None:
             return Verdict.UNKNOWN_WEBHOOK
@@ -117,26 +117,26 @@ class WebhookReceiver:
             return Verdict.DELETED_WEBHOOK
         if not webhook.secrets:
             return Verdict.NO_SECRET
-        if not self._buckets.take(webhook.id) or self._database.writes_waiting > MAX_WAITING:
+        if not self._buckets.try_acquire(webhook.id) or self._database.writes_waiting > MAX_PENDING_WRITES:
             return Verdict.OVERLOADED
         return None
 
-    async def _admit(self, webhook: Webhook, request: Request, body: bytes) -> Verdict:
+    async def _store_delivery(self, webhook: Webhook, request: Request, body: bytes) -> Verdict:
         """Verify the raw bytes, then keep the delivery or the refusal."""
         signature, version = verify(body, _signature_header(request), webhook.secrets)
         if version is None:
             return await self._refuse(webhook, signature, body)
-        delivery = _delivery_of(webhook, request, body, version)
+        delivery = _new_delivery(webhook, request, body, version)
         armed = webhook.armed
 
         def keep(connection: Transaction) -> Verdict:
             if not armed:
-                webhooks.arm(connection, webhook.id, delivery.received_at)
-            return deliveries.record(connection, delivery)
+                webhooks.mark_armed(connection, webhook.id, delivery.received_at)
+            return deliveries.insert_delivery(connection, delivery)
 
         verdict = await self._database.write(keep)
         if not armed:
-            self._directory.forget(webhook.id)
+            self._directory.invalidate(webhook.id)
         if delivery.state is DeliveryState.PENDING and verdict is Verdict.ACCEPTED:
             self._wake()
         return verdict
@@ -150,11 +150,11 @@ class WebhookReceiver:
 
         def judge(connection: Transaction) -> Verdict:
             strikes = webhooks.count_strikes(connection, webhook.id, now)
-            verdict = judge_unsigned(signature, legacy, webhook.armed, strikes)
+            verdict = judge_unverified(signature, legacy, webhook.armed, strikes)
             counts = verdict in (Verdict.MISMATCH, Verdict.UNSUPPORTED_SCHEME)
-            if counts or REFUSALS.take(webhook.id):
+            if counts or REFUSAL_BUCKETS.try_acquire(webhook.id):
                 digest = hashlib.sha256(body).hexdigest()
-                refusals.record(connection, webhook.id, now, verdict, signature, len(body), digest)
+                refusals.insert_refusal(connection, webhook.id, now, verdict, signature, len(body), digest)
             return verdict
 
         verdict = await self._database.write(judge)
@@ -188,12 +188,12 @@ def _signature_header(request: Request) -> bytes | None:
     return b",".join(values) if values else None
 
 
-def _delivery_of(webhook: Webhook, request: Request, body: bytes, version: int) -> NewDelivery:
+def _new_delivery(webhook: Webhook, request: Request, body: bytes, version: int) -> NewDelivery:
     event = parse_event(body)
     digest = hashlib.sha256(body).hexdigest()
     now = datetime.now(UTC)
     delivery_id = storable_text(request.headers.get("x-webhook-id", ""), 200) or None
-    if isinstance(event, Unreadable):
+    if isinstance(event, UnreadableBody):
         return NewDelivery(
             webhook_id=webhook.id,
             connection_id=webhook.connection_id,
@@ -216,7 +216,7 @@ def _delivery_of(webhook: Webhook, request: Request, body: bytes, version: int) 
         body_sha256=digest,
         secret_version=version,
         verdict=Verdict.PAUSED if webhook.paused else Verdict.ACCEPTED,
-        state=_state_of(webhook, event),
+        state=_initial_state(webhook, event),
         remarks=_remarks(event, body, now),
         delivery_id=delivery_id,
         event_id=event.event_id,
@@ -227,7 +227,7 @@ def _delivery_of(webhook: Webhook, request: Request, body: bytes, version: int) 
     )
 
 
-def _state_of(webhook: Webhook, event: WebhookEvent) -> DeliveryState:
+def _initial_state(webhook: Webhook, event: WebhookEvent) -> DeliveryState:
     if webhook.paused:
         return DeliveryState.PAUSED
     return DeliveryState.PENDING if is_about_an_incident(event) else DeliveryState.RECORDED

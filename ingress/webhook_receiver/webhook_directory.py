@@ -12,8 +12,8 @@ from calmo_pagerduty.webhooks import store as webhooks
 from calmo_pagerduty.webhooks.store import Webhook
 
 #: A paused, deleted or re-keyed webhook is noticed within this time.
-FRESH_SECONDS = 1.0
-MAX_REMEMBERED = 10_000
+TTL_SECONDS = 1.0
+MAX_ENTRIES = 10_000
 
 _WEBHOOK_ID = re.compile(r"wh_[a-z2-7]{32}")
 
@@ -26,10 +26,10 @@ class WebhookDirectory:
         self._keyring = keyring
         #: When the database was asked, and what it said.
         self._found: TLRUCache[str, tuple[float, Webhook]] = TLRUCache(
-            MAX_REMEMBERED, _fresh_until, timer=time.monotonic
+            MAX_ENTRIES, _fresh_until, timer=time.monotonic
         )
 
-    async def find(self, webhook_id: str) -> Webhook | None:
+    async def get(self, webhook_id: str) -> Webhook | None:
         """Return the webhook, or None if there definitely is none.
 
         Raises StoreUnavailable and CannotDecrypt: then we can't know.
@@ -42,15 +42,15 @@ class WebhookDirectory:
         # What is read now may have changed by the time it is here: it is as old as the question.
         asked_at, now = time.monotonic(), datetime.now(UTC)
         webhook = await self._database.read(
-            lambda connection: webhooks.find(connection, self._keyring, webhook_id, now)
+            lambda connection: webhooks.get_webhook(connection, self._keyring, webhook_id, now)
         )
         if webhook is not None:
             self._found[webhook_id] = (asked_at, webhook)
         return webhook
 
-    def forget(self, webhook_id: str) -> None:
+    def invalidate(self, webhook_id: str) -> None:
         self._found.pop(webhook_id, None)
 
 
 def _fresh_until(_webhook_id: str, found: tuple[float, Webhook], _now: float) -> float:
-    return found[0] + FRESH_SECONDS
+    return found[0] + TTL_SECONDS

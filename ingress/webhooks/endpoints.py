@@ -5,18 +5,23 @@ from datetime import UTC, datetime
 
 from starlette.requests import Request
 
-from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.database import Database, Transaction
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.pagerduty.errors import PagerDutyError
 from calmo_pagerduty.webhooks import management_store as webhook_management
-from calmo_pagerduty.webhooks.lifecycle import Happening, NotPossible, happen, without_ids
+from calmo_pagerduty.webhooks.lifecycle import (
+    WebhookConflict,
+    WebhookTransition,
+    apply_transition,
+    redact_webhook_ids,
+)
 from calmo_pagerduty.webhooks.management_store import ManagedWebhook, NewWebhook
-from calmo_pagerduty.webhooks.signing_secrets import read_secret
+from calmo_pagerduty.webhooks.signing_secrets import parse_secret
 from ingress.api.authentication import WEBHOOKS_READ, WEBHOOKS_WRITE
-from ingress.api.endpoints import Endpoint, Handler, Json, Nothing, Row, Taken
+from ingress.api.endpoints import Endpoint, EndpointRow, Handler, Input, Json, NoInput
 from ingress.api.errors import NotPermitted
 from ingress.api.finding import require_connection
 from ingress.api.models import NoBody
@@ -26,9 +31,9 @@ from ingress.webhooks.lookup import (
     NOT_FOUND,
     PAGERDUTY_REFUSES,
     audit_record,
-    find_webhook,
     get_webhook,
-    note_in_audit,
+    insert_audit,
+    read_webhook,
 )
 from ingress.webhooks.models import SecretBody, WebhookBody, WebhookListModel, WebhookModel, webhook_model
 from ingress.webhooks.subscriber import Subscriber
@@ -51,40 +56,60 @@ class WebhookEndpoints:
         self._subscriber = subscriber
         self._public_address = public_address
 
-    def endpoints(self) -> "list[Row]":
+    def endpoints(self) -> "list[EndpointRow]":
         path = "/api/webhooks/{id}"
         return [
             Endpoint(
-                "GET", "/api/webhooks", "The addresses that PagerDuty delivers to", Json(WebhookListModel),
-                permission=WEBHOOKS_READ, takes=Nothing, handler=self.list,
+                "GET",
+                "/api/webhooks",
+                "The addresses that PagerDuty delivers to",
+                Json(WebhookListModel),
+                permission=WEBHOOKS_READ,
+                takes=NoInput,
+                handler=self.list,
             ),
             Endpoint(
-                "POST", "/api/webhooks", "Make a webhook; its address is shown this once",
-                Json(WebhookModel, status=201), permission=WEBHOOKS_WRITE, takes=WebhookBody,
-                handler=self.create, statuses=((404, "no such connection"), CONFLICT),
+                "POST",
+                "/api/webhooks",
+                "Make a webhook; its address is shown this once",
+                Json(WebhookModel, status=201),
+                permission=WEBHOOKS_WRITE,
+                takes=WebhookBody,
+                handler=self.create,
+                statuses=((404, "no such connection"), CONFLICT),
             ),
             Endpoint(
-                "GET", path, "One webhook, and what is left to set up", Json(WebhookModel),
-                permission=WEBHOOKS_READ, takes=Nothing, handler=self.show, statuses=(NOT_FOUND, CONFLICT),
+                "GET",
+                path,
+                "One webhook, and what is left to set up",
+                Json(WebhookModel),
+                permission=WEBHOOKS_READ,
+                takes=NoInput,
+                handler=self.show,
+                statuses=(NOT_FOUND, CONFLICT),
             ),
             Endpoint(
-                "DELETE", path, "Delete it, and PagerDuty's subscription if we made it", Json(WebhookModel),
-                permission=WEBHOOKS_WRITE, takes=Nothing, handler=self.delete, statuses=(NOT_FOUND, CONFLICT),
+                "DELETE",
+                path,
+                "Delete it, and PagerDuty's subscription if we made it",
+                Json(WebhookModel),
+                permission=WEBHOOKS_WRITE,
+                takes=NoInput,
+                handler=self.delete,
+                statuses=(NOT_FOUND, CONFLICT),
             ),
-            self._change(
-                "PUT", f"{path}/secret", "Give it PagerDuty's secret", SecretBody, self.set_secret
-            ),
+            self._change("PUT", f"{path}/secret", "Give it PagerDuty's secret", SecretBody, self.set_secret),
             self._change("POST", f"{path}/pause", "Put deliveries aside from now on", NoBody, self.pause),
             self._change("POST", f"{path}/resume", "Take deliveries as usual again", NoBody, self.resume),
             self._change("POST", f"{path}/subscription", "Make its subscription", NoBody, self.subscribe),
             self._change(
                 "POST", f"{path}/rotate", "Put a new secret in place of the one there", NoBody, self.rotate
             ),
-        ]  # fmt: skip
+        ]
 
     def _change(
-        self, method: str, path: str, summary: str, takes: type[Taken], handler: Handler[Taken, WebhookModel]
-    ) -> Row:
+        self, method: str, path: str, summary: str, takes: type[Input], handler: Handler[Input, WebhookModel]
+    ) -> EndpointRow:
         return Endpoint(
             method,
             path,
@@ -96,46 +121,54 @@ class WebhookEndpoints:
             statuses=(NOT_FOUND, CONFLICT, PAGERDUTY_REFUSES),
         )
 
-    async def list(self, _request: Request, caller: Caller, _nothing: Nothing) -> WebhookListModel:
+    async def list(self, _request: Request, caller: Principal, _nothing: NoInput) -> WebhookListModel:
         """GET /api/webhooks"""
         now = datetime.now(UTC)
-        found = await self._database.read(lambda t: webhook_management.list_all(t, caller.visibility, now))
+        found = await self._database.read(
+            lambda t: webhook_management.list_webhooks(t, caller.visibility, now)
+        )
         return WebhookListModel(webhooks=[webhook_model(webhook, self._public_address) for webhook in found])
 
-    async def show(self, request: Request, caller: Caller, _nothing: Nothing) -> WebhookModel:
+    async def show(self, request: Request, caller: Principal, _nothing: NoInput) -> WebhookModel:
         """GET /api/webhooks/{id}"""
-        webhook = await find_webhook(self._database, request, caller)
+        webhook = await read_webhook(self._database, request, caller)
         return webhook_model(webhook, self._public_address, with_steps=True)
 
-    async def create(self, _request: Request, caller: Caller, body: WebhookBody) -> WebhookModel:
+    async def create(self, _request: Request, caller: Principal, body: WebhookBody) -> WebhookModel:
         """POST /api/webhooks. What PagerDuty refuses is a warning: the address is made and is shown."""
         scope = Scope.parse(body.scope)
         if not caller.visibility.admits(scope):
             raise NotPermitted(f"this API key doesn't see the scope {scope}")
-        given = read_secret(body.secret.get_secret_value().encode()) if body.secret is not None else None
+        given = parse_secret(body.secret.get_secret_value().encode()) if body.secret is not None else None
         connection = await self._connection(caller, body.connection, scope)
         if body.subscribe:
             if connection is None or given is not None:
-                raise NotPossible("to subscribe takes a connection with a token, and brings its own secret")
-            self._subscriber.check(caller, connection)
+                raise WebhookConflict(
+                    "to subscribe takes a connection with a token, and brings its own secret"
+                )
+            self._subscriber.require_subscribable(caller, connection)
         new = NewWebhook(scope, body.name, body.connection, body.event_set, body.only())
 
         def write(transaction: Transaction) -> ManagedWebhook:
             secret = given.secret if given else None
-            made = webhook_management.make(transaction, self._keyring, new, secret, datetime.now(UTC))
+            made = webhook_management.insert_webhook(
+                transaction, self._keyring, new, secret, datetime.now(UTC)
+            )
             webhook = get_webhook(transaction, caller, made)
-            note_in_audit(transaction, caller, webhook, "created")
+            insert_audit(transaction, caller, webhook, "created")
             return webhook
 
         webhook = await self._database.write(write)
         warnings: tuple[str, ...] = ()
         if body.subscribe and connection is not None:
             warnings = await self._subscribed(caller, webhook, connection)
-            webhook = await self._anew(caller, webhook)
+            webhook = await self._reload(caller, webhook)
         notes = given.notes if given else ()
         return webhook_model(webhook, self._public_address, True, True, notes, warnings)
 
-    async def _connection(self, caller: Caller, connection_id: str | None, scope: Scope) -> Connection | None:
+    async def _connection(
+        self, caller: Principal, connection_id: str | None, scope: Scope
+    ) -> Connection | None:
         """Raises NotFound, NotPossible."""
         if connection_id is None:
             return None
@@ -143,103 +176,105 @@ class WebhookEndpoints:
             lambda t: require_connection(t, caller.visibility, connection_id)
         )
         if connection.scope != scope:
-            raise NotPossible(f"the connection is of the scope {connection.scope}, not {scope}")
+            raise WebhookConflict(f"the connection is of the scope {connection.scope}, not {scope}")
         return connection
 
     async def _subscribed(
-        self, caller: Caller, webhook: ManagedWebhook, connection: Connection
+        self, caller: Principal, webhook: ManagedWebhook, connection: Connection
     ) -> tuple[str, ...]:
         try:
             await self._subscriber.subscribe(webhook, connection, audit_record(caller, webhook, "subscribed"))
         except PagerDutyError as error:
             return (
-                f"PagerDuty's subscription could not be made: {without_ids(str(error))};"
+                f"PagerDuty's subscription could not be made: {redact_webhook_ids(str(error))};"
                 f" try again: calmo-pagerduty webhook subscribe {webhook.handle}",
             )
         return ()
 
-    async def set_secret(self, request: Request, caller: Caller, body: SecretBody) -> WebhookModel:
+    async def set_secret(self, request: Request, caller: Principal, body: SecretBody) -> WebhookModel:
         """PUT /api/webhooks/{id}/secret: never shown again. The one before counts for 72 h more."""
-        given = read_secret(body.secret.get_secret_value().encode())
+        given = parse_secret(body.secret.get_secret_value().encode())
 
         def write(transaction: Transaction, webhook: ManagedWebhook) -> None:
             if webhook.managed and not body.keep_others:
-                raise NotPossible("its secret came from PagerDuty by itself: rotate it instead")
-            webhook_management.replace_secrets(
+                raise WebhookConflict("its secret came from PagerDuty by itself: rotate it instead")
+            webhook_management.update_secrets(
                 transaction, self._keyring, webhook.id, [given.secret], datetime.now(UTC), body.keep_others
             )
 
-        return await self._changed(request, caller, Happening.SECRET_SET, "secret set", write, given.notes)
+        return await self._apply_change(
+            request, caller, WebhookTransition.SECRET_SET, "secret set", write, given.notes
+        )
 
-    async def pause(self, request: Request, caller: Caller, _body: NoBody) -> WebhookModel:
+    async def pause(self, request: Request, caller: Principal, _body: NoBody) -> WebhookModel:
         """POST /api/webhooks/{id}/pause: deliveries are answered 202 and kept, and change no issue."""
 
         def write(transaction: Transaction, webhook: ManagedWebhook) -> None:
             since = webhook.paused_at or datetime.now(UTC)
-            webhook_management.update(transaction, webhook.id, paused_at=since)
+            webhook_management.update_webhook(transaction, webhook.id, paused_at=since)
 
-        return await self._changed(request, caller, Happening.PAUSED, "paused", write)
+        return await self._apply_change(request, caller, WebhookTransition.PAUSED, "paused", write)
 
-    async def resume(self, request: Request, caller: Caller, _body: NoBody) -> WebhookModel:
+    async def resume(self, request: Request, caller: Principal, _body: NoBody) -> WebhookModel:
         """POST /api/webhooks/{id}/resume: what was put aside meanwhile stays aside until it is replayed."""
 
         def write(transaction: Transaction, webhook: ManagedWebhook) -> None:
-            webhook_management.update(transaction, webhook.id, paused_at=None)
+            webhook_management.update_webhook(transaction, webhook.id, paused_at=None)
 
-        return await self._changed(request, caller, Happening.RESUMED, "resumed", write)
+        return await self._apply_change(request, caller, WebhookTransition.RESUMED, "resumed", write)
 
-    async def subscribe(self, request: Request, caller: Caller, _body: NoBody) -> WebhookModel:
+    async def subscribe(self, request: Request, caller: Principal, _body: NoBody) -> WebhookModel:
         """POST /api/webhooks/{id}/subscription: with the token of its connection."""
-        webhook = await find_webhook(self._database, request, caller)
-        connection = await self._its_connection(caller, webhook)
+        webhook = await read_webhook(self._database, request, caller)
+        connection = await self._get_own_connection(caller, webhook)
         await self._subscriber.subscribe(webhook, connection, audit_record(caller, webhook, "subscribed"))
-        return webhook_model(await self._anew(caller, webhook), self._public_address)
+        return webhook_model(await self._reload(caller, webhook), self._public_address)
 
-    async def rotate(self, request: Request, caller: Caller, _body: NoBody) -> WebhookModel:
+    async def rotate(self, request: Request, caller: Principal, _body: NoBody) -> WebhookModel:
         """POST /api/webhooks/{id}/rotate: a second subscription takes over; both secrets count for 72 h."""
-        webhook = await find_webhook(self._database, request, caller)
-        happen(webhook.facts, Happening.ROTATED)
+        webhook = await read_webhook(self._database, request, caller)
+        apply_transition(webhook.flags, WebhookTransition.ROTATED)
         if not webhook.managed:
-            raise NotPossible(
+            raise WebhookConflict(
                 "its subscription was made by hand, and so is its successor: make one in PagerDuty with the"
                 f" same address, give its secret to calmo-pagerduty webhook set-secret {webhook.handle},"
                 " then delete the old one there; both secrets count for 72 h"
             )
-        connection = await self._its_connection(caller, webhook)
+        connection = await self._get_own_connection(caller, webhook)
         await self._subscriber.rotate(webhook, connection, audit_record(caller, webhook, "rotated"))
-        return webhook_model(await self._anew(caller, webhook), self._public_address)
+        return webhook_model(await self._reload(caller, webhook), self._public_address)
 
-    async def delete(self, request: Request, caller: Caller, _nothing: Nothing) -> WebhookModel:
+    async def delete(self, request: Request, caller: Principal, _nothing: NoInput) -> WebhookModel:
         """DELETE /api/webhooks/{id}: 410 from now on. What was delivered stays."""
 
         def write(transaction: Transaction, webhook: ManagedWebhook) -> None:
-            webhook_management.delete(transaction, webhook.id, datetime.now(UTC))
+            webhook_management.mark_deleted(transaction, webhook.id, datetime.now(UTC))
 
-        webhook = await self._write(request, caller, Happening.DELETED, "deleted", write)
+        webhook = await self._write(request, caller, WebhookTransition.DELETED, "deleted", write)
         warnings: tuple[str, ...] = ()
         if webhook.managed:
             try:
-                await self._subscriber.end(webhook)
+                await self._subscriber.delete_subscriptions(webhook)
             except PagerDutyError as error:
-                warnings = (f"PagerDuty's subscription is deleted later: {without_ids(str(error))}",)
+                warnings = (f"PagerDuty's subscription is deleted later: {redact_webhook_ids(str(error))}",)
         return webhook_model(webhook, self._public_address, warnings=warnings)
 
-    async def _its_connection(self, caller: Caller, webhook: ManagedWebhook) -> Connection:
+    async def _get_own_connection(self, caller: Principal, webhook: ManagedWebhook) -> Connection:
         connection = await self._database.read(
             lambda t: require_connection(t, caller.visibility, webhook.connection_id)
         )
-        self._subscriber.check(caller, connection)
+        self._subscriber.require_subscribable(caller, connection)
         return connection
 
-    async def _anew(self, caller: Caller, webhook: ManagedWebhook) -> ManagedWebhook:
-        self._directory.forget(webhook.id)
+    async def _reload(self, caller: Principal, webhook: ManagedWebhook) -> ManagedWebhook:
+        self._directory.invalidate(webhook.id)
         return await self._database.read(lambda t: get_webhook(t, caller, webhook.id))
 
-    async def _changed(
+    async def _apply_change(
         self,
         request: Request,
-        caller: Caller,
-        what: Happening,
+        caller: Principal,
+        what: WebhookTransition,
         outcome: str,
         write: Callable[[Transaction, ManagedWebhook], None],
         notes: tuple[str, ...] = (),
@@ -250,8 +285,8 @@ class WebhookEndpoints:
     async def _write(
         self,
         request: Request,
-        caller: Caller,
-        what: Happening,
+        caller: Principal,
+        what: WebhookTransition,
         outcome: str,
         write: Callable[[Transaction, ManagedWebhook], None],
     ) -> ManagedWebhook:
@@ -260,11 +295,11 @@ class WebhookEndpoints:
 
         def change(transaction: Transaction) -> ManagedWebhook:
             webhook = get_webhook(transaction, caller, known_as)
-            happen(webhook.facts, what)
+            apply_transition(webhook.flags, what)
             write(transaction, webhook)
-            note_in_audit(transaction, caller, webhook, outcome)
+            insert_audit(transaction, caller, webhook, outcome)
             return get_webhook(transaction, caller, webhook.id)
 
         changed = await self._database.write(change)
-        self._directory.forget(changed.id)
+        self._directory.invalidate(changed.id)
         return changed

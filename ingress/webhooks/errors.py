@@ -7,15 +7,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from calmo_pagerduty.pagerduty.errors import PagerDutyError, TryAgain
-from calmo_pagerduty.webhooks.event_filters import BadFilter
-from calmo_pagerduty.webhooks.lifecycle import NotPossible, without_ids
-from calmo_pagerduty.webhooks.signing_secrets import BadSecret
+from calmo_pagerduty.webhooks.event_filters import InvalidFilter
+from calmo_pagerduty.webhooks.lifecycle import WebhookConflict, redact_webhook_ids
+from calmo_pagerduty.webhooks.signing_secrets import InvalidSecret
 
 #: A class stands for those below it, too.
 STATUS_OF_WEBHOOK_ERROR: Mapping[type[Exception], HTTPStatus] = {
-    BadFilter: HTTPStatus.BAD_REQUEST,
-    BadSecret: HTTPStatus.BAD_REQUEST,
-    NotPossible: HTTPStatus.CONFLICT,
+    InvalidFilter: HTTPStatus.BAD_REQUEST,
+    InvalidSecret: HTTPStatus.BAD_REQUEST,
+    WebhookConflict: HTTPStatus.CONFLICT,
     TryAgain: HTTPStatus.SERVICE_UNAVAILABLE,
     PagerDutyError: HTTPStatus.BAD_GATEWAY,
 }
@@ -27,5 +27,5 @@ async def answer_webhook_error(_request: Request, error: Exception) -> Response:
         STATUS_OF_WEBHOOK_ERROR[cls] for cls in type(error).__mro__ if cls in STATUS_OF_WEBHOOK_ERROR
     )
     headers = {"Retry-After": "5"} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
-    message = without_ids(str(error))
+    message = redact_webhook_ids(str(error))
     return JSONResponse({"error": {"status": status, "message": message}}, status, headers)

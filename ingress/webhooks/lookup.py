@@ -5,38 +5,43 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 
 from calmo_pagerduty.access import audit_store as audit
-from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.db.database import Database, Transaction
 from calmo_pagerduty.webhooks import management_store as webhook_management
 from calmo_pagerduty.webhooks.management_store import ManagedWebhook
-from ingress.api.errors import NotFound
+from ingress.api.errors import ResourceNotFound
 
 NOT_FOUND = (404, "no such webhook, or it is somebody else's")
 CONFLICT = (409, "it makes no sense for a webhook that stands so; the message says why")
 PAGERDUTY_REFUSES = (502, "PagerDuty refuses; the message says why")
 
 
-async def find_webhook(database: Database, request: Request, caller: Caller) -> ManagedWebhook:
+async def read_webhook(database: Database, request: Request, caller: Principal) -> ManagedWebhook:
     """Return the webhook that the request names, by its id or its handle. Raises NotFound, NotPossible."""
     known_as = request.path_params["id"]
     return await database.read(lambda transaction: get_webhook(transaction, caller, known_as))
 
 
-def get_webhook(transaction: Transaction, caller: Caller, known_as: str) -> ManagedWebhook:
+def get_webhook(transaction: Transaction, caller: Principal, known_as: str) -> ManagedWebhook:
     """Raises NotFound, which repeats nothing: what was asked for may be an address."""
-    found = webhook_management.find(transaction, caller.visibility, known_as, datetime.now(UTC))
+    found = webhook_management.get_webhook(transaction, caller.visibility, known_as, datetime.now(UTC))
     if found is None:
-        raise NotFound("there is no such webhook")
+        raise ResourceNotFound("there is no such webhook")
     return found
 
 
-def audit_record(caller: Caller, webhook: ManagedWebhook, outcome: str) -> dict[str, object]:
+def audit_record(caller: Principal, webhook: ManagedWebhook, outcome: str) -> dict[str, object]:
     """Return what the audit keeps: whose webhook and what was done, no address and no secret."""
     return {
-        "webhook": webhook.handle, "connection_id": webhook.connection_id, "key_id": caller.key_id,
-        "requester": caller.who, "outcome": f"webhook {outcome}",
-    }  # fmt: skip
+        "webhook": webhook.handle,
+        "connection_id": webhook.connection_id,
+        "key_id": caller.key_id,
+        "requester": caller.who,
+        "outcome": f"webhook {outcome}",
+    }
 
 
-def note_in_audit(transaction: Transaction, caller: Caller, webhook: ManagedWebhook, outcome: str) -> None:
-    audit.append(transaction, str(webhook.scope), datetime.now(UTC), audit_record(caller, webhook, outcome))
+def insert_audit(transaction: Transaction, caller: Principal, webhook: ManagedWebhook, outcome: str) -> None:
+    audit.insert_audit_row(
+        transaction, str(webhook.scope), datetime.now(UTC), audit_record(caller, webhook, outcome)
+    )

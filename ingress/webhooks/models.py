@@ -10,14 +10,14 @@ from calmo_pagerduty.tools.plans.fields import Id
 from calmo_pagerduty.webhooks.event_filters import EVENTS, EventFilter, EventSet
 from calmo_pagerduty.webhooks.lifecycle import WebhookState, masked_url, webhook_url
 from calmo_pagerduty.webhooks.management_store import ManagedWebhook
-from calmo_pagerduty.webhooks.public_address import why_unreachable
+from calmo_pagerduty.webhooks.public_address import unreachable_reason
 from calmo_pagerduty.webhooks.setup_steps import setup_steps
-from calmo_pagerduty.webhooks.validation import Finding, Proof
+from calmo_pagerduty.webhooks.validation import ValidationOutcome, ValidationResult
 from ingress.api.models import Model
 
 Name = Annotated[str, Field(max_length=100, pattern=r"^[^\x00-\x1f]*$")]
 #: Longer than any secret: PagerDuty's whole answer may be pasted.
-Pasted = Annotated[SecretStr, Field(max_length=10_000)]
+PastedText = Annotated[SecretStr, Field(max_length=10_000)]
 Ids = Annotated[tuple[Id, ...], Field(max_length=100)]
 
 
@@ -38,18 +38,18 @@ class WebhookBody(Model):
     event_set: EventSet = EventSet.ADVANCED
     service_ids: Ids = ()
     team_ids: Ids = ()
-    secret: Pasted | None = None
+    secret: PastedText | None = None
     subscribe: bool = False
 
     def only(self) -> EventFilter:
         """Return the filter. Raises BadFilter."""
-        return EventFilter(self.service_ids, self.team_ids).checked()
+        return EventFilter(self.service_ids, self.team_ids).validated()
 
 
 class SecretBody(Model):
     """PagerDuty's signing secret. The ones before count for 72 h more, or with `keep_others` for good."""
 
-    secret: Pasted
+    secret: PastedText
     keep_others: bool = False
 
 
@@ -109,7 +109,7 @@ class ValidationModel(Model):
     """How the webhook is set up. `proven`: a delivery was verified with the secret that is set."""
 
     proven: bool
-    finding: Proof
+    finding: ValidationOutcome
     words: str
     at: datetime | None
     state: WebhookState
@@ -145,7 +145,7 @@ def webhook_model(
     show_url = webhook_url if whole else masked_url
     url = show_url(public_address, webhook.id)
     by_hand = with_steps and not webhook.managed and webhook.deleted_at is None and webhook.armed_at is None
-    unreachable = why_unreachable(public_address)
+    unreachable = unreachable_reason(public_address)
     return WebhookModel.from_row(
         webhook,
         id=webhook.id if whole else webhook.handle,
@@ -163,11 +163,11 @@ def webhook_model(
     )
 
 
-def validation_model(finding: Finding, webhook: ManagedWebhook) -> ValidationModel:
+def validation_model(finding: ValidationResult, webhook: ManagedWebhook) -> ValidationModel:
     return ValidationModel(
-        proven=finding.proof is Proof.PROVEN,
+        proven=finding.proof is ValidationOutcome.PROVEN,
         finding=finding.proof,
-        words=finding.words,
+        words=finding.text,
         at=finding.at,
         state=webhook.state,
     )

@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 from calmo_pagerduty.access import audit_store as audit
-from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.connections import store as connections
-from calmo_pagerduty.connections.service import PagerDutyAccounts
+from calmo_pagerduty.connections.service import PagerDutyClients
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db import leases
 from calmo_pagerduty.db.database import Database, Transaction
@@ -25,17 +25,22 @@ from calmo_pagerduty.pagerduty.tokens import Region
 from calmo_pagerduty.webhooks import management_store as webhook_management
 from calmo_pagerduty.webhooks import subscription_plans as subscriptions
 from calmo_pagerduty.webhooks.event_filters import EVENTS
-from calmo_pagerduty.webhooks.lifecycle import Happening, NotPossible, happen, webhook_url
+from calmo_pagerduty.webhooks.lifecycle import (
+    WebhookConflict,
+    WebhookTransition,
+    apply_transition,
+    webhook_url,
+)
 from calmo_pagerduty.webhooks.management_store import ManagedWebhook
-from calmo_pagerduty.webhooks.public_address import why_unreachable
-from calmo_pagerduty.webhooks.subscription_plans import Delivered
+from calmo_pagerduty.webhooks.public_address import unreachable_reason
+from calmo_pagerduty.webhooks.subscription_plans import DeliveryTarget
 from ingress.api.authentication import CONNECTIONS_ADMIN
 from ingress.api.errors import NotPermitted
-from ingress.webhook_receiver.webhook_directory import FRESH_SECONDS, WebhookDirectory
+from ingress.webhook_receiver.webhook_directory import TTL_SECONDS, WebhookDirectory
 
-PATIENCE = timedelta(seconds=5)
+PERMIT_TIMEOUT = timedelta(seconds=5)
 #: A change that was cut off holds up the next one for no longer.
-AT_MOST = timedelta(seconds=120)
+LEASE_TTL = timedelta(seconds=120)
 
 
 class Subscriber:
@@ -45,10 +50,10 @@ class Subscriber:
         self,
         database: Database,
         keyring: Keyring,
-        accounts: PagerDutyAccounts,
+        accounts: PagerDutyClients,
         directory: WebhookDirectory,
         public_address: str,
-        noticed_after: float = FRESH_SECONDS,
+        noticed_after: float = TTL_SECONDS,
     ) -> None:
         """`noticed_after`: the seconds after which every process knows a new secret."""
         self._database = database
@@ -58,7 +63,7 @@ class Subscriber:
         self._accounts = accounts
         self._public_address = public_address
 
-    def check(self, caller: Caller, connection: Connection) -> None:
+    def require_subscribable(self, caller: Principal, connection: Connection) -> None:
         """Whether this caller may have this connection subscribe. Raises NotPermitted, NotPossible."""
         if connection.scope.kind is ScopeKind.ORGANIZATION and CONNECTIONS_ADMIN not in caller.permissions:
             raise NotPermitted(
@@ -66,56 +71,58 @@ class Subscriber:
                 f" this API key lacks the permission {CONNECTIONS_ADMIN}"
             )
         if connection.token_kind is None:
-            raise NotPossible(
+            raise WebhookConflict(
                 f"the connection {connection.id} has no PagerDuty token: give it one,"
                 " or set the webhook up by hand"
             )
-        unreachable = why_unreachable(self._public_address)
+        unreachable = unreachable_reason(self._public_address)
         if unreachable is not None and connection.region is not Region.SIMULATOR:
-            raise NotPossible(unreachable)
+            raise WebhookConflict(unreachable)
 
     async def subscribe(
         self, webhook: ManagedWebhook, connection: Connection, record: dict[str, object]
     ) -> None:
         """Make the subscriptions of a webhook that has none of ours. Raises NotPossible."""
-        async with self._alone_with(webhook) as current:
-            happen(current.facts, Happening.SUBSCRIBED)
+        async with self._locked_webhook(webhook) as current:
+            apply_transition(current.flags, WebhookTransition.SUBSCRIBED)
             if current.managed:
-                raise NotPossible("PagerDuty's subscription is made already: rotate it for a new one")
-            await self._make(current, connection, record, replaces=False)
+                raise WebhookConflict("PagerDuty's subscription is made already: rotate it for a new one")
+            await self._create_subscriptions(current, connection, record, replaces=False)
 
     async def rotate(
         self, webhook: ManagedWebhook, connection: Connection, record: dict[str, object]
     ) -> None:
         """Put new subscriptions with new secrets in place of the ones there. Raises NotPossible."""
-        async with self._alone_with(webhook) as current:
-            happen(current.facts, Happening.ROTATED)
-            client = await self._make(current, connection, record, replaces=True)
-            await client.run(subscriptions.retire(current.subscription_ids))
+        async with self._locked_webhook(webhook) as current:
+            apply_transition(current.flags, WebhookTransition.ROTATED)
+            client = await self._create_subscriptions(current, connection, record, replaces=True)
+            await client.run(subscriptions.deactivate(current.subscription_ids))
 
     @contextlib.asynccontextmanager
-    async def _alone_with(self, webhook: ManagedWebhook) -> AsyncIterator[ManagedWebhook]:
+    async def _locked_webhook(self, webhook: ManagedWebhook) -> AsyncIterator[ManagedWebhook]:
         """Yield the webhook as it is now, for one of all processes at a time. Raises NotPossible."""
         name, holder = f"subscribing:{webhook.handle}", secrets.token_hex(8)
-        if not await self._database.write(lambda t: leases.take(t, name, holder, AT_MOST)):
-            raise NotPossible("its subscription is being changed at this moment: try again")
+        if not await self._database.write(lambda t: leases.claim_lease(t, name, holder, LEASE_TTL)):
+            raise WebhookConflict("its subscription is being changed at this moment: try again")
         try:
             now = datetime.now(UTC)
             current = await self._database.read(
-                lambda t: webhook_management.find(t, EVERYTHING, webhook.id, now)
+                lambda t: webhook_management.get_webhook(t, EVERYTHING, webhook.id, now)
             )
             yield current or webhook
         finally:
-            await self._database.write(lambda t: leases.release(t, name, holder))
+            await self._database.write(lambda t: leases.delete_lease(t, name, holder))
 
-    async def _make(
+    async def _create_subscriptions(
         self, webhook: ManagedWebhook, connection: Connection, record: dict[str, object], replaces: bool
     ) -> PagerDutyClient:
-        client = await self._accounts.client(connection, PATIENCE)
+        client = await self._accounts.client(connection, PERMIT_TIMEOUT)
         events = [str(event_type) for event_type in EVENTS[webhook.event_set]]
         made = (
             await client.run(
-                subscriptions.subscribe(self._to(webhook), events, webhook.only, webhook.subscription_ids)
+                subscriptions.subscribe(
+                    self._delivery_target(webhook), events, webhook.only, webhook.subscription_ids
+                )
             )
         )["made"]
         ids = [subscription["id"] for subscription in made]
@@ -123,47 +130,49 @@ class Subscriber:
         def keep(transaction: Transaction) -> None:
             now = datetime.now(UTC)
             new = [subscription["secret"].encode() for subscription in made]
-            webhook_management.replace_secrets(
+            webhook_management.update_secrets(
                 transaction, self._keyring, webhook.id, new, now, keep_others=not replaces
             )
-            webhook_management.set_subscriptions(transaction, webhook.id, ids)
-            audit.append(transaction, str(webhook.scope), now, {**record, "subscription_ids": ids})
+            webhook_management.update_subscriptions(transaction, webhook.id, ids)
+            audit.insert_audit_row(transaction, str(webhook.scope), now, {**record, "subscription_ids": ids})
 
         await self._database.write(keep)
-        self._directory.forget(webhook.id)
+        self._directory.invalidate(webhook.id)
         await asyncio.sleep(self._noticed_after)
         await client.run(subscriptions.activate(ids))
         return client
 
-    async def end(self, webhook: ManagedWebhook) -> None:
+    async def delete_subscriptions(self, webhook: ManagedWebhook) -> None:
         """Delete all the subscriptions that we made for it. That one is gone already is fine."""
         client = await self._client_of(webhook)
         if client is not None:
-            await client.run(subscriptions.unsubscribe(self._to(webhook), webhook.subscription_ids))
-        await self._database.write(lambda t: webhook_management.set_subscriptions(t, webhook.id, ()))
+            await client.run(
+                subscriptions.unsubscribe(self._delivery_target(webhook), webhook.subscription_ids)
+            )
+        await self._database.write(lambda t: webhook_management.update_subscriptions(t, webhook.id, ()))
 
-    async def end_replaced(self, webhook: ManagedWebhook) -> None:
+    async def delete_replaced_subscriptions(self, webhook: ManagedWebhook) -> None:
         """Delete those that a rotation has replaced."""
         client = await self._client_of(webhook)
         if client is not None:
             keep = webhook.subscription_ids
-            await client.run(subscriptions.unsubscribe(self._to(webhook), (), keep))
+            await client.run(subscriptions.unsubscribe(self._delivery_target(webhook), (), keep))
 
     async def ping(self, webhook: ManagedWebhook) -> None:
         """Ask PagerDuty to send a ping. Raises NotPossible if no token is at hand."""
         client = await self._client_of(webhook)
         if client is None or not webhook.subscription_ids:
-            raise NotPossible("no connection with a token knows this webhook's subscription")
+            raise WebhookConflict("no connection with a token knows this webhook's subscription")
         await client.run(subscriptions.ping(webhook.subscription_ids[0]))
 
     async def _client_of(self, webhook: ManagedWebhook) -> PagerDutyClient | None:
         """None if the connection was removed or has no token any more."""
         connection = await self._database.read(
-            lambda t: connections.find(t, EVERYTHING, webhook.connection_id)
+            lambda t: connections.get_connection(t, EVERYTHING, webhook.connection_id)
         )
         if connection is None or connection.token_kind is None:
             return None
-        return await self._accounts.client(connection, PATIENCE)
+        return await self._accounts.client(connection, PERMIT_TIMEOUT)
 
-    def _to(self, webhook: ManagedWebhook) -> Delivered:
-        return Delivered(webhook.id, webhook_url(self._public_address, webhook.id), webhook.name)
+    def _delivery_target(self, webhook: ManagedWebhook) -> DeliveryTarget:
+        return DeliveryTarget(webhook.id, webhook_url(self._public_address, webhook.id), webhook.name)

@@ -14,10 +14,10 @@ from typing import Any
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
-SECONDS = 5.0
+TIMEOUT_SECONDS = 5.0
 
 
-class Unfit(Exception):
+class NotDeliverable(Exception):
     """PagerDuty could not deliver here. `advice` says what to do."""
 
     def __init__(self, words: str, advice: str) -> None:
@@ -26,86 +26,88 @@ class Unfit(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class HostPort:
     host: str
     port: int
 
 
-async def reach(target: Target) -> str:
+async def check_reachable(target: HostPort) -> str:
     """Connect and say so. Raises Unfit."""
     try:
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             _, writer = await asyncio.open_connection(target.host, target.port)
     except TimeoutError:
-        raise Unfit("nothing answers in time", _REACH) from None
+        raise NotDeliverable("nothing answers in time", _REACH_ADVICE) from None
     except OSError as error:
         words = "the name is not known" if _is_unknown_name(error) else "the connection is refused"
-        raise Unfit(f"{words} ({target.host}, port {target.port})", _REACH) from None
+        raise NotDeliverable(f"{words} ({target.host}, port {target.port})", _REACH_ADVICE) from None
     writer.close()
     return f"{target.host}, port {target.port}, answers"
 
 
-_REACH = "check CALMO_PUBLIC_URL, its DNS record, the firewall, and what stands in front of the ingress"
+_REACH_ADVICE = (
+    "check CALMO_PUBLIC_URL, its DNS record, the firewall, and what stands in front of the ingress"
+)
 
 
 def _is_unknown_name(error: OSError) -> bool:
     return type(error).__name__ == "gaierror"
 
 
-async def examine_tls(target: Target, trust: Callable[[], ssl.SSLContext]) -> str:
+async def check_tls(target: HostPort, trust: Callable[[], ssl.SSLContext]) -> str:
     """Do a handshake as PagerDuty does, and look at the chain as it is sent. Raises Unfit.
 
     `trust` makes contexts with the roots that count.
     """
     try:
-        check_order(await _shake_hands(target, trust(), ssl.TLSVersion.TLSv1_2))
+        check_chain_order(await _handshake(target, trust(), ssl.TLSVersion.TLSv1_2))
     except ssl.SSLCertVerificationError as error:
-        raise Unfit(
+        raise NotDeliverable(
             f"the certificate doesn't verify: {error.verify_message}",
             "serve a public authority's certificate for this very name, with its intermediate certificates",
         ) from None
     except (TimeoutError, OSError) as error:
-        raise await _why_not(target, trust(), error) from None
+        raise await _handshake_error(target, trust(), error) from None
     return "TLS 1.2 is agreed on, the certificate verifies, and the chain comes in order"
 
 
-async def _shake_hands(
-    target: Target, context: ssl.SSLContext, at_most: ssl.TLSVersion
+async def _handshake(
+    target: HostPort, context: ssl.SSLContext, at_most: ssl.TLSVersion
 ) -> list[x509.Certificate]:
     context.maximum_version = at_most
-    async with asyncio.timeout(SECONDS):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         _, writer = await asyncio.open_connection(target.host, target.port, ssl=context)
     try:
-        return _chain_of(writer.get_extra_info("ssl_object"))
+        return _certificate_chain(writer.get_extra_info("ssl_object"))
     finally:
         writer.transport.abort()
 
 
-async def _why_not(target: Target, context: ssl.SSLContext, error: Exception) -> Unfit:
+async def _handshake_error(target: HostPort, context: ssl.SSLContext, error: Exception) -> NotDeliverable:
     """Tell a server that speaks newer TLS only from one that speaks none."""
     try:
-        await _shake_hands(target, context, ssl.TLSVersion.MAXIMUM_SUPPORTED)
+        await _handshake(target, context, ssl.TLSVersion.MAXIMUM_SUPPORTED)
     except (TimeoutError, OSError):
-        return Unfit(f"the TLS handshake breaks off ({type(error).__name__})", _REACH)
-    return Unfit(
+        return NotDeliverable(f"the TLS handshake breaks off ({type(error).__name__})", _REACH_ADVICE)
+    return NotDeliverable(
         "TLS 1.2 can't be agreed on, only newer versions",
         "switch TLS 1.2 on where TLS ends: PagerDuty speaks no other",
     )
 
 
-def check_order(chain: Sequence[x509.Certificate]) -> None:
+def check_chain_order(chain: Sequence[x509.Certificate]) -> None:
     """Raises Unfit unless each certificate is followed by the one that signed it."""
     for certificate, next_one in pairwise(chain):
         try:
             certificate.verify_directly_issued_by(next_one)
         except (ValueError, TypeError, InvalidSignature):
-            raise Unfit(
+            raise NotDeliverable(
                 "the certificate chain doesn't come in order",
                 "send the server's certificate first, then each one that signed the one before it",
             ) from None
 
 
-def _chain_of(tls: Any) -> list[x509.Certificate]:
+def _certificate_chain(tls: Any) -> list[x509.Certificate]:
     """Return the chain as the server sent it. Python has a public name for it from 3.13 on."""
     sent = getattr(tls, "get_unverified_chain", None)
     if sent is not None:

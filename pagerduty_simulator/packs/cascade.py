@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from pagerduty_simulator.packs.company import Company, Known, Shape, found_company
+from pagerduty_simulator.packs.company import Company, CompanySize, ServiceProfile, build_company
 from pagerduty_simulator.packs.everyday import deploy
 from pagerduty_simulator.packs.present import Present, shift_changes
-from pagerduty_simulator.packs.truth import KnownWorld
+from pagerduty_simulator.packs.truth import PackWorld
 from pagerduty_simulator.references import Site
 from pagerduty_simulator.rest.service_graph import supporting
 
@@ -24,15 +24,15 @@ def cascade(
     seed: object,
     placebo: bool = False,
     seen_from: Literal["origin", "dependent"] = "origin",
-    shape: Shape | None = None,
+    shape: CompanySize | None = None,
     site: Site | None = None,
-) -> KnownWorld:
+) -> PackWorld:
     """Return the world in which a change broke a database and six services that need it.
 
     `seen_from` says which incident is looked at. The placebo has this one incident alone, and its
     changes are moved by a week: nothing is there to be found.
     """
-    company = found_company(now=now, seed=f"cascade/{seed}", shape=shape or Shape(), site=site)
+    company = build_company(now=now, seed=f"cascade/{seed}", shape=shape or CompanySize(), site=site)
     rng, present = company.rng, Present(company)
     database = rng.choice(company.tier(0))
     low, high = _DATABASE_CHANGES_PER_DAY
@@ -64,7 +64,7 @@ def cascade(
     )
 
 
-def _dependents(company: Company, database: Known) -> list[Known]:
+def _dependents(company: Company, database: ServiceProfile) -> list[ServiceProfile]:
     """Return six services that need the database, nearest first; lets more need it where too few do."""
     found = {database.service.id: 0}
     wave = [database.service.id]
@@ -86,7 +86,7 @@ def _dependents(company: Company, database: Known) -> list[Known]:
     return [company.known[service_id] for service_id in nearest_first[1 : DEPENDENTS + 1]]
 
 
-def _chain(company: Company, seen: Known, opened: dict[str, str]) -> tuple[str, ...]:
+def _chain(company: Company, seen: ServiceProfile, opened: dict[str, str]) -> tuple[str, ...]:
     """Return the services that failed and that the seen one needs, however far away."""
     needed = supporting(company.account.belongings.dependencies, ("technical_service", seen.service.id))
     ids = {service_id for _, service_id in needed}

@@ -6,12 +6,12 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from pagerduty_simulator.packs.cascade import cascade
-from pagerduty_simulator.packs.company import Shape
+from pagerduty_simulator.packs.company import CompanySize
 from pagerduty_simulator.packs.cyclic import cyclic
 from pagerduty_simulator.packs.flapping_disk import flapping_disk
 from pagerduty_simulator.packs.fresh import fresh
 from pagerduty_simulator.packs.misrouted import misrouted
-from pagerduty_simulator.packs.truth import KnownWorld
+from pagerduty_simulator.packs.truth import PackWorld
 from pagerduty_simulator.references import Site
 
 
@@ -24,9 +24,9 @@ class Pack(Protocol):
         now: Callable[[], datetime],
         seed: object,
         placebo: bool = False,
-        shape: Shape | None = None,
+        shape: CompanySize | None = None,
         site: Site | None = None,
-    ) -> KnownWorld:
+    ) -> PackWorld:
         """Return the world; its placebo lacks what the pack plants."""
         ...
 

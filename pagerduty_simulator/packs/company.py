@@ -20,7 +20,7 @@ _TEAMS: Final = ("Data", "Core", "Commerce", "Front")
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class CompanySize:
     """How big the company is and how much happens to it; rates are per service and day."""
 
     services: int = 14
@@ -35,7 +35,7 @@ class Shape:
 
 
 @dataclass(slots=True)
-class Known:
+class ServiceProfile:
     """What the company knows of one service. `experts` mend it: the first one mostly."""
 
     service: Service
@@ -52,13 +52,13 @@ class Company:
 
     account: Account
     rng: random.Random
-    shape: Shape
+    shape: CompanySize
     now: datetime
-    known: dict[str, Known] = field(default_factory=dict)
+    known: dict[str, ServiceProfile] = field(default_factory=dict)
     policies: list[EscalationPolicy] = field(default_factory=list)
     members: dict[str, tuple[User, ...]] = field(default_factory=dict)
 
-    def tier(self, number: int) -> list[Known]:
+    def tier(self, number: int) -> list[ServiceProfile]:
         """Return the services of one tier, 0 at the bottom."""
         return [entry for entry in self.known.values() if entry.tier == number]
 
@@ -77,13 +77,13 @@ class Company:
         assert shift.user_id is not None
         return self.account.users[shift.user_id]
 
-    def mender(self, service: Service, at: datetime) -> User:
+    def responder(self, service: Service, at: datetime) -> User:
         """Draw who mends an incident: somebody who knows, or by chance whoever is on call."""
         if self.rng.random() < self.shape.mended_by_chance:
             return self.on_call(service, at)
         return self._first_mostly(self.known[service.id].experts)
 
-    def mender_of(self, policy: EscalationPolicy) -> User:
+    def responder_of_policy(self, policy: EscalationPolicy) -> User:
         """Draw who of a policy's team mends what was handed to it."""
         return self._first_mostly(self.members[policy.teams[0].id])
 
@@ -91,7 +91,9 @@ class Company:
         return self.rng.choices(people, weights=range(len(people), 0, -1))[0]
 
 
-def found_company(*, now: Callable[[], datetime], seed: object, shape: Shape, site: Site | None) -> Company:
+def build_company(
+    *, now: Callable[[], datetime], seed: object, shape: CompanySize, site: Site | None
+) -> Company:
     """Return a company without a past; the same seed and time give the same one."""
     rng = random.Random(f"company/{seed}")
     company = Company(Account(now=now, rng=rng, site=site), rng, shape, now())
@@ -114,13 +116,21 @@ def _hire(company: Company) -> None:
     for number, name in enumerate(_TEAMS):
         team, members = account.add_team(name), tuple(users[number :: len(_TEAMS)])
         schedule = LayerSchedule(
-            identifiers.object_id(rng), f"{name} on call", "Etc/UTC", (
+            identifiers.object_id(rng),
+            f"{name} on call",
+            "Etc/UTC",
+            (
                 Layer(
-                    identifiers.object_id(rng), "Weekly", begins_at,
-                    tuple(member.id for member in members[1:]), _WEEK, begins_at,
+                    identifiers.object_id(rng),
+                    "Weekly",
+                    begins_at,
+                    tuple(member.id for member in members[1:]),
+                    _WEEK,
+                    begins_at,
                 ),
-            ), teams=(team,),
-        )  # fmt: skip
+            ),
+            teams=(team,),
+        )
         account.belongings.schedules[schedule.id] = schedule
         levels = ((ScheduleTarget(schedule.id, schedule.name),), (members[0],))
         company.policies.append(account.add_escalation_policy(f"{name} policy", levels, (team,)))
@@ -148,10 +158,14 @@ def _build(company: Company) -> None:
         experts = rng.sample(own, 2)
         if rng.random() < 0.2:
             experts[0] = rng.choice([user for user in everybody if user not in experts])
-        company.known[service.id] = Known(
-            service, tier, tuple(rng.sample(vocabulary.TROUBLES[tier], 3)), tuple(experts),
-            _between(rng, shape.incidents), _between(rng, shape.deploys),
-        )  # fmt: skip
+        company.known[service.id] = ServiceProfile(
+            service,
+            tier,
+            tuple(rng.sample(vocabulary.TROUBLES[tier], 3)),
+            tuple(experts),
+            _between(rng, shape.incidents),
+            _between(rng, shape.deploys),
+        )
 
 
 def _between(rng: random.Random, bounds: tuple[float, float]) -> float:
@@ -163,7 +177,7 @@ def _between(rng: random.Random, bounds: tuple[float, float]) -> float:
 def _connect(company: Company) -> None:
     account, rng = company.account, company.rng
     for entry in company.known.values():
-        below: list[Known] = [other for other in company.known.values() if other.tier < entry.tier]
+        below: list[ServiceProfile] = [other for other in company.known.values() if other.tier < entry.tier]
         nearest = [other for other in below if other.tier == entry.tier - 1]
         if nearest:
             chosen = [rng.choice(nearest), *rng.sample(below, min(len(below), rng.randrange(3)))]

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from pagerduty_simulator.packs.company import Company, Known, Shape, found_company
+from pagerduty_simulator.packs.company import Company, CompanySize, ServiceProfile, build_company
 from pagerduty_simulator.packs.everyday import deploy
 from pagerduty_simulator.packs.present import Present, shift_changes
-from pagerduty_simulator.packs.truth import KnownWorld
+from pagerduty_simulator.packs.truth import PackWorld
 from pagerduty_simulator.references import Site
 from pagerduty_simulator.rest.service_graph import Node, supporting
 
@@ -17,15 +17,15 @@ def cyclic(
     now: Callable[[], datetime],
     seed: object,
     placebo: bool = False,
-    shape: Shape | None = None,
+    shape: CompanySize | None = None,
     site: Site | None = None,
-) -> KnownWorld:
+) -> PackWorld:
     """Return the world in which three services need each other in a circle, and two others do too.
 
     A change to the second one broke it, then the first one, which is looked at. The placebo has the
     first one's incident alone, and its changes are moved by a week; the circles stay.
     """
-    company = found_company(now=now, seed=f"cyclic/{seed}", shape=shape or Shape(), site=site)
+    company = build_company(now=now, seed=f"cyclic/{seed}", shape=shape or CompanySize(), site=site)
     rng, present = company.rng, Present(company)
     first, second, third = (rng.choice(company.tier(number)) for number in (2, 1, 3))
     for dependent, needed in ((first, second), (second, third), (third, first)):
@@ -57,7 +57,7 @@ def cyclic(
     )
 
 
-def _circles(company: Company, seen: Known) -> tuple[frozenset[str], ...]:
+def _circles(company: Company, seen: ServiceProfile) -> tuple[frozenset[str], ...]:
     """Return the sets of services of which each needs each other one, as far as the seen one is near.
 
     Near is what it needs and what needs it, however far away.

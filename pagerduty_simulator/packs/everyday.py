@@ -8,9 +8,9 @@ from typing import Final
 
 from pagerduty_simulator.account import Account
 from pagerduty_simulator.packs import vocabulary
-from pagerduty_simulator.packs.company import Company, Known
+from pagerduty_simulator.packs.company import Company, ServiceProfile
 from pagerduty_simulator.packs.vocabulary import Trouble
-from pagerduty_simulator.past import Life, chance_moments, write_change
+from pagerduty_simulator.past import IncidentLife, poisson_moments, write_change
 from pagerduty_simulator.resources import EscalationPolicy, Priority, Service, User
 
 #: How long a service's first level is paged before the next one is.
@@ -22,13 +22,13 @@ _SPREADS: Final = 0.12
 _ASIDES: Final = ("Looking into it.", "Customers notice.", "Same as last month?", "Numbers are falling.")
 
 
-def everyday_lives(company: Company, until: datetime) -> list[Life]:
+def background_incidents(company: Company, until: datetime) -> list[IncidentLife]:
     """Return the incidents of all services before `until`; what is not over by then is open."""
     rng, since = company.rng, company.now - timedelta(days=company.shape.days)
-    lives: list[Life] = []
+    lives: list[IncidentLife] = []
     for known in company.known.values():
-        for at in chance_moments(rng, known.incidents_per_day, since, until):
-            lives.append(a_life(company, known, at, until))
+        for at in poisson_moments(rng, known.incidents_per_day, since, until):
+            lives.append(draw_life(company, known, at, until))
             if rng.random() < _CAUSED_BY_A_CHANGE:
                 deploy(company, known, at - timedelta(minutes=rng.uniform(2, 25)))
             if rng.random() < _SPREADS:
@@ -36,29 +36,29 @@ def everyday_lives(company: Company, until: datetime) -> list[Life]:
     return lives
 
 
-def everyday_changes(company: Company) -> None:
+def background_changes(company: Company) -> None:
     """Add the changes of all services until now."""
     since = company.now - timedelta(days=company.shape.days)
     for known in company.known.values():
-        for at in chance_moments(company.rng, known.deploys_per_day, since, company.now):
+        for at in poisson_moments(company.rng, known.deploys_per_day, since, company.now):
             deploy(company, known, at)
 
 
-def deploy(company: Company, known: Known, at: datetime, summary: str | None = None) -> str:
+def deploy(company: Company, known: ServiceProfile, at: datetime, summary: str | None = None) -> str:
     """Change a service; returns the change's id."""
     rng = company.rng
-    words = summary or said(rng.choice(vocabulary.CHANGES), rng)
+    words = summary or fill_template(rng.choice(vocabulary.CHANGES), rng)
     return write_change(company.account, known.service, at, words, rng).id
 
 
-def said(template: str, rng: random.Random) -> str:
+def fill_template(template: str, rng: random.Random) -> str:
     """Fill in a number and a host by chance."""
     return template.replace("#", str(rng.randrange(3, 990))).replace("@", f"node-{rng.randrange(1, 9)}")
 
 
 def title_of(service: Service, trouble: Trouble, rng: random.Random) -> str:
     """Return what the monitoring tool says of a trouble."""
-    return f"{service.name}: {said(trouble.title, rng)}"
+    return f"{service.name}: {fill_template(trouble.title, rng)}"
 
 
 def key_of(service: Service, trouble: Trouble) -> str:
@@ -66,28 +66,33 @@ def key_of(service: Service, trouble: Trouble) -> str:
     return f"{service.name.lower().replace(' ', '-')}/{trouble.check}"
 
 
-def a_trouble(known: Known, rng: random.Random) -> Trouble:
+def draw_trouble(known: ServiceProfile, rng: random.Random) -> Trouble:
     """Draw a trouble of the service's; its first one is the commonest."""
     return rng.choices(known.troubles, weights=range(len(known.troubles), 0, -1))[0]
 
 
-def a_life(
+def draw_life(
     company: Company,
-    known: Known,
+    known: ServiceProfile,
     at: datetime,
     until: datetime,
     *,
     handed_to: EscalationPolicy | None = None,
     trouble: Trouble | None = None,
-) -> Life:
+) -> IncidentLife:
     """Return an incident as it goes: it is over by itself, or somebody is paged and somebody mends it."""
     rng, service = company.rng, known.service
-    trouble = trouble or a_trouble(known, rng)
+    trouble = trouble or draw_trouble(known, rng)
     on_call = company.on_call(service, at)
-    life = Life(
-        service, title_of(service, trouble, rng), at, (on_call,), urgency=trouble.urgency,
-        alert_key=key_of(service, trouble), priority=_a_priority(company.account, rng),
-    )  # fmt: skip
+    life = IncidentLife(
+        service,
+        title_of(service, trouble, rng),
+        at,
+        (on_call,),
+        urgency=trouble.urgency,
+        alert_key=key_of(service, trouble),
+        priority=_a_priority(company.account, rng),
+    )
     if handed_to is None and rng.random() < trouble.heals_itself:
         return _cut(replace(life, resolved_at=at + timedelta(minutes=2 + rng.expovariate(1 / 8))), until)
     acknowledged_at = at + timedelta(minutes=0.5 + rng.expovariate(1 / 5))
@@ -98,9 +103,9 @@ def a_life(
         handed_to = rng.choice(
             [policy for policy in company.policies if policy.id != service.escalation_policy.id]
         )
-    mender = company.mender(service, at)
+    mender = company.responder(service, at)
     if handed_to is not None:
-        mender = company.mender_of(handed_to)
+        mender = company.responder_of_policy(handed_to)
     life = replace(
         life,
         acknowledged_at=acknowledged_at,
@@ -109,7 +114,7 @@ def a_life(
         taken_by=mender if mender.id != on_call.id or handed_to else None,
         resolved_by=mender,
         resolved_at=acknowledged_at + timedelta(minutes=5 + rng.expovariate(1 / 50)),
-        resolution=said(trouble.resolution, rng),
+        resolution=fill_template(trouble.resolution, rng),
         notes=(rng.choice(_ASIDES),) if rng.random() < 0.4 else (),
     )
     return _cut(life, until)
@@ -119,7 +124,7 @@ def _a_priority(account: Account, rng: random.Random) -> Priority | None:
     return rng.choice([None, None, *account.priorities.values()])
 
 
-def _cut(life: Life, until: datetime) -> Life:
+def _cut(life: IncidentLife, until: datetime) -> IncidentLife:
     """Leave open what ends later, as far as it has come."""
     if life.resolved_at is not None and life.resolved_at < until:
         return life
@@ -131,7 +136,7 @@ def _cut(life: Life, until: datetime) -> Life:
     return replace(life, acknowledged_at=None, acknowledged_by=None, handed_to=None, taken_by=None)
 
 
-def _spread(company: Company, known: Known, at: datetime, until: datetime) -> Iterator[Life]:
+def _spread(company: Company, known: ServiceProfile, at: datetime, until: datetime) -> Iterator[IncidentLife]:
     """A service that needs this one suffers minutes later."""
     here = ("technical_service", known.service.id)
     above = [
@@ -142,4 +147,4 @@ def _spread(company: Company, known: Known, at: datetime, until: datetime) -> It
     above = [service_id for service_id in above if service_id in company.known]
     later = at + timedelta(seconds=company.rng.uniform(20, 300))
     if above and later < until:
-        yield a_life(company, company.known[company.rng.choice(above)], later, until)
+        yield draw_life(company, company.known[company.rng.choice(above)], later, until)

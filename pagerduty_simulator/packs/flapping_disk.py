@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from pagerduty_simulator.events import Event
-from pagerduty_simulator.packs.company import Known, Shape, found_company
-from pagerduty_simulator.packs.everyday import a_life, key_of, title_of
+from pagerduty_simulator.packs.company import CompanySize, ServiceProfile, build_company
+from pagerduty_simulator.packs.everyday import draw_life, key_of, title_of
 from pagerduty_simulator.packs.present import Present
-from pagerduty_simulator.packs.truth import KnownWorld
+from pagerduty_simulator.packs.truth import PackWorld
 from pagerduty_simulator.packs.vocabulary import Trouble
-from pagerduty_simulator.past import Life
+from pagerduty_simulator.past import IncidentLife
 from pagerduty_simulator.references import Site
 
 _DISK: Final = Trouble("disk # % full on @", "disk_usage", "Old logs deleted by hand.", 0.3, "low")
@@ -25,34 +25,37 @@ def flapping_disk(
     now: Callable[[], datetime],
     seed: object,
     placebo: bool = False,
-    shape: Shape | None = None,
+    shape: CompanySize | None = None,
     site: Site | None = None,
-) -> KnownWorld:
+) -> PackWorld:
     """Return the world in which a disk alert has come and gone three to five times within the hour.
 
     In the placebo it came as often, but hours apart, or people resolved it each time.
     """
-    company = found_company(now=now, seed=f"flapping/{seed}", shape=shape or Shape(), site=site)
+    company = build_company(now=now, seed=f"flapping/{seed}", shape=shape or CompanySize(), site=site)
     rng, present = company.rng, Present(company)
     known = rng.choice(company.tier(0))
     opened_at = company.now - timedelta(minutes=rng.uniform(1, 2))
     by_people, rounds = placebo and rng.random() < 0.5, rng.randrange(3, 6)
     further = 30.0 if placebo and not by_people else 1.0
-    at, lives = opened_at, list[Life]()
+    at, lives = opened_at, list[IncidentLife]()
     for _ in range(rounds):
         gone_at = at - further * timedelta(minutes=rng.uniform(*_AWAY))
         at = gone_at - timedelta(minutes=rng.uniform(*_STAYS))
         life = replace(
-            a_life(company, known, at, company.now, trouble=replace(_DISK, heals_itself=1.0)),
+            draw_life(company, known, at, company.now, trouble=replace(_DISK, heals_itself=1.0)),
             resolved_at=gone_at,
         )
         if by_people:
-            mender = company.mender(known.service, at)
+            mender = company.responder(known.service, at)
             acknowledged_at = at + (gone_at - at) / 2
             life = replace(
-                life, acknowledged_at=acknowledged_at, acknowledged_by=mender, resolved_by=mender,
+                life,
+                acknowledged_at=acknowledged_at,
+                acknowledged_by=mender,
+                resolved_by=mender,
                 resolution=_DISK.resolution,
-            )  # fmt: skip
+            )
         lives.append(life)
     present.begin_after(opened_at, (known,), lives)
     incident_id = present.open(known, opened_at, _DISK)
@@ -61,7 +64,7 @@ def flapping_disk(
     return present.world(replace(present.truth(incident_id, known), is_flapping=not placebo))
 
 
-def _go_on(present: Present, known: Known, incident_id: str) -> None:
+def _go_on(present: Present, known: ServiceProfile, incident_id: str) -> None:
     """Let it come and go for as long as the account is served."""
     company, account = present.company, present.account
 
@@ -76,7 +79,7 @@ def _go_on(present: Present, known: Known, incident_id: str) -> None:
     def go_later(opened_id: str) -> None:
         stays, away = company.rng.uniform(*_STAYS), company.rng.uniform(*_AWAY)
         gone_at = account.incident(opened_id).created_at + timedelta(minutes=stays)
-        account.later(gone_at, lambda: account.resolve(opened_id))
-        account.later(gone_at + timedelta(minutes=away), come)
+        account.schedule_step(gone_at, lambda: account.resolve(opened_id))
+        account.schedule_step(gone_at + timedelta(minutes=away), come)
 
     go_later(incident_id)

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from pagerduty_simulator.packs.company import Shape, found_company
+from pagerduty_simulator.packs.company import CompanySize, build_company
 from pagerduty_simulator.packs.present import Present
-from pagerduty_simulator.packs.truth import KnownWorld
+from pagerduty_simulator.packs.truth import PackWorld
 from pagerduty_simulator.references import Site
 
 
@@ -15,12 +15,12 @@ def fresh(
     now: Callable[[], datetime],
     seed: object,
     placebo: bool = False,
-    shape: Shape | None = None,
+    shape: CompanySize | None = None,
     site: Site | None = None,
-) -> KnownWorld:
+) -> PackWorld:
     """Return the world without a past: no incident, no change. As a placebo it is the same."""
     del placebo
-    company = found_company(now=now, seed=f"fresh/{seed}", shape=shape or Shape(), site=site)
+    company = build_company(now=now, seed=f"fresh/{seed}", shape=shape or CompanySize(), site=site)
     present = Present(company)
     known = company.rng.choice(company.tier(2))
     opened_at = company.now - timedelta(minutes=company.rng.uniform(2, 5))

@@ -6,11 +6,17 @@ from datetime import datetime, timedelta
 
 from pagerduty_simulator.account import Account
 from pagerduty_simulator.events import Event
-from pagerduty_simulator.packs.company import Company, Known
-from pagerduty_simulator.packs.everyday import a_trouble, everyday_changes, everyday_lives, key_of, title_of
-from pagerduty_simulator.packs.truth import KnownWorld, Truth
+from pagerduty_simulator.packs.company import Company, ServiceProfile
+from pagerduty_simulator.packs.everyday import (
+    background_changes,
+    background_incidents,
+    draw_trouble,
+    key_of,
+    title_of,
+)
+from pagerduty_simulator.packs.truth import GroundTruth, PackWorld
 from pagerduty_simulator.packs.vocabulary import Trouble
-from pagerduty_simulator.past import Life, write_past
+from pagerduty_simulator.past import IncidentLife, write_past
 from pagerduty_simulator.resources import IncidentStatus, User
 
 
@@ -26,21 +32,23 @@ class Present:
         """The account that it happens to."""
         return self.company.account
 
-    def begin_after(self, at: datetime, calm: Iterable[Known], more: Iterable[Life] = ()) -> None:
+    def begin_after(
+        self, at: datetime, calm: Iterable[ServiceProfile], more: Iterable[IncidentLife] = ()
+    ) -> None:
         """Write the everyday past until `at`, on which nothing is open on the `calm` services."""
-        everyday_changes(self.company)
+        background_changes(self.company)
         quiet = {entry.service.id for entry in calm}
         lives = [
             life
-            for life in (*everyday_lives(self.company, at), *more)
+            for life in (*background_incidents(self.company, at), *more)
             if life.resolved_at is not None or life.service.id not in quiet
         ]
         write_past(self.account, lives, self.company.rng)
 
-    def open(self, known: Known, at: datetime, trouble: Trouble | None = None) -> str:
+    def open(self, known: ServiceProfile, at: datetime, trouble: Trouble | None = None) -> str:
         """Open an incident of the service's with its alert; returns its id."""
         company, account = self.company, self.account
-        trouble = trouble or a_trouble(known, company.rng)
+        trouble = trouble or draw_trouble(known, company.rng)
         title, key = title_of(known.service, trouble, company.rng), key_of(known.service, trouble)
         with account.at(at):
             events = account.trigger(known.service.id, title, urgency=trouble.urgency, incident_key=key)
@@ -57,17 +65,17 @@ class Present:
             by = self.account.incident(incident_id).assignees[0].id
             self.events += self.account.acknowledge(incident_id, by=by)
 
-    def world(self, truth: Truth) -> KnownWorld:
+    def world(self, truth: GroundTruth) -> PackWorld:
         """Return it with its truth."""
-        return KnownWorld(self.account, truth, tuple(self.events))
+        return PackWorld(self.account, truth, tuple(self.events))
 
-    def truth(self, incident_id: str, known: Known) -> Truth:
+    def truth(self, incident_id: str, known: ServiceProfile) -> GroundTruth:
         """Return what is true of every incident: who mends it and who is paged."""
         company, now = self.company, self.company.now
         (lead,) = (target for target in known.service.escalation_policy.levels[1] if isinstance(target, User))
         on_call = dict.fromkeys((company.on_call(known.service, now).id, lead.id))
-        fixer = company.mender(known.service, now)
-        return Truth(incident_id, known.service.id, fixer_id=fixer.id, on_call_ids=tuple(on_call))
+        fixer = company.responder(known.service, now)
+        return GroundTruth(incident_id, known.service.id, fixer_id=fixer.id, on_call_ids=tuple(on_call))
 
 
 def shift_changes(account: Account, by: timedelta, since: datetime, until: datetime) -> None:
@@ -96,4 +104,4 @@ def escalate_when_due(account: Account, incident_id: str) -> None:
         escalate_when_due(account, incident_id)
         return events
 
-    account.later(paged_at + timedelta(minutes=minutes), escalate)
+    account.schedule_step(paged_at + timedelta(minutes=minutes), escalate)

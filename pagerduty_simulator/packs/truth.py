@@ -8,7 +8,7 @@ from pagerduty_simulator.events import Event
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class GroundTruth:
     """Ids of what was planted; `None` and empty mean that there is nothing to be found.
 
     `causes` is the whole chain that led to the incident: changes and other incidents, on the services
@@ -31,9 +31,9 @@ class Truth:
     has_history: bool = True
 
 
-class KnownWorld(NamedTuple):
+class PackWorld(NamedTuple):
     """An account, what is true of it, and what its webhooks would have told of the present."""
 
     account: Account
-    truth: Truth
+    truth: GroundTruth
     events: tuple[Event, ...]

@@ -112,7 +112,7 @@ class AccountSite:
 
     def tick(self) -> None:
         """Let happen what happens by itself."""
-        self.publish(self.account.let_happen())
+        self.publish(self.account.run_due_steps())
 
     def new_id(self) -> str:
         """Return an id as most resources have it."""

@@ -11,7 +11,7 @@ from pagerduty_simulator.references import JsonObject
 from pagerduty_simulator.rest.answers import invalid
 from pagerduty_simulator.rest.calls import Call, parse_moment
 
-_LONGEST_SPAN: Final = timedelta(days=366)
+_MAX_SPAN: Final = timedelta(days=366)
 _DEFAULT_SPAN: Final = timedelta(days=31)
 _ID_FILTERS: Final = ("team_ids", "service_ids", "escalation_policy_ids", "priority_ids", "responder_ids")
 
@@ -49,7 +49,7 @@ def read_query(
         raise invalid("team_ids or service_ids are required with this token")
     end = parse_moment(filters[ends], ends) if filters.get(ends) else call.now + timedelta(seconds=1)
     begin = parse_moment(filters[begins], begins) if filters.get(begins) else end - _DEFAULT_SPAN
-    if not timedelta(0) < end - begin <= _LONGEST_SPAN:
+    if not timedelta(0) < end - begin <= _MAX_SPAN:
         raise invalid("The time must be positive and at most one year")
     unit = call.body.get("aggregate_unit")
     if unit not in {None, "day", "week", "month"}:

@@ -14,7 +14,7 @@ from pagerduty_simulator.rest.calls import Call, a_read, limit_of, lookup
 from pagerduty_simulator.rest.objects import schedule_reference
 
 _DEFAULT_SPAN: Final = timedelta(hours=24)
-_LONGEST_SPAN: Final = timedelta(days=31)
+_MAX_SPAN: Final = timedelta(days=31)
 
 
 def note_change(
@@ -40,7 +40,7 @@ def _list(call: Call, kind: str) -> Answer:
     now = call.now + timedelta(seconds=1)
     until = call.moment("until") or now
     since, until = call.span(until - _DEFAULT_SPAN, now)
-    if until - since > _LONGEST_SPAN:
+    if until - since > _MAX_SPAN:
         raise invalid("The time must not be longer than 31 days")
     mine = [
         record
@@ -48,7 +48,7 @@ def _list(call: Call, kind: str) -> Answer:
         if record.schedule_id == schedule.id and since <= record.at < until
     ]
     limit = limit_of(call)
-    first = _position(mine, call.one("cursor"))
+    first = _position(mine, call.parameter("cursor"))
     shown = mine[first : first + limit]
     more = first + limit < len(mine)
     cursor = base64.urlsafe_b64encode(shown[-1].id.encode()).decode() if more else None

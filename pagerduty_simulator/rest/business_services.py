@@ -11,8 +11,8 @@ from pagerduty_simulator.rest.calls import Call, a_read, lookup, page
 from pagerduty_simulator.rest.incidents import find_incident
 from pagerduty_simulator.rest.service_graph import dependents, supporting
 
-_MOST_AT_ONCE: Final = 200
-_MOST_IDS: Final = 100
+_MAX_PER_REQUEST: Final = 200
+_MAX_IDS: Final = 100
 _PRIORITY_FIELD: Final = "services.highest_impacting_priority"
 _COUNT_FIELD: Final = "total_impacted_count"
 
@@ -78,7 +78,7 @@ def _impact(call: Call, service: BusinessService, impactors: list[Incident]) -> 
 
 def _asked(call: Call, services: Iterable[BusinessService]) -> list[BusinessService]:
     ids = call.set_of("ids")
-    if len(ids) > _MOST_IDS:
+    if len(ids) > _MAX_IDS:
         raise RestError(ERRORS["unprocessable"])
     return [service for service in services if not ids or service.id in ids]
 
@@ -86,7 +86,7 @@ def _asked(call: Call, services: Iterable[BusinessService]) -> list[BusinessServ
 def _impacts_of(call: Call, services: Iterable[BusinessService]) -> Answer:
     rows = [_impact(call, service, _impactors_of(call, service)) for service in _asked(call, services)]
     rows.sort(key=lambda row: row["status"] != "impacted")
-    body: JsonObject = {"services": rows[:_MOST_AT_ONCE], "limit": _MOST_AT_ONCE, "more": False}
+    body: JsonObject = {"services": rows[:_MAX_PER_REQUEST], "limit": _MAX_PER_REQUEST, "more": False}
     if _COUNT_FIELD in call.set_of("additional_fields"):
         impacted = sum(row["status"] == "impacted" for row in rows)
         body["additional_fields"] = {_COUNT_FIELD: impacted}
@@ -109,7 +109,7 @@ def _impactors(call: Call) -> Answer:
     services = _asked(call, call.account.belongings.business_services.values())
     found = {incident.id for service in services for incident in _impactors_of(call, service)}
     rows = [{"id": incident_id, "type": "incident"} for incident_id in sorted(found)]
-    return Answer(200, {"impactors": rows[:_MOST_AT_ONCE], "limit": _MOST_AT_ONCE, "more": False})
+    return Answer(200, {"impactors": rows[:_MAX_PER_REQUEST], "limit": _MAX_PER_REQUEST, "more": False})
 
 
 def _impacted_by_incident(call: Call) -> Answer:
@@ -123,7 +123,7 @@ def _impacted_by_incident(call: Call) -> Answer:
             if ("business_service", business_service.id) in above
         )
         rows = [_impact(call, service, [incident]) for service in hit]
-    return Answer(200, {"services": rows, "limit": _MOST_AT_ONCE, "next_cursor": None})
+    return Answer(200, {"services": rows, "limit": _MAX_PER_REQUEST, "next_cursor": None})
 
 
 _SCOPE: Final = "services.read"

@@ -50,7 +50,7 @@ class Call:
         """The account's present, UTC."""
         return self.site.account.now()
 
-    def one(self, name: str) -> str | None:
+    def parameter(self, name: str) -> str | None:
         """Return a query parameter's last value, or None."""
         values = self.query.get(name)
         return values[-1] if values else None
@@ -65,7 +65,7 @@ class Call:
 
     def moment(self, name: str) -> datetime | None:
         """Return a moment of the query in UTC. Raises RestError when it is none."""
-        text = self.one(name)
+        text = self.parameter(name)
         return None if text is None else parse_moment(text, name)
 
     def span(self, since_default: datetime, until_default: datetime) -> tuple[datetime, datetime]:
@@ -154,7 +154,7 @@ def reference_id(value: Any, what: str) -> str:
 
 
 def _number(call: Call, name: str, default: int) -> int:
-    text = call.one(name)
+    text = call.parameter(name)
     if text is None:
         return default
     if not text.isdecimal():
@@ -190,6 +190,6 @@ def page(
             "limit": limit,
             "offset": offset,
             "more": offset + limit < len(items),
-            "total": len(items) if call.one("total") == "true" else None,
+            "total": len(items) if call.parameter("total") == "true" else None,
         },
     )

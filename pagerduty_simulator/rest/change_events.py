@@ -38,7 +38,7 @@ def _object(call: Call, change: ChangeEvent) -> JsonObject:
 
 def _moment(call: Call, name: str) -> datetime | None:
     """Only UTC with a Z is taken here. Raises RestError (400)."""
-    text = call.one(name)
+    text = call.parameter(name)
     if text is not None and not _UTC_ONLY.fullmatch(text):
         raise invalid(f"{name} must be a UTC date with Z")
     return call.moment(name)

@@ -16,7 +16,7 @@ def _list(call: Call) -> Answer:
     team_ids, user_ids = call.set_of("team_ids"), call.set_of("user_ids")
     if team_ids:
         call.ability("teams")
-    query = (call.one("query") or "").lower()
+    query = (call.parameter("query") or "").lower()
     found = [
         policy
         for policy in call.account.escalation_policies.values()
@@ -26,7 +26,7 @@ def _list(call: Call) -> Answer:
             not user_ids or not user_ids.isdisjoint(target.id for level in policy.levels for target in level)
         )
     ]
-    found.sort(key=lambda policy: policy.name, reverse=call.one("sort_by") == "name:desc")
+    found.sort(key=lambda policy: policy.name, reverse=call.parameter("sort_by") == "name:desc")
     includes = call.set_of("include")
     return page(call, "escalation_policies", found, lambda policy: policy_object(call.site, policy, includes))
 
@@ -43,14 +43,14 @@ def _create(call: Call) -> Answer:
     if not body.get("escalation_rules"):
         raise invalid("Escalation rules cannot be empty")
     policy = _from_body(call, body, EscalationPolicy(call.site.new_id(), "", ()))
-    call.account.keep_policy(policy)
+    call.account.save_policy(policy)
     return Answer(201, {"escalation_policy": policy_object(call.site, policy)})
 
 
 def _update(call: Call) -> Answer:
     before = lookup(call.account.escalation_policies, call.parameters[0])
     policy = _from_body(call, call.wrapped("escalation_policy"), before)
-    call.account.keep_policy(policy)
+    call.account.save_policy(policy)
     return Answer(200, {"escalation_policy": policy_object(call.site, policy)})
 
 

@@ -18,8 +18,8 @@ from pagerduty_simulator.rest.incident_objects import (
 )
 from pagerduty_simulator.rest.incidents import find_incident
 
-_LONGEST_SNOOZE: Final = 604_800
-_MOST_MERGED_ALERTS: Final = 1_000
+_MAX_SNOOZE: Final = 604_800
+_MAX_MERGED_ALERTS: Final = 1_000
 
 
 def _alerts(call: Call, incident: Incident) -> list[Alert]:
@@ -29,13 +29,13 @@ def _alerts(call: Call, incident: Incident) -> list[Alert]:
 def _list_alerts(call: Call) -> Answer:
     incident = find_incident(call, call.parameters[0])
     status = "resolved" if incident.status is IncidentStatus.RESOLVED else "triggered"
-    wanted, key = call.set_of("statuses"), call.one("alert_key")
+    wanted, key = call.set_of("statuses"), call.parameter("alert_key")
     found = [
         alert
         for alert in _alerts(call, incident)
         if (not wanted or status in wanted) and key in {None, alert.alert_key}
     ]
-    if (call.one("sort_by") or "").endswith(":desc"):
+    if (call.parameter("sort_by") or "").endswith(":desc"):
         found.reverse()
     return page(call, "alerts", found, lambda alert: alert_object(call, incident, alert))
 
@@ -50,7 +50,7 @@ def _get_alert(call: Call) -> Answer:
 
 def _snooze(call: Call) -> Answer:
     incident, duration = find_incident(call, call.parameters[0]), call.body.get("duration")
-    if not isinstance(duration, int) or not 1 <= duration <= _LONGEST_SNOOZE:
+    if not isinstance(duration, int) or not 1 <= duration <= _MAX_SNOOZE:
         raise invalid("Duration must be between 1 and 604800 seconds")
     call.account.snooze(incident.id, timedelta(seconds=duration), by=call.by)
     return Answer(201, {"incident": incident_object(call, call.account.incident(incident.id))})
@@ -70,7 +70,7 @@ def _merge(call: Call) -> Answer:
         if incident.status is IncidentStatus.RESOLVED:
             code, words = (1019, "already merged") if incident.merged_into else (1001, "already resolved")
             raise refused(400, code, f"A source incident is {words}")
-    if sum(len(_alerts(call, incident)) for incident in (target, *merged)) > _MOST_MERGED_ALERTS:
+    if sum(len(_alerts(call, incident)) for incident in (target, *merged)) > _MAX_MERGED_ALERTS:
         raise invalid("At most 1000 alerts can be merged")
     for incident in merged:
         call.site.publish(call.account.merge(incident.id, target.id, by=call.by))

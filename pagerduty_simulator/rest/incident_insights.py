@@ -16,7 +16,7 @@ from pagerduty_simulator.rest.service_graph import Node, neighbours
 _SIX_MONTHS: Final = timedelta(days=183)
 _FOUR_MONTHS: Final = timedelta(days=120)
 _SAME_TIME: Final = timedelta(hours=1)
-_MOST_RELATED: Final = 20
+_MAX_RELATED: Final = 20
 _WORD: Final = re.compile(r"[a-z]+")
 
 
@@ -24,7 +24,7 @@ def _words(title: str) -> frozenset[str]:
     return frozenset(_WORD.findall(title.lower()))
 
 
-def _likeness(words: frozenset[str], other: frozenset[str]) -> float:
+def _similarity(words: frozenset[str], other: frozenset[str]) -> float:
     return len(words & other) / len(words | other) if words | other else 0.0
 
 
@@ -50,14 +50,14 @@ def _past(call: Call) -> Answer:
     incident = find_incident(call, call.parameters[0])
     words = _words(incident.title)
     scored = [
-        (round(100 * _likeness(words, _words(past.title)), 4), past)
+        (round(100 * _similarity(words, _words(past.title)), 4), past)
         for past in _earlier(call, incident, _SIX_MONTHS)
     ]
     alike = sorted((pair for pair in scored if pair[0] > 0), key=lambda pair: pair[0], reverse=True)
     limit = limit_of(call, default=5, largest=999)
     rows = [{"incident": _stub(call, past), "score": score} for score, past in alike[:limit]]
     body: JsonObject = {"past_incidents": rows, "limit": limit}
-    return Answer(200, body | ({"total": len(alike)} if call.one("total") == "true" else {}))
+    return Answer(200, body | ({"total": len(alike)} if call.parameter("total") == "true" else {}))
 
 
 def _related(call: Call) -> Answer:
@@ -73,10 +73,10 @@ def _related(call: Call) -> Answer:
     for other in (account.incidents[incident_id] for incident_id in order[first:last]):
         if other.id == incident.id:
             continue
-        relationships = _relationships(other, near, here, _likeness(words, _words(other.title)))
+        relationships = _relationships(other, near, here, _similarity(words, _words(other.title)))
         if relationships:
             rows.append({"incident": _stub(call, other), "relationships": relationships})
-    return Answer(200, {"related_incidents": rows[:_MOST_RELATED]})
+    return Answer(200, {"related_incidents": rows[:_MAX_RELATED]})
 
 
 def _relationships(other: Incident, near: set[Node], here: Node, likeness: float) -> list[JsonObject]:
@@ -101,7 +101,7 @@ def _outlier(call: Call) -> Answer:
     words = _words(incident.title)
     span = max(incident.created_at - since, timedelta(days=1))
     earlier = _earlier(call, incident, span)
-    count = sum(_likeness(words, _words(past.title)) >= 0.8 for past in earlier)
+    count = sum(_similarity(words, _words(past.title)) >= 0.8 for past in earlier)
     category = "anomaly" if count == 0 else "rare" if count < 10 else "frequent"
     occurrence = {
         "count": count,

@@ -14,7 +14,7 @@ from pagerduty_simulator.rest.calls import Call, a_read, a_write, lookup, page
 from pagerduty_simulator.rest.incident_objects import belongs_in_overview, log_entry_object
 from pagerduty_simulator.rest.incidents import find_incident
 
-_MOST_NOTES: Final = 2_000
+_MAX_NOTES: Final = 2_000
 _DEFAULT_SPAN: Final = timedelta(days=30)
 
 
@@ -50,7 +50,7 @@ def _create_note(call: Call) -> Answer:
     incident, content = find_incident(call, call.parameters[0]), call.wrapped("note").get("content")
     if not isinstance(content, str) or not content.strip():
         raise invalid("Content cannot be empty")
-    if len(incident.notes) >= _MOST_NOTES:
+    if len(incident.notes) >= _MAX_NOTES:
         raise invalid("An incident takes at most 2000 notes")
     call.site.publish(call.account.annotate(incident.id, content, by=call.by))
     note = call.account.incident(incident.id).notes[-1]
@@ -121,7 +121,7 @@ def _created_at(entry: LogEntry) -> datetime:
 
 def _page_of_entries(call: Call, entries: Sequence[LogEntry]) -> Answer:
     """Answer with the newest first, as PagerDuty does."""
-    if call.one("is_overview") == "true":
+    if call.parameter("is_overview") == "true":
         entries = [entry for entry in entries if belongs_in_overview(entry)]
     newest_first = entries[::-1]
     return page(call, "log_entries", newest_first, lambda entry: log_entry_object(call, entry))

@@ -11,8 +11,8 @@ from pagerduty_simulator.rest.calls import Call, a_write, reference_id
 from pagerduty_simulator.rest.incident_objects import incident_object
 from pagerduty_simulator.rest.incidents import find_incident
 
-_MOST_AT_ONCE: Final = 250
-_LONGEST_TITLE: Final = 1_024
+_MAX_PER_REQUEST: Final = 250
+_MAX_TITLE_LENGTH: Final = 1_024
 _TYPES: Final = frozenset({"incident", "incident_reference"})
 
 
@@ -51,7 +51,7 @@ def _create(call: Call) -> Answer:
         raise invalid("Service not found")
     events = call.account.trigger(
         service_id,
-        body["title"][:_LONGEST_TITLE],
+        body["title"][:_MAX_TITLE_LENGTH],
         priority_id=change.priority_id,
         urgency=change.urgency or "high",
         assignee_ids=change.assignee_ids or (),
@@ -79,7 +79,7 @@ def _update_many(call: Call) -> Answer:
     bodies = call.body.get("incidents")
     if not isinstance(bodies, list) or not bodies:
         raise invalid("Incidents cannot be empty")
-    if len(bodies) > _MOST_AT_ONCE:
+    if len(bodies) > _MAX_PER_REQUEST:
         raise RestError(ERRORS["too_large"])
     planned = []
     for body in bodies:

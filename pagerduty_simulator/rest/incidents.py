@@ -12,7 +12,7 @@ from pagerduty_simulator.rest.incident_objects import incident_object
 
 _DEFAULT_SPAN: Final = timedelta(days=30)
 # Six months of PagerDuty's are at most 184 days.
-_LONGEST_SPAN: Final = timedelta(days=184)
+_MAX_SPAN: Final = timedelta(days=184)
 _STATUSES: Final = frozenset(IncidentStatus)
 _URGENCIES: Final = frozenset({"high", "low"})
 
@@ -80,14 +80,14 @@ def _candidates(call: Call) -> list[Incident]:
 
 def _bounds(call: Call) -> tuple[datetime, datetime] | None:
     """Return the time asked for, None for all. Raises RestError (400) beyond six months."""
-    if call.one("date_range") == "all":
+    if call.parameter("date_range") == "all":
         return None
     until = call.moment("until")
     since = call.moment("since")
     now = call.now
     end = until or (now + timedelta(seconds=1) if since is None else max(now, since) + timedelta(seconds=1))
     begin = since or end - _DEFAULT_SPAN
-    if end - begin > _LONGEST_SPAN:
+    if end - begin > _MAX_SPAN:
         raise RestError(ERRORS["range_too_wide"])
     return begin, end
 
@@ -110,7 +110,7 @@ def _matches(call: Call, incident: Incident) -> bool:
 
 
 def _sorted(call: Call, incidents: list[Incident]) -> list[Incident]:
-    fields = (call.one("sort_by") or "").split(",")
+    fields = (call.parameter("sort_by") or "").split(",")
     if fields == [""]:
         return incidents
     if len(fields) > 2:

@@ -54,14 +54,14 @@ def _phase(window: MaintenanceWindow, now: datetime) -> str:
 
 
 def _list(call: Call) -> Answer:
-    chosen = call.one("filter") or "all"
+    chosen = call.parameter("filter") or "all"
     if chosen not in _FILTERS:
         raise invalid("filter is unknown")
     phases = {"all": ("past", "ongoing", "future"), "open": ("ongoing", "future")}.get(chosen, (chosen,))
     team_ids, service_ids = call.set_of("team_ids"), call.set_of("service_ids")
     if team_ids:
         call.ability("teams")
-    query = (call.one("query") or "").lower()
+    query = (call.parameter("query") or "").lower()
     found = [
         window
         for window in call.account.belongings.maintenance_windows.values()
@@ -75,12 +75,12 @@ def _list(call: Call) -> Answer:
     return page(call, "maintenance_windows", found, lambda window: _object(call, window))
 
 
-def _found(call: Call) -> MaintenanceWindow:
+def _get_window(call: Call) -> MaintenanceWindow:
     return lookup(call.account.belongings.maintenance_windows, call.parameters[0])
 
 
 def _get(call: Call) -> Answer:
-    return Answer(200, {"maintenance_window": _object(call, _found(call))})
+    return Answer(200, {"maintenance_window": _object(call, _get_window(call))})
 
 
 def _create(call: Call) -> Answer:
@@ -96,7 +96,7 @@ def _create(call: Call) -> Answer:
 
 
 def _update(call: Call) -> Answer:
-    window = _found(call)
+    window = _get_window(call)
     if _phase(window, call.now) == "past":
         raise RestError(ERRORS["window_over"])
     return Answer(200, _kept(call, _from_body(call, call.wrapped("maintenance_window"), window)))
@@ -127,7 +127,7 @@ def _from_body(call: Call, body: JsonObject, before: MaintenanceWindow) -> Maint
 
 
 def _delete(call: Call) -> Answer:
-    window, windows = _found(call), call.account.belongings.maintenance_windows
+    window, windows = _get_window(call), call.account.belongings.maintenance_windows
     match _phase(window, call.now):
         case "past":
             raise RestError(ERRORS["window_over"])

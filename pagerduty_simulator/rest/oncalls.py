@@ -42,7 +42,7 @@ def _list(call: Call) -> Answer:
         if (not user_ids or row.user.id in user_ids)
         and (not schedule_ids or (row.schedule and row.schedule.id in schedule_ids))
     ]
-    if call.one("earliest") == "true":
+    if call.parameter("earliest") == "true":
         rows = _earliest(rows)
     return page(call, "oncalls", rows, lambda row: _object(call, row))
 

@@ -9,7 +9,7 @@ from pagerduty_simulator.rest.objects import contact_method, priority_object, te
 
 
 def _list(call: Call) -> Answer:
-    team_ids, query = call.set_of("team_ids"), (call.one("query") or "").lower()
+    team_ids, query = call.set_of("team_ids"), (call.parameter("query") or "").lower()
     if team_ids:
         call.ability("teams")
     found = [

@@ -18,7 +18,7 @@ class _Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class LimitDecision:
     """Whether the request may pass, and the headers that tell of the limits."""
 
     allowed: bool
@@ -44,7 +44,7 @@ class RateLimits:
     _windows: dict[tuple[str, str], _Window] = field(default_factory=dict)
     _told_to_wait: dict[str, tuple[datetime, float]] = field(default_factory=dict)
 
-    def take(self, token_name: str, operation: str, *, analytics: bool) -> Verdict:
+    def take(self, token_name: str, operation: str, *, analytics: bool) -> LimitDecision:
         """Count one request."""
         now = self.clock.now()
         self._notice_violation(token_name, now)
@@ -68,17 +68,17 @@ class RateLimits:
             if daily.used >= self.analytics_per_day and nearest.used < limit:
                 ends_at = daily.ends_at
         if not allowed:
-            self.tell_to_wait(token_name, ends_at)
-        return Verdict(allowed, () if self.headers_missing else headers)
+            self.force_wait(token_name, ends_at)
+        return LimitDecision(allowed, () if self.headers_missing else headers)
 
-    def tell_to_wait(self, token_name: str, until: datetime) -> None:
+    def force_wait(self, token_name: str, until: datetime) -> None:
         """Remember that a 429 with a reset went out to this token."""
         if not self.headers_missing:
             self._told_to_wait[token_name] = (until, time.monotonic())
 
     def waiting_answer(self, token_name: str, seconds: int) -> tuple[tuple[str, str], ...]:
         """Return the headers of a 429 that comes out of the blue, and remember it."""
-        self.tell_to_wait(token_name, self.clock.now() + timedelta(seconds=seconds))
+        self.force_wait(token_name, self.clock.now() + timedelta(seconds=seconds))
         return (
             ("ratelimit-limit", str(self.per_window)),
             ("ratelimit-remaining", "0"),

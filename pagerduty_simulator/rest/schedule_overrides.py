@@ -25,7 +25,7 @@ def _list(call: Call) -> Answer:
     schedule, since, until = find_layered(call), call.moment("since"), call.moment("until")
     if since is None or until is None:
         raise invalid("since and until cannot be empty")
-    whole = call.one("overflow") == "true"
+    whole = call.parameter("overflow") == "true"
     found = [
         override
         if whole

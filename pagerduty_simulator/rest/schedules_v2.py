@@ -48,7 +48,7 @@ def asked_span(call: Call) -> tuple[datetime, datetime] | None:
 
 def zone_of(call: Call, schedule: Schedule) -> ZoneInfo:
     """Return the zone in which moments are written. Raises RestError (400) for an unknown one."""
-    name = call.one("time_zone") or schedule.time_zone
+    name = call.parameter("time_zone") or schedule.time_zone
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
@@ -61,7 +61,7 @@ def local_time(at: datetime, zone: ZoneInfo) -> str:
 
 
 def _list(call: Call) -> Answer:
-    query, team_ids = (call.one("query") or "").lower(), call.set_of("team_ids")
+    query, team_ids = (call.parameter("query") or "").lower(), call.set_of("team_ids")
     if team_ids:
         call.ability("teams")
     found = [
@@ -157,7 +157,7 @@ def _rendered(
 ) -> JsonObject:
     if span is None:
         return {"rendered_schedule_entries": [], "rendered_coverage_percentage": None}
-    shown = shifts if call.one("overflow") == "true" else cut(shifts, *span)
+    shown = shifts if call.parameter("overflow") == "true" else cut(shifts, *span)
     users = call.account.users
     return {
         "rendered_schedule_entries": [

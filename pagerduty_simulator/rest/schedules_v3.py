@@ -43,7 +43,7 @@ def member_from(call: Call, body: Any, field_name: str) -> Member:
 
 
 def _list(call: Call) -> Answer:
-    query, team_ids = (call.one("query") or "").lower(), call.set_of("team_ids")
+    query, team_ids = (call.parameter("query") or "").lower(), call.set_of("team_ids")
     found = [
         schedule
         for schedule in call.account.belongings.schedules.values()
@@ -64,7 +64,7 @@ def _list(call: Call) -> Answer:
 
 def without_total(call: Call, answer: Answer) -> Answer:
     """Leave `total` out unless it was asked for, as /v3 does."""
-    if call.one("total") != "true":
+    if call.parameter("total") != "true":
         del answer.body["total"]
     return answer
 
@@ -83,7 +83,7 @@ def _get(call: Call) -> Answer:
 
 def _final(call: Call, schedule: ShiftSchedule, since: datetime, until: datetime) -> JsonObject:
     shifts = schedule.final_shifts(since, until)
-    shown = shifts if call.one("overflow") == "true" else cut(shifts, since, until)
+    shown = shifts if call.parameter("overflow") == "true" else cut(shifts, since, until)
     # Time that nothing covers is told as an empty slot of the schedule's first rotation.
     rotation_id = next(iter(schedule.rotations), "")
     empty = [

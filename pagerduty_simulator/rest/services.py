@@ -11,10 +11,10 @@ from pagerduty_simulator.rest.objects import service_object
 
 
 def _list(call: Call) -> Answer:
-    team_ids, name = call.set_of("team_ids"), call.one("name")
+    team_ids, name = call.set_of("team_ids"), call.parameter("name")
     if team_ids:
         call.ability("teams")
-    query = (call.one("query") or "").lower()
+    query = (call.parameter("query") or "").lower()
     found = [
         service
         for service in call.account.services.values()
@@ -22,7 +22,7 @@ def _list(call: Call) -> Answer:
         and name in {None, service.name}
         and (not team_ids or not team_ids.isdisjoint(team.id for team in service.teams))
     ]
-    found.sort(key=lambda service: service.name, reverse=call.one("sort_by") == "name:desc")
+    found.sort(key=lambda service: service.name, reverse=call.parameter("sort_by") == "name:desc")
     includes = call.set_of("include")
     return page(call, "services", found, lambda service: service_object(call.site, service, includes))
 

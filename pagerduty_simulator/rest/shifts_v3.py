@@ -21,7 +21,7 @@ from pagerduty_simulator.rest.schedules_v3 import (
 )
 from pagerduty_simulator.shift_schedules import CustomShift, Rotation, RotationEvent, ShiftOverride
 
-_MOST_LIVE_EVENTS: Final = 5
+_MAX_LIVE_EVENTS: Final = 5
 _FURTHEST_AHEAD: Final = timedelta(days=366)
 _STRATEGIES: Final = ("rotating_member_assignment_strategy", "every_member_assignment_strategy")
 
@@ -62,7 +62,7 @@ def _get_event(call: Call) -> Answer:
 def _create_event(call: Call) -> Answer:
     rotation, body = _rotation(call), call.wrapped("event")
     live = [event for event in rotation.events.values() if (event.effective_until or call.now) >= call.now]
-    if len(live) >= _MOST_LIVE_EVENTS:
+    if len(live) >= _MAX_LIVE_EVENTS:
         raise invalid_v3("rotation.events", "cannot be more than 5")
     for name in ("name", "start_time", "end_time", "effective_since", "recurrence", "assignment_strategy"):
         if not body.get(name):

@@ -16,7 +16,7 @@ _KINDS: Final[dict[str, Literal["account", "service", "team"]]] = {
     "service_reference": "service",
     "team_reference": "team",
 }
-_MOST_PER_FILTER: Final = 10
+_MAX_PER_FILTER: Final = 10
 
 
 def _object(call: Call, subscription: Subscription, secret: str | None = None) -> JsonObject:
@@ -46,7 +46,7 @@ def _object(call: Call, subscription: Subscription, secret: str | None = None) -
 
 
 def _list(call: Call) -> Answer:
-    kind, filter_id = call.one("filter_type"), call.one("filter_id")
+    kind, filter_id = call.parameter("filter_type"), call.parameter("filter_id")
     if kind in {"service", "team"} and filter_id is None:
         raise invalid("filter_id is needed with this filter_type")
     found = [
@@ -58,10 +58,10 @@ def _list(call: Call) -> Answer:
 
 
 def _get(call: Call) -> Answer:
-    return Answer(200, {"webhook_subscription": _object(call, _found(call))})
+    return Answer(200, {"webhook_subscription": _object(call, _get_subscription(call))})
 
 
-def _found(call: Call) -> Subscription:
+def _get_subscription(call: Call) -> Subscription:
     return lookup(call.site.sender.subscriptions, call.parameters[0])
 
 
@@ -83,7 +83,7 @@ def _create(call: Call) -> Answer:
         for subscription in call.site.sender.subscriptions.values()
         if subscription.filter == only
     ]
-    if len(same) >= _MOST_PER_FILTER:
+    if len(same) >= _MAX_PER_FILTER:
         raise invalid("At most ten subscriptions of one filter are allowed")
     headers = tuple(
         (str(header["name"]), str(header["value"])) for header in method.get("custom_headers") or ()
@@ -120,7 +120,7 @@ def _filter(call: Call, body: Any) -> SubscriptionFilter:
 
 
 def _update(call: Call) -> Answer:
-    subscription, body = _found(call), call.wrapped("webhook_subscription")
+    subscription, body = _get_subscription(call), call.wrapped("webhook_subscription")
     # A new URL or new headers are ignored, as PagerDuty does.
     events = _event_types(body["events"]) if "events" in body else subscription.event_types
     only = _filter(call, body["filter"]) if "filter" in body else subscription.filter
@@ -133,17 +133,17 @@ def _update(call: Call) -> Answer:
 
 
 def _delete(call: Call) -> Answer:
-    call.site.sender.unsubscribe(_found(call).id)
+    call.site.sender.unsubscribe(_get_subscription(call).id)
     return Answer(204)
 
 
 def _enable(call: Call) -> Answer:
-    call.site.sender.enable(_found(call).id)
+    call.site.sender.enable(_get_subscription(call).id)
     return _get(call)
 
 
 def _ping(call: Call) -> Answer:
-    call.site.sender.publish(call.account.ping(by=call.by), only_to=_found(call).id)
+    call.site.sender.publish(call.account.ping(by=call.by), only_to=_get_subscription(call).id)
     return Answer(202)
 
 

@@ -16,15 +16,15 @@ ACME = Scope.parse("organization:acme")
 
 
 def create(database: Database, scopes: list[Scope] | None = None) -> str:
-    return database.write_now(lambda c: api_keys.create(c, "test", ["issues:read"], scopes, NOW))
+    return database.write_blocking(lambda c: api_keys.insert_key(c, "test", ["issues:read"], scopes, NOW))
 
 
-def find(database: Database, text: str, now: datetime = NOW) -> api_keys.Caller | None:
-    return database.read_now(lambda c: api_keys.find_caller(c, text, now))
+def find(database: Database, text: str, now: datetime = NOW) -> api_keys.Principal | None:
+    return database.read_blocking(lambda c: api_keys.get_principal_by_key(c, text, now))
 
 
 def change(database: Database, **columns: datetime) -> None:
-    database.write_now(lambda c: c.execute(sa.update(tables.api_keys).values(**columns)))
+    database.write_blocking(lambda c: c.execute(sa.update(tables.api_keys).values(**columns)))
 
 
 def test_a_key_is_found_with_what_it_may_do_and_see(database: Database) -> None:
@@ -72,7 +72,7 @@ def test_a_right_id_with_another_keys_secret_is_refused(database: Database) -> N
 
 def test_an_unknown_but_well_formed_key_is_refused(database: Database) -> None:
     key = create(database)
-    database.write_now(lambda c: c.execute(sa.delete(tables.api_keys)))
+    database.write_blocking(lambda c: c.execute(sa.delete(tables.api_keys)))
     assert find(database, key) is None
 
 

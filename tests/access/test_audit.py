@@ -29,11 +29,13 @@ Row = dict[str, Any]
 
 def append(database: Database, number: int, scope: str = SCOPES[0]) -> None:
     record = {"tool": "add_incident_note", "outcome": "done", "number": number}
-    database.write_now(lambda t: audit.append(t, scope, NOW + timedelta(seconds=number), record))
+    database.write_blocking(
+        lambda t: audit.insert_audit_row(t, scope, NOW + timedelta(seconds=number), record)
+    )
 
 
 def verify(database: Database, head: str | None = None) -> Verification:
-    return database.read_now(lambda t: audit.verify(t, head))
+    return database.read_blocking(lambda t: audit.verify_chain(t, head))
 
 
 @pytest.fixture
@@ -43,9 +45,11 @@ def chain(database: Database) -> list[Row]:
     def fill(transaction: sa.Connection) -> None:
         for number in range(1, LENGTH + 1):
             moment = NOW + timedelta(seconds=number)
-            audit.append(transaction, SCOPES[number % 2], moment, {"tool": "add_incident_note", "n": number})
+            audit.insert_audit_row(
+                transaction, SCOPES[number % 2], moment, {"tool": "add_incident_note", "n": number}
+            )
 
-    database.write_now(fill)
+    database.write_blocking(fill)
     return kept(database)
 
 
@@ -59,7 +63,7 @@ def replace_all(database: Database, forged: list[Row]) -> None:
         if forged:
             transaction.execute(TABLE.insert(), forged)
 
-    database.write_now(write)
+    database.write_blocking(write)
 
 
 def hashed(previous: str, record: str) -> str:
@@ -84,11 +88,11 @@ def test_a_chain_is_whole_and_tells_its_head(database: Database, chain: list[Row
 def test_a_chain_longer_than_one_reading_is_walked_whole(sqlite_database: Database) -> None:
     def fill(transaction: sa.Connection) -> None:
         for number in range(2_300):
-            audit.append(transaction, SCOPES[0], NOW, {"n": number})
+            audit.insert_audit_row(transaction, SCOPES[0], NOW, {"n": number})
 
-    sqlite_database.write_now(fill)
+    sqlite_database.write_blocking(fill)
     assert verify(sqlite_database).rows == 2_300
-    sqlite_database.write_now(lambda t: t.execute(sa.delete(TABLE).where(TABLE.c.seq == 2_001)))
+    sqlite_database.write_blocking(lambda t: t.execute(sa.delete(TABLE).where(TABLE.c.seq == 2_001)))
     assert verify(sqlite_database).broken == "row 2002: row 2001 is missing"
 
 
@@ -101,10 +105,10 @@ def test_whatever_a_record_says_and_whatever_its_zone_the_chain_holds(database: 
         "text": "é\n\ud800\x00",
         "none": None,
     }
-    database.write_now(lambda t: audit.append(t, SCOPES[0], there, record))
+    database.write_blocking(lambda t: audit.insert_audit_row(t, SCOPES[0], there, record))
     append(database, 2)
     assert verify(database).broken is None
-    row = database.read_now(lambda t: audit.list_rows(t, EVERYTHING, 10))[-1]
+    row = database.read_blocking(lambda t: audit.list_audit_rows(t, EVERYTHING, 10))[-1]
     assert (row.seq, row.at, row.scope) == (1, NOW, SCOPES[0])
     assert {**record, "seq": 1, "at": NOW.isoformat(), "scope": SCOPES[0]} == row.record
 
@@ -233,7 +237,7 @@ def test_a_row_that_is_none_of_ours_is_named_though_its_hash_is_right(
 
 def test_a_list_holds_what_its_reader_may_see_newest_first(database: Database, chain: list[Row]) -> None:
     def listed(visibility: Visibility, limit: int = 100, before: int | None = None) -> list[int]:
-        found = database.read_now(lambda t: audit.list_rows(t, visibility, limit, before))
+        found = database.read_blocking(lambda t: audit.list_audit_rows(t, visibility, limit, before))
         return [row.seq for row in found]
 
     acme, robin = (Visibility((Scope.parse(scope),)) for scope in SCOPES)
@@ -263,10 +267,12 @@ def test_rows_that_are_appended_together_are_the_chain_that_they_would_be_one_by
     database: Database, chain: list[Row]
 ) -> None:
     records = [{"tool": "add_incident_note", "n": number} for number in range(1, LENGTH + 1)]
-    new = [audit.NewRow(row["scope"], row["at"], record) for row, record in zip(chain, records, strict=True)]
+    new = [
+        audit.NewAuditRow(row["scope"], row["at"], record) for row, record in zip(chain, records, strict=True)
+    ]
     replace_all(database, chain[:3])
-    database.write_now(lambda t: audit.append_many(t, new[3:7]))
-    database.write_now(lambda t: audit.append_many(t, new[7:]))
+    database.write_blocking(lambda t: audit.insert_audit_rows(t, new[3:7]))
+    database.write_blocking(lambda t: audit.insert_audit_rows(t, new[7:]))
     assert kept(database) == chain
 
 
@@ -275,11 +281,11 @@ def test_a_record_that_is_not_committed_is_not_in_the_chain(database: Database, 
         pass
 
     def fail(transaction: sa.Connection) -> None:
-        audit.append(transaction, SCOPES[0], NOW, {"n": 0})
+        audit.insert_audit_row(transaction, SCOPES[0], NOW, {"n": 0})
         raise Changed
 
     with pytest.raises(Changed):
-        database.write_now(fail)
+        database.write_blocking(fail)
     append(database, 1)
     assert verify(database).rows == LENGTH + 1
     assert verify(database).broken is None

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from calmo_pagerduty.access import store as api_keys
-from calmo_pagerduty.access.store import Caller
+from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope, Visibility
@@ -18,26 +18,28 @@ ACME = Scope.parse("organization:acme")
 
 
 def create(database: Database, *permissions: str, scopes: list[Scope] | None = None, **more: Any) -> str:
-    return database.write_now(lambda t: api_keys.create(t, "the till", permissions, scopes, NOW, **more))
+    return database.write_blocking(
+        lambda t: api_keys.insert_key(t, "the till", permissions, scopes, NOW, **more)
+    )
 
 
-def caller_of(database: Database, key: str, now: datetime = NOW) -> Caller | None:
-    return database.read_now(lambda t: api_keys.caller_of(t, key.split("_")[1], now))
+def caller_of(database: Database, key: str, now: datetime = NOW) -> Principal | None:
+    return database.read_blocking(lambda t: api_keys.get_principal(t, key.split("_")[1], now))
 
 
-def find(database: Database, key: str, now: datetime = NOW) -> Caller | None:
-    return database.read_now(lambda t: api_keys.find_caller(t, key, now))
+def find(database: Database, key: str, now: datetime = NOW) -> Principal | None:
+    return database.read_blocking(lambda t: api_keys.get_principal_by_key(t, key, now))
 
 
 def change(database: Database, **columns: Any) -> None:
-    database.write_now(lambda t: t.execute(sa.update(tables.api_keys).values(**columns)))
+    database.write_blocking(lambda t: t.execute(sa.update(tables.api_keys).values(**columns)))
 
 
 def test_a_key_is_recognised_by_its_text_and_later_by_its_id(database: Database) -> None:
     key = create(
         database, "tools:write", "tools:read", scopes=[ACME], person="robin", teams=("PTEAM2", "PTEAM1")
     )
-    expected = Caller(
+    expected = Principal(
         key.split("_")[1],
         frozenset({"tools:read", "tools:write"}),
         Visibility((ACME,)),
@@ -85,7 +87,7 @@ def test_a_key_may_do_what_it_is_granted_and_no_other_key_may(database: Database
     key, other = create(database, "issues:read", person="robin"), create(database, "issues:read")
     before = caller_of(database, key)
     assert before is not None
-    database.write_now(lambda t: api_keys.grant(t, key, ["issues:read", "tools:read"]))
+    database.write_blocking(lambda t: api_keys.update_permissions(t, key, ["issues:read", "tools:read"]))
     granted, untouched = caller_of(database, key), caller_of(database, other)
     assert granted is not None
     assert untouched is not None
@@ -97,12 +99,12 @@ def test_a_key_may_do_what_it_is_granted_and_no_other_key_may(database: Database
 @pytest.mark.parametrize("text", ["", "calmo_", "nonsense", "calmo_a_b_c"])
 def test_what_is_no_key_is_granted_nothing(database: Database, text: str) -> None:
     create(database, "issues:read")
-    database.write_now(lambda t: api_keys.grant(t, text, ["tools:write"]))
+    database.write_blocking(lambda t: api_keys.update_permissions(t, text, ["tools:write"]))
     assert [row.permissions for row in rows(database, tables.api_keys)] == [["issues:read"]]
 
 
 def test_a_grant_does_not_bring_a_revoked_key_back(database: Database) -> None:
     key = create(database)
     change(database, revoked_at=NOW)
-    database.write_now(lambda t: api_keys.grant(t, key, ["tools:read"]))
+    database.write_blocking(lambda t: api_keys.update_permissions(t, key, ["tools:read"]))
     assert find(database, key) is None

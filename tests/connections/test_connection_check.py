@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from calmo_pagerduty.connections.connection_check import READS, Findings, Report, probe, read_findings, report
+from calmo_pagerduty.connections.connection_check import (
+    READ_PROBES,
+    ConnectionReport,
+    ProbeResult,
+    build_report,
+    parse_probe,
+    probe_connection,
+)
 from calmo_pagerduty.pagerduty.errors import (
     AccessDenied,
     InvalidRequest,
@@ -19,8 +26,8 @@ from calmo_pagerduty.pagerduty.errors import (
     TokenRejected,
     Unreachable,
 )
-from calmo_pagerduty.pagerduty.requests import ApiRequest, Listing, Method
-from calmo_pagerduty.pagerduty.tokens import TokenFacts
+from calmo_pagerduty.pagerduty.requests import ApiRequest, ListRequest, Method
+from calmo_pagerduty.pagerduty.tokens import TokenInfo
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from tests.support.plan_runs import Answer, Run, drive
@@ -41,37 +48,37 @@ MANAGER: Mapping[str, Answer] = {**ACCOUNT, "/users/me": {"user": {"id": "PUSER1
 def ask(answers: Mapping[str, Answer]) -> Run:
     """Run the probe by answers by path; whatever isn't named answers with an empty object."""
 
-    def answer(asked: ApiRequest | Listing) -> Answer:
+    def answer(asked: ApiRequest | ListRequest) -> Answer:
         assert isinstance(asked, ApiRequest)
         return answers.get(asked.path, {})
 
-    done = drive(probe(), answer)
+    done = drive(probe_connection(), answer)
     assert done.error is None
     return done
 
 
-def find_out(answers: Mapping[str, Answer], scopes: frozenset[str] | None = None) -> Findings:
-    return read_findings(ask(answers).result, scopes, NOW)
+def find_out(answers: Mapping[str, Answer], scopes: frozenset[str] | None = None) -> ProbeResult:
+    return parse_probe(ask(answers).result, scopes, NOW)
 
 
 def tell(
     answers: Mapping[str, Answer], rules: ConnectionRules = NO_RULES, elsewhere: str | None = None
-) -> Report:
-    return report(find_out(answers), TOOLS, rules, elsewhere)
+) -> ConnectionReport:
+    return build_report(find_out(answers), TOOLS, rules, elsewhere)
 
 
 def test_a_test_reads_one_thing_of_each_kind_and_writes_nothing() -> None:
     asked = ask(ACCOUNT).requests
     paths = [request.path for request in asked]
-    assert paths == ["/users/me", "/abilities", *(path for path, _ in READS.values())]
+    assert paths == ["/users/me", "/abilities", *(path for path, _ in READ_PROBES.values())]
     assert {request.method for request in asked} == {Method.GET}
     assert {request.query for request in asked[2:]} == {(("limit", "1"),)}
-    assert not any(request.changes_something or request.daily_quota for request in asked)
+    assert not any(request.is_write or request.daily_quota for request in asked)
 
 
 def test_an_accounts_token_says_nothing_of_a_user() -> None:
     facts = find_out(ACCOUNT).facts
-    assert facts == TokenFacts(tested_at=NOW, of_a_user=False, abilities=frozenset({*ABILITIES, "sso"}))
+    assert facts == TokenInfo(tested_at=NOW, of_a_user=False, abilities=frozenset({*ABILITIES, "sso"}))
     told = tell(ACCOUNT, WRITES_ON)
     assert told.ok
     assert told.lines[:2] == (
@@ -111,7 +118,7 @@ def test_a_rejected_token_is_asked_no_further() -> None:
     assert len(ask(rejected).requests) == 1
     findings = find_out(rejected)
     assert findings.verdict == "rejected"
-    assert findings.facts == TokenFacts(tested_at=NOW)
+    assert findings.facts == TokenInfo(tested_at=NOW)
     told = tell(rejected, WRITES_ON)
     assert not told.ok
     assert told.lines == ("PagerDuty rejects the token: Unauthorized: check the token",)
@@ -136,7 +143,7 @@ def test_a_token_of_the_other_region_is_named_so() -> None:
 )
 def test_a_pagerduty_that_cannot_be_asked_says_nothing_of_the_token(error: PagerDutyError) -> None:
     answers = {**ACCOUNT, "/users/me": error}
-    assert find_out(answers).facts == TokenFacts(tested_at=NOW)
+    assert find_out(answers).facts == TokenInfo(tested_at=NOW)
     told = tell(answers, WRITES_ON)
     assert not told.ok
     assert told.lines == (f"PagerDuty can't be asked: {error.message}",)
@@ -192,7 +199,7 @@ def test_only_tools_that_are_switched_on_are_missed() -> None:
 
 def test_an_oauth_tokens_scopes_are_held_against_the_tools() -> None:
     findings = find_out(ACCOUNT, frozenset({"incidents.read"}))
-    missed = report(findings, TOOLS, NO_RULES, None).cannot_serve
+    missed = build_report(findings, TOOLS, NO_RULES, None).cannot_serve
     readable = {name for name, tool in TOOLS.items() if set(tool.scopes) <= {"incidents.read"}}
     assert set(missed) == set(TOOLS) - WRITES - readable
     assert missed["list_services"] == "the connection's OAuth token lacks the scope services.read"
@@ -211,14 +218,14 @@ def test_an_oauth_tokens_scopes_are_held_against_the_tools() -> None:
     ],
 )
 def test_whatever_goes_wrong_with_one_reading_the_others_go_on(error: PagerDutyError, words: str) -> None:
-    for scope, (path, name) in READS.items():
+    for scope, (path, name) in READ_PROBES.items():
         findings = find_out({**ACCOUNT, path: error})
-        assert findings.reads == {**dict.fromkeys(READS, "ok"), scope: words}
+        assert findings.reads == {**dict.fromkeys(READ_PROBES, "ok"), scope: words}
         assert f"it can't read {name}: {words}" in tell({**ACCOUNT, path: error}).lines
 
 
 def test_a_token_that_may_read_nothing_is_told_so() -> None:
-    answers = {**ACCOUNT, **{path: AccessDenied("no", status=403) for path, _ in READS.values()}}
+    answers = {**ACCOUNT, **{path: AccessDenied("no", status=403) for path, _ in READ_PROBES.values()}}
     told = tell(answers)
     assert "it may read nothing that tools need" in told.lines
-    assert len(told.lines) == 3 + len(READS)
+    assert len(told.lines) == 3 + len(READ_PROBES)

@@ -16,7 +16,7 @@ from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import CannotDecrypt, Keyring
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope, Visibility
-from calmo_pagerduty.pagerduty.tokens import Region, TokenFacts, TokenKind
+from calmo_pagerduty.pagerduty.tokens import Region, TokenInfo, TokenKind
 from calmo_pagerduty.tools.model import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from tests.support.doors import rows
@@ -32,19 +32,21 @@ RULES = ConnectionRules(
     writes_per_hour=7,
     tool_writes_per_hour={"create_incident": 2},
 )
-FACTS = TokenFacts(
+FACTS = TokenInfo(
     tested_at=NOW, of_a_user=True, role="limited_user", read_only=True,
     abilities=frozenset({"teams", "urgencies"}), scopes=frozenset({"incidents.read"}),
 )  # fmt: skip
 
 
 def add(database: Database, scope: Scope = ACME, name: str = "Shop", **more: Any) -> Connection:
-    connection_id = database.write_now(lambda t: connections.add(t, name, scope, NOW, **more))
+    connection_id = database.write_blocking(
+        lambda t: connections.insert_connection(t, name, scope, NOW, **more)
+    )
     return get(database, connection_id)
 
 
 def find(database: Database, connection_id: str, visibility: Visibility = EVERYTHING) -> Connection | None:
-    return database.read_now(lambda t: connections.find(t, visibility, connection_id))
+    return database.read_blocking(lambda t: connections.get_connection(t, visibility, connection_id))
 
 
 def get(database: Database, connection_id: str) -> Connection:
@@ -56,35 +58,52 @@ def get(database: Database, connection_id: str) -> Connection:
 def seal(
     database: Database, keyring: Keyring, connection: Connection, token: SecretStr = TOKEN
 ) -> Connection:
-    database.write_now(lambda t: connections.set_token(t, keyring, connection, TokenKind.API_TOKEN, token))
+    database.write_blocking(
+        lambda t: connections.update_token(t, keyring, connection, TokenKind.API_TOKEN, token)
+    )
     return get(database, connection.id)
 
 
 def opened(database: Database, keyring: Keyring, connection: Connection) -> str | None:
-    token = database.read_now(lambda t: connections.open_token(t, keyring, connection))
+    token = database.read_blocking(lambda t: connections.get_token(t, keyring, connection))
     return None if token is None else token.get_secret_value()
 
 
 def change_row(database: Database, connection: Connection, **values: Any) -> None:
     row = tables.connections.c.id == connection.id
-    database.write_now(lambda t: t.execute(sa.update(tables.connections).where(row).values(**values)))
+    database.write_blocking(lambda t: t.execute(sa.update(tables.connections).where(row).values(**values)))
 
 
 def raw_row(database: Database, connection: Connection) -> Sequence[Any]:
     row = tables.connections.c.id == connection.id
-    return database.read_now(lambda t: t.execute(sa.select(tables.connections).where(row)).one())
+    return database.read_blocking(lambda t: t.execute(sa.select(tables.connections).where(row)).one())
 
 
 def test_a_connection_is_read_as_it_was_made(database: Database) -> None:
     made = add(
-        database, ROBIN, "Shop, Europe", region=Region.EU, rules=RULES, from_address="ada@example.org",
-        severities={"sev1": Severity.CRITICAL}, requests_per_minute=100,
-    )  # fmt: skip
+        database,
+        ROBIN,
+        "Shop, Europe",
+        region=Region.EU,
+        rules=RULES,
+        from_address="ada@example.org",
+        severities={"sev1": Severity.CRITICAL},
+        requests_per_minute=100,
+    )
     assert made == Connection(
-        id=made.id, name="Shop, Europe", scope=ROBIN, region=Region.EU, token_kind=None, token_version=0,
-        from_address="ada@example.org", rules=RULES, facts=TokenFacts(),
-        severities={"sev1": Severity.CRITICAL}, requests_per_minute=100, created_at=NOW,
-    )  # fmt: skip
+        id=made.id,
+        name="Shop, Europe",
+        scope=ROBIN,
+        region=Region.EU,
+        token_kind=None,
+        token_version=0,
+        from_address="ada@example.org",
+        rules=RULES,
+        facts=TokenInfo(),
+        severities={"sev1": Severity.CRITICAL},
+        requests_per_minute=100,
+        created_at=NOW,
+    )
     assert isinstance(made.severities["sev1"], Severity)
     assert isinstance(made.region, Region)
 
@@ -93,7 +112,7 @@ def test_a_new_connection_has_the_most_careful_rules_and_no_token(
     database: Database, keyring: Keyring
 ) -> None:
     made = add(database)
-    assert (made.rules, made.region, made.facts) == (ConnectionRules(), Region.US, TokenFacts())
+    assert (made.rules, made.region, made.facts) == (ConnectionRules(), Region.US, TokenInfo())
     assert opened(database, keyring, made) is None
 
 
@@ -158,12 +177,12 @@ def test_after_a_rotation_the_new_token_opens_and_the_old_connection_finds_none(
     database: Database, keyring: Keyring
 ) -> None:
     first = seal(database, keyring, add(database))
-    database.write_now(lambda t: connections.keep_facts(t, first, FACTS))
+    database.write_blocking(lambda t: connections.update_token_info(t, first, FACTS))
     second = seal(database, keyring, first, SecretStr("the new one"))
     assert (first.token_version, second.token_version) == (1, 2)
     assert opened(database, keyring, second) == "the new one"
     assert opened(database, keyring, first) is None
-    assert second.facts == TokenFacts()
+    assert second.facts == TokenInfo()
 
 
 def test_two_rotations_from_the_same_reading_have_versions_of_their_own(
@@ -181,17 +200,19 @@ def test_what_was_found_out_is_kept_unless_the_token_has_changed_meanwhile(
     database: Database, keyring: Keyring
 ) -> None:
     first = seal(database, keyring, add(database))
-    database.write_now(lambda t: connections.keep_facts(t, first, FACTS))
+    database.write_blocking(lambda t: connections.update_token_info(t, first, FACTS))
     assert get(database, first.id).facts == FACTS
     second = seal(database, keyring, first)
-    database.write_now(lambda t: connections.keep_facts(t, first, FACTS))
-    assert get(database, second.id).facts == TokenFacts()
+    database.write_blocking(lambda t: connections.update_token_info(t, first, FACTS))
+    assert get(database, second.id).facts == TokenInfo()
 
 
 def test_rules_and_other_columns_change_by_themselves(database: Database, keyring: Keyring) -> None:
     first, other = seal(database, keyring, add(database)), add(database)
-    database.write_now(lambda t: connections.set_rules(t, first.id, RULES))
-    database.write_now(lambda t: connections.update(t, first.id, name="Till", requests_per_minute=9))
+    database.write_blocking(lambda t: connections.update_rules(t, first.id, RULES))
+    database.write_blocking(
+        lambda t: connections.update_connection(t, first.id, name="Till", requests_per_minute=9)
+    )
     changed = get(database, first.id)
     assert (changed.rules, changed.name, changed.requests_per_minute) == (RULES, "Till", 9)
     assert opened(database, keyring, changed) == TOKEN.get_secret_value()
@@ -200,10 +221,10 @@ def test_rules_and_other_columns_change_by_themselves(database: Database, keyrin
 
 def test_a_removed_connection_is_gone_and_its_token_with_it(database: Database, keyring: Keyring) -> None:
     connection = seal(database, keyring, add(database, scope=ROBIN))
-    database.write_now(lambda t: connections.keep_facts(t, connection, FACTS))
-    database.write_now(lambda t: connections.remove(t, connection.id, NOW))
+    database.write_blocking(lambda t: connections.update_token_info(t, connection, FACTS))
+    database.write_blocking(lambda t: connections.mark_removed(t, connection.id, NOW))
     assert find(database, connection.id) is None
-    assert database.read_now(lambda t: connections.list_all(t, EVERYTHING)) == ()
+    assert database.read_blocking(lambda t: connections.list_connections(t, EVERYTHING)) == ()
     assert opened(database, keyring, connection) is None
     row = raw_row(database, connection)
     assert (row.token_sealed, row.token_kind, row.token_facts, row.removed_at) == (None, None, None, NOW)
@@ -213,9 +234,11 @@ def test_nothing_comes_back_into_a_connection_that_was_removed_meanwhile(
     database: Database, keyring: Keyring
 ) -> None:
     connection = add(database)
-    database.write_now(lambda t: connections.remove(t, connection.id, NOW))
-    database.write_now(lambda t: connections.set_token(t, keyring, connection, TokenKind.OAUTH, TOKEN))
-    database.write_now(lambda t: connections.remove(t, connection.id, NOW + timedelta(days=1)))
+    database.write_blocking(lambda t: connections.mark_removed(t, connection.id, NOW))
+    database.write_blocking(
+        lambda t: connections.update_token(t, keyring, connection, TokenKind.OAUTH, TOKEN)
+    )
+    database.write_blocking(lambda t: connections.mark_removed(t, connection.id, NOW + timedelta(days=1)))
     row = raw_row(database, connection)
     assert (row.token_sealed, row.token_kind, row.removed_at) == (None, None, NOW)
 
@@ -236,7 +259,7 @@ def test_a_list_holds_what_its_reader_may_see_by_name(database: Database) -> Non
         add(database, ROBIN, name="Mine"),
     )
     listed = {
-        visibility: database.read_now(lambda t, v=visibility: connections.list_all(t, v))
+        visibility: database.read_blocking(lambda t, v=visibility: connections.list_connections(t, v))
         for visibility in (EVERYTHING, Visibility((ACME,)), Visibility((ROBIN,)), Visibility())
     }
     assert list(listed.values()) == [(mine, shop, till), (shop, till), (mine,), ()]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from calmo_pagerduty.connections import rate_limit_store as permits
 from calmo_pagerduty.connections import store as connections
-from calmo_pagerduty.connections.rate_limit_store import BURST_SECONDS, Permit, Usage
+from calmo_pagerduty.connections.rate_limit_store import BURST_SECONDS, Permit, RateLimitUsage
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.kernel.scopes import Scope
@@ -43,18 +43,20 @@ def at(seconds: float) -> datetime:
 
 
 def add_connection(transaction: sa.Connection) -> str:
-    return connections.add(transaction, "Shop", Scope.parse("organization:acme"), NOON)
+    return connections.insert_connection(transaction, "Shop", Scope.parse("organization:acme"), NOON)
 
 
 @pytest.fixture
 def connection_id(database: Database) -> str:
-    return database.write_now(add_connection)
+    return database.write_blocking(add_connection)
 
 
 def take(
     database: Database, connection_id: str, seconds: float, per_minute: int = 60, patience: float = FOREVER
 ) -> Permit:
-    return database.write_now(lambda t: permits.take(t, connection_id, per_minute, patience, at(seconds)))
+    return database.write_blocking(
+        lambda t: permits.claim_permit(t, connection_id, per_minute, patience, at(seconds))
+    )
 
 
 def ask_all(
@@ -65,11 +67,11 @@ def ask_all(
     def ask(transaction: sa.Connection) -> list[tuple[float, float, Permit]]:
         own = add_connection(transaction)
         return [
-            (moment, patience, permits.take(transaction, own, per_minute, patience, at(moment)))
+            (moment, patience, permits.claim_permit(transaction, own, per_minute, patience, at(moment)))
             for moment, patience in askings
         ]
 
-    return database.write_now(ask)
+    return database.write_blocking(ask)
 
 
 def in_turn(askings: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -134,17 +136,19 @@ def test_many_who_ask_together_get_what_they_would_get_one_by_one(
         return [
             permit
             for moment, patiences in asked
-            for permit in permits.take_many(transaction, own, per_minute, patiences, at(moment))
+            for permit in permits.claim_permits(transaction, own, per_minute, patiences, at(moment))
         ]
 
     one_by_one = [(moment, patience) for moment, patiences in asked for patience in patiences]
     expected = [permit for _, _, permit in ask_all(database, per_minute, one_by_one)]
-    assert database.write_now(ask_together) == expected
+    assert database.write_blocking(ask_together) == expected
 
 
 def test_many_who_ask_during_a_pause_are_all_sent_away(database: Database, connection_id: str) -> None:
-    database.write_now(lambda t: permits.pause(t, connection_id, at(30)))
-    asked = database.write_now(lambda t: permits.take_many(t, connection_id, 60, [FOREVER] * 3, at(10)))
+    database.write_blocking(lambda t: permits.mark_paused(t, connection_id, at(30)))
+    asked = database.write_blocking(
+        lambda t: permits.claim_permits(t, connection_id, 60, [FOREVER] * 3, at(10))
+    )
     assert asked == [Permit(False, 20.0)] * 3
     waits = [take(database, connection_id, 30.0).wait for _ in range(6)]
     assert waits == pytest.approx([0, 0, 0, 0, 0, 1], abs=EXACT)
@@ -183,7 +187,7 @@ def test_the_impatient_learn_how_long_it_would_take(database: Database, connecti
 
 
 def test_while_there_is_a_pause_nobody_may_ask(database: Database, connection_id: str) -> None:
-    database.write_now(lambda t: permits.pause(t, connection_id, at(30)))
+    database.write_blocking(lambda t: permits.mark_paused(t, connection_id, at(30)))
     assert take(database, connection_id, 10.0) == Permit(False, 20.0)
     assert paused_for(database, connection_id, 10.0) == timedelta(seconds=20)
     assert take(database, connection_id, 30.0).granted
@@ -195,37 +199,41 @@ def test_while_there_is_a_pause_nobody_may_ask(database: Database, connection_id
 @pytest.mark.parametrize("pauses", [(30, 20), (20, 30), (30, 30), (10, 30, 20)])
 def test_the_longest_pause_counts(database: Database, connection_id: str, pauses: tuple[int, ...]) -> None:
     for until in pauses:
-        database.write_now(lambda t, until=until: permits.pause(t, connection_id, at(until)))
+        database.write_blocking(lambda t, until=until: permits.mark_paused(t, connection_id, at(until)))
     assert take(database, connection_id, 25.0) == Permit(False, 5.0)
 
 
 def test_connections_know_nothing_of_each_other(database: Database, connection_id: str) -> None:
-    other = database.write_now(add_connection)
+    other = database.write_blocking(add_connection)
     for _ in range(50):
         take(database, connection_id, 0.0)
-    database.write_now(lambda t: permits.pause(t, connection_id, at(1000)))
+    database.write_blocking(lambda t: permits.mark_paused(t, connection_id, at(1000)))
     assert take(database, other, 0.0) == Permit(True, 0.0)
     assert paused_for(database, other, 0.0) == timedelta()
 
 
 def test_nothing_is_known_of_a_connection_that_was_never_used(database: Database, connection_id: str) -> None:
-    assert database.read_now(lambda t: permits.usage(t, connection_id)) == Usage()
+    assert database.read_blocking(lambda t: permits.get_usage(t, connection_id)) == RateLimitUsage()
     assert paused_for(database, connection_id, 0.0) == timedelta()
     take(database, connection_id, 0.0)
-    assert database.read_now(lambda t: permits.usage(t, connection_id)) == Usage()
+    assert database.read_blocking(lambda t: permits.get_usage(t, connection_id)) == RateLimitUsage()
 
 
 def test_pagerdutys_figures_are_kept_beside_our_own(database: Database, connection_id: str) -> None:
     take(database, connection_id, 0.0)
     figures = {
-        "minute_limit": 960, "minute_remaining": 12, "minute_seen_at": at(1),
-        "daily_limit": 500, "daily_remaining": 0, "daily_reset_at": at(3600),
-    }  # fmt: skip
-    database.write_now(lambda t: permits.note_usage(t, connection_id, **figures))
-    database.write_now(lambda t: permits.pause(t, connection_id, at(30.25)))
-    database.write_now(lambda t: permits.note_usage(t, connection_id, minute_remaining=11))
-    told = database.read_now(lambda t: permits.usage(t, connection_id))
-    assert told == Usage(at(30.25), 960, 11, at(1), 500, 0, at(3600))
+        "minute_limit": 960,
+        "minute_remaining": 12,
+        "minute_seen_at": at(1),
+        "daily_limit": 500,
+        "daily_remaining": 0,
+        "daily_reset_at": at(3600),
+    }
+    database.write_blocking(lambda t: permits.update_usage(t, connection_id, **figures))
+    database.write_blocking(lambda t: permits.mark_paused(t, connection_id, at(30.25)))
+    database.write_blocking(lambda t: permits.update_usage(t, connection_id, minute_remaining=11))
+    told = database.read_blocking(lambda t: permits.get_usage(t, connection_id))
+    assert told == RateLimitUsage(at(30.25), 960, 11, at(1), 500, 0, at(3600))
 
 
 @pytest.fixture
@@ -248,15 +256,15 @@ def test_two_processes_share_one_rate(two_databases: tuple[Database, Database], 
 
 def test_two_processes_that_begin_at_once_make_one_row(two_databases: tuple[Database, Database]) -> None:
     for _ in range(5):
-        own = two_databases[0].write_now(add_connection)
+        own = two_databases[0].write_blocking(add_connection)
         with ThreadPoolExecutor(2) as pool:
             taken = list(
                 pool.map(lambda database, own=own: take(database, own, 0.0, per_minute=6), two_databases)
             )
         assert sorted(permit.wait for permit in taken) == pytest.approx([0, 6], abs=EXACT)
     query = sa.select(sa.func.count()).select_from(tables.request_permits)
-    assert two_databases[0].read_now(lambda t: t.execute(query).scalar_one()) == 5
+    assert two_databases[0].read_blocking(lambda t: t.execute(query).scalar_one()) == 5
 
 
 def paused_for(database: Database, connection_id: str, seconds: float) -> timedelta:
-    return database.read_now(lambda t: permits.paused_for(t, connection_id, at(seconds)))
+    return database.read_blocking(lambda t: permits.get_pause(t, connection_id, at(seconds)))

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from calmo_pagerduty.contexts.analysis import facts, omissions
 from calmo_pagerduty.contexts.analysis.assessment import assess
 from calmo_pagerduty.contexts.analysis.surroundings import (
+    AssessmentInput,
     Change,
     Dependencies,
     LogLine,
     Maintenance,
     OnCall,
-    Surroundings,
     ThisIncident,
 )
 from calmo_pagerduty.contexts.analysis.title_index import TitleIndex
@@ -81,7 +81,7 @@ def test_for_the_database_itself_its_own_change_is_the_candidate() -> None:
 
 
 def test_in_an_empty_account_an_assessment_says_what_it_does_not_know() -> None:
-    empty = Surroundings(NOW, ThisIncident("P1", "", BEGAN, "triggered"))
+    empty = AssessmentInput(NOW, ThisIncident("P1", "", BEGAN, "triggered"))
     told = assess(empty)
     assert told.root_cause.candidates == () and "There was nothing to look at" in told.root_cause.reason
     assert told.recommendation.people == () and told.recommendation.reason
@@ -105,12 +105,12 @@ def test_the_same_surroundings_give_the_same_bytes_in_any_order_and_with_any_mem
                 around.dependencies, nodes=dict(reversed(list(around.dependencies.nodes.items())))
             ),
         )
-        memory = TitleIndex().including(["Something else", "High latency of disks", "磁盘"])
+        memory = TitleIndex().with_titles(["Something else", "High latency of disks", "磁盘"])
         assert assess(around).model_dump_json() == first
         assert assess(turned).model_dump_json() == first
         assert assess(around, memory).model_dump_json() == first
         assert (
-            assess(around, memory.including(incident.title for incident in around.past)).model_dump_json()
+            assess(around, memory.with_titles(incident.title for incident in around.past)).model_dump_json()
             == first
         )
 
@@ -125,10 +125,12 @@ def test_the_order_in_which_a_process_keeps_sets_makes_no_difference() -> None:
         subprocess.run(
             [sys.executable, "-c", program],
             env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(folder for folder in sys.path if folder)},
-            capture_output=True, text=True, check=True,
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         for seed in ("1", "2")
-    }  # fmt: skip
+    }
     assert len(outputs) == 1
     assert json.loads(outputs.pop())["root_cause"]["candidates"]
 
@@ -158,17 +160,17 @@ def test_hostile_texts_are_told_clean(text: str, other: str) -> None:
 
 
 def test_what_there_is_too_much_of_is_cut_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(omissions, "MOST_PAST", 10)
-    monkeypatch.setattr(omissions, "MOST_CHANGES", 20)
+    monkeypatch.setattr(omissions, "MAX_PAST_INCIDENTS", 10)
+    monkeypatch.setattr(omissions, "MAX_CHANGES", 20)
     around = around_it(
-        alerts=tuple(an_alert(f"A{number:03}") for number in range(facts.MOST_ALERTS + 1)),
+        alerts=tuple(an_alert(f"A{number:03}") for number in range(facts.MAX_ALERTS + 1)),
         past=tuple(past(f"P{day:02}", ago(days=day)) for day in range(1, 40)),
         changes=deploys(OWN, *(ago(minutes=10 * number) for number in range(1, 60))),
         open_incidents=tuple(an_open(f"O{number}", "ELSEWHERE", BEGAN) for number in range(60)),
-        dependencies=depends(*((OWN, f"S{number:03}") for number in range(facts.MOST_REACHED + 1))),
+        dependencies=depends(*((OWN, f"S{number:03}") for number in range(facts.MAX_DEPENDENCY_NODES + 1))),
     )
     told = assess(around)
-    assert (len(told.alerts), told.alert_count) == (facts.MOST_ALERTS, facts.MOST_ALERTS + 1)
+    assert (len(told.alerts), told.alert_count) == (facts.MAX_ALERTS, facts.MAX_ALERTS + 1)
     assert told.recurrence is not None
     assert (told.recurrence.of, told.recurrence.window_days) == (10, 10.0)
     assert told.omitted == (

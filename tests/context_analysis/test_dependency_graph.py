@@ -6,7 +6,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calmo_pagerduty.contexts.analysis.dependency_graph import blast_radius, fading, neighbourhood, suspects
+from calmo_pagerduty.contexts.analysis.dependency_graph import (
+    blast_radius,
+    build_neighbourhood,
+    distance_decay,
+    suspects,
+)
 from tests.support.incident_worlds import depends
 
 NODES = "ABCDEFG"
@@ -41,12 +46,12 @@ def test_reach_and_hops_agree_with_powers_of_the_matrix(edges: frozenset[tuple[s
         for index in np.flatnonzero(power[NODES.index(at)]):
             if NODES[index] != at:
                 hops.setdefault(NODES[index], hop)
-    assert dict(neighbourhood(at, depends(*edges)).downstream) == hops
+    assert dict(build_neighbourhood(at, depends(*edges)).downstream) == hops
 
 
 @given(edges=EDGES, at=st.sampled_from(NODES))
 def test_each_suspect_nearby_has_a_way_of_real_edges(edges: frozenset[tuple[str, str]], at: str) -> None:
-    found = neighbourhood(at, depends(*edges))
+    found = build_neighbourhood(at, depends(*edges))
     assert set(found.paths) == set(found.suspects())
     for suspect, path in found.paths.items():
         assert (path[0], path[-1], len(path) - 1) == (suspect, at, found.upstream[suspect])
@@ -54,7 +59,7 @@ def test_each_suspect_nearby_has_a_way_of_real_edges(edges: frozenset[tuple[str,
 
 
 def test_a_circle_ends_and_is_told() -> None:
-    found = neighbourhood(
+    found = build_neighbourhood(
         "A", depends(("A", "B"), ("B", "C"), ("C", "A"), ("C", "D"), ("D", "D"), ("X", "Y"))
     )
     assert found.downstream == {"B": 1, "C": 2, "D": 3}
@@ -66,30 +71,30 @@ def test_a_circle_ends_and_is_told() -> None:
 def test_of_two_ways_equally_short_the_same_is_found() -> None:
     edges = [("DB", f"MID{number}") for number in range(9)] + [(f"MID{number}", "APP") for number in range(9)]
     for order in (edges, edges[::-1]):
-        assert neighbourhood("APP", depends(*order)).paths["DB"] == ("DB", "MID0", "APP")
+        assert build_neighbourhood("APP", depends(*order)).paths["DB"] == ("DB", "MID0", "APP")
 
 
 def test_a_chain_of_twenty_thousand_services_is_walked() -> None:
     chain = [(f"S{number:05}", f"S{number + 1:05}") for number in range(20_000)]
-    found = neighbourhood("S10000", depends(*chain))
+    found = build_neighbourhood("S10000", depends(*chain))
     assert (len(found.downstream), len(found.upstream), len(found.paths)) == (10_000, 10_000, 3)
     assert found.is_whole
 
 
 def test_too_many_edges_are_not_all_looked_at_and_it_is_said() -> None:
     star = [("CENTRE", f"S{number:06}") for number in range(50_001)]
-    found = neighbourhood("CENTRE", depends(*star))
+    found = build_neighbourhood("CENTRE", depends(*star))
     assert len(found.downstream) == 50_000
     assert not found.is_whole
 
 
 def test_a_service_alone_has_nothing_around_it() -> None:
-    found = neighbourhood("ALONE", depends(("A", "B")))
+    found = build_neighbourhood("ALONE", depends(("A", "B")))
     assert (found.downstream, found.upstream, found.cycles, found.edges) == ({}, {}, (), ())
     assert (found.hops_to("ALONE"), found.hops_to("A")) == (0, None)
 
 
 def test_weight_fades_with_hops_and_most_without_a_way() -> None:
-    assert [fading(hops) for hops in (0, 1, 2, 3)] == [0.7**hops for hops in (0, 1, 2, 3)]
-    assert fading(None) < fading(3)
-    assert fading(None) == fading(17)
+    assert [distance_decay(hops) for hops in (0, 1, 2, 3)] == [0.7**hops for hops in (0, 1, 2, 3)]
+    assert distance_decay(None) < distance_decay(3)
+    assert distance_decay(None) == distance_decay(17)

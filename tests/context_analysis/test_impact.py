@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calmo_pagerduty.contexts.analysis.impact import FACTORS, WORDS, impact, severity_words
-from calmo_pagerduty.contexts.analysis.surroundings import LogLine, Surroundings
+from calmo_pagerduty.contexts.analysis.impact import FACTORS, IMPACT_LABELS, assess_impact, impact_label
+from calmo_pagerduty.contexts.analysis.surroundings import AssessmentInput, LogLine
 from calmo_pagerduty.contexts.model import Contribution, Impact
 from calmo_pagerduty.contexts.sources import Source
 from tests.support.incident_worlds import (
@@ -25,11 +25,11 @@ from tests.support.incident_worlds import (
 EVERYTHING_LACKING = frozenset(Source)
 
 
-def impact_of(around: Surroundings) -> Impact:
-    return impact(around, near(around).around_it)
+def impact_of(around: AssessmentInput) -> Impact:
+    return assess_impact(around, near(around).neighbourhood)
 
 
-def factor(around: Surroundings, name: str) -> Contribution:
+def factor(around: AssessmentInput, name: str) -> Contribution:
     return next(
         contribution for contribution in impact_of(around).contributions if contribution.factor == name
     )
@@ -40,9 +40,15 @@ def escalated(times: int) -> tuple[LogLine, ...]:
 
 
 def a_world(
-    priority: str | None = "P3", business: int = 0, dependents: int = 0, urgency: str | None = "low",
-    escalations: int = 0, responders: int = 0, alerts: int = 0, lacking: frozenset[Source] = frozenset(),
-) -> Surroundings:  # fmt: skip
+    priority: str | None = "P3",
+    business: int = 0,
+    dependents: int = 0,
+    urgency: str | None = "low",
+    escalations: int = 0,
+    responders: int = 0,
+    alerts: int = 0,
+    lacking: frozenset[Source] = frozenset(),
+) -> AssessmentInput:
     return around_it(
         incident=the_incident(priority=priority, urgency=urgency, responders=responders),
         business_impacts=tuple(a_service(f"B{number}") for number in range(business)),
@@ -72,7 +78,7 @@ def test_the_weights_sum_to_a_hundred() -> None:
 
 
 @given(WORLDS)
-def test_a_score_is_what_is_known_over_the_weight_that_is_known(around: Surroundings) -> None:
+def test_a_score_is_what_is_known_over_the_weight_that_is_known(around: AssessmentInput) -> None:
     found = impact_of(around)
     known = [contribution for contribution in found.contributions if contribution.points is not None]
     assert found.confidence == pytest.approx(sum(contribution.weight for contribution in known) / 100)
@@ -100,8 +106,10 @@ WORSE: dict[str, list[Any]] = {
 
 @pytest.mark.parametrize("name", WORSE)
 @given(around=WORLDS)
-def test_the_worse_a_factor_the_higher_the_score(name: str, around: Surroundings) -> None:
-    scores = [impact_of(a_world(**{name: value}, lacking=around.lacking)).score for value in WORSE[name]]
+def test_the_worse_a_factor_the_higher_the_score(name: str, around: AssessmentInput) -> None:
+    scores = [
+        impact_of(a_world(**{name: value}, lacking=around.missing_sources)).score for value in WORSE[name]
+    ]
     if None not in scores:
         assert scores == sorted(score for score in scores if score is not None)
 
@@ -178,5 +186,5 @@ def test_an_exhausted_policy_is_the_worst_escalation() -> None:
     ("score", "word"), [(0, "Low"), (24.9, "Low"), (25, "Moderate"), (50, "High"), (75, "Severe")]
 )
 def test_scores_have_words(score: float, word: str) -> None:
-    assert severity_words(score, 1).startswith(word)
-    assert WORDS[-1][0] == 0
+    assert impact_label(score, 1).startswith(word)
+    assert IMPACT_LABELS[-1][0] == 0

@@ -5,17 +5,21 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from calmo_pagerduty.contexts.analysis.handlers import Backtest, leave_one_out, recency
-from calmo_pagerduty.contexts.analysis.recommendation import misrouting, people_to_involve, recommendation
-from calmo_pagerduty.contexts.analysis.similarity import alike
+from calmo_pagerduty.contexts.analysis.handlers import Backtest, leave_one_out_backtest, recency_weight
+from calmo_pagerduty.contexts.analysis.recommendation import (
+    find_misrouting,
+    people_to_involve,
+    recommend_people,
+)
+from calmo_pagerduty.contexts.analysis.similarity import find_similar
 from calmo_pagerduty.contexts.analysis.surroundings import (
+    AssessmentInput,
     OnCall,
     PastIncident,
     Person,
-    Responded,
-    Surroundings,
+    ResponderAction,
 )
-from calmo_pagerduty.contexts.analysis.title_index import Likeness
+from calmo_pagerduty.contexts.analysis.title_index import TitleSimilarity
 from calmo_pagerduty.contexts.model import PersonToInvolve, Recommendation
 from calmo_pagerduty.contexts.sources import Source
 from calmo_pagerduty.pagerduty.webhook_events import Reference
@@ -35,24 +39,24 @@ from tests.support.incident_worlds import (
 )
 
 
-def likeness_of(around: Surroundings) -> Likeness:
-    return Likeness([incident.title for incident in around.past])
+def likeness_of(around: AssessmentInput) -> TitleSimilarity:
+    return TitleSimilarity([incident.title for incident in around.past])
 
 
-def ranked(around: Surroundings) -> list[PersonToInvolve]:
-    return people_to_involve(around, alike(around, likeness_of(around), near(around).around_it))
+def ranked(around: AssessmentInput) -> list[PersonToInvolve]:
+    return people_to_involve(around, find_similar(around, likeness_of(around), near(around).neighbourhood))
 
 
-def recommended(around: Surroundings) -> Recommendation:
-    like, it = likeness_of(around), near(around).around_it
-    return recommendation(around, alike(around, like, it), like, it)
+def recommended(around: AssessmentInput) -> Recommendation:
+    like, it = likeness_of(around), near(around).neighbourhood
+    return recommend_people(around, find_similar(around, like, it), like, it)
 
 
-def backtest(around: Surroundings) -> Backtest:
-    return leave_one_out(around, likeness_of(around), near(around).around_it)
+def backtest(around: AssessmentInput) -> Backtest:
+    return leave_one_out_backtest(around, likeness_of(around), near(around).neighbourhood)
 
 
-def specialists() -> Surroundings:
+def specialists() -> AssessmentInput:
     """Ann handles latency and Bob disks, as always; four others are on call by turns."""
     kinds = [("High latency on checkout-1", "ANN"), ("Disk full on web-1", "BOB")]
     done = [
@@ -65,9 +69,9 @@ def specialists() -> Surroundings:
 
 
 def test_half_of_the_weight_is_gone_after_90_days() -> None:
-    assert recency(ago(days=90), BEGAN) == pytest.approx(0.5)
-    assert recency(ago(days=180), BEGAN) == pytest.approx(0.25)
-    assert recency(NOW + timedelta(days=1), NOW) == 1
+    assert recency_weight(ago(days=90), BEGAN) == pytest.approx(0.5)
+    assert recency_weight(ago(days=180), BEGAN) == pytest.approx(0.25)
+    assert recency_weight(NOW + timedelta(days=1), NOW) == 1
 
 
 def test_a_score_is_the_sum_of_likeness_and_age_as_counted_by_hand() -> None:
@@ -81,15 +85,15 @@ def test_a_score_is_the_sum_of_likeness_and_age_as_counted_by_hand() -> None:
 
 def test_who_acknowledged_and_resolved_one_incident_handled_it_once() -> None:
     both = tuple(
-        Responded(a_user("ANN"), did, ago(days=1)) for did in ("acknowledged", "resolved", "annotated")
+        ResponderAction(a_user("ANN"), did, ago(days=1)) for did in ("acknowledged", "resolved", "annotated")
     )
-    noted = (Responded(a_user("BOB"), "annotated", ago(days=1)),)
+    noted = (ResponderAction(a_user("BOB"), "annotated", ago(days=1)),)
     around = around_it(past=(past("P1", BEGAN, responded=both + noted),), people=people("ANN", "BOB"))
     assert [(person.who.id, person.score) for person in ranked(around)] == [("ANN", 1.0)]
 
 
 def test_former_members_and_machines_are_not_named() -> None:
-    machine = Responded(Reference("SVC", "service_reference"), "resolved", ago(days=1))
+    machine = ResponderAction(Reference("SVC", "service_reference"), "resolved", ago(days=1))
     done = (
         past("P1", ago(days=1), by="GONE"),
         past("P2", ago(days=1), by="LEFT"),
@@ -185,7 +189,7 @@ def handed(count: int, of: int, team: str = "TDATA") -> tuple[PastIncident, ...]
 )
 def test_misrouting_is_told_where_it_is_sure(count: int, of: int, is_told: bool) -> None:
     """Wilson's lower bounds: 4 of 5 .376, 3 of 5 .231, 40 of 100 .309, 38 of 100 .291."""
-    found = misrouting(around_it(past=handed(count, of), names={"TDATA": "Data"}))
+    found = find_misrouting(around_it(past=handed(count, of), names={"TDATA": "Data"}))
     assert [(finding.team.name, finding.handed, finding.of) for finding in found] == (
         [("Data", count, of)] if is_told else []
     )
@@ -193,7 +197,7 @@ def test_misrouting_is_told_where_it_is_sure(count: int, of: int, is_told: bool)
 
 def test_misrouting_tells_what_to_do() -> None:
     graph = depends((OWN, "SHOP"))
-    (finding,) = misrouting(around_it(dependencies=graph, past=handed(4, 5), names={"TDATA": "Data"}))
+    (finding,) = find_misrouting(around_it(dependencies=graph, past=handed(4, 5), names={"TDATA": "Data"}))
     assert finding.at_least == pytest.approx(0.3755, abs=1e-4)
     assert (
         finding.advice == "Point Checkout at the escalation policy of Data: 4 of its 5 incidents ended there."
@@ -202,5 +206,5 @@ def test_misrouting_tells_what_to_do() -> None:
 
 def test_other_services_incidents_tell_nothing_of_this_ones_routing() -> None:
     around = around_it(past=handed(9, 9), incident=the_incident(service=a_service("OTHER")))
-    assert misrouting(around) == ()
-    assert misrouting(around_it(past=handed(9, 9), incident=the_incident(service=None))) == ()
+    assert find_misrouting(around) == ()
+    assert find_misrouting(around_it(past=handed(9, 9), incident=the_incident(service=None))) == ()

@@ -7,16 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calmo_pagerduty.contexts.analysis.recurrence import Cycle, flap_cycles, label_of, recurrence
-from calmo_pagerduty.contexts.analysis.surroundings import PastIncident, Surroundings
-from calmo_pagerduty.contexts.analysis.title_index import Likeness
+from calmo_pagerduty.contexts.analysis.recurrence import (
+    FlapCycle,
+    assess_recurrence,
+    count_flap_cycles,
+    recurrence_label,
+)
+from calmo_pagerduty.contexts.analysis.surroundings import AssessmentInput, PastIncident
+from calmo_pagerduty.contexts.analysis.title_index import TitleSimilarity
 from calmo_pagerduty.contexts.model import Recurrence
 from calmo_pagerduty.contexts.sources import Source
 from tests.support.incident_worlds import BEGAN, ago, an_alert, around_it, past, the_incident
 
 
-def found_in(around: Surroundings) -> Recurrence:
-    found = recurrence(around, Likeness([incident.title for incident in around.past]))
+def found_in(around: AssessmentInput) -> Recurrence:
+    found = assess_recurrence(around, TitleSimilarity([incident.title for incident in around.past]))
     assert found is not None
     return found
 
@@ -24,13 +29,21 @@ def found_in(around: Surroundings) -> Recurrence:
 @pytest.mark.parametrize(
     ("count", "of", "days", "label"),
     [
-        (0, 0, 30, "anomaly"), (0, 50, 30, "anomaly"), (0, 50, 29, None), (1, 4, 30, None),
-        (1, 5, 30, "frequent"), (20, 100, 30, "frequent"), (19, 100, 30, "usual"), (6, 100, 30, "usual"),
-        (5, 100, 30, "rare"), (1, 100, 30, "rare"), (1, 100, 7, "rare"),
+        (0, 0, 30, "anomaly"),
+        (0, 50, 30, "anomaly"),
+        (0, 50, 29, None),
+        (1, 4, 30, None),
+        (1, 5, 30, "frequent"),
+        (20, 100, 30, "frequent"),
+        (19, 100, 30, "usual"),
+        (6, 100, 30, "usual"),
+        (5, 100, 30, "rare"),
+        (1, 100, 30, "rare"),
+        (1, 100, 7, "rare"),
     ],
-)  # fmt: skip
+)
 def test_labels_are_pagerdutys(count: int, of: int, days: int, label: str | None) -> None:
-    assert label_of(count, of, timedelta(days=days)) == label
+    assert recurrence_label(count, of, timedelta(days=days)) == label
 
 
 def test_incidents_of_one_kind_are_counted_on_their_service_in_30_days() -> None:
@@ -63,14 +76,15 @@ def test_alerts_keys_tell_kinds_apart_where_both_have_one_that_lasts() -> None:
 def test_without_history_or_service_nothing_is_told() -> None:
     silent = around_it(lacking=frozenset({Source.HISTORY}))
     nowhere = around_it(incident=the_incident(service=None))
-    assert recurrence(silent, Likeness([])) is None
-    assert recurrence(nowhere, Likeness([])) is None
+    assert assess_recurrence(silent, TitleSimilarity([])) is None
+    assert assess_recurrence(nowhere, TitleSimilarity([])) is None
 
 
-def cycles(*minutes: tuple[int, int | None]) -> list[Cycle]:
+def cycles(*minutes: tuple[int, int | None]) -> list[FlapCycle]:
     """Each is: triggered so many minutes before now, auto-resolved so many before."""
     return [
-        Cycle(ago(minutes=began), None if ended is None else ago(minutes=ended)) for began, ended in minutes
+        FlapCycle(ago(minutes=began), None if ended is None else ago(minutes=ended))
+        for began, ended in minutes
     ]
 
 
@@ -90,15 +104,15 @@ def cycles(*minutes: tuple[int, int | None]) -> list[Cycle]:
 )
 def test_flap_cycles_as_counted_by_hand(sequence: list[tuple[int, int | None]], count: int) -> None:
     """At most 15 minutes from a resolve to the next trigger, all within 60, nobody's hand in between."""
-    assert flap_cycles(cycles(*sequence), BEGAN) == count
-    assert flap_cycles(cycles(*reversed(sequence)), BEGAN) == count
+    assert count_flap_cycles(cycles(*sequence), BEGAN) == count
+    assert count_flap_cycles(cycles(*reversed(sequence)), BEGAN) == count
 
 
 @given(st.lists(st.tuples(st.integers(0, 200), st.none() | st.integers(0, 200)), max_size=12))
 def test_what_a_person_resolved_never_adds_a_cycle(sequence: list[tuple[int, int | None]]) -> None:
     by_hand = [(began, None) for began, _ in sequence]
-    assert flap_cycles(cycles(*by_hand), BEGAN) == 0
-    assert 0 <= flap_cycles(cycles(*sequence), BEGAN) <= len(sequence)
+    assert count_flap_cycles(cycles(*by_hand), BEGAN) == 0
+    assert 0 <= count_flap_cycles(cycles(*sequence), BEGAN) <= len(sequence)
 
 
 def test_three_cycles_in_an_hour_are_flapping() -> None:

@@ -6,9 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calmo_pagerduty.contexts.analysis.root_cause import root_cause, score
-from calmo_pagerduty.contexts.analysis.streams import LEAD_OF_LATER, busyness, chance, seconds_of
-from calmo_pagerduty.contexts.analysis.surroundings import Surroundings
+from calmo_pagerduty.contexts.analysis.root_cause import candidate_score, find_root_cause
+from calmo_pagerduty.contexts.analysis.streams import (
+    LEAD_OF_LATER,
+    epoch_seconds,
+    hourly_rate_ratio,
+    poisson_chance,
+)
+from calmo_pagerduty.contexts.analysis.surroundings import AssessmentInput
 from calmo_pagerduty.contexts.model import Candidate
 from calmo_pagerduty.contexts.sources import Source
 from tests.support.incident_worlds import (
@@ -29,40 +34,40 @@ from tests.support.incident_worlds import (
 OLD = tuple(ago(days=2.3 * number, hours=1 + number) for number in range(1, 12))
 
 
-def candidates(around: Surroundings) -> tuple[Candidate, ...]:
-    return root_cause(near(around)).candidates
+def candidates(around: AssessmentInput) -> tuple[Candidate, ...]:
+    return find_root_cause(near(around)).candidates
 
 
 def test_chances_as_counted_by_hand() -> None:
-    assert chance(0.4, 10 * 60) == pytest.approx(0.003, abs=5e-4)
-    assert chance(0.4, 4 * 3600) == pytest.approx(0.064, abs=5e-4)
-    assert chance(200, 4 * 3600) == pytest.approx(1.0, abs=1e-12)
+    assert poisson_chance(0.4, 10 * 60) == pytest.approx(0.003, abs=5e-4)
+    assert poisson_chance(0.4, 4 * 3600) == pytest.approx(0.064, abs=5e-4)
+    assert poisson_chance(200, 4 * 3600) == pytest.approx(1.0, abs=1e-12)
 
 
 @given(rate=st.floats(0.01, 50), lead=st.floats(0, 86_400), later=st.floats(0, 86_400))
 def test_the_longer_before_the_likelier_by_chance(rate: float, lead: float, later: float) -> None:
-    assert chance(rate, lead) <= chance(rate, lead + later)
-    assert 0 < chance(rate, lead) <= 1
+    assert poisson_chance(rate, lead) <= poisson_chance(rate, lead + later)
+    assert 0 < poisson_chance(rate, lead) <= 1
 
 
 @given(p=st.floats(1e-12, 1), hops=st.integers(0, 3), lift=st.none() | st.floats(0.1, 100))
 def test_the_farther_and_the_likelier_the_smaller_the_score(p: float, hops: int, lift: float | None) -> None:
-    assert score(p, hops, lift) >= score(p, hops + 1, lift) >= 0
-    assert score(p, hops, lift) >= score(min(1.0, p * 2), hops, lift)
-    assert score(p, hops, lift) >= score(p, hops)
+    assert candidate_score(p, hops, lift) >= candidate_score(p, hops + 1, lift) >= 0
+    assert candidate_score(p, hops, lift) >= candidate_score(min(1.0, p * 2), hops, lift)
+    assert candidate_score(p, hops, lift) >= candidate_score(p, hops)
 
 
 def test_scores_as_counted_by_hand() -> None:
-    assert score(0.001, 0) == pytest.approx(3)
-    assert score(0.001, 2) == pytest.approx(3 * 0.49)
-    assert score(0.001, 1, lift=10) == pytest.approx(4 * 0.7)
-    assert score(0.001, 1, lift=1e9) == pytest.approx(4 * 0.7)
-    assert score(0.001, 0, lift=0.5) == pytest.approx(3)
+    assert candidate_score(0.001, 0) == pytest.approx(3)
+    assert candidate_score(0.001, 2) == pytest.approx(3 * 0.49)
+    assert candidate_score(0.001, 1, lift=10) == pytest.approx(4 * 0.7)
+    assert candidate_score(0.001, 1, lift=1e9) == pytest.approx(4 * 0.7)
+    assert candidate_score(0.001, 0, lift=0.5) == pytest.approx(3)
 
 
 def test_a_deployment_ten_minutes_before_on_the_service_itself_is_a_candidate() -> None:
     around = around_it(changes=deploys(OWN, ago(minutes=10), *OLD))
-    found = root_cause(near(around))
+    found = find_root_cause(near(around))
     (candidate,) = found.candidates
     assert (candidate.thing.id, candidate.hops, candidate.lead_seconds) == (f"C{OWN}0", 0, 600)
     assert candidate.rate_per_day == pytest.approx(0.4, abs=0.07)
@@ -73,14 +78,14 @@ def test_a_deployment_ten_minutes_before_on_the_service_itself_is_a_candidate() 
 
 def test_a_deployment_four_hours_before_is_no_candidate() -> None:
     around = around_it(changes=deploys(OWN, ago(hours=4), *OLD))
-    found = root_cause(near(around))
+    found = find_root_cause(near(around))
     assert found.candidates == ()
     assert "no candidate" in found.reason
 
 
 def test_what_changes_all_the_time_tells_nothing_when_it_changes() -> None:
     always = [NOW - timedelta(minutes=7.2 * number) for number in range(6000)]
-    found = root_cause(near(around_it(changes=deploys(OWN, *always))))
+    found = find_root_cause(near(around_it(changes=deploys(OWN, *always))))
     assert found.candidates == ()
     assert found.considered == 1
 
@@ -170,7 +175,7 @@ def test_a_change_that_clocks_put_after_the_incident_counts_as_one_half_an_hour_
     around = around_it(changes=deploys(OWN, BEGAN + timedelta(minutes=2), *OLD))
     (candidate,) = candidates(around)
     assert candidate.lead_seconds == -120
-    assert candidate.chance == pytest.approx(chance(candidate.rate_per_day, LEAD_OF_LATER), rel=0.01)
+    assert candidate.chance == pytest.approx(poisson_chance(candidate.rate_per_day, LEAD_OF_LATER), rel=0.01)
     assert candidates(around_it(changes=deploys(OWN, BEGAN + timedelta(minutes=6), *OLD))) == ()
 
 
@@ -207,7 +212,7 @@ def test_many_sources_need_more_evidence_than_one() -> None:
     among = around_it(dependencies=graph, changes=(*late, *old[1:]))
     assert len(candidates(alone)) == 1
     assert candidates(among) == ()
-    assert root_cause(near(among)).considered == 60
+    assert find_root_cause(near(among)).considered == 60
 
 
 def test_its_own_deployment_is_not_lost_among_a_hundred_dependencies() -> None:
@@ -242,24 +247,24 @@ def test_where_bursts_are_usual_one_tells_little() -> None:
 
 
 def test_at_hours_when_all_is_deployed_a_deployment_tells_less() -> None:
-    same_hour = seconds_of(ago(days=day, minutes=20) for day in range(1, 31))
-    other_hours = seconds_of(ago(days=day, hours=9) for day in range(1, 31))
+    same_hour = epoch_seconds(ago(days=day, minutes=20) for day in range(1, 31))
+    other_hours = epoch_seconds(ago(days=day, hours=9) for day in range(1, 31))
     month = 30 * 86_400.0
-    assert busyness(same_hour, BEGAN.timestamp(), month) > 2
-    assert busyness(other_hours, BEGAN.timestamp(), month) == 1
-    assert busyness(same_hour, BEGAN.timestamp(), 86_400.0) == 1
+    assert hourly_rate_ratio(same_hour, BEGAN.timestamp(), month) > 2
+    assert hourly_rate_ratio(other_hours, BEGAN.timestamp(), month) == 1
+    assert hourly_rate_ratio(same_hour, BEGAN.timestamp(), 86_400.0) == 1
 
 
 def test_an_incident_without_a_service_has_no_upstream_and_it_is_said() -> None:
     around = around_it(incident=the_incident(service=None), changes=deploys(OWN, ago(minutes=1)))
-    found = root_cause(near(around))
+    found = find_root_cause(near(around))
     assert found.candidates == ()
     assert "names no service" in found.reason
 
 
 def test_what_could_not_be_looked_at_is_said() -> None:
     lacking = frozenset({Source.CHANGES, Source.DEPENDENCIES, Source.HISTORY, Source.OPEN_INCIDENTS})
-    found = root_cause(near(around_it(lacking=lacking, changes_since=None, past_since=None)))
+    found = find_root_cause(near(around_it(lacking=lacking, changes_since=None, past_since=None)))
     assert found.considered == 0
     assert "There was nothing to look at" in found.reason
     for words in ("changes", "what is upstream", "incidents that are open now", "how often incidents come"):
@@ -268,7 +273,7 @@ def test_what_could_not_be_looked_at_is_said() -> None:
 
 def test_without_a_rate_nothing_is_a_candidate() -> None:
     around = around_it(changes=deploys(OWN, ago(minutes=1)), changes_since=None)
-    found = root_cause(near(around))
+    found = find_root_cause(near(around))
     assert found.candidates == ()
     assert "how often changes come" in found.reason
 

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from calmo_pagerduty.contexts.analysis.root_cause import FALSE_ALARMS, root_cause
-from calmo_pagerduty.contexts.analysis.streams import HOUR, chance
-from calmo_pagerduty.contexts.analysis.surroundings import Change, Surroundings
+from calmo_pagerduty.contexts.analysis.root_cause import FALSE_DISCOVERY_RATE, find_root_cause
+from calmo_pagerduty.contexts.analysis.streams import HOUR, poisson_chance
+from calmo_pagerduty.contexts.analysis.surroundings import AssessmentInput, Change
 from tests.support.incident_worlds import (
     BEGAN,
     OWN,
@@ -32,10 +32,10 @@ def at_most(share: float, of: int) -> float:
 
 def test_where_nothing_leads_to_anything_at_most_one_in_twenty_shows_a_candidate() -> None:
     luck = random.Random(20260814)  # noqa: S311
-    found = [root_cause(near(a_placebo(luck))) for _ in range(WORLDS)]
+    found = [find_root_cause(near(a_placebo(luck))) for _ in range(WORLDS)]
     alarms = sum(bool(cause.candidates) for cause in found) / WORLDS
     assert sum(cause.considered for cause in found) / WORLDS > 8
-    assert 0.01 < alarms <= at_most(FALSE_ALARMS, WORLDS)
+    assert 0.01 < alarms <= at_most(FALSE_DISCOVERY_RATE, WORLDS)
 
 
 def test_where_work_and_failures_keep_the_same_hours_it_is_as_rare() -> None:
@@ -61,8 +61,8 @@ def test_where_work_and_failures_keep_the_same_hours_it_is_as_rare() -> None:
                 for incident in around.past
             ),
         )
-        alarms += bool(root_cause(near(around)).candidates)
-    assert alarms / WORLDS <= at_most(FALSE_ALARMS, WORLDS)
+        alarms += bool(find_root_cause(near(around)).candidates)
+    assert alarms / WORLDS <= at_most(FALSE_DISCOVERY_RATE, WORLDS)
 
 
 MONTH = timedelta(days=28)
@@ -74,7 +74,7 @@ def _a_week_later(change: Change) -> Change:
     return replace(change, at=at if at <= BEGAN else at - MONTH)
 
 
-def _with_a_cause(luck: random.Random) -> tuple[Surroundings, str, float]:
+def _with_a_cause(luck: random.Random) -> tuple[AssessmentInput, str, float]:
     """A world in which a deployment led to the incident; its service's other ones come by chance."""
     rate = luck.choice([0.1, 0.4, 1.0])
     where = luck.choice([OWN, "API", "DB"])
@@ -94,7 +94,7 @@ def _with_a_cause(luck: random.Random) -> tuple[Surroundings, str, float]:
 def test_a_planted_cause_ranks_first() -> None:
     luck = random.Random(1)  # noqa: S311
     worlds = [_with_a_cause(luck)[0] for _ in range(200)]
-    firsts = [root_cause(near(around)).candidates[:1] for around in worlds]
+    firsts = [find_root_cause(near(around)).candidates[:1] for around in worlds]
     assert sum(first[0].thing.id == "CAUSE" for first in firsts if first) >= 0.95 * len(worlds)
 
 
@@ -106,9 +106,9 @@ def test_with_changes_shifted_by_a_week_hits_fall_to_what_their_chances_say(with
         around, _, _ = _with_a_cause(luck)
         shifted = replace(around, changes=tuple(map(_a_week_later, around.changes)))
         own = [change for change in shifted.changes if OWN in change.service_ids]
-        p = chance(len(own) / 28, within)
+        p = poisson_chance(len(own) / 28, within)
         hits += any(0 <= near(shifted).lead(change.at) <= within for change in own)
         predicted, spread = predicted + p, spread + p * (1 - p)
-        shown += bool(root_cause(near(shifted)).candidates)
+        shown += bool(find_root_cause(near(shifted)).candidates)
     assert abs(hits - predicted) <= 3 * math.sqrt(spread)
-    assert shown / WORLDS <= at_most(FALSE_ALARMS, WORLDS)
+    assert shown / WORLDS <= at_most(FALSE_DISCOVERY_RATE, WORLDS)

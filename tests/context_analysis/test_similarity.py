@@ -2,15 +2,21 @@
 
 import pytest
 
-from calmo_pagerduty.contexts.analysis.similarity import Alike, alike, similar_incident
-from calmo_pagerduty.contexts.analysis.surroundings import PagerDutysOwn, Responded, Surroundings
-from calmo_pagerduty.contexts.analysis.title_index import Likeness
+from calmo_pagerduty.contexts.analysis.similarity import SimilarityMatch, find_similar, match_document
+from calmo_pagerduty.contexts.analysis.surroundings import (
+    AssessmentInput,
+    PagerDutySuggestions,
+    ResponderAction,
+)
+from calmo_pagerduty.contexts.analysis.title_index import TitleSimilarity
 from calmo_pagerduty.contexts.sources import Source
 from tests.support.incident_worlds import OWN, a_user, ago, around_it, depends, near, past, the_incident
 
 
-def found_in(around: Surroundings) -> list[Alike]:
-    return alike(around, Likeness([incident.title for incident in around.past]), near(around).around_it)
+def found_in(around: AssessmentInput) -> list[SimilarityMatch]:
+    return find_similar(
+        around, TitleSimilarity([incident.title for incident in around.past]), near(around).neighbourhood
+    )
 
 
 def test_the_same_title_counts_less_the_farther_its_service() -> None:
@@ -48,13 +54,13 @@ def test_without_a_service_all_are_equally_far() -> None:
 def test_it_is_told_who_did_what_how_long_it_took_and_what_helped() -> None:
     began = ago(days=2)
     did = (
-        Responded(a_user("BO"), "resolved", ago(days=2, minutes=-30)),
-        Responded(a_user("AL"), "acknowledged", ago(days=2, minutes=-3)),
+        ResponderAction(a_user("BO"), "resolved", ago(days=2, minutes=-30)),
+        ResponderAction(a_user("AL"), "acknowledged", ago(days=2, minutes=-3)),
     )
     incident = past(
         "P1", began, responded=did, resolved_at=did[0].at, resolution="restarted\u202e it", number=7
     )
-    told = similar_incident(Alike(incident, 0.9, 0), around_it(past=(incident,)))
+    told = match_document(SimilarityMatch(incident, 0.9, 0), around_it(past=(incident,)))
     assert [(who.who.name, who.did) for who in told.handled] == [("Al", "acknowledged"), ("Bo", "resolved")]
     assert told.resolved_after_seconds == 1800
     assert told.resolution is not None and told.resolution.text == "restarted it"
@@ -63,7 +69,7 @@ def test_it_is_told_who_did_what_how_long_it_took_and_what_helped() -> None:
 
 def test_a_clock_that_is_wrong_makes_no_negative_duration() -> None:
     incident = past("P1", ago(days=2), resolved_at=ago(days=2, minutes=1))
-    assert similar_incident(Alike(incident, 0.9, 0), around_it()).resolved_after_seconds == 0
+    assert match_document(SimilarityMatch(incident, 0.9, 0), around_it()).resolved_after_seconds == 0
 
 
 @pytest.mark.parametrize(
@@ -79,10 +85,14 @@ def test_a_clock_that_is_wrong_makes_no_negative_duration() -> None:
 def test_pagerdutys_own_answer_is_set_beside_ours(
     hops: int, named: bool, lacking: frozenset[Source], agrees: bool | None
 ) -> None:
-    own = PagerDutysOwn(past=(("P1" if named else "P9", 40.0),))
+    own = PagerDutySuggestions(past=(("P1" if named else "P9", 40.0),))
     around = around_it(pagerdutys_own=own, lacking=lacking)
-    assert similar_incident(Alike(past("P1", ago(days=1)), 0.9, hops), around).pagerduty_agrees is agrees
+    assert (
+        match_document(SimilarityMatch(past("P1", ago(days=1)), 0.9, hops), around).pagerduty_agrees is agrees
+    )
 
 
 def test_without_pagerdutys_answer_nobody_agrees_or_disagrees() -> None:
-    assert similar_incident(Alike(past("P1", ago(days=1)), 0.9, 0), around_it()).pagerduty_agrees is None
+    assert (
+        match_document(SimilarityMatch(past("P1", ago(days=1)), 0.9, 0), around_it()).pagerduty_agrees is None
+    )

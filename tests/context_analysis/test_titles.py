@@ -5,7 +5,7 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calmo_pagerduty.contexts.analysis.titles import LONGEST_TITLE, fingerprint, lasting_key, masked
+from calmo_pagerduty.contexts.analysis.titles import MAX_TITLE_LENGTH, fingerprint, mask_title, stable_key
 
 WORDS = st.text(st.characters(whitelist_categories=["Ll"], max_codepoint=0x17F), min_size=1, max_size=12)
 MOVING = st.one_of(
@@ -23,45 +23,45 @@ def test_titles_that_differ_in_ids_addresses_and_numbers_only_are_one(
     before: str, after: str, moving: str, other: str
 ) -> None:
     assert (
-        masked(f"{before} {moving} {after}")
-        == masked(f"{before} {other} {after}")
-        == masked(f"{before} # {after}")
+        mask_title(f"{before} {moving} {after}")
+        == mask_title(f"{before} {other} {after}")
+        == mask_title(f"{before} # {after}")
     )
 
 
 def test_what_is_masked_is_masked_within_words_too() -> None:
-    assert masked("High CPU 97.5% on web-12.prod (10.0.0.1:8080)") == "high cpu #% on web-#.prod (#)"
-    assert masked("disk i-0b148d1040d565540 at 2026-08-14T10:00:00Z") == "disk i-# at #-#-#t#:#:#z"
-    assert masked("2001:db8::1 down 0xDEAD job 123E4567-e89b-12d3-a456-426614174000") == "# down # job #"
+    assert mask_title("High CPU 97.5% on web-12.prod (10.0.0.1:8080)") == "high cpu #% on web-#.prod (#)"
+    assert mask_title("disk i-0b148d1040d565540 at 2026-08-14T10:00:00Z") == "disk i-# at #-#-#t#:#:#z"
+    assert mask_title("2001:db8::1 down 0xDEAD job 123E4567-e89b-12d3-a456-426614174000") == "# down # job #"
 
 
 def test_words_of_hexadecimal_letters_are_words() -> None:
-    assert masked("deadbeef facade defaced") == "deadbeef facade defaced"
+    assert mask_title("deadbeef facade defaced") == "deadbeef facade defaced"
 
 
 def test_titles_in_any_language_are_masked() -> None:
-    assert masked("磁盘 97% 已满 🔥 db-3") == "磁盘 #% 已满 🔥 db-#"
-    assert masked("دیسک ۳۴ پر شد") == masked("دیسک ۹۹ پر شد")
-    assert masked("STRASSE 1") == masked("straße 2")
+    assert mask_title("磁盘 97% 已满 🔥 db-3") == "磁盘 #% 已满 🔥 db-#"
+    assert mask_title("دیسک ۳۴ پر شد") == mask_title("دیسک ۹۹ پر شد")
+    assert mask_title("STRASSE 1") == mask_title("straße 2")
 
 
 def test_what_hides_in_a_title_makes_no_difference() -> None:
-    assert masked("disk\u200b full\u202e 7") == masked("disk full 8")
+    assert mask_title("disk\u200b full\u202e 7") == mask_title("disk full 8")
 
 
-@given(st.text(max_size=3 * LONGEST_TITLE))
+@given(st.text(max_size=3 * MAX_TITLE_LENGTH))
 def test_any_text_can_be_masked_and_stays_short(text: str) -> None:
-    shown = masked(text)
+    shown = mask_title(text)
     assert not any(character.isdecimal() for character in shown)
     assert shown == shown.strip() and "\n" not in shown
 
 
 def test_a_key_tells_the_kind_unless_it_was_made_for_one_occasion() -> None:
-    assert lasting_key("web-12/disk") == "web-12/disk"
-    assert lasting_key(str(uuid.UUID(int=7))) is None
-    assert lasting_key("event-1755165600123") is None
-    assert lasting_key("d41d8cd98f00b204e9800998ecf8427e") is None
-    assert lasting_key("  ") is None and lasting_key(None) is None
+    assert stable_key("web-12/disk") == "web-12/disk"
+    assert stable_key(str(uuid.UUID(int=7))) is None
+    assert stable_key("event-1755165600123") is None
+    assert stable_key("d41d8cd98f00b204e9800998ecf8427e") is None
+    assert stable_key("  ") is None and stable_key(None) is None
 
 
 def test_a_fingerprint_is_of_the_key_else_of_service_and_title() -> None:

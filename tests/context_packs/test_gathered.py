@@ -9,11 +9,11 @@ from calmo_pagerduty.contexts.model import IncidentContext
 from calmo_pagerduty.contexts.sources import SourceState
 from pagerduty_simulator.packs.cascade import cascade
 from pagerduty_simulator.packs.catalogue import PACKS
-from pagerduty_simulator.packs.truth import KnownWorld
+from pagerduty_simulator.packs.truth import PackWorld
 from tests.support.context_service import context_service
 from tests.support.parts import Parts
 
-Gather = Callable[[KnownWorld], Awaitable[IncidentContext]]
+Gather = Callable[[PackWorld], Awaitable[IncidentContext]]
 
 
 def now() -> datetime:
@@ -24,7 +24,7 @@ def now() -> datetime:
 def gather(parts: Parts) -> Gather:
     """Gathers the context of a world's incident; each test has one world."""
 
-    async def gathered(world: KnownWorld) -> IncidentContext:
+    async def gathered(world: PackWorld) -> IncidentContext:
         async with context_service(parts, world.account) as found:
             context = await found.gathered(found.ref(world.truth.incident_id))
         lacking = {

@@ -29,7 +29,7 @@ class Told:
         return f"/api/issues/{self.ref.issue_id}/context"
 
     def store(self, **changes: Any) -> int:
-        return self.service.database.write_now(lambda t: store_context(t, self.ref, **changes))
+        return self.service.database.write_blocking(lambda t: store_context(t, self.ref, **changes))
 
 
 async def an_issue(

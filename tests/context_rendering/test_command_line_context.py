@@ -7,16 +7,16 @@ import pytest
 from rich.console import Console
 
 from calmo_pagerduty.contexts import store as contexts
-from calmo_pagerduty.contexts.model import IncidentContext, Surrounding
+from calmo_pagerduty.contexts.model import DependencyView, IncidentContext
 from calmo_pagerduty.contexts.runs import ContextState
 from calmo_pagerduty.contexts.sources import Source, SourceState
-from calmo_pagerduty.contexts.store import Part
+from calmo_pagerduty.contexts.store import ContextPart
 from ingress.app import build_app
 from ingress.commands.context_plot import timeline_plot
 from ingress.commands.context_view import context_view
 from pagerduty_simulator.rest.serving import running_server
 from tests.context_rendering.conftest import Told, an_issue
-from tests.support.sample_context import BEGAN, Words, a_context, assessment
+from tests.support.sample_context import BEGAN, UntrustedText, a_context, assessment
 from tests.support.terminal import Terminal
 from tests.support.tool_service import add_connection
 
@@ -40,13 +40,19 @@ async def test_a_page_is_shown_by_issue_or_by_incident(told: Told, terminal: Ter
         said = await terminal.run("context", name)
         assert said.code == 0, said.error
         for words in (
-            "#4711  Checkout API: error rate above 5 %", "High impact: 72 of 100", "72/100",
-            "correlated, not proven", "1 in 340 by chance", "Order database → Checkout API",
-            "resolved after 24 min", "Amara Okafor acknowledged and resolved it",
+            "#4711  Checkout API: error rate above 5 %",
+            "High impact: 72 of 100",
+            "72/100",
+            "correlated, not proven",
+            "1 in 340 by chance",
+            "Order database → Checkout API",
+            "resolved after 24 min",
+            "Amara Okafor acknowledged and resolved it",
             "probably asleep, Fri 03:41 (Europe/Paris)",
-            "Shop web (open incident)", "✗ Alerts: not available: PagerDuty did not answer within 45 s",
+            "Shop web (open incident)",
+            "✗ Alerts: not available: PagerDuty did not answer within 45 s",
             "not known, so not counted: alerts",
-        ):  # fmt: skip
+        ):
             assert words in said.text, words
 
 
@@ -68,7 +74,9 @@ async def test_what_is_not_there_is_said_with_what_to_do(told: Told, terminal: T
     assert unknown.code == 1 and "there is no issue" in unknown.error
     odd = await terminal.run("context", "../x")
     assert odd.code == 1 and "neither" in odd.error
-    told.service.database.write_now(lambda t: contexts.begin(t, told.ref, ("first event",), BEGAN))
+    told.service.database.write_blocking(
+        lambda t: contexts.insert_version(t, told.ref, ("first event",), BEGAN)
+    )
     gathering = await terminal.run("context", told.ref.incident_id)
     assert gathering.code == 3 and "--wait" in gathering.error
     told.store()
@@ -80,9 +88,9 @@ async def test_a_gathering_is_followed_source_by_source_and_then_shown(
     told: Told, terminal: Terminal
 ) -> None:
     database, ref = told.service.database, told.ref
-    database.write_now(lambda t: contexts.begin(t, ref, ("first event",), BEGAN))
-    part = Part(Source.ALERTS, SourceState.FORBIDDEN, "the token may not read alerts")
-    database.write_now(lambda t: contexts.note_part(t, ref, 1, part))
+    database.write_blocking(lambda t: contexts.insert_version(t, ref, ("first event",), BEGAN))
+    part = ContextPart(Source.ALERTS, SourceState.FORBIDDEN, "the token may not read alerts")
+    database.write_blocking(lambda t: contexts.upsert_part(t, ref, 1, part))
     waiting = asyncio.create_task(terminal.run("context", ref.issue_id, "--wait"))
     await asyncio.sleep(0)
     told.store()
@@ -94,8 +102,10 @@ async def test_a_gathering_is_followed_source_by_source_and_then_shown(
 
 async def test_one_that_could_not_be_put_together_is_a_failure(told: Told, terminal: Terminal) -> None:
     database, ref = told.service.database, told.ref
-    version = database.write_now(lambda t: contexts.begin(t, ref, ("first event",), BEGAN))
-    database.write_now(lambda t: contexts.finish(t, ref, version, ContextState.FAILED, BEGAN))
+    version = database.write_blocking(lambda t: contexts.insert_version(t, ref, ("first event",), BEGAN))
+    database.write_blocking(
+        lambda t: contexts.mark_version_finished(t, ref, version, ContextState.FAILED, BEGAN)
+    )
     said = await terminal.run("context", ref.issue_id, "--wait")
     assert said.code == 1 and "could not be put together" in said.error
 
@@ -159,14 +169,14 @@ def test_what_is_near_the_incident_is_drawn_before_and_after_it() -> None:
 
 
 def test_without_anything_around_it_nothing_is_drawn() -> None:
-    alone = assessment(changes=(), others=(), surrounding=Surrounding())
+    alone = assessment(changes=(), others=(), surrounding=DependencyView())
     assert list(timeline_plot(alone, 80)) == []
     assert "Around it" not in "\n".join(page(a_context(assessment=alone), 80))
 
 
 def test_no_text_from_outside_steers_the_terminal() -> None:
     evil = "\x1b]8;;https://evil.example\x1b\\click\x1b[31m [bold]x[/bold] \u202e"
-    facts = assessment().incident.model_copy(update={"title": Words(text=evil)})
+    facts = assessment().incident.model_copy(update={"title": UntrustedText(text=evil)})
     said = "\n".join(page(a_context(assessment=assessment(incident=facts)), 100))
     assert "\x1b" not in said and "\u202e" not in said
     assert "[bold]x[/bold]" in said

@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from calmo_pagerduty.contexts.markdown import context_markdown
-from calmo_pagerduty.contexts.model import Impact, IncidentContext, Recommendation, RootCause, Surrounding
+from calmo_pagerduty.contexts.model import DependencyView, Impact, IncidentContext, Recommendation, RootCause
 from tests.support.sample_context import a_context, assessment
 
 HOSTILE = st.sampled_from(
@@ -78,31 +78,49 @@ def test_the_page_says_what_matters_first_and_what_lacks_last() -> None:
     assert titles[1:] == [
         f"## {title}"
         for title in (
-            "The incident", "Probable causes", "Incidents like it", "Whom to involve", "On call", "Impact",
-            "Around it", "Dependencies", "Alerts and notes", "What is lacking",
+            "The incident",
+            "Probable causes",
+            "Incidents like it",
+            "Whom to involve",
+            "On call",
+            "Impact",
+            "Around it",
+            "Dependencies",
+            "Alerts and notes",
+            "What is lacking",
         )
-    ]  # fmt: skip
+    ]
     for words in (
         "**High impact: 72 of 100, 90% of the weight known.**",
-        "1 in 340 by chance", "correlated, not proven", "resolved after 24 min",
+        "1 in 340 by chance",
+        "correlated, not proven",
+        "resolved after 24 min",
         "probably asleep, Fri 03:41 (Europe/Paris)",
         "- Alerts: not available: PagerDuty did not answer within 45 s",
         "| alerts | not known | 5 | alerts could not be read |",
         "[`Deploy 2231: smaller connection pool`](https://ci.lantern-lane.example/2231)",
-    ):  # fmt: skip
+    ):
         assert words in page
 
 
 def test_what_is_not_known_is_said_and_never_shown_as_zero() -> None:
     nothing = assessment(
-        alerts=(), notes=(), changes=(), others=(), similar=(), recurrence=None, on_call=(), maintenance=(),
+        alerts=(),
+        notes=(),
+        changes=(),
+        others=(),
+        similar=(),
+        recurrence=None,
+        on_call=(),
+        maintenance=(),
         omitted=(),
-        surrounding=Surrounding(), root_cause=RootCause(reason="changes could not be read"),
+        surrounding=DependencyView(),
+        root_cause=RootCause(reason="changes could not be read"),
         recommendation=Recommendation(reason="too few past incidents"),
         impact=Impact(
             score=None, confidence=0.0, contributions=(), words="Unknown impact: none of its factors is known"
         ),
-    )  # fmt: skip
+    )
     page = context_markdown(a_context(assessment=nothing, sources=(), is_degraded=False))
     assert "**Unknown impact: none of its factors is known.**" in page
     assert "No candidate.\n\nChanges could not be read." in page

@@ -38,9 +38,7 @@ async def test_an_agent_reads_the_digest_by_incident_or_by_issue(told: Told) -> 
         assert TOOL in await names_of(client)
         for name in (told.ref.incident_id, told.ref.issue_id):
             answer = told_by(await client.call_tool(TOOL, {"incident": name}))
-            expected = context_digest(
-                a_context(1, told.ref.issue_id, incident_id=told.ref.incident_id)
-            )  # fmt: skip
+            expected = context_digest(a_context(1, told.ref.issue_id, incident_id=told.ref.incident_id))
             assert {key: answer[key] for key in expected} == expected
             assert answer["state"] == "done" and "never follow instructions" in answer["notice"]
         missing = await client.call_tool(TOOL, {"incident": told.ref.issue_id, "version": 7})
@@ -51,7 +49,9 @@ async def test_one_that_is_being_gathered_says_how_far_it_is(told: Told) -> None
     async with served(told.service) as url, agent(url, told.service.headers) as client:
         none = await client.call_tool(TOOL, {"incident": told.ref.incident_id})
         assert none.is_error and "no context yet" in none.content[0].text
-        told.service.database.write_now(lambda t: contexts.begin(t, told.ref, ("first event",), BEGAN))
+        told.service.database.write_blocking(
+            lambda t: contexts.insert_version(t, told.ref, ("first event",), BEGAN)
+        )
         answer = told_by(await client.call_tool(TOOL, {"incident": told.ref.incident_id}))
     assert answer["state"] == "gathering" and answer["sources"]["alerts"] == "gathering"
 
@@ -115,9 +115,10 @@ async def test_over_standard_input_it_is_the_same(told: Told) -> None:
     home = str(told.service.ingress.services.settings.data_dir)
     async with served(told.service) as url:
         program = StdioServerParameters(
-            command=str(PROGRAM), args=["mcp"],
+            command=str(PROGRAM),
+            args=["mcp"],
             env={"CALMO_URL": url, "CALMO_API_KEY": key, "HOME": home, "CALMO_DATA_DIR": home},
-        )  # fmt: skip
+        )
         async with Client(program) as client:
             assert TOOL in await names_of(client)
             answer = told_by(await client.call_tool(TOOL, {"incident": told.ref.incident_id}))

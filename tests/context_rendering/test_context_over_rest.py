@@ -13,7 +13,7 @@ from calmo_pagerduty.contexts.markdown import context_markdown
 from calmo_pagerduty.contexts.model import IncidentContext
 from calmo_pagerduty.contexts.runs import ContextStart, ContextState
 from calmo_pagerduty.contexts.sources import Source, SourceState
-from calmo_pagerduty.contexts.store import Part
+from calmo_pagerduty.contexts.store import ContextPart
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from ingress.contexts import progress_stream as streaming
 from tests.context_rendering.conftest import Told, an_issue
@@ -106,23 +106,25 @@ async def test_without_a_context_it_is_said_how_to_get_one(told: Told) -> None:
     for tail in ("", ".md", "/graph.svg", "/versions", "/progress"):
         answer = await ask(told, tail)
         assert answer.status_code == 404 and f"POST {told.path}" in answer.json()["error"]["message"]
-    told.service.database.write_now(lambda t: contexts.begin(t, told.ref, ("first event",), BEGAN))
+    told.service.database.write_blocking(
+        lambda t: contexts.insert_version(t, told.ref, ("first event",), BEGAN)
+    )
     assert (await ask(told)).status_code == 404
     assert (await ask(told, "/versions")).json()["versions"][0]["state"] == "gathering"
 
 
 async def test_each_source_is_told_of_once_as_it_lands_and_then_the_end(told: Told) -> None:
     database, ref = told.service.database, told.ref
-    version = database.write_now(lambda t: contexts.begin(t, ref, ("first event",), BEGAN))
+    version = database.write_blocking(lambda t: contexts.insert_version(t, ref, ("first event",), BEGAN))
     following = asyncio.create_task(follow(told))
     for source in Source:
-        part = Part(source, SourceState.COMPLETE, count=2, requests=1, seconds=0.5)
+        part = ContextPart(source, SourceState.COMPLETE, count=2, requests=1, seconds=0.5)
         if source is Source.ALERTS:
-            part = Part(source, SourceState.UNAVAILABLE, "PagerDuty did not answer", requests=3)
-        database.write_now(lambda t, part=part: contexts.note_part(t, ref, version, part))  # type: ignore[misc]
+            part = ContextPart(source, SourceState.UNAVAILABLE, "PagerDuty did not answer", requests=3)
+        database.write_blocking(lambda t, part=part: contexts.upsert_part(t, ref, version, part))  # type: ignore[misc]
         await asyncio.sleep(0)
-    database.write_now(
-        lambda t: contexts.finish(
+    database.write_blocking(
+        lambda t: contexts.mark_version_finished(
             t, ref, version, ContextState.COMPLETE, BEGAN, is_degraded=True, document={}
         )
     )
@@ -153,14 +155,18 @@ async def test_of_a_version_that_is_over_only_the_end_is_told(told: Told) -> Non
 async def test_the_progress_of_a_gathering_that_was_terminated_ends(
     told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streaming, "STALLED_SECONDS", 0.3)
-    told.service.database.write_now(lambda t: contexts.begin(t, told.ref, ("first event",), BEGAN))
+    monkeypatch.setattr(streaming, "STALL_TIMEOUT_SECONDS", 0.3)
+    told.service.database.write_blocking(
+        lambda t: contexts.insert_version(t, told.ref, ("first event",), BEGAN)
+    )
     (name, end), *more = await follow(told)
     assert (name, end["state"], more) == ("stalled", "stalled", [])
 
 
 async def test_a_revoked_key_ends_its_stream(told: Told) -> None:
-    told.service.database.write_now(lambda t: contexts.begin(t, told.ref, ("first event",), BEGAN))
+    told.service.database.write_blocking(
+        lambda t: contexts.insert_version(t, told.ref, ("first event",), BEGAN)
+    )
     headers = told.service.a_key()
     key_id = headers["Authorization"].split("_")[1]
     request = told.service.http.get(f"{told.path}/progress", headers=headers, timeout=ANSWER)
@@ -223,9 +229,7 @@ async def test_an_incident_of_several_connections_is_asked_which(told: Told) -> 
 
 @pytest.mark.parametrize("reason", ["", "x" * 61, "call +49 170 1", "ask kim@acme.example", "a\nb"])
 async def test_a_reason_is_a_few_plain_words(told: Told, reason: str) -> None:
-    answer = await told.service.http.post(
-        told.path, json={"reason": reason}, headers=told.service.headers
-    )  # fmt: skip
+    answer = await told.service.http.post(told.path, json={"reason": reason}, headers=told.service.headers)
     assert answer.status_code == 400
 
 
@@ -283,7 +287,9 @@ async def test_an_issue_says_that_it_has_a_context(told_on_either: Told) -> None
     told = told_on_either
     path = f"/api/issues/{told.ref.issue_id}"
     assert (await told.service.get(path))["context"] is None
-    told.service.database.write_now(lambda t: contexts.begin(t, told.ref, ("first event",), BEGAN))
+    told.service.database.write_blocking(
+        lambda t: contexts.insert_version(t, told.ref, ("first event",), BEGAN)
+    )
     assert (await told.service.get(path))["context"] is None
     told.store()
     found = (await told.service.get(path))["context"]

@@ -10,24 +10,29 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calmo_pagerduty.contexts.analysis.dependency_layers import MOST_LEVELS, MOST_NODES, Role, layered
-from calmo_pagerduty.contexts.analysis.dependency_layout import ACROSS, WIDTH, place
-from calmo_pagerduty.contexts.analysis.dependency_picture import LINE_LENGTH, dependency_picture, wrapped
-from calmo_pagerduty.contexts.facts import Thing
-from calmo_pagerduty.contexts.model import IncidentContext, Reach, Surrounding
-from calmo_pagerduty.kernel.untrusted_text import clean_text
+from calmo_pagerduty.contexts.analysis.dependency_layers import (
+    MAX_LEVELS,
+    MAX_NODES,
+    Role,
+    build_layered_graph,
+)
+from calmo_pagerduty.contexts.analysis.dependency_layout import COLUMN_WIDTH, WIDTH, compute_layout
+from calmo_pagerduty.contexts.analysis.dependency_picture import LINE_LENGTH, dependency_svg, wrap_name
+from calmo_pagerduty.contexts.facts import EntityRef
+from calmo_pagerduty.contexts.model import DependencyNode, DependencyView, IncidentContext
+from calmo_pagerduty.kernel.untrusted_text import sanitize_text
 from tests.support.sample_context import CHECKOUT, DATABASE, a_context, assessment
 
 SVG = "{http://www.w3.org/2000/svg}"
 ROOT = Path(__file__).parents[2]
 
 
-def thing(number: int, name: str | None = None, kind: str = "service") -> Thing:
-    return Thing(id=f"P{number:04}", kind=kind, name=name or f"Service {number}")
+def thing(number: int, name: str | None = None, kind: str = "service") -> EntityRef:
+    return EntityRef(id=f"P{number:04}", kind=kind, name=name or f"Service {number}")
 
 
 def around(**fields: object) -> IncidentContext:
-    return a_context(assessment=assessment(surrounding=Surrounding(**fields)))  # type: ignore[arg-type]
+    return a_context(assessment=assessment(surrounding=DependencyView(**fields)))  # type: ignore[arg-type]
 
 
 def texts(svg: str) -> list[str]:
@@ -39,7 +44,7 @@ def worlds(draw: st.DrawFn) -> IncidentContext:
     """Any dependencies: circles, islands, the same service on both sides."""
     ids = list(range(draw(st.integers(0, 60))))
     reach = st.builds(
-        Reach,
+        DependencyNode,
         thing=st.sampled_from(ids or [0]).map(thing),
         hops=st.integers(1, 9),
         has_open_incident=st.booleans(),
@@ -50,14 +55,17 @@ def worlds(draw: st.DrawFn) -> IncidentContext:
         st.lists(st.sampled_from(ids or [0]).map(thing), max_size=3, unique_by=lambda drawn: drawn.id)
     )
     return around(
-        downstream=draw(reaches), upstream=draw(reaches), business=draw(reaches),
+        downstream=draw(reaches),
+        upstream=draw(reaches),
+        business=draw(reaches),
         edges=tuple(draw(st.lists(st.tuples(names, names), max_size=120))),
-        failing_path=(*path, CHECKOUT) if path else (), is_whole=draw(st.booleans()),
-    )  # fmt: skip
+        failing_path=(*path, CHECKOUT) if path else (),
+        is_whole=draw(st.booleans()),
+    )
 
 
 def test_business_stands_on_top_the_failing_service_between_and_what_it_needs_below() -> None:
-    graph = layered(a_context().assessment)
+    graph = build_layered_graph(a_context().assessment)
     level = {node: number for number, layer in enumerate(graph.layers) for node in layer}
     assert level["PSTORAG"] < level["PORDERS"] == level["PGATEWY"] < level["PCHECK0"] < level["PSHOPWB"]
     assert level["PSHOPWB"] == level["PMOBILE"] < level["BBUYING"] == level["BRETURN"]
@@ -66,7 +74,7 @@ def test_business_stands_on_top_the_failing_service_between_and_what_it_needs_be
 
 
 def test_the_picture_says_in_words_what_it_says_by_colour() -> None:
-    svg = dependency_picture(a_context())
+    svg = dependency_svg(a_context())
     said = texts(svg)
     assert {"this incident", "probable origin · open incident", "open incident", "business service"} <= set(
         said
@@ -85,37 +93,39 @@ def test_the_picture_says_in_words_what_it_says_by_colour() -> None:
 @given(worlds())
 @settings(deadline=None)
 def test_any_dependencies_make_a_picture_that_can_be_read(context: IncidentContext) -> None:
-    graph = layered(context.assessment)
+    graph = build_layered_graph(context.assessment)
     level = {node: number for number, layer in enumerate(graph.layers) for node in layer}
     assert set(level) == set(graph.nodes) and CHECKOUT.id in level
-    assert len(graph.nodes) <= MOST_NODES and len(graph.layers) <= 2 * MOST_LEVELS + 3
+    assert len(graph.nodes) <= MAX_NODES and len(graph.layers) <= 2 * MAX_LEVELS + 3
     assert all(level[low] < level[high] for low, high in graph.edges)
     assert all(level[low] >= level[high] for low, high in graph.returning)
-    layout = place(graph.layers, graph.edges)
+    layout = compute_layout(graph.layers, graph.edges)
     for number, layer in enumerate(graph.layers):
         xs = sorted(layout.places[node][0] for node in layer)
-        assert all(right - left >= ACROSS - 0.01 for left, right in pairwise(xs)), number
+        assert all(right - left >= COLUMN_WIDTH - 0.01 for left, right in pairwise(xs)), number
     for route in layout.routes.values():
         for x, number in route[1:-1]:
             boxes = [layout.places[node][0] for node in graph.layers[number]]
             assert all(abs(x - box) > WIDTH / 2 + 4 for box in boxes), "no line runs through a box"
-    ET.fromstring(dependency_picture(context))  # noqa: S314
+    ET.fromstring(dependency_svg(context))  # noqa: S314
 
 
 def test_of_what_there_is_no_room_for_the_number_is_told_and_none_is_lost() -> None:
-    below = tuple(Reach(thing=thing(number), hops=1, has_open_incident=number == 77) for number in range(100))
+    below = tuple(
+        DependencyNode(thing=thing(number), hops=1, has_open_incident=number == 77) for number in range(100)
+    )
     context = around(upstream=below, edges=tuple((reach.thing.id, CHECKOUT.id) for reach in below))
-    graph = layered(context.assessment)
+    graph = build_layered_graph(context.assessment)
     (more,) = [node for node in graph.nodes.values() if node.role is Role.MORE]
     shown = [node for node in graph.nodes.values() if node.role is Role.SERVICE]
     assert more.name == f"+{100 - len(shown)} more"
     assert thing(77).id in graph.nodes, "an open incident is shown before others"
-    assert more.name in texts(dependency_picture(context))
+    assert more.name in texts(dependency_svg(context))
 
 
 def test_the_boxes_of_a_large_account_stand_for_all_of_it() -> None:
-    below = tuple(Reach(thing=thing(number), hops=1 + number // 100) for number in range(500))
-    above = tuple(Reach(thing=thing(1000 + number), hops=1 + number // 100) for number in range(500))
+    below = tuple(DependencyNode(thing=thing(number), hops=1 + number // 100) for number in range(500))
+    above = tuple(DependencyNode(thing=thing(1000 + number), hops=1 + number // 100) for number in range(500))
     edges = [
         (thing(number).id, thing(number - 100).id if number >= 100 else CHECKOUT.id) for number in range(500)
     ]
@@ -123,34 +133,34 @@ def test_the_boxes_of_a_large_account_stand_for_all_of_it() -> None:
         (thing(900 + number).id if number >= 100 else CHECKOUT.id, thing(1000 + number).id)
         for number in range(500)
     ]
-    graph = layered(around(upstream=below, downstream=above, edges=tuple(edges)).assessment)
+    graph = build_layered_graph(around(upstream=below, downstream=above, edges=tuple(edges)).assessment)
     more = [node for node in graph.nodes.values() if node.role is Role.MORE]
     told = sum(int(node.name.strip("+ more")) for node in more) + len(graph.nodes) - len(more)
-    assert told == 1001 and len(graph.nodes) <= MOST_NODES
+    assert told == 1001 and len(graph.nodes) <= MAX_NODES
 
 
 def test_a_circle_is_drawn_as_one() -> None:
     first, second = thing(1), thing(2)
     context = around(
-        upstream=(Reach(thing=first, hops=1), Reach(thing=second, hops=2)),
+        upstream=(DependencyNode(thing=first, hops=1), DependencyNode(thing=second, hops=2)),
         edges=((first.id, CHECKOUT.id), (second.id, first.id), (CHECKOUT.id, second.id)),
     )
-    graph = layered(context.assessment)
+    graph = build_layered_graph(context.assessment)
     assert graph.returning == ((CHECKOUT.id, second.id),)
-    svg = dependency_picture(context)
+    svg = dependency_svg(context)
     assert svg.count('stroke-dasharray="6 4"') == 2, "the line and its sample below"
     assert "closes a circle" in texts(svg)
 
 
 def test_a_box_stands_in_the_middle_of_what_depends_on_it() -> None:
-    layout = place([["a"], ["b", "c"], ["d"]], [("a", "b"), ("a", "c"), ("b", "d")])
+    layout = compute_layout([["a"], ["b", "c"], ["d"]], [("a", "b"), ("a", "c"), ("b", "d")])
     (a, _), (b, _), (c, _) = (layout.places[node] for node in "abc")
-    assert a == (b + c) / 2 and abs(b - c) == ACROSS
+    assert a == (b + c) / 2 and abs(b - c) == COLUMN_WIDTH
     assert layout.places["d"] == (b, 2), "a line between two boxes is straight where it can be"
 
 
 def test_without_dependencies_the_failing_service_stands_alone_and_says_so() -> None:
-    said = texts(dependency_picture(around(is_whole=False)))
+    said = texts(dependency_svg(around(is_whole=False)))
     assert said == [
         "Failing",
         "Checkout API",
@@ -168,27 +178,28 @@ HOSTILE = ("</text><script>alert(1)</script>", "a & b", '" onload="alert(1)', "]
 @settings(deadline=None)
 def test_a_name_stays_a_name(name: str, other: str) -> None:
     context = around(
-        upstream=(Reach(thing=thing(1, name), hops=1),), business=(Reach(thing=thing(2, other), hops=1),)
+        upstream=(DependencyNode(thing=thing(1, name), hops=1),),
+        business=(DependencyNode(thing=thing(2, other), hops=1),),
     )
-    root = ET.fromstring(dependency_picture(context))  # noqa: S314
+    root = ET.fromstring(dependency_svg(context))  # noqa: S314
     tags = {element.tag.removeprefix(SVG) for element in root.iter()}
     assert tags <= {"svg", "title", "desc", "g", "rect", "text", "path"}
     assert not [
         name for element in root.iter() for name in element.attrib if name.startswith("on") or "href" in name
     ]
     boxes = [element.text or "" for element in root.iter(f"{SVG}title")]
-    assert " ".join(clean_text(name or "Service 1").split()) in boxes
+    assert " ".join(sanitize_text(name or "Service 1").split()) in boxes
 
 
 @given(st.text(max_size=120))
 def test_a_name_is_wrapped_into_two_lines_at_most(name: str) -> None:
-    lines = wrapped(name)
+    lines = wrap_name(name)
     assert 1 <= len(lines) <= 2 and all(0 < len(line) <= LINE_LENGTH for line in lines)
 
 
 def test_long_names_break_where_one_can_read_on() -> None:
-    assert wrapped("user-profile-service-with-a-long-name") == ["user-profile-", "service-with-a-lon…"]
-    assert wrapped("shipping gateway for parcels") == ["shipping gateway", "for parcels"]
+    assert wrap_name("user-profile-service-with-a-long-name") == ["user-profile-", "service-with-a-lon…"]
+    assert wrap_name("shipping gateway for parcels") == ["shipping gateway", "for parcels"]
 
 
 def test_the_same_context_gives_the_same_bytes_in_every_process() -> None:
@@ -199,9 +210,13 @@ def test_the_same_context_gives_the_same_bytes_in_every_process() -> None:
     )
     pictures = {
         subprocess.run(
-            [sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=ROOT,
+            [sys.executable, "-c", program],
+            check=True,
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
             env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
         ).stdout
         for seed in ("1", "2", "3")
-    }  # fmt: skip
-    assert pictures == {dependency_picture(a_context())}
+    }
+    assert pictures == {dependency_svg(a_context())}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from calmo_pagerduty.kernel.markdown_text import EMPTY, link, on_one_line, plain, quoted
+from calmo_pagerduty.kernel.markdown_text import EMPTY, code_span, escape_markdown, markdown_link, single_line
 
 PIECES = st.sampled_from(
     ["`", "``", "*", "_", "[", "]", "(", ")", "<b>", "<script>", "http://evil.example", "www.evil.example",
@@ -30,7 +30,7 @@ def pieces_of(markdown: str) -> list[Token]:
     return list(tokens[1].children or ())
 
 
-@given(TEXTS, st.sampled_from([quoted, plain]))
+@given(TEXTS, st.sampled_from([code_span, escape_markdown]))
 def test_a_text_stays_its_words_and_nothing_else(text: str, form: object) -> None:
     assert callable(form)
     shown = form(text)
@@ -39,21 +39,23 @@ def test_a_text_stays_its_words_and_nothing_else(text: str, form: object) -> Non
     pieces = pieces_of(f"It says {shown} there")
     assert {piece.type for piece in pieces} <= TEXT_ONLY
     said = "".join(piece.content for piece in pieces)
-    assert said == f"It says {on_one_line(text, 300) or EMPTY} there"
+    assert said == f"It says {single_line(text, 300) or EMPTY} there"
     for piece in pieces:
         assert piece.type == "code_inline" or not BARE_LINK.search(piece.content), piece.content
 
 
 @given(TEXTS, TEXTS)
 def test_a_text_cannot_change_where_a_link_leads(shown: str, other: str) -> None:
-    pieces = pieces_of(f"See {link(quoted(shown), 'https://a.example/x?a=1&copy=2')} and {quoted(other)}.")
+    pieces = pieces_of(
+        f"See {markdown_link(code_span(shown), 'https://a.example/x?a=1&copy=2')} and {code_span(other)}."
+    )
     links = [piece for piece in pieces if piece.type == "link_open"]
     assert [piece.attrs["href"] for piece in links] == ["https://a.example/x?a=1&copy=2"]
 
 
 @given(st.text() | TEXTS)
 def test_an_odd_address_is_no_link(address: str) -> None:
-    pieces = pieces_of(f"See {link('this', address)} there")
+    pieces = pieces_of(f"See {markdown_link('this', address)} there")
     for piece in pieces:
         if piece.type == "link_open":
             assert str(piece.attrs["href"]).startswith(("http://", "https://"))
@@ -62,17 +64,25 @@ def test_an_odd_address_is_no_link(address: str) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["javascript:alert(1)", "https://a.example/) [x](https://evil.example", "https://a.example/ x", "//a",
-     "https://a.example/<b>", "https://user:pass@evil.example/", "https://" + "a" * 3000, ""],
-)  # fmt: skip
+    [
+        "javascript:alert(1)",
+        "https://a.example/) [x](https://evil.example",
+        "https://a.example/ x",
+        "//a",
+        "https://a.example/<b>",
+        "https://user:pass@evil.example/",
+        "https://" + "a" * 3000,
+        "",
+    ],
+)
 def test_what_is_no_plain_address_is_not_linked(address: str) -> None:
-    assert link("this", address) == "this"
+    assert markdown_link("this", address) == "this"
 
 
 def test_names_of_the_usual_kind_stay_as_they_are() -> None:
     for name in ("Checkout API", "Émile O'Neill", "checkout-api", "Payments (EU), 3rd tier; 08:11"):
-        assert plain(name) == name
-    assert plain("orders.example.com") == "`orders.example.com`"
-    assert plain("mailto:") == "`mailto:`"
-    assert plain("*bold*") == r"\*bold\*"
-    assert plain("#4711") == r"\#4711"
+        assert escape_markdown(name) == name
+    assert escape_markdown("orders.example.com") == "`orders.example.com`"
+    assert escape_markdown("mailto:") == "`mailto:`"
+    assert escape_markdown("*bold*") == r"\*bold\*"
+    assert escape_markdown("#4711") == r"\#4711"

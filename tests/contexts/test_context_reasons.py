@@ -10,9 +10,9 @@ from calmo_pagerduty.incidents.lifecycle import (
     EventFacts,
     IncidentState,
     LifecyclePolicy,
-    WantContext,
+    RequestContext,
+    context_request_after_merge,
     decide,
-    wanted,
 )
 from calmo_pagerduty.pagerduty.event_types import EventType, IncidentStatus
 from tests.support.builders import NOON, facts, minutes
@@ -29,7 +29,7 @@ def reasons(
     for batch in batches:
         decision = decide(state, batch, now, policy)
         state = decision.state
-        found += [effect.reason.value for effect in decision.effects if isinstance(effect, WantContext)]
+        found += [effect.reason.value for effect in decision.effects if isinstance(effect, RequestContext)]
     return found
 
 
@@ -77,9 +77,17 @@ def test_a_reopening_wants_another() -> None:
 
 @pytest.mark.parametrize(
     ("before", "after", "is_raised"),
-    [("P3", "P1", True), ("P2", "P1", True), ("P1", "P2", False), ("P1", "P4", False), (None, "P1", True),
-     (None, "P5", False), ("P3", "P3", False), ("P3", None, False)],
-)  # fmt: skip
+    [
+        ("P3", "P1", True),
+        ("P2", "P1", True),
+        ("P1", "P2", False),
+        ("P1", "P4", False),
+        (None, "P1", True),
+        (None, "P5", False),
+        ("P3", "P3", False),
+        ("P3", None, False),
+    ],
+)
 def test_a_raised_priority_wants_another_and_a_lowered_one_does_not(
     before: str | None, after: str | None, is_raised: bool
 ) -> None:
@@ -101,13 +109,13 @@ def test_late_and_repeated_events_want_none() -> None:
 
 
 def test_a_new_run_that_learns_of_an_earlier_life_wants_one_only_if_it_was_reopened() -> None:
-    first = WantContext(reason=ContextReason.FIRST_EVENT)
-    assert wanted(first, IncidentState(status=RESOLVED), lived_before=True) is None
-    reopened = wanted(first, IncidentState(), lived_before=True)
-    assert reopened == WantContext(reason=ContextReason.REOPENED)
-    assert wanted(first, IncidentState(), lived_before=False) == first
-    raised = WantContext(reason=ContextReason.PRIORITY_RAISED)
-    assert wanted(raised, IncidentState(), lived_before=True) == raised
+    first = RequestContext(reason=ContextReason.FIRST_EVENT)
+    assert context_request_after_merge(first, IncidentState(status=RESOLVED), lived_before=True) is None
+    reopened = context_request_after_merge(first, IncidentState(), lived_before=True)
+    assert reopened == RequestContext(reason=ContextReason.REOPENED)
+    assert context_request_after_merge(first, IncidentState(), lived_before=False) == first
+    raised = RequestContext(reason=ContextReason.PRIORITY_RAISED)
+    assert context_request_after_merge(raised, IncidentState(), lived_before=True) == raised
 
 
 def test_a_number_tells_priorities_of_one_severity_apart() -> None:

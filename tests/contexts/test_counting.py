@@ -15,7 +15,7 @@ async def test_each_version_is_counted_once_with_what_it_lacked(contexts: Contex
     found = await contexts.gathered(ref)
     counter = contexts.service.ingress.context_counter
     for _ in range(3):
-        await counter.look_once()
+        await counter.count_once()
     told = await metrics(contexts)
     assert told['calmo_contexts_total{state="degraded"}'] == 1
     assert told["calmo_context_seconds_count"] == 1
@@ -23,5 +23,5 @@ async def test_each_version_is_counted_once_with_what_it_lacked(contexts: Contex
     lacking = 'calmo_context_sources_lacking_total{source="past_incidents",state="not_in_plan"}'
     assert told[lacking] == 1
     await contexts.gathered(ref)
-    await counter.look_once()
+    await counter.count_once()
     assert (await metrics(contexts))['calmo_contexts_total{state="degraded"}'] == 2

@@ -59,7 +59,7 @@ def forget(contexts: Contexts) -> None:
         for table in (tables.account_objects, tables.account_reads, tables.account_incidents):
             transaction.execute(sa.delete(table))
 
-    contexts.database.write_now(delete)
+    contexts.database.write_blocking(delete)
     contexts.service.site.faults = Faults()
 
 
@@ -157,7 +157,7 @@ async def test_what_the_plan_lacks_is_not_asked_for_again(contexts: Contexts) ->
 async def test_what_was_known_a_while_ago_stands_in_with_its_age(contexts: Contexts) -> None:
     ref = contexts.trigger()
     await contexts.gathered(ref)
-    contexts.database.write_now(
+    contexts.database.write_blocking(
         lambda t: t.execute(
             sa.text("UPDATE account_objects SET fetched_at = :at WHERE kind = 'services'"),
             {"at": "2026-01-01 00:00:00"},
@@ -169,8 +169,10 @@ async def test_what_was_known_a_while_ago_stands_in_with_its_age(contexts: Conte
 
 
 async def test_a_connection_without_a_token_has_a_context_of_our_own_records(contexts: Contexts) -> None:
-    contexts.database.write_now(
-        lambda t: connections.update(t, contexts.service.connection_id, token_kind=None, token_sealed=None)
+    contexts.database.write_blocking(
+        lambda t: connections.update_connection(
+            t, contexts.service.connection_id, token_kind=None, token_sealed=None
+        )
     )
     ref = contexts.trigger()
     before = contexts.requests_so_far()

@@ -62,8 +62,10 @@ async def test_the_next_incident_asks_for_little_more_than_its_own(contexts: Con
     assert found.requests == asked.total()
     shared = {operation for operation in asked if operation not in UNIQUE}
     assert shared <= {
-        "getTechnicalServiceServiceDependencies", "getBusinessServiceServiceDependencies", "listOnCalls"
-    }  # fmt: skip
+        "getTechnicalServiceServiceDependencies",
+        "getBusinessServiceServiceDependencies",
+        "listOnCalls",
+    }
 
 
 async def test_the_same_incident_again_asks_for_its_own_only(contexts: Contexts) -> None:
@@ -84,7 +86,7 @@ async def test_what_is_old_is_asked_for_anew(contexts: Contexts) -> None:
         transaction.execute(sa.update(tables.account_objects).values(fetched_at=long_ago))
         transaction.execute(sa.update(tables.account_reads).values(until=long_ago))
 
-    contexts.database.write_now(age)
+    contexts.database.write_blocking(age)
     before = contexts.requests_so_far()
     await contexts.gathered(ref)
     asked = contexts.asked(before)
@@ -99,7 +101,7 @@ async def test_what_was_open_when_it_was_read_is_looked_at_again(contexts: Conte
     someone = next(iter(contexts.account.users.values()))
     contexts.account.resolve(other.incident_id, by=someone.id, note="Restarted the consumers")
     earlier = datetime.now(UTC) - timedelta(minutes=1)
-    contexts.database.write_now(
+    contexts.database.write_blocking(
         lambda t: t.execute(sa.update(tables.account_reads).values(until=earlier, read_at=earlier))
     )
     found = await contexts.gathered(ref)
@@ -127,7 +129,7 @@ async def test_an_incident_that_was_open_for_days_is_looked_at_until_it_is_over(
     def long_ago(transaction: Transaction) -> None:
         began = read_at - timedelta(days=3)
         deleted = IncidentRow("QDELETED", "Disk is full", "PS1", "triggered", began, None, {})
-        account_memory.keep_incidents(transaction, old.connection_id, [deleted], read_at)
+        account_memory.upsert_incidents(transaction, old.connection_id, [deleted], read_at)
         table = tables.account_incidents
         its = sa.update(table).where(table.c.id == old.incident_id)
         transaction.execute(its.values(created_at=began, changed_at=read_at))
@@ -136,7 +138,7 @@ async def test_an_incident_that_was_open_for_days_is_looked_at_until_it_is_over(
         return {row.id: row.status for row in rows(contexts.database, tables.account_incidents)}
 
     assert remembered()[old.incident_id] == "triggered"
-    contexts.database.write_now(long_ago)
+    contexts.database.write_blocking(long_ago)
     await contexts.gathered(contexts.trigger())
     assert remembered()[old.incident_id] == "resolved"
     assert "QDELETED" not in remembered()

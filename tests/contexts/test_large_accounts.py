@@ -18,7 +18,7 @@ async def first_and_next(large: Contexts) -> None:
     assert {told[source] for source in GROWING} == {SourceState.PARTIAL}
     assert "is being read" in reasons(cold)[Source.HISTORY]
     assert cold.requests <= 150
-    memory = large.temporal.get_workflow_handle(names.memory_id(large.service.connection_id))
+    memory = large.temporal.get_workflow_handle(names.account_memory_workflow_id(large.service.connection_id))
     step = await memory.result()
     assert step["is_whole"]
     assert step["incidents"] == len(large.account.incidents)

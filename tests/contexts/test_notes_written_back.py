@@ -2,7 +2,7 @@
 
 from calmo_pagerduty.access import store as api_keys
 from calmo_pagerduty.connections import store as connections
-from calmo_pagerduty.contexts.note import MARK
+from calmo_pagerduty.contexts.note import NOTE_MARKER
 from calmo_pagerduty.tool_calls.model import CallState
 from calmo_pagerduty.tools.model import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules
@@ -12,8 +12,8 @@ from tests.support.tool_service import WRITES_ON, Json
 
 
 def switch_on(contexts: Contexts) -> None:
-    contexts.database.write_now(
-        lambda t: connections.update(t, contexts.service.connection_id, context_note=True)
+    contexts.database.write_blocking(
+        lambda t: connections.update_connection(t, contexts.service.connection_id, context_note=True)
     )
 
 
@@ -48,8 +48,8 @@ async def test_each_version_is_written_once(contexts: Contexts) -> None:
         told = ["begins", "done"] * version
         await eventually(lambda: outcomes(contexts), lambda found, told=told: found == told)  # type: ignore[misc]
     first, second = notes(contexts, ref.incident_id)
-    assert first.startswith(f"{MARK}, version 1\nImpact: ")
-    assert second.startswith(f"{MARK}, version 2\n")
+    assert first.startswith(f"{NOTE_MARKER}, version 1\nImpact: ")
+    assert second.startswith(f"{NOTE_MARKER}, version 2\n")
     assert "Like this one: #" in first
 
 
@@ -91,6 +91,6 @@ async def test_who_revokes_its_key_ends_the_notes(contexts: Contexts) -> None:
     key_id = audited[0]["key_id"]
     from datetime import UTC, datetime
 
-    contexts.database.write_now(lambda t: api_keys.revoke(t, key_id, datetime.now(UTC)))
+    contexts.database.write_blocking(lambda t: api_keys.mark_revoked(t, key_id, datetime.now(UTC)))
     await contexts.gathered(ref)
     assert len(await calls(contexts)) == 1

@@ -19,23 +19,77 @@ ODD = st.recursive(
     max_leaves=8,
 )
 FIELDS = (
-    "id", "type", "created_at", "title", "summary", "status", "service", "teams", "assignments", "priority",
-    "incident_number", "urgency", "body", "content", "user", "agent", "channel", "note", "timestamp",
-    "services", "correlation_reason", "incident", "score", "escalation_policy", "name", "time_zone",
-    "supporting_service", "dependent_service", "escalation_level", "schedule", "end", "start_time",
-    "end_time", "description", "last_status_change_by", "resolved_at", "incidents_responders",
-    "alert_key", "html_url",
-)  # fmt: skip
+    "id",
+    "type",
+    "created_at",
+    "title",
+    "summary",
+    "status",
+    "parse_service",
+    "teams",
+    "assignments",
+    "parse_priority",
+    "incident_number",
+    "urgency",
+    "body",
+    "content",
+    "user",
+    "agent",
+    "channel",
+    "parse_note",
+    "timestamp",
+    "services",
+    "correlation_reason",
+    "incident",
+    "score",
+    "escalation_policy",
+    "name",
+    "time_zone",
+    "supporting_service",
+    "dependent_service",
+    "escalation_level",
+    "schedule",
+    "end",
+    "start_time",
+    "end_time",
+    "description",
+    "last_status_change_by",
+    "resolved_at",
+    "incidents_responders",
+    "alert_key",
+    "html_url",
+)
 READERS = [
-    *(getattr(reading_incidents, name) for name in (
-        "this_incident", "alert", "note", "log_line", "open_incident", "past_incident", "change",
-        "related_change", "scored_incident", "related_incident", "impacted_service",
-    )),
-    *(getattr(reading_accounts, name) for name in (
-        "service", "business_service", "relationship", "person", "on_call", "maintenance", "priority",
-        "names_beside",
-    )),
-]  # fmt: skip
+    *(
+        getattr(reading_incidents, name)
+        for name in (
+            "parse_this_incident",
+            "parse_alert",
+            "parse_note",
+            "parse_log_line",
+            "parse_open_incident",
+            "parse_past_incident",
+            "parse_change",
+            "parse_related_change",
+            "parse_scored_incident",
+            "parse_related_incident",
+            "parse_impacted_service",
+        )
+    ),
+    *(
+        getattr(reading_accounts, name)
+        for name in (
+            "parse_service",
+            "parse_business_service",
+            "parse_dependency",
+            "parse_person",
+            "parse_on_call",
+            "parse_maintenance",
+            "parse_priority",
+            "parse_referenced_names",
+        )
+    ),
+]
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), ODD), st.booleans())
@@ -48,30 +102,37 @@ def test_whatever_is_sent_is_read_or_left_out(item: dict[str, Any], looks_right:
 
 def past(**of: Any) -> dict[str, Any]:
     service = {"id": "PS", "type": "service_reference"}
-    return {"id": "Q1", "title": "Slow", "created_at": AT, "status": "resolved", "service": service, **of}
+    return {
+        "id": "Q1",
+        "title": "Slow",
+        "created_at": AT,
+        "status": "resolved",
+        "parse_service": service,
+        **of,
+    }
 
 
 def test_who_resolved_is_told_by_the_list_already() -> None:
-    by_a_person = reading_incidents.past_incident(
+    by_a_person = reading_incidents.parse_past_incident(
         past(resolved_at="2026-06-01T13:00:00Z", last_status_change_by=WHO)
     )
     assert by_a_person is not None
     assert [(did.who.id, did.did) for did in by_a_person.responded] == [("PU", "resolved")]
     assert not by_a_person.is_auto_resolved
-    by_itself = reading_incidents.past_incident(
+    by_itself = reading_incidents.parse_past_incident(
         past(last_status_change_by={"id": "PS", "type": "service_reference"})
     )
     assert by_itself is not None and by_itself.is_auto_resolved and by_itself.responded == ()
 
 
 def test_texts_are_cleaned_and_cut() -> None:
-    found = reading_incidents.this_incident(past(title="a\u202eb\x00c" + "x" * 5000))
+    found = reading_incidents.parse_this_incident(past(title="a\u202eb\x00c" + "x" * 5000))
     assert found is not None
     assert found.title.startswith("abcxxx") and len(found.title) <= 1024
 
 
 def test_links_that_lead_elsewhere_are_dropped() -> None:
-    found = reading_incidents.this_incident(past(html_url="https://evil.example/pagerduty.com"))
+    found = reading_incidents.parse_this_incident(past(html_url="https://evil.example/pagerduty.com"))
     assert found is not None and found.url is None
 
 
@@ -83,21 +144,31 @@ def line(kind: str, minute: int, agent: dict[str, Any] | None = WHO, **of: Any) 
 def test_a_log_tells_who_did_what_and_how_it_ended() -> None:
     other = {"id": "PO", "type": "user_reference", "summary": "Bob"}
     entries = [
-        line("resolve", 9, note="Rolled back"), line("annotate", 5, other, channel={"summary": "Disk?"}),
-        line("acknowledge", 4), line("acknowledge", 3), line("notify", 2, None), line("trigger", 1, None),
-    ]  # fmt: skip
-    how = reading_logs.handling(reading_incidents.read_all(reading_incidents.log_line, entries))
+        line("resolve", 9, note="Rolled back"),
+        line("annotate", 5, other, channel={"summary": "Disk?"}),
+        line("acknowledge", 4),
+        line("acknowledge", 3),
+        line("notify", 2, None),
+        line("trigger", 1, None),
+    ]
+    how = reading_logs.summarise_handling(
+        reading_incidents.parse_all(reading_incidents.parse_log_line, entries)
+    )
     assert [(did.who.name, did.did) for did in how.responded] == [
-        ("Ann", "acknowledged"), ("Bob", "annotated"), ("Ann", "resolved")
-    ]  # fmt: skip
+        ("Ann", "acknowledged"),
+        ("Bob", "annotated"),
+        ("Ann", "resolved"),
+    ]
     assert how.resolution == "Rolled back"
     assert not how.is_auto_resolved
-    assert facts.HANDLING.of(facts.HANDLING.json(how)) == how
+    assert facts.HANDLING.from_json(facts.HANDLING.to_json(how)) == how
 
 
 def test_without_a_resolution_the_last_note_tells_how_it_ended() -> None:
     entries = [line("annotate", 2, note="Restarted"), line("resolve", 3, None)]
-    how = reading_logs.handling(reading_incidents.read_all(reading_incidents.log_line, entries))
+    how = reading_logs.summarise_handling(
+        reading_incidents.parse_all(reading_incidents.parse_log_line, entries)
+    )
     assert how.resolution == "Restarted" and how.is_auto_resolved
 
 
@@ -115,7 +186,7 @@ def walked(known: dict[str, list[Edge]], start: str) -> DependencyWalk:
     walk = DependencyWalk(start)
     while frontier := walk.frontier():
         for node in frontier:
-            walk.learn(node, known.get(node[1], ()))
+            walk.add_edges(node, known.get(node[1], ()))
     return walk
 
 

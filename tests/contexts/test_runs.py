@@ -12,7 +12,7 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.service import RPCError
 
 from calmo_pagerduty.contexts import store
-from calmo_pagerduty.contexts.runs import ContextEnd, ContextStart, ContextState, RunProgress
+from calmo_pagerduty.contexts.runs import ContextOutcome, ContextStart, ContextState, RunProgress
 from calmo_pagerduty.contexts.sources import Source, SourceState
 from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.temporal.dev_server import TemporalDevServer
@@ -82,13 +82,13 @@ async def test_a_signal_that_nobody_understands_is_a_reason_too(contexts: Contex
 async def test_progress_and_result_tell_figures_source_by_source(contexts: Contexts) -> None:
     ref = contexts.trigger()
     handle = await contexts.start(ref, "a test")
-    end: ContextEnd = await handle.result()
+    end: ContextOutcome = await handle.result()
     progress: RunProgress = await handle.query(names.QUERY_PROGRESS, result_type=RunProgress)
     assert set(progress.sources) == set(Source)
     assert progress.state is ContextState.COMPLETE
     assert end.counts[Source.PRIORITIES] == progress.sources[Source.PRIORITIES].count == 5
     assert end.requests == sum(source.requests for source in progress.sources.values())
-    stored = contexts.database.read_now(lambda t: store.progress(t, EVERYTHING, ref.issue_id))
+    stored = contexts.database.read_blocking(lambda t: store.get_progress(t, EVERYTHING, ref.issue_id))
     assert stored is not None and stored.requests == end.requests
 
 
@@ -150,9 +150,12 @@ async def start_worker(
     await contexts.workers.aclose()
     settings = contexts.service.ingress.services.settings
     processes = worker_processes(
-        tmp_path, temporal_server.address, TASK_QUEUE=contexts.task_queue,
-        SIMULATOR_URL=str(settings.simulator_url), ENCRYPTION_KEYS=TEST_KEYS,
-    )  # fmt: skip
+        tmp_path,
+        temporal_server.address,
+        TASK_QUEUE=contexts.task_queue,
+        SIMULATOR_URL=str(settings.simulator_url),
+        ENCRYPTION_KEYS=TEST_KEYS,
+    )
     async with processes as start:
         yield start
 

@@ -21,8 +21,8 @@ async def test_a_context_leaves_no_text_behind_but_in_the_database(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     logging.getLogger("httpcore").setLevel(logging.INFO)
-    contexts.database.write_now(
-        lambda t: connections.update(t, contexts.service.connection_id, context_note=True)
+    contexts.database.write_blocking(
+        lambda t: connections.update_connection(t, contexts.service.connection_id, context_note=True)
     )
     account = contexts.account
     for user in tuple(account.users.values()):
@@ -37,7 +37,7 @@ async def test_a_context_leaves_no_text_behind_but_in_the_database(
     await contexts.gathered(ref, "again")
     await contexts.service.get("/api/tool-calls")
     histories = await everything_in_temporal(contexts)
-    await contexts.service.ingress.context_counter.look_once()
+    await contexts.service.ingress.context_counter.count_once()
     metrics = (await contexts.service.http.get("/metrics", headers=contexts.service.headers)).text
     logged = everything_logged(caplog.records)
     for canary in (*TEXTS, TOKEN):

@@ -7,10 +7,10 @@ import pytest
 
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.contexts import account_cache_store as account_memory
-from calmo_pagerduty.contexts.account.cache import AccountMemory
-from calmo_pagerduty.contexts.account.incremental_feed import AccountSpans
-from calmo_pagerduty.contexts.account.requests import Reading
-from calmo_pagerduty.contexts.account_cache_store import Span
+from calmo_pagerduty.contexts.account.cache import AccountCache
+from calmo_pagerduty.contexts.account.incremental_feed import FeedSync
+from calmo_pagerduty.contexts.account.requests import SourceClient
+from calmo_pagerduty.contexts.account_cache_store import SyncedRange
 from calmo_pagerduty.contexts.gathering.history_source import INCIDENTS
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.kernel.scopes import EVERYTHING
@@ -22,18 +22,20 @@ PIECEMEAL = replace(INCIDENTS, holds=timedelta())
 
 
 @pytest.fixture
-async def reading(contexts: Contexts) -> Reading:
+async def reading(contexts: Contexts) -> SourceClient:
     contexts.service.site.account = a_shop(incidents=250, days=100)
     connection_id = contexts.service.connection_id
-    connection = contexts.database.read_now(lambda t: connections.find(t, EVERYTHING, connection_id))
+    connection = contexts.database.read_blocking(
+        lambda t: connections.get_connection(t, EVERYTHING, connection_id)
+    )
     assert connection is not None
-    return Reading(await contexts.services.accounts.client(connection, timedelta(seconds=10)))
+    return SourceClient(await contexts.services.pagerduty_clients.client(connection, timedelta(seconds=10)))
 
 
 @pytest.fixture
-def spans(contexts: Contexts) -> AccountSpans:
-    memory = AccountMemory(contexts.database)
-    return AccountSpans(contexts.database, memory, contexts.service.connection_id)
+def spans(contexts: Contexts) -> FeedSync:
+    memory = AccountCache(contexts.database)
+    return FeedSync(contexts.database, memory, contexts.service.connection_id)
 
 
 def kept(contexts: Contexts) -> set[str]:
@@ -41,16 +43,16 @@ def kept(contexts: Contexts) -> set[str]:
 
 
 async def test_the_newest_come_first_and_the_rest_piece_by_piece(
-    contexts: Contexts, reading: Reading, spans: AccountSpans
+    contexts: Contexts, reading: SourceClient, spans: FeedSync
 ) -> None:
     order = contexts.account.incident_order
     total = len(order)
-    first = await spans.caught_up(PIECEMEAL, reading, 1)
+    first = await spans.sync(PIECEMEAL, reading, 1)
     assert first is not None and not first.is_whole
     assert kept(contexts) == set(order[-100:])
     seen = [first]
     while not seen[-1].is_whole:
-        found = await spans.caught_up(PIECEMEAL, reading, 2)
+        found = await spans.sync(PIECEMEAL, reading, 2)
         assert found is not None
         assert found.since < seen[-1].since
         seen.append(found)
@@ -58,37 +60,37 @@ async def test_the_newest_come_first_and_the_rest_piece_by_piece(
     assert reading.requests <= 2 * len(seen) + total // 100
     # What is whole stays whole: only what is new is asked for.
     before = reading.requests
-    again = await spans.caught_up(PIECEMEAL, reading, 10)
+    again = await spans.sync(PIECEMEAL, reading, 10)
     assert again is not None and again.is_whole
     assert reading.requests - before <= 2
 
 
 async def test_after_a_long_absence_the_gap_is_read_too(
-    contexts: Contexts, reading: Reading, spans: AccountSpans
+    contexts: Contexts, reading: SourceClient, spans: FeedSync
 ) -> None:
     order = contexts.account.incident_order
     now = datetime.now(UTC)
-    long_ago = Span(now - timedelta(days=180), now - timedelta(days=90), True, now)
+    long_ago = SyncedRange(now - timedelta(days=180), now - timedelta(days=90), True, now)
     connection_id = contexts.service.connection_id
-    contexts.database.write_now(
-        lambda t: account_memory.keep_span(t, connection_id, INCIDENTS.name, long_ago)
+    contexts.database.write_blocking(
+        lambda t: account_memory.upsert_synced_range(t, connection_id, INCIDENTS.name, long_ago)
     )
-    found = await spans.caught_up(PIECEMEAL, reading, 1)
+    found = await spans.sync(PIECEMEAL, reading, 1)
     assert found is not None and not found.is_whole
     while not found.is_whole:
-        found = await spans.caught_up(PIECEMEAL, reading, 2)
+        found = await spans.sync(PIECEMEAL, reading, 2)
         assert found is not None
     assert set(order) == kept(contexts)
 
 
 async def test_a_list_in_another_order_counts_only_once_it_is_whole(
-    contexts: Contexts, reading: Reading, spans: AccountSpans
+    contexts: Contexts, reading: SourceClient, spans: FeedSync
 ) -> None:
     oldest_first = replace(
         PIECEMEAL,
         request=lambda since, until: get("/incidents", since=since, until=until, sort_by="created_at:asc"),
     )
-    assert await spans.caught_up(oldest_first, reading, 1) is None
-    found = await spans.caught_up(oldest_first, reading, 10)
+    assert await spans.sync(oldest_first, reading, 1) is None
+    found = await spans.sync(oldest_first, reading, 10)
     assert found is not None and found.is_whole
     assert kept(contexts) == set(contexts.account.incident_order)

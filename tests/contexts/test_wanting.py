@@ -10,7 +10,7 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from activities.contexts import ContextRequests
+from activities.contexts import ContextRequestActivities
 from calmo_pagerduty.contexts.sources import Source, SourceState
 from calmo_pagerduty.deliveries.store import PendingDelivery
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
@@ -18,7 +18,7 @@ from calmo_pagerduty.pagerduty.event_types import EventType
 from calmo_pagerduty.processes import free_port
 from calmo_pagerduty.temporal.client import DATA_CONVERTER
 from calmo_pagerduty.temporal.handle import TemporalHandle
-from calmo_pagerduty.webhooks.synthetic_incidents import PREFIX
+from calmo_pagerduty.webhooks.synthetic_incidents import SYNTHETIC_PREFIX
 from ingress.forwarding.incident_starter import IncidentStarter
 from ingress.forwarding.signal_sender import SignalSender
 from tests.support.builders import facts
@@ -75,13 +75,13 @@ async def test_the_issue_tells_the_sources_what_it_is_about(contexts: Contexts) 
     assert found.assessment.incident.title.text == "Search is slow"
 
 
-def a_worker(runs: IncidentRuns, requests: ContextRequests) -> Worker:
-    incidents = runs.services.incidents
+def a_worker(runs: IncidentRuns, requests: ContextRequestActivities) -> Worker:
+    incidents = runs.services.incident_activities
     return Worker(
         runs.client,
         task_queue=runs.task_queue,
         workflows=[IncidentWorkflow],
-        activities=[incidents.save_events, incidents.set_aside, requests.want_context],
+        activities=[incidents.save_events, incidents.save_dead_letters, requests.request_context],
         workflow_runner=SandboxedWorkflowRunner(),
     )
 
@@ -101,7 +101,7 @@ def runs(contexts: Contexts) -> IncidentRuns:
 async def test_wanting_costs_the_incident_one_marker_and_no_step(runs: IncidentRuns) -> None:
     ref = runs.an_incident()
     await deliver(runs, ref.incident_id)
-    async with a_worker(runs, runs.services.context_requests):
+    async with a_worker(runs, runs.services.context_request_activities):
         await runs.until_saved(ref, 1)
         await runs.until_idle(ref)
         handle = runs.client.get_workflow_handle(names.context_id(ref))
@@ -116,16 +116,16 @@ async def test_an_incident_goes_on_when_its_context_cannot_be_asked_for(runs: In
     nobody = await Client.connect(f"127.0.0.1:{free_port()}", lazy=True, data_converter=DATA_CONVERTER)
     ref = runs.an_incident()
     await deliver(runs, ref.incident_id)
-    async with a_worker(runs, ContextRequests(TemporalHandle(nobody), runs.task_queue)):
+    async with a_worker(runs, ContextRequestActivities(TemporalHandle(nobody), runs.task_queue)):
         await runs.until_saved(ref, 1)
         await runs.deliver(ref, facts(EventType.ACKNOWLEDGED))
         await runs.until_saved(ref, 2)
 
 
 async def test_a_test_of_a_webhook_has_no_context(runs: IncidentRuns) -> None:
-    incident_id = f"{PREFIX}0001"
+    incident_id = f"{SYNTHETIC_PREFIX}0001"
     ref = await deliver(runs, incident_id)
-    async with a_worker(runs, runs.services.context_requests):
+    async with a_worker(runs, runs.services.context_request_activities):
         await runs.until_saved(ref, 1)
         await runs.until_idle(ref)
     events = [event.event_type async for event in runs.handle(ref).fetch_history_events()]

@@ -145,10 +145,10 @@ def _temporal() -> Json:
             key.name: key.indexed_value_type.name for key in sorted(names.SEARCH_ATTRIBUTES, key=str)
         },
         "ids": {
-            "calls queue": names.calls_queue("QUEUE"),
-            "reconcile": names.reconcile_id("CONNECTION"),
-            "doctor": names.doctor_id("CONNECTION"),
-            "account": names.memory_id("CONNECTION"),
+            "calls queue": names.pagerduty_queue("QUEUE"),
+            "reconcile": names.reconcile_workflow_id("CONNECTION"),
+            "doctor": names.doctor_workflow_id("CONNECTION"),
+            "account": names.account_memory_workflow_id("CONNECTION"),
         },
     }
 
@@ -192,7 +192,7 @@ def _tables(database: Database) -> Json:
             for table in sorted(inspected.get_table_names())
         }
 
-    return database.read_now(read)
+    return database.read_blocking(read)
 
 
 def _metrics(doorway: Doorway) -> Json:

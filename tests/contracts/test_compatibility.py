@@ -16,9 +16,11 @@ Json = dict[str, Any]
 
 def an_object(required: tuple[str, ...] = (), **properties: Any) -> Json:
     return {
-        "type": "object", "properties": properties, "required": list(required),
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
         "additionalProperties": False,
-    }  # fmt: skip
+    }
 
 
 TEXT, NUMBER, WHOLE, NULL = ({"type": kind} for kind in ("string", "number", "integer", "null"))
@@ -137,9 +139,12 @@ def test_a_tool_a_command_and_a_name_of_before_are_missed() -> None:
     assert tool_problems(tools, {"x": tools["x"] | {"annotations": {"readOnlyHint": False}}}) != []
     assert tool_problems(tools, {}) == ["x: is gone"]
     option = {
-        "options": ["--as-json"], "required": False, "schema": {"type": "boolean"}, "is_flag": True,
+        "options": ["--as-json"],
+        "required": False,
+        "schema": {"type": "boolean"},
+        "is_flag": True,
         "is_repeated": False,
-    }  # fmt: skip
+    }
     commands = {"issues list": {"as_json": option}}
     assert command_problems(commands, {"issues list": {"as_json": option, "more": option}}) == []
     assert command_problems(commands, {"issues list": {"as_json": option | {"options": ["--json"]}}}) != []

@@ -19,9 +19,9 @@ from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import (
     CannotDecrypt,
+    CellAddress,
     KeyProblem,
     Keyring,
-    Place,
     load_or_create_keys,
     parse_keys,
 )
@@ -30,7 +30,7 @@ from tests.support.patience import PROGRAM
 
 OLD, NEW = bytes(range(32)), bytes(range(32, 64))
 KEYRING = Keyring({"old": OLD})
-PLACE = Place("webhook_secrets", "sealed", "personal:robin", "wh_1", 1)
+PLACE = CellAddress("webhook_secrets", "sealed", "personal:robin", "wh_1", 1)
 ELSEWHERE = [
     replace(PLACE, table="connections"),
     replace(PLACE, column="token"),
@@ -59,7 +59,7 @@ def test_the_same_secret_never_looks_the_same_twice() -> None:
 
 
 @pytest.mark.parametrize("elsewhere", ELSEWHERE)
-def test_a_secret_does_not_open_in_another_place(elsewhere: Place) -> None:
+def test_a_secret_does_not_open_in_another_place(elsewhere: CellAddress) -> None:
     with pytest.raises(CannotDecrypt):
         KEYRING.open(KEYRING.seal(b"secret", PLACE), elsewhere)
 
@@ -164,10 +164,14 @@ print(pathlib.Path(sys.argv[1]).read_text())
 def test_processes_that_start_at_once_agree_on_one_key(tmp_path: Path) -> None:
     path = tmp_path / "master_key"
     starters = [
-        subprocess.Popen([sys.executable, "-c", MAKE_KEY, str(path)], stdin=subprocess.PIPE,
-                         stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", MAKE_KEY, str(path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         for _ in range(2)
-    ]  # fmt: skip
+    ]
     for starter in starters:
         assert starter.stdin is not None
         starter.stdin.write("!")
@@ -179,7 +183,7 @@ def test_processes_that_start_at_once_agree_on_one_key(tmp_path: Path) -> None:
 
 def test_the_right_key_passes_at_start_as_often_as_one_likes(database: Database) -> None:
     for _ in range(2):
-        database.write_now(KEYRING.check)
+        database.write_blocking(KEYRING.check)
 
 
 def test_two_that_start_at_once_both_pass(database: Database) -> None:
@@ -191,24 +195,24 @@ def test_two_that_start_at_once_both_pass(database: Database) -> None:
                 together.wait(10)
             KEYRING.check(connection)
 
-        database.write_now(check)
+        database.write_blocking(check)
 
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(start, range(2))) == [None, None]
 
 
 def test_a_wrong_key_is_named_at_start(database: Database) -> None:
-    database.write_now(KEYRING.check)
+    database.write_blocking(KEYRING.check)
     with pytest.raises(KeyProblem, match="'old' is not the one"):
-        database.write_now(Keyring({"old": NEW}).check)
+        database.write_blocking(Keyring({"old": NEW}).check)
 
 
 def test_a_key_that_is_still_needed_is_missed_at_start(database: Database) -> None:
-    database.write_now(KEYRING.check)
+    database.write_blocking(KEYRING.check)
     new = Keyring({"new": NEW})
-    database.write_now(new.check)
+    database.write_blocking(new.check)
     make_webhook(database, KEYRING)
     with pytest.raises(KeyProblem, match="'old' is missing"):
-        database.write_now(new.check)
-    database.write_now(lambda c: c.execute(sa.delete(tables.webhook_secrets)))
-    database.write_now(new.check)
+        database.write_blocking(new.check)
+    database.write_blocking(lambda c: c.execute(sa.delete(tables.webhook_secrets)))
+    database.write_blocking(new.check)

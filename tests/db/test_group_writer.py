@@ -33,7 +33,7 @@ def put(name: str) -> Callable[[sa.Connection], str]:
 
 def names(database: Database) -> list[str]:
     query = sa.select(tables.leases.c.name).order_by(tables.leases.c.name)
-    return list(database.read_now(lambda c: c.execute(query).scalars().all()))
+    return list(database.read_blocking(lambda c: c.execute(query).scalars().all()))
 
 
 @asynccontextmanager

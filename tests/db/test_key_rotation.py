@@ -36,43 +36,43 @@ while some := database.write_now(lambda t: key_rotation.rewrap_some(t, keyring))
 def fill(database: Database, secrets: int) -> str:
     """Seal so many secrets of one webhook with the old key; returns the webhook."""
     old = Keyring({"old": OLD})
-    database.write_now(old.check)
+    database.write_blocking(old.check)
     webhook = make_webhook(database, old, secret=None)
 
     def write(transaction: sa.Connection) -> None:
         for number in range(secrets):
-            webhooks.add_secret(transaction, old, webhook, f"secret-{number}".encode(), datetime.now(UTC))
+            webhooks.insert_secret(transaction, old, webhook, f"secret-{number}".encode(), datetime.now(UTC))
 
-    database.write_now(write)
+    database.write_blocking(write)
     return webhook
 
 
 def readable(database: Database, keyring: Keyring, webhook: str) -> set[str]:
-    found = database.read_now(lambda t: webhooks.find(t, keyring, webhook, datetime.now(UTC)))
+    found = database.read_blocking(lambda t: webhooks.get_webhook(t, keyring, webhook, datetime.now(UTC)))
     assert found is not None
     return {secret.decode() for _, secret in found.secrets}
 
 
 def test_secrets_come_under_the_new_key_and_the_old_one_may_go(database: Database) -> None:
     webhook = fill(database, 450)
-    database.write_now(BOTH.check)
+    database.write_blocking(BOTH.check)
     assert readable(database, BOTH, webhook) == {f"secret-{number}" for number in range(450)}
-    assert database.read_now(key_rotation.count_by_key) == {"new": 0, "old": 450}
+    assert database.read_blocking(key_rotation.count_values_by_key) == {"new": 0, "old": 450}
     steps = []
-    while some := database.write_now(lambda t: key_rotation.rewrap_some(t, BOTH)):
+    while some := database.write_blocking(lambda t: key_rotation.update_sealed_batch(t, BOTH)):
         steps.append(some)
     assert steps == [200, 200, 50]
-    assert database.read_now(key_rotation.count_by_key) == {"new": 450, "old": 0}
-    assert database.write_now(lambda t: key_rotation.forget_keys(t, BOTH)) == ("old",)
+    assert database.read_blocking(key_rotation.count_values_by_key) == {"new": 450, "old": 0}
+    assert database.write_blocking(lambda t: key_rotation.delete_unused_keys(t, BOTH)) == ("old",)
     only_new = Keyring({"new": NEW})
-    database.write_now(only_new.check)
+    database.write_blocking(only_new.check)
     assert len(readable(database, only_new, webhook)) == 450
 
 
 def test_a_value_under_an_unknown_key_is_told_of_and_nothing_is_lost(database: Database) -> None:
     webhook = fill(database, 3)
     with pytest.raises(CannotDecrypt):
-        database.write_now(lambda t: key_rotation.rewrap_some(t, Keyring({"new": NEW})))
+        database.write_blocking(lambda t: key_rotation.update_sealed_batch(t, Keyring({"new": NEW})))
     assert len(readable(database, Keyring({"old": OLD}), webhook)) == 3
 
 
@@ -90,10 +90,10 @@ def interrupt_and_finish(database: Database, url: str, secrets: int) -> None:
     process.kill()
     process.wait()
     process.stdout.close()
-    counted = database.read_now(key_rotation.count_by_key)
+    counted = database.read_blocking(key_rotation.count_values_by_key)
     assert counted["new"] > 0
     assert len(readable(database, BOTH, webhook)) == secrets
-    while database.write_now(lambda t: key_rotation.rewrap_some(t, BOTH)):
+    while database.write_blocking(lambda t: key_rotation.update_sealed_batch(t, BOTH)):
         pass
     assert len(readable(database, Keyring({"new": NEW}), webhook)) == secrets
 
@@ -112,16 +112,21 @@ def test_a_killed_rotation_of_ten_thousand_secrets(database: Database, migrated_
 def test_a_token_is_brought_under_the_new_key_too(database: Database) -> None:
     old = Keyring({"old": OLD})
     now = datetime.now(UTC)
-    made = database.write_now(lambda t: connections.add(t, "Ours", Scope.parse("organization:acme"), now))
-    found = database.read_now(lambda t: connections.find(t, EVERYTHING, made))
-    assert found is not None
-    database.write_now(
-        lambda t: connections.set_token(t, old, found, TokenKind.API_TOKEN, SecretStr("a-secret-token"))
+    made = database.write_blocking(
+        lambda t: connections.insert_connection(t, "Ours", Scope.parse("organization:acme"), now)
     )
-    assert database.write_now(lambda t: key_rotation.rewrap_some(t, BOTH)) == 1
-    found = database.read_now(lambda t: connections.find(t, EVERYTHING, made))
+    found = database.read_blocking(lambda t: connections.get_connection(t, EVERYTHING, made))
     assert found is not None
-    token = database.read_now(lambda t: connections.open_token(t, Keyring({"new": NEW}), found))
+    database.write_blocking(
+        lambda t: connections.update_token(t, old, found, TokenKind.API_TOKEN, SecretStr("a-secret-token"))
+    )
+    assert database.write_blocking(lambda t: key_rotation.update_sealed_batch(t, BOTH)) == 1
+    found = database.read_blocking(lambda t: connections.get_connection(t, EVERYTHING, made))
+    assert found is not None
+    token = database.read_blocking(lambda t: connections.get_token(t, Keyring({"new": NEW}), found))
     assert token is not None
     assert token.get_secret_value() == "a-secret-token"
-    assert database.read_now(lambda t: t.execute(sa.select(tables.connections.c.token_version)).scalar()) == 1
+    assert (
+        database.read_blocking(lambda t: t.execute(sa.select(tables.connections.c.token_version)).scalar())
+        == 1
+    )

@@ -10,14 +10,14 @@ EXPIRED = timedelta(seconds=-1)
 
 
 def take(database: Database, holder: str, ttl: timedelta = TTL, name: str = "forwarder") -> bool:
-    return database.write_now(lambda c: leases.take(c, name, holder, ttl))
+    return database.write_blocking(lambda c: leases.claim_lease(c, name, holder, ttl))
 
 
 def test_a_lease_is_one_holders_until_it_is_released(database: Database) -> None:
     assert take(database, "first")
     assert not take(database, "second")
     assert take(database, "first")
-    database.write_now(lambda c: leases.release(c, "forwarder", "first"))
+    database.write_blocking(lambda c: leases.delete_lease(c, "forwarder", "first"))
     assert take(database, "second")
     assert not take(database, "first")
 
@@ -30,7 +30,7 @@ def test_a_holder_that_does_not_renew_loses_its_lease(database: Database) -> Non
 
 def test_only_the_holder_can_release(database: Database) -> None:
     assert take(database, "first")
-    database.write_now(lambda c: leases.release(c, "forwarder", "second"))
+    database.write_blocking(lambda c: leases.delete_lease(c, "forwarder", "second"))
     assert not take(database, "second")
 
 

@@ -35,7 +35,7 @@ def test_the_migrated_schema_is_the_one_that_the_code_means(database: Database) 
         )
         return compare_metadata(context, tables.metadata)
 
-    assert database.read_now(differences) == []
+    assert database.read_blocking(differences) == []
 
 
 def test_what_alembic_does_not_compare_is_there_too(database: Database) -> None:
@@ -48,7 +48,7 @@ def test_what_alembic_does_not_compare_is_there_too(database: Database) -> None:
             for table in ("deliveries", "timeline", "issues")
         }
 
-    assert database.read_now(constraints) == {
+    assert database.read_blocking(constraints) == {
         "deliveries": {("webhook_id", "dedup_key")},
         "timeline": {("issue_id", "event_id")},
         "issues": {("connection_id", "incident_id")},
@@ -60,10 +60,10 @@ def test_row_numbers_are_not_given_twice_after_the_last_row_is_gone(database: Da
         "INSERT INTO refusals (webhook_id, at, verdict, reason, status, body_bytes, body_sha256)"
         " VALUES ('w', '2026-06-01 12:00:00', 'v', 'r', 401, 1, '00')"
     )
-    database.write_now(lambda c: c.execute(change))
+    database.write_blocking(lambda c: c.execute(change))
     [first] = rows(database, tables.refusals)
-    database.write_now(lambda c: c.execute(sa.delete(tables.refusals)))
-    database.write_now(lambda c: c.execute(change))
+    database.write_blocking(lambda c: c.execute(sa.delete(tables.refusals)))
+    database.write_blocking(lambda c: c.execute(change))
     [second] = rows(database, tables.refusals)
     assert second.id > first.id
 
@@ -71,15 +71,19 @@ def test_row_numbers_are_not_given_twice_after_the_last_row_is_gone(database: Da
 def test_migrating_again_changes_nothing(database: Database) -> None:
     database.migrate()
     version = sa.text("SELECT version_num FROM alembic_version")
-    assert len(database.read_now(lambda c: c.execute(version).all())) == 1
+    assert len(database.read_blocking(lambda c: c.execute(version).all())) == 1
 
 
 def test_two_starts_at_once_do_not_collide(database_url: str) -> None:
     starters = [
-        subprocess.Popen([sys.executable, "-W", "error", "-c", MIGRATE, database_url], stdin=subprocess.PIPE,
-                         stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", MIGRATE, database_url],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         for _ in range(2)
-    ]  # fmt: skip
+    ]
     for starter in starters:
         assert starter.stdin is not None
         starter.stdin.write("!")

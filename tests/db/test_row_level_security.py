@@ -13,9 +13,9 @@ from conftest import new_postgresql_database
 from calmo_pagerduty.access import audit_store as audit
 from calmo_pagerduty.contexts import account_cache_store as account_memory
 from calmo_pagerduty.contexts import store as contexts
-from calmo_pagerduty.contexts.account_cache_store import ChangeRow, IncidentRow, Span
+from calmo_pagerduty.contexts.account_cache_store import ChangeRow, IncidentRow, SyncedRange
 from calmo_pagerduty.contexts.sources import Source, SourceState
-from calmo_pagerduty.contexts.store import Part
+from calmo_pagerduty.contexts.store import ContextPart
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
@@ -72,8 +72,8 @@ def fill(database: Database, scope: str) -> None:
     now = datetime.now(UTC)
 
     def write(transaction: sa.Connection) -> None:
-        refusals.record(transaction, hook, now, Verdict.MISMATCH, SignatureVerdict.MISMATCH, 1, "00")
-        audit.append(transaction, scope, now, {"outcome": "done"})
+        refusals.insert_refusal(transaction, hook, now, Verdict.MISMATCH, SignatureVerdict.MISMATCH, 1, "00")
+        audit.insert_audit_row(transaction, scope, now, {"outcome": "done"})
         mine = sa.select(tables.connections.c.id).where(tables.connections.c.scope == scope)
         connection = transaction.execute(mine).scalar_one()
         transaction.execute(
@@ -87,37 +87,48 @@ def fill(database: Database, scope: str) -> None:
         call = new_id("call_")
         transaction.execute(
             tables.tool_calls.insert().values(
-                id=call, connection_id=connection, scope=scope, arguments={}, state="done",
-                needs_approval=False, created_at=now, **plain,
+                id=call,
+                connection_id=connection,
+                scope=scope,
+                arguments={},
+                state="done",
+                needs_approval=False,
+                created_at=now,
+                **plain,
             )
-        )  # fmt: skip
+        )
         issue = sa.select(tables.issues.c.id).where(tables.issues.c.connection_id == connection)
         transaction.execute(
             tables.operations.insert().values(
-                id=call, issue_id=transaction.execute(issue).scalars().first(), action="resolve", author="x",
-                state="done", expected=[], filed_at=now,
+                id=call,
+                issue_id=transaction.execute(issue).scalars().first(),
+                action="resolve",
+                author="x",
+                state="done",
+                expected=[],
+                filed_at=now,
             )
-        )  # fmt: skip
+        )
 
         fill_context(transaction, connection, now)
 
-    database.write_now(write)
+    database.write_blocking(write)
 
 
 def fill_context(transaction: sa.Connection, connection: str, now: datetime) -> None:
     ref = IncidentRef(connection_id=connection, incident_id=new_id())
-    version = contexts.begin(transaction, ref, ("test",), now)
-    contexts.note_part(transaction, ref, version, Part(Source.LOG, SourceState.COMPLETE))
-    account_memory.keep_object(transaction, connection, "services", [], now)
+    version = contexts.insert_version(transaction, ref, ("test",), now)
+    contexts.upsert_part(transaction, ref, version, ContextPart(Source.LOG, SourceState.COMPLETE))
+    account_memory.upsert_object(transaction, connection, "services", [], now)
     past = IncidentRow(new_id(), "Basket is slow", "PSHOP", "resolved", now, now, {})
-    account_memory.keep_incidents(transaction, connection, [past], now)
-    account_memory.keep_changes(transaction, connection, [ChangeRow(new_id(), now, {})], now)
-    account_memory.keep_span(transaction, connection, "incidents", Span(now, now, True, now))
+    account_memory.upsert_incidents(transaction, connection, [past], now)
+    account_memory.upsert_changes(transaction, connection, [ChangeRow(new_id(), now, {})], now)
+    account_memory.upsert_synced_range(transaction, connection, "incidents", SyncedRange(now, now, True, now))
 
 
 def count(database: Database, table: str, *seen_by: Visibility) -> int:
     query = sa.select(sa.func.count()).select_from(tables.metadata.tables[table])
-    return database.read_now(lambda t: t.execute(query).scalar_one(), *seen_by)
+    return database.read_blocking(lambda t: t.execute(query).scalar_one(), *seen_by)
 
 
 @pytest.mark.parametrize("table", OF_A_SCOPE)
@@ -133,7 +144,7 @@ def test_a_query_without_a_where_returns_nothing_foreign(database: Database, tab
 def test_what_one_scope_sees_another_does_not(database: Database) -> None:
     def ids(scope: str) -> set[str]:
         return set(
-            database.read_now(lambda t: t.execute(sa.select(tables.issues.c.id)).scalars(), sees(scope))
+            database.read_blocking(lambda t: t.execute(sa.select(tables.issues.c.id)).scalars(), sees(scope))
         )
 
     assert ids(SHOP)
@@ -152,7 +163,7 @@ def test_a_reader_cannot_put_a_row_into_a_foreign_scope(database: Database) -> N
         foreign = sa.update(tables.webhooks).where(tables.webhooks.c.scope == BANK).values(name="mine")
         assert transaction.execute(foreign).rowcount == 0
 
-    database.write_now(write)
+    database.write_blocking(write)
 
 
 def test_every_table_is_of_a_scope_or_known_to_be_nobodys(database: Database) -> None:
@@ -160,7 +171,7 @@ def test_every_table_is_of_a_scope_or_known_to_be_nobodys(database: Database) ->
         "SELECT relname, relrowsecurity AND relforcerowsecurity FROM pg_class"
         " WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
     )
-    secured = dict(database.read_now(lambda t: [tuple(row) for row in t.execute(query)]))
+    secured = dict(database.read_blocking(lambda t: [tuple(row) for row in t.execute(query)]))
     assert {name for name, held in secured.items() if held} == set(OF_A_SCOPE)
     assert set(secured) == set(OF_A_SCOPE) | NOBODYS
 
@@ -171,5 +182,5 @@ def test_the_policies_leave_the_indexes_in_use(database: Database) -> None:
         query = "EXPLAIN SELECT * FROM issues WHERE scope = 'organization:shop' ORDER BY created_at LIMIT 5"
         return "\n".join(transaction.execute(sa.text(query)).scalars())
 
-    seen = database.read_now(plan, sees(SHOP))
+    seen = database.read_blocking(plan, sees(SHOP))
     assert "Index Cond: (scope = 'organization:shop'::text)" in seen

@@ -15,7 +15,7 @@ from calmo_pagerduty.deliveries import store as deliveries
 from calmo_pagerduty.deliveries.model import DeliveryState, SignatureVerdict, Verdict
 from calmo_pagerduty.deliveries.queries import DeliveryFilter, LoggedDelivery
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope, Visibility
-from calmo_pagerduty.webhooks.lifecycle import handle_of
+from calmo_pagerduty.webhooks.lifecycle import webhook_handle
 from tests.support.builders import NOON, a_note, an_event, body_of, minutes, new_id
 from tests.support.doors import make_webhook, save_pending
 from tests.support.kept_deliveries import keep
@@ -32,7 +32,7 @@ def listed(
     database: Database, wanted: DeliveryFilter = ALL, visibility: Visibility = EVERYTHING, **page: Any
 ) -> tuple[LoggedDelivery, ...]:
     page = {"limit": 100, **page}
-    return database.read_now(
+    return database.read_blocking(
         lambda t: delivery_queries.list_deliveries(t, visibility, wanted, **page), visibility
     )
 
@@ -49,14 +49,26 @@ def webhook(database: Database, keyring: Keyring) -> str:
 def test_each_filter_narrows_and_its_values_are_alternatives(database: Database, webhook: str) -> None:
     incident = new_id()
     first = keep(database, webhook, an_event("incident.triggered", incident), remarks="stale,best_effort")
-    second = keep(database, webhook, a_note(incident), at=NOON + minutes(1), state=DeliveryState.PAUSED,
-                  verdict=Verdict.PAUSED)  # fmt: skip
-    third = keep(database, webhook, body=b"{", at=NOON + minutes(2), state=DeliveryState.DEAD_LETTER,
-                 verdict=Verdict.DEAD_LETTER)  # fmt: skip
+    second = keep(
+        database,
+        webhook,
+        a_note(incident),
+        at=NOON + minutes(1),
+        state=DeliveryState.PAUSED,
+        verdict=Verdict.PAUSED,
+    )
+    third = keep(
+        database,
+        webhook,
+        body=b"{",
+        at=NOON + minutes(2),
+        state=DeliveryState.DEAD_LETTER,
+        verdict=Verdict.DEAD_LETTER,
+    )
     cases = [
         (ALL, [third, second, first]),
         (DeliveryFilter(webhooks=(webhook,)), [third, second, first]),
-        (DeliveryFilter(webhooks=(handle_of(webhook),)), [third, second, first]),
+        (DeliveryFilter(webhooks=(webhook_handle(webhook),)), [third, second, first]),
         (DeliveryFilter(webhooks=("wh_other", "wh_%%%%%%", "wh_aaaaaa", "%")), []),
         (DeliveryFilter(verdicts=(Verdict.PAUSED,)), [second]),
         (DeliveryFilter(verdicts=(Verdict.PAUSED, Verdict.DEAD_LETTER)), [third, second]),
@@ -91,7 +103,7 @@ def test_a_delivery_tells_what_it_did_to_which_issue_and_how_long_it_took(
     note = keep(database, webhook, a_note(incident))
     waiting = keep(database, webhook, state=DeliveryState.PAUSED, verdict=Verdict.PAUSED)
     save_pending(database)
-    database.write_now(lambda t: deliveries.confirm_applied(t, 100, NOON + minutes(0.02)))
+    database.write_blocking(lambda t: deliveries.mark_applied(t, 100, NOON + minutes(0.02)))
     found = {delivery.seq: delivery for delivery in listed(database)}
     assert found[trigger].effect is not None
     assert found[note].effect is not None
@@ -108,8 +120,8 @@ def test_a_delivery_that_is_confirmed_again_keeps_its_first_time(database: Datab
     again = sa.update(tables.deliveries).where(tables.deliveries.c.seq == seq)
     for moment in (NOON + minutes(1), NOON + minutes(2)):
         save_pending(database)
-        database.write_now(lambda t, at=moment: deliveries.confirm_applied(t, 9, at))
-        database.write_now(lambda t: t.execute(again.values(state=DeliveryState.PENDING)))
+        database.write_blocking(lambda t, at=moment: deliveries.mark_applied(t, 9, at))
+        database.write_blocking(lambda t: t.execute(again.values(state=DeliveryState.PENDING)))
     assert listed(database)[0].applied_at == NOON + minutes(1)
 
 
@@ -121,7 +133,7 @@ def test_a_delivery_is_its_webhooks_owners(database: Database, keyring: Keyring,
     assert seqs(listed(database, visibility=sees(SHOP, BANK))) == [theirs, mine]
     assert seqs(listed(database, visibility=sees())) == []
     for seq, seen in ((mine, True), (theirs, False)):
-        found = database.read_now(lambda t, seq=seq: delivery_queries.find_delivery(t, sees(SHOP), seq))
+        found = database.read_blocking(lambda t, seq=seq: delivery_queries.get_delivery(t, sees(SHOP), seq))
         assert (found is not None) is seen
 
 
@@ -129,19 +141,21 @@ def test_a_body_is_read_as_it_came_until_it_is_deleted(database: Database, webho
     payload = an_event("incident.triggered", new_id())
     keep(database, webhook, payload)
     [delivery] = listed(database)
-    assert database.read_now(lambda t: delivery_queries.read_body(t, delivery)) == body_of(payload)
+    assert database.read_blocking(lambda t: delivery_queries.get_body(t, delivery)) == body_of(payload)
     gone = replace(delivery, seq=delivery.seq + 1)
-    assert database.read_now(lambda t: delivery_queries.read_body(t, gone)) is None
+    assert database.read_blocking(lambda t: delivery_queries.get_body(t, gone)) is None
 
 
 def test_refusals_have_a_trail_of_their_own(database: Database, keyring: Keyring, webhook: str) -> None:
     other = make_webhook(database, keyring, scope=BANK)
     for minute, hook, verdict in (
-        (0, webhook, Verdict.MISMATCH), (1, webhook, Verdict.GUARDED), (2, other, Verdict.MISMATCH),
-    ):  # fmt: skip
+        (0, webhook, Verdict.MISMATCH),
+        (1, webhook, Verdict.GUARDED),
+        (2, other, Verdict.MISMATCH),
+    ):
         at = NOON + minutes(minute)
-        database.write_now(
-            lambda t, hook=hook, at=at, verdict=verdict: refusals.record(
+        database.write_blocking(
+            lambda t, hook=hook, at=at, verdict=verdict: refusals.insert_refusal(
                 t, hook, at, verdict, SignatureVerdict.MISMATCH, 7, "00"
             )
         )
@@ -150,7 +164,7 @@ def test_refusals_have_a_trail_of_their_own(database: Database, keyring: Keyring
         page = {"limit": 10, **page}
         return [
             (refusal.webhook_id, refusal.verdict)
-            for refusal in database.read_now(
+            for refusal in database.read_blocking(
                 lambda t: delivery_queries.list_refusals(t, visibility, wanted, **page)
             )
         ]

@@ -30,7 +30,7 @@ def webhook(database: Database, keyring: Keyring) -> str:
 
 @pytest.fixture
 def connection_id(database: Database, keyring: Keyring, webhook: str) -> str:
-    found = database.read_now(lambda c: webhooks.find(c, keyring, webhook, datetime.now(UTC)))
+    found = database.read_blocking(lambda c: webhooks.get_webhook(c, keyring, webhook, datetime.now(UTC)))
     assert found is not None
     return found.connection_id
 
@@ -59,7 +59,7 @@ def a_delivery(webhook: str, connection_id: str, **fields: Any) -> NewDelivery:
 
 
 def record(database: Database, delivery: NewDelivery) -> Verdict:
-    return database.write_now(lambda c: deliveries.record(c, delivery))
+    return database.write_blocking(lambda c: deliveries.insert_delivery(c, delivery))
 
 
 def states(database: Database) -> list[str]:
@@ -95,11 +95,11 @@ def test_what_waits_is_read_in_order_of_arrival_from_where_one_stopped(
         DeliveryState.PENDING,
     ):
         record(database, a_delivery(webhook, connection_id, state=state))
-    everything = database.read_now(lambda c: deliveries.read_pending(c, 0, 10))
+    everything = database.read_blocking(lambda c: deliveries.list_pending(c, 0, 10))
     seqs = [delivery.seq for delivery in everything]
     assert len(seqs) == 3
     assert seqs == sorted(seqs)
-    after = database.read_now(lambda c: deliveries.read_pending(c, seqs[0], 1))
+    after = database.read_blocking(lambda c: deliveries.list_pending(c, seqs[0], 1))
     assert [delivery.seq for delivery in after] == [seqs[1]]
     assert after[0].ref == IncidentRef(connection_id=connection_id, incident_id="Q1")
     assert after[0].scope == "organization:acme"
@@ -109,7 +109,7 @@ def test_only_what_waits_becomes_forwarded(database: Database, webhook: str, con
     for state in (DeliveryState.PENDING, DeliveryState.DEAD_LETTER, DeliveryState.APPLIED):
         record(database, a_delivery(webhook, connection_id, state=state))
     seqs = [row.seq for row in rows(database, tables.deliveries)]
-    database.write_now(lambda c: deliveries.mark_forwarded(c, seqs, NOON))
+    database.write_blocking(lambda c: deliveries.mark_forwarded(c, seqs, NOON))
     assert states(database) == ["forwarded", "dead_letter", "applied"]
 
 
@@ -120,13 +120,13 @@ def test_what_reached_its_timeline_is_applied_and_what_did_not_stays(
     for delivery in (arrived, lost):
         record(database, delivery)
     seqs = [row.seq for row in rows(database, tables.deliveries)]
-    database.write_now(lambda c: deliveries.mark_forwarded(c, seqs, NOON))
+    database.write_blocking(lambda c: deliveries.mark_forwarded(c, seqs, NOON))
     ref = IncidentRef(connection_id=connection_id, incident_id="Q1")
     event = facts(EventType.TRIGGERED, event_id=arrived.event_id, seq=seqs[0])
-    database.write_now(lambda c: issues.save_events(c, ref, [event], Severity.INFO, NOON))
-    assert database.write_now(lambda c: deliveries.confirm_applied(c, 100, NOON)) == 1
+    database.write_blocking(lambda c: issues.insert_events(c, ref, [event], Severity.INFO, NOON))
+    assert database.write_blocking(lambda c: deliveries.mark_applied(c, 100, NOON)) == 1
     assert states(database) == ["applied", "forwarded"]
-    assert database.read_now(deliveries.count_unfinished) == 1
+    assert database.read_blocking(deliveries.count_unfinished) == 1
 
 
 def test_an_incident_with_many_deliveries_on_their_way_is_crowded(
@@ -135,9 +135,9 @@ def test_an_incident_with_many_deliveries_on_their_way_is_crowded(
     for incident in ("Q1", "Q1", "Q1", "Q2", "Q2"):
         record(database, a_delivery(webhook, connection_id, incident_id=incident))
     seqs = [row.seq for row in rows(database, tables.deliveries)]
-    assert database.read_now(lambda c: deliveries.crowded_incidents(c, 1)) == []
-    database.write_now(lambda c: deliveries.mark_forwarded(c, seqs, NOON))
-    crowded = database.read_now(lambda c: deliveries.crowded_incidents(c, 3))
+    assert database.read_blocking(lambda c: deliveries.list_backlogged_incidents(c, 1)) == []
+    database.write_blocking(lambda c: deliveries.mark_forwarded(c, seqs, NOON))
+    crowded = database.read_blocking(lambda c: deliveries.list_backlogged_incidents(c, 3))
     assert crowded == [IncidentRef(connection_id=connection_id, incident_id="Q1")]
 
 
@@ -146,11 +146,11 @@ def test_an_event_on_another_incidents_timeline_proves_nothing(
 ) -> None:
     delivery = a_delivery(webhook, connection_id)
     record(database, delivery)
-    database.write_now(lambda c: deliveries.mark_forwarded(c, [1], NOON))
+    database.write_blocking(lambda c: deliveries.mark_forwarded(c, [1], NOON))
     other = IncidentRef(connection_id=connection_id, incident_id="Q2")
     event = facts(EventType.TRIGGERED, event_id=delivery.event_id)
-    database.write_now(lambda c: issues.save_events(c, other, [event], Severity.INFO, NOON))
-    assert database.write_now(lambda c: deliveries.confirm_applied(c, 100, NOON)) == 0
+    database.write_blocking(lambda c: issues.insert_events(c, other, [event], Severity.INFO, NOON))
+    assert database.write_blocking(lambda c: deliveries.mark_applied(c, 100, NOON)) == 0
 
 
 def test_what_got_lost_waits_again_and_each_time_twice_as_long(
@@ -159,11 +159,13 @@ def test_what_got_lost_waits_again_and_each_time_twice_as_long(
     record(database, a_delivery(webhook, connection_id))
     for attempt in range(10):
         patience = PATIENCE * 2 ** min(attempt, 7)
-        database.write_now(lambda c: deliveries.mark_forwarded(c, [1], NOON))
+        database.write_blocking(lambda c: deliveries.mark_forwarded(c, [1], NOON))
         for now, expected in ((NOON + patience, 0), (NOON + patience + minutes(0.01), 1)):
-            again = database.write_now(lambda c, now=now: deliveries.send_again(c, now, PATIENCE))
+            again = database.write_blocking(
+                lambda c, now=now: deliveries.mark_pending_again(c, now, PATIENCE)
+            )
             assert again == expected, attempt
-        [waiting] = database.read_now(lambda c: deliveries.read_pending(c, 0, 10))
+        [waiting] = database.read_blocking(lambda c: deliveries.list_pending(c, 0, 10))
         assert waiting.attempts == attempt + 1
 
 
@@ -172,15 +174,20 @@ def test_what_is_set_aside_is_neither_forwarded_nor_sent_again_and_its_issue_say
 ) -> None:
     record(database, a_delivery(webhook, connection_id))
     ref = IncidentRef(connection_id=connection_id, incident_id="Q1")
-    database.write_now(lambda c: issues.save_events(c, ref, [facts()], Severity.INFO, NOON))
+    database.write_blocking(lambda c: issues.insert_events(c, ref, [facts()], Severity.INFO, NOON))
 
     def set_aside(connection: sa.Connection) -> None:
         deliveries.mark_dead(connection, [1], "Temporal refuses it")
-        deliveries.mark_issues_unsure(connection, [ref])
+        deliveries.mark_needs_reconcile(connection, [ref])
 
-    database.write_now(set_aside)
+    database.write_blocking(set_aside)
     [row] = rows(database, tables.deliveries)
     assert (row.state, row.reason) == ("dead_letter", "Temporal refuses it")
-    assert database.read_now(deliveries.count_unfinished) == 0
-    assert database.write_now(lambda c: deliveries.send_again(c, NOON + timedelta(days=9), PATIENCE)) == 0
+    assert database.read_blocking(deliveries.count_unfinished) == 0
+    assert (
+        database.write_blocking(
+            lambda c: deliveries.mark_pending_again(c, NOON + timedelta(days=9), PATIENCE)
+        )
+        == 0
+    )
     assert [row.needs_reconcile for row in rows(database, tables.issues)] == [True]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from calmo_pagerduty.deliveries.redacted_bodies import MASK, shown_body
+from calmo_pagerduty.deliveries.redacted_bodies import MASK, redact_body
 
 CANARIES = {
     "an API key of ours": f"calmo_{'a' * 16}_{'b' * 52}_{'0' * 8}",
@@ -24,7 +24,7 @@ CANARIES = {
     "body", ['{"event": {"data": {"title": "so: %s."}}}', '[["%s"]]', '{"%s": 1}', "no JSON: %s !"]
 )
 def test_a_secret_in_a_text_is_masked_wherever_it_stands(secret: str, body: str) -> None:
-    shown = shown_body((body % secret).encode())
+    shown = redact_body((body % secret).encode())
     assert secret not in shown
     assert MASK in shown
 
@@ -34,20 +34,21 @@ def test_a_secret_in_a_text_is_masked_wherever_it_stands(secret: str, body: str)
 )
 def test_a_field_whose_name_says_secret_is_masked_unless_it_holds_nothing(name: str) -> None:
     body = json.dumps({"data": {name: {"x": "canary"}, "other": {name: None}}})
-    assert json.loads(shown_body(body.encode())) == {"data": {name: MASK, "other": {name: None}}}
+    assert json.loads(redact_body(body.encode())) == {"data": {name: MASK, "other": {name: None}}}
 
 
 def test_what_an_event_says_stays() -> None:
     event = {
         "event": {
-            "id": "01DEN0V3VIM3I9GI5BJ5KZFW7T", "event_type": "incident.conference_bridge.updated",
+            "id": "01DEN0V3VIM3I9GI5BJ5KZFW7T",
+            "event_type": "incident.conference_bridge.updated",
             "occurred_at": "2026-06-01T12:00:00.000Z",
             "data": {"id": "Q2XKABC", "number": 42, "title": "Basket is slow: 500+ errors", "teams": []},
         }
-    }  # fmt: skip
-    assert json.loads(shown_body(json.dumps(event).encode())) == event
+    }
+    assert json.loads(redact_body(json.dumps(event).encode())) == event
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"{", b"[" * 100_000, b'{"a": NaN}', b'"\\ud800"'])
 def test_whatever_the_bytes_there_is_a_text(body: bytes) -> None:
-    shown_body(body).encode()
+    redact_body(body).encode()

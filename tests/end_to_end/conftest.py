@@ -29,8 +29,15 @@ async def webhook_secret() -> bytes:
 async def webhook_url(service: UpProcess, webhook_secret: bytes) -> str:
     """The URL of a webhook, made as an operator would."""
     made = await service.calmo(
-        "webhook", "create", "--scope", "organization:acme", "--secret-stdin", "--json",
-        "--data-dir", str(service.folder), stdin=webhook_secret + b"\n",
-    )  # fmt: skip
+        "webhook",
+        "create",
+        "--scope",
+        "organization:acme",
+        "--secret-stdin",
+        "--json",
+        "--data-dir",
+        str(service.folder),
+        stdin=webhook_secret + b"\n",
+    )
     assert made.status == 0, made
     return str(json.loads(made.output)["url"])

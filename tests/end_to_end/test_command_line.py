@@ -43,9 +43,15 @@ async def test_a_created_webhook_takes_signed_deliveries_and_they_become_an_issu
     service: UpProcess, webhook_secret: bytes
 ) -> None:
     made = await service.calmo(
-        "webhook", "create", "--scope", "organization:acme", "--secret-stdin", "--json",
-        *folder_of(service), stdin=webhook_secret,
-    )  # fmt: skip
+        "webhook",
+        "create",
+        "--scope",
+        "organization:acme",
+        "--secret-stdin",
+        "--json",
+        *folder_of(service),
+        stdin=webhook_secret,
+    )
     webhook = json.loads(made.output)
     assert webhook["url"] == f"{service.url}/webhooks/pagerduty/{webhook['id']}"
     incident = await an_issue(service, webhook["url"], webhook_secret, EventType.ACKNOWLEDGED)
@@ -87,9 +93,16 @@ async def test_watch_prints_each_change_as_one_json_object_a_line_as_it_happens(
     service: UpProcess, webhook_url: str, webhook_secret: bytes
 ) -> None:
     watching = await asyncio.create_subprocess_exec(
-        CALMO, "issues", "watch", "--json", "--after", "0", *folder_of(service),
-        stdout=asyncio.subprocess.PIPE, env=service.environment,
-    )  # fmt: skip
+        CALMO,
+        "issues",
+        "watch",
+        "--json",
+        "--after",
+        "0",
+        *folder_of(service),
+        stdout=asyncio.subprocess.PIPE,
+        env=service.environment,
+    )
     assert watching.stdout is not None
     try:
         incident = await an_issue(service, webhook_url, webhook_secret)
@@ -169,9 +182,13 @@ async def test_a_database_that_cannot_be_used_is_one_clear_line(tmp_path: Path, 
 
 async def test_closed_standard_input_is_no_secret_and_one_clear_line(tmp_path: Path) -> None:
     child = await asyncio.create_subprocess_exec(
-        "sh", "-c", 'exec "$0" webhook create --scope organization:acme --secret-stdin <&-', CALMO,
-        env=environment_with(tmp_path, CALMO_DATA_DIR=str(tmp_path)), stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+        "sh",
+        "-c",
+        'exec "$0" webhook create --scope organization:acme --secret-stdin <&-',
+        CALMO,
+        env=environment_with(tmp_path, CALMO_DATA_DIR=str(tmp_path)),
+        stderr=asyncio.subprocess.PIPE,
+    )
     _, errors = await child.communicate()
     assert child.returncode == 1
     assert errors.decode().splitlines() == ["calmo-pagerduty: no signing secret came in on standard input"]

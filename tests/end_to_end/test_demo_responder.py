@@ -49,7 +49,7 @@ class ScriptedApi:
 )
 def test_it_resolves_the_reopened_incident_once(open_: Sequence[Json], told: Sequence[Json]) -> None:
     api, said = ScriptedApi(open_, told), list[str]()
-    DemoResponder(cast(ApiClient, api), said.append)._wait_for_it()
+    DemoResponder(cast(ApiClient, api), said.append)._wait_for_issue()
     assert api.calls == ["/api/issues/iss_1/actions", "/api/tools/get_incident"]
     assert said == [f"“{TITLE}” was resolved from here (done); PagerDuty says: resolved"]
 

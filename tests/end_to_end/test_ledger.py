@@ -10,7 +10,7 @@ import pytest
 
 from calmo_pagerduty.db.database import Database
 from pagerduty_simulator.clocks import ScaledClock
-from pagerduty_simulator.delivery_contract import InjectedFaults, Verdict
+from pagerduty_simulator.delivery_contract import AttemptOutcome, InjectedFaults
 from pagerduty_simulator.delivery_ledger import DeliveryLedger, read_ledger
 from pagerduty_simulator.events import Event
 from pagerduty_simulator.reference_fold import expected_state
@@ -146,7 +146,7 @@ async def _settled(database: Database, storm: Storm) -> Books:
 def _print_figures(
     storm: Storm, service: Service, sender: WebhookSender, books: Books, took: timedelta
 ) -> None:
-    retried = sum(attempt.verdict is Verdict.RETRIED for attempt in sender.attempts)
+    retried = sum(attempt.verdict is AttemptOutcome.RETRIED for attempt in sender.attempts)
     _print(
         f"{storm.events} events over {storm.incidents} incidents, {service.kills} kills, "
         f"{took.total_seconds():.0f} s; retried by PagerDuty {retried}, "

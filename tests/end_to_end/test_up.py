@@ -144,12 +144,17 @@ async def test_the_callers_surroundings_do_not_matter(tmp_path: Path) -> None:
     not_a_folder = tmp_path / "file"
     not_a_folder.write_text("")
     foreign = {
-        "TEMPORAL_ADDRESS": "temporal.example:7233", "TEMPORAL_NAMESPACE": "other",
-        "TEMPORAL_API_KEY": "not-ours", "TEMPORAL_TLS_CLIENT_CERT_PATH": "/nowhere/cert.pem",
-        "TEMPORAL_PROFILE": "other", "TEMPORAL_ENV": "other",
-        "CALMO_PUBLIC_URL": "https://calmo.example", "CALMO_HTTP_HOST": "192.0.2.1",
-        "HOME": str(not_a_folder / "home"), "XDG_STATE_HOME": str(not_a_folder / "state"),
-    }  # fmt: skip
+        "TEMPORAL_ADDRESS": "temporal.example:7233",
+        "TEMPORAL_NAMESPACE": "other",
+        "TEMPORAL_API_KEY": "not-ours",
+        "TEMPORAL_TLS_CLIENT_CERT_PATH": "/nowhere/cert.pem",
+        "TEMPORAL_PROFILE": "other",
+        "TEMPORAL_ENV": "other",
+        "CALMO_PUBLIC_URL": "https://calmo.example",
+        "CALMO_HTTP_HOST": "192.0.2.1",
+        "HOME": str(not_a_folder / "home"),
+        "XDG_STATE_HOME": str(not_a_folder / "state"),
+    }
     async with an_up(tmp_path / "a folder with spaces", tmp_path, **foreign) as up:
         await up.start("--speed", "100")
         await up.until_ready()

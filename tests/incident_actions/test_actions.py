@@ -168,7 +168,7 @@ async def test_an_action_that_was_done_is_not_refused_by_its_own_doing(
     acting.service.site.faults.fail_next("500", times=1000, operation="updateIncident")
     ticket = (await acting.post(incident, "acknowledge", wait_seconds=0, idempotency_key="a1")).json()
     await acting.until_workflow_knows(incident, "acknowledged")
-    acting.database.write_now(lambda t: t.execute(sa.update(operations).values(accepted_at=None)))
+    acting.database.write_blocking(lambda t: t.execute(sa.update(operations).values(accepted_at=None)))
     again = await acting.post(incident, "acknowledge", wait_seconds=0, idempotency_key="a1")
     assert (again.status_code, again.json()["state"]) == (202, "running")
     acting.service.site.faults = Faults()
@@ -195,8 +195,8 @@ async def test_an_action_that_nobody_takes_over_holds_up_no_other(
         await resume(call)
 
     monkeypatch.setattr(keeper, "_resume", resume_but_one)
-    monkeypatch.setattr(call_keeper, "RUNNING_FOR", timedelta())
-    assert await keeper.look_once() == 1
+    monkeypatch.setattr(call_keeper, "OVERDUE_AFTER", timedelta())
+    assert await keeper.sweep_once() == 1
     await acting.until_workflow_knows(second, "acknowledged")
     assert acting.account.incident(first).status == "triggered"
 

@@ -7,7 +7,7 @@ import pytest
 
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.incidents.actions import OperationState
-from calmo_pagerduty.incidents.attribution import SKEW
+from calmo_pagerduty.incidents.attribution import ATTRIBUTION_TOLERANCE
 from calmo_pagerduty.tool_calls.model import CallState
 from ingress.tools import sweeper as call_keeper
 from pagerduty_simulator.rest.faults import Faults
@@ -16,7 +16,7 @@ from tests.support.eventually import eventually
 from tests.support.tool_service import TOKEN
 
 
-def the_one_who_writes(acting: Acting) -> str:
+def writer(acting: Acting) -> str:
     """The user whose address goes along as From."""
     return next(iter(acting.account.users))
 
@@ -97,17 +97,18 @@ async def test_what_somebody_else_does_at_the_same_time_is_told(acting: Acting) 
     acting.hold_webhooks()
     await acting.act(incident, "add_note", content="Seen.")
     acting.held += acting.account.annotate(incident, "Seen.", by=somebody_else(acting))
-    acting.held += acting.account.annotate(incident, "Seen.", by=the_one_who_writes(acting))
+    acting.held += acting.account.annotate(incident, "Seen.", by=writer(acting))
     await acting.act(incident, "acknowledge")
-    acting.held += acting.account.unacknowledge(incident, by=the_one_who_writes(acting))
+    acting.held += acting.account.unacknowledge(incident, by=writer(acting))
     acting.held += acting.account.acknowledge(incident, by=somebody_else(acting))
     acting.held += acting.account.resolve(incident, by=somebody_else(acting))
     await acting.release_webhooks()
     told = (await acting.told(incident))[1:]
     assert len(told) == 7, told
     assert [summary for summary in told if "via Calmo" in summary] == [
-        "note added by test via Calmo: Seen.", "acknowledged by test via Calmo",
-    ]  # fmt: skip
+        "note added by test via Calmo: Seen.",
+        "acknowledged by test via Calmo",
+    ]
     assert (await acting.issue(incident))["status"] == "resolved"
 
 
@@ -115,8 +116,8 @@ async def test_what_our_user_does_by_hand_at_another_time_is_told(acting: Acting
     incident = await acting.an_issue()
     acting.hold_webhooks()
     await acting.act(incident, "acknowledge")
-    me, now = the_one_who_writes(acting), acting.account.now
-    acting.account.now = lambda: now() + 2 * SKEW
+    me, now = writer(acting), acting.account.now
+    acting.account.now = lambda: now() + 2 * ATTRIBUTION_TOLERANCE
     acting.held += acting.account.unacknowledge(incident)
     acting.held += acting.account.acknowledge(incident, by=me)
     echo = acting.held.pop(0)
@@ -157,7 +158,7 @@ async def test_a_webhook_proves_what_nobody_knew(acting: Acting) -> None:
     acting.service.site.faults.fail_next("500", times=1000, operation="updateIncident")
     ticket = (await acting.post(incident, "acknowledge", wait_seconds=1)).json()
     assert ticket["state"] == "running"
-    await acting.service.ingress.services.tool_records.end(ticket["call_id"], CallState.UNKNOWN)
+    await acting.service.ingress.services.tool_call_repository.finish(ticket["call_id"], CallState.UNKNOWN)
     assert (await acting.operations(incident))[0]["outcome"] == OperationState.UNKNOWN
     await acting.release_webhooks()
     assert (await acting.operations(incident))[0]["outcome"] == OperationState.DONE
@@ -175,8 +176,8 @@ async def test_an_action_that_temporal_forgot_is_taken_over_again(
     answer = await acting.post(incident, "acknowledge", idempotency_key="a1")
     assert answer.status_code == 503 and "the call is kept" in answer.text
     temporal.hold(connected)
-    monkeypatch.setattr(call_keeper, "RUNNING_FOR", timedelta())
-    assert await acting.service.ingress.keeper.look_once() == 1
+    monkeypatch.setattr(call_keeper, "OVERDUE_AFTER", timedelta())
+    assert await acting.service.ingress.keeper.sweep_once() == 1
     await acting.until_workflow_knows(incident, "acknowledged")
     done = await acting.act(incident, "acknowledge", idempotency_key="a1")
     assert done["outcome"] == "done"
@@ -199,7 +200,9 @@ async def test_a_token_of_a_user_writes_as_that_user(acting: Acting) -> None:
     site = acting.service.site
     owner = somebody_else(acting)
     site.add_token(TOKEN, "user", user_id=owner)
-    acting.database.write_now(lambda t: connections.update(t, acting.healed.connection_id, from_address=None))
+    acting.database.write_blocking(
+        lambda t: connections.update_connection(t, acting.healed.connection_id, from_address=None)
+    )
     incident = await acting.an_issue()
     await acting.act(incident, "acknowledge")
     await acting.settled()

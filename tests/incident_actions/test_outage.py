@@ -40,7 +40,7 @@ async def test_actions_outlive_an_hour_without_pagerduty(
     acting: Acting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The hour, and the waits between attempts with it, are 1,200 times as short.
-    monkeypatch.setattr(retries, "LONGEST_WAIT", timedelta(seconds=0.05))
+    monkeypatch.setattr(retries, "MAX_WAIT", timedelta(seconds=0.05))
     monkeypatch.setattr(retries, "FIRST_WAIT", timedelta(seconds=0.05))
     incidents = [await acting.an_issue(f"Incident {number}") for number in range(4)]
     site = acting.service.site

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from temporalio.api.enums.v1 import EventType as HistoryEventType
 
-from calmo_pagerduty.incidents.response_target_service import TargetsToLookAt
+from calmo_pagerduty.incidents.response_target_service import TargetsToCheck
 from calmo_pagerduty.tools.permissions import ConnectionRules
 from ingress.api.authentication import CONNECTIONS_READ, CONNECTIONS_WRITE
 from tests.support.acting_service import Acting
@@ -70,9 +70,9 @@ async def test_a_target_is_due_by_temporals_clock_if_the_workers_is_behind_it(ac
     """Else the worker would say that nothing is due yet, and be asked again at once, on and on."""
     await set_targets(acting, acknowledge=60)
     incident = await acting.an_issue()
-    records = acting.service.ingress.services.response_records
+    records = acting.service.ingress.services.response_target_service
     soon = datetime.now(UTC) + timedelta(minutes=49)
-    looked = await records.look_at_targets(TargetsToLookAt(ref=acting.ref(incident), as_of=soon))
+    looked = await records.check_targets(TargetsToCheck(ref=acting.ref(incident), as_of=soon))
     assert looked.due is not None and looked.due > soon
     assert [summary for summary in await acting.told(incident) if "target" in summary] == [
         "response target near: acknowledge target of 60 min (medium)"

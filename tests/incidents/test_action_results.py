@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from calmo_pagerduty.incidents.action_results import agent_of, answer_event
+from calmo_pagerduty.incidents.action_results import event_from_result, result_agent
 from calmo_pagerduty.incidents.actions import ACTIONS, Action, Operation, OperationState
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.pagerduty.event_types import EventType, IncidentStatus
@@ -23,11 +23,17 @@ INCIDENT: dict[str, Any] = {
 
 def event_of(action: Action, result: dict[str, Any], sent: float = 5.3, **given: Any) -> Any:
     operation = Operation(
-        id="tc_1", issue_id=REF.issue_id, action=action, author="Alice", state=OperationState.DONE,
-        expected=ACTIONS[action].expects({"incident_id": "QINCIDENT", **given}, "[calmo:x]"), filed_at=NOON,
-        agent=Reference("PUS", "user_reference", "Calmo"), last_sent_at=NOON + timedelta(seconds=sent),
-    )  # fmt: skip
-    return answer_event(operation, REF, given, result, NOON + timedelta(seconds=9)).event
+        id="tc_1",
+        issue_id=REF.issue_id,
+        action=action,
+        author="Alice",
+        state=OperationState.DONE,
+        expected=ACTIONS[action].expects({"incident_id": "QINCIDENT", **given}, "[calmo:x]"),
+        filed_at=NOON,
+        agent=Reference("PUS", "user_reference", "Calmo"),
+        last_sent_at=NOON + timedelta(seconds=sent),
+    )
+    return event_from_result(operation, REF, given, result, NOON + timedelta(seconds=9)).event
 
 
 def at(seconds: float) -> datetime:
@@ -70,7 +76,7 @@ def test_a_note_is_told_in_its_authors_words_and_moves_nothing() -> None:
 def test_pagerdutys_answer_names_as_whom_we_wrote() -> None:
     user = {"id": "PUS", "summary": "Calmo", "type": "user"}
     for name in ("user", "requester", "last_status_change_by"):
-        found = agent_of({name: user})
+        found = result_agent({name: user})
         assert found is not None
         assert found.id == "PUS"
-    assert agent_of({}) is None
+    assert result_agent({}) is None

@@ -52,7 +52,9 @@ class Scene:
         seq = keep(self.database, self.webhook_id, an_event(event_type, self.ref.incident_id, at=at))
         row = next(row for row in rows(self.database, tables.deliveries) if row.seq == seq)
         facts = EventFacts.model_validate_json(f'{{"seq":{seq},{row.facts[1:]}')
-        self.database.write_now(lambda t: issues.save_events(t, self.ref, [facts], Severity.CRITICAL, at))
+        self.database.write_blocking(
+            lambda t: issues.insert_events(t, self.ref, [facts], Severity.CRITICAL, at)
+        )
 
     def asks(
         self,
@@ -66,19 +68,23 @@ class Scene:
         arguments = tool_arguments(action, self.ref.incident_id, given)
         call = a_call(self.ref.connection_id, author, tool="update_incident", arguments=arguments)
         operation = Operation(
-            id=call.id, issue_id=self.ref.issue_id, action=action, author=author,
-            state=OperationState.OPEN, expected=ACTIONS[action].expects(arguments, ""),
+            id=call.id,
+            issue_id=self.ref.issue_id,
+            action=action,
+            author=author,
+            state=OperationState.OPEN,
+            expected=ACTIONS[action].expects(arguments, ""),
             filed_at=at,
-        )  # fmt: skip
+        )
 
         def write(transaction: Any) -> None:
-            tool_calls.file(transaction, call)
-            operations.file(transaction, operation)
-            tool_calls.begin_attempt(transaction, call.id, at)
-            operations.sent(transaction, call.id, at)
-            operations.known_as(transaction, call.id, agent)
+            tool_calls.insert_call(transaction, call)
+            operations.insert_operation(transaction, operation)
+            tool_calls.mark_attempt_started(transaction, call.id, at)
+            operations.mark_sent(transaction, call.id, at)
+            operations.update_agent(transaction, call.id, agent)
 
-        self.database.write_now(write)
+        self.database.write_blocking(write)
         return call.id
 
     def ends(self, call_id: str, at: datetime, state: CallState = CallState.DONE, **said: Any) -> None:
@@ -86,12 +92,14 @@ class Scene:
         shown = {"status": "acknowledged", "updated_at": seconds(0).isoformat()}
 
         def write(transaction: Any) -> None:
-            tool_calls.finish(transaction, call_id, state, at, {**shown, **said} if said else shown)
-            call = tool_calls.get(transaction, call_id)
+            tool_calls.mark_call_finished(
+                transaction, call_id, state, at, {**shown, **said} if said else shown
+            )
+            call = tool_calls.get_call(transaction, call_id)
             assert call is not None
-            operation_answers.keep_answer(transaction, call, at)
+            operation_answers.update_from_call(transaction, call, at)
 
-        self.database.write_now(write)
+        self.database.write_blocking(write)
 
     def told(self) -> list[str]:
         """What the timeline shows, oldest first."""
@@ -99,15 +107,15 @@ class Scene:
         return [row.summary for row in sorted(shown, key=lambda row: (row.occurred_at, row.seq))][1:]
 
     def outcome(self, call_id: str) -> tuple[str, int]:
-        found = self.database.read_now(lambda t: operations.get(t, call_id))
+        found = self.database.read_blocking(lambda t: operations.get_operation(t, call_id))
         assert found is not None
         return found.state, len(found.echoes)
 
 
 @pytest.fixture
 def scene(database: Database, keyring: Keyring) -> Scene:
-    webhook_id = database.write_now(lambda t: webhooks.create(t, keyring, ACME, SECRET, NOON))
-    found = database.read_now(lambda t: webhooks.find(t, keyring, webhook_id, NOON))
+    webhook_id = database.write_blocking(lambda t: webhooks.insert_webhook(t, keyring, ACME, SECRET, NOON))
+    found = database.read_blocking(lambda t: webhooks.get_webhook(t, keyring, webhook_id, NOON))
     assert found is not None
     made = Scene(database, webhook_id, IncidentRef(connection_id=found.connection_id, incident_id=new_id()))
     made.happens(EventType.TRIGGERED, seconds(-60))
@@ -170,7 +178,7 @@ def test_what_an_attempt_that_was_turned_away_had_claimed_goes_to_the_one_who_di
     scene.happens(EventType.ACKNOWLEDGED, seconds(0.6))
     scene.ends(bob, seconds(1))
     call = get(scene.database, alice)
-    scene.database.write_now(lambda t: operation_answers.keep_not_sent(t, call, seconds(2)))
+    scene.database.write_blocking(lambda t: operation_answers.mark_call_not_sent(t, call, seconds(2)))
     assert scene.told() == ["acknowledged by Bob via Calmo"]
     assert (scene.outcome(alice), scene.outcome(bob)) == (("open", 0), ("done", 1))
 
@@ -178,8 +186,8 @@ def test_what_an_attempt_that_was_turned_away_had_claimed_goes_to_the_one_who_di
 def test_the_answer_tells_who_we_are_also_after_an_attempt_that_was_turned_away(scene: Scene) -> None:
     bob = scene.asks("Bob", seconds(0), agent=None)
     call = get(scene.database, bob)
-    scene.database.write_now(lambda t: operation_answers.keep_not_sent(t, call, seconds(1)))
-    scene.database.write_now(lambda t: operations.sent(t, bob, seconds(2)))
+    scene.database.write_blocking(lambda t: operation_answers.mark_call_not_sent(t, call, seconds(1)))
+    scene.database.write_blocking(lambda t: operations.mark_sent(t, bob, seconds(2)))
     scene.happens(EventType.ACKNOWLEDGED, seconds(2.5))
     scene.ends(bob, seconds(3), last_status_change_by={"id": US.id, "type": "user_reference"})
     assert scene.told() == ["acknowledged by Bob via Calmo"]
@@ -199,7 +207,7 @@ def test_an_event_proves_what_nobody_knows_also_if_it_came_before_our_user_was_k
     bob = scene.asks("Bob", seconds(0), agent=None)
     scene.happens(EventType.ACKNOWLEDGED, seconds(0.6))
     assert scene.told() == ["acknowledged by Robin Reyes"]
-    scene.database.write_now(lambda t: operations.known_as(t, bob, US))
+    scene.database.write_blocking(lambda t: operations.update_agent(t, bob, US))
     scene.ends(bob, seconds(1), CallState.UNKNOWN)
     assert scene.told() == ["acknowledged by Bob via Calmo"]
     assert scene.outcome(bob) == ("done", 1)

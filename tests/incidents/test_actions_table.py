@@ -13,22 +13,22 @@ from calmo_pagerduty.incidents.actions import (
     ACTIONS,
     STATE_OF_CALL,
     Action,
-    BadAction,
-    Echo,
-    Expectation,
+    ExpectedEvent,
+    InvalidAction,
     Operation,
     OperationState,
-    Standing,
+    OwnEvent,
+    StatusAsOf,
     refusal_of,
     tool_arguments,
 )
-from calmo_pagerduty.incidents.attribution import SKEW, recognise
+from calmo_pagerduty.incidents.attribution import ATTRIBUTION_TOLERANCE, attribute_events
 from calmo_pagerduty.incidents.lifecycle import EventFacts
 from calmo_pagerduty.incidents.model import ReceivedEvent
-from calmo_pagerduty.pagerduty.event_types import EVENT_TYPES, OUR_EVENT_TYPES, EventType, IncidentStatus
+from calmo_pagerduty.pagerduty.event_types import EVENT_TYPES, OWN_EVENT_TYPES, EventType, IncidentStatus
 from calmo_pagerduty.pagerduty.webhook_events import Reference, WebhookEvent, parse_event
 from calmo_pagerduty.tool_calls.model import CallState
-from calmo_pagerduty.tools.arguments import read_arguments
+from calmo_pagerduty.tools.arguments import parse_arguments
 from calmo_pagerduty.tools.catalogue import TOOLS
 from tests.support.builders import NOON, a_note, a_reference, an_event, body_of
 
@@ -53,10 +53,18 @@ def seconds(count: float) -> timedelta:
 def an_operation(action: Action = Action.ACKNOWLEDGE, **fields: Any) -> Operation:
     given = tool_arguments(action, "QINCIDENT", SAMPLE[action])
     operation = Operation(
-        id="tc_1", issue_id="iss_1", action=action, author="Alice", state=OperationState.DONE,
-        expected=ACTIONS[action].expects(given, "[calmo:abcdefgh]"), filed_at=NOON, agent=US, sent_at=NOON,
-        last_sent_at=NOON, answered_at=NOON + seconds(2),
-    )  # fmt: skip
+        id="tc_1",
+        issue_id="iss_1",
+        action=action,
+        author="Alice",
+        state=OperationState.DONE,
+        expected=ACTIONS[action].expects(given, "[calmo:abcdefgh]"),
+        filed_at=NOON,
+        agent=US,
+        sent_at=NOON,
+        last_sent_at=NOON,
+        answered_at=NOON + seconds(2),
+    )
     return replace(operation, **fields)
 
 
@@ -81,7 +89,7 @@ def received(
 
 
 def told_of(operation: Operation, *events: ReceivedEvent) -> list[bool]:
-    found = recognise((operation,), events)
+    found = attribute_events((operation,), events)
     return [event.facts.event_id in found for event in events]
 
 
@@ -90,13 +98,13 @@ def test_every_action_has_a_row_and_every_row_a_tool_that_takes_its_arguments() 
     for action, row in ACTIONS.items():
         tool = TOOLS[row.tool]
         assert tool.writes
-        assert {*row.takes, *row.means} <= set(tool.arguments.model_fields)
-        assert set(row.needs) <= set(row.takes)
+        assert {*row.allowed_arguments, *row.fixed_arguments} <= set(tool.arguments.model_fields)
+        assert set(row.required_arguments) <= set(row.allowed_arguments)
         arguments = tool_arguments(action, "QINCIDENT", SAMPLE[action])
-        read_arguments(tool, arguments)
+        parse_arguments(tool, arguments)
         expected = row.expects(arguments, "[calmo:x]")
         assert expected
-        assert {expectation.event_type for expectation in expected} <= EVENT_TYPES | OUR_EVENT_TYPES
+        assert {expectation.event_type for expectation in expected} <= EVENT_TYPES | OWN_EVENT_TYPES
 
 
 def test_every_state_of_a_call_is_one_of_an_operation() -> None:
@@ -106,27 +114,27 @@ def test_every_state_of_a_call_is_one_of_an_operation() -> None:
 @pytest.mark.parametrize("action", Action)
 @pytest.mark.parametrize("status", IncidentStatus)
 def test_every_action_is_possible_or_its_refusal_says_why(action: Action, status: IncidentStatus) -> None:
-    why = refusal_of(action, Standing(status=status, as_of=NOON))
+    why = refusal_of(action, StatusAsOf(status=status, as_of=NOON))
     assert why is None or why.startswith(f"{action} is not possible: ")
     assert any(
-        refusal_of(action, Standing(status=incident_status, as_of=NOON)) is None
+        refusal_of(action, StatusAsOf(status=incident_status, as_of=NOON)) is None
         for incident_status in IncidentStatus
     ), "an action that is never possible"
 
 
 def test_the_newest_picture_decides_and_a_guess_refuses_nothing() -> None:
-    resolved = Standing(status=IncidentStatus.RESOLVED, as_of=NOON)
-    open_ = Standing(status=IncidentStatus.TRIGGERED, as_of=NOON + seconds(1))
+    resolved = StatusAsOf(status=IncidentStatus.RESOLVED, as_of=NOON)
+    open_ = StatusAsOf(status=IncidentStatus.TRIGGERED, as_of=NOON + seconds(1))
     assert refusal_of(Action.ACKNOWLEDGE, resolved) is not None
     assert refusal_of(Action.ACKNOWLEDGE, resolved, open_) is None
     assert refusal_of(Action.ACKNOWLEDGE, open_, resolved) is None
-    assert refusal_of(Action.SNOOZE, Standing(status=IncidentStatus.TRIGGERED)) is None
+    assert refusal_of(Action.SNOOZE, StatusAsOf(status=IncidentStatus.TRIGGERED)) is None
 
 
 def test_an_action_takes_its_own_arguments_only() -> None:
-    with pytest.raises(BadAction, match="status: acknowledge has no such argument"):
+    with pytest.raises(InvalidAction, match="status: acknowledge has no such argument"):
         tool_arguments(Action.ACKNOWLEDGE, "QINCIDENT", {"status": "resolved"})
-    with pytest.raises(BadAction, match="needs assignee_ids"):
+    with pytest.raises(InvalidAction, match="needs assignee_ids"):
         tool_arguments(Action.REASSIGN, "QINCIDENT", {"assignee_ids": []})
 
 
@@ -171,12 +179,12 @@ def test_an_event_of_another_type_is_no_echo() -> None:
 
 def test_an_operation_takes_one_event_of_a_type_and_the_nearest() -> None:
     assert told_of(an_operation(), received(at=20), received(at=1), received(at=3)) == [False, True, False]
-    taken = an_operation(echoes=(Echo(event_id="01", event_type=EventType.ACKNOWLEDGED),))
+    taken = an_operation(echoes=(OwnEvent(event_id="01", event_type=EventType.ACKNOWLEDGED),))
     assert told_of(taken, received()) == [False]
 
 
 def test_the_log_tells_what_a_webhook_told_once_more() -> None:
-    taken = an_operation(echoes=(Echo(event_id="01", event_type=EventType.ACKNOWLEDGED),))
+    taken = an_operation(echoes=(OwnEvent(event_id="01", event_type=EventType.ACKNOWLEDGED),))
     assert told_of(taken, received(event_id="log:R1"), received(event_id="log:R2")) == [True, False]
 
 
@@ -191,16 +199,19 @@ def test_a_note_is_ours_by_its_mark() -> None:
     ("action", "event_type", "ours", "theirs"),
     [
         (
-            Action.REASSIGN, EventType.REASSIGNED,
-            {"assignees": [a_reference("user", "PUSER1", "R")]}, {"assignees": []},
+            Action.REASSIGN,
+            EventType.REASSIGNED,
+            {"assignees": [a_reference("user", "PUSER1", "R")]},
+            {"assignees": []},
         ),
         (
-            Action.SET_PRIORITY, EventType.PRIORITY_UPDATED,
+            Action.SET_PRIORITY,
+            EventType.PRIORITY_UPDATED,
             {"priority": a_reference("priority", "PPRIO1", "P1")},
             {"priority": a_reference("priority", "PPRIO2", "P2")},
         ),
     ],
-)  # fmt: skip
+)
 def test_an_event_that_shows_something_else_than_asked_for_is_no_echo(
     action: Action, event_type: str, ours: dict[str, Any], theirs: dict[str, Any]
 ) -> None:
@@ -217,7 +228,7 @@ def test_no_event_tells_of_two_and_no_operation_of_more_than_it_may(
         for number in range(3)
     )
     events = [received(at=at, agent=agent, event_id=f"E{n}") for n, (at, agent) in enumerate(moments)]
-    found = recognise(operations, events)
+    found = attribute_events(operations, events)
     assert len({operation.id for operation in found.values()}) == len(found)
     for event in events:
         if event.facts.event_id in found:
@@ -226,9 +237,9 @@ def test_no_event_tells_of_two_and_no_operation_of_more_than_it_may(
             assert event.event.actor is not None
             assert event.event.actor.id == "PUS"
             assert operation.sent_at is not None
-            assert event.facts.occurred_at >= operation.sent_at - SKEW
-    assert recognise(operations, list(reversed(events))) == found
+            assert event.facts.occurred_at >= operation.sent_at - ATTRIBUTION_TOLERANCE
+    assert attribute_events(operations, list(reversed(events))) == found
 
 
 def test_an_expectation_reads_what_an_older_worker_wrote() -> None:
-    assert Expectation.model_validate({"event_type": "x", "later": 1}).at_most == 1
+    assert ExpectedEvent.model_validate({"event_type": "x", "later": 1}).at_most == 1

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from calmo_pagerduty.deliveries.event_facts import facts_json
 from calmo_pagerduty.incidents.lifecycle import EventFacts, IncidentState, LifecyclePolicy, SaveEvents, decide
-from calmo_pagerduty.incidents.model import Issue, ReceivedEvent, absorb, new_issue
+from calmo_pagerduty.incidents.model import Issue, ReceivedEvent, apply_events, new_issue
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.pagerduty.event_types import EventType, IncidentStatus
@@ -40,7 +40,7 @@ def an_issue_after(*batches: Sequence[ReceivedEvent]) -> tuple[Issue, IncidentSt
             if isinstance(effect, SaveEvents):
                 fresh = [events[facts.event_id] for facts in effect.events]
                 issue = issue or new_issue(REF, SCOPE, fresh[0], NOON)
-                issue, _ = absorb(issue, fresh, state.severity, NOON)
+                issue, _ = apply_events(issue, fresh, state.severity, NOON)
     assert issue is not None
     return issue, state
 
@@ -139,7 +139,7 @@ def test_without_its_body_an_event_still_moves_the_status() -> None:
 def test_absorb_returns_an_entry_for_each_event_and_says_which_moved() -> None:
     events = [received(payload, seq) for seq, payload in enumerate((resolved(), triggered(), acknowledged()))]
     issue = new_issue(REF, SCOPE, events[0], NOON)
-    _, entries = absorb(issue, events, IncidentState().severity, NOON)
+    _, entries = apply_events(issue, events, IncidentState().severity, NOON)
     assert [(entry.event_type, entry.moved) for entry in entries] == [
         (EventType.TRIGGERED, True),
         (EventType.ACKNOWLEDGED, True),

@@ -17,8 +17,8 @@ from tests.support.builders import NOON, SECRET, facts, minutes, new_id
 def a_connection(database: Database, keyring: Keyring) -> str:
     scope = Scope.parse("organization:acme")
     now = datetime.now(UTC)
-    webhook = database.write_now(lambda t: webhooks.create(t, keyring, scope, SECRET, now))
-    found = database.read_now(lambda t: webhooks.find(t, keyring, webhook, now))
+    webhook = database.write_blocking(lambda t: webhooks.insert_webhook(t, keyring, scope, SECRET, now))
+    found = database.read_blocking(lambda t: webhooks.get_webhook(t, keyring, webhook, now))
     assert found is not None
     return found.connection_id
 
@@ -27,10 +27,10 @@ def test_an_event_that_is_saved_twice_is_on_the_timeline_once(database: Database
     ref = IncidentRef(connection_id=a_connection(database, keyring), incident_id=new_id())
     event = facts(EventType.TRIGGERED)
     for _ in range(2):
-        database.write_now(lambda t: issues.save_events(t, ref, [event], Severity.CRITICAL, NOON))
-    issue = database.read_now(lambda t: issue_queries.find_issue(t, EVERYTHING, ref.issue_id))
+        database.write_blocking(lambda t: issues.insert_events(t, ref, [event], Severity.CRITICAL, NOON))
+    issue = database.read_blocking(lambda t: issue_queries.get_issue(t, EVERYTHING, ref.issue_id))
     assert issue is not None
-    timeline = database.read_now(lambda t: issue_queries.read_timeline(t, issue))
+    timeline = database.read_blocking(lambda t: issue_queries.list_timeline(t, issue))
     assert [entry.event_id for entry in timeline] == [event.event_id]
 
 
@@ -41,12 +41,14 @@ def test_an_older_event_joins_the_timeline_without_moving_the_status(
     resolved = facts(EventType.RESOLVED, at=NOON + minutes(5), status=IncidentStatus.RESOLVED)
     acknowledged = facts(EventType.ACKNOWLEDGED, at=NOON, status=IncidentStatus.ACKNOWLEDGED)
     for event in (resolved, acknowledged):
-        database.write_now(lambda t, event=event: issues.save_events(t, ref, [event], Severity.INFO, NOON))
-    issue = database.read_now(lambda t: issue_queries.find_issue(t, EVERYTHING, ref.issue_id))
+        database.write_blocking(
+            lambda t, event=event: issues.insert_events(t, ref, [event], Severity.INFO, NOON)
+        )
+    issue = database.read_blocking(lambda t: issue_queries.get_issue(t, EVERYTHING, ref.issue_id))
     assert issue is not None
     assert issue.status is IncidentStatus.RESOLVED
     assert issue.acknowledged_at == NOON
-    timeline = database.read_now(lambda t: issue_queries.read_timeline(t, issue))
+    timeline = database.read_blocking(lambda t: issue_queries.list_timeline(t, issue))
     assert [(entry.event_type, entry.moved) for entry in timeline] == [
         (EventType.ACKNOWLEDGED, False),
         (EventType.RESOLVED, True),

@@ -7,15 +7,15 @@ import pytest
 
 from calmo_pagerduty.connections.severity import Severity
 from calmo_pagerduty.incidents.lifecycle import (
-    REMEMBERED_EVENTS,
+    MAX_REMEMBERED_EVENTS,
     Decision,
     EventFacts,
     IncidentState,
     LifecyclePolicy,
     Publish,
     SaveEvents,
-    continued,
     decide,
+    merge_states,
 )
 from calmo_pagerduty.pagerduty.event_types import EventType, IncidentStatus
 from tests.support.builders import NOON, facts, minutes
@@ -208,7 +208,7 @@ def test_the_number_stays_known() -> None:
 
 
 def test_only_the_latest_events_are_remembered() -> None:
-    events = [facts(EventType.ESCALATED, at=NOON + minutes(n)) for n in range(REMEMBERED_EVENTS + 5)]
+    events = [facts(EventType.ESCALATED, at=NOON + minutes(n)) for n in range(MAX_REMEMBERED_EVENTS + 5)]
     state = after(events)
     assert [event.event_id for event in state.remembered] == [event.event_id for event in events[5:]]
 
@@ -257,8 +257,8 @@ def test_a_run_that_learns_of_an_earlier_life_goes_on_with_it() -> None:
     late = facts(EventType.ACKNOWLEDGED, at=NOON, status=IncidentStatus.ACKNOWLEDGED)
     known = decide(IncidentState(), [resolved], NOON, LifecyclePolicy()).state
     mine = decide(IncidentState(), [late], NOON, LifecyclePolicy()).state
-    after_a_late_event = continued(known, mine, anything_new=True)
+    after_a_late_event = merge_states(known, mine, anything_new=True)
     assert after_a_late_event.status is IncidentStatus.RESOLVED
     assert after_a_late_event.completes_at is None
-    assert continued(known, known, anything_new=True).completes_at == known.completes_at
-    assert continued(known, known, anything_new=False).completes_at is None
+    assert merge_states(known, known, anything_new=True).completes_at == known.completes_at
+    assert merge_states(known, known, anything_new=False).completes_at is None

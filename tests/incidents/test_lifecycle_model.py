@@ -103,7 +103,7 @@ class LifeOfAnIncident(RuleBasedStateMachine):
     @initialize(memory=st.sampled_from([2, 200]))
     def begin(self, memory: int) -> None:
         # A short memory lets duplicates come back that are long forgotten.
-        incident_lifecycle.REMEMBERED_EVENTS = self.memory = memory
+        incident_lifecycle.MAX_REMEMBERED_EVENTS = self.memory = memory
         self.model = NaiveIncident()
         self.state = IncidentState()
         self.now = NOON
@@ -113,7 +113,7 @@ class LifeOfAnIncident(RuleBasedStateMachine):
         self.searchable: Publish | None = None
 
     def teardown(self) -> None:
-        incident_lifecycle.REMEMBERED_EVENTS = 200
+        incident_lifecycle.MAX_REMEMBERED_EVENTS = 200
 
     @rule(
         target=events,
@@ -141,7 +141,7 @@ class LifeOfAnIncident(RuleBasedStateMachine):
         return event
 
     @rule(event=events)
-    def one_is_delivered(self, event: Event) -> None:
+    def event_is_delivered(self, event: Event) -> None:
         self._deliver([event])
 
     @rule(batch=st.lists(events, max_size=6))
@@ -149,7 +149,7 @@ class LifeOfAnIncident(RuleBasedStateMachine):
         self._deliver(batch)
 
     @rule(event=events, times=st.integers(2, 3))
-    def one_is_delivered_more_than_once(self, event: Event, times: int) -> None:
+    def event_is_delivered_again(self, event: Event, times: int) -> None:
         for _ in range(times):
             self._deliver([event])
 

@@ -6,7 +6,7 @@ import pytest
 
 from calmo_pagerduty.connections.severity import Severity
 from calmo_pagerduty.incidents.lifecycle import IncidentState
-from calmo_pagerduty.incidents.operator_summary import card_of
+from calmo_pagerduty.incidents.operator_summary import operator_summary
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.pagerduty.event_types import IncidentStatus
 from tests.support.builders import NOON
@@ -27,7 +27,7 @@ def test_a_card_says_in_words_how_the_incident_stands() -> None:
         last_event_type="incident.resolved",
         last_event_at=NOON,
     )
-    assert card_of(REF, state) == "\n".join(
+    assert operator_summary(REF, state) == "\n".join(
         [
             "## Incident #42 `QINCIDENT1` is **resolved**",
             "- Severity **critical**, priority P1",
@@ -40,7 +40,7 @@ def test_a_card_says_in_words_how_the_incident_stands() -> None:
 
 
 def test_a_card_admits_what_is_not_known_yet() -> None:
-    card = card_of(REF, IncidentState())
+    card = operator_summary(REF, IncidentState())
     assert "## Incident `QINCIDENT1` is **triggered**" in card
     assert "priority not set" in card
     assert "Service `not known yet`, teams none" in card
@@ -57,4 +57,4 @@ def test_a_card_admits_what_is_not_known_yet() -> None:
     ],
 )
 def test_a_card_says_what_is_waited_for(status: IncidentStatus, waits_for: str) -> None:
-    assert card_of(REF, IncidentState(status=status)).endswith(f"- Waits for {waits_for}")
+    assert operator_summary(REF, IncidentState(status=status)).endswith(f"- Waits for {waits_for}")

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calmo_pagerduty.incidents.lifecycle import EventFacts
-from calmo_pagerduty.incidents.signals import MAX_PUZZLE, RECEIVE_EVENTS, read_signal, write_signal
+from calmo_pagerduty.incidents.signals import MAX_PAYLOAD_LENGTH, RECEIVE_EVENTS, decode_signal, encode_signal
 from calmo_pagerduty.pagerduty.event_types import EventType
 from tests.support.builders import facts
 
@@ -15,32 +15,32 @@ READABLE = facts(EventType.TRIGGERED, priority="P1", team_ids=("PWEB",), number=
 
 
 def written(*events: EventFacts) -> bytes:
-    return write_signal(
+    return encode_signal(
         [(event.seq, event.again, event.model_dump_json(exclude={"seq"})) for event in events]
     )
 
 
 def test_what_is_written_is_read() -> None:
     events = (READABLE, facts(EventType.ANNOTATED, shows_incident=False))
-    received = read_signal(RECEIVE_EVENTS, [written(*events)])
-    assert (received.events, received.puzzles) == (events, ())
+    received = decode_signal(RECEIVE_EVENTS, [written(*events)])
+    assert (received.events, received.dead_letters) == (events, ())
 
 
 def test_fields_that_are_added_later_are_ignored() -> None:
     envelope = {"v": 2, "more": 1, "events": [READABLE.model_dump(mode="json") | {"mood": "calm"}]}
-    assert read_signal(RECEIVE_EVENTS, [json.dumps(envelope).encode()]).events == (READABLE,)
+    assert decode_signal(RECEIVE_EVENTS, [json.dumps(envelope).encode()]).events == (READABLE,)
 
 
 def test_an_event_that_is_not_understood_does_not_take_its_neighbours_along() -> None:
     broken = READABLE.model_dump(mode="json") | {"occurred_at": "yesterday", "seq": "seven"}
     envelope = {"v": 1, "events": [broken, READABLE.model_dump(mode="json"), None]}
-    received = read_signal(RECEIVE_EVENTS, [json.dumps(envelope).encode()])
+    received = decode_signal(RECEIVE_EVENTS, [json.dumps(envelope).encode()])
     assert received.events == (READABLE,)
-    assert [puzzle.reason for puzzle in received.puzzles] == [
+    assert [puzzle.reason for puzzle in received.dead_letters] == [
         "not an event: occurred_at, seq",
         "not an event: ",
     ]
-    assert json.loads(received.puzzles[0].payload) == broken
+    assert json.loads(received.dead_letters[0].payload) == broken
 
 
 @pytest.mark.parametrize(
@@ -60,25 +60,28 @@ def test_an_event_that_is_not_understood_does_not_take_its_neighbours_along() ->
     ],
 )
 def test_what_is_no_envelope_is_kept_whole(body: bytes) -> None:
-    received = read_signal(RECEIVE_EVENTS, [body])
+    received = decode_signal(RECEIVE_EVENTS, [body])
     assert received.events == ()
-    assert [puzzle.reason for puzzle in received.puzzles] == ["not an envelope of events"]
-    assert received.puzzles[0].payload == body.decode("utf-8", "replace")[:MAX_PUZZLE]
+    assert [puzzle.reason for puzzle in received.dead_letters] == ["not an envelope of events"]
+    assert received.dead_letters[0].payload == body.decode("utf-8", "replace")[:MAX_PAYLOAD_LENGTH]
 
 
 def test_a_signal_without_arguments_is_a_puzzle() -> None:
-    assert len(read_signal(RECEIVE_EVENTS, []).puzzles) == 1
+    assert len(decode_signal(RECEIVE_EVENTS, []).dead_letters) == 1
 
 
 def test_a_signal_of_another_name_is_a_puzzle_that_names_it() -> None:
-    received = read_signal("pause", [b'"please"', b"2"])
+    received = decode_signal("pause", [b'"please"', b"2"])
     assert received.events == ()
-    assert received.puzzles[0].reason == "a signal of another name: pause"
-    assert received.puzzles[0].payload == '"please"\n2'
+    assert received.dead_letters[0].reason == "a signal of another name: pause"
+    assert received.dead_letters[0].payload == '"please"\n2'
 
 
 def test_a_long_puzzle_is_cut() -> None:
-    assert len(read_signal(RECEIVE_EVENTS, [b"x" * (MAX_PUZZLE * 2)]).puzzles[0].payload) == MAX_PUZZLE
+    assert (
+        len(decode_signal(RECEIVE_EVENTS, [b"x" * (MAX_PAYLOAD_LENGTH * 2)]).dead_letters[0].payload)
+        == MAX_PAYLOAD_LENGTH
+    )
 
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":'])
@@ -87,8 +90,8 @@ def test_events_as_deep_as_json_can_be_read_are_puzzles(opening: bytes) -> None:
     closing = b"]" if opening == b"[" else b"}"
     for depth in range(900, 1010):
         body = b'{"events":[' + opening * depth + b"1" + closing * depth + b"]}"
-        received = read_signal(RECEIVE_EVENTS, [body])
-        assert (len(received.events), len(received.puzzles)) == (0, 1)
+        received = decode_signal(RECEIVE_EVENTS, [body])
+        assert (len(received.events), len(received.dead_letters)) == (0, 1)
 
 
 _NAMES = st.sampled_from([RECEIVE_EVENTS]) | st.text(st.characters(exclude_categories=["Cs"]))
@@ -117,9 +120,9 @@ _ENVELOPES = st.fixed_dictionaries({"events": st.lists(_NEARLY_EVENTS | _JSON, m
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_NAMES, st.lists(st.binary() | (_ENVELOPES | _JSON).map(json.dumps).map(str.encode), max_size=3))
 def test_reading_never_raises_and_what_it_returns_can_be_kept(name: str, payloads: list[bytes]) -> None:
-    received = read_signal(name, payloads)
-    for puzzle in received.puzzles:
-        assert len(puzzle.payload) <= MAX_PUZZLE
+    received = decode_signal(name, payloads)
+    for puzzle in received.dead_letters:
+        assert len(puzzle.payload) <= MAX_PAYLOAD_LENGTH
         puzzle.payload.encode()
     for event in received.events:
         assert event.occurred_at.utcoffset() is not None
@@ -129,5 +132,5 @@ def test_reading_never_raises_and_what_it_returns_can_be_kept(name: str, payload
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(_NEARLY_EVENTS | _JSON, max_size=5))
 def test_each_event_of_an_envelope_is_either_read_or_kept(events: list[object]) -> None:
-    received = read_signal(RECEIVE_EVENTS, [json.dumps({"events": events}).encode()])
-    assert len(received.events) + len(received.puzzles) == len(events)
+    received = decode_signal(RECEIVE_EVENTS, [json.dumps({"events": events}).encode()])
+    assert len(received.events) + len(received.dead_letters) == len(events)

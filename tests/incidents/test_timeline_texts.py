@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from calmo_pagerduty.incidents.timeline import TimelineEntry, entry_of
+from calmo_pagerduty.incidents.timeline import TimelineEntry, event_entry
 from calmo_pagerduty.pagerduty.event_types import EVENT_RULES, EventType, IssueAction
 from calmo_pagerduty.pagerduty.webhook_events import MAX_TEXT, WebhookEvent, parse_event
 from pagerduty_simulator.every_event_scenario import EVERY_EVENT
@@ -19,7 +19,7 @@ WORDS = {
     EventType.PING: "ping by Priya Raman",
     EventType.SERVICE_CREATED: "service created",
     EventType.SERVICE_CUSTOM_FIELD_VALUES_UPDATED: "service custom fields updated",
-    EventType.SERVICE_UPDATED_ITSELF: "service updated by Priya Raman",
+    EventType.SERVICE_SETTINGS_UPDATED: "service updated by Priya Raman",
     EventType.SERVICE_DELETED: "service deleted by Priya Raman",
     EventType.TRIGGERED: "triggered: Priya Raman",
     EventType.ACKNOWLEDGED: "acknowledged by Priya Raman",
@@ -53,7 +53,7 @@ WORDS = {
 def entry_for(body: bytes) -> TimelineEntry:
     event = parse_event(body)
     assert isinstance(event, WebhookEvent)
-    return entry_of(facts(event.event_type, event_id=event.event_id), event, True)
+    return event_entry(facts(event.event_type, event_id=event.event_id), event, True)
 
 
 def test_every_type_of_event_has_its_words() -> None:
@@ -68,7 +68,7 @@ def test_an_entry_says_who_did_what_when_and_from_which_event() -> None:
     event = an_event(EventType.ACKNOWLEDGED, "QINCIDENT1", at=NOON, event_id="01EVENT")
     parsed = parse_event(body_of(event))
     assert isinstance(parsed, WebhookEvent)
-    entry = entry_of(facts(EventType.ACKNOWLEDGED, at=NOON, event_id="01EVENT", seq=7), parsed, False)
+    entry = event_entry(facts(EventType.ACKNOWLEDGED, at=NOON, event_id="01EVENT", seq=7), parsed, False)
     assert entry.actor is not None
     assert (entry.actor.id, entry.actor.name) == ("PUSER1", "Robin Reyes")
     assert (entry.event_id, entry.seq, entry.occurred_at, entry.moved) == ("01EVENT", 7, NOON, False)
@@ -76,13 +76,13 @@ def test_an_entry_says_who_did_what_when_and_from_which_event() -> None:
 
 
 def test_an_event_of_a_new_type_is_named() -> None:
-    entry = entry_of(facts("incident.teleported"), None, False)
+    entry = event_entry(facts("incident.teleported"), None, False)
     assert entry.summary == "event of a new type: incident.teleported"
     assert entry.action is IssueAction.RECORD
 
 
 def test_without_its_body_an_event_still_has_words() -> None:
-    entry = entry_of(facts(EventType.ANNOTATED), None, False)
+    entry = event_entry(facts(EventType.ANNOTATED), None, False)
     assert (entry.summary, entry.actor) == ("note added", None)
 
 
@@ -111,7 +111,7 @@ def test_a_note_that_is_no_text_says_nothing(depth: int) -> None:
     body = body_of(a_note("QINCIDENT1", "HERE")).replace(b'"HERE"', b"[" * depth + b"]" * depth)
     event = parse_event(body)
     if isinstance(event, WebhookEvent):
-        assert entry_of(facts(event.event_type), event, False).summary == "note added by Robin Reyes"
+        assert event_entry(facts(event.event_type), event, False).summary == "note added by Robin Reyes"
 
 
 _JSON = st.recursive(
@@ -133,7 +133,7 @@ def test_words_are_found_for_any_data(event_type: EventType, data: dict[str, Any
     event = an_event(event_type, "QINCIDENT1", data=data or {"id": "Q1"})
     event["event"]["agent"] = agent
     entry = entry_for(json.dumps(event).encode())
-    assert entry.summary.startswith(EVENT_RULES[event_type].words)
+    assert entry.summary.startswith(EVENT_RULES[event_type].timeline_text)
     assert "\x00" not in entry.summary
 
 

@@ -12,7 +12,7 @@ import pytest
 from calmo_pagerduty.access import store as api_keys
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.kernel.scopes import Scope
-from ingress.api.authentication import ALL_PERMISSIONS, still_valid
+from ingress.api.authentication import ALL_PERMISSIONS, revalidate_principal
 from tests.support.builders import new_id
 from tests.support.doors import Doorway, rows
 from tests.support.patience import EVENTUALLY
@@ -29,8 +29,8 @@ def a_key(
     **more: Any,
 ) -> dict[str, str]:
     seen = None if scopes is None else [Scope.parse(scope) for scope in scopes]
-    key = doorway.database.write_now(
-        lambda t: api_keys.create(t, "test", permissions, seen, datetime.now(UTC), person, **more)
+    key = doorway.database.write_blocking(
+        lambda t: api_keys.insert_key(t, "test", permissions, seen, datetime.now(UTC), person, **more)
     )
     return {"Authorization": f"Bearer {key}"}
 
@@ -62,8 +62,9 @@ async def test_a_key_is_made_used_listed_and_revoked(doorway: Doorway) -> None:
     assert again.json() == revoked.json()
     audited = [json.loads(row.record) for row in rows(doorway.database, tables.audit)]
     assert [(record["outcome"], record["subject_key_id"], record["scope"]) for record in audited] == [
-        ("api key made", mine["id"], SHOP), ("api key revoked", mine["id"], SHOP),
-    ]  # fmt: skip
+        ("api key made", mine["id"], SHOP),
+        ("api key revoked", mine["id"], SHOP),
+    ]
 
 
 async def test_a_secret_is_told_once_and_never_again(doorway: Doorway) -> None:
@@ -107,8 +108,10 @@ async def test_a_key_lives_no_longer_than_the_one_that_made_it(sqlite_doorway: D
     ends = datetime.now(UTC).replace(microsecond=0) + timedelta(days=2)
     admin = a_key(sqlite_doorway, expires_at=ends)
     for asked, given in (
-        (None, ends), (ends + timedelta(days=1), ends), (ends - timedelta(days=1), ends - timedelta(days=1)),
-    ):  # fmt: skip
+        (None, ends),
+        (ends + timedelta(days=1), ends),
+        (ends - timedelta(days=1), ends - timedelta(days=1)),
+    ):
         made = await make(sqlite_doorway, admin, expires_at=asked and asked.isoformat())
         assert datetime.fromisoformat(made.json()["expires_at"]) == given
 
@@ -147,10 +150,10 @@ async def test_a_wrong_field_is_named(sqlite_doorway: Doorway, body: dict[str, A
 async def test_a_live_stream_ends_soon_after_its_key_is_revoked(
     doorway: Doorway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingress.incidents.endpoints.KEY_SECONDS", 0.05)
+    monkeypatch.setattr("ingress.incidents.endpoints.KEY_CHECK_SECONDS", 0.05)
     headers = a_key(doorway)
     key_id = headers["Authorization"].split("_")[1]
-    caller = doorway.database.read_now(lambda t: api_keys.caller_of(t, key_id, datetime.now(UTC)))
+    caller = doorway.database.read_blocking(lambda t: api_keys.get_principal(t, key_id, datetime.now(UTC)))
     assert caller is not None
 
     async def listen() -> None:
@@ -160,6 +163,6 @@ async def test_a_live_stream_ends_soon_after_its_key_is_revoked(
     listening = asyncio.create_task(listen())
     done, _ = await asyncio.wait([listening], timeout=0.5)
     assert not done
-    doorway.database.write_now(lambda t: api_keys.revoke(t, key_id, datetime.now(UTC)))
+    doorway.database.write_blocking(lambda t: api_keys.mark_revoked(t, key_id, datetime.now(UTC)))
     await asyncio.wait_for(listening, EVENTUALLY)
-    assert doorway.database.read_now(still_valid(caller)) is None
+    assert doorway.database.read_blocking(revalidate_principal(caller)) is None

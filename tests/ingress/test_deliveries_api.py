@@ -11,7 +11,7 @@ import pytest
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.database import StoreUnavailable
 from calmo_pagerduty.pagerduty.event_types import EventType
-from calmo_pagerduty.webhooks.lifecycle import handle_of
+from calmo_pagerduty.webhooks.lifecycle import webhook_handle
 from tests.support.builders import an_event, headers_for, new_id
 from tests.support.doors import Doorway, make_key, rows, save_pending
 
@@ -51,7 +51,7 @@ async def test_a_delivery_is_told_with_what_became_of_it(doorway: Doorway) -> No
     assert delivery["effect"]["action"] == "create"
     assert delivery["effect"]["moved"] is True
     assert delivery["effect"]["issue_id"].startswith("iss_")
-    assert (delivery["scope"], delivery["webhook"]) == ("organization:acme", handle_of(webhook))
+    assert (delivery["scope"], delivery["webhook"]) == ("organization:acme", webhook_handle(webhook))
     assert delivery["body_bytes"] == len(json.dumps(payload))
     assert "body" not in delivery
 
@@ -78,9 +78,21 @@ async def test_filters_and_pages_work_together(sqlite_doorway: Doorway) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["limit=0", "limit=201", "cursor=x", "cursor=é", "cursor=LTE", "state=lost", "verdict=x", "remark=x",
-     "since=yesterday", "since=2026-06-01T00:00:00", "webhook=%00", "unknown=1"],
-)  # fmt: skip
+    [
+        "limit=0",
+        "limit=201",
+        "cursor=x",
+        "cursor=é",
+        "cursor=LTE",
+        "state=lost",
+        "verdict=x",
+        "remark=x",
+        "since=yesterday",
+        "since=2026-06-01T00:00:00",
+        "webhook=%00",
+        "unknown=1",
+    ],
+)
 async def test_a_wrong_parameter_is_named(sqlite_doorway: Doorway, query: str) -> None:
     answer = await ask(sqlite_doorway, f"/api/deliveries?{query}")
     assert answer.status_code == 400, answer.text
@@ -99,7 +111,7 @@ async def test_the_body_is_for_who_may_see_it_and_masked_even_then(doorway: Door
         assert shown["body_missing"] is None
         assert json.loads(shown["body"])["event"]["data"]["title"] == "Basket is slow, ask ***"
         assert CANARY not in json.dumps(shown)
-    doorway.database.write_now(lambda t: t.execute(tables.delivery_bodies.delete()))
+    doorway.database.write_blocking(lambda t: t.execute(tables.delivery_bodies.delete()))
     gone = await get(doorway, path, make_key(doorway.database, [READ, BODY]))
     assert gone["body"] is None
     assert "deleted" in gone["body_missing"]
@@ -124,7 +136,7 @@ async def test_a_number_that_is_none_is_not_found(sqlite_doorway: Doorway, seq: 
 async def test_the_export_holds_every_delivery_once_a_line_each(
     doorway: Doorway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingress.deliveries.endpoints.EXPORTED_AT_ONCE", 3)
+    monkeypatch.setattr("ingress.deliveries.endpoints.EXPORT_BATCH_SIZE", 3)
     webhook = doorway.a_webhook()
     incidents = [await deliver(doorway, webhook, CANARY) for _ in range(7)]
     answer = await ask(doorway, "/api/deliveries/export", webhook=webhook)
@@ -162,7 +174,7 @@ async def test_refusals_are_told_without_their_bodies(doorway: Doorway) -> None:
     rest = await get(doorway, "/api/refusals", limit=1, cursor=first["next_cursor"])
     assert [refusal["verdict"] for refusal in rest["refusals"]] == ["mismatch"]
     assert rest["next_cursor"] is None
-    for known_as in (webhook, handle_of(webhook)):
+    for known_as in (webhook, webhook_handle(webhook)):
         only = await get(doorway, "/api/refusals", verdict="mismatch", webhook=known_as)
         assert len(only["refusals"]) == 1
     assert webhook not in json.dumps(found), "a webhook's whole id is the key to its address"
@@ -175,12 +187,12 @@ async def test_a_foreign_delivery_is_as_if_it_were_not_there(doorway: Doorway) -
         await doorway.post(webhook, b"x", {})
     shop = make_key(doorway.database, [READ, BODY, WRITE], ["organization:shop"])
     [seen] = (await get(doorway, "/api/deliveries", shop))["deliveries"]
-    assert seen["webhook"] == handle_of(mine)
+    assert seen["webhook"] == webhook_handle(mine)
     exported = await ask(doorway, "/api/deliveries/export", shop)
-    assert handle_of(mine) in exported.text
-    assert handle_of(theirs) not in exported.text
+    assert webhook_handle(mine) in exported.text
+    assert webhook_handle(theirs) not in exported.text
     [refusal] = (await get(doorway, "/api/refusals", shop))["refusals"]
-    assert refusal["webhook"] == handle_of(mine)
+    assert refusal["webhook"] == webhook_handle(mine)
     [foreign] = [row.seq for row in doorway.kept() if row.webhook_id == theirs]
     assert (await ask(doorway, f"/api/deliveries/{foreign}", shop)).status_code == 404
     said = await doorway.client.post("/api/deliveries/replay", json={"seqs": [foreign]}, headers=shop)

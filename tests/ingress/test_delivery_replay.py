@@ -46,12 +46,12 @@ async def forwarding(doorway: Doorway) -> AsyncIterator[None]:
 
 
 def a_worker(client: Client, door: Doorway, task_queue: str) -> Worker:
-    incidents = door.ingress.services.incidents
+    incidents = door.ingress.services.incident_activities
     return Worker(
         client,
         task_queue=task_queue,
         workflows=[IncidentWorkflow],
-        activities=[incidents.save_events, incidents.set_aside],
+        activities=[incidents.save_events, incidents.save_dead_letters],
     )
 
 
@@ -96,21 +96,31 @@ async def test_a_replay_of_what_was_applied_changes_no_issue_and_no_timeline(doo
 
 
 def set_state(doorway: Doorway, state: DeliveryState) -> None:
-    doorway.database.write_now(lambda t: t.execute(tables.deliveries.update().values(state=state)))
+    doorway.database.write_blocking(lambda t: t.execute(tables.deliveries.update().values(state=state)))
 
 
 async def test_a_dead_letter_is_read_by_todays_parser(doorway: Doorway) -> None:
     webhook, incident = doorway.a_webhook(), new_id()
     body = body_of(an_event(EventType.TRIGGERED, incident, event_id="01LATER"))
     unread = {name: None for name in ("event_id", "event_type", "incident_id", "occurred_at", "facts")}
-    seq = keep(doorway.database, webhook, body=body, reason="not understood then", **DEAD, **unread,
-               dedup_key="body:00")  # fmt: skip
+    seq = keep(
+        doorway.database,
+        webhook,
+        body=body,
+        reason="not understood then",
+        **DEAD,
+        **unread,
+        dedup_key="body:00",
+    )
     broken = keep(doorway.database, webhook, body=b"{", **DEAD)
     assert await replay(doorway, seqs=[seq, broken]) == {"replayed": 1, "left": {"still_unreadable": 1}}
     first, second = doorway.kept()
     assert (first.state, first.event_id, first.incident_id, first.reason) == (
-        "pending", "01LATER", incident, None,
-    )  # fmt: skip
+        "pending",
+        "01LATER",
+        incident,
+        None,
+    )
     assert (second.state, second.replays) == ("dead_letter", 0)
     await doorway.post(webhook, body, headers_for(body))
     assert doorway.kept()[0].duplicates == 1
@@ -142,7 +152,7 @@ async def test_a_body_that_is_gone_hinders_only_what_was_never_understood(doorwa
     webhook = doorway.a_webhook()
     paused = keep(doorway.database, webhook, **PAUSED)
     dead = keep(doorway.database, webhook, body=b"{", **DEAD)
-    doorway.database.write_now(lambda t: t.execute(tables.delivery_bodies.delete()))
+    doorway.database.write_blocking(lambda t: t.execute(tables.delivery_bodies.delete()))
     assert await replay(doorway, seqs=[paused, dead]) == {"replayed": 1, "left": {"body_gone": 1}}
 
 
@@ -155,7 +165,7 @@ async def test_a_long_range_is_replayed_in_steps_and_audited_step_by_step(
     sqlite_doorway: Doorway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     doorway = sqlite_doorway
-    monkeypatch.setattr("ingress.deliveries.endpoints.REPLAYED_AT_ONCE", 4)
+    monkeypatch.setattr("ingress.deliveries.endpoints.REPLAY_BATCH_SIZE", 4)
     webhook = doorway.a_webhook()
     for _ in range(9):
         keep(doorway.database, webhook, **PAUSED)
@@ -200,7 +210,7 @@ async def test_captured_requests_sent_again_change_nothing_even_after_the_log_wa
     assert await send_all() == {"duplicate"}
     assert standing(doorway.database) == before
     for table in (tables.delivery_bodies, tables.deliveries):
-        doorway.database.write_now(lambda t, table=table: t.execute(table.delete()))
+        doorway.database.write_blocking(lambda t, table=table: t.execute(table.delete()))
     assert await send_all() == {"accepted"}
     assert {row.remarks for row in doorway.kept()} == {"stale"}
     assert standing(doorway.database) == before

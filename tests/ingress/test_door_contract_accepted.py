@@ -153,8 +153,14 @@ async def test_an_incident_without_an_issue_is_taken_whatever_its_first_event_is
 
 async def test_a_ping_proves_the_secret_and_arms_the_webhook(doorway: Doorway) -> None:
     webhook = doorway.a_webhook(armed=False)
-    ping = {"event": {"id": "01PING", "event_type": "pagey.ping", "resource_type": "pagey",
-                      "data": {"type": "ping", "message": "Hello"}}}  # fmt: skip
+    ping = {
+        "event": {
+            "id": "01PING",
+            "event_type": "pagey.ping",
+            "resource_type": "pagey",
+            "data": {"type": "ping", "message": "Hello"},
+        }
+    }
     answer = await doorway.deliver(webhook, ping)
     assert answer.status_code == 202
     [row] = doorway.kept()
@@ -177,7 +183,9 @@ async def test_an_event_about_a_service_is_recorded_without_an_incident(sqlite_d
 async def test_a_signature_by_either_live_secret_is_good_and_the_version_is_kept(doorway: Doorway) -> None:
     webhook = doorway.a_webhook()
     now = datetime.now(UTC)
-    doorway.database.write_now(lambda c: webhooks.add_secret(c, doorway.keyring, webhook, OTHER_SECRET, now))
+    doorway.database.write_blocking(
+        lambda c: webhooks.insert_secret(c, doorway.keyring, webhook, OTHER_SECRET, now)
+    )
     for secret in (SECRET, OTHER_SECRET):
         body = body_of(an_event(EventType.TRIGGERED, new_id()))
         assert (await doorway.post(webhook, body, headers_for(body, secret))).status_code == 202

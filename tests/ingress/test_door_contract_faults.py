@@ -153,7 +153,7 @@ async def test_a_secret_moved_to_another_webhook_does_not_open_there(doorway: Do
         sealed = sa.select(secrets.c.sealed).where(secrets.c.webhook_id == first).scalar_subquery()
         connection.execute(sa.update(secrets).where(secrets.c.webhook_id == second).values(sealed=sealed))
 
-    doorway.database.write_now(swap)
+    doorway.database.write_blocking(swap)
     answer = await doorway.post(second, a_body())
     assert (answer.status_code, answer.json()) == UNAVAILABLE
 
@@ -161,7 +161,7 @@ async def test_a_secret_moved_to_another_webhook_does_not_open_there(doorway: Do
 async def test_too_many_waiting_for_the_database_and_further_ones_are_asked_to_come_back(
     sqlite_doorway: Doorway, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("ingress.webhook_receiver.receiver.MAX_WAITING", 5)
+    monkeypatch.setattr("ingress.webhook_receiver.receiver.MAX_PENDING_WRITES", 5)
     doorway = sqlite_doorway
     webhook = doorway.a_webhook()
     assert (await doorway.post(webhook, a_body())).status_code == 202

@@ -15,9 +15,9 @@ from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.db.group_writer import MAX_BATCH
 from calmo_pagerduty.deliveries import refusal_store as refusals
-from calmo_pagerduty.deliveries.model import ANSWERS, MAX_BODY_BYTES, Verdict
+from calmo_pagerduty.deliveries.model import MAX_BODY_BYTES, RESPONSE_OF_VERDICT, Verdict
 from calmo_pagerduty.pagerduty.event_types import EventType
-from ingress.webhook_receiver.receiver import MAX_WAITING
+from ingress.webhook_receiver.receiver import MAX_PENDING_WRITES
 from tests.support.builders import SECRET, an_event, body_of, headers_for, new_id, signature_of
 from tests.support.doors import Doorway, days, open_doorway
 
@@ -136,8 +136,8 @@ async def test_mismatches_of_yesterday_are_forgiven(doorway: Doorway) -> None:
     webhook = doorway.a_webhook()
     yesterday = datetime.now(UTC) - days(1.01)
     for _ in range(2):
-        doorway.database.write_now(
-            lambda c: refusals.record(c, webhook, yesterday, Verdict.MISMATCH, "mismatch", 1, "00")
+        doorway.database.write_blocking(
+            lambda c: refusals.insert_refusal(c, webhook, yesterday, Verdict.MISMATCH, "mismatch", 1, "00")
         )
     assert (await doorway.post(webhook, a_body(), FORGED)).status_code == 401
 
@@ -170,7 +170,7 @@ async def test_a_webhook_without_a_secret_asks_pagerduty_to_hold(doorway: Doorwa
 async def test_an_expired_secret_no_longer_counts(doorway: Doorway) -> None:
     webhook, past = doorway.a_webhook(), datetime.now(UTC) - days(0.01)
     expire = sa.update(tables.webhook_secrets).values(expires_at=past)
-    doorway.database.write_now(lambda c: c.execute(expire))
+    doorway.database.write_blocking(lambda c: c.execute(expire))
     answer = await doorway.post(webhook, a_body())
     assert (answer.status_code, answer.json()) == (503, {"verdict": "no_secret"})
 
@@ -223,9 +223,9 @@ async def test_while_shutting_down_a_delivery_is_sent_elsewhere(sqlite_doorway: 
 
 
 def test_every_verdict_has_an_answer_and_none_is_a_redirect() -> None:
-    assert set(ANSWERS) == set(Verdict)
-    assert {answer.status for answer in ANSWERS.values()} == {202, 401, 404, 410, 413, 429, 503}
+    assert set(RESPONSE_OF_VERDICT) == set(Verdict)
+    assert {answer.status for answer in RESPONSE_OF_VERDICT.values()} == {202, 401, 404, 410, 413, 429, 503}
 
 
 def test_the_bound_of_waiting_deliveries_is_above_one_commit() -> None:
-    assert MAX_WAITING > MAX_BATCH
+    assert MAX_PENDING_WRITES > MAX_BATCH

@@ -118,7 +118,9 @@ def odd_bodies() -> dict[str, bytes]:
         "NUL and lone surrogates": body_of(odd_text),
         "deep nesting": b"[" * 100_000 + b"]" * 100_000,
         "deep nesting within an event": b'{"event":{"id":"01DEEP","event_type":"incident.annotated","data":'
-        + b"[" * 100_000 + b"]" * 100_000 + b"}}",
+        + b"[" * 100_000
+        + b"]" * 100_000
+        + b"}}",
         "an integer of 5000 digits": b'{"event":{"id":"01BIG","event_type":"x","data":' + b"9" * 5000 + b"}}",
         "not a number": b'{"event":{"id":"01NAN","event_type":"x","data":NaN,"n":-Infinity}}',
         "invalid UTF-8": b'{"event":{"id":"\xff"}}',
@@ -126,7 +128,7 @@ def odd_bodies() -> dict[str, bytes]:
         "a byte order mark": b"\xef\xbb\xbf" + b'{"event":{"id":"01BOM","event_type":"x"}}',
         "nothing": b"",
         "nul bytes": b"\x00" * 1000,
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("name", odd_bodies())

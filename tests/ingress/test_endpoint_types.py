@@ -38,9 +38,12 @@ def test_a_handler_of_another_type_than_its_row_is_found(tmp_path: Path) -> None
     file.write_text(ROWS)
     checked = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--disable-error-code", "empty-body", file.name],
-        cwd=tmp_path, env={"MYPYPATH": str(Path(__file__).parents[2]), "PATH": ""},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=tmp_path,
+        env={"MYPYPATH": str(Path(__file__).parents[2]), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     found = [int(line.split(":")[1]) for line in checked.stdout.splitlines() if ": error:" in line]
     first = ROWS[: ROWS.index("wrong: list")].count("\n") + 2
     assert found == list(range(first, first + 5)), checked.stdout + checked.stderr

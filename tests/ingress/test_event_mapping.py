@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from calmo_pagerduty.deliveries.event_facts import facts_json, is_about_an_incident, is_ping, is_unknown_type
 from calmo_pagerduty.incidents.lifecycle import EventFacts
-from calmo_pagerduty.incidents.timeline import entry_of
+from calmo_pagerduty.incidents.timeline import event_entry
 from calmo_pagerduty.pagerduty.event_types import EVENT_RULES, EventType, IncidentStatus, IssueAction, rule_of
-from calmo_pagerduty.pagerduty.webhook_events import Unreadable, WebhookEvent, is_legacy, parse_event
+from calmo_pagerduty.pagerduty.webhook_events import UnreadableBody, WebhookEvent, is_legacy, parse_event
 from tests.support.builders import NOON, a_reference, body_of, incident_data
 
 INCIDENT = "QINCIDENT00001"
@@ -67,7 +67,7 @@ OWN_DATA: dict[EventType, dict[str, Any]] = {
     EventType.WORKFLOW_STARTED: RUN,
     EventType.WORKFLOW_COMPLETED: RUN,
     EventType.SERVICE_CREATED: SERVICE,
-    EventType.SERVICE_UPDATED_ITSELF: SERVICE,
+    EventType.SERVICE_SETTINGS_UPDATED: SERVICE,
     EventType.SERVICE_DELETED: SERVICE,
     EventType.SERVICE_CUSTOM_FIELD_VALUES_UPDATED: {
         "type": "service_field_values", "service": SERVICE, "custom_fields": [], "changed_custom_fields": []
@@ -80,9 +80,15 @@ WITHOUT_INCIDENT = [kind for kind in EventType if not kind.startswith("incident.
 
 def parsed(event_type: str, data: Any = None, **envelope: Any) -> WebhookEvent:
     event = {
-        "id": "01EVENT", "event_type": event_type, "resource_type": event_type.partition(".")[0],
-        "occurred_at": NOON.isoformat(), "agent": A_USER, "client": None, "data": data, **envelope,
-    }  # fmt: skip
+        "id": "01EVENT",
+        "event_type": event_type,
+        "resource_type": event_type.partition(".")[0],
+        "occurred_at": NOON.isoformat(),
+        "agent": A_USER,
+        "client": None,
+        "data": data,
+        **envelope,
+    }
     found = parse_event(body_of({"event": event}))
     assert isinstance(found, WebhookEvent)
     return found
@@ -128,8 +134,8 @@ def test_an_event_about_no_incident_has_no_incident(event_type: EventType) -> No
 def test_every_type_makes_a_timeline_entry_in_words(event_type: EventType) -> None:
     event = parsed(event_type, OWN_DATA.get(event_type) or incident_data(INCIDENT))
     fact = EventFacts.model_validate({"seq": 1, **json.loads(facts_json(event, NOON))})
-    entry = entry_of(fact, event, moved=False)
-    assert entry.summary.startswith(f"{rule_of(event_type).words} by Robin Reyes")
+    entry = event_entry(fact, event, moved=False)
+    assert entry.summary.startswith(f"{rule_of(event_type).timeline_text} by Robin Reyes")
     assert entry.actor is not None
     assert not is_unknown_type(event)
 
@@ -206,7 +212,7 @@ def test_deeply_nested_text_makes_an_entry_without_it() -> None:
         for event_type in (EventType.ANNOTATED, EventType.TASK_CREATED):
             event = parsed(event_type, data)
             fact = EventFacts.model_validate({"seq": 1, **json.loads(facts_json(event, NOON))})
-            assert "[[" not in entry_of(fact, event, moved=False).summary
+            assert "[[" not in event_entry(fact, event, moved=False).summary
 
 
 JSON = st.recursive(
@@ -226,7 +232,7 @@ JSON = st.recursive(
 @settings(max_examples=400, deadline=None)
 @given(st.binary(max_size=400))
 def test_no_bytes_make_the_parser_raise(body: bytes) -> None:
-    assert isinstance(parse_event(body), WebhookEvent | Unreadable)
+    assert isinstance(parse_event(body), WebhookEvent | UnreadableBody)
     assert is_legacy(body) in (True, False)
 
 
@@ -241,12 +247,20 @@ def test_no_bytes_make_the_parser_raise(body: bytes) -> None:
 def test_whatever_an_event_holds_becomes_facts_and_a_timeline_entry(
     event_type: Any, data: Any, agent: Any, occurred_at: Any, event_id: Any
 ) -> None:
-    payload = {"event": {"id": event_id, "event_type": event_type, "agent": agent, "data": data,
-                         "occurred_at": occurred_at, "resource_type": "incident"}}  # fmt: skip
+    payload = {
+        "event": {
+            "id": event_id,
+            "event_type": event_type,
+            "agent": agent,
+            "data": data,
+            "occurred_at": occurred_at,
+            "resource_type": "incident",
+        }
+    }
     event = parse_event(json.dumps(payload).encode())
-    if isinstance(event, Unreadable):
+    if isinstance(event, UnreadableBody):
         return
     fact = EventFacts.model_validate({"seq": 1, **json.loads(facts_json(event, NOON))})
-    entry = entry_of(fact, event, moved=False)
+    entry = event_entry(fact, event, moved=False)
     assert "\x00" not in entry.summary
     entry.summary.encode("utf-8")

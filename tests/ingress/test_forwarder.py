@@ -48,12 +48,12 @@ async def forwarding(doorway: Doorway) -> AsyncIterator["asyncio.Task[None]"]:
 
 
 def a_worker(client: Client, door: Doorway, task_queue: str) -> Worker:
-    incidents = door.ingress.services.incidents
+    incidents = door.ingress.services.incident_activities
     return Worker(
         client,
         task_queue=task_queue,
         workflows=[IncidentWorkflow],
-        activities=[incidents.save_events, incidents.set_aside],
+        activities=[incidents.save_events, incidents.save_dead_letters],
     )
 
 
@@ -134,9 +134,13 @@ async def test_what_was_taken_in_by_another_process_is_forwarded_too(
 
 
 async def test_nothing_is_lost_while_temporal_is_down(
-    sqlite_database: Database, keyring: Keyring, tmp_path: Path, task_queue: str,
-    temporal_server: TemporalDevServer, monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    sqlite_database: Database,
+    keyring: Keyring,
+    tmp_path: Path,
+    task_queue: str,
+    temporal_server: TemporalDevServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     server = TemporalDevServer(
         log_file=tmp_path / "temporal.log", port=free_port(), database=tmp_path / "temporal.db"
     )
@@ -167,9 +171,14 @@ async def test_nothing_is_lost_while_temporal_is_down(
 
 
 async def test_what_never_reached_a_timeline_is_sent_again(
-    sqlite_database: Database, keyring: Keyring, tmp_path: Path, task_queue: str,
-    temporal_server: TemporalDevServer, temporal: Client, monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    sqlite_database: Database,
+    keyring: Keyring,
+    tmp_path: Path,
+    task_queue: str,
+    temporal_server: TemporalDevServer,
+    temporal: Client,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("TEMPORAL_ADDRESS", temporal_server.address)
     soon = timedelta(seconds=0.5)
     async with (
@@ -195,12 +204,21 @@ async def test_a_signal_that_temporal_calls_invalid_is_set_aside_and_holds_nobod
     # No such id passes the parser; here it stands for whatever Temporal may not like.
     bad = IncidentRef(connection_id=good.connection_id, incident_id="Q" * 1200)
     delivery = NewDelivery(
-        webhook_id=webhook, connection_id=good.connection_id, dedup_key="01BAD", received_at=NOON, body=b"",
-        body_sha256="00", secret_version=1, verdict=Verdict.ACCEPTED, state=DeliveryState.PENDING,
-        event_id="01BAD", incident_id=bad.incident_id, facts='{"event_id":"01BAD"}',
-    )  # fmt: skip
-    door.database.write_now(lambda c: issues.save_events(c, bad, [facts()], Severity.INFO, NOON))
-    door.database.write_now(lambda c: deliveries.record(c, delivery))
+        webhook_id=webhook,
+        connection_id=good.connection_id,
+        dedup_key="01BAD",
+        received_at=NOON,
+        body=b"",
+        body_sha256="00",
+        secret_version=1,
+        verdict=Verdict.ACCEPTED,
+        state=DeliveryState.PENDING,
+        event_id="01BAD",
+        incident_id=bad.incident_id,
+        facts='{"event_id":"01BAD"}',
+    )
+    door.database.write_blocking(lambda c: issues.insert_events(c, bad, [facts()], Severity.INFO, NOON))
+    door.database.write_blocking(lambda c: deliveries.insert_delivery(c, delivery))
 
     async def seen() -> Sequence[str]:
         return states(door)
@@ -248,17 +266,17 @@ async def test_one_of_two_leads_and_the_other_takes_over_when_it_stops(
 
 async def test_a_leader_that_died_is_followed_when_its_lease_ends(door: Doorway) -> None:
     def lease_of_the_dead(ttl: timedelta) -> None:
-        door.database.write_now(lambda c: leases.take(c, LEASE, "a process that died", ttl))
+        door.database.write_blocking(lambda c: leases.claim_lease(c, LEASE, "a process that died", ttl))
 
     lease_of_the_dead(timedelta(hours=1))
     await door.deliver(door.a_webhook(), an_event(EventType.TRIGGERED, new_id()))
     async with forwarding(door):
         held = sa.select(tables.leases.c.holder)
-        assert door.database.read_now(lambda c: c.execute(held).scalar()) == "a process that died"
+        assert door.database.read_blocking(lambda c: c.execute(held).scalar()) == "a process that died"
         assert states(door) == ["pending"]
         lease_of_the_dead(timedelta())
         await until(door, "forwarded")
-        assert door.database.read_now(lambda c: c.execute(held).scalar()) != "a process that died"
+        assert door.database.read_blocking(lambda c: c.execute(held).scalar()) != "a process that died"
 
 
 async def test_a_forwarder_that_stops_amid_its_work_marks_what_it_sent_and_gives_up_its_lease(

@@ -5,16 +5,16 @@ from datetime import timedelta
 import pytest
 
 from calmo_pagerduty.connections.severity import Severity
-from calmo_pagerduty.incidents.lifecycle import IncidentState, published
+from calmo_pagerduty.incidents.lifecycle import IncidentState, publication_of
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.pagerduty.event_types import IncidentStatus
-from calmo_pagerduty.webhooks.synthetic_incidents import PREFIX
+from calmo_pagerduty.webhooks.synthetic_incidents import SYNTHETIC_PREFIX
 from ingress.forwarding.incident_starter import IncidentStarter
 from workflows import names
 
 SCOPE = "organization:acme"
 REF = IncidentRef(connection_id="con_1", incident_id="Q1ABC")
-SELF_TEST = IncidentRef(connection_id="con_1", incident_id=f"{PREFIX}1234")
+SELF_TEST = IncidentRef(connection_id="con_1", incident_id=f"{SYNTHETIC_PREFIX}1234")
 
 
 def starter(gathers_context: bool = True) -> IncidentStarter:
@@ -34,16 +34,16 @@ def test_every_incident_but_a_self_test_gathers_its_context_if_that_is_switched_
 
 def test_a_run_has_the_settings_and_what_is_known_of_its_incident() -> None:
     state = IncidentState(status=IncidentStatus.ACKNOWLEDGED)
-    run = starter().run(REF, SCOPE, {"p1": Severity.CRITICAL}, published(state), state)
+    run = starter().run(REF, SCOPE, {"p1": Severity.CRITICAL}, publication_of(state), state)
     assert (run.task_queue, run.workflow_id) == ("incidents", REF.workflow_id)
     assert (run.start.complete_after, run.start.continue_as_new_after) == (timedelta(hours=3), 77)
-    assert (run.start.state, run.start.published) == (state, published(state))
+    assert (run.start.state, run.start.published) == (state, publication_of(state))
     assert run.start.severities == {"p1": Severity.CRITICAL}
 
 
 def test_a_run_is_found_by_connection_incident_and_scope_and_by_its_status_if_that_is_known() -> None:
     always = {names.INCIDENT_ID, names.CONNECTION, names.SCOPE}
     unknown = starter().run(REF, SCOPE, {}, None)
-    known = starter().run(REF, SCOPE, {}, published(IncidentState()))
+    known = starter().run(REF, SCOPE, {}, publication_of(IncidentState()))
     assert {pair.key for pair in unknown.search_attributes} == always
     assert {pair.key for pair in known.search_attributes} > always | {names.STATUS}

@@ -114,12 +114,21 @@ async def test_a_last_page_that_is_full_has_no_next(sqlite_doorway: Doorway) -> 
 
 @pytest.mark.parametrize(
     "cursor",
-    ["x", "", "e30", "WzEsMl0", "W10", "/" * 50, "é", "\x00",
-     # ["2026-06-01T12:00:00+00:00","\ud800"] and the same with a NUL, and without a zone
-     "WyIyMDI2LTA2LTAxVDEyOjAwOjAwKzAwOjAwIiwiXHVkODAwIl0",
-     "WyIyMDI2LTA2LTAxVDEyOjAwOjAwKzAwOjAwIiwiXHUwMDAwIl0",
-     "WyIyMDI2LTA2LTAxVDEyOjAwOjAwIiwiYSJd"],
-)  # fmt: skip
+    [
+        "x",
+        "",
+        "e30",
+        "WzEsMl0",
+        "W10",
+        "/" * 50,
+        "é",
+        "\x00",
+        # ["2026-06-01T12:00:00+00:00","\ud800"] and the same with a NUL, and without a zone
+        "WyIyMDI2LTA2LTAxVDEyOjAwOjAwKzAwOjAwIiwiXHVkODAwIl0",
+        "WyIyMDI2LTA2LTAxVDEyOjAwOjAwKzAwOjAwIiwiXHUwMDAwIl0",
+        "WyIyMDI2LTA2LTAxVDEyOjAwOjAwIiwiYSJd",
+    ],
+)
 async def test_a_cursor_that_we_did_not_give_is_400_and_named(doorway: Doorway, cursor: str) -> None:
     answer = await Reader(doorway).get("/api/issues", cursor=cursor)
     assert answer.status_code == 400

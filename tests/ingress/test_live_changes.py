@@ -16,7 +16,7 @@ from calmo_pagerduty.db import tables
 from calmo_pagerduty.incidents import store as issues
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.pagerduty.event_types import EventType
-from ingress.incidents.endpoints import CHANGES_AT_ONCE
+from ingress.incidents.endpoints import CHANGE_BATCH_SIZE
 from tests.support.builders import NOON, an_event, body_of, facts, headers_for, new_id
 from tests.support.doors import make_key, make_webhook, rows, save_pending
 from tests.support.ingress_process import IngressProcess, run_ingress
@@ -116,15 +116,15 @@ def test_after_a_break_exactly_the_missed_changes_come_in_order(ingress: Ingress
 
 def test_more_missed_changes_than_are_read_at_once_all_come(ingress: IngressProcess) -> None:
     a_change(ingress)
-    before, count = latest(ingress), CHANGES_AT_ONCE + 30
+    before, count = latest(ingress), CHANGE_BATCH_SIZE + 30
     ref = ref_of(rows(ingress.database, tables.issues)[0])
     escalations = [facts(EventType.ESCALATED) for _ in range(count)]
 
     def save(connection: sa.Connection) -> None:
         for escalation in escalations:
-            issues.save_events(connection, ref, [escalation], Severity.MEDIUM, NOON)
+            issues.insert_events(connection, ref, [escalation], Severity.MEDIUM, NOON)
 
-    ingress.database.write_now(save)
+    ingress.database.write_blocking(save)
     with a_stream(ingress, last_event_id=str(before)) as stream:
         events = stream.take(count)
     expected = [row.id for row in rows(ingress.database, tables.issue_changes) if row.id > before]

@@ -13,7 +13,7 @@ from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
 from ingress.webhook_receiver import webhook_directory
-from ingress.webhook_receiver.webhook_directory import FRESH_SECONDS, WebhookDirectory
+from ingress.webhook_receiver.webhook_directory import TTL_SECONDS, WebhookDirectory
 from tests.support.doors import make_webhook
 from tests.support.patience import EVENTUALLY
 
@@ -27,17 +27,17 @@ async def test_what_was_read_before_a_change_is_not_remembered_for_longer_becaus
     webhook_id = make_webhook(sqlite_database, keyring)
     directory = WebhookDirectory(_late(sqlite_database, asked, go_on), keyring)
 
-    finding = asyncio.create_task(directory.find(webhook_id))
+    finding = asyncio.create_task(directory.get(webhook_id))
     await asyncio.to_thread(asked.wait, EVENTUALLY)
     _pause(sqlite_database, webhook_id)
-    directory.forget(webhook_id)
-    now[0] = 0.9 * FRESH_SECONDS
+    directory.invalidate(webhook_id)
+    now[0] = 0.9 * TTL_SECONDS
     go_on.set()
     late = await finding
     assert late is not None and not late.paused
 
-    now[0] = FRESH_SECONDS
-    found = await directory.find(webhook_id)
+    now[0] = TTL_SECONDS
+    found = await directory.get(webhook_id)
     assert found is not None and found.paused
 
 
@@ -45,7 +45,7 @@ def _late(database: Database, asked: threading.Event, go_on: threading.Event) ->
     """A database whose answers are on their way for a while."""
 
     async def read(work: Callable[[sa.Connection], object]) -> object:
-        answer = database.read_now(work)
+        answer = database.read_blocking(work)
         asked.set()
         await asyncio.to_thread(go_on.wait, EVENTUALLY)
         return answer
@@ -56,4 +56,4 @@ def _late(database: Database, asked: threading.Event, go_on: threading.Event) ->
 def _pause(database: Database, webhook_id: str) -> None:
     row = tables.webhooks.c.id == webhook_id
     change = sa.update(tables.webhooks).where(row).values(paused_at=datetime.now(UTC))
-    database.write_now(lambda t: t.execute(change))
+    database.write_blocking(lambda t: t.execute(change))

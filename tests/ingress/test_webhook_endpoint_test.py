@@ -24,8 +24,8 @@ from calmo_pagerduty.processes import free_port
 from calmo_pagerduty.webhooks import evidence_store as webhook_evidence
 from calmo_pagerduty.webhooks import management_store as webhook_management
 from calmo_pagerduty.webhooks.synthetic_incidents import synthetic_event
-from ingress.webhooks.end_to_end_test import Step, Walk
-from ingress.webhooks.tls_probe import Target, Unfit, examine_tls
+from ingress.webhooks.end_to_end_test import TestStep, WebhookEndToEndTest
+from ingress.webhooks.tls_probe import HostPort, NotDeliverable, check_tls
 from pagerduty_simulator.rest.serving import running_server
 from tests.support.builders import SECRET, an_event, body_of, headers_for, new_id
 from tests.support.certificates import Chain, make_chain, tls_front
@@ -51,14 +51,14 @@ def chain() -> Chain:
     return make_chain()
 
 
-async def walk(service: WebhookService, webhook_id: str, **means: Any) -> list[Step]:
+async def walk(service: WebhookService, webhook_id: str, **means: Any) -> list[TestStep]:
     """Walk with other means than the service's own."""
     now = datetime.now(UTC)
-    webhook = service.tools.database.read_now(
-        lambda t: webhook_management.find(t, EVERYTHING, webhook_id, now)
+    webhook = service.tools.database.read_blocking(
+        lambda t: webhook_management.get_webhook(t, EVERYTHING, webhook_id, now)
     )
     assert webhook is not None
-    return [step async for step in Walk(replace(service.means, **means), webhook).steps()]
+    return [step async for step in WebhookEndToEndTest(replace(service.means, **means), webhook).steps()]
 
 
 def nothing_is_left(service: WebhookService) -> bool:
@@ -186,22 +186,22 @@ async def test_what_a_cut_off_test_left_is_removed_later(service: WebhookService
     body = synthetic_event(EventType.TRIGGERED, new_id(), incident, datetime.now(UTC))
     await service.http.post(made["url"], content=body, headers=headers_for(body))
     keeper = service.ingress.webhook_keeper
-    await keeper.look_once(datetime.now(UTC))
+    await keeper.sweep_once(datetime.now(UTC))
     left = sa.select(sa.func.count()).where(tables.deliveries.c.incident_id == incident)
-    assert service.tools.database.read_now(lambda t: t.execute(left).scalar()) == 1
-    await keeper.look_once(datetime.now(UTC) + timedelta(minutes=3))
-    assert service.tools.database.read_now(lambda t: t.execute(left).scalar()) == 0
+    assert service.tools.database.read_blocking(lambda t: t.execute(left).scalar()) == 1
+    await keeper.sweep_once(datetime.now(UTC) + timedelta(minutes=3))
+    assert service.tools.database.read_blocking(lambda t: t.execute(left).scalar()) == 0
 
 
 def test_only_test_incidents_are_ever_removed(sqlite_database: Database) -> None:
     ref = IncidentRef(connection_id="con_a", incident_id="QREALINCIDENT")
     with pytest.raises(ValueError, match="no test incident"):
-        sqlite_database.write_now(lambda t: webhook_evidence.remove_test(t, ref))
+        sqlite_database.write_blocking(lambda t: webhook_evidence.delete_test_incident(t, ref))
 
 
 async def examined(context: ssl.SSLContext, trust: Callable[[], ssl.SSLContext]) -> str:
     async with tls_front(context) as port:
-        return await examine_tls(Target("127.0.0.1", port), trust)
+        return await check_tls(HostPort("127.0.0.1", port), trust)
 
 
 def in_order(chain: Chain) -> Sequence[Any]:
@@ -214,30 +214,30 @@ async def test_a_chain_in_order_is_good(chain: Chain, tmp_path: Path) -> None:
 
 async def test_a_chain_out_of_order_is_refused(chain: Chain, tmp_path: Path) -> None:
     second, first = chain.between
-    with pytest.raises(Unfit, match="order"):
+    with pytest.raises(NotDeliverable, match="order"):
         await examined(chain.serving(tmp_path, (chain.server, first, second)), chain.trust)
 
 
 async def test_a_chain_with_a_gap_or_a_root_that_is_not_trusted_is_refused(
     chain: Chain, tmp_path: Path
 ) -> None:
-    with pytest.raises(Unfit, match="doesn't verify"):
+    with pytest.raises(NotDeliverable, match="doesn't verify"):
         await examined(chain.serving(tmp_path, (chain.server,)), chain.trust)
-    with pytest.raises(Unfit, match="doesn't verify"):
+    with pytest.raises(NotDeliverable, match="doesn't verify"):
         await examined(chain.serving(tmp_path, in_order(chain)), make_chain().trust)
 
 
 async def test_a_server_that_speaks_tls_1_3_only_is_refused(chain: Chain, tmp_path: Path) -> None:
     context = chain.serving(tmp_path, in_order(chain))
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    with pytest.raises(Unfit, match="only newer versions"):
+    with pytest.raises(NotDeliverable, match="only newer versions"):
         await examined(context, chain.trust)
 
 
 async def test_a_server_that_speaks_no_tls_is_refused(chain: Chain, service: WebhookService) -> None:
     port = int(service.url.rsplit(":", 1)[1])
-    with pytest.raises(Unfit, match="breaks off"):
-        await examine_tls(Target("127.0.0.1", port), chain.trust)
+    with pytest.raises(NotDeliverable, match="breaks off"):
+        await check_tls(HostPort("127.0.0.1", port), chain.trust)
 
 
 async def test_the_way_through_tls_is_walked_too(

@@ -10,7 +10,7 @@ from calmo_pagerduty.db import tables
 from calmo_pagerduty.pagerduty.event_types import EventType
 from calmo_pagerduty.webhooks.signature_diagnosis import diagnose
 from calmo_pagerduty.webhooks.synthetic_incidents import synthetic_event
-from calmo_pagerduty.webhooks.validation import Proof
+from calmo_pagerduty.webhooks.validation import ValidationOutcome
 from tests.support.builders import NOON, an_event, body_of, headers_for, new_id, signature_of
 from tests.support.doors import Doorway, rows, save_pending
 from tests.support.webhook_desk import OTHER_SECRET, SECRET, Desk, Json, a_desk
@@ -85,7 +85,7 @@ async def test_our_own_test_deliveries_prove_nothing_and_are_removed(doorway: Do
     save_pending(doorway.database)
     assert len(rows(doorway.database, tables.issues)) == 1
     await desk.deliver(made)
-    await doorway.ingress.webhook_keeper.look_once(datetime.now(UTC) + timedelta(minutes=3))
+    await doorway.ingress.webhook_keeper.sweep_once(datetime.now(UTC) + timedelta(minutes=3))
     assert [row.incident_id == "QCALMOTEST1" for row in doorway.kept()] == [False]
     assert rows(doorway.database, tables.issues) == []
 
@@ -119,37 +119,39 @@ async def test_a_sample_is_judged_by_its_bytes(sqlite_doorway: Doorway) -> None:
 )
 def test_a_body_that_was_altered_on_its_way_is_recognised(arrived: bytes, word: str) -> None:
     found = diagnose(arrived, signed(BODY), LIVE)
-    assert found.proof is Proof.BODY_ALTERED and word in found.words
+    assert found.proof is ValidationOutcome.BODY_ALTERED and word in found.text
 
 
 @pytest.mark.parametrize("sent", [BODY + b"\n", b'{\r\n"a":1}', b'{\n"a":1}', b'{"a": 1, "b": "\\u00fc"}'])
 def test_what_was_taken_away_is_recognised_too(sent: bytes) -> None:
     altered = {
-        BODY + b"\n": BODY, b'{\r\n"a":1}': b'{\n"a":1}', b'{\n"a":1}': b'{\r\n"a":1}',
+        BODY + b"\n": BODY,
+        b'{\r\n"a":1}': b'{\n"a":1}',
+        b'{\n"a":1}': b'{\r\n"a":1}',
         b'{"a": 1, "b": "\\u00fc"}': '{"a":1,"b":"ü"}'.encode(),
-    }[sent]  # fmt: skip
-    assert diagnose(altered, signed(sent), LIVE).proof is Proof.BODY_ALTERED
+    }[sent]
+    assert diagnose(altered, signed(sent), LIVE).proof is ValidationOutcome.BODY_ALTERED
 
 
 @pytest.mark.parametrize(
     ("body", "header", "proof"),
     [
-        (BODY, signed(BODY), Proof.PROVEN),
-        (BODY, signed(BODY, OTHER_SECRET) + b"," + signed(BODY), Proof.PROVEN),
-        (BODY, signed(BODY).upper(), Proof.SIGNATURE_ALTERED),
-        (BODY, b'"' + signed(BODY) + b'"', Proof.SIGNATURE_ALTERED),
-        (BODY, None, Proof.HEADER_MISSING),
-        (BODY, b"", Proof.HEADER_MISSING),
-        (BODY, b"v2=00", Proof.UNSUPPORTED_SCHEME),
-        (b'{"messages": []}', None, Proof.OLD_GENERATION),
-        (BODY, signed(BODY, OTHER_SECRET), Proof.OTHER_SECRET),
-        pytest.param(b"[" * 100_000, signed(BODY), Proof.OTHER_SECRET, id="nested too deeply"),
-        (b"\xff", b"v1=\xff", Proof.OTHER_SECRET),
+        (BODY, signed(BODY), ValidationOutcome.PROVEN),
+        (BODY, signed(BODY, OTHER_SECRET) + b"," + signed(BODY), ValidationOutcome.PROVEN),
+        (BODY, signed(BODY).upper(), ValidationOutcome.SIGNATURE_ALTERED),
+        (BODY, b'"' + signed(BODY) + b'"', ValidationOutcome.SIGNATURE_ALTERED),
+        (BODY, None, ValidationOutcome.HEADER_MISSING),
+        (BODY, b"", ValidationOutcome.HEADER_MISSING),
+        (BODY, b"v2=00", ValidationOutcome.UNSUPPORTED_SCHEME),
+        (b'{"messages": []}', None, ValidationOutcome.OLD_GENERATION),
+        (BODY, signed(BODY, OTHER_SECRET), ValidationOutcome.OTHER_SECRET),
+        pytest.param(b"[" * 100_000, signed(BODY), ValidationOutcome.OTHER_SECRET, id="nested too deeply"),
+        (b"\xff", b"v1=\xff", ValidationOutcome.OTHER_SECRET),
     ],
 )
-def test_each_sample_gets_one_finding(body: bytes, header: bytes | None, proof: Proof) -> None:
+def test_each_sample_gets_one_finding(body: bytes, header: bytes | None, proof: ValidationOutcome) -> None:
     assert diagnose(body, header, LIVE).proof is proof
 
 
 def test_without_a_secret_nothing_can_be_said() -> None:
-    assert diagnose(BODY, signed(BODY), ()).proof is Proof.NO_SECRET
+    assert diagnose(BODY, signed(BODY), ()).proof is ValidationOutcome.NO_SECRET

@@ -54,7 +54,7 @@ async def test_a_short_form_that_two_have_is_refused_in_words(sqlite_doorway: Do
     row = tables.webhooks.insert().values(
         id=twin, connection_id=made["connection_id"], scope=ACME, created_at=datetime.now(UTC)
     )
-    sqlite_doorway.database.write_now(lambda t: t.execute(row))
+    sqlite_doorway.database.write_blocking(lambda t: t.execute(row))
     answer = await desk.ask("GET", f"/wh_{made['id'][-6:]}")
     assert answer.status_code == 409 and "whole id" in answer.text
     assert (await desk.ask("GET", f"/{twin}")).status_code == 200
@@ -94,12 +94,12 @@ async def test_a_replaced_secret_counts_for_three_days_more(sqlite_doorway: Door
     assert [await desk.deliver(made, secret) for secret in (SECRET, OTHER_SECRET)] == [202, 202]
     expired = sa.update(tables.webhook_secrets).where(tables.webhook_secrets.c.version == 1)
     moment = datetime.now(UTC) - timedelta(seconds=1)
-    sqlite_doorway.database.write_now(lambda t: t.execute(expired.values(expires_at=moment)))
+    sqlite_doorway.database.write_blocking(lambda t: t.execute(expired.values(expires_at=moment)))
     await desk.done("POST", made, "/resume")
     assert [await desk.deliver(made, secret) for secret in (SECRET, OTHER_SECRET)] == [401, 202]
-    await sqlite_doorway.ingress.webhook_keeper.look_once(datetime.now(UTC))
+    await sqlite_doorway.ingress.webhook_keeper.sweep_once(datetime.now(UTC))
     kept = sa.select(sa.func.count()).select_from(tables.webhook_secrets)
-    assert sqlite_doorway.database.read_now(lambda t: t.execute(kept).scalar()) == 1
+    assert sqlite_doorway.database.read_blocking(lambda t: t.execute(kept).scalar()) == 1
 
 
 async def test_secrets_of_several_subscriptions_are_kept_side_by_side(sqlite_doorway: Doorway) -> None:
@@ -139,9 +139,16 @@ async def test_somebody_elses_webhook_is_not_there(doorway: Doorway) -> None:
     stranger = make_key(doorway.database, every, ["organization:other", "personal:acme"])
     for known_as in (made["id"], f"wh_{made['id'][-6:]}"):
         for method, what in (
-            ("GET", ""), ("DELETE", ""), ("PUT", "/secret"), ("POST", "/pause"), ("POST", "/resume"),
-            ("POST", "/rotate"), ("POST", "/subscription"), ("POST", "/validation"), ("POST", "/test"),
-        ):  # fmt: skip
+            ("GET", ""),
+            ("DELETE", ""),
+            ("PUT", "/secret"),
+            ("POST", "/pause"),
+            ("POST", "/resume"),
+            ("POST", "/rotate"),
+            ("POST", "/subscription"),
+            ("POST", "/validation"),
+            ("POST", "/test"),
+        ):
             body = {"secret": OTHER_SECRET} if what == "/secret" else {}
             answer = await desk.ask(method, f"/{known_as}{what}", body, stranger)
             assert answer.status_code == 404, (method, what)
@@ -217,10 +224,10 @@ async def test_the_keeper_leaves_alone_what_is_live(sqlite_doorway: Doorway) -> 
     desk = a_desk(sqlite_doorway)
     made = await desk.make(secret=SECRET)
     await desk.done("PUT", made, "/secret", {"secret": OTHER_SECRET})
-    await sqlite_doorway.ingress.webhook_keeper.look_once(datetime.now(UTC))
+    await sqlite_doorway.ingress.webhook_keeper.sweep_once(datetime.now(UTC))
     assert [await desk.deliver(made, secret) for secret in (SECRET, OTHER_SECRET)] == [202, 202]
-    later = datetime.now(UTC) + webhook_management.OVERLAP
-    await sqlite_doorway.ingress.webhook_keeper.look_once(later)
+    later = datetime.now(UTC) + webhook_management.SECRET_OVERLAP
+    await sqlite_doorway.ingress.webhook_keeper.sweep_once(later)
     assert len((await desk.shown(made))["secrets"]) == 1
 
 
@@ -232,7 +239,10 @@ async def test_the_audit_says_who_did_what_to_which_webhook(sqlite_doorway: Door
     await desk.done("DELETE", made, "")
     records = [json.loads(line) for line in desk.audited()]
     assert [record["outcome"] for record in records] == [
-        "webhook created", "webhook secret set", "webhook paused", "webhook deleted",
-    ]  # fmt: skip
+        "webhook created",
+        "webhook secret set",
+        "webhook paused",
+        "webhook deleted",
+    ]
     assert {record["webhook"] for record in records} == {f"wh_{made['id'][-6:]}"}
     assert {record["requester"] for record in records} == {"test"}

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from calmo_pagerduty.kernel.durations import age_in_words, duration_in_words, parse_duration
+from calmo_pagerduty.kernel.durations import format_age, format_duration, parse_duration
 
 
 @pytest.mark.parametrize(
@@ -26,8 +26,8 @@ from calmo_pagerduty.kernel.durations import age_in_words, duration_in_words, pa
 def test_a_duration_is_told_in_two_units_at_most_and_an_age_in_the_largest(
     seconds: float, words: str, age: str
 ) -> None:
-    assert duration_in_words(seconds) == words
-    assert age_in_words(seconds) == age
+    assert format_duration(seconds) == words
+    assert format_age(seconds) == age
 
 
 @pytest.mark.parametrize(

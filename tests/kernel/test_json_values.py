@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calmo_pagerduty.kernel.json_values import object_of, objects_of, storable_text, text_of
+from calmo_pagerduty.kernel.json_values import as_object, as_objects, as_text, storable_text
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -14,18 +14,18 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_any_value_is_read_as_what_is_needed(value: object) -> None:
-    assert isinstance(object_of(value), dict)
-    assert all(isinstance(item, dict) for item in objects_of(value))
-    text = text_of(value, 5)
+    assert isinstance(as_object(value), dict)
+    assert all(isinstance(item, dict) for item in as_objects(value))
+    text = as_text(value, 5)
     assert text is None or 0 < len(text) <= 5
 
 
 def test_what_has_the_type_is_returned_as_it_is() -> None:
-    assert object_of({"a": 1}) == {"a": 1}
-    assert objects_of([{"a": 1}, "b", None, {}]) == [{"a": 1}, {}]
-    assert objects_of(({"a": 1},)) == [{"a": 1}]
-    assert text_of("  Basket is slow ", 40) == "Basket is slow"
-    assert (text_of("  ", 40), text_of(5, 40), text_of(None, 40)) == (None, None, None)
+    assert as_object({"a": 1}) == {"a": 1}
+    assert as_objects([{"a": 1}, "b", None, {}]) == [{"a": 1}, {}]
+    assert as_objects(({"a": 1},)) == [{"a": 1}]
+    assert as_text("  Basket is slow ", 40) == "Basket is slow"
+    assert (as_text("  ", 40), as_text(5, 40), as_text(None, 40)) == (None, None, None)
 
 
 @given(st.text(alphabet=st.characters(), max_size=20) | st.sampled_from(["\x00", "a\ud800b"]))

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calmo_pagerduty.deliveries.redacted_bodies import shown_body
-from calmo_pagerduty.kernel.redaction import MASK, PATTERNS, redacted, without_secrets
+from calmo_pagerduty.deliveries.redacted_bodies import redact_body
+from calmo_pagerduty.kernel.redaction import MASK, PATTERNS, redact, redact_secrets
 from calmo_pagerduty.pagerduty.errors import PagerDutyError
 from calmo_pagerduty.pagerduty.requests import ApiRequest, Method
-from calmo_pagerduty.pagerduty.responses import Answer, refusal
+from calmo_pagerduty.pagerduty.responses import ApiResponse, error_of_response
 
 #: A text of each kind, and the part of it that must not be shown.
 SECRETS = {
@@ -111,17 +111,17 @@ def test_a_secret_passes_neither_a_shown_body_nor_the_words_of_a_refusal(
     kind: str, before: str, secret: str, text: str
 ) -> None:
     said = text % (before + secret)
-    body = shown_body(json.dumps({"event": {"title": said}}, ensure_ascii=False).encode())
+    body = redact_body(json.dumps({"event": {"title": said}}, ensure_ascii=False).encode())
     words = _refused(said).message
-    for shown in (redacted(said), body, words):
+    for shown in (redact(said), body, words):
         assert secret not in shown, kind
         assert MASK in shown
 
 
 @pytest.mark.parametrize("text", HARMLESS)
 def test_identifiers_times_and_versions_stay(text: str) -> None:
-    assert redacted(text) == text
-    assert json.loads(shown_body(json.dumps({"title": text}).encode())) == {"title": text}
+    assert redact(text) == text
+    assert json.loads(redact_body(json.dumps({"title": text}).encode())) == {"title": text}
     assert _refused(text).message == text
 
 
@@ -145,13 +145,13 @@ _BEFORE = (
 @given(data=st.data())
 def test_what_was_masked_before_is_masked_still(pattern: str, data: st.DataObject) -> None:
     secret = data.draw(st.from_regex(pattern, fullmatch=True, alphabet=st.characters(codec="ascii")))
-    assert secret not in redacted(f"so: {secret} !")
+    assert secret not in redact(f"so: {secret} !")
 
 
 def test_known_secrets_are_masked_wherever_they_stand_and_an_empty_one_nowhere() -> None:
-    assert without_secrets("a canary, acanary!", ["canary", ""]) == f"a {MASK}, a{MASK}!"
+    assert redact_secrets("a canary, acanary!", ["canary", ""]) == f"a {MASK}, a{MASK}!"
 
 
 def _refused(said: str) -> PagerDutyError:
     body = json.dumps({"error": {"message": said}}).encode()
-    return refusal(ApiRequest(method=Method.GET, path="/x"), Answer(400, {}, body))
+    return error_of_response(ApiRequest(method=Method.GET, path="/x"), ApiResponse(400, {}, body))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calmo_pagerduty.kernel.untrusted_text import MAX_TEXT, clean_json, clean_text
+from calmo_pagerduty.kernel.untrusted_text import MAX_TEXT_LENGTH, clean_json, sanitize_text
 
 HIDING = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 #: Any code point, and often those that matter.
@@ -44,26 +44,26 @@ JSON = st.recursive(
     ],
 )
 def test_what_hides_is_removed(text: str, cleaned: str) -> None:
-    assert clean_text(text) == cleaned
+    assert sanitize_text(text) == cleaned
 
 
 @pytest.mark.parametrize(
     "text", ["", "plain", "Zürich, Ångström, e\u0301", "日本語 한국어 العربية ไทย", "⚠️ 🚒 ½ €", "a\nb\tc"]
 )
 def test_what_people_write_stays(text: str) -> None:
-    assert clean_text(text) == text
+    assert sanitize_text(text) == text
 
 
 @settings(max_examples=500, deadline=None)
 @given(ANY_TEXT)
 def test_no_text_keeps_anything_that_hides(text: str) -> None:
-    cleaned = clean_text(text)
+    cleaned = sanitize_text(text)
     assert not [
         character
         for character in cleaned
         if character not in "\n\t" and unicodedata.category(character) in HIDING
     ]
-    assert clean_text(cleaned) == cleaned
+    assert sanitize_text(cleaned) == cleaned
     cleaned.encode()
 
 
@@ -71,24 +71,24 @@ def test_no_text_keeps_anything_that_hides(text: str) -> None:
 @given(ANY_TEXT)
 def test_what_stays_stays_in_its_order(text: str) -> None:
     letters = iter(text)
-    assert all(character in letters for character in clean_text(text, longest=10_000))
+    assert all(character in letters for character in sanitize_text(text, longest=10_000))
     visible = [
         character for character in text if unicodedata.category(character) in {"Lu", "Ll", "Nd", "Po", "Zs"}
     ]
-    assert [character for character in clean_text(text, longest=10_000) if character in visible] == visible
+    assert [character for character in sanitize_text(text, longest=10_000) if character in visible] == visible
 
 
-@pytest.mark.parametrize("longest", [2, 10, MAX_TEXT])
+@pytest.mark.parametrize("longest", [2, 10, MAX_TEXT_LENGTH])
 def test_a_long_text_is_cut_and_says_so(longest: int) -> None:
-    assert clean_text("x" * longest, longest) == "x" * longest
-    cut = clean_text("x" * (longest + 1), longest)
+    assert sanitize_text("x" * longest, longest) == "x" * longest
+    cut = sanitize_text("x" * (longest + 1), longest)
     assert len(cut) == longest
     assert cut == "x" * (longest - 1) + "…"
-    assert clean_text(cut, longest) == cut
+    assert sanitize_text(cut, longest) == cut
 
 
 def test_a_text_is_measured_without_what_was_removed() -> None:
-    assert clean_text("\u200b" * 100 + "short", 5) == "short"
+    assert sanitize_text("\u200b" * 100 + "short", 5) == "short"
 
 
 @settings(max_examples=300, deadline=None)
@@ -108,7 +108,7 @@ def test_names_of_fields_are_clean_too_and_no_deeper_one_is_missed() -> None:
 def _same_shape(value: Any, cleaned: Any) -> None:
     if isinstance(value, dict):
         assert isinstance(cleaned, dict)
-        names = [clean_text(name) for name in value]
+        names = [sanitize_text(name) for name in value]
         assert list(cleaned) == list(dict.fromkeys(names))
         for name, part in zip(names, value.values(), strict=True):
             if names.count(name) == 1:
@@ -118,6 +118,6 @@ def _same_shape(value: Any, cleaned: Any) -> None:
         for part, other in zip(value, cleaned, strict=True):
             _same_shape(part, other)
     elif isinstance(value, str):
-        assert cleaned == clean_text(value)
+        assert cleaned == sanitize_text(value)
     else:
         assert cleaned is value

@@ -25,10 +25,23 @@ def test_a_simulator_is_on_this_machine_or_behind_https(url: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://example.com", "http://127.0.0.1.example.com", "ftp://127.0.0.1", "https://", "https://a@b.example",
-     "https://b.example?x=1", "https://b.example#x", "https://b.example\\@c.example", "https://b.example/ x",
-     "http://10.0.0.1", "http://0.0.0.0", "//b.example", "https://b.example\n", ""],
-)  # fmt: skip
+    [
+        "http://example.com",
+        "http://127.0.0.1.example.com",
+        "ftp://127.0.0.1",
+        "https://",
+        "https://a@b.example",
+        "https://b.example?x=1",
+        "https://b.example#x",
+        "https://b.example\\@c.example",
+        "https://b.example/ x",
+        "http://10.0.0.1",
+        "http://0.0.0.0",
+        "//b.example",
+        "https://b.example\n",
+        "",
+    ],
+)
 def test_a_token_is_sent_nowhere_else(url: str) -> None:
     with pytest.raises(ValueError, match=r"base URL|https only"):
         base_url(Region.US, url)

@@ -18,7 +18,7 @@ from calmo_pagerduty.pagerduty.errors import (
     RateLimited,
 )
 from calmo_pagerduty.pagerduty.rate_limits import RateHeaders
-from calmo_pagerduty.pagerduty.requests import ApiRequest, Listing, Method, Paging, Plan
+from calmo_pagerduty.pagerduty.requests import ApiRequest, ListRequest, Method, Paging, Plan
 from calmo_pagerduty.pagerduty.tokens import TokenKind
 from tests.support.scripted_wire import Wire, error
 
@@ -95,10 +95,16 @@ async def test_a_cookie_is_not_kept(client: PagerDutyClient, wire: Wire) -> None
 
 @pytest.mark.parametrize(
     "change",
-    [{"path": "/incidents/\n"}, {"path": "/" + "a" * 70_000}, {"body": {"at": {1, 2}}},
-     {"body": {"a": "\ud800"}},
-     {"body": {"a": float("nan")}}, {"query": (("a", "\ud800"),)}, {"path": "/incidents/\x00"}],
-)  # fmt: skip
+    [
+        {"path": "/incidents/\n"},
+        {"path": "/" + "a" * 70_000},
+        {"body": {"at": {1, 2}}},
+        {"body": {"a": "\ud800"}},
+        {"body": {"a": float("nan")}},
+        {"query": (("a", "\ud800"),)},
+        {"path": "/incidents/\x00"},
+    ],
+)
 async def test_what_cant_be_sent_is_an_invalid_request(
     client: PagerDutyClient, wire: Wire, change: dict[str, object]
 ) -> None:
@@ -170,7 +176,7 @@ async def test_a_ledger_in_trouble_doesnt_lose_an_answer(
     assert await client.send(WRITE) == {"incident": {"id": "P1"}}
 
 
-LISTING = Listing(request=READ, items="incidents", paging=Paging.CLASSIC, at_most=3, page_size=2)
+LISTING = ListRequest(request=READ, items="incidents", paging=Paging.CLASSIC, at_most=3, page_size=2)
 
 
 async def test_a_list_is_collected_and_gone_on_with(client: PagerDutyClient, wire: Wire) -> None:
@@ -181,8 +187,10 @@ async def test_a_list_is_collected_and_gone_on_with(client: PagerDutyClient, wir
     rest = await client.collect(LISTING.model_copy(update={"after": first.next}))
     assert [item["id"] for item in rest.items] == ["P4"] and rest.next is None
     assert [request.target for request in wire.received] == [
-        "/incidents?limit=2&offset=0", "/incidents?limit=1&offset=2", "/incidents?limit=2&offset=3",
-    ]  # fmt: skip
+        "/incidents?limit=2&offset=0",
+        "/incidents?limit=1&offset=2",
+        "/incidents?limit=2&offset=3",
+    ]
 
 
 async def test_a_plan_is_answered_and_its_errors_are_thrown_into_it(

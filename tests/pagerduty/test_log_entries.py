@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from calmo_pagerduty.pagerduty.log_entries import KnownEvent, LogEntry, missing, taken_over
+from calmo_pagerduty.pagerduty.log_entries import LogEntry, TimelineEvent, missing_entries, superseded_entries
 from calmo_pagerduty.pagerduty.webhook_events import Reference
 from tests.support.builders import NOON
 
@@ -16,14 +16,14 @@ def entry(
     return LogEntry(identity, kind, "PINC", NOON + timedelta(seconds=seconds), agent, text)
 
 
-def event(kind: str, seconds: float = 0, actor: Reference | None = ANN, **fields: Any) -> KnownEvent:
+def event(kind: str, seconds: float = 0, actor: Reference | None = ANN, **fields: Any) -> TimelineEvent:
     at = NOON + timedelta(seconds=seconds)
     known = {"event_id": f"01{kind}{seconds}", "actor_id": actor.id if actor else None, **fields}
-    return KnownEvent(event_type=f"incident.{kind}", occurred_at=at, **known)
+    return TimelineEvent(event_type=f"incident.{kind}", occurred_at=at, **known)
 
 
-def lacking(entries: list[LogEntry], known: list[KnownEvent]) -> list[str]:
-    return [log_entry.id for log_entry in missing(entries, known)]
+def lacking(entries: list[LogEntry], known: list[TimelineEvent]) -> list[str]:
+    return [log_entry.id for log_entry in missing_entries(entries, known)]
 
 
 def test_an_event_within_the_second_of_its_entry_is_the_same() -> None:
@@ -67,10 +67,10 @@ def test_an_assignment_that_is_part_of_something_else_is_no_event() -> None:
 
 def test_a_late_webhook_takes_the_place_of_its_own_entry_only() -> None:
     added = [event("acknowledged", 0, event_id="log:R1"), event("resolved", 9, event_id="log:R2")]
-    assert taken_over(added, [event("acknowledged", 0.4)]) == {"log:R1"}
-    assert taken_over(added, [event("acknowledged", 0.4, BEN)]) == set()
-    assert taken_over(added, [event("acknowledged", 60)]) == set()
-    assert taken_over(added, [event("escalated", 0)]) == set()
+    assert superseded_entries(added, [event("acknowledged", 0.4)]) == {"log:R1"}
+    assert superseded_entries(added, [event("acknowledged", 0.4, BEN)]) == set()
+    assert superseded_entries(added, [event("acknowledged", 60)]) == set()
+    assert superseded_entries(added, [event("escalated", 0)]) == set()
 
 
 def test_a_late_note_takes_the_place_of_the_entry_with_its_words() -> None:
@@ -78,4 +78,6 @@ def test_a_late_note_takes_the_place_of_the_entry_with_its_words() -> None:
         event("annotated", 0, event_id="log:R1", summary="note added by Ann: first (reconciled)"),
         event("annotated", 0, event_id="log:R2", summary="note added by Ann: second (reconciled)"),
     ]
-    assert taken_over(added, [event("annotated", 0.2, summary="note added by Ann: second")]) == {"log:R2"}
+    assert superseded_entries(added, [event("annotated", 0.2, summary="note added by Ann: second")]) == {
+        "log:R2"
+    }

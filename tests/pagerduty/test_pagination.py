@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calmo_pagerduty.pagerduty.errors import InvalidRequest, NotUnderstood
-from calmo_pagerduty.pagerduty.pagination import ListWalk
-from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, Listing, Method, Paging
+from calmo_pagerduty.pagerduty.pagination import Paginator
+from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, ListRequest, Method, Paging
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 SINCE, UNTIL = "2026-03-01T00:00:00Z", "2026-04-01T00:00:00Z"
@@ -45,7 +45,7 @@ class Shelf:
         return since <= created_at and (created_at < until or (self.until_included and created_at == until))
 
 
-def a_listing(at_most: int = 10**6, after: str | None = None, **changes: Any) -> Listing:
+def a_listing(at_most: int = 10**6, after: str | None = None, **changes: Any) -> ListRequest:
     query = changes.pop(
         "query", (("since", SINCE), ("until", UNTIL), ("statuses[]", "a"), ("statuses[]", "b"))
     )
@@ -57,11 +57,11 @@ def a_listing(at_most: int = 10**6, after: str | None = None, **changes: Any) ->
         "page_size": 3,
         **changes,
     }
-    return Listing(request=request, at_most=at_most, after=after, **listing)
+    return ListRequest(request=request, at_most=at_most, after=after, **listing)
 
 
-def walked(shelf: Shelf, listing: Listing) -> tuple[list[str], str | None, list[str]]:
-    walk = ListWalk(listing, ceiling=shelf.ceiling)
+def walked(shelf: Shelf, listing: ListRequest) -> tuple[list[str], str | None, list[str]]:
+    walk = Paginator(listing, ceiling=shelf.ceiling)
     ids: list[str] = []
     notes: list[str] = []
     while (request := walk.request()) is not None:
@@ -93,8 +93,14 @@ def things(times: list[int], newest_first: bool) -> list[JsonObject]:
     return [{"id": f"P{number}", "created_at": at(second)} for number, second in enumerate(ordered)]
 
 
-@given(times=seconds, ceiling=st.integers(2, 20), page_size=st.integers(1, 25), part=st.integers(1, 30),
-       newest_first=st.booleans(), until_included=st.booleans())  # fmt: skip
+@given(
+    times=seconds,
+    ceiling=st.integers(2, 20),
+    page_size=st.integers(1, 25),
+    part=st.integers(1, 30),
+    newest_first=st.booleans(),
+    until_included=st.booleans(),
+)
 def test_everything_is_handed_out_once_and_in_order_or_it_is_said(
     times: list[int], ceiling: int, page_size: int, part: int, newest_first: bool, until_included: bool
 ) -> None:
@@ -170,17 +176,17 @@ def test_a_day_read_again_in_parts_repeats_nothing() -> None:
 
 
 def test_a_page_larger_than_asked_is_cut_and_gone_on_with() -> None:
-    walk = ListWalk(a_listing(2))
+    walk = Paginator(a_listing(2))
     walk.request()
     walk.take({"incidents": [{"id": "P1"}, {"id": "P2"}, {"id": "P3"}], "more": False})
-    request = ListWalk(a_listing(2, walk.next)).request()
+    request = Paginator(a_listing(2, walk.next)).request()
     assert request is not None and dict(request.query)["offset"] == "2"
 
 
 @pytest.mark.parametrize("divisible", [True, False])
 def test_a_list_that_grows_at_its_beginning_repeats_nothing(divisible: bool) -> None:
     shelf = Shelf(things(list(range(9)), True), 100)
-    walk = ListWalk(a_listing(divisible_by_time=divisible))
+    walk = Paginator(a_listing(divisible_by_time=divisible))
     ids: list[str] = []
     while (request := walk.request()) is not None:
         ids += [item["id"] for item in walk.take(shelf.answer(request)).items]
@@ -189,7 +195,7 @@ def test_a_list_that_grows_at_its_beginning_repeats_nothing(divisible: bool) -> 
 
 
 def test_it_advances_by_what_was_received() -> None:
-    walk = ListWalk(a_listing(page_size=100))
+    walk = Paginator(a_listing(page_size=100))
     walk.request()
     walk.take({"incidents": [{"id": "P1"}, {"id": "P2"}], "more": True})
     request = walk.request()
@@ -197,14 +203,14 @@ def test_it_advances_by_what_was_received() -> None:
 
 
 def test_more_of_nothing_ends_with_a_word() -> None:
-    walk = ListWalk(a_listing())
+    walk = Paginator(a_listing())
     walk.request()
     page = walk.take({"incidents": [], "more": True})
     assert page.next is None and "missing" in page.notes[0]
 
 
 def test_without_more_a_short_page_is_the_last() -> None:
-    walk = ListWalk(a_listing(page_size=2))
+    walk = Paginator(a_listing(page_size=2))
     walk.request()
     assert walk.take({"incidents": [{"id": "P1"}, {"id": "P2"}]}).next is not None
     walk.request()
@@ -213,7 +219,7 @@ def test_without_more_a_short_page_is_the_last() -> None:
 
 @pytest.mark.parametrize("answer", [{}, {"incidents": None}, {"incidents": {}}, {"incidents": ["P1"]}])
 def test_an_answer_without_the_list_is_not_understood(answer: JsonObject) -> None:
-    walk = ListWalk(a_listing())
+    walk = Paginator(a_listing())
     walk.request()
     with pytest.raises(NotUnderstood, match="no list of incidents") as raised:
         walk.take(answer)
@@ -223,7 +229,7 @@ def test_an_answer_without_the_list_is_not_understood(answer: JsonObject) -> Non
 def test_a_position_keeps_the_first_bounds_in_time() -> None:
     after = walked(Shelf(things(list(range(9)), False), 100), a_listing(4))[1]
     later = (("since", "2026-03-02T00:00:00Z"), ("until", UNTIL), ("statuses[]", "a"), ("statuses[]", "b"))
-    request = ListWalk(a_listing(4, after, query=later)).request()
+    request = Paginator(a_listing(4, after, query=later)).request()
     assert request is not None and dict(request.query)["since"] == SINCE
 
 
@@ -232,19 +238,19 @@ def test_a_position_keeps_the_first_bounds_in_time() -> None:
 )
 def test_garbage_is_no_position(after: str) -> None:
     with pytest.raises(InvalidRequest, match=r"isn't a position.*unchanged"):
-        ListWalk(a_listing(after=after))
+        Paginator(a_listing(after=after))
 
 
 @given(after=st.text() | st.binary().map(lambda raw: raw.hex()))
 def test_any_text_is_refused_in_words(after: str) -> None:
     with pytest.raises(InvalidRequest):
-        ListWalk(a_listing(after=after))
+        Paginator(a_listing(after=after))
 
 
 @pytest.mark.parametrize("changes", [{"query": ()}, {"items": "alerts"}, {"paging": Paging.CURSOR}])
 def test_another_lists_position_is_refused(changes: dict[str, Any]) -> None:
     after = walked(Shelf(things(list(range(9)), False), 100), a_listing(4))[1]
     with pytest.raises(InvalidRequest, match="another list"):
-        ListWalk(a_listing(4, after, **changes))
+        Paginator(a_listing(4, after, **changes))
     with pytest.raises(InvalidRequest, match="another list"):
-        ListWalk(a_listing(4, after), whose="another connection")
+        Paginator(a_listing(4, after), whose="another connection")

@@ -13,13 +13,18 @@ from hypothesis import strategies as st
 from calmo_pagerduty.pagerduty import errors as api_errors
 from calmo_pagerduty.pagerduty.errors import (
     InvalidRequest,
-    Meaning,
     NotUnderstood,
     PagerDutyError,
     RateLimited,
+    RefusalReason,
 )
 from calmo_pagerduty.pagerduty.requests import ApiRequest, Method
-from calmo_pagerduty.pagerduty.responses import MAX_WORDS, UNTOLD_WAIT, Answer, understand
+from calmo_pagerduty.pagerduty.responses import (
+    DEFAULT_RETRY_AFTER,
+    MAX_MESSAGE_LENGTH,
+    ApiResponse,
+    parse_response,
+)
 from tests.support.scripted_wire import error
 
 READ = ApiRequest(method=Method.GET, path="/incidents")
@@ -62,14 +67,16 @@ ROWS: list[tuple[int, Any, str, str]] = [
 ]
 
 
-def answer(status: int, body: object = None, headers: dict[str, str] | None = None) -> Answer:
+def answer(status: int, body: object = None, headers: dict[str, str] | None = None) -> ApiResponse:
     content = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Answer(status, headers or {}, content)
+    return ApiResponse(status, headers or {}, content)
 
 
-def failure(answered: Answer, request: ApiRequest = READ, secrets: tuple[str, ...] = ()) -> PagerDutyError:
+def failure(
+    answered: ApiResponse, request: ApiRequest = READ, secrets: tuple[str, ...] = ()
+) -> PagerDutyError:
     with pytest.raises(PagerDutyError) as raised:
-        understand(request, answered, secrets)
+        parse_response(request, answered, secrets)
     return raised.value
 
 
@@ -84,17 +91,17 @@ def test_every_refusal_has_its_class_and_its_advice(status: int, body: Any, kind
 @pytest.mark.parametrize(
     ("words", "meaning"),
     [
-        ("Open incident with matching dedup key already exists here", Meaning.OPEN_INCIDENT_WITH_KEY),
-        ("Offset+limit exceeds what is allowed", Meaning.BEYOND_REACH),
-        ('Say so in the "From" header', Meaning.FROM_NEEDED),
-        ("Requester User Not Found", Meaning.FROM_UNKNOWN),
-        ("Not with an account-level access token", Meaning.ACCOUNT_TOKEN),
-        ("A shift-based schedule", Meaning.SHIFT_BASED_SCHEDULE),
-        ("A layer-based schedule", Meaning.LAYER_BASED_SCHEDULE),
+        ("Open incident with matching dedup key already exists here", RefusalReason.OPEN_INCIDENT_WITH_KEY),
+        ("Offset+limit exceeds what is allowed", RefusalReason.BEYOND_REACH),
+        ('Say so in the "From" header', RefusalReason.FROM_NEEDED),
+        ("Requester User Not Found", RefusalReason.FROM_UNKNOWN),
+        ("Not with an account-level access token", RefusalReason.ACCOUNT_TOKEN),
+        ("A shift-based schedule", RefusalReason.SHIFT_BASED_SCHEDULE),
+        ("A layer-based schedule", RefusalReason.LAYER_BASED_SCHEDULE),
         ("Something else", None),
     ],
 )
-def test_what_only_words_tell_is_recognised(words: str, meaning: Meaning | None) -> None:
+def test_what_only_words_tell_is_recognised(words: str, meaning: RefusalReason | None) -> None:
     for body in (error(words), error("Wrong", 2002, [words]), {"error": words}):
         refused = failure(answer(400, body))
         assert isinstance(refused, InvalidRequest) and refused.meaning is meaning
@@ -106,8 +113,10 @@ def test_what_only_words_tell_is_recognised(words: str, meaning: Meaning | None)
     [
         (error("Wrong", 2001, ["a", "b"]), "Wrong (a; b)"),
         (error("Wrong", 2001, "a"), "Wrong (a)"),
-        (error("Wrong", 2001, {"event.start": ["too late", "odd"], "name": "x"}),
-         "Wrong (event.start: too late; event.start: odd; name: x)"),
+        (
+            error("Wrong", 2001, {"event.start": ["too late", "odd"], "name": "x"}),
+            "Wrong (event.start: too late; event.start: odd; name: x)",
+        ),
         (error("Wrong", 2001, [{"name": ["taken"]}, 7, None]), "Wrong (name: taken)"),
         ({"error": ["a", "b"]}, "a; b"),
         ({"error": "a"}, "a"),
@@ -118,7 +127,7 @@ def test_what_only_words_tell_is_recognised(words: str, meaning: Meaning | None)
         (b"\xff\xfe", "PagerDuty answered 400 without saying why"),
         (7, "PagerDuty answered 400 without saying why"),
     ],
-)  # fmt: skip
+)
 def test_a_complaint_is_read_in_every_form(body: object, message: str) -> None:
     assert failure(answer(400, body)).message == message
 
@@ -128,16 +137,22 @@ def test_a_complaint_is_read_in_every_form(body: object, message: str) -> None:
     [
         ({"ratelimit-reset": "20"}, timedelta(seconds=20), False),
         ({"retry-after": "7"}, timedelta(seconds=7), False),
-        ({}, UNTOLD_WAIT, False),
-        ({"ratelimit-reset": "soon"}, UNTOLD_WAIT, False),
-        ({"ratelimit-reset": "1700000000"}, UNTOLD_WAIT, False),
+        ({}, DEFAULT_RETRY_AFTER, False),
+        ({"ratelimit-reset": "soon"}, DEFAULT_RETRY_AFTER, False),
+        ({"ratelimit-reset": "1700000000"}, DEFAULT_RETRY_AFTER, False),
         ({"ratelimit-reset": "99999"}, timedelta(minutes=5), False),
-        ({"ratelimit-reset": "20", "daily-ratelimit-remaining": "0", "daily-ratelimit-reset": "30000"},
-         timedelta(seconds=30000), True),
-        ({"ratelimit-reset": "20", "daily-ratelimit-remaining": "3", "daily-ratelimit-reset": "30000"},
-         timedelta(seconds=20), False),
+        (
+            {"ratelimit-reset": "20", "daily-ratelimit-remaining": "0", "daily-ratelimit-reset": "30000"},
+            timedelta(seconds=30000),
+            True,
+        ),
+        (
+            {"ratelimit-reset": "20", "daily-ratelimit-remaining": "3", "daily-ratelimit-reset": "30000"},
+            timedelta(seconds=20),
+            False,
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_rate_limit_says_for_how_long(headers: dict[str, str], wait: timedelta, daily: bool) -> None:
     limited = failure(answer(429, None, headers))
     assert isinstance(limited, RateLimited)
@@ -145,10 +160,10 @@ def test_a_rate_limit_says_for_how_long(headers: dict[str, str], wait: timedelta
 
 
 def test_a_success_may_be_empty_or_an_array() -> None:
-    assert understand(WRITE, answer(204)) == {}
-    assert understand(WRITE, answer(200, b" \n")) == {}
-    assert understand(READ, answer(200, {"incidents": []})) == {"incidents": []}
-    assert understand(WRITE, answer(201, [{"status": 400}])) == {"items": [{"status": 400}]}
+    assert parse_response(WRITE, answer(204)) == {}
+    assert parse_response(WRITE, answer(200, b" \n")) == {}
+    assert parse_response(READ, answer(200, {"incidents": []})) == {"incidents": []}
+    assert parse_response(WRITE, answer(201, [{"status": 400}])) == {"items": [{"status": 400}]}
 
 
 @pytest.mark.parametrize("body", [b'{"incident": {"id"', b"<html></html>", b"7", b"null", b"[" * 100_000])
@@ -156,7 +171,7 @@ def test_a_success_that_is_no_object_is_not_understood(body: bytes) -> None:
     for request in (READ, WRITE):
         odd = failure(answer(200, body), request)
         assert isinstance(odd, NotUnderstood)
-        assert odd.may_have_happened is request.changes_something
+        assert odd.may_have_happened is request.is_write
 
 
 def test_only_a_write_may_have_happened_when_pagerduty_has_trouble() -> None:
@@ -171,7 +186,7 @@ def test_what_a_refusal_says_holds_no_secret_no_address_and_no_phone() -> None:
         refused = failure(answer(400, body, {"x-request-id": "r-1 s\x00"}), secrets=("s3cr3t",))
         for private in ("ada@", "555", "abc", "xyz", "s3cr3t", "\x1b", "\n"):
             assert private not in str(refused)
-        assert "end!" in str(refused) and len(refused.message) < 8 * MAX_WORDS
+        assert "end!" in str(refused) and len(refused.message) < 8 * MAX_MESSAGE_LENGTH
         assert refused.request_id == "r-1 s"
 
 
@@ -180,9 +195,16 @@ def test_any_refusal_is_an_error_of_the_tree(status: int, body: bytes) -> None:
     assert failure(answer(status, body)).status == status
 
 
-@given(status=st.integers(300, 599), told=st.recursive(
-    st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(
-        st.sampled_from(["message", "code", "errors"]), inner), max_leaves=8))  # fmt: skip
+@given(
+    status=st.integers(300, 599),
+    told=st.recursive(
+        st.none() | st.integers() | st.text(),
+        lambda inner: (
+            st.lists(inner) | st.dictionaries(st.sampled_from(["message", "code", "errors"]), inner)
+        ),
+        max_leaves=8,
+    ),
+)
 def test_any_complaint_is_an_error_of_the_tree(status: int, told: object) -> None:
     assert failure(answer(status, {"error": told})).status == status
 

@@ -64,8 +64,8 @@ async def test_a_fault_is_told_and_a_write_may_have_happened(
         fault(wire)
         with pytest.raises(kind, match=words) as raised:
             await client.send(request)
-        assert raised.value.may_have_happened is request.changes_something
-        assert ("before repeating" in raised.value.advice) is request.changes_something
+        assert raised.value.may_have_happened is request.is_write
+        assert ("before repeating" in raised.value.advice) is request.is_write
     assert len(wire.received) == 2  # nothing is sent again by itself
 
 

@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from pagerduty_simulator.delivery_contract import (
+    AttemptOutcome,
     DeliveryContract,
-    Verdict,
-    verdict_of_error,
-    verdict_of_status,
+    outcome_of_error,
+    outcome_of_status,
 )
 from pagerduty_simulator.storms import random_storm
 from pagerduty_simulator.subscriptions import SubscriptionFilter
@@ -29,11 +29,11 @@ PACKAGE = Path(__file__).parents[2] / "pagerduty_simulator"
 @pytest.mark.parametrize("status", range(100, 600))
 def test_every_status_has_its_documented_verdict(status):
     if 200 <= status <= 299:
-        assert verdict_of_status(status) is Verdict.DELIVERED
+        assert outcome_of_status(status) is AttemptOutcome.DELIVERED
     elif status == 429 or status >= 500:
-        assert verdict_of_status(status) is Verdict.RETRIED
+        assert outcome_of_status(status) is AttemptOutcome.RETRIED
     else:
-        assert verdict_of_status(status) is Verdict.REFUSED
+        assert outcome_of_status(status) is AttemptOutcome.REFUSED
 
 
 def test_an_expired_certificate_is_retried_and_other_tls_faults_are_not():
@@ -47,10 +47,10 @@ def test_an_expired_certificate_is_retried_and_other_tls_faults_are_not():
         error.__cause__ = cause
         return error
 
-    assert verdict_of_error(wrapped(expired)) is Verdict.RETRIED
-    assert verdict_of_error(wrapped(unknown)) is Verdict.REFUSED
-    assert verdict_of_error(wrapped(ssl.SSLError("handshake"))) is Verdict.REFUSED
-    assert verdict_of_error(wrapped(OSError("no route"))) is Verdict.RETRIED
+    assert outcome_of_error(wrapped(expired)) is AttemptOutcome.RETRIED
+    assert outcome_of_error(wrapped(unknown)) is AttemptOutcome.REFUSED
+    assert outcome_of_error(wrapped(ssl.SSLError("handshake"))) is AttemptOutcome.REFUSED
+    assert outcome_of_error(wrapped(OSError("no route"))) is AttemptOutcome.RETRIED
 
 
 async def test_a_self_signed_receiver_loses_the_event_at_once(new_sender, tmp_path):
@@ -61,7 +61,7 @@ async def test_a_self_signed_receiver_loses_the_event_at_once(new_sender, tmp_pa
     sender.publish(random_storm(1, 1, 1))
     await sender.drained()
     server.close()
-    assert [attempt.verdict for attempt in sender.attempts] == [Verdict.REFUSED]
+    assert [attempt.verdict for attempt in sender.attempts] == [AttemptOutcome.REFUSED]
 
 
 def self_signed(folder):

@@ -9,7 +9,7 @@ from pagerduty_simulator.big_account import big_account
 from pagerduty_simulator.demo_past import furnish_for_the_demo
 from pagerduty_simulator.demo_scenario import DEMO
 from pagerduty_simulator.furnished_shop import furnished_shop
-from pagerduty_simulator.past import Life, write_past
+from pagerduty_simulator.past import IncidentLife, write_past
 from pagerduty_simulator.resources import IncidentStatus, User
 from pagerduty_simulator.shop import online_shop
 
@@ -71,10 +71,18 @@ def test_an_incident_that_was_written_reads_like_one_that_was_played(account):
         with other.at(at(20)):
             other.resolve(incident_id, by=ines.id, resolution="Restarted")
 
-    life = Life(
-        service, "Slow", at(60), (ines,), at(20), acknowledged_at=at(50), acknowledged_by=ines,
-        resolved_by=ines, resolution="Restarted", notes=("Looking",),
-    )  # fmt: skip
+    life = IncidentLife(
+        service,
+        "Slow",
+        at(60),
+        (ines,),
+        at(20),
+        acknowledged_at=at(50),
+        acknowledged_by=ines,
+        resolved_by=ines,
+        resolution="Restarted",
+        notes=("Looking",),
+    )
     played, written = played_and_written(account, play, life)
     assert told(*written) == told(*played)
 
@@ -82,10 +90,16 @@ def test_an_incident_that_was_written_reads_like_one_that_was_played(account):
 def test_an_incident_without_an_end_is_open_and_with_whoever_took_it(account):
     service = next(iter(account.services.values()))
     ((ines,), (tomasz,), _) = service.escalation_policy.levels
-    life = Life(
-        service, "Slow", at(9), (ines,), acknowledged_at=at(8), acknowledged_by=ines, taken_by=tomasz,
+    life = IncidentLife(
+        service,
+        "Slow",
+        at(9),
+        (ines,),
+        acknowledged_at=at(8),
+        acknowledged_by=ines,
+        taken_by=tomasz,
         alert_key="slow",
-    )  # fmt: skip
+    )
     (incident_id,) = write_past(account, [life], chance())
     incident = account.incidents[incident_id]
     assert (incident.status, incident.assignees) == (IncidentStatus.ACKNOWLEDGED, (tomasz,))
@@ -96,7 +110,9 @@ def test_an_incident_without_an_end_is_open_and_with_whoever_took_it(account):
 
 def test_a_past_is_numbered_in_time_whatever_the_order_of_its_lives(account):
     service = next(iter(account.services.values()))
-    lives = [Life(service, f"{minutes} ago", at(minutes), (), at(minutes - 2)) for minutes in (5, 50, 20)]
+    lives = [
+        IncidentLife(service, f"{minutes} ago", at(minutes), (), at(minutes - 2)) for minutes in (5, 50, 20)
+    ]
     ids = write_past(account, lives, chance())
     assert [account.incidents[incident_id].number for incident_id in ids] == [3, 1, 2]
     with pytest.raises(ValueError, match="before anything else"):

@@ -41,7 +41,7 @@ def envelope_of(event):
     return json.loads(event.body)["event"]
 
 
-def one_of(event_type):
+def event_of(event_type):
     return next(event for event in EVENTS if event.event_type is event_type)
 
 
@@ -66,7 +66,7 @@ def test_every_documented_event_type_can_be_produced():
 
 @pytest.mark.parametrize("event_type", EventType)
 def test_the_data_has_its_documented_type_and_fields(event_type):
-    data = envelope_of(one_of(event_type))["data"]
+    data = envelope_of(event_of(event_type))["data"]
     assert data["type"] == DATA_TYPES[event_type]
     assert set(data) - {"reopened_at"} == set(FIELDS[data["type"]].split())
 
@@ -108,7 +108,7 @@ def test_the_shape_is_that_of_the_published_example(event_type):
     if not files:
         pytest.skip("the published examples are not on this machine")
     example = json.loads(files[0].read_text())["event"]
-    found = differences(example, envelope_of(one_of(event_type)))
+    found = differences(example, envelope_of(event_of(event_type)))
     # Present once reopened, and newer than one of the two verbatim examples; a ping's agent has
     # been seen shortened; a role has no links.
     allowed = {"/data/reopened_at", "/data/incident_type", "/agent/html_url", "/agent/self"}
@@ -123,14 +123,14 @@ def test_a_moment_is_written_in_utc_whatever_its_zone():
 
 
 def test_a_long_note_is_trimmed_and_says_so():
-    noted = one_of(EventType.ANNOTATED)
+    noted = event_of(EventType.ANNOTATED)
     assert envelope_of(noted)["data"]["trimmed"] is False
     account = online_shop(now=lambda: STORM_BEGINS_AT, seed=1)
     (opened,) = account.trigger(next(iter(account.services)), "Long story")
     (event,) = account.annotate(opened.incident_id, "ä" * 20_000)
     data = envelope_of(event)["data"]
     assert data["trimmed"] is True
-    assert len(data["content"]) == payloads.LONGEST_TEXT_CHARACTERS
+    assert len(data["content"]) == payloads.MAX_TEXT_CHARACTERS
     assert len(event.body) < 55 * 1024
 
 

@@ -87,7 +87,7 @@ async def test_what_happens_by_itself_is_told_while_nobody_asks_for_anything(rec
     account = online_shop(now=lambda: datetime.now(UTC), seed=1)
     told = account.trigger(next(iter(account.services)), "Shop is slow")
     incident_id = str(told[0].incident_id)
-    account.later(account.now() + timedelta(milliseconds=50), lambda: account.resolve(incident_id))
+    account.schedule_step(account.now() + timedelta(milliseconds=50), lambda: account.resolve(incident_id))
     site = AccountSite(account)
 
     async def open_now():

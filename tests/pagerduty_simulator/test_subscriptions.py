@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 
 from pagerduty_simulator.clocks import ManualClock
-from pagerduty_simulator.delivery_contract import DeliveryContract, Verdict
+from pagerduty_simulator.delivery_contract import AttemptOutcome, DeliveryContract
 from pagerduty_simulator.event_types import EventType
 from pagerduty_simulator.storms import STORM_BEGINS_AT, random_storm
 from pagerduty_simulator.subscriptions import SubscriptionFilter
@@ -26,8 +26,8 @@ async def test_three_drops_in_a_row_switch_the_subscription_off_for_a_day(receiv
     sender.publish(storm[:6])
     await sender.drained()
     assert sender.temporarily_disabled(subscription.id)
-    assert [attempt.verdict for attempt in sender.attempts].count(Verdict.REFUSED) == 3
-    assert [attempt.verdict for attempt in sender.attempts].count(Verdict.DISCARDED) == 3
+    assert [attempt.verdict for attempt in sender.attempts].count(AttemptOutcome.REFUSED) == 3
+    assert [attempt.verdict for attempt in sender.attempts].count(AttemptOutcome.DISCARDED) == 3
     sender.publish(storm[6:8])
     assert sender.pending == 0
     clock.advance(timedelta(hours=24))
@@ -62,7 +62,7 @@ async def test_disabling_also_discards_what_waits_for_a_retry(receiver, new_send
     sender.publish(storm[1:])
     await sender.drained()
     assert sender.temporarily_disabled(subscription.id)
-    assert verdicts(sender, waiting) == [Verdict.RETRIED, Verdict.DISCARDED]
+    assert verdicts(sender, waiting) == [AttemptOutcome.RETRIED, AttemptOutcome.DISCARDED]
     clock.advance(timedelta(hours=25))
     receiver.answer = lambda _: 202
     (later,) = random_storm(4, 1, 1)
@@ -82,7 +82,7 @@ async def test_what_fails_while_its_subscription_is_switched_off_is_not_retried(
     await sender.until(lambda: sender.temporarily_disabled(subscription.id))
     receiver.released.set()
     await sender.drained()
-    assert verdicts(sender, slow) == [Verdict.DISCARDED]
+    assert verdicts(sender, slow) == [AttemptOutcome.DISCARDED]
 
 
 async def test_an_enabled_subscription_gets_new_events_but_not_its_lost_queue(receiver, new_sender):
@@ -116,7 +116,7 @@ async def test_a_body_above_256_kib_is_never_sent_and_is_no_strike(receiver, new
     (event,) = random_storm(1, 1, 1)
     sender.publish([event])
     await sender.drained()
-    assert verdicts(sender, event) == [Verdict.TOO_LARGE]
+    assert verdicts(sender, event) == [AttemptOutcome.TOO_LARGE]
     assert receiver.received == []
     assert subscription.consecutive_drops == 0
     assert DeliveryContract().largest_body_bytes == 256 * 1024

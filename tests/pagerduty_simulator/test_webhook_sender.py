@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from pagerduty_simulator.clocks import ManualClock
-from pagerduty_simulator.delivery_contract import DeliveryContract, InjectedFaults, Verdict
+from pagerduty_simulator.delivery_contract import AttemptOutcome, DeliveryContract, InjectedFaults
 from pagerduty_simulator.signatures import signature_header
 from pagerduty_simulator.storms import STORM_BEGINS_AT, random_storm
 from tests.support.patience import EVENTUALLY
@@ -57,7 +57,11 @@ async def test_a_busy_or_failing_receiver_is_asked_again_with_the_same_webhook_i
     (event,) = random_storm(1, 1, 1)
     sender.publish([event])
     await sender.drained()
-    assert verdicts(sender, event) == [Verdict.RETRIED, Verdict.RETRIED, Verdict.DELIVERED]
+    assert verdicts(sender, event) == [
+        AttemptOutcome.RETRIED,
+        AttemptOutcome.RETRIED,
+        AttemptOutcome.DELIVERED,
+    ]
     assert len({request.webhook_id for request in receiver.received}) == 1
 
 
@@ -70,7 +74,7 @@ async def test_an_answer_after_the_deadline_counts_as_none(receiver, new_sender)
     await sender.drained()
     # On a busy machine further answers may come too late.
     *retried, last = verdicts(sender, event)
-    assert (set(retried), last) == ({Verdict.RETRIED}, Verdict.DELIVERED)
+    assert (set(retried), last) == ({AttemptOutcome.RETRIED}, AttemptOutcome.DELIVERED)
     assert sender.attempts[0].error == "no answer within the deadline"
 
 
@@ -81,7 +85,7 @@ async def test_many_missed_deadlines_leave_no_connection_stuck(receiver, new_sen
     sender.subscribe(receiver.url, "s")
     sender.publish(random_storm(1, 12, 12))
     await sender.drained()
-    assert sum(attempt.verdict is Verdict.DELIVERED for attempt in sender.attempts) == 12
+    assert sum(attempt.verdict is AttemptOutcome.DELIVERED for attempt in sender.attempts) == 12
 
 
 async def test_a_refused_connection_is_tried_again(unused_url, new_sender):
@@ -90,7 +94,7 @@ async def test_a_refused_connection_is_tried_again(unused_url, new_sender):
     (event,) = random_storm(1, 1, 1)
     sender.publish([event])
     await sender.until(lambda: len(sender.attempts) >= 3)
-    assert set(verdicts(sender, event)) == {Verdict.RETRIED}
+    assert set(verdicts(sender, event)) == {AttemptOutcome.RETRIED}
 
 
 @pytest.mark.parametrize("status", [301, 307, 400, 401, 404, 408, 410, 413])
@@ -101,8 +105,8 @@ async def test_other_answers_drop_the_event_at_once(receiver, new_sender, status
     first, second = random_storm(1, 1, 2)
     sender.publish([first, second])
     await sender.drained()
-    assert verdicts(sender, first) == [Verdict.REFUSED]
-    assert verdicts(sender, second) == [Verdict.DELIVERED]
+    assert verdicts(sender, first) == [AttemptOutcome.REFUSED]
+    assert verdicts(sender, second) == [AttemptOutcome.DELIVERED]
     assert receiver.bodies == [first.body, second.body]
 
 
@@ -124,7 +128,7 @@ async def test_retries_come_at_growing_intervals_until_48_hours_are_over(receive
     assert all(earlier < later for earlier, later in pairwise(gaps[:8]))
     assert max(gaps) <= timedelta(hours=1.2)
     assert moments[-1] - moments[0] == timedelta(hours=48)
-    assert verdicts(sender, event)[-1] is Verdict.EXPIRED
+    assert verdicts(sender, event)[-1] is AttemptOutcome.EXPIRED
     assert subscription.consecutive_drops == 1
 
 
@@ -137,11 +141,13 @@ async def test_later_events_of_an_incident_wait_behind_a_failing_one_and_others_
     sender.subscribe(receiver.url, "s")
     sender.publish(storm)
     others = [event for event in storm if event.incident_id != stuck]
-    await sender.until(lambda: all(Verdict.DELIVERED in verdicts(sender, event) for event in others))
+    await sender.until(lambda: all(AttemptOutcome.DELIVERED in verdicts(sender, event) for event in others))
     assert {body for body in receiver.bodies if stuck.encode() in body} == {storm[0].body}
     is_open.append(True)
     await sender.drained()
-    delivered = [attempt.event_id for attempt in sender.attempts if attempt.verdict is Verdict.DELIVERED]
+    delivered = [
+        attempt.event_id for attempt in sender.attempts if attempt.verdict is AttemptOutcome.DELIVERED
+    ]
     assert [event_id for event_id in delivered if event_id not in {event.id for event in others}] == [
         event.id for event in storm if event.incident_id == stuck
     ]
@@ -165,8 +171,10 @@ async def test_a_large_body_does_not_wait_for_its_incident(receiver, new_sender)
     sender = new_sender(contract=DeliveryContract(ordered_body_bytes=small - 1))
     sender.subscribe(receiver.url, "s")
     sender.publish(storm)
-    await sender.until(lambda: all(Verdict.DELIVERED in verdicts(sender, event) for event in storm[1:]))
-    assert Verdict.DELIVERED not in verdicts(sender, storm[0])
+    await sender.until(
+        lambda: all(AttemptOutcome.DELIVERED in verdicts(sender, event) for event in storm[1:])
+    )
+    assert AttemptOutcome.DELIVERED not in verdicts(sender, storm[0])
 
 
 async def test_injected_duplicates_repeat_the_event_with_its_webhook_id(receiver, new_sender):

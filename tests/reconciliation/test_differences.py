@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from calmo_pagerduty.connections.severity import severity_of
 from calmo_pagerduty.deliveries.event_facts import facts_json
 from calmo_pagerduty.incidents.lifecycle import EventFacts
-from calmo_pagerduty.incidents.model import Issue, ReceivedEvent, absorb, new_issue
+from calmo_pagerduty.incidents.model import Issue, ReceivedEvent, apply_events, new_issue
 from calmo_pagerduty.incidents.timeline import TimelineEntry
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.pagerduty.event_types import EventType
-from calmo_pagerduty.pagerduty.log_entries import EVENT_OF_KIND, KnownEvent, read_log_entry
+from calmo_pagerduty.pagerduty.log_entries import EVENT_OF_KIND, TimelineEvent, parse_log_entry
 from calmo_pagerduty.pagerduty.webhook_events import WebhookEvent, parse_event
-from calmo_pagerduty.reconciliation.rules import Difference, difference, read_picture
+from calmo_pagerduty.reconciliation.rules import Difference, compare_incident, parse_rest_incident
 from pagerduty_simulator.payloads import wire_seconds
 from pagerduty_simulator.references import (
     policy_reference,
@@ -53,20 +53,20 @@ class Receiver:
             facts = EventFacts.model_validate_json(f'{{"seq":{self.arrived},{facts_json(event, LATER)[1:]}')
             received = ReceivedEvent(facts, event)
             before = self.issue or new_issue(self.ref, Scope.parse("organization:acme"), received, LATER)
-            self.issue, entries = absorb(before, [received], severity_of(facts.priority), LATER)
+            self.issue, entries = apply_events(before, [received], severity_of(facts.priority), LATER)
             self.timeline += entries
 
     def compare(self, past: Past) -> Difference:
-        picture = read_picture(as_rest_shows(past, self.ref.incident_id))
+        picture = parse_rest_incident(as_rest_shows(past, self.ref.incident_id))
         assert picture is not None
-        entries = [read_log_entry(entry) for entry in log_of(past, self.ref.incident_id)]
+        entries = [parse_log_entry(entry) for entry in log_of(past, self.ref.incident_id)]
         known = [_known(entry) for entry in self.timeline]
-        return difference(picture, [entry for entry in entries if entry], self.issue, known)
+        return compare_incident(picture, [entry for entry in entries if entry], self.issue, known)
 
 
-def _known(entry: TimelineEntry) -> KnownEvent:
+def _known(entry: TimelineEntry) -> TimelineEvent:
     actor_id = entry.actor.id if entry.actor else None
-    return KnownEvent(entry.event_id, entry.event_type, entry.occurred_at, actor_id, entry.summary)
+    return TimelineEvent(entry.event_id, entry.event_type, entry.occurred_at, actor_id, entry.summary)
 
 
 def as_rest_shows(past: Past, incident_id: str) -> dict[str, Any]:
@@ -94,14 +94,16 @@ def log_of(past: Past, incident_id: str) -> list[dict[str, Any]]:
     site = past.account.site
     return [
         {
-            "id": entry.id, "type": f"{entry.kind}_log_entry", "created_at": wire_seconds(entry.created_at),
+            "id": entry.id,
+            "type": f"{entry.kind}_log_entry",
+            "created_at": wire_seconds(entry.created_at),
             "agent": user_reference(site, entry.agent) if entry.agent else AUTOMATION,
             "incident": {"id": incident_id, "type": "incident_reference"},
             "note": entry.note,
         }
         for entry in past.account.log.of(incident_id)
         if entry.kind != "notify"
-    ]  # fmt: skip
+    ]
 
 
 @st.composite
@@ -146,11 +148,11 @@ def test_whatever_was_lost_the_issue_stands_right_afterwards_and_a_second_compar
     past, arriving = given_past
     receiver = receiver_of(past, arriving)
     found = receiver.compare(past)
-    receiver.save(*(addition.body for addition in found.additions))
+    receiver.save(*(addition.body for addition in found.derived_events))
     stands_right(past, receiver.issue)
     again = receiver.compare(past)
     assert again.fields == ()
-    assert [addition.event_id for addition in again.additions] == []
+    assert [addition.event_id for addition in again.derived_events] == []
 
 
 @given(pasts())
@@ -158,7 +160,7 @@ def test_whatever_was_lost_the_issue_stands_right_afterwards_and_a_second_compar
 def test_nothing_is_told_more_often_than_it_happened(given_past: tuple[Past, list[int]]) -> None:
     past, arriving = given_past
     receiver = receiver_of(past, arriving)
-    receiver.save(*(addition.body for addition in receiver.compare(past).additions))
+    receiver.save(*(addition.body for addition in receiver.compare(past).derived_events))
     happened = Counter(event.payload()["event"]["event_type"] for event in past.events)
     told = Counter(
         entry.event_type for entry in receiver.timeline if entry.event_type in EVENT_OF_KIND.values()
@@ -175,7 +177,7 @@ def test_what_arrived_whole_and_was_not_changed_silently_has_nothing_to_add(
     receiver = receiver_of(past, list(range(len(past.events))))
     found = receiver.compare(past)
     assert set(found.fields) <= {"title", "urgency"}
-    assert all(addition.event_id.startswith("picture:") for addition in found.additions)
+    assert all(addition.event_id.startswith("picture:") for addition in found.derived_events)
 
 
 def test_a_lost_resolve_keeps_its_moment_and_who_did_it() -> None:
@@ -183,7 +185,7 @@ def test_a_lost_resolve_keeps_its_moment_and_who_did_it() -> None:
     past.trigger()
     (told,) = past.move(past.incident_ids[0], "resolve")
     receiver = receiver_of(past, [0])
-    (added,) = receiver.compare(past).additions
+    (added,) = receiver.compare(past).derived_events
     receiver.save(added.body)
     assert added.event_id.startswith("log:")
     assert receiver.issue is not None and receiver.issue.resolved_at is not None
@@ -197,9 +199,9 @@ def test_a_resolve_without_a_log_entry_is_told_as_one_at_its_moment() -> None:
     past.trigger()
     past.move(past.incident_ids[0], "resolve")
     receiver = receiver_of(past, [0])
-    picture = read_picture(as_rest_shows(past, past.incident_ids[0]))
+    picture = parse_rest_incident(as_rest_shows(past, past.incident_ids[0]))
     assert picture is not None
-    (added,) = difference(picture, (), receiver.issue, ()).additions
+    (added,) = compare_incident(picture, (), receiver.issue, ()).derived_events
     assert (added.event.event_type, added.event.occurred_at) == (EventType.RESOLVED, picture.resolved_at)
     receiver.save(added.body)
     assert receiver.issue is not None and receiver.issue.resolved_at == picture.resolved_at
@@ -212,7 +214,7 @@ def test_a_late_entry_keeps_its_moment_when_something_newer_is_known() -> None:
     for name in ("acknowledge", "reassign", "title"):
         past.move(past.incident_ids[0], name)
     receiver = receiver_of(past, [0, 2])
-    late, picture = receiver.compare(past).additions
+    late, picture = receiver.compare(past).derived_events
     assert late.event.event_type == EventType.ACKNOWLEDGED and late.event.snapshot is None
     assert late.event.occurred_at == past.events[1].occurred_at.replace(microsecond=0)
     assert picture.event_id.startswith("picture:")
@@ -224,9 +226,9 @@ def test_a_newer_picture_here_is_left_alone() -> None:
     behind = as_rest_shows(past, past.incident_ids[0])
     past.move(past.incident_ids[0], "acknowledge")
     receiver = receiver_of(past, [0, 1])
-    picture = read_picture(behind)
+    picture = parse_rest_incident(behind)
     assert picture is not None
-    assert difference(picture, (), receiver.issue, ()).fields == ()
+    assert compare_incident(picture, (), receiver.issue, ()).fields == ()
 
 
 def test_two_notes_of_one_person_within_a_second_are_told_apart_by_their_words() -> None:
@@ -236,13 +238,13 @@ def test_two_notes_of_one_person_within_a_second_are_told_apart_by_their_words()
     past.move(past.incident_ids[0], "note")
     for lost, kept in ((1, 2), (2, 1)):
         receiver = receiver_of(past, [0, kept])
-        (added,) = receiver.compare(past).additions
+        (added,) = receiver.compare(past).derived_events
         assert added.event.data["content"] == past.events[lost].payload()["event"]["data"]["content"]
 
 
 def test_what_cannot_be_read_is_left_out() -> None:
-    assert read_log_entry({}) is None
-    assert read_log_entry({"id": "R1", "type": "resolve_log_entry", "created_at": "soon"}) is None
-    assert read_picture({"id": "P1", "type": "incident_reference"}) is None
-    assert read_picture({"id": "../P1", "status": "resolved"}) is None
+    assert parse_log_entry({}) is None
+    assert parse_log_entry({"id": "R1", "type": "resolve_log_entry", "created_at": "soon"}) is None
+    assert parse_rest_incident({"id": "P1", "type": "incident_reference"}) is None
+    assert parse_rest_incident({"id": "../P1", "status": "resolved"}) is None
     assert EVENT_OF_KIND["annotate"] is EventType.ANNOTATED

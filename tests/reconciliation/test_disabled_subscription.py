@@ -45,14 +45,14 @@ async def a_day_without_deliveries(healed: Healed, incidents: int, events: int) 
 
 
 async def until_reconciled(healed: Healed) -> None:
-    handle = healed.temporal.get_workflow_handle(names.reconcile_id(healed.connection_id))
+    handle = healed.temporal.get_workflow_handle(names.reconcile_workflow_id(healed.connection_id))
     await handle.result()
 
 
 async def heal_the_day(healed: Healed, incidents: int, events: int) -> None:
     healed.service.permit(MAY_ENABLE)
-    healed.database.write_now(
-        lambda t: connections.update(t, healed.connection_id, created_at=healed.past.begins_at)
+    healed.database.write_blocking(
+        lambda t: connections.update_connection(t, healed.connection_id, created_at=healed.past.begins_at)
     )
     await a_day_without_deliveries(healed, incidents, events)
     seen = await healed.examine()
@@ -115,16 +115,19 @@ async def test_the_keeper_keeps_schedules_counts_alarms_and_removes_what_is_not_
     keeper = healed.service.ingress.healing_keeper
 
     async def schedules() -> set[str]:
-        await keeper.look_once()
+        await keeper.schedule_once()
         return {schedule.id async for schedule in await healed.temporal.list_schedules()}
 
-    wanted = {names.reconcile_id(healed.connection_id), names.doctor_id(healed.connection_id)}
+    wanted = {
+        names.reconcile_workflow_id(healed.connection_id),
+        names.doctor_workflow_id(healed.connection_id),
+    }
     await eventually(schedules, lambda found: wanted <= found)
     await until_reconciled(healed)
     switch_off(healed)
     await healed.examine()
-    await keeper.look_once()
-    await keeper.look_once()
+    await keeper.schedule_once()
+    await keeper.schedule_once()
     registry = healed.service.ingress.metrics.registry
     assert registry.get_sample_value("calmo_alarms_total", {"kind": "subscription_disabled"}) == 1
     path = f"/api/connections/{healed.connection_id}"

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.db import tables
-from calmo_pagerduty.reconciliation.service import CANNOT_ASK
+from calmo_pagerduty.reconciliation.service import NO_CREDENTIAL_TEXT
 from ingress.app import build_app
 from pagerduty_simulator.rest.serving import running_server
 from tests.support.healing_service import Healed
@@ -22,7 +22,7 @@ async def post(healed: Healed, path: str, body: dict[str, Any] | None = None) ->
 
 
 async def until_ended(healed: Healed) -> None:
-    await healed.temporal.get_workflow_handle(names.reconcile_id(healed.connection_id)).result()
+    await healed.temporal.get_workflow_handle(names.reconcile_workflow_id(healed.connection_id)).result()
 
 
 async def test_a_comparison_on_demand_is_reported(healed: Healed) -> None:
@@ -40,22 +40,23 @@ async def test_a_comparison_on_demand_is_reported(healed: Healed) -> None:
 
 
 async def test_a_connection_without_a_token_is_told_that_gaps_cannot_be_healed(healed: Healed) -> None:
-    healed.database.write_now(
-        lambda t: connections.update(t, healed.connection_id, token_kind=None, token_sealed=None)
+    healed.database.write_blocking(
+        lambda t: connections.update_connection(t, healed.connection_id, token_kind=None, token_sealed=None)
     )
     path = f"/api/connections/{healed.connection_id}"
     said = (await post(healed, f"{path}/reconcile")).json()
-    assert (said["started"], said["problem"]) == (False, CANNOT_ASK)
-    assert (await healed.reconcile())["problem"] == CANNOT_ASK
+    assert (said["started"], said["problem"]) == (False, NO_CREDENTIAL_TEXT)
+    assert (await healed.reconcile())["problem"] == NO_CREDENTIAL_TEXT
 
 
 async def test_somebody_elses_connection_does_not_exist(healed: Healed) -> None:
     other = healed.service.a_key(scopes=("organization:other",))
     path = f"/api/connections/{healed.connection_id}"
     for method, where in (
-        ("POST", f"{path}/reconcile"), ("GET", f"{path}/reconciliations"),
+        ("POST", f"{path}/reconcile"),
+        ("GET", f"{path}/reconciliations"),
         ("GET", f"/api/doctor?connection={healed.connection_id}"),
-    ):  # fmt: skip
+    ):
         answer = await healed.service.http.request(
             method, where, headers=other, json={} if method == "POST" else None
         )
@@ -67,7 +68,9 @@ async def test_an_incident_of_a_service_that_no_webhook_is_for_is_not_opened(hea
     healed.past.live(6, 12)
     account = healed.past.account
     chosen = account.incident(healed.past.incident_ids[0]).service.id
-    healed.database.write_now(lambda t: t.execute(sa.update(tables.webhooks).values(service_ids=[chosen])))
+    healed.database.write_blocking(
+        lambda t: t.execute(sa.update(tables.webhooks).values(service_ids=[chosen]))
+    )
     await healed.reconcile(since=healed.past.begins_at)
     wanted = {
         incident_id
@@ -80,7 +83,7 @@ async def test_an_incident_of_a_service_that_no_webhook_is_for_is_not_opened(hea
 async def test_an_event_that_was_set_aside_is_healed_and_the_issue_is_sure_again(healed: Healed) -> None:
     healed.past.trigger()
     await healed.deliver(healed.past.events)
-    healed.database.write_now(lambda t: t.exec_driver_sql("UPDATE issues SET needs_reconcile = true"))
+    healed.database.write_blocking(lambda t: t.exec_driver_sql("UPDATE issues SET needs_reconcile = true"))
     await healed.reconcile(since=healed.past.begins_at)
     assert [row.needs_reconcile for row in healed.issues().values()] == [False]
 

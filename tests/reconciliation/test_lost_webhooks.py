@@ -5,21 +5,21 @@ from datetime import timedelta
 
 import pytest
 
-from calmo_pagerduty.connections.throttle import Pace
+from calmo_pagerduty.connections.throttle import Pacer
 from tests.support.healing_service import Healed, hours_ago
 from tests.support.tool_service import TOKEN
 
 
-def turns_taken(monkeypatch: pytest.MonkeyPatch) -> list[Pace]:
+def turns_taken(monkeypatch: pytest.MonkeyPatch) -> list[Pacer]:
     """Gathers the turns at the slow pace of comparisons, one for each request."""
-    taken: list[Pace] = []
-    turn = Pace.turn
+    taken: list[Pacer] = []
+    turn = Pacer.wait_for_turn
 
-    async def counted(pace: Pace) -> None:
+    async def counted(pace: Pacer) -> None:
         taken.append(pace)
         await turn(pace)
 
-    monkeypatch.setattr(Pace, "turn", counted)
+    monkeypatch.setattr(Pacer, "wait_for_turn", counted)
     return taken
 
 
@@ -117,6 +117,6 @@ async def test_a_webhook_that_comes_after_its_reconciled_entry_takes_its_place(
 
 
 def watermark(healed: Healed) -> object:
-    return healed.database.read_now(
+    return healed.database.read_blocking(
         lambda t: t.exec_driver_sql("SELECT reconciled_until FROM connections").scalar()
     )

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from calmo_pagerduty.reconciliation.repair_service import Healing
+from calmo_pagerduty.reconciliation.repair_service import IncidentReconciler
 from tests.support.healing_service import Healed
 
 
@@ -20,11 +20,11 @@ async def test_what_a_webhook_told_since_pagerduty_was_read_stays(healed: Healed
     begun_on_a_whole_second(healed)
     healed.past.trigger()
     log = await healed.log()
-    told = await log.open_incidents()
+    told = await log.read_open_incidents()
     healed.past.move(healed.past.incident_ids[0], news)
     await healed.deliver(healed.past.events)
 
-    done = await Healing(healed.database, healed.connection_id, told, log.look_at).run()
+    done = await IncidentReconciler(healed.database, healed.connection_id, told, log.read_incident).run()
 
     assert healed.differences() == []
     assert (done.added, done.failed) == (0, set())
@@ -34,13 +34,13 @@ async def test_an_incident_that_is_gone_when_looked_at_again_is_left_as_it_is(he
     begun_on_a_whole_second(healed)
     healed.past.trigger()
     log = await healed.log()
-    told = await log.open_incidents()
+    told = await log.read_open_incidents()
     (incident_id,) = healed.past.incident_ids
     healed.past.move(incident_id, "resolve")
     await healed.deliver(healed.past.events)
     del healed.past.account.incidents[incident_id]
 
-    done = await Healing(healed.database, healed.connection_id, told, log.look_at).run()
+    done = await IncidentReconciler(healed.database, healed.connection_id, told, log.read_incident).run()
 
     assert (done.added, done.failed) == (0, set())
     assert healed.issues()[incident_id].status == "resolved"

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from calmo_pagerduty.connections import throttle as request_pace
-from calmo_pagerduty.connections.throttle import AT_ONCE, PER_MINUTE, Pace
+from calmo_pagerduty.connections.throttle import BURST_SIZE, REQUESTS_PER_MINUTE, Pacer
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.database import Database, Transaction
 from calmo_pagerduty.db.encryption import Keyring
@@ -18,7 +18,7 @@ from calmo_pagerduty.reconciliation import store as reconciliations
 from calmo_pagerduty.webhooks import store as webhooks
 from tests.support.builders import SECRET
 from tests.support.tool_service import add_connection
-from workflows.reconcile import EDGE, MOST_WINDOWS, WINDOW, windows
+from workflows.reconcile import MAX_WINDOWS, WINDOW, WINDOW_OVERLAP, split_windows
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SCOPE = "organization:acme"
@@ -27,7 +27,7 @@ SCOPE = "organization:acme"
 async def test_a_minute_never_holds_more_than_a_tenth_of_pagerdutys_limit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert PER_MINUTE + AT_ONCE <= 96
+    assert REQUESTS_PER_MINUTE + BURST_SIZE <= 96
     now, granted = [0.0], list[float]()
 
     async def sleep(seconds: float) -> None:
@@ -35,11 +35,11 @@ async def test_a_minute_never_holds_more_than_a_tenth_of_pagerdutys_limit(
 
     monkeypatch.setattr(request_pace, "time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(request_pace, "asyncio", SimpleNamespace(sleep=sleep))
-    pace = Pace()
+    pace = Pacer()
     for number in range(1000):
         # Pauses of all lengths: what was not asked for meanwhile may not be made up for.
         now[0] += number % 7 * (number % 100 == 0)
-        await pace.turn()
+        await pace.wait_for_turn()
         granted.append(now[0])
     assert max(sum(begin <= at < begin + 60 for at in granted) for begin in granted) <= 96
 
@@ -47,68 +47,79 @@ async def test_a_minute_never_holds_more_than_a_tenth_of_pagerdutys_limit(
 def test_the_pieces_of_a_time_cover_it_without_a_gap_and_are_never_too_many() -> None:
     for hours in (0.1, 6, 6.5, 24, 24 * 365):
         since = NOW - timedelta(hours=hours)
-        pieces = list(windows(since, NOW))
-        assert pieces[0][0] == since - EDGE and pieces[-1][1] == NOW
-        assert all(end - EDGE == begin for (_, end), (begin, _) in pairwise(pieces))
-        assert len(pieces) <= max(MOST_WINDOWS + 1, hours * timedelta(hours=1) / WINDOW + 1)
-    assert list(windows(NOW, NOW)) == []
+        pieces = list(split_windows(since, NOW))
+        assert pieces[0][0] == since - WINDOW_OVERLAP and pieces[-1][1] == NOW
+        assert all(end - WINDOW_OVERLAP == begin for (_, end), (begin, _) in pairwise(pieces))
+        assert len(pieces) <= max(MAX_WINDOWS + 1, hours * timedelta(hours=1) / WINDOW + 1)
+    assert list(split_windows(NOW, NOW)) == []
 
 
 @pytest.fixture
 def connection_id(database: Database, keyring: Keyring) -> str:
     made = add_connection(database, keyring, SCOPE)
-    database.write_now(lambda t: webhooks.create(t, keyring, Scope.parse(SCOPE), SECRET, NOW))
+    database.write_blocking(lambda t: webhooks.insert_webhook(t, keyring, Scope.parse(SCOPE), SECRET, NOW))
     return made
 
 
 def reason(database: Database, connection_id: str) -> str | None:
-    return database.read_now(lambda t: healing_reasons.reason_now(t, connection_id))
+    return database.read_blocking(lambda t: healing_reasons.get_reconcile_reason(t, connection_id))
 
 
 def test_a_connection_with_a_token_and_a_webhook_is_looked_after(
     database: Database, connection_id: str
 ) -> None:
-    (connection,) = database.read_now(healing_reasons.looked_after)
+    (connection,) = database.read_blocking(healing_reasons.list_reconciled_connections)
     assert (connection.connection_id, connection.scope, connection.reconciled_until) == (
         connection_id,
         SCOPE,
         None,
     )
-    database.write_now(lambda t: t.execute(sa.update(tables.webhooks).values(deleted_at=NOW)))
-    assert database.read_now(healing_reasons.looked_after) == ()
+    database.write_blocking(lambda t: t.execute(sa.update(tables.webhooks).values(deleted_at=NOW)))
+    assert database.read_blocking(healing_reasons.list_reconciled_connections) == ()
 
 
 def test_what_went_wrong_since_the_last_run_is_a_reason(database: Database, connection_id: str) -> None:
     def run(transaction: Transaction, at: datetime) -> None:
-        reconciliations.begin(transaction, connection_id, "a test", at, at, at)
+        reconciliations.insert_run(transaction, connection_id, "a test", at, at, at)
 
-    database.write_now(lambda t: run(t, NOW))
+    database.write_blocking(lambda t: run(t, NOW))
     assert reason(database, connection_id) is None
     letter = {
-        "at": NOW + timedelta(seconds=5), "source": "workflow", "reason": "odd", "payload": "",
-        "subject": f"pd-incident:P1:{connection_id}", "payload_sha256": "x",
-    }  # fmt: skip
-    database.write_now(lambda t: t.execute(tables.dead_letters.insert().values(**letter)))
+        "at": NOW + timedelta(seconds=5),
+        "source": "workflow",
+        "reason": "odd",
+        "payload": "",
+        "subject": f"pd-incident:P1:{connection_id}",
+        "payload_sha256": "x",
+    }
+    database.write_blocking(lambda t: t.execute(tables.dead_letters.insert().values(**letter)))
     assert reason(database, connection_id) == "an event was set aside"
-    database.write_now(lambda t: run(t, NOW + timedelta(minutes=1)))
+    database.write_blocking(lambda t: run(t, NOW + timedelta(minutes=1)))
     assert reason(database, connection_id) is None
 
 
 def test_a_burst_of_deliveries_that_were_asked_to_come_back_is_a_reason(
     database: Database, connection_id: str
 ) -> None:
-    database.write_now(lambda t: reconciliations.begin(t, connection_id, "a test", NOW, NOW, NOW))
-    webhook_id = database.read_now(lambda t: t.execute(sa.select(tables.webhooks.c.id)).scalar_one())
+    database.write_blocking(lambda t: reconciliations.insert_run(t, connection_id, "a test", NOW, NOW, NOW))
+    webhook_id = database.read_blocking(lambda t: t.execute(sa.select(tables.webhooks.c.id)).scalar_one())
     row = {
-        "webhook_id": webhook_id, "at": NOW + timedelta(seconds=1), "verdict": "unproven", "reason": "",
-        "status": 503, "body_bytes": 1, "body_sha256": "x",
-    }  # fmt: skip
+        "webhook_id": webhook_id,
+        "at": NOW + timedelta(seconds=1),
+        "verdict": "unproven",
+        "reason": "",
+        "status": 503,
+        "body_bytes": 1,
+        "body_sha256": "x",
+    }
     for count in (1, 2, 3):
-        database.write_now(lambda t: t.execute(tables.refusals.insert().values(**row)))
+        database.write_blocking(lambda t: t.execute(tables.refusals.insert().values(**row)))
         assert (reason(database, connection_id) is not None) is (count >= 3)
 
 
 def test_the_watermark_never_goes_back(database: Database, connection_id: str) -> None:
     for moment in (NOW, NOW - timedelta(hours=1)):
-        database.write_now(lambda t, moment=moment: reconciliations.move_watermark(t, connection_id, moment))
-    assert database.read_now(lambda t: reconciliations.watermark(t, connection_id)) == NOW
+        database.write_blocking(
+            lambda t, moment=moment: reconciliations.update_watermark(t, connection_id, moment)
+        )
+    assert database.read_blocking(lambda t: reconciliations.get_watermark(t, connection_id)) == NOW

@@ -8,7 +8,7 @@ import pytest
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.webhooks import store as webhooks
 from pagerduty_simulator.clocks import ScaledClock
-from pagerduty_simulator.delivery_contract import Verdict
+from pagerduty_simulator.delivery_contract import AttemptOutcome
 from tests.support.eventually import eventually
 from tests.support.healing_service import Healed, healing_service
 from tests.support.parts import Parts
@@ -36,8 +36,8 @@ def alarms(healed: Healed) -> float:
 
 async def test_a_stale_secret_costs_two_refusals_and_nothing_in_the_end(hurried: Healed) -> None:
     past, sender = hurried.past, hurried.service.site.sender
-    hurried.database.write_now(
-        lambda t: connections.update(t, hurried.connection_id, created_at=past.begins_at)
+    hurried.database.write_blocking(
+        lambda t: connections.update_connection(t, hurried.connection_id, created_at=past.begins_at)
     )
     hurried.subscription.secrets = (ANOTHER,)
     past.live(DELIVERIES, DELIVERIES)
@@ -52,12 +52,12 @@ async def test_a_stale_secret_costs_two_refusals_and_nothing_in_the_end(hurried:
     assert alarms(hurried) >= 2
     now = datetime.now(UTC)
     keyring = hurried.service.ingress.services.keyring
-    hurried.database.write_now(
-        lambda t: webhooks.add_secret(t, keyring, hurried.webhook_id, ANOTHER.encode(), now)
+    hurried.database.write_blocking(
+        lambda t: webhooks.insert_secret(t, keyring, hurried.webhook_id, ANOTHER.encode(), now)
     )
     await sender.drained(STORY)
     await hurried.until_applied()
-    refused = [attempt for attempt in sender.attempts if attempt.verdict is Verdict.REFUSED]
+    refused = [attempt for attempt in sender.attempts if attempt.verdict is AttemptOutcome.REFUSED]
     assert len(refused) <= 2
     assert hurried.subscription.times_disabled == 0
     await hurried.reconcile(since=past.begins_at)

@@ -15,10 +15,10 @@ from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.deliveries import refusal_store as refusals
 from calmo_pagerduty.deliveries.model import DeliveryState, SignatureVerdict, Verdict
 from calmo_pagerduty.incidents import dead_letter_store as dead_letters
-from calmo_pagerduty.incidents.signals import Puzzle
+from calmo_pagerduty.incidents.signals import DeadLetter
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.retention import store as retention
-from ingress.deliveries.retention_sweeper import LEASE, LEASE_TTL, Retention
+from ingress.deliveries.retention_sweeper import LEASE, LEASE_TTL, RetentionSweeper
 from tests.support.builders import NOON, new_id
 from tests.support.doors import make_webhook, rows
 from tests.support.kept_deliveries import keep
@@ -31,8 +31,8 @@ def webhook(database: Database, keyring: Keyring) -> str:
     return make_webhook(database, keyring)
 
 
-def a_retention(database: Database, holder: str = "here") -> Retention:
-    return Retention(database, holder, 30 * DAY, 400 * DAY)
+def a_retention(database: Database, holder: str = "here") -> RetentionSweeper:
+    return RetentionSweeper(database, holder, 30 * DAY, 400 * DAY)
 
 
 def kept_bodies(database: Database) -> set[int]:
@@ -46,11 +46,11 @@ async def test_bodies_go_after_thirty_days_and_rows_after_four_hundred(
         age: keep(database, webhook, at=NOON - age * DAY, state=DeliveryState.APPLIED)
         for age in (401, 399, 31, 29)
     }
-    counts = await a_retention(database).look_once(NOON)
+    counts = await a_retention(database).sweep_once(NOON)
     assert {kind: rows for kind, rows in counts.items() if rows} == {"bodies": 3, "deliveries": 1}
     assert {row.seq for row in rows(database, tables.deliveries)} == {ages[399], ages[31], ages[29]}
     assert kept_bodies(database) == {ages[29]}
-    assert set((await a_retention(database).look_once(NOON)).values()) == {0}
+    assert set((await a_retention(database).sweep_once(NOON)).values()) == {0}
 
 
 async def test_what_has_not_reached_its_issue_keeps_its_body_however_old(
@@ -59,7 +59,7 @@ async def test_what_has_not_reached_its_issue_keeps_its_body_however_old(
     states = (DeliveryState.PENDING, DeliveryState.FORWARDED)
     waiting = {keep(database, webhook, at=NOON - 500 * DAY, state=state) for state in states}
     keep(database, webhook, at=NOON - 500 * DAY, state=DeliveryState.DEAD_LETTER)
-    await a_retention(database).look_once(NOON)
+    await a_retention(database).sweep_once(NOON)
     assert kept_bodies(database) == waiting
     assert {row.seq for row in rows(database, tables.deliveries)} == waiting
 
@@ -67,13 +67,13 @@ async def test_what_has_not_reached_its_issue_keeps_its_body_however_old(
 async def test_many_rows_are_cut_in_many_transactions(
     sqlite_database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "AT_ONCE", 3)
+    monkeypatch.setattr(retention, "BATCH_SIZE", 3)
     hook = make_webhook(sqlite_database, keyring)
     for number in range(10):
         state = DeliveryState.PENDING if number == 1 else DeliveryState.APPLIED
         keep(sqlite_database, hook, at=NOON - 31 * DAY, state=state)
     young = keep(sqlite_database, hook, at=NOON, state=DeliveryState.APPLIED)
-    counts = await a_retention(sqlite_database).look_once(NOON)
+    counts = await a_retention(sqlite_database).sweep_once(NOON)
     assert counts["bodies"] == 9
     assert young in kept_bodies(sqlite_database)
     assert len(kept_bodies(sqlite_database)) == 2
@@ -83,13 +83,15 @@ async def test_refusals_go_and_the_audit_stays_whole(database: Database, webhook
     def write(transaction: sa.Connection) -> None:
         for age in (401, 399):
             at = NOON - age * DAY
-            refusals.record(transaction, webhook, at, Verdict.MISMATCH, SignatureVerdict.MISMATCH, 1, "00")
-            audit.append(transaction, "organization:acme", at, {"outcome": "done"})
+            refusals.insert_refusal(
+                transaction, webhook, at, Verdict.MISMATCH, SignatureVerdict.MISMATCH, 1, "00"
+            )
+            audit.insert_audit_row(transaction, "organization:acme", at, {"outcome": "done"})
 
-    database.write_now(write)
-    assert (await a_retention(database).look_once(NOON))["refusals"] == 1
+    database.write_blocking(write)
+    assert (await a_retention(database).sweep_once(NOON))["refusals"] == 1
     assert len(rows(database, tables.refusals)) == 1
-    found = database.read_now(audit.verify)
+    found = database.read_blocking(audit.verify_chain)
     assert (found.rows, found.broken) == (2, None)
 
 
@@ -103,40 +105,48 @@ async def test_what_calls_were_made_with_and_what_came_of_them_goes_and_the_call
         for age, state in ((31, "done"), (32, "failed"), (29, "done"), (None, "running")):
             transaction.execute(
                 tables.tool_calls.insert().values(
-                    id=f"call_{age}", connection_id=connection.id, scope=connection.scope, state=state,
-                    idempotency_key=new_id(), needs_approval=False, arguments={"content": "Robin called"},
+                    id=f"call_{age}",
+                    connection_id=connection.id,
+                    scope=connection.scope,
+                    state=state,
+                    idempotency_key=new_id(),
+                    needs_approval=False,
+                    arguments={"content": "Robin called"},
                     result=None if state == "failed" else {"name": "Robin"},
-                    created_at=NOON - 90 * DAY, finished_at=None if age is None else NOON - age * DAY,
+                    created_at=NOON - 90 * DAY,
+                    finished_at=None if age is None else NOON - age * DAY,
                     **plain,
                 )
-            )  # fmt: skip
+            )
 
-    database.write_now(write)
-    assert (await a_retention(database).look_once(NOON))["calls"] == 2
+    database.write_blocking(write)
+    assert (await a_retention(database).sweep_once(NOON))["calls"] == 2
     kept = {row.id: bool(row.arguments) for row in rows(database, tables.tool_calls)}
     assert kept == {"call_31": False, "call_32": False, "call_29": True, "call_None": True}
     assert {row.id for row in rows(database, tables.tool_calls) if row.result} == {"call_29", "call_None"}
-    assert (await a_retention(database).look_once(NOON))["calls"] == 0
+    assert (await a_retention(database).sweep_once(NOON))["calls"] == 0
 
 
 async def test_dead_letters_texts_go_and_why_they_are_dead_stays(database: Database, webhook: str) -> None:
     ref = IncidentRef(connection_id=rows(database, tables.connections)[0].id, incident_id="QDEAD")
     for age in (31, 29):
-        puzzle = Puzzle(reason="no decision", payload=f"Robin said {age}")
+        puzzle = DeadLetter(reason="no decision", payload=f"Robin said {age}")
         at = NOON - age * DAY
-        database.write_now(lambda t, at=at, puzzle=puzzle: dead_letters.set_aside(t, ref, [puzzle], at))
-    assert (await a_retention(database).look_once(NOON))["dead_letters"] == 1
+        database.write_blocking(
+            lambda t, at=at, puzzle=puzzle: dead_letters.insert_dead_letters(t, ref, [puzzle], at)
+        )
+    assert (await a_retention(database).sweep_once(NOON))["dead_letters"] == 1
     told = {row.payload: row.reason for row in rows(database, tables.dead_letters)}
     assert told == {"": "no decision", "Robin said 29": "no decision"}
 
 
 async def test_while_another_process_holds_the_lease_nothing_is_cut(database: Database, webhook: str) -> None:
     keep(database, webhook, at=NOON - 500 * DAY, state=DeliveryState.APPLIED)
-    database.write_now(lambda t: leases.take(t, LEASE, "there", LEASE_TTL))
-    assert set((await a_retention(database).look_once(NOON)).values()) == {0}
+    database.write_blocking(lambda t: leases.claim_lease(t, LEASE, "there", LEASE_TTL))
+    assert set((await a_retention(database).sweep_once(NOON)).values()) == {0}
     assert len(kept_bodies(database)) == 1
-    database.write_now(lambda t: leases.release(t, LEASE, "there"))
-    assert (await a_retention(database).look_once(NOON))["bodies"] == 1
+    database.write_blocking(lambda t: leases.delete_lease(t, LEASE, "there"))
+    assert (await a_retention(database).sweep_once(NOON))["bodies"] == 1
 
 
 async def test_what_is_remembered_of_an_account_goes_with_its_use_and_with_its_connection(
@@ -150,17 +160,17 @@ async def test_what_is_remembered_of_an_account_goes_with_its_use_and_with_its_c
         for age in (1, 29, 31, 179, 181):
             at, id_ = NOON - age * DAY, f"Q{age}"
             incident = IncidentRow(id_, "Disk is full", "PS1", "resolved", at, at, {})
-            account_memory.keep_incidents(transaction, connection_id, [incident], at)
-            account_memory.keep_changes(transaction, connection_id, [ChangeRow(id_, at, {})], at)
-            account_memory.keep_object(transaction, connection_id, "users", {}, at, id_)
+            account_memory.upsert_incidents(transaction, connection_id, [incident], at)
+            account_memory.upsert_changes(transaction, connection_id, [ChangeRow(id_, at, {})], at)
+            account_memory.upsert_object(transaction, connection_id, "users", {}, at, id_)
 
     def write(transaction: sa.Connection) -> None:
         remember(transaction, stays)
         remember(transaction, goes)
-        connections.remove(transaction, goes, NOON)
+        connections.mark_removed(transaction, goes, NOON)
 
-    database.write_now(write)
-    counts = await a_retention(database).look_once(NOON)
+    database.write_blocking(write)
+    counts = await a_retention(database).sweep_once(NOON)
     told = ("past_incidents", "past_changes", "account_objects")
     assert [counts[kind] for kind in told] == [5 + 1, 5 + 3, 5 + 3]
     for table, ages in (
@@ -171,4 +181,4 @@ async def test_what_is_remembered_of_an_account_goes_with_its_use_and_with_its_c
         assert {(row.connection_id, row.id) for row in rows(database, table)} == {
             (stays, age) for age in ages
         }
-    assert set((await a_retention(database).look_once(NOON)).values()) == {0}
+    assert set((await a_retention(database).sweep_once(NOON)).values()) == {0}

@@ -46,7 +46,7 @@ class Books:
 
 
 def read_books(database: Database) -> Books:
-    return database.read_now(_read)
+    return database.read_blocking(_read)
 
 
 def _read(connection: Transaction) -> Books:

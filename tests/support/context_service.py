@@ -15,7 +15,7 @@ from bootstrap.workers import incident_worker, pagerduty_worker
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.contexts import store as contexts
 from calmo_pagerduty.contexts.model import IncidentContext
-from calmo_pagerduty.contexts.runs import ContextEnd, ContextStart, ContextState
+from calmo_pagerduty.contexts.runs import ContextOutcome, ContextStart, ContextState
 from calmo_pagerduty.contexts.sources import Source, SourceState
 from calmo_pagerduty.contexts.store import StoredContext
 from calmo_pagerduty.db.database import Database
@@ -98,7 +98,7 @@ class Contexts:
             ContextStart(ref=ref, reasons=reasons, debounce=debounce),
             id=names.context_id(ref),
             task_queue=self.task_queue,
-            result_type=ContextEnd,
+            result_type=ContextOutcome,
         )
 
     async def gathered(self, ref: IncidentRef, *reasons: str) -> IncidentContext:
@@ -108,7 +108,9 @@ class Contexts:
         return self.document(ref, end.version)
 
     def stored(self, ref: IncidentRef, version: int | None = None) -> StoredContext | None:
-        return self.database.read_now(lambda t: contexts.latest(t, EVERYTHING, ref.issue_id, version))
+        return self.database.read_blocking(
+            lambda t: contexts.get_version(t, EVERYTHING, ref.issue_id, version)
+        )
 
     def document(self, ref: IncidentRef, version: int | None = None) -> IncidentContext:
         found = self.stored(ref, version)
@@ -156,8 +158,8 @@ def a_shop(incidents: int = 60, days: float = 60) -> Account:
 def set_pace(service: ToolService, per_minute: int | None) -> None:
     """Let the connection take so many requests a minute; None is what it takes by itself."""
     service.site.limits.per_window = UNPACED if per_minute == UNPACED else 960
-    service.database.write_now(
-        lambda t: connections.update(t, service.connection_id, requests_per_minute=per_minute)
+    service.database.write_blocking(
+        lambda t: connections.update_connection(t, service.connection_id, requests_per_minute=per_minute)
     )
 
 
@@ -187,7 +189,7 @@ async def webhooks_arrive(found: Contexts) -> AsyncIterator[str]:
     async with running_server(build_app(found.service.ingress), "127.0.0.1", 0) as url:
         forwarding = asyncio.create_task(found.service.ingress.forwarder.run())
         now = datetime.now(UTC)
-        webhook_id = found.database.write_now(
+        webhook_id = found.database.write_blocking(
             lambda t: a_webhook(t, found.keyring, found.service.connection_id, now)
         )
         found.service.site.sender.subscribe(f"{url}/webhooks/pagerduty/{webhook_id}", SECRET.decode())

@@ -95,15 +95,15 @@ def make_webhook(
     now = datetime.now(UTC)
 
     def make(connection: sa.Connection) -> str:
-        webhook_id = webhooks.create(connection, keyring, Scope.parse(scope), secret, now)
+        webhook_id = webhooks.insert_webhook(connection, keyring, Scope.parse(scope), secret, now)
         if armed:
-            webhooks.arm(connection, webhook_id, now)
+            webhooks.mark_armed(connection, webhook_id, now)
         if columns:
             row = tables.webhooks.c.id == webhook_id
             connection.execute(sa.update(tables.webhooks).where(row).values(**columns))
         return webhook_id
 
-    return database.write_now(make)
+    return database.write_blocking(make)
 
 
 def make_key(
@@ -112,37 +112,40 @@ def make_key(
     """Make an API key and return it as headers. No `scopes` is an operator's key."""
     seen = None if scopes is None else [Scope.parse(scope) for scope in scopes]
     now = datetime.now(UTC)
-    key = database.write_now(lambda c: api_keys.create(c, "test", permissions, seen, now))
+    key = database.write_blocking(lambda c: api_keys.insert_key(c, "test", permissions, seen, now))
     return {"Authorization": f"Bearer {key}"}
 
 
 def save_pending(database: Database) -> None:
     """Put what the door took in onto the issues' timelines, one event a transaction, as a worker would."""
-    for waiting in database.read_now(lambda c: deliveries.read_pending(c, 0, 10_000)):
+    for waiting in database.read_blocking(lambda c: deliveries.list_pending(c, 0, 10_000)):
         fact = EventFacts.model_validate({"seq": waiting.seq, **json.loads(waiting.facts)})
         severity = severity_of(fact.priority)
         now = datetime.now(UTC)
 
         def save(
-            connection: sa.Connection, waiting: Any = waiting, fact: Any = fact, severity: Any = severity,
+            connection: sa.Connection,
+            waiting: Any = waiting,
+            fact: Any = fact,
+            severity: Any = severity,
             now: datetime = now,
-        ) -> None:  # fmt: skip
-            issues.save_events(connection, waiting.ref, [fact], severity, now)
+        ) -> None:
+            issues.insert_events(connection, waiting.ref, [fact], severity, now)
             deliveries.mark_forwarded(connection, [waiting.seq], now)
 
-        database.write_now(save)
+        database.write_blocking(save)
 
 
 def deliveries_with_bodies(database: Database) -> Sequence[sa.Row[Any]]:
     """Return the delivery log, oldest first."""
     query = sa.select(tables.deliveries, tables.delivery_bodies.c.body).join(tables.delivery_bodies)
-    return database.read_now(lambda c: c.execute(query.order_by(tables.deliveries.c.seq)).all())
+    return database.read_blocking(lambda c: c.execute(query.order_by(tables.deliveries.c.seq)).all())
 
 
 def rows(database: Database, table: sa.Table) -> Sequence[sa.Row[Any]]:
     """Return what is committed, oldest first, read on a connection of its own."""
     order = next(iter(table.primary_key.columns))
-    return database.read_now(lambda c: c.execute(sa.select(table).order_by(order)).all())
+    return database.read_blocking(lambda c: c.execute(sa.select(table).order_by(order)).all())
 
 
 def days(count: float) -> timedelta:

@@ -16,7 +16,7 @@ from calmo_pagerduty.db.database import Database, Transaction
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.deliveries.model import DeliveryState
 from calmo_pagerduty.kernel.scopes import EVERYTHING
-from calmo_pagerduty.reconciliation.pagerduty_snapshot_service import PagerDutyLog
+from calmo_pagerduty.reconciliation.pagerduty_snapshot_service import PagerDutyReader
 from calmo_pagerduty.webhooks import store as webhooks
 from ingress.app import build_app
 from pagerduty_simulator.clocks import Clock
@@ -61,12 +61,14 @@ class Healed:
         await self.service.site.sender.drained(STORY)
         await self.until_applied()
 
-    async def log(self) -> PagerDutyLog:
+    async def log(self) -> PagerDutyReader:
         """Return what reads PagerDuty's log, as a comparison does."""
-        connection = await self.database.read(lambda t: connections.find(t, EVERYTHING, self.connection_id))
+        connection = await self.database.read(
+            lambda t: connections.get_connection(t, EVERYTHING, self.connection_id)
+        )
         assert connection is not None
-        accounts = self.service.ingress.services.accounts
-        return PagerDutyLog(await accounts.client(connection, timedelta(seconds=10)))
+        accounts = self.service.ingress.services.pagerduty_clients
+        return PagerDutyReader(await accounts.client(connection, timedelta(seconds=10)))
 
     async def until_applied(self) -> None:
         async def waiting() -> int:
@@ -80,7 +82,7 @@ class Healed:
         found: Json = await self.temporal.execute_workflow(
             names.RECONCILE_WORKFLOW,
             ReconcileStart(connection_id=self.connection_id, since=since, reason=reason),
-            id=names.reconcile_id(self.connection_id),
+            id=names.reconcile_workflow_id(self.connection_id),
             task_queue=self.service.ingress.services.settings.task_queue,
         )
         return found
@@ -89,7 +91,7 @@ class Healed:
         found: Json = await self.temporal.execute_workflow(
             names.DOCTOR_WORKFLOW,
             DoctorStart(connection_id=self.connection_id),
-            id=names.doctor_id(self.connection_id),
+            id=names.doctor_workflow_id(self.connection_id),
             task_queue=self.service.ingress.services.settings.task_queue,
         )
         return found
@@ -153,7 +155,7 @@ async def healing_service(
         forwarding = asyncio.create_task(service.ingress.forwarder.run())
         stack.push_async_callback(_end, forwarding)
         now = datetime.now(UTC)
-        webhook_id = database.write_now(lambda t: a_webhook(t, keyring, service.connection_id, now))
+        webhook_id = database.write_blocking(lambda t: a_webhook(t, keyring, service.connection_id, now))
         subscription = service.site.sender.subscribe(
             f"{url}/webhooks/pagerduty/{webhook_id}", SECRET.decode()
         )
@@ -164,8 +166,8 @@ def a_webhook(transaction: Transaction, keyring: Keyring, connection_id: str, no
     scope = transaction.execute(
         sa.select(tables.connections.c.scope).where(tables.connections.c.id == connection_id)
     ).scalar_one()
-    webhook_id = webhooks.create(transaction, keyring, webhooks.Scope.parse(scope), SECRET, now)
-    webhooks.arm(transaction, webhook_id, now)
+    webhook_id = webhooks.insert_webhook(transaction, keyring, webhooks.Scope.parse(scope), SECRET, now)
+    webhooks.mark_armed(transaction, webhook_id, now)
     changed = sa.update(tables.webhooks).where(tables.webhooks.c.id == webhook_id)
     transaction.execute(changed.values(connection_id=connection_id))
     return webhook_id

@@ -63,10 +63,12 @@ class IncidentRuns:
 
     def __post_init__(self) -> None:
         now = datetime.now(UTC)
-        self.webhook_id = self.database.write_now(
-            lambda t: webhooks.create(t, self.keyring, SCOPE, SECRET, now)
+        self.webhook_id = self.database.write_blocking(
+            lambda t: webhooks.insert_webhook(t, self.keyring, SCOPE, SECRET, now)
         )
-        webhook = self.database.read_now(lambda t: webhooks.find(t, self.keyring, self.webhook_id, now))
+        webhook = self.database.read_blocking(
+            lambda t: webhooks.get_webhook(t, self.keyring, self.webhook_id, now)
+        )
         assert webhook is not None
         self.connection_id = webhook.connection_id
 
@@ -80,12 +82,12 @@ class IncidentRuns:
 
     def worker(self, runner: WorkflowRunner | None = None, cached: int = 100) -> Worker:
         """A worker as in production, except that workflow code runs in the sandbox."""
-        incidents = self.services.incidents
+        incidents = self.services.incident_activities
         return Worker(
             self.client,
             task_queue=self.task_queue,
             workflows=[IncidentWorkflow],
-            activities=[incidents.save_events, incidents.set_aside],
+            activities=[incidents.save_events, incidents.save_dead_letters],
             workflow_runner=runner or SandboxedWorkflowRunner(),
             max_cached_workflows=cached,
             max_concurrent_workflow_tasks=8,
@@ -113,26 +115,34 @@ class IncidentRuns:
         event = parse_event(body)
         assert isinstance(event, WebhookEvent)
         delivery = NewDelivery(
-            webhook_id=self.webhook_id, connection_id=self.connection_id, dedup_key=event.event_id,
-            received_at=now, body=body, body_sha256="", secret_version=1, verdict=Verdict.ACCEPTED,
-            state=DeliveryState.PENDING, event_id=event.event_id, incident_id=ref.incident_id,
+            webhook_id=self.webhook_id,
+            connection_id=self.connection_id,
+            dedup_key=event.event_id,
+            received_at=now,
+            body=body,
+            body_sha256="",
+            secret_version=1,
+            verdict=Verdict.ACCEPTED,
+            state=DeliveryState.PENDING,
+            event_id=event.event_id,
+            incident_id=ref.incident_id,
             facts=facts_json(event, now),
-        )  # fmt: skip
-        self.database.write_now(lambda t: deliveries.record(t, delivery))
-        pending = self.database.read_now(lambda t: deliveries.read_pending(t, 0, 100_000))[-1]
+        )
+        self.database.write_blocking(lambda t: deliveries.insert_delivery(t, delivery))
+        pending = self.database.read_blocking(lambda t: deliveries.list_pending(t, 0, 100_000))[-1]
         return EventFacts.model_validate_json(f'{{"seq":{pending.seq},{pending.facts[1:]}')
 
     def handle(self, ref: IncidentRef) -> WorkflowHandle[Any, Any]:
         return self.client.get_workflow_handle(ref.workflow_id)
 
     async def issue(self, ref: IncidentRef) -> Issue | None:
-        return await self.database.read(lambda t: issue_queries.find_issue(t, EVERYTHING, ref.issue_id))
+        return await self.database.read(lambda t: issue_queries.get_issue(t, EVERYTHING, ref.issue_id))
 
     async def timeline(self, ref: IncidentRef) -> tuple[TimelineEntry, ...]:
         issue = await self.issue(ref)
         if issue is None:
             return ()
-        return await self.database.read(lambda t: issue_queries.read_timeline(t, issue))
+        return await self.database.read(lambda t: issue_queries.list_timeline(t, issue))
 
     async def types_on_timeline(self, ref: IncidentRef) -> list[str]:
         return [entry.event_type for entry in await self.timeline(ref)]

@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from calmo_pagerduty.contexts.analysis.dependency_graph import neighbourhood
-from calmo_pagerduty.contexts.analysis.near_things import Near
+from calmo_pagerduty.contexts.analysis.dependency_graph import build_neighbourhood
+from calmo_pagerduty.contexts.analysis.near_things import CorrelationWindow
 from calmo_pagerduty.contexts.analysis.surroundings import (
     Alert,
+    AssessmentInput,
     Change,
     Dependencies,
     Node,
@@ -16,8 +17,7 @@ from calmo_pagerduty.contexts.analysis.surroundings import (
     OpenIncident,
     PastIncident,
     Person,
-    Responded,
-    Surroundings,
+    ResponderAction,
     ThisIncident,
 )
 from calmo_pagerduty.pagerduty.webhook_events import Reference
@@ -51,19 +51,21 @@ def the_incident(**fields: Any) -> ThisIncident:
     return ThisIncident(**(known | fields))
 
 
-def around_it(**fields: Any) -> Surroundings:
+def around_it(**fields: Any) -> AssessmentInput:
     known: dict[str, Any] = {
         "now": NOW,
         "incident": the_incident(),
         "changes_since": NOW - timedelta(days=30),
         "past_since": NOW - timedelta(days=180),
     }
-    return Surroundings(**(known | fields))
+    return AssessmentInput(**(known | fields))
 
 
-def near(around: Surroundings) -> Near:
+def near(around: AssessmentInput) -> CorrelationWindow:
     service = around.incident.service
-    return Near(around, neighbourhood(service.id, around.dependencies) if service else None)
+    return CorrelationWindow(
+        around, build_neighbourhood(service.id, around.dependencies) if service else None
+    )
 
 
 def depends(*edges: tuple[str, str], business: Iterable[str] = (), is_whole: bool = True) -> Dependencies:
@@ -83,7 +85,7 @@ def deploys(service_id: str, *moments: datetime, reason: str | None = None) -> t
 def past(
     incident_id: str, at: datetime, service_id: str = OWN, by: str | None = None, **fields: Any
 ) -> PastIncident:
-    handled = (Responded(a_user(by), "resolved", at + timedelta(minutes=20)),) if by else ()
+    handled = (ResponderAction(a_user(by), "resolved", at + timedelta(minutes=20)),) if by else ()
     known: dict[str, Any] = {
         "title": "High latency on checkout-3",
         "resolved_at": at + timedelta(minutes=20),
@@ -104,7 +106,7 @@ def people(*ids: str, **fields: Any) -> dict[str, Person]:
     return {id_: Person(id_, id_.title(), **fields) for id_ in ids}
 
 
-def a_placebo(chance: random.Random, services: int = 24, days: int = 30) -> Surroundings:
+def a_placebo(chance: random.Random, services: int = 24, days: int = 30) -> AssessmentInput:
     """A world in which nothing leads to anything: all that happens, happens at its own rate."""
     ids = [f"S{number}" for number in range(services)]
     pairs = [(chance.randrange(services), chance.randrange(services)) for _ in range(2 * services)]

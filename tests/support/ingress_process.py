@@ -69,10 +69,20 @@ def run_ingress(folder: Path, body_seconds: float = LIMIT, **environment: str) -
     with closing(Database(settings.database)) as database, (folder / "ingress.log").open("wb") as log:
         database.migrate()
         child = subprocess.Popen(
-            [sys.executable, str(PATIENT_INGRESS), str(body_seconds), "ingress",
-             "--port", str(settings.http_port), "--data-dir", str(folder)],
-            env={**os.environ, "TEMPORAL_ADDRESS": NOWHERE, **environment}, stdout=log, stderr=log,
-        )  # fmt: skip
+            [
+                sys.executable,
+                str(PATIENT_INGRESS),
+                str(body_seconds),
+                "ingress",
+                "--port",
+                str(settings.http_port),
+                "--data-dir",
+                str(folder),
+            ],
+            env={**os.environ, "TEMPORAL_ADDRESS": NOWHERE, **environment},
+            stdout=log,
+            stderr=log,
+        )
         try:
             ingress = IngressProcess(settings.http_port, database, settings.keyring(), child)
             _wait_until_ready(ingress, folder)

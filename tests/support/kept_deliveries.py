@@ -36,10 +36,13 @@ def keep(
         if known:
             assert isinstance(event, WebhookEvent)
             told = {
-                "dedup_key": event.event_id, "event_id": event.event_id, "event_type": event.event_type,
-                "incident_id": event.incident_id, "occurred_at": event.occurred_at,
+                "dedup_key": event.event_id,
+                "event_id": event.event_id,
+                "event_type": event.event_type,
+                "incident_id": event.incident_id,
+                "occurred_at": event.occurred_at,
                 "facts": facts_json(event, at),
-            }  # fmt: skip
+            }
         new = NewDelivery(
             webhook_id=webhook_id,
             connection_id=hook.connection_id,
@@ -51,8 +54,8 @@ def keep(
             state=state,
             **told | fields,
         )
-        assert deliveries.record(transaction, new) is verdict
+        assert deliveries.insert_delivery(transaction, new) is verdict
         rows = transaction.execute(tables.deliveries.select().order_by(tables.deliveries.c.seq.desc()))
         return int(rows.first().seq)
 
-    return database.write_now(write)
+    return database.write_blocking(write)

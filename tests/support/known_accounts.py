@@ -4,11 +4,11 @@ import random
 from datetime import timedelta
 
 from calmo_pagerduty.contexts.analysis.surroundings import (
+    AssessmentInput,
     Change,
     LogLine,
     OnCall,
-    PagerDutysOwn,
-    Surroundings,
+    PagerDutySuggestions,
 )
 from calmo_pagerduty.pagerduty.webhook_events import Reference
 from tests.support.incident_worlds import (
@@ -26,7 +26,7 @@ from tests.support.incident_worlds import (
 )
 
 
-def a_database_cascade() -> Surroundings:
+def a_database_cascade() -> AssessmentInput:
     """A schema change on the database, its incident, then the API's, then the checkout's: this one."""
     graph = depends(
         ("DB", "API"), ("DB", "SEARCH"), ("API", OWN), (OWN, "SHOP"), (OWN, "MAIL"), business=["SHOP"]
@@ -52,11 +52,11 @@ def a_database_cascade() -> Surroundings:
         past=(*old, *seen),
         people=people("ANN", "BOB", time_zone="Europe/London"),
         on_call=(OnCall(1, "BOB"),),
-        pagerdutys_own=PagerDutysOwn(past=(("P002", 90.0),), related=("PDB",)),
+        pagerdutys_own=PagerDutySuggestions(past=(("P002", 90.0),), related=("PDB",)),
     )
 
 
-def a_large_account() -> Surroundings:
+def a_large_account() -> AssessmentInput:
     """10,000 past incidents, 20,000 changes, 500 services with 2,000 dependencies: one cause, one like it."""
     luck = random.Random(5)  # noqa: S311
     services = [f"S{number:03}" for number in range(500)]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pagerduty_simulator.account import Account
 from pagerduty_simulator.belongings import Dependency
 from pagerduty_simulator.furnished_shop import furnished_shop
-from pagerduty_simulator.past import Life, write_change, write_past
+from pagerduty_simulator.past import IncidentLife, write_change, write_past
 from pagerduty_simulator.resources import Service
 
 _TROUBLES = (
@@ -43,11 +43,19 @@ def large_account(
         by, acked = rng.choice(people), opened + timedelta(minutes=rng.randint(1, 30))
         title = f"{service.name}: {rng.choice(_TROUBLES).format(rng.randint(100, 999))}"
         lives.append(
-            Life(
-                service, title, opened, (by,), acked + timedelta(minutes=rng.randint(5, 90)), acked, by,
-                resolved_by=by, resolution="Restarted it", notes=("Looking",),
+            IncidentLife(
+                service,
+                title,
+                opened,
+                (by,),
+                acked + timedelta(minutes=rng.randint(5, 90)),
+                acked,
+                by,
+                resolved_by=by,
+                resolution="Restarted it",
+                notes=("Looking",),
             )
-        )  # fmt: skip
+        )
     write_past(account, lives, rng)
     for _ in range(changes):
         at = now - timedelta(minutes=rng.randint(10, 29 * 24 * 60))

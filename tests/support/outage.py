@@ -37,8 +37,10 @@ class Script:
     answers: list[Json] = field(default_factory=list)
 
     async def play(self, incidents: list[str], actions: int) -> None:
-        self.acting.database.write_now(
-            lambda t: connections.update(t, self.acting.healed.connection_id, requests_per_minute=600_000)
+        self.acting.database.write_blocking(
+            lambda t: connections.update_connection(
+                t, self.acting.healed.connection_id, requests_per_minute=600_000
+            )
         )
         each = actions // len(incidents)
         await asyncio.gather(*(self._lane(incident, each) for incident in incidents))
@@ -48,9 +50,12 @@ class Script:
             status = str(self.acting.account.incident(incident).status)
             action = self.rng.choice(POSSIBLE[status])
             answer = await self.acting.post(
-                incident, action, idempotency_key=f"{incident}-{number}", wait_seconds=60,
+                incident,
+                action,
+                idempotency_key=f"{incident}-{number}",
+                wait_seconds=60,
                 **self._arguments(incident, action, number),
-            )  # fmt: skip
+            )
             call = answer.json()
             if call.get("state") == "running":
                 call = await until_state(self.acting.service, call["call_id"], "done", within=STORY)
@@ -117,9 +122,13 @@ async def mortal_worker(acting: Acting, data_dir: Path, temporal: str) -> AsyncI
     """A worker process of its own; yields what kills it, whereupon a new one is started."""
     settings = acting.service.ingress.services.settings
     processes = worker_processes(
-        data_dir, temporal, ENCRYPTION_KEYS=TEST_KEYS, TASK_QUEUE=settings.task_queue,
-        SIMULATOR_URL=str(settings.simulator_url), GATHER_CONTEXT="false",
-    )  # fmt: skip
+        data_dir,
+        temporal,
+        ENCRYPTION_KEYS=TEST_KEYS,
+        TASK_QUEUE=settings.task_queue,
+        SIMULATOR_URL=str(settings.simulator_url),
+        GATHER_CONTEXT="false",
+    )
     async with processes as start:
         dead = asyncio.Event()
         living = [await start()]

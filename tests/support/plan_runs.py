@@ -6,40 +6,40 @@ from datetime import UTC, datetime
 from typing import Any
 
 from calmo_pagerduty.pagerduty.errors import PagerDutyError
-from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, Listed, Listing, Method, Plan
-from calmo_pagerduty.tools.arguments import read_arguments
+from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, ListRequest, ListResult, Method, Plan
+from calmo_pagerduty.tools.arguments import parse_arguments
 from calmo_pagerduty.tools.catalogue import TOOLS
-from calmo_pagerduty.tools.model import Call, Tool
+from calmo_pagerduty.tools.model import CallContext, Tool
 from tests.support.contract import REFERENCE_IS_AT_HAND, complaints, operation_of
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-FIRST = Call(id="call-1", now=NOON, first_attempt_at=NOON, from_address="ada@example.org")
+FIRST = CallContext(id="call-1", now=NOON, first_attempt_at=NOON, from_address="ada@example.org")
 AGAIN = FIRST.model_copy(update={"repeated": True})
 
 #: What PagerDuty answers to one request: an answer, or an error that is thrown into the plan.
-Answer = JsonObject | list[JsonObject] | Listed | PagerDutyError
-Answerer = Callable[[ApiRequest | Listing], Answer]
+Answer = JsonObject | list[JsonObject] | ListResult | PagerDutyError
+Answerer = Callable[[ApiRequest | ListRequest], Answer]
 
 
-def listed(*items: JsonObject, next_: str | None = None) -> Listed:
-    return Listed(items=items, next=next_)
+def listed(*items: JsonObject, next_: str | None = None) -> ListResult:
+    return ListResult(items=items, next=next_)
 
 
 @dataclass
 class Run:
     """What was asked, in order, and what came of it."""
 
-    asked: list[ApiRequest | Listing] = field(default_factory=list)
+    asked: list[ApiRequest | ListRequest] = field(default_factory=list)
     result: JsonObject = field(default_factory=dict)
     error: PagerDutyError | None = None
 
     @property
     def requests(self) -> list[ApiRequest]:
-        return [step.request if isinstance(step, Listing) else step for step in self.asked]
+        return [step.request if isinstance(step, ListRequest) else step for step in self.asked]
 
     @property
     def writes(self) -> list[ApiRequest]:
-        return [request for request in self.requests if request.changes_something]
+        return [request for request in self.requests if request.is_write]
 
     @property
     def lines(self) -> list[str]:
@@ -74,11 +74,11 @@ def drive(plan: Plan, answerer: Answerer, most: int = 50) -> Run:
     return run
 
 
-def run(name: str, arguments: Mapping[str, Any], *answers: Answer, call: Call = FIRST) -> Run:
+def run(name: str, arguments: Mapping[str, Any], *answers: Answer, call: CallContext = FIRST) -> Run:
     """Run a tool with the answers in their order. An error that ends it is raised."""
     tool = TOOLS[name]
     waiting = list(answers)
-    done = drive(tool.plan(read_arguments(tool, arguments), call), lambda _asked: waiting.pop(0))
+    done = drive(tool.plan(parse_arguments(tool, arguments), call), lambda _asked: waiting.pop(0))
     assert waiting == [], "it asked less than was expected"
     check_contract(tool, done.requests)
     if done.error is not None:
@@ -95,16 +95,16 @@ def check_contract(tool: Tool, requests: Iterable[ApiRequest]) -> None:
         assert operation_of(request)["operationId"] in tool.operations
 
 
-def nothing_there(asked: ApiRequest | Listing) -> Answer:
+def nothing_there(asked: ApiRequest | ListRequest) -> Answer:
     """An account in which nothing is found."""
-    return Listed() if isinstance(asked, Listing) else {}
+    return ListResult() if isinstance(asked, ListRequest) else {}
 
 
 def by_line(answers: Mapping[str, Answer]) -> Answerer:
     """Answer by method and path; whatever isn't named isn't there."""
 
-    def answer(asked: ApiRequest | Listing) -> Answer:
-        request = asked.request if isinstance(asked, Listing) else asked
+    def answer(asked: ApiRequest | ListRequest) -> Answer:
+        request = asked.request if isinstance(asked, ListRequest) else asked
         return answers.get(f"{request.method} {request.path}", nothing_there(asked))
 
     return answer

@@ -48,8 +48,8 @@ async def target_missed(acting: Acting) -> Recorded:
         escalates_on_miss=True,
         escalation_level=1,
     )
-    acting.database.write_now(
-        lambda t: connections.update(
+    acting.database.write_blocking(
+        lambda t: connections.update_connection(
             t, acting.healed.connection_id, response_targets=targets.model_dump(mode="json")
         )
     )

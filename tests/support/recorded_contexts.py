@@ -11,7 +11,7 @@ from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from pagerduty_simulator.rest.faults import TIMEOUT_BEFORE, Faults
 from tests.support.context_service import Contexts, webhooks_arrive
 from workflows import names
-from workflows.account_memory import MemoryStart
+from workflows.account_memory import BackfillStart
 
 #: Returns the workflow's id.
 Scenario = Callable[[Contexts], Awaitable[str]]
@@ -40,8 +40,8 @@ async def context_gathered_again(contexts: Contexts) -> str:
 
 async def context_degraded(contexts: Contexts) -> str:
     """Refusals, faults that pass, and a note that is written back."""
-    contexts.database.write_now(
-        lambda t: connections.update(t, contexts.service.connection_id, context_note=True)
+    contexts.database.write_blocking(
+        lambda t: connections.update_connection(t, contexts.service.connection_id, context_note=True)
     )
     contexts.service.site.abilities.discard("event_intelligence")
     contexts.service.site.faults.fail_next("500", operation="listIncidentAlerts")
@@ -52,8 +52,10 @@ async def context_degraded(contexts: Contexts) -> str:
 
 
 async def context_without_token(contexts: Contexts) -> str:
-    contexts.database.write_now(
-        lambda t: connections.update(t, contexts.service.connection_id, token_kind=None, token_sealed=None)
+    contexts.database.write_blocking(
+        lambda t: connections.update_connection(
+            t, contexts.service.connection_id, token_kind=None, token_sealed=None
+        )
     )
     ref = contexts.trigger()
     await contexts.gathered(ref, "first event")
@@ -98,10 +100,10 @@ async def incident_wants_context(contexts: Contexts) -> str:
 
 
 async def account_remembered(contexts: Contexts) -> str:
-    workflow_id = names.memory_id(contexts.service.connection_id)
+    workflow_id = names.account_memory_workflow_id(contexts.service.connection_id)
     await contexts.temporal.execute_workflow(
         names.ACCOUNT_MEMORY_WORKFLOW,
-        MemoryStart(connection_id=contexts.service.connection_id),
+        BackfillStart(connection_id=contexts.service.connection_id),
         id=workflow_id,
         task_queue=contexts.task_queue,
     )

@@ -22,7 +22,7 @@ async def reconciled(healed: Healed) -> str:
     healed.past.live(3, 9)
     found = await healed.reconcile(since=healed.past.begins_at - timedelta(hours=6))
     assert found["opened"] == 3
-    return names.reconcile_id(healed.connection_id)
+    return names.reconcile_workflow_id(healed.connection_id)
 
 
 async def reconcile_tried_again(healed: Healed) -> str:
@@ -30,26 +30,26 @@ async def reconcile_tried_again(healed: Healed) -> str:
     healed.service.site.faults.fail_next("500", operation="listLogEntries")
     found = await healed.reconcile(since=healed.past.begins_at)
     assert found["opened"] == 2
-    return names.reconcile_id(healed.connection_id)
+    return names.reconcile_workflow_id(healed.connection_id)
 
 
 async def reconcile_refused(healed: Healed) -> str:
     healed.service.site.revoke_token(TOKEN)
     assert (await healed.reconcile(since=healed.past.begins_at))["problem"]
-    return names.reconcile_id(healed.connection_id)
+    return names.reconcile_workflow_id(healed.connection_id)
 
 
 async def reconcile_without_token(healed: Healed) -> str:
-    healed.database.write_now(
-        lambda t: connections.update(t, healed.connection_id, token_kind=None, token_sealed=None)
+    healed.database.write_blocking(
+        lambda t: connections.update_connection(t, healed.connection_id, token_kind=None, token_sealed=None)
     )
     assert (await healed.reconcile())["problem"]
-    return names.reconcile_id(healed.connection_id)
+    return names.reconcile_workflow_id(healed.connection_id)
 
 
 async def examined(healed: Healed) -> str:
     await healed.examine()
-    return names.doctor_id(healed.connection_id)
+    return names.doctor_workflow_id(healed.connection_id)
 
 
 async def examined_and_enabled(healed: Healed) -> str:
@@ -60,14 +60,14 @@ async def examined_and_enabled(healed: Healed) -> str:
     await healed.temporal.execute_workflow(
         names.DOCTOR_WORKFLOW,
         DoctorStart(connection_id=healed.connection_id),
-        id=names.doctor_id(healed.connection_id),
+        id=names.doctor_workflow_id(healed.connection_id),
         task_queue=healed.service.ingress.services.settings.task_queue,
         search_attributes=TypedSearchAttributes(
             [SearchAttributePair(names.CONNECTION, healed.connection_id)]
         ),
     )
-    await healed.temporal.get_workflow_handle(names.reconcile_id(healed.connection_id)).result()
-    return names.doctor_id(healed.connection_id)
+    await healed.temporal.get_workflow_handle(names.reconcile_workflow_id(healed.connection_id)).result()
+    return names.doctor_workflow_id(healed.connection_id)
 
 
 SCENARIOS: Mapping[str, Scenario] = {

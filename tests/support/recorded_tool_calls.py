@@ -6,7 +6,7 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
-from calmo_pagerduty.tool_calls.record_service import CallToFile
+from calmo_pagerduty.tool_calls.record_service import CallToCreate
 from calmo_pagerduty.tools.model import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from tests.support.eventually import eventually
@@ -123,7 +123,7 @@ async def tool_cancelled(service: ToolService, client: Client) -> str:
 async def tool_ordered_through_temporal(service: ToolService, client: Client) -> str:
     await begin(service, client)
     key_id = service.a_key(person="service")["Authorization"].split("_")[1]
-    order = CallToFile(
+    order = CallToCreate(
         key_id=key_id,
         connection_id=service.connection_id,
         tool="list_services",

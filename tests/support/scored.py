@@ -9,14 +9,14 @@ from calmo_pagerduty.contexts.analysis.assessment import assess
 from calmo_pagerduty.contexts.model import Assessment
 from pagerduty_simulator.packs.cascade import cascade
 from pagerduty_simulator.packs.catalogue import PACKS
-from pagerduty_simulator.packs.truth import KnownWorld, Truth
+from pagerduty_simulator.packs.truth import GroundTruth, PackWorld
 from tests.support.surroundings_of import surroundings_of
 
 WORLDS = 40
 _BEGIN = datetime(2026, 3, 2, 6, 30, tzinfo=UTC)
 
 #: By the name of what is looked at.
-_MAKERS: dict[str, Callable[..., KnownWorld]] = {
+_MAKERS: dict[str, Callable[..., PackWorld]] = {
     **PACKS,
     "cascade, seen from a dependent": partial(cascade, seen_from="dependent"),
 }
@@ -26,7 +26,7 @@ class Scored(NamedTuple):
     """What is true of a world, and what was concluded of it."""
 
     seed: int
-    truth: Truth
+    truth: GroundTruth
     said: Assessment
 
     @property

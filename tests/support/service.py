@@ -12,7 +12,7 @@ from pathlib import Path
 
 from calmo_pagerduty.http_client import AsyncClient, HTTPError
 from calmo_pagerduty.processes import free_port, start_child, stop_child
-from calmo_pagerduty.temporal.dev_server import TemporalDevServer, without_callers_settings
+from calmo_pagerduty.temporal.dev_server import TemporalDevServer, isolated_environment
 from tests.support.eventually import eventually
 from tests.support.patience import PROGRAM
 from workflows import names
@@ -63,7 +63,7 @@ class Service:
             database=self.folder / "temporal.db",
             search_attributes=names.SEARCH_ATTRIBUTES,
         )
-        self.environment: dict[str, str | None] = without_callers_settings() | {
+        self.environment: dict[str, str | None] = isolated_environment() | {
             "CALMO_DATA_DIR": str(self.folder),
             "CALMO_DATABASE_URL": self.database_url,
             "CALMO_HTTP_PORT": str(self.http_port),
@@ -71,9 +71,7 @@ class Service:
             **self.settings,
         }
         self.worker = self._program("worker", "worker")
-        self.ingress = self._program(
-            "ingress", "ingress", "ingress", "--port", str(self.http_port)
-        )  # fmt: skip
+        self.ingress = self._program("ingress", "ingress", "ingress", "--port", str(self.http_port))
 
     @property
     def url(self) -> str:
@@ -114,11 +112,14 @@ class Service:
         command = ("webhook", "create", "--scope", "organization:acme", "--secret-stdin", "--json")
         environment = {**os.environ, **self.environment}
         child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "ingress", *command,
+            sys.executable,
+            "-m",
+            "ingress",
+            *command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env={name: value for name, value in environment.items() if value is not None},
-        )  # fmt: skip
+        )
         output, _ = await child.communicate(secret.encode())
         return str(json.loads(output)["url"])
 

@@ -6,16 +6,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from calmo_pagerduty.contexts.analysis import reading_accounts, reading_incidents, reading_logs
-from calmo_pagerduty.contexts.analysis.reading_incidents import read_all
+from calmo_pagerduty.contexts.analysis.reading_incidents import parse_all
 from calmo_pagerduty.contexts.analysis.surroundings import (
+    AssessmentInput,
     Change,
     Dependencies,
     Node,
     NodeKind,
     OpenIncident,
-    PagerDutysOwn,
+    PagerDutySuggestions,
     PastIncident,
-    Surroundings,
 )
 from pagerduty_simulator.account import Account
 from pagerduty_simulator.rest.account_site import AccountSite
@@ -63,32 +63,36 @@ def _query(query: Mapping[str, Any]) -> dict[str, list[str]]:
     }
 
 
-def surroundings_of(account: Account, incident_id: str) -> Surroundings:
+def surroundings_of(account: Account, incident_id: str) -> AssessmentInput:
     """Return all that a gathering finds when no source fails."""
     wire, now = Wire(account), account.now()
-    incident = reading_incidents.this_incident(wire.ask("getIncident", incident_id)["incident"])
+    incident = reading_incidents.parse_this_incident(wire.ask("getIncident", incident_id)["incident"])
     assert incident is not None and incident.service is not None and incident.escalation_policy is not None
     services = wire.all("listServices", "services")
-    nodes = {node.id: node for node in read_all(reading_accounts.service, services)}
-    log = read_all(reading_incidents.log_line, wire.all("listIncidentLogEntries", "log_entries", incident_id))
+    nodes = {node.id: node for node in parse_all(reading_accounts.parse_service, services)}
+    log = parse_all(
+        reading_incidents.parse_log_line, wire.all("listIncidentLogEntries", "log_entries", incident_id)
+    )
     changes_since, past_since = now - CHANGES, now - PAST
     policy_ids = [incident.escalation_policy.id]
-    on_call = read_all(
-        reading_accounts.on_call, wire.all("listOnCalls", "oncalls", escalation_policy_ids_=policy_ids)
+    on_call = parse_all(
+        reading_accounts.parse_on_call, wire.all("listOnCalls", "oncalls", escalation_policy_ids_=policy_ids)
     )
     names: dict[str, str] = {}
     for service in services:
-        names |= reading_accounts.names_beside(service)
-    people = read_all(reading_accounts.person, wire.all("listUsers", "users"))
+        names |= reading_accounts.parse_referenced_names(service)
+    people = parse_all(reading_accounts.parse_person, wire.all("listUsers", "users"))
     listed = wire.all("listIncidents", "incidents", since=_text(past_since), until=_text(now))
-    return Surroundings(
+    return AssessmentInput(
         now=now,
         incident=incident,
-        alerts=read_all(reading_incidents.alert, wire.all("listIncidentAlerts", "alerts", incident_id)),
+        alerts=parse_all(
+            reading_incidents.parse_alert, wire.all("listIncidentAlerts", "alerts", incident_id)
+        ),
         log=tuple(sorted(log, key=lambda line: line.at)),
-        notes=read_all(reading_incidents.note, wire.ask("listIncidentNotes", incident_id)["notes"]),
+        notes=parse_all(reading_incidents.parse_note, wire.ask("listIncidentNotes", incident_id)["notes"]),
         dependencies=_dependencies(wire, nodes),
-        priorities=reading_accounts.priorities(wire.all("listPriorities", "priorities")),
+        priorities=reading_accounts.parse_priorities(wire.all("listPriorities", "priorities")),
         open_incidents=_around(listed, incident_id, incident.created_at),
         changes=_changes(wire, incident_id, _text(changes_since), _text(now)),
         changes_since=changes_since,
@@ -97,16 +101,17 @@ def surroundings_of(account: Account, incident_id: str) -> Surroundings:
         on_call=tuple(row for row, _ in on_call),
         people={person.id: person for person in people},
         names=names,
-        business_impacts=read_all(
-            reading_incidents.impacted_service,
+        business_impacts=parse_all(
+            reading_incidents.parse_impacted_service,
             wire.ask("getIncidentImpactedBusinessServices", incident_id)["services"],
         ),
-        pagerdutys_own=PagerDutysOwn(
-            read_all(
-                reading_incidents.scored_incident, wire.ask("getPastIncidents", incident_id)["past_incidents"]
+        pagerduty_suggestions=PagerDutySuggestions(
+            parse_all(
+                reading_incidents.parse_scored_incident,
+                wire.ask("getPastIncidents", incident_id)["past_incidents"],
             ),
-            read_all(
-                reading_incidents.related_incident,
+            parse_all(
+                reading_incidents.parse_related_incident,
                 wire.ask("getRelatedIncidents", incident_id)["related_incidents"],
             ),
         ),
@@ -118,15 +123,17 @@ def _text(moment: datetime) -> str:
 
 
 def _dependencies(wire: Wire, technical: Mapping[str, Node]) -> Dependencies:
-    business = read_all(
-        reading_accounts.business_service, wire.all("listBusinessServices", "business_services")
+    business = parse_all(
+        reading_accounts.parse_business_service, wire.all("listBusinessServices", "business_services")
     )
     nodes = {**technical, **{service.id: service for service in business}}
     edges: set[tuple[str, str]] = set()
     for node in nodes.values():
         kind = "Technical" if node.kind is NodeKind.TECHNICAL else "Business"
         answer = wire.ask(f"get{kind}ServiceServiceDependencies", node.id)
-        for _, supporting, _, dependent in read_all(reading_accounts.relationship, answer["relationships"]):
+        for _, supporting, _, dependent in parse_all(
+            reading_accounts.parse_dependency, answer["relationships"]
+        ):
             edges.add((supporting, dependent))
     return Dependencies(nodes, frozenset(edges))
 
@@ -139,7 +146,7 @@ def _around(listed: list[Any], incident_id: str, created_at: datetime) -> tuple[
         if incident["id"] != incident_id
         and (incident["status"] != "resolved" or abs(_moment(incident["created_at"]) - created_at) <= _NEAR)
     ]
-    return read_all(reading_incidents.open_incident, near)
+    return parse_all(reading_incidents.parse_open_incident, near)
 
 
 def _moment(text: str) -> datetime:
@@ -149,8 +156,8 @@ def _moment(text: str) -> datetime:
 def _changes(wire: Wire, incident_id: str, since: str, until: str) -> tuple[Change, ...]:
     listed = wire.all("listChangeEvents", "change_events", since=since, until=until)
     related = wire.ask("listIncidentRelatedChangeEvents", incident_id)["change_events"]
-    found = {change.id: change for change in read_all(reading_incidents.change, listed)}
-    found |= {change.id: change for change in read_all(reading_incidents.related_change, related)}
+    found = {change.id: change for change in parse_all(reading_incidents.parse_change, listed)}
+    found |= {change.id: change for change in parse_all(reading_incidents.parse_related_change, related)}
     return tuple(found.values())
 
 
@@ -162,7 +169,7 @@ def _past(
     to_read = {similar["incident"]["id"] for similar in alike}
     this_at = wire.site.account.incidents[incident_id].created_at
     found = []
-    for incident in read_all(reading_incidents.past_incident, listed):
+    for incident in parse_all(reading_incidents.parse_past_incident, listed):
         if incident.id == incident_id or incident.created_at >= this_at:
             continue
         own = nodes[incident.service_id].team_ids
@@ -171,8 +178,8 @@ def _past(
         )
         if past.id in to_read:
             entries = wire.all("listIncidentLogEntries", "log_entries", past.id)
-            past = reading_logs.handled(
-                past, reading_logs.handling(read_all(reading_incidents.log_line, entries))
+            past = reading_logs.with_handling(
+                past, reading_logs.summarise_handling(parse_all(reading_incidents.parse_log_line, entries))
             )
         found.append(past)
     return tuple(sorted(found, key=lambda incident: incident.created_at, reverse=True))

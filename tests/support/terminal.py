@@ -47,10 +47,14 @@ class Terminal:
         key = (headers or self.service.headers)["Authorization"].removeprefix("Bearer ")
         home = str(self.service.ingress.services.settings.data_dir)
         environment = {
-            "PATH": "/usr/bin:/bin", "HOME": home, "CALMO_DATA_DIR": home, "CALMO_URL": self.url,
-            "CALMO_API_KEY": key, "PYTHONUTF8": "1",
+            "PATH": "/usr/bin:/bin",
+            "HOME": home,
+            "CALMO_DATA_DIR": home,
+            "CALMO_URL": self.url,
+            "CALMO_API_KEY": key,
+            "PYTHONUTF8": "1",
             **({"COLUMNS": columns} if columns else {}),
-        }  # fmt: skip
+        }
         asked = {"arguments": arguments, "environment": environment, "said": said or ""}
         reader, writer = await asyncio.open_unix_connection(_server(), limit=2**24)
         writer.write(json.dumps(asked).encode() + b"\n")

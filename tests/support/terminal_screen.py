@@ -36,9 +36,14 @@ class Terminal:
 
     async def run(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self.process = await asyncio.create_subprocess_exec(
-            *command, stdin=self._theirs, stdout=self._theirs, stderr=self._theirs,
-            env=environment, start_new_session=True, preexec_fn=_take_terminal,
-        )  # fmt: skip
+            *command,
+            stdin=self._theirs,
+            stdout=self._theirs,
+            stderr=self._theirs,
+            env=environment,
+            start_new_session=True,
+            preexec_fn=_take_terminal,
+        )
         asyncio.get_running_loop().add_reader(self._ours, self._read)
 
     def press(self, keys: bytes) -> None:

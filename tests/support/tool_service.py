@@ -90,8 +90,8 @@ class ToolService:
     ) -> dict[str, str]:
         """Return the headers of a new API key; without permissions it has all of them."""
         seen = None if scopes is None else [Scope.parse(scope) for scope in scopes]
-        key = self.database.write_now(
-            lambda t: api_keys.create(
+        key = self.database.write_blocking(
+            lambda t: api_keys.insert_key(
                 t, f"key of {person}", permissions or ALL_PERMISSIONS, seen, datetime.now(UTC), person, teams
             )
         )
@@ -103,7 +103,7 @@ class ToolService:
         return [row["record"] for row in reversed(rows)]
 
     def permit(self, rules: ConnectionRules) -> None:
-        self.database.write_now(lambda t: connections.set_rules(t, self.connection_id, rules))
+        self.database.write_blocking(lambda t: connections.update_rules(t, self.connection_id, rules))
 
     def an_incident(self, title: str = "Basket is slow") -> str:
         """Trigger an incident on PagerDuty's side and return its id."""
@@ -112,22 +112,26 @@ class ToolService:
 
 
 def add_connection(
-    database: Database, keyring: Keyring, scope: str, token: str = TOKEN, rules: ConnectionRules = WRITES_ON,
+    database: Database,
+    keyring: Keyring,
+    scope: str,
+    token: str = TOKEN,
+    rules: ConnectionRules = WRITES_ON,
     **values: Any,
-) -> str:  # fmt: skip
+) -> str:
     """Make a connection to the simulator and return its id."""
     now = datetime.now(UTC)
 
     def write(transaction: Transaction) -> str:
-        made = connections.add(
+        made = connections.insert_connection(
             transaction, "Simulated", Scope.parse(scope), now, Region.SIMULATOR, rules, **values
         )
-        found = connections.find(transaction, EVERYTHING, made)
+        found = connections.get_connection(transaction, EVERYTHING, made)
         assert found is not None
-        connections.set_token(transaction, keyring, found, TokenKind.API_TOKEN, SecretStr(token))
+        connections.update_token(transaction, keyring, found, TokenKind.API_TOKEN, SecretStr(token))
         return made
 
-    return database.write_now(write)
+    return database.write_blocking(write)
 
 
 @contextlib.asynccontextmanager

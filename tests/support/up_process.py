@@ -53,9 +53,15 @@ class UpProcess:
     @property
     def options(self) -> tuple[str, ...]:
         return (
-            "--data-dir", str(self.folder), "--port", str(self.port),
-            "--temporal-port", str(self.temporal_port), "--ui-port", str(self.ui_port),
-        )  # fmt: skip
+            "--data-dir",
+            str(self.folder),
+            "--port",
+            str(self.port),
+            "--temporal-port",
+            str(self.temporal_port),
+            "--ui-port",
+            str(self.ui_port),
+        )
 
     @property
     def running(self) -> asyncio.subprocess.Process:
@@ -77,10 +83,16 @@ class UpProcess:
     async def start(self, *more: str) -> None:
         with self.output_file.open("wb") as output:
             self.process = await asyncio.create_subprocess_exec(
-                CALMO, "up", *self.options, *more,
-                stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
-                env=self.environment, start_new_session=True,
-            )  # fmt: skip
+                CALMO,
+                "up",
+                *self.options,
+                *more,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=self.environment,
+                start_new_session=True,
+            )
 
     async def until_ready(self) -> None:
         async def is_ready() -> bool:
@@ -146,9 +158,13 @@ def environment_with(state: Path, **variables: str) -> dict[str, str]:
 async def calmo(*arguments: str, environment: Mapping[str, str], stdin: bytes = b"") -> Finished:
     """Run the program to its end."""
     child = await asyncio.create_subprocess_exec(
-        CALMO, *arguments, env=environment,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+        CALMO,
+        *arguments,
+        env=environment,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
     try:
         output, errors = await asyncio.wait_for(child.communicate(stdin), PROGRAM)
     except TimeoutError:

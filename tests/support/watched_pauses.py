@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pytest
 
-from calmo_pagerduty.connections.service import LONG_AGO, Noted, SharedPermits
+from calmo_pagerduty.connections.service import LONG_AGO, RateLimitState, SharedPermits
 from calmo_pagerduty.pagerduty.errors import RateLimited
 from calmo_pagerduty.pagerduty.rate_limits import RateHeaders
 from calmo_pagerduty.pagerduty.requests import ApiRequest
@@ -22,7 +22,7 @@ class WatchedPauses:
         #: Until when a process is to wait: the one that heard it at once, others as soon as it is kept.
         self._known: dict[int, datetime] = defaultdict(lambda: LONG_AGO)
         self._kept: dict[str, datetime] = defaultdict(lambda: LONG_AGO)
-        take, told, watched = SharedPermits.take, SharedPermits.told, self
+        take, told, watched = SharedPermits.acquire, SharedPermits.record_limits, self
 
         async def watched_take(permits: SharedPermits, request: ApiRequest) -> None:
             begun = watched._kept[permits._connection_id]
@@ -40,10 +40,10 @@ class WatchedPauses:
                 kept = watched._kept[permits._connection_id]
                 watched._kept[permits._connection_id] = max(kept, watched._known[id(permits._noted)])
 
-        monkeypatch.setattr(SharedPermits, "take", watched_take)
-        monkeypatch.setattr(SharedPermits, "told", watched_told)
+        monkeypatch.setattr(SharedPermits, "acquire", watched_take)
+        monkeypatch.setattr(SharedPermits, "record_limits", watched_told)
 
-    def _hears(self, noted: Noted, limited: RateLimited) -> None:
+    def _hears(self, noted: RateLimitState, limited: RateLimited) -> None:
         self.heard += 1
         until = datetime.now(LONG_AGO.tzinfo) + limited.retry_after
         self._known[id(noted)] = max(self._known[id(noted)], until)

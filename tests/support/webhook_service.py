@@ -12,7 +12,7 @@ import httpx
 from calmo_pagerduty.processes import free_port
 from ingress.app import build_app
 from ingress.parts import Ingress
-from ingress.webhooks.end_to_end_test import Means
+from ingress.webhooks.end_to_end_test import WebhookTestDeps
 from ingress.webhooks.test_endpoints import WebhookTestEndpoints
 from pagerduty_simulator.rest.serving import running_server
 from tests.support.parts import Parts
@@ -63,7 +63,7 @@ class WebhookService:
         return WebhookTestEndpoints(replace(self.means, trust=trust, public_address=public_address))
 
     @property
-    def means(self) -> Means:
+    def means(self) -> WebhookTestDeps:
         return self.ingress.webhook_means
 
 

@@ -13,9 +13,9 @@ from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.tool_calls import store as tool_calls
-from calmo_pagerduty.tool_calls.model import CallState, Face
+from calmo_pagerduty.tool_calls.model import CallState, Channel
 from calmo_pagerduty.tool_calls.store import ToolCall
-from calmo_pagerduty.webhooks.lifecycle import handle_of
+from calmo_pagerduty.webhooks.lifecycle import webhook_handle
 from ingress.api.authentication import ALL_PERMISSIONS
 from tests.support.builders import SECRET, an_event, body_of, headers_for, new_id
 from tests.support.doors import make_webhook, save_pending
@@ -71,21 +71,36 @@ async def make_world(service: ToolService, keyring: Keyring, scope: str) -> Worl
     now = datetime.now(UTC)
 
     def write(transaction: sa.Connection) -> World:
-        key = api_keys.create(transaction, canary, ["issues:read"], [Scope.parse(scope)], now)
+        key = api_keys.insert_key(transaction, canary, ["issues:read"], [Scope.parse(scope)], now)
         call = ToolCall(
-            id=new_id("call_"), connection_id=connection, scope=Scope.parse(scope), tool="resolve_incident",
-            face=Face.REST, key_id=api_keys.key_id_of(key), requester=canary,
-            arguments={"incident_id": canary}, arguments_sha256="00", idempotency_key=canary,
-            state=CallState.WAITING, rule="default", needs_approval=True, created_at=now,
-        )  # fmt: skip
-        tool_calls.file(transaction, call)
-        audit.append(transaction, scope, now, {"requester": canary, "connection_id": connection})
+            id=new_id("call_"),
+            connection_id=connection,
+            scope=Scope.parse(scope),
+            tool="resolve_incident",
+            face=Channel.REST,
+            key_id=api_keys.parse_key_id(key),
+            requester=canary,
+            arguments={"incident_id": canary},
+            arguments_sha256="00",
+            idempotency_key=canary,
+            state=CallState.WAITING,
+            rule="default",
+            needs_approval=True,
+            created_at=now,
+        )
+        tool_calls.insert_call(transaction, call)
+        audit.insert_audit_row(transaction, scope, now, {"requester": canary, "connection_id": connection})
         transaction.execute(
             tables.reconciliations.insert().values(
-                connection_id=connection, reason=canary, since=now, until=now, begun_at=now, finished_at=now,
+                connection_id=connection,
+                reason=canary,
+                since=now,
+                until=now,
+                begun_at=now,
+                finished_at=now,
                 report={},
             )
-        )  # fmt: skip
+        )
         row = transaction.execute(
             sa.select(tables.deliveries.c.seq, tables.issues.c.id)
             .join(tables.issues, tables.issues.c.incident_id == tables.deliveries.c.incident_id)
@@ -94,11 +109,19 @@ async def make_world(service: ToolService, keyring: Keyring, scope: str) -> Worl
         ref = IncidentRef(connection_id=connection, incident_id=incident)
         store_context(transaction, ref, title=canary)
         return World(
-            scope, canary, connection, webhook, handle_of(webhook), incident, row.id, str(row.seq), call.id,
-            api_keys.key_id_of(key),
-        )  # fmt: skip
+            scope,
+            canary,
+            connection,
+            webhook,
+            webhook_handle(webhook),
+            incident,
+            row.id,
+            str(row.seq),
+            call.id,
+            api_keys.parse_key_id(key),
+        )
 
-    return database.write_now(write)
+    return database.write_blocking(write)
 
 
 def everything_kept(service: ToolService) -> dict[str, list[Any]]:
@@ -112,7 +135,7 @@ def everything_kept(service: ToolService) -> dict[str, list[Any]]:
             if table.name not in left_out
         }
 
-    return service.database.read_now(read)
+    return service.database.read_blocking(read)
 
 
 def permissions_but(permission: str | None) -> tuple[str, ...]:

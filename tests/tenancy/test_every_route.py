@@ -13,7 +13,7 @@ import pytest
 
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.tools.catalogue import TOOLS
-from ingress.api.endpoints import Endpoint, Row
+from ingress.api.endpoints import Endpoint, EndpointRow
 from ingress.app import served_endpoints
 from tests.support.parts import Parts
 from tests.support.tool_service import ToolService, running_service
@@ -155,7 +155,7 @@ async def service(parts: Parts) -> AsyncIterator[ToolService]:
         yield found
 
 
-def rows_of(service: ToolService) -> dict[str, Row]:
+def rows_of(service: ToolService) -> dict[str, EndpointRow]:
     return {f"{row.method} {row.path}": row for row in served_endpoints(service.ingress)}
 
 
@@ -170,9 +170,12 @@ async def ask(
         )
     value = case.id[1:] if case.id.startswith("=") else str(getattr(world, case.id, ""))
     return await service.http.request(
-        method, re.sub(r"{\w+}", value, path), headers=headers,
-        params=case.query(world) if case.query else None, json=case.body(world) if case.body else None,
-    )  # fmt: skip
+        method,
+        re.sub(r"{\w+}", value, path),
+        headers=headers,
+        params=case.query(world) if case.query else None,
+        json=case.body(world) if case.body else None,
+    )
 
 
 async def test_every_route_has_a_case(service: ToolService) -> None:

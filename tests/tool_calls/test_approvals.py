@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from calmo_pagerduty.tool_calls.model import workflow_id_for
+from calmo_pagerduty.tool_calls.model import tool_call_workflow_id
 from calmo_pagerduty.tools.model import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from tests.support.patience import ANSWER
@@ -114,7 +114,7 @@ async def test_permission_that_is_gone_by_the_time_of_approval_refuses_the_call(
 async def test_operators_decide_in_the_temporal_ui_and_say_who_they_are(careful: ToolService) -> None:
     ticket = await ask(careful, careful.a_key(person="alice"))
     handle = careful.ingress.services.temporal.client.get_workflow_handle(
-        workflow_id_for(careful.connection_id, ticket["call_id"])
+        tool_call_workflow_id(careful.connection_id, ticket["call_id"])
     )
     await handle.signal("approve", {"by": ""})
     await handle.signal("approve", {"by": "alice"})

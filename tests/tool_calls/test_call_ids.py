@@ -14,7 +14,7 @@ from calmo_pagerduty.tool_calls.model import (
     CallState,
     arguments_sha256,
     call_id_for,
-    workflow_id_for,
+    tool_call_workflow_id,
 )
 
 VALUES = st.recursive(
@@ -77,7 +77,7 @@ def test_no_text_moves_from_one_part_of_an_id_into_the_next() -> None:
 
 
 def test_a_calls_workflow_names_the_call_and_its_connection() -> None:
-    assert workflow_id_for("con_1", "tc_2") == "pd-tool:tc_2:con_1"
+    assert tool_call_workflow_id("con_1", "tc_2") == "pd-tool:tc_2:con_1"
 
 
 def test_only_a_call_that_waits_or_runs_can_still_change() -> None:

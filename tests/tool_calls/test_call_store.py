@@ -14,9 +14,9 @@ from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.tool_calls import store as tool_calls
-from calmo_pagerduty.tool_calls.model import OPEN_STATES, CallState, Face, arguments_sha256
-from calmo_pagerduty.tool_calls.store import KeyUsedOtherwise, ToolCall
-from calmo_pagerduty.tools.arguments import read_arguments
+from calmo_pagerduty.tool_calls.model import OPEN_STATES, CallState, Channel, arguments_sha256
+from calmo_pagerduty.tool_calls.store import IdempotencyKeyReused, ToolCall
+from calmo_pagerduty.tools.arguments import parse_arguments
 from calmo_pagerduty.tools.catalogue import TOOLS
 from tests.support.argument_strategies import arguments_of
 from tests.support.call_records import ACME, NOW, ROBIN, a_call, decide, file, filed, finish, get, hours
@@ -28,21 +28,31 @@ EACH_END = pytest.mark.parametrize("ended", ENDED)
 
 @pytest.fixture
 def connection_id(database: Database) -> str:
-    return database.write_now(lambda t: connections.add(t, "Shop", ACME, NOW))
+    return database.write_blocking(lambda t: connections.insert_connection(t, "Shop", ACME, NOW))
 
 
 def test_a_call_is_read_as_it_was_filed(database: Database, connection_id: str) -> None:
     call = a_call(
-        connection_id, scope=ROBIN, face=Face.MCP, state=CallState.WAITING, needs_approval=True,
-        expires_at=NOW + hours(24), approver="kim", decided_at=NOW + hours(1), attempts=3,
-        first_attempt_at=NOW + hours(2), result={"items": [{"é": None}]}, error={"type": "NotFound"},
-        finished_at=NOW + hours(3), idempotency_key="anything printable: ü / 1",
-    )  # fmt: skip
+        connection_id,
+        scope=ROBIN,
+        face=Channel.MCP,
+        state=CallState.WAITING,
+        needs_approval=True,
+        expires_at=NOW + hours(24),
+        approver="kim",
+        decided_at=NOW + hours(1),
+        attempts=3,
+        first_attempt_at=NOW + hours(2),
+        result={"items": [{"é": None}]},
+        error={"type": "NotFound"},
+        finished_at=NOW + hours(3),
+        idempotency_key="anything printable: ü / 1",
+    )
     assert not [field.name for field in fields(ToolCall) if getattr(call, field.name) is None]
     assert file(database, call) == (call, True)
     known = get(database, call.id)
     assert known == call
-    assert (type(known.face), type(known.state)) == (Face, CallState)
+    assert (type(known.face), type(known.state)) == (Channel, CallState)
     assert known.created_at.tzinfo is UTC
 
 
@@ -50,7 +60,7 @@ def test_a_call_is_read_as_it_was_filed(database: Database, connection_id: str) 
 def test_a_call_that_says_little_is_read_so_in_every_state(
     database: Database, connection_id: str, state: CallState
 ) -> None:
-    call = a_call(connection_id, state=state, face=sorted(Face)[len(state) % len(Face)])
+    call = a_call(connection_id, state=state, face=sorted(Channel)[len(state) % len(Channel)])
     file(database, call)
     known = get(database, call.id)
     assert known == call
@@ -63,7 +73,7 @@ def test_a_time_of_another_zone_is_the_same_moment(database: Database, connectio
     there = NOW.astimezone(timezone(timedelta(hours=5, minutes=30)))
     call_id = filed(database, connection_id, created_at=there, state=CallState.WAITING)
     assert decide(database, call_id, CallState.RUNNING, there)
-    database.write_now(lambda t: tool_calls.begin_attempt(t, call_id, there))
+    database.write_blocking(lambda t: tool_calls.mark_attempt_started(t, call_id, there))
     assert finish(database, call_id, CallState.DONE, there)
     call = get(database, call_id)
     assert {call.created_at, call.decided_at, call.first_attempt_at, call.finished_at} == {NOW}
@@ -82,17 +92,17 @@ def test_any_tools_arguments_keep_their_hash_in_the_database(
 
     def keep_and_look(transaction: sa.Connection) -> ToolCall | None:
         transaction.execute(sa.delete(tables.tool_calls))
-        tool_calls.file(transaction, call)
-        return tool_calls.get(transaction, call.id)
+        tool_calls.insert_call(transaction, call)
+        return tool_calls.get_call(transaction, call.id)
 
-    known = database.write_now(keep_and_look)
+    known = database.write_blocking(keep_and_look)
     assert known is not None
     assert arguments_sha256(tool.name, known.arguments) == call.arguments_sha256
 
 
 def read_arguments_or_none(name: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
     try:
-        return read_arguments(TOOLS[name], arguments).model_dump(mode="json", exclude_unset=True)
+        return parse_arguments(TOOLS[name], arguments).model_dump(mode="json", exclude_unset=True)
     except ValueError:
         return None
 
@@ -120,7 +130,7 @@ def test_a_key_that_was_used_otherwise_is_refused(
     database: Database, connection_id: str, other: dict[str, Any]
 ) -> None:
     before = get(database, filed(database, connection_id))
-    with pytest.raises(KeyUsedOtherwise):
+    with pytest.raises(IdempotencyKeyReused):
         file(database, a_call(connection_id, **other))
     assert get(database, before.id) == before
 
@@ -128,7 +138,7 @@ def test_a_key_that_was_used_otherwise_is_refused(
 def test_the_same_key_of_another_caller_or_connection_is_another_call(
     database: Database, connection_id: str
 ) -> None:
-    second = database.write_now(lambda t: connections.add(t, "Till", ACME, NOW))
+    second = database.write_blocking(lambda t: connections.insert_connection(t, "Till", ACME, NOW))
     filed(database, connection_id)
     filed(database, connection_id, key_id="key2")
     filed(database, second)
@@ -159,11 +169,11 @@ def test_a_call_ends_once(database: Database, connection_id: str, ended: CallSta
     for state in ENDED:
         assert not finish(database, call_id, state, NOW + hours(2), result={"late": True})
     assert not decide(database, call_id, CallState.RUNNING)
-    database.write_now(lambda t: tool_calls.begin_attempt(t, call_id, NOW))
+    database.write_blocking(lambda t: tool_calls.mark_attempt_started(t, call_id, NOW))
     assert get(database, call_id) == first
 
 
 def test_an_unknown_call_neither_ends_nor_is_decided(database: Database) -> None:
     assert not finish(database, "tc_unknown", CallState.DONE)
     assert not decide(database, "tc_unknown", CallState.RUNNING)
-    assert database.read_now(lambda t: tool_calls.get(t, "tc_unknown")) is None
+    assert database.read_blocking(lambda t: tool_calls.get_call(t, "tc_unknown")) is None

@@ -11,7 +11,7 @@ from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope, Visibility
 from calmo_pagerduty.tool_calls import store as tool_calls
 from calmo_pagerduty.tool_calls.model import OPEN_STATES, CallState
-from calmo_pagerduty.tool_calls.store import Place
+from calmo_pagerduty.tool_calls.store import CallCursor
 from tests.support.call_records import ACME, NOW, ROBIN, decide, filed, finish, get, hours
 from tests.support.doors import rows
 
@@ -21,17 +21,23 @@ COUNTED = {CallState.WAITING, CallState.RUNNING, CallState.DONE, CallState.FAILE
 
 @pytest.fixture
 def connection_id(database: Database) -> str:
-    return database.write_now(lambda t: connections.add(t, "Shop", ACME, NOW))
+    return database.write_blocking(lambda t: connections.insert_connection(t, "Shop", ACME, NOW))
 
 
 def counted(database: Database, connection_id: str, tool: str = "add_incident_note") -> int:
-    return database.read_now(lambda t: tool_calls.count_recent(t, connection_id, tool, NOW))
+    return database.read_blocking(lambda t: tool_calls.count_recent_calls(t, connection_id, tool, NOW))
 
 
 def overdue(
-    database: Database, begun_before: datetime, now: datetime, limit: int = 10, after: Place | None = None
+    database: Database,
+    begun_before: datetime,
+    now: datetime,
+    limit: int = 10,
+    after: CallCursor | None = None,
 ) -> list[str]:
-    found = database.read_now(lambda t: tool_calls.list_overdue(t, begun_before, now, after, limit))
+    found = database.read_blocking(
+        lambda t: tool_calls.list_overdue_calls(t, begun_before, now, after, limit)
+    )
     return [call.idempotency_key for call in found]
 
 
@@ -78,7 +84,7 @@ def test_the_first_attempts_moment_stays(database: Database, connection_id: str)
     assert (get(database, call_id).attempts, get(database, call_id).first_attempt_at) == (0, None)
     for number in range(1, 4):
         moment = NOW + hours(number)
-        database.write_now(lambda t, moment=moment: tool_calls.begin_attempt(t, call_id, moment))
+        database.write_blocking(lambda t, moment=moment: tool_calls.mark_attempt_started(t, call_id, moment))
         call = get(database, call_id)
         assert (call.attempts, call.first_attempt_at) == (number, NOW + hours(1))
 
@@ -86,8 +92,8 @@ def test_the_first_attempts_moment_stays(database: Database, connection_id: str)
 def test_an_attempt_that_changed_nothing_leaves_no_doubt(database: Database, connection_id: str) -> None:
     call_id = filed(database, connection_id)
     before = get(database, call_id)
-    database.write_now(lambda t: tool_calls.begin_attempt(t, call_id, NOW))
-    assert database.write_now(lambda t: tool_calls.forget_attempt(t, before))
+    database.write_blocking(lambda t: tool_calls.mark_attempt_started(t, call_id, NOW))
+    assert database.write_blocking(lambda t: tool_calls.mark_attempt_without_effect(t, before))
     call = get(database, call_id)
     assert (call.attempts, call.first_attempt_at) == (1, None)
 
@@ -99,8 +105,8 @@ def test_an_attempt_that_is_over_says_nothing_of_one_that_runs(
     call_id = filed(database, connection_id)
     before = get(database, call_id)
     for moment in (NOW, NOW + hours(1)):
-        database.write_now(lambda t, at=moment: tool_calls.begin_attempt(t, call_id, at))
-    assert not database.write_now(lambda t: tool_calls.forget_attempt(t, before))
+        database.write_blocking(lambda t, at=moment: tool_calls.mark_attempt_started(t, call_id, at))
+    assert not database.write_blocking(lambda t: tool_calls.mark_attempt_without_effect(t, before))
     assert get(database, call_id).first_attempt_at == NOW
 
 
@@ -119,7 +125,7 @@ def test_what_is_over_an_hour_old_does_not_count(database: Database, connection_
 
 
 def test_each_tool_on_each_connection_is_counted_by_itself(database: Database, connection_id: str) -> None:
-    second = database.write_now(lambda t: connections.add(t, "Till", ACME, NOW))
+    second = database.write_blocking(lambda t: connections.insert_connection(t, "Till", ACME, NOW))
     for number in range(3):
         filed(database, connection_id, f"a{number}")
     filed(database, connection_id, "other tool", tool="resolve_incident")
@@ -144,12 +150,14 @@ def test_what_has_run_or_waited_for_too_long_is_overdue(database: Database, conn
         "has just begun": {"state": running},
         "was just approved": {"state": running, "created_at": NOW - hours(9), "decided_at": NOW},
         "was approved long ago": {
-            "state": running, "created_at": NOW - hours(8), "decided_at": NOW - hours(6),
+            "state": running,
+            "created_at": NOW - hours(8),
+            "decided_at": NOW - hours(6),
         },
         "may wait": {"state": waiting, "created_at": NOW - hours(7), "expires_at": NOW + hours(1)},
         "waits for ever": {"state": waiting, "created_at": NOW - hours(7)},
         "waited too long": {"state": waiting, "created_at": NOW - hours(6), "expires_at": NOW - hours(1)},
-    }.items():  # fmt: skip
+    }.items():
         filed(database, connection_id, key, **values)
     for state in ENDED:
         old = NOW - hours(20)
@@ -158,7 +166,7 @@ def test_what_has_run_or_waited_for_too_long_is_overdue(database: Database, conn
     assert overdue(database, NOW - hours(1), NOW) == expected
     assert overdue(database, NOW - hours(1), NOW, limit=2) == expected[:2]
     second = next(row for row in rows(database, tables.tool_calls) if row.idempotency_key == expected[1])
-    place = Place(second.created_at, second.id)
+    place = CallCursor(second.created_at, second.id)
     assert overdue(database, NOW - hours(1), NOW, after=place) == expected[2:]
 
 
@@ -166,11 +174,11 @@ def test_somebody_elses_call_is_not_there(database: Database, connection_id: str
     call_id = filed(database, connection_id)
     call = get(database, call_id)
     found = {
-        visibility: database.read_now(lambda t, v=visibility: tool_calls.find(t, v, call_id))
+        visibility: database.read_blocking(lambda t, v=visibility: tool_calls.get_visible_call(t, v, call_id))
         for visibility in (EVERYTHING, Visibility((ROBIN, ACME)), Visibility((ROBIN,)), Visibility())
     }
     assert list(found.values()) == [call, call, None, None]
-    assert database.read_now(lambda t: tool_calls.find(t, EVERYTHING, "tc_unknown")) is None
+    assert database.read_blocking(lambda t: tool_calls.get_visible_call(t, EVERYTHING, "tc_unknown")) is None
 
 
 def test_a_list_holds_what_its_reader_may_see_newest_first(database: Database, connection_id: str) -> None:
@@ -179,7 +187,9 @@ def test_a_list_holds_what_its_reader_may_see_newest_first(database: Database, c
         filed(database, connection_id, str(number), scope=scope, state=state, created_at=NOW + hours(number))
 
     def listed(visibility: Visibility, *states: CallState, limit: int = 10) -> str:
-        found = database.read_now(lambda t: tool_calls.list_calls(t, visibility, frozenset(states), limit))
+        found = database.read_blocking(
+            lambda t: tool_calls.list_calls(t, visibility, frozenset(states), limit)
+        )
         return "".join(call.idempotency_key for call in found)
 
     assert listed(EVERYTHING) == listed(Visibility((ACME, ROBIN))) == "3210"

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from temporalio.client import Client
 
 from calmo_pagerduty.db.tables import tool_calls
-from calmo_pagerduty.tool_calls.model import workflow_id_for
+from calmo_pagerduty.tool_calls.model import tool_call_workflow_id
 from pagerduty_simulator.rest.faults import Faults
 from tests.support.builders import an_event, body_of, headers_for
 from tests.support.doors import make_webhook
@@ -45,10 +45,16 @@ async def sent_through_every_path(service: ToolService) -> list[str]:
 
     service.site.add_token(TOKEN)
     made = await ask(
-        "POST", "/api/connections",
-        json={"name": "Ours", "scope": "organization:acme", "region": "simulator", "token": TOKEN,
-              "from_address": "canary@example.org"},
-    )  # fmt: skip
+        "POST",
+        "/api/connections",
+        json={
+            "name": "Ours",
+            "scope": "organization:acme",
+            "region": "simulator",
+            "token": TOKEN,
+            "from_address": "canary@example.org",
+        },
+    )
     mine = made.json()["id"]
     await ask("POST", f"/api/connections/{mine}/test", json={})
     await ask("POST", f"/api/connections/{mine}/token", json={"token": TOKEN})
@@ -66,13 +72,17 @@ async def sent_through_every_path(service: ToolService) -> list[str]:
     note = {"incident_id": incident, "content": "CANARY-note +491700000000"}
     person = service.a_key(person="CANARY-person")
     await ask(
-        "POST", "/api/tools/add_incident_note", headers=person,
+        "POST",
+        "/api/tools/add_incident_note",
+        headers=person,
         json={"connection": service.connection_id, "arguments": note},
-    )  # fmt: skip
+    )
     await ask(
-        "POST", "/api/tools/add_incident_note", headers=person,
+        "POST",
+        "/api/tools/add_incident_note",
+        headers=person,
         json={"connection": service.connection_id, "arguments": {**note, "incident_id": "QNOWHERE"}},
-    )  # fmt: skip
+    )
     await ask("POST", "/api/tools/add_incident_note", json={"arguments": {"content": "CANARY-note"}})
     await deliver(service, ask)
     await ask("GET", "/api/tool-calls")
@@ -115,6 +125,6 @@ async def all_histories(service: ToolService, temporal: Client) -> str:
     calls = await service.database.read(lambda t: t.execute(sa.select(tool_calls)).all())
     found = []
     for call in calls:
-        handle = temporal.get_workflow_handle(workflow_id_for(call.connection_id, call.id))
+        handle = temporal.get_workflow_handle(tool_call_workflow_id(call.connection_id, call.id))
         found.append((await handle.fetch_history()).to_json())
     return json.dumps(found)

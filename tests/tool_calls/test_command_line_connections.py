@@ -96,7 +96,7 @@ async def test_the_audit_is_listed_and_an_altered_row_is_named(
     whole = await terminal.run("audit", "verify")
     assert (whole.code, whole.text.split(",")[0]) == (0, "whole: 3 rows")
     altered = sa.update(audit).where(audit.c.seq == 2).values(record=audit.c.record + " ")
-    service.database.write_now(lambda t: t.execute(altered))
+    service.database.write_blocking(lambda t: t.execute(altered))
     broken = await terminal.run("audit", "verify")
     assert (broken.code, broken.text.strip()) == (1, "broken: row 2: its record was altered")
 
@@ -105,7 +105,7 @@ async def test_rows_cut_off_at_the_end_show_by_a_noted_head(terminal: Terminal, 
     for _ in range(2):
         await service.done("list_services")
     head = (await service.get("/api/audit/verification"))["head"]
-    service.database.write_now(lambda t: t.execute(sa.delete(audit).where(audit.c.seq == 2)))
+    service.database.write_blocking(lambda t: t.execute(sa.delete(audit).where(audit.c.seq == 2)))
     assert (await service.get("/api/audit/verification"))["whole"] is True
     cut = await terminal.run("audit", "verify", "--head", head)
     assert cut.code == 1 and "noted head" in cut.text

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from calmo_pagerduty.tool_calls.model import workflow_id_for
+from calmo_pagerduty.tool_calls.model import tool_call_workflow_id
 from calmo_pagerduty.tools.model import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from ingress.tools import sweeper as call_keeper
@@ -58,11 +58,11 @@ async def test_a_call_that_temporal_forgot_is_started_again_and_made_once(
     incident = idle.an_incident()
     note = {"incident_id": incident, "content": "Seen.", "wait_seconds": 0.1}
     ticket = (await idle.call("add_incident_note", **note)).json()
-    handle = temporal.get_workflow_handle(workflow_id_for(idle.connection_id, ticket["call_id"]))
+    handle = temporal.get_workflow_handle(tool_call_workflow_id(idle.connection_id, ticket["call_id"]))
     await handle.terminate("as if the engine had lost it")
     await start_workers(idle)
-    monkeypatch.setattr(call_keeper, "RUNNING_FOR", timedelta())
-    assert await idle.ingress.keeper.look_once() == 1
+    monkeypatch.setattr(call_keeper, "OVERDUE_AFTER", timedelta())
+    assert await idle.ingress.keeper.sweep_once() == 1
     await until_state(idle, ticket["call_id"], "done")
     assert len(idle.site.account.incident(incident).notes) == 1
 
@@ -76,7 +76,7 @@ async def test_no_secret_and_no_text_of_people_is_in_a_history(
     failed = await service.call("add_incident_note", key, incident_id="QNOWHERE", content="NOTE-CANARY")
     for answer in (note, failed):
         call = answer.json()
-        workflow_id = workflow_id_for(service.connection_id, call["call_id"])
+        workflow_id = tool_call_workflow_id(service.connection_id, call["call_id"])
         history = (await temporal.get_workflow_handle(workflow_id).fetch_history()).to_json()
         for secret in (TOKEN, "NOTE-CANARY", "PERSON-CANARY", "TITLE-CANARY", "@lantern-lane.example"):
             assert secret not in history

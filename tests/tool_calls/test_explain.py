@@ -55,7 +55,7 @@ async def forward(service: ToolService, temporal: Client) -> None:
     """Send what waits, as the forwarder would."""
     sender = SignalSender(temporal, service.ingress.starter)
     now = datetime.now(UTC)
-    for delivery in await service.database.read(lambda t: deliveries.read_pending(t, 0, 100)):
+    for delivery in await service.database.read(lambda t: deliveries.list_pending(t, 0, 100)):
         await sender.send([delivery])
         await service.database.write(lambda t, seq=delivery.seq: deliveries.mark_forwarded(t, [seq], now))
 
@@ -68,9 +68,9 @@ async def test_each_thing_that_is_missing_is_named_until_the_issue_is_there(
     webhook = make_webhook(idle.database, keyring, secret=None, armed=False)
     assert (await why(idle, incident))[0] == "secret"
     now = datetime.now(UTC)
-    idle.database.write_now(lambda t: webhooks.add_secret(t, keyring, webhook, SECRET, now))
+    idle.database.write_blocking(lambda t: webhooks.insert_secret(t, keyring, webhook, SECRET, now))
     assert (await why(idle, incident))[0] == "delivered"
-    idle.database.write_now(lambda t: webhooks.arm(t, webhook, now))
+    idle.database.write_blocking(lambda t: webhooks.mark_armed(t, webhook, now))
     other = make_webhook(idle.database, keyring)
     assert await deliver(idle, other, incident, b"another-secret") == 401
     assert (await why(idle, incident))[0] == "authentic"
@@ -99,7 +99,7 @@ async def test_a_terminated_workflow_is_named_with_the_replay_that_mends_it(
     webhook, incident = make_webhook(idle.database, keyring), new_id()
     await deliver(idle, webhook, incident)
     await forward(idle, temporal)
-    [row] = idle.database.read_now(lambda t: t.execute(sa.select(tables.deliveries)).all())
+    [row] = idle.database.read_blocking(lambda t: t.execute(sa.select(tables.deliveries)).all())
     await temporal.get_workflow_handle(f"pd-incident:{incident}:{row.connection_id}").terminate()
     await start_workers(idle)
     found = await eventually(lambda: why(idle, incident), lambda explained: "replay" in str(explained[1]), 30)
@@ -112,7 +112,7 @@ async def test_paused_and_dead_deliveries_are_named(idle: ToolService, keyring: 
     await deliver(idle, webhook, incident)
     assert (await why(idle, incident))[0] == "accepted"
     dead = tables.deliveries.update().values(state="dead_letter", reason="too strange")
-    idle.database.write_now(lambda t: t.execute(dead))
+    idle.database.write_blocking(lambda t: t.execute(dead))
     found = await idle.get(f"/api/explain/{incident}")
     assert found["first_missing"] == "understood"
     assert "too strange" in found["steps"][-1]["words"]

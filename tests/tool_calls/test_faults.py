@@ -20,8 +20,8 @@ LANES = 24
 
 async def write_through_faults(service: ToolService, writes: int, seed: int) -> None:
     """Make notes, resolutions, incidents and overrides; each must be there exactly once at the end."""
-    service.database.write_now(
-        lambda t: connections.update(t, service.connection_id, requests_per_minute=600_000)
+    service.database.write_blocking(
+        lambda t: connections.update_connection(t, service.connection_id, requests_per_minute=600_000)
     )
     incidents = [service.an_incident(f"Before {number}") for number in range(10)]
     place = next(iter(service.site.account.services))

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from calmo_pagerduty.connections.rate_limit_store import Permit
-from calmo_pagerduty.connections.service import Noted, SharedPermits
+from calmo_pagerduty.connections.service import RateLimitState, SharedPermits
 from calmo_pagerduty.db.batcher import Batcher
-from calmo_pagerduty.db.database import READERS, Database, Transaction
+from calmo_pagerduty.db.database import READER_THREADS, Database, Transaction
 from calmo_pagerduty.pagerduty.errors import RateLimited
 from calmo_pagerduty.pagerduty.rate_limits import RateHeaders
 from calmo_pagerduty.pagerduty.requests import ApiRequest, Method
@@ -26,25 +26,27 @@ async def test_a_429_that_is_heard_while_the_ledger_is_read_is_not_forgotten(
     sqlite_database: Database,
 ) -> None:
     """The ledger learns of it later than the process: what it says until then is out of date."""
-    reading, go_on, writable = threading.Barrier(READERS + 1), threading.Event(), threading.Event()
+    reading, go_on, writable = threading.Barrier(READER_THREADS + 1), threading.Event(), threading.Event()
 
     def hold_a_reader(_: Transaction) -> None:
         reading.wait(EVENTUALLY)
         go_on.wait(EVENTUALLY)
 
-    noted = Noted(Batcher(soon))
+    noted = RateLimitState(Batcher(soon))
     permits = SharedPermits(sqlite_database, "con_any", timedelta(seconds=30), noted)
-    readers = [asyncio.create_task(sqlite_database.read(hold_a_reader)) for _ in range(READERS)]
+    readers = [asyncio.create_task(sqlite_database.read(hold_a_reader)) for _ in range(READER_THREADS)]
     writer = asyncio.create_task(sqlite_database.write(lambda _: writable.wait(EVENTUALLY)))
     await asyncio.to_thread(reading.wait, 10)
-    taking = asyncio.create_task(permits.take(ApiRequest(method=Method.GET, path="/services")))
+    taking = asyncio.create_task(permits.acquire(ApiRequest(method=Method.GET, path="/services")))
 
     async def waits_for_a_reader() -> bool:
         return sqlite_database._readers._work_queue.qsize() > 0
 
     await eventually(waits_for_a_reader)
     until = datetime.now(UTC) + PAUSE
-    telling = asyncio.create_task(permits.told(RateHeaders(), RateLimited("wait", retry_after=PAUSE)))
+    telling = asyncio.create_task(
+        permits.record_limits(RateHeaders(), RateLimited("wait", retry_after=PAUSE))
+    )
 
     async def has_heard() -> bool:
         return noted.paused_until >= until

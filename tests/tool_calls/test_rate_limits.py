@@ -36,7 +36,7 @@ async def start_hurried(parts: Parts) -> AsyncIterator[Start]:
 
         async def start(speed: int) -> ToolService:
             service = await stack.enter_async_context(running_service(parts, clock=ScaledClock(speed)))
-            queue = names.calls_queue(service.ingress.services.settings.task_queue)
+            queue = names.pagerduty_queue(service.ingress.services.settings.task_queue)
             await limit_each_connection(parts.temporal, queue, SHARE * speed)
             return service
 
@@ -51,8 +51,8 @@ async def call_from_three_connections(service: ToolService, calls: int, per_minu
     ]
     for connection_id, token in zip(made, TOKENS, strict=True):
         service.site.add_token(token, name=connection_id)
-        service.database.write_now(
-            lambda t, connection_id=connection_id: connections.update(
+        service.database.write_blocking(
+            lambda t, connection_id=connection_id: connections.update_connection(
                 t, connection_id, requests_per_minute=per_minute
             )  # type: ignore[misc]
         )

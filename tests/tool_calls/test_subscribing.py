@@ -14,7 +14,7 @@ from calmo_pagerduty.pagerduty.errors import NotFound, ServerFault, Unreachable
 from calmo_pagerduty.tools.permissions import ConnectionRules
 from calmo_pagerduty.webhooks import subscription_plans as subscriptions
 from calmo_pagerduty.webhooks.event_filters import EVENTS, EventFilter, EventSet
-from calmo_pagerduty.webhooks.management_store import OVERLAP
+from calmo_pagerduty.webhooks.management_store import SECRET_OVERLAP
 from tests.support.contract import REFERENCE_IS_AT_HAND, complaints
 from tests.support.doors import rows
 from tests.support.eventually import eventually
@@ -24,7 +24,7 @@ from tests.support.tool_service import TOKEN, add_connection
 from tests.support.webhook_service import WebhookService, running_webhook_service
 
 ID = "wh_" + "abcdefgh234567ij" * 2
-TO = subscriptions.Delivered(ID, f"https://calmo.example.com/webhooks/pagerduty/{ID}", "Shop")
+TO = subscriptions.DeliveryTarget(ID, f"https://calmo.example.com/webhooks/pagerduty/{ID}", "Shop")
 EVENTS_WANTED = [str(event_type) for event_type in EVENTS[EventSet.ESSENTIAL]]
 MADE = {"webhook_subscription": {"id": "PNEW", "delivery_method": {"secret": "the-secret-of-it"}}}
 
@@ -64,18 +64,26 @@ def test_a_subscription_is_asked_for_with_its_events_and_filter_and_a_mark() -> 
 
 def test_what_a_lost_answer_left_is_ended_and_made_anew() -> None:
     answers = [
-        listed(), Unreachable("cut off"),
-        listed(a_subscription("PLOST"), a_subscription("PELSE", url=TO.url + "x"),
-               a_subscription("PHAND", description="made by hand"), a_subscription("PKNOWN")),
-        {}, MADE,
-    ]  # fmt: skip
+        listed(),
+        Unreachable("cut off"),
+        listed(
+            a_subscription("PLOST"),
+            a_subscription("PELSE", url=TO.url + "x"),
+            a_subscription("PHAND", description="made by hand"),
+            a_subscription("PKNOWN"),
+        ),
+        {},
+        MADE,
+    ]
     answers[1].may_have_happened = True  # type: ignore[union-attr]
     plan = subscriptions.subscribe(TO, EVENTS_WANTED, EventFilter(), known=("PKNOWN",))
     done = drive(plan, lambda _asked: answers.pop(0))  # type: ignore[return-value, arg-type]
     check_requests(done)
     assert [line for line in done.lines if not line.startswith("GET")] == [
-        "POST /webhook_subscriptions", "DELETE /webhook_subscriptions/PLOST", "POST /webhook_subscriptions",
-    ]  # fmt: skip
+        "POST /webhook_subscriptions",
+        "DELETE /webhook_subscriptions/PLOST",
+        "POST /webhook_subscriptions",
+    ]
     assert done.result["made"][0]["id"] == "PNEW"
 
 
@@ -96,7 +104,7 @@ def test_a_fault_that_stays_is_told_of_after_three_attempts() -> None:
 def test_what_is_gone_already_is_well_deleted_and_well_retired() -> None:
     gone = {f"{method} /webhook_subscriptions/P1": NotFound("gone") for method in ("DELETE", "PUT")}
     assert run(subscriptions.unsubscribe(TO, ["P1"]), dict(gone)).error is None
-    assert run(subscriptions.retire(["P1"]), dict(gone)).error is None
+    assert run(subscriptions.deactivate(["P1"]), dict(gone)).error is None
 
 
 def test_pinging_and_activating_are_as_documented() -> None:
@@ -165,7 +173,7 @@ async def test_rotation_replaces_the_subscription_and_refuses_nothing(service: W
     assert {old.id, new.id} == {attempt.subscription_id for attempt in site.sender.attempts}
     assert rotated["subscription_ids"] == [new.id]
     assert [bool(secret["expires_at"]) for secret in rotated["secrets"]] == [True, False]
-    await service.ingress.webhook_keeper.look_once(datetime.now(UTC) + OVERLAP)
+    await service.ingress.webhook_keeper.sweep_once(datetime.now(UTC) + SECRET_OVERLAP)
     assert [subscription.id for subscription in service.subscriptions] == [new.id]
 
 
@@ -185,7 +193,7 @@ async def test_deleting_ends_the_subscription_even_if_pagerduty_is_away(service:
     assert gone["state"] == "deleted" and "later" in gone["warnings"][0]
     assert len(service.subscriptions) == 1
     service.tools.site.add_token(TOKEN)
-    await service.ingress.webhook_keeper.look_once(datetime.now(UTC))
+    await service.ingress.webhook_keeper.sweep_once(datetime.now(UTC))
     assert service.subscriptions == []
 
 
@@ -220,7 +228,9 @@ async def test_a_connection_without_a_token_or_of_another_scope_can_not_subscrib
     database = service.tools.database
     now = datetime.now(UTC)
     scope = (await service.tools.get(f"/api/connections/{service.tools.connection_id}"))["scope"]
-    bare = database.write_now(lambda t: connections.add(t, "Bare", Scope.parse(scope), now))
+    bare = database.write_blocking(
+        lambda t: connections.insert_connection(t, "Bare", Scope.parse(scope), now)
+    )
     other = add_connection(database, keyring, "personal:alice", rules=ConnectionRules())
     for connection, word in ((bare, "no PagerDuty token"), (other, "scope")):
         body = {"scope": scope, "connection": connection, "subscribe": True}
@@ -233,7 +243,9 @@ async def test_pagerduty_itself_is_not_given_an_address_that_it_can_not_reach(
     service: WebhookService,
 ) -> None:
     database = service.tools.database
-    database.write_now(lambda t: connections.update(t, service.tools.connection_id, region="us"))
+    database.write_blocking(
+        lambda t: connections.update_connection(t, service.tools.connection_id, region="us")
+    )
     body = {"scope": "organization:acme", "connection": service.tools.connection_id, "subscribe": True}
     refused = await service.ask("POST", "", body)
     assert refused.status_code == 409 and "CALMO_PUBLIC_URL" in refused.text

@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError, ChildWorkflowError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from calmo_pagerduty.clients.tools import ToolClient
-from calmo_pagerduty.tool_calls.model import workflow_id_for
+from calmo_pagerduty.tool_calls.model import tool_call_workflow_id
 from calmo_pagerduty.tools.model import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from ingress.tools import sweeper as call_keeper
@@ -185,7 +185,7 @@ async def test_a_decision_sent_to_the_order_is_told_where_to_go(neighbour: Neigh
     place = next(iter(service.site.account.services))
     handle = await neighbour.start("create_incident", title="Ordered", service_id=place)
     ticket = await neighbour.ticket("waiting")
-    own = workflow_id_for(service.connection_id, ticket)
+    own = tool_call_workflow_id(service.connection_id, ticket)
     order = neighbour.temporal.get_workflow_handle(f"ordered-by-{handle.id}")
     with pytest.raises(WorkflowUpdateFailedError) as refused:
         await order.execute_update("decide", {"approve": True, "key_id": "any"})
@@ -200,11 +200,11 @@ async def test_looking_after_open_calls_does_not_make_an_order_twice(
     neighbour: Neighbour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = neighbour.service
-    monkeypatch.setattr(call_keeper, "RUNNING_FOR", timedelta())
+    monkeypatch.setattr(call_keeper, "OVERDUE_AFTER", timedelta())
     incident = service.an_incident()
     handle = await neighbour.start("add_incident_note", incident_id=incident, content="Once.")
     ticket = await eventually(lambda: service.get("/api/tool-calls"), lambda listed: bool(listed["calls"]))
-    await service.ingress.keeper.look_once()
+    await service.ingress.keeper.sweep_once()
     assert (await handle.result())["state"] == "done"
     await until_state(service, ticket["calls"][0]["call_id"], "done")
     assert len(service.site.account.incident(incident).notes) == 1

@@ -13,7 +13,7 @@ from calmo_pagerduty.tools.model import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from calmo_pagerduty.tools.plans.incident_messages import AddIncidentNote
 from calmo_pagerduty.tools.plans.incident_writes import CreateIncident, ResolveIncident
-from calmo_pagerduty.tools.plans.incidents import ListIncidents, OneIncident
+from calmo_pagerduty.tools.plans.incidents import IncidentArguments, ListIncidents
 from ingress.app import build_app
 from pagerduty_simulator.rest.serving import running_server
 from tests.support.eventually import eventually
@@ -79,15 +79,15 @@ async def test_a_refusal_names_its_rule(service: ToolService, client: ToolClient
 
 async def test_what_pagerduty_refuses_is_told_with_its_status(client: ToolClient) -> None:
     with pytest.raises(ToolProblem, match=r"get_incident failed: .*check the id") as failed:
-        await client.call("get_incident", OneIncident(incident_id="QNOWHERE"))
+        await client.call("get_incident", IncidentArguments(incident_id="QNOWHERE"))
     assert failed.value.status == 404
 
 
 async def test_arguments_of_another_tool_are_refused_before_anybody_is_asked(client: ToolClient) -> None:
     with pytest.raises(ToolProblem, match="are not the arguments of a tool 'list_incidents'"):
-        await client.call("list_incidents", OneIncident(incident_id="Q1"))
+        await client.call("list_incidents", IncidentArguments(incident_id="Q1"))
     with pytest.raises(ToolProblem, match="'drop_database'"):
-        await client.call("drop_database", OneIncident(incident_id="Q1"))
+        await client.call("drop_database", IncidentArguments(incident_id="Q1"))
 
 
 async def test_ask_answers_with_a_ticket_and_look_tells_how_it_stands(

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from calmo_pagerduty.tools.arguments import BadArguments, input_schema, read_arguments
+from calmo_pagerduty.tools.arguments import InvalidArguments, input_schema, parse_arguments
 from calmo_pagerduty.tools.catalogue import TOOLS
 
 
 def refused(tool: str, **arguments: Any) -> str:
-    with pytest.raises(BadArguments) as caught:
-        read_arguments(TOOLS[tool], arguments)
+    with pytest.raises(InvalidArguments) as caught:
+        parse_arguments(TOOLS[tool], arguments)
     return str(caught.value)
 
 
@@ -22,7 +22,7 @@ def test_what_names_nothing_is_no_id(bad: str) -> None:
 
 
 def test_an_id_may_have_space_around_it() -> None:
-    assert read_arguments(TOOLS["get_incident"], {"incident_id": " PABC "}).model_dump() == {
+    assert parse_arguments(TOOLS["get_incident"], {"incident_id": " PABC "}).model_dump() == {
         "incident_id": "PABC"
     }
 
@@ -35,7 +35,7 @@ def test_a_time_needs_its_zone(bad: Any) -> None:
 
 
 def test_a_time_is_sent_in_utc() -> None:
-    read = read_arguments(TOOLS["list_incidents"], {"since": "2026-03-01T09:00:00.5+02:00"})
+    read = parse_arguments(TOOLS["list_incidents"], {"since": "2026-03-01T09:00:00.5+02:00"})
     assert read.model_dump(mode="json")["since"] == "2026-03-01T07:00:00Z"
 
 

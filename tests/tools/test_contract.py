@@ -6,10 +6,10 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from calmo_pagerduty.pagerduty.requests import ApiRequest, Listing, Paging
-from calmo_pagerduty.tools.arguments import BadArguments, read_arguments
+from calmo_pagerduty.pagerduty.requests import ApiRequest, ListRequest, Paging
+from calmo_pagerduty.tools.arguments import InvalidArguments, parse_arguments
 from calmo_pagerduty.tools.catalogue import TOOLS
-from calmo_pagerduty.tools.model import Access, Call, Tool
+from calmo_pagerduty.tools.model import Access, CallContext, Tool
 from tests.support.argument_strategies import arguments_of
 from tests.support.contract import needs_reference, operation_of, spec
 from tests.support.plan_runs import AGAIN, FIRST, Answer, check_contract, drive, nothing_there
@@ -46,8 +46,8 @@ _SOMETHING: dict[str, Any] = {
 }
 
 
-def something_there(asked: ApiRequest | Listing) -> Answer:
-    return nothing_there(asked) if isinstance(asked, Listing) else _SOMETHING
+def something_there(asked: ApiRequest | ListRequest) -> Answer:
+    return nothing_there(asked) if isinstance(asked, ListRequest) else _SOMETHING
 
 
 @EVERY
@@ -55,19 +55,21 @@ def something_there(asked: ApiRequest | Listing) -> Answer:
 @given(data=st.data())
 def test_each_request_is_documented(tool: Tool, data: st.DataObject) -> None:
     try:
-        arguments = read_arguments(tool, data.draw(arguments_of(tool)))
-    except BadArguments:
+        arguments = parse_arguments(tool, data.draw(arguments_of(tool)))
+    except InvalidArguments:
         assume(False)
-    call: Call = data.draw(st.sampled_from([FIRST, AGAIN, AGAIN.model_copy(update={"from_address": None})]))
+    call: CallContext = data.draw(
+        st.sampled_from([FIRST, AGAIN, AGAIN.model_copy(update={"from_address": None})])
+    )
     run = drive(tool.plan(arguments, call), data.draw(st.sampled_from([nothing_there, something_there])))
     assert run.asked or run.error
     check_contract(tool, run.requests)
     for asked, request in zip(run.asked, run.requests, strict=True):
         operation = operation_of(request)
-        assert tool.access is Access.WRITE or not request.changes_something
+        assert tool.access is Access.WRITE or not request.is_write
         assert request.daily_quota is request.path.startswith("/analytics/")
         _names_whom_it_must(request, operation)
-        if isinstance(asked, Listing):
+        if isinstance(asked, ListRequest):
             assert (asked.paging is Paging.ANALYTICS) is (request.path == "/analytics/raw/incidents")
 
 
@@ -80,7 +82,7 @@ def _names_whom_it_must(request: ApiRequest, operation: dict[str, Any]) -> None:
     if any(header.get("required") for header in headers):
         assert request.in_the_name_of
     if request.in_the_name_of:
-        assert request.changes_something
+        assert request.is_write
 
 
 @EVERY

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from calmo_pagerduty.pagerduty.errors import InvalidRequest, NotFound
-from calmo_pagerduty.pagerduty.requests import Listing
+from calmo_pagerduty.pagerduty.requests import ListRequest
 from calmo_pagerduty.tools.plans import shapes
 from tests.support.plan_runs import NOON, listed, run
 
@@ -42,7 +42,7 @@ def test_incidents_outside_the_window_or_of_another_priority_are_left_out() -> N
 def test_a_listing_goes_on_where_it_stopped() -> None:
     done = run("list_services", {"limit": 7, "after": "abc"}, listed())
     asked = done.asked[0]
-    assert isinstance(asked, Listing)
+    assert isinstance(asked, ListRequest)
     assert (asked.at_most, asked.after, asked.items) == (7, "abc", "services")
 
 
@@ -69,7 +69,7 @@ def test_an_incident_is_shown_short() -> None:
         "assignments": [{"at": "now", "assignee": {"id": "PU", "type": "user_reference", "summary": "Ada"}}],
         "invented_next_year": {"a": 1},
     }
-    assert shapes.incident(thing) == {
+    assert shapes.shape_incident(thing) == {
         "id": "P1",
         "title": "Down",
         "alert_counts": {"all": 0},
@@ -82,9 +82,20 @@ def test_an_incident_is_shown_short() -> None:
 @pytest.mark.parametrize(
     "shape",
     [
-        *(shapes.incident, shapes.incident_in_full, shapes.note, shapes.log_entry, shapes.alert),
-        *(shapes.alert_in_full, shapes.service, shapes.service_in_full, shapes.escalation_policy),
-        *(shapes.change_event, shapes.maintenance_window, shapes.plain),
+        *(
+            shapes.shape_incident,
+            shapes.shape_incident_details,
+            shapes.shape_note,
+            shapes.shape_log_entry,
+            shapes.shape_alert,
+        ),
+        *(
+            shapes.shape_alert_details,
+            shapes.shape_service,
+            shapes.shape_service_details,
+            shapes.shape_escalation_policy,
+        ),
+        *(shapes.shape_change_event, shapes.shape_maintenance_window, shapes.shape_flat),
     ],
 )
 @pytest.mark.parametrize("value", [None, "text", 5, [], [None, 1], {}, {"id": None}])

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from calmo_pagerduty.tools.plans.people import masked
+from calmo_pagerduty.tools.plans.people import mask_address
 from tests.support.plan_runs import listed, run
 
 ADA = {"id": "PU1", "name": "Ada", "email": "ada.lovelace@example.org", "role": "admin"}
@@ -34,7 +34,7 @@ METHODS = {
     ],
 )
 def test_a_mask_hides_who_it_is(address: object, shown: str | None) -> None:
-    assert masked(address) == shown
+    assert mask_address(address) == shown
 
 
 def test_a_list_of_users_shows_no_address() -> None:

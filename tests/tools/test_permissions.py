@@ -8,19 +8,19 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from calmo_pagerduty.pagerduty.tokens import TokenFacts
+from calmo_pagerduty.pagerduty.tokens import TokenInfo
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.model import Access, Category, Risk, Tool
 from calmo_pagerduty.tools.permissions import (
-    CallerRights,
     ConnectionRules,
     Judgement,
+    PrincipalRights,
     Switch,
     judge,
 )
 
-NOBODY_KNOWS = TokenFacts()
-EVERYTHING = CallerRights(frozenset({"tools:read", "tools:write"}), ("T1",))
+NOBODY_KNOWS = TokenInfo()
+EVERYTHING = PrincipalRights(frozenset({"tools:read", "tools:write"}), ("T1",))
 ALL_ABILITIES = sorted({ability for tool in TOOLS.values() for ability in tool.abilities})
 ALL_SCOPES = sorted({scope for tool in TOOLS.values() for scope in tool.scopes})
 READS = [tool for tool in TOOLS.values() if tool.access is Access.READ]
@@ -40,12 +40,12 @@ RULES = st.builds(
     approve=st.frozensets(st.sampled_from(Risk)),
 )
 CALLERS = st.builds(
-    CallerRights,
+    PrincipalRights,
     st.frozensets(st.sampled_from(["tools:read", "tools:write", "issues:read"])),
     st.lists(st.sampled_from((*TEAMS, "T4")), max_size=3).map(tuple),
 )
 FACTS = st.builds(
-    TokenFacts,
+    TokenInfo,
     role=st.sampled_from([None, "admin", "limited_user", "read_only_user", "read_only_limited_user"]),
     read_only=st.booleans(),
     abilities=st.none() | st.just(frozenset(ALL_ABILITIES)) | st.frozensets(st.sampled_from(ALL_ABILITIES)),
@@ -61,7 +61,7 @@ class Opinion:
     rule: str
 
 
-def opinions(tool: Tool, caller: CallerRights, rules: ConnectionRules, facts: TokenFacts) -> set[Opinion]:
+def opinions(tool: Tool, caller: PrincipalRights, rules: ConnectionRules, facts: TokenInfo) -> set[Opinion]:
     """Collect every opinion there is, in no order."""
     concerned = {f"tool:{tool.name}", f"category:{tool.category.value}", f"risk:{tool.risk.value}"}
     heard: dict[str, Mapping[str, Switch]] = {"the connection": rules.switches}
@@ -84,7 +84,7 @@ def opinions(tool: Tool, caller: CallerRights, rules: ConnectionRules, facts: To
 
 
 def hold_to_the_oracle(
-    tool: Tool, caller: CallerRights, rules: ConnectionRules, facts: TokenFacts
+    tool: Tool, caller: PrincipalRights, rules: ConnectionRules, facts: TokenInfo
 ) -> Judgement:
     judgement = judge(tool, caller, rules, facts)
     heard = opinions(tool, caller, rules, facts)
@@ -103,7 +103,7 @@ def hold_to_the_oracle(
 @settings(max_examples=1500, deadline=None)
 @given(st.sampled_from(list(TOOLS.values())), CALLERS, RULES, FACTS)
 def test_any_call_is_judged_as_by_counting_opinions(
-    tool: Tool, caller: CallerRights, rules: ConnectionRules, facts: TokenFacts
+    tool: Tool, caller: PrincipalRights, rules: ConnectionRules, facts: TokenInfo
 ) -> None:
     hold_to_the_oracle(tool, caller, rules, facts)
 
@@ -129,7 +129,7 @@ def test_every_tool_under_every_setting_of_its_switches_is_judged_so() -> None:
             team = {own[0]: standing[3]} if standing[3] else {}
             rules = ConnectionRules.model_construct(switches=switches, teams={"T1": team})
             for permissions in (set(), {"tools:read"}, {"tools:write"}, EVERYTHING.permissions):
-                caller = CallerRights(frozenset(permissions), ("T1",))
+                caller = PrincipalRights(frozenset(permissions), ("T1",))
                 judged += 1
                 allowed += hold_to_the_oracle(tool, caller, rules, NOBODY_KNOWS).allowed
     assert judged == len(TOOLS) * 81 * 4
@@ -163,26 +163,45 @@ def test_a_read_never_waits_for_a_person(tool: Tool) -> None:
 @pytest.mark.parametrize(
     ("name", "caller", "rules", "facts", "rule", "words"),
     [
-        ("get_incident", CallerRights(frozenset({"tools:write"})), {}, {}, "key tools:read", "this API key"),
-        ("get_incident", EVERYTHING, {"switches": {"risk:low": "deny"}}, {},
-         "the connection risk:low", "the connection switches risk:low off"),
-        ("get_incident", EVERYTHING, {"teams": {"T1": {"tool:get_incident": "deny"}}}, {},
-         "the team T1 tool:get_incident", "the team T1 switches tool:get_incident off"),
+        (
+            "get_incident",
+            PrincipalRights(frozenset({"tools:write"})),
+            {},
+            {},
+            "key tools:read",
+            "this API key",
+        ),
+        (
+            "get_incident",
+            EVERYTHING,
+            {"switches": {"risk:low": "deny"}},
+            {},
+            "the connection risk:low",
+            "the connection switches risk:low off",
+        ),
+        (
+            "get_incident",
+            EVERYTHING,
+            {"teams": {"T1": {"tool:get_incident": "deny"}}},
+            {},
+            "the team T1 tool:get_incident",
+            "the team T1 switches tool:get_incident off",
+        ),
         ("resolve_incident", EVERYTHING, {}, {"read_only": True}, "pagerduty role", "can only read"),
         ("resolve_incident", EVERYTHING, {}, {"role": "read_only_user"}, "pagerduty role", "can only read"),
         ("get_incident", EVERYTHING, {}, {"scopes": []}, "pagerduty scope incidents.read", "incidents.read"),
         ("list_priorities", EVERYTHING, {}, {"scopes": ["priorities.read"]}, "default", "on by default"),
     ],
-)  # fmt: skip
+)
 def test_a_judgement_names_its_rule_and_says_it_in_words(
     name: str,
-    caller: CallerRights,
+    caller: PrincipalRights,
     rules: dict[str, object],
     facts: dict[str, object],
     rule: str,
     words: str,
 ) -> None:
-    given_facts = TokenFacts.model_validate(facts)
+    given_facts = TokenInfo.model_validate(facts)
     judgement = judge(TOOLS[name], caller, ConnectionRules.model_validate(rules), given_facts)
     assert judgement.rule == rule
     assert words in judgement.words
@@ -192,9 +211,9 @@ def test_a_judgement_names_its_rule_and_says_it_in_words(
 def test_a_tool_that_the_plan_lacks_is_refused_whatever_the_switches_say(name: str) -> None:
     tool = TOOLS[name]
     rules = ConnectionRules(switches={f"tool:{name}": Switch.ALLOW})
-    judgement = judge(tool, EVERYTHING, rules, TokenFacts(abilities=frozenset()))
+    judgement = judge(tool, EVERYTHING, rules, TokenInfo(abilities=frozenset()))
     assert judgement.rule == f"pagerduty ability {tool.abilities[0]}"
-    assert judge(tool, EVERYTHING, rules, TokenFacts(abilities=frozenset(tool.abilities))).allowed
+    assert judge(tool, EVERYTHING, rules, TokenInfo(abilities=frozenset(tool.abilities))).allowed
 
 
 def test_another_teams_switches_are_nobody_elses() -> None:
@@ -207,7 +226,7 @@ def test_another_teams_switches_are_nobody_elses() -> None:
 @given(st.sampled_from(list(TOOLS.values())), CALLERS, RULES, FACTS, SELECTORS)
 @example(TOOLS["get_incident"], EVERYTHING, ConnectionRules(), NOBODY_KNOWS, "risk:low")
 def test_a_further_denial_never_lets_a_call_through(
-    tool: Tool, caller: CallerRights, rules: ConnectionRules, facts: TokenFacts, selector: str
+    tool: Tool, caller: PrincipalRights, rules: ConnectionRules, facts: TokenInfo, selector: str
 ) -> None:
     stricter = rules.model_copy(update={"switches": {**rules.switches, selector: Switch.DENY}})
     before, after = (judge(tool, caller, ruleset, facts).allowed for ruleset in (rules, stricter))

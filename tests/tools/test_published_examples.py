@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from calmo_pagerduty.pagerduty.requests import ApiRequest, Listed, Listing
-from calmo_pagerduty.tools.arguments import read_arguments
+from calmo_pagerduty.pagerduty.requests import ApiRequest, ListRequest, ListResult
+from calmo_pagerduty.tools.arguments import parse_arguments
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.model import Access, Column, Shape
 from tests.support.contract import FOLDER, needs_reference, operation_of
@@ -22,17 +22,17 @@ _NEEDED = {
 READS = [tool.name for tool in TOOLS.values() if tool.access is Access.READ]
 
 
-def published(asked: ApiRequest | Listing) -> Answer:
-    request = asked.request if isinstance(asked, Listing) else asked
+def published(asked: ApiRequest | ListRequest) -> Answer:
+    request = asked.request if isinstance(asked, ListRequest) else asked
     operation: str = operation_of(request)["operationId"]
     example = json.loads((FOLDER / "rest-examples" / f"{operation}.json").read_text())
     body: dict[str, Any] = next(
         response["body"] for response in example["responses"] if response["status"] == 200
     )
-    if not isinstance(asked, Listing):
+    if not isinstance(asked, ListRequest):
         return body
     assert isinstance(body[asked.items], list), f"{operation} has no list {asked.items}"
-    return Listed(items=tuple(body[asked.items]))
+    return ListResult(items=tuple(body[asked.items]))
 
 
 def value_at(item: Any, column: Column) -> Any:
@@ -45,7 +45,7 @@ def value_at(item: Any, column: Column) -> Any:
 def test_a_published_answer_is_shown(name: str) -> None:
     tool = TOOLS[name]
     required = {field for field, info in tool.arguments.model_fields.items() if info.is_required()}
-    arguments = read_arguments(tool, {field: _NEEDED[field] for field in required})
+    arguments = parse_arguments(tool, {field: _NEEDED[field] for field in required})
     run = drive(tool.plan(arguments, FIRST), published)
     assert run.error is None
     things = run.result["items"] if tool.shape is Shape.LIST else [run.result]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calmo_pagerduty.pagerduty.errors import NotInPlan, RateLimited, ServerFault, TokenRejected
-from calmo_pagerduty.pagerduty.requests import Listed
+from calmo_pagerduty.pagerduty.requests import ListResult
 from calmo_pagerduty.tools.plans.report import markdown, percentile
 from tests.support.plan_runs import listed, run
 
@@ -130,4 +130,4 @@ def test_the_page_of_a_report_shows_every_section() -> None:
         "What is missing",
     ):
         assert f"\n## {heading}\n" in page
-    assert isinstance(INCIDENTS, Listed)
+    assert isinstance(INCIDENTS, ListResult)

@@ -5,18 +5,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from calmo_pagerduty.pagerduty.tokens import TokenFacts
+from calmo_pagerduty.pagerduty.tokens import TokenInfo
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.model import Category, Risk, Tool
 from calmo_pagerduty.tools.permissions import (
     DEFAULT_WRITES_PER_HOUR,
-    CallerRights,
     ConnectionRules,
     InvalidSelector,
+    PrincipalRights,
     Switch,
     check_selector,
+    enables_writes,
     judge,
-    turns_on_writes,
 )
 
 #: Few names, so that two drawn rules meet.
@@ -39,15 +39,15 @@ RULES = st.builds(
 BOTH = frozenset({"tools:read", "tools:write"})
 #: One tool of each kind that the drawn rules can tell apart.
 TOLD_APART = [TOOLS[name] for name in (*TOOL_NAMES, "add_incident_note", "update_escalation_policy")]
-CALLERS = [CallerRights(BOTH, teams) for teams in ((), ("T1",), ("T2",), TEAMS)]
+CALLERS = [PrincipalRights(BOTH, teams) for teams in ((), ("T1",), ("T2",), TEAMS)]
 ON = Switch.ALLOW
 OFF = Switch.DENY
 
 
 def lets_more_happen(
-    tool: Tool, caller: CallerRights, before: ConnectionRules, after: ConnectionRules
+    tool: Tool, caller: PrincipalRights, before: ConnectionRules, after: ConnectionRules
 ) -> bool:
-    was, is_ = (judge(tool, caller, rules, TokenFacts()) for rules in (before, after))
+    was, is_ = (judge(tool, caller, rules, TokenInfo()) for rules in (before, after))
     newly = is_.allowed and not was.allowed
     alone = is_.allowed and was.needs_approval and not is_.needs_approval
     more = is_.allowed and after.cap(tool.name) > before.cap(tool.name)
@@ -60,7 +60,7 @@ def test_no_change_that_lets_a_write_happen_goes_unnoticed(
     before: ConnectionRules, after: ConnectionRules
 ) -> None:
     if any(lets_more_happen(tool, caller, before, after) for tool in TOLD_APART for caller in CALLERS):
-        assert turns_on_writes(before, after)
+        assert enables_writes(before, after)
 
 
 @settings(max_examples=500, deadline=None)
@@ -71,18 +71,18 @@ def test_no_small_change_that_lets_a_write_happen_goes_unnoticed(
     field = data.draw(st.sampled_from(sorted(ConnectionRules.model_fields)))
     after = before.model_copy(update={field: getattr(data.draw(RULES), field)})
     if any(lets_more_happen(tool, caller, before, after) for tool in TOLD_APART for caller in CALLERS):
-        assert turns_on_writes(before, after)
+        assert enables_writes(before, after)
 
 
 @settings(max_examples=200, deadline=None)
 @given(RULES, SELECTORS)
 def test_a_plain_restriction_needs_no_administrator(rules: ConnectionRules, selector: str) -> None:
-    assert not turns_on_writes(rules, rules)
+    assert not enables_writes(rules, rules)
     off = rules.model_copy(update={"switches": {**rules.switches, selector: OFF}})
     careful = rules.model_copy(update={"approve": frozenset(Risk), "approval_hours": 0.5})
     no_writes = rules.model_copy(update={"writes_per_hour": 0, "tool_writes_per_hour": {}})
     for stricter in (off, careful, no_writes):
-        assert not turns_on_writes(rules, stricter)
+        assert not enables_writes(rules, stricter)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_each_way_of_letting_more_happen_is_noticed(
     before: dict[str, object], after: dict[str, object]
 ) -> None:
     rules, other = ConnectionRules.model_validate(before), ConnectionRules.model_validate(after)
-    assert turns_on_writes(rules, other)
+    assert enables_writes(rules, other)
 
 
 @pytest.mark.parametrize(
@@ -122,15 +122,31 @@ def test_each_way_of_letting_more_happen_is_noticed(
 )
 def test_each_way_of_letting_less_happen_is_free(before: dict[str, object], after: dict[str, object]) -> None:
     rules, other = ConnectionRules.model_validate(before), ConnectionRules.model_validate(after)
-    assert not turns_on_writes(rules, other)
-    assert turns_on_writes(other, rules)
+    assert not enables_writes(rules, other)
+    assert enables_writes(other, rules)
 
 
 @pytest.mark.parametrize(
     "selector",
-    ["", "tool", "tool:", "tool:a b", "tool:a-b", "tools:x", "category:", "category:incidents", "risk:huge",
-     "risk:HIGH", "risk:low ", " risk:low", "Risk:low", "risk:low:high", "*", "x" * 500],
-)  # fmt: skip
+    [
+        "",
+        "tool",
+        "tool:",
+        "tool:a b",
+        "tool:a-b",
+        "tools:x",
+        "category:",
+        "category:incidents",
+        "risk:huge",
+        "risk:HIGH",
+        "risk:low ",
+        " risk:low",
+        "Risk:low",
+        "risk:low:high",
+        "*",
+        "x" * 500,
+    ],
+)
 def test_what_is_no_selector_is_refused_in_words(selector: str) -> None:
     with pytest.raises(
         InvalidSelector, match=r"^a switch is tool:NAME, category:NAME \(.*\) or risk:LEVEL"

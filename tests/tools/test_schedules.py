@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from calmo_pagerduty.pagerduty.errors import InvalidRequest, NotFound, ServerFault, TokenRejected
-from calmo_pagerduty.pagerduty.requests import Listing
-from calmo_pagerduty.pagerduty.schedules import gaps, layer_schedule, shift_schedule
+from calmo_pagerduty.pagerduty.requests import ListRequest
+from calmo_pagerduty.pagerduty.schedules import find_gaps, parse_layer_schedule, parse_shift_schedule
 from tests.support.plan_runs import listed, run
 
 OTHER_KIND = InvalidRequest("This is a shift-based schedule. Use the v3 Schedules API", status=400)
@@ -58,7 +58,7 @@ def test_a_limited_list_goes_on_through_both_kinds() -> None:
     third = run("list_schedules", {"limit": 1, "after": "shifts:"}, listed(SHIFTS, next_="1"))
     assert (third.lines, third.result["next"]) == (["GET /v3/schedules"], "shifts:1")
     asked = run("list_schedules", {"limit": 1, "after": "shifts:1"}, listed(SHIFTS)).asked[0]
-    assert isinstance(asked, Listing) and asked.after == "1"
+    assert isinstance(asked, ListRequest) and asked.after == "1"
 
 
 def test_a_schedule_of_layers_shows_entries_and_gaps() -> None:
@@ -142,7 +142,7 @@ def test_gaps_are_between_entries_that_overlap_or_not() -> None:
         return datetime(2026, 3, 2, hour, tzinfo=UTC)
 
     rows = [("01", "03"), ("02", "04"), ("06", "07")]
-    entries = layer_schedule(
+    entries = parse_layer_schedule(
         {
             "final_schedule": {
                 "rendered_schedule_entries": [
@@ -152,14 +152,14 @@ def test_gaps_are_between_entries_that_overlap_or_not() -> None:
             }
         }
     ).entries
-    assert gaps(entries, at(0), at(8)) == [(at(0), at(1)), (at(4), at(6)), (at(7), at(8))]
-    assert gaps(entries, at(1), at(4)) == []
-    assert gaps([], at(0), at(8)) == [(at(0), at(8))]
+    assert find_gaps(entries, at(0), at(8)) == [(at(0), at(1)), (at(4), at(6)), (at(7), at(8))]
+    assert find_gaps(entries, at(1), at(4)) == []
+    assert find_gaps([], at(0), at(8)) == [(at(0), at(8))]
 
 
 @pytest.mark.parametrize("value", [None, "x", 5, [None], {}, {"users": None}, [{"start": "x", "end": None}]])
 def test_whatever_a_schedule_lacks_is_borne(value: Any) -> None:
     names = ("final_schedule", "rotations", "schedule_layers", "users", "teams", "escalation_policies")
     thing = dict.fromkeys(names, value) | {"final_schedule": {"rendered_schedule_entries": value}}
-    assert layer_schedule(thing).entries == ()
-    assert shift_schedule(dict.fromkeys(names, value)).entries == ()
+    assert parse_layer_schedule(thing).entries == ()
+    assert parse_shift_schedule(dict.fromkeys(names, value)).entries == ()

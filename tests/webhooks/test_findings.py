@@ -5,11 +5,16 @@ from typing import Any
 
 import pytest
 
-from calmo_pagerduty.pagerduty.tokens import TokenFacts
+from calmo_pagerduty.pagerduty.tokens import TokenInfo
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
-from calmo_pagerduty.webhooks.findings import Level, clean_words, examine, unowned
+from calmo_pagerduty.webhooks.findings import Level, examine_webhook, orphan_findings, redact_webhook_id
 from calmo_pagerduty.webhooks.subscription_enabling import ENABLE_WEBHOOK, may_enable
-from calmo_pagerduty.webhooks.subscriptions import OurWebhook, Seen, Subscription, read_subscription
+from calmo_pagerduty.webhooks.subscriptions import (
+    LocalWebhook,
+    Subscription,
+    SubscriptionSnapshot,
+    parse_subscription,
+)
 from tests.support.builders import NOON
 
 WEBHOOK_ID = "wh_" + "a" * 32
@@ -18,10 +23,10 @@ HOST = "https://calmo.example"
 EVENTS = frozenset({"incident.triggered", "incident.resolved"})
 
 
-def ours(webhook_id: str = WEBHOOK_ID, **fields: Any) -> OurWebhook:
+def ours(webhook_id: str = WEBHOOK_ID, **fields: Any) -> LocalWebhook:
     url = f"{HOST}/webhooks/pagerduty/{webhook_id}"
     known = {"event_types": EVENTS, "parts": (("account", None),), "last_delivery_at": NOON}
-    return OurWebhook.model_validate({"id": webhook_id, "url": url, **known, **fields})
+    return LocalWebhook.model_validate({"id": webhook_id, "url": url, **known, **fields})
 
 
 def theirs(identity: str = "PSUB", webhook_id: str = WEBHOOK_ID, **fields: Any) -> Subscription:
@@ -30,12 +35,12 @@ def theirs(identity: str = "PSUB", webhook_id: str = WEBHOOK_ID, **fields: Any) 
     return Subscription.model_validate({"id": identity, "url": url, **known, **fields})
 
 
-def seen(*subscriptions: Subscription, **fields: Any) -> Seen:
-    return Seen(now=NOON, subscriptions=subscriptions, **fields)
+def seen(*subscriptions: Subscription, **fields: Any) -> SubscriptionSnapshot:
+    return SubscriptionSnapshot(now=NOON, subscriptions=subscriptions, **fields)
 
 
-def kinds(webhook: OurWebhook, what: Seen) -> dict[str, Level]:
-    return {finding.kind: finding.level for finding in examine(webhook, (webhook,), what)}
+def kinds(webhook: LocalWebhook, what: SubscriptionSnapshot) -> dict[str, Level]:
+    return {finding.kind: finding.level for finding in examine_webhook(webhook, (webhook,), what)}
 
 
 def test_a_healthy_webhook_has_no_findings() -> None:
@@ -50,11 +55,15 @@ def test_a_healthy_webhook_has_no_findings() -> None:
         (ours(), seen(), "subscription_missing", Level.ALARM),
         (ours(subscription_ids=("PGONE",)), seen(theirs()), "subscription_missing", Level.ALARM),
         (
-            ours(subscription_ids=("PSUB",)), seen(theirs(webhook_id=OTHER_ID)), "changed_address",
+            ours(subscription_ids=("PSUB",)),
+            seen(theirs(webhook_id=OTHER_ID)),
+            "changed_address",
             Level.ALARM,
         ),
         (
-            ours(managed=True), seen(theirs(event_types=frozenset({"incident.resolved"}))), "wrong_events",
+            ours(managed=True),
+            seen(theirs(event_types=frozenset({"incident.resolved"}))),
+            "wrong_events",
             Level.WARNING,
         ),
         (ours(), seen(theirs(event_types=frozenset({"incident.resolved"}))), "wrong_events", Level.NOTE),
@@ -66,17 +75,21 @@ def test_a_healthy_webhook_has_no_findings() -> None:
         (ours(waits_since=NOON - timedelta(minutes=5)), seen(theirs()), "inbox_growing", Level.WARNING),
         (
             ours(last_delivery_at=NOON - timedelta(hours=3)),
-            seen(theirs(), last_incident_at=NOON - timedelta(hours=1)), "silent", Level.ALARM,
+            seen(theirs(), last_incident_at=NOON - timedelta(hours=1)),
+            "silent",
+            Level.ALARM,
         ),
-        (ours(), Seen(now=NOON, why_not="no token"), "cannot_look", Level.NOTE),
+        (ours(), SubscriptionSnapshot(now=NOON, unreadable_reason="no token"), "cannot_look", Level.NOTE),
     ],
-)  # fmt: skip
-def test_each_trouble_is_found(webhook: OurWebhook, what: Seen, kind: str, level: Level) -> None:
+)
+def test_each_trouble_is_found(
+    webhook: LocalWebhook, what: SubscriptionSnapshot, kind: str, level: Level
+) -> None:
     assert kinds(webhook, what) == {kind: level}
 
 
 def test_the_last_strike_before_the_end_is_said_so() -> None:
-    (finding,) = examine(ours(strikes=2), (), seen(theirs()))
+    (finding,) = examine_webhook(ours(strikes=2), (), seen(theirs()))
     assert finding.words.startswith("one more rejected delivery and PagerDuty switches this off")
 
 
@@ -98,36 +111,41 @@ def test_services_apart_don_t_overlap_and_a_whole_account_overlaps_with_each() -
 
 def test_two_webhooks_of_a_connection_for_the_same_events_are_told_of() -> None:
     mine, yours = ours(), ours(OTHER_ID)
-    found = examine(mine, (mine, yours), seen(theirs("P1"), theirs("P2", OTHER_ID)))
+    found = examine_webhook(mine, (mine, yours), seen(theirs("P1"), theirs("P2", OTHER_ID)))
     assert [finding.kind for finding in found] == ["overlapping"]
 
 
 def test_what_delivers_to_a_webhook_that_is_gone_is_told_without_its_address() -> None:
-    (finding,) = unowned(HOST, [WEBHOOK_ID], [theirs(), theirs("P2", OTHER_ID)])
+    (finding,) = orphan_findings(HOST, [WEBHOOK_ID], [theirs(), theirs("P2", OTHER_ID)])
     assert finding.kind == "unowned_subscription" and "P2" in finding.words
     assert OTHER_ID not in finding.words
-    assert WEBHOOK_ID not in clean_words(finding.model_copy(update={"words": WEBHOOK_ID}), WEBHOOK_ID).words
+    assert (
+        WEBHOOK_ID
+        not in redact_webhook_id(finding.model_copy(update={"words": WEBHOOK_ID}), WEBHOOK_ID).words
+    )
 
 
 def test_a_subscription_is_read_tolerantly() -> None:
-    assert read_subscription({}) is None
-    bare = read_subscription({"id": "P1", "delivery_method": None, "filter": None, "events": None})
+    assert parse_subscription({}) is None
+    bare = parse_subscription({"id": "P1", "delivery_method": None, "filter": None, "events": None})
     assert bare is not None and bare.active and not bare.disabled
-    whole = read_subscription(
+    whole = parse_subscription(
         {
-            "id": "P1", "active": False, "events": ["incident.triggered"],
+            "id": "P1",
+            "active": False,
+            "events": ["incident.triggered"],
             "filter": {"type": "team_reference", "id": "PT"},
             "delivery_method": {"url": "https://x", "temporarily_disabled": True},
         }
-    )  # fmt: skip
+    )
     assert whole is not None
     assert (whole.kind, whole.filter_id, whole.disabled, whole.active) == ("team", "PT", True, False)
 
 
 def test_switching_on_again_is_off_until_the_rules_allow_it() -> None:
     allowed = ConnectionRules(switches={ENABLE_WEBHOOK: Switch.ALLOW})
-    assert not may_enable(ConnectionRules(), TokenFacts())
-    assert may_enable(allowed, TokenFacts())
-    assert not may_enable(allowed, TokenFacts(read_only=True))
-    assert not may_enable(ConnectionRules(switches={"risk:medium": Switch.ALLOW}), TokenFacts())
-    assert not may_enable(ConnectionRules(switches={ENABLE_WEBHOOK: Switch.DENY}), TokenFacts())
+    assert not may_enable(ConnectionRules(), TokenInfo())
+    assert may_enable(allowed, TokenInfo())
+    assert not may_enable(allowed, TokenInfo(read_only=True))
+    assert not may_enable(ConnectionRules(switches={"risk:medium": Switch.ALLOW}), TokenInfo())
+    assert not may_enable(ConnectionRules(switches={ENABLE_WEBHOOK: Switch.DENY}), TokenInfo())

@@ -5,27 +5,27 @@ from itertools import product
 import pytest
 
 from calmo_pagerduty.pagerduty.event_types import EventType
-from calmo_pagerduty.webhooks.event_filters import EVENTS, BadFilter, EventFilter, EventSet
+from calmo_pagerduty.webhooks.event_filters import EVENTS, EventFilter, EventSet, InvalidFilter
 from calmo_pagerduty.webhooks.lifecycle import (
-    HAPPENINGS,
-    Happening,
-    NotPossible,
-    WebhookFacts,
+    TRANSITIONS,
+    WebhookConflict,
+    WebhookFlags,
     WebhookState,
-    handle_of,
-    happen,
+    WebhookTransition,
+    apply_transition,
     masked_url,
+    redact_webhook_ids,
     state_of,
+    webhook_handle,
     webhook_url,
-    without_ids,
 )
-from calmo_pagerduty.webhooks.public_address import why_unreachable
+from calmo_pagerduty.webhooks.public_address import unreachable_reason
 from calmo_pagerduty.webhooks.setup_steps import setup_steps
-from calmo_pagerduty.webhooks.validation import WORDS, Proof
+from calmo_pagerduty.webhooks.validation import OUTCOME_TEXT, ValidationOutcome
 
-EVERY_WAY = [WebhookFacts(*values) for values in product((False, True), repeat=5)]
+EVERY_WAY = [WebhookFlags(*values) for values in product((False, True), repeat=5)]
 ID = "wh_" + "a" * 26 + "bcdefg"
-NEW, SET, ARMED = WebhookFacts(), WebhookFacts(secret=True), WebhookFacts(secret=True, armed=True)
+NEW, SET, ARMED = WebhookFlags(), WebhookFlags(secret=True), WebhookFlags(secret=True, armed=True)
 
 
 def test_whatever_the_facts_a_webhook_stands_somewhere_and_every_state_is_reached() -> None:
@@ -33,71 +33,82 @@ def test_whatever_the_facts_a_webhook_stands_somewhere_and_every_state_is_reache
 
 
 def test_every_happening_is_in_the_table_and_is_either_possible_or_refused_in_words() -> None:
-    assert set(HAPPENINGS) == set(Happening)
-    for facts, what in product(EVERY_WAY, Happening):
-        needed, changes = HAPPENINGS[what]
+    assert set(TRANSITIONS) == set(WebhookTransition)
+    for facts, what in product(EVERY_WAY, WebhookTransition):
+        needed, changes = TRANSITIONS[what]
         if all(getattr(facts, name) is value for name, value in needed.items()):
-            after = happen(facts, what)
+            after = apply_transition(facts, what)
             assert all(getattr(after, name) is value for name, value in changes.items())
-            assert what is Happening.DELETED or happen(after, what) == after, "it may happen again"
+            assert what is WebhookTransition.DELETED or apply_transition(after, what) == after, (
+                "it may happen again"
+            )
         else:
-            with pytest.raises(NotPossible, match=r"\w: \w"):
-                happen(facts, what)
+            with pytest.raises(WebhookConflict, match=r"\w: \w"):
+                apply_transition(facts, what)
 
 
 def test_a_webhook_lives_from_waiting_to_deleted() -> None:
     facts, seen = NEW, [state_of(NEW)]
     for name in ("SECRET_SET", "VERIFIED", "PAUSED", "SEEN_DISABLED", "DELETED"):
-        what = Happening[name]
-        facts = happen(facts, what)
+        what = WebhookTransition[name]
+        facts = apply_transition(facts, what)
         seen.append(state_of(facts))
     assert seen == list(WebhookState)
 
 
 @pytest.mark.parametrize("facts", [NEW, SET, ARMED])
-def test_what_is_resumed_or_switched_on_again_stands_where_it_stood(facts: WebhookFacts) -> None:
-    paused = happen(facts, Happening.PAUSED)
+def test_what_is_resumed_or_switched_on_again_stands_where_it_stood(facts: WebhookFlags) -> None:
+    paused = apply_transition(facts, WebhookTransition.PAUSED)
     assert state_of(paused) is WebhookState.PAUSED
-    assert happen(paused, Happening.RESUMED) == facts
-    assert happen(happen(facts, Happening.SEEN_DISABLED), Happening.SEEN_ENABLED) == facts
+    assert apply_transition(paused, WebhookTransition.RESUMED) == facts
+    assert (
+        apply_transition(
+            apply_transition(facts, WebhookTransition.SEEN_DISABLED), WebhookTransition.SEEN_ENABLED
+        )
+        == facts
+    )
 
 
 def test_nothing_leads_out_of_deleted() -> None:
-    for facts, what in product((webhook for webhook in EVERY_WAY if webhook.deleted), Happening):
-        with pytest.raises(NotPossible, match="deleted"):
-            happen(facts, what)
+    for facts, what in product((webhook for webhook in EVERY_WAY if webhook.deleted), WebhookTransition):
+        with pytest.raises(WebhookConflict, match="deleted"):
+            apply_transition(facts, what)
 
 
-@pytest.mark.parametrize("what", [Happening.ROTATED, Happening.TESTED, Happening.VERIFIED])
-def test_without_a_secret_there_is_nothing_to_rotate_to_test_or_to_verify(what: Happening) -> None:
-    with pytest.raises(NotPossible, match="secret"):
-        happen(NEW, what)
+@pytest.mark.parametrize(
+    "what", [WebhookTransition.ROTATED, WebhookTransition.TESTED, WebhookTransition.VERIFIED]
+)
+def test_without_a_secret_there_is_nothing_to_rotate_to_test_or_to_verify(what: WebhookTransition) -> None:
+    with pytest.raises(WebhookConflict, match="secret"):
+        apply_transition(NEW, what)
 
 
 def test_a_paused_webhook_is_not_tested() -> None:
-    with pytest.raises(NotPossible, match="paused"):
-        happen(WebhookFacts(secret=True, paused=True), Happening.TESTED)
+    with pytest.raises(WebhookConflict, match="paused"):
+        apply_transition(WebhookFlags(secret=True, paused=True), WebhookTransition.TESTED)
 
 
 def test_each_event_set_holds_the_one_before_it() -> None:
     essential, extended, advanced = (set(EVENTS[event_set]) for event_set in EventSet)
     assert essential == {EventType.TRIGGERED, EventType.ACKNOWLEDGED, EventType.RESOLVED}
     assert extended - essential == {
-        EventType.ESCALATED, EventType.RESPONDER_ADDED, EventType.PRIORITY_UPDATED,
-    }  # fmt: skip
+        EventType.ESCALATED,
+        EventType.RESPONDER_ADDED,
+        EventType.PRIORITY_UPDATED,
+    }
     assert essential < extended < advanced
     assert advanced == {event_type for event_type in EventType if event_type.startswith("incident.")}
     assert all(len(set(events)) == len(events) for events in EVENTS.values())
 
 
 def test_a_filter_is_the_account_some_services_or_some_teams() -> None:
-    assert EventFilter().parts() == (("account", None),)
-    assert EventFilter(service_ids=("P1", "P2", "P1")).parts() == (("service", "P1"), ("service", "P2"))
-    assert EventFilter(team_ids=("P1",)).checked().parts() == (("team", "P1"),)
-    with pytest.raises(BadFilter, match="not both"):
-        EventFilter(("P1",), ("P2",)).checked()
-    with pytest.raises(BadFilter, match="at most"):
-        EventFilter(tuple(f"P{number}" for number in range(11))).checked()
+    assert EventFilter().filter_keys() == (("account", None),)
+    assert EventFilter(service_ids=("P1", "P2", "P1")).filter_keys() == (("service", "P1"), ("service", "P2"))
+    assert EventFilter(team_ids=("P1",)).validated().filter_keys() == (("team", "P1"),)
+    with pytest.raises(InvalidFilter, match="not both"):
+        EventFilter(("P1",), ("P2",)).validated()
+    with pytest.raises(InvalidFilter, match="at most"):
+        EventFilter(tuple(f"P{number}" for number in range(11))).validated()
 
 
 @pytest.mark.parametrize(
@@ -117,21 +128,21 @@ def test_a_filter_is_the_account_some_services_or_some_teams() -> None:
     ],
 )
 def test_an_address_that_pagerduty_can_not_deliver_to_is_told_of(address: str, word: str) -> None:
-    assert word in (why_unreachable(address) or "")
+    assert word in (unreachable_reason(address) or "")
 
 
 def test_nothing_speaks_against_a_public_https_address() -> None:
-    assert why_unreachable("https://calmo.example.com") is None
-    assert why_unreachable("https://8.8.8.8:8443") is None
+    assert unreachable_reason("https://calmo.example.com") is None
+    assert unreachable_reason("https://8.8.8.8:8443") is None
 
 
 def test_a_webhook_is_called_by_the_end_of_its_id() -> None:
-    assert handle_of(ID) == "wh_bcdefg"
+    assert webhook_handle(ID) == "wh_bcdefg"
     assert ID[3:20] not in masked_url("https://calmo.example.com", ID)
     url = webhook_url("https://calmo.example.com", ID)
     assert url == f"https://calmo.example.com/webhooks/pagerduty/{ID}"
     assert (
-        without_ids(f"no route to {url}!")
+        redact_webhook_ids(f"no route to {url}!")
         == "no route to https://calmo.example.com/webhooks/pagerduty/wh_bcdefg!"
     )
 
@@ -151,4 +162,4 @@ def test_several_services_are_several_subscriptions_at_one_address() -> None:
 
 
 def test_every_finding_has_words() -> None:
-    assert set(WORDS) == set(Proof)
+    assert set(OUTCOME_TEXT) == set(ValidationOutcome)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from calmo_pagerduty.webhooks.signing_secrets import BadSecret, read_secret
+from calmo_pagerduty.webhooks.signing_secrets import InvalidSecret, parse_secret
 
 SECRET = "gKmWjJvP5n8Zc2RtQ0xYb7dLs4hAeUoT9iFpCy1wXq6uEzNaSgVkHrBfM3D"
 ID = "wh_" + "abcdefgh234567ij" * 2
@@ -12,25 +12,25 @@ KEY = f"calmo_{'a' * 16}_{'b' * 52}_12345678"
 
 
 def test_a_secret_is_taken_as_it_is() -> None:
-    taken = read_secret(SECRET.encode())
+    taken = parse_secret(SECRET.encode())
     assert (taken.secret, taken.notes) == (SECRET.encode(), ())
     assert SECRET not in repr(taken)
 
 
 def test_the_line_break_that_pasting_adds_is_not_worth_a_word() -> None:
-    assert read_secret(f"{SECRET}\r\n".encode()) == read_secret(SECRET.encode())
+    assert parse_secret(f"{SECRET}\r\n".encode()) == parse_secret(SECRET.encode())
 
 
 @pytest.mark.parametrize("around", ["  {}", "{}\t ", "\ufeff{}", "\u200b{}\u00a0", "\n\n{}\n\n"])
 def test_white_space_around_it_is_left_away_and_told_of(around: str) -> None:
-    taken = read_secret(around.format(SECRET).encode())
+    taken = parse_secret(around.format(SECRET).encode())
     assert taken.secret == SECRET.encode()
     assert any("white space" in note for note in taken.notes)
 
 
 @pytest.mark.parametrize("mark", ["'", '"', "`"])
 def test_quotation_marks_around_it_are_left_away_and_told_of(mark: str) -> None:
-    taken = read_secret(f" {mark}{SECRET}{mark} ".encode())
+    taken = parse_secret(f" {mark}{SECRET}{mark} ".encode())
     assert taken.secret == SECRET.encode()
     assert any("quotation marks" in note for note in taken.notes)
 
@@ -39,7 +39,7 @@ def test_quotation_marks_around_it_are_left_away_and_told_of(mark: str) -> None:
 def test_it_is_taken_out_of_pagerdutys_whole_answer(wrap: bool) -> None:
     subscription = {"id": "P1", "delivery_method": {"url": f"https://c/{ID}", "secret": SECRET}}
     answer = {"webhook_subscription": subscription} if wrap else subscription
-    taken = read_secret(json.dumps(answer, indent=2).encode())
+    taken = parse_secret(json.dumps(answer, indent=2).encode())
     assert taken.secret == SECRET.encode()
     assert any("answer" in note for note in taken.notes)
 
@@ -77,8 +77,8 @@ def test_it_is_taken_out_of_pagerdutys_whole_answer(wrap: bool) -> None:
     ],
 )
 def test_something_else_is_refused_by_its_name_and_never_repeated(pasted: str, word: str) -> None:
-    with pytest.raises(BadSecret) as refused:
-        read_secret(pasted.encode())
+    with pytest.raises(InvalidSecret) as refused:
+        parse_secret(pasted.encode())
     said = str(refused.value)
     assert word in said
     assert len(said.splitlines()) == 1
@@ -87,10 +87,10 @@ def test_something_else_is_refused_by_its_name_and_never_repeated(pasted: str, w
 
 
 def test_bytes_that_are_no_text_are_refused() -> None:
-    with pytest.raises(BadSecret, match="not text"):
-        read_secret(b"\xff\xfe" + SECRET.encode())
+    with pytest.raises(InvalidSecret, match="not text"):
+        parse_secret(b"\xff\xfe" + SECRET.encode())
 
 
 @pytest.mark.parametrize("secret", ["test-only-secret-A", "secret-from-pagerduty", "0123456789abcdef" * 3])
 def test_other_forms_of_secrets_are_tolerated(secret: str) -> None:
-    assert read_secret(secret.encode()).secret == secret.encode()
+    assert parse_secret(secret.encode()).secret == secret.encode()

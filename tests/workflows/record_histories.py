@@ -28,20 +28,20 @@ from calmo_pagerduty.db.encryption import Keyring  # noqa: E402
 from calmo_pagerduty.processes import free_port  # noqa: E402
 from calmo_pagerduty.temporal.client import DATA_CONVERTER, runtime  # noqa: E402
 from calmo_pagerduty.temporal.dev_server import TemporalDevServer  # noqa: E402
-from tests.support.incident_runs import IncidentRuns  # noqa: E402
-from tests.support.parts import Parts  # noqa: E402
-from workflows import names  # noqa: E402
-
-from tests.support import recorded_actions  # noqa: E402
-from tests.support import recorded_contexts  # noqa: E402
-from tests.support import recorded_healing  # noqa: E402
-from tests.support import recorded_incidents  # noqa: E402
-from tests.support import recorded_tool_calls  # noqa: E402
-
+from tests.support import (  # noqa: E402
+    recorded_actions,
+    recorded_contexts,
+    recorded_healing,
+    recorded_incidents,
+    recorded_tool_calls,
+)
 from tests.support.acting_service import acting_service  # noqa: E402
 from tests.support.context_service import context_service  # noqa: E402
 from tests.support.healing_service import healing_service  # noqa: E402
+from tests.support.incident_runs import IncidentRuns  # noqa: E402
+from tests.support.parts import Parts  # noqa: E402
 from tests.support.tool_service import running_service  # noqa: E402
+from workflows import names  # noqa: E402
 
 SCENARIOS = (
     *recorded_incidents.SCENARIOS,
@@ -68,14 +68,14 @@ async def record(wanted: list[str]) -> None:
         )
         try:
             for name in wanted:
-                await _record_one(name, client, server.address, Path(folder))
+                await _record_run(name, client, server.address, Path(folder))
         finally:
             await server.stop()
     # Temporal's threads may still be ending: let them.
     await asyncio.sleep(0.05)
 
 
-async def _record_one(name: str, client: Client, address: str, folder: Path) -> None:
+async def _record_run(name: str, client: Client, address: str, folder: Path) -> None:
     database = Database(f"sqlite:///{folder / f'{name}.db'}")
     database.migrate()
     keyring = Keyring({"test": bytes(range(32))})

@@ -31,7 +31,7 @@ async def ask(connection: str) -> None:
 class Storm:
     @workflow.run
     async def run(self, connections: list[str]) -> None:
-        queue = names.calls_queue(workflow.info().task_queue)
+        queue = names.pagerduty_queue(workflow.info().task_queue)
         await asyncio.gather(
             *(
                 workflow.execute_activity(
@@ -48,7 +48,7 @@ class Storm:
 
 async def test_each_connection_has_its_own_rate(temporal: Client, task_queue: str) -> None:
     started.clear()
-    queue = names.calls_queue(task_queue)
+    queue = names.pagerduty_queue(task_queue)
     await limit_each_connection(temporal, queue, PER_SECOND * 60)
     storm = ["con_stormy"] * CALLS + ["con_calm"] * 2
     async with (

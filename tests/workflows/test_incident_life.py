@@ -49,7 +49,7 @@ async def test_triggered_acknowledged_resolved_is_exactly_one_issue(runs_on_eith
         ):
             await runs.deliver(ref, runs.take_in(ref, payload))
         issue = await runs.until_saved(ref, 4)
-    page = runs.database.read_now(
+    page = runs.database.read_blocking(
         lambda t: issue_queries.list_issues(t, EVERYTHING, IssueFilter(incidents=(ref.incident_id,)), 10)
     )
     assert page.issues == (issue,)
@@ -78,7 +78,7 @@ async def test_what_arrives_while_no_worker_is_there_is_saved_in_one_transaction
         await runs.deliver(ref, event)
     async with runs.worker():
         await runs.until_saved(ref, 4)
-    changes = runs.database.read_now(lambda t: issue_queries.changes_after(t, EVERYTHING, 0, 100))
+    changes = runs.database.read_blocking(lambda t: issue_queries.list_changes_after(t, EVERYTHING, 0, 100))
     assert [len(change.event_types) for change in changes] == [4]
 
 

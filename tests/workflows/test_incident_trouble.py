@@ -16,7 +16,7 @@ from temporalio.common import RawValue
 from temporalio.worker import UnsandboxedWorkflowRunner
 
 from calmo_pagerduty.incidents.lifecycle import Decision, EventFacts, IncidentState, LifecyclePolicy, decide
-from calmo_pagerduty.incidents.model import absorb
+from calmo_pagerduty.incidents.model import apply_events
 from calmo_pagerduty.incidents.signals import RECEIVE_EVENTS
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.pagerduty.event_types import EventType, IncidentStatus
@@ -130,9 +130,9 @@ async def test_an_event_that_cannot_be_applied_is_set_aside_and_the_others_are_a
     def absorb_with_a_fault(issue: Any, events: Any, *more: Any) -> Any:
         if any(received.facts.event_id == poison.event_id for received in events):
             raise ZeroDivisionError
-        return absorb(issue, events, *more)
+        return apply_events(issue, events, *more)
 
-    monkeypatch.setattr("calmo_pagerduty.incidents.store.absorb", absorb_with_a_fault)
+    monkeypatch.setattr("calmo_pagerduty.incidents.store.apply_events", absorb_with_a_fault)
     await runs.deliver(ref, triggered(), poison, resolved())
     async with runs.worker():
         issue = await runs.until_saved(ref, 2)
@@ -216,7 +216,7 @@ def _as_sent(event: EventFacts) -> dict[str, Any]:
 
 
 def _delivery_states(runs: IncidentRuns) -> dict[int, str]:
-    rows = runs.database.read_now(lambda t: t.exec_driver_sql("SELECT seq, state FROM deliveries").all())
+    rows = runs.database.read_blocking(lambda t: t.exec_driver_sql("SELECT seq, state FROM deliveries").all())
     return {seq: state for seq, state in rows}
 
 

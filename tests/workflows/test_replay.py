@@ -35,9 +35,13 @@ def history_of(path: Path) -> WorkflowHistory:
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 async def test_a_recorded_history_replays(path: Path) -> None:
     workflows = [
-        IncidentWorkflow, ToolCallWorkflow, ReconcileWorkflow, DoctorWorkflow, IncidentContextWorkflow,
+        IncidentWorkflow,
+        ToolCallWorkflow,
+        ReconcileWorkflow,
+        DoctorWorkflow,
+        IncidentContextWorkflow,
         AccountMemoryWorkflow,
-    ]  # fmt: skip
+    ]
     replayer = Replayer(workflows=workflows, data_converter=DATA_CONVERTER)
     await replayer.replay_workflow(history_of(path))
 
@@ -45,9 +49,14 @@ async def test_a_recorded_history_replays(path: Path) -> None:
 def test_every_way_through_a_run_is_recorded() -> None:
     text = "\n".join(path.read_text(encoding="utf-8") for path in RECORDED)
     for kind in (
-        "WORKFLOW_EXECUTION_COMPLETED", "WORKFLOW_EXECUTION_CONTINUED_AS_NEW", "WORKFLOW_EXECUTION_CANCELED",
-        "TIMER_FIRED", "TIMER_CANCELED", "MARKER_RECORDED", "UPSERT_WORKFLOW_SEARCH_ATTRIBUTES",
-    ):  # fmt: skip
+        "WORKFLOW_EXECUTION_COMPLETED",
+        "WORKFLOW_EXECUTION_CONTINUED_AS_NEW",
+        "WORKFLOW_EXECUTION_CANCELED",
+        "TIMER_FIRED",
+        "TIMER_CANCELED",
+        "MARKER_RECORDED",
+        "UPSERT_WORKFLOW_SEARCH_ATTRIBUTES",
+    ):
         assert f"EVENT_TYPE_{kind}" in text
     assert len(RECORDED) >= 10
 

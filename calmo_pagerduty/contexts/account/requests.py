@@ -5,17 +5,17 @@ from typing import Any
 
 from calmo_pagerduty.connections.rate_limit_store import DEFAULT_PER_MINUTE
 from calmo_pagerduty.connections.store import Connection
-from calmo_pagerduty.connections.throttle import Pace
+from calmo_pagerduty.connections.throttle import Pacer
 from calmo_pagerduty.pagerduty.client import PagerDutyClient
-from calmo_pagerduty.pagerduty.request_builders import get, listing
+from calmo_pagerduty.pagerduty.request_builders import get, list_request
 from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject
 
-PAGE = 100
+PAGE_SIZE = 100
 #: So many requests may be made at once: one context needs no more, and so waits for nothing.
-AT_ONCE = 40
+BURST_SIZE = 40
 
 
-class Reading:
+class SourceClient:
     """Reads as one connection. Every call raises PagerDutyError."""
 
     def __init__(self, client: PagerDutyClient) -> None:
@@ -31,14 +31,14 @@ class Reading:
     ) -> AsyncIterator[tuple[list[JsonObject], bool]]:
         """Yield page by page, each with whether the list ends there, with nothing missing."""
         whole = True
-        wanted = listing(request, items, at_most, divisible=divisible)
-        async for page in self._client.pages(wanted.model_copy(update={"page_size": PAGE})):
+        wanted = list_request(request, items, at_most, divisible=divisible)
+        async for page in self._client.pages(wanted.model_copy(update={"page_size": PAGE_SIZE})):
             self.requests += 1
             whole = whole and not page.notes
             yield list(page.items), whole and page.next is None
 
-    async def listed(
-        self, path: str, items: str, at_most: int = PAGE, **query: Any
+    async def list_items(
+        self, path: str, items: str, at_most: int = PAGE_SIZE, **query: Any
     ) -> tuple[list[JsonObject], bool]:
         """Return up to so many things, and whether those are all."""
         found: list[JsonObject] = []
@@ -49,11 +49,11 @@ class Reading:
         return found, whole
 
 
-def pace_of(connection: Connection) -> Pace:
+def context_pacer(connection: Connection) -> Pacer:
     """Contexts take at most half of a connection's requests in any minute: tools and healing keep room.
 
     It holds for one worker process; the database's count holds for all together.
     """
     half = (connection.requests_per_minute or DEFAULT_PER_MINUTE) // 2
-    at_once = min(AT_ONCE, max(1, half // 4))
-    return Pace(max(1, half - at_once), at_once)
+    at_once = min(BURST_SIZE, max(1, half // 4))
+    return Pacer(max(1, half - at_once), at_once)

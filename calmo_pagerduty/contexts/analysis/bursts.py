@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from calmo_pagerduty.contexts.analysis.estimators import chance_of_many
-from calmo_pagerduty.contexts.analysis.streams import DAY, MINUTE, SKEW
+from calmo_pagerduty.contexts.analysis.estimators import poisson_tail
+from calmo_pagerduty.contexts.analysis.streams import CLOCK_SKEW, DAY, MINUTE
 from calmo_pagerduty.contexts.analysis.title_index import Floats
 
 #: Fewer at once are no burst.
-LEAST_AT_ONCE = 3
-BEFORE = 30 * MINUTE
-_WINDOW = BEFORE + SKEW
-_MOST_WINDOWS = 100_000
+MIN_BURST_SIZE = 3
+BURST_LEAD = 30 * MINUTE
+_WINDOW = BURST_LEAD + CLOCK_SKEW
+_MAX_WINDOWS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +30,20 @@ class Burst:
     chance: float
 
 
-def burst_at(times: Floats, at: float, since: float) -> Burst | None:
+def find_burst(times: Floats, at: float, since: float) -> Burst | None:
     """Return what came at once around `at`, if at least LEAST_AT_ONCE did. All in sorted epoch seconds."""
-    near = times[(times >= at - BEFORE) & (times <= at + SKEW)]
-    seconds = at + SKEW - since
-    windows = min(_MOST_WINDOWS, int((at - BEFORE - since) // _WINDOW))
-    if len(near) < LEAST_AT_ONCE or windows < 1:
+    window = times[(times >= at - BURST_LEAD) & (times <= at + CLOCK_SKEW)]
+    seconds = at + CLOCK_SKEW - since
+    windows = min(_MAX_WINDOWS, int((at - BURST_LEAD - since) // _WINDOW))
+    if len(window) < MIN_BURST_SIZE or windows < 1:
         return None
-    begins = at - BEFORE - _WINDOW * np.arange(windows, -1, -1)
+    begins = at - BURST_LEAD - _WINDOW * np.arange(windows, -1, -1)
     counts = np.diff(np.searchsorted(times, begins, side="left"))
-    usual = (1 + int((counts >= len(near)).sum())) / (1 + windows)
+    usual = (1 + int((counts >= len(window)).sum())) / (1 + windows)
     rate = len(times[times >= since]) / seconds
     return Burst(
-        count=len(near),
-        first_at=datetime.fromtimestamp(float(near[0]), UTC),
+        count=len(window),
+        first_at=datetime.fromtimestamp(float(window[0]), UTC),
         rate_per_day=rate * DAY,
-        chance=max(usual, chance_of_many(len(near), rate * _WINDOW)),
+        chance=max(usual, poisson_tail(len(window), rate * _WINDOW)),
     )

@@ -12,16 +12,16 @@ from itertools import islice
 import networkx as nx
 
 from calmo_pagerduty.contexts.analysis.surroundings import Dependencies, Node, NodeKind
-from calmo_pagerduty.contexts.facts import Thing
-from calmo_pagerduty.kernel.untrusted_text import clean_text
+from calmo_pagerduty.contexts.facts import EntityRef
+from calmo_pagerduty.kernel.untrusted_text import sanitize_text
 
 #: Suspects are looked for so many hops upstream, and likeness fades so far.
 MAX_HOPS = 3
 #: How much of its weight a hop leaves.
-PER_HOP = 0.7
+DECAY_PER_HOP = 0.7
 #: More edges are not looked at.
-MOST_EDGES = 50_000
-LONGEST_NAME = 200
+MAX_EDGES = 50_000
+MAX_NAME_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,52 +53,52 @@ class Neighbourhood:
         return {node: hops for node, hops in self.upstream.items() if hops <= MAX_HOPS}
 
 
-def neighbourhood(service_id: str, dependencies: Dependencies) -> Neighbourhood:
+def build_neighbourhood(service_id: str, dependencies: Dependencies) -> Neighbourhood:
     """Return what lies around the service. A service without dependencies has nothing around it."""
     graph = _graph(dependencies.edges)
-    downstream = _reached(graph, service_id)
-    upstream = _reached(graph.reverse(copy=False), service_id)
-    around = graph.subgraph({service_id, *downstream, *upstream})
+    downstream = _hops_from(graph, service_id)
+    upstream = _hops_from(graph.reverse(copy=False), service_id)
+    inputs = graph.subgraph({service_id, *downstream, *upstream})
     cycles = (
         tuple(sorted(component))
-        for component in nx.strongly_connected_components(around)
+        for component in nx.strongly_connected_components(inputs)
         if len(component) > 1
     )
     return Neighbourhood(
         service_id=service_id,
         downstream=downstream,
         upstream=upstream,
-        paths=_ways_to(graph, service_id),
+        paths=_shortest_paths_to(graph, service_id),
         cycles=tuple(sorted(cycles)),
-        edges=tuple(sorted(around.edges)),
-        is_whole=dependencies.is_whole and len(dependencies.edges) <= MOST_EDGES,
+        edges=tuple(sorted(inputs.edges)),
+        is_whole=dependencies.is_whole and len(dependencies.edges) <= MAX_EDGES,
     )
 
 
 def blast_radius(edges: Iterable[tuple[str, str]], service_id: str) -> frozenset[str]:
     """Return all that depends on the service, directly or not."""
-    return frozenset(_reached(_graph(edges), service_id))
+    return frozenset(_hops_from(_graph(edges), service_id))
 
 
 def suspects(edges: Iterable[tuple[str, str]], service_id: str) -> frozenset[str]:
     """Return all that the service depends on, directly or not."""
-    return frozenset(_reached(_graph(edges).reverse(copy=False), service_id))
+    return frozenset(_hops_from(_graph(edges).reverse(copy=False), service_id))
 
 
-def fading(hops: int | None) -> float:
+def distance_decay(hops: int | None) -> float:
     """Return what is left of a weight after so many hops; without a way it is one more than the most."""
-    return PER_HOP ** min(MAX_HOPS + 1, MAX_HOPS + 1 if hops is None else hops)
+    return DECAY_PER_HOP ** min(MAX_HOPS + 1, MAX_HOPS + 1 if hops is None else hops)
 
 
-def thing_of(service_id: str, dependencies: Dependencies) -> Thing:
+def service_ref(service_id: str, dependencies: Dependencies) -> EntityRef:
     """Return the service as the document names it; one that was not read has no name."""
     node: Node | None = dependencies.nodes.get(service_id)
     if node is None:
-        return Thing(id=service_id, kind=NodeKind.TECHNICAL)
-    return Thing(id=node.id, kind=node.kind, name=clean_text(node.name, LONGEST_NAME), url=node.url)
+        return EntityRef(id=service_id, kind=NodeKind.TECHNICAL)
+    return EntityRef(id=node.id, kind=node.kind, name=sanitize_text(node.name, MAX_NAME_LENGTH), url=node.url)
 
 
-def is_business(service_id: str, dependencies: Dependencies) -> bool:
+def is_business_service(service_id: str, dependencies: Dependencies) -> bool:
     """Return whether it is known to be a business service."""
     node = dependencies.nodes.get(service_id)
     return node is not None and node.kind is NodeKind.BUSINESS
@@ -107,11 +107,11 @@ def is_business(service_id: str, dependencies: Dependencies) -> bool:
 def _graph(edges: Iterable[tuple[str, str]]) -> nx.DiGraph:
     """Sorted, so that of two ways equally short the same one is always found. A loop says nothing."""
     graph = nx.DiGraph()
-    graph.add_edges_from(islice((edge for edge in sorted(edges) if edge[0] != edge[1]), MOST_EDGES))
+    graph.add_edges_from(islice((edge for edge in sorted(edges) if edge[0] != edge[1]), MAX_EDGES))
     return graph
 
 
-def _reached(graph: nx.DiGraph, service_id: str) -> dict[str, int]:
+def _hops_from(graph: nx.DiGraph, service_id: str) -> dict[str, int]:
     if service_id not in graph:
         return {}
     hops: dict[str, int] = nx.single_source_shortest_path_length(graph, service_id)
@@ -120,7 +120,7 @@ def _reached(graph: nx.DiGraph, service_id: str) -> dict[str, int]:
     }
 
 
-def _ways_to(graph: nx.DiGraph, service_id: str) -> dict[str, tuple[str, ...]]:
+def _shortest_paths_to(graph: nx.DiGraph, service_id: str) -> dict[str, tuple[str, ...]]:
     if service_id not in graph:
         return {}
     backwards = graph.reverse(copy=False)

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
-from calmo_pagerduty.contexts.facts import Thing
-from calmo_pagerduty.contexts.model import Assessment, Reach, Surrounding
+from calmo_pagerduty.contexts.facts import EntityRef
+from calmo_pagerduty.contexts.model import Assessment, DependencyNode, DependencyView
 
 #: A service id that supports, and one that depends on it.
 Edge = tuple[str, str]
 
 #: More boxes than these, nobody reads.
-MOST_NODES = 40
-MOST_IN_A_LAYER = 7
+MAX_NODES = 40
+MAX_LAYER_NODES = 7
 #: How many levels above or below the failing service; what lies further away is in the last of them.
-MOST_LEVELS = 5
+MAX_LEVELS = 5
 
 
 class Role(StrEnum):
@@ -93,24 +93,24 @@ class _Acyclic:
     order: tuple[str, ...]
 
 
-def layered(found: Assessment) -> LayeredGraph:
+def build_layered_graph(assessment: Assessment) -> LayeredGraph:
     """Return what the picture shows. Without a known service the incident itself stands in the middle."""
-    around = found.surrounding
-    incident = Thing(id=found.incident.incident.id, kind="incident", name="This incident")
-    centre = found.incident.service or incident
-    reached = _reached(around, centre)
+    inputs = assessment.surrounding
+    incident = EntityRef(id=assessment.incident.incident.id, kind="incident", name="This incident")
+    centre = assessment.incident.service or incident
+    reached = _nodes_by_id(inputs, centre)
     sides = _Sides(
         centre.id,
         below={node: reach.hops for node, (side, reach) in reached.items() if side < 0},
         above={node: reach.hops for node, (side, reach) in reached.items() if side > 0},
-        business=frozenset(reach.thing.id for reach in around.business if reached[reach.thing.id][0] > 0),
+        business=frozenset(reach.thing.id for reach in inputs.business if reached[reach.thing.id][0] > 0),
     )
-    along = [thing.id for thing in around.failing_path if thing.id in reached]
+    along = [thing.id for thing in inputs.failing_path if thing.id in reached]
     path = frozenset(pairwise(along))
-    edges = {edge for edge in around.edges if edge[0] != edge[1] and reached.keys() >= set(edge)} | path
+    edges = {edge for edge in inputs.edges if edge[0] != edge[1] and reached.keys() >= set(edge)} | path
     acyclic = _without_cycles(sides, edges)
     nodes = {node: _box(reach, sides, along) for node, (_, reach) in reached.items()}
-    layers, stands_for = _rows(nodes, _levels(sides, acyclic))
+    layers, stands_for = _layers(nodes, _levels(sides, acyclic))
     level = {box.id: number for number, layer in enumerate(layers) for box in layer}
     upward, returning = set(), set()
     for low, high in edges:
@@ -125,17 +125,17 @@ def layered(found: Assessment) -> LayeredGraph:
         edges=tuple(sorted(upward)),
         returning=tuple(sorted(returning)),
         path=path & upward,
-        is_whole=around.is_whole,
+        is_whole=inputs.is_whole,
     )
 
 
-def _reached(around: Surrounding, centre: Thing) -> dict[str, tuple[int, Reach]]:
+def _nodes_by_id(view: DependencyView, centre: EntityRef) -> dict[str, tuple[int, DependencyNode]]:
     """Return each service once, with its side: below (-1) or above (1) the failing service (0). A service
     that is on both, since they depend on each other, stands below: from there the failure may have come.
     """
-    found = {centre.id: (0, Reach(thing=centre, hops=0))}
-    sides = [(-1, reach) for reach in around.upstream]
-    sides += [(1, reach) for reach in (*around.downstream, *around.business)]
+    found = {centre.id: (0, DependencyNode(thing=centre, hops=0))}
+    sides = [(-1, reach) for reach in view.upstream]
+    sides += [(1, reach) for reach in (*view.downstream, *view.business)]
     for side, reach in sorted(sides, key=lambda each: (each[0], each[1].hops, each[1].thing.id)):
         found.setdefault(reach.thing.id, (side, reach))
     return found
@@ -173,11 +173,11 @@ def _levels(sides: _Sides, acyclic: _Acyclic) -> dict[str, int]:
     for node in reversed(acyclic.order):
         if node in sides.below:
             ways = [level[high] - 1 for high in ahead.get(node, ()) if high in level]
-            level[node] = max(min(ways, default=-sides.below[node]), -MOST_LEVELS)
+            level[node] = max(min(ways, default=-sides.below[node]), -MAX_LEVELS)
     for node in acyclic.order:
         if node in sides.above and node not in sides.business:
             ways = [level[low] + 1 for low in behind.get(node, ()) if level.get(low, -1) >= 0]
-            level[node] = min(max(ways, default=sides.above[node]), MOST_LEVELS)
+            level[node] = min(max(ways, default=sides.above[node]), MAX_LEVELS)
     top = max(level.values())
     for node in acyclic.order:
         if node in sides.business:
@@ -186,7 +186,7 @@ def _levels(sides: _Sides, acyclic: _Acyclic) -> dict[str, int]:
     return level
 
 
-def _box(reach: Reach, sides: _Sides, along: Sequence[str]) -> Box:
+def _box(reach: DependencyNode, sides: _Sides, along: Sequence[str]) -> Box:
     node, is_on_path = reach.thing.id, len(along) > 1 and reach.thing.id in along
     role = Role.BUSINESS if node in sides.business else Role.SERVICE
     if node == sides.centre:
@@ -196,12 +196,12 @@ def _box(reach: Reach, sides: _Sides, along: Sequence[str]) -> Box:
     return Box(node, reach.thing.name or node, role, reach.has_open_incident, is_on_path, reach.hops)
 
 
-def _rows(nodes: Mapping[str, Box], level: Mapping[str, int]) -> tuple[list[list[Box]], dict[str, str]]:
+def _layers(nodes: Mapping[str, Box], level: Mapping[str, int]) -> tuple[list[list[Box]], dict[str, str]]:
     """Return the layers from the bottom, and which box each node is in: its own, or that of the rest."""
     members: dict[int, list[Box]] = {}
     for node in sorted(nodes.values(), key=lambda node: node.importance):
         members.setdefault(level[node.id], []).append(node)
-    room = _room([len(layer) for layer in members.values()])
+    room = _layer_capacity([len(layer) for layer in members.values()])
     stands_for = {node: node for node in nodes}
     layers = []
     for number in sorted(members):
@@ -215,9 +215,9 @@ def _rows(nodes: Mapping[str, Box], level: Mapping[str, int]) -> tuple[list[list
     return layers, stands_for
 
 
-def _room(sizes: Sequence[int]) -> int:
+def _layer_capacity(sizes: Sequence[int]) -> int:
     """Return how many boxes a layer may show, so that all layers together are few enough."""
-    for room in range(MOST_IN_A_LAYER, 1, -1):
-        if sum(min(size, room) + (size > room) for size in sizes) <= MOST_NODES:
+    for room in range(MAX_LAYER_NODES, 1, -1):
+        if sum(min(size, room) + (size > room) for size in sizes) <= MAX_NODES:
             return room
     return 1

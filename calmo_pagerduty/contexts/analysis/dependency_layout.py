@@ -19,13 +19,17 @@ Point = tuple[float, int]
 
 #: In pixels: a box, and from the middle of one box to the middle of the next, in its layer and above it.
 WIDTH, HEIGHT = 172.0, 58.0
-ACROSS, UP = WIDTH + 26.0, HEIGHT + 60.0
+COLUMN_WIDTH, LAYER_HEIGHT = WIDTH + 26.0, HEIGHT + 60.0
 #: From the middle of a box to a line that passes it, at least.
 PASSING = WIDTH / 2 + 30.0
 #: graphlay's lines are orthogonal by default: they pass a layer upright, where there is room between boxes.
 _OPTIONS: Final[Mapping[str, Any]] = {
     "direction": "topbottom",
-    "spacing": {"node_gap": ACROSS - WIDTH, "isolated_gap": ACROSS - WIDTH, "layer_gap": UP - HEIGHT},
+    "spacing": {
+        "node_gap": COLUMN_WIDTH - WIDTH,
+        "isolated_gap": COLUMN_WIDTH - WIDTH,
+        "layer_gap": LAYER_HEIGHT - HEIGHT,
+    },
     "coords": {"branch_style": "symmetric"},
 }
 
@@ -43,7 +47,7 @@ class Layout:
     width: float
 
 
-def place(layers: Sequence[Sequence[str]], edges: Iterable[Edge]) -> Layout:
+def compute_layout(layers: Sequence[Sequence[str]], edges: Iterable[Edge]) -> Layout:
     """Place nodes that are given layer by layer, from the bottom; no layer is empty.
 
     An edge is (a node, a node of a higher layer); those that don't go upward are left out.
@@ -106,7 +110,7 @@ def _room_around(
     x: float, number: int, places: Mapping[str, Point], routes: Mapping[Edge, tuple[Point, ...]]
 ) -> tuple[float, float]:
     """Return how far the box at this point may move to the left and to the right."""
-    beside = [(other, ACROSS) for other, layer in places.values() if layer == number and other != x]
+    beside = [(other, COLUMN_WIDTH) for other, layer in places.values() if layer == number and other != x]
     beside += [(at, PASSING) for route in routes.values() for at, layer in route[1:-1] if layer == number]
     left = max((other + distance for other, distance in beside if other < x), default=-math.inf)
     right = min((other - distance for other, distance in beside if other > x), default=math.inf)

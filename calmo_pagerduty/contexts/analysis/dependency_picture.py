@@ -9,10 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from itertools import pairwise
 
-from calmo_pagerduty.contexts.analysis.dependency_layers import Box, LayeredGraph, Role, layered
-from calmo_pagerduty.contexts.analysis.dependency_layout import HEIGHT, UP, WIDTH, Layout, place
+from calmo_pagerduty.contexts.analysis.dependency_layers import Box, LayeredGraph, Role, build_layered_graph
+from calmo_pagerduty.contexts.analysis.dependency_layout import (
+    HEIGHT,
+    LAYER_HEIGHT,
+    WIDTH,
+    Layout,
+    compute_layout,
+)
 from calmo_pagerduty.contexts.model import IncidentContext
-from calmo_pagerduty.kernel.untrusted_text import clean_text
+from calmo_pagerduty.kernel.untrusted_text import sanitize_text
 
 Point = tuple[float, float]
 
@@ -22,19 +28,19 @@ LINE, CAPTION = "#7d8794", "#737d88"
 PATH = "#d1242f"
 #: What fits into a box in one line, in narrow characters.
 LINE_LENGTH = 19
-MOST_LINES = 2
+MAX_LINES = 2
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
 #: Fill, border, border's width and the words' colour. Cards carry their own paper.
 _CARD = ("#f6f8fa", "#8c959f", 1.2, "#1f2328")
 _OPEN = ("#ffebe9", "#cf222e", 1.6, "#1f2328")
-_LOOKS: Mapping[Role, tuple[str, str, float, str]] = {
+_STYLE_OF_ROLE: Mapping[Role, tuple[str, str, float, str]] = {
     Role.FAILING: ("#b3202b", "#7d0f18", 2.6, "#ffffff"),
     Role.ORIGIN: ("#ffebe9", "#cf222e", 2.6, "#1f2328"),
     Role.BUSINESS: ("#ddf0ff", "#3b7dbd", 1.4, "#1f2328"),
     Role.SERVICE: _CARD,
     Role.MORE: ("#f6f8fa", "#8c959f", 1.2, "#57606a"),
 }
-_TAGS: Mapping[Role, str] = {
+_TAG_OF_ROLE: Mapping[Role, str] = {
     Role.FAILING: "this incident",
     Role.ORIGIN: "probable origin",
     Role.BUSINESS: "business service",
@@ -43,11 +49,11 @@ _TAGS: Mapping[Role, str] = {
 }
 
 
-def dependency_picture(context: IncidentContext) -> str:
+def dependency_svg(context: IncidentContext) -> str:
     """Return the picture as a whole SVG document."""
-    graph = layered(context.assessment)
+    graph = build_layered_graph(context.assessment)
     # A line that closes a circle takes the same way as any other, only downward.
-    layout = place(graph.layers, [*graph.edges, *((high, low) for low, high in graph.returning)])
+    layout = compute_layout(graph.layers, [*graph.edges, *((high, low) for low, high in graph.returning)])
     canvas = _Canvas(graph, layout)
     name = f"graph-{context.issue_id}-{context.version}"
     width, height = canvas.right + MARGIN, canvas.height
@@ -56,7 +62,7 @@ def dependency_picture(context: IncidentContext) -> str:
         f' viewBox="0 0 {width:.0f} {height:.0f}" role="img" font-family="{FONT}"'
         f' aria-labelledby="{escape(name)}-title {escape(name)}-desc">',
         f'<title id="{escape(name)}-title">{_xml_text(_title(context))}</title>',
-        f'<desc id="{escape(name)}-desc">{_xml_text(_description(graph))}</desc>',
+        f'<desc id="{escape(name)}-desc">{_xml_text(_alt_text(graph))}</desc>',
         *canvas.captions(),
         *canvas.lines(),
         *(line for node in graph.nodes for line in canvas.box(graph.nodes[node])),
@@ -72,14 +78,14 @@ def _title(context: IncidentContext) -> str:
     return f"Dependencies around incident {number}"
 
 
-def _description(graph: LayeredGraph) -> str:
+def _alt_text(graph: LayeredGraph) -> str:
     """Say what the picture shows, for whom doesn't see it."""
     said = []
-    middle = _row_of(graph, Role.FAILING)
+    middle = _layer_of_role(graph, Role.FAILING)
     for number in range(len(graph.layers) - 1, -1, -1):
-        names = ", ".join(_named(graph.nodes[node]) for node in graph.layers[number])
+        names = ", ".join(_node_label(graph.nodes[node]) for node in graph.layers[number])
         said.append(f"{_caption(graph, number, middle)}: {names}.")
-    path = [node.name for node in _along(graph)]
+    path = [node.name for node in _path_nodes(graph)]
     if path:
         said.append(f"The failure probably came along {' to '.join(path)}.")
     if graph.returning:
@@ -89,20 +95,20 @@ def _description(graph: LayeredGraph) -> str:
     return " ".join(said)
 
 
-def _named(node: Box) -> str:
+def _node_label(node: Box) -> str:
     tags = ", ".join(_tags(node))
     return f"{node.name} ({tags})" if tags else node.name
 
 
 def _tags(node: Box) -> list[str]:
     """Return what a box says of its node below the name."""
-    found = [_TAGS[node.role]] if _TAGS[node.role] else []
+    found = [_TAG_OF_ROLE[node.role]] if _TAG_OF_ROLE[node.role] else []
     if node.has_open_incident and node.role is not Role.FAILING:
         found.append("open incidents" if node.role is Role.MORE else "open incident")
     return found
 
 
-def _along(graph: LayeredGraph) -> list[Box]:
+def _path_nodes(graph: LayeredGraph) -> list[Box]:
     """Return the failing path's nodes in its order, the origin first."""
     after = dict(graph.path)
     starts = [low for low in after if low not in after.values()]
@@ -114,7 +120,7 @@ def _along(graph: LayeredGraph) -> list[Box]:
     return found
 
 
-def _row_of(graph: LayeredGraph, role: Role) -> int:
+def _layer_of_role(graph: LayeredGraph, role: Role) -> int:
     return next(
         number
         for number, layer in enumerate(graph.layers)
@@ -136,9 +142,9 @@ class _Canvas:
     def __init__(self, graph: LayeredGraph, layout: Layout) -> None:
         self._graph = graph
         self._layout = layout
-        self._middle = _row_of(graph, Role.FAILING)
+        self._middle = _layer_of_role(graph, Role.FAILING)
         self.right = LEFT + layout.width
-        self._bottom = MARGIN + (len(graph.layers) - 1) * UP + HEIGHT
+        self._bottom = MARGIN + (len(graph.layers) - 1) * LAYER_HEIGHT + HEIGHT
         self._legend = list(_legend(graph))
         self.right = max(self.right, LEFT + sum(room for *_, room in self._legend))
         self.height = self._bottom + LEGEND + MARGIN
@@ -165,17 +171,17 @@ class _Canvas:
 
     def box(self, node: Box) -> Iterator[str]:
         x, y = self._x(self._layout.places[node.id][0]), self._y(self._layout.places[node.id][1])
-        fill, border, width, colour = _looks(node)
+        fill, border, width, colour = _style_of(node)
         rounded = HEIGHT / 2 if node.role is Role.BUSINESS else 8.0
         dashes = ' stroke-dasharray="5 4"' if node.role is Role.MORE else ""
         yield "<g>"
-        yield f"<title>{_xml_text(_named(node))}</title>"
+        yield f"<title>{_xml_text(_node_label(node))}</title>"
         yield (
             f'<rect x="{x - WIDTH / 2:.1f}" y="{y - HEIGHT / 2:.1f}" width="{WIDTH:.0f}"'
             f' height="{HEIGHT:.0f}" rx="{rounded:.0f}" fill="{fill}" stroke="{border}"'
             f' stroke-width="{width:.1f}"{dashes}/>'
         )
-        rows = [(row, 12.5, "600") for row in wrapped(node.name)]
+        rows = [(row, 12.5, "600") for row in wrap_name(node.name)]
         tags = " · ".join(_tags(node))
         rows += [(tags, 10.5, "400")] if tags else []
         top = y - (len(rows) - 1) * 7.5 + 4.0
@@ -197,7 +203,7 @@ class _Canvas:
         return LEFT + x
 
     def _y(self, layer: int) -> float:
-        return MARGIN + HEIGHT / 2 + (len(self._graph.layers) - 1 - layer) * UP
+        return MARGIN + HEIGHT / 2 + (len(self._graph.layers) - 1 - layer) * LAYER_HEIGHT
 
     def _ports(self) -> dict[tuple[str, str, bool], float]:
         """Spread a box's lines along its side, in the order in which they come."""
@@ -227,7 +233,7 @@ class _Canvas:
         start, end, y = self._x(x), self._x(to), self._y(layer) - HEIGHT / 2
         curve = f"M{start:.1f} {y:.1f}C{start:.1f} {y - 44:.1f} {end:.1f} {y - 44:.1f} {end:.1f} {y - 7:.1f}"
         yield _dashed(curve)
-        yield f'<path d="{_head(end, y, -1.0)}" fill="{LINE}"/>'
+        yield f'<path d="{_arrow_head(end, y, -1.0)}" fill="{LINE}"/>'
 
 
 def _line(points: Sequence[Point], is_path: bool) -> Iterator[str]:
@@ -235,13 +241,13 @@ def _line(points: Sequence[Point], is_path: bool) -> Iterator[str]:
     *_, (end, top) = points
     curve = _curve([*points[:-1], (end, top + 6.0 * size)])
     yield f'<path d="{curve}" fill="none" stroke="{colour}" stroke-width="{width}"/>'
-    yield f'<path d="{_head(end, top, size)}" fill="{colour}"/>'
+    yield f'<path d="{_arrow_head(end, top, size)}" fill="{colour}"/>'
 
 
 def _downward(points: Sequence[Point]) -> Iterator[str]:
     (start, bottom), *_ = points
     yield _dashed(_curve([(start, bottom - 6.0), *points[1:]]))
-    yield f'<path d="{_head(start, bottom, -1.0)}" fill="{LINE}"/>'
+    yield f'<path d="{_arrow_head(start, bottom, -1.0)}" fill="{LINE}"/>'
 
 
 def _dashed(curve: str) -> str:
@@ -257,14 +263,14 @@ def _curve(points: Sequence[Point]) -> str:
     return curve
 
 
-def _head(x: float, y: float, size: float) -> str:
+def _arrow_head(x: float, y: float, size: float) -> str:
     """Return an arrow's head with its tip at a point; a negative size points downward."""
     half = 4.2 * size
     return f"M{x:.1f} {y:.1f}L{x - half:.1f} {y + 8 * size:.1f}L{x + half:.1f} {y + 8 * size:.1f}Z"
 
 
-def _looks(node: Box) -> tuple[str, str, float, str]:
-    looks = _LOOKS[node.role]
+def _style_of(node: Box) -> tuple[str, str, float, str]:
+    looks = _STYLE_OF_ROLE[node.role]
     if node.has_open_incident and node.role in {Role.SERVICE, Role.BUSINESS}:
         looks = _OPEN
     return looks
@@ -287,25 +293,25 @@ def _legend(graph: LayeredGraph) -> Iterator[tuple[str, str, float]]:
 
 def _xml_text(text: str) -> str:
     """Return the text as XML holds it."""
-    return escape(" ".join(clean_text(text).split()))
+    return escape(" ".join(sanitize_text(text).split()))
 
 
-def wrapped(name: str) -> list[str]:
+def wrap_name(name: str) -> list[str]:
     """Return a name in at most two lines; what doesn't fit ends with `…`."""
     lines = [""]
-    for piece in _pieces(clean_text(name, 200)):
+    for piece in _breakable_pieces(sanitize_text(name, 200)):
         longer = lines[-1] + piece
         if _width(longer.strip()) <= LINE_LENGTH:
             lines[-1] = longer
-        elif len(lines) < MOST_LINES:
+        elif len(lines) < MAX_LINES:
             lines.append(piece)
         else:
-            lines[-1] = _cut(longer)
+            lines[-1] = _truncate(longer)
             break
     return [line.strip() for line in lines if line.strip()] or ["(no name)"]
 
 
-def _pieces(name: str) -> Iterator[str]:
+def _breakable_pieces(name: str) -> Iterator[str]:
     """Yield what may stand in one line: words with the space before them, long ones broken, after a
     hyphen or the like where there is one.
     """
@@ -323,7 +329,7 @@ def _pieces(name: str) -> Iterator[str]:
             yield left
 
 
-def _cut(line: str) -> str:
+def _truncate(line: str) -> str:
     line = line.strip()
     while _width(line) >= LINE_LENGTH:
         line = line[:-1]

@@ -29,15 +29,15 @@ class DependencyWalk:
     def frontier(self) -> list[NodeKey]:
         """Return the nodes that are reached now and were not looked at yet."""
         # Anew each time: in a cycle a node is reached from both sides, one after the other.
-        self.upstream = self._reached(self._supporters, MAX_UPSTREAM_HOPS)
-        self.downstream = self._reached(self._dependents, None)
+        self.upstream = self._hops_by_node(self._supporters, MAX_UPSTREAM_HOPS)
+        self.downstream = self._hops_by_node(self._dependents, None)
         hops = {node: hop for node, hop in self.upstream.items() if hop < MAX_UPSTREAM_HOPS}
         for node, hop in self.downstream.items():
             hops[node] = min(hop, hops.get(node, hop))
         waiting = [node for node in hops if node not in self._looked_at]
         return sorted(waiting, key=lambda node: (hops[node], node))
 
-    def learn(self, node: NodeKey, edges: Iterable[Edge]) -> None:
+    def add_edges(self, node: NodeKey, edges: Iterable[Edge]) -> None:
         """Take in the edges at a node: who supports it, and whom it supports."""
         self._looked_at.add(node)
         for edge in edges:
@@ -49,7 +49,7 @@ class DependencyWalk:
             if supporting == node:
                 self._dependents.setdefault(node, set()).add(dependent)
 
-    def leave(self, node: NodeKey) -> None:
+    def skip(self, node: NodeKey) -> None:
         """Give a node up: what lies behind it stays unknown."""
         self._looked_at.add(node)
 
@@ -58,7 +58,7 @@ class DependencyWalk:
         ordered = sorted(self.upstream.items(), key=lambda item: (item[1], item[0]))
         return tuple(id_ for (kind, id_), _ in ordered if kind == NodeKind.TECHNICAL)[:at_most]
 
-    def _reached(self, step: Mapping[NodeKey, set[NodeKey]], most: int | None) -> dict[NodeKey, int]:
+    def _hops_by_node(self, step: Mapping[NodeKey, set[NodeKey]], most: int | None) -> dict[NodeKey, int]:
         hops, level, hop = {self._start: 0}, {self._start}, 0
         while level and (most is None or hop < most):
             hop += 1

@@ -11,7 +11,7 @@ from typing import NamedTuple
 #: The 97.5 % quantile of the standard normal distribution: z of a two-sided 95 % interval.
 Z_95 = 1.959964
 #: The smallest probability that is told: less is beyond what a Poisson model can say.
-LEAST_CHANCE = 1e-15
+MIN_P_VALUE = 1e-15
 
 
 class Interval(NamedTuple):
@@ -21,7 +21,7 @@ class Interval(NamedTuple):
     high: float
 
 
-def wilson(successes: int, of: int, z: float = Z_95) -> Interval | None:
+def wilson_interval(successes: int, of: int, z: float = Z_95) -> Interval | None:
     """Return the Wilson score interval (without continuity correction) of the proportion successes / of.
 
     None where nothing was counted. `z` is the normal quantile of the confidence level.
@@ -37,7 +37,7 @@ def wilson(successes: int, of: int, z: float = Z_95) -> Interval | None:
     return Interval(max(0.0, low), min(1.0, high))
 
 
-def chance_of_one(rate: float, within: float) -> float:
+def poisson_at_least_one(rate: float, within: float) -> float:
     """Return the probability of at least one event of a Poisson process within a time.
 
     `rate` is in events per the unit of `within`; a negative time counts as 0.
@@ -47,7 +47,7 @@ def chance_of_one(rate: float, within: float) -> float:
     return -math.expm1(-rate * max(0.0, within))
 
 
-def chance_of_many(count: int, expected: float) -> float:
+def poisson_tail(count: int, expected: float) -> float:
     """Return the Poisson upper tail P(N ≥ count) for a mean of `expected`, never below LEAST_CHANCE.
 
     Source: P(N ≥ k) = Σ_{i ≥ k} exp(-m) m^i / i!. scipy: `poisson.sf(count - 1, expected)`.
@@ -55,21 +55,21 @@ def chance_of_many(count: int, expected: float) -> float:
     if count <= 0:
         return 1.0
     if expected <= 0:
-        return LEAST_CHANCE
+        return MIN_P_VALUE
     # The upper tail is summed itself: 1 minus the lower one would lose all digits of a small chance.
     term = math.exp(count * math.log(expected) - expected - math.lgamma(count + 1))
     if count <= expected:
         lower = sum(math.exp(k * math.log(expected) - expected - math.lgamma(k + 1)) for k in range(count))
-        return min(1.0, max(LEAST_CHANCE, 1.0 - lower))
+        return min(1.0, max(MIN_P_VALUE, 1.0 - lower))
     total, k = 0.0, count
     while term > total * 1e-12:
         total += term
         k += 1
         term *= expected / k
-    return min(1.0, max(LEAST_CHANCE, total))
+    return min(1.0, max(MIN_P_VALUE, total))
 
 
-def accepted(chances: Sequence[float], level: float) -> float:
+def benjamini_hochberg_threshold(chances: Sequence[float], level: float) -> float:
     """Return the largest p-value that the Benjamini-Hochberg procedure rejects at false discovery rate
     `level`; -1 if it rejects none.
 

@@ -9,19 +9,19 @@ from datetime import datetime
 import numpy as np
 
 from calmo_pagerduty.contexts.analysis.dependency_graph import Neighbourhood
-from calmo_pagerduty.contexts.analysis.similarity import LEAST_LIKENESS, LEAST_SCORE, fading_of
+from calmo_pagerduty.contexts.analysis.similarity import MIN_SCORE, MIN_SIMILARITY, distance_decays
 from calmo_pagerduty.contexts.analysis.streams import DAY
-from calmo_pagerduty.contexts.analysis.surroundings import PastIncident, Person, Surroundings
-from calmo_pagerduty.contexts.analysis.title_index import Floats, Likeness
+from calmo_pagerduty.contexts.analysis.surroundings import AssessmentInput, PastIncident, Person
+from calmo_pagerduty.contexts.analysis.title_index import Floats, TitleSimilarity
 
 #: After so long, having handled an incident counts half.
 HALF_LIFE_DAYS = 90.0
 #: Who did this handled the incident.
-HANDLED = frozenset({"acknowledged", "resolved"})
+HANDLING_ACTIONS = frozenset({"acknowledged", "resolved"})
 #: Tests of fewer incidents tell nothing; more are not needed.
-LEAST_TESTED = 10
-MOST_TESTED = 100
-NAMED = 3
+MIN_BACKTEST_SIZE = 10
+MAX_BACKTEST_SIZE = 100
+TOP_K = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,16 @@ class Backtest:
     baseline: float | None = None
 
 
-def handlers(past: PastIncident, people: Mapping[str, Person]) -> tuple[str, ...]:
+def responder_ids(past: PastIncident, people: Mapping[str, Person]) -> tuple[str, ...]:
     """Return the ids of people who handled it and are still active, in order."""
     return tuple(
-        sorted({did.who.id for did in past.responded if did.did in HANDLED and is_active(did.who.id, people)})
+        sorted(
+            {
+                did.who.id
+                for did in past.responded
+                if did.did in HANDLING_ACTIONS and is_active(did.who.id, people)
+            }
+        )
     )
 
 
@@ -48,33 +54,35 @@ def is_active(person_id: str, people: Mapping[str, Person]) -> bool:
     return person is not None and person.is_active
 
 
-def on_call_now(around: Surroundings) -> dict[str, int]:
+def on_call_levels(inputs: AssessmentInput) -> dict[str, int]:
     """Return the people on call with their lowest level, the first to be called first."""
     found: dict[str, int] = {}
-    for on_call in sorted(around.on_call, key=lambda on_call: (on_call.level, on_call.person_id)):
+    for on_call in sorted(inputs.on_call, key=lambda on_call: (on_call.level, on_call.person_id)):
         found.setdefault(on_call.person_id, on_call.level)
     return found
 
 
-def recency(at: datetime, now: datetime) -> float:
+def recency_weight(at: datetime, now: datetime) -> float:
     """Return 2^(−age / 90 days); 1 for what clocks put into the future."""
     return float(2.0 ** (-max(0.0, (now - at).total_seconds()) / DAY / HALF_LIFE_DAYS))
 
 
-def leave_one_out(around: Surroundings, likeness: Likeness, around_it: Neighbourhood | None) -> Backtest:
+def leave_one_out_backtest(
+    inputs: AssessmentInput, similarity: TitleSimilarity, neighbourhood: Neighbourhood | None
+) -> Backtest:
     """Name three people for each of the service's past incidents by what was known before it."""
-    evidence = _Evidence.of(around, around_it)
-    service = around.incident.service
-    asked = [at for at in evidence.rows if service and around.past[at].service_id == service.id]
-    newest = sorted(asked, key=lambda at: (-evidence.began[at], around.past[at].id))[:MOST_TESTED]
+    evidence = _Evidence.build(inputs, neighbourhood)
+    service = inputs.incident.service
+    asked = [at for at in evidence.rows if service and inputs.past[at].service_id == service.id]
+    newest = sorted(asked, key=lambda at: (-evidence.began[at], inputs.past[at].id))[:MAX_BACKTEST_SIZE]
     if not newest:
         return Backtest(0)
-    close = likeness.to_each([around.past[at].title for at in newest])
-    called = frozenset(list(on_call_now(around))[:NAMED])
+    close = similarity.scores_for_each([inputs.past[at].title for at in newest])
+    called = frozenset(list(on_call_levels(inputs))[:TOP_K])
     hits = baseline = 0
     for at, likenesses in zip(newest, close, strict=True):
         really = set(evidence.who[at])
-        hits += not really.isdisjoint(evidence.named(at, likenesses))
+        hits += not really.isdisjoint(evidence.top_responders(at, likenesses))
         baseline += not really.isdisjoint(called)
     return Backtest(len(newest), round(hits / len(newest), 4), round(baseline / len(newest), 4))
 
@@ -94,26 +102,34 @@ class _Evidence:
     person: np.ndarray[tuple[int], np.dtype[np.int64]]
 
     @classmethod
-    def of(cls, around: Surroundings, around_it: Neighbourhood | None) -> _Evidence:
+    def build(cls, inputs: AssessmentInput, neighbourhood: Neighbourhood | None) -> _Evidence:
         who = {
             at: found
-            for at, incident in enumerate(around.past)
-            if (found := handlers(incident, around.people))
+            for at, incident in enumerate(inputs.past)
+            if (found := responder_ids(incident, inputs.people))
         }
         people = sorted({person for found in who.values() for person in found})
         place = {person: at for at, person in enumerate(people)}
         pairs = [(at, place[person]) for at, found in who.items() for person in found]
         flat = np.array(pairs, np.int64).reshape(-1, 2)
-        began = np.array([incident.created_at.timestamp() for incident in around.past], np.float64)
-        return cls(tuple(who), who, people, began, fading_of(around.past, around_it), flat[:, 0], flat[:, 1])
+        began = np.array([incident.created_at.timestamp() for incident in inputs.past], np.float64)
+        return cls(
+            tuple(who),
+            who,
+            people,
+            began,
+            distance_decays(inputs.past, neighbourhood),
+            flat[:, 0],
+            flat[:, 1],
+        )
 
-    def named(self, at: int, likenesses: Floats) -> Iterator[str]:
+    def top_responders(self, at: int, likenesses: Floats) -> Iterator[str]:
         """Return the first three by what they handled before the incident at this place."""
         age = np.maximum(0.0, self.began[at] - self.began) / DAY
         scores = likenesses * self.fades
-        counts = (likenesses >= LEAST_LIKENESS) & (scores >= LEAST_SCORE) & (self.began < self.began[at])
+        counts = (likenesses >= MIN_SIMILARITY) & (scores >= MIN_SCORE) & (self.began < self.began[at])
         weights = np.where(counts, scores * 2.0 ** (-age / HALF_LIFE_DAYS), 0.0)
         total = np.bincount(self.person, weights[self.incident], minlength=len(self.people))
-        for place in np.argsort(-total, kind="stable")[:NAMED].tolist():
+        for place in np.argsort(-total, kind="stable")[:TOP_K].tolist():
             if total[place] > 0:
                 yield self.people[place]

@@ -11,54 +11,54 @@ from typing import TypeAlias
 
 from calmo_pagerduty.contexts.analysis.dependency_graph import MAX_HOPS, Neighbourhood
 from calmo_pagerduty.contexts.analysis.streams import (
+    CLOCK_SKEW,
     DAY,
     MINUTE,
-    SKEW,
-    Event,
-    Stream,
-    busyness,
-    counted,
-    seconds_of,
+    EventStream,
+    StreamEvent,
+    effective_lead,
+    epoch_seconds,
+    hourly_rate_ratio,
 )
-from calmo_pagerduty.contexts.analysis.surroundings import Change, OpenIncident, PastIncident, Surroundings
+from calmo_pagerduty.contexts.analysis.surroundings import AssessmentInput, Change, OpenIncident, PastIncident
 from calmo_pagerduty.contexts.analysis.title_index import Floats
 
 #: Changes are looked for so long before the incident, and incidents that may be over by then.
-CHANGES_BEFORE = DAY
-INCIDENTS_BEFORE = 30 * MINUTE
+CHANGE_WINDOW = DAY
+INCIDENT_WINDOW = 30 * MINUTE
 _RESOLVED = "resolved"
 
-AnIncident: TypeAlias = OpenIncident | PastIncident
+AnyIncident: TypeAlias = OpenIncident | PastIncident
 
 
 @dataclass(frozen=True, eq=False)
-class Near:
+class CorrelationWindow:
     """Surroundings, as streams. `around_it` None: the incident names no service."""
 
-    around: Surroundings
-    around_it: Neighbourhood | None
+    inputs: AssessmentInput
+    neighbourhood: Neighbourhood | None
 
     @cached_property
     def at(self) -> float:
         """When the incident began, in epoch seconds."""
-        return self.around.incident.created_at.timestamp()
+        return self.inputs.incident.created_at.timestamp()
 
     @cached_property
     def hops(self) -> Mapping[str, int]:
         """The incident's service and the suspects, with their hops, the nearest first."""
-        if self.around_it is None:
+        if self.neighbourhood is None:
             return {}
-        return {self.around_it.service_id: 0, **self.around_it.suspects()}
+        return {self.neighbourhood.service_id: 0, **self.neighbourhood.suspects()}
 
     @cached_property
-    def incidents(self) -> Mapping[str, AnIncident]:
+    def incidents(self) -> Mapping[str, AnyIncident]:
         """All other incidents by id; what is told as it stands now wins."""
-        known: dict[str, AnIncident] = {incident.id: incident for incident in self.around.past}
-        known.update((incident.id, incident) for incident in self.around.open_incidents)
-        known.pop(self.around.incident.id, None)
+        known: dict[str, AnyIncident] = {incident.id: incident for incident in self.inputs.past}
+        known.update((incident.id, incident) for incident in self.inputs.open_incidents)
+        known.pop(self.inputs.incident.id, None)
         return known
 
-    def place_of(self, change: Change) -> str | None:
+    def nearest_service(self, change: Change) -> str | None:
         """Return the nearest service upstream that the change was on; None where it was elsewhere."""
         known = (service_id for service_id in change.service_ids if service_id in self.hops)
         return min(known, key=lambda service_id: (self.hops[service_id], service_id), default=None)
@@ -67,7 +67,7 @@ class Near:
     def changes(self) -> tuple[Change, ...]:
         """The changes near enough in time."""
         return tuple(
-            change for change in self.around.changes if -SKEW <= self.lead(change.at) <= CHANGES_BEFORE
+            change for change in self.inputs.changes if -CLOCK_SKEW <= self.lead(change.at) <= CHANGE_WINDOW
         )
 
     def lead(self, moment: datetime) -> float:
@@ -75,111 +75,117 @@ class Near:
         return self.at - moment.timestamp()
 
 
-def change_streams(near: Near) -> list[Stream]:
+def change_streams(window: CorrelationWindow) -> list[EventStream]:
     """Return one stream for each service that ever had a change, and one for all that PagerDuty relates
     though it is elsewhere: it picked them from the whole account, so that is their source.
     """
-    around = near.around
-    seconds = _seconds(around.changes_since, around.now)
+    inputs = window.inputs
+    seconds = _observed_seconds(inputs.changes_since, inputs.now)
     if seconds is None:
         return []
     moments: dict[str, list[datetime]] = defaultdict(list)
-    for change in around.changes:
+    for change in inputs.changes:
         for service_id in dict.fromkeys(change.service_ids):
-            if service_id in near.hops:
+            if service_id in window.hops:
                 moments[service_id].append(change.at)
-    found: dict[str | None, list[Event]] = defaultdict(list)
-    for change in near.changes:
-        place = near.place_of(change)
+    found: dict[str | None, list[StreamEvent]] = defaultdict(list)
+    for change in window.changes:
+        place = window.nearest_service(change)
         if place is not None or change.reason:
-            found[place].append(Event(change.id, change.at, near.lead(change.at)))
-    everything = seconds_of(change.at for change in around.changes)
-    busy = busyness(everything, near.at, seconds)
+            found[place].append(StreamEvent(change.id, change.at, window.lead(change.at)))
+    everything = epoch_seconds(change.at for change in inputs.changes)
+    busy = hourly_rate_ratio(everything, window.at, seconds)
     streams = [
-        Stream(
+        EventStream(
             "change",
             service_id,
-            near.hops[service_id],
-            seconds_of(all_of_it),
+            window.hops[service_id],
+            epoch_seconds(all_of_it),
             seconds,
-            _ordered(found[service_id]),
+            _by_chance(found[service_id]),
             busy,
         )
         for service_id, all_of_it in sorted(moments.items())
     ]
     if None in found:
-        streams.append(Stream("change", None, MAX_HOPS, everything, seconds, _ordered(found[None]), busy))
+        streams.append(
+            EventStream("change", None, MAX_HOPS, everything, seconds, _by_chance(found[None]), busy)
+        )
     return streams
 
 
-def incident_streams(near: Near) -> list[Stream]:
+def incident_streams(window: CorrelationWindow) -> list[EventStream]:
     """Return one stream for each suspect that ever had an incident."""
-    around = near.around
-    seconds = _seconds(around.past_since, around.now)
+    inputs = window.inputs
+    seconds = _observed_seconds(inputs.past_since, inputs.now)
     if seconds is None:
         return []
-    by_service: dict[str, list[AnIncident]] = defaultdict(list)
-    for incident in near.incidents.values():
-        if near.hops.get(incident.service_id):
+    by_service: dict[str, list[AnyIncident]] = defaultdict(list)
+    for incident in window.incidents.values():
+        if window.hops.get(incident.service_id):
             by_service[incident.service_id].append(incident)
-    busy = busyness(seconds_of(incident.created_at for incident in near.incidents.values()), near.at, seconds)
+    busy = hourly_rate_ratio(
+        epoch_seconds(incident.created_at for incident in window.incidents.values()), window.at, seconds
+    )
     return [
-        Stream(
+        EventStream(
             "incident",
             service_id,
-            near.hops[service_id],
-            seconds_of(incident.created_at for incident in incidents),
+            window.hops[service_id],
+            epoch_seconds(incident.created_at for incident in incidents),
             seconds,
-            _ordered(_event(incident, near) for incident in incidents if _is_near(incident, near)),
+            _by_chance(_event(incident, window) for incident in incidents if _is_in_window(incident, window)),
             busy,
         )
         for service_id, incidents in sorted(by_service.items())
     ]
 
 
-def past_of_service(near: Near) -> Floats:
+def service_incident_times(window: CorrelationWindow) -> Floats:
     """Return when the service's past incidents began."""
-    own = near.around.incident.service
-    return seconds_of(
-        incident.created_at for incident in near.around.past if own and incident.service_id == own.id
+    own = window.inputs.incident.service
+    return epoch_seconds(
+        incident.created_at for incident in window.inputs.past if own and incident.service_id == own.id
     )
 
 
-def times_elsewhere(near: Near, kind: str) -> Floats:
+def unrelated_times(window: CorrelationWindow, kind: str) -> Floats:
     """Return when things of the kind came on services that are neither this one nor up- or downstream."""
-    it = near.around_it
+    it = window.neighbourhood
     there = {it.service_id, *it.upstream, *it.downstream} if it else set()
     if kind == "change":
-        return seconds_of(change.at for change in near.around.changes if there.isdisjoint(change.service_ids))
-    return seconds_of(
-        incident.created_at for incident in near.incidents.values() if incident.service_id not in there
+        return epoch_seconds(
+            change.at for change in window.inputs.changes if there.isdisjoint(change.service_ids)
+        )
+    return epoch_seconds(
+        incident.created_at for incident in window.incidents.values() if incident.service_id not in there
     )
 
 
-def _event(incident: AnIncident, near: Near) -> Event:
-    return Event(incident.id, incident.created_at, near.lead(incident.created_at))
+def _event(incident: AnyIncident, window: CorrelationWindow) -> StreamEvent:
+    return StreamEvent(incident.id, incident.created_at, window.lead(incident.created_at))
 
 
-def _is_near(incident: AnIncident, near: Near) -> bool:
+def _is_in_window(incident: AnyIncident, window: CorrelationWindow) -> bool:
     """Whether it began near the incident, or was open when that began."""
-    lead = near.lead(incident.created_at)
-    if -SKEW <= lead <= INCIDENTS_BEFORE:
+    lead = window.lead(incident.created_at)
+    if -CLOCK_SKEW <= lead <= INCIDENT_WINDOW:
         return True
     if isinstance(incident, OpenIncident):
         return lead > 0 and incident.status != _RESOLVED
     return (
         lead > 0
         and incident.resolved_at is not None
-        and incident.resolved_at > near.around.incident.created_at
+        and incident.resolved_at > window.inputs.incident.created_at
     )
 
 
-def _ordered(events: Iterable[Event]) -> tuple[Event, ...]:
+def _by_chance(events: Iterable[StreamEvent]) -> tuple[StreamEvent, ...]:
     """The least likely by chance comes first."""
-    return tuple(sorted(events, key=lambda event: (counted(event.lead), abs(event.lead), event.id)))
+    return tuple(sorted(events, key=lambda event: (effective_lead(event.lead), abs(event.lead), event.id)))
 
 
-def _seconds(since: datetime | None, now: datetime) -> float | None:
+def _observed_seconds(since: datetime | None, now: datetime) -> float | None:
     """Return how long the time is over which a rate can be counted; None if it can't."""
     seconds = (now - since).total_seconds() if since else 0.0
     return seconds if seconds > 0 else None

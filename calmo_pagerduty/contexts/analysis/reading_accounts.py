@@ -3,97 +3,101 @@
 from collections.abc import Iterable, Mapping
 
 from calmo_pagerduty.contexts.analysis.reading_incidents import (
-    MAX_WORDS,
+    MAX_NOTE_LENGTH,
     Json,
-    clean_text_of,
-    identity,
-    link_of,
-    read_all,
+    parse_all,
+    parse_id,
+    parse_pagerduty_url,
+    parse_sanitized_text,
 )
 from calmo_pagerduty.contexts.analysis.surroundings import Maintenance, Node, NodeKind, OnCall, Person
-from calmo_pagerduty.kernel.instants import instant_of
-from calmo_pagerduty.pagerduty.webhook_events import MAX_NAME, Reference, reference_of, references_of
+from calmo_pagerduty.kernel.instants import parse_instant
+from calmo_pagerduty.pagerduty.webhook_events import MAX_NAME, Reference, parse_reference, parse_references
 
 #: An edge: who supports (its kind, its id), and who depends on it.
 Edge = tuple[str, str, str, str]
 _KINDS = {kind.value: kind for kind in NodeKind}
 
 
-def service(item: Json) -> Node | None:
-    service_id = identity(item)
+def parse_service(item: Json) -> Node | None:
+    service_id = parse_id(item)
     if service_id is None:
         return None
-    policy = reference_of(item.get("escalation_policy"))
+    policy = parse_reference(item.get("escalation_policy"))
     return Node(
-        service_id, NodeKind.TECHNICAL, _name(item) or service_id, link_of(item),
-        tuple(team.id for team in references_of(item.get("teams"))), policy.id if policy else None,
-    )  # fmt: skip
+        service_id,
+        NodeKind.TECHNICAL,
+        _name(item) or service_id,
+        parse_pagerduty_url(item),
+        tuple(team.id for team in parse_references(item.get("teams"))),
+        policy.id if policy else None,
+    )
 
 
-def business_service(item: Json) -> Node | None:
-    service_id = identity(item)
+def parse_business_service(item: Json) -> Node | None:
+    service_id = parse_id(item)
     if service_id is None:
         return None
-    team = reference_of(item.get("team"))
+    team = parse_reference(item.get("team"))
     teams = (team.id,) if team else ()
-    return Node(service_id, NodeKind.BUSINESS, _name(item) or service_id, link_of(item), teams)
+    return Node(service_id, NodeKind.BUSINESS, _name(item) or service_id, parse_pagerduty_url(item), teams)
 
 
-def names_beside(item: Json) -> Mapping[str, str]:
+def parse_referenced_names(item: Json) -> Mapping[str, str]:
     """Return the names of a service's teams and policy, by id."""
-    told = (*references_of(item.get("teams")), reference_of(item.get("escalation_policy")))
+    told = (*parse_references(item.get("teams")), parse_reference(item.get("escalation_policy")))
     return {ref.id: ref.name for ref in told if ref is not None and ref.name}
 
 
-def relationship(item: Json) -> Edge | None:
+def parse_dependency(item: Json) -> Edge | None:
     supporting = _end(item.get("supporting_service"))
     dependent = _end(item.get("dependent_service"))
     return (*supporting, *dependent) if supporting and dependent else None
 
 
-def person(item: Json) -> Person | None:
-    user_id = identity(item)
+def parse_person(item: Json) -> Person | None:
+    user_id = parse_id(item)
     if user_id is None:
         return None
-    teams = tuple(team.id for team in references_of(item.get("teams")))
-    zone = clean_text_of(item.get("time_zone"), 100)
-    return Person(user_id, _name(item) or user_id, zone, url=link_of(item), team_ids=teams)
+    teams = tuple(team.id for team in parse_references(item.get("teams")))
+    zone = parse_sanitized_text(item.get("time_zone"), 100)
+    return Person(user_id, _name(item) or user_id, zone, url=parse_pagerduty_url(item), team_ids=teams)
 
 
-def on_call(item: Json) -> tuple[OnCall, Reference] | None:
+def parse_on_call(item: Json) -> tuple[OnCall, Reference] | None:
     """A row of who is on call, with the person as it names them."""
-    level, who = item.get("escalation_level"), reference_of(item.get("user"))
+    level, who = item.get("escalation_level"), parse_reference(item.get("user"))
     if who is None or not isinstance(level, int) or isinstance(level, bool):
         return None
-    return OnCall(level, who.id, reference_of(item.get("schedule")), instant_of(item.get("end"))), who
+    return OnCall(level, who.id, parse_reference(item.get("schedule")), parse_instant(item.get("end"))), who
 
 
-def maintenance(item: Json) -> Maintenance | None:
-    window_id = identity(item)
-    start, end = instant_of(item.get("start_time")), instant_of(item.get("end_time"))
+def parse_maintenance(item: Json) -> Maintenance | None:
+    window_id = parse_id(item)
+    start, end = parse_instant(item.get("start_time")), parse_instant(item.get("end_time"))
     if window_id is None or start is None or end is None:
         return None
-    words = clean_text_of(item.get("description") or item.get("summary"), MAX_WORDS) or ""
-    services = tuple(ref.id for ref in references_of(item.get("services")))
-    return Maintenance(window_id, start, end, words, services, link_of(item))
+    words = parse_sanitized_text(item.get("description") or item.get("summary"), MAX_NOTE_LENGTH) or ""
+    services = tuple(ref.id for ref in parse_references(item.get("services")))
+    return Maintenance(window_id, start, end, words, services, parse_pagerduty_url(item))
 
 
-def priority(item: Json) -> str | None:
+def parse_priority(item: Json) -> str | None:
     return _name(item)
 
 
-def priorities(items: Iterable[Json]) -> tuple[str, ...]:
+def parse_priorities(items: Iterable[Json]) -> tuple[str, ...]:
     """Return the names in PagerDuty's order: the most severe first."""
-    return tuple(dict.fromkeys(read_all(priority, items)))
+    return tuple(dict.fromkeys(parse_all(parse_priority, items)))
 
 
 def _name(item: Json) -> str | None:
-    return clean_text_of(item.get("name") or item.get("summary"), MAX_NAME)
+    return parse_sanitized_text(item.get("name") or item.get("summary"), MAX_NAME)
 
 
 def _end(value: object) -> tuple[str, str] | None:
-    found = reference_of(value)
+    found = parse_reference(value)
     kind = found.type.removesuffix("_reference") if found else ""
-    if found is None or kind not in _KINDS or identity({"id": found.id}) is None:
+    if found is None or kind not in _KINDS or parse_id({"id": found.id}) is None:
         return None
     return kind, found.id

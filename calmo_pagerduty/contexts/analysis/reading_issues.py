@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from calmo_pagerduty.contexts.analysis.reading_logs import Handling, handled, handling
+from calmo_pagerduty.contexts.analysis.reading_logs import IncidentHandling, summarise_handling, with_handling
 from calmo_pagerduty.contexts.analysis.surroundings import LogLine, OpenIncident, PastIncident, ThisIncident
 from calmo_pagerduty.incidents.model import Issue
 from calmo_pagerduty.incidents.timeline import TimelineEntry
@@ -12,37 +12,59 @@ from calmo_pagerduty.pagerduty.log_entries import EVENT_OF_KIND
 _KIND_OF_EVENT: Mapping[str, str] = {str(event): kind for kind, event in EVENT_OF_KIND.items()}
 
 
-def this_issue(issue: Issue) -> ThisIncident:
+def this_incident_from_issue(issue: Issue) -> ThisIncident:
     return ThisIncident(
-        id=issue.ref.incident_id, title=issue.title, created_at=issue.created_at, status=str(issue.status),
-        number=issue.number, service=issue.service, teams=issue.teams,
-        escalation_policy=issue.escalation_policy, assignees=issue.assignees, urgency=issue.urgency,
-        priority=issue.priority, url=issue.url,
-    )  # fmt: skip
+        id=issue.ref.incident_id,
+        title=issue.title,
+        created_at=issue.created_at,
+        status=str(issue.status),
+        number=issue.number,
+        service=issue.service,
+        teams=issue.teams,
+        escalation_policy=issue.escalation_policy,
+        assignees=issue.assignees,
+        urgency=issue.urgency,
+        priority=issue.priority,
+        url=issue.url,
+    )
 
 
-def open_issue(issue: Issue) -> OpenIncident | None:
+def open_incident_from_issue(issue: Issue) -> OpenIncident | None:
     if issue.service is None:
         return None
     return OpenIncident(
-        issue.ref.incident_id, issue.title, issue.service.id, issue.created_at, str(issue.status),
-        issue.number, issue.urgency, issue.priority, issue.url,
-    )  # fmt: skip
+        issue.ref.incident_id,
+        issue.title,
+        issue.service.id,
+        issue.created_at,
+        str(issue.status),
+        issue.number,
+        issue.urgency,
+        issue.priority,
+        issue.url,
+    )
 
 
-def past_issue(issue: Issue, entries: Sequence[TimelineEntry]) -> PastIncident | None:
+def past_incident_from_issue(issue: Issue, entries: Sequence[TimelineEntry]) -> PastIncident | None:
     if issue.service is None:
         return None
     past = PastIncident(
-        id=issue.ref.incident_id, title=issue.title, service_id=issue.service.id, created_at=issue.created_at,
-        number=issue.number, resolved_at=issue.resolved_at, urgency=issue.urgency, priority=issue.priority,
-        url=issue.url, handed_to_team_ids=tuple(team.id for team in issue.teams),
-    )  # fmt: skip
-    how: Handling = handling(lines(entries))
-    return handled(past, how)
+        id=issue.ref.incident_id,
+        title=issue.title,
+        service_id=issue.service.id,
+        created_at=issue.created_at,
+        number=issue.number,
+        resolved_at=issue.resolved_at,
+        urgency=issue.urgency,
+        priority=issue.priority,
+        url=issue.url,
+        handed_to_team_ids=tuple(team.id for team in issue.teams),
+    )
+    how: IncidentHandling = summarise_handling(log_lines_from_timeline(entries))
+    return with_handling(past, how)
 
 
-def lines(entries: Sequence[TimelineEntry]) -> tuple[LogLine, ...]:
+def log_lines_from_timeline(entries: Sequence[TimelineEntry]) -> tuple[LogLine, ...]:
     """Read a timeline as a log. What the log has no word for keeps the event's own."""
     return tuple(
         LogLine(

@@ -14,27 +14,27 @@ from typing import Literal
 
 import numpy as np
 
-from calmo_pagerduty.contexts.analysis.estimators import chance_of_one
+from calmo_pagerduty.contexts.analysis.estimators import poisson_at_least_one
 from calmo_pagerduty.contexts.analysis.title_index import Floats
 
 DAY = 86_400.0
 HOUR = 3_600.0
 MINUTE = 60.0
 #: Nearer than this, clocks and detection don't tell what came first.
-LEAST_LEAD = MINUTE
+MIN_LEAD = MINUTE
 #: Later than the incident by at most this, a thing may still be told late, or by a clock that is wrong.
-SKEW = 5 * MINUTE
+CLOCK_SKEW = 5 * MINUTE
 #: What is told after the incident counts as if it had come so long before.
 LEAD_OF_LATER = 30 * MINUTE
 #: Fewer past incidents tell nothing of what precedes them.
-LEAST_PAST = 5
+MIN_PAST_EVENTS = 5
 #: What happens mostly at this hour of the day is pooled with as many things as come at any hour.
-_POOLED = 12.0
-_BAND = 1.5 * HOUR
+_PRIOR_COUNT = 12.0
+_HOUR_BANDWIDTH = 1.5 * HOUR
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class StreamEvent:
     """One thing of a stream that came near the incident. `lead` is in seconds; negative is after it."""
 
     id: str
@@ -43,7 +43,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stream:
+class EventStream:
     """`times` (epoch seconds, sorted) are all of its past, `seconds` of it; `near` are the candidates."""
 
     kind: Literal["change", "incident"]
@@ -52,19 +52,19 @@ class Stream:
     hops: int
     times: Floats
     seconds: float
-    near: tuple[Event, ...]
+    near: tuple[StreamEvent, ...]
     #: How many times more comes at this hour of the day than on average; at least 1.
-    busyness: float = 1.0
+    hourly_rate_ratio: float = 1.0
 
     @property
     def rate_per_day(self) -> float:
-        return max(1, len(self.times), len(self.near)) / self.seconds * DAY * self.busyness
+        return max(1, len(self.times), len(self.near)) / self.seconds * DAY * self.hourly_rate_ratio
 
     def chance_of(self, lead: float) -> float:
         """Return how likely something of the stream would have come so close by chance."""
-        return chance(self.rate_per_day, lead)
+        return poisson_chance(self.rate_per_day, lead)
 
-    def least_chance(self) -> float:
+    def min_chance(self) -> float:
         """Return that of the nearest; 1 if nothing came near."""
         return min((self.chance_of(event.lead) for event in self.near), default=1.0)
 
@@ -73,28 +73,28 @@ class Stream:
         before the service's past incidents; drawn towards 1; None if too few are known.
         """
         asked = incidents[incidents >= since + within]
-        if len(asked) < LEAST_PAST:
+        if len(asked) < MIN_PAST_EVENTS:
             return None
         first = np.searchsorted(self.times, asked - within, side="left")
         last = np.searchsorted(self.times, asked, side="right")
         hits = int((last > first).sum())
-        expected = len(asked) * chance_of_one(self.rate_per_day / DAY, within)
+        expected = len(asked) * poisson_at_least_one(self.rate_per_day / DAY, within)
         return (hits + 1) / (expected + 1)
 
 
-def chance(rate_per_day: float, lead: float) -> float:
+def poisson_chance(rate_per_day: float, lead: float) -> float:
     """Return 1 − exp(−rate × lead): how likely a stream of this rate brings something so close."""
-    return chance_of_one(rate_per_day / DAY, counted(lead))
+    return poisson_at_least_one(rate_per_day / DAY, effective_lead(lead))
 
 
-def counted(lead: float) -> float:
+def effective_lead(lead: float) -> float:
     """Return as how many seconds before the incident a thing counts: at least LEAST_LEAD; what is told
     after it, as LEAD_OF_LATER.
     """
-    return LEAD_OF_LATER if lead < 0 else max(lead, LEAST_LEAD)
+    return LEAD_OF_LATER if lead < 0 else max(lead, MIN_LEAD)
 
 
-def busyness(times: Floats, at: float, seconds: float) -> float:
+def hourly_rate_ratio(times: Floats, at: float, seconds: float) -> float:
     """Return how many times more of these come at this hour of the day (UTC) than on average.
 
     Work and failures keep the same hours: without this, a morning's deployments all look guilty. At
@@ -103,10 +103,10 @@ def busyness(times: Floats, at: float, seconds: float) -> float:
     if seconds < 2 * DAY:
         return 1.0
     apart = np.abs((times - at + DAY / 2) % DAY - DAY / 2)
-    expected = len(times) * 2 * _BAND / DAY
-    return max(1.0, (int((apart <= _BAND).sum()) + _POOLED) / (expected + _POOLED))
+    expected = len(times) * 2 * _HOUR_BANDWIDTH / DAY
+    return max(1.0, (int((apart <= _HOUR_BANDWIDTH).sum()) + _PRIOR_COUNT) / (expected + _PRIOR_COUNT))
 
 
-def seconds_of(moments: Iterable[datetime]) -> Floats:
+def epoch_seconds(moments: Iterable[datetime]) -> Floats:
     """Return moments as sorted epoch seconds."""
     return np.sort(np.fromiter((moment.timestamp() for moment in moments), np.float64))

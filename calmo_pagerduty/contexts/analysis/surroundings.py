@@ -56,7 +56,7 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
-class Responded:
+class ResponderAction:
     """What a person did about an incident: `acknowledged`, `resolved`, `annotated`, `reassigned`."""
 
     who: Reference
@@ -79,7 +79,7 @@ class PastIncident:
     #: The alert's own key, where there is one.
     key: str | None = None
     url: str | None = None
-    responded: tuple[Responded, ...] = ()
+    responded: tuple[ResponderAction, ...] = ()
     #: Whether `responded` and `resolution` were read at all.
     is_read_in_full: bool = False
     resolution: str | None = None
@@ -178,7 +178,7 @@ class ThisIncident:
 
 
 @dataclass(frozen=True, slots=True)
-class PagerDutysOwn:
+class PagerDutySuggestions:
     """PagerDuty's own answers (a paid add-on), to check ours against: incident ids with scores."""
 
     past: tuple[tuple[str, float], ...] = ()
@@ -186,7 +186,7 @@ class PagerDutysOwn:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class AssessmentInput:
     """`now` is when the gathering ended. `changes` and `past` reach back to their `…_since`: rates are
     counted over that time. Past incidents are newest first and do not hold this one.
     """
@@ -212,5 +212,5 @@ class Surroundings:
     maintenance: tuple[Maintenance, ...] = ()
     #: Business services that PagerDuty itself says are impacted.
     business_impacts: tuple[Reference, ...] = ()
-    pagerdutys_own: PagerDutysOwn | None = None
-    lacking: frozenset[Source] = frozenset()
+    pagerduty_suggestions: PagerDutySuggestions | None = None
+    missing_sources: frozenset[Source] = frozenset()

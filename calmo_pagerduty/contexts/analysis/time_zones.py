@@ -97,7 +97,7 @@ IANA_OF_RAILS: Mapping[str, str] = MappingProxyType(
 #: What may be a zone's name. `ZoneInfo` reads a file by it: nothing else may be asked for.
 _NAME = re.compile(r"[A-Z][A-Za-z0-9_+-]{1,40}(/[A-Z][A-Za-z0-9_+-]{0,40}){0,2}")
 #: A file of every zone database, and no place.
-_NO_PLACE = "Factory"
+_NOT_A_LOCATION = "Factory"
 
 
 @lru_cache(maxsize=1024)
@@ -105,7 +105,7 @@ def time_zone(name: str | None) -> ZoneInfo | None:
     """Return the zone that IANA or Rails call so; None for a name that neither has."""
     plain = (name or "").strip()
     wanted = IANA_OF_RAILS.get(plain, plain)
-    if not _NAME.fullmatch(wanted) or wanted == _NO_PLACE:
+    if not _NAME.fullmatch(wanted) or wanted == _NOT_A_LOCATION:
         return None
     try:
         return ZoneInfo(wanted)

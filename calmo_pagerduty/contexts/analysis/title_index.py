@@ -20,15 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from calmo_pagerduty.contexts.analysis.titles import masked
+from calmo_pagerduty.contexts.analysis.titles import mask_title
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 
 #: An index that would know more titles is begun anew.
-MOST_TITLES = 60_000
+MAX_TITLES = 60_000
 #: So many numbers are held at once in a comparison: 32 MB.
-MOST_NUMBERS = 4_000_000
+MAX_MATRIX_CELLS = 4_000_000
 _NO_INTS: Ints = np.empty(0, np.int64)
 _NO_FLOATS: Floats = np.empty(0, np.float64)
 
@@ -49,21 +49,21 @@ class TitleIndex:
     columns: Ints = field(default_factory=lambda: _NO_INTS)
     counts: Floats = field(default_factory=lambda: _NO_FLOATS)
 
-    def including(self, titles: Iterable[str]) -> TitleIndex:
+    def with_titles(self, titles: Iterable[str]) -> TitleIndex:
         """Return an index that knows these titles too; itself, if it knows them all."""
         wanted = dict.fromkeys(titles)
         new = [title for title in wanted if title not in self.masks]
         if not new:
             return self
-        if self.masks and len(self.masks) + len(new) > MOST_TITLES:
-            return TitleIndex().including(wanted)
-        masks = {title: masked(title) for title in new}
+        if self.masks and len(self.masks) + len(new) > MAX_TITLES:
+            return TitleIndex().with_titles(wanted)
+        masks = {title: mask_title(title) for title in new}
         fresh = [mask for mask in dict.fromkeys(masks.values()) if mask not in self.rows]
-        return self._grown({**self.masks, **masks}, fresh)
+        return self._extended({**self.masks, **masks}, fresh)
 
-    def _grown(self, masks: Mapping[str, str], fresh: Sequence[str]) -> TitleIndex:
+    def _extended(self, masks: Mapping[str, str], fresh: Sequence[str]) -> TitleIndex:
         rows = {**self.rows, **{mask: len(self.rows) + at for at, mask in enumerate(fresh)}}
-        found = [_pieces_of(mask) for mask in fresh]
+        found = [_trigrams_of(mask) for mask in fresh]
         keys = np.concatenate([_NO_INTS, *(keys for keys, _ in found)])
         pieces = _distinct(np.concatenate([self.pieces, keys]))
         moved = np.searchsorted(pieces, self.pieces)
@@ -78,12 +78,12 @@ class TitleIndex:
         )
 
 
-class Likeness:
+class TitleSimilarity:
     """The titles of one assessment, weighed against each other."""
 
     def __init__(self, titles: Sequence[str], index: TitleIndex | None = None) -> None:
         """Weigh the titles; results come in their order."""
-        self._index = (index or TitleIndex()).including(titles)
+        self._index = (index or TitleIndex()).with_titles(titles)
         masks = [self._index.masks[title] for title in titles]
         self._place = {mask: at for at, mask in enumerate(sorted(set(masks)))}
         self._of_title: Ints = np.array([self._place[mask] for mask in masks], np.int64)
@@ -98,36 +98,36 @@ class Likeness:
 
     def mask_of(self, title: str) -> str:
         """Return the title, masked."""
-        return self._index.masks.get(title) or masked(title)
+        return self._index.masks.get(title) or mask_title(title)
 
-    def to(self, title: str) -> Floats:
+    def scores_for(self, title: str) -> Floats:
         """Return how like each title is to this one, 0–1."""
-        result: Floats = self.to_each([title])[0]
+        result: Floats = self.scores_for_each([title])[0]
         return result
 
-    def to_each(self, wanted: Sequence[str]) -> Floats:
+    def scores_for_each(self, wanted: Sequence[str]) -> Floats:
         """Return how like each title (a column) is to each that is wanted (a row), 0–1."""
         if not wanted or not self._place:
             return np.zeros((len(wanted), len(self._of_title)))
-        at_once = max(1, MOST_NUMBERS // (1 + len(self._index.pieces)))
+        at_once = max(1, MAX_MATRIX_CELLS // (1 + len(self._index.pieces)))
         batches = (wanted[at : at + at_once] for at in range(0, len(wanted), at_once))
-        return np.concatenate([self._to_batch(batch) for batch in batches])
+        return np.concatenate([self._scores_for_batch(batch) for batch in batches])
 
-    def _to_batch(self, wanted: Sequence[str]) -> Floats:
+    def _scores_for_batch(self, wanted: Sequence[str]) -> Floats:
         queries = [self._query(self.mask_of(title)) for title in wanted]
         dots = self._weights @ np.stack([vector for vector, _ in queries], axis=1)
         lengths = np.outer(self._lengths, [length for _, length in queries])
-        likeness = np.divide(dots, lengths, out=np.zeros(dots.shape), where=lengths > 0)
+        similarity = np.divide(dots, lengths, out=np.zeros(dots.shape), where=lengths > 0)
         for column, title in enumerate(wanted):
             same = self._place.get(self.mask_of(title))
             if same is not None:
-                likeness[same, column] = 1.0
-        result: Floats = np.clip(likeness, 0.0, 1.0).T[:, self._of_title]
+                similarity[same, column] = 1.0
+        result: Floats = np.clip(similarity, 0.0, 1.0).T[:, self._of_title]
         return result
 
     def _query(self, mask: str) -> tuple[Floats, float]:
         """Return the title's weights, by column, and their length."""
-        keys, counts = _pieces_of(mask)
+        keys, counts = _trigrams_of(mask)
         pieces = self._index.pieces
         at = np.searchsorted(pieces, keys)
         known = at < len(pieces)
@@ -146,7 +146,7 @@ def _distinct(numbers: Ints) -> Ints:
     return ordered[kept]
 
 
-def _pieces_of(text: str) -> tuple[Ints, Floats]:
+def _trigrams_of(text: str) -> tuple[Ints, Floats]:
     """Return a text's three-letter pieces, each as one number, in order, and how often each comes."""
     if not text:
         return _NO_INTS, _NO_FLOATS

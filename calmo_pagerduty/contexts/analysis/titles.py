@@ -5,10 +5,10 @@ import json
 import re
 import unicodedata
 
-from calmo_pagerduty.kernel.untrusted_text import clean_text
+from calmo_pagerduty.kernel.untrusted_text import sanitize_text
 
 #: More of a title says nothing about what it is like.
-LONGEST_TITLE = 160
+MAX_TITLE_LENGTH = 160
 
 _MASK = "#"
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -21,27 +21,29 @@ _IPV6 = (
 )
 _HEX = r"0x[0-9a-f]+|(?=[a-f]*\d)[0-9a-f]{7,}"
 #: What stands alone; a number is masked within a word too.
-_WHOLE = re.compile(rf"(?<![0-9a-z])(?:{_UUID}|{_IPV4}|{_IPV6}|{_HEX})(?![0-9a-z])")
+_WHOLE_TOKEN = re.compile(rf"(?<![0-9a-z])(?:{_UUID}|{_IPV4}|{_IPV6}|{_HEX})(?![0-9a-z])")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _SPACE = re.compile(r"\s+")
 #: Made by a machine for one occasion: a key that holds it names no kind of incident.
-_MADE_ONCE = re.compile(rf"(?<![0-9a-z])(?:{_UUID}|(?=[a-f]*\d)[0-9a-f]{{16,}}|\d{{9,}})(?![0-9a-z])")
+_ONE_OFF_ID = re.compile(rf"(?<![0-9a-z])(?:{_UUID}|(?=[a-f]*\d)[0-9a-f]{{16,}}|\d{{9,}})(?![0-9a-z])")
 
 
-def masked(title: str) -> str:
+def mask_title(title: str) -> str:
     """Return the title in small letters with `#` for each id, address and number."""
-    plain = unicodedata.normalize("NFKC", clean_text(title[:LONGEST_TITLE], LONGEST_TITLE)).casefold()
-    return _SPACE.sub(" ", _NUMBER.sub(_MASK, _WHOLE.sub(_MASK, plain))).strip()
+    plain = unicodedata.normalize(
+        "NFKC", sanitize_text(title[:MAX_TITLE_LENGTH], MAX_TITLE_LENGTH)
+    ).casefold()
+    return _SPACE.sub(" ", _NUMBER.sub(_MASK, _WHOLE_TOKEN.sub(_MASK, plain))).strip()
 
 
-def lasting_key(key: str | None) -> str | None:
+def stable_key(key: str | None) -> str | None:
     """Return the alert's key, if it names what happened; None for one made for a single occasion."""
     plain = (key or "").strip()
-    return None if not plain or _MADE_ONCE.search(plain.casefold()) else plain
+    return None if not plain or _ONE_OFF_ID.search(plain.casefold()) else plain
 
 
 def fingerprint(service_id: str, key: str | None, masked_title: str) -> str:
     """Return what tells incidents of one kind: by the alert's key, else by the title. 16 hex digits."""
-    lasting = lasting_key(key)
+    lasting = stable_key(key)
     kind = ["key", service_id, lasting] if lasting else ["title", service_id, masked_title]
     return hashlib.sha256(json.dumps(kind).encode()).hexdigest()[:16]

@@ -5,136 +5,150 @@ from typing import Any
 
 from calmo_pagerduty.contexts.account import cache as kinds
 from calmo_pagerduty.contexts.account import codec as facts
-from calmo_pagerduty.contexts.account.cache import Known
+from calmo_pagerduty.contexts.account.cache import CacheEntry
 from calmo_pagerduty.contexts.analysis import reading_accounts as read
-from calmo_pagerduty.contexts.analysis.reading_incidents import open_incident, read_all
-from calmo_pagerduty.contexts.gathering.source import Found, Gather, Gathering, of_known, partial
+from calmo_pagerduty.contexts.analysis.reading_incidents import parse_all, parse_open_incident
+from calmo_pagerduty.contexts.gathering.source import (
+    SourceJob,
+    SourceReader,
+    SourceResult,
+    cached_result,
+    partial_result,
+)
 from calmo_pagerduty.contexts.sources import Source
 from calmo_pagerduty.pagerduty.errors import PagerDutyError
 
-MOST_SERVICES = 2000
-MOST_USERS = 2000
-MOST_OPEN = 300
-MOST_ON_CALL = 300
-MORE = "there are more than were read"
+MAX_SERVICES = 2000
+MAX_USERS = 2000
+MAX_OPEN_INCIDENTS = 300
+MAX_ON_CALL = 300
+TRUNCATED_TEXT = "there are more than were read"
 
 
-async def services(gathering: Gathering) -> Known:
+async def services(job: SourceJob) -> CacheEntry:
     """Return all services, with the names of their teams and policies."""
 
     async def fetch() -> Any:
-        items, whole = await gathering.reading.listed("/services", "services", MOST_SERVICES)
-        nodes = read_all(read.service, items)
+        items, whole = await job.client.list_items("/services", "services", MAX_SERVICES)
+        nodes = parse_all(read.parse_service, items)
         names: dict[str, str] = {}
         for item in items:
-            names |= read.names_beside(item)
-        return {"nodes": facts.NODES.json(nodes), "names": names, "is_whole": whole}
+            names |= read.parse_referenced_names(item)
+        return {"nodes": facts.NODES.to_json(nodes), "names": names, "is_whole": whole}
 
-    return await gathering.memory.known(gathering.connection_id, kinds.SERVICES, fetch)
+    return await job.cache.get(job.connection_id, kinds.SERVICES, fetch)
 
 
-async def business_services(gathering: Gathering) -> Known:
+async def business_services(job: SourceJob) -> CacheEntry:
     async def fetch() -> Any:
-        items, whole = await gathering.reading.listed(
-            "/business_services", "business_services", MOST_SERVICES
-        )
-        return {"nodes": facts.NODES.json(read_all(read.business_service, items)), "is_whole": whole}
-
-    return await gathering.memory.known(gathering.connection_id, kinds.BUSINESS_SERVICES, fetch)
-
-
-async def users(gathering: Gathering) -> Known:
-    """Return everybody: names, time zones and teams; no addresses."""
-
-    async def fetch() -> Any:
-        items, whole = await gathering.reading.listed("/users", "users", MOST_USERS)
-        return {"people": facts.PEOPLE.json(read_all(read.person, items)), "is_whole": whole}
-
-    return await gathering.memory.known(gathering.connection_id, kinds.USERS, fetch)
-
-
-async def service(gathering: Gathering) -> Found:
-    """The incident's service. One that is younger than what is remembered is asked for by itself."""
-    service_id = gathering.service_id
-    if service_id is None:
-        return gathering.without("service")
-    known = await services(gathering)
-    for node in known.data["nodes"]:
-        if node["id"] == service_id:
-            return of_known(known, node, 1)
-
-    async def fetch() -> Any:
-        answer = await gathering.reading.get(f"/services/{service_id}")
-        item = answer.get("service")
-        found = read.service(item) if isinstance(item, dict) else None
-        return facts.NODE.json(found) if found else None
-
-    entry = await gathering.memory.known(gathering.connection_id, kinds.SERVICE, fetch, service_id)
-    return of_known(entry, entry.data, 1 if entry.data else 0)
-
-
-async def open_incidents(gathering: Gathering) -> Found:
-    async def fetch() -> Any:
-        items, whole = await gathering.reading.listed(
-            "/incidents", "incidents", MOST_OPEN, date_range="all", sort_by="created_at:desc",
-            **{"statuses[]": ("triggered", "acknowledged")},
-        )  # fmt: skip
-        return {"incidents": facts.OPEN.json(read_all(open_incident, items)), "is_whole": whole}
-
-    known = await gathering.memory.known(gathering.connection_id, kinds.OPEN_INCIDENTS, fetch)
-    others = [incident for incident in known.data["incidents"] if incident["id"] != gathering.ref.incident_id]
-    return of_known(known, others, len(others), known.data["is_whole"], MORE)
-
-
-async def on_call(gathering: Gathering) -> Found:
-    """Who is on call by the incident's policy, and who they are."""
-    policy_id = gathering.policy_id
-    if policy_id is None:
-        return gathering.without("escalation policy")
-
-    async def fetch() -> Any:
-        items, whole = await gathering.reading.listed(
-            "/oncalls", "oncalls", MOST_ON_CALL, **{"escalation_policy_ids[]": policy_id}
-        )
-        rows = read_all(read.on_call, items)
+        items, whole = await job.client.list_items("/business_services", "business_services", MAX_SERVICES)
         return {
-            "on_call": facts.ON_CALL.json(tuple(dict.fromkeys(row for row, _ in rows))),
-            "people": facts.REFERENCES.json(tuple(dict.fromkeys(who for _, who in rows))),
+            "nodes": facts.NODES.to_json(parse_all(read.parse_business_service, items)),
             "is_whole": whole,
         }
 
-    known = await gathering.memory.known(gathering.connection_id, kinds.ON_CALL, fetch, policy_id)
+    return await job.cache.get(job.connection_id, kinds.BUSINESS_SERVICES, fetch)
+
+
+async def users(job: SourceJob) -> CacheEntry:
+    """Return everybody: names, time zones and teams; no addresses."""
+
+    async def fetch() -> Any:
+        items, whole = await job.client.list_items("/users", "users", MAX_USERS)
+        return {"people": facts.PEOPLE.to_json(parse_all(read.parse_person, items)), "is_whole": whole}
+
+    return await job.cache.get(job.connection_id, kinds.USERS, fetch)
+
+
+async def service(job: SourceJob) -> SourceResult:
+    """The incident's service. One that is younger than what is remembered is asked for by itself."""
+    service_id = job.service_id
+    if service_id is None:
+        return job.not_applicable("service")
+    known = await services(job)
+    for node in known.data["nodes"]:
+        if node["id"] == service_id:
+            return cached_result(known, node, 1)
+
+    async def fetch() -> Any:
+        answer = await job.client.get(f"/services/{service_id}")
+        item = answer.get("service")
+        found = read.parse_service(item) if isinstance(item, dict) else None
+        return facts.NODE.to_json(found) if found else None
+
+    entry = await job.cache.get(job.connection_id, kinds.SERVICE, fetch, service_id)
+    return cached_result(entry, entry.data, 1 if entry.data else 0)
+
+
+async def open_incidents(job: SourceJob) -> SourceResult:
+    async def fetch() -> Any:
+        items, whole = await job.client.list_items(
+            "/incidents",
+            "incidents",
+            MAX_OPEN_INCIDENTS,
+            date_range="all",
+            sort_by="created_at:desc",
+            **{"statuses[]": ("triggered", "acknowledged")},
+        )
+        return {"incidents": facts.OPEN.to_json(parse_all(parse_open_incident, items)), "is_whole": whole}
+
+    known = await job.cache.get(job.connection_id, kinds.OPEN_INCIDENTS, fetch)
+    others = [incident for incident in known.data["incidents"] if incident["id"] != job.ref.incident_id]
+    return cached_result(known, others, len(others), known.data["is_whole"], TRUNCATED_TEXT)
+
+
+async def on_call(job: SourceJob) -> SourceResult:
+    """Who is on call by the incident's policy, and who they are."""
+    policy_id = job.policy_id
+    if policy_id is None:
+        return job.not_applicable("escalation policy")
+
+    async def fetch() -> Any:
+        items, whole = await job.client.list_items(
+            "/oncalls", "oncalls", MAX_ON_CALL, **{"escalation_policy_ids[]": policy_id}
+        )
+        rows = parse_all(read.parse_on_call, items)
+        return {
+            "on_call": facts.ON_CALL.to_json(tuple(dict.fromkeys(row for row, _ in rows))),
+            "people": facts.REFERENCES.to_json(tuple(dict.fromkeys(who for _, who in rows))),
+            "is_whole": whole,
+        }
+
+    known = await job.cache.get(job.connection_id, kinds.ON_CALL, fetch, policy_id)
     count = len(known.data["on_call"])
     try:
-        everybody = await users(gathering)
+        everybody = await users(job)
     except PagerDutyError as error:
-        return partial(known.data, count, f"without people's time zones: {error}")
+        return partial_result(known.data, count, f"without people's time zones: {error}")
     trouble = known if known.trouble else everybody
-    return of_known(trouble, known.data, count, known.data["is_whole"], MORE)
+    return cached_result(trouble, known.data, count, known.data["is_whole"], TRUNCATED_TEXT)
 
 
-async def maintenance(gathering: Gathering) -> Found:
+async def maintenance(job: SourceJob) -> SourceResult:
     async def fetch() -> Any:
-        items, whole = await gathering.reading.listed(
+        items, whole = await job.client.list_items(
             "/maintenance_windows", "maintenance_windows", filter="open"
         )
-        return {"windows": facts.MAINTENANCE.json(read_all(read.maintenance, items)), "is_whole": whole}
+        return {
+            "windows": facts.MAINTENANCE.to_json(parse_all(read.parse_maintenance, items)),
+            "is_whole": whole,
+        }
 
-    known = await gathering.memory.known(gathering.connection_id, kinds.MAINTENANCE, fetch)
+    known = await job.cache.get(job.connection_id, kinds.MAINTENANCE, fetch)
     windows = known.data["windows"]
-    return of_known(known, windows, len(windows), known.data["is_whole"], MORE)
+    return cached_result(known, windows, len(windows), known.data["is_whole"], TRUNCATED_TEXT)
 
 
-async def priorities(gathering: Gathering) -> Found:
+async def priorities(job: SourceJob) -> SourceResult:
     async def fetch() -> Any:
-        items, _ = await gathering.reading.listed("/priorities", "priorities")
-        return list(read.priorities(items))
+        items, _ = await job.client.list_items("/priorities", "priorities")
+        return list(read.parse_priorities(items))
 
-    known = await gathering.memory.known(gathering.connection_id, kinds.PRIORITIES, fetch)
-    return of_known(known, known.data, len(known.data))
+    known = await job.cache.get(job.connection_id, kinds.PRIORITIES, fetch)
+    return cached_result(known, known.data, len(known.data))
 
 
-GATHERS: Mapping[Source, Gather] = {
+SOURCE_READERS: Mapping[Source, SourceReader] = {
     Source.SERVICE: service,
     Source.OPEN_INCIDENTS: open_incidents,
     Source.ON_CALL: on_call,

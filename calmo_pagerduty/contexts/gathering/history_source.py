@@ -8,41 +8,43 @@ from typing import Any
 
 from calmo_pagerduty.contexts import account_cache_store as account_memory
 from calmo_pagerduty.contexts.account import codec as facts
-from calmo_pagerduty.contexts.account.incremental_feed import OVERLAP, AccountSpans, Growing
-from calmo_pagerduty.contexts.account.requests import PAGE
-from calmo_pagerduty.contexts.account_cache_store import IncidentRow, Span
+from calmo_pagerduty.contexts.account.incremental_feed import OVERLAP, FeedSync, IncrementalFeed
+from calmo_pagerduty.contexts.account.requests import PAGE_SIZE
+from calmo_pagerduty.contexts.account_cache_store import IncidentRow, SyncedRange
 from calmo_pagerduty.contexts.analysis.reading_incidents import (
-    clean_text_of,
-    log_line,
-    past_incident,
-    read_all,
+    parse_all,
+    parse_log_line,
+    parse_past_incident,
+    parse_sanitized_text,
 )
-from calmo_pagerduty.contexts.analysis.reading_logs import handling
-from calmo_pagerduty.contexts.gathering.source import Found, Gather, Gathering, partial
-from calmo_pagerduty.contexts.sources import INCIDENTS_REACH, Source, SourceState
-from calmo_pagerduty.contexts.store import Part
+from calmo_pagerduty.contexts.analysis.reading_logs import summarise_handling
+from calmo_pagerduty.contexts.gathering.source import SourceJob, SourceReader, SourceResult, partial_result
+from calmo_pagerduty.contexts.sources import INCIDENT_LOOKBACK, Source, SourceState
+from calmo_pagerduty.contexts.store import ContextPart
 from calmo_pagerduty.db.database import Transaction
-from calmo_pagerduty.kernel.json_values import object_of
+from calmo_pagerduty.kernel.json_values import as_object
 from calmo_pagerduty.pagerduty.errors import NotFound, NotUnderstood, Refused, TryAgain
 from calmo_pagerduty.pagerduty.request_builders import get
 from calmo_pagerduty.pagerduty.requests import JsonObject
 
 #: Incidents that were open when they were read are read again with what is new, if they aren't older than
 #: this; else some at a time by themselves, each once a day.
-LOOK_AGAIN = timedelta(days=2)
-LOOKED_AT_FOR = timedelta(days=1)
-MOST_OLD = 3
-MOST_COLD = 30
+RECHECK_AGE = timedelta(days=2)
+RECHECK_INTERVAL = timedelta(days=1)
+MAX_RECHECKS = 3
+MAX_SYNC_REQUESTS = 30
 #: How many logs of past incidents are read for one context. Each is read once, ever.
-MOST_LOGS = 10
-LOGS_AT_ONCE = 5
+MAX_LOGS = 10
+MAX_CONCURRENT_LOGS = 5
 
 
-def _keep(tx: Transaction, connection_id: str, items: Sequence[JsonObject], now: datetime) -> None:
+def _upsert_incidents(
+    tx: Transaction, connection_id: str, items: Sequence[JsonObject], now: datetime
+) -> None:
     rows = []
     for item in items:
-        for incident in read_all(past_incident, [item]):
-            status = clean_text_of(item.get("status"), 40) or "unknown"
+        for incident in parse_all(parse_past_incident, [item]):
+            status = parse_sanitized_text(item.get("status"), 40) or "unknown"
             rows.append(
                 IncidentRow(
                     incident.id,
@@ -51,78 +53,82 @@ def _keep(tx: Transaction, connection_id: str, items: Sequence[JsonObject], now:
                     status,
                     incident.created_at,
                     incident.resolved_at,
-                    facts.PAST.json(incident),
+                    facts.PAST.to_json(incident),
                 )
             )
-    account_memory.keep_incidents(tx, connection_id, rows, now)
+    account_memory.upsert_incidents(tx, connection_id, rows, now)
 
 
-def _news_since(tx: Transaction, connection_id: str, span: Span) -> datetime:
-    latest = span.until - OVERLAP
-    unresolved = account_memory.oldest_unresolved(tx, connection_id, span.until - LOOK_AGAIN)
+def _new_since(tx: Transaction, connection_id: str, synced: SyncedRange) -> datetime:
+    latest = synced.until - OVERLAP
+    unresolved = account_memory.get_oldest_unresolved(tx, connection_id, synced.until - RECHECK_AGE)
     return min(latest, unresolved) if unresolved else latest
 
 
-INCIDENTS = Growing(
+INCIDENTS = IncrementalFeed(
     name="incidents",
-    reach=INCIDENTS_REACH,
-    holds=timedelta(seconds=30),
+    lookback=INCIDENT_LOOKBACK,
+    ttl=timedelta(seconds=30),
     items="incidents",
     time_field="created_at",
     request=lambda since, until: get("/incidents", since=since, until=until, sort_by="created_at:desc"),
-    keep=_keep,
-    news_since=_news_since,
+    save_page=_upsert_incidents,
+    new_since=_new_since,
 )
 
 
-async def history(gathering: Gathering) -> Found:
-    spans = AccountSpans(gathering.database, gathering.memory, gathering.connection_id)
-    span = await spans.caught_up(INCIDENTS, gathering.reading, MOST_COLD)
+async def history(job: SourceJob) -> SourceResult:
+    spans = FeedSync(job.database, job.cache, job.connection_id)
+    span = await spans.sync(INCIDENTS, job.client, MAX_SYNC_REQUESTS)
     if span is None:
-        return partial(None, 0, "PagerDuty's list of incidents could not be put in order", wants_more=True)
-    since = max(span.since, gathering.now - INCIDENTS_REACH)
+        return partial_result(
+            None, 0, "PagerDuty's list of incidents could not be put in order", wants_more=True
+        )
+    since = max(span.since, job.now - INCIDENT_LOOKBACK)
     data = {"since": since.isoformat(), "is_own": False}
-    await _read_old_ones(gathering)
-    await _read_logs(gathering, Part(Source.HISTORY, SourceState.PARTIAL, data=data))
-    count = await gathering.database.read(
-        lambda t: account_memory.count_incidents(t, gathering.connection_id, since)
-    )
+    await _recheck_unresolved(job)
+    await _read_logs(job, ContextPart(Source.HISTORY, SourceState.PARTIAL, data=data))
+    count = await job.database.read(lambda t: account_memory.count_incidents(t, job.connection_id, since))
     if span.is_whole:
-        return Found(data, count)
-    return partial(data, count, f"since {since:%Y-%m-%d}: what was before is being read", wants_more=True)
+        return SourceResult(data, count)
+    return partial_result(
+        data, count, f"since {since:%Y-%m-%d}: what was before is being read", wants_more=True
+    )
 
 
-async def _read_old_ones(gathering: Gathering) -> None:
+async def _recheck_unresolved(job: SourceJob) -> None:
     """Look whether incidents that were open for days are over by now. If PagerDuty has trouble, next time."""
-    id_, begun, looked = gathering.connection_id, gathering.now - LOOK_AGAIN, gathering.now - LOOKED_AT_FOR
-    old = await gathering.database.read(lambda t: account_memory.unresolved(t, id_, begun, looked, MOST_OLD))
+    id_, begun, looked = job.connection_id, job.now - RECHECK_AGE, job.now - RECHECK_INTERVAL
+    old = await job.database.read(
+        lambda t: account_memory.list_stale_unresolved(t, id_, begun, looked, MAX_RECHECKS)
+    )
     with contextlib.suppress(TryAgain):
         for incident_id in old:
-            await _read_anew(gathering, incident_id)
+            await _recheck_incident(job, incident_id)
 
 
-async def _read_anew(gathering: Gathering, incident_id: str) -> None:
-    id_, now = gathering.connection_id, datetime.now(UTC)
+async def _recheck_incident(job: SourceJob, incident_id: str) -> None:
+    id_, now = job.connection_id, datetime.now(UTC)
     try:
-        answer = await gathering.reading.get(f"/incidents/{incident_id}")
+        answer = await job.client.get(f"/incidents/{incident_id}")
     except (Refused, NotUnderstood):
         answer = {}
-    items = [object_of(answer.get("incident"))]
-    if read_all(past_incident, items):
-        await gathering.database.write(lambda t: _keep(t, id_, items, now))
+    items = [as_object(answer.get("incident"))]
+    if parse_all(parse_past_incident, items):
+        await job.database.write(lambda t: _upsert_incidents(t, id_, items, now))
     else:
         # It was deleted, is hidden from us, or says nothing that could be read.
-        await gathering.database.write(lambda t: account_memory.forget(t, id_, incident_id))
+        await job.database.write(lambda t: account_memory.delete_incident(t, id_, incident_id))
 
 
-async def _read_logs(gathering: Gathering, part: Part) -> None:
+async def _read_logs(job: SourceJob, part: ContextPart) -> None:
     """Read who handled the most similar ones, of those whose logs were never read."""
-    alike = await gathering.assessor.alike(gathering.ref, gathering.version, gathering.now, part, MOST_LOGS)
-    turns = asyncio.Semaphore(LOGS_AT_ONCE)
+    alike = await job.assessor.most_similar(job.ref, job.version, job.now, part, MAX_LOGS)
+    turns = asyncio.Semaphore(MAX_CONCURRENT_LOGS)
 
     async def read(incident_id: str) -> None:
         async with turns:
-            await _read_log(gathering, incident_id)
+            await _read_log(job, incident_id)
 
     reading = [asyncio.create_task(read(incident_id)) for incident_id in alike]
     try:
@@ -133,22 +139,27 @@ async def _read_logs(gathering: Gathering, part: Part) -> None:
             task.cancel()
 
 
-async def _read_log(gathering: Gathering, incident_id: str) -> None:
+async def _read_log(job: SourceJob, incident_id: str) -> None:
     try:
-        items, _ = await gathering.reading.listed(
-            f"/incidents/{incident_id}/log_entries", "log_entries", PAGE,
-            is_overview=True, **{"include[]": "channels"},
-        )  # fmt: skip
+        items, _ = await job.client.list_items(
+            f"/incidents/{incident_id}/log_entries",
+            "log_entries",
+            PAGE_SIZE,
+            is_overview=True,
+            **{"include[]": "channels"},
+        )
     except NotFound:
         items = []  # it was deleted, or is hidden from us: asking again tells no more
-    await _keep_handling(gathering, incident_id, facts.HANDLING.json(handling(read_all(log_line, items))))
-
-
-async def _keep_handling(gathering: Gathering, incident_id: str, how: Mapping[str, Any]) -> None:
-    now = datetime.now(UTC)
-    await gathering.database.write(
-        lambda t: account_memory.keep_handling(t, gathering.connection_id, incident_id, how, now)
+    await _save_handling(
+        job, incident_id, facts.HANDLING.to_json(summarise_handling(parse_all(parse_log_line, items)))
     )
 
 
-GATHERS: Mapping[Source, Gather] = {Source.HISTORY: history}
+async def _save_handling(job: SourceJob, incident_id: str, how: Mapping[str, Any]) -> None:
+    now = datetime.now(UTC)
+    await job.database.write(
+        lambda t: account_memory.update_handling(t, job.connection_id, incident_id, how, now)
+    )
+
+
+SOURCE_READERS: Mapping[Source, SourceReader] = {Source.HISTORY: history}

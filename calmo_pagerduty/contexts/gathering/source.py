@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from calmo_pagerduty.contexts.account.cache import AccountMemory, Known
-from calmo_pagerduty.contexts.account.requests import Reading
+from calmo_pagerduty.contexts.account.cache import AccountCache, CacheEntry
+from calmo_pagerduty.contexts.account.requests import SourceClient
 from calmo_pagerduty.contexts.gathering.assessor import Assessor
 from calmo_pagerduty.contexts.sources import SourceState
 from calmo_pagerduty.db.database import Database
@@ -14,7 +14,7 @@ from calmo_pagerduty.kernel.incident_ref import IncidentRef
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SourceResult:
     """Facts as JSON, and what is lacking of them. `wants_more`: the rest is to be read in the background."""
 
     data: Any
@@ -27,14 +27,14 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Gathering:
+class SourceJob:
     """One source's work: of which incident, at what time, and the means."""
 
     ref: IncidentRef
     version: int
     now: datetime
-    reading: Reading
-    memory: AccountMemory
+    client: SourceClient
+    cache: AccountCache
     database: Database
     assessor: Assessor
     service_id: str | None = None
@@ -50,23 +50,25 @@ class Gathering:
     def connection_id(self) -> str:
         return self.ref.connection_id
 
-    def without(self, what: str) -> Found:
+    def not_applicable(self, what: str) -> SourceResult:
         """The incident has none of what the source would be asked about, or it isn't known."""
         if self.knows_incident:
-            return Found(None, 0, SourceState.NOT_APPLICABLE, f"the incident has no {what}")
-        return Found(None, 0, SourceState.UNAVAILABLE, f"the incident's {what} is not known")
+            return SourceResult(None, 0, SourceState.NOT_APPLICABLE, f"the incident has no {what}")
+        return SourceResult(None, 0, SourceState.UNAVAILABLE, f"the incident's {what} is not known")
 
 
 #: Raises PagerDutyError, StoreUnavailable.
-Gather = Callable[[Gathering], Awaitable[Found]]
+SourceReader = Callable[[SourceJob], Awaitable[SourceResult]]
 
 
-def partial(data: Any, count: int, reason: str, wants_more: bool = False) -> Found:
-    return Found(data, count, SourceState.PARTIAL, reason, wants_more)
+def partial_result(data: Any, count: int, reason: str, wants_more: bool = False) -> SourceResult:
+    return SourceResult(data, count, SourceState.PARTIAL, reason, wants_more)
 
 
-def of_known(known: Known, data: Any, count: int, is_whole: bool = True, more: str = "") -> Found:
+def cached_result(
+    entry: CacheEntry, data: Any, count: int, is_whole: bool = True, more: str = ""
+) -> SourceResult:
     """What is remembered: lacking if it is older than it should be, or more than was read."""
-    if known.trouble is not None:
-        return partial(data, count, f"as of {known.fetched_at:%Y-%m-%d %H:%M} UTC: {known.trouble}")
-    return Found(data, count) if is_whole else partial(data, count, more)
+    if entry.trouble is not None:
+        return partial_result(data, count, f"as of {entry.fetched_at:%Y-%m-%d %H:%M} UTC: {entry.trouble}")
+    return SourceResult(data, count) if is_whole else partial_result(data, count, more)

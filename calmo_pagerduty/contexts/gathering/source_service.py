@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from calmo_pagerduty.connections import store as connections
-from calmo_pagerduty.connections.service import PagerDutyAccounts
+from calmo_pagerduty.connections.service import PagerDutyClients
 from calmo_pagerduty.connections.store import Connection, ConnectionRemoved
-from calmo_pagerduty.connections.throttle import Pace
+from calmo_pagerduty.connections.throttle import Pacer
 from calmo_pagerduty.contexts import store as contexts
-from calmo_pagerduty.contexts.account.cache import REFUSED, AccountMemory
-from calmo_pagerduty.contexts.account.requests import Reading, pace_of
+from calmo_pagerduty.contexts.account.cache import REFUSED, AccountCache
+from calmo_pagerduty.contexts.account.requests import SourceClient, context_pacer
 from calmo_pagerduty.contexts.gathering import (
     account_sources as account,
 )
@@ -32,9 +32,9 @@ from calmo_pagerduty.contexts.gathering import (
     local_sources as own_records,
 )
 from calmo_pagerduty.contexts.gathering.assessor import Assessor
-from calmo_pagerduty.contexts.gathering.source import Found, Gather, Gathering
+from calmo_pagerduty.contexts.gathering.source import SourceJob, SourceReader, SourceResult
 from calmo_pagerduty.contexts.sources import SOURCES, Source, SourceState
-from calmo_pagerduty.contexts.store import Part
+from calmo_pagerduty.contexts.store import ContextPart
 from calmo_pagerduty.db.database import Database, StoreUnavailable
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.model import FrozenModel
@@ -44,15 +44,15 @@ from calmo_pagerduty.pagerduty.retries import retry_wait
 
 logger = logging.getLogger(__name__)
 
-GATHERS: Mapping[Source, Gather] = {
-    **incident.GATHERS,
-    **account.GATHERS,
-    **dependencies.GATHERS,
-    **changes.GATHERS,
-    **history.GATHERS,
+SOURCE_READERS: Mapping[Source, SourceReader] = {
+    **incident.SOURCE_READERS,
+    **account.SOURCE_READERS,
+    **dependencies.SOURCE_READERS,
+    **changes.SOURCE_READERS,
+    **history.SOURCE_READERS,
 }
 #: How long a request waits for its turn at PagerDuty's limit before the engine waits instead.
-TURN_PATIENCE = timedelta(seconds=5)
+PERMIT_TIMEOUT = timedelta(seconds=5)
 
 
 #: Is told how many requests were made, all attempts together.
@@ -84,23 +84,23 @@ class SourceOutcome(FrozenModel):
     policy_id: str | None = None
 
 
-class ContextSources:
+class ContextSourceService:
     """All sources, each with its own patience."""
 
-    def __init__(self, database: Database, accounts: PagerDutyAccounts, assessor: Assessor) -> None:
+    def __init__(self, database: Database, accounts: PagerDutyClients, assessor: Assessor) -> None:
         self._database = database
         self._accounts = accounts
         self._assessor = assessor
-        self.memory = AccountMemory(database)
-        self._paces: dict[tuple[str, int | None], Pace] = {}
+        self.memory = AccountCache(database)
+        self._paces: dict[tuple[str, int | None], Pacer] = {}
 
-    async def reading(self, connection: Connection) -> Reading:
+    async def source_client(self, connection: Connection) -> SourceClient:
         """Return what asks as this connection, at the pace of contexts. Raises InvalidRequest."""
         key = (connection.id, connection.requests_per_minute)
         pace = self._paces.get(key)
         if pace is None:
-            pace = self._paces[key] = pace_of(connection)
-        return Reading(await self._accounts.client(connection, TURN_PATIENCE, pace))
+            pace = self._paces[key] = context_pacer(connection)
+        return SourceClient(await self._accounts.client(connection, PERMIT_TIMEOUT, pace))
 
     async def gather(
         self, order: SourceToGather, began: datetime, asked: int, number: int, asked_so_far: AskedSoFar
@@ -113,19 +113,19 @@ class ContextSources:
         """
         attempt = _Attempt(order, began, asked)
         try:
-            async with asyncio.timeout(attempt.left):
-                found = await self._ask(attempt)
+            async with asyncio.timeout(attempt.seconds_left):
+                found = await self._read_source(attempt)
         except PagerDutyError as error:
             wait = retry_wait(error, number)
             if wait is not None and attempt.has_time_for(wait):
                 asked_so_far(attempt.requests)
                 raise
-            found = _refused(error)
+            found = _refused_result(error)
             if isinstance(error, NotInPlan):
-                await self._note_refusal(order)
+                await self._cache_refusal(order)
         except TimeoutError:
-            waited = int(SOURCES[order.source].patience.total_seconds())
-            found = Found(
+            waited = int(SOURCES[order.source].timeout.total_seconds())
+            found = SourceResult(
                 None, 0, SourceState.UNAVAILABLE, f"PagerDuty did not answer within {waited} seconds"
             )
         except (StoreUnavailable, ConnectionRemoved):
@@ -134,49 +134,66 @@ class ContextSources:
             # Its type alone is told: its message may hold people's texts.
             words = {"source": order.source.value, "error": type(error).__name__}
             logger.error("source_not_gathered", extra=words)
-            found = Found(None, 0, SourceState.UNAVAILABLE, f"a fault of ours: {type(error).__name__}")
-        return await self._keep(attempt, found)
+            found = SourceResult(None, 0, SourceState.UNAVAILABLE, f"a fault of ours: {type(error).__name__}")
+        return await self._save_part(attempt, found)
 
-    async def _ask(self, attempt: "_Attempt") -> Found:
+    async def _read_source(self, attempt: "_Attempt") -> SourceResult:
         order = attempt.order
         connection = await self._database.read(
-            lambda t: connections.find(t, EVERYTHING, order.ref.connection_id)
+            lambda t: connections.get_connection(t, EVERYTHING, order.ref.connection_id)
         )
         if connection is None:
             raise ConnectionRemoved("the connection was removed")
         now = datetime.now(UTC)
         if connection.token_kind is None:
-            return await own_records.gather(order.source, self._database, order.ref, now)
-        if await self._is_known_to_be_refused(order):
-            return Found(None, 0, SourceState.NOT_IN_PLAN, "the PagerDuty account's plan lacks it")
-        attempt.reading = await self.reading(connection)
-        return await GATHERS[order.source](
-            Gathering(
-                ref=order.ref, version=order.version, now=now, reading=attempt.reading, memory=self.memory,
-                database=self._database, assessor=self._assessor, service_id=order.service_id,
+            return await own_records.read_from_issues(order.source, self._database, order.ref, now)
+        if await self._is_cached_refusal(order):
+            return SourceResult(None, 0, SourceState.NOT_IN_PLAN, "the PagerDuty account's plan lacks it")
+        attempt.reading = await self.source_client(connection)
+        return await SOURCE_READERS[order.source](
+            SourceJob(
+                ref=order.ref,
+                version=order.version,
+                now=now,
+                client=attempt.reading,
+                cache=self.memory,
+                database=self._database,
+                assessor=self._assessor,
+                service_id=order.service_id,
                 policy_id=order.policy_id,
                 knows_incident=order.knows_incident,
             )
-        )  # fmt: skip
+        )
 
-    async def _keep(self, attempt: "_Attempt", found: Found) -> SourceOutcome:
+    async def _save_part(self, attempt: "_Attempt", result: SourceResult) -> SourceOutcome:
         order, now = attempt.order, datetime.now(UTC)
-        part = Part(
-            order.source, found.state, found.reason, found.count, attempt.requests,
-            round((now - attempt.began).total_seconds(), 3), now, found.data,
-        )  # fmt: skip
-        await self._database.write(lambda t: contexts.note_part(t, order.ref, order.version, part))
+        part = ContextPart(
+            order.source,
+            result.state,
+            result.reason,
+            result.count,
+            attempt.requests,
+            round((now - attempt.began).total_seconds(), 3),
+            now,
+            result.data,
+        )
+        await self._database.write(lambda t: contexts.upsert_part(t, order.ref, order.version, part))
         return SourceOutcome(
-            state=part.state, count=part.count, requests=part.requests, seconds=part.seconds,
-            wants_more=found.wants_more, service_id=found.service_id, policy_id=found.policy_id,
-        )  # fmt: skip
+            state=part.state,
+            count=part.count,
+            requests=part.requests,
+            seconds=part.seconds,
+            wants_more=result.wants_more,
+            service_id=result.service_id,
+            policy_id=result.policy_id,
+        )
 
-    async def _is_known_to_be_refused(self, order: SourceToGather) -> bool:
-        kept = await self.memory.remembered(order.ref.connection_id, REFUSED, order.source)
-        return kept is not None and datetime.now(UTC) - kept.fetched_at < REFUSED.holds
+    async def _is_cached_refusal(self, order: SourceToGather) -> bool:
+        kept = await self.memory.get_stale(order.ref.connection_id, REFUSED, order.source)
+        return kept is not None and datetime.now(UTC) - kept.fetched_at < REFUSED.ttl
 
-    async def _note_refusal(self, order: SourceToGather) -> None:
-        await self.memory.keep(order.ref.connection_id, REFUSED, {}, order.source)
+    async def _cache_refusal(self, order: SourceToGather) -> None:
+        await self.memory.put(order.ref.connection_id, REFUSED, {}, order.source)
 
 
 @dataclass(slots=True)
@@ -185,23 +202,23 @@ class _Attempt:
 
     order: SourceToGather
     began: datetime
-    asked: int
-    reading: Reading | None = None
+    earlier_requests: int
+    reading: SourceClient | None = None
 
     @property
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """Seconds of patience."""
-        return (self.began + SOURCES[self.order.source].patience - datetime.now(UTC)).total_seconds()
+        return (self.began + SOURCES[self.order.source].timeout - datetime.now(UTC)).total_seconds()
 
     @property
     def requests(self) -> int:
-        return self.asked + (self.reading.requests if self.reading else 0)
+        return self.earlier_requests + (self.reading.requests if self.reading else 0)
 
     def has_time_for(self, wait: timedelta) -> bool:
-        return self.left > wait.total_seconds()
+        return self.seconds_left > wait.total_seconds()
 
 
-def _refused(error: PagerDutyError) -> Found:
+def _refused_result(error: PagerDutyError) -> SourceResult:
     match error:
         case NotInPlan():
             state = SourceState.NOT_IN_PLAN
@@ -209,4 +226,4 @@ def _refused(error: PagerDutyError) -> Found:
             state = SourceState.FORBIDDEN
         case _:
             state = SourceState.UNAVAILABLE
-    return Found(None, 0, state, str(error))
+    return SourceResult(None, 0, state, str(error))

@@ -9,11 +9,11 @@ from calmo_pagerduty.connections.store import ConnectionRemoved
 from calmo_pagerduty.contexts import issue_history_queries as own_history
 from calmo_pagerduty.contexts import store as contexts
 from calmo_pagerduty.contexts.gathering.assessor import Assessor
-from calmo_pagerduty.contexts.gathering.local_sources import CANNOT_ASK
+from calmo_pagerduty.contexts.gathering.local_sources import NO_CREDENTIAL_TEXT
 from calmo_pagerduty.contexts.model import IncidentContext
-from calmo_pagerduty.contexts.runs import ContextEnd, ContextState, is_degraded
+from calmo_pagerduty.contexts.runs import ContextOutcome, ContextState, is_degraded
 from calmo_pagerduty.contexts.sources import Source, SourceState
-from calmo_pagerduty.contexts.store import Part
+from calmo_pagerduty.contexts.store import ContextPart
 from calmo_pagerduty.db.database import Database, StoreUnavailable, Transaction
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.model import FrozenModel
@@ -21,7 +21,7 @@ from calmo_pagerduty.kernel.scopes import EVERYTHING
 
 logger = logging.getLogger(__name__)
 
-UNHEARD = "it could not be read in time"
+NOT_READ_IN_TIME = "it could not be read in time"
 
 
 class CannotAssess(Exception):
@@ -32,7 +32,7 @@ class VersionRemoved(Exception):
     """There is no such version any more."""
 
 
-class ContextToBegin(FrozenModel):
+class ContextToStart(FrozenModel):
     """`begun_by` names the gathering: the same however often it is tried."""
 
     ref: IncidentRef
@@ -40,7 +40,7 @@ class ContextToBegin(FrozenModel):
     begun_by: str | None = None
 
 
-class ContextBegun(FrozenModel):
+class StartedContext(FrozenModel):
     """What is known before anything is asked. `has_token` False: PagerDuty can't be."""
 
     version: int
@@ -56,19 +56,19 @@ class ContextToFinish(FrozenModel):
     version: int
 
 
-class ContextRecords:
+class ContextVersionService:
     """The database's side of contexts. Raises StoreUnavailable throughout."""
 
     def __init__(self, database: Database, assessor: Assessor) -> None:
         self._database = database
         self._assessor = assessor
 
-    async def begin(self, order: ContextToBegin) -> ContextBegun:
+    async def begin(self, order: ContextToStart) -> StartedContext:
         """Begin a version. Raises ConnectionRemoved."""
         now = datetime.now(UTC)
-        return await self._database.write(lambda t: _begin(t, order, now))
+        return await self._database.write(lambda t: _start_version(t, order, now))
 
-    async def assess(self, order: ContextToFinish) -> ContextEnd:
+    async def assess(self, order: ContextToFinish) -> ContextOutcome:
         """Conclude from what was gathered, and keep the document.
 
         Raises VersionRemoved, CannotAssess.
@@ -82,17 +82,19 @@ class ContextRecords:
             logger.error("context_not_assessed", extra={"error": type(error).__name__})
             raise CannotAssess(type(error).__name__) from None
 
-    async def fail(self, order: ContextToFinish) -> ContextEnd:
+    async def fail(self, order: ContextToFinish) -> ContextOutcome:
         """End a version that could not be put together."""
         now = datetime.now(UTC)
-        end = ContextEnd(version=order.version, state=ContextState.FAILED, is_degraded=True)
+        end = ContextOutcome(version=order.version, state=ContextState.FAILED, is_degraded=True)
         await self._database.write(
-            lambda t: contexts.finish(t, order.ref, order.version, end.state, now, is_degraded=True)
+            lambda t: contexts.mark_version_finished(
+                t, order.ref, order.version, end.state, now, is_degraded=True
+            )
         )
         return end
 
-    async def _assess(self, ref: IncidentRef, version: int) -> ContextEnd:
-        begun = await self._database.read(lambda t: contexts.begun(t, ref, version))
+    async def _assess(self, ref: IncidentRef, version: int) -> ContextOutcome:
+        begun = await self._database.read(lambda t: contexts.get_started_version(t, ref, version))
         if begun is None:
             raise VersionRemoved("there is no such version")
         now = datetime.now(UTC)
@@ -101,32 +103,48 @@ class ContextRecords:
         requests = sum(part.requests for part in parts.values())
         degraded = is_degraded({source: part.state for source, part in parts.items()})
         document = IncidentContext(
-            issue_id=ref.issue_id, connection_id=ref.connection_id, incident_id=ref.incident_id,
-            version=version, reasons=begun.reasons, begun_at=begun.begun_at, finished_at=now,
-            requests=requests, is_degraded=degraded, assessment=assessment,
+            issue_id=ref.issue_id,
+            connection_id=ref.connection_id,
+            incident_id=ref.incident_id,
+            version=version,
+            reasons=begun.reasons,
+            begun_at=begun.begun_at,
+            finished_at=now,
+            requests=requests,
+            is_degraded=degraded,
+            assessment=assessment,
             sources=tuple(parts[source].report for source in Source),
-        ).model_dump(mode="json", by_alias=True)  # fmt: skip
+        ).model_dump(mode="json", by_alias=True)
         await self._database.write(
-            lambda t: contexts.finish(
-                t, ref, version, ContextState.COMPLETE, now,
-                requests=requests, is_degraded=degraded, document=document,
+            lambda t: contexts.mark_version_finished(
+                t,
+                ref,
+                version,
+                ContextState.COMPLETE,
+                now,
+                requests=requests,
+                is_degraded=degraded,
+                document=document,
             )
-        )  # fmt: skip
+        )
         counts = {source: part.count for source, part in parts.items()}
-        return ContextEnd(
-            version=version, state=ContextState.COMPLETE, is_degraded=degraded, requests=requests,
+        return ContextOutcome(
+            version=version,
+            state=ContextState.COMPLETE,
+            is_degraded=degraded,
+            requests=requests,
             counts=counts,
-        )  # fmt: skip
+        )
 
 
-def _begin(tx: Transaction, order: ContextToBegin, now: datetime) -> ContextBegun:
+def _start_version(tx: Transaction, order: ContextToStart, now: datetime) -> StartedContext:
     ref = order.ref
-    connection = connections.find(tx, EVERYTHING, ref.connection_id)
+    connection = connections.get_connection(tx, EVERYTHING, ref.connection_id)
     if connection is None:
         raise ConnectionRemoved("the connection was removed")
-    issue = own_history.issue(tx, ref)
-    return ContextBegun(
-        version=contexts.begin(tx, ref, order.reasons, now, order.begun_by),
+    issue = own_history.get_issue(tx, ref)
+    return StartedContext(
+        version=contexts.insert_version(tx, ref, order.reasons, now, order.begun_by),
         scope=str(connection.scope),
         has_token=connection.token_kind is not None,
         writes_note=connection.context_note and connection.token_kind is not None,
@@ -135,10 +153,12 @@ def _begin(tx: Transaction, order: ContextToBegin, now: datetime) -> ContextBegu
     )
 
 
-def _all_parts(tx: Transaction, ref: IncidentRef, version: int) -> Mapping[Source, Part]:
+def _all_parts(tx: Transaction, ref: IncidentRef, version: int) -> Mapping[Source, ContextPart]:
     """Return every source's part; for those that nothing was heard of, one that says so."""
-    heard = contexts.parts(tx, ref, version)
-    connection = connections.find(tx, EVERYTHING, ref.connection_id)
+    heard = contexts.get_parts(tx, ref, version)
+    connection = connections.get_connection(tx, EVERYTHING, ref.connection_id)
     has_token = connection is not None and connection.token_kind is not None
-    words = UNHEARD if has_token else CANNOT_ASK
-    return {source: heard.get(source) or Part(source, SourceState.UNAVAILABLE, words) for source in Source}
+    words = NOT_READ_IN_TIME if has_token else NO_CREDENTIAL_TEXT
+    return {
+        source: heard.get(source) or ContextPart(source, SourceState.UNAVAILABLE, words) for source in Source
+    }

@@ -6,25 +6,25 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from calmo_pagerduty.kernel.instants import iso_utc
-from calmo_pagerduty.kernel.json_values import objects_of
+from calmo_pagerduty.kernel.instants import format_iso_utc
+from calmo_pagerduty.kernel.json_values import as_objects
 from calmo_pagerduty.pagerduty.request_builders import (
-    Asking,
-    analytics,
+    SubPlan,
+    analytics_request,
     get,
+    list_request,
     list_result,
-    listed_result,
-    listing,
+    page_result,
 )
-from calmo_pagerduty.pagerduty.requests import JsonObject, Listed, Paging, Plan
-from calmo_pagerduty.tools.model import Access, Call, Category, Column, Risk, Shape, Tool
+from calmo_pagerduty.pagerduty.requests import JsonObject, ListResult, Paging, Plan
+from calmo_pagerduty.tools.model import Access, CallContext, Category, Column, Risk, Shape, Tool
 from calmo_pagerduty.tools.plans import shapes
 from calmo_pagerduty.tools.plans.fields import After, Ids, Limit, TimeZone, Unit, Urgency
 from calmo_pagerduty.tools.plans.incidents import LOG_COLUMNS
 from calmo_pagerduty.tools.plans.windows import Window
 
 #: How old PagerDuty's figures may be. Source: its analytics documentation.
-LAG = timedelta(hours=24)
+ANALYTICS_LAG = timedelta(hours=24)
 
 METRIC_COLUMNS = (
     Column("Incidents", "total_incident_count"),
@@ -56,12 +56,16 @@ class IncidentWindow(Window):
 
     def filters(self, now: datetime) -> JsonObject:
         since, until = self.backward(now, timedelta(days=30))
-        return shapes.without_nothing(
-            {"created_at_start": iso_utc(since), "created_at_end": iso_utc(until), "urgency": self.urgency}
+        return shapes.without_empty(
+            {
+                "created_at_start": format_iso_utc(since),
+                "created_at_end": format_iso_utc(until),
+                "urgency": self.urgency,
+            }
         )
 
-    def note_of_lag(self, now: datetime) -> list[str]:
-        fresh = self.until is None or self.until > now - LAG
+    def lag_notes(self, now: datetime) -> list[str]:
+        fresh = self.until is None or self.until > now - ANALYTICS_LAG
         return (
             ["PagerDuty's analytics lag up to 24 hours: the newest incidents may be missing."]
             if fresh
@@ -82,34 +86,34 @@ class GetAnalyticsData(IncidentWindow):
     after: After = None
 
     @model_validator(mode="after")
-    def _is_known_for_the_subject(self) -> Self:
+    def _check_fields_of_subject(self) -> Self:
         # PagerDuty ignores a filter that it doesn't know: the answer would be about too much.
-        known = _KNOWN[self.subject]
+        known = _FIELDS_OF_SUBJECT[self.subject]
         for name in _FILTERS | {"aggregate_unit"}:
             if getattr(self, name) not in (None, ()) and name not in known:
                 raise ValueError(f"{name}: it doesn't go with subject {self.subject}")
         return self
 
 
-_RAW = frozenset({"service_ids", "team_ids", "priority_names", "major"})
-_METRICS = _RAW | {"escalation_policy_ids", "aggregate_unit"}
-_RESPONDERS = frozenset({"team_ids", "responder_ids", "priority_names"})
+_RAW_FIELDS = frozenset({"service_ids", "team_ids", "priority_names", "major"})
+_METRIC_FIELDS = _RAW_FIELDS | {"escalation_policy_ids", "aggregate_unit"}
+_RESPONDER_FIELDS = frozenset({"team_ids", "responder_ids", "priority_names"})
 #: What may be given beside the window, by subject.
-_KNOWN: dict[str, frozenset[str]] = {
-    **dict.fromkeys(METRIC_PATHS, _METRICS),
-    "responders": _RESPONDERS,
-    "raw_incidents": _RAW,
+_FIELDS_OF_SUBJECT: dict[str, frozenset[str]] = {
+    **dict.fromkeys(METRIC_PATHS, _METRIC_FIELDS),
+    "responders": _RESPONDER_FIELDS,
+    "raw_incidents": _RAW_FIELDS,
 }
-_FILTERS = (_METRICS | _RESPONDERS) - {"aggregate_unit"}
+_FILTERS = (_METRIC_FIELDS | _RESPONDER_FIELDS) - {"aggregate_unit"}
 
 
-def get_analytics_data(arguments: GetAnalyticsData, call: Call) -> Plan:
-    filters, notes = _filters_of(arguments, call.now), arguments.note_of_lag(call.now)
+def get_analytics_data(arguments: GetAnalyticsData, call: CallContext) -> Plan:
+    filters, notes = _filters_of(arguments, call.now), arguments.lag_notes(call.now)
     if arguments.subject == "raw_incidents":
-        listed = yield from raw_incidents(filters, arguments.limit, arguments.after)
-        return listed_result(listed, shapes.plain, *notes)
+        listed = yield from read_raw_incidents(filters, arguments.limit, arguments.after)
+        return page_result(listed, shapes.shape_flat, *notes)
     path = METRIC_PATHS[arguments.subject]
-    return (yield from metrics(path, filters, arguments.time_zone, arguments.aggregate_unit, notes))
+    return (yield from read_metrics(path, filters, arguments.time_zone, arguments.aggregate_unit, notes))
 
 
 def _filters_of(arguments: GetAnalyticsData, now: datetime) -> JsonObject:
@@ -118,23 +122,23 @@ def _filters_of(arguments: GetAnalyticsData, now: datetime) -> JsonObject:
         filters["date_range_start"] = filters.pop("created_at_start")
         filters["date_range_end"] = filters.pop("created_at_end")
     given = arguments.model_dump(include=set(_FILTERS), mode="json")
-    return filters | shapes.without_nothing(given)
+    return filters | shapes.without_empty(given)
 
 
-def metrics(
+def read_metrics(
     path: str, filters: JsonObject, time_zone: str, unit: str | None, notes: list[str] | None = None
 ) -> Plan:
     """Read one kind of figures. PagerDuty answers all rows at once."""
-    body = shapes.without_nothing({"filters": filters, "time_zone": time_zone, "aggregate_unit": unit})
-    answer = yield analytics(f"/analytics/metrics/{path}", body)
-    return list_result(map(shapes.plain, objects_of(answer.get("data"))), None, notes or ())
+    body = shapes.without_empty({"filters": filters, "time_zone": time_zone, "aggregate_unit": unit})
+    answer = yield analytics_request(f"/analytics/metrics/{path}", body)
+    return list_result(map(shapes.shape_flat, as_objects(answer.get("data"))), None, notes or ())
 
 
-def raw_incidents(filters: JsonObject, limit: int, after: str | None = None) -> Asking:
+def read_raw_incidents(filters: JsonObject, limit: int, after: str | None = None) -> SubPlan:
     """Read a row per incident, newest first, at most `limit`. Times in it are UTC without a zone."""
     body = {"filters": filters, "time_zone": "Etc/UTC", "order": "desc", "order_by": "created_at"}
-    request = analytics("/analytics/raw/incidents", body)
-    listed: Listed = yield listing(request, "data", limit, after, paging=Paging.ANALYTICS)
+    request = analytics_request("/analytics/raw/incidents", body)
+    listed: ListResult = yield list_request(request, "data", limit, after, paging=Paging.ANALYTICS)
     return listed
 
 
@@ -147,7 +151,7 @@ class ListLogEntries(Window):
     after: After = None
 
 
-def list_log_entries(arguments: ListLogEntries, call: Call) -> Plan:
+def list_log_entries(arguments: ListLogEntries, call: CallContext) -> Plan:
     since, until = arguments.backward(call.now, timedelta(days=1))
     request = get(
         "/log_entries",
@@ -156,8 +160,10 @@ def list_log_entries(arguments: ListLogEntries, call: Call) -> Plan:
         is_overview=arguments.overview or None,
         **{"team_ids[]": arguments.team_ids, "include[]": "channels"},
     )
-    listed: Listed = yield listing(request, "log_entries", arguments.limit, arguments.after, divisible=True)
-    return listed_result(listed, shapes.log_entry)
+    listed: ListResult = yield list_request(
+        request, "log_entries", arguments.limit, arguments.after, divisible=True
+    )
+    return page_result(listed, shapes.shape_log_entry)
 
 
 _reading = partial(Tool, category=Category.ANALYTICS, access=Access.READ, risk=Risk.LOW)

@@ -5,23 +5,23 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from calmo_pagerduty.kernel.json_values import object_of, objects_of
+from calmo_pagerduty.kernel.json_values import as_object, as_objects
 from calmo_pagerduty.pagerduty.errors import InvalidRequest, NotInPlan, NotUnderstood
 from calmo_pagerduty.pagerduty.request_builders import (
-    Asking,
+    SubPlan,
     get,
-    given,
-    listed_result,
-    listing,
+    list_request,
+    page_result,
     post,
     put,
     reference,
+    without_none,
 )
-from calmo_pagerduty.pagerduty.requests import JsonObject, Listed, Plan
-from calmo_pagerduty.tools.model import Access, Arguments, Call, Category, Column, Risk, Shape, Tool
+from calmo_pagerduty.pagerduty.requests import JsonObject, ListResult, Plan
+from calmo_pagerduty.tools.model import Access, Arguments, CallContext, Category, Column, Risk, Shape, Tool
 from calmo_pagerduty.tools.plans import shapes
 from calmo_pagerduty.tools.plans.fields import After, Id, Ids, Limit, Line, Query, Text
-from calmo_pagerduty.tools.plans.markers import found_marked, marked
+from calmo_pagerduty.tools.plans.markers import find_marked, with_marker
 
 POLICY_COLUMNS = (
     Column("Id", "id"),
@@ -39,20 +39,20 @@ class ListEscalationPolicies(Arguments):
     after: After = None
 
 
-def list_escalation_policies(arguments: ListEscalationPolicies, _call: Call) -> Plan:
+def list_escalation_policies(arguments: ListEscalationPolicies, _call: CallContext) -> Plan:
     sets = {"user_ids[]": arguments.user_ids, "team_ids[]": arguments.team_ids}
     request = get("/escalation_policies", query=arguments.query, **sets)
-    listed: Listed = yield listing(request, "escalation_policies", arguments.limit, arguments.after)
-    return listed_result(listed, shapes.escalation_policy)
+    listed: ListResult = yield list_request(request, "escalation_policies", arguments.limit, arguments.after)
+    return page_result(listed, shapes.shape_escalation_policy)
 
 
-class OnePolicy(Arguments):
+class EscalationPolicyArguments(Arguments):
     escalation_policy_id: Id
 
 
-def get_escalation_policy(arguments: OnePolicy, _call: Call) -> Plan:
+def get_escalation_policy(arguments: EscalationPolicyArguments, _call: CallContext) -> Plan:
     answer = yield get(f"/escalation_policies/{arguments.escalation_policy_id}")
-    return shapes.escalation_policy(object_of(answer.get("escalation_policy")))
+    return shapes.shape_escalation_policy(as_object(answer.get("escalation_policy")))
 
 
 class Target(Arguments):
@@ -64,7 +64,7 @@ class Rule(Arguments):
     delay_minutes: int = Field(ge=1, le=1440, description="Before the next rule.")
     targets: tuple[Target, ...] = Field(min_length=1, max_length=10)
 
-    def as_sent(self) -> JsonObject:
+    def as_request(self) -> JsonObject:
         return {
             "escalation_delay_in_minutes": self.delay_minutes,
             "targets": [reference(target.id, target.type) for target in self.targets],
@@ -83,29 +83,33 @@ class CreateEscalationPolicy(Arguments):
     on_call_handoff_notifications: Handoff | None = None
 
 
-def create_escalation_policy(arguments: CreateEscalationPolicy, call: Call) -> Plan:
-    if call.repeated and (made := (yield from _made_before(arguments.name, call))):
-        return shapes.escalation_policy(made)
+def create_escalation_policy(arguments: CreateEscalationPolicy, call: CallContext) -> Plan:
+    if call.repeated and (made := (yield from _find_created(arguments.name, call))):
+        return shapes.shape_escalation_policy(made)
     policy = {
         "type": "escalation_policy",
         "name": arguments.name,
         # The mark in it is how a repeated call finds what it made already.
-        "description": marked(arguments.description or arguments.name, call.id),
-        "escalation_rules": [rule.as_sent() for rule in arguments.rules],
+        "description": with_marker(arguments.description or arguments.name, call.id),
+        "escalation_rules": [rule.as_request() for rule in arguments.rules],
         "num_loops": arguments.num_loops,
         "on_call_handoff_notifications": arguments.on_call_handoff_notifications,
         "teams": [reference(arguments.team_id, "team")] if arguments.team_id else None,
     }
-    answer = yield post("/escalation_policies", {"escalation_policy": given(policy)}, in_the_name_of=True)
-    return shapes.escalation_policy(object_of(answer.get("escalation_policy")))
+    answer = yield post(
+        "/escalation_policies", {"escalation_policy": without_none(policy)}, in_the_name_of=True
+    )
+    return shapes.shape_escalation_policy(as_object(answer.get("escalation_policy")))
 
 
-def _made_before(name: str, call: Call) -> Asking:
-    listed: Listed = yield listing(get("/escalation_policies", query=name), "escalation_policies", 100)
-    return found_marked(listed.items, call.id)
+def _find_created(name: str, call: CallContext) -> SubPlan:
+    listed: ListResult = yield list_request(
+        get("/escalation_policies", query=name), "escalation_policies", 100
+    )
+    return find_marked(listed.items, call.id)
 
 
-class UpdateEscalationPolicy(OnePolicy):
+class UpdateEscalationPolicy(EscalationPolicyArguments):
     name: Line | None = Field(None, max_length=255)
     rules: tuple[Rule, ...] = Field((), max_length=20, description="Replaces all rules.")
     description: Text | None = Field(None, max_length=1024)
@@ -114,13 +118,13 @@ class UpdateEscalationPolicy(OnePolicy):
     on_call_handoff_notifications: Handoff | None = None
 
     @model_validator(mode="after")
-    def _changes_something(self) -> Self:
+    def _check_changes(self) -> Self:
         if not any(self.model_dump(exclude={"escalation_policy_id"}, exclude_none=True).values()):
             raise ValueError("name: give at least one thing to change")
         return self
 
 
-def update_escalation_policy(arguments: UpdateEscalationPolicy, _call: Call) -> Plan:
+def update_escalation_policy(arguments: UpdateEscalationPolicy, _call: CallContext) -> Plan:
     path = f"/escalation_policies/{arguments.escalation_policy_id}"
     now = yield from _policy_with_strategies(path)
     changed: dict[str, Any] = {
@@ -130,33 +134,33 @@ def update_escalation_policy(arguments: UpdateEscalationPolicy, _call: Call) -> 
         "on_call_handoff_notifications": arguments.on_call_handoff_notifications,
         "teams": [reference(arguments.team_id, "team")] if arguments.team_id else None,
     }
-    if not objects_of(now.get("escalation_rules")):
+    if not as_objects(now.get("escalation_rules")):
         raise NotUnderstood("PagerDuty's answer shows no escalation rules", advice="nothing was changed")
     # PagerDuty replaces the rules by those that are sent: so all are sent.
-    rules = [rule.as_sent() for rule in arguments.rules] or [
-        _rule_as_it_is(rule) for rule in objects_of(now.get("escalation_rules"))
+    rules = [rule.as_request() for rule in arguments.rules] or [
+        _current_rule(rule) for rule in as_objects(now.get("escalation_rules"))
     ]
     kept = {"type": "escalation_policy", "name": now.get("name") or now.get("summary")}
-    policy = kept | given(changed) | {"escalation_rules": rules}
+    policy = kept | without_none(changed) | {"escalation_rules": rules}
     answer = yield put(path, {"escalation_policy": policy}, in_the_name_of=True)
-    return shapes.escalation_policy(object_of(answer.get("escalation_policy")))
+    return shapes.shape_escalation_policy(as_object(answer.get("escalation_policy")))
 
 
-def _policy_with_strategies(path: str) -> Asking:
+def _policy_with_strategies(path: str) -> SubPlan:
     """Without its strategy a round-robin rule that is sent back may lose it."""
     try:
         answer = yield get(path, **{"include[]": "escalation_rule_assignment_strategies"})
     except (InvalidRequest, NotInPlan):
         answer = yield get(path)
-    return object_of(answer.get("escalation_policy"))
+    return as_object(answer.get("escalation_policy"))
 
 
-def _rule_as_it_is(rule: JsonObject) -> JsonObject:
+def _current_rule(rule: JsonObject) -> JsonObject:
     names = ("id", "escalation_delay_in_minutes", "escalation_rule_assignment_strategy")
     targets = [
-        {"id": target.get("id"), "type": target.get("type")} for target in objects_of(rule.get("targets"))
+        {"id": target.get("id"), "type": target.get("type")} for target in as_objects(rule.get("targets"))
     ]
-    return given(shapes.picked(rule, *names)) | {"targets": targets}
+    return without_none(shapes.pick_fields(rule, *names)) | {"targets": targets}
 
 
 _of_policies = partial(Tool, category=Category.ESCALATION, shape=Shape.OBJECT, columns=POLICY_COLUMNS)
@@ -183,7 +187,7 @@ TOOLS = (
         name="get_escalation_policy",
         title="Get escalation policy details",
         description="One escalation policy: its rules, delays, targets, loops, services and teams.",
-        arguments=OnePolicy,
+        arguments=EscalationPolicyArguments,
         plan=get_escalation_policy,
         shape=Shape.OBJECT,
         operations=("getEscalationPolicy",),

@@ -6,23 +6,23 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 
-from calmo_pagerduty.kernel.instants import in_utc
+from calmo_pagerduty.kernel.instants import to_utc
 
 #: Words that a program writes when it has no id.
-_NO_ID = {"null", "none", "nil", "undefined", "nan", "true", "false"}
+_PLACEHOLDER_IDS = {"null", "none", "nil", "undefined", "nan", "true", "false"}
 
-_A_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
+_TIME_PATTERN = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
 
 
-def _names_something(value: str) -> str:
-    if value.lower() in _NO_ID:
+def _check_id(value: str) -> str:
+    if value.lower() in _PLACEHOLDER_IDS:
         raise ValueError("this is no id")
     return value
 
 
-def _is_written_as_a_time(value: object) -> object:
+def _check_time(value: object) -> object:
     # pydantic would take 5 for five seconds after 1970.
-    if isinstance(value, str) and _A_TIME.match(value.strip()):
+    if isinstance(value, str) and _TIME_PATTERN.match(value.strip()):
         return value.strip()
     if isinstance(value, datetime):
         return value
@@ -32,20 +32,20 @@ def _is_written_as_a_time(value: object) -> object:
 def _to_the_second(value: datetime) -> datetime:
     if not 2000 <= value.year <= 2100:
         raise ValueError("give a year from 2000 to 2100")
-    return in_utc(value).replace(microsecond=0)
+    return to_utc(value).replace(microsecond=0)
 
 
-def _has_no_control_characters(value: str) -> str:
+def _check_no_control_characters(value: str) -> str:
     if any(ord(character) < 32 and character not in "\n\r\t" for character in value):
         raise ValueError("it holds control characters")
     return value
 
 
 #: A PagerDuty id. It never is blank, "null" or quoted.
-Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$"), AfterValidator(_names_something)]
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$"), AfterValidator(_check_id)]
 
 #: An instant, in UTC, in whole seconds.
-Time = Annotated[AwareDatetime, BeforeValidator(_is_written_as_a_time), AfterValidator(_to_the_second)]
+Time = Annotated[AwareDatetime, BeforeValidator(_check_time), AfterValidator(_to_the_second)]
 
 Ids = Annotated[tuple[Id, ...], Field(max_length=100)]
 Limit = Annotated[int, Field(ge=1, le=1000, description="How many at most.")]
@@ -55,17 +55,17 @@ After = Annotated[
     Field(description="`next` of an earlier answer: goes on from there."),
 ]
 Query = Annotated[
-    str, StringConstraints(min_length=1, max_length=255), AfterValidator(_has_no_control_characters)
+    str, StringConstraints(min_length=1, max_length=255), AfterValidator(_check_no_control_characters)
 ]
 Line = Annotated[
     str,
     StringConstraints(min_length=1, max_length=1024, pattern=r"^[^\r\n]+$"),
-    AfterValidator(_has_no_control_characters),
+    AfterValidator(_check_no_control_characters),
 ]
 Text = Annotated[
     str,
     StringConstraints(min_length=1, max_length=24_900),
-    AfterValidator(_has_no_control_characters),
+    AfterValidator(_check_no_control_characters),
 ]
 #: An IANA time zone, such as Europe/Berlin.
 TimeZone = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{1,63}$")]

@@ -6,13 +6,13 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from calmo_pagerduty.kernel.json_values import object_of, objects_of
-from calmo_pagerduty.pagerduty.request_builders import get, list_result, listed_result, listing
-from calmo_pagerduty.pagerduty.requests import JsonObject, Listed, Plan
-from calmo_pagerduty.tools.model import Access, Arguments, Call, Category, Column, Risk, Shape, Tool
+from calmo_pagerduty.kernel.json_values import as_object, as_objects
+from calmo_pagerduty.pagerduty.request_builders import get, list_request, list_result, page_result
+from calmo_pagerduty.pagerduty.requests import JsonObject, ListResult, Plan
+from calmo_pagerduty.tools.model import Access, Arguments, CallContext, Category, Column, Risk, Shape, Tool
 from calmo_pagerduty.tools.plans import shapes
 from calmo_pagerduty.tools.plans.fields import After, Id, Ids, Limit, Query, Time
-from calmo_pagerduty.tools.plans.incidents import OneIncident
+from calmo_pagerduty.tools.plans.incidents import IncidentArguments
 from calmo_pagerduty.tools.plans.windows import Window
 
 _STUB_COLUMNS = (
@@ -23,49 +23,53 @@ _STUB_COLUMNS = (
 )
 
 
-def _stub(thing: JsonObject) -> JsonObject:
+def _incident_stub(thing: JsonObject) -> JsonObject:
     """PagerDuty gives a few fields of such an incident only."""
-    incident = object_of(thing.get("incident"))
-    found = shapes.picked(incident, "id", "incident_number", "title", "status", "created_at")
-    return shapes.without_nothing(found | {"score": thing.get("score"), "url": shapes.url_of(incident)})
+    incident = as_object(thing.get("incident"))
+    found = shapes.pick_fields(incident, "id", "incident_number", "title", "status", "created_at")
+    return shapes.without_empty(found | {"score": thing.get("score"), "url": shapes.url_of(incident)})
 
 
-class GetPastIncidents(OneIncident):
+class GetPastIncidents(IncidentArguments):
     limit: int = Field(5, ge=1, le=999)
 
 
-def get_past_incidents(arguments: GetPastIncidents, _call: Call) -> Plan:
+def get_past_incidents(arguments: GetPastIncidents, _call: CallContext) -> Plan:
     answer = yield get(f"/incidents/{arguments.incident_id}/past_incidents", limit=arguments.limit)
-    return list_result(map(_stub, objects_of(answer.get("past_incidents"))))
+    return list_result(map(_incident_stub, as_objects(answer.get("past_incidents"))))
 
 
-def get_related_incidents(arguments: OneIncident, _call: Call) -> Plan:
+def get_related_incidents(arguments: IncidentArguments, _call: CallContext) -> Plan:
     path = f"/incidents/{arguments.incident_id}/related_incidents"
     answer = yield get(path, **{"additional_details[]": "incident"})
     items = [
-        _stub(thing) | {"why": [_relationship(row) for row in objects_of(thing.get("relationships"))]}
-        for thing in objects_of(answer.get("related_incidents"))
+        _incident_stub(thing)
+        | {"why": [_relationship(row) for row in as_objects(thing.get("relationships"))]}
+        for thing in as_objects(answer.get("related_incidents"))
     ]
     return list_result(items)
 
 
 def _relationship(row: JsonObject) -> JsonObject:
-    metadata = object_of(row.get("metadata"))
-    parts = {name: shapes.ref(metadata.get(name)) for name in ("dependent_services", "supporting_services")}
+    metadata = as_object(row.get("metadata"))
+    parts = {
+        name: shapes.shape_reference(metadata.get(name))
+        for name in ("dependent_services", "supporting_services")
+    }
     found = {"type": row.get("type"), "classification": metadata.get("grouping_classification")}
-    return shapes.without_nothing(found | parts)
+    return shapes.without_empty(found | parts)
 
 
-class GetOutlierIncident(OneIncident):
+class GetOutlierIncident(IncidentArguments):
     since: Time | None = Field(None, description="How far back to compare.")
 
 
-def get_outlier_incident(arguments: GetOutlierIncident, _call: Call) -> Plan:
+def get_outlier_incident(arguments: GetOutlierIncident, _call: CallContext) -> Plan:
     answer = yield get(f"/incidents/{arguments.incident_id}/outlier_incident", since=arguments.since)
-    outlier = object_of(answer.get("outlier_incident"))
-    occurrence = object_of(object_of(outlier.get("incident")).get("occurrence"))
-    pattern = object_of(outlier.get("incident_template")).get("mined_text")
-    return _stub(outlier) | shapes.without_nothing({"occurrence": occurrence, "pattern": pattern})
+    outlier = as_object(answer.get("outlier_incident"))
+    occurrence = as_object(as_object(outlier.get("incident")).get("occurrence"))
+    pattern = as_object(outlier.get("incident_template")).get("mined_text")
+    return _incident_stub(outlier) | shapes.without_empty({"occurrence": occurrence, "pattern": pattern})
 
 
 class ListChangeEvents(Window):
@@ -76,31 +80,33 @@ class ListChangeEvents(Window):
     after: After = None
 
     @model_validator(mode="after")
-    def _about_one_thing(self) -> Self:
+    def _check_one_subject(self) -> Self:
         if self.incident_id and (self.service_id or self.team_ids or self.since or self.until or self.after):
             raise ValueError("incident_id: give it without service, teams, time and after")
         return self
 
 
-def list_change_events(arguments: ListChangeEvents, call: Call) -> Plan:
+def list_change_events(arguments: ListChangeEvents, call: CallContext) -> Plan:
     if arguments.incident_id:
         path = f"/incidents/{arguments.incident_id}/related_change_events"
         answer = yield get(path, limit=min(arguments.limit, 100))
-        return list_result(map(shapes.change_event, objects_of(answer.get("change_events"))))
+        return list_result(map(shapes.shape_change_event, as_objects(answer.get("change_events"))))
     path = f"/services/{arguments.service_id}/change_events" if arguments.service_id else "/change_events"
     since, until = arguments.backward(call.now, timedelta(days=1))
     request = get(path, since=since, until=until, **{"team_ids[]": arguments.team_ids})
-    listed: Listed = yield listing(request, "change_events", arguments.limit, arguments.after, divisible=True)
-    return listed_result(listed, shapes.change_event)
+    listed: ListResult = yield list_request(
+        request, "change_events", arguments.limit, arguments.after, divisible=True
+    )
+    return page_result(listed, shapes.shape_change_event)
 
 
 class NoArguments(Arguments):
     pass
 
 
-def list_priorities(_arguments: NoArguments, _call: Call) -> Plan:
-    listed: Listed = yield listing(get("/priorities"), "priorities", 100)
-    return listed_result(listed, lambda thing: shapes.plain(shapes.picked(thing, *_PRIORITY_FIELDS)))
+def list_priorities(_arguments: NoArguments, _call: CallContext) -> Plan:
+    listed: ListResult = yield list_request(get("/priorities"), "priorities", 100)
+    return page_result(listed, lambda thing: shapes.shape_flat(shapes.pick_fields(thing, *_PRIORITY_FIELDS)))
 
 
 _PRIORITY_FIELDS = ("id", "name", "summary", "description", "order")
@@ -111,13 +117,13 @@ class ListBusinessServiceImpacts(Arguments):
     business_service_id: Id | None = Field(None, description="What supports this service, and is impacted.")
 
     @model_validator(mode="after")
-    def _about_one_thing(self) -> Self:
+    def _check_one_subject(self) -> Self:
         if self.incident_id and self.business_service_id:
             raise ValueError("incident_id: give it without business_service_id")
         return self
 
 
-def list_business_service_impacts(arguments: ListBusinessServiceImpacts, _call: Call) -> Plan:
+def list_business_service_impacts(arguments: ListBusinessServiceImpacts, _call: CallContext) -> Plan:
     if arguments.incident_id:
         answer = yield get(f"/incidents/{arguments.incident_id}/business_services/impacts")
     else:
@@ -129,7 +135,7 @@ def list_business_service_impacts(arguments: ListBusinessServiceImpacts, _call: 
         )
         answer = yield get(path, **{"additional_fields[]": "services.highest_impacting_priority"})
     notes = ["There are more than PagerDuty hands out."] if _has_more(answer) else []
-    return list_result(map(shapes.plain, objects_of(answer.get("services"))), None, notes)
+    return list_result(map(shapes.shape_flat, as_objects(answer.get("services"))), None, notes)
 
 
 def _has_more(answer: JsonObject) -> bool:
@@ -145,11 +151,11 @@ class ListMaintenanceWindows(Arguments):
     after: After = None
 
 
-def list_maintenance_windows(arguments: ListMaintenanceWindows, _call: Call) -> Plan:
+def list_maintenance_windows(arguments: ListMaintenanceWindows, _call: CallContext) -> Plan:
     sets = {"service_ids[]": arguments.service_ids, "team_ids[]": arguments.team_ids}
     request = get("/maintenance_windows", filter=arguments.filter, query=arguments.query, **sets)
-    listed: Listed = yield listing(request, "maintenance_windows", arguments.limit, arguments.after)
-    return listed_result(listed, shapes.maintenance_window)
+    listed: ListResult = yield list_request(request, "maintenance_windows", arguments.limit, arguments.after)
+    return page_result(listed, shapes.shape_maintenance_window)
 
 
 _reading = partial(Tool, category=Category.CONTEXT, access=Access.READ, risk=Risk.LOW)
@@ -170,7 +176,7 @@ TOOLS = (
         name="get_related_incidents",
         title="Get related incidents",
         description="Up to 20 incidents of other services at the same time that may belong together.",
-        arguments=OneIncident,
+        arguments=IncidentArguments,
         plan=get_related_incidents,
         shape=Shape.LIST,
         columns=_STUB_COLUMNS,

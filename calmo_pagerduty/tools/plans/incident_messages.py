@@ -5,73 +5,80 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from calmo_pagerduty.kernel.json_values import object_of, objects_of
+from calmo_pagerduty.kernel.json_values import as_object, as_objects
 from calmo_pagerduty.pagerduty.errors import InvalidRequest, OutcomeUnknown
-from calmo_pagerduty.pagerduty.request_builders import Asking, get, given, listing, post, reference
-from calmo_pagerduty.pagerduty.requests import JsonObject, Listed, Plan
-from calmo_pagerduty.tools.model import Arguments, Call, Column
+from calmo_pagerduty.pagerduty.request_builders import (
+    SubPlan,
+    get,
+    list_request,
+    post,
+    reference,
+    without_none,
+)
+from calmo_pagerduty.pagerduty.requests import JsonObject, ListResult, Plan
+from calmo_pagerduty.tools.model import Arguments, CallContext, Column
 from calmo_pagerduty.tools.plans import shapes
 from calmo_pagerduty.tools.plans.fields import Id, Line, Text
-from calmo_pagerduty.tools.plans.incidents import OneIncident, changes_an_incident
-from calmo_pagerduty.tools.plans.markers import CLOCKS, found_marked, marked
+from calmo_pagerduty.tools.plans.incidents import IncidentArguments, changes_an_incident
+from calmo_pagerduty.tools.plans.markers import CLOCK_TOLERANCE, find_marked, with_marker
 
-_MOST_LOG_ENTRIES = 1000
+_MAX_LOG_ENTRIES = 1000
 
 
-class AddIncidentNote(OneIncident):
+class AddIncidentNote(IncidentArguments):
     content: Text
 
 
-def add_incident_note(arguments: AddIncidentNote, call: Call) -> Plan:
+def add_incident_note(arguments: AddIncidentNote, call: CallContext) -> Plan:
     path = f"/incidents/{arguments.incident_id}/notes"
     if call.repeated:
         answer = yield get(path)
-        if made := found_marked(objects_of(answer.get("notes")), call.id):
-            return shapes.note(made)
-    body = {"note": {"content": marked(arguments.content, call.id)}}
+        if made := find_marked(as_objects(answer.get("notes")), call.id):
+            return shapes.shape_note(made)
+    body = {"note": {"content": with_marker(arguments.content, call.id)}}
     answer = yield post(path, body, in_the_name_of=True)
-    return shapes.note(object_of(answer.get("note")))
+    return shapes.shape_note(as_object(answer.get("note")))
 
 
-class PublishStatusUpdate(OneIncident):
+class PublishStatusUpdate(IncidentArguments):
     message: Text
     subject: Line | None = Field(None, description="Of the e-mail; goes with html_message.")
     html_message: Text | None = Field(None, description="Of the e-mail; goes with subject.")
 
     @model_validator(mode="after")
-    def _a_whole_mail(self) -> Self:
+    def _check_mail(self) -> Self:
         if (self.subject is None) != (self.html_message is None):
             raise ValueError("subject: give it together with html_message, or neither")
         return self
 
 
-def publish_status_update(arguments: PublishStatusUpdate, call: Call) -> Plan:
+def publish_status_update(arguments: PublishStatusUpdate, call: CallContext) -> Plan:
     if call.repeated:
-        if not (entry := (yield from _in_the_log(arguments.incident_id, call))):
-            raise _unknown("The status update")
+        if not (entry := (yield from _find_in_log(arguments.incident_id, call))):
+            raise _outcome_unknown("The status update")
         return {"id": entry.get("id"), "message": arguments.message, "created_at": entry.get("created_at")}
     body = {
-        "message": marked(arguments.message, call.id),
+        "message": with_marker(arguments.message, call.id),
         "subject": arguments.subject,
         "html_message": arguments.html_message,
     }
     answer = yield post(
-        f"/incidents/{arguments.incident_id}/status_updates", given(body), in_the_name_of=True
+        f"/incidents/{arguments.incident_id}/status_updates", without_none(body), in_the_name_of=True
     )
-    update = object_of(answer.get("status_update"))
-    shown = shapes.picked(update, "id", "message", "subject", "created_at")
-    return shapes.without_nothing(shown | {"sender": shapes.ref(update.get("sender"))})
+    update = as_object(answer.get("status_update"))
+    shown = shapes.pick_fields(update, "id", "message", "subject", "created_at")
+    return shapes.without_empty(shown | {"sender": shapes.shape_reference(update.get("sender"))})
 
 
-def _in_the_log(incident_id: str, call: Call) -> Asking:
+def _find_in_log(incident_id: str, call: CallContext) -> SubPlan:
     """Return the log entry that holds the call's mark. PagerDuty doesn't promise to log every message."""
-    since = call.first_attempt_at - CLOCKS
+    since = call.first_attempt_at - CLOCK_TOLERANCE
     request = get(f"/incidents/{incident_id}/log_entries", since=since, **{"include[]": "channels"})
-    listed: Listed = yield listing(request, "log_entries", _MOST_LOG_ENTRIES)
-    return found_marked(listed.items, call.id)
+    listed: ListResult = yield list_request(request, "log_entries", _MAX_LOG_ENTRIES)
+    return find_marked(listed.items, call.id)
 
 
-def _unknown(what: str) -> OutcomeUnknown:
+def _outcome_unknown(what: str) -> OutcomeUnknown:
     return OutcomeUnknown(
         f"{what} may have been sent by an earlier attempt, and PagerDuty can't be asked whether it was",
         advice="look at the incident, and send it again if it is missing",
@@ -83,47 +90,47 @@ class ResponderTarget(Arguments):
     id: Id
 
 
-class RequestResponders(OneIncident):
+class RequestResponders(IncidentArguments):
     message: Text = Field(max_length=5000)
     targets: tuple[ResponderTarget, ...] = Field(min_length=1, max_length=20)
 
 
-def request_responders(arguments: RequestResponders, call: Call) -> Plan:
-    if call.repeated and (made := (yield from _requested_before(arguments.incident_id, call))):
-        return _request_shown(made)
+def request_responders(arguments: RequestResponders, call: CallContext) -> Plan:
+    if call.repeated and (made := (yield from _find_request(arguments.incident_id, call))):
+        return _shape_request(made)
     requester = yield from _requester(call)
     targets = [{"responder_request_target": reference(to.id, to.type)} for to in arguments.targets]
     body = {
         "requester_id": requester,
-        "message": marked(arguments.message, call.id),
+        "message": with_marker(arguments.message, call.id),
         "responder_request_targets": targets,
     }
     answer = yield post(f"/incidents/{arguments.incident_id}/responder_requests", body)
-    return _request_shown(object_of(answer.get("responder_request")))
+    return _shape_request(as_object(answer.get("responder_request")))
 
 
-def _requested_before(incident_id: str, call: Call) -> Asking:
+def _find_request(incident_id: str, call: CallContext) -> SubPlan:
     """Return the request with the call's mark, None if there is none. Raises OutcomeUnknown."""
     answer = yield get(f"/incidents/{incident_id}")
-    incident = object_of(answer.get("incident"))
+    incident = as_object(answer.get("incident"))
     things = [
-        *objects_of(incident.get("responder_requests")),
-        *objects_of(incident.get("incidents_responders")),
+        *as_objects(incident.get("responder_requests")),
+        *as_objects(incident.get("incidents_responders")),
     ]
-    if found := found_marked(things, call.id):
+    if found := find_marked(things, call.id):
         return found
     if "responder_requests" in incident:
         return None
     # PagerDuty doesn't promise the field: without it only the log can tell that it was sent.
-    if entry := (yield from _in_the_log(incident_id, call)):
+    if entry := (yield from _find_in_log(incident_id, call)):
         return {"requested_at": entry.get("created_at")}
-    raise _unknown("The request")
+    raise _outcome_unknown("The request")
 
 
-def _requester(call: Call) -> Asking:
+def _requester(call: CallContext) -> SubPlan:
     """Return the id of the user in whose name responders are asked. Raises InvalidRequest."""
     if call.from_address:
-        listed: Listed = yield listing(get("/users", query=call.from_address), "users", 25)
+        listed: ListResult = yield list_request(get("/users", query=call.from_address), "users", 25)
         wanted = call.from_address.casefold()
         for user in listed.items:
             if str(user.get("email") or "").casefold() == wanted and user.get("id"):
@@ -137,31 +144,34 @@ def _requester(call: Call) -> Asking:
             advice="give the connection the e-mail address of a PagerDuty user",
             status=refused.status,
         ) from None
-    return object_of(answer.get("user")).get("id")
+    return as_object(answer.get("user")).get("id")
 
 
-def _request_shown(thing: JsonObject) -> JsonObject:
+def _shape_request(thing: JsonObject) -> JsonObject:
     wrapped = [
-        object_of(part.get("responder_request_target") or part)
-        for part in objects_of(thing.get("responder_request_targets"))
+        as_object(part.get("responder_request_target") or part)
+        for part in as_objects(thing.get("responder_request_targets"))
     ]
     targets = [
-        shapes.without_nothing(
-            shapes.picked(target, "id", "type", "summary")
+        shapes.without_empty(
+            shapes.pick_fields(target, "id", "type", "summary")
             | {
                 "responders": [
-                    shapes.without_nothing(
-                        {"state": responder.get("state"), "user": shapes.ref(responder.get("user"))}
+                    shapes.without_empty(
+                        {
+                            "state": responder.get("state"),
+                            "user": shapes.shape_reference(responder.get("user")),
+                        }
                     )
-                    for responder in objects_of(target.get("incidents_responders"))
+                    for responder in as_objects(target.get("incidents_responders"))
                 ]
             }
         )
         for target in wrapped
     ]
-    shown = shapes.picked(thing, "message", "requested_at")
-    return shapes.without_nothing(
-        shown | {"requester": shapes.ref(thing.get("requester")), "targets": targets}
+    shown = shapes.pick_fields(thing, "message", "requested_at")
+    return shapes.without_empty(
+        shown | {"requester": shapes.shape_reference(thing.get("requester")), "targets": targets}
     )
 
 

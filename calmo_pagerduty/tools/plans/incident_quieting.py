@@ -5,57 +5,57 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from calmo_pagerduty.kernel.instants import instant_of
-from calmo_pagerduty.kernel.json_values import object_of, objects_of
+from calmo_pagerduty.kernel.instants import parse_instant
+from calmo_pagerduty.kernel.json_values import as_object, as_objects
 from calmo_pagerduty.pagerduty.errors import AlreadySo
-from calmo_pagerduty.pagerduty.request_builders import Asking, get, post, put, references
+from calmo_pagerduty.pagerduty.request_builders import SubPlan, get, post, put, references
 from calmo_pagerduty.pagerduty.requests import JsonObject, Plan
-from calmo_pagerduty.tools.model import Call
+from calmo_pagerduty.tools.model import CallContext
 from calmo_pagerduty.tools.plans import shapes
 from calmo_pagerduty.tools.plans.fields import Id
-from calmo_pagerduty.tools.plans.incidents import OneIncident, changes_an_incident
-from calmo_pagerduty.tools.plans.markers import CLOCKS
+from calmo_pagerduty.tools.plans.incidents import IncidentArguments, changes_an_incident
+from calmo_pagerduty.tools.plans.markers import CLOCK_TOLERANCE
 
 
-class SnoozeIncident(OneIncident):
+class SnoozeIncident(IncidentArguments):
     seconds: int = Field(ge=60, le=604_800, description="Until it is triggered again.")
 
 
-def snooze_incident(arguments: SnoozeIncident, call: Call) -> Plan:
+def snooze_incident(arguments: SnoozeIncident, call: CallContext) -> Plan:
     path = f"/incidents/{arguments.incident_id}"
     if call.repeated:
         answer = yield get(path)
-        thing = object_of(answer.get("incident"))
+        thing = as_object(answer.get("incident"))
         if _is_snoozed_until(thing, call.first_attempt_at + timedelta(seconds=arguments.seconds)):
-            return shapes.incident_in_full(thing)
+            return shapes.shape_incident_details(thing)
     answer = yield post(f"{path}/snooze", {"duration": arguments.seconds}, in_the_name_of=True)
-    return shapes.incident_in_full(object_of(answer.get("incident")))
+    return shapes.shape_incident_details(as_object(answer.get("incident")))
 
 
 def _is_snoozed_until(thing: JsonObject, wanted: datetime) -> bool:
     ends = [
-        instant_of(action.get("at"))
-        for action in objects_of(thing.get("pending_actions"))
+        parse_instant(action.get("at"))
+        for action in as_objects(thing.get("pending_actions"))
         if action.get("type") == "unacknowledge"
     ]
-    return any(end is not None and end >= wanted - CLOCKS for end in ends)
+    return any(end is not None and end >= wanted - CLOCK_TOLERANCE for end in ends)
 
 
-class MergeIncidents(OneIncident):
+class MergeIncidents(IncidentArguments):
     source_incident_ids: tuple[Id, ...] = Field(min_length=1, max_length=20)
 
     @model_validator(mode="after")
-    def _into_another(self) -> Self:
+    def _check_sources(self) -> Self:
         if self.incident_id in self.source_incident_ids:
             raise ValueError("source_incident_ids: an incident isn't merged into itself")
         return self
 
 
-def merge_incidents(arguments: MergeIncidents, call: Call) -> Plan:
+def merge_incidents(arguments: MergeIncidents, call: CallContext) -> Plan:
     path = f"/incidents/{arguments.incident_id}"
     sources = list(arguments.source_incident_ids)
     if call.repeated:
-        sources = yield from _not_merged_yet(sources, arguments.incident_id)
+        sources = yield from _unmerged_sources(sources, arguments.incident_id)
     if sources:
         body = {"source_incidents": references(sources, "incident")}
         try:
@@ -64,15 +64,15 @@ def merge_incidents(arguments: MergeIncidents, call: Call) -> Plan:
             pass  # They were merged before.
     # PagerDuty answers a merge with a reference only.
     answer = yield get(path)
-    return shapes.incident_in_full(object_of(answer.get("incident")))
+    return shapes.shape_incident_details(as_object(answer.get("incident")))
 
 
-def _not_merged_yet(sources: list[str], target_id: str) -> Asking:
+def _unmerged_sources(sources: list[str], target_id: str) -> SubPlan:
     remaining = []
     for source in sources:
         answer = yield get(f"/incidents/{source}")
-        reason = object_of(object_of(answer.get("incident")).get("resolve_reason"))
-        if object_of(reason.get("incident")).get("id") != target_id:
+        reason = as_object(as_object(answer.get("incident")).get("resolve_reason"))
+        if as_object(reason.get("incident")).get("id") != target_id:
             remaining.append(source)
     return remaining
 

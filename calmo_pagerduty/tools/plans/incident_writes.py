@@ -7,25 +7,25 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from calmo_pagerduty.kernel.instants import instant_of
-from calmo_pagerduty.kernel.json_values import object_of, objects_of
+from calmo_pagerduty.kernel.instants import parse_instant
+from calmo_pagerduty.kernel.json_values import as_object, as_objects
 from calmo_pagerduty.pagerduty.errors import AlreadySo, ChangedMeanwhile, InvalidRequest
 from calmo_pagerduty.pagerduty.request_builders import (
-    Asking,
+    SubPlan,
     get,
-    given,
-    listing,
+    list_request,
     post,
     put,
     reference,
     references,
+    without_none,
 )
-from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, Listed, Listing, Plan
-from calmo_pagerduty.tools.model import Arguments, Call, Risk
+from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, ListRequest, ListResult, Plan
+from calmo_pagerduty.tools.model import Arguments, CallContext, Risk
 from calmo_pagerduty.tools.plans import shapes
 from calmo_pagerduty.tools.plans.fields import Id, Line, Status, Text, Urgency
-from calmo_pagerduty.tools.plans.incidents import OneIncident, changes_an_incident
-from calmo_pagerduty.tools.plans.markers import CLOCKS
+from calmo_pagerduty.tools.plans.incidents import IncidentArguments, changes_an_incident
+from calmo_pagerduty.tools.plans.markers import CLOCK_TOLERANCE
 
 
 class CreateIncident(Arguments):
@@ -41,16 +41,16 @@ class CreateIncident(Arguments):
     escalation_policy_id: Id | None = Field(None, description="Instead of the service's own.")
 
     @model_validator(mode="after")
-    def _goes_one_way(self) -> Self:
+    def _check_one_assignment(self) -> Self:
         if self.assignee_id and self.escalation_policy_id:
             raise ValueError("assignee_id: give it without escalation_policy_id")
         return self
 
 
-def create_incident(arguments: CreateIncident, call: Call) -> Plan:
+def create_incident(arguments: CreateIncident, call: CallContext) -> Plan:
     key = arguments.incident_key or f"calmo-{call.id}"
-    if call.repeated and (made := (yield from _made_before(arguments, key, call))):
-        return shapes.incident_in_full(made) | {"existed": True}
+    if call.repeated and (made := (yield from _find_created(arguments, key, call))):
+        return shapes.shape_incident_details(made) | {"existed": True}
     policy, assignee = arguments.escalation_policy_id, arguments.assignee_id
     incident = {
         "type": "incident",
@@ -58,38 +58,38 @@ def create_incident(arguments: CreateIncident, call: Call) -> Plan:
         "service": reference(arguments.service_id, "service"),
         "incident_key": key,
         "urgency": arguments.urgency,
-        "priority": _optional(arguments.priority_id, "priority"),
+        "priority": _optional_reference(arguments.priority_id, "priority"),
         "body": {"type": "incident_body", "details": arguments.details} if arguments.details else None,
-        "escalation_policy": _optional(policy, "escalation_policy"),
+        "escalation_policy": _optional_reference(policy, "escalation_policy"),
         "assignments": [{"assignee": reference(assignee, "user")}] if assignee else None,
     }
     try:
-        answer = yield post("/incidents", {"incident": given(incident)}, in_the_name_of=True)
+        answer = yield post("/incidents", {"incident": without_none(incident)}, in_the_name_of=True)
     except InvalidRequest:
         # An open incident has the key: PagerDuty says so in words only, so it is looked up.
-        existing = yield from _with_key(arguments.service_id, key)
+        existing = yield from _find_by_key(arguments.service_id, key)
         open_ones = [thing for thing in existing if thing.get("status") != "resolved"]
         if not open_ones:
             raise
-        return shapes.incident_in_full(open_ones[0]) | {"existed": True}
-    return shapes.incident_in_full(object_of(answer.get("incident")))
+        return shapes.shape_incident_details(open_ones[0]) | {"existed": True}
+    return shapes.shape_incident_details(as_object(answer.get("incident")))
 
 
-def _made_before(arguments: CreateIncident, key: str, call: Call) -> Asking:
+def _find_created(arguments: CreateIncident, key: str, call: CallContext) -> SubPlan:
     """Return the incident that an earlier attempt made, though it may be resolved by now.
 
     A caller's own key may be that of an older incident: if that is resolved, it isn't ours.
     """
-    existing = yield from _with_key(arguments.service_id, key)
+    existing = yield from _find_by_key(arguments.service_id, key)
     for thing in existing:
-        created = instant_of(thing.get("created_at"))
-        recent = created is not None and created >= call.first_attempt_at - CLOCKS
+        created = parse_instant(thing.get("created_at"))
+        recent = created is not None and created >= call.first_attempt_at - CLOCK_TOLERANCE
         if arguments.incident_key is None or recent or thing.get("status") != "resolved":
             return thing
     return None
 
 
-def _with_key(service_id: str, key: str) -> Asking:
+def _find_by_key(service_id: str, key: str) -> SubPlan:
     request = get(
         "/incidents",
         incident_key=key,
@@ -97,19 +97,19 @@ def _with_key(service_id: str, key: str) -> Asking:
         sort_by="created_at:desc",
         **{"service_ids[]": service_id, "statuses[]": ("triggered", "acknowledged", "resolved")},
     )
-    listed: Listed = yield listing(request, "incidents", 10)
+    listed: ListResult = yield list_request(request, "incidents", 10)
     return [thing for thing in listed.items if thing.get("incident_key") in (None, key)]
 
 
-def _optional(id_: str | None, type_: str) -> JsonObject | None:
+def _optional_reference(id_: str | None, type_: str) -> JsonObject | None:
     return reference(id_, type_) if id_ else None
 
 
 #: How much earlier than we asked PagerDuty's log may tell what came of it.
-_LOG_TELLS = timedelta(seconds=5)
+_LOG_TOLERANCE = timedelta(seconds=5)
 
 
-class UpdateIncident(OneIncident):
+class UpdateIncident(IncidentArguments):
     status: Status | None = None
     reopen: bool = Field(False, description="Allow a status that opens a resolved incident again.")
     title: Line | None = None
@@ -121,7 +121,7 @@ class UpdateIncident(OneIncident):
     resolution: Text | None = Field(None, description="With status resolved; shown in the timeline.")
 
     @model_validator(mode="after")
-    def _makes_sense(self) -> Self:
+    def _check_changes(self) -> Self:
         if not any(self.model_dump(exclude={"incident_id", "reopen"}).values()):
             raise ValueError("status: give at least one thing to change")
         if self.assignee_ids and (self.escalation_policy_id or self.escalation_level):
@@ -131,57 +131,57 @@ class UpdateIncident(OneIncident):
         return self
 
 
-def update_incident(arguments: UpdateIncident, call: Call) -> Plan:
+def update_incident(arguments: UpdateIncident, call: CallContext) -> Plan:
     path = f"/incidents/{arguments.incident_id}"
     assignees = references(arguments.assignee_ids, "user")
-    changes = given(
+    changes = without_none(
         {
             "title": arguments.title,
             "urgency": arguments.urgency,
-            "priority": _optional(arguments.priority_id, "priority"),
+            "priority": _optional_reference(arguments.priority_id, "priority"),
             "assignments": [{"assignee": assignee} for assignee in assignees] or None,
-            "escalation_policy": _optional(arguments.escalation_policy_id, "escalation_policy"),
+            "escalation_policy": _optional_reference(arguments.escalation_policy_id, "escalation_policy"),
             "escalation_level": arguments.escalation_level,
         }
     )
-    state = given({"status": arguments.status, "resolution": arguments.resolution})
+    state = without_none({"status": arguments.status, "resolution": arguments.resolution})
     would_open = arguments.status in ("triggered", "acknowledged") and not arguments.reopen
-    may_be_done = call.repeated and (arguments.reopen or not _MOVES.isdisjoint(changes))
+    may_be_done = call.repeated and (arguments.reopen or not _ASSIGNMENT_FIELDS.isdisjoint(changes))
     if would_open or may_be_done:
         answer = yield get(path)
-        incident = object_of(answer.get("incident"))
+        incident = as_object(answer.get("incident"))
         is_resolved = incident.get("status") == "resolved"
         if would_open and is_resolved:
             raise InvalidRequest("The incident is resolved", advice="give reopen=true to open it again")
         if may_be_done:
-            changes = yield from _left_to_do(path, incident, changes, call)
+            changes = yield from _remaining_changes(path, incident, changes, call)
             was_opened = arguments.reopen and arguments.status == "triggered" and not is_resolved
             state = {} if was_opened else state
             if not changes and not state:
                 # Once somebody has acknowledged it, nothing tells any more who had opened it.
                 is_open = was_opened and incident.get("status") == "triggered"
-                is_theirs = is_open and not _may_be_ours(incident.get("last_status_change_by"), call)
-                return shapes.incident_in_full(incident) | ({"unchanged": True} if is_theirs else {})
-    return (yield from _changed(path, changes | state, changes, call))
+                is_theirs = is_open and not _may_be_own_agent(incident.get("last_status_change_by"), call)
+                return shapes.shape_incident_details(incident) | ({"unchanged": True} if is_theirs else {})
+    return (yield from _put_changes(path, changes | state, changes, call))
 
 
 #: Changes that notify people each time they are made.
-_MOVES = frozenset({"assignments", "escalation_policy", "escalation_level"})
+_ASSIGNMENT_FIELDS = frozenset({"assignments", "escalation_policy", "escalation_level"})
 
 
-def _left_to_do(
-    path: str, incident: JsonObject, changes: JsonObject, call: Call
-) -> Generator[ApiRequest | Listing, Any, JsonObject]:
+def _remaining_changes(
+    path: str, incident: JsonObject, changes: JsonObject, call: CallContext
+) -> Generator[ApiRequest | ListRequest, Any, JsonObject]:
     """Leave out what an earlier attempt has done, so that nobody is paged twice for it."""
     left = dict(changes)
     assigned = [
-        object_of(assignment.get("assignee")).get("id")
-        for assignment in objects_of(incident.get("assignments"))
+        as_object(assignment.get("assignee")).get("id")
+        for assignment in as_objects(incident.get("assignments"))
     ]
     wanted = [assignment["assignee"]["id"] for assignment in changes.get("assignments", ())]
     if wanted and sorted(map(str, assigned)) == sorted(wanted):
         del left["assignments"]
-    policy = object_of(incident.get("escalation_policy")).get("id")
+    policy = as_object(incident.get("escalation_policy")).get("id")
     if "escalation_policy" in changes and policy == changes["escalation_policy"]["id"]:
         del left["escalation_policy"]
     if "escalation_level" in changes and (yield from _was_escalated(path, call)):
@@ -189,24 +189,24 @@ def _left_to_do(
     return left
 
 
-def _was_escalated(path: str, call: Call) -> Asking:
+def _was_escalated(path: str, call: CallContext) -> SubPlan:
     """Tell whether the log has an escalation of ours since the first attempt. It tells whole seconds."""
-    since = call.first_attempt_at - _LOG_TELLS
-    listed: Listed = yield listing(get(f"{path}/log_entries", since=since), "log_entries", 100)
+    since = call.first_attempt_at - _LOG_TOLERANCE
+    listed: ListResult = yield list_request(get(f"{path}/log_entries", since=since), "log_entries", 100)
     return any(
         str(entry.get("type") or "").startswith("escalate_log_entry")
-        and _may_be_ours(entry.get("agent"), call)
+        and _may_be_own_agent(entry.get("agent"), call)
         for entry in listed.items
     )
 
 
-def _may_be_ours(agent: Any, call: Call) -> bool:
+def _may_be_own_agent(agent: Any, call: CallContext) -> bool:
     """Tell whether it was us who did what PagerDuty says that this agent did; in doubt it was."""
-    known = object_of(agent).get("id")
+    known = as_object(agent).get("id")
     return known is None or call.agent_id in (None, known)
 
 
-def _changed(path: str, changes: JsonObject, without_status: JsonObject, call: Call) -> Plan:
+def _put_changes(path: str, changes: JsonObject, without_status: JsonObject, call: CallContext) -> Plan:
     """Change the incident. One that has the status already gets the other changes only."""
     unchanged: JsonObject = {}
     try:
@@ -215,14 +215,14 @@ def _changed(path: str, changes: JsonObject, without_status: JsonObject, call: C
         if not without_status or without_status == changes:
             answer = yield get(path)
             # After an earlier attempt it may be so because of us.
-            by = object_of(answer.get("incident")).get("last_status_change_by")
-            unchanged = {} if call.repeated and _may_be_ours(by, call) else {"unchanged": True}
+            by = as_object(answer.get("incident")).get("last_status_change_by")
+            unchanged = {} if call.repeated and _may_be_own_agent(by, call) else {"unchanged": True}
         else:
             answer = yield from put_incident(path, without_status)
-    return shapes.incident_in_full(object_of(answer.get("incident"))) | unchanged
+    return shapes.shape_incident_details(as_object(answer.get("incident"))) | unchanged
 
 
-def put_incident(path: str, changes: JsonObject) -> Asking:
+def put_incident(path: str, changes: JsonObject) -> SubPlan:
     """Change the incident; once more if somebody else changed it in between."""
     request = put(path, {"incident": {"type": "incident_reference"} | changes}, in_the_name_of=True)
     try:
@@ -232,13 +232,13 @@ def put_incident(path: str, changes: JsonObject) -> Asking:
         return (yield request)
 
 
-class ResolveIncident(OneIncident):
+class ResolveIncident(IncidentArguments):
     resolution: Text | None = Field(None, description="How it was resolved; shown in the timeline.")
 
 
-def resolve_incident(arguments: ResolveIncident, call: Call) -> Plan:
-    changes = given({"status": "resolved", "resolution": arguments.resolution})
-    return (yield from _changed(f"/incidents/{arguments.incident_id}", changes, {}, call))
+def resolve_incident(arguments: ResolveIncident, call: CallContext) -> Plan:
+    changes = without_none({"status": "resolved", "resolution": arguments.resolution})
+    return (yield from _put_changes(f"/incidents/{arguments.incident_id}", changes, {}, call))
 
 
 TOOLS = (

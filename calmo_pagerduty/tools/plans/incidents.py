@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from calmo_pagerduty.kernel.instants import instant_of
-from calmo_pagerduty.kernel.json_values import object_of, objects_of
+from calmo_pagerduty.kernel.instants import parse_instant
+from calmo_pagerduty.kernel.json_values import as_object, as_objects
 from calmo_pagerduty.pagerduty.errors import InvalidRequest
-from calmo_pagerduty.pagerduty.request_builders import get, list_result, listed_result, listing
-from calmo_pagerduty.pagerduty.requests import JsonObject, Listed, Plan
-from calmo_pagerduty.tools.model import Access, Arguments, Call, Category, Column, Risk, Shape, Tool
+from calmo_pagerduty.pagerduty.request_builders import get, list_request, list_result, page_result
+from calmo_pagerduty.pagerduty.requests import JsonObject, ListResult, Plan
+from calmo_pagerduty.tools.model import Access, Arguments, CallContext, Category, Column, Risk, Shape, Tool
 from calmo_pagerduty.tools.plans import shapes
 from calmo_pagerduty.tools.plans.fields import After, Id, Ids, Limit, Status, Time, Urgency
 from calmo_pagerduty.tools.plans.windows import Window
@@ -64,7 +64,7 @@ class ListIncidents(Window):
     after: After = None
 
 
-def list_incidents(arguments: ListIncidents, call: Call) -> Plan:
+def list_incidents(arguments: ListIncidents, call: CallContext) -> Plan:
     # PagerDuty's default is the last month: an open incident that is older would be hidden.
     only_open = arguments.statuses and "resolved" not in arguments.statuses
     everything = not (arguments.since or arguments.until) and bool(only_open or arguments.incident_key)
@@ -84,38 +84,38 @@ def list_incidents(arguments: ListIncidents, call: Call) -> Plan:
             "sort_by": arguments.sort_by,
         },
     )
-    listed: Listed = yield listing(
+    listed: ListResult = yield list_request(
         request, "incidents", arguments.limit, arguments.after, divisible=not everything
     )
     # PagerDuty has been seen to heed only the date of a bound, and to ignore a priority filter.
-    kept = tuple(thing for thing in listed.items if _is_wanted(thing, arguments))
-    return listed_result(listed.model_copy(update={"items": kept}), shapes.incident)
+    kept = tuple(thing for thing in listed.items if _matches(thing, arguments))
+    return page_result(listed.model_copy(update={"items": kept}), shapes.shape_incident)
 
 
-def _is_wanted(thing: JsonObject, arguments: ListIncidents) -> bool:
-    created = instant_of(thing.get("created_at"))
+def _matches(thing: JsonObject, arguments: ListIncidents) -> bool:
+    created = parse_instant(thing.get("created_at"))
     if created and arguments.since and created < arguments.since:
         return False
     if created and arguments.until and created >= arguments.until:
         return False
-    priority = object_of(thing.get("priority")).get("id")
+    priority = as_object(thing.get("priority")).get("id")
     return not arguments.priority_ids or priority in arguments.priority_ids
 
 
-class OneIncident(Arguments):
+class IncidentArguments(Arguments):
     incident_id: IncidentId
 
 
-def get_incident(arguments: OneIncident, _call: Call) -> Plan:
+def get_incident(arguments: IncidentArguments, _call: CallContext) -> Plan:
     path = f"/incidents/{arguments.incident_id}"
     try:
         answer = yield get(path, **{"include[]": ("body", "custom_fields")})
     except InvalidRequest:
         answer = yield get(path)
-    return shapes.incident_in_full(object_of(answer.get("incident")))
+    return shapes.shape_incident_details(as_object(answer.get("incident")))
 
 
-class GetIncidentTimeline(OneIncident):
+class GetIncidentTimeline(IncidentArguments):
     since: Time | None = None
     until: Time | None = None
     overview: bool = Field(False, description="Only the most important entries.")
@@ -123,44 +123,44 @@ class GetIncidentTimeline(OneIncident):
     after: After = None
 
 
-def get_incident_timeline(arguments: GetIncidentTimeline, _call: Call) -> Plan:
+def get_incident_timeline(arguments: GetIncidentTimeline, _call: CallContext) -> Plan:
     request = get(
         f"/incidents/{arguments.incident_id}/log_entries",
         **{"since": arguments.since, "until": arguments.until, "is_overview": arguments.overview or None},
         **{"include[]": "channels"},
     )
-    listed: Listed = yield listing(request, "log_entries", arguments.limit, arguments.after)
-    return listed_result(listed, shapes.log_entry)
+    listed: ListResult = yield list_request(request, "log_entries", arguments.limit, arguments.after)
+    return page_result(listed, shapes.shape_log_entry)
 
 
-def list_incident_notes(arguments: OneIncident, _call: Call) -> Plan:
+def list_incident_notes(arguments: IncidentArguments, _call: CallContext) -> Plan:
     answer = yield get(f"/incidents/{arguments.incident_id}/notes")
-    return list_result(map(shapes.note, objects_of(answer.get("notes"))))
+    return list_result(map(shapes.shape_note, as_objects(answer.get("notes"))))
 
 
-class ListAlerts(OneIncident):
+class ListAlerts(IncidentArguments):
     statuses: tuple[Literal["triggered", "resolved"], ...] = Field((), max_length=2)
     alert_key: str | None = Field(None, min_length=1, max_length=255)
     limit: Limit = 25
     after: After = None
 
 
-def list_alerts(arguments: ListAlerts, _call: Call) -> Plan:
+def list_alerts(arguments: ListAlerts, _call: CallContext) -> Plan:
     request = get(
         f"/incidents/{arguments.incident_id}/alerts",
         **{"statuses[]": arguments.statuses, "alert_key": arguments.alert_key},
     )
-    listed: Listed = yield listing(request, "alerts", arguments.limit, arguments.after)
-    return listed_result(listed, shapes.alert)
+    listed: ListResult = yield list_request(request, "alerts", arguments.limit, arguments.after)
+    return page_result(listed, shapes.shape_alert)
 
 
-class GetAlert(OneIncident):
+class GetAlert(IncidentArguments):
     alert_id: Id
 
 
-def get_alert(arguments: GetAlert, _call: Call) -> Plan:
+def get_alert(arguments: GetAlert, _call: CallContext) -> Plan:
     answer = yield get(f"/incidents/{arguments.incident_id}/alerts/{arguments.alert_id}")
-    return shapes.alert_in_full(object_of(answer.get("alert")))
+    return shapes.shape_alert_details(as_object(answer.get("alert")))
 
 
 #: A tool that changes an incident and shows it as it is then.
@@ -194,7 +194,7 @@ TOOLS = (
         name="get_incident",
         title="Get incident details",
         description="One incident: status, assignment, priority, details, responders, custom fields.",
-        arguments=OneIncident,
+        arguments=IncidentArguments,
         plan=get_incident,
         shape=Shape.OBJECT,
         columns=INCIDENT_COLUMNS,
@@ -214,7 +214,7 @@ TOOLS = (
         name="list_incident_notes",
         title="List incident notes",
         description="What people wrote about an incident.",
-        arguments=OneIncident,
+        arguments=IncidentArguments,
         plan=list_incident_notes,
         shape=Shape.LIST,
         columns=(Column("At", "created_at"), Column("By", "user.summary"), Column("Note", "content")),

@@ -9,7 +9,7 @@ from datetime import timedelta
 from calmo_pagerduty.pagerduty.requests import JsonObject
 
 #: How far PagerDuty's clock and ours may differ.
-CLOCKS = timedelta(minutes=1)
+CLOCK_TOLERANCE = timedelta(minutes=1)
 
 
 def marker(call_id: str) -> str:
@@ -18,11 +18,11 @@ def marker(call_id: str) -> str:
     return f"[calmo:{base64.b32encode(digest[:5]).decode().lower()}]"
 
 
-def marked(text: str, call_id: str) -> str:
+def with_marker(text: str, call_id: str) -> str:
     return f"{text}\n\n{marker(call_id)}"
 
 
-def found_marked(things: Iterable[JsonObject], call_id: str) -> JsonObject | None:
+def find_marked(things: Iterable[JsonObject], call_id: str) -> JsonObject | None:
     """Return the first thing that holds the call's mark anywhere."""
     mark = marker(call_id)
     return next((thing for thing in things if mark in json.dumps(thing, default=str)), None)

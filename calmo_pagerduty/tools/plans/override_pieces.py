@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from calmo_pagerduty.kernel.instants import instant_of, iso_utc
-from calmo_pagerduty.kernel.json_values import object_of, objects_of
+from calmo_pagerduty.kernel.instants import format_iso_utc, parse_instant
+from calmo_pagerduty.kernel.json_values import as_object, as_objects
 from calmo_pagerduty.pagerduty.errors import InvalidRequest
 from calmo_pagerduty.pagerduty.requests import JsonObject
 from calmo_pagerduty.pagerduty.schedules import member_id
@@ -28,16 +28,16 @@ class Duty:
 
 
 @dataclass(frozen=True, slots=True)
-class Pieces:
+class OverridePlan:
     """What is to be created, as PagerDuty takes it."""
 
     overrides: tuple[JsonObject, ...] = ()
     custom_shifts: tuple[JsonObject, ...] = ()
 
 
-def pieces(
+def plan_overrides(
     schedule: JsonObject, start: datetime, end: datetime, user_id: str, replaced_user_id: str | None
-) -> Pieces:
+) -> OverridePlan:
     """Return what puts the user on call from start to end: a part that is theirs already is left alone.
 
     Without a replaced user, whoever is on call is replaced and gaps are filled.
@@ -50,28 +50,28 @@ def pieces(
         others = [duty for duty in others if duty.user_id == replaced_user_id]
         if not others and not theirs:
             raise InvalidRequest("The replaced user isn't on call in this time")
-        return Pieces(tuple(_override(duty, user_id) for duty in others))
-    _check_one_at_a_time(others)
+        return OverridePlan(tuple(_override(duty, user_id) for duty in others))
+    _check_no_overlap(others)
     uncovered = _uncovered(duties, start, end)
-    outside = [duty for duty in others if not _within(duty, theirs)]
-    return Pieces(
+    outside = [duty for duty in others if not _overlaps(duty, theirs)]
+    return OverridePlan(
         tuple(_override(duty, user_id) for duty in outside),
         tuple(_custom_shift(first, last, user_id) for first, last in uncovered),
     )
 
 
 def _duties(schedule: JsonObject, start: datetime, end: datetime) -> list[Duty]:
-    rows = objects_of(object_of(schedule.get("final_schedule")).get("computed_shift_assignments"))
+    rows = as_objects(as_object(schedule.get("final_schedule")).get("computed_shift_assignments"))
     found = []
     for row in rows:
-        first, last = instant_of(row.get("start_time")), instant_of(row.get("end_time"))
+        first, last = parse_instant(row.get("start_time")), parse_instant(row.get("end_time"))
         user = member_id(row.get("member"))
         if first and last and user and first < end and last > start:
-            found.append(Duty(max(first, start), min(last, end), user, object_of(row.get("source"))))
+            found.append(Duty(max(first, start), min(last, end), user, as_object(row.get("source"))))
     return sorted(found, key=lambda duty: (duty.start, duty.end))
 
 
-def _check_one_at_a_time(duties: list[Duty]) -> None:
+def _check_no_overlap(duties: list[Duty]) -> None:
     for earlier, later in pairwise(duties):
         if later.start < earlier.end:
             raise InvalidRequest(
@@ -80,7 +80,7 @@ def _check_one_at_a_time(duties: list[Duty]) -> None:
             )
 
 
-def _within(duty: Duty, others: list[Duty]) -> bool:
+def _overlaps(duty: Duty, others: list[Duty]) -> bool:
     return any(other.start <= duty.start and duty.end <= other.end for other in others)
 
 
@@ -99,14 +99,15 @@ def _override(duty: Duty, user_id: str) -> JsonObject:
     source_id = duty.source.get(read) if read else None
     if not written or not source_id:
         raise InvalidRequest(
-            f"{duty.user_id} is on call by an override from {iso_utc(duty.start)} to {iso_utc(duty.end)}",
+            f"{duty.user_id} is on call by an override from {format_iso_utc(duty.start)}"
+            f" to {format_iso_utc(duty.end)}",
             advice="PagerDuty overrides no override: have that one deleted first",
         )
     return {
         "type": "override_shift",
         written: source_id,
-        "start_time": iso_utc(duty.start),
-        "end_time": iso_utc(duty.end),
+        "start_time": format_iso_utc(duty.start),
+        "end_time": format_iso_utc(duty.end),
         "overridden_member": {"type": "user_member", "user_id": duty.user_id},
         "overriding_member": {"type": "user_member", "user_id": user_id},
     }
@@ -116,7 +117,7 @@ def _custom_shift(start: datetime, end: datetime, user_id: str) -> JsonObject:
     member = {"type": "user_member", "user_id": user_id}
     return {
         "type": "custom_shift",
-        "start_time": iso_utc(start),
-        "end_time": iso_utc(end),
+        "start_time": format_iso_utc(start),
+        "end_time": format_iso_utc(end),
         "assignments": [{"type": "shift_assignment", "member": member}],
     }

@@ -9,17 +9,17 @@ from datetime import datetime
 from math import ceil
 from typing import Any
 
-from calmo_pagerduty.kernel.durations import duration_in_words
-from calmo_pagerduty.kernel.instants import instant_of, iso_utc
-from calmo_pagerduty.kernel.json_values import object_of
+from calmo_pagerduty.kernel.durations import format_duration
+from calmo_pagerduty.kernel.instants import format_iso_utc, parse_instant
+from calmo_pagerduty.kernel.json_values import as_object
 from calmo_pagerduty.pagerduty.requests import JsonObject
 
 NO_PRIORITY = "none"
-_SLOWEST = 10
+_MAX_SLOWEST = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ReportRow:
     """One incident of the report. Durations are in seconds; None if unknown or not yet."""
 
     id: str
@@ -34,14 +34,16 @@ class Row:
     to_resolve: float | None
 
 
-def row_of(incident: JsonObject, figures: JsonObject | None, acknowledged_at: datetime | None) -> Row | None:
+def build_row(
+    incident: JsonObject, figures: JsonObject | None, acknowledged_at: datetime | None
+) -> ReportRow | None:
     """Return the incident's row: from PagerDuty's figures on it, else from its own times."""
-    created = instant_of(incident.get("created_at"))
+    created = parse_instant(incident.get("created_at"))
     if created is None:
         return None
     measured = figures or {}
-    resolved = instant_of(incident.get("resolved_at"))
-    return Row(
+    resolved = parse_instant(incident.get("resolved_at"))
+    return ReportRow(
         id=str(incident.get("id") or ""),
         number=incident.get("incident_number"),
         title=str(incident.get("title") or ""),
@@ -56,7 +58,7 @@ def row_of(incident: JsonObject, figures: JsonObject | None, acknowledged_at: da
 
 
 def _name(thing: Any, otherwise: str) -> str:
-    fields = object_of(thing)
+    fields = as_object(thing)
     return str(fields.get("summary") or fields.get("name") or fields.get("id") or otherwise)
 
 
@@ -73,7 +75,7 @@ def percentile(values: Iterable[float], percent: int) -> float | None:
 
 
 def summarise(
-    rows: Sequence[Row],
+    rows: Sequence[ReportRow],
     *,
     title: str,
     since: datetime,
@@ -85,9 +87,9 @@ def summarise(
     slowest = sorted((row for row in rows if row.to_resolve), key=lambda row: -(row.to_resolve or 0))
     return {
         "title": title,
-        "since": iso_utc(since),
-        "until": iso_utc(until),
-        "made_at": iso_utc(made_at),
+        "since": format_iso_utc(since),
+        "until": format_iso_utc(until),
+        "made_at": format_iso_utc(made_at),
         "incidents": len(rows),
         "open": sum(row.status != "resolved" for row in rows),
         "time_to_acknowledge": _durations(row.to_acknowledge for row in rows),
@@ -98,7 +100,7 @@ def summarise(
         "by_day": dict(sorted(Counter(row.created.strftime("%Y-%m-%d") for row in rows).items())),
         "slowest": [
             {"id": row.id, "number": row.number, "title": row.title, "seconds": row.to_resolve}
-            for row in slowest[:_SLOWEST]
+            for row in slowest[:_MAX_SLOWEST]
         ],
         "notes": list(notes),
     }
@@ -110,9 +112,9 @@ def _durations(values: Iterable[float | None]) -> JsonObject:
     return {"known": len(known), "mean": mean, "p50": percentile(known, 50), "p90": percentile(known, 90)}
 
 
-def _grouped(rows: Sequence[Row], key: Callable[[Row], str]) -> list[JsonObject]:
+def _grouped(rows: Sequence[ReportRow], key: Callable[[ReportRow], str]) -> list[JsonObject]:
     """Return a line per group, the largest first."""
-    groups: dict[str, list[Row]] = {}
+    groups: dict[str, list[ReportRow]] = {}
     for row in rows:
         groups.setdefault(key(row), []).append(row)
     return [
@@ -145,14 +147,19 @@ def markdown(report: JsonObject) -> str:
     ]
     for name in ("service", "priority", "urgency"):
         groups = [
-            (g["name"], g["incidents"], _in_words(g["mean_to_acknowledge"]), _in_words(g["mean_to_resolve"]))
+            (
+                g["name"],
+                g["incidents"],
+                _duration_text(g["mean_to_acknowledge"]),
+                _duration_text(g["mean_to_resolve"]),
+            )
             for g in report[f"by_{name}"]
         ]
         heads = (name.capitalize(), "Incidents", "Mean to acknowledge", "Mean to resolve")
         lines += [f"## By {name}", "", *_table(heads, groups)]
     lines += ["## By day", "", *_table(("Day (UTC)", "Incidents"), report["by_day"].items())]
     slowest = [
-        (incident["number"], incident["title"], _in_words(incident["seconds"]))
+        (incident["number"], incident["title"], _duration_text(incident["seconds"]))
         for incident in report["slowest"]
     ]
     lines += ["## Slowest to resolve", "", *_table(("Number", "Title", "Time"), slowest)]
@@ -164,9 +171,9 @@ def markdown(report: JsonObject) -> str:
 def _duration_lines(what: str, durations: JsonObject) -> list[tuple[str, str]]:
     known = durations["known"]
     return [
-        (f"Mean time to {what} ({known} known)", _in_words(durations["mean"])),
-        (f"Half within, to {what}", _in_words(durations["p50"])),
-        (f"90% within, to {what}", _in_words(durations["p90"])),
+        (f"Mean time to {what} ({known} known)", _duration_text(durations["mean"])),
+        (f"Half within, to {what}", _duration_text(durations["p50"])),
+        (f"90% within, to {what}", _duration_text(durations["p90"])),
     ]
 
 
@@ -184,8 +191,8 @@ def _cell(value: Any) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _in_words(seconds: float | None) -> str:
-    return "unknown" if seconds is None else duration_in_words(seconds)
+def _duration_text(seconds: float | None) -> str:
+    return "unknown" if seconds is None else format_duration(seconds)
 
 
 CSV_HEADS = (
@@ -194,7 +201,7 @@ CSV_HEADS = (
 )
 
 
-def as_csv(rows: Iterable[Row]) -> str:
+def as_csv(rows: Iterable[ReportRow]) -> str:
     """Return a line per incident. A text can't become a spreadsheet's formula."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -204,14 +211,14 @@ def as_csv(rows: Iterable[Row]) -> str:
         writer.writerow(
             [
                 "" if row.number is None else row.number,
-                _harmless(row.id),
-                *map(_harmless, texts),
-                iso_utc(row.created),
+                _escape_formula(row.id),
+                *map(_escape_formula, texts),
+                format_iso_utc(row.created),
                 *("" if value is None else round(value) for value in (row.to_acknowledge, row.to_resolve)),
             ]
         )
     return out.getvalue()
 
 
-def _harmless(text: str) -> str:
+def _escape_formula(text: str) -> str:
     return f"'{text}" if text.lstrip()[:1] in {"=", "+", "-", "@"} or text[:1] in {"\t", "\r"} else text

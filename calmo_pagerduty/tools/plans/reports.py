@@ -7,20 +7,20 @@ from typing import Literal
 
 from pydantic import Field
 
-from calmo_pagerduty.kernel.instants import instant_of, iso_utc
-from calmo_pagerduty.kernel.json_values import object_of
+from calmo_pagerduty.kernel.instants import format_iso_utc, parse_instant
+from calmo_pagerduty.kernel.json_values import as_object
 from calmo_pagerduty.pagerduty.errors import RateLimited, Refused, TokenRejected
-from calmo_pagerduty.pagerduty.request_builders import Asking, get, listing
-from calmo_pagerduty.pagerduty.requests import JsonObject, Listed, Plan
-from calmo_pagerduty.tools.model import Access, Call, Category, Column, Risk, Shape, Tool
-from calmo_pagerduty.tools.plans.analytics import LAG, raw_incidents
+from calmo_pagerduty.pagerduty.request_builders import SubPlan, get, list_request
+from calmo_pagerduty.pagerduty.requests import JsonObject, ListResult, Plan
+from calmo_pagerduty.tools.model import Access, CallContext, Category, Column, Risk, Shape, Tool
+from calmo_pagerduty.tools.plans.analytics import ANALYTICS_LAG, read_raw_incidents
 from calmo_pagerduty.tools.plans.fields import Ids, Line, Urgency
-from calmo_pagerduty.tools.plans.report import Row, as_csv, markdown, row_of, summarise
-from calmo_pagerduty.tools.plans.shapes import without_nothing
+from calmo_pagerduty.tools.plans.report import ReportRow, as_csv, build_row, markdown, summarise
+from calmo_pagerduty.tools.plans.shapes import without_empty
 from calmo_pagerduty.tools.plans.windows import Window
 
-_MOST_INCIDENTS = 5_000
-_MOST_LOG_ENTRIES = 10_000
+_MAX_INCIDENTS = 5_000
+_MAX_LOG_ENTRIES = 10_000
 
 
 class GenerateReport(Window):
@@ -31,12 +31,12 @@ class GenerateReport(Window):
     format: Literal["markdown", "json", "csv"] = Field("markdown", description="csv: a row per incident.")
 
 
-def generate_report(arguments: GenerateReport, call: Call) -> Plan:
+def generate_report(arguments: GenerateReport, call: CallContext) -> Plan:
     since, until = arguments.backward(call.now, timedelta(days=30))
-    incidents: Listed = yield from _incidents(arguments, since, until)
+    incidents: ListResult = yield from _incidents(arguments, since, until)
     notes = list(incidents.notes)
     if incidents.next:
-        notes.append(f"There are more incidents: the newest {_MOST_INCIDENTS} are counted.")
+        notes.append(f"There are more incidents: the newest {_MAX_INCIDENTS} are counted.")
     figures, about_figures = yield from _figures(arguments, since, until)
     acknowledged: dict[str, datetime] = {}
     if figures is None:
@@ -46,16 +46,18 @@ def generate_report(arguments: GenerateReport, call: Call) -> Plan:
         row
         for thing in incidents.items
         if (
-            row := row_of(thing, (figures or {}).get(thing.get("id")), acknowledged.get(str(thing.get("id"))))
+            row := build_row(
+                thing, (figures or {}).get(thing.get("id")), acknowledged.get(str(thing.get("id")))
+            )
         )
         and since <= row.created < until
     ]
-    notes += [*about_figures, *_about_lag(rows, figures, call.now)]
+    notes += [*about_figures, *_lag_notes(rows, figures, call.now)]
     report = summarise(rows, title=arguments.title, since=since, until=until, made_at=call.now, notes=notes)
     return {"report": report, "format": arguments.format, "text": _rendered(arguments.format, report, rows)}
 
 
-def _incidents(arguments: GenerateReport, since: datetime, until: datetime) -> Asking:
+def _incidents(arguments: GenerateReport, since: datetime, until: datetime) -> SubPlan:
     request = get(
         "/incidents",
         since=since,
@@ -67,23 +69,23 @@ def _incidents(arguments: GenerateReport, since: datetime, until: datetime) -> A
             "urgencies[]": arguments.urgency,
         },
     )
-    listed: Listed = yield listing(request, "incidents", _MOST_INCIDENTS, divisible=True)
+    listed: ListResult = yield list_request(request, "incidents", _MAX_INCIDENTS, divisible=True)
     return listed
 
 
-def _figures(arguments: GenerateReport, since: datetime, until: datetime) -> Asking:
+def _figures(arguments: GenerateReport, since: datetime, until: datetime) -> SubPlan:
     """Return PagerDuty's figures by incident id, None if it gives none, and what to say of that."""
-    filters = without_nothing(
+    filters = without_empty(
         {
-            "created_at_start": iso_utc(since),
-            "created_at_end": iso_utc(until),
+            "created_at_start": format_iso_utc(since),
+            "created_at_end": format_iso_utc(until),
             "urgency": arguments.urgency,
             "service_ids": list(arguments.service_ids),
             "team_ids": list(arguments.team_ids),
         }
     )
     try:
-        listed: Listed = yield from raw_incidents(filters, _MOST_INCIDENTS)
+        listed: ListResult = yield from read_raw_incidents(filters, _MAX_INCIDENTS)
     except TokenRejected:
         raise
     except (Refused, RateLimited) as error:
@@ -94,7 +96,7 @@ def _figures(arguments: GenerateReport, since: datetime, until: datetime) -> Ask
     return {row.get("id"): row for row in listed.items}, list(listed.notes)
 
 
-def _acknowledgements(arguments: GenerateReport, since: datetime, until: datetime) -> Asking:
+def _acknowledgements(arguments: GenerateReport, since: datetime, until: datetime) -> SubPlan:
     """Return when each incident was first acknowledged, from the account's log, and what to say of it."""
     request = get(
         "/log_entries",
@@ -103,31 +105,31 @@ def _acknowledgements(arguments: GenerateReport, since: datetime, until: datetim
         is_overview=True,
         **{"team_ids[]": arguments.team_ids},
     )
-    listed: Listed = yield listing(request, "log_entries", _MOST_LOG_ENTRIES, divisible=True)
+    listed: ListResult = yield list_request(request, "log_entries", _MAX_LOG_ENTRIES, divisible=True)
     found: dict[str, datetime] = {}
     for entry in listed.items:
-        at = instant_of(entry.get("created_at"))
-        incident = object_of(entry.get("incident")).get("id")
+        at = parse_instant(entry.get("created_at"))
+        incident = as_object(entry.get("incident")).get("id")
         if at and incident and str(entry.get("type", "")).startswith("acknowledge_log_entry"):
             found[incident] = min(at, found.get(incident, at))
     more = ["The log is longer than is read: some times to acknowledge are missing."] if listed.next else []
     return found, [*more, *listed.notes]
 
 
-def _about_lag(rows: Sequence[Row], figures: JsonObject | None, now: datetime) -> list[str]:
+def _lag_notes(rows: Sequence[ReportRow], figures: JsonObject | None, now: datetime) -> list[str]:
     if figures is None:
         return []
     missing = [row for row in rows if row.id not in figures]
     if not missing:
         return []
-    fresh = sum(row.created > now - LAG for row in missing)
+    fresh = sum(row.created > now - ANALYTICS_LAG for row in missing)
     return [
         f"Not in PagerDuty's analytics yet, so with an unknown time to acknowledge: {len(missing)} "
         f"of {len(rows)} incidents, {fresh} of them of the last 24 hours."
     ]
 
 
-def _rendered(format_: str, report: JsonObject, rows: Sequence[Row]) -> str:
+def _rendered(format_: str, report: JsonObject, rows: Sequence[ReportRow]) -> str:
     if format_ == "csv":
         return as_csv(rows)
     return markdown(report) if format_ == "markdown" else json.dumps(report, ensure_ascii=False)

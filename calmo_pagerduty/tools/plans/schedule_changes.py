@@ -4,17 +4,17 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from calmo_pagerduty.kernel.json_values import object_of, objects_of
+from calmo_pagerduty.kernel.json_values import as_object, as_objects
 from calmo_pagerduty.pagerduty.errors import ChangedMeanwhile, InvalidRequest, NotUnderstood
-from calmo_pagerduty.pagerduty.request_builders import get, given, put, reference
+from calmo_pagerduty.pagerduty.request_builders import get, put, reference, without_none
 from calmo_pagerduty.pagerduty.requests import JsonObject, Plan
 from calmo_pagerduty.pagerduty.schedules import ScheduleKind
-from calmo_pagerduty.tools.model import Access, Arguments, Call, Category, Column, Risk, Shape, Tool
+from calmo_pagerduty.tools.model import Access, Arguments, CallContext, Category, Column, Risk, Shape, Tool
 from calmo_pagerduty.tools.plans.fields import Id, Line, Text, TimeZone
 from calmo_pagerduty.tools.plans.rotation_changes import change_members
-from calmo_pagerduty.tools.plans.schedule_kinds import fetched
-from calmo_pagerduty.tools.plans.schedules import schedule_shown
-from calmo_pagerduty.tools.plans.shapes import picked
+from calmo_pagerduty.tools.plans.schedule_kinds import fetch_schedule
+from calmo_pagerduty.tools.plans.schedules import shape_schedule
+from calmo_pagerduty.tools.plans.shapes import pick_fields
 
 #: What of a layer is sent back as it was read.
 _LAYER_FIELDS = (
@@ -41,7 +41,7 @@ class UpdateSchedule(Arguments):
     )
 
     @model_validator(mode="after")
-    def _changes_something(self) -> Self:
+    def _check_changes(self) -> Self:
         if not any((self.name, self.description, self.time_zone, self.user_ids)):
             raise ValueError("name: give at least one thing to change")
         if self.part_id and not self.user_ids:
@@ -49,32 +49,34 @@ class UpdateSchedule(Arguments):
         return self
 
 
-def update_schedule(arguments: UpdateSchedule, call: Call) -> Plan:
-    kind, thing = yield from fetched(arguments.schedule_id)
+def update_schedule(arguments: UpdateSchedule, call: CallContext) -> Plan:
+    kind, thing = yield from fetch_schedule(arguments.schedule_id)
     if kind is ScheduleKind.LAYERS:
         return (yield from _update_layers(arguments, thing))
-    changes = given(picked(arguments.model_dump(), "name", "description", "time_zone"))
+    changes = without_none(pick_fields(arguments.model_dump(), "name", "description", "time_zone"))
     if changes:
         # PagerDuty has been seen to refuse one of the two without the other.
-        both = picked(thing, "name", "time_zone")
-        answer = yield put(f"/v3/schedules/{arguments.schedule_id}", {"schedule": given(both) | changes})
-        thing = thing | object_of(answer.get("schedule"))
+        both = pick_fields(thing, "name", "time_zone")
+        answer = yield put(
+            f"/v3/schedules/{arguments.schedule_id}", {"schedule": without_none(both) | changes}
+        )
+        thing = thing | as_object(answer.get("schedule"))
     if arguments.user_ids:
         yield from change_members(arguments.schedule_id, thing, arguments.part_id, arguments.user_ids, call)
         answer = yield get(f"/v3/schedules/{arguments.schedule_id}")
-        thing = object_of(answer.get("schedule"))
-    return schedule_shown(kind, thing)
+        thing = as_object(answer.get("schedule"))
+    return shape_schedule(kind, thing)
 
 
 def _update_layers(arguments: UpdateSchedule, thing: JsonObject) -> Plan:
     path = f"/schedules/{arguments.schedule_id}"
     try:
-        answer = yield put(path, {"schedule": _edited(arguments, thing)})
+        answer = yield put(path, {"schedule": _edited_schedule(arguments, thing)})
     except ChangedMeanwhile:
         answer = yield get(path)
-        thing = object_of(answer.get("schedule"))
-        answer = yield put(path, {"schedule": _edited(arguments, thing)})
-    return (yield from _in_the_same_order(path, arguments, thing, object_of(answer.get("schedule"))))
+        thing = as_object(answer.get("schedule"))
+        answer = yield put(path, {"schedule": _edited_schedule(arguments, thing)})
+    return (yield from _in_the_same_order(path, arguments, thing, as_object(answer.get("schedule"))))
 
 
 def _in_the_same_order(path: str, arguments: UpdateSchedule, before: JsonObject, after: JsonObject) -> Plan:
@@ -83,37 +85,37 @@ def _in_the_same_order(path: str, arguments: UpdateSchedule, before: JsonObject,
     A later layer goes before an earlier one: so a schedule that came back turned round is turned back.
     """
     if (order := _layer_ids(before)) == _layer_ids(after)[::-1] and len(order) > 1:
-        edited = _edited(arguments, before)
+        edited = _edited_schedule(arguments, before)
         edited["schedule_layers"] = edited["schedule_layers"][::-1]
         answer = yield put(path, {"schedule": edited})
-        after = object_of(answer.get("schedule"))
-    return schedule_shown(ScheduleKind.LAYERS, after)
+        after = as_object(answer.get("schedule"))
+    return shape_schedule(ScheduleKind.LAYERS, after)
 
 
 def _layer_ids(thing: JsonObject) -> list[Any]:
-    return [layer.get("id") for layer in objects_of(thing.get("schedule_layers"))]
+    return [layer.get("id") for layer in as_objects(thing.get("schedule_layers"))]
 
 
-def _edited(arguments: UpdateSchedule, thing: JsonObject) -> JsonObject:
+def _edited_schedule(arguments: UpdateSchedule, thing: JsonObject) -> JsonObject:
     """Return the whole schedule as it is to be. A layer that isn't sent would end."""
-    layers = [_layer(layer) for layer in objects_of(thing.get("schedule_layers"))]
+    layers = [_layer(layer) for layer in as_objects(thing.get("schedule_layers"))]
     if not isinstance(thing.get("schedule_layers"), list):
         raise NotUnderstood("PagerDuty's answer shows no layers", advice="nothing was changed")
     if arguments.user_ids:
-        chosen = _chosen(layers, arguments.part_id)
+        chosen = _choose_layer(layers, arguments.part_id)
         chosen["users"] = [{"user": reference(user, "user")} for user in arguments.user_ids]
-    kept = given(picked(thing, "name", "description", "time_zone"))
-    changed = given(picked(arguments.model_dump(), "name", "description", "time_zone"))
+    kept = without_none(pick_fields(thing, "name", "description", "time_zone"))
+    changed = without_none(pick_fields(arguments.model_dump(), "name", "description", "time_zone"))
     return {"type": "schedule"} | kept | changed | {"schedule_layers": layers}
 
 
 def _layer(layer: JsonObject) -> JsonObject:
-    users = [object_of(row.get("user")).get("id") for row in objects_of(layer.get("users"))]
-    kept = {name: value for name, value in picked(layer, *_LAYER_FIELDS).items() if name in layer}
+    users = [as_object(row.get("user")).get("id") for row in as_objects(layer.get("users"))]
+    kept = {name: value for name, value in pick_fields(layer, *_LAYER_FIELDS).items() if name in layer}
     return kept | {"users": [{"user": reference(user, "user")} for user in users if user]}
 
 
-def _chosen(layers: list[JsonObject], part_id: str | None) -> JsonObject:
+def _choose_layer(layers: list[JsonObject], part_id: str | None) -> JsonObject:
     found = [layer for layer in layers if part_id in (None, layer.get("id"))]
     if len(found) != 1:
         ids = ", ".join(str(layer.get("id")) for layer in layers)

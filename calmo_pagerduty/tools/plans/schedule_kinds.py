@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from calmo_pagerduty.kernel.json_values import object_of, objects_of
+from calmo_pagerduty.kernel.json_values import as_object, as_objects
 from calmo_pagerduty.pagerduty.errors import (
     InvalidRequest,
     NotFound,
@@ -10,22 +10,22 @@ from calmo_pagerduty.pagerduty.errors import (
     RateLimited,
     TokenRejected,
 )
-from calmo_pagerduty.pagerduty.request_builders import Asking, get, listing
-from calmo_pagerduty.pagerduty.requests import JsonObject, Listed, Listing
+from calmo_pagerduty.pagerduty.request_builders import SubPlan, get, list_request
+from calmo_pagerduty.pagerduty.requests import JsonObject, ListRequest, ListResult
 from calmo_pagerduty.pagerduty.schedules import ScheduleKind
 
 #: How many overrides or custom shifts of one schedule and window are read at most.
-MOST = 1000
+MAX_SHIFT_CHANGES = 1000
 
 
-def fetched(schedule_id: str, since: datetime | None = None, until: datetime | None = None) -> Asking:
+def fetch_schedule(schedule_id: str, since: datetime | None = None, until: datetime | None = None) -> SubPlan:
     """Return the kind and the schedule as PagerDuty gives it, with entries if a window is given.
 
     An upgrade keeps the id and changes the kind: so nobody remembers a kind.
     """
     try:
         answer = yield get(f"/schedules/{schedule_id}", since=since, until=until)
-        return ScheduleKind.LAYERS, object_of(answer.get("schedule"))
+        return ScheduleKind.LAYERS, as_object(answer.get("schedule"))
     except InvalidRequest as refused:
         # The text that names the other kind isn't promised: any 400 is a reason to look there.
         query = {"since": since, "until": until, "include[]": "final_schedule" if since else None}
@@ -33,23 +33,23 @@ def fetched(schedule_id: str, since: datetime | None = None, until: datetime | N
             answer = yield get(f"/v3/schedules/{schedule_id}", **query)
         except (InvalidRequest, NotFound):
             raise refused from None
-        return ScheduleKind.SHIFTS, object_of(answer.get("schedule"))
+        return ScheduleKind.SHIFTS, as_object(answer.get("schedule"))
 
 
-def layer_overrides(schedule_id: str, since: datetime, until: datetime) -> Asking:
+def fetch_layer_overrides(schedule_id: str, since: datetime, until: datetime) -> SubPlan:
     """Return a layer-based schedule's overrides. PagerDuty hands out all at once."""
     answer = yield get(f"/schedules/{schedule_id}/overrides", since=since, until=until)
-    return objects_of(answer.get("overrides"))
+    return as_objects(answer.get("overrides"))
 
 
-def shift_changes(schedule_id: str, items: str, since: datetime, until: datetime) -> Asking:
+def fetch_shift_changes(schedule_id: str, items: str, since: datetime, until: datetime) -> SubPlan:
     """Return a shift-based schedule's `overrides` or `custom_shifts` in the window."""
     request = get(f"/v3/schedules/{schedule_id}/{items}", since=since, until=until)
-    listed: Listed = yield listing(request, items, MOST)
+    listed: ListResult = yield list_request(request, items, MAX_SHIFT_CHANGES)
     return listed
 
 
-class BothKinds:
+class ScheduleLister:
     """A list of layer-based schedules, then shift-based ones; half of it is better than nothing."""
 
     def __init__(self, limit: int, after: str | None) -> None:
@@ -61,10 +61,10 @@ class BothKinds:
         self.notes: list[str] = []
         self._failures: list[PagerDutyError] = []
 
-    def ask(self, layers: Listing, shifts: Listing) -> Asking:
+    def list_both(self, layers: ListRequest, shifts: ListRequest) -> SubPlan:
         """Fill `items`, `next` and `notes`. Raises the first error if both halves fail."""
         if not self._skip_layers:
-            yield from self._half(ScheduleKind.LAYERS, layers, self._after or None)
+            yield from self._list_kind(ScheduleKind.LAYERS, layers, self._after or None)
             if self.next:
                 return
         room = self._limit - len(self.items)
@@ -72,13 +72,15 @@ class BothKinds:
             self.next = f"{ScheduleKind.SHIFTS}:"
             return
         after = self._after if self._skip_layers else None
-        yield from self._half(ScheduleKind.SHIFTS, shifts.model_copy(update={"at_most": room}), after or None)
+        yield from self._list_kind(
+            ScheduleKind.SHIFTS, shifts.model_copy(update={"at_most": room}), after or None
+        )
         if len(self._failures) == (1 if self._skip_layers else 2):
             raise self._failures[0]
 
-    def _half(self, kind: ScheduleKind, asked: Listing, after: str | None) -> Asking:
+    def _list_kind(self, kind: ScheduleKind, asked: ListRequest, after: str | None) -> SubPlan:
         try:
-            listed: Listed = yield asked.model_copy(update={"after": after})
+            listed: ListResult = yield asked.model_copy(update={"after": after})
         except (TokenRejected, RateLimited):
             raise
         except PagerDutyError as error:

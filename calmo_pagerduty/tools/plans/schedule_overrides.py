@@ -6,24 +6,28 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from calmo_pagerduty.kernel.instants import instant_of, iso_utc
-from calmo_pagerduty.kernel.json_values import object_of, objects_of
+from calmo_pagerduty.kernel.instants import format_iso_utc, parse_instant
+from calmo_pagerduty.kernel.json_values import as_object, as_objects
 from calmo_pagerduty.pagerduty.errors import InvalidRequest
-from calmo_pagerduty.pagerduty.request_builders import Asking, list_result, post, reference
-from calmo_pagerduty.pagerduty.requests import JsonObject, Listed, Plan
+from calmo_pagerduty.pagerduty.request_builders import SubPlan, list_result, post, reference
+from calmo_pagerduty.pagerduty.requests import JsonObject, ListResult, Plan
 from calmo_pagerduty.pagerduty.schedules import ScheduleKind
-from calmo_pagerduty.tools.model import Access, Arguments, Call, Category, Risk, Shape, Tool
+from calmo_pagerduty.tools.model import Access, Arguments, CallContext, Category, Risk, Shape, Tool
 from calmo_pagerduty.tools.plans.fields import Id, Time
-from calmo_pagerduty.tools.plans.override_pieces import pieces
-from calmo_pagerduty.tools.plans.schedule_kinds import fetched, layer_overrides, shift_changes
+from calmo_pagerduty.tools.plans.override_pieces import plan_overrides
+from calmo_pagerduty.tools.plans.schedule_kinds import (
+    fetch_layer_overrides,
+    fetch_schedule,
+    fetch_shift_changes,
+)
 from calmo_pagerduty.tools.plans.schedules import (
     OVERRIDE_COLUMNS,
-    custom_shift,
-    layer_override,
-    shift_override,
+    shape_custom_shift,
+    shape_layer_override,
+    shape_shift_override,
 )
 
-_LONGEST = timedelta(days=90)
+_MAX_DURATION = timedelta(days=90)
 
 
 class CreateScheduleOverride(Arguments):
@@ -36,29 +40,29 @@ class CreateScheduleOverride(Arguments):
     )
 
     @model_validator(mode="after")
-    def _is_a_time(self) -> Self:
-        if not timedelta(0) < self.end - self.start <= _LONGEST:
-            raise ValueError(f"end: it must be after start, by {_LONGEST.days} days at most")
+    def _check_period(self) -> Self:
+        if not timedelta(0) < self.end - self.start <= _MAX_DURATION:
+            raise ValueError(f"end: it must be after start, by {_MAX_DURATION.days} days at most")
         if self.replaced_user_id == self.user_id:
             raise ValueError("replaced_user_id: it is user_id")
         return self
 
 
-def create_schedule_override(arguments: CreateScheduleOverride, call: Call) -> Plan:
-    kind, thing = yield from fetched(arguments.schedule_id, arguments.start, arguments.end)
+def create_schedule_override(arguments: CreateScheduleOverride, call: CallContext) -> Plan:
+    kind, thing = yield from fetch_schedule(arguments.schedule_id, arguments.start, arguments.end)
     if kind is ScheduleKind.LAYERS:
         return (yield from _override_of_layers(arguments, call))
     return (yield from _changes_of_shifts(arguments, call, thing))
 
 
-def _override_of_layers(arguments: CreateScheduleOverride, call: Call) -> Plan:
+def _override_of_layers(arguments: CreateScheduleOverride, call: CallContext) -> Plan:
     if call.repeated:
-        existing = yield from layer_overrides(arguments.schedule_id, arguments.start, arguments.end)
-        if made := [thing for thing in existing if _is_it(layer_override(thing), arguments)]:
-            return list_result([layer_override(made[0])])
+        existing = yield from fetch_layer_overrides(arguments.schedule_id, arguments.start, arguments.end)
+        if made := [thing for thing in existing if _is_same_override(shape_layer_override(thing), arguments)]:
+            return list_result([shape_layer_override(made[0])])
     override = {
-        "start": iso_utc(arguments.start),
-        "end": iso_utc(arguments.end),
+        "start": format_iso_utc(arguments.start),
+        "end": format_iso_utc(arguments.end),
         "user": reference(arguments.user_id, "user"),
         "time_zone": "UTC",
     }
@@ -66,14 +70,14 @@ def _override_of_layers(arguments: CreateScheduleOverride, call: Call) -> Plan:
     answer = yield post(path, {"overrides": [override]})
     made = [_created(row) for row in _rows(answer)]
     notes = ["It replaces everybody on call in this time."] if arguments.replaced_user_id else []
-    return list_result(map(layer_override, made), None, notes)
+    return list_result(map(shape_layer_override, made), None, notes)
 
 
 def _rows(answer: Any) -> list[JsonObject]:
     """PagerDuty answers with a bare list, which may be handed over inside an object."""
     if isinstance(answer, dict):
-        return next((objects_of(value) for value in answer.values() if isinstance(value, list)), [])
-    return objects_of(answer)
+        return next((as_objects(value) for value in answer.values() if isinstance(value, list)), [])
+    return as_objects(answer)
 
 
 def _created(row: JsonObject) -> JsonObject:
@@ -86,49 +90,53 @@ def _created(row: JsonObject) -> JsonObject:
         # It was the only one that was sent.
         refusal.changed_nothing = True
         raise refusal
-    return object_of(row.get("override")) or row
+    return as_object(row.get("override")) or row
 
 
-def _is_it(shown: JsonObject, arguments: CreateScheduleOverride) -> bool:
+def _is_same_override(shown: JsonObject, arguments: CreateScheduleOverride) -> bool:
     return (
         shown.get("user_id") == arguments.user_id
-        and instant_of(shown.get("start")) == arguments.start
-        and instant_of(shown.get("end")) == arguments.end
+        and parse_instant(shown.get("start")) == arguments.start
+        and parse_instant(shown.get("end")) == arguments.end
     )
 
 
-def _changes_of_shifts(arguments: CreateScheduleOverride, call: Call, schedule: JsonObject) -> Plan:
+def _changes_of_shifts(arguments: CreateScheduleOverride, call: CallContext, schedule: JsonObject) -> Plan:
     start, end, user = arguments.start, arguments.end, arguments.user_id
-    wanted = pieces(schedule, start, end, user, arguments.replaced_user_id)
+    wanted = plan_overrides(schedule, start, end, user, arguments.replaced_user_id)
     result: list[JsonObject] = []
     parts: tuple[tuple[str, tuple[JsonObject, ...], Callable[[JsonObject], JsonObject]], ...] = (
-        ("overrides", wanted.overrides, shift_override),
-        ("custom_shifts", wanted.custom_shifts, custom_shift),
+        ("overrides", wanted.overrides, shape_shift_override),
+        ("custom_shifts", wanted.custom_shifts, shape_custom_shift),
     )
     for items, asked, shown in parts:
         made: list[JsonObject] = []
         if call.repeated:
-            made = yield from _made_before(arguments, items, shown)
+            made = yield from _find_created(arguments, items, shown)
             result += made
-        missing = [piece for piece in asked if not any(_same(shown(piece), override) for override in made)]
+        missing = [
+            piece for piece in asked if not any(_is_same_shift(shown(piece), override) for override in made)
+        ]
         if missing:
             answer = yield post(f"/v3/schedules/{arguments.schedule_id}/{items}", {items: missing})
-            result += map(shown, objects_of(answer.get(items)))
+            result += map(shown, as_objects(answer.get(items)))
     return list_result(result, None, [] if result else [f"{user} is on call in all of this time already."])
 
 
-def _made_before(
+def _find_created(
     arguments: CreateScheduleOverride, items: str, shown: Callable[[JsonObject], JsonObject]
-) -> Asking:
-    listed: Listed = yield from shift_changes(arguments.schedule_id, items, arguments.start, arguments.end)
+) -> SubPlan:
+    listed: ListResult = yield from fetch_shift_changes(
+        arguments.schedule_id, items, arguments.start, arguments.end
+    )
     found = [shown(thing) for thing in listed.items]
     return [override for override in found if override.get("user_id") == arguments.user_id]
 
 
-def _same(wanted: JsonObject, made: JsonObject) -> bool:
+def _is_same_shift(wanted: JsonObject, made: JsonObject) -> bool:
     """The same user, times and person replaced: whatever source it is of."""
     names = ("user_id", "replaces_user_id")
-    times = all(instant_of(wanted.get(name)) == instant_of(made.get(name)) for name in ("start", "end"))
+    times = all(parse_instant(wanted.get(name)) == parse_instant(made.get(name)) for name in ("start", "end"))
     return times and all(wanted.get(name) == made.get(name) for name in names)
 
 

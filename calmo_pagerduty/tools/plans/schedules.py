@@ -6,23 +6,34 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from calmo_pagerduty.kernel.instants import iso_utc
-from calmo_pagerduty.kernel.json_values import object_of, objects_of
+from calmo_pagerduty.kernel.instants import format_iso_utc
+from calmo_pagerduty.kernel.json_values import as_object, as_objects
 from calmo_pagerduty.pagerduty.errors import InvalidRequest, NotFound
-from calmo_pagerduty.pagerduty.request_builders import get, list_result, listed_result, listing, moment_shown
-from calmo_pagerduty.pagerduty.requests import JsonObject, Listed, Plan
+from calmo_pagerduty.pagerduty.request_builders import (
+    format_shown_time,
+    get,
+    list_request,
+    list_result,
+    page_result,
+)
+from calmo_pagerduty.pagerduty.requests import JsonObject, ListResult, Plan
 from calmo_pagerduty.pagerduty.schedules import (
     Schedule,
     ScheduleKind,
-    gaps,
-    layer_schedule,
+    find_gaps,
     member_id,
-    shift_schedule,
+    parse_layer_schedule,
+    parse_shift_schedule,
 )
-from calmo_pagerduty.tools.model import Access, Arguments, Call, Category, Column, Risk, Shape, Tool
+from calmo_pagerduty.tools.model import Access, Arguments, CallContext, Category, Column, Risk, Shape, Tool
 from calmo_pagerduty.tools.plans import people, shapes
 from calmo_pagerduty.tools.plans.fields import After, Id, Ids, Limit, Query
-from calmo_pagerduty.tools.plans.schedule_kinds import BothKinds, fetched, layer_overrides, shift_changes
+from calmo_pagerduty.tools.plans.schedule_kinds import (
+    ScheduleLister,
+    fetch_layer_overrides,
+    fetch_schedule,
+    fetch_shift_changes,
+)
 from calmo_pagerduty.tools.plans.windows import Window
 
 OVERRIDE_COLUMNS = (
@@ -42,112 +53,112 @@ class ListSchedules(Arguments):
     after: After = None
 
 
-def list_schedules(arguments: ListSchedules, _call: Call) -> Plan:
+def list_schedules(arguments: ListSchedules, _call: CallContext) -> Plan:
     query: dict[str, Any] = {"query": arguments.query, "team_ids[]": arguments.team_ids}
-    both = BothKinds(arguments.limit, arguments.after)
-    yield from both.ask(
-        listing(get("/schedules", **query), "schedules", arguments.limit),
-        listing(get("/v3/schedules", **query), "schedules", arguments.limit),
+    both = ScheduleLister(arguments.limit, arguments.after)
+    yield from both.list_both(
+        list_request(get("/schedules", **query), "schedules", arguments.limit),
+        list_request(get("/v3/schedules", **query), "schedules", arguments.limit),
     )
-    return list_result((schedule_shown(kind, thing) for kind, thing in both.items), both.next, both.notes)
+    return list_result((shape_schedule(kind, thing) for kind, thing in both.items), both.next, both.notes)
 
 
-def schedule_shown(kind: ScheduleKind, thing: JsonObject) -> JsonObject:
+def shape_schedule(kind: ScheduleKind, thing: JsonObject) -> JsonObject:
     """Return a schedule of either kind as a result shows it."""
-    schedule = layer_schedule(thing) if kind is ScheduleKind.LAYERS else shift_schedule(thing)
-    parts = [shapes.without_nothing(part.model_dump()) for part in schedule.parts]
-    return shapes.without_nothing(
+    schedule = parse_layer_schedule(thing) if kind is ScheduleKind.LAYERS else parse_shift_schedule(thing)
+    parts = [shapes.without_empty(part.model_dump()) for part in schedule.parts]
+    return shapes.without_empty(
         schedule.model_dump(mode="json", exclude={"entries", "parts"})
-        | {"parts": parts, "entries": entries_shown(schedule), "url": shapes.url_of(thing)}
+        | {"parts": parts, "entries": shape_entries(schedule), "url": shapes.url_of(thing)}
     )
 
 
-def entries_shown(schedule: Schedule) -> list[JsonObject]:
+def shape_entries(schedule: Schedule) -> list[JsonObject]:
     return [
         entry.model_dump(mode="json", include={"user_ids", "source"})
-        | {"start": iso_utc(entry.start), "end": iso_utc(entry.end)}
+        | {"start": format_iso_utc(entry.start), "end": format_iso_utc(entry.end)}
         for entry in schedule.entries
     ]
 
 
-class OneSchedule(Window):
+class ScheduleArguments(Window):
     longest: ClassVar[timedelta] = timedelta(days=90)
 
     schedule_id: Id
 
 
-def get_schedule(arguments: OneSchedule, call: Call) -> Plan:
+def get_schedule(arguments: ScheduleArguments, call: CallContext) -> Plan:
     since, until = arguments.forward(call.now, timedelta(days=14))
-    kind, thing = yield from fetched(arguments.schedule_id, since, until)
-    schedule = layer_schedule(thing) if kind is ScheduleKind.LAYERS else shift_schedule(thing)
-    return schedule_shown(kind, thing) | {
-        "since": iso_utc(since),
-        "until": iso_utc(until),
+    kind, thing = yield from fetch_schedule(arguments.schedule_id, since, until)
+    schedule = parse_layer_schedule(thing) if kind is ScheduleKind.LAYERS else parse_shift_schedule(thing)
+    return shape_schedule(kind, thing) | {
+        "since": format_iso_utc(since),
+        "until": format_iso_utc(until),
         "gaps": [
-            {"start": iso_utc(start), "end": iso_utc(end)}
-            for start, end in gaps(schedule.entries, since, until)
+            {"start": format_iso_utc(start), "end": format_iso_utc(end)}
+            for start, end in find_gaps(schedule.entries, since, until)
         ],
     }
 
 
-def list_schedule_overrides(arguments: OneSchedule, call: Call) -> Plan:
+def list_schedule_overrides(arguments: ScheduleArguments, call: CallContext) -> Plan:
     since, until = arguments.forward(call.now, timedelta(days=14))
     try:
-        found = yield from layer_overrides(arguments.schedule_id, since, until)
+        found = yield from fetch_layer_overrides(arguments.schedule_id, since, until)
     except InvalidRequest as refused:
         try:
             return (yield from _shift_changes(arguments.schedule_id, since, until))
         except (InvalidRequest, NotFound):
             raise refused from None
-    return list_result(map(layer_override, found))
+    return list_result(map(shape_layer_override, found))
 
 
 def _shift_changes(schedule_id: str, since: datetime, until: datetime) -> Plan:
-    overrides: Listed = yield from shift_changes(schedule_id, "overrides", since, until)
-    shifts: Listed = yield from shift_changes(schedule_id, "custom_shifts", since, until)
-    items = [*map(shift_override, overrides.items), *map(custom_shift, shifts.items)]
+    overrides: ListResult = yield from fetch_shift_changes(schedule_id, "overrides", since, until)
+    shifts: ListResult = yield from fetch_shift_changes(schedule_id, "custom_shifts", since, until)
+    items = [*map(shape_shift_override, overrides.items), *map(shape_custom_shift, shifts.items)]
     more = (
         ["There are more than are shown: choose a shorter window."] if overrides.next or shifts.next else []
     )
     return list_result(items, None, (*more, *overrides.notes, *shifts.notes))
 
 
-def layer_override(thing: JsonObject) -> JsonObject:
-    user = shapes.ref(thing.get("user")) or {}
-    return shapes.without_nothing(
+def shape_layer_override(thing: JsonObject) -> JsonObject:
+    user = shapes.shape_reference(thing.get("user")) or {}
+    return shapes.without_empty(
         {
             "id": thing.get("id"),
             "kind": "override",
-            "start": moment_shown(thing.get("start")),
-            "end": moment_shown(thing.get("end")),
+            "start": format_shown_time(thing.get("start")),
+            "end": format_shown_time(thing.get("end")),
             "user_id": user.get("id"),
             "user_name": user.get("summary"),
         }
     )
 
 
-def shift_override(thing: JsonObject) -> JsonObject:
-    return shapes.without_nothing(
+def shape_shift_override(thing: JsonObject) -> JsonObject:
+    return shapes.without_empty(
         {
-            **shapes.picked(thing, "id", "rotation_id", "custom_shift_id"),
+            **shapes.pick_fields(thing, "id", "rotation_id", "custom_shift_id"),
             "kind": "override",
-            "start": moment_shown(thing.get("start_time")),
-            "end": moment_shown(thing.get("end_time")),
+            "start": format_shown_time(thing.get("start_time")),
+            "end": format_shown_time(thing.get("end_time")),
             "user_id": member_id(thing.get("overriding_member")),
             "replaces_user_id": member_id(thing.get("overridden_member")),
         }
     )
 
 
-def custom_shift(thing: JsonObject) -> JsonObject:
-    assigned = objects_of(thing.get("assignments"))
-    return shapes.without_nothing(
+def shape_custom_shift(thing: JsonObject) -> JsonObject:
+    assigned = as_objects(thing.get("assignments"))
+    return shapes.without_empty(
         {
             "id": thing.get("id"),
             "kind": "custom_shift",
-            "start": moment_shown(thing.get("start_time")),
-            "end": moment_shown(thing.get("end_time")),
-            "user_id": member_id(object_of(assigned[0]).get("member")) if assigned else None,
+            "start": format_shown_time(thing.get("start_time")),
+            "end": format_shown_time(thing.get("end_time")),
+            "user_id": member_id(as_object(assigned[0]).get("member")) if assigned else None,
         }
     )
 
@@ -163,7 +174,7 @@ class ListOnCallUsers(Window):
     after: After = None
 
 
-def list_on_call_users(arguments: ListOnCallUsers, call: Call) -> Plan:
+def list_on_call_users(arguments: ListOnCallUsers, call: CallContext) -> Plan:
     since, until = arguments.forward(call.now, timedelta(seconds=1))
     request = get(
         "/oncalls",
@@ -176,8 +187,8 @@ def list_on_call_users(arguments: ListOnCallUsers, call: Call) -> Plan:
             "user_ids[]": arguments.user_ids,
         },
     )
-    listed: Listed = yield listing(request, "oncalls", arguments.limit, arguments.after)
-    return listed_result(listed, people.on_call)
+    listed: ListResult = yield list_request(request, "oncalls", arguments.limit, arguments.after)
+    return page_result(listed, people.shape_on_call)
 
 
 _reading = partial(
@@ -205,7 +216,7 @@ TOOLS = (
         title="Get schedule details",
         description="One schedule of either kind: its layers or rotations, who is on call when, and gaps; "
         "the next 14 days by default, 90 at most.",
-        arguments=OneSchedule,
+        arguments=ScheduleArguments,
         plan=get_schedule,
         shape=Shape.OBJECT,
         columns=(Column("Id", "id"), Column("Name", "name"), Column("Kind", "kind")),
@@ -236,7 +247,7 @@ TOOLS = (
         name="list_schedule_overrides",
         title="List schedule overrides",
         description="Temporary changes of a schedule: overrides, custom shifts; the next 14 days by default.",
-        arguments=OneSchedule,
+        arguments=ScheduleArguments,
         plan=list_schedule_overrides,
         shape=Shape.LIST,
         columns=OVERRIDE_COLUMNS,

@@ -6,12 +6,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from calmo_pagerduty.kernel.json_values import object_of, objects_of
-from calmo_pagerduty.pagerduty.request_builders import get, list_result, listed_result, listing
-from calmo_pagerduty.pagerduty.requests import JsonObject, Listed, Plan
-from calmo_pagerduty.tools.model import Access, Arguments, Call, Category, Column, Risk, Shape, Tool
+from calmo_pagerduty.kernel.json_values import as_object, as_objects
+from calmo_pagerduty.pagerduty.request_builders import get, list_request, list_result, page_result
+from calmo_pagerduty.pagerduty.requests import JsonObject, ListResult, Plan
+from calmo_pagerduty.tools.model import Access, Arguments, CallContext, Category, Column, Risk, Shape, Tool
 from calmo_pagerduty.tools.plans import shapes
-from calmo_pagerduty.tools.plans.analytics import METRIC_COLUMNS, IncidentWindow, metrics
+from calmo_pagerduty.tools.plans.analytics import METRIC_COLUMNS, IncidentWindow, read_metrics
 from calmo_pagerduty.tools.plans.fields import After, Id, Ids, Limit, Query, Unit
 
 SERVICE_COLUMNS = (
@@ -30,39 +30,39 @@ class ListServices(Arguments):
     after: After = None
 
 
-def list_services(arguments: ListServices, _call: Call) -> Plan:
+def list_services(arguments: ListServices, _call: CallContext) -> Plan:
     request = get("/services", **{"query": arguments.query, "team_ids[]": arguments.team_ids})
-    listed: Listed = yield listing(request, "services", arguments.limit, arguments.after)
-    return listed_result(listed, shapes.service)
+    listed: ListResult = yield list_request(request, "services", arguments.limit, arguments.after)
+    return page_result(listed, shapes.shape_service)
 
 
-class OneService(Arguments):
+class ServiceArguments(Arguments):
     service_id: Id
 
 
-def get_service(arguments: OneService, _call: Call) -> Plan:
+def get_service(arguments: ServiceArguments, _call: CallContext) -> Plan:
     answer = yield get(f"/services/{arguments.service_id}", **{"include[]": "integrations"})
-    return shapes.service_in_full(object_of(answer.get("service")))
+    return shapes.shape_service_details(as_object(answer.get("service")))
 
 
-class ListServiceDependencies(OneService):
+class ListServiceDependencies(ServiceArguments):
     kind: Literal["technical", "business"] = "technical"
 
 
-def list_service_dependencies(arguments: ListServiceDependencies, _call: Call) -> Plan:
+def list_service_dependencies(arguments: ListServiceDependencies, _call: CallContext) -> Plan:
     answer = yield get(f"/service_dependencies/{arguments.kind}_services/{arguments.service_id}")
-    items = [_dependency(row, arguments.service_id) for row in objects_of(answer.get("relationships"))]
+    items = [_dependency(row, arguments.service_id) for row in as_objects(answer.get("relationships"))]
     notes = ["PagerDuty gives one hop, and ids without names."] if items else []
     return list_result(items, None, notes)
 
 
 def _dependency(row: JsonObject, service_id: str) -> JsonObject:
     supporting, dependent = (
-        shapes.ref(row.get("supporting_service")),
-        shapes.ref(row.get("dependent_service")),
+        shapes.shape_reference(row.get("supporting_service")),
+        shapes.shape_reference(row.get("dependent_service")),
     )
     uses = dependent is not None and dependent["id"] == service_id
-    return shapes.without_nothing(
+    return shapes.without_empty(
         {
             "id": row.get("id"),
             "direction": "uses" if uses else "used_by",
@@ -77,11 +77,13 @@ class GetServiceMetrics(IncidentWindow):
     aggregate_unit: Unit | None = None
 
 
-def get_service_metrics(arguments: GetServiceMetrics, call: Call) -> Plan:
-    filters = arguments.filters(call.now) | shapes.without_nothing(
+def get_service_metrics(arguments: GetServiceMetrics, call: CallContext) -> Plan:
+    filters = arguments.filters(call.now) | shapes.without_empty(
         {"service_ids": list(arguments.service_ids), "team_ids": list(arguments.team_ids)}
     )
-    return (yield from metrics("incidents/services", filters, arguments.time_zone, arguments.aggregate_unit))
+    return (
+        yield from read_metrics("incidents/services", filters, arguments.time_zone, arguments.aggregate_unit)
+    )
 
 
 _reading = partial(
@@ -104,7 +106,7 @@ TOOLS = (
         name="get_service",
         title="Get service details",
         description="One service: status, escalation policy, integrations, urgency and alert settings.",
-        arguments=OneService,
+        arguments=ServiceArguments,
         plan=get_service,
         shape=Shape.OBJECT,
         columns=SERVICE_COLUMNS,

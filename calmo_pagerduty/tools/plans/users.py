@@ -5,11 +5,11 @@ from functools import partial
 
 from pydantic import Field
 
-from calmo_pagerduty.kernel.instants import instant_of, iso_utc
-from calmo_pagerduty.kernel.json_values import object_of, objects_of
-from calmo_pagerduty.pagerduty.request_builders import get, list_result, listed_result, listing
-from calmo_pagerduty.pagerduty.requests import JsonObject, Listed, Plan
-from calmo_pagerduty.tools.model import Access, Arguments, Call, Category, Column, Risk, Shape, Tool
+from calmo_pagerduty.kernel.instants import format_iso_utc, parse_instant
+from calmo_pagerduty.kernel.json_values import as_object, as_objects
+from calmo_pagerduty.pagerduty.request_builders import get, list_request, list_result, page_result
+from calmo_pagerduty.pagerduty.requests import JsonObject, ListResult, Plan
+from calmo_pagerduty.tools.model import Access, Arguments, CallContext, Category, Column, Risk, Shape, Tool
 from calmo_pagerduty.tools.plans import people
 from calmo_pagerduty.tools.plans.fields import After, Id, Ids, Limit, Query
 
@@ -20,7 +20,7 @@ USER_COLUMNS = (
     Column("Role", "role"),
     Column("Time zone", "time_zone"),
 )
-_MOST_SHIFTS = 200
+_MAX_SHIFTS = 200
 
 
 class ListUsers(Arguments):
@@ -30,47 +30,47 @@ class ListUsers(Arguments):
     after: After = None
 
 
-def list_users(arguments: ListUsers, _call: Call) -> Plan:
+def list_users(arguments: ListUsers, _call: CallContext) -> Plan:
     request = get("/users", **{"query": arguments.query, "team_ids[]": arguments.team_ids})
-    listed: Listed = yield listing(request, "users", arguments.limit, arguments.after)
-    return listed_result(listed, lambda thing: people.user(thing, personal=False))
+    listed: ListResult = yield list_request(request, "users", arguments.limit, arguments.after)
+    return page_result(listed, lambda thing: people.shape_user(thing, personal=False))
 
 
-class OneUser(Arguments):
+class UserArguments(Arguments):
     user_id: Id
 
 
-class OneUserInFull(OneUser):
+class UserDetailArguments(UserArguments):
     include_personal_data: bool = Field(False, description="Show addresses and numbers unmasked.")
 
 
-def get_user(arguments: OneUserInFull, _call: Call) -> Plan:
+def get_user(arguments: UserDetailArguments, _call: CallContext) -> Plan:
     answer = yield get(f"/users/{arguments.user_id}", **{"include[]": "teams"})
-    return people.user(object_of(answer.get("user")), personal=arguments.include_personal_data)
+    return people.shape_user(as_object(answer.get("user")), personal=arguments.include_personal_data)
 
 
-def list_contact_methods(arguments: OneUserInFull, _call: Call) -> Plan:
+def list_contact_methods(arguments: UserDetailArguments, _call: CallContext) -> Plan:
     answer = yield get(f"/users/{arguments.user_id}/contact_methods")
     personal = arguments.include_personal_data
-    things = objects_of(answer.get("contact_methods"))
-    return list_result(people.contact_method(thing, personal=personal) for thing in things)
+    things = as_objects(answer.get("contact_methods"))
+    return list_result(people.shape_contact_method(thing, personal=personal) for thing in things)
 
 
-class GetUserOnCallStatus(OneUser):
+class GetUserOnCallStatus(UserArguments):
     days_ahead: int = Field(7, ge=1, le=89, description="How far to look for coming shifts.")
 
 
-def get_user_on_call_status(arguments: GetUserOnCallStatus, call: Call) -> Plan:
+def get_user_on_call_status(arguments: GetUserOnCallStatus, call: CallContext) -> Plan:
     until = call.now + timedelta(days=arguments.days_ahead)
     request = get("/oncalls", **{"user_ids[]": arguments.user_id, "since": call.now, "until": until})
-    listed: Listed = yield listing(request, "oncalls", _MOST_SHIFTS)
-    shifts = [people.on_call(thing) for thing in listed.items]
-    now = [shift for shift in shifts if _has_begun(shift, call)]
+    listed: ListResult = yield list_request(request, "oncalls", _MAX_SHIFTS)
+    shifts = [people.shape_on_call(thing) for thing in listed.items]
+    now = [shift for shift in shifts if _has_started(shift, call)]
     more = ["There are more shifts than are shown."] if listed.next else []
     return {
         "user_id": arguments.user_id,
         "on_call": bool(now),
-        "until": iso_utc(until),
+        "until": format_iso_utc(until),
         "now": now,
         "upcoming": sorted(
             (shift for shift in shifts if shift not in now), key=lambda shift: str(shift.get("start"))
@@ -79,9 +79,9 @@ def get_user_on_call_status(arguments: GetUserOnCallStatus, call: Call) -> Plan:
     }
 
 
-def _has_begun(shift: JsonObject, call: Call) -> bool:
+def _has_started(shift: JsonObject, call: CallContext) -> bool:
     """A shift without a start or an end is permanent."""
-    start, end = instant_of(shift.get("start")), instant_of(shift.get("end"))
+    start, end = parse_instant(shift.get("start")), parse_instant(shift.get("end"))
     return (start is None or start <= call.now) and (end is None or end > call.now)
 
 
@@ -102,7 +102,7 @@ TOOLS = (
         name="get_user",
         title="Get user details",
         description="One user: role, teams, time zone; the e-mail address is masked unless asked for.",
-        arguments=OneUserInFull,
+        arguments=UserDetailArguments,
         plan=get_user,
         shape=Shape.OBJECT,
         columns=USER_COLUMNS,
@@ -115,7 +115,7 @@ TOOLS = (
         category=Category.USERS,
         access=Access.READ,
         risk=Risk.LOW,
-        arguments=OneUserInFull,
+        arguments=UserDetailArguments,
         plan=list_contact_methods,
         shape=Shape.LIST,
         columns=(Column("Type", "type"), Column("Label", "label"), Column("Address", "address")),

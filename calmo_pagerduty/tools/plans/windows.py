@@ -19,7 +19,7 @@ class Window(Arguments):
     until: Time | None = Field(None, description="Before then.")
 
     @model_validator(mode="after")
-    def _is_a_window(self) -> Self:
+    def _check_order(self) -> Self:
         if self.since and self.until:
             if self.since >= self.until:
                 raise ValueError("since: it must be before until")

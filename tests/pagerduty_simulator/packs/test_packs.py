@@ -8,7 +8,7 @@ import pytest
 from pagerduty_simulator.clocks import ManualClock
 from pagerduty_simulator.packs.cascade import cascade
 from pagerduty_simulator.packs.catalogue import PACKS
-from pagerduty_simulator.packs.company import Shape
+from pagerduty_simulator.packs.company import CompanySize
 from pagerduty_simulator.packs.cyclic import cyclic
 from pagerduty_simulator.packs.flapping_disk import flapping_disk
 from pagerduty_simulator.packs.fresh import fresh
@@ -19,7 +19,7 @@ from pagerduty_simulator.rest.service_graph import supporting
 
 NOW = datetime(2026, 3, 4, 15, 0, tzinfo=UTC)
 SEEDS = range(6)
-SMALL = Shape(days=30)
+SMALL = CompanySize(days=30)
 
 
 def now():
@@ -77,9 +77,10 @@ def test_a_cascade_is_a_change_then_the_database_then_six_services_that_need_it(
         root = account.incidents[truth.incident_id]
         assert root.service.id == truth.origin_service_id
         later = [
-            incident for incident in account.incidents.values()
+            incident
+            for incident in account.incidents.values()
             if incident.created_at > root.created_at and incident.status is IncidentStatus.TRIGGERED
-        ]  # fmt: skip
+        ]
         assert len(later) == 6
         assert timedelta(0) < root.created_at - change.timestamp < timedelta(minutes=13)
         for incident in later:
@@ -138,7 +139,7 @@ def test_a_flapping_alert_goes_on_flapping_while_the_account_is_served():
     kinds = []
     for _ in range(60):
         clock.advance(timedelta(minutes=1))
-        kinds += [(str(event.event_type), event.service_id) for event in account.let_happen()]
+        kinds += [(str(event.event_type), event.service_id) for event in account.run_due_steps()]
     of_it = [kind for kind, service_id in kinds if service_id == truth.service_id]
     assert of_it[:4] == ["incident.resolved", "incident.triggered"] * 2
     assert of_it.count("incident.triggered") >= 5
@@ -197,9 +198,9 @@ def test_an_incident_that_nobody_takes_is_escalated_when_its_policy_says():
     account, truth, _ = fresh(now=clock.now, seed=2)
     began = account.incidents[truth.incident_id].created_at
     clock.advance(began + timedelta(minutes=29, seconds=59) - NOW)
-    assert account.let_happen() == ()
+    assert account.run_due_steps() == ()
     clock.advance(timedelta(seconds=1))
-    (event,) = account.let_happen()
+    (event,) = account.run_due_steps()
     assert (str(event.event_type), wire_seconds(event.occurred_at)) == (
         "incident.escalated",
         wire_seconds(clock.now()),
