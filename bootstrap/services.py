@@ -20,6 +20,7 @@ from calmo_pagerduty.contexts.note_service import ContextNoteService
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.http_client import AsyncClient
+from calmo_pagerduty.incidents.action_observer import ActionObserver
 from calmo_pagerduty.incidents.response_target_service import ResponseTargetService
 from calmo_pagerduty.incidents.service import IssueService
 from calmo_pagerduty.pagerduty.client import connect
@@ -68,7 +69,7 @@ class Services:
 
     @cached_property
     def tool_call_repository(self) -> ToolCallRepository:
-        return ToolCallRepository(self.database, self.tool_authorizer)
+        return ToolCallRepository(self.database, self.tool_authorizer, ActionObserver())
 
     @cached_property
     def tool_call_service(self) -> ToolCallService:

@@ -31,11 +31,11 @@ from ingress.tools.sweeper import ToolCallSweeper
 from ingress.webhook_receiver.rate_limits import TokenBuckets
 from ingress.webhook_receiver.receiver import WebhookReceiver
 from ingress.webhook_receiver.webhook_directory import WebhookDirectory
-from ingress.webhooks.end_to_end_test import WebhookTestDeps
+from ingress.webhooks.check_endpoints import WebhookTestEndpoints
+from ingress.webhooks.end_to_end_check import WebhookTestDeps
 from ingress.webhooks.endpoints import WebhookEndpoints
 from ingress.webhooks.subscriber import Subscriber
 from ingress.webhooks.sweeper import WebhookSweeper
-from ingress.webhooks.test_endpoints import WebhookTestEndpoints
 from workflows import names
 
 

@@ -85,7 +85,7 @@ def _patient_parts() -> Iterator[None]:
 def _patient_sources(patch: pytest.MonkeyPatch) -> None:
     """A context's sources are read to their end."""
     patient = {
-        source: rule._replace(patience=timedelta(seconds=STORY))
+        source: rule._replace(timeout=timedelta(seconds=STORY))
         for source, rule in context_sources.SOURCES.items()
     }
     for module in (context_sources, gathering, incident_context):

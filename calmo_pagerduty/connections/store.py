@@ -10,12 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import SecretStr
 
+from calmo_pagerduty.connections.response_targets import ResponseTargets
 from calmo_pagerduty.connections.severity import Severity
 from calmo_pagerduty.db.encryption import CellAddress, Keyring
 from calmo_pagerduty.db.tables import connections
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.db.visibility import visible_to
-from calmo_pagerduty.incidents.response_targets import ResponseTargets
 from calmo_pagerduty.kernel.scopes import Scope, Visibility
 from calmo_pagerduty.pagerduty.tokens import Region, TokenInfo, TokenKind
 from calmo_pagerduty.tools.permissions import ConnectionRules

@@ -6,6 +6,7 @@ What we cannot decide or persist is 503, because our fault must never look like 
 authenticated gets 401 only once the webhook is armed (has verified a delivery).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,6 +22,8 @@ STALE_AFTER = timedelta(hours=72)
 #: the subscription off for a day.
 MAX_STRIKES = 2
 STRIKE_WINDOW = timedelta(hours=24)
+#: The end of a webhook's id: enough to tell webhooks apart, far too little to reach one.
+HANDLE_PATTERN = re.compile(r"wh_[a-z2-7]{6}")
 
 
 class StoredAs(StrEnum):

@@ -10,9 +10,8 @@ from sqlalchemy import ColumnElement, Select
 from calmo_pagerduty.db.tables import deliveries, delivery_bodies, issues, refusals, timeline, webhooks
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.db.visibility import visible_to
-from calmo_pagerduty.deliveries.model import DeliveryState, Verdict
+from calmo_pagerduty.deliveries.model import HANDLE_PATTERN, DeliveryState, Verdict
 from calmo_pagerduty.kernel.scopes import Visibility
-from calmo_pagerduty.webhooks.lifecycle import HANDLE_PATTERN
 
 
 @dataclass(frozen=True, slots=True)

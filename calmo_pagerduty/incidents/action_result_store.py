@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from calmo_pagerduty.connections.severity import Severity, own_severities, severity_of
 from calmo_pagerduty.db.tables import connections, deliveries, timeline
 from calmo_pagerduty.db.transactions import Transaction
+from calmo_pagerduty.deliveries import derived_event_store as derived_events
+from calmo_pagerduty.deliveries.derived_events import reconciled_webhook_id
 from calmo_pagerduty.incidents import action_store as operations
 from calmo_pagerduty.incidents import store as issues
 from calmo_pagerduty.incidents.action_results import event_from_result, result_agent
@@ -20,8 +22,6 @@ from calmo_pagerduty.incidents.lifecycle import EventFacts
 from calmo_pagerduty.incidents.rows import entry_from_row
 from calmo_pagerduty.incidents.timeline import TimelineEntry
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
-from calmo_pagerduty.reconciliation import store as reconciliations
-from calmo_pagerduty.reconciliation.rules import reconciled_webhook_id
 from calmo_pagerduty.tool_calls.store import ToolCall
 
 #: Ends of which PagerDuty has no event to tell.
@@ -72,7 +72,7 @@ def _insert_result_event(tx: Transaction, ref: IncidentRef, call: ToolCall, now:
     operation = operations.get_operation(tx, call.id)
     assert operation is not None
     event = event_from_result(operation, ref, call.arguments, call.result or {}, now)
-    reconciliations.enqueue_derived_events(tx, ref.connection_id, ref.incident_id, [event], now)
+    derived_events.enqueue_derived_events(tx, ref.connection_id, ref.incident_id, [event], now)
     facts = _get_event_facts(tx, ref, event.event_id)
     severity = severity_of(facts.priority, _get_severities(tx, ref.connection_id))
     issues.insert_events(tx, ref, [facts], severity, now)

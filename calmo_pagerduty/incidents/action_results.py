@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from calmo_pagerduty.deliveries.derived_events import DerivedEvent, derive_event
 from calmo_pagerduty.incidents.actions import ActionArguments, Operation
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.instants import parse_instant
 from calmo_pagerduty.pagerduty.webhook_events import Json, Reference, parse_reference
-from calmo_pagerduty.reconciliation.rules import DerivedEvent, derive_event
 
 #: PagerDuty's REST API tells whole seconds.
 _REST_OF_THE_SECOND = timedelta(milliseconds=999)

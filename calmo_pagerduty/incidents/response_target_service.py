@@ -9,12 +9,13 @@ from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.db.database import Database, Transaction
 from calmo_pagerduty.incidents import action_store as operations
 from calmo_pagerduty.incidents import response_target_store as responses
+from calmo_pagerduty.incidents.action_observer import keep_operation
 from calmo_pagerduty.incidents.actions import ACTIONS, Action, tool_arguments
 from calmo_pagerduty.incidents.response_target_store import TrackedIssue
 from calmo_pagerduty.incidents.response_targets import escalation_goal, notice_key
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.model import FrozenModel
-from calmo_pagerduty.tool_calls.authorization_service import ActionIntent, ToolAuthorizer
+from calmo_pagerduty.tool_calls.authorization_service import ToolAuthorizer
 from calmo_pagerduty.tool_calls.model import OPEN_STATES, Channel
 from calmo_pagerduty.tool_calls.record_service import CREATION_REFUSALS, ToolCallTicket
 from calmo_pagerduty.tools.model import Access
@@ -80,7 +81,7 @@ class ResponseTargetService:
                 caller, Channel.TEMPORAL, ref.connection_id, row.tool, arguments
             )
             key = f"target:{ref.issue_id}:{notice_key(found.clock, goal)}"
-            call = await self._gate.create_call(admission, key, ActionIntent(ref.issue_id, Action.ESCALATE))
+            call = await self._gate.create_call(admission, key, keep_operation(ref.issue_id, Action.ESCALATE))
         except CREATION_REFUSALS as refusal:
             logger.warning("escalation_refused", extra={"reason": type(refusal).__name__})
             return None

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from calmo_pagerduty.connections.response_targets import ResponseTargets
 from calmo_pagerduty.db.statements import insert_or_ignore, lock_change_order
 from calmo_pagerduty.db.tables import connections, issue_changes, issues, timeline
 from calmo_pagerduty.db.transactions import Transaction
@@ -14,7 +15,6 @@ from calmo_pagerduty.incidents.model import Issue
 from calmo_pagerduty.incidents.response_targets import (
     TARGET_PREFIX,
     ResponseClock,
-    ResponseTargets,
     ResponseTimes,
     TargetNotice,
     due_notices,

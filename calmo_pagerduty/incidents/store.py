@@ -19,6 +19,7 @@ from calmo_pagerduty.db.tables import (
     timeline,
 )
 from calmo_pagerduty.db.transactions import Transaction
+from calmo_pagerduty.deliveries.derived_events import reconciled_webhook_id
 from calmo_pagerduty.deliveries.model import DeliveryState
 from calmo_pagerduty.incidents import action_store as operations
 from calmo_pagerduty.incidents.actions import OPERATION_PREFIX, StatusAsOf
@@ -42,7 +43,6 @@ from calmo_pagerduty.pagerduty.log_entries import (
     superseded_entries,
 )
 from calmo_pagerduty.pagerduty.webhook_events import WebhookEvent, parse_event
-from calmo_pagerduty.reconciliation.rules import reconciled_webhook_id
 
 _BY_ID = sa.select(issues).where(issues.c.id == bindparam("issue"))
 _LOCKED = _BY_ID.with_for_update()

@@ -18,7 +18,6 @@ from calmo_pagerduty.pagerduty.errors import (
     TokenRejected,
     Unreachable,
 )
-from calmo_pagerduty.tool_calls.model import CallState
 
 #: None is never tried again; else the attempts after which it is given up.
 MAX_ATTEMPTS: Mapping[type[PagerDutyError], int | None] = {
@@ -38,10 +37,6 @@ MAX_ATTEMPTS: Mapping[type[PagerDutyError], int | None] = {
     ServerFault: 1_000_000,
     Unreachable: 1_000_000,
 }
-_FINAL_STATES: Mapping[type[PagerDutyError], CallState] = {
-    AlreadySo: CallState.DONE,
-    OutcomeUnknown: CallState.UNKNOWN,
-}
 FIRST_WAIT = timedelta(seconds=1)
 MAX_WAIT = timedelta(minutes=1)
 #: PagerDuty says whole seconds; its clock and ours are not the same.
@@ -50,7 +45,7 @@ MARGIN = timedelta(milliseconds=500)
 
 def retry_wait(error: PagerDutyError, attempt: int) -> timedelta | None:
     """Return after which time to try again; None if the error is final. `attempt` counts from 1."""
-    attempts = MAX_ATTEMPTS[_nearest_row(error)]
+    attempts = MAX_ATTEMPTS[nearest_row(error)]
     if attempts is None or attempt >= attempts:
         return None
     if isinstance(error, RateLimited):
@@ -59,12 +54,7 @@ def retry_wait(error: PagerDutyError, attempt: int) -> timedelta | None:
     return min(MAX_WAIT, FIRST_WAIT * doubled)
 
 
-def final_state(error: PagerDutyError) -> CallState:
-    """Return how a call ended that met a final error."""
-    return _FINAL_STATES.get(_nearest_row(error), CallState.FAILED)
-
-
-def _nearest_row(error: PagerDutyError) -> type[PagerDutyError]:
+def nearest_row(error: PagerDutyError) -> type[PagerDutyError]:
     """Return the row of an error's own class, or of the nearest class above it."""
     for kind in type(error).__mro__:
         if kind in MAX_ATTEMPTS:

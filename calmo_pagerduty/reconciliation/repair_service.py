@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from calmo_pagerduty.db.database import Database, Transaction
+from calmo_pagerduty.deliveries.derived_event_store import enqueue_derived_events
 from calmo_pagerduty.incidents.model import Issue
 from calmo_pagerduty.reconciliation import store as reconciliations
 from calmo_pagerduty.reconciliation.pagerduty_snapshot_service import PagerDutySnapshot
@@ -126,9 +127,7 @@ class IncidentReconciler:
         def write(tx: Transaction) -> int:
             reconciliations.mark_reconciled(tx, self._connection_id, right)
             return sum(
-                reconciliations.enqueue_derived_events(
-                    tx, self._connection_id, incident_id, diff.derived_events, now
-                )
+                enqueue_derived_events(tx, self._connection_id, incident_id, diff.derived_events, now)
                 for incident_id, diff in wanting.items()
             )
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from calmo_pagerduty.deliveries.derived_events import DerivedEvent, derive_event
 from calmo_pagerduty.incidents.model import Issue
 from calmo_pagerduty.kernel.incident_ref import INCIDENT_ID
 from calmo_pagerduty.kernel.instants import parse_instant
@@ -19,8 +20,6 @@ from calmo_pagerduty.pagerduty.webhook_events import (
     IncidentSnapshot,
     Json,
     Reference,
-    WebhookEvent,
-    parse_event,
 )
 
 #: PagerDuty's REST API tells whole seconds: what is as of the same one may be older or newer.
@@ -31,11 +30,6 @@ _SHARED_FIELDS = (
     "id", "status", "title", "urgency", "service", "escalation_policy", "teams", "priority", "created_at",
     "html_url", "resolve_reason",
 )  # fmt: skip
-
-
-def reconciled_webhook_id(connection_id: str) -> str:
-    """Whence the inbox has what a comparison added. It is no address: nothing is delivered to it."""
-    return f"reconciled_{connection_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +43,6 @@ class RestIncident:
     updated_at: datetime | None
     resolved_at: datetime | None
     reopened_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class DerivedEvent:
-    """An event to add. `body` is what a webhook would have brought."""
-
-    event_id: str
-    event: WebhookEvent
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,30 +197,3 @@ def _implied_change(rest_incident: RestIncident, issue: Issue | None) -> tuple[s
     if was_resolved and rest_incident.status is not resolved:
         return EventType.REOPENED, rest_incident.reopened_at
     return RECONCILED, None
-
-
-def derive_event(
-    event_id: str,
-    event_type: str,
-    at: datetime | None,
-    agent: Reference | None,
-    data: Json,
-    client: str = "reconciliation",
-) -> DerivedEvent:
-    """Return an event in the form of a webhook's."""
-    who = None
-    if agent is not None:
-        who = {"id": agent.id, "type": agent.type, "summary": agent.name, "html_url": agent.url}
-    event = {
-        "id": event_id,
-        "event_type": event_type,
-        "resource_type": "incident",
-        "occurred_at": at.isoformat() if at else None,
-        "agent": who,
-        "client": {"name": client},
-        "data": data,
-    }
-    body = json.dumps({"event": event}, separators=(",", ":")).encode()
-    read = parse_event(body)
-    assert isinstance(read, WebhookEvent)
-    return DerivedEvent(event_id, read, body)

@@ -1,6 +1,5 @@
 """Comparing with PagerDuty: what we hold, what is added to it, and the runs that did so."""
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,23 +7,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from calmo_pagerduty.db.statements import insert_or_ignore
 from calmo_pagerduty.db.tables import connections, deliveries, issues, reconciliations, timeline, webhooks
 from calmo_pagerduty.db.transactions import Transaction
-from calmo_pagerduty.deliveries import store as inbox
-from calmo_pagerduty.deliveries.event_facts import facts_json
-from calmo_pagerduty.deliveries.model import DeliveryState, Verdict
-from calmo_pagerduty.deliveries.store import NewDelivery
+from calmo_pagerduty.deliveries.model import DeliveryState
 from calmo_pagerduty.incidents.actions import OPERATION_PREFIX, RESULT_PREFIX
 from calmo_pagerduty.incidents.model import Issue
 from calmo_pagerduty.incidents.rows import issue_from_row
 from calmo_pagerduty.pagerduty.event_types import IncidentStatus
 from calmo_pagerduty.pagerduty.log_entries import TimelineEvent
-from calmo_pagerduty.reconciliation.rules import DerivedEvent, reconciled_webhook_id
 
 #: How many incidents one question to the database is about.
 BATCH_SIZE = 200
-REMARK = "reconciled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,24 +132,6 @@ def get_webhook_coverage(tx: Transaction, connection_id: str) -> WebhookCoverage
     )
 
 
-def enqueue_derived_events(
-    tx: Transaction,
-    connection_id: str,
-    incident_id: str,
-    additions: Sequence[DerivedEvent],
-    now: datetime,
-) -> int:
-    """Put what was missing into the inbox, from where it goes the way of every webhook. Returns how
-    many are new: the same one is added once.
-    """
-    webhook_id = _get_or_insert_pseudo_webhook(tx, connection_id, now)
-    verdicts = [
-        inbox.insert_delivery(tx, _delivery(connection_id, webhook_id, incident_id, addition, now))
-        for addition in additions
-    ]
-    return verdicts.count(Verdict.ACCEPTED)
-
-
 def insert_run(
     tx: Transaction, connection_id: str, reason: str, since: datetime, until: datetime, now: datetime
 ) -> int:
@@ -208,44 +183,3 @@ def list_runs(tx: Transaction, connection_id: str, at_most: int) -> tuple[Reconc
     query = sa.select(reconciliations).where(reconciliations.c.connection_id == connection_id)
     rows = tx.execute(query.order_by(reconciliations.c.id.desc()).limit(at_most))
     return tuple(ReconcileRun(*row) for row in rows)
-
-
-def _get_or_insert_pseudo_webhook(tx: Transaction, connection_id: str, now: datetime) -> str:
-    """The inbox asks whence each delivery came. This is no address: it was never one, and is deleted."""
-    webhook_id = reconciled_webhook_id(connection_id)
-    known = tx.execute(sa.select(webhooks.c.id).where(webhooks.c.id == webhook_id)).scalar()
-    if known is None:
-        query = sa.select(connections.c.scope).where(connections.c.id == connection_id)
-        scope = tx.execute(query).scalar_one()
-        row = {
-            "id": webhook_id,
-            "connection_id": connection_id,
-            "scope": scope,
-            "created_at": now,
-            "deleted_at": now,
-            "name": "Reconciliation",
-        }
-        tx.execute(insert_or_ignore(tx, webhooks), row)
-    return webhook_id
-
-
-def _delivery(
-    connection_id: str, webhook_id: str, incident_id: str, addition: DerivedEvent, now: datetime
-) -> NewDelivery:
-    return NewDelivery(
-        webhook_id=webhook_id,
-        connection_id=connection_id,
-        dedup_key=addition.event_id,
-        received_at=now,
-        body=addition.body,
-        body_sha256=hashlib.sha256(addition.body).hexdigest(),
-        secret_version=0,
-        verdict=Verdict.ACCEPTED,
-        state=DeliveryState.PENDING,
-        remarks=REMARK,
-        event_id=addition.event_id,
-        event_type=addition.event.event_type,
-        incident_id=incident_id,
-        occurred_at=addition.event.occurred_at,
-        facts=facts_json(addition.event, now),
-    )

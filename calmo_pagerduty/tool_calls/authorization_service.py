@@ -1,6 +1,6 @@
 """The one gate: whatever way a call of a tool comes, it is admitted or refused here, and audited."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,8 +13,6 @@ from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.batcher import Batcher
 from calmo_pagerduty.db.database import Database, Transaction
-from calmo_pagerduty.incidents import action_store as operations
-from calmo_pagerduty.incidents.actions import ACTIONS, STATE_OF_CALL, Action, Operation
 from calmo_pagerduty.tool_calls import store as tool_calls
 from calmo_pagerduty.tool_calls.model import CallState, Channel, arguments_sha256, call_id_for
 from calmo_pagerduty.tool_calls.store import ToolCall
@@ -22,7 +20,6 @@ from calmo_pagerduty.tools.arguments import parse_arguments
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.model import Arguments, Tool
 from calmo_pagerduty.tools.permissions import Judgement, PrincipalRights, judge
-from calmo_pagerduty.tools.plans.markers import marker
 
 
 class NoSuchTool(Exception):
@@ -60,12 +57,8 @@ class Admission:
     judgement: Judgement
 
 
-@dataclass(frozen=True, slots=True)
-class ActionIntent:
-    """What a call is for: an action on an issue."""
-
-    issue_id: str
-    action: Action
+#: What is kept with a new call, in its transaction.
+KeepWith = Callable[[Transaction, ToolCall], None]
 
 
 class ToolAuthorizer:
@@ -109,17 +102,17 @@ class ToolAuthorizer:
         return Admission(caller, channel, connection, tool, valid, given, sha256, judgement)
 
     async def create_call(
-        self, admission: Admission, idempotency_key: str, intent: ActionIntent | None = None
+        self, admission: Admission, idempotency_key: str, keep_with: KeepWith | None = None
     ) -> ToolCall:
-        """Keep the call, or return the one that this caller meant by this key before; `intent`: it is an
-        action on an issue.
+        """Keep the call, or return the call that this caller meant by this key before.
 
+        `keep_with` is run for a new call, in its transaction: it keeps what the call is for.
         Raises KeyUsedOtherwise, CapReached, StoreUnavailable.
         """
         now = datetime.now(UTC)
         try:
             return await self._database.write(
-                lambda transaction: _insert_call(transaction, admission, idempotency_key, now, intent)
+                lambda tx: _insert_call(tx, admission, idempotency_key, now, keep_with)
             )
         except CapReached:
             await self.audit(admission, "cap reached", timedelta())
@@ -184,7 +177,7 @@ def _insert_call(
     admission: Admission,
     idempotency_key: str,
     now: datetime,
-    intent: ActionIntent | None = None,
+    keep_with: KeepWith | None = None,
 ) -> ToolCall:
     connection, tool = admission.connection, admission.tool
     call = _call(admission, idempotency_key, now)
@@ -199,8 +192,8 @@ def _insert_call(
             f"{tool.name} has made {recent} writes within the last hour, which is as many as this"
             " connection allows: try again later, or have its cap raised"
         )
-    if intent is not None:
-        operations.insert_operation(tx, _operation(call, intent))
+    if keep_with is not None:
+        keep_with(tx, call)
     audit_call(tx, call, "waits for approval" if call.needs_approval else "begins", now)
     return call
 
@@ -224,18 +217,6 @@ def _call(admission: Admission, idempotency_key: str, now: datetime) -> ToolCall
         needs_approval=waits,
         created_at=now,
         expires_at=now + hours if waits else None,
-    )
-
-
-def _operation(call: ToolCall, intent: ActionIntent) -> Operation:
-    return Operation(
-        id=call.id,
-        issue_id=intent.issue_id,
-        action=intent.action,
-        author=call.requester,
-        state=STATE_OF_CALL[call.state],
-        expected=ACTIONS[intent.action].expects(call.arguments, marker(call.id)),
-        filed_at=call.created_at,
     )
 
 

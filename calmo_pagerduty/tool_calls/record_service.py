@@ -10,16 +10,6 @@ from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.database import Database, Transaction
-from calmo_pagerduty.incidents import (
-    action_result_store as operation_answers,
-)
-from calmo_pagerduty.incidents import (
-    action_store as operations,
-)
-from calmo_pagerduty.incidents import (
-    store as issues,
-)
-from calmo_pagerduty.incidents.actions import ACTION_REFUSED, Operation, refusal_of
 from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.kernel.scopes import EVERYTHING, ScopeKind
 from calmo_pagerduty.pagerduty.webhook_events import Reference
@@ -33,6 +23,7 @@ from calmo_pagerduty.tool_calls.authorization_service import (
     audit_call,
 )
 from calmo_pagerduty.tool_calls.model import CallState, Channel, arguments_sha256
+from calmo_pagerduty.tool_calls.observer import CallObserver
 from calmo_pagerduty.tool_calls.store import IdempotencyKeyReused, ToolCall
 from calmo_pagerduty.tools.arguments import InvalidArguments
 from calmo_pagerduty.tools.catalogue import TOOLS
@@ -107,16 +98,17 @@ class StartedAttempt:
     call: ToolCall
     connection: Connection
     context: CallContext
-    #: Whether it is an action on an issue of which it isn't known yet as whom PagerDuty will tell it.
+    #: Whether its observer wants to know which PagerDuty user the call's events will name.
     wants_agent: bool = False
 
 
 class ToolCallRepository:
     """The database's side of calls. Raises StoreUnavailable throughout."""
 
-    def __init__(self, database: Database, authorizer: ToolAuthorizer) -> None:
+    def __init__(self, database: Database, authorizer: ToolAuthorizer, observer: CallObserver) -> None:
         self._database = database
-        self._gate = authorizer
+        self._authorizer = authorizer
+        self._observer = observer
 
     async def create(self, order: CallToCreate) -> ToolCallTicket:
         """Admit and keep a call. Raises NotFiled if it is refused."""
@@ -125,10 +117,10 @@ class ToolCallRepository:
         if caller is None:
             raise NotFiled("no such API key")
         try:
-            admission = await self._gate.admit(
+            admission = await self._authorizer.admit(
                 caller, Channel.TEMPORAL, order.connection_id, order.tool, order.arguments
             )
-            call = await self._gate.create_call(admission, order.idempotency_key)
+            call = await self._authorizer.create_call(admission, order.idempotency_key)
         except CREATION_REFUSALS as error:
             raise NotFiled(str(error)) from None
         return ToolCallTicket.of(call)
@@ -136,7 +128,7 @@ class ToolCallRepository:
     async def decide(self, decision: DecisionToRecord) -> CallState:
         """Keep a decision; a call that doesn't wait any more stays as it is. Raises NotTheirs."""
         now = datetime.now(UTC)
-        return await self._database.write(lambda transaction: _decide(transaction, decision, now))
+        return await self._database.write(lambda tx: _decide(tx, decision, now, self._observer))
 
     async def start_attempt(self, call_id: str) -> StartedAttempt | CallState:
         """Check everything anew and remember that PagerDuty is about to be asked.
@@ -144,7 +136,7 @@ class ToolCallRepository:
         Returns the state of a call that must not go on.
         """
         now = datetime.now(UTC)
-        return await self._database.write(lambda transaction: _start_attempt(transaction, call_id, now))
+        return await self._database.write(lambda tx: _start_attempt(tx, call_id, now, self._observer))
 
     async def finish(
         self,
@@ -155,12 +147,14 @@ class ToolCallRepository:
     ) -> CallState:
         """Keep how a call ended, once, and audit it. Returns how it stands."""
         now = datetime.now(UTC)
-        return await self._database.write(lambda t: _finish(t, call_id, state, now, error, result))
+        return await self._database.write(
+            lambda tx: _finish(tx, call_id, state, now, self._observer, error, result)
+        )
 
     async def refuse_unsent(self, call_id: str, error: Mapping[str, Any]) -> bool:
         """End a call as refused, unless PagerDuty may have been asked already: then nothing happens."""
         now = datetime.now(UTC)
-        return await self._database.write(lambda t: _refuse_unsent(t, call_id, now, error))
+        return await self._database.write(lambda tx: _refuse_unsent(tx, call_id, now, self._observer, error))
 
     async def mark_attempt_without_effect(self, attempt: StartedAttempt) -> None:
         """Keep that an attempt, the first of which anything is known, changed nothing."""
@@ -168,13 +162,13 @@ class ToolCallRepository:
 
         def forget(tx: Transaction) -> None:
             if tool_calls.mark_attempt_without_effect(tx, attempt.call):
-                operation_answers.mark_call_not_sent(tx, attempt.call, now)
+                self._observer.attempt_had_no_effect(tx, attempt.call, now)
 
         await self._database.write(forget)
 
     async def save_agent(self, call_id: str, agent: Reference) -> None:
-        """Keep as whom PagerDuty will tell of an action."""
-        await self._database.write(lambda t: operations.update_agent(t, call_id, agent))
+        """Keep which PagerDuty user the call's events will name."""
+        await self._database.write(lambda tx: self._observer.agent_known(tx, call_id, agent))
 
     async def mark_read_only(self, connection: Connection) -> None:
         """PagerDuty tells of a key that can only read by refusing a write."""
@@ -187,7 +181,9 @@ class ToolCallRepository:
             )
 
 
-def _start_attempt(tx: Transaction, call_id: str, now: datetime) -> StartedAttempt | CallState:
+def _start_attempt(
+    tx: Transaction, call_id: str, now: datetime, observer: CallObserver
+) -> StartedAttempt | CallState:
     call = tool_calls.lock_call(tx, call_id)
     if call is None:
         raise NotFiled("no such call")
@@ -197,29 +193,21 @@ def _start_attempt(tx: Transaction, call_id: str, now: datetime) -> StartedAttem
     judgement = _judge_now(tx, call, connection, now)
     if connection is None or not judgement.allowed:
         error = {"type": "CallRefused", "message": judgement.words, "rule": judgement.rule}
-        return _finish(tx, call_id, CallState.REFUSED, now, error)
-    operation = operations.get_operation(tx, call_id)
+        return _finish(tx, call_id, CallState.REFUSED, now, observer, error)
     repeated = call.first_attempt_at is not None
-    if operation is not None and not repeated and (why := _refusal_now(tx, operation)):
-        return _finish(tx, call_id, CallState.REFUSED, now, {"type": ACTION_REFUSED, "message": why})
+    if not repeated and (refusal := observer.refusal(tx, call_id)):
+        return _finish(tx, call_id, CallState.REFUSED, now, observer, refusal)
     tool_calls.mark_attempt_started(tx, call_id, now)
-    if operation is not None:
-        operations.mark_sent(tx, call_id, now)
+    agent = observer.attempt_started(tx, call_id, now)
     context = CallContext(
         id=call.id,
         now=now,
         repeated=repeated,
         first_attempt_at=call.first_attempt_at or now,
         from_address=connection.from_address,
-        agent_id=operation.agent.id if operation and operation.agent else None,
+        agent_id=agent.id,
     )
-    return StartedAttempt(call, connection, context, operation is not None and operation.agent is None)
-
-
-def _refusal_now(tx: Transaction, operation: Operation) -> str | None:
-    """Say why the action makes no sense any more: it may have waited for hours."""
-    standing = issues.get_status_as_of(tx, operation.issue_id)
-    return None if standing is None else refusal_of(operation.action, standing)
+    return StartedAttempt(call, connection, context, agent.is_wanted)
 
 
 def _judge_now(tx: Transaction, call: ToolCall, connection: Connection | None, now: datetime) -> Judgement:
@@ -240,7 +228,7 @@ def _judge_now(tx: Transaction, call: ToolCall, connection: Connection | None, n
     return judgement
 
 
-def _decide(tx: Transaction, decision: DecisionToRecord, now: datetime) -> CallState:
+def _decide(tx: Transaction, decision: DecisionToRecord, now: datetime, observer: CallObserver) -> CallState:
     call = tool_calls.get_call(tx, decision.call_id)
     if call is None:
         raise NotTheirs("there is no such call")
@@ -252,7 +240,7 @@ def _decide(tx: Transaction, decision: DecisionToRecord, now: datetime) -> CallS
         decided = tool_calls.get_call(tx, call.id)
         assert decided is not None
         if state is CallState.DENIED:
-            operation_answers.update_from_call(tx, decided, now)
+            observer.finished(tx, decided, now)
         audit_call(tx, decided, "approved" if decision.approve else "denied", now)
         return state
     if call.state is CallState.WAITING:
@@ -287,6 +275,7 @@ def _finish(
     call_id: str,
     state: CallState,
     now: datetime,
+    observer: CallObserver,
     error: Mapping[str, Any] | None = None,
     result: Mapping[str, Any] | None = None,
 ) -> CallState:
@@ -297,7 +286,7 @@ def _finish(
         assert ended is not None
         took = (now - ended.created_at).total_seconds() * 1000
         kind = None if error is None else error.get("type")
-        operation_answers.update_from_call(tx, ended, now)
+        observer.finished(tx, ended, now)
         audit_call(tx, ended, state.value, now, duration_ms=round(took, 1), error=kind)
         return state
     known = tool_calls.get_call(tx, call_id)
@@ -320,8 +309,10 @@ def _doubt_document(error: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**error, "message": f"{error['message']}; {words}" if error.get("message") else words}
 
 
-def _refuse_unsent(tx: Transaction, call_id: str, now: datetime, error: Mapping[str, Any]) -> bool:
+def _refuse_unsent(
+    tx: Transaction, call_id: str, now: datetime, observer: CallObserver, error: Mapping[str, Any]
+) -> bool:
     call = tool_calls.lock_call(tx, call_id)
     if call is None or call.attempts > 0:
         return False
-    return _finish(tx, call_id, CallState.REFUSED, now, error) is CallState.REFUSED
+    return _finish(tx, call_id, CallState.REFUSED, now, observer, error) is CallState.REFUSED

@@ -7,9 +7,9 @@ from typing import Any
 from calmo_pagerduty.connections.acting_user_service import ActingUsers
 from calmo_pagerduty.connections.service import PagerDutyClients
 from calmo_pagerduty.connections.store import Connection
-from calmo_pagerduty.pagerduty.errors import AccessDenied, PagerDutyError
+from calmo_pagerduty.pagerduty.errors import AccessDenied, AlreadySo, OutcomeUnknown, PagerDutyError
 from calmo_pagerduty.pagerduty.requests import JsonObject
-from calmo_pagerduty.pagerduty.retries import final_state, retry_wait
+from calmo_pagerduty.pagerduty.retries import nearest_row, retry_wait
 from calmo_pagerduty.tool_calls.model import CallState
 from calmo_pagerduty.tool_calls.record_service import StartedAttempt, ToolCallRepository
 from calmo_pagerduty.tools.arguments import parse_arguments
@@ -18,6 +18,10 @@ from calmo_pagerduty.tools.model import Access, Arguments, CallContext, Tool
 
 #: How long a step waits for its turn at PagerDuty's limit before it lets the engine wait instead.
 PERMIT_TIMEOUT = timedelta(seconds=5)
+_FINAL_STATES: Mapping[type[PagerDutyError], CallState] = {
+    AlreadySo: CallState.DONE,
+    OutcomeUnknown: CallState.UNKNOWN,
+}
 
 
 class ToolCallService:
@@ -83,3 +87,8 @@ def error_document(error: PagerDutyError) -> Mapping[str, Any]:
         "code": error.code,
         "request_id": error.request_id,
     }
+
+
+def final_state(error: PagerDutyError) -> CallState:
+    """Return how a call ended that met a final error."""
+    return _FINAL_STATES.get(nearest_row(error), CallState.FAILED)

@@ -16,8 +16,6 @@ from enum import StrEnum
 SECRET_OVERLAP = timedelta(hours=72)
 
 WEBHOOK_ID_PATTERN = re.compile(r"wh_[a-z2-7]{32}")
-#: The end of an id: enough to tell webhooks apart, far too little to reach one.
-HANDLE_PATTERN = re.compile(r"wh_[a-z2-7]{6}")
 WEBHOOK_PATH = "/webhooks/pagerduty/"
 
 

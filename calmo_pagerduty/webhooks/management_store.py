@@ -11,11 +11,11 @@ from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.db.tables import webhook_secrets, webhooks
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.db.visibility import visible_to
+from calmo_pagerduty.deliveries.model import HANDLE_PATTERN
 from calmo_pagerduty.kernel.scopes import Scope, Visibility
 from calmo_pagerduty.webhooks import store as addresses
 from calmo_pagerduty.webhooks.event_filters import WHOLE_ACCOUNT, EventFilter, EventSet
 from calmo_pagerduty.webhooks.lifecycle import (
-    HANDLE_PATTERN,
     SECRET_OVERLAP,
     WEBHOOK_ID_PATTERN,
     WebhookConflict,

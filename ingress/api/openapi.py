@@ -40,9 +40,11 @@ PUBLISHED_NAMES: Mapping[str, str] = {
     "DependencyNode": "Reach",
     "DependencyView": "Surrounding",
     "EntityRef": "Thing",
+    "ExplanationStepModel": "ingress__deliveries__explaining__StepModel",
     "PastResponse": "Handled",
     "UntrustedText": "Words",
     "ValidationOutcome": "Proof",
+    "WebhookTestStepModel": "ingress__webhooks__models__StepModel",
 }
 #: What an answer holds that no model of ours describes.
 _SCHEMA_OF_MEDIA: Mapping[str, dict[str, Any]] = {

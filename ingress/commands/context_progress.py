@@ -8,8 +8,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from calmo_pagerduty.clients.rest import ApiClient, ApiProblem
+from calmo_pagerduty.contexts.rendering.wording import STATE_TEXT
 from calmo_pagerduty.contexts.sources import Source, SourceState
-from calmo_pagerduty.contexts.wording import STATE_TEXT
 from calmo_pagerduty.kernel.untrusted_text import sanitize_text
 
 Json = dict[str, Any]

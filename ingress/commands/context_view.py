@@ -7,7 +7,6 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from calmo_pagerduty.contexts import wording as words
 from calmo_pagerduty.contexts.facts import EntityRef
 from calmo_pagerduty.contexts.model import (
     Assessment,
@@ -18,6 +17,7 @@ from calmo_pagerduty.contexts.model import (
     IncidentContext,
     SimilarIncident,
 )
+from calmo_pagerduty.contexts.rendering import wording as words
 from calmo_pagerduty.kernel.instants import format_instant
 from calmo_pagerduty.kernel.markdown_text import single_line
 from ingress.commands.context_plot import timeline_plot

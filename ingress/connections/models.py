@@ -8,9 +8,9 @@ from pydantic import Field, SecretStr
 
 from calmo_pagerduty.connections import rate_limit_store as permits
 from calmo_pagerduty.connections.rate_limit_store import RateLimitUsage
+from calmo_pagerduty.connections.response_targets import Minutes
 from calmo_pagerduty.connections.severity import Severity
 from calmo_pagerduty.connections.store import Connection
-from calmo_pagerduty.incidents.response_targets import Minutes
 from calmo_pagerduty.pagerduty.tokens import Region, TokenKind
 from calmo_pagerduty.tools.model import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch

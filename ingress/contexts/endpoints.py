@@ -12,9 +12,9 @@ from starlette.responses import Response
 
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.contexts import store as contexts
-from calmo_pagerduty.contexts.analysis.dependency_picture import dependency_svg
-from calmo_pagerduty.contexts.markdown import context_markdown
 from calmo_pagerduty.contexts.model import IncidentContext
+from calmo_pagerduty.contexts.rendering.dependency_picture import dependency_svg
+from calmo_pagerduty.contexts.rendering.markdown import context_markdown
 from calmo_pagerduty.contexts.store import StoredContext
 from calmo_pagerduty.db.database import Database, Transaction
 from calmo_pagerduty.kernel.incident_ref import INCIDENT_ID

@@ -38,7 +38,7 @@ _STATUS: Mapping[WorkflowExecutionStatus, WorkflowStatus] = {
 }
 
 
-class StepModel(Model):
+class ExplanationStepModel(Model):
     """One step of a delivery's way. `advice` says what to do about it."""
 
     name: str
@@ -54,7 +54,7 @@ class ExplanationModel(Model):
     issue_id: str | None
     first_missing: str | None
     advice: str | None
-    steps: list[StepModel]
+    steps: list[ExplanationStepModel]
 
 
 class ExplanationEndpoints:
@@ -136,5 +136,5 @@ def _model(incident_id: str, explanation: Explanation, issue_id: str | None) -> 
         issue_id=issue_id,
         first_missing=None if missing is None else missing.name,
         advice=None if missing is None else missing.advice,
-        steps=[StepModel.from_row(step) for step in explanation.steps],
+        steps=[ExplanationStepModel.from_row(step) for step in explanation.steps],
     )

@@ -15,6 +15,7 @@ from calmo_pagerduty.db.database import Database, Transaction
 from calmo_pagerduty.incidents import action_store as operations
 from calmo_pagerduty.incidents import queries as issue_queries
 from calmo_pagerduty.incidents import store as issues
+from calmo_pagerduty.incidents.action_observer import keep_operation
 from calmo_pagerduty.incidents.actions import (
     ACTION_REFUSED,
     ACTIONS,
@@ -28,7 +29,7 @@ from calmo_pagerduty.incidents.model import Issue
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Visibility
 from calmo_pagerduty.temporal.handle import TemporalHandle, TemporalUnavailable
 from calmo_pagerduty.tool_calls import store as tool_calls
-from calmo_pagerduty.tool_calls.authorization_service import ActionIntent, ToolAuthorizer
+from calmo_pagerduty.tool_calls.authorization_service import ToolAuthorizer
 from calmo_pagerduty.tool_calls.model import OPEN_STATES, CallState, Channel
 from calmo_pagerduty.tool_calls.record_service import ToolCallRepository, ToolCallTicket
 from calmo_pagerduty.tool_calls.store import IdempotencyKeyReused, ToolCall
@@ -91,7 +92,7 @@ class ActionService:
         )
         # A key means one action, also where a call of a tool was given the same.
         key = f"act:{idempotency_key or secrets.token_hex(16)}"
-        call = await self._gate.create_call(admission, key, ActionIntent(issue.ref.issue_id, action))
+        call = await self._gate.create_call(admission, key, keep_operation(issue.ref.issue_id, action))
         if call.state in OPEN_STATES:
             try:
                 await self.resume(call)

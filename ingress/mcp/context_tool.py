@@ -3,8 +3,8 @@
 from mcp_types import Tool, ToolAnnotations
 
 from calmo_pagerduty.contexts import store as contexts
-from calmo_pagerduty.contexts.digest import context_digest
 from calmo_pagerduty.contexts.model import IncidentContext
+from calmo_pagerduty.contexts.rendering.digest import context_digest
 from calmo_pagerduty.db.database import Transaction
 from calmo_pagerduty.kernel.scopes import Visibility
 from calmo_pagerduty.tools.model import Category

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from calmo_pagerduty.tools.plans.fields import Id
+from calmo_pagerduty.tools.fields import Id
 from calmo_pagerduty.webhooks.event_filters import EVENTS, EventFilter, EventSet
 from calmo_pagerduty.webhooks.lifecycle import WebhookState, masked_url, webhook_url
 from calmo_pagerduty.webhooks.management_store import ManagedWebhook
@@ -115,7 +115,7 @@ class ValidationModel(Model):
     state: WebhookState
 
 
-class StepModel(Model):
+class WebhookTestStepModel(Model):
     """One step of a test. `ok` is null where it was left out, and `words` say why."""
 
     name: str
@@ -130,7 +130,7 @@ class EndpointTestModel(Model):
     """A walk over a webhook's whole way, step by step."""
 
     ok: bool
-    steps: list[StepModel]
+    steps: list[WebhookTestStepModel]
 
 
 def webhook_model(

@@ -12,7 +12,7 @@ from calmo_pagerduty.temporal.handle import TemporalHandle
 from calmo_pagerduty.webhooks import evidence_store as webhook_evidence
 from calmo_pagerduty.webhooks import management_store as webhook_management
 from calmo_pagerduty.webhooks.management_store import ManagedWebhook
-from ingress.webhooks.end_to_end_test import remove_test_incident
+from ingress.webhooks.end_to_end_check import remove_test_incident
 from ingress.webhooks.subscriber import Subscriber
 
 logger = logging.getLogger(__name__)

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calmo_pagerduty.contexts.analysis import facts, omissions
+from calmo_pagerduty.contexts.analysis import document as facts
+from calmo_pagerduty.contexts.analysis import truncation as omissions
 from calmo_pagerduty.contexts.analysis.assessment import assess
-from calmo_pagerduty.contexts.analysis.surroundings import (
+from calmo_pagerduty.contexts.analysis.inputs import (
     AssessmentInput,
     Change,
     Dependencies,
@@ -87,7 +88,7 @@ def test_in_an_empty_account_an_assessment_says_what_it_does_not_know() -> None:
     assert told.recommendation.people == () and told.recommendation.reason
     assert told.recurrence is None
     assert (told.impact.score, told.similar, told.changes, told.omitted) == (0.0, (), (), ())
-    all_lacking = assess(replace(empty, lacking=frozenset(Source)))
+    all_lacking = assess(replace(empty, missing_sources=frozenset(Source)))
     assert (all_lacking.impact.score, all_lacking.impact.confidence) == (None, 0)
 
 
@@ -139,7 +140,7 @@ def test_the_order_in_which_a_process_keeps_sets_makes_no_difference() -> None:
 @given(lacking=st.frozensets(st.sampled_from(Source)), seed=st.integers(0, 10))
 def test_whatever_is_lacking_an_assessment_is_made(lacking: frozenset[Source], seed: int) -> None:
     luck = random.Random(seed)  # noqa: S311
-    told = assess(replace(a_placebo(luck, services=6), lacking=lacking))
+    told = assess(replace(a_placebo(luck, services=6), missing_sources=lacking))
     assert Assessment.model_validate_json(told.model_dump_json()) == told
     assert (told.recurrence is None) == (Source.HISTORY in lacking)
 
@@ -229,7 +230,7 @@ def test_people_on_call_are_told_with_their_clock() -> None:
 
 def test_what_only_reads_contexts_does_not_load_the_heavy_libraries() -> None:
     program = (
-        "import sys, calmo_pagerduty.contexts.analysis.surroundings;"
+        "import sys, calmo_pagerduty.contexts.analysis.inputs;"
         "import calmo_pagerduty.contexts.analysis.time_zones;"
         "import calmo_pagerduty.contexts.model;"
         "print({'numpy', 'scipy', 'networkx'} & set(sys.modules))"

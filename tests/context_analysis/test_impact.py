@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calmo_pagerduty.contexts.analysis.impact import FACTORS, IMPACT_LABELS, assess_impact, impact_label
-from calmo_pagerduty.contexts.analysis.surroundings import AssessmentInput, LogLine
+from calmo_pagerduty.contexts.analysis.inputs import AssessmentInput, LogLine
 from calmo_pagerduty.contexts.model import Contribution, Impact
 from calmo_pagerduty.contexts.sources import Source
 from tests.support.incident_worlds import (
@@ -47,7 +47,7 @@ def a_world(
     escalations: int = 0,
     responders: int = 0,
     alerts: int = 0,
-    lacking: frozenset[Source] = frozenset(),
+    missing_sources: frozenset[Source] = frozenset(),
 ) -> AssessmentInput:
     return around_it(
         incident=the_incident(priority=priority, urgency=urgency, responders=responders),
@@ -55,7 +55,7 @@ def a_world(
         dependencies=depends(*((OWN, f"S{number}") for number in range(dependents))),
         log=escalated(escalations),
         alerts=tuple(an_alert(f"A{number}") for number in range(alerts)),
-        lacking=lacking,
+        missing_sources=missing_sources,
     )
 
 
@@ -68,7 +68,7 @@ WORLDS = st.builds(
     escalations=st.integers(0, 6),
     responders=st.integers(0, 20),
     alerts=st.integers(0, 80),
-    lacking=st.frozensets(st.sampled_from(Source), max_size=6),
+    missing_sources=st.frozensets(st.sampled_from(Source), max_size=6),
 )
 
 
@@ -108,7 +108,8 @@ WORSE: dict[str, list[Any]] = {
 @given(around=WORLDS)
 def test_the_worse_a_factor_the_higher_the_score(name: str, around: AssessmentInput) -> None:
     scores = [
-        impact_of(a_world(**{name: value}, lacking=around.missing_sources)).score for value in WORSE[name]
+        impact_of(a_world(**{name: value}, missing_sources=around.missing_sources)).score
+        for value in WORSE[name]
     ]
     if None not in scores:
         assert scores == sorted(score for score in scores if score is not None)
@@ -122,7 +123,7 @@ def test_each_factor_makes_a_difference(name: str) -> None:
 
 def test_unknown_is_not_zero() -> None:
     known = a_world(priority="P1", urgency="high")
-    unknown = replace(known, lacking=frozenset({Source.BUSINESS_IMPACT, Source.DEPENDENCIES}))
+    unknown = replace(known, missing_sources=frozenset({Source.BUSINESS_IMPACT, Source.DEPENDENCIES}))
     low, high = impact_of(known), impact_of(unknown)
     assert factor(known, "business_services").points == 0
     assert factor(unknown, "business_services").points is None
@@ -132,7 +133,7 @@ def test_unknown_is_not_zero() -> None:
 
 
 def test_nothing_known_is_no_score() -> None:
-    found = impact_of(around_it(lacking=EVERYTHING_LACKING))
+    found = impact_of(around_it(missing_sources=EVERYTHING_LACKING))
     assert (found.score, found.confidence) == (None, 0)
     assert "Unknown" in found.words
     assert all(contribution.points is None for contribution in found.contributions)
@@ -163,7 +164,7 @@ def test_a_priority_that_is_not_set_or_not_known_is_not_known() -> None:
 
 def test_without_pagerdutys_answer_the_graph_tells_business_services() -> None:
     graph = depends((OWN, "API"), ("API", "SHOP"), business=["SHOP"])
-    around = around_it(dependencies=graph, lacking=frozenset({Source.BUSINESS_IMPACT}))
+    around = around_it(dependencies=graph, missing_sources=frozenset({Source.BUSINESS_IMPACT}))
     told = factor(around, "business_services")
     assert (told.points, told.source, told.why) == (
         12.5,

@@ -5,20 +5,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from calmo_pagerduty.contexts.analysis.handlers import Backtest, leave_one_out_backtest, recency_weight
-from calmo_pagerduty.contexts.analysis.recommendation import (
-    find_misrouting,
-    people_to_involve,
-    recommend_people,
-)
-from calmo_pagerduty.contexts.analysis.similarity import find_similar
-from calmo_pagerduty.contexts.analysis.surroundings import (
+from calmo_pagerduty.contexts.analysis.inputs import (
     AssessmentInput,
     OnCall,
     PastIncident,
     Person,
     ResponderAction,
 )
+from calmo_pagerduty.contexts.analysis.recommendation import (
+    find_misrouting,
+    people_to_involve,
+    recommend_people,
+)
+from calmo_pagerduty.contexts.analysis.responder_model import Backtest, leave_one_out_backtest, recency_weight
+from calmo_pagerduty.contexts.analysis.similarity import find_similar
 from calmo_pagerduty.contexts.analysis.title_index import TitleSimilarity
 from calmo_pagerduty.contexts.model import PersonToInvolve, Recommendation
 from calmo_pagerduty.contexts.sources import Source
@@ -169,7 +169,7 @@ def test_of_too_few_incidents_nothing_is_concluded() -> None:
 )
 def test_what_could_not_be_read_is_the_reason(lacking: Source, words: str) -> None:
     around = specialists()
-    bare = around_it(past=around.past, people=around.people, lacking=frozenset({lacking}))
+    bare = around_it(past=around.past, people=around.people, missing_sources=frozenset({lacking}))
     found = recommended(bare)
     assert found.people == ()
     assert words in found.reason

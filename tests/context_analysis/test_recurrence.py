@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from calmo_pagerduty.contexts.analysis.inputs import AssessmentInput, PastIncident
 from calmo_pagerduty.contexts.analysis.recurrence import (
     FlapCycle,
     assess_recurrence,
     count_flap_cycles,
     recurrence_label,
 )
-from calmo_pagerduty.contexts.analysis.surroundings import AssessmentInput, PastIncident
 from calmo_pagerduty.contexts.analysis.title_index import TitleSimilarity
 from calmo_pagerduty.contexts.model import Recurrence
 from calmo_pagerduty.contexts.sources import Source
@@ -74,7 +74,7 @@ def test_alerts_keys_tell_kinds_apart_where_both_have_one_that_lasts() -> None:
 
 
 def test_without_history_or_service_nothing_is_told() -> None:
-    silent = around_it(lacking=frozenset({Source.HISTORY}))
+    silent = around_it(missing_sources=frozenset({Source.HISTORY}))
     nowhere = around_it(incident=the_incident(service=None))
     assert assess_recurrence(silent, TitleSimilarity([])) is None
     assert assess_recurrence(nowhere, TitleSimilarity([])) is None

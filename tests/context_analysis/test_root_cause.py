@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from calmo_pagerduty.contexts.analysis.inputs import AssessmentInput
 from calmo_pagerduty.contexts.analysis.root_cause import candidate_score, find_root_cause
 from calmo_pagerduty.contexts.analysis.streams import (
     LEAD_OF_LATER,
@@ -13,7 +14,6 @@ from calmo_pagerduty.contexts.analysis.streams import (
     hourly_rate_ratio,
     poisson_chance,
 )
-from calmo_pagerduty.contexts.analysis.surroundings import AssessmentInput
 from calmo_pagerduty.contexts.model import Candidate
 from calmo_pagerduty.contexts.sources import Source
 from tests.support.incident_worlds import (
@@ -264,7 +264,7 @@ def test_an_incident_without_a_service_has_no_upstream_and_it_is_said() -> None:
 
 def test_what_could_not_be_looked_at_is_said() -> None:
     lacking = frozenset({Source.CHANGES, Source.DEPENDENCIES, Source.HISTORY, Source.OPEN_INCIDENTS})
-    found = find_root_cause(near(around_it(lacking=lacking, changes_since=None, past_since=None)))
+    found = find_root_cause(near(around_it(missing_sources=lacking, changes_since=None, past_since=None)))
     assert found.considered == 0
     assert "There was nothing to look at" in found.reason
     for words in ("changes", "what is upstream", "incidents that are open now", "how often incidents come"):

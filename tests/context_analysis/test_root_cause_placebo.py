@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from calmo_pagerduty.contexts.analysis.inputs import AssessmentInput, Change
 from calmo_pagerduty.contexts.analysis.root_cause import FALSE_DISCOVERY_RATE, find_root_cause
 from calmo_pagerduty.contexts.analysis.streams import HOUR, poisson_chance
-from calmo_pagerduty.contexts.analysis.surroundings import AssessmentInput, Change
 from tests.support.incident_worlds import (
     BEGAN,
     OWN,

@@ -2,12 +2,8 @@
 
 import pytest
 
+from calmo_pagerduty.contexts.analysis.inputs import AssessmentInput, PagerDutySuggestions, ResponderAction
 from calmo_pagerduty.contexts.analysis.similarity import SimilarityMatch, find_similar, match_document
-from calmo_pagerduty.contexts.analysis.surroundings import (
-    AssessmentInput,
-    PagerDutySuggestions,
-    ResponderAction,
-)
 from calmo_pagerduty.contexts.analysis.title_index import TitleSimilarity
 from calmo_pagerduty.contexts.sources import Source
 from tests.support.incident_worlds import OWN, a_user, ago, around_it, depends, near, past, the_incident
@@ -86,7 +82,7 @@ def test_pagerdutys_own_answer_is_set_beside_ours(
     hops: int, named: bool, lacking: frozenset[Source], agrees: bool | None
 ) -> None:
     own = PagerDutySuggestions(past=(("P1" if named else "P9", 40.0),))
-    around = around_it(pagerdutys_own=own, lacking=lacking)
+    around = around_it(pagerduty_suggestions=own, missing_sources=lacking)
     assert (
         match_document(SimilarityMatch(past("P1", ago(days=1)), 0.9, hops), around).pagerduty_agrees is agrees
     )

@@ -5,8 +5,8 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calmo_pagerduty.contexts.digest import MAX_BYTES, context_digest
 from calmo_pagerduty.contexts.model import IncidentContext
+from calmo_pagerduty.contexts.rendering.digest import MAX_BYTES, context_digest
 from tests.context_rendering.test_context_markdown import poisoned
 from tests.support.sample_context import a_context
 

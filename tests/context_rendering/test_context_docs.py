@@ -8,7 +8,7 @@ from rich.console import Console
 from calmo_pagerduty.contexts.analysis.impact import FACTORS, IMPACT_LABELS
 from calmo_pagerduty.contexts.analysis.recommendation import MIN_HANDED_SHARE, MIN_INCIDENTS
 from calmo_pagerduty.contexts.analysis.root_cause import FALSE_DISCOVERY_RATE
-from calmo_pagerduty.contexts.digest import MAX_BYTES
+from calmo_pagerduty.contexts.rendering.digest import MAX_BYTES
 from calmo_pagerduty.contexts.store import MAX_VERSIONS
 from ingress.commands.context_view import context_view
 from ingress.mcp.context_tool import CONTEXT_CATEGORIES, CONTEXT_TOOL

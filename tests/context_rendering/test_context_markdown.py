@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from calmo_pagerduty.contexts.markdown import context_markdown
 from calmo_pagerduty.contexts.model import DependencyView, Impact, IncidentContext, Recommendation, RootCause
+from calmo_pagerduty.contexts.rendering.markdown import context_markdown
 from tests.support.sample_context import a_context, assessment
 
 HOSTILE = st.sampled_from(

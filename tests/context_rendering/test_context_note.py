@@ -1,7 +1,7 @@
 """The note on an incident says what every other page of its context says."""
 
-from calmo_pagerduty.contexts.note import MAX_NOTE_LENGTH, NOTE_MARKER, note_text
-from calmo_pagerduty.contexts.wording import entity_name, format_chance, format_lead_time
+from calmo_pagerduty.contexts.rendering.note import MAX_NOTE_LENGTH, NOTE_MARKER, note_text
+from calmo_pagerduty.contexts.rendering.wording import entity_name, format_chance, format_lead_time
 from tests.support.sample_context import a_context
 
 

@@ -10,7 +10,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from calmo_pagerduty.contexts import store as contexts
-from calmo_pagerduty.contexts.digest import MAX_BYTES, context_digest
+from calmo_pagerduty.contexts.rendering.digest import MAX_BYTES, context_digest
 from tests.context_rendering.conftest import Told, an_issue
 from tests.support.builders import new_id
 from tests.support.sample_context import BEGAN, a_context

@@ -9,8 +9,8 @@ import pytest
 from temporalio.client import Client
 
 from calmo_pagerduty.contexts import store as contexts
-from calmo_pagerduty.contexts.markdown import context_markdown
 from calmo_pagerduty.contexts.model import IncidentContext
+from calmo_pagerduty.contexts.rendering.markdown import context_markdown
 from calmo_pagerduty.contexts.runs import ContextStart, ContextState
 from calmo_pagerduty.contexts.sources import Source, SourceState
 from calmo_pagerduty.contexts.store import ContextPart

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calmo_pagerduty.contexts.sources import SourceState
-from calmo_pagerduty.contexts.wording import (
+from calmo_pagerduty.contexts.rendering.wording import (
     STATE_TEXT,
     candidate_text,
     format_chance,
@@ -13,6 +12,7 @@ from calmo_pagerduty.contexts.wording import (
     format_lead_time,
     join_phrases,
 )
+from calmo_pagerduty.contexts.sources import SourceState
 from tests.support.sample_context import a_context
 
 

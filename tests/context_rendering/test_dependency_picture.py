@@ -10,16 +10,16 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calmo_pagerduty.contexts.analysis.dependency_layers import (
+from calmo_pagerduty.contexts.facts import EntityRef
+from calmo_pagerduty.contexts.model import DependencyNode, DependencyView, IncidentContext
+from calmo_pagerduty.contexts.rendering.dependency_layers import (
     MAX_LEVELS,
     MAX_NODES,
     Role,
     build_layered_graph,
 )
-from calmo_pagerduty.contexts.analysis.dependency_layout import COLUMN_WIDTH, WIDTH, compute_layout
-from calmo_pagerduty.contexts.analysis.dependency_picture import LINE_LENGTH, dependency_svg, wrap_name
-from calmo_pagerduty.contexts.facts import EntityRef
-from calmo_pagerduty.contexts.model import DependencyNode, DependencyView, IncidentContext
+from calmo_pagerduty.contexts.rendering.dependency_layout import COLUMN_WIDTH, WIDTH, compute_layout
+from calmo_pagerduty.contexts.rendering.dependency_picture import LINE_LENGTH, dependency_svg, wrap_name
 from calmo_pagerduty.kernel.untrusted_text import sanitize_text
 from tests.support.sample_context import CHECKOUT, DATABASE, a_context, assessment
 
@@ -205,8 +205,8 @@ def test_long_names_break_where_one_can_read_on() -> None:
 def test_the_same_context_gives_the_same_bytes_in_every_process() -> None:
     program = (
         "from tests.support.sample_context import a_context;"
-        "from calmo_pagerduty.contexts.analysis.dependency_picture import dependency_picture;"
-        "print(dependency_picture(a_context()), end='')"
+        "from calmo_pagerduty.contexts.rendering.dependency_picture import dependency_svg;"
+        "print(dependency_svg(a_context()), end='')"
     )
     pictures = {
         subprocess.run(

@@ -7,9 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calmo_pagerduty.contexts.account import codec as facts
-from calmo_pagerduty.contexts.analysis import reading_accounts, reading_incidents, reading_logs
+from calmo_pagerduty.contexts.analysis import (
+    parse_accounts as reading_accounts,
+)
+from calmo_pagerduty.contexts.analysis import (
+    parse_incidents as reading_incidents,
+)
+from calmo_pagerduty.contexts.analysis import (
+    parse_logs as reading_logs,
+)
 from calmo_pagerduty.contexts.analysis.dependency_walk import MAX_UPSTREAM_HOPS, DependencyWalk
-from calmo_pagerduty.contexts.analysis.reading_accounts import Edge
+from calmo_pagerduty.contexts.analysis.parse_accounts import Edge
 
 AT = "2026-06-01T12:00:00Z"
 WHO = {"id": "PU", "type": "user_reference", "summary": "Ann"}

@@ -7,13 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from calmo_pagerduty.connections.response_targets import Goal, ResponseTargets, SeverityTargets
 from calmo_pagerduty.connections.severity import Severity
 from calmo_pagerduty.incidents.model import Issue
 from calmo_pagerduty.incidents.response_targets import (
-    Goal,
     ResponseClock,
-    ResponseTargets,
-    SeverityTargets,
     TargetState,
     due_notices,
     escalation_goal,

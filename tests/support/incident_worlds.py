@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from calmo_pagerduty.contexts.analysis.correlation import CorrelationWindow
 from calmo_pagerduty.contexts.analysis.dependency_graph import build_neighbourhood
-from calmo_pagerduty.contexts.analysis.near_things import CorrelationWindow
-from calmo_pagerduty.contexts.analysis.surroundings import (
+from calmo_pagerduty.contexts.analysis.inputs import (
     Alert,
     AssessmentInput,
     Change,

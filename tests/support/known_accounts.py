@@ -3,7 +3,7 @@
 import random
 from datetime import timedelta
 
-from calmo_pagerduty.contexts.analysis.surroundings import (
+from calmo_pagerduty.contexts.analysis.inputs import (
     AssessmentInput,
     Change,
     LogLine,
@@ -52,7 +52,7 @@ def a_database_cascade() -> AssessmentInput:
         past=(*old, *seen),
         people=people("ANN", "BOB", time_zone="Europe/London"),
         on_call=(OnCall(1, "BOB"),),
-        pagerdutys_own=PagerDutySuggestions(past=(("P002", 90.0),), related=("PDB",)),
+        pagerduty_suggestions=PagerDutySuggestions(past=(("P002", 90.0),), related=("PDB",)),
     )
 
 

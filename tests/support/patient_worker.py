@@ -9,7 +9,7 @@ from tests.support.patience import LIMIT, STORY
 if __name__ == "__main__":
     # Before anything imports it.
     context_sources.SOURCES = {
-        source: rule._replace(patience=timedelta(seconds=STORY))
+        source: rule._replace(timeout=timedelta(seconds=STORY))
         for source, rule in context_sources.SOURCES.items()
     }
     database.SQLITE_BUSY_SECONDS = LIMIT

@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 from calmo_pagerduty.connections import store as connections
+from calmo_pagerduty.connections.response_targets import ResponseTargets, SeverityTargets
 from calmo_pagerduty.connections.severity import Severity
-from calmo_pagerduty.incidents.response_targets import ResponseTargets, SeverityTargets
 from tests.support.acting_service import Acting
 from tests.support.eventually import eventually
 

@@ -5,9 +5,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from calmo_pagerduty.contexts.analysis import reading_accounts, reading_incidents, reading_logs
-from calmo_pagerduty.contexts.analysis.reading_incidents import parse_all
-from calmo_pagerduty.contexts.analysis.surroundings import (
+from calmo_pagerduty.contexts.analysis import (
+    parse_accounts as reading_accounts,
+)
+from calmo_pagerduty.contexts.analysis import (
+    parse_incidents as reading_incidents,
+)
+from calmo_pagerduty.contexts.analysis import (
+    parse_logs as reading_logs,
+)
+from calmo_pagerduty.contexts.analysis.inputs import (
     AssessmentInput,
     Change,
     Dependencies,
@@ -17,6 +24,7 @@ from calmo_pagerduty.contexts.analysis.surroundings import (
     PagerDutySuggestions,
     PastIncident,
 )
+from calmo_pagerduty.contexts.analysis.parse_incidents import parse_all
 from pagerduty_simulator.account import Account
 from pagerduty_simulator.rest.account_site import AccountSite
 from pagerduty_simulator.rest.calls import Call, Operation

@@ -12,8 +12,8 @@ import httpx
 from calmo_pagerduty.processes import free_port
 from ingress.app import build_app
 from ingress.parts import Ingress
-from ingress.webhooks.end_to_end_test import WebhookTestDeps
-from ingress.webhooks.test_endpoints import WebhookTestEndpoints
+from ingress.webhooks.check_endpoints import WebhookTestEndpoints
+from ingress.webhooks.end_to_end_check import WebhookTestDeps
 from pagerduty_simulator.rest.serving import running_server
 from tests.support.parts import Parts
 from tests.support.patience import ANSWER, PROGRAM

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from calmo_pagerduty.pagerduty.errors import InvalidRequest, NotUnderstood
-from calmo_pagerduty.tools.plans.markers import marker
+from calmo_pagerduty.tools.markers import marker
 from tests.support.plan_runs import AGAIN, listed, run
 
 RULES = [

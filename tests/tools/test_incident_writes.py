@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from calmo_pagerduty.pagerduty.errors import AlreadySo, ChangedMeanwhile, InvalidRequest, Unreachable
-from calmo_pagerduty.tools.plans.markers import marker
+from calmo_pagerduty.tools.markers import marker
 from tests.support.plan_runs import AGAIN, FIRST, Answer, listed, run
 
 NEW = {"title": "Down", "service_id": "PS1"}

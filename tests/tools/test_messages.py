@@ -3,7 +3,7 @@
 import pytest
 
 from calmo_pagerduty.pagerduty.errors import InvalidRequest, OutcomeUnknown
-from calmo_pagerduty.tools.plans.markers import marker
+from calmo_pagerduty.tools.markers import marker
 from tests.support.plan_runs import AGAIN, FIRST, listed, run
 
 NOTE = {"incident_id": "P1", "content": "Hi"}

@@ -4,9 +4,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
 
-from calmo_pagerduty.contexts.analysis.reading_accounts import Edge
-from calmo_pagerduty.contexts.analysis.reading_logs import IncidentHandling
-from calmo_pagerduty.contexts.analysis.surroundings import (
+from calmo_pagerduty.contexts.analysis.inputs import (
     Alert,
     Change,
     LogLine,
@@ -18,6 +16,8 @@ from calmo_pagerduty.contexts.analysis.surroundings import (
     Person,
     ThisIncident,
 )
+from calmo_pagerduty.contexts.analysis.parse_accounts import Edge
+from calmo_pagerduty.contexts.analysis.parse_logs import IncidentHandling
 from calmo_pagerduty.pagerduty.webhook_events import Reference
 
 T = TypeVar("T")

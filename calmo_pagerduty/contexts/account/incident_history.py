@@ -10,8 +10,8 @@ from cachetools import LRUCache
 from calmo_pagerduty.contexts import account_cache_store as account_memory
 from calmo_pagerduty.contexts.account import codec as facts
 from calmo_pagerduty.contexts.account_cache_store import ChangeRow, IncidentRow
-from calmo_pagerduty.contexts.analysis.reading_logs import with_handling
-from calmo_pagerduty.contexts.analysis.surroundings import Change, PastIncident
+from calmo_pagerduty.contexts.analysis.inputs import Change, PastIncident
+from calmo_pagerduty.contexts.analysis.parse_logs import with_handling
 from calmo_pagerduty.db.database import Database, Transaction
 
 #: Of how many connections it is held. One takes some 20 MB, if the account is large.

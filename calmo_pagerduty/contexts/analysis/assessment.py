@@ -9,17 +9,17 @@ A caller that assesses many incidents of an account keeps its `TitleIndex` betwe
 
 from __future__ import annotations
 
-from calmo_pagerduty.contexts.analysis import facts
+from calmo_pagerduty.contexts.analysis import document as facts
+from calmo_pagerduty.contexts.analysis.correlation import CorrelationWindow
 from calmo_pagerduty.contexts.analysis.dependency_graph import build_neighbourhood
 from calmo_pagerduty.contexts.analysis.impact import assess_impact
-from calmo_pagerduty.contexts.analysis.near_things import CorrelationWindow
-from calmo_pagerduty.contexts.analysis.omissions import truncate_input, truncations
+from calmo_pagerduty.contexts.analysis.inputs import AssessmentInput
 from calmo_pagerduty.contexts.analysis.recommendation import recommend_people
 from calmo_pagerduty.contexts.analysis.recurrence import assess_recurrence
 from calmo_pagerduty.contexts.analysis.root_cause import find_root_cause
 from calmo_pagerduty.contexts.analysis.similarity import MAX_SIMILAR, find_similar, match_document
-from calmo_pagerduty.contexts.analysis.surroundings import AssessmentInput
 from calmo_pagerduty.contexts.analysis.title_index import TitleIndex, TitleSimilarity
+from calmo_pagerduty.contexts.analysis.truncation import truncate_input, truncations
 from calmo_pagerduty.contexts.model import Assessment
 
 

@@ -11,7 +11,7 @@ from itertools import islice
 
 import networkx as nx
 
-from calmo_pagerduty.contexts.analysis.surroundings import Dependencies, Node, NodeKind
+from calmo_pagerduty.contexts.analysis.inputs import Dependencies, Node, NodeKind
 from calmo_pagerduty.contexts.facts import EntityRef
 from calmo_pagerduty.kernel.untrusted_text import sanitize_text
 

@@ -5,8 +5,8 @@ Upstream (what it depends on) three hops are walked, downstream (what depends on
 
 from collections.abc import Iterable, Mapping
 
-from calmo_pagerduty.contexts.analysis.reading_accounts import Edge
-from calmo_pagerduty.contexts.analysis.surroundings import NodeKind
+from calmo_pagerduty.contexts.analysis.inputs import NodeKind
+from calmo_pagerduty.contexts.analysis.parse_accounts import Edge
 
 #: A kind of service and an id: ids are unique per kind only.
 NodeKey = tuple[str, str]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from calmo_pagerduty.connections.severity import SEVERITY_OF_PRIORITY, Severity
 from calmo_pagerduty.contexts.analysis.dependency_graph import Neighbourhood, is_business_service
-from calmo_pagerduty.contexts.analysis.surroundings import AssessmentInput
+from calmo_pagerduty.contexts.analysis.inputs import AssessmentInput
 from calmo_pagerduty.contexts.model import Contribution, Impact
 from calmo_pagerduty.contexts.sources import Source
 from calmo_pagerduty.kernel.untrusted_text import sanitize_text

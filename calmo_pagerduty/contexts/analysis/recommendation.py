@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from calmo_pagerduty.contexts.analysis.dependency_graph import Neighbourhood, service_ref
 from calmo_pagerduty.contexts.analysis.estimators import wilson_interval
-from calmo_pagerduty.contexts.analysis.handlers import (
+from calmo_pagerduty.contexts.analysis.inputs import AssessmentInput, Person
+from calmo_pagerduty.contexts.analysis.responder_model import (
     MIN_BACKTEST_SIZE,
     Backtest,
     leave_one_out_backtest,
@@ -17,7 +18,6 @@ from calmo_pagerduty.contexts.analysis.handlers import (
     responder_ids,
 )
 from calmo_pagerduty.contexts.analysis.similarity import SimilarityMatch
-from calmo_pagerduty.contexts.analysis.surroundings import AssessmentInput, Person
 from calmo_pagerduty.contexts.analysis.time_zones import is_night, local_time, time_zone
 from calmo_pagerduty.contexts.analysis.title_index import TitleSimilarity
 from calmo_pagerduty.contexts.facts import EntityRef

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from calmo_pagerduty.contexts.analysis.surroundings import AssessmentInput, PastIncident
+from calmo_pagerduty.contexts.analysis.inputs import AssessmentInput, PastIncident
 from calmo_pagerduty.contexts.analysis.title_index import TitleSimilarity
 from calmo_pagerduty.contexts.analysis.titles import fingerprint, stable_key
 from calmo_pagerduty.contexts.model import Recurrence

@@ -16,9 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from calmo_pagerduty.contexts.analysis.bursts import BURST_LEAD, Burst, find_burst
-from calmo_pagerduty.contexts.analysis.dependency_graph import MAX_HOPS, distance_decay, service_ref
-from calmo_pagerduty.contexts.analysis.estimators import benjamini_hochberg_threshold
-from calmo_pagerduty.contexts.analysis.near_things import (
+from calmo_pagerduty.contexts.analysis.correlation import (
     INCIDENT_WINDOW,
     CorrelationWindow,
     change_streams,
@@ -26,6 +24,9 @@ from calmo_pagerduty.contexts.analysis.near_things import (
     service_incident_times,
     unrelated_times,
 )
+from calmo_pagerduty.contexts.analysis.dependency_graph import MAX_HOPS, distance_decay, service_ref
+from calmo_pagerduty.contexts.analysis.estimators import benjamini_hochberg_threshold
+from calmo_pagerduty.contexts.analysis.inputs import Change
 from calmo_pagerduty.contexts.analysis.streams import (
     CLOCK_SKEW,
     HOUR,
@@ -33,7 +34,6 @@ from calmo_pagerduty.contexts.analysis.streams import (
     EventStream,
     StreamEvent,
 )
-from calmo_pagerduty.contexts.analysis.surroundings import Change
 from calmo_pagerduty.contexts.facts import EntityRef, UntrustedText
 from calmo_pagerduty.contexts.model import Candidate, RootCause
 from calmo_pagerduty.contexts.sources import Source

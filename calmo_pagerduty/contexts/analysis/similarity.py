@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from calmo_pagerduty.contexts.analysis.dependency_graph import Neighbourhood, distance_decay, service_ref
-from calmo_pagerduty.contexts.analysis.surroundings import AssessmentInput, PastIncident
+from calmo_pagerduty.contexts.analysis.inputs import AssessmentInput, PastIncident
 from calmo_pagerduty.contexts.analysis.title_index import Floats, TitleSimilarity
 from calmo_pagerduty.contexts.facts import EntityRef, UntrustedText
 from calmo_pagerduty.contexts.model import PastResponse, SimilarIncident

@@ -6,8 +6,8 @@ from typing import Any
 from calmo_pagerduty.contexts.account import cache as kinds
 from calmo_pagerduty.contexts.account import codec as facts
 from calmo_pagerduty.contexts.account.cache import CacheEntry
-from calmo_pagerduty.contexts.analysis import reading_accounts as read
-from calmo_pagerduty.contexts.analysis.reading_incidents import parse_all, parse_open_incident
+from calmo_pagerduty.contexts.analysis import parse_accounts as read
+from calmo_pagerduty.contexts.analysis.parse_incidents import parse_all, parse_open_incident
 from calmo_pagerduty.contexts.gathering.source import (
     SourceJob,
     SourceReader,

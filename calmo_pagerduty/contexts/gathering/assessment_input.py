@@ -18,8 +18,8 @@ from calmo_pagerduty.contexts.account import cache as kinds
 from calmo_pagerduty.contexts.account import codec as facts
 from calmo_pagerduty.contexts.account.incident_history import IncidentHistory
 from calmo_pagerduty.contexts.account_cache_store import CachedRow
-from calmo_pagerduty.contexts.analysis import reading_issues
-from calmo_pagerduty.contexts.analysis.surroundings import (
+from calmo_pagerduty.contexts.analysis import parse_issues as reading_issues
+from calmo_pagerduty.contexts.analysis.inputs import (
     AssessmentInput,
     Change,
     Dependencies,

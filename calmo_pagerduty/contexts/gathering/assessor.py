@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cachetools import LRUCache
 
 from calmo_pagerduty.contexts.account.incident_history import IncidentHistoryCache
-from calmo_pagerduty.contexts.analysis.surroundings import AssessmentInput
+from calmo_pagerduty.contexts.analysis.inputs import AssessmentInput
 from calmo_pagerduty.contexts.gathering.assessment_input import (
     AssessmentRecords,
     build_assessment_input,

@@ -7,7 +7,7 @@ from calmo_pagerduty.contexts import account_cache_store as account_memory
 from calmo_pagerduty.contexts.account import codec as facts
 from calmo_pagerduty.contexts.account.incremental_feed import OVERLAP, FeedSync, IncrementalFeed
 from calmo_pagerduty.contexts.account_cache_store import ChangeRow, SyncedRange
-from calmo_pagerduty.contexts.analysis.reading_incidents import parse_all, parse_change
+from calmo_pagerduty.contexts.analysis.parse_incidents import parse_all, parse_change
 from calmo_pagerduty.contexts.gathering.dependency_source import walk_cached
 from calmo_pagerduty.contexts.gathering.source import SourceJob, SourceReader, SourceResult, partial_result
 from calmo_pagerduty.contexts.sources import CHANGE_LOOKBACK, Source

@@ -10,10 +10,10 @@ from calmo_pagerduty.contexts import account_cache_store as account_memory
 from calmo_pagerduty.contexts.account import codec as facts
 from calmo_pagerduty.contexts.account.cache import DEPENDENCIES, HIDDEN_DEPENDENCIES
 from calmo_pagerduty.contexts.account_cache_store import CachedRow
-from calmo_pagerduty.contexts.analysis import reading_accounts as read
+from calmo_pagerduty.contexts.analysis import parse_accounts as read
 from calmo_pagerduty.contexts.analysis.dependency_walk import DependencyWalk, NodeKey
-from calmo_pagerduty.contexts.analysis.reading_accounts import Edge
-from calmo_pagerduty.contexts.analysis.reading_incidents import parse_all
+from calmo_pagerduty.contexts.analysis.parse_accounts import Edge
+from calmo_pagerduty.contexts.analysis.parse_incidents import parse_all
 from calmo_pagerduty.contexts.gathering.account_sources import business_services, services
 from calmo_pagerduty.contexts.gathering.source import SourceJob, SourceReader, SourceResult, partial_result
 from calmo_pagerduty.contexts.sources import Source

@@ -11,13 +11,13 @@ from calmo_pagerduty.contexts.account import codec as facts
 from calmo_pagerduty.contexts.account.incremental_feed import OVERLAP, FeedSync, IncrementalFeed
 from calmo_pagerduty.contexts.account.requests import PAGE_SIZE
 from calmo_pagerduty.contexts.account_cache_store import IncidentRow, SyncedRange
-from calmo_pagerduty.contexts.analysis.reading_incidents import (
+from calmo_pagerduty.contexts.analysis.parse_incidents import (
     parse_all,
     parse_log_line,
     parse_past_incident,
     parse_sanitized_text,
 )
-from calmo_pagerduty.contexts.analysis.reading_logs import summarise_handling
+from calmo_pagerduty.contexts.analysis.parse_logs import summarise_handling
 from calmo_pagerduty.contexts.gathering.source import SourceJob, SourceReader, SourceResult, partial_result
 from calmo_pagerduty.contexts.sources import INCIDENT_LOOKBACK, Source, SourceState
 from calmo_pagerduty.contexts.store import ContextPart

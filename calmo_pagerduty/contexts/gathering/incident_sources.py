@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from calmo_pagerduty.contexts.account import codec as facts
 from calmo_pagerduty.contexts.account.requests import PAGE_SIZE
-from calmo_pagerduty.contexts.analysis import reading_incidents as read
+from calmo_pagerduty.contexts.analysis import parse_incidents as read
 from calmo_pagerduty.contexts.gathering.source import SourceJob, SourceReader, SourceResult, partial_result
 from calmo_pagerduty.contexts.sources import Source
 from calmo_pagerduty.kernel.json_values import as_objects

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from calmo_pagerduty.contexts import issue_history_queries as own_history
 from calmo_pagerduty.contexts.account import codec as facts
-from calmo_pagerduty.contexts.analysis import reading_issues as read
-from calmo_pagerduty.contexts.analysis.surroundings import OpenIncident
+from calmo_pagerduty.contexts.analysis import parse_issues as read
+from calmo_pagerduty.contexts.analysis.inputs import OpenIncident
 from calmo_pagerduty.contexts.gathering.source import SourceResult, partial_result
 from calmo_pagerduty.contexts.sources import Source, SourceState
 from calmo_pagerduty.db.database import Database

@@ -16,11 +16,11 @@ from calmo_pagerduty.pagerduty.request_builders import (
     without_none,
 )
 from calmo_pagerduty.pagerduty.requests import JsonObject, ListResult, Plan
+from calmo_pagerduty.tools.fields import Id, Line, Text
+from calmo_pagerduty.tools.markers import CLOCK_TOLERANCE, find_marked, with_marker
 from calmo_pagerduty.tools.model import Arguments, CallContext, Column
 from calmo_pagerduty.tools.plans import shapes
-from calmo_pagerduty.tools.plans.fields import Id, Line, Text
 from calmo_pagerduty.tools.plans.incidents import IncidentArguments, changes_an_incident
-from calmo_pagerduty.tools.plans.markers import CLOCK_TOLERANCE, find_marked, with_marker
 
 _MAX_LOG_ENTRIES = 1000
 

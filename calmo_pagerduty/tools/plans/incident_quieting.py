@@ -10,11 +10,11 @@ from calmo_pagerduty.kernel.json_values import as_object, as_objects
 from calmo_pagerduty.pagerduty.errors import AlreadySo
 from calmo_pagerduty.pagerduty.request_builders import SubPlan, get, post, put, references
 from calmo_pagerduty.pagerduty.requests import JsonObject, Plan
+from calmo_pagerduty.tools.fields import Id
+from calmo_pagerduty.tools.markers import CLOCK_TOLERANCE
 from calmo_pagerduty.tools.model import CallContext
 from calmo_pagerduty.tools.plans import shapes
-from calmo_pagerduty.tools.plans.fields import Id
 from calmo_pagerduty.tools.plans.incidents import IncidentArguments, changes_an_incident
-from calmo_pagerduty.tools.plans.markers import CLOCK_TOLERANCE
 
 
 class SnoozeIncident(IncidentArguments):

@@ -21,11 +21,11 @@ from calmo_pagerduty.pagerduty.request_builders import (
     without_none,
 )
 from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, ListRequest, ListResult, Plan
+from calmo_pagerduty.tools.fields import Id, Line, Status, Text, Urgency
+from calmo_pagerduty.tools.markers import CLOCK_TOLERANCE
 from calmo_pagerduty.tools.model import Arguments, CallContext, Risk
 from calmo_pagerduty.tools.plans import shapes
-from calmo_pagerduty.tools.plans.fields import Id, Line, Status, Text, Urgency
 from calmo_pagerduty.tools.plans.incidents import IncidentArguments, changes_an_incident
-from calmo_pagerduty.tools.plans.markers import CLOCK_TOLERANCE
 
 
 class CreateIncident(Arguments):

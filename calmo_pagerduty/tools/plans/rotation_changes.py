@@ -12,8 +12,8 @@ from calmo_pagerduty.pagerduty.errors import InvalidRequest, NotFound
 from calmo_pagerduty.pagerduty.request_builders import SubPlan, post, put, without_none
 from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, Method
 from calmo_pagerduty.pagerduty.schedules import member_id
+from calmo_pagerduty.tools.markers import CLOCK_TOLERANCE
 from calmo_pagerduty.tools.model import CallContext
-from calmo_pagerduty.tools.plans.markers import CLOCK_TOLERANCE
 from calmo_pagerduty.tools.plans.shapes import pick_fields
 
 _COPIED_FIELDS = ("name", "start_time", "end_time", "effective_until", "recurrence")

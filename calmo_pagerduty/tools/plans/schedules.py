@@ -25,9 +25,9 @@ from calmo_pagerduty.pagerduty.schedules import (
     parse_layer_schedule,
     parse_shift_schedule,
 )
+from calmo_pagerduty.tools.fields import After, Id, Ids, Limit, Query
 from calmo_pagerduty.tools.model import Access, Arguments, CallContext, Category, Column, Risk, Shape, Tool
 from calmo_pagerduty.tools.plans import people, shapes
-from calmo_pagerduty.tools.plans.fields import After, Id, Ids, Limit, Query
 from calmo_pagerduty.tools.plans.schedule_kinds import (
     ScheduleLister,
     fetch_layer_overrides,

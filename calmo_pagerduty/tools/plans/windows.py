@@ -6,8 +6,8 @@ from typing import ClassVar, Self
 from pydantic import Field, model_validator
 
 from calmo_pagerduty.pagerduty.errors import InvalidRequest
+from calmo_pagerduty.tools.fields import Time
 from calmo_pagerduty.tools.model import Arguments
-from calmo_pagerduty.tools.plans.fields import Time
 
 
 class Window(Arguments):

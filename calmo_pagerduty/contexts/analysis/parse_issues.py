@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from calmo_pagerduty.contexts.analysis.reading_logs import IncidentHandling, summarise_handling, with_handling
-from calmo_pagerduty.contexts.analysis.surroundings import LogLine, OpenIncident, PastIncident, ThisIncident
+from calmo_pagerduty.contexts.analysis.inputs import LogLine, OpenIncident, PastIncident, ThisIncident
+from calmo_pagerduty.contexts.analysis.parse_logs import IncidentHandling, summarise_handling, with_handling
 from calmo_pagerduty.incidents.model import Issue
 from calmo_pagerduty.incidents.timeline import TimelineEntry
 from calmo_pagerduty.pagerduty.event_types import EventType

@@ -9,15 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from itertools import pairwise
 
-from calmo_pagerduty.contexts.analysis.dependency_layers import Box, LayeredGraph, Role, build_layered_graph
-from calmo_pagerduty.contexts.analysis.dependency_layout import (
+from calmo_pagerduty.contexts.model import IncidentContext
+from calmo_pagerduty.contexts.rendering.dependency_layers import Box, LayeredGraph, Role, build_layered_graph
+from calmo_pagerduty.contexts.rendering.dependency_layout import (
     HEIGHT,
     LAYER_HEIGHT,
     WIDTH,
     Layout,
     compute_layout,
 )
-from calmo_pagerduty.contexts.model import IncidentContext
 from calmo_pagerduty.kernel.untrusted_text import sanitize_text
 
 Point = tuple[float, float]

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from calmo_pagerduty.contexts.analysis.correlation import CorrelationWindow
 from calmo_pagerduty.contexts.analysis.dependency_graph import Neighbourhood, is_business_service, service_ref
 from calmo_pagerduty.contexts.analysis.impact import count_escalations
-from calmo_pagerduty.contexts.analysis.near_things import CorrelationWindow
-from calmo_pagerduty.contexts.analysis.recommendation import person_ref
-from calmo_pagerduty.contexts.analysis.similarity import responder_ref
-from calmo_pagerduty.contexts.analysis.surroundings import (
+from calmo_pagerduty.contexts.analysis.inputs import (
     Alert,
     AssessmentInput,
     Change,
@@ -19,6 +17,8 @@ from calmo_pagerduty.contexts.analysis.surroundings import (
     OnCall,
     OpenIncident,
 )
+from calmo_pagerduty.contexts.analysis.recommendation import person_ref
+from calmo_pagerduty.contexts.analysis.similarity import responder_ref
 from calmo_pagerduty.contexts.analysis.time_zones import is_night, local_time, time_zone
 from calmo_pagerduty.contexts.facts import (
     AlertFact,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from calmo_pagerduty.contexts.analysis.surroundings import LogLine, PastIncident, ResponderAction
+from calmo_pagerduty.contexts.analysis.inputs import LogLine, PastIncident, ResponderAction
 
 #: What a person does about an incident, by the log's word for it.
 _ACTION_OF_KIND = {

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from calmo_pagerduty.contexts import wording as words
 from calmo_pagerduty.contexts.facts import EntityRef
 from calmo_pagerduty.contexts.model import Candidate, IncidentContext, SimilarIncident
+from calmo_pagerduty.contexts.rendering import wording as words
 
 #: By this line every reader, we too, knows where the note comes from.
 NOTE_MARKER = "Calmo incident context"

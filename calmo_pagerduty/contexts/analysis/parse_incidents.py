@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from calmo_pagerduty.contexts.analysis.surroundings import (
+from calmo_pagerduty.contexts.analysis.inputs import (
     Alert,
     Change,
     LogLine,

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from calmo_pagerduty.contexts.analysis.reading_incidents import (
+from calmo_pagerduty.contexts.analysis.inputs import Maintenance, Node, NodeKind, OnCall, Person
+from calmo_pagerduty.contexts.analysis.parse_incidents import (
     MAX_NOTE_LENGTH,
     Json,
     parse_all,
@@ -10,7 +11,6 @@ from calmo_pagerduty.contexts.analysis.reading_incidents import (
     parse_pagerduty_url,
     parse_sanitized_text,
 )
-from calmo_pagerduty.contexts.analysis.surroundings import Maintenance, Node, NodeKind, OnCall, Person
 from calmo_pagerduty.kernel.instants import parse_instant
 from calmo_pagerduty.pagerduty.webhook_events import MAX_NAME, Reference, parse_reference, parse_references
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from calmo_pagerduty.contexts.analysis.dependency_graph import MAX_HOPS, Neighbourhood
+from calmo_pagerduty.contexts.analysis.inputs import AssessmentInput, Change, OpenIncident, PastIncident
 from calmo_pagerduty.contexts.analysis.streams import (
     CLOCK_SKEW,
     DAY,
@@ -20,7 +21,6 @@ from calmo_pagerduty.contexts.analysis.streams import (
     epoch_seconds,
     hourly_rate_ratio,
 )
-from calmo_pagerduty.contexts.analysis.surroundings import AssessmentInput, Change, OpenIncident, PastIncident
 from calmo_pagerduty.contexts.analysis.title_index import Floats
 
 #: Changes are looked for so long before the incident, and incidents that may be over by then.

@@ -20,13 +20,13 @@ from calmo_pagerduty.webhooks.validation import ValidationResult, validate_setup
 from ingress.api.authentication import WEBHOOKS_WRITE
 from ingress.api.endpoints import Endpoint, EndpointRow, Json
 from ingress.api.models import NoBody
-from ingress.webhooks.end_to_end_test import TestStep, WebhookEndToEndTest, WebhookTestDeps
+from ingress.webhooks.end_to_end_check import TestStep, WebhookEndToEndTest, WebhookTestDeps
 from ingress.webhooks.lookup import CONFLICT, NOT_FOUND, insert_audit, read_webhook
 from ingress.webhooks.models import (
     EndpointTestModel,
     SampleBody,
-    StepModel,
     ValidationModel,
+    WebhookTestStepModel,
     validation_model,
 )
 
@@ -95,7 +95,7 @@ class WebhookTestEndpoints:
         done = [step async for step in steps]
         return EndpointTestModel(
             ok=all(step.ok is not False for step in done),
-            steps=[StepModel.from_row(step) for step in done],
+            steps=[WebhookTestStepModel.from_row(step) for step in done],
         )
 
     async def _steps(self, webhook: ManagedWebhook) -> AsyncGenerator[TestStep, None]:
@@ -125,5 +125,5 @@ async def _event_stream(walked: AsyncGenerator[TestStep, None]) -> AsyncIterator
     async with aclosing(walked) as steps:
         async for step in steps:
             number += 1
-            data = StepModel.from_row(step).model_dump_json()
+            data = WebhookTestStepModel.from_row(step).model_dump_json()
             yield ServerSentEvent(data=data, event="step", id=str(number))

@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from calmo_pagerduty.contexts.analysis import facts
+from calmo_pagerduty.contexts.analysis import document as facts
+from calmo_pagerduty.contexts.analysis.correlation import CorrelationWindow
 from calmo_pagerduty.contexts.analysis.dependency_graph import MAX_EDGES
-from calmo_pagerduty.contexts.analysis.near_things import CorrelationWindow
-from calmo_pagerduty.contexts.analysis.surroundings import AssessmentInput, Change, PastIncident
+from calmo_pagerduty.contexts.analysis.inputs import AssessmentInput, Change, PastIncident
 
 #: More are not looked at: the newest are, and rates are counted over the time that they reach back.
 MAX_PAST_INCIDENTS = 20_000

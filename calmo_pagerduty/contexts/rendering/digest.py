@@ -6,7 +6,6 @@ Our own figures come first; whatever holds words or names from PagerDuty stands 
 import json
 from typing import Any
 
-from calmo_pagerduty.contexts import wording as words
 from calmo_pagerduty.contexts.facts import EntityRef
 from calmo_pagerduty.contexts.model import (
     Assessment,
@@ -16,6 +15,7 @@ from calmo_pagerduty.contexts.model import (
     IncidentContext,
     SimilarIncident,
 )
+from calmo_pagerduty.contexts.rendering import wording as words
 from calmo_pagerduty.kernel.markdown_text import single_line
 
 Json = dict[str, Any]

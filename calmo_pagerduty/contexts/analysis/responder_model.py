@@ -9,9 +9,9 @@ from datetime import datetime
 import numpy as np
 
 from calmo_pagerduty.contexts.analysis.dependency_graph import Neighbourhood
+from calmo_pagerduty.contexts.analysis.inputs import AssessmentInput, PastIncident, Person
 from calmo_pagerduty.contexts.analysis.similarity import MIN_SCORE, MIN_SIMILARITY, distance_decays
 from calmo_pagerduty.contexts.analysis.streams import DAY
-from calmo_pagerduty.contexts.analysis.surroundings import AssessmentInput, PastIncident, Person
 from calmo_pagerduty.contexts.analysis.title_index import Floats, TitleSimilarity
 
 #: After so long, having handled an incident counts half.

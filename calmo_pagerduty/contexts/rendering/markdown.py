@@ -6,7 +6,6 @@ Each fact links to where it stands in PagerDuty, if PagerDuty gave an address.
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from calmo_pagerduty.contexts import wording as words
 from calmo_pagerduty.contexts.facts import EntityRef, IncidentFacts, UntrustedText
 from calmo_pagerduty.contexts.model import (
     Assessment,
@@ -18,6 +17,7 @@ from calmo_pagerduty.contexts.model import (
     RootCause,
     SimilarIncident,
 )
+from calmo_pagerduty.contexts.rendering import wording as words
 from calmo_pagerduty.kernel.durations import format_duration
 from calmo_pagerduty.kernel.instants import format_instant
 from calmo_pagerduty.kernel.markdown_text import code_span, escape_markdown, markdown_link

@@ -1,0 +1,39 @@
+"""A connection's response targets: how soon incidents are to be acknowledged and resolved, by severity."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from calmo_pagerduty.connections.severity import Severity
+from calmo_pagerduty.kernel.model import FrozenModel
+
+Minutes = Annotated[float, Field(gt=0, le=60 * 24 * 365)]
+
+
+class Goal(StrEnum):
+    ACKNOWLEDGE = "acknowledge"
+    RESOLVE = "resolve"
+
+
+class SeverityTargets(FrozenModel):
+    """Minutes from the opening; None is no target."""
+
+    acknowledge_minutes: Minutes | None = None
+    resolve_minutes: Minutes | None = None
+
+    def duration_of(self, goal: Goal) -> timedelta | None:
+        minutes = self.acknowledge_minutes if goal is Goal.ACKNOWLEDGE else self.resolve_minutes
+        return None if minutes is None else timedelta(minutes=minutes)
+
+
+class ResponseTargets(FrozenModel):
+    """A connection's targets. `escalates_on_miss`: an incident that misses one, and is open, is escalated to
+    the level, as far as the connection's rules allow writes.
+    """
+
+    by_severity: Mapping[Severity, SeverityTargets] = {}
+    escalates_on_miss: bool = False
+    escalation_level: Annotated[int, Field(ge=1, le=20)] = 2

@@ -1,0 +1,1 @@
+"""An incident's context as people and agents read it: pages, notes, digests and pictures. Pure."""
