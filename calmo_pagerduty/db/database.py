@@ -26,6 +26,9 @@ T = TypeVar("T")
 #: A writer that waits longer than this for SQLite's lock gives up; the door then answers 503.
 SQLITE_BUSY_SECONDS = 2.0
 BUSY_STEP_SECONDS = 0.001
+#: A program that starts waits this long for another one's migration, which can take longer than any write.
+MIGRATION_SECONDS = 60.0
+MIGRATION_STEP_SECONDS = 0.05
 READER_THREADS = 4
 
 
@@ -77,10 +80,15 @@ class Database:
 
         Raises StoreUnavailable.
         """
-        try:
-            upgrade(self._writing)
-        except (SQLAlchemyError, SchemaProblem) as error:
-            raise StoreUnavailable(f"the database can't be used: {_describe_fault(error)}") from error
+        deadline = time.monotonic() + MIGRATION_SECONDS
+        while True:
+            try:
+                upgrade(self._writing)
+                return
+            except (SQLAlchemyError, SchemaProblem) as error:
+                if not _is_busy(error) or time.monotonic() > deadline:
+                    raise StoreUnavailable(f"the database can't be used: {_describe_fault(error)}") from error
+            time.sleep(MIGRATION_STEP_SECONDS)
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in a committed transaction. Raises StoreUnavailable. `work` may run twice."""
@@ -181,6 +189,12 @@ def _sqlite_engine(url: sa.URL, writing: bool, durable: bool) -> Engine:
     return engine
 
 
+def _is_busy(error: Exception) -> bool:
+    """Tell whether another process holds SQLite's write lock."""
+    cause = getattr(error, "orig", None)
+    return getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+
+
 def _begin_writing(connection: Connection) -> None:
     """Wait for the write lock. SQLite's own waiting sleeps for up to 100 ms between two looks, and
     another process's transaction takes some 5 ms.
@@ -191,7 +205,6 @@ def _begin_writing(connection: Connection) -> None:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             return
         except OperationalError as error:
-            busy = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
-            if not busy or time.monotonic() > deadline:
+            if not _is_busy(error) or time.monotonic() > deadline:
                 raise
         time.sleep(BUSY_STEP_SECONDS)

@@ -1,7 +1,11 @@
 """The schema that migrations make is the one that the code means, and starts at once don't collide."""
 
+import itertools
+import sqlite3
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -10,7 +14,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from calmo_pagerduty.db import tables
+from calmo_pagerduty.db import migrations, tables
 from calmo_pagerduty.db.database import Database, StoreUnavailable
 from tests.support.doors import rows
 from tests.support.patience import PROGRAM
@@ -99,3 +103,27 @@ def test_a_database_that_is_none_is_said_in_one_line(tmp_path: Path) -> None:
         with pytest.raises(StoreUnavailable, match="not a database") as caught:
             database.migrate()
         assert "\n" not in str(caught.value)
+
+
+def test_a_start_waits_for_a_migration_that_takes_longer_than_a_write_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, tried_again = tmp_path / "calmo.db", threading.Event()
+    monkeypatch.setattr("calmo_pagerduty.store.database.SQLITE_BUSY_SECONDS", 0.0)
+    upgrade, tries = migrations.upgrade, itertools.count(1)
+
+    def counted(engine: sa.Engine) -> None:
+        if next(tries) > 1:
+            tried_again.set()
+        upgrade(engine)
+
+    monkeypatch.setattr("calmo_pagerduty.store.database.upgrade", counted)
+    with closing(sqlite3.connect(path, isolation_level=None)) as another:
+        another.execute("PRAGMA journal_mode=WAL")
+        another.execute("BEGIN IMMEDIATE")
+        with closing(Database(f"sqlite:///{path}")) as database, ThreadPoolExecutor(1) as threads:
+            migration = threads.submit(database.migrate)
+            assert tried_again.wait(PROGRAM)
+            another.execute("ROLLBACK")
+            migration.result(PROGRAM)
+            database.read_now(lambda tx: tx.exec_driver_sql("SELECT 1 FROM deliveries"))
