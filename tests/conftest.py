@@ -29,6 +29,7 @@ from ingress.api import health
 from ingress.forwarding import forwarder
 from ingress.reconciliation import endpoints as healing_endpoints
 from ingress.webhook_receiver import receiver as door_limits
+from ingress.webhooks import end_to_end_check
 from tests.support.parts import Parts
 from tests.support.patience import LIMIT, STORY
 from workflows import incident_context, names
@@ -77,6 +78,8 @@ def _patient_parts() -> Iterator[None]:
         patch.setattr(health, "HEALTH_SECONDS", LIMIT)
         patch.setattr(forwarder, "LEASE_TTL", timedelta(seconds=STORY))
         patch.setattr(healing_endpoints, "WAIT_SECONDS", LIMIT)
+        patch.setattr(end_to_end_check, "TEST_SECONDS", STORY)
+        patch.setattr(end_to_end_check, "CLEANUP_SECONDS", LIMIT)
         _patient_sources(patch)
         _patient_workflows(patch)
         yield

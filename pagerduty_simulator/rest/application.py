@@ -108,7 +108,7 @@ class _Resource:
             )
         )
         if answer is None or outcome.is_silent:
-            await asyncio.sleep(self.site.faults.hang_seconds)
+            await self.site.faults.hang()
             return _Dropped()
         limit_headers = () if fault == "empty_429" else outcome.limit_headers
         headers = (*limit_headers, ("x-request-id", request_id))

@@ -1,5 +1,7 @@
 """Failures on purpose: at random by a share, or the next ones by name."""
 
+import asyncio
+import contextlib
 import random
 from collections import deque
 from collections.abc import Iterable
@@ -29,7 +31,7 @@ class _Planned:
 class Faults:
     """Which requests fail, and how; the same seed and requests give the same failures.
 
-    `hang_seconds` is real time, `reset_seconds` what an injected 429 asks to wait.
+    `hang_seconds` is real time, and ends with `release`; `reset_seconds` is what a 429 asks to wait.
     """
 
     def __init__(
@@ -50,6 +52,17 @@ class Faults:
         self.reset_seconds = reset_seconds
         self._rng = random.Random(seed)
         self._planned: deque[_Planned] = deque()
+        self._released = asyncio.Event()
+
+    async def hang(self) -> None:
+        """Wait as long as a request without an answer does."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.hang_seconds):
+                await self._released.wait()
+
+    def release(self) -> None:
+        """End all waits, and those that would begin."""
+        self._released.set()
 
     def fail_next(
         self, kind: str | int, times: int = 1, *, operation: str | None = None, only_writes: bool = False

@@ -1,25 +1,27 @@
 """Other services have contexts gathered, and watch them, by a typed client or by a child workflow."""
 
-from datetime import timedelta
-
 from calmo_pagerduty.clients.contexts import ContextClient
 from calmo_pagerduty.contexts.runs import ContextState, RunProgress
 from calmo_pagerduty.contexts.sources import Source, SourceState
-from pagerduty_simulator.rest.faults import TIMEOUT_BEFORE, Faults
 from tests.support.context_service import SOON, Contexts
 
 
 async def test_a_service_starts_watches_and_gets_the_version(contexts: Contexts) -> None:
-    contexts.service.site.faults = Faults(hang_seconds=1)
-    contexts.service.site.faults.fail_next(TIMEOUT_BEFORE, operation="listIncidentNotes")
+    faults = contexts.hang("listIncidentNotes")
     client = ContextClient(contexts.temporal, contexts.task_queue)
     ref = contexts.trigger()
     told: list[RunProgress] = []
     run = await client.start(ref, "customer asks", SOON)
-    end = await run.end(on_progress=told.append)
+
+    def note(progress: RunProgress) -> None:
+        told.append(progress)
+        if progress.sources and progress.sources[Source.NOTES].state is SourceState.GATHERING:
+            faults.release()
+
+    end = await run.end(on_progress=note)
     assert (end.version, end.state) == (1, ContextState.COMPLETE)
     assert contexts.document(ref).reasons == ("customer asks",)
-    # The notes hung for a second: others were there before.
+    # The notes hung until that was told.
     assert any(
         progress.sources and progress.sources[Source.NOTES].state is SourceState.GATHERING
         for progress in told
@@ -30,8 +32,9 @@ async def test_a_service_starts_watches_and_gets_the_version(contexts: Contexts)
 async def test_starting_twice_is_one_run_that_knows_both_reasons(contexts: Contexts) -> None:
     client = ContextClient(contexts.temporal, contexts.task_queue)
     ref = contexts.trigger()
-    first = await client.start(ref, "one", timedelta(seconds=1))
-    other = await client.start(ref, "other", timedelta(seconds=1))
+    async with contexts.without_workers():
+        first = await client.start(ref, "one", SOON)
+        other = await client.start(ref, "other", SOON)
     assert first.workflow_id == other.workflow_id
     assert (await client.watch(ref).end()).version == 1
     assert contexts.document(ref).reasons == ("one", "other")

@@ -12,7 +12,7 @@ from calmo_pagerduty.contexts.model import IncidentContext
 from calmo_pagerduty.contexts.sources import Source, SourceState
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.database import Transaction
-from pagerduty_simulator.rest.faults import TIMEOUT_BEFORE, Faults
+from pagerduty_simulator.rest.faults import Faults
 from tests.support.context_service import Contexts, reasons, states
 from tests.support.watched_pauses import WatchedPauses
 
@@ -119,9 +119,9 @@ async def test_a_source_that_never_answers_costs_its_patience_only(
     contexts: Contexts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     patient_for(2.5, monkeypatch, Source.NOTES)
-    contexts.service.site.faults = Faults(hang_seconds=6)
-    contexts.service.site.faults.fail_next(TIMEOUT_BEFORE, 10, operation="listIncidentNotes")
+    faults = contexts.hang("listIncidentNotes")
     found = await contexts.gathered(contexts.trigger())
+    faults.release()
     told = states(found)
     assert told.pop(Source.NOTES) is UNAVAILABLE
     assert set(told.values()) == {SourceState.COMPLETE}

@@ -16,7 +16,6 @@ from calmo_pagerduty.contexts.runs import ContextOutcome, ContextStart, ContextS
 from calmo_pagerduty.contexts.sources import Source, SourceState
 from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.temporal.dev_server import TemporalDevServer
-from pagerduty_simulator.rest.faults import TIMEOUT_BEFORE, Faults
 from tests.support.context_service import Contexts, states
 from tests.support.eventually import eventually
 from tests.support.patience import STORY
@@ -26,17 +25,17 @@ from workflows import names
 
 async def test_reasons_that_come_together_are_one_version(contexts: Contexts) -> None:
     ref = contexts.trigger()
-    handle = await contexts.start(ref, "first event", debounce=timedelta(seconds=2))
-    for reason in ("reopened", "priority raised", "reopened"):
-        await handle.signal(names.SIGNAL_GATHER_AGAIN, reason)
+    async with contexts.without_workers():
+        handle = await contexts.start(ref, "first event")
+        for reason in ("reopened", "priority raised", "reopened"):
+            await handle.signal(names.SIGNAL_GATHER_AGAIN, reason)
     end = await handle.result()
     assert end.version == 1
     assert contexts.document(ref).reasons == ("first event", "reopened", "priority raised")
 
 
 async def test_a_reason_that_comes_while_it_is_gathered_brings_the_next_version(contexts: Contexts) -> None:
-    contexts.service.site.faults = Faults(hang_seconds=1)
-    contexts.service.site.faults.fail_next(TIMEOUT_BEFORE, operation="listIncidentNotes")
+    faults = contexts.hang("listIncidentNotes")
     ref = contexts.trigger()
     handle = await contexts.start(ref, "first event")
 
@@ -46,6 +45,7 @@ async def test_a_reason_that_comes_while_it_is_gathered_brings_the_next_version(
 
     await eventually(version, lambda found: found == 1)
     await handle.signal(names.SIGNAL_GATHER_AGAIN, "reopened")
+    faults.release()
     end = await handle.result()
     assert end.version == 2
     assert contexts.document(ref, 1).reasons == ("first event",)
@@ -72,9 +72,10 @@ async def test_a_storm_of_reasons_does_not_put_it_off_for_ever(contexts: Context
 
 async def test_a_signal_that_nobody_understands_is_a_reason_too(contexts: Contexts) -> None:
     ref = contexts.trigger()
-    handle = await contexts.start(ref, debounce=timedelta(seconds=1))
-    await handle.signal(names.SIGNAL_GATHER_AGAIN, {"why": ["not", "a", "text"]})
-    await handle.signal(names.SIGNAL_GATHER_AGAIN, "two\nlines\x00" + "x" * 500)
+    async with contexts.without_workers():
+        handle = await contexts.start(ref)
+        await handle.signal(names.SIGNAL_GATHER_AGAIN, {"why": ["not", "a", "text"]})
+        await handle.signal(names.SIGNAL_GATHER_AGAIN, "two\nlines\x00" + "x" * 500)
     await handle.result()
     assert contexts.document(ref).reasons == ("asked for", "twolines" + "x" * 90)
 
@@ -106,8 +107,7 @@ async def test_operators_find_it_and_read_how_its_sources_stand(contexts: Contex
 
 
 async def test_an_operator_may_cancel_it(contexts: Contexts) -> None:
-    contexts.service.site.faults = Faults(hang_seconds=3)
-    contexts.service.site.faults.fail_next(TIMEOUT_BEFORE, operation="listIncidentNotes")
+    faults = contexts.hang("listIncidentNotes")
     ref = contexts.trigger()
     handle = await contexts.start(ref, "a test")
     await eventually(lambda: state_of(contexts, ref), lambda found: found is ContextState.GATHERING)
@@ -116,16 +116,17 @@ async def test_an_operator_may_cancel_it(contexts: Contexts) -> None:
         await handle.result()
     assert (await handle.describe()).status is WorkflowExecutionStatus.CANCELED
     assert await state_of(contexts, ref) is ContextState.FAILED
+    faults.release()
     assert (await contexts.gathered(ref)).version == 2
 
 
 async def test_a_version_whose_run_was_terminated_has_failed_when_the_next_begins(contexts: Contexts) -> None:
-    contexts.service.site.faults = Faults(hang_seconds=2)
-    contexts.service.site.faults.fail_next(TIMEOUT_BEFORE, operation="listIncidentNotes")
+    faults = contexts.hang("listIncidentNotes")
     ref = contexts.trigger()
     handle = await contexts.start(ref, "a test")
     await eventually(lambda: state_of(contexts, ref), lambda found: found is ContextState.GATHERING)
     await handle.terminate()
+    faults.release()
     assert (await contexts.gathered(ref, "again")).version == 2
     found = contexts.stored(ref, 1)
     assert found is not None and found.state is ContextState.FAILED
@@ -163,8 +164,7 @@ async def start_worker(
 async def test_after_a_workers_kill_in_the_middle_another_goes_on(
     contexts: Contexts, start_worker: StartWorker
 ) -> None:
-    contexts.service.site.faults = Faults(hang_seconds=20)
-    contexts.service.site.faults.fail_next(TIMEOUT_BEFORE, operation="listIncidentNotes")
+    faults = contexts.hang("listIncidentNotes")
     ref = contexts.trigger()
     handle = await contexts.start(ref, "a test")
     first = await start_worker()
@@ -175,6 +175,7 @@ async def test_after_a_workers_kill_in_the_middle_another_goes_on(
     await eventually(hangs, within=STORY)
     first.kill()
     await first.wait()
+    faults.release()
     await start_worker()
     end = await asyncio.wait_for(handle.result(), STORY)
     found = contexts.document(ref, end.version)

@@ -13,6 +13,7 @@ from ingress.tools import sweeper as call_keeper
 from pagerduty_simulator.rest.faults import Faults
 from tests.support.acting_service import Acting
 from tests.support.eventually import eventually
+from tests.support.patience import STORY
 from tests.support.tool_service import TOKEN
 
 
@@ -27,13 +28,14 @@ def somebody_else(acting: Acting) -> str:
 
 async def test_a_webhook_that_comes_before_the_answer_is_heard(acting: Acting) -> None:
     incident = await acting.an_issue()
-    acting.service.site.faults = Faults(hang_seconds=1.5)
-    acting.service.site.faults.fail_next("timeout_after", operation="updateIncident")
+    faults = acting.service.site.faults = Faults(hang_seconds=STORY)
+    faults.fail_next("timeout_after", operation="updateIncident")
     running = asyncio.create_task(acting.act(incident, "acknowledge"))
     told = await eventually(lambda: acting.told(incident), lambda found: len(found) == 2)
     assert not running.done()
     assert told[1] == "acknowledged by test via Calmo"
     assert (await acting.operations(incident))[0]["outcome"] == "open"
+    faults.release()
     assert (await running)["attempts"] == 2
     await acting.settled()
     assert (await acting.told(incident))[1:] == ["acknowledged by test via Calmo"]

@@ -26,6 +26,7 @@ from ingress.app import build_app
 from pagerduty_simulator.account import Account
 from pagerduty_simulator.furnished_shop import furnished_shop
 from pagerduty_simulator.history import generate_history
+from pagerduty_simulator.rest.faults import TIMEOUT_BEFORE, Faults
 from pagerduty_simulator.rest.serving import running_server
 from tests.support.builders import SECRET
 from tests.support.eventually import eventually
@@ -126,6 +127,19 @@ class Contexts:
 
         await eventually(state, lambda found: found is ContextState.COMPLETE, within)
         return self.document(ref, version)
+
+    @contextlib.asynccontextmanager
+    async def without_workers(self) -> AsyncIterator[None]:
+        """Whatever is asked for inside is seen by the workers at once, when they are back."""
+        await self.workers.aclose()
+        yield
+        await work(self)
+
+    def hang(self, operation: str, fault: str = TIMEOUT_BEFORE) -> Faults:
+        """PagerDuty is silent when it is next asked for this, until it is released."""
+        faults = self.service.site.faults = Faults(hang_seconds=STORY)
+        faults.fail_next(fault, operation=operation)
+        return faults
 
     def asked(self, since: int = 0) -> Counter[str]:
         """Return how often each operation was asked for, by the simulator's own log."""

@@ -16,7 +16,7 @@ from ingress.webhooks.check_endpoints import WebhookTestEndpoints
 from ingress.webhooks.end_to_end_check import WebhookTestDeps
 from pagerduty_simulator.rest.serving import running_server
 from tests.support.parts import Parts
-from tests.support.patience import ANSWER, PROGRAM
+from tests.support.patience import ANSWER, LIMIT, PROGRAM
 from tests.support.tool_service import ToolService, running_service
 
 Json = dict[str, Any]
@@ -64,7 +64,7 @@ class WebhookService:
 
     @property
     def means(self) -> WebhookTestDeps:
-        return self.ingress.webhook_means
+        return replace(self.ingress.webhook_means, step_seconds=LIMIT)
 
 
 @contextlib.asynccontextmanager

@@ -84,7 +84,7 @@ async def test_each_thing_that_is_missing_is_named_until_the_issue_is_there(
     missing, advice = await why(idle, incident)
     assert (missing, "calmo-pagerduty worker" in str(advice)) == ("worked on", True)
     await start_workers(idle)
-    await eventually(lambda: why(idle, incident), lambda found: found[0] is None, 30)
+    await eventually(lambda: why(idle, incident), lambda found: found[0] is None)
     found = await idle.get(f"/api/explain/{incident}")
     assert found["issue_id"].startswith("iss_")
     assert [step["name"] for step in found["steps"]] == ["applied"]
@@ -102,7 +102,7 @@ async def test_a_terminated_workflow_is_named_with_the_replay_that_mends_it(
     [row] = idle.database.read_blocking(lambda t: t.execute(sa.select(tables.deliveries)).all())
     await temporal.get_workflow_handle(f"pd-incident:{incident}:{row.connection_id}").terminate()
     await start_workers(idle)
-    found = await eventually(lambda: why(idle, incident), lambda explained: "replay" in str(explained[1]), 30)
+    found = await eventually(lambda: why(idle, incident), lambda explained: "replay" in str(explained[1]))
     assert found[0] == "worked on"
     assert f"deliveries replay {row.seq}" in str(found[1])
 

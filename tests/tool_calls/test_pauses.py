@@ -36,7 +36,7 @@ async def test_a_429_that_is_heard_while_the_ledger_is_read_is_not_forgotten(
     permits = SharedPermits(sqlite_database, "con_any", timedelta(seconds=30), noted)
     readers = [asyncio.create_task(sqlite_database.read(hold_a_reader)) for _ in range(READER_THREADS)]
     writer = asyncio.create_task(sqlite_database.write(lambda _: writable.wait(EVENTUALLY)))
-    await asyncio.to_thread(reading.wait, 10)
+    await asyncio.to_thread(reading.wait, EVENTUALLY)
     taking = asyncio.create_task(permits.acquire(ApiRequest(method=Method.GET, path="/services")))
 
     async def waits_for_a_reader() -> bool:
