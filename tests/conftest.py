@@ -44,8 +44,9 @@ settings.register_profile("by chance", deadline=None, max_examples=1000)
 settings.load_profile("alike")
 
 
-#: What `make test-fast` does without: a server, or a program of its own.
+#: What `make test-fast` does without: servers, programs of their own, and forty seeds of each world.
 SLOW_PARTS = frozenset({"temporal_server", "postgresql"})
+SLOW_FOLDERS = frozenset({"end_to_end", "packs"})
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -63,7 +64,8 @@ def _is_slow(item: pytest.Item) -> bool:
     assert isinstance(item, pytest.Function)
     on_postgresql = hasattr(item, "callspec") and item.callspec.params.get("kind_of_database") == "postgresql"
     needs_a_server = not SLOW_PARTS.isdisjoint(item.fixturenames)
-    return on_postgresql or needs_a_server or item.get_closest_marker("slow") is not None
+    is_large = item.path.parent.name in SLOW_FOLDERS or item.get_closest_marker("slow") is not None
+    return on_postgresql or needs_a_server or is_large
 
 
 @pytest.fixture(scope="session", autouse=True)

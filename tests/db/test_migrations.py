@@ -19,6 +19,9 @@ from calmo_pagerduty.db.database import Database, StoreUnavailable
 from tests.support.doors import rows
 from tests.support.patience import PROGRAM
 
+#: Programs of their own.
+pytestmark = pytest.mark.slow
+
 MIGRATE = """
 import sys
 from contextlib import closing

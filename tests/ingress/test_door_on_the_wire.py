@@ -17,6 +17,9 @@ from tests.support.doors import make_webhook, rows
 from tests.support.ingress_process import IngressProcess, begin, post, receive, run_ingress, status_of
 from tests.support.patience import PROGRAM
 
+#: Programs of their own.
+pytestmark = pytest.mark.slow
+
 TRIGGERED = EventType.TRIGGERED
 
 

@@ -22,6 +22,9 @@ from tests.support.doors import make_key, make_webhook, rows, save_pending
 from tests.support.ingress_process import IngressProcess, run_ingress
 from tests.support.patience import ANSWER, PROGRAM
 
+#: Programs of their own.
+pytestmark = pytest.mark.slow
+
 SHOP, BANK = "organization:shop", "organization:bank"
 
 

@@ -17,6 +17,9 @@ from pagerduty_simulator.signatures import signature_header
 from pagerduty_simulator.storms import STORM_BEGINS_AT
 from tests.support.patience import EVENTUALLY, PROGRAM
 
+#: Programs of their own.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -9,12 +9,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import pytest
 
 from pagerduty_simulator.rest_api import AccountSite
 from pagerduty_simulator.serve_command import run_server
 from pagerduty_simulator.shop import online_shop
 from tests.support.eventually import eventually
 from tests.support.patience import ANSWER, PROGRAM
+
+#: Programs of their own.
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 
