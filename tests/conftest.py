@@ -36,11 +36,14 @@ from workflows import incident_context, names
 
 #: Set where PostgreSQL must be there: then a machine without it fails instead of going without.
 NEED_POSTGRESQL = "CALMO_TESTS_NEED_POSTGRESQL"
+#: How many things Hypothesis makes up for each test of `make test-fast`.
+FEW_EXAMPLES = 10
 
 #: What is generated is the same in every run, so that a run judges the code, not its luck.
 settings.register_profile("alike", derandomize=True, deadline=None)
 #: For hunting, by make torture: ten times as much, and other things each time.
 settings.register_profile("by chance", deadline=None, max_examples=1000)
+settings.register_profile("fast", settings.get_profile("alike"), max_examples=FEW_EXAMPLES)
 settings.load_profile("alike")
 
 
@@ -53,11 +56,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fast", action="store_true", help="what needs no server")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--fast"):
+        settings.load_profile("fast")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--fast"):
-        slow = [item for item in items if _is_slow(item)]
-        config.hook.pytest_deselected(items=slow)
-        items[:] = [item for item in items if item not in set(slow)]
+        slow = {item for item in items if _is_slow(item)}
+        config.hook.pytest_deselected(items=list(slow))
+        items[:] = [item for item in items if item not in slow]
+        for item in items:
+            _generate_few(item)
+
+
+def _generate_few(item: pytest.Item) -> None:
+    """Of what Hypothesis makes up, `make test` looks at more."""
+    test = getattr(item, "obj", None)
+    asked = getattr(test, "_hypothesis_internal_use_settings", None)
+    if asked is not None:
+        few = settings(asked, max_examples=min(asked.max_examples, FEW_EXAMPLES))
+        test._hypothesis_internal_use_settings = few  # type: ignore[union-attr]
 
 
 def _is_slow(item: pytest.Item) -> bool:

@@ -26,7 +26,7 @@ from calmo_pagerduty.db.encryption import (
     parse_keys,
 )
 from tests.support.doors import make_webhook
-from tests.support.patience import PROGRAM
+from tests.support.patience import EVENTUALLY, PROGRAM
 
 OLD, NEW = bytes(range(32)), bytes(range(32, 64))
 KEYRING = Keyring({"old": OLD})
@@ -192,7 +192,7 @@ def test_two_that_start_at_once_both_pass(database: Database) -> None:
     def start(_: int) -> None:
         def check(connection: sa.Connection) -> None:
             if connection.dialect.name == "postgresql":
-                together.wait(10)
+                together.wait(EVENTUALLY)
             KEYRING.check(connection)
 
         database.write_blocking(check)

@@ -19,6 +19,7 @@ from pagerduty_simulator.webhook_sender import WebhookSender
 from tests.support.accounts import Books, disordered, doubled, lost, read_books, wrong
 from tests.support.chaos import Weather, rage
 from tests.support.eventually import eventually
+from tests.support.patience import STORY
 from tests.support.service import Service, running_service
 
 SECRET = "a-signing-secret-of-the-storm"
@@ -42,7 +43,6 @@ class Storm:
     events: int
     incidents: int
     weather: Weather
-    settled_within_seconds: float
 
 
 SHORT = Storm(
@@ -54,7 +54,6 @@ SHORT = Storm(
         longest_crash_seconds=1.0,
         outages=(("crash", "temporal", 3.0), ("freeze", "worker", 3.0)),
     ),
-    settled_within_seconds=60,
 )
 LONG = Storm(
     events=2000,
@@ -70,7 +69,6 @@ LONG = Storm(
             ("freeze", "ingress", 7.0),
         ),
     ),
-    settled_within_seconds=180,
 )
 
 
@@ -105,7 +103,7 @@ async def _weather_the_storm(storm: Storm, seed: int, folder: Path, database_url
             async with asyncio.TaskGroup() as both:
                 both.create_task(_publish(sender, arriving, storm.weather.seconds))
                 both.create_task(rage(service, blows))
-            await sender.drained(storm.settled_within_seconds)
+            await sender.drained(STORY)
             books = await _settled(database, storm)
             service.check_all_run()
             _print_figures(storm, service, sender, books, datetime.now(UTC) - begun)
@@ -140,7 +138,7 @@ async def _settled(database: Database, storm: Storm) -> Books:
     async def read() -> Books:
         return await asyncio.to_thread(read_books, database)
 
-    return await eventually(read, lambda books: books.unfinished == 0, storm.settled_within_seconds)
+    return await eventually(read, lambda books: books.unfinished == 0, STORY)
 
 
 def _print_figures(

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROWS = """
 from starlette.requests import Request
 from starlette.responses import Response
@@ -33,6 +35,7 @@ wrong: list[Row] = [
 """
 
 
+@pytest.mark.slow
 def test_a_handler_of_another_type_than_its_row_is_found(tmp_path: Path) -> None:
     file = tmp_path / "rows.py"
     file.write_text(ROWS)
