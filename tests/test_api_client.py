@@ -28,9 +28,13 @@ async def stream(request: Request) -> Response:
     return Response(STREAM.encode(), media_type="text/event-stream")
 
 
+async def echo(request: Request) -> Response:
+    return JSONResponse(dict(request.query_params))
+
+
 @pytest.fixture
 async def client() -> AsyncIterator[ApiClient]:
-    app = Starlette(routes=[Route("/api/issues/events", stream)])
+    app = Starlette(routes=[Route("/api/issues/events", stream), Route("/api/echo", echo)])
     async with running_server(app, "127.0.0.1", 0) as url:
         with closing(ApiClient(url, "calmo_key")) as found:
             yield found
@@ -46,6 +50,12 @@ async def test_a_stream_is_read_event_by_event_whatever_stands_in_it(client: Api
 
 async def test_a_stream_says_first_that_it_is_open(client: ApiClient) -> None:
     assert (await asyncio.to_thread(lambda: list(client.changes())))[0] is None
+
+
+async def test_a_path_keeps_its_own_query(client: ApiClient) -> None:
+    """As that of a link has, which says whose progress is meant."""
+    asked = await asyncio.to_thread(lambda: client.get("/api/echo?version=1&incident=Q1"))
+    assert asked == {"version": "1", "incident": "Q1"}
 
 
 async def test_a_stream_that_is_refused_is_a_problem_with_its_status(client: ApiClient) -> None:

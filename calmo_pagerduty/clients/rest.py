@@ -65,7 +65,8 @@ class ApiRequest:
     def options(self) -> dict[str, Any]:
         """The request as httpx takes it, besides method and path."""
         return {
-            "params": list(self.params),
+            # None leaves a path's own query alone; an empty list would take it away.
+            "params": list(self.params) or None,
             "json": self.body,
             "headers": dict(self.headers),
             "timeout": self.patience,
