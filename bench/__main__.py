@@ -14,7 +14,19 @@ from typing import Any
 
 import uvloop
 
-from bench import ack, context, cost, latency, limits, open_incidents, simulator, storm, throughput, tools
+from bench import (
+    ack,
+    context,
+    cost,
+    latency,
+    limits,
+    open_incidents,
+    simulator,
+    startup,
+    storm,
+    throughput,
+    tools,
+)
 from bench.figures import Figures, rounded
 from bench.noise import calibration, machine_facts
 from bench.parts import tail_of_logs
@@ -32,6 +44,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "storm": storm.measure,
     "tools": tools.measure,
     "context": context.measure,
+    "startup": startup.measure,
     "limits": limits.measure,
     "simulator": simulator.measure,
 }

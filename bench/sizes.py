@@ -20,6 +20,7 @@ class Sizes:
     approvals: int = 500
     warm_contexts: int = 5
     contexts_at_once: int = 50
+    starts: int = 15
 
 
 FULL = Sizes()
@@ -36,4 +37,5 @@ QUICK = Sizes(
     approvals=200,
     warm_contexts=4,
     contexts_at_once=15,
+    starts=7,
 )
