@@ -25,7 +25,7 @@ from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.db.database import Transaction
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope
-from calmo_pagerduty.pagerduty.tokens import Region, TokenKind
+from calmo_pagerduty.pagerduty.token_kinds import Region, TokenKind
 from calmo_pagerduty.processes import free_port, start_child, stop_child
 from calmo_pagerduty.settings import Settings
 from calmo_pagerduty.temporal.dev_server import TemporalDevServer

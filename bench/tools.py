@@ -20,11 +20,11 @@ from bench.progress import print_progress
 from bench.sizes import Sizes
 from bootstrap.store import open_database
 from calmo_pagerduty.access import store as api_keys
+from calmo_pagerduty.access.permissions import ALL_PERMISSIONS
 from calmo_pagerduty.http_client import AsyncClient, HTTPError
 from calmo_pagerduty.processes import free_port, start_child, stop_child
 from calmo_pagerduty.settings import Settings
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
-from ingress.api.authentication import ALL_PERMISSIONS
 
 MAX_CONCURRENT = 16
 #: What a tool's call may cost at most, in bare calls.

@@ -17,9 +17,14 @@ class CommandSettings:
     data_dir: Path
     #: The address that CALMO_URL or CALMO_PUBLIC_URL gives, without a slash at the end.
     url: str | None
-    #: The address that CALMO_HTTP_HOST and CALMO_HTTP_PORT give, or their defaults.
-    http_url: str
+    http_host: str
+    http_port: int
     api_key: str | None
+
+    @property
+    def http_url(self) -> str:
+        """The address that the ingress listens to on this machine."""
+        return f"http://{self.http_host}:{self.http_port}"
 
 
 def load_command_settings() -> CommandSettings:
@@ -29,7 +34,8 @@ def load_command_settings() -> CommandSettings:
     return CommandSettings(
         data_dir=Path(given.get("CALMO_DATA_DIR", ".calmo")),
         url=url.rstrip("/") if url else None,
-        http_url=f"http://{given.get('CALMO_HTTP_HOST', '127.0.0.1')}:{_port(given)}",
+        http_host=given.get("CALMO_HTTP_HOST", "127.0.0.1"),
+        http_port=_port(given),
         api_key=given.get("CALMO_API_KEY") or None,
     )
 

@@ -1,4 +1,4 @@
-"""The one module that imports httpx, so that its successor can replace it in a line."""
+"""The one module that imports httpx, and what is built on it: its successor can replace it in a line."""
 
 import sys
 
@@ -22,6 +22,7 @@ from httpx import (  # noqa: E402
     Timeout,
     TimeoutException,
 )
+from httpx_sse import EventSource  # noqa: E402
 
 __all__ = [
     "URL",
@@ -30,6 +31,7 @@ __all__ = [
     "ConnectError",
     "ConnectTimeout",
     "DecodingError",
+    "EventSource",
     "HTTPError",
     "InvalidURL",
     "Limits",

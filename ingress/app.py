@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from calmo_pagerduty.access.permissions import METRICS_READ
 from calmo_pagerduty.access.store import Principal
-from ingress.api.authentication import METRICS_READ
 from ingress.api.endpoints import Endpoint, EndpointRow, Json, Media, NoInput, PublicEndpoint, routes
 from ingress.api.errors import STATUS_OF_ERROR, answer_error, answer_http_error
 from ingress.api.models import VerdictModel

@@ -15,7 +15,7 @@ from calmo_pagerduty.kernel.explained_error import ExplainedError
 
 #: Every command and group: what holds it, and what `--help` says of it.
 COMMANDS = (
-    ("up", "ingress.commands.up:up",
+    ("up", "ingress.commands.processes:up",
      "Run Temporal, the worker and the ingress on this machine, until Ctrl-C."),
     ("worker", "ingress.commands.processes:worker",
      "Run a Temporal worker. Temporal's address comes from TEMPORAL_ADDRESS and its like."),

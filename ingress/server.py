@@ -6,6 +6,8 @@ import uvicorn
 
 from bootstrap.services import Services
 from bootstrap.store import open_store
+from calmo_pagerduty import logs
+from calmo_pagerduty.processes import check_port
 from calmo_pagerduty.settings import Settings
 from ingress.app import build_app
 from ingress.parts import Ingress
@@ -24,6 +26,13 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._ingress.close()
         super().handle_exit(sig, frame)
+
+
+def main(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises PortTaken, StoreUnavailable, KeyProblem."""
+    logs.configure(settings.log_level, settings.log_format)
+    check_port(settings.http_host, settings.http_port, "--port")
+    run_ingress(settings)
 
 
 def run_ingress(settings: Settings) -> None:

@@ -19,7 +19,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.contexts import ContextRequestActivities, ContextToRequest
     from activities.incidents import CANNOT_APPLY, IncidentActivities
     from calmo_pagerduty.connections.severity import Severity
-    from calmo_pagerduty.incidents.actions import ACTION_REFUSED, Action, StatusAsOf, refusal_of
+    from calmo_pagerduty.incidents.action_names import Action
+    from calmo_pagerduty.incidents.actions import ACTION_REFUSED, StatusAsOf, refusal_of
     from calmo_pagerduty.incidents.lifecycle import (
         Decision,
         Effect,

@@ -5,7 +5,7 @@ from typing import Any
 from temporalio.common import SearchAttributePair
 
 from calmo_pagerduty.incidents.lifecycle import Publish
-from calmo_pagerduty.kernel.incident_ref import INCIDENT_ID
+from calmo_pagerduty.kernel.id_patterns import INCIDENT_ID
 from workflows import names
 
 #: Temporal refuses a search attribute above 2,048 bytes, and then the workflow would be stuck.

@@ -10,9 +10,7 @@ from types import TracebackType
 from typing import Any, Self, cast
 from urllib.parse import quote
 
-from httpx_sse import EventSource
-
-from calmo_pagerduty.http_client import AsyncClient, Client, HTTPError, Response, Timeout
+from calmo_pagerduty.http_client import AsyncClient, Client, EventSource, HTTPError, Response, Timeout
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 
 Json = dict[str, Any]

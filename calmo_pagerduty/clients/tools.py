@@ -17,7 +17,7 @@ from calmo_pagerduty.clients.rest import (
     issue_action,
     tool_call,
 )
-from calmo_pagerduty.incidents.actions import Action
+from calmo_pagerduty.incidents.action_names import Action
 from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.tool_calls.model import OPEN_STATES, CallState
 from calmo_pagerduty.tools.catalogue import TOOLS

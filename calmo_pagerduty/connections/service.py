@@ -23,7 +23,7 @@ from calmo_pagerduty.pagerduty.client import PagerDutyClient
 from calmo_pagerduty.pagerduty.errors import InvalidRequest, RateLimited
 from calmo_pagerduty.pagerduty.rate_limits import RateHeaders
 from calmo_pagerduty.pagerduty.requests import ApiRequest
-from calmo_pagerduty.pagerduty.tokens import Region
+from calmo_pagerduty.pagerduty.token_kinds import Region
 
 #: How often PagerDuty's own figures are kept at most: they are for people to look at.
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)

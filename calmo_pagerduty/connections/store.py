@@ -17,7 +17,8 @@ from calmo_pagerduty.db.tables import connections
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.db.visibility import visible_to
 from calmo_pagerduty.kernel.scopes import Scope, Visibility
-from calmo_pagerduty.pagerduty.tokens import Region, TokenInfo, TokenKind
+from calmo_pagerduty.pagerduty.token_kinds import Region, TokenKind
+from calmo_pagerduty.pagerduty.tokens import TokenInfo
 from calmo_pagerduty.tools.permissions import ConnectionRules
 
 

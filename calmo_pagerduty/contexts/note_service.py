@@ -19,7 +19,7 @@ from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.tool_calls.authorization_service import ToolAuthorizer
 from calmo_pagerduty.tool_calls.model import OPEN_STATES, Channel
 from calmo_pagerduty.tool_calls.record_service import CREATION_REFUSALS, ToolCallTicket
-from calmo_pagerduty.tools.model import Access
+from calmo_pagerduty.tools.classes import Access
 from calmo_pagerduty.tools.permissions import KEY_PERMISSION
 
 logger = logging.getLogger(__name__)

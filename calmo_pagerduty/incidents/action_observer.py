@@ -8,14 +8,8 @@ from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.incidents import action_result_store as action_results
 from calmo_pagerduty.incidents import action_store as operations
 from calmo_pagerduty.incidents import store as issues
-from calmo_pagerduty.incidents.actions import (
-    ACTION_REFUSED,
-    ACTIONS,
-    STATE_OF_CALL,
-    Action,
-    Operation,
-    refusal_of,
-)
+from calmo_pagerduty.incidents.action_names import Action
+from calmo_pagerduty.incidents.actions import ACTION_REFUSED, ACTIONS, STATE_OF_CALL, Operation, refusal_of
 from calmo_pagerduty.pagerduty.webhook_events import Reference
 from calmo_pagerduty.tool_calls.authorization_service import KeepWith
 from calmo_pagerduty.tool_calls.observer import ObservedAgent

@@ -12,9 +12,9 @@ from calmo_pagerduty.db.operation_tables import operations
 from calmo_pagerduty.db.schema import Utc
 from calmo_pagerduty.db.statements import insert_or_ignore
 from calmo_pagerduty.db.transactions import Transaction
+from calmo_pagerduty.incidents.action_names import Action
 from calmo_pagerduty.incidents.actions import (
     RESULT_PREFIX,
-    Action,
     ExpectedEvent,
     Operation,
     OperationState,

@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from calmo_pagerduty.incidents.action_names import Action
 from calmo_pagerduty.kernel.as_of import AsOf
 from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.pagerduty.event_types import SNOOZED, EventType, IncidentStatus
@@ -23,18 +24,6 @@ OPERATION_PREFIX = "op:"
 RESULT_PREFIX = "answer:"
 #: The error of a call that the incident's state forbids.
 ACTION_REFUSED = "ActionRefused"
-
-
-class Action(StrEnum):
-    ACKNOWLEDGE = "acknowledge"
-    RESOLVE = "resolve"
-    REOPEN = "reopen"
-    REASSIGN = "reassign"
-    ESCALATE = "escalate"
-    SET_PRIORITY = "set_priority"
-    ADD_NOTE = "add_note"
-    SNOOZE = "snooze"
-    REQUEST_RESPONDERS = "request_responders"
 
 
 class OperationState(StrEnum):

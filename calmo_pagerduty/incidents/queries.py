@@ -17,7 +17,7 @@ from calmo_pagerduty.db.visibility import visible_to
 from calmo_pagerduty.incidents.model import Issue
 from calmo_pagerduty.incidents.rows import entry_from_row, issue_from_row
 from calmo_pagerduty.incidents.timeline import TimelineEntry
-from calmo_pagerduty.kernel.incident_ref import ISSUE_ID
+from calmo_pagerduty.kernel.id_patterns import ISSUE_ID
 from calmo_pagerduty.kernel.scopes import Scope, Visibility
 
 

@@ -9,8 +9,9 @@ from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.db.database import Database, Transaction
 from calmo_pagerduty.incidents import action_store as operations
 from calmo_pagerduty.incidents import response_target_store as responses
+from calmo_pagerduty.incidents.action_names import Action
 from calmo_pagerduty.incidents.action_observer import keep_operation
-from calmo_pagerduty.incidents.actions import ACTIONS, Action, tool_arguments
+from calmo_pagerduty.incidents.actions import ACTIONS, tool_arguments
 from calmo_pagerduty.incidents.response_target_store import TrackedIssue
 from calmo_pagerduty.incidents.response_targets import escalation_goal, notice_key
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
@@ -18,7 +19,7 @@ from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.tool_calls.authorization_service import ToolAuthorizer
 from calmo_pagerduty.tool_calls.model import OPEN_STATES, Channel
 from calmo_pagerduty.tool_calls.record_service import CREATION_REFUSALS, ToolCallTicket
-from calmo_pagerduty.tools.model import Access
+from calmo_pagerduty.tools.classes import Access
 from calmo_pagerduty.tools.permissions import KEY_PERMISSION
 
 logger = logging.getLogger(__name__)

@@ -3,15 +3,8 @@
 import base64
 import functools
 import hashlib
-import re
 
 from calmo_pagerduty.kernel.model import FrozenModel
-
-#: What PagerDuty's ids look like. Anything else never becomes part of a workflow id or an URL.
-INCIDENT_ID = re.compile(r"[A-Za-z0-9]{1,64}")
-
-#: What ours look like: see `IncidentRef.issue_id`.
-ISSUE_ID = re.compile(r"iss_[a-z2-7]{24}")
 
 
 class IncidentRef(FrozenModel):

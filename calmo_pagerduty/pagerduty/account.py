@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from calmo_pagerduty.pagerduty.errors import InvalidRequest
-from calmo_pagerduty.pagerduty.tokens import Region, TokenKind
+from calmo_pagerduty.pagerduty.token_kinds import Region, TokenKind
 
 #: Source: PagerDuty's documentation, "Service Regions".
 BASE_URLS: Final = {

@@ -1,24 +1,8 @@
 """A connection: one PagerDuty account in one scope, as everybody but PagerDuty may see it."""
 
 from datetime import datetime
-from enum import StrEnum
 
 from calmo_pagerduty.kernel.model import FrozenModel
-
-
-class Region(StrEnum):
-    """Where an account lives. The other region refuses its tokens with 401."""
-
-    US = "us"
-    EU = "eu"
-    #: Not PagerDuty at all, but the simulator that this instance is set up with.
-    SIMULATOR = "simulator"
-
-
-class TokenKind(StrEnum):
-    #: A REST API key, of the account or of a user.
-    API_TOKEN = "api_token"  # noqa: S105
-    OAUTH = "oauth"
 
 
 class TokenInfo(FrozenModel):

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from calmo_pagerduty.kernel.incident_ref import INCIDENT_ID
+from calmo_pagerduty.kernel.id_patterns import INCIDENT_ID
 from calmo_pagerduty.kernel.instants import parse_instant
 from calmo_pagerduty.kernel.json_values import as_object, as_text, storable_text
 from calmo_pagerduty.pagerduty.event_types import IncidentStatus, rule_of

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from calmo_pagerduty.deliveries.derived_events import DerivedEvent, derive_event
 from calmo_pagerduty.incidents.model import Issue
-from calmo_pagerduty.kernel.incident_ref import INCIDENT_ID
+from calmo_pagerduty.kernel.id_patterns import INCIDENT_ID
 from calmo_pagerduty.kernel.instants import parse_instant
 from calmo_pagerduty.pagerduty.event_types import RECONCILED, EventType, IncidentStatus, rule_of
 from calmo_pagerduty.pagerduty.log_entries import EVENT_OF_KIND, LogEntry, TimelineEvent, missing_entries

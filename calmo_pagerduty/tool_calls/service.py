@@ -14,7 +14,8 @@ from calmo_pagerduty.tool_calls.model import CallState
 from calmo_pagerduty.tool_calls.record_service import StartedAttempt, ToolCallRepository
 from calmo_pagerduty.tools.arguments import parse_arguments
 from calmo_pagerduty.tools.catalogue import TOOLS
-from calmo_pagerduty.tools.model import Access, Arguments, CallContext, Tool
+from calmo_pagerduty.tools.classes import Access
+from calmo_pagerduty.tools.model import Arguments, CallContext, Tool
 
 #: How long a step waits for its turn at PagerDuty's limit before it lets the engine wait instead.
 PERMIT_TIMEOUT = timedelta(seconds=5)

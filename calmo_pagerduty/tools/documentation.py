@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from calmo_pagerduty.tools.model import Category, Tool
+from calmo_pagerduty.tools.classes import Category
+from calmo_pagerduty.tools.model import Tool
 
 HEADINGS: Mapping[Category, str] = {
     Category.INCIDENTS: "Incident management",

@@ -10,31 +10,7 @@ from pydantic import ConfigDict
 
 from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.pagerduty.requests import Plan
-
-
-class Category(StrEnum):
-    """How users know the tools."""
-
-    INCIDENTS = "incident-management"
-    SERVICES = "services"
-    ESCALATION = "escalation-policies"
-    ON_CALL = "on-call-scheduling"
-    USERS = "users"
-    ANALYTICS = "analytics-and-reporting"
-    CONTEXT = "context"
-
-
-class Access(StrEnum):
-    READ = "read"
-    WRITE = "write"
-
-
-class Risk(StrEnum):
-    """Low: looking. Medium: changing an incident. High: creating one, changing policies or schedules."""
-
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
+from calmo_pagerduty.tools.classes import Access, Category, Risk
 
 
 class Arguments(FrozenModel):

@@ -14,7 +14,8 @@ from pydantic import Field, field_validator
 
 from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.pagerduty.tokens import TokenInfo
-from calmo_pagerduty.tools.model import Access, Category, Risk, Tool
+from calmo_pagerduty.tools.classes import Access, Category, Risk
+from calmo_pagerduty.tools.model import Tool
 
 #: What an API key must be permitted for each kind of tool.
 KEY_PERMISSION: Mapping[Access, str] = {Access.READ: "tools:read", Access.WRITE: "tools:write"}

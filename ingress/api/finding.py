@@ -7,7 +7,7 @@ from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.database import Transaction
 from calmo_pagerduty.incidents import queries as issue_queries
 from calmo_pagerduty.incidents.model import Issue
-from calmo_pagerduty.kernel.incident_ref import ISSUE_ID
+from calmo_pagerduty.kernel.id_patterns import ISSUE_ID
 from calmo_pagerduty.kernel.scopes import Visibility
 from ingress.api.errors import ResourceNotFound
 

@@ -1,20 +1,18 @@
 """calmo-pagerduty api-key …"""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
 
 import typer
 
-from bootstrap.store import open_database
-from calmo_pagerduty.access import store as api_keys
+from calmo_pagerduty.access.permissions import ALL_PERMISSIONS, ISSUES_READ
 from calmo_pagerduty.kernel.durations import parse_duration
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.kernel.scopes import Scope
-from ingress.api.authentication import ALL_PERMISSIONS, ISSUES_READ
 from ingress.commands.delivery_view import key_table
-from ingress.commands.instances import client_of, settings_for
+from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, DATA_DIR
 from ingress.commands.output import emit
 
@@ -47,12 +45,10 @@ def create(
     if unknown := set(permissions) - set(ALL_PERMISSIONS):
         raise UnknownPermission(f"no such permission: {', '.join(sorted(unknown))}")
     scopes = [Scope.parse(text) for text in scope] if scope else None
-    now = datetime.now(UTC)
-    ends = None if expires_in is None else now + _parse_duration(expires_in)
-    with open_database(settings_for(data_dir)) as database:
-        key = database.write_blocking(
-            lambda t: api_keys.insert_key(t, name, permissions, scopes, now, person, team or (), ends)
-        )
+    lifetime = None if expires_in is None else _parse_duration(expires_in)
+    from ingress.commands.local_store import create_api_key  # noqa: PLC0415 - slow
+
+    key = create_api_key(data_dir, name, permissions, scopes, person, team or (), lifetime)
     emit({"name": name, "key": key}, as_json, lambda made: made["key"])
 
 

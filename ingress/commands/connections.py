@@ -9,7 +9,7 @@ import typer
 
 from calmo_pagerduty.connections.severity import Severity
 from calmo_pagerduty.kernel.explained_error import ExplainedError
-from calmo_pagerduty.pagerduty.tokens import TokenKind
+from calmo_pagerduty.pagerduty.token_kinds import TokenKind
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, DATA_DIR
 from ingress.commands.output import emit

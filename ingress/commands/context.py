@@ -1,26 +1,21 @@
 """calmo-pagerduty context INCIDENT_OR_ISSUE."""
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
-from rich.console import Console
 
 from calmo_pagerduty.clients.rest import ApiClient, ApiProblem
-from calmo_pagerduty.contexts.model import IncidentContext
-from calmo_pagerduty.kernel.incident_ref import INCIDENT_ID, ISSUE_ID, IncidentRef
+from calmo_pagerduty.kernel.id_patterns import INCIDENT_ID, ISSUE_ID
 from ingress.commands.instances import client_of
 from ingress.commands.options import DATA_DIR
 
 Json = dict[str, Any]
 #: It is not there yet: neither shown nor failed.
 EXIT_INCOMPLETE = 3
-#: Wider than that, lines are hard to follow.
-MAX_WIDTH = 110
 
 
 def context(
@@ -60,6 +55,8 @@ def _issue_id(client: ApiClient, text: str, connection: str | None) -> str:
     if not INCIDENT_ID.fullmatch(text):
         raise ApiProblem(f"{text[:60]!r} is neither an incident's id nor an issue's")
     if connection is not None:
+        from calmo_pagerduty.kernel.incident_ref import IncidentRef  # noqa: PLC0415 - slow, by pydantic
+
         return IncidentRef(connection_id=connection, incident_id=text).issue_id
     found: list[Json] = client.list_issues([("incident", text)])["issues"]
     if not found:
@@ -115,13 +112,9 @@ def _show(
     if as_json:
         typer.echo(json.dumps(document))
         return
-    from ingress.commands.context_view import context_view  # noqa: PLC0415 - slow
+    from ingress.commands.context_view import print_context  # noqa: PLC0415 - slow
 
-    console = Console()
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = MAX_WIDTH
-    width = min(console.width, MAX_WIDTH)
-    console.print(context_view(IncidentContext.model_validate(document), width), width=width)
+    print_context(document)
 
 
 def _get_newest(client: ApiClient, path: str, incident: str) -> Json:

@@ -1,9 +1,11 @@
 """An incident's context as a responder reads it in a terminal, at night, in a hurry: what matters first."""
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
@@ -28,7 +30,19 @@ MAX_ROWS = 5
 MAX_TEXT_LENGTH = 300
 BAR_WIDTH = 30
 
+#: Wider than that, lines are hard to follow.
+MAX_PAGE_WIDTH = 110
+
 View = Iterator[RenderableType]
+
+
+def print_context(document: Mapping[str, Any]) -> None:
+    """Write the REST API's document to standard output, as wide as the terminal is."""
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = MAX_PAGE_WIDTH
+    width = min(console.width, MAX_PAGE_WIDTH)
+    console.print(context_view(IncidentContext.model_validate(document), width), width=width)
 
 
 def context_view(context: IncidentContext, width: int) -> Group:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from calmo_pagerduty.clients.rest import ApiClient, ApiProblem, ServerSentEvent, issue_action, tool_call
-from calmo_pagerduty.incidents.actions import Action
+from calmo_pagerduty.incidents.action_names import Action
 
 Json = dict[str, Any]
 

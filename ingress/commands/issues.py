@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from calmo_pagerduty.clients.rest import ApiClient, ApiProblem, Json, issue_action
-from calmo_pagerduty.incidents.actions import Action
+from calmo_pagerduty.incidents.action_names import Action
 from ingress.commands.instances import client_of
 from ingress.commands.issue_view import action_view, change_line, issue_table, issue_with_timeline
 from ingress.commands.options import ARGUMENTS, ARGUMENTS_STDIN, AS_JSON, DATA_DIR, WAIT

@@ -1,12 +1,11 @@
 """calmo-pagerduty mcp: the tools for an AI agent on this machine."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from calmo_pagerduty.tools.model import Category
+from calmo_pagerduty.tools.classes import Category
 from ingress.commands.instances import api_address
 from ingress.commands.options import DATA_DIR
 
@@ -21,8 +20,8 @@ def mcp(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Serve MCP on standard input and output, with the rights of the API key."""
-    # It takes half a second to import, which no other command should wait for.
-    from ingress.mcp.stdio import serve_stdio  # noqa: PLC0415 - slow
-
     url, api_key = api_address(data_dir)
-    asyncio.run(serve_stdio(url, api_key, connection, category or []))
+    # The SDK takes a second to import, which nobody should wait for who is only told that there is no key.
+    from ingress.mcp.stdio import run_stdio  # noqa: PLC0415 - slow
+
+    run_stdio(url, api_key, connection, category or [])

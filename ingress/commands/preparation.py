@@ -12,19 +12,19 @@ from pydantic import SecretStr
 
 from bootstrap.store import OpenStore, open_store
 from calmo_pagerduty.access import store as api_keys
+from calmo_pagerduty.access.permissions import ALL_PERMISSIONS
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.db.database import Database, Transaction
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope
-from calmo_pagerduty.pagerduty.tokens import Region, TokenKind
+from calmo_pagerduty.pagerduty.token_kinds import Region, TokenKind
 from calmo_pagerduty.processes import check_port
 from calmo_pagerduty.settings import Settings
 from calmo_pagerduty.temporal.dev_server import isolated_environment
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from calmo_pagerduty.webhooks import store as webhooks
-from ingress.api.authentication import ALL_PERMISSIONS
+from calmo_pagerduty.webhooks.lifecycle import webhook_url
 from ingress.commands.instances import API_KEY_FILE
-from ingress.commands.webhooks import webhook_url
 
 DEMO_SCOPE = Scope.parse("organization:demo")
 #: Somebody at the simulated PagerDuty, in whose name writes are made there.

@@ -1,20 +1,39 @@
-"""calmo-pagerduty worker, calmo-pagerduty ingress: the parts alone, against any Temporal and database."""
+"""calmo-pagerduty up, worker, ingress: everything on this machine, or one process of it.
+
+What a process consists of takes seconds to import, so only the command that runs it does.
+"""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from calmo_pagerduty import logs
-from calmo_pagerduty.processes import check_port
-from calmo_pagerduty.settings import load_settings
 from ingress.commands.options import DATA_DIR
+
+
+def up(
+    data_dir: Annotated[
+        Path | None,
+        typer.Option("--data-dir", readable=False, help="Where everything is kept. Default: ./.calmo"),
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Webhooks and the REST API")] = 8080,
+    temporal_port: Annotated[int, typer.Option(min=1, max=65535)] = 7233,
+    ui_port: Annotated[int, typer.Option(min=1, max=65535, help="Temporal's web interface")] = 8233,
+    demo: Annotated[
+        bool, typer.Option("--demo/--no-demo", help="Play a day at a simulated PagerDuty")
+    ] = True,
+    speed: Annotated[float, typer.Option(min=0.01, max=1000, help="How fast the demo plays")] = 1.0,
+) -> None:
+    """Run Temporal, the worker and the ingress on this machine, until Ctrl-C."""
+    from ingress.commands.up import run_everything  # noqa: PLC0415 - slow
+
+    run_everything(data_dir, port, temporal_port, ui_port, demo, speed)
 
 
 def worker(data_dir: Annotated[Path | None, DATA_DIR] = None) -> None:
     """Run a Temporal worker. Temporal's address comes from TEMPORAL_ADDRESS and its like."""
-    # The parts themselves are imported by those who run them: no other command waits for that.
     import worker as program  # noqa: PLC0415 - slow
+    from calmo_pagerduty.settings import load_settings  # noqa: PLC0415 - slow
 
     program.main(load_settings(data_dir=data_dir))
 
@@ -27,9 +46,7 @@ def ingress(
     ] = None,
 ) -> None:
     """Run the webhook door, the REST API and the forwarder."""
-    from ingress.server import run_ingress  # noqa: PLC0415 - slow
+    from calmo_pagerduty.settings import load_settings  # noqa: PLC0415 - slow
+    from ingress.server import main  # noqa: PLC0415 - slow
 
-    settings = load_settings(data_dir=data_dir, http_host=host, http_port=port)
-    logs.configure(settings.log_level, settings.log_format)
-    check_port(settings.http_host, settings.http_port, "--port")
-    run_ingress(settings)
+    main(load_settings(data_dir=data_dir, http_host=host, http_port=port))

@@ -6,9 +6,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
 
-import typer
 from rich.console import Console
 from rich.text import Text
 
@@ -30,26 +28,16 @@ READY_SECONDS = 180.0
 STOP_TIMEOUT = 5.0
 
 
-def up(
-    data_dir: Annotated[
-        Path | None,
-        typer.Option("--data-dir", readable=False, help="Where everything is kept. Default: ./.calmo"),
-    ] = None,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Webhooks and the REST API")] = 8080,
-    temporal_port: Annotated[int, typer.Option(min=1, max=65535)] = 7233,
-    ui_port: Annotated[int, typer.Option(min=1, max=65535, help="Temporal's web interface")] = 8233,
-    demo: Annotated[
-        bool, typer.Option("--demo/--no-demo", help="Play a day at a simulated PagerDuty")
-    ] = True,
-    speed: Annotated[float, typer.Option(min=0.01, max=1000, help="How fast the demo plays")] = 1.0,
+def run_everything(
+    data_dir: Path | None, port: int, temporal_port: int, ui_port: int, demo: bool, speed: float
 ) -> None:
-    """Run Temporal, the worker and the ingress on this machine, until Ctrl-C."""
+    """Run until a signal comes. Raises CannotStart, PortTaken, InvalidSettings."""
     folder = (data_dir or load_settings().data_dir).absolute()
-    plan = UpOptions(folder, port, temporal_port, ui_port, demo, speed, free_port() if demo else 0)
+    options = UpOptions(folder, port, temporal_port, ui_port, demo, speed, free_port() if demo else 0)
     lock = lock_folder(folder)
     try:
-        check_ports(plan)
-        asyncio.run(_Service(plan).run())
+        check_ports(options)
+        asyncio.run(_Service(options).run())
     finally:
         lock.close()
 

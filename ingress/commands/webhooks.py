@@ -4,27 +4,20 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
 
-from bootstrap.store import open_store
 from calmo_pagerduty.clients.rest import ApiClient
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.kernel.scopes import Scope
-from calmo_pagerduty.webhooks import management_store as webhook_management
 from calmo_pagerduty.webhooks.event_filters import EventFilter, EventSet
-from calmo_pagerduty.webhooks.lifecycle import webhook_handle, webhook_url
-from calmo_pagerduty.webhooks.management_store import NewWebhook
-from calmo_pagerduty.webhooks.public_address import unreachable_reason
-from calmo_pagerduty.webhooks.setup_steps import setup_steps
 from calmo_pagerduty.webhooks.signing_secrets import parse_secret as read_pasted
 from ingress.commands import deliveries
 from ingress.commands import reconcile as healing
-from ingress.commands.instances import client_of, settings_for
+from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, DATA_DIR
 from ingress.commands.output import emit, print_view
 from ingress.commands.webhook_view import (
@@ -34,8 +27,6 @@ from ingress.commands.webhook_view import (
     webhook_table,
     webhook_view,
 )
-
-__all__ = ["NoSecret", "app", "webhook_url"]
 
 app = typer.Typer(no_args_is_help=True, help="The addresses that PagerDuty delivers to.")
 
@@ -83,27 +74,10 @@ def create(
         made = client_of(data_dir).send("POST", "/api/webhooks", body)
     else:
         secret = read_pasted(read_secret()).secret if secret_stdin else None
-        made = _create_locally(NewWebhook(Scope.parse(scope), name, None, events, only), secret, data_dir)
+        from ingress.commands.local_store import create_webhook  # noqa: PLC0415 - slow
+
+        made = create_webhook(data_dir, Scope.parse(scope), name, events, only, secret)
     emit(made, as_json, created_webhook_view)
-
-
-def _create_locally(new: NewWebhook, secret: bytes | None, data_dir: Path | None) -> Json:
-    """Make it in the database, whether the service runs or not."""
-    now = datetime.now(UTC)
-    with open_store(settings_for(data_dir)) as own:
-        webhook_id = own.database.write_blocking(
-            lambda transaction: webhook_management.insert_webhook(transaction, own.keyring, new, secret, now)
-        )
-    url = webhook_url(own.settings.public_address, webhook_id)
-    unreachable = unreachable_reason(own.settings.public_address)
-    return {
-        "id": webhook_id,
-        "url": url,
-        "scope": str(new.scope),
-        "has_secret": secret is not None,
-        "warnings": [unreachable] if unreachable else [],
-        "steps": setup_steps(url, webhook_handle(webhook_id), new.event_set, new.only, secret is not None),
-    }
 
 
 def read_secret() -> bytes:

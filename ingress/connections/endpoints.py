@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from starlette.requests import Request
 
 from calmo_pagerduty.access import audit_store as audit
+from calmo_pagerduty.access.permissions import CONNECTIONS_ADMIN, CONNECTIONS_READ, CONNECTIONS_WRITE
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.connections import rate_limit_store as permits
 from calmo_pagerduty.connections import store as connections
@@ -21,10 +22,9 @@ from calmo_pagerduty.db.database import Database, Transaction
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.kernel.scopes import Scope, ScopeKind
 from calmo_pagerduty.pagerduty.errors import PagerDutyError
-from calmo_pagerduty.pagerduty.tokens import Region
+from calmo_pagerduty.pagerduty.token_kinds import Region
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.permissions import ConnectionRules, enables_writes
-from ingress.api.authentication import CONNECTIONS_ADMIN, CONNECTIONS_READ, CONNECTIONS_WRITE
 from ingress.api.endpoints import Endpoint, EndpointRow, Json, NoInput
 from ingress.api.errors import NotPermitted
 from ingress.api.finding import require_connection

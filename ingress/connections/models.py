@@ -11,8 +11,8 @@ from calmo_pagerduty.connections.rate_limit_store import RateLimitUsage
 from calmo_pagerduty.connections.response_targets import Minutes
 from calmo_pagerduty.connections.severity import Severity
 from calmo_pagerduty.connections.store import Connection
-from calmo_pagerduty.pagerduty.tokens import Region, TokenKind
-from calmo_pagerduty.tools.model import Risk
+from calmo_pagerduty.pagerduty.token_kinds import Region, TokenKind
+from calmo_pagerduty.tools.classes import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from ingress.api.models import Model
 

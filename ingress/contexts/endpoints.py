@@ -10,6 +10,7 @@ from sse_starlette import EventSourceResponse
 from starlette.requests import Request
 from starlette.responses import Response
 
+from calmo_pagerduty.access.permissions import ISSUES_READ, TOOLS_READ
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.contexts import store as contexts
 from calmo_pagerduty.contexts.model import IncidentContext
@@ -17,9 +18,8 @@ from calmo_pagerduty.contexts.rendering.dependency_picture import dependency_svg
 from calmo_pagerduty.contexts.rendering.markdown import context_markdown
 from calmo_pagerduty.contexts.store import StoredContext
 from calmo_pagerduty.db.database import Database, Transaction
-from calmo_pagerduty.kernel.incident_ref import INCIDENT_ID
+from calmo_pagerduty.kernel.id_patterns import INCIDENT_ID
 from calmo_pagerduty.temporal.handle import TemporalHandle
-from ingress.api.authentication import ISSUES_READ, TOOLS_READ
 from ingress.api.endpoints import Endpoint, EndpointRow, Json, Media, NoInput
 from ingress.api.errors import ResourceNotFound
 from ingress.api.finding import check_issue_id

@@ -7,13 +7,14 @@ from typing import Literal
 
 from sse_starlette import ServerSentEvent
 
+from calmo_pagerduty.access.permissions import ISSUES_READ
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.contexts import store as contexts
 from calmo_pagerduty.contexts.runs import ContextProgress, ContextState
 from calmo_pagerduty.contexts.sources import SourceState
 from calmo_pagerduty.contexts.store import StoredContext
 from calmo_pagerduty.db.database import Database, StoreUnavailable, Transaction
-from ingress.api.authentication import ISSUES_READ, revalidate_principal
+from ingress.api.authentication import revalidate_principal
 from ingress.contexts.models import EndEvent, SourceEvent, context_path
 
 POLL_SECONDS = 0.2

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from calmo_pagerduty.access import audit_store as audit
+from calmo_pagerduty.access.permissions import DELIVERIES_BODY, DELIVERIES_READ, WEBHOOKS_WRITE
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.db.database import Database, Transaction
 from calmo_pagerduty.deliveries import queries as delivery_queries
@@ -15,7 +16,6 @@ from calmo_pagerduty.deliveries import replay_store as replays
 from calmo_pagerduty.deliveries.queries import DeliveryFilter
 from calmo_pagerduty.deliveries.redacted_bodies import redact_body
 from calmo_pagerduty.deliveries.replay_store import ReplayBatch, ReplayOutcome
-from ingress.api.authentication import DELIVERIES_BODY, DELIVERIES_READ, WEBHOOKS_WRITE
 from ingress.api.endpoints import Endpoint, EndpointRow, Json, Media, NoInput
 from ingress.api.finding import require
 from ingress.api.pages import decode_cursor, page

@@ -12,6 +12,7 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
+from calmo_pagerduty.access.permissions import DELIVERIES_READ
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.deliveries.explanation_queries import ExplanationLookup, get_explanation_input
@@ -23,9 +24,8 @@ from calmo_pagerduty.deliveries.explanations import (
     explain,
 )
 from calmo_pagerduty.deliveries.model import DeliveryState
-from calmo_pagerduty.kernel.incident_ref import INCIDENT_ID
+from calmo_pagerduty.kernel.id_patterns import INCIDENT_ID
 from calmo_pagerduty.temporal.handle import TemporalHandle
-from ingress.api.authentication import DELIVERIES_READ
 from ingress.api.endpoints import Endpoint, EndpointRow, Json, NoInput
 from ingress.api.errors import ResourceNotFound
 from ingress.api.models import Model

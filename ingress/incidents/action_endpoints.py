@@ -3,11 +3,11 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from calmo_pagerduty.access.permissions import ISSUES_READ
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.db.database import Database, Transaction
 from calmo_pagerduty.incidents import action_store as operations
 from calmo_pagerduty.incidents.actions import Operation
-from ingress.api.authentication import ISSUES_READ
 from ingress.api.calls import CALL_STATUSES, HTTP_STATUS_OF_STATE, channel_of, idempotency_key_of
 from ingress.api.endpoints import Endpoint, EndpointRow, Json
 from ingress.api.finding import require_issue

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from calmo_pagerduty.incidents.actions import Action, Operation, OperationState
+from calmo_pagerduty.incidents.action_names import Action
+from calmo_pagerduty.incidents.actions import Operation, OperationState
 from ingress.api.calls import IdempotencyKey
 from ingress.api.models import Links, Model, Word
 from ingress.incidents.action_service import ActionStatus

@@ -10,6 +10,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
 
+from calmo_pagerduty.access.permissions import ISSUES_READ
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.contexts import store as contexts
 from calmo_pagerduty.db.database import Database, StoreUnavailable, Transaction
@@ -17,7 +18,7 @@ from calmo_pagerduty.incidents import queries as issue_queries
 from calmo_pagerduty.incidents import response_target_store as responses
 from calmo_pagerduty.incidents.model import Issue
 from calmo_pagerduty.kernel.scopes import Visibility
-from ingress.api.authentication import ISSUES_READ, revalidate_principal
+from ingress.api.authentication import revalidate_principal
 from ingress.api.endpoints import Endpoint, EndpointRow, Json, Media, NoInput
 from ingress.api.finding import require_issue
 from ingress.api.models import Links

@@ -5,10 +5,11 @@ from typing import Any
 
 from mcp_types import Tool, ToolAnnotations
 
-from calmo_pagerduty.incidents.actions import ACTIONS, Action
+from calmo_pagerduty.incidents.action_names import Action
+from calmo_pagerduty.incidents.actions import ACTIONS
 from calmo_pagerduty.tools.arguments import input_schema
 from calmo_pagerduty.tools.catalogue import TOOLS
-from calmo_pagerduty.tools.model import Category
+from calmo_pagerduty.tools.classes import Category
 
 ACT_TOOL = "act_on_issue"
 ACT_CATEGORY = Category.INCIDENTS

@@ -7,7 +7,7 @@ from calmo_pagerduty.contexts.model import IncidentContext
 from calmo_pagerduty.contexts.rendering.digest import context_digest
 from calmo_pagerduty.db.database import Transaction
 from calmo_pagerduty.kernel.scopes import Visibility
-from calmo_pagerduty.tools.model import Category
+from calmo_pagerduty.tools.classes import Category
 from ingress.contexts.lookup import no_context_error
 from ingress.contexts.models import MAX_VERSION
 

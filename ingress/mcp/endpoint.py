@@ -14,13 +14,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
+from calmo_pagerduty.access.permissions import ISSUES_READ, TOOLS_READ
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.database import Database, StoreUnavailable
 from calmo_pagerduty.db.encryption import CannotDecrypt
 from calmo_pagerduty.incidents import queries as issue_queries
 from calmo_pagerduty.incidents.actions import InvalidAction
-from calmo_pagerduty.kernel.incident_ref import INCIDENT_ID, IncidentRef
+from calmo_pagerduty.kernel.id_patterns import INCIDENT_ID
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.temporal.handle import TemporalUnavailable
 from calmo_pagerduty.tool_calls.authorization_service import (
     CallRefused,
@@ -33,9 +35,10 @@ from calmo_pagerduty.tool_calls.model import MAX_IDEMPOTENCY_KEY, Channel
 from calmo_pagerduty.tool_calls.store import IdempotencyKeyReused
 from calmo_pagerduty.tools.arguments import InvalidArguments
 from calmo_pagerduty.tools.catalogue import TOOLS
-from calmo_pagerduty.tools.model import Category, Tool
+from calmo_pagerduty.tools.classes import Category
+from calmo_pagerduty.tools.model import Tool
 from calmo_pagerduty.tools.permissions import PrincipalRights, judge
-from ingress.api.authentication import ISSUES_READ, TOOLS_READ, authenticate
+from ingress.api.authentication import authenticate
 from ingress.api.errors import (
     ActionRefused,
     NotAuthenticated,

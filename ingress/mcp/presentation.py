@@ -26,7 +26,7 @@ from mcp_types import (
 from calmo_pagerduty.kernel.untrusted_text import clean_json, sanitize_text
 from calmo_pagerduty.tools.arguments import input_schema
 from calmo_pagerduty.tools.catalogue import TOOLS
-from calmo_pagerduty.tools.model import Access
+from calmo_pagerduty.tools.classes import Access
 from calmo_pagerduty.tools.model import Tool as ToolRow
 from ingress.contexts.models import MAX_VERSION
 from ingress.mcp.action_tool import ACT_TOOL, build_action_tool

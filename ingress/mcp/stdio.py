@@ -1,5 +1,6 @@
 """MCP over standard input and output, for an agent on this machine: our REST API stands behind it."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
@@ -16,7 +17,8 @@ from calmo_pagerduty.clients.rest import (
     tool_call,
 )
 from calmo_pagerduty.contexts.model import IncidentContext
-from calmo_pagerduty.kernel.incident_ref import INCIDENT_ID, IncidentRef
+from calmo_pagerduty.kernel.id_patterns import INCIDENT_ID
+from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.model import Tool
 from ingress.mcp.action_tool import ACT_CATEGORY, ACTION_TOOLS
@@ -25,6 +27,11 @@ from ingress.mcp.presentation import CannotServe, Json, build_server
 
 #: Less than agents' programs wait for a tool.
 WAIT_SECONDS = 25.0
+
+
+def run_stdio(url: str, api_key: str, connection: str | None, categories: Sequence[str]) -> None:
+    """Serve until standard input ends."""
+    asyncio.run(serve_stdio(url, api_key, connection, categories))
 
 
 async def serve_stdio(url: str, api_key: str, connection: str | None, categories: Sequence[str]) -> None:

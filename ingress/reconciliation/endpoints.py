@@ -6,6 +6,7 @@ import contextlib
 from starlette.requests import Request
 from temporalio.client import WorkflowFailureError
 
+from calmo_pagerduty.access.permissions import CONNECTIONS_READ, CONNECTIONS_WRITE
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.connections.store import Connection
@@ -14,7 +15,6 @@ from calmo_pagerduty.reconciliation import store as reconciliations
 from calmo_pagerduty.reconciliation.service import NO_CREDENTIAL_TEXT
 from calmo_pagerduty.temporal.handle import TemporalHandle
 from calmo_pagerduty.webhooks import examination_store as examinations
-from ingress.api.authentication import CONNECTIONS_READ, CONNECTIONS_WRITE
 from ingress.api.endpoints import Endpoint, EndpointRow, Json, NoInput
 from ingress.api.finding import require_connection
 from ingress.reconciliation import schedules

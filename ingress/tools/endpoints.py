@@ -4,13 +4,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from calmo_pagerduty.access import audit_store as audit
+from calmo_pagerduty.access.permissions import APPROVALS_WRITE, AUDIT_READ, TOOLS_READ
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.tool_calls import store as tool_calls
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.permissions import PrincipalRights, judge
-from ingress.api.authentication import APPROVALS_WRITE, AUDIT_READ, TOOLS_READ
 from ingress.api.calls import (
     CALL_STATUSES,
     HTTP_STATUS_OF_STATE,

@@ -10,7 +10,8 @@ from calmo_pagerduty.access.audit_store import AuditRow
 from calmo_pagerduty.tool_calls.model import CallState, Channel, tool_call_workflow_id
 from calmo_pagerduty.tool_calls.store import ToolCall
 from calmo_pagerduty.tools.arguments import input_schema
-from calmo_pagerduty.tools.model import Access, Category, Risk, Tool
+from calmo_pagerduty.tools.classes import Access, Category, Risk
+from calmo_pagerduty.tools.model import Tool
 from calmo_pagerduty.tools.permissions import Judgement
 from ingress.api.calls import IdempotencyKey
 from ingress.api.models import Links, Model, Word

@@ -23,7 +23,8 @@ from calmo_pagerduty.tool_calls.model import OPEN_STATES, CallState, Channel, to
 from calmo_pagerduty.tool_calls.record_service import ToolCallTicket
 from calmo_pagerduty.tool_calls.service import ToolCallService, error_document
 from calmo_pagerduty.tool_calls.store import ToolCall
-from calmo_pagerduty.tools.model import Access, CallContext
+from calmo_pagerduty.tools.classes import Access
+from calmo_pagerduty.tools.model import CallContext
 from ingress.api.errors import CallStored, DecisionRefused
 from ingress.api.finding import require
 from workflows import names

@@ -9,6 +9,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
 
+from calmo_pagerduty.access.permissions import WEBHOOKS_WRITE
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.db.database import Transaction
 from calmo_pagerduty.webhooks import evidence_store as webhook_evidence
@@ -17,7 +18,6 @@ from calmo_pagerduty.webhooks.lifecycle import WebhookConflict, WebhookTransitio
 from calmo_pagerduty.webhooks.management_store import ManagedWebhook
 from calmo_pagerduty.webhooks.signature_diagnosis import diagnose
 from calmo_pagerduty.webhooks.validation import ValidationResult, validate_setup
-from ingress.api.authentication import WEBHOOKS_WRITE
 from ingress.api.endpoints import Endpoint, EndpointRow, Json
 from ingress.api.models import NoBody
 from ingress.webhooks.end_to_end_check import TestStep, WebhookEndToEndTest, WebhookTestDeps

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from starlette.requests import Request
 
+from calmo_pagerduty.access.permissions import WEBHOOKS_READ, WEBHOOKS_WRITE
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.database import Database, Transaction
@@ -20,7 +21,6 @@ from calmo_pagerduty.webhooks.lifecycle import (
 )
 from calmo_pagerduty.webhooks.management_store import ManagedWebhook, NewWebhook
 from calmo_pagerduty.webhooks.signing_secrets import parse_secret
-from ingress.api.authentication import WEBHOOKS_READ, WEBHOOKS_WRITE
 from ingress.api.endpoints import Endpoint, EndpointRow, Handler, Input, Json, NoInput
 from ingress.api.errors import NotPermitted
 from ingress.api.finding import require_connection

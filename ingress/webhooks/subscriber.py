@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 from calmo_pagerduty.access import audit_store as audit
+from calmo_pagerduty.access.permissions import CONNECTIONS_ADMIN
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.connections.service import PagerDutyClients
@@ -21,7 +22,7 @@ from calmo_pagerduty.db.database import Database, Transaction
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.kernel.scopes import EVERYTHING, ScopeKind
 from calmo_pagerduty.pagerduty.client import PagerDutyClient
-from calmo_pagerduty.pagerduty.tokens import Region
+from calmo_pagerduty.pagerduty.token_kinds import Region
 from calmo_pagerduty.webhooks import management_store as webhook_management
 from calmo_pagerduty.webhooks import subscription_plans as subscriptions
 from calmo_pagerduty.webhooks.event_filters import EVENTS
@@ -34,7 +35,6 @@ from calmo_pagerduty.webhooks.lifecycle import (
 from calmo_pagerduty.webhooks.management_store import ManagedWebhook
 from calmo_pagerduty.webhooks.public_address import unreachable_reason
 from calmo_pagerduty.webhooks.subscription_plans import DeliveryTarget
-from ingress.api.authentication import CONNECTIONS_ADMIN
 from ingress.api.errors import NotPermitted
 from ingress.webhook_receiver.webhook_directory import TTL_SECONDS, WebhookDirectory
 

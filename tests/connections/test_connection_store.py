@@ -16,8 +16,9 @@ from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import CannotDecrypt, Keyring
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope, Visibility
-from calmo_pagerduty.pagerduty.tokens import Region, TokenInfo, TokenKind
-from calmo_pagerduty.tools.model import Risk
+from calmo_pagerduty.pagerduty.token_kinds import Region, TokenKind
+from calmo_pagerduty.pagerduty.tokens import TokenInfo
+from calmo_pagerduty.tools.classes import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from tests.support.doors import rows
 

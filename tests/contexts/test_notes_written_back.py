@@ -4,7 +4,7 @@ from calmo_pagerduty.access import store as api_keys
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.contexts.rendering.note import NOTE_MARKER
 from calmo_pagerduty.tool_calls.model import CallState
-from calmo_pagerduty.tools.model import Risk
+from calmo_pagerduty.tools.classes import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules
 from tests.support.context_service import Contexts
 from tests.support.eventually import eventually

@@ -14,11 +14,11 @@ from temporalio import activity, workflow
 
 import activities
 import workflows
+from calmo_pagerduty.access.permissions import ALL_PERMISSIONS
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.settings import Settings
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.model import Tool
-from ingress.api.authentication import ALL_PERMISSIONS
 from ingress.api.endpoints import Endpoint
 from ingress.app import served_endpoints
 from ingress.cli import app

@@ -15,7 +15,7 @@ from calmo_pagerduty.db import key_rotation, tables
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import CannotDecrypt, Keyring
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope
-from calmo_pagerduty.pagerduty.tokens import TokenKind
+from calmo_pagerduty.pagerduty.token_kinds import TokenKind
 from calmo_pagerduty.webhooks import store as webhooks
 from tests.support.doors import make_webhook
 

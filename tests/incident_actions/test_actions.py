@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from calmo_pagerduty.db.operation_tables import operations
 from calmo_pagerduty.tool_calls.store import ToolCall
-from calmo_pagerduty.tools.model import Risk
+from calmo_pagerduty.tools.classes import Risk
 from ingress.api.errors import TemporalUnavailable
 from ingress.tools import sweeper as call_keeper
 from pagerduty_simulator.rest.faults import Faults

@@ -8,8 +8,8 @@ from mcp import Client as McpClient
 from mcp import StdioServerParameters, stdio_client
 
 from calmo_pagerduty.clients.tools import ToolClient, ToolProblem
-from calmo_pagerduty.incidents.actions import Action
-from calmo_pagerduty.tools.model import Risk
+from calmo_pagerduty.incidents.action_names import Action
+from calmo_pagerduty.tools.classes import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules
 from ingress.mcp.action_tool import ACT_TOOL
 from tests.support.acting_service import Acting

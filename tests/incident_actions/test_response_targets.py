@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from temporalio.api.enums.v1 import EventType as HistoryEventType
 
+from calmo_pagerduty.access.permissions import CONNECTIONS_READ, CONNECTIONS_WRITE
 from calmo_pagerduty.incidents.response_target_service import TargetsToCheck
 from calmo_pagerduty.tools.permissions import ConnectionRules
-from ingress.api.authentication import CONNECTIONS_READ, CONNECTIONS_WRITE
 from tests.support.acting_service import Acting
 from tests.support.eventually import eventually
 from tests.support.terminal import Terminal

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from calmo_pagerduty.incidents.action_names import Action
 from calmo_pagerduty.incidents.action_results import event_from_result, result_agent
-from calmo_pagerduty.incidents.actions import ACTIONS, Action, Operation, OperationState
+from calmo_pagerduty.incidents.actions import ACTIONS, Operation, OperationState
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.pagerduty.event_types import EventType, IncidentStatus
 from calmo_pagerduty.pagerduty.webhook_events import Reference

@@ -19,7 +19,8 @@ from calmo_pagerduty.incidents import (
 from calmo_pagerduty.incidents import (
     store as issues,
 )
-from calmo_pagerduty.incidents.actions import ACTIONS, Action, Operation, OperationState, tool_arguments
+from calmo_pagerduty.incidents.action_names import Action
+from calmo_pagerduty.incidents.actions import ACTIONS, Operation, OperationState, tool_arguments
 from calmo_pagerduty.incidents.lifecycle import EventFacts
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.pagerduty.event_types import EventType

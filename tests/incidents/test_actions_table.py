@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calmo_pagerduty.deliveries.event_facts import facts_json
+from calmo_pagerduty.incidents.action_names import Action
 from calmo_pagerduty.incidents.actions import (
     ACTIONS,
     STATE_OF_CALL,
-    Action,
     ExpectedEvent,
     InvalidAction,
     Operation,

@@ -10,9 +10,10 @@ import httpx
 import pytest
 
 from calmo_pagerduty.access import store as api_keys
+from calmo_pagerduty.access.permissions import ALL_PERMISSIONS
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.kernel.scopes import Scope
-from ingress.api.authentication import ALL_PERMISSIONS, revalidate_principal
+from ingress.api.authentication import revalidate_principal
 from tests.support.builders import new_id
 from tests.support.doors import Doorway, rows
 from tests.support.patience import EVENTUALLY

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from calmo_pagerduty.access.permissions import ALL_PERMISSIONS
 from calmo_pagerduty.pagerduty.event_types import EventType
-from ingress.api.authentication import ALL_PERMISSIONS
 from tests.support.builders import an_event, headers_for, new_id
 from tests.support.documented import check
 from tests.support.doors import Doorway, make_key, save_pending

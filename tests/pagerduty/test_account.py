@@ -5,7 +5,7 @@ from pydantic import SecretStr
 
 from calmo_pagerduty.pagerduty.account import Account, base_url
 from calmo_pagerduty.pagerduty.errors import InvalidRequest
-from calmo_pagerduty.pagerduty.tokens import Region, TokenKind
+from calmo_pagerduty.pagerduty.token_kinds import Region, TokenKind
 
 
 def test_a_region_has_a_fixed_address() -> None:

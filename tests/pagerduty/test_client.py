@@ -19,7 +19,7 @@ from calmo_pagerduty.pagerduty.errors import (
 )
 from calmo_pagerduty.pagerduty.rate_limits import RateHeaders
 from calmo_pagerduty.pagerduty.requests import ApiRequest, ListRequest, Method, Paging, Plan
-from calmo_pagerduty.pagerduty.tokens import TokenKind
+from calmo_pagerduty.pagerduty.token_kinds import TokenKind
 from tests.support.scripted_wire import Wire, error
 
 READ = ApiRequest(method=Method.GET, path="/incidents")

@@ -7,7 +7,7 @@ from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 from calmo_pagerduty.tool_calls.record_service import CallToCreate
-from calmo_pagerduty.tools.model import Risk
+from calmo_pagerduty.tools.classes import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from tests.support.eventually import eventually
 from tests.support.patience import ANSWER

@@ -17,15 +17,15 @@ from pydantic import SecretStr
 from bootstrap.services import Services
 from bootstrap.workers import incident_worker, pagerduty_worker
 from calmo_pagerduty.access import store as api_keys
+from calmo_pagerduty.access.permissions import ALL_PERMISSIONS
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.db.database import Database, Transaction
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope
-from calmo_pagerduty.pagerduty.tokens import Region, TokenKind
+from calmo_pagerduty.pagerduty.token_kinds import Region, TokenKind
 from calmo_pagerduty.settings import Settings
 from calmo_pagerduty.temporal.handle import TemporalHandle
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
-from ingress.api.authentication import ALL_PERMISSIONS
 from ingress.app import build_app
 from ingress.parts import Ingress
 from pagerduty_simulator.clocks import Clock, ScaledClock

@@ -5,9 +5,9 @@ from typing import Any
 
 import httpx
 
+from calmo_pagerduty.access.permissions import ALL_PERMISSIONS
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.pagerduty.event_types import EventType
-from ingress.api.authentication import ALL_PERMISSIONS
 from tests.support.builders import an_event, body_of, headers_for, new_id
 from tests.support.doors import ACME, Doorway, make_key, rows
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from calmo_pagerduty.access import audit_store as audit
 from calmo_pagerduty.access import store as api_keys
+from calmo_pagerduty.access.permissions import ALL_PERMISSIONS
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
@@ -16,7 +17,6 @@ from calmo_pagerduty.tool_calls import store as tool_calls
 from calmo_pagerduty.tool_calls.model import CallState, Channel
 from calmo_pagerduty.tool_calls.store import ToolCall
 from calmo_pagerduty.webhooks.lifecycle import webhook_handle
-from ingress.api.authentication import ALL_PERMISSIONS
 from tests.support.builders import SECRET, an_event, body_of, headers_for, new_id
 from tests.support.doors import make_webhook, save_pending
 from tests.support.sample_context import store_context

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from calmo_pagerduty.tool_calls.model import tool_call_workflow_id
-from calmo_pagerduty.tools.model import Risk
+from calmo_pagerduty.tools.classes import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from tests.support.patience import ANSWER
 from tests.support.tool_service import ToolService, add_connection, until_state

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from calmo_pagerduty.tools.catalogue import TOOLS
-from calmo_pagerduty.tools.model import Risk
+from calmo_pagerduty.tools.classes import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from ingress.app import build_app
 from pagerduty_simulator.rest.serving import running_server

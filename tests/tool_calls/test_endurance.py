@@ -9,7 +9,7 @@ import pytest
 from temporalio.client import Client
 
 from calmo_pagerduty.tool_calls.model import tool_call_workflow_id
-from calmo_pagerduty.tools.model import Risk
+from calmo_pagerduty.tools.classes import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from ingress.tools import sweeper as call_keeper
 from tests.support.parts import Parts

@@ -10,7 +10,7 @@ import pytest
 from mcp import Client, MCPError, StdioServerParameters
 
 from calmo_pagerduty.tools.catalogue import TOOLS
-from calmo_pagerduty.tools.model import Category, Risk
+from calmo_pagerduty.tools.classes import Category, Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from tests.support.patience import ANSWER
 from tests.support.tool_service import ToolService, add_connection, served, until_state

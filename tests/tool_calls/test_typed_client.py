@@ -9,7 +9,7 @@ import pytest
 
 from calmo_pagerduty.clients.tools import ToolClient, ToolProblem
 from calmo_pagerduty.tool_calls.model import CallState
-from calmo_pagerduty.tools.model import Risk
+from calmo_pagerduty.tools.classes import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from calmo_pagerduty.tools.plans.incident_messages import AddIncidentNote
 from calmo_pagerduty.tools.plans.incident_writes import CreateIncident, ResolveIncident

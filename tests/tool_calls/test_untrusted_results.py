@@ -10,7 +10,7 @@ import pytest
 from mcp import Client
 
 from calmo_pagerduty.tools.catalogue import TOOLS
-from calmo_pagerduty.tools.model import Risk
+from calmo_pagerduty.tools.classes import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules
 from ingress.mcp.presentation import INSTRUCTIONS, NOTICE
 from tests.support.tool_service import WRITES_ON, ToolService, agent, served

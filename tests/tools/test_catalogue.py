@@ -7,8 +7,9 @@ import pytest
 
 from calmo_pagerduty.tools.arguments import input_schema
 from calmo_pagerduty.tools.catalogue import TOOLS
+from calmo_pagerduty.tools.classes import Access, Category, Risk
 from calmo_pagerduty.tools.documentation import HEADINGS, tools_markdown
-from calmo_pagerduty.tools.model import Access, Category, Risk, Shape, Tool
+from calmo_pagerduty.tools.model import Shape, Tool
 
 EVERY = pytest.mark.parametrize("tool", TOOLS.values(), ids=lambda tool: tool.name)
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from calmo_pagerduty.pagerduty.requests import ApiRequest, ListRequest, Paging
 from calmo_pagerduty.tools.arguments import InvalidArguments, parse_arguments
 from calmo_pagerduty.tools.catalogue import TOOLS
-from calmo_pagerduty.tools.model import Access, CallContext, Tool
+from calmo_pagerduty.tools.classes import Access
+from calmo_pagerduty.tools.model import CallContext, Tool
 from tests.support.argument_strategies import arguments_of
 from tests.support.contract import needs_reference, operation_of, spec
 from tests.support.plan_runs import AGAIN, FIRST, Answer, check_contract, drive, nothing_there

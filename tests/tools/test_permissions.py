@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from calmo_pagerduty.pagerduty.tokens import TokenInfo
 from calmo_pagerduty.tools.catalogue import TOOLS
-from calmo_pagerduty.tools.model import Access, Category, Risk, Tool
+from calmo_pagerduty.tools.classes import Access, Category, Risk
+from calmo_pagerduty.tools.model import Tool
 from calmo_pagerduty.tools.permissions import (
     ConnectionRules,
     Judgement,

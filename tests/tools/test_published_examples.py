@@ -8,7 +8,8 @@ import pytest
 from calmo_pagerduty.pagerduty.requests import ApiRequest, ListRequest, ListResult
 from calmo_pagerduty.tools.arguments import parse_arguments
 from calmo_pagerduty.tools.catalogue import TOOLS
-from calmo_pagerduty.tools.model import Access, Column, Shape
+from calmo_pagerduty.tools.classes import Access
+from calmo_pagerduty.tools.model import Column, Shape
 from tests.support.contract import FOLDER, needs_reference, operation_of
 from tests.support.plan_runs import FIRST, Answer, drive
 

@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from calmo_pagerduty.pagerduty.tokens import TokenInfo
 from calmo_pagerduty.tools.catalogue import TOOLS
-from calmo_pagerduty.tools.model import Category, Risk, Tool
+from calmo_pagerduty.tools.classes import Category, Risk
+from calmo_pagerduty.tools.model import Tool
 from calmo_pagerduty.tools.permissions import (
     DEFAULT_WRITES_PER_HOUR,
     ConnectionRules,

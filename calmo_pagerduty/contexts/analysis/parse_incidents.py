@@ -13,7 +13,7 @@ from calmo_pagerduty.contexts.analysis.inputs import (
     ResponderAction,
     ThisIncident,
 )
-from calmo_pagerduty.kernel.incident_ref import INCIDENT_ID
+from calmo_pagerduty.kernel.id_patterns import INCIDENT_ID
 from calmo_pagerduty.kernel.instants import parse_instant
 from calmo_pagerduty.kernel.json_values import as_object, as_objects
 from calmo_pagerduty.kernel.untrusted_text import sanitize_text

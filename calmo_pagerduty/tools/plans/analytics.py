@@ -17,8 +17,9 @@ from calmo_pagerduty.pagerduty.request_builders import (
     page_result,
 )
 from calmo_pagerduty.pagerduty.requests import JsonObject, ListResult, Paging, Plan
+from calmo_pagerduty.tools.classes import Access, Category, Risk
 from calmo_pagerduty.tools.fields import After, Ids, Limit, TimeZone, Unit, Urgency
-from calmo_pagerduty.tools.model import Access, CallContext, Category, Column, Risk, Shape, Tool
+from calmo_pagerduty.tools.model import CallContext, Column, Shape, Tool
 from calmo_pagerduty.tools.plans import shapes
 from calmo_pagerduty.tools.plans.incidents import LOG_COLUMNS
 from calmo_pagerduty.tools.plans.windows import Window

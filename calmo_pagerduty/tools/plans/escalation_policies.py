@@ -18,9 +18,10 @@ from calmo_pagerduty.pagerduty.request_builders import (
     without_none,
 )
 from calmo_pagerduty.pagerduty.requests import JsonObject, ListResult, Plan
+from calmo_pagerduty.tools.classes import Access, Category, Risk
 from calmo_pagerduty.tools.fields import After, Id, Ids, Limit, Line, Query, Text
 from calmo_pagerduty.tools.markers import find_marked, with_marker
-from calmo_pagerduty.tools.model import Access, Arguments, CallContext, Category, Column, Risk, Shape, Tool
+from calmo_pagerduty.tools.model import Arguments, CallContext, Column, Shape, Tool
 from calmo_pagerduty.tools.plans import shapes
 
 POLICY_COLUMNS = (

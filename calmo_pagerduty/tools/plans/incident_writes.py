@@ -21,9 +21,10 @@ from calmo_pagerduty.pagerduty.request_builders import (
     without_none,
 )
 from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, ListRequest, ListResult, Plan
+from calmo_pagerduty.tools.classes import Risk
 from calmo_pagerduty.tools.fields import Id, Line, Status, Text, Urgency
 from calmo_pagerduty.tools.markers import CLOCK_TOLERANCE
-from calmo_pagerduty.tools.model import Arguments, CallContext, Risk
+from calmo_pagerduty.tools.model import Arguments, CallContext
 from calmo_pagerduty.tools.plans import shapes
 from calmo_pagerduty.tools.plans.incidents import IncidentArguments, changes_an_incident
 

@@ -11,8 +11,9 @@ from calmo_pagerduty.kernel.json_values import as_object, as_objects
 from calmo_pagerduty.pagerduty.errors import InvalidRequest
 from calmo_pagerduty.pagerduty.request_builders import get, list_request, list_result, page_result
 from calmo_pagerduty.pagerduty.requests import JsonObject, ListResult, Plan
+from calmo_pagerduty.tools.classes import Access, Category, Risk
 from calmo_pagerduty.tools.fields import After, Id, Ids, Limit, Status, Time, Urgency
-from calmo_pagerduty.tools.model import Access, Arguments, CallContext, Category, Column, Risk, Shape, Tool
+from calmo_pagerduty.tools.model import Arguments, CallContext, Column, Shape, Tool
 from calmo_pagerduty.tools.plans import shapes
 from calmo_pagerduty.tools.plans.windows import Window
 

@@ -12,8 +12,9 @@ from calmo_pagerduty.kernel.json_values import as_object
 from calmo_pagerduty.pagerduty.errors import RateLimited, Refused, TokenRejected
 from calmo_pagerduty.pagerduty.request_builders import SubPlan, get, list_request
 from calmo_pagerduty.pagerduty.requests import JsonObject, ListResult, Plan
+from calmo_pagerduty.tools.classes import Access, Category, Risk
 from calmo_pagerduty.tools.fields import Ids, Line, Urgency
-from calmo_pagerduty.tools.model import Access, CallContext, Category, Column, Risk, Shape, Tool
+from calmo_pagerduty.tools.model import CallContext, Column, Shape, Tool
 from calmo_pagerduty.tools.plans.analytics import ANALYTICS_LAG, read_raw_incidents
 from calmo_pagerduty.tools.plans.report import ReportRow, as_csv, build_row, markdown, summarise
 from calmo_pagerduty.tools.plans.shapes import without_empty

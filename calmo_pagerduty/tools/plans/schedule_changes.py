@@ -9,8 +9,9 @@ from calmo_pagerduty.pagerduty.errors import ChangedMeanwhile, InvalidRequest, N
 from calmo_pagerduty.pagerduty.request_builders import get, put, reference, without_none
 from calmo_pagerduty.pagerduty.requests import JsonObject, Plan
 from calmo_pagerduty.pagerduty.schedules import ScheduleKind
+from calmo_pagerduty.tools.classes import Access, Category, Risk
 from calmo_pagerduty.tools.fields import Id, Line, Text, TimeZone
-from calmo_pagerduty.tools.model import Access, Arguments, CallContext, Category, Column, Risk, Shape, Tool
+from calmo_pagerduty.tools.model import Arguments, CallContext, Column, Shape, Tool
 from calmo_pagerduty.tools.plans.rotation_changes import change_members
 from calmo_pagerduty.tools.plans.schedule_kinds import fetch_schedule
 from calmo_pagerduty.tools.plans.schedules import shape_schedule

@@ -12,8 +12,9 @@ from calmo_pagerduty.pagerduty.errors import InvalidRequest
 from calmo_pagerduty.pagerduty.request_builders import SubPlan, list_result, post, reference
 from calmo_pagerduty.pagerduty.requests import JsonObject, ListResult, Plan
 from calmo_pagerduty.pagerduty.schedules import ScheduleKind
+from calmo_pagerduty.tools.classes import Access, Category, Risk
 from calmo_pagerduty.tools.fields import Id, Time
-from calmo_pagerduty.tools.model import Access, Arguments, CallContext, Category, Risk, Shape, Tool
+from calmo_pagerduty.tools.model import Arguments, CallContext, Shape, Tool
 from calmo_pagerduty.tools.plans.override_pieces import plan_overrides
 from calmo_pagerduty.tools.plans.schedule_kinds import (
     fetch_layer_overrides,

@@ -25,8 +25,9 @@ from calmo_pagerduty.pagerduty.schedules import (
     parse_layer_schedule,
     parse_shift_schedule,
 )
+from calmo_pagerduty.tools.classes import Access, Category, Risk
 from calmo_pagerduty.tools.fields import After, Id, Ids, Limit, Query
-from calmo_pagerduty.tools.model import Access, Arguments, CallContext, Category, Column, Risk, Shape, Tool
+from calmo_pagerduty.tools.model import Arguments, CallContext, Column, Shape, Tool
 from calmo_pagerduty.tools.plans import people, shapes
 from calmo_pagerduty.tools.plans.schedule_kinds import (
     ScheduleLister,

@@ -1,0 +1,25 @@
+"""What an API key may be allowed to do."""
+
+ISSUES_READ = "issues:read"
+METRICS_READ = "metrics:read"
+WEBHOOKS_READ = "webhooks:read"
+WEBHOOKS_WRITE = "webhooks:write"
+CONNECTIONS_READ = "connections:read"
+CONNECTIONS_WRITE = "connections:write"
+#: Turning on writes for an organisation's connection is its administrators' alone.
+CONNECTIONS_ADMIN = "connections:admin"
+TOOLS_READ = "tools:read"
+TOOLS_WRITE = "tools:write"
+APPROVALS_WRITE = "approvals:write"
+AUDIT_READ = "audit:read"
+DELIVERIES_READ = "deliveries:read"
+#: Bodies hold what people wrote; who may replay deliveries sees them too.
+DELIVERIES_BODY = "deliveries:body"
+KEYS_WRITE = "keys:write"
+
+#: What the first key, which `up` makes, may do: everything.
+ALL_PERMISSIONS = (
+    ISSUES_READ, METRICS_READ, WEBHOOKS_READ, WEBHOOKS_WRITE, CONNECTIONS_READ, CONNECTIONS_WRITE,
+    CONNECTIONS_ADMIN, TOOLS_READ, TOOLS_WRITE, APPROVALS_WRITE, AUDIT_READ,
+    DELIVERIES_READ, DELIVERIES_BODY, KEYS_WRITE,
+)  # fmt: skip
