@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.figures import Figures, median_of
-from bench.progress import tell
+from bench.progress import print_progress
 from bench.sizes import Sizes
 from calmo_pagerduty.processes import free_port
 
@@ -29,7 +29,7 @@ async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
     environment = _environment(folder)
     ratios: dict[tuple[str, ...], list[float]] = {command: [] for command in COMMANDS}
     bases: list[float] = []
-    tell(f"{len(COMMANDS)} commands, {sizes.starts} times")
+    print_progress(f"{len(COMMANDS)} commands, {sizes.starts} times")
     for command in COMMANDS:
         # The first start compiles our modules, if nobody has.
         await _cpu_seconds(("-m", "ingress", *command), environment)
