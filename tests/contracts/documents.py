@@ -11,6 +11,7 @@ import typer
 from mcp import Client
 from pydantic import TypeAdapter
 from temporalio import activity, workflow
+from typer.utils import get_params_from_function
 
 import activities
 import workflows
@@ -111,10 +112,12 @@ def _commands(command: Any, path: str = "") -> Json:
 
 def _parameters(command: Any) -> Json:
     found = {}
+    declared = get_params_from_function(inspect.unwrap(command.callback)) if command.callback else {}
     for row in command.params:
         is_option = row.param_type_name == "option"
-        schema = without_words(TypeAdapter(row.type_descriptor.annotation).json_schema())
-        bounds = {"minimum": row.min, "maximum": row.max, "default": row.default}
+        info: Any = declared[row.name].default
+        schema = without_words(TypeAdapter(declared[row.name].annotation).json_schema())
+        bounds = {"minimum": info.min, "maximum": info.max, "default": row.default}
         found[row.name] = {
             "options": sorted([*row.opts, *row.secondary_opts]) if is_option else [],
             "required": row.required,
