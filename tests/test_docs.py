@@ -59,10 +59,28 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
         assert target.startswith("https://") or (page.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_path_that_a_page_names_exists(page: Path) -> None:
+    """Files are named in backticks from the root of the repository; a folder's name ends with a slash."""
+    named = re.findall(r"`((?:[\w.-]+/)+(?:[\w.-]+\.[a-z]+)?)`", page.read_text())
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_every_term_of_the_glossary_stands_where_it_says() -> None:
+    page = (ROOT / "docs" / "glossary.md").read_text()
+    places = re.findall(r"^\| \*\*.* \| ((?:`\w+`, )+)`([\w/]+\.py)` \|$", page, re.MULTILINE)
+    assert len(places) == len(re.findall(r"^\| \*\*", page, re.MULTILINE))
+    for names_of_term, path in places:
+        for name in re.findall(r"\w+", names_of_term):
+            assert re.search(
+                rf"^(?:class|(?:async )?def) {name}\b|^{name}\b", (ROOT / path).read_text(), re.M
+            ), name
+
+
 def test_every_make_target_that_the_pages_name_exists() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for page in PAGES:
-        named = set(re.findall(r"(?:^|`)make ([a-z]+)", page.read_text(), re.MULTILINE))
+        named = set(re.findall(r"(?:^|`)make ([a-z-]+)", page.read_text(), re.MULTILINE))
         assert named <= targets, page.name
 
 
