@@ -39,7 +39,7 @@ RECEIVER_STATUSES = (
 def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
     """Return everything that the ingress answers, but for /mcp."""
 
-    async def serve_metrics(_request: Request, _caller: Principal, _nothing: NoInput) -> Response:
+    async def serve_metrics(_request: Request, _principal: Principal, _nothing: NoInput) -> Response:
         """GET /metrics, in Prometheus' text form."""
         return Response(generate_latest(ingress.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
@@ -53,7 +53,7 @@ def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
             "/webhooks/pagerduty/{webhook_id}",
             "Take one PagerDuty delivery",
             Json(VerdictModel, status=202),
-            handler=ingress.door.receive,
+            handler=ingress.webhook_receiver.receive,
             statuses=RECEIVER_STATUSES,
             refuses_with=VerdictModel,
         ),
@@ -61,14 +61,14 @@ def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
         *ingress.actions.endpoints(),
         *ingress.contexts.endpoints(),
         *ingress.deliveries.endpoints(),
-        *ingress.explainer.endpoints(),
+        *ingress.explanations.endpoints(),
         *ingress.api_keys.endpoints(),
         *ingress.tools.endpoints(),
         *ingress.connections.endpoints(),
         *ingress.webhooks.endpoints(),
-        *ingress.webhook_checks.endpoints(),
+        *ingress.webhook_tests.endpoints(),
         *ingress.health.endpoints(),
-        *ingress.healing.endpoints(),
+        *ingress.reconciliation.endpoints(),
         Endpoint(
             "GET",
             "/metrics",
@@ -96,11 +96,11 @@ def build_app(ingress: Ingress) -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         endless: Mapping[str, Callable[[], Awaitable[None]]] = {
             "forwarder": ingress.forwarder.run,
-            "call_keeper": ingress.keeper.run,
-            "healing_keeper": ingress.healing_keeper.run,
+            "tool_call_sweeper": ingress.tool_call_sweeper.run,
+            "reconcile_scheduler": ingress.reconcile_scheduler.run,
             "context_counter": ingress.context_counter.run,
-            "retention": ingress.retention.run,
-            "webhook_keeper": ingress.webhook_keeper.run,
+            "retention_sweeper": ingress.retention.run,
+            "webhook_sweeper": ingress.webhook_sweeper.run,
         }
         running = [asyncio.create_task(_keep_running(name, run)) for name, run in endless.items()]
         async with ingress.mcp.running():

@@ -54,25 +54,27 @@ class Ingress:
         )
         self.directory = WebhookDirectory(database, services.keyring)
         buckets = TokenBuckets(settings.webhook_rate, settings.webhook_burst)
-        self.door = WebhookReceiver(database, self.directory, self.metrics, buckets, self.forwarder.wake)
-        self.caller = ToolCallDispatcher(
+        self.webhook_receiver = WebhookReceiver(
+            database, self.directory, self.metrics, buckets, self.forwarder.wake
+        )
+        self.tool_call_dispatcher = ToolCallDispatcher(
             database, services.tool_authorizer, services.tool_call_service, temporal, queue
         )
-        self.actor = ActionService(
+        self.action_service = ActionService(
             database,
             services.tool_authorizer,
             services.tool_call_repository,
-            self.caller,
+            self.tool_call_dispatcher,
             temporal,
             ActionSender(self.starter),
             self.forwarder.wake,
         )
-        self.keeper = ToolCallSweeper(database, self.actor.resume)
+        self.tool_call_sweeper = ToolCallSweeper(database, self.action_service.resume)
         self.retention = RetentionSweeper(
             database, settings.instance, settings.keep_bodies, settings.keep_ids
         )
         self.context_counter = ContextCounter(database, self.metrics)
-        self.healing_keeper = ReconcileScheduler(database, self.metrics, temporal, queue)
+        self.reconcile_scheduler = ReconcileScheduler(database, self.metrics, temporal, queue)
         self._make_endpoints()
         self._make_webhooks()
 
@@ -81,25 +83,27 @@ class Ingress:
         database, temporal, queue = services.database, services.temporal, services.settings.task_queue
         public = services.settings.public_address
         self.issues = IssueEndpoints(database, links)
-        self.actions = ActionEndpoints(database, self.actor, links)
+        self.actions = ActionEndpoints(database, self.action_service, links)
         self.contexts = ContextEndpoints(database, temporal, queue, links)
         self.deliveries = DeliveryEndpoints(database, self.forwarder.wake)
-        self.explainer = ExplanationEndpoints(database, temporal, queue)
+        self.explanations = ExplanationEndpoints(database, temporal, queue)
         self.api_keys = ApiKeyEndpoints(database)
-        self.tools = ToolEndpoints(database, self.caller, links)
+        self.tools = ToolEndpoints(database, self.tool_call_dispatcher, links)
         self.connections = ConnectionEndpoints(database, services.keyring, services.pagerduty_clients)
         self.health = HealthEndpoints(database, temporal)
-        self.healing = ReconcileEndpoints(database, temporal, queue)
-        self.mcp = McpEndpoint(database, self.caller, self.actor, links, public)
+        self.reconciliation = ReconcileEndpoints(database, temporal, queue)
+        self.mcp = McpEndpoint(database, self.tool_call_dispatcher, self.action_service, links, public)
 
     def _make_webhooks(self) -> None:
         services, public = self.services, self.services.settings.public_address
         database, keyring, temporal = services.database, services.keyring, services.temporal
         subscriber = Subscriber(database, keyring, services.pagerduty_clients, self.directory, public)
         self.webhooks = WebhookEndpoints(database, keyring, self.directory, subscriber, public)
-        self.webhook_means = WebhookTestDeps(database, keyring, self.directory, subscriber, temporal, public)
-        self.webhook_checks = WebhookTestEndpoints(self.webhook_means)
-        self.webhook_keeper = WebhookSweeper(database, subscriber, temporal)
+        self.webhook_test_deps = WebhookTestDeps(
+            database, keyring, self.directory, subscriber, temporal, public
+        )
+        self.webhook_tests = WebhookTestEndpoints(self.webhook_test_deps)
+        self.webhook_sweeper = WebhookSweeper(database, subscriber, temporal)
 
     @cached_property
     def starter(self) -> IncidentStarter:
@@ -125,6 +129,6 @@ class Ingress:
 
     def close(self) -> None:
         """Refuse new deliveries with 503 and end the live streams."""
-        self.door.closing = True
+        self.webhook_receiver.closing = True
         self.issues.closing.set()
         self.contexts.closing.set()

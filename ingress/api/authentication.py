@@ -17,16 +17,16 @@ async def authenticate(database: Database, request: Request, permission: str) ->
     if scheme.lower() != "bearer" or not text:
         raise NotAuthenticated("send an API key: Authorization: Bearer calmo_…")
     now = datetime.now(UTC)
-    caller = await database.read(
+    principal = await database.read(
         lambda connection: api_keys.get_principal_by_key(connection, text.strip(), now)
     )
-    if caller is None:
+    if principal is None:
         raise NotAuthenticated("this API key is not valid (mistyped, expired or revoked)")
-    if permission not in caller.permissions:
+    if permission not in principal.permissions:
         raise NotPermitted(f"this API key lacks the permission {permission}")
-    return caller
+    return principal
 
 
-def revalidate_principal(caller: Principal) -> Callable[[Transaction], Principal | None]:
+def revalidate_principal(principal: Principal) -> Callable[[Transaction], Principal | None]:
     """Return a read that finds the caller anew; it returns None once the key was revoked or has expired."""
-    return lambda transaction: api_keys.get_principal(transaction, caller.key_id, datetime.now(UTC))
+    return lambda transaction: api_keys.get_principal(transaction, principal.key_id, datetime.now(UTC))

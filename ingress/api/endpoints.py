@@ -91,8 +91,8 @@ class Endpoint(EndpointRow, Generic[Input, Answer]):
 
     async def answer(self, request: Request, database: Database) -> Response:
         """Raises NotAuthenticated, NotPermitted, ValidationError, BodyTooLarge, StoreUnavailable."""
-        caller = await authenticate(database, request, self.permission)
-        return self.response(await self.handler(request, caller, await self._parse_input(request)))
+        principal = await authenticate(database, request, self.permission)
+        return self.response(await self.handler(request, principal, await self._parse_input(request)))
 
     async def _parse_input(self, request: Request) -> Input:
         if self.takes is NoInput:

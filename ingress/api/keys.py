@@ -97,17 +97,17 @@ class ApiKeyEndpoints:
             ),
         ]
 
-    async def list(self, _request: Request, caller: Principal, _nothing: NoInput) -> ApiKeyListModel:
+    async def list(self, _request: Request, principal: Principal, _nothing: NoInput) -> ApiKeyListModel:
         """GET /api/api-keys"""
-        found = await self._database.read(lambda t: api_keys.list_keys(t, caller.visibility))
+        found = await self._database.read(lambda t: api_keys.list_keys(t, principal.visibility))
         return ApiKeyListModel(keys=[_model(key) for key in found])
 
-    async def create(self, _request: Request, caller: Principal, body: ApiKeyBody) -> NewApiKeyModel:
+    async def create(self, _request: Request, principal: Principal, body: ApiKeyBody) -> NewApiKeyModel:
         """POST /api/api-keys. Raises NotPermitted, InvalidScope."""
         scopes = None if body.scopes is None else tuple(Scope.parse(scope) for scope in body.scopes)
-        _check_no_escalation(caller, body, scopes)
-        ends = [moment for moment in (body.expires_at, caller.expires_at) if moment is not None]
-        person = body.person or (None if caller.visibility.everything else caller.who)
+        _check_no_escalation(principal, body, scopes)
+        ends = [moment for moment in (body.expires_at, principal.expires_at) if moment is not None]
+        person = body.person or (None if principal.visibility.everything else principal.who)
         now = datetime.now(UTC)
 
         def write(transaction: Transaction) -> NewApiKeyModel:
@@ -121,48 +121,48 @@ class ApiKeyEndpoints:
                 body.teams,
                 min(ends, default=None),
             )
-            key = _get_key(transaction, caller, api_keys.parse_key_id(text))
-            _audit(transaction, caller, key, "api key made", now)
+            key = _get_key(transaction, principal, api_keys.parse_key_id(text))
+            _audit(transaction, principal, key, "api key made", now)
             return NewApiKeyModel.from_row(_model(key), key=text)
 
         return await self._database.write(write)
 
-    async def revoke(self, request: Request, caller: Principal, _nothing: NoInput) -> ApiKeyModel:
+    async def revoke(self, request: Request, principal: Principal, _nothing: NoInput) -> ApiKeyModel:
         """DELETE /api/api-keys/{id}: its next request is refused, and its live streams end."""
         key_id = request.path_params["id"]
         now = datetime.now(UTC)
 
         def write(transaction: Transaction) -> ApiKeyModel:
-            key = _get_key(transaction, caller, key_id)
+            key = _get_key(transaction, principal, key_id)
             if key.revoked_at is None:
                 api_keys.mark_revoked(transaction, key.id, now)
-                _audit(transaction, caller, key, "api key revoked", now)
-            return _model(_get_key(transaction, caller, key.id))
+                _audit(transaction, principal, key, "api key revoked", now)
+            return _model(_get_key(transaction, principal, key.id))
 
         return await self._database.write(write)
 
 
-def _check_no_escalation(caller: Principal, body: ApiKeyBody, scopes: tuple[Scope, ...] | None) -> None:
+def _check_no_escalation(principal: Principal, body: ApiKeyBody, scopes: tuple[Scope, ...] | None) -> None:
     """Raises NotPermitted, naming what the caller hasn't got itself."""
     if unknown := set(body.permissions) - set(ALL_PERMISSIONS):
         raise NotPermitted(f"no such permission: {', '.join(sorted(unknown))}")
-    if more := set(body.permissions) - caller.permissions:
+    if more := set(body.permissions) - principal.permissions:
         raise NotPermitted(f"this API key can't give what it lacks: {', '.join(sorted(more))}")
-    if caller.visibility.everything:
+    if principal.visibility.everything:
         return
     if scopes is None:
         raise NotPermitted("only an operator's key makes keys that see everything: name their scopes")
-    if foreign := [str(scope) for scope in scopes if not caller.visibility.admits(scope)]:
+    if foreign := [str(scope) for scope in scopes if not principal.visibility.admits(scope)]:
         raise NotPermitted(f"this API key doesn't see the scope {', '.join(foreign)}")
-    if set(body.teams) - set(caller.teams):
+    if set(body.teams) - set(principal.teams):
         raise NotPermitted("this API key can't give teams that it doesn't work for")
     # Else one person could ask for a call with one key and approve it with another.
-    if body.person not in (None, caller.who) and CONNECTIONS_ADMIN not in caller.permissions:
+    if body.person not in (None, principal.who) and CONNECTIONS_ADMIN not in principal.permissions:
         raise NotPermitted(f"keys of other persons are made by who has the permission {CONNECTIONS_ADMIN}")
 
 
-def _get_key(transaction: Transaction, caller: Principal, key_id: str) -> KeyRow:
-    return require(api_keys.get_key(transaction, caller.visibility, key_id), "API key", key_id)
+def _get_key(transaction: Transaction, principal: Principal, key_id: str) -> KeyRow:
+    return require(api_keys.get_key(transaction, principal.visibility, key_id), "API key", key_id)
 
 
 def _model(key: KeyRow) -> ApiKeyModel:
@@ -170,10 +170,10 @@ def _model(key: KeyRow) -> ApiKeyModel:
     return ApiKeyModel.from_row(key, permissions=sorted(key.permissions), scopes=scopes)
 
 
-def _audit(transaction: Transaction, caller: Principal, key: KeyRow, outcome: str, now: datetime) -> None:
+def _audit(transaction: Transaction, principal: Principal, key: KeyRow, outcome: str, now: datetime) -> None:
     record = {
-        "key_id": caller.key_id,
-        "requester": caller.who,
+        "key_id": principal.key_id,
+        "requester": principal.who,
         "outcome": outcome,
         "subject_key_id": key.id,
         "permissions": sorted(key.permissions),

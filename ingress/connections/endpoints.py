@@ -124,29 +124,29 @@ class ConnectionEndpoints:
             ),
         ]
 
-    async def list(self, _request: Request, caller: Principal, _nothing: NoInput) -> ConnectionListModel:
+    async def list(self, _request: Request, principal: Principal, _nothing: NoInput) -> ConnectionListModel:
         """GET /api/connections"""
 
         def read(transaction: Transaction) -> list[ConnectionModel]:
-            found = connections.list_connections(transaction, caller.visibility)
+            found = connections.list_connections(transaction, principal.visibility)
             return [_model(transaction, connection) for connection in found]
 
-        return ConnectionListModel(connections=await self._database.read(read, caller.visibility))
+        return ConnectionListModel(connections=await self._database.read(read, principal.visibility))
 
-    async def show(self, request: Request, caller: Principal, _nothing: NoInput) -> ConnectionModel:
+    async def show(self, request: Request, principal: Principal, _nothing: NoInput) -> ConnectionModel:
         """GET /api/connections/{id}"""
-        connection = await self._find(request, caller)
+        connection = await self._find(request, principal)
         return await self._database.read(
-            lambda transaction: _model(transaction, connection), caller.visibility
+            lambda transaction: _model(transaction, connection), principal.visibility
         )
 
-    async def add(self, _request: Request, caller: Principal, body: ConnectionBody) -> ConnectionModel:
+    async def add(self, _request: Request, principal: Principal, body: ConnectionBody) -> ConnectionModel:
         """POST /api/connections"""
         scope = Scope.parse(body.scope)
-        if not caller.visibility.admits(scope):
+        if not principal.visibility.admits(scope):
             raise NotPermitted(f"this API key doesn't see the scope {scope}")
         rules = body.rules.rules()
-        _check_administrator(caller, scope, ConnectionRules(), rules)
+        _check_administrator(principal, scope, ConnectionRules(), rules)
         now = datetime.now(UTC)
 
         def write(transaction: Transaction) -> ConnectionModel:
@@ -162,59 +162,61 @@ class ConnectionEndpoints:
                 body.requests_per_minute,
             )
             if body.token is not None:
-                added = _get_connection(transaction, caller, connection_id)
+                added = _get_connection(transaction, principal, connection_id)
                 connections.update_token(transaction, self._keyring, added, body.token_kind, body.token)
-            return _audit_change(transaction, caller, connection_id, "added", now)
+            return _audit_change(transaction, principal, connection_id, "added", now)
 
         return await self._database.write(write)
 
-    async def change(self, request: Request, caller: Principal, body: ConnectionChange) -> ConnectionModel:
+    async def change(self, request: Request, principal: Principal, body: ConnectionChange) -> ConnectionModel:
         """PATCH /api/connections/{id}"""
-        connection = await self._find(request, caller)
+        connection = await self._find(request, principal)
         values = body.model_dump(mode="json", exclude={"rules"}, exclude_unset=True)
         now = datetime.now(UTC)
 
         def write(transaction: Transaction) -> ConnectionModel:
-            known = _get_connection(transaction, caller, connection.id)
+            known = _get_connection(transaction, principal, connection.id)
             if body.rules is not None:
                 rules = body.rules.rules()
-                _check_administrator(caller, known.scope, known.rules, rules)
+                _check_administrator(principal, known.scope, known.rules, rules)
                 connections.update_rules(transaction, known.id, rules)
             if body.response_targets is not None and body.response_targets.escalates_on_miss:
-                _check_escalation(caller, known)
+                _check_escalation(principal, known)
             if values:
                 connections.update_connection(transaction, known.id, **values)
-            return _audit_change(transaction, caller, known.id, "changed", now, sorted(body.model_fields_set))
+            return _audit_change(
+                transaction, principal, known.id, "changed", now, sorted(body.model_fields_set)
+            )
 
         return await self._database.write(write)
 
-    async def rotate(self, request: Request, caller: Principal, body: TokenBody) -> ConnectionModel:
+    async def rotate(self, request: Request, principal: Principal, body: TokenBody) -> ConnectionModel:
         """POST /api/connections/{id}/token: the next call takes the new token, those under way the old."""
-        connection = await self._find(request, caller)
+        connection = await self._find(request, principal)
         now = datetime.now(UTC)
 
         def write(transaction: Transaction) -> ConnectionModel:
-            known = _get_connection(transaction, caller, connection.id)
+            known = _get_connection(transaction, principal, connection.id)
             connections.update_token(transaction, self._keyring, known, body.token_kind, body.token)
-            return _audit_change(transaction, caller, known.id, "token rotated", now)
+            return _audit_change(transaction, principal, known.id, "token rotated", now)
 
         return await self._database.write(write)
 
-    async def remove(self, request: Request, caller: Principal, _nothing: NoInput) -> ConnectionModel:
+    async def remove(self, request: Request, principal: Principal, _nothing: NoInput) -> ConnectionModel:
         """DELETE /api/connections/{id}: its token is forgotten at once; its issues and audit stay."""
-        connection = await self._find(request, caller)
+        connection = await self._find(request, principal)
         now = datetime.now(UTC)
 
         def write(transaction: Transaction) -> ConnectionModel:
-            removed = _audit_change(transaction, caller, connection.id, "removed", now)
+            removed = _audit_change(transaction, principal, connection.id, "removed", now)
             connections.mark_removed(transaction, connection.id, now)
             return removed
 
         return await self._database.write(write)
 
-    async def test(self, request: Request, caller: Principal, _body: NoBody) -> ConnectionTestModel:
+    async def test(self, request: Request, principal: Principal, _body: NoBody) -> ConnectionTestModel:
         """POST /api/connections/{id}/test: read only, and say in words what the token can do."""
-        connection = await self._find(request, caller)
+        connection = await self._find(request, principal)
         try:
             findings = await self._probe(connection)
         except PagerDutyError as error:
@@ -249,15 +251,15 @@ class ConnectionEndpoints:
                 return region
         return None
 
-    async def _find(self, request: Request, caller: Principal) -> Connection:
+    async def _find(self, request: Request, principal: Principal) -> Connection:
         connection_id = request.path_params["id"]
         return await self._database.read(
-            lambda transaction: _get_connection(transaction, caller, connection_id), caller.visibility
+            lambda transaction: _get_connection(transaction, principal, connection_id), principal.visibility
         )
 
 
-def _get_connection(transaction: Transaction, caller: Principal, connection_id: str) -> Connection:
-    return require_connection(transaction, caller.visibility, connection_id)
+def _get_connection(transaction: Transaction, principal: Principal, connection_id: str) -> Connection:
+    return require_connection(transaction, principal.visibility, connection_id)
 
 
 def _model(transaction: Transaction, connection: Connection) -> ConnectionModel:
@@ -266,17 +268,17 @@ def _model(transaction: Transaction, connection: Connection) -> ConnectionModel:
 
 def _audit_change(
     transaction: Transaction,
-    caller: Principal,
+    principal: Principal,
     connection_id: str,
     outcome: str,
     now: datetime,
     fields: list[str] | None = None,
 ) -> ConnectionModel:
-    connection = _get_connection(transaction, caller, connection_id)
+    connection = _get_connection(transaction, principal, connection_id)
     record = {
         "connection_id": connection_id,
-        "key_id": caller.key_id,
-        "requester": caller.who,
+        "key_id": principal.key_id,
+        "requester": principal.who,
         "outcome": f"connection {outcome}",
         "fields": fields,
         "rules": connection.rules.model_dump(mode="json"),
@@ -285,11 +287,11 @@ def _audit_change(
     return _model(transaction, connection)
 
 
-def _check_escalation(caller: Principal, known: Connection) -> None:
+def _check_escalation(principal: Principal, known: Connection) -> None:
     """Raises NotPermitted: that incidents are escalated by themselves is for administrators to say."""
     already = known.response_targets is not None and known.response_targets.escalates_on_miss
     is_personal = known.scope.kind is ScopeKind.PERSONAL
-    if not (already or is_personal or CONNECTIONS_ADMIN in caller.permissions):
+    if not (already or is_personal or CONNECTIONS_ADMIN in principal.permissions):
         raise NotPermitted(
             "only the organisation's administrators may let incidents be escalated by themselves:"
             f" this API key lacks the permission {CONNECTIONS_ADMIN}"
@@ -297,10 +299,10 @@ def _check_escalation(caller: Principal, known: Connection) -> None:
 
 
 def _check_administrator(
-    caller: Principal, scope: Scope, before: ConnectionRules, after: ConnectionRules
+    principal: Principal, scope: Scope, before: ConnectionRules, after: ConnectionRules
 ) -> None:
     """Raises NotPermitted."""
-    if scope.kind is ScopeKind.PERSONAL or CONNECTIONS_ADMIN in caller.permissions:
+    if scope.kind is ScopeKind.PERSONAL or CONNECTIONS_ADMIN in principal.permissions:
         return
     if enables_writes(before, after):
         raise NotPermitted(

@@ -147,38 +147,40 @@ class ContextEndpoints:
             ),
         ]
 
-    async def show(self, request: Request, caller: Principal, query: ContextQuery) -> Response:
+    async def show(self, request: Request, principal: Principal, query: ContextQuery) -> Response:
         """GET /api/issues/{id}/context"""
-        stored = await self._get_version(request, caller, query)
+        stored = await self._get_version(request, principal, query)
         body = json.dumps(stored.document, ensure_ascii=False, separators=(",", ":"))
         return _conditional_response(request, body, "application/json")
 
-    async def page(self, request: Request, caller: Principal, query: ContextQuery) -> Response:
+    async def page(self, request: Request, principal: Principal, query: ContextQuery) -> Response:
         """GET /api/issues/{id}/context.md"""
-        stored = await self._get_version(request, caller, query)
+        stored = await self._get_version(request, principal, query)
         text = await asyncio.to_thread(lambda: context_markdown(_document(stored)))
         return _conditional_response(request, text, "text/markdown; charset=utf-8")
 
-    async def picture(self, request: Request, caller: Principal, query: ContextQuery) -> Response:
+    async def picture(self, request: Request, principal: Principal, query: ContextQuery) -> Response:
         """GET /api/issues/{id}/context/graph.svg"""
-        stored = await self._get_version(request, caller, query)
+        stored = await self._get_version(request, principal, query)
         svg = await asyncio.to_thread(lambda: dependency_svg(_document(stored)))
         return _conditional_response(request, svg, "image/svg+xml")
 
-    async def versions(self, request: Request, caller: Principal, _nothing: NoInput) -> ContextVersionsModel:
+    async def versions(
+        self, request: Request, principal: Principal, _nothing: NoInput
+    ) -> ContextVersionsModel:
         """GET /api/issues/{id}/context/versions"""
         issue_id = _issue_id(request)
 
         def read(transaction: Transaction) -> tuple[StoredContext, ...]:
-            found = contexts.list_versions(transaction, caller.visibility, issue_id)
+            found = contexts.list_versions(transaction, principal.visibility, issue_id)
             if not found:
-                raise no_context_error(transaction, caller.visibility, issue_id)
+                raise no_context_error(transaction, principal.visibility, issue_id)
             return found
 
-        found = await self._database.read(read, caller.visibility)
+        found = await self._database.read(read, principal.visibility)
         return ContextVersionsModel(issue_id=issue_id, versions=[version_model(context) for context in found])
 
-    async def progress(self, request: Request, caller: Principal, query: ProgressQuery) -> Response:
+    async def progress(self, request: Request, principal: Principal, query: ProgressQuery) -> Response:
         """GET /api/issues/{id}/context/progress: of the version asked for, else of the newest.
 
         One that was asked for just now may not have begun: it is waited for.
@@ -186,37 +188,39 @@ class ContextEndpoints:
         issue_id = _issue_id(request)
 
         def read(transaction: Transaction) -> int:
-            found = contexts.list_versions(transaction, caller.visibility, issue_id)
+            found = contexts.list_versions(transaction, principal.visibility, issue_id)
             if found:
                 return query.version or found[0].version
-            seen_by = caller.visibility
+            seen_by = principal.visibility
             known = is_issue(transaction, seen_by, issue_id) or is_incident(
                 transaction, seen_by, issue_id, query.connection, query.incident
             )
             if query.version is None or not known:
-                raise no_context_error(transaction, caller.visibility, issue_id)
+                raise no_context_error(transaction, principal.visibility, issue_id)
             return query.version
 
-        version = await self._database.read(read, caller.visibility)
-        stream = ProgressStream(self._database, caller, issue_id, version, self.closing)
+        version = await self._database.read(read, principal.visibility)
+        stream = ProgressStream(self._database, principal, issue_id, version, self.closing)
         return EventSourceResponse(stream.events(), ping=KEEP_ALIVE_SECONDS, shutdown_event=None)
 
-    async def gather_issue(self, request: Request, caller: Principal, body: GatherIssueBody) -> GatherModel:
+    async def gather_issue(
+        self, request: Request, principal: Principal, body: GatherIssueBody
+    ) -> GatherModel:
         """POST /api/issues/{id}/context"""
         issue_id = _issue_id(request)
         wanted = await self._database.read(
-            lambda t: context_of_issue(t, caller.visibility, issue_id), caller.visibility
+            lambda t: context_of_issue(t, principal.visibility, issue_id), principal.visibility
         )
         return await self._request_context(wanted, body.reason)
 
-    async def gather_incident(self, request: Request, caller: Principal, body: GatherBody) -> GatherModel:
+    async def gather_incident(self, request: Request, principal: Principal, body: GatherBody) -> GatherModel:
         """POST /api/incidents/{incident_id}/context. Raises NotFound, Ambiguous, TemporalUnavailable."""
         incident_id = request.path_params["incident_id"]
         if not INCIDENT_ID.fullmatch(incident_id):
             raise ResourceNotFound(f"there is no incident {incident_id[:60]!r}")
         wanted = await self._database.read(
-            lambda t: context_of_incident(t, caller.visibility, incident_id, body.connection),
-            caller.visibility,
+            lambda t: context_of_incident(t, principal.visibility, incident_id, body.connection),
+            principal.visibility,
         )
         return await self._request_context(wanted, body.reason)
 
@@ -233,17 +237,19 @@ class ContextEndpoints:
             links=links_of(ref, wanted.version),
         )
 
-    async def _get_version(self, request: Request, caller: Principal, query: ContextQuery) -> StoredContext:
+    async def _get_version(
+        self, request: Request, principal: Principal, query: ContextQuery
+    ) -> StoredContext:
         """Return a version that is complete. Raises NotFound, StoreUnavailable."""
         issue_id = _issue_id(request)
 
         def read(transaction: Transaction) -> StoredContext:
-            found = contexts.get_version(transaction, caller.visibility, issue_id, query.version)
+            found = contexts.get_version(transaction, principal.visibility, issue_id, query.version)
             if found is None or found.document is None:
-                raise no_context_error(transaction, caller.visibility, issue_id, query.version)
+                raise no_context_error(transaction, principal.visibility, issue_id, query.version)
             return found
 
-        return await self._database.read(read, caller.visibility)
+        return await self._database.read(read, principal.visibility)
 
 
 def _issue_id(request: Request) -> str:

@@ -31,10 +31,10 @@ class ProgressStream:
     """One reader's view of one version. `closing` ends it."""
 
     def __init__(
-        self, database: Database, caller: Principal, issue_id: str, version: int, closing: asyncio.Event
+        self, database: Database, principal: Principal, issue_id: str, version: int, closing: asyncio.Event
     ) -> None:
         self._database = database
-        self._caller = caller
+        self._principal = principal
         self._issue_id = issue_id
         self._version = version
         self._closing = closing
@@ -49,7 +49,7 @@ class ProgressStream:
                     if not await self._is_key_valid():
                         return
                     checked_at = time.monotonic()
-                progress, over = await self._database.read(self._read_progress(), self._caller.visibility)
+                progress, over = await self._database.read(self._read_progress(), self._principal.visibility)
             except StoreUnavailable:
                 progress, over = None, None
             if progress is not None and progress.version == self._version:
@@ -69,15 +69,15 @@ class ProgressStream:
             await asyncio.sleep(POLL_SECONDS)
 
     async def _is_key_valid(self) -> bool:
-        known = await self._database.read(revalidate_principal(self._caller))
+        known = await self._database.read(revalidate_principal(self._principal))
         if known is None or ISSUES_READ not in known.permissions:
             return False
-        self._caller = known
+        self._principal = known
         return True
 
     def _read_progress(self) -> Callable[[Transaction], tuple[ContextProgress | None, StoredContext | None]]:
         """Return a read of how the newest version stands, and of the awaited one if it has ended."""
-        seen_by = self._caller.visibility
+        seen_by = self._principal.visibility
 
         def look(transaction: Transaction) -> tuple[ContextProgress | None, StoredContext | None]:
             found = contexts.list_versions(transaction, seen_by, self._issue_id)

@@ -98,25 +98,27 @@ class DeliveryEndpoints:
             ),
         ]
 
-    async def list(self, _request: Request, caller: Principal, query: DeliveryListQuery) -> DeliveryPageModel:
+    async def list(
+        self, _request: Request, principal: Principal, query: DeliveryListQuery
+    ) -> DeliveryPageModel:
         """GET /api/deliveries. Raises InvalidCursor."""
         wanted, limit, before = query.filter(), query.limit, decode_cursor(query.cursor)
         found = await self._database.read(
-            lambda t: delivery_queries.list_deliveries(t, caller.visibility, wanted, limit + 1, before),
-            caller.visibility,
+            lambda t: delivery_queries.list_deliveries(t, principal.visibility, wanted, limit + 1, before),
+            principal.visibility,
         )
         shown, more = page(found, limit, lambda delivery: delivery.seq)
         return DeliveryPageModel(deliveries=[delivery_model(row) for row in shown], next_cursor=more)
 
-    async def show(self, request: Request, caller: Principal, _nothing: NoInput) -> DeliveryWithBody:
+    async def show(self, request: Request, principal: Principal, _nothing: NoInput) -> DeliveryWithBody:
         """GET /api/deliveries/{seq}. Raises NotFound."""
         text = request.path_params["seq"]
         seq = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
-        may_see = not caller.permissions.isdisjoint({DELIVERIES_BODY, WEBHOOKS_WRITE})
+        may_see = not principal.permissions.isdisjoint({DELIVERIES_BODY, WEBHOOKS_WRITE})
 
         def read(transaction: Transaction) -> DeliveryWithBody:
             found = require(
-                delivery_queries.get_delivery(transaction, caller.visibility, seq), "delivery", text
+                delivery_queries.get_delivery(transaction, principal.visibility, seq), "delivery", text
             )
             if not may_see:
                 return delivery_with_body(found, None, f"this API key lacks the permission {DELIVERIES_BODY}")
@@ -125,20 +127,20 @@ class DeliveryEndpoints:
                 return delivery_with_body(found, None, "it was deleted after its time")
             return delivery_with_body(found, redact_body(body), None)
 
-        return await self._database.read(read, caller.visibility)
+        return await self._database.read(read, principal.visibility)
 
-    async def export(self, _request: Request, caller: Principal, query: DeliveryExportQuery) -> Response:
+    async def export(self, _request: Request, principal: Principal, query: DeliveryExportQuery) -> Response:
         """GET /api/deliveries/export, a page of the database at a time."""
-        lines = self._lines(caller, query.filter(), MAX_SEQ)
+        lines = self._lines(principal, query.filter(), MAX_SEQ)
         # The first page is read before the answer begins: a database that is away is said with 503.
         first = await anext(lines, "")
         return StreamingResponse(_prepend(first, lines), media_type="application/x-ndjson")
 
-    async def _lines(self, caller: Principal, wanted: DeliveryFilter, before: int) -> AsyncIterator[str]:
+    async def _lines(self, principal: Principal, wanted: DeliveryFilter, before: int) -> AsyncIterator[str]:
         while True:
             found = await self._database.read(
-                _read_page(caller, wanted, before),
-                caller.visibility,
+                _read_page(principal, wanted, before),
+                principal.visibility,
             )
             if not found:
                 return
@@ -146,24 +148,24 @@ class DeliveryEndpoints:
             before = found[-1].seq
 
     async def list_refusals(
-        self, _request: Request, caller: Principal, query: RefusalListQuery
+        self, _request: Request, principal: Principal, query: RefusalListQuery
     ) -> RefusalPageModel:
         """GET /api/refusals. Raises InvalidCursor."""
         wanted, limit, before = query.filter(), query.limit, decode_cursor(query.cursor)
         found = await self._database.read(
-            lambda t: delivery_queries.list_refusals(t, caller.visibility, wanted, limit + 1, before),
-            caller.visibility,
+            lambda t: delivery_queries.list_refusals(t, principal.visibility, wanted, limit + 1, before),
+            principal.visibility,
         )
         shown, more = page(found, limit, lambda refusal: refusal.id)
         return RefusalPageModel(refusals=[refusal_model(row) for row in shown], next_cursor=more)
 
-    async def replay(self, _request: Request, caller: Principal, body: ReplayBody) -> ReplayModel:
+    async def replay(self, _request: Request, principal: Principal, body: ReplayBody) -> ReplayModel:
         """POST /api/deliveries/replay: again and again without harm; what has arrived changes nothing."""
         wanted = body.filter()
         counts: Counter[str] = Counter()
         last, more = body.after, not wanted.is_empty
         while more and counts.total() < MAX_REPLAYED:
-            step = await self._database.write(_replay_step(caller, wanted, last))
+            step = await self._database.write(_replay_step(principal, wanted, last))
             counts.update(step.outcomes.values())
             last = max(step.outcomes, default=last)
             more = len(step.outcomes) == REPLAY_BATCH_SIZE
@@ -173,9 +175,11 @@ class DeliveryEndpoints:
 
 
 def _read_page(
-    caller: Principal, wanted: DeliveryFilter, before: int
+    principal: Principal, wanted: DeliveryFilter, before: int
 ) -> "Callable[[Transaction], tuple[delivery_queries.LoggedDelivery, ...]]":
-    return lambda t: delivery_queries.list_deliveries(t, caller.visibility, wanted, EXPORT_BATCH_SIZE, before)
+    return lambda t: delivery_queries.list_deliveries(
+        t, principal.visibility, wanted, EXPORT_BATCH_SIZE, before
+    )
 
 
 async def _prepend(first: str, lines: AsyncIterator[str]) -> AsyncIterator[str]:
@@ -185,20 +189,20 @@ async def _prepend(first: str, lines: AsyncIterator[str]) -> AsyncIterator[str]:
 
 
 def _replay_step(
-    caller: Principal, wanted: DeliveryFilter, after: int
+    principal: Principal, wanted: DeliveryFilter, after: int
 ) -> Callable[[Transaction], ReplayBatch]:
     now = datetime.now(UTC)
 
     def write(transaction: Transaction) -> ReplayBatch:
-        step = replays.enqueue_replay(transaction, caller.visibility, wanted, after, REPLAY_BATCH_SIZE)
+        step = replays.enqueue_replay(transaction, principal.visibility, wanted, after, REPLAY_BATCH_SIZE)
         by_scope: dict[str, list[int]] = {}
         for seq, outcome in step.outcomes.items():
             if outcome is ReplayOutcome.REPLAYED:
                 by_scope.setdefault(step.scopes[seq], []).append(seq)
         for scope, seqs in by_scope.items():
             record = {
-                "key_id": caller.key_id,
-                "requester": caller.who,
+                "key_id": principal.key_id,
+                "requester": principal.who,
                 "outcome": "deliveries replayed",
                 "deliveries": len(seqs),
                 "first_seq": seqs[0],

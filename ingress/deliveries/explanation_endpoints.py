@@ -79,14 +79,14 @@ class ExplanationEndpoints:
             )
         ]
 
-    async def show(self, request: Request, caller: Principal, _nothing: NoInput) -> ExplanationModel:
+    async def show(self, request: Request, principal: Principal, _nothing: NoInput) -> ExplanationModel:
         """GET /api/explain/{incident_id}. Raises NotFound."""
         incident_id = request.path_params["incident_id"]
         if not INCIDENT_ID.fullmatch(incident_id):
             raise ResourceNotFound(f"no incident's id looks like {incident_id[:60]!r}")
         now = datetime.now(UTC)
         known = await self._database.read(
-            lambda t: get_explanation_input(t, caller.visibility, incident_id, now), caller.visibility
+            lambda t: get_explanation_input(t, principal.visibility, incident_id, now), principal.visibility
         )
         return _model(incident_id, explain(await self._with_temporal(known)), known.facts.issue_id)
 

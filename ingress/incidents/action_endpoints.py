@@ -62,10 +62,10 @@ class ActionEndpoints:
             ),
         ]
 
-    async def act(self, request: Request, caller: Principal, body: ActionBody) -> Response:
+    async def act(self, request: Request, principal: Principal, body: ActionBody) -> Response:
         """POST /api/issues/{id}/actions. The header Idempotency-Key says the same as the body's field."""
         answer = await self._actor.act(
-            caller,
+            principal,
             channel_of(request),
             request.path_params["id"],
             body.action,
@@ -78,14 +78,14 @@ class ActionEndpoints:
         return Response(model.model_dump_json(), status, media_type="application/json")
 
     async def list(
-        self, request: Request, caller: Principal, query: OperationListQuery
+        self, request: Request, principal: Principal, query: OperationListQuery
     ) -> OperationListModel:
         """GET /api/issues/{id}/actions. Raises NotFound, StoreUnavailable."""
         issue_id, limit = request.path_params["id"], query.limit
 
         def read(transaction: Transaction) -> tuple[Operation, ...]:
-            require_issue(transaction, caller.visibility, issue_id)
+            require_issue(transaction, principal.visibility, issue_id)
             return operations.list_operations(transaction, issue_id, limit)
 
-        found = await self._database.read(read, caller.visibility)
+        found = await self._database.read(read, principal.visibility)
         return OperationListModel(operations=[operation_model(operation) for operation in found])

@@ -56,7 +56,7 @@ class ActionService:
         database: Database,
         authorizer: ToolAuthorizer,
         records: ToolCallRepository,
-        caller: ToolCallDispatcher,
+        dispatcher: ToolCallDispatcher,
         temporal: TemporalHandle,
         sender: ActionSender,
         wake: Callable[[], None],
@@ -64,14 +64,14 @@ class ActionService:
         self._database = database
         self._gate = authorizer
         self._records = records
-        self._caller = caller
+        self._dispatcher = dispatcher
         self._temporal = temporal
         self._sender = sender
         self._wake = wake
 
     async def act(
         self,
-        caller: Principal,
+        principal: Principal,
         channel: Channel,
         issue_id: str,
         action_name: str,
@@ -84,11 +84,11 @@ class ActionService:
         Raises NotFound, BadAction, BadArguments, CallRefused, ActionRefused, CapReached,
         KeyUsedOtherwise, CallKept, StoreUnavailable.
         """
-        issue, _ = await self._get_issue(issue_id, caller.visibility)
+        issue, _ = await self._get_issue(issue_id, principal.visibility)
         action = parse_action(action_name)
         arguments = tool_arguments(action, issue.ref.incident_id, given)
         admission = await self._gate.admit(
-            caller, channel, issue.ref.connection_id, ACTIONS[action].tool, arguments
+            principal, channel, issue.ref.connection_id, ACTIONS[action].tool, arguments
         )
         # A key means one action, also where a call of a tool was given the same.
         key = f"act:{idempotency_key or secrets.token_hex(16)}"
@@ -98,9 +98,9 @@ class ActionService:
                 await self.resume(call)
             except TemporalUnavailable as error:
                 raise CallStored(str(error)) from error
-            await self._caller.wait(call, 0.0 if call.state is CallState.WAITING else wait_seconds)
+            await self._dispatcher.wait(call, 0.0 if call.state is CallState.WAITING else wait_seconds)
             self._wake()
-        return await self._answer(caller, call.id)
+        return await self._answer(principal, call.id)
 
     async def resume(self, call: ToolCall) -> None:
         """See to it that an open call is carried out: an action goes by its incident's workflow.
@@ -109,20 +109,20 @@ class ActionService:
         """
         operation = await self._database.read(lambda t: operations.get_operation(t, call.id))
         if operation is None or operation.accepted_at is not None:
-            await self._caller.resume(call)
+            await self._dispatcher.resume(call)
             return
         try:
             await self._hand_over(call, operation)
         except ResourceNotFound:
             # The issue is gone since: the gate and PagerDuty decide about the call.
-            await self._caller.resume(call)
+            await self._dispatcher.resume(call)
         except ActionRefused as refused:
             error = {"type": ACTION_REFUSED, "message": str(refused)}
             if await self._records.refuse_unsent(call.id, error):
                 raise
             # It was taken over before, though we never heard of it: what forbids it may be its own doing.
             await self._mark_accepted(call)
-            await self._caller.resume(call)
+            await self._dispatcher.resume(call)
 
     async def _hand_over(self, call: ToolCall, operation: Operation) -> None:
         client = self._temporal.client
@@ -144,14 +144,14 @@ class ActionService:
         found = await self._database.read(lambda t: _read_issue(t, visibility, issue_id), visibility)
         return require(found, "issue", issue_id)
 
-    async def _answer(self, caller: Principal, call_id: str) -> ActionStatus:
+    async def _answer(self, principal: Principal, call_id: str) -> ActionStatus:
         """Return how it stands. Raises ActionRefused if its incident's state forbade it, KeyUsedOtherwise."""
 
         def read(transaction: Transaction) -> tuple[Operation | None, ToolCall | None]:
-            call = tool_calls.get_visible_call(transaction, caller.visibility, call_id)
+            call = tool_calls.get_visible_call(transaction, principal.visibility, call_id)
             return operations.get_operation(transaction, call_id), call
 
-        operation, call = await self._database.read(read, caller.visibility)
+        operation, call = await self._database.read(read, principal.visibility)
         if operation is None or call is None:
             raise IdempotencyKeyReused("this idempotency key was used for a call of a tool")
         if call.error is not None and call.error.get("type") == ACTION_REFUSED:

@@ -83,54 +83,54 @@ class IssueEndpoints:
             ),
         ]
 
-    async def list(self, _request: Request, caller: Principal, query: IssueListQuery) -> IssuePageModel:
+    async def list(self, _request: Request, principal: Principal, query: IssueListQuery) -> IssuePageModel:
         """GET /api/issues. Raises InvalidCursor, InvalidScope, StoreUnavailable."""
         wanted = query.filter()
         limit, cursor = query.limit, query.cursor
 
         def read(connection: Transaction) -> IssuePageModel:
-            page = issue_queries.list_issues(connection, caller.visibility, wanted, limit, cursor)
+            page = issue_queries.list_issues(connection, principal.visibility, wanted, limit, cursor)
             shown = self._with_responses(connection, page.issues)
             return IssuePageModel(
                 issues=[issue_model(issue, response, self._links) for issue, response in shown],
                 next_cursor=page.next_cursor,
             )
 
-        return await self._database.read(read, caller.visibility)
+        return await self._database.read(read, principal.visibility)
 
-    async def show(self, request: Request, caller: Principal, _nothing: NoInput) -> IssueWithTimeline:
+    async def show(self, request: Request, principal: Principal, _nothing: NoInput) -> IssueWithTimeline:
         """GET /api/issues/{id}. Raises NotFound, StoreUnavailable."""
         issue_id = request.path_params["id"]
 
         def read(connection: Transaction) -> IssueWithTimeline:
-            issue = require_issue(connection, caller.visibility, issue_id)
+            issue = require_issue(connection, principal.visibility, issue_id)
             timeline = issue_queries.list_timeline(connection, issue)
-            context = contexts.get_version(connection, caller.visibility, issue_id)
+            context = contexts.get_version(connection, principal.visibility, issue_id)
             [(_, response)] = self._with_responses(connection, [issue])
             return issue_with_timeline(issue, response, self._links, timeline, context)
 
-        return await self._database.read(read, caller.visibility)
+        return await self._database.read(read, principal.visibility)
 
-    async def stream(self, request: Request, caller: Principal, query: ChangesQuery) -> Response:
+    async def stream(self, request: Request, principal: Principal, query: ChangesQuery) -> Response:
         """GET /api/issues/events, resumable by Last-Event-ID."""
         resume = request.headers.get("last-event-id", "")
         after = int(resume[:18]) if resume.isascii() and resume.isdigit() else query.after
         if after is None:
             after = await self._database.read(issue_queries.get_latest_change_id)
-        changes = self._changes(caller, after)
+        changes = self._changes(principal, after)
         return EventSourceResponse(changes, ping=KEEP_ALIVE_SECONDS, shutdown_event=None)
 
-    async def _changes(self, caller: Principal, after: int) -> AsyncIterator[ServerSentEvent]:
+    async def _changes(self, principal: Principal, after: int) -> AsyncIterator[ServerSentEvent]:
         checked_at = time.monotonic()
         while not self.closing.is_set():
             try:
                 if time.monotonic() - checked_at >= KEY_CHECK_SECONDS:
-                    known = await self._database.read(revalidate_principal(caller))
+                    known = await self._database.read(revalidate_principal(principal))
                     if known is None or ISSUES_READ not in known.permissions:
                         return
-                    caller, checked_at = known, time.monotonic()
+                    principal, checked_at = known, time.monotonic()
                 found = await self._database.read(
-                    self._changes_after(caller.visibility, after), caller.visibility
+                    self._changes_after(principal.visibility, after), principal.visibility
                 )
             except StoreUnavailable as error:
                 logger.warning("changes_unreadable", extra={"error": str(error)})

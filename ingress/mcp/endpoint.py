@@ -57,7 +57,7 @@ from ingress.tools.service import CallResult, ToolCallDispatcher
 
 MAX_BODY_BYTES = 256 * 1024
 WAIT_SECONDS = 25.0
-_PRINCIPAL_KEY = "calmo.caller"
+_PRINCIPAL_KEY = "calmo.principal"
 _SERVICE_FAULT = "our own service has trouble: try it again later"
 _REFUSALS = (
     NoSuchTool,
@@ -78,14 +78,14 @@ class McpEndpoint:
     def __init__(
         self,
         database: Database,
-        caller: ToolCallDispatcher,
-        actor: ActionService,
+        dispatcher: ToolCallDispatcher,
+        action_service: ActionService,
         links: Links,
         own_origin: str,
     ) -> None:
         self._database = database
-        self._caller = caller
-        self._actor = actor
+        self._dispatcher = dispatcher
+        self._action_service = action_service
         self._links = links
         self._own_origin = own_origin
         self._server = build_server(self._backend)
@@ -122,8 +122,8 @@ class McpEndpoint:
         connection = request.query_params.get("connection")
         return _Backend(
             self._database,
-            self._caller,
-            self._actor,
+            self._dispatcher,
+            self._action_service,
             self._links,
             request.scope[_PRINCIPAL_KEY],
             connection,
@@ -137,18 +137,18 @@ class _Backend:
     def __init__(
         self,
         database: Database,
-        tool_caller: ToolCallDispatcher,
-        actor: ActionService,
+        dispatcher: ToolCallDispatcher,
+        action_service: ActionService,
         links: Links,
-        caller: Principal,
+        principal: Principal,
         connection_id: str | None,
         categories: frozenset[str],
     ) -> None:
         self._database = database
-        self._tool_caller = tool_caller
-        self._actor = actor
+        self._dispatcher = dispatcher
+        self._action_service = action_service
         self._links = links
-        self._caller = caller
+        self._principal = principal
         self._connection_id = connection_id
         self._categories = categories
 
@@ -159,18 +159,18 @@ class _Backend:
         ]
 
     async def may_act(self) -> bool:
-        if ISSUES_READ not in self._caller.permissions or not self._includes(ACT_CATEGORY):
+        if ISSUES_READ not in self._principal.permissions or not self._includes(ACT_CATEGORY):
             return False
         connection = await self._connection()
         return any(self._is_allowed(TOOLS[name], connection) for name in ACTION_TOOLS)
 
     async def act(self, issue: str, action: str, arguments: Json, idempotency_key: str | None) -> Json:
-        if ISSUES_READ not in self._caller.permissions or not self._includes(ACT_CATEGORY):
+        if ISSUES_READ not in self._principal.permissions or not self._includes(ACT_CATEGORY):
             raise CannotServe("act_on_issue is not for this key and profile: it needs issues:read")
         issue_id = await self._issue_id(issue)
         try:
-            answer = await self._actor.act(
-                self._caller,
+            answer = await self._action_service.act(
+                self._principal,
                 Channel.MCP,
                 issue_id,
                 action,
@@ -186,12 +186,12 @@ class _Backend:
 
     async def may_read_contexts(self) -> bool:
         in_profile = any(map(self._includes, CONTEXT_CATEGORIES))
-        return in_profile and ISSUES_READ in self._caller.permissions
+        return in_profile and ISSUES_READ in self._principal.permissions
 
     async def context(self, incident: str, version: int | None) -> Json:
         if not await self.may_read_contexts():
             raise CannotServe(f"{CONTEXT_TOOL} is not for this key and profile: it needs issues:read")
-        issue_id, seen_by = await self._issue_id(incident), self._caller.visibility
+        issue_id, seen_by = await self._issue_id(incident), self._principal.visibility
         try:
             return await self._database.read(lambda t: read_context(t, seen_by, issue_id, version), seen_by)
         except ResourceNotFound as error:
@@ -205,8 +205,8 @@ class _Backend:
             raise CannotServe(f"{name} is not in this profile's categories")
         key = _check_idempotency_key(idempotency_key)
         try:
-            answer = await self._tool_caller.call(
-                self._caller, Channel.MCP, self._connection_id, name, arguments, key, WAIT_SECONDS
+            answer = await self._dispatcher.call(
+                self._principal, Channel.MCP, self._connection_id, name, arguments, key, WAIT_SECONDS
             )
         except _REFUSALS as error:
             raise CannotServe(str(error)) from error
@@ -216,7 +216,7 @@ class _Backend:
 
     async def get_call(self, ticket: str) -> Json:
         try:
-            call = await self._tool_caller.get_call(self._caller, ticket)
+            call = await self._dispatcher.get_call(self._principal, ticket)
         except ResourceNotFound as error:
             raise CannotServe(str(error)) from error
         except StoreUnavailable as error:
@@ -226,8 +226,8 @@ class _Backend:
     async def _connection(self) -> Connection:
         try:
             return await self._database.read(
-                lambda transaction: resolve_connection(transaction, self._caller, self._connection_id),
-                self._caller.visibility,
+                lambda transaction: resolve_connection(transaction, self._principal, self._connection_id),
+                self._principal.visibility,
             )
         except NoSuchConnection as error:
             raise CannotServe(str(error)) from error
@@ -241,7 +241,8 @@ class _Backend:
             return IncidentRef(connection_id=connection_id, incident_id=text).issue_id
         try:
             issue = await self._database.read(
-                lambda t: issue_queries.get_issue(t, self._caller.visibility, text), self._caller.visibility
+                lambda t: issue_queries.get_issue(t, self._principal.visibility, text),
+                self._principal.visibility,
             )
         except StoreUnavailable as error:
             raise CannotServe(_SERVICE_FAULT) from error
@@ -250,7 +251,7 @@ class _Backend:
         return text
 
     def _is_allowed(self, tool: Tool, connection: Connection) -> bool:
-        rights = PrincipalRights(self._caller.permissions, self._caller.teams)
+        rights = PrincipalRights(self._principal.permissions, self._principal.teams)
         return judge(tool, rights, connection.rules, connection.facts).allowed
 
     def _in_profile(self, tool: Tool) -> bool:

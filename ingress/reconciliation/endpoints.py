@@ -89,9 +89,9 @@ class ReconcileEndpoints:
             ),
         ]
 
-    async def reconcile(self, request: Request, caller: Principal, body: ReconcileBody) -> ReconcileModel:
+    async def reconcile(self, request: Request, principal: Principal, body: ReconcileBody) -> ReconcileModel:
         """POST /api/connections/{id}/reconcile"""
-        connection = await self._get_connection(caller, request.path_params["id"])
+        connection = await self._get_connection(principal, request.path_params["id"])
         if connection.token_kind is None:
             return ReconcileModel(connection=connection.id, started=False, problem=NO_CREDENTIAL_TEXT)
         before = await self._database.read(lambda t: reconciliations.list_runs(t, connection.id, 1))
@@ -101,9 +101,9 @@ class ReconcileEndpoints:
         after = before[0].id if before else 0
         return ReconcileModel(connection=connection.id, started=True, workflow_id=workflow_id, after=after)
 
-    async def runs(self, request: Request, caller: Principal, _nothing: NoInput) -> RunListModel:
+    async def runs(self, request: Request, principal: Principal, _nothing: NoInput) -> RunListModel:
         """GET /api/connections/{id}/reconciliations"""
-        connection = await self._get_connection(caller, request.path_params["id"])
+        connection = await self._get_connection(principal, request.path_params["id"])
         return await self._database.read(
             lambda t: RunListModel(
                 connection=connection.id,
@@ -112,17 +112,17 @@ class ReconcileEndpoints:
             )
         )
 
-    async def findings(self, _request: Request, caller: Principal, query: DoctorQuery) -> DoctorModel:
+    async def findings(self, _request: Request, principal: Principal, query: DoctorQuery) -> DoctorModel:
         """GET /api/doctor"""
-        return await self._list_findings(caller, query.connection)
+        return await self._list_findings(principal, query.connection)
 
-    async def examine(self, _request: Request, caller: Principal, body: DoctorBody) -> DoctorModel:
+    async def examine(self, _request: Request, principal: Principal, body: DoctorBody) -> DoctorModel:
         """POST /api/doctor: what takes longer than some seconds is found in a later GET."""
         if body.connection is not None:
-            wanted = [await self._get_connection(caller, body.connection)]
+            wanted = [await self._get_connection(principal, body.connection)]
         else:
             wanted = list(
-                await self._database.read(lambda t: connections.list_connections(t, caller.visibility))
+                await self._database.read(lambda t: connections.list_connections(t, principal.visibility))
             )
         begun = [
             await schedules.start_doctor(
@@ -134,16 +134,16 @@ class ReconcileEndpoints:
             async with asyncio.timeout(WAIT_SECONDS):
                 for handle in begun:
                     await handle.result()
-        return await self._list_findings(caller, body.connection)
+        return await self._list_findings(principal, body.connection)
 
-    async def _list_findings(self, caller: Principal, connection_id: str | None) -> DoctorModel:
+    async def _list_findings(self, principal: Principal, connection_id: str | None) -> DoctorModel:
         if connection_id is not None:
-            await self._get_connection(caller, connection_id)
+            await self._get_connection(principal, connection_id)
         return doctor_model(
             await self._database.read(
-                lambda t: examinations.list_examinations(t, caller.visibility, connection_id)
+                lambda t: examinations.list_examinations(t, principal.visibility, connection_id)
             )
         )
 
-    async def _get_connection(self, caller: Principal, connection_id: str) -> Connection:
-        return await self._database.read(lambda t: require_connection(t, caller.visibility, connection_id))
+    async def _get_connection(self, principal: Principal, connection_id: str) -> Connection:
+        return await self._database.read(lambda t: require_connection(t, principal.visibility, connection_id))

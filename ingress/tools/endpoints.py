@@ -45,9 +45,9 @@ NOT_FOUND = (NO_SUCH_RESOURCE,)
 class ToolEndpoints:
     """Each sees no more than its caller may. Errors: `ingress.api.errors`."""
 
-    def __init__(self, database: Database, caller: ToolCallDispatcher, links: Links) -> None:
+    def __init__(self, database: Database, dispatcher: ToolCallDispatcher, links: Links) -> None:
         self._database = database
-        self._caller = caller
+        self._dispatcher = dispatcher
         self._links = links
 
     def endpoints(self) -> "list[EndpointRow]":
@@ -131,10 +131,10 @@ class ToolEndpoints:
             ),
         ]
 
-    async def list(self, _request: Request, caller: Principal, query: ToolListQuery) -> ToolListModel:
+    async def list(self, _request: Request, principal: Principal, query: ToolListQuery) -> ToolListModel:
         """GET /api/tools"""
-        connection = await self._connection(caller, query.connection)
-        rights = PrincipalRights(caller.permissions, caller.teams)
+        connection = await self._connection(principal, query.connection)
+        rights = PrincipalRights(principal.permissions, principal.teams)
         return ToolListModel(
             tools=[
                 tool_model(
@@ -146,10 +146,10 @@ class ToolEndpoints:
             ]
         )
 
-    async def call(self, request: Request, caller: Principal, body: ToolCallBody) -> Response:
+    async def call(self, request: Request, principal: Principal, body: ToolCallBody) -> Response:
         """POST /api/tools/{name}. The header Idempotency-Key says the same as the body's field."""
-        answer = await self._caller.call(
-            caller,
+        answer = await self._dispatcher.call(
+            principal,
             channel_of(request),
             body.connection,
             request.path_params["name"],
@@ -162,38 +162,38 @@ class ToolEndpoints:
             model.model_dump_json(), HTTP_STATUS_OF_STATE[answer.state], media_type="application/json"
         )
 
-    async def show_call(self, request: Request, caller: Principal, _nothing: NoInput) -> ToolCallModel:
+    async def show_call(self, request: Request, principal: Principal, _nothing: NoInput) -> ToolCallModel:
         """GET /api/tool-calls/{id}"""
-        return call_model(await self._caller.get_call(caller, request.path_params["id"]), self._links)
+        return call_model(await self._dispatcher.get_call(principal, request.path_params["id"]), self._links)
 
     async def list_calls(
-        self, _request: Request, caller: Principal, query: ToolCallListQuery
+        self, _request: Request, principal: Principal, query: ToolCallListQuery
     ) -> ToolCallListModel:
         """GET /api/tool-calls"""
         calls = await self._database.read(
-            lambda t: tool_calls.list_calls(t, caller.visibility, frozenset(query.state), query.limit),
-            caller.visibility,
+            lambda t: tool_calls.list_calls(t, principal.visibility, frozenset(query.state), query.limit),
+            principal.visibility,
         )
         return ToolCallListModel(calls=[call_model(call, self._links) for call in calls])
 
-    async def approve(self, request: Request, caller: Principal, body: DecisionBody) -> ToolCallModel:
+    async def approve(self, request: Request, principal: Principal, body: DecisionBody) -> ToolCallModel:
         """POST /api/tool-calls/{id}/approve"""
-        return await self._decide(request, caller, body, approve=True)
+        return await self._decide(request, principal, body, approve=True)
 
-    async def deny(self, request: Request, caller: Principal, body: DecisionBody) -> ToolCallModel:
+    async def deny(self, request: Request, principal: Principal, body: DecisionBody) -> ToolCallModel:
         """POST /api/tool-calls/{id}/deny"""
-        return await self._decide(request, caller, body, approve=False)
+        return await self._decide(request, principal, body, approve=False)
 
-    async def list_audit(self, _request: Request, caller: Principal, query: AuditQuery) -> AuditPageModel:
+    async def list_audit(self, _request: Request, principal: Principal, query: AuditQuery) -> AuditPageModel:
         """GET /api/audit"""
         rows = await self._database.read(
-            lambda t: audit.list_audit_rows(t, caller.visibility, query.limit, query.before),
-            caller.visibility,
+            lambda t: audit.list_audit_rows(t, principal.visibility, query.limit, query.before),
+            principal.visibility,
         )
         return AuditPageModel(rows=[audit_row_model(row) for row in rows])
 
     async def verify_audit(
-        self, _request: Request, _caller: Principal, query: VerificationQuery
+        self, _request: Request, _principal: Principal, query: VerificationQuery
     ) -> VerificationModel:
         """GET /api/audit/verification: the whole chain, whoever's rows they are; only hashes are told."""
         found = await self._database.read(lambda transaction: audit.verify_chain(transaction, query.head))
@@ -212,14 +212,16 @@ class ToolEndpoints:
         )
 
     async def _decide(
-        self, request: Request, caller: Principal, body: DecisionBody, approve: bool
+        self, request: Request, principal: Principal, body: DecisionBody, approve: bool
     ) -> ToolCallModel:
-        call = await self._caller.decide(caller, request.path_params["id"], approve, body.arguments_sha256)
+        call = await self._dispatcher.decide(
+            principal, request.path_params["id"], approve, body.arguments_sha256
+        )
         return call_model(call, self._links)
 
-    async def _connection(self, caller: Principal, connection_id: str | None) -> Connection | None:
+    async def _connection(self, principal: Principal, connection_id: str | None) -> Connection | None:
         if connection_id is None:
             return None
         return await self._database.read(
-            lambda t: require_connection(t, caller.visibility, connection_id), caller.visibility
+            lambda t: require_connection(t, principal.visibility, connection_id), principal.visibility
         )

@@ -66,7 +66,7 @@ class ToolCallDispatcher:
 
     async def call(
         self,
-        caller: Principal,
+        principal: Principal,
         channel: Channel,
         connection_id: str | None,
         tool_name: str,
@@ -79,7 +79,7 @@ class ToolCallDispatcher:
         Raises NoSuchTool, NoSuchConnection, BadArguments, CallRefused, CapReached, KeyUsedOtherwise,
         CallKept, StoreUnavailable.
         """
-        admission = await self._gate.admit(caller, channel, connection_id, tool_name, arguments)
+        admission = await self._gate.admit(principal, channel, connection_id, tool_name, arguments)
         if admission.tool.access is Access.READ and not admission.tool.durable:
             answer = await self._run_read(admission)
             if answer is not None:
@@ -91,25 +91,25 @@ class ToolCallDispatcher:
             except TemporalUnavailable as error:
                 raise CallStored(str(error)) from error
             await _wait(handle, 0.0 if call.state is CallState.WAITING else wait_seconds)
-            call = await self.get_call(caller, call.id)
+            call = await self.get_call(principal, call.id)
         return CallResult(call.state, call.result, call.error, call)
 
-    async def get_call(self, caller: Principal, call_id: str) -> ToolCall:
+    async def get_call(self, principal: Principal, call_id: str) -> ToolCall:
         """Return a call that the caller may see. Raises NotFound, StoreUnavailable."""
         found = await self._database.read(
-            lambda t: tool_calls.get_visible_call(t, caller.visibility, call_id), caller.visibility
+            lambda t: tool_calls.get_visible_call(t, principal.visibility, call_id), principal.visibility
         )
         return require(found, "call", call_id)
 
-    async def decide(self, caller: Principal, call_id: str, approve: bool, sha256: str | None) -> ToolCall:
+    async def decide(self, principal: Principal, call_id: str, approve: bool, sha256: str | None) -> ToolCall:
         """Bring a person's decision to the workflow that waits for it.
 
         Raises NotFound, DecisionRefused, TemporalUnavailable, StoreUnavailable.
         """
-        call = await self.get_call(caller, call_id)
+        call = await self.get_call(principal, call_id)
         if call.state is not CallState.WAITING:
             raise DecisionRefused(f"the call doesn't wait for a decision: it is {call.state}")
-        decision = ApproverDecision(approve=approve, key_id=caller.key_id, arguments_sha256=sha256)
+        decision = ApproverDecision(approve=approve, key_id=principal.key_id, arguments_sha256=sha256)
         handle = await self._start_workflow(call)
         try:
             await handle.execute_update(names.UPDATE_DECIDE, decision, result_type=CallState)
@@ -117,7 +117,7 @@ class ToolCallDispatcher:
             raise DecisionRefused(_failure_message(error)) from error
         except RPCError as error:
             raise TemporalUnavailable(str(error.status.name)) from error
-        return await self.get_call(caller, call_id)
+        return await self.get_call(principal, call_id)
 
     async def resume(self, call: ToolCall) -> None:
         """See to it that a call which is open has a workflow. Raises TemporalUnavailable."""

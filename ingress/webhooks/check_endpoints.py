@@ -62,9 +62,9 @@ class WebhookTestEndpoints:
             ),
         ]
 
-    async def validate(self, request: Request, caller: Principal, body: SampleBody) -> ValidationModel:
+    async def validate(self, request: Request, principal: Principal, body: SampleBody) -> ValidationModel:
         """POST /api/webhooks/{id}/validation"""
-        webhook = await read_webhook(self._means.database, request, caller)
+        webhook = await read_webhook(self._means.database, request, principal)
         if body.body is None and body.body_base64 is None:
             finding = await self._means.database.read(lambda t: _validate(t, webhook))
         else:
@@ -82,13 +82,15 @@ class WebhookTestEndpoints:
         header = sample.signature.encode("utf-8", "surrogatepass") if sample.signature is not None else None
         return diagnose(raw, header, found.secrets if found else ())
 
-    async def test(self, request: Request, caller: Principal, _body: NoBody) -> EndpointTestModel | Response:
+    async def test(
+        self, request: Request, principal: Principal, _body: NoBody
+    ) -> EndpointTestModel | Response:
         """POST /api/webhooks/{id}/test. Raises NotFound, NotPossible."""
-        webhook = await read_webhook(self._means.database, request, caller)
+        webhook = await read_webhook(self._means.database, request, principal)
         apply_transition(webhook.flags, WebhookTransition.TESTED)
         if webhook.id in self._under_way:
             raise WebhookConflict("a test of this webhook is under way")
-        await self._means.database.write(lambda t: insert_audit(t, caller, webhook, "tested"))
+        await self._means.database.write(lambda t: insert_audit(t, principal, webhook, "tested"))
         steps = self._steps(webhook)
         if "text/event-stream" in request.headers.get("accept", ""):
             return EventSourceResponse(_event_stream(steps), shutdown_event=None)

@@ -121,32 +121,32 @@ class WebhookEndpoints:
             statuses=(NOT_FOUND, CONFLICT, PAGERDUTY_REFUSES),
         )
 
-    async def list(self, _request: Request, caller: Principal, _nothing: NoInput) -> WebhookListModel:
+    async def list(self, _request: Request, principal: Principal, _nothing: NoInput) -> WebhookListModel:
         """GET /api/webhooks"""
         now = datetime.now(UTC)
         found = await self._database.read(
-            lambda t: webhook_management.list_webhooks(t, caller.visibility, now)
+            lambda t: webhook_management.list_webhooks(t, principal.visibility, now)
         )
         return WebhookListModel(webhooks=[webhook_model(webhook, self._public_address) for webhook in found])
 
-    async def show(self, request: Request, caller: Principal, _nothing: NoInput) -> WebhookModel:
+    async def show(self, request: Request, principal: Principal, _nothing: NoInput) -> WebhookModel:
         """GET /api/webhooks/{id}"""
-        webhook = await read_webhook(self._database, request, caller)
+        webhook = await read_webhook(self._database, request, principal)
         return webhook_model(webhook, self._public_address, with_steps=True)
 
-    async def create(self, _request: Request, caller: Principal, body: WebhookBody) -> WebhookModel:
+    async def create(self, _request: Request, principal: Principal, body: WebhookBody) -> WebhookModel:
         """POST /api/webhooks. What PagerDuty refuses is a warning: the address is made and is shown."""
         scope = Scope.parse(body.scope)
-        if not caller.visibility.admits(scope):
+        if not principal.visibility.admits(scope):
             raise NotPermitted(f"this API key doesn't see the scope {scope}")
         given = parse_secret(body.secret.get_secret_value().encode()) if body.secret is not None else None
-        connection = await self._connection(caller, body.connection, scope)
+        connection = await self._connection(principal, body.connection, scope)
         if body.subscribe:
             if connection is None or given is not None:
                 raise WebhookConflict(
                     "to subscribe takes a connection with a token, and brings its own secret"
                 )
-            self._subscriber.require_subscribable(caller, connection)
+            self._subscriber.require_subscribable(principal, connection)
         new = NewWebhook(scope, body.name, body.connection, body.event_set, body.only())
 
         def write(transaction: Transaction) -> ManagedWebhook:
@@ -154,36 +154,38 @@ class WebhookEndpoints:
             made = webhook_management.insert_webhook(
                 transaction, self._keyring, new, secret, datetime.now(UTC)
             )
-            webhook = get_webhook(transaction, caller, made)
-            insert_audit(transaction, caller, webhook, "created")
+            webhook = get_webhook(transaction, principal, made)
+            insert_audit(transaction, principal, webhook, "created")
             return webhook
 
         webhook = await self._database.write(write)
         warnings: tuple[str, ...] = ()
         if body.subscribe and connection is not None:
-            warnings = await self._subscribed(caller, webhook, connection)
-            webhook = await self._reload(caller, webhook)
+            warnings = await self._subscribed(principal, webhook, connection)
+            webhook = await self._reload(principal, webhook)
         notes = given.notes if given else ()
         return webhook_model(webhook, self._public_address, True, True, notes, warnings)
 
     async def _connection(
-        self, caller: Principal, connection_id: str | None, scope: Scope
+        self, principal: Principal, connection_id: str | None, scope: Scope
     ) -> Connection | None:
         """Raises NotFound, NotPossible."""
         if connection_id is None:
             return None
         connection = await self._database.read(
-            lambda t: require_connection(t, caller.visibility, connection_id)
+            lambda t: require_connection(t, principal.visibility, connection_id)
         )
         if connection.scope != scope:
             raise WebhookConflict(f"the connection is of the scope {connection.scope}, not {scope}")
         return connection
 
     async def _subscribed(
-        self, caller: Principal, webhook: ManagedWebhook, connection: Connection
+        self, principal: Principal, webhook: ManagedWebhook, connection: Connection
     ) -> tuple[str, ...]:
         try:
-            await self._subscriber.subscribe(webhook, connection, audit_record(caller, webhook, "subscribed"))
+            await self._subscriber.subscribe(
+                webhook, connection, audit_record(principal, webhook, "subscribed")
+            )
         except PagerDutyError as error:
             return (
                 f"PagerDuty's subscription could not be made: {redact_webhook_ids(str(error))};"
@@ -191,7 +193,7 @@ class WebhookEndpoints:
             )
         return ()
 
-    async def set_secret(self, request: Request, caller: Principal, body: SecretBody) -> WebhookModel:
+    async def set_secret(self, request: Request, principal: Principal, body: SecretBody) -> WebhookModel:
         """PUT /api/webhooks/{id}/secret: never shown again. The one before counts for 72 h more."""
         given = parse_secret(body.secret.get_secret_value().encode())
 
@@ -203,36 +205,36 @@ class WebhookEndpoints:
             )
 
         return await self._apply_change(
-            request, caller, WebhookTransition.SECRET_SET, "secret set", write, given.notes
+            request, principal, WebhookTransition.SECRET_SET, "secret set", write, given.notes
         )
 
-    async def pause(self, request: Request, caller: Principal, _body: NoBody) -> WebhookModel:
+    async def pause(self, request: Request, principal: Principal, _body: NoBody) -> WebhookModel:
         """POST /api/webhooks/{id}/pause: deliveries are answered 202 and kept, and change no issue."""
 
         def write(transaction: Transaction, webhook: ManagedWebhook) -> None:
             since = webhook.paused_at or datetime.now(UTC)
             webhook_management.update_webhook(transaction, webhook.id, paused_at=since)
 
-        return await self._apply_change(request, caller, WebhookTransition.PAUSED, "paused", write)
+        return await self._apply_change(request, principal, WebhookTransition.PAUSED, "paused", write)
 
-    async def resume(self, request: Request, caller: Principal, _body: NoBody) -> WebhookModel:
+    async def resume(self, request: Request, principal: Principal, _body: NoBody) -> WebhookModel:
         """POST /api/webhooks/{id}/resume: what was put aside meanwhile stays aside until it is replayed."""
 
         def write(transaction: Transaction, webhook: ManagedWebhook) -> None:
             webhook_management.update_webhook(transaction, webhook.id, paused_at=None)
 
-        return await self._apply_change(request, caller, WebhookTransition.RESUMED, "resumed", write)
+        return await self._apply_change(request, principal, WebhookTransition.RESUMED, "resumed", write)
 
-    async def subscribe(self, request: Request, caller: Principal, _body: NoBody) -> WebhookModel:
+    async def subscribe(self, request: Request, principal: Principal, _body: NoBody) -> WebhookModel:
         """POST /api/webhooks/{id}/subscription: with the token of its connection."""
-        webhook = await read_webhook(self._database, request, caller)
-        connection = await self._get_own_connection(caller, webhook)
-        await self._subscriber.subscribe(webhook, connection, audit_record(caller, webhook, "subscribed"))
-        return webhook_model(await self._reload(caller, webhook), self._public_address)
+        webhook = await read_webhook(self._database, request, principal)
+        connection = await self._get_own_connection(principal, webhook)
+        await self._subscriber.subscribe(webhook, connection, audit_record(principal, webhook, "subscribed"))
+        return webhook_model(await self._reload(principal, webhook), self._public_address)
 
-    async def rotate(self, request: Request, caller: Principal, _body: NoBody) -> WebhookModel:
+    async def rotate(self, request: Request, principal: Principal, _body: NoBody) -> WebhookModel:
         """POST /api/webhooks/{id}/rotate: a second subscription takes over; both secrets count for 72 h."""
-        webhook = await read_webhook(self._database, request, caller)
+        webhook = await read_webhook(self._database, request, principal)
         apply_transition(webhook.flags, WebhookTransition.ROTATED)
         if not webhook.managed:
             raise WebhookConflict(
@@ -240,17 +242,17 @@ class WebhookEndpoints:
                 f" same address, give its secret to calmo-pagerduty webhook set-secret {webhook.handle},"
                 " then delete the old one there; both secrets count for 72 h"
             )
-        connection = await self._get_own_connection(caller, webhook)
-        await self._subscriber.rotate(webhook, connection, audit_record(caller, webhook, "rotated"))
-        return webhook_model(await self._reload(caller, webhook), self._public_address)
+        connection = await self._get_own_connection(principal, webhook)
+        await self._subscriber.rotate(webhook, connection, audit_record(principal, webhook, "rotated"))
+        return webhook_model(await self._reload(principal, webhook), self._public_address)
 
-    async def delete(self, request: Request, caller: Principal, _nothing: NoInput) -> WebhookModel:
+    async def delete(self, request: Request, principal: Principal, _nothing: NoInput) -> WebhookModel:
         """DELETE /api/webhooks/{id}: 410 from now on. What was delivered stays."""
 
         def write(transaction: Transaction, webhook: ManagedWebhook) -> None:
             webhook_management.mark_deleted(transaction, webhook.id, datetime.now(UTC))
 
-        webhook = await self._write(request, caller, WebhookTransition.DELETED, "deleted", write)
+        webhook = await self._write(request, principal, WebhookTransition.DELETED, "deleted", write)
         warnings: tuple[str, ...] = ()
         if webhook.managed:
             try:
@@ -259,33 +261,33 @@ class WebhookEndpoints:
                 warnings = (f"PagerDuty's subscription is deleted later: {redact_webhook_ids(str(error))}",)
         return webhook_model(webhook, self._public_address, warnings=warnings)
 
-    async def _get_own_connection(self, caller: Principal, webhook: ManagedWebhook) -> Connection:
+    async def _get_own_connection(self, principal: Principal, webhook: ManagedWebhook) -> Connection:
         connection = await self._database.read(
-            lambda t: require_connection(t, caller.visibility, webhook.connection_id)
+            lambda t: require_connection(t, principal.visibility, webhook.connection_id)
         )
-        self._subscriber.require_subscribable(caller, connection)
+        self._subscriber.require_subscribable(principal, connection)
         return connection
 
-    async def _reload(self, caller: Principal, webhook: ManagedWebhook) -> ManagedWebhook:
+    async def _reload(self, principal: Principal, webhook: ManagedWebhook) -> ManagedWebhook:
         self._directory.invalidate(webhook.id)
-        return await self._database.read(lambda t: get_webhook(t, caller, webhook.id))
+        return await self._database.read(lambda t: get_webhook(t, principal, webhook.id))
 
     async def _apply_change(
         self,
         request: Request,
-        caller: Principal,
+        principal: Principal,
         what: WebhookTransition,
         outcome: str,
         write: Callable[[Transaction, ManagedWebhook], None],
         notes: tuple[str, ...] = (),
     ) -> WebhookModel:
-        webhook = await self._write(request, caller, what, outcome, write)
+        webhook = await self._write(request, principal, what, outcome, write)
         return webhook_model(webhook, self._public_address, with_steps=True, notes=notes)
 
     async def _write(
         self,
         request: Request,
-        caller: Principal,
+        principal: Principal,
         what: WebhookTransition,
         outcome: str,
         write: Callable[[Transaction, ManagedWebhook], None],
@@ -294,11 +296,11 @@ class WebhookEndpoints:
         known_as = request.path_params["id"]
 
         def change(transaction: Transaction) -> ManagedWebhook:
-            webhook = get_webhook(transaction, caller, known_as)
+            webhook = get_webhook(transaction, principal, known_as)
             apply_transition(webhook.flags, what)
             write(transaction, webhook)
-            insert_audit(transaction, caller, webhook, outcome)
-            return get_webhook(transaction, caller, webhook.id)
+            insert_audit(transaction, principal, webhook, outcome)
+            return get_webhook(transaction, principal, webhook.id)
 
         changed = await self._database.write(change)
         self._directory.invalidate(changed.id)

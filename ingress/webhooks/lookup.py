@@ -16,32 +16,34 @@ CONFLICT = (409, "it makes no sense for a webhook that stands so; the message sa
 PAGERDUTY_REFUSES = (502, "PagerDuty refuses; the message says why")
 
 
-async def read_webhook(database: Database, request: Request, caller: Principal) -> ManagedWebhook:
+async def read_webhook(database: Database, request: Request, principal: Principal) -> ManagedWebhook:
     """Return the webhook that the request names, by its id or its handle. Raises NotFound, NotPossible."""
     known_as = request.path_params["id"]
-    return await database.read(lambda transaction: get_webhook(transaction, caller, known_as))
+    return await database.read(lambda transaction: get_webhook(transaction, principal, known_as))
 
 
-def get_webhook(transaction: Transaction, caller: Principal, known_as: str) -> ManagedWebhook:
+def get_webhook(transaction: Transaction, principal: Principal, known_as: str) -> ManagedWebhook:
     """Raises NotFound, which repeats nothing: what was asked for may be an address."""
-    found = webhook_management.get_webhook(transaction, caller.visibility, known_as, datetime.now(UTC))
+    found = webhook_management.get_webhook(transaction, principal.visibility, known_as, datetime.now(UTC))
     if found is None:
         raise ResourceNotFound("there is no such webhook")
     return found
 
 
-def audit_record(caller: Principal, webhook: ManagedWebhook, outcome: str) -> dict[str, object]:
+def audit_record(principal: Principal, webhook: ManagedWebhook, outcome: str) -> dict[str, object]:
     """Return what the audit keeps: whose webhook and what was done, no address and no secret."""
     return {
         "webhook": webhook.handle,
         "connection_id": webhook.connection_id,
-        "key_id": caller.key_id,
-        "requester": caller.who,
+        "key_id": principal.key_id,
+        "requester": principal.who,
         "outcome": f"webhook {outcome}",
     }
 
 
-def insert_audit(transaction: Transaction, caller: Principal, webhook: ManagedWebhook, outcome: str) -> None:
+def insert_audit(
+    transaction: Transaction, principal: Principal, webhook: ManagedWebhook, outcome: str
+) -> None:
     audit.insert_audit_row(
-        transaction, str(webhook.scope), datetime.now(UTC), audit_record(caller, webhook, outcome)
+        transaction, str(webhook.scope), datetime.now(UTC), audit_record(principal, webhook, outcome)
     )

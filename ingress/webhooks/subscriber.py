@@ -63,9 +63,9 @@ class Subscriber:
         self._accounts = accounts
         self._public_address = public_address
 
-    def require_subscribable(self, caller: Principal, connection: Connection) -> None:
+    def require_subscribable(self, principal: Principal, connection: Connection) -> None:
         """Whether this caller may have this connection subscribe. Raises NotPermitted, NotPossible."""
-        if connection.scope.kind is ScopeKind.ORGANIZATION and CONNECTIONS_ADMIN not in caller.permissions:
+        if connection.scope.kind is ScopeKind.ORGANIZATION and CONNECTIONS_ADMIN not in principal.permissions:
             raise NotPermitted(
                 "only the organisation's administrators may change its PagerDuty subscriptions:"
                 f" this API key lacks the permission {CONNECTIONS_ADMIN}"

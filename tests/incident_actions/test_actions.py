@@ -187,7 +187,7 @@ async def test_an_action_that_nobody_takes_over_holds_up_no_other(
     for incident in (first, second):
         assert (await acting.post(incident, "acknowledge")).status_code == 503
     temporal.hold(connected)
-    keeper, resume = acting.service.ingress.keeper, acting.service.ingress.actor.resume
+    keeper, resume = acting.service.ingress.tool_call_sweeper, acting.service.ingress.action_service.resume
 
     async def resume_but_one(call: ToolCall) -> None:
         if call.arguments["incident_id"] == first:

@@ -179,7 +179,7 @@ async def test_an_action_that_temporal_forgot_is_taken_over_again(
     assert answer.status_code == 503 and "the call is kept" in answer.text
     temporal.hold(connected)
     monkeypatch.setattr(call_keeper, "OVERDUE_AFTER", timedelta())
-    assert await acting.service.ingress.keeper.sweep_once() == 1
+    assert await acting.service.ingress.tool_call_sweeper.sweep_once() == 1
     await acting.until_workflow_knows(incident, "acknowledged")
     done = await acting.act(incident, "acknowledge", idempotency_key="a1")
     assert done["outcome"] == "done"

@@ -85,7 +85,7 @@ async def test_our_own_test_deliveries_prove_nothing_and_are_removed(doorway: Do
     save_pending(doorway.database)
     assert len(rows(doorway.database, tables.issues)) == 1
     await desk.deliver(made)
-    await doorway.ingress.webhook_keeper.sweep_once(datetime.now(UTC) + timedelta(minutes=3))
+    await doorway.ingress.webhook_sweeper.sweep_once(datetime.now(UTC) + timedelta(minutes=3))
     assert [row.incident_id == "QCALMOTEST1" for row in doorway.kept()] == [False]
     assert rows(doorway.database, tables.issues) == []
 

@@ -97,7 +97,7 @@ async def test_a_replaced_secret_counts_for_three_days_more(sqlite_doorway: Door
     sqlite_doorway.database.write_blocking(lambda t: t.execute(expired.values(expires_at=moment)))
     await desk.done("POST", made, "/resume")
     assert [await desk.deliver(made, secret) for secret in (SECRET, OTHER_SECRET)] == [401, 202]
-    await sqlite_doorway.ingress.webhook_keeper.sweep_once(datetime.now(UTC))
+    await sqlite_doorway.ingress.webhook_sweeper.sweep_once(datetime.now(UTC))
     kept = sa.select(sa.func.count()).select_from(tables.webhook_secrets)
     assert sqlite_doorway.database.read_blocking(lambda t: t.execute(kept).scalar()) == 1
 
@@ -224,10 +224,10 @@ async def test_the_keeper_leaves_alone_what_is_live(sqlite_doorway: Doorway) -> 
     desk = a_desk(sqlite_doorway)
     made = await desk.make(secret=SECRET)
     await desk.done("PUT", made, "/secret", {"secret": OTHER_SECRET})
-    await sqlite_doorway.ingress.webhook_keeper.sweep_once(datetime.now(UTC))
+    await sqlite_doorway.ingress.webhook_sweeper.sweep_once(datetime.now(UTC))
     assert [await desk.deliver(made, secret) for secret in (SECRET, OTHER_SECRET)] == [202, 202]
     later = datetime.now(UTC) + webhook_management.SECRET_OVERLAP
-    await sqlite_doorway.ingress.webhook_keeper.sweep_once(later)
+    await sqlite_doorway.ingress.webhook_sweeper.sweep_once(later)
     assert len((await desk.shown(made))["secrets"]) == 1
 
 

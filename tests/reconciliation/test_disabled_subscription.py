@@ -112,7 +112,7 @@ async def test_without_the_connections_leave_nothing_is_switched_on_but_it_is_sa
 async def test_the_keeper_keeps_schedules_counts_alarms_and_removes_what_is_not_wanted(
     healed: Healed,
 ) -> None:
-    keeper = healed.service.ingress.healing_keeper
+    keeper = healed.service.ingress.reconcile_scheduler
 
     async def schedules() -> set[str]:
         await keeper.schedule_once()

@@ -64,7 +64,7 @@ class WebhookService:
 
     @property
     def means(self) -> WebhookTestDeps:
-        return replace(self.ingress.webhook_means, step_seconds=LIMIT)
+        return replace(self.ingress.webhook_test_deps, step_seconds=LIMIT)
 
 
 @contextlib.asynccontextmanager

@@ -62,7 +62,7 @@ async def test_a_call_that_temporal_forgot_is_started_again_and_made_once(
     await handle.terminate("as if the engine had lost it")
     await start_workers(idle)
     monkeypatch.setattr(call_keeper, "OVERDUE_AFTER", timedelta())
-    assert await idle.ingress.keeper.sweep_once() == 1
+    assert await idle.ingress.tool_call_sweeper.sweep_once() == 1
     await until_state(idle, ticket["call_id"], "done")
     assert len(idle.site.account.incident(incident).notes) == 1
 

@@ -173,7 +173,7 @@ async def test_rotation_replaces_the_subscription_and_refuses_nothing(service: W
     assert {old.id, new.id} == {attempt.subscription_id for attempt in site.sender.attempts}
     assert rotated["subscription_ids"] == [new.id]
     assert [bool(secret["expires_at"]) for secret in rotated["secrets"]] == [True, False]
-    await service.ingress.webhook_keeper.sweep_once(datetime.now(UTC) + SECRET_OVERLAP)
+    await service.ingress.webhook_sweeper.sweep_once(datetime.now(UTC) + SECRET_OVERLAP)
     assert [subscription.id for subscription in service.subscriptions] == [new.id]
 
 
@@ -193,7 +193,7 @@ async def test_deleting_ends_the_subscription_even_if_pagerduty_is_away(service:
     assert gone["state"] == "deleted" and "later" in gone["warnings"][0]
     assert len(service.subscriptions) == 1
     service.tools.site.add_token(TOKEN)
-    await service.ingress.webhook_keeper.sweep_once(datetime.now(UTC))
+    await service.ingress.webhook_sweeper.sweep_once(datetime.now(UTC))
     assert service.subscriptions == []
 
 

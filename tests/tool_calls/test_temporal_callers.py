@@ -204,7 +204,7 @@ async def test_looking_after_open_calls_does_not_make_an_order_twice(
     incident = service.an_incident()
     handle = await neighbour.start("add_incident_note", incident_id=incident, content="Once.")
     ticket = await eventually(lambda: service.get("/api/tool-calls"), lambda listed: bool(listed["calls"]))
-    await service.ingress.keeper.sweep_once()
+    await service.ingress.tool_call_sweeper.sweep_once()
     assert (await handle.result())["state"] == "done"
     await until_state(service, ticket["calls"][0]["call_id"], "done")
     assert len(service.site.account.incident(incident).notes) == 1
