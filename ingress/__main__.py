@@ -1,4 +1,4 @@
-"""`python -m ingress …` is the command line, for child processes of our own environment."""
+"""`python -m ingress …` runs the command line. `up` starts its child processes this way."""
 
 from ingress.cli import main
 

@@ -1,4 +1,4 @@
-"""The ingress as an application: one list of endpoints, one lifespan."""
+"""The ingress as an ASGI application: the list of all endpoints, and the lifespan that runs its loops."""
 
 import asyncio
 import contextlib
@@ -27,20 +27,20 @@ RESTART_PAUSE_SECONDS = 2.0
 
 
 RECEIVER_STATUSES = (
-    (401, "not signed with the webhook's secret"),
-    (404, "no such webhook"),
-    (410, "deleted by its owner"),
-    (413, "larger than PagerDuty ever sends"),
-    (429, "too much at once; come back"),
-    (503, "not durable yet; come back"),
+    (401, "the signature is missing or does not match the webhook's secrets"),
+    (404, "there is no such webhook"),
+    (410, "the webhook's owner deleted it"),
+    (413, "the body is larger than any that PagerDuty sends"),
+    (429, "too many deliveries at once; send it again"),
+    (503, "the delivery could not be stored yet; send it again"),
 )
 
 
 def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
-    """Return everything that the ingress answers, but for /mcp."""
+    """Return all endpoints of the ingress except /mcp."""
 
     async def serve_metrics(_request: Request, _principal: Principal, _nothing: NoInput) -> Response:
-        """GET /metrics, in Prometheus' text form."""
+        """GET /metrics, in Prometheus' text format."""
         return Response(generate_latest(ingress.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     async def serve_openapi(_request: Request) -> Response:
@@ -51,7 +51,7 @@ def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
         PublicEndpoint(
             "POST",
             "/webhooks/pagerduty/{webhook_id}",
-            "Take one PagerDuty delivery",
+            "Receive a delivery from PagerDuty",
             Json(VerdictModel, status=202),
             handler=ingress.webhook_receiver.receive,
             statuses=RECEIVER_STATUSES,
@@ -72,7 +72,7 @@ def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
         Endpoint(
             "GET",
             "/metrics",
-            "Counters for operators",
+            "Get Prometheus metrics",
             Media("text/plain"),
             permission=METRICS_READ,
             takes=NoInput,
@@ -81,7 +81,7 @@ def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
         PublicEndpoint(
             "GET",
             "/openapi.json",
-            "This document",
+            "Get this OpenAPI document",
             Media("application/json"),
             handler=serve_openapi,
         ),
@@ -90,11 +90,11 @@ def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
 
 
 def build_app(ingress: Ingress) -> Starlette:
-    """Return the ASGI application; its lifespan runs the forwarder."""
+    """Return the ASGI application. Its lifespan runs the forwarder and the sweepers."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        endless: Mapping[str, Callable[[], Awaitable[None]]] = {
+        loops: Mapping[str, Callable[[], Awaitable[None]]] = {
             "forwarder": ingress.forwarder.run,
             "tool_call_sweeper": ingress.tool_call_sweeper.run,
             "reconcile_scheduler": ingress.reconcile_scheduler.run,
@@ -102,13 +102,13 @@ def build_app(ingress: Ingress) -> Starlette:
             "retention_sweeper": ingress.retention.run,
             "webhook_sweeper": ingress.webhook_sweeper.run,
         }
-        running = [asyncio.create_task(_keep_running(name, run)) for name, run in endless.items()]
+        tasks = [asyncio.create_task(_keep_running(name, run)) for name, run in loops.items()]
         async with ingress.mcp.running():
             yield
             ingress.close()
-        for task in running:
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await ingress.services.aclose()
 
     app = Starlette(
@@ -126,7 +126,7 @@ def build_app(ingress: Ingress) -> Starlette:
 
 
 async def _keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
-    """What should never end and does is a fault of ours: say so, and begin again from the database."""
+    """Run a loop that should never end. If it ends, log that and start it again from the database's state."""
     while True:
         try:
             await run()

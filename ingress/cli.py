@@ -1,4 +1,4 @@
-"""The command line: `calmo-pagerduty`."""
+"""The command line `calmo-pagerduty`."""
 
 import os
 import sys
@@ -13,63 +13,63 @@ from typer.main import get_command, get_group
 
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 
-#: Every command and group: what holds it, and what `--help` says of it.
+#: Every command and group: name, `module:attribute`, help text.
 COMMANDS = (
     ("up", "ingress.commands.processes:up",
      "Run Temporal, the worker and the ingress on this machine, until Ctrl-C."),
     ("worker", "ingress.commands.processes:worker",
-     "Run a Temporal worker. Temporal's address comes from TEMPORAL_ADDRESS and its like."),
+     "Run a Temporal worker. The environment variables TEMPORAL_… configure the connection."),
     ("ingress", "ingress.commands.processes:ingress",
-     "Run the webhook door, the REST API and the forwarder."),
+     "Run the webhook receiver, the REST API and the forwarder."),
     ("mcp", "ingress.commands.mcp:mcp",
      "Serve MCP on standard input and output, with the rights of the API key."),
     ("explain", "ingress.commands.deliveries:explain",
-     "Say why an incident is an issue, or why not and what to do. Ends with 1 if something is missing."),
+     "Explain why an incident is or is not an issue, and what to do. Exits with 1 if something is missing."),
     ("context", "ingress.commands.context:context",
-     "Show an incident's context. Ends with 1 if there is none, with 3 if it isn't complete yet."),
+     "Show an incident's context. Exits with 1 if there is none, with 3 if it is not complete yet."),
     ("reconcile", "ingress.commands.reconcile:reconcile",
-     "Compare with PagerDuty and heal what differs. Ends with 1 if not everything is right then."),
+     "Compare issues with PagerDuty and correct them. Exits with 1 if a difference remains."),
     ("doctor", "ingress.commands.reconcile:doctor",
-     "Examine webhooks at PagerDuty and here, and say what to do. Ends with 1 if events get lost."),
-    ("webhook", "ingress.commands.webhooks:app", "The addresses that PagerDuty delivers to."),
-    ("issues", "ingress.commands.issues:app", "Issues: one for each PagerDuty incident."),
+     "Examine webhooks here and at PagerDuty, and list advice. Exits with 1 if events get lost."),
+    ("webhook", "ingress.commands.webhooks:app", "Manage webhooks, to which PagerDuty delivers."),
+    ("issues", "ingress.commands.issues:app", "List, show and act on issues, one per incident."),
     ("deliveries", "ingress.commands.deliveries:app",
-     "The delivery log: what came in and what became of it."),
+     "Read, export and replay the delivery log."),
     ("connection", "ingress.commands.connections:app",
-     "PagerDuty accounts: their tokens and what they allow."),
+     "Manage connections: PagerDuty accounts with their tokens and rules."),
     ("tool", "ingress.commands.tools:app",
-     "PagerDuty tools: list them, call them, approve what waits."),
+     "List and call PagerDuty tools, and decide on calls that wait for approval."),
     ("audit", "ingress.commands.audit:app",
-     "Who called which tool, what was decided, what came of it."),
-    ("api-key", "ingress.commands.api_keys:app", "Keys for the REST API."),
-    ("health", "ingress.commands.health:app", "Is a part well? For health checks."),
-    ("encryption", "ingress.commands.encryption:app", "The master keys that secrets are sealed with."),
+     "Read and verify the audit chain of tool calls and changes."),
+    ("api-key", "ingress.commands.api_keys:app", "Manage API keys of the REST API."),
+    ("health", "ingress.commands.health:app", "Check the health of a process."),
+    ("encryption", "ingress.commands.encryption:app", "Manage the master keys that encrypt secrets."),
 )  # fmt: skip
 
 
 class LazyCommand(TyperCommand):
-    """A command or group that is listed by name and help, and imported when it is called."""
+    """A command or group whose module is imported only when it is called."""
 
-    def __init__(self, name: str, place: str, text: str) -> None:
+    def __init__(self, name: str, target: str, text: str) -> None:
         super().__init__(name, help=text)
-        self._place = place
+        self._target = target
 
     @cached_property
     def loaded(self) -> Any:
-        """The command itself."""
-        module, _, attribute = self._place.partition(":")
-        found = getattr(import_module(module), attribute)
-        if isinstance(found, typer.Typer):
-            group = get_group(found)
+        """The imported command or group."""
+        module, _, attribute = self._target.partition(":")
+        target = getattr(import_module(module), attribute)
+        if isinstance(target, typer.Typer):
+            group = get_group(target)
             group.name = self.name
             return group
-        alone = typer.Typer(add_completion=False)
-        alone.command(self.name)(found)
-        return get_command(alone)
+        single = typer.Typer(add_completion=False)
+        single.command(self.name)(target)
+        return get_command(single)
 
     @property
     def commands(self) -> Any:
-        """A group's commands. Raises AttributeError if it is none."""
+        """The group's commands. Raises AttributeError if this is a single command."""
         return self.loaded.commands
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:
@@ -92,16 +92,16 @@ app = typer.Typer(
 
 @app.callback()
 def calmo_pagerduty() -> None:
-    """PagerDuty incidents as durable issues, and PagerDuty tools under permission."""
+    """Store PagerDuty incidents as durable issues, and call PagerDuty tools under permissions."""
 
 
 def main() -> None:
-    """Run the command line; what is wrong is said in one line on stderr."""
+    """Run the command line and exit. Errors that the user can fix are a line on stderr."""
     sys.exit(run(app))
 
 
 def run(command: Callable[[], object]) -> int:
-    """Return the exit code. What a person can mend is one clear line, not a traceback."""
+    """Return the exit code. An `ExplainedError` becomes a line on stderr instead of a traceback."""
     try:
         command()
     except ExplainedError as error:
@@ -110,7 +110,7 @@ def run(command: Callable[[], object]) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read our output has seen enough (| head).
+        # The reader of our output closed the pipe (| head).
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return 0

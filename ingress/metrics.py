@@ -1,4 +1,4 @@
-"""What operators count. Labels hold no ids and no personal data."""
+"""Metrics for operators. Labels hold no ids and no personal data."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -13,19 +13,22 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.deliveries = Counter(
-            "calmo_deliveries", "Deliveries at the door, by verdict.", ["verdict"], registry=self.registry
+            "calmo_deliveries", "Deliveries received, by verdict.", ["verdict"], registry=self.registry
         )
         self.answer_seconds = Histogram(
             "calmo_answer_seconds", "Time to answer a delivery.", registry=self.registry, buckets=_BUCKETS
         )
         self.alarms = Counter(
-            "calmo_alarms", "What a person should look at, by kind.", ["kind"], registry=self.registry
+            "calmo_alarms",
+            "Problems that a person should look at, by kind.",
+            ["kind"],
+            registry=self.registry,
         )
         self.signals = Counter(
             "calmo_signals", "Signals sent to workflows, by result.", ["result"], registry=self.registry
         )
         self.forwarded = Counter(
-            "calmo_events_forwarded", "Events that signals carried.", registry=self.registry
+            "calmo_events_forwarded", "Events sent to workflows in signals.", registry=self.registry
         )
         self.sent_again = Counter(
             "calmo_events_sent_again",
@@ -37,17 +40,17 @@ class Metrics:
         )
         self.leading = Gauge(
             "calmo_forwarder_leading",
-            "Whether this process forwards (1) or stands by (0).",
+            "1 if this process forwards, 0 if it stands by.",
             registry=self.registry,
         )
         self.reconciled = Counter(
             "calmo_reconciled",
-            "What comparisons with PagerDuty found and did, by kind.",
+            "Differences that reconciliations found and fixed, by kind.",
             ["kind"],
             registry=self.registry,
         )
         self.contexts = Counter(
-            "calmo_contexts", "Incidents' contexts that ended, by how.", ["state"], registry=self.registry
+            "calmo_contexts", "Finished contexts, by state.", ["state"], registry=self.registry
         )
         self.context_seconds = Histogram(
             "calmo_context_seconds",
@@ -57,13 +60,13 @@ class Metrics:
         )
         self.context_requests = Histogram(
             "calmo_context_requests",
-            "Requests that a context cost.",
+            "Requests to PagerDuty per context.",
             registry=self.registry,
             buckets=_CONTEXT_REQUESTS,
         )
         self.sources_lacking = Counter(
             "calmo_context_sources_lacking",
-            "Sources that lacked something in a context, by how they ended.",
+            "Context sources that were incomplete, by source and state.",
             ["source", "state"],
             registry=self.registry,
         )

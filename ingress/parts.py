@@ -1,4 +1,4 @@
-"""The parts of the ingress, wired once."""
+"""The object graph of the ingress."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -41,7 +41,7 @@ from workflows import names
 
 @dataclass
 class Ingress:
-    """What comes in and what looks after it, made of a process's services."""
+    """All endpoints, loops and services of the ingress, built from the process's `Services`."""
 
     services: Services
     metrics: Metrics = field(default_factory=Metrics)
@@ -121,14 +121,14 @@ class Ingress:
         return Links(self.services.settings.temporal_ui_url, namespace)
 
     async def connect(self) -> SignalSender:
-        """Wait for Temporal, for as long as it takes: deliveries are taken in meanwhile."""
+        """Wait until Temporal answers, without a limit. The receiver stores deliveries meanwhile."""
         client = await self.services.temporal.connect(
             names.SEARCH_ATTRIBUTES, temporal_client.FAST_FAILING_RETRY
         )
         return SignalSender(client, self.starter)
 
     def close(self) -> None:
-        """Refuse new deliveries with 503 and end the live streams."""
+        """Answer new deliveries with 503 and end the live streams."""
         self.webhook_receiver.closing = True
         self.issues.closing.set()
         self.contexts.closing.set()

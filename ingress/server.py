@@ -1,4 +1,4 @@
-"""Serve the ingress over HTTP, and stop it without losing what is on its way."""
+"""Serve the ingress over HTTP, and let requests in flight finish before it stops."""
 
 from types import FrameType
 
@@ -12,12 +12,12 @@ from calmo_pagerduty.settings import Settings
 from ingress.app import build_app
 from ingress.parts import Ingress
 
-#: In-flight deliveries may finish for this long: PagerDuty waits 5 s.
+#: How long requests in flight may take to finish. PagerDuty waits 5 s for an answer.
 SHUTDOWN_SECONDS = 4
 
 
 class _Server(uvicorn.Server):
-    """Tells the application first that it is about to stop, so that it refuses in the right words."""
+    """Closes the ingress before it stops, so that new deliveries get 503 and not a broken connection."""
 
     def __init__(self, config: uvicorn.Config, ingress: Ingress) -> None:
         super().__init__(config)
@@ -46,7 +46,7 @@ def run_ingress(settings: Settings) -> None:
             http="httptools",
             loop="uvloop",
             log_config=None,
-            # The path holds the webhook's address, which is a secret of sorts.
+            # The path holds the webhook's id, which is a secret.
             access_log=False,
             server_header=False,
             date_header=False,

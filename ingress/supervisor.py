@@ -1,4 +1,4 @@
-"""Keep the parts of one machine running: start, restart what ends by itself, stop in order."""
+"""Run child processes: start them, restart those that end by themselves, stop them."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from calmo_pagerduty.temporal.dev_server import ServerDidNotStart
 
 FIRST_PAUSE_SECONDS = 0.1
 MAX_PAUSE_SECONDS = 5.0
-#: A part that ran for this long was well: the next restart comes at once again.
+#: After a process ran for this long, its next restart waits only FIRST_PAUSE_SECONDS again.
 HEALTHY_SECONDS = 30.0
 
 StartProcess = Callable[[], Awaitable[asyncio.subprocess.Process]]
@@ -19,7 +19,7 @@ StartProcess = Callable[[], Awaitable[asyncio.subprocess.Process]]
 
 @dataclass
 class SupervisedProcess:
-    """One program. With `after_ready`, it is started only when the service answers."""
+    """A child process. If `after_ready` is true, it starts only after the service answers."""
 
     name: str
     start: StartProcess
@@ -29,39 +29,39 @@ class SupervisedProcess:
 
 @dataclass
 class Supervisor:
-    """`tell` gets a line for people whenever a part had to be started again."""
+    """Restarts processes that end. It calls `tell` with a line for the terminal at each restart."""
 
     tell: Callable[[str], None]
     _watching: list[tuple[SupervisedProcess, "asyncio.Task[None]"]] = field(default_factory=list)
 
-    async def run(self, part: SupervisedProcess) -> None:
-        """Start the part and keep it running. Raises what its first start raises."""
-        part.child = await part.start()
-        self._watching.append((part, asyncio.create_task(self._watch(part))))
+    async def run(self, process: SupervisedProcess) -> None:
+        """Start the process and restart it whenever it ends. Raises the errors of the first start."""
+        process.child = await process.start()
+        self._watching.append((process, asyncio.create_task(self._watch(process))))
 
-    async def stop(self, part: SupervisedProcess, timeout: float) -> None:
-        """Stop the part for good; after `patience` seconds, the hard way."""
+    async def stop(self, process: SupervisedProcess, timeout: float) -> None:
+        """Stop the process and do not restart it. Kill it if it still runs after `timeout` seconds."""
         for watched, task in self._watching:
-            if watched is part:
+            if watched is process:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
-        if part.child is not None:
-            await stop_child(part.child, timeout)
+        if process.child is not None:
+            await stop_child(process.child, timeout)
 
-    async def _watch(self, part: SupervisedProcess) -> None:
+    async def _watch(self, process: SupervisedProcess) -> None:
         pause = FIRST_PAUSE_SECONDS
         while True:
-            assert part.child is not None
-            begun = time.monotonic()
-            status = await part.child.wait()
-            pause = FIRST_PAUSE_SECONDS if time.monotonic() - begun > HEALTHY_SECONDS else pause
-            self.tell(f"{part.name} ended with status {status}: starting it again")
-            part.child = None
-            while part.child is None:
+            assert process.child is not None
+            started_at = time.monotonic()
+            status = await process.child.wait()
+            pause = FIRST_PAUSE_SECONDS if time.monotonic() - started_at > HEALTHY_SECONDS else pause
+            self.tell(f"{process.name} ended with status {status}: restarting it")
+            process.child = None
+            while process.child is None:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, MAX_PAUSE_SECONDS)
                 try:
-                    part.child = await part.start()
+                    process.child = await process.start()
                 except (OSError, ServerDidNotStart) as error:
-                    self.tell(f"{part.name} can't be started: {error}; trying again")
+                    self.tell(f"{process.name} can't be started: {error}; trying again")

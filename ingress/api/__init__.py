@@ -1,1 +1,1 @@
-"""What every endpoint of the REST API shares."""
+"""Authentication, endpoint rows, errors and models that all REST endpoints share."""

@@ -1,4 +1,4 @@
-"""Who calls: bearer API keys."""
+"""Authenticate requests by API key, sent as a bearer token."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from ingress.api.errors import NotAuthenticated, NotPermitted
 
 
 async def authenticate(database: Database, request: Request, permission: str) -> Principal:
-    """Return the caller. Raises NotAuthenticated, NotPermitted, StoreUnavailable."""
+    """Return the request's principal. Raises NotAuthenticated, NotPermitted, StoreUnavailable."""
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not text:
         raise NotAuthenticated("send an API key: Authorization: Bearer calmo_…")
@@ -28,5 +28,5 @@ async def authenticate(database: Database, request: Request, permission: str) ->
 
 
 def revalidate_principal(principal: Principal) -> Callable[[Transaction], Principal | None]:
-    """Return a read that finds the caller anew; it returns None once the key was revoked or has expired."""
+    """Return a read that loads the principal again: None once the key is revoked or has expired."""
     return lambda transaction: api_keys.get_principal(transaction, principal.key_id, datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""How tools are called over HTTP, whether as a tool or as an action on an issue: both say it alike."""
+"""What the endpoints for tool calls and for actions share: channel, idempotency key and HTTP statuses."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -12,7 +12,7 @@ from calmo_pagerduty.tool_calls.model import MAX_IDEMPOTENCY_KEY, CallState, Cha
 from ingress.api.models import Model
 
 CHANNELS: Mapping[str, Channel] = {"cli": Channel.CLI, "mcp": Channel.MCP}
-#: How a call that stands so is answered.
+#: The HTTP status for a call in each state.
 HTTP_STATUS_OF_STATE: Mapping[CallState, HTTPStatus] = {
     CallState.DONE: HTTPStatus.OK,
     CallState.WAITING: HTTPStatus.ACCEPTED,
@@ -23,29 +23,29 @@ HTTP_STATUS_OF_STATE: Mapping[CallState, HTTPStatus] = {
     CallState.EXPIRED: HTTPStatus.FORBIDDEN,
     CallState.REFUSED: HTTPStatus.FORBIDDEN,
 }
-NO_SUCH_RESOURCE = (404, "no such thing, or it is somebody else's")
+NO_SUCH_RESOURCE = (404, "it does not exist, or this API key may not see it")
 CALL_STATUSES = (
     NO_SUCH_RESOURCE,
-    (202, "it goes on: look at the call"),
-    (403, "not allowed; the body says which rule refused it"),
+    (202, "the call is not finished; ask for its state by its id"),
+    (403, "the call is not allowed; the body names the rule"),
     (409, "the idempotency key was used for another call"),
-    (422, "PagerDuty refused it"),
-    (429, "the tool's cap of this hour is reached"),
-    (502, "it may have been done; look in PagerDuty"),
-    (503, "database or Temporal can't be reached; a filed call goes on by itself"),
+    (422, "PagerDuty refused the call"),
+    (429, "the tool has reached its limit of calls per hour"),
+    (502, "PagerDuty may have carried out the call; check there"),
+    (503, "database or Temporal can't be reached; a stored call continues by itself"),
 )
 
 IdempotencyKey = Annotated[str, Field(min_length=1, max_length=MAX_IDEMPOTENCY_KEY, pattern=r"^[ -~]+$")]
 
 
 class _Headers(Model):
-    """Named as the body's field: what is wrong with the header is said of that name."""
+    """The header Idempotency-Key. Its name equals the body's field, so errors name that field."""
 
     idempotency_key: IdempotencyKey | None
 
 
 def channel_of(request: Request) -> Channel:
-    """Return through which of our faces the request came."""
+    """Return the channel of the request: CLI and MCP name themselves in a header, all else is REST."""
     return CHANNELS.get(request.headers.get(CHANNEL_HEADER, ""), Channel.REST)
 
 

@@ -1,7 +1,7 @@
-"""One row per endpoint: the routes and the OpenAPI document are both made from the rows.
+"""One row per endpoint. The routes and the OpenAPI document are made from the rows.
 
-A row names the model that it takes and the model that it answers, and mypy compares both with the handler.
-A list of rows is a `Sequence[Row]`: in a `list[Endpoint[Any, Any]]` mypy would compare nothing.
+A row names its input model and its answer model, and mypy checks both against the handler.
+Type a list of rows as `Sequence[EndpointRow]`: in a `list[Endpoint[Any, Any]]` mypy would check nothing.
 """
 
 from abc import ABC, abstractmethod
@@ -21,12 +21,12 @@ from ingress.api.errors import BodyTooLarge
 from ingress.api.models import Model
 
 MAX_BODY_BYTES = 256 * 1024
-#: Methods whose parameters stand in the query; the others take a body.
+#: Methods with parameters in the query. The other methods have a body.
 QUERY_METHODS = frozenset({"GET", "DELETE"})
 
 
 class NoInput(Model):
-    """What an endpoint takes that takes nothing: its request's query and body are not looked at."""
+    """The input of an endpoint that ignores the request's query and body."""
 
 
 Input = TypeVar("Input", bound=Model)
@@ -37,7 +37,7 @@ PublicHandler: TypeAlias = Callable[[Request], Awaitable[Answer | Response]]
 
 @dataclass(frozen=True, slots=True)
 class Json(Generic[Answer]):
-    """The answer is this model, with this status. `example` is what such a model would dump."""
+    """The answer is JSON of this model, with this status. `example` is such a JSON value."""
 
     model: type[Answer]
     _: KW_ONLY
@@ -54,24 +54,24 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class EndpointRow(ABC):
-    """What every endpoint says of itself."""
+    """The fields of every endpoint, public or not."""
 
     method: str
     path: str
     summary: str
     answers: Json[Any] | Media
     _: KW_ONLY
-    #: Further statuses that the endpoint may answer with, in words.
+    #: Further statuses of the endpoint, each with its description.
     statuses: tuple[tuple[int, str], ...] = ()
-    #: What their bodies hold, if not an error's status and message.
+    #: The model of their bodies; None for the usual error object.
     refuses_with: type[BaseModel] | None = None
 
     @abstractmethod
     async def answer(self, request: Request, database: Database) -> Response:
-        """Answer a request. Raises what `ingress.api.errors` has a status for."""
+        """Answer a request. Raises only errors of `ingress.api.errors.STATUS_OF_ERROR`."""
 
     def response(self, answer: BaseModel | Response) -> Response:
-        """Return a model as the row's answer; a handler's own response stays as it is."""
+        """Return the HTTP response for a model. A `Response` from the handler is returned unchanged."""
         if isinstance(answer, Response):
             return answer
         status = self.answers.status if isinstance(self.answers, Json) else 200
@@ -80,17 +80,21 @@ class EndpointRow(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint(EndpointRow, Generic[Input, Answer]):
-    """An endpoint for whoever has an API key with `permission`."""
+    """An endpoint that requires an API key with `permission`."""
 
     answers: Json[Answer] | Media
     _: KW_ONLY
     permission: str
-    #: The query's parameters with GET and DELETE, else the body.
+    #: The model of the query (GET, DELETE) or of the body.
     takes: type[Input]
     handler: Handler[Input, Answer]
 
     async def answer(self, request: Request, database: Database) -> Response:
-        """Raises NotAuthenticated, NotPermitted, ValidationError, BodyTooLarge, StoreUnavailable."""
+        """Authenticate, parse the input, call the handler.
+
+        Raises NotAuthenticated, NotPermitted, ValidationError, BodyTooLarge, StoreUnavailable, and the
+        handler's errors.
+        """
         principal = await authenticate(database, request, self.permission)
         return self.response(await self.handler(request, principal, await self._parse_input(request)))
 
@@ -104,7 +108,7 @@ class Endpoint(EndpointRow, Generic[Input, Answer]):
 
 @dataclass(frozen=True, slots=True)
 class PublicEndpoint(EndpointRow, Generic[Answer]):
-    """An endpoint without API key."""
+    """An endpoint that needs no API key."""
 
     answers: Json[Answer] | Media
     _: KW_ONLY
@@ -116,7 +120,7 @@ class PublicEndpoint(EndpointRow, Generic[Answer]):
 
 
 def routes(rows: Sequence[EndpointRow], database: Database) -> list[Route]:
-    """Make Starlette's routes. It answers HEAD wherever it answers GET."""
+    """Return Starlette's routes. Starlette answers HEAD wherever a row has GET."""
     return [Route(row.path, _handler(row, database), methods=[row.method]) for row in rows]
 
 
@@ -128,20 +132,20 @@ def _handler(row: EndpointRow, database: Database) -> Callable[[Request], Awaita
 
 
 async def read_body(request: Request) -> bytes:
-    """Return the body; an empty one is an empty object. Raises BodyTooLarge."""
+    """Return the body, or `{}` if it is empty. Raises BodyTooLarge."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BODY_BYTES:
-            raise BodyTooLarge(f"a request's body is at most {MAX_BODY_BYTES // 1024} KiB")
+            raise BodyTooLarge(f"the request's body is larger than {MAX_BODY_BYTES // 1024} KiB")
     return bytes(body) or b"{}"
 
 
 def _query(request: Request, model: type[Model]) -> dict[str, Any]:
-    """Collect the parameters: a repeated one is a list where the model has a list."""
-    given: dict[str, Any] = {}
+    """Return the query's parameters: a list where the model's field is a list, else the last value."""
+    values: dict[str, Any] = {}
     for name in request.query_params:
         field = model.model_fields.get(name)
-        many = field is not None and get_origin(field.annotation) is list
-        given[name] = request.query_params.getlist(name) if many else request.query_params[name]
-    return given
+        is_list = field is not None and get_origin(field.annotation) is list
+        values[name] = request.query_params.getlist(name) if is_list else request.query_params[name]
+    return values

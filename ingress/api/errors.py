@@ -1,4 +1,4 @@
-"""Our errors as HTTP answers: one table."""
+"""The HTTP answer for each of our errors, in one table."""
 
 import logging
 from collections.abc import Mapping
@@ -29,35 +29,35 @@ logger = logging.getLogger(__name__)
 
 
 class NotAuthenticated(Exception):
-    """No API key, or one that is malformed, unknown, expired or revoked."""
+    """The API key is missing, malformed, unknown, expired or revoked."""
 
 
 class NotPermitted(Exception):
-    """The API key lacks a permission; the message names it."""
+    """The API key lacks a permission. The message names it."""
 
 
 class ResourceNotFound(Exception):
-    """There is no such thing, or it is somebody else's: the answer is the same."""
+    """It does not exist, or the principal may not see it. The answer is the same for both."""
 
 
 class Ambiguous(Exception):
-    """What was named is several things; the message says how to name one."""
+    """The name matches several things. The message says how to choose."""
 
 
 class BodyTooLarge(Exception):
-    """The request's body is larger than any that makes sense."""
+    """The request's body is larger than `MAX_BODY_BYTES`."""
 
 
 class CallStored(TemporalUnavailable):
-    """Temporal can't be reached, but what was asked for is kept and goes on when it can."""
+    """Temporal can't be reached, but the call is stored and continues once Temporal is back."""
 
 
 class ActionRefused(Exception):
-    """The incident's state forbids the action; the message says why."""
+    """The incident's state forbids the action. The message says why."""
 
 
 class DecisionRefused(Exception):
-    """The person may not decide on this call; the message says why."""
+    """The person may not decide on this call. The message says why."""
 
 
 STATUS_OF_ERROR: Mapping[type[Exception], HTTPStatus] = {
@@ -99,7 +99,7 @@ def _answer(status: int, message: str, rule: str | None = None) -> Response:
 
 
 async def answer_error(_request: Request, error: Exception) -> Response:
-    """Answer with the status of the error's row and a message that names what is wrong."""
+    """Answer with the error's status of `STATUS_OF_ERROR` and a message that names the problem."""
     if isinstance(error, ValidationError):
         fields = (
             f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
@@ -110,9 +110,9 @@ async def answer_error(_request: Request, error: Exception) -> Response:
         logger.error("store_unavailable", extra={"error": str(error)})
         return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "the database can't be reached; try again")
     if isinstance(error, TemporalUnavailable):
-        kept = "the call is kept and goes on by itself; ask again with the same key"
-        what = kept if isinstance(error, CallStored) else "nothing was begun; ask again"
-        return _answer(HTTPStatus.SERVICE_UNAVAILABLE, f"Temporal can't be reached: {what}")
+        stored = "the call is stored and continues by itself; ask again with the same idempotency key"
+        advice = stored if isinstance(error, CallStored) else "nothing was started; try again"
+        return _answer(HTTPStatus.SERVICE_UNAVAILABLE, f"Temporal can't be reached: {advice}")
     rule = error.rule if isinstance(error, CallRefused) else None
     return _answer(STATUS_OF_ERROR[type(error)], str(error), rule)
 

@@ -1,4 +1,4 @@
-"""What a request names, as its caller sees it. Of what is foreign, as of what is missing: NotFound."""
+"""Load what a request names. What the principal may not see is answered like what does not exist."""
 
 from typing import TypeVar
 
@@ -14,25 +14,25 @@ from ingress.api.errors import ResourceNotFound
 T = TypeVar("T")
 
 
-def require(found: T | None, what: str, known_as: str) -> T:
-    """Return what was found. Raises NotFound, in the words that the request named it by."""
-    if found is None:
-        raise ResourceNotFound(f"there is no {what} {known_as[:60]!r}")
-    return found
+def require(value: T | None, kind: str, name: str) -> T:
+    """Return `value`. Raises ResourceNotFound if it is None; the message has `kind` and `name`."""
+    if value is None:
+        raise ResourceNotFound(f"there is no {kind} {name[:60]!r}")
+    return value
 
 
-def require_connection(tx: Transaction, seen_by: Visibility, connection_id: str) -> Connection:
-    """Raises NotFound."""
-    return require(connections.get_connection(tx, seen_by, connection_id), "connection", connection_id)
+def require_connection(tx: Transaction, visibility: Visibility, connection_id: str) -> Connection:
+    """Raises ResourceNotFound."""
+    return require(connections.get_connection(tx, visibility, connection_id), "connection", connection_id)
 
 
-def require_issue(tx: Transaction, seen_by: Visibility, issue_id: str) -> Issue:
-    """Raises NotFound."""
+def require_issue(tx: Transaction, visibility: Visibility, issue_id: str) -> Issue:
+    """Raises ResourceNotFound."""
     check_issue_id(issue_id)
-    return require(issue_queries.get_issue(tx, seen_by, issue_id), "issue", issue_id)
+    return require(issue_queries.get_issue(tx, visibility, issue_id), "issue", issue_id)
 
 
 def check_issue_id(issue_id: str) -> None:
-    """Raises NotFound for what no issue's id looks like: a database need not be asked about it."""
+    """Raises ResourceNotFound if the text cannot be an issue's id, without asking the database."""
     if not ISSUE_ID.fullmatch(issue_id):
         raise ResourceNotFound(f"there is no issue {issue_id[:60]!r}")

@@ -1,4 +1,4 @@
-"""Is it well: the process, the database, Temporal."""
+"""Health checks of the process, the database and Temporal."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ HEALTH_SECONDS = 1.0
 
 
 class HealthEndpoints:
-    """The process, its database and its Temporal."""
+    """Liveness and readiness."""
 
     def __init__(self, database: Database, temporal: TemporalHandle) -> None:
         self._database = database
@@ -26,17 +26,17 @@ class HealthEndpoints:
             PublicEndpoint(
                 "GET",
                 "/healthz",
-                "Does the process answer",
+                "Check that the process answers",
                 Json(HealthModel),
                 handler=self.healthz,
             ),
             PublicEndpoint(
                 "GET",
                 "/readyz",
-                "Are database and Temporal there",
+                "Check that database and Temporal answer",
                 Json(ReadinessModel),
                 handler=self.readyz,
-                statuses=((503, "one of them is not; the body says which"),),
+                statuses=((503, "one of them does not answer; the body says which"),),
                 refuses_with=ReadinessModel,
             ),
         ]
@@ -46,7 +46,7 @@ class HealthEndpoints:
         return HealthModel()
 
     async def readyz(self, _request: Request) -> Response:
-        """GET /readyz: database and Temporal, each by itself."""
+        """GET /readyz: the state of the database and of Temporal."""
         database, temporal = await asyncio.gather(self._database_state(), self._temporal_state())
         ready = database == temporal == "ok"
         model = ReadinessModel(ready=ready, database=database, temporal=temporal)
@@ -66,6 +66,6 @@ class HealthEndpoints:
         try:
             async with asyncio.timeout(HEALTH_SECONDS):
                 healthy = await self._temporal.client.service_client.check_health()
-        except Exception as error:  # whatever the transport raises, the answer is the same
+        except Exception as error:  # the transport may raise anything
             return f"unreachable ({type(error).__name__})"
         return "ok" if healthy else "not serving"

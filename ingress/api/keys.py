@@ -1,4 +1,4 @@
-"""API keys over REST: make, list, revoke. A key gives no more than it has itself."""
+"""API keys over REST: make, list, revoke. A key cannot give rights that it lacks itself."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -17,15 +17,15 @@ from ingress.api.errors import NotPermitted
 from ingress.api.finding import require
 from ingress.api.models import Model
 
-NOT_FOUND = ((404, "no such key, or it sees more than the caller"),)
-#: The audit's scope of what concerns operators only.
+NOT_FOUND = ((404, "there is no such key, or it sees more than this API key"),)
+#: The audit scope of changes that concern only operators.
 OPERATORS = "operators"
 
 Line = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]*$")]
 
 
 class ApiKeyModel(Model):
-    """A key without its secret. `scopes` null sees everything. All times are UTC."""
+    """A key without its secret. If `scopes` is null, the key sees everything. All times are UTC."""
 
     id: str
     name: str
@@ -43,13 +43,13 @@ class ApiKeyListModel(Model):
 
 
 class NewApiKeyModel(ApiKeyModel):
-    """`key` is shown this once and kept nowhere."""
+    """A new key. `key` is its secret: it is shown only now, and we store only its hash."""
 
     key: str
 
 
 class ApiKeyBody(Model):
-    """A new key. What is left out is as the caller's own; `scopes` must be given by whoever has some."""
+    """A new key. `person` and `expires_at` default to the requesting key's. `scopes` null sees everything."""
 
     name: Line
     permissions: Annotated[list[Line], Field(min_length=1, max_length=50)]
@@ -60,7 +60,7 @@ class ApiKeyBody(Model):
 
 
 class ApiKeyEndpoints:
-    """Each sees the keys that see no more than its caller; every change is audited."""
+    """A principal sees the keys that see no more than it does. Every change is audited."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -70,7 +70,7 @@ class ApiKeyEndpoints:
             Endpoint(
                 "GET",
                 "/api/api-keys",
-                "The keys, never their secrets",
+                "List API keys, without their secrets",
                 Json(ApiKeyListModel),
                 permission=KEYS_WRITE,
                 takes=NoInput,
@@ -79,7 +79,7 @@ class ApiKeyEndpoints:
             Endpoint(
                 "POST",
                 "/api/api-keys",
-                "Make a key; it is shown this once",
+                "Make an API key; the secret is shown only now",
                 Json(NewApiKeyModel, status=201),
                 permission=KEYS_WRITE,
                 takes=ApiKeyBody,
@@ -88,7 +88,7 @@ class ApiKeyEndpoints:
             Endpoint(
                 "DELETE",
                 "/api/api-keys/{id}",
-                "Revoke a key at once",
+                "Revoke an API key",
                 Json(ApiKeyModel),
                 permission=KEYS_WRITE,
                 takes=NoInput,
@@ -99,14 +99,14 @@ class ApiKeyEndpoints:
 
     async def list(self, _request: Request, principal: Principal, _nothing: NoInput) -> ApiKeyListModel:
         """GET /api/api-keys"""
-        found = await self._database.read(lambda t: api_keys.list_keys(t, principal.visibility))
-        return ApiKeyListModel(keys=[_model(key) for key in found])
+        rows = await self._database.read(lambda t: api_keys.list_keys(t, principal.visibility))
+        return ApiKeyListModel(keys=[_model(key) for key in rows])
 
     async def create(self, _request: Request, principal: Principal, body: ApiKeyBody) -> NewApiKeyModel:
         """POST /api/api-keys. Raises NotPermitted, InvalidScope."""
         scopes = None if body.scopes is None else tuple(Scope.parse(scope) for scope in body.scopes)
         _check_no_escalation(principal, body, scopes)
-        ends = [moment for moment in (body.expires_at, principal.expires_at) if moment is not None]
+        expiries = [time for time in (body.expires_at, principal.expires_at) if time is not None]
         person = body.person or (None if principal.visibility.everything else principal.who)
         now = datetime.now(UTC)
 
@@ -119,7 +119,7 @@ class ApiKeyEndpoints:
                 now,
                 person,
                 body.teams,
-                min(ends, default=None),
+                min(expiries, default=None),
             )
             key = _get_key(transaction, principal, api_keys.parse_key_id(text))
             _audit(transaction, principal, key, "api key made", now)
@@ -128,7 +128,7 @@ class ApiKeyEndpoints:
         return await self._database.write(write)
 
     async def revoke(self, request: Request, principal: Principal, _nothing: NoInput) -> ApiKeyModel:
-        """DELETE /api/api-keys/{id}: its next request is refused, and its live streams end."""
+        """DELETE /api/api-keys/{id}: refuse the key's next request and end its live streams."""
         key_id = request.path_params["id"]
         now = datetime.now(UTC)
 
@@ -143,7 +143,7 @@ class ApiKeyEndpoints:
 
 
 def _check_no_escalation(principal: Principal, body: ApiKeyBody, scopes: tuple[Scope, ...] | None) -> None:
-    """Raises NotPermitted, naming what the caller hasn't got itself."""
+    """Raises NotPermitted if the new key would have rights that the principal lacks."""
     if unknown := set(body.permissions) - set(ALL_PERMISSIONS):
         raise NotPermitted(f"no such permission: {', '.join(sorted(unknown))}")
     if more := set(body.permissions) - principal.permissions:
@@ -151,14 +151,16 @@ def _check_no_escalation(principal: Principal, body: ApiKeyBody, scopes: tuple[S
     if principal.visibility.everything:
         return
     if scopes is None:
-        raise NotPermitted("only an operator's key makes keys that see everything: name their scopes")
+        raise NotPermitted("only an operator's key can make keys that see everything; give scopes")
     if foreign := [str(scope) for scope in scopes if not principal.visibility.admits(scope)]:
         raise NotPermitted(f"this API key doesn't see the scope {', '.join(foreign)}")
     if set(body.teams) - set(principal.teams):
-        raise NotPermitted("this API key can't give teams that it doesn't work for")
-    # Else one person could ask for a call with one key and approve it with another.
+        raise NotPermitted("this API key can't give teams that it does not have itself")
+    # Otherwise a person could request a call with one key and approve it with another.
     if body.person not in (None, principal.who) and CONNECTIONS_ADMIN not in principal.permissions:
-        raise NotPermitted(f"keys of other persons are made by who has the permission {CONNECTIONS_ADMIN}")
+        raise NotPermitted(
+            f"only a key with the permission {CONNECTIONS_ADMIN} can make keys for other persons"
+        )
 
 
 def _get_key(transaction: Transaction, principal: Principal, key_id: str) -> KeyRow:

@@ -1,4 +1,4 @@
-"""What the models of every endpoint are made of. The models are also the OpenAPI document."""
+"""Base model and models that several endpoints share. The OpenAPI document is made from the models."""
 
 from typing import Annotated, Literal, Self
 
@@ -6,31 +6,31 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from calmo_pagerduty.deliveries.model import Verdict
 
-#: Text to compare with: no database holds a NUL.
+#: A text to compare with stored texts. PostgreSQL stores no NUL.
 Word = Annotated[str, Field(max_length=1024, pattern=r"^[^\x00]*$")]
 
 
 class Model(BaseModel):
-    """What the API takes or answers. Unknown fields are refused, and errors never repeat a value."""
+    """Base of the API's models. Unknown fields are refused, and errors do not repeat the input."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     @classmethod
     def from_row(cls, row: object, **computed: object) -> Self:
-        """Return the row as this model: its attributes of the same names, and what is computed.
+        """Return the model with `computed` fields; all other fields come from the row's attributes.
 
-        Raises AttributeError if the row hasn't what the model shows.
+        Raises AttributeError if the row lacks a field.
         """
-        same = {name: getattr(row, name) for name in cls.model_fields if name not in computed}
-        return cls.model_validate({**same, **computed}, from_attributes=True)
+        from_attributes = {name: getattr(row, name) for name in cls.model_fields if name not in computed}
+        return cls.model_validate({**from_attributes, **computed}, from_attributes=True)
 
 
 class NoBody(Model):
-    """Nothing further is to be said."""
+    """A body without fields."""
 
 
 class VerdictModel(Model):
-    """How a delivery ended: see the table of answers."""
+    """What the receiver decided about a delivery."""
 
     verdict: Verdict
 
@@ -40,7 +40,7 @@ class HealthModel(Model):
 
 
 class ReadinessModel(Model):
-    """Each part as `ok` or in words what is wrong."""
+    """Each part is `ok` or a text that says what is wrong."""
 
     ready: bool
     database: str
@@ -48,7 +48,7 @@ class ReadinessModel(Model):
 
 
 class Links:
-    """Where people look further."""
+    """Addresses in the Temporal UI."""
 
     def __init__(self, temporal_ui_url: str, namespace: str) -> None:
         self._workflows = f"{temporal_ui_url.rstrip('/')}/namespaces/{namespace}/workflows"

@@ -1,4 +1,4 @@
-"""The OpenAPI document, made from the rows that also make the routes."""
+"""Build the OpenAPI document from the endpoint rows."""
 
 import json
 import re
@@ -28,13 +28,13 @@ _ERROR = {
 }
 _ERROR_REFERENCE = {"$ref": "#/components/schemas/Error"}
 _AUTHENTICATION_REFUSALS = (
-    (401, "no valid API key"),
-    (403, "the key lacks the permission"),
+    (401, "the API key is missing or not valid"),
+    (403, "the API key lacks the permission"),
     (503, "the database can't be reached; try again"),
 )
 _INPUT_REFUSALS = ((400, "a parameter is wrong; the message names it"),)
 _SIZE_REFUSAL = (413, "the body is too large")
-#: The names of components that clients' generated code holds on to, where our classes are called otherwise.
+#: Component names that clients' generated code relies on, where they differ from our class names.
 PUBLISHED_NAMES: Mapping[str, str] = {
     "Channel": "Face",
     "DependencyNode": "Reach",
@@ -46,7 +46,7 @@ PUBLISHED_NAMES: Mapping[str, str] = {
     "ValidationOutcome": "Proof",
     "WebhookTestStepModel": "ingress__webhooks__models__StepModel",
 }
-#: What an answer holds that no model of ours describes.
+#: The schema of an answer that is not a model.
 _SCHEMA_OF_MEDIA: Mapping[str, dict[str, Any]] = {
     "application/json": {"type": "object"},
     "application/x-ndjson": {"type": "string"},
@@ -105,23 +105,25 @@ def _with_published_names(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _query_of(row: EndpointRow) -> type[Model] | None:
-    taken = row.takes if isinstance(row, Endpoint) else NoInput
-    return taken if taken is not NoInput and row.method in QUERY_METHODS else None
+    model = row.takes if isinstance(row, Endpoint) else NoInput
+    return model if model is not NoInput and row.method in QUERY_METHODS else None
 
 
 def _body_of(row: EndpointRow) -> type[Model] | None:
-    taken = row.takes if isinstance(row, Endpoint) else NoInput
-    return taken if taken is not NoInput and row.method not in QUERY_METHODS else None
+    model = row.takes if isinstance(row, Endpoint) else NoInput
+    return model if model is not NoInput and row.method not in QUERY_METHODS else None
 
 
 def _operation(row: EndpointRow, schema_of: Callable[[type[BaseModel]], Any]) -> dict[str, Any]:
     refusal = schema_of(row.refuses_with) if row.refuses_with else _ERROR_REFERENCE
     responses = _success(row.answers, schema_of)
-    for status, words in row.statuses:
-        # What hasn't changed is not sent again.
-        responses[str(status)] = {"description": words} if status == 304 else _refusal(words, refusal)
-    for status, words in _refusals_of_the_api(row):
-        responses[str(status)] = _refusal(words, _ERROR_REFERENCE)
+    for status, description in row.statuses:
+        # An answer 304 has no body.
+        responses[str(status)] = (
+            {"description": description} if status == 304 else _refusal(description, refusal)
+        )
+    for status, description in _refusals_of_the_api(row):
+        responses[str(status)] = _refusal(description, _ERROR_REFERENCE)
     operation: dict[str, Any] = {
         "summary": row.summary,
         "operationId": re.sub(r"\W+", "_", f"{row.method.lower()}{row.path}").strip("_"),
@@ -136,11 +138,11 @@ def _operation(row: EndpointRow, schema_of: Callable[[type[BaseModel]], Any]) ->
 def _success(answers: Json[Any] | Media, schema_of: Callable[[type[BaseModel]], Any]) -> dict[str, Any]:
     if isinstance(answers, Media):
         content = {answers.type: {"schema": _SCHEMA_OF_MEDIA[answers.type]}}
-        return {"200": {"description": "as asked", "content": content}}
-    shown = {"schema": schema_of(answers.model)}
+        return {"200": {"description": "success", "content": content}}
+    media = {"schema": schema_of(answers.model)}
     if answers.example is not None:
-        shown["example"] = answers.example
-    return {str(answers.status): {"description": "as asked", "content": {"application/json": shown}}}
+        media["example"] = answers.example
+    return {str(answers.status): {"description": "success", "content": {"application/json": media}}}
 
 
 def _refusals_of_the_api(row: EndpointRow) -> tuple[tuple[int, str], ...]:
@@ -155,8 +157,8 @@ def _refusals_of_the_api(row: EndpointRow) -> tuple[tuple[int, str], ...]:
     )
 
 
-def _refusal(words: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"description": words, "content": {"application/json": {"schema": schema}}}
+def _refusal(description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
@@ -178,7 +180,7 @@ def _query_parameters(model: type[BaseModel] | None) -> list[dict[str, Any]]:
 
 
 def _inline_references(schema: Any, definitions: dict[str, Any]) -> Any:
-    """Put referred definitions in their place: a parameter has no components of its own."""
+    """Replace each `$ref` by its definition, because a parameter's schema cannot have components."""
     if isinstance(schema, dict):
         if "$ref" in schema:
             return _inline_references(definitions[schema["$ref"].rsplit("/", 1)[1]], definitions)

@@ -1,1 +1,1 @@
-"""What the command line does, a module for each group of commands."""
+"""The commands of the command line, one module per group."""

@@ -1,1 +1,1 @@
-"""PagerDuty accounts, as people manage them."""
+"""REST endpoints that manage connections."""

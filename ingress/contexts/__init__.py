@@ -1,1 +1,1 @@
-"""An incident's context over REST: the document, its page, its picture, and how its gathering goes."""
+"""REST endpoints for contexts: the document, its HTML page, its picture and its progress."""

@@ -214,7 +214,10 @@ class ContextEndpoints:
         return await self._request_context(wanted, body.reason)
 
     async def gather_incident(self, request: Request, principal: Principal, body: GatherBody) -> GatherModel:
-        """POST /api/incidents/{incident_id}/context. Raises NotFound, Ambiguous, TemporalUnavailable."""
+        """POST /api/incidents/{incident_id}/context
+
+        Raises ResourceNotFound, Ambiguous, TemporalUnavailable.
+        """
         incident_id = request.path_params["incident_id"]
         if not INCIDENT_ID.fullmatch(incident_id):
             raise ResourceNotFound(f"there is no incident {incident_id[:60]!r}")
@@ -240,7 +243,7 @@ class ContextEndpoints:
     async def _get_version(
         self, request: Request, principal: Principal, query: ContextQuery
     ) -> StoredContext:
-        """Return a version that is complete. Raises NotFound, StoreUnavailable."""
+        """Return a version that is complete. Raises ResourceNotFound, StoreUnavailable."""
         issue_id = _issue_id(request)
 
         def read(transaction: Transaction) -> StoredContext:

@@ -23,14 +23,14 @@ class RequestedContext:
 
 
 def context_of_issue(transaction: Transaction, seen_by: Visibility, issue_id: str) -> RequestedContext:
-    """Raises NotFound."""
+    """Raises ResourceNotFound."""
     return _requested_context(transaction, seen_by, require_issue(transaction, seen_by, issue_id).ref)
 
 
 def context_of_incident(
     transaction: Transaction, seen_by: Visibility, incident_id: str, connection_id: str | None
 ) -> RequestedContext:
-    """Raises NotFound, Ambiguous. With a connection named, the incident need not be an issue yet."""
+    """Raises ResourceNotFound, Ambiguous. With a connection named, the incident need not be an issue yet."""
     if connection_id is not None:
         connection = require_connection(transaction, seen_by, connection_id)
         ref = IncidentRef(connection_id=connection.id, incident_id=incident_id)

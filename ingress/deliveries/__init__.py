@@ -1,1 +1,1 @@
-"""The delivery log, replay, and why an incident is or is not an issue."""
+"""REST endpoints for the delivery log, its replay, and explanations of incidents."""

@@ -111,7 +111,7 @@ class DeliveryEndpoints:
         return DeliveryPageModel(deliveries=[delivery_model(row) for row in shown], next_cursor=more)
 
     async def show(self, request: Request, principal: Principal, _nothing: NoInput) -> DeliveryWithBody:
-        """GET /api/deliveries/{seq}. Raises NotFound."""
+        """GET /api/deliveries/{seq}. Raises ResourceNotFound."""
         text = request.path_params["seq"]
         seq = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
         may_see = not principal.permissions.isdisjoint({DELIVERIES_BODY, WEBHOOKS_WRITE})

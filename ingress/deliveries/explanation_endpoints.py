@@ -80,7 +80,7 @@ class ExplanationEndpoints:
         ]
 
     async def show(self, request: Request, principal: Principal, _nothing: NoInput) -> ExplanationModel:
-        """GET /api/explain/{incident_id}. Raises NotFound."""
+        """GET /api/explain/{incident_id}. Raises ResourceNotFound."""
         incident_id = request.path_params["incident_id"]
         if not INCIDENT_ID.fullmatch(incident_id):
             raise ResourceNotFound(f"no incident's id looks like {incident_id[:60]!r}")

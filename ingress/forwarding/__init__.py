@@ -1,1 +1,1 @@
-"""From the inbox to the workflows, in order, for as long as it takes."""
+"""Forward deliveries from the inbox to the incidents' workflows, in order, until each has arrived."""

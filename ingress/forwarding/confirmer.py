@@ -1,4 +1,4 @@
-"""Check what was forwarded against the timelines, and see that nothing gets lost or piles up."""
+"""Compare forwarded deliveries with the timelines, and forward again what did not arrive."""
 
 import asyncio
 import logging
@@ -14,10 +14,10 @@ from ingress.metrics import Metrics
 logger = logging.getLogger(__name__)
 
 CONFIRM_SECONDS = 0.5
-#: One transaction confirms no more than this, so that deliveries at the door need not wait for it.
+#: At most this many deliveries per transaction, so that the receiver's writes need not wait long.
 CONFIRM_BATCH_SIZE = 100
-#: An incident with so many deliveries on their way gets no more until some have arrived. Temporal
-#: takes 10,000 signals for a run, and a worker must get through what waits in one step.
+#: An incident with this many unconfirmed deliveries gets no more for now. Temporal accepts 10,000
+#: signals per run, and a worker must handle all waiting signals in a single workflow task.
 MAX_UNCONFIRMED = 300
 
 
@@ -30,7 +30,7 @@ class _ConfirmResult:
 
 
 class Confirmer:
-    """`leading` tells whether this process forwards; `hold_back` gets the incidents to leave alone."""
+    """Confirms while `leading()` is true. It calls `hold_back` with the incidents that must get no more."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Confirmer:
     ) -> None:
         self._database = database
         self._metrics = metrics
-        self._patience = timeout
+        self._timeout = timeout
         self._leading = leading
         self._hold_back = hold_back
 
@@ -51,24 +51,24 @@ class Confirmer:
             await asyncio.sleep(CONFIRM_SECONDS)
             try:
                 while self._leading():
-                    found = await self._database.write(self._confirm)
-                    self._report(found)
-                    if found.confirmed < CONFIRM_BATCH_SIZE:
+                    result = await self._database.write(self._confirm)
+                    self._report(result)
+                    if result.confirmed < CONFIRM_BATCH_SIZE:
                         break
             except StoreUnavailable as error:
                 logger.warning("confirming_failed", extra={"error": str(error)})
 
-    def _report(self, found: _ConfirmResult) -> None:
-        self._hold_back(found.crowded)
-        self._metrics.unfinished.set(found.unfinished)
-        if found.sent_again:
-            self._metrics.sent_again.inc(found.sent_again)
-            logger.warning("events_sent_again", extra={"events": found.sent_again})
+    def _report(self, result: _ConfirmResult) -> None:
+        self._hold_back(result.crowded)
+        self._metrics.unfinished.set(result.unfinished)
+        if result.sent_again:
+            self._metrics.sent_again.inc(result.sent_again)
+            logger.warning("events_sent_again", extra={"events": result.sent_again})
 
     def _confirm(self, transaction: Transaction) -> _ConfirmResult:
         now = datetime.now(UTC)
         confirmed = deliveries.mark_applied(transaction, CONFIRM_BATCH_SIZE, now)
-        again = deliveries.mark_pending_again(transaction, now, self._patience)
+        again = deliveries.mark_pending_again(transaction, now, self._timeout)
         unfinished = deliveries.count_unfinished(transaction)
         crowded = (
             deliveries.list_backlogged_incidents(transaction, MAX_UNCONFIRMED)

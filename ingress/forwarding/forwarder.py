@@ -1,7 +1,7 @@
-"""From the inbox to the workflows: per incident in order, coalesced, for as long as it takes.
+"""Forward pending deliveries to the incidents' workflows, in order per incident, in batches.
 
-Plain loops, not a workflow: they exist for when Temporal is away. One process at a time forwards
-(a lease); the others stand by.
+These are plain loops and not a workflow, because they must work while Temporal is unreachable. A lease
+lets a single process forward; the others stand by.
 """
 
 import asyncio
@@ -31,24 +31,24 @@ logger = logging.getLogger(__name__)
 LEASE = "forwarder"
 LEASE_TTL = timedelta(seconds=6)
 LEASE_RENEWAL_SECONDS = 2.0
-#: How many signals are on their way at once; an incident has at most one.
+#: At most this many signals are in flight at once, and at most one per incident.
 MAX_IN_FLIGHT = 16
 MAX_BATCH = 100
-#: How many deliveries are held in memory; the rest waits in the database.
+#: At most this many deliveries are in memory. The rest waits in the database.
 MAX_QUEUED = 2000
-#: What another process took in, and rows committed out of order, are found within this time.
+#: Deliveries that another process stored, or that were committed out of order, are pending within this time.
 RESCAN_SECONDS = 1.0
 CALL_TIMEOUT_SECONDS = 5.0
 FIRST_PAUSE_SECONDS = 0.1
 MAX_PAUSE_SECONDS = 5.0
-#: A signal that Temporal calls invalid so many times is set aside; anything else is tried for ever.
+#: A signal that Temporal calls invalid this many times becomes a dead letter. Other failures are retried.
 MAX_REFUSALS = 5
 STORE_PAUSE_SECONDS = 0.5
 MARK_INTERVAL_SECONDS = 0.05
 
 
 class Forwarder:
-    """Call `wake` when there is something new; `run` runs for as long as the process does."""
+    """Forwards deliveries while `run` runs. `wake` makes it read new deliveries at once."""
 
     def __init__(
         self,
@@ -68,7 +68,8 @@ class Forwarder:
             database, metrics, confirm_after, lambda: self.leading, self._queues.hold_back
         )
         self._sending: set[asyncio.Task[None]] = set()
-        self._held: set[int] = set()
+        #: Sequence numbers of the deliveries in memory: queued, in flight or not yet marked as forwarded.
+        self._in_memory: set[int] = set()
         self._sent: list[int] = []
         self._refusals: Counter[IncidentRef] = Counter()
         self._something_to_do = asyncio.Event()
@@ -89,7 +90,7 @@ class Forwarder:
         return time.monotonic() < self._leading_until
 
     async def run(self) -> None:
-        """Forward until cancelled; then let what is on its way arrive. May be run again."""
+        """Forward until cancelled, then wait up to 2 s for signals in flight. It may run again afterwards."""
         sender = await self._connect()
         self._clear()
         try:
@@ -105,7 +106,7 @@ class Forwarder:
 
     async def _forward(self, sender: SignalSender) -> None:
         while True:
-            # Not wait_for: before Python 3.12 it swallows a cancellation that comes with the event.
+            # Not wait_for: before Python 3.12 it loses a cancellation that arrives together with the event.
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._timeout()):
                     await self._something_to_do.wait()
@@ -125,7 +126,7 @@ class Forwarder:
         return collection_seconds(self._rate.per_second(time.monotonic()))
 
     def _timeout(self) -> float:
-        """How long there is nothing to do, in seconds, unless something comes."""
+        """Return how long the loop may sleep if nothing wakes it, in seconds."""
         now = time.monotonic()
         if now < self._paused_until:
             return min(RESCAN_SECONDS, self._paused_until - now)
@@ -135,36 +136,38 @@ class Forwarder:
         return min(RESCAN_SECONDS, max(since + self._collection_seconds() - now, 0.0))
 
     async def _read(self) -> None:
-        """Take new deliveries into memory; from the beginning every so often, for rows that were
-        committed after rows with higher numbers.
+        """Read new deliveries into memory.
+
+        Every RESCAN_SECONDS it reads from the beginning, to find rows that were committed after rows with
+        higher numbers.
         """
         now = time.monotonic()
         if now >= self._rescan_at:
             self._read_up_to, self._unread, self._rescan_at = 0, True, now + RESCAN_SECONDS
-        while self._unread and len(self._held) < MAX_QUEUED:
+        while self._unread and len(self._in_memory) < MAX_QUEUED:
             try:
                 read = partial(deliveries.list_pending, after=self._read_up_to, at_most=MAX_QUEUED)
-                found = await self._database.read(read)
+                pending = await self._database.read(read)
             except StoreUnavailable as error:
                 logger.warning("inbox_unreadable", extra={"error": str(error)})
                 await asyncio.sleep(STORE_PAUSE_SECONDS)
                 return
-            self._unread = len(found) == MAX_QUEUED
+            self._unread = len(pending) == MAX_QUEUED
             now = time.monotonic()
-            new = [delivery for delivery in found if delivery.seq not in self._held]
+            new = [delivery for delivery in pending if delivery.seq not in self._in_memory]
             self._rate.record(len(new), now)
             for delivery in new:
-                self._held.add(delivery.seq)
+                self._in_memory.add(delivery.seq)
                 self._queues.add(delivery, now)
-            if found:
-                self._read_up_to = max(self._read_up_to, found[-1].seq)
+            if pending:
+                self._read_up_to = max(self._read_up_to, pending[-1].seq)
 
     async def _send(self, sender: SignalSender, batch: Sequence[PendingDelivery]) -> None:
         ref = batch[0].ref
         try:
             async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
                 await sender.send(batch)
-        except Exception as error:  # whatever it is, the batch is not lost: it is tried again
+        except Exception as error:  # after any error the batch is tried again
             await self._handle_send_failure(sender, batch, error)
         else:
             self._pause_seconds = 0.0
@@ -183,8 +186,10 @@ class Forwarder:
     async def _handle_send_failure(
         self, sender: SignalSender, batch: Sequence[PendingDelivery], error: Exception
     ) -> None:
-        """Temporal is away or busy: everything waits a little. It calls a signal invalid: after some
-        more tries each event is sent alone, and what is refused then is set aside.
+        """Put the batch back, and pause all sending for a while.
+
+        After Temporal called the signal invalid MAX_REFUSALS times, each delivery is sent alone, and those
+        that Temporal still refuses become dead letters.
         """
         ref = batch[0].ref
         self._metrics.signals.labels("failed").inc()
@@ -208,43 +213,43 @@ class Forwarder:
                 async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
                     await sender.send([delivery])
                 self._settle([delivery])
-            except Exception as error:  # whatever it is, what is left is put back
+            except Exception as error:  # after any error the rest is put back
                 if not (_is_refusal(error) and await self._mark_dead(delivery, error)):
                     self._queues.put_back(batch[number:])
                     return
         self._queues.finish(batch[0].ref)
 
     async def _mark_dead(self, delivery: PendingDelivery, error: Exception) -> bool:
-        """Mark the delivery dead, for a person to look at. Returns whether that could be kept."""
+        """Make the delivery a dead letter. Returns False if the database can't be reached."""
         reason = f"Temporal refuses the signal: {_describe_fault(error)}"
 
-        def set_aside(transaction: Transaction) -> None:
+        def write(transaction: Transaction) -> None:
             deliveries.mark_dead(transaction, [delivery.seq], reason)
             deliveries.mark_needs_reconcile(transaction, [delivery.ref])
 
         try:
-            await self._database.write(set_aside)
+            await self._database.write(write)
         except StoreUnavailable:
             return False
         self._metrics.alarms.labels("dead_letter").inc()
         logger.error("delivery_set_aside", extra={"seq": delivery.seq, "reason": reason})
-        self._held.discard(delivery.seq)
+        self._in_memory.discard(delivery.seq)
         return True
 
     async def _lead(self) -> None:
-        """Take the lease and keep it. Without it nothing more is sent from here."""
+        """Claim the lease and renew it. Without the lease this process sends nothing."""
         while True:
             asked_at = time.monotonic()
             was_leading = self.leading
             try:
-                ours = await self._database.write(
+                claimed = await self._database.write(
                     lambda c: leases.claim_lease(c, LEASE, self._holder, LEASE_TTL)
                 )
             except StoreUnavailable:
-                ours = False
-            if ours:
+                claimed = False
+            if claimed:
                 self._leading_until = asked_at + LEASE_TTL.total_seconds()
-            if ours and not was_leading:
+            if claimed and not was_leading:
                 logger.info("forwarding", extra={"holder": self._holder})
                 self._clear()
                 self._something_to_do.set()
@@ -252,15 +257,15 @@ class Forwarder:
             await asyncio.sleep(LEASE_RENEWAL_SECONDS)
 
     def _clear(self) -> None:
-        """Begin anew from the database, which knows what is still to do."""
+        """Empty the queues and read again from the beginning."""
         self._queues.clear()
-        self._held = set(self._sent)
+        self._in_memory = set(self._sent)
         self._rescan_at = 0.0
 
     async def _mark(self) -> None:
         while True:
             await self._something_to_mark.wait()
-            # One write for many; a crash before it sends again what is absorbed anyway.
+            # Collect many for a single write. After a crash they are sent again, which changes nothing.
             await asyncio.sleep(MARK_INTERVAL_SECONDS)
             self._something_to_mark.clear()
             try:
@@ -277,15 +282,17 @@ class Forwarder:
         try:
             await self._database.write(lambda c: deliveries.mark_forwarded(c, seqs, now))
         except BaseException:
-            # Cancelled too: whether it was written is not known, and marking again changes nothing.
+            # Also if cancelled: the write may have happened or not, and marking again changes nothing.
             self._sent = seqs + self._sent
             raise
-        self._held.difference_update(seqs)
+        self._in_memory.difference_update(seqs)
 
 
 def _is_refusal(error: Exception) -> bool:
-    """Whether the signal itself is called invalid. A search attribute that the server doesn't know
-    yet is its trouble, and a run that has had too many signals will be followed by another.
+    """Return True if Temporal calls the signal itself invalid.
+
+    Two such errors pass by themselves: a search attribute that the server does not know yet, and a run that
+    had too many signals, because a new run follows.
     """
     if not isinstance(error, RPCError) or error.status is not RPCStatusCode.INVALID_ARGUMENT:
         return False

@@ -1,7 +1,7 @@
-"""How a run of an incident's workflow is started, whether a signal or an update starts it.
+"""Build the start of an incident's workflow, for a signal or an update.
 
-`IncidentStarter` is the only maker of `IncidentStart`: ids, search attributes and settings are the same
-for each run.
+Only `IncidentStarter` makes an `IncidentStart`, so ids, search attributes and settings are the same for
+each run.
 """
 
 from collections.abc import Mapping
@@ -18,14 +18,13 @@ from workflows import names
 from workflows.incident import IncidentStart
 from workflows.searchable import incident_search_attributes
 
-#: How long a worker may take for one step before another one gets it; also how long a killed
-#: worker's half-done step waits.
+#: After this time another worker gets the workflow task, also if the first worker was killed.
 WORKFLOW_TASK_TIMEOUT = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
 class IncidentRun:
-    """A run to be started: its input, and what Temporal is told of it."""
+    """A run to start: its input, and what Temporal needs to start it."""
 
     start: IncidentStart
     workflow_id: str
@@ -37,7 +36,7 @@ class IncidentRun:
 
 @dataclass(frozen=True, slots=True)
 class IncidentStarter:
-    """Makes runs of incidents' workflows, all with these settings (see `Settings`)."""
+    """Makes runs of incidents' workflows with these settings (see `Settings`)."""
 
     task_queue: str
     complete_after: timedelta
@@ -54,9 +53,9 @@ class IncidentStarter:
     ) -> IncidentRun:
         """Return the run to start for an incident.
 
-        `severities` are the connection's own priority names, in lower case. `published` is what the search
-        attributes say from the beginning; None: the run publishes it itself. `state` is what earlier runs
-        left, where it is known. The incident of a webhook's own test gathers no context.
+        `severities` maps the connection's priority names, in lower case. `published` gives the search
+        attributes' first values; if None, the run sets them itself. `state` is what earlier runs left;
+        if None, the run loads it. A synthetic incident gathers no context.
         """
         start = IncidentStart(
             ref=ref,

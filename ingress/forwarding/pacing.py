@@ -1,18 +1,18 @@
-"""How long an incident's events are collected before one signal carries them: the busier, the longer.
+"""How long to collect an incident's events before a signal carries them: longer at higher rates.
 
-In quiet times an event goes on at once. In a storm PagerDuty tells of one incident several times
-within a fraction of a second; one signal for all of it costs Temporal and the database far less than
-one each, and the storm is over sooner.
+At low rates an event is sent at once. In a storm PagerDuty sends several events of an incident within a
+fraction of a second. A single signal for all of them costs Temporal and the database far less than a
+signal for each.
 """
 
 from collections import deque
 
-#: Up to this many deliveries a second nothing is collected.
+#: Up to this many deliveries per second, events are sent at once.
 CALM_PER_SECOND = 60.0
-#: Collecting time per delivery a second: 40 ms at 200 a second.
+#: Collecting time per delivery per second: 40 ms at 200 per second.
 SECONDS_PER_RATE = 0.0002
 MAX_SECONDS = 0.05
-#: The rate is that of the last moments: a storm is noticed soon, and forgotten soon.
+#: The rate is measured over this time. It is short, so that a storm's begin and end show soon.
 WINDOW_SECONDS = 0.05
 
 

@@ -1,8 +1,8 @@
-"""Signal-with-start: bring events to their incident's workflow, starting it if need be.
+"""Send events to their incident's workflow with signal-with-start.
 
-The request is built by hand because the SDK gives each call a random request id. Ours comes from
-what is sent, so a repeated call is one signal within a run. Across runs the workflow's memory and
-the timeline's UNIQUE absorb repetition.
+The request is built by hand because the SDK gives each call a random request id. Ours is a hash of the
+batch, so Temporal drops a repeated signal within a run. Across runs, the workflow's state and the
+timeline's UNIQUE constraint make repeated events harmless.
 """
 
 import uuid
@@ -40,7 +40,7 @@ class SignalSender:
         self._starter = starter
 
     async def send(self, batch: Sequence[PendingDelivery]) -> None:
-        """Send one signal with all of the batch, which is of one incident. Raises RPCError."""
+        """Send the batch in a single signal. All its deliveries are of the same incident. Raises RPCError."""
         request = await self._request(batch)
         await self._client.workflow_service.signal_with_start_workflow_execution(request, retry=True)
 
@@ -55,7 +55,7 @@ class SignalSender:
             workflow_id=run.workflow_id,
             request_id=_request_id(batch),
             signal_name=RECEIVE_EVENTS,
-            # A workflow that has completed is followed by a new run, which goes on with the same issue.
+            # If the workflow has completed, a new run starts and continues the same issue.
             workflow_id_reuse_policy=WorkflowIdReusePolicy.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
         )
         request.workflow_type.name = names.INCIDENT_WORKFLOW
@@ -71,14 +71,14 @@ class SignalSender:
 
 
 def _request_id(batch: Sequence[PendingDelivery]) -> str:
-    what = ",".join(f"{delivery.seq}.{delivery.attempts}" for delivery in batch)
-    return str(uuid.uuid5(_REQUESTS, f"{batch[0].ref.workflow_id}:{what}"))
+    content = ",".join(f"{delivery.seq}.{delivery.attempts}" for delivery in batch)
+    return str(uuid.uuid5(_REQUESTS, f"{batch[0].ref.workflow_id}:{content}"))
 
 
 def _will_publish(batch: Sequence[PendingDelivery]) -> Publish | None:
-    """Return what a new run will find out from this batch, so that it needn't be published again.
+    """Return the search attributes that a new run would set after this batch, None if unreadable.
 
-    For a run that is there already it means nothing.
+    With them as first values, the run need not set them again. A run that exists already ignores them.
     """
     try:
         facts = [EventFacts.from_delivery_row(delivery) for delivery in batch]

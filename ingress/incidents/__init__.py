@@ -1,1 +1,1 @@
-"""Issues, as people and services read them."""
+"""REST endpoints for issues and for actions on them."""

@@ -1,4 +1,4 @@
-"""Acting on issues over REST, and what was done to one from here."""
+"""REST endpoints for actions: act on an issue, list its operations."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,20 +22,20 @@ from ingress.incidents.action_models import (
 )
 from ingress.incidents.action_service import ActionService
 
-NO_ISSUE = (404, "no such issue, or it is somebody else's")
+NO_ISSUE = (404, "there is no such issue, or this API key may not see it")
 ACTION_STATUSES = (
     NO_ISSUE,
-    (409, "the incident's state forbids it, or the idempotency key was used for another action"),
+    (409, "the incident's state forbids the action, or the idempotency key was used before"),
     *(row for row in CALL_STATUSES if row[0] not in {404, 409}),
 )
 
 
 class ActionEndpoints:
-    """Each sees no more than its caller may. Errors: `ingress.api.errors`."""
+    """Endpoints for actions. Errors: `ingress.api.errors`."""
 
-    def __init__(self, database: Database, actor: ActionService, links: Links) -> None:
+    def __init__(self, database: Database, action_service: ActionService, links: Links) -> None:
         self._database = database
-        self._actor = actor
+        self._action_service = action_service
         self._links = links
 
     def endpoints(self) -> list[EndpointRow]:
@@ -53,7 +53,7 @@ class ActionEndpoints:
             Endpoint(
                 "GET",
                 "/api/issues/{id}/actions",
-                "What was done to it from here, newest first",
+                "List the issue's operations, newest first",
                 Json(OperationListModel),
                 permission=ISSUES_READ,
                 takes=OperationListQuery,
@@ -63,8 +63,8 @@ class ActionEndpoints:
         ]
 
     async def act(self, request: Request, principal: Principal, body: ActionBody) -> Response:
-        """POST /api/issues/{id}/actions. The header Idempotency-Key says the same as the body's field."""
-        answer = await self._actor.act(
+        """POST /api/issues/{id}/actions. The header Idempotency-Key works like the body's field."""
+        answer = await self._action_service.act(
             principal,
             channel_of(request),
             request.path_params["id"],
@@ -80,12 +80,12 @@ class ActionEndpoints:
     async def list(
         self, request: Request, principal: Principal, query: OperationListQuery
     ) -> OperationListModel:
-        """GET /api/issues/{id}/actions. Raises NotFound, StoreUnavailable."""
+        """GET /api/issues/{id}/actions. Raises ResourceNotFound, StoreUnavailable."""
         issue_id, limit = request.path_params["id"], query.limit
 
         def read(transaction: Transaction) -> tuple[Operation, ...]:
             require_issue(transaction, principal.visibility, issue_id)
             return operations.list_operations(transaction, issue_id, limit)
 
-        found = await self._database.read(read, principal.visibility)
-        return OperationListModel(operations=[operation_model(operation) for operation in found])
+        rows = await self._database.read(read, principal.visibility)
+        return OperationListModel(operations=[operation_model(operation) for operation in rows])

@@ -1,4 +1,4 @@
-"""Actions on issues as the API shows them."""
+"""API models of actions and operations."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,7 +15,7 @@ from ingress.tools.models import ToolCallModel, call_model
 
 
 class ActionBody(Model):
-    """An action. `wait_seconds`: what takes longer is answered by a ticket, its `call_id`."""
+    """An action. If it takes longer than `wait_seconds`, the answer is an open call with its `call_id`."""
 
     action: Word
     arguments: Mapping[str, Any] = {}
@@ -24,7 +24,7 @@ class ActionBody(Model):
 
 
 class ActionModel(ToolCallModel):
-    """How an action stands: the call that carries it out, what it is and whose."""
+    """The state of an action, with the tool call that carries it out and its author."""
 
     issue_id: str
     action: Action
@@ -33,7 +33,7 @@ class ActionModel(ToolCallModel):
 
 
 class OperationModel(Model):
-    """What was done to an issue from here. `confirmed_by`: the events of PagerDuty's that told of it."""
+    """An operation on an issue. `confirmed_by` lists the ids of the own events that it caused."""
 
     call_id: str
     action: Action
@@ -69,5 +69,5 @@ def operation_model(operation: Operation) -> OperationModel:
         operation,
         call_id=operation.id,
         outcome=operation.state,
-        confirmed_by=[echo.event_id for echo in operation.echoes],
+        confirmed_by=[event.event_id for event in operation.echoes],
     )

@@ -1,4 +1,4 @@
-"""Update-with-start: bring an action to its incident's workflow, whether it runs or has long completed."""
+"""Send an action to its incident's workflow with update-with-start, which starts a run if none is open."""
 
 import asyncio
 import logging
@@ -30,7 +30,7 @@ from workflows.incident import ActionToAccept
 
 logger = logging.getLogger(__name__)
 
-#: Temporal has 10 updates of a workflow under way at once, and refuses more.
+#: At most this many updates per workflow are in flight. Temporal refuses more than 10.
 MAX_CONCURRENT = 4
 RETRY_PAUSE_SECONDS = 0.2
 _RETRYABLE_CODES = frozenset(
@@ -41,15 +41,15 @@ _RETRYABLE_CODES = frozenset(
         RPCStatusCode.FAILED_PRECONDITION,
     }
 )
-#: The run ended between taking the update in and answering it: the next one is asked.
+#: The run ended after it accepted the update and before it answered. The update is sent to the next run.
 _RUN_ENDED = "AcceptedUpdateCompletedWorkflow"
-#: How long a worker may take to take an action over, before its caller gets a ticket instead.
+#: If the workflow has not accepted the action after this time, the answer is the open call.
 TIMEOUT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class IncidentToStart:
-    """What a new run of an incident's workflow begins with: how our database has it."""
+    """What a new run of an incident's workflow starts with, as stored in the database."""
 
     ref: IncidentRef
     scope: Scope
@@ -58,15 +58,17 @@ class IncidentToStart:
 
 
 class ActionSender:
-    """Brings actions to the workflows of their incidents."""
+    """Sends actions to the workflows of their incidents."""
 
     def __init__(self, starter: IncidentStarter) -> None:
         self._starter = starter
         #: By workflow id.
         self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
-    async def send(self, client: Client, incident: IncidentToStart, order: ActionToAccept) -> bool:
-        """Have the workflow take the action over; sent again, it is the same one. False: it hasn't yet.
+    async def send(self, client: Client, incident: IncidentToStart, action: ActionToAccept) -> bool:
+        """Send the action until the workflow accepts it. Return False if it did not within TIMEOUT_SECONDS.
+
+        Temporal knows the update by the call's id, so sending it again does not repeat the action.
 
         Raises ActionRefused, TemporalUnavailable.
         """
@@ -74,19 +76,19 @@ class ActionSender:
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS), turns:
                 while True:
-                    if await self._try_send(client, incident, order):
+                    if await self._try_send(client, incident, action):
                         return True
                     await asyncio.sleep(RETRY_PAUSE_SECONDS)
         except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
             logger.info("action_not_taken_over_yet", extra={"workflow_id": incident.ref.workflow_id})
             return False
 
-    async def _try_send(self, client: Client, incident: IncidentToStart, order: ActionToAccept) -> bool:
-        """Send it once. False: the workflow is busy, or has just continued as new."""
+    async def _try_send(self, client: Client, incident: IncidentToStart, action: ActionToAccept) -> bool:
+        """Send the action once. Return False if the workflow is busy or has just continued as new."""
         start = self._start(incident)
         try:
             await client.execute_update_with_start_workflow(
-                names.UPDATE_ACT, order, start_workflow_operation=start, id=order.filed.call_id
+                names.UPDATE_ACT, action, start_workflow_operation=start, id=action.filed.call_id
             )
         except WorkflowUpdateFailedError as error:
             cause = error.cause
@@ -94,7 +96,9 @@ class ActionSender:
                 raise ActionRefused(cause.message) from None
             if isinstance(cause, ApplicationError) and cause.type == _RUN_ENDED:
                 return False
-            raise TemporalUnavailable(f"the action was not taken over ({type(cause).__name__})") from error
+            raise TemporalUnavailable(
+                f"the workflow did not accept the action ({type(cause).__name__})"
+            ) from error
         except RPCError as error:
             if error.status in _RETRYABLE_CODES:
                 return False
@@ -125,7 +129,7 @@ class ActionSender:
 
 
 async def _discard_result(start: WithStartWorkflowOperation[object, object]) -> None:
-    """The SDK keeps a second answer, about the start; unless somebody looks at it, it complains."""
+    """Await the start's own result. Otherwise asyncio logs that nobody retrieved it."""
     with suppress(Exception):
         async with asyncio.timeout(0.01):
             await start.workflow_handle()

@@ -1,5 +1,7 @@
-"""Acting on an issue, whatever face it came through: filed at the gate, taken over by the incident's
-workflow, carried out by the tool call's own.
+"""Act on an issue, for all channels.
+
+The tool authorizer admits and stores the tool call, the incident's workflow accepts the action, and the
+tool call's workflow carries it out.
 """
 
 import secrets
@@ -42,14 +44,14 @@ from workflows.incident import ActionToAccept
 
 @dataclass(frozen=True, slots=True)
 class ActionStatus:
-    """How an action stands, with the call that carries it out."""
+    """An operation, and the tool call that carries it out."""
 
     operation: Operation
     call: ToolCall
 
 
 class ActionService:
-    """`wake` makes the forwarder look at once."""
+    """Acts on issues. It calls `wake` so that the forwarder reads the events of the operation at once."""
 
     def __init__(
         self,
@@ -62,7 +64,7 @@ class ActionService:
         wake: Callable[[], None],
     ) -> None:
         self._database = database
-        self._gate = authorizer
+        self._authorizer = authorizer
         self._records = records
         self._dispatcher = dispatcher
         self._temporal = temporal
@@ -75,24 +77,27 @@ class ActionService:
         channel: Channel,
         issue_id: str,
         action_name: str,
-        given: Mapping[str, Any],
+        arguments: Mapping[str, Any],
         idempotency_key: str | None = None,
         wait_seconds: float = MAX_WAIT_SECONDS,
     ) -> ActionStatus:
-        """Act on an issue; what takes longer than `wait_seconds` is answered by a ticket: the call's id.
+        """Act on an issue, and wait up to `wait_seconds` for the result.
 
-        Raises NotFound, BadAction, BadArguments, CallRefused, ActionRefused, CapReached,
-        KeyUsedOtherwise, CallKept, StoreUnavailable.
+        `arguments` are the action's. The returned call may still be open (see `CallState`). A repeated
+        `idempotency_key` returns the first call.
+
+        Raises ResourceNotFound, InvalidAction, InvalidArguments, NoSuchConnection, CallRefused,
+        ActionRefused, CapReached, IdempotencyKeyReused, CallStored, StoreUnavailable.
         """
         issue, _ = await self._get_issue(issue_id, principal.visibility)
         action = parse_action(action_name)
-        arguments = tool_arguments(action, issue.ref.incident_id, given)
-        admission = await self._gate.admit(
-            principal, channel, issue.ref.connection_id, ACTIONS[action].tool, arguments
+        call_arguments = tool_arguments(action, issue.ref.incident_id, arguments)
+        admission = await self._authorizer.admit(
+            principal, channel, issue.ref.connection_id, ACTIONS[action].tool, call_arguments
         )
-        # A key means one action, also where a call of a tool was given the same.
+        # The prefix keeps keys of actions apart from keys of tool calls.
         key = f"act:{idempotency_key or secrets.token_hex(16)}"
-        call = await self._gate.create_call(admission, key, keep_operation(issue.ref.issue_id, action))
+        call = await self._authorizer.create_call(admission, key, keep_operation(issue.ref.issue_id, action))
         if call.state in OPEN_STATES:
             try:
                 await self.resume(call)
@@ -103,7 +108,7 @@ class ActionService:
         return await self._answer(principal, call.id)
 
     async def resume(self, call: ToolCall) -> None:
-        """See to it that an open call is carried out: an action goes by its incident's workflow.
+        """Make sure that an open call is carried out; an action by way of its incident's workflow.
 
         Raises ActionRefused, TemporalUnavailable, StoreUnavailable.
         """
@@ -112,27 +117,27 @@ class ActionService:
             await self._dispatcher.resume(call)
             return
         try:
-            await self._hand_over(call, operation)
+            await self._send(call, operation)
         except ResourceNotFound:
-            # The issue is gone since: the gate and PagerDuty decide about the call.
+            # The issue was deleted meanwhile: the authorizer and PagerDuty decide about the call.
             await self._dispatcher.resume(call)
         except ActionRefused as refused:
             error = {"type": ACTION_REFUSED, "message": str(refused)}
             if await self._records.refuse_unsent(call.id, error):
                 raise
-            # It was taken over before, though we never heard of it: what forbids it may be its own doing.
+            # The workflow had accepted it: the action itself may have caused the state that forbids it.
             await self._mark_accepted(call)
             await self._dispatcher.resume(call)
 
-    async def _hand_over(self, call: ToolCall, operation: Operation) -> None:
+    async def _send(self, call: ToolCall, operation: Operation) -> None:
         client = self._temporal.client
         issue, incident = await self._get_issue(operation.issue_id, EVERYTHING)
-        order = ActionToAccept(
+        accept = ActionToAccept(
             action=operation.action,
             standing=StatusAsOf(status=issue.status, as_of=issue.as_of, as_of_seq=issue.as_of_seq),
             filed=ToolCallTicket.of(call),
         )
-        if await self._sender.send(client, incident, order):
+        if await self._sender.send(client, incident, accept):
             await self._mark_accepted(call)
 
     async def _mark_accepted(self, call: ToolCall) -> None:
@@ -141,11 +146,13 @@ class ActionService:
 
     async def _get_issue(self, issue_id: str, visibility: Visibility) -> tuple[Issue, IncidentToStart]:
         check_issue_id(issue_id)
-        found = await self._database.read(lambda t: _read_issue(t, visibility, issue_id), visibility)
-        return require(found, "issue", issue_id)
+        issue_and_start = await self._database.read(
+            lambda t: _read_issue(t, visibility, issue_id), visibility
+        )
+        return require(issue_and_start, "issue", issue_id)
 
     async def _answer(self, principal: Principal, call_id: str) -> ActionStatus:
-        """Return how it stands. Raises ActionRefused if its incident's state forbade it, KeyUsedOtherwise."""
+        """Return the state of the action. Raises ActionRefused, IdempotencyKeyReused, StoreUnavailable."""
 
         def read(transaction: Transaction) -> tuple[Operation | None, ToolCall | None]:
             call = tool_calls.get_visible_call(transaction, principal.visibility, call_id)
@@ -153,7 +160,7 @@ class ActionService:
 
         operation, call = await self._database.read(read, principal.visibility)
         if operation is None or call is None:
-            raise IdempotencyKeyReused("this idempotency key was used for a call of a tool")
+            raise IdempotencyKeyReused("this idempotency key was used for a tool call")
         if call.error is not None and call.error.get("type") == ACTION_REFUSED:
             raise ActionRefused(str(call.error.get("message")))
         return ActionStatus(operation, call)

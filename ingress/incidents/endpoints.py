@@ -1,4 +1,4 @@
-"""Reading issues: list, one with its timeline, and the live stream of changes."""
+"""REST endpoints that read issues: the list, an issue with its timeline, the live stream of changes."""
 
 import asyncio
 import logging
@@ -39,12 +39,12 @@ logger = logging.getLogger(__name__)
 POLL_SECONDS = 0.2
 CHANGE_BATCH_SIZE = 200
 KEEP_ALIVE_SECONDS = 15
-#: A key that is revoked ends its streams within this time.
+#: The streams of a revoked key end within this time.
 KEY_CHECK_SECONDS = 2.0
 
 
 class IssueEndpoints:
-    """The issue endpoints. Each sees no more than its caller may."""
+    """Endpoints that read issues. Setting `closing` ends the live streams."""
 
     def __init__(self, database: Database, links: Links) -> None:
         self._database = database
@@ -65,7 +65,7 @@ class IssueEndpoints:
             Endpoint(
                 "GET",
                 "/api/issues/events",
-                "Each change as it happens",
+                "Stream changes of issues as server-sent events",
                 Media("text/event-stream"),
                 permission=ISSUES_READ,
                 takes=ChangesQuery,
@@ -74,32 +74,32 @@ class IssueEndpoints:
             Endpoint(
                 "GET",
                 "/api/issues/{id}",
-                "One issue with its timeline",
+                "Show an issue with its timeline",
                 Json(IssueWithTimeline),
                 permission=ISSUES_READ,
                 takes=NoInput,
                 handler=self.show,
-                statuses=((404, "no such issue"),),
+                statuses=((404, "there is no such issue"),),
             ),
         ]
 
     async def list(self, _request: Request, principal: Principal, query: IssueListQuery) -> IssuePageModel:
         """GET /api/issues. Raises InvalidCursor, InvalidScope, StoreUnavailable."""
-        wanted = query.filter()
+        issue_filter = query.filter()
         limit, cursor = query.limit, query.cursor
 
         def read(connection: Transaction) -> IssuePageModel:
-            page = issue_queries.list_issues(connection, principal.visibility, wanted, limit, cursor)
-            shown = self._with_responses(connection, page.issues)
+            page = issue_queries.list_issues(connection, principal.visibility, issue_filter, limit, cursor)
+            rows = self._with_responses(connection, page.issues)
             return IssuePageModel(
-                issues=[issue_model(issue, response, self._links) for issue, response in shown],
+                issues=[issue_model(issue, response, self._links) for issue, response in rows],
                 next_cursor=page.next_cursor,
             )
 
         return await self._database.read(read, principal.visibility)
 
     async def show(self, request: Request, principal: Principal, _nothing: NoInput) -> IssueWithTimeline:
-        """GET /api/issues/{id}. Raises NotFound, StoreUnavailable."""
+        """GET /api/issues/{id}. Raises ResourceNotFound, StoreUnavailable."""
         issue_id = request.path_params["id"]
 
         def read(connection: Transaction) -> IssueWithTimeline:
@@ -125,20 +125,20 @@ class IssueEndpoints:
         while not self.closing.is_set():
             try:
                 if time.monotonic() - checked_at >= KEY_CHECK_SECONDS:
-                    known = await self._database.read(revalidate_principal(principal))
-                    if known is None or ISSUES_READ not in known.permissions:
+                    current = await self._database.read(revalidate_principal(principal))
+                    if current is None or ISSUES_READ not in current.permissions:
                         return
-                    principal, checked_at = known, time.monotonic()
-                found = await self._database.read(
+                    principal, checked_at = current, time.monotonic()
+                changes = await self._database.read(
                     self._changes_after(principal.visibility, after), principal.visibility
                 )
             except StoreUnavailable as error:
                 logger.warning("changes_unreadable", extra={"error": str(error)})
-                found = ()
-            for change in found:
+                changes = ()
+            for change in changes:
                 after = change.id
                 yield ServerSentEvent(data=change.model_dump_json(), event="issue", id=str(change.id))
-            if not found:
+            if not changes:
                 await asyncio.sleep(POLL_SECONDS)
 
     def _changes_after(
@@ -146,8 +146,8 @@ class IssueEndpoints:
     ) -> Callable[[Transaction], Sequence[ChangeModel]]:
         def read(connection: Transaction) -> Sequence[ChangeModel]:
             changes = issue_queries.list_changes_after(connection, visibility, after, CHANGE_BATCH_SIZE)
-            shown = self._with_responses(connection, [change.issue for change in changes])
-            pairs = zip(changes, shown, strict=True)
+            rows = self._with_responses(connection, [change.issue for change in changes])
+            pairs = zip(changes, rows, strict=True)
             return [change_model(change, response, self._links) for change, (_, response) in pairs]
 
         return read
@@ -156,5 +156,5 @@ class IssueEndpoints:
         self, connection: Transaction, issues: Sequence[Issue]
     ) -> Sequence[tuple[Issue, ResponseModel]]:
         now = datetime.now(UTC)
-        found = responses.get_response_times(connection, issues)
-        return [(issue, response_model(found[issue.ref.issue_id], now)) for issue in issues]
+        response_times = responses.get_response_times(connection, issues)
+        return [(issue, response_model(response_times[issue.ref.issue_id], now)) for issue in issues]

@@ -1,4 +1,4 @@
-"""Issues as the API shows them. These models are also its OpenAPI document."""
+"""API models of issues. The OpenAPI document is made from them."""
 
 from datetime import datetime
 from typing import Annotated
@@ -26,8 +26,10 @@ class ReferenceModel(Model):
 
 
 class TimelineEntryModel(Model):
-    """What happened once. `moved` tells whether it changed how the issue stands. `author` did it from
-    Calmo, as the call `operation_id`; then `actor` is as whom PagerDuty knows it.
+    """A line of the timeline. `moved` is true if it changed the issue's state.
+
+    If it was done from Calmo, `author` did it by the tool call `operation_id`, and `actor` is the PagerDuty
+    user of our token.
     """
 
     event_id: str
@@ -42,7 +44,7 @@ class TimelineEntryModel(Model):
 
 
 class IssueModel(Model):
-    """One PagerDuty incident as Calmo holds it. All times are UTC."""
+    """A PagerDuty incident as Calmo stores it. All times are UTC."""
 
     id: str
     incident_id: str
@@ -75,7 +77,7 @@ class IssueModel(Model):
 
 
 class ContextSummaryModel(Model):
-    """The newest context that is complete. `impact` (0–100) null is not known."""
+    """The newest complete context. `impact` is from 0 to 100, or null if unknown."""
 
     version: int
     impact: float | None
@@ -85,7 +87,7 @@ class ContextSummaryModel(Model):
 
 class IssueWithTimeline(IssueModel):
     timeline: list[TimelineEntryModel]
-    #: Null if none has been gathered.
+    #: Null if no context is complete yet.
     context: ContextSummaryModel | None = None
 
 
@@ -95,7 +97,7 @@ class IssuePageModel(Model):
 
 
 class ChangeModel(Model):
-    """One change, as a server-sent event: `id` is the event's id to resume from."""
+    """A change, as a server-sent event. A client resumes after its `id`."""
 
     id: int
     at: datetime
@@ -105,7 +107,7 @@ class ChangeModel(Model):
 
 
 class IssueListQuery(Model):
-    """Filters of the list: values of one field are alternatives, given by repetition."""
+    """Filters of the list. A repeated parameter means any of its values."""
 
     status: Annotated[list[IncidentStatus], Field(default=[])]
     severity: Annotated[list[Severity], Field(default=[])]
@@ -130,7 +132,7 @@ class IssueListQuery(Model):
 
 
 class ChangesQuery(Model):
-    """Where the stream begins: after a change's number, or now."""
+    """The stream begins after the change with this number, or now."""
 
     after: Annotated[int, Field(ge=0, le=2**62)] | None = None
 

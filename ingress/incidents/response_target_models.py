@@ -1,4 +1,4 @@
-"""How an issue stands to its response targets, as the API shows it."""
+"""API models of response times and response targets."""
 
 from datetime import datetime, timedelta
 
@@ -11,7 +11,7 @@ from ingress.api.models import Model
 
 
 class TargetModel(Model):
-    """One target. `missed`: reached too late, or not yet and late already."""
+    """A response target. It is `missed` if it was met too late, or is not met yet and overdue."""
 
     seconds: float
     due_at: datetime
@@ -19,7 +19,7 @@ class TargetModel(Model):
 
 
 class ResponseModel(Model):
-    """Seconds since the incident was opened last, and its targets; null where there is none."""
+    """Response times in seconds since the incident was last opened, and targets. Null if there is none."""
 
     acknowledged_in: float | None
     resolved_in: float | None

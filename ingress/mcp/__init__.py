@@ -1,1 +1,1 @@
-"""The tools for AI agents, over HTTP and over standard input and output."""
+"""MCP over HTTP and over standard input and output."""

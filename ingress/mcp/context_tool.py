@@ -50,7 +50,7 @@ def build_context_tool() -> Tool:
 
 
 def read_context(transaction: Transaction, seen_by: Visibility, issue_id: str, version: int | None) -> Json:
-    """Return the digest, or how the gathering stands. Raises NotFound."""
+    """Return the digest, or how the gathering stands. Raises ResourceNotFound."""
     stored = contexts.get_version(transaction, seen_by, issue_id, version)
     if stored is not None and stored.document is not None:
         return build_digest(IncidentContext.model_validate(stored.document))

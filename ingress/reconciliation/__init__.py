@@ -1,1 +1,1 @@
-"""The doctor and reconciliation, from outside."""
+"""REST endpoints and schedules for the doctor and for reconciliation."""

@@ -1,1 +1,1 @@
-"""Tools over REST, and the one caller behind every face."""
+"""REST endpoints for tools, and the service that calls tools for all channels."""

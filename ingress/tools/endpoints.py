@@ -1,4 +1,4 @@
-"""The tools over REST: list, call, look, approve, deny; and their audit."""
+"""REST endpoints for tools, tool calls, approvals and the audit chain."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -43,7 +43,7 @@ NOT_FOUND = (NO_SUCH_RESOURCE,)
 
 
 class ToolEndpoints:
-    """Each sees no more than its caller may. Errors: `ingress.api.errors`."""
+    """Endpoints for tools, tool calls and the audit chain. Errors: `ingress.api.errors`."""
 
     def __init__(self, database: Database, dispatcher: ToolCallDispatcher, links: Links) -> None:
         self._database = database
@@ -55,7 +55,7 @@ class ToolEndpoints:
             Endpoint(
                 "GET",
                 "/api/tools",
-                "The tools, and whether this key may use them",
+                "List tools, and whether this API key may use them",
                 Json(ToolListModel),
                 permission=TOOLS_READ,
                 takes=ToolListQuery,
@@ -65,7 +65,7 @@ class ToolEndpoints:
             Endpoint(
                 "POST",
                 "/api/tools/{name}",
-                "Call a tool; what takes time is answered by a ticket",
+                "Call a tool",
                 Json(ToolCallModel),
                 permission=TOOLS_READ,
                 takes=ToolCallBody,
@@ -75,7 +75,7 @@ class ToolEndpoints:
             Endpoint(
                 "GET",
                 "/api/tool-calls",
-                "Calls that endure, newest first",
+                "List stored tool calls, newest first",
                 Json(ToolCallListModel),
                 permission=TOOLS_READ,
                 takes=ToolCallListQuery,
@@ -84,7 +84,7 @@ class ToolEndpoints:
             Endpoint(
                 "GET",
                 "/api/tool-calls/{id}",
-                "How one call stands, and its result",
+                "Show a tool call and its result",
                 Json(ToolCallModel),
                 permission=TOOLS_READ,
                 takes=NoInput,
@@ -94,7 +94,7 @@ class ToolEndpoints:
             Endpoint(
                 "POST",
                 "/api/tool-calls/{id}/approve",
-                "Let a call be made that waits",
+                "Approve a tool call that waits",
                 Json(ToolCallModel),
                 permission=APPROVALS_WRITE,
                 takes=DecisionBody,
@@ -104,7 +104,7 @@ class ToolEndpoints:
             Endpoint(
                 "POST",
                 "/api/tool-calls/{id}/deny",
-                "Refuse a call that waits",
+                "Deny a tool call that waits",
                 Json(ToolCallModel),
                 permission=APPROVALS_WRITE,
                 takes=DecisionBody,
@@ -114,7 +114,7 @@ class ToolEndpoints:
             Endpoint(
                 "GET",
                 "/api/audit",
-                "Who called what, newest first",
+                "List audit rows, newest first",
                 Json(AuditPageModel),
                 permission=AUDIT_READ,
                 takes=AuditQuery,
@@ -123,7 +123,7 @@ class ToolEndpoints:
             Endpoint(
                 "GET",
                 "/api/audit/verification",
-                "Is the audit's chain whole",
+                "Verify the audit hash chain",
                 Json(VerificationModel),
                 permission=AUDIT_READ,
                 takes=VerificationQuery,
@@ -147,7 +147,7 @@ class ToolEndpoints:
         )
 
     async def call(self, request: Request, principal: Principal, body: ToolCallBody) -> Response:
-        """POST /api/tools/{name}. The header Idempotency-Key says the same as the body's field."""
+        """POST /api/tools/{name}. The header Idempotency-Key works like the body's field."""
         answer = await self._dispatcher.call(
             principal,
             channel_of(request),
@@ -195,10 +195,10 @@ class ToolEndpoints:
     async def verify_audit(
         self, _request: Request, _principal: Principal, query: VerificationQuery
     ) -> VerificationModel:
-        """GET /api/audit/verification: the whole chain, whoever's rows they are; only hashes are told."""
-        found = await self._database.read(lambda transaction: audit.verify_chain(transaction, query.head))
+        """GET /api/audit/verification: verify all scopes' rows. The answer holds only hashes and counts."""
+        result = await self._database.read(lambda transaction: audit.verify_chain(transaction, query.head))
         return VerificationModel(
-            whole=found.broken is None, rows=found.rows, head=found.head, broken=found.broken
+            whole=result.broken is None, rows=result.rows, head=result.head, broken=result.broken
         )
 
     def answer_model(self, answer: CallResult, tool: str) -> ToolCallModel:

@@ -1,4 +1,4 @@
-"""Tools and their calls as the API shows them. These models are also its OpenAPI document."""
+"""API models of tools, tool calls and the audit. The OpenAPI document is made from them."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -18,7 +18,7 @@ from ingress.api.models import Links, Model, Word
 
 
 class ToolModel(Model):
-    """A tool. `allowed` and `why` are for this key on the connection that was asked about, if one was."""
+    """A tool. `allowed`, `why` and `needs_approval` are null unless the query names a connection."""
 
     name: str
     title: str
@@ -43,7 +43,7 @@ class ToolListQuery(Model):
 
 
 class ToolCallBody(Model):
-    """A call. `wait_seconds`: what takes longer is answered by a ticket."""
+    """A tool call. If it takes longer than `wait_seconds`, the answer is an open call with its `call_id`."""
 
     connection: Word | None = None
     arguments: Mapping[str, Any] = {}
@@ -52,7 +52,7 @@ class ToolCallBody(Model):
 
 
 class ToolCallModel(Model):
-    """How a call stands. Without `call_id` it was a read that was answered at once."""
+    """The state of a tool call. Without `call_id` it was a read that was answered at once."""
 
     state: CallState
     tool: str
@@ -86,7 +86,7 @@ class ToolCallListQuery(Model):
 
 
 class DecisionBody(Model):
-    """`arguments_sha256`, if given, must be that of the call: the approval is for what was seen."""
+    """If `arguments_sha256` differs from the call's, the decision is refused: it was for other arguments."""
 
     arguments_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
 
@@ -97,13 +97,13 @@ class AuditQuery(Model):
 
 
 class VerificationQuery(Model):
-    """`head`: a last hash that was noted earlier; the chain must still hold it."""
+    """`head` is a last hash that was noted earlier. The chain must still contain it."""
 
     head: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
 
 
 class AuditRowModel(Model):
-    """One row of the audit: who, through which face, which tool, what was decided and what came of it."""
+    """A row of the audit: who called which tool through which channel, the decision and the outcome."""
 
     seq: int
     at: datetime
@@ -117,7 +117,7 @@ class AuditPageModel(Model):
 
 
 class VerificationModel(Model):
-    """Whether the chain is whole; `head` is its last hash, to be noted elsewhere and compared."""
+    """The result of a verification. `head` is the last hash. Note it elsewhere to compare it later."""
 
     whole: bool
     rows: int

@@ -1,4 +1,4 @@
-"""Calling tools, whatever face the call came through: at once if it can be, else as a workflow."""
+"""Call tools, for all channels: a read at once if possible, all else as a workflow."""
 
 import asyncio
 import logging
@@ -32,14 +32,14 @@ from workflows.tool_call import ApproverDecision, call_workflow_options
 
 logger = logging.getLogger(__name__)
 
-#: How long a read waits for its turn before it becomes a workflow.
+#: How long a read waits for a permit before it becomes a workflow.
 READ_TIMEOUT = timedelta(seconds=2)
 MAX_WAIT_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """How a call stands. `call` is None for a read that was answered at once."""
+    """The state of a call. `call` is None for a read that was answered at once."""
 
     state: CallState
     result: Mapping[str, Any] | None = None
@@ -48,7 +48,7 @@ class CallResult:
 
 
 class ToolCallDispatcher:
-    """Calls tools, and has Temporal carry out what must endure."""
+    """Calls tools. Writes, and reads that must wait, become workflows."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class ToolCallDispatcher:
         task_queue: str,
     ) -> None:
         self._database = database
-        self._gate = authorizer
+        self._authorizer = authorizer
         self._calls = calls
         self._temporal = temporal
         self._task_queue = task_queue
@@ -74,17 +74,20 @@ class ToolCallDispatcher:
         idempotency_key: str | None = None,
         wait_seconds: float = MAX_WAIT_SECONDS,
     ) -> CallResult:
-        """Call a tool; what takes longer than `wait_seconds` is answered by a ticket: the call's id.
+        """Call a tool, and wait up to `wait_seconds` for the result.
 
-        Raises NoSuchTool, NoSuchConnection, BadArguments, CallRefused, CapReached, KeyUsedOtherwise,
-        CallKept, StoreUnavailable.
+        If the result takes longer, the answer holds the open call, to be asked for by its id. A repeated
+        `idempotency_key` returns the first call.
+
+        Raises NoSuchTool, NoSuchConnection, InvalidArguments, CallRefused, CapReached,
+        IdempotencyKeyReused, CallStored, StoreUnavailable.
         """
-        admission = await self._gate.admit(principal, channel, connection_id, tool_name, arguments)
+        admission = await self._authorizer.admit(principal, channel, connection_id, tool_name, arguments)
         if admission.tool.access is Access.READ and not admission.tool.durable:
             answer = await self._run_read(admission)
             if answer is not None:
                 return answer
-        call = await self._gate.create_call(admission, idempotency_key or secrets.token_hex(16))
+        call = await self._authorizer.create_call(admission, idempotency_key or secrets.token_hex(16))
         if call.state in OPEN_STATES:
             try:
                 handle = await self._start_workflow(call)
@@ -95,16 +98,18 @@ class ToolCallDispatcher:
         return CallResult(call.state, call.result, call.error, call)
 
     async def get_call(self, principal: Principal, call_id: str) -> ToolCall:
-        """Return a call that the caller may see. Raises NotFound, StoreUnavailable."""
-        found = await self._database.read(
+        """Return a call that the principal may see. Raises ResourceNotFound, StoreUnavailable."""
+        call = await self._database.read(
             lambda t: tool_calls.get_visible_call(t, principal.visibility, call_id), principal.visibility
         )
-        return require(found, "call", call_id)
+        return require(call, "call", call_id)
 
     async def decide(self, principal: Principal, call_id: str, approve: bool, sha256: str | None) -> ToolCall:
-        """Bring a person's decision to the workflow that waits for it.
+        """Send a person's decision to the workflow that waits for it, and return the call.
 
-        Raises NotFound, DecisionRefused, TemporalUnavailable, StoreUnavailable.
+        `sha256` is the hash of the arguments that the person saw; if None, it is not checked.
+
+        Raises ResourceNotFound, DecisionRefused, TemporalUnavailable, StoreUnavailable.
         """
         call = await self.get_call(principal, call_id)
         if call.state is not CallState.WAITING:
@@ -120,22 +125,22 @@ class ToolCallDispatcher:
         return await self.get_call(principal, call_id)
 
     async def resume(self, call: ToolCall) -> None:
-        """See to it that a call which is open has a workflow. Raises TemporalUnavailable."""
+        """Start the workflow of an open call if it has none. Raises TemporalUnavailable."""
         await self._start_workflow(call)
 
     async def wait(self, call: ToolCall, seconds: float) -> None:
-        """Wait for a call's own workflow to end, but not for longer."""
+        """Wait until the call's workflow ends, at most for `seconds`."""
         if self._temporal.connected:
             workflow_id = tool_call_workflow_id(call.connection_id, call.id)
             await _wait(self._temporal.client.get_workflow_handle(workflow_id), seconds)
 
     async def _run_read(self, admission: Admission) -> CallResult | None:
-        """Ask PagerDuty now. None if it must be tried again later, which is a workflow's business."""
-        begun = datetime.now(UTC)
+        """Send the read to PagerDuty now. Return None if it must be tried again later, by a workflow."""
+        started_at = datetime.now(UTC)
         context = CallContext(
             id=secrets.token_hex(8),
-            now=begun,
-            first_attempt_at=begun,
+            now=started_at,
+            first_attempt_at=started_at,
             from_address=admission.connection.from_address,
         )
         try:
@@ -146,9 +151,9 @@ class ToolCallDispatcher:
             logger.info("read_becomes_a_workflow", extra={"error": str(error), "tool": admission.tool.name})
             return None
         except PagerDutyError as error:
-            await self._gate.audit(admission, type(error).__name__, datetime.now(UTC) - begun)
+            await self._authorizer.audit(admission, type(error).__name__, datetime.now(UTC) - started_at)
             return CallResult(CallState.FAILED, error=error_document(error))
-        await self._gate.audit(admission, CallState.DONE, datetime.now(UTC) - begun)
+        await self._authorizer.audit(admission, CallState.DONE, datetime.now(UTC) - started_at)
         return CallResult(CallState.DONE, result)
 
     async def _start_workflow(self, call: ToolCall) -> WorkflowHandle[Any, Any]:
@@ -157,7 +162,7 @@ class ToolCallDispatcher:
             return await client.start_workflow(
                 names.TOOL_CALL_WORKFLOW,
                 task_queue=self._task_queue,
-                # An open call that has no workflow any more gets a new one, which looks before it writes.
+                # An open call without a workflow gets a new run, which looks for earlier attempts first.
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 **call_workflow_options(ToolCallTicket.of(call)),
@@ -167,7 +172,7 @@ class ToolCallDispatcher:
 
 
 async def _wait(handle: WorkflowHandle[Any, Any], seconds: float) -> None:
-    """Wait for the workflow's end, but not for longer. How it ended is read from our database."""
+    """Wait until the workflow ends, at most for `seconds`. The result is read from the database."""
     if seconds <= 0:
         return
     try:
@@ -175,7 +180,7 @@ async def _wait(handle: WorkflowHandle[Any, Any], seconds: float) -> None:
             await handle.result()
     except TimeoutError:
         return
-    except Exception as error:  # the call goes on, whatever kept us from waiting
+    except Exception as error:  # the call continues, whatever error ended the waiting
         logger.warning("waiting_for_call_failed", extra={"error": type(error).__name__})
 
 
@@ -183,4 +188,4 @@ def _failure_message(error: WorkflowUpdateFailedError) -> str:
     cause: BaseException | None = error.cause
     while cause is not None and not isinstance(cause, ApplicationError):
         cause = cause.__cause__
-    return cause.message if isinstance(cause, ApplicationError) else "the decision could not be kept"
+    return cause.message if isinstance(cause, ApplicationError) else "the decision could not be stored"

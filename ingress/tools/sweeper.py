@@ -1,4 +1,4 @@
-"""See to it that every open call has a workflow: one that was lost with Temporal is started again."""
+"""Make sure that every open call has a workflow, also after Temporal lost its data."""
 
 import asyncio
 import logging
@@ -14,16 +14,16 @@ from ingress.api.errors import ActionRefused
 logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 30.0
-#: A call that runs is looked after when it is older than this; one that waits, when it should have expired.
+#: A running call older than this is resumed. A call that waits for approval is resumed once it has expired.
 OVERDUE_AFTER = timedelta(seconds=30)
-#: Calls that are looked after in one look: all of them have their turn, look by look.
+#: At most this many calls per sweep. The next sweep continues after the last of them.
 BATCH_SIZE = 200
-#: Of those, how many at once: one that nobody takes over holds up no more than itself.
+#: At most this many at once, so that a call that must wait does not delay all others.
 MAX_CONCURRENT = 20
 
 
 class ToolCallSweeper:
-    """Starting a workflow that is there already does nothing, so several processes may keep."""
+    """Resumes open calls. Several processes may sweep, because resuming a call twice does no harm."""
 
     def __init__(self, database: Database, resume: Callable[[ToolCall], Awaitable[None]]) -> None:
         self._database = database
@@ -39,32 +39,35 @@ class ToolCallSweeper:
                 logger.warning("keeping_calls_failed", extra={"error": str(error)})
 
     async def sweep_once(self) -> int:
-        """Resume what needs it, first what no workflow ever had; return how many. Raises StoreUnavailable."""
+        """Resume overdue calls, first those that no workflow accepted, and return their number.
+
+        Raises StoreUnavailable.
+        """
         now, after = datetime.now(UTC), self._after
         since = now - OVERDUE_AFTER
 
         def read(transaction: Transaction) -> tuple[tuple[ToolCall, ...], tuple[ToolCall, ...]]:
-            lost = tool_calls.list_unaccepted_calls(transaction, since, BATCH_SIZE)
-            return lost, tool_calls.list_overdue_calls(transaction, since, now, after, BATCH_SIZE)
+            unaccepted = tool_calls.list_unaccepted_calls(transaction, since, BATCH_SIZE)
+            return unaccepted, tool_calls.list_overdue_calls(transaction, since, now, after, BATCH_SIZE)
 
-        lost, overdue = await self._database.read(read)
+        unaccepted, overdue = await self._database.read(read)
         self._after = CallCursor.of(overdue[-1]) if len(overdue) == BATCH_SIZE else None
-        calls = {call.id: call for call in (*lost, *overdue)}.values()
+        calls = {call.id: call for call in (*unaccepted, *overdue)}.values()
         turns = asyncio.Semaphore(MAX_CONCURRENT)
-        faults = [
-            fault for fault in await asyncio.gather(*(self._resume(call, turns) for call in calls)) if fault
+        errors = [
+            error for error in await asyncio.gather(*(self._resume(call, turns) for call in calls)) if error
         ]
-        if faults:
-            logger.warning("calls_not_resumed", extra={"count": len(faults), "error": faults[0]})
-        return len(calls) - len(faults)
+        if errors:
+            logger.warning("calls_not_resumed", extra={"count": len(errors), "error": errors[0]})
+        return len(calls) - len(errors)
 
     async def _resume(self, call: ToolCall, turns: asyncio.Semaphore) -> str | None:
-        """Resume one call; return what kept it from that."""
+        """Resume the call. Return None, or the error's text."""
         async with turns:
             try:
                 await self._resume_call(call)
             except ActionRefused:
-                pass  # what its incident's state forbids by now has ended by that
+                pass  # the refusal has ended the call
             except (StoreUnavailable, TemporalUnavailable) as error:
                 return str(error)
         return None

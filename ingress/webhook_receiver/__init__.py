@@ -1,1 +1,1 @@
-"""Where PagerDuty knocks: a delivery is verified, committed and answered."""
+"""The webhook receiver: it verifies, stores and answers PagerDuty's deliveries."""

@@ -1,4 +1,7 @@
-"""The door: raw body, signature, inbox row, 202. Which answer for what: deliveries/model.py."""
+"""Verify a delivery's signature, store it in the inbox and answer 202.
+
+`calmo_pagerduty/deliveries/model.py` defines the HTTP response for each verdict.
+"""
 
 import asyncio
 import hashlib
@@ -38,16 +41,16 @@ from ingress.webhook_receiver.webhook_directory import MAX_ENTRIES, WebhookDirec
 
 logger = logging.getLogger(__name__)
 
-#: PagerDuty waits 5 s for an answer; a body that takes longer than this will be sent again.
+#: PagerDuty waits 5 s for an answer, so it will resend a body that takes longer than this.
 BODY_SECONDS = 4.0
-#: The database has this long to answer or commit before we ask PagerDuty to come back.
+#: If the database does not answer or commit within this time, we answer 503 and PagerDuty resends.
 COMMIT_SECONDS = 2.5
 RETRY_AFTER_SECONDS = 5
-#: More deliveries waiting for the database than this, and further ones are asked to come back.
+#: If more writes than this wait for the database, we answer 429 and PagerDuty resends.
 MAX_PENDING_WRITES = 4000
-#: A guarded webhook's mismatches are answered from memory for this long.
+#: For this long, a guarded webhook's wrong signatures are answered without asking the database.
 GUARD_SECONDS = 30.0
-#: How many refusals a webhook may leave in the trail: a few at once, then one every ten seconds.
+#: Limits how many refusals are stored per webhook: 20 at once, then one every ten seconds.
 REFUSAL_BUCKETS = TokenBuckets(rate=0.1, burst=20)
 
 _ALARMING_VERDICTS = {
@@ -57,7 +60,7 @@ _ALARMING_VERDICTS = {
 
 
 class WebhookReceiver:
-    """Takes deliveries in. `wake` is called when there is something to forward."""
+    """Receives deliveries. It calls `wake` after it stored a delivery that must be forwarded."""
 
     def __init__(
         self,
@@ -77,10 +80,10 @@ class WebhookReceiver:
 
     async def receive(self, request: Request) -> Response:
         """POST /webhooks/pagerduty/{webhook_id}"""
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
         verdict = await self._verdict(request)
         self._metrics.deliveries.labels(verdict).inc()
-        self._metrics.answer_seconds.observe(time.perf_counter() - begun)
+        self._metrics.answer_seconds.observe(time.perf_counter() - started_at)
         if verdict in _ALARMING_VERDICTS:
             self._metrics.alarms.labels(verdict).inc()
             logger.error("delivery_alarm", extra={"verdict": str(verdict)})
@@ -91,7 +94,7 @@ class WebhookReceiver:
         return JSONResponse({"verdict": verdict}, answer.status, headers)
 
     async def _verdict(self, request: Request) -> Verdict:
-        """Decide in stages; whatever can't be known or kept is our fault, and is said to be."""
+        """Decide on the delivery, first without its body, then with it."""
         if self.closing:
             return Verdict.SHUTTING_DOWN
         try:
@@ -110,7 +113,7 @@ class WebhookReceiver:
             return Verdict.STORE_UNAVAILABLE
 
     def _early_refusal(self, webhook: Webhook | None) -> Verdict | None:
-        """What can be said without reading the body."""
+        """Return the refusal that needs no body, or None."""
         if webhook is None:
             return Verdict.UNKNOWN_WEBHOOK
         if webhook.deleted:
@@ -122,19 +125,19 @@ class WebhookReceiver:
         return None
 
     async def _store_delivery(self, webhook: Webhook, request: Request, body: bytes) -> Verdict:
-        """Verify the raw bytes, then keep the delivery or the refusal."""
+        """Verify the raw bytes, then store the delivery or the refusal."""
         signature, version = verify(body, _signature_header(request), webhook.secrets)
         if version is None:
             return await self._refuse(webhook, signature, body)
         delivery = _new_delivery(webhook, request, body, version)
         armed = webhook.armed
 
-        def keep(connection: Transaction) -> Verdict:
+        def insert(connection: Transaction) -> Verdict:
             if not armed:
                 webhooks.mark_armed(connection, webhook.id, delivery.received_at)
             return deliveries.insert_delivery(connection, delivery)
 
-        verdict = await self._database.write(keep)
+        verdict = await self._database.write(insert)
         if not armed:
             self._directory.invalidate(webhook.id)
         if delivery.state is DeliveryState.PENDING and verdict is Verdict.ACCEPTED:
@@ -151,8 +154,8 @@ class WebhookReceiver:
         def judge(connection: Transaction) -> Verdict:
             strikes = webhooks.count_strikes(connection, webhook.id, now)
             verdict = judge_unverified(signature, legacy, webhook.armed, strikes)
-            counts = verdict in (Verdict.MISMATCH, Verdict.UNSUPPORTED_SCHEME)
-            if counts or REFUSAL_BUCKETS.try_acquire(webhook.id):
+            is_strike = verdict in (Verdict.MISMATCH, Verdict.UNSUPPORTED_SCHEME)
+            if is_strike or REFUSAL_BUCKETS.try_acquire(webhook.id):
                 digest = hashlib.sha256(body).hexdigest()
                 refusals.insert_refusal(connection, webhook.id, now, verdict, signature, len(body), digest)
             return verdict
@@ -183,7 +186,7 @@ async def _read_body(request: Request) -> bytes | Verdict:
 
 
 def _signature_header(request: Request) -> bytes | None:
-    """Return the header's raw bytes: it need not be ASCII, and may come in several lines."""
+    """Return the header's raw bytes, None if it is missing. Several headers are joined by commas."""
     values = [value for name, value in request.headers.raw if name == b"x-pagerduty-signature"]
     return b",".join(values) if values else None
 
@@ -240,4 +243,4 @@ def _remarks(event: WebhookEvent, body: bytes, now: datetime) -> str:
         "best_effort": len(body) > GUARANTEED_BODY_BYTES,
         "stale": event.occurred_at is not None and now - event.occurred_at > STALE_AFTER,
     }
-    return ",".join(name for name, holds in remarks.items() if holds)
+    return ",".join(name for name, applies in remarks.items() if applies)

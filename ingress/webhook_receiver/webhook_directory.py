@@ -1,4 +1,4 @@
-"""Find webhooks quickly: what was found a moment ago is not asked for again."""
+"""Load webhooks through a cache with a short lifetime."""
 
 import re
 import time
@@ -11,7 +11,7 @@ from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.webhooks import store as webhooks
 from calmo_pagerduty.webhooks.store import Webhook
 
-#: A paused, deleted or re-keyed webhook is noticed within this time.
+#: A change to a webhook takes effect within this time.
 TTL_SECONDS = 1.0
 MAX_ENTRIES = 10_000
 
@@ -19,38 +19,38 @@ _WEBHOOK_ID = re.compile(r"wh_[a-z2-7]{32}")
 
 
 class WebhookDirectory:
-    """Only what exists is remembered: a guessed address costs the guesser a question each time."""
+    """Caches only webhooks that exist, so guessed addresses cannot fill the cache."""
 
     def __init__(self, database: Database, keyring: Keyring) -> None:
         self._database = database
         self._keyring = keyring
-        #: When the database was asked, and what it said.
-        self._found: TLRUCache[str, tuple[float, Webhook]] = TLRUCache(
+        #: By webhook id: the monotonic time of the read, and the webhook.
+        self._cache: TLRUCache[str, tuple[float, Webhook]] = TLRUCache(
             MAX_ENTRIES, _fresh_until, timer=time.monotonic
         )
 
     async def get(self, webhook_id: str) -> Webhook | None:
-        """Return the webhook, or None if there definitely is none.
+        """Return the webhook, or None if it does not exist.
 
-        Raises StoreUnavailable and CannotDecrypt: then we can't know.
+        Raises StoreUnavailable, CannotDecrypt.
         """
         if not _WEBHOOK_ID.fullmatch(webhook_id):
             return None
-        known = self._found.get(webhook_id)
-        if known is not None:
-            return known[1]
-        # What is read now may have changed by the time it is here: it is as old as the question.
+        cached = self._cache.get(webhook_id)
+        if cached is not None:
+            return cached[1]
+        # The row may change while the read is under way, so its age counts from before the read.
         asked_at, now = time.monotonic(), datetime.now(UTC)
         webhook = await self._database.read(
             lambda connection: webhooks.get_webhook(connection, self._keyring, webhook_id, now)
         )
         if webhook is not None:
-            self._found[webhook_id] = (asked_at, webhook)
+            self._cache[webhook_id] = (asked_at, webhook)
         return webhook
 
     def invalidate(self, webhook_id: str) -> None:
-        self._found.pop(webhook_id, None)
+        self._cache.pop(webhook_id, None)
 
 
-def _fresh_until(_webhook_id: str, found: tuple[float, Webhook], _now: float) -> float:
-    return found[0] + TTL_SECONDS
+def _fresh_until(_webhook_id: str, entry: tuple[float, Webhook], _now: float) -> float:
+    return entry[0] + TTL_SECONDS

@@ -1,1 +1,1 @@
-"""Webhooks as people manage them: make, subscribe, prove, test, rotate, delete."""
+"""REST endpoints that manage webhooks: make, subscribe, verify, test, rotate, delete."""

@@ -85,7 +85,7 @@ class WebhookTestEndpoints:
     async def test(
         self, request: Request, principal: Principal, _body: NoBody
     ) -> EndpointTestModel | Response:
-        """POST /api/webhooks/{id}/test. Raises NotFound, NotPossible."""
+        """POST /api/webhooks/{id}/test. Raises ResourceNotFound, WebhookConflict."""
         webhook = await read_webhook(self._means.database, request, principal)
         apply_transition(webhook.flags, WebhookTransition.TESTED)
         if webhook.id in self._under_way:

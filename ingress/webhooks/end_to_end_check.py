@@ -146,7 +146,7 @@ class WebhookEndToEndTest:
         return await check_tls(self._target(), self.deps.trust)
 
     def _target(self) -> HostPort:
-        """Raises Unfit."""
+        """Raises NotDeliverable."""
         try:
             parts = urlsplit(self.deps.public_address)
             host, port = parts.hostname, parts.port
@@ -157,7 +157,7 @@ class WebhookEndToEndTest:
         return HostPort(host, port or (443 if parts.scheme == "https" else 80))
 
     async def _deliver(self, event_type: EventType, event_id: str) -> str:
-        """Send a genuine delivery through the public address. Raises Unfit."""
+        """Send a genuine delivery through the public address. Raises NotDeliverable."""
         now = datetime.now(UTC)
         found = await self.deps.database.read(
             lambda t: webhooks.get_webhook(t, self.deps.keyring, self.webhook.id, now)
@@ -292,7 +292,7 @@ async def remove_test_incident(database: Database, temporal: TemporalHandle, ref
 
 
 def _check_response(answer: Response) -> str:
-    """Return what the door said. Raises Unfit unless it took the delivery."""
+    """Return what the door said. Raises NotDeliverable unless it took the delivery."""
     if 300 <= answer.status_code < 400:
         raise NotDeliverable(
             "the address redirects", "PagerDuty follows no redirects: give CALMO_PUBLIC_URL the final one"

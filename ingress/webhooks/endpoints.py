@@ -169,7 +169,7 @@ class WebhookEndpoints:
     async def _connection(
         self, principal: Principal, connection_id: str | None, scope: Scope
     ) -> Connection | None:
-        """Raises NotFound, NotPossible."""
+        """Raises ResourceNotFound, WebhookConflict."""
         if connection_id is None:
             return None
         connection = await self._database.read(
@@ -292,7 +292,7 @@ class WebhookEndpoints:
         outcome: str,
         write: Callable[[Transaction, ManagedWebhook], None],
     ) -> ManagedWebhook:
-        """Change a webhook and return it as it is then. Raises NotFound, NotPossible."""
+        """Change a webhook and return it as it is then. Raises ResourceNotFound, WebhookConflict."""
         known_as = request.path_params["id"]
 
         def change(transaction: Transaction) -> ManagedWebhook:

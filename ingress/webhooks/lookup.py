@@ -17,13 +17,13 @@ PAGERDUTY_REFUSES = (502, "PagerDuty refuses; the message says why")
 
 
 async def read_webhook(database: Database, request: Request, principal: Principal) -> ManagedWebhook:
-    """Return the webhook that the request names, by its id or its handle. Raises NotFound, NotPossible."""
+    """Return the webhook whose id or handle is in the request's path. Raises ResourceNotFound."""
     known_as = request.path_params["id"]
     return await database.read(lambda transaction: get_webhook(transaction, principal, known_as))
 
 
 def get_webhook(transaction: Transaction, principal: Principal, known_as: str) -> ManagedWebhook:
-    """Raises NotFound, which repeats nothing: what was asked for may be an address."""
+    """Raises ResourceNotFound, which repeats nothing: what was asked for may be an address."""
     found = webhook_management.get_webhook(transaction, principal.visibility, known_as, datetime.now(UTC))
     if found is None:
         raise ResourceNotFound("there is no such webhook")

@@ -42,7 +42,7 @@ class WebhookBody(Model):
     subscribe: bool = False
 
     def only(self) -> EventFilter:
-        """Return the filter. Raises BadFilter."""
+        """Return the filter. Raises InvalidFilter."""
         return EventFilter(self.service_ids, self.team_ids).validated()
 
 

@@ -64,7 +64,7 @@ class Subscriber:
         self._public_address = public_address
 
     def require_subscribable(self, principal: Principal, connection: Connection) -> None:
-        """Whether this caller may have this connection subscribe. Raises NotPermitted, NotPossible."""
+        """Whether this caller may have this connection subscribe. Raises NotPermitted, WebhookConflict."""
         if connection.scope.kind is ScopeKind.ORGANIZATION and CONNECTIONS_ADMIN not in principal.permissions:
             raise NotPermitted(
                 "only the organisation's administrators may change its PagerDuty subscriptions:"
@@ -82,7 +82,7 @@ class Subscriber:
     async def subscribe(
         self, webhook: ManagedWebhook, connection: Connection, record: dict[str, object]
     ) -> None:
-        """Make the subscriptions of a webhook that has none of ours. Raises NotPossible."""
+        """Make the subscriptions of a webhook that has none of ours. Raises WebhookConflict."""
         async with self._locked_webhook(webhook) as current:
             apply_transition(current.flags, WebhookTransition.SUBSCRIBED)
             if current.managed:
@@ -92,7 +92,7 @@ class Subscriber:
     async def rotate(
         self, webhook: ManagedWebhook, connection: Connection, record: dict[str, object]
     ) -> None:
-        """Put new subscriptions with new secrets in place of the ones there. Raises NotPossible."""
+        """Put new subscriptions with new secrets in place of the ones there. Raises WebhookConflict."""
         async with self._locked_webhook(webhook) as current:
             apply_transition(current.flags, WebhookTransition.ROTATED)
             client = await self._create_subscriptions(current, connection, record, replaces=True)
@@ -100,7 +100,7 @@ class Subscriber:
 
     @contextlib.asynccontextmanager
     async def _locked_webhook(self, webhook: ManagedWebhook) -> AsyncIterator[ManagedWebhook]:
-        """Yield the webhook as it is now, for one of all processes at a time. Raises NotPossible."""
+        """Yield the webhook as it is now, for one of all processes at a time. Raises WebhookConflict."""
         name, holder = f"subscribing:{webhook.handle}", secrets.token_hex(8)
         if not await self._database.write(lambda t: leases.claim_lease(t, name, holder, LEASE_TTL)):
             raise WebhookConflict("its subscription is being changed at this moment: try again")
@@ -159,7 +159,7 @@ class Subscriber:
             await client.run(subscriptions.unsubscribe(self._delivery_target(webhook), (), keep))
 
     async def ping(self, webhook: ManagedWebhook) -> None:
-        """Ask PagerDuty to send a ping. Raises NotPossible if no token is at hand."""
+        """Ask PagerDuty to send a ping. Raises WebhookConflict if no token is at hand."""
         client = await self._client_of(webhook)
         if client is None or not webhook.subscription_ids:
             raise WebhookConflict("no connection with a token knows this webhook's subscription")

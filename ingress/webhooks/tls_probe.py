@@ -32,7 +32,7 @@ class HostPort:
 
 
 async def check_reachable(target: HostPort) -> str:
-    """Connect and say so. Raises Unfit."""
+    """Connect and say so. Raises NotDeliverable."""
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             _, writer = await asyncio.open_connection(target.host, target.port)
@@ -55,7 +55,7 @@ def _is_unknown_name(error: OSError) -> bool:
 
 
 async def check_tls(target: HostPort, trust: Callable[[], ssl.SSLContext]) -> str:
-    """Do a handshake as PagerDuty does, and look at the chain as it is sent. Raises Unfit.
+    """Do a handshake as PagerDuty does, and look at the chain as it is sent. Raises NotDeliverable.
 
     `trust` makes contexts with the roots that count.
     """
@@ -96,7 +96,7 @@ async def _handshake_error(target: HostPort, context: ssl.SSLContext, error: Exc
 
 
 def check_chain_order(chain: Sequence[x509.Certificate]) -> None:
-    """Raises Unfit unless each certificate is followed by the one that signed it."""
+    """Raises NotDeliverable unless each certificate is followed by the one that signed it."""
     for certificate, next_one in pairwise(chain):
         try:
             certificate.verify_directly_issued_by(next_one)

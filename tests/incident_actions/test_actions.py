@@ -10,7 +10,7 @@ from calmo_pagerduty.db.operation_tables import operations
 from calmo_pagerduty.tool_calls.store import ToolCall
 from calmo_pagerduty.tools.classes import Risk
 from ingress.api.errors import TemporalUnavailable
-from ingress.tools import sweeper as call_keeper
+from ingress.tools import sweeper as tool_call_sweeper
 from pagerduty_simulator.rest.faults import Faults
 from tests.support.acting_service import Acting
 from tests.support.patience import ANSWER
@@ -187,16 +187,16 @@ async def test_an_action_that_nobody_takes_over_holds_up_no_other(
     for incident in (first, second):
         assert (await acting.post(incident, "acknowledge")).status_code == 503
     temporal.hold(connected)
-    keeper, resume = acting.service.ingress.tool_call_sweeper, acting.service.ingress.action_service.resume
+    sweeper, resume = acting.service.ingress.tool_call_sweeper, acting.service.ingress.action_service.resume
 
     async def resume_but_one(call: ToolCall) -> None:
         if call.arguments["incident_id"] == first:
             raise TemporalUnavailable("for this one")
         await resume(call)
 
-    monkeypatch.setattr(keeper, "_resume", resume_but_one)
-    monkeypatch.setattr(call_keeper, "OVERDUE_AFTER", timedelta())
-    assert await keeper.sweep_once() == 1
+    monkeypatch.setattr(sweeper, "_resume", resume_but_one)
+    monkeypatch.setattr(tool_call_sweeper, "OVERDUE_AFTER", timedelta())
+    assert await sweeper.sweep_once() == 1
     await acting.until_workflow_knows(second, "acknowledged")
     assert acting.account.incident(first).status == "triggered"
 

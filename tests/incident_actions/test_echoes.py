@@ -9,7 +9,7 @@ from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.incidents.actions import OperationState
 from calmo_pagerduty.incidents.attribution import ATTRIBUTION_TOLERANCE
 from calmo_pagerduty.tool_calls.model import CallState
-from ingress.tools import sweeper as call_keeper
+from ingress.tools import sweeper as tool_call_sweeper
 from pagerduty_simulator.rest.faults import Faults
 from tests.support.acting_service import Acting
 from tests.support.eventually import eventually
@@ -178,7 +178,7 @@ async def test_an_action_that_temporal_forgot_is_taken_over_again(
     answer = await acting.post(incident, "acknowledge", idempotency_key="a1")
     assert answer.status_code == 503 and "the call is kept" in answer.text
     temporal.hold(connected)
-    monkeypatch.setattr(call_keeper, "OVERDUE_AFTER", timedelta())
+    monkeypatch.setattr(tool_call_sweeper, "OVERDUE_AFTER", timedelta())
     assert await acting.service.ingress.tool_call_sweeper.sweep_once() == 1
     await acting.until_workflow_knows(incident, "acknowledged")
     done = await acting.act(incident, "acknowledge", idempotency_key="a1")

@@ -185,11 +185,11 @@ async def test_what_a_cut_off_test_left_is_removed_later(service: WebhookService
     incident = "QCALMOTESTLEFT"
     body = synthetic_event(EventType.TRIGGERED, new_id(), incident, datetime.now(UTC))
     await service.http.post(made["url"], content=body, headers=headers_for(body))
-    keeper = service.ingress.webhook_sweeper
-    await keeper.sweep_once(datetime.now(UTC))
+    sweeper = service.ingress.webhook_sweeper
+    await sweeper.sweep_once(datetime.now(UTC))
     left = sa.select(sa.func.count()).where(tables.deliveries.c.incident_id == incident)
     assert service.tools.database.read_blocking(lambda t: t.execute(left).scalar()) == 1
-    await keeper.sweep_once(datetime.now(UTC) + timedelta(minutes=3))
+    await sweeper.sweep_once(datetime.now(UTC) + timedelta(minutes=3))
     assert service.tools.database.read_blocking(lambda t: t.execute(left).scalar()) == 0
 
 

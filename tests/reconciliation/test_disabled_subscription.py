@@ -112,10 +112,10 @@ async def test_without_the_connections_leave_nothing_is_switched_on_but_it_is_sa
 async def test_the_keeper_keeps_schedules_counts_alarms_and_removes_what_is_not_wanted(
     healed: Healed,
 ) -> None:
-    keeper = healed.service.ingress.reconcile_scheduler
+    scheduler = healed.service.ingress.reconcile_scheduler
 
     async def schedules() -> set[str]:
-        await keeper.schedule_once()
+        await scheduler.schedule_once()
         return {schedule.id async for schedule in await healed.temporal.list_schedules()}
 
     wanted = {
@@ -126,8 +126,8 @@ async def test_the_keeper_keeps_schedules_counts_alarms_and_removes_what_is_not_
     await until_reconciled(healed)
     switch_off(healed)
     await healed.examine()
-    await keeper.schedule_once()
-    await keeper.schedule_once()
+    await scheduler.schedule_once()
+    await scheduler.schedule_once()
     registry = healed.service.ingress.metrics.registry
     assert registry.get_sample_value("calmo_alarms_total", {"kind": "subscription_disabled"}) == 1
     path = f"/api/connections/{healed.connection_id}"

@@ -11,7 +11,7 @@ from temporalio.client import Client
 from calmo_pagerduty.tool_calls.model import tool_call_workflow_id
 from calmo_pagerduty.tools.classes import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
-from ingress.tools import sweeper as call_keeper
+from ingress.tools import sweeper as tool_call_sweeper
 from tests.support.parts import Parts
 from tests.support.patience import ANSWER
 from tests.support.tool_service import TOKEN, ToolService, running_service, start_workers, until_state
@@ -61,7 +61,7 @@ async def test_a_call_that_temporal_forgot_is_started_again_and_made_once(
     handle = temporal.get_workflow_handle(tool_call_workflow_id(idle.connection_id, ticket["call_id"]))
     await handle.terminate("as if the engine had lost it")
     await start_workers(idle)
-    monkeypatch.setattr(call_keeper, "OVERDUE_AFTER", timedelta())
+    monkeypatch.setattr(tool_call_sweeper, "OVERDUE_AFTER", timedelta())
     assert await idle.ingress.tool_call_sweeper.sweep_once() == 1
     await until_state(idle, ticket["call_id"], "done")
     assert len(idle.site.account.incident(incident).notes) == 1

@@ -16,7 +16,7 @@ from calmo_pagerduty.clients.tools import ToolClient
 from calmo_pagerduty.tool_calls.model import tool_call_workflow_id
 from calmo_pagerduty.tools.classes import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
-from ingress.tools import sweeper as call_keeper
+from ingress.tools import sweeper as tool_call_sweeper
 from tests.support.eventually import eventually
 from tests.support.patience import ANSWER, STORY
 from tests.support.tool_service import ToolService, served, until_state
@@ -200,7 +200,7 @@ async def test_looking_after_open_calls_does_not_make_an_order_twice(
     neighbour: Neighbour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = neighbour.service
-    monkeypatch.setattr(call_keeper, "OVERDUE_AFTER", timedelta())
+    monkeypatch.setattr(tool_call_sweeper, "OVERDUE_AFTER", timedelta())
     incident = service.an_incident()
     handle = await neighbour.start("add_incident_note", incident_id=incident, content="Once.")
     ticket = await eventually(lambda: service.get("/api/tool-calls"), lambda listed: bool(listed["calls"]))
