@@ -1,1 +1,1 @@
-"""What endures: deterministic, thin, versioned."""
+"""Temporal workflows: deterministic, thin, versioned."""

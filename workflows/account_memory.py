@@ -1,4 +1,4 @@
-"""Read an account's past in the background, until all that contexts are made of is known."""
+"""Fill an account's cache in the background, until it holds all the past that contexts need."""
 
 from temporalio import workflow
 from temporalio.common import Priority
@@ -10,9 +10,9 @@ with workflow.unsafe.imports_passed_through():
     from calmo_pagerduty.kernel.model import FrozenModel
     from workflows import activity_options, names
 
-#: Each step reads some dozens of pages. An account that needs more goes on with its next incident.
+#: Each step reads some dozens of pages. A larger account continues with its next incident.
 MAX_STEPS = 100
-#: Nobody waits for it.
+#: The lowest: nobody waits for the backfill.
 BACKFILL_PRIORITY = 5
 
 
@@ -22,7 +22,7 @@ class BackfillStart(FrozenModel):
 
 @workflow.defn(name=names.ACCOUNT_MEMORY_WORKFLOW)
 class AccountMemoryWorkflow:
-    """Takes no messages. The result tells how much was asked; what was read is in our database."""
+    """Takes no messages. The result holds counts only; the activity saves what it reads in our database."""
 
     @workflow.run
     async def run(self, start: BackfillStart) -> BackfillStep:
@@ -51,8 +51,8 @@ class AccountMemoryWorkflow:
 
 
 def operator_summary(start: BackfillStart, done: BackfillStep) -> str:
-    """Return, as Markdown, what an operator sees."""
-    how = "all is known" if done.is_whole else "PagerDuty refuses it" if done.is_refused else "more is read"
+    """Return what an operator sees in the Temporal UI, as Markdown."""
+    how = "complete" if done.is_whole else "PagerDuty refuses it" if done.is_refused else "reading continues"
     return (
         f"The past of connection `{start.connection_id}`: {done.incidents} incidents, {done.changes} changes,"
         f" dependencies of {done.services} services, with {done.requests} requests; {how}."

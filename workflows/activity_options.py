@@ -1,4 +1,4 @@
-"""How long each kind of step may take, and how it is tried again."""
+"""Timeouts and retry policies of each kind of activity."""
 
 from datetime import timedelta
 from typing import TypedDict
@@ -19,8 +19,8 @@ class LocalOptions(TypedDict):
     retry_policy: RetryPolicy
 
 
-#: A short, idempotent write to our own database. It is tried until it succeeds: the issue must not
-#: miss an event. Waits above the threshold become timers, so an outage costs little history.
+#: A short, idempotent write to our own database. Temporal retries it until it succeeds: the issue must
+#: not miss an event. Waits above the threshold become timers, so an outage adds little history.
 STORE: LocalOptions = {
     "start_to_close_timeout": timedelta(seconds=15),
     "local_retry_threshold": timedelta(seconds=5),
@@ -32,8 +32,8 @@ STORE: LocalOptions = {
     ),
 }
 
-#: Asking PagerDuty. When to try again is `domain.retries`' to say; this is for what it doesn't
-#: know, such as our own database being away. A worker that dies is noticed by its heartbeats.
+#: A request to PagerDuty. `pagerduty.retries` decides when to retry PagerDuty's errors; this policy covers
+#: all others, such as an outage of our own database. Missing heartbeats reveal a dead worker.
 PAGERDUTY: RegularOptions = {
     "start_to_close_timeout": timedelta(minutes=15),
     "schedule_to_close_timeout": timedelta(hours=24),
@@ -45,7 +45,7 @@ PAGERDUTY: RegularOptions = {
     ),
 }
 
-#: Comparing with PagerDuty. A run that can't in this time is followed by the next one.
+#: A comparison with PagerDuty. If a run doesn't finish in this time, the next run catches up.
 RECONCILE: RegularOptions = {
     "start_to_close_timeout": timedelta(minutes=20),
     "schedule_to_close_timeout": timedelta(hours=1),
@@ -57,13 +57,13 @@ RECONCILE: RegularOptions = {
     ),
 }
 
-#: A step of gathering waits for its turn in the queue for so long, beside its own patience: fifty
-#: incidents at once are asked for one after the other.
+#: How long a source may wait in the task queue, in addition to its own timeout: when fifty incidents
+#: come at once, the workers read their sources one after the other.
 QUEUE_TIMEOUT = timedelta(minutes=10)
 
 
 def source_options(timeout: timedelta) -> RegularOptions:
-    """Reading one source of an incident's context. It ends by itself when its patience does."""
+    """Return the options for reading one source of a context. The activity itself ends at `timeout`."""
     return {
         "start_to_close_timeout": timeout + timedelta(seconds=15),
         "schedule_to_close_timeout": timeout + QUEUE_TIMEOUT,
@@ -76,7 +76,7 @@ def source_options(timeout: timedelta) -> RegularOptions:
     }
 
 
-#: Asking Temporal itself to gather a context: an incident must never wait for it.
+#: A request to Temporal to gather a context. An incident must never wait for it.
 CONTEXT_REQUEST: LocalOptions = {
     "start_to_close_timeout": timedelta(seconds=3),
     "local_retry_threshold": timedelta(seconds=1),

@@ -1,4 +1,4 @@
-"""What an operator reads in the Temporal UI of an incident's context: how each source stands."""
+"""The operator summary of an incident's context: the state of each source."""
 
 from calmo_pagerduty.contexts.runs import ContextState, RunProgress
 from calmo_pagerduty.contexts.sources import SOURCES
@@ -12,7 +12,7 @@ _STATE_TEXT = {
 
 
 def operator_summary(ref: IncidentRef, progress: RunProgress) -> str:
-    """Return Markdown. It holds no text from PagerDuty."""
+    """Return the summary as Markdown. It holds no text from PagerDuty."""
     version = f"version {progress.version}" if progress.version else "the first version"
     why = ", ".join(progress.reasons) or "asked for"
     lines = [

@@ -1,4 +1,4 @@
-"""Why a context is gathered: what comes within a few seconds is one reason to gather, not many."""
+"""Reasons to gather a context. Reasons that come within a few seconds lead to one version, not to many."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ MAX_REASON_LENGTH = 100
 
 
 class ReasonQueue:
-    """The reasons that wait for the next version, each once, in the order they came."""
+    """The reasons that wait for the next version: each once, in the order of arrival."""
 
     def __init__(self, reasons: Iterable[str], debounce: timedelta) -> None:
         self._waiting = list(dict.fromkeys(reasons))
@@ -27,9 +27,9 @@ class ReasonQueue:
         return bool(self._waiting)
 
     def add(self, reason: Any) -> None:
-        """Take a signal's argument, whatever it is."""
-        words = reason if isinstance(reason, str) else DEFAULT_REASON
-        plain = "".join(sign for sign in words[:MAX_REASON_LENGTH] if sign.isprintable()) or DEFAULT_REASON
+        """Add a signal's argument. Anybody may send one, so it may have any type."""
+        text = reason if isinstance(reason, str) else DEFAULT_REASON
+        plain = "".join(sign for sign in text[:MAX_REASON_LENGTH] if sign.isprintable()) or DEFAULT_REASON
         self._last_at = workflow.now()
         self._first_at = self._first_at or self._last_at
         if plain not in self._waiting:
@@ -39,14 +39,14 @@ class ReasonQueue:
         return tuple(self._waiting[:MAX_REASONS])
 
     async def collect(self) -> tuple[str, ...]:
-        """Wait until no more come, but not for ever, and take those that have come."""
+        """Wait until no reason has come for `debounce`, at most MAX_DEBOUNCE; then remove and return all."""
         now = workflow.now()
         first, last = self._first_at or now, self._last_at or now
         while (left := min(last + self._debounce, first + MAX_DEBOUNCE) - workflow.now()) > timedelta():
-            known = self._last_at
+            last_seen = self._last_at
             try:
                 await workflow.wait_condition(
-                    partial(self._changed_since, known),
+                    partial(self._has_changed_since, last_seen),
                     timeout=left,
                     timeout_summary="gathers if no more reasons come",
                 )
@@ -57,5 +57,5 @@ class ReasonQueue:
         self._waiting, self._first_at = [], None
         return taken
 
-    def _changed_since(self, known: datetime | None) -> bool:
-        return self._last_at != known
+    def _has_changed_since(self, last_seen: datetime | None) -> bool:
+        return self._last_at != last_seen

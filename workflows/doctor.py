@@ -1,4 +1,4 @@
-"""One examination of a connection's webhooks, and what follows from it."""
+"""Examine a connection's webhooks, enable disabled subscriptions, and start a reconciliation if needed."""
 
 from temporalio import workflow
 from temporalio.common import Priority
@@ -22,7 +22,7 @@ class DoctorStart(FrozenModel):
 
 @workflow.defn(name=names.DOCTOR_WORKFLOW)
 class DoctorWorkflow:
-    """Takes no messages. What was found is in our database; the result tells how much it was."""
+    """Takes no messages. Findings are in our database; the result holds counts and subscription ids."""
 
     @workflow.run
     async def run(self, start: DoctorStart) -> ExaminationSummary:
@@ -31,7 +31,7 @@ class DoctorWorkflow:
             ConnectionToExamine(connection_id=start.connection_id),
             task_queue=names.pagerduty_queue(workflow.info().task_queue),
             priority=Priority(fairness_key=start.connection_id),
-            summary="look",
+            summary="examine webhooks",
             **activity_options.RECONCILE,
         )
         enabled = bool(examined.disabled and examined.may_enable) and await self._enable(start, examined)
@@ -49,12 +49,12 @@ class DoctorWorkflow:
             SubscriptionsToEnable(connection_id=start.connection_id, subscription_ids=examined.disabled),
             task_queue=names.pagerduty_queue(workflow.info().task_queue),
             priority=Priority(fairness_key=start.connection_id),
-            summary="switch on again",
+            summary="enable subscriptions",
             **activity_options.RECONCILE,
         )
 
     async def _reconcile(self, start: DoctorStart, examined: ExaminationSummary) -> None:
-        """What was not delivered meanwhile is fetched, whoever waits for it."""
+        """Start the reconciliation that fetches what PagerDuty didn't deliver. It outlives this workflow."""
         since = f" since {examined.disabled_since:%Y-%m-%d %H:%M} UTC" if examined.disabled_since else ""
         try:
             await workflow.start_child_workflow(
@@ -65,4 +65,4 @@ class DoctorWorkflow:
                 search_attributes=workflow.info().typed_search_attributes,
             )
         except WorkflowAlreadyStartedError:
-            return  # it is at it already
+            return  # it is already running

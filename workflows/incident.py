@@ -1,4 +1,4 @@
-"""One PagerDuty incident's whole life, from the first event to some time after it is resolved."""
+"""The workflow of one PagerDuty incident, from its first event until some time after it is resolved."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -48,14 +48,14 @@ with workflow.unsafe.imports_passed_through():
     from workflows.searchable import incident_search_attributes
     from workflows.tool_call import ToolCallWorkflow, child_call_workflow_options
 
-#: One transaction's worth of events; more wait for the next round.
+#: How many events one transaction saves; more wait for the next round.
 MAX_BATCH = 200
-#: How many waiting events the next run may be given: its input must stay below Temporal's 2 MiB.
+#: How many waiting events the next run may get: its input must stay below Temporal's 2 MiB.
 MAX_CARRIED_EVENTS = 1000
 
 
 class IncidentStart(FrozenModel):
-    """A run's input. `state` and `waiting` come from the run before it, if it continued as new."""
+    """A run's input. The previous run sets `state`, `waiting` and `puzzles` when it continues as new."""
 
     ref: IncidentRef
     complete_after: timedelta = timedelta(hours=24)
@@ -63,22 +63,22 @@ class IncidentStart(FrozenModel):
     continue_as_new_after: int = 250
     #: The connection's own priority names, in lower case.
     severities: Mapping[str, Severity] = {}
-    #: What the start's own search attributes say already.
+    #: The values that the search attributes have at the start.
     published: Publish | None = None
     state: IncidentState | None = None
     waiting: tuple[EventFacts, ...] = ()
     puzzles: tuple[DeadLetter, ...] = ()
-    #: Whether its context is gathered when it begins, is reopened, or becomes more severe.
+    #: True if the workflow requests a context when the incident starts, is reopened or gets more severe.
     gathers_context: bool = False
-    #: When a response target is near or missed; None: none is known of.
+    #: When the next response target becomes near or missed, in UTC; None if there is none.
     due: datetime | None = None
 
 
 class ActionToAccept(FrozenModel):
-    """The argument of the update `act`: an action that is filed already.
+    """The argument of the update `act`: an action whose tool call is already in our database.
 
-    `standing` is the incident as our database has it. It may be ahead of the workflow, never behind what
-    the workflow has saved. The update carries ids only: who acts, and with which words, is in our database.
+    `standing` is the incident's status in our database. It may be newer than the workflow's state, never
+    older than what the workflow has saved. The update carries ids only: author and texts are in our database.
     """
 
     action: Action
@@ -88,10 +88,10 @@ class ActionToAccept(FrozenModel):
 
 @workflow.defn(name=names.INCIDENT_WORKFLOW)
 class IncidentWorkflow:
-    """Message protocol: the signal `receive_events` brings events, as many as waited; any other
-    signal is set aside. The update `act` brings what is to be done to the incident. The queries
-    `state` and `timeline` answer what is known. It ends some time after the incident is resolved; a
-    later event starts a new run, which goes on with the same issue.
+    """Message protocol: the signal `receive_events` brings a batch of events; any other signal becomes
+    a dead letter. The update `act` starts an action on the incident. The queries `state` and `timeline`
+    return the workflow's state and its latest events. The workflow ends some time after the incident is
+    resolved; a later event starts a new run, which continues the same issue.
     """
 
     @workflow.init
@@ -103,14 +103,14 @@ class IncidentWorkflow:
             gathers_context=start.gathers_context,
         )
         self._state = start.state or IncidentState()
-        #: Whether this run knows what earlier ones did: one that continued was told, a new one asks.
-        self._knows_the_past = start.state is not None
-        self._lived_before = start.state is not None
+        #: True after continue-as-new (the previous run passed its state in); a new run's first save loads it.
+        self._is_state_loaded = start.state is not None
+        self._had_earlier_run = start.state is not None
         self._published = start.published
-        #: When a target is near or missed; None: nothing is due, and no timer runs. The saves say when.
+        #: When a target becomes near or missed; None: no timer runs. Each save returns the next time.
         self._due = start.due
         self._waiting = list(start.waiting)
-        self._puzzles = list(start.puzzles)
+        self._dead_letters = list(start.puzzles)
 
     @workflow.run
     async def run(self, start: IncidentStart) -> IncidentState:
@@ -121,8 +121,8 @@ class IncidentWorkflow:
                 await self._save_waiting()
                 await self._check_targets()
                 if self._is_finished() or self._history_is_long(start):
-                    # Each action taken over has its own workflow before this run ends; events may arrive
-                    # meanwhile.
+                    # Each accepted action has its own workflow before this run ends. Meanwhile, events may
+                    # arrive.
                     await workflow.wait_condition(workflow.all_handlers_finished)
                     if self._is_finished():
                         return self._state
@@ -131,30 +131,30 @@ class IncidentWorkflow:
         except (asyncio.CancelledError, FailureError) as error:
             if not is_cancelled_exception(error):
                 raise
-            # An operator cancelled the workflow: it still saves what has arrived.
+            # An operator cancelled the workflow: save what has arrived, then end.
             while self._has_work():
                 await self._save_waiting()
             raise
 
     @workflow.signal(dynamic=True)
     def receive(self, name: str, payloads: Sequence[RawValue]) -> None:
-        """Only puts aside what came; the loop in `run` does all the work, in order."""
+        """Queue what arrived; the loop in `run` does all the work, in order."""
         received = decode_signal(name, [value.payload.data for value in payloads])
         self._waiting += received.events
-        self._puzzles += received.dead_letters
+        self._dead_letters += received.dead_letters
 
-    @workflow.update(name=names.UPDATE_ACT, description="Filed by the API: see `issues act`")
+    @workflow.update(name=names.UPDATE_ACT, description="Sent by our API: see `issues act`")
     async def act(self, order: ActionToAccept) -> None:
-        """Have the action carried out. Fails with ActionRefused, in words, if it makes no sense now."""
+        """Start the action's call. Fails with ActionRefused and a reason if the status rules it out."""
         await self._start_call(order.filed)
 
     @act.validator
     def check_act(self, order: ActionToAccept) -> None:
-        why = refusal_of(order.action, order.standing, self._status_as_of())
-        if why is not None:
-            raise ApplicationError(why, type=ACTION_REFUSED, non_retryable=True)
+        reason = refusal_of(order.action, order.standing, self._status_as_of())
+        if reason is not None:
+            raise ApplicationError(reason, type=ACTION_REFUSED, non_retryable=True)
 
-    @workflow.query(name=names.QUERY_STATE, description="Where the incident stands")
+    @workflow.query(name=names.QUERY_STATE, description="The incident's current state")
     def state(self) -> IncidentState:
         return self._state.model_copy(update={"remembered": ()})
 
@@ -163,7 +163,7 @@ class IncidentWorkflow:
         return sorted(self._state.remembered, key=lambda event: event.occurred_at)
 
     async def _wait_for_work(self) -> None:
-        """Wait for events, until a target is due, or until a resolved incident has been quiet for long."""
+        """Wait for an event, for a target's time, or for the end of a resolved incident's quiet period."""
         if self._has_work() or self._is_over() or self._is_due():
             return
         deadlines = [moment for moment in (self._state.completes_at, self._due) if moment is not None]
@@ -186,10 +186,10 @@ class IncidentWorkflow:
         if batch:
             await self._carry_out(self._decide(batch))
             del self._waiting[: len(batch)]
-        if self._puzzles:
-            await self._save_dead_letters(tuple(self._puzzles))
-        if not self._knows_the_past:
-            # Nothing could be saved: what is there already still has to be known.
+        if self._dead_letters:
+            await self._save_dead_letters(tuple(self._dead_letters))
+        if not self._is_state_loaded:
+            # No event could be saved, so no save has loaded an earlier run's state yet.
             self._state = await self._save((), self._state)
         self._describe()
 
@@ -197,7 +197,7 @@ class IncidentWorkflow:
         workflow.set_current_details(operator_summary(self._ref, self._state))
 
     def _decide(self, batch: tuple[EventFacts, ...]) -> Decision:
-        """Decide on the batch; should that fail, on each event alone: one can't hold up the others."""
+        """Decide on the batch. If that fails, decide on each event alone, so that none blocks the others."""
         now = workflow.now()
         try:
             return decide(self._state, batch, now, self._policy)
@@ -209,7 +209,7 @@ class IncidentWorkflow:
             try:
                 decision = decide(state, (event,), now, self._policy)
             except Exception as error:
-                self._puzzles.append(_dead_letter(event, f"no decision: {type(error).__name__}"))
+                self._dead_letters.append(_dead_letter(event, f"no decision: {type(error).__name__}"))
             else:
                 state = decision.state
                 effects += decision.effects
@@ -225,31 +225,31 @@ class IncidentWorkflow:
                     self._publish(publication_of(state))
                 case RequestContext():
                     await self._request_context(
-                        context_request_after_merge(effect, state, self._lived_before)
+                        context_request_after_merge(effect, state, self._had_earlier_run)
                     )
                 case _:
                     assert_never(effect)
         self._state = state
 
-    async def _request_context(self, want: RequestContext | None) -> None:
-        """Have the context gathered by a workflow of its own. If Temporal has no ear for it now, so be it."""
-        if want is None:
+    async def _request_context(self, request: RequestContext | None) -> None:
+        """Start the context's own workflow, or signal it. Best effort: a failure is logged and ignored."""
+        if request is None:
             return
         try:
             await workflow.execute_local_activity_method(
                 ContextRequestActivities.request_context,
-                ContextToRequest(ref=self._ref, reason=want.reason.value),
+                ContextToRequest(ref=self._ref, reason=request.reason.value),
                 **activity_options.CONTEXT_REQUEST,
-                summary=f"gather the context: {want.reason.value}",
+                summary=f"gather the context: {request.reason.value}",
             )
         except FailureError as error:
             if is_cancelled_exception(error):
                 raise
-            workflow.logger.warning("context_not_wanted", extra={"reason": want.reason.value})
+            workflow.logger.warning("context_not_wanted", extra={"reason": request.reason.value})
             workflow.metric_meter().create_counter("calmo_contexts_given_up").add(1)
 
     def _publish(self, publish: Publish) -> None:
-        """Let operators find the incident as it is now, unless its search attributes say so already."""
+        """Update the search attributes if they have changed."""
         if publish != self._published:
             workflow.upsert_search_attributes(
                 [pair.key.value_set(pair.value) for pair in incident_search_attributes(publish)]
@@ -257,7 +257,7 @@ class IncidentWorkflow:
             self._published = publish
 
     async def _save(self, events: tuple[EventFacts, ...], after: IncidentState) -> IncidentState:
-        """Save events and return the state that holds then: this one, or an earlier life's."""
+        """Save events. Returns `after`, merged with the stored state if this is the run's first save."""
         try:
             saved = await workflow.execute_local_activity_method(
                 IncidentActivities.save_events,
@@ -265,7 +265,7 @@ class IncidentWorkflow:
                     ref=self._ref,
                     events=events,
                     severity=after.severity,
-                    asks_for_state=not self._knows_the_past,
+                    asks_for_state=not self._is_state_loaded,
                 ),
                 **activity_options.STORE,
                 summary=f"save {len(events)} event(s)",
@@ -274,22 +274,22 @@ class IncidentWorkflow:
             if is_cancelled_exception(error):
                 raise
             return await self._not_saved(events, after, error)
-        self._knows_the_past = True
+        self._is_state_loaded = True
         self._due = saved.due
-        self._lived_before = self._lived_before or saved.known is not None
+        self._had_earlier_run = self._had_earlier_run or saved.known is not None
         return merge_states(saved.known, after, saved.new > 0) if saved.known else after
 
     async def _not_saved(
         self, events: tuple[EventFacts, ...], after: IncidentState, error: FailureError
     ) -> IncidentState:
-        """Find the event that can't be saved, by saving each alone; set aside what can't be."""
+        """Save each event alone, to find those that can't be saved; they become dead letters."""
         fault = _cause_of(error)
         if len(events) > 1 and isinstance(fault, ApplicationError) and fault.type == CANNOT_APPLY:
             for event in events:
                 after = await self._save((event,), after)
             return after
-        self._puzzles += [_dead_letter(event, f"not saved: {fault}") for event in events]
-        self._knows_the_past = True
+        self._dead_letters += [_dead_letter(event, f"not saved: {fault}") for event in events]
+        self._is_state_loaded = True
         return after
 
     async def _save_dead_letters(self, dead_letters: tuple[DeadLetter, ...]) -> None:
@@ -297,16 +297,16 @@ class IncidentWorkflow:
             IncidentActivities.save_dead_letters,
             DeadLettersToSave(ref=self._ref, puzzles=dead_letters),
             **activity_options.STORE,
-            summary=f"set {len(dead_letters)} aside",
+            summary=f"save {len(dead_letters)} dead letter(s)",
         )
-        del self._puzzles[: len(dead_letters)]
+        del self._dead_letters[: len(dead_letters)]
 
     async def _check_targets(self) -> None:
-        """Say on the timeline what is near or missed, and escalate it if the connection wants that."""
+        """Put near and missed targets on the timeline; escalate a miss if the connection wants it."""
         if not self._is_due():
             return
         try:
-            looked = await workflow.execute_local_activity_method(
+            checked = await workflow.execute_local_activity_method(
                 IncidentActivities.check_targets,
                 TargetsToCheck(ref=self._ref, as_of=workflow.now()),
                 **activity_options.STORE,
@@ -318,19 +318,19 @@ class IncidentWorkflow:
             workflow.logger.exception("targets_not_looked_at")
             self._due = None
             return
-        self._due = looked.due
-        if looked.escalation is not None:
-            await self._start_call(looked.escalation)
+        self._due = checked.due
+        if checked.escalation is not None:
+            await self._start_call(checked.escalation)
 
     async def _start_call(self, ticket: ToolCallTicket) -> None:
-        """Start the call's own workflow, which carries it out whatever becomes of this run."""
+        """Start the call's own workflow, which carries it out even if this run ends."""
         try:
             await workflow.start_child_workflow(ToolCallWorkflow.run, **child_call_workflow_options(ticket))
         except WorkflowAlreadyStartedError:
-            pass  # It was started before, by an earlier run perhaps.
+            pass  # It was started before, perhaps by an earlier run.
 
     def _status_as_of(self) -> StatusAsOf:
-        """How the incident stands with what has arrived and isn't saved yet."""
+        """Return the status, including events that have arrived and are not saved yet."""
         state = self._state
         try:
             state = decide(state, self._waiting, workflow.now(), self._policy).state
@@ -339,13 +339,15 @@ class IncidentWorkflow:
         return StatusAsOf(status=state.status, as_of=state.as_of, as_of_seq=state.as_of_seq)
 
     def _has_work(self) -> bool:
-        return bool(self._waiting or self._puzzles)
+        return bool(self._waiting or self._dead_letters)
 
     def _is_due(self) -> bool:
         return self._due is not None and self._due <= workflow.now()
 
     def _is_over(self) -> bool:
-        """Resolved, and quiet for long enough; or resolved in an earlier run and not changed since."""
+        """Return True if the incident is resolved and its quiet period is over, or if an earlier run
+        resolved it and no new event changed that.
+        """
         state = self._state
         return state.status is IncidentStatus.RESOLVED and (
             state.completes_at is None or state.completes_at <= workflow.now()
@@ -355,8 +357,8 @@ class IncidentWorkflow:
         return self._is_over() and not self._has_work()
 
     def _history_is_long(self, start: IncidentStart) -> bool:
-        """Whether to continue as new; not while more waits than the next run can be given."""
-        if self._puzzles or len(self._waiting) > MAX_CARRIED_EVENTS:
+        """Return True if the run must continue as new, and what waits fits into the next run's input."""
+        if self._dead_letters or len(self._waiting) > MAX_CARRIED_EVENTS:
             return False
         info = workflow.info()
         return (
@@ -371,7 +373,7 @@ class IncidentWorkflow:
                 "published": self._published,
                 "due": self._due,
                 "waiting": tuple(self._waiting),
-                "puzzles": tuple(self._puzzles),
+                "puzzles": tuple(self._dead_letters),
             }
         )
 
@@ -381,5 +383,5 @@ def _dead_letter(event: EventFacts, reason: str) -> DeadLetter:
 
 
 def _cause_of(error: FailureError) -> BaseException:
-    """A local activity's fault comes as it is; a regular activity's comes wrapped."""
+    """Return the fault itself: a regular activity's fault comes wrapped, a local activity's doesn't."""
     return error.cause if isinstance(error, ActivityError) and error.cause else error

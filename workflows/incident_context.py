@@ -1,4 +1,4 @@
-"""Gather an incident's context: all sources at once, each with its own patience, then one assessment."""
+"""Gather an incident's context: all sources in parallel, each with its own timeout, then the assessment."""
 
 import asyncio
 from collections.abc import Mapping
@@ -41,27 +41,27 @@ with workflow.unsafe.imports_passed_through():
 
 #: History events after which the next version is gathered by a new run.
 MAX_HISTORY_EVENTS = 2000
-#: Assessing is CPU; should it not end, it is a fault.
+#: The assessment only computes: if it takes longer, it is a fault.
 ASSESS_TIMEOUT = timedelta(seconds=90)
-#: What a source can't be asked for before others have told.
+#: The sources that a source needs results from.
 SOURCE_DEPENDENCIES: Mapping[Source, tuple[Source, ...]] = {
     Source.CHANGES: (Source.DEPENDENCIES,),
     Source.HISTORY: (Source.INCIDENT, Source.DEPENDENCIES),
 }
-#: Calls of tools go first.
+#: Lower than a tool call's.
 CONTEXT_PRIORITY = 4
-#: A gathering's steps are many and short: they may be handed out faster than calls of tools.
+#: A context has many short activities: Temporal may dispatch them faster than tool calls.
 FAIRNESS_WEIGHT = 4.0
 
 
 @workflow.defn(name=names.INCIDENT_CONTEXT_WORKFLOW)
 class IncidentContextWorkflow:
-    """Message protocol: started with the incident, or by signal-with-start; the signal `gather_again`
-    brings one more reason; the query `progress` tells how far each source is. Reasons that come within a
-    few seconds are one version; those that come while it is gathered are the next.
+    """Message protocol: the incident's workflow or a signal-with-start starts it. The signal `gather_again`
+    adds a reason; the query `progress` returns each source's progress. Reasons that come within a few
+    seconds lead to one version; reasons that come while it is gathered lead to the next.
 
-    The result tells version and figures; the document is in our database. A source that fails degrades
-    the document, and never fails the run. Histories hold ids, states and figures, no texts.
+    The result holds the version and counts; the document is in our database. A source that fails degrades
+    the document and never fails the run. Histories hold ids, states and counts, no texts.
     """
 
     @workflow.init
@@ -93,7 +93,7 @@ class IncidentContextWorkflow:
     def gather_again(self, reason: Any = None) -> None:
         self._reasons.add(reason)
 
-    @workflow.query(name=names.QUERY_PROGRESS, description="How far the gathering is, source by source")
+    @workflow.query(name=names.QUERY_PROGRESS, description="The progress of each source")
     def progress(self) -> RunProgress:
         return self._progress.model_copy(update={"sources": dict(self._sources)})
 
@@ -119,7 +119,7 @@ class IncidentContextWorkflow:
         return end
 
     def _name(self) -> str:
-        """Return what no other gathering is called, of this run or another."""
+        """Return a name that is unique to this gathering, among all runs."""
         self._gatherings += 1
         return f"{workflow.info().run_id}:{self._gatherings}"
 
@@ -140,7 +140,7 @@ class IncidentContextWorkflow:
         self._describe()
 
     async def _gather(self, begun: StartedContext) -> None:
-        """Ask all sources at once; one that builds on others waits for them, however they end."""
+        """Gather all sources in parallel. A source waits for those that it needs, even if they fail."""
         done = {source: asyncio.Event() for source in self._sources}
 
         async def ask(source: Source) -> None:
@@ -155,7 +155,7 @@ class IncidentContextWorkflow:
         await asyncio.gather(*(ask(source) for source in self._sources))
 
     def _source_dependencies(self, begun: StartedContext, source: Source) -> tuple[Source, ...]:
-        """What the issue tells already needn't be waited for."""
+        """Return the sources that `source` waits for; none for ids that the issue already has."""
         if source in {Source.SERVICE, Source.DEPENDENCIES}:
             return () if begun.service_id else (Source.INCIDENT,)
         if source is Source.ON_CALL:
@@ -200,7 +200,7 @@ class IncidentContextWorkflow:
                 ContextActivities.assess_context,
                 ContextToFinish(ref=self._ref, version=begun.version),
                 task_queue=names.pagerduty_queue(workflow.info().task_queue),
-                # Before other incidents' sources: what was begun first ends first.
+                # Before other incidents' sources, so that contexts finish in the order of their start.
                 priority=_priority(self._ref.connection_id, CONTEXT_PRIORITY - 1),
                 summary="assess",
                 **activity_options.source_options(ASSESS_TIMEOUT),
@@ -217,11 +217,11 @@ class IncidentContextWorkflow:
             ContextToFinish(ref=self._ref, version=begun.version),
             **activity_options.STORE,
             cancellation_type=workflow.ActivityCancellationType.ABANDON,
-            summary="give it up",
+            summary="mark as failed",
         )
 
     async def _follow_up(self, begun: StartedContext, end: ContextOutcome) -> None:
-        """What is wanted beside the document, and doesn't hold it up."""
+        """Start the account's backfill and the note, which the document doesn't wait for."""
         if self._wants_more:
             await self._start(
                 AccountMemoryWorkflow.run,
@@ -233,22 +233,22 @@ class IncidentContextWorkflow:
             await self._write_note(begun)
 
     async def _write_note(self, begun: StartedContext) -> None:
-        """File the call of the tool that writes it; the gate and the call's own workflow do the rest."""
+        """Create the tool call that writes the note, and start the call's own workflow."""
         try:
-            filed = await workflow.execute_local_activity_method(
+            ticket = await workflow.execute_local_activity_method(
                 ContextActivities.create_note_call,
                 NoteToWrite(ref=self._ref, version=begun.version),
                 **activity_options.STORE,
-                summary="file the note",
+                summary="create the note's call",
             )
         except FailureError as error:
             if is_cancelled_exception(error):
                 raise
             workflow.logger.error("note_not_filed")
             return
-        if filed is not None:
-            workflow_id = tool_call_workflow_id(filed.connection_id, filed.call_id)
-            await self._start(ToolCallWorkflow.run, ToolCallStart(filed=filed), workflow_id, begun.scope)
+        if ticket is not None:
+            workflow_id = tool_call_workflow_id(ticket.connection_id, ticket.call_id)
+            await self._start(ToolCallWorkflow.run, ToolCallStart(filed=ticket), workflow_id, begun.scope)
 
     async def _start(self, run: Any, argument: Any, workflow_id: str, scope: str) -> None:
         attributes = [
@@ -264,7 +264,7 @@ class IncidentContextWorkflow:
                 search_attributes=TypedSearchAttributes(attributes),
             )
         except WorkflowAlreadyStartedError:
-            return  # it is at it already
+            return  # it is already running
 
     def _publish(self, status: str, *more: Any) -> None:
         workflow.upsert_search_attributes([*more, names.STATUS.value_set(status)])
@@ -274,7 +274,9 @@ class IncidentContextWorkflow:
 
 
 def _priority(connection_id: str, priority: int) -> Priority:
-    """Contexts take turns by connection, among themselves: a storm of them leaves tools theirs."""
+    """Return a priority with a fairness key of the connection's contexts only: many contexts at once
+    don't delay its tool calls.
+    """
     return Priority(
         priority_key=priority, fairness_key=f"{connection_id}:context", fairness_weight=FAIRNESS_WEIGHT
     )

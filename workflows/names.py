@@ -1,4 +1,4 @@
-"""What others call us by: workflow types, signals, queries, search attributes. Changing one breaks them."""
+"""Temporal names that others rely on: workflow types, messages, search attributes. Never change them."""
 
 from temporalio.common import SearchAttributeKey
 
@@ -39,25 +39,25 @@ MAX_KEYWORDS = 10
 
 
 def pagerduty_queue(task_queue: str) -> str:
-    """The task queue of what asks PagerDuty: a storm of it must not delay incidents."""
+    """Return the task queue of activities that call PagerDuty, which must not delay incidents."""
     return f"{task_queue}-pagerduty"
 
 
 def reconcile_workflow_id(connection_id: str) -> str:
-    """The id of a connection's comparison with PagerDuty, and of its schedule."""
+    """Return the id of a connection's reconciliation, and of its schedule."""
     return f"pd-reconcile:{connection_id}"
 
 
 def doctor_workflow_id(connection_id: str) -> str:
-    """The id of the examination of a connection's webhooks, and of its schedule."""
+    """Return the id of the doctor's workflow for a connection, and of its schedule."""
     return f"pd-doctor:{connection_id}"
 
 
 def context_id(ref: IncidentRef) -> str:
-    """The id of the gathering of an incident's context: there is one at a time."""
+    """Return the id of the workflow that gathers an incident's context: only one runs at a time."""
     return context_workflow_id(ref)
 
 
 def account_memory_workflow_id(connection_id: str) -> str:
-    """The id of the reading of an account's past, in the background."""
+    """Return the id of the workflow that backfills an account's cache."""
     return f"pd-memory:{connection_id}"

@@ -1,4 +1,4 @@
-"""One comparison of a connection with PagerDuty, which makes right what differs."""
+"""Compare a connection's issues with PagerDuty, and add the events that are missing here."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -20,15 +20,15 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows import activity_options, names
 
-#: PagerDuty's log is read in pieces: a piece that fails is read again, not all of it.
+#: PagerDuty's log is read in windows, so that a failure repeats one window only.
 WINDOW = timedelta(hours=6)
 MAX_WINDOWS = 200
-#: A log entry at the edge of a piece is read with what belongs to it.
+#: Windows overlap, so that related log entries at an edge are read together.
 WINDOW_OVERLAP = timedelta(seconds=10)
 
 
 class ReconcileStart(FrozenModel):
-    """A run's input. Without `since` it begins a little before the last run's end."""
+    """A run's input. Without `since`, the run starts a little before the watermark. Times are UTC."""
 
     connection_id: str
     reason: str = SCHEDULED
@@ -37,8 +37,8 @@ class ReconcileStart(FrozenModel):
 
 @workflow.defn(name=names.RECONCILE_WORKFLOW)
 class ReconcileWorkflow:
-    """Message protocol: the query `reconcile_state` tells what was found and done so far. The result is
-    the same in the end. Histories hold figures, no ids of incidents and no texts.
+    """Message protocol: the query `reconcile_state` returns the counts so far; the result is the final
+    counts. Histories hold counts, no incident ids and no texts.
     """
 
     @workflow.init
@@ -63,25 +63,25 @@ class ReconcileWorkflow:
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise
-            words = "PagerDuty or our database could not be reached for long enough"
-            self._tally = self._tally.model_copy(update={"problem": words})
+            problem = "PagerDuty or our database could not be reached for long enough"
+            self._tally = self._tally.model_copy(update={"problem": problem})
         await self._finish(begun.run_id, begun.until)
         workflow.set_current_details(operator_summary(start, self._tally))
         return self._tally
 
-    @workflow.query(name=names.QUERY_RECONCILE_STATE, description="What was found and done so far")
+    @workflow.query(name=names.QUERY_RECONCILE_STATE, description="The counts of the run so far")
     def state(self) -> Tally:
         return self._tally
 
     async def _reconcile_windows(self, run_id: int, begun: StartedRun) -> None:
-        """Each window of the log, oldest first, and then whatever is open, there or here."""
+        """Reconcile each window of the log, oldest first, then the incidents open there or here."""
         for since, until in split_windows(begun.since, begun.until):
             if not self._tally.problem:
                 await self._reconcile_window(
                     run_id, since, until, f"{since:%Y-%m-%d %H:%M} to {until:%H:%M} UTC"
                 )
         if not self._tally.problem:
-            await self._reconcile_window(run_id, None, None, "what is open")
+            await self._reconcile_window(run_id, None, None, "open incidents")
 
     async def _reconcile_window(
         self, run_id: int, since: datetime | None, until: datetime | None, summary: str
@@ -106,12 +106,12 @@ class ReconcileWorkflow:
             ReconcileActivities.finish_run,
             RunToFinish(run_id=run_id, connection_id=self._connection_id, until=until, tally=self._tally),
             **activity_options.STORE,
-            summary="keep the report",
+            summary="save the report",
         )
 
 
 def split_windows(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """Cut the time into pieces, oldest first; each begins a little before the one before it ends."""
+    """Yield (since, until) of windows, oldest first; each starts a little before the previous ends."""
     size = max(WINDOW, (until - since) / MAX_WINDOWS)
     begin = since
     while begin < until:
@@ -121,10 +121,10 @@ def split_windows(since: datetime, until: datetime) -> Iterator[tuple[datetime, 
 
 
 def operator_summary(start: ReconcileStart, tally: Tally) -> str:
-    """Return, as Markdown, what an operator sees of a run."""
+    """Return what an operator sees of a run, as Markdown."""
     what = f"Connection `{start.connection_id}` compared with PagerDuty: {start.reason}."
-    found = (
-        f"{tally.incidents} incidents looked at, {tally.differed} stood otherwise, {tally.healed} healed, "
+    counts = (
+        f"{tally.incidents} incidents compared, {tally.differed} differed, {tally.healed} healed, "
         f"{tally.opened} opened, {tally.failed} could not be healed."
     )
-    return f"{what}\n\n{tally.problem or found}"
+    return f"{what}\n\n{tally.problem or counts}"

@@ -1,4 +1,4 @@
-"""What an incident publishes, as search attributes: the same for a start and for a change."""
+"""An incident's search attributes, for its start and for each change."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ MAX_SEARCHABLE_TEAMS = 25
 
 
 def incident_search_attributes(publish: Publish) -> tuple[SearchAttributePair[Any], ...]:
-    """Return the search attributes that say how the incident stands."""
+    """Return the search attributes of the incident's current state."""
     teams = [team for team in publish.team_ids if INCIDENT_ID.fullmatch(team)]
     return (
         SearchAttributePair(names.STATUS, str(publish.status)),

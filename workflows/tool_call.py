@@ -1,4 +1,4 @@
-"""One call of a tool that endures: a write, or a read that PagerDuty made wait."""
+"""The workflow of one tool call: a write, or a read that PagerDuty makes wait."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -21,19 +21,19 @@ with workflow.unsafe.imports_passed_through():
     from calmo_pagerduty.tool_calls.record_service import CallToCreate, DecisionToRecord, ToolCallTicket
     from workflows import activity_options, names
 
-#: How long an order waits at most before it looks again how a call stands that goes on already.
+#: How long an order waits at most before it reads again the state of a call that is already running.
 MAX_RETRY_PAUSE = timedelta(minutes=1)
 
 
 class ToolCallStart(FrozenModel):
-    """A run's input: a call that is filed already, or the order of another service, to be filed first."""
+    """A run's input: the ticket of a stored call, or another service's order, which must be stored first."""
 
     filed: ToolCallTicket | None = None
     order: CallToCreate | None = None
 
 
 class ApproverDecision(FrozenModel):
-    """The argument of the update `decide`: an API key's owner says yes or no to these exact arguments."""
+    """The argument of the update `decide`: an API key's owner approves or denies these exact arguments."""
 
     approve: bool
     key_id: str
@@ -48,12 +48,12 @@ class OperatorDecision(FrozenModel):
 
 @workflow.defn(name=names.TOOL_CALL_WORKFLOW)
 class ToolCallWorkflow:
-    """Message protocol: the update `decide` and the signals `approve` and `deny` bring a person's
-    decision while the call waits for one; the query `call_state` tells how it stands. The result is the
-    call's id and state; what PagerDuty answered is in our database.
+    """Message protocol: while the call waits for approval, the update `decide` and the signals `approve`
+    and `deny` bring a person's decision; the query `call_state` returns its state. The result is the
+    call's id and state; PagerDuty's answer is in our database.
 
-    Each call has one workflow of its own, by whose id every face knows it. A run that begins with an
-    order files the call, and has the call's own workflow carry it out as its child.
+    Each call has a workflow of its own, whose id is the same for every channel. A run that starts with an
+    order stores the call, and starts the call's own workflow as its child.
     """
 
     @workflow.init
@@ -61,7 +61,7 @@ class ToolCallWorkflow:
         self._filed = start.filed
         self._ordered = start.order is not None
         self._state = start.filed.state if start.filed else CallState.RUNNING
-        self._last_word = ""
+        self._signal_error = ""
 
     @workflow.run
     async def run(self, start: ToolCallStart) -> CallOutcome:
@@ -87,7 +87,7 @@ class ToolCallWorkflow:
 
     @workflow.update(name=names.UPDATE_DECIDE)
     async def decide(self, decision: ApproverDecision) -> CallState:
-        """Returns how the call stands then. Fails with NotTheirs for those who may not decide."""
+        """Return the call's state after the decision. Fails with NotTheirs if the caller may not decide."""
         await workflow.wait_condition(lambda: self._filed is not None)
         assert self._filed is not None
         if self._is_order(self._filed):
@@ -102,14 +102,14 @@ class ToolCallWorkflow:
         )
 
     @workflow.signal(name=names.SIGNAL_APPROVE, description='Let it be done. Say who you are: {"by": "name"}')
-    async def approve(self, word: OperatorDecision) -> None:
-        await self._record_operator_decision(word, approve=True)
+    async def approve(self, decision: OperatorDecision) -> None:
+        await self._record_operator_decision(decision, approve=True)
 
     @workflow.signal(name=names.SIGNAL_DENY, description='Refuse it. Say who you are: {"by": "name"}')
-    async def deny(self, word: OperatorDecision) -> None:
-        await self._record_operator_decision(word, approve=False)
+    async def deny(self, decision: OperatorDecision) -> None:
+        await self._record_operator_decision(decision, approve=False)
 
-    @workflow.query(name=names.QUERY_CALL_STATE, description="How the call stands")
+    @workflow.query(name=names.QUERY_CALL_STATE, description="The call's current state")
     def call_state(self) -> CallState:
         return self._state
 
@@ -130,13 +130,13 @@ class ToolCallWorkflow:
         return self._ordered and workflow.info().workflow_id != own
 
     async def _order(self, start: ToolCallStart, ticket: ToolCallTicket) -> CallOutcome:
-        """Have the call's own workflow carry it out, and wait for its end."""
+        """Run the call's own workflow as a child, and wait for its end."""
         pause = timedelta(seconds=1)
         while ticket.state in OPEN_STATES:
             try:
                 return await self._run_in_child(ticket)
             except WorkflowAlreadyStartedError:
-                # It was ordered before, or a restart of ours began it again.
+                # An earlier order or our sweeper has already started it.
                 await workflow.sleep(pause)
                 pause = min(pause * 2, MAX_RETRY_PAUSE)
                 ticket = await self._create_call(start)
@@ -198,28 +198,28 @@ class ToolCallWorkflow:
             self._state = ended.state
         return ended.state
 
-    async def _record_operator_decision(self, word: OperatorDecision, approve: bool) -> None:
+    async def _record_operator_decision(self, decision: OperatorDecision, approve: bool) -> None:
         await workflow.wait_condition(lambda: self._filed is not None)
         assert self._filed is not None
         if self._is_order(self._filed):
-            return  # its details say where the signal belongs
-        decision = DecisionToRecord(call_id=self._filed.call_id, approve=approve, by=word.by)
+            return  # the operator summary says which workflow takes the signal
+        record = DecisionToRecord(call_id=self._filed.call_id, approve=approve, by=decision.by)
         try:
-            await self._record(decision)
+            await self._record(record)
         except FailureError as error:
             if is_cancelled_exception(error):
                 raise
-            # A signal has no answer: what was wrong with it stands in the details.
-            self._last_word = str(error)
+            # A signal has no answer, so the operator summary shows the error.
+            self._signal_error = str(error)
             self._describe()
 
     def _describe(self) -> None:
         assert self._filed is not None
-        workflow.set_current_details(operator_summary(self._filed, self._state, self._last_word))
+        workflow.set_current_details(operator_summary(self._filed, self._state, self._signal_error))
 
 
 class CallWorkflowOptions(TypedDict):
-    """How a call's own workflow is started, by a client and by another workflow alike."""
+    """The options with which a client or another workflow starts a call's own workflow."""
 
     arg: ToolCallStart
     id: str
@@ -232,7 +232,7 @@ class ChildCallWorkflowOptions(CallWorkflowOptions):
 
 
 def call_workflow_options(ticket: ToolCallTicket) -> CallWorkflowOptions:
-    """Return how a client starts a call's own workflow."""
+    """Return the options with which a client starts a call's own workflow."""
     return {
         "arg": ToolCallStart(filed=ticket),
         "id": tool_call_workflow_id(ticket.connection_id, ticket.call_id),
@@ -248,37 +248,37 @@ def call_workflow_options(ticket: ToolCallTicket) -> CallWorkflowOptions:
 
 
 def child_call_workflow_options(ticket: ToolCallTicket) -> ChildCallWorkflowOptions:
-    """Return how another workflow starts it. What is filed goes on, whatever becomes of that one."""
+    """Return the options for a child workflow. The call continues even if the parent ends."""
     return {**call_workflow_options(ticket), "parent_close_policy": workflow.ParentClosePolicy.ABANDON}
 
 
-def operator_summary(ticket: ToolCallTicket, state: CallState, last_word: str = "") -> str:
-    """Return, as Markdown, what an operator sees of a call."""
-    words: Mapping[CallState, str] = {
+def operator_summary(ticket: ToolCallTicket, state: CallState, signal_error: str = "") -> str:
+    """Return what an operator sees of a call in the Temporal UI, as Markdown."""
+    state_texts: Mapping[CallState, str] = {
         CallState.WAITING: f"**Waits for a person's approval** until {ticket.expires_at:%Y-%m-%d %H:%M} UTC."
         if ticket.expires_at
         else "**Waits for a person's approval.**",
-        CallState.RUNNING: "**Asks PagerDuty**, again if need be.",
+        CallState.RUNNING: "**Running**: it asks PagerDuty, and retries if needed.",
         CallState.DONE: "**Done.** The result is with the call: `calmo-pagerduty tool show`.",
         CallState.FAILED: "**Failed**: PagerDuty refused it.",
-        CallState.UNKNOWN: "**Nobody knows**: look in PagerDuty whether it was done.",
+        CallState.UNKNOWN: "**Unknown**: check in PagerDuty whether it was done.",
         CallState.DENIED: "**Denied** by a person.",
         CallState.EXPIRED: "**Expired**: nobody decided in time.",
-        CallState.REFUSED: "**Refused**: it was allowed when it was asked for, and no longer is.",
+        CallState.REFUSED: "**Refused**: it was allowed at first, and no longer is.",
     }
     hint = (
         '\n\nSend the signal `approve` or `deny` with `{"by": "your name"}`.'
         if state is CallState.WAITING
         else ""
     )
-    said = f"\n\nThe last word was not taken: {last_word}" if last_word else ""
+    failure = f"\n\nThe last decision was not accepted: {signal_error}" if signal_error else ""
     what = f"Call `{ticket.call_id}` of **{ticket.tool}**, connection `{ticket.connection_id}`"
-    return f"{what}\n\n{words[state]}{hint}{said}"
+    return f"{what}\n\n{state_texts[state]}{hint}{failure}"
 
 
 def _child_workflow_note(ticket: ToolCallTicket) -> str:
     own = tool_call_workflow_id(ticket.connection_id, ticket.call_id)
-    return f"Ordered only. The call's own workflow carries it out and takes decisions: {own}"
+    return f"This is an order only. The call's own workflow runs it and takes decisions: {own}"
 
 
 def _time_left(moment: datetime | None) -> timedelta | None:
