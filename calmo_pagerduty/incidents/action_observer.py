@@ -1,4 +1,4 @@
-"""Actions on incidents are tool calls: a call's outcome is kept with its operation and its issue."""
+"""Each action on an incident is a tool call: the call's outcome updates its operation and its issue."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -18,7 +18,7 @@ from calmo_pagerduty.tools.markers import marker
 
 
 def keep_operation(issue_id: str, action: Action) -> KeepWith:
-    """Return what keeps a new call as an operation: this action on this issue."""
+    """Return a function that stores a new call as an operation: this action on this issue."""
 
     def keep(tx: Transaction, call: ToolCall) -> None:
         operation = Operation(

@@ -1,6 +1,6 @@
-"""What PagerDuty answered to what was done from here, brought to the issue in the call's own transaction.
+"""Put PagerDuty's answer to an operation on the issue, in the tool call's own transaction.
 
-The same event goes into the inbox too, so that the incident's workflow learns of it like of any other.
+The same derived event goes into the inbox, so that the incident's workflow receives it like any other event.
 """
 
 from collections.abc import Sequence
@@ -24,21 +24,21 @@ from calmo_pagerduty.incidents.timeline import TimelineEntry
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.tool_calls.store import ToolCall
 
-#: Ends of which PagerDuty has no event to tell.
+#: Final states for which PagerDuty sends no event.
 _STATES_WITHOUT_EVENT = frozenset({OperationState.UNCHANGED, OperationState.NOT_DONE})
 
 
 def update_from_call(tx: Transaction, call: ToolCall, now: datetime) -> None:
-    """Say on the issue how an operation's call ended. A call that is no operation changes nothing."""
-    held = _lock_operation(tx, call)
-    if held is None:
+    """Update the operation and its issue after the call's end. Does nothing if the call is no operation."""
+    locked = _lock_operation(tx, call)
+    if locked is None:
         return
-    ref, operation = held
+    ref, operation = locked
     result = call.result or {}
     state = OperationState.UNCHANGED if result.get("unchanged") else STATE_OF_CALL[call.state]
-    # Of several attempts that may have been the one, the answer's author needn't be that one's.
-    is_one = operation.sent_at == operation.last_sent_at
-    if state is OperationState.DONE and operation.agent is None and is_one:
+    # If several attempts may have had the effect, we can't tell which of them the answer's agent belongs to.
+    is_only_attempt = operation.sent_at == operation.last_sent_at
+    if state is OperationState.DONE and operation.agent is None and is_only_attempt:
         operations.update_agent(tx, operation.id, result_agent(result))
     released = state in _STATES_WITHOUT_EVENT and _delete_attributions(tx, ref, operation)
     operations.mark_finished(tx, operation, state, now if operation.sent_at else None)
@@ -48,18 +48,18 @@ def update_from_call(tx: Transaction, call: ToolCall, now: datetime) -> None:
 
 
 def mark_call_not_sent(tx: Transaction, call: ToolCall, now: datetime) -> None:
-    """Keep that what was asked so far changed nothing: PagerDuty has no event to tell of it."""
-    held = _lock_operation(tx, call)
-    if held is None:
+    """Record that no attempt so far changed anything: PagerDuty sends no event for it."""
+    locked = _lock_operation(tx, call)
+    if locked is None:
         return
-    ref, operation = held
+    ref, operation = locked
     released = _delete_attributions(tx, ref, operation)
     operations.mark_not_sent(tx, operation.id)
     _reattribute(tx, ref, operation, released, now)
 
 
 def _lock_operation(tx: Transaction, call: ToolCall) -> tuple[IncidentRef, Operation] | None:
-    """Return the call's operation, which no event changes meanwhile; None if it is none."""
+    """Lock the issue and return the call's operation; None if the call is no operation."""
     if operations.get_operation(tx, call.id) is None:
         return None
     ref = IncidentRef(connection_id=call.connection_id, incident_id=str(call.arguments["incident_id"]))
@@ -79,13 +79,13 @@ def _insert_result_event(tx: Transaction, ref: IncidentRef, call: ToolCall, now:
 
 
 def _delete_attributions(tx: Transaction, ref: IncidentRef, operation: Operation) -> bool:
-    """Events that seemed to tell of it told of something else: somebody was faster."""
+    """Undo the operation's attributions: somebody else caused those events. Returns True if it had any."""
     if not (operation.is_told or operation.echoes):
         return False
     entries = timeline.c.issue_id == ref.issue_id
     tx.execute(sa.delete(timeline).where(entries, timeline.c.event_id == operation.entry_id))
-    its_own = sa.update(timeline).where(entries, timeline.c.operation_id == operation.id)
-    tx.execute(its_own.values(operation_id=None, is_echo=False))
+    attributed = sa.update(timeline).where(entries, timeline.c.operation_id == operation.id)
+    tx.execute(attributed.values(operation_id=None, is_echo=False))
     operations.delete_own_events(tx, operation.id)
     return True
 
@@ -93,11 +93,11 @@ def _delete_attributions(tx: Transaction, ref: IncidentRef, operation: Operation
 def _reattribute(
     tx: Transaction, ref: IncidentRef, operation: Operation, released: bool, now: datetime
 ) -> None:
-    """Recognise anew what has come while it was under way and tells of no operation so far. Its end says
-    more than was known then: as whom PagerDuty knows us, or that it was another's event.
+    """Attribute again the unattributed events that came during the call. Its end may reveal our PagerDuty
+    user, or that an event has another cause.
     """
-    told = _list_reattributed(tx, ref, operation)
-    if changed := [entry for entry in told if released or entry.operation_id is not None]:
+    entries = _list_reattributed(tx, ref, operation)
+    if changed := [entry for entry in entries if released or entry.operation_id is not None]:
         issues.update_entries(tx, ref, changed, now)
 
 

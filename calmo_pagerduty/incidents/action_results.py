@@ -1,7 +1,7 @@
-"""PagerDuty's answer to what was done from here, in the form of a webhook's event.
+"""Build a derived event from PagerDuty's answer to an operation.
 
-So it goes the way of every event, and the issue shows the outcome without waiting for a webhook. Its
-picture is as of the asking: what had happened before is in it, what happened later isn't.
+It takes the path of every webhook event, so the issue shows the outcome before a webhook arrives. Its state
+is as of the request: it includes earlier changes and no later ones.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.instants import parse_instant
 from calmo_pagerduty.pagerduty.webhook_events import Json, Reference, parse_reference
 
-#: PagerDuty's REST API tells whole seconds.
+#: PagerDuty's REST API gives times in whole seconds.
 _REST_OF_THE_SECOND = timedelta(milliseconds=999)
 CLIENT = "Calmo"
 
@@ -22,33 +22,36 @@ CLIENT = "Calmo"
 def event_from_result(
     operation: Operation, ref: IncidentRef, given: ActionArguments, result: ActionArguments, now: datetime
 ) -> DerivedEvent:
-    """Return the event. `given` are the tool's arguments, `result` what it answered."""
-    make = _DATA_BUILDERS.get(str(operation.expected[0].event_type), _incident)
-    data = make(ref, given, result)
-    # An incident was created long ago, a note just now.
-    told = result.get("updated_at" if "status" in result else "created_at")
-    at = _occurred_at(operation.last_sent_at or now, parse_instant(told))
+    """Return the event of a finished operation. `given` are the tool's arguments, `result` its JSON result.
+
+    Source: PagerDuty's webhook documentation, "Event data types", for the shape of the data.
+    """
+    build = _DATA_BUILDERS.get(str(operation.expected[0].event_type), _incident)
+    data = build(ref, given, result)
+    # An incident's `created_at` is its start; a note's is the time of the call.
+    stated_at = result.get("updated_at" if "status" in result else "created_at")
+    at = _occurred_at(operation.last_sent_at or now, parse_instant(stated_at))
     event_type = operation.expected[0].event_type
     return derive_event(operation.result_event_id, event_type, at, operation.agent, data, CLIENT)
 
 
 def result_agent(result: ActionArguments) -> Reference | None:
-    """Return as whom PagerDuty names us in its answer, where it does."""
+    """Return the PagerDuty user whom the answer names as the author; None if it names nobody."""
     return parse_reference(
         result.get("user") or result.get("requester") or result.get("last_status_change_by")
     )
 
 
-def _occurred_at(sent: datetime, told: datetime | None) -> datetime:
-    """Return when we asked, by PagerDuty's clock: within the second that it tells."""
-    if told is None:
+def _occurred_at(sent: datetime, stated: datetime | None) -> datetime:
+    """Return when we sent the request, moved into the second that PagerDuty states."""
+    if stated is None:
         return sent
-    return min(max(sent, told), told + _REST_OF_THE_SECOND)
+    return min(max(sent, stated), stated + _REST_OF_THE_SECOND)
 
 
 def _incident(ref: IncidentRef, _given: ActionArguments, result: ActionArguments) -> Json:
     if result.get("status") is None:
-        # Without its state it can't stand for the incident.
+        # A result without the status can't describe the incident.
         return {"type": "unknown", "incident": _subject(ref)}
     return {
         "type": "incident",
@@ -87,16 +90,16 @@ def _subject(ref: IncidentRef) -> Json:
     return {"id": ref.incident_id, "type": "incident_reference"}
 
 
-def _full_reference(shown: Any) -> Json | None:
-    """Results leave `_reference` out of a type."""
-    if not isinstance(shown, Mapping):
+def _full_reference(short: Any) -> Json | None:
+    """Add the suffix `_reference` to the type, which tool results leave out."""
+    if not isinstance(short, Mapping):
         return None
-    return {**shown, "type": f"{shown.get('type') or 'unknown'}_reference"}
+    return {**short, "type": f"{short.get('type') or 'unknown'}_reference"}
 
 
-def _full_references(shown: Any) -> list[Json]:
-    things: Sequence[Any] = shown if isinstance(shown, list | tuple) else ()
-    return [found for thing in things if (found := _full_reference(thing))]
+def _full_references(short: Any) -> list[Json]:
+    values: Sequence[Any] = short if isinstance(short, list | tuple) else ()
+    return [reference for value in values if (reference := _full_reference(value))]
 
 
 _DATA_BUILDERS: Mapping[str, Callable[[IncidentRef, ActionArguments, ActionArguments], Json]] = {

@@ -1,4 +1,4 @@
-"""What was done from here, and which of PagerDuty's events told of it."""
+"""Store operations and the own events that they caused. Times are UTC."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -26,7 +26,7 @@ from calmo_pagerduty.incidents.timeline import TimelineEntry, operation_entry
 from calmo_pagerduty.pagerduty.webhook_events import Reference
 
 _BY_ID = sa.select(operations).where(operations.c.id == bindparam("operation"))
-#: Those of an issue that events of this time may tell of.
+#: The issue's operations that were in flight between `since` and `until`.
 _IN_FLIGHT = (
     sa.select(operations)
     .where(
@@ -41,7 +41,7 @@ _IN_FLIGHT = (
 
 
 def insert_operation(tx: Transaction, operation: Operation) -> None:
-    """Keep a new operation; one that is there already stays as it is."""
+    """Insert a new operation. An operation that exists already stays as it is."""
     row = {
         "id": operation.id,
         "issue_id": operation.issue_id,
@@ -68,36 +68,36 @@ def list_operations(tx: Transaction, issue_id: str, limit: int) -> tuple[Operati
 
 
 def mark_accepted(tx: Transaction, operation_id: str, now: datetime) -> None:
-    """The incident's workflow has taken it over."""
+    """Record that the incident's workflow has accepted the operation; the first time counts."""
     first = sa.func.coalesce(operations.c.accepted_at, sa.literal(now, Utc()))
     _update_operation(tx, operation_id, accepted_at=first)
 
 
 def mark_sent(tx: Transaction, operation_id: str, now: datetime) -> None:
-    """PagerDuty is about to be asked: from now on its events may tell of it."""
+    """Record that a request to PagerDuty is about to be sent: from now on, events may be its own events."""
     first = sa.func.coalesce(operations.c.sent_at, sa.literal(now, Utc()))
     _update_operation(tx, operation_id, sent_at=first, last_sent_at=now)
 
 
 def mark_not_sent(tx: Transaction, operation_id: str) -> None:
-    """What was asked changed nothing: PagerDuty has no event to tell of it."""
+    """Record that no request changed anything, so PagerDuty sends no event."""
     _update_operation(tx, operation_id, sent_at=None, last_sent_at=None)
 
 
 def delete_own_events(tx: Transaction, operation_id: str) -> None:
-    """No event told of it."""
+    """Remove the operation's own events, and that the timeline has its entry."""
     _update_operation(tx, operation_id, echoes=[], is_told=False)
 
 
 def update_agent(tx: Transaction, operation_id: str, agent: Reference | None) -> None:
-    """Keep as whom PagerDuty knows us, if it says."""
+    """Save the PagerDuty user that our token acts as; does nothing for None."""
     if agent is not None:
-        shown = {"id": agent.id, "type": agent.type, "name": agent.name, "url": agent.url}
-        _update_operation(tx, operation_id, agent=shown)
+        document = {"id": agent.id, "type": agent.type, "name": agent.name, "url": agent.url}
+        _update_operation(tx, operation_id, agent=document)
 
 
 def mark_finished(tx: Transaction, operation: Operation, state: OperationState, now: datetime | None) -> None:
-    """Keep how it ended; `now` None: PagerDuty was never asked. An event that told of it proves it done."""
+    """Save the final state. `now` is None if no request was sent. An own event proves that it was done."""
     is_proven = state is OperationState.UNKNOWN and operation.echoes
     state = OperationState.DONE if is_proven else state
     _update_operation(tx, operation.id, state=state, answered_at=now)
@@ -109,8 +109,8 @@ def update_attributions(
     received: Sequence[ReceivedEvent],
     entries: Sequence[TimelineEntry],
 ) -> tuple[TimelineEntry, ...]:
-    """Return the entries with those that tell of an operation marked as its echoes, and with the entry of
-    each operation that none told of before.
+    """Return the entries, with each own event's entry marked as an echo. Adds the entry of each operation
+    that the timeline doesn't show yet.
     """
     by_id = {event.facts.event_id: event for event in received}
     times = [event.facts.occurred_at for event in received]
@@ -122,53 +122,53 @@ def update_attributions(
             "until": max(times) + ATTRIBUTION_TOLERANCE,
         },
     )
-    known = {operation.id: operation for operation in map(_operation, rows)}
+    candidates = {operation.id: operation for operation in map(_operation, rows)}
     answers = {
         event_id: operation
         for event_id in by_id
         if event_id.startswith(RESULT_PREFIX)
-        and (operation := _get_answered_operation(tx, issue_id, known, event_id))
+        and (operation := _get_answered_operation(tx, issue_id, candidates, event_id))
     }
-    if not known:
+    if not candidates:
         return tuple(entries)
-    told = [event for event in received if event.facts.event_id not in answers]
-    found = {**attribute_events(tuple(known.values()), told), **answers}
-    made: list[TimelineEntry] = []
+    other_events = [event for event in received if event.facts.event_id not in answers]
+    attributed = {**attribute_events(tuple(candidates.values()), other_events), **answers}
+    marked: list[TimelineEntry] = []
     for entry in entries:
-        if entry.event_id not in found:
-            made.append(entry)
+        if entry.event_id not in attributed:
+            marked.append(entry)
             continue
-        operation = known[found[entry.event_id].id]
+        operation = candidates[attributed[entry.event_id].id]
         is_first = not operation.is_told and entry.event_type == operation.expected[0].event_type
         if is_first:
-            teller = by_id[entry.event_id]
-            made.append(operation_entry(operation, teller.facts, teller.event, entry.moved))
-        made.append(replace(entry, operation_id=operation.id, is_echo=True))
-        known[operation.id] = _update_own_events(tx, operation, entry, is_first)
-    return tuple(made)
+            source = by_id[entry.event_id]
+            marked.append(operation_entry(operation, source.facts, source.event, entry.moved))
+        marked.append(replace(entry, operation_id=operation.id, is_echo=True))
+        candidates[operation.id] = _update_own_events(tx, operation, entry, is_first)
+    return tuple(marked)
 
 
 def _get_answered_operation(
-    tx: Transaction, issue_id: str, known: dict[str, Operation], event_id: str
+    tx: Transaction, issue_id: str, candidates: dict[str, Operation], event_id: str
 ) -> Operation | None:
-    """Return the issue's operation that an answer is to, also where its flight is long over."""
+    """Return the issue's operation that has this answer, even an old one; add it to `candidates`."""
     operation_id = event_id.removeprefix(RESULT_PREFIX)
-    if operation_id not in known:
-        found = get_operation(tx, operation_id)
-        if found is None or found.issue_id != issue_id:
+    if operation_id not in candidates:
+        operation = get_operation(tx, operation_id)
+        if operation is None or operation.issue_id != issue_id:
             return None
-        known[operation_id] = found
-    return known[operation_id]
+        candidates[operation_id] = operation
+    return candidates[operation_id]
 
 
 def _update_own_events(
     tx: Transaction, operation: Operation, entry: TimelineEntry, is_first: bool
 ) -> Operation:
-    """Keep that an event told of the operation. PagerDuty's own event proves what was unknown."""
-    is_ours = entry.event_id == operation.result_event_id
-    echo = OwnEvent(event_id=entry.event_id, event_type=entry.event_type)
-    echoes = operation.echoes if is_ours else (*operation.echoes, echo)
-    is_proven = operation.state is OperationState.UNKNOWN and not is_ours
+    """Add an own event to the operation. If the outcome was unknown, PagerDuty's event proves it."""
+    is_derived = entry.event_id == operation.result_event_id
+    own_event = OwnEvent(event_id=entry.event_id, event_type=entry.event_type)
+    own_events = operation.echoes if is_derived else (*operation.echoes, own_event)
+    is_proven = operation.state is OperationState.UNKNOWN and not is_derived
     state = OperationState.DONE if is_proven else operation.state
     is_told = operation.is_told or is_first
     _update_operation(
@@ -176,9 +176,9 @@ def _update_own_events(
         operation.id,
         state=state,
         is_told=is_told,
-        echoes=[recognised.model_dump(mode="json") for recognised in echoes],
+        echoes=[event.model_dump(mode="json") for event in own_events],
     )
-    return replace(operation, state=state, is_told=is_told, echoes=echoes)
+    return replace(operation, state=state, is_told=is_told, echoes=own_events)
 
 
 def _update_operation(tx: Transaction, operation_id: str, **values: Any) -> None:
@@ -193,7 +193,7 @@ def _operation(row: Any) -> Operation:
             "action": Action(row.action),
             "state": OperationState(row.state),
             "expected": tuple(ExpectedEvent.model_validate(expectation) for expectation in row.expected),
-            "echoes": tuple(OwnEvent.model_validate(echo) for echo in row.echoes),
+            "echoes": tuple(OwnEvent.model_validate(event) for event in row.echoes),
             "agent": Reference(**row.agent) if row.agent else None,
         }
     )

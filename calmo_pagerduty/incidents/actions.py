@@ -1,7 +1,7 @@
-"""What people and agents do to an incident from here: one table of actions, and what becomes of each.
+"""The actions that people and agents may take on an incident, in one table, and the operations they become.
 
-An operation is one action on one issue, under the id of the tool call that carries it out. PagerDuty
-tells of it again by webhook: see `domain.echoes`.
+An operation is one action on one issue. It has the id of the tool call that carries it out. PagerDuty also
+reports it by webhook: see `incidents.attribution`.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,25 +19,25 @@ from calmo_pagerduty.tool_calls.model import CallState
 
 ActionArguments = Mapping[str, Any]
 
-#: How the timeline knows what was done from here, and what PagerDuty answered to it.
+#: Prefixes of the event ids of an operation's entry, and of the event derived from its result.
 OPERATION_PREFIX = "op:"
 RESULT_PREFIX = "answer:"
-#: The error of a call that the incident's state forbids.
+#: The error type of a call that the incident's status rules out.
 ACTION_REFUSED = "ActionRefused"
 
 
 class OperationState(StrEnum):
-    #: Not finished: it waits for a person, for its turn, or for PagerDuty.
+    #: Not finished: it waits for a person, for a permit, or for PagerDuty.
     OPEN = "open"
     DONE = "done"
-    #: PagerDuty said that it was so already, so nothing was done and no event will tell of it.
+    #: The incident was in this state already: nothing was done, and PagerDuty sends no event.
     UNCHANGED = "unchanged"
-    #: It may have been done; an event of PagerDuty's may still prove that it was.
+    #: It may have been done; an event from PagerDuty may still prove it.
     UNKNOWN = "unknown"
     NOT_DONE = "not_done"
 
 
-#: How an operation stands whose call stands so.
+#: The operation's state for each state of its call.
 STATE_OF_CALL: Mapping[CallState, OperationState] = {
     CallState.WAITING: OperationState.OPEN,
     CallState.RUNNING: OperationState.OPEN,
@@ -51,7 +51,9 @@ STATE_OF_CALL: Mapping[CallState, OperationState] = {
 
 
 class ExpectedEvent(FrozenModel):
-    """An event that PagerDuty sends of it. `shows`: what the event must say, where it says it at all."""
+    """An event that PagerDuty sends for an operation. `shows` gives values of the fields that an event must
+    have, if it has the field at all. `at_most` is the number of such events.
+    """
 
     event_type: str
     shows: Mapping[str, Any] = {}
@@ -59,7 +61,7 @@ class ExpectedEvent(FrozenModel):
 
 
 class OwnEvent(FrozenModel):
-    """An event of PagerDuty's that told of an operation."""
+    """An event from PagerDuty that an operation caused."""
 
     event_id: str
     event_type: str
@@ -69,25 +71,26 @@ class OwnEvent(FrozenModel):
 class Operation:
     """One action on one issue. Times are UTC; `sent_at` is the first attempt's, `last_sent_at` the last's."""
 
-    #: The call's id.
+    #: The tool call's id.
     id: str
     issue_id: str
     action: Action
-    #: Who did it, as people know them.
+    #: The display name of the person or program that acts.
     author: str
     state: OperationState
-    #: The first one gives the timeline's entry its type.
+    #: The timeline's entry has the type of the first expected event.
     expected: tuple[ExpectedEvent, ...]
     filed_at: datetime
-    #: When the incident's workflow took it over.
+    #: When the incident's workflow accepted it.
     accepted_at: datetime | None = None
-    #: As whom PagerDuty knows us: the agent of our writes' events. None isn't known.
+    #: The PagerDuty user our token acts as, whom own events name as their agent; None if unknown.
     agent: Reference | None = None
     sent_at: datetime | None = None
     last_sent_at: datetime | None = None
     answered_at: datetime | None = None
+    #: Its own events so far.
     echoes: tuple[OwnEvent, ...] = ()
-    #: Whether the timeline has its entry.
+    #: True if the timeline has the operation's entry.
     is_told: bool = False
 
     @property
@@ -100,22 +103,22 @@ class Operation:
 
 
 class InvalidAction(ValueError):
-    """There is no such action, or it doesn't take these arguments; the message says so."""
+    """The action doesn't exist, or it doesn't take these arguments; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
 class ActionRow:
-    """One row: the tool that does it, with what, when it makes no sense, and what PagerDuty will tell."""
+    """One row: the action's tool and arguments, the events to expect, and the statuses that rule it out."""
 
     tool: str
-    #: Given the call's arguments and its mark in texts.
+    #: Takes the call's arguments and the marker that the call puts into texts.
     expects: Callable[[ActionArguments, str], tuple[ExpectedEvent, ...]]
-    #: The tool's arguments that a caller may give; of `needs` at least one.
+    #: The tool's arguments that a caller may give; at least one of `required_arguments` must be given.
     allowed_arguments: tuple[str, ...] = ()
     required_arguments: tuple[str, ...] = ()
-    #: What the action itself means, as the tool's arguments.
+    #: The tool's arguments that the action itself sets.
     fixed_arguments: ActionArguments = field(default_factory=dict)
-    #: How the incident must not stand, and why.
+    #: The statuses that rule the action out, each with the reason.
     refused_statuses: Mapping[IncidentStatus, str] = field(default_factory=dict)
 
 
@@ -145,7 +148,7 @@ def _expect_note(_given: ActionArguments, mark: str) -> tuple[ExpectedEvent, ...
 
 
 def _expect_responders(_given: ActionArguments, mark: str) -> tuple[ExpectedEvent, ...]:
-    # One event for each person, and a policy stands for nobody knows how many.
+    # PagerDuty sends an event for each person, and an escalation policy may include any number of them.
     return (ExpectedEvent(event_type=EventType.RESPONDER_ADDED, shows={"mark": mark}, at_most=100),)
 
 
@@ -218,18 +221,18 @@ ACTIONS: Mapping[Action, ActionRow] = {
 
 
 def parse_action(name: str) -> Action:
-    """Return the action of this name. Raises BadAction."""
+    """Return the action of this name. Raises InvalidAction."""
     if name not in tuple(Action):
         raise InvalidAction(f"there is no action {name[:60]!r}; there are: {', '.join(Action)}")
     return Action(name)
 
 
 def tool_arguments(action: Action, incident_id: str, given: ActionArguments) -> dict[str, Any]:
-    """Return the arguments of the action's tool. Raises BadAction."""
+    """Return the arguments of the action's tool. Raises InvalidAction."""
     row = ACTIONS[action]
     if unknown := sorted(set(given) - set(row.allowed_arguments)):
-        known = ", ".join(row.allowed_arguments) or "no arguments"
-        raise InvalidAction(f"{str(unknown[0])[:60]}: {action} has no such argument; it takes: {known}")
+        allowed = ", ".join(row.allowed_arguments) or "no arguments"
+        raise InvalidAction(f"{str(unknown[0])[:60]}: {action} has no such argument; it takes: {allowed}")
     if row.required_arguments and all(
         given.get(name) in (None, "", [], ()) for name in row.required_arguments
     ):
@@ -240,7 +243,7 @@ def tool_arguments(action: Action, incident_id: str, given: ActionArguments) -> 
 
 
 class StatusAsOf(FrozenModel):
-    """How an incident stands, as of which event; `status` is a guess until one has shown it."""
+    """An incident's status and the event it comes from, in UTC. Without `as_of`, `status` is a guess."""
 
     status: IncidentStatus
     as_of: datetime | None = None
@@ -251,16 +254,16 @@ class StatusAsOf(FrozenModel):
         return AsOf.of(self.as_of, self.as_of_seq)
 
 
-def refusal_of(action: Action, *known: StatusAsOf) -> str | None:
-    """Return why the action makes no sense for an incident that stands so; None if it does.
+def refusal_of(action: Action, *statuses: StatusAsOf) -> str | None:
+    """Return why the incident's status rules the action out; None if it doesn't.
 
-    Of several pictures the newest counts. Where none has been seen, PagerDuty must say.
+    The newest status counts. If no event has shown the status yet, the action is allowed: PagerDuty decides.
     """
     newest: tuple[AsOf, IncidentStatus] | None = None
-    for standing in known:
-        register = standing.picture_as_of
-        if register is not None and register.is_newer_than(newest and newest[0]):
-            newest = register, standing.status
+    for status in statuses:
+        as_of = status.picture_as_of
+        if as_of is not None and as_of.is_newer_than(newest and newest[0]):
+            newest = as_of, status.status
     if newest is None:
         return None
     reason = ACTIONS[action].refused_statuses.get(newest[1])

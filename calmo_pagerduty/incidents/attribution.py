@@ -1,9 +1,11 @@
-"""Our own write comes back as PagerDuty's event. It is recognised by fact, never by its wording alone.
+"""Decide which events our own operations caused: PagerDuty reports our writes as events, too.
 
-An event tells of an operation if it is of a type that the operation expects, shows what was asked for,
-names as its agent the user as whom we wrote, and happened between our first asking and PagerDuty's
-answer, give or take what the two clocks differ. All of it must hold: in doubt it is somebody else's.
-Order doesn't matter: an event may come before the answer is heard, or hours after.
+An event is an operation's own event if its type is expected, it shows the requested values, its agent is
+the user our token acts as, and it happened between our first request and PagerDuty's answer, within the
+tolerance of the two clocks. All of this must hold: in doubt, the event is somebody else's.
+The order of arrival doesn't matter: an event may arrive before the answer, or hours later.
+
+Source: PagerDuty's Webhooks V3 documentation, "Webhook payload" (`agent`) and "Event data types".
 """
 
 from collections import Counter
@@ -25,25 +27,26 @@ _NO_TIME = timedelta()
 def attribute_events(
     operations: Sequence[Operation], events: Sequence[ReceivedEvent]
 ) -> Mapping[str, Operation]:
-    """Return the operation that each event tells of, by the event's id; others tell of none of them.
+    """Return event id → the operation that caused the event. Events of other causes are not in it.
 
-    An operation takes as many events of a type as it expects, from webhooks and from PagerDuty's log
-    each: the nearest in time first, and of those that were under way together one that is known to be
-    done.
+    An operation takes as many events of a type as it expects, once from webhooks and once from PagerDuty's
+    log. The nearest in time comes first; among operations in flight at the same time, a finished one does.
     """
-    found: dict[str, Operation] = {}
+    attributed: dict[str, Operation] = {}
     taken: Counter[tuple[str, str, bool]] = Counter()
     for operation in operations:
-        taken.update((operation.id, echo.event_type, is_logged(echo.event_id)) for echo in operation.echoes)
+        taken.update(
+            (operation.id, event.event_type, is_logged(event.event_id)) for event in operation.echoes
+        )
     for *_, place, event_id, expected in sorted(
         _candidate_pairs(operations, events), key=lambda pair: pair[:5]
     ):
         operation = operations[place]
         slot = (operation.id, expected.event_type, is_logged(event_id))
-        if event_id not in found and taken[slot] < expected.at_most:
-            found[event_id] = operation
+        if event_id not in attributed and taken[slot] < expected.at_most:
+            attributed[event_id] = operation
             taken[slot] += 1
-    return found
+    return attributed
 
 
 def _candidate_pairs(
@@ -60,20 +63,20 @@ def _candidate_pairs(
 
 
 def _matching_expectation(operation: Operation, received: ReceivedEvent) -> ExpectedEvent | None:
-    """Return which of the operation's expectations the event meets."""
+    """Return the first expectation of the operation that the event meets; None if it meets none."""
     event = received.event
     if event is None or operation.agent is None or event.actor is None:
         return None
     if event.actor.id != operation.agent.id:
         return None
     for expected in operation.expected:
-        if event.event_type == expected.event_type and _matches_field(event, expected.shows):
+        if event.event_type == expected.event_type and _matches_fields(event, expected.shows):
             return expected
     return None
 
 
 def _distance_to_flight(operation: Operation, at: datetime) -> timedelta | None:
-    """Return how far a moment is from the operation's flight; None if it is too far."""
+    """Return how far `at` is from the time between request and answer; None beyond the tolerance."""
     if operation.sent_at is None or operation.state not in _ATTRIBUTABLE_STATES:
         return None
     late = at - operation.answered_at if operation.answered_at else _NO_TIME
@@ -81,14 +84,14 @@ def _distance_to_flight(operation: Operation, at: datetime) -> timedelta | None:
     return gap if gap <= ATTRIBUTION_TOLERANCE else None
 
 
-def _matches_field(event: WebhookEvent, wanted: Mapping[str, Any]) -> bool:
+def _matches_fields(event: WebhookEvent, expected: Mapping[str, Any]) -> bool:
     return all(
-        _FIELD_READERS[name](event) in (None, value) for name, value in wanted.items() if name != "mark"
-    ) and ("mark" not in wanted or _contains_mark(event, wanted["mark"]))
+        _FIELD_READERS[name](event) in (None, value) for name, value in expected.items() if name != "mark"
+    ) and ("mark" not in expected or _may_contain_mark(event, expected["mark"]))
 
 
-def _contains_mark(event: WebhookEvent, mark: str) -> bool:
-    """A text that was cut, or isn't told, may have held it."""
+def _may_contain_mark(event: WebhookEvent, mark: str) -> bool:
+    """Return False only if the whole text is there and lacks the mark."""
     text = event.data.get("content") or event.data.get("message")
     return not isinstance(text, str) or event.data.get("trimmed") is True or mark in text
 
@@ -109,7 +112,7 @@ def _policy(event: WebhookEvent) -> str | None:
     return policy.id if policy else None
 
 
-#: What an event shows, by the name that an expectation has for it; None if it doesn't say.
+#: Reads an event's value for each name in `ExpectedEvent.shows`; None if the event doesn't have it.
 _FIELD_READERS: Mapping[str, Callable[[WebhookEvent], Any]] = {
     "assignees": _assignees,
     "priority": _priority,

@@ -1,4 +1,4 @@
-"""What could not be understood on its way, kept whole for a person to look at."""
+"""Store dead letters: signals and events that could not be applied, whole, for a person to look at."""
 
 import hashlib
 from collections.abc import Sequence
@@ -14,19 +14,22 @@ from calmo_pagerduty.kernel.json_values import storable_text
 
 
 def insert_dead_letters(
-    tx: Transaction, ref: IncidentRef, puzzles: Sequence[DeadLetter], now: datetime
+    tx: Transaction, ref: IncidentRef, letters: Sequence[DeadLetter], now: datetime
 ) -> None:
-    """Keep an incident's puzzles, mark their deliveries dead and the issue unsure. Repeatable."""
-    for puzzle in puzzles:
+    """Insert an incident's dead letters, mark their deliveries dead, and have the issue reconciled.
+
+    A repeated call changes nothing.
+    """
+    for letter in letters:
         row = {
             "at": now,
             "source": "workflow",
             "subject": ref.workflow_id,
-            "reason": storable_text(puzzle.reason, 1000),
-            "payload_sha256": hashlib.sha256(puzzle.payload.encode("utf-8", "replace")).hexdigest(),
-            "payload": storable_text(puzzle.payload, len(puzzle.payload)),
+            "reason": storable_text(letter.reason, 1000),
+            "payload_sha256": hashlib.sha256(letter.payload.encode("utf-8", "replace")).hexdigest(),
+            "payload": storable_text(letter.payload, len(letter.payload)),
         }
         tx.execute(insert_or_ignore(tx, dead_letters), row)
-        if puzzle.seqs:
-            mark_dead(tx, puzzle.seqs, puzzle.reason)
+        if letter.seqs:
+            mark_dead(tx, letter.seqs, letter.reason)
     mark_needs_reconcile(tx, [ref])

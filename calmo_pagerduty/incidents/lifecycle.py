@@ -1,7 +1,7 @@
-"""What an incident's workflow decides: `decide(state, events)` is pure and total.
+"""The decisions of an incident's workflow: `decide(state, events)` is pure and total.
 
-The state is a register: the newest event that shows the incident (by `occurred_at`, ties by the
-order of arrival) says how it stands. An older event joins the timeline and moves nothing, so
+The state is a last-writer-wins register: it comes from the newest event that shows the incident (by
+`occurred_at`, ties by the order of arrival). An older event joins the timeline and changes no state, so
 duplicates, disorder and replays can't make the issue regress.
 """
 
@@ -23,19 +23,19 @@ from calmo_pagerduty.pagerduty.event_types import EventType, IncidentStatus
 #: The database's UNIQUE(issue_id, event_id) is what finally keeps an event from counting twice.
 MAX_REMEMBERED_EVENTS = 200
 
-#: Events that are older when they arrive don't let a context be gathered.
+#: Events that are older than this at arrival don't request a context.
 MAX_CONTEXT_EVENT_AGE = timedelta(days=1)
 
 
-# What passes here can be decided on and saved: a fact that could not (a time without a zone, a NUL, a
-# number too large for a column) would hold up its incident for ever.
+# Whatever these types admit can be decided on and saved. A value that could not (a time without a zone, a
+# NUL, a number too large for a column) would block its incident for ever.
 _UtcTime = Annotated[AwareDatetime, AfterValidator(to_utc)]
 _ShortText = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
 _Number = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class DeliveryRow(Protocol):
-    """A delivery of the log: its number, and the facts of its event as JSON without that number."""
+    """A delivery's number in the log, and its event's facts as JSON without that number."""
 
     @property
     def seq(self) -> int: ...
@@ -45,18 +45,18 @@ class DeliveryRow(Protocol):
 
 
 class EventFacts(FrozenModel):
-    """The thin facts of one event. Text (title, names, notes) stays in the delivery log.
+    """The few facts of one event that the workflow needs. Texts (title, names, notes) stay in the inbox.
 
-    `seq` is the delivery's number in our log: the order of arrival. Times are UTC.
+    `seq` is the delivery's number in the inbox: the order of arrival. Times are UTC.
     """
 
     event_id: _ShortText
     event_type: _ShortText
     occurred_at: _UtcTime
     seq: _Number
-    #: Sent again because it reached no timeline: it counts as new even if it is remembered here.
+    #: True if it was sent again because no timeline has it: it is new even if `remembered` has it.
     again: bool = False
-    #: Whether the event's data shows the whole incident; the fields below are facts only then.
+    #: True if the event's data shows the whole incident; only then the fields below are valid.
     shows_incident: bool = False
     status: IncidentStatus | None = None
     priority: _ShortText | None = None
@@ -66,10 +66,10 @@ class EventFacts(FrozenModel):
 
     @classmethod
     def from_delivery_row(cls, row: DeliveryRow) -> "EventFacts":
-        """Return the facts that were kept with a delivery.
+        """Return the facts that are stored with a delivery.
 
         Raises:
-            ValueError: They are not what `facts_json` writes.
+            ValueError: The JSON is not what `facts_json` writes.
         """
         return cls.model_validate({"seq": row.seq, **from_json(row.facts)})
 
@@ -86,7 +86,7 @@ class RememberedEvent(FrozenModel):
 
 
 class IncidentState(FrozenModel):
-    """All that endures of one incident in its workflow. Times are UTC."""
+    """The state that an incident's workflow keeps. Times are UTC."""
 
     status: IncidentStatus = IncidentStatus.TRIGGERED
     severity: Severity = DEFAULT_SEVERITY
@@ -94,7 +94,7 @@ class IncidentState(FrozenModel):
     service_id: str | None = None
     team_ids: tuple[str, ...] = ()
     number: int | None = None
-    #: When the event happened that the fields above come from; None until one has shown the incident.
+    #: The time of the event that the fields above come from; None until an event shows the incident.
     as_of: datetime | None = None
     as_of_seq: int = 0
     #: When the workflow ends if nothing more happens; set while the incident is resolved.
@@ -109,13 +109,13 @@ class IncidentState(FrozenModel):
 
 
 class SaveEvents(FrozenModel):
-    """Effect: put these events on the issue's timeline and the newest picture on the issue."""
+    """Effect: save these events on the issue's timeline and the newest state on the issue."""
 
     events: tuple[EventFacts, ...]
 
 
 class Publish(FrozenModel):
-    """Effect: what operators can search for has changed."""
+    """Effect: update the search attributes."""
 
     status: IncidentStatus
     severity: Severity
@@ -125,7 +125,7 @@ class Publish(FrozenModel):
 
 
 class ContextReason(StrEnum):
-    """Why an incident's context is to be gathered."""
+    """Why the workflow requests a context."""
 
     FIRST_EVENT = "first event"
     REOPENED = "reopened"
@@ -134,7 +134,7 @@ class ContextReason(StrEnum):
 
 
 class RequestContext(FrozenModel):
-    """Effect: the incident's context is to be gathered."""
+    """Effect: request the incident's context."""
 
     reason: ContextReason
 
@@ -148,8 +148,9 @@ class Decision(FrozenModel):
 
 
 class LifecyclePolicy(FrozenModel):
-    """The settings that decide: how long a resolved incident stays open, a connection's own severities."""
+    """The settings of the decisions. `severities` maps the connection's priority names to severities."""
 
+    #: How long a resolved incident's workflow stays open.
     complete_after: timedelta = timedelta(hours=24)
     severities: Mapping[str, Severity] = {}
     gathers_context: bool = False
@@ -158,8 +159,8 @@ class LifecyclePolicy(FrozenModel):
 def decide(
     state: IncidentState, events: Sequence[EventFacts], now: datetime, policy: LifecyclePolicy
 ) -> Decision:
-    """Fold the events into the state and say what must be done about it. Total: any event may come
-    first, twice, late, or of a type that we have never heard of.
+    """Apply the events and return the new state with the effects to carry out. Never raises: any event may
+    come first, twice or late, or be of an unknown type. `now` is UTC.
     """
     fresh = _new_events(state, events)
     if not fresh:
@@ -179,25 +180,25 @@ def decide(
 
 
 def context_request_after_merge(
-    want: RequestContext, known: IncidentState, lived_before: bool
+    request: RequestContext, merged: IncidentState, had_earlier_run: bool
 ) -> RequestContext | None:
-    """Return what is still wanted once a new run has learnt of an earlier life: its first event was not the
-    incident's first, and if the incident is open it was reopened.
+    """Correct the request of a new run after it has loaded an earlier run's state: its first event was not
+    the incident's first. If the incident is open, it was reopened; otherwise it needs no context.
     """
-    if want.reason is not ContextReason.FIRST_EVENT or not lived_before:
-        return want
-    return None if known.status is IncidentStatus.RESOLVED else RequestContext(reason=ContextReason.REOPENED)
+    if request.reason is not ContextReason.FIRST_EVENT or not had_earlier_run:
+        return request
+    return None if merged.status is IncidentStatus.RESOLVED else RequestContext(reason=ContextReason.REOPENED)
 
 
 def _context_reason(
     before: IncidentState, after: IncidentState, fresh: Sequence[EventFacts]
 ) -> ContextReason | None:
-    """Say why the context is wanted now; an incident that is over needs none."""
+    """Return why to request a context; None if there is no reason, or if the incident is resolved."""
     if after.status is IncidentStatus.RESOLVED:
         return None
     if before.last_event_at is None:
         return ContextReason.FIRST_EVENT
-    # Resolved and reopened may have come together: then neither state shows it.
+    # If `resolved` and `reopened` come in one batch, neither state shows the change.
     reopened = any(
         event.event_type == EventType.REOPENED and event.as_of.is_newer_than(before.picture_as_of)
         for event in fresh
@@ -213,18 +214,18 @@ def _context_reason(
 
 
 def _is_recent(events: Sequence[EventFacts], now: datetime) -> bool:
-    """What happened long ago and arrives only now is history."""
+    """Return True if at least one event is recent."""
     return any(now - event.occurred_at <= MAX_CONTEXT_EVENT_AGE for event in events)
 
 
-def merge_states(known: IncidentState, mine: IncidentState, anything_new: bool) -> IncidentState:
-    """Return the state of a run that learns, having saved its first events, of an earlier life.
+def merge_states(stored: IncidentState, own: IncidentState, anything_new: bool) -> IncidentState:
+    """Return the state of a new run after its first save: the stored state, with `completes_at`.
 
-    What is known includes those events. If none of them was new, or none is the newest, a resolved
-    incident is as over as it was before they came.
+    `stored` includes the run's first events. If none of them was new, or none is the newest, a resolved
+    incident's quiet period is over, as it was before them.
     """
-    newest = anything_new and known.picture_as_of == mine.picture_as_of
-    return known.model_copy(update={"completes_at": mine.completes_at if newest else None})
+    newest = anything_new and stored.picture_as_of == own.picture_as_of
+    return stored.model_copy(update={"completes_at": own.completes_at if newest else None})
 
 
 def _new_events(state: IncidentState, events: Sequence[EventFacts]) -> tuple[EventFacts, ...]:
@@ -261,7 +262,9 @@ def _apply(state: IncidentState, event: EventFacts, now: datetime, policy: Lifec
 def _completes_at(
     state: IncidentState, status: IncidentStatus, now: datetime, policy: LifecyclePolicy
 ) -> datetime | None:
-    """The deadline runs from when we learnt of the resolve; further events don't put it off."""
+    """Return the end of the quiet period. It starts when we learn that the incident is resolved; later
+    events don't postpone it.
+    """
     if status is not IncidentStatus.RESOLVED:
         return None
     return state.completes_at or now + policy.complete_after
@@ -280,7 +283,7 @@ def _remember_event(state: IncidentState, event: EventFacts, moved: bool) -> tup
 
 
 def publication_of(state: IncidentState) -> Publish:
-    """Return what operators can search for while the incident stands like this."""
+    """Return the values of the search attributes for this state."""
     return Publish(
         status=state.status,
         severity=state.severity,

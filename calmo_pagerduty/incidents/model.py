@@ -1,4 +1,4 @@
-"""The issue: ours, exactly one per incident and connection, as people and services see it."""
+"""The issue: our record of one incident as seen through one connection."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,10 +16,10 @@ from calmo_pagerduty.pagerduty.webhook_events import IncidentSnapshot, Reference
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One incident as we hold it. Times are UTC.
+    """Our record of one incident. Times are UTC.
 
-    `as_of` and `as_of_seq` say which event the picture comes from; an older one never replaces it.
-    `assigned_as_of` says when `assignees` were: a resolved incident keeps those it had before.
+    `as_of` and `as_of_seq` identify the event that the state comes from; an older event never replaces it.
+    `assigned_as_of` is the time of `assignees`: a resolved incident keeps the assignees it had before.
     """
 
     ref: IncidentRef
@@ -55,9 +55,9 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedEvent:
-    """An event on its way to the timeline: thin facts from the workflow, text from the delivery log.
+    """An event before it is on the timeline: facts from the workflow, texts from the inbox.
 
-    `event` is None if the body is no longer kept; the facts alone then make the entry.
+    `event` is None if the inbox no longer has the body; the timeline entry then comes from the facts alone.
     """
 
     facts: EventFacts
@@ -65,7 +65,7 @@ class ReceivedEvent:
 
 
 def new_issue(ref: IncidentRef, scope: Scope, first: ReceivedEvent, now: datetime) -> Issue:
-    """An issue from whichever event came first, with what that event tells."""
+    """Return a new issue with the data of the first event to arrive, whichever it is."""
     title = first.event.incident_title if first.event else None
     return Issue(
         ref=ref,
@@ -81,13 +81,12 @@ def new_issue(ref: IncidentRef, scope: Scope, first: ReceivedEvent, now: datetim
 def apply_events(
     issue: Issue, events: Sequence[ReceivedEvent], severity: Severity, now: datetime
 ) -> tuple[Issue, tuple[TimelineEntry, ...]]:
-    """Return the issue after events that it has not seen, and their timeline entries.
+    """Return the issue after new events, and their timeline entries.
 
-    The order in which events are given doesn't matter. `severity` is what the workflow decided for
-    the newest picture of the incident.
+    The order of `events` doesn't matter. `severity` is the workflow's decision for the newest state.
     """
     after, entries = issue, []
-    for received in sorted(events, key=lambda each: each.facts.as_of):
+    for received in sorted(events, key=lambda event: event.facts.as_of):
         after = _with_times(after, received.facts)
         moved = received.facts.shows_incident and received.facts.as_of.is_newer_than(after.picture_as_of)
         if moved:
@@ -98,7 +97,7 @@ def apply_events(
 
 
 def _with_times(issue: Issue, facts: EventFacts) -> Issue:
-    """First acknowledgement, latest reopening, latest event: each holds in any order of arrival."""
+    """Set the first acknowledgement, latest reopening and latest event, in any order of arrival."""
     at = facts.occurred_at
     changes: dict[str, datetime | str] = {}
     if issue.last_event_at is None or at >= issue.last_event_at:
@@ -130,15 +129,15 @@ def _with_current_state(issue: Issue, received: ReceivedEvent, severity: Severit
 
 
 def _with_resolution(issue: Issue, facts: EventFacts) -> Issue:
-    """The latest resolution, in any order of arrival; none while the incident is open."""
+    """Set the latest resolution, in any order of arrival; an open incident has none."""
     if facts.event_type != EventType.RESOLVED or issue.status is not IncidentStatus.RESOLVED:
         return issue
     return replace(issue, resolved_at=max(issue.resolved_at or facts.occurred_at, facts.occurred_at))
 
 
 def _with_assignees(issue: Issue, received: ReceivedEvent) -> Issue:
-    """PagerDuty empties the assignees of a resolved incident; who had it is worth keeping, also if
-    the event that tells comes after the resolve.
+    """Set the newest assignees. PagerDuty removes them when it resolves an incident; we keep the last ones,
+    even if their event arrives after the resolution.
     """
     snapshot, at = received.event.snapshot if received.event else None, received.facts.occurred_at
     if snapshot is None or (issue.assigned_as_of is not None and at < issue.assigned_as_of):

@@ -1,4 +1,4 @@
-"""What an operator reads in the Temporal UI: where an incident stands and what it waits for."""
+"""An incident's operator summary in the Temporal UI: its status, and what the workflow waits for."""
 
 from calmo_pagerduty.incidents.lifecycle import IncidentState
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
@@ -12,7 +12,7 @@ _WAITS_FOR = {
 
 
 def operator_summary(ref: IncidentRef, state: IncidentState) -> str:
-    """Return markdown in words. It holds no text from PagerDuty beyond ids and the priority's name."""
+    """Return the summary as Markdown. From PagerDuty it holds ids and the priority's name only."""
     number = f" #{state.number}" if state.number is not None else ""
     lines = [
         f"## Incident{number} `{ref.incident_id}` is **{state.status}**",

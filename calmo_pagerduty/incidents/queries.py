@@ -1,4 +1,4 @@
-"""How readers see issues: lists, one whole, and what changed since. Each call takes a Visibility."""
+"""Read issues, timelines and changes, within a principal's visibility."""
 
 import base64
 import binascii
@@ -22,7 +22,7 @@ from calmo_pagerduty.kernel.scopes import Scope, Visibility
 
 
 class InvalidCursor(ValueError):
-    """The page cursor is not one that we gave."""
+    """The page cursor is not from an earlier page."""
 
 
 _INVALID_CURSOR_MESSAGE = "cursor: this is not one that we gave"
@@ -30,7 +30,7 @@ _INVALID_CURSOR_MESSAGE = "cursor: this is not one that we gave"
 
 @dataclass(frozen=True, slots=True)
 class IssueFilter:
-    """Which issues: values within one field are alternatives, fields together all hold."""
+    """A filter: an issue matches each non-empty field, by any of the field's values."""
 
     statuses: tuple[str, ...] = ()
     severities: tuple[str, ...] = ()
@@ -42,13 +42,13 @@ class IssueFilter:
 @dataclass(frozen=True, slots=True)
 class IssuePage:
     issues: tuple[Issue, ...]
-    #: Ask again with it for the next page; None on the last.
+    #: The cursor of the next page; None on the last page.
     next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class IssueChange:
-    """One saved change. `id` grows in the order of commit. `issue` is the issue as it is now."""
+    """One saved change. `id` grows in the order of commits. `issue` is the current issue. Times are UTC."""
 
     id: int
     at: datetime
@@ -60,12 +60,13 @@ class IssueChange:
 def list_issues(
     tx: Transaction,
     visibility: Visibility,
-    wanted: IssueFilter,
+    issue_filter: IssueFilter,
     limit: int,
     cursor: str | None = None,
 ) -> IssuePage:
     """Return issues, newest incident first. Raises InvalidCursor."""
-    query = sa.select(issues).where(visible_to(issues.c.scope, visibility), *_filter_conditions(wanted))
+    conditions = _filter_conditions(issue_filter)
+    query = sa.select(issues).where(visible_to(issues.c.scope, visibility), *conditions)
     if cursor is not None:
         created_at, issue_id = _decode_cursor(cursor)
         position = sa.tuple_(issues.c.created_at, issues.c.id)
@@ -78,14 +79,14 @@ def list_issues(
 
 
 def get_issue(tx: Transaction, visibility: Visibility, issue_id: str) -> Issue | None:
-    """Return one issue by its id; None if there is none that this caller may see."""
+    """Return an issue by its id; None if it doesn't exist or the caller may not see it."""
     query = sa.select(issues).where(issues.c.id == issue_id, visible_to(issues.c.scope, visibility))
     row = tx.execute(query).one_or_none()
     return issue_from_row(row) if row else None
 
 
 def list_timeline(tx: Transaction, issue: Issue) -> tuple[TimelineEntry, ...]:
-    """Return the timeline in the order in which things happened; ties as they arrived."""
+    """Return the timeline without own events' entries, in the order of `occurred_at`, then of arrival."""
     query = sa.select(timeline).where(timeline.c.issue_id == issue.ref.issue_id, ~timeline.c.is_echo)
     rows = tx.execute(query.order_by(timeline.c.occurred_at, timeline.c.seq))
     return tuple(entry_from_row(row) for row in rows)
@@ -121,20 +122,18 @@ def get_latest_change_id(tx: Transaction) -> int:
     return tx.execute(sa.select(sa.func.max(issue_changes.c.id))).scalar() or 0
 
 
-def _filter_conditions(wanted: IssueFilter) -> list[ColumnElement[bool]]:
+def _filter_conditions(issue_filter: IssueFilter) -> list[ColumnElement[bool]]:
     service_names = issues.c.service["name"].as_string()
     fields: Sequence[tuple[ColumnElement[Any], tuple[str, ...]]] = (
-        (issues.c.status, wanted.statuses),
-        (issues.c.severity, wanted.severities),
-        (issues.c.incident_id, wanted.incidents),
-        (issues.c.scope, tuple(str(scope) for scope in wanted.scopes)),
+        (issues.c.status, issue_filter.statuses),
+        (issues.c.severity, issue_filter.severities),
+        (issues.c.incident_id, issue_filter.incidents),
+        (issues.c.scope, tuple(str(scope) for scope in issue_filter.scopes)),
     )
     conditions: list[ColumnElement[bool]] = [column.in_(values) for column, values in fields if values]
-    if wanted.services:
+    if services := issue_filter.services:
         # People know services by name, programs by id.
-        conditions.append(
-            sa.or_(issues.c.service_id.in_(wanted.services), service_names.in_(wanted.services))
-        )
+        conditions.append(sa.or_(issues.c.service_id.in_(services), service_names.in_(services)))
     return conditions
 
 

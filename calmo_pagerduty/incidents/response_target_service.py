@@ -1,4 +1,4 @@
-"""An incident's response targets, as its workflow sees them: look at them when one is due."""
+"""Check an incident's response targets when its workflow asks, and create the escalation of a miss."""
 
 import logging
 from datetime import UTC, datetime
@@ -24,65 +24,67 @@ from calmo_pagerduty.tools.permissions import KEY_PERMISSION
 
 logger = logging.getLogger(__name__)
 
-#: What the key is called by which missed targets are escalated: whoever revokes it ends that.
+#: The name of the API key that escalates missed targets. Revoking the key stops all escalations.
 KEY_PURPOSE = "Calmo's response targets"
 
 
 class TargetsToCheck(FrozenModel):
-    """`as_of` is Temporal's time, by which something is due: a worker's clock may be behind it."""
+    """`as_of` is the workflow's time in UTC: a worker's clock may be behind it."""
 
     ref: IncidentRef
     as_of: datetime | None = None
 
 
 class TargetsChecked(FrozenModel):
-    """When to look again, and the escalation to be carried out, if there is one."""
+    """When to check again, in UTC, and the ticket of the escalation to start, if there is one."""
 
     due: datetime | None = None
     escalation: ToolCallTicket | None = None
 
 
 class ResponseTargetService:
-    """Says on the timeline what is near and missed; files the escalation, if the connection wants it."""
+    """Puts near and missed targets on the timeline, and escalates a miss if the connection wants it."""
 
     def __init__(self, database: Database, authorizer: ToolAuthorizer) -> None:
         self._database = database
-        self._gate = authorizer
+        self._authorizer = authorizer
 
     async def check_targets(self, order: TargetsToCheck) -> TargetsChecked:
-        """Say what is due, once, and file what follows from it, once. Raises StoreUnavailable."""
+        """Insert each due notice and create each escalation, once. Raises StoreUnavailable."""
         now = max(datetime.now(UTC), order.as_of or datetime.min.replace(tzinfo=UTC))
 
         def write(tx: Transaction) -> TrackedIssue | None:
-            found = responses.get_tracked_issue(tx, order.ref)
-            if found is not None:
-                responses.insert_due_notices(tx, found, now)
+            before = responses.get_tracked_issue(tx, order.ref)
+            if before is not None:
+                responses.insert_due_notices(tx, before, now)
             return responses.get_tracked_issue(tx, order.ref)
 
-        found = await self._database.write(write)
-        if found is None:
+        tracked = await self._database.write(write)
+        if tracked is None:
             return TargetsChecked()
-        due = min((notice.at for notice in found.pending), default=None)
-        return TargetsChecked(due=due, escalation=await self._escalation(found, now))
+        due = min((notice.at for notice in tracked.pending), default=None)
+        return TargetsChecked(due=due, escalation=await self._escalation(tracked, now))
 
-    async def _escalation(self, found: TrackedIssue, now: datetime) -> ToolCallTicket | None:
-        """File the escalation of a missed target; None: there is nothing to do, or the gate refuses it."""
-        goal = escalation_goal(found.clock, found.targets, now)
+    async def _escalation(self, tracked: TrackedIssue, now: datetime) -> ToolCallTicket | None:
+        """Create the escalation of a missed target; None if no target needs it or the authorizer refuses."""
+        goal = escalation_goal(tracked.clock, tracked.targets, now)
         if goal is None:
             return None
-        ref, row = found.issue.ref, ACTIONS[Action.ESCALATE]
+        ref, row = tracked.issue.ref, ACTIONS[Action.ESCALATE]
         arguments = tool_arguments(
-            Action.ESCALATE, ref.incident_id, {"escalation_level": found.targets.escalation_level}
+            Action.ESCALATE, ref.incident_id, {"escalation_level": tracked.targets.escalation_level}
         )
         try:
-            caller = await self._principal(found, now)
-            if caller is None:
+            principal = await self._principal(tracked, now)
+            if principal is None:
                 return None
-            admission = await self._gate.admit(
-                caller, Channel.TEMPORAL, ref.connection_id, row.tool, arguments
+            admission = await self._authorizer.admit(
+                principal, Channel.TEMPORAL, ref.connection_id, row.tool, arguments
             )
-            key = f"target:{ref.issue_id}:{notice_key(found.clock, goal)}"
-            call = await self._gate.create_call(admission, key, keep_operation(ref.issue_id, Action.ESCALATE))
+            key = f"target:{ref.issue_id}:{notice_key(tracked.clock, goal)}"
+            call = await self._authorizer.create_call(
+                admission, key, keep_operation(ref.issue_id, Action.ESCALATE)
+            )
         except CREATION_REFUSALS as refusal:
             logger.warning("escalation_refused", extra={"reason": type(refusal).__name__})
             return None
@@ -91,10 +93,10 @@ class ResponseTargetService:
             return None
         return ToolCallTicket.of(call)
 
-    async def _principal(self, found: TrackedIssue, now: datetime) -> Principal | None:
+    async def _principal(self, tracked: TrackedIssue, now: datetime) -> Principal | None:
         def write(tx: Transaction) -> Principal | None:
             needed = KEY_PERMISSION[Access.WRITE]
-            key_id = get_or_insert_service_key(tx, KEY_PURPOSE, needed, found.issue.scope, now)
+            key_id = get_or_insert_service_key(tx, KEY_PURPOSE, needed, tracked.issue.scope, now)
             return api_keys.get_principal(tx, key_id, now)
 
         return await self._database.write(write)

@@ -1,4 +1,4 @@
-"""How issues stand to their connections' response targets, and what was said about that."""
+"""Read issues with their response targets, and insert notices about targets into timelines."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -34,12 +34,12 @@ class TrackedIssue:
     issue: Issue
     targets: ResponseTargets
     clock: ResponseClock
-    #: What is or will be to be said.
+    #: Notices that the timeline doesn't have yet: due now or later.
     pending: tuple[TargetNotice, ...]
 
 
 def get_tracked_issue(tx: Transaction, ref: IncidentRef) -> TrackedIssue | None:
-    """Return how an issue stands to its targets; None where there are none."""
+    """Return an issue with its targets; None if there is no such issue or its connection has no targets."""
     targets = _get_targets(tx, [ref.connection_id]).get(ref.connection_id)
     if targets is None:
         return None
@@ -47,19 +47,21 @@ def get_tracked_issue(tx: Transaction, ref: IncidentRef) -> TrackedIssue | None:
     if row is None:
         return None
     issue = issue_from_row(row)
-    progress = response_clock_of(issue, _get_first_acknowledgements(tx, [issue]).get(ref.issue_id))
-    of_issue = sa.select(timeline.c.event_id).where(
+    clock = response_clock_of(issue, _get_first_acknowledgements(tx, [issue]).get(ref.issue_id))
+    query = sa.select(timeline.c.event_id).where(
         timeline.c.issue_id == ref.issue_id, timeline.c.event_id.like(f"{TARGET_PREFIX}%")
     )
-    said = set(tx.execute(of_issue).scalars())
-    return TrackedIssue(issue, targets, progress, pending_notices(progress, targets, said))
+    inserted = set(tx.execute(query).scalars())
+    return TrackedIssue(issue, targets, clock, pending_notices(clock, targets, inserted))
 
 
 def insert_due_notices(tx: Transaction, tracked_issue: TrackedIssue, now: datetime) -> None:
-    """Put on the timeline what is to be said now. Said again, it is there already."""
-    said = due_notices(tracked_issue.pending, now)
+    """Put the notices that are due on the timeline. A repeated call changes nothing."""
+    notices = due_notices(tracked_issue.pending, now)
     rows = [
-        row for notice in said if (row := _notice_row(tracked_issue.issue, notice)) and _insert_entry(tx, row)
+        row
+        for notice in notices
+        if (row := _notice_row(tracked_issue.issue, notice)) and _insert_entry(tx, row)
     ]
     if rows:
         lock_change_order(tx)
@@ -74,15 +76,15 @@ def insert_due_notices(tx: Transaction, tracked_issue: TrackedIssue, now: dateti
         )
 
 
-def get_response_times(tx: Transaction, found: Collection[Issue]) -> Mapping[str, ResponseTimes]:
-    """Return how each issue stands to its targets, by its id."""
-    targets = _get_targets(tx, {issue.ref.connection_id for issue in found})
-    since = _get_first_acknowledgements(tx, found)
+def get_response_times(tx: Transaction, listed: Collection[Issue]) -> Mapping[str, ResponseTimes]:
+    """Return issue id → response times and targets."""
+    targets = _get_targets(tx, {issue.ref.connection_id for issue in listed})
+    since = _get_first_acknowledgements(tx, listed)
     return {
         issue.ref.issue_id: response_times_of(
             response_clock_of(issue, since.get(issue.ref.issue_id)), targets.get(issue.ref.connection_id)
         )
-        for issue in found
+        for issue in listed
     }
 
 
@@ -93,9 +95,9 @@ def _get_targets(tx: Transaction, connection_ids: Collection[str]) -> dict[str, 
     return {row.id: ResponseTargets.model_validate(row.response_targets) for row in tx.execute(query)}
 
 
-def _get_first_acknowledgements(tx: Transaction, found: Collection[Issue]) -> dict[str, datetime]:
-    """Return when issues that were opened again were acknowledged first since."""
-    reopened = [issue.ref.issue_id for issue in found if issue.reopened_at is not None]
+def _get_first_acknowledgements(tx: Transaction, listed: Collection[Issue]) -> dict[str, datetime]:
+    """Return issue id → first acknowledgement after the last reopening, for reopened issues."""
+    reopened = [issue.ref.issue_id for issue in listed if issue.reopened_at is not None]
     if not reopened:
         return {}
     query = (

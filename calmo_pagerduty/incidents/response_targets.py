@@ -1,6 +1,6 @@
-"""How soon incidents are to be acknowledged and resolved, by severity, and how each one stands to that.
+"""How soon incidents of a severity must be acknowledged and resolved, and the state of each target.
 
-The clock runs from when the incident was opened, or opened again. Who resolves has acknowledged.
+The clock starts when the incident is opened or reopened. A resolution counts as an acknowledgement.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -15,7 +15,7 @@ from calmo_pagerduty.pagerduty.event_types import RESPONSE_TARGET_MISSED, RESPON
 
 #: The part of a target's time after which it is near.
 NEAR_SHARE = 0.8
-#: How the timeline knows what is said about targets.
+#: The prefix of the event ids of notices on the timeline.
 TARGET_PREFIX = "target:"
 
 
@@ -23,13 +23,13 @@ class TargetState(StrEnum):
     RUNNING = "running"
     NEAR = "near"
     MET = "met"
-    #: Reached too late, or not yet and late already.
+    #: Reached too late, or overdue.
     MISSED = "missed"
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseClock:
-    """One incident since it was opened last. Times are UTC."""
+    """One incident since it was last opened. Times are UTC."""
 
     opened_at: datetime
     status: IncidentStatus
@@ -63,7 +63,7 @@ class ResponseTarget:
 
 @dataclass(frozen=True, slots=True)
 class TargetNotice:
-    """What is to be said on the timeline about a target, from `at` on."""
+    """A timeline entry about a target that is near or missed; it is due at `at`, in UTC."""
 
     event_id: str
     event_type: str
@@ -74,7 +74,7 @@ class TargetNotice:
 
 @dataclass(frozen=True, slots=True)
 class ResponseTimes:
-    """How an issue stands to its targets. Times since the last opening."""
+    """An issue's response times since it was last opened, and its targets."""
 
     acknowledged_in: timedelta | None = None
     resolved_in: timedelta | None = None
@@ -82,8 +82,8 @@ class ResponseTimes:
 
 
 def response_clock_of(issue: Issue, acknowledged_since: datetime | None = None) -> ResponseClock:
-    """Return how far an issue is. `acknowledged_since` is when it was first acknowledged after its last
-    reopening, of which the issue itself only knows the very first.
+    """Return an issue's response clock. `acknowledged_since` is the first acknowledgement after the last
+    reopening; the issue itself has only the very first.
     """
     opened_at = max(issue.created_at, issue.reopened_at or issue.created_at)
     first = issue.acknowledged_at
@@ -98,75 +98,78 @@ def response_clock_of(issue: Issue, acknowledged_since: datetime | None = None) 
     )
 
 
-def response_times_of(progress: ResponseClock, targets: ResponseTargets | None) -> ResponseTimes:
-    """Return how long it took so far, and the targets there are."""
-    acknowledged, resolved = progress.acknowledged_at, progress.resolved_at
+def response_times_of(clock: ResponseClock, targets: ResponseTargets | None) -> ResponseTimes:
+    """Return the times so far and the targets of this severity."""
+    acknowledged, resolved = clock.acknowledged_at, clock.resolved_at
     return ResponseTimes(
-        acknowledged_in=acknowledged - progress.opened_at if acknowledged else None,
-        resolved_in=resolved - progress.opened_at if resolved else None,
-        targets={target.goal: target for target in targets_of(progress, targets)},
+        acknowledged_in=acknowledged - clock.opened_at if acknowledged else None,
+        resolved_in=resolved - clock.opened_at if resolved else None,
+        targets={target.goal: target for target in targets_of(clock, targets)},
     )
 
 
-def targets_of(progress: ResponseClock, targets: ResponseTargets | None) -> Iterator[ResponseTarget]:
+def targets_of(clock: ResponseClock, targets: ResponseTargets | None) -> Iterator[ResponseTarget]:
     """Yield the targets for an incident of this severity."""
-    own = targets.by_severity.get(progress.severity) if targets else None
+    own = targets.by_severity.get(clock.severity) if targets else None
     for goal in Goal:
         time = own.duration_of(goal) if own else None
         if time is not None:
-            opened_at = progress.opened_at
+            opened_at = clock.opened_at
             yield ResponseTarget(
-                goal, time, opened_at + time * NEAR_SHARE, opened_at + time, progress.reached_at(goal)
+                goal, time, opened_at + time * NEAR_SHARE, opened_at + time, clock.reached_at(goal)
             )
 
 
 def pending_notices(
-    progress: ResponseClock, targets: ResponseTargets | None, said: Collection[str]
+    clock: ResponseClock, targets: ResponseTargets | None, inserted: Collection[str]
 ) -> tuple[TargetNotice, ...]:
-    """Return what is or will be to be said, and wasn't, earliest first. Nothing is near that is missed."""
-    found: list[TargetNotice] = []
-    for target in targets_of(progress, targets):
-        missed = _notice(progress, target, RESPONSE_TARGET_MISSED, target.due_at)
-        if missed.event_id in said:
+    """Return the notices, due now or later, that are not `inserted` yet (event ids), earliest first.
+
+    A missed target is no longer near.
+    """
+    pending: list[TargetNotice] = []
+    for target in targets_of(clock, targets):
+        missed = _notice(clock, target, RESPONSE_TARGET_MISSED, target.due_at)
+        if missed.event_id in inserted:
             continue
         if target.reached_at is not None:
-            found += [missed] if target.reached_at > target.due_at else []
+            pending += [missed] if target.reached_at > target.due_at else []
             continue
-        near = _notice(progress, target, RESPONSE_TARGET_NEAR, target.near_at)
-        found += [missed] if near.event_id in said else [near, missed]
-    return tuple(sorted(found, key=lambda notice: notice.at))
+        near = _notice(clock, target, RESPONSE_TARGET_NEAR, target.near_at)
+        pending += [missed] if near.event_id in inserted else [near, missed]
+    return tuple(sorted(pending, key=lambda notice: notice.at))
 
 
 def due_notices(pending: Collection[TargetNotice], now: datetime) -> tuple[TargetNotice, ...]:
-    """Return what is to be said now: of one goal only the last word."""
+    """Return the notices that are due: for each goal only the latest."""
     latest = {notice.goal: notice for notice in pending if notice.at <= now}
     return tuple(latest.values())
 
 
-def escalation_goal(progress: ResponseClock, targets: ResponseTargets | None, now: datetime) -> Goal | None:
-    """Return the goal whose target is missed while nobody has reached it, if that is to be escalated."""
+def escalation_goal(clock: ResponseClock, targets: ResponseTargets | None, now: datetime) -> Goal | None:
+    """Return the goal that is overdue and not reached, if the connection escalates misses."""
     if targets is None or not targets.escalates_on_miss:
         return None
     late = [
         target.goal
-        for target in targets_of(progress, targets)
+        for target in targets_of(clock, targets)
         if target.reached_at is None and target.due_at <= now
     ]
     return late[-1] if late else None
 
 
-def notice_key(progress: ResponseClock, goal: Goal) -> str:
-    """Return what names a goal of this opening: the same however often it is looked at."""
-    return f"{goal}:{progress.opened_at.isoformat()}"
+def notice_key(clock: ResponseClock, goal: Goal) -> str:
+    """Return a stable key of a goal since the last opening."""
+    return f"{goal}:{clock.opened_at.isoformat()}"
 
 
-def _notice(progress: ResponseClock, target: ResponseTarget, event_type: str, at: datetime) -> TargetNotice:
+def _notice(clock: ResponseClock, target: ResponseTarget, event_type: str, at: datetime) -> TargetNotice:
     level = "missed" if event_type == RESPONSE_TARGET_MISSED else "near"
     minutes = f"{target.time.total_seconds() / 60:g} min"
     return TargetNotice(
-        event_id=f"{TARGET_PREFIX}{level}:{notice_key(progress, target.goal)}",
+        event_id=f"{TARGET_PREFIX}{level}:{notice_key(clock, target.goal)}",
         event_type=event_type,
         goal=target.goal,
         at=at,
-        words=f"{target.goal} target of {minutes} ({progress.severity})",
+        words=f"{target.goal} target of {minutes} ({clock.severity})",
     )

@@ -1,4 +1,4 @@
-"""Issues and timeline entries as rows, and back."""
+"""Convert issues and timeline entries to rows, and back."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.pagerduty.event_types import IncidentStatus, IssueAction
 from calmo_pagerduty.pagerduty.webhook_events import Reference
 
-#: Fields that a row and an Issue hold alike.
+#: Fields that a row and an Issue have with the same name and value.
 _PLAIN_COLUMNS = (
     "title", "number", "urgency", "priority", "url", "resolve_reason", "created_at", "updated_at",
     "assigned_as_of", "acknowledged_at", "resolved_at", "reopened_at", "as_of", "as_of_seq",

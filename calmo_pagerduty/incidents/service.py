@@ -1,4 +1,4 @@
-"""Save issues. Each call may run again after a crash: the store absorbs repetition."""
+"""Save events and dead letters of an incident. After a crash, each call may safely run again."""
 
 import logging
 from datetime import UTC, datetime
@@ -23,21 +23,21 @@ logger = logging.getLogger(__name__)
 
 
 class CannotApply(Exception):
-    """Events that can't be put on an issue, however often it is tried; the message is the fault's type."""
+    """An event can't be saved, and a retry can't help; the message is the type of the fault."""
 
 
 class EventsToSave(FrozenModel):
     ref: IncidentRef
     events: tuple[EventFacts, ...]
-    #: The severity that was decided for the newest picture of the incident.
+    #: The workflow's decision for the newest state.
     severity: Severity
-    #: Whether the run asks what an earlier one knew: it is the run's first save.
+    #: True for a run's first save, which loads the state of an earlier run.
     asks_for_state: bool = False
 
 
 class SavedEvents(FrozenModel):
-    """How many events were new; the state of an issue that was there before, if it was asked for; when a
-    response target is near or missed, if there is one.
+    """`new` counts new events. `known` is the stored state, if the run asked and the issue existed before.
+    `due` is when the next response target becomes near or missed, in UTC.
     """
 
     new: int
@@ -51,7 +51,7 @@ class DeadLettersToSave(FrozenModel):
 
 
 class IssueService:
-    """The database's side of an incident: its issue, and what could not be understood."""
+    """Saves an incident's events on its issue, and its dead letters."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -59,36 +59,36 @@ class IssueService:
     async def save(self, batch: EventsToSave) -> SavedEvents:
         """Put the events on the timeline and refresh the issue.
 
-        Raises StoreUnavailable, and UnknownConnection or CannotApply (not to be tried again).
+        Raises StoreUnavailable, UnknownConnection, CannotApply; a retry helps only the first.
         """
         now = datetime.now(UTC)
         try:
-            return await self._database.write(lambda transaction: _save(transaction, batch, now))
+            return await self._database.write(lambda tx: _save(tx, batch, now))
         except (StoreUnavailable, issues.UnknownConnection):
             raise
-        except Exception as error:  # a fault of ours over one event: every attempt would meet it
+        except Exception as error:  # a fault in our code: every attempt would meet it
             logger.exception("events_not_applied", extra={"workflow_id": batch.ref.workflow_id})
             raise CannotApply(type(error).__name__) from error
 
     async def save_dead_letters(self, batch: DeadLettersToSave) -> None:
-        """Keep what can't be understood, and say so on the issue. Raises StoreUnavailable."""
+        """Store dead letters, and have the issue reconciled. Raises StoreUnavailable."""
         now = datetime.now(UTC)
         await self._database.write(
-            lambda connection: dead_letters.insert_dead_letters(connection, batch.ref, batch.puzzles, now)
+            lambda tx: dead_letters.insert_dead_letters(tx, batch.ref, batch.puzzles, now)
         )
-        for puzzle in batch.puzzles:
+        for letter in batch.puzzles:
             logger.error(
                 "event_set_aside",
-                extra={"workflow_id": batch.ref.workflow_id, "reason": puzzle.reason},
+                extra={"workflow_id": batch.ref.workflow_id, "reason": letter.reason},
             )
 
 
 def _save(tx: Transaction, batch: EventsToSave, now: datetime) -> SavedEvents:
     saved = issues.insert_events(tx, batch.ref, batch.events, batch.severity, now)
-    asked = batch.asks_for_state and saved.existed
+    loads_state = batch.asks_for_state and saved.existed
     tracked = responses.get_tracked_issue(tx, batch.ref)
     return SavedEvents(
         new=saved.new,
-        known=issues.get_state(tx, batch.ref) if asked else None,
+        known=issues.get_state(tx, batch.ref) if loads_state else None,
         due=min((notice.at for notice in tracked.pending), default=None) if tracked else None,
     )

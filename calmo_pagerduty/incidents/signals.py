@@ -1,7 +1,7 @@
-"""How events travel to an incident's workflow, and what is done with a signal nobody understands.
+"""Encode and decode the signal that brings events to an incident's workflow.
 
-The envelope is tolerant on purpose: Temporal drops a signal whose arguments it can't decode with
-no more than a log line, so the workflow takes raw JSON and reads it here.
+If Temporal can't decode a signal's arguments, it logs a line and drops the signal. So the workflow takes raw
+JSON, and this module turns whatever it can't decode into dead letters.
 """
 
 import json
@@ -16,16 +16,16 @@ RECEIVE_EVENTS = "receive_events"
 
 RESENT_FIELD = ',"again":true'
 
-#: How much of a puzzling signal is kept for a person to look at.
+#: How many characters of an unreadable signal a dead letter keeps.
 MAX_PAYLOAD_LENGTH = 32_000
 
 
 class DeadLetter(FrozenModel):
-    """Something that arrived and could not be understood or applied: kept whole, set aside."""
+    """A signal or an event that could not be understood or applied, stored for a person to look at."""
 
     reason: str
     payload: str
-    #: The deliveries concerned, by number in our log, where they are known.
+    #: The numbers of the deliveries, where they are known.
     seqs: tuple[int, ...] = ()
 
 
@@ -35,9 +35,9 @@ class DecodedSignal(FrozenModel):
 
 
 def encode_signal(facts: Sequence[tuple[int, bool, str]]) -> bytes:
-    """Make the signal's body from (delivery number, sent again, facts as JSON).
+    """Return the signal's body, from tuples of (delivery number, sent again, facts as JSON).
 
-    The facts are spliced and not parsed: this is done for every event that is forwarded.
+    It splices the facts without parsing them, because it runs for every forwarded event.
     """
     events = ",".join(
         f'{{"seq":{seq},{text[1:-1]}{RESENT_FIELD if again else ""}}}' for seq, again, text in facts
@@ -46,7 +46,7 @@ def encode_signal(facts: Sequence[tuple[int, bool, str]]) -> bytes:
 
 
 def decode_signal(name: str, payloads: Sequence[bytes]) -> DecodedSignal:
-    """Read a signal's body. Never raises; what isn't understood comes back as puzzles."""
+    """Return a signal's events. Never raises: whatever can't be decoded becomes a dead letter."""
     text = b"\n".join(payloads).decode("utf-8", "replace")[:MAX_PAYLOAD_LENGTH]
     if name != RECEIVE_EVENTS:
         return DecodedSignal(
@@ -54,18 +54,18 @@ def decode_signal(name: str, payloads: Sequence[bytes]) -> DecodedSignal:
         )
     try:
         envelope = json.loads(payloads[0])
-        found = envelope["events"]
-        if not isinstance(found, list):
+        raw_events = envelope["events"]
+        if not isinstance(raw_events, list):
             raise TypeError("events")
     except (IndexError, KeyError, TypeError, ValueError, RecursionError):
         return DecodedSignal(dead_letters=(DeadLetter(reason="not an envelope of events", payload=text),))
-    events, puzzles = [], []
-    for raw in found:
+    events, letters = [], []
+    for raw in raw_events:
         try:
             events.append(EventFacts.model_validate(raw))
         except ValidationError as error:
             where = ", ".join(sorted({str(part["loc"][0]) for part in error.errors() if part["loc"]}))
-            puzzles.append(
+            letters.append(
                 DeadLetter(reason=f"not an event: {where}", payload=json.dumps(raw)[:MAX_PAYLOAD_LENGTH])
             )
-    return DecodedSignal(events=tuple(events), dead_letters=tuple(puzzles))
+    return DecodedSignal(events=tuple(events), dead_letters=tuple(letters))

@@ -1,4 +1,4 @@
-"""Issues, their timelines and their changes. An issue and its timeline change in one transaction."""
+"""Store issues, timelines and changes. An issue and its timeline change in one transaction."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ _LOCKED = _BY_ID.with_for_update()
 _BODIES = sa.select(delivery_bodies.c.seq, delivery_bodies.c.body).where(
     delivery_bodies.c.seq.in_(bindparam("seqs", expanding=True))
 )
-#: What is there already, and what a comparison with PagerDuty added: its webhook may come late.
+#: Entries of these events, and entries from PagerDuty's log, whose webhook may still arrive.
 _TIMELINE_EVENTS = sa.select(
     timeline.c.event_id, timeline.c.event_type, timeline.c.occurred_at, timeline.c.actor, timeline.c.summary
 ).where(
@@ -59,7 +59,7 @@ _TIMELINE_EVENTS = sa.select(
         timeline.c.event_id.like(f"{LOG_EVENT_PREFIX}%"),
     ),
 )
-#: An entry that isn't confirmed yet must stay, or it would be sent again.
+#: Deletes only entries whose derived event was applied; otherwise the forwarder would send it again.
 _DELETE_ENTRIES = sa.delete(timeline).where(
     timeline.c.issue_id == bindparam("issue"),
     timeline.c.event_id.in_(bindparam("entries", expanding=True)),
@@ -77,7 +77,7 @@ _LATEST = (
     sa.select(timeline.c.event_id, timeline.c.event_type, timeline.c.occurred_at, timeline.c.moved)
     .where(
         timeline.c.issue_id == bindparam("issue"),
-        # What is said from here never comes as an event.
+        # Entries of operations and of response targets never come as events.
         ~timeline.c.event_id.like(f"{OPERATION_PREFIX}%"),
         ~timeline.c.event_id.like(f"{TARGET_PREFIX}%"),
     )
@@ -88,14 +88,14 @@ _LATEST = (
 
 @dataclass(frozen=True, slots=True)
 class SaveResult:
-    """How many events were new, and whether the issue was there before them."""
+    """How many events were new, and whether the issue existed before."""
 
     new: int
     existed: bool
 
 
 class UnknownConnection(Exception):
-    """Events of a connection that isn't in this database: it was removed, or another one is meant."""
+    """This database has no such connection: it was removed, or it belongs to another database."""
 
 
 def insert_events(
@@ -107,8 +107,7 @@ def insert_events(
 ) -> SaveResult:
     """Put events on the issue's timeline and refresh the issue, all or nothing.
 
-    Events that are there already change nothing, so the call may be repeated at will. Raises
-    UnknownConnection.
+    Events that the timeline already has change nothing, so the call is idempotent. Raises UnknownConnection.
     """
     while True:
         current = _get_locked_issue(tx, ref)
@@ -116,12 +115,12 @@ def insert_events(
         if not received:
             return SaveResult(0, current is not None)
         before = current or new_issue(ref, _get_scope(tx, ref), received[0], now)
-        after, told = apply_events(before, received, severity, now)
-        entries = operations.update_attributions(tx, ref.issue_id, received, told)
+        after, event_entries = apply_events(before, received, severity, now)
+        entries = operations.update_attributions(tx, ref.issue_id, received, event_entries)
         lock_change_order(tx)
         if _write_issue(tx, after, is_new=current is None):
             break
-        # Another process was first to make the issue: now that it is there, it is locked and refreshed.
+        # Another process has just created the issue: start again, with that issue locked.
     _delete_superseded(tx, ref, added, entries)
     tx.execute(_ADD_ENTRIES, [entry_row(ref.issue_id, entry) for entry in entries])
     if shown := [entry for entry in entries if not entry.is_echo] or _state_changes(entries):
@@ -130,7 +129,7 @@ def insert_events(
 
 
 def _write_issue(tx: Transaction, issue: Issue, *, is_new: bool) -> bool:
-    """Insert or update the issue; False if it was to be new and is there already."""
+    """Insert or update the issue. Returns False if a new issue exists already."""
     if is_new:
         return tx.execute(insert_or_ignore(tx, issues), issue_row(issue)).rowcount > 0
     tx.execute(_UPDATE, issue_row(issue) | {"issue": issue.ref.issue_id})
@@ -140,25 +139,25 @@ def _write_issue(tx: Transaction, issue: Issue, *, is_new: bool) -> bool:
 def update_entries(
     tx: Transaction, ref: IncidentRef, entries: Sequence[TimelineEntry], now: datetime
 ) -> None:
-    """Keep what is known by now of entries that the timeline has, beside those of operations, which it may
-    lack; and have whoever looks look again.
+    """Update the attribution of existing entries, insert entries of operations, and add a change, so that
+    readers fetch the issue again.
     """
     current = _get_locked_issue(tx, ref)
     assert current is not None, "an entry without its issue"
-    there = sa.and_(timeline.c.issue_id == ref.issue_id, timeline.c.event_id == bindparam("entry"))
-    marked = sa.update(timeline).where(there)
+    same_entry = sa.and_(timeline.c.issue_id == ref.issue_id, timeline.c.event_id == bindparam("entry"))
+    update = sa.update(timeline).where(same_entry)
     for entry in entries:
         if entry.event_id.startswith(OPERATION_PREFIX):
             tx.execute(_ADD_ENTRIES, entry_row(ref.issue_id, entry))
         else:
             values = {"operation_id": entry.operation_id, "is_echo": entry.is_echo}
-            tx.execute(marked.values(**values), {"entry": entry.event_id})
+            tx.execute(update.values(**values), {"entry": entry.event_id})
     lock_change_order(tx)
     tx.execute(_ADD_CHANGE, _change_row(current, entries, now))
 
 
 def get_state(tx: Transaction, ref: IncidentRef) -> IncidentState | None:
-    """Return what a workflow needs to go on with an incident whose earlier run has ended."""
+    """Return the state with which a new run continues after an earlier run has ended; None if no issue."""
     row = tx.execute(_BY_ID, {"issue": ref.issue_id}).one_or_none()
     if row is None:
         return None
@@ -187,12 +186,12 @@ def get_state(tx: Transaction, ref: IncidentRef) -> IncidentState | None:
 
 
 def lock_issue(tx: Transaction, ref: IncidentRef) -> None:
-    """Let no event be saved on the issue beside this transaction."""
+    """Lock the issue: no other transaction can save events on it until this one ends."""
     tx.execute(_LOCKED, {"issue": ref.issue_id})
 
 
 def get_status_as_of(tx: Transaction, issue_id: str) -> StatusAsOf | None:
-    """Return how an issue's incident stands; None if there is no such issue."""
+    """Return the status of an issue's incident; None if there is no such issue."""
     row = tx.execute(_BY_ID, {"issue": issue_id}).one_or_none()
     if row is None:
         return None
@@ -202,21 +201,21 @@ def get_status_as_of(tx: Transaction, issue_id: str) -> StatusAsOf | None:
 def _list_new_events(
     tx: Transaction, ref: IncidentRef, facts: Sequence[EventFacts], current: Issue | None
 ) -> tuple[list[ReceivedEvent], list[TimelineEvent]]:
-    """Pair the events that the timeline lacks with their bodies, in the order of occurrence. Beside
-    them, what a comparison with PagerDuty has added.
+    """Return the events that the timeline lacks, in the order of occurrence, and the timeline's events from
+    PagerDuty's log.
     """
     ids = [event.event_id for event in facts]
     rows: Sequence[Any] = ()
     if current is not None:
         rows = tx.execute(_TIMELINE_EVENTS, {"issue": ref.issue_id, "events": ids}).all()
-    known = {row.event_id for row in rows}
-    fresh = {event.event_id: event for event in reversed(facts) if event.event_id not in known}
+    present = {row.event_id for row in rows}
+    fresh = {event.event_id: event for event in reversed(facts) if event.event_id not in present}
     received = list_received_events(tx, fresh.values()) if fresh else []
     return received, [_timeline_event(row) for row in rows if is_logged(row.event_id)]
 
 
 def list_received_events(tx: Transaction, facts: Iterable[EventFacts]) -> list[ReceivedEvent]:
-    """Pair events with what the delivery log has of them, in the order of occurrence."""
+    """Pair each event's facts with its body from the inbox, in the order of occurrence."""
     ordered = sorted(facts, key=lambda event: event.as_of)
     bodies = _list_events(tx, [event.seq for event in ordered])
     return [ReceivedEvent(event, _event_if_matching(event, bodies.get(event.seq))) for event in ordered]
@@ -230,10 +229,10 @@ def _timeline_event(row: Any) -> TimelineEvent:
 def _delete_superseded(
     tx: Transaction, ref: IncidentRef, added: Sequence[TimelineEvent], entries: Sequence[TimelineEntry]
 ) -> None:
-    """A webhook that comes after all takes the place of what was added for it."""
+    """Delete entries from PagerDuty's log that a late webhook replaces."""
     if not added:
         return
-    came = [
+    delivered = [
         TimelineEvent(
             entry.event_id,
             entry.event_type,
@@ -244,23 +243,25 @@ def _delete_superseded(
         for entry in entries
         if not is_logged(entry.event_id)
     ]
-    taken = superseded_entries(added, came)
-    if taken:
-        own = reconciled_webhook_id(ref.connection_id)
-        tx.execute(_DELETE_ENTRIES, {"issue": ref.issue_id, "entries": sorted(taken), "webhook": own})
+    superseded = superseded_entries(added, delivered)
+    if superseded:
+        webhook_id = reconciled_webhook_id(ref.connection_id)
+        tx.execute(
+            _DELETE_ENTRIES, {"issue": ref.issue_id, "entries": sorted(superseded), "webhook": webhook_id}
+        )
 
 
 def _list_events(tx: Transaction, seqs: list[int]) -> dict[int, WebhookEvent]:
-    found = {}
+    events = {}
     for seq, body in tx.execute(_BODIES, {"seqs": seqs}):
         event = parse_event(body)
         if isinstance(event, WebhookEvent):
-            found[seq] = event
-    return found
+            events[seq] = event
+    return events
 
 
 def _event_if_matching(facts: EventFacts, event: WebhookEvent | None) -> WebhookEvent | None:
-    """A number without its event (the log was cleared and begun anew) must not lend its text."""
+    """Return the event only if its id matches: after a reset of the inbox, numbers are reused."""
     return event if event is not None and event.event_id == facts.event_id else None
 
 

@@ -1,4 +1,4 @@
-"""One line of an issue's timeline: who, what, when, from which event."""
+"""Build timeline entries from events and operations."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ from calmo_pagerduty.pagerduty.webhook_events import (
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """What happened once. `moved` tells whether it changed how the issue stands. Times are UTC.
+    """One event or one operation. `moved` is True if it changed the issue's state. Times are UTC.
 
-    `author` did it from here, as the operation; `actor` is as whom PagerDuty knows it. An echo is an event
-    that tells of an operation which has an entry of its own: it is kept, and not shown.
+    `author` started the operation here; `actor` is the agent that PagerDuty names. An echo is the entry of
+    an own event: it is stored and not shown, because the operation has an entry of its own.
     """
 
     event_id: str
@@ -41,7 +41,7 @@ class TimelineEntry:
 
 
 def event_entry(facts: EventFacts, event: WebhookEvent | None, moved: bool) -> TimelineEntry:
-    """Make the timeline entry of an event; without its body, the words come from its type alone."""
+    """Return the timeline entry of an event; without its body, the summary comes from its type alone."""
     actor = event.actor if event else None
     return TimelineEntry(
         event_id=facts.event_id,
@@ -59,12 +59,12 @@ def event_entry(facts: EventFacts, event: WebhookEvent | None, moved: bool) -> T
 def operation_entry(
     operation: Operation, facts: EventFacts, event: WebhookEvent | None, moved: bool
 ) -> TimelineEntry:
-    """Make the one entry of what was done from here, from the first event that tells of it."""
+    """Return the timeline entry of an operation, from its first own event."""
     event_type = operation.expected[0].event_type
-    words = _summary(event_type, event, f"{operation.author} via Calmo")
+    summary = _summary(event_type, event, f"{operation.author} via Calmo")
     for expected in operation.expected:
         # The mark is for machines.
-        words = words.replace(str(expected.shows.get("mark", "")) or "\n\n", "").strip()
+        summary = summary.replace(str(expected.shows.get("mark", "")) or "\n\n", "").strip()
     return TimelineEntry(
         event_id=operation.entry_id,
         event_type=event_type,
@@ -72,7 +72,7 @@ def operation_entry(
         occurred_at=facts.occurred_at,
         seq=facts.seq,
         actor=(event.actor if event else None) or operation.agent,
-        summary=words,
+        summary=summary,
         moved=moved,
         author=operation.author,
         operation_id=operation.id,
@@ -80,21 +80,21 @@ def operation_entry(
 
 
 def _origin_suffix(event_id: str) -> str:
-    """What no webhook told, but a comparison with PagerDuty's log."""
+    """Return the suffix for an event that reconciliation found and no webhook delivered."""
     return RECONCILED_SUFFIX if is_logged(event_id) else ""
 
 
-def _summary(event_type: str, event: WebhookEvent | None, who: str | None) -> str:
-    words = rule_of(event_type).timeline_text
+def _summary(event_type: str, event: WebhookEvent | None, actor_name: str | None) -> str:
+    text = rule_of(event_type).timeline_text
     if event_type not in (*EventType, *OWN_EVENT_TYPES):
-        words = f"{words}: {event_type}"
-    by = f" by {who}" if who else ""
+        text = f"{text}: {event_type}"
+    by = f" by {actor_name}" if actor_name else ""
     detail = _DETAILS[event_type](event.data) if event and event_type in _DETAILS else ""
-    return storable_text(f"{words}{by}{f': {detail}' if detail else ''}", MAX_TEXT)
+    return storable_text(f"{text}{by}{f': {detail}' if detail else ''}", MAX_TEXT)
 
 
-def _names(*found: Reference | None) -> str:
-    return ", ".join(ref.name or ref.id for ref in found if ref)
+def _names(*references: Reference | None) -> str:
+    return ", ".join(ref.name or ref.id for ref in references if ref)
 
 
 def _assignees(data: Json) -> str:
@@ -114,9 +114,9 @@ def _name_of(key: str) -> Callable[[Json], str]:
 
 
 def _responder(data: Json) -> str:
-    who = _names(parse_reference(data.get("user")), parse_reference(data.get("escalation_policy")))
+    names = _names(parse_reference(data.get("user")), parse_reference(data.get("escalation_policy")))
     state = data.get("state")
-    return f"{who} ({state})" if who and isinstance(state, str) else who
+    return f"{names} ({state})" if names and isinstance(state, str) else names
 
 
 def _priority(data: Json) -> str:
@@ -132,12 +132,12 @@ def _roles(data: Json) -> str:
     lines = []
     for assignment in assignments[:20] if isinstance(assignments, list) else []:
         if isinstance(assignment, dict):
-            who = _names(parse_reference(assignment.get("assignee"))) or "nobody"
-            lines.append(f"{_names(parse_reference(assignment.get('role'))) or 'role'} is {who}")
+            assignee = _names(parse_reference(assignment.get("assignee"))) or "nobody"
+            lines.append(f"{_names(parse_reference(assignment.get('role'))) or 'role'} is {assignee}")
     return ", ".join(lines)
 
 
-#: What to say beyond the type's own words, from the event's data.
+#: Details that the summary adds to the type's text, from the event's data.
 _DETAILS: Mapping[str, Callable[[Json], str]] = {
     EventType.TRIGGERED: _assignees,
     EventType.ESCALATED: _assignees,
