@@ -110,12 +110,12 @@ def test_late_and_repeated_events_want_none() -> None:
 
 def test_a_new_run_that_learns_of_an_earlier_life_wants_one_only_if_it_was_reopened() -> None:
     first = RequestContext(reason=ContextReason.FIRST_EVENT)
-    assert context_request_after_merge(first, IncidentState(status=RESOLVED), lived_before=True) is None
-    reopened = context_request_after_merge(first, IncidentState(), lived_before=True)
+    assert context_request_after_merge(first, IncidentState(status=RESOLVED), had_earlier_run=True) is None
+    reopened = context_request_after_merge(first, IncidentState(), had_earlier_run=True)
     assert reopened == RequestContext(reason=ContextReason.REOPENED)
-    assert context_request_after_merge(first, IncidentState(), lived_before=False) == first
+    assert context_request_after_merge(first, IncidentState(), had_earlier_run=False) == first
     raised = RequestContext(reason=ContextReason.PRIORITY_RAISED)
-    assert context_request_after_merge(raised, IncidentState(), lived_before=True) == raised
+    assert context_request_after_merge(raised, IncidentState(), had_earlier_run=True) == raised
 
 
 def test_a_number_tells_priorities_of_one_severity_apart() -> None:
