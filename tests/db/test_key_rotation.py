@@ -28,7 +28,7 @@ from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
 database = Database(sys.argv[1])
 keyring = Keyring({"new": bytes(range(32, 64)), "old": bytes(range(32))})
-while some := database.write_now(lambda t: key_rotation.rewrap_some(t, keyring)):
+while some := database.write_blocking(lambda t: key_rotation.update_sealed_batch(t, keyring)):
     print(some, flush=True)
 """
 

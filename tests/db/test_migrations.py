@@ -29,7 +29,7 @@ from calmo_pagerduty.db.database import Database
 sys.stdin.read(1)
 with closing(Database(sys.argv[1])) as database:
     database.migrate()
-    database.write_now(lambda connection: connection.exec_driver_sql("SELECT 1 FROM deliveries"))
+    database.write_blocking(lambda connection: connection.exec_driver_sql("SELECT 1 FROM deliveries"))
 """
 
 
@@ -112,7 +112,7 @@ def test_a_start_waits_for_a_migration_that_takes_longer_than_a_write_may(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, tried_again = tmp_path / "calmo.db", threading.Event()
-    monkeypatch.setattr("calmo_pagerduty.store.database.SQLITE_BUSY_SECONDS", 0.0)
+    monkeypatch.setattr("calmo_pagerduty.db.database.SQLITE_BUSY_SECONDS", 0.0)
     upgrade, tries = migrations.upgrade, itertools.count(1)
 
     def counted(engine: sa.Engine) -> None:
@@ -120,7 +120,7 @@ def test_a_start_waits_for_a_migration_that_takes_longer_than_a_write_may(
             tried_again.set()
         upgrade(engine)
 
-    monkeypatch.setattr("calmo_pagerduty.store.database.upgrade", counted)
+    monkeypatch.setattr("calmo_pagerduty.db.database.upgrade", counted)
     with closing(sqlite3.connect(path, isolation_level=None)) as another:
         another.execute("PRAGMA journal_mode=WAL")
         another.execute("BEGIN IMMEDIATE")

@@ -10,24 +10,24 @@ ROWS = """
 from starlette.requests import Request
 from starlette.responses import Response
 
-from calmo_pagerduty.access.store import Caller
-from ingress.api.endpoints import Endpoint, Json, Media, Nothing, PublicEndpoint, Row
+from calmo_pagerduty.access.store import Principal
+from ingress.api.endpoints import Endpoint, Json, Media, NoInput, PublicEndpoint, EndpointRow
 from ingress.api.models import HealthModel, NoBody, ReadinessModel
 
 
-async def checked(request: Request, caller: Caller, body: NoBody) -> HealthModel: ...
-async def page(request: Request, caller: Caller, nothing: Nothing) -> Response: ...
+async def checked(request: Request, caller: Principal, body: NoBody) -> HealthModel: ...
+async def page(request: Request, caller: Principal, nothing: NoInput) -> Response: ...
 async def public(request: Request) -> HealthModel: ...
 
 
-right: list[Row] = [
+right: list[EndpointRow] = [
     Endpoint("POST", "/", "", Json(HealthModel), permission="p", takes=NoBody, handler=checked),
-    Endpoint("GET", "/", "", Media("text/plain"), permission="p", takes=Nothing, handler=page),
+    Endpoint("GET", "/", "", Media("text/plain"), permission="p", takes=NoInput, handler=page),
     PublicEndpoint("GET", "/", "", Json(HealthModel), handler=public),
 ]
-wrong: list[Row] = [
+wrong: list[EndpointRow] = [
     Endpoint("POST", "/", "", Json(ReadinessModel), permission="p", takes=NoBody, handler=checked),
-    Endpoint("POST", "/", "", Json(HealthModel), permission="p", takes=Nothing, handler=checked),
+    Endpoint("POST", "/", "", Json(HealthModel), permission="p", takes=NoInput, handler=checked),
     Endpoint("POST", "/", "", Json(HealthModel), takes=NoBody, handler=checked),
     PublicEndpoint("GET", "/", "", Json(ReadinessModel), handler=public),
     PublicEndpoint("GET", "/", "", Json(HealthModel), handler=checked),
