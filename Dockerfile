@@ -1,4 +1,4 @@
-# Locked and hashed packages in one stage, the program without any build tools in the next.
+# The first stage installs locked and hashed packages. The second one holds the program, without build tools.
 FROM python:3.12.11-slim-bookworm AS packages
 COPY requirements.lock /
 RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r /requirements.lock

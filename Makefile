@@ -1,10 +1,10 @@
-# Everything is done in .venv, from locked and hashed packages.
+# All programs run in .venv, which holds locked and hashed packages.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
 # Options for `make run`: make run ARGS="--port 9000 --speed 5"
 ARGS ?=
-# Where it is set, every program would compile all of its modules anew at each start: ten seconds of tests' CPU.
+# If it is set, every program compiles all its modules anew at each start. That costs tests ten seconds of CPU.
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help
@@ -20,15 +20,15 @@ help: ## Show this help
 	@touch $@
 
 .PHONY: run
-run: .venv/.installed ## Run everything on this machine with a simulated PagerDuty (Ctrl-C stops it)
+run: .venv/.installed ## Run everything on this machine, with a simulated PagerDuty (Ctrl-C stops it)
 	@exec $(BIN)/calmo-pagerduty up $(ARGS)
 
 .PHONY: test
-test: .venv/.installed ## Run all tests, with real parts, four at a time
+test: .venv/.installed ## Run all tests with real parts, four files at a time
 	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-fast
-test-fast: .venv/.installed ## Run what needs no server, in under a minute: rules, the store on SQLite, the API
+test-fast: .venv/.installed ## Run the tests that need no server, in under a minute: rules, stores on SQLite, the API
 	@$(BIN)/python -m pytest --fast -q -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: check
@@ -44,22 +44,22 @@ format: .venv/.installed ## Format the code and sort imports
 	@$(BIN)/ruff format .
 
 .PHONY: torture
-torture: .venv/.installed ## Run the long fault tests: crashes at random moments, nothing lost or doubled
+torture: .venv/.installed ## Run the long fault tests: crashes at random moments, and nothing is lost or doubled
 	@$(BIN)/python -m pytest -m torture -o faulthandler_timeout=3600
 	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile="by chance"
 
 .PHONY: bench
-bench: .venv/.installed ## Measure speed and cost next to a bare Temporal workflow; prints JSON
+bench: .venv/.installed ## Measure speed and cost, compared with a bare Temporal workflow; prints JSON
 	@$(BIN)/python -m bench
 
 .PHONY: docs
-docs: .venv/.installed ## Write docs/tools.md anew from the catalogue
+docs: .venv/.installed ## Generate docs/tools.md from the catalogue
 	@$(BIN)/python -c "from calmo_pagerduty.tools import catalogue, documentation as d; print(d.tools_markdown(catalogue.TOOLS), end='')" > docs/tools.md
 
 .PHONY: lock
-lock: .venv/.installed ## Lock dependencies anew, with hashes and without index addresses
+lock: .venv/.installed ## Lock dependencies again, with hashes and without index addresses
 	@$(BIN)/python packages.py lock
 
 .PHONY: clean
-clean: ## Remove the environment and caches; data folders stay
+clean: ## Remove the environment and the caches; data folders stay
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

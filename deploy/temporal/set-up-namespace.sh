@@ -1,5 +1,5 @@
 #!/bin/sh
-# Wait until Temporal serves, then see to the namespace and how long it keeps closed workflows.
+# Wait until Temporal serves. Then create the namespace if it is missing, and set how long it keeps closed workflows.
 set -eu
 until temporal operator cluster health; do sleep 2; done
 temporal operator namespace describe --namespace default >/dev/null 2>&1 ||

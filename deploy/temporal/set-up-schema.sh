@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make or update the schemas of Temporal's two databases. Safe to run again.
+# Create or update the schemas of Temporal's two databases. It is safe to run this again.
 set -eu
 for database in temporal temporal_visibility; do
   versions=${database#temporal_}
