@@ -24,6 +24,8 @@ from calmo_pagerduty.contexts.sources import Source, SourceState
 from calmo_pagerduty.kernel.model import FrozenModel
 
 SCHEMA: Literal["calmo.incident_context/1"] = "calmo.incident_context/1"
+#: No database's integers end earlier, and no issue has so many.
+MAX_VERSION = 1_000_000
 
 
 class SourceReport(FrozenModel):

@@ -5,14 +5,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from calmo_pagerduty.contexts.model import MAX_VERSION
 from calmo_pagerduty.contexts.runs import ContextState
 from calmo_pagerduty.contexts.sources import Source, SourceState
 from calmo_pagerduty.contexts.store import StoredContext
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from ingress.api.models import Model, Word
 
-#: No database's integers end earlier, and no issue has so many.
-MAX_VERSION = 1_000_000
 Version = Annotated[int, Field(ge=1, le=MAX_VERSION)]
 #: It stands in a workflow's history, so it's no place for sentences.
 Reason = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9 ,-]*$")]

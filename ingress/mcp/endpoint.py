@@ -50,7 +50,8 @@ from ingress.api.models import Links
 from ingress.incidents.action_models import action_model
 from ingress.incidents.action_service import ActionService
 from ingress.mcp.action_tool import ACT_CATEGORY, ACTION_TOOLS
-from ingress.mcp.context_tool import CONTEXT_CATEGORIES, CONTEXT_TOOL, read_context
+from ingress.mcp.context_reading import read_context
+from ingress.mcp.context_tool import CONTEXT_CATEGORIES, CONTEXT_TOOL
 from ingress.mcp.presentation import CannotServe, Json, build_server
 from ingress.tools.models import ToolCallModel, call_model
 from ingress.tools.service import CallResult, ToolCallDispatcher

@@ -23,12 +23,12 @@ from mcp_types import (
     ToolAnnotations,
 )
 
+from calmo_pagerduty.contexts.model import MAX_VERSION
 from calmo_pagerduty.kernel.untrusted_text import clean_json, sanitize_text
 from calmo_pagerduty.tools.arguments import input_schema
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.classes import Access
 from calmo_pagerduty.tools.model import Tool as ToolRow
-from ingress.contexts.models import MAX_VERSION
 from ingress.mcp.action_tool import ACT_TOOL, build_action_tool
 from ingress.mcp.context_tool import CONTEXT_TOOL, build_context_tool
 

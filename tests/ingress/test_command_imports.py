@@ -73,3 +73,9 @@ def test_an_agents_program_learns_that_there_is_no_key_before_anything_slow_is_i
     imported, error = imported_by("mcp", CALMO_DATA_DIR=str(tmp_path))
     assert "no API key" in error
     assert imported & SLOW == set()
+
+
+def test_an_agents_server_imports_no_database_and_no_temporal() -> None:
+    program = "import sys, ingress.mcp.stdio; print(*sys.modules)"
+    imported = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert set(imported.stdout.split()) & {"sqlalchemy", "temporalio", "numpy", "scipy", "networkx"} == set()
