@@ -1,1 +1,1 @@
-"""PagerDuty's side: its REST API, its webhook events, its log entries and its schedules."""
+"""PagerDuty's interfaces: REST API, webhook events, log entries and schedules."""

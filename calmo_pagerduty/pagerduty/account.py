@@ -1,4 +1,4 @@
-"""Whom we speak as, and where: PagerDuty's two regions, a token, an address."""
+"""The account that a client calls PagerDuty for: base URL by region, token, From address."""
 
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -21,9 +21,10 @@ _SCHEMES: Final = {TokenKind.API_TOKEN: "Token token=", TokenKind.OAUTH: "Bearer
 
 
 def base_url(region: Region, override: str | None = None) -> str:
-    """Return where a region's API is. `override` is for tests and simulators: https, or http to this machine.
+    """Return the base URL of a region's API. `override` serves tests and simulators.
 
-    Raises ValueError for any other override, InvalidRequest for a simulator that isn't there.
+    Raises ValueError unless `override` is https, or http to this machine; InvalidRequest if the region is
+    the simulator and there is none.
     """
     if override is not None:
         return checked_base_url(override)
@@ -33,7 +34,7 @@ def base_url(region: Region, override: str | None = None) -> str:
 
 
 def checked_base_url(url: str) -> str:
-    """Return the URL without a slash at its end. Raises ValueError unless a token may be sent there."""
+    """Return the URL without a trailing slash. Raises ValueError if a token may not be sent there."""
     if not (url.isascii() and url.isprintable()):
         raise ValueError("a base URL holds printable ASCII only")
     parts = urlsplit(url)
@@ -54,28 +55,28 @@ def _is_loopback(host: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One connection's PagerDuty account. Its repr holds neither the token nor the address.
+    """One connection's PagerDuty account. Its repr holds neither the token nor the From address.
 
-    Raises ValueError for what can't be sent as a header.
+    Raises ValueError if a value can't be sent as a header.
     """
 
     base_url: str
     token: SecretStr
     token_kind: TokenKind = TokenKind.API_TOKEN
-    #: The address of a PagerDuty user, in whose name an account's token writes.
+    #: E-mail address of the PagerDuty user in whose name an account-level token writes.
     from_address: str | None = field(default=None, repr=False)
     connection_id: str = ""
 
     def __post_init__(self) -> None:
         checked_base_url(self.base_url)
         if not _fits_a_header(self.token.get_secret_value()):
-            raise ValueError("the token is empty or holds characters that no token has")
+            raise ValueError("the token is empty or has characters that are not allowed in a token")
         if self.from_address is not None and not _fits_a_header(self.from_address):
-            raise ValueError("the From address is empty or holds characters that no address has")
+            raise ValueError("the From address is empty or has characters that are not allowed in an address")
 
     @property
     def authorization(self) -> str:
-        """The Authorization header's value: a secret."""
+        """The value of the Authorization header. It is a secret."""
         return _SCHEMES[self.token_kind] + self.token.get_secret_value()
 
 

@@ -1,4 +1,4 @@
-"""PagerDuty's REST API, one call at a time; repeating is up to whoever calls."""
+"""A client of PagerDuty's REST API. It sends each request once; the caller decides about retries."""
 
 import json
 import logging
@@ -28,7 +28,7 @@ _HEADERS: Final = {
 
 
 class PagerDutyClient:
-    """Speaks for one account over a shared HTTP client. Every call raises PagerDutyError."""
+    """Calls the API for one account over a shared HTTP client. Every call raises PagerDutyError."""
 
     def __init__(
         self,
@@ -48,52 +48,53 @@ class PagerDutyClient:
         self._ceiling = ceiling
 
     async def send(self, request: ApiRequest) -> JsonObject:
-        """Make one HTTP call. An empty answer is {}, a bare array is {"items": [...]}."""
+        """Send one request and return its JSON object: {} if empty, {"items": [...]} for a bare array."""
         wired = self._http_request(request)
         await self._permits.acquire(request)
         answer = await wire.exchange(self._http, request, wired, self._deadline, self._max_answer)
         try:
-            understood = parse_response(request, answer, (self._account.token.get_secret_value(),))
+            result = parse_response(request, answer, (self._account.token.get_secret_value(),))
         except PagerDutyError as error:
             await self._report_limits(answer, error if isinstance(error, RateLimited) else None)
             raise
         await self._report_limits(answer, None)
-        return understood
+        return result
 
     async def pages(self, listing: ListRequest) -> AsyncIterator[ListResult]:
-        """Yield page by page; each one's `next` is where it stopped."""
-        walk = Paginator(listing, self._account.connection_id, self._ceiling)
-        while (request := walk.request()) is not None:
-            yield walk.take(await self.send(request))
+        """Yield the list's pages. `next` of a page is the cursor of the following page."""
+        paginator = Paginator(listing, self._account.connection_id, self._ceiling)
+        while (request := paginator.request()) is not None:
+            yield paginator.take(await self.send(request))
 
     async def collect(self, listing: ListRequest) -> ListResult:
-        """Return the whole list, up to `at_most`."""
+        """Return the list in one piece, at most `at_most` items."""
         items: list[JsonObject] = []
         notes: list[str] = []
-        stopped = listing.after
+        next_cursor = listing.after
         async for page in self.pages(listing):
             items += page.items
             notes += page.notes
-            stopped = page.next
-        return ListResult(items=tuple(items), next=stopped, notes=tuple(notes))
+            next_cursor = page.next
+        return ListResult(items=tuple(items), next=next_cursor, notes=tuple(notes))
 
     async def run(self, plan: Plan) -> JsonObject:
-        """Hold a plan's conversation and return its result.
+        """Send the plan's requests, give it the answers, and return its result.
 
-        Raises what the plan lets through; such an error's `may_have_happened` tells of all that was sent.
+        Raises the errors that the plan doesn't catch. `may_have_happened` of such an error covers all
+        requests of the plan.
         """
         may_have_written = False
         try:
-            asked = next(plan)
+            request = next(plan)
             while True:
                 try:
-                    answer = await self._perform(asked)
+                    answer = await self._perform(request)
                 except PagerDutyError as error:
                     may_have_written |= error.may_have_happened
-                    asked = plan.throw(error)
+                    request = plan.throw(error)
                 else:
-                    may_have_written |= isinstance(asked, ApiRequest) and asked.is_write
-                    asked = plan.send(answer)
+                    may_have_written |= isinstance(request, ApiRequest) and request.is_write
+                    request = plan.send(answer)
         except StopIteration as end:
             result: JsonObject = end.value
             return result
@@ -104,11 +105,11 @@ class PagerDutyClient:
         finally:
             plan.close()
 
-    async def _perform(self, asked: ApiRequest | ListRequest) -> JsonObject | ListResult:
-        return await (self.send(asked) if isinstance(asked, ApiRequest) else self.collect(asked))
+    async def _perform(self, request: ApiRequest | ListRequest) -> JsonObject | ListResult:
+        return await (self.send(request) if isinstance(request, ApiRequest) else self.collect(request))
 
     def _http_request(self, request: ApiRequest) -> Request:
-        """Return the request in HTTP. Raises InvalidRequest for what can't be sent."""
+        """Return the request as an HTTP request. Raises InvalidRequest if it can't be sent."""
         headers = {**_HEADERS, "Authorization": self._account.authorization}
         if request.in_the_name_of and self._account.from_address is not None:
             headers["From"] = self._account.from_address
@@ -117,13 +118,13 @@ class PagerDutyClient:
         try:
             if request.body is not None:
                 content = json.dumps(request.body, ensure_ascii=False, allow_nan=False).encode()
-            # Written here, since httpx would group repeated names.
+            # httpx would group repeated names, so the query is built here.
             query = f"?{urlencode(request.query)}" if request.query else ""
             url = URL(self._account.base_url.rstrip("/") + request.path + query)
         except (ValueError, TypeError, InvalidURL):
             pass
         if url is None:
-            raise InvalidRequest("the request holds what can't be sent", advice="check its ids and texts")
+            raise InvalidRequest("the request can't be sent", advice="check its ids and texts")
         if (url.scheme, url.host, url.port) != (self._base.scheme, self._base.host, self._base.port):
             raise InvalidRequest(
                 "the request leads to another host", advice="a token is never sent elsewhere"
@@ -133,7 +134,7 @@ class PagerDutyClient:
         return self._http.build_request(request.method.value, url, headers=headers, content=content)
 
     async def _report_limits(self, answer: ApiResponse, limited: RateLimited | None) -> None:
-        """A ledger in trouble must not lose the answer to a write."""
+        """Record the limits. A failing database must not lose the answer to a write."""
         try:
             await self._permits.record_limits(rate_headers(answer.headers), limited)
         except Exception:

@@ -1,7 +1,7 @@
-"""The tables of PagerDuty's refusals: which error, what it means, what to do about it.
+"""Tables from PagerDuty's error responses to our error classes, their reasons and advice.
 
-Source: PagerDuty's documentation, "Errors", and answers observed. The status decides first, since
-the same code means different things.
+The status is read before the code, because one code means different things under different statuses.
+Source: PagerDuty's documentation, "Errors", and observed responses.
 """
 
 from typing import Final
@@ -34,7 +34,7 @@ ERROR_OF_STATUS: Final[dict[int, ErrorClass]] = {
     429: RateLimited,
 }
 
-#: Codes that say more than an InvalidRequest's status does.
+#: Codes that refine an InvalidRequest.
 ERROR_OF_CODE: Final[dict[int, ErrorClass]] = {
     1001: AlreadySo,  # resolved
     1002: AlreadySo,  # acknowledged
@@ -44,7 +44,7 @@ ERROR_OF_CODE: Final[dict[int, ErrorClass]] = {
     2020: RateLimited,
 }
 
-#: What is known by its words only, in lower case: its codes stand for other things too.
+#: Refusals that only their message identifies, in lower case: their codes also mean other things.
 REASON_OF_MESSAGE: Final[tuple[tuple[str, RefusalReason], ...]] = (
     ("matching dedup key already exists", RefusalReason.OPEN_INCIDENT_WITH_KEY),
     ("offset+limit exceeds", RefusalReason.BEYOND_REACH),
@@ -57,9 +57,9 @@ REASON_OF_MESSAGE: Final[tuple[tuple[str, RefusalReason], ...]] = (
 
 _FROM_ADVICE: Final = "set the connection's From address to that of a user of this PagerDuty account"
 
-#: What to do about it: the most special row counts, from meaning over code to class.
+#: Advice. The most specific table wins: reason, then code, then status, then class.
 ADVICE_OF_REASON: Final[dict[RefusalReason, str]] = {
-    RefusalReason.OPEN_INCIDENT_WITH_KEY: "the incident is there already: find it by its incident_key",
+    RefusalReason.OPEN_INCIDENT_WITH_KEY: "the incident exists already: find it by its incident_key",
     RefusalReason.BEYOND_REACH: "narrow the search, such as by since and until",
     RefusalReason.FROM_NEEDED: _FROM_ADVICE,
     RefusalReason.FROM_UNKNOWN: _FROM_ADVICE,
@@ -72,7 +72,7 @@ ADVICE_OF_CODE: Final[dict[int, str]] = {
     1001: "the incident is resolved already; reopen it first if it is to be changed",
     1002: "the incident is acknowledged already",
     1006: "its escalation policy has no further level",
-    1007: "check the ids of those it is to be assigned to",
+    1007: "check the ids of the assignees",
     1008: _FROM_ADVICE,
     1012: "acknowledge the incident first: only an acknowledged one can be snoozed",
     1014: "choose an escalation policy that exists",
@@ -84,7 +84,7 @@ ADVICE_OF_CODE: Final[dict[int, str]] = {
     2016: _FROM_ADVICE,
     2018: "access to the incident ended when it was resolved",
     2019: "the account has reached a limit of PagerDuty's: remove something first",
-    5003: "what has passed can't be changed",
+    5003: "the past can't be changed",
 }
 
 ADVICE_OF_STATUS: Final[dict[int, str]] = {
@@ -106,7 +106,7 @@ ADVICE_OF_CLASS: Final[dict[ErrorClass, str]] = {
 
 
 def error_class(status: int, code: int | None) -> ErrorClass:
-    """Return what a status of 300 or more means."""
+    """Return the error class for a status of 300 or more."""
     if status < 400:
         return Refused
     if status >= 500:
@@ -118,20 +118,20 @@ def error_class(status: int, code: int | None) -> ErrorClass:
 
 
 def is_refined_by_code(status: int) -> bool:
-    """Tell whether a refusal's code may say that it is so already, or worth another try."""
+    """Tell whether the code of a refusal with this status may change its error class."""
     return 400 <= status < 500 and status not in ERROR_OF_STATUS
 
 
-def reason_of_message(words: str) -> RefusalReason | None:
-    """Recognise what PagerDuty tells in words only."""
-    lowered = words.lower()
-    return next((meaning for known, meaning in REASON_OF_MESSAGE if known in lowered), None)
+def reason_of_message(message: str) -> RefusalReason | None:
+    """Return the reason that only the message tells; None if it tells none of them."""
+    lowered = message.lower()
+    return next((reason for phrase, reason in REASON_OF_MESSAGE if phrase in lowered), None)
 
 
 def advice_for(error: ErrorClass, status: int, code: int | None, meaning: RefusalReason | None) -> str:
-    """Return what to do about it."""
+    """Return the advice for a person, from the most specific table that has some."""
     if meaning is not None:
         return ADVICE_OF_REASON[meaning]
-    # 2016 is "too slow" with a 408, and a missing From otherwise.
+    # Code 2016 means "too slow" with status 408, and a missing From header otherwise.
     by_code = ADVICE_OF_CODE.get(code) if code is not None and error is not ServerFault else None
     return by_code or ADVICE_OF_STATUS.get(status) or ADVICE_OF_CLASS.get(error, "")

@@ -1,20 +1,20 @@
-"""What can go wrong with a call to PagerDuty.
+"""The errors of a call to PagerDuty.
 
 PagerDutyError
-├── Refused               it will be refused again
+├── Refused               a repetition would be refused again
 │   ├── TokenRejected     401: key, format or region
 │   ├── NotInPlan         402: the account's plan lacks the ability
 │   ├── AccessDenied      403: role, scope or a read-only key
 │   ├── NotFound          404, 410: deleted, or hidden from this key
-│   ├── AlreadySo         what was asked for is so already: success for us
+│   ├── AlreadySo         the requested state holds already: success for us
 │   ├── ChangedMeanwhile  somebody else changed it: read it again, then repeat
 │   └── InvalidRequest    any other 4xx
-├── TryAgain              it may be different later
-│   ├── RateLimited       429, or our own share is used up: after `retry_after`
+├── TryAgain              a later attempt may succeed
+│   ├── RateLimited       429, or our own share is used up: wait for `retry_after`
 │   ├── ServerFault       408 and 5xx
 │   └── Unreachable       no answer, or only a part of it
-├── NotUnderstood         2xx, but not what PagerDuty documents
-└── OutcomeUnknown        a write that may have happened and can't be looked up: a person must look
+├── NotUnderstood         2xx, but the answer isn't what PagerDuty documents
+└── OutcomeUnknown        a write may have happened, and only a person can find out
 """
 
 from datetime import timedelta
@@ -22,7 +22,7 @@ from enum import StrEnum
 
 
 class RefusalReason(StrEnum):
-    """What PagerDuty tells in words only, where status and code stand for other things too."""
+    """A reason that only the message tells: its status and code also mean other things."""
 
     OPEN_INCIDENT_WITH_KEY = "open_incident_with_key"
     BEYOND_REACH = "beyond_reach"
@@ -34,11 +34,11 @@ class RefusalReason(StrEnum):
 
 
 class PagerDutyError(Exception):
-    """`str()` is for a person: what is wrong and what to do. It never holds a token or a body."""
+    """`str()` tells a person what is wrong and what to do. It never holds a token or a body."""
 
-    #: Whether a write may have taken effect although it failed.
+    #: True if a write may have taken effect although the call failed.
     may_have_happened = False
-    #: Said by a plan that knows that nothing was written, though PagerDuty's answer was no refusal.
+    #: A plan sets it when it knows that nothing was written, although PagerDuty did not refuse.
     changed_nothing = False
 
     def __init__(
@@ -53,7 +53,7 @@ class PagerDutyError(Exception):
         super().__init__(f"{message}: {advice}" if advice else message)
         self.message = message
         self.status = status
-        #: PagerDuty's own number, such as 2001. The same number means different things: see `status` first.
+        #: PagerDuty's error code, such as 2001. Its meaning depends on `status`.
         self.code = code
         self.advice = advice
         self.request_id = request_id
@@ -61,7 +61,7 @@ class PagerDutyError(Exception):
 
 
 class Refused(PagerDutyError):
-    """It will be refused again."""
+    """A repetition would be refused again."""
 
 
 class TokenRejected(Refused):
@@ -81,7 +81,7 @@ class NotFound(Refused):
 
 
 class AlreadySo(Refused):
-    """What was asked for is so already."""
+    """The requested state holds already."""
 
 
 class ChangedMeanwhile(Refused):
@@ -93,11 +93,11 @@ class InvalidRequest(Refused):
 
 
 class TryAgain(PagerDutyError):
-    """It may be different later."""
+    """A later attempt may succeed."""
 
 
 class RateLimited(TryAgain):
-    """Not before `retry_after`. `daily`: the analytics quota of the day is spent."""
+    """Wait for `retry_after`. `daily` is True if the analytics quota of the day is used up."""
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class Unreachable(TryAgain):
 
 
 class NotUnderstood(PagerDutyError):
-    """2xx, but not what PagerDuty documents."""
+    """2xx, but the answer isn't what PagerDuty documents."""
 
     may_have_happened = True
 

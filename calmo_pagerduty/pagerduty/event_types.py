@@ -1,8 +1,8 @@
-"""The one mapping from PagerDuty's event types to what they do to an issue.
+"""The mapping from PagerDuty's event types to their effects on an issue.
 
 Source: PagerDuty's webhook documentation (event types and their data) and the product's event table.
-The simulator has a list of its own, read from the same documentation: neither is made from the other, so a
-slip in one of them fails a test.
+The simulator has its own list from the same documentation. Neither is derived from the other, so a test
+finds a mistake in either.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ class IncidentStatus(StrEnum):
 
 
 class IssueAction(StrEnum):
-    """What an event does to the issue. RECORD only adds to its timeline."""
+    """The effect of an event on its issue. RECORD only adds a timeline entry."""
 
     CREATE = "create"
     ACKNOWLEDGE = "acknowledge"
@@ -25,7 +25,7 @@ class IssueAction(StrEnum):
     REOPEN = "reopen"
     UPDATE = "update"
     RECORD = "record"
-    #: The event is about no incident (a service, a ping): kept in the delivery log, no issue.
+    #: The event is about no incident (a service, a ping). Only the delivery log has it.
     NONE = "none"
 
 
@@ -67,10 +67,9 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EventRule:
-    """One row: the action, the words for a timeline, and the status that the event itself proves.
+    """The action of an event type, its text for the timeline, and the status that it proves by itself.
 
-    `status` is None where the status is read from the event's data (an incident as it was then), or
-    where the event says nothing of it.
+    `status` is None if the event's data holds the status, or if the event doesn't change it.
     """
 
     action: IssueAction
@@ -89,7 +88,7 @@ EVENT_RULES: Mapping[EventType, EventRule] = {
     EventType.DELEGATED: EventRule(IssueAction.UPDATE, "delegated"),
     EventType.REASSIGNED: EventRule(IssueAction.UPDATE, "reassigned"),
     EventType.RESPONDER_REPLIED: EventRule(IssueAction.UPDATE, "responder replied"),
-    # Reopened may already be acknowledged again: its data says which.
+    # A reopened incident may be acknowledged again already: the event's data holds its status.
     EventType.REOPENED: EventRule(IssueAction.REOPEN, "reopened"),
     EventType.UNACKNOWLEDGED: EventRule(IssueAction.REOPEN, "unacknowledged", IncidentStatus.TRIGGERED),
     EventType.SERVICE_UPDATED: EventRule(IssueAction.RECORD, "moved to another service"),
@@ -115,11 +114,11 @@ EVENT_RULES: Mapping[EventType, EventRule] = {
     EventType.PING: EventRule(IssueAction.NONE, "ping"),
 }
 
-#: Ours, not PagerDuty's: a comparison with PagerDuty found the incident to stand otherwise than here.
+#: Ours: reconciliation found that the issue differed from its incident at PagerDuty.
 RECONCILED = "calmo.reconciled"
-#: PagerDuty has no event for it: the timeline has it only if it was done from here.
+#: Ours: PagerDuty sends no event for it, so only snoozes made through us are on the timeline.
 SNOOZED = "calmo.snoozed"
-#: A response target is near, or missed.
+#: Ours: a response target is near, or was missed.
 RESPONSE_TARGET_NEAR = "calmo.target_near"
 RESPONSE_TARGET_MISSED = "calmo.target_missed"
 _OWN_EVENT_RULES: Mapping[str, EventRule] = {
@@ -129,12 +128,12 @@ _OWN_EVENT_RULES: Mapping[str, EventRule] = {
     RESPONSE_TARGET_MISSED: EventRule(IssueAction.RECORD, "response target missed"),
 }
 
-#: A type that PagerDuty adds later: acknowledged, recorded, never refused.
+#: The rule for a type that PagerDuty adds later: accept it and record it.
 UNKNOWN_INCIDENT_EVENT = EventRule(IssueAction.RECORD, "event of a new type")
 
 
 def rule_of(event_type: str) -> EventRule:
-    """Return the row for an event type; one that we don't know yet is only recorded."""
+    """Return the rule for an event type. An unknown type is only recorded."""
     if event_type in EVENT_TYPES:
         return EVENT_RULES[EventType(event_type)]
     return _OWN_EVENT_RULES.get(event_type, UNKNOWN_INCIDENT_EVENT)

@@ -1,4 +1,4 @@
-"""Where a listing stopped, as an opaque text that a caller hands back to go on from there."""
+"""The cursor of a listing: the position where it stopped, as an opaque text for the next call."""
 
 import base64
 import binascii
@@ -13,7 +13,7 @@ from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.pagerduty.errors import InvalidRequest
 from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, ListRequest
 
-#: Bounds in time: a caller who resumes may have newer defaults for them, so they are kept in the position.
+#: Parameters that bound a listing in time. The cursor holds them, since their defaults change with time.
 TIME_BOUNDS: Final = (
     "since",
     "until",
@@ -29,32 +29,32 @@ _Short = Annotated[str, Field(max_length=100)]
 
 
 class ListCursor(FrozenModel):
-    """A place in a listing.
+    """A position in a listing. Times are UTC.
 
-    `second` and `handed` are what was handed out last: the second it is of, and the ids of that
-    second, so that a window cut there hands nothing out twice.
+    `second` is the creation time of the last returned item, in whole seconds. `handed` are the ids of the
+    items already returned from that second, so that a search that is cut there returns none of them twice.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    #: A digest of what is listed: a position is good for its own listing only.
+    #: Digest of the listing: a cursor is valid for its own listing only.
     listing: _Short
     bounds: dict[_Short, _Short] = Field(default_factory=dict)
     offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     cursor: Annotated[str, Field(max_length=4000)] | None = None
-    #: How many things of the next page were handed out already.
+    #: How many items of the next page were already returned.
     skip: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     newest_first: bool | None = None
     in_time_order: bool = True
     second: datetime | None = None
     handed: tuple[_Short, ...] = ()
-    #: The second at which the window was cut, if it was.
+    #: The second at which the search was cut; None if it wasn't.
     edge: datetime | None = None
 
 
-def start_cursor(listing: ListRequest, whose: str) -> ListCursor:
-    """Return the place where a listing goes on. Raises InvalidRequest for another listing's `after`."""
-    digest = _digest(listing, whose)
+def start_cursor(listing: ListRequest, connection_id: str) -> ListCursor:
+    """Return the position where a listing goes on. Raises InvalidRequest for another listing's `after`."""
+    digest = _digest(listing, connection_id)
     if listing.after is None:
         return ListCursor(listing=digest, bounds=_bounds(listing.request))
     position = _decode_cursor(listing.after)
@@ -65,13 +65,13 @@ def start_cursor(listing: ListRequest, whose: str) -> ListCursor:
     if position.listing != digest or not set(position.bounds) <= set(TIME_BOUNDS):
         raise InvalidRequest(
             "this is a position in another list",
-            advice="repeat the arguments that it came from, or leave it away to begin anew",
+            advice="repeat the arguments that it came from, or omit it to start again",
         )
     return position
 
 
 def encode_cursor(position: ListCursor) -> str:
-    """Return the position as an opaque text."""
+    """Return the position as opaque text (base64url of JSON)."""
     plain = position.model_dump_json(exclude_defaults=True)
     return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
 
@@ -89,12 +89,12 @@ def _decode_cursor(text: str) -> ListCursor | None:
 
 
 def with_bounds(request: ApiRequest, bounds: dict[str, str]) -> ApiRequest:
-    """Return the request with these bounds in time, wherever it holds its own."""
+    """Return the request with its time bounds replaced, in its query or in its body's filters."""
     body = request.body
     if body is not None and isinstance(body.get("filters"), dict):
-        kept = {name: value for name, value in body["filters"].items() if name not in TIME_BOUNDS}
+        others = {name: value for name, value in body["filters"].items() if name not in TIME_BOUNDS}
         filters = {name: value for name, value in bounds.items() if name not in {"since", "until"}}
-        return request.model_copy(update={"body": {**body, "filters": {**kept, **filters}}})
+        return request.model_copy(update={"body": {**body, "filters": {**others, **filters}}})
     query = tuple(pair for pair in request.query if pair[0] not in TIME_BOUNDS)
     return request.model_copy(update={"query": (*query, *bounds.items())})
 
@@ -105,10 +105,10 @@ def _bounds(request: ApiRequest) -> dict[str, str]:
     return {name: str(value) for name, value in pairs if name in TIME_BOUNDS and value is not None}
 
 
-def _digest(listing: ListRequest, whose: str) -> str:
+def _digest(listing: ListRequest, connection_id: str) -> str:
     request = with_bounds(listing.request, {})
     body: JsonObject = {
         name: value for name, value in (request.body or {}).items() if name not in {"limit", "starting_after"}
     }
-    parts = [whose, request.method, request.path, request.query, body, listing.items, listing.paging]
+    parts = [connection_id, request.method, request.path, request.query, body, listing.items, listing.paging]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]

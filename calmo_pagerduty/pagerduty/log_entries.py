@@ -1,7 +1,8 @@
-"""PagerDuty's log entries beside the events that webhooks told: which of them are missing here.
+"""Compares PagerDuty's log entries with a timeline and finds the entries that the timeline lacks.
 
-An event's id and its log entry's are not documented to be equal. So they are matched by what
-happened, when (a log entry tells whole seconds) and who did it; in doubt they are the same.
+PagerDuty doesn't document that an event and its log entry share an id. So they are matched by type, time
+(log entries have whole seconds) and agent. In doubt they count as the same.
+Source: PagerDuty's REST documentation, "List log entries for an incident".
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from calmo_pagerduty.kernel.json_values import as_object, as_text
 from calmo_pagerduty.pagerduty.event_types import EventType
 from calmo_pagerduty.pagerduty.webhook_events import MAX_TEXT, Json, Reference, parse_reference
 
-#: Log entries that have an event of their own. Others (a page, a changed field) show in the state only.
+#: Kinds of log entries that have an event type. Others (a page, a changed field) have none.
 EVENT_OF_KIND: Mapping[str, EventType] = {
     "trigger": EventType.TRIGGERED,
     "acknowledge": EventType.ACKNOWLEDGED,
@@ -25,17 +26,18 @@ EVENT_OF_KIND: Mapping[str, EventType] = {
     "delegate": EventType.DELEGATED,
     "annotate": EventType.ANNOTATED,
 }
-#: What assigns as a part of itself: such an `assign` is no event of its own.
+#: Kinds that assign the incident too: an `assign` entry beside such an entry is no event of its own.
 _ASSIGNING_KINDS = frozenset(
     {"trigger", "escalate", "delegate", "field_value_change", "repeat_escalation_path"}
 )
 _ASSIGN_WINDOW = timedelta(seconds=2)
-#: A log entry's time is cut to its second, and is written beside the event, not with it.
+#: A log entry's time is cut to whole seconds.
 _LOG_RESOLUTION = timedelta(seconds=1)
+#: PagerDuty writes the log entry and the event separately, so their times differ a little.
 MATCH_TOLERANCE = timedelta(seconds=5)
-#: The end of what a timeline says of an entry that no webhook told.
+#: Suffix of a timeline entry's summary if it comes from reconciliation and not from a webhook.
 RECONCILED_SUFFIX = " (reconciled)"
-#: How the timeline knows what PagerDuty's log told.
+#: Prefix of the event ids of timeline entries that come from PagerDuty's log.
 LOG_EVENT_PREFIX = "log:"
 _NO_TIME = timedelta()
 _COMPARED_LENGTH = 200
@@ -43,7 +45,10 @@ _COMPARED_LENGTH = 200
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One thing that happened, as PagerDuty's log has it. `agent` None is automation. Times are UTC."""
+    """One entry of PagerDuty's log. `at` is UTC; `agent` is None for automation.
+
+    `kind` is the entry's type without `_log_entry`. `text` is the note's text, else empty.
+    """
 
     id: str
     kind: str
@@ -54,13 +59,13 @@ class LogEntry:
 
     @property
     def event_id(self) -> str:
-        """What the timeline knows it by."""
+        """The event id of the timeline entry that is derived from it."""
         return f"{LOG_EVENT_PREFIX}{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineEvent:
-    """What a timeline has already."""
+    """An event that is on a timeline already. `occurred_at` is UTC."""
 
     event_id: str
     event_type: str
@@ -70,12 +75,12 @@ class TimelineEvent:
 
 
 def is_logged(event_id: str) -> bool:
-    """Tell whether a comparison with PagerDuty's log added the event, and no webhook brought it."""
+    """Tell whether the event comes from PagerDuty's log and not from a webhook."""
     return event_id.startswith(LOG_EVENT_PREFIX)
 
 
 def parse_log_entry(item: Json) -> LogEntry | None:
-    """Read one of PagerDuty's log entries; None if it can't be told what it is about."""
+    """Parse a log entry of the REST API; None if its id, incident or time is missing or invalid."""
     identity, kind = item.get("id"), str(item.get("type", "")).removesuffix("_reference")
     incident_id = as_object(item.get("incident")).get("id")
     at = parse_instant(item.get("created_at"))
@@ -94,18 +99,18 @@ def parse_log_entry(item: Json) -> LogEntry | None:
     )
 
 
-def missing_entries(entries: Iterable[LogEntry], known: Sequence[TimelineEvent]) -> tuple[LogEntry, ...]:
-    """Return one incident's entries that its timeline lacks, oldest first."""
+def missing_entries(entries: Iterable[LogEntry], events: Sequence[TimelineEvent]) -> tuple[LogEntry, ...]:
+    """Return those of one incident's log entries that its timeline (`events`) lacks, oldest first."""
     ordered = sorted(entries, key=lambda entry: entry.at)
-    ids = {event.event_id for event in known}
+    ids = {event.event_id for event in events}
     unknown = [entry for entry in _event_entries(ordered) if entry.event_id not in ids]
-    free = [event for event in known if not is_logged(event.event_id)]
-    told = _matched_entries(unknown, free)
-    return tuple(entry for entry in unknown if entry.id not in told)
+    delivered = [event for event in events if not is_logged(event.event_id)]
+    matched = _matched_entries(unknown, delivered)
+    return tuple(entry for entry in unknown if entry.id not in matched)
 
 
 def superseded_entries(entries: Sequence[TimelineEvent], events: Sequence[TimelineEvent]) -> set[str]:
-    """Return the ids of the reconciled entries (`log:…`) that these events, which came late, tell too."""
+    """Return the ids (`log:…`) of the reconciled entries that these late events report as well."""
     pairs = sorted(
         (_event_gap(entry, event), entry.event_id, event.event_id)
         for entry in entries
@@ -122,7 +127,7 @@ def _entry_text(event: TimelineEvent) -> str:
 
 
 def _event_entries(ordered: Sequence[LogEntry]) -> list[LogEntry]:
-    """Leave out what is no event of its own."""
+    """Return the entries that are events of their own."""
     assigning = [entry.at for entry in ordered if entry.kind in _ASSIGNING_KINDS]
     return [
         entry
@@ -132,13 +137,13 @@ def _event_entries(ordered: Sequence[LogEntry]) -> list[LogEntry]:
     ]
 
 
-def _matched_entries(entries: Sequence[LogEntry], known: Sequence[TimelineEvent]) -> set[str]:
-    """Return the ids of the entries that events have told already: each event tells one, the nearest."""
+def _matched_entries(entries: Sequence[LogEntry], events: Sequence[TimelineEvent]) -> set[str]:
+    """Return the ids of the entries that have an event. Each event matches one entry, the nearest."""
     pairs = sorted(
         (
             (_entry_gap(entry, event), place, entry.id, event.event_id)
             for place, entry in enumerate(entries)
-            for event in known
+            for event in events
             if _may_match(entry, event)
         ),
     )
@@ -148,7 +153,7 @@ def _matched_entries(entries: Sequence[LogEntry], known: Sequence[TimelineEvent]
 
 
 def _greedy_matching(pairs: Iterable[tuple[timedelta, str, str]]) -> Iterator[tuple[timedelta, str, str]]:
-    """Yield the nearest pairs, each one and each other once."""
+    """Match greedily, nearest pair first, and use each id once. `pairs` are (gap, id, other id), sorted."""
     used: tuple[set[str], set[str]] = (set(), set())
     for pair in pairs:
         if pair[1] not in used[0] and pair[2] not in used[1]:
@@ -174,10 +179,10 @@ def _event_gap(entry: TimelineEvent, event: TimelineEvent) -> timedelta:
 
 
 def _gap(after: timedelta) -> timedelta:
-    """How far an event is from the second that an entry names."""
+    """Return the distance of an event from the whole second of a log entry."""
     return max(-after, after - _LOG_RESOLUTION, _NO_TIME)
 
 
 def _text(item: Json) -> str:
-    said = item.get("note") or as_object(item.get("channel")).get("summary")
-    return as_text(said, MAX_TEXT) or ""
+    note = item.get("note") or as_object(item.get("channel")).get("summary")
+    return as_text(note, MAX_TEXT) or ""

@@ -1,4 +1,4 @@
-"""Walk a long list page by page, without I/O: what to ask next, what an answer holds, where it stopped."""
+"""Pagination without I/O: which request comes next, which items an answer adds, where the list goes on."""
 
 from typing import Final, NoReturn
 
@@ -7,37 +7,37 @@ from calmo_pagerduty.pagerduty.errors import NotUnderstood
 from calmo_pagerduty.pagerduty.list_cursor import ListCursor, encode_cursor, start_cursor, with_bounds
 from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, ListRequest, ListResult, Paging
 
-#: offset + limit of a search can't be more. Source: PagerDuty's REST documentation, "Pagination".
+#: Maximum of offset + limit in one search. Source: PagerDuty's REST documentation, "Pagination".
 MAX_OFFSET: Final = 10_000
-CAN_END: Final = "PagerDuty said there was more, but sent nothing further: a part may be missing"
+INCOMPLETE_NOTE: Final = "PagerDuty said there was more, but sent nothing further: a part may be missing"
 
 
 class Paginator:
-    """One walk. Ask `request()`, hand its answer to `take()`, until there is no further request.
+    """Reads one list. Send `request()`, pass its answer to `take()`, and repeat until `request()` is None.
 
-    Raises InvalidRequest for a foreign `after`, NotUnderstood for an answer without the list.
+    Raises InvalidRequest for another list's `after`, NotUnderstood for an answer without the list.
     """
 
-    def __init__(self, listing: ListRequest, whose: str = "", ceiling: int = MAX_OFFSET) -> None:
+    def __init__(self, listing: ListRequest, connection_id: str = "", ceiling: int = MAX_OFFSET) -> None:
         self._listing = listing
         self._ceiling = ceiling
-        self._position: ListCursor | None = start_cursor(listing, whose)
-        self._wanted = listing.at_most
+        self._position: ListCursor | None = start_cursor(listing, connection_id)
+        self._remaining = listing.at_most
         self._limit = 0
         self._seen: set[str] = set()
 
     @property
     def next(self) -> str | None:
-        """Where the walk stands; None at the end of the list."""
+        """The cursor of the current position; None at the end of the list."""
         return None if self._position is None else encode_cursor(self._position)
 
     def request(self) -> ApiRequest | None:
-        """Return what to ask next; None if enough was taken, or there is no more."""
+        """Return the next request; None at the end of the list or after `at_most` items."""
         at = self._position
-        if at is None or self._wanted <= 0:
+        if at is None or self._remaining <= 0:
             return None
         listing = self._listing
-        self._limit = min(listing.page_size, at.skip + self._wanted)
+        self._limit = min(listing.page_size, at.skip + self._remaining)
         request = with_bounds(listing.request, at.bounds)
         match listing.paging:
             case Paging.NONE:
@@ -53,7 +53,7 @@ class Paginator:
                 return _page_request(request, limit=str(self._limit), offset=str(at.offset))
 
     def take(self, answer: JsonObject) -> ListResult:
-        """Return what an answer adds, in order, nothing twice."""
+        """Return the answer's new items, in order, without repeated ones."""
         at = self._position
         assert at is not None
         page = answer.get(self._listing.items)
@@ -63,11 +63,11 @@ class Paginator:
         used = at.skip
         after: ListCursor = at
         for item in page[at.skip :]:
-            if len(items) == self._wanted:
+            if len(items) == self._remaining:
                 break
             used += 1
             after = self._pass(after, item, items)
-        self._wanted -= len(items)
+        self._remaining -= len(items)
         notes: tuple[str, ...] = ()
         if used < len(page):
             place = {"offset": at.offset + used} if self._is_classic else {"skip": used}
@@ -81,7 +81,7 @@ class Paginator:
         return self._listing.paging is Paging.CLASSIC
 
     def _pass(self, at: ListCursor, item: JsonObject, items: list[JsonObject]) -> ListCursor:
-        """Append the thing unless it came before: a list that grows while it is read shifts its pages."""
+        """Append the item unless it came before: pages shift when a list grows while it is read."""
         identity = item.get("id")
         if isinstance(identity, str) and self._listing.paging is not Paging.NONE:
             if identity in self._seen:
@@ -98,7 +98,7 @@ class Paginator:
     def _advance(
         self, at: ListCursor, answer: JsonObject, received: int
     ) -> tuple[ListCursor | None, tuple[str, ...]]:
-        """Return the place after a whole page, and what is missing, in words."""
+        """Return the position after a whole page, and notes about missing items."""
         if self._listing.paging is Paging.NONE:
             return None, ()
         if self._listing.paging is Paging.CLASSIC:
@@ -110,7 +110,7 @@ class Paginator:
         if not more or (cursor in {None, ""} and self._listing.paging is Paging.CURSOR):
             return None, ()
         if not isinstance(cursor, str) or not cursor or cursor == at.cursor:
-            return None, (CAN_END,)
+            return None, (INCOMPLETE_NOTE,)
         return at.model_copy(update={"cursor": cursor, "skip": 0}), ()
 
     def _advance_by_offset(
@@ -119,7 +119,7 @@ class Paginator:
         if not self._has_more(answer, received):
             return None, ()
         if not received:
-            return None, (CAN_END,)
+            return None, (INCOMPLETE_NOTE,)
         offset = at.offset + received
         if offset < self._ceiling:
             return at.model_copy(update={"offset": offset}), ()
@@ -127,7 +127,7 @@ class Paginator:
         return narrower, () if narrower else (self._unreached(at),)
 
     def _has_more(self, answer: JsonObject, received: int) -> bool:
-        """Where `more` is missing, a full page is followed by another one."""
+        """Return the answer's `more`. If it is missing, a full page means that there is another page."""
         more = answer.get("more")
         return more if isinstance(more, bool) else received >= self._limit
 
@@ -140,9 +140,9 @@ class Paginator:
 
 
 def _page_request(request: ApiRequest, **values: str | None) -> ApiRequest:
-    kept = tuple(pair for pair in request.query if pair[0] not in values)
+    others = tuple(pair for pair in request.query if pair[0] not in values)
     added = tuple((name, value) for name, value in values.items() if value is not None)
-    return request.model_copy(update={"query": (*kept, *added)})
+    return request.model_copy(update={"query": (*others, *added)})
 
 
 def _raise_no_list(listing: ListRequest) -> NoReturn:

@@ -1,4 +1,4 @@
-"""PagerDuty's rate limits, as its answers tell them, and whoever shares them out among callers.
+"""PagerDuty's rate limits as its response headers state them, and the interface for permits.
 
 Source: PagerDuty's documentation, "REST API Rate Limits".
 """
@@ -14,11 +14,11 @@ from calmo_pagerduty.pagerduty.requests import ApiRequest
 
 @dataclass(frozen=True, slots=True)
 class RateHeaders:
-    """The nearest limit, and the analytics quota of the day. None where PagerDuty said nothing."""
+    """The limit that is reached first, and the daily analytics quota. None if the headers lack a value."""
 
     limit: int | None = None
     remaining: int | None = None
-    #: Until the limit's window ends.
+    #: Time until the limit's window ends.
     reset: timedelta | None = None
     daily_limit: int | None = None
     daily_remaining: int | None = None
@@ -30,7 +30,7 @@ class RateHeaders:
 
 
 def rate_headers(headers: Mapping[str, str]) -> RateHeaders:
-    """Read an answer's headers, whose names are in lower case; what isn't a number is ignored."""
+    """Parse response headers, with names in lower case. Values that aren't numbers are ignored."""
     return RateHeaders(
         limit=_number(headers.get("ratelimit-limit")),
         remaining=_number(headers.get("ratelimit-remaining")),
@@ -42,7 +42,7 @@ def rate_headers(headers: Mapping[str, str]) -> RateHeaders:
 
 
 def parse_seconds(text: str | None) -> timedelta | None:
-    """Read a header that holds whole seconds."""
+    """Parse a header of whole seconds; None if it isn't a number."""
     number = _number(text)
     return None if number is None else timedelta(seconds=number)
 
@@ -53,17 +53,17 @@ def _number(text: str | None) -> int | None:
 
 
 class Permits(Protocol):
-    """Shares an account's limits out among all who call it."""
+    """Shares an account's rate limit among all its callers."""
 
     async def acquire(self, request: ApiRequest) -> None:
-        """Return once the request may be sent. Raises RateLimited if that isn't soon."""
+        """Wait until the request may be sent. Raises RateLimited if the wait would be too long."""
 
     async def record_limits(self, headers: RateHeaders, limited: RateLimited | None) -> None:
-        """Learn what an answer said. `limited` is the refusal, if it was one: it knows for how long."""
+        """Record an answer's limits. `limited` is the 429, if it was one; it holds the time to wait."""
 
 
 class Unlimited:
-    """Every request may be sent at once."""
+    """Permits without a limit: every request may be sent at once."""
 
     async def acquire(self, request: ApiRequest) -> None:
         return

@@ -1,4 +1,4 @@
-"""The words that plans are made of: requests, listings, and the three shapes of results."""
+"""Builders for plans: requests, list requests and results."""
 
 from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import datetime
@@ -9,18 +9,18 @@ from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, ListReque
 
 ShapeItem = Callable[[JsonObject], JsonObject]
 
-#: A part of a plan: it asks, and returns something that the plan goes on with.
+#: A part of a plan: it yields requests and returns a value to the plan.
 SubPlan = Generator[ApiRequest | ListRequest, Any, Any]
 
 
 def format_shown_time(text: Any) -> Any:
-    """Return PagerDuty's time as results show it, in UTC; what is no time is left as it is."""
+    """Return a time of PagerDuty in UTC, as results show it. A text that is no time stays as it is."""
     moment = parse_instant(text)
     return format_iso_utc(moment) if moment else text
 
 
 def query_pairs(parameters: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Return a query: None is left out, several values repeat the name, instants are UTC."""
+    """Return query pairs: None is left out, a list repeats the name, times become UTC."""
     return tuple((name, text) for name, value in parameters.items() for text in _texts(value))
 
 
@@ -35,7 +35,7 @@ def _texts(value: Any) -> list[str]:
 
 
 def get(path: str, **query: Any) -> ApiRequest:
-    """`include` and other sets are given under the name that PagerDuty documents, by `**{"ids[]": …}`."""
+    """Build a GET request. Give lists under PagerDuty's documented name: `**{"include[]": …}`."""
     return ApiRequest(method=Method.GET, path=path, query=query_pairs(query))
 
 
@@ -48,7 +48,7 @@ def put(path: str, body: JsonObject, *, in_the_name_of: bool = False) -> ApiRequ
 
 
 def analytics_request(path: str, body: JsonObject) -> ApiRequest:
-    """Analytics are read by POST, and have a quota per day."""
+    """Build a request for analytics, which are read by POST and have a daily quota."""
     return ApiRequest(method=Method.POST, path=path, body=body, daily_quota=True)
 
 
@@ -91,5 +91,5 @@ def references(ids: Iterable[str], type_: str) -> list[JsonObject]:
 
 
 def without_none(fields: Mapping[str, Any]) -> JsonObject:
-    """Return the fields that were given."""
+    """Return the fields whose value is not None."""
     return {name: value for name, value in fields.items() if value is not None}

@@ -1,4 +1,4 @@
-"""What is asked of PagerDuty's REST API, as values: tools say it, the client sends it."""
+"""Requests to PagerDuty's REST API as values: tools build them, the client sends them."""
 
 from collections.abc import Generator
 from enum import StrEnum
@@ -19,10 +19,10 @@ class Method(StrEnum):
 
 
 class Paging(StrEnum):
-    """How an endpoint hands out a long list. Source: PagerDuty's REST documentation, "Pagination"."""
+    """How an endpoint pages its list. Source: PagerDuty's REST documentation, "Pagination"."""
 
     NONE = "none"
-    #: `limit` and `offset`, up to 10,000 things.
+    #: `limit` and `offset`, up to 10,000 items.
     CLASSIC = "classic"
     #: `limit` and `cursor`, until `next_cursor` is null.
     CURSOR = "cursor"
@@ -31,15 +31,15 @@ class Paging(StrEnum):
 
 
 class ApiRequest(FrozenModel):
-    """One call. `path` begins with / and holds no query; a repeated parameter is repeated in `query`."""
+    """One request. `path` begins with / and holds no query. `query` may hold a name several times."""
 
     method: Method
     path: str
     query: tuple[tuple[str, str], ...] = ()
     body: JsonObject | None = None
-    #: Whether the call is made in somebody's name: the connection's address goes along as `From`.
+    #: True if PagerDuty needs to know the author: the connection's address is sent as `From`.
     in_the_name_of: bool = False
-    #: Whether it counts against the account's daily analytics quota.
+    #: True if the request counts against the account's daily analytics quota.
     daily_quota: bool = False
 
     @property
@@ -57,30 +57,30 @@ class ApiRequest(FrozenModel):
 
 
 class ListRequest(FrozenModel):
-    """A long list: its first request, where the things are in each answer, how many are wanted."""
+    """A list to read: its first request, the answer's field with the items, and how many to read."""
 
     request: ApiRequest
-    #: The answer's field that holds the things, such as `incidents`.
+    #: The answer's field that holds the items, such as `incidents`.
     items: str
     paging: Paging
-    #: How many things are wanted at most.
+    #: The maximum number of items.
     at_most: int
-    #: Where an earlier listing stopped; None begins at the beginning.
+    #: `next` of an earlier result; None starts at the beginning.
     after: str | None = None
-    #: Whether `since` and `until` may be narrowed, to get past the 10,000 that one listing can reach.
+    #: True if `since` and `until` may be narrowed to get past the 10,000 items of one search.
     divisible_by_time: bool = False
     page_size: int = 100
 
 
 class ListResult(FrozenModel):
-    """Things in order. `next` is where it stopped, None if there is nothing more."""
+    """Items in order. `next` is the cursor for the following items; None at the end of the list."""
 
     items: tuple[JsonObject, ...] = ()
     next: str | None = None
-    #: What the reader must know, in words: that a part is missing, and why.
+    #: Notes for the reader, such as that a part is missing, and why.
     notes: tuple[str, ...] = ()
 
 
-#: A conversation with PagerDuty without I/O: it yields what is to be asked, is sent what came back
-#: (the answer's object, or what was listed), has PagerDutyError thrown into it, and returns a result.
+#: A generator without I/O. It yields requests, is sent the answer (a JsonObject for an ApiRequest, a
+#: ListResult for a ListRequest) or has PagerDutyError thrown into it, and returns the result.
 Plan = Generator[ApiRequest | ListRequest, Any, JsonObject]

@@ -1,6 +1,6 @@
-"""What an answer means: its object, or an error that says what to do. Pure.
+"""Parses an HTTP response: to its JSON object, or to an error with advice. Pure.
 
-Only PagerDuty's own words for what is wrong are taken from a refusal, cleaned and cut short; never a body.
+An error holds PagerDuty's message, redacted and cut short, and never the body.
 """
 
 import json
@@ -15,9 +15,9 @@ from calmo_pagerduty.pagerduty.errors import NotUnderstood, PagerDutyError, Rate
 from calmo_pagerduty.pagerduty.rate_limits import parse_seconds, rate_headers
 from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject
 
-#: The wait if a 429 doesn't say for how long.
+#: The wait after a 429 that doesn't state one.
 DEFAULT_RETRY_AFTER: Final = timedelta(seconds=15)
-#: The limits are per minute and per day: no wait is longer, whatever a header says.
+#: Limits are per minute and per day, so a longer wait in a header is cut to these.
 MAX_RETRY_AFTER: Final = timedelta(minutes=5)
 MAX_DAILY_RETRY_AFTER: Final = timedelta(hours=25)
 
@@ -28,7 +28,7 @@ _DETAILS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class ApiResponse:
-    """One HTTP answer. Header names are in lower case; `body` is empty if a refusal's didn't arrive."""
+    """One HTTP response. Header names are in lower case. `body` is empty if an error's body didn't arrive."""
 
     status: int
     headers: Mapping[str, str]
@@ -36,13 +36,13 @@ class ApiResponse:
 
     @property
     def request_id(self) -> str | None:
-        """PagerDuty's own id of the call, for its support."""
+        """PagerDuty's id of the request, for its support."""
         return _redacted_line(self.headers.get("x-request-id", ""))[:80] or None
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorBody:
-    """What PagerDuty says is wrong."""
+    """The contents of PagerDuty's error object."""
 
     message: str = ""
     code: int | None = None
@@ -50,14 +50,14 @@ class ErrorBody:
 
     @property
     def text(self) -> str:
-        told = "; ".join(self.details[:_DETAILS])
-        return f"{self.message} ({told})" if self.message and told else self.message or told
+        details = "; ".join(self.details[:_DETAILS])
+        return f"{self.message} ({details})" if self.message and details else self.message or details
 
 
 def parse_response(request: ApiRequest, answer: ApiResponse, secrets: Sequence[str] = ()) -> JsonObject:
-    """Return the answer's object; an empty one is {}, a bare array is {"items": [...]}.
+    """Return the response's JSON object: {} if empty, {"items": [...]} for a bare array.
 
-    `secrets` are cut out of what errors say. Raises PagerDutyError.
+    `secrets` are removed from error messages. Raises PagerDutyError.
     """
     if 200 <= answer.status < 300:
         return _object(request, answer)
@@ -67,23 +67,23 @@ def parse_response(request: ApiRequest, answer: ApiResponse, secrets: Sequence[s
 def error_of_response(
     request: ApiRequest, answer: ApiResponse, secrets: Sequence[str] = ()
 ) -> PagerDutyError:
-    """Return the error that an answer outside 2xx means."""
-    complaint = _parse_error_body(answer.body, secrets)
-    error = error_class(answer.status, complaint.code)
-    meaning = reason_of_message(complaint.text)
-    message = complaint.text or _default_message(answer)
-    advice = advice_for(error, answer.status, complaint.code, meaning)
-    told: dict[str, Any] = {
+    """Return the error for a response outside 2xx."""
+    body = _parse_error_body(answer.body, secrets)
+    error = error_class(answer.status, body.code)
+    meaning = reason_of_message(body.text)
+    message = body.text or _default_message(answer)
+    advice = advice_for(error, answer.status, body.code, meaning)
+    fields: dict[str, Any] = {
         "status": answer.status,
-        "code": complaint.code,
+        "code": body.code,
         "advice": advice,
         "request_id": answer.request_id,
     }
-    made = _rate_limited(answer, message, told) if error is RateLimited else error(message, **told)
-    made.meaning = meaning
-    if isinstance(made, ServerFault):
-        made.may_have_happened = request.is_write
-    return made
+    result = _rate_limited(answer, message, fields) if error is RateLimited else error(message, **fields)
+    result.meaning = meaning
+    if isinstance(result, ServerFault):
+        result.may_have_happened = request.is_write
+    return result
 
 
 def _default_message(answer: ApiResponse) -> str:
@@ -92,14 +92,14 @@ def _default_message(answer: ApiResponse) -> str:
     return f"PagerDuty answered {answer.status} without saying why"
 
 
-def _rate_limited(answer: ApiResponse, message: str, told: Mapping[str, Any]) -> RateLimited:
+def _rate_limited(answer: ApiResponse, message: str, fields: Mapping[str, Any]) -> RateLimited:
     rates = rate_headers(answer.headers)
     reset, longest, daily = rates.reset, MAX_RETRY_AFTER, rates.is_daily_quota_spent
     if daily:
         reset, longest = rates.daily_reset, MAX_DAILY_RETRY_AFTER
-        told = {**told, "advice": "the account's analytics quota of the day is spent: wait for its reset"}
+        fields = {**fields, "advice": "the account's analytics quota of the day is spent: wait for its reset"}
     wait = reset or parse_seconds(answer.headers.get("retry-after")) or DEFAULT_RETRY_AFTER
-    return RateLimited(message, retry_after=min(wait, longest), daily=daily, **told)
+    return RateLimited(message, retry_after=min(wait, longest), daily=daily, **fields)
 
 
 def _object(request: ApiRequest, answer: ApiResponse) -> JsonObject:
@@ -119,7 +119,7 @@ def _object(request: ApiRequest, answer: ApiResponse) -> JsonObject:
 def undocumented_response(
     request: ApiRequest, message: str, answer: ApiResponse | None = None
 ) -> NotUnderstood:
-    """Return the error for an answer that PagerDuty doesn't document."""
+    """Return the error for a response that PagerDuty doesn't document."""
     error = NotUnderstood(
         message,
         status=answer.status if answer else None,
@@ -131,19 +131,19 @@ def undocumented_response(
 
 
 def _parse_error_body(body: bytes, secrets: Sequence[str]) -> ErrorBody:
-    """Read `{"error": …}` in every form that PagerDuty was seen to send it."""
+    """Parse `{"error": …}` in every form that PagerDuty has been observed to send."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
         return ErrorBody()
-    told = value.get("error", value) if isinstance(value, dict) else value
-    if not isinstance(told, dict):
-        return ErrorBody(details=tuple(_redacted_line(text, secrets) for text in _texts(told)))
-    message, code = told.get("message"), told.get("code")
+    error = value.get("error", value) if isinstance(value, dict) else value
+    if not isinstance(error, dict):
+        return ErrorBody(details=tuple(_redacted_line(text, secrets) for text in _texts(error)))
+    message, code = error.get("message"), error.get("code")
     return ErrorBody(
         message=_redacted_line(message, secrets) if isinstance(message, str) else "",
         code=code if isinstance(code, int) and not isinstance(code, bool) else None,
-        details=tuple(_redacted_line(text, secrets) for text in _texts(told.get("errors"))),
+        details=tuple(_redacted_line(text, secrets) for text in _texts(error.get("errors"))),
     )
 
 
@@ -166,7 +166,7 @@ def _flat(problems: object) -> list[str]:
 
 def _redacted_line(text: str, secrets: Sequence[str] = ()) -> str:
     """Return one short line without secrets, addresses and phone numbers."""
-    # The secrets go before the cut, which could leave a part of one.
+    # Secrets are removed first, because the cut could leave a part of a secret.
     text = redact_secrets(text, secrets)[: 4 * MAX_MESSAGE_LENGTH]
     printable = "".join(sign if sign.isprintable() else " " for sign in text)
     return " ".join(redact(printable).split())[:MAX_MESSAGE_LENGTH]

@@ -1,4 +1,4 @@
-"""What is tried again after which error of PagerDuty's, and when: one table."""
+"""The retry table: after which errors of PagerDuty a request is sent again, how often and when."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -19,7 +19,7 @@ from calmo_pagerduty.pagerduty.errors import (
     Unreachable,
 )
 
-#: None is never tried again; else the attempts after which it is given up.
+#: The number of attempts by error class; None means no retry.
 MAX_ATTEMPTS: Mapping[type[PagerDutyError], int | None] = {
     TokenRejected: None,
     NotInPlan: None,
@@ -28,23 +28,23 @@ MAX_ATTEMPTS: Mapping[type[PagerDutyError], int | None] = {
     AlreadySo: None,
     InvalidRequest: None,
     OutcomeUnknown: None,
-    #: Somebody else is changing it too; the plan reads it anew each time.
+    #: The plan reads the object again before each attempt.
     ChangedMeanwhile: 5,
-    #: What isn't JSON may be a proxy's page that goes away.
+    #: An answer that isn't JSON may be a proxy's temporary page.
     NotUnderstood: 8,
-    #: As long as the workflow has patience.
+    #: The workflow's timeout ends these.
     RateLimited: 1_000_000,
     ServerFault: 1_000_000,
     Unreachable: 1_000_000,
 }
 FIRST_WAIT = timedelta(seconds=1)
 MAX_WAIT = timedelta(minutes=1)
-#: PagerDuty says whole seconds; its clock and ours are not the same.
+#: PagerDuty states whole seconds, and its clock differs from ours.
 MARGIN = timedelta(milliseconds=500)
 
 
 def retry_wait(error: PagerDutyError, attempt: int) -> timedelta | None:
-    """Return after which time to try again; None if the error is final. `attempt` counts from 1."""
+    """Return the wait before the next attempt; None if there is none. `attempt` counts from 1."""
     attempts = MAX_ATTEMPTS[nearest_row(error)]
     if attempts is None or attempt >= attempts:
         return None
@@ -55,7 +55,10 @@ def retry_wait(error: PagerDutyError, attempt: int) -> timedelta | None:
 
 
 def nearest_row(error: PagerDutyError) -> type[PagerDutyError]:
-    """Return the row of an error's own class, or of the nearest class above it."""
+    """Return the class whose row in MAX_ATTEMPTS applies: the error's own or its nearest base class.
+
+    Raises TypeError if no row applies.
+    """
     for kind in type(error).__mro__:
         if kind in MAX_ATTEMPTS:
             return kind

@@ -1,4 +1,4 @@
-"""PagerDuty's two kinds of schedules, layer-based (v2) and shift-based (v3), as one."""
+"""One model for PagerDuty's two kinds of schedules: layer-based (v2) and shift-based (v3)."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -13,25 +13,25 @@ from calmo_pagerduty.pagerduty.requests import JsonObject
 
 
 class ScheduleKind(StrEnum):
-    """Layers: one person at a time, /schedules. Shifts: several may overlap, /v3/schedules."""
+    """LAYERS: one person at a time, /schedules. SHIFTS: several may overlap, /v3/schedules."""
 
     LAYERS = "layers"
     SHIFTS = "shifts"
 
 
 class ScheduleEntry(FrozenModel):
-    """Who is on call from `start` to `end` (exclusive), in UTC, by the same source."""
+    """The users on call from `start` to `end` (exclusive), in UTC, because of one source."""
 
     start: datetime
     end: datetime
     user_ids: tuple[str, ...]
-    #: What puts them there: `final_schedule` for layers; for shifts a source such as
+    #: Why they are on call: `final_schedule` for layers; for shifts a source such as
     #: `schedule_rotation:ID`, `custom_shift:ID` or `schedule_rotation_override:ID`.
     source: str
 
 
 class SchedulePart(FrozenModel):
-    """A layer of a layer-based schedule, a rotation's event of a shift-based one."""
+    """A layer of a layer-based schedule, or a rotation's event of a shift-based schedule."""
 
     id: str
     name: str | None = None
@@ -59,7 +59,7 @@ class Schedule(FrozenModel):
 
 
 def parse_layer_schedule(thing: JsonObject) -> Schedule:
-    """Return the schedule that GET /schedules/{id} describes. Entries are there if a window was asked for."""
+    """Parse the answer of GET /schedules/{id}. It has entries if the request had `since` and `until`."""
     users = [user for part in as_objects(thing.get("users")) if (user := part).get("id")]
     return Schedule(
         **_common(thing),
@@ -74,7 +74,7 @@ def parse_layer_schedule(thing: JsonObject) -> Schedule:
 
 
 def parse_shift_schedule(thing: JsonObject) -> Schedule:
-    """Return the schedule that GET /v3/schedules/{id} describes. A slot left empty is no entry."""
+    """Parse the answer of GET /v3/schedules/{id}. An empty slot makes no entry."""
     rows = as_objects(as_object(thing.get("final_schedule")).get("computed_shift_assignments"))
     return Schedule(
         **_common(thing),
@@ -99,19 +99,19 @@ def parse_shift_schedule(thing: JsonObject) -> Schedule:
 def find_gaps(
     entries: Iterable[ScheduleEntry], since: datetime, until: datetime
 ) -> list[tuple[datetime, datetime]]:
-    """Return the times from `since` to `until` when nobody is on call, earliest first."""
-    found, covered_to = [], since
+    """Return the periods (start, end) from `since` to `until` in which nobody is on call, earliest first."""
+    gaps, covered_to = [], since
     for entry in sorted(entries, key=lambda entry: entry.start):
         if entry.start > covered_to:
-            found.append((covered_to, min(entry.start, until)))
+            gaps.append((covered_to, min(entry.start, until)))
         covered_to = max(covered_to, entry.end)
         if covered_to >= until:
-            return found
-    return [*found, (covered_to, until)]
+            return gaps
+    return [*gaps, (covered_to, until)]
 
 
 def member_id(member: Any) -> str | None:
-    """Return a shift member's user; None for a slot left empty."""
+    """Return the user id of a shift's member; None for an empty slot."""
     fields = as_object(member)
     user = fields.get("user_id")
     return user if fields.get("type") != "empty_member" and isinstance(user, str) else None
@@ -183,22 +183,22 @@ def _entry(start: Any, end: Any, user: str | None, source: str) -> ScheduleEntry
 
 
 def _merge_adjacent(entries: Iterable[ScheduleEntry | None]) -> tuple[ScheduleEntry, ...]:
-    """Put together who is on call at the same time by the same source; earliest first."""
-    together: dict[tuple[datetime, datetime, str], tuple[str, ...]] = {}
+    """Merge entries with the same times and source, earliest first."""
+    users_of: dict[tuple[datetime, datetime, str], tuple[str, ...]] = {}
     for entry in entries:
         if entry is not None:
             key = (entry.start, entry.end, entry.source)
-            together[key] = tuple(dict.fromkeys((*together.get(key, ()), *entry.user_ids)))
+            users_of[key] = tuple(dict.fromkeys((*users_of.get(key, ()), *entry.user_ids)))
     return tuple(
         ScheduleEntry(start=start, end=end, user_ids=users, source=source)
-        for (start, end, source), users in sorted(together.items())
+        for (start, end, source), users in sorted(users_of.items())
     )
 
 
 def _id(value: Any) -> str | None:
-    found = as_object(value).get("id")
-    return found if isinstance(found, str) else None
+    identity = as_object(value).get("id")
+    return identity if isinstance(identity, str) else None
 
 
 def _ids(values: Any) -> tuple[str, ...]:
-    return tuple(found for value in as_objects(values) if (found := _id(value)))
+    return tuple(identity for value in as_objects(values) if (identity := _id(value)))

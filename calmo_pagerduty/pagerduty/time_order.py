@@ -1,7 +1,7 @@
-"""A listing's order in time, watched as its things pass: what a search must be to be cut in time.
+"""Tracks a listing's order in time, so that a search beyond PagerDuty's limit can be continued.
 
-PagerDuty hands out 10,000 things of one search. What lies beyond is reached by a narrower search that
-begins in the second where this one ended; things of that second, handed out already, are known by id.
+PagerDuty returns at most 10,000 items of one search. A narrower search, which begins in the second where
+the first one ended, returns the rest. The cursor holds the ids of that second's returned items.
 """
 
 from datetime import datetime, timedelta
@@ -11,14 +11,14 @@ from calmo_pagerduty.kernel.instants import format_iso_utc, parse_instant
 from calmo_pagerduty.pagerduty.list_cursor import ListCursor
 from calmo_pagerduty.pagerduty.requests import JsonObject, ListRequest
 
-#: Where a thing says when it came to be, which is what `since` and `until` compare.
+#: The fields that hold an item's creation time, which `since` and `until` compare.
 _TIME_FIELDS: Final = ("created_at", "timestamp")
-#: What a listing may be sorted by to be in order of time; unsorted ones are watched.
+#: Values of `sort_by` that sort by time. Without `sort_by`, the items' times show the order.
 _SORTED_BY_TIME: Final = frozenset({"created_at", "incident_number"})
 
 
 def advance_past(position: ListCursor, item: JsonObject) -> ListCursor | None:
-    """Return the position after a thing; None if it was handed out before."""
+    """Return the position after an item; None if the item was returned before."""
     at = _second_of(item)
     if at is None:
         return position.model_copy(update={"in_time_order": False})
@@ -43,12 +43,12 @@ def _was_handed_out(position: ListCursor, at: datetime, identity: str) -> bool:
 
 
 def narrowed_cursor(listing: ListRequest, position: ListCursor) -> ListCursor | None:
-    """Return where the narrower search begins; None if it can't be narrowed without a doubt."""
+    """Return the first position of the narrower search; None if narrowing could lose items."""
     at = position.second
     if at is None or not _can_be_narrowed(listing, position) or at == position.edge:
         return None
     if position.newest_first:
-        # A second more: whether PagerDuty counts `until` itself in or not, nothing is lost.
+        # One second more, because PagerDuty may or may not include `until` itself.
         bounds = {**position.bounds, "until": format_iso_utc(at + timedelta(seconds=1))}
     else:
         bounds = {**position.bounds, "since": format_iso_utc(at)}
@@ -60,7 +60,7 @@ def _can_be_narrowed(listing: ListRequest, position: ListCursor) -> bool:
         return False
     query = dict(listing.request.query)
     sorted_by = query.get("sort_by", "created_at").split(",")[0].split(":")[0]
-    # Without `since`, a new `until` could move the default beginning, too.
+    # Without `since`, a new `until` could also move the default of `since`.
     begins = not position.newest_first or "since" in position.bounds
     return sorted_by in _SORTED_BY_TIME and query.get("date_range") != "all" and begins
 

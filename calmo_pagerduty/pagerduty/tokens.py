@@ -1,4 +1,4 @@
-"""A connection: one PagerDuty account in one scope, as everybody but PagerDuty may see it."""
+"""PagerDuty's service regions and tokens, without the token itself."""
 
 from datetime import datetime
 
@@ -6,14 +6,14 @@ from calmo_pagerduty.kernel.model import FrozenModel
 
 
 class TokenInfo(FrozenModel):
-    """What is known of a token. None is not known: PagerDuty doesn't tell, or it was never asked."""
+    """What a test found out about a token. None means unknown. `tested_at` is UTC."""
 
     tested_at: datetime | None = None
-    #: Whether it is a user's token (True) or the account's.
+    #: True for a user's token, False for the account's.
     of_a_user: bool | None = None
     #: The user's base role, such as `admin` or `read_only_user`.
     role: str | None = None
-    #: Only a refused write tells.
+    #: True after PagerDuty has refused a write because the key is read-only.
     read_only: bool = False
     abilities: frozenset[str] | None = None
     #: The scopes that an OAuth token was granted.

@@ -1,7 +1,7 @@
-"""Parse one delivered body, once, at the edge: from hostile bytes to a frozen WebhookEvent.
+"""Parses the body of a delivery, from untrusted bytes to a frozen WebhookEvent.
 
-Source: PagerDuty V3 webhook payloads. Everything is optional there in practice, so everything is
-here; only an event id is indispensable, because without one nothing can be told apart.
+Every field may be missing in practice. Only the event's id and type are required, because events are
+told apart by id. Source: PagerDuty's documentation, "V3 webhook payloads".
 """
 
 import json
@@ -24,7 +24,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A PagerDuty object as events name it. `name` is its summary, which may be missing."""
+    """A reference to a PagerDuty object. `name` is its summary, which may be missing."""
 
     id: str
     type: str
@@ -34,7 +34,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class IncidentSnapshot:
-    """The incident as it was when the event happened (data.type `incident`)."""
+    """The incident at the time of the event (data.type `incident`). Times are UTC."""
 
     status: IncidentStatus | None
     title: str | None
@@ -52,7 +52,7 @@ class IncidentSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class WebhookEvent:
-    """One event. `incident_id` is None for events about a service, a ping, or nothing we can name."""
+    """One event. `occurred_at` is UTC. `incident_id` is None if the event is about no incident."""
 
     event_id: str
     event_type: str
@@ -65,7 +65,7 @@ class WebhookEvent:
 
     @property
     def status(self) -> IncidentStatus | None:
-        """The status that this event proves: by its type, else as its data says."""
+        """The status that this event proves: by its type, else by its data."""
         if self.snapshot is None:
             return None
         return rule_of(self.event_type).status or self.snapshot.status
@@ -73,13 +73,13 @@ class WebhookEvent:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableBody:
-    """A body that cannot be an event: kept as a dead letter. `reason` is safe to show."""
+    """A body that is no event. It becomes a dead letter. `reason` is safe to show."""
 
     reason: str
 
 
 def parse_event(body: bytes) -> WebhookEvent | UnreadableBody:
-    """Read one delivery's body. Never raises, whatever the bytes."""
+    """Parse a delivery's body. Never raises, whatever the bytes."""
     try:
         payload = json.loads(body)
     except RecursionError:
@@ -116,7 +116,7 @@ def is_legacy(body: bytes) -> bool:
 
 
 def parse_reference(value: object) -> Reference | None:
-    """Read a PagerDuty reference {id, type, summary, html_url}; None if it names nothing."""
+    """Parse a reference {id, type, summary, html_url}; None if it has no id."""
     source = as_object(value)
     identity = as_text(source.get("id"), MAX_NAME)
     if not identity:
@@ -127,9 +127,9 @@ def parse_reference(value: object) -> Reference | None:
 
 
 def parse_references(value: object) -> tuple[Reference, ...]:
-    """Read a list of references, leaving out what names nothing."""
+    """Parse the first 100 references of a list, without those that have no id."""
     items = value if isinstance(value, list) else []
-    return tuple(found for found in map(parse_reference, items[:100]) if found)
+    return tuple(reference for reference in map(parse_reference, items[:100]) if reference)
 
 
 def _data_type(data: Json) -> str:
@@ -140,16 +140,16 @@ def _data_type(data: Json) -> str:
 
 
 def _incident(data: Json) -> Json:
-    """Find the incident where the data's type puts it: a note's own id is not the incident."""
+    """Return the incident in the event's data. Its place depends on the data's type."""
     kind = _data_type(data)
     if kind == "incident":
         return data
     if kind == "incident_role_assignment":
         assignments = data.get("incident_role_assignments")
         for assignment in assignments if isinstance(assignments, list) else []:
-            found = as_object(as_object(assignment).get("incident"))
-            if _incident_id(found.get("id")):
-                return found
+            incident = as_object(as_object(assignment).get("incident"))
+            if _incident_id(incident.get("id")):
+                return incident
     return as_object(data.get("incident"))
 
 
@@ -183,7 +183,7 @@ def _incident_id(value: object) -> str | None:
 
 
 def _pagerduty_url(value: object) -> str | None:
-    """Keep a link only if it leads to PagerDuty over https: it will be shown to people."""
+    """Return the link if it leads to PagerDuty over https, else None: people will click on it."""
     if not isinstance(value, str) or len(value) > MAX_TITLE:
         return None
     try:

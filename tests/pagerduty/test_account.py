@@ -51,7 +51,7 @@ def test_a_token_is_sent_nowhere_else(url: str) -> None:
 
 @pytest.mark.parametrize("token", ["", "a b", "a\nb", "tökén"])
 def test_what_is_no_token_is_refused_without_being_shown(token: str) -> None:
-    with pytest.raises(ValueError, match="token is empty or holds") as raised:
+    with pytest.raises(ValueError, match="token is empty or has") as raised:
         Account("https://api.pagerduty.com", SecretStr(token))
     assert not token or token not in str(raised.value)
 

@@ -253,4 +253,4 @@ def test_another_lists_position_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest, match="another list"):
         Paginator(a_listing(4, after, **changes))
     with pytest.raises(InvalidRequest, match="another list"):
-        Paginator(a_listing(4, after), whose="another connection")
+        Paginator(a_listing(4, after), connection_id="another connection")
