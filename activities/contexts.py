@@ -1,4 +1,4 @@
-"""Gathering an incident's context as its workflows see it."""
+"""The activities of incident contexts and of the account cache."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,7 +36,7 @@ from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.temporal.handle import TemporalHandle
 from calmo_pagerduty.tool_calls.record_service import ToolCallTicket
 
-#: The error type for a context that can't be concluded, however often it is tried.
+#: The error type of an assessment that a retry can't fix.
 CANNOT_ASSESS = "CannotAssess"
 
 
@@ -46,7 +46,7 @@ class ContextToRequest(FrozenModel):
 
 
 class ContextRequestActivities:
-    """Starts contexts, or tells those under way of one more reason."""
+    """Starts contexts, or adds a reason to a context that is being gathered."""
 
     def __init__(self, temporal: TemporalHandle, task_queue: str) -> None:
         self._temporal = temporal
@@ -54,81 +54,81 @@ class ContextRequestActivities:
 
     @activity.defn(name="want_context")
     async def request_context(self, order: ContextToRequest) -> None:
-        """Signal the gathering, starting it if need be. The same reason again changes nothing. Raises
+        """Signal the context's workflow, and start it if needed. A repeated reason changes nothing. Raises
         RPCError.
         """
         await ContextClient(self._temporal.client, self._task_queue).start(order.ref, order.reason)
 
 
 class ContextActivities:
-    """Raises StoreUnavailable throughout, ApplicationError for what is to be tried again or is final."""
+    """Every activity raises StoreUnavailable, and ApplicationError, which says if Temporal retries."""
 
     def __init__(
         self,
         sources: ContextSourceService,
         records: ContextVersionService,
         notes: ContextNoteService,
-        remembering: AccountBackfillService,
+        backfill: AccountBackfillService,
     ) -> None:
         self._sources = sources
         self._records = records
         self._notes = notes
-        self._remembering = remembering
+        self._backfill = backfill
 
     @activity.defn
     async def begin_context(self, order: ContextToStart) -> StartedContext:
-        """Begin a version."""
+        """Insert a new version of the context."""
         with _final():
             return await self._records.begin(order)
 
     @activity.defn
     async def gather_source(self, order: SourceToGather) -> SourceOutcome:
-        """Read one source and keep what it brings."""
-        began, asked = _earlier_attempts()
+        """Read one source and save its result."""
+        began_at, requests_before = _earlier_attempts()
 
-        def asked_so_far(requests: int) -> None:
-            activity.heartbeat(began.timestamp(), requests)
+        def report_requests(requests: int) -> None:
+            activity.heartbeat(began_at.timestamp(), requests)
 
-        async with heartbeating(began.timestamp(), asked):
+        async with heartbeating(began_at.timestamp(), requests_before):
             with retried() as attempt:
-                return await self._sources.gather(order, began, asked, attempt, asked_so_far)
+                return await self._sources.gather(order, began_at, requests_before, attempt, report_requests)
 
     @activity.defn
     async def assess_context(self, order: ContextToFinish) -> ContextOutcome:
-        """Conclude from what was gathered, and keep the document."""
+        """Assess the gathered data and save the document."""
         async with heartbeating():
             with _final():
                 return await self._records.assess(order)
 
     @activity.defn
     async def fail_context(self, order: ContextToFinish) -> ContextOutcome:
-        """End a version that could not be put together."""
+        """Mark a version as failed."""
         return await self._records.fail(order)
 
     @activity.defn(name="file_note")
     async def create_note_call(self, order: NoteToWrite) -> ToolCallTicket | None:
-        """File the call of the tool that writes a version's note, once. None: there is nothing to do."""
+        """Create, once, the tool call that writes a version's note; None if there is nothing to write."""
         return await self._notes.create_call(order)
 
     @activity.defn(name="remember_more")
     async def backfill(self, order: AccountToBackfill) -> BackfillStep:
-        """Read a piece of an account's past."""
+        """Read a part of an account's past into the account cache."""
         async with heartbeating():
             with retried() as attempt:
-                return await self._remembering.step(order.connection_id, attempt)
+                return await self._backfill.step(order.connection_id, attempt)
 
 
 def _earlier_attempts() -> tuple[datetime, int]:
-    """Return when the first attempt began, and how many requests there were since."""
-    told = activity.info().heartbeat_details
-    if len(told) == 2:
-        return datetime.fromtimestamp(float(told[0]), UTC), int(told[1])
+    """Return when the first attempt began (UTC), and how many requests were sent since, from heartbeats."""
+    details = activity.info().heartbeat_details
+    if len(details) == 2:
+        return datetime.fromtimestamp(float(details[0]), UTC), int(details[1])
     return datetime.now(UTC), 0
 
 
 @contextmanager
 def _final() -> Iterator[None]:
-    """What another attempt would meet too is not tried again."""
+    """Make errors that a retry can't fix non-retryable."""
     try:
         yield
     except (ConnectionRemoved, VersionRemoved) as removed:

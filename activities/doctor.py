@@ -1,4 +1,4 @@
-"""The examination of a connection's webhooks as its workflow sees it."""
+"""The doctor's activities."""
 
 from temporalio import activity
 
@@ -13,21 +13,21 @@ from calmo_pagerduty.webhooks.doctor_service import (
 
 
 class DoctorActivities:
-    """Raises ApplicationError for what is to be tried again, StoreUnavailable."""
+    """Every activity raises StoreUnavailable, and ApplicationError, which says if Temporal retries."""
 
     def __init__(self, service: DoctorService) -> None:
         self._service = service
 
     @activity.defn
     async def examine_webhooks(self, order: ConnectionToExamine) -> ExaminationSummary:
-        """Look, and keep what was found."""
+        """Examine the connection's webhooks, and save the findings."""
         async with heartbeating():
             with retried():
                 return await self._service.examine(order)
 
     @activity.defn
     async def enable_subscriptions(self, order: SubscriptionsToEnable) -> bool:
-        """Switch them on again if the rules still allow it. Returns whether it was done."""
+        """Enable the subscriptions if the rules still allow it. Returns True if they were enabled."""
         async with heartbeating():
             with retried() as attempt:
                 return await self._service.enable(order, attempt)

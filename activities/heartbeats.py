@@ -1,4 +1,4 @@
-"""Telling Temporal that a long step lives, so that another worker soon goes on if it doesn't."""
+"""Send heartbeats of a long activity, so that another worker soon takes over if this one dies."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ HEARTBEAT_SECONDS = 2.0
 
 @contextlib.asynccontextmanager
 async def heartbeating(*details: Any) -> AsyncIterator[None]:
-    """Beat for as long as the block runs. The next attempt is told the `details`."""
+    """Send a heartbeat every HEARTBEAT_SECONDS while the block runs. The next attempt gets the `details`."""
 
     async def beat() -> None:
         while True:

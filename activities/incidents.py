@@ -1,4 +1,4 @@
-"""An incident's issue and response targets as its workflow sees them. Each step may run again."""
+"""The activities of an incident's workflow. Each may safely run again."""
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -16,12 +16,12 @@ from calmo_pagerduty.incidents.service import (
     SavedEvents,
 )
 
-#: The error type for events that can't be put on an issue however often it is tried.
+#: The error type of events that a retry can't save.
 CANNOT_APPLY = "CannotApply"
 
 
 class IncidentActivities:
-    """Raises StoreUnavailable throughout. The store absorbs repetition."""
+    """Every activity is idempotent, and raises StoreUnavailable."""
 
     def __init__(self, records: IssueService, targets: ResponseTargetService) -> None:
         self._records = records
@@ -31,7 +31,7 @@ class IncidentActivities:
     async def save_events(self, batch: EventsToSave) -> SavedEvents:
         """Put the events on the timeline and refresh the issue.
 
-        Raises UnknownConnection, ApplicationError CANNOT_APPLY: neither is to be tried again.
+        Raises UnknownConnection, ApplicationError CANNOT_APPLY: Temporal retries neither.
         """
         try:
             return await self._records.save(batch)
@@ -40,10 +40,10 @@ class IncidentActivities:
 
     @activity.defn(name="set_aside")
     async def save_dead_letters(self, batch: DeadLettersToSave) -> None:
-        """Keep what can't be understood, and say so on the issue."""
+        """Store dead letters, and have the issue reconciled."""
         await self._records.save_dead_letters(batch)
 
     @activity.defn(name="look_at_targets")
     async def check_targets(self, order: TargetsToCheck) -> TargetsChecked:
-        """Say what is due, once, and file what follows from it, once."""
+        """Insert each due notice and create each escalation, once."""
         return await self._targets.check_targets(order)

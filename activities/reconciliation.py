@@ -1,4 +1,4 @@
-"""A comparison with PagerDuty as its workflow sees it."""
+"""The activities of a reconciliation."""
 
 from temporalio import activity
 
@@ -15,24 +15,24 @@ from calmo_pagerduty.reconciliation.service import (
 
 
 class ReconcileActivities:
-    """Each step may run again: what was added is found again. Raises StoreUnavailable."""
+    """Every activity is idempotent, and raises StoreUnavailable."""
 
     def __init__(self, service: ReconciliationService) -> None:
         self._service = service
 
     @activity.defn
     async def begin_run(self, order: RunToStart) -> StartedRun:
-        """Say which time is to be compared."""
+        """Insert a run and return the time span to compare."""
         return await self._service.begin(order)
 
     @activity.defn(name="heal_window")
     async def reconcile_window(self, order: WindowToReconcile) -> Tally:
-        """Make right what differs. Raises ApplicationError for what is to be tried again."""
+        """Repair the drift in a window. Raises ApplicationError, which says if Temporal retries."""
         async with heartbeating():
             with retried() as attempt:
                 return await self._service.reconcile(order, attempt)
 
     @activity.defn
     async def finish_run(self, order: RunToFinish) -> None:
-        """Keep the report; the watermark moves only if everything is right."""
+        """Save the report; move the watermark only if the run has converged."""
         await self._service.finish(order)

@@ -1,4 +1,4 @@
-"""Letting Temporal try a step again, at the moment that `domain.retries` says."""
+"""Convert PagerDuty's errors, so that Temporal retries at the time that `pagerduty.retries` computes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,16 +11,16 @@ from calmo_pagerduty.connections.store import ConnectionRemoved
 from calmo_pagerduty.pagerduty.errors import PagerDutyError
 from calmo_pagerduty.pagerduty.retries import retry_wait
 
-#: The error type of a step whose connection was removed: it isn't tried again.
+#: The error type of an activity whose connection was removed; Temporal doesn't retry it.
 REMOVED = "Removed"
 
 
 @contextmanager
 def retried() -> Iterator[int]:
-    """Yield which attempt it is, from 1. An error of PagerDuty's that isn't final is tried again.
+    """Yield the number of the attempt, from 1.
 
-    Raises ApplicationError for what is to be tried again, and for a connection that was removed;
-    PagerDutyError for what is final.
+    Raises ApplicationError for PagerDuty's errors that Temporal retries, and for a removed connection;
+    PagerDutyError for final errors.
     """
     attempt = activity.info().attempt
     try:
@@ -29,17 +29,17 @@ def retried() -> Iterator[int]:
         wait = retry_wait(error, attempt)
         if wait is None:
             raise
-        raise _again(error, wait) from None
+        raise _retryable(error, wait) from None
     except ConnectionRemoved as removed:
         raise ApplicationError(str(removed), type=REMOVED, non_retryable=True) from None
 
 
-def _again(error: PagerDutyError, wait: timedelta) -> ApplicationError:
-    # The message goes into the history: it says no more than the kind of error.
+def _retryable(error: PagerDutyError, wait: timedelta) -> ApplicationError:
+    # The message goes into the history, so it holds only the kind of error.
     return ApplicationError(
         f"PagerDuty: {type(error).__name__}",
         type=type(error).__name__,
         next_retry_delay=wait,
-        # To be expected, and audited in the end: no traceback in the log for each.
+        # It is expected, and its end is audited: the log needs no traceback.
         category=ApplicationErrorCategory.BENIGN,
     )

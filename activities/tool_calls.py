@@ -1,4 +1,4 @@
-"""Calls of tools as their workflows see them."""
+"""The activities of a tool call's workflow."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,14 +32,14 @@ class CallToEnd(FrozenModel):
 
 
 class CallOutcome(FrozenModel):
-    """How a call stands. Its result is in our database, not in a history."""
+    """A call's state. Its result is in our database, not in the history."""
 
     call_id: str
     state: CallState
 
 
 class ToolCallActivities:
-    """A call as its workflow sees it: file, record a decision, carry out, end."""
+    """Creates a call, records a decision, carries the call out, ends it."""
 
     def __init__(self, records: ToolCallRepository, service: ToolCallService) -> None:
         self._records = records
@@ -47,26 +47,26 @@ class ToolCallActivities:
 
     @activity.defn
     async def file_call(self, order: CallToCreate) -> ToolCallTicket:
-        """Keep a call that came through Temporal, if its caller may make it. Raises StoreUnavailable."""
+        """Create a call that came through Temporal, if its caller may make it. Raises StoreUnavailable."""
         with _refusals():
             return await self._records.create(order)
 
     @activity.defn
     async def record_decision(self, decision: DecisionToRecord) -> CallOutcome:
-        """Keep what a person decided; the answer says how the call stands."""
+        """Save a person's decision, and return the call's state."""
         with _refusals():
             return CallOutcome(call_id=decision.call_id, state=await self._records.decide(decision))
 
     @activity.defn
     async def end_call(self, order: CallToEnd) -> CallOutcome:
-        """End a call that can't go on; one that has ended stays as it is. Raises StoreUnavailable."""
+        """End a call that can't proceed; an ended call stays as it is. Raises StoreUnavailable."""
         with _refusals():
             state = await self._records.finish(order.call_id, order.state, {"message": order.why})
             return CallOutcome(call_id=order.call_id, state=state)
 
     @activity.defn
     async def carry_out(self, order: CallToCarryOut) -> CallOutcome:
-        """Ask PagerDuty and keep the result. Raises ApplicationError for what is to be tried again."""
+        """Run the call's tool and save the result. Raises ApplicationError, which Temporal retries."""
         async with heartbeating():
             with _refusals(), retried() as attempt:
                 state = await self._service.carry_out(order.call_id, attempt)
@@ -75,7 +75,7 @@ class ToolCallActivities:
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """A refusal is not tried again; it is to be expected: the caller is told, and no traceback is logged."""
+    """Make refusals non-retryable. They are expected: the caller gets the message, the log no traceback."""
     try:
         yield
     except (NotFiled, NotTheirs) as refusal:

@@ -1,4 +1,8 @@
-"""Reading what PagerDuty says happened: its log within a time, its open incidents, single incidents."""
+"""Read a snapshot from PagerDuty: its log in a window, its open incidents, single incidents.
+
+Source: PagerDuty's REST API, `GET /log_entries`, `GET /incidents`, `GET /incidents/{id}` and
+`GET /incidents/{id}/log_entries`.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +15,7 @@ from calmo_pagerduty.pagerduty.log_entries import LogEntry, parse_log_entry
 from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, ListRequest, Method, Paging
 from calmo_pagerduty.reconciliation.rules import RestIncident, parse_rest_incident
 
-#: More than any time that is read at once holds; then the rest is left for a narrower one.
+#: More log entries than any window should hold. Beyond it, the snapshot is not whole.
 MAX_ENTRIES = 100_000
 MAX_OPEN = 10_000
 MAX_INCIDENT_ENTRIES = 300
@@ -19,7 +23,10 @@ MAX_INCIDENT_ENTRIES = 300
 
 @dataclass(slots=True)
 class PagerDutySnapshot:
-    """What PagerDuty says. `is_whole` False: a part of it could not be reached."""
+    """Incidents and their log entries, oldest first, by incident id. `is_whole` is False if some are missing.
+
+    `requests` counts requests to PagerDuty, `count` the log entries or open incidents.
+    """
 
     incidents: dict[str, RestIncident] = field(default_factory=dict)
     entries: dict[str, list[LogEntry]] = field(default_factory=dict)
@@ -28,7 +35,7 @@ class PagerDutySnapshot:
     is_whole: bool = True
 
     def add_entries(self, items: Iterable[JsonObject]) -> None:
-        """PagerDuty tells the newest first; here the oldest of a second comes first."""
+        """Add log entries and their incidents. PagerDuty lists the newest first; we keep the oldest first."""
         for item in items:
             entry = parse_log_entry(item)
             if entry is None:
@@ -36,47 +43,47 @@ class PagerDutySnapshot:
             self.entries.setdefault(entry.incident_id, []).insert(0, entry)
             self.count += 1
             incident = item.get("incident")
-            picture = parse_rest_incident(incident) if isinstance(incident, dict) else None
-            if picture is not None:
-                self.incidents.setdefault(picture.incident_id, picture)
+            rest_incident = parse_rest_incident(incident) if isinstance(incident, dict) else None
+            if rest_incident is not None:
+                self.incidents.setdefault(rest_incident.incident_id, rest_incident)
 
 
 class PagerDutyReader:
-    """Reads as one connection. Every call raises PagerDutyError."""
+    """Reads with one connection's token. Every method raises PagerDutyError."""
 
     def __init__(self, client: PagerDutyClient) -> None:
         self._client = client
 
     async def read_window(self, since: datetime, until: datetime) -> PagerDutySnapshot:
-        """Return what happened from `since` to `until`, with the incidents as they are now."""
-        told = PagerDutySnapshot()
+        """Return the log from `since` to `until` (UTC), with the current state of its incidents."""
+        snapshot = PagerDutySnapshot()
         query = {
             "since": format_iso_utc(since),
             "until": format_iso_utc(until + timedelta(seconds=1)),
             "is_overview": "true",
         }
         request = _get("/log_entries", query, ("include[]", "incidents"))
-        found = await self._collect(told, request, "log_entries", MAX_ENTRIES, divisible=True)
-        told.add_entries(found)
-        for incident_id in told.entries:
-            if incident_id not in told.incidents:
-                await self.read_incident(incident_id, told)
-        return told
+        items = await self._collect(snapshot, request, "log_entries", MAX_ENTRIES, divisible=True)
+        snapshot.add_entries(items)
+        for incident_id in snapshot.entries:
+            if incident_id not in snapshot.incidents:
+                await self.read_incident(incident_id, snapshot)
+        return snapshot
 
     async def read_open_incidents(self) -> PagerDutySnapshot:
-        """Return every incident that is open now, however old."""
-        told = PagerDutySnapshot()
+        """Return every open incident, whatever its age."""
+        snapshot = PagerDutySnapshot()
         query = {"date_range": "all", "sort_by": "created_at:desc"}
         statuses = (("statuses[]", "triggered"), ("statuses[]", "acknowledged"))
         request = _get("/incidents", query, *statuses)
-        found = await self._collect(told, request, "incidents", MAX_OPEN)
-        for picture in filter(None, map(parse_rest_incident, found)):
-            told.incidents[picture.incident_id] = picture
-        told.count = len(told.incidents)
-        return told
+        items = await self._collect(snapshot, request, "incidents", MAX_OPEN)
+        for rest_incident in filter(None, map(parse_rest_incident, items)):
+            snapshot.incidents[rest_incident.incident_id] = rest_incident
+        snapshot.count = len(snapshot.incidents)
+        return snapshot
 
     async def read_incident(self, incident_id: str, snapshot: PagerDutySnapshot) -> None:
-        """Add one incident as it is now, or take it away if it is gone or hidden."""
+        """Add an incident's current state, or remove the incident if PagerDuty answers 404."""
         snapshot.requests += 1
         snapshot.incidents.pop(incident_id, None)
         try:
@@ -84,19 +91,19 @@ class PagerDutyReader:
         except NotFound:
             return
         incident = answer.get("incident")
-        picture = parse_rest_incident(incident) if isinstance(incident, dict) else None
-        if picture is not None:
-            snapshot.incidents[incident_id] = picture
+        rest_incident = parse_rest_incident(incident) if isinstance(incident, dict) else None
+        if rest_incident is not None:
+            snapshot.incidents[incident_id] = rest_incident
 
     async def read_incident_log(self, incident_id: str, snapshot: PagerDutySnapshot) -> None:
-        """Add one incident's own log, the latest of it if it is long."""
+        """Add an incident's own log: its latest MAX_INCIDENT_ENTRIES entries."""
         request = _get(f"/incidents/{incident_id}/log_entries", {"is_overview": "true"})
         try:
-            found = await self._collect(snapshot, request, "log_entries", MAX_INCIDENT_ENTRIES)
+            items = await self._collect(snapshot, request, "log_entries", MAX_INCIDENT_ENTRIES)
         except NotFound:
             return
         subject = {"incident": {"id": incident_id, "type": "incident_reference"}}
-        snapshot.add_entries({**item, **subject} for item in found)
+        snapshot.add_entries({**item, **subject} for item in items)
 
     async def _collect(
         self,
@@ -106,17 +113,17 @@ class PagerDutyReader:
         at_most: int,
         divisible: bool = False,
     ) -> list[JsonObject]:
-        found: list[JsonObject] = []
+        collected: list[JsonObject] = []
         listing = ListRequest(
             request=request, items=items, paging=Paging.CLASSIC, at_most=at_most, divisible_by_time=divisible
         )
         async for page in self._client.pages(listing):
             snapshot.requests += 1
-            found += page.items
+            collected += page.items
             snapshot.is_whole = snapshot.is_whole and not page.notes
-        if at_most > MAX_INCIDENT_ENTRIES and len(found) >= at_most:
+        if at_most > MAX_INCIDENT_ENTRIES and len(collected) >= at_most:
             snapshot.is_whole = False
-        return found
+        return collected
 
 
 def _get(path: str, query: Mapping[str, str], *more: tuple[str, str]) -> ApiRequest:

@@ -1,4 +1,4 @@
-"""Which connections are looked after, and why one should be compared with PagerDuty before its time."""
+"""Find the connections to reconcile, and reasons to reconcile a connection before its schedule."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ from calmo_pagerduty.db.tables import (
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.deliveries.model import DeliveryState
 
-#: A watermark older than this shows that nothing compared for a while.
+#: An older watermark shows that no reconciliation has succeeded for a while.
 MAX_WATERMARK_AGE = timedelta(minutes=10)
-#: So many deliveries that were asked to come back are a burst.
+#: How many deliveries answered 503 (PagerDuty retries them) are a reason to reconcile.
 MIN_RETRIED_DELIVERIES = 3
-#: How far back in the delivery log a look goes.
+#: How many of the latest deliveries in the inbox are searched.
 RECENT_DELIVERIES = 5000
 
 
 @dataclass(frozen=True, slots=True)
 class ReconciledConnection:
-    """A connection with a token and a live webhook."""
+    """A connection with a token and a live webhook. `reconciled_until` is its watermark, in UTC."""
 
     connection_id: str
     scope: str
@@ -36,14 +36,14 @@ class ReconciledConnection:
 
 @dataclass(frozen=True, slots=True)
 class RunTotals:
-    """What runs have found and done, in sum."""
+    """The sums of several runs' counts, and the id of the last run."""
 
     latest: int
     counts: Mapping[str, int]
 
 
 def list_reconciled_connections(tx: Transaction) -> tuple[ReconciledConnection, ...]:
-    """Return the connections that a comparison can heal."""
+    """Return the connections that can be reconciled."""
     live = sa.exists().where(webhooks.c.connection_id == connections.c.id, webhooks.c.deleted_at.is_(None))
     query = sa.select(connections.c.id, connections.c.scope, connections.c.reconciled_until).where(
         connections.c.removed_at.is_(None), connections.c.token_kind.is_not(None), live
@@ -52,26 +52,26 @@ def list_reconciled_connections(tx: Transaction) -> tuple[ReconciledConnection, 
 
 
 def get_reconcile_reason(tx: Transaction, connection_id: str) -> str | None:
-    """Return what happened since the last run began that makes a comparison worth while at once."""
-    begun = tx.execute(
+    """Return why to reconcile now, from events since the last run began; None if there is no reason."""
+    begun_at = tx.execute(
         sa.select(sa.func.max(reconciliations.c.begun_at)).where(
             reconciliations.c.connection_id == connection_id
         )
     ).scalar()
-    if begun is None:
+    if begun_at is None:
         return None
     latest = sa.select(sa.func.coalesce(sa.func.max(deliveries.c.seq), 0)).scalar_subquery()
     recent = sa.select(deliveries.c.seq).where(
         deliveries.c.seq > latest - RECENT_DELIVERIES,
         deliveries.c.connection_id == connection_id,
-        deliveries.c.received_at > begun,
+        deliveries.c.received_at > begun_at,
     )
-    ours = sa.select(webhooks.c.id).where(webhooks.c.connection_id == connection_id)
-    asked_back = sa.select(refusals.c.id).where(
-        refusals.c.webhook_id.in_(ours), refusals.c.at > begun, refusals.c.status == 503
+    webhook_ids = sa.select(webhooks.c.id).where(webhooks.c.connection_id == connection_id)
+    retried = sa.select(refusals.c.id).where(
+        refusals.c.webhook_id.in_(webhook_ids), refusals.c.at > begun_at, refusals.c.status == 503
     )
     letters = sa.select(dead_letters.c.id).where(
-        dead_letters.c.subject.endswith(f":{connection_id}", autoescape=True), dead_letters.c.at > begun
+        dead_letters.c.subject.endswith(f":{connection_id}", autoescape=True), dead_letters.c.at > begun_at
     )
     reasons: tuple[tuple[sa.Select[tuple[int]], int, str], ...] = (
         (letters, 1, "an event was set aside"),
@@ -81,16 +81,16 @@ def get_reconcile_reason(tx: Transaction, connection_id: str) -> str | None:
             1,
             "a delivery was larger than PagerDuty guarantees",
         ),
-        (asked_back, MIN_RETRIED_DELIVERIES, "deliveries were asked to come back"),
+        (retried, MIN_RETRIED_DELIVERIES, "deliveries were asked to come back"),
     )
-    for query, at_least, words in reasons:
+    for query, at_least, reason in reasons:
         if len(tx.execute(query.limit(at_least)).all()) >= at_least:
-            return words
+            return reason
     return None
 
 
 def get_run_totals_since(tx: Transaction, run_id: int) -> RunTotals:
-    """Return the sums of the runs after this one that have ended; `latest` is the last run's number."""
+    """Return the sums of the finished runs after `run_id`; `latest` is the last run's id."""
     query = sa.select(reconciliations.c.id, reconciliations.c.report).where(
         reconciliations.c.id > run_id, reconciliations.c.finished_at.is_not(None)
     )

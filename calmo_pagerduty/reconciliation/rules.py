@@ -1,7 +1,7 @@
-"""What PagerDuty says of an incident beside what our issue says: the difference, and what mends it.
+"""Compare an incident at PagerDuty with our issue, and derive the events that repair the difference.
 
-The state is compared, not the history: the newest picture wins, here as in a webhook's event. What
-mends it has the form of a webhook's event, so it goes the way that every webhook goes.
+The comparison is about state, not history: the newest state wins, as with webhook events. Derived events have
+the form of webhook events, so they take the same path.
 """
 
 import hashlib
@@ -22,10 +22,10 @@ from calmo_pagerduty.pagerduty.webhook_events import (
     Reference,
 )
 
-#: PagerDuty's REST API tells whole seconds: what is as of the same one may be older or newer.
+#: PagerDuty's REST API gives times in whole seconds: two states in the same second have no order.
 _A_SECOND = timedelta(seconds=1)
 
-#: Fields that a webhook's picture of an incident has under the same name.
+#: Fields that REST and webhooks give under the same name.
 _SHARED_FIELDS = (
     "id", "status", "title", "urgency", "service", "escalation_policy", "teams", "priority", "created_at",
     "html_url", "resolve_reason",
@@ -34,7 +34,7 @@ _SHARED_FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class RestIncident:
-    """An incident as REST shows it; `data` is in the form of a webhook's. Times are UTC."""
+    """An incident from the REST API; `data` has the form of a webhook event's data. Times are UTC."""
 
     incident_id: str
     data: Json
@@ -47,7 +47,7 @@ class RestIncident:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`fields` names what stands otherwise here; `additions` make it right, oldest first."""
+    """`fields` names the drift; `derived_events` repair it, oldest first. `is_new`: we have no issue yet."""
 
     fields: tuple[str, ...] = ()
     is_new: bool = False
@@ -55,7 +55,10 @@ class Difference:
 
 
 def parse_rest_incident(incident: Json) -> RestIncident | None:
-    """Read an incident of the REST API; None for a reference, or for what can't be one."""
+    """Parse an incident of the REST API; returns None for a reference and for invalid data.
+
+    Source: PagerDuty's REST API, `GET /incidents/{id}`.
+    """
     incident_id, status = incident.get("id"), incident.get("status")
     if not isinstance(incident_id, str) or not INCIDENT_ID.fullmatch(incident_id):
         return None
@@ -71,12 +74,12 @@ def parse_rest_incident(incident: Json) -> RestIncident | None:
             if isinstance(assignment, dict) and isinstance(assignment.get("assignee"), dict)
         ],
     }
-    read = derive_event("read", RECONCILED, None, None, data)
-    assert read.event.snapshot is not None
+    parsed = derive_event("read", RECONCILED, None, None, data)
+    assert parsed.event.snapshot is not None
     return RestIncident(
         incident_id=incident_id,
         data=data,
-        snapshot=read.event.snapshot,
+        snapshot=parsed.event.snapshot,
         status=IncidentStatus(status),
         updated_at=parse_instant(incident.get("updated_at"))
         or parse_instant(incident.get("last_status_change_at")),
@@ -89,22 +92,22 @@ def compare_incident(
     rest_incident: RestIncident,
     entries: Sequence[LogEntry],
     issue: Issue | None,
-    known: Sequence[TimelineEvent],
+    timeline_events: Sequence[TimelineEvent],
 ) -> Difference:
-    """Compare. Once the additions are on the timeline, the same comparison finds nothing."""
-    lacking = missing_entries(entries, known)
+    """Return the difference. Once its events are on the timeline, the same comparison returns none."""
+    missing = missing_entries(entries, timeline_events)
     fields = drifted_fields(rest_incident, issue)
-    carrier = _carrying_entry(rest_incident, lacking, issue) if fields else None
-    additions = [
-        _event_from_entry(entry, rest_incident, carries=entry is carrier, issue=issue) for entry in lacking
+    carrier = _carrying_entry(rest_incident, missing, issue) if fields else None
+    derived = [
+        _event_from_entry(entry, rest_incident, carries=entry is carrier, issue=issue) for entry in missing
     ]
     if fields and carrier is None:
-        additions.append(_event_from_snapshot(rest_incident, issue))
-    return Difference(fields, issue is None, tuple(additions))
+        derived.append(_event_from_snapshot(rest_incident, issue))
+    return Difference(fields, issue is None, tuple(derived))
 
 
 def drifted_fields(rest_incident: RestIncident, issue: Issue | None) -> tuple[str, ...]:
-    """Return what stands otherwise here than at PagerDuty, unless what is here is newer."""
+    """Return the names of the fields that differ; none if our issue is newer."""
     if issue is None or issue.as_of is None:
         return ("everything",)
     if rest_incident.updated_at is not None and issue.as_of >= rest_incident.updated_at + _A_SECOND:
@@ -113,7 +116,7 @@ def drifted_fields(rest_incident: RestIncident, issue: Issue | None) -> tuple[st
 
 
 def may_be_outdated(rest_incident: RestIncident, issue: Issue | None) -> bool:
-    """Whether what is here may be newer than the picture: as far as its whole second tells, it may be."""
+    """Return True if the issue may be newer than `rest_incident`, whose time has whole seconds."""
     if issue is None or issue.as_of is None:
         return False
     return rest_incident.updated_at is None or issue.as_of >= rest_incident.updated_at
@@ -127,7 +130,7 @@ def _id(reference: Reference | None) -> str | None:
     return reference.id if reference else None
 
 
-#: What is compared, and how. PagerDuty empties the assignees of what is resolved; an issue keeps them.
+#: The compared fields. PagerDuty removes the assignees of a resolved incident; an issue keeps them.
 _DRIFT_CHECKS: Mapping[str, Callable[[RestIncident, Issue], bool]] = {
     "status": lambda there, here: there.status is not here.status,
     "priority": lambda there, here: there.snapshot.priority != here.priority,
@@ -145,17 +148,17 @@ _DRIFT_CHECKS: Mapping[str, Callable[[RestIncident, Issue], bool]] = {
 
 
 def _carrying_entry(
-    rest_incident: RestIncident, lacking: Sequence[LogEntry], issue: Issue | None
+    rest_incident: RestIncident, missing: Sequence[LogEntry], issue: Issue | None
 ) -> LogEntry | None:
-    """Return the entry that may show the incident as it is now: the last that shows it at all, if
-    nothing newer is known here.
+    """Return the entry whose event may carry the current state: the last one that fits it, if our issue has
+    nothing newer.
     """
-    for entry in reversed(lacking):
+    for entry in reversed(missing):
         rule = rule_of(EVENT_OF_KIND[entry.kind])
         if entry.kind == "annotate" or rule.status not in (None, rest_incident.status):
             continue
-        known = issue.as_of if issue else None
-        return entry if known is None or entry.at + _A_SECOND > known else None
+        as_of = issue.as_of if issue else None
+        return entry if as_of is None or entry.at + _A_SECOND > as_of else None
     return None
 
 
@@ -177,19 +180,19 @@ def _event_from_entry(
 
 
 def _event_from_snapshot(rest_incident: RestIncident, issue: Issue | None) -> DerivedEvent:
-    """The picture alone, where no log entry may carry it. Its id comes from what it shows."""
+    """Return an event of the current state alone, for which no log entry fits. Its id hashes the state."""
     kind, at = _implied_change(rest_incident, issue)
     at = at or rest_incident.updated_at
     if issue is not None and issue.as_of is not None:
         at = max(at or issue.as_of, issue.as_of)
-    shown = hashlib.sha256(json.dumps([rest_incident.data, str(at)], sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps([rest_incident.data, str(at)], sort_keys=True).encode()).hexdigest()
     return derive_event(
-        f"picture:{rest_incident.incident_id}:{shown[:16]}", kind, at, None, rest_incident.data
+        f"picture:{rest_incident.incident_id}:{digest[:16]}", kind, at, None, rest_incident.data
     )
 
 
 def _implied_change(rest_incident: RestIncident, issue: Issue | None) -> tuple[str, datetime | None]:
-    """Name what the picture shows to have happened, and when."""
+    """Return the event type that explains the current state, and its time (UTC)."""
     resolved = IncidentStatus.RESOLVED
     was_resolved = issue is not None and issue.status is resolved
     if rest_incident.status is resolved and not was_resolved:

@@ -1,4 +1,4 @@
-"""Compare with PagerDuty and add what is missing. Each step may run again: what was added is found again."""
+"""Reconcile a connection: read PagerDuty, and add missing events. Each step may safely run again."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -25,35 +25,35 @@ from calmo_pagerduty.reconciliation.rules import compare_incident
 from calmo_pagerduty.reconciliation.store import LocalIncident
 
 PERMIT_TIMEOUT = timedelta(seconds=30)
-#: How far a run looks back beyond the last one: PagerDuty's log may be written late.
+#: How far a run goes back before the watermark: PagerDuty may write its log late.
 OVERLAP = timedelta(minutes=15)
-#: How far the first run looks back at most.
+#: How far the first run goes back at most.
 INITIAL_LOOKBACK = timedelta(days=7)
-#: A run that was begun less than this ago and has not ended is taken to be under way.
+#: An unfinished run that began less than this ago counts as running.
 MAX_RUN_DURATION = timedelta(minutes=15)
-#: How many incidents that only we hold open are asked for one by one in a run; the next run goes on.
+#: How many incidents that are open only here a run reads one by one; the next run continues.
 MAX_SINGLE_READS = 400
 SCHEDULED = "scheduled"
 NO_CREDENTIAL_TEXT = "the connection has no PagerDuty token: gaps can't be healed"
 
 
 class Tally(FrozenModel):
-    """What a run has done so far: figures only, for a history and for its report."""
+    """The counts of a run so far, for its history and its report."""
 
     windows: int = 0
     requests: int = 0
     entries: int = 0
     incidents: int = 0
-    #: Incidents that stood otherwise here, by what did.
+    #: Field → number of incidents that differed in it.
     drift: Mapping[str, int] = {}
     differed: int = 0
     healed: int = 0
     opened: int = 0
     #: Entries added to timelines.
     added: int = 0
-    #: Incidents that could not be made right within the run.
+    #: Incidents that the run could not repair.
     failed: int = 0
-    #: What kept the run from its work, in words.
+    #: Why the run could not do its work, as a text.
     problem: str = ""
 
     @property
@@ -68,7 +68,7 @@ class RunToStart(FrozenModel):
 
 
 class StartedRun(FrozenModel):
-    """`run_id` None: there is nothing to do. `problem` says why a run can't go on."""
+    """`run_id` is None if there is nothing to do; `problem` says why a run can't proceed. Times are UTC."""
 
     run_id: int | None
     since: datetime
@@ -77,7 +77,7 @@ class StartedRun(FrozenModel):
 
 
 class WindowToReconcile(FrozenModel):
-    """`since` None: everything that is open, there or here."""
+    """A window of PagerDuty's log, in UTC. `since` None means all incidents that are open there or here."""
 
     run_id: int
     connection_id: str
@@ -94,7 +94,7 @@ class RunToFinish(FrozenModel):
 
 
 class ReconciliationService:
-    """A comparison with PagerDuty: begin, heal a window, heal what is open, finish."""
+    """The steps of a reconciliation: begin, reconcile a window, reconcile open incidents, finish."""
 
     def __init__(self, database: Database, accounts: PagerDutyClients) -> None:
         self._database = database
@@ -102,12 +102,12 @@ class ReconciliationService:
         self._paces: dict[str, Pacer] = {}
 
     async def begin(self, order: RunToStart) -> StartedRun:
-        """Say which time is to be compared. Raises StoreUnavailable."""
+        """Insert a run and return the time span to compare. Raises StoreUnavailable."""
         now = datetime.now(UTC)
         return await self._database.write(lambda transaction: _start_run(transaction, order, now))
 
     async def finish(self, order: RunToFinish) -> None:
-        """Keep the report; the watermark moves only if everything is right. Raises StoreUnavailable."""
+        """Save the report; move the watermark only if the run has converged. Raises StoreUnavailable."""
         now = datetime.now(UTC)
 
         def write(tx: Transaction) -> None:
@@ -118,68 +118,79 @@ class ReconciliationService:
         await self._database.write(write)
 
     def pacer_of(self, connection_id: str) -> Pacer:
-        """Return the connection's pace: all runs of this process share it."""
+        """Return the connection's pacer, which all runs of this process share."""
         return self._paces.setdefault(connection_id, Pacer())
 
     async def reconcile(self, order: WindowToReconcile, attempt: int) -> Tally:
-        """Read PagerDuty's log of a time and make right what differs.
+        """Read PagerDuty in a window and repair the drift. Returns the run's counts so far.
 
-        `attempt` counts from 1. Raises PagerDutyError for what is to be tried again, ConnectionRemoved,
+        `attempt` counts from 1. Raises PagerDutyError for errors that a retry may fix, ConnectionRemoved,
         StoreUnavailable.
         """
         try:
             connection = await self._connection(order.connection_id)
             client = await self._accounts.client(connection, PERMIT_TIMEOUT, self.pacer_of(connection.id))
-            log = PagerDutyReader(client)
+            reader = PagerDutyReader(client)
             if order.since is not None and order.until is not None:
-                told = await log.read_window(order.since, order.until)
+                snapshot = await reader.read_window(order.since, order.until)
             else:
-                told = await self._read_open_incidents(log, connection.id)
-            healing = await IncidentReconciler(self._database, connection.id, told, log.read_incident).run()
+                snapshot = await self._read_open_incidents(reader, connection.id)
+            reconciler = IncidentReconciler(self._database, connection.id, snapshot, reader.read_incident)
+            counts = await reconciler.run()
         except PagerDutyError as error:
             if retry_wait(error, attempt) is not None:
                 raise
             return order.tally.model_copy(update={"problem": _error_kind(error)})
-        tally = _add_counts(order.tally, told, healing)
+        tally = _add_counts(order.tally, snapshot, counts)
         await self._database.write(
-            lambda transaction: reconciliations.update_run_report(
-                transaction, order.run_id, tally.model_dump(mode="json")
-            )
+            lambda tx: reconciliations.update_run_report(tx, order.run_id, tally.model_dump(mode="json"))
         )
         return tally
 
-    async def _read_open_incidents(self, log: PagerDutyReader, connection_id: str) -> PagerDutySnapshot:
-        """Everything that is open there, and what is open here only, one by one."""
-        told = await log.read_open_incidents()
-        ours = await self._database.read(lambda t: reconciliations.list_open_incidents(t, connection_id))
-        only_here = [incident_id for incident_id in ours if incident_id not in told.incidents]
-        told.is_whole = told.is_whole and len(only_here) <= MAX_SINGLE_READS
+    async def _read_open_incidents(self, reader: PagerDutyReader, connection_id: str) -> PagerDutySnapshot:
+        """Read all incidents that are open there, and one by one those that are open only here."""
+        snapshot = await reader.read_open_incidents()
+        open_here = await self._database.read(
+            lambda tx: reconciliations.list_open_incidents(tx, connection_id)
+        )
+        only_here = [incident_id for incident_id in open_here if incident_id not in snapshot.incidents]
+        snapshot.is_whole = snapshot.is_whole and len(only_here) <= MAX_SINGLE_READS
         for incident_id in only_here[:MAX_SINGLE_READS]:
-            await log.read_incident(incident_id, told)
-        for incident_id in await self._list_differing(connection_id, told):
-            # Its state is known; what led to it belongs on the timeline too.
-            await log.read_incident_log(incident_id, told)
-        return told
+            await reader.read_incident(incident_id, snapshot)
+        for incident_id in await self._list_differing(connection_id, snapshot):
+            # The snapshot has its state; the log adds the events that led to it.
+            await reader.read_incident_log(incident_id, snapshot)
+        return snapshot
 
     async def _list_differing(self, connection_id: str, snapshot: PagerDutySnapshot) -> list[str]:
-        reach = await self._database.read(lambda t: reconciliations.get_webhook_coverage(t, connection_id))
-        found: list[str] = []
+        coverage = await self._database.read(
+            lambda tx: reconciliations.get_webhook_coverage(tx, connection_id)
+        )
+        differing: list[str] = []
         for ids in batches(list(snapshot.incidents)):
-            for incident_id, ours in (await self._local_incidents(connection_id, ids)).items():
-                picture = snapshot.incidents[incident_id]
-                compared = compare_incident(picture, (), ours.issue, ours.timeline_events)
-                if compared.fields and not ours.is_in_flight and is_covered(picture, ours, reach):
-                    found.append(incident_id)
-        return found[:MAX_SINGLE_READS]
+            for incident_id, local in (await self._local_incidents(connection_id, ids)).items():
+                rest_incident = snapshot.incidents[incident_id]
+                difference = compare_incident(rest_incident, (), local.issue, local.timeline_events)
+                if (
+                    difference.fields
+                    and not local.is_in_flight
+                    and is_covered(rest_incident, local, coverage)
+                ):
+                    differing.append(incident_id)
+        return differing[:MAX_SINGLE_READS]
 
     async def _local_incidents(self, connection_id: str, ids: Sequence[str]) -> Mapping[str, LocalIncident]:
-        return await self._database.read(lambda t: reconciliations.get_local_incidents(t, connection_id, ids))
+        return await self._database.read(
+            lambda tx: reconciliations.get_local_incidents(tx, connection_id, ids)
+        )
 
     async def _connection(self, connection_id: str) -> Connection:
-        found = await self._database.read(lambda t: connections.get_connection(t, EVERYTHING, connection_id))
-        if found is None:
+        connection = await self._database.read(
+            lambda tx: connections.get_connection(tx, EVERYTHING, connection_id)
+        )
+        if connection is None:
             raise ConnectionRemoved("the connection was removed")
-        return found
+        return connection
 
 
 def _start_run(tx: Transaction, order: RunToStart, now: datetime) -> StartedRun:
@@ -188,9 +199,9 @@ def _start_run(tx: Transaction, order: RunToStart, now: datetime) -> StartedRun:
         return StartedRun(run_id=None, since=now, until=now, problem="the connection was removed")
     if order.reason == SCHEDULED and _is_running(tx, connection.id, now):
         return StartedRun(run_id=None, since=now, until=now)
-    known = reconciliations.get_watermark(tx, connection.id)
-    since = order.since or (known - OVERLAP if known else max(connection.created_at, now - INITIAL_LOOKBACK))
-    since = min(since, now)
+    watermark = reconciliations.get_watermark(tx, connection.id)
+    initial = max(connection.created_at, now - INITIAL_LOOKBACK)
+    since = min(order.since or (watermark - OVERLAP if watermark else initial), now)
     run_id = reconciliations.insert_run(tx, connection.id, order.reason, since, now, now)
     problem = "" if connection.token_kind is not None else NO_CREDENTIAL_TEXT
     return StartedRun(run_id=run_id, since=since, until=now, problem=problem)
@@ -201,22 +212,22 @@ def _is_running(tx: Transaction, connection_id: str, now: datetime) -> bool:
     return any(run.finished_at is None and run.begun_at > now - MAX_RUN_DURATION for run in latest)
 
 
-def _add_counts(before: Tally, snapshot: PagerDutySnapshot, healed: ReconcileCounts) -> Tally:
+def _add_counts(before: Tally, snapshot: PagerDutySnapshot, counts: ReconcileCounts) -> Tally:
     return Tally(
         windows=before.windows + 1,
         requests=before.requests + snapshot.requests,
         entries=before.entries + sum(map(len, snapshot.entries.values())),
-        incidents=before.incidents + healed.incidents,
-        drift=dict(Counter(before.drift) + healed.drift),
-        differed=before.differed + len(healed.differed),
-        healed=before.healed + len(healed.differed - healed.failed),
-        opened=before.opened + healed.opened,
-        added=before.added + healed.added,
-        failed=before.failed + len(healed.failed),
+        incidents=before.incidents + counts.incidents,
+        drift=dict(Counter(before.drift) + counts.drift),
+        differed=before.differed + len(counts.differed),
+        healed=before.healed + len(counts.differed - counts.failed),
+        opened=before.opened + counts.opened,
+        added=before.added + counts.added,
+        failed=before.failed + len(counts.failed),
         problem=before.problem or ("" if snapshot.is_whole else "PagerDuty did not hand out everything"),
     )
 
 
 def _error_kind(error: PagerDutyError) -> str:
-    """Say what kind of error it was: its own message may hold texts, and this goes into a history."""
+    """Describe the kind of error. Its own message may hold texts, which must not go into a history."""
     return (type(error).__doc__ or type(error).__name__).strip()

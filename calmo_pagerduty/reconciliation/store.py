@@ -1,4 +1,4 @@
-"""Comparing with PagerDuty: what we hold, what is added to it, and the runs that did so."""
+"""Read local incidents for a comparison with PagerDuty, and store runs and watermarks. Times are UTC."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,23 +16,23 @@ from calmo_pagerduty.incidents.rows import issue_from_row
 from calmo_pagerduty.pagerduty.event_types import IncidentStatus
 from calmo_pagerduty.pagerduty.log_entries import TimelineEvent
 
-#: How many incidents one question to the database is about.
+#: How many incidents one query covers.
 BATCH_SIZE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class LocalIncident:
-    """What we hold of an incident."""
+    """Our issue of an incident and its timeline; without an issue, None and nothing."""
 
     issue: Issue | None = None
     timeline_events: tuple[TimelineEvent, ...] = ()
-    #: Deliveries of it are on their way: what they tell isn't known yet.
+    #: True while deliveries of it have not reached the timeline.
     is_in_flight: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookCoverage:
-    """Which incidents the connection's webhooks would bring: only those may become new issues."""
+    """The incidents that the connection's webhooks deliver: only they may become new issues."""
 
     everything: bool = False
     service_ids: frozenset[str] = frozenset()
@@ -44,7 +44,7 @@ class WebhookCoverage:
 
 @dataclass(frozen=True, slots=True)
 class ReconcileRun:
-    """One comparison. `report` holds figures; it is None until there are some. Times are UTC."""
+    """One run. `report` is a `Tally` as JSON; None until the first window is done. Times are UTC."""
 
     id: int
     connection_id: str
@@ -59,34 +59,35 @@ class ReconcileRun:
 def get_local_incidents(
     tx: Transaction, connection_id: str, incident_ids: Sequence[str]
 ) -> dict[str, LocalIncident]:
-    """Return what we hold of these incidents, at most AT_ONCE of them."""
+    """Return incident id → our issue and timeline, for at most BATCH_SIZE incidents."""
     rows = tx.execute(
         sa.select(issues).where(
             issues.c.connection_id == connection_id, issues.c.incident_id.in_(list(incident_ids))
         )
     ).all()
-    found = {row.incident_id: issue_from_row(row) for row in rows}
-    entries: dict[str, list[TimelineEvent]] = {}
-    # What was done from here is told by PagerDuty too: only its own telling counts.
-    told = ~timeline.c.event_id.like(f"{OPERATION_PREFIX}%") & ~timeline.c.event_id.like(f"{RESULT_PREFIX}%")
+    local_issues = {row.incident_id: issue_from_row(row) for row in rows}
+    events: dict[str, list[TimelineEvent]] = {}
+    # Operations' entries and results are not compared: PagerDuty's own events report the same.
+    is_operation = timeline.c.event_id.like(f"{OPERATION_PREFIX}%")
+    is_result = timeline.c.event_id.like(f"{RESULT_PREFIX}%")
     of_these = timeline.c.issue_id.in_([row.id for row in rows])
-    for row in tx.execute(sa.select(timeline).where(of_these, told)):
+    for row in tx.execute(sa.select(timeline).where(of_these, ~is_operation & ~is_result)):
         actor = (row.actor or {}).get("id")
-        known = TimelineEvent(row.event_id, row.event_type, row.occurred_at, actor, row.summary)
-        entries.setdefault(row.issue_id, []).append(known)
-    moving = list_incidents_in_flight(tx, connection_id, incident_ids)
+        event = TimelineEvent(row.event_id, row.event_type, row.occurred_at, actor, row.summary)
+        events.setdefault(row.issue_id, []).append(event)
+    in_flight = list_incidents_in_flight(tx, connection_id, incident_ids)
     return {
         incident_id: LocalIncident(
-            issue := found.get(incident_id),
-            tuple(entries.get(issue.ref.issue_id, ())) if issue else (),
-            incident_id in moving,
+            issue := local_issues.get(incident_id),
+            tuple(events.get(issue.ref.issue_id, ())) if issue else (),
+            incident_id in in_flight,
         )
         for incident_id in incident_ids
     }
 
 
 def list_incidents_in_flight(tx: Transaction, connection_id: str, incident_ids: Collection[str]) -> set[str]:
-    """Return those of which deliveries have not reached the timeline yet."""
+    """Return the incidents with deliveries that have not reached the timeline yet."""
     query = sa.select(deliveries.c.incident_id).where(
         deliveries.c.state.in_([DeliveryState.PENDING, DeliveryState.FORWARDED]),
         deliveries.c.connection_id == connection_id,
@@ -95,7 +96,7 @@ def list_incidents_in_flight(tx: Transaction, connection_id: str, incident_ids: 
 
 
 def list_open_incidents(tx: Transaction, connection_id: str) -> list[str]:
-    """Return the incidents that are open here, or of which an event was set aside."""
+    """Return the incidents that are open here, or that a dead letter marked for reconciliation."""
     query = sa.select(issues.c.incident_id).where(
         issues.c.connection_id == connection_id,
         sa.or_(issues.c.status != IncidentStatus.RESOLVED, issues.c.needs_reconcile),
@@ -104,7 +105,7 @@ def list_open_incidents(tx: Transaction, connection_id: str) -> list[str]:
 
 
 def mark_reconciled(tx: Transaction, connection_id: str, incident_ids: Sequence[str]) -> None:
-    """These incidents stand here as they do at PagerDuty: nothing needs to be looked at any more."""
+    """Clear `needs_reconcile` for incidents that are equal here and at PagerDuty."""
     tx.execute(
         sa.update(issues)
         .where(
@@ -117,7 +118,7 @@ def mark_reconciled(tx: Transaction, connection_id: str, incident_ids: Sequence[
 
 
 def get_webhook_coverage(tx: Transaction, connection_id: str) -> WebhookCoverage:
-    """Return what the connection's live webhooks bring; without one it is nothing."""
+    """Return what the connection's live webhooks deliver."""
     rows = tx.execute(
         sa.select(webhooks.c.service_ids, webhooks.c.team_ids).where(
             webhooks.c.connection_id == connection_id,
@@ -135,7 +136,7 @@ def get_webhook_coverage(tx: Transaction, connection_id: str) -> WebhookCoverage
 def insert_run(
     tx: Transaction, connection_id: str, reason: str, since: datetime, until: datetime, now: datetime
 ) -> int:
-    """Note that a comparison begins and return its number."""
+    """Insert a run and return its id."""
     row = {
         "connection_id": connection_id,
         "reason": reason[:200],
@@ -143,31 +144,31 @@ def insert_run(
         "until": until,
         "begun_at": now,
     }
-    made = tx.execute(reconciliations.insert().values(**row)).inserted_primary_key
-    assert made is not None
-    return int(made[0])
+    key = tx.execute(reconciliations.insert().values(**row)).inserted_primary_key
+    assert key is not None
+    return int(key[0])
 
 
 def update_run_report(tx: Transaction, run_id: int, report: Mapping[str, Any]) -> None:
-    """Keep how far a run has come."""
-    changed = sa.update(reconciliations).where(reconciliations.c.id == run_id)
-    tx.execute(changed.values(report=dict(report)))
+    """Save a run's report so far."""
+    update = sa.update(reconciliations).where(reconciliations.c.id == run_id)
+    tx.execute(update.values(report=dict(report)))
 
 
 def mark_run_finished(tx: Transaction, run_id: int, report: Mapping[str, Any], now: datetime) -> None:
-    changed = sa.update(reconciliations).where(reconciliations.c.id == run_id)
-    tx.execute(changed.values(report=dict(report), finished_at=now))
+    update = sa.update(reconciliations).where(reconciliations.c.id == run_id)
+    tx.execute(update.values(report=dict(report), finished_at=now))
 
 
 def get_watermark(tx: Transaction, connection_id: str) -> datetime | None:
-    """Return up to when everything that PagerDuty knows is known here too."""
+    """Return the time up to which we have all events that PagerDuty has; None before the first run."""
     query = sa.select(connections.c.reconciled_until).where(connections.c.id == connection_id)
     moment: datetime | None = tx.execute(query).scalar()
     return moment
 
 
 def update_watermark(tx: Transaction, connection_id: str, until: datetime) -> None:
-    """Move it on; it never goes back."""
+    """Move the watermark forward; it never moves back."""
     tx.execute(
         sa.update(connections)
         .where(

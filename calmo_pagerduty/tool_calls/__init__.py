@@ -1,1 +1,1 @@
-"""Calls of tools: authorised, approved, carried out once, audited."""
+"""Tool calls: authorise, approve, carry out once, audit."""

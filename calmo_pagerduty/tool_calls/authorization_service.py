@@ -1,4 +1,4 @@
-"""The one gate: whatever way a call of a tool comes, it is admitted or refused here, and audited."""
+"""The authorizer: the only place that admits or refuses a tool call, whatever its channel, and audits it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class NoSuchTool(Exception):
 
 
 class NoSuchConnection(Exception):
-    """There is no such connection, or it is somebody else's: the answer is the same."""
+    """There is no such connection, or the caller may not see it: the answer is the same."""
 
 
 class CallRefused(Exception):
@@ -39,37 +39,37 @@ class CallRefused(Exception):
 
 
 class CapReached(Exception):
-    """The tool has made as many writes this hour as the connection allows."""
+    """In the last hour, the tool has made as many writes as the connection allows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A call that may be made: by whom, through which face, on which connection, with what."""
+    """A call that the authorizer has admitted: its principal, channel, connection, tool and arguments."""
 
     caller: Principal
     face: Channel
     connection: Connection
     tool: Tool
     arguments: Arguments
-    #: The arguments as they are kept, and the hash of the tool with them.
+    #: The arguments as JSON values, and the hash of the tool's name with them.
     given: Mapping[str, Any]
     sha256: str
     judgement: Judgement
 
 
-#: What is kept with a new call, in its transaction.
+#: Stores what belongs to a new call, in the call's transaction.
 KeepWith = Callable[[Transaction, ToolCall], None]
 
 
 class ToolAuthorizer:
-    """Admits calls, files those that endure, and keeps the audit."""
+    """Admits calls, creates the rows of those that need a workflow, and writes the audit chain."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._trail = Batcher(self._append)
 
     async def _append(self, rows: Sequence[NewAuditRow]) -> Sequence[None]:
-        await self._database.write(lambda transaction: audit.insert_audit_rows(transaction, rows))
+        await self._database.write(lambda tx: audit.insert_audit_rows(tx, rows))
         return [None] * len(rows)
 
     async def admit(
@@ -80,16 +80,14 @@ class ToolAuthorizer:
         tool_name: str,
         arguments: Mapping[str, Any],
     ) -> Admission:
-        """Return the admission of a call that may be made.
+        """Admit a call. `connection_id` None means the caller's only connection with a token.
 
-        Raises NoSuchTool, NoSuchConnection, BadArguments, CallRefused, StoreUnavailable.
+        Raises NoSuchTool, NoSuchConnection, InvalidArguments, CallRefused, StoreUnavailable.
         """
         tool = TOOLS.get(tool_name)
         if tool is None:
             raise NoSuchTool(f"there is no tool {tool_name[:60]!r}; `tool list` names them all")
-        connection = await self._database.read(
-            lambda transaction: resolve_connection(transaction, caller, connection_id)
-        )
+        connection = await self._database.read(lambda tx: resolve_connection(tx, caller, connection_id))
         rights = PrincipalRights(caller.permissions, caller.teams)
         judgement = judge(tool, rights, connection.rules, connection.facts)
         if not judgement.allowed:
@@ -104,10 +102,10 @@ class ToolAuthorizer:
     async def create_call(
         self, admission: Admission, idempotency_key: str, keep_with: KeepWith | None = None
     ) -> ToolCall:
-        """Keep the call, or return the call that this caller meant by this key before.
+        """Insert the call, or return the call that this caller created before with the same key.
 
-        `keep_with` is run for a new call, in its transaction: it keeps what the call is for.
-        Raises KeyUsedOtherwise, CapReached, StoreUnavailable.
+        For a new call, `keep_with` runs in the same transaction and stores the call's purpose.
+        Raises IdempotencyKeyReused, CapReached, StoreUnavailable.
         """
         now = datetime.now(UTC)
         try:
@@ -119,7 +117,7 @@ class ToolAuthorizer:
             raise
 
     async def audit(self, admission: Admission, outcome: str, took: timedelta) -> None:
-        """Audit a call that doesn't endure. Raises StoreUnavailable."""
+        """Audit a call without a row of its own. Raises StoreUnavailable."""
         await self._audit(
             admission.caller,
             admission.face,
@@ -153,7 +151,7 @@ class ToolAuthorizer:
 
 
 def audit_call(tx: Transaction, call: ToolCall, outcome: str, now: datetime, **more: Any) -> None:
-    """Audit a step of a call that endures."""
+    """Audit a step of a stored call; `more` adds fields to the record."""
     record = {
         "call_id": call.id,
         "connection_id": call.connection_id,
@@ -181,16 +179,16 @@ def _insert_call(
 ) -> ToolCall:
     connection, tool = admission.connection, admission.tool
     call = _call(admission, idempotency_key, now)
-    # One at a time per connection, so that two calls can't both take the last place below the cap.
+    # Lock the connection, so that two calls can't both take the last place below the cap.
     permits.lock_limits(tx, connection.id)
     recent = tool_calls.count_recent_calls(tx, connection.id, tool.name, now)
-    known, new = tool_calls.insert_call(tx, call)
-    if not new:
-        return known
+    stored, is_new = tool_calls.insert_call(tx, call)
+    if not is_new:
+        return stored
     if tool.writes and recent >= connection.rules.cap(tool.name):
         raise CapReached(
             f"{tool.name} has made {recent} writes within the last hour, which is as many as this"
-            " connection allows: try again later, or have its cap raised"
+            " connection allows: try again later, or ask an administrator to raise its cap"
         )
     if keep_with is not None:
         keep_with(tx, call)
@@ -221,13 +219,16 @@ def _call(admission: Admission, idempotency_key: str, now: datetime) -> ToolCall
 
 
 def resolve_connection(tx: Transaction, caller: Principal, connection_id: str | None) -> Connection:
-    """Return the connection that a caller means; None means the only one. Raises NoSuchConnection."""
+    """Return a visible connection by its id; None means the only one with a token.
+
+    Raises NoSuchConnection.
+    """
     if connection_id is None:
         return _only_connection(connections.list_connections(tx, caller.visibility))
-    found = connections.get_connection(tx, caller.visibility, connection_id)
-    if found is None:
+    connection = connections.get_connection(tx, caller.visibility, connection_id)
+    if connection is None:
         raise NoSuchConnection(f"there is no connection {connection_id[:60]!r}")
-    return found
+    return connection
 
 
 def _only_connection(visible: tuple[Connection, ...]) -> Connection:

@@ -1,4 +1,4 @@
-"""One call of a tool: who asks for what, how it stands, and what binds an approval to it."""
+"""A tool call's channel, states and ids, and the hash that binds an approval to its arguments."""
 
 import hashlib
 import json
@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-#: An idempotency key is the caller's own text; anything printable will do.
+#: An idempotency key is a text of the caller's choice, in printable characters.
 MAX_IDEMPOTENCY_KEY = 200
 
 
 class Channel(StrEnum):
-    """The way in which a call came."""
+    """The way in which a call came in."""
 
     REST = "rest"
     CLI = "cli"
@@ -24,13 +24,13 @@ class CallState(StrEnum):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
-    #: It may have happened, and PagerDuty can't be asked: a person must look.
+    #: It may have taken effect, and PagerDuty can't tell us: a person must check.
     UNKNOWN = "unknown"
-    #: A person said no.
+    #: A person denied it.
     DENIED = "denied"
-    #: Nobody said anything in time.
+    #: Nobody decided in time.
     EXPIRED = "expired"
-    #: It was allowed when it was asked for and no longer is.
+    #: It was allowed at first, and no longer is.
     REFUSED = "refused"
 
 
@@ -38,13 +38,13 @@ OPEN_STATES = frozenset({CallState.WAITING, CallState.RUNNING})
 
 
 def arguments_sha256(tool: str, arguments: Mapping[str, Any]) -> str:
-    """Return the hash of a tool with its exact arguments: what an approval and the audit refer to."""
+    """Return the SHA-256 (hex) of a tool's name with its exact arguments. Approvals and audit refer to it."""
     text = json.dumps({"tool": tool, "arguments": arguments}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def call_id_for(connection_id: str, key_id: str, idempotency_key: str) -> str:
-    """Return the id of the call that this caller means by this key: the same however often it is asked."""
+    """Return the call's id. The same connection, API key and idempotency key always give the same id."""
     text = json.dumps([connection_id, key_id, idempotency_key])
     return f"tc_{hashlib.sha256(text.encode()).hexdigest()[:24]}"
 

@@ -1,4 +1,4 @@
-"""What a call may be for: who observes a call is told of each of its steps, in the step's own transaction."""
+"""The interface for features that observe tool calls. It runs in the transactions of a call's steps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,26 +12,26 @@ from calmo_pagerduty.tool_calls.store import ToolCall
 
 @dataclass(frozen=True, slots=True)
 class ObservedAgent:
-    """The PagerDuty user that a call's events will name, and whether it is wanted but not known yet."""
+    """The PagerDuty user that a call's events will name. `is_wanted` asks for it if it is unknown."""
 
     id: str | None = None
     is_wanted: bool = False
 
 
 class CallObserver(Protocol):
-    """Observes the calls of one feature. A call of anybody else changes nothing."""
+    """Observes the calls of one feature, and ignores all others. Times are UTC."""
 
     def refusal(self, tx: Transaction, call_id: str) -> Mapping[str, Any] | None:
-        """Return why a first attempt makes no sense any more, as the call's error; None if it does."""
+        """Return the error that rules out a first attempt; None if the attempt may start."""
 
     def attempt_started(self, tx: Transaction, call_id: str, now: datetime) -> ObservedAgent:
-        """PagerDuty is about to be asked."""
+        """Record that a request to PagerDuty is about to be sent."""
 
     def attempt_had_no_effect(self, tx: Transaction, call: ToolCall, now: datetime) -> None:
-        """What was asked so far changed nothing."""
+        """Record that no attempt so far changed anything."""
 
     def agent_known(self, tx: Transaction, call_id: str, agent: Reference) -> None:
-        """The PagerDuty user that the call's events will name is known."""
+        """Save the PagerDuty user that the call's events will name."""
 
     def finished(self, tx: Transaction, call: ToolCall, now: datetime) -> None:
-        """The call ended, as `call.state` says."""
+        """Record that the call ended with `call.state`."""

@@ -1,4 +1,4 @@
-"""What is kept of a call while its workflow carries it out."""
+"""Record the steps of a tool call: its creation, a person's decision, its attempts and its end."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,15 +41,17 @@ CREATION_REFUSALS = (
 
 
 class NotFiled(Exception):
-    """The call may not be made, or isn't there; the message says why."""
+    """The call is refused or doesn't exist; the message says why."""
 
 
 class NotTheirs(Exception):
-    """Who decided may not decide on this call; the message says why."""
+    """The approver may not decide on this call; the message says why."""
 
 
 class CallToCreate(FrozenModel):
-    """A call that comes through Temporal itself. Its arguments stand in the history: no texts of people."""
+    """A call that another service orders through Temporal. Its arguments are in the history: put no people's
+    texts into them.
+    """
 
     key_id: str
     connection_id: str | None = None
@@ -59,7 +61,7 @@ class CallToCreate(FrozenModel):
 
 
 class ToolCallTicket(FrozenModel):
-    """A call that is kept, as its workflow is given it: ids only, no arguments."""
+    """A stored call, as its workflow receives it: ids only, no arguments. Times are UTC."""
 
     call_id: str
     connection_id: str
@@ -81,7 +83,7 @@ class ToolCallTicket(FrozenModel):
 
 
 class DecisionToRecord(FrozenModel):
-    """`key_id` is the approver's API key. None is an operator in the Temporal UI, who says who they are."""
+    """`key_id` is the approver's API key; None stands for an operator in the Temporal UI, named by `by`."""
 
     call_id: str
     approve: bool
@@ -92,18 +94,18 @@ class DecisionToRecord(FrozenModel):
 
 @dataclass(frozen=True, slots=True)
 class StartedAttempt:
-    """An attempt that may be made, and what its plan must know."""
+    """An attempt that may proceed, and the context of its plan."""
 
-    #: As it was before the attempt.
+    #: The call before the attempt.
     call: ToolCall
     connection: Connection
     context: CallContext
-    #: Whether its observer wants to know which PagerDuty user the call's events will name.
+    #: True if the observer needs the PagerDuty user that the call's events will name.
     wants_agent: bool = False
 
 
 class ToolCallRepository:
-    """The database's side of calls. Raises StoreUnavailable throughout."""
+    """Reads and writes tool calls. Every method raises StoreUnavailable."""
 
     def __init__(self, database: Database, authorizer: ToolAuthorizer, observer: CallObserver) -> None:
         self._database = database
@@ -111,14 +113,14 @@ class ToolCallRepository:
         self._observer = observer
 
     async def create(self, order: CallToCreate) -> ToolCallTicket:
-        """Admit and keep a call. Raises NotFiled if it is refused."""
+        """Admit and insert a call. Raises NotFiled if it is refused."""
         now = datetime.now(UTC)
-        caller = await self._database.read(lambda t: api_keys.get_principal(t, order.key_id, now))
-        if caller is None:
+        principal = await self._database.read(lambda tx: api_keys.get_principal(tx, order.key_id, now))
+        if principal is None:
             raise NotFiled("no such API key")
         try:
             admission = await self._authorizer.admit(
-                caller, Channel.TEMPORAL, order.connection_id, order.tool, order.arguments
+                principal, Channel.TEMPORAL, order.connection_id, order.tool, order.arguments
             )
             call = await self._authorizer.create_call(admission, order.idempotency_key)
         except CREATION_REFUSALS as error:
@@ -126,14 +128,17 @@ class ToolCallRepository:
         return ToolCallTicket.of(call)
 
     async def decide(self, decision: DecisionToRecord) -> CallState:
-        """Keep a decision; a call that doesn't wait any more stays as it is. Raises NotTheirs."""
+        """Save a decision and return the call's state. A call that no longer waits stays as it is.
+
+        Raises NotTheirs.
+        """
         now = datetime.now(UTC)
         return await self._database.write(lambda tx: _decide(tx, decision, now, self._observer))
 
     async def start_attempt(self, call_id: str) -> StartedAttempt | CallState:
-        """Check everything anew and remember that PagerDuty is about to be asked.
+        """Authorise the call again, and record that a request to PagerDuty is about to be sent.
 
-        Returns the state of a call that must not go on.
+        Returns the call's state if it must not proceed. Raises NotFiled.
         """
         now = datetime.now(UTC)
         return await self._database.write(lambda tx: _start_attempt(tx, call_id, now, self._observer))
@@ -145,38 +150,41 @@ class ToolCallRepository:
         error: Mapping[str, Any] | None = None,
         result: Mapping[str, Any] | None = None,
     ) -> CallState:
-        """Keep how a call ended, once, and audit it. Returns how it stands."""
+        """Save and audit a call's end, once. Returns the call's state. Raises NotFiled."""
         now = datetime.now(UTC)
         return await self._database.write(
             lambda tx: _finish(tx, call_id, state, now, self._observer, error, result)
         )
 
     async def refuse_unsent(self, call_id: str, error: Mapping[str, Any]) -> bool:
-        """End a call as refused, unless PagerDuty may have been asked already: then nothing happens."""
+        """End a call as refused, unless a request may have been sent. Returns True if the call is refused."""
         now = datetime.now(UTC)
         return await self._database.write(lambda tx: _refuse_unsent(tx, call_id, now, self._observer, error))
 
     async def mark_attempt_without_effect(self, attempt: StartedAttempt) -> None:
-        """Keep that an attempt, the first of which anything is known, changed nothing."""
+        """Record that this attempt changed nothing; no earlier attempt may have had an effect."""
         now = datetime.now(UTC)
 
-        def forget(tx: Transaction) -> None:
+        def write(tx: Transaction) -> None:
             if tool_calls.mark_attempt_without_effect(tx, attempt.call):
                 self._observer.attempt_had_no_effect(tx, attempt.call, now)
 
-        await self._database.write(forget)
+        await self._database.write(write)
 
     async def save_agent(self, call_id: str, agent: Reference) -> None:
-        """Keep which PagerDuty user the call's events will name."""
+        """Save the PagerDuty user that the call's events will name."""
         await self._database.write(lambda tx: self._observer.agent_known(tx, call_id, agent))
 
     async def mark_read_only(self, connection: Connection) -> None:
-        """PagerDuty tells of a key that can only read by refusing a write."""
-        facts = connection.facts
-        if facts.of_a_user is False:
+        """Mark the connection's account key as read-only: PagerDuty shows that only by refusing a write.
+
+        Source: PagerDuty's documentation, "API Access Keys".
+        """
+        token_info = connection.facts
+        if token_info.of_a_user is False:
             await self._database.write(
-                lambda t: connections.update_token_info(
-                    t, connection, facts.model_copy(update={"read_only": True})
+                lambda tx: connections.update_token_info(
+                    tx, connection, token_info.model_copy(update={"read_only": True})
                 )
             )
 
@@ -211,7 +219,7 @@ def _start_attempt(
 
 
 def _judge_now(tx: Transaction, call: ToolCall, connection: Connection | None, now: datetime) -> Judgement:
-    """Judge by the rules of now: an approval may come hours after the asking."""
+    """Judge by the current rules: an approval may come hours after the request."""
     tool = TOOLS.get(call.tool)
     caller = api_keys.get_principal(tx, call.key_id, now)
     if connection is None or tool is None:
@@ -249,21 +257,21 @@ def _decide(tx: Transaction, decision: DecisionToRecord, now: datetime, observer
 
 
 def _approver(tx: Transaction, call: ToolCall, decision: DecisionToRecord, now: datetime) -> str:
-    """Return who decides. Raises NotTheirs for those who may not."""
+    """Return the approver's display name. Raises NotTheirs if they may not decide."""
     if decision.key_id is None:
         if not decision.by.strip():
             raise NotTheirs('say who you are: {"by": "name"}')
-        who, same = f"{decision.by.strip()[:100]} (operator)", decision.by.strip() == call.requester
+        name, is_same = f"{decision.by.strip()[:100]} (operator)", decision.by.strip() == call.requester
     else:
         caller = api_keys.get_principal(tx, decision.key_id, now)
         if caller is None or "approvals:write" not in caller.permissions:
             raise NotTheirs("this API key lacks the permission approvals:write")
         if not caller.visibility.admits(call.scope):
             raise NotTheirs("there is no such call")
-        who, same = caller.who, _is_requester(caller, call)
-    if decision.approve and same and call.scope.kind is ScopeKind.ORGANIZATION:
+        name, is_same = caller.who, _is_requester(caller, call)
+    if decision.approve and is_same and call.scope.kind is ScopeKind.ORGANIZATION:
         raise NotTheirs("nobody approves what they asked for: another person of the organisation must")
-    return who
+    return name
 
 
 def _is_requester(caller: Principal, call: ToolCall) -> bool:
@@ -289,14 +297,14 @@ def _finish(
         observer.finished(tx, ended, now)
         audit_call(tx, ended, state.value, now, duration_ms=round(took, 1), error=kind)
         return state
-    known = tool_calls.get_call(tx, call_id)
-    if known is None:
+    finished_before = tool_calls.get_call(tx, call_id)
+    if finished_before is None:
         raise NotFiled("no such call")
-    return known.state
+    return finished_before.state
 
 
 def _is_in_doubt(tx: Transaction, call_id: str, state: CallState) -> bool:
-    """Whether the call would end as if nothing had been done, though an attempt may have done it."""
+    """Return True if `state` says that nothing was done, although an attempt may have taken effect."""
     call = tool_calls.lock_call(tx, call_id)
     if call is None or call.first_attempt_at is None or state in {CallState.DONE, CallState.UNKNOWN}:
         return False
@@ -305,8 +313,8 @@ def _is_in_doubt(tx: Transaction, call_id: str, state: CallState) -> bool:
 
 
 def _doubt_document(error: Mapping[str, Any]) -> Mapping[str, Any]:
-    words = "an earlier attempt may have taken effect: look in PagerDuty whether it was done"
-    return {**error, "message": f"{error['message']}; {words}" if error.get("message") else words}
+    warning = "an earlier attempt may have taken effect: look in PagerDuty whether it was done"
+    return {**error, "message": f"{error['message']}; {warning}" if error.get("message") else warning}
 
 
 def _refuse_unsent(

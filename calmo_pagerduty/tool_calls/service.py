@@ -1,4 +1,4 @@
-"""Carry out calls of tools. Every step may run again after a crash: what was done is found again."""
+"""Carry out tool calls. Every step may run again after a crash: a plan then looks for its earlier effect."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -17,7 +17,7 @@ from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.classes import Access
 from calmo_pagerduty.tools.model import Arguments, CallContext, Tool
 
-#: How long a step waits for its turn at PagerDuty's limit before it lets the engine wait instead.
+#: How long an activity waits for a permit before it fails, so that Temporal waits and retries instead.
 PERMIT_TIMEOUT = timedelta(seconds=5)
 _FINAL_STATES: Mapping[type[PagerDutyError], CallState] = {
     AlreadySo: CallState.DONE,
@@ -26,7 +26,7 @@ _FINAL_STATES: Mapping[type[PagerDutyError], CallState] = {
 
 
 class ToolCallService:
-    """Asks PagerDuty what tools plan, and keeps what becomes of calls that endure."""
+    """Runs tools' plans against PagerDuty, and records the outcomes of stored calls."""
 
     def __init__(self, records: ToolCallRepository, accounts: PagerDutyClients) -> None:
         self._records = records
@@ -36,29 +36,30 @@ class ToolCallService:
     async def run_tool(
         self, connection: Connection, tool: Tool, arguments: Arguments, call: CallContext, timeout: timedelta
     ) -> JsonObject:
-        """Ask PagerDuty once, waiting up to `patience` for each request's turn.
+        """Run the tool's plan once and return its result; `tool.shape` describes the JSON.
 
-        Raises PagerDutyError, CannotDecrypt, StoreUnavailable.
+        Each request waits at most `timeout` for its permit. Raises PagerDutyError, CannotDecrypt,
+        StoreUnavailable.
         """
         client = await self._accounts.client(connection, timeout)
         return await client.run(tool.plan(arguments, call))
 
     async def carry_out(self, call_id: str, attempt: int) -> CallState:
-        """Ask PagerDuty and keep the result. Returns how the call stands.
+        """Run the call's tool and save its result. Returns the call's state.
 
-        `attempt` counts from 1. Raises PagerDutyError for what is to be tried again, NotFiled, CannotDecrypt,
-        StoreUnavailable.
+        `attempt` counts from 1. Raises PagerDutyError for errors that a retry may fix, NotFiled,
+        CannotDecrypt, StoreUnavailable.
         """
-        begun = await self._records.start_attempt(call_id)
-        if isinstance(begun, CallState):
-            return begun
-        tool = TOOLS[begun.call.tool]
+        started = await self._records.start_attempt(call_id)
+        if isinstance(started, CallState):
+            return started
+        tool = TOOLS[started.call.tool]
         try:
-            arguments = parse_arguments(tool, begun.call.arguments)
-            context = await self._with_agent(begun)
-            result = await self.run_tool(begun.connection, tool, arguments, context, PERMIT_TIMEOUT)
+            arguments = parse_arguments(tool, started.call.arguments)
+            context = await self._with_agent(started)
+            result = await self.run_tool(started.connection, tool, arguments, context, PERMIT_TIMEOUT)
         except PagerDutyError as error:
-            return await self._end_failed(begun, tool, error, attempt)
+            return await self._end_failed(started, tool, error, attempt)
         return await self._records.finish(call_id, CallState.DONE, result=result)
 
     async def _with_agent(self, attempt: StartedAttempt) -> CallContext:
@@ -68,19 +69,19 @@ class ToolCallService:
         return attempt.context
 
     async def _end_failed(
-        self, begun: StartedAttempt, tool: Tool, error: PagerDutyError, attempt: int
+        self, started: StartedAttempt, tool: Tool, error: PagerDutyError, attempt: int
     ) -> CallState:
-        if not (begun.context.repeated or error.may_have_happened):
-            await self._records.mark_attempt_without_effect(begun)
+        if not (started.context.repeated or error.may_have_happened):
+            await self._records.mark_attempt_without_effect(started)
         if retry_wait(error, attempt) is not None:
             raise error
         if isinstance(error, AccessDenied) and tool.access is Access.WRITE:
-            await self._records.mark_read_only(begun.connection)
-        return await self._records.finish(begun.call.id, final_state(error), error_document(error))
+            await self._records.mark_read_only(started.connection)
+        return await self._records.finish(started.call.id, final_state(error), error_document(error))
 
 
 def error_document(error: PagerDutyError) -> Mapping[str, Any]:
-    """Return what a caller is told of an error."""
+    """Return an error as JSON for the caller: type, message, HTTP status, PagerDuty's code and request id."""
     return {
         "type": type(error).__name__,
         "message": str(error),
@@ -91,5 +92,5 @@ def error_document(error: PagerDutyError) -> Mapping[str, Any]:
 
 
 def final_state(error: PagerDutyError) -> CallState:
-    """Return how a call ended that met a final error."""
+    """Return the state of a call that ended with this error."""
     return _FINAL_STATES.get(nearest_row(error), CallState.FAILED)

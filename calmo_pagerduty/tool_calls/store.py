@@ -1,4 +1,4 @@
-"""Calls of tools that endure: each a row from being asked for to its result."""
+"""Store tool calls: each is a row, from the request to the result. Times are UTC."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class IdempotencyKeyReused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """One call. `result` and `error` hold what PagerDuty said; they don't leave our database otherwise."""
+    """One call. `result` and `error` hold PagerDuty's answer, which never enters a history. Times are UTC."""
 
     id: str
     connection_id: str
@@ -47,7 +47,7 @@ class ToolCall:
     approver: str | None = None
     decided_at: datetime | None = None
     attempts: int = 0
-    #: The first attempt of which it isn't known that it changed nothing.
+    #: The start of the first attempt that may have had an effect.
     first_attempt_at: datetime | None = None
     result: Mapping[str, Any] | None = None
     error: Mapping[str, Any] | None = None
@@ -56,7 +56,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class CallCursor:
-    """Where in the order of their filing a call stands."""
+    """A call's position in the order of creation."""
 
     created_at: datetime
     id: str
@@ -67,9 +67,9 @@ class CallCursor:
 
 
 def insert_call(tx: Transaction, call: ToolCall) -> tuple[ToolCall, bool]:
-    """Keep a new call; returns it and whether it is new, else the one that is there already.
+    """Insert a call unless its id exists. Returns the stored call, and True if it is new.
 
-    Raises KeyUsedOtherwise.
+    Raises IdempotencyKeyReused.
     """
     values = {
         column.name: getattr(call, column.name)
@@ -79,26 +79,26 @@ def insert_call(tx: Transaction, call: ToolCall) -> tuple[ToolCall, bool]:
     row = {**values, "scope": str(call.scope), "arguments": dict(call.arguments)}
     if tx.execute(insert_or_ignore(tx, tool_calls), row).rowcount == 1:
         return call, True
-    known = get_call(tx, call.id)
-    if known is None or known.arguments_sha256 != call.arguments_sha256:
+    stored = get_call(tx, call.id)
+    if stored is None or stored.arguments_sha256 != call.arguments_sha256:
         raise IdempotencyKeyReused("this idempotency key was used for another tool or with other arguments")
-    return known, False
+    return stored, False
 
 
 def get_call(tx: Transaction, call_id: str) -> ToolCall | None:
-    """Return a call, for whoever carries it out."""
+    """Return a call, without a check of visibility."""
     row = tx.execute(_select_call(call_id)).one_or_none()
     return None if row is None else _call(row)
 
 
 def lock_call(tx: Transaction, call_id: str) -> ToolCall | None:
-    """Return a call that nobody else changes until the transaction ends."""
+    """Return a call and lock its row until the transaction ends."""
     row = tx.execute(_select_call(call_id).with_for_update()).one_or_none()
     return None if row is None else _call(row)
 
 
 def get_visible_call(tx: Transaction, visibility: Visibility, call_id: str) -> ToolCall | None:
-    """Return a call that the caller may see."""
+    """Return a call; None if it doesn't exist or the caller may not see it."""
     call = get_call(tx, call_id)
     return call if call is not None and visibility.admits(call.scope) else None
 
@@ -106,7 +106,7 @@ def get_visible_call(tx: Transaction, visibility: Visibility, call_id: str) -> T
 def list_calls(
     tx: Transaction, visibility: Visibility, states: frozenset[CallState], limit: int
 ) -> tuple[ToolCall, ...]:
-    """Return the latest calls in these states (all of them if none is named), newest first."""
+    """Return the latest calls in these states (in all states if `states` is empty), newest first."""
     query = sa.select(tool_calls).where(visible_to(tool_calls.c.scope, visibility))
     if states:
         query = query.where(tool_calls.c.state.in_(states))
@@ -115,7 +115,7 @@ def list_calls(
 
 
 def list_unaccepted_calls(tx: Transaction, filed_before: datetime, limit: int) -> tuple[ToolCall, ...]:
-    """Return open calls of actions that their incidents' workflows have not taken over, oldest first."""
+    """Return open calls of operations that no incident's workflow has accepted, oldest first."""
     query = (
         sa.select(tool_calls)
         .join(operations, operations.c.id == tool_calls.c.id)
@@ -133,12 +133,14 @@ def list_unaccepted_calls(tx: Transaction, filed_before: datetime, limit: int) -
 def list_overdue_calls(
     tx: Transaction, begun_before: datetime, now: datetime, after: CallCursor | None, limit: int
 ) -> tuple[ToolCall, ...]:
-    """Return calls that have run for long, or that waited longer than they may, oldest first."""
-    place = sa.tuple_(tool_calls.c.created_at, tool_calls.c.id)
+    """Return calls that have run since `begun_before`, or whose approval has expired, oldest first."""
+    position = sa.tuple_(tool_calls.c.created_at, tool_calls.c.id)
     query = (
         sa.select(tool_calls)
         .where(
-            sa.true() if after is None else place > sa.tuple_(sa.literal(after.created_at, Utc()), after.id),
+            sa.true()
+            if after is None
+            else position > sa.tuple_(sa.literal(after.created_at, Utc()), after.id),
             sa.or_(
                 sa.and_(
                     tool_calls.c.state == CallState.RUNNING,
@@ -154,7 +156,7 @@ def list_overdue_calls(
 
 
 def count_recent_calls(tx: Transaction, connection_id: str, tool: str, now: datetime) -> int:
-    """Count what counts against the tool's cap: its calls on this connection in the last hour."""
+    """Count the tool's calls on this connection in the last hour that count against its cap."""
     return tx.execute(
         sa.select(sa.func.count()).where(
             tool_calls.c.connection_id == connection_id,
@@ -166,7 +168,7 @@ def count_recent_calls(tx: Transaction, connection_id: str, tool: str, now: date
 
 
 def mark_attempt_started(tx: Transaction, call_id: str, now: datetime) -> None:
-    """Remember, before PagerDuty is asked, that it may have been."""
+    """Record, before a request is sent, that the attempt may have an effect."""
     tx.execute(
         _update_open_call(call_id).values(
             attempts=tool_calls.c.attempts + 1,
@@ -176,15 +178,16 @@ def mark_attempt_started(tx: Transaction, call_id: str, now: datetime) -> None:
 
 
 def mark_attempt_without_effect(tx: Transaction, call: ToolCall) -> bool:
-    """Of the attempt that `call` was read before it is known that it changed nothing, as none did before
-    it. False if another one has begun since: that one may have.
+    """Record that the attempt after `call` was read changed nothing, like all attempts before it.
+
+    Returns False if another attempt has started since, which may have an effect.
     """
-    only_one = _update_open_call(call.id).where(tool_calls.c.attempts == call.attempts + 1)
-    return tx.execute(only_one.values(first_attempt_at=None)).rowcount == 1
+    same_attempt = _update_open_call(call.id).where(tool_calls.c.attempts == call.attempts + 1)
+    return tx.execute(same_attempt.values(first_attempt_at=None)).rowcount == 1
 
 
 def mark_decided(tx: Transaction, call_id: str, approver: str, state: CallState, now: datetime) -> bool:
-    """Keep a person's decision; False if the call doesn't wait for one any more, or has for too long."""
+    """Save a person's decision. Returns False if the call no longer waits, or its approval has expired."""
     changed = tx.execute(
         sa.update(tool_calls)
         .where(
@@ -210,7 +213,7 @@ def mark_call_finished(
     result: Mapping[str, Any] | None = None,
     error: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Keep how a call ended; False if it has ended before."""
+    """Save a call's end. Returns False if it has ended before."""
     values = {
         "state": state,
         "finished_at": now,

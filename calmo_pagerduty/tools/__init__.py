@@ -1,1 +1,1 @@
-"""The PagerDuty tools: one row each, with its arguments and its plan. Pure."""
+"""The PagerDuty tools: each is a row with its arguments and its plan. Pure."""

@@ -1,4 +1,4 @@
-"""All tools, in the order in which people see them."""
+"""All tools, in the order of the documentation and of lists."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -1,4 +1,4 @@
-"""The catalogue as a page: made from the rows, so that it can't lag behind them."""
+"""Generate the page `docs/tools.md` from the catalogue's rows, so that it is always up to date."""
 
 from collections.abc import Mapping
 
@@ -19,7 +19,7 @@ _INTRODUCTION = """\
 # Tools
 
 Every PagerDuty tool: reads are on by default, writes are off. Required arguments are bold.
-A write is safe to repeat: what an earlier attempt did is looked for first.
+A write is safe to repeat: it first looks for the effect of an earlier attempt.
 """
 
 

@@ -1,4 +1,4 @@
-"""The kinds of fields that tools' arguments are made of: bounded, so that nonsense stops before PagerDuty."""
+"""The field types of tools' arguments. They are bounded, so that invalid values never reach PagerDuty."""
 
 import re
 from datetime import datetime
@@ -8,7 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, Stri
 
 from calmo_pagerduty.kernel.instants import to_utc
 
-#: Words that a program writes when it has no id.
+#: Values that a program may send when it has no id.
 _PLACEHOLDER_IDS = {"null", "none", "nil", "undefined", "nan", "true", "false"}
 
 _TIME_PATTERN = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
@@ -21,7 +21,7 @@ def _check_id(value: str) -> str:
 
 
 def _check_time(value: object) -> object:
-    # pydantic would take 5 for five seconds after 1970.
+    # pydantic would read 5 as five seconds after 1970.
     if isinstance(value, str) and _TIME_PATTERN.match(value.strip()):
         return value.strip()
     if isinstance(value, datetime):
@@ -41,7 +41,7 @@ def _check_no_control_characters(value: str) -> str:
     return value
 
 
-#: A PagerDuty id. It never is blank, "null" or quoted.
+#: A PagerDuty id: never blank, "null" or quoted.
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$"), AfterValidator(_check_id)]
 
 #: An instant, in UTC, in whole seconds.

@@ -1,4 +1,4 @@
-"""What a write leaves in a text, so that it is recognised when it is looked for again."""
+"""Put a call's marker into a text that a write creates, so that a repeated attempt recognises the text."""
 
 import base64
 import hashlib
@@ -13,7 +13,7 @@ CLOCK_TOLERANCE = timedelta(minutes=1)
 
 
 def marker(call_id: str) -> str:
-    """Return a short visible mark, such as `[calmo:k3v2m7qa]`: the same for the same call, always."""
+    """Return the call's marker, such as `[calmo:k3v2m7qa]`. The same call always has the same marker."""
     digest = hashlib.sha256(call_id.encode()).digest()
     return f"[calmo:{base64.b32encode(digest[:5]).decode().lower()}]"
 
@@ -22,7 +22,7 @@ def with_marker(text: str, call_id: str) -> str:
     return f"{text}\n\n{marker(call_id)}"
 
 
-def find_marked(things: Iterable[JsonObject], call_id: str) -> JsonObject | None:
-    """Return the first thing that holds the call's mark anywhere."""
+def find_marked(items: Iterable[JsonObject], call_id: str) -> JsonObject | None:
+    """Return the first item that contains the call's marker in any field."""
     mark = marker(call_id)
-    return next((thing for thing in things if mark in json.dumps(thing, default=str)), None)
+    return next((item for item in items if mark in json.dumps(item, default=str)), None)

@@ -1,4 +1,4 @@
-"""What a tool is: one row, from which every face, the permissions and the documentation are made."""
+"""The row of a tool, from which every channel, the permissions and the documentation are built."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from calmo_pagerduty.tools.classes import Access, Category, Risk
 
 
 class Arguments(FrozenModel):
-    """The base of every tool's arguments: an unknown field is refused, so a typing error is seen."""
+    """The base of every tool's arguments. It refuses unknown fields, so that a typo is noticed."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", hide_input_in_errors=True, str_strip_whitespace=True
@@ -22,24 +22,24 @@ class Arguments(FrozenModel):
 
 
 class CallContext(FrozenModel):
-    """What a tool's plan must know about the call it is made for, beside its arguments."""
+    """What a tool's plan needs to know about its call, in addition to the arguments."""
 
-    #: The call's own id: the same however often it is repeated. Markers and keys are made from it.
+    #: The call's id, which all attempts share. Markers and idempotency keys derive from it.
     id: str
-    #: When the call is made, in UTC.
+    #: The time of the call, in UTC.
     now: datetime
-    #: Whether an earlier attempt may have taken effect: what can't be repeated is looked for first.
+    #: True if an earlier attempt may have taken effect: a write then looks for its effect first.
     repeated: bool = False
-    #: When the first attempt was made that may have taken effect, in UTC.
+    #: The start of the first attempt that may have taken effect, in UTC.
     first_attempt_at: datetime
-    #: The user as whom PagerDuty knows what we write; None isn't known.
+    #: PagerDuty user id our token acts as; None if unknown.
     agent_id: str | None = None
-    #: The connection's address of a PagerDuty user, in whose name writes are made.
+    #: The email address of the PagerDuty user in whose name the connection writes (header `From`).
     from_address: str | None = None
 
 
 class Shape(StrEnum):
-    """What a result is: `items` with `next` and `notes`, one object, or a text."""
+    """The shape of a result: `items` with `next` and `notes`, one object, or a report's text."""
 
     LIST = "list"
     OBJECT = "object"
@@ -48,7 +48,7 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a readable table: `path` leads into an item, such as `service.summary`."""
+    """One column of a table for people: `path` selects an item's value, such as `service.summary`."""
 
     title: str
     path: str
@@ -68,19 +68,19 @@ class Tool:
     plan: Callable[[Any, CallContext], Plan]
     shape: Shape
     columns: tuple[Column, ...]
-    #: PagerDuty's operationIds that a call may use, as documented.
+    #: The operationIds of PagerDuty's REST API that a call may use. Source: PagerDuty's OpenAPI document.
     operations: tuple[str, ...]
     #: OAuth scopes that a token needs for it.
     scopes: tuple[str, ...]
     #: PagerDuty's abilities that the account's plan must have.
     abilities: tuple[str, ...] = ()
-    #: Whether a second identical call changes nothing further.
+    #: True if a second identical call changes nothing further.
     idempotent: bool = True
-    #: Whether it may undo or replace what people set up, not only add to it.
+    #: True if it may undo or replace what people set up, not only add to it.
     destructive: bool = False
-    #: Whether PagerDuty's answer holds people's texts, which an agent must not take for instructions.
+    #: True if PagerDuty's answer holds people's texts, which an agent must not take for instructions.
     untrusted: bool = True
-    #: Whether it takes long: it always is a workflow, and its caller gets a ticket.
+    #: True if it takes long: each call is a workflow, and its caller gets a ticket.
     durable: bool = False
 
     @property

@@ -1,8 +1,8 @@
-"""Who may call which tool: one pure decision, made at the gate and again before PagerDuty is asked.
+"""Decide who may call which tool. The authorizer decides for each call, and again before each attempt.
 
-A tool is allowed if nothing forbids it (the key, the connection's switches, the switches for the
-key's teams, what PagerDuty lets the token do) and something allows it: a switch, or for reads the
-catalogue itself. A switch that is off wins over any that is on.
+A call is allowed if nothing forbids it (the API key, the connection's switches, the switches for the key's
+teams, the token's rights at PagerDuty) and something allows it: a switch, or the default for reads. A switch
+that is off wins over any that is on.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,10 +17,10 @@ from calmo_pagerduty.pagerduty.tokens import TokenInfo
 from calmo_pagerduty.tools.classes import Access, Category, Risk
 from calmo_pagerduty.tools.model import Tool
 
-#: What an API key must be permitted for each kind of tool.
+#: The permission that an API key needs for each kind of tool.
 KEY_PERMISSION: Mapping[Access, str] = {Access.READ: "tools:read", Access.WRITE: "tools:write"}
 
-#: Roles of PagerDuty's that can't write anything, whatever a team allows them.
+#: PagerDuty's roles that can't write anything, whatever their role in a team.
 READ_ONLY_ROLES = frozenset({"read_only_user", "read_only_limited_user"})
 
 DEFAULT_WRITES_PER_HOUR = 60
@@ -35,20 +35,20 @@ class InvalidSelector(ValueError):
     """The text is not tool:NAME, category:NAME or risk:LEVEL."""
 
 
-#: What a switch is about (tool:NAME, category:NAME, risk:LEVEL) and how it stands.
+#: Selector (tool:NAME, category:NAME, risk:LEVEL) → allow or deny.
 Switches = Mapping[str, Switch]
 
 
 class ConnectionRules(FrozenModel):
-    """What a connection allows. It begins empty: reads are on and writes are off."""
+    """What a connection allows. By default, reads are on and writes are off."""
 
     switches: Mapping[str, Switch] = {}
-    #: Further switches for calls on behalf of a team, by the team's id.
+    #: Team id → further switches for calls on behalf of the team.
     teams: Mapping[str, Switches] = {}
-    #: Writes of these risks wait for a person.
+    #: Writes of these risks wait for a person's approval.
     approve: frozenset[Risk] = frozenset({Risk.HIGH})
     approval_hours: Annotated[float, Field(gt=0, le=24 * 30)] = 24.0
-    #: How many writes an hour each tool may make, and exceptions by tool.
+    #: How many writes each tool may make in an hour, and exceptions by tool.
     writes_per_hour: Annotated[int, Field(ge=0, le=100_000)] = DEFAULT_WRITES_PER_HOUR
     tool_writes_per_hour: Mapping[str, Annotated[int, Field(ge=0, le=100_000)]] = {}
 
@@ -74,7 +74,7 @@ class ConnectionRules(FrozenModel):
 
 @dataclass(frozen=True, slots=True)
 class PrincipalRights:
-    """What matters of the caller: the key's permissions, and the teams that it works for."""
+    """The caller's API key's permissions, and the ids of the teams that it works for."""
 
     permissions: frozenset[str]
     teams: tuple[str, ...] = ()
@@ -82,7 +82,7 @@ class PrincipalRights:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """`rule` names what decided, for the audit; `words` say it to a person, with what to do."""
+    """`rule` names the rule that decided, for the audit; `words` explain it to a person, with advice."""
 
     allowed: bool
     rule: str
@@ -116,12 +116,12 @@ def selectors_of(tool: Tool) -> tuple[str, str, str]:
 
 
 def check_selector(selector: str) -> str:
-    """Return the selector. Raises InvalidSelector. Whether a tool exists is the catalogue's to say."""
+    """Return the selector. Doesn't check that the catalogue has the tool. Raises InvalidSelector."""
     kind, _, name = selector.partition(":")
-    known = {"category": tuple(Category), "risk": tuple(Risk)}
+    valid_names = {"category": tuple(Category), "risk": tuple(Risk)}
     if kind == "tool" and name.isidentifier():
         return selector
-    if name in known.get(kind, ()):
+    if name in valid_names.get(kind, ()):
         return selector
     raise InvalidSelector(
         f"a switch is tool:NAME, category:NAME ({', '.join(Category)}) or risk:LEVEL"
@@ -130,9 +130,9 @@ def check_selector(selector: str) -> str:
 
 
 def enables_writes(before: ConnectionRules, after: ConnectionRules) -> bool:
-    """Tell whether a change of rules may let a write happen that could not before.
+    """Return True if the new rules may allow a write that the old rules did not.
 
-    Whatever isn't plainly a restriction counts: only administrators of an organisation may do it.
+    Every change that isn't clearly a restriction counts: only administrators of an organisation may make it.
     """
     looser = after.writes_per_hour > before.writes_per_hour or bool(before.approve - after.approve)
     caps = {*before.tool_writes_per_hour, *after.tool_writes_per_hour}
@@ -186,12 +186,12 @@ def _pagerduty_forbids(tool: Tool, facts: TokenInfo) -> Judgement | None:
 
 
 def _switches_for(
-    tool: Tool, caller: PrincipalRights, rules: ConnectionRules, wanted: Switch
+    tool: Tool, caller: PrincipalRights, rules: ConnectionRules, position: Switch
 ) -> Iterator[tuple[str, str]]:
-    """Yield (whose switch, what it is about) of the switches for this tool that stand so."""
+    """Yield (origin, selector) of this tool's switches in this position."""
     origins = [("the connection", rules.switches)]
     origins += [(f"the team {team}", rules.teams[team]) for team in caller.teams if team in rules.teams]
     for origin, switches in origins:
         for selector in selectors_of(tool):
-            if switches.get(selector) is wanted:
+            if switches.get(selector) is position:
                 yield origin, selector
