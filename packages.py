@@ -53,7 +53,7 @@ def install() -> int:
     if pip("install", *FROM_LOCK, UV_LOCK) == 0:
         settings = pip_settings()
         if uv("install", settings, *FROM_LOCK, DEV_LOCK) == 0 and uv("install", settings, *THIS_PROJECT) == 0:
-            compile_packages()
+            compile_modules()
             return 0
     say("uv could not install the packages: pip tries, which takes a minute or two …")
     if pip("install", *FROM_LOCK, DEV_LOCK) == 0 and pip("install", *THIS_PROJECT) == 0:
@@ -81,14 +81,15 @@ def uv(verb: str, settings: Mapping[str, str], *arguments: str) -> int:
     return subprocess.run(command, env=uv_environment(settings, os.environ), check=False).returncode
 
 
-def compile_packages() -> None:
-    """Compile what uv installed, as pip does. Else each process does, again and again where it can't write.
+def compile_modules() -> None:
+    """Compile what uv installed, as pip does, and what is ours.
 
-    The packages' own tests, a quarter of all, are left out.
+    A process that can't write, or is told not to (PYTHONDONTWRITEBYTECODE), would compile it each time.
+
+    Tests are left out: they are a quarter of all, and most belong to packages.
     """
-    folder = sysconfig.get_path("purelib")
-    command = [sys.executable, "-m", "compileall", "-q", "-q", "-j", "0", "-x", r"/tests?/", folder]
-    subprocess.run(command, check=False)
+    command = [sys.executable, "-m", "compileall", "-q", "-q", "-j", "0", "-x", r"/tests?/|^\./\."]
+    subprocess.run([*command, sysconfig.get_path("purelib"), "."], check=False)
 
 
 def pip_settings() -> dict[str, str]:

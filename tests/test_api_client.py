@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from calmo_pagerduty.clients.rest import ApiClient, ApiProblem, ServerSentEvent
+from calmo_pagerduty.clients.requests import ApiProblem, ServerSentEvent
+from calmo_pagerduty.clients.rest import ApiClient
 from pagerduty_simulator.rest.serving import running_server
 
 #: No line ends at these for a server-sent event, whatever Python's `splitlines` says.

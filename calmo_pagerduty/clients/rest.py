@@ -1,118 +1,25 @@
-"""Our own REST API for its clients: what is asked, in one place, and a synchronous and an asynchronous shell.
+"""Our own REST API for its clients: a synchronous and an asynchronous shell.
 
-A request is a value; both shells send it and read its answer alike.
+Both send the requests of `clients.requests` and read their answers alike.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self, cast
-from urllib.parse import quote
 
+from calmo_pagerduty.clients.requests import (
+    CHANNEL_HEADER,
+    PATIENCE_WITH_READS,
+    PATIENCE_WITH_STREAMS,
+    ApiProblem,
+    ApiRequest,
+    Json,
+    Params,
+    Patience,
+    ServerSentEvent,
+)
 from calmo_pagerduty.http_client import AsyncClient, Client, EventSource, HTTPError, Response, Timeout
-from calmo_pagerduty.kernel.explained_error import ExplainedError
-
-Json = dict[str, Any]
-Params = Sequence[tuple[str, str]]
-
-#: Says through which of our faces a request comes, for the audit.
-CHANNEL_HEADER = "x-calmo-face"
-#: A read of ours takes milliseconds; the service may share a slow machine with much else.
-HTTP_TIMEOUT = Timeout(30.0, connect=10.0)
-#: The service itself waits up to 60 s for a call before it answers with a ticket.
-PATIENCE_WITH_CALLS = Timeout(10.0, read=90.0)
-#: A stream that goes on says at least each 15 s that it is still there.
-PATIENCE_WITH_STREAMS = Timeout(10.0, read=60.0)
-
-
-class ApiProblem(ExplainedError):
-    """The service can't be reached or refuses; the message is for a person. `status` is its answer's.
-
-    `said` are the service's own words alone, or what happened on the way to it. `rule` refused a call.
-    """
-
-    def __init__(
-        self, message: str, status: int | None = None, said: str = "", rule: str | None = None
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.said = said or message
-        self.rule = rule
-
-
-@dataclass(frozen=True, slots=True)
-class ServerSentEvent:
-    id: int
-    data: Json
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ApiRequest:
-    """One request of our REST API."""
-
-    method: str
-    path: str
-    params: Params = ()
-    body: Json | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    patience: Timeout = field(default_factory=lambda: HTTP_TIMEOUT)
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """The request as httpx takes it, besides method and path."""
-        return {
-            # None leaves a path's own query alone; an empty list would take it away.
-            "params": list(self.params) or None,
-            "json": self.body,
-            "headers": dict(self.headers),
-            "timeout": self.patience,
-        }
-
-
-def tool_call(
-    tool: str,
-    arguments: Mapping[str, Any],
-    connection: str | None = None,
-    idempotency_key: str | None = None,
-    wait_seconds: float = 30.0,
-) -> ApiRequest:
-    """Call a tool; what takes longer than `wait_seconds` is answered by a ticket."""
-    body = {
-        "connection": connection,
-        "arguments": dict(arguments),
-        "idempotency_key": idempotency_key,
-        "wait_seconds": wait_seconds,
-    }
-    return _call(f"/api/tools/{quote(tool, safe='')}", body)
-
-
-def issue_action(
-    issue_id: str,
-    action: str,
-    arguments: Mapping[str, Any],
-    idempotency_key: str | None = None,
-    wait_seconds: float = 30.0,
-) -> ApiRequest:
-    """Act on an issue's incident; what takes longer than `wait_seconds` is answered by a ticket."""
-    body = {
-        "action": action,
-        "arguments": dict(arguments),
-        "idempotency_key": idempotency_key,
-        "wait_seconds": wait_seconds,
-    }
-    return _call(f"/api/issues/{quote(issue_id, safe='')}/actions", body)
-
-
-def call_state(call_id: str) -> ApiRequest:
-    """Ask how an earlier call stands."""
-    return ApiRequest("GET", f"/api/tool-calls/{quote(call_id, safe='')}", patience=PATIENCE_WITH_CALLS)
-
-
-def _call(path: str, body: Json) -> ApiRequest:
-    given = {name: value for name, value in body.items() if value is not None}
-    return ApiRequest("POST", path, body=given, patience=PATIENCE_WITH_CALLS)
 
 
 class ApiClient:
@@ -122,9 +29,7 @@ class ApiClient:
 
     def __init__(self, url: str, api_key: str) -> None:
         self._url = url
-        self._http = Client(
-            base_url=url, headers=_headers(api_key, "cli"), timeout=HTTP_TIMEOUT, trust_env=False
-        )
+        self._http = Client(headers=_headers(api_key, "cli"), **_options_for(url))
 
     def close(self) -> None:
         """Close the connections; a program that ends needn't."""
@@ -169,7 +74,7 @@ class ApiClient:
 
     def stream(self, request: ApiRequest) -> Iterator[ServerSentEvent | None]:
         """Yield None once the stream is open, then its events."""
-        options = request.options | {"timeout": PATIENCE_WITH_STREAMS}
+        options = _options(request, PATIENCE_WITH_STREAMS)
         try:
             with self._http.stream(request.method, request.path, **options) as answer:
                 if answer.status_code != 200:
@@ -184,7 +89,7 @@ class ApiClient:
 
     def _request(self, request: ApiRequest) -> Response:
         try:
-            return self._http.request(request.method, request.path, **request.options)
+            return self._http.request(request.method, request.path, **_options(request))
         except HTTPError as error:
             raise _unreachable(self._url, error) from error
 
@@ -195,7 +100,7 @@ class AsyncApiClient:
     def __init__(self, url: str, api_key: str, face: str | None = None) -> None:
         self._url = url
         headers = _headers(api_key, face)
-        self._http = AsyncClient(base_url=url, headers=headers, timeout=HTTP_TIMEOUT, trust_env=False)
+        self._http = AsyncClient(headers=headers, **_options_for(url))
 
     async def __aenter__(self) -> Self:
         return self
@@ -208,10 +113,38 @@ class AsyncApiClient:
     async def ask(self, request: ApiRequest) -> Json:
         """Send a request and return its answer."""
         try:
-            answer = await self._http.request(request.method, request.path, **request.options)
+            answer = await self._http.request(
+                request.method, request.path, **_options(request, request.patience)
+            )
         except HTTPError as error:
             raise _unreachable(self._url, error) from error
         return _read(answer)
+
+
+def _options_for(url: str) -> dict[str, Any]:
+    """Return the options of a client for this address."""
+    return {
+        "base_url": url,
+        "timeout": _timeout(PATIENCE_WITH_READS),
+        "trust_env": False,
+        # The certificates take a while to load, which without TLS is for nothing. Redirects are not followed.
+        "verify": url.lower().startswith("https:"),
+    }
+
+
+def _options(request: ApiRequest, patience: Patience | None = None) -> dict[str, Any]:
+    """Return the request as httpx takes it, besides method and path."""
+    return {
+        # None leaves a path's own query alone; an empty list would take it away.
+        "params": list(request.params) or None,
+        "json": request.body,
+        "headers": dict(request.headers),
+        "timeout": _timeout(patience or request.patience),
+    }
+
+
+def _timeout(patience: Patience) -> Timeout:
+    return Timeout(patience.read, connect=patience.connect)
 
 
 def _headers(api_key: str, face: str | None) -> dict[str, str]:

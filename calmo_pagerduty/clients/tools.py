@@ -9,14 +9,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from calmo_pagerduty.clients.rest import (
-    ApiProblem,
-    ApiRequest,
-    AsyncApiClient,
-    call_state,
-    issue_action,
-    tool_call,
-)
+from calmo_pagerduty.clients.requests import ApiProblem, ApiRequest, call_state, issue_action, tool_call
+from calmo_pagerduty.clients.rest import AsyncApiClient
 from calmo_pagerduty.incidents.action_names import Action
 from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.tool_calls.model import OPEN_STATES, CallState

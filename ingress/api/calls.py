@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 from starlette.requests import Request
 
-from calmo_pagerduty.clients.rest import CHANNEL_HEADER
+from calmo_pagerduty.clients.requests import CHANNEL_HEADER
 from calmo_pagerduty.tool_calls.model import MAX_IDEMPOTENCY_KEY, CallState, Channel
 from ingress.api.models import Model
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from calmo_pagerduty.clients.rest import Json
+from calmo_pagerduty.clients.requests import Json
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, DATA_DIR
 from ingress.commands.output import emit

@@ -3,15 +3,18 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import typer
 
-from calmo_pagerduty.clients.rest import ApiClient, ApiProblem
+from calmo_pagerduty.clients.requests import ApiProblem
 from calmo_pagerduty.kernel.id_patterns import INCIDENT_ID, ISSUE_ID
 from ingress.commands.instances import client_of
 from ingress.commands.options import DATA_DIR
+
+if TYPE_CHECKING:
+    from calmo_pagerduty.clients.rest import ApiClient
 
 Json = dict[str, Any]
 #: It is not there yet: neither shown nor failed.
@@ -48,7 +51,7 @@ def context(
     _show(client, path, incident, version, as_json, markdown)
 
 
-def _issue_id(client: ApiClient, text: str, connection: str | None) -> str:
+def _issue_id(client: "ApiClient", text: str, connection: str | None) -> str:
     """Raises ApiProblem."""
     if ISSUE_ID.fullmatch(text):
         return text
@@ -69,7 +72,7 @@ def _issue_id(client: ApiClient, text: str, connection: str | None) -> str:
     return str(found[0]["id"])
 
 
-def _request_context(client: ApiClient, path: str, incident: str, connection: str | None) -> Json:
+def _request_context(client: "ApiClient", path: str, incident: str, connection: str | None) -> Json:
     """Have a version gathered. An incident that is no issue yet is asked for by its connection."""
     if connection is not None and not ISSUE_ID.fullmatch(incident):
         path = f"/api/incidents/{quote(incident, safe='')}/context"
@@ -77,7 +80,7 @@ def _request_context(client: ApiClient, path: str, incident: str, connection: st
     return client.send("POST", path, {"reason": "command line"})
 
 
-def _wait(client: ApiClient, stream: str, version: int) -> int:
+def _wait(client: "ApiClient", stream: str, version: int) -> int:
     """Return the version that is complete now. Raises ApiProblem."""
     # Rich's bar takes a moment to import, which no other command should wait for.
     from ingress.commands.context_progress import follow  # noqa: PLC0415 - slow
@@ -97,7 +100,7 @@ def _wait(client: ApiClient, stream: str, version: int) -> int:
 
 
 def _show(
-    client: ApiClient, path: str, incident: str, version: int | None, as_json: bool, markdown: bool
+    client: "ApiClient", path: str, incident: str, version: int | None, as_json: bool, markdown: bool
 ) -> None:
     params = [] if version is None else [("version", str(version))]
     try:
@@ -117,7 +120,7 @@ def _show(
     print_context(document)
 
 
-def _get_newest(client: ApiClient, path: str, incident: str) -> Json:
+def _get_newest(client: "ApiClient", path: str, incident: str) -> Json:
     """Return the newest version, complete or not. Raises ApiProblem, saying what to do if there is none."""
     try:
         newest: Json = client.get(f"{path}/versions")["versions"][0]
@@ -129,7 +132,7 @@ def _get_newest(client: ApiClient, path: str, incident: str) -> Json:
     return newest
 
 
-def _report_not_started(client: ApiClient, path: str, incident: str, version: int | None) -> None:
+def _report_not_started(client: "ApiClient", path: str, incident: str, version: int | None) -> None:
     """Say that a version which isn't there yet is being gathered."""
     newest = _get_newest(client, path, incident)
     if newest["state"] == "gathering" and version in {None, newest["version"]}:

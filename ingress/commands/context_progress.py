@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from calmo_pagerduty.clients.rest import ApiClient, ApiProblem
+from calmo_pagerduty.clients.requests import ApiProblem
+from calmo_pagerduty.clients.rest import ApiClient
 from calmo_pagerduty.contexts.rendering.wording import STATE_TEXT
 from calmo_pagerduty.contexts.sources import Source, SourceState
 from calmo_pagerduty.kernel.untrusted_text import sanitize_text

@@ -4,7 +4,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from calmo_pagerduty.clients.rest import ApiClient, ApiProblem, ServerSentEvent, issue_action, tool_call
+from calmo_pagerduty.clients.requests import ApiProblem, ServerSentEvent, issue_action, tool_call
+from calmo_pagerduty.clients.rest import ApiClient
 from calmo_pagerduty.incidents.action_names import Action
 
 Json = dict[str, Any]

@@ -3,7 +3,6 @@
 import typer
 
 from calmo_pagerduty.command_settings import load_command_settings
-from calmo_pagerduty.http_client import Client, HTTPError
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 
 app = typer.Typer(no_args_is_help=True, help="Is a part well? For health checks.")
@@ -16,6 +15,8 @@ class NotWell(ExplainedError):
 @app.command()
 def ingress() -> None:
     """Ask the ingress on this machine whether database and Temporal are there."""
+    from calmo_pagerduty.http_client import Client, HTTPError  # noqa: PLC0415 - slow
+
     port = load_command_settings().http_port
     try:
         with Client(timeout=4.0, trust_env=False) as http:

@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from calmo_pagerduty.clients.rest import ApiClient
 from calmo_pagerduty.command_settings import load_command_settings
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 
 if TYPE_CHECKING:
+    from calmo_pagerduty.clients.rest import ApiClient
     from calmo_pagerduty.settings import Settings
 
 INSTANCE_FILE = "instance.json"
@@ -115,9 +115,13 @@ def api_address(data_dir: Path | None) -> tuple[str, str]:
     return given.url or (instance.url if instance else given.http_url), key
 
 
-def client_of(data_dir: Path | None) -> ApiClient:
+def client_of(data_dir: Path | None) -> "ApiClient":
     """Return the client of that service's REST API. Raises NoInstance, ApiProblem."""
-    return ApiClient(*api_address(data_dir))
+    # An HTTP client takes a while to import, which whoever asks for help, or has no key, should not wait for.
+    address, api_key = api_address(data_dir)
+    from calmo_pagerduty.clients.rest import ApiClient  # noqa: PLC0415 - slow
+
+    return ApiClient(address, api_key)
 
 
 def _read(path: Path) -> Instance | None:

@@ -3,18 +3,21 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from calmo_pagerduty.clients.rest import ApiClient, ApiProblem, Json, issue_action
+from calmo_pagerduty.clients.requests import ApiProblem, Json, issue_action
 from calmo_pagerduty.incidents.action_names import Action
 from ingress.commands.instances import client_of
 from ingress.commands.issue_view import action_view, change_line, issue_table, issue_with_timeline
 from ingress.commands.options import ARGUMENTS, ARGUMENTS_STDIN, AS_JSON, DATA_DIR, WAIT
 from ingress.commands.output import emit
 from ingress.commands.tools import parse_pairs, read_stdin
+
+if TYPE_CHECKING:
+    from calmo_pagerduty.clients.rest import ApiClient
 
 app = typer.Typer(no_args_is_help=True, help="Issues: one for each PagerDuty incident.")
 
@@ -120,7 +123,7 @@ def watch(
             console.print(change_line(event.data), soft_wrap=True)
 
 
-def _issue_ids(client: ApiClient, text: str) -> list[str]:
+def _issue_ids(client: "ApiClient", text: str) -> list[str]:
     """An incident may be an issue in several connections: then all of them are shown."""
     if text.startswith("iss_"):
         return [text]

@@ -9,7 +9,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from calmo_pagerduty.clients.rest import ApiClient, ApiProblem
+from calmo_pagerduty.clients.requests import ApiProblem
+from calmo_pagerduty.clients.rest import ApiClient
 from ingress.commands.issue_view import change_line, live_table
 
 Json = dict[str, Any]

@@ -4,18 +4,21 @@ import sys
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from calmo_pagerduty.clients.rest import ApiClient, ApiProblem
+from calmo_pagerduty.clients.requests import ApiProblem
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, DATA_DIR
 from ingress.commands.output import emit
 from ingress.commands.tool_view import cell_text, empty_table
+
+if TYPE_CHECKING:
+    from calmo_pagerduty.clients.rest import ApiClient
 
 Json = dict[str, Any]
 POLL_SECONDS = 1.0
@@ -101,7 +104,7 @@ def findings_view(found: Json) -> Table:
     return table
 
 
-def _wait(client: ApiClient, path: str, after: int, tell: bool) -> Json:
+def _wait(client: "ApiClient", path: str, after: int, tell: bool) -> Json:
     """Return the run once it has ended; what it has done so far goes to standard error."""
     while True:
         runs = [run for run in client.get(f"{path}/reconciliations")["runs"] if run["id"] > after]

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import typer
 
-from calmo_pagerduty.clients.rest import tool_call
+from calmo_pagerduty.clients.requests import tool_call
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 from ingress.commands.instances import client_of
 from ingress.commands.options import ARGUMENTS, ARGUMENTS_STDIN, AS_JSON, DATA_DIR, WAIT

@@ -5,12 +5,11 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import typer
 
-from calmo_pagerduty.clients.rest import ApiClient
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.webhooks.event_filters import EventFilter, EventSet
@@ -27,6 +26,9 @@ from ingress.commands.webhook_view import (
     webhook_table,
     webhook_view,
 )
+
+if TYPE_CHECKING:
+    from calmo_pagerduty.clients.rest import ApiClient
 
 app = typer.Typer(no_args_is_help=True, help="The addresses that PagerDuty delivers to.")
 
@@ -208,7 +210,7 @@ def wizard(
     raise typer.Exit(0 if said["proven"] else 1)
 
 
-def _validations(client: ApiClient, path: str, seconds: float) -> Iterator[Json]:
+def _validations(client: "ApiClient", path: str, seconds: float) -> Iterator[Json]:
     """Yield what the wizard says, again and again until it is good or the time is over."""
     ends_at = time.monotonic() + seconds
     while True:

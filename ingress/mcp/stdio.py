@@ -8,14 +8,8 @@ from urllib.parse import quote
 from mcp.server.context import ServerRequestContext
 from mcp.server.stdio import stdio_server
 
-from calmo_pagerduty.clients.rest import (
-    ApiProblem,
-    ApiRequest,
-    AsyncApiClient,
-    call_state,
-    issue_action,
-    tool_call,
-)
+from calmo_pagerduty.clients.requests import ApiProblem, ApiRequest, call_state, issue_action, tool_call
+from calmo_pagerduty.clients.rest import AsyncApiClient
 from calmo_pagerduty.contexts.model import IncidentContext
 from calmo_pagerduty.kernel.id_patterns import INCIDENT_ID
 from calmo_pagerduty.kernel.incident_ref import IncidentRef

@@ -7,7 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from calmo_pagerduty.clients.rest import ApiClient, ApiRequest, ServerSentEvent
+from calmo_pagerduty.clients.requests import ApiRequest, ServerSentEvent
+from calmo_pagerduty.clients.rest import ApiClient
 from ingress.commands.demo_responder import TITLE, DemoResponder
 from tests.support.eventually import eventually
 from tests.support.patience import STORY

@@ -50,11 +50,6 @@ def test_help_imports_nothing_slow(command: str) -> None:
     imported, _ = imported_by(*command.split(), "--help")
     assert imported & SLOW == set()
     assert RICH in imported
-
-
-@pytest.mark.parametrize("command", ["", "worker", "up", "encryption"])
-def test_help_of_what_asks_nobody_imports_no_client(command: str) -> None:
-    imported, _ = imported_by(*command.split(), "--help")
     assert CLIENT not in imported
 
 
