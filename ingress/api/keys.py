@@ -151,7 +151,7 @@ def _check_no_escalation(principal: Principal, body: ApiKeyBody, scopes: tuple[S
     if principal.visibility.everything:
         return
     if scopes is None:
-        raise NotPermitted("only an operator's key can make keys that see everything; give scopes")
+        raise NotPermitted("only an operator's key can make keys that see everything: name their scopes")
     if foreign := [str(scope) for scope in scopes if not principal.visibility.admits(scope)]:
         raise NotPermitted(f"this API key doesn't see the scope {', '.join(foreign)}")
     if set(body.teams) - set(principal.teams):

@@ -1,4 +1,4 @@
-"""Connections over REST: add, list, show, change, test, rotate, remove."""
+"""REST endpoints that add, list, show, change, test and remove connections."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -40,12 +40,12 @@ from ingress.connections.models import (
     rate_model,
 )
 
-NOT_FOUND = ((404, "no such connection, or it is somebody else's"),)
+NOT_FOUND = ((404, "there is no such connection, or this API key may not see it"),)
 PERMIT_TIMEOUT = timedelta(seconds=5)
 
 
 class ConnectionEndpoints:
-    """Each sees no more than its caller may; every change is audited. Errors: `ingress.api.errors`."""
+    """Endpoints that manage connections. Every change is audited. Errors: `ingress.api.errors`."""
 
     def __init__(self, database: Database, keyring: Keyring, accounts: PagerDutyClients) -> None:
         self._database = database
@@ -57,7 +57,7 @@ class ConnectionEndpoints:
             Endpoint(
                 "GET",
                 "/api/connections",
-                "The PagerDuty accounts",
+                "List connections",
                 Json(ConnectionListModel),
                 permission=CONNECTIONS_READ,
                 takes=NoInput,
@@ -75,7 +75,7 @@ class ConnectionEndpoints:
             Endpoint(
                 "GET",
                 "/api/connections/{id}",
-                "One connection",
+                "Show a connection",
                 Json(ConnectionModel),
                 permission=CONNECTIONS_READ,
                 takes=NoInput,
@@ -85,7 +85,7 @@ class ConnectionEndpoints:
             Endpoint(
                 "PATCH",
                 "/api/connections/{id}",
-                "Change what it is called and what it allows",
+                "Change a connection's name, rules and settings",
                 Json(ConnectionModel),
                 permission=CONNECTIONS_WRITE,
                 takes=ConnectionChange,
@@ -95,7 +95,7 @@ class ConnectionEndpoints:
             Endpoint(
                 "DELETE",
                 "/api/connections/{id}",
-                "Remove it and forget its token",
+                "Remove a connection and delete its token",
                 Json(ConnectionModel),
                 permission=CONNECTIONS_WRITE,
                 takes=NoInput,
@@ -105,7 +105,7 @@ class ConnectionEndpoints:
             Endpoint(
                 "POST",
                 "/api/connections/{id}/token",
-                "Give it a new token",
+                "Replace the connection's token",
                 Json(ConnectionModel),
                 permission=CONNECTIONS_WRITE,
                 takes=TokenBody,
@@ -115,7 +115,7 @@ class ConnectionEndpoints:
             Endpoint(
                 "POST",
                 "/api/connections/{id}/test",
-                "Find out what its token can do",
+                "Test what the connection's token can do",
                 Json(ConnectionTestModel),
                 permission=CONNECTIONS_WRITE,
                 takes=NoBody,
@@ -128,8 +128,8 @@ class ConnectionEndpoints:
         """GET /api/connections"""
 
         def read(transaction: Transaction) -> list[ConnectionModel]:
-            found = connections.list_connections(transaction, principal.visibility)
-            return [_model(transaction, connection) for connection in found]
+            listed = connections.list_connections(transaction, principal.visibility)
+            return [_model(transaction, connection) for connection in listed]
 
         return ConnectionListModel(connections=await self._database.read(read, principal.visibility))
 
@@ -175,35 +175,35 @@ class ConnectionEndpoints:
         now = datetime.now(UTC)
 
         def write(transaction: Transaction) -> ConnectionModel:
-            known = _get_connection(transaction, principal, connection.id)
+            current = _get_connection(transaction, principal, connection.id)
             if body.rules is not None:
                 rules = body.rules.rules()
-                _check_administrator(principal, known.scope, known.rules, rules)
-                connections.update_rules(transaction, known.id, rules)
+                _check_administrator(principal, current.scope, current.rules, rules)
+                connections.update_rules(transaction, current.id, rules)
             if body.response_targets is not None and body.response_targets.escalates_on_miss:
-                _check_escalation(principal, known)
+                _check_escalation(principal, current)
             if values:
-                connections.update_connection(transaction, known.id, **values)
+                connections.update_connection(transaction, current.id, **values)
             return _audit_change(
-                transaction, principal, known.id, "changed", now, sorted(body.model_fields_set)
+                transaction, principal, current.id, "changed", now, sorted(body.model_fields_set)
             )
 
         return await self._database.write(write)
 
     async def rotate(self, request: Request, principal: Principal, body: TokenBody) -> ConnectionModel:
-        """POST /api/connections/{id}/token: the next call takes the new token, those under way the old."""
+        """POST /api/connections/{id}/token. Calls that run already still use the old token."""
         connection = await self._find(request, principal)
         now = datetime.now(UTC)
 
         def write(transaction: Transaction) -> ConnectionModel:
-            known = _get_connection(transaction, principal, connection.id)
-            connections.update_token(transaction, self._keyring, known, body.token_kind, body.token)
-            return _audit_change(transaction, principal, known.id, "token rotated", now)
+            current = _get_connection(transaction, principal, connection.id)
+            connections.update_token(transaction, self._keyring, current, body.token_kind, body.token)
+            return _audit_change(transaction, principal, current.id, "token rotated", now)
 
         return await self._database.write(write)
 
     async def remove(self, request: Request, principal: Principal, _nothing: NoInput) -> ConnectionModel:
-        """DELETE /api/connections/{id}: its token is forgotten at once; its issues and audit stay."""
+        """DELETE /api/connections/{id}: delete its token at once. Its issues and audit rows stay."""
         connection = await self._find(request, principal)
         now = datetime.now(UTC)
 
@@ -215,7 +215,7 @@ class ConnectionEndpoints:
         return await self._database.write(write)
 
     async def test(self, request: Request, principal: Principal, _body: NoBody) -> ConnectionTestModel:
-        """POST /api/connections/{id}/test: read only, and say in words what the token can do."""
+        """POST /api/connections/{id}/test: try the token with reads only, and report what it can do."""
         connection = await self._find(request, principal)
         try:
             findings = await self._probe(connection)
@@ -223,8 +223,8 @@ class ConnectionEndpoints:
             return await self._test_response(connection, False, (str(error),), {})
         elsewhere = await self._other_region(connection) if findings.verdict == "rejected" else None
         await self._database.write(lambda t: connections.update_token_info(t, connection, findings.facts))
-        told = build_report(findings, TOOLS, connection.rules, elsewhere)
-        return await self._test_response(connection, told.ok, told.lines, dict(told.cannot_serve))
+        report = build_report(findings, TOOLS, connection.rules, elsewhere)
+        return await self._test_response(connection, report.ok, report.lines, dict(report.cannot_serve))
 
     async def _test_response(
         self, connection: Connection, ok: bool, lines: tuple[str, ...], cannot_serve: dict[str, str]
@@ -243,7 +243,7 @@ class ConnectionEndpoints:
         return parse_probe(await client.run(probe_connection()), None, datetime.now(UTC))
 
     async def _other_region(self, connection: Connection) -> str | None:
-        """Return the region that accepts the token which this one rejects."""
+        """Return another region that accepts the token, or None."""
         for region in (Region.US, Region.EU):
             if connection.region in {region, Region.SIMULATOR}:
                 continue
@@ -287,13 +287,13 @@ def _audit_change(
     return _model(transaction, connection)
 
 
-def _check_escalation(principal: Principal, known: Connection) -> None:
-    """Raises NotPermitted: that incidents are escalated by themselves is for administrators to say."""
-    already = known.response_targets is not None and known.response_targets.escalates_on_miss
-    is_personal = known.scope.kind is ScopeKind.PERSONAL
+def _check_escalation(principal: Principal, current: Connection) -> None:
+    """Raises NotPermitted unless the principal may turn on automatic escalation."""
+    already = current.response_targets is not None and current.response_targets.escalates_on_miss
+    is_personal = current.scope.kind is ScopeKind.PERSONAL
     if not (already or is_personal or CONNECTIONS_ADMIN in principal.permissions):
         raise NotPermitted(
-            "only the organisation's administrators may let incidents be escalated by themselves:"
+            "only the organization's administrators may turn on automatic escalation:"
             f" this API key lacks the permission {CONNECTIONS_ADMIN}"
         )
 
@@ -301,11 +301,11 @@ def _check_escalation(principal: Principal, known: Connection) -> None:
 def _check_administrator(
     principal: Principal, scope: Scope, before: ConnectionRules, after: ConnectionRules
 ) -> None:
-    """Raises NotPermitted."""
+    """Raises NotPermitted if the change allows more writes and the principal is no administrator."""
     if scope.kind is ScopeKind.PERSONAL or CONNECTIONS_ADMIN in principal.permissions:
         return
     if enables_writes(before, after):
         raise NotPermitted(
-            "only the organisation's administrators may allow more than before:"
+            "only the organization's administrators may allow more than before:"
             f" this API key lacks the permission {CONNECTIONS_ADMIN}"
         )

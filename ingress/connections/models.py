@@ -1,4 +1,4 @@
-"""Connections as the API shows them. A token goes in and never comes out."""
+"""API models of connections. They never show a token."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -24,7 +24,7 @@ PerMinute = Annotated[int, Field(ge=1, le=permits.MAX_PER_MINUTE)]
 
 
 class RulesModel(Model):
-    """What a connection allows: switches by tool:NAME, category:NAME or risk:LEVEL."""
+    """A connection's rules. The keys of switches are tool:NAME, category:NAME or risk:LEVEL."""
 
     switches: Mapping[str, Switch] = {}
     teams: Mapping[str, Mapping[str, Switch]] = {}
@@ -39,15 +39,17 @@ class RulesModel(Model):
 
 
 class SeverityTargetsModel(Model):
-    """Minutes from the opening; null is no target."""
+    """Response targets in minutes since the incident was opened. Null means no target."""
 
     acknowledge_minutes: Minutes | None = None
     resolve_minutes: Minutes | None = None
 
 
 class ResponseTargetsModel(Model):
-    """How soon incidents are to be acknowledged and resolved. `escalates_on_miss`: an open incident that
-    misses a target is escalated to the level, as far as the rules allow writes.
+    """How soon incidents must be acknowledged and resolved, by severity.
+
+    With `escalates_on_miss`, an open incident that misses a target is escalated to `escalation_level`, if the
+    rules allow the write.
     """
 
     by_severity: Mapping[Severity, SeverityTargetsModel] = {}
@@ -70,27 +72,27 @@ class ConnectionBody(Model):
 
 
 class ConnectionChange(Model):
-    """What is to change; what is left out stays."""
+    """The fields to change. Fields that are left out stay as they are."""
 
     name: Name | None = None
     from_address: Address | None = None
     severities: Mapping[PriorityName, Severity] | None = None
     requests_per_minute: PerMinute | None = None
     rules: RulesModel | None = None
-    #: Whether each incident's context is written back as a note, if the rules allow the tool for notes.
+    #: True to write each incident's context back as a note, if the rules allow the tool for notes.
     context_note: bool = False
     response_targets: ResponseTargetsModel | None = None
 
 
 class TokenBody(Model):
-    """A new token, in place of the last one."""
+    """A new token, which replaces the current token."""
 
     token: Token
     token_kind: TokenKind = TokenKind.API_TOKEN
 
 
 class RateModel(Model):
-    """How much of PagerDuty's limits is used, and PagerDuty's own figures from its last answers."""
+    """Our share of PagerDuty's rate limit, and PagerDuty's own figures from its last answers."""
 
     requests_per_minute: int
     paused_until: datetime | None
@@ -103,13 +105,13 @@ class RateModel(Model):
 
 
 class ConnectionModel(Model):
-    """One PagerDuty account in one scope."""
+    """A connection: a PagerDuty account in a scope. Times are UTC."""
 
     id: str
     name: str
     scope: str
     region: Region
-    #: Null is a connection for webhooks only.
+    #: Null if the connection has no token and serves only webhooks.
     token_kind: TokenKind | None
     token_version: int
     from_address: str | None
@@ -127,7 +129,7 @@ class ConnectionListModel(Model):
 
 
 class ConnectionTestModel(Model):
-    """What a test found out, in words, and the switched-on tools that won't work, with the reason."""
+    """The report of a test, and the allowed tools that can't work, with the reason."""
 
     ok: bool
     report: list[str]

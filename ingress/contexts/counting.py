@@ -1,4 +1,4 @@
-"""Count the contexts that were gathered, for operators. Labels hold no ids."""
+"""Count finished contexts in the metrics. Labels hold no ids."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ POLL_SECONDS = 10.0
 
 
 class ContextCounter:
-    """Workers have no door of their own: what they finished is read from the database."""
+    """Counts contexts from the database, because workers serve no metrics themselves."""
 
     def __init__(self, database: Database, metrics: Metrics) -> None:
         self._database = database
@@ -33,15 +33,15 @@ class ContextCounter:
             await asyncio.sleep(POLL_SECONDS)
 
     async def count_once(self) -> None:
-        """Count what ended since the last look. Raises StoreUnavailable."""
+        """Count contexts that finished since the last call. Raises StoreUnavailable."""
         since = self._since
-        found = await self._database.read(lambda t: contexts.list_finished_since(t, since))
-        for run in found:
+        runs = await self._database.read(lambda t: contexts.list_finished_since(t, since))
+        for run in runs:
             if run.key not in self._counted:
                 self._count(run)
-        if found:
-            self._since = found[-1].at
-            self._counted = {run.key for run in found if run.at == self._since}
+        if runs:
+            self._since = runs[-1].at
+            self._counted = {run.key for run in runs if run.at == self._since}
 
     def _count(self, run: FinishedVersion) -> None:
         degraded = run.is_degraded and run.state is ContextState.COMPLETE

@@ -1,5 +1,6 @@
-"""Contexts over REST: the document, its page, its picture, its versions, how its gathering goes; and
-have one gathered. Each sees no more than its caller may. Errors: `ingress.api.errors`.
+"""REST endpoints that show an incident's context, its progress and its versions, and gather a context.
+
+Errors: `ingress.api.errors`.
 """
 
 import asyncio
@@ -48,10 +49,10 @@ from ingress.contexts.starting import request_gathering
 from workflows import names
 
 KEEP_ALIVE_SECONDS = 15
-NOT_FOUND = ((404, "no such issue, or it has no context yet; the message says which"),)
-NOT_MODIFIED = ((304, "it is as the If-None-Match header says"),)
+NOT_FOUND = ((404, "there is no such issue, or it has no context yet; the message says which"),)
+NOT_MODIFIED = ((304, "the context has not changed since the If-None-Match header's version"),)
 UNAVAILABLE = ((503, "Temporal can't be reached"),)
-#: Whoever opens the picture by itself runs nothing that might be in it.
+#: A browser that opens the picture by itself runs no script in it.
 SVG_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
     "X-Content-Type-Options": "nosniff",
@@ -59,7 +60,7 @@ SVG_HEADERS = {
 
 
 class ContextEndpoints:
-    """`closing` ends the live streams."""
+    """Endpoints for contexts. Setting `closing` ends the live streams."""
 
     def __init__(self, database: Database, temporal: TemporalHandle, task_queue: str, links: Links) -> None:
         self._database = database
@@ -74,7 +75,7 @@ class ContextEndpoints:
             Endpoint(
                 "GET",
                 path,
-                "An issue's context",
+                "Show an issue's context",
                 Json(IncidentContext, example=CONTEXT_EXAMPLE),
                 permission=ISSUES_READ,
                 takes=ContextQuery,
@@ -84,7 +85,7 @@ class ContextEndpoints:
             Endpoint(
                 "GET",
                 f"{path}/versions",
-                "The versions of a context",
+                "List the versions of an issue's context",
                 Json(ContextVersionsModel, example=VERSIONS_EXAMPLE),
                 permission=ISSUES_READ,
                 takes=NoInput,
@@ -94,7 +95,7 @@ class ContextEndpoints:
             Endpoint(
                 "GET",
                 f"{path}.md",
-                "A context as a page",
+                "Show an issue's context as Markdown",
                 Media("text/markdown"),
                 permission=ISSUES_READ,
                 takes=ContextQuery,
@@ -104,7 +105,7 @@ class ContextEndpoints:
             Endpoint(
                 "GET",
                 f"{path}/graph.svg",
-                "The dependencies as a picture",
+                "Draw the service dependencies as SVG",
                 Media("image/svg+xml"),
                 permission=ISSUES_READ,
                 takes=ContextQuery,
@@ -114,7 +115,7 @@ class ContextEndpoints:
             Endpoint(
                 "GET",
                 f"{path}/progress",
-                "Each source as it lands, then `complete`",
+                "Stream the progress of a gathering as server-sent events",
                 Media("text/event-stream"),
                 permission=ISSUES_READ,
                 takes=ProgressQuery,
@@ -124,24 +125,24 @@ class ContextEndpoints:
             Endpoint(
                 "POST",
                 path,
-                "Have an issue's context gathered",
+                "Gather an issue's context",
                 Json(GatherModel, status=202, example=GATHER_EXAMPLE),
                 permission=TOOLS_READ,
                 takes=GatherIssueBody,
                 handler=self.gather_issue,
-                statuses=((404, "no such issue"), *UNAVAILABLE),
+                statuses=((404, "there is no such issue"), *UNAVAILABLE),
             ),
             Endpoint(
                 "POST",
                 "/api/incidents/{incident_id}/context",
-                "Have an incident's context gathered",
+                "Gather an incident's context",
                 Json(GatherModel, status=202, example=GATHER_EXAMPLE),
                 permission=TOOLS_READ,
                 takes=GatherBody,
                 handler=self.gather_incident,
                 statuses=(
-                    (404, "no such connection, or no such incident"),
-                    (409, "it is an issue of several connections: name one"),
+                    (404, "there is no such connection or no such incident"),
+                    (409, "several connections have an issue of this incident; name a connection"),
                     *UNAVAILABLE,
                 ),
             ),
@@ -172,30 +173,32 @@ class ContextEndpoints:
         issue_id = _issue_id(request)
 
         def read(transaction: Transaction) -> tuple[StoredContext, ...]:
-            found = contexts.list_versions(transaction, principal.visibility, issue_id)
-            if not found:
+            stored = contexts.list_versions(transaction, principal.visibility, issue_id)
+            if not stored:
                 raise no_context_error(transaction, principal.visibility, issue_id)
-            return found
+            return stored
 
-        found = await self._database.read(read, principal.visibility)
-        return ContextVersionsModel(issue_id=issue_id, versions=[version_model(context) for context in found])
+        versions = await self._database.read(read, principal.visibility)
+        return ContextVersionsModel(
+            issue_id=issue_id, versions=[version_model(context) for context in versions]
+        )
 
     async def progress(self, request: Request, principal: Principal, query: ProgressQuery) -> Response:
-        """GET /api/issues/{id}/context/progress: of the version asked for, else of the newest.
+        """GET /api/issues/{id}/context/progress of the requested version, or of the newest.
 
-        One that was asked for just now may not have begun: it is waited for.
+        If the requested version has not begun yet, the stream waits for it.
         """
         issue_id = _issue_id(request)
 
         def read(transaction: Transaction) -> int:
-            found = contexts.list_versions(transaction, principal.visibility, issue_id)
-            if found:
-                return query.version or found[0].version
-            seen_by = principal.visibility
-            known = is_issue(transaction, seen_by, issue_id) or is_incident(
-                transaction, seen_by, issue_id, query.connection, query.incident
+            versions = contexts.list_versions(transaction, principal.visibility, issue_id)
+            if versions:
+                return query.version or versions[0].version
+            visibility = principal.visibility
+            exists = is_issue(transaction, visibility, issue_id) or is_incident(
+                transaction, visibility, issue_id, query.connection, query.incident
             )
-            if query.version is None or not known:
+            if query.version is None or not exists:
                 raise no_context_error(transaction, principal.visibility, issue_id)
             return query.version
 
@@ -208,10 +211,10 @@ class ContextEndpoints:
     ) -> GatherModel:
         """POST /api/issues/{id}/context"""
         issue_id = _issue_id(request)
-        wanted = await self._database.read(
+        requested = await self._database.read(
             lambda t: context_of_issue(t, principal.visibility, issue_id), principal.visibility
         )
-        return await self._request_context(wanted, body.reason)
+        return await self._request_context(requested, body.reason)
 
     async def gather_incident(self, request: Request, principal: Principal, body: GatherBody) -> GatherModel:
         """POST /api/incidents/{incident_id}/context
@@ -221,36 +224,36 @@ class ContextEndpoints:
         incident_id = request.path_params["incident_id"]
         if not INCIDENT_ID.fullmatch(incident_id):
             raise ResourceNotFound(f"there is no incident {incident_id[:60]!r}")
-        wanted = await self._database.read(
+        requested = await self._database.read(
             lambda t: context_of_incident(t, principal.visibility, incident_id, body.connection),
             principal.visibility,
         )
-        return await self._request_context(wanted, body.reason)
+        return await self._request_context(requested, body.reason)
 
-    async def _request_context(self, wanted: RequestedContext, reason: str) -> GatherModel:
-        ref, workflow_id = wanted.ref, names.context_id(wanted.ref)
+    async def _request_context(self, requested: RequestedContext, reason: str) -> GatherModel:
+        ref, workflow_id = requested.ref, names.context_id(requested.ref)
         await request_gathering(self._temporal, self._task_queue, ref, reason)
         return GatherModel(
             issue_id=ref.issue_id,
             incident_id=ref.incident_id,
             connection_id=ref.connection_id,
-            version=wanted.version,
+            version=requested.version,
             workflow_id=workflow_id,
             workflow_url=self._links.workflow(workflow_id),
-            links=links_of(ref, wanted.version),
+            links=links_of(ref, requested.version),
         )
 
     async def _get_version(
         self, request: Request, principal: Principal, query: ContextQuery
     ) -> StoredContext:
-        """Return a version that is complete. Raises ResourceNotFound, StoreUnavailable."""
+        """Return the requested or the newest complete version. Raises ResourceNotFound, StoreUnavailable."""
         issue_id = _issue_id(request)
 
         def read(transaction: Transaction) -> StoredContext:
-            found = contexts.get_version(transaction, principal.visibility, issue_id, query.version)
-            if found is None or found.document is None:
+            stored = contexts.get_version(transaction, principal.visibility, issue_id, query.version)
+            if stored is None or stored.document is None:
                 raise no_context_error(transaction, principal.visibility, issue_id, query.version)
-            return found
+            return stored
 
         return await self._database.read(read, principal.visibility)
 
@@ -266,11 +269,13 @@ def _document(stored: StoredContext) -> IncidentContext:
 
 
 def _conditional_response(request: Request, body: str, media_type: str) -> Response:
-    """Answer with the body, or with 304 if the caller has it already."""
+    """Answer with the body, or with 304 if the client has this version already."""
     content = body.encode()
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", **SVG_HEADERS}
-    known = {sent.strip().removeprefix("W/") for sent in request.headers.get("if-none-match", "").split(",")}
-    if known & {tag, "*"}:
+    client_tags = {
+        tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")
+    }
+    if client_tags & {tag, "*"}:
         return Response(None, 304, headers)
     return Response(content, 200, headers, media_type)

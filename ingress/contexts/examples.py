@@ -1,4 +1,4 @@
-"""Answers as the OpenAPI document shows them. Made from the models, so they can't go out of date."""
+"""Example answers for the OpenAPI document. They are made from the models, so they can't go out of date."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -35,7 +35,7 @@ _DATABASE = EntityRef(id="PORDERS", kind="service", name="Order database")
 _REPORTS = (
     (Source.INCIDENT, SourceState.COMPLETE, ""),
     (Source.CHANGES, SourceState.COMPLETE, ""),
-    (Source.PAST_INCIDENTS, SourceState.NOT_IN_PLAN, "the account's plan doesn't include it"),
+    (Source.PAST_INCIDENTS, SourceState.NOT_IN_PLAN, "the account's plan does not include it"),
 )
 
 _CONTEXT = IncidentContext(

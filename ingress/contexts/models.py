@@ -1,4 +1,4 @@
-"""What the API takes and answers about contexts, beside the document itself."""
+"""API models about contexts, except the context document itself."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -13,20 +13,21 @@ from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from ingress.api.models import Model, Word
 
 Version = Annotated[int, Field(ge=1, le=MAX_VERSION)]
-#: It stands in a workflow's history, so it's no place for sentences.
+#: The reason is stored in a workflow's history, so it must be short and hold no free text.
 Reason = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9 ,-]*$")]
 ON_DEMAND = "on demand"
 
 
 class ContextQuery(Model):
-    """Which version; without a number the newest that is complete."""
+    """The version to show. Without a number, it is the newest complete version."""
 
     version: Version | None = None
 
 
 class ProgressQuery(ContextQuery):
-    """Which version; one that hasn't begun yet is waited for. Of an incident that is no issue yet,
-    `connection` and `incident` tell that it is the caller's.
+    """The version to follow. If it has not begun yet, the stream waits for it.
+
+    If the incident is no issue yet, give `connection` and `incident`: they show that you may see it.
     """
 
     connection: Word | None = None
@@ -34,19 +35,19 @@ class ProgressQuery(ContextQuery):
 
 
 class GatherIssueBody(Model):
-    """Why, in a few plain words: letters, digits, spaces. They stand in the workflow's history."""
+    """The reason, in letters, digits, spaces, commas and hyphens. The workflow's history stores it."""
 
     reason: Reason = ON_DEMAND
 
 
 class GatherBody(GatherIssueBody):
-    """`connection` says as whom PagerDuty is asked; needed only where the incident isn't one issue here."""
+    """`connection` is needed only if the incident is no issue yet, or an issue of several connections."""
 
     connection: Word | None = None
 
 
 class ContextLinks(Model):
-    """Where to look, as paths of this API."""
+    """Paths of this API that show the context."""
 
     context: str
     progress: str
@@ -56,7 +57,7 @@ class ContextLinks(Model):
 
 
 class GatherModel(Model):
-    """`version` is the one to come: `progress` follows it until it is complete."""
+    """A gathering that was started. `version` is the version that it makes; `progress` follows it."""
 
     issue_id: str
     incident_id: str
@@ -68,7 +69,7 @@ class GatherModel(Model):
 
 
 class ContextVersionModel(Model):
-    """One version, without its document. All times are UTC."""
+    """A version of a context, without its document. All times are UTC."""
 
     version: int
     state: ContextState
@@ -81,14 +82,14 @@ class ContextVersionModel(Model):
 
 
 class ContextVersionsModel(Model):
-    """The versions that are kept, newest first."""
+    """The stored versions, newest first."""
 
     issue_id: str
     versions: list[ContextVersionModel]
 
 
 class SourceEvent(Model):
-    """`source`, a server-sent event: a source has landed. `reason` says what is lacking."""
+    """The server-sent event `source`: a source is finished. `reason` says what is missing from it."""
 
     version: int
     source: Source
@@ -98,14 +99,14 @@ class SourceEvent(Model):
     count: int
     requests: int
     seconds: float
-    #: How many have landed, and of how many.
+    #: How many sources are finished, and how many there are.
     done: int
     of: int
 
 
 class EndEvent(Model):
-    """`complete`, the last server-sent event; `late` if the version was not begun for too long, `stalled` if
-    nothing was heard of it for too long.
+    """The last server-sent event: `complete`, `late` if the version did not begin within 60 s, or `stalled`
+    if no source finished for 900 s.
     """
 
     version: int
@@ -121,10 +122,10 @@ def context_path(issue_id: str) -> str:
 
 def links_of(ref: IncidentRef, version: int) -> ContextLinks:
     path = context_path(ref.issue_id)
-    whose = f"connection={ref.connection_id}&incident={ref.incident_id}"
+    incident = f"connection={ref.connection_id}&incident={ref.incident_id}"
     return ContextLinks(
         context=f"{path}?version={version}",
-        progress=f"{path}/progress?version={version}&{whose}",
+        progress=f"{path}/progress?version={version}&{incident}",
         versions=f"{path}/versions",
         page=f"{path}.md?version={version}",
         picture=f"{path}/graph.svg?version={version}",

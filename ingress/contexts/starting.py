@@ -1,4 +1,4 @@
-"""Have a context gathered: a signal to the incident's gathering, which is started if there is none."""
+"""Request a gathering: signal the incident's context workflow, and start it if it does not run."""
 
 from temporalio.service import RPCError
 
@@ -8,7 +8,7 @@ from calmo_pagerduty.temporal.handle import TemporalHandle, TemporalUnavailable
 
 
 async def request_gathering(temporal: TemporalHandle, task_queue: str, ref: IncidentRef, reason: str) -> None:
-    """Ask for a context. Raises TemporalUnavailable."""
+    """Request a context of the incident. Raises TemporalUnavailable."""
     try:
         await ContextClient(temporal.client, task_queue).start(ref, reason)
     except RPCError as error:

@@ -1,4 +1,4 @@
-"""The delivery log over REST: list, one with its body, export, refusals, replay."""
+"""REST endpoints that list, show, export and replay deliveries, and list refusals."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -33,16 +33,16 @@ from ingress.deliveries.models import (
     refusal_model,
 )
 
-NOT_FOUND = ((404, "no such delivery, or it is somebody else's"),)
+NOT_FOUND = ((404, "there is no such delivery, or this API key may not see it"),)
 EXPORT_BATCH_SIZE = 500
-#: One transaction replays so many, so that deliveries at the door need not wait for it.
+#: At most this many deliveries per transaction, so that the receiver's writes need not wait long.
 REPLAY_BATCH_SIZE = 100
 MAX_REPLAYED = 20_000
 MAX_SEQ = 2**62
 
 
 class DeliveryEndpoints:
-    """Each sees no more than its caller may. `wake` is called when there is something to forward."""
+    """Endpoints for deliveries and refusals. A replay calls `wake`, so that the forwarder reads at once."""
 
     def __init__(self, database: Database, wake: Callable[[], None]) -> None:
         self._database = database
@@ -53,7 +53,7 @@ class DeliveryEndpoints:
             Endpoint(
                 "GET",
                 "/api/deliveries",
-                "The delivery log, newest first",
+                "List deliveries, newest first",
                 Json(DeliveryPageModel),
                 permission=DELIVERIES_READ,
                 takes=DeliveryListQuery,
@@ -62,7 +62,7 @@ class DeliveryEndpoints:
             Endpoint(
                 "GET",
                 "/api/deliveries/export",
-                "The delivery log as JSON lines, newest first",
+                "Export deliveries as JSON lines, newest first",
                 Media("application/x-ndjson"),
                 permission=DELIVERIES_READ,
                 takes=DeliveryExportQuery,
@@ -71,7 +71,7 @@ class DeliveryEndpoints:
             Endpoint(
                 "POST",
                 "/api/deliveries/replay",
-                "Send deliveries to their issues again",
+                "Replay deliveries",
                 Json(ReplayModel),
                 permission=WEBHOOKS_WRITE,
                 takes=ReplayBody,
@@ -80,7 +80,7 @@ class DeliveryEndpoints:
             Endpoint(
                 "GET",
                 "/api/deliveries/{seq}",
-                "One delivery, with its body for who may see it",
+                "Show a delivery, with its body if the key may read it",
                 Json(DeliveryWithBody),
                 permission=DELIVERIES_READ,
                 takes=NoInput,
@@ -90,7 +90,7 @@ class DeliveryEndpoints:
             Endpoint(
                 "GET",
                 "/api/refusals",
-                "Deliveries that were not authenticated, newest first",
+                "List refusals, newest first",
                 Json(RefusalPageModel),
                 permission=DELIVERIES_READ,
                 takes=RefusalListQuery,
@@ -102,83 +102,95 @@ class DeliveryEndpoints:
         self, _request: Request, principal: Principal, query: DeliveryListQuery
     ) -> DeliveryPageModel:
         """GET /api/deliveries. Raises InvalidCursor."""
-        wanted, limit, before = query.filter(), query.limit, decode_cursor(query.cursor)
-        found = await self._database.read(
-            lambda t: delivery_queries.list_deliveries(t, principal.visibility, wanted, limit + 1, before),
+        delivery_filter, limit, before = query.filter(), query.limit, decode_cursor(query.cursor)
+        rows = await self._database.read(
+            lambda t: delivery_queries.list_deliveries(
+                t, principal.visibility, delivery_filter, limit + 1, before
+            ),
             principal.visibility,
         )
-        shown, more = page(found, limit, lambda delivery: delivery.seq)
-        return DeliveryPageModel(deliveries=[delivery_model(row) for row in shown], next_cursor=more)
+        page_rows, next_cursor = page(rows, limit, lambda delivery: delivery.seq)
+        return DeliveryPageModel(
+            deliveries=[delivery_model(row) for row in page_rows], next_cursor=next_cursor
+        )
 
     async def show(self, request: Request, principal: Principal, _nothing: NoInput) -> DeliveryWithBody:
         """GET /api/deliveries/{seq}. Raises ResourceNotFound."""
         text = request.path_params["seq"]
         seq = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
-        may_see = not principal.permissions.isdisjoint({DELIVERIES_BODY, WEBHOOKS_WRITE})
+        may_read_body = not principal.permissions.isdisjoint({DELIVERIES_BODY, WEBHOOKS_WRITE})
 
         def read(transaction: Transaction) -> DeliveryWithBody:
-            found = require(
+            delivery = require(
                 delivery_queries.get_delivery(transaction, principal.visibility, seq), "delivery", text
             )
-            if not may_see:
-                return delivery_with_body(found, None, f"this API key lacks the permission {DELIVERIES_BODY}")
-            body = delivery_queries.get_body(transaction, found)
+            if not may_read_body:
+                return delivery_with_body(
+                    delivery, None, f"this API key lacks the permission {DELIVERIES_BODY}"
+                )
+            body = delivery_queries.get_body(transaction, delivery)
             if body is None:
-                return delivery_with_body(found, None, "it was deleted after its time")
-            return delivery_with_body(found, redact_body(body), None)
+                return delivery_with_body(
+                    delivery, None, "the body was deleted when its retention time had passed"
+                )
+            return delivery_with_body(delivery, redact_body(body), None)
 
         return await self._database.read(read, principal.visibility)
 
     async def export(self, _request: Request, principal: Principal, query: DeliveryExportQuery) -> Response:
-        """GET /api/deliveries/export, a page of the database at a time."""
+        """GET /api/deliveries/export, read from the database in batches."""
         lines = self._lines(principal, query.filter(), MAX_SEQ)
-        # The first page is read before the answer begins: a database that is away is said with 503.
+        # Read the first batch before the answer starts, so that an unreachable database is answered with 503.
         first = await anext(lines, "")
         return StreamingResponse(_prepend(first, lines), media_type="application/x-ndjson")
 
-    async def _lines(self, principal: Principal, wanted: DeliveryFilter, before: int) -> AsyncIterator[str]:
+    async def _lines(
+        self, principal: Principal, delivery_filter: DeliveryFilter, before: int
+    ) -> AsyncIterator[str]:
         while True:
-            found = await self._database.read(
-                _read_page(principal, wanted, before),
+            batch = await self._database.read(
+                _read_page(principal, delivery_filter, before),
                 principal.visibility,
             )
-            if not found:
+            if not batch:
                 return
-            yield "".join(f"{delivery_model(delivery).model_dump_json()}\n" for delivery in found)
-            before = found[-1].seq
+            yield "".join(f"{delivery_model(delivery).model_dump_json()}\n" for delivery in batch)
+            before = batch[-1].seq
 
     async def list_refusals(
         self, _request: Request, principal: Principal, query: RefusalListQuery
     ) -> RefusalPageModel:
         """GET /api/refusals. Raises InvalidCursor."""
-        wanted, limit, before = query.filter(), query.limit, decode_cursor(query.cursor)
-        found = await self._database.read(
-            lambda t: delivery_queries.list_refusals(t, principal.visibility, wanted, limit + 1, before),
+        delivery_filter, limit, before = query.filter(), query.limit, decode_cursor(query.cursor)
+        rows = await self._database.read(
+            lambda t: delivery_queries.list_refusals(
+                t, principal.visibility, delivery_filter, limit + 1, before
+            ),
             principal.visibility,
         )
-        shown, more = page(found, limit, lambda refusal: refusal.id)
-        return RefusalPageModel(refusals=[refusal_model(row) for row in shown], next_cursor=more)
+        page_rows, next_cursor = page(rows, limit, lambda refusal: refusal.id)
+        return RefusalPageModel(refusals=[refusal_model(row) for row in page_rows], next_cursor=next_cursor)
 
     async def replay(self, _request: Request, principal: Principal, body: ReplayBody) -> ReplayModel:
-        """POST /api/deliveries/replay: again and again without harm; what has arrived changes nothing."""
-        wanted = body.filter()
+        """POST /api/deliveries/replay. An event that is on its timeline already changes nothing."""
+        delivery_filter = body.filter()
         counts: Counter[str] = Counter()
-        last, more = body.after, not wanted.is_empty
+        last, more = body.after, not delivery_filter.is_empty
         while more and counts.total() < MAX_REPLAYED:
-            step = await self._database.write(_replay_step(principal, wanted, last))
-            counts.update(step.outcomes.values())
-            last = max(step.outcomes, default=last)
-            more = len(step.outcomes) == REPLAY_BATCH_SIZE
+            batch = await self._database.write(_replay_step(principal, delivery_filter, last))
+            counts.update(batch.outcomes.values())
+            last = max(batch.outcomes, default=last)
+            more = len(batch.outcomes) == REPLAY_BATCH_SIZE
             self._wake()
         replayed = counts.pop(ReplayOutcome.REPLAYED, 0)
         return ReplayModel(replayed=replayed, left=dict(counts), last_seq=last or None, more=more)
 
 
 def _read_page(
-    principal: Principal, wanted: DeliveryFilter, before: int
+    principal: Principal, delivery_filter: DeliveryFilter, before: int
 ) -> "Callable[[Transaction], tuple[delivery_queries.LoggedDelivery, ...]]":
     return lambda t: delivery_queries.list_deliveries(
-        t, principal.visibility, wanted, EXPORT_BATCH_SIZE, before
+        t, principal.visibility, delivery_filter, EXPORT_BATCH_SIZE, before
     )
 
 
@@ -189,16 +201,18 @@ async def _prepend(first: str, lines: AsyncIterator[str]) -> AsyncIterator[str]:
 
 
 def _replay_step(
-    principal: Principal, wanted: DeliveryFilter, after: int
+    principal: Principal, delivery_filter: DeliveryFilter, after: int
 ) -> Callable[[Transaction], ReplayBatch]:
     now = datetime.now(UTC)
 
     def write(transaction: Transaction) -> ReplayBatch:
-        step = replays.enqueue_replay(transaction, principal.visibility, wanted, after, REPLAY_BATCH_SIZE)
+        batch = replays.enqueue_replay(
+            transaction, principal.visibility, delivery_filter, after, REPLAY_BATCH_SIZE
+        )
         by_scope: dict[str, list[int]] = {}
-        for seq, outcome in step.outcomes.items():
+        for seq, outcome in batch.outcomes.items():
             if outcome is ReplayOutcome.REPLAYED:
-                by_scope.setdefault(step.scopes[seq], []).append(seq)
+                by_scope.setdefault(batch.scopes[seq], []).append(seq)
         for scope, seqs in by_scope.items():
             record = {
                 "key_id": principal.key_id,
@@ -209,6 +223,6 @@ def _replay_step(
                 "last_seq": seqs[-1],
             }
             audit.insert_audit_row(transaction, scope, now, record)
-        return step
+        return batch
 
     return write

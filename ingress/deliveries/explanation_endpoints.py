@@ -1,4 +1,4 @@
-"""Why is this incident an issue, or why not: the facts, gathered from the database and Temporal."""
+"""REST endpoint that explains why an incident is or is not an issue, from the database and Temporal."""
 
 import asyncio
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ _STATUS: Mapping[WorkflowExecutionStatus, WorkflowStatus] = {
 
 
 class ExplanationStepModel(Model):
-    """One step of a delivery's way. `advice` says what to do about it."""
+    """A step that an incident's events pass. `advice` says what to do if its state is not ok."""
 
     name: str
     state: StepState
@@ -48,7 +48,7 @@ class ExplanationStepModel(Model):
 
 
 class ExplanationModel(Model):
-    """The walk up to the first step that is missing or can't be told; `issue_id` where all is well."""
+    """The steps up to the first that is missing or unknown. If all are ok, `issue_id` is the issue."""
 
     incident_id: str
     issue_id: str | None
@@ -58,7 +58,7 @@ class ExplanationModel(Model):
 
 
 class ExplanationEndpoints:
-    """Each sees no more than its caller may."""
+    """The endpoint for explanations. Errors: `ingress.api.errors`."""
 
     def __init__(self, database: Database, temporal: TemporalHandle, task_queue: str) -> None:
         self._database = database
@@ -70,7 +70,7 @@ class ExplanationEndpoints:
             Endpoint(
                 "GET",
                 "/api/explain/{incident_id}",
-                "Why an incident is an issue, or why not",
+                "Explain why an incident is or is not an issue",
                 Json(ExplanationModel),
                 permission=DELIVERIES_READ,
                 takes=NoInput,
@@ -85,48 +85,48 @@ class ExplanationEndpoints:
         if not INCIDENT_ID.fullmatch(incident_id):
             raise ResourceNotFound(f"no incident's id looks like {incident_id[:60]!r}")
         now = datetime.now(UTC)
-        known = await self._database.read(
+        lookup = await self._database.read(
             lambda t: get_explanation_input(t, principal.visibility, incident_id, now), principal.visibility
         )
-        return _model(incident_id, explain(await self._with_temporal(known)), known.facts.issue_id)
+        return _model(incident_id, explain(await self._with_temporal(lookup)), lookup.facts.issue_id)
 
-    async def _with_temporal(self, entry: ExplanationLookup) -> ExplanationInput:
-        """Add what Temporal says, if an answer depends on it."""
-        waits = {DeliveryState.PENDING, DeliveryState.FORWARDED, DeliveryState.APPLIED}
-        if entry.ref is None or entry.facts.issue_id or waits.isdisjoint(entry.facts.deliveries):
-            return entry.facts
+    async def _with_temporal(self, lookup: ExplanationLookup) -> ExplanationInput:
+        """Add the workers and the workflow's status, if the explanation depends on them."""
+        stored_states = {DeliveryState.PENDING, DeliveryState.FORWARDED, DeliveryState.APPLIED}
+        if lookup.ref is None or lookup.facts.issue_id or stored_states.isdisjoint(lookup.facts.deliveries):
+            return lookup.facts
         if not self._temporal.connected:
-            return replace(entry.facts, temporal=False)
+            return replace(lookup.facts, temporal=False)
         client = self._temporal.client
         try:
             async with asyncio.timeout(QUERY_TIMEOUT_SECONDS):
                 workers = await self._workers(client)
-                workflow = await _status(client, entry.ref.workflow_id)
+                workflow = await _status(client, lookup.ref.workflow_id)
         except (RPCError, TimeoutError):
-            return replace(entry.facts, temporal=False)
-        return replace(entry.facts, workers=workers, workflow=workflow)
+            return replace(lookup.facts, temporal=False)
+        return replace(lookup.facts, workers=workers, workflow=workflow)
 
     async def _workers(self, client: Client) -> int:
-        described = await client.workflow_service.describe_task_queue(
+        description = await client.workflow_service.describe_task_queue(
             DescribeTaskQueueRequest(
                 namespace=client.namespace,
                 task_queue=TaskQueue(name=self._task_queue),
                 task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
             )
         )
-        return len({poller.identity for poller in described.pollers})
+        return len({poller.identity for poller in description.pollers})
 
 
 async def _status(client: Client, workflow_id: str) -> WorkflowStatus:
     try:
-        described = await client.get_workflow_handle(workflow_id).describe()
+        description = await client.get_workflow_handle(workflow_id).describe()
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             return WorkflowStatus.NONE
         raise
-    if described.status is None:
+    if description.status is None:
         return WorkflowStatus.UNASKED
-    return _STATUS.get(described.status, WorkflowStatus.ENDED)
+    return _STATUS.get(description.status, WorkflowStatus.ENDED)
 
 
 def _model(incident_id: str, explanation: Explanation, issue_id: str | None) -> ExplanationModel:

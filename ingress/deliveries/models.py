@@ -1,4 +1,4 @@
-"""The delivery log as the API shows it."""
+"""API models of deliveries, refusals and replays."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -15,7 +15,7 @@ Remark = Literal["ping", "unknown_type", "best_effort", "stale"]
 
 
 class EffectModel(Model):
-    """What the delivery did. `moved` tells whether it changed how the issue stands."""
+    """What the delivery did to the issue. `moved` is true if it changed the issue's state."""
 
     issue_id: str
     action: str
@@ -23,10 +23,10 @@ class EffectModel(Model):
 
 
 class DeliveryModel(Model):
-    """One delivery: how it ended at the door, and how it stands on its way to the issue. Times are UTC.
+    """A delivery: the receiver's verdict, and the state of its forwarding. Times are UTC.
 
-    `webhook` is its handle: the whole id is the key to its address. `latency_ms` is the time from
-    receipt until its event was seen on the timeline.
+    `webhook` is the webhook's handle, because the whole id is secret. `latency_ms` is the time from receipt
+    until the event was on the timeline.
     """
 
     seq: int
@@ -56,7 +56,7 @@ class DeliveryModel(Model):
 
 
 class DeliveryWithBody(DeliveryModel):
-    """`body` is JSON text with secrets masked; without it, `body_missing` says why."""
+    """`body` is JSON text with secrets masked. If it is null, `body_missing` says why."""
 
     body: str | None
     body_missing: str | None
@@ -68,7 +68,7 @@ class DeliveryPageModel(Model):
 
 
 class RefusalModel(Model):
-    """A delivery that was not authenticated: its body is not kept."""
+    """A refusal: a delivery that was not authenticated. Its body is not stored."""
 
     id: int
     webhook: str
@@ -86,7 +86,7 @@ class RefusalPageModel(Model):
 
 
 class _DeliveryFilterQuery(Model):
-    """Values of one field are alternatives, given by repetition. `until` itself is not meant any more."""
+    """Filters of deliveries. A repeated parameter means any of its values. `until` is exclusive."""
 
     webhook: Annotated[list[Word], Field(default_factory=list)]
     verdict: Annotated[list[Verdict], Field(default_factory=list)]
@@ -111,7 +111,7 @@ class _DeliveryFilterQuery(Model):
 
 
 class DeliveryExportQuery(_DeliveryFilterQuery):
-    """Which deliveries are exported."""
+    """Filters of the export."""
 
 
 class DeliveryListQuery(_DeliveryFilterQuery):
@@ -134,24 +134,24 @@ class RefusalListQuery(Model):
 
 
 class ReplayBody(_DeliveryFilterQuery):
-    """Which deliveries to send again: by number, or all that the filter names. Nothing named is nothing."""
+    """The deliveries to replay: by number, or by filters. An empty body replays nothing."""
 
     seqs: Annotated[list[Seq], Field(default_factory=list, max_length=1000)]
-    #: Only those with a higher number.
+    #: Replay only deliveries with a higher number than this.
     after: Annotated[int, Field(ge=0, le=2**62)] = 0
 
     def filter(self) -> DeliveryFilter:
-        wanted = super().filter()
+        base = super().filter()
         return DeliveryFilter(
-            **{name: getattr(wanted, name) for name in DeliveryFilter.__slots__ if name != "seqs"},
+            **{name: getattr(base, name) for name in DeliveryFilter.__slots__ if name != "seqs"},
             seqs=tuple(self.seqs),
         )
 
 
 class ReplayModel(Model):
-    """How many were put back to wait; `left` tells of the others by what they were left for.
+    """The number of replayed deliveries. `left` counts the others by the reason why they were not replayed.
 
-    `more` says that a single request replays no more than these: ask again with `after` as `last_seq`.
+    If `more` is true, the request reached its limit: ask again with `after` set to `last_seq`.
     """
 
     replayed: int

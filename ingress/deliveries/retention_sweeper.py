@@ -1,4 +1,4 @@
-"""See to it that nothing is kept longer than promised: one process at a time, by a lease."""
+"""Delete data whose retention time has passed. A lease lets a single process sweep at a time."""
 
 import asyncio
 import logging
@@ -15,21 +15,21 @@ logger = logging.getLogger(__name__)
 SWEEP_SECONDS = 600.0
 LEASE = "retention"
 LEASE_TTL = timedelta(minutes=5)
-#: Between two transactions, so that deliveries at the door go first.
+#: The pause between two transactions, so that the receiver's writes go first.
 BATCH_PAUSE_SECONDS = 0.02
-#: What was remembered of an account, but not asked for in this time, is of no use to a context any more.
+#: Objects of the account cache that no context used for this long are deleted.
 MAX_UNUSED_AGE = timedelta(days=30)
 
 
 class RetentionSweeper:
-    """Deletes in small transactions what is older than `keep_bodies` and `keep_ids`, or of no use."""
+    """Deletes old bodies (`keep_bodies`), old rows (`keep_ids`) and unused cached objects, in batches."""
 
     def __init__(self, database: Database, holder: str, keep_bodies: timedelta, keep_ids: timedelta) -> None:
         self._database = database
         self._holder = holder
-        #: A row of the log is never cut before its body.
+        #: A delivery's row is never deleted before its body.
         ids = max(keep_ids, keep_bodies)
-        self._walks: tuple[tuple[str, DeleteBatch, timedelta], ...] = (
+        self._deletions: tuple[tuple[str, DeleteBatch, timedelta], ...] = (
             ("bodies", retention.delete_bodies, keep_bodies),
             ("calls", retention.delete_call_contents, keep_bodies),
             ("dead_letters", retention.delete_dead_letter_payloads, keep_bodies),
@@ -49,30 +49,30 @@ class RetentionSweeper:
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def sweep_once(self, now: datetime) -> dict[str, int]:
-        """Cut what has had its time; returns how many rows of which kind. Raises StoreUnavailable."""
+        """Delete what is due at `now` (UTC). Return the number of rows by kind. Raises StoreUnavailable."""
         counts: dict[str, int] = {}
-        for name, walk, kept in self._walks:
-            counts[name] = await self._delete_all(walk, now - kept)
+        for name, delete, max_age in self._deletions:
+            counts[name] = await self._delete_all(delete, now - max_age)
         if any(counts.values()):
             logger.info("retention", extra=counts)
         return counts
 
-    async def _delete_all(self, walk: DeleteBatch, older_than: datetime) -> int:
+    async def _delete_all(self, delete: DeleteBatch, older_than: datetime) -> int:
         rows, after = 0, 0
         while True:
-            cut = await self._delete_batch(walk, after, older_than)
-            rows += cut.rows
-            if cut.next_after is None:
+            deleted = await self._delete_batch(delete, after, older_than)
+            rows += deleted.rows
+            if deleted.next_after is None:
                 return rows
-            after = cut.next_after
+            after = deleted.next_after
             await asyncio.sleep(BATCH_PAUSE_SECONDS)
 
-    async def _delete_batch(self, walk: DeleteBatch, after: int, older_than: datetime) -> DeletedBatch:
-        return await self._database.write(lambda t: self._step(t, walk, after, older_than))
+    async def _delete_batch(self, delete: DeleteBatch, after: int, older_than: datetime) -> DeletedBatch:
+        return await self._database.write(lambda t: self._delete_under_lease(t, delete, after, older_than))
 
-    def _step(
-        self, transaction: Transaction, walk: DeleteBatch, after: int, older_than: datetime
+    def _delete_under_lease(
+        self, transaction: Transaction, delete: DeleteBatch, after: int, older_than: datetime
     ) -> DeletedBatch:
         if not leases.claim_lease(transaction, LEASE, self._holder, LEASE_TTL):
             return DeletedBatch(0, None)
-        return walk(transaction, after, older_than)
+        return delete(transaction, after, older_than)

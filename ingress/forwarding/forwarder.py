@@ -36,7 +36,7 @@ MAX_IN_FLIGHT = 16
 MAX_BATCH = 100
 #: At most this many deliveries are in memory. The rest waits in the database.
 MAX_QUEUED = 2000
-#: Deliveries that another process stored, or that were committed out of order, are pending within this time.
+#: Deliveries that another process stored, or that were committed out of order, are found within this time.
 RESCAN_SECONDS = 1.0
 CALL_TIMEOUT_SECONDS = 5.0
 FIRST_PAUSE_SECONDS = 0.1

@@ -1,4 +1,4 @@
-"""`act_on_issue`: one tool with which agents act on issues, through the same gate as every write."""
+"""The MCP tool `act_on_issue`, with which agents act on issues. The authorizer checks it like any write."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,24 +13,25 @@ from calmo_pagerduty.tools.classes import Category
 
 ACT_TOOL = "act_on_issue"
 ACT_CATEGORY = Category.INCIDENTS
-#: The tools by which actions are carried out: who may use none of them has no use for `act_on_issue`.
+#: The tools that carry out actions. A key that may use none of them does not get `act_on_issue`.
 ACTION_TOOLS = frozenset(row.tool for row in ACTIONS.values())
 
 
 def build_action_tool(key_field: Mapping[str, Any]) -> Tool:
-    """Return the tool as MCP knows it."""
+    """Return the MCP description of the tool."""
     properties: dict[str, Any] = {}
     definitions: dict[str, Any] = {}
     for row in ACTIONS.values():
         schema = input_schema(TOOLS[row.tool])
         properties |= {name: schema["properties"][name] for name in row.allowed_arguments}
-        # The properties refer to them from the root of the schema that they stand in.
+        # The properties' `$ref`s start at the root of the schema.
         definitions |= schema.get("$defs", {})
     return Tool(
         name=ACT_TOOL,
         title="Act on an issue",
-        description="Acts on an issue's incident in PagerDuty; the issue shows it at once, with whose it was."
-        f" Actions and their arguments: {'; '.join(_describe_action(action) for action in Action)}.",
+        description="Acts on an issue's incident in PagerDuty. The issue's timeline shows the action and its"
+        " author at once. Actions and their arguments:"
+        f" {'; '.join(_describe_action(action) for action in Action)}.",
         input_schema={
             "type": "object",
             "properties": {
@@ -54,5 +55,5 @@ def build_action_tool(key_field: Mapping[str, Any]) -> Tool:
 
 
 def _describe_action(action: Action) -> str:
-    takes = ", ".join(ACTIONS[action].allowed_arguments)
-    return f"{action} ({takes})" if takes else str(action)
+    arguments = ", ".join(ACTIONS[action].allowed_arguments)
+    return f"{action} ({arguments})" if arguments else str(action)

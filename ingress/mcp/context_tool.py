@@ -1,4 +1,4 @@
-"""`get_incident_context`: one tool by which agents read what is known around an incident, in a small form."""
+"""The MCP tool `get_incident_context`, with which agents read a digest of an incident's context."""
 
 from mcp_types import Tool, ToolAnnotations
 
@@ -7,29 +7,33 @@ from calmo_pagerduty.contexts.rendering.digest import context_digest
 from calmo_pagerduty.tools.classes import Category
 
 CONTEXT_TOOL = "get_incident_context"
-#: The profiles that it belongs to.
+#: The categories whose profiles include the tool.
 CONTEXT_CATEGORIES = frozenset({Category.CONTEXT, Category.INCIDENTS})
 
 Json = dict[str, object]
 
 
 def build_context_tool() -> Tool:
-    """Return the tool as MCP knows it."""
+    """Return the MCP description of the tool."""
     return Tool(
         name=CONTEXT_TOOL,
         title="Read an incident's context",
-        description="What is known around an incident, gathered already: impact, what it correlates with"
-        " (never proven) and how likely that is by chance, incidents like it and who resolved them, whom to"
-        " involve, who is on call, dependencies, and what could not be read. `more` says where the whole is.",
+        description="Shows the stored context of an incident: impact, changes and incidents that correlate"
+        " with it (correlation proves no cause) and the chance of a coincidence, similar incidents and who"
+        " resolved them, whom to involve, who is on call, dependencies, and which sources are incomplete."
+        " `more` says where the whole context is.",
         input_schema={
             "type": "object",
             "properties": {
-                "incident": {"type": "string", "description": "The PagerDuty incident's id, or the issue's."},
+                "incident": {
+                    "type": "string",
+                    "description": "The PagerDuty incident's id, or the issue's id.",
+                },
                 "version": {
                     "type": "integer",
                     "minimum": 1,
                     "maximum": MAX_VERSION,
-                    "description": "Without it the newest that is complete.",
+                    "description": "The version; by default the newest complete version.",
                 },
             },
             "required": ["incident"],

@@ -1,7 +1,7 @@
-"""MCP over HTTP at /mcp: an API key with every request, no session that could be taken over.
+"""MCP over HTTP at /mcp. Every request needs an API key, and there are no sessions to hijack.
 
-`/mcp?connection=ID&category=NAME`: which connection, and which categories of tools (a profile). Without
-a connection the only one that the key sees is meant.
+`/mcp?connection=ID&category=NAME` selects the connection and the categories of tools (a profile). Without
+a connection, the only connection that the key sees is used.
 """
 
 import contextlib
@@ -74,7 +74,7 @@ _REFUSALS = (
 
 
 class McpEndpoint:
-    """An ASGI application. `own_origin` is the only web page that may call it from a browser."""
+    """The ASGI application at /mcp. Only web pages of `own_origin` may call it from a browser."""
 
     def __init__(
         self,
@@ -103,8 +103,8 @@ class McpEndpoint:
         request = Request(scope, receive)
         origin = request.headers.get("origin")
         if origin is not None and origin != self._own_origin:
-            words = {"error": {"status": 403, "message": "requests from this web page are not allowed"}}
-            await JSONResponse(words, 403)(scope, receive, send)
+            error = {"error": {"status": 403, "message": "requests from this web page are not allowed"}}
+            await JSONResponse(error, 403)(scope, receive, send)
             return
         try:
             scope[_PRINCIPAL_KEY] = await authenticate(self._database, request, TOOLS_READ)
@@ -133,7 +133,7 @@ class McpEndpoint:
 
 
 class _Backend:
-    """One request's key, connection and profile."""
+    """Serves one request with its principal, connection and profile."""
 
     def __init__(
         self,
@@ -167,10 +167,10 @@ class _Backend:
 
     async def act(self, issue: str, action: str, arguments: Json, idempotency_key: str | None) -> Json:
         if ISSUES_READ not in self._principal.permissions or not self._includes(ACT_CATEGORY):
-            raise CannotServe("act_on_issue is not for this key and profile: it needs issues:read")
+            raise CannotServe("act_on_issue is not available to this key and profile: it needs issues:read")
         issue_id = await self._issue_id(issue)
         try:
-            answer = await self._action_service.act(
+            result = await self._action_service.act(
                 self._principal,
                 Channel.MCP,
                 issue_id,
@@ -183,7 +183,7 @@ class _Backend:
             raise CannotServe(str(error)) from error
         except (TemporalUnavailable, StoreUnavailable, CannotDecrypt) as error:
             raise CannotServe(f"{_SERVICE_FAULT} with the same idempotency_key") from error
-        return action_model(answer, self._links).model_dump(mode="json")
+        return action_model(result, self._links).model_dump(mode="json")
 
     async def may_read_contexts(self) -> bool:
         in_profile = any(map(self._includes, CONTEXT_CATEGORIES))
@@ -191,10 +191,14 @@ class _Backend:
 
     async def context(self, incident: str, version: int | None) -> Json:
         if not await self.may_read_contexts():
-            raise CannotServe(f"{CONTEXT_TOOL} is not for this key and profile: it needs issues:read")
-        issue_id, seen_by = await self._issue_id(incident), self._principal.visibility
+            raise CannotServe(
+                f"{CONTEXT_TOOL} is not available to this key and profile: it needs issues:read"
+            )
+        issue_id, visibility = await self._issue_id(incident), self._principal.visibility
         try:
-            return await self._database.read(lambda t: read_context(t, seen_by, issue_id, version), seen_by)
+            return await self._database.read(
+                lambda t: read_context(t, visibility, issue_id, version), visibility
+            )
         except ResourceNotFound as error:
             raise CannotServe(str(error)) from error
         except StoreUnavailable as error:
@@ -206,14 +210,14 @@ class _Backend:
             raise CannotServe(f"{name} is not in this profile's categories")
         key = _check_idempotency_key(idempotency_key)
         try:
-            answer = await self._dispatcher.call(
+            result = await self._dispatcher.call(
                 self._principal, Channel.MCP, self._connection_id, name, arguments, key, WAIT_SECONDS
             )
         except _REFUSALS as error:
             raise CannotServe(str(error)) from error
         except (TemporalUnavailable, StoreUnavailable, CannotDecrypt) as error:
             raise CannotServe(f"{_SERVICE_FAULT} with the same idempotency_key") from error
-        return _call_json(answer, name, self._links)
+        return _call_json(result, name, self._links)
 
     async def get_call(self, ticket: str) -> Json:
         try:
@@ -236,7 +240,7 @@ class _Backend:
             raise CannotServe(_SERVICE_FAULT) from error
 
     async def _issue_id(self, text: str) -> str:
-        """Return the id of an issue of this connection: agents know incidents by PagerDuty's ids."""
+        """Return the id of an issue of this connection. Agents may pass PagerDuty's incident id instead."""
         connection_id = (await self._connection()).id
         if INCIDENT_ID.fullmatch(text):
             return IncidentRef(connection_id=connection_id, incident_id=text).issue_id
@@ -268,13 +272,13 @@ def _check_idempotency_key(idempotency_key: str | None) -> str | None:
     return idempotency_key
 
 
-def _call_json(answer: CallResult, name: str, links: Links) -> Mapping[str, Any]:
-    if answer.call is not None:
-        return call_model(answer.call, links).model_dump(mode="json")
+def _call_json(result: CallResult, name: str, links: Links) -> Mapping[str, Any]:
+    if result.call is not None:
+        return call_model(result.call, links).model_dump(mode="json")
     model = ToolCallModel(
-        state=answer.state,
+        state=result.state,
         tool=name,
-        result=None if answer.result is None else dict(answer.result),
-        error=None if answer.error is None else dict(answer.error),
+        result=None if result.result is None else dict(result.result),
+        error=None if result.error is None else dict(result.error),
     )
     return model.model_dump(mode="json")

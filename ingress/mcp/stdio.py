@@ -1,4 +1,4 @@
-"""MCP over standard input and output, for an agent on this machine: our REST API stands behind it."""
+"""MCP over standard input and output, for an agent on this machine. It calls our REST API."""
 
 import asyncio
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from ingress.mcp.action_tool import ACT_CATEGORY, ACTION_TOOLS
 from ingress.mcp.context_tool import CONTEXT_CATEGORIES, CONTEXT_TOOL, build_digest
 from ingress.mcp.presentation import CannotServe, Json, build_server
 
-#: Less than agents' programs wait for a tool.
+#: Agents' programs wait longer than this for a tool.
 WAIT_SECONDS = 25.0
 
 
@@ -60,8 +60,8 @@ class _RestBackend:
         return await self._ask(tool_call(name, arguments, self._connection, idempotency_key, WAIT_SECONDS))
 
     async def may_act(self) -> bool:
-        wanted = not self._categories or ACT_CATEGORY in self._categories
-        return wanted and any(tool.name in ACTION_TOOLS for tool in await self.tools())
+        included = not self._categories or ACT_CATEGORY in self._categories
+        return included and any(tool.name in ACTION_TOOLS for tool in await self.tools())
 
     async def act(self, issue: str, action: str, arguments: Json, idempotency_key: str | None) -> Json:
         if self._categories and ACT_CATEGORY not in self._categories:
@@ -89,7 +89,7 @@ class _RestBackend:
         return await self._ask(call_state(ticket))
 
     async def _issue_id(self, text: str) -> str:
-        """Return the id of an issue of this connection: agents know incidents by PagerDuty's ids."""
+        """Return the id of an issue of this connection. Agents may pass PagerDuty's incident id instead."""
         connection = self._connection or await self._only_connection()
         if INCIDENT_ID.fullmatch(text):
             return IncidentRef(connection_id=connection, incident_id=text).issue_id
@@ -104,10 +104,10 @@ class _RestBackend:
             answer = await self._ask(ApiRequest("GET", "/api/connections"))
         except CannotServe as error:
             raise CannotServe(f"{error}; name the connection by --connection") from error
-        found = [connection["id"] for connection in answer["connections"] if connection["token_kind"]]
-        if len(found) != 1:
-            raise CannotServe(f"say which connection is meant, by --connection: {', '.join(found) or 'none'}")
-        return str(found[0])
+        ids = [connection["id"] for connection in answer["connections"] if connection["token_kind"]]
+        if len(ids) != 1:
+            raise CannotServe(f"name the connection by --connection; there are: {', '.join(ids) or 'none'}")
+        return str(ids[0])
 
     async def _ask(self, request: ApiRequest) -> Json:
         try:

@@ -1,4 +1,4 @@
-"""Making things right again over REST: compare with PagerDuty, and examine webhooks."""
+"""REST endpoints for reconciliation and the doctor."""
 
 import asyncio
 import contextlib
@@ -30,15 +30,15 @@ from ingress.reconciliation.models import (
 )
 from workflows.reconcile import ReconcileStart
 
-NOT_FOUND = ((404, "no such connection, or it is somebody else's"),)
+NOT_FOUND = ((404, "there is no such connection, or this API key may not see it"),)
 UNAVAILABLE = ((503, "Temporal can't be reached"),)
 MAX_RUNS = 50
-#: How long the answer waits for an examination.
+#: How long POST /api/doctor waits for the examinations.
 WAIT_SECONDS = 8.0
 
 
 class ReconcileEndpoints:
-    """Each sees no more than its caller may. Errors: `ingress.api.errors`."""
+    """Endpoints for reconciliation and the doctor. Errors: `ingress.api.errors`."""
 
     def __init__(self, database: Database, temporal: TemporalHandle, task_queue: str) -> None:
         self._database = database
@@ -50,7 +50,7 @@ class ReconcileEndpoints:
             Endpoint(
                 "POST",
                 "/api/connections/{id}/reconcile",
-                "Compare with PagerDuty and heal what differs",
+                "Reconcile a connection's issues with PagerDuty",
                 Json(ReconcileModel, status=202),
                 permission=CONNECTIONS_WRITE,
                 takes=ReconcileBody,
@@ -60,7 +60,7 @@ class ReconcileEndpoints:
             Endpoint(
                 "GET",
                 "/api/connections/{id}/reconciliations",
-                "What comparisons found and did",
+                "List a connection's reconciliations",
                 Json(RunListModel),
                 permission=CONNECTIONS_READ,
                 takes=NoInput,
@@ -70,7 +70,7 @@ class ReconcileEndpoints:
             Endpoint(
                 "GET",
                 "/api/doctor",
-                "What is wrong with webhooks, as last seen",
+                "List the findings of the last webhook examinations",
                 Json(DoctorModel),
                 permission=CONNECTIONS_READ,
                 takes=DoctorQuery,
@@ -117,22 +117,22 @@ class ReconcileEndpoints:
         return await self._list_findings(principal, query.connection)
 
     async def examine(self, _request: Request, principal: Principal, body: DoctorBody) -> DoctorModel:
-        """POST /api/doctor: what takes longer than some seconds is found in a later GET."""
+        """POST /api/doctor. The findings of an examination that takes longer are in a later GET."""
         if body.connection is not None:
-            wanted = [await self._get_connection(principal, body.connection)]
+            examined = [await self._get_connection(principal, body.connection)]
         else:
-            wanted = list(
+            examined = list(
                 await self._database.read(lambda t: connections.list_connections(t, principal.visibility))
             )
-        begun = [
+        handles = [
             await schedules.start_doctor(
                 self._temporal.client, self._task_queue, str(connection.scope), connection.id
             )
-            for connection in wanted
+            for connection in examined
         ]
         with contextlib.suppress(TimeoutError, WorkflowFailureError):
             async with asyncio.timeout(WAIT_SECONDS):
-                for handle in begun:
+                for handle in handles:
                     await handle.result()
         return await self._list_findings(principal, body.connection)
 

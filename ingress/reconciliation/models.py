@@ -1,4 +1,4 @@
-"""Comparisons with PagerDuty and the doctor's findings as the API shows them."""
+"""API models of reconciliations and of the doctor's findings."""
 
 from datetime import datetime
 from typing import Any
@@ -12,38 +12,38 @@ from ingress.api.models import Model
 
 
 class ReconcileBody(Model):
-    """From when on to compare; without it from a little before the last run's end."""
+    """Compare incidents from `since` on. Without it, from shortly before the last run's end."""
 
     since: AwareDatetime | None = None
 
 
 class ReconcileModel(Model):
-    """`started` False: `problem` says why it can't be done."""
+    """If `started` is false, `problem` says why."""
 
     connection: str
     started: bool
     workflow_id: str | None = None
-    #: The number of the run before: a later one is this one.
+    #: The number of the run before. The next higher number is this run.
     after: int = 0
     problem: str | None = None
 
 
 class RunModel(Model):
-    """One comparison: why, over which time, and what it found and did."""
+    """A reconciliation: its reason, the time that it covers, and what it found and did."""
 
     id: int
     reason: str
     since: datetime
     until: datetime
     begun_at: datetime
-    #: Null while it goes on.
+    #: Null while the run is not finished.
     finished_at: datetime | None
     report: dict[str, Any]
 
 
 class RunListModel(Model):
     connection: str
-    #: Up to then everything that PagerDuty knows is known here.
+    #: The watermark: up to this time we have all events that PagerDuty has.
     reconciled_until: datetime | None
     runs: list[RunModel]
 
@@ -53,13 +53,13 @@ class DoctorQuery(Model):
 
 
 class DoctorBody(Model):
-    """Which connection's webhooks; without it all that the key sees."""
+    """Examine this connection's webhooks. Without it, all webhooks that the key sees."""
 
     connection: str | None = None
 
 
 class FindingModel(Model):
-    """What is wrong, how bad it is, and what to do."""
+    """A problem of a webhook, its level, and what to do."""
 
     kind: str
     level: Level
@@ -69,7 +69,7 @@ class FindingModel(Model):
 
 
 class ExaminationModel(Model):
-    """What was found last on one webhook."""
+    """The findings of the last examination of a webhook."""
 
     webhook: str
     name: str
@@ -80,7 +80,7 @@ class ExaminationModel(Model):
 
 
 class DoctorModel(Model):
-    #: Whether there is no finding that lets events get lost.
+    #: False if a finding means that events get lost.
     ok: bool
     webhooks: list[ExaminationModel]
 
@@ -89,12 +89,14 @@ def run_model(run: ReconcileRun) -> RunModel:
     return RunModel.from_row(run, report=run.report or {})
 
 
-def doctor_model(examined: tuple[Examination, ...]) -> DoctorModel:
-    levels = {finding.level for webhook in examined for finding in webhook.findings}
+def doctor_model(examinations: tuple[Examination, ...]) -> DoctorModel:
+    levels = {finding.level for examination in examinations for finding in examination.findings}
     return DoctorModel(
         ok=Level.ALARM not in levels,
         webhooks=[
-            ExaminationModel.from_row(webhook, webhook=webhook.handle, connection=webhook.connection_id)
-            for webhook in examined
+            ExaminationModel.from_row(
+                examination, webhook=examination.handle, connection=examination.connection_id
+            )
+            for examination in examinations
         ],
     )

@@ -1,4 +1,4 @@
-"""Temporal's schedules for comparing and examining: one of each per connection, kept by their ids."""
+"""Temporal schedules for reconciliation and the doctor: one of each per connection."""
 
 from datetime import timedelta
 from typing import Any
@@ -39,7 +39,7 @@ def schedule_ids(connection_id: str) -> tuple[str, str]:
 
 
 async def upsert_schedules(client: Client, task_queue: str, connection: ReconciledConnection) -> None:
-    """Make or refresh a connection's schedules. Repeatable. Raises RPCError."""
+    """Create or update a connection's schedules. Repeating it is harmless. Raises RPCError."""
     for schedule_id, schedule in _schedules(task_queue, connection):
         try:
             await client.create_schedule(schedule_id, schedule)
@@ -49,7 +49,7 @@ async def upsert_schedules(client: Client, task_queue: str, connection: Reconcil
 
 
 async def delete_schedules(client: Client, connection_id: str) -> None:
-    """Remove a connection's schedules. Repeatable. Raises RPCError."""
+    """Delete a connection's schedules. Repeating it is harmless. Raises RPCError."""
     for schedule_id in schedule_ids(connection_id):
         try:
             await client.get_schedule_handle(schedule_id).delete()
@@ -59,17 +59,17 @@ async def delete_schedules(client: Client, connection_id: str) -> None:
 
 
 async def list_scheduled_connections(client: Client) -> set[str]:
-    """Return the connections that have schedules. Raises RPCError."""
-    found = set()
+    """Return the ids of the connections that have schedules. Raises RPCError."""
+    connection_ids = set()
     async for schedule in await client.list_schedules():
         for prefix in PREFIXES:
             if schedule.id.startswith(prefix):
-                found.add(schedule.id.removeprefix(prefix))
-    return found
+                connection_ids.add(schedule.id.removeprefix(prefix))
+    return connection_ids
 
 
 async def start_reconcile(client: Client, task_queue: str, scope: str, start: ReconcileStart) -> str:
-    """Begin a comparison, unless one is under way. Returns the workflow's id. Raises TemporalUnavailable."""
+    """Start a reconciliation unless it runs already. Return the workflow's id. Raises TemporalUnavailable."""
     workflow_id = names.reconcile_workflow_id(start.connection_id)
     summary = f"{start.connection_id} compared with PagerDuty"
     await _start(
@@ -79,7 +79,7 @@ async def start_reconcile(client: Client, task_queue: str, scope: str, start: Re
 
 
 async def start_doctor(client: Client, task_queue: str, scope: str, connection_id: str) -> Any:
-    """Begin an examination, unless one is under way. Returns its handle. Raises TemporalUnavailable."""
+    """Start an examination unless it runs already. Return its handle. Raises TemporalUnavailable."""
     start = DoctorStart(connection_id=connection_id)
     workflow_id, summary = (
         names.doctor_workflow_id(connection_id),
@@ -132,7 +132,7 @@ def _schedules(task_queue: str, connection: ReconciledConnection) -> tuple[tuple
                     typed_search_attributes=_search_attributes(connection.connection_id, connection.scope),
                 ),
                 spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=INTERVAL)], jitter=JITTER),
-                # After an outage one run is enough: it looks at all of the time that was missed.
+                # After an outage a single run is enough, because it covers all of the missed time.
                 policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=INTERVAL),
             ),
         )

@@ -1,4 +1,4 @@
-"""See to it that every connection is compared and examined in time, and count what that finds."""
+"""Keep each connection's schedules, start reconciliations that have a reason, and count their results."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ SWEEP_SECONDS = 30.0
 
 
 class ReconcileScheduler:
-    """All of it may be done by several processes: schedules and runs are known by their ids."""
+    """Several processes may schedule, because schedules and runs have fixed ids."""
 
     def __init__(
         self, database: Database, metrics: Metrics, temporal: TemporalHandle, task_queue: str
@@ -31,11 +31,11 @@ class ReconcileScheduler:
         self._metrics = metrics
         self._temporal = temporal
         self._task_queue = task_queue
-        self._kept: dict[str, ReconciledConnection] = {}
-        self._knows_schedules = False
-        self._known_off: set[str] = set()
-        self._counted: int | None = None
-        self._found = metrics.reconciled
+        self._scheduled: dict[str, ReconciledConnection] = {}
+        self._has_listed_schedules = False
+        self._disabled: set[str] = set()
+        self._last_run_id: int | None = None
+        self._reconciled = metrics.reconciled
 
     async def run(self) -> None:
         while True:
@@ -46,22 +46,22 @@ class ReconcileScheduler:
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def schedule_once(self) -> None:
-        """Keep schedules, start what has a reason, count. Raises StoreUnavailable, TemporalUnavailable,
-        RPCError.
+        """Update the metrics and schedules, and start reconciliations that have a reason.
+
+        Raises StoreUnavailable, TemporalUnavailable, RPCError.
         """
         await self._count()
         if not self._temporal.connected:
             return
         client = self._temporal.client
-        found = await self._database.read(healing_reasons.list_reconciled_connections)
-        for connection in found:
+        reconciled = await self._database.read(healing_reasons.list_reconciled_connections)
+        for connection in reconciled:
             await self._schedule(client, connection)
-        await self._remove(client, {connection.connection_id for connection in found})
+        await self._remove(client, {connection.connection_id for connection in reconciled})
 
     async def _schedule(self, client: Client, connection: ReconciledConnection) -> None:
-        known = self._kept.get(connection.connection_id)
         reason: str | None = None
-        if known is None:
+        if connection.connection_id not in self._scheduled:
             await schedules.upsert_schedules(client, self._task_queue, connection)
             until = connection.reconciled_until
             if until is None or datetime.now(UTC) - until > MAX_WATERMARK_AGE:
@@ -73,26 +73,28 @@ class ReconcileScheduler:
         if reason is not None:
             start = ReconcileStart(connection_id=connection.connection_id, reason=reason)
             await schedules.start_reconcile(client, self._task_queue, connection.scope, start)
-        self._kept[connection.connection_id] = connection
+        self._scheduled[connection.connection_id] = connection
 
-    async def _remove(self, client: Client, wanted: set[str]) -> None:
-        there = (
-            set(self._kept) if self._knows_schedules else await schedules.list_scheduled_connections(client)
+    async def _remove(self, client: Client, reconciled: set[str]) -> None:
+        scheduled = (
+            set(self._scheduled)
+            if self._has_listed_schedules
+            else await schedules.list_scheduled_connections(client)
         )
-        for connection_id in there - wanted:
+        for connection_id in scheduled - reconciled:
             await schedules.delete_schedules(client, connection_id)
-            self._kept.pop(connection_id, None)
-        self._knows_schedules = True
+            self._scheduled.pop(connection_id, None)
+        self._has_listed_schedules = True
 
     async def _count(self) -> None:
-        off = await self._database.read(examinations.get_disabled_webhooks)
-        for _ in set(off) - self._known_off:
+        disabled = await self._database.read(examinations.get_disabled_webhooks)
+        for _ in set(disabled) - self._disabled:
             self._metrics.alarms.labels("subscription_disabled").inc()
-        self._known_off = set(off)
-        if self._counted is None:
-            self._counted = await self._database.read(healing_reasons.get_latest_run_id)
-        counted = self._counted
-        figures = await self._database.read(lambda t: healing_reasons.get_run_totals_since(t, counted))
-        for kind, count in figures.counts.items():
-            self._found.labels(kind).inc(count)
-        self._counted = figures.latest
+        self._disabled = set(disabled)
+        if self._last_run_id is None:
+            self._last_run_id = await self._database.read(healing_reasons.get_latest_run_id)
+        last_run_id = self._last_run_id
+        totals = await self._database.read(lambda t: healing_reasons.get_run_totals_since(t, last_run_id))
+        for kind, count in totals.counts.items():
+            self._reconciled.labels(kind).inc(count)
+        self._last_run_id = totals.latest

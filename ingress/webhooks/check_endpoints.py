@@ -1,4 +1,4 @@
-"""Whether a webhook works: the validation wizard, and the test of the whole way."""
+"""REST endpoints that check a webhook: its validation, and its end-to-end test."""
 
 import base64
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -20,7 +20,7 @@ from calmo_pagerduty.webhooks.signature_diagnosis import diagnose
 from calmo_pagerduty.webhooks.validation import ValidationResult, validate_setup
 from ingress.api.endpoints import Endpoint, EndpointRow, Json
 from ingress.api.models import NoBody
-from ingress.webhooks.end_to_end_check import TestStep, WebhookEndToEndTest, WebhookTestDeps
+from ingress.webhooks.end_to_end_check import WebhookEndToEndTest, WebhookTestDeps, WebhookTestStep
 from ingress.webhooks.lookup import CONFLICT, NOT_FOUND, insert_audit, read_webhook
 from ingress.webhooks.models import (
     EndpointTestModel,
@@ -32,18 +32,19 @@ from ingress.webhooks.models import (
 
 
 class WebhookTestEndpoints:
-    """Each sees no more than its caller may."""
+    """Endpoints that check a webhook. Errors: `ingress.webhooks.errors`."""
 
     def __init__(self, deps: WebhookTestDeps) -> None:
-        self._means = deps
-        self._under_way: set[str] = set()
+        self._deps = deps
+        #: Ids of the webhooks that this process tests now.
+        self._running: set[str] = set()
 
     def endpoints(self) -> list[EndpointRow]:
         return [
             Endpoint(
                 "POST",
                 "/api/webhooks/{id}/validation",
-                "Whether deliveries verify, and if not, why",
+                "Check whether deliveries verify, and why not",
                 Json(ValidationModel),
                 permission=WEBHOOKS_WRITE,
                 takes=SampleBody,
@@ -53,7 +54,7 @@ class WebhookTestEndpoints:
             Endpoint(
                 "POST",
                 "/api/webhooks/{id}/test",
-                "Walk its whole way with a test delivery; live as text/event-stream",
+                "Test a webhook end to end with a synthetic incident",
                 Json(EndpointTestModel),
                 permission=WEBHOOKS_WRITE,
                 takes=NoBody,
@@ -64,9 +65,9 @@ class WebhookTestEndpoints:
 
     async def validate(self, request: Request, principal: Principal, body: SampleBody) -> ValidationModel:
         """POST /api/webhooks/{id}/validation"""
-        webhook = await read_webhook(self._means.database, request, principal)
+        webhook = await read_webhook(self._deps.database, request, principal)
         if body.body is None and body.body_base64 is None:
-            finding = await self._means.database.read(lambda t: _validate(t, webhook))
+            finding = await self._deps.database.read(lambda t: _validate(t, webhook))
         else:
             finding = await self._diagnose_sample(webhook, body)
         return validation_model(finding, webhook)
@@ -76,42 +77,45 @@ class WebhookTestEndpoints:
         if sample.body is not None:
             raw = sample.body.encode("utf-8", "surrogatepass")
         now = datetime.now(UTC)
-        found = await self._means.database.read(
-            lambda t: webhooks.get_webhook(t, self._means.keyring, webhook.id, now)
+        stored = await self._deps.database.read(
+            lambda t: webhooks.get_webhook(t, self._deps.keyring, webhook.id, now)
         )
         header = sample.signature.encode("utf-8", "surrogatepass") if sample.signature is not None else None
-        return diagnose(raw, header, found.secrets if found else ())
+        return diagnose(raw, header, stored.secrets if stored else ())
 
     async def test(
         self, request: Request, principal: Principal, _body: NoBody
     ) -> EndpointTestModel | Response:
-        """POST /api/webhooks/{id}/test. Raises ResourceNotFound, WebhookConflict."""
-        webhook = await read_webhook(self._means.database, request, principal)
+        """POST /api/webhooks/{id}/test, as text/event-stream if the client accepts it.
+
+        Raises ResourceNotFound, WebhookConflict.
+        """
+        webhook = await read_webhook(self._deps.database, request, principal)
         apply_transition(webhook.flags, WebhookTransition.TESTED)
-        if webhook.id in self._under_way:
-            raise WebhookConflict("a test of this webhook is under way")
-        await self._means.database.write(lambda t: insert_audit(t, principal, webhook, "tested"))
+        if webhook.id in self._running:
+            raise WebhookConflict("a test of this webhook is already running")
+        await self._deps.database.write(lambda t: insert_audit(t, principal, webhook, "tested"))
         steps = self._steps(webhook)
         if "text/event-stream" in request.headers.get("accept", ""):
             return EventSourceResponse(_event_stream(steps), shutdown_event=None)
-        done = [step async for step in steps]
+        results = [step async for step in steps]
         return EndpointTestModel(
-            ok=all(step.ok is not False for step in done),
-            steps=[WebhookTestStepModel.from_row(step) for step in done],
+            ok=all(step.ok is not False for step in results),
+            steps=[WebhookTestStepModel.from_row(step) for step in results],
         )
 
-    async def _steps(self, webhook: ManagedWebhook) -> AsyncGenerator[TestStep, None]:
-        self._under_way.add(webhook.id)
+    async def _steps(self, webhook: ManagedWebhook) -> AsyncGenerator[WebhookTestStep, None]:
+        self._running.add(webhook.id)
         try:
-            async with aclosing(WebhookEndToEndTest(self._means, webhook).steps()) as steps:
+            async with aclosing(WebhookEndToEndTest(self._deps, webhook).steps()) as steps:
                 async for step in steps:
                     yield step
         finally:
-            self._under_way.discard(webhook.id)
+            self._running.discard(webhook.id)
 
 
 def _validate(transaction: Transaction, webhook: ManagedWebhook) -> ValidationResult:
-    """Say what became of deliveries since the secret that counts was set."""
+    """Report how deliveries were verified since the newest live secret was set."""
     current = webhook.live_secrets or webhook.secrets
     if not current:
         return validate_setup(
@@ -122,9 +126,9 @@ def _validate(transaction: Transaction, webhook: ManagedWebhook) -> ValidationRe
     return validate_setup(True, webhook_evidence.get_evidence(transaction, webhook.id, versions, since))
 
 
-async def _event_stream(walked: AsyncGenerator[TestStep, None]) -> AsyncIterator[ServerSentEvent]:
+async def _event_stream(results: AsyncGenerator[WebhookTestStep, None]) -> AsyncIterator[ServerSentEvent]:
     number = 0
-    async with aclosing(walked) as steps:
+    async with aclosing(results) as steps:
         async for step in steps:
             number += 1
             data = WebhookTestStepModel.from_row(step).model_dump_json()

@@ -1,4 +1,4 @@
-"""Webhooks over REST: make, list, show, give a secret, pause, resume, subscribe, rotate, delete."""
+"""REST endpoints that make, list, show, change, subscribe, rotate and delete webhooks."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -40,7 +40,7 @@ from ingress.webhooks.subscriber import Subscriber
 
 
 class WebhookEndpoints:
-    """Each sees no more than its caller may; every change is audited. Errors: `ingress.webhooks.errors`."""
+    """Endpoints that manage webhooks. Every change is audited. Errors: `ingress.webhooks.errors`."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class WebhookEndpoints:
             Endpoint(
                 "GET",
                 "/api/webhooks",
-                "The addresses that PagerDuty delivers to",
+                "List webhooks",
                 Json(WebhookListModel),
                 permission=WEBHOOKS_READ,
                 takes=NoInput,
@@ -71,17 +71,17 @@ class WebhookEndpoints:
             Endpoint(
                 "POST",
                 "/api/webhooks",
-                "Make a webhook; its address is shown this once",
+                "Make a webhook; its address is shown only now",
                 Json(WebhookModel, status=201),
                 permission=WEBHOOKS_WRITE,
                 takes=WebhookBody,
                 handler=self.create,
-                statuses=((404, "no such connection"), CONFLICT),
+                statuses=((404, "there is no such connection"), CONFLICT),
             ),
             Endpoint(
                 "GET",
                 path,
-                "One webhook, and what is left to set up",
+                "Show a webhook, and the steps that are left to set it up",
                 Json(WebhookModel),
                 permission=WEBHOOKS_READ,
                 takes=NoInput,
@@ -91,19 +91,33 @@ class WebhookEndpoints:
             Endpoint(
                 "DELETE",
                 path,
-                "Delete it, and PagerDuty's subscription if we made it",
+                "Delete a webhook, and PagerDuty's subscription if we made it",
                 Json(WebhookModel),
                 permission=WEBHOOKS_WRITE,
                 takes=NoInput,
                 handler=self.delete,
                 statuses=(NOT_FOUND, CONFLICT),
             ),
-            self._change("PUT", f"{path}/secret", "Give it PagerDuty's secret", SecretBody, self.set_secret),
-            self._change("POST", f"{path}/pause", "Put deliveries aside from now on", NoBody, self.pause),
-            self._change("POST", f"{path}/resume", "Take deliveries as usual again", NoBody, self.resume),
-            self._change("POST", f"{path}/subscription", "Make its subscription", NoBody, self.subscribe),
             self._change(
-                "POST", f"{path}/rotate", "Put a new secret in place of the one there", NoBody, self.rotate
+                "PUT", f"{path}/secret", "Set the webhook's signing secret", SecretBody, self.set_secret
+            ),
+            self._change(
+                "POST",
+                f"{path}/pause",
+                "Pause a webhook: store its deliveries without forwarding them",
+                NoBody,
+                self.pause,
+            ),
+            self._change("POST", f"{path}/resume", "Resume a paused webhook", NoBody, self.resume),
+            self._change(
+                "POST",
+                f"{path}/subscription",
+                "Make PagerDuty's subscription for a webhook",
+                NoBody,
+                self.subscribe,
+            ),
+            self._change(
+                "POST", f"{path}/rotate", "Rotate the webhook's signing secret", NoBody, self.rotate
             ),
         ]
 
@@ -124,10 +138,12 @@ class WebhookEndpoints:
     async def list(self, _request: Request, principal: Principal, _nothing: NoInput) -> WebhookListModel:
         """GET /api/webhooks"""
         now = datetime.now(UTC)
-        found = await self._database.read(
+        webhooks = await self._database.read(
             lambda t: webhook_management.list_webhooks(t, principal.visibility, now)
         )
-        return WebhookListModel(webhooks=[webhook_model(webhook, self._public_address) for webhook in found])
+        return WebhookListModel(
+            webhooks=[webhook_model(webhook, self._public_address) for webhook in webhooks]
+        )
 
     async def show(self, request: Request, principal: Principal, _nothing: NoInput) -> WebhookModel:
         """GET /api/webhooks/{id}"""
@@ -135,35 +151,35 @@ class WebhookEndpoints:
         return webhook_model(webhook, self._public_address, with_steps=True)
 
     async def create(self, _request: Request, principal: Principal, body: WebhookBody) -> WebhookModel:
-        """POST /api/webhooks. What PagerDuty refuses is a warning: the address is made and is shown."""
+        """POST /api/webhooks. If PagerDuty refuses the subscription, the answer has a warning."""
         scope = Scope.parse(body.scope)
         if not principal.visibility.admits(scope):
             raise NotPermitted(f"this API key doesn't see the scope {scope}")
-        given = parse_secret(body.secret.get_secret_value().encode()) if body.secret is not None else None
+        pasted = parse_secret(body.secret.get_secret_value().encode()) if body.secret is not None else None
         connection = await self._connection(principal, body.connection, scope)
         if body.subscribe:
-            if connection is None or given is not None:
+            if connection is None or pasted is not None:
                 raise WebhookConflict(
-                    "to subscribe takes a connection with a token, and brings its own secret"
+                    "to subscribe, give a connection with a token, and no secret: PagerDuty makes it"
                 )
             self._subscriber.require_subscribable(principal, connection)
         new = NewWebhook(scope, body.name, body.connection, body.event_set, body.only())
 
         def write(transaction: Transaction) -> ManagedWebhook:
-            secret = given.secret if given else None
-            made = webhook_management.insert_webhook(
+            secret = pasted.secret if pasted else None
+            webhook_id = webhook_management.insert_webhook(
                 transaction, self._keyring, new, secret, datetime.now(UTC)
             )
-            webhook = get_webhook(transaction, principal, made)
+            webhook = get_webhook(transaction, principal, webhook_id)
             insert_audit(transaction, principal, webhook, "created")
             return webhook
 
         webhook = await self._database.write(write)
         warnings: tuple[str, ...] = ()
         if body.subscribe and connection is not None:
-            warnings = await self._subscribed(principal, webhook, connection)
+            warnings = await self._try_subscribe(principal, webhook, connection)
             webhook = await self._reload(principal, webhook)
-        notes = given.notes if given else ()
+        notes = pasted.notes if pasted else ()
         return webhook_model(webhook, self._public_address, True, True, notes, warnings)
 
     async def _connection(
@@ -176,12 +192,13 @@ class WebhookEndpoints:
             lambda t: require_connection(t, principal.visibility, connection_id)
         )
         if connection.scope != scope:
-            raise WebhookConflict(f"the connection is of the scope {connection.scope}, not {scope}")
+            raise WebhookConflict(f"the connection has the scope {connection.scope}, not {scope}")
         return connection
 
-    async def _subscribed(
+    async def _try_subscribe(
         self, principal: Principal, webhook: ManagedWebhook, connection: Connection
     ) -> tuple[str, ...]:
+        """Make the subscription. Return warnings if PagerDuty refuses it."""
         try:
             await self._subscriber.subscribe(
                 webhook, connection, audit_record(principal, webhook, "subscribed")
@@ -194,22 +211,24 @@ class WebhookEndpoints:
         return ()
 
     async def set_secret(self, request: Request, principal: Principal, body: SecretBody) -> WebhookModel:
-        """PUT /api/webhooks/{id}/secret: never shown again. The one before counts for 72 h more."""
-        given = parse_secret(body.secret.get_secret_value().encode())
+        """PUT /api/webhooks/{id}/secret. No answer shows it. Earlier secrets stay valid for 72 h."""
+        pasted = parse_secret(body.secret.get_secret_value().encode())
 
         def write(transaction: Transaction, webhook: ManagedWebhook) -> None:
             if webhook.managed and not body.keep_others:
-                raise WebhookConflict("its secret came from PagerDuty by itself: rotate it instead")
+                raise WebhookConflict(
+                    "the subscription is ours, so its secret comes from PagerDuty: rotate it instead"
+                )
             webhook_management.update_secrets(
-                transaction, self._keyring, webhook.id, [given.secret], datetime.now(UTC), body.keep_others
+                transaction, self._keyring, webhook.id, [pasted.secret], datetime.now(UTC), body.keep_others
             )
 
         return await self._apply_change(
-            request, principal, WebhookTransition.SECRET_SET, "secret set", write, given.notes
+            request, principal, WebhookTransition.SECRET_SET, "secret set", write, pasted.notes
         )
 
     async def pause(self, request: Request, principal: Principal, _body: NoBody) -> WebhookModel:
-        """POST /api/webhooks/{id}/pause: deliveries are answered 202 and kept, and change no issue."""
+        """POST /api/webhooks/{id}/pause: deliveries are answered 202 and stored, but change no issue."""
 
         def write(transaction: Transaction, webhook: ManagedWebhook) -> None:
             since = webhook.paused_at or datetime.now(UTC)
@@ -218,7 +237,7 @@ class WebhookEndpoints:
         return await self._apply_change(request, principal, WebhookTransition.PAUSED, "paused", write)
 
     async def resume(self, request: Request, principal: Principal, _body: NoBody) -> WebhookModel:
-        """POST /api/webhooks/{id}/resume: what was put aside meanwhile stays aside until it is replayed."""
+        """POST /api/webhooks/{id}/resume: paused deliveries stay paused until they are replayed."""
 
         def write(transaction: Transaction, webhook: ManagedWebhook) -> None:
             webhook_management.update_webhook(transaction, webhook.id, paused_at=None)
@@ -226,28 +245,29 @@ class WebhookEndpoints:
         return await self._apply_change(request, principal, WebhookTransition.RESUMED, "resumed", write)
 
     async def subscribe(self, request: Request, principal: Principal, _body: NoBody) -> WebhookModel:
-        """POST /api/webhooks/{id}/subscription: with the token of its connection."""
+        """POST /api/webhooks/{id}/subscription, made with the token of the webhook's connection."""
         webhook = await read_webhook(self._database, request, principal)
         connection = await self._get_own_connection(principal, webhook)
         await self._subscriber.subscribe(webhook, connection, audit_record(principal, webhook, "subscribed"))
         return webhook_model(await self._reload(principal, webhook), self._public_address)
 
     async def rotate(self, request: Request, principal: Principal, _body: NoBody) -> WebhookModel:
-        """POST /api/webhooks/{id}/rotate: a second subscription takes over; both secrets count for 72 h."""
+        """POST /api/webhooks/{id}/rotate: make a second subscription. Both secrets are valid for 72 h."""
         webhook = await read_webhook(self._database, request, principal)
         apply_transition(webhook.flags, WebhookTransition.ROTATED)
         if not webhook.managed:
             raise WebhookConflict(
-                "its subscription was made by hand, and so is its successor: make one in PagerDuty with the"
-                f" same address, give its secret to calmo-pagerduty webhook set-secret {webhook.handle},"
-                " then delete the old one there; both secrets count for 72 h"
+                "the subscription was made by hand, so rotate it by hand: make a new one in PagerDuty"
+                " with the same address, pass its secret to"
+                f" calmo-pagerduty webhook set-secret {webhook.handle}, then delete the old subscription in"
+                " PagerDuty; both secrets are valid for 72 h"
             )
         connection = await self._get_own_connection(principal, webhook)
         await self._subscriber.rotate(webhook, connection, audit_record(principal, webhook, "rotated"))
         return webhook_model(await self._reload(principal, webhook), self._public_address)
 
     async def delete(self, request: Request, principal: Principal, _nothing: NoInput) -> WebhookModel:
-        """DELETE /api/webhooks/{id}: 410 from now on. What was delivered stays."""
+        """DELETE /api/webhooks/{id}: new deliveries are answered 410. Stored deliveries stay."""
 
         def write(transaction: Transaction, webhook: ManagedWebhook) -> None:
             webhook_management.mark_deleted(transaction, webhook.id, datetime.now(UTC))
@@ -258,7 +278,9 @@ class WebhookEndpoints:
             try:
                 await self._subscriber.delete_subscriptions(webhook)
             except PagerDutyError as error:
-                warnings = (f"PagerDuty's subscription is deleted later: {redact_webhook_ids(str(error))}",)
+                warnings = (
+                    f"PagerDuty's subscription will be deleted later: {redact_webhook_ids(str(error))}",
+                )
         return webhook_model(webhook, self._public_address, warnings=warnings)
 
     async def _get_own_connection(self, principal: Principal, webhook: ManagedWebhook) -> Connection:
@@ -276,32 +298,32 @@ class WebhookEndpoints:
         self,
         request: Request,
         principal: Principal,
-        what: WebhookTransition,
+        transition: WebhookTransition,
         outcome: str,
         write: Callable[[Transaction, ManagedWebhook], None],
         notes: tuple[str, ...] = (),
     ) -> WebhookModel:
-        webhook = await self._write(request, principal, what, outcome, write)
+        webhook = await self._write(request, principal, transition, outcome, write)
         return webhook_model(webhook, self._public_address, with_steps=True, notes=notes)
 
     async def _write(
         self,
         request: Request,
         principal: Principal,
-        what: WebhookTransition,
+        transition: WebhookTransition,
         outcome: str,
         write: Callable[[Transaction, ManagedWebhook], None],
     ) -> ManagedWebhook:
-        """Change a webhook and return it as it is then. Raises ResourceNotFound, WebhookConflict."""
-        known_as = request.path_params["id"]
+        """Change a webhook and return its new state. Raises ResourceNotFound, WebhookConflict."""
+        id_or_handle = request.path_params["id"]
 
         def change(transaction: Transaction) -> ManagedWebhook:
-            webhook = get_webhook(transaction, principal, known_as)
-            apply_transition(webhook.flags, what)
+            webhook = get_webhook(transaction, principal, id_or_handle)
+            apply_transition(webhook.flags, transition)
             write(transaction, webhook)
             insert_audit(transaction, principal, webhook, outcome)
             return get_webhook(transaction, principal, webhook.id)
 
-        changed = await self._database.write(change)
-        self._directory.invalidate(changed.id)
-        return changed
+        webhook = await self._database.write(change)
+        self._directory.invalidate(webhook.id)
+        return webhook

@@ -1,4 +1,4 @@
-"""What can go wrong with webhooks and with PagerDuty, as HTTP answers: one table."""
+"""The HTTP answer for each error of webhooks and of PagerDuty, in one table."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -11,7 +11,7 @@ from calmo_pagerduty.webhooks.event_filters import InvalidFilter
 from calmo_pagerduty.webhooks.lifecycle import WebhookConflict, redact_webhook_ids
 from calmo_pagerduty.webhooks.signing_secrets import InvalidSecret
 
-#: A class stands for those below it, too.
+#: A class also stands for its subclasses.
 STATUS_OF_WEBHOOK_ERROR: Mapping[type[Exception], HTTPStatus] = {
     InvalidFilter: HTTPStatus.BAD_REQUEST,
     InvalidSecret: HTTPStatus.BAD_REQUEST,
@@ -22,7 +22,7 @@ STATUS_OF_WEBHOOK_ERROR: Mapping[type[Exception], HTTPStatus] = {
 
 
 async def answer_webhook_error(_request: Request, error: Exception) -> Response:
-    """Answer with the status of the error's row; PagerDuty's words may repeat an address, ours don't."""
+    """Answer with the error's status. PagerDuty's text may repeat a webhook's address, so it is redacted."""
     status = next(
         STATUS_OF_WEBHOOK_ERROR[cls] for cls in type(error).__mro__ if cls in STATUS_OF_WEBHOOK_ERROR
     )

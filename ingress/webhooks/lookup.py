@@ -1,4 +1,4 @@
-"""Webhooks as a caller may find them, and what the audit says of what was done to them."""
+"""Load webhooks that a principal may see, and audit changes to them."""
 
 from datetime import UTC, datetime
 
@@ -11,27 +11,29 @@ from calmo_pagerduty.webhooks import management_store as webhook_management
 from calmo_pagerduty.webhooks.management_store import ManagedWebhook
 from ingress.api.errors import ResourceNotFound
 
-NOT_FOUND = (404, "no such webhook, or it is somebody else's")
-CONFLICT = (409, "it makes no sense for a webhook that stands so; the message says why")
-PAGERDUTY_REFUSES = (502, "PagerDuty refuses; the message says why")
+NOT_FOUND = (404, "there is no such webhook, or this API key may not see it")
+CONFLICT = (409, "the webhook's state forbids it; the message says why")
+PAGERDUTY_REFUSES = (502, "PagerDuty refuses it; the message says why")
 
 
 async def read_webhook(database: Database, request: Request, principal: Principal) -> ManagedWebhook:
-    """Return the webhook whose id or handle is in the request's path. Raises ResourceNotFound."""
-    known_as = request.path_params["id"]
-    return await database.read(lambda transaction: get_webhook(transaction, principal, known_as))
+    """Return the webhook whose id or handle the path holds. Raises ResourceNotFound, WebhookConflict."""
+    id_or_handle = request.path_params["id"]
+    return await database.read(lambda transaction: get_webhook(transaction, principal, id_or_handle))
 
 
-def get_webhook(transaction: Transaction, principal: Principal, known_as: str) -> ManagedWebhook:
-    """Raises ResourceNotFound, which repeats nothing: what was asked for may be an address."""
-    found = webhook_management.get_webhook(transaction, principal.visibility, known_as, datetime.now(UTC))
-    if found is None:
+def get_webhook(transaction: Transaction, principal: Principal, id_or_handle: str) -> ManagedWebhook:
+    """Raises ResourceNotFound, WebhookConflict. The message omits the id, because it may be a secret."""
+    webhook = webhook_management.get_webhook(
+        transaction, principal.visibility, id_or_handle, datetime.now(UTC)
+    )
+    if webhook is None:
         raise ResourceNotFound("there is no such webhook")
-    return found
+    return webhook
 
 
 def audit_record(principal: Principal, webhook: ManagedWebhook, outcome: str) -> dict[str, object]:
-    """Return what the audit keeps: whose webhook and what was done, no address and no secret."""
+    """Return the audit's record: the webhook, the principal and the outcome, without address or secret."""
     return {
         "webhook": webhook.handle,
         "connection_id": webhook.connection_id,

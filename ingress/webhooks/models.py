@@ -1,4 +1,4 @@
-"""Webhooks as the API shows them. A secret goes in and never comes out; the address comes out once."""
+"""API models of webhooks. They never show a secret, and show the whole address only after creation."""
 
 import base64
 from datetime import datetime
@@ -16,7 +16,7 @@ from calmo_pagerduty.webhooks.validation import ValidationOutcome, ValidationRes
 from ingress.api.models import Model
 
 Name = Annotated[str, Field(max_length=100, pattern=r"^[^\x00-\x1f]*$")]
-#: Longer than any secret: PagerDuty's whole answer may be pasted.
+#: Longer than any secret, because users may paste PagerDuty's whole answer.
 PastedText = Annotated[SecretStr, Field(max_length=10_000)]
 Ids = Annotated[tuple[Id, ...], Field(max_length=100)]
 
@@ -30,7 +30,7 @@ def _base64(text: str) -> str:
 
 
 class WebhookBody(Model):
-    """A new webhook. With a connection and `subscribe`, PagerDuty's subscription is made too."""
+    """A new webhook. With `connection` and `subscribe`, PagerDuty's subscription is made as well."""
 
     scope: str
     name: Name = ""
@@ -47,14 +47,14 @@ class WebhookBody(Model):
 
 
 class SecretBody(Model):
-    """PagerDuty's signing secret. The ones before count for 72 h more, or with `keep_others` for good."""
+    """PagerDuty's signing secret. Earlier secrets stay valid for 72 h, or forever with `keep_others`."""
 
     secret: PastedText
     keep_others: bool = False
 
 
 class SampleBody(Model):
-    """A delivery that somebody caught, body and signature; without one, what arrived is looked at."""
+    """A captured delivery: body and signature header. Without a body, the stored deliveries are checked."""
 
     body: Annotated[str, Field(max_length=200_000)] | None = None
     body_base64: Annotated[str, Field(max_length=250_000), AfterValidator(_base64)] | None = None
@@ -62,7 +62,7 @@ class SampleBody(Model):
 
 
 class SecretModel(Model):
-    """When a secret was set, and when it stops to count."""
+    """When a secret was set, and until when it is valid (null: without limit). Times are UTC."""
 
     version: int
     created_at: datetime
@@ -70,7 +70,7 @@ class SecretModel(Model):
 
 
 class WebhookModel(Model):
-    """Our address for PagerDuty. `id` and `url` are whole only in the answer to its creation."""
+    """A webhook. Only the answer to its creation has the whole `id` and `url`; later they are masked."""
 
     id: str
     url: str
@@ -82,7 +82,7 @@ class WebhookModel(Model):
     events: list[str]
     service_ids: list[str]
     team_ids: list[str]
-    #: Whether we made PagerDuty's subscriptions, and so rotate and delete them.
+    #: True if we made PagerDuty's subscriptions, and so rotate and delete them.
     managed: bool
     subscription_ids: list[str]
     has_secret: bool
@@ -93,11 +93,11 @@ class WebhookModel(Model):
     disabled_at: datetime | None
     findings: list[Any]
     examined_at: datetime | None
-    #: What stands in the way, in words.
+    #: Texts that say what prevents deliveries.
     warnings: list[str]
-    #: What is left to do on PagerDuty's page, where we don't do it.
+    #: Texts that say what is left to do on PagerDuty's web page.
     steps: list[str]
-    #: What was noticed about what was just given.
+    #: Remarks about the secret that was just set.
     notes: list[str]
 
 
@@ -106,7 +106,7 @@ class WebhookListModel(Model):
 
 
 class ValidationModel(Model):
-    """How the webhook is set up. `proven`: a delivery was verified with the secret that is set."""
+    """The validation of a webhook. `proven` is true if a delivery was verified with the current secret."""
 
     proven: bool
     finding: ValidationOutcome
@@ -116,18 +116,18 @@ class ValidationModel(Model):
 
 
 class WebhookTestStepModel(Model):
-    """One step of a test. `ok` is null where it was left out, and `words` say why."""
+    """A step of a test. If `ok` is null, the step was left out, and `words` say why."""
 
     name: str
     ok: bool | None
     milliseconds: int
     words: str
-    #: What to do about it, if it failed.
+    #: What to do, if the step failed.
     advice: str | None
 
 
 class EndpointTestModel(Model):
-    """A walk over a webhook's whole way, step by step."""
+    """The result of an end-to-end test of a webhook."""
 
     ok: bool
     steps: list[WebhookTestStepModel]
@@ -141,7 +141,7 @@ def webhook_model(
     notes: tuple[str, ...] = (),
     warnings: tuple[str, ...] = (),
 ) -> WebhookModel:
-    """`whole` shows the address: only the answer to the creation does."""
+    """Return the model. Only the answer to the creation passes `whole`, which shows the whole address."""
     show_url = webhook_url if whole else masked_url
     url = show_url(public_address, webhook.id)
     by_hand = with_steps and not webhook.managed and webhook.deleted_at is None and webhook.armed_at is None

@@ -1,8 +1,8 @@
-"""PagerDuty's side of our webhooks: subscriptions made, replaced and ended by a connection's token.
+"""Make, replace and delete PagerDuty's webhook subscriptions, with a connection's token.
 
-A new subscription is made inactive and let go only when its secret is kept: nothing ever arrives that
-is signed with a secret that we don't know. A replaced one is made inactive and deleted when its secret
-has expired: what waits in its queue is still delivered until then.
+A new subscription is made inactive, and activated only after its secret is stored, so that no delivery
+arrives with an unknown signature. A replaced subscription is deactivated, and deleted only after its
+secret has expired, because PagerDuty still delivers what is in its queue.
 """
 
 import asyncio
@@ -39,12 +39,12 @@ from ingress.api.errors import NotPermitted
 from ingress.webhook_receiver.webhook_directory import TTL_SECONDS, WebhookDirectory
 
 PERMIT_TIMEOUT = timedelta(seconds=5)
-#: A change that was cut off holds up the next one for no longer.
+#: After an interrupted change, the next change must wait at most this long.
 LEASE_TTL = timedelta(seconds=120)
 
 
 class Subscriber:
-    """Each call raises PagerDutyError, StoreUnavailable, CannotDecrypt; see `check` for the rest."""
+    """Changes subscriptions at PagerDuty. Methods raise PagerDutyError, StoreUnavailable, CannotDecrypt."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Subscriber:
         public_address: str,
         noticed_after: float = TTL_SECONDS,
     ) -> None:
-        """`noticed_after`: the seconds after which every process knows a new secret."""
+        """`noticed_after` is the time after which every process knows a new secret, in seconds."""
         self._database = database
         self._directory = directory
         self._noticed_after = noticed_after
@@ -64,15 +64,15 @@ class Subscriber:
         self._public_address = public_address
 
     def require_subscribable(self, principal: Principal, connection: Connection) -> None:
-        """Whether this caller may have this connection subscribe. Raises NotPermitted, WebhookConflict."""
+        """Raises NotPermitted, WebhookConflict unless the principal may change the subscriptions."""
         if connection.scope.kind is ScopeKind.ORGANIZATION and CONNECTIONS_ADMIN not in principal.permissions:
             raise NotPermitted(
-                "only the organisation's administrators may change its PagerDuty subscriptions:"
+                "only the organization's administrators may change its PagerDuty subscriptions:"
                 f" this API key lacks the permission {CONNECTIONS_ADMIN}"
             )
         if connection.token_kind is None:
             raise WebhookConflict(
-                f"the connection {connection.id} has no PagerDuty token: give it one,"
+                f"the connection {connection.id} has no PagerDuty token: give it a token,"
                 " or set the webhook up by hand"
             )
         unreachable = unreachable_reason(self._public_address)
@@ -82,17 +82,17 @@ class Subscriber:
     async def subscribe(
         self, webhook: ManagedWebhook, connection: Connection, record: dict[str, object]
     ) -> None:
-        """Make the subscriptions of a webhook that has none of ours. Raises WebhookConflict."""
+        """Make subscriptions for a webhook for which we made none yet. Raises WebhookConflict."""
         async with self._locked_webhook(webhook) as current:
             apply_transition(current.flags, WebhookTransition.SUBSCRIBED)
             if current.managed:
-                raise WebhookConflict("PagerDuty's subscription is made already: rotate it for a new one")
+                raise WebhookConflict("PagerDuty's subscription already exists: rotate it to get a new one")
             await self._create_subscriptions(current, connection, record, replaces=False)
 
     async def rotate(
         self, webhook: ManagedWebhook, connection: Connection, record: dict[str, object]
     ) -> None:
-        """Put new subscriptions with new secrets in place of the ones there. Raises WebhookConflict."""
+        """Replace the subscriptions by new ones with new secrets. Raises WebhookConflict."""
         async with self._locked_webhook(webhook) as current:
             apply_transition(current.flags, WebhookTransition.ROTATED)
             client = await self._create_subscriptions(current, connection, record, replaces=True)
@@ -100,10 +100,10 @@ class Subscriber:
 
     @contextlib.asynccontextmanager
     async def _locked_webhook(self, webhook: ManagedWebhook) -> AsyncIterator[ManagedWebhook]:
-        """Yield the webhook as it is now, for one of all processes at a time. Raises WebhookConflict."""
+        """Yield the webhook's current state, under a lease for all processes. Raises WebhookConflict."""
         name, holder = f"subscribing:{webhook.handle}", secrets.token_hex(8)
         if not await self._database.write(lambda t: leases.claim_lease(t, name, holder, LEASE_TTL)):
-            raise WebhookConflict("its subscription is being changed at this moment: try again")
+            raise WebhookConflict("another request is changing the webhook's subscription: try again")
         try:
             now = datetime.now(UTC)
             current = await self._database.read(
@@ -118,32 +118,32 @@ class Subscriber:
     ) -> PagerDutyClient:
         client = await self._accounts.client(connection, PERMIT_TIMEOUT)
         events = [str(event_type) for event_type in EVENTS[webhook.event_set]]
-        made = (
+        new = (
             await client.run(
                 subscriptions.subscribe(
                     self._delivery_target(webhook), events, webhook.only, webhook.subscription_ids
                 )
             )
         )["made"]
-        ids = [subscription["id"] for subscription in made]
+        ids = [subscription["id"] for subscription in new]
 
-        def keep(transaction: Transaction) -> None:
+        def store(transaction: Transaction) -> None:
             now = datetime.now(UTC)
-            new = [subscription["secret"].encode() for subscription in made]
+            signing_secrets = [subscription["secret"].encode() for subscription in new]
             webhook_management.update_secrets(
-                transaction, self._keyring, webhook.id, new, now, keep_others=not replaces
+                transaction, self._keyring, webhook.id, signing_secrets, now, keep_others=not replaces
             )
             webhook_management.update_subscriptions(transaction, webhook.id, ids)
             audit.insert_audit_row(transaction, str(webhook.scope), now, {**record, "subscription_ids": ids})
 
-        await self._database.write(keep)
+        await self._database.write(store)
         self._directory.invalidate(webhook.id)
         await asyncio.sleep(self._noticed_after)
         await client.run(subscriptions.activate(ids))
         return client
 
     async def delete_subscriptions(self, webhook: ManagedWebhook) -> None:
-        """Delete all the subscriptions that we made for it. That one is gone already is fine."""
+        """Delete all subscriptions that we made for the webhook, also if some are gone already."""
         client = await self._client_of(webhook)
         if client is not None:
             await client.run(
@@ -152,21 +152,21 @@ class Subscriber:
         await self._database.write(lambda t: webhook_management.update_subscriptions(t, webhook.id, ()))
 
     async def delete_replaced_subscriptions(self, webhook: ManagedWebhook) -> None:
-        """Delete those that a rotation has replaced."""
+        """Delete the subscriptions that a rotation has replaced."""
         client = await self._client_of(webhook)
         if client is not None:
             keep = webhook.subscription_ids
             await client.run(subscriptions.unsubscribe(self._delivery_target(webhook), (), keep))
 
     async def ping(self, webhook: ManagedWebhook) -> None:
-        """Ask PagerDuty to send a ping. Raises WebhookConflict if no token is at hand."""
+        """Ask PagerDuty to send a ping. Raises WebhookConflict if the connection has no token."""
         client = await self._client_of(webhook)
         if client is None or not webhook.subscription_ids:
-            raise WebhookConflict("no connection with a token knows this webhook's subscription")
+            raise WebhookConflict("the webhook has no subscription of ours, or its connection has no token")
         await client.run(subscriptions.ping(webhook.subscription_ids[0]))
 
     async def _client_of(self, webhook: ManagedWebhook) -> PagerDutyClient | None:
-        """None if the connection was removed or has no token any more."""
+        """Return None if the connection was removed or has no token."""
         connection = await self._database.read(
             lambda t: connections.get_connection(t, EVERYTHING, webhook.connection_id)
         )

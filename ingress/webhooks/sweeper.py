@@ -1,4 +1,4 @@
-"""Tidies up after webhooks: expired secrets, replaced and left subscriptions, tests that were cut off."""
+"""Delete expired secrets, subscriptions that were replaced or left over, and interrupted tests."""
 
 import asyncio
 import logging
@@ -18,12 +18,12 @@ from ingress.webhooks.subscriber import Subscriber
 logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 300.0
-#: Longer than any test lasts.
+#: No test takes longer than this.
 MAX_TEST_AGE = timedelta(minutes=2)
 
 
 class WebhookSweeper:
-    """Whatever it does may be done twice, so several processes may keep."""
+    """Cleans up webhooks. Several processes may sweep, because each deletion may happen twice."""
 
     def __init__(self, database: Database, subscriber: Subscriber, temporal: TemporalHandle) -> None:
         self._database = database
@@ -39,7 +39,7 @@ class WebhookSweeper:
                 logger.warning("keeping_webhooks_failed", extra={"error": str(error)})
 
     async def sweep_once(self, now: datetime) -> None:
-        """Tidy up what is due at this moment (UTC). Raises StoreUnavailable."""
+        """Delete what is due at `now` (UTC). Raises StoreUnavailable."""
         for webhook in await self._database.read(
             lambda t: webhook_management.list_webhooks_to_sweep(t, EVERYTHING, now)
         ):

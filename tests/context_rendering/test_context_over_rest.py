@@ -237,7 +237,7 @@ async def test_without_temporal_it_cannot_be_gathered_and_says_so(told: Told) ->
     told.store()
     told.service.ingress.services.temporal.hold(None)
     answer = await told.service.http.post(told.path, json={}, headers=told.service.headers)
-    assert answer.status_code == 503 and "nothing was begun" in answer.text
+    assert answer.status_code == 503 and "nothing was started" in answer.text
     assert (await ask(told)).status_code == 200
 
 

@@ -176,7 +176,7 @@ async def test_an_action_that_temporal_forgot_is_taken_over_again(
     connected = temporal.client
     temporal.hold(None)
     answer = await acting.post(incident, "acknowledge", idempotency_key="a1")
-    assert answer.status_code == 503 and "the call is kept" in answer.text
+    assert answer.status_code == 503 and "the call is stored" in answer.text
     temporal.hold(connected)
     monkeypatch.setattr(tool_call_sweeper, "OVERDUE_AFTER", timedelta())
     assert await acting.service.ingress.tool_call_sweeper.sweep_once() == 1

@@ -24,7 +24,7 @@ from calmo_pagerduty.processes import free_port
 from calmo_pagerduty.webhooks import evidence_store as webhook_evidence
 from calmo_pagerduty.webhooks import management_store as webhook_management
 from calmo_pagerduty.webhooks.synthetic_incidents import synthetic_event
-from ingress.webhooks.end_to_end_check import TestStep, WebhookEndToEndTest
+from ingress.webhooks.end_to_end_check import WebhookEndToEndTest, WebhookTestStep
 from ingress.webhooks.tls_probe import HostPort, NotDeliverable, check_tls
 from pagerduty_simulator.rest.serving import running_server
 from tests.support.builders import SECRET, an_event, body_of, headers_for, new_id
@@ -51,7 +51,7 @@ def chain() -> Chain:
     return make_chain()
 
 
-async def walk(service: WebhookService, webhook_id: str, **means: Any) -> list[TestStep]:
+async def walk(service: WebhookService, webhook_id: str, **means: Any) -> list[WebhookTestStep]:
     """Walk with other means than the service's own."""
     now = datetime.now(UTC)
     webhook = service.tools.database.read_blocking(
