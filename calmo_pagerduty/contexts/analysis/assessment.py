@@ -1,10 +1,10 @@
-"""From what was gathered around an incident to what is concluded from it.
+"""Conclude an assessment from what was gathered around an incident.
 
-`assess` is pure and deterministic: the same surroundings give the same bytes, whatever `memory` held.
+`assess` is pure and deterministic: the same inputs give the same bytes, whatever `memory` holds.
 A caller that assesses many incidents of an account keeps its `TitleIndex` between them:
 
-    memory = memory.including(one.title for one in around.past)
-    assessment = assess(around, memory)
+    memory = memory.with_titles(incident.title for incident in inputs.past)
+    assessment = assess(inputs, memory)
 """
 
 from __future__ import annotations
@@ -24,42 +24,44 @@ from calmo_pagerduty.contexts.model import Assessment
 
 
 def most_similar_ids(inputs: AssessmentInput, memory: TitleIndex | None = None) -> list[str]:
-    """Return the ids of the past incidents that are most like this one, the most alike first."""
-    seen = truncate_input(inputs)
-    service = seen.incident.service
-    neighbourhood = build_neighbourhood(service.id, seen.dependencies) if service else None
-    found = find_similar(
-        seen, TitleSimilarity([incident.title for incident in seen.past], memory), neighbourhood
+    """Return the ids of the past incidents most similar to this one, the most similar first."""
+    truncated = truncate_input(inputs)
+    service = truncated.incident.service
+    neighbourhood = build_neighbourhood(service.id, truncated.dependencies) if service else None
+    matches = find_similar(
+        truncated, TitleSimilarity([incident.title for incident in truncated.past], memory), neighbourhood
     )
-    return [match.incident.id for match in found[:MAX_SIMILAR]]
+    return [match.incident.id for match in matches[:MAX_SIMILAR]]
 
 
 def assess(inputs: AssessmentInput, memory: TitleIndex | None = None) -> Assessment:
-    """Return all that is concluded. Work for a thread, not for an event loop: it may take a quarter of a
-    second of CPU, and more where `memory` has yet to learn many titles.
+    """Return all that is concluded.
+
+    Call it in a thread, not on an event loop: it may take 0.25 s of CPU, and more if `memory` lacks many
+    of the titles.
     """
-    seen = truncate_input(inputs)
-    service = seen.incident.service
-    neighbourhood = build_neighbourhood(service.id, seen.dependencies) if service else None
-    window = CorrelationWindow(seen, neighbourhood)
-    similarity = TitleSimilarity([incident.title for incident in seen.past], memory)
-    similar = find_similar(seen, similarity, neighbourhood)
+    truncated = truncate_input(inputs)
+    service = truncated.incident.service
+    neighbourhood = build_neighbourhood(service.id, truncated.dependencies) if service else None
+    window = CorrelationWindow(truncated, neighbourhood)
+    similarity = TitleSimilarity([incident.title for incident in truncated.past], memory)
+    similar = find_similar(truncated, similarity, neighbourhood)
     cause = find_root_cause(window)
     changes = facts.correlated_changes(window)
     return Assessment(
-        incident=facts.incident_facts(seen),
-        alerts=facts.alert_facts(seen),
-        alert_count=len(seen.alerts),
-        notes=facts.note_facts(seen),
-        changes=facts.change_facts(changes, seen),
+        incident=facts.incident_facts(truncated),
+        alerts=facts.alert_facts(truncated),
+        alert_count=len(truncated.alerts),
+        notes=facts.note_facts(truncated),
+        changes=facts.change_facts(changes, truncated),
         others=facts.other_incidents(window),
         surrounding=facts.dependency_view(window, cause.candidates),
-        similar=tuple(match_document(match, seen) for match in similar[:MAX_SIMILAR]),
-        recurrence=assess_recurrence(seen, similarity),
+        similar=tuple(match_document(match, truncated) for match in similar[:MAX_SIMILAR]),
+        recurrence=assess_recurrence(truncated, similarity),
         root_cause=cause,
-        impact=assess_impact(seen, neighbourhood),
-        on_call=facts.on_call_facts(seen),
-        recommendation=recommend_people(seen, similar, similarity, neighbourhood),
-        maintenance=facts.maintenance_facts(seen),
+        impact=assess_impact(truncated, neighbourhood),
+        on_call=facts.on_call_facts(truncated),
+        recommendation=recommend_people(truncated, similar, similarity, neighbourhood),
+        maintenance=facts.maintenance_facts(truncated),
         omitted=truncations(inputs, window, len(changes)),
     )

@@ -1,4 +1,4 @@
-"""Whether much more than usual happened all over the account when the incident began."""
+"""Detect a burst: many more events than usual, all over the account, when the incident began."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from calmo_pagerduty.contexts.analysis.estimators import poisson_tail
 from calmo_pagerduty.contexts.analysis.streams import CLOCK_SKEW, DAY, MINUTE
 from calmo_pagerduty.contexts.analysis.title_index import Floats
 
-#: Fewer at once are no burst.
+#: Fewer events are no burst.
 MIN_BURST_SIZE = 3
 BURST_LEAD = 30 * MINUTE
 _WINDOW = BURST_LEAD + CLOCK_SKEW
@@ -20,8 +20,8 @@ _MAX_WINDOWS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """`chance` is the larger of two: that of a Poisson stream, and the share of equally long times in the
-    past that had as many. Incidents come in clusters, so the second is often the honest one.
+    """`chance` is the larger of two p-values: of a Poisson stream, and the share of equally long windows in
+    the past with as many events. Incidents come in clusters, so often only the second is realistic.
     """
 
     count: int
@@ -31,7 +31,10 @@ class Burst:
 
 
 def find_burst(times: Floats, at: float, since: float) -> Burst | None:
-    """Return what came at once around `at`, if at least LEAST_AT_ONCE did. All in sorted epoch seconds."""
+    """Return the burst around `at`; None if fewer than MIN_BURST_SIZE events came.
+
+    All arguments are epoch seconds; `times` are sorted and complete from `since` on.
+    """
     window = times[(times >= at - BURST_LEAD) & (times <= at + CLOCK_SKEW)]
     seconds = at + CLOCK_SKEW - since
     windows = min(_MAX_WINDOWS, int((at - BURST_LEAD - since) // _WINDOW))

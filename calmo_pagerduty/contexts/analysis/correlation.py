@@ -23,7 +23,7 @@ from calmo_pagerduty.contexts.analysis.streams import (
 )
 from calmo_pagerduty.contexts.analysis.title_index import Floats
 
-#: Changes are looked for so long before the incident, and incidents that may be over by then.
+#: How long before the incident a change, or an incident that is over by then, may be a candidate (seconds).
 CHANGE_WINDOW = DAY
 INCIDENT_WINDOW = 30 * MINUTE
 _RESOLVED = "resolved"
@@ -33,51 +33,53 @@ AnyIncident: TypeAlias = OpenIncident | PastIncident
 
 @dataclass(frozen=True, eq=False)
 class CorrelationWindow:
-    """Surroundings, as streams. `around_it` None: the incident names no service."""
+    """The assessment's inputs, seen from the incident's start. `neighbourhood` is None if the incident
+    names no service.
+    """
 
     inputs: AssessmentInput
     neighbourhood: Neighbourhood | None
 
     @cached_property
     def at(self) -> float:
-        """When the incident began, in epoch seconds."""
+        """The incident's start, in epoch seconds."""
         return self.inputs.incident.created_at.timestamp()
 
     @cached_property
     def hops(self) -> Mapping[str, int]:
-        """The incident's service and the suspects, with their hops, the nearest first."""
+        """Hops of the incident's service (0) and of the suspects, the nearest first."""
         if self.neighbourhood is None:
             return {}
         return {self.neighbourhood.service_id: 0, **self.neighbourhood.suspects()}
 
     @cached_property
     def incidents(self) -> Mapping[str, AnyIncident]:
-        """All other incidents by id; what is told as it stands now wins."""
-        known: dict[str, AnyIncident] = {incident.id: incident for incident in self.inputs.past}
-        known.update((incident.id, incident) for incident in self.inputs.open_incidents)
-        known.pop(self.inputs.incident.id, None)
-        return known
+        """All other incidents by id; the open incident wins over the past one, as it is newer."""
+        others: dict[str, AnyIncident] = {incident.id: incident for incident in self.inputs.past}
+        others.update((incident.id, incident) for incident in self.inputs.open_incidents)
+        others.pop(self.inputs.incident.id, None)
+        return others
 
     def nearest_service(self, change: Change) -> str | None:
-        """Return the nearest service upstream that the change was on; None where it was elsewhere."""
-        known = (service_id for service_id in change.service_ids if service_id in self.hops)
-        return min(known, key=lambda service_id: (self.hops[service_id], service_id), default=None)
+        """Return the nearest of the change's services: this one or one upstream; None if it has neither."""
+        candidates = (service_id for service_id in change.service_ids if service_id in self.hops)
+        return min(candidates, key=lambda service_id: (self.hops[service_id], service_id), default=None)
 
     @cached_property
     def changes(self) -> tuple[Change, ...]:
-        """The changes near enough in time."""
+        """The changes that are near enough in time."""
         return tuple(
             change for change in self.inputs.changes if -CLOCK_SKEW <= self.lead(change.at) <= CHANGE_WINDOW
         )
 
     def lead(self, moment: datetime) -> float:
-        """Return how many seconds before the incident a moment was."""
+        """Return how many seconds before the incident a moment was; negative after its start."""
         return self.at - moment.timestamp()
 
 
 def change_streams(window: CorrelationWindow) -> list[EventStream]:
-    """Return one stream for each service that ever had a change, and one for all that PagerDuty relates
-    though it is elsewhere: it picked them from the whole account, so that is their source.
+    """Return one stream for each service (this one and suspects) that ever had a change, and one for the
+    changes elsewhere that PagerDuty relates: it picked them from the whole account, so that is their rate.
     """
     inputs = window.inputs
     seconds = _observed_seconds(inputs.changes_since, inputs.now)
@@ -88,11 +90,11 @@ def change_streams(window: CorrelationWindow) -> list[EventStream]:
         for service_id in dict.fromkeys(change.service_ids):
             if service_id in window.hops:
                 moments[service_id].append(change.at)
-    found: dict[str | None, list[StreamEvent]] = defaultdict(list)
+    near: dict[str | None, list[StreamEvent]] = defaultdict(list)
     for change in window.changes:
-        place = window.nearest_service(change)
-        if place is not None or change.reason:
-            found[place].append(StreamEvent(change.id, change.at, window.lead(change.at)))
+        nearest = window.nearest_service(change)
+        if nearest is not None or change.reason:
+            near[nearest].append(StreamEvent(change.id, change.at, window.lead(change.at)))
     everything = epoch_seconds(change.at for change in inputs.changes)
     busy = hourly_rate_ratio(everything, window.at, seconds)
     streams = [
@@ -100,16 +102,16 @@ def change_streams(window: CorrelationWindow) -> list[EventStream]:
             "change",
             service_id,
             window.hops[service_id],
-            epoch_seconds(all_of_it),
+            epoch_seconds(times),
             seconds,
-            _by_chance(found[service_id]),
+            _by_chance(near[service_id]),
             busy,
         )
-        for service_id, all_of_it in sorted(moments.items())
+        for service_id, times in sorted(moments.items())
     ]
-    if None in found:
+    if None in near:
         streams.append(
-            EventStream("change", None, MAX_HOPS, everything, seconds, _by_chance(found[None]), busy)
+            EventStream("change", None, MAX_HOPS, everything, seconds, _by_chance(near[None]), busy)
         )
     return streams
 
@@ -142,7 +144,7 @@ def incident_streams(window: CorrelationWindow) -> list[EventStream]:
 
 
 def service_incident_times(window: CorrelationWindow) -> Floats:
-    """Return when the service's past incidents began."""
+    """Return when the service's past incidents began, in sorted epoch seconds."""
     own = window.inputs.incident.service
     return epoch_seconds(
         incident.created_at for incident in window.inputs.past if own and incident.service_id == own.id
@@ -150,15 +152,19 @@ def service_incident_times(window: CorrelationWindow) -> Floats:
 
 
 def unrelated_times(window: CorrelationWindow, kind: str) -> Floats:
-    """Return when things of the kind came on services that are neither this one nor up- or downstream."""
-    it = window.neighbourhood
-    there = {it.service_id, *it.upstream, *it.downstream} if it else set()
+    """Return when events of the kind came on services that are neither this one nor up- or downstream."""
+    neighbourhood = window.neighbourhood
+    connected = (
+        {neighbourhood.service_id, *neighbourhood.upstream, *neighbourhood.downstream}
+        if neighbourhood
+        else set()
+    )
     if kind == "change":
         return epoch_seconds(
-            change.at for change in window.inputs.changes if there.isdisjoint(change.service_ids)
+            change.at for change in window.inputs.changes if connected.isdisjoint(change.service_ids)
         )
     return epoch_seconds(
-        incident.created_at for incident in window.incidents.values() if incident.service_id not in there
+        incident.created_at for incident in window.incidents.values() if incident.service_id not in connected
     )
 
 
@@ -167,7 +173,7 @@ def _event(incident: AnyIncident, window: CorrelationWindow) -> StreamEvent:
 
 
 def _is_in_window(incident: AnyIncident, window: CorrelationWindow) -> bool:
-    """Whether it began near the incident, or was open when that began."""
+    """Return whether it began near this incident, or was open when this one began."""
     lead = window.lead(incident.created_at)
     if -CLOCK_SKEW <= lead <= INCIDENT_WINDOW:
         return True
@@ -181,11 +187,11 @@ def _is_in_window(incident: AnyIncident, window: CorrelationWindow) -> bool:
 
 
 def _by_chance(events: Iterable[StreamEvent]) -> tuple[StreamEvent, ...]:
-    """The least likely by chance comes first."""
+    """Sort events, the least likely by chance first."""
     return tuple(sorted(events, key=lambda event: (effective_lead(event.lead), abs(event.lead), event.id)))
 
 
 def _observed_seconds(since: datetime | None, now: datetime) -> float | None:
-    """Return how long the time is over which a rate can be counted; None if it can't."""
+    """Return the length of the observed time in seconds; None if no rate can be counted over it."""
     seconds = (now - since).total_seconds() if since else 0.0
     return seconds if seconds > 0 else None

@@ -1,4 +1,4 @@
-"""Who depends on whom around a service: blast radius, suspects, distances, paths and cycles.
+"""The dependency graph around a service: blast radius, suspects, distances, paths and cycles.
 
 An edge is (supporting, dependent): failures travel along it.
 """
@@ -15,53 +15,55 @@ from calmo_pagerduty.contexts.analysis.inputs import Dependencies, Node, NodeKin
 from calmo_pagerduty.contexts.facts import EntityRef
 from calmo_pagerduty.kernel.untrusted_text import sanitize_text
 
-#: Suspects are looked for so many hops upstream, and likeness fades so far.
+#: Suspects lie at most so many hops upstream; the distance decay ends one hop farther.
 MAX_HOPS = 3
-#: How much of its weight a hop leaves.
+#: The factor by which each hop reduces a weight.
 DECAY_PER_HOP = 0.7
-#: More edges are not looked at.
+#: Further edges are ignored.
 MAX_EDGES = 50_000
 MAX_NAME_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Neighbourhood:
-    """What lies around one service. Hops are counted from it; it is in neither mapping itself."""
+    """The services up- and downstream of one service, with their hops from it. Neither mapping has the
+    service itself.
+    """
 
     service_id: str
-    #: What depends on it, directly or not: the blast radius.
+    #: The blast radius: services that depend on it, directly or not.
     downstream: Mapping[str, int]
-    #: What it depends on, directly or not: the suspects.
+    #: The services that it depends on, directly or not.
     upstream: Mapping[str, int]
-    #: By suspect within MAX_HOPS, the shortest way from it to the service, both included.
+    #: For each suspect, the shortest path from it to the service, both included.
     paths: Mapping[str, tuple[str, ...]]
-    #: Circles of services that depend on each other, the smallest id first.
+    #: Services that depend on each other in a circle, the smallest id first.
     cycles: tuple[tuple[str, ...], ...]
-    #: The edges among all these.
+    #: The edges between all these services.
     edges: tuple[tuple[str, str], ...]
     is_whole: bool
 
     def hops_to(self, service_id: str) -> int | None:
-        """Return the distance in either direction; None where there is no way."""
+        """Return the shorter distance of both directions; None without a path."""
         if service_id == self.service_id:
             return 0
-        ways = (self.downstream.get(service_id), self.upstream.get(service_id))
-        return min((way for way in ways if way is not None), default=None)
+        distances = (self.downstream.get(service_id), self.upstream.get(service_id))
+        return min((hops for hops in distances if hops is not None), default=None)
 
     def suspects(self) -> dict[str, int]:
-        """Return the services upstream that are near enough to be looked at, with their hops."""
+        """Return the services at most MAX_HOPS upstream, with their hops."""
         return {node: hops for node, hops in self.upstream.items() if hops <= MAX_HOPS}
 
 
 def build_neighbourhood(service_id: str, dependencies: Dependencies) -> Neighbourhood:
-    """Return what lies around the service. A service without dependencies has nothing around it."""
+    """Return the service's neighbourhood; it is empty for a service without dependencies."""
     graph = _graph(dependencies.edges)
     downstream = _hops_from(graph, service_id)
     upstream = _hops_from(graph.reverse(copy=False), service_id)
-    inputs = graph.subgraph({service_id, *downstream, *upstream})
+    connected = graph.subgraph({service_id, *downstream, *upstream})
     cycles = (
         tuple(sorted(component))
-        for component in nx.strongly_connected_components(inputs)
+        for component in nx.strongly_connected_components(connected)
         if len(component) > 1
     )
     return Neighbourhood(
@@ -70,28 +72,28 @@ def build_neighbourhood(service_id: str, dependencies: Dependencies) -> Neighbou
         upstream=upstream,
         paths=_shortest_paths_to(graph, service_id),
         cycles=tuple(sorted(cycles)),
-        edges=tuple(sorted(inputs.edges)),
+        edges=tuple(sorted(connected.edges)),
         is_whole=dependencies.is_whole and len(dependencies.edges) <= MAX_EDGES,
     )
 
 
 def blast_radius(edges: Iterable[tuple[str, str]], service_id: str) -> frozenset[str]:
-    """Return all that depends on the service, directly or not."""
+    """Return all services that depend on the service, directly or not."""
     return frozenset(_hops_from(_graph(edges), service_id))
 
 
 def suspects(edges: Iterable[tuple[str, str]], service_id: str) -> frozenset[str]:
-    """Return all that the service depends on, directly or not."""
+    """Return all services that the service depends on, directly or not."""
     return frozenset(_hops_from(_graph(edges).reverse(copy=False), service_id))
 
 
 def distance_decay(hops: int | None) -> float:
-    """Return what is left of a weight after so many hops; without a way it is one more than the most."""
+    """Return DECAY_PER_HOP ** hops. More than MAX_HOPS hops, or no path (None), count as MAX_HOPS + 1."""
     return DECAY_PER_HOP ** min(MAX_HOPS + 1, MAX_HOPS + 1 if hops is None else hops)
 
 
 def service_ref(service_id: str, dependencies: Dependencies) -> EntityRef:
-    """Return the service as the document names it; one that was not read has no name."""
+    """Return the service as the document names it; without a name if the service was not read."""
     node: Node | None = dependencies.nodes.get(service_id)
     if node is None:
         return EntityRef(id=service_id, kind=NodeKind.TECHNICAL)
@@ -99,13 +101,16 @@ def service_ref(service_id: str, dependencies: Dependencies) -> EntityRef:
 
 
 def is_business_service(service_id: str, dependencies: Dependencies) -> bool:
-    """Return whether it is known to be a business service."""
+    """Return whether it was read as a business service."""
     node = dependencies.nodes.get(service_id)
     return node is not None and node.kind is NodeKind.BUSINESS
 
 
 def _graph(edges: Iterable[tuple[str, str]]) -> nx.DiGraph:
-    """Sorted, so that of two ways equally short the same one is always found. A loop says nothing."""
+    """Build the graph from sorted edges, so that ties of shortest paths always fall the same way.
+
+    An edge from a service to itself is left out.
+    """
     graph = nx.DiGraph()
     graph.add_edges_from(islice((edge for edge in sorted(edges) if edge[0] != edge[1]), MAX_EDGES))
     return graph
@@ -124,5 +129,5 @@ def _shortest_paths_to(graph: nx.DiGraph, service_id: str) -> dict[str, tuple[st
     if service_id not in graph:
         return {}
     backwards = graph.reverse(copy=False)
-    found: dict[str, list[str]] = nx.single_source_shortest_path(backwards, service_id, cutoff=MAX_HOPS)
-    return {node: tuple(reversed(way)) for node, way in found.items() if node != service_id}
+    paths: dict[str, list[str]] = nx.single_source_shortest_path(backwards, service_id, cutoff=MAX_HOPS)
+    return {node: tuple(reversed(path)) for node, path in paths.items() if node != service_id}

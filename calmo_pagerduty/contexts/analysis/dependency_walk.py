@@ -1,6 +1,8 @@
-"""Walk an account's dependencies from one service, hop by hop: PagerDuty tells one service's at a time.
+"""Walk an account's dependencies from one service, hop by hop.
 
-Upstream (what it depends on) three hops are walked, downstream (what depends on it) all.
+PagerDuty returns the dependencies of one service at a time. The walk goes three hops upstream (services
+that it depends on) and all hops downstream (services that depend on it).
+Source: PagerDuty's REST API, `GET /service_dependencies/technical_services/{id}` (and `business_services`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,32 +16,34 @@ MAX_UPSTREAM_HOPS = 3
 
 
 class DependencyWalk:
-    """Ask `frontier()` for what is to be looked at, nearest first, and tell each one's edges, until empty."""
+    """The state of a walk: read each node of `frontier()` and pass its edges to `add_edges`, until the
+    frontier is empty.
+    """
 
     def __init__(self, service_id: str) -> None:
         self._start: NodeKey = (NodeKind.TECHNICAL.value, service_id)
-        #: Hops from the start, of what is upstream and what is downstream; it is itself at 0 in both.
+        #: Hops from the start, by node; the start is at 0 in both.
         self.upstream: dict[NodeKey, int] = {self._start: 0}
         self.downstream: dict[NodeKey, int] = {self._start: 0}
         self.edges: set[Edge] = set()
         self._supporters: dict[NodeKey, set[NodeKey]] = {}
         self._dependents: dict[NodeKey, set[NodeKey]] = {}
-        self._looked_at: set[NodeKey] = set()
+        self._read: set[NodeKey] = set()
 
     def frontier(self) -> list[NodeKey]:
-        """Return the nodes that are reached now and were not looked at yet."""
-        # Anew each time: in a cycle a node is reached from both sides, one after the other.
+        """Return the nodes that are reached but not yet read, the nearest first."""
+        # Computed anew each time: in a cycle, a node is reached first from one side, later from the other.
         self.upstream = self._hops_by_node(self._supporters, MAX_UPSTREAM_HOPS)
         self.downstream = self._hops_by_node(self._dependents, None)
         hops = {node: hop for node, hop in self.upstream.items() if hop < MAX_UPSTREAM_HOPS}
         for node, hop in self.downstream.items():
             hops[node] = min(hop, hops.get(node, hop))
-        waiting = [node for node in hops if node not in self._looked_at]
+        waiting = [node for node in hops if node not in self._read]
         return sorted(waiting, key=lambda node: (hops[node], node))
 
     def add_edges(self, node: NodeKey, edges: Iterable[Edge]) -> None:
-        """Take in the edges at a node: who supports it, and whom it supports."""
-        self._looked_at.add(node)
+        """Add the edges of a node: its supporters and its dependents."""
+        self._read.add(node)
         for edge in edges:
             supporting, dependent = edge[:2], edge[2:]
             if node in {supporting, dependent}:
@@ -50,11 +54,11 @@ class DependencyWalk:
                 self._dependents.setdefault(node, set()).add(dependent)
 
     def skip(self, node: NodeKey) -> None:
-        """Give a node up: what lies behind it stays unknown."""
-        self._looked_at.add(node)
+        """Skip a node that can't be read: the nodes behind it stay unknown."""
+        self._read.add(node)
 
     def nearest_upstream(self, at_most: int) -> tuple[str, ...]:
-        """Return the technical services upstream, the start first, nearest first."""
+        """Return the ids of the technical services upstream, nearest first; the start comes first."""
         ordered = sorted(self.upstream.items(), key=lambda item: (item[1], item[0]))
         return tuple(id_ for (kind, id_), _ in ordered if kind == NodeKind.TECHNICAL)[:at_most]
 

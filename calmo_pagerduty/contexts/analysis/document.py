@@ -1,4 +1,4 @@
-"""What was gathered, as the document tells it: cleaned, cut, in a fixed order."""
+"""Turn the gathered inputs into the document's facts: texts sanitized and cut, lists in a fixed order."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ MAX_CHANGES = 50
 MAX_OTHER_INCIDENTS = 50
 MAX_ON_CALL = 100
 MAX_MAINTENANCE = 20
-#: Of what is reached in each direction, of edges and of cycles.
+#: Limits of the dependency view: services per direction, edges, cycles.
 MAX_DEPENDENCY_NODES = 500
 MAX_EDGES_SHOWN = 2_000
 MAX_CYCLES = 20
@@ -68,13 +68,13 @@ def incident_facts(inputs: AssessmentInput) -> IncidentFacts:
         service=_named_entity(incident.service),
         teams=tuple(_entity(team) for team in incident.teams),
         escalation_policy=_named_entity(incident.escalation_policy),
-        assignees=tuple(responder_ref(who) for who in incident.assignees),
+        assignees=tuple(responder_ref(assignee) for assignee in incident.assignees),
         escalations=count_escalations(inputs),
     )
 
 
 def alert_facts(inputs: AssessmentInput) -> tuple[AlertFact, ...]:
-    """Return the first alerts: they began it."""
+    """Return the first alerts, which began the incident."""
     return tuple(
         _alert(alert)
         for alert in sorted(inputs.alerts, key=lambda alert: (alert.created_at, alert.id))[:MAX_ALERTS]
@@ -89,40 +89,45 @@ def note_facts(inputs: AssessmentInput) -> tuple[NoteFact, ...]:
 
 
 def correlated_changes(window: CorrelationWindow) -> list[tuple[Change, int | None]]:
-    """Return the changes on the service and upstream, and those that PagerDuty relates, newest first."""
-    placed = [(change, window.nearest_service(change)) for change in window.changes]
-    found = [
-        (change, None if place is None else window.hops[place])
-        for change, place in placed
-        if place is not None or change.reason
+    """Return the changes on the service and upstream, and those that PagerDuty relates, newest first.
+
+    Each comes with its hops; None for a change elsewhere.
+    """
+    located = [(change, window.nearest_service(change)) for change in window.changes]
+    with_hops = [
+        (change, None if service_id is None else window.hops[service_id])
+        for change, service_id in located
+        if service_id is not None or change.reason
     ]
-    return sorted(found, key=lambda pair: (-pair[0].at.timestamp(), pair[0].id))
+    return sorted(with_hops, key=lambda pair: (-pair[0].at.timestamp(), pair[0].id))
 
 
 def change_facts(
-    found: Sequence[tuple[Change, int | None]], inputs: AssessmentInput
+    changes: Sequence[tuple[Change, int | None]], inputs: AssessmentInput
 ) -> tuple[ChangeFact, ...]:
     return tuple(
         ChangeFact(
             change=EntityRef(id=change.id, kind="change_event", url=change.url),
             summary=_untrusted(change.summary, _MAX_TITLE_LENGTH),
             at=change.at,
-            services=tuple(service_ref(place, inputs.dependencies) for place in change.service_ids[:20]),
+            services=tuple(
+                service_ref(service_id, inputs.dependencies) for service_id in change.service_ids[:20]
+            ),
             hops=hops,
             pagerduty_reason=sanitize_text(change.reason, 100) if change.reason else None,
         )
-        for change, hops in found[:MAX_CHANGES]
+        for change, hops in changes[:MAX_CHANGES]
     )
 
 
 def other_incidents(window: CorrelationWindow) -> tuple[OtherIncident, ...]:
-    """Return the incidents around it: its own service first, then upstream, the nearest in time first."""
-    found = [
+    """Return the open incidents, of the same service first, then upstream, the nearest in time first."""
+    others = [
         _other(open_incident, window)
         for open_incident in window.inputs.open_incidents
         if open_incident.id != window.inputs.incident.id
     ]
-    found.sort(
+    others.sort(
         key=lambda other: (
             _POSITION_ORDER.index(other.where),
             other.hops or 0,
@@ -130,57 +135,63 @@ def other_incidents(window: CorrelationWindow) -> tuple[OtherIncident, ...]:
             other.incident.id,
         )
     )
-    return tuple(found[:MAX_OTHER_INCIDENTS])
+    return tuple(others[:MAX_OTHER_INCIDENTS])
 
 
 def dependency_view(window: CorrelationWindow, candidates: Sequence[Candidate]) -> DependencyView:
-    """Return the graph around the service, with the way along which the failure probably came."""
-    inputs, it = window.inputs, window.neighbourhood
-    if it is None:
+    """Return the graph around the service, with the path along which the failure probably came."""
+    inputs, neighbourhood = window.inputs, window.neighbourhood
+    if neighbourhood is None:
         return DependencyView(is_whole=False)
-    troubled = {
+    with_open_incident = {
         open_incident.service_id
         for open_incident in window.inputs.open_incidents
         if open_incident.status != _RESOLVED
     }
 
-    def reached(hops: dict[str, int]) -> tuple[DependencyNode, ...]:
+    def nodes(hops: dict[str, int]) -> tuple[DependencyNode, ...]:
         return tuple(
             DependencyNode(
-                thing=service_ref(node, inputs.dependencies), hops=far, has_open_incident=node in troubled
+                thing=service_ref(node, inputs.dependencies),
+                hops=distance,
+                has_open_incident=node in with_open_incident,
             )
-            for node, far in list(hops.items())[:MAX_DEPENDENCY_NODES]
+            for node, distance in list(hops.items())[:MAX_DEPENDENCY_NODES]
         )
 
-    def named(ids: Sequence[str]) -> tuple[EntityRef, ...]:
+    def refs(ids: Sequence[str]) -> tuple[EntityRef, ...]:
         return tuple(service_ref(node, inputs.dependencies) for node in ids)
 
     business = {
-        node: hops for node, hops in it.downstream.items() if is_business_service(node, inputs.dependencies)
+        node: hops
+        for node, hops in neighbourhood.downstream.items()
+        if is_business_service(node, inputs.dependencies)
     }
-    technical = {node: hops for node, hops in it.downstream.items() if node not in business}
+    technical = {node: hops for node, hops in neighbourhood.downstream.items() if node not in business}
     return DependencyView(
-        downstream=reached(technical),
-        upstream=reached(dict(it.upstream)),
-        business=reached(business),
-        cycles=tuple(named(cycle[:MAX_DEPENDENCY_NODES]) for cycle in it.cycles[:MAX_CYCLES]),
+        downstream=nodes(technical),
+        upstream=nodes(dict(neighbourhood.upstream)),
+        business=nodes(business),
+        cycles=tuple(refs(cycle[:MAX_DEPENDENCY_NODES]) for cycle in neighbourhood.cycles[:MAX_CYCLES]),
         failing_path=failing_path(candidates),
-        edges=_edges(it),
-        is_whole=it.is_whole,
+        edges=_edges(neighbourhood),
+        is_whole=neighbourhood.is_whole,
     )
 
 
 def failing_path(candidates: Sequence[Candidate]) -> tuple[EntityRef, ...]:
-    """Return the way of the strongest candidate upstream; from farther up, if that is one of another
-    candidate's steps: a failure passes through what lies between.
+    """Return the path of the strongest candidate upstream, or the longest path of another candidate that
+    ends with it: a failure passes through the services between.
+
+    `candidates` are sorted, the strongest first.
     """
-    ways = [candidate.path for candidate in candidates if len(candidate.path) > 1]
-    through = [way for way in ways if way[-len(ways[0]) :] == ways[0]]
+    paths = [candidate.path for candidate in candidates if len(candidate.path) > 1]
+    through = [path for path in paths if path[-len(paths[0]) :] == paths[0]]
     return max(through, key=len, default=())
 
 
 def on_call_facts(inputs: AssessmentInput) -> tuple[OnCallFact, ...]:
-    """Return who is called, in the order of levels."""
+    """Return the people on call, in the order of levels."""
     ordered = sorted(
         inputs.on_call,
         key=lambda on_call: (
@@ -240,7 +251,7 @@ def _pagerduty_agrees(incident: OpenIncident, inputs: AssessmentInput) -> bool |
 def _relative_position(
     service_id: str, neighbourhood: Neighbourhood | None
 ) -> tuple[RelativePosition, int | None]:
-    """In a cycle a service is upstream and downstream at once: it is told as upstream."""
+    """Return a service's position and hops. In a cycle it is upstream and downstream: upstream wins."""
     if neighbourhood is None:
         return "elsewhere", None
     if service_id == neighbourhood.service_id:
@@ -255,18 +266,18 @@ def _relative_position(
 def _edges(neighbourhood: Neighbourhood) -> tuple[tuple[str, str], ...]:
     """Return the edges nearest to the service."""
 
-    def far(edge: tuple[str, str]) -> int:
+    def distance(edge: tuple[str, str]) -> int:
         return max(neighbourhood.hops_to(node) or 0 for node in edge)
 
-    return tuple(sorted(neighbourhood.edges, key=lambda edge: (far(edge), edge))[:MAX_EDGES_SHOWN])
+    return tuple(sorted(neighbourhood.edges, key=lambda edge: (distance(edge), edge))[:MAX_EDGES_SHOWN])
 
 
 def _on_call(on_call: OnCall, inputs: AssessmentInput) -> OnCallFact:
-    known = inputs.people.get(on_call.person_id)
-    zone = time_zone(known.time_zone) if known else None
+    person = inputs.people.get(on_call.person_id)
+    zone = time_zone(person.time_zone) if person else None
     return OnCallFact(
         level=on_call.level,
-        who=person_ref(known) if known else EntityRef(id=on_call.person_id, kind="user"),
+        who=person_ref(person) if person else EntityRef(id=on_call.person_id, kind="user"),
         schedule=_named_entity(on_call.schedule),
         until=on_call.until,
         is_asleep=is_night(inputs.now, zone),
@@ -280,7 +291,9 @@ def _maintenance(window: Maintenance, inputs: AssessmentInput) -> MaintenanceFac
         start=window.start,
         end=window.end,
         description=_untrusted(window.description, _MAX_TITLE_LENGTH),
-        services=tuple(service_ref(place, inputs.dependencies) for place in window.service_ids[:50]),
+        services=tuple(
+            service_ref(service_id, inputs.dependencies) for service_id in window.service_ids[:50]
+        ),
     )
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 #: The 97.5 % quantile of the standard normal distribution: z of a two-sided 95 % interval.
 Z_95 = 1.959964
-#: The smallest probability that is told: less is beyond what a Poisson model can say.
+#: The smallest p-value that we report: a Poisson model can't support less.
 MIN_P_VALUE = 1e-15
 
 
@@ -24,7 +24,7 @@ class Interval(NamedTuple):
 def wilson_interval(successes: int, of: int, z: float = Z_95) -> Interval | None:
     """Return the Wilson score interval (without continuity correction) of the proportion successes / of.
 
-    None where nothing was counted. `z` is the normal quantile of the confidence level.
+    None if `of` is 0. `z` is the normal quantile of the confidence level.
     Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
     JASA 22 (1927) 209-212. scipy: `binomtest(successes, of).proportion_ci(0.95, method="wilson")`.
     """
@@ -48,7 +48,7 @@ def poisson_at_least_one(rate: float, within: float) -> float:
 
 
 def poisson_tail(count: int, expected: float) -> float:
-    """Return the Poisson upper tail P(N ≥ count) for a mean of `expected`, never below LEAST_CHANCE.
+    """Return the Poisson upper tail P(N ≥ count) for a mean of `expected`, never below MIN_P_VALUE.
 
     Source: P(N ≥ k) = Σ_{i ≥ k} exp(-m) m^i / i!. scipy: `poisson.sf(count - 1, expected)`.
     """
@@ -56,7 +56,7 @@ def poisson_tail(count: int, expected: float) -> float:
         return 1.0
     if expected <= 0:
         return MIN_P_VALUE
-    # The upper tail is summed itself: 1 minus the lower one would lose all digits of a small chance.
+    # Sum the upper tail itself: 1 minus the lower tail would lose all digits of a small p-value.
     term = math.exp(count * math.log(expected) - expected - math.lgamma(count + 1))
     if count <= expected:
         lower = sum(math.exp(k * math.log(expected) - expected - math.lgamma(k + 1)) for k in range(count))
@@ -73,8 +73,8 @@ def benjamini_hochberg_threshold(chances: Sequence[float], level: float) -> floa
     """Return the largest p-value that the Benjamini-Hochberg procedure rejects at false discovery rate
     `level`; -1 if it rejects none.
 
-    `chances` holds one p-value per source looked at, 1 for those with nothing to show. Where all of them
-    are chance, the probability that any is accepted is at most `level`.
+    `chances` holds one p-value per source, 1 for a source without events. If all null hypotheses are
+    true, the probability that any is rejected is at most `level`.
     Source: Y. Benjamini, Y. Hochberg, "Controlling the false discovery rate", J. R. Stat. Soc. B 57 (1995)
     289-300. scipy: a p-value counts if `false_discovery_control(chances) <= level` there.
     """

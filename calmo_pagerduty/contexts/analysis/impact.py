@@ -1,6 +1,6 @@
-"""How bad an incident is, 0–100: factors with published weights, each shown with what it adds.
+"""Score the impact of an incident, 0–100: a weighted sum of factors, each shown with its points.
 
-What isn't known is left out, with its weight: it makes the score less certain, never smaller.
+An unknown factor is left out, with its weight: it makes the score less certain, never smaller.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from calmo_pagerduty.contexts.model import Contribution, Impact
 from calmo_pagerduty.contexts.sources import Source
 from calmo_pagerduty.kernel.untrusted_text import sanitize_text
 
-#: The largest blast radius, number of alerts, and of people asked to join, that still adds.
+#: The factor's share reaches 1 at this blast radius, number of alerts, and number of people asked to join.
 SATURATING_BLAST_RADIUS = 50
 SATURATING_ALERTS = 50
 SATURATING_RESPONDERS = 8
-#: So many escalations are as bad as nobody left to call.
+#: So many escalations count like an exhausted escalation path.
 SATURATING_ESCALATIONS = 3
 
 _SHARE_OF_SEVERITY: Mapping[Severity, float] = {
@@ -32,12 +32,12 @@ _SHARE_OF_SEVERITY: Mapping[Severity, float] = {
 _SHARE_OF_URGENCY: Mapping[str, float] = {"high": 1.0, "low": 0.0}
 _EXHAUSTED = "exhaust_escalation_path"
 
-#: From which score on an impact is called so.
+#: The lowest score of each label, the highest first.
 IMPACT_LABELS: tuple[tuple[float, str], ...] = ((75, "Severe"), (50, "High"), (25, "Moderate"), (0, "Low"))
 
 
 class FactorScore(NamedTuple):
-    """What a factor says: its share (0–1), None if it isn't known; and why, in words."""
+    """A factor's share (0–1; None if unknown), and the reason as a text for readers."""
 
     share: float | None
     why: str
@@ -45,23 +45,30 @@ class FactorScore(NamedTuple):
 
 
 def assess_impact(inputs: AssessmentInput, neighbourhood: Neighbourhood | None) -> Impact:
-    """Return the score with its contributions, in the order of their weight."""
+    """Return the score with its contributions, the largest weight first.
+
+    score = 100 × Σ points / Σ weights, over the known_weight factors; None if none is known_weight.
+    confidence = Σ known_weight weights / 100.
+    """
     contributions = tuple(
-        _contribution(name, weight, tell(inputs, neighbourhood)) for name, (weight, tell) in FACTORS.items()
+        _contribution(name, weight, score_factor(inputs, neighbourhood))
+        for name, (weight, score_factor) in FACTORS.items()
     )
-    known = sum(contribution.weight for contribution in contributions if contribution.points is not None)
+    known_weight = sum(
+        contribution.weight for contribution in contributions if contribution.points is not None
+    )
     points = sum(contribution.points for contribution in contributions if contribution.points is not None)
-    score = round(100 * points / known, 1) if known else None
+    score = round(100 * points / known_weight, 1) if known_weight else None
     return Impact(
         score=score,
-        confidence=round(known / 100, 2),
+        confidence=round(known_weight / 100, 2),
         contributions=contributions,
-        words=impact_label(score, known / 100),
+        words=impact_label(score, known_weight / 100),
     )
 
 
 def impact_label(score: float | None, confidence: float) -> str:
-    """Return the impact in words."""
+    """Return the impact as a text for readers; `confidence` is from 0 to 1."""
     if score is None:
         return "Unknown impact: none of its factors is known"
     name = next(name for least, name in IMPACT_LABELS if score >= least)
@@ -73,9 +80,9 @@ def count_escalations(inputs: AssessmentInput) -> int:
     return sum(entry.kind == "escalate" for entry in inputs.log)
 
 
-def _contribution(name: str, weight: float, snapshot: FactorScore) -> Contribution:
-    points = None if snapshot.share is None else round(weight * min(1.0, max(0.0, snapshot.share)), 2)
-    return Contribution(factor=name, weight=weight, points=points, why=snapshot.why, source=snapshot.source)
+def _contribution(name: str, weight: float, factor: FactorScore) -> Contribution:
+    points = None if factor.share is None else round(weight * min(1.0, max(0.0, factor.share)), 2)
+    return Contribution(factor=name, weight=weight, points=points, why=factor.why, source=factor.source)
 
 
 def _priority(inputs: AssessmentInput, _: Neighbourhood | None) -> FactorScore:
@@ -88,13 +95,13 @@ def _priority(inputs: AssessmentInput, _: Neighbourhood | None) -> FactorScore:
     order = [priority.strip().casefold() for priority in inputs.priorities]
     if plain not in order:
         return FactorScore(None, f"how severe priority {shown} is, isn't known", Source.PRIORITIES)
-    place = order.index(plain)
-    why = f"priority {shown}, {place + 1} of {len(order)} in the account's order"
-    return FactorScore((len(order) - place) / len(order), why, Source.PRIORITIES)
+    rank = order.index(plain)
+    why = f"priority {shown}, {rank + 1} of {len(order)} in the account's order"
+    return FactorScore((len(order) - rank) / len(order), why, Source.PRIORITIES)
 
 
 def _business(inputs: AssessmentInput, neighbourhood: Neighbourhood | None) -> FactorScore:
-    """PagerDuty's own answer, else those that depend on the service. Each halves what is left."""
+    """Count PagerDuty's impacted business services, else those downstream: share = 1 − 0.5 ** count."""
     if Source.BUSINESS_IMPACT not in inputs.missing_sources:
         count, source = len({service.id for service in inputs.business_impacts}), Source.BUSINESS_IMPACT
     elif neighbourhood is not None and Source.DEPENDENCIES not in inputs.missing_sources:
@@ -142,8 +149,8 @@ def _responders(inputs: AssessmentInput, _: Neighbourhood | None) -> FactorScore
     if source in inputs.missing_sources:
         return FactorScore(None, "who was asked to join is not known", source)
     count = inputs.incident.responders
-    words = f"{count} {'person' if count == 1 else 'people'} asked to join"
-    return FactorScore(_log_share(count, SATURATING_RESPONDERS), words, source)
+    why = f"{count} {'person' if count == 1 else 'people'} asked to join"
+    return FactorScore(_log_share(count, SATURATING_RESPONDERS), why, source)
 
 
 def _alerts(inputs: AssessmentInput, _: Neighbourhood | None) -> FactorScore:
@@ -155,7 +162,7 @@ def _alerts(inputs: AssessmentInput, _: Neighbourhood | None) -> FactorScore:
 
 
 def _log_share(count: int, full: int) -> float:
-    """The first few count most; more than `full` add nothing."""
+    """Return ln(1 + count) / ln(1 + full), at most 1: the first few count most."""
     return min(1.0, math.log1p(max(0, count)) / math.log1p(full))
 
 

@@ -1,7 +1,7 @@
-"""What was gathered around an incident: all that its assessment may use, and nothing else.
+"""The inputs of an assessment: the data gathered around an incident.
 
-Times are UTC. Where a source failed, its part is empty and the source's name is in `lacking`: what is
-not known is never taken for nothing.
+Times are UTC. If a source failed, its part is empty and `missing_sources` has its name: the assessment
+never takes unknown for empty.
 """
 
 from collections.abc import Mapping
@@ -32,9 +32,9 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """Who supports whom: each edge is (supporting id, dependent id).
+    """The account's dependencies; each edge is (supporting id, dependent id).
 
-    `is_whole` False: some of it was not read, so what is reached may be more than is shown.
+    `is_whole` is False if some were not read: more services may then be up- or downstream.
     """
 
     nodes: Mapping[str, Node] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class Alert:
     severity: str | None = None
     key: str | None = None
     status: str | None = None
-    #: The monitoring tool's own words, cut.
+    #: The monitoring tool's text, cut.
     details: str = ""
     url: str | None = None
 
@@ -76,16 +76,16 @@ class PastIncident:
     resolved_at: datetime | None = None
     urgency: str | None = None
     priority: str | None = None
-    #: The alert's own key, where there is one.
+    #: The alert's key, if there is one.
     key: str | None = None
     url: str | None = None
     responded: tuple[ResponderAction, ...] = ()
     #: Whether `responded` and `resolution` were read at all.
     is_read_in_full: bool = False
     resolution: str | None = None
-    #: Nobody resolved it: the monitoring tool or a timeout did.
+    #: The monitoring tool or a timeout resolved it, not a person.
     is_auto_resolved: bool = False
-    #: The teams it was with in the end, if it was given to others than its service's.
+    #: The teams that had it in the end, if they are not its service's.
     handed_to_team_ids: tuple[str, ...] = ()
 
 
@@ -106,7 +106,7 @@ class OpenIncident:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change event. `reason` is PagerDuty's own, if it relates the change to this incident."""
+    """A change event. `reason` is PagerDuty's reason, if PagerDuty relates the change to this incident."""
 
     id: str
     summary: str
@@ -121,7 +121,7 @@ class Change:
 class Person:
     id: str
     name: str
-    #: As PagerDuty says it: an IANA or a Rails name; None is not known.
+    #: PagerDuty's name: an IANA or a Rails name; None if unknown.
     time_zone: str | None = None
     is_active: bool = True
     url: str | None = None
@@ -130,7 +130,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class OnCall:
-    """Who is called at a level (from 1) of the incident's escalation policy now; `until` None is always."""
+    """A person on call now, at a level (from 1) of the incident's escalation policy.
+
+    `until` is None for a person who is always on call.
+    """
 
     level: int
     person_id: str
@@ -140,7 +143,7 @@ class OnCall:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """An entry of the incident's own log; `kind` without `_log_entry`."""
+    """An entry of the incident's log; `kind` is PagerDuty's type without `_log_entry`."""
 
     id: str
     kind: str
@@ -173,13 +176,17 @@ class ThisIncident:
     urgency: str | None = None
     priority: str | None = None
     url: str | None = None
-    #: How many people were asked to join.
+    #: The number of people who were asked to join.
     responders: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class PagerDutySuggestions:
-    """PagerDuty's own answers (a paid add-on), to check ours against: incident ids with scores."""
+    """PagerDuty's past and related incidents (a paid add-on), to compare with ours.
+
+    `past` pairs incident ids with PagerDuty's scores; `related` has ids.
+    Source: PagerDuty's REST API, `GET /incidents/{id}/past_incidents` and `…/related_incidents`.
+    """
 
     past: tuple[tuple[str, float], ...] = ()
     related: tuple[str, ...] = ()
@@ -187,15 +194,15 @@ class PagerDutySuggestions:
 
 @dataclass(frozen=True, slots=True)
 class AssessmentInput:
-    """`now` is when the gathering ended. `changes` and `past` reach back to their `…_since`: rates are
-    counted over that time. Past incidents are newest first and do not hold this one.
+    """All that an assessment may use. `now` is when the gathering ended. `changes` and `past` reach back to
+    their `…_since`: rates are counted over that time. `past` is newest first, without this incident.
     """
 
     now: datetime
     incident: ThisIncident
     alerts: tuple[Alert, ...] = ()
     log: tuple[LogLine, ...] = ()
-    #: What people wrote, oldest first: `kind` is `annotate`.
+    #: People's notes, oldest first; their `kind` is `annotate`.
     notes: tuple[LogLine, ...] = ()
     dependencies: Dependencies = field(default_factory=Dependencies)
     #: Names of priorities, the most severe first.
@@ -210,7 +217,7 @@ class AssessmentInput:
     #: Names of teams and policies, by id.
     names: Mapping[str, str] = field(default_factory=dict)
     maintenance: tuple[Maintenance, ...] = ()
-    #: Business services that PagerDuty itself says are impacted.
+    #: Business services that are impacted, according to PagerDuty.
     business_impacts: tuple[Reference, ...] = ()
     pagerduty_suggestions: PagerDutySuggestions | None = None
     missing_sources: frozenset[Source] = frozenset()

@@ -1,4 +1,9 @@
-"""PagerDuty's JSON about an account: services, what they depend on, people, who is on call, maintenance."""
+"""Parse PagerDuty's JSON about an account: services, dependencies, people, on-calls, maintenance windows.
+
+Each `parse_…` returns None for an object without what it needs, such as an id.
+Source: PagerDuty's REST API, `GET /services`, `/business_services`, `/service_dependencies/…`, `/users`,
+`/oncalls`, `/maintenance_windows`, `/priorities`.
+"""
 
 from collections.abc import Iterable, Mapping
 
@@ -14,7 +19,7 @@ from calmo_pagerduty.contexts.analysis.parse_incidents import (
 from calmo_pagerduty.kernel.instants import parse_instant
 from calmo_pagerduty.pagerduty.webhook_events import MAX_NAME, Reference, parse_reference, parse_references
 
-#: An edge: who supports (its kind, its id), and who depends on it.
+#: The supporting service's kind and id, then the dependent service's.
 Edge = tuple[str, str, str, str]
 _KINDS = {kind.value: kind for kind in NodeKind}
 
@@ -44,9 +49,9 @@ def parse_business_service(item: Json) -> Node | None:
 
 
 def parse_referenced_names(item: Json) -> Mapping[str, str]:
-    """Return the names of a service's teams and policy, by id."""
-    told = (*parse_references(item.get("teams")), parse_reference(item.get("escalation_policy")))
-    return {ref.id: ref.name for ref in told if ref is not None and ref.name}
+    """Return the names of a service's teams and escalation policy, by id."""
+    refs = (*parse_references(item.get("teams")), parse_reference(item.get("escalation_policy")))
+    return {ref.id: ref.name for ref in refs if ref is not None and ref.name}
 
 
 def parse_dependency(item: Json) -> Edge | None:
@@ -65,11 +70,11 @@ def parse_person(item: Json) -> Person | None:
 
 
 def parse_on_call(item: Json) -> tuple[OnCall, Reference] | None:
-    """A row of who is on call, with the person as it names them."""
-    level, who = item.get("escalation_level"), parse_reference(item.get("user"))
-    if who is None or not isinstance(level, int) or isinstance(level, bool):
+    """Parse an on-call, with the reference to its user."""
+    level, user = item.get("escalation_level"), parse_reference(item.get("user"))
+    if user is None or not isinstance(level, int) or isinstance(level, bool):
         return None
-    return OnCall(level, who.id, parse_reference(item.get("schedule")), parse_instant(item.get("end"))), who
+    return OnCall(level, user.id, parse_reference(item.get("schedule")), parse_instant(item.get("end"))), user
 
 
 def parse_maintenance(item: Json) -> Maintenance | None:
@@ -77,9 +82,9 @@ def parse_maintenance(item: Json) -> Maintenance | None:
     start, end = parse_instant(item.get("start_time")), parse_instant(item.get("end_time"))
     if window_id is None or start is None or end is None:
         return None
-    words = parse_sanitized_text(item.get("description") or item.get("summary"), MAX_NOTE_LENGTH) or ""
+    description = parse_sanitized_text(item.get("description") or item.get("summary"), MAX_NOTE_LENGTH) or ""
     services = tuple(ref.id for ref in parse_references(item.get("services")))
-    return Maintenance(window_id, start, end, words, services, parse_pagerduty_url(item))
+    return Maintenance(window_id, start, end, description, services, parse_pagerduty_url(item))
 
 
 def parse_priority(item: Json) -> str | None:
@@ -87,7 +92,7 @@ def parse_priority(item: Json) -> str | None:
 
 
 def parse_priorities(items: Iterable[Json]) -> tuple[str, ...]:
-    """Return the names in PagerDuty's order: the most severe first."""
+    """Return the priorities' names in PagerDuty's order, the most severe first."""
     return tuple(dict.fromkeys(parse_all(parse_priority, items)))
 
 
@@ -96,8 +101,8 @@ def _name(item: Json) -> str | None:
 
 
 def _end(value: object) -> tuple[str, str] | None:
-    found = parse_reference(value)
-    kind = found.type.removesuffix("_reference") if found else ""
-    if found is None or kind not in _KINDS or parse_id({"id": found.id}) is None:
+    service = parse_reference(value)
+    kind = service.type.removesuffix("_reference") if service else ""
+    if service is None or kind not in _KINDS or parse_id({"id": service.id}) is None:
         return None
-    return kind, found.id
+    return kind, service.id

@@ -1,4 +1,8 @@
-"""PagerDuty's JSON about incidents, read into what surrounds one. Odd and missing fields are tolerated."""
+"""Parse PagerDuty's JSON about incidents, alerts, notes, log entries and changes.
+
+A missing or odd field becomes None or a default; an object without an id or time becomes None.
+Source: PagerDuty's REST API, `GET /incidents`, `/incidents/{id}/…`, `/change_events`.
+"""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -22,22 +26,22 @@ from calmo_pagerduty.pagerduty.webhook_events import MAX_TITLE, Reference, parse
 Json = Mapping[str, Any]
 T = TypeVar("T")
 
-#: How much of a monitoring tool's own words, and of people's, is kept.
+#: The longest texts of monitoring tools, of people, and the longest key, in characters.
 MAX_DETAILS_LENGTH = 2000
 MAX_NOTE_LENGTH = 2000
 MAX_KEY_LENGTH = 255
 
 
 def parse_all(read: Callable[[Json], T | None], items: Iterable[object]) -> tuple[T, ...]:
-    """Read a list's objects, leaving out what can't be told apart."""
-    found = (read(item) for item in items if isinstance(item, dict))
-    return tuple(parsed for parsed in found if parsed is not None)
+    """Parse a list's objects; leave out what `read` returns None for."""
+    results = (read(item) for item in items if isinstance(item, dict))
+    return tuple(parsed for parsed in results if parsed is not None)
 
 
 def parse_id(item: Json) -> str | None:
-    """Return the id of a thing; None if it has none that could be PagerDuty's."""
-    found = item.get("id")
-    return found if isinstance(found, str) and INCIDENT_ID.fullmatch(found) else None
+    """Return the object's id; None if it could not be PagerDuty's."""
+    value = item.get("id")
+    return value if isinstance(value, str) and INCIDENT_ID.fullmatch(value) else None
 
 
 def parse_sanitized_text(value: object, longest: int = MAX_TITLE) -> str | None:
@@ -45,9 +49,9 @@ def parse_sanitized_text(value: object, longest: int = MAX_TITLE) -> str | None:
 
 
 def parse_pagerduty_url(item: Json) -> str | None:
-    """Return the link that people may follow: to PagerDuty itself only."""
-    found = parse_reference({"id": "any", "html_url": item.get("html_url")})
-    return found.url if found else None
+    """Return the object's link, if it points to PagerDuty: only such links may be shown."""
+    reference = parse_reference({"id": "any", "html_url": item.get("html_url")})
+    return reference.url if reference else None
 
 
 def parse_number(item: Json) -> int | None:
@@ -56,9 +60,9 @@ def parse_number(item: Json) -> int | None:
 
 
 def parse_name(value: object) -> str | None:
-    """Return what an object inside another is called."""
-    found = parse_reference(value)
-    return found.name if found else None
+    """Return the name of a referenced object."""
+    reference = parse_reference(value)
+    return reference.name if reference else None
 
 
 def parse_this_incident(item: Json) -> ThisIncident | None:
@@ -105,12 +109,12 @@ def parse_note(item: Json) -> LogLine | None:
     at = parse_instant(item.get("created_at"))
     if at is None:
         return None
-    words = parse_sanitized_text(item.get("content"), MAX_NOTE_LENGTH) or ""
-    return LogLine(parse_id(item) or "", "annotate", at, parse_reference(item.get("user")), words)
+    text = parse_sanitized_text(item.get("content"), MAX_NOTE_LENGTH) or ""
+    return LogLine(parse_id(item) or "", "annotate", at, parse_reference(item.get("user")), text)
 
 
 def parse_log_line(item: Json) -> LogLine | None:
-    """An agent that is no person (a service, an integration) is left out: automation did it."""
+    """Parse a log entry. Its agent is None if it is no person but a service or an integration."""
     entry_id, at = parse_id(item), parse_instant(item.get("created_at"))
     if entry_id is None or at is None:
         return None
@@ -121,64 +125,64 @@ def parse_log_line(item: Json) -> LogLine | None:
 
 
 def parse_open_incident(item: Json) -> OpenIncident | None:
-    found = parse_this_incident(item)
-    if found is None or found.service is None:
+    incident = parse_this_incident(item)
+    if incident is None or incident.service is None:
         return None
     return OpenIncident(
-        found.id,
-        found.title,
-        found.service.id,
-        found.created_at,
-        found.status,
-        found.number,
-        found.urgency,
-        found.priority,
-        found.url,
+        incident.id,
+        incident.title,
+        incident.service.id,
+        incident.created_at,
+        incident.status,
+        incident.number,
+        incident.urgency,
+        incident.priority,
+        incident.url,
     )
 
 
 def parse_past_incident(item: Json) -> PastIncident | None:
-    """What a list of incidents tells of one: who resolved it too, by its last change of status.
+    """Parse an incident of a list. The agent of its last status change is the person who resolved it.
 
-    `handed_to_team_ids` are all its teams here: which of them aren't its service's is told later.
+    `handed_to_team_ids` has all its teams; its service's teams are subtracted later.
     """
-    found = parse_this_incident(item)
-    if found is None or found.service is None:
+    incident = parse_this_incident(item)
+    if incident is None or incident.service is None:
         return None
-    is_resolved = found.status == "resolved"
+    is_resolved = incident.status == "resolved"
     resolved_at = parse_instant(item.get("resolved_at")) or parse_instant(item.get("last_status_change_at"))
     by = parse_reference(item.get("last_status_change_by")) if is_resolved else None
     is_person = by is not None and by.type.startswith("user")
     responded = (ResponderAction(by, "resolved", resolved_at),) if by and is_person and resolved_at else ()
     return PastIncident(
-        id=found.id,
-        title=found.title,
-        service_id=found.service.id,
-        created_at=found.created_at,
-        number=found.number,
+        id=incident.id,
+        title=incident.title,
+        service_id=incident.service.id,
+        created_at=incident.created_at,
+        number=incident.number,
         resolved_at=resolved_at if is_resolved else None,
-        urgency=found.urgency,
-        priority=found.priority,
+        urgency=incident.urgency,
+        priority=incident.priority,
         key=parse_sanitized_text(item.get("incident_key"), MAX_KEY_LENGTH),
-        url=found.url,
+        url=incident.url,
         responded=responded,
         is_auto_resolved=is_resolved and by is not None and not is_person,
-        handed_to_team_ids=tuple(team.id for team in found.teams),
+        handed_to_team_ids=tuple(team.id for team in incident.teams),
     )
 
 
 def parse_related_change(item: Json) -> Change | None:
-    found = parse_change(item)
+    change = parse_change(item)
     reason = as_object(item.get("correlation_reason")).get("reason")
-    if found is None:
+    if change is None:
         return None
     return Change(
-        found.id,
-        found.summary,
-        found.at,
-        found.service_ids,
-        found.source,
-        found.url,
+        change.id,
+        change.summary,
+        change.at,
+        change.service_ids,
+        change.source,
+        change.url,
         parse_sanitized_text(reason, 100),
     )
 
@@ -200,7 +204,7 @@ def parse_change(item: Json) -> Change | None:
 
 
 def parse_scored_incident(item: Json) -> tuple[str, float] | None:
-    """An answer of PagerDuty's own search for past incidents: the id, and its score of 100."""
+    """Parse one of PagerDuty's past incidents: its id and score (0–100)."""
     stub, score = item.get("incident"), item.get("score")
     incident_id = parse_id(stub) if isinstance(stub, dict) else None
     if incident_id is None or not isinstance(score, int | float) or isinstance(score, bool):
@@ -235,11 +239,11 @@ def _details(value: object) -> str:
 
 
 def _written_text(item: Json, kind: str) -> str:
-    """What somebody wrote (a note, a resolution); of other entries PagerDuty's own words for them."""
+    """Return the text that a person wrote (a note, a resolution); PagerDuty's summary of other entries."""
     channel = item.get("channel")
-    told = item.get("note")
-    if told is None and kind == "annotate" and isinstance(channel, dict):
-        told = channel.get("summary")
-    if told is None and kind not in {"annotate", "resolve"}:
-        told = item.get("summary")
-    return parse_sanitized_text(told, MAX_NOTE_LENGTH) or ""
+    text = item.get("note")
+    if text is None and kind == "annotate" and isinstance(channel, dict):
+        text = channel.get("summary")
+    if text is None and kind not in {"annotate", "resolve"}:
+        text = item.get("summary")
+    return parse_sanitized_text(text, MAX_NOTE_LENGTH) or ""

@@ -1,4 +1,4 @@
-"""Our own issues and timelines, read as PagerDuty's incidents: what is known where PagerDuty isn't asked."""
+"""Turn our issues and timelines into an assessment's inputs, for use instead of requests to PagerDuty."""
 
 from collections.abc import Mapping, Sequence
 
@@ -60,12 +60,12 @@ def past_incident_from_issue(issue: Issue, entries: Sequence[TimelineEntry]) -> 
         url=issue.url,
         handed_to_team_ids=tuple(team.id for team in issue.teams),
     )
-    how: IncidentHandling = summarise_handling(log_lines_from_timeline(entries))
-    return with_handling(past, how)
+    handling: IncidentHandling = summarise_handling(log_lines_from_timeline(entries))
+    return with_handling(past, handling)
 
 
 def log_lines_from_timeline(entries: Sequence[TimelineEntry]) -> tuple[LogLine, ...]:
-    """Read a timeline as a log. What the log has no word for keeps the event's own."""
+    """Turn a timeline into log lines. An event type without a log entry type keeps its own name."""
     return tuple(
         LogLine(
             id=entry.event_id,

@@ -1,4 +1,4 @@
-"""What an incident's own log tells of how it was handled: by whom, and how it ended."""
+"""Derive from an incident's log who handled it and how it ended."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from datetime import datetime
 
 from calmo_pagerduty.contexts.analysis.inputs import LogLine, PastIncident, ResponderAction
 
-#: What a person does about an incident, by the log's word for it.
+#: What a person did about an incident, by the log entry's type.
 _ACTION_OF_KIND = {
     "acknowledge": "acknowledged",
     "resolve": "resolved",
@@ -19,7 +19,7 @@ MAX_RESPONDER_ACTIONS = 20
 
 @dataclass(frozen=True, slots=True)
 class IncidentHandling:
-    """How a past incident was handled. A resolved incident's log does not change: it is read once."""
+    """How a past incident was handled. It is read only once: the log of a resolved incident is final."""
 
     responded: tuple[ResponderAction, ...] = ()
     resolved_at: datetime | None = None
@@ -28,7 +28,7 @@ class IncidentHandling:
 
 
 def summarise_handling(lines: Sequence[LogLine]) -> IncidentHandling:
-    """Read an incident's log, given in any order. The last resolution counts."""
+    """Summarise an incident's log, given in any order. The last resolution counts."""
     ordered = sorted(lines, key=lambda line: (line.at, line.id))
     responded = [
         ResponderAction(line.agent, _ACTION_OF_KIND[line.kind], line.at)
@@ -46,20 +46,20 @@ def summarise_handling(lines: Sequence[LogLine]) -> IncidentHandling:
     )
 
 
-def with_handling(past: PastIncident, how: IncidentHandling) -> PastIncident:
-    """Return the past incident with what its log told."""
+def with_handling(past: PastIncident, handling: IncidentHandling) -> PastIncident:
+    """Return the past incident with the handling from its log."""
     return replace(
         past,
-        responded=how.responded,
-        resolution=how.resolution,
-        is_auto_resolved=how.is_auto_resolved,
-        resolved_at=past.resolved_at or how.resolved_at,
+        responded=handling.responded,
+        resolution=handling.resolution,
+        is_auto_resolved=handling.is_auto_resolved,
+        resolved_at=past.resolved_at or handling.resolved_at,
         is_read_in_full=True,
     )
 
 
 def _first_of_each(responded: Sequence[ResponderAction]) -> list[ResponderAction]:
-    """Somebody who did the same thing again counts once, by the first time."""
+    """Keep the first of each person's equal actions."""
     first: dict[tuple[str, str], ResponderAction] = {}
     for response in responded:
         first.setdefault((response.who.id, response.did), response)

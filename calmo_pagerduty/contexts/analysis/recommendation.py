@@ -1,4 +1,4 @@
-"""Whom to involve: people who handled incidents like this one, if that has proved to tell anything."""
+"""Recommend people who handled similar incidents, if a backtest shows that this predicts the responders."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from calmo_pagerduty.kernel.untrusted_text import sanitize_text
 
 MAX_PEOPLE = 5
 _MAX_EVIDENCE = 5
-#: In the order of names: being on call now counts as half more, being asleep as half. Who is on call is
-#: there to be woken.
+#: Factors of a person's rank. Nobody on call counts as asleep: they are there to be woken.
 ON_CALL_WEIGHT = 1.5
 ASLEEP_WEIGHT = 0.5
-#: A service is misrouted if at least this share of its incidents surely ends with one other team.
+#: A service is misrouted if one other team ends up with at least this share of its incidents: the lower
+#: end of the 95 % Wilson interval must reach it.
 MIN_HANDED_SHARE = 0.3
 MIN_INCIDENTS = 5
 
 
 @dataclass(slots=True)
 class _ResponderRecord:
-    """What one person handled."""
+    """The similar incidents that a person handled."""
 
     score: float = 0.0
     incidents: list[SimilarityMatch] = field(default_factory=list)
@@ -50,25 +50,25 @@ def recommend_people(
     similarity: TitleSimilarity,
     neighbourhood: Neighbourhood | None,
 ) -> Recommendation:
-    """Return whom to involve, or the reason why nobody is named."""
+    """Return the people to involve, or the reason why nobody is named."""
     misrouted = find_misrouting(inputs)
     if Source.HISTORY in inputs.missing_sources:
         return Recommendation(reason="The account's history could not be read.", misrouting=misrouted)
-    tested = leave_one_out_backtest(inputs, similarity, neighbourhood)
+    backtest = leave_one_out_backtest(inputs, similarity, neighbourhood)
     people = people_to_involve(inputs, similar)
-    reason = _no_recommendation_reason(inputs, people, tested)
+    reason = _no_recommendation_reason(inputs, people, backtest)
     return Recommendation(
         people=() if reason else tuple(people[:MAX_PEOPLE]),
         reason=reason,
-        tested_on=tested.of,
-        hit_at_3=tested.hit_at_3,
-        baseline_hit_at_3=None if Source.ON_CALL in inputs.missing_sources else tested.baseline,
+        tested_on=backtest.of,
+        hit_at_3=backtest.hit_at_3,
+        baseline_hit_at_3=None if Source.ON_CALL in inputs.missing_sources else backtest.baseline,
         misrouting=misrouted,
     )
 
 
 def people_to_involve(inputs: AssessmentInput, similar: Sequence[SimilarityMatch]) -> list[PersonToInvolve]:
-    """Return active people by what they handled, whether or not that has proved to tell anything."""
+    """Return active people who handled similar incidents, best first, whatever the backtest says."""
     records: dict[str, _ResponderRecord] = defaultdict(_ResponderRecord)
     for match in similar:
         for person_id in responder_ids(match.incident, inputs.people):
@@ -77,35 +77,38 @@ def people_to_involve(inputs: AssessmentInput, similar: Sequence[SimilarityMatch
                 match.incident.created_at, inputs.incident.created_at
             )
             record.incidents.append(match)
-    called = on_call_levels(inputs)
-    found = [_person(inputs, person_id, record, called) for person_id, record in records.items()]
-    return sorted(found, key=lambda person: (-_weighted_score(person), -person.score, person.who.id))
+    levels = on_call_levels(inputs)
+    people = [_person(inputs, person_id, record, levels) for person_id, record in records.items()]
+    return sorted(people, key=lambda person: (-_weighted_score(person), -person.score, person.who.id))
 
 
 def find_misrouting(inputs: AssessmentInput) -> tuple[Misrouting, ...]:
-    """Return the teams that incidents of this service end with instead of its own."""
+    """Return the other teams that too many incidents of this service end up with, most incidents first.
+
+    Source of the threshold's interval: `estimators.wilson_interval`.
+    """
     service = inputs.incident.service
     past = [incident for incident in inputs.past if service and incident.service_id == service.id]
     if service is None or len(past) < MIN_INCIDENTS:
         return ()
     node = inputs.dependencies.nodes.get(service.id)
-    own = set(node.team_ids) if node else set()
-    handed = Counter(team for incident in past for team in set(incident.handed_to_team_ids) - own)
-    found = []
+    own_teams = set(node.team_ids) if node else set()
+    handed = Counter(team for incident in past for team in set(incident.handed_to_team_ids) - own_teams)
+    misroutings = []
     for team_id, count in sorted(handed.items(), key=lambda pair: (-pair[1], pair[0])):
-        surely = wilson_interval(count, len(past))
-        if surely is not None and surely.low >= MIN_HANDED_SHARE:
-            found.append(
+        interval = wilson_interval(count, len(past))
+        if interval is not None and interval.low >= MIN_HANDED_SHARE:
+            misroutings.append(
                 _misrouted(
                     inputs,
                     service_ref(service.id, inputs.dependencies),
                     team_id,
                     count,
                     len(past),
-                    surely.low,
+                    interval.low,
                 )
             )
-    return tuple(found)
+    return tuple(misroutings)
 
 
 def _misrouted(
@@ -133,24 +136,24 @@ def _weighted_score(person: PersonToInvolve) -> float:
 
 
 def _person(
-    inputs: AssessmentInput, person_id: str, record: _ResponderRecord, called: Mapping[str, int]
+    inputs: AssessmentInput, person_id: str, record: _ResponderRecord, levels: Mapping[str, int]
 ) -> PersonToInvolve:
     person = inputs.people[person_id]
     zone = time_zone(person.time_zone)
-    is_asleep, clock = is_night(inputs.now, zone), local_time(inputs.now, zone)
-    level = called.get(person_id)
+    is_asleep, clock_time = is_night(inputs.now, zone), local_time(inputs.now, zone)
+    level = levels.get(person_id)
     reasons = [_handled_text(record, inputs)]
     if level is not None:
         reasons.append(f"on call now, level {level}")
     if is_asleep:
-        reasons.append(f"probably asleep: {clock}")
+        reasons.append(f"probably asleep: {clock_time}")
     return PersonToInvolve(
         who=person_ref(person),
         score=round(record.score, 4),
         is_on_call=level is not None,
         level=level,
         is_asleep=is_asleep,
-        local_time=clock,
+        local_time=clock_time,
         reasons=tuple(reasons),
         evidence=tuple(
             EntityRef(
@@ -165,7 +168,7 @@ def _person(
 
 
 def person_ref(person: Person) -> EntityRef:
-    """Return a person of the account as the document names them."""
+    """Return an account's user as the document names them."""
     return EntityRef(id=person.id, kind="user", name=sanitize_text(person.name, 200), url=person.url)
 
 
@@ -178,21 +181,21 @@ def _handled_text(record: _ResponderRecord, inputs: AssessmentInput) -> str:
 
 
 def _no_recommendation_reason(
-    inputs: AssessmentInput, people: Sequence[PersonToInvolve], tested: Backtest
+    inputs: AssessmentInput, people: Sequence[PersonToInvolve], backtest: Backtest
 ) -> str:
-    """Return why nobody is named; empty if people may be."""
+    """Return the reason why nobody is named; empty if people may be named."""
     if not people:
         return "Nobody who is still active is known to have handled an incident like this one."
-    if tested.of < MIN_BACKTEST_SIZE or tested.hit_at_3 is None or tested.baseline is None:
+    if backtest.of < MIN_BACKTEST_SIZE or backtest.hit_at_3 is None or backtest.baseline is None:
         return (
-            f"Only {tested.of} past incidents of the service are known with who handled them; "
+            f"Only {backtest.of} past incidents of the service are known with who handled them; "
             f"at least {MIN_BACKTEST_SIZE} are needed to test whom to name."
         )
     if Source.ON_CALL in inputs.missing_sources:
         return "Who is on call could not be read, so the names can't be tested against it."
-    if tested.hit_at_3 <= tested.baseline:
+    if backtest.hit_at_3 <= backtest.baseline:
         return (
-            f"On {tested.of} past incidents, those named would have been right in {tested.hit_at_3:.0%}, "
-            f"no more often than who is on call now ({tested.baseline:.0%})."
+            f"On {backtest.of} past incidents, those named would have been right in {backtest.hit_at_3:.0%}, "
+            f"no more often than who is on call now ({backtest.baseline:.0%})."
         )
     return ""

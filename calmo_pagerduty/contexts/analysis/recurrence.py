@@ -1,6 +1,6 @@
-"""How often incidents like this one come on its service, and whether they flap.
+"""Measure how often incidents of this kind recur on the service, and whether they flap.
 
-The labels are PagerDuty's own (its Outlier Incident): frequent, rare, anomaly, over 30 days.
+Source: the labels frequent, rare and anomaly, over 30 days, are those of PagerDuty's "Outlier Incident".
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from calmo_pagerduty.contexts.sources import Source
 WINDOW = timedelta(days=30)
 FREQUENT_SHARE = 0.20
 RARE_SHARE = 0.05
-#: Of fewer incidents, a share says nothing.
+#: With fewer incidents, a share means nothing.
 MIN_SERVICE_INCIDENTS = 5
-#: A cycle is a trigger and its auto-resolve; flapping is so many within so long.
+#: A cycle is a trigger and its auto-resolve; so many cycles within FLAP_WINDOW are flapping.
 MIN_FLAP_CYCLES = 3
 FLAP_WINDOW = timedelta(minutes=60)
-#: The longest time for which PagerDuty can hold back a notification that may resolve itself.
+#: The longest time for which PagerDuty can pause notifications of an incident that may resolve itself.
 RETRIGGER_WINDOW = timedelta(minutes=15)
 
 Label = Literal["frequent", "rare", "anomaly", "usual"]
@@ -32,14 +32,14 @@ Label = Literal["frequent", "rare", "anomaly", "usual"]
 
 @dataclass(frozen=True, slots=True)
 class FlapCycle:
-    """One incident of a kind; `auto_resolved_at` None if a person resolved it, or nobody."""
+    """One incident of a kind; `auto_resolved_at` is None unless it resolved itself."""
 
     triggered_at: datetime
     auto_resolved_at: datetime | None
 
 
 def assess_recurrence(inputs: AssessmentInput, similarity: TitleSimilarity) -> Recurrence | None:
-    """Return how often it comes; None without a service, or without the account's history."""
+    """Return how often the kind recurs; None without a service, or without the account's history."""
     service = inputs.incident.service
     if service is None or Source.HISTORY in inputs.missing_sources:
         return None
@@ -57,7 +57,7 @@ def assess_recurrence(inputs: AssessmentInput, similarity: TitleSimilarity) -> R
     cycles = count_flap_cycles([_cycle(incident) for incident in same], began)
     return Recurrence(
         fingerprint=fingerprint(service.id, key, mask),
-        # To an account without a past everything is new: that tells nothing.
+        # In an account without a past everything is new: a label would mean nothing.
         label=recurrence_label(count, of, began - since) if inputs.past else None,
         count=count,
         of=of,
@@ -70,7 +70,7 @@ def assess_recurrence(inputs: AssessmentInput, similarity: TitleSimilarity) -> R
 
 
 def recurrence_label(count: int, of: int, window: timedelta) -> Label | None:
-    """Return what PagerDuty would call `count` of a service's `of` incidents; None if too little is known."""
+    """Return PagerDuty's label for `count` of a service's `of` incidents; None if too little is known."""
     if count == 0:
         return "anomaly" if window >= WINDOW else None
     if of < MIN_SERVICE_INCIDENTS:
@@ -82,8 +82,8 @@ def recurrence_label(count: int, of: int, window: timedelta) -> Label | None:
 
 
 def count_flap_cycles(cycles: Sequence[FlapCycle], triggered_at: datetime) -> int:
-    """Return how many cycles in an unbroken row led up to a trigger: each began at most an hour before it,
-    resolved itself, and was followed by the next trigger within 15 minutes.
+    """Return how many consecutive cycles led up to a trigger. Each cycle began at most FLAP_WINDOW before
+    it, resolved itself, and the next trigger followed within RETRIGGER_WINDOW.
     """
     count, following = 0, triggered_at
     for cycle in sorted(cycles, key=lambda cycle: cycle.triggered_at, reverse=True):
@@ -107,6 +107,6 @@ def _key_of(inputs: AssessmentInput) -> str | None:
 
 
 def _is_same_kind(incident: PastIncident, key: str | None, mask: str, similarity: TitleSimilarity) -> bool:
-    """Compare the keys where both have one that lasts, else the titles."""
+    """Compare the keys if both incidents have a stable key, else the masked titles."""
     other = stable_key(incident.key)
     return other == key if key and other else similarity.mask_of(incident.title) == mask

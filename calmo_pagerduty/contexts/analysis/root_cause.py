@@ -1,11 +1,12 @@
-"""What is correlated with an incident, by how unlikely it is to have come so close by chance.
+"""Find what correlates with an incident: events that chance would rarely bring so close to it.
 
-Sources are looked at in rings: the service itself, one hop upstream, two, three (with it what is
-elsewhere). Half of the error that is allowed goes to the service itself, the rest to the rings upstream,
-the nearer the more: a service with a hundred dependencies doesn't lose sight of its own deployment.
-Within a ring Benjamini–Hochberg corrects for the number of sources. So among incidents that nothing led
-up to, at most FALSE_ALARMS of them show a candidate, however many sources are looked at. What past
-incidents add (`lift`) only ranks what has passed.
+Each stream is tested once. Streams form rings: the service itself, then one, two and three hops upstream
+(the last with everything elsewhere). The error rate is shared between the rings that have a stream. The
+service itself gets half when all have one, and nearer rings get more than farther ones: a service with a
+hundred dependencies doesn't lose sight of its own deployment. Within a ring, the Benjamini–Hochberg
+procedure corrects for the number of streams. So of incidents without any true correlate, at most
+FALSE_DISCOVERY_RATE show a candidate, however many streams there are. The `lift` from past incidents
+only ranks the candidates that passed.
 """
 
 from __future__ import annotations
@@ -40,12 +41,12 @@ from calmo_pagerduty.contexts.sources import Source
 from calmo_pagerduty.kernel.untrusted_text import sanitize_text
 
 FALSE_DISCOVERY_RATE = 0.05
-#: Looking past the incident's start is a second look, by at most this part of the first: it is paid for.
+#: Events after the incident's start count too, which raises the error by at most this factor.
 SIGNIFICANCE_LEVEL = FALSE_DISCOVERY_RATE / (1 + CLOCK_SKEW / LEAD_OF_LATER)
-#: How the error that is allowed is shared by the rings that have a source.
+#: Weights by which the rings share the error rate, by hops.
 _ALPHA_SHARE_OF_RING: Mapping[int, float] = {0: 8.0, 1: 4.0, 2: 2.0, 3: 2.0}
 MAX_CANDIDATES = 10
-#: What past incidents add at most: as much as a chance ten times smaller.
+#: The largest addition of the lift to a score: as much as a p-value ten times smaller.
 _MAX_LIFT_BONUS = 1.0
 _LIFT_WINDOW = {"change": HOUR, "incident": INCIDENT_WINDOW}
 _SOURCE_OF = {"change": Source.CHANGES, "incident": Source.OPEN_INCIDENTS}
@@ -54,14 +55,14 @@ _MAX_TEXT_LENGTH = 300
 
 @dataclass(frozen=True, slots=True)
 class _AccountBurst:
-    """A burst of one kind, as a source. `burst` None: nothing burst."""
+    """The burst of one kind of events, tested as one stream; `burst` is None if there was none."""
 
     kind: str
     burst: Burst | None
 
 
 def find_root_cause(window: CorrelationWindow) -> RootCause:
-    """Return the candidates, the strongest first, and what was not looked at."""
+    """Return the candidates, the strongest first, with the reason: what was tested and what is unknown."""
     streams = [*change_streams(window), *incident_streams(window)]
     bursts = _find_bursts(window)
     limits = _thresholds(streams, bursts)
@@ -83,31 +84,31 @@ def find_root_cause(window: CorrelationWindow) -> RootCause:
 
 
 def candidate_score(chance: float, hops: int, lift: float | None = None) -> float:
-    """Return −log10(chance) × 0.7^hops, and with it what the lift adds."""
+    """Return (−log10(chance) + log10(lift)) × DECAY_PER_HOP^hops. The lift adds 0 to _MAX_LIFT_BONUS."""
     added = min(_MAX_LIFT_BONUS, math.log10(lift)) if lift is not None and lift > 1 else 0.0
     return (added - math.log10(chance)) * distance_decay(hops)
 
 
 def _find_bursts(window: CorrelationWindow) -> list[_AccountBurst]:
-    reaches = {"change": window.inputs.changes_since, "incident": window.inputs.past_since}
+    since_by_kind = {"change": window.inputs.changes_since, "incident": window.inputs.past_since}
     return [
         _AccountBurst(kind, find_burst(times, window.at, since.timestamp()))
-        for kind, since in reaches.items()
+        for kind, since in since_by_kind.items()
         if since is not None and len(times := unrelated_times(window, kind))
     ]
 
 
 def _thresholds(streams: Sequence[EventStream], bursts: Sequence[_AccountBurst]) -> dict[int, float]:
-    """Return by ring the largest chance that is accepted."""
+    """Return the largest accepted p-value of each ring, by hops."""
     rings: dict[int, list[float]] = defaultdict(list)
     for stream in streams:
         rings[stream.hops].append(stream.min_chance())
-    for elsewhere in bursts:
-        rings[MAX_HOPS].append(elsewhere.burst.chance if elsewhere.burst else 1.0)
-    shared = sum(_ALPHA_SHARE_OF_RING[hops] for hops in rings)
+    for account_burst in bursts:
+        rings[MAX_HOPS].append(account_burst.burst.chance if account_burst.burst else 1.0)
+    total = sum(_ALPHA_SHARE_OF_RING[hops] for hops in rings)
     return {
-        hops: benjamini_hochberg_threshold(found, SIGNIFICANCE_LEVEL * _ALPHA_SHARE_OF_RING[hops] / shared)
-        for hops, found in rings.items()
+        hops: benjamini_hochberg_threshold(chances, SIGNIFICANCE_LEVEL * _ALPHA_SHARE_OF_RING[hops] / total)
+        for hops, chances in rings.items()
     }
 
 
@@ -116,14 +117,16 @@ def _stream_candidates(
 ) -> list[Candidate]:
     changes = {change.id: change for change in window.inputs.changes}
     past = service_incident_times(window)
-    found = []
+    candidates = []
     for stream in streams:
-        close = [event for event in stream.near if stream.chance_of(event.lead) <= limits[stream.hops]]
-        if close:
+        accepted = [event for event in stream.near if stream.chance_of(event.lead) <= limits[stream.hops]]
+        if accepted:
             since = window.inputs.now.timestamp() - stream.seconds
             lift = stream.lift(past, _LIFT_WINDOW[stream.kind], since)
-            found += [_candidate(window, stream, event, lift, changes) for event in close[:MAX_CANDIDATES]]
-    return found
+            candidates += [
+                _candidate(window, stream, event, lift, changes) for event in accepted[:MAX_CANDIDATES]
+            ]
+    return candidates
 
 
 def _candidate(
@@ -135,23 +138,23 @@ def _candidate(
 ) -> Candidate:
     chance = stream.chance_of(event.lead)
     is_change = stream.kind == "change"
-    told = changes[event.id] if is_change else window.incidents[event.id]
-    way = window.neighbourhood.paths.get(stream.service_id or "", ()) if window.neighbourhood else ()
+    cause = changes[event.id] if is_change else window.incidents[event.id]
+    path = window.neighbourhood.paths.get(stream.service_id or "", ()) if window.neighbourhood else ()
     return Candidate(
         kind=stream.kind,
-        thing=EntityRef(id=event.id, kind="change_event" if is_change else "incident", url=told.url),
+        thing=EntityRef(id=event.id, kind="change_event" if is_change else "incident", url=cause.url),
         summary=UntrustedText(
-            text=sanitize_text(told.summary if isinstance(told, Change) else told.title, _MAX_TEXT_LENGTH)
+            text=sanitize_text(cause.summary if isinstance(cause, Change) else cause.title, _MAX_TEXT_LENGTH)
         ),
         at=event.at,
         lead_seconds=round(event.lead, 3),
         hops=stream.hops,
-        path=tuple(service_ref(node, window.inputs.dependencies) for node in way),
+        path=tuple(service_ref(node, window.inputs.dependencies) for node in path),
         rate_per_day=round(stream.rate_per_day, 4),
         chance=_rounded(chance),
         lift=None if lift is None else round(lift, 2),
         score=round(candidate_score(chance, stream.hops, lift), 3),
-        pagerduty_reason=told.reason if isinstance(told, Change) else None,
+        pagerduty_reason=cause.reason if isinstance(cause, Change) else None,
         source=_SOURCE_OF[stream.kind],
     )
 
@@ -163,19 +166,21 @@ def _burst_candidates(
         Candidate(
             kind="burst",
             thing=EntityRef(
-                id=f"burst:{elsewhere.kind}", kind="burst", name=f"{burst.count} {elsewhere.kind}s elsewhere"
+                id=f"burst:{account_burst.kind}",
+                kind="burst",
+                name=f"{burst.count} {account_burst.kind}s elsewhere",
             ),
-            summary=UntrustedText(text=_burst_text(elsewhere.kind, burst)),
+            summary=UntrustedText(text=_burst_text(account_burst.kind, burst)),
             at=burst.first_at,
             lead_seconds=round(window.lead(burst.first_at), 3),
             hops=MAX_HOPS,
             rate_per_day=round(burst.rate_per_day, 4),
             chance=_rounded(burst.chance),
             score=round(candidate_score(burst.chance, MAX_HOPS), 3),
-            source=_SOURCE_OF[elsewhere.kind],
+            source=_SOURCE_OF[account_burst.kind],
         )
-        for elsewhere in bursts
-        if (burst := elsewhere.burst) is not None and burst.chance <= limits[MAX_HOPS]
+        for account_burst in bursts
+        if (burst := account_burst.burst) is not None and burst.chance <= limits[MAX_HOPS]
     ]
 
 
@@ -185,11 +190,11 @@ def _burst_text(kind: str, burst: Burst) -> str:
 
 
 def _rounded(chance: float) -> float:
-    """Three digits, whatever the size."""
+    """Round to three significant digits."""
     return float(f"{chance:.3g}")
 
 
-#: Without these something is not looked at.
+#: Sources without which the search is incomplete, with their names in texts.
 _UNREAD_SOURCE_NAMES: Mapping[Source, str] = {
     Source.CHANGES: "changes",
     Source.DEPENDENCIES: "what is upstream",
@@ -198,27 +203,27 @@ _UNREAD_SOURCE_NAMES: Mapping[Source, str] = {
 }
 
 
-def _reason(window: CorrelationWindow, considered: int, found: int) -> str:
+def _reason(window: CorrelationWindow, considered: int, candidates: int) -> str:
     inputs = window.inputs
-    missing = [words for source, words in _UNREAD_SOURCE_NAMES.items() if source in inputs.missing_sources]
+    missing = [name for source, name in _UNREAD_SOURCE_NAMES.items() if source in inputs.missing_sources]
     if inputs.changes_since is None and Source.CHANGES not in inputs.missing_sources:
         missing.append("how often changes come")
     if inputs.past_since is None and Source.HISTORY not in inputs.missing_sources:
         missing.append(_UNREAD_SOURCE_NAMES[Source.HISTORY])
-    said = []
+    sentences = []
     if window.neighbourhood is None:
-        said.append("The incident names no service, so nothing can be told to be upstream.")
-    if not found:
-        nothing = (
+        sentences.append("The incident names no service, so nothing can be told to be upstream.")
+    if not candidates:
+        outcome = (
             "Nothing came closer than chance would bring it" if considered else "There was nothing to look at"
         )
-        said.append(f"{nothing}: no candidate.")
+        sentences.append(f"{outcome}: no candidate.")
     if considered:
-        looked = f"{considered} source{'s were' if considered > 1 else ' was'} looked at"
-        said.append(
-            f"{looked}; of incidents that nothing led up to, at most {FALSE_DISCOVERY_RATE:.0%} show"
+        tested = f"{considered} source{'s were' if considered > 1 else ' was'} looked at"
+        sentences.append(
+            f"{tested}; of incidents that nothing led up to, at most {FALSE_DISCOVERY_RATE:.0%} show"
             f" a candidate (Benjamini–Hochberg)."
         )
     if missing:
-        said.append(f"Not known: {', '.join(missing)}.")
-    return " ".join(said)
+        sentences.append(f"Not known: {', '.join(missing)}.")
+    return " ".join(sentences)

@@ -1,4 +1,4 @@
-"""From the names of time zones that PagerDuty tells, IANA's and Rails', to the zones; and who is asleep.
+"""Find time zones by the names that PagerDuty uses, IANA's and Rails', and tell day from night there.
 
 Source: PagerDuty's REST API (`User.time_zone` is IANA's, a schedule's is ActiveSupport's), Rails'
 documentation of ActiveSupport::TimeZone.
@@ -11,11 +11,11 @@ from functools import lru_cache
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-#: Night is from 22 to 8, by the clock on the person's wall.
+#: Night is from 22 to 8, in the person's local time.
 NIGHT_BEGINS = 22
 NIGHT_ENDS = 8
 
-#: Rails calls most zones as IANA calls their city.
+#: Zones whose Rails name is the city in their IANA name.
 _NAMED_FOR_THEIR_CITY = tuple(
     """
     America/Bogota America/Caracas America/Chihuahua America/La_Paz America/Lima
@@ -88,41 +88,41 @@ _NAMED_OTHERWISE = {
     "Pacific/Tongatapu": ("Nuku'alofa",),
 }
 
-#: IANA's name for each of Rails'.
+#: The IANA name for each Rails name.
 IANA_OF_RAILS: Mapping[str, str] = MappingProxyType(
     {zone.rsplit("/", 1)[-1].replace("_", " "): zone for zone in _NAMED_FOR_THEIR_CITY}
     | {name: zone for zone, names in _NAMED_OTHERWISE.items() for name in names}
 )
 
-#: What may be a zone's name. `ZoneInfo` reads a file by it: nothing else may be asked for.
+#: What a zone's name may be. `ZoneInfo` opens a file of this name, so no other name may reach it.
 _NAME = re.compile(r"[A-Z][A-Za-z0-9_+-]{1,40}(/[A-Z][A-Za-z0-9_+-]{0,40}){0,2}")
-#: A file of every zone database, and no place.
+#: A file of every zone database that is no real zone.
 _NOT_A_LOCATION = "Factory"
 
 
 @lru_cache(maxsize=1024)
 def time_zone(name: str | None) -> ZoneInfo | None:
-    """Return the zone that IANA or Rails call so; None for a name that neither has."""
+    """Return the zone of an IANA or a Rails name; None for any other name."""
     plain = (name or "").strip()
-    wanted = IANA_OF_RAILS.get(plain, plain)
-    if not _NAME.fullmatch(wanted) or wanted == _NOT_A_LOCATION:
+    iana_name = IANA_OF_RAILS.get(plain, plain)
+    if not _NAME.fullmatch(iana_name) or iana_name == _NOT_A_LOCATION:
         return None
     try:
-        return ZoneInfo(wanted)
+        return ZoneInfo(iana_name)
     except (KeyError, ValueError, OSError):  # no such zone, or a folder of zones
         return None
 
 
 def local_time(at: datetime, zone: ZoneInfo | None) -> str | None:
-    """Return a moment by the clock on the wall, as `Tue 03:10 (Europe/London)`."""
+    """Return a moment in local time, as `Tue 03:10 (Europe/London)`; None without a zone."""
     if zone is None:
         return None
-    there = at.astimezone(UTC).astimezone(zone)
-    return f"{_DAYS[there.weekday()]} {there:%H:%M} ({zone.key})"
+    local = at.astimezone(UTC).astimezone(zone)
+    return f"{_DAYS[local.weekday()]} {local:%H:%M} ({zone.key})"
 
 
 def is_night(at: datetime, zone: ZoneInfo | None) -> bool | None:
-    """Return whether people sleep there then; None where the zone is not known."""
+    """Return whether it is night in the zone at that moment; None without a zone."""
     if zone is None:
         return None
     hour = at.astimezone(UTC).astimezone(zone).hour

@@ -1,4 +1,4 @@
-"""What there was too much of, in words: nothing is left out in silence."""
+"""Cut oversized inputs, and report each cut in the document: nothing is left out silently."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from calmo_pagerduty.contexts.analysis.correlation import CorrelationWindow
 from calmo_pagerduty.contexts.analysis.dependency_graph import MAX_EDGES
 from calmo_pagerduty.contexts.analysis.inputs import AssessmentInput, Change, PastIncident
 
-#: More are not looked at: the newest are, and rates are counted over the time that they reach back.
+#: Only the newest are used, and rates are counted over the time that those reach back.
 MAX_PAST_INCIDENTS = 20_000
 MAX_CHANGES = 50_000
 
@@ -26,7 +26,7 @@ T = TypeVar("T", bound=_Identified)
 
 
 def truncate_input(inputs: AssessmentInput) -> AssessmentInput:
-    """Return no more than can be looked at in good time, newest first, each once, without this incident."""
+    """Return the inputs cut to the limits: newest first, without duplicates, without this incident."""
     past = sorted(_deduplicated(inputs.past), key=_incident_order, reverse=True)
     past = [incident for incident in past if incident.id != inputs.incident.id]
     changes = sorted(_deduplicated(inputs.changes), key=_change_order, reverse=True)
@@ -42,32 +42,32 @@ def truncate_input(inputs: AssessmentInput) -> AssessmentInput:
 
 
 def truncations(inputs: AssessmentInput, window: CorrelationWindow, changes_near: int) -> tuple[str, ...]:
-    """Return what was left out of the surroundings as they came, and out of the document."""
-    seen, it = window.inputs, window.neighbourhood
+    """Return one text for each list that was cut: of `inputs` as gathered, and of the document."""
+    truncated, neighbourhood = window.inputs, window.neighbourhood
     rows = [
         ("past incidents were looked at", MAX_PAST_INCIDENTS, len(inputs.past)),
         ("changes were looked at", MAX_CHANGES, len(inputs.changes)),
         ("dependencies were looked at", MAX_EDGES, len(inputs.dependencies.edges)),
-        ("alerts are listed", facts.MAX_ALERTS, len(seen.alerts)),
-        ("notes are listed", facts.MAX_NOTES, len(seen.notes)),
+        ("alerts are listed", facts.MAX_ALERTS, len(truncated.alerts)),
+        ("notes are listed", facts.MAX_NOTES, len(truncated.notes)),
         ("changes near the incident are listed", facts.MAX_CHANGES, changes_near),
-        ("incidents around it are listed", facts.MAX_OTHER_INCIDENTS, len(seen.open_incidents)),
-        ("people on call are listed", facts.MAX_ON_CALL, len(seen.on_call)),
-        ("maintenance windows are listed", facts.MAX_MAINTENANCE, len(seen.maintenance)),
+        ("incidents around it are listed", facts.MAX_OTHER_INCIDENTS, len(truncated.open_incidents)),
+        ("people on call are listed", facts.MAX_ON_CALL, len(truncated.on_call)),
+        ("maintenance windows are listed", facts.MAX_MAINTENANCE, len(truncated.maintenance)),
     ]
-    if it is not None:
+    if neighbourhood is not None:
         rows += [
-            ("services upstream are listed", facts.MAX_DEPENDENCY_NODES, len(it.upstream)),
-            ("services downstream are listed", facts.MAX_DEPENDENCY_NODES, len(it.downstream)),
-            ("dependencies around it are listed", facts.MAX_EDGES_SHOWN, len(it.edges)),
-            ("circles of dependencies are listed", facts.MAX_CYCLES, len(it.cycles)),
+            ("services upstream are listed", facts.MAX_DEPENDENCY_NODES, len(neighbourhood.upstream)),
+            ("services downstream are listed", facts.MAX_DEPENDENCY_NODES, len(neighbourhood.downstream)),
+            ("dependencies around it are listed", facts.MAX_EDGES_SHOWN, len(neighbourhood.edges)),
+            ("circles of dependencies are listed", facts.MAX_CYCLES, len(neighbourhood.cycles)),
         ]
-    return tuple(f"{most:,} of {count:,} {words}" for words, most, count in rows if count > most)
+    return tuple(f"{most:,} of {count:,} {text}" for text, most, count in rows if count > most)
 
 
-def _deduplicated(things: Iterable[T]) -> list[T]:
-    """Leave out what was read twice, as pages that move while they are read bring it."""
-    return list({thing.id: thing for thing in things}.values())
+def _deduplicated(items: Iterable[T]) -> list[T]:
+    """Leave out items that were read twice, because pages moved during the reading."""
+    return list({item.id: item for item in items}.values())
 
 
 def _incident_order(incident: PastIncident) -> tuple[datetime, str]:
