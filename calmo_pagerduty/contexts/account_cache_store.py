@@ -1,7 +1,7 @@
-"""What is remembered of an account between contexts, so that the next one asks PagerDuty for what is new.
+"""Store the account cache, so that the next context requests only new data from PagerDuty.
 
-Nothing here is shown to callers: contexts are made of it, and those are restricted by scope. All is of
-one connection, whose id every function takes.
+Callers never see these rows: contexts are made of them, and the scope restricts who sees contexts. Every
+function works on one connection, whose id it takes. Times are UTC.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from calmo_pagerduty.db.statements import upsert
 from calmo_pagerduty.db.tables import account_changes, account_incidents, account_objects, account_reads
 from calmo_pagerduty.db.transactions import Transaction
 
-#: Of a kind that is remembered whole, in one row.
+#: The row id of a kind that is cached as one document.
 WHOLE_KIND = "*"
 BATCH_SIZE = 500
 
@@ -31,7 +31,7 @@ class CachedRow:
 
 @dataclass(frozen=True, slots=True)
 class SyncedRange:
-    """The time that was read of a kind. `is_whole`: all that is wanted of it."""
+    """The span of time that was read of a kind; `is_whole` if it covers the whole lookback."""
 
     since: datetime
     until: datetime
@@ -41,7 +41,7 @@ class SyncedRange:
 
 @dataclass(frozen=True, slots=True)
 class IncidentRow:
-    """A past incident. `data` is what a list of incidents tells, `handling` what its own log told."""
+    """A past incident. `data` comes from a list of incidents, `handling` from its own log (see `codec`)."""
 
     id: str
     title: str
@@ -86,7 +86,7 @@ def list_objects(tx: Transaction, connection_id: str, kind: str) -> dict[str, Ca
 
 
 def upsert_incidents(tx: Transaction, connection_id: str, rows: Sequence[IncidentRow], now: datetime) -> None:
-    """Keep what a list told; what an incident's own log told stays."""
+    """Write incidents from a list; the handling of an existing row stays."""
     values = [
         {
             "connection_id": connection_id,
@@ -108,16 +108,16 @@ def upsert_incidents(tx: Transaction, connection_id: str, rows: Sequence[Inciden
 def update_handling(
     tx: Transaction, connection_id: str, incident_id: str, handling: Mapping[str, Any], now: datetime
 ) -> None:
-    changed = sa.update(account_incidents).where(
+    update = sa.update(account_incidents).where(
         *_of_connection(account_incidents, connection_id), account_incidents.c.id == incident_id
     )
-    tx.execute(changed.values(handling=dict(handling), changed_at=now))
+    tx.execute(update.values(handling=dict(handling), changed_at=now))
 
 
 def list_incidents_updated_since(
     tx: Transaction, connection_id: str, since: datetime | None
 ) -> list[IncidentRow]:
-    """Return the past incidents that were written here since then; all, if there is no then."""
+    """Return the past incidents whose rows were written since `since`; all if it is None."""
     query = sa.select(*(account_incidents.c[name] for name in IncidentRow.__slots__))
     return [
         IncidentRow(*row)
@@ -126,21 +126,21 @@ def list_incidents_updated_since(
 
 
 def get_oldest_unresolved(tx: Transaction, connection_id: str, since: datetime) -> datetime | None:
-    """Return when the oldest incident began of those that weren't resolved when they were read."""
+    """Return the start of the oldest incident since `since` that was unresolved when it was read."""
     query = sa.select(sa.func.min(account_incidents.c.created_at)).where(
         *_of_connection(account_incidents, connection_id),
         account_incidents.c.created_at >= since,
         account_incidents.c.status != "resolved",
     )
-    found: datetime | None = tx.execute(query).scalar()
-    return found
+    oldest: datetime | None = tx.execute(query).scalar()
+    return oldest
 
 
 def list_stale_unresolved(
     tx: Transaction, connection_id: str, begun_before: datetime, read_before: datetime, limit: int
 ) -> tuple[str, ...]:
-    """Return the ids of old incidents that weren't resolved when they were read, long ago; oldest reading
-    first.
+    """Return the ids of incidents begun before `begun_before` that were unresolved when they were read,
+    before `read_before`; the oldest reading first.
     """
     query = sa.select(account_incidents.c.id).where(
         *_of_connection(account_incidents, connection_id),
@@ -163,7 +163,7 @@ def upsert_changes(tx: Transaction, connection_id: str, rows: Sequence[ChangeRow
 def list_changes_updated_since(
     tx: Transaction, connection_id: str, since: datetime | None
 ) -> list[ChangeRow]:
-    """Return the changes that were written here since then; all, if there is no then."""
+    """Return the changes whose rows were written since `since`; all if it is None."""
     query = sa.select(account_changes.c.id, account_changes.c.at, account_changes.c.data)
     return [
         ChangeRow(*row) for row in tx.execute(_updated_since(query, account_changes, connection_id, since))
@@ -205,9 +205,9 @@ def upsert_synced_range(tx: Transaction, connection_id: str, kind: str, read: Sy
 
 
 def delete_incident(tx: Transaction, connection_id: str, incident_id: str) -> None:
-    """Of an incident nothing is remembered any more: PagerDuty has deleted it, or hides it."""
-    its = sa.delete(account_incidents).where(account_incidents.c.id == incident_id)
-    tx.execute(its.where(*_of_connection(account_incidents, connection_id)))
+    """Delete an incident that PagerDuty has deleted or hides."""
+    delete = sa.delete(account_incidents).where(account_incidents.c.id == incident_id)
+    tx.execute(delete.where(*_of_connection(account_incidents, connection_id)))
 
 
 def _updated_since(

@@ -1,4 +1,4 @@
-"""Our own issues as an account's history, where PagerDuty can't be asked for it."""
+"""Read our own issues as an account's history, for a connection without a PagerDuty token."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ from calmo_pagerduty.incidents.timeline import TimelineEntry
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.pagerduty.event_types import IncidentStatus
 
-#: The newest; a context is not made of more.
+#: A context uses at most so many of the newest issues.
 MAX_ISSUES = 3000
 _BATCH_SIZE = 200
 
@@ -32,14 +32,14 @@ def list_other_open_issues(tx: Transaction, ref: IncidentRef) -> list[Issue]:
 def list_past_issues(
     tx: Transaction, ref: IncidentRef, since: datetime, until: datetime
 ) -> list[tuple[Issue, Sequence[TimelineEntry]]]:
-    """Return the connection's other issues that began in a time, newest first, with their timelines."""
+    """Return the connection's other issues begun in [since, until), newest first, with their timelines."""
     query = sa.select(issues).where(
         *_is_other_issue(ref), issues.c.created_at >= since, issues.c.created_at < until
     )
     query = query.order_by(issues.c.created_at.desc(), issues.c.id).limit(MAX_ISSUES)
-    found = [issue_from_row(row) for row in tx.execute(query)]
+    past = [issue_from_row(row) for row in tx.execute(query)]
     entries: dict[str, list[TimelineEntry]] = {}
-    ids = [stored.ref.issue_id for stored in found]
+    ids = [issue.ref.issue_id for issue in past]
     for start in range(0, len(ids), _BATCH_SIZE):
         for row in tx.execute(
             sa.select(timeline)
@@ -47,7 +47,7 @@ def list_past_issues(
             .order_by(timeline.c.occurred_at, timeline.c.seq)
         ):
             entries.setdefault(row.issue_id, []).append(entry_from_row(row))
-    return [(stored, entries.get(stored.ref.issue_id, ())) for stored in found]
+    return [(issue, entries.get(issue.ref.issue_id, ())) for issue in past]
 
 
 def _is_other_issue(ref: IncidentRef) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:

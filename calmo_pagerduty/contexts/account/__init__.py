@@ -1,1 +1,1 @@
-"""What is cached of a PagerDuty account between incidents, and how it is read."""
+"""The account cache: what contexts of one PagerDuty account share, and how it is read."""

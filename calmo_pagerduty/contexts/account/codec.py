@@ -1,4 +1,4 @@
-"""Facts as they are kept between steps: the surroundings' dataclasses as JSON, and back."""
+"""Convert an assessment's inputs to the JSON that is stored between steps, and back."""
 
 from typing import Any, Generic, TypeVar
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class JsonCodec(Generic[T]):
-    """One shape of facts."""
+    """Converts values of one type to JSON and back."""
 
     def __init__(self, shape: Any) -> None:
         self._adapter: TypeAdapter[T] = TypeAdapter(shape)
@@ -33,7 +33,7 @@ class JsonCodec(Generic[T]):
         return self._adapter.dump_python(value, mode="json")
 
     def from_json(self, data: Any) -> T:
-        """Raises ValueError (pydantic's) for what another version kept otherwise."""
+        """Return the value. Raises ValueError (pydantic's) for another version's JSON of another shape."""
         return self._adapter.validate_python(data)
 
 

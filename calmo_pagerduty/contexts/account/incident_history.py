@@ -1,4 +1,4 @@
-"""An account's past in memory: read from our database once, and from then on what was written since."""
+"""Keep an account's past in memory: read all of it once, and then only the rows written since."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -7,25 +7,26 @@ from datetime import UTC, datetime, timedelta
 
 from cachetools import LRUCache
 
-from calmo_pagerduty.contexts import account_cache_store as account_memory
-from calmo_pagerduty.contexts.account import codec as facts
+from calmo_pagerduty.contexts import account_cache_store as cache_store
+from calmo_pagerduty.contexts.account import codec
 from calmo_pagerduty.contexts.account_cache_store import ChangeRow, IncidentRow
 from calmo_pagerduty.contexts.analysis.inputs import Change, PastIncident
 from calmo_pagerduty.contexts.analysis.parse_logs import with_handling
 from calmo_pagerduty.db.database import Database, Transaction
 
-#: Of how many connections it is held. One takes some 20 MB, if the account is large.
+#: The number of connections in memory. A large account takes some 20 MB.
 MAX_ACCOUNTS = 20
-#: Writers' clocks differ, and they commit after they have looked at them.
+#: Writers' clocks differ, and rows are committed later than their time says.
 OVERLAP = timedelta(seconds=30)
-#: What was deleted meanwhile is noticed after this time.
+#: Deleted rows are noticed after this time.
 RELOAD_AFTER = timedelta(hours=6)
 
 
 @dataclass(frozen=True, slots=True)
 class CachedIncident:
-    """A past incident as it is assessed, but for the teams that it was given to: `team_ids` are all that it
-    was with. `is_unread`: it is over, and its log was never read.
+    """A past incident without `handed_to_team_ids`; `team_ids` are all its teams, its service's included.
+
+    `is_unread`: it is resolved, and its log was never read.
     """
 
     past: PastIncident
@@ -36,44 +37,48 @@ class CachedIncident:
 
 @dataclass(frozen=True, slots=True)
 class IncidentHistory:
-    """Immutable, so threads may share it. Changes are newest first, or nearly: it spares their sorting."""
+    """An account's past incidents and changes by id. Immutable, so threads may share it.
+
+    Changes are newest first, or nearly, which makes later sorting cheap.
+    """
 
     incidents: Mapping[str, CachedIncident] = field(default_factory=dict)
     changes: Mapping[str, Change] = field(default_factory=dict)
-    #: When it was read first, and last.
+    #: When it was first and last read (UTC).
     begun_at: datetime | None = None
     read_at: datetime | None = None
 
 
 class IncidentHistoryCache:
-    """One per worker process. Raises StoreUnavailable."""
+    """Keeps the history of several accounts; a worker process has a single instance."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._known: LRUCache[str, IncidentHistory] = LRUCache(MAX_ACCOUNTS)
-        self._turn = asyncio.Lock()
+        self._histories: LRUCache[str, IncidentHistory] = LRUCache(MAX_ACCOUNTS)
+        self._lock = asyncio.Lock()
 
     async def get(self, connection_id: str) -> IncidentHistory:
-        """Return what is remembered of an account now."""
-        async with self._turn:
+        """Return the account's history as of now. Raises StoreUnavailable."""
+        async with self._lock:
             now = datetime.now(UTC)
-            known = self._known.get(connection_id, IncidentHistory())
-            if known.begun_at is None or now - known.begun_at > RELOAD_AFTER:
-                known = IncidentHistory(begun_at=now)
-            past = await self._database.read(lambda t: _read(t, connection_id, known, now))
-            self._known[connection_id] = past
-            return past
+            history = self._histories.get(connection_id, IncidentHistory())
+            if history.begun_at is None or now - history.begun_at > RELOAD_AFTER:
+                history = IncidentHistory(begun_at=now)
+            past = history
+            history = await self._database.read(lambda t: _read(t, connection_id, past, now))
+            self._histories[connection_id] = history
+            return history
 
 
-def _read(tx: Transaction, connection_id: str, known: IncidentHistory, now: datetime) -> IncidentHistory:
-    """Read and convert what was written since; in a thread of the store's."""
-    since = known.read_at - OVERLAP if known.read_at else None
-    incidents = account_memory.list_incidents_updated_since(tx, connection_id, since)
-    changes = account_memory.list_changes_updated_since(tx, connection_id, since)
+def _read(tx: Transaction, connection_id: str, history: IncidentHistory, now: datetime) -> IncidentHistory:
+    """Read and convert the rows written since; this runs in a thread of the database's."""
+    since = history.read_at - OVERLAP if history.read_at else None
+    incidents = cache_store.list_incidents_updated_since(tx, connection_id, since)
+    changes = cache_store.list_changes_updated_since(tx, connection_id, since)
     return IncidentHistory(
-        incidents={**known.incidents, **_cached_incidents(incidents)},
-        changes=_newest_first({**known.changes, **_parse_changes(changes)}) if changes else known.changes,
-        begun_at=known.begun_at,
+        incidents={**history.incidents, **_cached_incidents(incidents)},
+        changes=_newest_first({**history.changes, **_parse_changes(changes)}) if changes else history.changes,
+        begun_at=history.begun_at,
         read_at=now,
     )
 
@@ -90,8 +95,8 @@ def _cached_incident(row: IncidentRow) -> CachedIncident:
 
 
 def _past_incident(row: IncidentRow) -> PastIncident:
-    past = facts.PAST.from_json(row.data)
-    return with_handling(past, facts.HANDLING.from_json(row.handling)) if row.handling is not None else past
+    past = codec.PAST.from_json(row.data)
+    return with_handling(past, codec.HANDLING.from_json(row.handling)) if row.handling is not None else past
 
 
 def _newest_first(changes: Mapping[str, Change]) -> dict[str, Change]:
@@ -99,4 +104,4 @@ def _newest_first(changes: Mapping[str, Change]) -> dict[str, Change]:
 
 
 def _parse_changes(rows: Sequence[ChangeRow]) -> dict[str, Change]:
-    return {row.id: facts.CHANGE.from_json(row.data) for row in rows}
+    return {row.id: codec.CHANGE.from_json(row.data) for row in rows}

@@ -1,4 +1,4 @@
-"""Asking PagerDuty for one source of a context: its requests counted, at the pace that contexts keep."""
+"""A PagerDuty client for the sources of contexts: it counts requests, and keeps to the contexts' rate."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -11,12 +11,12 @@ from calmo_pagerduty.pagerduty.request_builders import get, list_request
 from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject
 
 PAGE_SIZE = 100
-#: So many requests may be made at once: one context needs no more, and so waits for nothing.
+#: So many requests may go at once: one context needs no more, so it does not wait.
 BURST_SIZE = 40
 
 
 class SourceClient:
-    """Reads as one connection. Every call raises PagerDutyError."""
+    """Reads through one connection and counts its requests. Every method raises PagerDutyError."""
 
     def __init__(self, client: PagerDutyClient) -> None:
         self._client = client
@@ -29,10 +29,10 @@ class SourceClient:
     async def pages(
         self, request: ApiRequest, items: str, at_most: int, divisible: bool = False
     ) -> AsyncIterator[tuple[list[JsonObject], bool]]:
-        """Yield page by page, each with whether the list ends there, with nothing missing."""
+        """Yield each page, with True if the list ends there and nothing is missing."""
         whole = True
-        wanted = list_request(request, items, at_most, divisible=divisible)
-        async for page in self._client.pages(wanted.model_copy(update={"page_size": PAGE_SIZE})):
+        listing = list_request(request, items, at_most, divisible=divisible)
+        async for page in self._client.pages(listing.model_copy(update={"page_size": PAGE_SIZE})):
             self.requests += 1
             whole = whole and not page.notes
             yield list(page.items), whole and page.next is None
@@ -40,20 +40,21 @@ class SourceClient:
     async def list_items(
         self, path: str, items: str, at_most: int = PAGE_SIZE, **query: Any
     ) -> tuple[list[JsonObject], bool]:
-        """Return up to so many things, and whether those are all."""
-        found: list[JsonObject] = []
+        """Return up to `at_most` items, and True if those are all."""
+        result: list[JsonObject] = []
         whole = True
         async for page, is_end in self.pages(get(path, **query), items, at_most):
-            found += page
+            result += page
             whole = is_end
-        return found, whole
+        return result, whole
 
 
 def context_pacer(connection: Connection) -> Pacer:
-    """Contexts take at most half of a connection's requests in any minute: tools and healing keep room.
+    """Return a pacer that limits contexts to half of a connection's requests per minute.
 
-    It holds for one worker process; the database's count holds for all together.
+    The other half is left to tools and reconciliation. The limit holds for one worker process; the permits
+    in the database limit all processes together.
     """
     half = (connection.requests_per_minute or DEFAULT_PER_MINUTE) // 2
-    at_once = min(BURST_SIZE, max(1, half // 4))
-    return Pacer(max(1, half - at_once), at_once)
+    burst = min(BURST_SIZE, max(1, half // 4))
+    return Pacer(max(1, half - burst), burst)

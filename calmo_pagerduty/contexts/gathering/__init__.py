@@ -1,1 +1,1 @@
-"""Gathering an incident's context: its sources, each version, and its assessment."""
+"""Gather an incident's context: read its sources, assess it, and store each version."""

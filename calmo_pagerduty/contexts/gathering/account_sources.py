@@ -1,10 +1,12 @@
-"""The sources that incidents of an account share: services, people, what is open, what is maintained."""
+"""Readers of the sources that an account's incidents share: services, users, open incidents, on-calls,
+maintenance windows, priorities.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
 from calmo_pagerduty.contexts.account import cache as kinds
-from calmo_pagerduty.contexts.account import codec as facts
+from calmo_pagerduty.contexts.account import codec
 from calmo_pagerduty.contexts.account.cache import CacheEntry
 from calmo_pagerduty.contexts.analysis import parse_accounts as read
 from calmo_pagerduty.contexts.analysis.parse_incidents import parse_all, parse_open_incident
@@ -26,7 +28,7 @@ TRUNCATED_TEXT = "there are more than were read"
 
 
 async def services(job: SourceJob) -> CacheEntry:
-    """Return all services, with the names of their teams and policies."""
+    """Return `{nodes, names, is_whole}`: all services, and the names of their teams and policies by id."""
 
     async def fetch() -> Any:
         items, whole = await job.client.list_items("/services", "services", MAX_SERVICES)
@@ -34,7 +36,7 @@ async def services(job: SourceJob) -> CacheEntry:
         names: dict[str, str] = {}
         for item in items:
             names |= read.parse_referenced_names(item)
-        return {"nodes": facts.NODES.to_json(nodes), "names": names, "is_whole": whole}
+        return {"nodes": codec.NODES.to_json(nodes), "names": names, "is_whole": whole}
 
     return await job.cache.get(job.connection_id, kinds.SERVICES, fetch)
 
@@ -43,7 +45,7 @@ async def business_services(job: SourceJob) -> CacheEntry:
     async def fetch() -> Any:
         items, whole = await job.client.list_items("/business_services", "business_services", MAX_SERVICES)
         return {
-            "nodes": facts.NODES.to_json(parse_all(read.parse_business_service, items)),
+            "nodes": codec.NODES.to_json(parse_all(read.parse_business_service, items)),
             "is_whole": whole,
         }
 
@@ -51,30 +53,30 @@ async def business_services(job: SourceJob) -> CacheEntry:
 
 
 async def users(job: SourceJob) -> CacheEntry:
-    """Return everybody: names, time zones and teams; no addresses."""
+    """Return `{people, is_whole}`: all users with names, time zones and teams, without addresses."""
 
     async def fetch() -> Any:
         items, whole = await job.client.list_items("/users", "users", MAX_USERS)
-        return {"people": facts.PEOPLE.to_json(parse_all(read.parse_person, items)), "is_whole": whole}
+        return {"people": codec.PEOPLE.to_json(parse_all(read.parse_person, items)), "is_whole": whole}
 
     return await job.cache.get(job.connection_id, kinds.USERS, fetch)
 
 
 async def service(job: SourceJob) -> SourceResult:
-    """The incident's service. One that is younger than what is remembered is asked for by itself."""
+    """Read the incident's service: from the cached list, or by itself if it is newer than the list."""
     service_id = job.service_id
     if service_id is None:
         return job.not_applicable("service")
-    known = await services(job)
-    for node in known.data["nodes"]:
+    cached = await services(job)
+    for node in cached.data["nodes"]:
         if node["id"] == service_id:
-            return cached_result(known, node, 1)
+            return cached_result(cached, node, 1)
 
     async def fetch() -> Any:
         answer = await job.client.get(f"/services/{service_id}")
         item = answer.get("service")
-        found = read.parse_service(item) if isinstance(item, dict) else None
-        return facts.NODE.to_json(found) if found else None
+        node = read.parse_service(item) if isinstance(item, dict) else None
+        return codec.NODE.to_json(node) if node else None
 
     entry = await job.cache.get(job.connection_id, kinds.SERVICE, fetch, service_id)
     return cached_result(entry, entry.data, 1 if entry.data else 0)
@@ -90,15 +92,15 @@ async def open_incidents(job: SourceJob) -> SourceResult:
             sort_by="created_at:desc",
             **{"statuses[]": ("triggered", "acknowledged")},
         )
-        return {"incidents": facts.OPEN.to_json(parse_all(parse_open_incident, items)), "is_whole": whole}
+        return {"incidents": codec.OPEN.to_json(parse_all(parse_open_incident, items)), "is_whole": whole}
 
-    known = await job.cache.get(job.connection_id, kinds.OPEN_INCIDENTS, fetch)
-    others = [incident for incident in known.data["incidents"] if incident["id"] != job.ref.incident_id]
-    return cached_result(known, others, len(others), known.data["is_whole"], TRUNCATED_TEXT)
+    cached = await job.cache.get(job.connection_id, kinds.OPEN_INCIDENTS, fetch)
+    others = [incident for incident in cached.data["incidents"] if incident["id"] != job.ref.incident_id]
+    return cached_result(cached, others, len(others), cached.data["is_whole"], TRUNCATED_TEXT)
 
 
 async def on_call(job: SourceJob) -> SourceResult:
-    """Who is on call by the incident's policy, and who they are."""
+    """Read who is on call by the incident's escalation policy, and the users' references."""
     policy_id = job.policy_id
     if policy_id is None:
         return job.not_applicable("escalation policy")
@@ -109,19 +111,19 @@ async def on_call(job: SourceJob) -> SourceResult:
         )
         rows = parse_all(read.parse_on_call, items)
         return {
-            "on_call": facts.ON_CALL.to_json(tuple(dict.fromkeys(row for row, _ in rows))),
-            "people": facts.REFERENCES.to_json(tuple(dict.fromkeys(who for _, who in rows))),
+            "on_call": codec.ON_CALL.to_json(tuple(dict.fromkeys(row for row, _ in rows))),
+            "people": codec.REFERENCES.to_json(tuple(dict.fromkeys(user for _, user in rows))),
             "is_whole": whole,
         }
 
-    known = await job.cache.get(job.connection_id, kinds.ON_CALL, fetch, policy_id)
-    count = len(known.data["on_call"])
+    cached = await job.cache.get(job.connection_id, kinds.ON_CALL, fetch, policy_id)
+    count = len(cached.data["on_call"])
     try:
-        everybody = await users(job)
+        cached_users = await users(job)
     except PagerDutyError as error:
-        return partial_result(known.data, count, f"without people's time zones: {error}")
-    trouble = known if known.trouble else everybody
-    return cached_result(trouble, known.data, count, known.data["is_whole"], TRUNCATED_TEXT)
+        return partial_result(cached.data, count, f"without people's time zones: {error}")
+    older = cached if cached.trouble else cached_users
+    return cached_result(older, cached.data, count, cached.data["is_whole"], TRUNCATED_TEXT)
 
 
 async def maintenance(job: SourceJob) -> SourceResult:
@@ -130,13 +132,13 @@ async def maintenance(job: SourceJob) -> SourceResult:
             "/maintenance_windows", "maintenance_windows", filter="open"
         )
         return {
-            "windows": facts.MAINTENANCE.to_json(parse_all(read.parse_maintenance, items)),
+            "windows": codec.MAINTENANCE.to_json(parse_all(read.parse_maintenance, items)),
             "is_whole": whole,
         }
 
-    known = await job.cache.get(job.connection_id, kinds.MAINTENANCE, fetch)
-    windows = known.data["windows"]
-    return cached_result(known, windows, len(windows), known.data["is_whole"], TRUNCATED_TEXT)
+    cached = await job.cache.get(job.connection_id, kinds.MAINTENANCE, fetch)
+    windows = cached.data["windows"]
+    return cached_result(cached, windows, len(windows), cached.data["is_whole"], TRUNCATED_TEXT)
 
 
 async def priorities(job: SourceJob) -> SourceResult:
@@ -144,8 +146,8 @@ async def priorities(job: SourceJob) -> SourceResult:
         items, _ = await job.client.list_items("/priorities", "priorities")
         return list(read.parse_priorities(items))
 
-    known = await job.cache.get(job.connection_id, kinds.PRIORITIES, fetch)
-    return cached_result(known, known.data, len(known.data))
+    cached = await job.cache.get(job.connection_id, kinds.PRIORITIES, fetch)
+    return cached_result(cached, cached.data, len(cached.data))
 
 
 SOURCE_READERS: Mapping[Source, SourceReader] = {

@@ -1,4 +1,4 @@
-"""Assessing an incident in a thread: what was gathered in, findings out."""
+"""Assess an incident in a thread."""
 
 import asyncio
 from collections.abc import Sequence
@@ -23,47 +23,50 @@ from calmo_pagerduty.kernel.incident_ref import IncidentRef
 if TYPE_CHECKING:
     from calmo_pagerduty.contexts.analysis.title_index import TitleIndex
 
-#: Of how many connections what was computed for titles is kept.
+#: The number of connections whose title index stays in memory.
 MAX_INDEXES = 20
 
 
 class Assessor:
-    """One per worker process: titles of a connection's past are made ready once. Raises StoreUnavailable."""
+    """Assesses incidents and keeps each connection's title index; a worker process has a single instance.
+
+    Every method raises StoreUnavailable.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._pasts = IncidentHistoryCache(database)
+        self._histories = IncidentHistoryCache(database)
         self._indexes: LRUCache[str, TitleIndex] = LRUCache(MAX_INDEXES)
-        #: One assessment at a time: it is all CPU, and the next one uses what this one learns.
-        self._turn = asyncio.Lock()
+        #: Assessments run one at a time: each is all CPU, and extends the index that the next uses.
+        self._lock = asyncio.Lock()
 
     async def assess(self, ref: IncidentRef, version: int, now: datetime) -> Assessment:
-        """Return what is concluded from what the sources of this version brought."""
-        account = await self._pasts.get(ref.connection_id)
+        """Return the assessment of this version's parts."""
+        account = await self._histories.get(ref.connection_id)
         records = await self._database.read(lambda t: read_assessment_records(t, ref, version, now, account))
-        async with self._turn:
+        async with self._lock:
             return await asyncio.to_thread(self._assess, records)
 
     async def most_similar(
         self, ref: IncidentRef, version: int, now: datetime, history: ContextPart, at_most: int
     ) -> Sequence[str]:
-        """Return past incidents that are most like this one and whose logs were never read.
+        """Return the ids of the most similar past incidents whose logs were never read.
 
-        `history` is what that source brings, which isn't kept yet.
+        `history` is the part of the source HISTORY, which isn't stored yet.
         """
-        account = await self._pasts.get(ref.connection_id)
+        account = await self._histories.get(ref.connection_id)
         records = await self._database.read(
             lambda t: read_assessment_records(t, ref, version, now, account, history)
         )
         unread = {id_ for id_, incident in account.incidents.items() if incident.is_unread}
-        async with self._turn:
-            found = await asyncio.to_thread(self._most_similar, records)
-        return [incident_id for incident_id in found if incident_id in unread][:at_most]
+        async with self._lock:
+            ids = await asyncio.to_thread(self._most_similar, records)
+        return [incident_id for incident_id in ids if incident_id in unread][:at_most]
 
     def _assess(self, records: AssessmentRecords) -> Assessment:
         inputs = build_assessment_input(records)
-        found: Assessment = _analysis().assess(inputs, self._index(records.ref.connection_id, inputs))
-        return found
+        assessment: Assessment = _analysis().assess(inputs, self._index(records.ref.connection_id, inputs))
+        return assessment
 
     def _most_similar(self, records: AssessmentRecords) -> list[str]:
         inputs = build_assessment_input(records)
@@ -71,15 +74,15 @@ class Assessor:
         return ids
 
     def _index(self, connection_id: str, inputs: AssessmentInput) -> "TitleIndex":
-        known = self._indexes.get(connection_id) or _analysis().TitleIndex()
-        index = known.with_titles([incident.title for incident in inputs.past])
+        cached = self._indexes.get(connection_id) or _analysis().TitleIndex()
+        index = cached.with_titles([incident.title for incident in inputs.past])
         self._indexes[connection_id] = index
         return index
 
 
 def _analysis() -> ModuleType:
-    # numpy, scipy and networkx take a third of a second to import, which a worker that is started after a
-    # crash has not: its incidents go on within three seconds. So the first assessment waits for them.
+    # numpy, scipy and networkx take a third of a second to import. A worker that restarts after a crash must
+    # resume its incidents within three seconds, so the first assessment imports them.
     from calmo_pagerduty.contexts.analysis import assessment  # noqa: PLC0415 - a slow import
 
     return assessment

@@ -1,4 +1,7 @@
-"""The dependencies around the incident's service. There is no list of all: each is asked once a day."""
+"""Read the dependencies around the incident's service, those of each service at most once a day.
+
+Source: PagerDuty's REST API has no list of all, only `GET /service_dependencies/…/{id}` per service.
+"""
 
 import asyncio
 from collections import Counter
@@ -6,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum, auto
 
-from calmo_pagerduty.contexts import account_cache_store as account_memory
-from calmo_pagerduty.contexts.account import codec as facts
+from calmo_pagerduty.contexts import account_cache_store as cache_store
+from calmo_pagerduty.contexts.account import codec
 from calmo_pagerduty.contexts.account.cache import DEPENDENCIES, HIDDEN_DEPENDENCIES
 from calmo_pagerduty.contexts.account_cache_store import CachedRow
 from calmo_pagerduty.contexts.analysis import parse_accounts as read
@@ -21,14 +24,14 @@ from calmo_pagerduty.db.database import Database, Transaction
 from calmo_pagerduty.kernel.json_values import as_objects
 from calmo_pagerduty.pagerduty.errors import AccessDenied, NotFound, PagerDutyError
 
-#: How many services are asked for one context; the rest is read in the background.
+#: How many services one context reads; the backfill reads the others.
 MAX_REQUESTS = 60
 MAX_CONCURRENT_REQUESTS = 6
 CachedDependencies = Mapping[str, CachedRow]
 
 
 class SkipReason(Enum):
-    """Why it isn't known what depends on a service."""
+    """Why the dependencies of a service are unknown."""
 
     UNREAD = auto()
     HIDDEN = auto()
@@ -39,49 +42,49 @@ async def dependencies(job: SourceJob) -> SourceResult:
     if service_id is None:
         return job.not_applicable("service")
     walk = DependencyWalk(service_id)
-    left_out = await run_walk(job, walk, MAX_REQUESTS)
-    lacking = await _load_names(job)
-    data = {"is_whole": not left_out.total()}
-    if unread := left_out[SkipReason.UNREAD]:
-        words = f"of {unread} services it is not known yet what depends on them: it is being read"
-        return partial_result(data, len(walk.edges), words, wants_more=True)
-    if hidden := left_out[SkipReason.HIDDEN]:
-        words = f"PagerDuty doesn't let us see what depends on {hidden} of the services"
-        return partial_result(data, len(walk.edges), words)
-    if lacking is not None:
-        return partial_result(data, len(walk.edges), f"without the names of services: {lacking}")
+    skipped = await run_walk(job, walk, MAX_REQUESTS)
+    error = await _load_names(job)
+    data = {"is_whole": not skipped.total()}
+    if unread := skipped[SkipReason.UNREAD]:
+        reason = f"of {unread} services it is not known yet what depends on them: it is being read"
+        return partial_result(data, len(walk.edges), reason, wants_more=True)
+    if hidden := skipped[SkipReason.HIDDEN]:
+        reason = f"PagerDuty doesn't let us see what depends on {hidden} of the services"
+        return partial_result(data, len(walk.edges), reason)
+    if error is not None:
+        return partial_result(data, len(walk.edges), f"without the names of services: {error}")
     return SourceResult(data, len(walk.edges))
 
 
 async def run_walk(job: SourceJob, walk: DependencyWalk, at_most: int) -> Counter[SkipReason]:
-    """Walk as far as is known and as `at_most` requests reach; returns how many were left out.
+    """Walk as far as the cache and `at_most` requests reach; count the skipped services by reason.
 
-    Raises PagerDutyError, AccessDenied only if the walk can't even begin.
+    Raises PagerDutyError; AccessDenied only if the first service's dependencies are hidden.
     """
-    kept, hidden = await get_cached_dependencies(job.database, job.connection_id)
-    left, left_out = at_most, Counter[SkipReason]()
+    cached, hidden = await get_cached_dependencies(job.database, job.connection_id)
+    left, skipped = at_most, Counter[SkipReason]()
     while frontier := walk.frontier():
-        # Without the first one's nothing is known: whether it is hidden is asked each time.
-        old = [node for node in frontier if needs_fetch(node, kept, hidden if walk.edges else {})]
-        asked, left = old[:left], left - len(old[:left])
-        told = await fetch_dependencies(job, asked)
+        # Without the first service's dependencies the walk is empty: request them even if they were hidden.
+        missing = [node for node in frontier if needs_fetch(node, cached, hidden if walk.edges else {})]
+        batch, left = missing[:left], left - len(missing[:left])
+        fetched = await fetch_dependencies(job, batch)
         for node in frontier:
-            known, edges = kept.get(node_key(node)), told.get(node)
+            row, edges = cached.get(node_key(node)), fetched.get(node)
             if isinstance(edges, tuple):
                 walk.add_edges(node, edges)
-            elif known is not None:
-                walk.add_edges(node, facts.EDGES.from_json(known.data))
+            elif row is not None:
+                walk.add_edges(node, codec.EDGES.from_json(row.data))
             elif isinstance(edges, AccessDenied) and not walk.edges:
                 raise edges
             else:
                 walk.skip(node)
                 is_hidden = edges is not None or node_key(node) in hidden
-                left_out[SkipReason.HIDDEN if is_hidden else SkipReason.UNREAD] += 1
-    return left_out
+                skipped[SkipReason.HIDDEN if is_hidden else SkipReason.UNREAD] += 1
+    return skipped
 
 
 async def walk_cached(job: SourceJob, service_id: str) -> DependencyWalk:
-    """Walk what is remembered, without asking."""
+    """Walk the cached dependencies, without a request."""
     walk = DependencyWalk(service_id)
     await run_walk(job, walk, 0)
     return walk
@@ -90,25 +93,28 @@ async def walk_cached(job: SourceJob, service_id: str) -> DependencyWalk:
 async def fetch_dependencies(
     job: SourceJob, nodes: Sequence[NodeKey]
 ) -> Mapping[NodeKey, tuple[Edge, ...] | AccessDenied]:
-    """Ask for each node's dependencies; some may be hidden from us. Raises PagerDutyError."""
-    gate = asyncio.Semaphore(MAX_CONCURRENT_REQUESTS)
+    """Read each node's dependencies; AccessDenied for a node that the token may not see.
 
-    async def ask_node(node: NodeKey) -> tuple[Edge, ...]:
-        async with gate:
-            known = await job.cache.get(
+    Raises PagerDutyError.
+    """
+    slots = asyncio.Semaphore(MAX_CONCURRENT_REQUESTS)
+
+    async def fetch_node(node: NodeKey) -> tuple[Edge, ...]:
+        async with slots:
+            entry = await job.cache.get(
                 job.connection_id, DEPENDENCIES, lambda: _fetch(job, node), node_key(node)
             )
-            return facts.EDGES.from_json(known.data)
+            return codec.EDGES.from_json(entry.data)
 
-    told = await asyncio.gather(*map(ask_node, nodes), return_exceptions=True)
-    found: dict[NodeKey, tuple[Edge, ...] | AccessDenied] = {}
-    for node, edges in zip(nodes, told, strict=True):
+    results = await asyncio.gather(*map(fetch_node, nodes), return_exceptions=True)
+    edges_by_node: dict[NodeKey, tuple[Edge, ...] | AccessDenied] = {}
+    for node, edges in zip(nodes, results, strict=True):
         if isinstance(edges, BaseException) and not isinstance(edges, AccessDenied):
             raise edges
         if isinstance(edges, AccessDenied):
             await job.cache.put(job.connection_id, HIDDEN_DEPENDENCIES, {}, node_key(node))
-        found[node] = edges
-    return found
+        edges_by_node[node] = edges
+    return edges_by_node
 
 
 async def _fetch(job: SourceJob, node: NodeKey) -> object:
@@ -116,12 +122,12 @@ async def _fetch(job: SourceJob, node: NodeKey) -> object:
     try:
         answer = await job.client.get(f"/service_dependencies/{kind}s/{id_}")
     except NotFound:
-        return []  # it was deleted, or is hidden from us
-    return facts.EDGES.to_json(parse_all(read.parse_dependency, as_objects(answer.get("relationships"))))
+        return []  # the service was deleted, or is hidden from us
+    return codec.EDGES.to_json(parse_all(read.parse_dependency, as_objects(answer.get("relationships"))))
 
 
 async def _load_names(job: SourceJob) -> PagerDutyError | None:
-    """See to it that names are known; without them ids are shown."""
+    """Fill the cache of services, for their names. Return the error that prevents it: then ids are shown."""
     try:
         await services(job)
         await business_services(job)
@@ -137,25 +143,25 @@ def node_key(node: NodeKey) -> str:
 async def get_cached_dependencies(
     database: Database, connection_id: str
 ) -> tuple[CachedDependencies, CachedDependencies]:
-    """Return the dependencies that are remembered, and that some are hidden from us, by `key_of`."""
+    """Return the cached dependencies, and the marks of those that are hidden from us, both by `node_key`."""
     now = datetime.now(UTC)
 
     def read(tx: Transaction) -> tuple[CachedDependencies, CachedDependencies]:
-        kept, hidden = (
-            account_memory.list_objects(tx, connection_id, kind.name)
+        cached, hidden = (
+            cache_store.list_objects(tx, connection_id, kind.name)
             for kind in (DEPENDENCIES, HIDDEN_DEPENDENCIES)
         )
-        return kept, {
+        return cached, {
             key: row for key, row in hidden.items() if now - row.fetched_at < HIDDEN_DEPENDENCIES.ttl
         }
 
     return await database.read(read)
 
 
-def needs_fetch(node: NodeKey, kept: CachedDependencies, hidden: CachedDependencies) -> bool:
-    """Tell whether a node is to be asked for: it is not known, or not any more, nor known to be hidden."""
-    known = kept.get(node_key(node))
-    is_fresh = known is not None and datetime.now(UTC) - known.fetched_at < DEPENDENCIES.ttl
+def needs_fetch(node: NodeKey, cached: CachedDependencies, hidden: CachedDependencies) -> bool:
+    """Return whether a node's dependencies must be requested: not cached or too old, and not hidden."""
+    row = cached.get(node_key(node))
+    is_fresh = row is not None and datetime.now(UTC) - row.fetched_at < DEPENDENCIES.ttl
     return not is_fresh and node_key(node) not in hidden
 
 

@@ -1,4 +1,7 @@
-"""The account's past incidents, and who handled those that are most alike."""
+"""Read the account's past incidents, and the logs of those most similar to this one.
+
+Source: PagerDuty's REST API, `GET /incidents`, `/incidents/{id}`, `/incidents/{id}/log_entries`.
+"""
 
 import asyncio
 import contextlib
@@ -6,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from calmo_pagerduty.contexts import account_cache_store as account_memory
-from calmo_pagerduty.contexts.account import codec as facts
+from calmo_pagerduty.contexts import account_cache_store as cache_store
+from calmo_pagerduty.contexts.account import codec
 from calmo_pagerduty.contexts.account.incremental_feed import OVERLAP, FeedSync, IncrementalFeed
 from calmo_pagerduty.contexts.account.requests import PAGE_SIZE
 from calmo_pagerduty.contexts.account_cache_store import IncidentRow, SyncedRange
@@ -27,13 +30,13 @@ from calmo_pagerduty.pagerduty.errors import NotFound, NotUnderstood, Refused, T
 from calmo_pagerduty.pagerduty.request_builders import get
 from calmo_pagerduty.pagerduty.requests import JsonObject
 
-#: Incidents that were open when they were read are read again with what is new, if they aren't older than
-#: this; else some at a time by themselves, each once a day.
+#: Unresolved incidents younger than this are read again with the new ones. Older ones are read again singly,
+#: a few per context, each once per RECHECK_INTERVAL.
 RECHECK_AGE = timedelta(days=2)
 RECHECK_INTERVAL = timedelta(days=1)
 MAX_RECHECKS = 3
 MAX_SYNC_REQUESTS = 30
-#: How many logs of past incidents are read for one context. Each is read once, ever.
+#: How many logs of past incidents one context reads. Each log is read only once.
 MAX_LOGS = 10
 MAX_CONCURRENT_LOGS = 5
 
@@ -53,15 +56,15 @@ def _upsert_incidents(
                     status,
                     incident.created_at,
                     incident.resolved_at,
-                    facts.PAST.to_json(incident),
+                    codec.PAST.to_json(incident),
                 )
             )
-    account_memory.upsert_incidents(tx, connection_id, rows, now)
+    cache_store.upsert_incidents(tx, connection_id, rows, now)
 
 
 def _new_since(tx: Transaction, connection_id: str, synced: SyncedRange) -> datetime:
     latest = synced.until - OVERLAP
-    unresolved = account_memory.get_oldest_unresolved(tx, connection_id, synced.until - RECHECK_AGE)
+    unresolved = cache_store.get_oldest_unresolved(tx, connection_id, synced.until - RECHECK_AGE)
     return min(latest, unresolved) if unresolved else latest
 
 
@@ -78,18 +81,18 @@ INCIDENTS = IncrementalFeed(
 
 
 async def history(job: SourceJob) -> SourceResult:
-    spans = FeedSync(job.database, job.cache, job.connection_id)
-    span = await spans.sync(INCIDENTS, job.client, MAX_SYNC_REQUESTS)
-    if span is None:
+    feed_sync = FeedSync(job.database, job.cache, job.connection_id)
+    synced = await feed_sync.sync(INCIDENTS, job.client, MAX_SYNC_REQUESTS)
+    if synced is None:
         return partial_result(
             None, 0, "PagerDuty's list of incidents could not be put in order", wants_more=True
         )
-    since = max(span.since, job.now - INCIDENT_LOOKBACK)
+    since = max(synced.since, job.now - INCIDENT_LOOKBACK)
     data = {"since": since.isoformat(), "is_own": False}
     await _recheck_unresolved(job)
     await _read_logs(job, ContextPart(Source.HISTORY, SourceState.PARTIAL, data=data))
-    count = await job.database.read(lambda t: account_memory.count_incidents(t, job.connection_id, since))
-    if span.is_whole:
+    count = await job.database.read(lambda t: cache_store.count_incidents(t, job.connection_id, since))
+    if synced.is_whole:
         return SourceResult(data, count)
     return partial_result(
         data, count, f"since {since:%Y-%m-%d}: what was before is being read", wants_more=True
@@ -97,10 +100,10 @@ async def history(job: SourceJob) -> SourceResult:
 
 
 async def _recheck_unresolved(job: SourceJob) -> None:
-    """Look whether incidents that were open for days are over by now. If PagerDuty has trouble, next time."""
-    id_, begun, looked = job.connection_id, job.now - RECHECK_AGE, job.now - RECHECK_INTERVAL
+    """Read incidents again that were open for days. If PagerDuty is unavailable, the next context does."""
+    id_, begun_before, read_before = job.connection_id, job.now - RECHECK_AGE, job.now - RECHECK_INTERVAL
     old = await job.database.read(
-        lambda t: account_memory.list_stale_unresolved(t, id_, begun, looked, MAX_RECHECKS)
+        lambda t: cache_store.list_stale_unresolved(t, id_, begun_before, read_before, MAX_RECHECKS)
     )
     with contextlib.suppress(TryAgain):
         for incident_id in old:
@@ -117,25 +120,25 @@ async def _recheck_incident(job: SourceJob, incident_id: str) -> None:
     if parse_all(parse_past_incident, items):
         await job.database.write(lambda t: _upsert_incidents(t, id_, items, now))
     else:
-        # It was deleted, is hidden from us, or says nothing that could be read.
-        await job.database.write(lambda t: account_memory.delete_incident(t, id_, incident_id))
+        # It was deleted, is hidden from us, or can't be parsed.
+        await job.database.write(lambda t: cache_store.delete_incident(t, id_, incident_id))
 
 
 async def _read_logs(job: SourceJob, part: ContextPart) -> None:
-    """Read who handled the most similar ones, of those whose logs were never read."""
-    alike = await job.assessor.most_similar(job.ref, job.version, job.now, part, MAX_LOGS)
-    turns = asyncio.Semaphore(MAX_CONCURRENT_LOGS)
+    """Read the logs of the most similar incidents whose logs were never read."""
+    similar_ids = await job.assessor.most_similar(job.ref, job.version, job.now, part, MAX_LOGS)
+    slots = asyncio.Semaphore(MAX_CONCURRENT_LOGS)
 
     async def read(incident_id: str) -> None:
-        async with turns:
+        async with slots:
             await _read_log(job, incident_id)
 
-    reading = [asyncio.create_task(read(incident_id)) for incident_id in alike]
+    tasks = [asyncio.create_task(read(incident_id)) for incident_id in similar_ids]
     try:
-        await asyncio.gather(*reading)
+        await asyncio.gather(*tasks)
     finally:
-        # One that can't be read ends the source's attempt: the others have nobody to read for.
-        for task in reading:
+        # If one log can't be read, the source's attempt ends: the other tasks are of no use.
+        for task in tasks:
             task.cancel()
 
 
@@ -149,16 +152,16 @@ async def _read_log(job: SourceJob, incident_id: str) -> None:
             **{"include[]": "channels"},
         )
     except NotFound:
-        items = []  # it was deleted, or is hidden from us: asking again tells no more
+        items = []  # the incident was deleted, or is hidden from us: another request would not help
     await _save_handling(
-        job, incident_id, facts.HANDLING.to_json(summarise_handling(parse_all(parse_log_line, items)))
+        job, incident_id, codec.HANDLING.to_json(summarise_handling(parse_all(parse_log_line, items)))
     )
 
 
-async def _save_handling(job: SourceJob, incident_id: str, how: Mapping[str, Any]) -> None:
+async def _save_handling(job: SourceJob, incident_id: str, handling: Mapping[str, Any]) -> None:
     now = datetime.now(UTC)
     await job.database.write(
-        lambda t: account_memory.update_handling(t, job.connection_id, incident_id, how, now)
+        lambda t: cache_store.update_handling(t, job.connection_id, incident_id, handling, now)
     )
 
 

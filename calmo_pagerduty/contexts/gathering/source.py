@@ -1,4 +1,4 @@
-"""What one source of a context is gathered with, and what it brings."""
+"""The job and the result of reading one source of a context."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -15,7 +15,10 @@ from calmo_pagerduty.kernel.incident_ref import IncidentRef
 
 @dataclass(frozen=True, slots=True)
 class SourceResult:
-    """Facts as JSON, and what is lacking of them. `wants_more`: the rest is to be read in the background."""
+    """The source's data as JSON (see `account.codec`), and in `reason` what is missing.
+
+    `wants_more` asks the backfill to read the rest. `service_id` and `policy_id` are the incident's.
+    """
 
     data: Any
     count: int
@@ -28,7 +31,7 @@ class SourceResult:
 
 @dataclass(frozen=True, slots=True)
 class SourceJob:
-    """One source's work: of which incident, at what time, and the means."""
+    """The incident and the time (UTC) for which a source is read, with the services that this needs."""
 
     ref: IncidentRef
     version: int
@@ -39,7 +42,7 @@ class SourceJob:
     assessor: Assessor
     service_id: str | None = None
     policy_id: str | None = None
-    #: Whether the incident itself could be read: only then it may be said to have no service.
+    #: True if the incident itself was read: only then we can know that it has no service.
     knows_incident: bool = True
 
     @property
@@ -51,7 +54,7 @@ class SourceJob:
         return self.ref.connection_id
 
     def not_applicable(self, what: str) -> SourceResult:
-        """The incident has none of what the source would be asked about, or it isn't known."""
+        """Return the result for an incident without the service or policy that the source is about."""
         if self.knows_incident:
             return SourceResult(None, 0, SourceState.NOT_APPLICABLE, f"the incident has no {what}")
         return SourceResult(None, 0, SourceState.UNAVAILABLE, f"the incident's {what} is not known")
@@ -68,7 +71,7 @@ def partial_result(data: Any, count: int, reason: str, wants_more: bool = False)
 def cached_result(
     entry: CacheEntry, data: Any, count: int, is_whole: bool = True, more: str = ""
 ) -> SourceResult:
-    """What is remembered: lacking if it is older than it should be, or more than was read."""
+    """Return the result of a cache entry; partial if the entry is stale or the list was truncated."""
     if entry.trouble is not None:
         return partial_result(data, count, f"as of {entry.fetched_at:%Y-%m-%d %H:%M} UTC: {entry.trouble}")
     return SourceResult(data, count) if is_whole else partial_result(data, count, more)

@@ -1,4 +1,4 @@
-"""Gather one source of an incident's context. What goes wrong is the source's own trouble, told in words."""
+"""Gather one source of an incident's context. A failure degrades this source only, with a reason."""
 
 import asyncio
 import logging
@@ -14,22 +14,12 @@ from calmo_pagerduty.contexts import store as contexts
 from calmo_pagerduty.contexts.account.cache import REFUSED, AccountCache
 from calmo_pagerduty.contexts.account.requests import SourceClient, context_pacer
 from calmo_pagerduty.contexts.gathering import (
-    account_sources as account,
-)
-from calmo_pagerduty.contexts.gathering import (
-    change_source as changes,
-)
-from calmo_pagerduty.contexts.gathering import (
-    dependency_source as dependencies,
-)
-from calmo_pagerduty.contexts.gathering import (
-    history_source as history,
-)
-from calmo_pagerduty.contexts.gathering import (
-    incident_sources as incident,
-)
-from calmo_pagerduty.contexts.gathering import (
-    local_sources as own_records,
+    account_sources,
+    change_source,
+    dependency_source,
+    history_source,
+    incident_sources,
+    local_sources,
 )
 from calmo_pagerduty.contexts.gathering.assessor import Assessor
 from calmo_pagerduty.contexts.gathering.source import SourceJob, SourceReader, SourceResult
@@ -45,97 +35,107 @@ from calmo_pagerduty.pagerduty.retries import retry_wait
 logger = logging.getLogger(__name__)
 
 SOURCE_READERS: Mapping[Source, SourceReader] = {
-    **incident.SOURCE_READERS,
-    **account.SOURCE_READERS,
-    **dependencies.SOURCE_READERS,
-    **changes.SOURCE_READERS,
-    **history.SOURCE_READERS,
+    **incident_sources.SOURCE_READERS,
+    **account_sources.SOURCE_READERS,
+    **dependency_source.SOURCE_READERS,
+    **change_source.SOURCE_READERS,
+    **history_source.SOURCE_READERS,
 }
-#: How long a request waits for its turn at PagerDuty's limit before the engine waits instead.
+#: How long a request waits for a permit of the rate limit. After that it fails, and Temporal retries.
 PERMIT_TIMEOUT = timedelta(seconds=5)
 
 
-#: Is told how many requests were made, all attempts together.
-AskedSoFar = Callable[[int], None]
+#: Called with the number of requests of all attempts together.
+RequestCountReporter = Callable[[int], None]
 
 
 class SourceToGather(FrozenModel):
-    """`service_id` and `policy_id` are the incident's, as far as they are known."""
+    """The source to read. `service_id` and `policy_id` are the incident's; None if unknown."""
 
     ref: IncidentRef
     version: int
     source: Source
     service_id: str | None = None
     policy_id: str | None = None
-    #: Whether the incident itself could be read.
+    #: True if the incident itself was read.
     knows_incident: bool = True
 
 
 class SourceOutcome(FrozenModel):
-    """How it went, in figures: what was found, and what is wrong in words, is in our database."""
+    """The outcome in figures. The data and the reason are in our database, not in Temporal's history."""
 
     state: SourceState
     count: int = 0
     requests: int = 0
     seconds: float = 0.0
-    #: A part is left to be read in the background.
+    #: The backfill should read the rest.
     wants_more: bool = False
     service_id: str | None = None
     policy_id: str | None = None
 
 
 class ContextSourceService:
-    """All sources, each with its own patience."""
+    """Reads sources, each within its own timeout, and stores their parts."""
 
     def __init__(self, database: Database, accounts: PagerDutyClients, assessor: Assessor) -> None:
         self._database = database
         self._accounts = accounts
         self._assessor = assessor
-        self.memory = AccountCache(database)
-        self._paces: dict[tuple[str, int | None], Pacer] = {}
+        self.cache = AccountCache(database)
+        self._pacers: dict[tuple[str, int | None], Pacer] = {}
 
     async def source_client(self, connection: Connection) -> SourceClient:
-        """Return what asks as this connection, at the pace of contexts. Raises InvalidRequest."""
+        """Return a client for this connection, within the contexts' share of the rate limit.
+
+        Raises InvalidRequest.
+        """
         key = (connection.id, connection.requests_per_minute)
-        pace = self._paces.get(key)
-        if pace is None:
-            pace = self._paces[key] = context_pacer(connection)
-        return SourceClient(await self._accounts.client(connection, PERMIT_TIMEOUT, pace))
+        pacer = self._pacers.get(key)
+        if pacer is None:
+            pacer = self._pacers[key] = context_pacer(connection)
+        return SourceClient(await self._accounts.client(connection, PERMIT_TIMEOUT, pacer))
 
     async def gather(
-        self, order: SourceToGather, began: datetime, asked: int, number: int, asked_so_far: AskedSoFar
+        self,
+        order: SourceToGather,
+        began: datetime,
+        earlier_requests: int,
+        number: int,
+        report_requests: RequestCountReporter,
     ) -> SourceOutcome:
-        """Read one source and keep what it brings.
+        """Read one source and store its part.
 
-        `began` is when the first attempt did, `asked` how many requests those before made, `number` which
-        attempt it is, from 1. Raises PagerDutyError for what is to be tried again, after it has told
-        `asked_so_far` how many requests there were; ConnectionRemoved, StoreUnavailable.
+        `began` is the start of the first attempt (UTC), `earlier_requests` the number of requests in earlier
+        attempts, `number` that of this attempt, from 1. Raises ConnectionRemoved, StoreUnavailable, and,
+        after a call of `report_requests`, PagerDutyError if the source is worth another attempt.
         """
-        attempt = _Attempt(order, began, asked)
+        attempt = _Attempt(order, began, earlier_requests)
         try:
             async with asyncio.timeout(attempt.seconds_left):
-                found = await self._read_source(attempt)
+                result = await self._read_source(attempt)
         except PagerDutyError as error:
             wait = retry_wait(error, number)
             if wait is not None and attempt.has_time_for(wait):
-                asked_so_far(attempt.requests)
+                report_requests(attempt.requests)
                 raise
-            found = _refused_result(error)
+            result = _refused_result(error)
             if isinstance(error, NotInPlan):
                 await self._cache_refusal(order)
         except TimeoutError:
-            waited = int(SOURCES[order.source].timeout.total_seconds())
-            found = SourceResult(
-                None, 0, SourceState.UNAVAILABLE, f"PagerDuty did not answer within {waited} seconds"
+            seconds = int(SOURCES[order.source].timeout.total_seconds())
+            result = SourceResult(
+                None, 0, SourceState.UNAVAILABLE, f"PagerDuty did not answer within {seconds} seconds"
             )
         except (StoreUnavailable, ConnectionRemoved):
             raise
-        except Exception as error:  # any fault of ours with one source: the others' context stands
-            # Its type alone is told: its message may hold people's texts.
-            words = {"source": order.source.value, "error": type(error).__name__}
-            logger.error("source_not_gathered", extra=words)
-            found = SourceResult(None, 0, SourceState.UNAVAILABLE, f"a fault of ours: {type(error).__name__}")
-        return await self._save_part(attempt, found)
+        except Exception as error:  # a bug of ours in one source must not cost the other sources
+            # Log the type only: the message may hold people's texts.
+            details = {"source": order.source.value, "error": type(error).__name__}
+            logger.error("source_not_gathered", extra=details)
+            result = SourceResult(
+                None, 0, SourceState.UNAVAILABLE, f"a fault of ours: {type(error).__name__}"
+            )
+        return await self._save_part(attempt, result)
 
     async def _read_source(self, attempt: "_Attempt") -> SourceResult:
         order = attempt.order
@@ -146,17 +146,17 @@ class ContextSourceService:
             raise ConnectionRemoved("the connection was removed")
         now = datetime.now(UTC)
         if connection.token_kind is None:
-            return await own_records.read_from_issues(order.source, self._database, order.ref, now)
+            return await local_sources.read_from_issues(order.source, self._database, order.ref, now)
         if await self._is_cached_refusal(order):
             return SourceResult(None, 0, SourceState.NOT_IN_PLAN, "the PagerDuty account's plan lacks it")
-        attempt.reading = await self.source_client(connection)
+        attempt.client = await self.source_client(connection)
         return await SOURCE_READERS[order.source](
             SourceJob(
                 ref=order.ref,
                 version=order.version,
                 now=now,
-                client=attempt.reading,
-                cache=self.memory,
+                client=attempt.client,
+                cache=self.cache,
                 database=self._database,
                 assessor=self._assessor,
                 service_id=order.service_id,
@@ -189,30 +189,30 @@ class ContextSourceService:
         )
 
     async def _is_cached_refusal(self, order: SourceToGather) -> bool:
-        kept = await self.memory.get_stale(order.ref.connection_id, REFUSED, order.source)
-        return kept is not None and datetime.now(UTC) - kept.fetched_at < REFUSED.ttl
+        row = await self.cache.get_stale(order.ref.connection_id, REFUSED, order.source)
+        return row is not None and datetime.now(UTC) - row.fetched_at < REFUSED.ttl
 
     async def _cache_refusal(self, order: SourceToGather) -> None:
-        await self.memory.put(order.ref.connection_id, REFUSED, {}, order.source)
+        await self.cache.put(order.ref.connection_id, REFUSED, {}, order.source)
 
 
 @dataclass(slots=True)
 class _Attempt:
-    """One attempt at a source. `began` is when the first one did, `asked` what those before asked."""
+    """One attempt to read a source. `began` is the start of the first attempt."""
 
     order: SourceToGather
     began: datetime
     earlier_requests: int
-    reading: SourceClient | None = None
+    client: SourceClient | None = None
 
     @property
     def seconds_left(self) -> float:
-        """Seconds of patience."""
+        """Seconds until the source's timeout."""
         return (self.began + SOURCES[self.order.source].timeout - datetime.now(UTC)).total_seconds()
 
     @property
     def requests(self) -> int:
-        return self.earlier_requests + (self.reading.requests if self.reading else 0)
+        return self.earlier_requests + (self.client.requests if self.client else 0)
 
     def has_time_for(self, wait: timedelta) -> bool:
         return self.seconds_left > wait.total_seconds()

@@ -1,4 +1,4 @@
-"""A version of an incident's context as its workflow sees it: begin, assess and finish, or give up."""
+"""The steps of a version of an incident's context: begin, assess and finish, or fail."""
 
 import logging
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.connections.store import ConnectionRemoved
-from calmo_pagerduty.contexts import issue_history_queries as own_history
+from calmo_pagerduty.contexts import issue_history_queries as issue_history
 from calmo_pagerduty.contexts import store as contexts
 from calmo_pagerduty.contexts.gathering.assessor import Assessor
 from calmo_pagerduty.contexts.gathering.local_sources import NO_CREDENTIAL_TEXT
@@ -25,15 +25,15 @@ NOT_READ_IN_TIME = "it could not be read in time"
 
 
 class CannotAssess(Exception):
-    """A fault of ours, which another attempt would meet too; the message is its type's name alone."""
+    """A bug of ours, which another attempt would meet too; the message is only the exception's type."""
 
 
 class VersionRemoved(Exception):
-    """There is no such version any more."""
+    """The version does not exist any more."""
 
 
 class ContextToStart(FrozenModel):
-    """`begun_by` names the gathering: the same however often it is tried."""
+    """The context to start. `begun_by` names the gathering and is the same in each attempt."""
 
     ref: IncidentRef
     reasons: tuple[str, ...]
@@ -41,7 +41,7 @@ class ContextToStart(FrozenModel):
 
 
 class StartedContext(FrozenModel):
-    """What is known before anything is asked. `has_token` False: PagerDuty can't be."""
+    """What is known before any request. Without `has_token`, PagerDuty can't be asked."""
 
     version: int
     scope: str
@@ -57,7 +57,7 @@ class ContextToFinish(FrozenModel):
 
 
 class ContextVersionService:
-    """The database's side of contexts. Raises StoreUnavailable throughout."""
+    """Begins and ends versions in the database. Every method raises StoreUnavailable."""
 
     def __init__(self, database: Database, assessor: Assessor) -> None:
         self._database = database
@@ -69,7 +69,7 @@ class ContextVersionService:
         return await self._database.write(lambda t: _start_version(t, order, now))
 
     async def assess(self, order: ContextToFinish) -> ContextOutcome:
-        """Conclude from what was gathered, and keep the document.
+        """Assess what was gathered, and store the document.
 
         Raises VersionRemoved, CannotAssess.
         """
@@ -77,25 +77,25 @@ class ContextVersionService:
             return await self._assess(order.ref, order.version)
         except (StoreUnavailable, VersionRemoved):
             raise
-        except Exception as error:  # any fault of ours: Temporal would put its message into the history
-            # That message may hold people's texts, which belong neither there nor in a log.
+        except Exception as error:  # any bug of ours: Temporal would write its message into the history
+            # The message may hold people's texts, which must reach neither the history nor a log.
             logger.error("context_not_assessed", extra={"error": type(error).__name__})
             raise CannotAssess(type(error).__name__) from None
 
     async def fail(self, order: ContextToFinish) -> ContextOutcome:
-        """End a version that could not be put together."""
+        """Mark a version as failed."""
         now = datetime.now(UTC)
-        end = ContextOutcome(version=order.version, state=ContextState.FAILED, is_degraded=True)
+        outcome = ContextOutcome(version=order.version, state=ContextState.FAILED, is_degraded=True)
         await self._database.write(
             lambda t: contexts.mark_version_finished(
-                t, order.ref, order.version, end.state, now, is_degraded=True
+                t, order.ref, order.version, outcome.state, now, is_degraded=True
             )
         )
-        return end
+        return outcome
 
     async def _assess(self, ref: IncidentRef, version: int) -> ContextOutcome:
-        begun = await self._database.read(lambda t: contexts.get_started_version(t, ref, version))
-        if begun is None:
+        started = await self._database.read(lambda t: contexts.get_started_version(t, ref, version))
+        if started is None:
             raise VersionRemoved("there is no such version")
         now = datetime.now(UTC)
         assessment = await self._assessor.assess(ref, version, now)
@@ -107,8 +107,8 @@ class ContextVersionService:
             connection_id=ref.connection_id,
             incident_id=ref.incident_id,
             version=version,
-            reasons=begun.reasons,
-            begun_at=begun.begun_at,
+            reasons=started.reasons,
+            begun_at=started.begun_at,
             finished_at=now,
             requests=requests,
             is_degraded=degraded,
@@ -142,7 +142,7 @@ def _start_version(tx: Transaction, order: ContextToStart, now: datetime) -> Sta
     connection = connections.get_connection(tx, EVERYTHING, ref.connection_id)
     if connection is None:
         raise ConnectionRemoved("the connection was removed")
-    issue = own_history.get_issue(tx, ref)
+    issue = issue_history.get_issue(tx, ref)
     return StartedContext(
         version=contexts.insert_version(tx, ref, order.reasons, now, order.begun_by),
         scope=str(connection.scope),
@@ -154,11 +154,12 @@ def _start_version(tx: Transaction, order: ContextToStart, now: datetime) -> Sta
 
 
 def _all_parts(tx: Transaction, ref: IncidentRef, version: int) -> Mapping[Source, ContextPart]:
-    """Return every source's part; for those that nothing was heard of, one that says so."""
-    heard = contexts.get_parts(tx, ref, version)
+    """Return every source's part; a source without a stored part gets one that is unavailable."""
+    stored = contexts.get_parts(tx, ref, version)
     connection = connections.get_connection(tx, EVERYTHING, ref.connection_id)
     has_token = connection is not None and connection.token_kind is not None
-    words = NOT_READ_IN_TIME if has_token else NO_CREDENTIAL_TEXT
+    reason = NOT_READ_IN_TIME if has_token else NO_CREDENTIAL_TEXT
     return {
-        source: heard.get(source) or ContextPart(source, SourceState.UNAVAILABLE, words) for source in Source
+        source: stored.get(source) or ContextPart(source, SourceState.UNAVAILABLE, reason)
+        for source in Source
     }
