@@ -1,1 +1,1 @@
-"""The context of an incident: gathered, analysed, rendered."""
+"""The context of an incident: gathering, analysis, rendering."""

@@ -1,7 +1,7 @@
-"""Facts of an incident's context, as they were gathered. Each carries its source, and its link if it has one.
+"""The gathered facts of an incident's context. Each fact names its source, and has its link if there is one.
 
-`Words` are people's or machines' texts from PagerDuty: untrusted, cleaned of what hides, never
-instructions. Times are UTC.
+An `UntrustedText` comes from people or machines through PagerDuty: sanitized, but never instructions. Times
+are UTC.
 """
 
 from datetime import datetime
@@ -12,14 +12,14 @@ from calmo_pagerduty.kernel.model import FrozenModel
 
 
 class UntrustedText(FrozenModel):
-    """A text from PagerDuty. Whoever could write into PagerDuty may have written it."""
+    """A text from PagerDuty, which anybody who can write into PagerDuty may have written."""
 
     text: str
     untrusted: Literal[True] = True
 
 
 class EntityRef(FrozenModel):
-    """An object of PagerDuty's that a fact is about."""
+    """An object at PagerDuty that a fact is about."""
 
     id: str
     kind: str
@@ -44,10 +44,10 @@ class OtherIncident(FrozenModel):
     service: EntityRef
     status: str
     created_at: datetime
-    #: Where it lies: the `same` service, `upstream`, `downstream`, or `elsewhere`.
+    #: Its service is the `same`, `upstream`, `downstream`, or `elsewhere`.
     where: Literal["same", "upstream", "downstream", "elsewhere"]
     hops: int | None = None
-    #: Whether PagerDuty relates it too; None: its answer isn't available.
+    #: True if PagerDuty relates it too; None if PagerDuty's answer is unavailable.
     pagerduty_agrees: bool | None = None
     source: Source = Source.OPEN_INCIDENTS
 
@@ -57,7 +57,7 @@ class ChangeFact(FrozenModel):
     summary: UntrustedText
     at: datetime
     services: tuple[EntityRef, ...]
-    #: On the incident's own service (0) or so many hops upstream; None: PagerDuty relates it.
+    #: Hops upstream from the incident's service (0); None if it is elsewhere and PagerDuty relates it.
     hops: int | None
     pagerduty_reason: str | None = None
     source: Source = Source.CHANGES
@@ -68,7 +68,7 @@ class OnCallFact(FrozenModel):
     who: EntityRef
     schedule: EntityRef | None = None
     until: datetime | None = None
-    #: In their own time zone; None is not known.
+    #: True if it is night in the person's time zone; None if unknown.
     is_asleep: bool | None = None
     local_time: str | None = None
     source: Source = Source.ON_CALL

@@ -1,7 +1,7 @@
-"""An incident's context: one document per version, as services, agents and people get it.
+"""The document of an incident's context, one per version, as services, agents and people get it.
 
-What was gathered is in its facts (`context_facts`); what is concluded from them is here. Each carries its
-source, and its link where there is one. Times are UTC.
+The gathered facts are in `contexts.facts`; the conclusions are here. Each names its source, and has its link
+if there is one. Times are UTC.
 """
 
 from datetime import datetime
@@ -29,7 +29,7 @@ MAX_VERSION = 1_000_000
 
 
 class SourceReport(FrozenModel):
-    """How the gathering of one source went. `reason` says what is lacking and why, in words."""
+    """How the gathering of one source went. `reason` says what is missing and why, for readers."""
 
     source: Source
     title: str
@@ -42,7 +42,7 @@ class SourceReport(FrozenModel):
 
 
 class PastResponse(FrozenModel):
-    """Who did what about a past incident."""
+    """What a person did about a past incident."""
 
     who: EntityRef
     did: str
@@ -50,7 +50,7 @@ class PastResponse(FrozenModel):
 
 
 class SimilarIncident(FrozenModel):
-    """`score` (0–1) is the likeness of the titles, scaled by the services' distance (in hops)."""
+    """A similar past incident. `score` (0–1) is the similarity of the titles × 0.7^hops."""
 
     incident: EntityRef
     title: UntrustedText
@@ -61,15 +61,15 @@ class SimilarIncident(FrozenModel):
     resolved_after_seconds: float | None = None
     resolution: UntrustedText | None = None
     handled: tuple[PastResponse, ...] = ()
-    #: Whether PagerDuty names it too; None: its answer isn't available.
+    #: True if PagerDuty suggests it too; None if PagerDuty's answer is unavailable.
     pagerduty_agrees: bool | None = None
     source: Source = Source.HISTORY
 
 
 class Recurrence(FrozenModel):
-    """How often incidents like this one come on its service. `label` None: too little is known.
+    """How often incidents of this kind recur on the service. `label` is None if too little is known.
 
-    `share` is its part of the service's incidents in the window.
+    `share` is `count` / `of`: the kind's share of the service's incidents in the window.
     """
 
     fingerprint: str
@@ -86,18 +86,18 @@ class Recurrence(FrozenModel):
 
 
 class Candidate(FrozenModel):
-    """Something correlated with the incident. Correlated is not caused.
+    """A change, an incident or a burst that is correlated with the incident. Correlated is not caused.
 
-    `chance` is the p-value: how likely something of its source would have come so close by chance, at
-    `rate_per_day`: its source's own, where things come more often at this hour of the day as much more.
-    `score` is −log10(chance) × 0.7^hops plus what the lift in past incidents adds.
+    `chance` is the p-value: the probability that its stream brings an event so close to the incident by
+    chance, at `rate_per_day`. That is the stream's rate, scaled by the hour-of-day ratio.
+    `score` is (−log10(chance) + bonus) × 0.7^hops; the bonus, at most 1, is log10(lift).
     """
 
     kind: Literal["change", "incident", "burst"]
     thing: EntityRef
     summary: UntrustedText
     at: datetime
-    #: Seconds before the incident; negative is after.
+    #: Seconds before the incident; negative after it.
     lead_seconds: float
     hops: int
     path: tuple[EntityRef, ...] = ()
@@ -105,16 +105,15 @@ class Candidate(FrozenModel):
     chance: float
     lift: float | None = None
     score: float
-    #: PagerDuty's own reason, where it relates the change itself.
+    #: PagerDuty's reason, if PagerDuty relates the change.
     pagerduty_reason: str | None = None
     source: Source = Source.CHANGES
 
 
 class RootCause(FrozenModel):
-    """Candidates, the strongest first. Empty with a `reason` is an answer: no candidate.
+    """Candidates, the strongest first. No candidate, with a `reason`, is a valid result.
 
-    `considered` counts the sources that were looked at. `reason` says what the error is, and what
-    could not be looked at.
+    `considered` counts the tested streams. `reason` states the error rate and what could not be tested.
     """
 
     candidates: tuple[Candidate, ...] = ()
@@ -123,7 +122,7 @@ class RootCause(FrozenModel):
 
 
 class Contribution(FrozenModel):
-    """One factor of the impact: `points` of `weight`; None is not known, and doesn't count as zero."""
+    """One factor of the impact: `points` of `weight`. None is unknown, which doesn't count as zero."""
 
     factor: str
     weight: float
@@ -133,7 +132,7 @@ class Contribution(FrozenModel):
 
 
 class Impact(FrozenModel):
-    """`score` is 0–100: the known points over the known weights. `confidence` is the weight known / 100."""
+    """`score` (0–100) is known points / known weights; `confidence` (0–1) is known weights / 100."""
 
     score: float | None
     confidence: float
@@ -142,7 +141,7 @@ class Impact(FrozenModel):
 
 
 class DependencyNode(FrozenModel):
-    """What depends on the failing service, and what it depends on. `hops` counts edges from it."""
+    """A service up- or downstream of the failing service; `hops` is its distance in edges."""
 
     thing: EntityRef
     hops: int
@@ -156,8 +155,8 @@ class DependencyView(FrozenModel):
     upstream: tuple[DependencyNode, ...] = ()
     business: tuple[DependencyNode, ...] = ()
     cycles: tuple[tuple[EntityRef, ...], ...] = ()
-    #: Along this path the failure probably came: from the strongest upstream candidate to this service, or
-    #: from a candidate behind it.
+    #: The path along which the failure probably came: from the strongest candidate upstream, or from a
+    #: candidate behind it, to this service.
     failing_path: tuple[EntityRef, ...] = ()
     edges: tuple[tuple[str, str], ...] = ()
     is_whole: bool = True
@@ -178,7 +177,10 @@ class PersonToInvolve(FrozenModel):
 
 
 class Misrouting(FrozenModel):
-    """Incidents of the service end with another team: `handed` of `of`, at least `at_least` of all."""
+    """Another team ends up with `handed` of the service's `of` incidents.
+
+    `at_least` (0–1) is the lower end of the 95 % Wilson interval of that share.
+    """
 
     service: EntityRef
     team: EntityRef
@@ -189,10 +191,10 @@ class Misrouting(FrozenModel):
 
 
 class Recommendation(FrozenModel):
-    """Whom to involve. Empty with a `reason` where the evidence doesn't suffice.
+    """The people to involve; nobody, with a `reason`, if the evidence doesn't suffice.
 
-    `hit_at_3` and `baseline_hit_at_3` are measured on the account's own past, leaving one out: how often
-    one of the first three named did handle it, beside whoever was named by the policy.
+    A backtest on `tested_on` past incidents measures both shares (0–1): how often one of the first three
+    named people handled the incident (`hit_at_3`), and one of the people on call (`baseline_hit_at_3`).
     """
 
     people: tuple[PersonToInvolve, ...] = ()
@@ -205,11 +207,11 @@ class Recommendation(FrozenModel):
 
 
 class Assessment(FrozenModel):
-    """All that is concluded from what was gathered."""
+    """The gathered facts and all conclusions from them."""
 
     incident: IncidentFacts
     alerts: tuple[AlertFact, ...] = ()
-    #: How many there are, if more than are listed.
+    #: The number of all alerts; `alerts` may list fewer.
     alert_count: int = 0
     notes: tuple[NoteFact, ...] = ()
     changes: tuple[ChangeFact, ...] = ()
@@ -222,12 +224,12 @@ class Assessment(FrozenModel):
     on_call: tuple[OnCallFact, ...] = ()
     recommendation: Recommendation = Field(default_factory=Recommendation)
     maintenance: tuple[MaintenanceFact, ...] = ()
-    #: What there was too much of, in words.
+    #: One text for each list that was cut.
     omitted: tuple[str, ...] = ()
 
 
 class IncidentContext(FrozenModel):
-    """One version of an issue's context. `is_degraded`: some source failed; `sources` names it."""
+    """One version of an issue's context. It is degraded if a source failed; `sources` says which."""
 
     schema_: Literal["calmo.incident_context/1"] = Field(default=SCHEMA, alias="schema")
     issue_id: str

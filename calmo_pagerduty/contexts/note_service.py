@@ -1,4 +1,4 @@
-"""Write an incident's context back as a note: a call of the tool, as anybody's, through the one gate."""
+"""Write an incident's context back as a note: an ordinary tool call, which the authorizer must admit."""
 
 import logging
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ from calmo_pagerduty.tools.permissions import KEY_PERMISSION
 logger = logging.getLogger(__name__)
 
 NOTE_TOOL = "add_incident_note"
-#: What the key is called by which notes are written: whoever revokes it ends them.
+#: The name of the API key that writes the notes: revoking the key stops the notes.
 KEY_PURPOSE = "Calmo's notes with incidents' contexts"
 
 
@@ -35,29 +35,30 @@ class NoteToWrite(FrozenModel):
 
 
 class ContextNoteService:
-    """Files the calls; their own workflows carry them out, after an approval if the connection wants one."""
+    """Creates the tool calls; their workflows carry them out, after an approval if one is required."""
 
     def __init__(self, database: Database, authorizer: ToolAuthorizer) -> None:
         self._database = database
         self._gate = authorizer
 
     async def create_call(self, order: NoteToWrite) -> ToolCallTicket | None:
-        """File the call for a version, once. None: the gate refuses it, or it is done. Raises
-        StoreUnavailable.
+        """Create the call for a version, only once. Return None if it is refused or done already.
+
+        Raises StoreUnavailable.
         """
         ref = order.ref
         stored = await self._database.read(
             lambda t: contexts.get_version(t, EVERYTHING, ref.issue_id, order.version)
         )
         now = datetime.now(UTC)
-        caller = await self._database.write(lambda t: _principal(t, ref, now))
-        if stored is None or stored.document is None or caller is None:
+        principal = await self._database.write(lambda t: _principal(t, ref, now))
+        if stored is None or stored.document is None or principal is None:
             return None
         try:
             context = IncidentContext.model_validate(stored.document)
             arguments = {"incident_id": ref.incident_id, "content": note_text(context)}
             admission = await self._gate.admit(
-                caller, Channel.TEMPORAL, ref.connection_id, NOTE_TOOL, arguments
+                principal, Channel.TEMPORAL, ref.connection_id, NOTE_TOOL, arguments
             )
             call = await self._gate.create_call(admission, f"context-note:{ref.issue_id}:{order.version}")
         except (*CREATION_REFUSALS, ValidationError) as refusal:

@@ -1,6 +1,6 @@
-"""A run that gathers an incident's context: how it is asked for, how far it is, how it ended.
+"""The input, progress and outcome of a workflow run that gathers an incident's context.
 
-These travel through Temporal: they hold ids, states and figures, no texts of people.
+They travel through Temporal, so they hold ids, states and figures, but no texts of people.
 """
 
 from collections.abc import Mapping
@@ -15,35 +15,35 @@ from calmo_pagerduty.contexts.sources import Source, SourceState
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.model import FrozenModel
 
-#: The names by which other services start and ask a run. Changing one breaks them.
+#: Other services start and query runs by these names: never change them.
 CONTEXT_WORKFLOW = "IncidentContextWorkflow"
 GATHER_AGAIN = "gather_again"
 PROGRESS = "progress"
 
-#: How long no further reason may come before the gathering begins, and after which time it begins anyway.
+#: The gathering begins after so long without a further reason, and at the latest after the maximum.
 DEBOUNCE = timedelta(seconds=2)
 MAX_DEBOUNCE = timedelta(seconds=10)
 MAX_REASONS = 20
 
-#: Why a context is wanted, in our own words: they stand in histories.
+#: Why a context is gathered. Temporal's history has it, so it must be our own text.
 ReasonText = Annotated[str, Field(max_length=100, pattern=r"^[^\x00-\x1f]*$")]
 
 
 class ContextState(StrEnum):
     GATHERING = "gathering"
     COMPLETE = "complete"
-    #: It could not be put together: a fault of ours. Sources that fail degrade it only.
+    #: A bug of ours prevented the assessment. A failed source only degrades the context.
     FAILED = "failed"
 
 
-#: A source is neither failed nor lacking anything.
+#: The states in which a source has not failed and misses nothing.
 COMPLETE_STATES = frozenset({SourceState.COMPLETE, SourceState.NOT_APPLICABLE})
 
 
 class ContextStart(FrozenModel):
     """The input of `IncidentContextWorkflow`, which other services may start themselves.
 
-    `version` is the last that an earlier run finished, if this one goes on with its work.
+    After continue-as-new, `version` is the last version that an earlier run finished.
     """
 
     ref: IncidentRef
@@ -53,7 +53,7 @@ class ContextStart(FrozenModel):
 
 
 class SourceProgress(FrozenModel):
-    """How the gathering of one source stands, in figures."""
+    """The progress of one source, in figures."""
 
     state: SourceState = SourceState.GATHERING
     count: int = 0
@@ -62,7 +62,7 @@ class SourceProgress(FrozenModel):
 
 
 class RunProgress(FrozenModel):
-    """The answer of the query `progress`. `version` None: it waits for whether more reasons come."""
+    """The answer to the query `progress`. `version` is None while the run waits for further reasons."""
 
     version: int | None = None
     state: ContextState = ContextState.GATHERING
@@ -77,12 +77,12 @@ class ContextOutcome(FrozenModel):
     state: ContextState
     is_degraded: bool = False
     requests: int = 0
-    #: How much each source brought.
+    #: The number of items from each source.
     counts: Mapping[Source, int] = {}
 
 
 class ContextProgress(FrozenModel):
-    """How the newest version stands, as our database knows it. Times are UTC."""
+    """The progress of the newest version, from our database. Times are UTC."""
 
     version: int
     state: ContextState
@@ -95,10 +95,10 @@ class ContextProgress(FrozenModel):
 
 
 def context_workflow_id(ref: IncidentRef) -> str:
-    """`pd-context:INCIDENT:CONNECTION`: an incident has one gathering at a time."""
+    """Return `pd-context:INCIDENT:CONNECTION`; the fixed id allows one gathering per incident at a time."""
     return f"pd-context:{ref.incident_id}:{ref.connection_id}"
 
 
 def is_degraded(states: Mapping[Source, SourceState]) -> bool:
-    """Tell whether some source lacks something. One that was never heard of does."""
+    """Return whether some source is not complete. A source without a state counts as unavailable."""
     return any(states.get(source, SourceState.UNAVAILABLE) not in COMPLETE_STATES for source in Source)

@@ -1,4 +1,4 @@
-"""The sources of an incident's context, and how each may end. One that fails degrades the result, named."""
+"""The sources of an incident's context and their states. A failed source degrades the context."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -6,7 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
-#: How far back an account's past incidents and changes tell something of one of now.
+#: How far back past incidents and changes are relevant to a new incident.
 INCIDENT_LOOKBACK = timedelta(days=180)
 CHANGE_LOOKBACK = timedelta(days=30)
 
@@ -33,17 +33,17 @@ class Source(StrEnum):
 class SourceState(StrEnum):
     GATHERING = "gathering"
     COMPLETE = "complete"
-    #: A part of it is there: more exists than was read, or it is still being read.
+    #: Some of the data is missing: it was not read, or not yet.
     PARTIAL = "partial"
     FORBIDDEN = "forbidden"
     NOT_IN_PLAN = "not_in_plan"
-    #: The incident has nothing that it could be asked about (no service, for one).
+    #: The incident lacks what the source is about, such as a service.
     NOT_APPLICABLE = "not_applicable"
     UNAVAILABLE = "unavailable"
 
 
 class SourceRule(NamedTuple):
-    """What people call it, and how long is waited for it at most, retries included."""
+    """A source's title for readers, and the longest time to wait for it, retries included."""
 
     title: str
     timeout: timedelta

@@ -1,4 +1,4 @@
-"""Incidents' contexts, version by version. Every finder takes what its caller may see."""
+"""Store incidents' contexts by version. A read for a caller takes the caller's visibility."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -19,7 +19,7 @@ from calmo_pagerduty.db.visibility import visible_to
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import Visibility
 
-#: How many versions of an issue's context are kept.
+#: The number of versions to keep of an issue's context.
 MAX_VERSIONS = 20
 
 
@@ -42,7 +42,7 @@ class StoredContext:
 
 @dataclass(frozen=True, slots=True)
 class ContextPart:
-    """What one source brought: how it went, and the facts, compact."""
+    """The stored result of one source: how it went, and its data as JSON."""
 
     source: Source
     state: SourceState
@@ -74,10 +74,10 @@ def insert_version(
     now: datetime,
     begun_by: str | None = None,
 ) -> int:
-    """Begin a version and return its number, from 1. Begun again by the same one, it is the same version.
+    """Begin a version and return its number, from 1; the same `begun_by` gets the same unfinished version.
 
-    One that another began and didn't end has failed: an incident has one gathering at a time, so that one
-    was broken off.
+    An incident has one gathering at a time, so an unfinished version of another gathering was interrupted:
+    it is marked as failed.
     """
     query = sa.select(contexts.c.version, contexts.c.state, contexts.c.begun_by)
     of_issue = query.where(contexts.c.issue_id == ref.issue_id).order_by(contexts.c.version.desc())
@@ -102,7 +102,7 @@ def insert_version(
 
 
 def upsert_part(tx: Transaction, ref: IncidentRef, version: int, part: ContextPart) -> None:
-    """Keep what a source brought, in place of what it brought before."""
+    """Write the part of a source, replacing its earlier part."""
     row = {
         "issue_id": ref.issue_id,
         "version": version,
@@ -119,7 +119,7 @@ def upsert_part(tx: Transaction, ref: IncidentRef, version: int, part: ContextPa
 
 
 def get_parts(tx: Transaction, ref: IncidentRef, version: int) -> dict[Source, ContextPart]:
-    """Return what the sources brought, those that were heard of."""
+    """Return the stored parts of a version, by source."""
     return {part.source: part for part in _list_parts(tx, ref.issue_id, version)}
 
 
@@ -134,13 +134,14 @@ def mark_version_finished(
     is_degraded: bool = False,
     document: Mapping[str, Any] | None = None,
 ) -> None:
-    """End a version, unless it has ended: a complete one stays as it is, whoever gives it up later. Those
-    that are too old, and the parts of those before it, are dropped.
+    """End a version that is still gathering; a version that has ended stays as it is.
+
+    Also delete the parts of earlier versions, and versions beyond MAX_VERSIONS.
     """
-    still = contexts.c.state == ContextState.GATHERING
-    changed = sa.update(contexts).where(*_is(contexts, ref.issue_id, version), still)
+    is_gathering = contexts.c.state == ContextState.GATHERING
+    update = sa.update(contexts).where(*_is(contexts, ref.issue_id, version), is_gathering)
     tx.execute(
-        changed.values(
+        update.values(
             state=state, finished_at=now, requests=requests, is_degraded=is_degraded, document=document
         )
     )
@@ -151,7 +152,7 @@ def mark_version_finished(
 
 
 def get_started_version(tx: Transaction, ref: IncidentRef, version: int) -> StoredContext | None:
-    """Return a version for whoever gathers it, whatever its scope."""
+    """Return a version for its own gathering, whatever its scope."""
     row = tx.execute(sa.select(contexts).where(*_is(contexts, ref.issue_id, version))).one_or_none()
     return _stored(row) if row else None
 
@@ -159,8 +160,8 @@ def get_started_version(tx: Transaction, ref: IncidentRef, version: int) -> Stor
 def get_version(
     tx: Transaction, seen_by: Visibility, issue_id: str, version: int | None = None
 ) -> StoredContext | None:
-    """Return a version of an issue's context; without a number the newest that is complete, or if none
-    is yet, the newest.
+    """Return a version of an issue's context; without a number, the newest complete version, or the newest
+    if none is complete.
     """
     query = _visible(sa.select(contexts), seen_by).where(contexts.c.issue_id == issue_id)
     if version is not None:
@@ -172,7 +173,7 @@ def get_version(
 
 
 def list_versions(tx: Transaction, seen_by: Visibility, issue_id: str) -> tuple[StoredContext, ...]:
-    """Return the versions that are kept, newest first, without their documents."""
+    """Return the stored versions, newest first, without their documents."""
     columns = [column for column in contexts.c if column.name != "document"]
     query = _visible(sa.select(*columns), seen_by).where(contexts.c.issue_id == issue_id)
     rows = tx.execute(query.order_by(contexts.c.version.desc()))
@@ -180,15 +181,18 @@ def list_versions(tx: Transaction, seen_by: Visibility, issue_id: str) -> tuple[
 
 
 def get_progress(tx: Transaction, seen_by: Visibility, issue_id: str) -> ContextProgress | None:
-    """Return how the newest version stands, each source by itself; None if there was never one.
+    """Return the progress of the newest version and its sources; None without any version.
 
-    Sources come in the order of the table; one that nothing was heard of yet is `gathering`.
+    Sources come in the order of `Source`. A source without a part is `gathering`, or, if the version has
+    ended, `unavailable`.
     """
     newest = list_versions(tx, seen_by, issue_id)[:1]
     if not newest:
         return None
     (context,) = newest
-    heard = {part.source: part.report for part in _list_parts(tx, issue_id, context.version, with_data=False)}
+    reports = {
+        part.source: part.report for part in _list_parts(tx, issue_id, context.version, with_data=False)
+    }
     gathering = context.state is ContextState.GATHERING
     missing = SourceState.GATHERING if gathering else SourceState.UNAVAILABLE
     return ContextProgress(
@@ -198,8 +202,8 @@ def get_progress(tx: Transaction, seen_by: Visibility, issue_id: str) -> Context
         begun_at=context.begun_at,
         finished_at=context.finished_at,
         is_degraded=context.is_degraded,
-        requests=context.requests or sum(report.requests for report in heard.values()),
-        sources=tuple(heard.get(source, ContextPart(source, missing).report) for source in Source),
+        requests=context.requests or sum(report.requests for report in reports.values()),
+        sources=tuple(reports.get(source, ContextPart(source, missing).report) for source in Source),
     )
 
 
@@ -212,7 +216,7 @@ def _list_parts(
     return tuple(
         ContextPart(**{**row, "source": Source(row["source"]), "state": SourceState(row["state"])})
         for row in rows
-        # A newer worker may know of more.
+        # A newer worker may have stored a source that this version lacks.
         if row["source"] in tuple(Source)
     )
 
@@ -246,7 +250,7 @@ def _stored(row: Any) -> StoredContext:
 
 @dataclass(frozen=True, slots=True)
 class FinishedVersion:
-    """A version that ended, in figures for operators."""
+    """A version that ended, in figures for operators. `seconds` is its duration."""
 
     key: tuple[str, int]
     at: datetime
@@ -254,12 +258,12 @@ class FinishedVersion:
     is_degraded: bool
     seconds: float
     requests: int
-    #: How sources ended that lack something.
+    #: The sources that are not complete, with their states.
     lacking: tuple[tuple[Source, SourceState], ...] = ()
 
 
 def list_finished_since(tx: Transaction, since: datetime) -> tuple[FinishedVersion, ...]:
-    """Return the versions that ended at this moment or after it, of all connections, oldest first."""
+    """Return the versions of all connections that ended at `since` or later, oldest first."""
     names = ("issue_id", "version", "state", "is_degraded", "begun_at", "finished_at", "requests")
     query = sa.select(*(contexts.c[name] for name in names)).where(contexts.c.finished_at >= since)
     return tuple(

@@ -18,7 +18,7 @@ from calmo_pagerduty.pagerduty.request_builders import get
 from tests.support.context_service import Contexts, a_shop
 from tests.support.doors import rows
 
-PIECEMEAL = replace(INCIDENTS, holds=timedelta())
+PIECEMEAL = replace(INCIDENTS, ttl=timedelta())
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ A caller that assesses many incidents of an account keeps its `TitleIndex` betwe
 
 from __future__ import annotations
 
-from calmo_pagerduty.contexts.analysis import document as facts
+from calmo_pagerduty.contexts.analysis import document
 from calmo_pagerduty.contexts.analysis.correlation import CorrelationWindow
 from calmo_pagerduty.contexts.analysis.dependency_graph import build_neighbourhood
 from calmo_pagerduty.contexts.analysis.impact import assess_impact
@@ -47,21 +47,21 @@ def assess(inputs: AssessmentInput, memory: TitleIndex | None = None) -> Assessm
     similarity = TitleSimilarity([incident.title for incident in truncated.past], memory)
     similar = find_similar(truncated, similarity, neighbourhood)
     cause = find_root_cause(window)
-    changes = facts.correlated_changes(window)
+    changes = document.correlated_changes(window)
     return Assessment(
-        incident=facts.incident_facts(truncated),
-        alerts=facts.alert_facts(truncated),
+        incident=document.incident_facts(truncated),
+        alerts=document.alert_facts(truncated),
         alert_count=len(truncated.alerts),
-        notes=facts.note_facts(truncated),
-        changes=facts.change_facts(changes, truncated),
-        others=facts.other_incidents(window),
-        surrounding=facts.dependency_view(window, cause.candidates),
+        notes=document.note_facts(truncated),
+        changes=document.change_facts(changes, truncated),
+        others=document.other_incidents(window),
+        surrounding=document.dependency_view(window, cause.candidates),
         similar=tuple(match_document(match, truncated) for match in similar[:MAX_SIMILAR]),
         recurrence=assess_recurrence(truncated, similarity),
         root_cause=cause,
         impact=assess_impact(truncated, neighbourhood),
-        on_call=facts.on_call_facts(truncated),
+        on_call=document.on_call_facts(truncated),
         recommendation=recommend_people(truncated, similar, similarity, neighbourhood),
-        maintenance=facts.maintenance_facts(truncated),
+        maintenance=document.maintenance_facts(truncated),
         omitted=truncations(inputs, window, len(changes)),
     )

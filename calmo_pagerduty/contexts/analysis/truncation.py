@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from calmo_pagerduty.contexts.analysis import document as facts
+from calmo_pagerduty.contexts.analysis import document
 from calmo_pagerduty.contexts.analysis.correlation import CorrelationWindow
 from calmo_pagerduty.contexts.analysis.dependency_graph import MAX_EDGES
 from calmo_pagerduty.contexts.analysis.inputs import AssessmentInput, Change, PastIncident
@@ -48,19 +48,19 @@ def truncations(inputs: AssessmentInput, window: CorrelationWindow, changes_near
         ("past incidents were looked at", MAX_PAST_INCIDENTS, len(inputs.past)),
         ("changes were looked at", MAX_CHANGES, len(inputs.changes)),
         ("dependencies were looked at", MAX_EDGES, len(inputs.dependencies.edges)),
-        ("alerts are listed", facts.MAX_ALERTS, len(truncated.alerts)),
-        ("notes are listed", facts.MAX_NOTES, len(truncated.notes)),
-        ("changes near the incident are listed", facts.MAX_CHANGES, changes_near),
-        ("incidents around it are listed", facts.MAX_OTHER_INCIDENTS, len(truncated.open_incidents)),
-        ("people on call are listed", facts.MAX_ON_CALL, len(truncated.on_call)),
-        ("maintenance windows are listed", facts.MAX_MAINTENANCE, len(truncated.maintenance)),
+        ("alerts are listed", document.MAX_ALERTS, len(truncated.alerts)),
+        ("notes are listed", document.MAX_NOTES, len(truncated.notes)),
+        ("changes near the incident are listed", document.MAX_CHANGES, changes_near),
+        ("incidents around it are listed", document.MAX_OTHER_INCIDENTS, len(truncated.open_incidents)),
+        ("people on call are listed", document.MAX_ON_CALL, len(truncated.on_call)),
+        ("maintenance windows are listed", document.MAX_MAINTENANCE, len(truncated.maintenance)),
     ]
     if neighbourhood is not None:
         rows += [
-            ("services upstream are listed", facts.MAX_DEPENDENCY_NODES, len(neighbourhood.upstream)),
-            ("services downstream are listed", facts.MAX_DEPENDENCY_NODES, len(neighbourhood.downstream)),
-            ("dependencies around it are listed", facts.MAX_EDGES_SHOWN, len(neighbourhood.edges)),
-            ("circles of dependencies are listed", facts.MAX_CYCLES, len(neighbourhood.cycles)),
+            ("services upstream are listed", document.MAX_DEPENDENCY_NODES, len(neighbourhood.upstream)),
+            ("services downstream are listed", document.MAX_DEPENDENCY_NODES, len(neighbourhood.downstream)),
+            ("dependencies around it are listed", document.MAX_EDGES_SHOWN, len(neighbourhood.edges)),
+            ("circles of dependencies are listed", document.MAX_CYCLES, len(neighbourhood.cycles)),
         ]
     return tuple(f"{most:,} of {count:,} {text}" for text, most, count in rows if count > most)
 

@@ -1,1 +1,1 @@
-"""An incident's context as people and agents read it: pages, notes, digests and pictures. Pure."""
+"""Render an incident's context for people and agents: pages, notes, digests and pictures. Pure."""

@@ -1,6 +1,6 @@
-"""Where the boxes and lines of a small layered graph are drawn: few crossings, straight lines.
+"""Place the boxes and lines of a small layered graph, with few crossings and straight lines.
 
-The layers are given; graphlay (a layout after Sugiyama) orders each layer and places its boxes. The same
+The caller gives the layers; graphlay (a Sugiyama layout) orders each layer and places its boxes. The same
 graph has the same layout in every process.
 """
 
@@ -14,15 +14,15 @@ from typing import Any, Final
 import graphlay
 
 Edge = tuple[str, str]
-#: x in pixels, and the layer.
+#: x in pixels, and the layer's number.
 Point = tuple[float, int]
 
-#: In pixels: a box, and from the middle of one box to the middle of the next, in its layer and above it.
+#: In pixels: the size of a box, and the distance between the middles of neighbours, in a layer and above it.
 WIDTH, HEIGHT = 172.0, 58.0
 COLUMN_WIDTH, LAYER_HEIGHT = WIDTH + 26.0, HEIGHT + 60.0
-#: From the middle of a box to a line that passes it, at least.
+#: The least distance, in pixels, from the middle of a box to a line that passes it.
 PASSING = WIDTH / 2 + 30.0
-#: graphlay's lines are orthogonal by default: they pass a layer upright, where there is room between boxes.
+#: graphlay's lines are orthogonal by default: they pass a layer vertically, in a gap between boxes.
 _OPTIONS: Final[Mapping[str, Any]] = {
     "direction": "topbottom",
     "spacing": {
@@ -48,9 +48,9 @@ class Layout:
 
 
 def compute_layout(layers: Sequence[Sequence[str]], edges: Iterable[Edge]) -> Layout:
-    """Place nodes that are given layer by layer, from the bottom; no layer is empty.
+    """Place the nodes of each layer, from the bottom; no layer may be empty.
 
-    An edge is (a node, a node of a higher layer); those that don't go upward are left out.
+    An edge is (a node, a node of a higher layer); edges that don't go upward are left out.
     """
     level = {node: number for number, layer in enumerate(layers) for node in layer}
     upward = sorted({(low, high) for low, high in edges if level[low] < level[high]})
@@ -61,20 +61,20 @@ def compute_layout(layers: Sequence[Sequence[str]], edges: Iterable[Edge]) -> La
     for low, high in upward:
         graph.edge(high, low)
     drawing = graphlay.layout(graph, options=_OPTIONS)
-    at = drawing.positions()
-    heights = [at[layer[0]][1] for layer in layers]
+    positions = drawing.positions()
+    heights = [positions[layer[0]][1] for layer in layers]
     routes = {}
     for (low, high), line in zip(upward, drawing.edges, strict=True):
-        between = range(level[low] + 1, level[high])
-        passing = [_x_at(heights[number], line["points"]) for number in between]
-        xs = (at[low][0], *passing, at[high][0])
+        layers_between = range(level[low] + 1, level[high])
+        xs_between = [_x_at(heights[number], line["points"]) for number in layers_between]
+        xs = (positions[low][0], *xs_between, positions[high][0])
         routes[low, high] = tuple(zip(xs, range(level[low], level[high] + 1), strict=True))
-    places = {node: (x, level[node]) for node, (x, _) in at.items()}
-    return _from_the_left(*_centred(places, routes))
+    places = {node: (x, level[node]) for node, (x, _) in positions.items()}
+    return _shift_to_left_edge(*_centre_boxes(places, routes))
 
 
 def _x_at(height: float, line: Sequence[Mapping[str, float]]) -> float:
-    """Return where an orthogonal line passes a layer, which it does upright."""
+    """Return the x at which an orthogonal line passes a layer, vertically."""
     return next(
         point["x"]
         for point, following in pairwise(line)
@@ -82,12 +82,12 @@ def _x_at(height: float, line: Sequence[Mapping[str, float]]) -> float:
     )
 
 
-def _centred(
+def _centre_boxes(
     places: Mapping[str, Point], routes: Mapping[Edge, tuple[Point, ...]]
 ) -> tuple[dict[str, Point], dict[Edge, tuple[Point, ...]]]:
-    """Move each box that has all its lines on one side to their middle, as far as there is room beside it.
+    """Centre each box that has all its lines on one side above or below its neighbours, if there is room.
 
-    graphlay keeps as many lines straight as it can, and so puts such a box below one of its neighbours.
+    graphlay keeps as many lines straight as it can, so it puts such a box directly below a neighbour.
     """
     places, routes = dict(places), dict(routes)
     for node, (x, number) in sorted(places.items(), key=lambda item: (item[1][1], item[1][0])):
@@ -95,7 +95,7 @@ def _centred(
         below = [route[-2][0] for (_, high), route in routes.items() if high == node]
         if (above and below) or len(above) + len(below) < 2:
             continue
-        left, right = _room_around(x, number, places, routes)
+        left, right = _free_interval(x, number, places, routes)
         moved = (min(max(statistics.fmean(above or below), left), right), number)
         places[node] = moved
         for (low, high), route in routes.items():
@@ -106,10 +106,10 @@ def _centred(
     return places, routes
 
 
-def _room_around(
+def _free_interval(
     x: float, number: int, places: Mapping[str, Point], routes: Mapping[Edge, tuple[Point, ...]]
 ) -> tuple[float, float]:
-    """Return how far the box at this point may move to the left and to the right."""
+    """Return the smallest and the largest x to which the box at `x` may move."""
     beside = [(other, COLUMN_WIDTH) for other, layer in places.values() if layer == number and other != x]
     beside += [(at, PASSING) for route in routes.values() for at, layer in route[1:-1] if layer == number]
     left = max((other + distance for other, distance in beside if other < x), default=-math.inf)
@@ -117,7 +117,7 @@ def _room_around(
     return min(left, x), max(right, x)
 
 
-def _from_the_left(places: Mapping[str, Point], routes: Mapping[Edge, tuple[Point, ...]]) -> Layout:
+def _shift_to_left_edge(places: Mapping[str, Point], routes: Mapping[Edge, tuple[Point, ...]]) -> Layout:
     passing = [x for route in routes.values() for x, _ in route]
     left = min([x - WIDTH / 2 for x, _ in places.values()] + passing, default=0.0)
     right = max([x + WIDTH / 2 for x, _ in places.values()] + passing, default=0.0)

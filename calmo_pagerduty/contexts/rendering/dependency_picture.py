@@ -1,6 +1,6 @@
-"""The dependencies around an incident as a picture: SVG text, the same bytes for the same context.
+"""Draw the dependencies around an incident as SVG; the same context gives the same bytes.
 
-It needs no style sheet and no script, stands on light and on dark pages, and says nothing by colour
+The picture needs no style sheet and no script, suits light and dark pages, and expresses nothing by colour
 alone. Every name is escaped.
 """
 
@@ -23,14 +23,14 @@ from calmo_pagerduty.kernel.untrusted_text import sanitize_text
 Point = tuple[float, float]
 
 LEFT, MARGIN, LEGEND = 118.0, 22.0, 40.0
-#: Middle greys can be read on white and on black.
+#: Medium greys are readable on white and on black.
 LINE, CAPTION = "#7d8794", "#737d88"
 PATH = "#d1242f"
-#: What fits into a box in one line, in narrow characters.
+#: The length of a line in a box, in narrow characters.
 LINE_LENGTH = 19
 MAX_LINES = 2
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
-#: Fill, border, border's width and the words' colour. Cards carry their own paper.
+#: Fill, border colour, border width, text colour. Boxes have their own background.
 _CARD = ("#f6f8fa", "#8c959f", 1.2, "#1f2328")
 _OPEN = ("#ffebe9", "#cf222e", 1.6, "#1f2328")
 _STYLE_OF_ROLE: Mapping[Role, tuple[str, str, float, str]] = {
@@ -50,9 +50,9 @@ _TAG_OF_ROLE: Mapping[Role, str] = {
 
 
 def dependency_svg(context: IncidentContext) -> str:
-    """Return the picture as a whole SVG document."""
+    """Return the picture as an SVG document; lengths are in pixels."""
     graph = build_layered_graph(context.assessment)
-    # A line that closes a circle takes the same way as any other, only downward.
+    # A line that closes a cycle is laid out like any other and drawn downward.
     layout = compute_layout(graph.layers, [*graph.edges, *((high, low) for low, high in graph.returning)])
     canvas = _Canvas(graph, layout)
     name = f"graph-{context.issue_id}-{context.version}"
@@ -79,20 +79,20 @@ def _title(context: IncidentContext) -> str:
 
 
 def _alt_text(graph: LayeredGraph) -> str:
-    """Say what the picture shows, for whom doesn't see it."""
-    said = []
+    """Return the alternative text, for readers who can't see the picture."""
+    sentences = []
     middle = _layer_of_role(graph, Role.FAILING)
     for number in range(len(graph.layers) - 1, -1, -1):
         names = ", ".join(_node_label(graph.nodes[node]) for node in graph.layers[number])
-        said.append(f"{_caption(graph, number, middle)}: {names}.")
+        sentences.append(f"{_caption(graph, number, middle)}: {names}.")
     path = [node.name for node in _path_nodes(graph)]
     if path:
-        said.append(f"The failure probably came along {' to '.join(path)}.")
+        sentences.append(f"The failure probably came along {' to '.join(path)}.")
     if graph.returning:
-        said.append("Some depend on each other in a circle.")
+        sentences.append("Some depend on each other in a circle.")
     if not graph.is_whole:
-        said.append("Not all dependencies were read.")
-    return " ".join(said)
+        sentences.append("Not all dependencies were read.")
+    return " ".join(sentences)
 
 
 def _node_label(node: Box) -> str:
@@ -101,23 +101,23 @@ def _node_label(node: Box) -> str:
 
 
 def _tags(node: Box) -> list[str]:
-    """Return what a box says of its node below the name."""
-    found = [_TAG_OF_ROLE[node.role]] if _TAG_OF_ROLE[node.role] else []
+    """Return the texts below the name in a box."""
+    tags = [_TAG_OF_ROLE[node.role]] if _TAG_OF_ROLE[node.role] else []
     if node.has_open_incident and node.role is not Role.FAILING:
-        found.append("open incidents" if node.role is Role.MORE else "open incident")
-    return found
+        tags.append("open incidents" if node.role is Role.MORE else "open incident")
+    return tags
 
 
 def _path_nodes(graph: LayeredGraph) -> list[Box]:
-    """Return the failing path's nodes in its order, the origin first."""
-    after = dict(graph.path)
-    starts = [low for low in after if low not in after.values()]
-    found: list[Box] = []
+    """Return the boxes of the failing path in order, the origin first."""
+    next_of = dict(graph.path)
+    starts = [low for low in next_of if low not in next_of.values()]
+    boxes: list[Box] = []
     node = starts[0] if starts else None
-    while node is not None and node in graph.nodes and len(found) <= len(after):
-        found.append(graph.nodes[node])
-        node = after.get(node)
-    return found
+    while node is not None and node in graph.nodes and len(boxes) <= len(next_of):
+        boxes.append(graph.nodes[node])
+        node = next_of.get(node)
+    return boxes
 
 
 def _layer_of_role(graph: LayeredGraph, role: Role) -> int:
@@ -137,7 +137,7 @@ def _caption(graph: LayeredGraph, number: int, middle: int) -> str:
 
 
 class _Canvas:
-    """Turns places into points and lines. y grows downward, layers upward."""
+    """Turns the layout into SVG points and lines. y grows downward, layer numbers grow upward."""
 
     def __init__(self, graph: LayeredGraph, layout: Layout) -> None:
         self._graph = graph
@@ -185,18 +185,18 @@ class _Canvas:
         tags = " · ".join(_tags(node))
         rows += [(tags, 10.5, "400")] if tags else []
         top = y - (len(rows) - 1) * 7.5 + 4.0
-        for number, (words, size, weight) in enumerate(rows):
+        for number, (text, size, weight) in enumerate(rows):
             yield (
                 f'<text x="{x:.1f}" y="{top + number * 15.0:.1f}" font-size="{size}" font-weight="{weight}"'
-                f' text-anchor="middle" fill="{colour}">{_xml_text(words)}</text>'
+                f' text-anchor="middle" fill="{colour}">{_xml_text(text)}</text>'
             )
         yield "</g>"
 
     def legend(self) -> Iterator[str]:
         x, y = LEFT, self._bottom + LEGEND
-        for sample, words, room in self._legend:
+        for sample, text, room in self._legend:
             yield f'<g transform="translate({x:.1f} {y:.1f})">{sample}'
-            yield f'<text x="22" y="4" font-size="11" fill="{CAPTION}">{words}</text></g>'
+            yield f'<text x="22" y="4" font-size="11" fill="{CAPTION}">{text}</text></g>'
             x += room
 
     def _x(self, x: float) -> float:
@@ -206,7 +206,7 @@ class _Canvas:
         return MARGIN + HEIGHT / 2 + (len(self._graph.layers) - 1 - layer) * LAYER_HEIGHT
 
     def _ports(self) -> dict[tuple[str, str, bool], float]:
-        """Spread a box's lines along its side, in the order in which they come."""
+        """Spread the lines of a box along its side; return each line end's offset from the middle."""
         ends: dict[tuple[str, bool], list[tuple[float, str, str]]] = {}
         for (low, high), route in self._layout.routes.items():
             ends.setdefault((low, True), []).append((route[1][0], low, high))
@@ -219,16 +219,16 @@ class _Canvas:
         return ports
 
     def _points(self, edge: tuple[str, str], ports: Mapping[tuple[str, str, bool], float]) -> list[Point]:
-        """Return the points of a line, its straight ways through layers as two points each."""
+        """Return the points of a line, with two points for each layer that it passes straight."""
         (first, below), *between, (last, above) = self._layout.routes[edge]
         points = [(self._x(first) + ports[(*edge, True)], self._y(below) - HEIGHT / 2)]
-        for place_now, layer in between:
-            x, y = self._x(place_now), self._y(layer)
+        for layout_x, layer in between:
+            x, y = self._x(layout_x), self._y(layer)
             points += [(x, y + HEIGHT / 2), (x, y - HEIGHT / 2)]
         return [*points, (self._x(last) + ports[(*edge, False)], self._y(above) + HEIGHT / 2)]
 
     def _sideways(self, low: str, high: str) -> Iterator[str]:
-        """Draw an arc between two boxes of one layer, over what stands between them."""
+        """Draw an arc between two boxes of one layer, above the boxes between them."""
         (x, layer), (to, _) = self._layout.places[low], self._layout.places[high]
         start, end, y = self._x(x), self._x(to), self._y(layer) - HEIGHT / 2
         curve = f"M{start:.1f} {y:.1f}C{start:.1f} {y - 44:.1f} {end:.1f} {y - 44:.1f} {end:.1f} {y - 7:.1f}"
@@ -255,7 +255,7 @@ def _dashed(curve: str) -> str:
 
 
 def _curve(points: Sequence[Point]) -> str:
-    """Return a smooth way through the points, upright in each."""
+    """Return a smooth SVG path through the points, vertical in each."""
     curve = f"M{points[0][0]:.1f} {points[0][1]:.1f}"
     for (x, y), (x_next, y_next) in pairwise(points):
         middle = (y + y_next) / 2
@@ -270,34 +270,34 @@ def _arrow_head(x: float, y: float, size: float) -> str:
 
 
 def _style_of(node: Box) -> tuple[str, str, float, str]:
-    looks = _STYLE_OF_ROLE[node.role]
+    style = _STYLE_OF_ROLE[node.role]
     if node.has_open_incident and node.role in {Role.SERVICE, Role.BUSINESS}:
-        looks = _OPEN
-    return looks
+        style = _OPEN
+    return style
 
 
 def _legend(graph: LayeredGraph) -> Iterator[tuple[str, str, float]]:
-    """Yield a sample, what it means, and the room both need; only of what the picture has."""
-    upright = ((6.0, 9.0), (6.0, -9.0))
+    """Yield a sample, its meaning and the width of both, for each kind of line that the picture has."""
+    vertical = ((6.0, 9.0), (6.0, -9.0))
     if not graph.edges:
         yield "", "no dependencies are known", 180.0
     else:
-        yield "".join(_line(upright, False)), "what is above depends on what is below", 268.0
+        yield "".join(_line(vertical, False)), "what is above depends on what is below", 268.0
     if graph.path:
-        yield "".join(_line(upright, True)), "the failure probably came along here", 250.0
+        yield "".join(_line(vertical, True)), "the failure probably came along here", 250.0
     if graph.returning:
-        yield "".join(_downward(upright)), "closes a circle", 124.0
+        yield "".join(_downward(vertical)), "closes a circle", 124.0
     if not graph.is_whole:
         yield f'<text x="2" y="4" font-size="16" fill="{CAPTION}">…</text>', "not all were read", 130.0
 
 
 def _xml_text(text: str) -> str:
-    """Return the text as XML holds it."""
+    """Return the text sanitized, in one line and escaped for XML."""
     return escape(" ".join(sanitize_text(text).split()))
 
 
 def wrap_name(name: str) -> list[str]:
-    """Return a name in at most two lines; what doesn't fit ends with `…`."""
+    """Return a name in at most MAX_LINES lines; a truncated name ends with `…`."""
     lines = [""]
     for piece in _breakable_pieces(sanitize_text(name, 200)):
         longer = lines[-1] + piece
@@ -312,9 +312,7 @@ def wrap_name(name: str) -> list[str]:
 
 
 def _breakable_pieces(name: str) -> Iterator[str]:
-    """Yield what may stand in one line: words with the space before them, long ones broken, after a
-    hyphen or the like where there is one.
-    """
+    """Yield words with the space before them. Break long words, after a hyphen or the like if possible."""
     for word in name.split():
         left = f" {word}"
         while _width(left) > LINE_LENGTH:
@@ -337,5 +335,5 @@ def _truncate(line: str) -> str:
 
 
 def _width(text: str) -> int:
-    """Return how much room a text needs: signs of East Asia and emoji need twice as much."""
+    """Return the width of a text; wide East Asian characters and emoji count as two."""
     return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)

@@ -1,6 +1,6 @@
-"""An incident's context, small enough for a language model: what matters, and where the rest stands.
+"""Condense an incident's context for a language model: the most important data, and links to the rest.
 
-Our own figures come first; whatever holds words or names from PagerDuty stands below `untrusted`.
+Our own figures come first; all texts and names from PagerDuty are below `untrusted`.
 """
 
 import json
@@ -15,13 +15,13 @@ from calmo_pagerduty.contexts.model import (
     IncidentContext,
     SimilarIncident,
 )
-from calmo_pagerduty.contexts.rendering import wording as words
+from calmo_pagerduty.contexts.rendering import wording
 from calmo_pagerduty.kernel.markdown_text import single_line
 
 Json = dict[str, Any]
 
 MAX_BYTES = 8_000
-#: How many of each, and how much of a text: the first pair that makes it small enough.
+#: Items per list and characters per text: the first pair that gives a digest of at most MAX_BYTES is used.
 _SIZES = ((5, 240), (4, 160), (3, 100), (2, 60), (1, 40), (1, 12))
 MAX_URL_LENGTH = 200
 READING_NOTE = (
@@ -31,7 +31,7 @@ READING_NOTE = (
 
 
 def context_digest(context: IncidentContext) -> Json:
-    """Return the digest: at most `MAX_BYTES` as JSON."""
+    """Return the digest; as JSON, it has at most MAX_BYTES bytes."""
     for most, longest in _SIZES:
         digest = _Digest(most, longest).build(context)
         if len(json.dumps(digest)) <= MAX_BYTES:
@@ -45,35 +45,37 @@ class _Digest:
         self._longest = longest
 
     def build(self, context: IncidentContext) -> Json:
-        found = context.assessment
+        assessment = context.assessment
         address = f"/api/issues/{context.issue_id}/context"
         return {
             "issue": context.issue_id,
             "incident": context.incident_id,
             "version": context.version,
             "gathered_at": context.finished_at.isoformat(),
-            "impact": {"score": found.impact.score, "confidence": found.impact.confidence},
-            "lacking": {report.source: report.state for report in words.degraded_sources(context.sources)},
+            "impact": {"score": assessment.impact.score, "confidence": assessment.impact.confidence},
+            "lacking": {report.source: report.state for report in wording.degraded_sources(context.sources)},
             "how_to_read": READING_NOTE,
             "more": {"document": address, "page": f"{address}.md", "picture": f"{address}/graph.svg"},
             "untrusted": _without_empty(
-                incident=self._incident(found),
+                incident=self._incident(assessment),
                 causes=[
-                    self._candidate(candidate) for candidate in found.root_cause.candidates[: self._most]
+                    self._candidate(candidate) for candidate in assessment.root_cause.candidates[: self._most]
                 ],
-                about_causes=self._text(found.root_cause.reason),
-                similar=[self._similar(found, similar) for similar in found.similar[: self._most]],
-                recurrence=self._text(words.recurrence_text(found.recurrence)) if found.recurrence else None,
-                **self._people(found),
-                dependencies=self._dependencies(found.surrounding),
+                about_causes=self._text(assessment.root_cause.reason),
+                similar=[self._similar(assessment, similar) for similar in assessment.similar[: self._most]],
+                recurrence=self._text(wording.recurrence_text(assessment.recurrence))
+                if assessment.recurrence
+                else None,
+                **self._people(assessment),
+                dependencies=self._dependencies(assessment.surrounding),
                 other_incidents=[
                     self._entity(
                         other.incident, other.title.text, where=other.where, status=self._text(other.status)
                     )
-                    for other in found.others[: self._most]
+                    for other in assessment.others[: self._most]
                 ],
-                alerts=[self._text(alert.summary.text) for alert in found.alerts[: self._most]],
-                notes=[self._text(note.text.text) for note in found.notes[-self._most :]],
+                alerts=[self._text(alert.summary.text) for alert in assessment.alerts[: self._most]],
+                notes=[self._text(note.text.text) for note in assessment.notes[-self._most :]],
             ),
         }
 
@@ -90,18 +92,20 @@ class _Digest:
         )
 
     def _candidate(self, candidate: Candidate) -> Json:
-        why = self._text(words.candidate_text(candidate))
+        why = self._text(wording.candidate_text(candidate))
         return self._entity(
             candidate.thing, candidate.summary.text, kind=candidate.kind, chance=candidate.chance, why=why
         )
 
     def _similar(self, assessment: Assessment, similar: SimilarIncident) -> Json:
-        handled = [f"{words.entity_name(each.who)} {each.did} it" for each in similar.handled[: self._most]]
+        handled = [
+            f"{wording.entity_name(action.who)} {action.did} it" for action in similar.handled[: self._most]
+        ]
         return self._entity(
             similar.incident,
             similar.title.text,
-            how=self._text(words.similarity_text(similar, assessment.incident.created_at)),
-            handled=[self._text(each) for each in handled],
+            how=self._text(wording.similarity_text(similar, assessment.incident.created_at)),
+            handled=[self._text(text) for text in handled],
             resolution=self._text(similar.resolution.text) if similar.resolution else None,
         )
 
@@ -109,13 +113,13 @@ class _Digest:
         advice, began = assessment.recommendation, assessment.incident.created_at
         return {
             "involve": [
-                self._entity(person.who, why=self._text(words.person_text(person)))
+                self._entity(person.who, why=self._text(wording.person_text(person)))
                 for person in advice.people[: self._most]
             ],
             "nobody_because": None if advice.people else self._text(advice.reason),
             "on_call": [
                 self._entity(
-                    on_call.who, level=on_call.level, how=self._text(words.on_call_text(on_call, began))
+                    on_call.who, level=on_call.level, how=self._text(wording.on_call_text(on_call, began))
                 )
                 for on_call in assessment.on_call[: self._most]
             ],
@@ -127,13 +131,13 @@ class _Digest:
             business=self._dependency_names(view.business),
             depend_on_it=self._dependency_names(view.downstream),
             it_depends_on=self._dependency_names(view.upstream),
-            failure_came_along=[self._text(words.entity_name(thing)) for thing in view.failing_path[:4]],
+            failure_came_along=[self._text(wording.entity_name(thing)) for thing in view.failing_path[:4]],
             circles=len(view.cycles) or None,
         )
 
-    def _dependency_names(self, found: tuple[DependencyNode, ...]) -> list[str]:
-        names = [self._text(words.entity_name(reach.thing)) for reach in found[: self._most]]
-        more = len(found) - len(names)
+    def _dependency_names(self, nodes: tuple[DependencyNode, ...]) -> list[str]:
+        names = [self._text(wording.entity_name(node.thing)) for node in nodes[: self._most]]
+        more = len(nodes) - len(names)
         return [*names, f"and {more} more"] if more > 0 else names
 
     def _entity(self, entity: EntityRef, title: str | None = None, **more: Any) -> Json:
@@ -146,5 +150,5 @@ class _Digest:
 
 
 def _without_empty(**fields: Any) -> Json:
-    """Return what there is: an empty field tells nothing and costs room."""
+    """Return the fields without the empty ones, which would only take space."""
     return {name: value for name, value in fields.items() if value not in (None, "", [], {})}

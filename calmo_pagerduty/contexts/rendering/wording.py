@@ -1,7 +1,6 @@
-"""An incident's context in words: the same ones in the terminal, in markdown and for agents.
+"""Texts for an incident's context, which the terminal, Markdown pages and agents share.
 
-Nothing here says more than the figures do: what is correlated is called that, and what is not known
-is not called zero.
+No text claims more than the figures do: it says correlated, not caused, and unknown, not zero.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +19,7 @@ from calmo_pagerduty.contexts.model import (
 from calmo_pagerduty.contexts.sources import SourceState
 from calmo_pagerduty.kernel.durations import format_duration
 
-#: How a source ended that brought less than it could have.
+#: Texts for the states of a degraded source.
 STATE_TEXT = {
     SourceState.GATHERING: "still being read",
     SourceState.PARTIAL: "only a part of it",
@@ -29,18 +28,18 @@ STATE_TEXT = {
     SourceState.UNAVAILABLE: "not available",
 }
 CORRELATED = "correlated, not proven"
-#: Likelier than this by chance, it tells nothing.
+#: A p-value from here on says nothing.
 UNINFORMATIVE_CHANCE = 0.5
 
 
-def join_phrases(said: Iterable[str]) -> str:
-    """Return several words as one reads them, each once: `a, b and c`."""
-    *most, last = dict.fromkeys(said)
+def join_phrases(phrases: Iterable[str]) -> str:
+    """Join at least one phrase, each once: `a, b and c`."""
+    *most, last = dict.fromkeys(phrases)
     return f"{', '.join(most)} and {last}" if most else last
 
 
 def format_chance(chance: float) -> str:
-    """Return a p-value as people say it: 0.0029 is `1 in 340 by chance`."""
+    """Return a p-value as a text: 0.0029 is `1 in 340 by chance`."""
     if chance >= UNINFORMATIVE_CHANCE:
         return "as likely as not by chance"
     if chance < 1e-6:
@@ -49,12 +48,12 @@ def format_chance(chance: float) -> str:
 
 
 def _round_to_two_digits(value: float) -> int:
-    """Return the value with two significant digits: what is estimated is no more precise."""
+    """Round to two significant digits: the estimate is no more precise."""
     return int(float(f"{value:.1e}")) if value >= 10 else max(round(value), 2)
 
 
 def format_lead_time(seconds: float) -> str:
-    """Return how long before the incident something was; negative is after."""
+    """Return the lead (seconds before the incident, negative after it) as a text."""
     if abs(seconds) < 1:
         return "at the same time"
     return f"{format_duration(abs(seconds))} {'before' if seconds > 0 else 'after'}"
@@ -69,23 +68,23 @@ def entity_name(entity: EntityRef) -> str:
 
 
 def format_distance(hops: int | None) -> str:
-    """Return how far from the failing service something is."""
+    """Return the distance from the failing service as a text."""
     if hops is None:
         return "as PagerDuty relates it"
     return ("on this service", "1 hop upstream")[hops] if hops < 2 else f"{hops} hops upstream"
 
 
 def candidate_text(candidate: Candidate) -> str:
-    """Return why a candidate is one: when, where, how likely by chance. Names nothing."""
-    said = [
+    """Return the evidence for a candidate: time, distance, p-value, rate and lift. It has no names."""
+    phrases = [
         format_lead_time(candidate.lead_seconds),
         format_distance(candidate.hops),
         format_chance(candidate.chance),
     ]
-    said.append(f"usually {_format_rate(candidate.rate_per_day)}")
+    phrases.append(f"usually {_format_rate(candidate.rate_per_day)}")
     if candidate.lift is not None and candidate.lift > 1:
-        said.append(f"in past incidents {candidate.lift:.1f} times as often as usual")
-    return "; ".join([*said, CORRELATED])
+        phrases.append(f"in past incidents {candidate.lift:.1f} times as often as usual")
+    return "; ".join([*phrases, CORRELATED])
 
 
 def _format_rate(rate: float) -> str:
@@ -97,36 +96,36 @@ def _format_rate(rate: float) -> str:
 
 
 def similarity_text(similar: SimilarIncident, at: datetime) -> str:
-    """Return how alike it is, how old, and how long it took. `at` is when this incident began."""
+    """Return the similarity, age and duration of a past incident. `at` is the start of this incident."""
     age = format_duration((at - similar.created_at).total_seconds())
-    said = [f"{format_percent(similar.score)} alike", f"{age} ago"]
+    phrases = [f"{format_percent(similar.score)} alike", f"{age} ago"]
     if similar.resolved_after_seconds is not None:
-        said.append(f"resolved after {format_duration(similar.resolved_after_seconds)}")
+        phrases.append(f"resolved after {format_duration(similar.resolved_after_seconds)}")
     if similar.pagerduty_agrees is not None:
-        said.append("PagerDuty names it too" if similar.pagerduty_agrees else "PagerDuty doesn't name it")
-    return "; ".join(said)
+        phrases.append("PagerDuty names it too" if similar.pagerduty_agrees else "PagerDuty doesn't name it")
+    return "; ".join(phrases)
 
 
 def night_text(person: PersonToInvolve | OnCallFact) -> str:
-    """Return whether it is night where the person is; empty if that isn't known."""
+    """Return whether it is night where the person is; empty if unknown."""
     if person.is_asleep is None:
         return ""
-    clock = f", {person.local_time}" if person.local_time else ""
-    return f"{'probably asleep' if person.is_asleep else 'awake'}{clock}"
+    local_time = f", {person.local_time}" if person.local_time else ""
+    return f"{'probably asleep' if person.is_asleep else 'awake'}{local_time}"
 
 
 def person_text(person: PersonToInvolve) -> str:
-    """Return why this person. The reasons say already if they are on call, or probably asleep."""
-    said = list(person.reasons)
+    """Return why to involve this person. The reasons already say `on call` and `probably asleep`."""
+    phrases = list(person.reasons)
     if not person.is_on_call:
-        said.append("not on call")
+        phrases.append("not on call")
     if not person.is_asleep:
-        said.append(night_text(person))
-    return "; ".join(filter(None, said))
+        phrases.append(night_text(person))
+    return "; ".join(filter(None, phrases))
 
 
 def on_call_text(on_call: OnCallFact, at: datetime) -> str:
-    """Return until when, and whether they sleep."""
+    """Return how long the person remains on call after `at`, and whether it is night there."""
     until = (
         "always"
         if on_call.until is None
@@ -136,36 +135,38 @@ def on_call_text(on_call: OnCallFact, at: datetime) -> str:
 
 
 def factor_label(contribution: Contribution) -> str:
-    """Return what a factor of the impact is called."""
+    """Return the label of an impact factor."""
     return contribution.factor.replace("_", " ")
 
 
-def recurrence_text(found: Recurrence) -> str:
-    """Return how often incidents like this one come."""
-    window = f"in {found.window_days:.0f} days"
-    count = f"{found.count} like it among the service's {found.of} {window}"
-    said = [f"{found.label}: {count}" if found.label else f"too little is known: {count}"]
-    if found.is_flapping:
-        said.append(f"flapping: {found.flap_cycles} times triggered and resolved by itself within an hour")
-    return "; ".join(said)
+def recurrence_text(recurrence: Recurrence) -> str:
+    """Return how often incidents of this kind recur."""
+    window = f"in {recurrence.window_days:.0f} days"
+    count = f"{recurrence.count} like it among the service's {recurrence.of} {window}"
+    phrases = [f"{recurrence.label}: {count}" if recurrence.label else f"too little is known: {count}"]
+    if recurrence.is_flapping:
+        phrases.append(
+            f"flapping: {recurrence.flap_cycles} times triggered and resolved by itself within an hour"
+        )
+    return "; ".join(phrases)
 
 
-def backtest_text(found: Recommendation) -> str:
-    """Return how good such recommendations are, measured on the account's own past."""
-    if found.hit_at_3 is None or found.baseline_hit_at_3 is None:
+def backtest_text(recommendation: Recommendation) -> str:
+    """Return the hit rates of the backtest on the account's own past."""
+    if recommendation.hit_at_3 is None or recommendation.baseline_hit_at_3 is None:
         return "not tested on the past"
     return (
-        f"tested on {found.tested_on} past incidents: one of the first three handled it in"
-        f" {format_percent(found.hit_at_3)} of them; who is on call now did in"
-        f" {format_percent(found.baseline_hit_at_3)}"
+        f"tested on {recommendation.tested_on} past incidents: one of the first three handled it in"
+        f" {format_percent(recommendation.hit_at_3)} of them; who is on call now did in"
+        f" {format_percent(recommendation.baseline_hit_at_3)}"
     )
 
 
 def degraded_sources(sources: Sequence[SourceReport]) -> tuple[SourceReport, ...]:
-    """Return the sources that brought less than they could have."""
+    """Return the sources that are degraded."""
     return tuple(source for source in sources if source.state in STATE_TEXT)
 
 
 def degradation_text(report: SourceReport) -> str:
-    """Return what is lacking of a source, and why."""
+    """Return the state of a degraded source, with the reason."""
     return ": ".join(filter(None, [STATE_TEXT.get(report.state, report.state), report.reason]))
