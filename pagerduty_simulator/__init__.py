@@ -1,4 +1,4 @@
-"""The other side of the wire: a PagerDuty account that lives in memory and sends real webhooks.
+"""A simulator of PagerDuty: an account in memory that serves the REST API and sends real webhooks.
 
-It imports nothing of ours, so that its opinion of PagerDuty is independent of the code it tests.
+It imports nothing from the product, so that its view of PagerDuty is independent of the code that it tests.
 """

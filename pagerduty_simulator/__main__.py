@@ -2,8 +2,8 @@
 
 import signal
 
-# Before the slow imports, so that both signals end the process at once and without a traceback
-# from its first moment to its last. There is nothing to clean up: all state is in memory.
+# Set before the slow imports, so that both signals always end the process at once, without a traceback.
+# There is nothing to clean up: all state is in memory.
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
 

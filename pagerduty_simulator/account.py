@@ -29,10 +29,10 @@ _AT_ONCE: Final = timedelta(0)
 
 
 class Account(LifecycleOperations, CollaborationOperations):
-    """A whole account; what happens to its services and what nobody is told of is here."""
+    """A whole account. This class adds operations on services, and those for which no event is sent."""
 
     def add_service(self, name: str, policy: EscalationPolicy, teams: tuple[Team, ...] = ()) -> Service:
-        """Add a service that was there before anybody subscribed: no event."""
+        """Add a service that existed before any subscription: it causes no event."""
         service = Service(self._fresh_id(self.services), name, policy, teams, created_at=self.now())
         self.services[service.id] = service
         return service
@@ -46,7 +46,7 @@ class Account(LifecycleOperations, CollaborationOperations):
         return self._emit_service_event(EventType.SERVICE_CREATED, service, by)
 
     def rename_service(self, service_id: str, name: str, *, by: str | None = None) -> tuple[Event, ...]:
-        """Rename a service; its incidents point to it by the new name."""
+        """Rename a service; its incidents show the new name."""
         service = replace(self.services[service_id], name=name)
         self._save_service(service)
         return self._emit_service_event(EventType.SERVICE_UPDATED, service, by)
@@ -81,7 +81,7 @@ class Account(LifecycleOperations, CollaborationOperations):
         heapq.heappush(self._snoozes, (until, incident_id))
 
     def wake_snoozed(self) -> tuple[Event, ...]:
-        """Put incidents whose snooze is over back to triggered, as PagerDuty does by itself."""
+        """Trigger incidents again whose snooze is over, as PagerDuty does."""
         events: tuple[Event, ...] = ()
         while self._snoozes and self._snoozes[0][0] <= self.now():
             until, incident_id = heapq.heappop(self._snoozes)
@@ -90,11 +90,11 @@ class Account(LifecycleOperations, CollaborationOperations):
         return events
 
     def schedule_step(self, at: datetime, step: Callable[[], tuple[Event, ...]]) -> None:
-        """Let something happen by itself at a moment; what the account refuses then does not happen."""
+        """Schedule a step of the simulation for a time; it is skipped if the account refuses it then."""
         heapq.heappush(self._to_come, (at, next(self._to_come_order), step))
 
     def run_due_steps(self) -> tuple[Event, ...]:
-        """Let happen what is due by itself: snoozes that are over, and what was put off until now."""
+        """Run the scheduled steps that are due, and end the snoozes that are over."""
         events = self.wake_snoozed()
         while self._to_come and self._to_come[0][0] <= self.now():
             _, _, step = heapq.heappop(self._to_come)
@@ -134,14 +134,14 @@ class Account(LifecycleOperations, CollaborationOperations):
         key: str | None = None,
     ) -> Alert:
         """Attach an alert, as a monitoring tool does. PagerDuty sends no event for it."""
-        alert_id, made_up = identifiers.incident_id(self.rng), identifiers.incident_key(self.rng)
-        key = key or made_up
+        alert_id, random_key = identifiers.incident_id(self.rng), identifiers.incident_key(self.rng)
+        key = key or random_key
         alert = Alert(alert_id, incident_id, key, summary, severity, self.now(), details or {})
         self.belongings.alerts.setdefault(incident_id, []).append(alert)
         return alert
 
     def save_policy(self, policy: EscalationPolicy) -> None:
-        """Add or replace an escalation policy; its services page by the new one. No event."""
+        """Add or replace an escalation policy, also in its services. It causes no event."""
         self.escalation_policies[policy.id] = policy
         for service in tuple(self.services.values()):
             if service.escalation_policy.id == policy.id:

@@ -1,4 +1,4 @@
-"""The account's possessions, and the one place where events are made."""
+"""The account's objects, and the only place that makes events."""
 
 import contextlib
 import itertools
@@ -28,7 +28,7 @@ _ONE_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 class OperationRefused(Exception):
-    """PagerDuty would refuse this; `code` is the number in its REST error answers.
+    """PagerDuty would refuse this operation; `code` is the number in its REST error responses.
 
     Source: PagerDuty's REST documentation, "Errors".
     """
@@ -39,7 +39,7 @@ class OperationRefused(Exception):
 
 
 class AccountState:
-    """Everything the account owns, by id, in the order in which it was made."""
+    """All objects of the account by id, in the order of their creation."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class AccountState:
         self.services: dict[str, Service] = {}
         self.priorities: dict[str, Priority] = {}
         self.incidents: dict[str, Incident] = {}
-        # By number minus one, thus in the order of created_at.
+        # The index is the incident's number minus one, so the order is that of created_at.
         self.incident_order: list[str] = []
         self.open_ids: set[str] = set()
         self.open_by_key: dict[tuple[str, str], str] = {}
@@ -69,13 +69,13 @@ class AccountState:
         self._latest_event_at: datetime | None = None
 
     def add_user(self, name: str, email: str, time_zone: str = "UTC", role: str = "user") -> User:
-        """Hire somebody."""
+        """Add a user."""
         user = User(self._fresh_id(self.users), name, email, time_zone, role)
         self.users[user.id] = user
         return user
 
     def add_team(self, name: str) -> Team:
-        """Found a team."""
+        """Add a team."""
         team = Team(self._fresh_id(self.teams), name)
         self.teams[team.id] = team
         return team
@@ -99,7 +99,7 @@ class AccountState:
 
     @contextlib.contextmanager
     def at(self, moment: datetime) -> Iterator[None]:
-        """Let the account's clock stand at a moment of the past meanwhile."""
+        """Set the account's clock to a moment of the past within the block."""
         present, self.now = self.now, lambda: moment
         try:
             yield
@@ -113,15 +113,15 @@ class AccountState:
         return self.incidents[incident_id]
 
     def paged(self, policy: EscalationPolicy, level: int) -> tuple[User, ...]:
-        """Return whom a level pages now; when nobody is on call on it, whom the next ones page."""
+        """Return the users whom a level pages now, or the next level with somebody on call."""
         now = self.now()
         for targets in policy.levels[level:]:
-            found: dict[str, User] = {}
+            users: dict[str, User] = {}
             for target in targets:
                 on_call = (target,) if isinstance(target, User) else self._on_call(target.id, now)
-                found |= {user.id: user for user in on_call}
-            if found:
-                return tuple(found.values())
+                users |= {user.id: user for user in on_call}
+            if users:
+                return tuple(users.values())
         return ()
 
     def _on_call(self, schedule_id: str, at: datetime) -> tuple[User, ...]:
@@ -139,10 +139,10 @@ class AccountState:
         return None if user_id is None else self.users[user_id]
 
     def _next_moment(self, later: timedelta) -> datetime:
-        """Return now in milliseconds, but always after the latest event and `later` than it.
+        """Return now in whole milliseconds, but always after the latest event and `later` than it.
 
-        Nothing in PagerDuty's own history happens twice at one moment either; and a receiver
-        that orders by occurred_at must not depend on how fast this machine is.
+        PagerDuty's events of an incident have distinct times too, and a receiver that orders by occurred_at
+        must not depend on this machine's speed.
         """
         moment = self.now()
         moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
@@ -184,7 +184,7 @@ class AccountState:
         occurred_at: datetime,
         data: JsonObject | None = None,
     ) -> tuple[Event, ...]:
-        """Keep the incident's new state and return the event that tells of it.
+        """Store the incident's new state and return its event.
 
         Without `data`, the event describes the whole incident.
         """
@@ -195,7 +195,7 @@ class AccountState:
         return (self._event(event_type, data, occurred_at, user, incident=incident),)
 
     def _save_silently(self, kind: str | None, incident: Incident, by: str | None) -> None:
-        """Keep a new state of which no webhook tells."""
+        """Store a new state that causes no webhook event."""
         self._record(kind, incident, self.now(), self._user_or_none(by))
 
     def _record(self, kind: str | None, incident: Incident, at: datetime, by: User | None) -> None:

@@ -1,4 +1,4 @@
-"""What an account owns besides people, services and incidents; REST alone tells of it."""
+"""The account's other objects, which only the REST API shows: alerts, dependencies, changes, and so on."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,7 +11,7 @@ from pagerduty_simulator.shift_schedules import ShiftSchedule
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """What a monitoring tool reported; it belongs to one incident."""
+    """A monitoring tool's report; it belongs to one incident."""
 
     id: str
     incident_id: str
@@ -24,7 +24,7 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class BusinessService:
-    """Something customers know by name; technical services support it."""
+    """A business service, which technical services support."""
 
     id: str
     name: str
@@ -35,7 +35,7 @@ class BusinessService:
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """One hop: `dependent` needs `supporting`; each is a kind of service and its id."""
+    """One edge: `dependent` needs `supporting`; each is (kind of service, id)."""
 
     id: str
     supporting: tuple[str, str]
@@ -44,7 +44,7 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True)
 class ChangeEvent:
-    """A deployment or the like, told by a tool."""
+    """A change event, such as a deployment, from a tool."""
 
     id: str
     summary: str
@@ -86,7 +86,7 @@ Schedule = LayerSchedule | ShiftSchedule
 
 @dataclass(slots=True)
 class AccountObjects:
-    """All of it, by id, in the order in which it was made."""
+    """All these objects by id, in the order of their creation."""
 
     schedules: dict[str, Schedule] = field(default_factory=dict)
     alerts: dict[str, list[Alert]] = field(default_factory=dict)
@@ -99,7 +99,7 @@ class AccountObjects:
     _changes_sorted: int = -1
 
     def changes(self, service_id: str | None = None) -> list[ChangeEvent]:
-        """Return the changes of one service or of all, newest first; looked up, not searched for."""
+        """Return the changes of one service or of all, newest first, from an index."""
         if self._changes_sorted != len(self.change_events):
             self._changes_of = {None: sorted(self.change_events.values(), key=_at, reverse=True)}
             for change in self._changes_of[None]:

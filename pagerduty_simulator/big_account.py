@@ -1,4 +1,4 @@
-"""A large company's account, made in seconds: what a context costs is measured on it."""
+"""Make a large company's account in seconds, to measure the cost of contexts on it."""
 
 import random
 from collections.abc import Callable
@@ -17,7 +17,7 @@ _TIERS: Final = 8
 _TEAMS: Final = 40
 _PEOPLE: Final = 240
 _BUSINESS: Final = 30
-#: How far back incidents go, and changes.
+#: How many days back incidents and changes go.
 _DAYS: Final = 180.0
 _DAYS_OF_CHANGES: Final = 30.0
 _WORDS: Final = ("ledger", "parcel", "tariff", "basket", "vault", "radar", "quota", "badge", "relay", "index")
@@ -35,15 +35,15 @@ def big_account(
     changes: int = 20_000,
     site: Site | None = None,
 ) -> Account:
-    """Return an account of this size, with nothing open; the same seed and time give the same one."""
+    """Return an account of this size without open incidents; the same seed and time give the same account."""
     account, rng = Account(now=now, rng=random.Random(f"big/{seed}"), site=site), random.Random(seed)
     for name in ("P1", "P2", "P3", "P4", "P5"):
         account.add_priority(name)
-    made = _services(account, rng, services)
-    _depend(account, rng, made, dependencies)
-    _live(account, rng, made, incidents)
+    all_services = _services(account, rng, services)
+    _depend(account, rng, all_services, dependencies)
+    _live(account, rng, all_services, incidents)
     ends_at = now()
-    for service in rng.choices(made, k=changes):
+    for service in rng.choices(all_services, k=changes):
         at = ends_at - timedelta(days=rng.random() * _DAYS_OF_CHANGES)
         write_change(account, service, at, _fill_template(rng.choice(CHANGES), rng), rng)
     return account
@@ -72,14 +72,14 @@ def _services(account: Account, rng: random.Random, count: int) -> list[Service]
 
 
 def _depend(account: Account, rng: random.Random, services: list[Service], count: int) -> None:
-    """Let services of a tier need those of the tiers below it, the nearest ones mostly."""
+    """Add dependencies of each tier's services on those of lower tiers, mostly of the nearest tier."""
     owned, pairs = account.belongings, set[tuple[str, str]]()
     per_tier = -(-len(services) // _TIERS)
     while len(pairs) < count - 2 * _BUSINESS:
-        place = rng.randrange(per_tier, len(services))
-        tier = place // per_tier
+        index = rng.randrange(per_tier, len(services))
+        tier = index // per_tier
         below = rng.randrange(max(tier - 1 - (rng.random() < 0.2), 0) * per_tier, tier * per_tier)
-        pairs.add((services[below].id, services[place].id))
+        pairs.add((services[below].id, services[index].id))
     for supporting, dependent in sorted(pairs):
         ends = ("technical_service", supporting), ("technical_service", dependent)
         owned.dependencies.append(Dependency(identifiers.incident_id(rng), *ends))
@@ -111,7 +111,7 @@ def _life(service: Service, trouble: Trouble, resolved_at: datetime, rng: random
         return IncidentLife(
             service, title, opened_at, paged, resolved_at, alert_key=key, urgency=trouble.urgency
         )
-    someone = rng.choice(paged)
+    responder = rng.choice(paged)
     return IncidentLife(
         service,
         title,
@@ -119,8 +119,8 @@ def _life(service: Service, trouble: Trouble, resolved_at: datetime, rng: random
         paged,
         resolved_at,
         acknowledged_at=opened_at + (resolved_at - opened_at) * rng.uniform(0.05, 0.5),
-        acknowledged_by=someone,
-        resolved_by=someone,
+        acknowledged_by=responder,
+        resolved_by=responder,
         alert_key=key,
         urgency=trouble.urgency,
         resolution=_fill_template(trouble.resolution, rng),

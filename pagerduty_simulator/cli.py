@@ -25,14 +25,14 @@ ENVIRONMENT_VARIABLE: Final = "PAGERDUTY_SIMULATOR_SECRET"
 SCENARIOS: Final[Mapping[str, Scenario]] = MappingProxyType(
     {scenario.name: scenario for scenario in (DEMO, EVERY_EVENT)}
 )
-# Real seconds that the last deliveries are given once the scenario is over.
+# Real seconds to wait for the last deliveries after the scenario.
 _DRAIN_TIMEOUT: Final = 30.0
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 def describe(event: Event, attempt: Attempt) -> str:
-    """Return one readable line about a delivery: when, what, to which incident, with what answer."""
+    """Return one line about a delivery: time, event type, outcome, response, latency, incident."""
     data = event.payload()["event"]["data"]
     priority = (data.get("priority") or {}).get("summary", "")
     title = data.get("title") or (data.get("incident") or {}).get("summary") or ""
@@ -49,10 +49,10 @@ def _print_attempt(event: Event, attempt: Attempt) -> None:
 
 
 async def run(url: str, secret: str, scenario: Scenario, *, speed: float, seed: int, repeat: bool) -> int:
-    """Play the scenario, again and again with `repeat`; return the number of events not delivered.
+    """Play the scenario, endlessly with `repeat`; return the number of undelivered events.
 
-    `speed` quickens the story and the retries; occurred_at is always the real time, since a
-    receiver's users would wonder about incidents of tomorrow.
+    `speed` scales the scenario and the retries, but not occurred_at, which is the real time: a receiver's
+    users must not see incidents from the future.
     """
     clock = ScaledClock(speed)
     account = online_shop(now=lambda: datetime.now(UTC), seed=seed)
@@ -84,7 +84,7 @@ async def _drain(sender: WebhookSender) -> None:
 
 
 def _secret(from_stdin: bool) -> str:
-    # Never an argument: every user of the machine can read those.
+    # Never take a secret as an argument: every user of the machine can read arguments.
     secret = sys.stdin.readline().strip() if from_stdin else os.environ.get(ENVIRONMENT_VARIABLE, "")
     if not secret:
         raise typer.BadParameter(f"give the secret by --secret-stdin or in {ENVIRONMENT_VARIABLE}")
@@ -118,10 +118,10 @@ def simulate(
     if not url.startswith(("http://", "https://")):
         raise typer.BadParameter("--url begins with http:// or https://")
     secret = _secret(secret_stdin)
-    # Two runs against one receiver must not repeat each other's event ids by default.
+    # By default, two runs against one receiver must not have the same event ids.
     chosen_seed = random.SystemRandom().getrandbits(32) if seed is None else seed
-    told = SCENARIOS[scenario]
-    undelivered = asyncio.run(run(url, secret, told, speed=speed, seed=chosen_seed, repeat=repeat))
+    chosen = SCENARIOS[scenario]
+    undelivered = asyncio.run(run(url, secret, chosen, speed=speed, seed=chosen_seed, repeat=repeat))
     raise typer.Exit(1 if undelivered else 0)
 
 

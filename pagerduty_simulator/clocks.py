@@ -1,4 +1,4 @@
-"""Clocks that the account, the player and the sender are given: wall, scaled, or moved by hand."""
+"""Clocks for the account, the scenarios and the sender: scaled real time, or time that a test advances."""
 
 import asyncio
 import heapq
@@ -21,7 +21,7 @@ class Clock(Protocol):
 
 
 class ScaledClock:
-    """The real clock, `speed` times as fast from the moment of its making.
+    """The real clock, `speed` times as fast since its creation.
 
     With `speed=10_000`, PagerDuty's 48 hours of retrying take about 17 real seconds.
     """
@@ -44,7 +44,7 @@ class ScaledClock:
 
 
 class ManualClock:
-    """Time that stands still until `advance` is called, for tests that need exact moments."""
+    """A clock that stands still until `advance` is called, for tests that need exact times."""
 
     def __init__(self, now: datetime) -> None:
         self._now = now
@@ -52,11 +52,11 @@ class ManualClock:
         self._sleepers: list[tuple[datetime, int, asyncio.Future[None]]] = []
 
     def now(self) -> datetime:
-        """Return the moment last advanced to."""
+        """Return the time to which the clock was last advanced."""
         return self._now
 
     async def sleep(self, duration: timedelta) -> None:
-        """Wait until somebody has advanced this clock by `duration`."""
+        """Wait until the clock has been advanced by `duration`."""
         if duration <= timedelta(0):
             await asyncio.sleep(0)
             return
@@ -66,13 +66,13 @@ class ManualClock:
 
     @property
     def next_wake(self) -> datetime | None:
-        """The earliest moment that somebody sleeps for; None when nobody sleeps."""
+        """The earliest time at which a sleeper wakes; None without sleepers."""
         while self._sleepers and self._sleepers[0][2].done():
             heapq.heappop(self._sleepers)
         return self._sleepers[0][0] if self._sleepers else None
 
     def advance(self, duration: timedelta) -> None:
-        """Move time forward and wake everybody whose moment has come, earliest first."""
+        """Move time forward and wake the sleepers that are due, the earliest first."""
         self._now += duration
         while (wake := self.next_wake) is not None and wake <= self._now:
             _, _, waiting = heapq.heappop(self._sleepers)

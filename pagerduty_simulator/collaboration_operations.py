@@ -1,4 +1,4 @@
-"""What people and automation do around an incident without moving its status."""
+"""Operations on an incident that leave its status: notes, responders, roles, tasks, actions, workflows."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -40,16 +40,16 @@ _INVOCATION_EVENTS: Final[Mapping[str, EventType]] = {
 def with_field_values(
     fields: tuple[CustomField, ...], values: Mapping[str, FieldValue], new_id: Mapping[str, str]
 ) -> tuple[tuple[CustomField, ...], tuple[CustomField, ...]]:
-    """Return the fields with new values by name, and those that changed with their OLD values."""
-    known = {field.name: field for field in fields}
-    before = {name: known.get(name) or CustomField(new_id[name], name, None) for name in values}
+    """Return all fields with the new values, and the changed fields with their OLD values."""
+    by_name = {field.name: field for field in fields}
+    before = {name: by_name.get(name) or CustomField(new_id[name], name, None) for name in values}
     changed = tuple(old for name, old in before.items() if old.value != values[name])
-    after = known | {name: replace(old, value=values[name]) for name, old in before.items()}
+    after = by_name | {name: replace(old, value=values[name]) for name, old in before.items()}
     return tuple(after.values()), changed
 
 
 class CollaborationOperations(AccountState):
-    """The operations whose event carries a thing of its own, with the incident beside it."""
+    """The operations whose event carries an object of its own, with a reference to the incident."""
 
     def annotate(self, incident_id: str, content: str, *, by: str | None = None) -> tuple[Event, ...]:
         """Leave a note; resolved incidents take notes too."""
@@ -68,7 +68,7 @@ class CollaborationOperations(AccountState):
         html_message: str | None = None,
         by: str | None = None,
     ) -> tuple[Event, ...]:
-        """Tell the stakeholders how it stands."""
+        """Publish a status update to the stakeholders."""
         incident, at = self.incident(incident_id), self._next_moment(_AT_ONCE)
         author, update_id = self._user_or_none(by), identifiers.object_id(self.rng)
         update = StatusUpdate(update_id, message, at, author, subject, html_message)
@@ -79,7 +79,7 @@ class CollaborationOperations(AccountState):
     def add_responder(
         self, incident_id: str, user_id: str, message: str, *, by: str | None = None
     ) -> tuple[Event, ...]:
-        """Ask somebody for help; the answer is pending."""
+        """Request a responder; the answer is pending."""
         incident, now = self.incident(incident_id), self.now()
         responder = Responder(
             self.users[user_id],
@@ -95,7 +95,7 @@ class CollaborationOperations(AccountState):
         return self._emit(EventType.RESPONDER_ADDED, asked, by, data)
 
     def responder_replied(self, incident_id: str, user_id: str, state: str = "joined") -> tuple[Event, ...]:
-        """Let the asked person reply with joined or declined; the agent is that person."""
+        """Reply to a responder request with joined or declined; the agent is the requested person."""
         incident = self.incident(incident_id)
         asked = [responder for responder in incident.responders if responder.user.id == user_id]
         if not asked or state not in {"joined", "declined"}:
@@ -109,7 +109,7 @@ class CollaborationOperations(AccountState):
     def set_conference_bridge(
         self, incident_id: str, number: str, url: str, *, by: str | None = None
     ) -> tuple[Event, ...]:
-        """Say where the responders meet."""
+        """Set the conference bridge where the responders meet."""
         bridge = ConferenceBridge(number, url)
         bridged = replace(self.incident(incident_id), conference_bridge=bridge)
         data = payloads.conference_bridge_data(self.site, bridged, bridge)
@@ -131,8 +131,8 @@ class CollaborationOperations(AccountState):
     ) -> tuple[Event, ...]:
         """Give a role to a user, or take it away with None: both are `incident.role.assigned`."""
         incident = self.incident(incident_id)
-        held = {role.role_name: role for role in incident.roles}
-        before = held.get(role_name)
+        roles = {role.role_name: role for role in incident.roles}
+        before = roles.get(role_name)
         assignment = RoleAssignment(
             id=before.id if before else identifiers.random_uuid(self.rng),
             role_id=before.role_id if before else identifiers.object_id(self.rng),
@@ -140,9 +140,9 @@ class CollaborationOperations(AccountState):
             assignee=self._user_or_none(user_id),
             old_assignee=before.assignee if before else None,
         )
-        cast = replace(incident, roles=tuple((held | {role_name: assignment}).values()))
-        data = payloads.role_assignment_data(self.site, cast, (assignment,))
-        return self._emit(EventType.ROLE_ASSIGNED, cast, by, data)
+        with_role = replace(incident, roles=tuple((roles | {role_name: assignment}).values()))
+        data = payloads.role_assignment_data(self.site, with_role, (assignment,))
+        return self._emit(EventType.ROLE_ASSIGNED, with_role, by, data)
 
     def create_task(
         self,
@@ -153,7 +153,7 @@ class CollaborationOperations(AccountState):
         assignee_ids: tuple[str, ...] = (),
         by: str | None = None,
     ) -> tuple[Event, ...]:
-        """Add something to do; find its id in the incident's `tasks`."""
+        """Add a task; its id is in the incident's `tasks`."""
         incident = self.incident(incident_id)
         assignees = tuple(self.users[assignee_id] for assignee_id in assignee_ids)
         task = Task(identifiers.object_id(self.rng), name, description, assignees=assignees)
@@ -175,7 +175,7 @@ class CollaborationOperations(AccountState):
     def invoke_action(
         self, incident_id: str, action_name: str, *, by: str | None = None
     ) -> tuple[Event, ...]:
-        """Start an automation action; find its id in the incident's `action_invocations`."""
+        """Start an automation action; its id is in the incident's `action_invocations`."""
         incident = self.incident(incident_id)
         now = self.now()
         invocation = ActionInvocation(

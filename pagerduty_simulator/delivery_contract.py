@@ -1,7 +1,7 @@
-"""PagerDuty's promises and punishments as values and pure decisions.
+"""PagerDuty's delivery contract as values and pure decisions.
 
 Source: PagerDuty's Webhooks V3 documentation, "Webhook behavior" (deadline, retried and dropped
-answers, 48 hours, three drops, payload sizes). Its retry intervals are not published.
+responses, 48 hours, three drops, payload sizes). Its retry intervals are not published.
 """
 
 import ssl
@@ -15,21 +15,21 @@ _CERTIFICATE_HAS_EXPIRED: Final = 10
 
 
 class AttemptOutcome(StrEnum):
-    """What became of a delivery by one attempt, or without one."""
+    """The outcome of an attempt, or of a delivery that ended without an attempt."""
 
     DELIVERED = "delivered"
     RETRIED = "retried"
-    REFUSED = "refused"  # an answer that PagerDuty takes for final: dropped at once
+    REFUSED = "refused"  # the response is final for PagerDuty: dropped at once
     EXPIRED = "expired"  # retried for 48 hours: dropped
     TOO_LARGE = "too_large"  # never sent
-    DISCARDED = "discarded"  # was queued when the subscription was disabled
+    DISCARDED = "discarded"  # still queued when the subscription was disabled
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryContract:
-    """PagerDuty's numbers. All but `deadline` are measured by the sender's clock, thus scaled.
+    """PagerDuty's limits. All durations but `deadline` are in the sender's time, which may be scaled.
 
-    `deadline` is real time: the receiver is a real process, which no factor makes any faster.
+    `deadline` is real time: the receiver is a real process that no factor speeds up.
     """
 
     deadline: timedelta = timedelta(seconds=5)
@@ -46,9 +46,9 @@ class DeliveryContract:
     def retry_interval(self, attempt: int, chance: float) -> timedelta:
         """Return how long to wait after attempt number `attempt` (from 1).
 
-        `chance` (0 to 1) adds up to 20 %, so that what failed together does not return together.
+        `chance` (0 to 1) adds up to 20 %, so that deliveries that failed together don't retry together.
         """
-        # Beyond 2**64 the exponent would overflow long after the longest interval is reached.
+        # The longest interval is reached long before 2**64; a larger exponent would overflow.
         growth = self.retry_growth ** min(attempt - 1, 64)
         seconds = self.first_retry_after.total_seconds() * growth
         seconds = min(seconds, self.longest_retry_interval.total_seconds())
@@ -57,10 +57,10 @@ class DeliveryContract:
 
 @dataclass(frozen=True, slots=True)
 class InjectedFaults:
-    """What PagerDuty does to its receivers now and then, as shares of the events (0 to 1).
+    """Faults that PagerDuty's deliveries sometimes have, as shares of the events (0 to 1).
 
-    A duplicate repeats event and X-Webhook-Id, right behind its original. A reordered event is
-    held back for `reorder_hold` (scaled) so that those after it overtake it.
+    A duplicate repeats the event and its X-Webhook-Id right after the original. A reordered event is
+    held back for `reorder_hold` (scaled), so that later events overtake it.
     """
 
     duplicate_share: float = 0.0
@@ -73,8 +73,8 @@ class Attempt:
     """One POST and its outcome.
 
     `number` counts a delivery's POSTs from 1. A delivery that ends without a POST (too large,
-    discarded while queued) is recorded with the number of the POSTs that it has had, maybe 0.
-    `at` is the end by the sender's clock, `latency` is real time.
+    discarded while queued) is recorded with the number of its earlier POSTs, maybe 0.
+    `at` is the end in the sender's time, `latency` is real time.
     """
 
     event_id: str
@@ -91,7 +91,7 @@ class Attempt:
 
 
 def outcome_of_status(status: int) -> AttemptOutcome:
-    """Judge an answer that came in time. Redirects are never followed, thus refusals."""
+    """Return the outcome of a response in time. A redirect is a refusal: PagerDuty doesn't follow it."""
     if 200 <= status < 300:
         return AttemptOutcome.DELIVERED
     if status == 429 or status >= 500:
@@ -100,9 +100,9 @@ def outcome_of_status(status: int) -> AttemptOutcome:
 
 
 def outcome_of_error(error: BaseException) -> AttemptOutcome:
-    """Judge a missing answer: network faults are retried, TLS faults are not.
+    """Return the outcome without a response: network errors are retried, TLS errors are not.
 
-    An expired certificate is the exception among the TLS faults: it is retried.
+    The exception among the TLS errors is an expired certificate, which is retried.
     """
     cause: BaseException | None = error
     while cause is not None:

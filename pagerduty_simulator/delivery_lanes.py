@@ -1,4 +1,4 @@
-"""The queues of one subscription: in order within a lane, side by side across lanes."""
+"""The queues of one subscription: deliveries of a lane go in order, lanes go in parallel."""
 
 import asyncio
 from collections import deque
@@ -21,7 +21,7 @@ class Delivery:
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    """Deliveries that must arrive in order: those behind the first wait for it."""
+    """Deliveries that must arrive in order: the first blocks the others."""
 
     key: str
     queue: deque[Delivery] = field(default_factory=deque)
@@ -52,7 +52,7 @@ class DeliveryLanes:
         return lane
 
     def take(self) -> Lane | None:
-        """Return a lane whose first delivery is to be sent now, and count it as in flight."""
+        """Return a lane whose first delivery must be sent now, and count it as in flight."""
         if not self._ready:
             return None
         lane = self._ready.popleft()
@@ -61,7 +61,7 @@ class DeliveryLanes:
         return lane
 
     def put_back(self, lane: Lane) -> Delivery:
-        """End a lane's flight without opening it again; return its first delivery."""
+        """Mark a lane as not in flight, without opening it again; return its first delivery."""
         lane.in_flight = False
         self.in_flight -= 1
         return lane.queue[0]
@@ -72,7 +72,7 @@ class DeliveryLanes:
         self._ready.append(lane)
 
     def drop_first(self, lane: Lane) -> None:
-        """Remove a lane's first delivery, which is done with, and open the lane to the next."""
+        """Remove a lane's finished first delivery, and open the lane for the next."""
         lane.queue.popleft()
         if lane.queue:
             self._ready.append(lane)
@@ -80,7 +80,7 @@ class DeliveryLanes:
             del self._lanes[lane.key]
 
     def discard_queued(self) -> list[Delivery]:
-        """Empty every lane of all that is not in flight just now, and return it."""
+        """Remove and return all deliveries that are not in flight."""
         discarded: list[Delivery] = []
         for lane in list(self._lanes.values()):
             first = lane.queue.popleft() if lane.in_flight else None

@@ -1,4 +1,4 @@
-"""An append-only record on disk of what was sent and what was acknowledged, for crash tests."""
+"""An append-only file of sent and acknowledged events, for crash tests."""
 
 import asyncio
 import json
@@ -22,10 +22,10 @@ class LedgerReading:
 
 
 class DeliveryLedger:
-    """Writes one JSON line per mark and returns only once it is on the disk (fsync).
+    """Writes one JSON line per mark; a call returns once the line is on the disk (fsync).
 
-    Marks that come while the disk is busy share the next fsync: one per mark would hold the
-    sender below the rate that it must sustain.
+    Marks that come while the disk is busy share the next fsync: with one fsync per mark the sender
+    could not sustain its rate.
     """
 
     def __init__(self, path: Path) -> None:
@@ -77,7 +77,7 @@ class DeliveryLedger:
 
 
 def read_ledger(path: Path) -> LedgerReading:
-    """Read a ledger back; a last line torn by a crash was never promised, thus is left out."""
+    """Read a ledger; leave out a last line that a crash cut, because its call never returned."""
     found: dict[str, dict[str, str | None]] = {"sending": {}, "acknowledged": {}, "dropped": {}}
     for line in path.read_bytes().splitlines(keepends=True):
         if line.endswith(b"\n"):

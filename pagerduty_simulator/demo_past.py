@@ -1,4 +1,4 @@
-"""What the demo's shop has been through: incidents like those of the story, and what was changed lately."""
+"""The past of the demo's shop: incidents like those of the demo scenario, and recent changes."""
 
 import random
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from pagerduty_simulator.resources import Service, User
 
 @dataclass(frozen=True, slots=True)
 class _Trouble:
-    """One kind of incident; the first of `fixers` mends it mostly, `#` is a number."""
+    """One kind of incident; the first of `fixers` resolves most of them, `#` stands for a number."""
 
     service: str
     title: str
@@ -52,7 +52,7 @@ _TROUBLES: Final = (
 
 _NOTES: Final = ("Customers notice.", "Looking into it.", "The same as last time.")
 
-# Changes per day of each service, and in whose words.
+# Each service's changes per day, and their summary.
 _CHANGES: Final[Mapping[str, tuple[float, str]]] = {
     "Order database": (0.12, "Schema migration #"),
     "Checkout API": (0.5, "Release #"),
@@ -64,20 +64,19 @@ _CHANGES: Final[Mapping[str, tuple[float, str]]] = {
     "Payment gateway": (0.2, "Release #"),
 }
 
-# What was changed right before the story: service, words, minutes before it.
+# The changes right before the scenario: service, summary, minutes before it.
 _PLANTED: Final = (
     ("Order database", "Configuration: keep write-ahead logs for seven days", 6),
     ("Search", "Schedule: index rebuild in working hours", 9),
 )
-#: Before the story it was calm for so long.
+#: No incident ended so shortly before the scenario.
 _CALM: Final = timedelta(hours=2)
 
 
 def furnish_for_the_demo(account: Account, *, incidents: int, days: float, seed: int) -> None:
-    """Give the furnished shop a past, all of it over, and the changes behind the story.
+    """Give the furnished shop a past of resolved incidents, and the changes that caused the scenario's.
 
-    Whatever its past left open would join the story unannounced, whenever the account is next compared
-    with what its webhooks told.
+    An open incident of the past would appear in the demo without a webhook, at the next reconciliation.
     """
     rng = random.Random(f"demo past/{seed}")
     until = account.now() - _CALM
@@ -90,11 +89,11 @@ def furnish_for_the_demo(account: Account, *, incidents: int, days: float, seed:
         for trouble in rng.choices(_TROUBLES, weights=weights, k=incidents)
     ]
     write_past(account, [life for life in lives if life.resolved_at and life.resolved_at < until], rng)
-    for name, (per_day, words) in _CHANGES.items():
+    for name, (per_day, summary) in _CHANGES.items():
         for at in poisson_moments(rng, per_day, since, until):
-            write_change(account, services[name], at, _fill_template(words, rng), rng)
-    for name, words, minutes in _PLANTED:
-        write_change(account, services[name], account.now() - timedelta(minutes=minutes), words, rng)
+            write_change(account, services[name], at, _fill_template(summary, rng), rng)
+    for name, summary, minutes in _PLANTED:
+        write_change(account, services[name], account.now() - timedelta(minutes=minutes), summary, rng)
 
 
 def _fill_template(template: str, rng: random.Random) -> str:

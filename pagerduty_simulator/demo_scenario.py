@@ -1,7 +1,7 @@
-"""A bad quarter of an hour in an online shop, told in 90 seconds.
+"""The demo scenario: a quarter of an hour of trouble in an online shop, played in 90 seconds.
 
-Seven incidents, P1 to P5 and one without priority, overlap; each is acknowledged, annotated,
-escalated, resolved, reopened and resolved for good, with what happens in between in real life.
+Seven incidents overlap, P1 to P5 and without priority. Each is acknowledged, annotated, escalated,
+resolved, reopened and resolved for good, with realistic steps between.
 """
 
 from typing import Any, Final
@@ -9,8 +9,8 @@ from typing import Any, Final
 from pagerduty_simulator.scenarios import Scenario, Step, in_order
 
 
-def _steps(incident: str, *told: tuple[float, str, dict[str, Any]]) -> tuple[Step, ...]:
-    return tuple(Step(at, incident, operation, arguments) for at, operation, arguments in told)
+def _steps(incident: str, *rows: tuple[float, str, dict[str, Any]]) -> tuple[Step, ...]:
+    return tuple(Step(at, incident, operation, arguments) for at, operation, arguments in rows)
 
 
 def _opened(service: str, title: str, priority: str | None, urgency: str = "high") -> dict[str, Any]:
@@ -91,7 +91,7 @@ _CERTIFICATE: Final = _steps(
     (41.0, "acknowledge", _by("Luc Delorme")),
     (50.0, "resolve", _by("Luc Delorme")),
     (59.0, "reopen", _by("Mei Tanaka")),
-    # Left for so long that somebody may resolve it from Calmo's side, on a slow machine too.
+    # It stays open long enough to be resolved from Calmo's side, on a slow machine too.
     (90.0, "resolve", _by("Mei Tanaka")),
 )
 

@@ -1,8 +1,8 @@
 """PagerDuty's webhook event types and the `data.type` each one carries.
 
 Source: PagerDuty's Webhooks V3 documentation, "Event types" (30 types and the test ping).
-The product has a list of its own, read from the same documentation: neither is made from the other, so a
-slip in one of them fails a test.
+The product has its own list from the same documentation. The lists are independent, so a mistake in one of
+them fails a test.
 """
 
 from collections.abc import Mapping

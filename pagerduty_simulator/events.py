@@ -10,7 +10,7 @@ from pagerduty_simulator.references import JsonObject
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened, with the bytes that tell of it and what a subscription filters on."""
+    """An event: its serialised body, and the fields that subscriptions filter on."""
 
     id: str
     event_type: EventType

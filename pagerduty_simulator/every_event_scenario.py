@@ -1,4 +1,4 @@
-"""Each of the documented event types at least once, a second apart: two incidents, one service."""
+"""A scenario with each documented event type at least once, a second apart: two incidents, one service."""
 
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ _TWIN: Final[dict[str, Any]] = {
 }
 _BY: Final[dict[str, Any]] = {"by": "Priya Raman"}
 
-# Incident (empty where there is none), operation, arguments.
+# Incident (empty for an operation without one), operation, arguments.
 _STEPS: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
     ("", "ping", _BY),
     ("", "create_service", {"name": "Gift cards", "escalation_policy_id": "Payments on-call"}),
@@ -67,5 +67,5 @@ _STEPS: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
 
 EVERY_EVENT: Final = Scenario(
     "every-event",
-    tuple(Step(float(second), *told) for second, told in enumerate(_STEPS)),
+    tuple(Step(float(second), *step) for second, step in enumerate(_STEPS)),
 )

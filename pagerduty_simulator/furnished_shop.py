@@ -1,4 +1,4 @@
-"""The online shop with all that REST can tell: schedules of both kinds, business services, changes."""
+"""The online shop with all objects that REST shows: schedules of both kinds, business services, changes."""
 
 import random
 from collections.abc import Callable
@@ -32,7 +32,7 @@ _PEOPLE: Final = {
     "Sofia Castro": ("America/Bogota", "observer", "Director", ("email", "phone")),
 }
 
-# What each business service needs: other business services and technical ones, by name.
+# The business and technical services that each business service needs, by name.
 _BUSINESS: Final = {
     "Shopping": ("Shop web", "Search", "Image CDN"),
     "Paying": ("Checkout API", "Payment gateway"),
@@ -57,7 +57,7 @@ _CHANGES: Final = (
 
 
 def furnished_shop(*, now: Callable[[], datetime], seed: int, site: Site | None = None) -> Account:
-    """Return the shop of `online_shop`, furnished; the same seed and time give the same world."""
+    """Return the account of `online_shop` with more objects; the same seed and time give the same account."""
     account = online_shop(now=now, seed=seed, site=site)
     rng = random.Random(f"furniture/{seed}")
     _introduce(account, rng)
@@ -67,7 +67,7 @@ def furnished_shop(*, now: Callable[[], datetime], seed: int, site: Site | None 
 
 
 def _introduce(account: Account, rng: random.Random) -> None:
-    """Give people zones, roles and ways to reach them, wherever they are named."""
+    """Give users time zones, roles and contact methods, also where policies hold them."""
     for user in tuple(account.users.values()):
         zone, role, title, kinds = _PEOPLE[user.name]
         methods = tuple(_contact_method(user, kind, rng) for kind in kinds)
@@ -136,10 +136,10 @@ def _schedule(account: Account, rng: random.Random) -> None:
         ),
     )
     unused = LayerSchedule(identifiers.object_id(rng), "Old pager list", "UTC", ())
-    made: tuple[Schedule, ...] = (storefront, platform, unused, _payments(account, ids, begin, rng))
+    schedules: tuple[Schedule, ...] = (storefront, platform, unused, _payments(account, ids, begin, rng))
     teams = {policy.name: policy.teams for policy in account.escalation_policies.values()}
-    named = ("Storefront on-call", "Platform on-call", None, "Payments on-call")
-    for schedule, policy_name in zip(made, named, strict=True):
+    policy_names = ("Storefront on-call", "Platform on-call", None, "Payments on-call")
+    for schedule, policy_name in zip(schedules, policy_names, strict=True):
         account.belongings.schedules[schedule.id] = schedule
         if policy_name is not None:
             schedule.teams = teams[policy_name]
@@ -147,7 +147,7 @@ def _schedule(account: Account, rng: random.Random) -> None:
 
 
 def _payments(account: Account, ids: dict[str, str], begin: datetime, rng: random.Random) -> ShiftSchedule:
-    """Two rotations by day and by night; one night in three is deliberately empty."""
+    """Return a schedule with a day and a night rotation; every third night is deliberately empty."""
 
     def event(name: str, hour: int, hours: int, rule: str, members: tuple[str | None, ...]) -> RotationEvent:
         zone = ZoneInfo("Asia/Kolkata")
@@ -185,7 +185,7 @@ def _put_on_first_level(account: Account, policy_name: str, schedule: Schedule) 
 
 
 def _a_monday(now: datetime, zone_name: str) -> datetime:
-    """Return the Monday half a year ago at nine on the zone's clock, in UTC."""
+    """Return the Monday half a year ago at nine in the zone's local time, in UTC."""
     zone = ZoneInfo(zone_name)
     day = now.astimezone(zone).date() - 26 * _ONE_WEEK
     monday = datetime.combine(day - timedelta(days=day.weekday()), time(9), zone)
@@ -193,7 +193,7 @@ def _a_monday(now: datetime, zone_name: str) -> datetime:
 
 
 def _connect(account: Account, rng: random.Random) -> None:
-    """Add business services, dependencies and what was changed lately."""
+    """Add business services, dependencies and recent changes."""
     services = {service.name: service for service in account.services.values()}
     nodes = {name: ("technical_service", service.id) for name, service in services.items()}
     owned, team = account.belongings, next(iter(account.teams.values()))

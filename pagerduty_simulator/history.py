@@ -1,4 +1,4 @@
-"""A past for an account: many incidents that were opened, worked on and mostly resolved."""
+"""Generate a past for an account: many incidents, most of them resolved."""
 
 import random
 from collections.abc import Callable
@@ -22,7 +22,7 @@ _Step = tuple[datetime, int, Callable[[], object]]
 
 
 class _Writer:
-    """Plans the steps of single incidents; the account's clock stands where the step is."""
+    """Plans the steps of single incidents; the account's clock is set to each step's time."""
 
     def __init__(self, account: Account, rng: random.Random) -> None:
         self.account = account
@@ -33,33 +33,33 @@ class _Writer:
         self._people = list(account.users)
 
     def plan(self, opened_at: datetime) -> None:
-        """Plan one incident's life."""
-        rng, made = self.rng, {"id": ""}
+        """Plan the steps of one incident."""
+        rng, created = self.rng, {"id": ""}
         seconds_to_ack = rng.expovariate(1 / 300)
         acked_at = opened_at + timedelta(seconds=seconds_to_ack)
         resolved_at = acked_at + timedelta(seconds=60 + rng.expovariate(1 / 3_600))
-        someone = rng.choice(self._people)
-        self._at(opened_at, lambda: self._open(made))
+        responder = rng.choice(self._people)
+        self._at(opened_at, lambda: self._open(created))
         if rng.random() < 0.1:
-            self._at(resolved_at, lambda: self.account.resolve(made["id"]))
+            self._at(resolved_at, lambda: self.account.resolve(created["id"]))
             return
         if seconds_to_ack > 900:
-            self._at(opened_at + timedelta(seconds=900), lambda: self.account.escalate(made["id"]))
-        self._at(acked_at, lambda: self._acknowledge(made))
-        self._between(acked_at, resolved_at, made, someone)
-        self._at(resolved_at, lambda: self.account.resolve(made["id"], by=someone))
+            self._at(opened_at + timedelta(seconds=900), lambda: self.account.escalate(created["id"]))
+        self._at(acked_at, lambda: self._acknowledge(created))
+        self._between(acked_at, resolved_at, created, responder)
+        self._at(resolved_at, lambda: self.account.resolve(created["id"], by=responder))
 
-    def _between(self, acked_at: datetime, resolved_at: datetime, made: dict[str, str], by: str) -> None:
+    def _between(self, acked_at: datetime, resolved_at: datetime, created: dict[str, str], by: str) -> None:
         account, rng = self.account, self.rng
         other, text = rng.choice(self._people), rng.choice(_NOTES)
         may_happen: tuple[tuple[float, Callable[[], object]], ...] = (
-            (0.5, lambda: account.annotate(made["id"], text, by=by)),
-            (0.1, lambda: account.reassign(made["id"], (by,), by=other)),
-            (0.1, lambda: account.escalate(made["id"], by=by)),
-            (0.1, lambda: account.snooze(made["id"], timedelta(minutes=10), by=by)),
-            (0.1, lambda: account.publish_status_update(made["id"], text, by=by)),
-            (0.1, lambda: account.add_responder(made["id"], other, "Please help", by=by)),
-            (0.1, lambda: account.responder_replied(made["id"], other)),
+            (0.5, lambda: account.annotate(created["id"], text, by=by)),
+            (0.1, lambda: account.reassign(created["id"], (by,), by=other)),
+            (0.1, lambda: account.escalate(created["id"], by=by)),
+            (0.1, lambda: account.snooze(created["id"], timedelta(minutes=10), by=by)),
+            (0.1, lambda: account.publish_status_update(created["id"], text, by=by)),
+            (0.1, lambda: account.add_responder(created["id"], other, "Please help", by=by)),
+            (0.1, lambda: account.responder_replied(created["id"], other)),
         )
         for share, step in may_happen:
             if rng.random() < share:
@@ -68,27 +68,26 @@ class _Writer:
     def _at(self, moment: datetime, step: Callable[[], object]) -> None:
         self.steps.append((moment, len(self.steps), step))
 
-    def _open(self, made: dict[str, str]) -> None:
+    def _open(self, created: dict[str, str]) -> None:
         rng, account = self.rng, self.account
         service = account.services[rng.choice(self._services)]
         title = rng.choice(_TITLES).format(service=service.name, number=rng.randrange(100, 999))
         priority_id = rng.choice([*self._priorities, None, None])
         urgency = rng.choice(("high", "high", "low"))
         events = account.trigger(service.id, title, priority_id=priority_id, urgency=urgency)
-        made["id"] = str(events[0].incident_id)
-        account.add_alert(made["id"], title, rng.choice(_SEVERITIES), {"source": service.name})
+        created["id"] = str(events[0].incident_id)
+        account.add_alert(created["id"], title, rng.choice(_SEVERITIES), {"source": service.name})
 
-    def _acknowledge(self, made: dict[str, str]) -> None:
-        assignees = self.account.incident(made["id"]).assignees
+    def _acknowledge(self, created: dict[str, str]) -> None:
+        assignees = self.account.incident(created["id"]).assignees
         by = assignees[0].id if assignees else self._people[0]
-        self.account.acknowledge(made["id"], by=by)
+        self.account.acknowledge(created["id"], by=by)
 
 
 def generate_history(account: Account, *, incidents: int, days: float, seed: int = 0) -> None:
-    """Fill the `days` before now with incidents; what would end later is still open. Tells no webhook.
+    """Fill the `days` before now with incidents, without webhooks; an incident that would end later is open.
 
-    Raises ValueError when the account has incidents already, since nothing may happen before what
-    has happened.
+    Raises ValueError if the account has incidents already, because the past must be written first.
     """
     if account.incidents:
         raise ValueError("a past is generated before anything else happens")
@@ -103,16 +102,16 @@ def generate_history(account: Account, *, incidents: int, days: float, seed: int
         for moment, _, step in sorted(writer.steps, key=lambda step: step[:2]):
             if moment >= ends_at:
                 break
-            account.now = _standing_at(moment)
+            account.now = _fixed_clock(moment)
             account.wake_snoozed()
             try:
                 step()
             except OperationRefused:
-                # Chance planned what the incident's state does not allow: it did not happen.
+                # The random plan does not fit the incident's state: skip the step.
                 pass
     finally:
         account.now = present
 
 
-def _standing_at(moment: datetime) -> Callable[[], datetime]:
+def _fixed_clock(moment: datetime) -> Callable[[], datetime]:
     return lambda: moment

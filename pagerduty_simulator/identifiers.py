@@ -18,18 +18,18 @@ def _crockford(number: int, length: int) -> str:
 
 
 def event_id(at: datetime, rng: random.Random) -> str:
-    """Return a 26-character ULID-like id: 48 bits of milliseconds, 80 bits of chance."""
+    """Return a 26-character ULID-like id: 48 bits of milliseconds, 80 random bits."""
     milliseconds = int(at.timestamp() * 1000)
     return _crockford(milliseconds, 10) + _crockford(rng.getrandbits(80), 16)
 
 
 def incident_id(rng: random.Random) -> str:
-    """Return a 14-character incident id beginning with Q, the newer of PagerDuty's two forms."""
+    """Return a 14-character incident id that begins with Q, the newer of PagerDuty's two forms."""
     return "Q" + "".join(rng.choices(_LETTERS_AND_DIGITS, k=13))
 
 
 def object_id(rng: random.Random) -> str:
-    """Return a 7-character id beginning with P, as users, services, notes and the like have."""
+    """Return a 7-character id that begins with P, the form of ids of users, services, notes and others."""
     return "P" + "".join(rng.choices(_LETTERS_AND_DIGITS, k=6))
 
 
@@ -39,5 +39,5 @@ def random_uuid(rng: random.Random) -> str:
 
 
 def incident_key(rng: random.Random) -> str:
-    """Return 32 hexadecimal digits, the form of the keys that PagerDuty makes up itself."""
+    """Return 32 hexadecimal digits, the form of the keys that PagerDuty generates."""
     return f"{rng.getrandbits(128):032x}"

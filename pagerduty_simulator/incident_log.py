@@ -1,4 +1,4 @@
-"""What happened to each incident, in PagerDuty's log entry types, and how it stands by that."""
+"""The incidents' log entries in PagerDuty's types, and the times that follow from them."""
 
 import random
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from pagerduty_simulator.event_types import EventType
 from pagerduty_simulator.resources import Incident, IncidentStatus, User
 
 # The log entry's type without its suffix `_log_entry`. PagerDuty has none for status updates, roles,
-# tasks, actions and workflows; none is documented for a reopening, which is told as a changed field.
+# tasks, actions and workflows; none is documented for a reopening, which appears as a changed field.
 KIND_OF_EVENT: Final[Mapping[EventType, str]] = MappingProxyType(
     {
         EventType.TRIGGERED: "trigger",
@@ -52,7 +52,7 @@ _SUMMARY_OF_KIND: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One thing that happened; an `agent` of None is automation, `users` are those concerned."""
+    """One log entry; an `agent` of None is automation, `users` are the users concerned."""
 
     id: str
     kind: str
@@ -66,7 +66,7 @@ class LogEntry:
 
 @dataclass(slots=True)
 class IncidentTimes:
-    """What REST tells of an incident beyond its webhooks; all moments are UTC."""
+    """The times of an incident that REST shows beyond its webhooks, in UTC."""
 
     updated_at: datetime
     status_changed_at: datetime
@@ -89,7 +89,7 @@ class IncidentLog:
     def record(
         self, kind: str | None, before: Incident | None, after: Incident, at: datetime, by: User | None
     ) -> None:
-        """Write down what made `after` of `before`, and whom PagerDuty told of it."""
+        """Log the change from `before` to `after`, and whom PagerDuty notified of it."""
         standing = self.standings.get(after.id)
         if standing is None:
             standing = self.standings[after.id] = IncidentTimes(at, at, by)
@@ -143,7 +143,7 @@ class IncidentLog:
         users: tuple[User, ...] = (),
         note: str | None = None,
     ) -> None:
-        """Write one entry; whoever writes a past keeps `entries` in the order of time."""
+        """Add an entry. A caller that adds past entries must sort `entries` by time afterwards."""
         words = _SUMMARY_OF_KIND[kind]
         if kind == "field_value_change" and note is not None:
             words, note = note, None

@@ -1,4 +1,4 @@
-"""What the analytics measure of one incident, read from its log. All lengths are in seconds."""
+"""The analytics measures of one incident, computed from its log. All durations are in seconds."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ _ENDS_SNOOZE: Final = frozenset({"unacknowledge", "resolve", "escalate", "assign
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """One incident's numbers; a length is None when what would end it has not happened."""
+    """The measures of one incident; a duration is None if its end has not happened."""
 
     incident: Incident
     updated_at: datetime
@@ -39,16 +39,16 @@ class Measures:
 
     @property
     def auto_resolved(self) -> bool:
-        """Whether nobody resolved it by hand."""
+        """Return whether it was resolved, but not by a person."""
         return self.seconds_to_resolve is not None and self.resolved_by is None
 
     @property
     def engaged(self) -> tuple[User, ...]:
-        """Everybody who acknowledged it or joined, once."""
+        """Return the users who acknowledged it or joined, each once."""
         return tuple({user.id: user for user in (*self.acknowledged_by, *self.joined)}.values())
 
     def interruptions(self, user_id: str | None = None) -> dict[str, int]:
-        """Count notifications by the hours of the notified person's own zone."""
+        """Count notifications by hours in the notified person's time zone."""
         counts = {"business": 0, "off": 0, "sleep": 0}
         for at, user in self.notified:
             if user_id in {None, user.id}:
@@ -63,7 +63,7 @@ def _kind_of_hour(local: datetime) -> str:
 
 
 def measured(account: AccountState, incident: Incident) -> Measures:
-    """Read an incident's measures from its log; those of an open one count up to now."""
+    """Compute an incident's measures from its log; durations of an open incident end now."""
     entries = account.log.of(incident.id)
     acks = [entry for entry in entries if entry.kind == "acknowledge"]
     assigns = [entry for entry in entries if entry.kind in {"assign", "escalate", "delegate"}]

@@ -1,4 +1,4 @@
-"""Schedules of layers (v2): who is on call is computed from turns, restrictions and overrides."""
+"""Schedules of layers (v2): turns, restrictions and overrides give the users on call."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
@@ -9,13 +9,13 @@ from pagerduty_simulator.resources import Team
 from pagerduty_simulator.shifts import Shift, cut, joined, overlaid
 
 _ONE_DAY: Final = timedelta(days=1)
-# How far a shift at the edge of what is asked is followed when it is not to be cut there.
+# How far an uncut shift is followed beyond the bounds of the request.
 _FURTHEST_OVERHANG: Final = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
 class Restriction:
-    """When a layer is on: each day, or each week from `start_day_of_week` (1 is Monday)."""
+    """When a layer is active: daily, or weekly from `start_day_of_week` (1 is Monday)."""
 
     start_time_of_day: time
     duration: timedelta
@@ -24,7 +24,7 @@ class Restriction:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Users who take turns; the layers after it win over it."""
+    """Users who take turns; later layers of the schedule take precedence."""
 
     id: str
     name: str
@@ -36,7 +36,7 @@ class Layer:
     restrictions: tuple[Restriction, ...] = ()
 
     def shifts(self, since: datetime, until: datetime, zone: ZoneInfo) -> list[Shift]:
-        """Return the turns that touch the time, in wall-clock days of the schedule's zone."""
+        """Return the turns that overlap [since, until), in local days of the schedule's zone."""
         turns = self._turns(since, until, zone)
         if self.restrictions:
             turns = [
@@ -53,7 +53,7 @@ class Layer:
     def _turns(self, since: datetime, until: datetime, zone: ZoneInfo) -> list[Shift]:
         if not self.user_ids:
             return []
-        # Whole days are counted on the wall clock, so that a handover stays at nine in summer too.
+        # Count whole days in local time, so that a handover at nine stays at nine in summer.
         by_wall = self.turn_length % _ONE_DAY == timedelta(0)
         origin = self.virtual_start.astimezone(zone).replace(tzinfo=None if by_wall else UTC)
         if not by_wall:
@@ -90,7 +90,7 @@ def _utc(wall: datetime, zone: ZoneInfo) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """Somebody takes over from everybody for a while."""
+    """One user replaces whoever is on call for a while."""
 
     id: str
     start: datetime
@@ -98,7 +98,7 @@ class Override:
     user_id: str
 
     def shift(self) -> Shift:
-        """Return it as a shift."""
+        """Return the override as a shift."""
         return Shift(self.start, self.end, self.user_id, ("override", self.id))
 
 
@@ -116,11 +116,11 @@ class LayerSchedule:
     kind: str = "schedule"
 
     def layer_shifts(self, layer: Layer, since: datetime, until: datetime) -> list[Shift]:
-        """Return one layer's shifts that touch the time, uncut."""
+        """Return one layer's shifts that overlap [since, until), uncut."""
         return layer.shifts(since, until, ZoneInfo(self.time_zone))
 
     def override_shifts(self, since: datetime, until: datetime) -> list[Shift]:
-        """Return the overrides that touch the time, uncut; of two at once the newer one wins."""
+        """Return the overrides that overlap [since, until), uncut; a newer override wins over an older."""
         shifts: list[Shift] = []
         for override in self.overrides.values():
             if override.start < until and override.end > since:
@@ -128,7 +128,7 @@ class LayerSchedule:
         return shifts
 
     def final_shifts(self, since: datetime, until: datetime) -> list[Shift]:
-        """Return who is on call in the end, uncut at the bounds as far as two weeks."""
+        """Return the resulting shifts; at the bounds they are uncut up to two weeks."""
         first, last = since - _FURTHEST_OVERHANG, until + _FURTHEST_OVERHANG
         shifts: list[Shift] = []
         for layer in self.layers:
@@ -138,5 +138,5 @@ class LayerSchedule:
         return [shift for shift in joined(anyhow) if shift.start < until and shift.end > since]
 
     def user_ids(self) -> tuple[str, ...]:
-        """Return everybody in any layer, once, in order."""
+        """Return the users of all layers, each once, in order."""
         return tuple(dict.fromkeys(user_id for layer in self.layers for user_id in layer.user_ids))

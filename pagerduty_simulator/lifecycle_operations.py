@@ -1,7 +1,7 @@
-"""What moves an incident: its status, its assignees, its policy, its priority.
+"""Operations that change an incident's status, assignees, policy, priority, service or type.
 
-Each operation returns the events that PagerDuty would deliver. `by` is the id of the user who
-acts; None means automation (a timeout, an integration).
+Each operation returns the events that PagerDuty would deliver. `by` is the id of the acting user; None is
+automation (a timeout, an integration).
 """
 
 from dataclasses import replace
@@ -22,7 +22,7 @@ _RESOLUTION_NOTED_AFTER: Final = timedelta(milliseconds=300)
 
 
 class LifecycleOperations(AccountState):
-    """The operations after which the event describes the whole incident."""
+    """The operations whose event describes the whole incident."""
 
     def trigger(
         self,
@@ -38,10 +38,10 @@ class LifecycleOperations(AccountState):
         details: str | None = None,
         by: str | None = None,
     ) -> tuple[Event, ...]:
-        """Open an incident, assigned to its policy's first level unless assignees are named.
+        """Open an incident, assigned to its policy's first level unless assignees are given.
 
-        Somebody who opens an incident for himself acknowledges it by that. Raises
-        OperationRefused when the service has an open incident with this key.
+        A user who opens an incident for themselves also acknowledges it. Raises OperationRefused if the
+        service has an open incident with this key.
         """
         service = self.services[service_id]
         if incident_key is not None:
@@ -72,14 +72,14 @@ class LifecycleOperations(AccountState):
         return events
 
     def acknowledge(self, incident_id: str, *, by: str | None = None) -> tuple[Event, ...]:
-        """Take the incident in hand. Raises OperationRefused (1001, 1002) as PagerDuty does."""
+        """Acknowledge the incident. Raises OperationRefused (1001, 1002) as PagerDuty does."""
         incident = self._open_incident(incident_id)
         if incident.status is IncidentStatus.ACKNOWLEDGED:
             raise OperationRefused(1002, "Incident Already Acknowledged")
         return self._acknowledge(incident, by, _AT_ONCE)
 
     def unacknowledge(self, incident_id: str, *, by: str | None = None) -> tuple[Event, ...]:
-        """Fall back to triggered: an acknowledgement or a snooze ran out, or somebody undid it."""
+        """Trigger the incident again: an acknowledgement or a snooze ended, or somebody undid it."""
         incident = self._acknowledged_incident(incident_id)
         back = replace(incident, status=IncidentStatus.TRIGGERED, snoozed_until=None)
         return self._emit_change(EventType.UNACKNOWLEDGED, back, by)
@@ -92,9 +92,9 @@ class LifecycleOperations(AccountState):
         note: str | None = None,
         resolution: str | None = None,
     ) -> tuple[Event, ...]:
-        """Close the incident; nobody is assigned any more. A note follows as its own event.
+        """Resolve the incident and remove its assignees. A note follows as its own event.
 
-        A `resolution` is only told in the log entry.
+        A `resolution` appears only in the log entry.
         """
         incident = self._open_incident(incident_id)
         events = self._resolve(replace(incident, resolution=resolution), by, merged_into=None)
@@ -108,7 +108,7 @@ class LifecycleOperations(AccountState):
         return events + self._save_and_emit(EventType.ANNOTATED, noted, by, at, data)
 
     def merge(self, incident_id: str, into_incident_id: str, *, by: str | None = None) -> tuple[Event, ...]:
-        """Merge one incident into another, which shows only as a resolution with a reason."""
+        """Merge an incident into another; its event is a resolution with a reason."""
         incident = self._open_incident(incident_id)
         if incident_id == into_incident_id:
             raise OperationRefused(2001, "An incident cannot be merged into itself")
@@ -119,7 +119,7 @@ class LifecycleOperations(AccountState):
     ) -> tuple[Event, ...]:
         """Open a resolved incident again, at its policy's first level.
 
-        Reopened by its assignee it may be acknowledged at once: receivers must read the status.
+        If its assignee reopens it, it may be acknowledged at once, so receivers must read the status.
         """
         incident = self.incident(incident_id)
         if incident.status is not IncidentStatus.RESOLVED:
@@ -162,7 +162,7 @@ class LifecycleOperations(AccountState):
     def reassign(
         self, incident_id: str, assignee_ids: tuple[str, ...], *, by: str | None = None
     ) -> tuple[Event, ...]:
-        """Give the incident to other users; acknowledged or not, they have yet to acknowledge."""
+        """Assign the incident to other users; it becomes triggered until they acknowledge it."""
         incident = self._open_incident(incident_id)
         if not assignee_ids or any(assignee_id not in self.users for assignee_id in assignee_ids):
             raise OperationRefused(1007, "Assignee unknown")
@@ -179,7 +179,7 @@ class LifecycleOperations(AccountState):
     def delegate(
         self, incident_id: str, escalation_policy_id: str, *, by: str | None = None
     ) -> tuple[Event, ...]:
-        """Hand the incident to another escalation policy, from its first level; its teams join in."""
+        """Move the incident to another escalation policy's first level, and add the policy's teams."""
         incident = self._open_incident(incident_id)
         policy = self.escalation_policies.get(escalation_policy_id)
         if policy is None:
@@ -199,7 +199,7 @@ class LifecycleOperations(AccountState):
     def set_priority(
         self, incident_id: str, priority_id: str | None, *, by: str | None = None
     ) -> tuple[Event, ...]:
-        """Set or take away the priority."""
+        """Set the priority, or remove it with None."""
         if priority_id is not None and priority_id not in self.priorities:
             raise OperationRefused(1020, "Priority not found")
         priority = None if priority_id is None else self.priorities[priority_id]
@@ -209,7 +209,7 @@ class LifecycleOperations(AccountState):
     def change_service(
         self, incident_id: str, service_id: str, *, by: str | None = None
     ) -> tuple[Event, ...]:
-        """Move the incident to another service; whoever is assigned stays so."""
+        """Move the incident to another service; its assignees stay."""
         incident, service = self._open_incident(incident_id), self.services[service_id]
         moved = replace(
             incident,
@@ -223,7 +223,7 @@ class LifecycleOperations(AccountState):
     def change_incident_type(
         self, incident_id: str, incident_type: str, *, by: str | None = None
     ) -> tuple[Event, ...]:
-        """Declare the incident to be of another type, such as a major one."""
+        """Change the incident's type, for example to a major incident."""
         changed = replace(self.incident(incident_id), incident_type=incident_type)
         return self._emit_change(EventType.INCIDENT_TYPE_CHANGED, changed, by)
 

@@ -1,6 +1,6 @@
-"""A past written down at once: incidents, most of them over, the log they left, and what was changed.
+"""Write an account's past directly: incidents, their log entries, and changes.
 
-Nothing is played and no webhook is told, so thousands take a second.
+No operation runs and no webhook is sent, so thousands of incidents take a second.
 """
 
 import random
@@ -28,10 +28,10 @@ _A_MOMENT: Final = timedelta(milliseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class IncidentLife:
-    """One incident from its beginning to its end; one without an end is still open.
+    """One incident from its start to its end; it is open without `resolved_at`.
 
-    `resolved_by` None is the monitoring tool or a timeout. `handed_to` is the policy that it was given
-    to when it was acknowledged; `taken_by` somebody to whom it was reassigned then.
+    `resolved_by` None is the monitoring tool or a timeout. At its acknowledgement, the incident was
+    delegated to the policy `handed_to` and reassigned to the user `taken_by`, if they are set.
     """
 
     service: Service
@@ -54,10 +54,9 @@ class IncidentLife:
 
 
 def write_past(account: Account, lives: Sequence[IncidentLife], rng: random.Random) -> tuple[str, ...]:
-    """Give an account these incidents as its past; returns their ids, in the order of `lives`.
+    """Write these incidents as the account's past; return their ids in the order of `lives`.
 
-    Raises ValueError when the account has incidents already, since nothing may happen before what has
-    happened.
+    Raises ValueError if the account has incidents already, because the past must be written first.
     """
     if account.incidents:
         raise ValueError("a past is written before anything else happens")
@@ -118,7 +117,7 @@ def _status(life: IncidentLife) -> IncidentStatus:
 
 
 def _notes(life: IncidentLife, rng: random.Random) -> tuple[Note, ...]:
-    """Notes come evenly between the acknowledgement and the end; what is open has none yet."""
+    """Return the notes, spread evenly between acknowledgement and end; an open incident has none."""
     if life.resolved_at is None:
         return ()
     author, begun = life.resolved_by or life.acknowledged_by, life.acknowledged_at or life.opened_at
@@ -132,39 +131,39 @@ def _notes(life: IncidentLife, rng: random.Random) -> tuple[Note, ...]:
 def _write_log(account: Account, incident: Incident, life: IncidentLife) -> None:
     add = account.log.add
     add("trigger", incident, life.opened_at, None)
-    standing = IncidentTimes(life.opened_at, life.opened_at, None, life.opened_at)
+    times = IncidentTimes(life.opened_at, life.opened_at, None, life.opened_at)
     if life.assignees:
         add("assign", incident, life.opened_at, None, life.assignees)
         for user in life.assignees:
             add("notify", incident, life.opened_at, None, (user,))
     if life.escalated_at is not None:
         add("escalate", incident, life.escalated_at, None, life.assignees)
-        standing = IncidentTimes(life.escalated_at, life.opened_at, None, life.escalated_at)
+        times = IncidentTimes(life.escalated_at, life.opened_at, None, life.escalated_at)
     if life.acknowledged_at is not None:
-        standing = _write_acknowledged(account, incident, life, life.acknowledged_at)
+        times = _write_acknowledged(account, incident, life, life.acknowledged_at)
     for note in incident.notes:
         add("annotate", incident, note.created_at, note.author, (), note.content)
     if life.resolved_at is not None:
         add("resolve", incident, life.resolved_at, life.resolved_by, (), life.resolution)
-        standing = IncidentTimes(life.resolved_at, life.resolved_at, life.resolved_by, standing.assigned_at)
-    account.log.standings[incident.id] = standing
+        times = IncidentTimes(life.resolved_at, life.resolved_at, life.resolved_by, times.assigned_at)
+    account.log.standings[incident.id] = times
 
 
 def _write_acknowledged(
     account: Account, incident: Incident, life: IncidentLife, at: datetime
 ) -> IncidentTimes:
-    """Write that it was taken in hand, and perhaps handed on and taken in hand again."""
+    """Log the acknowledgement, and, if it was handed over, that and the next acknowledgement."""
     add, by = account.log.add, life.acknowledged_by
     add("acknowledge", incident, at, by)
-    given = (life.taken_by,) if life.taken_by else ()
+    new_assignees = (life.taken_by,) if life.taken_by else ()
     moved_at = at + _A_MOMENT
     if life.handed_to is not None:
-        add("delegate", incident, moved_at, by, given)
-    elif given:
-        add("assign", incident, moved_at, by, given)
-    if not given:
+        add("delegate", incident, moved_at, by, new_assignees)
+    elif new_assignees:
+        add("assign", incident, moved_at, by, new_assignees)
+    if not new_assignees:
         return IncidentTimes(at, at, by, life.escalated_at or life.opened_at, ((at, by),))
-    add("notify", incident, moved_at, None, given)
+    add("notify", incident, moved_at, None, new_assignees)
     taken_at = moved_at + _A_MOMENT
     add("acknowledge", incident, taken_at, life.taken_by)
     return IncidentTimes(taken_at, taken_at, life.taken_by, moved_at, ((taken_at, life.taken_by),))
@@ -178,7 +177,7 @@ def write_change(
     rng: random.Random,
     source: str = "release pipeline",
 ) -> ChangeEvent:
-    """Add a change to what was changed and return it."""
+    """Add a change event to the account and return it."""
     change_id = identifiers.event_id(at, rng)
     href = f"{account.site.web_url}/changes/{change_id}"
     details = {"repository": service.name.lower().replace(" ", "-"), "state": "passed"}
@@ -190,7 +189,7 @@ def write_change(
 def poisson_moments(
     rng: random.Random, per_day: float, since: datetime, until: datetime
 ) -> Iterable[datetime]:
-    """Return moments that come by chance at a rate, oldest first."""
+    """Yield the moments of a Poisson process with `per_day` events, oldest first, in whole milliseconds."""
     at = since
     while per_day > 0:
         at += timedelta(days=rng.expovariate(per_day))

@@ -36,8 +36,8 @@ from pagerduty_simulator.resources import (
     WorkflowInstance,
 )
 
-# PagerDuty shortens long note and update texts and says so with `trimmed`. Its limit is not
-# published; this one keeps the whole payload well under the 55 KB that it guarantees.
+# PagerDuty cuts long texts of notes and updates, and sets `trimmed`. Its limit is not published; this
+# limit keeps the whole payload well under the 55 KB that PagerDuty guarantees.
 MAX_TEXT_CHARACTERS: Final = 10_000
 
 
@@ -86,7 +86,7 @@ def user_agent(site: Site, user: User | None) -> JsonObject | None:
 
 
 def incident_data(site: Site, incident: Incident) -> JsonObject:
-    """Describe the whole incident, as eleven event types do."""
+    """Return the `data` of the eleven event types that describe the whole incident."""
     bridge, merged_into = incident.conference_bridge, incident.merged_into
     data: JsonObject = {
         "id": incident.id,
@@ -118,7 +118,7 @@ def incident_data(site: Site, incident: Incident) -> JsonObject:
 
 
 def note_data(site: Site, incident: Incident, note: Note) -> JsonObject:
-    """Describe a note; `id` is the note's own."""
+    """Describe a note; `id` is the note's id."""
     return {
         "incident": incident_reference(site, incident),
         "id": note.id,
@@ -140,7 +140,7 @@ def status_update_data(site: Site, incident: Incident, update: StatusUpdate) -> 
 
 
 def responder_data(site: Site, incident: Incident, responder: Responder) -> JsonObject:
-    """Describe a responder who was asked or has replied; it has no id of its own."""
+    """Describe a responder who was requested or has replied; the object has no id."""
     return {
         "incident": incident_reference(site, incident),
         "user": user_reference(site, responder.user),
@@ -162,14 +162,14 @@ def conference_bridge_data(site: Site, incident: Incident, bridge: ConferenceBri
 
 
 def _field_value(custom_field: CustomField, namespace: str | None) -> JsonObject:
-    several = isinstance(custom_field.value, tuple)
+    is_multi_value = isinstance(custom_field.value, tuple)
     value: JsonObject = {
         "data_type": custom_field.data_type,
-        "field_type": "multi_value" if several else "single_value",
+        "field_type": "multi_value" if is_multi_value else "single_value",
         "id": custom_field.id,
         "name": custom_field.name,
         "type": "field_value",
-        "value": list(custom_field.value or ()) if several else custom_field.value,
+        "value": list(custom_field.value or ()) if is_multi_value else custom_field.value,
     }
     # Only the fields of incidents carry their namespace.
     return value if namespace is None else value | {"namespace": namespace}
@@ -178,7 +178,7 @@ def _field_value(custom_field: CustomField, namespace: str | None) -> JsonObject
 def incident_field_values_data(
     site: Site, incident: Incident, changed: tuple[CustomField, ...]
 ) -> JsonObject:
-    """Describe all custom fields; `changed` holds those that changed, with their old values."""
+    """Describe all custom fields; `changed` has the changed fields with their old values."""
     return {
         "incident": incident_reference(site, incident),
         "custom_fields": [_field_value(custom_field, "incidents") for custom_field in incident.custom_fields],
@@ -190,7 +190,7 @@ def incident_field_values_data(
 def role_assignment_data(
     site: Site, incident: Incident, assignments: tuple[RoleAssignment, ...]
 ) -> JsonObject:
-    """Describe roles given or taken away: an array, with the incident inside each element."""
+    """Describe assigned and removed roles: an array, with the incident inside each element."""
     return {
         "type": "incident_role_assignment",
         "incident_role_assignments": [
@@ -265,7 +265,7 @@ def service_data(site: Site, service: Service) -> JsonObject:
 
 
 def service_field_values_data(site: Site, service: Service, changed: tuple[CustomField, ...]) -> JsonObject:
-    """Describe a service's custom fields; `changed` holds the old values."""
+    """Describe a service's custom fields; `changed` has the changed fields with their old values."""
     return {
         "service": service_reference(site, service),
         "custom_fields": [_field_value(custom_field, None) for custom_field in service.custom_fields],

@@ -1,7 +1,6 @@
-"""What a receiver must have come to in the end, computed as naively as possible.
+"""Compute the final state that a receiver must reach, as simply as possible.
 
-Deliberately independent: it knows nothing but the bytes that were sent, and no clever fold. A
-test compares a receiver's state with it.
+Tests compare a receiver's state with it. It is deliberately independent: it uses only the sent bytes.
 """
 
 from collections.abc import Iterable
@@ -13,7 +12,7 @@ from pagerduty_simulator.events import Event
 
 @dataclass(frozen=True, slots=True)
 class ExpectedIncident:
-    """The end state; status and priority are None as long as no event told the whole incident."""
+    """The final state; status and priority are None if no event describes the whole incident."""
 
     status: str | None
     priority: str | None
@@ -21,17 +20,17 @@ class ExpectedIncident:
 
 
 def expected_state(events: Iterable[Event]) -> dict[str, ExpectedIncident]:
-    """Fold events in any order, duplicates included, into each incident's end state.
+    """Fold events in any order, duplicates included, into each incident's final state.
 
-    The newest event that describes the whole incident, by occurred_at, tells its status and
-    priority; notes and the like are only counted.
+    Status and priority come from the newest event, by occurred_at, that describes the whole incident; of
+    the others only the ids count.
     """
     by_incident: dict[str, dict[str, dict[str, Any]]] = {}
     for event in events:
         envelope = event.payload()["event"]
         for incident_id in _incident_ids(envelope["data"]):
             by_incident.setdefault(incident_id, {})[envelope["id"]] = envelope
-    return {incident_id: _end(seen) for incident_id, seen in by_incident.items()}
+    return {incident_id: _end(by_id) for incident_id, by_id in by_incident.items()}
 
 
 def _incident_ids(data: dict[str, Any]) -> set[str]:
@@ -42,13 +41,13 @@ def _incident_ids(data: dict[str, Any]) -> set[str]:
     return {data["incident"]["id"]} if "incident" in data else set()
 
 
-def _end(seen: dict[str, dict[str, Any]]) -> ExpectedIncident:
-    told = [event for event in seen.values() if event["data"]["type"] == "incident"]
-    if not told:
-        return ExpectedIncident(None, None, frozenset(seen))
-    # All moments have one form (UTC, milliseconds, Z), so their text sorts as they do.
-    newest = max(told, key=lambda event: str(event["occurred_at"]))["data"]
+def _end(by_id: dict[str, dict[str, Any]]) -> ExpectedIncident:
+    whole = [event for event in by_id.values() if event["data"]["type"] == "incident"]
+    if not whole:
+        return ExpectedIncident(None, None, frozenset(by_id))
+    # All times have the same form (UTC, milliseconds, Z), so their texts sort by time.
+    newest = max(whole, key=lambda event: str(event["occurred_at"]))["data"]
     priority = newest["priority"]
     return ExpectedIncident(
-        newest["status"], None if priority is None else priority["summary"], frozenset(seen)
+        newest["status"], None if priority is None else priority["summary"], frozenset(by_id)
     )

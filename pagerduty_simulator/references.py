@@ -1,4 +1,4 @@
-"""Builders of the short `*_reference` objects that PagerDuty puts wherever it points at a thing."""
+"""Builders of the short `*_reference` objects that PagerDuty uses to refer to an object."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a PagerDuty account consists of, as immutable values."""
+"""The objects of a PagerDuty account, as immutable values."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class IncidentStatus(StrEnum):
-    """The only three statuses there are; a snoozed incident is an acknowledged one."""
+    """All statuses of an incident; a snoozed incident is acknowledged."""
 
     TRIGGERED = "triggered"
     ACKNOWLEDGED = "acknowledged"
@@ -25,7 +25,7 @@ class ContactMethod:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person who can be paged; `time_zone` is an IANA name, `role` one of PagerDuty's."""
+    """A person who can be paged; `time_zone` is an IANA name, `role` a role of PagerDuty's."""
 
     id: str
     name: str
@@ -46,7 +46,7 @@ class Team:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleTarget:
-    """A schedule on a policy's level: whoever is on call is paged.
+    """A schedule on a policy's level: the users on call are paged.
 
     `kind` is schedule (layers) or schedule_v3 (shifts).
     """
@@ -61,7 +61,7 @@ EscalationTarget = User | ScheduleTarget
 
 @dataclass(frozen=True, slots=True)
 class EscalationPolicy:
-    """Whom to page, level after level; `levels[0]` is paged first."""
+    """The targets to page, level after level; `levels[0]` is paged first."""
 
     id: str
     name: str
@@ -74,7 +74,7 @@ class EscalationPolicy:
     delays_minutes: tuple[int, ...] = ()
 
 
-# Several values, one value, or none yet.
+# Several values, a single value, or none yet.
 FieldValue = tuple[str, ...] | str | None
 
 
@@ -104,7 +104,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Priority:
-    """One of the account's own priorities."""
+    """A priority of the account."""
 
     id: str
     name: str
@@ -120,7 +120,7 @@ class ConferenceBridge:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A note that somebody left on an incident."""
+    """A note on an incident."""
 
     id: str
     content: str
@@ -142,7 +142,7 @@ class StatusUpdate:
 
 @dataclass(frozen=True, slots=True)
 class Responder:
-    """Somebody asked for help; `state` is pending, joined, declined or user_cancelled."""
+    """A requested responder; `state` is pending, joined, declined or user_cancelled."""
 
     user: User
     escalation_policy: EscalationPolicy
@@ -155,7 +155,7 @@ class Responder:
 
 @dataclass(frozen=True, slots=True)
 class RoleAssignment:
-    """Who plays an incident role; `assignee` is None once taken away."""
+    """The assignment of an incident role; `assignee` is None once it is removed."""
 
     id: str
     role_id: str
@@ -166,7 +166,7 @@ class RoleAssignment:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Something to be done for an incident; `status` is todo, in_progress or done."""
+    """A task of an incident; `status` is todo, in_progress or done."""
 
     id: str
     name: str
@@ -198,7 +198,7 @@ class WorkflowInstance:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """An incident as the account holds it now."""
+    """The current state of an incident."""
 
     id: str
     number: int

@@ -1,4 +1,4 @@
-"""PagerDuty's REST API as an application, and running it on a loopback port."""
+"""Build PagerDuty's REST API as an application, and run it on a loopback port."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -81,7 +81,7 @@ def build_rest_api(site: AccountSite) -> Starlette:
 
 @contextlib.asynccontextmanager
 async def running_rest_api(site: AccountSite, port: int = 0, host: str = "127.0.0.1") -> AsyncIterator[str]:
-    """Serve the site in this event loop; yields the base URL. Closes the site's own sender."""
+    """Serve the site in this event loop and yield the base URL; at the end, close the site's own sender."""
     try:
         async with running_server(build_rest_api(site), host, port) as url:
             yield url

@@ -1,4 +1,4 @@
-"""Named scenarios as data, and how one is played on an account, in time or at once."""
+"""Named scenarios as data, and how to play them on an account, in time or at once."""
 
 import contextlib
 from collections.abc import Callable, Mapping
@@ -16,11 +16,11 @@ from pagerduty_simulator.shop import online_shop
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One operation of the account, `at_seconds` after the scenario's beginning.
+    """One operation of the account, `at_seconds` after the scenario's start.
 
-    `incident` is the scenario's own name for an incident; empty where the operation is on none.
-    People, services, policies and priorities among the arguments are given by name; "latest"
-    stands for the incident's latest task or action invocation.
+    `incident` is the scenario's name for an incident; empty for an operation without one. Arguments
+    name people, services, policies and priorities; "latest" is the incident's latest task or action
+    invocation.
     """
 
     at_seconds: float
@@ -31,19 +31,19 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A story: its steps in the order of time."""
+    """A scenario: its steps in the order of time."""
 
     name: str
     steps: tuple[Step, ...]
 
     @property
     def length(self) -> timedelta:
-        """How long it takes at speed 1."""
+        """The duration at speed 1."""
         return timedelta(seconds=self.steps[-1].at_seconds)
 
 
 class Stage:
-    """An account on which a scenario is being played, and which incident plays which part."""
+    """An account on which a scenario runs, with the ids of the scenario's incidents."""
 
     def __init__(self, account: Account) -> None:
         self.account = account
@@ -68,9 +68,9 @@ class Stage:
         }
 
     def _resolve(self, incident: str, argument: str, value: Any) -> Any:
-        """Turn a name into the id that the operation wants. Raises KeyError for unknown names."""
-        if argument in _POSSESSIONS:
-            return _id_by_name(_POSSESSIONS[argument](self.account), value)
+        """Turn a name into the id that the operation needs. Raises KeyError for an unknown name."""
+        if argument in _OBJECTS_BY_ARGUMENT:
+            return _id_by_name(_OBJECTS_BY_ARGUMENT[argument](self.account), value)
         if argument == "assignee_ids":
             return tuple(_id_by_name(self.account.users, name) for name in value)
         if argument == "into_incident_id":
@@ -81,8 +81,8 @@ class Stage:
         return value
 
 
-# Arguments that are ids of what the account owns, given by name.
-_POSSESSIONS: Final[Mapping[str, Callable[[Account], Mapping[str, Any]]]] = {
+# Arguments that are ids of the account's objects, given by name.
+_OBJECTS_BY_ARGUMENT: Final[Mapping[str, Callable[[Account], Mapping[str, Any]]]] = {
     "by": lambda account: account.users,
     "user_id": lambda account: account.users,
     "service_id": lambda account: account.services,
@@ -110,10 +110,10 @@ async def play(
     publish: Callable[[tuple[Event, ...]], None],
     clock: Clock,
 ) -> None:
-    """Play the scenario in the clock's time, handing over each step's events as they happen.
+    """Play the scenario in the clock's time, and publish each step's events as they happen.
 
-    Others may act on its incidents meanwhile: a step that the account refuses by then, as resolving
-    what somebody has resolved, is left out, and the story goes on.
+    Others may act on its incidents meanwhile. If the account then refuses a step, such as resolving a
+    resolved incident, the step is skipped.
     """
     stage, begun_at = Stage(account), clock.now()
     for step in scenario.steps:
@@ -124,7 +124,7 @@ async def play(
 
 
 def events_of(scenario: Scenario, *, seed: int, begins_at: datetime) -> tuple[Event, ...]:
-    """Return all events of the scenario without waiting: the same for the same arguments."""
+    """Return all events of the scenario without waiting; the same arguments give the same events."""
     clock = ManualClock(begins_at)
     stage = Stage(online_shop(now=clock.now, seed=seed))
     events: tuple[Event, ...] = ()
@@ -135,5 +135,5 @@ def events_of(scenario: Scenario, *, seed: int, begins_at: datetime) -> tuple[Ev
 
 
 def in_order(*steps: Step) -> tuple[Step, ...]:
-    """Sort the steps of several incidents into one course of time."""
+    """Return the steps of several incidents, sorted by time."""
     return tuple(sorted(steps, key=lambda step: step.at_seconds))

@@ -1,4 +1,4 @@
-"""`python -m pagerduty_simulator serve`: the REST API of an account, until it is ended."""
+"""`python -m pagerduty_simulator serve`: serve the REST API of an account until the process ends."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ from pagerduty_simulator.scenarios import play
 TOKEN_VARIABLE: Final = "PAGERDUTY_SIMULATOR_TOKEN"  # noqa: S105
 SECRET_VARIABLE: Final = "PAGERDUTY_SIMULATOR_SECRET"  # noqa: S105
 BIG: Final = "big"
-#: Real seconds between looks at what is due by itself.
+#: Real seconds between runs of the scheduled steps.
 _TICK_SECONDS: Final = 0.5
 _DAYS: Final = 30.0
 _DAYS_OF_THE_DEMO: Final = 120.0
@@ -38,18 +38,18 @@ async def run_server(
     *,
     plays: bool,
     webhook: tuple[str, str] | None = None,
-    told: tuple[Event, ...] = (),
+    initial_events: tuple[Event, ...] = (),
 ) -> None:
-    """Serve until cancelled; `plays` tells the demo story on the account, once.
+    """Serve until cancelled; with `plays`, play the demo scenario once.
 
-    `webhook` is an address and its signing secret, subscribed to everything that happens, beginning
-    with what is `told` of a pack's present.
+    `webhook` is an address and its signing secret; it gets all events, first the `initial_events` of a
+    pack.
     """
     if webhook is not None:
         site.sender.subscribe(*webhook)
     async with running_rest_api(site, port, host) as url:
         typer.echo(f"serving PagerDuty's REST API on {url}", err=True)
-        site.publish(told)
+        site.publish(initial_events)
         if plays:
             await play(DEMO, site.account, site.publish, site.clock)
         while True:
@@ -58,7 +58,7 @@ async def run_server(
 
 
 def _read(what: str, variable: str, from_stdin: bool) -> str:
-    # Never an argument: every user of the machine can read those.
+    # Never take a secret as an argument: every user of the machine can read arguments.
     text = sys.stdin.readline().strip() if from_stdin else os.environ.get(variable, "")
     if not text:
         raise typer.BadParameter(f"give the {what} by --{what}-stdin or in {variable}")
@@ -70,15 +70,15 @@ def _now() -> datetime:
 
 
 def _world(pack: str, seed: int) -> tuple[Account, tuple[Event, ...]]:
-    """Make a pack's account and say what is true of it. Raises BadParameter for an unknown pack."""
+    """Make a pack's account and print its ground truth. Raises BadParameter for an unknown pack."""
     if pack == BIG:
         return big_account(now=_now, seed=seed), ()
     if pack not in PACKS:
         raise typer.BadParameter(f"no pack {pack!r}; there are: {', '.join((*PACKS, BIG))}")
-    account, truth, told = PACKS[pack](now=_now, seed=seed)
+    account, truth, initial_events = PACKS[pack](now=_now, seed=seed)
     for name, value in asdict(truth).items():
         typer.echo(f"{name}: {value}", err=True)
-    return account, told
+    return account, initial_events
 
 
 def _shop(seed: int, incidents: int, days: float | None, *, demo: bool) -> Account:
@@ -124,12 +124,12 @@ def serve(
     token = _read("token", TOKEN_VARIABLE, token_stdin)
     webhook = (webhook_url, _read("secret", SECRET_VARIABLE, secret_stdin)) if webhook_url else None
     chosen_seed = random.SystemRandom().getrandbits(32) if seed is None else seed
-    told: tuple[Event, ...] = ()
+    initial_events: tuple[Event, ...] = ()
     if pack:
-        account, told = _world(pack, chosen_seed)
+        account, initial_events = _world(pack, chosen_seed)
     else:
         account = _shop(chosen_seed, incidents, days, demo=demo)
     latency = timedelta(milliseconds=latency_ms)
     site = AccountSite(account, clock=ScaledClock(speed), region=region, latency=latency)
     site.add_token(token)
-    asyncio.run(run_server(site, host, port, plays=demo, webhook=webhook, told=told))
+    asyncio.run(run_server(site, host, port, plays=demo, webhook=webhook, initial_events=initial_events))

@@ -11,13 +11,13 @@ from pagerduty_simulator.shifts import Shift, cut, joined, without
 _DAYS: Final = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _ONE_DAY: Final = timedelta(days=1)
 
-# A member: a user's id, or None for a slot that is deliberately empty.
+# A user's id, or None for a slot that is deliberately empty.
 Member = str | None
 
 
 @dataclass(frozen=True, slots=True)
 class RotationEvent:
-    """A recurring shift; `start` and `end` are the first one's, on the clock of `time_zone`."""
+    """A recurring shift; `start` and `end` are those of the first shift, local to `time_zone`."""
 
     id: str
     name: str
@@ -32,7 +32,7 @@ class RotationEvent:
     effective_until: datetime | None = None
 
     def shifts(self, since: datetime, until: datetime, source: tuple[str, str]) -> list[Shift]:
-        """Return the occurrences that touch the time, for whoever's turn each one is."""
+        """Return the occurrences that overlap [since, until), each with its member on call."""
         result: list[Shift] = []
         length = self.end - self.start
         zone = ZoneInfo(self.time_zone)
@@ -50,7 +50,7 @@ class RotationEvent:
         return [shift for shift in cut(result, self.effective_since, last) if shift.start < shift.end]
 
     def _occurrences(self, until: datetime, zone: ZoneInfo) -> list[tuple[int, datetime]]:
-        """Return the wall-clock beginnings from the first one on, numbered."""
+        """Return the numbered local start times, from the first shift on."""
         first = self.start.astimezone(zone).replace(tzinfo=None)
         last = until.astimezone(zone).replace(tzinfo=None)
         rule = _parsed_rule(self.recurrence)
@@ -60,19 +60,19 @@ class RotationEvent:
         interval = int(rule.get("INTERVAL", "1"))
         days = rule.get("BYDAY", _DAYS[first.weekday()] if weekly else "").split(",")
         count = int(rule.get("COUNT", "0"))
-        found: list[tuple[int, datetime]] = []
+        starts: list[tuple[int, datetime]] = []
         monday = first.date() - timedelta(days=first.weekday())
         at = first
-        while at < last and not (count and len(found) == count):
+        while at < last and not (count and len(starts) == count):
             elapsed = (at.date() - monday).days // 7 if weekly else (at.date() - first.date()).days
             if elapsed % interval == 0 and (days == [""] or _DAYS[at.weekday()] in days):
-                found.append((len(found), at))
+                starts.append((len(starts), at))
             at += _ONE_DAY
-        return found
+        return starts
 
 
 def _parsed_rule(recurrence: tuple[str, ...]) -> dict[str, str] | None:
-    """Read an RRULE of days or weeks. Raises ValueError for other ones."""
+    """Parse a daily or weekly RRULE. Raises ValueError for another frequency."""
     for line in recurrence:
         if not line.startswith("RRULE:"):
             continue
@@ -93,7 +93,7 @@ class Rotation:
 
 @dataclass(frozen=True, slots=True)
 class CustomShift:
-    """One shift outside of any rotation, of one member."""
+    """A single shift of one member, outside of any rotation."""
 
     id: str
     start: datetime
@@ -104,7 +104,7 @@ class CustomShift:
 
 @dataclass(frozen=True, slots=True)
 class ShiftOverride:
-    """One member replaces another in one rotation or custom shift only."""
+    """One member replaces another in a single rotation or custom shift."""
 
     id: str
     start: datetime
@@ -130,7 +130,7 @@ class ShiftSchedule:
     kind: str = "schedule_v3"
 
     def final_shifts(self, since: datetime, until: datetime) -> list[Shift]:
-        """Return all shifts that touch the time, uncut, empty slots with None as user."""
+        """Return all shifts that overlap [since, until), uncut; an empty slot has the user None."""
         shifts: list[Shift] = []
         for rotation in self.rotations.values():
             source = ("schedule_rotation", rotation.id)
@@ -146,7 +146,7 @@ class ShiftSchedule:
         return [shift for shift in shifts if shift.start < until and shift.end > since]
 
     def user_ids(self) -> tuple[str, ...]:
-        """Return everybody in any event, once, in order."""
+        """Return the users of all events, each once, in order."""
         events = (event for rotation in self.rotations.values() for event in rotation.events.values())
         members = (member for event in events for member in event.members if member is not None)
         return tuple(dict.fromkeys(members))

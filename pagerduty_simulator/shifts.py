@@ -1,4 +1,4 @@
-"""Shifts as intervals of time, and how one set of them replaces or trims another."""
+"""Shifts as intervals of time, and functions that cut, merge and overlay them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """From `start` to before `end` (UTC) one person is on call; None is a slot without anybody.
+    """A user is on call in [start, end), in UTC; `user_id` None is an empty slot.
 
-    `source` says what made it: the kind of source, then its id.
+    `source` is the kind and the id of the object that made the shift.
     """
 
     start: datetime
@@ -19,7 +19,7 @@ class Shift:
 
 
 def cut(shifts: Iterable[Shift], since: datetime, until: datetime) -> list[Shift]:
-    """Keep what lies inside `since` to `until`, cut at both."""
+    """Return the shifts cut to [since, until)."""
     return [
         replace(shift, start=max(shift.start, since), end=min(shift.end, until))
         for shift in shifts
@@ -28,7 +28,7 @@ def cut(shifts: Iterable[Shift], since: datetime, until: datetime) -> list[Shift
 
 
 def without(shifts: Iterable[Shift], holes: Sequence[Shift]) -> list[Shift]:
-    """Take the time of all `holes` out of the shifts."""
+    """Return the shifts without the times of all `holes`."""
     left = list(shifts)
     for hole in holes:
         parts: list[Shift] = []
@@ -45,12 +45,12 @@ def without(shifts: Iterable[Shift], holes: Sequence[Shift]) -> list[Shift]:
 
 
 def overlaid(below: Iterable[Shift], above: Sequence[Shift]) -> list[Shift]:
-    """Let `above` win wherever it has anybody."""
+    """Overlay `below` with `above`, which wins."""
     return sorted([*without(below, above), *above], key=lambda shift: shift.start)
 
 
 def joined(shifts: Iterable[Shift]) -> list[Shift]:
-    """Join shifts of one person from one source that follow each other without a gap."""
+    """Join adjacent shifts of the same user and source."""
     result: list[Shift] = []
     for shift in shifts:
         last = result[-1] if result else None
@@ -62,7 +62,7 @@ def joined(shifts: Iterable[Shift]) -> list[Shift]:
 
 
 def coverage_percentage(shifts: Iterable[Shift], since: datetime, until: datetime) -> float:
-    """Return the share of the time in which anybody is on call, in percent with one decimal."""
+    """Return the share of the time with somebody on call, in percent with one decimal."""
     covered, reached = timedelta(0), since
     manned = (shift for shift in shifts if shift.user_id is not None)
     for shift in sorted(cut(manned, since, until), key=lambda shift: shift.start):
@@ -73,5 +73,5 @@ def coverage_percentage(shifts: Iterable[Shift], since: datetime, until: datetim
 
 
 def gaps(shifts: Iterable[Shift], since: datetime, until: datetime) -> list[Shift]:
-    """Return the times of which no shift speaks, as slots without anybody."""
+    """Return the times without any shift, as empty slots."""
     return without([Shift(since, until, None)], [shift for shift in shifts if shift.start < shift.end])

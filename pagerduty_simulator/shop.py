@@ -1,4 +1,4 @@
-"""A ready account: an online shop with its on-call people, services and priorities."""
+"""The account of an online shop with people, services and priorities."""
 
 import random
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Random but reproducible ledgers of events, for tests that count every one of them."""
+"""Random but reproducible sequences of events, for tests that count each event."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -14,13 +14,13 @@ from pagerduty_simulator.shop import online_shop
 
 STORM_BEGINS_AT: Final = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 
-# How far behind its original a duplicate may arrive, in events of the whole storm.
+# How far a duplicate may arrive after its original, in events of the whole storm.
 _DUPLICATE_LAG_EVENTS: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """One thing that may happen to an incident: how often, when, and what. Always one event."""
+    """A possible step of an incident: its weight, its condition, and the operation. It makes one event."""
 
     weight: int
     allowed: Callable[[Incident], bool]
@@ -85,7 +85,7 @@ def random_storm(
     begins_at: datetime = STORM_BEGINS_AT,
     mean_interval: timedelta = timedelta(milliseconds=100),
 ) -> tuple[Event, ...]:
-    """Return exactly `events` events over exactly `incidents` incidents, in the order of time.
+    """Return exactly `events` events of exactly `incidents` incidents, in the order of time.
 
     occurred_at strictly increases. Each incident begins with incident.triggered. The same
     arguments give the same bytes.
@@ -94,19 +94,19 @@ def random_storm(
         raise ValueError("each incident needs at least the event that triggers it")
     clock, rng = ManualClock(begins_at), random.Random(seed)
     account = online_shop(now=clock.now, seed=seed)
-    told: list[Event] = []
+    storm: list[Event] = []
     incident_ids: list[str] = []
-    while len(told) < events:
+    while len(storm) < events:
         clock.advance(mean_interval * rng.expovariate(1.0))
-        untold = incidents - len(incident_ids)
-        # Spreads the beginnings over the whole storm and still leaves none out.
-        if not incident_ids or rng.random() < untold / (events - len(told)):
+        missing = incidents - len(incident_ids)
+        # Spread the new incidents over the whole storm, without leaving any out.
+        if not incident_ids or rng.random() < missing / (events - len(storm)):
             (event,) = _trigger(account, len(incident_ids) + 1, rng)
             incident_ids.append(str(event.incident_id))
         else:
             (event,) = _move(account, rng.choice(incident_ids), rng)
-        told.append(event)
-    return tuple(told)
+        storm.append(event)
+    return tuple(storm)
 
 
 def with_duplicates_and_disorder(
@@ -116,10 +116,10 @@ def with_duplicates_and_disorder(
     duplicate_share: float = 0.2,
     disorder_share: float = 0.2,
 ) -> tuple[Event, ...]:
-    """Return the events as a bad day delivers them: some twice, some after a newer one.
+    """Return the events in a disturbed order of delivery, some of them twice.
 
-    `disorder_share` of the events arrive right behind the next event of their own incident
-    (fewer, if too few have a next one); `duplicate_share` arrive once more a little later.
+    `disorder_share` of the events arrive right after the next event of their incident (fewer, if too few
+    have a next event); `duplicate_share` arrive once more a little later.
     """
     rng = random.Random(seed)
     moments = [float(index) for index in range(len(events))]
@@ -130,7 +130,7 @@ def with_duplicates_and_disorder(
     for index in candidates:
         if len(moved) >= round(disorder_share * len(events)):
             break
-        # Two neighbours moved together would keep their order: neither would be late.
+        # Two neighbours that move together would keep their order.
         if following[index] not in moved and preceding.get(index) not in moved:
             moved.add(index)
             moments[index] = following[index] + 0.5

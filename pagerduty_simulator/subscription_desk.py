@@ -1,4 +1,4 @@
-"""Where a sender's subscriptions are made, changed and deleted."""
+"""Create, change and delete a sender's subscriptions."""
 
 import random
 from abc import ABC, abstractmethod
@@ -58,21 +58,21 @@ class SubscriptionDesk(ABC):
         self.subscriptions[subscription_id].secrets = secrets
 
     def pause(self, subscription_id: str) -> None:
-        """Set `active` to false: nothing new is queued; what is queued already still goes out."""
+        """Set `active` to false: new events are not queued, but queued deliveries still go out."""
         self.subscriptions[subscription_id].active = False
 
     def resume(self, subscription_id: str) -> None:
-        """Set `active` to true; what happened meanwhile is never sent."""
+        """Set `active` to true; events from the pause are never sent."""
         self.subscriptions[subscription_id].active = True
 
     def enable(self, subscription_id: str) -> None:
-        """Undo a temporary disabling, as POST …/enable does; its dropped queue stays lost."""
+        """End a temporary disabling, as POST …/enable does; the dropped deliveries stay lost."""
         subscription = self.subscriptions[subscription_id]
         subscription.disabled_until = None
         subscription.consecutive_drops = 0
 
     def unsubscribe(self, subscription_id: str) -> None:
-        """Delete a subscription with all that is queued for it; what is on its way still arrives."""
+        """Delete a subscription and its queues; deliveries in flight still arrive."""
         subscription = self.subscriptions.pop(subscription_id)
         subscription.active = False
         self._discard_queued(subscription)
@@ -83,4 +83,4 @@ class SubscriptionDesk(ABC):
 
     @abstractmethod
     def _discard_queued(self, subscription: Subscription) -> None:
-        """Drop everything that waits in the subscription's queues."""
+        """Drop all deliveries in the subscription's queues."""

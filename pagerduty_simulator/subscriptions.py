@@ -1,4 +1,4 @@
-"""Webhook subscriptions: which events go where, signed with which secrets."""
+"""Webhook subscriptions: their filters, addresses and secrets."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,18 +10,18 @@ from pagerduty_simulator.events import Event
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionFilter:
-    """Whose events are wanted: the account's (no id), one service's or one team's."""
+    """The filter of a subscription: the account (no id), a service or a team."""
 
     kind: Literal["account", "service", "team"] = "account"
     id: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse an id where PagerDuty wants none, and none where it wants one."""
+        """Raise ValueError for an id that PagerDuty forbids, or a missing id that it requires."""
         if (self.kind == "account") != (self.id is None):
             raise ValueError("a service or team filter needs an id, an account filter has none")
 
     def matches(self, event: Event) -> bool:
-        """Say whether the event belongs to the account, service or team."""
+        """Return whether the event belongs to the account, service or team."""
         match self.kind:
             case "account":
                 return True
@@ -33,7 +33,7 @@ class SubscriptionFilter:
 
 @dataclass(slots=True, eq=False)
 class Subscription:
-    """One subscription and its standing; change it through the WebhookSender."""
+    """One subscription and its state; change it through the WebhookSender."""
 
     id: str
     url: str
@@ -48,11 +48,11 @@ class Subscription:
     times_disabled: int = 0
 
     def temporarily_disabled(self, now: datetime) -> bool:
-        """Say whether PagerDuty has switched the subscription off after three drops in a row."""
+        """Return whether PagerDuty has disabled the subscription after three drops in a row."""
         return self.disabled_until is not None and now < self.disabled_until
 
     def wants(self, event: Event, now: datetime) -> bool:
-        """Say whether the event is queued at all; a ping is wanted whatever the types chosen."""
+        """Return whether the event must be queued; a ping is, whatever event types are chosen."""
         if not self.active or self.temporarily_disabled(now):
             return False
         chosen = event.event_type in self.event_types or event.event_type is EventType.PING

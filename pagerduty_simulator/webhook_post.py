@@ -1,4 +1,4 @@
-"""One POST of one event: PagerDuty's headers, its deadline, and what it makes of the answer."""
+"""One POST of one event: PagerDuty's headers, its deadline, and the outcome of the response."""
 
 import asyncio
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ USER_AGENT: Final = "PagerDuty-Webhook/V3.0"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: a status, or why none came; and what PagerDuty makes of it."""
+    """The response's status, or the error without a response; and the outcome for PagerDuty."""
 
     status: int | None
     error: str | None
@@ -25,10 +25,10 @@ class Answer:
 
 
 class KeepAliveClients:
-    """Kept connections to one receiver: a client for each delivery that is in flight at once.
+    """Keep-alive connections to one receiver: a client for each concurrent delivery.
 
-    Each client has exactly one connection. One client with many was measured three times as
-    dear: for every request its pool walks over all connections and all waiting requests.
+    Each client has exactly one connection. A client with many connections took three times the CPU: for
+    each request its pool walks over all connections and all waiting requests.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class KeepAliveClients:
         self._idle: list[httpx.AsyncClient] = []
 
     def take(self) -> httpx.AsyncClient:
-        """Return the client used last, whose connection is the likeliest to be alive."""
+        """Return the last used client, whose connection is most likely still open."""
         if self._idle:
             return self._idle.pop()
         client = httpx.AsyncClient(
@@ -46,8 +46,8 @@ class KeepAliveClients:
             follow_redirects=False,
             trust_env=False,  # no proxy
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            # The expiry is shorter than the 5 s after which uvicorn closes an idle connection:
-            # reusing one at that very moment would look like a receiver that does not answer.
+            # Shorter than the 5 s after which uvicorn closes an idle connection: a request on a closing
+            # connection would look like a receiver that does not answer.
             limits=httpx.Limits(max_connections=1, keepalive_expiry=2.0),
         )
         self._all.append(client)
@@ -64,7 +64,7 @@ class KeepAliveClients:
 
 
 def webhook_headers(subscription: Subscription, webhook_id: str, body: bytes) -> list[tuple[str, str]]:
-    """Return PagerDuty's headers, signed with the secrets that live now."""
+    """Return PagerDuty's headers, signed with the secrets that are live now."""
     return [
         ("Content-Type", "application/json"),
         ("Accept", "application/json"),
@@ -83,9 +83,9 @@ async def post_webhook(
     body: bytes,
     deadline: timedelta,
 ) -> Answer:
-    """Send the body once and judge the answer; `deadline` is real time.
+    """Send the body once and return the outcome; `deadline` is real time.
 
-    Never raises for a receiver's fault.
+    A receiver's fault never raises.
     """
     http = clients.take()
     headers = webhook_headers(subscription, webhook_id, body)
@@ -96,7 +96,7 @@ async def post_webhook(
             response = await http.send(request, stream=True)
             status = response.status_code
             try:
-                # Read to the end, or the connection could not be kept; unread by anybody, so raw.
+                # Read to the end, so that the connection stays open; raw, because nobody needs the body.
                 async for _ in response.aiter_raw():
                     pass
             finally:
@@ -109,5 +109,5 @@ async def post_webhook(
             return Answer(None, reason, outcome_of_error(error))
     finally:
         clients.give_back(http)
-    # Once the status has come, a body that drips or breaks off changes nothing.
+    # After the status, a slow or broken body changes nothing.
     return Answer(status, None, outcome_of_status(status))

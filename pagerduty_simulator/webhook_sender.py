@@ -1,4 +1,4 @@
-"""Sends events as PagerDuty does, and punishes a misbehaving receiver as PagerDuty would."""
+"""Send events as PagerDuty does, with its retries and its disabling of subscriptions."""
 
 import asyncio
 import random
@@ -42,7 +42,7 @@ class WebhookSender(SubscriptionDesk):
         on_attempt: AttemptObserver | None = None,
         attempts_kept: int = 200_000,
     ) -> None:
-        """Take over `ledger`: it is closed with the sender."""
+        """Create a sender; `aclose` also closes `ledger`."""
         self.contract = contract or DeliveryContract()
         super().__init__(clock or ScaledClock(), random.Random(seed))
         self.faults = faults or InjectedFaults()
@@ -58,7 +58,7 @@ class WebhookSender(SubscriptionDesk):
     # Sending
 
     def publish(self, events: Iterable[Event], *, only_to: str | None = None) -> None:
-        """Queue events for each subscription that wants them (or for one), and return at once."""
+        """Queue events for each subscription that wants them, or `only_to` one, and return at once."""
         now = self.clock.now()
         for event in events:
             for subscription in self.subscriptions.values():
@@ -83,11 +83,11 @@ class WebhookSender(SubscriptionDesk):
         await self.until(lambda: self.pending == 0, within_seconds)
 
     def attempts_of(self, event_id: str) -> tuple[Attempt, ...]:
-        """Return the kept attempts of one event, oldest first."""
+        """Return the stored attempts of one event, oldest first."""
         return tuple(attempt for attempt in self.attempts if attempt.event_id == event_id)
 
     async def aclose(self) -> None:
-        """Stop at once, whatever is still queued."""
+        """Stop at once, even if deliveries are queued."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -97,7 +97,7 @@ class WebhookSender(SubscriptionDesk):
             await self._ledger.aclose()
 
     def _queue(self, subscription: Subscription, event: Event) -> None:
-        # The same event gets the same X-Webhook-Id whenever it is sent to this subscription.
+        # An event always has the same X-Webhook-Id for a subscription.
         webhook_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{subscription.id}/{event.id}"))
         delivery = Delivery(event, webhook_id, self.clock.now())
         if len(event.body) > self.contract.largest_body_bytes:
@@ -163,13 +163,13 @@ class WebhookSender(SubscriptionDesk):
     def _final(
         self, subscription: Subscription, delivery: Delivery, verdict: AttemptOutcome
     ) -> AttemptOutcome:
-        """Turn a retry into an end when its time is over or the subscription is off."""
+        """Turn a retry into a final outcome if its time is over or the subscription is disabled."""
         if verdict is not AttemptOutcome.RETRIED:
             return verdict
         now = self.clock.now()
         if subscription.temporarily_disabled(now):
             return AttemptOutcome.DISCARDED
-        # Counted from when the event was queued: one that waited behind another has less left.
+        # The time counts from the queueing, so a delivery that waited behind another has less left.
         expired = now - delivery.queued_at >= self.contract.retried_for
         return AttemptOutcome.EXPIRED if expired else AttemptOutcome.RETRIED
 

@@ -1,1 +1,1 @@
-"""Accounts with known truth: what caused the incident, who mends such ones, what is wrong."""
+"""Packs: accounts with known ground truth, such as the incident's cause and its responder."""

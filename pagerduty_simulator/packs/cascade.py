@@ -1,4 +1,4 @@
-"""A change to a database makes it fail, and then one by one what needs it."""
+"""A pack: a change makes a database fail, and then the services that depend on it, one by one."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +14,7 @@ from pagerduty_simulator.rest.service_graph import supporting
 
 DEPENDENTS: Final = 6
 _WEEK: Final = timedelta(days=7)
-#: A database is not changed every day, or a change to it would tell little.
+#: A database changes rarely: with frequent changes, a single change would be weak evidence.
 _DATABASE_CHANGES_PER_DAY: Final = (0.05, 0.3)
 
 
@@ -29,18 +29,18 @@ def cascade(
 ) -> PackWorld:
     """Return the world in which a change broke a database and six services that need it.
 
-    `seen_from` says which incident is looked at. The placebo has this one incident alone, and its
-    changes are moved by a week: nothing is there to be found.
+    `seen_from` selects the incident to analyse. The placebo has only this incident, and its changes are
+    moved by a week, so that there is nothing to find.
     """
     company = build_company(now=now, seed=f"cascade/{seed}", shape=shape or CompanySize(), site=site)
     rng, present = company.rng, Present(company)
     database = rng.choice(company.tier(0))
     low, high = _DATABASE_CHANGES_PER_DAY
     database.deploys_per_day = rng.uniform(low, high)
-    struck = _dependents(company, database)
+    failing = _dependents(company, database)
     failed_at = company.now - timedelta(minutes=rng.uniform(5, 8))
-    present.begin_after(failed_at, (database, *struck))
-    seen = database if seen_from == "origin" else rng.choice(struck)
+    present.begin_after(failed_at, (database, *failing))
+    seen = database if seen_from == "origin" else rng.choice(failing)
     if placebo:
         since = company.now - timedelta(days=company.shape.days)
         shift_changes(company.account, _WEEK, since, company.now)
@@ -49,9 +49,9 @@ def cascade(
     opened = {database.service.id: present.open(database, failed_at)}
     present.acknowledge(opened[database.service.id], failed_at + timedelta(seconds=9))
     at = failed_at
-    for known in struck:
+    for profile in failing:
         at += timedelta(seconds=rng.uniform(10, 40))
-        opened[known.service.id] = present.open(known, at)
+        opened[profile.service.id] = present.open(profile, at)
     chain = _chain(company, seen, opened)
     return present.world(
         replace(
@@ -65,8 +65,8 @@ def cascade(
 
 
 def _dependents(company: Company, database: ServiceProfile) -> list[ServiceProfile]:
-    """Return six services that need the database, nearest first; lets more need it where too few do."""
-    found = {database.service.id: 0}
+    """Return six services that need the database, nearest first; add dependencies if too few need it."""
+    hops = {database.service.id: 0}
     wave = [database.service.id]
     while wave:
         edges = company.account.belongings.dependencies
@@ -74,20 +74,20 @@ def _dependents(company: Company, database: ServiceProfile) -> list[ServiceProfi
         wave = [
             service_id
             for service_id in dict.fromkeys(above)
-            if service_id in company.known and service_id not in found
+            if service_id in company.profiles and service_id not in hops
         ]
-        found |= dict.fromkeys(wave, max(found.values()) + 1)
-    others = [entry for entry in company.known.values() if entry.tier > 0 and entry.service.id not in found]
+        hops |= dict.fromkeys(wave, max(hops.values()) + 1)
+    others = [entry for entry in company.profiles.values() if entry.tier > 0 and entry.service.id not in hops]
     company.rng.shuffle(others)
-    for entry in others[: max(DEPENDENTS + 1 - len(found), 0)]:
+    for entry in others[: max(DEPENDENTS + 1 - len(hops), 0)]:
         company.needs(entry.service, database.service)
-        found[entry.service.id] = 1
-    nearest_first = sorted(found, key=lambda service_id: (found[service_id], company.known[service_id].tier))
-    return [company.known[service_id] for service_id in nearest_first[1 : DEPENDENTS + 1]]
+        hops[entry.service.id] = 1
+    nearest_first = sorted(hops, key=lambda service_id: (hops[service_id], company.profiles[service_id].tier))
+    return [company.profiles[service_id] for service_id in nearest_first[1 : DEPENDENTS + 1]]
 
 
 def _chain(company: Company, seen: ServiceProfile, opened: dict[str, str]) -> tuple[str, ...]:
-    """Return the services that failed and that the seen one needs, however far away."""
+    """Return the failed services that the `seen` service needs, directly or not."""
     needed = supporting(company.account.belongings.dependencies, ("technical_service", seen.service.id))
     ids = {service_id for _, service_id in needed}
     return tuple(service_id for service_id in opened if service_id in ids)

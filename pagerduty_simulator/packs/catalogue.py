@@ -16,7 +16,7 @@ from pagerduty_simulator.references import Site
 
 
 class Pack(Protocol):
-    """Makes a world: the same seed and time give the same one."""
+    """Makes a world; the same seed and time give the same world."""
 
     def __call__(
         self,
@@ -27,7 +27,7 @@ class Pack(Protocol):
         shape: CompanySize | None = None,
         site: Site | None = None,
     ) -> PackWorld:
-        """Return the world; its placebo lacks what the pack plants."""
+        """Return the world; the placebo lacks the planted cause or fault."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""A company by chance: teams around the world, services that need each other, and who knows what."""
+"""A random company: teams around the world, services with dependencies, and experts."""
 
 import random
 from collections.abc import Callable
@@ -21,22 +21,22 @@ _TEAMS: Final = ("Data", "Core", "Commerce", "Front")
 
 @dataclass(frozen=True, slots=True)
 class CompanySize:
-    """How big the company is and how much happens to it; rates are per service and day."""
+    """The company's size and rates of events; rates are per service and day."""
 
     services: int = 14
     people_per_team: int = 4
     days: float = 120.0
     incidents: tuple[float, float] = (0.02, 0.3)
     deploys: tuple[float, float] = (0.05, 0.8)
-    #: The share of incidents mended by whoever happens to be on call instead of somebody who knows.
+    #: The share of incidents that the person on call resolves instead of an expert.
     mended_by_chance: float = 0.15
-    #: The share that is handed to another team for no lasting reason.
+    #: The share that is handed to a random other team.
     handed_by_chance: float = 0.06
 
 
 @dataclass(slots=True)
 class ServiceProfile:
-    """What the company knows of one service. `experts` mend it: the first one mostly."""
+    """A service with its tier, rates and experts; the first expert resolves most of its incidents."""
 
     service: Service
     tier: int
@@ -48,22 +48,22 @@ class ServiceProfile:
 
 @dataclass(slots=True)
 class Company:
-    """An account that is being made, and the chance that makes it."""
+    """An account under construction, with its random generator."""
 
     account: Account
     rng: random.Random
     shape: CompanySize
     now: datetime
-    known: dict[str, ServiceProfile] = field(default_factory=dict)
+    profiles: dict[str, ServiceProfile] = field(default_factory=dict)
     policies: list[EscalationPolicy] = field(default_factory=list)
     members: dict[str, tuple[User, ...]] = field(default_factory=dict)
 
     def tier(self, number: int) -> list[ServiceProfile]:
         """Return the services of one tier, 0 at the bottom."""
-        return [entry for entry in self.known.values() if entry.tier == number]
+        return [entry for entry in self.profiles.values() if entry.tier == number]
 
     def needs(self, dependent: Service, supporting: Service) -> None:
-        """Let one technical service need another, once."""
+        """Add a dependency between two technical services, unless it exists."""
         ends = ("technical_service", supporting.id), ("technical_service", dependent.id)
         owned = self.account.belongings.dependencies
         if not any((dependency.supporting, dependency.dependent) == ends for dependency in owned):
@@ -78,23 +78,23 @@ class Company:
         return self.account.users[shift.user_id]
 
     def responder(self, service: Service, at: datetime) -> User:
-        """Draw who mends an incident: somebody who knows, or by chance whoever is on call."""
+        """Draw who resolves an incident: an expert, or sometimes the person on call."""
         if self.rng.random() < self.shape.mended_by_chance:
             return self.on_call(service, at)
-        return self._first_mostly(self.known[service.id].experts)
+        return self._weighted_choice(self.profiles[service.id].experts)
 
     def responder_of_policy(self, policy: EscalationPolicy) -> User:
-        """Draw who of a policy's team mends what was handed to it."""
-        return self._first_mostly(self.members[policy.teams[0].id])
+        """Draw who of the policy's team resolves an incident that was handed to it."""
+        return self._weighted_choice(self.members[policy.teams[0].id])
 
-    def _first_mostly(self, people: tuple[User, ...]) -> User:
+    def _weighted_choice(self, people: tuple[User, ...]) -> User:
         return self.rng.choices(people, weights=range(len(people), 0, -1))[0]
 
 
 def build_company(
     *, now: Callable[[], datetime], seed: object, shape: CompanySize, site: Site | None
 ) -> Company:
-    """Return a company without a past; the same seed and time give the same one."""
+    """Return a company without a past; the same seed and time give the same company."""
     rng = random.Random(f"company/{seed}")
     company = Company(Account(now=now, rng=rng, site=site), rng, shape, now())
     for name in ("P1", "P2", "P3", "P4", "P5"):
@@ -143,7 +143,7 @@ def _monday(at: datetime) -> datetime:
 
 
 def _build(company: Company) -> None:
-    """Add services tier by tier; those of a tier belong to its team."""
+    """Add the services of each tier; they belong to the tier's team."""
     account, rng, shape = company.account, company.rng, company.shape
     everybody = list(account.users.values())
     for number in range(shape.services):
@@ -154,11 +154,11 @@ def _build(company: Company) -> None:
         policy = company.policies[tier % len(company.policies)]
         service = account.add_service(name.capitalize(), policy, policy.teams)
         own = company.members[policy.teams[0].id]
-        # One service in five is known best by somebody who has left its team.
+        # One service in five has its best expert outside its team.
         experts = rng.sample(own, 2)
         if rng.random() < 0.2:
             experts[0] = rng.choice([user for user in everybody if user not in experts])
-        company.known[service.id] = ServiceProfile(
+        company.profiles[service.id] = ServiceProfile(
             service,
             tier,
             tuple(rng.sample(vocabulary.TROUBLES[tier], 3)),
@@ -169,15 +169,17 @@ def _build(company: Company) -> None:
 
 
 def _between(rng: random.Random, bounds: tuple[float, float]) -> float:
-    """Draw evenly over orders of magnitude: few services make most of the noise."""
+    """Draw from a log-uniform distribution: few services make most of the noise."""
     low, high = bounds
     return float(low * (high / low) ** rng.random())
 
 
 def _connect(company: Company) -> None:
     account, rng = company.account, company.rng
-    for entry in company.known.values():
-        below: list[ServiceProfile] = [other for other in company.known.values() if other.tier < entry.tier]
+    for entry in company.profiles.values():
+        below: list[ServiceProfile] = [
+            other for other in company.profiles.values() if other.tier < entry.tier
+        ]
         nearest = [other for other in below if other.tier == entry.tier - 1]
         if nearest:
             chosen = [rng.choice(nearest), *rng.sample(below, min(len(below), rng.randrange(3)))]

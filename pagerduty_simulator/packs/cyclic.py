@@ -1,4 +1,4 @@
-"""Services that need each other in circles, one of which was changed and broke the others."""
+"""A pack: services depend on each other in cycles, and a change to one of them broke others."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,10 +20,10 @@ def cyclic(
     shape: CompanySize | None = None,
     site: Site | None = None,
 ) -> PackWorld:
-    """Return the world in which three services need each other in a circle, and two others do too.
+    """Return a world with a dependency cycle of three services, and another of two.
 
-    A change to the second one broke it, then the first one, which is looked at. The placebo has the
-    first one's incident alone, and its changes are moved by a week; the circles stay.
+    A change broke the second service and then the first, whose incident is analysed. The placebo has only
+    this incident, and its changes are moved by a week; the cycles stay.
     """
     company = build_company(now=now, seed=f"cyclic/{seed}", shape=shape or CompanySize(), site=site)
     rng, present = company.rng, Present(company)
@@ -58,13 +58,10 @@ def cyclic(
 
 
 def _circles(company: Company, seen: ServiceProfile) -> tuple[frozenset[str], ...]:
-    """Return the sets of services of which each needs each other one, as far as the seen one is near.
-
-    Near is what it needs and what needs it, however far away.
-    """
+    """Return the sets of services that depend on each other, up- and downstream of the `seen` service."""
     edges = company.account.belongings.dependencies
     needs: dict[str, set[Node]] = {
-        service_id: supporting(edges, ("technical_service", service_id)) for service_id in company.known
+        service_id: supporting(edges, ("technical_service", service_id)) for service_id in company.profiles
     }
 
     def needed(service_id: str, by: str) -> bool:
@@ -72,9 +69,11 @@ def _circles(company: Company, seen: ServiceProfile) -> tuple[frozenset[str], ..
 
     circles = {
         frozenset(
-            other for other in company.known if needed(other, by=service_id) and needed(service_id, by=other)
+            other
+            for other in company.profiles
+            if needed(other, by=service_id) and needed(service_id, by=other)
         )
-        for service_id in company.known
+        for service_id in company.profiles
         if needed(service_id, by=seen.service.id) or needed(seen.service.id, by=service_id)
     }
     return tuple(sorted((circle for circle in circles if len(circle) > 1), key=sorted))

@@ -1,4 +1,4 @@
-"""What happens every day: incidents that people mend, and changes, at each service's own rate."""
+"""Everyday incidents and changes of a company, at each service's own rate."""
 
 import random
 from collections.abc import Iterator
@@ -13,76 +13,76 @@ from pagerduty_simulator.packs.vocabulary import Trouble
 from pagerduty_simulator.past import IncidentLife, poisson_moments, write_change
 from pagerduty_simulator.resources import EscalationPolicy, Priority, Service, User
 
-#: How long a service's first level is paged before the next one is.
+#: After this time without an acknowledgement, the policy's next level is paged.
 _ESCALATES_AFTER: Final = timedelta(minutes=15)
-#: The share of incidents that a change made minutes before brought about.
+#: The share of incidents that follow a change by minutes.
 _CAUSED_BY_A_CHANGE: Final = 0.15
-#: The share of incidents that a dependent service suffers from too.
+#: The share of incidents that spread to a dependent service.
 _SPREADS: Final = 0.12
 _ASIDES: Final = ("Looking into it.", "Customers notice.", "Same as last month?", "Numbers are falling.")
 
 
 def background_incidents(company: Company, until: datetime) -> list[IncidentLife]:
-    """Return the incidents of all services before `until`; what is not over by then is open."""
+    """Return the incidents of all services before `until`; those that would end later are open."""
     rng, since = company.rng, company.now - timedelta(days=company.shape.days)
     lives: list[IncidentLife] = []
-    for known in company.known.values():
-        for at in poisson_moments(rng, known.incidents_per_day, since, until):
-            lives.append(draw_life(company, known, at, until))
+    for profile in company.profiles.values():
+        for at in poisson_moments(rng, profile.incidents_per_day, since, until):
+            lives.append(draw_life(company, profile, at, until))
             if rng.random() < _CAUSED_BY_A_CHANGE:
-                deploy(company, known, at - timedelta(minutes=rng.uniform(2, 25)))
+                deploy(company, profile, at - timedelta(minutes=rng.uniform(2, 25)))
             if rng.random() < _SPREADS:
-                lives += _spread(company, known, at, until)
+                lives += _spread(company, profile, at, until)
     return lives
 
 
 def background_changes(company: Company) -> None:
     """Add the changes of all services until now."""
     since = company.now - timedelta(days=company.shape.days)
-    for known in company.known.values():
-        for at in poisson_moments(company.rng, known.deploys_per_day, since, company.now):
-            deploy(company, known, at)
+    for profile in company.profiles.values():
+        for at in poisson_moments(company.rng, profile.deploys_per_day, since, company.now):
+            deploy(company, profile, at)
 
 
-def deploy(company: Company, known: ServiceProfile, at: datetime, summary: str | None = None) -> str:
-    """Change a service; returns the change's id."""
+def deploy(company: Company, profile: ServiceProfile, at: datetime, summary: str | None = None) -> str:
+    """Add a change to a service; return its id."""
     rng = company.rng
-    words = summary or fill_template(rng.choice(vocabulary.CHANGES), rng)
-    return write_change(company.account, known.service, at, words, rng).id
+    text = summary or fill_template(rng.choice(vocabulary.CHANGES), rng)
+    return write_change(company.account, profile.service, at, text, rng).id
 
 
 def fill_template(template: str, rng: random.Random) -> str:
-    """Fill in a number and a host by chance."""
+    """Fill in a random number and host."""
     return template.replace("#", str(rng.randrange(3, 990))).replace("@", f"node-{rng.randrange(1, 9)}")
 
 
 def title_of(service: Service, trouble: Trouble, rng: random.Random) -> str:
-    """Return what the monitoring tool says of a trouble."""
+    """Return the monitoring tool's title for a trouble."""
     return f"{service.name}: {fill_template(trouble.title, rng)}"
 
 
 def key_of(service: Service, trouble: Trouble) -> str:
-    """Return the key under which the monitoring tool knows the trouble."""
+    """Return the monitoring tool's key for the trouble."""
     return f"{service.name.lower().replace(' ', '-')}/{trouble.check}"
 
 
-def draw_trouble(known: ServiceProfile, rng: random.Random) -> Trouble:
-    """Draw a trouble of the service's; its first one is the commonest."""
-    return rng.choices(known.troubles, weights=range(len(known.troubles), 0, -1))[0]
+def draw_trouble(profile: ServiceProfile, rng: random.Random) -> Trouble:
+    """Draw a trouble of the service; its first trouble is the most frequent."""
+    return rng.choices(profile.troubles, weights=range(len(profile.troubles), 0, -1))[0]
 
 
 def draw_life(
     company: Company,
-    known: ServiceProfile,
+    profile: ServiceProfile,
     at: datetime,
     until: datetime,
     *,
     handed_to: EscalationPolicy | None = None,
     trouble: Trouble | None = None,
 ) -> IncidentLife:
-    """Return an incident as it goes: it is over by itself, or somebody is paged and somebody mends it."""
-    rng, service = company.rng, known.service
-    trouble = trouble or draw_trouble(known, rng)
+    """Draw an incident: it resolves itself, or somebody is paged and somebody resolves it."""
+    rng, service = company.rng, profile.service
+    trouble = trouble or draw_trouble(profile, rng)
     on_call = company.on_call(service, at)
     life = IncidentLife(
         service,
@@ -125,7 +125,7 @@ def _a_priority(account: Account, rng: random.Random) -> Priority | None:
 
 
 def _cut(life: IncidentLife, until: datetime) -> IncidentLife:
-    """Leave open what ends later, as far as it has come."""
+    """Return the incident's state at `until`: an incident that ends later is still open."""
     if life.resolved_at is not None and life.resolved_at < until:
         return life
     life = replace(life, resolved_at=None, resolved_by=None, resolution=None, notes=())
@@ -136,15 +136,17 @@ def _cut(life: IncidentLife, until: datetime) -> IncidentLife:
     return replace(life, acknowledged_at=None, acknowledged_by=None, handed_to=None, taken_by=None)
 
 
-def _spread(company: Company, known: ServiceProfile, at: datetime, until: datetime) -> Iterator[IncidentLife]:
-    """A service that needs this one suffers minutes later."""
-    here = ("technical_service", known.service.id)
+def _spread(
+    company: Company, profile: ServiceProfile, at: datetime, until: datetime
+) -> Iterator[IncidentLife]:
+    """Yield an incident of a random dependent service, minutes later."""
+    here = ("technical_service", profile.service.id)
     above = [
         dependency.dependent[1]
         for dependency in company.account.belongings.dependencies
         if dependency.supporting == here
     ]
-    above = [service_id for service_id in above if service_id in company.known]
+    above = [service_id for service_id in above if service_id in company.profiles]
     later = at + timedelta(seconds=company.rng.uniform(20, 300))
     if above and later < until:
-        yield draw_life(company, company.known[company.rng.choice(above)], later, until)
+        yield draw_life(company, company.profiles[company.rng.choice(above)], later, until)

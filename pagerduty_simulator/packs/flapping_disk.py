@@ -1,4 +1,4 @@
-"""A disk alert that comes and goes: opened, over by itself, opened again minutes later."""
+"""A pack: a flapping disk alert, which resolves itself and returns minutes later."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +15,7 @@ from pagerduty_simulator.past import IncidentLife
 from pagerduty_simulator.references import Site
 
 _DISK: Final = Trouble("disk # % full on @", "disk_usage", "Old logs deleted by hand.", 0.3, "low")
-#: Minutes: how long it stays, and how long it is away.
+#: How long the alert stays, and how long it is away, in minutes.
 _STAYS: Final = (2.0, 4.0)
 _AWAY: Final = (3.0, 6.0)
 
@@ -28,13 +28,13 @@ def flapping_disk(
     shape: CompanySize | None = None,
     site: Site | None = None,
 ) -> PackWorld:
-    """Return the world in which a disk alert has come and gone three to five times within the hour.
+    """Return the world in which a disk alert has come and gone three to five times within an hour.
 
-    In the placebo it came as often, but hours apart, or people resolved it each time.
+    In the placebo it came as often, but hours apart, or people resolved it.
     """
     company = build_company(now=now, seed=f"flapping/{seed}", shape=shape or CompanySize(), site=site)
     rng, present = company.rng, Present(company)
-    known = rng.choice(company.tier(0))
+    profile = rng.choice(company.tier(0))
     opened_at = company.now - timedelta(minutes=rng.uniform(1, 2))
     by_people, rounds = placebo and rng.random() < 0.5, rng.randrange(3, 6)
     further = 30.0 if placebo and not by_people else 1.0
@@ -43,11 +43,11 @@ def flapping_disk(
         gone_at = at - further * timedelta(minutes=rng.uniform(*_AWAY))
         at = gone_at - timedelta(minutes=rng.uniform(*_STAYS))
         life = replace(
-            draw_life(company, known, at, company.now, trouble=replace(_DISK, heals_itself=1.0)),
+            draw_life(company, profile, at, company.now, trouble=replace(_DISK, heals_itself=1.0)),
             resolved_at=gone_at,
         )
         if by_people:
-            mender = company.responder(known.service, at)
+            mender = company.responder(profile.service, at)
             acknowledged_at = at + (gone_at - at) / 2
             life = replace(
                 life,
@@ -57,22 +57,22 @@ def flapping_disk(
                 resolution=_DISK.resolution,
             )
         lives.append(life)
-    present.begin_after(opened_at, (known,), lives)
-    incident_id = present.open(known, opened_at, _DISK)
+    present.begin_after(opened_at, (profile,), lives)
+    incident_id = present.open(profile, opened_at, _DISK)
     if not placebo:
-        _go_on(present, known, incident_id)
-    return present.world(replace(present.truth(incident_id, known), is_flapping=not placebo))
+        _go_on(present, profile, incident_id)
+    return present.world(replace(present.truth(incident_id, profile), is_flapping=not placebo))
 
 
-def _go_on(present: Present, known: ServiceProfile, incident_id: str) -> None:
-    """Let it come and go for as long as the account is served."""
+def _go_on(present: Present, profile: ServiceProfile, incident_id: str) -> None:
+    """Schedule the alert to come and go as long as the account is served."""
     company, account = present.company, present.account
 
     def come() -> tuple[Event, ...]:
-        title, key = title_of(known.service, _DISK, company.rng), key_of(known.service, _DISK)
-        events = account.trigger(known.service.id, title, urgency=_DISK.urgency, incident_key=key)
+        title, key = title_of(profile.service, _DISK, company.rng), key_of(profile.service, _DISK)
+        events = account.trigger(profile.service.id, title, urgency=_DISK.urgency, incident_key=key)
         opened_id = str(events[0].incident_id)
-        account.add_alert(opened_id, title, "warning", {"source": known.service.name}, key)
+        account.add_alert(opened_id, title, "warning", {"source": profile.service.name}, key)
         go_later(opened_id)
         return events
 

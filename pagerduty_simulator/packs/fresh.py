@@ -1,4 +1,4 @@
-"""An account that was opened today: its first incident, and nothing to compare it with."""
+"""A pack: a new account with its first incident, and nothing to compare it with."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,11 +18,11 @@ def fresh(
     shape: CompanySize | None = None,
     site: Site | None = None,
 ) -> PackWorld:
-    """Return the world without a past: no incident, no change. As a placebo it is the same."""
+    """Return the world without past incidents and changes. The placebo is the same."""
     del placebo
     company = build_company(now=now, seed=f"fresh/{seed}", shape=shape or CompanySize(), site=site)
     present = Present(company)
-    known = company.rng.choice(company.tier(2))
+    profile = company.rng.choice(company.tier(2))
     opened_at = company.now - timedelta(minutes=company.rng.uniform(2, 5))
-    truth = present.truth(present.open(known, opened_at), known)
+    truth = present.truth(present.open(profile, opened_at), profile)
     return present.world(replace(truth, fixer_id=None, has_history=False))

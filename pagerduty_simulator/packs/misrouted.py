@@ -1,4 +1,4 @@
-"""A service whose incidents go to the wrong team, which hands them on."""
+"""A pack: a service's incidents go to the wrong team, which hands them over."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,23 +26,23 @@ def misrouted(
 ) -> PackWorld:
     """Return the world in which two of three incidents of a service are handed to another team.
 
-    In the placebo it has as many incidents, and they stay with its own team.
+    In the placebo, the same number of incidents stay with the service's own team.
     """
     company = build_company(now=now, seed=f"misrouted/{seed}", shape=shape or CompanySize(), site=site)
     rng, present = company.rng, Present(company)
-    known = rng.choice(company.tier(1))
-    others = [policy for policy in company.policies if policy.id != known.service.escalation_policy.id]
-    right = rng.choice(others)
-    known.incidents_per_day = 0.0
+    profile = rng.choice(company.tier(1))
+    others = [policy for policy in company.policies if policy.id != profile.service.escalation_policy.id]
+    right_policy = rng.choice(others)
+    profile.incidents_per_day = 0.0
     opened_at = company.now - timedelta(minutes=rng.uniform(3, 9))
     lives: list[IncidentLife] = []
     for _ in range(rng.randrange(*_INCIDENTS)):
         at = opened_at - timedelta(days=rng.uniform(0.2, company.shape.days))
         handed = not placebo and rng.random() < _HANDED_ON
-        lives.append(draw_life(company, known, at, opened_at, handed_to=right if handed else None))
-    present.begin_after(opened_at, (known,), lives)
-    truth = present.truth(present.open(known, opened_at), known)
+        lives.append(draw_life(company, profile, at, opened_at, handed_to=right_policy if handed else None))
+    present.begin_after(opened_at, (profile,), lives)
+    truth = present.truth(present.open(profile, opened_at), profile)
     if placebo:
         return present.world(truth)
-    fixer = company.responder_of_policy(right)
-    return present.world(replace(truth, misrouted_to_team_id=right.teams[0].id, fixer_id=fixer.id))
+    fixer = company.responder_of_policy(right_policy)
+    return present.world(replace(truth, misrouted_to_team_id=right_policy.teams[0].id, fixer_id=fixer.id))

@@ -1,4 +1,4 @@
-"""What is happening to a company now: incidents that open, are paged on and close by themselves."""
+"""The present of a company: incidents that open, page people and resolve themselves."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -21,7 +21,7 @@ from pagerduty_simulator.resources import IncidentStatus, User
 
 
 class Present:
-    """Writes the past of a company, then plays what comes after it in the order of time."""
+    """Writes the past of a company, then plays later steps in the order of time."""
 
     def __init__(self, company: Company) -> None:
         self.company = company
@@ -29,13 +29,13 @@ class Present:
 
     @property
     def account(self) -> Account:
-        """The account that it happens to."""
+        """The company's account."""
         return self.company.account
 
     def begin_after(
         self, at: datetime, calm: Iterable[ServiceProfile], more: Iterable[IncidentLife] = ()
     ) -> None:
-        """Write the everyday past until `at`, on which nothing is open on the `calm` services."""
+        """Write the everyday past until `at`, without open incidents on the `calm` services."""
         background_changes(self.company)
         quiet = {entry.service.id for entry in calm}
         lives = [
@@ -45,41 +45,43 @@ class Present:
         ]
         write_past(self.account, lives, self.company.rng)
 
-    def open(self, known: ServiceProfile, at: datetime, trouble: Trouble | None = None) -> str:
-        """Open an incident of the service's with its alert; returns its id."""
+    def open(self, profile: ServiceProfile, at: datetime, trouble: Trouble | None = None) -> str:
+        """Open an incident of the service with its alert; return its id."""
         company, account = self.company, self.account
-        trouble = trouble or draw_trouble(known, company.rng)
-        title, key = title_of(known.service, trouble, company.rng), key_of(known.service, trouble)
+        trouble = trouble or draw_trouble(profile, company.rng)
+        title, key = title_of(profile.service, trouble, company.rng), key_of(profile.service, trouble)
         with account.at(at):
-            events = account.trigger(known.service.id, title, urgency=trouble.urgency, incident_key=key)
+            events = account.trigger(profile.service.id, title, urgency=trouble.urgency, incident_key=key)
             incident_id = str(events[0].incident_id)
-            details = {"source": known.service.name, "check": trouble.check}
+            details = {"source": profile.service.name, "check": trouble.check}
             account.add_alert(incident_id, title, "critical", details, key)
         self.events += events
         escalate_when_due(account, incident_id)
         return incident_id
 
     def acknowledge(self, incident_id: str, at: datetime) -> None:
-        """Let whoever is paged take it in hand."""
+        """Let the first assignee acknowledge the incident."""
         with self.account.at(at):
             by = self.account.incident(incident_id).assignees[0].id
             self.events += self.account.acknowledge(incident_id, by=by)
 
     def world(self, truth: GroundTruth) -> PackWorld:
-        """Return it with its truth."""
+        """Return the account with its ground truth and events."""
         return PackWorld(self.account, truth, tuple(self.events))
 
-    def truth(self, incident_id: str, known: ServiceProfile) -> GroundTruth:
-        """Return what is true of every incident: who mends it and who is paged."""
+    def truth(self, incident_id: str, profile: ServiceProfile) -> GroundTruth:
+        """Return the ground truth that every incident has: its responder, and whom the policy pages."""
         company, now = self.company, self.company.now
-        (lead,) = (target for target in known.service.escalation_policy.levels[1] if isinstance(target, User))
-        on_call = dict.fromkeys((company.on_call(known.service, now).id, lead.id))
-        fixer = company.responder(known.service, now)
-        return GroundTruth(incident_id, known.service.id, fixer_id=fixer.id, on_call_ids=tuple(on_call))
+        (lead,) = (
+            target for target in profile.service.escalation_policy.levels[1] if isinstance(target, User)
+        )
+        on_call = dict.fromkeys((company.on_call(profile.service, now).id, lead.id))
+        fixer = company.responder(profile.service, now)
+        return GroundTruth(incident_id, profile.service.id, fixer_id=fixer.id, on_call_ids=tuple(on_call))
 
 
 def shift_changes(account: Account, by: timedelta, since: datetime, until: datetime) -> None:
-    """Move all changes in time, around the end of the window: rates stay, what they caused is gone."""
+    """Shift all changes in time, wrapping within [since, until): rates stay, causes vanish."""
     owned = account.belongings.change_events
     for change in tuple(owned.values()):
         if since <= change.timestamp < until:
@@ -88,7 +90,7 @@ def shift_changes(account: Account, by: timedelta, since: datetime, until: datet
 
 
 def escalate_when_due(account: Account, incident_id: str) -> None:
-    """Page the policy's next level when nobody has acknowledged for as long as the policy says."""
+    """Schedule the escalation to the policy's next level, after the policy's delay."""
     incident = account.incident(incident_id)
     level, policy = incident.escalation_level, incident.escalation_policy
     if level + 1 >= len(policy.levels):

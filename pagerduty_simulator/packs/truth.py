@@ -1,4 +1,4 @@
-"""What is true of a pack's account, so that whoever says something about it can be judged."""
+"""The ground truth of a pack's account, to score an analysis of the account."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,12 +9,12 @@ from pagerduty_simulator.events import Event
 
 @dataclass(frozen=True, slots=True)
 class GroundTruth:
-    """Ids of what was planted; `None` and empty mean that there is nothing to be found.
+    """Ids of what was planted; None or empty if there is nothing to find.
 
     `causes` is the whole chain that led to the incident: changes and other incidents, on the services
-    of `chain_service_ids`. `origin` is its first link, on `origin_service_id`. `fixer_id` is who mends
-    this one, and `on_call_ids` whom the policy pages, level after level. `cycles` are the circles among
-    what the service needs and what needs it.
+    of `chain_service_ids`. `origin` is its first link, on `origin_service_id`. `fixer_id` resolves this
+    incident; the policy pages `on_call_ids`, level after level. `cycles` are the dependency cycles up- and
+    downstream of the service.
     """
 
     incident_id: str
@@ -32,7 +32,7 @@ class GroundTruth:
 
 
 class PackWorld(NamedTuple):
-    """An account, what is true of it, and what its webhooks would have told of the present."""
+    """An account, its ground truth, and the events that its webhooks send for the present."""
 
     account: Account
     truth: GroundTruth

@@ -1,4 +1,4 @@
-"""Names of people and services, and what goes wrong with services, in an operator's words."""
+"""Names of people and services, and texts of typical incidents and changes."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,9 +6,9 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """One kind of incident that a service has; `#` stands for a number, `@` for a host.
+    """One kind of incident of a service; `#` stands for a number, `@` for a host.
 
-    `heals_itself` is the share that is over before anybody acts.
+    `heals_itself` is the share of incidents that resolve themselves.
     """
 
     title: str
@@ -39,7 +39,7 @@ PEOPLE: Final = (
     ("Rosa Jimenez", "Europe/Madrid"),
 )
 
-# From the bottom up: what is in one tier needs what is below it.
+# From the bottom up: services of a tier depend on lower tiers.
 TIERS: Final = (
     ("orders database", "accounts database", "event log", "object store"),
     ("stock service", "price service", "identity service", "search index", "mail sender"),
@@ -74,7 +74,7 @@ _FRONT: Final = (
     ),
 )
 
-#: What goes wrong in each tier.
+#: The kinds of incidents in each tier.
 TROUBLES: Final = (_STORE, _SERVICE, _SERVICE, _FRONT)
 
 CHANGES: Final = (

@@ -1,1 +1,1 @@
-"""PagerDuty's REST API over one account: one module for each group of resources."""
+"""PagerDuty's REST API of an account, with a module for each group of resources."""

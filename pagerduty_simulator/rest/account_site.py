@@ -1,4 +1,4 @@
-"""One account with everything that serves it: its webhooks, its tokens, its limits, its faults."""
+"""One account with its webhook sender, tokens, rate limits and faults."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from pagerduty_simulator.rest.rate_limits import RateLimits
 from pagerduty_simulator.rest.tokens import Token, TokenKind
 from pagerduty_simulator.webhook_sender import WebhookSender
 
-# The abilities that any endpoint here asks for come first; the others are only listed.
+# Endpoints here check the first abilities; the last three are only listed.
 ABILITIES: Final = (
     "advanced_analytics",
     "audit_trail",
@@ -33,7 +33,7 @@ ABILITIES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """One request as it was answered; `at` is real seconds (monotonic), `status` None is no answer."""
+    """A served request; `at` is real seconds (monotonic), `status` is None without a response."""
 
     method: str
     path: str
@@ -45,9 +45,9 @@ class RequestRecord:
 
 
 class AccountSite:
-    """What tests hold in their hands: the account, and how the API to it behaves.
+    """The handle for tests: the account, and how its API behaves.
 
-    Without `sender` it makes one, and `aclose` closes that.
+    Without `sender` it makes its own sender, which `aclose` closes.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class AccountSite:
         requests_kept: int = 100_000,
         latency: timedelta = timedelta(0),
     ) -> None:
-        """Each answer takes the `latency` of real time, as over a wide network."""
+        """Create the site. Each response takes at least `latency` (real time), as over a wide network."""
         self.account = account
         self.clock: Clock = clock or ScaledClock()
         self._owns_sender = sender is None
@@ -74,13 +74,13 @@ class AccountSite:
         self.abilities: set[str] = set(ABILITIES)
         self.tokens: dict[str, Token] = {}
         self.subscription_descriptions: dict[str, str] = {}
-        # Of incidents that analytics have looked at, by id.
+        # A cache of the analytics measures, by incident id.
         self.measures: dict[str, Measures] = {}
         self.requests: deque[RequestRecord] = deque(maxlen=requests_kept)
 
     @property
     def violations(self) -> int:
-        """How many requests came although a 429 had told their token to wait."""
+        """The number of requests sent although a 429 had told their token to wait."""
         return sum(self.limits.violations.values())
 
     def add_token(
@@ -102,23 +102,23 @@ class AccountSite:
         return token
 
     def revoke_token(self, key: str) -> None:
-        """Make a token worthless: 401 from now on."""
+        """Revoke a token: its requests get 401 from now on."""
         self.tokens[key] = replace(self.tokens[key], revoked=True)
 
     def publish(self, events: tuple[Event, ...]) -> None:
-        """Hand events to the webhooks."""
+        """Publish events to the webhook subscriptions."""
         if events:
             self.sender.publish(events)
 
     def tick(self) -> None:
-        """Let happen what happens by itself."""
+        """Run the account's steps that are due, and publish their events."""
         self.publish(self.account.run_due_steps())
 
     def new_id(self) -> str:
-        """Return an id as most resources have it."""
+        """Return an id in the form of most resources."""
         return identifiers.object_id(self.account.rng)
 
     async def aclose(self) -> None:
-        """Stop the webhooks, if they are this site's own."""
+        """Stop the webhook sender, if it is the site's own."""
         if self._owns_sender:
             await self.sender.aclose()

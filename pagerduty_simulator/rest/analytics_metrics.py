@@ -1,4 +1,4 @@
-"""/analytics/metrics/incidents/…: sums and means over many incidents."""
+"""/analytics/metrics/incidents/…: sums, means and percentiles over many incidents."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -11,24 +11,24 @@ from pagerduty_simulator.rest.analytics_query import AnalyticsQuery, read_query,
 from pagerduty_simulator.rest.answers import Answer
 from pagerduty_simulator.rest.calls import Call, Operation
 
-# What a row is grouped by: the fields that name the group.
+# Returns the fields that name a row's group.
 Grouping = Callable[[Measures], tuple[tuple[str, str | None], ...]]
 
 _PERCENTILES: Final = (50, 75, 90, 95)
 
 
 def _mean(values: Iterable[int | None]) -> int | None:
-    known = [value for value in values if value is not None]
-    return round(sum(known) / len(known)) if known else None
+    present = [value for value in values if value is not None]
+    return round(sum(present) / len(present)) if present else None
 
 
 def _percentile(values: Iterable[int | None], percent: int) -> int | None:
-    known = sorted(value for value in values if value is not None)
-    return known[math.ceil(len(known) * percent / 100) - 1] if known else None
+    present = sorted(value for value in values if value is not None)
+    return present[math.ceil(len(present) * percent / 100) - 1] if present else None
 
 
 def summary(rows: Sequence[Measures]) -> JsonObject:
-    """Return the metrics of several incidents; lengths are seconds."""
+    """Return the metrics of several incidents; durations are in seconds."""
     hours = [row.interruptions() for row in rows]
     return {
         "mean_assignment_count": _mean(row.assignment_count for row in rows),
@@ -58,13 +58,13 @@ def summary(rows: Sequence[Measures]) -> JsonObject:
 
 
 def _percentiles(rows: Sequence[Measures]) -> JsonObject:
-    found: JsonObject = {}
+    percentiles: JsonObject = {}
     for percent in _PERCENTILES:
         acks = (row.seconds_to_first_ack for row in rows)
-        found[f"p{percent}_seconds_to_first_ack"] = _percentile(acks, percent)
+        percentiles[f"p{percent}_seconds_to_first_ack"] = _percentile(acks, percent)
         resolves = (row.seconds_to_resolve for row in rows)
-        found[f"p{percent}_seconds_to_resolve"] = _percentile(resolves, percent)
-    return found
+        percentiles[f"p{percent}_seconds_to_resolve"] = _percentile(resolves, percent)
+    return percentiles
 
 
 def _up_time(query: AnalyticsQuery, rows: Sequence[Measures]) -> JsonObject:
@@ -139,7 +139,7 @@ def _all_in_one(_: Measures) -> tuple[tuple[str, str | None], ...]:
 
 def _metrics(operation_id: str, path: str, grouping: Grouping | None) -> Operation:
     full = f"/analytics/metrics/incidents/{path}"
-    # These read, yet PagerDuty asks for the scope that writes.
+    # These operations only read, but PagerDuty requires the scope for writing.
     return Operation(
         operation_id, "POST", full, lambda call: _answer(call, grouping), "analytics.write", takes_body=True
     )

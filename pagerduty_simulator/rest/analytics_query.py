@@ -1,4 +1,4 @@
-"""The body of an analytics request, and which measured incidents it asks for."""
+"""Parse the body of an analytics request, and select the incidents that it asks for."""
 
 from bisect import bisect_left
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _ID_FILTERS: Final = ("team_ids", "service_ids", "escalation_policy_ids", "prior
 
 @dataclass(frozen=True, slots=True)
 class AnalyticsQuery:
-    """Filters and zone; `since` to before `until` is when the incidents were created."""
+    """Filters and time zone of a request; incidents were created in [since, until)."""
 
     filters: JsonObject
     since: datetime
@@ -28,7 +28,7 @@ class AnalyticsQuery:
     order: str
 
     def local(self, at: datetime | None) -> str | None:
-        """Write a moment as the analytics do: in the zone asked for, without saying so."""
+        """Return a time as the analytics do: in the requested zone, without an offset."""
         if at is None:
             return None
         return at.astimezone(self.zone).replace(tzinfo=None).isoformat(timespec="seconds")
@@ -37,7 +37,7 @@ class AnalyticsQuery:
 def read_query(
     call: Call, begins: str = "created_at_start", ends: str = "created_at_end", *, bound: bool = True
 ) -> AnalyticsQuery:
-    """Read the body. Raises RestError (400), also when a user's token names no team or service."""
+    """Parse the body. Raises RestError (400), also for a user's token without a team or service filter."""
     filters = call.body.get("filters") or {}
     if not isinstance(filters, dict):
         raise invalid("filters must be an object")
@@ -69,22 +69,22 @@ def _zone(name: Any) -> ZoneInfo:
 
 
 def selected(call: Call, query: AnalyticsQuery) -> list[Measures]:
-    """Return the measures of the incidents asked for, oldest first."""
+    """Return the measures of the requested incidents, oldest first."""
     account, order = call.account, call.account.incident_order
     first, last = (
         bisect_left(order, at, key=lambda incident_id: account.incidents[incident_id].created_at)
         for at in (query.since, query.until)
     )
-    found = (measures_of(call, incident_id) for incident_id in order[first:last])
-    return [measures for measures in found if _matches(query.filters, measures)]
+    in_span = (measures_of(call, incident_id) for incident_id in order[first:last])
+    return [measures for measures in in_span if _matches(query.filters, measures)]
 
 
 def measures_of(call: Call, incident_id: str) -> Measures:
-    """Return an incident's measures, computed once until it changes or time goes on over it."""
-    account, known = call.account, call.site.measures.get(incident_id)
+    """Return an incident's measures; those of a resolved, unchanged incident are cached."""
+    account, cached = call.account, call.site.measures.get(incident_id)
     incident = account.incidents[incident_id]
-    if known is not None and known.incident is incident and incident.resolved_at is not None:
-        return known
+    if cached is not None and cached.incident is incident and incident.resolved_at is not None:
+        return cached
     fresh = call.site.measures[incident_id] = measured(account, incident)
     return fresh
 

@@ -83,7 +83,7 @@ def _incident(call: Call, query: AnalyticsQuery, measures: Measures) -> JsonObje
 def _paged(
     call: Call, query: AnalyticsQuery, rows: list[Measures], order_by: str, render: Callable[[Measures], Any]
 ) -> JsonObject:
-    """Return one page behind `starting_after`, an incident's id. Raises RestError (400)."""
+    """Return the page that follows `starting_after`, an incident's id. Raises RestError (400)."""
     order_by = call.body.get("order_by") or order_by
     if order_by not in _ORDERS or query.order not in {"asc", "desc"}:
         raise invalid("order or order_by is unknown")
@@ -168,7 +168,7 @@ def _of_responder(call: Call) -> Answer:
     rows = [
         measures
         for measures in selected(call, query)
-        if not ids.isdisjoint(who.id for who in (*measures.assigned_to, *measures.engaged))
+        if not ids.isdisjoint(user.id for user in (*measures.assigned_to, *measures.engaged))
     ]
 
     def render(measures: Measures) -> JsonObject:
@@ -182,7 +182,7 @@ def _of_responder(call: Call) -> Answer:
 def _responder_row(call: Call, query: AnalyticsQuery, measures: Measures, user: User) -> JsonObject:
     incident, hours = measures.incident, measures.interruptions(user.id)
     team, priority = next(iter(incident.teams), None), incident.priority
-    acknowledged = user.id in {who.id for who in measures.acknowledged_by}
+    acknowledged = user.id in {user.id for user in measures.acknowledged_by}
     return {
         "incident_created_at": query.local(incident.created_at),
         "incident_description": incident.title,

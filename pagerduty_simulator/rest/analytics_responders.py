@@ -1,4 +1,4 @@
-"""/analytics/metrics/responders/…: how much people were on call, interrupted and engaged."""
+"""/analytics/metrics/responders/…: how long users were on call, interrupted and engaged."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -17,8 +17,8 @@ from pagerduty_simulator.shifts import cut
 def _answer(call: Call, *, by_team: bool) -> Answer:
     query = read_query(call, "date_range_start", "date_range_end")
     rows = selected(call, query)
-    wanted = frozenset(query.filters.get("responder_ids") or call.account.users)
-    users = [user for user in call.account.users.values() if user.id in wanted]
+    requested = frozenset(query.filters.get("responder_ids") or call.account.users)
+    users = [user for user in call.account.users.values() if user.id in requested]
     data = []
     if by_team:
         for user in users:
@@ -44,8 +44,12 @@ def _row(
 ) -> JsonObject:
     ids = {user.id for user in users}
     of_team = [row for row in rows if team is None or team in row.incident.teams]
-    mine = [row for row in of_team if not ids.isdisjoint(who.id for who in (*row.assigned_to, *row.engaged))]
-    acked = [row for row in mine if not ids.isdisjoint(who.id for who in row.acknowledged_by)]
+    mine = [
+        row
+        for row in of_team
+        if not ids.isdisjoint(responder.id for responder in (*row.assigned_to, *row.engaged))
+    ]
+    acked = [row for row in mine if not ids.isdisjoint(responder.id for responder in row.acknowledged_by)]
     hours = [row.interruptions(user_id) for row in mine for user_id in ids]
     waits = [row.seconds_to_first_ack for row in acked if row.seconds_to_first_ack is not None]
     engaged = sum(row.engaged_seconds for row in acked)
@@ -68,7 +72,7 @@ def _row(
         "total_incidents_reassigned_to": 0,
         "total_incidents_timeout_escalated_from": sum(row.timeout_escalations > 0 for row in mine),
         "total_incidents_timeout_escalated_to": 0,
-        "total_notifications": sum(sum(who.id in ids for _, who in row.notified) for row in mine),
+        "total_notifications": sum(sum(responder.id in ids for _, responder in row.notified) for row in mine),
         "total_seconds_on_call": either,
         "total_seconds_on_call_level_1": first,
         "total_seconds_on_call_level_2_plus": other,
@@ -76,7 +80,7 @@ def _row(
 
 
 def _on_call_seconds(call: Call, query: AnalyticsQuery, user: User, team: Team | None, levels: slice) -> int:
-    """Return how long the user was on call on these levels, counting no time twice."""
+    """Return how many seconds the user was on call on these levels; overlaps count once."""
     spans: list[tuple[datetime, datetime]] = []
     for policy in call.account.escalation_policies.values():
         if team is not None and team not in policy.teams:

@@ -1,6 +1,6 @@
-"""What the API answers: values, and the errors in PagerDuty's documented and observed shapes.
+"""The API's responses as values, and the errors in PagerDuty's documented and observed shapes.
 
-Source: PagerDuty's REST documentation, "Errors"; shapes marked "seen" are only known from clients.
+Source: PagerDuty's REST documentation, "Errors"; shapes marked "seen" come only from clients.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One response before it is written: `body` becomes JSON, `text` is sent as it is."""
+    """A response: `body` is sent as JSON, `text` as it is."""
 
     status: int
     body: Any = None
@@ -20,7 +20,7 @@ class Answer:
 
 
 class RestError(Exception):
-    """Ends a request with this answer."""
+    """Ends a request with this response."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(f"HTTP {answer.status}")
@@ -28,7 +28,7 @@ class RestError(Exception):
 
 
 def error_answer(status: int, code: int | None, message: str, errors: Any = None) -> Answer:
-    """Return an error in the usual shape; `errors` may be a list, a string or a map."""
+    """Return an error in the usual shape; `errors` may be a list, a string or an object."""
     error: dict[str, Any] = {"message": message}
     if code is not None:
         error["code"] = code
@@ -38,26 +38,26 @@ def error_answer(status: int, code: int | None, message: str, errors: Any = None
 
 
 def refused(status: int, code: int | None, message: str, errors: Any = None) -> RestError:
-    """Return such an error to be raised."""
+    """Return an exception with an error in the usual shape."""
     return RestError(error_answer(status, code, message, errors))
 
 
 def invalid(*errors: str) -> RestError:
-    """Return a failed validation (400, code 2001) to be raised."""
+    """Return the exception of a failed validation (400, code 2001)."""
     return refused(400, 2001, "Invalid Input Provided", list(errors))
 
 
 def invalid_v3(field_name: str, *errors: str) -> RestError:
-    """Return a failed validation as /v3 words it: `errors` maps fields to messages."""
+    """Return the exception of a failed validation in /v3, where `errors` maps fields to messages."""
     return refused(400, 2001, "Invalid Request", {field_name: list(errors)})
 
 
 def not_found() -> RestError:
-    """Return the 404 to be raised."""
+    """Return the exception for 404."""
     return RestError(ERRORS["not_found"])
 
 
-# Every kind of refusal, by a name for tests: `faults.fail_next("access_lost")`.
+# All kinds of refusals, by a name for tests: `faults.fail_next("access_lost")`.
 ERRORS: Final[Mapping[str, Answer]] = MappingProxyType(
     {
         "rate_limited": error_answer(429, 2020, "Rate Limit Exceeded"),

@@ -1,4 +1,4 @@
-"""The REST API as Starlette routes: who asks, may they, within which limit, what fails; the operation."""
+"""The REST API as Starlette routes: authentication, rate limits, injected faults, permissions, operation."""
 
 import asyncio
 import json
@@ -22,17 +22,17 @@ from pagerduty_simulator.rest.calls import Call, Operation
 from pagerduty_simulator.rest.faults import CUT, TIMEOUT_AFTER, TIMEOUT_BEFORE
 from pagerduty_simulator.rest.tokens import Token, presented_key
 
-# The key in the ASGI scope's extensions under which our server offers to drop the connection.
+# The key in the ASGI scope's extensions with our server's function that drops the connection.
 DROP_EXTENSION: Final = "pagerduty_simulator.drop_connection"
 
 _Headers = tuple[tuple[str, str], ...]
 
 
 def rest_routes(site: AccountSite, operations: Iterable[Operation]) -> list[Route]:
-    """Return one route per path of the API, and a last one for any other path.
+    """Return one route per path of the API, and a last route for any other path.
 
-    Starlette takes the first route that matches. So within a first segment literals come before
-    parameters (/users/me is not a user's id), and what is asked for most, incidents, comes first.
+    Starlette takes the first matching route. So after the first segment, literals come before parameters
+    (/users/me is not a user's id), and the most used paths, /incidents, come first.
     """
     by_path: dict[str, dict[str, Operation]] = {}
     for operation in operations:
@@ -59,7 +59,7 @@ def _named(path: str) -> str:
 
 @dataclass(slots=True)
 class _Outcome:
-    """How far a request has come."""
+    """The state of a request so far."""
 
     token: Token | None = None
     fault: str | None = None
@@ -68,19 +68,19 @@ class _Outcome:
 
     @property
     def is_silent(self) -> bool:
-        """Whether the client gets no answer at all."""
+        """Return whether the client gets no response."""
         return self.answer is None or self.fault in {TIMEOUT_BEFORE, TIMEOUT_AFTER}
 
 
 class _Resource:
-    """An ASGI application: the operations of one path, by method. Without any it is unknown (404)."""
+    """An ASGI application: the operations of one path, by method; an unknown path (404) has none."""
 
     def __init__(self, site: AccountSite, operations: Mapping[str, Operation]) -> None:
         self.site = site
         self._operations = operations
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or fail in the way that the faults say."""
+        """Respond to one request, or fail as the injected fault says."""
         response = await self._respond(Request(scope, receive))
         await response(scope, receive, send)
 
@@ -135,7 +135,7 @@ class _Resource:
             outcome.answer = self._carry_out(operation, token, request, body, request_id)
 
     def _missing(self) -> Answer:
-        """Return what is said of a method that this path doesn't have."""
+        """Return the response to a method that this path doesn't have."""
         if not self._operations:
             return ERRORS["not_found"]
         return Answer(405, headers=(("allow", ", ".join(self._operations)),))
@@ -198,7 +198,7 @@ def _as_rest(error: OperationRefused) -> RestError:
 
 
 def _parsed(body: bytes, request: Request) -> dict[str, Any]:
-    """Read a JSON object. Raises RestError (400, 2001) for anything else, or without Content-Type."""
+    """Parse a JSON object. Raises RestError (400, 2001) for another body or another Content-Type."""
     if not request.headers.get("content-type", "").startswith("application/json"):
         raise RestError(ERRORS["not_a_hash"])
     try:
@@ -223,7 +223,7 @@ def _response(answer: Answer, headers: _Headers, kind: type[Response]) -> Respon
 
 
 class _CutOff(Response):
-    """An answer that breaks off in the middle of its body: the server then closes the connection."""
+    """A response that ends in the middle of its body: the server then closes the connection."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self.body:
@@ -235,12 +235,12 @@ class _CutOff(Response):
 
 
 class _Dropped(Response):
-    """No answer: the connection is dropped."""
+    """No response: the server drops the connection."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         drop = scope.get("extensions", {}).get(DROP_EXTENSION)
         if drop is not None:
             drop()
             return
-        # Another server: the nearest thing is an answer that breaks off after its headers.
+        # Another server can't drop the connection: send headers only, and end before the body.
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})

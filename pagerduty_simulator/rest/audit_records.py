@@ -1,4 +1,4 @@
-"""Who changed what in a schedule: written by its writes, read page by page with a cursor."""
+"""The audit records of schedules: the schedule writes add them, and clients read pages with a cursor."""
 
 import base64
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ _MAX_SPAN: Final = timedelta(days=31)
 def note_change(
     call: Call, schedule_id: str, action: str, fields: Iterable[tuple[str, str | None, str | None]]
 ) -> None:
-    """Write down that this call changed fields (name, new value, old value) of a schedule."""
+    """Record that this call changed fields (name, new value, old value) of a schedule."""
     record = AuditRecord(
         identifiers.event_id(call.now, call.account.rng),
         call.now,
@@ -58,7 +58,7 @@ def _list(call: Call, kind: str) -> Answer:
 
 
 def _position(records: list[AuditRecord], cursor: str | None) -> int:
-    """Return where the page begins: right behind the record that the cursor names."""
+    """Return the page's first index: right after the record that the cursor names."""
     if not cursor:
         return 0
     try:

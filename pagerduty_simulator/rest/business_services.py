@@ -1,4 +1,4 @@
-"""/business_services and what open incidents do to them."""
+"""/business_services, and the impact of open incidents on them."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -18,7 +18,7 @@ _COUNT_FIELD: Final = "total_impacted_count"
 
 
 def priority_order(call: Call, priority: Priority) -> int:
-    """Return a priority's place as a number: higher is more severe."""
+    """Return a priority's rank as a number: higher is more severe."""
     ids = list(call.account.priorities)
     return 64 << (len(ids) - ids.index(priority.id))
 

@@ -1,4 +1,4 @@
-"""One request, read once at the edge, and the operation that it asks for."""
+"""A parsed request, the operation that handles it, and helpers for both."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ Value = TypeVar("Value")
 
 @dataclass(slots=True)
 class Call:
-    """A request that may be carried out: parameters, query, body and who acts."""
+    """A permitted request: path parameters, query, body and acting user."""
 
     site: AccountSite
     token: Token
@@ -32,12 +32,12 @@ class Call:
 
     @property
     def account(self) -> Account:
-        """The account that is served."""
+        """The served account."""
         return self.site.account
 
     @property
     def links(self) -> Site:
-        """The addresses with which links begin."""
+        """The base addresses of links."""
         return self.site.account.site
 
     @property
@@ -60,16 +60,16 @@ class Call:
         return frozenset(self.query.get(f"{name}[]", ()))
 
     def includes(self, what: str) -> bool:
-        """Say whether include[] asks for it."""
+        """Return whether include[] has this value."""
         return what in self.query.get("include[]", ())
 
     def moment(self, name: str) -> datetime | None:
-        """Return a moment of the query in UTC. Raises RestError when it is none."""
+        """Return a time of the query in UTC; None if absent. Raises RestError if it can't be parsed."""
         text = self.parameter(name)
         return None if text is None else parse_moment(text, name)
 
     def span(self, since_default: datetime, until_default: datetime) -> tuple[datetime, datetime]:
-        """Return since and until. Raises RestError when they are in the wrong order."""
+        """Return since and until. Raises RestError if until is before since."""
         since = self.moment("since") or since_default
         until = self.moment("until") or until_default
         if until < since:
@@ -77,12 +77,12 @@ class Call:
         return since, until
 
     def ability(self, name: str) -> None:
-        """Raises RestError (402) when the account's plan lacks the ability."""
+        """Check that the account's plan has the ability. Raises RestError (402)."""
         if name not in self.site.abilities:
             raise RestError(ERRORS["no_ability"])
 
     def wrapped(self, root: str) -> JsonObject:
-        """Return the object under the body's root key. Raises RestError without it."""
+        """Return the object under the body's root key. Raises RestError if it is missing."""
         value = self.body.get(root)
         if not isinstance(value, dict):
             raise invalid(f"{root.replace('_', ' ').capitalize()} cannot be empty")
@@ -94,7 +94,7 @@ Handler = Callable[[Call], Answer]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An operation under PagerDuty's operationId; `path` has {} for each parameter."""
+    """An operation with PagerDuty's operationId as `id`; `path` has {} for each parameter."""
 
     id: str
     method: str
@@ -110,7 +110,7 @@ class Operation:
 def a_read(
     operation_id: str, path: str, handle: Handler, scope: str | None, *, ability: str | None = None
 ) -> Operation:
-    """Return a GET."""
+    """Return a GET operation."""
     return Operation(operation_id, "GET", path, handle, scope, ability=ability)
 
 
@@ -125,13 +125,13 @@ def a_write(
     ability: str | None = None,
     takes_body: bool | None = None,
 ) -> Operation:
-    """Return a write; POST and PUT take a body unless it is denied."""
+    """Return a writing operation; by default all methods but DELETE take a body."""
     takes = method != "DELETE" if takes_body is None else takes_body
     return Operation(operation_id, method, path, handle, scope, True, from_required, takes, ability)
 
 
 def parse_moment(text: Any, name: str) -> datetime:
-    """Read an ISO 8601 moment; without an offset it is UTC. Raises RestError (400)."""
+    """Parse an ISO 8601 time; without an offset it is UTC. Raises RestError (400)."""
     try:
         moment = datetime.fromisoformat(str(text))
     except ValueError:
@@ -140,7 +140,7 @@ def parse_moment(text: Any, name: str) -> datetime:
 
 
 def lookup(owned: dict[str, Value], object_id: str) -> Value:
-    """Return what has this id. Raises RestError (404)."""
+    """Return the object with this id. Raises RestError (404)."""
     if object_id not in owned:
         raise not_found()
     return owned[object_id]
@@ -163,7 +163,7 @@ def _number(call: Call, name: str, default: int) -> int:
 
 
 def limit_of(call: Call, default: int = 25, largest: int = 100) -> int:
-    """Return `limit`, at least 1 and cut to the largest that is allowed."""
+    """Return the parameter `limit`, at least 1 and at most `largest`."""
     return max(1, min(_number(call, "limit", default), largest))
 
 
@@ -176,7 +176,7 @@ def page(
     default: int = 25,
     largest: int = 100,
 ) -> Answer:
-    """Answer with one page of the classic kind; only its own items are rendered.
+    """Return a page of classic (offset) pagination; only the page's items are rendered.
 
     Raises RestError (400, code 2002) beyond 10,000 records.
     """

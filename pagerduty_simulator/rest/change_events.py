@@ -1,4 +1,4 @@
-"""/change_events, those of a service, and those that may have to do with an incident."""
+"""/change_events, the change events of a service, and those related to an incident."""
 
 import re
 from bisect import bisect_right
@@ -14,7 +14,7 @@ from pagerduty_simulator.rest.incidents import find_incident
 from pagerduty_simulator.rest.service_graph import neighbours
 
 _UTC_ONLY: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
-# How long before an incident a change may have caused it.
+# How long before an incident a related change may be.
 _SUSPICIOUS_FOR: Final = timedelta(hours=24)
 _AT_ONCE: Final = timedelta(milliseconds=1)
 
@@ -37,7 +37,7 @@ def _object(call: Call, change: ChangeEvent) -> JsonObject:
 
 
 def _moment(call: Call, name: str) -> datetime | None:
-    """Only UTC with a Z is taken here. Raises RestError (400)."""
+    """Parse a time; only UTC with a Z is accepted here. Raises RestError (400)."""
     text = call.parameter(name)
     if text is not None and not _UTC_ONLY.fullmatch(text):
         raise invalid(f"{name} must be a UTC date with Z")
@@ -48,20 +48,20 @@ def _listed(call: Call, service_id: str | None) -> Answer:
     since, until, team_ids = _moment(call, "since"), _moment(call, "until"), call.set_of("team_ids")
     if team_ids:
         call.ability("teams")
-    found = [
+    changes = [
         change
         for change in _between(call.account.belongings.changes(service_id), since, until)
         if not team_ids or any(team.id in team_ids for service in change.services for team in service.teams)
     ]
-    answer = page(call, "change_events", found, lambda change: _object(call, change))
-    # Seen in PagerDuty's own examples: a page that does not say which one it is.
+    answer = page(call, "change_events", changes, lambda change: _object(call, change))
+    # Seen in PagerDuty's examples: a page without limit and offset.
     return Answer(200, answer.body | {"limit": None, "offset": None})
 
 
 def _between(
     newest_first: list[ChangeEvent], since: datetime | None, until: datetime | None
 ) -> list[ChangeEvent]:
-    """Return those from `since` to before `until`."""
+    """Return the changes in [since, until)."""
     first, last = 0, len(newest_first)
     if until is not None:
         first = bisect_right(newest_first, -until.timestamp(), key=_backwards)
@@ -85,8 +85,10 @@ def _get(call: Call) -> Answer:
 
 def _related(call: Call) -> Answer:
     incident = find_incident(call, call.parameters[0])
-    near = neighbours(call.account.belongings.dependencies, ("technical_service", incident.service.id))
-    near_ids = {service_id for _, service_id in near}
+    neighbour_nodes = neighbours(
+        call.account.belongings.dependencies, ("technical_service", incident.service.id)
+    )
+    neighbour_ids = {service_id for _, service_id in neighbour_nodes}
     rows: list[JsonObject] = []
     begin, end = incident.created_at - _SUSPICIOUS_FOR, incident.created_at + _AT_ONCE
     for change in _between(call.account.belongings.changes(), begin, end):
@@ -94,7 +96,7 @@ def _related(call: Call) -> Answer:
         reason = None
         if incident.service.id in ids:
             reason = "most_recent"
-        elif ids & near_ids:
+        elif ids & neighbour_ids:
             reason = "related_service"
         if reason is not None:
             rows.append(_object(call, change) | {"correlation_reason": {"reason": reason}})

@@ -17,7 +17,7 @@ def _list(call: Call) -> Answer:
     if team_ids:
         call.ability("teams")
     query = (call.parameter("query") or "").lower()
-    found = [
+    policies = [
         policy
         for policy in call.account.escalation_policies.values()
         if query in policy.name.lower()
@@ -26,9 +26,11 @@ def _list(call: Call) -> Answer:
             not user_ids or not user_ids.isdisjoint(target.id for level in policy.levels for target in level)
         )
     ]
-    found.sort(key=lambda policy: policy.name, reverse=call.parameter("sort_by") == "name:desc")
+    policies.sort(key=lambda policy: policy.name, reverse=call.parameter("sort_by") == "name:desc")
     includes = call.set_of("include")
-    return page(call, "escalation_policies", found, lambda policy: policy_object(call.site, policy, includes))
+    return page(
+        call, "escalation_policies", policies, lambda policy: policy_object(call.site, policy, includes)
+    )
 
 
 def _get(call: Call) -> Answer:
@@ -98,7 +100,7 @@ def _rule(call: Call, rule: Any) -> tuple[tuple[EscalationTarget, ...], int, str
     if not isinstance(delay, int) or delay < 1:
         raise invalid("Escalation delay must be at least one minute")
     strategy = rule.get("escalation_rule_assignment_strategy") or "assign_to_everyone"
-    # The schema says a string, the published example shows an object: both are taken.
+    # The schema has a string, the published example an object: both are accepted.
     if (strategy.get("type") if isinstance(strategy, dict) else strategy) not in _STRATEGIES:
         raise invalid("Escalation rule assignment strategy is unknown")
     targets = tuple(_target(call, target) for target in rule["targets"])

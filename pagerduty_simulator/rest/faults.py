@@ -1,4 +1,4 @@
-"""Failures on purpose: at random by a share, or the next ones by name."""
+"""Injected failures: at random by a share, or for the next requests by name."""
 
 import asyncio
 import contextlib
@@ -10,14 +10,14 @@ from typing import Final
 
 from pagerduty_simulator.rest.answers import ERRORS
 
-# How the answer is broken: never sent at all (the request before or after it took effect), or cut
-# off in the middle of its body after it took effect.
+# How the response fails: it is never sent (before or after the request took effect), or it ends in the
+# middle of its body (after the request took effect).
 TIMEOUT_BEFORE: Final = "timeout"
 TIMEOUT_AFTER: Final = "timeout_after"
 CUT: Final = "cut"
 WIRE_KINDS: Final = frozenset({TIMEOUT_BEFORE, TIMEOUT_AFTER, CUT})
 
-# Short names beside those of `answers.ERRORS`.
+# Short names in addition to those of `answers.ERRORS`.
 _ALIASES: Final = {"429": "rate_limited", "500": "internal_error", "503": "unavailable"}
 
 
@@ -29,9 +29,9 @@ class _Planned:
 
 
 class Faults:
-    """Which requests fail, and how; the same seed and requests give the same failures.
+    """Decides which requests fail, and how; the same seed and requests give the same failures.
 
-    `hang_seconds` is real time, and ends with `release`; `reset_seconds` is what a 429 asks to wait.
+    `hang_seconds` is real time, and ends with `release`; an injected 429 asks to wait `reset_seconds`.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Faults:
         hang_seconds: float = 0.2,
         reset_seconds: int = 1,
     ) -> None:
-        """Raises ValueError for a kind that is not known."""
+        """Create the faults. Raises ValueError for an unknown kind."""
         self.rate = rate
         self.kinds = tuple(sorted(_known(kind) for kind in kinds))
         self.only_writes = only_writes
@@ -67,16 +67,16 @@ class Faults:
     def fail_next(
         self, kind: str | int, times: int = 1, *, operation: str | None = None, only_writes: bool = False
     ) -> None:
-        """Let the next `times` requests fail, or those of one operationId.
+        """Let the next `times` requests fail; with `operation`, only those of this operationId.
 
         `kind` is 429, 500, timeout (before), timeout_after, cut or a name of `answers.ERRORS`.
-        Raises ValueError for others.
+        Raises ValueError for another kind.
         """
         planned = _Planned(_known(kind), operation, only_writes)
         self._planned.extend([planned] * times)
 
     def next_kind(self, operation: str, *, writes: bool) -> str | None:
-        """Decide about one request: the kind of its failure, or None."""
+        """Return the kind of the request's failure; None if it does not fail."""
         for planned in self._planned:
             if planned.operation in {None, operation} and (writes or not planned.only_writes):
                 self._planned.remove(planned)

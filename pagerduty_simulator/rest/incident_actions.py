@@ -1,4 +1,4 @@
-"""Alerts of an incident, snoozing, merging, and asking for responders."""
+"""An incident's alerts, snoozing, merging and responder requests."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -86,7 +86,7 @@ def _requester(call: Call) -> User:
 
 
 def _users_of_target(call: Call, target: Any) -> tuple[str, str, tuple[User, ...]]:
-    """Return a target's kind and id, and the users that it stands for now."""
+    """Return a target's kind and id, and the users whom it requests now."""
     target_id = reference_id(target, "Responder request target")
     kind = str(target.get("type", "")).removesuffix("_reference")
     if kind == "user" and target_id in call.account.users:

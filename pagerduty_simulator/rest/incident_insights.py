@@ -1,4 +1,4 @@
-"""What PagerDuty's paid add-on says of an incident: past, related and outlier incidents."""
+"""The endpoints of PagerDuty's paid add-on: past, related and outlier incidents."""
 
 import re
 from bisect import bisect_left
@@ -38,7 +38,7 @@ def _stub(call: Call, incident: Incident) -> JsonObject:
 
 
 def _earlier(call: Call, incident: Incident, span: timedelta) -> list[Incident]:
-    """Return the incidents of the same service in the time before this one, newest first."""
+    """Return the same service's incidents within `span` before this incident, newest first."""
     account, order = call.account, call.account.incident_order
     begin = incident.created_at - span
     first = bisect_left(order, begin, key=lambda incident_id: account.incidents[incident_id].created_at)
@@ -53,18 +53,18 @@ def _past(call: Call) -> Answer:
         (round(100 * _similarity(words, _words(past.title)), 4), past)
         for past in _earlier(call, incident, _SIX_MONTHS)
     ]
-    alike = sorted((pair for pair in scored if pair[0] > 0), key=lambda pair: pair[0], reverse=True)
+    similar = sorted((pair for pair in scored if pair[0] > 0), key=lambda pair: pair[0], reverse=True)
     limit = limit_of(call, default=5, largest=999)
-    rows = [{"incident": _stub(call, past), "score": score} for score, past in alike[:limit]]
+    rows = [{"incident": _stub(call, past), "score": score} for score, past in similar[:limit]]
     body: JsonObject = {"past_incidents": rows, "limit": limit}
-    return Answer(200, body | ({"total": len(alike)} if call.parameter("total") == "true" else {}))
+    return Answer(200, body | ({"total": len(similar)} if call.parameter("total") == "true" else {}))
 
 
 def _related(call: Call) -> Answer:
     incident = find_incident(call, call.parameters[0])
     account, order, words = call.account, call.account.incident_order, _words(incident.title)
-    here: Node = ("technical_service", incident.service.id)
-    near = neighbours(account.belongings.dependencies, here)
+    node: Node = ("technical_service", incident.service.id)
+    neighbour_nodes = neighbours(account.belongings.dependencies, node)
     first, last = (
         bisect_left(order, at, key=lambda incident_id: account.incidents[incident_id].created_at)
         for at in (incident.created_at - _SAME_TIME, incident.created_at + _SAME_TIME)
@@ -73,26 +73,28 @@ def _related(call: Call) -> Answer:
     for other in (account.incidents[incident_id] for incident_id in order[first:last]):
         if other.id == incident.id:
             continue
-        relationships = _relationships(other, near, here, _similarity(words, _words(other.title)))
+        relationships = _relationships(other, neighbour_nodes, node, _similarity(words, _words(other.title)))
         if relationships:
             rows.append({"incident": _stub(call, other), "relationships": relationships})
     return Answer(200, {"related_incidents": rows[:_MAX_RELATED]})
 
 
-def _relationships(other: Incident, near: set[Node], here: Node, likeness: float) -> list[JsonObject]:
-    found: list[JsonObject] = []
-    if likeness >= 0.5:
+def _relationships(
+    other: Incident, neighbour_nodes: set[Node], node: Node, similarity: float
+) -> list[JsonObject]:
+    relationships: list[JsonObject] = []
+    if similarity >= 0.5:
         feedback = {"positive_feedback_count": 0, "negative_feedback_count": 0}
         metadata = {"grouping_classification": "similar_contents", "user_feedback": feedback}
-        found.append({"type": "machine_learning_inferred", "metadata": metadata})
-    there: Node = ("technical_service", other.service.id)
-    if there in near:
-        ends = {"dependent_services": here, "supporting_services": there}
+        relationships.append({"type": "machine_learning_inferred", "metadata": metadata})
+    other_node: Node = ("technical_service", other.service.id)
+    if other_node in neighbour_nodes:
+        ends = {"dependent_services": node, "supporting_services": other_node}
         services = {
-            name: {"id": node[1], "type": f"{node[0]}_reference", "self": None} for name, node in ends.items()
+            name: {"id": id_, "type": f"{kind}_reference", "self": None} for name, (kind, id_) in ends.items()
         }
-        found.append({"type": "service_dependency", "metadata": services})
-    return found
+        relationships.append({"type": "service_dependency", "metadata": services})
+    return relationships
 
 
 def _outlier(call: Call) -> Answer:

@@ -1,4 +1,4 @@
-"""What is written on an incident: notes, status updates, its log entries; and all log entries."""
+"""An incident's notes, status updates and log entries; and the account's log entries."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -88,12 +88,12 @@ def _list_entries_of_incident(call: Call) -> Answer:
     incident = find_incident(call, call.parameters[0])
     entries = call.account.log.of(incident.id)
     since, until = call.moment("since"), call.moment("until")
-    found = [
+    selected = [
         entry
         for entry in entries
         if (since is None or entry.created_at >= since) and (until is None or entry.created_at < until)
     ]
-    return _page_of_entries(call, found)
+    return _page_of_entries(call, selected)
 
 
 def _list_entries(call: Call) -> Answer:
@@ -102,17 +102,17 @@ def _list_entries(call: Call) -> Answer:
     since, until = call.span(until - _DEFAULT_SPAN, now)
     entries = call.account.log.entries
     first, last = (bisect_left(entries, at, key=_created_at) for at in (since, until))
-    found: Sequence[LogEntry] = entries[first:last]
+    selected: Sequence[LogEntry] = entries[first:last]
     team_ids = call.set_of("team_ids")
     if team_ids:
         call.ability("teams")
         incidents = call.account.incidents
-        found = [
+        selected = [
             entry
-            for entry in found
+            for entry in selected
             if not team_ids.isdisjoint(team.id for team in incidents[entry.incident_id].teams)
         ]
-    return _page_of_entries(call, found)
+    return _page_of_entries(call, selected)
 
 
 def _created_at(entry: LogEntry) -> datetime:
@@ -120,7 +120,7 @@ def _created_at(entry: LogEntry) -> datetime:
 
 
 def _page_of_entries(call: Call, entries: Sequence[LogEntry]) -> Answer:
-    """Answer with the newest first, as PagerDuty does."""
+    """Return a page of the entries, newest first as at PagerDuty."""
     if call.parameter("is_overview") == "true":
         entries = [entry for entry in entries if belongs_in_overview(entry)]
     newest_first = entries[::-1]

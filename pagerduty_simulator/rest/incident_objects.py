@@ -1,4 +1,4 @@
-"""An incident as REST tells of it: more than its webhooks do."""
+"""The full objects of incidents in REST, which have more fields than the webhooks'."""
 
 from collections.abc import Callable
 from typing import Final
@@ -31,13 +31,13 @@ _OVERVIEW_LEAVES_OUT: Final = frozenset({"notify"})
 
 
 def numbered_reference(site: Site, incident: Incident) -> JsonObject:
-    """Point at an incident as REST does: its summary begins with the number."""
+    """Refer to an incident as REST does: the summary begins with the number."""
     summary = f"[#{incident.number}] {incident.title}"
     return incident_reference(site, incident) | {"summary": summary}
 
 
 def incident_object(call: Call, incident: Incident) -> JsonObject:
-    """Return an incident in full; `include[]` swaps references for objects."""
+    """Return an incident in full; `include[]` replaces references with objects."""
     site, links = call.site, call.links
     account, standing = call.account, call.account.log.standings[incident.id]
     open_now = incident.status is not IncidentStatus.RESOLVED
@@ -120,7 +120,7 @@ def incident_object(call: Call, incident: Incident) -> JsonObject:
 
 
 def _people(call: Call, *, full: bool) -> Callable[[User], JsonObject]:
-    """Return how a user is to be written."""
+    """Return the function that renders a user: in full or as a reference."""
     return lambda user: user_object(call.site, user) if full else user_reference(call.links, user)
 
 
@@ -141,7 +141,7 @@ def _first_trigger(call: Call, incident: Incident, *, full: bool) -> JsonObject:
 
 
 def responder_object(site: Site, incident: Incident, responder: Responder) -> JsonObject:
-    """Return how one asked responder stands."""
+    """Return a requested responder with its state."""
     requested_at = responder.requested_at or incident.created_at
     requester: User = responder.requester or responder.user
     return {
@@ -170,7 +170,7 @@ def _custom_field(custom_field: CustomField) -> JsonObject:
 
 
 def alert_object(call: Call, incident: Incident, alert: Alert) -> JsonObject:
-    """Return an alert in full; it is resolved when its incident is."""
+    """Return an alert in full; it is resolved if its incident is."""
     links = call.links
     open_now = incident.status is not IncidentStatus.RESOLVED
     service = incident.service
@@ -217,7 +217,7 @@ def _log_entry_head(site: Site, entry: LogEntry) -> JsonObject:
 
 
 def log_entry_object(call: Call, entry: LogEntry) -> JsonObject:
-    """Return a log entry in full; `include[]=channels` adds what its channel carried."""
+    """Return a log entry in full; `include[]=channels` adds its channel's content."""
     links, incident = call.links, call.account.incidents[entry.incident_id]
     channel: JsonObject = {"type": "auto" if entry.agent is None else "api"}
     if call.includes("channels"):
@@ -257,5 +257,5 @@ def log_entry_object(call: Call, entry: LogEntry) -> JsonObject:
 
 
 def belongs_in_overview(entry: LogEntry) -> bool:
-    """Say whether is_overview=true keeps the entry."""
+    """Return whether is_overview=true includes the entry."""
     return entry.kind not in _OVERVIEW_LEAVES_OUT

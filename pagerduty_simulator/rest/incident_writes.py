@@ -1,4 +1,4 @@
-"""Creating and changing incidents; a change of many is made whole or not at all."""
+"""Create and change incidents; a change of several incidents is all or nothing."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,7 +18,7 @@ _TYPES: Final = frozenset({"incident", "incident_reference"})
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """What one PUT asks of one incident; None leaves a thing as it is."""
+    """The change of one incident in a PUT; a field that is None stays unchanged."""
 
     title: str | None = None
     urgency: str | None = None
@@ -148,7 +148,7 @@ def _priority_id(call: Call, body: JsonObject) -> str | None:
 
 
 def _checked(call: Call, incident: Incident, body: Any) -> _Change:
-    """Read a change and refuse what the incident does not allow, before anything is done."""
+    """Parse a change, and refuse it before any effect if the incident does not allow it."""
     if body.get("type") not in _TYPES:
         raise invalid("Incident type must be incident or incident_reference")
     change = _parsed(call, body)

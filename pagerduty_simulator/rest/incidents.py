@@ -1,4 +1,4 @@
-"""/incidents: listing with its filters and date rules, and one incident."""
+"""/incidents: the list with its filters and date rules, and a single incident."""
 
 from bisect import bisect_left
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from pagerduty_simulator.rest.calls import Call, a_read, lookup, page
 from pagerduty_simulator.rest.incident_objects import incident_object
 
 _DEFAULT_SPAN: Final = timedelta(days=30)
-# Six months of PagerDuty's are at most 184 days.
+# PagerDuty's six months are at most 184 days.
 _MAX_SPAN: Final = timedelta(days=184)
 _STATUSES: Final = frozenset(IncidentStatus)
 _URGENCIES: Final = frozenset({"high", "low"})
@@ -46,8 +46,8 @@ def _list(call: Call) -> Answer:
         call.ability("teams")
     _check(call, "statuses", _STATUSES)
     _check(call, "urgencies", _URGENCIES)
-    found = [incident for incident in _candidates(call) if _matches(call, incident)]
-    return page(call, "incidents", _sorted(call, found), lambda incident: incident_object(call, incident))
+    selected = [incident for incident in _candidates(call) if _matches(call, incident)]
+    return page(call, "incidents", _sorted(call, selected), lambda incident: incident_object(call, incident))
 
 
 def _check(call: Call, name: str, allowed: frozenset[Any]) -> None:
@@ -57,16 +57,16 @@ def _check(call: Call, name: str, allowed: frozenset[Any]) -> None:
 
 
 def _candidates(call: Call) -> list[Incident]:
-    """Return what the dates allow, oldest first, without looking at any other incident."""
+    """Return the incidents within the dates, oldest first, by binary search."""
     account, order = call.account, call.account.incident_order
     statuses = call.set_of("statuses")
     bounds = _bounds(call)
     if statuses and "resolved" not in statuses:
         ids = account.open_incident_ids()
-        found = [account.incidents[incident_id] for incident_id in ids]
+        selected = [account.incidents[incident_id] for incident_id in ids]
         if bounds is None:
-            return found
-        return [incident for incident in found if bounds[0] <= incident.created_at < bounds[1]]
+            return selected
+        return [incident for incident in selected if bounds[0] <= incident.created_at < bounds[1]]
     first, last = 0, len(order)
     if bounds is not None:
         first = bisect_left(
@@ -79,7 +79,7 @@ def _candidates(call: Call) -> list[Incident]:
 
 
 def _bounds(call: Call) -> tuple[datetime, datetime] | None:
-    """Return the time asked for, None for all. Raises RestError (400) beyond six months."""
+    """Return the requested span of time; None for all. Raises RestError (400) beyond six months."""
     if call.parameter("date_range") == "all":
         return None
     until = call.moment("until")
@@ -103,7 +103,7 @@ def _matches(call: Call, incident: Incident) -> bool:
         ("incident_key", frozenset({incident.incident_key})),
         ("team_ids[]", frozenset(team.id for team in incident.teams)),
         ("user_ids[]", frozenset(user.id for user in incident.assignees)),
-        # Undocumented, but it works; `priorities[]` is ignored.
+        # This filter is undocumented, but works at PagerDuty, which ignores `priorities[]`.
         ("priority_ids[]", frozenset({incident.priority.id} if incident.priority else ())),
     )
     return all(name not in query or not has.isdisjoint(query[name]) for name, has in tests)

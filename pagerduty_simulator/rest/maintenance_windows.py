@@ -62,7 +62,7 @@ def _list(call: Call) -> Answer:
     if team_ids:
         call.ability("teams")
     query = (call.parameter("query") or "").lower()
-    found = [
+    windows = [
         window
         for window in call.account.belongings.maintenance_windows.values()
         if _phase(window, call.now) in phases
@@ -72,7 +72,7 @@ def _list(call: Call) -> Answer:
             not team_ids or any(team.id in team_ids for service in window.services for team in service.teams)
         )
     ]
-    return page(call, "maintenance_windows", found, lambda window: _object(call, window))
+    return page(call, "maintenance_windows", windows, lambda window: _object(call, window))
 
 
 def _get_window(call: Call) -> MaintenanceWindow:

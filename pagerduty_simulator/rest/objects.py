@@ -1,4 +1,4 @@
-"""The full objects of people, teams, services, policies and priorities."""
+"""The full REST objects of users, teams, services, escalation policies and priorities."""
 
 from typing import Final
 
@@ -28,12 +28,12 @@ ACKNOWLEDGEMENT_SECONDS: Final = 1_800
 
 
 def as_object(reference: JsonObject) -> JsonObject:
-    """Turn a reference into the beginning of the full object."""
+    """Return the fields that a full object shares with its reference."""
     return reference | {"type": reference["type"].removesuffix("_reference")}
 
 
 def schedule_reference(site: Site, schedule_id: str, name: str, kind: str) -> JsonObject:
-    """Point at a schedule of either kind."""
+    """Refer to a schedule of either kind."""
     path = "v3/schedules" if kind == "schedule_v3" else "schedules"
     return {
         "id": schedule_id,
@@ -45,14 +45,14 @@ def schedule_reference(site: Site, schedule_id: str, name: str, kind: str) -> Js
 
 
 def target_reference(site: Site, target: EscalationTarget) -> JsonObject:
-    """Point at a user or a schedule on a policy's level."""
+    """Refer to a user or a schedule on a policy's level."""
     if isinstance(target, ScheduleTarget):
         return schedule_reference(site, target.id, target.name, target.kind)
     return user_reference(site, target)
 
 
 def contact_method(site: Site, user: User, method: ContactMethod) -> JsonObject:
-    """Return one way to reach a user, in full."""
+    """Return a user's contact method in full."""
     body: JsonObject = {
         "id": method.id,
         "type": f"{method.kind}_contact_method",
@@ -98,15 +98,15 @@ def user_object(site: AccountSite, user: User, includes: frozenset[str] = frozen
 
 
 def teams_of(site: AccountSite, user: User) -> list[Team]:
-    """Return the teams whose policies or schedules name the user."""
-    found: dict[str, Team] = {}
+    """Return the teams whose policies or schedules have the user."""
+    teams: dict[str, Team] = {}
     for policy in site.account.escalation_policies.values():
         if any(user in level for level in policy.levels):
-            found |= {team.id: team for team in policy.teams}
+            teams |= {team.id: team for team in policy.teams}
     for schedule in site.account.belongings.schedules.values():
         if user.id in schedule.user_ids():
-            found |= {team.id: team for team in schedule.teams}
-    return list(found.values())
+            teams |= {team.id: team for team in schedule.teams}
+    return list(teams.values())
 
 
 def team_object(site: Site, team: Team) -> JsonObject:
@@ -130,7 +130,7 @@ def priority_object(site: Site, priority: Priority) -> JsonObject:
 def policy_object(
     site: AccountSite, policy: EscalationPolicy, includes: frozenset[str] = frozenset()
 ) -> JsonObject:
-    """Return an escalation policy in full; the ids of its rules are stable."""
+    """Return an escalation policy in full, with stable ids of its rules."""
     links = site.account.site
     services = [
         service for service in site.account.services.values() if service.escalation_policy.id == policy.id
@@ -165,7 +165,7 @@ def policy_object(
 
 
 def service_object(site: AccountSite, service: Service, includes: frozenset[str] = frozenset()) -> JsonObject:
-    """Return a technical service in full, with the status that its open incidents give it."""
+    """Return a technical service in full, with its status."""
     links = site.account.site
     created_at = service.created_at or site.account.now()
     policy = service.escalation_policy
@@ -190,7 +190,7 @@ def service_object(site: AccountSite, service: Service, includes: frozenset[str]
 
 
 def service_status(site: AccountSite, service: Service) -> str:
-    """Return maintenance, critical (triggered open), warning (acknowledged open) or active."""
+    """Return maintenance, critical (an incident is triggered), warning (acknowledged) or active."""
     now = site.account.now()
     for window in site.account.belongings.maintenance_windows.values():
         if window.start <= now < window.end and any(covered.id == service.id for covered in window.services):

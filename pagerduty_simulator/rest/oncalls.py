@@ -1,4 +1,4 @@
-"""/oncalls: who is on call on which level of which policy, from both kinds of schedules."""
+"""/oncalls: the users on call by escalation policy and level, from both kinds of schedules."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _ONE_SECOND: Final = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One user, policy, level and shift; without a schedule it is for good."""
+    """A user on call on a policy's level; without a schedule, permanently."""
 
     user: User
     policy: EscalationPolicy
@@ -48,10 +48,10 @@ def _list(call: Call) -> Answer:
 
 
 def _rows(call: Call, since: datetime, until: datetime) -> Iterator[_Row]:
-    wanted = call.set_of("escalation_policy_ids")
+    requested = call.set_of("escalation_policy_ids")
     account = call.account
     for policy in account.escalation_policies.values():
-        if wanted and policy.id not in wanted:
+        if requested and policy.id not in requested:
             continue
         for level, targets in enumerate(policy.levels, start=1):
             for target in targets:
@@ -66,13 +66,13 @@ def _rows(call: Call, since: datetime, until: datetime) -> Iterator[_Row]:
 
 
 def _earliest(rows: list[_Row]) -> list[_Row]:
-    """Keep the current or next row of each policy, level and user."""
+    """Return the current or next row of each policy, level and user."""
     first: dict[tuple[str, int, str], _Row] = {}
     for row in rows:
         key = row.policy.id, row.level, row.user.id
-        known = first.get(key)
-        begins_sooner = known is None or (
-            known.start is not None and (row.start is None or row.start < known.start)
+        current = first.get(key)
+        begins_sooner = current is None or (
+            current.start is not None and (row.start is None or row.start < current.start)
         )
         if begins_sooner:
             first[key] = row

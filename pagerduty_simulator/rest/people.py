@@ -12,15 +12,15 @@ def _list(call: Call) -> Answer:
     team_ids, query = call.set_of("team_ids"), (call.parameter("query") or "").lower()
     if team_ids:
         call.ability("teams")
-    found = [
+    users = [
         user
         for user in call.account.users.values()
         if (query in user.name.lower() or query in user.email.lower())
         and (not team_ids or not team_ids.isdisjoint(team.id for team in teams_of(call.site, user)))
     ]
-    found.sort(key=lambda user: user.name)
+    users.sort(key=lambda user: user.name)
     includes = call.set_of("include")
-    return page(call, "users", found, lambda user: user_object(call.site, user, includes))
+    return page(call, "users", users, lambda user: user_object(call.site, user, includes))
 
 
 def _get(call: Call) -> Answer:

@@ -1,4 +1,4 @@
-"""The limits per token: requests a minute, tighter ones per operation, analytics a day."""
+"""The rate limits per token: requests per minute, lower limits of some operations, analytics per day."""
 
 import math
 import time
@@ -19,7 +19,7 @@ class _Window:
 
 @dataclass(frozen=True, slots=True)
 class LimitDecision:
-    """Whether the request may pass, and the headers that tell of the limits."""
+    """Whether the request is allowed, and the response's rate limit headers."""
 
     allowed: bool
     headers: tuple[tuple[str, str], ...]
@@ -27,10 +27,10 @@ class LimitDecision:
 
 @dataclass(slots=True)
 class RateLimits:
-    """Counted in the clock's time, in windows that begin with a token's first request.
+    """Counts requests in windows of the clock's time that begin with a token's first request.
 
-    `violations` counts requests sent although a 429 had told the token to wait; those that were on
-    their way already (within `grace_seconds` of real time) are not held against it.
+    `violations` counts requests sent although a 429 had told the token to wait; requests within
+    `grace_seconds` (real time) after it don't count, because they were probably on their way already.
     """
 
     clock: Clock
@@ -45,7 +45,7 @@ class RateLimits:
     _told_to_wait: dict[str, tuple[datetime, float]] = field(default_factory=dict)
 
     def take(self, token_name: str, operation: str, *, analytics: bool) -> LimitDecision:
-        """Count one request."""
+        """Count one request, and decide whether it is allowed."""
         now = self.clock.now()
         self._notice_violation(token_name, now)
         pairs = [(self._window(token_name, "", now, self.window), self.per_window)]
@@ -72,12 +72,12 @@ class RateLimits:
         return LimitDecision(allowed, () if self.headers_missing else headers)
 
     def force_wait(self, token_name: str, until: datetime) -> None:
-        """Remember that a 429 with a reset went out to this token."""
+        """Remember that this token got a 429 with a reset."""
         if not self.headers_missing:
             self._told_to_wait[token_name] = (until, time.monotonic())
 
     def waiting_answer(self, token_name: str, seconds: int) -> tuple[tuple[str, str], ...]:
-        """Return the headers of a 429 that comes out of the blue, and remember it."""
+        """Return the headers of an injected 429, and remember it."""
         self.force_wait(token_name, self.clock.now() + timedelta(seconds=seconds))
         return (
             ("ratelimit-limit", str(self.per_window)),
@@ -86,10 +86,10 @@ class RateLimits:
         )
 
     def _notice_violation(self, token_name: str, now: datetime) -> None:
-        told = self._told_to_wait.get(token_name)
-        if told is None:
+        wait = self._told_to_wait.get(token_name)
+        if wait is None:
             return
-        until, told_at = told
+        until, told_at = wait
         if now >= until:
             del self._told_to_wait[token_name]
         elif time.monotonic() - told_at > self.grace_seconds:

@@ -1,4 +1,4 @@
-"""/schedules/{id}/overrides: a bare array of single answers, 201 although some inside are 400."""
+"""/schedules/{id}/overrides: the response is an array of single results, 201 even if some are 400."""
 
 from dataclasses import replace
 from typing import Any, Final
@@ -26,15 +26,15 @@ def _list(call: Call) -> Answer:
     if since is None or until is None:
         raise invalid("since and until cannot be empty")
     whole = call.parameter("overflow") == "true"
-    found = [
+    overrides = [
         override
         if whole
         else replace(override, start=max(override.start, since), end=min(override.end, until))
         for override in schedule.overrides.values()
         if override.start < until and override.end > since
     ]
-    # The published document says 201; clients have always been answered 200.
-    return Answer(200, {"overrides": [_object(call, override) for override in found]})
+    # The documentation says 201; clients have always got 200.
+    return Answer(200, {"overrides": [_object(call, override) for override in overrides]})
 
 
 def _create(call: Call) -> Answer:
@@ -80,7 +80,7 @@ def _delete(call: Call) -> Answer:
         raise invalid("An override of the past cannot be removed")
     note_change(call, schedule.id, "update", [("override", None, override_id)])
     if override.start <= call.now:
-        # One that is running keeps what has been of it.
+        # A running override keeps its past part.
         schedule.overrides[override_id] = replace(override, end=call.now)
         return Answer(200)
     del schedule.overrides[override_id]

@@ -1,4 +1,4 @@
-"""/schedules: layers, as PagerDuty renders them for a time. The other kind is refused with 400."""
+"""/schedules: schedules of layers, rendered for a span of time. A v3 schedule gets 400."""
 
 from dataclasses import replace
 from datetime import datetime, time, timedelta
@@ -22,7 +22,7 @@ from pagerduty_simulator.rest.calls import (
 from pagerduty_simulator.rest.objects import as_object, schedule_reference, user_object
 from pagerduty_simulator.shifts import Shift, coverage_percentage, cut
 
-# What PagerDuty adds when only one of since and until is given.
+# PagerDuty's distance of since and until if only one of them is given.
 _OTHER_BOUND: Final = timedelta(weeks=2)
 
 
@@ -35,7 +35,7 @@ def find_layered(call: Call) -> LayerSchedule:
 
 
 def asked_span(call: Call) -> tuple[datetime, datetime] | None:
-    """Return since and until, the missing one two weeks away; None when both are missing."""
+    """Return since and until; a missing one is two weeks away. None if both are missing."""
     since, until = call.moment("since"), call.moment("until")
     if since is None and until is None:
         return None
@@ -47,7 +47,7 @@ def asked_span(call: Call) -> tuple[datetime, datetime] | None:
 
 
 def zone_of(call: Call, schedule: Schedule) -> ZoneInfo:
-    """Return the zone in which moments are written. Raises RestError (400) for an unknown one."""
+    """Return the zone for times in the response. Raises RestError (400) for an unknown zone."""
     name = call.parameter("time_zone") or schedule.time_zone
     try:
         return ZoneInfo(name)
@@ -56,7 +56,7 @@ def zone_of(call: Call, schedule: Schedule) -> ZoneInfo:
 
 
 def local_time(at: datetime, zone: ZoneInfo) -> str:
-    """Write a moment with its offset in the zone; UTC as Z."""
+    """Return a time with its offset in the zone; UTC as Z."""
     return at.astimezone(zone).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
@@ -83,7 +83,7 @@ def _get(call: Call) -> Answer:
 
 
 def schedule_head(call: Call, schedule: Schedule) -> JsonObject:
-    """Return what both kinds of schedule tell of themselves."""
+    """Return the fields that both kinds of schedules have."""
     links, account = call.links, call.account
     policies = [
         policy
@@ -183,7 +183,7 @@ def _update(call: Call) -> Answer:
     zone = zone_of(call, replace(schedule, time_zone=str(body["time_zone"])))
     layers = [_layer_from(call, schedule, layer) for layer in body["schedule_layers"]]
     kept = {layer.id for layer in layers}
-    # A layer left out ends now; what it was before stays in the history.
+    # A layer that the request omits ends now; its past stays.
     ended = [
         replace(layer, end=min(layer.end or call.now, call.now))
         for layer in schedule.layers

@@ -1,4 +1,4 @@
-"""/v3/schedules: schedules of shifts, their rotations and events, and the shifts computed of them."""
+"""/v3/schedules: schedules of shifts, their rotations and events, and the resulting shifts."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -27,12 +27,12 @@ def find_shift_based(call: Call) -> ShiftSchedule:
 
 
 def member_object(member: Member) -> JsonObject:
-    """Return a member, or the empty one."""
+    """Return a member as an object, or the empty member."""
     return {"type": "empty_member"} if member is None else {"type": "user_member", "user_id": member}
 
 
 def member_from(call: Call, body: Any, field_name: str) -> Member:
-    """Read a member. Raises RestError (400) when it is no user of the account."""
+    """Parse a member. Raises RestError (400) if it is no user of the account."""
     if isinstance(body, dict) and body.get("type") == "empty_member":
         return None
     if not isinstance(body, dict) or body.get("type") != "user_member":
@@ -44,7 +44,7 @@ def member_from(call: Call, body: Any, field_name: str) -> Member:
 
 def _list(call: Call) -> Answer:
     query, team_ids = (call.parameter("query") or "").lower(), call.set_of("team_ids")
-    found = [
+    schedules = [
         schedule
         for schedule in call.account.belongings.schedules.values()
         if isinstance(schedule, ShiftSchedule)
@@ -54,7 +54,7 @@ def _list(call: Call) -> Answer:
     answer = page(
         call,
         "schedules",
-        found,
+        schedules,
         lambda schedule: schedule_reference(call.links, schedule.id, schedule.name, schedule.kind),
         default=100,
         largest=1_000,
@@ -63,7 +63,7 @@ def _list(call: Call) -> Answer:
 
 
 def without_total(call: Call, answer: Answer) -> Answer:
-    """Leave `total` out unless it was asked for, as /v3 does."""
+    """Leave `total` out unless it was requested, as /v3 does."""
     if call.parameter("total") != "true":
         del answer.body["total"]
     return answer
@@ -84,7 +84,7 @@ def _get(call: Call) -> Answer:
 def _final(call: Call, schedule: ShiftSchedule, since: datetime, until: datetime) -> JsonObject:
     shifts = schedule.final_shifts(since, until)
     shown = shifts if call.parameter("overflow") == "true" else cut(shifts, since, until)
-    # Time that nothing covers is told as an empty slot of the schedule's first rotation.
+    # Uncovered time appears as an empty slot of the schedule's first rotation.
     rotation_id = next(iter(schedule.rotations), "")
     empty = [
         Shift(gap.start, gap.end, None, ("schedule_rotation", rotation_id))
@@ -124,7 +124,7 @@ def rotation_object(call: Call, schedule: ShiftSchedule, rotation: Rotation) -> 
 
 
 def event_object(rotation_url: str, event: RotationEvent) -> JsonObject:
-    """Return a recurring event; its moments are on the clock of its own zone."""
+    """Return a recurring event; its times are local to its own zone."""
     zone = ZoneInfo(event.time_zone)
     strategy: JsonObject = {
         "type": event.strategy,
@@ -180,7 +180,7 @@ def _get_rotation(call: Call) -> Answer:
 
 _ONE: Final = "/v3/schedules/{}"
 
-# PagerDuty states no scopes for /v3; those of the v2 schedules are taken.
+# PagerDuty documents no scopes for /v3; these are the scopes of v2.
 OPERATIONS: Final = (
     a_read("listSchedulesV3", "/v3/schedules", _list, "schedules.read"),
     a_read("getScheduleV3", _ONE, _get, "schedules.read"),

@@ -1,4 +1,4 @@
-"""Walks over service dependencies: which services need which."""
+"""Walk over service dependencies, up- and downstream."""
 
 from collections.abc import Iterable
 
@@ -9,35 +9,35 @@ Node = tuple[str, str]
 
 
 def neighbours(dependencies: Iterable[Dependency], node: Node) -> set[Node]:
-    """Return what is one hop away, in either direction."""
-    found = set()
+    """Return the nodes one hop away, in either direction."""
+    nodes = set()
     for dependency in dependencies:
         if dependency.supporting == node:
-            found.add(dependency.dependent)
+            nodes.add(dependency.dependent)
         elif dependency.dependent == node:
-            found.add(dependency.supporting)
-    return found
+            nodes.add(dependency.supporting)
+    return nodes
 
 
 def supporting(dependencies: Iterable[Dependency], node: Node) -> set[Node]:
-    """Return everything that the node needs, however many hops away."""
+    """Return all nodes that the node needs, directly or not."""
     return _reached(node, ((dependency.dependent, dependency.supporting) for dependency in dependencies))
 
 
 def dependents(dependencies: Iterable[Dependency], node: Node) -> set[Node]:
-    """Return everything that needs the node, however many hops away."""
+    """Return all nodes that need the node, directly or not."""
     return _reached(node, ((dependency.supporting, dependency.dependent) for dependency in dependencies))
 
 
 def _reached(node: Node, edges: Iterable[tuple[Node, Node]]) -> set[Node]:
     beyond: dict[Node, set[Node]] = {}
-    for here, there in edges:
-        beyond.setdefault(here, set()).add(there)
-    found: set[Node] = set()
+    for start, end in edges:
+        beyond.setdefault(start, set()).add(end)
+    reached: set[Node] = set()
     waiting = [node]
     while waiting:
         for other in beyond.get(waiting.pop(), ()):
-            if other not in found:
-                found.add(other)
+            if other not in reached:
+                reached.add(other)
                 waiting.append(other)
-    return found
+    return reached

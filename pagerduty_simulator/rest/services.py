@@ -15,16 +15,16 @@ def _list(call: Call) -> Answer:
     if team_ids:
         call.ability("teams")
     query = (call.parameter("query") or "").lower()
-    found = [
+    services = [
         service
         for service in call.account.services.values()
         if query in service.name.lower()
         and name in {None, service.name}
         and (not team_ids or not team_ids.isdisjoint(team.id for team in service.teams))
     ]
-    found.sort(key=lambda service: service.name, reverse=call.parameter("sort_by") == "name:desc")
+    services.sort(key=lambda service: service.name, reverse=call.parameter("sort_by") == "name:desc")
     includes = call.set_of("include")
-    return page(call, "services", found, lambda service: service_object(call.site, service, includes))
+    return page(call, "services", services, lambda service: service_object(call.site, service, includes))
 
 
 def _get(call: Call) -> Answer:

@@ -1,4 +1,4 @@
-"""Runs the API on a loopback port, within the caller's event loop."""
+"""Run the API on a loopback port, within the caller's event loop."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from pagerduty_simulator.rest.application import DROP_EXTENSION
 
 
 class _DroppingProtocol(HttpToolsProtocol):
-    """Lets the application drop the connection without a word."""
+    """Lets the application drop the connection without a response."""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -21,7 +21,7 @@ class _DroppingProtocol(HttpToolsProtocol):
 
 
 class _EmbeddedServer(uvicorn.Server):
-    """A server that leaves the signal handlers alone."""
+    """A server that does not change the signal handlers."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -30,13 +30,13 @@ class _EmbeddedServer(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def running_server(application: Starlette, host: str, port: int) -> AsyncIterator[str]:
-    """Serve until the block is left; yields the base URL. Port 0 takes any free one."""
-    # Named as TCP, or asyncio would leave Nagle's algorithm on: 40 ms for each answer.
+    """Serve until the block ends, and yield the base URL. Port 0 takes any free port."""
+    # Name TCP explicitly, or asyncio leaves Nagle's algorithm on, which costs 40 ms per response.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        # An answer cut off on purpose is an error only to uvicorn: it would be logged each time.
+        # uvicorn would log an error for each deliberately cut response.
         config = uvicorn.Config(
             application, http=_DroppingProtocol, log_level="critical", lifespan="off", access_log=False
         )

@@ -1,4 +1,4 @@
-"""/v3/schedules/{id}/…: events of rotations, custom shifts and overrides."""
+"""/v3/schedules/{id}/…: the events of rotations, custom shifts and overrides."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -144,7 +144,7 @@ def _with_strategy(call: Call, body: Any, event: RotationEvent) -> RotationEvent
 def _delete_event(call: Call) -> Answer:
     rotation = _rotation(call)
     event = lookup(rotation.events, call.parameters[2])
-    # One that has begun stays in the history, until now.
+    # A shift that has begun stays, and ends now.
     if event.effective_since < call.now:
         ends_at = min(event.effective_until or call.now, call.now)
         rotation.events[event.id] = replace(event, effective_until=ends_at)

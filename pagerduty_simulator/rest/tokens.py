@@ -1,9 +1,9 @@
-"""API tokens: whose they are and what they may do."""
+"""API tokens: their owners and permissions."""
 
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-# PagerDuty's role names whose holders may only look.
+# PagerDuty's roles that may only read.
 _READ_ONLY_ROLES: Final = frozenset({"observer", "read_only_user", "read_only_limited_user"})
 _MANAGER_ROLES: Final = frozenset({"owner", "admin", "user"})
 
@@ -12,7 +12,7 @@ TokenKind = Literal["account", "account_read_only", "user", "oauth"]
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A key to the API; `scopes` bind an OAuth token only, `user_id` names whom it acts for."""
+    """An API token; `scopes` restrict only an OAuth token, `user_id` is the user for whom it acts."""
 
     key: str = field(repr=False)
     name: str
@@ -23,7 +23,7 @@ class Token:
     revoked: bool = False
 
     def may(self, scope: str | None, *, writes: bool, role: str | None) -> bool:
-        """Say whether it allows an operation of this scope; `role` is that of its user."""
+        """Return whether it allows an operation of this scope; `role` is its user's role."""
         if self.kind == "oauth":
             return scope is None or scope in self.scopes
         if writes and (self.kind == "account_read_only" or role in _READ_ONLY_ROLES):
@@ -33,7 +33,7 @@ class Token:
 
 
 def presented_key(authorization: str) -> str | None:
-    """Return the key of an Authorization header in either of PagerDuty's two forms."""
+    """Return the key of an Authorization header, in either of PagerDuty's two forms."""
     scheme, _, rest = authorization.partition(" ")
     if scheme == "Bearer":
         return rest.strip()

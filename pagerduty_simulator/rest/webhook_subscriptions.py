@@ -1,4 +1,4 @@
-"""/webhook_subscriptions: what is made here really is delivered."""
+"""/webhook_subscriptions: real subscriptions of the site's webhook sender."""
 
 import secrets
 from typing import Any, Final, Literal
@@ -49,12 +49,14 @@ def _list(call: Call) -> Answer:
     kind, filter_id = call.parameter("filter_type"), call.parameter("filter_id")
     if kind in {"service", "team"} and filter_id is None:
         raise invalid("filter_id is needed with this filter_type")
-    found = [
+    subscriptions = [
         subscription
         for subscription in call.site.sender.subscriptions.values()
         if kind in {None, subscription.filter.kind} and filter_id in {None, subscription.filter.id}
     ]
-    return page(call, "webhook_subscriptions", found, lambda subscription: _object(call, subscription))
+    return page(
+        call, "webhook_subscriptions", subscriptions, lambda subscription: _object(call, subscription)
+    )
 
 
 def _get(call: Call) -> Answer:
@@ -121,7 +123,7 @@ def _filter(call: Call, body: Any) -> SubscriptionFilter:
 
 def _update(call: Call) -> Answer:
     subscription, body = _get_subscription(call), call.wrapped("webhook_subscription")
-    # A new URL or new headers are ignored, as PagerDuty does.
+    # PagerDuty ignores a new URL or new headers here.
     events = _event_types(body["events"]) if "events" in body else subscription.event_types
     only = _filter(call, body["filter"]) if "filter" in body else subscription.filter
     subscription.event_types, subscription.filter = events, only

@@ -45,10 +45,8 @@ PARTS: Mapping[str, tuple[Source, Source]] = {
 
 def patient_for(seconds: float, monkeypatch: pytest.MonkeyPatch, *sources: Source) -> None:
     """Wait for these sources for so long; for all of them, where none is named."""
-    patience = timedelta(seconds=seconds)
-    shortened = {
-        source: gathering.SOURCES[source]._replace(patience=patience) for source in sources or Source
-    }
+    timeout = timedelta(seconds=seconds)
+    shortened = {source: gathering.SOURCES[source]._replace(timeout=timeout) for source in sources or Source}
     monkeypatch.setattr(gathering, "SOURCES", {**gathering.SOURCES, **shortened})
 
 
