@@ -1,1 +1,1 @@
-"""Webhook deliveries: the inbox, which is also the delivery log, and what became of each delivery."""
+"""Webhook deliveries: the inbox, which is also the delivery log, and the state of each delivery."""

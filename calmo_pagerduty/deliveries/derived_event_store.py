@@ -1,4 +1,4 @@
-"""Derived events in the inbox: the same event is added once."""
+"""Adds derived events to the inbox, each event once."""
 
 import hashlib
 from collections.abc import Sequence
@@ -22,25 +22,26 @@ def enqueue_derived_events(
     tx: Transaction,
     connection_id: str,
     incident_id: str,
-    additions: Sequence[DerivedEvent],
+    events: Sequence[DerivedEvent],
     now: datetime,
 ) -> int:
-    """Put what was missing into the inbox, from where it goes the way of every webhook. Returns how
-    many are new: the same one is added once.
-    """
+    """Add derived events to the inbox, as if a webhook had delivered them. Returns how many are new."""
     webhook_id = _get_or_insert_pseudo_webhook(tx, connection_id, now)
     verdicts = [
-        inbox.insert_delivery(tx, _delivery(connection_id, webhook_id, incident_id, addition, now))
-        for addition in additions
+        inbox.insert_delivery(tx, _delivery(connection_id, webhook_id, incident_id, event, now))
+        for event in events
     ]
     return verdicts.count(Verdict.ACCEPTED)
 
 
 def _get_or_insert_pseudo_webhook(tx: Transaction, connection_id: str, now: datetime) -> str:
-    """The inbox asks whence each delivery came. This is no address: it was never one, and is deleted."""
+    """Return the id of the connection's pseudo webhook: each delivery belongs to a webhook.
+
+    Its row is marked deleted from the start, so nobody can deliver to it.
+    """
     webhook_id = reconciled_webhook_id(connection_id)
-    known = tx.execute(sa.select(webhooks.c.id).where(webhooks.c.id == webhook_id)).scalar()
-    if known is None:
+    existing = tx.execute(sa.select(webhooks.c.id).where(webhooks.c.id == webhook_id)).scalar()
+    if existing is None:
         query = sa.select(connections.c.scope).where(connections.c.id == connection_id)
         scope = tx.execute(query).scalar_one()
         row = {
@@ -56,22 +57,22 @@ def _get_or_insert_pseudo_webhook(tx: Transaction, connection_id: str, now: date
 
 
 def _delivery(
-    connection_id: str, webhook_id: str, incident_id: str, addition: DerivedEvent, now: datetime
+    connection_id: str, webhook_id: str, incident_id: str, derived: DerivedEvent, now: datetime
 ) -> NewDelivery:
     return NewDelivery(
         webhook_id=webhook_id,
         connection_id=connection_id,
-        dedup_key=addition.event_id,
+        dedup_key=derived.event_id,
         received_at=now,
-        body=addition.body,
-        body_sha256=hashlib.sha256(addition.body).hexdigest(),
+        body=derived.body,
+        body_sha256=hashlib.sha256(derived.body).hexdigest(),
         secret_version=0,
         verdict=Verdict.ACCEPTED,
         state=DeliveryState.PENDING,
         remarks=REMARK,
-        event_id=addition.event_id,
-        event_type=addition.event.event_type,
+        event_id=derived.event_id,
+        event_type=derived.event.event_type,
         incident_id=incident_id,
-        occurred_at=addition.event.occurred_at,
-        facts=facts_json(addition.event, now),
+        occurred_at=derived.event.occurred_at,
+        facts=facts_json(derived.event, now),
     )

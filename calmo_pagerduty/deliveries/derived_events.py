@@ -1,6 +1,6 @@
-"""Events derived here, in the form of a webhook's. They go the way of every event, through the inbox.
+"""Derived events, in the form of a webhook's body. They go through the inbox like every event.
 
-Reconciliation derives what PagerDuty's webhooks didn't bring; an action on an incident derives its result.
+Reconciliation derives the events that no webhook delivered; an action on an incident derives its result.
 """
 
 import json
@@ -17,7 +17,7 @@ def reconciled_webhook_id(connection_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class DerivedEvent:
-    """An event to add. `body` is what a webhook would have brought."""
+    """An event to add. `body` is the body that a webhook would have delivered."""
 
     event_id: str
     event: WebhookEvent
@@ -32,20 +32,20 @@ def derive_event(
     data: Json,
     client: str = "reconciliation",
 ) -> DerivedEvent:
-    """Return an event in the form of a webhook's."""
-    who = None
+    """Return an event in the form of a webhook's. `at` is UTC; `client` names the event's origin."""
+    actor = None
     if agent is not None:
-        who = {"id": agent.id, "type": agent.type, "summary": agent.name, "html_url": agent.url}
+        actor = {"id": agent.id, "type": agent.type, "summary": agent.name, "html_url": agent.url}
     event = {
         "id": event_id,
         "event_type": event_type,
         "resource_type": "incident",
         "occurred_at": at.isoformat() if at else None,
-        "agent": who,
+        "agent": actor,
         "client": {"name": client},
         "data": data,
     }
     body = json.dumps({"event": event}, separators=(",", ":")).encode()
-    read = parse_event(body)
-    assert isinstance(read, WebhookEvent)
-    return DerivedEvent(event_id, read, body)
+    parsed = parse_event(body)
+    assert isinstance(parsed, WebhookEvent)
+    return DerivedEvent(event_id, parsed, body)

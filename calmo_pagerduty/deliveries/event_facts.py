@@ -1,4 +1,4 @@
-"""From a parsed event to the thin facts that travel to its workflow."""
+"""Makes the event facts, which travel to the incident's workflow, from a parsed event."""
 
 import json
 from datetime import datetime
@@ -8,7 +8,7 @@ from calmo_pagerduty.pagerduty.webhook_events import WebhookEvent
 
 
 def is_about_an_incident(event: WebhookEvent) -> bool:
-    """Tell whether the event goes to an incident's workflow; others are only kept in the log."""
+    """Tell whether the event goes to an incident's workflow. Only the delivery log has other events."""
     return event.incident_id is not None and rule_of(event.event_type).action is not IssueAction.NONE
 
 
@@ -21,9 +21,9 @@ def is_unknown_type(event: WebhookEvent) -> bool:
 
 
 def facts_json(event: WebhookEvent, received_at: datetime) -> str:
-    """Return the facts as a JSON object without its `seq`, which the log gives when it is kept.
+    """Return the event facts as JSON, without `seq`, which the inbox assigns. Times are UTC.
 
-    An event without a readable time counts as having happened when it arrived.
+    An event without a valid time gets the time of its arrival.
     """
     facts: dict[str, object] = {
         "event_id": event.event_id,

@@ -1,4 +1,4 @@
-"""What the database knows of one incident, for its explanation. Takes a Visibility like every reader."""
+"""Reads from the database what an incident's explanation needs."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from calmo_pagerduty.deliveries.queries import join_webhooks
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import Visibility
 
-#: PagerDuty tries for so long; an older refusal says nothing of today.
+#: PagerDuty retries for 48 h. Older refusals say nothing about the present.
 REFUSAL_LOOKBACK = timedelta(hours=48)
 MAX_DELIVERIES = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class ExplanationLookup:
-    """The facts so far, and the workflow to ask about; None if nothing is known of the incident."""
+    """The input without Temporal's part. `ref` identifies the workflow; None without a delivery."""
 
     facts: ExplanationInput
     ref: IncidentRef | None
@@ -31,7 +31,7 @@ class ExplanationLookup:
 def get_explanation_input(
     tx: Transaction, visibility: Visibility, incident_id: str, now: datetime
 ) -> ExplanationLookup:
-    """Return what is known of the incident; of several connections, the one that heard of it last."""
+    """Return the incident's data. If several connections have deliveries of it, the latest one counts."""
     hooks = _webhooks(tx, visibility, now)
     rows = tx.execute(
         join_webhooks(sa.select(deliveries))
@@ -39,13 +39,13 @@ def get_explanation_input(
         .order_by(deliveries.c.seq.desc())
         .limit(MAX_DELIVERIES)
     ).all()
-    mine = [row for row in rows if row.connection_id == rows[0].connection_id]
-    states = Counter(DeliveryState(row.state) for row in mine)
+    latest_rows = [row for row in rows if row.connection_id == rows[0].connection_id]
+    states = Counter(DeliveryState(row.state) for row in latest_rows)
     latest: dict[DeliveryState, int] = {}
-    for row in mine:
+    for row in latest_rows:
         latest.setdefault(DeliveryState(row.state), row.seq)
-    dead = next((row.reason for row in mine if row.state == DeliveryState.DEAD_LETTER), None)
-    waiting = [row.received_at for row in mine if row.state == DeliveryState.PENDING]
+    dead = next((row.reason for row in latest_rows if row.state == DeliveryState.DEAD_LETTER), None)
+    waiting = [row.received_at for row in latest_rows if row.state == DeliveryState.PENDING]
     issue = _issue(tx, visibility, incident_id)
     ref = IncidentRef(connection_id=rows[0].connection_id, incident_id=incident_id) if rows else None
     facts = ExplanationInput(
@@ -105,8 +105,8 @@ def _issue(tx: Transaction, visibility: Visibility, incident_id: str) -> tuple[s
     query = sa.select(issues.c.id).where(
         issues.c.incident_id == incident_id, visible_to(issues.c.scope, visibility)
     )
-    found = tx.execute(query.order_by(issues.c.updated_at.desc()).limit(1)).scalar()
-    if found is None:
+    issue_id = tx.execute(query.order_by(issues.c.updated_at.desc()).limit(1)).scalar()
+    if issue_id is None:
         return None
-    entries = sa.select(sa.func.count()).where(timeline.c.issue_id == found)
-    return str(found), tx.execute(entries).scalar_one()
+    entries = sa.select(sa.func.count()).where(timeline.c.issue_id == issue_id)
+    return str(issue_id), tx.execute(entries).scalar_one()

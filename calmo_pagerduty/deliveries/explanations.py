@@ -1,7 +1,6 @@
-"""Why an incident is an issue, or why not: the way of a delivery, step by step, from what is known.
+"""Explains, step by step, why an incident is an issue here, or why not. Pure.
 
-Pure: the facts are gathered elsewhere, of one caller's scopes only. What belongs to others is not
-among them, so it is as if it weren't there.
+The input holds only what the caller's scopes show, so the explanation reveals nothing about others.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,12 +14,12 @@ from calmo_pagerduty.deliveries.model import DeliveryState, Verdict
 class StepState(StrEnum):
     OK = "ok"
     MISSING = "missing"
-    #: Can't be told from here, or not yet.
+    #: We can't tell, or not yet.
     UNKNOWN = "unknown"
 
 
 class StepName(StrEnum):
-    """The steps in the order in which a delivery takes them."""
+    """The steps of a delivery, in order."""
 
     WEBHOOK = "webhook"
     SECRET = "secret"  # noqa: S105 - a step, not a secret
@@ -34,7 +33,7 @@ class StepName(StrEnum):
 
 
 class WorkflowStatus(StrEnum):
-    """How Temporal knows an incident's workflow. `UNASKED`: there was no reason to ask, or no answer."""
+    """The status of an incident's workflow. `UNASKED`: we didn't ask Temporal, or it didn't answer."""
 
     UNASKED = "unasked"
     NONE = "none"
@@ -46,35 +45,35 @@ class WorkflowStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ExplanationInput:
-    """What is known of one incident within the caller's scopes."""
+    """What the caller's scopes show of one incident and its webhooks."""
 
     incident_id: str
-    #: Live webhooks, and of these: with a signing secret, switched off by PagerDuty.
+    #: Number of live webhooks; of these, with a signing secret, and switched off by PagerDuty.
     webhooks: int = 0
     with_secret: int = 0
     switched_off: int = 0
-    #: Refusals of the last two days, by verdict; then PagerDuty gives up.
+    #: Number of refusals within the last 48 h, by verdict.
     refusals: Mapping[Verdict, int] = field(default_factory=dict)
-    #: Dead letters that name no incident: this one may be among them.
+    #: Number of dead letters that name no incident. The incident's delivery may be among them.
     unreadable: int = 0
-    #: The incident's deliveries by state, and the latest number and reason of each.
+    #: Number of the incident's deliveries by state; the latest `seq` by state; a dead letter's reason.
     deliveries: Mapping[DeliveryState, int] = field(default_factory=dict)
     latest: Mapping[DeliveryState, int] = field(default_factory=dict)
     dead_reason: str | None = None
     waiting_for: timedelta = timedelta()
     temporal: bool = True
-    #: None: nobody could be asked.
+    #: None if Temporal could not tell.
     workers: int | None = None
     workflow: WorkflowStatus = WorkflowStatus.UNASKED
     workflow_id: str | None = None
     issue_id: str | None = None
-    #: Entries of the issue's timeline.
+    #: Number of the issue's timeline entries.
     entries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ExplanationStep:
-    """`advice` says in one sentence what to do about it; None where there is nothing to do."""
+    """One step's result. `advice` is one sentence; None if there is nothing to do."""
 
     name: StepName
     state: StepState
@@ -84,7 +83,7 @@ class ExplanationStep:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The walk up to the first step that is missing or unknown; all of it where all is well."""
+    """The steps up to the first that is missing or unknown, or all steps."""
 
     steps: tuple[ExplanationStep, ...]
 
@@ -94,12 +93,12 @@ class Explanation:
 
 
 def explain(facts: ExplanationInput) -> Explanation:
-    """Walk the way of a delivery and stop at the first thing that is missing. Total."""
+    """Check the steps of a delivery in order, up to the first that is missing or unknown. Total."""
     if facts.issue_id is not None:
         return Explanation((_applied(facts),))
     steps: list[ExplanationStep] = []
-    for look in _STEP_CHECKS:
-        steps.append(look(facts))
+    for check in _STEP_CHECKS:
+        steps.append(check(facts))
         if steps[-1].state is not StepState.OK:
             break
     return Explanation(tuple(steps))
@@ -135,7 +134,7 @@ def _authentic(facts: ExplanationInput) -> ExplanationStep:
             "Give the webhook the secret that PagerDuty signs with, within 48 h:"
             " `calmo-pagerduty webhook set-secret WEBHOOK`; see `calmo-pagerduty deliveries refusals`.",
         )
-    return _ok(StepName.AUTHENTIC, "no signature stood in its way")
+    return _ok(StepName.AUTHENTIC, "no signature was refused")
 
 
 def _delivered(facts: ExplanationInput) -> ExplanationStep:
@@ -168,7 +167,7 @@ def _understood(facts: ExplanationInput) -> ExplanationStep:
         seq = facts.latest.get(DeliveryState.DEAD_LETTER, 0)
         return _missing(
             StepName.UNDERSTOOD,
-            f"it could not be understood: {facts.dead_reason or 'no reason was kept'}",
+            f"it could not be understood: {facts.dead_reason or 'no reason was stored'}",
             f"Send it again with what this version understands: `calmo-pagerduty deliveries replay {seq}`.",
         )
     return _ok(StepName.UNDERSTOOD, "it was understood")
@@ -200,7 +199,7 @@ def _forwarded(facts: ExplanationInput) -> ExplanationStep:
         return _missing(
             StepName.FORWARDED,
             f"{waits}, which can't be reached",
-            "Start Temporal, or correct TEMPORAL_ADDRESS: nothing is lost, it is sent by itself.",
+            "Start Temporal, or correct TEMPORAL_ADDRESS: nothing is lost, it is sent automatically.",
         )
     return ExplanationStep(
         StepName.FORWARDED,
@@ -224,7 +223,7 @@ def _worked_on(facts: ExplanationInput) -> ExplanationStep:
         return _missing(
             StepName.WORKED_ON,
             f"its workflow {facts.workflow_id} {how}",
-            f"It is sent again by itself in a while, or now: `calmo-pagerduty deliveries replay {seq}`.",
+            f"It is sent again automatically later, or now: `calmo-pagerduty deliveries replay {seq}`.",
         )
     if facts.workers is None:
         return ExplanationStep(
@@ -241,7 +240,7 @@ def _applied(facts: ExplanationInput) -> ExplanationStep:
         return ExplanationStep(
             StepName.APPLIED,
             StepState.UNKNOWN,
-            f"its workflow {facts.workflow_id} is at it",
+            f"its workflow {facts.workflow_id} is working on it",
             "Ask again in some seconds; if nothing has changed, look at the workflow in the Temporal UI.",
         )
     left = {
@@ -259,7 +258,7 @@ def _applied(facts: ExplanationInput) -> ExplanationStep:
 _STEP_CHECKS: tuple[Callable[[ExplanationInput], ExplanationStep], ...] = (
     _webhook, _secret, _authentic, _delivered, _understood, _accepted, _forwarded, _worked_on, _applied,
 )  # fmt: skip
-#: Any event makes the issue, so the one that has come furthest tells what it waits for.
+#: Any event creates the issue, so the delivery that got furthest shows which step is missing.
 _FURTHEST_FIRST = (
     DeliveryState.APPLIED, DeliveryState.FORWARDED, DeliveryState.PENDING, DeliveryState.PAUSED,
     DeliveryState.DEAD_LETTER, DeliveryState.CONFLICT, DeliveryState.RECORDED,

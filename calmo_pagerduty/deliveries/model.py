@@ -1,9 +1,10 @@
-"""The door's contract: every way a delivery can end, what we answer, and what we keep.
+"""The receiver's contract: all verdicts on a delivery, with the HTTP response and what is stored.
 
 Three rules decide each row. An authenticated delivery gets 2xx, or 5xx/429 while it is not yet
-durable, never another 4xx: PagerDuty drops those, and three in a row switch the subscription off.
-What we cannot decide or persist is 503, because our fault must never look like a 4xx. What is not
-authenticated gets 401 only once the webhook is armed (has verified a delivery).
+durable, and no other 4xx: PagerDuty drops those, and three in a row switch the subscription off.
+If we can't decide or store, we answer 503, because our fault must never look like a 4xx. An
+unauthenticated delivery gets 401 only if the webhook is armed (has verified a delivery).
+Source: PagerDuty's documentation, "Webhooks", on retries and temporarily disabled subscriptions.
 """
 
 import re
@@ -12,22 +13,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-#: PagerDuty guarantees order and delivery up to this size; above, it does its best.
+#: PagerDuty guarantees order and delivery of bodies up to this size, in bytes.
 GUARANTEED_BODY_BYTES = 55 * 1024
-#: More than PagerDuty ever sends (256 KB). Reading stops here.
+#: The receiver reads no further. PagerDuty sends at most 256 KB.
 MAX_BODY_BYTES = 512 * 1024
 #: PagerDuty retries for 48 h: an event older than this is a replay or a test.
 STALE_AFTER = timedelta(hours=72)
-#: Mismatches answered 401 within STRIKE_WINDOW; the next get 503. Three drops in a row would switch
-#: the subscription off for a day.
+#: After so many strikes within STRIKE_WINDOW, mismatches get 503 and no 401: a third drop in a row
+#: would switch the subscription off for a day.
 MAX_STRIKES = 2
 STRIKE_WINDOW = timedelta(hours=24)
-#: The end of a webhook's id: enough to tell webhooks apart, far too little to reach one.
+#: A webhook's handle: it tells webhooks apart and is too short to serve as an address.
 HANDLE_PATTERN = re.compile(r"wh_[a-z2-7]{6}")
 
 
 class StoredAs(StrEnum):
-    """What is kept of a request."""
+    """What we store of a request."""
 
     DELIVERY = "delivery"
     DUPLICATE_COUNT = "duplicate count"
@@ -59,7 +60,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WebhookResponse:
-    """The HTTP status, what is kept, and whether the connection is closed after it."""
+    """The HTTP status, what we store, and whether we close the connection after it."""
 
     status: int
     keep: StoredAs
@@ -96,7 +97,7 @@ RESPONSE_OF_VERDICT: Mapping[Verdict, WebhookResponse] = {
 
 
 class SignatureVerdict(StrEnum):
-    """How a signature header compares with the webhook's live secrets."""
+    """The result of comparing a signature header with the webhook's live secrets."""
 
     MATCH = "match"
     MISSING = "missing"
@@ -105,9 +106,9 @@ class SignatureVerdict(StrEnum):
 
 
 def judge_unverified(signature: SignatureVerdict, legacy: bool, armed: bool, strikes: int) -> Verdict:
-    """Decide on a delivery whose signature did not match.
+    """Return the verdict on a delivery whose signature did not match.
 
-    `strikes` is the number of mismatches answered 401 on this webhook within STRIKE_WINDOW.
+    `strikes` counts the webhook's mismatches that were answered 401 within STRIKE_WINDOW.
     """
     if not armed:
         return Verdict.UNPROVEN
@@ -121,12 +122,12 @@ def judge_unverified(signature: SignatureVerdict, legacy: bool, armed: bool, str
 
 
 class DeliveryState(StrEnum):
-    """Where a kept delivery stands on its way to the issue."""
+    """The state of a stored delivery on its way to the issue."""
 
     PENDING = "pending"
     FORWARDED = "forwarded"
     APPLIED = "applied"
-    #: About no incident (a ping, a service): nothing more to do.
+    #: It is about no incident (a ping, a service): nothing more to do.
     RECORDED = "recorded"
     PAUSED = "skipped_paused"
     CONFLICT = "conflict"

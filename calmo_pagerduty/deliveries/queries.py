@@ -1,4 +1,4 @@
-"""How readers see deliveries and refusals: lists, one whole. Each call takes a Visibility."""
+"""Reads deliveries and refusals for people. Each call takes a Visibility."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +16,9 @@ from calmo_pagerduty.kernel.scopes import Visibility
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFilter:
-    """Which deliveries: values within one field are alternatives, fields together all hold."""
+    """A filter of deliveries: any value of a field matches, and all fields must match."""
 
-    #: By their ids or handles.
+    #: Ids or handles.
     webhooks: tuple[str, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     states: tuple[DeliveryState, ...] = ()
@@ -26,7 +26,7 @@ class DeliveryFilter:
     incidents: tuple[str, ...] = ()
     #: ping, unknown_type, best_effort, stale.
     remarks: tuple[str, ...] = ()
-    #: Received from then on, and before then.
+    #: Received at or after `since`, and before `until`, in UTC.
     since: datetime | None = None
     until: datetime | None = None
     seqs: tuple[int, ...] = ()
@@ -38,7 +38,7 @@ class DeliveryFilter:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryEffect:
-    """What a delivery did: the timeline's entry of its event. `moved`: it changed how the issue stands."""
+    """The timeline entry of a delivery's event. `moved`: the event changed the issue's state."""
 
     issue_id: str
     action: str
@@ -75,7 +75,7 @@ class LoggedDelivery:
 
     @property
     def latency_ms(self) -> float | None:
-        """From receipt until its event was seen on the timeline; None if it wasn't."""
+        """Milliseconds from receipt until its event was seen on the timeline; None if it wasn't."""
         if self.applied_at is None:
             return None
         return round((self.applied_at - self.received_at).total_seconds() * 1000, 1)
@@ -83,7 +83,7 @@ class LoggedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A delivery that was not authenticated: what is known of it without its body."""
+    """The trace of a delivery that was not authenticated, without its body. `at` is UTC."""
 
     id: int
     webhook_id: str
@@ -129,13 +129,13 @@ _LOGGED = (
 def list_deliveries(
     tx: Transaction,
     visibility: Visibility,
-    wanted: DeliveryFilter,
+    criteria: DeliveryFilter,
     limit: int,
     before: int | None = None,
 ) -> tuple[LoggedDelivery, ...]:
-    """Return deliveries, newest first, from below number `before`."""
+    """Return deliveries, newest first; with `before`, only those with a smaller `seq`."""
     query = (
-        _LOGGED.where(*filter_conditions(visibility, wanted)).order_by(deliveries.c.seq.desc()).limit(limit)
+        _LOGGED.where(*filter_conditions(visibility, criteria)).order_by(deliveries.c.seq.desc()).limit(limit)
     )
     if before is not None:
         query = query.where(deliveries.c.seq < before)
@@ -143,13 +143,13 @@ def list_deliveries(
 
 
 def get_delivery(tx: Transaction, visibility: Visibility, seq: int) -> LoggedDelivery | None:
-    """Return one delivery; None if there is none that this caller may see."""
-    found = list_deliveries(tx, visibility, DeliveryFilter(seqs=(seq,)), 1)
-    return found[0] if found else None
+    """Return a delivery; None if there is none that the caller may see."""
+    rows = list_deliveries(tx, visibility, DeliveryFilter(seqs=(seq,)), 1)
+    return rows[0] if rows else None
 
 
 def get_body(tx: Transaction, delivery: LoggedDelivery) -> bytes | None:
-    """Return the body as it came; None if it was deleted after its time."""
+    """Return the body as it came; None if retention has deleted it."""
     query = sa.select(delivery_bodies.c.body).where(delivery_bodies.c.seq == delivery.seq)
     body: bytes | None = tx.execute(query).scalar()
     return body
@@ -158,17 +158,17 @@ def get_body(tx: Transaction, delivery: LoggedDelivery) -> bytes | None:
 def list_refusals(
     tx: Transaction,
     visibility: Visibility,
-    wanted: DeliveryFilter,
+    criteria: DeliveryFilter,
     limit: int,
     before: int | None = None,
 ) -> tuple[Refusal, ...]:
-    """Return refusals, newest first. Of the filter, webhooks, verdicts and times count."""
+    """Return refusals, newest first. Only the filter's webhooks, verdicts and times apply."""
     query = sa.select(refusals).join(webhooks, webhooks.c.id == refusals.c.webhook_id)
     query = query.where(
         visible_to(webhooks.c.scope, visibility),
-        *_of_webhooks(wanted.webhooks),
-        *_any_of((refusals.c.verdict, wanted.verdicts)),
-        *_between(refusals.c.at, wanted),
+        *_of_webhooks(criteria.webhooks),
+        *_any_of((refusals.c.verdict, criteria.verdicts)),
+        *_between(refusals.c.at, criteria),
     )
     if before is not None:
         query = query.where(refusals.c.id < before)
@@ -176,48 +176,48 @@ def list_refusals(
     return tuple(Refusal(**row._asdict() | {"verdict": Verdict(row.verdict)}) for row in rows)
 
 
-def filter_conditions(visibility: Visibility, wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
-    """Return what a query of deliveries joined with their webhooks must hold."""
+def filter_conditions(visibility: Visibility, criteria: DeliveryFilter) -> list[ColumnElement[bool]]:
+    """Return the WHERE conditions for a query of deliveries joined with their webhooks."""
     padded = "," + deliveries.c.remarks + ","
-    remarks = [padded.contains(f",{remark},", autoescape=True) for remark in wanted.remarks]
+    remarks = [padded.contains(f",{remark},", autoescape=True) for remark in criteria.remarks]
     return [
         visible_to(webhooks.c.scope, visibility),
-        *_of_webhooks(wanted.webhooks),
+        *_of_webhooks(criteria.webhooks),
         *_any_of(
-            (deliveries.c.verdict, wanted.verdicts),
-            (deliveries.c.state, wanted.states),
-            (deliveries.c.event_type, wanted.event_types),
-            (deliveries.c.incident_id, wanted.incidents),
-            (deliveries.c.seq, wanted.seqs),
+            (deliveries.c.verdict, criteria.verdicts),
+            (deliveries.c.state, criteria.states),
+            (deliveries.c.event_type, criteria.event_types),
+            (deliveries.c.incident_id, criteria.incidents),
+            (deliveries.c.seq, criteria.seqs),
         ),
         *([sa.or_(*remarks)] if remarks else []),
-        *_between(deliveries.c.received_at, wanted),
+        *_between(deliveries.c.received_at, criteria),
     ]
 
 
 def join_webhooks(columns: Select[Any]) -> Select[Any]:
-    """Join a query of deliveries with their webhooks, which say whose they are."""
+    """Join a query of deliveries with their webhooks, which hold the scopes."""
     return columns.join(webhooks, webhooks.c.id == deliveries.c.webhook_id)
 
 
-def _of_webhooks(known_as: tuple[str, ...]) -> list[ColumnElement[bool]]:
-    if not known_as:
+def _of_webhooks(ids_or_handles: tuple[str, ...]) -> list[ColumnElement[bool]]:
+    if not ids_or_handles:
         return []
     by_handle = [
         webhooks.c.id.like(f"wh\\_%{handle[-6:]}", escape="\\")
-        for handle in known_as
+        for handle in ids_or_handles
         if HANDLE_PATTERN.fullmatch(handle)
     ]
-    return [sa.or_(webhooks.c.id.in_(known_as), *by_handle)]
+    return [sa.or_(webhooks.c.id.in_(ids_or_handles), *by_handle)]
 
 
 def _any_of(*fields: tuple[ColumnElement[Any], tuple[Any, ...]]) -> list[ColumnElement[bool]]:
     return [column.in_(values) for column, values in fields if values]
 
 
-def _between(column: ColumnElement[datetime], wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
-    since = [] if wanted.since is None else [column >= wanted.since]
-    return since if wanted.until is None else [*since, column < wanted.until]
+def _between(column: ColumnElement[datetime], criteria: DeliveryFilter) -> list[ColumnElement[bool]]:
+    since = [] if criteria.since is None else [column >= criteria.since]
+    return since if criteria.until is None else [*since, column < criteria.until]
 
 
 def _logged_delivery(row: Any) -> LoggedDelivery:

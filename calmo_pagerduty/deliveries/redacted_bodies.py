@@ -1,4 +1,4 @@
-"""A delivery's body as people may see it: what it says, without secrets, addresses and numbers of people."""
+"""Redacts a delivery's body for people: without secrets, e-mail addresses and telephone numbers."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from calmo_pagerduty.kernel.redaction import MASK, redact
 from calmo_pagerduty.kernel.untrusted_text import clean_json
 
 MAX_TEXT_LENGTH = 4096
-#: A field of such a name holds what nobody needs to see.
+#: A field with such a name holds a secret or personal data.
 _SECRET_FIELD = re.compile(
     r"secret|token|password|passwd|authorization|credential|private_key|api_?key|signature"
     r"|(routing|integration|service)_key|e-?mail|phone|conference|bridge",
@@ -17,7 +17,7 @@ _SECRET_FIELD = re.compile(
 
 
 def redact_body(body: bytes) -> str:
-    """Return the body as JSON text with what is secret masked; what is no JSON, as masked text."""
+    """Return the body as JSON text with secrets masked. A body that is no JSON becomes masked text."""
     text = body.decode("utf-8", "replace")
     try:
         return json.dumps(_masked(clean_json(json.loads(text), MAX_TEXT_LENGTH)), ensure_ascii=False)
@@ -39,5 +39,5 @@ def _masked(value: Any) -> Any:
 
 
 def _is_secret_field(name: str, value: Any) -> bool:
-    """An event's type may speak of a bridge or a token; what it holds is no secret if it is nothing."""
+    """Tell whether to mask the field. An empty value is no secret, whatever its name."""
     return value not in (None, "", [], {}) and _SECRET_FIELD.search(name) is not None

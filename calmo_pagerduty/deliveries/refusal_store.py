@@ -1,4 +1,4 @@
-"""The trail of deliveries that were not authenticated: reason, size, hash; never the body."""
+"""Refusals: traces of deliveries that were not authenticated. They hold the body's hash, not the body."""
 
 from datetime import datetime
 
@@ -16,7 +16,7 @@ def insert_refusal(
     body_bytes: int,
     body_sha256: str,
 ) -> None:
-    """Keep what is known of a refused delivery."""
+    """Insert the trace of a refused delivery. `at` is UTC, `body_bytes` the size of its body."""
     tx.execute(
         refusals.insert().values(
             webhook_id=webhook_id,

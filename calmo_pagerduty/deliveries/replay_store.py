@@ -1,4 +1,4 @@
-"""Sending kept deliveries again. Barriers further on stop what has arrived before from counting twice."""
+"""Replays of stored deliveries. An event that is on the timeline already changes nothing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,30 +19,30 @@ from calmo_pagerduty.pagerduty.webhook_events import UnreadableBody, WebhookEven
 
 
 class ReplayOutcome(StrEnum):
-    """What a replay made of one delivery."""
+    """The result of a replay for one delivery."""
 
     REPLAYED = "replayed"
-    #: It is about no incident, so the log is all there is to it.
+    #: It is about no incident, so only the delivery log has it.
     RECORDED = "recorded"
     ON_ITS_WAY = "on_its_way"
-    #: Altered after it was sent: never.
+    #: Another body came before under the same event id, so it is never replayed.
     CONFLICT = "conflict"
     STILL_UNREADABLE = "still_unreadable"
-    #: Its body was deleted after its time.
+    #: Retention has deleted its body.
     BODY_GONE = "body_gone"
-    #: The same event is in the log already, read from another delivery.
+    #: Another delivery in the log holds the same event.
     KNOWN_ALREADY = "known_already"
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayBatch:
-    """One step of a replay: outcomes by delivery, and the scopes that they belong to."""
+    """One batch of a replay: outcomes and scopes by the delivery's `seq`."""
 
     outcomes: Mapping[int, ReplayOutcome] = field(default_factory=dict)
     scopes: Mapping[int, str] = field(default_factory=dict)
 
 
-#: With these, there is nothing to do.
+#: States in which there is nothing to replay.
 _OUTCOME_OF_STATE: Mapping[DeliveryState, ReplayOutcome] = {
     DeliveryState.CONFLICT: ReplayOutcome.CONFLICT,
     DeliveryState.PENDING: ReplayOutcome.ON_ITS_WAY,
@@ -52,14 +52,14 @@ _OUTCOME_OF_STATE: Mapping[DeliveryState, ReplayOutcome] = {
 
 
 def enqueue_replay(
-    tx: Transaction, visibility: Visibility, wanted: DeliveryFilter, after: int, at_most: int
+    tx: Transaction, visibility: Visibility, criteria: DeliveryFilter, after: int, at_most: int
 ) -> ReplayBatch:
-    """Let deliveries wait to be forwarded again, in order of arrival, from beyond number `after`.
+    """Mark deliveries pending again, in order of arrival, starting after `seq` number `after`.
 
-    Nothing in the outcomes means that there are no more of them.
+    Empty outcomes mean that no deliveries are left.
     """
     query = join_webhooks(sa.select(deliveries, webhooks.c.scope)).where(
-        *filter_conditions(visibility, wanted), deliveries.c.seq > after
+        *filter_conditions(visibility, criteria), deliveries.c.seq > after
     )
     query = query.order_by(deliveries.c.seq).limit(at_most).with_for_update(of=deliveries)
     rows = tx.execute(query).all()
@@ -80,7 +80,7 @@ def _enqueue_delivery(tx: Transaction, row: Any) -> ReplayOutcome:
 
 
 def _parse_again(tx: Transaction, row: Any) -> ReplayOutcome:
-    """A dead letter may be readable by today's parser."""
+    """Parse a dead letter again: this version may understand it."""
     body = tx.execute(sa.select(delivery_bodies.c.body).where(delivery_bodies.c.seq == row.seq)).scalar()
     if body is None:
         return _update_delivery(tx, row, DeliveryState.PENDING) if row.facts else ReplayOutcome.BODY_GONE
@@ -112,7 +112,7 @@ def _event_columns(event: WebhookEvent, received_at: datetime) -> dict[str, Any]
 
 
 def _update_delivery(tx: Transaction, row: Any, state: DeliveryState, **values: Any) -> ReplayOutcome:
-    """Another attempt makes another request id, else Temporal would drop what it has had before."""
+    """Set the state and count an attempt, which changes the request id: Temporal drops repeated ids."""
     tx.execute(
         sa.update(deliveries)
         .where(deliveries.c.seq == row.seq)

@@ -1,4 +1,4 @@
-"""The inbox, which is also the delivery log: one row per delivery, committed before it is answered."""
+"""The inbox, which is also the delivery log: one row per delivery, committed before we answer."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from calmo_pagerduty.kernel.incident_ref import IncidentRef
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """A verified delivery. `facts` is the JSON of the event's thin facts, without its number."""
+    """A verified delivery. `facts` is the JSON of the event facts, without `seq`. Times are UTC."""
 
     webhook_id: str
     connection_id: str
@@ -41,16 +41,18 @@ class NewDelivery:
 
 @dataclass(frozen=True, slots=True)
 class PendingDelivery:
+    """A delivery to forward. `facts` is JSON as in NewDelivery."""
+
     seq: int
     ref: IncidentRef
     scope: str
-    #: The connection's own priority names, in lower case.
+    #: The connection's own priority names, in lower case, with their severities.
     severities: Mapping[str, Severity]
     facts: str
     attempts: int
 
 
-#: From here on the patience grows no more.
+#: From this attempt on, the timeout doubles no more.
 _LAST_DOUBLING = 7
 
 _FIND = sa.select(deliveries.c.body_sha256).where(
@@ -97,7 +99,11 @@ _ON_THE_TIMELINE = sa.exists(
 
 
 def insert_delivery(tx: Transaction, delivery: NewDelivery) -> Verdict:
-    """Keep a delivery; a repeated one is counted on its first row, an altered one is kept apart."""
+    """Insert a delivery and return its verdict.
+
+    A duplicate only increments the first row's counter. A delivery with the same event id and another
+    body gets its own row, as a conflict.
+    """
     if _insert(tx, delivery, _delivery_row(delivery)):
         return delivery.verdict
     key = {"webhook": delivery.webhook_id, "key": delivery.dedup_key}
@@ -115,7 +121,7 @@ def insert_delivery(tx: Transaction, delivery: NewDelivery) -> Verdict:
 
 
 def list_pending(tx: Transaction, after: int, at_most: int) -> list[PendingDelivery]:
-    """Return what waits to be forwarded, in order of arrival, from beyond number `after`."""
+    """Return deliveries to forward, in order of arrival, starting after `seq` number `after`."""
     rows = tx.execute(_PENDING, {"after": after, "at_most": at_most})
     return [
         PendingDelivery(
@@ -135,20 +141,20 @@ def mark_forwarded(tx: Transaction, seqs: Sequence[int], at: datetime) -> None:
 
 
 def mark_dead(tx: Transaction, seqs: Sequence[int], reason: str) -> None:
-    """Set deliveries aside that can't be forwarded or understood; a person decides about them."""
+    """Mark deliveries that can't be forwarded or understood as dead letters, for a person to look at."""
     dead = sa.update(deliveries).where(deliveries.c.seq.in_(list(seqs)))
     tx.execute(dead.values(state=DeliveryState.DEAD_LETTER, reason=reason))
 
 
 def mark_needs_reconcile(tx: Transaction, refs: Sequence[IncidentRef]) -> None:
-    """Say on these incidents' issues that something about them could not be applied."""
+    """Mark the incidents' issues for reconciliation: something could not be applied to them."""
     for ref in refs:
-        unsure = sa.update(issues).where(issues.c.id == ref.issue_id)
-        tx.execute(unsure.values(needs_reconcile=True))
+        marked = sa.update(issues).where(issues.c.id == ref.issue_id)
+        tx.execute(marked.values(needs_reconcile=True))
 
 
 def mark_applied(tx: Transaction, at_most: int, now: datetime) -> int:
-    """Mark as applied what has reached its issue's timeline, oldest first. Returns how many."""
+    """Mark deliveries as applied whose event is on the timeline, oldest first. Returns how many."""
     arrived = (
         sa.select(deliveries.c.seq)
         .where(deliveries.c.state == DeliveryState.FORWARDED, _ON_THE_TIMELINE)
@@ -156,16 +162,16 @@ def mark_applied(tx: Transaction, at_most: int, now: datetime) -> int:
         .limit(at_most)
     )
     applied = sa.update(deliveries).where(deliveries.c.seq.in_(arrived))
-    # A replayed one keeps the time at which it was applied first.
+    # A replayed delivery keeps the time at which it was applied first.
     first = sa.func.coalesce(deliveries.c.applied_at, sa.literal(now, deliveries.c.applied_at.type))
     return tx.execute(applied.values(state=DeliveryState.APPLIED, applied_at=first)).rowcount
 
 
 def mark_pending_again(tx: Transaction, now: datetime, timeout: timedelta) -> int:
-    """Let wait again what was forwarded but reached no timeline within `patience`; returns how many.
+    """Mark deliveries pending again that were forwarded but reached no timeline within `timeout`.
 
-    Whatever Temporal may have lost (a terminated workflow, a restored backup) is thus sent once more.
-    The patience doubles with each attempt: it may only be that no worker is running.
+    So we send again what Temporal lost (a terminated workflow, a restored backup). The timeout doubles with
+    each attempt, because perhaps no worker is running. Returns how many.
     """
     overdue = sa.or_(
         *(
@@ -184,7 +190,7 @@ def mark_pending_again(tx: Transaction, now: datetime, timeout: timedelta) -> in
 
 
 def list_backlogged_incidents(tx: Transaction, at_least: int) -> list[IncidentRef]:
-    """Return the incidents that have so many deliveries forwarded which reached no timeline yet."""
+    """Return incidents with at least `at_least` forwarded deliveries that reached no timeline yet."""
     columns = (deliveries.c.connection_id, deliveries.c.incident_id)
     rows = tx.execute(
         sa.select(*columns)
@@ -201,7 +207,7 @@ def count_unfinished(tx: Transaction) -> int:
 
 
 def _insert(tx: Transaction, delivery: NewDelivery, row: dict[str, Any]) -> bool:
-    """Insert the delivery and its body; False if it is there already."""
+    """Insert the delivery and its body. Returns False if its key exists already."""
     inserted = tx.execute(insert_or_ignore(tx, deliveries), row)
     if inserted.rowcount != 1:
         return False

@@ -1,7 +1,8 @@
-"""Verify X-PagerDuty-Signature. Source: PagerDuty's webhook documentation, "Signatures".
+"""Signs and verifies deliveries (header X-PagerDuty-Signature).
 
-HMAC-SHA256 over the raw body, keyed with the secret's text, in lower-case hex, one `v1=` value per
-secret that is live on PagerDuty's side.
+The signature is HMAC-SHA256 over the raw body, keyed with the secret's text, in lower-case hex. The
+header has one `v1=` value per live secret of the subscription.
+Source: PagerDuty's webhook documentation, "Verifying Signatures".
 """
 
 import hashlib
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 
 from calmo_pagerduty.deliveries.model import SignatureVerdict
 
-#: More values than PagerDuty would ever send; the rest is not looked at.
+#: PagerDuty never sends so many values. Further ones are ignored.
 MAX_SIGNATURES = 8
 
 
@@ -22,9 +23,9 @@ def sign(body: bytes, secret: bytes) -> bytes:
 def verify(
     body: bytes, header: bytes | None, secrets: Sequence[tuple[int, bytes]]
 ) -> tuple[SignatureVerdict, int | None]:
-    """Compare every signature with every live secret, in constant time and on bytes.
+    """Compare every signature with every live secret, in constant time.
 
-    `secrets` holds (version, secret). Returns the verdict and the version that matched.
+    `secrets` holds (version, secret). Returns the verdict, and the matching secret's version or None.
     """
     values = [value.strip() for value in (header or b"").split(b",")]
     values = [value for value in values if value]

@@ -1,4 +1,4 @@
-"""PagerDuty's service regions and tokens, without the token itself."""
+"""Facts about a PagerDuty token, without the token itself."""
 
 from datetime import datetime
 
