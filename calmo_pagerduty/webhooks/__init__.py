@@ -1,1 +1,1 @@
-"""Webhooks: their life, their secrets, PagerDuty's subscriptions, and whether they work."""
+"""Webhooks: their states and secrets, PagerDuty's subscriptions, and the doctor that examines them."""

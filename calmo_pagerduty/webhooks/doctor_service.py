@@ -1,4 +1,4 @@
-"""Examine a connection's webhooks at PagerDuty and here, and switch on again what may be."""
+"""Examines a connection's webhooks, here and at PagerDuty, and enables disabled subscriptions."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -27,7 +27,7 @@ from calmo_pagerduty.webhooks.subscriptions import (
 )
 
 PERMIT_TIMEOUT = timedelta(seconds=30)
-#: More subscriptions than an account can have.
+#: Maximum number of subscriptions to read; no account has so many.
 MAX_SUBSCRIPTIONS = 2000
 INCIDENT_LOOKBACK = timedelta(hours=24)
 _SUBSCRIPTIONS = ApiRequest(method=Method.GET, path="/webhook_subscriptions")
@@ -38,13 +38,13 @@ class ConnectionToExamine(FrozenModel):
 
 
 class ExaminationSummary(FrozenModel):
-    """What follows from an examination: figures and ids, no addresses."""
+    """The result of an examination: figures and ids, no addresses."""
 
     webhooks: int = 0
     findings: int = 0
     #: PagerDuty's ids of the subscriptions that it has switched off.
     disabled: tuple[str, ...] = ()
-    #: Since when that is known.
+    #: When the doctor first saw that, in UTC.
     disabled_since: datetime | None = None
     newly_disabled: bool = False
     may_enable: bool = False
@@ -56,7 +56,7 @@ class SubscriptionsToEnable(FrozenModel):
 
 
 class DoctorService:
-    """Examines and mends a connection's webhooks. `public_address` is how PagerDuty reaches us."""
+    """Examines and mends a connection's webhooks. `public_address` is our base URL for PagerDuty."""
 
     def __init__(self, database: Database, accounts: PagerDutyClients, public_address: str) -> None:
         self._database = database
@@ -65,15 +65,18 @@ class DoctorService:
         self._paces: dict[str, Pacer] = {}
 
     async def examine(self, order: ConnectionToExamine) -> ExaminationSummary:
-        """Look, and keep what was found. Raises PagerDutyError, ConnectionRemoved, StoreUnavailable."""
+        """Examine the webhooks and store the findings.
+
+        Raises PagerDutyError, ConnectionRemoved, StoreUnavailable.
+        """
         connection = await self._connection(order.connection_id)
-        seen = await self._read_snapshot(connection)
-        return await self._database.write(lambda t: self._examine(t, connection, seen))
+        snapshot = await self._read_snapshot(connection)
+        return await self._database.write(lambda t: self._examine(t, connection, snapshot))
 
     async def enable(self, order: SubscriptionsToEnable, attempt: int) -> bool:
-        """Switch them on again if the rules still allow it, and audit that. Returns whether it was done.
+        """Enable the subscriptions if the rules still allow it, and audit that. Returns True if it did.
 
-        `attempt` counts from 1. Raises PagerDutyError for what is to be tried again, ConnectionRemoved,
+        `attempt` counts from 1. Raises PagerDutyError if a retry may help, ConnectionRemoved,
         StoreUnavailable.
         """
         connection = await self._connection(order.connection_id)
@@ -110,16 +113,18 @@ class DoctorService:
             raise
         except PagerDutyError as error:
             return SubscriptionSnapshot(now=now, unreadable_reason=(type(error).__doc__ or "").strip())
-        found = tuple(
+        subscriptions = tuple(
             subscription for subscription in map(parse_subscription, listed.items) if subscription is not None
         )
-        return SubscriptionSnapshot(now=now, subscriptions=found, last_incident_at=last, may_enable=allowed)
+        return SubscriptionSnapshot(
+            now=now, subscriptions=subscriptions, last_incident_at=last, may_enable=allowed
+        )
 
     def _examine(
         self, tx: Transaction, connection: Connection, snapshot: SubscriptionSnapshot
     ) -> ExaminationSummary:
         ours = examinations.list_local_webhooks(tx, connection.id, self._public_address, snapshot.now)
-        gone = orphan_findings(
+        orphans = orphan_findings(
             self._public_address, [our_webhook.id for our_webhook in ours], snapshot.subscriptions or ()
         )
         count = 0
@@ -136,8 +141,8 @@ class DoctorService:
             at = _disabled_at(webhook, off, snapshot)
             disabled += off
             since = min(filter(None, (since, at)), default=None)
-            # What belongs to no webhook is told with the first one.
-            findings = (*examine_webhook(webhook, ours, snapshot), *(gone if place == 0 else ()))
+            # Findings that belong to no webhook are stored with the first webhook.
+            findings = (*examine_webhook(webhook, ours, snapshot), *(orphans if place == 0 else ()))
             cleaned = [redact_webhook_id(finding, webhook.id) for finding in findings]
             examinations.update_findings(tx, webhook.id, cleaned, at, snapshot.now)
             count += len(findings)
@@ -154,10 +159,12 @@ class DoctorService:
         return self._paces.setdefault(connection.id, Pacer())
 
     async def _connection(self, connection_id: str) -> Connection:
-        found = await self._database.read(lambda t: connections.get_connection(t, EVERYTHING, connection_id))
-        if found is None:
+        connection = await self._database.read(
+            lambda t: connections.get_connection(t, EVERYTHING, connection_id)
+        )
+        if connection is None:
             raise ConnectionRemoved("the connection was removed")
-        return found
+        return connection
 
     async def _audit(self, connection: Connection, order: SubscriptionsToEnable, outcome: str) -> None:
         now = datetime.now(UTC)
@@ -179,14 +186,14 @@ class DoctorService:
 
 
 def _disabled_at(webhook: LocalWebhook, off: list[str], snapshot: SubscriptionSnapshot) -> datetime | None:
-    """Keep since when it is known; who can't look leaves it as it is."""
+    """Return when the doctor first saw it disabled; unchanged if the subscriptions can't be read."""
     if snapshot.subscriptions is None:
         return webhook.disabled_at
     return (webhook.disabled_at or snapshot.now) if off else None
 
 
 async def _last_incident(client: PagerDutyClient, now: datetime) -> datetime | None:
-    """Return when something last happened in an incident of the account."""
+    """Return the UTC time of the account's latest log entry within INCIDENT_LOOKBACK; None if none."""
     since = format_iso_utc(now - INCIDENT_LOOKBACK)
     query = (("since", since), ("is_overview", "true"), ("limit", "1"))
     answer = await client.send(ApiRequest(method=Method.GET, path="/log_entries", query=query))

@@ -1,4 +1,4 @@
-"""Which events a webhook's subscription is for, and of which services or teams."""
+"""The events that a webhook's subscription delivers, and the services or teams that they are of."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from calmo_pagerduty.pagerduty.event_types import EventType
 
 
 class EventSet(StrEnum):
-    """Each holds the one before it."""
+    """A choice of event types. Each set contains the previous set."""
 
     ESSENTIAL = "essential"
     EXTENDED = "extended"
@@ -19,7 +19,7 @@ class EventSet(StrEnum):
 _ESSENTIAL = (EventType.TRIGGERED, EventType.ACKNOWLEDGED, EventType.RESOLVED)
 _EXTENDED = (*_ESSENTIAL, EventType.ESCALATED, EventType.RESPONDER_ADDED, EventType.PRIORITY_UPDATED)
 
-#: A ping is no event to choose: it always comes. A service's own events move no issue.
+#: Pings are left out because they always come, service events because they change no issue.
 EVENTS: Mapping[EventSet, tuple[EventType, ...]] = {
     EventSet.ESSENTIAL: _ESSENTIAL,
     EventSet.EXTENDED: _EXTENDED,
@@ -33,23 +33,23 @@ EVENTS: Mapping[EventSet, tuple[EventType, ...]] = {
     ),
 }
 
-#: PagerDuty allows so many subscriptions for one service, team or account.
+#: PagerDuty's limit of subscriptions for one service, team or account.
 MAX_FILTERS = 10
 
 
 class InvalidFilter(ExplainedError, ValueError):
-    """Services and teams can't be chosen so; the message says why."""
+    """The choice of services and teams is not possible. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Whose events: some services', some teams', or without either the whole account's."""
+    """The services or the teams whose events are wanted; without both, the whole account."""
 
     service_ids: tuple[str, ...] = ()
     team_ids: tuple[str, ...] = ()
 
     def validated(self) -> "EventFilter":
-        """Return itself. Raises BadFilter."""
+        """Return itself. Raises InvalidFilter."""
         if self.service_ids and self.team_ids:
             raise InvalidFilter(
                 "choose services or teams, not both: one subscription of PagerDuty's takes one of them"
@@ -61,7 +61,7 @@ class EventFilter:
         return self
 
     def filter_keys(self) -> tuple[tuple[str, str | None], ...]:
-        """Return (kind, id) of each subscription that it takes: PagerDuty filters by one thing each."""
+        """Return (kind, id) of each subscription that is needed: PagerDuty filters by one object each."""
         if self.service_ids:
             return tuple(("service", service_id) for service_id in dict.fromkeys(self.service_ids))
         if self.team_ids:

@@ -1,4 +1,4 @@
-"""What became of a webhook's deliveries, and the end of the incidents that tests of it play through."""
+"""Reads what a webhook has received, and deletes the synthetic incidents of its tests."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -27,7 +27,9 @@ _NOT_SYNTHETIC = sa.or_(
 def get_evidence(
     tx: Transaction, webhook_id: str, versions: Sequence[int], since: datetime
 ) -> DeliveryEvidence:
-    """Return what came: verified by one of these secrets at any time, everything else since then."""
+    """Return the evidence: deliveries verified by one of the secret `versions`, whenever they came, and
+    all others since `since` (UTC).
+    """
     latest = (
         sa.select(deliveries.c.received_at, deliveries.c.event_type)
         .where(deliveries.c.webhook_id == webhook_id, _NOT_SYNTHETIC)
@@ -53,22 +55,22 @@ def get_evidence(
 
 
 def get_delivery_state(tx: Transaction, webhook_id: str, event_id: str) -> str | None:
-    """Return where a delivery stands; None if it isn't in the inbox."""
+    """Return a delivery's state; None if it isn't in the inbox."""
     query = sa.select(deliveries.c.state)
-    found = tx.execute(
+    state = tx.execute(
         query.where(deliveries.c.webhook_id == webhook_id, deliveries.c.dedup_key == event_id)
     ).scalar()
-    return str(found) if found is not None else None
+    return str(state) if state is not None else None
 
 
 def get_last_delivery_seq(tx: Transaction, webhook_id: str) -> int:
-    """Return the number of the webhook's latest delivery, 0 if there is none."""
+    """Return `seq` of the webhook's latest delivery, 0 if there is none."""
     query = sa.select(sa.func.max(deliveries.c.seq)).where(deliveries.c.webhook_id == webhook_id)
     return tx.execute(query).scalar() or 0
 
 
 def get_ping_arrived(tx: Transaction, webhook_id: str, after: int) -> bool:
-    """Whether a ping was verified since delivery number `after`, be it one that was sent again."""
+    """Tell whether a verified ping arrived after `seq` number `after`, even a repeated ping."""
     query = sa.select(deliveries.c.seq).where(
         deliveries.c.webhook_id == webhook_id,
         deliveries.c.seq > after,
@@ -78,7 +80,7 @@ def get_ping_arrived(tx: Transaction, webhook_id: str, after: int) -> bool:
 
 
 def list_leftover_tests(tx: Transaction, before: datetime) -> tuple[IncidentRef, ...]:
-    """Return the test incidents that began before then and are still in the database."""
+    """Return the synthetic incidents in the database that began before `before` (UTC)."""
     of_tests = [
         sa.select(table.c.connection_id, table.c.incident_id).where(
             table.c.incident_id.like(f"{SYNTHETIC_PREFIX}%"), began < before
@@ -92,14 +94,14 @@ def list_leftover_tests(tx: Transaction, before: datetime) -> tuple[IncidentRef,
 
 
 def delete_test_incident(tx: Transaction, ref: IncidentRef) -> None:
-    """Remove all that a test incident left. Raises ValueError for any other incident."""
+    """Delete all rows of a synthetic incident. Raises ValueError for any other incident."""
     if not is_synthetic(ref):
         raise ValueError("this is no test incident")
-    of_it = (deliveries.c.connection_id == ref.connection_id, deliveries.c.incident_id == ref.incident_id)
-    seqs = sa.select(deliveries.c.seq).where(*of_it)
+    matches = (deliveries.c.connection_id == ref.connection_id, deliveries.c.incident_id == ref.incident_id)
+    seqs = sa.select(deliveries.c.seq).where(*matches)
     for removal in (
         sa.delete(delivery_bodies).where(delivery_bodies.c.seq.in_(seqs)),
-        sa.delete(deliveries).where(*of_it),
+        sa.delete(deliveries).where(*matches),
         sa.delete(issue_changes).where(issue_changes.c.issue_id == ref.issue_id),
         sa.delete(timeline).where(timeline.c.issue_id == ref.issue_id),
         sa.delete(issues).where(issues.c.id == ref.issue_id),

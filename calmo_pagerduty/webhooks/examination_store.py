@@ -1,4 +1,4 @@
-"""What the doctor looks at on our side, and what it found."""
+"""Reads our webhooks for the doctor, and stores its findings."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from calmo_pagerduty.webhooks.subscriptions import LocalWebhook
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """What was found on one webhook, and when. Times are UTC."""
+    """The latest findings on one webhook. Times are UTC."""
 
     handle: str
     name: str
@@ -34,7 +34,7 @@ class Examination:
 def list_local_webhooks(
     tx: Transaction, connection_id: str, public_address: str, now: datetime
 ) -> tuple[LocalWebhook, ...]:
-    """Return the connection's live webhooks as they stand on our side."""
+    """Return the connection's live webhooks with their state on our side."""
     rows = tx.execute(_live_webhooks(webhooks.c.connection_id == connection_id))
     return tuple(_local_webhook(tx, row, public_address, now) for row in rows)
 
@@ -46,7 +46,7 @@ def update_findings(
     disabled_at: datetime | None,
     now: datetime,
 ) -> None:
-    """Keep what was found last."""
+    """Replace a webhook's findings."""
     tx.execute(
         sa.update(webhooks)
         .where(webhooks.c.id == webhook_id)
@@ -59,7 +59,7 @@ def update_findings(
 
 
 def mark_enabled(tx: Transaction, webhook_ids: Collection[str]) -> None:
-    """These are not switched off any more."""
+    """Clear `disabled_at` of these webhooks."""
     changed = sa.update(webhooks).where(webhooks.c.id.in_(list(webhook_ids)))
     tx.execute(changed.values(disabled_at=None))
 
@@ -67,7 +67,7 @@ def mark_enabled(tx: Transaction, webhook_ids: Collection[str]) -> None:
 def list_examinations(
     tx: Transaction, visibility: Visibility, connection_id: str | None = None
 ) -> tuple[Examination, ...]:
-    """Return what was found last on each webhook that the caller may see, the longest known first."""
+    """Return the latest findings on each webhook that the caller may see, oldest webhook first."""
     conditions = [visible_to(webhooks.c.scope, visibility)]
     if connection_id is not None:
         conditions.append(webhooks.c.connection_id == connection_id)
@@ -85,7 +85,7 @@ def list_examinations(
 
 
 def get_disabled_webhooks(tx: Transaction) -> Mapping[str, datetime]:
-    """Return the webhooks that PagerDuty has switched off, with since when that is known."""
+    """Return the webhooks that PagerDuty has disabled: when the doctor first saw that (UTC), by id."""
     rows = tx.execute(_live_webhooks(webhooks.c.disabled_at.is_not(None)))
     return {row.id: row.disabled_at for row in rows}
 
@@ -101,7 +101,7 @@ def _local_webhook(tx: Transaction, row: Any, public_address: str, now: datetime
         sa.or_(webhook_secrets.c.expires_at.is_(None), webhook_secrets.c.expires_at > now),
     )
     last = sa.select(deliveries.c.received_at).where(deliveries.c.webhook_id == row.id)
-    waits = sa.select(sa.func.min(deliveries.c.received_at)).where(
+    oldest_waiting = sa.select(sa.func.min(deliveries.c.received_at)).where(
         deliveries.c.state.in_([DeliveryState.PENDING, DeliveryState.FORWARDED]),
         deliveries.c.webhook_id == row.id,
     )
@@ -119,5 +119,5 @@ def _local_webhook(tx: Transaction, row: Any, public_address: str, now: datetime
         disabled_at=row.disabled_at,
         strikes=count_strikes(tx, row.id, now),
         last_delivery_at=tx.execute(last.order_by(deliveries.c.seq.desc()).limit(1)).scalar(),
-        waits_since=tx.execute(waits).scalar(),
+        waits_since=tx.execute(oldest_waiting).scalar(),
     )

@@ -1,4 +1,4 @@
-"""What is wrong with a connection's webhooks, in words, and what to do: pure, from what was seen."""
+"""Finds what is wrong with a connection's webhooks, with advice. Pure."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -16,9 +16,9 @@ from calmo_pagerduty.webhooks.subscriptions import (
     subscriptions_of_webhook,
 )
 
-#: Incidents that happened so long after the last delivery should have brought one.
+#: If an incident happens so long after the last delivery, a delivery is missing.
 SILENT_AFTER = timedelta(minutes=15)
-#: A delivery that has waited so long shows that nothing takes it on.
+#: If a delivery waits so long, nothing processes it.
 STUCK_AFTER = timedelta(minutes=2)
 
 
@@ -30,7 +30,7 @@ class Level(StrEnum):
 
 
 class Finding(FrozenModel):
-    """`words` say what is wrong, `advice` what to do. No address and no secret is in them."""
+    """`words` say what is wrong, `advice` what to do. They hold no address and no secret."""
 
     kind: str
     level: Level
@@ -42,22 +42,22 @@ class Finding(FrozenModel):
 def examine_webhook(
     webhook: LocalWebhook, all_of_ours: Sequence[LocalWebhook], snapshot: SubscriptionSnapshot
 ) -> tuple[Finding, ...]:
-    """Return what is wrong with one webhook, the worst first."""
-    found = list(_local_findings(webhook, snapshot))
+    """Return the findings on a webhook, the most severe first."""
+    findings = list(_local_findings(webhook, snapshot))
     if snapshot.subscriptions is None:
-        found.append(_no_access_finding(snapshot.unreadable_reason))
+        findings.append(_no_access_finding(snapshot.unreadable_reason))
     elif not webhook.paused:
         mine = subscriptions_of_webhook(webhook, snapshot.subscriptions)
-        found += _remote_findings(webhook, mine, snapshot)
-        found += _duplicate_findings(webhook, mine, all_of_ours, snapshot.subscriptions)
-    return tuple(sorted(found, key=lambda finding: list(Level).index(finding.level)))
+        findings += _remote_findings(webhook, mine, snapshot)
+        findings += _duplicate_findings(webhook, mine, all_of_ours, snapshot.subscriptions)
+    return tuple(sorted(findings, key=lambda finding: list(Level).index(finding.level)))
 
 
 def orphan_findings(
     url_prefix: str, live: Sequence[str], subscriptions: Sequence[Subscription]
 ) -> tuple[Finding, ...]:
-    """Return what delivers here to webhooks that are gone: PagerDuty is refused until it gives up."""
-    gone = [
+    """Return findings on subscriptions that deliver to webhooks of ours that no longer exist."""
+    orphans = [
         subscription
         for subscription in subscriptions
         if subscription.url.startswith(url_prefix + WEBHOOK_PATH)
@@ -71,7 +71,7 @@ def orphan_findings(
             f" ({webhook_handle(subscription.url)})",
             advice="delete the subscription in PagerDuty",
         )
-        for subscription in gone
+        for subscription in orphans
     )
 
 
@@ -113,27 +113,27 @@ def _remote_findings(
     webhook: LocalWebhook, mine: Sequence[Subscription], snapshot: SubscriptionSnapshot
 ) -> Iterator[Finding]:
     everything = {subscription.id: subscription for subscription in snapshot.subscriptions or ()}
-    for known in webhook.subscription_ids:
-        if known not in everything:
-            yield _missing_finding(f"subscription {known} is gone from PagerDuty")
-        elif everything[known] not in mine:
+    for subscription_id in webhook.subscription_ids:
+        if subscription_id not in everything:
+            yield _missing_finding(f"subscription {subscription_id} is gone from PagerDuty")
+        elif everything[subscription_id] not in mine:
             yield Finding(
                 kind="changed_address",
                 level=Level.ALARM,
-                words=f"subscription {known} delivers to another address",
-                advice="make the subscription anew: PagerDuty can't change an address",
+                words=f"subscription {subscription_id} delivers to another address",
+                advice="make a new subscription: PagerDuty can't change an address",
             )
     if not mine and not webhook.subscription_ids:
         yield _missing_finding("no subscription of PagerDuty's delivers to this webhook")
     for subscription in mine:
         yield from _subscription_findings(webhook, subscription, snapshot)
-    wanted, there = set(webhook.filter_keys), {subscription.filter_key for subscription in mine}
-    if mine and wanted - there:
+    chosen, delivered = set(webhook.filter_keys), {subscription.filter_key for subscription in mine}
+    if mine and chosen - delivered:
         yield Finding(
             kind="wrong_filter",
             level=Level.WARNING,
-            words=f"events of {_filter_text(wanted - there)} were chosen, but come from"
-            f" {_filter_text(there)} only",
+            words=f"events of {_filter_text(chosen - delivered)} were chosen, but come from"
+            f" {_filter_text(delivered)} only",
             advice="change the subscription's scope in PagerDuty, or make it anew",
         )
     yield from _silence_findings(webhook, mine, snapshot)
@@ -166,9 +166,9 @@ def _subscription_findings(
             words=f"subscription {subscription.id} is paused in PagerDuty: nothing arrives",
             advice="activate it in PagerDuty",
         )
-    lacking = sorted(webhook.event_types - subscription.event_types)
-    if lacking:
-        some = ", ".join(lacking[:4]) + (f" and {len(lacking) - 4} more" if len(lacking) > 4 else "")
+    missing = sorted(webhook.event_types - subscription.event_types)
+    if missing:
+        some = ", ".join(missing[:4]) + (f" and {len(missing) - 4} more" if len(missing) > 4 else "")
         yield Finding(
             kind="wrong_events",
             level=Level.WARNING if webhook.managed else Level.NOTE,
@@ -177,11 +177,11 @@ def _subscription_findings(
         )
 
 
-def _no_access_finding(why_not: str) -> Finding:
+def _no_access_finding(reason: str) -> Finding:
     return Finding(
         kind="cannot_look",
         level=Level.NOTE,
-        words=f"PagerDuty's subscriptions can't be seen: {why_not}",
+        words=f"PagerDuty's subscriptions can't be seen: {reason}",
         advice="give the connection a token whose user is a manager or administrator",
     )
 
@@ -198,7 +198,7 @@ def _missing_finding(words: str) -> Finding:
 def _silence_findings(
     webhook: LocalWebhook, mine: Sequence[Subscription], snapshot: SubscriptionSnapshot
 ) -> Iterator[Finding]:
-    """Only for what brings the whole account's events: of others we can't tell what should come."""
+    """Compare with PagerDuty's latest incident. Only a whole-account subscription should deliver it."""
     last, there = webhook.last_delivery_at, snapshot.last_incident_at
     whole = any(subscription.is_live and subscription.kind == "account" for subscription in mine)
     if not whole or there is None or snapshot.now - there < SILENT_AFTER:
@@ -239,7 +239,7 @@ def _duplicate_findings(
 
 
 def redact_webhook_id(finding: Finding, webhook_id: str) -> Finding:
-    """Return the finding without the webhook's id, which is the key to its address."""
+    """Return the finding with the handle in place of the webhook's id, which is its address."""
     return finding.model_copy(update={"words": finding.words.replace(webhook_id, webhook_handle(webhook_id))})
 
 

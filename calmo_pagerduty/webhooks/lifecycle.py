@@ -1,9 +1,9 @@
-"""The life of a webhook: where it stands follows from a few facts, and one table says what may happen.
+"""The states of a webhook. A few flags decide the state, and one table lists the allowed transitions.
 
-    waiting_for_secret ──▶ unproven ──▶ armed     beside these: paused, disabled_by_pagerduty, deleted
+    waiting_for_secret ──▶ unproven ──▶ armed     in addition: paused, disabled_by_pagerduty, deleted
 
-A paused webhook still takes deliveries in, and puts them aside; one that PagerDuty has switched off
-gets none. Nothing leads out of `deleted`.
+A paused webhook still accepts deliveries and stores them without forwarding. PagerDuty sends nothing to
+a disabled webhook. No transition leads out of `deleted`.
 """
 
 import re
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
-#: A replaced secret lives on: PagerDuty repeats deliveries for 48 h, signed as they first were.
+#: How long a replaced secret stays valid: PagerDuty retries for 48 h with the first signature.
 SECRET_OVERLAP = timedelta(hours=72)
 
 WEBHOOK_ID_PATTERN = re.compile(r"wh_[a-z2-7]{32}")
@@ -21,7 +21,7 @@ WEBHOOK_PATH = "/webhooks/pagerduty/"
 
 class WebhookState(StrEnum):
     WAITING_FOR_SECRET = "waiting_for_secret"  # noqa: S105 - a state, not a secret
-    #: No delivery was verified yet: an unsigned one is asked to come back.
+    #: No delivery has been verified yet: an unsigned delivery gets 503, so PagerDuty retries it.
     UNPROVEN = "unproven"
     ARMED = "armed"
     PAUSED = "paused"
@@ -31,7 +31,7 @@ class WebhookState(StrEnum):
 
 
 class WebhookTransition(StrEnum):
-    """What people do to a webhook, and what is seen of it."""
+    """What people do to a webhook, and what deliveries and the doctor show of it."""
 
     SECRET_SET = "secret_set"  # noqa: S105
     VERIFIED = "verified"
@@ -47,7 +47,10 @@ class WebhookTransition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WebhookFlags:
-    """All that a webhook's state follows from. `secret`: one is live; `armed`: a delivery was verified."""
+    """The flags that decide a webhook's state.
+
+    `secret`: it has a live secret. `armed`: a delivery was verified. `disabled`: by PagerDuty.
+    """
 
     secret: bool = False
     armed: bool = False
@@ -57,12 +60,12 @@ class WebhookFlags:
 
 
 class WebhookConflict(Exception):
-    """What was asked for makes no sense for a webhook that stands so; the message says why."""
+    """The webhook's state doesn't allow the transition. The message says why."""
 
 
 FlagPattern = Mapping[str, bool]
 
-#: The first row whose facts all hold is the state.
+#: The first row whose flags all match gives the state.
 STATE_PATTERNS: tuple[tuple[WebhookState, FlagPattern], ...] = (
     (WebhookState.DELETED, {"deleted": True}),
     (WebhookState.DISABLED_BY_PAGERDUTY, {"disabled": True}),
@@ -72,7 +75,7 @@ STATE_PATTERNS: tuple[tuple[WebhookState, FlagPattern], ...] = (
     (WebhookState.WAITING_FOR_SECRET, {}),
 )
 
-#: Which facts each happening needs, and which it changes. Whatever is so already may happen again.
+#: By transition: the flags that it requires, and the flags that it sets. A transition may be repeated.
 TRANSITIONS: Mapping[WebhookTransition, tuple[FlagPattern, FlagPattern]] = {
     WebhookTransition.SECRET_SET: ({"deleted": False}, {"secret": True}),
     WebhookTransition.VERIFIED: ({"deleted": False, "secret": True}, {"armed": True}),
@@ -86,7 +89,7 @@ TRANSITIONS: Mapping[WebhookTransition, tuple[FlagPattern, FlagPattern]] = {
     WebhookTransition.DELETED: ({"deleted": False}, {"deleted": True}),
 }
 
-#: What is said when a needed fact is missing.
+#: The message if a required flag is missing.
 REFUSAL_REASONS: Mapping[tuple[str, bool], str] = {
     ("deleted", False): "the webhook is deleted: make a new one",
     ("secret", True): "the webhook has no signing secret yet: set it first",
@@ -94,31 +97,31 @@ REFUSAL_REASONS: Mapping[tuple[str, bool], str] = {
 }
 
 
-def state_of(facts: WebhookFlags) -> WebhookState:
-    """Return where a webhook with these facts stands: total, since the last row asks for nothing."""
-    return next(state for state, wanted in STATE_PATTERNS if _unmet_flag(facts, wanted) is None)
+def state_of(flags: WebhookFlags) -> WebhookState:
+    """Return the state for these flags. Total, because the last row matches any flags."""
+    return next(state for state, pattern in STATE_PATTERNS if _unmet_flag(flags, pattern) is None)
 
 
-def apply_transition(facts: WebhookFlags, what: WebhookTransition) -> WebhookFlags:
-    """Return the facts afterwards. Raises NotPossible."""
-    needed, changes = TRANSITIONS[what]
-    missing = _unmet_flag(facts, needed)
+def apply_transition(flags: WebhookFlags, transition: WebhookTransition) -> WebhookFlags:
+    """Return the flags after the transition. Raises WebhookConflict."""
+    required, changes = TRANSITIONS[transition]
+    missing = _unmet_flag(flags, required)
     if missing is not None:
         raise WebhookConflict(REFUSAL_REASONS[missing])
-    return replace(facts, **changes)
+    return replace(flags, **changes)
 
 
-def _unmet_flag(facts: WebhookFlags, wanted: FlagPattern) -> tuple[str, bool] | None:
-    return next(((name, value) for name, value in wanted.items() if getattr(facts, name) is not value), None)
+def _unmet_flag(flags: WebhookFlags, pattern: FlagPattern) -> tuple[str, bool] | None:
+    return next(((name, value) for name, value in pattern.items() if getattr(flags, name) is not value), None)
 
 
 def webhook_handle(webhook_id: str) -> str:
-    """Return what lists, logs and the audit call a webhook: its id is the key to its address."""
+    """Return the webhook's handle, for lists, logs and the audit: the whole id would reveal its address."""
     return f"wh_{webhook_id[-6:]}"
 
 
 def webhook_url(public_address: str, webhook_id: str) -> str:
-    """Return the address that PagerDuty delivers to. It is shown once, when the webhook is made."""
+    """Return the URL that PagerDuty delivers to. People see it once, when the webhook is made."""
     return f"{public_address}{WEBHOOK_PATH}{webhook_id}"
 
 
@@ -127,5 +130,5 @@ def masked_url(public_address: str, webhook_id: str) -> str:
 
 
 def redact_webhook_ids(text: str) -> str:
-    """Return a text of somebody else's with handles in place of webhooks' ids."""
+    """Return the text with handles in place of webhooks' ids."""
     return WEBHOOK_ID_PATTERN.sub(lambda found: webhook_handle(found[0]), text)

@@ -1,4 +1,4 @@
-"""Webhooks as their owners manage them. Every finder takes what its caller may see."""
+"""Webhooks as their owners manage them. Every read takes the caller's Visibility."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from calmo_pagerduty.webhooks.lifecycle import (
 
 @dataclass(frozen=True, slots=True)
 class SecretInfo:
-    """When a secret came, and when it stops to count; of the secret itself nothing is told."""
+    """When a secret was set and when it expires (UTC), without the secret itself."""
 
     version: int
     created_at: datetime
@@ -46,7 +46,7 @@ class NewWebhook:
 
 @dataclass(frozen=True, slots=True)
 class ManagedWebhook:
-    """A webhook with all that its owners may know. Times are UTC."""
+    """A webhook with all that its owners may see. Times are UTC."""
 
     id: str
     name: str
@@ -56,7 +56,7 @@ class ManagedWebhook:
     only: EventFilter
     #: PagerDuty's ids of the subscriptions that deliver here, if we know them.
     subscription_ids: tuple[str, ...]
-    #: Whether we made them, and so clean them up.
+    #: True if we made the subscriptions, so we delete them too.
     managed: bool
     created_at: datetime
     armed_at: datetime | None
@@ -65,7 +65,7 @@ class ManagedWebhook:
     deleted_at: datetime | None
     findings: tuple[Any, ...]
     examined_at: datetime | None
-    #: Those that are live, oldest first.
+    #: The live secrets, oldest first.
     secrets: tuple[SecretInfo, ...]
 
     @property
@@ -88,14 +88,14 @@ class ManagedWebhook:
 
     @property
     def live_secrets(self) -> tuple[SecretInfo, ...]:
-        """The secrets that nothing has replaced."""
+        """The secrets that have not been replaced."""
         return tuple(secret for secret in self.secrets if secret.expires_at is None)
 
 
 def insert_webhook(
     tx: Transaction, keyring: Keyring, new: NewWebhook, secret: bytes | None, now: datetime
 ) -> str:
-    """Make a webhook and return its id, which is also its unguessable address."""
+    """Insert a webhook and return its id, which is also its unguessable address."""
     webhook_id = addresses.insert_webhook(tx, keyring, new.scope, secret, now)
     values: dict[str, Any] = {
         "name": new.name,
@@ -110,33 +110,33 @@ def insert_webhook(
 
 
 def get_webhook(
-    tx: Transaction, visibility: Visibility, known_as: str, now: datetime
+    tx: Transaction, visibility: Visibility, id_or_handle: str, now: datetime
 ) -> ManagedWebhook | None:
-    """Return a webhook by its id or its handle; None if there is none that this caller may see.
+    """Return a webhook by its id or its handle; None if there is none that the caller may see.
 
-    Raises NotPossible if several have this handle.
+    Raises WebhookConflict if several webhooks have this handle.
     """
-    if WEBHOOK_ID_PATTERN.fullmatch(known_as):
-        condition = webhooks.c.id == known_as
-    elif HANDLE_PATTERN.fullmatch(known_as):
-        condition = webhooks.c.id.like(f"wh\\_%{known_as[-6:]}", escape="\\")
+    if WEBHOOK_ID_PATTERN.fullmatch(id_or_handle):
+        condition = webhooks.c.id == id_or_handle
+    elif HANDLE_PATTERN.fullmatch(id_or_handle):
+        condition = webhooks.c.id.like(f"wh\\_%{id_or_handle[-6:]}", escape="\\")
     else:
         return None
-    found = _list_webhooks(tx, visibility, now, condition)
-    if len(found) > 1:
+    matches = _list_webhooks(tx, visibility, now, condition)
+    if len(matches) > 1:
         raise WebhookConflict("several webhooks have this handle: name it by its whole id")
-    return found[0] if found else None
+    return matches[0] if matches else None
 
 
 def list_webhooks(tx: Transaction, visibility: Visibility, now: datetime) -> tuple[ManagedWebhook, ...]:
-    """Return the webhooks that aren't deleted and the caller may see, oldest first."""
+    """Return the webhooks that are not deleted and that the caller may see, oldest first."""
     return _list_webhooks(tx, visibility, now, webhooks.c.deleted_at.is_(None))
 
 
 def list_webhooks_to_sweep(
     tx: Transaction, visibility: Visibility, now: datetime
 ) -> tuple[ManagedWebhook, ...]:
-    """Return those with expired secrets, and deleted ones whose subscriptions may still be there."""
+    """Return webhooks with expired secrets, and deleted ones whose subscriptions may still exist."""
     expired = sa.select(webhook_secrets.c.webhook_id).where(webhook_secrets.c.expires_at <= now)
     left = sa.and_(webhooks.c.deleted_at.is_not(None), webhooks.c.managed)
     return _list_webhooks(tx, visibility, now, sa.or_(left, webhooks.c.id.in_(expired)))
@@ -150,7 +150,7 @@ def update_secrets(
     now: datetime,
     keep_others: bool = False,
 ) -> None:
-    """Seal new secrets. Those before them live on for OVERLAP, or for good if they are kept."""
+    """Seal new secrets. The older ones expire after SECRET_OVERLAP, unless `keep_others`."""
     if not keep_others:
         replaced = sa.update(webhook_secrets).where(
             webhook_secrets.c.webhook_id == webhook_id, webhook_secrets.c.expires_at.is_(None)
@@ -168,12 +168,12 @@ def delete_expired_secrets(tx: Transaction, webhook_id: str, now: datetime) -> N
 
 
 def update_subscriptions(tx: Transaction, webhook_id: str, ids: Sequence[str]) -> None:
-    """Note the subscriptions that we made for it; without any, there is nothing to clean up."""
+    """Store the ids of the subscriptions that we made. Without ids, there is nothing to delete later."""
     update_webhook(tx, webhook_id, subscription_id=",".join(ids) or None, managed=bool(ids))
 
 
 def mark_deleted(tx: Transaction, webhook_id: str, now: datetime) -> None:
-    """Answer 410 from now on, and forget the secrets at once. What was delivered stays."""
+    """Mark the webhook deleted (answered 410) and delete its secrets. Its deliveries stay."""
     update_webhook(tx, webhook_id, deleted_at=now)
     delete_secrets(tx, webhook_id)
 

@@ -1,4 +1,4 @@
-"""Whether PagerDuty can reach an address, as far as the address itself tells."""
+"""Judges by its form whether PagerDuty can reach an address."""
 
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -8,7 +8,7 @@ _LOCAL_NAMES = ("localhost", ".localhost", ".local", ".internal", ".home.arpa", 
 
 
 def unreachable_reason(address: str) -> str | None:
-    """Say why PagerDuty can't or won't deliver to this address; None if nothing speaks against it."""
+    """Return why PagerDuty can't or won't deliver to this address; None if its form allows it."""
     try:
         parts = urlsplit(address)
         host, _ = parts.hostname or "", parts.port

@@ -1,10 +1,10 @@
-"""The steps on PagerDuty's page that set a webhook up by hand, in words."""
+"""Describes how a person sets up a webhook on PagerDuty's page."""
 
 from calmo_pagerduty.webhooks.event_filters import EVENTS, EventFilter, EventSet
 
 
 def setup_steps(url: str, handle: str, events: EventSet, only: EventFilter, has_secret: bool) -> list[str]:
-    """Return what a person does, one thing a line. `url` may be masked: it is whole only once."""
+    """Return the steps, each as one line. `url` may be masked: only its creation shows it whole."""
     parts = only.filter_keys()
     names = [str(event_type) for event_type in EVENTS[events]]
     hidden = "…" in url
@@ -17,7 +17,7 @@ def setup_steps(url: str, handle: str, events: EventSet, only: EventFilter, has_
             else ""
         ),
         f"Scope: {_filter_text(parts)}.",
-        "Description: anything by which you will know it, such as Calmo.",
+        "Description: anything by which you will recognise it, such as Calmo.",
         f"Events: tick {', '.join(names)}, and no service events."
         if events is not EventSet.ADVANCED
         else f"Events: tick all that begin with incident ({len(names)} of them), and no service events.",
@@ -36,7 +36,7 @@ def setup_steps(url: str, handle: str, events: EventSet, only: EventFilter, has_
         )
     steps.append(
         "In PagerDuty, open the webhook and choose Send Test Event; then"
-        f" calmo-pagerduty webhook wizard {handle} --wait 60 tells whether it arrived well."
+        f" calmo-pagerduty webhook wizard {handle} --wait 60 tells whether it arrived."
     )
     return steps
 

@@ -1,4 +1,4 @@
-"""Why a delivery that somebody has caught doesn't verify: what it would verify as, tried one by one."""
+"""Diagnoses why a captured delivery doesn't verify, by trying to undo known alterations."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ def _reserialised(separators: tuple[str, str], ascii_only: bool) -> Callable[[by
     return rewrite
 
 
-#: What may have been done to a body on its way, undone: (how to say it, how to undo it).
+#: Alterations of a body on its way: (description, function that undoes it).
 _ALTERATIONS: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
     ("white space was added around it", lambda body: body.strip()),
     ("the line break at its end was taken away", lambda body: body + b"\n"),
@@ -33,7 +33,7 @@ _ALTERATIONS: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
 
 
 def diagnose(body: bytes, header: bytes | None, secrets: Secrets) -> ValidationResult:
-    """Say whether a sample verifies with the webhook's live secrets, and if not, why."""
+    """Return whether a captured delivery verifies with the webhook's live secrets, and if not, why."""
     if not secrets:
         return ValidationResult(ValidationOutcome.NO_SECRET)
     verdict, _ = verify(body, header, secrets)

@@ -1,4 +1,4 @@
-"""What people paste as a signing secret: what is meant is taken, what is something else is named."""
+"""Reads the signing secret from a pasted text, and names what else the text may be."""
 
 import json
 import re
@@ -10,33 +10,33 @@ from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.kernel.json_values import as_object
 from calmo_pagerduty.webhooks.lifecycle import WEBHOOK_ID_PATTERN, WEBHOOK_PATH
 
-#: PagerDuty's are longer still; a shorter one was cut off, or is a word that somebody thought up.
+#: PagerDuty's secrets are longer. A shorter text was cut off or is invented.
 MIN_LENGTH = 16
 MAX_LENGTH = 512
 
-#: White space and what copying adds beside it: zero-width signs, byte-order marks, quotation marks.
+#: White space and what copying adds: zero-width characters, byte-order marks.
 _WHITESPACE = " \t\r\n\v\f\u00a0\u2007\u202f\u200b\u200c\u200d\u2060\ufeff\x00"
 _QUOTES = ('"', "'", "`")
 
 
 class InvalidSecret(ExplainedError, ValueError):
-    """This is no signing secret. The message says what it seems to be, and never repeats it."""
+    """The text is no signing secret. The message says what it seems to be, and never repeats it."""
 
 
 @dataclass(frozen=True, slots=True)
 class PastedSecret:
-    """`notes` tell what was left away of the pasted text."""
+    """`notes` say what was removed from the pasted text."""
 
     secret: bytes = field(repr=False)
     notes: tuple[str, ...] = ()
 
 
 def _is_token(text: str) -> bool:
-    """PagerDuty's API keys have 20 characters; some begin with a letter and a plus sign or underscore."""
+    """Tell whether the text looks like a PagerDuty API key: 20 characters, or a letter, `+` and more."""
     return bool(re.fullmatch(r"[A-Za-z0-9_+-]{20}|[a-z]\+\S+", text)) or "token=" in text.lower()
 
 
-#: What a pasted text may be instead, in the order in which it is asked.
+#: What a pasted text may be instead, checked in this order: (test, error message).
 _MISTAKEN_TEXTS: tuple[tuple[Callable[[str], bool], str], ...] = (
     (
         lambda text: bool(re.search(r"\bv\d+=", text)) or "x-pagerduty-signature" in text.lower(),
@@ -86,7 +86,7 @@ _MISTAKEN_TEXTS: tuple[tuple[Callable[[str], bool], str], ...] = (
 
 
 def parse_secret(pasted: bytes) -> PastedSecret:
-    """Return the signing secret that a pasted text holds. Raises BadSecret."""
+    """Return the signing secret in a pasted text. Raises InvalidSecret."""
     try:
         text = pasted.decode()
     except UnicodeDecodeError:
@@ -98,9 +98,9 @@ def parse_secret(pasted: bytes) -> PastedSecret:
         notes = ["the secret was taken out of PagerDuty's answer"]
     if not text:
         raise InvalidSecret("no signing secret was given")
-    for is_it, words in _MISTAKEN_TEXTS:
-        if is_it(text):
-            raise InvalidSecret(words)
+    for matches, message in _MISTAKEN_TEXTS:
+        if matches(text):
+            raise InvalidSecret(message)
     return PastedSecret(text.encode(), tuple(notes))
 
 
@@ -115,7 +115,7 @@ def _trimmed(text: str, notes: list[str]) -> str:
 
 
 def _from_json(text: str) -> str:
-    """Return `delivery_method.secret` of PagerDuty's answer. Raises BadSecret."""
+    """Return `delivery_method.secret` of PagerDuty's answer. Raises InvalidSecret."""
     try:
         answer = json.loads(text)
     except (ValueError, RecursionError):

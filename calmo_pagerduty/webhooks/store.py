@@ -1,4 +1,4 @@
-"""Webhooks, their sealed secrets, and the refusals that count against them."""
+"""Webhooks as the receiver needs them, their sealed secrets, and their strikes."""
 
 import base64
 import os
@@ -45,9 +45,9 @@ _SECRETS = (
 def insert_webhook(
     tx: Transaction, keyring: Keyring, scope: Scope, secret: bytes | None, now: datetime
 ) -> str:
-    """Make a webhook for a scope and return its id, which is also its unguessable address.
+    """Insert a webhook for a scope and return its id, which is also its unguessable address.
 
-    A scope without a connection gets one without a token, so that webhooks work by themselves.
+    A scope without a connection gets a connection without a token, so that webhooks work without setup.
     """
     webhook_id = new_webhook_id()
     connection_id = _get_or_insert_connection(tx, scope, now)
@@ -60,7 +60,7 @@ def insert_webhook(
 
 
 def insert_secret(tx: Transaction, keyring: Keyring, webhook_id: str, secret: bytes, now: datetime) -> int:
-    """Seal a signing secret for this webhook and no other. Returns its version."""
+    """Seal a signing secret for this webhook only. Returns its version."""
     latest = sa.select(sa.func.max(webhook_secrets.c.version))
     version = (tx.execute(latest.where(webhook_secrets.c.webhook_id == webhook_id)).scalar() or 0) + 1
     scope = tx.execute(sa.select(webhooks.c.scope).where(webhooks.c.id == webhook_id)).scalar_one()
@@ -72,7 +72,7 @@ def insert_secret(tx: Transaction, keyring: Keyring, webhook_id: str, secret: by
 
 
 def get_webhook(tx: Transaction, keyring: Keyring, webhook_id: str, now: datetime) -> Webhook | None:
-    """Return the webhook with its live secrets. Raises CannotDecrypt."""
+    """Return the webhook with its live secrets; None if there is none. Raises CannotDecrypt."""
     row = tx.execute(_FIND, {"webhook": webhook_id}).one_or_none()
     if row is None:
         return None
@@ -93,7 +93,7 @@ def get_webhook(tx: Transaction, keyring: Keyring, webhook_id: str, now: datetim
 
 
 def mark_armed(tx: Transaction, webhook_id: str, now: datetime) -> None:
-    """Remember that a delivery was verified: from now on an unsigned one is answered 401."""
+    """Record that a delivery was verified: from now on, unsigned deliveries get 401."""
     tx.execute(
         sa.update(webhooks)
         .where(webhooks.c.id == webhook_id, webhooks.c.armed_at.is_(None))
@@ -102,12 +102,12 @@ def mark_armed(tx: Transaction, webhook_id: str, now: datetime) -> None:
 
 
 def mark_disarmed(tx: Transaction, webhook_id: str) -> None:
-    """Forget that a delivery was verified: it was one of our own."""
+    """Clear the record that a delivery was verified: it was a test of ours."""
     tx.execute(sa.update(webhooks).where(webhooks.c.id == webhook_id).values(armed_at=None))
 
 
 def count_strikes(tx: Transaction, webhook_id: str, now: datetime) -> int:
-    """Count the mismatches answered 401 within the window: good deliveries don't reset it."""
+    """Count strikes within STRIKE_WINDOW, at most MAX_STRIKES. Good deliveries don't reset the count."""
     strikes = (
         sa.select(refusals.c.id)
         .where(
@@ -136,7 +136,7 @@ def _get_or_insert_connection(tx: Transaction, scope: Scope, now: datetime) -> s
 
 
 def new_webhook_id() -> str:
-    """A webhook's id is all that an address needs to be found, so it holds 160 bits of chance."""
+    """Return a new id with 160 random bits: whoever knows it knows the webhook's address."""
     return f"wh_{_random(20)}"
 
 

@@ -1,7 +1,8 @@
-"""Plans that make, change and end PagerDuty's subscriptions for our webhooks. None is made twice.
+"""Plans that create, change and delete PagerDuty's subscriptions for our webhooks, without duplicates.
 
-PagerDuty shows a subscription's secret once, in the answer to its creation. If that answer is lost,
-what was made is of no use: it is found by its address and mark, deleted, and made anew.
+PagerDuty shows a subscription's secret once, in the answer to its creation. If that answer is lost, the
+plan finds the useless subscription by its address and mark, deletes it, and creates a new one.
+Source: PagerDuty's REST documentation, "Webhook Subscriptions".
 """
 
 from collections.abc import Collection, Sequence
@@ -15,15 +16,15 @@ from calmo_pagerduty.webhooks.event_filters import EventFilter
 from calmo_pagerduty.webhooks.lifecycle import WEBHOOK_PATH
 
 SUBSCRIPTIONS_PATH = "/webhook_subscriptions"
-#: More than an account can have of one kind.
+#: Maximum number of subscriptions to read; no account has so many.
 _MAX_SUBSCRIPTIONS = 2000
-#: How often a creation is tried whose answer may have got lost.
+#: Attempts of a creation whose answer may be lost.
 _ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryTarget:
-    """Where deliveries go, and by what our subscriptions for it are known."""
+    """A webhook's address, and the mark that identifies our subscriptions for it."""
 
     webhook_id: str
     url: str
@@ -38,25 +39,25 @@ class DeliveryTarget:
         return f"Calmo {self.name} {self.mark}" if self.name else f"Calmo {self.mark}"
 
     def matches(self, subscription: JsonObject) -> bool:
-        """Whether we made it: one that somebody made by hand lacks the mark. Hosts may have changed."""
+        """Tell whether we made the subscription: it has our mark and this webhook's path, on any host."""
         url = as_object(subscription.get("delivery_method")).get("url")
         ours = isinstance(url, str) and url.endswith(f"{WEBHOOK_PATH}{self.webhook_id}")
         return ours and self.mark in str(subscription.get("description"))
 
 
 def subscribe(
-    to: DeliveryTarget, events: Sequence[str], only: EventFilter, known: Collection[str] = ()
+    to: DeliveryTarget, events: Sequence[str], only: EventFilter, keep: Collection[str] = ()
 ) -> Plan:
-    """Make the subscriptions, inactive, so that the secrets are kept before anything is signed with them.
+    """Create the subscriptions, inactive, so that their secrets are stored before PagerDuty signs with them.
 
-    Returns {"made": [{"id", "secret"}]}. `known` are those to leave alone.
+    Returns {"made": [{"id", "secret"}]}. `keep` are ids of existing subscriptions to leave alone.
     """
     made: list[JsonObject] = []
     for kind, identity in only.filter_keys():
         made.append(
             (
                 yield from _create(
-                    to, events, kind, identity, {*known, *(str(subscription["id"]) for subscription in made)}
+                    to, events, kind, identity, {*keep, *(str(subscription["id"]) for subscription in made)}
                 )
             )
         )
@@ -64,7 +65,7 @@ def subscribe(
 
 
 def _create(
-    to: DeliveryTarget, events: Sequence[str], kind: str, identity: str | None, known: Collection[str]
+    to: DeliveryTarget, events: Sequence[str], kind: str, identity: str | None, keep: Collection[str]
 ) -> SubPlan:
     body = {
         "type": "webhook_subscription",
@@ -76,7 +77,7 @@ def _create(
     }
     attempt = 1
     while True:
-        yield from _delete_others(to, known)
+        yield from _delete_others(to, keep)
         try:
             answer = yield post(SUBSCRIPTIONS_PATH, {"webhook_subscription": body})
         except PagerDutyError as error:
@@ -92,14 +93,14 @@ def _create(
 
 
 def activate(ids: Sequence[str]) -> Plan:
-    """Let PagerDuty deliver."""
+    """Activate the subscriptions."""
     for subscription_id in ids:
         yield put(f"{SUBSCRIPTIONS_PATH}/{subscription_id}", {"webhook_subscription": {"active": True}})
     return {}
 
 
 def deactivate(ids: Sequence[str]) -> Plan:
-    """Let PagerDuty send nothing new by these; what waits in their queues still goes out."""
+    """Deactivate the subscriptions. PagerDuty still sends what is in their queues."""
     for subscription_id in ids:
         try:
             yield put(f"{SUBSCRIPTIONS_PATH}/{subscription_id}", {"webhook_subscription": {"active": False}})
@@ -109,7 +110,7 @@ def deactivate(ids: Sequence[str]) -> Plan:
 
 
 def unsubscribe(to: DeliveryTarget, known: Sequence[str], keep: Collection[str] = ()) -> Plan:
-    """Delete what is `known`, and whatever else of ours delivers there, but not what is to be kept."""
+    """Delete the `known` subscriptions and all others of ours for this address, except those in `keep`."""
     for subscription_id in known:
         if subscription_id not in keep:
             yield from _delete(subscription_id)

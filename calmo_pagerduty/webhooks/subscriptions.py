@@ -1,4 +1,4 @@
-"""Our webhooks and PagerDuty's subscriptions, as an examination sees them."""
+"""Our webhooks and PagerDuty's subscriptions, as the doctor's input."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from calmo_pagerduty.webhooks.lifecycle import WEBHOOK_PATH
 
 
 class LocalWebhook(FrozenModel):
-    """A live webhook of ours. `parts` are (kind, id) of the subscriptions it wants. Times are UTC."""
+    """A live webhook of ours. `filter_keys` are (kind, id) of the subscriptions it needs. Times are UTC."""
 
     id: str
     url: str
@@ -22,10 +22,10 @@ class LocalWebhook(FrozenModel):
     paused: bool = False
     armed: bool = False
     disabled_at: datetime | None = None
-    #: Deliveries rejected within the last day.
+    #: Strikes within the last 24 h.
     strikes: int = 0
     last_delivery_at: datetime | None = None
-    #: Since when the oldest delivery waits that is not on its way yet.
+    #: When the oldest delivery arrived that has reached no timeline yet.
     waits_since: datetime | None = None
 
 
@@ -49,33 +49,33 @@ class Subscription(FrozenModel):
         return self.kind, self.filter_id
 
     def overlaps(self, other: "Subscription") -> bool:
-        """Whether one event may come by both. A team's services are not known here."""
+        """Tell whether both may deliver the same event. A team's services are unknown here."""
         same = "account" in (self.kind, other.kind) or self.filter_key == other.filter_key
         return same and not self.event_types.isdisjoint(other.event_types)
 
 
 class SubscriptionSnapshot(FrozenModel):
-    """What was seen at PagerDuty. `subscriptions` None: we may not look."""
+    """PagerDuty's side. `subscriptions` is None if the token may not read them. Times are UTC."""
 
     now: datetime
     subscriptions: tuple[Subscription, ...] | None = None
     unreadable_reason: str = ""
-    #: When something last happened in an incident there.
+    #: When something last happened in an incident at PagerDuty.
     last_incident_at: datetime | None = None
-    #: Whether the connection's rules let us switch a subscription on again.
+    #: True if the connection's rules let us enable a subscription.
     may_enable: bool = False
 
 
-def parse_subscription(found: JsonObject) -> Subscription | None:
-    """Read a subscription of the REST API; None if it has no id."""
-    method, only = as_object(found.get("delivery_method")), as_object(found.get("filter"))
-    events = found.get("events")
-    if not isinstance(found.get("id"), str):
+def parse_subscription(item: JsonObject) -> Subscription | None:
+    """Parse a subscription of the REST API; None if it has no id."""
+    method, only = as_object(item.get("delivery_method")), as_object(item.get("filter"))
+    events = item.get("events")
+    if not isinstance(item.get("id"), str):
         return None
     return Subscription(
-        id=found["id"],
+        id=item["id"],
         url=str(method.get("url") or ""),
-        active=found.get("active") is not False,
+        active=item.get("active") is not False,
         disabled=method.get("temporarily_disabled") is True,
         event_types=frozenset(map(str, events if isinstance(events, list) else [])),
         kind=str(only.get("type", "")).removesuffix("_reference"),

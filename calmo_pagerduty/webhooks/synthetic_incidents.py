@@ -1,4 +1,4 @@
-"""The incident that a test of a webhook plays through: it can't be mistaken for one of PagerDuty's."""
+"""The synthetic incident of a webhook's end-to-end test. No id of PagerDuty's looks like its id."""
 
 import json
 from datetime import datetime
@@ -18,7 +18,7 @@ def is_synthetic(ref: IncidentRef) -> bool:
 
 
 def synthetic_event(event_type: EventType, event_id: str, incident_id: str, now: datetime) -> bytes:
-    """Return the body of a delivery that shows the test incident, as PagerDuty would write it."""
+    """Return a delivery's body with an event of the synthetic incident, in PagerDuty's form."""
     status = "resolved" if event_type is EventType.RESOLVED else "triggered"
     event: JsonObject = {
         "id": event_id,

@@ -1,4 +1,4 @@
-"""What became of deliveries since a webhook's secret was set, and what it tells of the set-up."""
+"""Judges a webhook's set-up by the deliveries that came since its secret was set. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from calmo_pagerduty.deliveries.model import SignatureVerdict, Verdict
 
 
 class ValidationOutcome(StrEnum):
-    """What the validation wizard finds."""
+    """The validation wizard's result."""
 
     PROVEN = "proven"
     NO_SECRET = "no_secret"  # noqa: S105 - a finding, not a secret
@@ -23,7 +23,7 @@ class ValidationOutcome(StrEnum):
     UNSUPPORTED_SCHEME = "unsupported_scheme"
 
 
-#: What each means, and what to do.
+#: The text for each outcome: its meaning and what to do.
 OUTCOME_TEXT: Mapping[ValidationOutcome, str] = {
     ValidationOutcome.PROVEN: "a delivery was verified with this secret: the webhook is set up well",
     ValidationOutcome.NO_SECRET: (
@@ -63,7 +63,7 @@ OUTCOME_TEXT: Mapping[ValidationOutcome, str] = {
 
 @dataclass(frozen=True, slots=True)
 class RefusalCount:
-    """Unauthenticated deliveries of one kind: how many, and when the last one came (UTC)."""
+    """Number of unauthenticated deliveries of one kind, and when the last one came (UTC)."""
 
     verdict: str
     reason: str
@@ -73,7 +73,7 @@ class RefusalCount:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryEvidence:
-    """What came since the secret was set. Our own test deliveries don't count. Times are UTC."""
+    """The deliveries since the secret was set, without our own tests. Times are UTC."""
 
     verified_at: datetime | None = None
     verified_type: str | None = None
@@ -85,7 +85,7 @@ class DeliveryEvidence:
 class ValidationResult:
     proof: ValidationOutcome
     at: datetime | None = None
-    #: What else is worth knowing.
+    #: An additional remark.
     note: str | None = None
 
     @property
@@ -94,7 +94,7 @@ class ValidationResult:
 
 
 def validate_setup(has_secret: bool, arrived: DeliveryEvidence) -> ValidationResult:
-    """Say how the webhook is set up, from what arrived."""
+    """Return the outcome that the deliveries show."""
     if not has_secret:
         return ValidationResult(ValidationOutcome.NO_SECRET)
     latest = max(arrived.refused, key=lambda refusals: refusals.last_at, default=None)
@@ -112,7 +112,7 @@ def validate_setup(has_secret: bool, arrived: DeliveryEvidence) -> ValidationRes
 
 
 def _outcome_of(refused: RefusalCount) -> ValidationOutcome:
-    """The verdict tells more where the webhook was armed; before that, only the reason does."""
+    """Return the outcome for a kind of refusal: by its verdict if that is decisive, else by its reason."""
     if refused.verdict == Verdict.LEGACY_PAYLOAD:
         return ValidationOutcome.OLD_GENERATION
     return OUTCOME_OF_SIGNATURE.get(refused.reason, ValidationOutcome.OTHER_SECRET)

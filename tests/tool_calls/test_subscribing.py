@@ -76,7 +76,7 @@ def test_what_a_lost_answer_left_is_ended_and_made_anew() -> None:
         MADE,
     ]
     answers[1].may_have_happened = True  # type: ignore[union-attr]
-    plan = subscriptions.subscribe(TO, EVENTS_WANTED, EventFilter(), known=("PKNOWN",))
+    plan = subscriptions.subscribe(TO, EVENTS_WANTED, EventFilter(), keep=("PKNOWN",))
     done = drive(plan, lambda _asked: answers.pop(0))  # type: ignore[return-value, arg-type]
     check_requests(done)
     assert [line for line in done.lines if not line.startswith("GET")] == [
