@@ -1,4 +1,4 @@
-"""As whom PagerDuty knows a connection's writes: the agent of the events that tell of them."""
+"""Finds the acting user: the PagerDuty user who appears as agent of a connection's writes."""
 
 from typing import Any
 
@@ -9,8 +9,10 @@ from calmo_pagerduty.pagerduty.requests import ListResult, Plan
 
 
 def acting_user(from_address: str | None) -> Plan:
-    """Return the user: a user token's owner, else whose address goes along as From. Nothing if PagerDuty
-    doesn't say: a token may lack the right to look at users.
+    """Return the user object: a user token's owner, else the user with the From address.
+
+    Returns {} if PagerDuty doesn't say, for instance because the token may not read users.
+    Source: GET /users/me, GET /users.
     """
     try:
         answer = yield get("/users/me")
@@ -22,8 +24,8 @@ def acting_user(from_address: str | None) -> Plan:
         listed: ListResult = yield list_request(get("/users", query=from_address), "users", 25)
     except Refused:
         return {}
-    wanted = from_address.casefold()
-    found: list[dict[str, Any]] = [
-        user for user in listed.items if str(user.get("email") or "").casefold() == wanted
+    address = from_address.casefold()
+    matches: list[dict[str, Any]] = [
+        user for user in listed.items if str(user.get("email") or "").casefold() == address
     ]
-    return found[0] if found else {}
+    return matches[0] if matches else {}

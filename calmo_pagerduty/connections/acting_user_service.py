@@ -1,4 +1,4 @@
-"""As whom PagerDuty knows each connection's writes, asked once per token and process."""
+"""Caches each connection's acting user, so that a process asks PagerDuty once per token."""
 
 from datetime import timedelta
 
@@ -13,13 +13,13 @@ from calmo_pagerduty.pagerduty.webhook_events import Reference, parse_reference
 class ActingUsers:
     def __init__(self, accounts: PagerDutyClients) -> None:
         self._accounts = accounts
-        self._known: LRUCache[tuple[str, int, str | None], Reference | None] = LRUCache(MAX_CONNECTIONS)
+        self._users: LRUCache[tuple[str, int, str | None], Reference | None] = LRUCache(MAX_CONNECTIONS)
 
     async def get(self, connection: Connection, timeout: timedelta) -> Reference | None:
         """Return the user; None if PagerDuty doesn't say. Raises PagerDutyError, CannotDecrypt."""
         key = (connection.id, connection.token_version, connection.from_address)
-        if key not in self._known:
+        if key not in self._users:
             client = await self._accounts.client(connection, timeout)
             user = await client.run(acting_user(connection.from_address))
-            self._known[key] = parse_reference({**user, "type": "user_reference"}) if user else None
-        return self._known[key]
+            self._users[key] = parse_reference({**user, "type": "user_reference"}) if user else None
+        return self._users[key]

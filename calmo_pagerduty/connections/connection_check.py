@@ -1,4 +1,4 @@
-"""What a connection's token can do, found out by reading only, and said in words."""
+"""Probes what a connection's token can do, with reads only, and reports it to a person."""
 
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from calmo_pagerduty.pagerduty.tokens import TokenInfo
 from calmo_pagerduty.tools.model import Tool
 from calmo_pagerduty.tools.permissions import ConnectionRules, PrincipalRights, judge
 
-#: What is read once each, by the scope that it shows: (path, what it is in words).
+#: One read for each OAuth scope: (path, name for people).
 READ_PROBES: Mapping[str, tuple[str, str]] = {
     "incidents.read": ("/incidents", "incidents"),
     "services.read": ("/services", "services"),
@@ -35,35 +35,39 @@ OK = "ok"
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """`verdict` is ok, rejected, or unreachable; `reads` says for each scope ok or why not."""
+    """`verdict` is ok, rejected or unreachable. `reads` holds `ok` or the reason, by scope."""
 
     verdict: str
     facts: TokenInfo
     reads: Mapping[str, str]
-    #: In words, as PagerDuty or the network put it.
+    #: The error message of PagerDuty or the network.
     trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionReport:
-    """What a person is told of a connection: one line for each thing, and the tools that won't work."""
+    """A report for a person: its lines, and the tools that won't work."""
 
     ok: bool
     lines: tuple[str, ...]
-    #: Tools that are switched on and won't work, with the reason.
+    #: Reason by tool, for enabled tools that won't work.
     cannot_serve: Mapping[str, str]
 
 
 def probe_connection() -> Plan:
-    """Ask who the token is, what the plan has, and one thing of each kind. Never raises PagerDutyError."""
+    """Read the token's user, the account's abilities, and one object of each kind.
+
+    Returns {"verdict", "reads", "me", "abilities"} or {"verdict", "trouble"}. Never raises PagerDutyError.
+    Source: GET /users/me, GET /abilities, and the paths of READ_PROBES.
+    """
     found: JsonObject = {"verdict": OK, "reads": {}}
     try:
         found["me"] = (yield _read_request("/users/me")).get("user", {})
     except InvalidRequest:
-        # Only a user's token says who it is. An account's is refused with 400.
+        # PagerDuty answers 400 for an account's token: it has no user.
         found["me"] = None
     except (AccessDenied, NotFound):
-        pass  # a token without the scope users.read doesn't tell
+        pass  # a token without the scope users.read doesn't show its user
     except TokenRejected as error:
         return {"verdict": "rejected", "trouble": str(error)}
     except PagerDutyError as error:
@@ -97,23 +101,23 @@ def _read_request(path: str, **query: str) -> ApiRequest:
     return ApiRequest(method=Method.GET, path=path, query=tuple(query.items()))
 
 
-def parse_probe(found: JsonObject, scopes: frozenset[str] | None, now: datetime) -> ProbeResult:
-    """Make sense of what `probe` found."""
-    me, abilities = found.get("me"), found.get("abilities")
+def parse_probe(probe: JsonObject, scopes: frozenset[str] | None, now: datetime) -> ProbeResult:
+    """Parse the result of `probe_connection`. `scopes` are those of an OAuth token; `now` is UTC."""
+    me, abilities = probe.get("me"), probe.get("abilities")
     facts = TokenInfo(
         tested_at=now,
-        of_a_user=me is not None if "me" in found else None,
+        of_a_user=me is not None if "me" in probe else None,
         role=str(me.get("role")) if isinstance(me, dict) and me.get("role") else None,
         abilities=frozenset(map(str, abilities)) if isinstance(abilities, list) else None,
         scopes=scopes,
     )
-    return ProbeResult(found["verdict"], facts, found.get("reads", {}), found.get("trouble", ""))
+    return ProbeResult(probe["verdict"], facts, probe.get("reads", {}), probe.get("trouble", ""))
 
 
 def build_report(
     findings: ProbeResult, tools: Mapping[str, Tool], rules: ConnectionRules, works_elsewhere: str | None
 ) -> ConnectionReport:
-    """Say it in words. `works_elsewhere` names the region in which the token is accepted, if not here."""
+    """Return the report. `works_elsewhere` names the other region if that accepts the token."""
     if findings.verdict == "rejected":
         line = f"PagerDuty rejects the token: {findings.trouble}"
         if works_elsewhere:
@@ -122,11 +126,11 @@ def build_report(
     if findings.verdict != OK:
         return ConnectionReport(False, (f"PagerDuty can't be asked: {findings.trouble}",), {})
     lines = ["the token is valid", _owner_text(findings.facts)]
-    readable = [words for scope, (_, words) in READ_PROBES.items() if findings.reads.get(scope) == OK]
+    readable = [name for scope, (_, name) in READ_PROBES.items() if findings.reads.get(scope) == OK]
     lines.append(f"it may read {', '.join(readable)}" if readable else "it may read nothing that tools need")
-    for scope, (_, words) in READ_PROBES.items():
-        if (why := findings.reads.get(scope, OK)) != OK:
-            lines.append(f"it can't read {words}: {why}")
+    for scope, (_, name) in READ_PROBES.items():
+        if (reason := findings.reads.get(scope, OK)) != OK:
+            lines.append(f"it can't read {name}: {reason}")
     if findings.facts.abilities is None:
         lines.append("PagerDuty doesn't tell what the account's plan has")
     return ConnectionReport(True, tuple(lines), dict(_unusable_tools(findings, tools, rules)))
@@ -143,7 +147,7 @@ def _owner_text(facts: TokenInfo) -> str:
 def _unusable_tools(
     findings: ProbeResult, tools: Mapping[str, Tool], rules: ConnectionRules
 ) -> Iterator[tuple[str, str]]:
-    """Yield the tools that the connection switches on and this token can't serve, with the reason."""
+    """Yield (tool, reason) for the tools that the connection enables and this token can't serve."""
     everything = PrincipalRights(frozenset({"tools:read", "tools:write"}))
     for name, tool in tools.items():
         if not judge(tool, everything, rules, TokenInfo()).allowed:
@@ -153,6 +157,6 @@ def _unusable_tools(
             yield name, judgement.words
             continue
         for scope in tool.scopes:
-            if (why := findings.reads.get(scope, OK)) != OK:
-                yield name, f"it needs {scope}: {why}"
+            if (reason := findings.reads.get(scope, OK)) != OK:
+                yield name, f"it needs {scope}: {reason}"
                 break

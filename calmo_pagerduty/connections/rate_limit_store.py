@@ -1,7 +1,7 @@
-"""How much of PagerDuty's limits a connection has used: one row each, shared by all processes.
+"""Permits: each connection's use of PagerDuty's rate limit, in one row that all processes share.
 
-Requests are due one after the other at our rate; one may come early by `BURST_SECONDS`. Whoever asks
-gets a moment reserved, so they are served in the order of asking. (The generic cell rate algorithm.)
+Requests are due one after the other at our rate, and a request may be up to `BURST_SECONDS` early. Each
+permit reserves a time, so requests are served in order. Source: generic cell rate algorithm (GCRA).
 """
 
 from collections.abc import Sequence
@@ -15,19 +15,19 @@ from calmo_pagerduty.db.statements import insert_or_ignore
 from calmo_pagerduty.db.tables import request_permits
 from calmo_pagerduty.db.transactions import Transaction
 
-#: PagerDuty's limit per key. Source: REST documentation, "Rate limits".
+#: PagerDuty's limit per key. Source: PagerDuty's documentation, "REST API Rate Limits".
 PAGERDUTY_PER_MINUTE = 960
-#: What we take of it unless a connection says otherwise: a third stays for the customer's own use.
+#: Our default share. The customer's own programs keep a third.
 DEFAULT_PER_MINUTE = PAGERDUTY_PER_MINUTE * 2 // 3
-#: The most that a connection may take: with what may come early, it stays below PagerDuty's limit.
+#: Maximum share of a connection. Together with early requests, it stays below PagerDuty's limit.
 MAX_PER_MINUTE = 900
-#: How far ahead of the steady rate requests may be made.
+#: How many seconds a request may be ahead of the steady rate.
 BURST_SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """A request may be made after `wait` seconds; not `granted`: nothing is reserved, ask again then."""
+    """If `granted`, the request may be sent after `wait` seconds; else claim again after `wait` seconds."""
 
     granted: bool
     wait: float
@@ -35,7 +35,7 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class RateLimitUsage:
-    """PagerDuty's own figures from its last answers, and until when it wants no request."""
+    """PagerDuty's figures from its last answers, and the time until which it refuses requests. UTC."""
 
     paused_until: datetime | None = None
     minute_limit: int | None = None
@@ -49,23 +49,23 @@ class RateLimitUsage:
 def claim_permit(
     tx: Transaction, connection_id: str, per_minute: int, timeout: float, now: datetime
 ) -> Permit:
-    """Reserve one request within `patience` seconds, or say how long it would take."""
+    """Reserve one request within `timeout` seconds, or return how long the wait would be."""
     return claim_permits(tx, connection_id, per_minute, [timeout], now)[0]
 
 
 def claim_permits(
-    tx: Transaction, connection_id: str, per_minute: int, patiences: Sequence[float], now: datetime
+    tx: Transaction, connection_id: str, per_minute: int, timeouts: Sequence[float], now: datetime
 ) -> list[Permit]:
-    """Reserve a request for each, in this order, as `take` would one by one."""
+    """Claim a permit for each of `timeouts` (seconds), in this order."""
     row = _get_locked_row(tx, connection_id)
     moment = now.timestamp()
     if row.paused_until > moment:
-        return [Permit(False, row.paused_until - moment)] * len(patiences)
+        return [Permit(False, row.paused_until - moment)] * len(timeouts)
     due = max(row.due_at, moment - BURST_SECONDS)
     permits = []
-    for patience in patiences:
+    for timeout in timeouts:
         wait = max(0.0, due - moment)
-        granted = wait <= patience
+        granted = wait <= timeout
         permits.append(Permit(granted, wait))
         if granted:
             due += 60.0 / per_minute
@@ -74,26 +74,26 @@ def claim_permits(
 
 
 def lock_limits(tx: Transaction, connection_id: str) -> None:
-    """Let one transaction at a time work on this connection's limits, until it ends."""
+    """Lock the connection's limits until the transaction ends."""
     _get_locked_row(tx, connection_id)
 
 
 def mark_paused(tx: Transaction, connection_id: str, until: datetime) -> None:
-    """Let nobody ask before this moment; what was reserved meanwhile is asked for anew."""
+    """Grant no permits until `until`. Reserved requests must be claimed again."""
     row = _get_locked_row(tx, connection_id)
     moment = max(row.paused_until, until.timestamp())
     _update_row(tx, connection_id, paused_until=moment)
 
 
 def get_pause(tx: Transaction, connection_id: str, now: datetime) -> timedelta:
-    """Return how long nobody may ask; zero if anybody may."""
+    """Return how long the pause still lasts; zero without a pause."""
     query = sa.select(request_permits.c.paused_until).where(request_permits.c.connection_id == connection_id)
     until = tx.execute(query).scalar() or 0.0
     return timedelta(seconds=max(0.0, until - now.timestamp()))
 
 
 def update_usage(tx: Transaction, connection_id: str, **figures: Any) -> None:
-    """Keep what PagerDuty's answer said of its limits."""
+    """Store the limits from PagerDuty's answer, by column."""
     _get_locked_row(tx, connection_id)
     _update_row(tx, connection_id, **figures)
 

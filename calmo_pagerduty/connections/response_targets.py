@@ -1,4 +1,4 @@
-"""A connection's response targets: how soon incidents are to be acknowledged and resolved, by severity."""
+"""A connection's response targets: how soon incidents must be acknowledged and resolved, by severity."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -19,7 +19,7 @@ class Goal(StrEnum):
 
 
 class SeverityTargets(FrozenModel):
-    """Minutes from the opening; None is no target."""
+    """Targets in minutes after the incident was opened. None means no target."""
 
     acknowledge_minutes: Minutes | None = None
     resolve_minutes: Minutes | None = None
@@ -30,8 +30,10 @@ class SeverityTargets(FrozenModel):
 
 
 class ResponseTargets(FrozenModel):
-    """A connection's targets. `escalates_on_miss`: an incident that misses one, and is open, is escalated to
-    the level, as far as the connection's rules allow writes.
+    """A connection's targets.
+
+    If `escalates_on_miss`, an open incident that misses a target is escalated to `escalation_level`,
+    provided that the connection's rules allow writes.
     """
 
     by_severity: Mapping[Severity, SeverityTargets] = {}

@@ -1,4 +1,4 @@
-"""Speaking to PagerDuty as a connection: its token, its share of the limits, one HTTP pool for all."""
+"""Makes PagerDuty clients for connections: with their tokens and permits, on one shared HTTP pool."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -25,21 +25,21 @@ from calmo_pagerduty.pagerduty.rate_limits import RateHeaders
 from calmo_pagerduty.pagerduty.requests import ApiRequest
 from calmo_pagerduty.pagerduty.token_kinds import Region
 
-#: How often PagerDuty's own figures are kept at most: they are for people to look at.
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+#: PagerDuty's figures are stored at most this often: only people read them.
 USAGE_SAVE_INTERVAL = timedelta(seconds=2)
-#: Of how many connections a process remembers tokens and pauses.
+#: The number of connections whose tokens and pauses a process caches.
 MAX_CONNECTIONS = 10_000
 
 
 @dataclass(slots=True)
 class RateLimitState:
-    """What this process knows of a connection's limits before the database does."""
+    """A process's view of a connection's limits, which may be ahead of the database."""
 
     turns: Batcher[float, Permit]
-    #: Until when PagerDuty wants no requests.
+    #: The time until which PagerDuty refuses requests.
     paused_until: datetime = LONG_AGO
-    #: When PagerDuty's figures were kept last.
+    #: When PagerDuty's figures were last stored.
     usage_at: datetime = LONG_AGO
 
 
@@ -53,16 +53,16 @@ class PagerDutyClients:
         self._keyring = keyring
         self._http = http
         self._simulator_url = simulator_url
-        #: The database holds both; what was used longest ago is read from there again.
+        #: Caches: the database has both, and evicted entries are read again.
         self._tokens: LRUCache[str, tuple[int, SecretStr]] = LRUCache(MAX_CONNECTIONS)
-        self._noted: LRUCache[tuple[str, int], RateLimitState] = LRUCache(MAX_CONNECTIONS)
+        self._limits: LRUCache[tuple[str, int], RateLimitState] = LRUCache(MAX_CONNECTIONS)
 
     async def client(
         self, connection: Connection, timeout: timedelta, pacer: Pacer | None = None
     ) -> PagerDutyClient:
-        """Return a client that waits up to `patience` for its turn at each request, at `pace` if given.
+        """Return a client that waits up to `timeout` for each request's permit, at `pacer`'s rate if given.
 
-        Raises InvalidRequest for a connection without a token, CannotDecrypt, StoreUnavailable.
+        Raises InvalidRequest if the connection has no token, CannotDecrypt, StoreUnavailable.
         """
         token = await self._token(connection)
         if token is None or connection.token_kind is None:
@@ -81,23 +81,23 @@ class PagerDutyClients:
         return PagerDutyClient(account, self._http, PacedPermits(pacer, permits) if pacer else permits)
 
     def _permits(self, connection: Connection, timeout: timedelta) -> "SharedPermits":
-        """Calls of one connection that want their turn at the same moment share one write."""
+        """Return the connection's permits. Claims at the same moment share one database write."""
         per_minute = connection.requests_per_minute or permits.DEFAULT_PER_MINUTE
-        noted = self._noted.get((connection.id, per_minute))
-        if noted is None:
+        limits = self._limits.get((connection.id, per_minute))
+        if limits is None:
 
-            async def take(patiences: Sequence[float]) -> Sequence[Permit]:
+            async def claim(timeouts: Sequence[float]) -> Sequence[Permit]:
                 return await self._database.write(
                     lambda transaction: permits.claim_permits(
-                        transaction, connection.id, per_minute, patiences, datetime.now(UTC)
+                        transaction, connection.id, per_minute, timeouts, datetime.now(UTC)
                     )
                 )
 
-            noted = self._noted[connection.id, per_minute] = RateLimitState(Batcher(take))
-        return SharedPermits(self._database, connection.id, timeout, noted)
+            limits = self._limits[connection.id, per_minute] = RateLimitState(Batcher(claim))
+        return SharedPermits(self._database, connection.id, timeout, limits)
 
     def _base_url(self, region: Region) -> str:
-        """Raises InvalidRequest for a simulator that this instance isn't set up with."""
+        """Return the region's base URL. Raises InvalidRequest if this instance has no simulator."""
         if region is not Region.SIMULATOR:
             return BASE_URLS[region]
         if self._simulator_url is None:
@@ -105,9 +105,9 @@ class PagerDutyClients:
         return self._simulator_url
 
     async def _token(self, connection: Connection) -> SecretStr | None:
-        known = self._tokens.get(connection.id)
-        if known is not None and known[0] == connection.token_version:
-            return known[1]
+        cached = self._tokens.get(connection.id)
+        if cached is not None and cached[0] == connection.token_version:
+            return cached[1]
         version, token = await self._database.read(
             lambda transaction: self._decrypt_token(transaction, connection)
         )
@@ -116,36 +116,36 @@ class PagerDutyClients:
         return token
 
     def _decrypt_token(self, tx: Transaction, connection: Connection) -> tuple[int, SecretStr | None]:
-        """Return the token, or its successor if it was rotated since the connection was read."""
+        """Return (version, token), of the new token if it was rotated since the connection was read."""
         token = connections.get_token(tx, self._keyring, connection)
         if token is not None:
             return connection.token_version, token
-        now = connections.get_connection(tx, EVERYTHING, connection.id)
-        if now is None:
+        current = connections.get_connection(tx, EVERYTHING, connection.id)
+        if current is None:
             return 0, None
-        return now.token_version, connections.get_token(tx, self._keyring, now)
+        return current.token_version, connections.get_token(tx, self._keyring, current)
 
 
 class SharedPermits:
-    """A connection's share of PagerDuty's limits, as the database keeps it for all processes."""
+    """Permits within a connection's share of PagerDuty's rate limit, shared by all processes."""
 
     def __init__(
-        self, database: Database, connection_id: str, timeout: timedelta, noted: RateLimitState
+        self, database: Database, connection_id: str, timeout: timedelta, limits: RateLimitState
     ) -> None:
         self._database = database
         self._connection_id = connection_id
-        self._patience = timeout.total_seconds()
-        self._noted = noted
+        self._timeout = timeout.total_seconds()
+        self._limits = limits
 
     async def acquire(self, request: ApiRequest) -> None:
-        """Wait for our turn. Raises RateLimited, StoreUnavailable."""
+        """Wait for a permit. Raises RateLimited, StoreUnavailable."""
         if request.daily_quota:
             await self._check_daily_quota()
-        await self._wait_for_turn(self._patience)
+        await self._wait_for_turn(self._timeout)
 
     async def _wait_for_turn(self, timeout: float) -> None:
-        """Wait until a request is due; should PagerDuty want none meanwhile, until it does again."""
-        permit = await self._noted.turns.add(timeout)
+        """Wait until the request is due, and again if a pause begins meanwhile. `timeout` is in seconds."""
+        permit = await self._limits.turns.add(timeout)
         if permit.wait > timeout:
             raise _rate_limited(timedelta(seconds=permit.wait))
         if permit.wait > 0:
@@ -154,28 +154,28 @@ class SharedPermits:
             await self._wait_for_turn(timeout - permit.wait)
 
     async def _is_paused(self, waited: bool) -> bool:
-        """Whether PagerDuty wants no requests, as this process heard, or another one while we waited."""
+        """Tell whether a pause holds, which this process or, while we waited, another process recorded."""
         now = datetime.now(UTC)
-        if waited and now >= self._noted.paused_until:
+        if waited and now >= self._limits.paused_until:
             pause = await self._database.read(
                 lambda transaction: permits.get_pause(transaction, self._connection_id, now)
             )
-            # A 429 may have been heard while the database was read: what it said stands.
-            self._noted.paused_until = max(self._noted.paused_until, now + pause)
-        return datetime.now(UTC) < self._noted.paused_until
+            # A 429 may have come while we read the database: the longer pause wins.
+            self._limits.paused_until = max(self._limits.paused_until, now + pause)
+        return datetime.now(UTC) < self._limits.paused_until
 
     async def record_limits(self, headers: RateHeaders, limited: RateLimited | None) -> None:
-        """Keep what PagerDuty said. Raises StoreUnavailable."""
+        """Store PagerDuty's limits. Raises StoreUnavailable."""
         now = datetime.now(UTC)
         if limited is not None and not limited.daily:
             until = now + limited.retry_after
-            self._noted.paused_until = max(self._noted.paused_until, until)
+            self._limits.paused_until = max(self._limits.paused_until, until)
             await self._database.write(
                 lambda transaction: permits.mark_paused(transaction, self._connection_id, until)
             )
-        if now - self._noted.usage_at < USAGE_SAVE_INTERVAL and headers.daily_limit is None:
+        if now - self._limits.usage_at < USAGE_SAVE_INTERVAL and headers.daily_limit is None:
             return
-        self._noted.usage_at = now
+        self._limits.usage_at = now
         figures = _usage_columns(headers, now)
         if figures:
             await self._database.write(

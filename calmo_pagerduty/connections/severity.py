@@ -1,4 +1,4 @@
-"""From a PagerDuty priority's name to the severity of our issue."""
+"""Maps the name of a PagerDuty priority to the severity of our issue."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ class Severity(StrEnum):
     INFO = "info"
 
 
-#: What a priority's name means, in lower case. A connection may add rows for its own names.
+#: Severity by priority name, in lower case. A connection may add rows for its own names.
 SEVERITY_OF_PRIORITY: Mapping[str, Severity] = {
     "p1": Severity.CRITICAL,
     "p2": Severity.CRITICAL,
@@ -26,7 +26,7 @@ SEVERITY_OF_PRIORITY: Mapping[str, Severity] = {
     "info": Severity.INFO,
 }
 
-#: The colour that a person sees, by severity.
+#: Display colour by severity.
 COLOUR_OF_SEVERITY: Mapping[Severity, str] = {
     Severity.CRITICAL: "red",
     Severity.WARNING: "yellow",
@@ -34,14 +34,14 @@ COLOUR_OF_SEVERITY: Mapping[Severity, str] = {
     Severity.INFO: "blue",
 }
 
-#: An incident without a priority, or with one that no row names.
+#: The severity of an incident without a priority, or with an unknown priority.
 DEFAULT_SEVERITY = Severity.MEDIUM
 
 
 def severity_of(priority: str | None, extra: Mapping[str, Severity] | None = None) -> Severity:
-    """Return the severity for a priority's name, whatever its case and surrounding space.
+    """Return the severity for a priority's name, ignoring case and surrounding space.
 
-    `extra` holds a connection's own rows, as `own_severities` makes them; they win over the common table.
+    `extra` holds the connection's own rows from `own_severities`, which win over the common table.
     """
     if priority is None:
         return DEFAULT_SEVERITY
@@ -52,7 +52,7 @@ def severity_of(priority: str | None, extra: Mapping[str, Severity] | None = Non
 
 
 def own_severities(rows: Mapping[str, str]) -> dict[str, Severity]:
-    """Return a connection's own rows as `severity_of` takes them: by the priority's name in lower case."""
+    """Return a connection's own rows by priority name in lower case, for `severity_of`."""
     return {_lowered(priority): Severity(severity) for priority, severity in rows.items()}
 
 
@@ -66,9 +66,9 @@ _RANKED_NAME = re.compile(r"([a-z]+)[ _-]?(\d{1,2})")
 def is_more_severe(
     priority: str | None, severity: Severity, than: str | None, than_severity: Severity
 ) -> bool:
-    """Tell whether a priority is more severe than another: by severity, within one by its number (P1, P2).
+    """Tell whether a priority is more severe than another: by severity, then by its number (P1, P2).
 
-    An incident that had no priority becomes more severe only by a severity above the default.
+    No priority counts as the default severity without a number.
     """
     order = tuple(Severity)
     if severity is not than_severity:
@@ -78,5 +78,5 @@ def is_more_severe(
 
 
 def _name_and_rank(priority: str | None) -> tuple[str, int] | None:
-    found = _RANKED_NAME.fullmatch(_lowered(priority)) if priority else None
-    return (found[1], int(found[2])) if found else None
+    match = _RANKED_NAME.fullmatch(_lowered(priority)) if priority else None
+    return (match[1], int(match[2])) if match else None

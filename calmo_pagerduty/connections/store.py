@@ -1,4 +1,4 @@
-"""Connections to PagerDuty and their sealed tokens. Every finder takes what its caller may see."""
+"""Connections to PagerDuty and their sealed tokens. Every read for callers takes their Visibility."""
 
 import base64
 import os
@@ -23,12 +23,12 @@ from calmo_pagerduty.tools.permissions import ConnectionRules
 
 
 class ConnectionRemoved(Exception):
-    """The connection was removed while something was under way for it."""
+    """The connection was removed while work for it was in progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One PagerDuty account in one scope; without a token it is for webhooks only."""
+    """One PagerDuty account in one scope. Without a token, it serves webhooks only. Times are UTC."""
 
     id: str
     name: str
@@ -42,9 +42,9 @@ class Connection:
     severities: Mapping[str, Severity]
     requests_per_minute: int | None
     created_at: datetime
-    #: Whether each incident's context is written back as a note.
+    #: True if each incident's context is written back as a note.
     context_note: bool = False
-    #: How soon its incidents are to be acknowledged and resolved; None: there are no targets.
+    #: How soon its incidents must be acknowledged and resolved; None means no targets.
     response_targets: ResponseTargets | None = None
 
 
@@ -63,7 +63,7 @@ def insert_connection(
     severities: Mapping[str, Severity] | None = None,
     requests_per_minute: int | None = None,
 ) -> str:
-    """Make a connection without a token and return its id."""
+    """Insert a connection without a token and return its id."""
     connection_id = new_connection_id()
     tx.execute(
         connections.insert().values(
@@ -82,7 +82,7 @@ def insert_connection(
 
 
 def get_connection(tx: Transaction, visibility: Visibility, connection_id: str) -> Connection | None:
-    """Return the connection; None if there is none, it was removed, or it is somebody else's."""
+    """Return the connection; None if it doesn't exist, was removed, or is not visible."""
     row = tx.execute(_FIND, {"connection": connection_id}).one_or_none()
     if row is None or not visibility.admits(Scope.parse(row.scope)):
         return None
@@ -99,11 +99,11 @@ def list_connections(tx: Transaction, visibility: Visibility) -> tuple[Connectio
 def update_token(
     tx: Transaction, keyring: Keyring, connection: Connection, kind: TokenKind, token: SecretStr
 ) -> int:
-    """Seal a token in place of the last one, of which nothing is known any more. Returns its version.
+    """Replace the token and clear the facts about the old one. Returns the new token's version.
 
-    Calls under way go on with the token they began with; every later one takes the new one.
+    Calls in progress continue with the old token; later calls use the new token.
     """
-    # Another process may have set one since the connection was read: each has a version of its own.
+    # Another process may have set a token meanwhile, and each token needs its own version.
     query = sa.select(connections.c.token_version).where(connections.c.id == connection.id)
     version = tx.execute(query.with_for_update()).scalar_one() + 1
     sealed = keyring.seal(
@@ -121,7 +121,7 @@ def update_token(
 
 
 def get_token(tx: Transaction, keyring: Keyring, connection: Connection) -> SecretStr | None:
-    """Return the connection's token; None if it has none, or it was changed since the connection was read.
+    """Return the connection's token; None if there is none, or if it was replaced since the read.
 
     Raises CannotDecrypt.
     """
@@ -132,12 +132,12 @@ def get_token(tx: Transaction, keyring: Keyring, connection: Connection) -> Secr
     ).scalar()
     if sealed is None:
         return None
-    place = _token_cell(connection.scope, connection.id, connection.token_version)
-    return SecretStr(keyring.open(sealed, place).decode())
+    cell = _token_cell(connection.scope, connection.id, connection.token_version)
+    return SecretStr(keyring.open(sealed, cell).decode())
 
 
 def update_connection(tx: Transaction, connection_id: str, **values: Any) -> None:
-    """Change columns of one connection. One that was removed meanwhile stays as it is."""
+    """Update columns of a connection, unless it was removed meanwhile."""
     live = connections.c.removed_at.is_(None)
     tx.execute(sa.update(connections).where(connections.c.id == connection_id, live).values(**values))
 
@@ -147,7 +147,7 @@ def update_rules(tx: Transaction, connection_id: str, rules: ConnectionRules) ->
 
 
 def update_token_info(tx: Transaction, connection: Connection, facts: TokenInfo) -> None:
-    """Keep what a test found out, unless the token has been changed meanwhile."""
+    """Store what a test found out, unless the token was replaced meanwhile."""
     tx.execute(
         sa.update(connections)
         .where(connections.c.id == connection.id, connections.c.token_version == connection.token_version)
@@ -156,7 +156,7 @@ def update_token_info(tx: Transaction, connection: Connection, facts: TokenInfo)
 
 
 def mark_removed(tx: Transaction, connection_id: str, now: datetime) -> None:
-    """Forget the token at once. The connection's issues and its audit stay."""
+    """Mark the connection removed and delete its token. Its issues and its audit stay."""
     update_connection(tx, connection_id, removed_at=now, token_sealed=None, token_kind=None, token_facts=None)
 
 

@@ -1,4 +1,4 @@
-"""A slower pace within a connection's share of PagerDuty's limits: what nobody waits for takes its time."""
+"""A throttle for background requests, within the connection's share of PagerDuty's rate limit."""
 
 import asyncio
 import time
@@ -7,13 +7,13 @@ from calmo_pagerduty.pagerduty.errors import RateLimited
 from calmo_pagerduty.pagerduty.rate_limits import Permits, RateHeaders
 from calmo_pagerduty.pagerduty.requests import ApiRequest
 
-#: A tenth of PagerDuty's 960 a minute: with the few that may be made at once, it is never more than 96.
+#: With the burst, at most 96 in any minute: a tenth of PagerDuty's 960.
 REQUESTS_PER_MINUTE = 90
 BURST_SIZE = 6
 
 
 class Pacer:
-    """One connection's requests, evenly, with a few of them at once after a pause."""
+    """Spaces one connection's requests evenly, and allows a few at once after a pause."""
 
     def __init__(self, per_minute: int = REQUESTS_PER_MINUTE, at_once: int = BURST_SIZE) -> None:
         self._seconds = 60.0 / per_minute
@@ -27,14 +27,14 @@ class Pacer:
 
 
 class PacedPermits:
-    """Each request waits for its turn at our pace, and then as every other one does."""
+    """Permits that wait for the pacer first, and then for `permits`."""
 
     def __init__(self, pacer: Pacer, permits: Permits) -> None:
         self._pace = pacer
         self._permits = permits
 
     async def acquire(self, request: ApiRequest) -> None:
-        """Raises RateLimited."""
+        """Wait until the request may be sent. Raises RateLimited."""
         await self._pace.wait_for_turn()
         await self._permits.acquire(request)
 

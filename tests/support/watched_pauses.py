@@ -27,18 +27,18 @@ class WatchedPauses:
         async def watched_take(permits: SharedPermits, request: ApiRequest) -> None:
             begun = watched._kept[permits._connection_id]
             await take(permits, request)
-            until = max(watched._known[id(permits._noted)], begun)
+            until = max(watched._known[id(permits._limits)], begun)
             watched.pressed += datetime.now(until.tzinfo) < until
 
         async def watched_told(
             permits: SharedPermits, headers: RateHeaders, limited: RateLimited | None
         ) -> None:
             if limited is not None:
-                watched._hears(permits._noted, limited)
+                watched._hears(permits._limits, limited)
             await told(permits, headers, limited)
             if limited is not None:
                 kept = watched._kept[permits._connection_id]
-                watched._kept[permits._connection_id] = max(kept, watched._known[id(permits._noted)])
+                watched._kept[permits._connection_id] = max(kept, watched._known[id(permits._limits)])
 
         monkeypatch.setattr(SharedPermits, "acquire", watched_take)
         monkeypatch.setattr(SharedPermits, "record_limits", watched_told)
