@@ -1,4 +1,4 @@
-"""Coalesce concurrent writes: items that arrive while a batch is being written form the next batch."""
+"""Coalesces concurrent writes: items that arrive during a batch form the next batch."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -9,10 +9,10 @@ Result = TypeVar("Result")
 
 
 class Batcher(Generic[Item, Result]):
-    """Runs at most one batch at a time, in the order of arrival. For one event loop.
+    """Runs one batch at a time, in order of arrival, on one event loop.
 
-    `work` gets the items of a batch and returns one result per item, in the same order. A lone item
-    starts at once: no timer delays it. The busier the caller, the larger the batches.
+    `work` gets a batch's items and returns one result per item, in the same order. No timer delays an
+    item: a batch starts as soon as none runs.
     """
 
     def __init__(self, work: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]]) -> None:
@@ -23,8 +23,8 @@ class Batcher(Generic[Item, Result]):
     async def add(self, item: Item) -> Result:
         """Return the item's result.
 
-        Raises what `work` raises for the batch, in every caller whose item is in it. A cancelled caller
-        cancels neither the batch nor the other callers.
+        If `work` raises, every caller of the batch gets its error. A cancelled caller cancels neither the
+        batch nor other callers.
         """
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))

@@ -1,11 +1,11 @@
-"""The tables of incidents' contexts, and of what is remembered of an account between them."""
+"""The tables of incidents' contexts and of the account cache."""
 
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, ForeignKeyConstraint, Index, Table
 
 from calmo_pagerduty.db.schema import Json, Text, Utc, metadata
 
-#: One row per version. An incident may be gathered before its first event is saved: no issue is needed.
+#: One row per version. No foreign key to issues: a context may start before the first event is saved.
 contexts = Table(
     "contexts",
     metadata,
@@ -17,18 +17,18 @@ contexts = Table(
     Column("state", Text, nullable=False),
     Column("reasons", Json, nullable=False),
     Column("begun_at", Utc, nullable=False),
-    #: Which run of which workflow gathers it.
+    #: The workflow run that gathers it.
     Column("begun_by", Text),
     Column("finished_at", Utc),
     Column("requests", sa.Integer, nullable=False, server_default="0"),
     Column("is_degraded", sa.Boolean, nullable=False, server_default=sa.false()),
-    #: `domain.incident_context.IncidentContext`, once it is complete.
+    #: `contexts.model.IncidentContext`, once it is complete.
     Column("document", Json),
     Index(None, "connection_id", "begun_at"),
     Index(None, "finished_at"),
 )
 
-#: What each source brought, compact. Dropped with the next versions: the document stays.
+#: The compact result of each source. Deleted with later versions; the document stays.
 context_parts = Table(
     "context_parts",
     metadata,
@@ -45,7 +45,7 @@ context_parts = Table(
     ForeignKeyConstraint(["issue_id", "version"], ["contexts.issue_id", "contexts.version"]),
 )
 
-#: What changes seldom and many contexts need: services, people, priorities, one hop of dependencies.
+#: Cached objects that change seldom: services, people, priorities, direct dependencies.
 account_objects = Table(
     "account_objects",
     metadata,
@@ -66,11 +66,11 @@ account_incidents = Table(
     Column("status", Text, nullable=False),
     Column("created_at", Utc, nullable=False),
     Column("resolved_at", Utc),
-    #: All else that a list of incidents tells.
+    #: The other fields of PagerDuty's list of incidents.
     Column("data", Json, nullable=False),
-    #: Who responded and how it ended, once its own log was read.
+    #: Who responded and how it ended, once its log entries were read.
     Column("handling", Json),
-    #: When it was written here last: what worker processes have in memory goes on from there.
+    #: When the row was last written: workers update their memory from here.
     Column("changed_at", Utc, nullable=False),
     Index(None, "connection_id", "created_at"),
     Index(None, "connection_id", "changed_at"),
@@ -88,7 +88,7 @@ account_changes = Table(
     Index(None, "connection_id", "changed_at"),
 )
 
-#: Which time of each kind was read; `is_whole` False: it goes on further back than `since`.
+#: The period that was read of each kind. If `is_whole` is false, PagerDuty has more before `since`.
 account_reads = Table(
     "account_reads",
     metadata,

@@ -1,4 +1,4 @@
-"""SQLite (WAL) or PostgreSQL behind one code path."""
+"""Access to the database: SQLite (WAL) or PostgreSQL."""
 
 import asyncio
 import functools
@@ -23,22 +23,22 @@ from calmo_pagerduty.kernel.scopes import EVERYTHING, Visibility
 
 T = TypeVar("T")
 
-#: A writer that waits longer than this for SQLite's lock gives up; the door then answers 503.
+#: A writer that waits longer than this for SQLite's lock gives up; the receiver then answers 503.
 SQLITE_BUSY_SECONDS = 2.0
 BUSY_STEP_SECONDS = 0.001
-#: A program that starts waits this long for another one's migration, which can take longer than any write.
+#: A starting program waits this long for another program's migration, which may take longer than a write.
 MIGRATION_SECONDS = 60.0
 MIGRATION_STEP_SECONDS = 0.05
 READER_THREADS = 4
 
 
 class StoreUnavailable(ExplainedError):
-    """The database can't be reached, is locked, or is full. Nothing was written; try again."""
+    """The database can't be reached, is locked, or is full. Nothing was written; a retry may help."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseUrl:
-    """Where the database is. `text` may hold a password: show `safe` instead."""
+    """The database's URL. `text` may hold a password: show `safe` instead."""
 
     text: str
 
@@ -55,10 +55,10 @@ class DatabaseUrl:
 
 
 class Database:
-    """Reads in a small pool of threads, writes in one (see GroupWriter). Raises StoreUnavailable.
+    """Reads in a small thread pool and writes in one thread (see GroupWriter). Raises StoreUnavailable.
 
-    `durable` False lets a power failure take the last commits, which is for writers whose work is
-    done again from the inbox if it is lost. Every later durable commit secures them too.
+    Without `durable`, a power failure may lose the last commits. It is for writers whose work is repeated
+    from the inbox. A later durable commit makes earlier commits durable too.
     """
 
     def __init__(self, url: str, durable: bool = True) -> None:
@@ -76,7 +76,7 @@ class Database:
         return self._writer.waiting
 
     def migrate(self) -> None:
-        """Bring the schema up to date. Two processes that start at once don't collide.
+        """Migrate the schema to this version. Several processes may start at once.
 
         Raises StoreUnavailable.
         """
@@ -91,7 +91,7 @@ class Database:
             time.sleep(MIGRATION_STEP_SECONDS)
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
-        """Run `work` in a committed transaction. Raises StoreUnavailable. `work` may run twice."""
+        """Run `work` in a transaction and commit it. `work` may run twice. Raises StoreUnavailable."""
         try:
             return await self._writer.submit(work)
         except SQLAlchemyError as error:
@@ -100,7 +100,7 @@ class Database:
     async def read(self, work: Callable[[Transaction], T], seen_by: Visibility = EVERYTHING) -> T:
         """Run `work` on a snapshot of the database. Raises StoreUnavailable.
 
-        What `seen_by` may not see, PostgreSQL withholds even from a query that doesn't ask for it.
+        On PostgreSQL, row-level security hides rows outside `seen_by` even if the query has no condition.
         """
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, functools.partial(self.read_blocking, work, seen_by))
@@ -114,7 +114,7 @@ class Database:
             raise StoreUnavailable(_describe_fault(error)) from error
 
     def write_blocking(self, work: Callable[[Transaction], T]) -> T:
-        """Run `work` in a transaction of its own, for programs without an event loop."""
+        """Run `work` in its own transaction, for programs without an event loop."""
         try:
             with self._writing.begin() as tx:
                 return work(tx)
@@ -129,7 +129,7 @@ class Database:
 
 
 def _describe_fault(error: Exception) -> str:
-    """Name the fault without the statement and its values: they may hold personal data."""
+    """Describe the fault without the statement and its values, which may hold personal data."""
     cause = getattr(error, "orig", None) or error
     return f"{type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else 'no details'}"
 
@@ -144,7 +144,7 @@ def _engine(url: sa.URL, writing: bool, durable: bool = True) -> Engine:
         max_overflow=1,
         pool_pre_ping=not writing,
         pool_timeout=SQLITE_BUSY_SECONDS,
-        # A reader sees one moment: an issue and its timeline fit together.
+        # A reader sees one snapshot, so an issue matches its timeline.
         isolation_level="READ COMMITTED" if writing else "REPEATABLE READ",
         hide_parameters=True,
         connect_args={
@@ -168,11 +168,11 @@ def _sqlite_engine(url: sa.URL, writing: bool, durable: bool) -> Engine:
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: Any) -> None:
-        # The driver must not begin transactions by itself: it would take no write lock.
+        # The driver must not begin transactions: it would not take the write lock.
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
-        # FULL: what was answered with 202 survives a power loss, not only a crash.
+        # FULL: deliveries that we answered with 202 survive a power loss, not only a crash.
         cursor.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
         cursor.execute("PRAGMA foreign_keys=ON")
         if writing:
@@ -196,8 +196,8 @@ def _is_busy(error: Exception) -> bool:
 
 
 def _begin_writing(connection: Connection) -> None:
-    """Wait for the write lock. SQLite's own waiting sleeps for up to 100 ms between two looks, and
-    another process's transaction takes some 5 ms.
+    """Begin a transaction with the write lock. SQLite's own busy handler sleeps up to 100 ms between
+    attempts, but another process's transaction takes about 5 ms.
     """
     deadline = time.monotonic() + SQLITE_BUSY_SECONDS
     while True:

@@ -1,7 +1,7 @@
-"""Secrets at rest: a fresh key per secret, wrapped by a master key, both bound to their row.
+"""Encryption of secrets at rest: each secret has its own key, which a master key wraps.
 
-AES-256-GCM on both layers. The associated data names table, column, scope, row and version, so a
-ciphertext copied to another row does not open there.
+Both layers use AES-256-GCM. The associated data names table, column, scope, row and version, so a
+ciphertext that is copied to another row can't be decrypted there.
 """
 
 import base64
@@ -23,11 +23,11 @@ from calmo_pagerduty.db.tables import connections, key_checks, webhook_secrets
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 
-#: Every column that holds something sealed.
+#: All columns with sealed values.
 SEALED_COLUMNS = (webhook_secrets.c.sealed, connections.c.token_sealed)
 
 _FORMAT = 1
-_ALTERED = "the sealed value was altered or belongs elsewhere"
+_ALTERED = "the sealed value was altered or belongs to another row"
 _NONCE_BYTES = 12
 _KEY_BYTES = 32
 _WRAPPED_BYTES = _NONCE_BYTES + _KEY_BYTES + 16
@@ -35,16 +35,16 @@ _KID = re.compile(r"[A-Za-z0-9._-]{1,32}")
 
 
 class KeyProblem(ExplainedError):
-    """The master key is missing, malformed, readable by others, or not the one that was used."""
+    """The master key is missing, malformed, readable by others, or not the database's key."""
 
 
 class CannotDecrypt(Exception):
-    """A sealed value does not open: another key, another row, or altered bytes."""
+    """A sealed value can't be decrypted: wrong key, wrong row, or altered bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class CellAddress:
-    """Where a sealed value lives; it opens nowhere else."""
+    """The cell that a sealed value is bound to. It can't be decrypted for another cell."""
 
     table: str
     column: str
@@ -58,7 +58,7 @@ class CellAddress:
 
 
 class Keyring:
-    """Master keys by name. The first one seals; every one opens."""
+    """Master keys by name. The first key seals; any key opens."""
 
     def __init__(self, keys: Mapping[str, bytes]) -> None:
         if not keys:
@@ -72,16 +72,16 @@ class Keyring:
     def __repr__(self) -> str:
         return f"Keyring({', '.join(self._keys)})"
 
-    def seal(self, plaintext: bytes, place: CellAddress) -> bytes:
-        """Encrypt for one place. Layout: format, length of key name, key name, wrapped key, nonce, text."""
-        bound = place.associated_data()
+    def seal(self, plaintext: bytes, cell: CellAddress) -> bytes:
+        """Encrypt for a cell. Layout: format, length of kid, kid, wrapped key, nonce, ciphertext."""
+        bound = cell.associated_data()
         data_key = AESGCM.generate_key(bit_length=256)
         wrapped = _encrypt(self._keys[self._primary], data_key, bound)
         return sealed_prefix(self._primary) + wrapped + _encrypt(data_key, plaintext, bound)
 
-    def open(self, sealed: bytes, place: CellAddress) -> bytes:
-        """Decrypt what was sealed for this place. Raises CannotDecrypt."""
-        bound = place.associated_data()
+    def open(self, sealed: bytes, cell: CellAddress) -> bytes:
+        """Decrypt a value that was sealed for this cell. Raises CannotDecrypt."""
+        bound = cell.associated_data()
         data_key, text = self._unwrap(sealed, bound)
         try:
             return _decrypt(data_key, text, bound)
@@ -89,7 +89,7 @@ class Keyring:
             raise CannotDecrypt(_ALTERED) from error
 
     def _unwrap(self, sealed: bytes, bound: bytes) -> tuple[bytes, bytes]:
-        """Return the value's own key, and the text that it seals. Raises CannotDecrypt."""
+        """Return the value's own key and its ciphertext. Raises CannotDecrypt."""
         try:
             version, kid_bytes = sealed[0], sealed[1]
             kid = sealed[2 : 2 + kid_bytes].decode("ascii")
@@ -105,25 +105,25 @@ class Keyring:
         """The name of the key that seals."""
         return self._primary
 
-    def rewrap(self, sealed: bytes, place: CellAddress) -> bytes:
-        """Wrap a sealed value's key with the primary master key; the text stays as it is sealed.
+    def rewrap(self, sealed: bytes, cell: CellAddress) -> bytes:
+        """Wrap the value's own key with the primary master key. The ciphertext stays unchanged.
 
         Raises CannotDecrypt.
         """
-        bound = place.associated_data()
+        bound = cell.associated_data()
         data_key, text = self._unwrap(sealed, bound)
         return sealed_prefix(self._primary) + _encrypt(self._keys[self._primary], data_key, bound) + text
 
     def check(self, tx: Transaction) -> None:
-        """Prove at start that these are the keys that sealed the database. Raises KeyProblem."""
+        """Check at start that these keys can open the database's values. Raises KeyProblem."""
         for kid, key in self._keys.items():
-            place = CellAddress("key_checks", "sealed", "", kid)
-            proof = Keyring({kid: key}).seal(b"calmo", place)
-            # Two processes that start at once may both be the first.
+            cell = CellAddress("key_checks", "sealed", "", kid)
+            proof = Keyring({kid: key}).seal(b"calmo", cell)
+            # Several processes may start at once.
             tx.execute(insert_or_ignore(tx, key_checks), {"kid": kid, "sealed": proof})
-            known = sa.select(key_checks.c.sealed).where(key_checks.c.kid == kid)
+            stored = sa.select(key_checks.c.sealed).where(key_checks.c.kid == kid)
             try:
-                self.open(tx.execute(known).scalar_one(), place)
+                self.open(tx.execute(stored).scalar_one(), cell)
             except CannotDecrypt as error:
                 raise KeyProblem(
                     f"the encryption key {kid!r} is not the one that this database was sealed with"
@@ -141,7 +141,7 @@ class Keyring:
 
 
 def parse_keys(text: str) -> Keyring:
-    """Read `NAME:BASE64` items, separated by commas or lines; the first seals. Raises KeyProblem."""
+    """Parse `NAME:BASE64` items, separated by commas or line breaks; the first seals. Raises KeyProblem."""
     keys: dict[str, bytes] = {}
     for item in filter(None, (part.strip() for part in re.split(r"[,\n]", text))):
         kid, _, encoded = item.partition(":")
@@ -153,7 +153,7 @@ def parse_keys(text: str) -> Keyring:
 
 
 def load_or_create_keys(path: Path) -> Keyring:
-    """Read the key file, or make one that only its owner can read. Raises KeyProblem."""
+    """Read the key file, or create it, readable by its owner only. Raises KeyProblem."""
     try:
         if not path.exists():
             _create_key_file(path)
@@ -167,10 +167,10 @@ def load_or_create_keys(path: Path) -> Keyring:
 
 
 def _create_key_file(path: Path) -> None:
-    """Make the file whole or not at all: two processes that start at once agree on one key."""
+    """Create the file atomically, so that processes that start at once agree on one key."""
     text = "k1:" + base64.b64encode(AESGCM.generate_key(bit_length=256)).decode()
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A draft of our own, readable by its owner only: one that a crash left behind is in nobody's way.
+    # The draft has a unique name, so a draft that a crash left behind disturbs nobody.
     descriptor, draft = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".new", dir=path.parent)
     try:
         with os.fdopen(descriptor, "w") as file:
@@ -185,7 +185,7 @@ def _create_key_file(path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Let the file's name survive a power loss too: what it seals can't be read without it."""
+    """Make the file's directory entry durable: without the key file, sealed values are lost."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -194,12 +194,12 @@ def _sync_folder(folder: Path) -> None:
 
 
 def sealing_key_name(sealed: bytes) -> str:
-    """Return the name of the master key that a value's own key is wrapped with."""
+    """Return the name of the master key that wraps the value's own key."""
     return sealed[2 : 2 + sealed[1]].decode("ascii")
 
 
 def sealed_prefix(kid: str) -> bytes:
-    """What everything begins with that a key has sealed: format, length of its name, its name."""
+    """Return the prefix of all values that a key has sealed: format, length of its name, its name."""
     return bytes((_FORMAT, len(kid))) + kid.encode("ascii")
 
 

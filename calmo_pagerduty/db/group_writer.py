@@ -1,4 +1,4 @@
-"""One thread that writes: whatever waits is committed together, so a storm costs few fsyncs."""
+"""A single writer thread. It commits all waiting jobs together, so a storm costs few fsyncs."""
 
 import asyncio
 import queue
@@ -14,11 +14,11 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from calmo_pagerduty.db.transactions import Transaction
 
 MAX_BATCH = 256
-#: A transaction is committed after this long, and the rest of the batch gets another one: on SQLite
-#: nobody else, in no other process, can write meanwhile.
+#: After this time a transaction is committed, and the rest of the batch gets another: a transaction
+#: blocks all other writers of SQLite.
 MAX_BATCH_SECONDS = 0.003
 
-#: PostgreSQL's "deadlock detected" and "could not serialize": the transaction may be tried again.
+#: PostgreSQL's "deadlock detected" and "could not serialize": the transaction may be retried.
 _RETRYABLE_SQLSTATES = ("40P01", "40001")
 
 
@@ -31,10 +31,10 @@ class _Job(NamedTuple):
 
 
 class GroupWriter:
-    """Runs each submitted function in a transaction shared with the others that wait.
+    """Runs submitted functions in transactions that waiting functions share.
 
-    A function may run twice (alone, after it shared a transaction that failed), so it does nothing
-    but read and write through its connection.
+    A function may run twice (alone, after a shared transaction failed), so it must do nothing but read
+    and write through its transaction.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -48,13 +48,13 @@ class GroupWriter:
         return self._jobs.qsize()
 
     def submit(self, work: Callable[[Transaction], T]) -> "asyncio.Future[T]":
-        """Queue the function; the future holds its result once the transaction is committed."""
+        """Queue the function. The future gets its result when the transaction is committed."""
         done: Future[T] = Future()
         self._jobs.put(_Job(work, done))
         return asyncio.wrap_future(done)
 
     def close(self) -> None:
-        """Commit what waits, then end the thread."""
+        """Commit waiting jobs, then end the thread."""
         self._jobs.put(None)
         self._thread.join()
 
@@ -71,7 +71,7 @@ class GroupWriter:
                     closing = True
                     break
                 batch.append(following)
-            # A caller that gave up (a deadline) no longer wants it done.
+            # Skip jobs whose caller was cancelled.
             self._commit([each for each in batch if each.done.set_running_or_notify_cancel()])
             if closing:
                 return
@@ -82,7 +82,7 @@ class GroupWriter:
             batch = batch[done:]
 
     def _commit_prefix(self, batch: list[_Job]) -> int:
-        """Commit as many jobs as fit into one transaction; return how many were settled."""
+        """Commit as many jobs as fit into one transaction. Returns how many are finished."""
         results: list[Any] = []
         try:
             with self._engine.begin() as tx:
@@ -91,7 +91,7 @@ class GroupWriter:
                     results.append(job.work(tx))
                     if time.monotonic() - begun > MAX_BATCH_SECONDS:
                         break
-        except Exception as error:  # whatever it is belongs to the caller, not to this thread
+        except Exception as error:  # the caller gets it
             if len(batch) > 1 and not _is_database_fault(error):
                 for job in batch:
                     self._commit_prefix([job])
@@ -105,7 +105,7 @@ class GroupWriter:
 
 
 def _is_database_fault(error: Exception) -> bool:
-    """A lock, a full disk, a lost connection: every job of the batch would meet it as well."""
+    """Tell whether every job of the batch would fail in the same way: lock, full disk, lost connection."""
     if getattr(getattr(error, "orig", None), "sqlstate", None) in _RETRYABLE_SQLSTATES:
         return False
     return isinstance(error, OperationalError | InterfaceError)

@@ -1,7 +1,7 @@
-"""Bring everything that is sealed under a new master key, while the service runs.
+"""Rotates the master key while the service runs.
 
-Only the keys of the values are wrapped anew, some at a time; what was done stays done, so it can be
-stopped anywhere and begun again. A master key may go when nothing is under it any more.
+It wraps only the values' own keys again, in batches that commit, so it can stop and continue at any
+point. A master key may be removed when it wraps no value any more.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ BATCH_SIZE = 200
 
 @dataclass(frozen=True, slots=True)
 class _SealedColumn:
-    """One column of sealed values: how its rows are read, and the place that each is bound to."""
+    """A column of sealed values: the query for its rows, and the cell that each value is bound to."""
 
     table: Table
     column: sa.Column[bytes]
@@ -56,7 +56,7 @@ _COLUMNS = (
 
 
 def count_values_by_key(tx: Transaction) -> Mapping[str, int]:
-    """Return how many values are under each master key."""
+    """Return the number of values that each master key wraps."""
     counted: Counter[str] = Counter()
     for kid in tx.execute(sa.select(key_checks.c.kid)).scalars():
         counted[kid] += 0
@@ -67,16 +67,16 @@ def count_values_by_key(tx: Transaction) -> Mapping[str, int]:
 
 
 def update_sealed_batch(tx: Transaction, keyring: Keyring) -> int:
-    """Bring some values under the primary key; returns how many, 0 when none is left.
+    """Wrap a batch of values with the primary key. Returns how many, 0 when none is left.
 
-    Raises CannotDecrypt if a value is under a key that isn't configured.
+    Raises CannotDecrypt if a value's master key isn't configured.
     """
     done = 0
     start = sealed_prefix(keyring.primary)
     for sealed in _COLUMNS:
         under_another = sa.func.substr(sealed.column, 1, len(start)) != start
         for row in tx.execute(sealed.rows.where(under_another).limit(BATCH_SIZE - done)).all():
-            # Whoever replaced the value meanwhile has sealed it with the primary key already.
+            # A value that was replaced meanwhile is sealed with the primary key already.
             unchanged = sealed.column == row.sealed
             new = keyring.rewrap(row.sealed, sealed.place(row))
             tx.execute(sa.update(sealed.table).where(unchanged).values({sealed.column.name: new}))
@@ -87,7 +87,7 @@ def update_sealed_batch(tx: Transaction, keyring: Keyring) -> int:
 
 
 def delete_unused_keys(tx: Transaction, keyring: Keyring) -> tuple[str, ...]:
-    """Forget master keys that nothing is under any more, except the primary; returns their names."""
+    """Delete the checks of master keys that wrap no value, except the primary. Returns their names."""
     idle = [kid for kid, count in count_values_by_key(tx).items() if not count and kid != keyring.primary]
     tx.execute(sa.delete(key_checks).where(key_checks.c.kid.in_(idle)))
     return tuple(idle)

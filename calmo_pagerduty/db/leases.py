@@ -1,4 +1,4 @@
-"""Leases: what only one process may do at a time. The database's clock rules, not the holders'."""
+"""Leases: exclusive rights of one process for a limited time, measured by the database's clock."""
 
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ from calmo_pagerduty.db.transactions import Transaction
 
 
 def claim_lease(tx: Transaction, name: str, holder: str, ttl: timedelta) -> bool:
-    """Take or renew a lease. Returns whether it is ours for `ttl` from now."""
+    """Claim or renew a lease. Returns True if the holder has it for `ttl` from now."""
     now = get_database_time(tx)
     ours = {"holder": holder, "until": now + ttl}
     tx.execute(insert_or_ignore(tx, leases), {"name": name, **ours})
@@ -20,5 +20,5 @@ def claim_lease(tx: Transaction, name: str, holder: str, ttl: timedelta) -> bool
 
 
 def delete_lease(tx: Transaction, name: str, holder: str) -> None:
-    """Let another process go on at once."""
+    """Release the lease, so that another process can claim it at once."""
     tx.execute(sa.delete(leases).where(leases.c.name == name, leases.c.holder == holder))

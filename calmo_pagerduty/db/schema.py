@@ -1,4 +1,4 @@
-"""The kinds of columns, and the names of constraints, that all tables share."""
+"""Column types and naming of constraints for all tables."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -17,14 +17,17 @@ metadata = MetaData(
     }
 )
 
-#: SQLite numbers rows by itself only for INTEGER; PostgreSQL's INTEGER would end at two billion.
+#: SQLite autoincrements INTEGER only; PostgreSQL's INTEGER ends at two billion.
 RowNumber = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 Text = sa.Text
 Json = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
 class Utc(TypeDecorator[datetime]):
-    """A moment in UTC. PostgreSQL keeps the zone; SQLite has none, so we keep it for it."""
+    """A time in UTC. SQLite stores no zone, so it is removed on write and added on read.
+
+    Raises ValueError for a time without a zone.
+    """
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True

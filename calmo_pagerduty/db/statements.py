@@ -1,4 +1,4 @@
-"""The one place where the two databases' SQL differs."""
+"""Statements that differ between SQLite and PostgreSQL."""
 
 import functools
 from datetime import UTC, datetime
@@ -10,27 +10,27 @@ from sqlalchemy.sql.dml import Insert
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.scopes import Visibility
 
-#: Any number, the same in every process: who holds it appends to `issue_changes`.
+#: Arbitrary keys of advisory locks, the same in every process: for appending to `issue_changes`,
 _CHANGES_LOCK = 7_205_759_405
-#: The same for the audit's chain.
+#: and for appending to the audit chain.
 _AUDIT_LOCK = 7_205_759_406
 _RESTRICT_VISIBILITY = text("SELECT set_config('calmo.scopes', :scopes, true)")
 
 
 def insert_or_ignore(tx: Transaction, table: Table) -> Insert:
-    """INSERT … ON CONFLICT DO NOTHING; its rowcount says whether the row is new."""
+    """Return INSERT … ON CONFLICT DO NOTHING. Its rowcount is 1 if the row is new."""
     return _insert_or_ignore(tx.dialect.name, table)
 
 
 @functools.cache
 def _insert_or_ignore(dialect: str, table: Table) -> Insert:
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    # Where the driver answers with RETURNING (PostgreSQL), the count would else be -1.
+    # With RETURNING (PostgreSQL), the rowcount would be -1 otherwise.
     return insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
 def upsert(tx: Transaction, table: Table, *kept: str) -> Insert:
-    """INSERT, or where the primary key is there already, UPDATE all other columns but those to be `kept`."""
+    """Return INSERT … ON CONFLICT DO UPDATE, which updates all columns but the key and `kept`."""
     insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
     statement = insert(table)
     keys = [column.name for column in table.primary_key]
@@ -40,16 +40,16 @@ def upsert(tx: Transaction, table: Table, *kept: str) -> Insert:
 
 
 def lock_change_order(tx: Transaction) -> None:
-    """Let the numbers of `issue_changes` be given in the order of commit, until this transaction ends.
+    """Let only this transaction append to `issue_changes`, so that ids grow in the order of commit.
 
-    A reader that has seen number 7 would otherwise miss a 6 that is committed later. SQLite has one
-    writer at a time anyway.
+    Otherwise a reader that has seen id 7 would miss id 6 if that is committed later. SQLite has only one
+    writer at a time.
     """
     _lock(tx, _CHANGES_LOCK)
 
 
 def lock_audit_order(tx: Transaction) -> None:
-    """Let one process at a time add to the audit's chain, until this transaction ends."""
+    """Let only this transaction append to the audit chain, until it ends."""
     _lock(tx, _AUDIT_LOCK)
 
 
@@ -59,7 +59,7 @@ def _lock(tx: Transaction, key: int) -> None:
 
 
 def get_database_time(tx: Transaction) -> datetime:
-    """Return the time by the one clock that all processes share: the server's. SQLite is on their machine."""
+    """Return the time (UTC) of the clock that all processes share: PostgreSQL's, or this machine's."""
     if tx.dialect.name == "postgresql":
         moment: datetime = tx.execute(select(func.clock_timestamp())).scalar_one()
         return moment
@@ -67,9 +67,9 @@ def get_database_time(tx: Transaction) -> datetime:
 
 
 def restrict_visibility(tx: Transaction, visibility: Visibility) -> None:
-    """Let the rest of this transaction see no other scopes: PostgreSQL's row-level security holds it to it.
+    """Let PostgreSQL's row-level security hide all other scopes for the rest of this transaction.
 
-    A comma alone names none of them; a scope holds no comma.
+    A single comma means no scope at all; no scope contains a comma.
     """
     if tx.dialect.name == "postgresql" and not visibility.everything:
         scopes = ",".join(str(scope) for scope in visibility.scopes) or ","

@@ -1,4 +1,4 @@
-"""Every table, once. Migrations make them; a test holds both to the same shape."""
+"""All tables. Migrations create them; a test compares both."""
 
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index, Table, UniqueConstraint
@@ -32,24 +32,24 @@ connections = Table(
     #: The connection's own priority names: {"sev1": "critical"}.
     Column("severities", Json, nullable=False, server_default="{}"),
     Column("created_at", Utc, nullable=False),
-    #: api_token or oauth; null is a connection for webhooks only.
+    #: api_token or oauth; null for a connection that serves webhooks only.
     Column("token_kind", Text),
     Column("token_sealed", sa.LargeBinary),
     Column("token_version", sa.Integer, nullable=False, server_default="0"),
-    #: In whose name writes are made: a PagerDuty user's address.
+    #: E-mail address of the PagerDuty user in whose name writes are made.
     Column("from_address", Text),
     #: What the connection allows (`tools.permissions.ConnectionRules`).
     Column("rules", Json, nullable=False, server_default="{}"),
-    #: What the last test found out about the token (`domain.connections.TokenFacts`).
+    #: What the last test found out about the token (`pagerduty.tokens.TokenInfo`).
     Column("token_facts", Json),
-    #: Our share of PagerDuty's limit; null is the default share.
+    #: Our share of PagerDuty's limit; null means the default share.
     Column("requests_per_minute", sa.Integer),
     Column("removed_at", Utc),
-    #: Up to then everything that PagerDuty knows is known here too.
+    #: The watermark: we have all of PagerDuty's events up to this time.
     Column("reconciled_until", Utc),
-    #: Whether each incident's context is written back as a note.
+    #: True if each incident's context is written back as a note.
     Column("context_note", sa.Boolean, nullable=False, server_default=sa.false()),
-    #: How soon its incidents are to be acknowledged and resolved (`domain.response_targets`).
+    #: How soon its incidents must be acknowledged and resolved (`connections.response_targets`).
     Column("response_targets", Json),
     Index(None, "scope"),
 )
@@ -61,21 +61,21 @@ webhooks = Table(
     Column("connection_id", Text, ForeignKey("connections.id"), nullable=False),
     Column("scope", Text, nullable=False),
     Column("created_at", Utc, nullable=False),
-    #: When the first delivery was verified; before, an unauthenticated one is answered 503.
+    #: When the first delivery was verified. Before that, unauthenticated deliveries get 503.
     Column("armed_at", Utc),
     Column("paused_at", Utc),
     Column("deleted_at", Utc),
     Column("name", Text, nullable=False, server_default=""),
-    #: Which events were chosen (essential, extended, advanced), and of which services or teams.
+    #: The chosen set of events (essential, extended, advanced), and the services or teams.
     Column("event_set", Text, nullable=False, server_default="advanced"),
     Column("service_ids", Json, nullable=False, server_default="[]"),
     Column("team_ids", Json, nullable=False, server_default="[]"),
-    #: PagerDuty's id of the subscription, if we know it; `managed` if we made it and so clean it up.
+    #: PagerDuty's ids of the subscriptions, if known. `managed`: we made them, so we delete them.
     Column("subscription_id", Text),
     Column("managed", sa.Boolean, nullable=False, server_default=sa.false()),
-    #: Since when PagerDuty has it switched off, as the doctor last saw.
+    #: When the doctor first saw that PagerDuty had disabled it.
     Column("disabled_at", Utc),
-    #: What the doctor found last, and when.
+    #: The doctor's latest findings, and their time.
     Column("findings", Json, nullable=False, server_default="[]"),
     Column("examined_at", Utc),
     Index(None, "connection_id"),
@@ -88,7 +88,7 @@ webhook_secrets = Table(
     Column("version", sa.Integer, primary_key=True),
     Column("sealed", sa.LargeBinary, nullable=False),
     Column("created_at", Utc, nullable=False),
-    #: The previous secret of a rotation lives on until its retries have ended.
+    #: A replaced secret stays valid until PagerDuty's retries have ended.
     Column("expires_at", Utc),
 )
 
@@ -98,7 +98,7 @@ deliveries = Table(
     Column("seq", RowNumber, primary_key=True, autoincrement=True),
     Column("webhook_id", Text, ForeignKey("webhooks.id"), nullable=False),
     Column("connection_id", Text, nullable=False),
-    #: What makes it one delivery: the event's id, else a hash of the body.
+    #: Identifies a repeated delivery: the event's id, else a hash of the body.
     Column("dedup_key", Text, nullable=False),
     Column("delivery_id", Text),
     Column("event_id", Text),
@@ -113,7 +113,7 @@ deliveries = Table(
     #: Comma-separated remarks: ping, unknown_type, best_effort, stale.
     Column("remarks", Text, nullable=False, server_default=""),
     Column("reason", Text),
-    #: The thin facts that the workflow gets, as JSON.
+    #: The event facts, as JSON.
     Column("facts", Text),
     Column("state", Text, nullable=False),
     Column("duplicates", sa.Integer, nullable=False, server_default="0"),
@@ -134,7 +134,7 @@ deliveries = Table(
     sqlite_autoincrement=True,
 )
 
-#: Apart from their deliveries, whose state changes twice: a row is written whole each time.
+#: In their own table, because each change of a delivery's state rewrites its whole row.
 delivery_bodies = Table(
     "delivery_bodies",
     metadata,
@@ -207,17 +207,17 @@ timeline = Table(
     Column("actor", Json),
     Column("summary", Text, nullable=False),
     Column("moved", sa.Boolean, nullable=False),
-    #: Who did it from here, as which operation.
+    #: Who did it through us, and the operation.
     Column("author", Text),
     Column("operation_id", Text),
-    #: An event that only tells of an operation which has an entry of its own.
+    #: True for an own event whose operation has its own entry.
     Column("is_echo", sa.Boolean, nullable=False, server_default=sa.false()),
-    # The last barrier against counting an event twice, and the one that counts.
+    # The decisive guard against counting an event twice.
     UniqueConstraint("issue_id", "event_id"),
     Index(None, "issue_id", "occurred_at", "seq"),
 )
 
-#: What changed, in the order in which it was committed: what live readers resume from.
+#: Changes of issues in the order of commit. Live readers resume from an id.
 issue_changes = Table(
     "issue_changes",
     metadata,
@@ -230,7 +230,7 @@ issue_changes = Table(
     sqlite_autoincrement=True,
 )
 
-#: What could not be understood on its way, whole, for a person to look at.
+#: Deliveries and events that could not be understood or applied, whole, for a person to look at.
 dead_letters = Table(
     "dead_letters",
     metadata,
@@ -252,9 +252,9 @@ api_keys = Table(
     Column("name", Text, nullable=False),
     Column("secret_sha256", Text, nullable=False),
     Column("permissions", Json, nullable=False),
-    #: The scopes that the key sees; null is an operator's key, which sees all of them.
+    #: The scopes that the key sees; null for an operator's key, which sees all scopes.
     Column("scopes", Json),
-    #: Whose key it is: nobody approves what they asked for, with whichever of their keys.
+    #: The key's owner: nobody may approve their own call, with whichever of their keys.
     Column("person", Text),
     #: The teams that the key works for; a connection may have rules for them.
     Column("teams", Json, nullable=False, server_default="[]"),
@@ -263,7 +263,7 @@ api_keys = Table(
     Column("revoked_at", Utc),
 )
 
-#: Runs that compared us with PagerDuty: why, over which time, what differed and was healed.
+#: Runs of reconciliation: reason, period, and a report of what differed and was added.
 reconciliations = Table(
     "reconciliations",
     metadata,
@@ -279,7 +279,7 @@ reconciliations = Table(
     sqlite_autoincrement=True,
 )
 
-#: Who holds a task that only one process may do at a time.
+#: Holders of exclusive rights.
 leases = Table(
     "leases",
     metadata,
@@ -288,7 +288,7 @@ leases = Table(
     Column("until", Utc, nullable=False),
 )
 
-#: A known text sealed with each key: a wrong key is found at start, not at the first delivery.
+#: A known text sealed with each key, so that a wrong key is detected at start.
 key_checks = Table(
     "key_checks",
     metadata,

@@ -5,7 +5,7 @@ from sqlalchemy import Column, ForeignKey, Index, Table, UniqueConstraint
 
 from calmo_pagerduty.db.schema import Json, RowNumber, Text, Utc, metadata
 
-#: Calls of tools that take their time: writes, and reads that PagerDuty made wait.
+#: Tool calls that run as workflows: writes, and reads that PagerDuty makes wait.
 tool_calls = Table(
     "tool_calls",
     metadata,
@@ -18,17 +18,17 @@ tool_calls = Table(
     Column("requester", Text, nullable=False),
     Column("arguments", Json, nullable=False),
     Column("arguments_sha256", Text, nullable=False),
-    #: What the caller repeats to mean the same call; our own id if none was given.
+    #: A caller that repeats this key means the same call. Our own id if the caller gave none.
     Column("idempotency_key", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("rule", Text, nullable=False),
     Column("needs_approval", sa.Boolean, nullable=False),
-    #: Until when an approval may be given.
+    #: An approval may be given until this time.
     Column("expires_at", Utc),
     Column("approver", Text),
     Column("decided_at", Utc),
     Column("attempts", sa.Integer, nullable=False, server_default="0"),
-    #: The first attempt of which it isn't known that it changed nothing.
+    #: Start of the first attempt that may have had an effect.
     Column("first_attempt_at", Utc),
     Column("result", Json),
     Column("error", Json),
@@ -39,7 +39,7 @@ tool_calls = Table(
     Index(None, "state", "created_at"),
 )
 
-#: Every call of a tool, in a chain: each row's hash covers its record and the hash before it.
+#: The audit chain: each row's hash covers its record and the previous row's hash.
 audit = Table(
     "audit",
     metadata,
@@ -53,15 +53,15 @@ audit = Table(
     Index(None, "scope", "seq"),
 )
 
-#: How much of PagerDuty's limits each connection has used, shared by all processes.
+#: Each connection's use of PagerDuty's rate limits, shared by all processes.
 request_permits = Table(
     "request_permits",
     metadata,
     Column("connection_id", Text, ForeignKey("connections.id"), primary_key=True),
-    #: Seconds since 1970: when the next request is due at our rate, and until when none is allowed.
+    #: Seconds since 1970: when the next request is due at our rate, and the end of a pause.
     Column("due_at", sa.Double, nullable=False),
     Column("paused_until", sa.Double, nullable=False),
-    #: PagerDuty's own figures from its last answer.
+    #: PagerDuty's figures from its last answer.
     Column("minute_limit", sa.Integer),
     Column("minute_remaining", sa.Integer),
     Column("minute_seen_at", Utc),

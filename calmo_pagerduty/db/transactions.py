@@ -1,8 +1,8 @@
-"""The first parameter, `tx`, of every function of the store."""
+"""The type of `tx`, the first parameter of every store function."""
 
 from typing import TypeAlias
 
 from sqlalchemy import Connection
 
-#: A begun database transaction, as `Database.read` and `Database.write` hand it to their work.
+#: An open transaction, which `Database.read` and `Database.write` pass to their work.
 Transaction: TypeAlias = Connection

@@ -1,4 +1,4 @@
-"""Which rows a caller may see: the one place where a query compares a scope with its caller's."""
+"""The condition for the rows that a caller may see. All queries compare scopes through it."""
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
@@ -7,12 +7,12 @@ from calmo_pagerduty.kernel.scopes import Visibility
 
 
 def visible_to(scope: ColumnElement[str], visibility: Visibility) -> ColumnElement[bool]:
-    """Return the condition that a row's owner is one of the caller's scopes.
+    """Return the condition that a row belongs to one of the caller's scopes.
 
     Args:
-        scope: The column that names the owner, as `personal:USER` or `organization:ORG`. Rows without
-            one of their own take their webhook's or their connection's, which the query joins.
-        visibility: What the caller may see. Without any scope it is nothing at all.
+        scope: The column that holds `personal:USER` or `organization:ORG`. If a table has no scope, the
+            query joins the webhook or the connection and uses theirs.
+        visibility: The caller's scopes. Without any scope, the caller sees nothing.
     """
     if visibility.everything:
         return sa.true()

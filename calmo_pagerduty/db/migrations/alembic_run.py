@@ -1,4 +1,4 @@
-"""A run of Alembic on a connection that is given."""
+"""Runs Alembic on a given connection."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from calmo_pagerduty.db.migrations import SchemaProblem
 
 
 def run(connection: Connection) -> None:
-    """Bring the schema up to date. Raises SQLAlchemyError, SchemaProblem."""
+    """Migrate to the newest version. Raises SQLAlchemyError, SchemaProblem."""
     try:
         command.upgrade(configuration(connection), "head")
     except CommandError as error:

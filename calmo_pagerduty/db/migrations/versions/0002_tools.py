@@ -1,4 +1,4 @@
-"""Connections' tokens and rules, tool calls, their audit, and how much of PagerDuty's limits is used."""
+"""Connections' tokens and rules, tool calls, the audit, and the use of PagerDuty's rate limits."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What is kept of webhooks' subscriptions, of deliveries' ends, and of comparing us with PagerDuty."""
+"""Webhooks' subscriptions and findings, deliveries' progress, and reconciliations."""
 
 import sqlalchemy as sa
 from alembic import op

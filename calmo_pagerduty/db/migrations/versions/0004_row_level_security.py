@@ -1,7 +1,7 @@
-"""PostgreSQL: behind every reader's own WHERE stands the database's, by the scopes that it may see.
+"""PostgreSQL: row-level security by scope, in addition to the WHERE of each query.
 
-A transaction that names its scopes (`calmo.scopes`) sees their rows only; one that doesn't is the
-service's own work and sees all. It holds for the tables' owner too, but never for a superuser.
+A transaction that sets `calmo.scopes` sees only rows of these scopes. A transaction that doesn't set it
+is the service's own and sees all rows. This applies to the tables' owner too, but not to a superuser.
 """
 
 from alembic import op
@@ -9,11 +9,11 @@ from alembic import op
 revision = "0004"
 down_revision = "0003"
 
-#: Read once per statement: as a subquery it is no part of the loop over the rows.
+#: A subquery is evaluated once per statement, not once per row.
 OF_ITS_SCOPE = "scope = ANY ((SELECT string_to_array(current_setting('calmo.scopes', true), ','))::text[])"
 OURS = "(SELECT coalesce(current_setting('calmo.scopes', true), '') = '')"
 
-#: How a row of each table is known to be of a scope.
+#: By table: the condition that a row belongs to a visible scope.
 POLICIES = {
     **dict.fromkeys(
         ("issues", "connections", "webhooks", "tool_calls", "audit", "issue_changes"), OF_ITS_SCOPE

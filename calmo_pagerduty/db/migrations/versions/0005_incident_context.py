@@ -1,4 +1,4 @@
-"""Incidents' contexts, version by version, and what is remembered of an account for the next one."""
+"""The versions of incidents' contexts, and the account cache."""
 
 import sqlalchemy as sa
 from alembic import op

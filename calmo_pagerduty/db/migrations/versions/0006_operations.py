@@ -1,4 +1,4 @@
-"""What people and agents did to incidents from here, and how soon incidents are to be responded to."""
+"""Operations on incidents, and response targets."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Which run of which workflow gathers a version of a context: another one's was broken off."""
+"""The workflow run that gathers a context's version: a version of another run was interrupted."""
 
 import sqlalchemy as sa
 from alembic import op
