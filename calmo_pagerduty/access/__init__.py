@@ -1,1 +1,1 @@
-"""Who may do what: API keys, and the audit of what was done."""
+"""Access: API keys with their permissions, and the audit chain."""

@@ -1,4 +1,7 @@
-"""The audit of tool calls: append-only, each row's hash covering its record and the hash before it."""
+"""The audit chain: append-only rows. Each row's hash covers its record and the previous row's hash.
+
+`hash` is SHA-256 in hex of the previous hash, a line break and the record's canonical JSON.
+"""
 
 import hashlib
 import json
@@ -15,7 +18,7 @@ from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.db.visibility import visible_to
 from calmo_pagerduty.kernel.scopes import Visibility
 
-#: What the first row follows.
+#: The previous hash of the first row.
 GENESIS = "0" * 64
 
 _LAST = sa.select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
@@ -24,6 +27,8 @@ _INSERT = audit.insert()
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
+    """A row of the chain. `at` is UTC."""
+
     seq: int
     at: datetime
     scope: str
@@ -33,7 +38,7 @@ class AuditRow:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """`broken` names the first row that doesn't fit and says why; None if all do. `head` is the last hash."""
+    """`broken` names the first invalid row and the fault; None if all are valid. `head` is the last hash."""
 
     rows: int
     head: str
@@ -42,7 +47,7 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class NewAuditRow:
-    """A record to add. It must hold no secrets and no texts of people."""
+    """A record to append. It must hold no secrets and no texts of people."""
 
     scope: str
     at: datetime
@@ -50,12 +55,12 @@ class NewAuditRow:
 
 
 def insert_audit_row(tx: Transaction, scope: str, at: datetime, record: Mapping[str, Any]) -> None:
-    """Add a record at the end of the chain."""
+    """Append a record to the chain."""
     insert_audit_rows(tx, [NewAuditRow(scope, at, record)])
 
 
 def insert_audit_rows(tx: Transaction, new: Sequence[NewAuditRow]) -> None:
-    """Add records at the end of the chain, in this order."""
+    """Append records to the chain, in this order."""
     lock_audit_order(tx)
     last = tx.execute(_LAST).one_or_none()
     seq, previous = (last.seq, last.hash) if last else (0, GENESIS)
@@ -85,7 +90,7 @@ def list_audit_rows(
 
 
 def verify_chain(tx: Transaction, head: str | None = None) -> Verification:
-    """Walk the whole chain. Rows cut off at its end show only by a `head` that was noted before."""
+    """Verify all rows. Only a `head` from an earlier verification reveals rows deleted at the end."""
     previous, count, seen = GENESIS, 0, head in {None, GENESIS}
     for row in _rows(tx):
         count += 1
@@ -94,7 +99,7 @@ def verify_chain(tx: Transaction, head: str | None = None) -> Verification:
             return Verification(count, previous, f"row {row.seq}: {fault}")
         previous = row.hash
         seen = seen or previous == head
-    return Verification(count, previous, None if seen else "the noted head is not in the chain any more")
+    return Verification(count, previous, None if seen else "the noted head is no longer in the chain")
 
 
 def _row_fault(row: Any, expected_seq: int, previous: str) -> str | None:
@@ -110,7 +115,7 @@ def _row_fault(row: Any, expected_seq: int, previous: str) -> str | None:
 
 
 def _read_record(text: str) -> tuple[Any, ...] | None:
-    """Return what a record says of its own row; None if it is none of ours, though its hash is right."""
+    """Return the record's own (seq, scope, at); None if the record has another form."""
     try:
         record = json.loads(text)
         return record["seq"], record["scope"], record["at"]
@@ -122,11 +127,11 @@ def _rows(tx: Transaction) -> Iterator[Any]:
     last = -(2**63)  # a forged row may have any number
     while True:
         query = sa.select(audit).where(audit.c.seq > last).order_by(audit.c.seq).limit(1000)
-        found = tx.execute(query).all()
-        if not found:
+        rows = tx.execute(query).all()
+        if not rows:
             return
-        yield from found
-        last = found[-1].seq
+        yield from rows
+        last = rows[-1].seq
 
 
 def _text(record: Mapping[str, Any]) -> str:

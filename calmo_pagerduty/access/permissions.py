@@ -1,4 +1,4 @@
-"""What an API key may be allowed to do."""
+"""The permissions of API keys."""
 
 ISSUES_READ = "issues:read"
 METRICS_READ = "metrics:read"
@@ -6,18 +6,18 @@ WEBHOOKS_READ = "webhooks:read"
 WEBHOOKS_WRITE = "webhooks:write"
 CONNECTIONS_READ = "connections:read"
 CONNECTIONS_WRITE = "connections:write"
-#: Turning on writes for an organisation's connection is its administrators' alone.
+#: Only administrators may enable writes for an organisation's connection.
 CONNECTIONS_ADMIN = "connections:admin"
 TOOLS_READ = "tools:read"
 TOOLS_WRITE = "tools:write"
 APPROVALS_WRITE = "approvals:write"
 AUDIT_READ = "audit:read"
 DELIVERIES_READ = "deliveries:read"
-#: Bodies hold what people wrote; who may replay deliveries sees them too.
+#: Allows reading bodies, which hold texts of people, and replaying deliveries.
 DELIVERIES_BODY = "deliveries:body"
 KEYS_WRITE = "keys:write"
 
-#: What the first key, which `up` makes, may do: everything.
+#: All permissions. The first key, which `up` makes, has them.
 ALL_PERMISSIONS = (
     ISSUES_READ, METRICS_READ, WEBHOOKS_READ, WEBHOOKS_WRITE, CONNECTIONS_READ, CONNECTIONS_WRITE,
     CONNECTIONS_ADMIN, TOOLS_READ, TOOLS_WRITE, APPROVALS_WRITE, AUDIT_READ,

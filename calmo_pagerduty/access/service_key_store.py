@@ -1,6 +1,6 @@
-"""Keys that the service itself calls tools by, one for each purpose and scope.
+"""API keys with which the service itself calls tools, one for each purpose and scope.
 
-They are listed beside all others, and revoked like them. Nobody knows their secret: they open no door.
+They are listed and revoked like other keys. Nobody knows their secret, so they admit no request.
 """
 
 import base64
@@ -17,7 +17,7 @@ from calmo_pagerduty.kernel.scopes import Scope
 def get_or_insert_service_key(
     tx: Transaction, purpose: str, permission: str, scope: Scope, now: datetime
 ) -> str:
-    """Return the id of the key for a purpose, made if it isn't there. A revoked one stays revoked."""
+    """Return the id of a purpose's key, and create it if missing. A revoked key stays revoked."""
     digest = hashlib.sha256(f"{purpose}\n{scope}".encode()).digest()
     key_id = base64.b32encode(digest[:10]).decode().lower()
     row = {

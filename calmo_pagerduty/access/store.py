@@ -1,4 +1,4 @@
-"""API keys: `calmo_<id>_<secret>_<checksum>`, kept as a hash, shown once."""
+"""API keys: `calmo_<id>_<secret>_<checksum>`. We show a key once and store only its hash."""
 
 import base64
 import hashlib
@@ -24,12 +24,12 @@ _FIND = sa.select(api_keys).where(api_keys.c.id == bindparam("key_id"))
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls: which key, what it may do, and whose things it sees."""
+    """Who calls: the API key, its permissions and its visibility."""
 
     key_id: str
     permissions: frozenset[str]
     visibility: Visibility
-    #: The person whose key it is, else the key's name.
+    #: The person who owns the key, else the key's name.
     who: str = ""
     #: The teams that the key works for, by PagerDuty's ids.
     teams: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """A key as others may see it: never its secret. `scopes` None is an operator's key."""
+    """A key without its secret. `scopes` is None for an operator's key. Times are UTC."""
 
     id: str
     name: str
@@ -51,7 +51,7 @@ class KeyRow:
     revoked_at: datetime | None
 
     def is_within(self, visibility: Visibility) -> bool:
-        """Tell whether everything that the key sees is seen by this visibility too."""
+        """Tell whether this visibility includes everything that the key sees."""
         if self.scopes is None:
             return visibility.everything
         return visibility.everything or (bool(self.scopes) and set(self.scopes) <= set(visibility.scopes))
@@ -67,7 +67,7 @@ def insert_key(
     teams: Sequence[str] = (),
     expires_at: datetime | None = None,
 ) -> str:
-    """Make a key and return its text, which is kept nowhere. No `scopes` is an operator's key."""
+    """Insert a key and return its text, which is not stored. `scopes` None makes an operator's key."""
     key_id = base64.b32encode(os.urandom(10)).decode().lower()
     secret = base64.b32encode(os.urandom(32)).decode().lower().rstrip("=")
     tx.execute(
@@ -87,25 +87,25 @@ def insert_key(
 
 
 def get_principal_by_key(tx: Transaction, text: str, now: datetime) -> Principal | None:
-    """Return who a key belongs to; None if it is malformed, unknown, expired or revoked."""
+    """Return the key's principal; None if the key is malformed, unknown, expired or revoked."""
     match = _KEY_PATTERN.fullmatch(text)
     if match is None or match[3] != _checksum(match[1], match[2]):
         return None
     row = tx.execute(_FIND, {"key_id": match[1]}).one_or_none()
-    # A random secret of 256 bits needs no slow hash.
+    # A random 256-bit secret needs no slow hash.
     if row is None or not hmac.compare_digest(row.secret_sha256, _hash(match[2])):
         return None
     return _principal(row, now)
 
 
 def get_principal(tx: Transaction, key_id: str, now: datetime) -> Principal | None:
-    """Return who a key belongs to that was recognised before; None if it is not valid any more."""
+    """Return the principal of a key that was checked before; None if the key is no longer valid."""
     row = tx.execute(_FIND, {"key_id": key_id}).one_or_none()
     return None if row is None else _principal(row, now)
 
 
 def update_permissions(tx: Transaction, text: str, permissions: Sequence[str]) -> None:
-    """Let a key do what a later version has more of."""
+    """Replace the permissions of a key, such as after a version that adds some."""
     match = _KEY_PATTERN.fullmatch(text)
     if match is not None:
         tx.execute(
@@ -125,14 +125,14 @@ def list_keys(tx: Transaction, visibility: Visibility) -> tuple[KeyRow, ...]:
 
 
 def get_key(tx: Transaction, visibility: Visibility, key_id: str) -> KeyRow | None:
-    """Return one key; None if there is none, or it sees more than this visibility."""
+    """Return a key; None if there is none, or if it sees more than this visibility."""
     row = tx.execute(_FIND, {"key_id": key_id}).one_or_none()
     key = None if row is None else _key_row(row)
     return key if key is not None and key.is_within(visibility) else None
 
 
 def mark_revoked(tx: Transaction, key_id: str, now: datetime) -> None:
-    """End a key at once and for ever."""
+    """Revoke a key, at once and permanently."""
     live = sa.and_(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
     tx.execute(sa.update(api_keys).where(live).values(revoked_at=now))
 
@@ -167,5 +167,5 @@ def _hash(secret: str) -> str:
 
 
 def _checksum(key_id: str, secret: str) -> str:
-    """Tells a mistyped key from an unknown one without asking the database."""
+    """Return the checksum, which detects mistyped keys without a database query."""
     return f"{zlib.crc32(f'{key_id}_{secret}'.encode()):08x}"

@@ -1,1 +1,1 @@
-"""What everything else may use: values, scopes, times and texts. Imports nothing of ours."""
+"""Values, scopes, times and texts that every package may use. It imports no other package of ours."""

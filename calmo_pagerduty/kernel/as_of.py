@@ -1,14 +1,14 @@
-"""The register rule: the newest picture of an incident holds, in whatever order pictures arrive."""
+"""The register rule: the state from the newest event wins, in whatever order events arrive."""
 
 from datetime import datetime
 from typing import NamedTuple
 
 
 class AsOf(NamedTuple):
-    """Which event a picture of an incident comes from. A later one is greater.
+    """The event that a state comes from. A newer event compares greater.
 
-    `time` is when the event happened, in UTC. Events of the same instant are told apart by `seq`, the
-    order of their arrival.
+    `time` is when the event happened, in UTC. For events of the same instant, `seq`, the order of
+    arrival, decides.
     """
 
     time: datetime
@@ -16,9 +16,9 @@ class AsOf(NamedTuple):
 
     @classmethod
     def of(cls, time: datetime | None, seq: int) -> "AsOf | None":
-        """Return the register of a picture; None if no event has shown the incident so far."""
+        """Return the register; None if no event has shown the incident yet."""
         return None if time is None else cls(time, seq)
 
     def is_newer_than(self, register: "AsOf | None") -> bool:
-        """Tell whether this event's picture replaces the one of `register`. Anything replaces none."""
+        """Tell whether this event's state replaces the one of `register`. None is always replaced."""
         return register is None or self > register

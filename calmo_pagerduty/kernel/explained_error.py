@@ -1,5 +1,5 @@
-"""What goes wrong in ways that a person can mend."""
+"""Errors that a person can fix."""
 
 
 class ExplainedError(Exception):
-    """The message says what is wrong and what to do. The command line shows it alone, without a traceback."""
+    """The message says what is wrong and what to do. The command line shows it without a traceback."""

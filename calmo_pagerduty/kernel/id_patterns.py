@@ -1,9 +1,9 @@
-"""What ids look like."""
+"""Patterns of ids."""
 
 import re
 
-#: What PagerDuty's ids look like. Anything else never becomes part of a workflow id or an URL.
+#: PagerDuty's ids. No other text becomes part of a workflow id or a URL.
 INCIDENT_ID = re.compile(r"[A-Za-z0-9]{1,64}")
 
-#: What ours look like: see `IncidentRef.issue_id`.
+#: Our ids of issues, see `IncidentRef.issue_id`.
 ISSUE_ID = re.compile(r"iss_[a-z2-7]{24}")

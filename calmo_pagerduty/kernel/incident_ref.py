@@ -1,4 +1,4 @@
-"""The one name of an incident's life: the same reference gives workflow id and issue id."""
+"""The reference to an incident, which determines its workflow id and its issue id."""
 
 import base64
 import functools
@@ -15,16 +15,16 @@ class IncidentRef(FrozenModel):
 
     @property
     def workflow_id(self) -> str:
-        """`pd-incident:INCIDENT:CONNECTION`: an operator who knows the incident can search by prefix."""
+        """`pd-incident:INCIDENT:CONNECTION`, so that operators can search by the incident's id."""
         return f"pd-incident:{self.incident_id}:{self.connection_id}"
 
     @property
     def issue_id(self) -> str:
-        """The same reference is always the same issue: a second one cannot be made."""
+        """The issue's id. It is derived, so one reference can't have two issues."""
         return _issue_id(self.connection_id, self.incident_id)
 
 
-# Asked for several times per event; the cache costs less than the hash.
+# Used several times per event; the cache costs less than the hash.
 @functools.lru_cache(maxsize=10_000)
 def _issue_id(connection_id: str, incident_id: str) -> str:
     digest = hashlib.sha256(f"{connection_id}\n{incident_id}".encode()).digest()

@@ -1,12 +1,12 @@
-"""Instants: how they are read, and how they are written. Inside, every instant is a `datetime` in UTC."""
+"""Parses and formats instants. Inside the program, every instant is a `datetime` in UTC."""
 
 from datetime import UTC, datetime
 
 
 def parse_instant(value: object) -> datetime | None:
-    """Return the instant that an ISO 8601 text names, in UTC; None if it names none.
+    """Parse an ISO 8601 text to an instant in UTC; None if it is no valid text.
 
-    A text without an offset is UTC: PagerDuty always sends `Z`.
+    A text without an offset counts as UTC.
     """
     if not isinstance(value, str):
         return None
@@ -17,7 +17,7 @@ def parse_instant(value: object) -> datetime | None:
 
 
 def to_utc(moment: datetime) -> datetime:
-    """Return the same instant in UTC; a time without a zone is UTC already.
+    """Return the same instant in UTC. A time without a zone counts as UTC.
 
     Raises:
         ValueError: In UTC the time is outside the calendar, before year 1 or after 9999.
@@ -31,15 +31,15 @@ def to_utc(moment: datetime) -> datetime:
 
 
 def format_iso_utc(moment: datetime) -> str:
-    """Return `2026-03-01T09:00:00Z`, which PagerDuty takes everywhere. Parts of a second are cut off."""
+    """Return `2026-03-01T09:00:00Z`, which all of PagerDuty's endpoints accept, cut to whole seconds."""
     return to_utc(moment).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def format_instant(moment: datetime) -> str:
-    """Return `2026-03-01 09:00 UTC`, for people who read about what happened."""
+    """Return `2026-03-01 09:00 UTC`, for texts that people read."""
     return f"{to_utc(moment):%Y-%m-%d %H:%M} UTC"
 
 
 def format_table_instant(moment: datetime) -> str:
-    """Return `2026-03-01 09:00:05`, for a column whose head says UTC."""
+    """Return `2026-03-01 09:00:05`, for a column whose header says UTC."""
     return f"{to_utc(moment):%Y-%m-%d %H:%M:%S}"

@@ -1,4 +1,4 @@
-"""Reading JSON from outside: whatever stands in a place, the answer has the type that its reader needs."""
+"""Reads JSON from outside: each function returns the type that its caller needs, whatever the value."""
 
 from typing import Any
 
@@ -6,25 +6,23 @@ JsonObject = dict[str, Any]
 
 
 def as_object(value: object) -> JsonObject:
-    """Return the value if it is an object, else an empty one."""
+    """Return the value if it is an object, else {}."""
     return value if isinstance(value, dict) else {}
 
 
 def as_objects(value: object) -> list[JsonObject]:
-    """Return the objects of a list; what isn't one is left out, and of anything else there are none."""
+    """Return the objects in a list, without its other items; [] if the value is no list."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list | tuple) else []
 
 
 def as_text(value: object, limit: int) -> str | None:
-    """Return at most `limit` characters of a text, storable and without blanks around it; None if it is empty
-    or no text.
-    """
+    """Return at most `limit` characters of a text, storable and stripped; None if empty or no text."""
     return (storable_text(value, limit).strip() or None) if isinstance(value, str) else None
 
 
 def storable_text(text: str, limit: int) -> str:
-    """Return at most `limit` characters that any database and UTF-8 take: no NUL, no lone surrogate.
+    """Return at most `limit` characters that any database can store: no NUL, no lone surrogate.
 
-    It may still hold what hides in a terminal: `clean_text` is for what people and language models read.
+    The text may still hold control characters. `sanitize_text` removes them for people and models.
     """
     return text[:limit].replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()

@@ -1,20 +1,19 @@
-"""Texts from outside in markdown, so that they stay texts: no link, no markup, no HTML comes from them.
+"""Escapes untrusted texts for markdown, so that they produce no link, no markup and no HTML.
 
-Whatever a text holds, a renderer shows its words and nothing else, whether it follows CommonMark or also
-makes links of bare addresses, as GitHub's and many others do. Backslashes don't stop those, code does:
-what could become a link is shown as code.
+This holds for CommonMark and for renderers that turn bare addresses into links, as GitHub's does.
+Backslashes don't stop those, but code spans do, so a text that could become a link is shown as code.
 """
 
 import re
 
 from calmo_pagerduty.kernel.untrusted_text import sanitize_text
 
-#: What may begin markup within a line. Commas, colons and the like never do.
+#: Characters that may begin markup within a line.
 _SPECIAL = re.compile(r"""([\\`*_{}\[\]<>#~|&!$^="])""")
-#: What would begin a list at the begin of a line.
+#: Text that would begin a list at the start of a line.
 _LIST_MARKER = re.compile(r"^(\d{0,9})([-+.)])")
-#: A renderer might make a link of it: a scheme, an address, `www.`, or something with a domain's dot.
-#: The colon of a time of day is none of those; a scheme is one even if what follows stands beside the text.
+#: Texts that a renderer might turn into a link: a scheme, an e-mail address, `www.`, or a domain's dot.
+#: The colon in a time of day is excluded.
 _LINKABLE = re.compile(r"@|:(?!\d\d\b)\S|//|www\.|mailto:|xmpp:|[^\W_]\.[^\W\d_]", re.IGNORECASE)
 _HTTP_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._~/?#@!$&*+,;=%:-]*)?")
 MAX_URL_LENGTH = 2048
@@ -22,13 +21,13 @@ EMPTY = "(empty)"
 
 
 def single_line(text: str, longest: int) -> str:
-    """Return the text clean, in one line, at most `longest` characters of it."""
+    """Return the sanitized text in one line, at most `longest` characters."""
     line = " ".join(sanitize_text(text, longest * 4).split())
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
 def code_span(text: str, longest: int = 300) -> str:
-    """Return somebody's text as code: nothing in it means anything to a renderer."""
+    """Return the text as a code span, in which a renderer interprets nothing."""
     line = single_line(text, longest)
     if not line:
         return EMPTY
@@ -39,7 +38,7 @@ def code_span(text: str, longest: int = 300) -> str:
 
 
 def escape_markdown(text: str, longest: int = 300) -> str:
-    """Return a name or a sentence as text; as code if it could become a link."""
+    """Return the text with markup escaped, or as a code span if it could become a link."""
     line = single_line(text, longest) or EMPTY
     if _LINKABLE.search(line):
         return code_span(line, longest)
@@ -47,7 +46,7 @@ def escape_markdown(text: str, longest: int = 300) -> str:
 
 
 def markdown_link(shown: str, address: str | None) -> str:
-    """Return what is shown (markdown already) with a link, if the address is a plain http one."""
+    """Return `shown` (which is markdown) as a link, or unchanged if the address is no plain http URL."""
     if address is None or len(address) > MAX_URL_LENGTH or not _HTTP_URL.fullmatch(address):
         return shown
     return f"[{shown}]({address.replace('&', '&amp;')})"

@@ -1,4 +1,4 @@
-"""The base of every value that crosses a process: immutable, tolerant of fields added later."""
+"""The base class of values that cross a process."""
 
 from pydantic import BaseModel, ConfigDict
 

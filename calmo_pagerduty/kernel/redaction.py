@@ -1,7 +1,7 @@
-"""The one engine that masks secrets, addresses and telephone numbers in texts that people will see.
+"""Masks secrets, e-mail addresses and telephone numbers in texts that people see.
 
-A delivery's body and PagerDuty's words about a refused call pass through the same table, so nothing is
-masked in one of them and shown in the other. Identifiers, times, versions and network addresses stay.
+Deliveries' bodies and PagerDuty's error messages use the same table, so both mask the same things.
+Identifiers, times, versions and network addresses stay.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Final
 
 MASK: Final = "***"
 
-#: What may follow `token:` in a sentence about a token, and is no token.
+#: Words that may follow `token:` in a sentence and are no token.
 _NOT_PROSE: Final = (
     r"(?!(?:an?|and|are|at|can|can't|cannot|does|doesn't|error|has|have|in|invalid|is|isn't|may|missing|must|no"
     r"|not|of|or|required|should|that|the|too|was|were|will|with|you|your)\b)"
@@ -22,8 +22,8 @@ _DOMAIN: Final = (
     r"|\d{1,3}(?:\.\d{1,3}){3})"  # 10.0.0.1
 )
 
-#: Each kind of secret or personal text, and what it is replaced by. The order matters: a pattern sees what
-#: the ones before it left. A group in a replacement keeps the word that says what was there.
+#: By kind of secret: (pattern, replacement). The order matters, because each pattern gets the text that
+#: earlier patterns have masked. A group in a replacement preserves the word before the secret.
 PATTERNS: Final[dict[str, tuple[Pattern[str], str]]] = {
     "API key of ours": (re.compile(r"calmo_[a-z2-7]{16}_[a-z2-7]{52}_[0-9a-f]{8}"), MASK),
     "webhook address": (re.compile(r"\bwh_[a-z2-7]{32}"), MASK),
@@ -64,10 +64,10 @@ PATTERNS: Final[dict[str, tuple[Pattern[str], str]]] = {
 
 
 def redact(text: str) -> str:
-    """Return the text with `***` in place of what is secret or personal.
+    """Return the text with `***` in place of secrets and personal data.
 
     Args:
-        text: Any text, of one line or many. Its length bounds the work: cut it first.
+        text: Any text. The time grows with its length, so cut it first.
     """
     for pattern, replacement in PATTERNS.values():
         text = pattern.sub(replacement, text)
@@ -75,7 +75,7 @@ def redact(text: str) -> str:
 
 
 def redact_secrets(text: str, secrets: Iterable[str]) -> str:
-    """Return the text with `***` in place of known secrets, such as the token that a call was made with."""
+    """Return the text with `***` in place of the given secrets, such as a call's token."""
     for secret in filter(None, secrets):
         text = text.replace(secret, MASK)
     return text

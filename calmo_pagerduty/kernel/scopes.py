@@ -1,4 +1,4 @@
-"""Who a thing belongs to: one user (personal) or a team's shared space (organisation)."""
+"""Scopes: the owner of an object is a user (personal) or an organisation."""
 
 import re
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class ScopeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One owner: `personal:USER` is seen by that user alone, `organization:ORG` by its members."""
+    """An owner. Only the user sees `personal:USER`; the members see `organization:ORG`."""
 
     kind: ScopeKind
     owner: str
@@ -30,7 +30,7 @@ class Scope:
 
     @classmethod
     def parse(cls, text: str) -> "Scope":
-        """Read `personal:USER` or `organization:ORG`. Raises InvalidScope, naming what is wrong."""
+        """Parse `personal:USER` or `organization:ORG`. Raises InvalidScope, whose message names the fault."""
         kind, separator, owner = text.partition(":")
         if not separator or kind not in tuple(ScopeKind):
             raise InvalidScope(f"a scope is personal:USER or organization:ORG, not {text!r}")
@@ -44,7 +44,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Visibility:
-    """Which scopes a caller may see. Every read of the store takes one."""
+    """The scopes that a caller may see. Every read of a store takes a Visibility."""
 
     scopes: tuple[Scope, ...] = ()
     everything: bool = False

@@ -204,7 +204,7 @@ def test_a_tail_that_is_cut_off_shows_by_a_noted_head_only(database: Database, c
     for left in (LENGTH - 1, LENGTH // 2, 0):
         replace_all(database, chain[:left])
         assert verify(database).broken is None
-        assert verify(database, chain[-1]["hash"]).broken == "the noted head is not in the chain any more"
+        assert verify(database, chain[-1]["hash"]).broken == "the noted head is no longer in the chain"
         assert verify(database, chain[left - 1]["hash"] if left else GENESIS).broken is None
 
 
