@@ -13,7 +13,7 @@ TOOLS_WRITE = "tools:write"
 APPROVALS_WRITE = "approvals:write"
 AUDIT_READ = "audit:read"
 DELIVERIES_READ = "deliveries:read"
-#: Allows reading bodies, which hold texts of people, and replaying deliveries.
+#: Allows reading bodies, which hold texts of people. WEBHOOKS_WRITE, which allows replays, implies it.
 DELIVERIES_BODY = "deliveries:body"
 KEYS_WRITE = "keys:write"
 
