@@ -66,7 +66,7 @@ async def run(url: str, secret: str, scenario: Scenario, *, speed: float, seed: 
     finally:
         await sender.aclose()
     if subscription.times_disabled:
-        typer.echo("three refusals in a row: the subscription was switched off", err=True)
+        typer.echo("three drops in a row: the subscription was disabled", err=True)
     lost = {
         AttemptOutcome.REFUSED,
         AttemptOutcome.EXPIRED,
@@ -95,26 +95,26 @@ def _secret(from_stdin: bool) -> str:
 def simulate(
     context: typer.Context,
     *,
-    url: Annotated[str, typer.Option(help="The webhook to send to.", show_default=False)] = "",
+    url: Annotated[str, typer.Option(help="The address of the webhook.", show_default=False)] = "",
     scenario: Annotated[str, typer.Option(help=f"One of: {', '.join(SCENARIOS)}.")] = DEMO.name,
-    speed: Annotated[float, typer.Option(min=0.001, help="How many times as fast.")] = 1.0,
+    speed: Annotated[float, typer.Option(min=0.001, help="The factor that speeds up the scenario.")] = 1.0,
     secret_stdin: Annotated[
         bool, typer.Option("--secret-stdin", help="Read the secret from the first line of stdin.")
     ] = False,
     repeat: Annotated[
-        bool, typer.Option("--repeat", help="Begin again at the end, with new incidents.")
+        bool, typer.Option("--repeat", help="Start again at the end, with new incidents.")
     ] = False,
-    seed: Annotated[int | None, typer.Option(help="Makes all ids reproducible; new ones without it.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Makes all ids reproducible; random by default.")] = None,
 ) -> None:
     """Play a scenario to one webhook, with PagerDuty's real delivery contract.
 
-    Ends with 0 when every event was delivered, with 1 when one was not. The command `serve` serves
-    the REST API instead.
+    The exit code is 0 if all events were delivered, else 1. The command `serve` serves the REST API
+    instead.
     """
     if context.invoked_subcommand is not None:
         return
     if scenario not in SCENARIOS:
-        raise typer.BadParameter(f"no scenario {scenario!r}; there are: {', '.join(SCENARIOS)}")
+        raise typer.BadParameter(f"no scenario {scenario!r}; the scenarios are: {', '.join(SCENARIOS)}")
     if not url.startswith(("http://", "https://")):
         raise typer.BadParameter("--url begins with http:// or https://")
     secret = _secret(secret_stdin)

@@ -92,33 +92,39 @@ def _shop(seed: int, incidents: int, days: float | None, *, demo: bool) -> Accou
 
 def serve(
     *,
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any free one.")] = 8_090,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="The port to listen on; 0 takes a free port.")
+    ] = 8_090,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     token_stdin: Annotated[
         bool, typer.Option("--token-stdin", help="Read the API token from the first line of stdin.")
     ] = False,
     speed: Annotated[
-        float, typer.Option(min=0.001, help="How many times as fast limits and retries are.")
+        float, typer.Option(min=0.001, help="The factor that speeds up rate limits and retries.")
     ] = 1.0,
     incidents: Annotated[int, typer.Option(min=0, help="Past incidents to begin with.")] = 200,
     days: Annotated[
         float | None,
-        typer.Option(min=0.1, help=f"How far back they go: {_DAYS:g}, or {_DAYS_OF_THE_DEMO:g} in the demo."),
+        typer.Option(
+            min=0.1, help=f"How many days back they go: {_DAYS:g}, or {_DAYS_OF_THE_DEMO:g} with --demo."
+        ),
     ] = None,
-    demo: Annotated[bool, typer.Option("--demo", help="Play the demo on the account meanwhile.")] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="Play the demo scenario on the account.")] = False,
     pack: Annotated[
         str,
-        typer.Option(help=f"Instead of the shop, an account with known truth: {', '.join(PACKS)}; or {BIG}."),
+        typer.Option(help=f"Serve this pack's account instead of the shop's: {', '.join(PACKS)}; or {BIG}."),
     ] = "",
-    latency_ms: Annotated[int, typer.Option(min=0, help="What each answer takes, in real time.")] = 0,
-    webhook_url: Annotated[str, typer.Option(help="A webhook to tell of everything that happens.")] = "",
+    latency_ms: Annotated[
+        int, typer.Option(min=0, help="The least time of each response, in real time.")
+    ] = 0,
+    webhook_url: Annotated[str, typer.Option(help="A webhook that gets all events.")] = "",
     secret_stdin: Annotated[
-        bool, typer.Option("--secret-stdin", help="Read its secret from the next line of stdin.")
+        bool, typer.Option("--secret-stdin", help="Read the webhook's secret from the next line of stdin.")
     ] = False,
     region: Annotated[str, typer.Option(help="us or eu.")] = "us",
-    seed: Annotated[int | None, typer.Option(help="Makes all ids reproducible; new ones without it.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Makes all ids reproducible; random by default.")] = None,
 ) -> None:
-    """Serve the REST API of an online shop's account. The token is the account's, with all rights."""
+    """Serve the REST API of an online shop's account. The token is an account token with all rights."""
     if demo and pack:
         raise typer.BadParameter("--demo is played on the shop, not on a pack")
     token = _read("token", TOKEN_VARIABLE, token_stdin)

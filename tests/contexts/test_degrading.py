@@ -190,7 +190,7 @@ async def test_dependencies_of_which_some_are_hidden_are_shown_as_far_as_they_ar
     )
     found = await contexts.gathered(contexts.trigger())
     assert states(found)[Source.DEPENDENCIES] is SourceState.PARTIAL
-    assert reasons(found)[Source.DEPENDENCIES].startswith("PagerDuty doesn't let us see what depends on")
+    assert reasons(found)[Source.DEPENDENCIES].startswith("PagerDuty hides the dependencies of")
     surrounding = found.assessment.surrounding
     assert surrounding.business and surrounding.upstream
     before = contexts.requests_so_far()

@@ -94,7 +94,7 @@ def _priority(inputs: AssessmentInput, _: Neighbourhood | None) -> FactorScore:
         return FactorScore(_SHARE_OF_SEVERITY[SEVERITY_OF_PRIORITY[plain]], f"priority {shown}", source)
     order = [priority.strip().casefold() for priority in inputs.priorities]
     if plain not in order:
-        return FactorScore(None, f"how severe priority {shown} is, isn't known", Source.PRIORITIES)
+        return FactorScore(None, f"the severity of priority {shown} is not known", Source.PRIORITIES)
     rank = order.index(plain)
     why = f"priority {shown}, {rank + 1} of {len(order)} in the account's order"
     return FactorScore((len(order) - rank) / len(order), why, Source.PRIORITIES)

@@ -83,7 +83,7 @@ def leave_one_out_backtest(
     on_call = frozenset(list(on_call_levels(inputs))[:TOP_K])
     hits = baseline = 0
     for at, row in zip(newest, similarities, strict=True):
-        handlers = set(evidence.who[at])
+        handlers = set(evidence.handlers_of[at])
         hits += not handlers.isdisjoint(evidence.top_responders(at, row))
         baseline += not handlers.isdisjoint(on_call)
     return Backtest(len(newest), round(hits / len(newest), 4), round(baseline / len(newest), 4))
@@ -94,7 +94,7 @@ class _Evidence:
     """Past incidents with known handlers. `rows` are their indices in the past."""
 
     rows: Sequence[int]
-    who: Mapping[int, tuple[str, ...]]
+    handlers_of: Mapping[int, tuple[str, ...]]
     people: Sequence[str]
     #: For each past incident: its start in epoch seconds, and its service's distance decay.
     began: Floats
@@ -105,19 +105,19 @@ class _Evidence:
 
     @classmethod
     def build(cls, inputs: AssessmentInput, neighbourhood: Neighbourhood | None) -> _Evidence:
-        who = {
+        handlers_of = {
             at: handlers
             for at, incident in enumerate(inputs.past)
             if (handlers := responder_ids(incident, inputs.people))
         }
-        people = sorted({person for handlers in who.values() for person in handlers})
+        people = sorted({person for handlers in handlers_of.values() for person in handlers})
         column = {person: at for at, person in enumerate(people)}
-        pairs = [(at, column[person]) for at, handlers in who.items() for person in handlers]
+        pairs = [(at, column[person]) for at, handlers in handlers_of.items() for person in handlers]
         flat = np.array(pairs, np.int64).reshape(-1, 2)
         began = np.array([incident.created_at.timestamp() for incident in inputs.past], np.float64)
         return cls(
-            tuple(who),
-            who,
+            tuple(handlers_of),
+            handlers_of,
             people,
             began,
             distance_decays(inputs.past, neighbourhood),

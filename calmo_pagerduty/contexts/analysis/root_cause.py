@@ -212,7 +212,7 @@ def _reason(window: CorrelationWindow, considered: int, candidates: int) -> str:
         missing.append(_UNREAD_SOURCE_NAMES[Source.HISTORY])
     sentences = []
     if window.neighbourhood is None:
-        sentences.append("The incident names no service, so nothing can be told to be upstream.")
+        sentences.append("The incident has no service, so what is upstream is unknown.")
     if not candidates:
         outcome = (
             "Nothing came closer than chance would bring it" if considered else "There was nothing to look at"

@@ -153,5 +153,5 @@ def _trigrams_of(text: str) -> tuple[Ints, Floats]:
     letters = np.frombuffer(f" {text} ".encode("utf-32-le"), np.uint32).astype(np.int64)
     # 21 bits hold any code point, so 63 bits hold a trigram.
     keys = (letters[:-2] << 42) | (letters[1:-1] << 21) | letters[2:]
-    found, counts = np.unique(keys, return_counts=True)
-    return found, counts.astype(np.float64)
+    trigrams, counts = np.unique(keys, return_counts=True)
+    return trigrams, counts.astype(np.float64)

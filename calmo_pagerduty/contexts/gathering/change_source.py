@@ -62,7 +62,7 @@ async def changes(job: SourceJob) -> SourceResult:
     if synced.is_whole:
         return SourceResult(data, count)
     return partial_result(
-        data, count, f"since {since:%Y-%m-%d}: what was before is being read", wants_more=True
+        data, count, f"since {since:%Y-%m-%d}: earlier changes are still being read", wants_more=True
     )
 
 

@@ -46,10 +46,10 @@ async def dependencies(job: SourceJob) -> SourceResult:
     error = await _load_names(job)
     data = {"is_whole": not skipped.total()}
     if unread := skipped[SkipReason.UNREAD]:
-        reason = f"of {unread} services it is not known yet what depends on them: it is being read"
+        reason = f"the dependencies of {unread} services are still being read"
         return partial_result(data, len(walk.edges), reason, wants_more=True)
     if hidden := skipped[SkipReason.HIDDEN]:
-        reason = f"PagerDuty doesn't let us see what depends on {hidden} of the services"
+        reason = f"PagerDuty hides the dependencies of {hidden} services from us"
         return partial_result(data, len(walk.edges), reason)
     if error is not None:
         return partial_result(data, len(walk.edges), f"without the names of services: {error}")

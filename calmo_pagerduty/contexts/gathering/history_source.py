@@ -85,7 +85,7 @@ async def history(job: SourceJob) -> SourceResult:
     synced = await feed_sync.sync(INCIDENTS, job.client, MAX_SYNC_REQUESTS)
     if synced is None:
         return partial_result(
-            None, 0, "PagerDuty's list of incidents could not be put in order", wants_more=True
+            None, 0, "PagerDuty's list of incidents was not in the order of time", wants_more=True
         )
     since = max(synced.since, job.now - INCIDENT_LOOKBACK)
     data = {"since": since.isoformat(), "is_own": False}
@@ -95,7 +95,7 @@ async def history(job: SourceJob) -> SourceResult:
     if synced.is_whole:
         return SourceResult(data, count)
     return partial_result(
-        data, count, f"since {since:%Y-%m-%d}: what was before is being read", wants_more=True
+        data, count, f"since {since:%Y-%m-%d}: earlier incidents are still being read", wants_more=True
     )
 
 

@@ -17,7 +17,7 @@ from calmo_pagerduty.pagerduty.errors import NotFound
 
 LOOKBACK = timedelta(days=180)
 NO_CREDENTIAL_TEXT = "the connection has no PagerDuty token"
-FROM_WEBHOOKS_TEXT = f"as webhooks told it: {NO_CREDENTIAL_TEXT}"
+FROM_WEBHOOKS_TEXT = f"from webhooks only: {NO_CREDENTIAL_TEXT}"
 
 
 async def read_from_issues(
@@ -57,7 +57,7 @@ async def _history(database: Database, ref: IncidentRef, now: datetime) -> Sourc
 async def _issue(database: Database, ref: IncidentRef) -> Issue:
     issue = await database.read(lambda t: issue_history.get_issue(t, ref))
     if issue is None:
-        raise NotFound(f"nothing is known here of this incident, and {NO_CREDENTIAL_TEXT}")
+        raise NotFound(f"there is no issue of this incident, and {NO_CREDENTIAL_TEXT}")
     return issue
 
 

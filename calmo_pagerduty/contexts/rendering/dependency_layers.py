@@ -148,17 +148,17 @@ def _without_cycles(sides: _Sides, edges: Iterable[Edge]) -> _Acyclic:
     heights = sides.heights
     bit = {node: number for number, node in enumerate(sorted(heights))}
     reaches = {node: 1 << number for node, number in bit.items()}
-    kept = []
+    acyclic_edges = []
     for low, high in sorted(edges, key=lambda edge: (heights[edge[0]] - heights[edge[1]], edge)):
         if reaches[high] >> bit[low] & 1:
             continue
-        kept.append((low, high))
+        acyclic_edges.append((low, high))
         for node, reached in reaches.items():
             if reached >> bit[low] & 1:
                 reaches[node] = reached | reaches[high]
     # A node that reaches another reaches more nodes than the other does.
     order = sorted(heights, key=lambda node: (-reaches[node].bit_count(), node))
-    return _Acyclic(frozenset(kept), tuple(order))
+    return _Acyclic(frozenset(acyclic_edges), tuple(order))
 
 
 def _levels(sides: _Sides, acyclic: _Acyclic) -> dict[str, int]:

@@ -25,8 +25,8 @@ MAX_BYTES = 8_000
 _SIZES = ((5, 240), (4, 160), (3, 100), (2, 60), (1, 40), (1, 12))
 MAX_URL_LENGTH = 200
 READING_NOTE = (
-    "Causes are correlated, not proven: `chance` is how likely something of the kind is so near by chance."
-    " No cause is an answer too. What `lacking` names was not read: it is not known, which is not none."
+    "Causes are correlated, not proven: `chance` is the probability that such an event is so near by chance."
+    " No cause is a valid result. The sources in `lacking` were not read: their data are unknown, not empty."
 )
 
 
