@@ -150,7 +150,7 @@ def test_delegating_lets_the_other_policy_s_teams_join_in(account):
 def test_what_is_put_off_happens_when_it_is_due_unless_it_is_refused_by_then(account, clock):
     first, second = an_incident(account), an_incident(account)
     for incident_id in (first, second):
-        account.later(
+        account.schedule_step(
             clock.now() + timedelta(minutes=5), lambda incident=incident_id: account.resolve(incident)
         )
     account.resolve(second)

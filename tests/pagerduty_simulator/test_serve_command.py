@@ -98,7 +98,7 @@ async def test_what_happens_by_itself_is_told_while_nobody_asks_for_anything(rec
         return len(account.open_ids)
 
     serving = asyncio.create_task(
-        run_server(site, "127.0.0.1", 0, plays=False, webhook=(receiver.url, "secret"), told=told)
+        run_server(site, "127.0.0.1", 0, plays=False, webhook=(receiver.url, "secret"), initial_events=told)
     )
     try:
         await eventually(open_now, lambda left: left == 0)
