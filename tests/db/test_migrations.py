@@ -129,4 +129,4 @@ def test_a_start_waits_for_a_migration_that_takes_longer_than_a_write_may(
             assert tried_again.wait(PROGRAM)
             another.execute("ROLLBACK")
             migration.result(PROGRAM)
-            database.read_now(lambda tx: tx.exec_driver_sql("SELECT 1 FROM deliveries"))
+            database.read_blocking(lambda tx: tx.exec_driver_sql("SELECT 1 FROM deliveries"))
