@@ -1,7 +1,7 @@
-"""The settings that a command needs to reach the service, read without pydantic.
+"""Reads the settings that a command needs to reach the service, without pydantic.
 
-`settings.Settings` has them too, and takes three times as long to import as everything else that such a
-command imports.
+`settings.Settings` has them too, but its import takes three times as long as all other imports of such
+a command.
 """
 
 import os
@@ -12,10 +12,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class CommandSettings:
-    """Where the service is, as far as the environment says so."""
+    """The service's address and API key, as the environment states them."""
 
     data_dir: Path
-    #: The address that CALMO_URL or CALMO_PUBLIC_URL gives, without a slash at the end.
+    #: CALMO_URL or CALMO_PUBLIC_URL, without a trailing slash.
     url: str | None
     http_host: str
     http_port: int
@@ -23,7 +23,7 @@ class CommandSettings:
 
     @property
     def http_url(self) -> str:
-        """The address that the ingress listens to on this machine."""
+        """The URL on which the ingress listens on this machine."""
         return f"http://{self.http_host}:{self.http_port}"
 
 
@@ -44,7 +44,7 @@ def _port(given: Mapping[str, str]) -> int:
     text = given.get("CALMO_HTTP_PORT", "8080")
     if text.isascii() and text.isdigit() and int(text) <= 65535:
         return int(text)
-    # It says what is wrong, in the words in which every other setting is refused.
+    # Raises the same message as for all other settings.
     from calmo_pagerduty.settings import load_settings  # noqa: PLC0415 - slow
 
     return load_settings().http_port

@@ -1,4 +1,4 @@
-"""The one module that imports httpx, and what is built on it: its successor can replace it in a line."""
+"""The only module that imports httpx and packages based on it, so that they are easy to replace."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Logs: a fixed event name, fields beside it, one line each. Fields that hold secrets never get here."""
+"""Logs: each line has a fixed event name and fields. Callers never pass secrets as fields."""
 
 import json
 import logging
@@ -10,7 +10,7 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 def configure(level: str, form: Literal["text", "json"]) -> None:
-    """Send every logger to stderr in one form."""
+    """Send all loggers to stderr, as text or JSON."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if form == "json" else _Text())
     root = logging.getLogger()

@@ -1,4 +1,4 @@
-"""Ports, and child processes that never outlive their parent."""
+"""Ports, and child processes that end with their parent."""
 
 import asyncio
 import contextlib
@@ -17,11 +17,11 @@ _PR_SET_PDEATHSIG = 1
 
 
 class PortTaken(ExplainedError):
-    """Something else listens on a port; the message says which option chooses another one."""
+    """The port can't be used. The message names the option that chooses another port."""
 
 
 def check_port(host: str, port: int, option: str) -> None:
-    """Raises PortTaken if nothing of ours could listen there."""
+    """Check that we can listen on the port. Raises PortTaken, which names `option`."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -33,7 +33,7 @@ def check_port(host: str, port: int, option: str) -> None:
 
 
 def free_port() -> int:
-    """Return a port of the loopback interface that is free at this moment."""
+    """Return a port of the loopback interface that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -45,9 +45,10 @@ async def start_child(
     environment: Mapping[str, str | None] | None = None,
     stdin: bytes | None = None,
 ) -> asyncio.subprocess.Process:
-    """Start a program in a session of its own, so that Ctrl-C reaches only us; its output is appended
-    to a file. It gets our environment, changed by `environment`: None takes a variable away. On Linux
-    it ends when we die, however we die.
+    """Start a program and append its output to a file.
+
+    It gets its own session, so that Ctrl-C reaches only us, and our environment with the changes of
+    `environment` (None removes a variable). On Linux, the kernel ends it when we die.
     """
     with log_file.open("ab") as log:
         child = await asyncio.create_subprocess_exec(
@@ -66,7 +67,7 @@ async def start_child(
 
 
 async def stop_child(child: asyncio.subprocess.Process, timeout: float) -> None:
-    """Ask the child to end; after `patience` seconds, end it."""
+    """Terminate the child; after `timeout` seconds, kill it."""
     if child.returncode is not None:
         return
     with contextlib.suppress(ProcessLookupError):
@@ -86,6 +87,6 @@ def _changed_environment(changes: Mapping[str, str | None]) -> dict[str, str]:
 
 def _die_with_parent(parent: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    # The parent may have died before we asked to be told.
+    # The parent may have died before the prctl call.
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)

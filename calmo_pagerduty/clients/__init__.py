@@ -1,1 +1,1 @@
-"""Clients of our own service: REST, tools, contexts."""
+"""Clients of our own service: REST API, tools and contexts."""

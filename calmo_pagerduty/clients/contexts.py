@@ -1,14 +1,14 @@
-"""Incidents' contexts for other services of Calmo: have one gathered, and watch it, through Temporal.
+"""Gathers and watches incidents' contexts for other services of Calmo, through Temporal.
 
-Needs a Temporal client whose data converter is `temporal_client.DATA_CONVERTER`:
+Needs a Temporal client with the data converter `calmo_pagerduty.temporal.client.DATA_CONVERTER`:
 
     contexts = ContextClient(client, task_queue="calmo-pagerduty")
     run = await contexts.start(IncidentRef(connection_id="con_…", incident_id="Q…"), "customer asks")
     end = await run.end(on_progress=lambda progress: print(progress.sources))
     end.version     # the document of this version: GET /api/issues/{ref.issue_id}/context
 
-A workflow of another service needs none of this: it starts `IncidentContextWorkflow` by its name as a
-child, with a `ContextStart`, under the id `context_workflow_id(ref)`.
+A workflow of another service doesn't need this client: it starts the child workflow
+`IncidentContextWorkflow` by name, with a `ContextStart`, under the id `context_workflow_id(ref)`.
 """
 
 import asyncio
@@ -32,14 +32,14 @@ from calmo_pagerduty.contexts.runs import (
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 
 POLL_SECONDS = 0.5
-#: In a storm the incidents themselves come first (the default is 3).
+#: Below the default of 3: in a storm, incidents come first.
 CONTEXT_PRIORITY = Priority(priority_key=4)
 
 OnProgress = Callable[[RunProgress], None]
 
 
 class ContextRun:
-    """A gathering under way."""
+    """A run of an incident's context workflow."""
 
     def __init__(self, handle: "WorkflowHandle[object, ContextOutcome]") -> None:
         self._handle = handle
@@ -49,47 +49,47 @@ class ContextRun:
         return self._handle.id
 
     async def progress(self) -> RunProgress:
-        """Return how far each source is. Raises RPCError, which a worker that is away is too."""
+        """Return the progress of each source. Raises RPCError, also if no worker answers."""
         progress: RunProgress = await self._handle.query(PROGRESS, result_type=RunProgress)
         return progress
 
     async def end(self, on_progress: OnProgress | None = None) -> ContextOutcome:
-        """Wait for the newest version and return its figures; `on_progress` hears of every step on the way.
+        """Wait for the newest version and return its figures. `on_progress` gets each new progress.
 
-        Raises WorkflowFailureError for a run that was cancelled, or whose connection was removed.
+        Raises WorkflowFailureError if the run was cancelled or its connection was removed.
         """
         ending = asyncio.create_task(self._handle.result())
         try:
-            told: RunProgress | None = None
+            reported: RunProgress | None = None
             while on_progress is not None and not ending.done():
-                told = await self._report(on_progress, told)
+                reported = await self._report(on_progress, reported)
                 await asyncio.wait({ending}, timeout=POLL_SECONDS)
             end = await ending
             if on_progress is not None:
-                await self._report(on_progress, told)
+                await self._report(on_progress, reported)
             return end
         finally:
             ending.cancel()
 
-    async def _report(self, on_progress: OnProgress, told: RunProgress | None) -> RunProgress | None:
+    async def _report(self, on_progress: OnProgress, reported: RunProgress | None) -> RunProgress | None:
         try:
             progress = await self.progress()
         except RPCError:
-            return told  # who watches hears of it later
-        if progress != told:
+            return reported  # a later report follows
+        if progress != reported:
             on_progress(progress)
         return progress
 
 
 class ContextClient:
-    """Every call raises RPCError if Temporal can't be reached."""
+    """Starts and watches context runs. Its methods raise RPCError if Temporal can't be reached."""
 
     def __init__(self, client: Client, task_queue: str) -> None:
         self._client = client
         self._task_queue = task_queue
 
     async def start(self, ref: IncidentRef, reason: str, debounce: timedelta = DEBOUNCE) -> ContextRun:
-        """Have the context gathered. One that is under way already is told of one more reason."""
+        """Start gathering the context. A run in progress gets `reason` as another reason."""
         handle = await self._client.start_workflow(
             CONTEXT_WORKFLOW,
             ContextStart(ref=ref, debounce=debounce),
@@ -104,6 +104,6 @@ class ContextClient:
         return ContextRun(handle)
 
     def watch(self, ref: IncidentRef) -> ContextRun:
-        """Return the gathering that is under way, or was last."""
+        """Return the current run, or the last run."""
         handle = self._client.get_workflow_handle(context_workflow_id(ref), result_type=ContextOutcome)
         return ContextRun(handle)

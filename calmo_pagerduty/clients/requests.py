@@ -1,6 +1,6 @@
-"""What is asked of our own REST API, as values: a shell of `clients.rest` sends them.
+"""Requests to our own REST API, as values. The clients in `clients.rest` send them.
 
-Nothing here needs an HTTP client, which takes a while to import.
+This module imports no HTTP client, which would be slow to import.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,38 +13,39 @@ from calmo_pagerduty.kernel.explained_error import ExplainedError
 Json = dict[str, Any]
 Params = Sequence[tuple[str, str]]
 
-#: Says through which of our faces a request comes, for the audit.
+#: Names the channel of a request, for the audit.
 CHANNEL_HEADER = "x-calmo-face"
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How many seconds to wait: for a connection, and for each part of an answer."""
+class Timeouts:
+    """Timeouts in seconds: for connecting, and for each part of an answer."""
 
     connect: float
     read: float
 
 
-#: A read of ours takes milliseconds; the service may share a slow machine with much else.
-PATIENCE_WITH_READS = Patience(connect=10.0, read=30.0)
-#: The service itself waits up to 60 s for a call before it answers with a ticket.
-PATIENCE_WITH_CALLS = Patience(connect=10.0, read=90.0)
-#: A stream that goes on says at least each 15 s that it is still there.
-PATIENCE_WITH_STREAMS = Patience(connect=10.0, read=60.0)
+#: Our reads take milliseconds, but the service may share a slow machine.
+READ_TIMEOUTS = Timeouts(connect=10.0, read=30.0)
+#: The service waits up to 60 s for a call before it answers with a ticket.
+CALL_TIMEOUTS = Timeouts(connect=10.0, read=90.0)
+#: An open stream sends something at least every 15 s.
+STREAM_TIMEOUTS = Timeouts(connect=10.0, read=60.0)
 
 
 class ApiProblem(ExplainedError):
-    """The service can't be reached or refuses; the message is for a person. `status` is its answer's.
+    """The service can't be reached, or it refuses the request. The message is for a person.
 
-    `said` are the service's own words alone, or what happened on the way to it. `rule` refused a call.
+    `status` is the answer's HTTP status. `detail` is the service's message alone, or the network fault.
+    `rule` names the rule that refused a call.
     """
 
     def __init__(
-        self, message: str, status: int | None = None, said: str = "", rule: str | None = None
+        self, message: str, status: int | None = None, detail: str = "", rule: str | None = None
     ) -> None:
         super().__init__(message)
         self.status = status
-        self.said = said or message
+        self.detail = detail or message
         self.rule = rule
 
 
@@ -64,7 +65,7 @@ class ApiRequest:
     params: Params = ()
     body: Json | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    patience: Patience = PATIENCE_WITH_READS
+    timeouts: Timeouts = READ_TIMEOUTS
 
 
 def tool_call(
@@ -74,7 +75,7 @@ def tool_call(
     idempotency_key: str | None = None,
     wait_seconds: float = 30.0,
 ) -> ApiRequest:
-    """Call a tool; what takes longer than `wait_seconds` is answered by a ticket."""
+    """Build a tool call. If it takes longer than `wait_seconds`, the answer is a ticket."""
     body = {
         "connection": connection,
         "arguments": dict(arguments),
@@ -91,7 +92,7 @@ def issue_action(
     idempotency_key: str | None = None,
     wait_seconds: float = 30.0,
 ) -> ApiRequest:
-    """Act on an issue's incident; what takes longer than `wait_seconds` is answered by a ticket."""
+    """Build an action on an issue's incident. After `wait_seconds`, the answer is a ticket."""
     body = {
         "action": action,
         "arguments": dict(arguments),
@@ -102,10 +103,10 @@ def issue_action(
 
 
 def call_state(call_id: str) -> ApiRequest:
-    """Ask how an earlier call stands."""
-    return ApiRequest("GET", f"/api/tool-calls/{quote(call_id, safe='')}", patience=PATIENCE_WITH_CALLS)
+    """Build the request for an earlier call's state."""
+    return ApiRequest("GET", f"/api/tool-calls/{quote(call_id, safe='')}", timeouts=CALL_TIMEOUTS)
 
 
 def _call(path: str, body: Json) -> ApiRequest:
     given = {name: value for name, value in body.items() if value is not None}
-    return ApiRequest("POST", path, body=given, patience=PATIENCE_WITH_CALLS)
+    return ApiRequest("POST", path, body=given, timeouts=CALL_TIMEOUTS)

@@ -1,6 +1,6 @@
-"""Our own REST API for its clients: a synchronous and an asynchronous shell.
+"""Clients of our own REST API: synchronous and asynchronous.
 
-Both send the requests of `clients.requests` and read their answers alike.
+Both send the requests of `clients.requests` and parse the answers in the same way.
 """
 
 import json
@@ -10,29 +10,27 @@ from typing import Any, Self, cast
 
 from calmo_pagerduty.clients.requests import (
     CHANNEL_HEADER,
-    PATIENCE_WITH_READS,
-    PATIENCE_WITH_STREAMS,
+    READ_TIMEOUTS,
+    STREAM_TIMEOUTS,
     ApiProblem,
     ApiRequest,
     Json,
     Params,
-    Patience,
     ServerSentEvent,
+    Timeouts,
 )
 from calmo_pagerduty.http_client import AsyncClient, Client, EventSource, HTTPError, Response, Timeout
 
 
 class ApiClient:
-    """The synchronous shell, with which our command line asks. Every call raises ApiProblem, as does making
-    it.
-    """
+    """The synchronous client of our command line. Its methods and constructor raise ApiProblem."""
 
     def __init__(self, url: str, api_key: str) -> None:
         self._url = url
         self._http = Client(headers=_headers(api_key, "cli"), **_options_for(url))
 
     def close(self) -> None:
-        """Close the connections; a program that ends needn't."""
+        """Close the connections. A program that ends need not call it."""
         self._http.close()
 
     def list_issues(self, params: Params) -> Json:
@@ -48,33 +46,33 @@ class ApiClient:
         return self.ask(ApiRequest(method, path, body=body))
 
     def ask(self, request: ApiRequest) -> Json:
-        """Send a request and return its answer."""
+        """Send a request and return its answer's JSON."""
         return _read(self._request(request))
 
     def text(self, path: str, params: Params = ()) -> str:
-        """Return a page as it stands."""
+        """Return an answer's body as text."""
         answer = self._request(ApiRequest("GET", path, params))
         if answer.status_code != 200:
             raise _refused(answer)
         return answer.text
 
     def changes(self, after: int | None = None) -> Iterator[ServerSentEvent | None]:
-        """Yield None once the stream is open, then changes as they happen."""
+        """Yield None when the stream is open, then changes of issues, starting after id `after`."""
         headers = {} if after is None else {"Last-Event-ID": str(after)}
         yield from self.stream(ApiRequest("GET", "/api/issues/events", headers=headers))
 
     def follow(self, path: str) -> Iterator[ServerSentEvent]:
-        """Yield the events of a stream that ends."""
+        """Yield the events of a finite stream."""
         return (event for event in self.stream(ApiRequest("GET", path)) if event is not None)
 
     def steps(self, path: str) -> Iterator[Json]:
-        """Yield the steps of a test as they end."""
+        """Yield the steps of a webhook's test as they finish."""
         request = ApiRequest("POST", path, body={}, headers={"Accept": "text/event-stream"})
         return (event.data for event in self.stream(request) if event is not None)
 
     def stream(self, request: ApiRequest) -> Iterator[ServerSentEvent | None]:
-        """Yield None once the stream is open, then its events."""
-        options = _options(request, PATIENCE_WITH_STREAMS)
+        """Yield None when the stream is open, then its events."""
+        options = _options(request, STREAM_TIMEOUTS)
         try:
             with self._http.stream(request.method, request.path, **options) as answer:
                 if answer.status_code != 200:
@@ -95,7 +93,7 @@ class ApiClient:
 
 
 class AsyncApiClient:
-    """The asynchronous shell. Every call raises ApiProblem, as does making it."""
+    """The asynchronous client. Its methods and constructor raise ApiProblem."""
 
     def __init__(self, url: str, api_key: str, face: str | None = None) -> None:
         self._url = url
@@ -114,7 +112,7 @@ class AsyncApiClient:
         """Send a request and return its answer."""
         try:
             answer = await self._http.request(
-                request.method, request.path, **_options(request, request.patience)
+                request.method, request.path, **_options(request, request.timeouts)
             )
         except HTTPError as error:
             raise _unreachable(self._url, error) from error
@@ -122,46 +120,46 @@ class AsyncApiClient:
 
 
 def _options_for(url: str) -> dict[str, Any]:
-    """Return the options of a client for this address."""
+    """Return httpx's client options for this URL."""
     return {
         "base_url": url,
-        "timeout": _timeout(PATIENCE_WITH_READS),
+        "timeout": _timeout(READ_TIMEOUTS),
         "trust_env": False,
-        # The certificates take a while to load, which without TLS is for nothing. Redirects are not followed.
+        # Without TLS, don't load the certificates, which is slow. No redirect can lead to https.
         "verify": url.lower().startswith("https:"),
     }
 
 
-def _options(request: ApiRequest, patience: Patience | None = None) -> dict[str, Any]:
-    """Return the request as httpx takes it, besides method and path."""
+def _options(request: ApiRequest, timeouts: Timeouts | None = None) -> dict[str, Any]:
+    """Return httpx's options for the request, besides method and path."""
     return {
-        # None leaves a path's own query alone; an empty list would take it away.
+        # None preserves the path's own query; an empty list would remove it.
         "params": list(request.params) or None,
         "json": request.body,
         "headers": dict(request.headers),
-        "timeout": _timeout(patience or request.patience),
+        "timeout": _timeout(timeouts or request.timeouts),
     }
 
 
-def _timeout(patience: Patience) -> Timeout:
-    return Timeout(patience.read, connect=patience.connect)
+def _timeout(timeouts: Timeouts) -> Timeout:
+    return Timeout(timeouts.read, connect=timeouts.connect)
 
 
 def _headers(api_key: str, face: str | None) -> dict[str, str]:
     if not (api_key.isascii() and api_key.isprintable()):
-        raise ApiProblem("the API key holds characters that no key has: is it another file's text?")
+        raise ApiProblem("the API key has characters that are not allowed: is it another file's text?")
     headers = {"Authorization": f"Bearer {api_key}"}
     return headers if face is None else headers | {CHANNEL_HEADER: face}
 
 
 def _read(answer: Response) -> Json:
-    """Return the answer. One that says how a call stands is one, whatever its status."""
+    """Return the answer's object. An answer with a call's state is valid, whatever its HTTP status."""
     try:
-        said = answer.json()
+        value = answer.json()
     except ValueError:
-        said = None
-    if isinstance(said, dict) and ("state" in said or answer.status_code in {200, 201, 202}):
-        return cast(Json, said)
+        value = None
+    if isinstance(value, dict) and ("state" in value or answer.status_code in {200, 201, 202}):
+        return cast(Json, value)
     raise _refused(answer)
 
 
@@ -171,8 +169,8 @@ def _refused(answer: Response) -> ApiProblem:
         message, rule = error["message"], error.get("rule")
     except (ValueError, KeyError, TypeError, AttributeError):
         message, rule = answer.reason_phrase, None
-    words = f"the service answered {answer.status_code}: {message}"
-    return ApiProblem(words, answer.status_code, str(message), rule)
+    text = f"the service answered {answer.status_code}: {message}"
+    return ApiProblem(text, answer.status_code, str(message), rule)
 
 
 def _unreachable(url: str, error: HTTPError) -> ApiProblem:

@@ -1,7 +1,7 @@
-"""The tools for other services of Calmo: typed arguments in, plain results out, over our REST API.
+"""Calls tools for other services of Calmo, with typed arguments, over our REST API.
 
 async with ToolClient("http://calmo-pagerduty:8080", api_key, connection="con_…") as pagerduty:
-    found = await pagerduty.call("list_incidents", ListIncidents(statuses=("triggered",)))
+    incidents = await pagerduty.call("list_incidents", ListIncidents(statuses=("triggered",)))
 """
 
 import asyncio
@@ -22,18 +22,18 @@ MAX_FAILED_POLLS = 120
 
 
 class ToolProblem(Exception):
-    """The call was refused or failed, or the service can't be reached; the message is for a person."""
+    """The call was refused or failed, or the service can't be reached. The message is for a person."""
 
     def __init__(self, message: str, status: int | None = None, rule: str | None = None) -> None:
         super().__init__(message)
-        #: HTTP's: PagerDuty's own if PagerDuty refused it, else our service's.
+        #: HTTP status: PagerDuty's if PagerDuty refused, else our service's.
         self.status = status
-        #: Which rule refused it, if one did.
+        #: The rule that refused the call, if any.
         self.rule = rule
 
 
 class ToolCallReply(FrozenModel):
-    """How a call stands. `result` once it is done; `call_id` is the ticket of one that goes on."""
+    """A call's state, with `result` if it is done, or the ticket `call_id` if it is not finished."""
 
     state: CallState
     tool: str
@@ -44,14 +44,14 @@ class ToolCallReply(FrozenModel):
 
 
 class ToolClient:
-    """Every call raises ToolProblem. Without `connection`, the only one that the key sees is meant."""
+    """Calls tools. Methods raise ToolProblem. `connection` may be None if the key sees only one."""
 
     def __init__(self, url: str, api_key: str, connection: str | None = None) -> None:
         self._connection = connection
         try:
             self._api = AsyncApiClient(url, api_key)
         except ApiProblem as problem:
-            raise ToolProblem(problem.said) from problem
+            raise ToolProblem(problem.detail) from problem
 
     async def __aenter__(self) -> Self:
         return self
@@ -66,7 +66,7 @@ class ToolClient:
     ) -> Mapping[str, Any]:
         """Call a tool, wait for it, and return its result.
 
-        It waits for an approval too, however long that takes; `ask` doesn't.
+        It also waits for an approval, without a time limit; `ask` doesn't.
         """
         answer = await self._until_finished(await self.ask(tool, arguments, idempotency_key))
         return answer.result or {}
@@ -78,7 +78,7 @@ class ToolClient:
         idempotency_key: str | None = None,
         wait_seconds: float = 30.0,
     ) -> ToolCallReply:
-        """Call a tool; what takes longer than `wait_seconds` is answered by a ticket."""
+        """Call a tool. If it takes longer than `wait_seconds`, the reply is a ticket."""
         row = TOOLS.get(tool)
         if row is None or not isinstance(arguments, row.arguments):
             raise ToolProblem(f"{type(arguments).__name__} are not the arguments of a tool {tool!r}")
@@ -92,8 +92,10 @@ class ToolClient:
         arguments: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
     ) -> ToolCallReply:
-        """Act on an issue's incident and wait until it is done: through an approval, and for as long as
-        PagerDuty is away; `ask_to_act` doesn't. What makes no sense for the incident is a ToolProblem (409).
+        """Act on an issue's incident and wait for the result.
+
+        It also waits for an approval and for PagerDuty, without a time limit; `ask_to_act` doesn't. Raises
+        ToolProblem (409) if the incident's status doesn't allow the action.
         """
         answer = await self.ask_to_act(issue_id, action, arguments, idempotency_key)
         return await self._until_finished(answer)
@@ -106,12 +108,12 @@ class ToolClient:
         idempotency_key: str | None = None,
         wait_seconds: float = 30.0,
     ) -> ToolCallReply:
-        """Act on an issue's incident; what takes longer than `wait_seconds` is answered by a ticket."""
+        """Act on an issue's incident. If it takes longer than `wait_seconds`, the reply is a ticket."""
         request = issue_action(issue_id, action, arguments or {}, idempotency_key, wait_seconds)
         return await self._ask(request)
 
     async def look(self, call_id: str) -> ToolCallReply:
-        """Return how an earlier call stands."""
+        """Return an earlier call's state."""
         return await self._ask(call_state(call_id))
 
     async def _until_finished(self, answer: ToolCallReply) -> ToolCallReply:
@@ -119,12 +121,12 @@ class ToolClient:
             answer = await self._poll(answer.call_id)
         if answer.state is not CallState.DONE or answer.result is None:
             error = answer.error or {}
-            words = f"{answer.tool} {answer.state}: {error.get('message', 'no details')}"
-            raise ToolProblem(words, error.get("status"), error.get("rule"))
+            message = f"{answer.tool} {answer.state}: {error.get('message', 'no details')}"
+            raise ToolProblem(message, error.get("status"), error.get("rule"))
         return answer
 
     async def _poll(self, call_id: str) -> ToolCallReply:
-        """Look after a while; a service that restarts meanwhile is no reason to forget the call."""
+        """Return the call's state after POLL_SECONDS. Tolerates a service that restarts meanwhile."""
         for _ in range(MAX_FAILED_POLLS):
             await asyncio.sleep(POLL_SECONDS)
             try:
@@ -138,4 +140,4 @@ class ToolClient:
         try:
             return ToolCallReply.model_validate(await self._api.ask(request))
         except ApiProblem as problem:
-            raise ToolProblem(problem.said, problem.status, problem.rule) from problem
+            raise ToolProblem(problem.detail, problem.status, problem.rule) from problem

@@ -113,4 +113,4 @@ class _RestBackend:
         try:
             return await self._api.ask(request)
         except ApiProblem as problem:
-            raise CannotServe(problem.said) from problem
+            raise CannotServe(problem.detail) from problem

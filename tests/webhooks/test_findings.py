@@ -25,7 +25,7 @@ EVENTS = frozenset({"incident.triggered", "incident.resolved"})
 
 def ours(webhook_id: str = WEBHOOK_ID, **fields: Any) -> LocalWebhook:
     url = f"{HOST}/webhooks/pagerduty/{webhook_id}"
-    known = {"event_types": EVENTS, "parts": (("account", None),), "last_delivery_at": NOON}
+    known = {"event_types": EVENTS, "filter_keys": (("account", None),), "last_delivery_at": NOON}
     return LocalWebhook.model_validate({"id": webhook_id, "url": url, **known, **fields})
 
 
@@ -105,7 +105,7 @@ def test_an_incident_of_just_now_makes_nobody_silent() -> None:
 def test_services_apart_don_t_overlap_and_a_whole_account_overlaps_with_each() -> None:
     subscription, other = theirs(kind="service", filter_id="P1"), theirs("P2", kind="service", filter_id="P2")
     parts = (("service", "P1"), ("service", "P2"))
-    assert kinds(ours(parts=parts), seen(subscription, other)) == {}
+    assert kinds(ours(filter_keys=parts), seen(subscription, other)) == {}
     assert subscription.overlaps(theirs("P3"))
 
 
