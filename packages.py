@@ -1,11 +1,11 @@
-"""`.venv/bin/python packages.py install` installs the locked packages beside the Python that runs this;
-`… lock` locks them anew.
+"""`.venv/bin/python packages.py install` installs the locked packages for the Python that runs it.
+`… lock` writes the locks again.
 
-pip installs uv, and uv installs everything else, in a fifth of pip's time. Both have a lock, with hashes.
-uv reads none of pip's settings, so an index, a certificate or a proxy that is set for pip is passed on here.
-Where there is no uv, or where it does not succeed, pip does the whole work.
+pip installs uv, and uv installs everything else, in a fifth of pip's time. Both locks have hashes. uv
+reads none of pip's settings, so we pass on an index, a certificate or a proxy that is set for pip. If uv
+is missing or fails, pip installs everything.
 
-Standard library only: nothing else is installed yet.
+This module uses the standard library only, because nothing else is installed yet.
 """
 
 import ast
@@ -20,7 +20,7 @@ UV_LOCK, LOCK, DEV_LOCK = "requirements-uv.lock", "requirements.lock", "requirem
 FROM_LOCK = ("--quiet", "--require-hashes", "--only-binary", ":all:", "-r")
 THIS_PROJECT = ("--quiet", "--no-deps", "--no-build-isolation", "-e", ".")
 
-#: A lock serves every platform and each Python from 3.11 on, and names no index.
+#: Locks are valid for all platforms and for Python 3.11 and later, and name no index.
 LOCKING = (
     "--quiet", "--python-version", "3.11", "--universal", "--generate-hashes", "--no-emit-index-url",
     "--no-annotate", "--no-header", "--upgrade", "-o",
@@ -31,8 +31,8 @@ LOCKS: Mapping[str, tuple[str, ...]] = {
     DEV_LOCK: ("pyproject.toml", "--extra", "embedded", "--extra", "dev"),
 }
 
-#: pip's settings and uv's variables of the same meaning, with what stands between several values there.
-#: pip itself splits such values at white space.
+#: By pip's setting: uv's variable with the same meaning, and its separator between several values.
+#: pip splits such values at white space.
 VARIABLES: Mapping[str, tuple[str, str | None]] = {
     "index-url": ("UV_DEFAULT_INDEX", None),
     "extra-index-url": ("UV_INDEX", " "),
@@ -49,7 +49,7 @@ BESIDE_THE_INDEX = frozenset({"extra-index-url", "find-links"})
 
 
 def install() -> int:
-    """Return the exit code: 0 if the locked packages and this project are installed."""
+    """Install the locked packages and this project. Returns the exit code."""
     if pip("install", *FROM_LOCK, UV_LOCK) == 0:
         settings = pip_settings()
         if uv("install", settings, *FROM_LOCK, DEV_LOCK) == 0 and uv("install", settings, *THIS_PROJECT) == 0:
@@ -63,8 +63,8 @@ def install() -> int:
 
 
 def lock() -> int:
-    """Return the exit code: 0 if every lock is written anew."""
-    # What stands beside the index often has files for this platform only; a lock is for every platform.
+    """Write all locks again. Returns the exit code."""
+    # Extra indexes often have files for this platform only, but a lock is for all platforms.
     settings = {name: value for name, value in pip_settings().items() if name not in BESIDE_THE_INDEX}
     return max(uv("compile", settings, *sources, *LOCKING, path) for path, sources in LOCKS.items())
 
@@ -93,15 +93,15 @@ def compile_modules() -> None:
 
 
 def pip_settings() -> dict[str, str]:
-    """Return what `pip install` would use: its files' settings, and over them the environment's."""
+    """Return the settings of `pip install`: from its files, overridden by the environment."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list"]
     return read_settings(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
 
 
 def read_settings(listed: str) -> dict[str, str]:
-    """Read the output of `pip config list`: a line `SECTION.NAME='VALUE'` for each setting.
+    """Parse the output of `pip config list`: a line `SECTION.NAME='VALUE'` for each setting.
 
-    A later section wins over an earlier one, as it does for pip.
+    A later section wins over an earlier section, as in pip.
     """
     lines = [line.partition("=") for line in listed.splitlines()]
     return {
@@ -113,20 +113,20 @@ def read_settings(listed: str) -> dict[str, str]:
 
 
 def uv_environment(settings: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment that tells uv what the settings tell pip. What is set for uv itself wins."""
-    # To pip all indexes are alike; with hashes that is as safe as asking them in order.
-    told = {"UV_INDEX_STRATEGY": "unsafe-best-match"}
+    """Return the environment with pip's settings as uv's variables. Variables that are set for uv win."""
+    # pip treats all indexes alike. With hashes, that is as safe as asking them in order.
+    variables = {"UV_INDEX_STRATEGY": "unsafe-best-match"}
     if "REQUESTS_CA_BUNDLE" in environment:
-        told["SSL_CERT_FILE"] = environment["REQUESTS_CA_BUNDLE"]
+        variables["SSL_CERT_FILE"] = environment["REQUESTS_CA_BUNDLE"]
     for name, (variable, separator) in VARIABLES.items():
         if name in settings:
             value = settings[name]
-            told[variable] = value if separator is None else separator.join(value.split())
-    return told | dict(environment)
+            variables[variable] = value if separator is None else separator.join(value.split())
+    return variables | dict(environment)
 
 
-def say(words: str) -> None:
-    sys.stderr.write(f"{words}\n")
+def say(message: str) -> None:
+    sys.stderr.write(f"{message}\n")
 
 
 if __name__ == "__main__":

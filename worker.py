@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 
 
 async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
-    """Work until told to stop. Raises StoreUnavailable if the database can't be migrated, KeyProblem."""
-    # What a power failure takes from a timeline, the forwarder misses there and sends again.
+    """Work until `stop` is set. Raises StoreUnavailable if the database can't be migrated, KeyProblem."""
+    # If a power failure loses timeline rows, the forwarder notices and resends them.
     with open_store(settings, durable=False) as store:
         services = Services.of(store)
         await connect(services)
@@ -44,13 +44,13 @@ async def _run_until_signal(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     running = asyncio.create_task(run_worker(settings, stop))
-    # A signal may come while we still wait for Temporal.
+    # A signal may come before Temporal is connected.
     await asyncio.wait({running, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
     try:
         await asyncio.wait_for(running, SHUTDOWN_GRACE.total_seconds() + 2)
     except TimeoutError:
         logger.info("worker_stopped_while_connecting")
-    await asyncio.sleep(0.05)  # The interpreter may abort if Temporal's threads still end: let them.
+    await asyncio.sleep(0.05)  # Let Temporal's threads end: the interpreter may abort otherwise.
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""What a process is made of, built in one place: programs, tests and benches build the same graph."""
+"""Builds the object graph of a process. Programs, tests and benches use the same one."""

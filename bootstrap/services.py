@@ -1,4 +1,4 @@
-"""The services of a process: one graph, whose parts are made once, when they are first needed."""
+"""The services of a process: one graph, whose parts are built once, on first use."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -37,13 +37,13 @@ Activity = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Services:
-    """Replace a part with `dataclasses.replace`: everything that is made of it is then made anew."""
+    """The graph. `dataclasses.replace` replaces a part, and all that depends on it is built again."""
 
     settings: Settings
     database: Database
     keyring: Keyring
     temporal: TemporalHandle = field(default_factory=TemporalHandle)
-    #: Makes the HTTP client that speaks to PagerDuty.
+    #: Makes the HTTP client for PagerDuty.
     connect_http: Callable[[], AsyncClient] = connect
 
     @classmethod
@@ -51,7 +51,7 @@ class Services:
         return cls(store.settings, store.database, store.keyring)
 
     async def aclose(self) -> None:
-        """Close the connections to PagerDuty. The database is closed by whoever opened it."""
+        """Close the connections to PagerDuty. The caller closes the database."""
         if "http" in vars(self):
             await self.http.aclose()
 
@@ -136,7 +136,7 @@ class Services:
 
     @property
     def local_activities(self) -> tuple[Activity, ...]:
-        """Short writes to our own database, and a word to Temporal: beside the workflows."""
+        """Activities for the workflows' task queue: short writes to our database, and calls to Temporal."""
         return (
             self.incident_activities.save_events,
             self.incident_activities.save_dead_letters,
@@ -154,7 +154,7 @@ class Services:
 
     @property
     def pagerduty_activities(self) -> tuple[Activity, ...]:
-        """What asks PagerDuty, and what takes its time with the answers: on a queue of its own."""
+        """Activities for the second task queue: calls to PagerDuty, and slow work on their answers."""
         return (
             self.tool_call_activities.carry_out,
             self.reconcile_activities.reconcile_window,

@@ -1,4 +1,4 @@
-"""The database of an instance, opened as each program of it does."""
+"""Opens an instance's database and master keys, in the same way for each program."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -11,7 +11,7 @@ from calmo_pagerduty.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class OpenStore:
-    """An open database with the schema of this version, and the master keys that fit it."""
+    """An open, migrated database, and its master keys."""
 
     settings: Settings
     database: Database
@@ -20,9 +20,9 @@ class OpenStore:
 
 @contextmanager
 def open_database(settings: Settings, durable: bool = True) -> Iterator[Database]:
-    """Open the database and migrate it; it is closed at the end.
+    """Open and migrate the database, and close it at the end.
 
-    Not `durable`: a power failure may take the last commits, for a program that can make them again.
+    Without `durable`, a power failure may lose the last commits, for programs that can repeat them.
     Raises StoreUnavailable.
     """
     with closing(Database(settings.database, durable=durable)) as database:
@@ -32,9 +32,9 @@ def open_database(settings: Settings, durable: bool = True) -> Iterator[Database
 
 @contextmanager
 def open_store(settings: Settings, durable: bool = True) -> Iterator[OpenStore]:
-    """Open the database as `open_database` does, with its master keys, which are made on the first run.
+    """Open the database like `open_database`, and the master keys, which the first run creates.
 
-    Raises StoreUnavailable, KeyProblem for master keys that are missing or aren't the database's.
+    Raises StoreUnavailable, KeyProblem if master keys are missing or don't belong to the database.
     """
     with open_database(settings, durable) as database:
         keyring = settings.keyring()

@@ -23,12 +23,12 @@ WORKFLOWS = (
     IncidentContextWorkflow,
     AccountMemoryWorkflow,
 )
-#: In-flight steps may finish for this long after SIGTERM.
+#: Activities in progress may finish within this time after SIGTERM.
 SHUTDOWN_GRACE = timedelta(seconds=4)
 
 
 async def connect(services: Services) -> None:
-    """Connect to Temporal, for as long as it takes, and tell it the pace of each connection's calls.
+    """Connect to Temporal, retrying without a time limit, and set the rate limit of each connection.
 
     Raises MissingSearchAttributes.
     """
@@ -37,21 +37,21 @@ async def connect(services: Services) -> None:
 
 
 def incident_worker(services: Services) -> Worker:
-    """Workflows, and the short writes to our own database that they make. Raises TemporalUnavailable."""
+    """Return the worker for workflows and their short database writes. Raises TemporalUnavailable."""
     settings = services.settings
     return Worker(
         services.temporal.client,
         task_queue=settings.task_queue,
         workflows=WORKFLOWS,
         activities=services.local_activities,
-        # Purity is kept by import contracts, lint and replayed histories; tests run sandboxed.
+        # Import contracts, lint and replayed histories ensure determinism; tests use the sandbox.
         workflow_runner=SandboxedWorkflowRunner()
         if settings.workflow_sandbox
         else UnsandboxedWorkflowRunner(),
         max_concurrent_workflow_tasks=settings.workflow_slots,
         max_cached_workflows=settings.cached_workflows,
-        # Half of the polls for new incidents: with a burst coalesced, most steps are first steps, and
-        # the default leaves them one poll of five.
+        # Bursts are coalesced, so most workflow tasks are first tasks, on the non-sticky queue: it gets
+        # half of the polls. The SDK's default gives it one of five.
         max_concurrent_workflow_task_polls=8,
         nonsticky_to_sticky_poll_ratio=0.5,
         sticky_queue_schedule_to_start_timeout=settings.sticky_timeout,
@@ -60,7 +60,7 @@ def incident_worker(services: Services) -> Worker:
 
 
 def pagerduty_worker(services: Services) -> Worker:
-    """What asks PagerDuty, on a queue of its own: a storm of it must not delay incidents.
+    """Return the worker for calls to PagerDuty. It has its own queue, so that a storm delays no incident.
 
     Raises TemporalUnavailable.
     """

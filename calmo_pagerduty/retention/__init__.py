@@ -1,1 +1,1 @@
-"""Retention: what is deleted after its time."""
+"""Retention: deletes data after its retention period."""

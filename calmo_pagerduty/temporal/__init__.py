@@ -1,1 +1,1 @@
-"""Temporal: the connection, the embedded server, rate limits of task queues."""
+"""Temporal: the client, the embedded server, and rate limits of task queues."""

