@@ -174,7 +174,7 @@ def _refused(answer: Response) -> ApiProblem:
 
 
 def _unreachable(url: str, error: HTTPError) -> ApiProblem:
-    what = f"the service can't be reached ({type(error).__name__})"
+    fault = f"the service can't be reached ({type(error).__name__})"
     return ApiProblem(
-        f"nothing answers at {url} ({type(error).__name__}); is `calmo-pagerduty up` running?", said=what
+        f"nothing answers at {url} ({type(error).__name__}); is `calmo-pagerduty up` running?", detail=fault
     )
