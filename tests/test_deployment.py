@@ -2,6 +2,7 @@
 
 import re
 import stat
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -97,3 +98,15 @@ def test_the_image_runs_without_root_from_locked_packages() -> None:
     assert "--require-hashes" in text
     for copied in re.findall(r"^COPY ([\w.]+)", text, re.MULTILINE):
         assert (ROOT / copied).exists()
+
+
+def test_what_the_image_copies_is_sent_to_its_build() -> None:
+    copied = re.findall(r"^COPY ([\w.]+) ", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    sent = re.findall(r"^!([\w.]+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
+    assert set(copied) == set(sent)
+
+
+def test_the_image_holds_every_package_of_the_program() -> None:
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    copied = re.findall(r"^COPY ([\w.]+) ", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert set(wheel["only-include"]) - {"pagerduty_simulator"} <= set(copied)

@@ -54,10 +54,13 @@ def _exit_code() -> int:
 
 
 def serve(path: Path) -> None:
+    # What a command imports when it is called, or while it runs, is imported once here and not in each run.
+    import ingress.commands.context_progress
+    import ingress.commands.context_view
+    import ingress.commands.local_store
     import ingress.mcp.stdio  # noqa: F401
     from ingress.cli import COMMANDS, LazyCommand
 
-    # What a command imports when it is called is imported once here, not in each run.
     for row in COMMANDS:
         assert LazyCommand(*row).loaded
 
