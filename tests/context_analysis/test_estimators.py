@@ -1,11 +1,12 @@
 """Intervals and chances, beside what is counted by hand and beside scipy.stats."""
 
+import functools
 import math
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from scipy import stats
 
 from calmo_pagerduty.contexts.analysis.estimators import (
     MIN_P_VALUE,
@@ -14,6 +15,14 @@ from calmo_pagerduty.contexts.analysis.estimators import (
     poisson_tail,
     wilson_interval,
 )
+
+
+@functools.cache
+def _stats() -> Any:
+    """Imported when it is needed: it takes a second, and each process of a run reads this file."""
+    from scipy import stats
+
+    return stats
 
 
 def test_wilson_bounds_as_counted_by_hand() -> None:
@@ -57,20 +66,20 @@ def test_benjamini_hochberg_as_counted_by_hand() -> None:
 @given(of=st.integers(1, 100_000), share=st.floats(0, 1))
 def test_the_wilson_interval_is_scipys(of: int, share: float) -> None:
     successes = round(of * share)
-    theirs = stats.binomtest(successes, of).proportion_ci(0.95, method="wilson")
+    theirs = _stats().binomtest(successes, of).proportion_ci(0.95, method="wilson")
     assert wilson_interval(successes, of) == pytest.approx((theirs.low, theirs.high), rel=1e-6, abs=1e-9)
 
 
 @given(rate=st.floats(0, 1e3), within=st.floats(0, 1e3))
 def test_the_chance_of_one_is_scipys(rate: float, within: float) -> None:
     assert poisson_at_least_one(rate, within) == pytest.approx(
-        float(stats.poisson.sf(0, rate * within)), rel=1e-9
+        float(_stats().poisson.sf(0, rate * within)), rel=1e-9
     )
 
 
 @given(count=st.integers(0, 2_000), expected=st.floats(1e-6, 700))
 def test_the_chance_of_many_is_scipys(count: int, expected: float) -> None:
-    theirs = max(MIN_P_VALUE, float(stats.poisson.sf(count - 1, expected)))
+    theirs = max(MIN_P_VALUE, float(_stats().poisson.sf(count - 1, expected)))
     assert poisson_tail(count, expected) == pytest.approx(theirs, rel=1e-8, abs=1e-12)
 
 
@@ -78,7 +87,7 @@ def test_the_chance_of_many_is_scipys(count: int, expected: float) -> None:
 def test_what_is_accepted_is_what_scipys_false_discovery_control_lets_pass(
     chances: list[float], level: float
 ) -> None:
-    adjusted = stats.false_discovery_control(chances)
+    adjusted = _stats().false_discovery_control(chances)
     # At a tie of a p-value and its threshold the two round differently.
     assume(not any(math.isclose(value, level, rel_tol=1e-9) for value in adjusted))
     theirs = [chance for chance, value in zip(chances, adjusted, strict=True) if value <= level]

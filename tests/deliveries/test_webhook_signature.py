@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from calmo_pagerduty.deliveries.model import SignatureVerdict
 from calmo_pagerduty.deliveries.webhook_signature import MAX_SIGNATURES, sign, verify
+from tests.support.examples import examples
 
 OLD, NEW = (1, b"the-old-secret"), (2, b"the-new-secret")
 BODY = '{"event":{"id":"01","note":"Übergabe"}}'.encode()
@@ -94,13 +95,13 @@ def test_the_ninth_signature_is_not_looked_at() -> None:
     assert verify(BODY, b",".join([*wrong, v1(OLD[1])]), [OLD])[0] is SignatureVerdict.MISMATCH
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.binary(max_size=300), st.binary(min_size=1, max_size=80))
 def test_what_was_signed_with_the_secret_is_accepted(body: bytes, secret: bytes) -> None:
     assert verify(body, v1(secret, body), [NEW, (7, secret)]) == (SignatureVerdict.MATCH, 7)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.data(), st.binary(min_size=1, max_size=200))
 def test_one_flipped_bit_of_body_or_signature_is_refused(data: st.DataObject, body: bytes) -> None:
     header = v1(OLD[1], body)
@@ -116,7 +117,7 @@ def test_one_flipped_bit_of_body_or_signature_is_refused(data: st.DataObject, bo
     assert (verdict, version) == (SignatureVerdict.MISMATCH, None)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.binary(max_size=200))
 def test_no_header_of_chance_is_accepted_or_raises(header: bytes) -> None:
     assume(v1(OLD[1]) not in header)

@@ -6,6 +6,11 @@ from pathlib import Path
 
 import pytest
 
+#: Kept between runs, as mypy's own is: most of a minute's work else.
+CACHE = Path(__file__).parents[2] / ".mypy_cache" / "endpoint_types"
+MYPY = (
+    sys.executable, "-m", "mypy", "--cache-dir", str(CACHE), "--strict", "--disable-error-code", "empty-body",
+)  # fmt: skip
 ROWS = """
 from starlette.requests import Request
 from starlette.responses import Response
@@ -40,7 +45,17 @@ def test_a_handler_of_another_type_than_its_row_is_found(tmp_path: Path) -> None
     file = tmp_path / "rows.py"
     file.write_text(ROWS)
     checked = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--disable-error-code", "empty-body", file.name],
+        [
+            sys.executable,
+            "-m",
+            "mypy",
+            "--cache-dir",
+            str(CACHE),
+            "--strict",
+            "--disable-error-code",
+            "empty-body",
+            file.name,
+        ],
         cwd=tmp_path,
         env={"MYPYPATH": str(Path(__file__).parents[2]), "PATH": ""},
         capture_output=True,

@@ -14,6 +14,7 @@ from calmo_pagerduty.incidents.timeline import event_entry
 from calmo_pagerduty.pagerduty.event_types import EVENT_RULES, EventType, IncidentStatus, IssueAction, rule_of
 from calmo_pagerduty.pagerduty.webhook_events import UnreadableBody, WebhookEvent, is_legacy, parse_event
 from tests.support.builders import NOON, a_reference, body_of, incident_data
+from tests.support.examples import examples
 
 INCIDENT = "QINCIDENT00001"
 THE_INCIDENT = a_reference("incident", INCIDENT, "Basket service answers slowly")
@@ -229,14 +230,14 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.binary(max_size=400))
 def test_no_bytes_make_the_parser_raise(body: bytes) -> None:
     assert isinstance(parse_event(body), WebhookEvent | UnreadableBody)
     assert is_legacy(body) in (True, False)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     st.sampled_from([*EventType, "incident.new", ""]) | JSON,
     JSON,

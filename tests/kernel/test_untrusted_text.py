@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calmo_pagerduty.kernel.untrusted_text import MAX_TEXT_LENGTH, clean_json, sanitize_text
+from tests.support.examples import examples
 
 HIDING = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 #: Any code point, and often those that matter.
@@ -54,7 +55,7 @@ def test_what_people_write_stays(text: str) -> None:
     assert sanitize_text(text) == text
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(ANY_TEXT)
 def test_no_text_keeps_anything_that_hides(text: str) -> None:
     cleaned = sanitize_text(text)
@@ -67,7 +68,7 @@ def test_no_text_keeps_anything_that_hides(text: str) -> None:
     cleaned.encode()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(ANY_TEXT)
 def test_what_stays_stays_in_its_order(text: str) -> None:
     letters = iter(text)
@@ -91,7 +92,7 @@ def test_a_text_is_measured_without_what_was_removed() -> None:
     assert sanitize_text("\u200b" * 100 + "short", 5) == "short"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(JSON)
 def test_a_value_keeps_its_shape_and_all_its_texts_are_clean(value: Any) -> None:
     cleaned = clean_json(value)

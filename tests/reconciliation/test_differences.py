@@ -27,6 +27,7 @@ from pagerduty_simulator.references import (
     team_reference,
     user_reference,
 )
+from tests.support.examples import examples
 from tests.support.pasts import Past
 
 BEGIN = datetime(2026, 3, 1, 8, tzinfo=UTC)
@@ -141,7 +142,7 @@ def stands_right(past: Past, issue: Issue | None) -> None:
 
 
 @given(pasts())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_whatever_was_lost_the_issue_stands_right_afterwards_and_a_second_comparison_finds_nothing(
     given_past: tuple[Past, list[int]],
 ) -> None:
@@ -156,7 +157,7 @@ def test_whatever_was_lost_the_issue_stands_right_afterwards_and_a_second_compar
 
 
 @given(pasts())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_nothing_is_told_more_often_than_it_happened(given_past: tuple[Past, list[int]]) -> None:
     past, arriving = given_past
     receiver = receiver_of(past, arriving)

@@ -58,12 +58,20 @@ def _with_null(part: Any) -> Any:
     return known
 
 
+@functools.cache
+def _paths() -> list[tuple[str, re.Pattern[str], dict[str, Any]]]:
+    """Return each path's template, what it matches, and its methods."""
+    return [
+        (template, re.compile(re.sub(r"\{[^}]+\}", "[^/]+", template)), methods)
+        for template, methods in spec()["paths"].items()
+    ]
+
+
 def operation_of(request: ApiRequest) -> dict[str, Any]:
     """Return the documented operation. A literal path wins over one with a parameter."""
     found = []
-    for template, methods in spec()["paths"].items():
-        pattern = re.sub(r"\{[^}]+\}", "[^/]+", template)
-        if re.fullmatch(pattern, request.path) and request.method.value.lower() in methods:
+    for template, pattern, methods in _paths():
+        if pattern.fullmatch(request.path) and request.method.value.lower() in methods:
             shared = methods.get("parameters", [])
             operation = methods[request.method.value.lower()]
             parameters = [_resolved(parameter) for parameter in [*shared, *operation.get("parameters", [])]]
@@ -109,8 +117,7 @@ def _about_body(request: ApiRequest, operation: dict[str, Any]) -> Iterator[str]
             yield "a body is missing"
         return
     schema = documented["content"]["application/json"]["schema"]
-    validator = jsonschema.Draft202012Validator({**schema, "components": spec()["components"]})
-    for error in validator.iter_errors(request.body):
+    for error in _validator(operation["operationId"], documented).iter_errors(request.body):
         where = ".".join(str(part) for part in error.path if not isinstance(part, int))
         yield (
             f"{where} {error.message[error.message.find('is not of type') :]}"
@@ -118,6 +125,19 @@ def _about_body(request: ApiRequest, operation: dict[str, Any]) -> Iterator[str]
             else (f"{where}: {error.message}")
         )
     yield from _unknown_fields(request.body, schema, "")
+
+
+_validators: dict[str, jsonschema.Draft202012Validator] = {}
+
+
+def _validator(operation_id: str, documented: dict[str, Any]) -> jsonschema.Draft202012Validator:
+    """An operation's, made once: looking up what a schema refers to is most of the work."""
+    if operation_id not in _validators:
+        schema = documented["content"]["application/json"]["schema"]
+        _validators[operation_id] = jsonschema.Draft202012Validator(
+            {**schema, "components": spec()["components"]}
+        )
+    return _validators[operation_id]
 
 
 def _unknown_fields(value: Any, schema: Any, where: str) -> Iterator[str]:

@@ -16,6 +16,7 @@ from calmo_pagerduty.tool_calls.model import (
     call_id_for,
     tool_call_workflow_id,
 )
+from tests.support.examples import examples
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -37,7 +38,7 @@ def test_the_same_arguments_in_another_order_have_the_same_hash(
     assert arguments_sha256("tool", arguments) == arguments_sha256("tool", copied)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(ARGUMENTS, ARGUMENTS)
 def test_other_arguments_have_another_hash(arguments: dict[str, Any], other: dict[str, Any]) -> None:
     same = json.dumps(arguments, sort_keys=True) == json.dumps(other, sort_keys=True)
@@ -64,7 +65,7 @@ def test_an_approval_of_one_tool_is_none_of_another() -> None:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.tuples(st.text(), st.text(), st.text()), st.tuples(st.text(), st.text(), st.text()))
 def test_a_calls_id_is_its_own(identity: tuple[str, str, str], other: tuple[str, str, str]) -> None:
     assert (call_id_for(*identity) == call_id_for(*other)) is (identity == other)

@@ -19,6 +19,7 @@ from calmo_pagerduty.tools.permissions import (
     Switch,
     judge,
 )
+from tests.support.examples import examples
 
 NOBODY_KNOWS = TokenInfo()
 EVERYTHING = PrincipalRights(frozenset({"tools:read", "tools:write"}), ("T1",))
@@ -101,7 +102,7 @@ def hold_to_the_oracle(
     return judgement
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.sampled_from(list(TOOLS.values())), CALLERS, RULES, FACTS)
 def test_any_call_is_judged_as_by_counting_opinions(
     tool: Tool, caller: PrincipalRights, rules: ConnectionRules, facts: TokenInfo
@@ -109,7 +110,7 @@ def test_any_call_is_judged_as_by_counting_opinions(
     hold_to_the_oracle(tool, caller, rules, facts)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.data())
 def test_a_call_whose_rules_all_concern_it_is_judged_as_by_counting_opinions(data: st.DataObject) -> None:
     """As above, with nothing beside the point: allow and deny meet in every example."""
@@ -223,7 +224,7 @@ def test_another_teams_switches_are_nobody_elses() -> None:
     assert not judge(TOOLS["resolve_incident"], EVERYTHING, rules, NOBODY_KNOWS).allowed
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.sampled_from(list(TOOLS.values())), CALLERS, RULES, FACTS, SELECTORS)
 @example(TOOLS["get_incident"], EVERYTHING, ConnectionRules(), NOBODY_KNOWS, "risk:low")
 def test_a_further_denial_never_lets_a_call_through(

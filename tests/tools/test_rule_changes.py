@@ -19,6 +19,7 @@ from calmo_pagerduty.tools.permissions import (
     enables_writes,
     judge,
 )
+from tests.support.examples import examples
 
 #: Few names, so that two drawn rules meet.
 TOOL_NAMES = ("get_incident", "resolve_incident", "create_incident", "update_schedule")
@@ -55,7 +56,7 @@ def lets_more_happen(
     return tool.writes and (newly or alone or more)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(RULES, RULES)
 def test_no_change_that_lets_a_write_happen_goes_unnoticed(
     before: ConnectionRules, after: ConnectionRules
@@ -64,7 +65,7 @@ def test_no_change_that_lets_a_write_happen_goes_unnoticed(
         assert enables_writes(before, after)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(RULES, st.data())
 def test_no_small_change_that_lets_a_write_happen_goes_unnoticed(
     before: ConnectionRules, data: st.DataObject
@@ -75,7 +76,7 @@ def test_no_small_change_that_lets_a_write_happen_goes_unnoticed(
         assert enables_writes(before, after)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(RULES, SELECTORS)
 def test_a_plain_restriction_needs_no_administrator(rules: ConnectionRules, selector: str) -> None:
     assert not enables_writes(rules, rules)
@@ -185,7 +186,7 @@ def test_rules_that_make_no_sense_are_refused(rules: dict[str, object]) -> None:
         ConnectionRules.model_validate(rules)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(RULES)
 def test_rules_are_read_back_as_they_were_written(rules: ConnectionRules) -> None:
     assert ConnectionRules.model_validate_json(rules.model_dump_json()) == rules
