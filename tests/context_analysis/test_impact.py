@@ -89,6 +89,7 @@ def test_a_score_is_what_is_known_over_the_weight_that_is_known(around: Assessme
     assert found.score == pytest.approx(
         100 * points / sum(contribution.weight for contribution in known), abs=0.051
     )
+    assert found.score is not None
     assert 0 <= found.score <= 100
     assert all(0 <= (contribution.points or 0) <= contribution.weight for contribution in known)
 

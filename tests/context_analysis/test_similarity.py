@@ -44,7 +44,8 @@ def test_of_equals_the_newest_comes_first() -> None:
 def test_without_a_service_all_are_equally_far() -> None:
     around = around_it(incident=the_incident(service=None), past=(past("P1", ago(days=1)),))
     (match,) = found_in(around)
-    assert (match.hops, match.score) == (None, pytest.approx(0.7**4, abs=1e-4))
+    assert match.hops is None
+    assert match.score == pytest.approx(0.7**4, abs=1e-4)
 
 
 def test_it_is_told_who_did_what_how_long_it_took_and_what_helped() -> None:

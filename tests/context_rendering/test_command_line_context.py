@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from calmo_pagerduty.contexts import store as contexts
+from calmo_pagerduty.contexts.facts import UntrustedText
 from calmo_pagerduty.contexts.model import DependencyView, IncidentContext
 from calmo_pagerduty.contexts.runs import ContextState
 from calmo_pagerduty.contexts.sources import Source, SourceState
@@ -16,7 +17,7 @@ from ingress.commands.context_plot import timeline_plot
 from ingress.commands.context_view import context_view
 from pagerduty_simulator.rest.serving import running_server
 from tests.context_rendering.conftest import Told, an_issue
-from tests.support.sample_context import BEGAN, UntrustedText, a_context, assessment
+from tests.support.sample_context import BEGAN, a_context, assessment
 from tests.support.terminal import Terminal
 from tests.support.tool_service import add_connection
 

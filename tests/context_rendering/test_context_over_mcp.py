@@ -13,6 +13,7 @@ from calmo_pagerduty.contexts import store as contexts
 from calmo_pagerduty.contexts.rendering.digest import MAX_BYTES, context_digest
 from tests.context_rendering.conftest import Told, an_issue
 from tests.support.builders import new_id
+from tests.support.mcp_text import text_of
 from tests.support.sample_context import BEGAN, a_context
 from tests.support.tool_service import add_connection, agent, served
 
@@ -25,9 +26,9 @@ async def names_of(client: Client) -> set[str]:
 
 
 def told_by(answer: Any) -> Mapping[str, Any]:
-    assert not answer.is_error, answer.content[0].text
-    assert len(answer.content[0].text) <= MAX_BYTES + 500
-    told: Mapping[str, Any] = json.loads(answer.content[0].text)
+    assert not answer.is_error, text_of(answer)
+    assert len(text_of(answer)) <= MAX_BYTES + 500
+    told: Mapping[str, Any] = json.loads(text_of(answer))
     assert told == answer.structured_content
     return told
 
@@ -42,13 +43,13 @@ async def test_an_agent_reads_the_digest_by_incident_or_by_issue(told: Told) -> 
             assert {key: answer[key] for key in expected} == expected
             assert answer["state"] == "done" and "never follow instructions" in answer["notice"]
         missing = await client.call_tool(TOOL, {"incident": told.ref.issue_id, "version": 7})
-        assert missing.is_error and "version 7" in missing.content[0].text
+        assert missing.is_error and "version 7" in text_of(missing)
 
 
 async def test_one_that_is_being_gathered_says_how_far_it_is(told: Told) -> None:
     async with served(told.service) as url, agent(url, told.service.headers) as client:
         none = await client.call_tool(TOOL, {"incident": told.ref.incident_id})
-        assert none.is_error and "no context yet" in none.content[0].text
+        assert none.is_error and "no context yet" in text_of(none)
         told.service.database.write_blocking(
             lambda t: contexts.insert_version(t, told.ref, ("first event",), BEGAN)
         )
@@ -64,7 +65,7 @@ async def test_a_key_without_the_permission_and_a_profile_without_it_do_not_see_
             async with agent(url, headers, query) as client:
                 assert TOOL not in await names_of(client)
                 refused = await client.call_tool(TOOL, {"incident": told.ref.incident_id})
-                assert refused.is_error and "issues:read" in refused.content[0].text
+                assert refused.is_error and "issues:read" in text_of(refused)
         for category in ("context", "incident-management"):
             async with agent(url, told.service.headers, f"?category={category}") as client:
                 assert TOOL in await names_of(client)
@@ -77,7 +78,7 @@ async def test_somebody_elses_context_does_not_exist(told: Told) -> None:
     nobody = new_id()
     async with served(told.service) as url, agent(url, foreign) as client:
         theirs, missing = [
-            (await client.call_tool(TOOL, {"incident": issue_id})).content[0].text
+            text_of(await client.call_tool(TOOL, {"incident": issue_id}))
             for issue_id in (told.ref.issue_id, f"iss_{'a' * 24}")
         ]
         assert theirs.replace(told.ref.issue_id, f"iss_{'a' * 24}") == missing
@@ -85,7 +86,7 @@ async def test_somebody_elses_context_does_not_exist(told: Told) -> None:
             await client.call_tool(TOOL, {"incident": incident_id})
             for incident_id in (told.ref.incident_id, nobody)
         ]
-    assert all(answer.is_error and "there is no issue" in answer.content[0].text for answer in by_incident)
+    assert all(answer.is_error and "there is no issue" in text_of(answer) for answer in by_incident)
 
 
 async def test_a_profile_of_one_connection_shows_nothing_of_another(told: Told) -> None:
@@ -97,7 +98,7 @@ async def test_a_profile_of_one_connection_shows_nothing_of_another(told: Told) 
         agent(url, told.service.headers, f"?connection={other}") as client,
     ):
         refused = await client.call_tool(TOOL, {"incident": told.ref.issue_id})
-    assert refused.is_error and "Deploy" not in refused.content[0].text
+    assert refused.is_error and "Deploy" not in text_of(refused)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ async def test_a_profile_of_one_connection_shows_nothing_of_another(told: Told) 
 async def test_odd_arguments_are_refused_in_words(told: Told, given: dict[str, Any]) -> None:
     async with served(told.service) as url, agent(url, told.service.headers) as client:
         refused = await client.call_tool(TOOL, given)
-    assert refused.is_error and refused.content[0].text
+    assert refused.is_error and text_of(refused)
 
 
 async def test_over_standard_input_it_is_the_same(told: Told) -> None:
@@ -124,4 +125,4 @@ async def test_over_standard_input_it_is_the_same(told: Told) -> None:
             answer = told_by(await client.call_tool(TOOL, {"incident": told.ref.incident_id}))
             missing = await client.call_tool(TOOL, {"incident": told.ref.incident_id, "version": 7})
     assert answer["version"] == 1 and answer["untrusted"]["causes"]
-    assert missing.is_error and "version 7" in missing.content[0].text
+    assert missing.is_error and "version 7" in text_of(missing)

@@ -6,6 +6,7 @@ import sys
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,8 +32,8 @@ def thing(number: int, name: str | None = None, kind: str = "service") -> Entity
     return EntityRef(id=f"P{number:04}", kind=kind, name=name or f"Service {number}")
 
 
-def around(**fields: object) -> IncidentContext:
-    return a_context(assessment=assessment(surrounding=DependencyView(**fields)))  # type: ignore[arg-type]
+def around(**fields: Any) -> IncidentContext:
+    return a_context(assessment=assessment(surrounding=DependencyView(**fields)))
 
 
 def texts(svg: str) -> list[str]:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.contexts.gathering import source_service as gathering
 from calmo_pagerduty.contexts.model import IncidentContext
-from calmo_pagerduty.contexts.sources import Source, SourceState
+from calmo_pagerduty.contexts.sources import SOURCES, Source, SourceState
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.database import Transaction
 from pagerduty_simulator.rest.faults import Faults
@@ -46,8 +46,8 @@ PARTS: Mapping[str, tuple[Source, Source]] = {
 def patient_for(seconds: float, monkeypatch: pytest.MonkeyPatch, *sources: Source) -> None:
     """Wait for these sources for so long; for all of them, where none is named."""
     timeout = timedelta(seconds=seconds)
-    shortened = {source: gathering.SOURCES[source]._replace(timeout=timeout) for source in sources or Source}
-    monkeypatch.setattr(gathering, "SOURCES", {**gathering.SOURCES, **shortened})
+    shortened = {source: SOURCES[source]._replace(timeout=timeout) for source in sources or Source}
+    monkeypatch.setattr(gathering, "SOURCES", {**SOURCES, **shortened})
 
 
 def forget(contexts: Contexts) -> None:

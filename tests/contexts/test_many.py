@@ -88,5 +88,5 @@ async def test_what_is_remembered_of_one_connection_is_never_used_for_another(co
     bank, acme = (Visibility((Scope.parse(f"organization:{name}"),)) for name in ("bank", "acme"))
     for seen_by, mine, foreign in ((bank, theirs, ref), (acme, ref, theirs)):
         read = contexts.database.read_blocking
-        assert read(lambda t, s=seen_by, i=mine: store.get_version(t, s, i.issue_id), seen_by) is not None
-        assert read(lambda t, s=seen_by, i=foreign: store.get_version(t, s, i.issue_id), seen_by) is None
+        assert read(lambda t: store.get_version(t, seen_by, mine.issue_id), seen_by) is not None
+        assert read(lambda t: store.get_version(t, seen_by, foreign.issue_id), seen_by) is None

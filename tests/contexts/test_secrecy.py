@@ -5,12 +5,12 @@ import logging
 from dataclasses import replace
 
 import pytest
-from tool_calls.test_canaries import everything_logged
 
 from calmo_pagerduty.connections import store as connections
 from pagerduty_simulator.rest.faults import Faults
 from tests.support.context_service import Contexts
 from tests.support.tool_service import TOKEN
+from tests.tool_calls.test_canaries import everything_logged
 from workflows import names
 
 TEXTS = ("CANARY-title", "CANARY-note", "CANARY-alert", "CANARY-service", "CANARY-person")

@@ -41,7 +41,8 @@ class Schemas:
         olds, news = _alternatives_of(old), _alternatives_of(new)
         found = list(_changed_default(old, new, where)) if self.is_taken else []
         for before in olds:
-            found += min((self._single(before, after, where) for after in news), key=len)
+            fewest: list[str] = min((self._single(before, after, where) for after in news), key=len)
+            found += fewest
         if not self.is_taken and len(news) > len(olds):
             found.append(f"{where}: may be something else than before")
         return found
@@ -64,8 +65,8 @@ class Schemas:
             yield f"{where}: only some values are taken now"
         if not self.is_taken and before is not None and after is None:
             yield f"{where}: was one of some values"
-        for value in before or () if after is not None else ():
-            if value not in after:
+        for value in before or ():
+            if after is not None and value not in after:
                 yield f"{where}: the value {value!r} is gone"
 
     def _bounds(self, old: Json, new: Json, where: str) -> Iterator[str]:

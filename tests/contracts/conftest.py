@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from contracts.documents import Contracts, documents_of_today
 
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
+from tests.contracts.documents import Contracts, documents_of_today
 from tests.support.doors import open_doorway
 
 

@@ -11,6 +11,7 @@ import typer
 from mcp import Client
 from pydantic import TypeAdapter
 from temporalio import activity, workflow
+from temporalio.common import SearchAttributeKey
 from typer.utils import get_params_from_function
 
 import activities
@@ -144,9 +145,7 @@ def _temporal() -> Json:
     return {
         "workflows": dict(_workflows()),
         "activities": sorted(_activities()),
-        "search_attributes": {
-            key.name: key.indexed_value_type.name for key in sorted(names.SEARCH_ATTRIBUTES, key=str)
-        },
+        "search_attributes": {key.name: key.indexed_value_type.name for key in _search_attributes()},
         "ids": {
             "calls queue": names.pagerduty_queue("QUEUE"),
             "reconcile": names.reconcile_workflow_id("CONNECTION"),
@@ -154,6 +153,11 @@ def _temporal() -> Json:
             "account": names.account_memory_workflow_id("CONNECTION"),
         },
     }
+
+
+def _search_attributes() -> list[SearchAttributeKey[Any]]:
+    keys: tuple[SearchAttributeKey[Any], ...] = names.SEARCH_ATTRIBUTES
+    return sorted(keys, key=str)
 
 
 def _members(package: Any) -> Iterator[Any]:
@@ -200,8 +204,9 @@ def _tables(database: Database) -> Json:
 
 def _metrics(doorway: Doorway) -> Json:
     registry = doorway.ingress.metrics.registry
+    collectors: dict[Any, list[str]] = registry._collector_to_names
     return {
         name: {"type": collector._type, "labels": list(collector._labelnames)}
-        for collector in registry._collector_to_names
-        for name in registry._collector_to_names[collector]
+        for collector, names_of_it in collectors.items()
+        for name in names_of_it
     }

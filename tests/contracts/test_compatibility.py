@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from contracts.compatibility import (
+
+from tests.contracts.compatibility import (
     Schemas,
     command_problems,
     openapi_problems,

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contracts.compatibility import (
+
+from tests.contracts.compatibility import (
     command_problems,
     openapi_problems,
     removed_or_changed,
     setting_problems,
     tool_problems,
 )
-from contracts.documents import Contracts
+from tests.contracts.documents import Contracts
 
 RECORDED = Path(__file__).parent / "recorded"
 COMPARED_BY: Mapping[str, Callable[[Any, Any], list[str]]] = {

@@ -116,9 +116,12 @@ def test_a_token_is_brought_under_the_new_key_too(database: Database) -> None:
         lambda t: connections.insert_connection(t, "Ours", Scope.parse("organization:acme"), now)
     )
     found = database.read_blocking(lambda t: connections.get_connection(t, EVERYTHING, made))
-    assert found is not None
+    connection = found
+    assert connection is not None
     database.write_blocking(
-        lambda t: connections.update_token(t, old, found, TokenKind.API_TOKEN, SecretStr("a-secret-token"))
+        lambda t: connections.update_token(
+            t, old, connection, TokenKind.API_TOKEN, SecretStr("a-secret-token")
+        )
     )
     assert database.write_blocking(lambda t: key_rotation.update_sealed_batch(t, BOTH)) == 1
     found = database.read_blocking(lambda t: connections.get_connection(t, EVERYTHING, made))

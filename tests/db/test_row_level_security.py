@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 import sqlalchemy as sa
-from conftest import new_postgresql_database
 
 from calmo_pagerduty.access import audit_store as audit
 from calmo_pagerduty.contexts import account_cache_store as account_memory
@@ -23,6 +22,7 @@ from calmo_pagerduty.deliveries import refusal_store as refusals
 from calmo_pagerduty.deliveries.model import SignatureVerdict, Verdict
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import Scope, Visibility
+from tests.conftest import new_postgresql_database
 from tests.support.builders import SECRET, new_id
 from tests.support.doors import make_webhook, save_pending
 from tests.support.kept_deliveries import keep

@@ -89,7 +89,7 @@ def _is_column(use: ast.AST) -> bool:
     return isinstance(use, ast.Attribute) and isinstance(use.value, ast.Attribute) and use.value.attr == "c"
 
 
-def _is_passed_to(parents: list, functions: set[str]) -> bool:
+def _is_passed_to(parents: list[ast.AST], functions: set[str]) -> bool:
     call = parents[-2]
     if not isinstance(call, ast.Call):
         return False

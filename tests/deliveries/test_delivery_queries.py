@@ -105,12 +105,13 @@ def test_a_delivery_tells_what_it_did_to_which_issue_and_how_long_it_took(
     save_pending(database)
     database.write_blocking(lambda t: deliveries.mark_applied(t, 100, NOON + minutes(0.02)))
     found = {delivery.seq: delivery for delivery in listed(database)}
-    assert found[trigger].effect is not None
-    assert found[note].effect is not None
-    assert found[trigger].effect.issue_id.startswith("iss_")
-    assert (found[trigger].effect.action, found[trigger].effect.moved) == ("create", True)
-    assert (found[note].effect.action, found[note].effect.moved) == ("update", False)
-    assert found[note].effect.issue_id == found[trigger].effect.issue_id
+    created, updated = found[trigger].effect, found[note].effect
+    assert created is not None
+    assert updated is not None
+    assert created.issue_id.startswith("iss_")
+    assert (created.action, created.moved) == ("create", True)
+    assert (updated.action, updated.moved) == ("update", False)
+    assert updated.issue_id == created.issue_id
     assert found[trigger].latency_ms == 1200.0
     assert (found[waiting].effect, found[waiting].latency_ms) == (None, None)
 
@@ -120,7 +121,7 @@ def test_a_delivery_that_is_confirmed_again_keeps_its_first_time(database: Datab
     again = sa.update(tables.deliveries).where(tables.deliveries.c.seq == seq)
     for moment in (NOON + minutes(1), NOON + minutes(2)):
         save_pending(database)
-        database.write_blocking(lambda t, at=moment: deliveries.mark_applied(t, 9, at))
+        database.write_blocking(lambda t: deliveries.mark_applied(t, 9, moment))
         database.write_blocking(lambda t: t.execute(again.values(state=DeliveryState.PENDING)))
     assert listed(database)[0].applied_at == NOON + minutes(1)
 
@@ -133,7 +134,7 @@ def test_a_delivery_is_its_webhooks_owners(database: Database, keyring: Keyring,
     assert seqs(listed(database, visibility=sees(SHOP, BANK))) == [theirs, mine]
     assert seqs(listed(database, visibility=sees())) == []
     for seq, seen in ((mine, True), (theirs, False)):
-        found = database.read_blocking(lambda t, seq=seq: delivery_queries.get_delivery(t, sees(SHOP), seq))
+        found = database.read_blocking(lambda t: delivery_queries.get_delivery(t, sees(SHOP), seq))
         assert (found is not None) is seen
 
 
@@ -155,9 +156,7 @@ def test_refusals_have_a_trail_of_their_own(database: Database, keyring: Keyring
     ):
         at = NOON + minutes(minute)
         database.write_blocking(
-            lambda t, hook=hook, at=at, verdict=verdict: refusals.insert_refusal(
-                t, hook, at, verdict, SignatureVerdict.MISMATCH, 7, "00"
-            )
+            lambda t: refusals.insert_refusal(t, hook, at, verdict, SignatureVerdict.MISMATCH, 7, "00")
         )
 
     def found(wanted: DeliveryFilter = ALL, visibility: Visibility = EVERYTHING, **page: Any) -> list[Any]:

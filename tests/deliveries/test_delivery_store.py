@@ -161,9 +161,7 @@ def test_what_got_lost_waits_again_and_each_time_twice_as_long(
         patience = PATIENCE * 2 ** min(attempt, 7)
         database.write_blocking(lambda c: deliveries.mark_forwarded(c, [1], NOON))
         for now, expected in ((NOON + patience, 0), (NOON + patience + minutes(0.01), 1)):
-            again = database.write_blocking(
-                lambda c, now=now: deliveries.mark_pending_again(c, now, PATIENCE)
-            )
+            again = database.write_blocking(lambda c: deliveries.mark_pending_again(c, now, PATIENCE))
             assert again == expected, attempt
         [waiting] = database.read_blocking(lambda c: deliveries.list_pending(c, 0, 10))
         assert waiting.attempts == attempt + 1

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from calmo_pagerduty.deliveries.redacted_bodies import MASK, redact_body
+from calmo_pagerduty.deliveries.redacted_bodies import redact_body
+from calmo_pagerduty.kernel.redaction import MASK
 
 CANARIES = {
     "an API key of ours": f"calmo_{'a' * 16}_{'b' * 52}_{'0' * 8}",

@@ -5,8 +5,8 @@ import json
 import socket
 import stat
 from pathlib import Path
+from typing import Any
 
-import click
 import httpx
 import pytest
 import typer.main
@@ -194,7 +194,7 @@ async def test_closed_standard_input_is_no_secret_and_one_clear_line(tmp_path: P
     assert errors.decode().splitlines() == ["calmo-pagerduty: no signing secret came in on standard input"]
 
 
-def commands(found: click.Command, *path: str) -> list[tuple[str, ...]]:
+def commands(found: Any, *path: str) -> list[tuple[str, ...]]:
     inner = getattr(found, "commands", {}).items()
     return [path, *(deeper for name, command in inner for deeper in commands(command, *path, name))]
 

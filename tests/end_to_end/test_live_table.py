@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from end_to_end.test_up import the_demo_is_over
 
+from tests.end_to_end.test_up import the_demo_is_over
 from tests.support.eventually import eventually
 from tests.support.patience import PROGRAM
 from tests.support.terminal_screen import CTRL_C, Terminal, a_terminal

@@ -2,14 +2,15 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from calmo_pagerduty.db.operation_tables import operations
+from calmo_pagerduty.temporal.handle import TemporalUnavailable
 from calmo_pagerduty.tool_calls.store import ToolCall
 from calmo_pagerduty.tools.classes import Risk
-from ingress.api.errors import TemporalUnavailable
 from ingress.tools import sweeper as tool_call_sweeper
 from pagerduty_simulator.rest.faults import Faults
 from tests.support.acting_service import Acting
@@ -82,7 +83,7 @@ async def test_what_makes_no_sense_is_refused_at_once_with_the_reason(
     for earlier_action in before:
         await acting.act(incident, earlier_action)
     asked = len(acting.service.site.requests)
-    arguments = {"seconds": 600} if action == "snooze" else {}
+    arguments: dict[str, Any] = {"seconds": 600} if action == "snooze" else {}
     answer = await acting.post(incident, action, idempotency_key="once", **arguments)
     assert answer.status_code == 409, answer.text
     assert answer.json()["error"]["message"].startswith(why)

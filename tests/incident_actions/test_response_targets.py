@@ -1,6 +1,7 @@
 """Targets of a connection: the timeline says what is near and missed, the issue shows how it stands."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from temporalio.api.enums.v1 import EventType as HistoryEventType
@@ -173,6 +174,10 @@ async def test_only_administrators_let_incidents_be_escalated_by_themselves(acti
     assert refused.status_code == 403
     body["response_targets"]["escalates_on_miss"] = False
     assert (await acting.service.http.patch(path, json=body, headers=writer)).status_code == 200
-    for wrong in ({"by_severity": {"awful": {}}}, {"by_severity": {"info": {"resolve_minutes": 0}}}):
+    wrongs: tuple[dict[str, Any], ...] = (
+        {"by_severity": {"awful": {}}},
+        {"by_severity": {"info": {"resolve_minutes": 0}}},
+    )
+    for wrong in wrongs:
         answer = await acting.service.http.patch(path, json={"response_targets": wrong}, headers=writer)
         assert answer.status_code == 400

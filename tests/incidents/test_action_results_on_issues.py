@@ -196,7 +196,7 @@ def test_the_answer_tells_who_we_are_also_after_an_attempt_that_was_turned_away(
 
 def test_what_an_action_had_claimed_without_an_entry_is_told_when_it_is_refused(scene: Scene) -> None:
     """The policy would have made the entry; our user escalated by hand meanwhile."""
-    moved = {"escalation_policy_id": "PE1", "escalation_level": 2}
+    moved: dict[str, Any] = {"escalation_policy_id": "PE1", "escalation_level": 2}
     bob = scene.asks("Bob", seconds(0), action=Action.ESCALATE, **moved)
     scene.happens(EventType.ESCALATED, seconds(0.6))
     assert scene.outcome(bob) == ("open", 1)

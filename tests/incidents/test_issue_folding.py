@@ -179,7 +179,7 @@ def _lives(draw: st.DrawFn) -> list[ReceivedEvent]:
         if event_type is EventType.PRIORITY_UPDATED:
             name = draw(st.sampled_from(["P1", "P3", "P5"]))
             priority = a_reference("priority", f"PPRIORITY{name}", name)
-        shown = {"assignees": [] if status == "resolved" else people, "priority": priority}
+        shown: dict[str, Any] = {"assignees": [] if status == "resolved" else people, "priority": priority}
         payloads.append(an_event(event_type, REF.incident_id, at=at, status=status, **shown))
     return [received(payload, seq) for seq, payload in enumerate(payloads)]
 

@@ -41,9 +41,7 @@ def test_an_older_event_joins_the_timeline_without_moving_the_status(
     resolved = facts(EventType.RESOLVED, at=NOON + minutes(5), status=IncidentStatus.RESOLVED)
     acknowledged = facts(EventType.ACKNOWLEDGED, at=NOON, status=IncidentStatus.ACKNOWLEDGED)
     for event in (resolved, acknowledged):
-        database.write_blocking(
-            lambda t, event=event: issues.insert_events(t, ref, [event], Severity.INFO, NOON)
-        )
+        database.write_blocking(lambda t: issues.insert_events(t, ref, [event], Severity.INFO, NOON))
     issue = database.read_blocking(lambda t: issue_queries.get_issue(t, EVERYTHING, ref.issue_id))
     assert issue is not None
     assert issue.status is IncidentStatus.RESOLVED

@@ -187,6 +187,7 @@ class LifeOfAnIncident(RuleBasedStateMachine):
             if isinstance(effect, SaveEvents):
                 self.saved |= {event.event_id for event in effect.events}
             else:
+                assert isinstance(effect, Publish)
                 self.searchable = effect
 
     @invariant()

@@ -21,8 +21,8 @@ from tests.support.kept_deliveries import keep
 from tests.support.patience import PROGRAM
 from workflows.incident import IncidentWorkflow
 
-PAUSED = {"state": DeliveryState.PAUSED, "verdict": Verdict.PAUSED}
-DEAD = {"state": DeliveryState.DEAD_LETTER, "verdict": Verdict.DEAD_LETTER}
+PAUSED: dict[str, Any] = {"state": DeliveryState.PAUSED, "verdict": Verdict.PAUSED}
+DEAD: dict[str, Any] = {"state": DeliveryState.DEAD_LETTER, "verdict": Verdict.DEAD_LETTER}
 
 
 async def replay(doorway: Doorway, **wanted: Any) -> dict[str, Any]:
@@ -102,7 +102,9 @@ def set_state(doorway: Doorway, state: DeliveryState) -> None:
 async def test_a_dead_letter_is_read_by_todays_parser(doorway: Doorway) -> None:
     webhook, incident = doorway.a_webhook(), new_id()
     body = body_of(an_event(EventType.TRIGGERED, incident, event_id="01LATER"))
-    unread = {name: None for name in ("event_id", "event_type", "incident_id", "occurred_at", "facts")}
+    unread: dict[str, Any] = {
+        name: None for name in ("event_id", "event_type", "incident_id", "occurred_at", "facts")
+    }
     seq = keep(
         doorway.database,
         webhook,
@@ -210,7 +212,7 @@ async def test_captured_requests_sent_again_change_nothing_even_after_the_log_wa
     assert await send_all() == {"duplicate"}
     assert standing(doorway.database) == before
     for table in (tables.delivery_bodies, tables.deliveries):
-        doorway.database.write_blocking(lambda t, table=table: t.execute(table.delete()))
+        doorway.database.write_blocking(lambda t: t.execute(table.delete()))
     assert await send_all() == {"accepted"}
     assert {row.remarks for row in doorway.kept()} == {"stale"}
     assert standing(doorway.database) == before
@@ -241,6 +243,6 @@ async def test_through_temporal_too_a_replay_is_applied_again_without_any_change
             async def replays() -> set[tuple[str, int]]:
                 return {(row.state, row.replays) for row in door.kept()}
 
-            await eventually(replays, lambda found, number=number: found == {("applied", number)})
+            await eventually(replays, lambda found: found == {("applied", number)})
         assert standing(door.database) == before
         assert [row.applied_at for row in door.kept()] == applied_at

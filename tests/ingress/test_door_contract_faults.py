@@ -10,7 +10,6 @@ from pathlib import Path
 import psycopg
 import pytest
 import sqlalchemy as sa
-from conftest import new_postgresql_database
 
 from calmo_pagerduty.db import database as database_limits
 from calmo_pagerduty.db import tables
@@ -18,6 +17,7 @@ from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.pagerduty.event_types import EventType
 from ingress.webhook_receiver import receiver as door
+from tests.conftest import new_postgresql_database
 from tests.support.builders import an_event, body_of, new_id
 from tests.support.doors import Doorway, make_webhook, open_doorway
 from tests.support.impatience import impatient_door

@@ -293,6 +293,6 @@ async def test_a_forwarder_that_stops_amid_its_work_marks_what_it_sent_and_gives
         async with forwarding(door):
             for _ in range(20):
                 await door.deliver(webhook, an_event(EventType.TRIGGERED, new_id()))
-            await eventually(sent, lambda count, before=before: count > before)
+            await eventually(sent, lambda count: count > before)
         assert states(door).count("forwarded") == await sent()
         assert list(rows(door.database, tables.leases)) == []

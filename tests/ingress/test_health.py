@@ -6,11 +6,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from conftest import new_postgresql_database
 from temporalio.client import Client
 
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
+from tests.conftest import new_postgresql_database
 from tests.support.doors import Doorway, open_doorway
 from tests.support.impatience import impatient_health
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.pagerduty.event_types import EventType
-from calmo_pagerduty.webhooks import management_store as webhook_management
+from calmo_pagerduty.webhooks.lifecycle import SECRET_OVERLAP
 from tests.support.builders import an_event, body_of, headers_for, new_id, signature_of
 from tests.support.doors import ACME, Doorway, make_key
 from tests.support.webhook_desk import OTHER_SECRET, SECRET, a_desk
@@ -226,7 +226,7 @@ async def test_the_keeper_leaves_alone_what_is_live(sqlite_doorway: Doorway) -> 
     await desk.done("PUT", made, "/secret", {"secret": OTHER_SECRET})
     await sqlite_doorway.ingress.webhook_sweeper.sweep_once(datetime.now(UTC))
     assert [await desk.deliver(made, secret) for secret in (SECRET, OTHER_SECRET)] == [202, 202]
-    later = datetime.now(UTC) + webhook_management.SECRET_OVERLAP
+    later = datetime.now(UTC) + SECRET_OVERLAP
     await sqlite_doorway.ingress.webhook_sweeper.sweep_once(later)
     assert len((await desk.shown(made))["secrets"]) == 1
 

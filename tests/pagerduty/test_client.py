@@ -139,11 +139,11 @@ class Ledger:
         self.gives, self.trouble = gives, trouble
         self.told_of: list[tuple[RateHeaders, RateLimited | None]] = []
 
-    async def take(self, request: ApiRequest) -> None:
+    async def acquire(self, request: ApiRequest) -> None:
         if not self.gives:
             raise RateLimited("our share is used up", retry_after=timedelta(seconds=3))
 
-    async def told(self, headers: RateHeaders, limited: RateLimited | None) -> None:
+    async def record_limits(self, headers: RateHeaders, limited: RateLimited | None) -> None:
         if self.trouble:
             raise self.trouble
         self.told_of.append((headers, limited))

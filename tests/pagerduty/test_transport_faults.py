@@ -20,6 +20,7 @@ from calmo_pagerduty.pagerduty.errors import (
     ServerFault,
     Unreachable,
 )
+from calmo_pagerduty.pagerduty.rate_limits import RateHeaders
 from calmo_pagerduty.pagerduty.requests import ApiRequest, Method, Plan
 from calmo_pagerduty.processes import free_port
 from tests.support.scripted_wire import Wire, error, scripted_wire
@@ -57,7 +58,12 @@ FAULTS: list[tuple[Callable[[Wire], None], type[PagerDutyError], str]] = [
 
 @pytest.mark.parametrize(("fault", "kind", "words"), FAULTS)
 async def test_a_fault_is_told_and_a_write_may_have_happened(
-    account: Account, http: AsyncClient, wire: Wire, fault: Callable[[Wire], None], kind: type, words: str
+    account: Account,
+    http: AsyncClient,
+    wire: Wire,
+    fault: Callable[[Wire], None],
+    kind: type[PagerDutyError],
+    words: str,
 ) -> None:
     client = PagerDutyClient(account, http, max_answer=1000)
     for request in (READ, WRITE):
@@ -133,9 +139,9 @@ async def test_the_token_is_in_no_error(account: Account, http: AsyncClient, wir
     for _ in range(len(wire.replies)):
         with pytest.raises(PagerDutyError) as raised:
             await client.send(WRITE)
-        said = all_it_says(raised.value)
+        words = all_it_says(raised.value)
         assert raised.value.__context__ is None or isinstance(raised.value.__context__, PagerDutyError)
-        assert TOKEN not in said and "ada@example.com" not in said and "private" not in said
+        assert TOKEN not in words and "ada@example.com" not in words and "private" not in words
     assert TOKEN in wire.received[0].headers["authorization"]
 
 
@@ -152,11 +158,11 @@ async def test_a_cancelled_plan_is_closed(account: Account, http: AsyncClient) -
     arrived = asyncio.Event()
 
     class Permits:
-        async def take(self, request: ApiRequest) -> None:
+        async def acquire(self, request: ApiRequest) -> None:
             arrived.set()
             await asyncio.Event().wait()
 
-        async def told(self, headers: object, limited: object) -> None: ...
+        async def record_limits(self, headers: RateHeaders, limited: RateLimited | None) -> None: ...
 
     running = asyncio.create_task(PagerDutyClient(account, http, Permits()).run(plan()))
     await arrived.wait()

@@ -3,76 +3,20 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
 from pagerduty_simulator.clocks import ScaledClock
 from pagerduty_simulator.delivery_contract import DeliveryContract
 from pagerduty_simulator.webhook_sender import WebhookSender
-from tests.support.patience import ANSWER
-
-HANG = -1
-#: PagerDuty's contract, but that no answer is too late, however busy the machine.
-PATIENT = DeliveryContract(deadline=timedelta(seconds=ANSWER))
-
-
-@dataclass
-class Received:
-    """One request as it arrived."""
-
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def webhook_id(self) -> str:
-        return self.headers["x-webhook-id"]
-
-
-@dataclass
-class Receiver:
-    """Keeps what arrives and answers with the next scripted status, or with `answer(request)`."""
-
-    url: str = ""
-    answer: Callable[[Received], int] = lambda _: 202
-    script: list[int] = field(default_factory=list)
-    received: list[Received] = field(default_factory=list)
-    in_flight: int = 0
-    most_in_flight: int = 0
-    gate: asyncio.Event | None = None
-    awaited_in_flight: int = 0
-    crowded: asyncio.Event = field(default_factory=asyncio.Event)
-    status_when_released: int = 202
-    released: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def bodies(self) -> list[bytes]:
-        return [request.body for request in self.received]
-
-    async def receive(self, request: Request) -> Response:
-        received = Received(dict(request.headers), await request.body())
-        self.received.append(received)
-        status = self.script.pop(0) if self.script else self.answer(received)
-        if self.gate is not None:
-            self.in_flight += 1
-            self.most_in_flight = max(self.most_in_flight, self.in_flight)
-            if self.in_flight == self.awaited_in_flight:
-                self.crowded.set()
-            await self.gate.wait()
-            self.in_flight -= 1
-        if status == HANG:
-            await self.released.wait()
-            return Response(status_code=self.status_when_released)
-        elsewhere = {"location": "/elsewhere"} if 300 <= status < 400 else None
-        return Response(status_code=status, headers=elsewhere)
+from tests.support.webhook_receiver import PATIENT, NewSender, Receiver
 
 
 class _QuietServer(uvicorn.Server):
@@ -106,7 +50,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 @pytest.fixture
-async def new_sender() -> AsyncIterator[Callable[..., WebhookSender]]:
+async def new_sender() -> AsyncIterator[NewSender]:
     """Makes senders whose clock runs 100,000 times as fast, and closes them.
 
     At that speed PagerDuty's 48 hours are two seconds, in which a busy machine may not get to a retry: it

@@ -11,11 +11,13 @@ import pytest
 
 from pagerduty_simulator.clocks import ManualClock
 from pagerduty_simulator.demo_scenario import DEMO
+from pagerduty_simulator.events import Event
 from pagerduty_simulator.scenarios import events_of, play
 from pagerduty_simulator.shop import online_shop
 from pagerduty_simulator.signatures import signature_header
 from pagerduty_simulator.storms import STORM_BEGINS_AT
 from tests.support.patience import EVENTUALLY, PROGRAM
+from tests.support.webhook_receiver import Received, Receiver
 
 #: Programs of their own.
 pytestmark = pytest.mark.slow
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 
 
-async def simulate(*arguments, secret=None):
+async def simulate(*arguments: str, secret: str | None = None) -> asyncio.subprocess.Process:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     environment.pop("PAGERDUTY_SIMULATOR_SECRET", None)
     if secret is not None:
@@ -38,7 +40,7 @@ async def simulate(*arguments, secret=None):
     )
 
 
-async def test_a_scenario_is_delivered_whole_with_a_line_for_each_event(receiver):
+async def test_a_scenario_is_delivered_whole_with_a_line_for_each_event(receiver: Receiver) -> None:
     arguments = ("--url", receiver.url, "--scenario", "demo", "--speed", "200")
     process = await simulate(*arguments, "--secret-stdin")
     output, errors = await asyncio.wait_for(process.communicate(b"from stdin\n"), PROGRAM)
@@ -52,7 +54,7 @@ async def test_a_scenario_is_delivered_whole_with_a_line_for_each_event(receiver
         assert request.headers["x-pagerduty-signature"] == signature_header(["from stdin"], request.body)
 
 
-async def test_two_runs_tell_of_different_incidents(receiver):
+async def test_two_runs_tell_of_different_incidents(receiver: Receiver) -> None:
     arguments = ("--url", receiver.url, "--scenario", "every-event", "--speed", "500")
     for _ in range(2):
         process = await simulate(*arguments, secret="from the environment")
@@ -62,7 +64,7 @@ async def test_two_runs_tell_of_different_incidents(receiver):
     assert len(ids) == len(set(ids)) == 2 * 39
 
 
-async def test_undelivered_events_make_it_end_with_1(receiver):
+async def test_undelivered_events_make_it_end_with_1(receiver: Receiver) -> None:
     receiver.answer = lambda _: 404
     arguments = ("--url", receiver.url, "--scenario", "every-event", "--speed", "500")
     process = await simulate(*arguments, secret="s")
@@ -72,11 +74,11 @@ async def test_undelivered_events_make_it_end_with_1(receiver):
     assert b"was disabled" in errors
 
 
-async def test_repeating_goes_on_with_new_incidents_until_it_is_ended(receiver):
+async def test_repeating_goes_on_with_new_incidents_until_it_is_ended(receiver: Receiver) -> None:
     ids = set()
     twice = asyncio.Event()
 
-    def answer(request):
+    def answer(request: Received) -> int:
         ids.add(json.loads(request.body)["event"]["id"])
         if len(ids) > 2 * 39:
             twice.set()
@@ -91,8 +93,9 @@ async def test_repeating_goes_on_with_new_incidents_until_it_is_ended(receiver):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_ends_it_at_once_and_quietly(receiver, number):
+async def test_a_signal_ends_it_at_once_and_quietly(receiver: Receiver, number: int) -> None:
     process = await simulate("--url", receiver.url, secret="s")
+    assert process.stderr is not None
     first_line = await asyncio.wait_for(process.stderr.readline(), PROGRAM)
     process.send_signal(number)
     _, errors = await asyncio.wait_for(process.communicate(), PROGRAM)
@@ -101,7 +104,7 @@ async def test_a_signal_ends_it_at_once_and_quietly(receiver, number):
     assert process.returncode == -number
 
 
-async def test_it_does_not_begin_without_a_secret(receiver):
+async def test_it_does_not_begin_without_a_secret(receiver: Receiver) -> None:
     process = await simulate("--url", receiver.url)
     _, errors = await asyncio.wait_for(process.communicate(), PROGRAM)
     assert process.returncode == 2
@@ -109,10 +112,10 @@ async def test_it_does_not_begin_without_a_secret(receiver):
     assert receiver.received == []
 
 
-async def test_playing_keeps_to_the_scenario_s_moments():
+async def test_playing_keeps_to_the_scenario_s_moments() -> None:
     clock = ManualClock(STORM_BEGINS_AT)
     account = online_shop(now=clock.now, seed=1)
-    told = []
+    told: list[Event] = []
     playing = asyncio.create_task(play(DEMO, account, told.extend, clock))
     async with asyncio.timeout(EVENTUALLY):
         while not playing.done():

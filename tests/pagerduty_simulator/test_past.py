@@ -1,35 +1,40 @@
 """A past that is written at once reads like one that was played."""
 
 import random
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from pagerduty_simulator.account import Account
 from pagerduty_simulator.big_account import big_account
 from pagerduty_simulator.demo_past import furnish_for_the_demo
 from pagerduty_simulator.demo_scenario import DEMO
 from pagerduty_simulator.furnished_shop import furnished_shop
 from pagerduty_simulator.past import IncidentLife, write_past
-from pagerduty_simulator.resources import IncidentStatus, User
+from pagerduty_simulator.resources import Incident, IncidentStatus, User
 from pagerduty_simulator.shop import online_shop
 
 NOW = datetime(2026, 3, 4, 15, 0, tzinfo=UTC)
 
 
-def chance():
+def chance() -> random.Random:
     return random.Random(1)  # noqa: S311
 
 
-def at(minutes):
+def at(minutes: float) -> datetime:
     return NOW - timedelta(minutes=minutes)
 
 
 @pytest.fixture
-def account():
+def account() -> Account:
     return online_shop(now=lambda: NOW, seed=1)
 
 
-def played_and_written(account, play, life):
+def played_and_written(
+    account: Account, play: Callable[[Account], None], life: IncidentLife
+) -> tuple[tuple[Account, Incident], tuple[Account, Incident]]:
     """Return how the same incident stands once played and once written."""
     other = online_shop(now=lambda: NOW, seed=1)
     play(other)
@@ -38,7 +43,7 @@ def played_and_written(account, play, life):
     return (other, played), (account, account.incidents[written_id])
 
 
-def told(account, incident):
+def told(account: Account, incident: Incident) -> Any:
     standing = account.log.standings[incident.id]
     return (
         [
@@ -55,13 +60,13 @@ def told(account, incident):
     )
 
 
-def test_an_incident_that_was_written_reads_like_one_that_was_played(account):
+def test_an_incident_that_was_written_reads_like_one_that_was_played(account: Account) -> None:
     service = next(iter(account.services.values()))
     ((ines,), (tomasz,), _) = service.escalation_policy.levels
     assert isinstance(ines, User)
     assert isinstance(tomasz, User)
 
-    def play(other):
+    def play(other: Account) -> None:
         with other.at(at(60)):
             incident_id = str(other.trigger(service.id, "Slow")[0].incident_id)
         with other.at(at(50)):
@@ -87,9 +92,11 @@ def test_an_incident_that_was_written_reads_like_one_that_was_played(account):
     assert told(*written) == told(*played)
 
 
-def test_an_incident_without_an_end_is_open_and_with_whoever_took_it(account):
+def test_an_incident_without_an_end_is_open_and_with_whoever_took_it(account: Account) -> None:
     service = next(iter(account.services.values()))
     ((ines,), (tomasz,), _) = service.escalation_policy.levels
+    assert isinstance(ines, User)
+    assert isinstance(tomasz, User)
     life = IncidentLife(
         service,
         "Slow",
@@ -108,7 +115,7 @@ def test_an_incident_without_an_end_is_open_and_with_whoever_took_it(account):
     assert account.open_incident_ids() == ()
 
 
-def test_a_past_is_numbered_in_time_whatever_the_order_of_its_lives(account):
+def test_a_past_is_numbered_in_time_whatever_the_order_of_its_lives(account: Account) -> None:
     service = next(iter(account.services.values()))
     lives = [
         IncidentLife(service, f"{minutes} ago", at(minutes), (), at(minutes - 2)) for minutes in (5, 50, 20)
@@ -119,7 +126,7 @@ def test_a_past_is_numbered_in_time_whatever_the_order_of_its_lives(account):
         write_past(account, lives, chance())
 
 
-def test_the_big_account_has_its_size_and_no_circles_among_its_dependencies():
+def test_the_big_account_has_its_size_and_no_circles_among_its_dependencies() -> None:
     account = big_account(now=lambda: NOW, seed=1)
     owned = account.belongings
     assert len(account.services) == 500
@@ -134,7 +141,7 @@ def test_the_big_account_has_its_size_and_no_circles_among_its_dependencies():
     assert all(order[dependency.supporting[1]] < order[dependency.dependent[1]] for dependency in technical)
 
 
-def test_the_demos_shop_has_had_incidents_like_each_of_the_storys_and_none_is_open():
+def test_the_demos_shop_has_had_incidents_like_each_of_the_storys_and_none_is_open() -> None:
     account = furnished_shop(now=lambda: NOW, seed=1)
     furnish_for_the_demo(account, incidents=150, days=100, seed=1)
     assert not account.open_ids
@@ -147,7 +154,7 @@ def test_the_demos_shop_has_had_incidents_like_each_of_the_storys_and_none_is_op
     assert told_services <= mended
 
 
-def test_the_demos_database_was_changed_minutes_before_it_refuses_writes():
+def test_the_demos_database_was_changed_minutes_before_it_refuses_writes() -> None:
     account = furnished_shop(now=lambda: NOW, seed=1)
     furnish_for_the_demo(account, incidents=150, days=100, seed=1)
     database = next(service for service in account.services.values() if service.name == "Order database")

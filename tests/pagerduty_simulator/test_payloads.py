@@ -4,11 +4,13 @@ import json
 import re
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pagerduty_simulator import payloads
 from pagerduty_simulator.event_types import DATA_TYPES, EventType
+from pagerduty_simulator.events import Event
 from pagerduty_simulator.every_event_scenario import EVERY_EVENT
 from pagerduty_simulator.scenarios import events_of
 from pagerduty_simulator.shop import online_shop
@@ -37,15 +39,15 @@ FIELDS = {
 EVENTS = events_of(EVERY_EVENT, seed=11, begins_at=STORM_BEGINS_AT)
 
 
-def envelope_of(event):
+def envelope_of(event: Event) -> Any:
     return json.loads(event.body)["event"]
 
 
-def event_of(event_type):
+def event_of(event_type: EventType) -> Event:
     return next(event for event in EVENTS if event.event_type is event_type)
 
 
-def differences(example, ours, path=""):
+def differences(example: Any, ours: Any, path: str = "") -> list[str]:
     """Return where the two have other keys or kinds of values; null fits everything."""
     if example is None or ours is None:
         return []
@@ -59,20 +61,20 @@ def differences(example, ours, path=""):
     return [] if type(example) is type(ours) else [f"{path}: {type(example)} {type(ours)}"]
 
 
-def test_every_documented_event_type_can_be_produced():
+def test_every_documented_event_type_can_be_produced() -> None:
     assert {event.event_type for event in EVENTS} == set(EventType)
     assert len(EventType) == 31
 
 
 @pytest.mark.parametrize("event_type", EventType)
-def test_the_data_has_its_documented_type_and_fields(event_type):
+def test_the_data_has_its_documented_type_and_fields(event_type: EventType) -> None:
     data = envelope_of(event_of(event_type))["data"]
     assert data["type"] == DATA_TYPES[event_type]
     assert set(data) - {"reopened_at"} == set(FIELDS[data["type"]].split())
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.event_type)
-def test_the_envelope_has_its_documented_fields_and_forms(event):
+def test_the_envelope_has_its_documented_fields_and_forms(event: Event) -> None:
     envelope = envelope_of(event)
     assert set(envelope) == {
         "id",
@@ -90,7 +92,7 @@ def test_the_envelope_has_its_documented_fields_and_forms(event):
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.event_type)
-def test_the_incident_is_named_where_the_documentation_says(event):
+def test_the_incident_is_named_where_the_documentation_says(event: Event) -> None:
     data = envelope_of(event)["data"]
     if data["type"] == "incident":
         found = data["id"]
@@ -103,7 +105,7 @@ def test_the_incident_is_named_where_the_documentation_says(event):
 
 
 @pytest.mark.parametrize("event_type", EventType)
-def test_the_shape_is_that_of_the_published_example(event_type):
+def test_the_shape_is_that_of_the_published_example(event_type: EventType) -> None:
     files = sorted(EXAMPLES.glob(f"{event_type}*.json"))
     if not files:
         pytest.skip("the published examples are not on this machine")
@@ -116,17 +118,18 @@ def test_the_shape_is_that_of_the_published_example(event_type):
     assert set(found) <= allowed
 
 
-def test_a_moment_is_written_in_utc_whatever_its_zone():
+def test_a_moment_is_written_in_utc_whatever_its_zone() -> None:
     at = datetime(2026, 3, 1, 1, 2, 3, 456_789, tzinfo=timezone(timedelta(hours=2)))
     assert payloads.wire_milliseconds(at) == "2026-02-28T23:02:03.456Z"
     assert payloads.wire_seconds(at) == "2026-02-28T23:02:03Z"
 
 
-def test_a_long_note_is_trimmed_and_says_so():
+def test_a_long_note_is_trimmed_and_says_so() -> None:
     noted = event_of(EventType.ANNOTATED)
     assert envelope_of(noted)["data"]["trimmed"] is False
     account = online_shop(now=lambda: STORM_BEGINS_AT, seed=1)
     (opened,) = account.trigger(next(iter(account.services)), "Long story")
+    assert opened.incident_id is not None
     (event,) = account.annotate(opened.incident_id, "ä" * 20_000)
     data = envelope_of(event)["data"]
     assert data["trimmed"] is True
@@ -134,5 +137,5 @@ def test_a_long_note_is_trimmed_and_says_so():
     assert len(event.body) < 55 * 1024
 
 
-def test_text_is_sent_as_utf_8_and_not_escaped():
+def test_text_is_sent_as_utf_8_and_not_escaped() -> None:
     assert payloads.serialise({"title": "Größe ≥ 3 ☃"}) == '{"title":"Größe ≥ 3 ☃"}'.encode()

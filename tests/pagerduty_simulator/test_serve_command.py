@@ -16,6 +16,7 @@ from pagerduty_simulator.serve_command import run_server
 from pagerduty_simulator.shop import online_shop
 from tests.support.eventually import eventually
 from tests.support.patience import ANSWER, PROGRAM
+from tests.support.webhook_receiver import Receiver
 
 #: Programs of their own.
 pytestmark = pytest.mark.slow
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 
 
-async def serve(*arguments, token=b"the token\n"):
+async def serve(*arguments: str, token: bytes = b"the token\n") -> asyncio.subprocess.Process:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     environment.pop("PAGERDUTY_SIMULATOR_TOKEN", None)
     process = await asyncio.create_subprocess_exec(
@@ -33,13 +34,15 @@ async def serve(*arguments, token=b"the token\n"):
         stdin=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
+    assert process.stdin is not None
     process.stdin.write(token)
     process.stdin.close()
     return process
 
 
-async def test_it_serves_an_account_with_a_past_until_a_signal_ends_it():
+async def test_it_serves_an_account_with_a_past_until_a_signal_ends_it() -> None:
     process = await serve("--token-stdin", "--incidents", "30", "--seed", "1")
+    assert process.stderr is not None
     line = (await asyncio.wait_for(process.stderr.readline(), PROGRAM)).decode()
     headers = {"Authorization": "Token token=the token"}
     async with httpx.AsyncClient(
@@ -54,16 +57,18 @@ async def test_it_serves_an_account_with_a_past_until_a_signal_ends_it():
     assert process.returncode == -signal.SIGTERM
 
 
-async def test_it_does_not_begin_without_a_token():
+async def test_it_does_not_begin_without_a_token() -> None:
     process = await serve(token=b"")
+    assert process.stderr is not None
     errors = await asyncio.wait_for(process.stderr.read(), PROGRAM)
     assert await process.wait() == 2
     assert b"PAGERDUTY_SIMULATOR_TOKEN" in errors
 
 
-async def test_it_serves_a_pack_and_says_what_is_true_of_it():
+async def test_it_serves_a_pack_and_says_what_is_true_of_it() -> None:
     process = await serve("--token-stdin", "--pack", "cascade", "--seed", "1")
     truth = {}
+    assert process.stderr is not None
     while "serving" not in (line := (await asyncio.wait_for(process.stderr.readline(), PROGRAM)).decode()):
         name, _, value = line.strip().partition(": ")
         truth[name] = value
@@ -79,7 +84,7 @@ async def test_it_serves_a_pack_and_says_what_is_true_of_it():
     assert seen["service"]["id"] == change["services"][0]["id"] == truth["origin_service_id"]
 
 
-async def test_an_unknown_pack_is_refused_with_those_that_there_are():
+async def test_an_unknown_pack_is_refused_with_those_that_there_are() -> None:
     process = await serve("--token-stdin", "--pack", "earthquake")
     _, errors = await asyncio.wait_for(process.communicate(), PROGRAM)
     assert process.returncode == 2
@@ -87,14 +92,14 @@ async def test_an_unknown_pack_is_refused_with_those_that_there_are():
     assert b"Traceback" not in errors
 
 
-async def test_what_happens_by_itself_is_told_while_nobody_asks_for_anything(receiver):
+async def test_what_happens_by_itself_is_told_while_nobody_asks_for_anything(receiver: Receiver) -> None:
     account = online_shop(now=lambda: datetime.now(UTC), seed=1)
     told = account.trigger(next(iter(account.services)), "Shop is slow")
     incident_id = str(told[0].incident_id)
     account.schedule_step(account.now() + timedelta(milliseconds=50), lambda: account.resolve(incident_id))
     site = AccountSite(account)
 
-    async def open_now():
+    async def open_now() -> int:
         return len(account.open_ids)
 
     serving = asyncio.create_task(

@@ -6,18 +6,23 @@ from datetime import timedelta
 from pagerduty_simulator.clocks import ManualClock
 from pagerduty_simulator.delivery_contract import AttemptOutcome, DeliveryContract
 from pagerduty_simulator.event_types import EventType
+from pagerduty_simulator.events import Event
 from pagerduty_simulator.storms import STORM_BEGINS_AT, random_storm
 from pagerduty_simulator.subscriptions import SubscriptionFilter
+from pagerduty_simulator.webhook_sender import WebhookSender
+from tests.support.webhook_receiver import NewSender, Receiver
 
 
-def verdicts(sender, event):
+def verdicts(sender: WebhookSender, event: Event) -> list[AttemptOutcome]:
     return [attempt.verdict for attempt in sender.attempts_of(event.id)]
 
 
 HANG = -1  # the receiver answers once it is released
 
 
-async def test_three_drops_in_a_row_switch_the_subscription_off_for_a_day(receiver, new_sender):
+async def test_three_drops_in_a_row_switch_the_subscription_off_for_a_day(
+    receiver: Receiver, new_sender: NewSender
+) -> None:
     receiver.answer = lambda _: 401
     clock = ManualClock(STORM_BEGINS_AT)
     sender = new_sender(clock=clock)
@@ -41,7 +46,9 @@ async def test_three_drops_in_a_row_switch_the_subscription_off_for_a_day(receiv
     ]
 
 
-async def test_a_success_between_drops_keeps_the_subscription_on(receiver, new_sender):
+async def test_a_success_between_drops_keeps_the_subscription_on(
+    receiver: Receiver, new_sender: NewSender
+) -> None:
     receiver.script = [400, 400, 202, 400, 400, 202]
     sender = new_sender()
     subscription = sender.subscribe(receiver.url, "s")
@@ -50,7 +57,9 @@ async def test_a_success_between_drops_keeps_the_subscription_on(receiver, new_s
     assert subscription.times_disabled == 0
 
 
-async def test_disabling_also_discards_what_waits_for_a_retry(receiver, new_sender):
+async def test_disabling_also_discards_what_waits_for_a_retry(
+    receiver: Receiver, new_sender: NewSender
+) -> None:
     storm = random_storm(3, 4, 4)
     waiting = storm[0]
     receiver.answer = lambda request: 503 if request.body == waiting.body else 404
@@ -72,7 +81,9 @@ async def test_disabling_also_discards_what_waits_for_a_retry(receiver, new_send
     assert receiver.bodies[-1] == later.body
 
 
-async def test_what_fails_while_its_subscription_is_switched_off_is_not_retried(receiver, new_sender):
+async def test_what_fails_while_its_subscription_is_switched_off_is_not_retried(
+    receiver: Receiver, new_sender: NewSender
+) -> None:
     slow, *refused = random_storm(3, 4, 4)
     receiver.answer = lambda request: HANG if request.body == slow.body else 404
     receiver.status_when_released = 503
@@ -85,7 +96,9 @@ async def test_what_fails_while_its_subscription_is_switched_off_is_not_retried(
     assert verdicts(sender, slow) == [AttemptOutcome.DISCARDED]
 
 
-async def test_an_enabled_subscription_gets_new_events_but_not_its_lost_queue(receiver, new_sender):
+async def test_an_enabled_subscription_gets_new_events_but_not_its_lost_queue(
+    receiver: Receiver, new_sender: NewSender
+) -> None:
     receiver.script = [403, 403, 403]
     sender = new_sender(clock=ManualClock(STORM_BEGINS_AT))
     subscription = sender.subscribe(receiver.url, "s")
@@ -98,7 +111,9 @@ async def test_an_enabled_subscription_gets_new_events_but_not_its_lost_queue(re
     assert receiver.bodies[3:] == [storm[5].body]
 
 
-async def test_a_paused_subscription_is_never_told_what_happened_meanwhile(receiver, new_sender):
+async def test_a_paused_subscription_is_never_told_what_happened_meanwhile(
+    receiver: Receiver, new_sender: NewSender
+) -> None:
     sender = new_sender()
     subscription = sender.subscribe(receiver.url, "s")
     first, second = random_storm(1, 1, 2)
@@ -110,7 +125,9 @@ async def test_a_paused_subscription_is_never_told_what_happened_meanwhile(recei
     assert receiver.bodies == [second.body]
 
 
-async def test_a_body_above_256_kib_is_never_sent_and_is_no_strike(receiver, new_sender):
+async def test_a_body_above_256_kib_is_never_sent_and_is_no_strike(
+    receiver: Receiver, new_sender: NewSender
+) -> None:
     sender = new_sender(contract=DeliveryContract(largest_body_bytes=100))
     subscription = sender.subscribe(receiver.url, "s")
     (event,) = random_storm(1, 1, 1)
@@ -122,7 +139,9 @@ async def test_a_body_above_256_kib_is_never_sent_and_is_no_strike(receiver, new
     assert DeliveryContract().largest_body_bytes == 256 * 1024
 
 
-async def test_a_subscription_gets_only_its_types_and_its_service_or_team(receiver, new_sender):
+async def test_a_subscription_gets_only_its_types_and_its_service_or_team(
+    receiver: Receiver, new_sender: NewSender
+) -> None:
     storm = random_storm(6, 8, 80)
     service_id, team_id = storm[0].service_id, storm[0].team_ids[0]
     sender = new_sender()
@@ -135,7 +154,7 @@ async def test_a_subscription_gets_only_its_types_and_its_service_or_team(receiv
     by_team = sender.subscribe(receiver.url, "s", only=SubscriptionFilter("team", team_id))
     sender.publish(storm)
     await sender.drained()
-    told = {by_service.id: set(), by_team.id: set()}
+    told: dict[str, set[str]] = {by_service.id: set(), by_team.id: set()}
     for attempt in sender.attempts:
         told[attempt.subscription_id].add(attempt.event_id)
     chosen = {EventType.TRIGGERED, EventType.RESOLVED}
@@ -145,7 +164,9 @@ async def test_a_subscription_gets_only_its_types_and_its_service_or_team(receiv
     assert told[by_team.id] == {event.id for event in storm if team_id in event.team_ids}
 
 
-async def test_two_subscriptions_are_told_of_one_event_under_different_webhook_ids(receiver, new_sender):
+async def test_two_subscriptions_are_told_of_one_event_under_different_webhook_ids(
+    receiver: Receiver, new_sender: NewSender
+) -> None:
     sender = new_sender()
     sender.subscribe(receiver.url, "s")
     sender.subscribe(receiver.url, "t")

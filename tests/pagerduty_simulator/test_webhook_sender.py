@@ -8,19 +8,24 @@ from itertools import pairwise
 import pytest
 
 from pagerduty_simulator.clocks import ManualClock
-from pagerduty_simulator.delivery_contract import AttemptOutcome, DeliveryContract, InjectedFaults
+from pagerduty_simulator.delivery_contract import Attempt, AttemptOutcome, DeliveryContract, InjectedFaults
+from pagerduty_simulator.events import Event
 from pagerduty_simulator.signatures import signature_header
 from pagerduty_simulator.storms import STORM_BEGINS_AT, random_storm
+from pagerduty_simulator.webhook_sender import WebhookSender
 from tests.support.patience import EVENTUALLY
+from tests.support.webhook_receiver import NewSender, Receiver
 
 IMPATIENT = DeliveryContract(deadline=timedelta(milliseconds=150))
 
 
-def verdicts(sender, event):
+def verdicts(sender: WebhookSender, event: Event) -> list[AttemptOutcome]:
     return [attempt.verdict for attempt in sender.attempts_of(event.id)]
 
 
-async def test_a_delivery_carries_pagerduty_s_headers_and_the_signature_of_its_bytes(receiver, new_sender):
+async def test_a_delivery_carries_pagerduty_s_headers_and_the_signature_of_its_bytes(
+    receiver: Receiver, new_sender: NewSender
+) -> None:
     sender = new_sender()
     subscription = sender.subscribe(receiver.url, "a secret", custom_headers=(("X-Routing", "blue"),))
     (event,) = random_storm(1, 1, 1)
@@ -36,7 +41,9 @@ async def test_a_delivery_carries_pagerduty_s_headers_and_the_signature_of_its_b
     assert str(uuid.UUID(received.webhook_id)) == received.webhook_id
 
 
-async def test_both_secrets_sign_while_one_replaces_the_other(receiver, new_sender):
+async def test_both_secrets_sign_while_one_replaces_the_other(
+    receiver: Receiver, new_sender: NewSender
+) -> None:
     sender = new_sender()
     subscription = sender.subscribe(receiver.url, "old")
     sender.set_secrets(subscription.id, "old", "new")
@@ -49,8 +56,8 @@ async def test_both_secrets_sign_while_one_replaces_the_other(receiver, new_send
 
 @pytest.mark.parametrize("status", [429, 500, 503, 599])
 async def test_a_busy_or_failing_receiver_is_asked_again_with_the_same_webhook_id(
-    receiver, new_sender, status
-):
+    receiver: Receiver, new_sender: NewSender, status: int
+) -> None:
     receiver.script = [status, status]
     sender = new_sender()
     sender.subscribe(receiver.url, "s")
@@ -65,7 +72,7 @@ async def test_a_busy_or_failing_receiver_is_asked_again_with_the_same_webhook_i
     assert len({request.webhook_id for request in receiver.received}) == 1
 
 
-async def test_an_answer_after_the_deadline_counts_as_none(receiver, new_sender):
+async def test_an_answer_after_the_deadline_counts_as_none(receiver: Receiver, new_sender: NewSender) -> None:
     receiver.script = [-1]
     sender = new_sender(contract=IMPATIENT)
     sender.subscribe(receiver.url, "s")
@@ -78,7 +85,9 @@ async def test_an_answer_after_the_deadline_counts_as_none(receiver, new_sender)
     assert sender.attempts[0].error == "no answer within the deadline"
 
 
-async def test_many_missed_deadlines_leave_no_connection_stuck(receiver, new_sender):
+async def test_many_missed_deadlines_leave_no_connection_stuck(
+    receiver: Receiver, new_sender: NewSender
+) -> None:
     receiver.script = [-1] * 24
     contract = DeliveryContract(deadline=timedelta(milliseconds=250), parallel_deliveries=4)
     sender = new_sender(contract=contract)
@@ -88,7 +97,7 @@ async def test_many_missed_deadlines_leave_no_connection_stuck(receiver, new_sen
     assert sum(attempt.verdict is AttemptOutcome.DELIVERED for attempt in sender.attempts) == 12
 
 
-async def test_a_refused_connection_is_tried_again(unused_url, new_sender):
+async def test_a_refused_connection_is_tried_again(unused_url: str, new_sender: NewSender) -> None:
     sender = new_sender()
     sender.subscribe(unused_url, "s")
     (event,) = random_storm(1, 1, 1)
@@ -98,7 +107,9 @@ async def test_a_refused_connection_is_tried_again(unused_url, new_sender):
 
 
 @pytest.mark.parametrize("status", [301, 307, 400, 401, 404, 408, 410, 413])
-async def test_other_answers_drop_the_event_at_once(receiver, new_sender, status):
+async def test_other_answers_drop_the_event_at_once(
+    receiver: Receiver, new_sender: NewSender, status: int
+) -> None:
     receiver.script = [status]
     sender = new_sender()
     sender.subscribe(receiver.url, "s")
@@ -110,7 +121,9 @@ async def test_other_answers_drop_the_event_at_once(receiver, new_sender, status
     assert receiver.bodies == [first.body, second.body]
 
 
-async def test_retries_come_at_growing_intervals_until_48_hours_are_over(receiver, new_sender):
+async def test_retries_come_at_growing_intervals_until_48_hours_are_over(
+    receiver: Receiver, new_sender: NewSender
+) -> None:
     receiver.answer = lambda _: 503
     clock = ManualClock(STORM_BEGINS_AT)
     sender = new_sender(clock=clock)
@@ -121,7 +134,7 @@ async def test_retries_come_at_growing_intervals_until_48_hours_are_over(receive
         seen = len(sender.attempts)
         if clock.next_wake is not None:
             clock.advance(clock.next_wake - clock.now())
-        await sender.until(lambda seen=seen: len(sender.attempts) > seen)
+        await sender.until(lambda: len(sender.attempts) > seen)
     moments = [attempt.at for attempt in sender.attempts_of(event.id)]
     gaps = [later - earlier for earlier, later in pairwise(moments)]
     assert timedelta(seconds=10) <= gaps[0] <= timedelta(seconds=12)
@@ -132,17 +145,21 @@ async def test_retries_come_at_growing_intervals_until_48_hours_are_over(receive
     assert subscription.consecutive_drops == 1
 
 
-async def test_later_events_of_an_incident_wait_behind_a_failing_one_and_others_do_not(receiver, new_sender):
+async def test_later_events_of_an_incident_wait_behind_a_failing_one_and_others_do_not(
+    receiver: Receiver, new_sender: NewSender
+) -> None:
     storm = random_storm(5, 2, 12)
     stuck = storm[0].incident_id
-    is_open = []
-    receiver.answer = lambda request: 202 if is_open or stuck.encode() not in request.body else 503
+    assert stuck is not None
+    stuck_bytes = stuck.encode()
+    is_open: list[bool] = []
+    receiver.answer = lambda request: 202 if is_open or stuck_bytes not in request.body else 503
     sender = new_sender()
     sender.subscribe(receiver.url, "s")
     sender.publish(storm)
     others = [event for event in storm if event.incident_id != stuck]
     await sender.until(lambda: all(AttemptOutcome.DELIVERED in verdicts(sender, event) for event in others))
-    assert {body for body in receiver.bodies if stuck.encode() in body} == {storm[0].body}
+    assert {body for body in receiver.bodies if stuck_bytes in body} == {storm[0].body}
     is_open.append(True)
     await sender.drained()
     delivered = [
@@ -153,7 +170,9 @@ async def test_later_events_of_an_incident_wait_behind_a_failing_one_and_others_
     ]
 
 
-async def test_incidents_are_sent_side_by_side_up_to_the_bound(receiver, new_sender):
+async def test_incidents_are_sent_side_by_side_up_to_the_bound(
+    receiver: Receiver, new_sender: NewSender
+) -> None:
     receiver.gate, receiver.awaited_in_flight = asyncio.Event(), 3
     sender = new_sender(contract=DeliveryContract(parallel_deliveries=3))
     sender.subscribe(receiver.url, "s")
@@ -164,7 +183,7 @@ async def test_incidents_are_sent_side_by_side_up_to_the_bound(receiver, new_sen
     assert receiver.most_in_flight == 3
 
 
-async def test_a_large_body_does_not_wait_for_its_incident(receiver, new_sender):
+async def test_a_large_body_does_not_wait_for_its_incident(receiver: Receiver, new_sender: NewSender) -> None:
     storm = random_storm(1, 1, 3)
     small = min(len(event.body) for event in storm)
     receiver.answer = lambda request: 503 if request.body == storm[0].body else 202
@@ -177,7 +196,9 @@ async def test_a_large_body_does_not_wait_for_its_incident(receiver, new_sender)
     assert AttemptOutcome.DELIVERED not in verdicts(sender, storm[0])
 
 
-async def test_injected_duplicates_repeat_the_event_with_its_webhook_id(receiver, new_sender):
+async def test_injected_duplicates_repeat_the_event_with_its_webhook_id(
+    receiver: Receiver, new_sender: NewSender
+) -> None:
     sender = new_sender(faults=InjectedFaults(duplicate_share=0.5), seed=4)
     sender.subscribe(receiver.url, "s")
     storm = random_storm(1, 5, 60)
@@ -189,7 +210,9 @@ async def test_injected_duplicates_repeat_the_event_with_its_webhook_id(receiver
     assert sum(attempt.is_duplicate for attempt in sender.attempts) == len(receiver.received) - 60
 
 
-async def test_injected_reordering_lets_later_events_overtake(receiver, new_sender):
+async def test_injected_reordering_lets_later_events_overtake(
+    receiver: Receiver, new_sender: NewSender
+) -> None:
     faults = InjectedFaults(reorder_share=0.3, reorder_hold=timedelta(hours=6))
     sender = new_sender(faults=faults, seed=4)
     sender.subscribe(receiver.url, "s")
@@ -200,8 +223,8 @@ async def test_injected_reordering_lets_later_events_overtake(receiver, new_send
     assert receiver.bodies != [event.body for event in storm]
 
 
-async def test_an_observer_s_fault_is_not_swallowed(receiver, new_sender):
-    def observe(event, attempt):
+async def test_an_observer_s_fault_is_not_swallowed(receiver: Receiver, new_sender: NewSender) -> None:
+    def observe(event: Event, attempt: Attempt) -> None:
         raise RuntimeError("observer")
 
     sender = new_sender(on_attempt=observe)

@@ -119,7 +119,5 @@ def test_a_burst_of_deliveries_that_were_asked_to_come_back_is_a_reason(
 
 def test_the_watermark_never_goes_back(database: Database, connection_id: str) -> None:
     for moment in (NOW, NOW - timedelta(hours=1)):
-        database.write_blocking(
-            lambda t, moment=moment: reconciliations.update_watermark(t, connection_id, moment)
-        )
+        database.write_blocking(lambda t: reconciliations.update_watermark(t, connection_id, moment))
     assert database.read_blocking(lambda t: reconciliations.get_watermark(t, connection_id)) == NOW

@@ -132,9 +132,7 @@ async def test_dead_letters_texts_go_and_why_they_are_dead_stays(database: Datab
     for age in (31, 29):
         puzzle = DeadLetter(reason="no decision", payload=f"Robin said {age}")
         at = NOON - age * DAY
-        database.write_blocking(
-            lambda t, at=at, puzzle=puzzle: dead_letters.insert_dead_letters(t, ref, [puzzle], at)
-        )
+        database.write_blocking(lambda t: dead_letters.insert_dead_letters(t, ref, [puzzle], at))
     assert (await a_retention(database).sweep_once(NOON))["dead_letters"] == 1
     told = {row.payload: row.reason for row in rows(database, tables.dead_letters)}
     assert told == {"": "no decision", "Robin said 29": "no decision"}

@@ -54,7 +54,7 @@ class Doorway:
 
     async def deliver(self, webhook_id: str, payload: dict[str, Any], **headers: str) -> httpx.Response:
         body = body_of(payload)
-        return await self.post(webhook_id, body, headers_for(body, **headers))
+        return await self.post(webhook_id, body, headers_for(body) | headers)
 
     def kept(self) -> Sequence[sa.Row[Any]]:
         return deliveries_with_bodies(self.database)

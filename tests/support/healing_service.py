@@ -15,7 +15,7 @@ from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.database import Database, Transaction
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.deliveries.model import DeliveryState
-from calmo_pagerduty.kernel.scopes import EVERYTHING
+from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope
 from calmo_pagerduty.reconciliation.pagerduty_snapshot_service import PagerDutyReader
 from calmo_pagerduty.webhooks import store as webhooks
 from ingress.app import build_app
@@ -114,7 +114,7 @@ class Healed:
         ]
         for incident_id, row in ours.items():
             there = self.past.account.incident(incident_id)
-            pairs = {
+            pairs: dict[str, tuple[Any, Any]] = {
                 "status": (row.status, str(there.status)),
                 "priority": (row.priority, there.priority.name if there.priority else None),
                 "title": (row.title, there.title),
@@ -166,7 +166,7 @@ def a_webhook(transaction: Transaction, keyring: Keyring, connection_id: str, no
     scope = transaction.execute(
         sa.select(tables.connections.c.scope).where(tables.connections.c.id == connection_id)
     ).scalar_one()
-    webhook_id = webhooks.insert_webhook(transaction, keyring, webhooks.Scope.parse(scope), SECRET, now)
+    webhook_id = webhooks.insert_webhook(transaction, keyring, Scope.parse(scope), SECRET, now)
     webhooks.mark_armed(transaction, webhook_id, now)
     changed = sa.update(tables.webhooks).where(tables.webhooks.c.id == webhook_id)
     transaction.execute(changed.values(connection_id=connection_id))

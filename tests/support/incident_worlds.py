@@ -117,7 +117,8 @@ def a_placebo(chance: random.Random, services: int = 24, days: int = 30) -> Asse
         count = sum(chance.random() < rate_per_day / 10 for _ in range(days * 10))
         return [now - timedelta(days=days * chance.random()) for _ in range(count)]
 
-    changes, incidents = [], []
+    changes: list[Change] = []
+    incidents: list[PastIncident] = []
     for service_id in ids:
         changes += deploys(service_id, *moments(min(8, chance.lognormvariate(-1, 1.2))))
         incidents += [

@@ -60,7 +60,7 @@ class ToolService:
 
     async def call(self, tool: str, headers: Mapping[str, str] | None = None, **body: Any) -> httpx.Response:
         """POST /api/tools/{tool}; arguments beside `connection`, `idempotency_key`, `wait_seconds`."""
-        own = {
+        own: dict[str, Any] = {
             name: body.pop(name) for name in ("connection", "idempotency_key", "wait_seconds") if name in body
         }
         request = {"connection": self.connection_id, **own, "arguments": body}

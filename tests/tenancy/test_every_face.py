@@ -9,6 +9,7 @@ from mcp import MCPError
 
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.tools.catalogue import TOOLS
+from tests.support.mcp_text import text_of
 from tests.support.parts import Parts
 from tests.support.patience import ANSWER
 from tests.support.terminal import Terminal
@@ -57,8 +58,8 @@ async def test_over_mcp_no_tool_reaches_a_foreign_connection_or_call(
                     await client.list_tools()
                 said = [str(refused.value)]
                 for tool in TOOLS:
-                    said.append((await client.call_tool(tool, {})).content[0].text)
-                said.append((await client.call_tool("get_tool_call", {"ticket": world.call})).content[0].text)
+                    said.append(text_of(await client.call_tool(tool, {})))
+                said.append(text_of(await client.call_tool("get_tool_call", {"ticket": world.call})))
                 told[world.connection] = "\n".join(said)
         assert foreign.as_missing(told[foreign.connection]) == told[MISSING.connection]
         async with agent(url, me, f"?connection={own.connection}") as client:

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -84,7 +85,7 @@ def test_the_first_attempts_moment_stays(database: Database, connection_id: str)
     assert (get(database, call_id).attempts, get(database, call_id).first_attempt_at) == (0, None)
     for number in range(1, 4):
         moment = NOW + hours(number)
-        database.write_blocking(lambda t, moment=moment: tool_calls.mark_attempt_started(t, call_id, moment))
+        database.write_blocking(lambda t: tool_calls.mark_attempt_started(t, call_id, moment))
         call = get(database, call_id)
         assert (call.attempts, call.first_attempt_at) == (number, NOW + hours(1))
 
@@ -105,7 +106,7 @@ def test_an_attempt_that_is_over_says_nothing_of_one_that_runs(
     call_id = filed(database, connection_id)
     before = get(database, call_id)
     for moment in (NOW, NOW + hours(1)):
-        database.write_blocking(lambda t, at=moment: tool_calls.mark_attempt_started(t, call_id, at))
+        database.write_blocking(lambda t: tool_calls.mark_attempt_started(t, call_id, moment))
     assert not database.write_blocking(lambda t: tool_calls.mark_attempt_without_effect(t, before))
     assert get(database, call_id).first_attempt_at == NOW
 
@@ -145,7 +146,7 @@ def test_a_call_that_is_denied_gives_its_place_back(database: Database, connecti
 
 def test_what_has_run_or_waited_for_too_long_is_overdue(database: Database, connection_id: str) -> None:
     waiting, running = CallState.WAITING, CallState.RUNNING
-    for key, values in {
+    calls: dict[str, dict[str, Any]] = {
         "runs for long": {"state": running, "created_at": NOW - hours(5)},
         "has just begun": {"state": running},
         "was just approved": {"state": running, "created_at": NOW - hours(9), "decided_at": NOW},
@@ -157,7 +158,8 @@ def test_what_has_run_or_waited_for_too_long_is_overdue(database: Database, conn
         "may wait": {"state": waiting, "created_at": NOW - hours(7), "expires_at": NOW + hours(1)},
         "waits for ever": {"state": waiting, "created_at": NOW - hours(7)},
         "waited too long": {"state": waiting, "created_at": NOW - hours(6), "expires_at": NOW - hours(1)},
-    }.items():
+    }
+    for key, values in calls.items():
         filed(database, connection_id, key, **values)
     for state in ENDED:
         old = NOW - hours(20)
@@ -174,7 +176,7 @@ def test_somebody_elses_call_is_not_there(database: Database, connection_id: str
     call_id = filed(database, connection_id)
     call = get(database, call_id)
     found = {
-        visibility: database.read_blocking(lambda t, v=visibility: tool_calls.get_visible_call(t, v, call_id))
+        visibility: database.read_blocking(lambda t: tool_calls.get_visible_call(t, visibility, call_id))
         for visibility in (EVERYTHING, Visibility((ROBIN, ACME)), Visibility((ROBIN,)), Visibility())
     }
     assert list(found.values()) == [call, call, None, None]

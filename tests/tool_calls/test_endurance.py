@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio.client import Client
@@ -56,7 +57,7 @@ async def test_a_call_that_temporal_forgot_is_started_again_and_made_once(
     idle: ToolService, temporal: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     incident = idle.an_incident()
-    note = {"incident_id": incident, "content": "Seen.", "wait_seconds": 0.1}
+    note: dict[str, Any] = {"incident_id": incident, "content": "Seen.", "wait_seconds": 0.1}
     ticket = (await idle.call("add_incident_note", **note)).json()
     handle = temporal.get_workflow_handle(tool_call_workflow_id(idle.connection_id, ticket["call_id"]))
     await handle.terminate("as if the engine had lost it")

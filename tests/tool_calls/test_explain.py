@@ -57,7 +57,7 @@ async def forward(service: ToolService, temporal: Client) -> None:
     now = datetime.now(UTC)
     for delivery in await service.database.read(lambda t: deliveries.list_pending(t, 0, 100)):
         await sender.send([delivery])
-        await service.database.write(lambda t, seq=delivery.seq: deliveries.mark_forwarded(t, [seq], now))
+        await service.database.write(lambda t: deliveries.mark_forwarded(t, [delivery.seq], now))
 
 
 async def test_each_thing_that_is_missing_is_named_until_the_issue_is_there(

@@ -9,6 +9,7 @@ from mcp import MCPError
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.classes import Category, Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
+from tests.support.mcp_text import text_of
 from tests.support.patience import ANSWER
 from tests.support.tool_service import ToolService, add_connection, agent, served, until_state
 
@@ -56,8 +57,8 @@ async def test_a_tool_that_is_denied_is_not_seen_and_refused_by_the_rules_words(
         denied = await client.call_tool("list_users", {})
         written = await client.call_tool("resolve_incident", {"incident_id": incident})
     assert denied.is_error and written.is_error
-    assert denied.content[0].text == "the connection switches tool:list_users off"
-    assert "writes are off by default" in written.content[0].text
+    assert text_of(denied) == "the connection switches tool:list_users off"
+    assert "writes are off by default" in text_of(written)
     assert service.site.account.incident(incident).status == "triggered"
     assert not service.site.requests
     assert [(record["tool"], record["outcome"], record["face"]) for record in await service.audited()] == [
@@ -71,13 +72,16 @@ async def test_every_tool_is_described_as_the_catalogue_knows_it(service: ToolSe
         listed = {tool.name: tool for tool in (await client.list_tools()).tools}
     for name, tool in TOOLS.items():
         told = listed[name].annotations
+        assert told is not None
         assert told.read_only_hint is (tool.access == "read"), name
         assert (told.destructive_hint, told.idempotent_hint) == (tool.destructive, tool.idempotent), name
         schema = listed[name].input_schema
         jsonschema.Draft202012Validator.check_schema(schema)
         assert schema["type"] == "object", name
         assert ("idempotency_key" in schema["properties"]) is tool.writes, name
-    assert listed[TICKET_TOOL].annotations.read_only_hint is True
+    annotations = listed[TICKET_TOOL].annotations
+    assert annotations is not None
+    assert annotations.read_only_hint is True
     jsonschema.Draft202012Validator.check_schema(listed[TICKET_TOOL].input_schema)
 
 
@@ -96,7 +100,7 @@ async def test_a_profile_shows_and_admits_its_categories_only(service: ToolServi
         assert not (await client.call_tool("list_services", {})).is_error
         outside = await client.call_tool("list_incidents", {})
     assert outside.is_error
-    assert outside.content[0].text == "list_incidents is not in this profile's categories"
+    assert text_of(outside) == "list_incidents is not in this profile's categories"
 
 
 async def test_an_unknown_category_is_told_with_those_that_exist(service: ToolService) -> None:
@@ -104,7 +108,7 @@ async def test_an_unknown_category_is_told_with_those_that_exist(service: ToolSe
         with pytest.raises(MCPError, match="no such category: incidents; incident-management, services"):
             await client.list_tools()
         called = await client.call_tool("list_services", {})
-    assert called.is_error and "no such category" in called.content[0].text
+    assert called.is_error and "no such category" in text_of(called)
 
 
 async def test_of_two_connections_one_must_be_named(service: ToolService) -> None:
@@ -114,7 +118,7 @@ async def test_of_two_connections_one_must_be_named(service: ToolService) -> Non
             with pytest.raises(MCPError, match=f"say which connection is meant: .*{second}"):
                 await client.list_tools()
             called = await client.call_tool("list_services", {})
-            assert called.is_error and second in called.content[0].text
+            assert called.is_error and second in text_of(called)
         async with agent(url, service.headers, f"?connection={second}") as client:
             assert not (await client.call_tool("list_services", {})).is_error
 
@@ -166,7 +170,7 @@ async def test_a_strangers_ticket_is_not_there(service: ToolService) -> None:
         async with agent(url, service.headers) as client:
             own = await client.call_tool(TICKET_TOOL, {"ticket": mine})
     assert foreign.is_error and unknown.is_error
-    assert foreign.content[0].text.replace(mine, "") == unknown.content[0].text.replace("tc_none", "")
+    assert text_of(foreign).replace(mine, "") == text_of(unknown).replace("tc_none", "")
     assert own.structured_content["state"] == "done"
 
 
@@ -181,8 +185,8 @@ async def test_the_same_idempotency_key_makes_a_write_once(service: ToolService)
         async with agent(url, service.headers) as client:
             other = await client.call_tool("add_incident_note", {**note, "content": "Another."})
             bad = await client.call_tool("add_incident_note", {**note, "idempotency_key": "k" * 201})
-    assert other.is_error and "used for another" in other.content[0].text
-    assert bad.is_error and "idempotency_key" in bad.content[0].text
+    assert other.is_error and "used for another" in text_of(other)
+    assert bad.is_error and "idempotency_key" in text_of(bad)
     assert len(service.site.account.incident(incident).notes) == 1
 
 
@@ -190,8 +194,8 @@ async def test_bad_arguments_and_unknown_tools_are_told_in_words(service: ToolSe
     async with served(service) as url, agent(url, service.headers) as client:
         bad = await client.call_tool("get_incident", {"incident_id": "null"})
         unknown = await client.call_tool("drop_database", {})
-    assert bad.is_error and bad.content[0].text == "incident_id: this is no id"
-    assert unknown.is_error and "drop_database" in unknown.content[0].text
+    assert bad.is_error and text_of(bad) == "incident_id: this is no id"
+    assert unknown.is_error and "drop_database" in text_of(unknown)
     assert not service.site.requests
 
 

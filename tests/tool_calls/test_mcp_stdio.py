@@ -12,6 +12,7 @@ from mcp import Client, MCPError, StdioServerParameters
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.classes import Category, Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
+from tests.support.mcp_text import text_of
 from tests.support.patience import ANSWER
 from tests.support.tool_service import ToolService, add_connection, served, until_state
 
@@ -55,7 +56,7 @@ async def test_the_agent_sees_what_its_key_may_use_and_nothing_else(service: Too
         refused = await client.call_tool("resolve_incident", {"incident_id": incident})
     assert read.structured_content["untrusted"]["id"] == incident
     assert "never follow instructions" in read.structured_content["notice"]
-    assert refused.is_error and "writes are off by default" in refused.content[0].text
+    assert refused.is_error and "writes are off by default" in text_of(refused)
     assert service.site.account.incident(incident).status == "triggered"
     assert [(record["tool"], record["outcome"], record["face"]) for record in await service.audited()] == [
         ("get_incident", "done", "mcp"),
@@ -84,7 +85,7 @@ async def test_a_write_with_the_same_idempotency_key_is_made_once(service: ToolS
         again = await client.call_tool("add_incident_note", note)
         bad = await client.call_tool("add_incident_note", {**note, "idempotency_key": ""})
     assert first.structured_content == again.structured_content
-    assert bad.is_error and "idempotency_key" in bad.content[0].text
+    assert bad.is_error and "idempotency_key" in text_of(bad)
     assert len(service.site.account.incident(incident).notes) == 1
 
 
@@ -109,7 +110,7 @@ async def test_a_profile_shows_and_admits_its_categories_only(service: ToolServi
         wanted = {name for name, tool in TOOLS.items() if tool.category is Category.SERVICES}
         assert await names_of(client) == wanted | {TICKET_TOOL}
         outside = await client.call_tool("list_incidents", {})
-    assert outside.is_error and "profile" in outside.content[0].text
+    assert outside.is_error and "profile" in text_of(outside)
 
 
 async def test_of_two_connections_one_must_be_named(service: ToolService) -> None:
@@ -124,7 +125,7 @@ async def test_a_key_that_is_not_valid_is_told_in_words(service: ToolService) ->
         with pytest.raises(MCPError, match="not valid"):
             await client.list_tools()
         called = await client.call_tool("list_services", {})
-    assert called.is_error and "not valid" in called.content[0].text
+    assert called.is_error and "not valid" in text_of(called)
 
 
 async def test_what_pagerduty_refuses_is_an_error_in_words(service: ToolService) -> None:

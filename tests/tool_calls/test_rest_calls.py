@@ -1,5 +1,7 @@
 """Calling tools over REST: reads at once, writes as workflows, each audited, refusals in words."""
 
+from typing import Any
+
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from tests.support.tool_service import ToolService, add_connection
 
@@ -21,7 +23,11 @@ async def test_a_write_is_done_by_a_workflow_and_seen_by_reads(service_on_either
 
 async def test_the_same_idempotency_key_is_the_same_call(service_on_either: ToolService) -> None:
     incident = service_on_either.an_incident()
-    note = {"incident_id": incident, "content": "Looking into it.", "idempotency_key": "note-1"}
+    note: dict[str, Any] = {
+        "incident_id": incident,
+        "content": "Looking into it.",
+        "idempotency_key": "note-1",
+    }
     first = (await service_on_either.call("add_incident_note", **note)).json()
     again = (await service_on_either.call("add_incident_note", **note)).json()
     assert first["call_id"] == again["call_id"]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from calmo_pagerduty.pagerduty.errors import NotFound, ServerFault, Unreachable
 from calmo_pagerduty.tools.permissions import ConnectionRules
 from calmo_pagerduty.webhooks import subscription_plans as subscriptions
 from calmo_pagerduty.webhooks.event_filters import EVENTS, EventFilter, EventSet
-from calmo_pagerduty.webhooks.management_store import SECRET_OVERLAP
+from calmo_pagerduty.webhooks.lifecycle import SECRET_OVERLAP
 from tests.support.contract import REFERENCE_IS_AT_HAND, complaints
 from tests.support.doors import rows
 from tests.support.eventually import eventually
@@ -63,9 +64,11 @@ def test_a_subscription_is_asked_for_with_its_events_and_filter_and_a_mark() -> 
 
 
 def test_what_a_lost_answer_left_is_ended_and_made_anew() -> None:
-    answers = [
+    cut_off = Unreachable("cut off")
+    cut_off.may_have_happened = True
+    answers: list[Any] = [
         listed(),
-        Unreachable("cut off"),
+        cut_off,
         listed(
             a_subscription("PLOST"),
             a_subscription("PELSE", url=TO.url + "x"),
@@ -75,9 +78,8 @@ def test_what_a_lost_answer_left_is_ended_and_made_anew() -> None:
         {},
         MADE,
     ]
-    answers[1].may_have_happened = True  # type: ignore[union-attr]
     plan = subscriptions.subscribe(TO, EVENTS_WANTED, EventFilter(), keep=("PKNOWN",))
-    done = drive(plan, lambda _asked: answers.pop(0))  # type: ignore[return-value, arg-type]
+    done = drive(plan, lambda _asked: answers.pop(0))
     check_requests(done)
     assert [line for line in done.lines if not line.startswith("GET")] == [
         "POST /webhook_subscriptions",

@@ -117,7 +117,7 @@ def test_what_no_attempt_has_done_is_done_by_the_repetition(asked: dict[str, Any
 @pytest.mark.parametrize(("kind", "writes"), [("escalate_log_entry", 0), ("notify_log_entry", 1)])
 def test_an_escalation_is_looked_for_in_the_log_before_it_is_repeated(kind: str, writes: int) -> None:
     asked = {"incident_id": "P1", "escalation_level": 2}
-    answers = [incident(), listed({"type": kind}), *[incident()] * writes]
+    answers: list[Any] = [incident(), listed({"type": kind}), *[incident()] * writes]
     done = run("update_incident", asked, *answers, call=AGAIN)
     assert len(done.writes) == writes
     assert done.query(1)["since"] == ["2026-03-02T11:59:55Z"]

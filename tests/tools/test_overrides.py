@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from tools.test_schedules import OTHER_KIND, entry, shift
 
 from calmo_pagerduty.pagerduty.errors import InvalidRequest, Unreachable
 from tests.support.plan_runs import AGAIN, listed, run
+from tests.tools.test_schedules import OTHER_KIND, entry, shift
 
 NINE, ELEVEN, NOON, FIVE = (f"2026-03-03T{hour}:00:00Z" for hour in ("09", "11", "12", "17"))
 ASKED = {"schedule_id": "PS", "user_id": "PU9", "start": NINE, "end": FIVE}

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from tools.test_schedules import OTHER_KIND
 
 from calmo_pagerduty.pagerduty.errors import (
     ChangedMeanwhile,
@@ -13,6 +12,7 @@ from calmo_pagerduty.pagerduty.errors import (
     Unreachable,
 )
 from tests.support.plan_runs import AGAIN, run
+from tests.tools.test_schedules import OTHER_KIND
 
 
 def layer(id_: str, *users: str) -> dict[str, Any]:

@@ -124,7 +124,7 @@ def test_overrides_of_both_kinds_look_alike() -> None:
 
 
 def test_who_is_on_call_now_and_who_will_be() -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"user": {"id": "PU1"}, "escalation_level": 1, "start": None, "end": None},
         {"user": {"id": "PU1"}, "start": "2026-03-04T00:00:00Z", "end": "2026-03-05T00:00:00Z"},
     ]

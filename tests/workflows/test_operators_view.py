@@ -224,6 +224,6 @@ async def test_a_namespace_without_room_for_them_is_refused_by_name(
 async def test_missing_search_attributes_are_added_where_there_is_room(
     a_server_full_of_keywords: Client,
 ) -> None:
-    keys = [names.STATUS, names.TEAM]
+    keys: list[SearchAttributeKey[Any]] = [names.STATUS, names.TEAM]
     await ensure_search_attributes(a_server_full_of_keywords, keys)
     await ensure_search_attributes(a_server_full_of_keywords, keys)

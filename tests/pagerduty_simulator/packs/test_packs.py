@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,9 @@ from pagerduty_simulator.packs.cyclic import cyclic
 from pagerduty_simulator.packs.flapping_disk import flapping_disk
 from pagerduty_simulator.packs.fresh import fresh
 from pagerduty_simulator.packs.misrouted import misrouted
+from pagerduty_simulator.packs.truth import PackWorld
 from pagerduty_simulator.payloads import wire_seconds
-from pagerduty_simulator.resources import IncidentStatus
+from pagerduty_simulator.resources import Incident, IncidentStatus
 from pagerduty_simulator.rest.service_graph import supporting
 
 NOW = datetime(2026, 3, 4, 15, 0, tzinfo=UTC)
@@ -22,11 +24,11 @@ SEEDS = range(6)
 SMALL = CompanySize(days=30)
 
 
-def now():
+def now() -> datetime:
     return NOW
 
 
-def told(world):
+def told(world: PackWorld) -> Any:
     """Everything about a world that a receiver could tell apart."""
     account = world.account
     entries = [(entry.id, entry.kind, entry.summary, entry.created_at) for entry in account.log.entries]
@@ -37,7 +39,7 @@ def told(world):
 
 
 @pytest.mark.parametrize("name", PACKS)
-def test_the_same_seed_makes_the_same_world_and_another_seed_another(name):
+def test_the_same_seed_makes_the_same_world_and_another_seed_another(name: str) -> None:
     make = PACKS[name]
     first, again, other = (told(make(now=now, seed=seed, shape=SMALL)) for seed in (1, 1, 2))
     assert first == again
@@ -46,7 +48,7 @@ def test_the_same_seed_makes_the_same_world_and_another_seed_another(name):
 
 @pytest.mark.parametrize("placebo", [False, True])
 @pytest.mark.parametrize("name", PACKS)
-def test_a_past_is_in_order_and_nothing_happens_after_now(name, placebo):
+def test_a_past_is_in_order_and_nothing_happens_after_now(name: str, placebo: bool) -> None:
     for seed in SEEDS:
         account = PACKS[name](now=now, seed=seed, placebo=placebo, shape=SMALL).account
         ordered = [account.incidents[incident_id] for incident_id in account.incident_order]
@@ -62,15 +64,16 @@ def test_a_past_is_in_order_and_nothing_happens_after_now(name, placebo):
 
 
 @pytest.mark.parametrize("name", PACKS)
-def test_the_incident_of_the_truth_is_open_and_its_webhook_is_there_to_be_told(name):
+def test_the_incident_of_the_truth_is_open_and_its_webhook_is_there_to_be_told(name: str) -> None:
     world = PACKS[name](now=now, seed=3, shape=SMALL)
     assert world.truth.incident_id in world.account.open_ids
     assert world.truth.incident_id in {event.incident_id for event in world.events}
 
 
-def test_a_cascade_is_a_change_then_the_database_then_six_services_that_need_it():
+def test_a_cascade_is_a_change_then_the_database_then_six_services_that_need_it() -> None:
     for seed in SEEDS:
         account, truth, _ = cascade(now=now, seed=seed, shape=SMALL)
+        assert truth.origin is not None
         change = account.belongings.change_events[truth.origin]
         assert [service.id for service in change.services] == [truth.origin_service_id]
         assert truth.causes == (truth.origin,)
@@ -88,7 +91,7 @@ def test_a_cascade_is_a_change_then_the_database_then_six_services_that_need_it(
             assert ("technical_service", truth.origin_service_id) in needed
 
 
-def test_seen_from_a_dependent_service_the_causes_are_all_on_services_that_it_needs():
+def test_seen_from_a_dependent_service_the_causes_are_all_on_services_that_it_needs() -> None:
     for seed in SEEDS:
         account, truth, _ = cascade(now=now, seed=seed, seen_from="dependent", shape=SMALL)
         seen = account.incidents[truth.incident_id]
@@ -98,7 +101,7 @@ def test_seen_from_a_dependent_service_the_causes_are_all_on_services_that_it_ne
         assert truth.origin_service_id in {incident.service.id for incident in incidents}
 
 
-def test_the_placebo_of_a_cascade_has_one_incident_and_as_many_changes_as_everyday():
+def test_the_placebo_of_a_cascade_has_one_incident_and_as_many_changes_as_everyday() -> None:
     for seed in SEEDS:
         planted, placebo = (
             cascade(now=now, seed=seed, placebo=is_placebo, shape=SMALL) for is_placebo in (False, True)
@@ -109,7 +112,7 @@ def test_the_placebo_of_a_cascade_has_one_incident_and_as_many_changes_as_everyd
         assert changes == len(planted.account.belongings.change_events) - 1
 
 
-def rounds_within_the_hour(world):
+def rounds_within_the_hour(world: PackWorld) -> list[Incident]:
     """How often the incident's alert had come and gone by itself in the hour before."""
     account = world.account
     seen = account.incidents[world.truth.incident_id]
@@ -123,7 +126,7 @@ def rounds_within_the_hour(world):
     ]
 
 
-def test_a_flapping_alert_comes_and_goes_by_itself_within_the_hour_and_the_placebos_does_not():
+def test_a_flapping_alert_comes_and_goes_by_itself_within_the_hour_and_the_placebos_does_not() -> None:
     for seed in SEEDS:
         world = flapping_disk(now=now, seed=seed, shape=SMALL)
         assert world.truth.is_flapping
@@ -133,7 +136,7 @@ def test_a_flapping_alert_comes_and_goes_by_itself_within_the_hour_and_the_place
         assert len(rounds_within_the_hour(placebo)) < 3
 
 
-def test_a_flapping_alert_goes_on_flapping_while_the_account_is_served():
+def test_a_flapping_alert_goes_on_flapping_while_the_account_is_served() -> None:
     clock = ManualClock(NOW)
     account, truth, _ = flapping_disk(now=clock.now, seed=1, shape=SMALL)
     kinds = []
@@ -145,7 +148,7 @@ def test_a_flapping_alert_goes_on_flapping_while_the_account_is_served():
     assert of_it.count("incident.triggered") >= 5
 
 
-def handed_on(world):
+def handed_on(world: PackWorld) -> tuple[list[Incident], list[Incident]]:
     account = world.account
     own = account.services[world.truth.service_id].escalation_policy.id
     of_it = [
@@ -154,7 +157,7 @@ def handed_on(world):
     return [incident for incident in of_it if incident.escalation_policy.id != own], of_it
 
 
-def test_a_misrouted_services_incidents_end_with_another_team_and_the_placebos_do_not():
+def test_a_misrouted_services_incidents_end_with_another_team_and_the_placebos_do_not() -> None:
     for seed in SEEDS:
         world = misrouted(now=now, seed=seed, shape=SMALL)
         handed, of_it = handed_on(world)
@@ -169,7 +172,7 @@ def test_a_misrouted_services_incidents_end_with_another_team_and_the_placebos_d
         assert len(handed) < len(of_it) * 0.3
 
 
-def test_the_circles_of_the_truth_are_those_of_the_dependencies():
+def test_the_circles_of_the_truth_are_those_of_the_dependencies() -> None:
     for seed in SEEDS:
         account, truth, _ = cyclic(now=now, seed=seed, shape=SMALL)
         assert truth.service_id in truth.cycles[0] | truth.cycles[-1]
@@ -179,21 +182,21 @@ def test_the_circles_of_the_truth_are_those_of_the_dependencies():
                 assert circle <= {service_id for _, service_id in needed}
 
 
-def test_a_fresh_account_has_nothing_but_its_first_incident():
+def test_a_fresh_account_has_nothing_but_its_first_incident() -> None:
     account, truth, events = fresh(now=now, seed=1)
     assert list(account.incidents) == [truth.incident_id]
     assert not account.belongings.change_events
     assert (len(events), truth.has_history, truth.fixer_id) == (1, False, None)
 
 
-def test_nobody_who_mends_an_incident_is_unknown_and_experts_mend_most():
+def test_nobody_who_mends_an_incident_is_unknown_and_experts_mend_most() -> None:
     account, truth, _ = cascade(now=now, seed=5, shape=replace(SMALL, mended_by_chance=0.0))
     menders = [entry.agent for entry in account.log.entries if entry.kind == "resolve" and entry.agent]
     assert {mender.id for mender in menders} <= set(account.users)
     assert truth.fixer_id in account.users
 
 
-def test_an_incident_that_nobody_takes_is_escalated_when_its_policy_says():
+def test_an_incident_that_nobody_takes_is_escalated_when_its_policy_says() -> None:
     clock = ManualClock(NOW)
     account, truth, _ = fresh(now=clock.now, seed=2)
     began = account.incidents[truth.incident_id].created_at

@@ -69,7 +69,7 @@ class PublishedSchema:
 
     def _schema(self, operation_id: str, status: int) -> Any:
         responses = self._operations[operation_id]["responses"]
-        response = responses.get(str(status)) or next(
+        response: Any = responses.get(str(status)) or next(
             (response for code, response in responses.items() if code.startswith("2")), {}
         )
         while "$ref" in response:

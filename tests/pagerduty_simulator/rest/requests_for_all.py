@@ -15,7 +15,7 @@ class Ids:
 
     def __init__(self, account: Any) -> None:
         owned = account.belongings
-        self.known = {
+        self.known: dict[str, str] = {
             "incident": next(iter(account.open_incident_ids())),
             "past": account.incident_order[-10],
             "service": next(iter(account.services)),
@@ -144,21 +144,26 @@ def writes(ids: Ids) -> Iterator[Request]:
     window = {"type": "maintenance_window", "start_time": LATER, "end_time": LATEST, "services": [service]}
     rule = {"escalation_delay_in_minutes": 5, "targets": [user]}
     policy = {"type": "escalation_policy", "name": "New", "escalation_rules": [rule]}
-    shift = {"type": "custom_shift", "start_time": LATER, "end_time": LATEST}
+    shift: dict[str, Any] = {"type": "custom_shift", "start_time": LATER, "end_time": LATEST}
     shift |= {"assignments": [{"type": "shift_assignment", "member": members[0]}]}
-    override = {"type": "override_shift", "rotation_id": ids["rotation"]}
+    override: dict[str, Any] = {"type": "override_shift", "rotation_id": ids["rotation"]}
     override |= {"start_time": LATER, "end_time": LATEST}
     override |= {"overridden_member": members[0], "overriding_member": {"type": "empty_member"}}
     zoned = [{"date_time": f"2026-02-0{day}T09:00:00Z", "time_zone": "UTC"} for day in (2, 3)]
-    event = {"name": "Extra", "start_time": zoned[0], "end_time": zoned[1], "effective_since": LATER}
+    event: dict[str, Any] = {
+        "name": "Extra",
+        "start_time": zoned[0],
+        "end_time": zoned[1],
+        "effective_since": LATER,
+    }
     event |= {"recurrence": ["RRULE:FREQ=WEEKLY"]}
     event |= {"assignment_strategy": {"type": "every_member_assignment_strategy", "members": members}}
-    subscription = {"type": "webhook_subscription", "events": ["incident.triggered"]}
+    subscription: dict[str, Any] = {"type": "webhook_subscription", "events": ["incident.triggered"]}
     subscription |= {"filter": {"type": "account_reference"}}
     subscription |= {"delivery_method": {"type": "http_delivery_method", "url": "https://calmo.example/"}}
     shared = {"overrides": [{"start": LATER, "end": LATEST, "user": user}]}
     renamed = {"schedule": {"name": "Renamed", "time_zone": "UTC"}}
-    layer = {"name": "Only", "start": LATER, "users": [{"user": user}]}
+    layer: dict[str, Any] = {"name": "Only", "start": LATER, "users": [{"user": user}]}
     layer |= {"rotation_virtual_start": LATER, "rotation_turn_length_seconds": 86_400}
     for operation_id, method, path, body in (
         ("createIncident", "POST", "/incidents", {"incident": named}),

@@ -1,19 +1,24 @@
 """Analytics, against what a naive reading of the account's incidents says."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+
+from pagerduty_simulator.account import Account
+from pagerduty_simulator.clocks import ManualClock
+from tests.support.rest_account import Api
 
 METRICS = "/analytics/metrics/incidents"
 
 
-async def post(api, path, **body):
+async def post(api: Api, path: str, **body: Any) -> Any:
     response = await api.send("POST", path, {"filters": {}, **body})
     assert response.status_code == 200, response.text
     return response.json()
 
 
-async def test_the_totals_are_those_of_the_incidents(api, past):
+async def test_the_totals_are_those_of_the_incidents(api: Api, past: Account) -> None:
     (row,) = (await post(api, f"{METRICS}/all"))["data"]
     incidents = list(past.incidents.values())
     assert row["total_incident_count"] == 60
@@ -27,7 +32,7 @@ async def test_the_totals_are_those_of_the_incidents(api, past):
     assert "up_time_pct" not in row
 
 
-async def test_groups_add_up_to_the_whole(api, past):
+async def test_groups_add_up_to_the_whole(api: Api, past: Account) -> None:
     for group, field in (("services", "service_id"), ("teams", "team_id")):
         rows = (await post(api, f"{METRICS}/{group}"))["data"]
         assert len({row[field] for row in rows}) == len(rows)
@@ -38,7 +43,7 @@ async def test_groups_add_up_to_the_whole(api, past):
     assert all(row["range_start"].endswith("T00:00:00") for row in by_day)
 
 
-async def test_the_filters_narrow(api, past):
+async def test_the_filters_narrow(api: Api, past: Account) -> None:
     service_id = api.service_id("Search")
     (row,) = (await post(api, f"{METRICS}/services", filters={"service_ids": [service_id]}))["data"]
     mine = [incident for incident in past.incidents.values() if incident.service.id == service_id]
@@ -55,7 +60,7 @@ async def test_the_filters_narrow(api, past):
     assert (await api.send("POST", f"{METRICS}/all", {"filters": wide})).status_code == 400
 
 
-async def test_raw_incidents_are_paged_by_the_last_one(api, past):
+async def test_raw_incidents_are_paged_by_the_last_one(api: Api, past: Account) -> None:
     seen, after, more = [], None, True
     while more:
         body = {"limit": 25, **({"starting_after": after} if after else {})}
@@ -66,7 +71,9 @@ async def test_raw_incidents_are_paged_by_the_last_one(api, past):
     assert seen == list(reversed(past.incident_order))
 
 
-async def test_one_incident_s_measures_are_read_from_what_happened_to_it(api, clock):
+async def test_one_incident_s_measures_are_read_from_what_happened_to_it(
+    api: Api, clock: ManualClock
+) -> None:
     made = await api.incident()
     clock.advance(timedelta(seconds=120))
     await api.change(made["id"], status="acknowledged")
@@ -84,7 +91,7 @@ async def test_one_incident_s_measures_are_read_from_what_happened_to_it(api, cl
     assert {response["response_status"] for response in responses} <= {"joined", "pending"}
 
 
-async def test_responders_are_on_call_for_as_long_as_their_shifts(api, past):
+async def test_responders_are_on_call_for_as_long_as_their_shifts(api: Api, past: Account) -> None:
     bounds = {"date_range_start": "2026-01-05T00:00:00Z", "date_range_end": "2026-01-06T00:00:00Z"}
     mei, amara = api.user_id("Mei Tanaka"), api.user_id("Amara Okafor")
     path = "/analytics/metrics/responders/teams"
@@ -95,7 +102,7 @@ async def test_responders_are_on_call_for_as_long_as_their_shifts(api, past):
     assert sum(on_first.values()) in {0, 8 * 3_600}
 
 
-async def test_a_responder_s_incidents_have_no_more(api, past):
+async def test_a_responder_s_incidents_have_no_more(api: Api, past: Account) -> None:
     user_id = api.user_id("Luc Delorme")
     page = await post(api, f"/analytics/raw/responders/{user_id}/incidents", limit=5)
     assert "more" not in page
@@ -103,7 +110,7 @@ async def test_a_responder_s_incidents_have_no_more(api, past):
     assert {row["responder_id"] for row in page["data"]} == {user_id}
 
 
-async def test_a_user_s_token_must_name_a_team_or_a_service(api, past):
+async def test_a_user_s_token_must_name_a_team_or_a_service(api: Api, past: Account) -> None:
     headers = {"Authorization": "Token token=hers"}
     path = f"{METRICS}/all"
     assert (await api.http.post(path, json={"filters": {}}, headers=headers)).status_code == 400

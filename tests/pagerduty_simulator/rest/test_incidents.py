@@ -1,12 +1,18 @@
 """Incidents by REST: what a write changes, what it logs, which webhooks it fires."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from pagerduty_simulator.account import Account
+from pagerduty_simulator.clocks import ManualClock
+from pagerduty_simulator.rest_api import AccountSite
+from tests.support.rest_account import Api
+
 
 @pytest.fixture
-def told(site, monkeypatch):
+def told(site: AccountSite, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The types of the events that are handed to the webhooks."""
     types: list[str] = []
     monkeypatch.setattr(
@@ -15,12 +21,12 @@ def told(site, monkeypatch):
     return types
 
 
-async def log_types(api, incident_id):
+async def log_types(api: Api, incident_id: str) -> list[str]:
     entries = (await api.get(f"/incidents/{incident_id}/log_entries", limit=100))["log_entries"]
     return [entry["type"].removesuffix("_log_entry") for entry in reversed(entries)]
 
 
-async def test_a_created_incident_is_there_and_is_told_of_with_its_author(api, account):
+async def test_a_created_incident_is_there_and_is_told_of_with_its_author(api: Api, account: Account) -> None:
     made = await api.incident(urgency="low", incident_key="search/latency")
     read = (await api.get(f"/incidents/{made['id']}"))["incident"]
     assert read == made
@@ -30,7 +36,7 @@ async def test_a_created_incident_is_there_and_is_told_of_with_its_author(api, a
     assert by_number["id"] == made["id"]
 
 
-async def test_each_change_fires_the_webhook_that_pagerduty_would(api, told):
+async def test_each_change_fires_the_webhook_that_pagerduty_would(api: Api, told: list[str]) -> None:
     made = await api.incident()
     user = {"assignee": {"id": api.user_id("Mei Tanaka"), "type": "user_reference"}}
     policy = {"id": list(api.site.account.escalation_policies)[1], "type": "escalation_policy_reference"}
@@ -67,7 +73,7 @@ async def test_each_change_fires_the_webhook_that_pagerduty_would(api, told):
     ]
 
 
-async def test_a_resolution_lands_in_the_log_entry_only(api):
+async def test_a_resolution_lands_in_the_log_entry_only(api: Api) -> None:
     made = await api.incident()
     await api.change(made["id"], status="resolved", resolution="Restarted")
     entries = (await api.get(f"/incidents/{made['id']}/log_entries"))["log_entries"]
@@ -75,7 +81,7 @@ async def test_a_resolution_lands_in_the_log_entry_only(api):
     assert (await api.get(f"/incidents/{made['id']}/notes"))["notes"] == []
 
 
-async def test_notes_updates_and_responders_can_be_read_back(api, told):
+async def test_notes_updates_and_responders_can_be_read_back(api: Api, told: list[str]) -> None:
     made = await api.incident()
     path, mei = f"/incidents/{made['id']}", api.user_id("Mei Tanaka")
     await api.send("POST", f"{path}/notes", {"note": {"content": "One"}})
@@ -105,15 +111,16 @@ async def test_notes_updates_and_responders_can_be_read_back(api, told):
     ]
 
 
-async def test_what_the_existing_operations_do_is_logged_too(api, account):
+async def test_what_the_existing_operations_do_is_logged_too(api: Api, account: Account) -> None:
     (event,) = account.trigger(api.service_id("Search"), "By hand")
+    assert event.incident_id is not None
     account.acknowledge(event.incident_id, by=api.user_id("Mei Tanaka"))
     types = await log_types(api, event.incident_id)
     assert (types[0], types[-1]) == ("trigger", "acknowledge")
     assert {"assign", "notify"} <= set(types)
 
 
-async def test_a_snooze_ends_by_itself(api, told, clock):
+async def test_a_snooze_ends_by_itself(api: Api, told: list[str], clock: ManualClock) -> None:
     made = await api.incident()
     snooze = f"/incidents/{made['id']}/snooze"
     early = await api.send("POST", snooze, {"duration": 600})
@@ -126,7 +133,7 @@ async def test_a_snooze_ends_by_itself(api, told, clock):
     assert told[-1] == "incident.unacknowledged"
 
 
-async def test_merged_incidents_are_resolved_and_hand_over_their_alerts(api, account):
+async def test_merged_incidents_are_resolved_and_hand_over_their_alerts(api: Api, account: Account) -> None:
     source, target = await api.incident(), await api.incident()
     account.add_alert(source["id"], "Latency", "error")
     body = {"source_incidents": [{"id": source["id"], "type": "incident_reference"}]}
@@ -139,7 +146,7 @@ async def test_merged_incidents_are_resolved_and_hand_over_their_alerts(api, acc
     assert again.json()["error"]["code"] == 1019
 
 
-async def test_many_are_changed_whole_or_not_at_all(api):
+async def test_many_are_changed_whole_or_not_at_all(api: Api) -> None:
     first, other = await api.incident(), await api.incident()
     await api.change(other["id"], status="resolved")
     rows = [{"id": made["id"], "type": "incident", "status": "resolved"} for made in (first, other)]
@@ -150,7 +157,7 @@ async def test_many_are_changed_whole_or_not_at_all(api):
     assert too_many.status_code == 413
 
 
-async def test_refusals_carry_pagerduty_s_codes(api):
+async def test_refusals_carry_pagerduty_s_codes(api: Api) -> None:
     made = await api.incident(incident_key="taken")
     nobody = {"assignee": {"id": "PNOBODY", "type": "user_reference"}}
     for change, code in (
@@ -168,7 +175,7 @@ async def test_refusals_carry_pagerduty_s_codes(api):
     assert (gone.status_code, gone.json()["error"]["code"]) == (404, 2100)
 
 
-async def test_the_insights_are_about_like_titles_and_near_services(api, past):
+async def test_the_insights_are_about_like_titles_and_near_services(api: Api, past: Account) -> None:
     made = await api.incident(title="Search: latency above 512 ms")
     past_ones = (await api.get(f"/incidents/{made['id']}/past_incidents"))["past_incidents"]
     assert past_ones
@@ -187,7 +194,7 @@ async def test_the_insights_are_about_like_titles_and_near_services(api, past):
     assert why == {"Shop web": "most_recent", "Checkout API": "related_service"}
 
 
-async def test_an_open_incident_impacts_the_business_services_above_it(api):
+async def test_an_open_incident_impacts_the_business_services_above_it(api: Api) -> None:
     path = "/business_services/impacts"
     before = (await api.get(path))["services"]
     assert {service["status"] for service in before} == {"not_impacted"}

@@ -2,20 +2,25 @@
 
 from datetime import timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from pagerduty_simulator.account import Account
+from pagerduty_simulator.clocks import ManualClock
 from pagerduty_simulator.history import generate_history
 from pagerduty_simulator.past import write_change
 from pagerduty_simulator.rest import application
+from pagerduty_simulator.rest_api import AccountSite
+from tests.support.rest_account import Api
 
 
-async def numbers(api, **query):
+async def numbers(api: Api, **query: Any) -> list[int]:
     query = {"limit": 100, "date_range": "all"} | query
     return [incident["incident_number"] for incident in (await api.get("/incidents", **query))["incidents"]]
 
 
-async def test_pages_follow_each_other_without_a_gap(api, past):
+async def test_pages_follow_each_other_without_a_gap(api: Api, past: Account) -> None:
     seen, offset, more = [], 0, True
     while more:
         page = await api.get("/incidents", limit=25, offset=offset, date_range="all")
@@ -26,19 +31,20 @@ async def test_pages_follow_each_other_without_a_gap(api, past):
     assert (await api.get("/incidents", total="true", date_range="all"))["total"] == 60
 
 
-async def test_nothing_is_listed_beyond_ten_thousand(api):
+async def test_nothing_is_listed_beyond_ten_thousand(api: Api) -> None:
     response = await api.send("GET", "/incidents", params={"limit": 100, "offset": 9_901})
     assert (response.status_code, response.json()["error"]["code"]) == (400, 2002)
 
 
 @pytest.mark.parametrize("query", [{"since": "yesterday"}, {"statuses[]": "snoozed"}, {"limit": "many"}])
-async def test_nonsense_is_refused(api, query):
+async def test_nonsense_is_refused(api: Api, query: dict[str, str]) -> None:
     assert (await api.send("GET", "/incidents", params=query)).status_code == 400
 
 
-async def test_incidents_are_filtered_by_every_filter(api, past):
+async def test_incidents_are_filtered_by_every_filter(api: Api, past: Account) -> None:
     incidents = list(past.incidents.values())
     chosen = next(incident for incident in incidents if incident.priority)
+    assert chosen.priority is not None
     for name, value, matches in (
         ("statuses[]", "triggered", lambda it: it.status == "triggered"),
         ("urgencies[]", "low", lambda it: it.urgency == "low"),
@@ -52,7 +58,9 @@ async def test_incidents_are_filtered_by_every_filter(api, past):
     assert await numbers(api, **{"priorities[]": "P1"}) == list(range(1, 61))
 
 
-async def test_since_counts_from_the_last_month_and_at_most_six(api, past, clock):
+async def test_since_counts_from_the_last_month_and_at_most_six(
+    api: Api, past: Account, clock: ManualClock
+) -> None:
     assert len(await numbers(api, date_range="")) == 60
     clock.advance(timedelta(days=20))
     later = (await api.get("/incidents", limit=100))["incidents"]
@@ -62,7 +70,7 @@ async def test_since_counts_from_the_last_month_and_at_most_six(api, past, clock
     assert len(await numbers(api, **wide)) == 60
 
 
-async def test_sorting_takes_two_fields(api, past):
+async def test_sorting_takes_two_fields(api: Api, past: Account) -> None:
     by_urgency = await numbers(api, sort_by="urgency:asc,incident_number:desc")
     expected = sorted(past.incidents.values(), key=lambda it: (it.urgency, -it.number))
     assert by_urgency == [it.number for it in expected]
@@ -70,7 +78,9 @@ async def test_sorting_takes_two_fields(api, past):
     assert (await api.send("GET", "/incidents", params=three)).status_code == 400
 
 
-async def test_log_entries_of_the_account_come_newest_first_and_within_bounds(api, past):
+async def test_log_entries_of_the_account_come_newest_first_and_within_bounds(
+    api: Api, past: Account
+) -> None:
     page = await api.get("/log_entries", limit=100, since="2026-01-01T00:00:00Z")
     moments = [entry["created_at"] for entry in page["log_entries"]]
     assert moments == sorted(moments, reverse=True)
@@ -79,7 +89,7 @@ async def test_log_entries_of_the_account_come_newest_first_and_within_bounds(ap
     assert "notify_log_entry" not in {entry["type"] for entry in overview["log_entries"]}
 
 
-async def test_include_swaps_references_for_objects(api):
+async def test_include_swaps_references_for_objects(api: Api) -> None:
     made = await api.incident(body={"type": "incident_body", "details": "Since noon"})
     query = {"include[]": ["assignees", "services", "escalation_policies", "body"]}
     full = (await api.get(f"/incidents/{made['id']}", **query))["incident"]
@@ -89,7 +99,7 @@ async def test_include_swaps_references_for_objects(api):
     assert "body" not in made
 
 
-async def test_people_services_and_policies_are_found_by_words(api):
+async def test_people_services_and_policies_are_found_by_words(api: Api) -> None:
     assert [user["name"] for user in (await api.get("/users", query="tana"))["users"]] == ["Mei Tanaka"]
     assert [service["name"] for service in (await api.get("/services", query="check"))["services"]] == [
         "Checkout API"
@@ -100,7 +110,7 @@ async def test_people_services_and_policies_are_found_by_words(api):
     assert [target["type"] for target in targets] == ["schedule_reference"]
 
 
-async def test_change_events_want_utc_and_say_neither_limit_nor_offset(api):
+async def test_change_events_want_utc_and_say_neither_limit_nor_offset(api: Api) -> None:
     page = await api.get("/change_events", since="2026-01-07T00:00:00Z")
     assert (page["limit"], page["offset"]) == (None, None)
     assert all(change["timestamp"] >= "2026-01-07" for change in page["change_events"])
@@ -108,12 +118,12 @@ async def test_change_events_want_utc_and_say_neither_limit_nor_offset(api):
     assert (await api.send("GET", "/change_events", params=local)).status_code == 400
 
 
-def test_a_past_is_only_for_an_account_without_one(past):
+def test_a_past_is_only_for_an_account_without_one(past: Account) -> None:
     with pytest.raises(ValueError, match="before anything else"):
         generate_history(past, incidents=1, days=1)
 
 
-async def test_changes_are_listed_newest_first_from_since_to_before_until(api, past):
+async def test_changes_are_listed_newest_first_from_since_to_before_until(api: Api, past: Account) -> None:
     service = past.services[api.service_id("Search")]
     moments = [past.now() - timedelta(minutes=minutes) for minutes in (40, 30, 20)]
     ids = [write_change(past, service, at, "Release", past.rng).id for at in moments]
@@ -124,7 +134,7 @@ async def test_changes_are_listed_newest_first_from_since_to_before_until(api, p
     assert everywhere["change_events"] == listed["change_events"]
 
 
-async def test_a_change_that_is_added_later_is_listed_too(api, past):
+async def test_a_change_that_is_added_later_is_listed_too(api: Api, past: Account) -> None:
     service = past.services[api.service_id("Search")]
     before = await api.get("/change_events")
     change = write_change(past, service, past.now() - timedelta(minutes=1), "Release", past.rng)
@@ -135,7 +145,9 @@ async def test_a_change_that_is_added_later_is_listed_too(api, past):
     ]
 
 
-async def test_every_answer_takes_the_latency_of_the_network(site, api, monkeypatch):
+async def test_every_answer_takes_the_latency_of_the_network(
+    site: AccountSite, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     slept: list[float] = []
 
     async def sleep(seconds: float) -> None:

@@ -1,12 +1,15 @@
 """PagerDuty's own Python client, against the simulator over a real socket."""
 
 import asyncio
+from collections.abc import Iterator
+from typing import Any
 
 import httpx2
 import pagerduty
 import pytest
 
-from tests.pagerduty_simulator.rest.conftest import INES
+from pagerduty_simulator.account import Account
+from tests.support.rest_account import INES, Api
 
 
 class ToLoopback(httpx2.BaseTransport):
@@ -25,15 +28,15 @@ class ToLoopback(httpx2.BaseTransport):
 
 
 @pytest.fixture
-def client(api):
+def client(api: Api) -> Iterator[pagerduty.RestApiV2Client]:
     with pagerduty.RestApiV2Client(
         "full", default_from=INES, transport=ToLoopback(str(api.http.base_url))
     ) as made:
         yield made
 
 
-async def test_it_walks_through_all_pages(past, client):
-    def walk():
+async def test_it_walks_through_all_pages(past: Account, client: pagerduty.RestApiV2Client) -> None:
+    def walk() -> Any:
         return [
             incident["incident_number"]
             for incident in client.iter_all("incidents", params={"date_range": "all"})
@@ -42,10 +45,12 @@ async def test_it_walks_through_all_pages(past, client):
     assert await asyncio.to_thread(walk) == list(range(1, 61))
 
 
-async def test_it_works_on_an_incident_from_beginning_to_end(api, client):
+async def test_it_works_on_an_incident_from_beginning_to_end(
+    api: Api, client: pagerduty.RestApiV2Client
+) -> None:
     service = {"id": api.service_id("Search"), "type": "service_reference"}
 
-    def work():
+    def work() -> Any:
         made = client.rpost(
             "incidents", json={"type": "incident", "title": "By the client", "service": service}
         )
@@ -62,7 +67,9 @@ async def test_it_works_on_an_incident_from_beginning_to_end(api, client):
     assert [note["content"] for note in notes] == ["Looking"]
 
 
-async def test_it_finds_people_and_walks_the_cursor_of_audit_records(api, client):
+async def test_it_finds_people_and_walks_the_cursor_of_audit_records(
+    api: Api, client: pagerduty.RestApiV2Client
+) -> None:
     path = f"/schedules/{api.schedule_id('Storefront primary')}"
     schedule = (await api.get(path))["schedule"]
     for number in range(30):
@@ -70,10 +77,12 @@ async def test_it_finds_people_and_walks_the_cursor_of_audit_records(api, client
     records = await asyncio.to_thread(lambda: list(client.iter_cursor(f"{path}/audit/records")))
     assert len(records) == 30
     user = await asyncio.to_thread(client.find, "users", INES, "email")
+    assert user is not None
     assert user["name"] == "Ines Albrecht"
 
 
-async def test_it_reads_an_error_s_code(api, client):
+async def test_it_reads_an_error_s_code(api: Api, client: pagerduty.RestApiV2Client) -> None:
     with pytest.raises(pagerduty.HttpError) as refused:
         await asyncio.to_thread(client.rget, "/incidents/QNONE")
+    assert refused.value.response is not None
     assert refused.value.response.status_code == 404

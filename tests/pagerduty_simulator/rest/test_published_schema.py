@@ -1,12 +1,16 @@
 """What is answered keeps to PagerDuty's published document, with the known exceptions."""
 
 import json
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
+from pagerduty_simulator.account import Account
 from pagerduty_simulator.rest_api import OPERATIONS
 from tests.pagerduty_simulator.rest.published_schema import PublishedSchema, folder
-from tests.pagerduty_simulator.rest.requests_for_all import Ids, reads, writes
+from tests.pagerduty_simulator.rest.requests_for_all import Ids, Request, reads, writes
+from tests.support.rest_account import Api
 
 # They need what another request made, or an account of another kind: tested where they belong.
 ELSEWHERE = {
@@ -29,16 +33,16 @@ ELSEWHERE = {
 
 
 @pytest.fixture(scope="module")
-def published():
+def published() -> PublishedSchema:
     return PublishedSchema()
 
 
 @pytest.fixture
-async def open_incident(past, api):
+async def open_incident(past: Account, api: Api) -> dict[str, Any]:
     return await api.incident()
 
 
-async def complaints_about(requests, api, published):
+async def complaints_about(requests: Iterable[Request], api: Api, published: PublishedSchema) -> list[str]:
     found = []
     for operation_id, method, path, query, body in requests:
         response = await api.send(method, path, body, params=query)
@@ -48,26 +52,32 @@ async def complaints_about(requests, api, published):
     return found
 
 
-async def test_every_read_is_answered_as_the_document_says(published, open_incident, api):
+async def test_every_read_is_answered_as_the_document_says(
+    published: PublishedSchema, open_incident: dict[str, Any], api: Api
+) -> None:
     assert await complaints_about(reads(Ids(api.site.account)), api, published) == []
 
 
-async def test_every_write_is_answered_as_the_document_says(published, open_incident, api):
+async def test_every_write_is_answered_as_the_document_says(
+    published: PublishedSchema, open_incident: dict[str, Any], api: Api
+) -> None:
     assert await complaints_about(writes(Ids(api.site.account)), api, published) == []
 
 
-async def test_reads_after_writes_still_are(published, open_incident, api):
+async def test_reads_after_writes_still_are(
+    published: PublishedSchema, open_incident: dict[str, Any], api: Api
+) -> None:
     ids = Ids(api.site.account)
     await complaints_about(writes(ids), api, published)
     assert await complaints_about(reads(ids), api, published) == []
 
 
-async def test_a_wrong_type_would_be_noticed(published):
+async def test_a_wrong_type_would_be_noticed(published: PublishedSchema) -> None:
     assert published.complaints("listPriorities", 200, {"priorities": "none"})
     assert published.complaints("getIncident", 200, {"incident": {"title": 5, "type": "incident"}})
 
 
-async def test_no_operation_is_left_unasked(past, api):
+async def test_no_operation_is_left_unasked(past: Account, api: Api) -> None:
     ids = Ids(api.site.account) if api.site.account.open_ids else None
     if ids is None:
         await api.incident()
@@ -76,7 +86,7 @@ async def test_no_operation_is_left_unasked(past, api):
     assert {operation.id for operation in OPERATIONS} - asked == ELSEWHERE
 
 
-def test_every_operation_that_the_product_can_need_is_served_at_its_path():
+def test_every_operation_that_the_product_can_need_is_served_at_its_path() -> None:
     rows = json.loads((folder() / "operations.json").read_text())["operations"]
     by_id = {row["operationId"]: row for row in rows}
     assert {operation.id for operation in OPERATIONS} == set(by_id)

@@ -1,22 +1,26 @@
 """Subscriptions made by REST: their secret, what they deliver, and how they end."""
 
 import json
+from typing import Any
 
+import httpx
 import pytest
 
 from pagerduty_simulator.signatures import signature_header
+from tests.support.rest_account import Api
+from tests.support.webhook_receiver import Receiver
 
 ALL = ["incident.triggered", "incident.acknowledged", "incident.annotated"]
 
 
-async def subscribe(api, url, **more):
+async def subscribe(api: Api, url: str, **more: Any) -> httpx.Response:
     body = {"type": "webhook_subscription", "events": ALL, "filter": {"type": "account_reference"}}
     method = {"type": "http_delivery_method", "url": url}
     body |= {"delivery_method": method, "description": "Calmo", **more}
     return await api.send("POST", "/webhook_subscriptions", {"webhook_subscription": body})
 
 
-async def test_the_secret_is_shown_once_and_signs_what_is_delivered(api, receiver):
+async def test_the_secret_is_shown_once_and_signs_what_is_delivered(api: Api, receiver: Receiver) -> None:
     made = (await subscribe(api, receiver.url)).json()["webhook_subscription"]
     secret = made["delivery_method"]["secret"]
     read = (await api.get(f"/webhook_subscriptions/{made['id']}"))["webhook_subscription"]
@@ -32,7 +36,7 @@ async def test_the_secret_is_shown_once_and_signs_what_is_delivered(api, receive
     assert event["agent"]["summary"] == "Ines Albrecht"
 
 
-async def test_a_ping_goes_to_this_subscription_only(api, receiver):
+async def test_a_ping_goes_to_this_subscription_only(api: Api, receiver: Receiver) -> None:
     first = (await subscribe(api, receiver.url)).json()["webhook_subscription"]
     await subscribe(api, receiver.url)
     response = await api.send("POST", f"/webhook_subscriptions/{first['id']}/ping")
@@ -42,7 +46,9 @@ async def test_a_ping_goes_to_this_subscription_only(api, receiver):
     assert json.loads(delivered.body)["event"]["event_type"] == "pagey.ping"
 
 
-async def test_a_paused_subscription_is_sent_nothing_and_a_deleted_one_neither(api, receiver):
+async def test_a_paused_subscription_is_sent_nothing_and_a_deleted_one_neither(
+    api: Api, receiver: Receiver
+) -> None:
     made = (await subscribe(api, receiver.url)).json()["webhook_subscription"]
     path = f"/webhook_subscriptions/{made['id']}"
     paused = {"webhook_subscription": {"active": False, "description": "Paused", "events": ALL[:1]}}
@@ -57,14 +63,14 @@ async def test_a_paused_subscription_is_sent_nothing_and_a_deleted_one_neither(a
     assert (await api.send("GET", path)).status_code == 404
 
 
-async def test_a_url_cannot_be_changed(api, receiver, unused_url):
+async def test_a_url_cannot_be_changed(api: Api, receiver: Receiver, unused_url: str) -> None:
     made = (await subscribe(api, receiver.url)).json()["webhook_subscription"]
     elsewhere = {"webhook_subscription": {"delivery_method": {"url": unused_url}}}
     read = await api.send("PUT", f"/webhook_subscriptions/{made['id']}", elsewhere)
     assert read.json()["webhook_subscription"]["delivery_method"]["url"] == receiver.url
 
 
-async def test_three_refusals_disable_it_and_enable_undoes_that(api, receiver):
+async def test_three_refusals_disable_it_and_enable_undoes_that(api: Api, receiver: Receiver) -> None:
     receiver.answer = lambda _: 404
     made = (await subscribe(api, receiver.url)).json()["webhook_subscription"]
     path = f"/webhook_subscriptions/{made['id']}"
@@ -76,7 +82,7 @@ async def test_three_refusals_disable_it_and_enable_undoes_that(api, receiver):
     assert not enabled["delivery_method"]["temporarily_disabled"]
 
 
-async def test_at_most_ten_of_one_filter_and_lists_by_filter(api, unused_url):
+async def test_at_most_ten_of_one_filter_and_lists_by_filter(api: Api, unused_url: str) -> None:
     service_id = api.service_id("Search")
     only = {"type": "service_reference", "id": service_id}
     for _ in range(10):
@@ -96,11 +102,13 @@ async def test_at_most_ten_of_one_filter_and_lists_by_filter(api, unused_url):
         {"delivery_method": {"type": "http_delivery_method", "url": "ftp://calmo.example"}},
     ],
 )
-async def test_a_subscription_that_makes_no_sense_is_refused(api, unused_url, wrong):
+async def test_a_subscription_that_makes_no_sense_is_refused(
+    api: Api, unused_url: str, wrong: dict[str, Any]
+) -> None:
     assert (await subscribe(api, unused_url, **wrong)).status_code == 400
 
 
-async def test_only_managers_may_manage_webhooks(api, unused_url):
+async def test_only_managers_may_manage_webhooks(api: Api, unused_url: str) -> None:
     headers = {"Authorization": "Token token=his"}
     api.site.add_token("his", "user", user_id=api.user_id("Mei Tanaka"))
     response = await api.http.post("/webhook_subscriptions", json={}, headers=headers)
