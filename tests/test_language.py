@@ -255,7 +255,9 @@ def _variables_made_by(node: ast.AST) -> list[str]:
 def _definitions() -> Iterator[Definition]:
     for path in _python_files(PRODUCT):
         tree = _tree(path)
-        for scope in (tree, *(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))):
+        classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+        scopes: list[ast.Module | ast.ClassDef] = [tree, *classes]
+        for scope in scopes:
             for node in scope.body:
                 for name in _names_defined_by(node, in_class=scope is not tree):
                     yield Definition(name, f"{path.relative_to(ROOT)}:{node.lineno}")

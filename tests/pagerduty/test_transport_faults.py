@@ -48,7 +48,7 @@ FAULTS: list[tuple[Callable[[Wire], None], type[PagerDutyError], str]] = [
     (lambda wire: wire.replies.append(b""), Unreachable, "gave no answer"),
     (lambda wire: wire.replies.append(b"SSH-2.0\r\n\r\n"), Unreachable, "gave no answer"),
     (lambda wire: wire.replies.append(b"HTTP/1.1 200"), Unreachable, "gave no answer"),
-    (cut, Unreachable, "broke its answer off"),
+    (cut, Unreachable, "broke off its answer"),
     (flood, NotUnderstood, "larger than 1000 bytes"),
     (packed_flood, NotUnderstood, "larger than 1000 bytes"),
     (lambda wire: wire.answers(200, b"{}", {"Content-Encoding": "gzip"}), NotUnderstood, "unpacked"),
@@ -108,7 +108,7 @@ async def test_a_refusal_that_its_code_would_explain_is_none_if_cut(
 ) -> None:
     """It may have said that the incident is resolved already: by an attempt of ours."""
     cut(wire, 400)
-    with pytest.raises(Unreachable, match="broke its answer off"):
+    with pytest.raises(Unreachable, match="broke off its answer"):
         await client.send(READ)
 
 
