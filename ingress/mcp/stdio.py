@@ -106,7 +106,7 @@ class _RestBackend:
             raise CannotServe(f"{error}; name the connection by --connection") from error
         ids = [connection["id"] for connection in answer["connections"] if connection["token_kind"]]
         if len(ids) != 1:
-            raise CannotServe(f"name the connection by --connection; there are: {', '.join(ids) or 'none'}")
+            raise CannotServe(f"name the connection by --connection: {', '.join(ids) or 'none'}")
         return str(ids[0])
 
     async def _ask(self, request: ApiRequest) -> Json:
