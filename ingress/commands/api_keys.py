@@ -1,4 +1,4 @@
-"""calmo-pagerduty api-key …"""
+"""The commands `calmo-pagerduty api-key …`."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -16,31 +16,36 @@ from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, DATA_DIR
 from ingress.commands.output import emit
 
-app = typer.Typer(no_args_is_help=True, help="Keys for the REST API.")
+app = typer.Typer(no_args_is_help=True, help="Manage API keys of the REST API.")
 
 
 class UnknownPermission(ExplainedError):
-    """A permission that does not exist was asked for, or a time that can't be read."""
+    """The requested permission does not exist, or the duration can't be read."""
 
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Option(help="Whom it is for, to recognise it by")],
+    name: Annotated[str, typer.Option(help="A name to recognize the key by")],
     permission: Annotated[
         list[str] | None, typer.Option(help=f"One of {', '.join(ALL_PERMISSIONS)}. Default: {ISSUES_READ}")
     ] = None,
     scope: Annotated[
-        list[str] | None, typer.Option(help="personal:USER or organization:ORG. Default: sees everything")
+        list[str] | None,
+        typer.Option(help="personal:USER or organization:ORG. Default: the key sees everything"),
     ] = None,
     person: Annotated[
-        str | None, typer.Option(help="Whose key it is: nobody approves what they asked for")
+        str | None, typer.Option(help="The person who uses the key; nobody may approve their own calls")
     ] = None,
-    team: Annotated[list[str] | None, typer.Option(help="PagerDuty's id of a team that it works for")] = None,
-    expires_in: Annotated[str | None, typer.Option(help="12h, 30d, 8w. Default: it doesn't end")] = None,
+    team: Annotated[
+        list[str] | None, typer.Option(help="PagerDuty's id of a team that the key works for")
+    ] = None,
+    expires_in: Annotated[
+        str | None, typer.Option(help="12h, 30d, 8w. Default: the key does not expire")
+    ] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Make an API key. It is shown this once. It is made in the database itself, so no key is needed."""
+    """Make an API key and show it this once. It is written to the database directly, so no key is needed."""
     permissions = permission or [ISSUES_READ]
     if unknown := set(permissions) - set(ALL_PERMISSIONS):
         raise UnknownPermission(f"no such permission: {', '.join(sorted(unknown))}")
@@ -49,14 +54,14 @@ def create(
     from ingress.commands.local_store import create_api_key  # noqa: PLC0415 - slow
 
     key = create_api_key(data_dir, name, permissions, scopes, person, team or (), lifetime)
-    emit({"name": name, "key": key}, as_json, lambda made: made["key"])
+    emit({"name": name, "key": key}, as_json, lambda new_key: new_key["key"])
 
 
 @app.command("list")
 def list_keys(
     as_json: Annotated[bool, AS_JSON] = False, data_dir: Annotated[Path | None, DATA_DIR] = None
 ) -> None:
-    """List the keys, newest first; never their secrets."""
+    """List the API keys, newest first, without their secrets."""
     answer = client_of(data_dir).get("/api/api-keys")
     emit(answer, as_json, lambda answer: key_table(answer["keys"]))
 
@@ -67,7 +72,7 @@ def revoke(
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Revoke a key at once."""
+    """Revoke an API key at once."""
     path = f"/api/api-keys/{quote(key, safe='')}"
     revoked = client_of(data_dir).send("DELETE", path)
     emit(revoked, as_json, lambda revoked: f"revoked: {revoked['id']} ({revoked['name']})")

@@ -1,4 +1,4 @@
-"""calmo-pagerduty connection …"""
+"""The commands `calmo-pagerduty connection …`."""
 
 import sys
 from pathlib import Path
@@ -15,7 +15,9 @@ from ingress.commands.options import AS_JSON, DATA_DIR
 from ingress.commands.output import emit
 from ingress.commands.tool_view import connection_report_view, connection_table, result_view
 
-app = typer.Typer(no_args_is_help=True, help="PagerDuty accounts: their tokens and what they allow.")
+app = typer.Typer(
+    no_args_is_help=True, help="Manage connections: PagerDuty accounts with their tokens and rules."
+)
 
 Json = dict[str, Any]
 CONNECTION = typer.Argument(help="The connection's id")
@@ -24,7 +26,7 @@ TOKEN_KIND = typer.Option("--token-kind", help="api_token (a REST API key) or oa
 
 
 class NoToken(ExplainedError):
-    """No token came in on standard input."""
+    """Standard input holds no token."""
 
 
 def _path(connection: str, *more: str) -> str:
@@ -42,18 +44,19 @@ def _read_token() -> str:
 
 @app.command()
 def add(
-    name: Annotated[str, typer.Option(help="What people call it")],
+    name: Annotated[str, typer.Option(help="A name for people")],
     scope: Annotated[str, typer.Option(help="personal:USER or organization:ORG")],
     region: Annotated[str, typer.Option(help="us or eu")] = "us",
     token_stdin: Annotated[bool, TOKEN_STDIN] = False,
     token_kind: Annotated[TokenKind, TOKEN_KIND] = TokenKind.API_TOKEN,
     from_address: Annotated[
-        str | None, typer.Option("--from", help="A PagerDuty user's address, in whose name writes are made")
+        str | None,
+        typer.Option("--from", help="The e-mail address of the PagerDuty user who makes the writes"),
     ] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Connect a PagerDuty account: reads are on, writes are off."""
+    """Connect a PagerDuty account. Reads are allowed, writes are not."""
     body: Json = {"name": name, "scope": scope, "region": region, "token_kind": token_kind}
     if from_address:
         body["from_address"] = from_address
@@ -66,7 +69,7 @@ def add(
 def list_connections(
     as_json: Annotated[bool, AS_JSON] = False, data_dir: Annotated[Path | None, DATA_DIR] = None
 ) -> None:
-    """List the connections."""
+    """List the connections that the key sees."""
     answer = client_of(data_dir).get("/api/connections")
     emit(answer, as_json, lambda answer: connection_table(answer["connections"]))
 
@@ -77,7 +80,7 @@ def show(
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Show one connection: what it allows, and how much of PagerDuty's limits is used."""
+    """Show a connection with its rules and its use of PagerDuty's rate limit."""
     _print_connection(client_of(data_dir).get(_path(connection)), as_json)
 
 
@@ -87,10 +90,10 @@ def try_out(
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Find out, by reading only, what the connection's token can do. Ends with 1 if it is no good."""
-    found = client_of(data_dir).send("POST", _path(connection, "test"), {})
-    emit(found, as_json, connection_report_view)
-    raise typer.Exit(0 if found["ok"] else 1)
+    """Test with reads only what the connection's token can do. Exits with 1 if it does not work."""
+    report = client_of(data_dir).send("POST", _path(connection, "test"), {})
+    emit(report, as_json, connection_report_view)
+    raise typer.Exit(0 if report["ok"] else 1)
 
 
 @app.command()
@@ -101,9 +104,11 @@ def rotate(
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Replace the token by the one on standard input. Calls under way go on with the old one."""
+    """Replace the token by that on standard input. Calls that run already still use the old token."""
     if not token_stdin:
-        raise NoToken("a token is read from standard input only, where no other user of the machine sees it")
+        raise NoToken(
+            "the token is read only from standard input, where no other user of the machine can see it"
+        )
     body = {"token": _read_token(), "token_kind": token_kind}
     _print_connection(client_of(data_dir).send("POST", _path(connection, "token"), body), as_json)
 
@@ -114,7 +119,7 @@ def remove(
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Remove a connection and forget its token. Its issues and its audit stay."""
+    """Remove a connection and delete its token. Its issues and audit rows stay."""
     _print_connection(client_of(data_dir).send("DELETE", _path(connection)), as_json)
 
 
@@ -122,20 +127,21 @@ def remove(
 def permit(
     connection: Annotated[str, CONNECTION],
     allow: Annotated[list[str] | None, typer.Option(help="tool:NAME, category:NAME or risk:LEVEL")] = None,
-    deny: Annotated[list[str] | None, typer.Option(help="The same; what is denied wins")] = None,
-    clear: Annotated[list[str] | None, typer.Option(help="Take a switch away")] = None,
+    deny: Annotated[list[str] | None, typer.Option(help="Like --allow; a denial takes precedence")] = None,
+    clear: Annotated[list[str] | None, typer.Option(help="Remove a switch")] = None,
     team: Annotated[str | None, typer.Option(help="Only for keys of this team (PagerDuty's id)")] = None,
     approve: Annotated[
-        str | None, typer.Option(help="Risks that need a person's approval, by comma; none for none")
+        str | None, typer.Option(help="Risks that need a person's approval, separated by commas; or none")
     ] = None,
-    writes_per_hour: Annotated[int | None, typer.Option(min=0, help="Cap for each tool")] = None,
+    writes_per_hour: Annotated[int | None, typer.Option(min=0, help="Limit for each tool")] = None,
     context_note: Annotated[
-        bool | None, typer.Option(help="Write each incident's context back as a note; allow the tool too")
+        bool | None,
+        typer.Option(help="Write each incident's context back as a note; the tool must be allowed too"),
     ] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Say what a connection allows."""
+    """Change what a connection allows and what needs approval."""
     client = client_of(data_dir)
     rules = client.get(_path(connection))["rules"]
     switches = rules["teams"].setdefault(team, {}) if team else rules["switches"]
@@ -156,32 +162,34 @@ def permit(
 def targets(
     connection: Annotated[str, CONNECTION],
     severity: Annotated[
-        list[str] | None, typer.Option(help="critical, warning, medium or info; all of them if none is named")
+        list[str] | None, typer.Option(help="critical, warning, medium or info. Default: all of them")
     ] = None,
     acknowledge: Annotated[float | None, typer.Option(min=0, help="Minutes; 0 for no target")] = None,
     resolve: Annotated[float | None, typer.Option(min=0, help="Minutes; 0 for no target")] = None,
     escalate: Annotated[
         bool | None, typer.Option(help="Escalate an open incident that misses a target")
     ] = None,
-    level: Annotated[int | None, typer.Option(min=1, max=20, help="To which level it is escalated")] = None,
-    clear: Annotated[bool, typer.Option("--clear", help="Take all targets away")] = False,
+    level: Annotated[int | None, typer.Option(min=1, max=20, help="The escalation level")] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Remove all targets")] = False,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Say how soon incidents are to be acknowledged and resolved."""
+    """Set how soon incidents must be acknowledged and resolved."""
     client = client_of(data_dir)
     if clear:
         _print_connection(client.send("PATCH", _path(connection), {"response_targets": None}), as_json)
         return
-    known: Json = client.get(_path(connection))["response_targets"] or {}
-    by_severity = known.setdefault("by_severity", {})
+    response_targets: Json = client.get(_path(connection))["response_targets"] or {}
+    by_severity = response_targets.setdefault("by_severity", {})
     minutes = {"acknowledge_minutes": acknowledge, "resolve_minutes": resolve}
-    for chosen in severity or [*Severity]:
-        own = by_severity.setdefault(chosen, {})
-        own.update({name: value or None for name, value in minutes.items() if value is not None})
+    for name_of_severity in severity or [*Severity]:
+        severity_targets = by_severity.setdefault(name_of_severity, {})
+        severity_targets.update({name: value or None for name, value in minutes.items() if value is not None})
     further = {"escalates_on_miss": escalate, "escalation_level": level}
-    known.update({name: value for name, value in further.items() if value is not None})
-    _print_connection(client.send("PATCH", _path(connection), {"response_targets": known}), as_json)
+    response_targets.update({name: value for name, value in further.items() if value is not None})
+    _print_connection(
+        client.send("PATCH", _path(connection), {"response_targets": response_targets}), as_json
+    )
 
 
 def _print_connection(connection: Json, as_json: bool) -> None:

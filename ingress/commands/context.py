@@ -1,4 +1,4 @@
-"""calmo-pagerduty context INCIDENT_OR_ISSUE."""
+"""The command `calmo-pagerduty context INCIDENT_OR_ISSUE`."""
 
 import json
 import sys
@@ -17,29 +17,30 @@ if TYPE_CHECKING:
     from calmo_pagerduty.clients.rest import ApiClient
 
 Json = dict[str, Any]
-#: It is not there yet: neither shown nor failed.
+#: Exit code if the context is not complete yet.
 EXIT_INCOMPLETE = 3
 
 
 def context(
     incident: Annotated[str, typer.Argument(help="A PagerDuty incident's id, or an issue's")],
-    refresh: Annotated[bool, typer.Option("--refresh", help="Have a new version gathered")] = False,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Gather a new version")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the version that is being gathered")] = False,
-    version: Annotated[int | None, typer.Option(min=1, help="Default: the newest that is complete")] = None,
+    version: Annotated[int | None, typer.Option(min=1, help="Default: the newest complete version")] = None,
     connection: Annotated[
-        str | None, typer.Option(help="Needed only if the incident is an issue of several, or none yet")
+        str | None,
+        typer.Option(help="Needed only if several connections have an issue of the incident, or none has"),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Answer with the whole document")] = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Answer with a markdown page")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole document as JSON")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown page")] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Show an incident's context. Ends with 1 if there is none, with 3 if it isn't complete yet."""
+    """Show an incident's context. Exits with 1 if there is none, with 3 if it is not complete yet."""
     client = client_of(data_dir)
     path = f"/api/issues/{_issue_id(client, incident, connection)}/context"
     stream = f"{path}/progress"
     if refresh:
-        begun = _request_context(client, path, incident, connection)
-        version, stream = begun["version"], begun["links"]["progress"]
+        gathering = _request_context(client, path, incident, connection)
+        version, stream = gathering["version"], gathering["links"]["progress"]
     if wait:
         version = version or _get_newest(client, path, incident)["version"]
         version = _wait(client, stream if refresh else f"{stream}?version={version}", version)
@@ -52,7 +53,7 @@ def context(
 
 
 def _issue_id(client: "ApiClient", text: str, connection: str | None) -> str:
-    """Raises ApiProblem."""
+    """Return the id of the issue. Raises ApiProblem."""
     if ISSUE_ID.fullmatch(text):
         return text
     if not INCIDENT_ID.fullmatch(text):
@@ -61,19 +62,19 @@ def _issue_id(client: "ApiClient", text: str, connection: str | None) -> str:
         from calmo_pagerduty.kernel.incident_ref import IncidentRef  # noqa: PLC0415 - slow, by pydantic
 
         return IncidentRef(connection_id=connection, incident_id=text).issue_id
-    found: list[Json] = client.list_issues([("incident", text)])["issues"]
-    if not found:
+    issues: list[Json] = client.list_issues([("incident", text)])["issues"]
+    if not issues:
         raise ApiProblem(
             f"there is no issue of the incident {text}; name the --connection to ask PagerDuty as"
         )
-    if len(found) > 1:
-        names = ", ".join(issue["connection_id"] for issue in found)
+    if len(issues) > 1:
+        names = ", ".join(issue["connection_id"] for issue in issues)
         raise ApiProblem(f"{text} is an issue of several connections: name the --connection: {names}")
-    return str(found[0]["id"])
+    return str(issues[0]["id"])
 
 
 def _request_context(client: "ApiClient", path: str, incident: str, connection: str | None) -> Json:
-    """Have a version gathered. An incident that is no issue yet is asked for by its connection."""
+    """Request a new version. With a connection, the incident need not be an issue yet."""
     if connection is not None and not ISSUE_ID.fullmatch(incident):
         path = f"/api/incidents/{quote(incident, safe='')}/context"
         return client.send("POST", path, {"reason": "command line", "connection": connection})
@@ -81,17 +82,17 @@ def _request_context(client: "ApiClient", path: str, incident: str, connection: 
 
 
 def _wait(client: "ApiClient", stream: str, version: int) -> int:
-    """Return the version that is complete now. Raises ApiProblem."""
-    # Rich's bar takes a moment to import, which no other command should wait for.
+    """Wait until the version is complete and return its number. Raises ApiProblem."""
+    # Rich's progress bar is slow to import, and only this command needs it.
     from ingress.commands.context_progress import follow  # noqa: PLC0415 - slow
 
     end = follow(client, stream, version)
     if end["state"] == "late":
-        _print_progress(f"version {version} was not begun for a minute: is a worker running?")
+        _print_progress(f"version {version} did not begin within a minute: is a worker running?")
         raise typer.Exit(EXIT_INCOMPLETE)
     if end["state"] == "stalled":
         _print_progress(
-            f"nothing was heard of version {version} for long: was it ended in the Temporal UI? Ask again"
+            f"version {version} made no progress for long: was it terminated in the Temporal UI? Try again"
         )
         raise typer.Exit(EXIT_INCOMPLETE)
     if end["state"] != "complete":
@@ -121,24 +122,24 @@ def _show(
 
 
 def _get_newest(client: "ApiClient", path: str, incident: str) -> Json:
-    """Return the newest version, complete or not. Raises ApiProblem, saying what to do if there is none."""
+    """Return the newest version, complete or not. Raises ApiProblem with advice if there is none."""
     try:
         newest: Json = client.get(f"{path}/versions")["versions"][0]
     except ApiProblem as problem:
         if problem.status == 404 and "no context yet" in str(problem):
-            words = f"calmo-pagerduty context {incident} --refresh --wait"
-            raise ApiProblem(f"it has no context yet; to have one gathered: {words}") from None
+            command = f"calmo-pagerduty context {incident} --refresh --wait"
+            raise ApiProblem(f"it has no context yet; to gather it: {command}") from None
         raise
     return newest
 
 
 def _report_not_started(client: "ApiClient", path: str, incident: str, version: int | None) -> None:
-    """Say that a version which isn't there yet is being gathered."""
+    """Exit with EXIT_INCOMPLETE if the version is being gathered."""
     newest = _get_newest(client, path, incident)
     if newest["state"] == "gathering" and version in {None, newest["version"]}:
         _print_progress(f"version {newest['version']} is being gathered; to wait for it: --wait")
         raise typer.Exit(EXIT_INCOMPLETE)
 
 
-def _print_progress(words: str) -> None:
-    sys.stderr.write(f"{words}\n")
+def _print_progress(text: str) -> None:
+    sys.stderr.write(f"{text}\n")

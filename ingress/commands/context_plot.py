@@ -1,7 +1,6 @@
-"""What happened around an incident, as a plot of text: one lane each, time from the left to the right.
+"""Plot the events around an incident as text: a line per kind of event, time from left to right.
 
-The minutes just before an incident say more than the hours before, so the axis is logarithmic: its
-marks say where one is.
+The minutes just before an incident matter more than the hours before, so the time axis is logarithmic.
 """
 
 import math
@@ -14,14 +13,14 @@ from rich.text import Text
 from calmo_pagerduty.contexts.model import Assessment
 
 DAY_MINUTES = 1440.0
-#: Marks of the axis in minutes before, the most telling first: a narrow window has room for some only.
+#: Marks of the axis in minutes before, the most important first: a narrow window has no room for all.
 _MARKS = (
     (0.0, "0"), (1440.0, "24 h"), (60.0, "1 h"), (10.0, "10 min"), (-60.0, "+1 h"), (360.0, "6 h"),
     (-10.0, "+10 min"), (3.0, "3 min"),
 )  # fmt: skip
 LABEL = 11
 MIN_WIDTH, MAX_WIDTH = 24, 90
-#: The shortest times that the axis reaches before and after.
+#: The axis covers at least these times before and after.
 MIN_MINUTES_BEFORE, MIN_MINUTES_AFTER = 60.0, 3.0
 _SYMBOL_OF_LANE: Mapping[str, tuple[str, str]] = {
     "changes": ("◆", "cyan"),
@@ -34,7 +33,7 @@ _SYMBOL_OF_LANE: Mapping[str, tuple[str, str]] = {
 
 
 def timeline_plot(assessment: Assessment, width: int) -> Iterator[Text]:
-    """Yield the plot's lines, for a window so many characters wide. Where nothing else was: none."""
+    """Yield the plot's lines for a window of `width` characters; nothing if no other event is known."""
     lanes = {name: times for name, times in _lanes(assessment).items() if times}
     if len(lanes) == 1:
         return
@@ -48,7 +47,7 @@ def timeline_plot(assessment: Assessment, width: int) -> Iterator[Text]:
 
 
 def _lanes(assessment: Assessment) -> dict[str, list[float]]:
-    """Return how many minutes before the incident things of each lane were; negative is after."""
+    """Return each lane's events in minutes before the incident. Negative means after."""
     began = assessment.incident.created_at
     lanes: dict[str, list[float]] = {name: [] for name in _SYMBOL_OF_LANE}
     lanes["this"] = [0.0]
@@ -59,21 +58,21 @@ def _lanes(assessment: Assessment) -> dict[str, list[float]]:
 
 
 def _minutes_before(began: datetime, at: datetime) -> float:
-    """What is further away than a day stands at its end."""
+    """Return minutes before the incident, limited to a day before or after."""
     return min(max((began - at).total_seconds() / 60, -DAY_MINUTES), DAY_MINUTES)
 
 
 class _Axis:
-    """Places minutes in columns."""
+    """Maps minutes before the incident to columns."""
 
     def __init__(self, width: int, minutes: Iterable[float]) -> None:
-        known = list(minutes)
+        values = list(minutes)
         self._width = width
-        self._left = _log_position(max(*known, MIN_MINUTES_BEFORE))
-        self._right = _log_position(min(*known, -MIN_MINUTES_AFTER))
+        self._left = _log_position(max(*values, MIN_MINUTES_BEFORE))
+        self._right = _log_position(min(*values, -MIN_MINUTES_AFTER))
 
     def lane(self, minutes: Iterable[float], sign: str) -> str:
-        """Return the lane: a sign where something was, a number where several were."""
+        """Return the lane's line: a sign for a single event, a number for several in the same column."""
         cells = [" "] * self._width
         cells[self._column(0.0)] = "│"
         for column, count in Counter(map(self._column, minutes)).items():
@@ -82,13 +81,13 @@ class _Axis:
 
     def marks(self) -> str:
         cells = [" "] * self._width
-        for minutes, words in _MARKS:
+        for minutes, label in _MARKS:
             if not self._right <= _log_position(minutes) <= self._left:
                 continue
-            start = min(max(self._column(minutes) - len(words) // 2, 0), self._width - len(words))
-            room = cells[max(start - 1, 0) : start + len(words) + 1]
+            start = min(max(self._column(minutes) - len(label) // 2, 0), self._width - len(label))
+            room = cells[max(start - 1, 0) : start + len(label) + 1]
             if not "".join(room).strip():
-                cells[start : start + len(words)] = words
+                cells[start : start + len(label)] = label
         return "".join(cells).rstrip()
 
     def _column(self, minutes: float) -> int:

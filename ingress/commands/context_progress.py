@@ -1,4 +1,4 @@
-"""The gathering of a context as it goes, on standard error: one line per source, and a bar."""
+"""Show a gathering's progress on standard error: a line per source, and a progress bar."""
 
 import sys
 from typing import Any
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 def follow(client: ApiClient, stream: str, version: int) -> Json:
-    """Return how the version ended, once it has. Raises ApiProblem."""
+    """Show the progress until the version ends, and return its last event. Raises ApiProblem."""
     console = Console(file=sys.stderr)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -28,15 +28,15 @@ def follow(client: ApiClient, stream: str, version: int) -> Json:
                 progress.update(task, completed=event.data["done"], total=event.data["of"])
             elif event.name in {"complete", "late", "stalled"}:
                 return event.data
-    raise ApiProblem("the service stopped telling how the gathering goes; ask again")
+    raise ApiProblem("the stream of progress ended early; try again")
 
 
 def source_line(source: Json) -> Text:
-    """Return a source that has landed: how much it brought and how long it took, or what is lacking."""
+    """Return a line about a finished source: its count and its duration, or what is missing."""
     state, seconds = source["state"], f"{source['seconds']:.1f} s"
     if state == SourceState.COMPLETE:
         return Text.assemble(("✓ ", "green"), source["title"], (f"  {source['count']}, {seconds}", "dim"))
     if state == SourceState.NOT_APPLICABLE:
         return Text.assemble(("– ", "dim"), source["title"], ("  there is nothing to ask about", "dim"))
-    said = ": ".join(filter(None, [STATE_TEXT.get(state, state), sanitize_text(source["reason"], 200)]))
-    return Text.assemble(("✗ ", "yellow"), source["title"], (f"  {said}", "yellow"))
+    problem = ": ".join(filter(None, [STATE_TEXT.get(state, state), sanitize_text(source["reason"], 200)]))
+    return Text.assemble(("✗ ", "yellow"), source["title"], (f"  {problem}", "yellow"))

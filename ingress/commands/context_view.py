@@ -1,4 +1,4 @@
-"""An incident's context as a responder reads it in a terminal, at night, in a hurry: what matters first."""
+"""Show an incident's context in a terminal, with the most important parts first."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,12 +25,12 @@ from calmo_pagerduty.kernel.markdown_text import single_line
 from ingress.commands.context_plot import timeline_plot
 from ingress.commands.issue_view import STATUS_STYLE
 
-#: How many of each are shown; the document has all.
+#: At most this many rows per section. The document has all.
 MAX_ROWS = 5
 MAX_TEXT_LENGTH = 300
 BAR_WIDTH = 30
 
-#: Wider than that, lines are hard to follow.
+#: Longer lines are hard to read.
 MAX_PAGE_WIDTH = 110
 
 View = Iterator[RenderableType]
@@ -46,17 +46,17 @@ def print_context(document: Mapping[str, Any]) -> None:
 
 
 def context_view(context: IncidentContext, width: int) -> Group:
-    """Return the page for a window so many characters wide."""
-    found = context.assessment
-    began = found.incident.created_at
+    """Return the page for a window of `width` characters."""
+    assessment = context.assessment
+    began = assessment.incident.created_at
     sections: tuple[tuple[str, str, View], ...] = (
-        ("Probable causes", words.CORRELATED, _causes(found)),
-        ("Incidents like it", "", _similar(found, began)),
-        ("Whom to involve", "", _people(found)),
-        ("On call", "", _on_call(found, began)),
-        ("Around it", "minutes before, closer ones drawn wider", timeline_plot(found, width - 2)),
-        ("Dependencies", "", _dependencies(found.surrounding)),
-        ("What people wrote", "", _notes(found)),
+        ("Probable causes", words.CORRELATED, _causes(assessment)),
+        ("Incidents like it", "", _similar(assessment, began)),
+        ("Whom to involve", "", _people(assessment)),
+        ("On call", "", _on_call(assessment, began)),
+        ("Around it", "minutes before, closer ones drawn wider", timeline_plot(assessment, width - 2)),
+        ("Dependencies", "", _dependencies(assessment.surrounding)),
+        ("What people wrote", "", _notes(assessment)),
         ("What is lacking", "not known is not none", _degraded_sources(context)),
     )
     parts: list[RenderableType] = [*_head(context, width)]
@@ -75,7 +75,7 @@ def _head(context: IncidentContext, width: int) -> View:
     facts, impact = context.assessment.incident, context.assessment.impact
     number = f"#{facts.number}" if facts.number is not None else facts.incident.id
     yield Text.assemble((f"{number}  ", "bold"), (_text(facts.title.text), "bold"))
-    known = [
+    fields = [
         (facts.status, STATUS_STYLE.get(facts.status, "")),
         *(
             (part, "")
@@ -86,8 +86,8 @@ def _head(context: IncidentContext, width: int) -> View:
         (f"began {format_instant(facts.created_at)}", ""),
     ]
     line = Text()
-    for place, (said, style) in enumerate(known):
-        line.append(" · " if place else "", "dim").append(_text(said), style)
+    for place, (text, style) in enumerate(fields):
+        line.append(" · " if place else "", "dim").append(_text(text), style)
     yield line
     if facts.incident.url:
         yield Text(_text(facts.incident.url), style="dim", overflow="fold")
@@ -101,7 +101,7 @@ def _impact(impact: Impact, width: int) -> View:
         full = round(impact.score / 100 * width)
         style = "red" if impact.score >= 75 else "yellow" if impact.score >= 50 else "green"
         yield Text.assemble(("█" * full, style), ("░" * (width - full), "dim"), f" {impact.score:.0f}/100")
-    told = [
+    counted = [
         f"{words.factor_label(contribution)} {contribution.points:.3g}/{contribution.weight:g}"
         for contribution in impact.contributions
         if contribution.points is not None
@@ -111,8 +111,8 @@ def _impact(impact: Impact, width: int) -> View:
         for contribution in impact.contributions
         if contribution.points is None
     ]
-    if told:
-        yield Text(_text(" · ".join(told)), style="dim")
+    if counted:
+        yield Text(_text(" · ".join(counted)), style="dim")
     if unknown:
         yield Text(_text(f"not known, so not counted: {', '.join(unknown)}"), style="dim")
 
@@ -131,7 +131,7 @@ def _causes(assessment: Assessment) -> View:
 
 
 def _candidate_details(candidate: Candidate) -> View:
-    # That it isn't proven, the heading says for all.
+    # The heading says for all candidates that correlation proves nothing.
     yield Text(_text(words.candidate_text(candidate).removesuffix(f"; {words.CORRELATED}")))
     if len(candidate.path) > 1:
         yield Text(_path_text(candidate.path), style="yellow")
@@ -159,12 +159,12 @@ def _similar(assessment: Assessment, began: datetime) -> View:
 
 
 def _group_similar(similar: Iterable[SimilarIncident]) -> list[list[SimilarIncident]]:
-    """Put those together that one would read twice, the most alike first."""
+    """Group incidents that would read the same, the most similar first."""
     groups: dict[tuple[str, ...], list[SimilarIncident]] = {}
     for past in similar:
         resolution = past.resolution.text if past.resolution else ""
-        who = sorted({handled.who.id for handled in past.handled if handled.did == "resolved"})
-        groups.setdefault((past.title.text, past.service.id, resolution, *who), []).append(past)
+        resolvers = sorted({handled.who.id for handled in past.handled if handled.did == "resolved"})
+        groups.setdefault((past.title.text, past.service.id, resolution, *resolvers), []).append(past)
     return list(groups.values())
 
 

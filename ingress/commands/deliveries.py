@@ -1,4 +1,4 @@
-"""calmo-pagerduty deliveries …, and calmo-pagerduty explain."""
+"""The commands `calmo-pagerduty deliveries …` and `calmo-pagerduty explain`."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, DATA_DIR
 from ingress.commands.output import emit
 
-app = typer.Typer(no_args_is_help=True, help="The delivery log: what came in and what became of it.")
+app = typer.Typer(no_args_is_help=True, help="Read, export and replay the delivery log.")
 
 Webhook = Annotated[list[str] | None, typer.Option(help="A webhook's handle or id")]
 Verdict = Annotated[list[str] | None, typer.Option(help="accepted, skipped_paused, dead_letter, conflict")]
@@ -23,18 +23,18 @@ State = Annotated[
 EventTypes = Annotated[list[str] | None, typer.Option("--event-type", help="incident.triggered, …")]
 Incident = Annotated[list[str] | None, typer.Option(help="A PagerDuty incident's id")]
 Remark = Annotated[list[str] | None, typer.Option(help="ping, unknown_type, best_effort, stale")]
-Since = Annotated[str | None, typer.Option(help="Received from then on: 2026-06-01T00:00:00Z")]
-Until = Annotated[str | None, typer.Option(help="Received before then")]
+Since = Annotated[str | None, typer.Option(help="Received at or after this time: 2026-06-01T00:00:00Z")]
+Until = Annotated[str | None, typer.Option(help="Received before this time")]
 Limit = Annotated[int, typer.Option(min=1, max=200)]
-Cursor = Annotated[str | None, typer.Option(help="The next page, as the last answer gave it")]
+Cursor = Annotated[str | None, typer.Option(help="The cursor that the last answer gave for the next page")]
 
 FilterParams = dict[str, Any]
 
 
-def _params(wanted: FilterParams) -> list[tuple[str, str]]:
+def _params(filters: FilterParams) -> list[tuple[str, str]]:
     return [
         (name, str(single))
-        for name, value in wanted.items()
+        for name, value in filters.items()
         for single in (value if isinstance(value, list) else [value])
         if single is not None
     ]
@@ -48,13 +48,13 @@ def _show_page(page: dict[str, Any], name: str, as_json: bool) -> None:
 
 
 def list_webhook_deliveries(
-    webhook: Annotated[str, typer.Argument(help="The webhook's id, or its short form from the list")],
+    webhook: Annotated[str, typer.Argument(help="The webhook's id, or its handle from the list")],
     limit: Limit = 50,
     cursor: Cursor = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """List what was delivered to one webhook, newest first."""
+    """List the deliveries of a webhook, newest first."""
     list_deliveries(webhook=[webhook], limit=limit, cursor=cursor, as_json=as_json, data_dir=data_dir)
 
 
@@ -74,7 +74,7 @@ def list_deliveries(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """List deliveries, newest first."""
-    wanted = {
+    filters = {
         "webhook": webhook,
         "verdict": verdict,
         "state": state,
@@ -86,7 +86,7 @@ def list_deliveries(
         "limit": limit,
         "cursor": cursor,
     }
-    _show_page(client_of(data_dir).get("/api/deliveries", _params(wanted)), "deliveries", as_json)
+    _show_page(client_of(data_dir).get("/api/deliveries", _params(filters)), "deliveries", as_json)
 
 
 @app.command()
@@ -95,9 +95,9 @@ def show(
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Show one delivery and, for who may see it, its body with secrets masked."""
-    found = client_of(data_dir).get(f"/api/deliveries/{delivery}")
-    emit(found, as_json, delivery_view)
+    """Show a delivery and, if the key may read it, its body with secrets masked."""
+    answer = client_of(data_dir).get(f"/api/deliveries/{delivery}")
+    emit(answer, as_json, delivery_view)
 
 
 @app.command()
@@ -113,7 +113,7 @@ def export(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Write the delivery log as JSON lines, newest first, without bodies."""
-    wanted = {
+    filters = {
         "webhook": webhook,
         "verdict": verdict,
         "state": state,
@@ -125,7 +125,7 @@ def export(
     }
     client, cursor = client_of(data_dir), None
     while True:
-        page = client.get("/api/deliveries", [*_params(wanted | {"cursor": cursor}), ("limit", "200")])
+        page = client.get("/api/deliveries", [*_params(filters | {"cursor": cursor}), ("limit", "200")])
         for delivery in page["deliveries"]:
             typer.echo(json.dumps(delivery))
         cursor = page["next_cursor"]
@@ -145,7 +145,7 @@ def refusals(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """List deliveries that were not authenticated, newest first."""
-    wanted = {
+    filters = {
         "webhook": webhook,
         "verdict": verdict,
         "since": since,
@@ -153,7 +153,7 @@ def refusals(
         "limit": limit,
         "cursor": cursor,
     }
-    _show_page(client_of(data_dir).get("/api/refusals", _params(wanted)), "refusals", as_json)
+    _show_page(client_of(data_dir).get("/api/refusals", _params(filters)), "refusals", as_json)
 
 
 @app.command()
@@ -169,8 +169,8 @@ def replay(
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Send deliveries to their issues again. What has arrived before changes nothing."""
-    wanted = {
+    """Replay deliveries. An event that is on its timeline already changes nothing."""
+    filters = {
         "seqs": delivery,
         "webhook": webhook,
         "verdict": verdict,
@@ -180,17 +180,17 @@ def replay(
         "since": since,
         "until": until,
     }
-    body = {name: value for name, value in wanted.items() if value}
+    body = {name: value for name, value in filters.items() if value}
     if not body:
-        raise typer.BadParameter("say which: numbers, or --webhook, --state, --since …")
+        raise typer.BadParameter("say which deliveries: numbers, or --webhook, --state, --since …")
     client, replayed, left = client_of(data_dir), 0, dict[str, int]()
     while True:
-        said = client.send("POST", "/api/deliveries/replay", body)
-        replayed += said["replayed"]
-        left = {name: left.get(name, 0) + said["left"].get(name, 0) for name in {*left, *said["left"]}}
-        if not said["more"]:
+        batch = client.send("POST", "/api/deliveries/replay", body)
+        replayed += batch["replayed"]
+        left = {name: left.get(name, 0) + batch["left"].get(name, 0) for name in {*left, *batch["left"]}}
+        if not batch["more"]:
             break
-        body["after"] = said["last_seq"]
+        body["after"] = batch["last_seq"]
     others = "".join(f", {count} left: {name}" for name, count in sorted(left.items()))
     emit({"replayed": replayed, "left": left}, as_json, lambda _: f"{replayed} replayed{others}")
 
@@ -200,7 +200,7 @@ def explain(
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Say why an incident is an issue, or why not and what to do. Ends with 1 if something is missing."""
-    found = client_of(data_dir).get(f"/api/explain/{quote(incident, safe='')}")
-    emit(found, as_json, explanation_view)
-    raise typer.Exit(1 if found["first_missing"] else 0)
+    """Explain why an incident is or is not an issue, and what to do. Exits with 1 if something is missing."""
+    explanation = client_of(data_dir).get(f"/api/explain/{quote(incident, safe='')}")
+    emit(explanation, as_json, explanation_view)
+    raise typer.Exit(1 if explanation["first_missing"] else 0)

@@ -1,4 +1,4 @@
-"""Deliveries, refusals, explanations and keys as a terminal shows them."""
+"""Show deliveries, refusals, explanations and API keys in a terminal."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -41,7 +41,7 @@ def delivery_table(deliveries: Sequence[Json]) -> Table:
 
 
 def delivery_view(delivery: Json) -> RenderableType:
-    """Return one delivery, field by field, with its body below."""
+    """Return a delivery, a line per field, with its body below."""
     table = empty_table("", "")
     table.show_header = False
     for name, value in delivery.items():
@@ -69,7 +69,7 @@ def refusal_table(refusals: Sequence[Json]) -> Table:
 
 
 def explanation_view(explanation: Json) -> RenderableType:
-    """Return the walk, a step a line, and what to do about the first one that is not ok."""
+    """Return a line per step, and the advice for the first step that is not ok."""
     lines = [
         Text.assemble(
             (f"{step['state']:<8}", STEP_STYLE[step["state"]]),

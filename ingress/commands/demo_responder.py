@@ -1,4 +1,4 @@
-"""Somebody at Calmo's side of the demo: they resolve one incident from here, and look what PagerDuty says."""
+"""The demo's responder: it resolves an incident from Calmo and shows the incident's status at PagerDuty."""
 
 import threading
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from calmo_pagerduty.incidents.action_names import Action
 
 Json = dict[str, Any]
 
-#: Of the story that the simulated PagerDuty tells: it is reopened, and then left for some time.
+#: An incident of the simulated PagerDuty's story, which is reopened and then stays open for a while.
 TITLE = "TLS certificate expires in 10 days"
 RESOLUTION = "Renewed by hand; the DNS check now asks another resolver."
 POLL_SECONDS = 0.3
@@ -18,7 +18,7 @@ MAX_LISTED = 100
 
 
 class DemoResponder:
-    """Follows what happens in a thread of its own, until it has done its part or is told to stop."""
+    """Follows the stream of changes in its own thread until it has resolved the incident or is stopped."""
 
     def __init__(self, client: ApiClient, tell: Callable[[str], None]) -> None:
         self._client = client
@@ -36,23 +36,24 @@ class DemoResponder:
         while not self._stopped.is_set():
             try:
                 for event in self._client.changes(after):
-                    awaited = next(filter(_is_demo_issue, self._issues_of(event, after)), None)
-                    if awaited is not None:
-                        self._resolve(awaited)
+                    demo_issue = next(filter(_is_demo_issue, self._issues_of(event, after)), None)
+                    if demo_issue is not None:
+                        self._resolve(demo_issue)
                         return
                     if event is not None:
-                        # Only then: what could not be resolved is told again when the stream is resumed.
+                        # Only after the action: if it failed, the resumed stream repeats the change.
                         after = event.id
                     if self._stopped.is_set():
                         return
             except ApiProblem as problem:
                 if problem.status is not None and problem.status < 500:
-                    return  # refused: somebody was first, or writes were switched off
+                    return  # refused: the incident was resolved already, or writes were switched off
                 self._stopped.wait(POLL_SECONDS)
 
     def _issues_of(self, event: ServerSentEvent | None, after: int | None) -> list[Json]:
-        """Return the issue that changed. Once the stream is open, return those that are open: one may have
-        been reopened before, and a new reader is told only what is new.
+        """Return the issue that changed, or the open issues once the stream is open.
+
+        The incident may have been reopened before, and a new stream has only new changes.
         """
         if event is not None:
             return [event.data["issue"]]
@@ -61,12 +62,12 @@ class DemoResponder:
         return list(self._client.list_issues([("status", "triggered"), ("limit", str(MAX_LISTED))])["issues"])
 
     def _resolve(self, issue: Json) -> None:
-        """At a high speed of the story somebody at PagerDuty may be first: that is no fault."""
-        resolved = issue_action(issue["id"], Action.RESOLVE, {"resolution": RESOLUTION})
-        done = self._client.ask(resolved)
-        asked = {"incident_id": issue["incident_id"]}
-        seen = self._client.ask(tool_call("get_incident", asked, issue["connection_id"]))
-        status = (seen.get("result") or {}).get("status", "nothing")
+        """Resolve the incident. At high speed, the story may resolve it first, which is no failure."""
+        request = issue_action(issue["id"], Action.RESOLVE, {"resolution": RESOLUTION})
+        done = self._client.ask(request)
+        arguments = {"incident_id": issue["incident_id"]}
+        incident = self._client.ask(tool_call("get_incident", arguments, issue["connection_id"]))
+        status = (incident.get("result") or {}).get("status", "nothing")
         self._tell(f"“{TITLE}” was resolved from here ({done['state']}); PagerDuty says: {status}")
 
 

@@ -1,4 +1,4 @@
-"""calmo-pagerduty encryption …"""
+"""The commands `calmo-pagerduty encryption …`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 from ingress.commands.options import AS_JSON, DATA_DIR
 from ingress.commands.output import emit
 
-app = typer.Typer(no_args_is_help=True, help="The master keys that secrets are sealed with.")
+app = typer.Typer(no_args_is_help=True, help="Manage the master keys that encrypt secrets.")
 
 
 @app.command()
@@ -16,10 +16,10 @@ def status(
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Tell how many secrets are under each master key."""
-    from ingress.commands.local_store import sealed_values  # noqa: PLC0415 - slow
+    """Show how many secrets each master key encrypts."""
+    from ingress.commands.local_store import count_secrets_by_key  # noqa: PLC0415 - slow
 
-    primary, counted = sealed_values(data_dir)
+    primary, counted = count_secrets_by_key(data_dir)
     lines = [
         f"{kid}  {count} secrets{'  (seals)' if kid == primary else ''}" for kid, count in counted.items()
     ]
@@ -31,7 +31,7 @@ def rewrap(
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Bring every secret under the first configured master key, while the service runs."""
+    """Encrypt every secret with the first configured master key. The service may run meanwhile."""
     from ingress.commands.local_store import rewrap_secrets  # noqa: PLC0415 - slow
 
     def tell(done: int) -> None:
@@ -40,6 +40,6 @@ def rewrap(
 
     primary, total, idle = rewrap_secrets(data_dir, tell)
     lines = [f"{total} secrets brought under {primary}"]
-    lines += [f"{kid} isn't needed any more: take it out of the configuration" for kid in idle]
+    lines += [f"{kid} is no longer needed: remove it from the configuration" for kid in idle]
     done = {"primary": primary, "rewrapped": total, "not_needed_any_more": idle}
     emit(done, as_json, lambda _: "\n".join(lines))

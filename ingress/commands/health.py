@@ -1,20 +1,20 @@
-"""calmo-pagerduty health …: what a container's health check asks. Ends with 1 if it is not well."""
+"""The commands `calmo-pagerduty health …` for containers' health checks. They exit with 1 on a failure."""
 
 import typer
 
 from calmo_pagerduty.command_settings import load_command_settings
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 
-app = typer.Typer(no_args_is_help=True, help="Is a part well? For health checks.")
+app = typer.Typer(no_args_is_help=True, help="Check the health of a process.")
 
 
 class NotWell(ExplainedError):
-    """A part does not do its work; the message says what was seen."""
+    """A process does not do its work. The message says why."""
 
 
 @app.command()
 def ingress() -> None:
-    """Ask the ingress on this machine whether database and Temporal are there."""
+    """Check that the ingress on this machine reaches the database and Temporal."""
     from calmo_pagerduty.http_client import Client, HTTPError  # noqa: PLC0415 - slow
 
     port = load_command_settings().http_port
@@ -30,14 +30,14 @@ def ingress() -> None:
 
 @app.command()
 def worker() -> None:
-    """Ask Temporal whether a worker listens to our task queue."""
-    # Temporal's client takes a second to import, which the check of the ingress should not wait for.
+    """Check that a worker polls our task queue."""
+    # Temporal's client takes a second to import, and the check of the ingress does not need it.
     from ingress.commands.worker_pollers import TemporalSilent, list_pollers  # noqa: PLC0415 - slow
 
     try:
         pollers = list_pollers()
-    except TemporalSilent as silent:
-        raise NotWell(f"Temporal does not answer: {silent}") from None
+    except TemporalSilent as error:
+        raise NotWell(f"Temporal does not answer: {error}") from None
     if not pollers:
-        raise NotWell("no worker has asked Temporal for work lately")
+        raise NotWell("no worker has polled Temporal lately")
     typer.echo(f"{len(pollers)} workers: {', '.join(pollers)}")

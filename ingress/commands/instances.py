@@ -1,4 +1,4 @@
-"""Find the service that runs on this machine: its data folder, address and first API key."""
+"""Find the service that runs on this machine: its data folder, its address and its first API key."""
 
 import contextlib
 import hashlib
@@ -20,12 +20,12 @@ API_KEY_FILE = "api_key"
 
 
 class NoInstance(ExplainedError):
-    """It is not clear which service is meant; the message says what to do."""
+    """No service or several services were found. The message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """A running `up`: where it keeps its data and where it answers."""
+    """A running `up`, with its data folder and its addresses."""
 
     data_dir: str
     url: str
@@ -44,7 +44,7 @@ class Instance:
 
 
 def announce(instance: Instance) -> None:
-    """Let the other commands find this service, from its data folder and from anywhere."""
+    """Write the files by which other commands find this service."""
     text = json.dumps(asdict(instance), indent=2)
     (Path(instance.data_dir) / INSTANCE_FILE).write_text(text)
     with _without_home():
@@ -60,7 +60,7 @@ def withdraw(instance: Instance) -> None:
 
 
 def find_instance(data_dir: Path | None) -> Instance | None:
-    """Return the service of this data folder, else the only one that runs. Raises NoInstance."""
+    """Return the service of this data folder, else the only running service. Raises NoInstance."""
     if data_dir is not None:
         return _read(data_dir / INSTANCE_FILE)
     here = _read(load_command_settings().data_dir / INSTANCE_FILE)
@@ -68,19 +68,19 @@ def find_instance(data_dir: Path | None) -> Instance | None:
         return here
     running: list[Instance] = []
     with _without_home():
-        running = [found for path in sorted(_registry().glob("*.json")) if (found := _read(path))]
+        running = [instance for path in sorted(_registry().glob("*.json")) if (instance := _read(path))]
     if len(running) > 1:
         folders = ", ".join(instance.data_dir for instance in running)
-        raise NoInstance(f"several services are running ({folders}): say which one with --data-dir")
+        raise NoInstance(f"several services are running ({folders}): choose one of them with --data-dir")
     return running[0] if running else None
 
 
 def settings_for(data_dir: Path | None) -> "Settings":
-    """Return all settings of the service that is meant, or of the environment if none runs.
+    """Return all settings of the service, or of the environment if no service runs.
 
     Raises InvalidSettings, NoInstance.
     """
-    # pydantic takes a while to import, which a command that only calls the REST API should not wait for.
+    # pydantic is slow to import, and a command that only calls the REST API does not need it.
     from calmo_pagerduty.settings import load_settings  # noqa: PLC0415 - slow
 
     instance = find_instance(data_dir)
@@ -96,14 +96,14 @@ def settings_for(data_dir: Path | None) -> "Settings":
 
 
 def api_address(data_dir: Path | None) -> tuple[str, str]:
-    """Return (URL, API key): CALMO_URL and CALMO_API_KEY, else those of the service.
+    """Return URL and API key: from CALMO_URL and CALMO_API_KEY, else from the service.
 
     Raises InvalidSettings, NoInstance.
     """
-    given = load_command_settings()
+    environment = load_command_settings()
     instance = find_instance(data_dir)
-    folder = Path(instance.data_dir) if instance else data_dir or given.data_dir
-    key = given.api_key
+    folder = Path(instance.data_dir) if instance else data_dir or environment.data_dir
+    key = environment.api_key
     if key is None:
         try:
             key = (folder / API_KEY_FILE).read_text(errors="replace").strip()
@@ -112,7 +112,7 @@ def api_address(data_dir: Path | None) -> tuple[str, str]:
                 f"no API key: {folder / API_KEY_FILE} can't be read; "
                 "name the folder with --data-dir or give CALMO_URL and CALMO_API_KEY"
             ) from None
-    return given.url or (instance.url if instance else given.http_url), key
+    return environment.url or (instance.url if instance else environment.http_url), key
 
 
 def client_of(data_dir: Path | None) -> "ApiClient":
@@ -133,12 +133,12 @@ def _read(path: Path) -> Instance | None:
 
 
 def _without_home() -> contextlib.AbstractContextManager[None]:
-    """A home that doesn't exist or can't be written to is no reason not to work."""
+    """Ignore errors of a home folder that does not exist or is not writable."""
     return contextlib.suppress(OSError, RuntimeError)
 
 
 def _registry() -> Path:
-    """Raises RuntimeError if nobody knows this user's home."""
+    """Return the folder of running services' files. Raises RuntimeError if the user has no home folder."""
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(state) / "calmo-pagerduty" / "instances"
 

@@ -1,4 +1,4 @@
-"""Issues as a terminal shows them."""
+"""Show issues in a terminal."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -44,10 +44,10 @@ def last_event(issue: Json) -> str:
 
 
 def issue_table(issues: Sequence[Json]) -> Table:
-    """Return one row per issue."""
+    """Return a table with a row per issue."""
     table = Table(box=None, pad_edge=False)
     for name in ("severity", "status", "priority", "incident", "title", "age", "last event"):
-        # Only titles give way in a narrow window.
+        # In a narrow window only titles are wrapped.
         table.add_column(name, no_wrap=name != "title", overflow="fold")
     now = datetime.now(UTC)
     for issue in issues:
@@ -63,13 +63,14 @@ def issue_table(issues: Sequence[Json]) -> Table:
     return table
 
 
-#: Columns of the live table, with the same width in every row; the title gets what is left.
+#: Columns of the live table with their widths. The title gets the rest of the line.
 LIVE_COLUMNS = {"severity": 10, "status": 12, "priority": 8, "age": 6, "last event": 18, "title": None}
 
 
 def live_table(issues: Sequence[Json], width: int, height: int) -> Group:
-    """Return as many issues as fit, each with the address of its workflow in the Temporal UI below it:
-    whole, over the full width, since what is left of a cut address is of no use.
+    """Return as many issues as fit, each with its workflow's address in the Temporal UI below.
+
+    The address is never cut, so that it can be opened.
     """
     lines: list[RenderableType] = [_live_row(*(Text(name, style="bold") for name in LIVE_COLUMNS))]
     now, left = datetime.now(UTC), height - 1
@@ -99,7 +100,7 @@ def _live_row(*cells: Text) -> Table:
 
 
 def change_line(change: Json) -> Text:
-    """Return one change as a line."""
+    """Return a change as a line."""
     issue = change["issue"]
     events = ", ".join(kind.removeprefix("incident.") for kind in change["event_types"])
     at = datetime.fromisoformat(change["at"]).strftime("%H:%M:%S")
@@ -116,10 +117,12 @@ def change_line(change: Json) -> Text:
 
 
 def action_view(action: Json) -> RenderableType:
-    """Return how an action stands: what was done, or the call as it stands."""
+    """Return the result of an action, or the state of its call if it is not done."""
     if action["state"] != "done":
         return call_view(action, [])
-    done = "nothing to do: it was so already" if action["outcome"] == "unchanged" else "done"
+    done = (
+        "nothing to do: the incident had this state already" if action["outcome"] == "unchanged" else "done"
+    )
     return Text(f"{action['action']} by {action['author']}: {done}")
 
 
@@ -159,11 +162,11 @@ def issue_with_timeline(issue: Json) -> Group:
 
 def _context(issue: Json) -> Text:
     """Return a line about the issue's context, and how to see it."""
-    found = issue.get("context")
-    if not found:
+    context = issue.get("context")
+    if not context:
         return Text("none yet")
-    score = "not known" if found["impact"] is None else f"{found['impact']:.0f} of 100"
-    lacking = "; some sources are lacking" if found["is_degraded"] else ""
+    score = "not known" if context["impact"] is None else f"{context['impact']:.0f} of 100"
+    lacking = "; some sources are lacking" if context["is_degraded"] else ""
     return Text.assemble(f"impact {score}{lacking}  ", (f"calmo-pagerduty context {issue['id']}", "dim"))
 
 
@@ -171,13 +174,13 @@ TARGET_STYLE = {"met": "green", "near": "yellow", "missed": "bold red"}
 
 
 def _response(response: Json, goal: str) -> Text:
-    """Return how long it took, and how that is to its target."""
+    """Return the response time and the state of its target."""
     took = response["acknowledged_in" if goal == "acknowledge" else "resolved_in"]
     words = Text("-" if took is None else format_duration(took))
     if target := response[f"{goal}_target"]:
         state = target["state"]
-        said = f" ({state}: {format_duration(target['seconds'])} until {_in_table(target['due_at'])})"
-        words.append(said, style=TARGET_STYLE.get(state, ""))
+        target_text = f" ({state}: {format_duration(target['seconds'])} until {_in_table(target['due_at'])})"
+        words.append(target_text, style=TARGET_STYLE.get(state, ""))
     return words
 
 

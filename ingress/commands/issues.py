@@ -1,4 +1,4 @@
-"""calmo-pagerduty issues …"""
+"""The commands `calmo-pagerduty issues …`."""
 
 import json
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ from ingress.commands.tools import parse_pairs, read_stdin
 if TYPE_CHECKING:
     from calmo_pagerduty.clients.rest import ApiClient
 
-app = typer.Typer(no_args_is_help=True, help="Issues: one for each PagerDuty incident.")
+app = typer.Typer(no_args_is_help=True, help="List, show and act on issues, one per incident.")
 
 
-#: What isn't text among the actions' arguments.
+#: The JSON types of the actions' arguments that are not texts.
 _KINDS: Mapping[str, Mapping[str, str]] = {
     "assignee_ids": {"type": "array"},
     "targets": {"type": "array"},
@@ -39,7 +39,9 @@ def list_issues(
     incident: Annotated[list[str] | None, typer.Option(help="A PagerDuty incident's id")] = None,
     scope: Annotated[list[str] | None, typer.Option(help="personal:USER or organization:ORG")] = None,
     limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
-    cursor: Annotated[str | None, typer.Option(help="The next page, as the last answer gave it")] = None,
+    cursor: Annotated[
+        str | None, typer.Option(help="The cursor that the last answer gave for the next page")
+    ] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
@@ -71,14 +73,14 @@ def show(
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Show one issue with its timeline."""
+    """Show an issue with its timeline."""
     client = client_of(data_dir)
-    found = [client.show_issue(issue_id) for issue_id in _issue_ids(client, issue)]
+    shown_issues = [client.show_issue(issue_id) for issue_id in _issue_ids(client, issue)]
     if as_json:
-        typer.echo(json.dumps(found[0] if len(found) == 1 else found))
+        typer.echo(json.dumps(shown_issues[0] if len(shown_issues) == 1 else shown_issues))
         return
-    for shown in found:
-        Console().print(issue_with_timeline(shown))
+    for shown_issue in shown_issues:
+        Console().print(issue_with_timeline(shown_issue))
 
 
 @app.command()
@@ -88,20 +90,20 @@ def act(
     arguments: Annotated[list[str] | None, ARGUMENTS] = None,
     from_stdin: Annotated[bool, ARGUMENTS_STDIN] = False,
     key: Annotated[
-        str | None, typer.Option(help="Repeat this to mean the same action: it is done once")
+        str | None, typer.Option(help="An idempotency key: an action with the same key is done only once")
     ] = None,
     wait: Annotated[float, WAIT] = 30.0,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Act on an issue's incident in PagerDuty. Ends with 0 when it is done, with 3 for a ticket."""
+    """Act on an issue's incident in PagerDuty. Exits with 0 when it is done, with 3 for a ticket."""
     client = client_of(data_dir)
-    found = _issue_ids(client, issue)
-    if len(found) > 1:
-        raise ApiProblem(f"the incident is an issue of several connections, name one: {', '.join(found)}")
-    given = read_stdin() if from_stdin else {}
-    given |= parse_pairs(arguments or [], _KINDS)
-    answer = client.ask(issue_action(found[0], action, given, key, wait))
+    issue_ids = _issue_ids(client, issue)
+    if len(issue_ids) > 1:
+        raise ApiProblem(f"the incident has several issues, choose an id: {', '.join(issue_ids)}")
+    action_arguments = read_stdin() if from_stdin else {}
+    action_arguments |= parse_pairs(arguments or [], _KINDS)
+    answer = client.ask(issue_action(issue_ids[0], action, action_arguments, key, wait))
     emit(answer, as_json, action_view)
     raise typer.Exit({"done": 0, "waiting": 3, "running": 3}.get(answer["state"], 1))
 
@@ -109,10 +111,10 @@ def act(
 @app.command()
 def watch(
     after: Annotated[int | None, typer.Option(help="Begin after this change number")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Show each change as it happens, until Ctrl-C."""
+    """Show each change of an issue as it happens, until Ctrl-C."""
     console = Console()
     for event in client_of(data_dir).changes(after):
         if event is None:
@@ -124,7 +126,7 @@ def watch(
 
 
 def _issue_ids(client: "ApiClient", text: str) -> list[str]:
-    """An incident may be an issue in several connections: then all of them are shown."""
+    """Return the issue's id, or the ids of all issues of an incident: several connections may have one."""
     if text.startswith("iss_"):
         return [text]
     issues: list[Json] = client.list_issues([("incident", text)])["issues"]

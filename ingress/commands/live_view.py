@@ -1,4 +1,4 @@
-"""The live table of `up`: each issue as it stands, from the same stream that everybody can read."""
+"""The live table of `up`: the newest issues and their state, from the REST API's stream of changes."""
 
 import threading
 import time
@@ -15,20 +15,20 @@ from ingress.commands.issue_view import change_line, live_table
 
 Json = dict[str, Any]
 
-#: How many issues the table shows; all are at /api/issues.
+#: At most this many issues are shown. All are at /api/issues.
 MAX_ROWS = 12
 MAX_MESSAGES = 4
 
 
 class LiveView:
-    """On a terminal a table that is drawn anew; elsewhere a line per change."""
+    """Shows a table on a terminal, and a line per change elsewhere."""
 
     def __init__(self, console: Console, client: ApiClient, heading: Text) -> None:
         self._console = console
         self._client = client
         self._heading = heading
         self._issues: dict[str, Json] = {}
-        self._news: deque[str] = deque(maxlen=MAX_MESSAGES)
+        self._messages: deque[str] = deque(maxlen=MAX_MESSAGES)
         self._stopped = threading.Event()
         self._live = Live(console=console, refresh_per_second=4, get_renderable=self._render)
 
@@ -43,9 +43,9 @@ class LiveView:
             self._live.stop()
 
     def print_line(self, line: str) -> None:
-        """Show a line about the service itself."""
+        """Show a message about the service itself."""
         if self._console.is_terminal and self._live.is_started:
-            self._news.append(line)
+            self._messages.append(line)
         else:
             self._console.print(Text(line), soft_wrap=True)
 
@@ -58,8 +58,8 @@ class LiveView:
                         after = event.id
                         self._apply_change(event.data)
                     elif after is None:
-                        # Listed once the stream is open, and again if it breaks before its first change:
-                        # there is nothing to resume from then, and what changed in between is not told.
+                        # List the issues once the stream is open, and again if it breaks before its first
+                        # change: then it cannot be resumed, and changes in between would be lost.
                         page = self._client.list_issues([("limit", str(MAX_ROWS))])
                         self._issues = {issue["id"]: issue for issue in page["issues"]}
             except ApiProblem:
@@ -73,9 +73,9 @@ class LiveView:
     def _render(self) -> Group:
         newest = sorted(list(self._issues.values()), key=lambda issue: str(issue["created_at"]), reverse=True)
         counts = Text(f"{len(newest)} issues" if newest else "waiting for the first delivery …", style="dim")
-        news = [Text(line, style="yellow") for line in tuple(self._news)]
+        messages = [Text(line, style="yellow") for line in tuple(self._messages)]
         size = self._console.size
-        # The cursor keeps the last line, and an empty one sets the table apart.
-        taken = len(self._heading.wrap(self._console, size.width)) + len(news) + 3
-        table = live_table(newest[:MAX_ROWS], size.width, size.height - taken)
-        return Group(self._heading, Text(), table, counts, *news)
+        # The cursor needs the last line, and an empty line separates the heading from the table.
+        used_lines = len(self._heading.wrap(self._console, size.width)) + len(messages) + 3
+        table = live_table(newest[:MAX_ROWS], size.width, size.height - used_lines)
+        return Group(self._heading, Text(), table, counts, *messages)

@@ -1,6 +1,6 @@
-"""What commands do in the database themselves, whether the service runs or not.
+"""What commands do in the database directly, without the REST API.
 
-The database takes a while to import, so a command imports this module where it uses it.
+The database is slow to import, so a command imports this module inside its function.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,15 +26,17 @@ Json = dict[str, Any]
 def create_webhook(
     data_dir: Path | None, scope: Scope, name: str, events: EventSet, only: EventFilter, secret: bytes | None
 ) -> Json:
-    """Return the new webhook as the REST API would show it. Raises StoreUnavailable, KeyProblem."""
+    """Make a webhook and return it as JSON like the REST API's. Raises StoreUnavailable, KeyProblem."""
     now = datetime.now(UTC)
     new = NewWebhook(scope, name, None, events, only)
-    with open_store(settings_for(data_dir)) as own:
-        webhook_id = own.database.write_blocking(
-            lambda transaction: webhook_management.insert_webhook(transaction, own.keyring, new, secret, now)
+    with open_store(settings_for(data_dir)) as store:
+        webhook_id = store.database.write_blocking(
+            lambda transaction: webhook_management.insert_webhook(
+                transaction, store.keyring, new, secret, now
+            )
         )
-    url = webhook_url(own.settings.public_address, webhook_id)
-    unreachable = unreachable_reason(own.settings.public_address)
+    url = webhook_url(store.settings.public_address, webhook_id)
+    unreachable = unreachable_reason(store.settings.public_address)
     return {
         "id": webhook_id,
         "url": url,
@@ -54,41 +56,41 @@ def create_api_key(
     teams: Sequence[str],
     lifetime: timedelta | None,
 ) -> str:
-    """Return the new key; without a lifetime it doesn't end. Raises StoreUnavailable."""
+    """Make an API key and return it. Without a lifetime it does not expire. Raises StoreUnavailable."""
     now = datetime.now(UTC)
-    ends = None if lifetime is None else now + lifetime
+    expires_at = None if lifetime is None else now + lifetime
     with open_database(settings_for(data_dir)) as database:
         return database.write_blocking(
             lambda transaction: api_keys.insert_key(
-                transaction, name, permissions, scopes, now, person, teams, ends
+                transaction, name, permissions, scopes, now, person, teams, expires_at
             )
         )
 
 
-def sealed_values(data_dir: Path | None) -> tuple[str, dict[str, int]]:
-    """Return the master key that seals, and how many secrets are under each.
+def count_secrets_by_key(data_dir: Path | None) -> tuple[str, dict[str, int]]:
+    """Return the id of the primary master key, and the number of secrets by key id.
 
     Raises StoreUnavailable, KeyProblem.
     """
-    with open_store(settings_for(data_dir)) as own:
-        return own.keyring.primary, dict(own.database.read_blocking(key_rotation.count_values_by_key))
+    with open_store(settings_for(data_dir)) as store:
+        return store.keyring.primary, dict(store.database.read_blocking(key_rotation.count_values_by_key))
 
 
 def rewrap_secrets(data_dir: Path | None, tell: Callable[[int], None]) -> tuple[str, int, list[str]]:
-    """Bring every secret under the first master key; `tell` hears now and then how many are done.
+    """Encrypt every secret with the first master key, and call `tell` with the number done so far.
 
-    Returns the key, how many secrets were brought under it, and the keys that aren't needed any more.
+    Return the key's id, the number of secrets, and the ids of keys that are no longer needed.
     Raises StoreUnavailable, KeyProblem.
     """
     total = 0
-    with open_store(settings_for(data_dir)) as own:
-        database, keyring = own.database, own.keyring
-        while some := database.write_blocking(
+    with open_store(settings_for(data_dir)) as store:
+        database, keyring = store.database, store.keyring
+        while count := database.write_blocking(
             lambda transaction: key_rotation.update_sealed_batch(transaction, keyring)
         ):
-            total += some
+            total += count
             tell(total)
-        idle = database.write_blocking(
+        unused_keys = database.write_blocking(
             lambda transaction: key_rotation.delete_unused_keys(transaction, keyring)
         )
-    return keyring.primary, total, list(idle)
+    return keyring.primary, total, list(unused_keys)

@@ -1,4 +1,4 @@
-"""calmo-pagerduty mcp: the tools for an AI agent on this machine."""
+"""The command `calmo-pagerduty mcp`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ from ingress.commands.options import DATA_DIR
 
 def mcp(
     connection: Annotated[
-        str | None, typer.Option(help="The connection; needn't be said if there is only one")
+        str | None, typer.Option(help="The connection. Default: the only connection")
     ] = None,
     category: Annotated[
         list[Category] | None, typer.Option(help="Only tools of this category; may be repeated")
@@ -21,7 +21,7 @@ def mcp(
 ) -> None:
     """Serve MCP on standard input and output, with the rights of the API key."""
     url, api_key = api_address(data_dir)
-    # The SDK takes a second to import, which nobody should wait for who is only told that there is no key.
+    # The SDK takes a second to import, and the error of a missing key should come at once.
     from ingress.mcp.stdio import run_stdio  # noqa: PLC0415 - slow
 
     run_stdio(url, api_key, connection, category or [])

@@ -3,13 +3,13 @@
 import typer
 
 DATA_DIR = typer.Option(
-    # Our own messages about a folder that can't be used say more, in one line.
+    # Without typer's own check: our messages about an unusable folder say more.
     "--data-dir",
     readable=False,
-    help="The data folder of the service. Default: the one that runs, else ./.calmo",
+    help="The data folder of the service. Default: that of the running service, else ./.calmo",
 )
-AS_JSON = typer.Option("--json", help="Answer in JSON.")
-#: Of a tool or an action: as words, or together where nobody reads over one's shoulder.
+AS_JSON = typer.Option("--json", help="Print the answer as JSON.")
+#: Arguments of a tool or an action, as NAME=VALUE or on standard input, where other users can't see them.
 ARGUMENTS = typer.Argument(help="NAME=VALUE …; a list's values are separated by commas")
 ARGUMENTS_STDIN = typer.Option("--arguments-stdin", help="Read the arguments from standard input, as JSON.")
 WAIT = typer.Option(min=0, max=60, help="Seconds before a ticket is given")

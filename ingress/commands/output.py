@@ -1,4 +1,4 @@
-"""What a command writes to standard output: JSON for programs, else what a person reads."""
+"""Write a command's answer to standard output: JSON for programs, or a text for people."""
 
 import json
 import os
@@ -11,25 +11,25 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 T = TypeVar("T")
-#: A pipe or a file has room for ids and addresses in one piece.
+#: Width for a pipe or a file, so that ids and addresses are not broken.
 PIPE_WIDTH = 250
 
 
 def emit(answer: T, as_json: bool, view: "Callable[[T], RenderableType]") -> None:
-    """Write the answer as one line of JSON, or as `view` shows it; text is written as it stands."""
+    """Write the answer as a line of JSON, or as `view` shows it. A text is written unchanged."""
     if as_json:
         typer.echo(json.dumps(answer))
         return
-    shown = view(answer)
-    if isinstance(shown, str):
-        typer.echo(shown, nl=shown != "")
+    rendered = view(answer)
+    if isinstance(rendered, str):
+        typer.echo(rendered, nl=rendered != "")
     else:
-        print_view(shown)
+        print_view(rendered)
 
 
 def print_view(view: "RenderableType") -> None:
-    """Write to standard output, as wide as the terminal is."""
-    # rich takes a while to import, which a command that answers in JSON should not wait for.
+    """Write to standard output in the terminal's width."""
+    # rich is slow to import, and a command that prints JSON does not need it.
     from rich.console import Console  # noqa: PLC0415 - slow
 
     console = Console()

@@ -1,4 +1,4 @@
-"""Before anything runs: whose folder, which ports, and what is made on the first run."""
+"""Prepare `up`: lock the data folder, check the ports, and make what the first run needs."""
 
 import fcntl
 import json
@@ -27,20 +27,20 @@ from calmo_pagerduty.webhooks.lifecycle import webhook_url
 from ingress.commands.instances import API_KEY_FILE
 
 DEMO_SCOPE = Scope.parse("organization:demo")
-#: Somebody at the simulated PagerDuty, in whose name writes are made there.
+#: The user of the simulated PagerDuty who makes our writes there.
 DEMO_PERSON = "ines.albrecht@lantern-lane.example"
 
-#: Writes are off until somebody allows them; the demo resolves an incident from here.
+#: Writes are not allowed by default, but the demo resolves an incident from Calmo.
 DEMO_RULES = ConnectionRules(switches={"tool:resolve_incident": Switch.ALLOW})
 
 
 class CannotStart(ExplainedError):
-    """The service can't start here; the message says why and what to do."""
+    """The service can't start. The message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class UpOptions:
-    """What `up` was asked for."""
+    """The options of `up`."""
 
     data_dir: Path
     port: int
@@ -48,7 +48,7 @@ class UpOptions:
     ui_port: int
     demo: bool
     speed: float
-    #: Where the simulated PagerDuty answers, if there is one.
+    #: The port of the simulated PagerDuty, if `demo` is true.
     simulator_port: int = 0
 
     @property
@@ -68,7 +68,7 @@ class UpOptions:
         return f"http://127.0.0.1:{self.simulator_port}" if self.demo else None
 
     def environment(self) -> dict[str, str | None]:
-        """What the parts are told."""
+        """Return the environment of the child processes."""
         return isolated_environment() | {
             "CALMO_SIMULATOR_URL": self.simulator_url,
             "CALMO_DATA_DIR": str(self.data_dir),
@@ -81,7 +81,7 @@ class UpOptions:
 
 
 def lock_folder(folder: Path) -> TextIO:
-    """Make the data folder ours alone. Raises CannotStart."""
+    """Create and lock the data folder for this process. Raises CannotStart."""
     try:
         (folder / "logs").mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
@@ -89,7 +89,7 @@ def lock_folder(folder: Path) -> TextIO:
     except OSError as error:
         raise CannotStart(
             f"the data folder {folder} can't be written to ({error.strerror}): "
-            "choose another one with --data-dir"
+            "choose another folder with --data-dir"
         ) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -100,7 +100,7 @@ def lock_folder(folder: Path) -> TextIO:
 
 
 def check_ports(plan: UpOptions) -> None:
-    """Raises PortTaken, CannotStart."""
+    """Check that the ports are different and free. Raises PortTaken, CannotStart."""
     ports = {"--port": plan.port, "--temporal-port": plan.temporal_port, "--ui-port": plan.ui_port}
     if len(set(ports.values())) < len(ports):
         raise CannotStart(f"{', '.join(ports)} must be different ports")
@@ -110,7 +110,7 @@ def check_ports(plan: UpOptions) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What the simulated PagerDuty is told: where to deliver, how to sign, which token to accept."""
+    """What the simulated PagerDuty needs: the webhook's address and secret, and the token to accept."""
 
     webhook_url: str
     secret: str
@@ -118,7 +118,7 @@ class Demo:
 
 
 def prepare(settings: Settings, plan: UpOptions) -> tuple[str, Demo | None]:
-    """Migrate, make the first API key and the demo's webhook and connection. Returns (API key, demo).
+    """Migrate the database, and make the first API key and the demo's webhook. Return the key and the demo.
 
     Raises StoreUnavailable, KeyProblem.
     """
@@ -136,20 +136,20 @@ def _prepare_demo(plan: UpOptions, store: OpenStore) -> Demo:
 
         def make(transaction: Transaction) -> str:
             webhook_id = webhooks.insert_webhook(transaction, keyring, DEMO_SCOPE, secret.encode(), now)
-            found = webhooks.get_webhook(transaction, keyring, webhook_id, now)
-            if found:
-                connections.update_rules(transaction, found.connection_id, DEMO_RULES)
+            new = webhooks.get_webhook(transaction, keyring, webhook_id, now)
+            if new:
+                connections.update_rules(transaction, new.connection_id, DEMO_RULES)
             return webhook_id
 
-        made = database.write_blocking(make)
-        _write_private(secret_file, json.dumps({"id": made, "secret": secret}))
+        new_id = database.write_blocking(make)
+        _write_private(secret_file, json.dumps({"id": new_id, "secret": secret}))
     webhook = json.loads(secret_file.read_text())
-    # The simulated account lives as long as its process: each time it is a new one.
+    # Each process of the simulator is a new account, so it needs a new token.
     token = os.urandom(16).hex()
 
     def connect(transaction: Transaction) -> None:
-        found = webhooks.get_webhook(transaction, keyring, webhook["id"], now)
-        connection = found and connections.get_connection(transaction, EVERYTHING, found.connection_id)
+        stored = webhooks.get_webhook(transaction, keyring, webhook["id"], now)
+        connection = stored and connections.get_connection(transaction, EVERYTHING, stored.connection_id)
         if connection:
             connections.update_connection(
                 transaction,
@@ -161,7 +161,7 @@ def _prepare_demo(plan: UpOptions, store: OpenStore) -> Demo:
             connections.update_token(transaction, keyring, connection, TokenKind.API_TOKEN, SecretStr(token))
 
     database.write_blocking(connect)
-    # Not the public address: what stands in front of us there may not be up yet.
+    # Not the public address: a proxy in front of it may not run yet.
     return Demo(webhook_url(plan.url, webhook["id"]), webhook["secret"], token)
 
 
@@ -175,7 +175,7 @@ def _first_api_key(settings: Settings, database: Database) -> str:
         _write_private(path, key + "\n")
         return key
     key = path.read_text().strip()
-    # A later version knows more permissions than the one that made the key.
+    # This version may have more permissions than the version that made the key.
     database.write_blocking(lambda connection: api_keys.update_permissions(connection, key, ALL_PERMISSIONS))
     return key
 

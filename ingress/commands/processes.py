@@ -1,6 +1,6 @@
-"""calmo-pagerduty up, worker, ingress: everything on this machine, or one process of it.
+"""The commands `calmo-pagerduty up`, `worker` and `ingress`, which run the service's processes.
 
-What a process consists of takes seconds to import, so only the command that runs it does.
+The processes' modules take seconds to import, so each command imports them inside its function.
 """
 
 from pathlib import Path
@@ -14,15 +14,15 @@ from ingress.commands.options import DATA_DIR
 def up(
     data_dir: Annotated[
         Path | None,
-        typer.Option("--data-dir", readable=False, help="Where everything is kept. Default: ./.calmo"),
+        typer.Option("--data-dir", readable=False, help="The folder for all data. Default: ./.calmo"),
     ] = None,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Webhooks and the REST API")] = 8080,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port of webhooks and the REST API")] = 8080,
     temporal_port: Annotated[int, typer.Option(min=1, max=65535)] = 7233,
-    ui_port: Annotated[int, typer.Option(min=1, max=65535, help="Temporal's web interface")] = 8233,
+    ui_port: Annotated[int, typer.Option(min=1, max=65535, help="The port of the Temporal UI")] = 8233,
     demo: Annotated[
         bool, typer.Option("--demo/--no-demo", help="Play a day at a simulated PagerDuty")
     ] = True,
-    speed: Annotated[float, typer.Option(min=0.01, max=1000, help="How fast the demo plays")] = 1.0,
+    speed: Annotated[float, typer.Option(min=0.01, max=1000, help="The speed factor of the demo")] = 1.0,
 ) -> None:
     """Run Temporal, the worker and the ingress on this machine, until Ctrl-C."""
     from ingress.commands.up import run_everything  # noqa: PLC0415 - slow
@@ -31,7 +31,7 @@ def up(
 
 
 def worker(data_dir: Annotated[Path | None, DATA_DIR] = None) -> None:
-    """Run a Temporal worker. Temporal's address comes from TEMPORAL_ADDRESS and its like."""
+    """Run a Temporal worker. The environment variables TEMPORAL_… configure the connection."""
     import worker as program  # noqa: PLC0415 - slow
     from calmo_pagerduty.settings import load_settings  # noqa: PLC0415 - slow
 
@@ -45,7 +45,7 @@ def ingress(
         int | None, typer.Option(min=0, max=65535, help="Default: CALMO_HTTP_PORT, else 8080")
     ] = None,
 ) -> None:
-    """Run the webhook door, the REST API and the forwarder."""
+    """Run the webhook receiver, the REST API and the forwarder."""
     from calmo_pagerduty.settings import load_settings  # noqa: PLC0415 - slow
     from ingress.server import main  # noqa: PLC0415 - slow
 

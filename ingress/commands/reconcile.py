@@ -1,4 +1,4 @@
-"""calmo-pagerduty reconcile, calmo-pagerduty doctor."""
+"""The commands `calmo-pagerduty reconcile` and `calmo-pagerduty doctor`."""
 
 import sys
 import time
@@ -23,35 +23,35 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 POLL_SECONDS = 1.0
 LEVEL_STYLE = {"alarm": "bold red", "warning": "yellow", "note": "cyan"}
-#: A report's figures, in the words of a person.
+#: The labels of a report's figures.
 REPORT_ROWS = (
     ("requests", "requests to PagerDuty"),
     ("entries", "log entries read"),
-    ("incidents", "incidents looked at"),
-    ("differed", "stood otherwise here"),
-    ("healed", "healed"),
+    ("incidents", "incidents compared"),
+    ("differed", "differed from PagerDuty"),
+    ("healed", "corrected"),
     ("opened", "opened here"),
     ("added", "entries added to timelines"),
-    ("failed", "could not be healed"),
+    ("failed", "could not be corrected"),
 )
 
 
 def reconcile(
     connection: Annotated[str, typer.Argument(help="The connection's id")],
     since: Annotated[
-        datetime | None, typer.Option(help="From when on, in UTC. Default: from the last run's end")
+        datetime | None, typer.Option(help="Compare from this time (UTC) on. Default: the last run's end")
     ] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Compare with PagerDuty and heal what differs. Ends with 1 if not everything is right then."""
+    """Compare issues with PagerDuty and correct them. Exits with 1 if a difference remains."""
     client = client_of(data_dir)
     path = f"/api/connections/{quote(connection, safe='')}"
     body = {} if since is None else {"since": f"{since.replace(tzinfo=None).isoformat()}Z"}
-    begun = client.send("POST", f"{path}/reconcile", body)
-    if not begun["started"]:
-        raise ApiProblem(begun["problem"])
-    run = _wait(client, path, begun["after"], sys.stderr.isatty() and not as_json)
+    answer = client.send("POST", f"{path}/reconcile", body)
+    if not answer["started"]:
+        raise ApiProblem(answer["problem"])
+    run = _wait(client, path, answer["after"], sys.stderr.isatty() and not as_json)
     emit(run, as_json, report_view)
     report = run["report"]
     raise typer.Exit(1 if report.get("failed") or report.get("problem") else 0)
@@ -62,15 +62,17 @@ def doctor(
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Examine webhooks at PagerDuty and here, and say what to do. Ends with 1 if events get lost."""
+    """Examine webhooks here and at PagerDuty, and list advice. Exits with 1 if events get lost."""
     client = client_of(data_dir)
-    found = client.send("POST", "/api/doctor", {} if connection is None else {"connection": connection})
-    emit(found, as_json, findings_view)
-    raise typer.Exit(0 if found["ok"] else 1)
+    examinations = client.send(
+        "POST", "/api/doctor", {} if connection is None else {"connection": connection}
+    )
+    emit(examinations, as_json, findings_view)
+    raise typer.Exit(0 if examinations["ok"] else 1)
 
 
 def report_view(run: Json) -> Table:
-    """Return a run's report as a person reads it."""
+    """Return the report of a reconciliation as a table."""
     table = empty_table("", "")
     report = run["report"]
     table.add_row("why", cell_text(run["reason"]))
@@ -84,14 +86,14 @@ def report_view(run: Json) -> Table:
     return table
 
 
-def findings_view(found: Json) -> Table:
-    """Return the findings, webhook by webhook."""
+def findings_view(examinations: Json) -> Table:
+    """Return a table of the findings, grouped by webhook."""
     table = empty_table("webhook", "connection", "level", "what", "what to do")
-    for webhook in found["webhooks"]:
+    for webhook in examinations["webhooks"]:
         name = f"{webhook['webhook']} {webhook['name']}".strip()
         if not webhook["findings"]:
-            seen = "nothing is wrong" if webhook["examined_at"] else "not examined yet"
-            table.add_row(cell_text(name), webhook["connection"], Text("-"), cell_text(seen), cell_text(""))
+            state = "nothing is wrong" if webhook["examined_at"] else "not examined yet"
+            table.add_row(cell_text(name), webhook["connection"], Text("-"), cell_text(state), cell_text(""))
         for finding in webhook["findings"]:
             level = Text(finding["level"], style=LEVEL_STYLE[finding["level"]])
             table.add_row(
@@ -105,7 +107,7 @@ def findings_view(found: Json) -> Table:
 
 
 def _wait(client: "ApiClient", path: str, after: int, tell: bool) -> Json:
-    """Return the run once it has ended; what it has done so far goes to standard error."""
+    """Wait until the run has finished and return it. If `tell`, show its progress on standard error."""
     while True:
         runs = [run for run in client.get(f"{path}/reconciliations")["runs"] if run["id"] > after]
         run: Json | None = runs[-1] if runs else None
@@ -113,5 +115,5 @@ def _wait(client: "ApiClient", path: str, after: int, tell: bool) -> Json:
             return run
         if tell and run is not None and run["report"]:
             done = run["report"]
-            sys.stderr.write(f"\r{done['incidents']} incidents looked at, {done['healed']} healed …")
+            sys.stderr.write(f"\r{done['incidents']} incidents compared, {done['healed']} corrected …")
         time.sleep(POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""Tools, calls, connections and the audit as a terminal shows them."""
+"""Show tools, tool calls, connections and audit rows in a terminal."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ UNBROKEN_COLUMNS = frozenset({"#", "tool", "access", "risk", "allowed", "ticket"
 
 
 def empty_table(*columns: str) -> Table:
-    """Return an empty table; a word that is to be copied is never broken in two."""
+    """Return an empty table. Columns whose values people copy are never wrapped."""
     table = Table(box=None, pad_edge=False)
     for name in columns:
         table.add_column(name, no_wrap=name in UNBROKEN_COLUMNS, overflow="fold")
@@ -31,7 +31,7 @@ def empty_table(*columns: str) -> Table:
 
 
 def cell_text(value: Any) -> Text:
-    """Return a value as one cell: clean, and never longer than a cell should be."""
+    """Return a value as a cell: sanitized, on a single line, at most MAX_CELL_LENGTH characters long."""
     if value is None:
         return Text("-")
     if isinstance(value, bool):
@@ -44,11 +44,11 @@ def cell_text(value: Any) -> Text:
 
 
 def tool_table(tools: Sequence[Json], judged: bool) -> Table:
-    """Return the tools under the heading of their category."""
+    """Return a table of the tools, grouped by category. With `judged`, it has the column `allowed`."""
     table = empty_table("tool", "access", "risk", *(["allowed"] if judged else []), "what it does")
-    for category, of_it in groupby(tools, key=lambda tool: str(tool["category"])):
+    for category, tools_of_category in groupby(tools, key=lambda tool: str(tool["category"])):
         table.add_row(Text(f"\n{category}", style="dim"))
-        for tool in of_it:
+        for tool in tools_of_category:
             allowed = "approval" if tool["allowed"] and tool["needs_approval"] else tool["allowed"]
             table.add_row(
                 Text(tool["name"], style="bold"),
@@ -61,7 +61,7 @@ def tool_table(tools: Sequence[Json], judged: bool) -> Table:
 
 
 def result_view(result: Json, columns: Sequence[Sequence[str]]) -> RenderableType:
-    """Return a list as a table, an object as lines, a report as its text."""
+    """Return a result: a list as a table, an object as lines, a report as its text."""
     if isinstance(result.get("items"), list):
         return _list_view(result, columns)
     if isinstance(result.get("text"), str):
@@ -86,7 +86,7 @@ def _list_view(result: Json, columns: Sequence[Sequence[str]]) -> RenderableType
 
 
 def call_view(call: Json, columns: Sequence[Sequence[str]]) -> RenderableType:
-    """Return how a call stands: its result if there is one, else what it waits for or why it failed."""
+    """Return the state of a call: its result, or what it waits for, or why it failed."""
     if call["state"] == "done" and call["result"] is not None:
         return result_view(call["result"], columns)
     parts: list[RenderableType] = [
@@ -154,13 +154,13 @@ def connection_table(connections: Iterable[Json]) -> Table:
     return table
 
 
-def connection_report_view(found: Json) -> RenderableType:
-    """Return what a test of a connection found out."""
+def connection_report_view(test: Json) -> RenderableType:
+    """Return the report of a connection's test."""
     return Group(
-        *(Text(f"• {sanitize_text(line)}") for line in found["report"]),
+        *(Text(f"• {sanitize_text(line)}") for line in test["report"]),
         *(
             Text(f"✗ {tool}: {sanitize_text(why)}", style="yellow")
-            for tool, why in found["cannot_serve"].items()
+            for tool, why in test["cannot_serve"].items()
         ),
     )
 

@@ -1,4 +1,4 @@
-"""calmo-pagerduty tool …"""
+"""The commands `calmo-pagerduty tool …`."""
 
 import json
 import sys
@@ -16,14 +16,16 @@ from ingress.commands.options import ARGUMENTS, ARGUMENTS_STDIN, AS_JSON, DATA_D
 from ingress.commands.output import emit
 from ingress.commands.tool_view import call_table, call_view, tool_table
 
-app = typer.Typer(no_args_is_help=True, help="PagerDuty tools: list them, call them, approve what waits.")
+app = typer.Typer(
+    no_args_is_help=True, help="List and call PagerDuty tools, and decide on calls that wait for approval."
+)
 
 Json = dict[str, Any]
-CONNECTION = typer.Option("--connection", help="The connection; needn't be said if there is only one")
+CONNECTION = typer.Option("--connection", help="The connection. Default: the only connection")
 
 
 class InvalidArgument(ExplainedError):
-    """An argument on the command line can't be read; the message names it."""
+    """An argument on the command line can't be read. The message names it."""
 
 
 @app.command("list")
@@ -33,7 +35,7 @@ def list_tools(
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """List the tools; with --connection, say which of them this key may use there."""
+    """List the tools. With --connection, show which of them this key may use."""
     params = [("category", name) for name in category or []]
     params += [("connection", connection)] if connection else []
     answer = client_of(data_dir).get("/api/tools", params)
@@ -47,30 +49,30 @@ def call_tool(
     from_stdin: Annotated[bool, ARGUMENTS_STDIN] = False,
     connection: Annotated[str | None, CONNECTION] = None,
     key: Annotated[
-        str | None, typer.Option(help="Repeat this to mean the same call: it is made once")
+        str | None, typer.Option(help="An idempotency key: a call with the same key is made only once")
     ] = None,
     wait: Annotated[float, WAIT] = 30.0,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Call a tool. Ends with 0 when it is done, with 3 when a ticket was given, else with 1."""
+    """Call a tool. Exits with 0 when it is done, with 3 for a ticket, else with 1."""
     client = client_of(data_dir)
     tools = {tool["name"]: tool for tool in client.get("/api/tools")["tools"]}
-    given = read_stdin() if from_stdin else {}
+    values = read_stdin() if from_stdin else {}
     properties = tools.get(name, {}).get("arguments", {}).get("properties", {})
-    given |= parse_pairs(arguments or [], properties)
-    call = client.ask(tool_call(name, given, connection, key, wait))
+    values |= parse_pairs(arguments or [], properties)
+    call = client.ask(tool_call(name, values, connection, key, wait))
     _print_call(call, tools.get(name, {}).get("columns", []), as_json)
     raise typer.Exit({"done": 0, "waiting": 3, "running": 3}.get(call["state"], 1))
 
 
 @app.command()
 def show(
-    ticket: Annotated[str, typer.Argument(help="The ticket that a call was answered with")],
+    ticket: Annotated[str, typer.Argument(help="The ticket of the call")],
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Show how a call stands, and its result."""
+    """Show the state of a call, and its result."""
     client = client_of(data_dir)
     call = client.get(f"/api/tool-calls/{quote(ticket, safe='')}")
     tools = {tool["name"]: tool for tool in client.get("/api/tools")["tools"]}
@@ -84,7 +86,7 @@ def calls(
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """List calls, newest first: --state waiting shows what waits for a person."""
+    """List calls, newest first. --state waiting shows the calls that wait for approval."""
     params = [("state", name) for name in state or []] + [("limit", str(limit))]
     answer = client_of(data_dir).get("/api/tool-calls", params)
     emit(answer, as_json, lambda answer: call_table(answer["calls"]))
@@ -92,30 +94,30 @@ def calls(
 
 @app.command()
 def approve(
-    ticket: Annotated[str, typer.Argument(help="The call that waits")],
+    ticket: Annotated[str, typer.Argument(help="The ticket of the call")],
     arguments_sha256: Annotated[
-        str | None, typer.Option(help="Approve only if these are its arguments")
+        str | None, typer.Option(help="Approve only if the call's arguments have this hash")
     ] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Let a call be made that waits for a person."""
+    """Approve a call that waits for approval."""
     _decide(data_dir, ticket, "approve", arguments_sha256, as_json)
 
 
 @app.command()
 def deny(
-    ticket: Annotated[str, typer.Argument(help="The call that waits")],
+    ticket: Annotated[str, typer.Argument(help="The ticket of the call")],
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Refuse a call that waits for a person."""
+    """Deny a call that waits for approval."""
     _decide(data_dir, ticket, "deny", None, as_json)
 
 
-def _decide(data_dir: Path | None, ticket: str, word: str, sha256: str | None, as_json: bool) -> None:
+def _decide(data_dir: Path | None, ticket: str, decision: str, sha256: str | None, as_json: bool) -> None:
     body = {"arguments_sha256": sha256} if sha256 else {}
-    call = client_of(data_dir).send("POST", f"/api/tool-calls/{quote(ticket, safe='')}/{word}", body)
+    call = client_of(data_dir).send("POST", f"/api/tool-calls/{quote(ticket, safe='')}/{decision}", body)
     _print_call(call, [], as_json)
 
 
@@ -124,25 +126,25 @@ def _print_call(call: Json, columns: Sequence[Sequence[str]], as_json: bool) -> 
 
 
 def read_stdin() -> Json:
-    """Read all arguments, as JSON. Raises BadArgument."""
+    """Read all arguments as JSON. Raises InvalidArgument."""
     try:
-        given = json.loads(sys.stdin.read())
+        values = json.loads(sys.stdin.read())
     except ValueError:
-        given = None
-    if not isinstance(given, dict):
+        values = None
+    if not isinstance(values, dict):
         raise InvalidArgument('standard input holds no JSON object: {"NAME": VALUE, …}')
-    return given
+    return values
 
 
 def parse_pairs(pairs: Sequence[str], properties: Mapping[str, Any]) -> Json:
-    """Read NAME=VALUE by the tool's schema: lists by comma, numbers as JSON. Raises BadArgument."""
-    given: Json = {}
+    """Parse NAME=VALUE by the tool's schema: lists by comma, numbers as JSON. Raises InvalidArgument."""
+    values: Json = {}
     for pair in pairs:
         name, separator, text = pair.partition("=")
         if not separator or not name:
             raise InvalidArgument(f"{pair[:60]!r}: an argument is NAME=VALUE")
-        given[name] = _parse_value(name, text, properties.get(name, {}))
-    return given
+        values[name] = _parse_value(name, text, properties.get(name, {}))
+    return values
 
 
 def _parse_value(name: str, text: str, schema: Mapping[str, Any]) -> Any:
@@ -153,5 +155,5 @@ def _parse_value(name: str, text: str, schema: Mapping[str, Any]) -> Any:
         try:
             return json.loads(text)
         except ValueError:
-            raise InvalidArgument(f"{name}: {text[:60]!r} is no {kind}") from None
+            raise InvalidArgument(f"{name}: {text[:60]!r} is not of type {kind}") from None
     return text

@@ -1,4 +1,4 @@
-"""calmo-pagerduty up: everything on one machine, with a simulated PagerDuty until there is a real one."""
+"""Run the whole service on this machine, with a simulated PagerDuty for the demo."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ from ingress.shutdown import wait_for_signal
 from ingress.supervisor import SupervisedProcess, Supervisor
 from workflows import names
 
-#: Until a part answers; a few seconds, and ten times as long on a slow machine.
+#: How long a process may take to answer. Usually it takes seconds; a slow machine needs far longer.
 READY_SECONDS = 180.0
 STOP_TIMEOUT = 5.0
 
@@ -55,8 +55,8 @@ class _Service:
         self.supervisor = Supervisor(self._print_line)
 
     async def run(self) -> None:
-        """Start in order, show what happens until a signal comes, stop in reverse order."""
-        begun = time.monotonic()
+        """Start the processes in order, show the issues until a signal comes, stop in reverse order."""
+        started_at = time.monotonic()
         stop = asyncio.create_task(wait_for_signal())
         plan = self.plan
         api_key, demo = prepare(self.settings, plan)
@@ -73,7 +73,7 @@ class _Service:
             await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)
             if starting.done():
                 await starting
-                self._show(ApiClient(instance.url, api_key), time.monotonic() - begun)
+                self._show(ApiClient(instance.url, api_key), time.monotonic() - started_at)
                 await stop
             else:
                 starting.cancel()

@@ -1,4 +1,4 @@
-"""Webhooks, the wizard and the test as a terminal shows them."""
+"""Show webhooks, their validation and their test in a terminal."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -39,7 +39,7 @@ def webhook_table(webhooks: Iterable[Json]) -> Table:
 
 
 def webhook_view(webhook: Json) -> RenderableType:
-    """Return one webhook in lines, with what is left to do."""
+    """Return a webhook, a line per field, with the steps that are left to set it up."""
     lines = Table.grid(padding=(0, 2))
     for name in (
         "id",
@@ -56,7 +56,7 @@ def webhook_view(webhook: Json) -> RenderableType:
             style = STATE_STYLE.get(webhook["state"], "") if name == "state" else ""
             lines.add_row(Text(name, style="dim"), Text(sanitize_text(str(webhook[name])), style=style))
     for secret in webhook["secrets"]:
-        until = f", counts until {secret['expires_at']}" if secret["expires_at"] else ""
+        until = f", valid until {secret['expires_at']}" if secret["expires_at"] else ""
         lines.add_row(
             Text("secret", style="dim"),
             Text(f"number {secret['version']}, set {secret['created_at']}{until}"),
@@ -64,16 +64,18 @@ def webhook_view(webhook: Json) -> RenderableType:
     return Group(lines, *_details(webhook))
 
 
-def created_webhook_view(made: Json) -> RenderableType:
-    """Return a new webhook: the address, this once, and what to do with it."""
+def created_webhook_view(webhook: Json) -> RenderableType:
+    """Return a new webhook: its whole address, and the steps to set it up."""
     parts: list[RenderableType] = [
-        Text.assemble("Webhook for ", (made["scope"], "bold")),
-        Text(f"  {made['url']}", no_wrap=True, overflow="ignore"),
-        Text("The address is shown this once: keep it like a password.", style="dim"),
+        Text.assemble("Webhook for ", (webhook["scope"], "bold")),
+        Text(f"  {webhook['url']}", no_wrap=True, overflow="ignore"),
+        Text("The address is shown only now: keep it like a password.", style="dim"),
     ]
-    if not made["has_secret"]:
-        parts.append(Text("It has no signing secret yet, so deliveries are asked to come back (503)."))
-    return Group(*parts, *_details(made))
+    if not webhook["has_secret"]:
+        parts.append(
+            Text("It has no signing secret yet, so deliveries are answered 503 and PagerDuty resends them.")
+        )
+    return Group(*parts, *_details(webhook))
 
 
 def step_line(step: Json) -> RenderableType:
@@ -85,9 +87,9 @@ def step_line(step: Json) -> RenderableType:
     return line
 
 
-def validation_line(found: Json) -> RenderableType:
-    sign, style = ("✓", "green") if found["proven"] else ("…", "yellow")
-    return Text.assemble((f"{sign} {found['finding']}  ", style), _sanitized(found["words"]))
+def validation_line(validation: Json) -> RenderableType:
+    sign, style = ("✓", "green") if validation["proven"] else ("…", "yellow")
+    return Text.assemble((f"{sign} {validation['finding']}  ", style), _sanitized(validation["words"]))
 
 
 def _details(webhook: Json) -> Iterable[RenderableType]:

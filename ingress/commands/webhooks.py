@@ -1,4 +1,4 @@
-"""calmo-pagerduty webhook …"""
+"""The commands `calmo-pagerduty webhook …`."""
 
 import json
 import sys
@@ -14,8 +14,7 @@ from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.webhooks.event_filters import EventFilter, EventSet
 from calmo_pagerduty.webhooks.signing_secrets import parse_secret as read_pasted
-from ingress.commands import deliveries
-from ingress.commands import reconcile as healing
+from ingress.commands import deliveries, reconcile
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, DATA_DIR
 from ingress.commands.output import emit, print_view
@@ -30,15 +29,15 @@ from ingress.commands.webhook_view import (
 if TYPE_CHECKING:
     from calmo_pagerduty.clients.rest import ApiClient
 
-app = typer.Typer(no_args_is_help=True, help="The addresses that PagerDuty delivers to.")
+app = typer.Typer(no_args_is_help=True, help="Manage webhooks, to which PagerDuty delivers.")
 
 Json = dict[str, Any]
 POLL_SECONDS = 1.0
-WEBHOOK = typer.Argument(help="The webhook's id, or its short form from the list")
+WEBHOOK = typer.Argument(help="The webhook's id, or its handle from the list")
 
 
 class NoSecret(ExplainedError):
-    """No signing secret came in on standard input."""
+    """Standard input holds no signing secret."""
 
 
 @app.command()
@@ -47,20 +46,22 @@ def create(
     secret_stdin: Annotated[
         bool, typer.Option("--secret-stdin", help="Read PagerDuty's signing secret from standard input.")
     ] = False,
-    name: Annotated[str, typer.Option(help="What people call it")] = "",
-    events: Annotated[EventSet, typer.Option(help="Which events")] = EventSet.ADVANCED,
-    service: Annotated[list[str] | None, typer.Option(help="Only of this service (PagerDuty's id)")] = None,
-    team: Annotated[list[str] | None, typer.Option(help="Only of this team (PagerDuty's id)")] = None,
+    name: Annotated[str, typer.Option(help="A name for people")] = "",
+    events: Annotated[EventSet, typer.Option(help="The set of event types")] = EventSet.ADVANCED,
+    service: Annotated[
+        list[str] | None, typer.Option(help="Only events of this service (PagerDuty's id)")
+    ] = None,
+    team: Annotated[list[str] | None, typer.Option(help="Only events of this team (PagerDuty's id)")] = None,
     subscribe: Annotated[
         str | None,
-        typer.Option(help="Make PagerDuty's subscription too, as this connection; needs the running service"),
+        typer.Option(help="Also make PagerDuty's subscription, with this connection; the service must run"),
     ] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Make a webhook: the address to paste into PagerDuty, and the place for its signing secret.
 
-    The address is shown this once.
+    The address is shown only now.
     """
     only = EventFilter(tuple(service or ()), tuple(team or ())).validated()
     if subscribe is not None:
@@ -73,18 +74,18 @@ def create(
             "connection": subscribe,
             "subscribe": True,
         }
-        made = client_of(data_dir).send("POST", "/api/webhooks", body)
+        webhook = client_of(data_dir).send("POST", "/api/webhooks", body)
     else:
         secret = read_pasted(read_secret()).secret if secret_stdin else None
         from ingress.commands.local_store import create_webhook  # noqa: PLC0415 - slow
 
-        made = create_webhook(data_dir, Scope.parse(scope), name, events, only, secret)
-    emit(made, as_json, created_webhook_view)
+        webhook = create_webhook(data_dir, Scope.parse(scope), name, events, only, secret)
+    emit(webhook, as_json, created_webhook_view)
 
 
 def read_secret() -> bytes:
-    """Read what was pasted, without the line end and spaces that pasting adds. Raises NoSecret."""
-    # Standard input may be closed (<&-): then there is none.
+    """Read the pasted secret from standard input, without surrounding white space. Raises NoSecret."""
+    # Standard input may be closed (<&-).
     secret = sys.stdin.buffer.read(10_000).strip() if sys.stdin else b""
     if not secret:
         raise NoSecret("no signing secret came in on standard input")
@@ -95,7 +96,7 @@ def read_secret() -> bytes:
 def list_webhooks(
     as_json: Annotated[bool, AS_JSON] = False, data_dir: Annotated[Path | None, DATA_DIR] = None
 ) -> None:
-    """List the webhooks."""
+    """List the webhooks and their states."""
     answer = client_of(data_dir).get("/api/webhooks")
     emit(answer, as_json, lambda answer: webhook_table(answer["webhooks"]))
 
@@ -106,7 +107,7 @@ def show(
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Show one webhook, and what is left to set up."""
+    """Show a webhook, and the steps that are left to set it up."""
     _print_webhook(client_of(data_dir).get(_path(webhook)), as_json)
 
 
@@ -114,12 +115,15 @@ def show(
 def set_secret(
     webhook: Annotated[str, WEBHOOK],
     add: Annotated[
-        bool, typer.Option("--add", help="Keep the others for good: for a webhook with several subscriptions")
+        bool,
+        typer.Option(
+            "--add", help="Keep the other secrets forever, for a webhook with several subscriptions"
+        ),
     ] = False,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Give it PagerDuty's signing secret, from standard input. The one before counts for 72 h more."""
+    """Set the signing secret, from standard input. Earlier secrets stay valid for 72 h."""
     body = {"secret": read_secret().decode(errors="replace"), "keep_others": add}
     _print_webhook(client_of(data_dir).send("PUT", _path(webhook, "secret"), body), as_json)
 
@@ -130,7 +134,7 @@ def pause(
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Put its deliveries aside from now on: they are kept, and change no issue."""
+    """Pause a webhook: its deliveries are stored, but change no issue."""
     _print_webhook(client_of(data_dir).send("POST", _path(webhook, "pause"), {}), as_json)
 
 
@@ -140,7 +144,7 @@ def resume(
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Take its deliveries as usual again."""
+    """Resume a paused webhook."""
     _print_webhook(client_of(data_dir).send("POST", _path(webhook, "resume"), {}), as_json)
 
 
@@ -150,7 +154,7 @@ def subscribe(
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Make PagerDuty's subscription for it, with its connection's token."""
+    """Make PagerDuty's subscription for a webhook, with its connection's token."""
     _print_webhook(client_of(data_dir).send("POST", _path(webhook, "subscription"), {}), as_json)
 
 
@@ -160,7 +164,7 @@ def rotate(
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Put a new subscription with a new secret in place of the one there. Both secrets count for 72 h."""
+    """Replace PagerDuty's subscription and its signing secret. Both secrets are valid for 72 h."""
     _print_webhook(client_of(data_dir).send("POST", _path(webhook, "rotate"), {}), as_json)
 
 
@@ -170,7 +174,7 @@ def delete(
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Delete it, and PagerDuty's subscription if we made it. What was delivered stays."""
+    """Delete a webhook, and PagerDuty's subscription if we made it. Its deliveries stay stored."""
     _print_webhook(client_of(data_dir).send("DELETE", _path(webhook)), as_json)
 
 
@@ -180,16 +184,16 @@ def try_out(
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Walk its whole way with a test delivery, step by step. Ends with 1 if a step fails."""
+    """Test a webhook end to end with a synthetic incident. Exits with 1 if a step fails."""
     steps = []
     for step in client_of(data_dir).steps(_path(webhook, "test")):
         steps.append(step)
         if not as_json:
             print_view(step_line(step))
-    well = bool(steps) and all(step["ok"] is not False for step in steps)
+    ok = bool(steps) and all(step["ok"] is not False for step in steps)
     if as_json:
-        typer.echo(json.dumps({"ok": well, "steps": steps}))
-    raise typer.Exit(0 if well else 1)
+        typer.echo(json.dumps({"ok": ok, "steps": steps}))
+    raise typer.Exit(0 if ok else 1)
 
 
 @app.command()
@@ -199,24 +203,24 @@ def wizard(
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Say whether PagerDuty's deliveries verify, and if not, why. Ends with 1 until one does."""
-    said: Json = {}
-    for found in _validations(client_of(data_dir), _path(webhook, "validation"), wait):
-        if not as_json and found["finding"] != said.get("finding"):
-            print_view(validation_line(found))
-        said = found
+    """Check whether PagerDuty's deliveries verify, and why not. Exits with 1 until a delivery does."""
+    last: Json = {}
+    for validation in _validations(client_of(data_dir), _path(webhook, "validation"), wait):
+        if not as_json and validation["finding"] != last.get("finding"):
+            print_view(validation_line(validation))
+        last = validation
     if as_json:
-        typer.echo(json.dumps(said))
-    raise typer.Exit(0 if said["proven"] else 1)
+        typer.echo(json.dumps(last))
+    raise typer.Exit(0 if last["proven"] else 1)
 
 
 def _validations(client: "ApiClient", path: str, seconds: float) -> Iterator[Json]:
-    """Yield what the wizard says, again and again until it is good or the time is over."""
+    """Yield validations until a delivery is verified or `seconds` have passed."""
     ends_at = time.monotonic() + seconds
     while True:
-        said = client.send("POST", path, {})
-        yield said
-        if said["proven"] or time.monotonic() >= ends_at:
+        validation = client.send("POST", path, {})
+        yield validation
+        if validation["proven"] or time.monotonic() >= ends_at:
             return
         time.sleep(POLL_SECONDS)
 
@@ -230,4 +234,4 @@ def _print_webhook(webhook: Json, as_json: bool) -> None:
 
 
 app.command("deliveries")(deliveries.list_webhook_deliveries)
-app.command("doctor")(healing.doctor)
+app.command("doctor")(reconcile.doctor)

@@ -1,4 +1,4 @@
-"""Which workers ask Temporal for work."""
+"""List the workers that poll Temporal for tasks."""
 
 import asyncio
 
@@ -13,11 +13,11 @@ from calmo_pagerduty.temporal import client as temporal_client
 
 
 class TemporalSilent(Exception):
-    """Temporal does not answer; the message says what happened."""
+    """Temporal does not answer. The message says why."""
 
 
 def list_pollers() -> list[str]:
-    """Return the workers that have asked for work of our task queue lately. Raises TemporalSilent."""
+    """Return the identities of workers that polled our task queue lately. Raises TemporalSilent."""
     return asyncio.run(_pollers(load_settings().task_queue))
 
 
@@ -25,7 +25,7 @@ async def _pollers(task_queue: str) -> list[str]:
     try:
         options = temporal_client.connection_options()
         client = await Client.connect(**options, runtime=temporal_client.runtime())
-        described = await client.workflow_service.describe_task_queue(
+        description = await client.workflow_service.describe_task_queue(
             DescribeTaskQueueRequest(
                 namespace=client.namespace,
                 task_queue=TaskQueue(name=task_queue),
@@ -34,4 +34,4 @@ async def _pollers(task_queue: str) -> list[str]:
         )
     except (RuntimeError, RPCError) as error:
         raise TemporalSilent(str(error).splitlines()[0]) from None
-    return sorted({poller.identity for poller in described.pollers})
+    return sorted({poller.identity for poller in description.pollers})

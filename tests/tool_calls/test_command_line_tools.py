@@ -80,7 +80,7 @@ async def test_the_same_key_is_the_same_call(terminal: Terminal, service: ToolSe
     [
         (["get_incident", "incident_id=null"], "incident_id: this is no id"),
         (["get_incident", "incident_id"], "'incident_id': an argument is NAME=VALUE"),
-        (["list_incidents", "limit=many"], "limit: 'many' is no integer"),
+        (["list_incidents", "limit=many"], "limit: 'many' is not of type integer"),
         (["drop_database"], "there is no tool 'drop_database'"),
     ],
 )
