@@ -1,1 +1,1 @@
-"""Every way in: thin."""
+"""All entry points: webhook receiver, REST API, MCP and command line. They are thin."""

@@ -117,7 +117,7 @@ def api_address(data_dir: Path | None) -> tuple[str, str]:
 
 def client_of(data_dir: Path | None) -> "ApiClient":
     """Return the client of that service's REST API. Raises NoInstance, ApiProblem."""
-    # An HTTP client takes a while to import, which whoever asks for help, or has no key, should not wait for.
+    # The HTTP client is slow to import, and neither --help nor the error of a missing key needs it.
     address, api_key = api_address(data_dir)
     from calmo_pagerduty.clients.rest import ApiClient  # noqa: PLC0415 - slow
 

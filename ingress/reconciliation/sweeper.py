@@ -8,7 +8,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from calmo_pagerduty.db.database import Database, StoreUnavailable
-from calmo_pagerduty.reconciliation import reason_queries as healing_reasons
+from calmo_pagerduty.reconciliation import reason_queries as reconcile_reasons
 from calmo_pagerduty.reconciliation.reason_queries import MAX_WATERMARK_AGE, ReconciledConnection
 from calmo_pagerduty.temporal.handle import TemporalHandle, TemporalUnavailable
 from calmo_pagerduty.webhooks import examination_store as examinations
@@ -54,7 +54,7 @@ class ReconcileScheduler:
         if not self._temporal.connected:
             return
         client = self._temporal.client
-        reconciled = await self._database.read(healing_reasons.list_reconciled_connections)
+        reconciled = await self._database.read(reconcile_reasons.list_reconciled_connections)
         for connection in reconciled:
             await self._schedule(client, connection)
         await self._remove(client, {connection.connection_id for connection in reconciled})
@@ -68,7 +68,7 @@ class ReconcileScheduler:
                 reason = "after a gap" if until else "for the first time"
         else:
             reason = await self._database.read(
-                lambda t: healing_reasons.get_reconcile_reason(t, connection.connection_id)
+                lambda t: reconcile_reasons.get_reconcile_reason(t, connection.connection_id)
             )
         if reason is not None:
             start = ReconcileStart(connection_id=connection.connection_id, reason=reason)
@@ -92,9 +92,9 @@ class ReconcileScheduler:
             self._metrics.alarms.labels("subscription_disabled").inc()
         self._disabled = set(disabled)
         if self._last_run_id is None:
-            self._last_run_id = await self._database.read(healing_reasons.get_latest_run_id)
+            self._last_run_id = await self._database.read(reconcile_reasons.get_latest_run_id)
         last_run_id = self._last_run_id
-        totals = await self._database.read(lambda t: healing_reasons.get_run_totals_since(t, last_run_id))
+        totals = await self._database.read(lambda t: reconcile_reasons.get_run_totals_since(t, last_run_id))
         for kind, count in totals.counts.items():
             self._reconciled.labels(kind).inc(count)
         self._last_run_id = totals.latest

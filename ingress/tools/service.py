@@ -76,7 +76,7 @@ class ToolCallDispatcher:
     ) -> CallResult:
         """Call a tool, and wait up to `wait_seconds` for the result.
 
-        If the result takes longer, the answer holds the open call, to be asked for by its id. A repeated
+        If the result takes longer, the answer holds the open call; ask for its state by its id. A repeated
         `idempotency_key` returns the first call.
 
         Raises NoSuchTool, NoSuchConnection, InvalidArguments, CallRefused, CapReached,
