@@ -82,11 +82,10 @@ def uv(verb: str, settings: Mapping[str, str], *arguments: str) -> int:
 
 
 def compile_modules() -> None:
-    """Compile what uv installed, as pip does, and what is ours.
+    """Compile the packages that uv installed, as pip does, and our own modules.
 
-    A process that can't write, or is told not to (PYTHONDONTWRITEBYTECODE), would compile it each time.
-
-    Tests are left out: they are a quarter of all, and most belong to packages.
+    Otherwise a process that can't write, or must not (PYTHONDONTWRITEBYTECODE), compiles them each time.
+    Tests, a quarter of all files, are left out.
     """
     command = [sys.executable, "-m", "compileall", "-q", "-q", "-j", "0", "-x", r"/tests?/|^\./\."]
     subprocess.run([*command, sysconfig.get_path("purelib"), "."], check=False)

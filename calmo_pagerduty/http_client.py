@@ -2,8 +2,8 @@
 
 import sys
 
-# httpx tries to import its own command line, and with it click, rich and pygments, which a worker that is
-# started anew after a crash would wait for. Without them it goes on as if they weren't installed.
+# httpx tries to import its command line, and with it click, rich and pygments, which would delay the start
+# of every process. Without `httpx._main`, it works as if they were not installed.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # means: not there
 
 from httpx import (  # noqa: E402

@@ -60,12 +60,12 @@ def probe_connection() -> Plan:
     Returns {"verdict", "reads", "me", "abilities"} or {"verdict", "trouble"}. Never raises PagerDutyError.
     Source: GET /users/me, GET /abilities, and the paths of READ_PROBES.
     """
-    found: JsonObject = {"verdict": OK, "reads": {}}
+    probe: JsonObject = {"verdict": OK, "reads": {}}
     try:
-        found["me"] = (yield _read_request("/users/me")).get("user", {})
+        probe["me"] = (yield _read_request("/users/me")).get("user", {})
     except InvalidRequest:
         # PagerDuty answers 400 for an account's token: it has no user.
-        found["me"] = None
+        probe["me"] = None
     except (AccessDenied, NotFound):
         pass  # a token without the scope users.read doesn't show its user
     except TokenRejected as error:
@@ -73,12 +73,12 @@ def probe_connection() -> Plan:
     except PagerDutyError as error:
         return {"verdict": "unreachable", "trouble": str(error)}
     try:
-        found["abilities"] = (yield _read_request("/abilities")).get("abilities", [])
+        probe["abilities"] = (yield _read_request("/abilities")).get("abilities", [])
     except PagerDutyError:
-        found["abilities"] = None
+        probe["abilities"] = None
     for scope, (path, _) in READ_PROBES.items():
-        found["reads"][scope] = yield from _probe_read(path)
-    return found
+        probe["reads"][scope] = yield from _probe_read(path)
+    return probe
 
 
 def _probe_read(path: str) -> Generator[ApiRequest, JsonObject, str]:

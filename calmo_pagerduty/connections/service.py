@@ -200,7 +200,7 @@ def _rate_limited(after: timedelta) -> RateLimited:
     return RateLimited(
         "this connection's share of PagerDuty's rate limit is used up",
         retry_after=after,
-        advice="it goes on by itself",
+        advice="it continues automatically",
     )
 
 

@@ -29,12 +29,12 @@ def _insert_or_ignore(dialect: str, table: Table) -> Insert:
     return insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
-def upsert(tx: Transaction, table: Table, *kept: str) -> Insert:
-    """Return INSERT … ON CONFLICT DO UPDATE, which updates all columns but the key and `kept`."""
+def upsert(tx: Transaction, table: Table, *unchanged: str) -> Insert:
+    """Return INSERT … ON CONFLICT DO UPDATE, which updates all columns but the key and `unchanged`."""
     insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
     statement = insert(table)
     keys = [column.name for column in table.primary_key]
-    changed = [column.name for column in table.c if column.name not in {*keys, *kept}]
+    changed = [column.name for column in table.c if column.name not in {*keys, *unchanged}]
     news = {name: statement.excluded[name] for name in changed}
     return statement.on_conflict_do_update(index_elements=keys, set_=news)
 

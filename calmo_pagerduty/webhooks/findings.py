@@ -134,7 +134,7 @@ def _remote_findings(
             level=Level.WARNING,
             words=f"events of {_filter_text(chosen - delivered)} were chosen, but come from"
             f" {_filter_text(delivered)} only",
-            advice="change the subscription's scope in PagerDuty, or make it anew",
+            advice="change the subscription's scope in PagerDuty, or make a new one",
         )
     yield from _silence_findings(webhook, mine, snapshot)
 

@@ -131,4 +131,4 @@ def masked_url(public_address: str, webhook_id: str) -> str:
 
 def redact_webhook_ids(text: str) -> str:
     """Return the text with handles in place of webhooks' ids."""
-    return WEBHOOK_ID_PATTERN.sub(lambda found: webhook_handle(found[0]), text)
+    return WEBHOOK_ID_PATTERN.sub(lambda match: webhook_handle(match[0]), text)

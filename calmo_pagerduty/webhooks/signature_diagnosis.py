@@ -25,10 +25,10 @@ _ALTERATIONS: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
     ("its line breaks were changed", lambda body: body.replace(b"\r\n", b"\n")),
     ("its line breaks were changed", lambda body: body.replace(b"\n", b"\r\n")),
     ("a byte-order mark was put in front", lambda body: body.removeprefix(b"\xef\xbb\xbf")),
-    ("its JSON was written anew", _reserialised((",", ":"), False)),
-    ("its JSON was written anew", _reserialised((",", ":"), True)),
-    ("its JSON was written anew", _reserialised((", ", ": "), False)),
-    ("its JSON was written anew", _reserialised((", ", ": "), True)),
+    ("its JSON was written again", _reserialised((",", ":"), False)),
+    ("its JSON was written again", _reserialised((",", ":"), True)),
+    ("its JSON was written again", _reserialised((", ", ": "), False)),
+    ("its JSON was written again", _reserialised((", ", ": "), True)),
 )
 
 
@@ -42,9 +42,9 @@ def diagnose(body: bytes, header: bytes | None, secrets: Secrets) -> ValidationR
         return ValidationResult(ValidationOutcome.OLD_GENERATION if legacy else OUTCOME_OF_SIGNATURE[verdict])
     if verify(body, header.strip().strip(b"\"'").lower(), secrets)[0] is SignatureVerdict.MATCH:
         return ValidationResult(ValidationOutcome.SIGNATURE_ALTERED)
-    altered = next((words for words, undo in _ALTERATIONS if _verifies(undo, body, header, secrets)), None)
-    if altered is not None:
-        return ValidationResult(ValidationOutcome.BODY_ALTERED, note=altered)
+    alteration = next((name for name, undo in _ALTERATIONS if _verifies(undo, body, header, secrets)), None)
+    if alteration is not None:
+        return ValidationResult(ValidationOutcome.BODY_ALTERED, note=alteration)
     return ValidationResult(OUTCOME_OF_SIGNATURE[verdict])
 
 

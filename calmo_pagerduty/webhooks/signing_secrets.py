@@ -72,7 +72,7 @@ _MISTAKEN_TEXTS: tuple[tuple[Callable[[str], bool], str], ...] = (
     ),
     (
         lambda text: not (text.isascii() and text.isprintable()),
-        "the secret holds characters that no signing secret has: copy it anew",
+        "the secret has characters that no signing secret has: copy it again",
     ),
     (
         lambda text: len(text) < MIN_LENGTH,
@@ -90,7 +90,7 @@ def parse_secret(pasted: bytes) -> PastedSecret:
     try:
         text = pasted.decode()
     except UnicodeDecodeError:
-        raise InvalidSecret("the secret is not text: copy it anew") from None
+        raise InvalidSecret("the secret is not text: copy it again") from None
     notes: list[str] = []
     text = _trimmed(text, notes)
     if text.startswith("{"):

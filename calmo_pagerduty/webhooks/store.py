@@ -123,9 +123,9 @@ def count_strikes(tx: Transaction, webhook_id: str, now: datetime) -> int:
 
 def _get_or_insert_connection(tx: Transaction, scope: Scope, now: datetime) -> str:
     first = sa.select(connections.c.id).where(connections.c.scope == str(scope))
-    found = tx.execute(first.order_by(connections.c.created_at).limit(1)).scalar()
-    if found is not None:
-        return str(found)
+    existing = tx.execute(first.order_by(connections.c.created_at).limit(1)).scalar()
+    if existing is not None:
+        return str(existing)
     connection_id = f"con_{_random(5)}"
     tx.execute(
         connections.insert().values(
