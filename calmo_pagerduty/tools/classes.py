@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Category(StrEnum):
-    """How users know the tools."""
+    """The groups in which users see the tools."""
 
     INCIDENTS = "incident-management"
     SERVICES = "services"
@@ -21,7 +21,7 @@ class Access(StrEnum):
 
 
 class Risk(StrEnum):
-    """Low: looking. Medium: changing an incident. High: creating one, changing policies or schedules."""
+    """Low: reads. Medium: changes to an incident. High: new incidents, changes to policies or schedules."""
 
     LOW = "low"
     MEDIUM = "medium"

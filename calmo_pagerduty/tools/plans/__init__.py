@@ -1,1 +1,1 @@
-"""The tools' plans: what each tool asks of PagerDuty, and what it makes of the answers. Pure."""
+"""The tools' plans: the requests that each tool sends to PagerDuty, and the results it builds. Pure."""

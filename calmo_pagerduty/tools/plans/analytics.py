@@ -24,7 +24,7 @@ from calmo_pagerduty.tools.plans import shapes
 from calmo_pagerduty.tools.plans.incidents import LOG_COLUMNS
 from calmo_pagerduty.tools.plans.windows import Window
 
-#: How old PagerDuty's figures may be. Source: its analytics documentation.
+#: How old PagerDuty's figures may be. Source: PagerDuty's analytics documentation.
 ANALYTICS_LAG = timedelta(hours=24)
 
 METRIC_COLUMNS = (
@@ -37,7 +37,7 @@ METRIC_COLUMNS = (
 
 Subject = Literal["all", "services", "teams", "escalation_policies", "responders", "raw_incidents"]
 
-#: Where the figures of a subject are, under /analytics/metrics/.
+#: Subject → path of its figures under /analytics/metrics/.
 METRIC_PATHS: dict[str, str] = {
     "all": "incidents/all",
     "services": "incidents/services",
@@ -48,7 +48,7 @@ METRIC_PATHS: dict[str, str] = {
 
 
 class IncidentWindow(Window):
-    """Incidents that were created in a window, and the zone that days are counted in."""
+    """A window in which incidents were created, and the time zone of the days."""
 
     longest: ClassVar[timedelta] = timedelta(days=365)
 
@@ -88,10 +88,10 @@ class GetAnalyticsData(IncidentWindow):
 
     @model_validator(mode="after")
     def _check_fields_of_subject(self) -> Self:
-        # PagerDuty ignores a filter that it doesn't know: the answer would be about too much.
-        known = _FIELDS_OF_SUBJECT[self.subject]
+        # PagerDuty ignores unknown filters: without this check, the answer would cover too much.
+        allowed = _FIELDS_OF_SUBJECT[self.subject]
         for name in _FILTERS | {"aggregate_unit"}:
-            if getattr(self, name) not in (None, ()) and name not in known:
+            if getattr(self, name) not in (None, ()) and name not in allowed:
                 raise ValueError(f"{name}: it doesn't go with subject {self.subject}")
         return self
 
@@ -99,7 +99,7 @@ class GetAnalyticsData(IncidentWindow):
 _RAW_FIELDS = frozenset({"service_ids", "team_ids", "priority_names", "major"})
 _METRIC_FIELDS = _RAW_FIELDS | {"escalation_policy_ids", "aggregate_unit"}
 _RESPONDER_FIELDS = frozenset({"team_ids", "responder_ids", "priority_names"})
-#: What may be given beside the window, by subject.
+#: Subject → the arguments that it takes in addition to the window.
 _FIELDS_OF_SUBJECT: dict[str, frozenset[str]] = {
     **dict.fromkeys(METRIC_PATHS, _METRIC_FIELDS),
     "responders": _RESPONDER_FIELDS,
@@ -122,21 +122,21 @@ def _filters_of(arguments: GetAnalyticsData, now: datetime) -> JsonObject:
     if arguments.subject == "responders":
         filters["date_range_start"] = filters.pop("created_at_start")
         filters["date_range_end"] = filters.pop("created_at_end")
-    given = arguments.model_dump(include=set(_FILTERS), mode="json")
-    return filters | shapes.without_empty(given)
+    values = arguments.model_dump(include=set(_FILTERS), mode="json")
+    return filters | shapes.without_empty(values)
 
 
 def read_metrics(
     path: str, filters: JsonObject, time_zone: str, unit: str | None, notes: list[str] | None = None
 ) -> Plan:
-    """Read one kind of figures. PagerDuty answers all rows at once."""
+    """Read one kind of figures. PagerDuty returns all rows in one page."""
     body = shapes.without_empty({"filters": filters, "time_zone": time_zone, "aggregate_unit": unit})
     answer = yield analytics_request(f"/analytics/metrics/{path}", body)
     return list_result(map(shapes.shape_flat, as_objects(answer.get("data"))), None, notes or ())
 
 
 def read_raw_incidents(filters: JsonObject, limit: int, after: str | None = None) -> SubPlan:
-    """Read a row per incident, newest first, at most `limit`. Times in it are UTC without a zone."""
+    """Read a row per incident, newest first, at most `limit`. Its times are UTC without an offset."""
     body = {"filters": filters, "time_zone": "Etc/UTC", "order": "desc", "order_by": "created_at"}
     request = analytics_request("/analytics/raw/incidents", body)
     listed: ListResult = yield list_request(request, "data", limit, after, paging=Paging.ANALYTICS)

@@ -1,4 +1,4 @@
-"""Tools for escalation policies: who is called after whom."""
+"""Tools for escalation policies."""
 
 from functools import partial
 from typing import Any, Literal, Self
@@ -90,7 +90,7 @@ def create_escalation_policy(arguments: CreateEscalationPolicy, call: CallContex
     policy = {
         "type": "escalation_policy",
         "name": arguments.name,
-        # The mark in it is how a repeated call finds what it made already.
+        # By the marker, a repeated call finds the policy that an earlier attempt created.
         "description": with_marker(arguments.description or arguments.name, call.id),
         "escalation_rules": [rule.as_request() for rule in arguments.rules],
         "num_loops": arguments.num_loops,
@@ -137,18 +137,18 @@ def update_escalation_policy(arguments: UpdateEscalationPolicy, _call: CallConte
     }
     if not as_objects(now.get("escalation_rules")):
         raise NotUnderstood("PagerDuty's answer shows no escalation rules", advice="nothing was changed")
-    # PagerDuty replaces the rules by those that are sent: so all are sent.
+    # PagerDuty replaces all rules by the ones in the request, so the request holds all.
     rules = [rule.as_request() for rule in arguments.rules] or [
         _current_rule(rule) for rule in as_objects(now.get("escalation_rules"))
     ]
-    kept = {"type": "escalation_policy", "name": now.get("name") or now.get("summary")}
-    policy = kept | without_none(changed) | {"escalation_rules": rules}
+    unchanged = {"type": "escalation_policy", "name": now.get("name") or now.get("summary")}
+    policy = unchanged | without_none(changed) | {"escalation_rules": rules}
     answer = yield put(path, {"escalation_policy": policy}, in_the_name_of=True)
     return shapes.shape_escalation_policy(as_object(answer.get("escalation_policy")))
 
 
 def _policy_with_strategies(path: str) -> SubPlan:
-    """Without its strategy a round-robin rule that is sent back may lose it."""
+    """Read a policy with its rules' strategies. Otherwise an update would remove a round-robin strategy."""
     try:
         answer = yield get(path, **{"include[]": "escalation_rule_assignment_strategies"})
     except (InvalidRequest, NotInPlan):
@@ -208,7 +208,7 @@ TOOLS = (
     _of_policies(
         name="update_escalation_policy",
         title="Update escalation policy",
-        description="Changes an escalation policy: what is given is replaced, all rules if any are given.",
+        description="Changes an escalation policy: given fields replace the old, given rules replace all.",
         access=Access.WRITE,
         risk=Risk.HIGH,
         arguments=UpdateEscalationPolicy,

@@ -1,4 +1,4 @@
-"""Tools that put an incident into context: its likes, changes, impacts, priorities, maintenance."""
+"""Tools that read an incident's context: related incidents, changes, impacts, priorities, maintenance."""
 
 from datetime import timedelta
 from functools import partial
@@ -24,11 +24,11 @@ _STUB_COLUMNS = (
 )
 
 
-def _incident_stub(thing: JsonObject) -> JsonObject:
-    """PagerDuty gives a few fields of such an incident only."""
-    incident = as_object(thing.get("incident"))
-    found = shapes.pick_fields(incident, "id", "incident_number", "title", "status", "created_at")
-    return shapes.without_empty(found | {"score": thing.get("score"), "url": shapes.url_of(incident)})
+def _incident_stub(resource: JsonObject) -> JsonObject:
+    """Return a related or past incident, for which PagerDuty gives only a few fields."""
+    incident = as_object(resource.get("incident"))
+    fields = shapes.pick_fields(incident, "id", "incident_number", "title", "status", "created_at")
+    return shapes.without_empty(fields | {"score": resource.get("score"), "url": shapes.url_of(incident)})
 
 
 class GetPastIncidents(IncidentArguments):
@@ -44,9 +44,9 @@ def get_related_incidents(arguments: IncidentArguments, _call: CallContext) -> P
     path = f"/incidents/{arguments.incident_id}/related_incidents"
     answer = yield get(path, **{"additional_details[]": "incident"})
     items = [
-        _incident_stub(thing)
-        | {"why": [_relationship(row) for row in as_objects(thing.get("relationships"))]}
-        for thing in as_objects(answer.get("related_incidents"))
+        _incident_stub(resource)
+        | {"why": [_relationship(row) for row in as_objects(resource.get("relationships"))]}
+        for resource in as_objects(answer.get("related_incidents"))
     ]
     return list_result(items)
 
@@ -57,8 +57,8 @@ def _relationship(row: JsonObject) -> JsonObject:
         name: shapes.shape_reference(metadata.get(name))
         for name in ("dependent_services", "supporting_services")
     }
-    found = {"type": row.get("type"), "classification": metadata.get("grouping_classification")}
-    return shapes.without_empty(found | parts)
+    fields = {"type": row.get("type"), "classification": metadata.get("grouping_classification")}
+    return shapes.without_empty(fields | parts)
 
 
 class GetOutlierIncident(IncidentArguments):
@@ -107,7 +107,9 @@ class NoArguments(Arguments):
 
 def list_priorities(_arguments: NoArguments, _call: CallContext) -> Plan:
     listed: ListResult = yield list_request(get("/priorities"), "priorities", 100)
-    return page_result(listed, lambda thing: shapes.shape_flat(shapes.pick_fields(thing, *_PRIORITY_FIELDS)))
+    return page_result(
+        listed, lambda resource: shapes.shape_flat(shapes.pick_fields(resource, *_PRIORITY_FIELDS))
+    )
 
 
 _PRIORITY_FIELDS = ("id", "name", "summary", "description", "order")
@@ -166,7 +168,7 @@ TOOLS = (
     _of_incidents(
         name="get_past_incidents",
         title="Get past incidents",
-        description="Earlier incidents of the service that resemble this one, the most alike first.",
+        description="Earlier incidents of the service that resemble this incident, the most similar first.",
         arguments=GetPastIncidents,
         plan=get_past_incidents,
         shape=Shape.LIST,
@@ -219,7 +221,7 @@ TOOLS = (
     _reading(
         name="list_business_service_impacts",
         title="List business service impacts",
-        description="Which business services are impacted: all, by one incident, or below one service.",
+        description="Impacted business services: all, by one incident, or below one service.",
         arguments=ListBusinessServiceImpacts,
         plan=list_business_service_impacts,
         shape=Shape.LIST,

@@ -1,4 +1,4 @@
-"""Tools that tell people about an incident: notes, status updates, calls for help. None is said twice."""
+"""Tools that send messages about an incident: notes, status updates, responder requests; none twice."""
 
 from functools import partial
 from typing import Literal, Self
@@ -55,7 +55,7 @@ class PublishStatusUpdate(IncidentArguments):
 def publish_status_update(arguments: PublishStatusUpdate, call: CallContext) -> Plan:
     if call.repeated:
         if not (entry := (yield from _find_in_log(arguments.incident_id, call))):
-            raise _outcome_unknown("The status update")
+            raise _outcome_unknown("the status update")
         return {"id": entry.get("id"), "message": arguments.message, "created_at": entry.get("created_at")}
     body = {
         "message": with_marker(arguments.message, call.id),
@@ -71,7 +71,7 @@ def publish_status_update(arguments: PublishStatusUpdate, call: CallContext) -> 
 
 
 def _find_in_log(incident_id: str, call: CallContext) -> SubPlan:
-    """Return the log entry that holds the call's mark. PagerDuty doesn't promise to log every message."""
+    """Return the log entry with the call's marker; None if there is none: PagerDuty may not log a message."""
     since = call.first_attempt_at - CLOCK_TOLERANCE
     request = get(f"/incidents/{incident_id}/log_entries", since=since, **{"include[]": "channels"})
     listed: ListResult = yield list_request(request, "log_entries", _MAX_LOG_ENTRIES)
@@ -80,7 +80,7 @@ def _find_in_log(incident_id: str, call: CallContext) -> SubPlan:
 
 def _outcome_unknown(what: str) -> OutcomeUnknown:
     return OutcomeUnknown(
-        f"{what} may have been sent by an earlier attempt, and PagerDuty can't be asked whether it was",
+        f"An earlier attempt may have sent {what}, and PagerDuty can't tell whether it did",
         advice="look at the incident, and send it again if it is missing",
     )
 
@@ -110,30 +110,30 @@ def request_responders(arguments: RequestResponders, call: CallContext) -> Plan:
 
 
 def _find_request(incident_id: str, call: CallContext) -> SubPlan:
-    """Return the request with the call's mark, None if there is none. Raises OutcomeUnknown."""
+    """Return the request with the call's marker; None if there is none. Raises OutcomeUnknown."""
     answer = yield get(f"/incidents/{incident_id}")
     incident = as_object(answer.get("incident"))
-    things = [
+    resources = [
         *as_objects(incident.get("responder_requests")),
         *as_objects(incident.get("incidents_responders")),
     ]
-    if found := find_marked(things, call.id):
+    if found := find_marked(resources, call.id):
         return found
     if "responder_requests" in incident:
         return None
-    # PagerDuty doesn't promise the field: without it only the log can tell that it was sent.
+    # PagerDuty doesn't guarantee the field: without it, only the log can prove that it was sent.
     if entry := (yield from _find_in_log(incident_id, call)):
         return {"requested_at": entry.get("created_at")}
-    raise _outcome_unknown("The request")
+    raise _outcome_unknown("the request")
 
 
 def _requester(call: CallContext) -> SubPlan:
-    """Return the id of the user in whose name responders are asked. Raises InvalidRequest."""
+    """Return the id of the PagerDuty user who requests the responders. Raises InvalidRequest."""
     if call.from_address:
         listed: ListResult = yield list_request(get("/users", query=call.from_address), "users", 25)
-        wanted = call.from_address.casefold()
+        address = call.from_address.casefold()
         for user in listed.items:
-            if str(user.get("email") or "").casefold() == wanted and user.get("id"):
+            if str(user.get("email") or "").casefold() == address and user.get("id"):
                 return user["id"]
         raise InvalidRequest("No PagerDuty user has the connection's address", advice="correct the address")
     try:
@@ -147,10 +147,10 @@ def _requester(call: CallContext) -> SubPlan:
     return as_object(answer.get("user")).get("id")
 
 
-def _shape_request(thing: JsonObject) -> JsonObject:
+def _shape_request(resource: JsonObject) -> JsonObject:
     wrapped = [
         as_object(part.get("responder_request_target") or part)
-        for part in as_objects(thing.get("responder_request_targets"))
+        for part in as_objects(resource.get("responder_request_targets"))
     ]
     targets = [
         shapes.without_empty(
@@ -169,9 +169,9 @@ def _shape_request(thing: JsonObject) -> JsonObject:
         )
         for target in wrapped
     ]
-    shown = shapes.pick_fields(thing, "message", "requested_at")
+    shown = shapes.pick_fields(resource, "message", "requested_at")
     return shapes.without_empty(
-        shown | {"requester": shapes.shape_reference(thing.get("requester")), "targets": targets}
+        shown | {"requester": shapes.shape_reference(resource.get("requester")), "targets": targets}
     )
 
 

@@ -1,4 +1,4 @@
-"""Tools that put incidents aside: snoozing one, merging several. Each is safe to repeat."""
+"""Tools that snooze and merge incidents. Each is safe to repeat."""
 
 from datetime import datetime, timedelta
 from typing import Self
@@ -25,20 +25,20 @@ def snooze_incident(arguments: SnoozeIncident, call: CallContext) -> Plan:
     path = f"/incidents/{arguments.incident_id}"
     if call.repeated:
         answer = yield get(path)
-        thing = as_object(answer.get("incident"))
-        if _is_snoozed_until(thing, call.first_attempt_at + timedelta(seconds=arguments.seconds)):
-            return shapes.shape_incident_details(thing)
+        resource = as_object(answer.get("incident"))
+        if _is_snoozed_until(resource, call.first_attempt_at + timedelta(seconds=arguments.seconds)):
+            return shapes.shape_incident_details(resource)
     answer = yield post(f"{path}/snooze", {"duration": arguments.seconds}, in_the_name_of=True)
     return shapes.shape_incident_details(as_object(answer.get("incident")))
 
 
-def _is_snoozed_until(thing: JsonObject, wanted: datetime) -> bool:
+def _is_snoozed_until(resource: JsonObject, end_at: datetime) -> bool:
     ends = [
         parse_instant(action.get("at"))
-        for action in as_objects(thing.get("pending_actions"))
+        for action in as_objects(resource.get("pending_actions"))
         if action.get("type") == "unacknowledge"
     ]
-    return any(end is not None and end >= wanted - CLOCK_TOLERANCE for end in ends)
+    return any(end is not None and end >= end_at - CLOCK_TOLERANCE for end in ends)
 
 
 class MergeIncidents(IncidentArguments):
@@ -61,7 +61,7 @@ def merge_incidents(arguments: MergeIncidents, call: CallContext) -> Plan:
         try:
             yield put(f"{path}/merge", body, in_the_name_of=True)
         except AlreadySo:
-            pass  # They were merged before.
+            pass  # An earlier attempt merged them.
     # PagerDuty answers a merge with a reference only.
     answer = yield get(path)
     return shapes.shape_incident_details(as_object(answer.get("incident")))

@@ -36,7 +36,10 @@ class CreateIncident(Arguments):
     priority_id: Id | None = Field(None, description="See list_priorities.")
     details: Text | None = None
     incident_key: str | None = Field(
-        None, min_length=1, max_length=255, description="While it is open, the same key makes no second one."
+        None,
+        min_length=1,
+        max_length=255,
+        description="While the incident is open, the same key creates no second incident.",
     )
     assignee_id: Id | None = Field(None, description="Instead of the escalation policy.")
     escalation_policy_id: Id | None = Field(None, description="Instead of the service's own.")
@@ -67,26 +70,26 @@ def create_incident(arguments: CreateIncident, call: CallContext) -> Plan:
     try:
         answer = yield post("/incidents", {"incident": without_none(incident)}, in_the_name_of=True)
     except InvalidRequest:
-        # An open incident has the key: PagerDuty says so in words only, so it is looked up.
+        # Maybe an open incident has the key: PagerDuty's error has no code for that, so look it up.
         existing = yield from _find_by_key(arguments.service_id, key)
-        open_ones = [thing for thing in existing if thing.get("status") != "resolved"]
-        if not open_ones:
+        open_incidents = [incident for incident in existing if incident.get("status") != "resolved"]
+        if not open_incidents:
             raise
-        return shapes.shape_incident_details(open_ones[0]) | {"existed": True}
+        return shapes.shape_incident_details(open_incidents[0]) | {"existed": True}
     return shapes.shape_incident_details(as_object(answer.get("incident")))
 
 
 def _find_created(arguments: CreateIncident, key: str, call: CallContext) -> SubPlan:
-    """Return the incident that an earlier attempt made, though it may be resolved by now.
+    """Return the incident that an earlier attempt created, even if it is resolved by now; None if none.
 
-    A caller's own key may be that of an older incident: if that is resolved, it isn't ours.
+    An older incident may have the caller's own key. If it is resolved, it isn't from this call.
     """
     existing = yield from _find_by_key(arguments.service_id, key)
-    for thing in existing:
-        created = parse_instant(thing.get("created_at"))
+    for resource in existing:
+        created = parse_instant(resource.get("created_at"))
         recent = created is not None and created >= call.first_attempt_at - CLOCK_TOLERANCE
-        if arguments.incident_key is None or recent or thing.get("status") != "resolved":
-            return thing
+        if arguments.incident_key is None or recent or resource.get("status") != "resolved":
+            return resource
     return None
 
 
@@ -99,14 +102,14 @@ def _find_by_key(service_id: str, key: str) -> SubPlan:
         **{"service_ids[]": service_id, "statuses[]": ("triggered", "acknowledged", "resolved")},
     )
     listed: ListResult = yield list_request(request, "incidents", 10)
-    return [thing for thing in listed.items if thing.get("incident_key") in (None, key)]
+    return [resource for resource in listed.items if resource.get("incident_key") in (None, key)]
 
 
 def _optional_reference(id_: str | None, type_: str) -> JsonObject | None:
     return reference(id_, type_) if id_ else None
 
 
-#: How much earlier than we asked PagerDuty's log may tell what came of it.
+#: How much earlier than our request its log entry may be.
 _LOG_TOLERANCE = timedelta(seconds=5)
 
 
@@ -116,7 +119,7 @@ class UpdateIncident(IncidentArguments):
     title: Line | None = None
     urgency: Urgency | None = None
     priority_id: Id | None = Field(None, description="See list_priorities.")
-    assignee_ids: tuple[Id, ...] = Field((), max_length=20, description="Replaces who is assigned.")
+    assignee_ids: tuple[Id, ...] = Field((), max_length=20, description="Replaces the assignees.")
     escalation_policy_id: Id | None = None
     escalation_level: int | None = Field(None, ge=1, le=20)
     resolution: Text | None = Field(None, description="With status resolved; shown in the timeline.")
@@ -159,39 +162,39 @@ def update_incident(arguments: UpdateIncident, call: CallContext) -> Plan:
             was_opened = arguments.reopen and arguments.status == "triggered" and not is_resolved
             state = {} if was_opened else state
             if not changes and not state:
-                # Once somebody has acknowledged it, nothing tells any more who had opened it.
+                # After an acknowledgement, PagerDuty no longer shows who reopened it.
                 is_open = was_opened and incident.get("status") == "triggered"
                 is_theirs = is_open and not _may_be_own_agent(incident.get("last_status_change_by"), call)
                 return shapes.shape_incident_details(incident) | ({"unchanged": True} if is_theirs else {})
     return (yield from _put_changes(path, changes | state, changes, call))
 
 
-#: Changes that notify people each time they are made.
+#: Changes that notify people each time.
 _ASSIGNMENT_FIELDS = frozenset({"assignments", "escalation_policy", "escalation_level"})
 
 
 def _remaining_changes(
     path: str, incident: JsonObject, changes: JsonObject, call: CallContext
 ) -> Generator[ApiRequest | ListRequest, Any, JsonObject]:
-    """Leave out what an earlier attempt has done, so that nobody is paged twice for it."""
-    left = dict(changes)
+    """Leave out what an earlier attempt has changed, so that PagerDuty notifies nobody twice."""
+    remaining = dict(changes)
     assigned = [
         as_object(assignment.get("assignee")).get("id")
         for assignment in as_objects(incident.get("assignments"))
     ]
-    wanted = [assignment["assignee"]["id"] for assignment in changes.get("assignments", ())]
-    if wanted and sorted(map(str, assigned)) == sorted(wanted):
-        del left["assignments"]
+    requested = [assignment["assignee"]["id"] for assignment in changes.get("assignments", ())]
+    if requested and sorted(map(str, assigned)) == sorted(requested):
+        del remaining["assignments"]
     policy = as_object(incident.get("escalation_policy")).get("id")
     if "escalation_policy" in changes and policy == changes["escalation_policy"]["id"]:
-        del left["escalation_policy"]
+        del remaining["escalation_policy"]
     if "escalation_level" in changes and (yield from _was_escalated(path, call)):
-        del left["escalation_level"]
-    return left
+        del remaining["escalation_level"]
+    return remaining
 
 
 def _was_escalated(path: str, call: CallContext) -> SubPlan:
-    """Tell whether the log has an escalation of ours since the first attempt. It tells whole seconds."""
+    """Return True if the log has an escalation of ours since the first attempt, in whole seconds."""
     since = call.first_attempt_at - _LOG_TOLERANCE
     listed: ListResult = yield list_request(get(f"{path}/log_entries", since=since), "log_entries", 100)
     return any(
@@ -202,20 +205,20 @@ def _was_escalated(path: str, call: CallContext) -> SubPlan:
 
 
 def _may_be_own_agent(agent: Any, call: CallContext) -> bool:
-    """Tell whether it was us who did what PagerDuty says that this agent did; in doubt it was."""
-    known = as_object(agent).get("id")
-    return known is None or call.agent_id in (None, known)
+    """Return False only if the agent is certainly not the user our token acts as."""
+    agent_id = as_object(agent).get("id")
+    return agent_id is None or call.agent_id in (None, agent_id)
 
 
 def _put_changes(path: str, changes: JsonObject, without_status: JsonObject, call: CallContext) -> Plan:
-    """Change the incident. One that has the status already gets the other changes only."""
+    """Change the incident. If it has the status already, make the other changes only."""
     unchanged: JsonObject = {}
     try:
         answer = yield from put_incident(path, changes)
     except AlreadySo:
         if not without_status or without_status == changes:
             answer = yield get(path)
-            # After an earlier attempt it may be so because of us.
+            # An earlier attempt of ours may have set the status.
             by = as_object(answer.get("incident")).get("last_status_change_by")
             unchanged = {} if call.repeated and _may_be_own_agent(by, call) else {"unchanged": True}
         else:
@@ -224,7 +227,7 @@ def _put_changes(path: str, changes: JsonObject, without_status: JsonObject, cal
 
 
 def put_incident(path: str, changes: JsonObject) -> SubPlan:
-    """Change the incident; once more if somebody else changed it in between."""
+    """Change the incident; repeat the request once if somebody else changed the incident meanwhile."""
     request = put(path, {"incident": {"type": "incident_reference"} | changes}, in_the_name_of=True)
     try:
         return (yield request)
@@ -256,7 +259,7 @@ TOOLS = (
         name="update_incident",
         title="Update incident",
         description="Changes an incident: status, priority, urgency, title, assignment, escalation policy "
-        "or level. A resolved one is opened again only with reopen.",
+        "or level. Only `reopen` opens a resolved incident again.",
         arguments=UpdateIncident,
         plan=update_incident,
         operations=("updateIncident", "getIncident", "listIncidentLogEntries"),

@@ -1,4 +1,4 @@
-"""Tools that look at incidents: their list, one of them, its timeline, notes and alerts."""
+"""Tools that read incidents: lists, details, timelines, notes and alerts."""
 
 from datetime import timedelta
 from functools import partial
@@ -66,7 +66,7 @@ class ListIncidents(Window):
 
 
 def list_incidents(arguments: ListIncidents, call: CallContext) -> Plan:
-    # PagerDuty's default is the last month: an open incident that is older would be hidden.
+    # PagerDuty's default is the last month, which would hide older open incidents.
     only_open = arguments.statuses and "resolved" not in arguments.statuses
     everything = not (arguments.since or arguments.until) and bool(only_open or arguments.incident_key)
     since, until = arguments.backward(call.now, timedelta(days=30))
@@ -88,18 +88,18 @@ def list_incidents(arguments: ListIncidents, call: CallContext) -> Plan:
     listed: ListResult = yield list_request(
         request, "incidents", arguments.limit, arguments.after, divisible=not everything
     )
-    # PagerDuty has been seen to heed only the date of a bound, and to ignore a priority filter.
-    kept = tuple(thing for thing in listed.items if _matches(thing, arguments))
-    return page_result(listed.model_copy(update={"items": kept}), shapes.shape_incident)
+    # Observed: PagerDuty uses only the date of a bound, and ignores a priority filter.
+    matching = tuple(resource for resource in listed.items if _matches(resource, arguments))
+    return page_result(listed.model_copy(update={"items": matching}), shapes.shape_incident)
 
 
-def _matches(thing: JsonObject, arguments: ListIncidents) -> bool:
-    created = parse_instant(thing.get("created_at"))
+def _matches(resource: JsonObject, arguments: ListIncidents) -> bool:
+    created = parse_instant(resource.get("created_at"))
     if created and arguments.since and created < arguments.since:
         return False
     if created and arguments.until and created >= arguments.until:
         return False
-    priority = as_object(thing.get("priority")).get("id")
+    priority = as_object(resource.get("priority")).get("id")
     return not arguments.priority_ids or priority in arguments.priority_ids
 
 
@@ -164,7 +164,7 @@ def get_alert(arguments: GetAlert, _call: CallContext) -> Plan:
     return shapes.shape_alert_details(as_object(answer.get("alert")))
 
 
-#: A tool that changes an incident and shows it as it is then.
+#: A tool that changes an incident and returns its new state.
 changes_an_incident = partial(
     Tool,
     category=Category.INCIDENTS,
@@ -184,7 +184,7 @@ TOOLS = (
         name="list_incidents",
         title="List incidents",
         description="Find incidents by status, urgency, service, team, assignee, priority or time (at most "
-        "180 days). Without a time: all that are open if only open statuses are asked for, else 30 days.",
+        "180 days). Without a time: all open incidents if you ask for open statuses only, else 30 days.",
         arguments=ListIncidents,
         plan=list_incidents,
         shape=Shape.LIST,

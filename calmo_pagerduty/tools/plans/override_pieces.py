@@ -1,4 +1,4 @@
-"""Which overrides and custom shifts put one person on call in a shift-based schedule: decided, not done."""
+"""Plan the overrides and custom shifts that put one person on call in a shift-based schedule. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from calmo_pagerduty.pagerduty.errors import InvalidRequest
 from calmo_pagerduty.pagerduty.requests import JsonObject
 from calmo_pagerduty.pagerduty.schedules import member_id
 
-#: Sources that an override can replace, with where PagerDuty names them and how an override does.
+#: Sources that an override can replace → where a schedule names them, and how an override does.
 _REPLACEABLE = {
     "schedule_rotation": ("rotation_id", "rotation_id"),
     "custom_shift": ("shift_id", "custom_shift_id"),
@@ -19,7 +19,7 @@ _REPLACEABLE = {
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """Somebody's time on call within the window that is to be overridden."""
+    """A user's time on call within the window of the override. Times are UTC."""
 
     start: datetime
     end: datetime
@@ -29,7 +29,7 @@ class Duty:
 
 @dataclass(frozen=True, slots=True)
 class OverridePlan:
-    """What is to be created, as PagerDuty takes it."""
+    """The overrides and custom shifts to create, in the form of PagerDuty's requests."""
 
     overrides: tuple[JsonObject, ...] = ()
     custom_shifts: tuple[JsonObject, ...] = ()
@@ -38,10 +38,10 @@ class OverridePlan:
 def plan_overrides(
     schedule: JsonObject, start: datetime, end: datetime, user_id: str, replaced_user_id: str | None
 ) -> OverridePlan:
-    """Return what puts the user on call from start to end: a part that is theirs already is left alone.
+    """Return what puts the user on call from start to end. It leaves out times that are theirs already.
 
-    Without a replaced user, whoever is on call is replaced and gaps are filled.
-    Raises InvalidRequest if it can't be told who is to be replaced, or they can't be.
+    Without a replaced user, it replaces everybody on call and fills gaps.
+    Raises InvalidRequest if it is unclear whom to replace, or if they can't be replaced.
     """
     duties = _duties(schedule, start, end)
     theirs = [duty for duty in duties if duty.user_id == user_id]
@@ -62,13 +62,13 @@ def plan_overrides(
 
 def _duties(schedule: JsonObject, start: datetime, end: datetime) -> list[Duty]:
     rows = as_objects(as_object(schedule.get("final_schedule")).get("computed_shift_assignments"))
-    found = []
+    duties = []
     for row in rows:
         first, last = parse_instant(row.get("start_time")), parse_instant(row.get("end_time"))
         user = member_id(row.get("member"))
         if first and last and user and first < end and last > start:
-            found.append(Duty(max(first, start), min(last, end), user, as_object(row.get("source"))))
-    return sorted(found, key=lambda duty: (duty.start, duty.end))
+            duties.append(Duty(max(first, start), min(last, end), user, as_object(row.get("source"))))
+    return sorted(duties, key=lambda duty: (duty.start, duty.end))
 
 
 def _check_no_overlap(duties: list[Duty]) -> None:
@@ -85,12 +85,12 @@ def _overlaps(duty: Duty, others: list[Duty]) -> bool:
 
 
 def _uncovered(duties: list[Duty], start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
-    found, covered_to = [], start
+    gaps, covered_to = [], start
     for duty in duties:
         if duty.start > covered_to:
-            found.append((covered_to, duty.start))
+            gaps.append((covered_to, duty.start))
         covered_to = max(covered_to, duty.end)
-    return [*found, (covered_to, end)] if covered_to < end else found
+    return [*gaps, (covered_to, end)] if covered_to < end else gaps
 
 
 def _override(duty: Duty, user_id: str) -> JsonObject:

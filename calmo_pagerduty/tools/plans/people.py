@@ -1,4 +1,4 @@
-"""What is shown of people: addresses and numbers are masked unless they are asked for."""
+"""Shape users, contact methods and on-calls. Addresses and numbers are masked unless the caller asks."""
 
 import re
 from typing import Any
@@ -26,30 +26,35 @@ def mask_address(address: Any) -> str | None:
     return f"…{text[-2:]}" if len(text) > 4 else "…"
 
 
-def shape_user(thing: JsonObject, *, personal: bool) -> JsonObject:
-    email = thing.get("email") if personal else mask_address(thing.get("email"))
-    name = thing.get("name") or thing.get("summary")
+def shape_user(resource: JsonObject, *, personal: bool) -> JsonObject:
+    email = resource.get("email") if personal else mask_address(resource.get("email"))
+    name = resource.get("name") or resource.get("summary")
     if isinstance(name, str) and not personal:
-        # A user who was invited and never signed in is named by the address.
+        # An invited user who never signed in has the address as a name.
         name = _ADDRESS.sub(lambda found: mask_address(found[0]) or "", name)
     return without_empty(
-        pick_fields(thing, "id", "job_title", "role", "time_zone", "invitation_sent")
-        | {"name": name, "email": email, "teams": shape_references(thing.get("teams")), "url": url_of(thing)}
+        pick_fields(resource, "id", "job_title", "role", "time_zone", "invitation_sent")
+        | {
+            "name": name,
+            "email": email,
+            "teams": shape_references(resource.get("teams")),
+            "url": url_of(resource),
+        }
     )
 
 
-def shape_contact_method(thing: JsonObject, *, personal: bool) -> JsonObject:
-    kind = str(thing.get("type") or "").removesuffix("_reference").removesuffix("_contact_method")
-    address = thing.get("address") if personal else mask_address(thing.get("address"))
+def shape_contact_method(resource: JsonObject, *, personal: bool) -> JsonObject:
+    kind = str(resource.get("type") or "").removesuffix("_reference").removesuffix("_contact_method")
+    address = resource.get("address") if personal else mask_address(resource.get("address"))
     names = ("id", "label", "country_code", "enabled", "blacklisted", "send_short_email")
-    label = thing.get("label") or thing.get("summary")
+    label = resource.get("label") or resource.get("summary")
     if isinstance(label, str) and not personal:
         label = _ADDRESS.sub(lambda found: mask_address(found[0]) or "", label)
-    return without_empty(pick_fields(thing, *names) | {"type": kind, "label": label, "address": address})
+    return without_empty(pick_fields(resource, *names) | {"type": kind, "label": label, "address": address})
 
 
-def shape_on_call(thing: JsonObject) -> JsonObject:
-    """One row of who is on call. Without start and end it is permanent."""
-    times = {name: format_shown_time(thing.get(name)) for name in ("start", "end")}
-    parts = {name: shape_reference(thing.get(name)) for name in ("user", "schedule", "escalation_policy")}
-    return without_empty({"escalation_level": thing.get("escalation_level")} | times | parts)
+def shape_on_call(resource: JsonObject) -> JsonObject:
+    """Return an on-call. Without start and end it is permanent."""
+    times = {name: format_shown_time(resource.get(name)) for name in ("start", "end")}
+    parts = {name: shape_reference(resource.get(name)) for name in ("user", "schedule", "escalation_policy")}
+    return without_empty({"escalation_level": resource.get("escalation_level")} | times | parts)

@@ -1,4 +1,4 @@
-"""A report on incidents and how fast they were answered: figures, and its renderings. Pure."""
+"""The report on incidents and response times: its figures, and its renderings. Pure."""
 
 import csv
 import io
@@ -20,7 +20,7 @@ _MAX_SLOWEST = 10
 
 @dataclass(frozen=True, slots=True)
 class ReportRow:
-    """One incident of the report. Durations are in seconds; None if unknown or not yet."""
+    """One incident of the report. Durations are in seconds; None if unknown or not reached yet."""
 
     id: str
     number: int | None
@@ -37,7 +37,7 @@ class ReportRow:
 def build_row(
     incident: JsonObject, figures: JsonObject | None, acknowledged_at: datetime | None
 ) -> ReportRow | None:
-    """Return the incident's row: from PagerDuty's figures on it, else from its own times."""
+    """Return the incident's row, from PagerDuty's figures if there are any, else from its own times."""
     created = parse_instant(incident.get("created_at"))
     if created is None:
         return None
@@ -57,8 +57,8 @@ def build_row(
     )
 
 
-def _name(thing: Any, otherwise: str) -> str:
-    fields = as_object(thing)
+def _name(resource: Any, otherwise: str) -> str:
+    fields = as_object(resource)
     return str(fields.get("summary") or fields.get("name") or fields.get("id") or otherwise)
 
 
@@ -69,7 +69,7 @@ def _seconds(measured: Any, start: datetime, end: datetime | None) -> float | No
 
 
 def percentile(values: Iterable[float], percent: int) -> float | None:
-    """Return the smallest value that `percent` of all don't exceed (nearest rank); None without values."""
+    """Return the nearest-rank percentile; None without values. `percent` is from 1 to 100."""
     ordered = sorted(values)
     return ordered[max(0, ceil(len(ordered) * percent / 100) - 1)] if ordered else None
 
@@ -83,7 +83,7 @@ def summarise(
     made_at: datetime,
     notes: Sequence[str],
 ) -> JsonObject:
-    """Return the report's figures. Durations are in seconds, days are UTC."""
+    """Return the report's figures as JSON. Durations are in seconds, days are in UTC."""
     slowest = sorted((row for row in rows if row.to_resolve), key=lambda row: -(row.to_resolve or 0))
     return {
         "title": title,
@@ -113,7 +113,7 @@ def _durations(values: Iterable[float | None]) -> JsonObject:
 
 
 def _grouped(rows: Sequence[ReportRow], key: Callable[[ReportRow], str]) -> list[JsonObject]:
-    """Return a line per group, the largest first."""
+    """Return an object per group, the largest group first."""
     groups: dict[str, list[ReportRow]] = {}
     for row in rows:
         groups.setdefault(key(row), []).append(row)
@@ -129,7 +129,7 @@ def _grouped(rows: Sequence[ReportRow], key: Callable[[ReportRow], str]) -> list
 
 
 def markdown(report: JsonObject) -> str:
-    """Return the report for people. Names in it can't become markup."""
+    """Return the report as Markdown. Names in it can't become markup."""
     lines = [
         f"# {_cell(report['title'])}",
         "",
@@ -202,7 +202,7 @@ CSV_HEADS = (
 
 
 def as_csv(rows: Iterable[ReportRow]) -> str:
-    """Return a line per incident. A text can't become a spreadsheet's formula."""
+    """Return the report as CSV, a line per incident. A text can't become a spreadsheet formula."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(CSV_HEADS)

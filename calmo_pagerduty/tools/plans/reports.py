@@ -1,4 +1,4 @@
-"""The tool that makes a report: it reads incidents and PagerDuty's figures on them, and sums them up."""
+"""The tool that generates a report from incidents and PagerDuty's figures on them."""
 
 import json
 from collections.abc import Sequence
@@ -45,10 +45,10 @@ def generate_report(arguments: GenerateReport, call: CallContext) -> Plan:
         about_figures = [*about_figures, *about_log]
     rows = [
         row
-        for thing in incidents.items
+        for resource in incidents.items
         if (
             row := build_row(
-                thing, (figures or {}).get(thing.get("id")), acknowledged.get(str(thing.get("id")))
+                resource, (figures or {}).get(resource.get("id")), acknowledged.get(str(resource.get("id")))
             )
         )
         and since <= row.created < until
@@ -75,7 +75,7 @@ def _incidents(arguments: GenerateReport, since: datetime, until: datetime) -> S
 
 
 def _figures(arguments: GenerateReport, since: datetime, until: datetime) -> SubPlan:
-    """Return PagerDuty's figures by incident id, None if it gives none, and what to say of that."""
+    """Return incident id → PagerDuty's figures (None if it gives none), and the notes on them."""
     filters = without_empty(
         {
             "created_at_start": format_iso_utc(since),
@@ -98,7 +98,7 @@ def _figures(arguments: GenerateReport, since: datetime, until: datetime) -> Sub
 
 
 def _acknowledgements(arguments: GenerateReport, since: datetime, until: datetime) -> SubPlan:
-    """Return when each incident was first acknowledged, from the account's log, and what to say of it."""
+    """Return incident id → first acknowledgement (UTC), from the account's log, and the notes on them."""
     request = get(
         "/log_entries",
         since=since,
@@ -107,14 +107,14 @@ def _acknowledgements(arguments: GenerateReport, since: datetime, until: datetim
         **{"team_ids[]": arguments.team_ids},
     )
     listed: ListResult = yield list_request(request, "log_entries", _MAX_LOG_ENTRIES, divisible=True)
-    found: dict[str, datetime] = {}
+    first_at: dict[str, datetime] = {}
     for entry in listed.items:
         at = parse_instant(entry.get("created_at"))
         incident = as_object(entry.get("incident")).get("id")
         if at and incident and str(entry.get("type", "")).startswith("acknowledge_log_entry"):
-            found[incident] = min(at, found.get(incident, at))
+            first_at[incident] = min(at, first_at.get(incident, at))
     more = ["The log is longer than is read: some times to acknowledge are missing."] if listed.next else []
-    return found, [*more, *listed.notes]
+    return first_at, [*more, *listed.notes]
 
 
 def _lag_notes(rows: Sequence[ReportRow], figures: JsonObject | None, now: datetime) -> list[str]:

@@ -1,7 +1,8 @@
-"""Changing who takes turns in a shift-based schedule: a running event's members are frozen.
+"""Change the members of a rotation in a shift-based schedule.
 
-So a successor with the new members is posted, and then the running event is deleted, which keeps its
-past shifts. This order leaves no moment with nobody on call, and loses nothing if the second part fails.
+PagerDuty doesn't change a running event's members. So the plan creates a successor with the new members,
+then deletes the running event, which keeps its past shifts. In this order somebody is always on call, and
+nothing is lost if the second request fails.
 """
 
 from datetime import datetime
@@ -22,7 +23,7 @@ _COPIED_FIELDS = ("name", "start_time", "end_time", "effective_until", "recurren
 def change_members(
     schedule_id: str, schedule: JsonObject, event_id: str | None, user_ids: tuple[str, ...], call: CallContext
 ) -> SubPlan:
-    """Make the users take turns in the event, which needs no name if it is the only one.
+    """Make the users the members of the event, which needs no id if the schedule has only one.
 
     Raises InvalidRequest.
     """
@@ -58,7 +59,7 @@ def _live_events(schedule: JsonObject, now: datetime) -> list[JsonObject]:
 
 
 def _events_by_id(events: list[JsonObject], part_id: str | None) -> list[JsonObject]:
-    """Return the events that the id names: one of them, or those of a rotation; without an id all."""
+    """Return the event with this id, or the events of the rotation with this id; without an id all."""
     return [event for event in events if part_id in (None, event["id"], event["rotation_id"])]
 
 
@@ -84,12 +85,15 @@ def _strategy(event: JsonObject, user_ids: tuple[str, ...]) -> JsonObject:
 
 
 def _successor(event: JsonObject, user_ids: tuple[str, ...], now: datetime) -> JsonObject:
-    kept = without_none(pick_fields(event, *_COPIED_FIELDS))
-    return kept | {"effective_since": format_iso_utc(now), "assignment_strategy": _strategy(event, user_ids)}
+    copied = without_none(pick_fields(event, *_COPIED_FIELDS))
+    return copied | {
+        "effective_since": format_iso_utc(now),
+        "assignment_strategy": _strategy(event, user_ids),
+    }
 
 
 def _is_successor(event: JsonObject, user_ids: tuple[str, ...], call: CallContext) -> bool:
-    """Whether an earlier attempt may have made it. PagerDuty moves a past beginning to the present."""
+    """Return True if an earlier attempt may have created it. PagerDuty moves a past start to the present."""
     starts = parse_instant(event.get("effective_since"))
     recent = starts is not None and starts >= call.first_attempt_at - CLOCK_TOLERANCE
     return recent and _members(event) == user_ids

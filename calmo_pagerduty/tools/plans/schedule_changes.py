@@ -1,4 +1,4 @@
-"""The tool that changes a schedule: its name, time zone, and who takes turns."""
+"""The tool that changes a schedule: its name, description, time zone and members."""
 
 from typing import Any, Self
 
@@ -17,7 +17,7 @@ from calmo_pagerduty.tools.plans.schedule_kinds import fetch_schedule
 from calmo_pagerduty.tools.plans.schedules import shape_schedule
 from calmo_pagerduty.tools.plans.shapes import pick_fields
 
-#: What of a layer is sent back as it was read.
+#: The fields of a layer that the request repeats unchanged.
 _LAYER_FIELDS = (
     "id",
     "name",
@@ -51,39 +51,41 @@ class UpdateSchedule(Arguments):
 
 
 def update_schedule(arguments: UpdateSchedule, call: CallContext) -> Plan:
-    kind, thing = yield from fetch_schedule(arguments.schedule_id)
+    kind, resource = yield from fetch_schedule(arguments.schedule_id)
     if kind is ScheduleKind.LAYERS:
-        return (yield from _update_layers(arguments, thing))
+        return (yield from _update_layers(arguments, resource))
     changes = without_none(pick_fields(arguments.model_dump(), "name", "description", "time_zone"))
     if changes:
-        # PagerDuty has been seen to refuse one of the two without the other.
-        both = pick_fields(thing, "name", "time_zone")
+        # Observed: PagerDuty refuses one of the two without the other.
+        both = pick_fields(resource, "name", "time_zone")
         answer = yield put(
             f"/v3/schedules/{arguments.schedule_id}", {"schedule": without_none(both) | changes}
         )
-        thing = thing | as_object(answer.get("schedule"))
+        resource = resource | as_object(answer.get("schedule"))
     if arguments.user_ids:
-        yield from change_members(arguments.schedule_id, thing, arguments.part_id, arguments.user_ids, call)
+        yield from change_members(
+            arguments.schedule_id, resource, arguments.part_id, arguments.user_ids, call
+        )
         answer = yield get(f"/v3/schedules/{arguments.schedule_id}")
-        thing = as_object(answer.get("schedule"))
-    return shape_schedule(kind, thing)
+        resource = as_object(answer.get("schedule"))
+    return shape_schedule(kind, resource)
 
 
-def _update_layers(arguments: UpdateSchedule, thing: JsonObject) -> Plan:
+def _update_layers(arguments: UpdateSchedule, resource: JsonObject) -> Plan:
     path = f"/schedules/{arguments.schedule_id}"
     try:
-        answer = yield put(path, {"schedule": _edited_schedule(arguments, thing)})
+        answer = yield put(path, {"schedule": _edited_schedule(arguments, resource)})
     except ChangedMeanwhile:
         answer = yield get(path)
-        thing = as_object(answer.get("schedule"))
-        answer = yield put(path, {"schedule": _edited_schedule(arguments, thing)})
-    return (yield from _in_the_same_order(path, arguments, thing, as_object(answer.get("schedule"))))
+        resource = as_object(answer.get("schedule"))
+        answer = yield put(path, {"schedule": _edited_schedule(arguments, resource)})
+    return (yield from _in_the_same_order(path, arguments, resource, as_object(answer.get("schedule"))))
 
 
 def _in_the_same_order(path: str, arguments: UpdateSchedule, before: JsonObject, after: JsonObject) -> Plan:
-    """PagerDuty has been seen to hand out layers in the opposite order to that in which it takes them.
+    """Restore the layers' order if the answer reversed it: a later layer has precedence over an earlier.
 
-    A later layer goes before an earlier one: so a schedule that came back turned round is turned back.
+    Observed: PagerDuty may return layers in the opposite order of the one that it accepts.
     """
     if (order := _layer_ids(before)) == _layer_ids(after)[::-1] and len(order) > 1:
         edited = _edited_schedule(arguments, before)
@@ -93,19 +95,19 @@ def _in_the_same_order(path: str, arguments: UpdateSchedule, before: JsonObject,
     return shape_schedule(ScheduleKind.LAYERS, after)
 
 
-def _layer_ids(thing: JsonObject) -> list[Any]:
-    return [layer.get("id") for layer in as_objects(thing.get("schedule_layers"))]
+def _layer_ids(resource: JsonObject) -> list[Any]:
+    return [layer.get("id") for layer in as_objects(resource.get("schedule_layers"))]
 
 
-def _edited_schedule(arguments: UpdateSchedule, thing: JsonObject) -> JsonObject:
-    """Return the whole schedule as it is to be. A layer that isn't sent would end."""
-    layers = [_layer(layer) for layer in as_objects(thing.get("schedule_layers"))]
-    if not isinstance(thing.get("schedule_layers"), list):
+def _edited_schedule(arguments: UpdateSchedule, resource: JsonObject) -> JsonObject:
+    """Return the whole changed schedule. PagerDuty would end a layer that the request leaves out."""
+    layers = [_layer(layer) for layer in as_objects(resource.get("schedule_layers"))]
+    if not isinstance(resource.get("schedule_layers"), list):
         raise NotUnderstood("PagerDuty's answer shows no layers", advice="nothing was changed")
     if arguments.user_ids:
         chosen = _choose_layer(layers, arguments.part_id)
         chosen["users"] = [{"user": reference(user, "user")} for user in arguments.user_ids]
-    kept = without_none(pick_fields(thing, "name", "description", "time_zone"))
+    kept = without_none(pick_fields(resource, "name", "description", "time_zone"))
     changed = without_none(pick_fields(arguments.model_dump(), "name", "description", "time_zone"))
     return {"type": "schedule"} | kept | changed | {"schedule_layers": layers}
 
@@ -117,13 +119,13 @@ def _layer(layer: JsonObject) -> JsonObject:
 
 
 def _choose_layer(layers: list[JsonObject], part_id: str | None) -> JsonObject:
-    found = [layer for layer in layers if part_id in (None, layer.get("id"))]
-    if len(found) != 1:
+    matching = [layer for layer in layers if part_id in (None, layer.get("id"))]
+    if len(matching) != 1:
         ids = ", ".join(str(layer.get("id")) for layer in layers)
         raise InvalidRequest(
             "It must be told whose users to change", advice=f"give part_id; there is: {ids or 'none'}"
         )
-    return found[0]
+    return matching[0]
 
 
 TOOLS = (

@@ -1,4 +1,4 @@
-"""Asking for schedules whose kind is unknown: the other kind's API answers 400."""
+"""Read schedules of unknown kind (layer-based or shift-based): the wrong kind's API answers 400."""
 
 from datetime import datetime
 
@@ -14,20 +14,20 @@ from calmo_pagerduty.pagerduty.request_builders import SubPlan, get, list_reques
 from calmo_pagerduty.pagerduty.requests import JsonObject, ListRequest, ListResult
 from calmo_pagerduty.pagerduty.schedules import ScheduleKind
 
-#: How many overrides or custom shifts of one schedule and window are read at most.
+#: The most overrides or custom shifts that are read for one schedule and window.
 MAX_SHIFT_CHANGES = 1000
 
 
 def fetch_schedule(schedule_id: str, since: datetime | None = None, until: datetime | None = None) -> SubPlan:
-    """Return the kind and the schedule as PagerDuty gives it, with entries if a window is given.
+    """Return the kind and PagerDuty's schedule, with its entries if a window is given.
 
-    An upgrade keeps the id and changes the kind: so nobody remembers a kind.
+    An upgrade changes the kind and keeps the id, so the kind is not cached.
     """
     try:
         answer = yield get(f"/schedules/{schedule_id}", since=since, until=until)
         return ScheduleKind.LAYERS, as_object(answer.get("schedule"))
     except InvalidRequest as refused:
-        # The text that names the other kind isn't promised: any 400 is a reason to look there.
+        # PagerDuty doesn't guarantee the error's text, so try the other kind after any 400.
         query = {"since": since, "until": until, "include[]": "final_schedule" if since else None}
         try:
             answer = yield get(f"/v3/schedules/{schedule_id}", **query)
@@ -37,7 +37,7 @@ def fetch_schedule(schedule_id: str, since: datetime | None = None, until: datet
 
 
 def fetch_layer_overrides(schedule_id: str, since: datetime, until: datetime) -> SubPlan:
-    """Return a layer-based schedule's overrides. PagerDuty hands out all at once."""
+    """Return a layer-based schedule's overrides, which PagerDuty returns in one page."""
     answer = yield get(f"/schedules/{schedule_id}/overrides", since=since, until=until)
     return as_objects(answer.get("overrides"))
 
@@ -50,7 +50,7 @@ def fetch_shift_changes(schedule_id: str, items: str, since: datetime, until: da
 
 
 class ScheduleLister:
-    """A list of layer-based schedules, then shift-based ones; half of it is better than nothing."""
+    """Lists layer-based, then shift-based schedules. If one list fails, the other is still returned."""
 
     def __init__(self, limit: int, after: str | None) -> None:
         kind, _, self._after = (after or "").partition(":")
@@ -62,7 +62,7 @@ class ScheduleLister:
         self._failures: list[PagerDutyError] = []
 
     def list_both(self, layers: ListRequest, shifts: ListRequest) -> SubPlan:
-        """Fill `items`, `next` and `notes`. Raises the first error if both halves fail."""
+        """Fill `items`, `next` and `notes`. Raises the first error if both lists fail."""
         if not self._skip_layers:
             yield from self._list_kind(ScheduleKind.LAYERS, layers, self._after or None)
             if self.next:
@@ -87,7 +87,7 @@ class ScheduleLister:
             self._failures.append(error)
             self.notes.append(f"Schedules made of {kind} are missing: {error.message}.")
             return
-        seen = {thing.get("id") for _, thing in self.items}
-        self.items += [(kind, thing) for thing in listed.items if thing.get("id") not in seen]
+        seen = {resource.get("id") for _, resource in self.items}
+        self.items += [(kind, resource) for resource in listed.items if resource.get("id") not in seen]
         self.notes += listed.notes
         self.next = f"{kind}:{listed.next}" if listed.next else None

@@ -1,4 +1,4 @@
-"""The tool that puts somebody on call for a time, in schedules of both kinds."""
+"""The tool that puts a user on call for a time, in schedules of both kinds."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -50,16 +50,18 @@ class CreateScheduleOverride(Arguments):
 
 
 def create_schedule_override(arguments: CreateScheduleOverride, call: CallContext) -> Plan:
-    kind, thing = yield from fetch_schedule(arguments.schedule_id, arguments.start, arguments.end)
+    kind, resource = yield from fetch_schedule(arguments.schedule_id, arguments.start, arguments.end)
     if kind is ScheduleKind.LAYERS:
         return (yield from _override_of_layers(arguments, call))
-    return (yield from _changes_of_shifts(arguments, call, thing))
+    return (yield from _changes_of_shifts(arguments, call, resource))
 
 
 def _override_of_layers(arguments: CreateScheduleOverride, call: CallContext) -> Plan:
     if call.repeated:
         existing = yield from fetch_layer_overrides(arguments.schedule_id, arguments.start, arguments.end)
-        if made := [thing for thing in existing if _is_same_override(shape_layer_override(thing), arguments)]:
+        if made := [
+            resource for resource in existing if _is_same_override(shape_layer_override(resource), arguments)
+        ]:
             return list_result([shape_layer_override(made[0])])
     override = {
         "start": format_iso_utc(arguments.start),
@@ -75,20 +77,20 @@ def _override_of_layers(arguments: CreateScheduleOverride, call: CallContext) ->
 
 
 def _rows(answer: Any) -> list[JsonObject]:
-    """PagerDuty answers with a bare list, which may be handed over inside an object."""
+    """Return the rows of the answer: PagerDuty's list, which the client may wrap in an object."""
     if isinstance(answer, dict):
         return next((as_objects(value) for value in answer.values() if isinstance(value, list)), [])
     return as_objects(answer)
 
 
 def _created(row: JsonObject) -> JsonObject:
-    """Return the override of one row. Its own status counts: the answer's is 201 though it was refused."""
+    """Return a row's override. The row's own status counts: the answer's is 201 even for a refusal."""
     status = row.get("status", 201)
     if isinstance(status, int) and status >= 300:
         errors = row.get("errors")
-        said = "; ".join(map(str, errors)) if isinstance(errors, list) else str(errors or "it was refused")
-        refusal = InvalidRequest("PagerDuty refused the override", status=status, advice=said[:300])
-        # It was the only one that was sent.
+        reason = "; ".join(map(str, errors)) if isinstance(errors, list) else str(errors or "it was refused")
+        refusal = InvalidRequest("PagerDuty refused the override", status=status, advice=reason[:300])
+        # The request held no other override.
         refusal.changed_nothing = True
         raise refusal
     return as_object(row.get("override")) or row
@@ -104,11 +106,11 @@ def _is_same_override(shown: JsonObject, arguments: CreateScheduleOverride) -> b
 
 def _changes_of_shifts(arguments: CreateScheduleOverride, call: CallContext, schedule: JsonObject) -> Plan:
     start, end, user = arguments.start, arguments.end, arguments.user_id
-    wanted = plan_overrides(schedule, start, end, user, arguments.replaced_user_id)
+    plan = plan_overrides(schedule, start, end, user, arguments.replaced_user_id)
     result: list[JsonObject] = []
     parts: tuple[tuple[str, tuple[JsonObject, ...], Callable[[JsonObject], JsonObject]], ...] = (
-        ("overrides", wanted.overrides, shape_shift_override),
-        ("custom_shifts", wanted.custom_shifts, shape_custom_shift),
+        ("overrides", plan.overrides, shape_shift_override),
+        ("custom_shifts", plan.custom_shifts, shape_custom_shift),
     )
     for items, asked, shown in parts:
         made: list[JsonObject] = []
@@ -130,15 +132,17 @@ def _find_created(
     listed: ListResult = yield from fetch_shift_changes(
         arguments.schedule_id, items, arguments.start, arguments.end
     )
-    found = [shown(thing) for thing in listed.items]
-    return [override for override in found if override.get("user_id") == arguments.user_id]
+    overrides = [shown(resource) for resource in listed.items]
+    return [override for override in overrides if override.get("user_id") == arguments.user_id]
 
 
-def _is_same_shift(wanted: JsonObject, made: JsonObject) -> bool:
-    """The same user, times and person replaced: whatever source it is of."""
+def _is_same_shift(planned: JsonObject, existing: JsonObject) -> bool:
+    """Return True if user, times and replaced user are the same, whatever the source."""
     names = ("user_id", "replaces_user_id")
-    times = all(parse_instant(wanted.get(name)) == parse_instant(made.get(name)) for name in ("start", "end"))
-    return times and all(wanted.get(name) == made.get(name) for name in names)
+    same_times = all(
+        parse_instant(planned.get(name)) == parse_instant(existing.get(name)) for name in ("start", "end")
+    )
+    return same_times and all(planned.get(name) == existing.get(name) for name in names)
 
 
 TOOLS = (

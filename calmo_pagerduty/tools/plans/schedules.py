@@ -1,4 +1,4 @@
-"""Tools that look at on-call schedules of both kinds, their overrides, and who is on call."""
+"""Tools that read on-call schedules of both kinds, their overrides, and who is on call."""
 
 from datetime import datetime, timedelta
 from functools import partial
@@ -61,16 +61,20 @@ def list_schedules(arguments: ListSchedules, _call: CallContext) -> Plan:
         list_request(get("/schedules", **query), "schedules", arguments.limit),
         list_request(get("/v3/schedules", **query), "schedules", arguments.limit),
     )
-    return list_result((shape_schedule(kind, thing) for kind, thing in both.items), both.next, both.notes)
+    return list_result(
+        (shape_schedule(kind, resource) for kind, resource in both.items), both.next, both.notes
+    )
 
 
-def shape_schedule(kind: ScheduleKind, thing: JsonObject) -> JsonObject:
-    """Return a schedule of either kind as a result shows it."""
-    schedule = parse_layer_schedule(thing) if kind is ScheduleKind.LAYERS else parse_shift_schedule(thing)
+def shape_schedule(kind: ScheduleKind, resource: JsonObject) -> JsonObject:
+    """Return the result's form of a schedule of either kind. Times are UTC."""
+    schedule = (
+        parse_layer_schedule(resource) if kind is ScheduleKind.LAYERS else parse_shift_schedule(resource)
+    )
     parts = [shapes.without_empty(part.model_dump()) for part in schedule.parts]
     return shapes.without_empty(
         schedule.model_dump(mode="json", exclude={"entries", "parts"})
-        | {"parts": parts, "entries": shape_entries(schedule), "url": shapes.url_of(thing)}
+        | {"parts": parts, "entries": shape_entries(schedule), "url": shapes.url_of(resource)}
     )
 
 
@@ -90,9 +94,11 @@ class ScheduleArguments(Window):
 
 def get_schedule(arguments: ScheduleArguments, call: CallContext) -> Plan:
     since, until = arguments.forward(call.now, timedelta(days=14))
-    kind, thing = yield from fetch_schedule(arguments.schedule_id, since, until)
-    schedule = parse_layer_schedule(thing) if kind is ScheduleKind.LAYERS else parse_shift_schedule(thing)
-    return shape_schedule(kind, thing) | {
+    kind, resource = yield from fetch_schedule(arguments.schedule_id, since, until)
+    schedule = (
+        parse_layer_schedule(resource) if kind is ScheduleKind.LAYERS else parse_shift_schedule(resource)
+    )
+    return shape_schedule(kind, resource) | {
         "since": format_iso_utc(since),
         "until": format_iso_utc(until),
         "gaps": [
@@ -105,13 +111,13 @@ def get_schedule(arguments: ScheduleArguments, call: CallContext) -> Plan:
 def list_schedule_overrides(arguments: ScheduleArguments, call: CallContext) -> Plan:
     since, until = arguments.forward(call.now, timedelta(days=14))
     try:
-        found = yield from fetch_layer_overrides(arguments.schedule_id, since, until)
+        overrides = yield from fetch_layer_overrides(arguments.schedule_id, since, until)
     except InvalidRequest as refused:
         try:
             return (yield from _shift_changes(arguments.schedule_id, since, until))
         except (InvalidRequest, NotFound):
             raise refused from None
-    return list_result(map(shape_layer_override, found))
+    return list_result(map(shape_layer_override, overrides))
 
 
 def _shift_changes(schedule_id: str, since: datetime, until: datetime) -> Plan:
@@ -124,41 +130,41 @@ def _shift_changes(schedule_id: str, since: datetime, until: datetime) -> Plan:
     return list_result(items, None, (*more, *overrides.notes, *shifts.notes))
 
 
-def shape_layer_override(thing: JsonObject) -> JsonObject:
-    user = shapes.shape_reference(thing.get("user")) or {}
+def shape_layer_override(resource: JsonObject) -> JsonObject:
+    user = shapes.shape_reference(resource.get("user")) or {}
     return shapes.without_empty(
         {
-            "id": thing.get("id"),
+            "id": resource.get("id"),
             "kind": "override",
-            "start": format_shown_time(thing.get("start")),
-            "end": format_shown_time(thing.get("end")),
+            "start": format_shown_time(resource.get("start")),
+            "end": format_shown_time(resource.get("end")),
             "user_id": user.get("id"),
             "user_name": user.get("summary"),
         }
     )
 
 
-def shape_shift_override(thing: JsonObject) -> JsonObject:
+def shape_shift_override(resource: JsonObject) -> JsonObject:
     return shapes.without_empty(
         {
-            **shapes.pick_fields(thing, "id", "rotation_id", "custom_shift_id"),
+            **shapes.pick_fields(resource, "id", "rotation_id", "custom_shift_id"),
             "kind": "override",
-            "start": format_shown_time(thing.get("start_time")),
-            "end": format_shown_time(thing.get("end_time")),
-            "user_id": member_id(thing.get("overriding_member")),
-            "replaces_user_id": member_id(thing.get("overridden_member")),
+            "start": format_shown_time(resource.get("start_time")),
+            "end": format_shown_time(resource.get("end_time")),
+            "user_id": member_id(resource.get("overriding_member")),
+            "replaces_user_id": member_id(resource.get("overridden_member")),
         }
     )
 
 
-def shape_custom_shift(thing: JsonObject) -> JsonObject:
-    assigned = as_objects(thing.get("assignments"))
+def shape_custom_shift(resource: JsonObject) -> JsonObject:
+    assigned = as_objects(resource.get("assignments"))
     return shapes.without_empty(
         {
-            "id": thing.get("id"),
+            "id": resource.get("id"),
             "kind": "custom_shift",
-            "start": format_shown_time(thing.get("start_time")),
-            "end": format_shown_time(thing.get("end_time")),
+            "start": format_shown_time(resource.get("start_time")),
+            "end": format_shown_time(resource.get("end_time")),
             "user_id": member_id(as_object(assigned[0]).get("member")) if assigned else None,
         }
     )

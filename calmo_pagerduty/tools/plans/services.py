@@ -1,4 +1,4 @@
-"""Tools that look at services: what they are, what they depend on, how they do."""
+"""Tools that read services: details, dependencies and metrics."""
 
 from datetime import timedelta
 from functools import partial
@@ -53,7 +53,7 @@ class ListServiceDependencies(ServiceArguments):
 def list_service_dependencies(arguments: ListServiceDependencies, _call: CallContext) -> Plan:
     answer = yield get(f"/service_dependencies/{arguments.kind}_services/{arguments.service_id}")
     items = [_dependency(row, arguments.service_id) for row in as_objects(answer.get("relationships"))]
-    notes = ["PagerDuty gives one hop, and ids without names."] if items else []
+    notes = ["PagerDuty returns direct dependencies only, and ids without names."] if items else []
     return list_result(items, None, notes)
 
 

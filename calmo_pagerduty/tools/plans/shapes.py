@@ -1,4 +1,7 @@
-"""What a reader needs of each PagerDuty object: one place per resource, tolerant of whatever is missing."""
+"""Shape PagerDuty's resources for results: one function for each kind. Any field may be missing.
+
+Source: PagerDuty's REST API, the schemas of each resource.
+"""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,9 +13,9 @@ _EMPTY_VALUES: tuple[Any, ...] = (None, "", [], {})
 _MAX_URL_LENGTH = 500
 
 
-def url_of(thing: JsonObject) -> str | None:
-    """Return the page of the thing, if it is PagerDuty's: another address isn't handed on."""
-    url = thing.get("html_url")
+def url_of(resource: JsonObject) -> str | None:
+    """Return the address of the resource's page; None unless it is an address of PagerDuty."""
+    url = resource.get("html_url")
     if not isinstance(url, str) or len(url) > _MAX_URL_LENGTH:
         return None
     try:
@@ -24,18 +27,18 @@ def url_of(thing: JsonObject) -> str | None:
     return url if genuine and (host == "pagerduty.com" or host.endswith(".pagerduty.com")) else None
 
 
-def without_empty(thing: JsonObject) -> JsonObject:
-    """Return the thing without fields that say nothing. False and 0 say something."""
+def without_empty(resource: JsonObject) -> JsonObject:
+    """Return the object without empty fields. False and 0 are not empty."""
     return {
         name: value
-        for name, value in thing.items()
+        for name, value in resource.items()
         if not any(value is n or value == n for n in _EMPTY_VALUES)
     }
 
 
-def shape_reference(thing: Any) -> JsonObject | None:
-    """Return what a reference says: id, summary, type without `_reference`."""
-    fields = as_object(thing)
+def shape_reference(resource: Any) -> JsonObject | None:
+    """Return a reference's id, summary and type without `_reference`; None without an id."""
+    fields = as_object(resource)
     if not fields.get("id"):
         return None
     summary = fields.get("summary") or fields.get("name")
@@ -43,102 +46,102 @@ def shape_reference(thing: Any) -> JsonObject | None:
     return without_empty({"id": fields["id"], "summary": summary, "type": kind})
 
 
-def shape_references(things: Any) -> list[JsonObject]:
-    return [found for thing in as_objects(things) if (found := shape_reference(thing))]
+def shape_references(resources: Any) -> list[JsonObject]:
+    return [short for resource in as_objects(resources) if (short := shape_reference(resource))]
 
 
-def pick_fields(thing: JsonObject, *names: str) -> JsonObject:
-    return {name: thing.get(name) for name in names}
+def pick_fields(resource: JsonObject, *names: str) -> JsonObject:
+    return {name: resource.get(name) for name in names}
 
 
-def shape_incident(thing: JsonObject) -> JsonObject:
+def shape_incident(resource: JsonObject) -> JsonObject:
     fields = pick_fields(
-        thing,
+        resource,
         *("id", "incident_number", "title", "status", "urgency", "created_at", "updated_at", "resolved_at"),
         *("last_status_change_at", "incident_key", "alert_counts", "pending_actions", "assigned_via"),
     )
-    acknowledgements = as_objects(thing.get("acknowledgements"))
+    acknowledgements = as_objects(resource.get("acknowledgements"))
     return without_empty(
         fields
         | {
-            "incident_number": thing.get("incident_number") or thing.get("number"),
-            "priority": shape_reference(thing.get("priority")),
-            "service": shape_reference(thing.get("service")),
-            "escalation_policy": shape_reference(thing.get("escalation_policy")),
-            "teams": shape_references(thing.get("teams")),
+            "incident_number": resource.get("incident_number") or resource.get("number"),
+            "priority": shape_reference(resource.get("priority")),
+            "service": shape_reference(resource.get("service")),
+            "escalation_policy": shape_reference(resource.get("escalation_policy")),
+            "teams": shape_references(resource.get("teams")),
             "assigned_to": shape_references(
-                [part.get("assignee") for part in as_objects(thing.get("assignments"))]
+                [part.get("assignee") for part in as_objects(resource.get("assignments"))]
             ),
             "acknowledged_by": shape_references([part.get("acknowledger") for part in acknowledgements]),
-            "incident_type": as_object(thing.get("incident_type")).get("name"),
-            "conference_bridge": without_empty(as_object(thing.get("conference_bridge"))),
-            "merged_into": shape_reference(as_object(thing.get("resolve_reason")).get("incident")),
-            "url": url_of(thing),
+            "incident_type": as_object(resource.get("incident_type")).get("name"),
+            "conference_bridge": without_empty(as_object(resource.get("conference_bridge"))),
+            "merged_into": shape_reference(as_object(resource.get("resolve_reason")).get("incident")),
+            "url": url_of(resource),
         }
     )
 
 
-def shape_incident_details(thing: JsonObject) -> JsonObject:
-    """An incident with what only its own page shows."""
+def shape_incident_details(resource: JsonObject) -> JsonObject:
+    """Return an incident with the fields that lists leave out."""
     responders = [
         without_empty({"state": part.get("state"), "user": shape_reference(part.get("user"))})
-        for part in as_objects(thing.get("incidents_responders"))
+        for part in as_objects(resource.get("incidents_responders"))
     ]
     custom = [
         without_empty(pick_fields(part, "name", "display_name", "value"))
-        for part in as_objects(thing.get("custom_fields"))
+        for part in as_objects(resource.get("custom_fields"))
     ]
-    return shape_incident(thing) | without_empty(
+    return shape_incident(resource) | without_empty(
         {
-            "details": as_object(thing.get("body")).get("details"),
+            "details": as_object(resource.get("body")).get("details"),
             "responders": responders,
             "custom_fields": custom,
-            "last_status_change_by": shape_reference(thing.get("last_status_change_by")),
+            "last_status_change_by": shape_reference(resource.get("last_status_change_by")),
         }
     )
 
 
-def shape_note(thing: JsonObject) -> JsonObject:
-    fields = pick_fields(thing, "id", "content", "created_at")
-    return without_empty(fields | {"user": shape_reference(thing.get("user"))})
+def shape_note(resource: JsonObject) -> JsonObject:
+    fields = pick_fields(resource, "id", "content", "created_at")
+    return without_empty(fields | {"user": shape_reference(resource.get("user"))})
 
 
-def shape_log_entry(thing: JsonObject) -> JsonObject:
-    channel = as_object(thing.get("channel"))
-    fields = pick_fields(thing, "id", "created_at", "summary")
+def shape_log_entry(resource: JsonObject) -> JsonObject:
+    channel = as_object(resource.get("channel"))
+    fields = pick_fields(resource, "id", "created_at", "summary")
     shown = pick_fields(channel, "type", "summary", "subject", "content")
     return without_empty(
         fields
         | {
-            "type": str(thing.get("type") or "").removesuffix("_reference").removesuffix("_log_entry"),
-            "agent": shape_reference(thing.get("agent")),
-            "user": shape_reference(thing.get("user")),
-            "incident": shape_reference(thing.get("incident")),
-            "service": shape_reference(thing.get("service")),
-            "assigned_to": shape_references(thing.get("assignees")),
+            "type": str(resource.get("type") or "").removesuffix("_reference").removesuffix("_log_entry"),
+            "agent": shape_reference(resource.get("agent")),
+            "user": shape_reference(resource.get("user")),
+            "incident": shape_reference(resource.get("incident")),
+            "service": shape_reference(resource.get("service")),
+            "assigned_to": shape_references(resource.get("assignees")),
             "channel": without_empty(shown),
-            "description": as_object(thing.get("event_details")).get("description"),
+            "description": as_object(resource.get("event_details")).get("description"),
         }
     )
 
 
-def shape_alert(thing: JsonObject) -> JsonObject:
+def shape_alert(resource: JsonObject) -> JsonObject:
     names = ("id", "summary", "status", "severity", "created_at", "alert_key", "suppressed")
     return without_empty(
-        pick_fields(thing, *names)
+        pick_fields(resource, *names)
         | {
-            "service": shape_reference(thing.get("service")),
-            "incident": shape_reference(thing.get("incident")),
-            "integration": shape_reference(thing.get("integration")),
-            "url": url_of(thing),
+            "service": shape_reference(resource.get("service")),
+            "incident": shape_reference(resource.get("incident")),
+            "integration": shape_reference(resource.get("integration")),
+            "url": url_of(resource),
         }
     )
 
 
-def shape_alert_details(thing: JsonObject) -> JsonObject:
-    """An alert with its body: where the evidence is."""
-    body = as_object(thing.get("body"))
-    return shape_alert(thing) | without_empty(
+def shape_alert_details(resource: JsonObject) -> JsonObject:
+    """Return an alert with its body."""
+    body = as_object(resource.get("body"))
+    return shape_alert(resource) | without_empty(
         {
             "details": body.get("details"),
             "cef_details": body.get("cef_details"),
@@ -147,31 +150,31 @@ def shape_alert_details(thing: JsonObject) -> JsonObject:
     )
 
 
-def shape_service(thing: JsonObject) -> JsonObject:
+def shape_service(resource: JsonObject) -> JsonObject:
     names = ("id", "name", "description", "status", "created_at", "last_incident_timestamp")
     timeouts = ("acknowledgement_timeout", "auto_resolve_timeout", "alert_creation")
     return without_empty(
-        pick_fields(thing, *names, *timeouts)
+        pick_fields(resource, *names, *timeouts)
         | {
-            "name": thing.get("name") or thing.get("summary"),
-            "escalation_policy": shape_reference(thing.get("escalation_policy")),
-            "teams": shape_references(thing.get("teams")),
-            "url": url_of(thing),
+            "name": resource.get("name") or resource.get("summary"),
+            "escalation_policy": shape_reference(resource.get("escalation_policy")),
+            "teams": shape_references(resource.get("teams")),
+            "url": url_of(resource),
         }
     )
 
 
-def shape_service_details(thing: JsonObject) -> JsonObject:
+def shape_service_details(resource: JsonObject) -> JsonObject:
     settings = pick_fields(
-        thing, "incident_urgency_rule", "support_hours", "auto_pause_notifications_parameters"
+        resource, "incident_urgency_rule", "support_hours", "auto_pause_notifications_parameters"
     )
-    grouping = as_object(thing.get("alert_grouping_parameters")).get("type")
-    integrations = shape_references(thing.get("integrations"))
+    grouping = as_object(resource.get("alert_grouping_parameters")).get("type")
+    integrations = shape_references(resource.get("integrations"))
     full = settings | {"alert_grouping": grouping, "integrations": integrations}
-    return shape_service(thing) | without_empty(full)
+    return shape_service(resource) | without_empty(full)
 
 
-def shape_escalation_policy(thing: JsonObject) -> JsonObject:
+def shape_escalation_policy(resource: JsonObject) -> JsonObject:
     rules = [
         without_empty(
             {
@@ -180,41 +183,41 @@ def shape_escalation_policy(thing: JsonObject) -> JsonObject:
                 "targets": shape_references(rule.get("targets")),
             }
         )
-        for level, rule in enumerate(as_objects(thing.get("escalation_rules")), start=1)
+        for level, rule in enumerate(as_objects(resource.get("escalation_rules")), start=1)
     ]
     names = ("id", "name", "description", "num_loops", "on_call_handoff_notifications")
     return without_empty(
-        pick_fields(thing, *names)
+        pick_fields(resource, *names)
         | {
-            "name": thing.get("name") or thing.get("summary"),
+            "name": resource.get("name") or resource.get("summary"),
             "rules": rules,
-            "services": shape_references(thing.get("services")),
-            "teams": shape_references(thing.get("teams")),
-            "url": url_of(thing),
+            "services": shape_references(resource.get("services")),
+            "teams": shape_references(resource.get("teams")),
+            "url": url_of(resource),
         }
     )
 
 
-def shape_change_event(thing: JsonObject) -> JsonObject:
-    reason = as_object(thing.get("correlation_reason")).get("reason")
+def shape_change_event(resource: JsonObject) -> JsonObject:
+    reason = as_object(resource.get("correlation_reason")).get("reason")
     return without_empty(
-        pick_fields(thing, "id", "summary", "timestamp", "source", "custom_details")
-        | {"services": shape_references(thing.get("services")), "why_related": reason}
+        pick_fields(resource, "id", "summary", "timestamp", "source", "custom_details")
+        | {"services": shape_references(resource.get("services")), "why_related": reason}
     )
 
 
-def shape_maintenance_window(thing: JsonObject) -> JsonObject:
+def shape_maintenance_window(resource: JsonObject) -> JsonObject:
     return without_empty(
-        pick_fields(thing, "id", "description", "start_time", "end_time")
+        pick_fields(resource, "id", "description", "start_time", "end_time")
         | {
-            "services": shape_references(thing.get("services")),
-            "teams": shape_references(thing.get("teams")),
-            "created_by": shape_reference(thing.get("created_by")),
-            "url": url_of(thing),
+            "services": shape_references(resource.get("services")),
+            "teams": shape_references(resource.get("teams")),
+            "created_by": shape_reference(resource.get("created_by")),
+            "url": url_of(resource),
         }
     )
 
 
-def shape_flat(thing: JsonObject) -> JsonObject:
-    """A flat object, such as a row of metrics, without what says nothing."""
-    return without_empty({name: value for name, value in thing.items() if name != "self"})
+def shape_flat(resource: JsonObject) -> JsonObject:
+    """Return a flat object, such as a row of metrics, without `self` and empty fields."""
+    return without_empty({name: value for name, value in resource.items() if name != "self"})

@@ -1,4 +1,4 @@
-"""Tools that look at people: who they are, how they are reached, whether they are on call."""
+"""Tools that read users: details, contact methods, on-calls."""
 
 from datetime import timedelta
 from functools import partial
@@ -34,7 +34,7 @@ class ListUsers(Arguments):
 def list_users(arguments: ListUsers, _call: CallContext) -> Plan:
     request = get("/users", **{"query": arguments.query, "team_ids[]": arguments.team_ids})
     listed: ListResult = yield list_request(request, "users", arguments.limit, arguments.after)
-    return page_result(listed, lambda thing: people.shape_user(thing, personal=False))
+    return page_result(listed, lambda resource: people.shape_user(resource, personal=False))
 
 
 class UserArguments(Arguments):
@@ -53,8 +53,8 @@ def get_user(arguments: UserDetailArguments, _call: CallContext) -> Plan:
 def list_contact_methods(arguments: UserDetailArguments, _call: CallContext) -> Plan:
     answer = yield get(f"/users/{arguments.user_id}/contact_methods")
     personal = arguments.include_personal_data
-    things = as_objects(answer.get("contact_methods"))
-    return list_result(people.shape_contact_method(thing, personal=personal) for thing in things)
+    resources = as_objects(answer.get("contact_methods"))
+    return list_result(people.shape_contact_method(resource, personal=personal) for resource in resources)
 
 
 class GetUserOnCallStatus(UserArguments):
@@ -65,23 +65,23 @@ def get_user_on_call_status(arguments: GetUserOnCallStatus, call: CallContext) -
     until = call.now + timedelta(days=arguments.days_ahead)
     request = get("/oncalls", **{"user_ids[]": arguments.user_id, "since": call.now, "until": until})
     listed: ListResult = yield list_request(request, "oncalls", _MAX_SHIFTS)
-    shifts = [people.shape_on_call(thing) for thing in listed.items]
-    now = [shift for shift in shifts if _has_started(shift, call)]
+    shifts = [people.shape_on_call(resource) for resource in listed.items]
+    running = [shift for shift in shifts if _is_running(shift, call)]
     more = ["There are more shifts than are shown."] if listed.next else []
     return {
         "user_id": arguments.user_id,
-        "on_call": bool(now),
+        "on_call": bool(running),
         "until": format_iso_utc(until),
-        "now": now,
+        "now": running,
         "upcoming": sorted(
-            (shift for shift in shifts if shift not in now), key=lambda shift: str(shift.get("start"))
+            (shift for shift in shifts if shift not in running), key=lambda shift: str(shift.get("start"))
         ),
         "notes": [*more, *listed.notes],
     }
 
 
-def _has_started(shift: JsonObject, call: CallContext) -> bool:
-    """A shift without a start or an end is permanent."""
+def _is_running(shift: JsonObject, call: CallContext) -> bool:
+    """Return True if the shift is running now. A shift without a start or an end is permanent."""
     start, end = parse_instant(shift.get("start")), parse_instant(shift.get("end"))
     return (start is None or start <= call.now) and (end is None or end > call.now)
 

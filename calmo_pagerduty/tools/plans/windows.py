@@ -1,4 +1,4 @@
-"""Arguments with a window of time: bounded, so that no call reads years."""
+"""Arguments with a time window, which is bounded so that no call reads years."""
 
 from datetime import datetime, timedelta
 from typing import ClassVar, Self
@@ -28,12 +28,12 @@ class Window(Arguments):
         return self
 
     def backward(self, now: datetime, default: timedelta) -> tuple[datetime, datetime]:
-        """Return the window; without bounds it is the last `default` before now. Raises InvalidRequest."""
+        """Return the window; without bounds, the last `default` before `now`. Raises InvalidRequest."""
         until = self.until or now
         return self._bounded(self.since or until - default, until)
 
     def forward(self, now: datetime, default: timedelta) -> tuple[datetime, datetime]:
-        """Return the window; without bounds it is the next `default` after now. Raises InvalidRequest."""
+        """Return the window; without bounds, the next `default` after `now`. Raises InvalidRequest."""
         since = self.since or (self.until - default if self.until and self.until <= now else now)
         return self._bounded(since, self.until or since + default)
 
