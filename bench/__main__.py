@@ -1,4 +1,4 @@
-"""`python -m bench [NAME …] [--quick]`: measure all, or these; JSON on stdout. `--help` lists the names."""
+"""`python -m bench [NAME …] [--quick]`: run all or the named measurements; prints JSON. See `--help`."""
 
 import argparse
 import json
@@ -51,11 +51,11 @@ MEASUREMENTS: dict[str, Measurement] = {
 
 
 async def run(names: list[str], sizes: Sizes) -> dict[str, Any]:
-    """Measure one after the other; one that fails says so in its place and doesn't stop the others."""
+    """Run the measurements in sequence. If one fails, its place holds the error, and the others still run."""
     measured: dict[str, Any] = {}
     for name in names:
         print_progress(f"== {name}")
-        begun, before = time.monotonic(), calibration()
+        started, before = time.monotonic(), calibration()
         with tempfile.TemporaryDirectory(prefix="calmo-bench-") as folder:
             try:
                 figures, details = await MEASUREMENTS[name](Path(folder), sizes)
@@ -68,7 +68,7 @@ async def run(names: list[str], sizes: Sizes) -> dict[str, Any]:
             "figures": {key: figure.as_json() for key, figure in figures.items()},
             "details": details,
             "noise": {"before": before, "after": calibration()},
-            "seconds": rounded(time.monotonic() - begun),
+            "seconds": rounded(time.monotonic() - started),
             "holds": all(figure.is_met for figure in figures.values()),
         }
         for key, figure in figures.items():
@@ -81,16 +81,16 @@ def main() -> None:
     parser.add_argument("what", nargs="*", choices=[*MEASUREMENTS, "all"], default="all")
     parser.add_argument("--quick", action="store_true", help="a few minutes less, and noisier")
     arguments = parser.parse_args()
-    asked = [arguments.what] if isinstance(arguments.what, str) else arguments.what
-    names = list(MEASUREMENTS) if "all" in asked else asked
-    # The product's defaults are measured, not the settings of the caller's shell.
+    selected = [arguments.what] if isinstance(arguments.what, str) else arguments.what
+    names = list(MEASUREMENTS) if "all" in selected else selected
+    # Measure the product's defaults, not the settings of the caller's shell.
     for name in [name for name in os.environ if name.startswith(("CALMO_", "TEMPORAL_"))]:
         del os.environ[name]
-    begun = datetime.now(UTC)
+    started_at = datetime.now(UTC)
     measured = uvloop.run(run(names, QUICK if arguments.quick else FULL))
     failed = any("error" in result for result in measured.values())
     document = {
-        "begun_at": begun.isoformat(timespec="seconds"),
+        "begun_at": started_at.isoformat(timespec="seconds"),
         "quick": arguments.quick,
         "machine": machine_facts(),
         "measurements": measured,

@@ -1,4 +1,4 @@
-"""How fast the door answers under a steady stream of signed deliveries, everything behind it running."""
+"""Latency of the receiver's answers to a steady stream of signed deliveries, with all processes running."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ _INTERLEAVED_INCIDENTS = 25
 
 
 async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
-    """Latencies count from the moment at which an event was due."""
+    """Measure latencies from the time when each event was due."""
     figures: Figures = {}
     stories = IncidentGenerator(seed=1)
     async with running_product(folder) as product:

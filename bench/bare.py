@@ -20,7 +20,7 @@ from pagerduty_simulator.events import Event
 
 
 class BareSide:
-    """One signal-with-start and one regular activity per event."""
+    """The bare workflow: one signal-with-start and one regular activity per event."""
 
     name = "bare"
 
@@ -50,7 +50,7 @@ class BareSide:
         return time.monotonic()
 
     def newly_absorbed(self) -> Sequence[tuple[str, float]]:
-        """The worker itself notes the moment, so there is no delay in it."""
+        """Return (event id, time). The worker itself writes the times, so they have no polling delay."""
         results = self._journal.since(self._seen)
         self._seen += len(results)
         return [(self._ids[result.number], result.at) for result in results]

@@ -1,9 +1,9 @@
-"""The bare workflow and its worker: what Temporal itself costs, with nothing round it.
+"""The bare workflow and its worker: the cost of Temporal itself, without a product.
 
 One signal and one trivial regular activity per event, strictly in order; no HTTP, no database, no
-search attributes, no queries. The worker has the settings that were measured as the best ones, which
-are also the product's. The activity gets only the event's number: whoever carries the 2 KB through it
-too is slower, so this is the harder rival.
+search attributes, no queries. The worker has the fastest settings that we measured, which the product uses,
+too. The activity gets only the event's number: a workflow that passes the 2 KB on would be slower, so this
+comparison favours the bare workflow.
 """
 
 import asyncio
@@ -41,9 +41,9 @@ class Result(NamedTuple):
 
 
 class Journal:
-    """Results by number and moment, in memory shared by the worker (writes) and the bench (reads).
+    """Numbers and times of results, in memory that the worker (writer) and the bench (reader) share.
 
-    The count is written after the entry, so a reader never sees half of one.
+    The worker writes the count after the entry, so a reader never sees half an entry.
     """
 
     def __init__(self, path: Path) -> None:
@@ -78,7 +78,7 @@ _journal: Journal | None = None
 
 @workflow.defn(name="BareIncident")
 class BareIncident:
-    """Stays open like the product's. An event is absorbed when its activity's result is here."""
+    """Stays open like the product's workflow. An event is absorbed when its activity has returned."""
 
     def __init__(self) -> None:
         self._waiting: list[BareEvent] = []

@@ -1,4 +1,4 @@
-"""An incident's context on a large account: requests, CPU and time, cold, warm, and fifty at once.
+"""Contexts on a large account: requests, CPU and time; with a cold cache, a warm cache, and fifty at once.
 
 The account has 500 services, 2,000 dependencies, 10,000 past incidents and 20,000 changes, behind a
 network on which each answer takes 150 ms, with PagerDuty's own limit of 960 requests a minute.
@@ -34,7 +34,7 @@ from workflows import names
 LATENCY = timedelta(milliseconds=150)
 MAX_REQUESTS, MAX_CPU_SECONDS, MAX_FLOOR_RATIO = 40, 1.0, 2.0
 TASK_QUEUE = "calmo-pagerduty"
-#: Cold contexts until the account's past is known, and how long that may take.
+#: How many contexts fill the account cache, and how long that may take.
 WARM_UP, TIMEOUT_SECONDS = 3, 300.0
 LIMIT, NO_LIMIT = 960, 1_000_000
 WINDOW_SECONDS = 60.0
@@ -42,7 +42,7 @@ WINDOW_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class ContextMeasurement:
-    """One context; `floor` is the time that its slowest source must wait for the network alone."""
+    """One context; times are in seconds. `floor` is the network time alone of the slowest source."""
 
     end: ContextOutcome
     requests: int
@@ -52,7 +52,7 @@ class ContextMeasurement:
 
 
 class ContextBench:
-    """The account on one side, the product on the other."""
+    """A simulated account and the running product."""
 
     def __init__(self, site: AccountSite, product: ProductSide, temporal: Client, connection_id: str) -> None:
         self.site = site
@@ -64,7 +64,7 @@ class ContextBench:
         self._services = list(site.account.services)
 
     def open_incident(self) -> str:
-        """Open an incident on some service that was changed minutes before."""
+        """Open an incident on a random service that was changed minutes before."""
         account = self.site.account
         service = account.services[self._rng.choice(self._services)]
         write_change(account, service, account.now() - timedelta(minutes=4), "Release 1", self._rng)
@@ -72,7 +72,7 @@ class ContextBench:
         return str(account.trigger(service.id, title)[0].incident_id)
 
     async def gather(self, incident_id: str) -> ContextOutcome:
-        """Run the workflow as other services do, and wait for its end."""
+        """Start the workflow as other services do, and wait for its end."""
         ref = IncidentRef(connection_id=self.connection_id, incident_id=incident_id)
         start = ContextStart(ref=ref, reasons=("bench",), debounce=timedelta(0))
         end: ContextOutcome = await self._temporal.execute_workflow(
@@ -85,26 +85,26 @@ class ContextBench:
         return end
 
     async def measured(self, incident_id: str) -> ContextMeasurement:
-        requests, cpu, begun = len(self.site.requests), self.cpu(), time.monotonic()
+        requests, cpu, started = len(self.site.requests), self.cpu(), time.monotonic()
         end = await self.gather(incident_id)
-        wall, cpu = time.monotonic() - begun, self.cpu() - cpu
+        wall, cpu = time.monotonic() - started, self.cpu() - cpu
         progress = await self._progress(incident_id)
         slowest = max(source.requests for source in progress.sources.values())
         floor = max(slowest, 1) * LATENCY.total_seconds()
         return ContextMeasurement(end, len(self.site.requests) - requests, wall, cpu, floor)
 
     async def wait_for_backfill(self) -> None:
-        """Let the reading of the account's past in the background come to its end, unhindered."""
+        """Fill the account cache by backfills, without latency and without a rate limit."""
         self.site.latency, self.site.limits.per_window = timedelta(0), NO_LIMIT
         self._product.pace_account(self.connection_id, NO_LIMIT)
-        memory = self._temporal.get_workflow_handle(names.account_memory_workflow_id(self.connection_id))
+        backfill = self._temporal.get_workflow_handle(names.account_memory_workflow_id(self.connection_id))
         async with asyncio.timeout(TIMEOUT_SECONDS):
             for _ in range(WARM_UP):
                 await self.gather(self.open_incident())
-                await memory.result()
+                await backfill.result()
         self._product.pace_account(self.connection_id, None)
         self.site.latency, self.site.limits.per_window = LATENCY, LIMIT
-        # What was asked too fast counts against the limit for one more minute.
+        # The fast requests count against the rate limit for another minute.
         await asyncio.sleep(WINDOW_SECONDS)
 
     async def _progress(self, incident_id: str) -> RunProgress:
@@ -114,15 +114,15 @@ class ContextBench:
         return progress
 
     def cpu(self) -> float:
-        """Seconds that the worker has used."""
+        """Return the worker's CPU time so far, in seconds."""
         times = self._worker.cpu_times()
         return times.user + times.system
 
 
 async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
-    begun = time.monotonic()
+    started = time.monotonic()
     account = big_account(now=lambda: datetime.now(UTC), seed=8)
-    made = time.monotonic() - begun
+    creation_seconds = time.monotonic() - started
     site, token = AccountSite(account, clock=ScaledClock(), latency=LATENCY), secrets.token_hex(16)
     site.add_token(token)
     async with (
@@ -134,9 +134,9 @@ async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
             product.temporal_address, data_converter=DATA_CONVERTER, runtime=runtime()
         )
         bench = ContextBench(site, product, temporal, connection_id)
-        print_progress("one context of an account that nothing is known of")
+        print_progress("one context with an empty account cache")
         cold = await bench.measured(bench.open_incident())
-        print_progress(f"{cold}; reading the account's past")
+        print_progress(f"{cold}; filling the account cache")
         await bench.wait_for_backfill()
         print_progress(f"{sizes.warm_contexts} contexts, one after the other")
         warm = [await bench.measured(bench.open_incident()) for _ in range(sizes.warm_contexts)]
@@ -148,10 +148,10 @@ async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
             "dependencies": len(account.belongings.dependencies),
             "past_incidents": 10_000,
             "changes": len(account.belongings.change_events),
-            "made_in_seconds": round(made, 2),
+            "made_in_seconds": round(creation_seconds, 2),
         },
         "latency_ms_per_request": LATENCY / timedelta(milliseconds=1),
-        "floor": "requests of the source that makes most, one after the other, at that latency",
+        "floor": "the requests of the source with the most requests, in sequence, at that latency",
         "warm_counts": {str(source): warm[-1].end.counts.get(source, 0) for source in Source},
     }
 
@@ -172,19 +172,19 @@ def _figures(cold: ContextMeasurement, warm: Sequence[ContextMeasurement]) -> Fi
 
 
 async def _measure_concurrent(bench: ContextBench, count: int) -> Figures:
-    """Gather so many at once: the limit must hold by our own pace."""
+    """Gather `count` contexts at once: our own permits must keep the rate limit."""
     ids, before = [bench.open_incident() for _ in range(count)], len(bench.site.requests)
-    cpu, begun = bench.cpu(), time.monotonic()
+    cpu, started = bench.cpu(), time.monotonic()
     ends = await asyncio.gather(*(bench.gather(incident_id) for incident_id in ids))
-    wall, cpu = time.monotonic() - begun, bench.cpu() - cpu
-    asked = list(bench.site.requests)[before:]
-    moments = sorted(request.at for request in asked)
-    peak = max(sum(at <= later < at + WINDOW_SECONDS for later in moments) for at in moments)
+    wall, cpu = time.monotonic() - started, bench.cpu() - cpu
+    requests = list(bench.site.requests)[before:]
+    times = sorted(request.at for request in requests)
+    peak = max(sum(at <= later < at + WINDOW_SECONDS for later in times) for at in times)
     return {
         "at_once_seconds": Figure(wall, "s"),
-        "at_once_requests": Figure(len(asked), "requests"),
+        "at_once_requests": Figure(len(requests), "requests"),
         "at_once_peak_requests_per_minute": Figure(peak, "requests/min", LIMIT),
-        "at_once_429": Figure(sum(request.status == 429 for request in asked), "answers", 0),
+        "at_once_429": Figure(sum(request.status == 429 for request in requests), "answers", 0),
         "at_once_worker_cpu_seconds_each": Figure(cpu / count, "s"),
         "at_once_degraded": Figure(sum(end.is_degraded for end in ends), "contexts"),
         "at_once_failed": Figure(sum(end.state is not ContextState.COMPLETE for end in ends), "contexts", 0),

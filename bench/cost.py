@@ -1,4 +1,4 @@
-"""What an incident of four events costs: history events, actions, bytes kept."""
+"""The cost of an incident of four events: history events, actions, stored bytes."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from bench.sides import Side
 from bench.sizes import Sizes
 
 TARGET_SHARE = 0.6
-#: Histories are fetched of so many incidents; bytes are of all.
+#: The number of incidents whose histories are fetched; bytes are of all incidents.
 _SAMPLED_HISTORIES = 40
 
 _Shape = Callable[[Side, Sequence[Incident]], Awaitable[float]]

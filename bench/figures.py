@@ -1,4 +1,4 @@
-"""What is reported: figures with their targets, quantiles, quartiles."""
+"""Figures with their targets, percentiles and quartiles."""
 
 import math
 import statistics
@@ -9,13 +9,13 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured value; with a target it holds or it does not."""
+    """One measured value, with an optional target."""
 
     value: float
     unit: str
     at_most: float | None = None
     at_least: float | None = None
-    #: First quartile, median, third quartile, where the value is a median of several.
+    #: First quartile, median, third quartile, if the value is a median of several.
     quartiles: tuple[float, float, float] | None = None
 
     @property
@@ -25,14 +25,14 @@ class Figure:
         )
 
     def as_json(self) -> dict[str, Any]:
-        found: dict[str, Any] = {"value": rounded(self.value), "unit": self.unit}
+        document: dict[str, Any] = {"value": rounded(self.value), "unit": self.unit}
         if self.quartiles is not None:
-            found["quartiles"] = [rounded(quartile) for quartile in self.quartiles]
+            document["quartiles"] = [rounded(quartile) for quartile in self.quartiles]
         if self.at_most is not None:
-            found |= {"target": f"<= {self.at_most:g}", "holds": self.is_met}
+            document |= {"target": f"<= {self.at_most:g}", "holds": self.is_met}
         if self.at_least is not None:
-            found |= {"target": f">= {self.at_least:g}", "holds": self.is_met}
-        return found
+            document |= {"target": f">= {self.at_least:g}", "holds": self.is_met}
+        return document
 
 
 Figures = dict[str, Figure]
@@ -47,7 +47,7 @@ def median_of(
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """Return the smallest value that `percent` of them don't exceed."""
+    """Return the nearest-rank percentile: the smallest value that `percent` of all don't exceed."""
     ordered = sorted(values)
     return ordered[max(math.ceil(len(ordered) * percent / 100) - 1, 0)]
 

@@ -1,8 +1,7 @@
-"""What a workflow's history costs: its events, and the actions that Temporal Cloud would count.
+"""The cost of a workflow's history: its events, and the actions that Temporal Cloud would count.
 
-Counted as actions (docs.temporal.io, Temporal Cloud Actions): a start, each signal, each start of an
-activity, each timer, each upsert of search attributes, and the local activities of one workflow task
-together as one.
+Actions are: a start, each signal, each start of an activity, each timer, each upsert of search attributes,
+and the local activities of one workflow task together. Source: docs.temporal.io, "Temporal Cloud Actions".
 """
 
 import asyncio
@@ -31,7 +30,7 @@ class Cost(NamedTuple):
 
 
 async def settle(side: Side, incident_ids: Sequence[str]) -> None:
-    """Wait until no workflow task is open: an event is absorbed before the history says so."""
+    """Wait until no workflow task is open: a history is complete only after its events are absorbed."""
     for incident_id in incident_ids:
         handle = side.temporal.get_workflow_handle(side.workflow_id(incident_id))
         for _ in range(_MAX_POLLS):

@@ -1,4 +1,4 @@
-"""A lean HTTP/1.1 client with kept connections, so that the load costs the machine little."""
+"""A minimal HTTP/1.1 client with persistent connections, so that sending takes little CPU."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ _TIMEOUT_SECONDS = 10.0
 
 
 class Acknowledgement(NamedTuple):
-    """`status` 0: no answer. `at` is when the answer was complete, on the monotonic clock."""
+    """`status` is 0 without an answer. `at` is when the answer was complete, on the monotonic clock."""
 
     status: int
     at: float
@@ -21,13 +21,13 @@ class _Connection(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are not asyncio's by inheritance.
+        # uvloop's transports don't inherit from asyncio's.
         self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        head, found, body = self._received.partition(b"\r\n\r\n")
-        if not found or len(body) < _content_length(head):
+        head, separator, body = self._received.partition(b"\r\n\r\n")
+        if not separator or len(body) < _content_length(head):
             return
         self._received = b""
         self._finish(int(head[9:12]))
@@ -48,7 +48,7 @@ class _Connection(asyncio.Protocol):
 
 
 class HttpClient:
-    """As many connections as there are requests at once; each is kept for the next one."""
+    """Opens a connection for each concurrent request, and reuses it for later requests."""
 
     def __init__(self, port: int) -> None:
         self._port = port

@@ -1,4 +1,4 @@
-"""Incidents as PagerDuty tells of them: real payloads of 2 to 4 KB."""
+"""Generate incidents with realistic webhook payloads of 2 to 4 KB."""
 
 import random
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ class Incident(NamedTuple):
 
 
 class IncidentGenerator:
-    """Makes incidents of one account; two of different seeds never share an id."""
+    """Generates incidents of one account; generators with different seeds never share an id."""
 
     def __init__(self, seed: int) -> None:
         self._account = online_shop(now=lambda: datetime.now(UTC), seed=seed)
@@ -28,15 +28,15 @@ class IncidentGenerator:
         self._priorities = list(self._account.priorities)
 
     def incidents(self, count: int) -> list[Incident]:
-        """Whole lives of four events: triggered, acknowledged, annotated, resolved."""
+        """Return incidents of four events: triggered, acknowledged, annotated, resolved."""
         return [self._full_lifecycle() for _ in range(count)]
 
     def triggered(self, count: int) -> list[Incident]:
-        """Incidents that have only been triggered so far."""
+        """Return incidents of one event: triggered."""
         return [Incident(*self._trigger()) for _ in range(count)]
 
     def acknowledged(self, incidents: Sequence[Incident]) -> list[Event]:
-        """One further event of each."""
+        """Return one further event of each incident."""
         return [
             event
             for incident in incidents
@@ -69,7 +69,7 @@ class IncidentGenerator:
 
 
 def interleaved(incidents: Sequence[Incident], together: int) -> list[Event]:
-    """The events of `together` incidents at a time in turn: an incident's next one comes `together`
+    """Return the events of `together` incidents at a time in turn: an incident's next event comes `together`
     events after its last.
     """
     ordered = []

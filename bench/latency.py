@@ -1,4 +1,4 @@
-"""End to end at 40 events/s: from the moment an event was due until it is absorbed."""
+"""End-to-end latency at 40 events/s: from the time when an event is due until it is absorbed."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ _INTERLEAVED_INCIDENTS = 20
 
 
 async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
-    """Product: a row on the issue's timeline. Bare: the activity's result in the workflow."""
+    """Absorbed means: for the product, a row on the timeline; for the bare workflow, an activity's result."""
     stories = IncidentGenerator(seed=3)
     waits: dict[str, list[float]] = {"product": [], "bare": []}
     ratios = []
@@ -36,9 +36,9 @@ async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
                 events = interleaved(
                     stories.incidents(groups * _INTERLEAVED_INCIDENTS), _INTERLEAVED_INCIDENTS
                 )
-                found = await _end_to_end(side, events)
-                waits[side.name] += found
-                medians[side.name] = percentile(found, 50)
+                latencies = await _end_to_end(side, events)
+                waits[side.name] += latencies
+                medians[side.name] = percentile(latencies, 50)
             ratios.append(medians["product"] / medians["bare"])
     figures = {"p50_ratio": median_of(ratios, "x bare", at_most=TARGET_RATIO)}
     for name, values in waits.items():

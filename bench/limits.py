@@ -1,4 +1,4 @@
-"""How soon the product is back after a crash, answers in trouble, and stops."""
+"""How fast the product recovers after a crash, answers a slow sender, starts and stops."""
 
 import asyncio
 import sqlite3
@@ -19,15 +19,15 @@ from bench.shapes import spread
 from bench.sides import AbsorptionWatch, all_of
 from bench.sizes import Sizes
 
-#: From a worker's kill to the next event's place on the timeline.
+#: Seconds from a worker's kill until the next event is on the timeline.
 TARGET_AFTER_A_KILL = 3.0
-#: PagerDuty waits this long for an answer, then it sends the delivery again.
+#: Seconds that PagerDuty waits for an answer before it retries the delivery.
 TARGET_ANSWER = 5.0
-#: With a reader of live changes connected, who would never leave by himself.
+#: Seconds to stop with a connected reader of live changes, who never disconnects.
 TARGET_SHUTDOWN = 4.0
 TARGET_STOP_OF_UP = 10.0
 _INCIDENTS = 10
-#: Starting a Python process takes a second of its own: the best of these tells what our settings allow.
+#: A Python process alone takes a second to start: the best of these kills shows the effect of our settings.
 _KILLS = 3
 
 
@@ -56,8 +56,8 @@ async def measure(folder: Path, _sizes: Sizes) -> tuple[Figures, dict[str, Any]]
 
 
 async def _after_a_kill(product: ProductSide, stories: IncidentGenerator, frozen: bool) -> float:
-    """Returns seconds from the kill until the next event of each incident was absorbed. `frozen`: the
-    worker has taken their steps, and has not done them.
+    """Return the seconds from the kill until the next event of each incident is absorbed. If `frozen`, the
+    worker has accepted tasks and has not executed them.
     """
     incidents = stories.triggered(_INCIDENTS)
     await spread(product, incidents)
@@ -78,7 +78,7 @@ async def _after_a_kill(product: ProductSide, stories: IncidentGenerator, frozen
 
 
 async def _taken(product: ProductSide, incidents: Sequence[Incident]) -> None:
-    """Wait until a step of each of these is under way, as far as Temporal knows."""
+    """Wait until Temporal has a started task of each of these incidents."""
     for incident in incidents:
         handle = product.temporal.get_workflow_handle(product.workflow_id(incident.id))
         for _ in range(1000):
@@ -93,8 +93,8 @@ async def _with_a_locked_database(product: ProductSide, database: Path, stories:
     product.prepare(events)
     with closing(sqlite3.connect(database, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        begun = time.monotonic()
+        started = time.monotonic()
         answer = await product.post(events[0])
         other.execute("ROLLBACK")
     print_progress(f"   answered {answer.status}")
-    return answer.at - begun
+    return answer.at - started

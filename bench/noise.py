@@ -1,7 +1,7 @@
-"""What the machine is, and how busy others keep it.
+"""Describe the machine and its load by other programs.
 
-The same Python loop costs up to twice the CPU time when others share the cores (and their caches),
-so absolute figures of two runs can't be compared: only ratios within one run.
+The same Python loop takes up to twice the CPU time when other programs share the cores and their caches.
+So absolute figures of two runs can't be compared, only ratios within one run.
 """
 
 import os
@@ -35,7 +35,7 @@ def machine_facts() -> dict[str, Any]:
 
 
 def calibration() -> dict[str, float]:
-    """Time a fixed loop while nothing of ours works: median milliseconds, and the load of the machine."""
+    """Time a fixed loop while our processes are idle: median milliseconds, and the machine's load."""
     cpu, wall = [], []
     for _ in range(_REPETITIONS):
         cpu_begun, wall_begun = time.process_time(), time.perf_counter()

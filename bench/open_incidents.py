@@ -1,4 +1,4 @@
-"""Thousands of incidents that stay open: the memory they take, and one more event to each."""
+"""Thousands of open incidents: their memory, and the time of one more event to each."""
 
 import asyncio
 import time
@@ -36,14 +36,14 @@ async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
 
 
 async def _deliver(product: ProductSide, events: Sequence[Event]) -> tuple[float, float]:
-    """Send as fast as the door takes them; returns seconds until all are acknowledged, and absorbed."""
+    """Send as fast as the receiver accepts; return the seconds until all are acknowledged, and absorbed."""
     product.prepare(events)
     left = iter(events)
     async with AbsorptionWatch(product) as absorption:
         expected = [absorption.expect(event) for event in events]
-        begun = time.monotonic()
+        started = time.monotonic()
         acknowledged = await asyncio.gather(*(_send_all(product, left) for _ in range(IN_FLIGHT)))
-        return max(acknowledged) - begun, max(await all_of(expected)) - begun
+        return max(acknowledged) - started, max(await all_of(expected)) - started
 
 
 async def _send_all(product: ProductSide, events: Iterable[Event]) -> float:

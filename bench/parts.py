@@ -1,4 +1,4 @@
-"""The processes that are measured, started on free ports and stopped exactly."""
+"""Start the measured processes on free ports, and stop exactly them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -44,7 +44,7 @@ def pid_of(server: TemporalDevServer) -> int:
 
 
 def tail_of_logs(folder: Path, lines: int = 15) -> str:
-    """The ends of all logs, for when something failed: the folder is about to vanish."""
+    """Return the ends of all logs: after a failure, the folder is deleted."""
     return "\n".join(
         f"--- {path.name}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
         for path in sorted(folder.rglob("*.log"))

@@ -1,4 +1,4 @@
-"""The product as `up` runs it: Temporal, worker and ingress, each a process; SQLite."""
+"""The product as `up` runs it: Temporal, worker and ingress as processes, with SQLite."""
 
 import asyncio
 import secrets
@@ -39,7 +39,7 @@ READY_SECONDS = 60.0
 
 
 class ProductSide:
-    """One running instance and its sender; events absorbed are rows on the timeline."""
+    """One running instance and its sender. An event is absorbed when its row is on the timeline."""
 
     name = "product"
 
@@ -55,7 +55,7 @@ class ProductSide:
             "CALMO_DATA_DIR": str(folder),
             "CALMO_HTTP_PORT": str(self._port),
             "TEMPORAL_ADDRESS": server.address,
-            # The bare workflow gathers none either; what a context costs is measured by itself.
+            # The bare workflow gathers no context either; `context` measures that cost alone.
             "CALMO_GATHER_CONTEXT": "false",
             **more,
         }
@@ -76,12 +76,12 @@ class ProductSide:
         rules: ConnectionRules | None = None,
         requests_per_minute: int | None = None,
     ) -> str:
-        """Make one more connection, to the simulator; returns its id."""
+        """Insert a connection to the simulator, and return its id."""
         scope, now = Scope.parse("organization:bench"), datetime.now(UTC)
 
-        def make(transaction: Transaction) -> str:
-            made = connections.insert_connection(
-                transaction,
+        def insert(tx: Transaction) -> str:
+            connection_id = connections.insert_connection(
+                tx,
                 "Simulated",
                 scope,
                 now,
@@ -89,20 +89,20 @@ class ProductSide:
                 rules,
                 requests_per_minute=requests_per_minute,
             )
-            found = connections.get_connection(transaction, EVERYTHING, made)
-            assert found is not None
-            connections.update_token(transaction, store.keyring, found, TokenKind.API_TOKEN, SecretStr(token))
-            return made
+            connection = connections.get_connection(tx, EVERYTHING, connection_id)
+            assert connection is not None
+            connections.update_token(tx, store.keyring, connection, TokenKind.API_TOKEN, SecretStr(token))
+            return connection_id
 
         with open_store(self._settings) as store:
-            return store.database.write_blocking(make)
+            return store.database.write_blocking(insert)
 
     def pace_account(self, connection_id: str, requests_per_minute: int | None) -> None:
-        """Change how many requests a connection may make; None is the product's default."""
+        """Set how many requests a connection may make in a minute; None is the product's default."""
         with open_database(self._settings) as database:
             database.write_blocking(
-                lambda t: connections.update_connection(
-                    t, connection_id, requests_per_minute=requests_per_minute
+                lambda tx: connections.update_connection(
+                    tx, connection_id, requests_per_minute=requests_per_minute
                 )
             )
 
@@ -111,7 +111,7 @@ class ProductSide:
         return f"http://127.0.0.1:{self._port}"
 
     async def start(self) -> None:
-        """Start the parts, and see one burst of incidents through before anything is measured."""
+        """Start the processes, and warm them up with one burst of incidents."""
         await self.start_worker()
         await self._start("ingress", "ingress", "ingress")
         await self._until_ready()
@@ -121,27 +121,27 @@ class ProductSide:
         await self._start("worker", "worker")
 
     async def kill_worker(self) -> None:
-        """End it as a crash would."""
+        """Kill the worker, like a crash."""
         worker = self._children["worker"]
         worker.kill()
         await worker.wait()
 
     def freeze_worker(self) -> None:
-        """It takes what Temporal hands it, and does nothing."""
+        """Stop the worker's execution. Temporal still dispatches tasks to it."""
         self._children["worker"].send_signal(signal.SIGSTOP)
 
     async def answer_to_half_a_body(self, event: Event) -> float:
-        """Deliver all but an event's last bytes; returns the seconds until that was answered."""
+        """Deliver all but an event's last bytes; return the seconds until the answer."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        begun = time.monotonic()
+        started = time.monotonic()
         writer.write(self._request(event)[:-10])
         await reader.readline()
-        seconds = time.monotonic() - begun
+        seconds = time.monotonic() - started
         writer.close()
         return seconds
 
     async def stop_ingress_with_a_reader(self) -> float:
-        """Stop the ingress while somebody reads live changes; returns the seconds until it had ended."""
+        """Stop the ingress while a client reads live changes; return the seconds until its end."""
         with open_database(self._settings) as database:
             now = datetime.now(UTC)
             key = database.write_blocking(
@@ -152,12 +152,12 @@ class ProductSide:
         writer.write(head.encode())
         if b" 200 " not in await reader.readline():
             raise NotAcknowledged("the live changes were refused")
-        begun = time.monotonic()
+        started = time.monotonic()
         ingress = self._children["ingress"]
         ingress.terminate()
         await ingress.wait()
         writer.close()
-        return time.monotonic() - begun
+        return time.monotonic() - started
 
     async def stop(self) -> None:
         self._http.close()
@@ -175,7 +175,7 @@ class ProductSide:
     async def send(self, event: Event) -> float:
         answer = await self.post(event)
         if not 200 <= answer.status < 300:
-            raise NotAcknowledged(f"the door answered {answer.status}")
+            raise NotAcknowledged(f"the receiver answered {answer.status}")
         return answer.at
 
     def newly_absorbed(self) -> Sequence[tuple[str, float]]:
@@ -212,10 +212,12 @@ class ProductSide:
         scope, secret = Scope.parse("organization:bench"), self._secret.encode()
         with open_store(self._settings) as store:
             database, keyring, now = store.database, store.keyring, datetime.now(UTC)
-            made = database.write_blocking(lambda t: webhooks.insert_webhook(t, keyring, scope, secret, now))
-            found = database.read_blocking(lambda t: webhooks.get_webhook(t, keyring, made, now))
-            assert found is not None
-            return made, found.connection_id
+            webhook_id = database.write_blocking(
+                lambda tx: webhooks.insert_webhook(tx, keyring, scope, secret, now)
+            )
+            webhook = database.read_blocking(lambda tx: webhooks.get_webhook(tx, keyring, webhook_id, now))
+            assert webhook is not None
+            return webhook_id, webhook.connection_id
 
     def _request(self, event: Event) -> bytes:
         return (
@@ -231,7 +233,7 @@ class ProductSide:
 
 @asynccontextmanager
 async def running_product(folder: Path, **settings: str) -> AsyncIterator[ProductSide]:
-    """The product with its defaults, but for these environment settings."""
+    """Run the product with its defaults and these environment variables."""
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(running_temporal(make_folder(folder), "temporal"))
         product = ProductSide(folder, server, await connect(server), settings)

@@ -1,4 +1,4 @@
-"""The installed program, from its start until it is ready and from Ctrl-C until it has ended."""
+"""The start and stop times of the installed program."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ READY_SECONDS = 180.0
 
 
 async def start_and_stop_up(folder: Path) -> tuple[float, float]:
-    """Run `calmo-pagerduty up --no-demo` once; returns the seconds that its start and its stop took."""
+    """Run `calmo-pagerduty up --no-demo` once; return the seconds of its start and of its stop."""
     log = make_folder(folder) / "up.log"
     ports = (
         "--port",
@@ -26,13 +26,13 @@ async def start_and_stop_up(folder: Path) -> tuple[float, float]:
         str(free_port()),
     )
     command = (sys.executable, "-m", "ingress", "up", "--no-demo", "--data-dir", str(folder / "data"), *ports)
-    begun = time.monotonic()
+    started = time.monotonic()
     child = await start_child(command, log, {**os.environ, "XDG_STATE_HOME": str(folder)})
     while "is up after" not in log.read_text():
-        if child.returncode is not None or time.monotonic() - begun > READY_SECONDS:
+        if child.returncode is not None or time.monotonic() - started > READY_SECONDS:
             raise NotAcknowledged(f"`up` did not start: {log.read_text()[-2000:]}")
         await asyncio.sleep(0.05)
     ready = time.monotonic()
     child.send_signal(signal.SIGINT)
     await child.wait()
-    return ready - begun, time.monotonic() - ready
+    return ready - started, time.monotonic() - ready

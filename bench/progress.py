@@ -1,4 +1,4 @@
-"""Progress in words on stderr: stdout belongs to the result."""
+"""Print progress to stderr: stdout is for the result."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The shapes of load: bursts, events that each come alone, and a steady stream."""
+"""The shapes of load: bursts, single events, and a steady stream."""
 
 import asyncio
 import itertools
@@ -16,9 +16,8 @@ IN_FLIGHT = 16
 
 
 async def burst(side: Side, incidents: Sequence[Incident]) -> float:
-    """An incident's events back to back, 16 incidents at a time; returns seconds until all are absorbed.
-
-    As PagerDuty does, an incident's next event is sent when the last one is acknowledged.
+    """Send each incident's events back to back, 16 incidents at a time; return the seconds until all are
+    absorbed. As at PagerDuty, an incident's next event follows the acknowledgement of its last.
     """
     side.prepare(event for incident in incidents for event in incident.events)
     left = iter(incidents)
@@ -30,15 +29,14 @@ async def burst(side: Side, incidents: Sequence[Incident]) -> float:
 
     async with AbsorptionWatch(side) as absorption:
         expected = [absorption.expect(event) for incident in incidents for event in incident.events]
-        begun = time.monotonic()
+        started = time.monotonic()
         await asyncio.gather(*(lane() for _ in range(IN_FLIGHT)))
-        return max(await all_of(expected)) - begun
+        return max(await all_of(expected)) - started
 
 
 async def spread(side: Side, incidents: Sequence[Incident]) -> float:
-    """All incidents at once, each one's next event when its last is absorbed: none can be coalesced.
-
-    Returns seconds until all are absorbed.
+    """Send all incidents at once, each incident's next event when its last is absorbed, so that no events
+    are batched. Returns the seconds until all are absorbed.
     """
     side.prepare(event for incident in incidents for event in incident.events)
     sending = asyncio.Semaphore(IN_FLIGHT)
@@ -53,18 +51,18 @@ async def spread(side: Side, incidents: Sequence[Incident]) -> float:
         return absorbed_at
 
     async with AbsorptionWatch(side) as absorption:
-        begun = time.monotonic()
-        return max(await asyncio.gather(*(live(incident) for incident in incidents))) - begun
+        started = time.monotonic()
+        return max(await asyncio.gather(*(live(incident) for incident in incidents))) - started
 
 
 async def open_loop(
     send: Callable[[Event], Awaitable[T]], events: Sequence[Event], per_second: float
 ) -> list[tuple[float, T]]:
-    """Send at a steady rate whatever the answers do; returns (scheduled moment, answer) of each."""
-    begun = time.monotonic() + 0.05
+    """Send at a steady rate, without waiting for answers; return (due time, answer) of each event."""
+    started = time.monotonic() + 0.05
     sent: list[tuple[float, asyncio.Task[T]]] = []
     for number, event in zip(itertools.count(), events, strict=False):
-        scheduled = begun + number / per_second
+        scheduled = started + number / per_second
         wait = scheduled - time.monotonic()
         if wait > 0:
             await asyncio.sleep(wait)

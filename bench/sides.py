@@ -1,4 +1,4 @@
-"""The two sides that are compared, seen alike: send an event, see it absorbed."""
+"""The interface of the two compared sides: send an event, and observe when it is absorbed."""
 
 import asyncio
 import time
@@ -11,13 +11,13 @@ from temporalio.client import Client
 
 from pagerduty_simulator.events import Event
 
-#: How often absorption is looked for: the resolution of the product's end-to-end times.
+#: The polling interval for absorbed events: the resolution of the product's end-to-end times.
 POLL_SECONDS = 0.002
 TIMEOUT_SECONDS = 600.0
 
 
 class NotAcknowledged(Exception):
-    """An event was refused outside the measurement that counts refusals."""
+    """The receiver refused an event, in a measurement that expects no refusals."""
 
 
 class Side(Protocol):
@@ -27,16 +27,16 @@ class Side(Protocol):
     temporal: Client
 
     def prepare(self, events: Iterable[Event]) -> None:
-        """Do beforehand what a sender would have done already: signing, encoding."""
+        """Sign and encode the events before the measurement starts."""
 
     async def send(self, event: Event) -> float:
-        """Return when it was acknowledged, on the monotonic clock. Raises NotAcknowledged."""
+        """Send an event; return when it was acknowledged, on the monotonic clock. Raises NotAcknowledged."""
 
     def newly_absorbed(self) -> Sequence[tuple[str, float]]:
-        """Return (event id, moment) of what was absorbed since the last call."""
+        """Return (event id, time) of the events absorbed since the last call."""
 
     def pids(self) -> Mapping[str, int]:
-        """The processes that do the work, by name."""
+        """Return name → pid of the processes that do the work."""
 
     def workflow_id(self, incident_id: str) -> str: ...
 
@@ -44,7 +44,7 @@ class Side(Protocol):
 
 
 class AbsorptionWatch:
-    """Looks out for absorbed events while it is entered; `expect` before sending, then await."""
+    """Watches for absorbed events inside its `async with` block; `expect` before sending, then await."""
 
     def __init__(self, side: Side) -> None:
         self._side = side
@@ -77,13 +77,13 @@ class AbsorptionWatch:
 
 
 async def all_of(expected: Sequence["asyncio.Future[float]"]) -> list[float]:
-    """Return the moments of absorption. Raises TimeoutError."""
+    """Return the times of absorption. Raises TimeoutError."""
     async with asyncio.timeout(TIMEOUT_SECONDS):
         return list(await asyncio.gather(*expected))
 
 
 class CpuMeter:
-    """CPU seconds by process since it was made; `client` is this program."""
+    """CPU seconds of each process since the meter's creation; `client` is this program."""
 
     def __init__(self, side: Side) -> None:
         self._processes = {name: psutil.Process(pid) for name, pid in side.pids().items()}

@@ -1,4 +1,4 @@
-"""What one event costs the simulated PagerDuty, its receiver's share included: storms must not be its own."""
+"""The CPU of one event in the simulated PagerDuty and its receiver: the simulator must not limit a storm."""
 
 import time
 from pathlib import Path
@@ -31,10 +31,10 @@ async def measure(_folder: Path, _sizes: Sizes) -> tuple[Figures, dict[str, Any]
         async with running_server(application, "127.0.0.1", 0) as url:
             sender.subscribe(f"{url}/webhook", "s")
             storm = random_storm(1, _INCIDENTS, _EVENTS)
-            begun = time.process_time()
+            started = time.process_time()
             sender.publish(storm)
             await sender.drained()
-            spent = time.process_time() - begun
+            spent = time.process_time() - started
     finally:
         await sender.aclose()
     return {"cpu_ms_per_event": Figure(spent * 1e3 / len(storm), "ms", TARGET_MS)}, {

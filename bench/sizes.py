@@ -1,4 +1,4 @@
-"""How much each measurement does: the whole form, and the quick one."""
+"""The size of each measurement: full, and quick."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Sizes:
     ack_rates: tuple[int, ...] = (50, 200, 500)
     ack_seconds: float = 6.0
-    #: Pairs of slices, one of each side, per shape.
+    #: Pairs of slices for each shape of load; a pair has a slice of each side.
     slices: int = 7
     incidents_per_slice: int = 40
     latency_slices: int = 3

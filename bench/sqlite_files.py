@@ -1,4 +1,4 @@
-"""Look into SQLite files from outside, without holding up their writers."""
+"""Read SQLite files of other processes without blocking their writers."""
 
 import sqlite3
 import time
@@ -7,12 +7,12 @@ from pathlib import Path
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:
-    """In WAL mode a reader never makes a writer wait."""
+    """Open a read-only connection. In WAL mode a reader never blocks a writer."""
     return sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
 
 
 def used_bytes(path: Path) -> int:
-    """Return the size of the database with what is still in its WAL, less its free pages."""
+    """Return the size of the database in bytes, with its WAL, without its free pages."""
     connection = open_to_read(path)
     try:
         (size,), (pages,), (free,) = (
@@ -25,14 +25,14 @@ def used_bytes(path: Path) -> int:
 
 
 class TimelineWatch:
-    """Sees events when they are on an issue's timeline: one look is one indexed read of new rows."""
+    """Observes new timeline entries; each call is one indexed read of new rows."""
 
     def __init__(self, path: Path) -> None:
         self._connection = open_to_read(path)
         self._seen_up_to = 0
 
     def newly_saved(self) -> Sequence[tuple[str, float]]:
-        """Return (event id, now) of rows since the last look: `now` is late by up to one interval."""
+        """Return (event id, now) of rows since the last call: `now` is late by up to one polling interval."""
         rows = self._connection.execute(
             "SELECT id, event_id FROM timeline WHERE id > ? ORDER BY id", (self._seen_up_to,)
         ).fetchall()

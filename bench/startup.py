@@ -1,4 +1,4 @@
-"""How much CPU a command takes to start, next to importing the library that the command line is made with."""
+"""The CPU time of a command's start, compared with an import of typer, the command line's library."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ from calmo_pagerduty.processes import free_port
 TARGET_RATIO = 4.0
 UNIT = "x import typer"
 BASE = ("-c", "import typer")
-#: What a command does until it knows that nothing answers, or that it is only to explain itself.
+#: Commands that end at once: no service answers, or they only print their help.
 COMMANDS: Mapping[str, Sequence[str]] = {
     "help": ("--help",),
     "up_help": ("up", "--help"),
@@ -32,7 +32,7 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     "connection_list": ("connection", "list"),
     "health_ingress": ("health", "ingress"),
 }
-#: An agent's server lasts as long as its agent, and the SDK of MCP is most of its start: no target.
+#: No target: an agent starts its MCP server only once, and the MCP SDK takes most of that start.
 UNLIMITED: Mapping[str, Sequence[str]] = {
     "mcp_until_input_ends": ("-m", "ingress", "mcp"),
     "mcp_sdk_import": ("-c", "import mcp.server.stdio"),
@@ -40,7 +40,7 @@ UNLIMITED: Mapping[str, Sequence[str]] = {
 
 
 async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
-    """Start each command some times, and compare each start with an import of typer just before."""
+    """Start each command several times; compare each start with an import of typer just before."""
     environment = _environment(folder)
     programs: dict[str, Sequence[str]] = {
         name: ("-m", "ingress", *command) for name, command in COMMANDS.items()
@@ -50,7 +50,7 @@ async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
     bases: list[float] = []
     for name, arguments in programs.items():
         print_progress(f"{name}: {sizes.starts} times")
-        # The first start compiles our modules, if nobody has.
+        # The first start compiles our modules if needed.
         await _cpu_seconds(arguments, environment)
         ratios = []
         for _ in range(sizes.starts):
@@ -61,9 +61,9 @@ async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """No service runs at the address that the commands are given."""
-    given = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return given | {
+    """Return the commands' environment, with an address where no service runs."""
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return inherited | {
         "CALMO_DATA_DIR": str(folder),
         "CALMO_URL": f"http://127.0.0.1:{free_port()}",
         "CALMO_API_KEY": "calmo_nobody_nothing",
@@ -72,7 +72,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 async def _cpu_seconds(arguments: Sequence[str], environment: Mapping[str, str]) -> float:
-    """Return the processor time, user's and system's, of a Python that runs to its end."""
+    """Run Python to its end, and return its user and system CPU time in seconds."""
     before = _children()
     child = await asyncio.create_subprocess_exec(
         sys.executable, *arguments, env=environment, stdin=asyncio.subprocess.DEVNULL,

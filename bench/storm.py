@@ -1,4 +1,4 @@
-"""The replay storm: long incidents that are all signalled right after their worker was killed."""
+"""The replay storm: long incidents that all get a signal right after their worker was killed."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ from bench.sides import AbsorptionWatch, all_of
 from bench.sizes import Sizes
 
 TARGET_SECONDS = 30.0
-#: A note that comes alone costs a signal, a workflow task and a marker.
+#: A single note adds a signal, a workflow task and a marker.
 _HISTORY_EVENTS_PER_NOTE = 5
 
 
@@ -43,7 +43,7 @@ async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
 async def _lengthen(
     product: ProductSide, stories: IncidentGenerator, incidents: Sequence[Incident], history_events: int
 ) -> None:
-    """Send notes that each come alone, until the shortest history is long enough."""
+    """Send single notes until the shortest history is long enough."""
     while True:
         shortest = min([await _history_events(product, incident) for incident in incidents])
         missing = -(-(history_events - shortest) // _HISTORY_EVENTS_PER_NOTE)
@@ -59,7 +59,7 @@ async def _lengthen(
 async def _storm(
     product: ProductSide, stories: IncidentGenerator, incidents: Sequence[Incident]
 ) -> list[float]:
-    """Returns seconds from the kill until each incident's event was absorbed."""
+    """Return the seconds from the kill until each incident's event is absorbed."""
     events = stories.acknowledged(incidents)
     product.prepare(events)
     async with AbsorptionWatch(product) as absorption:

@@ -14,7 +14,7 @@ from bench.shapes import burst, spread
 from bench.sides import CpuMeter, Side
 from bench.sizes import Sizes
 
-#: What the product must reach of the bare workflow's rate.
+#: The product's target rate for each shape of load, in multiples of the bare workflow's rate.
 TARGETS = {"burst": 2.0, "spread": 0.75}
 _SHAPES: dict[str, Callable[[Side, Sequence[Incident]], Awaitable[float]]] = {
     "burst": burst,
@@ -23,7 +23,7 @@ _SHAPES: dict[str, Callable[[Side, Sequence[Incident]], Awaitable[float]]] = {
 
 
 async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
-    """While one side has its slice the other is idle."""
+    """Measure the sides in turn: while one works, the other is idle."""
     figures: Figures = {}
     details: dict[str, Any] = {}
     stories = IncidentGenerator(seed=2)
@@ -48,7 +48,7 @@ async def _alternate(
     cpu: dict[str, Counter[str]] = {side.name: Counter() for side in sides}
     events = 0
     for number in range(sizes.slices):
-        # Who goes first changes, so that a trend in the noise favours nobody.
+        # The first side alternates, so that a trend in the noise favours neither.
         for side in sides if number % 2 == 0 else reversed(sides):
             incidents = stories.incidents(sizes.incidents_per_slice)
             count = sum(len(incident.events) for incident in incidents)

@@ -1,4 +1,4 @@
-"""Calls of a read tool next to the bare HTTP call that it makes, and what waiting approvals cost."""
+"""Calls of a read tool compared with its bare HTTP request, and the cost of calls that wait for approval."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ from calmo_pagerduty.settings import Settings
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 
 MAX_CONCURRENT = 16
-#: What a tool's call may cost at most, in bare calls.
+#: The least rate of a tool's calls, as a share of the bare requests' rate.
 TARGET = 1 / 3
 RULES = ConnectionRules(switches={"risk:high": Switch.ALLOW}, writes_per_hour=100_000)
 
@@ -48,7 +48,7 @@ SendRequest = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class SimulatorInfo:
-    """A simulated PagerDuty in a process of its own, whose limit is out of the way."""
+    """A simulated PagerDuty in its own process, with a rate limit that is never reached."""
 
     url: str
     token: str
@@ -103,9 +103,9 @@ async def running_simulator(folder: Path) -> AsyncIterator[SimulatorInfo]:
     try:
         url, headers = f"http://127.0.0.1:{port}", {"Authorization": f"Token token={token}"}
         async with AsyncClient(base_url=url, headers=headers, trust_env=False) as http:
-            found = await _first(http, "/incidents?date_range=all&limit=1", "incidents")
+            incident_id = await _first(http, "/incidents?date_range=all&limit=1", "incidents")
             service = await _first(http, "/services?limit=1", "services")
-        yield SimulatorInfo(url, token, found, service)
+        yield SimulatorInfo(url, token, incident_id, service)
     finally:
         await stop_child(child, 5.0)
 
@@ -121,7 +121,7 @@ async def _first(http: AsyncClient, path: str, name: str) -> str:
 
 
 def _make_key(data_dir: Path) -> str:
-    """Make an API key that may do everything."""
+    """Create an API key with all permissions."""
     now = datetime.now(UTC)
     with open_database(Settings(data_dir=data_dir)) as database:
         return database.write_blocking(lambda t: api_keys.insert_key(t, "bench", ALL_PERMISSIONS, None, now))
@@ -130,7 +130,7 @@ def _make_key(data_dir: Path) -> str:
 def _channels(
     http: AsyncClient, product: ProductSide, simulated: SimulatorInfo, connection_id: str, key: str
 ) -> Mapping[str, SendRequest]:
-    """Return the same question asked bare, over REST and over MCP, by the same HTTP client."""
+    """Return functions that send the same request bare, over REST and over MCP, with the same HTTP client."""
     arguments = {"incident_id": simulated.incident_id}
     bearer = {"Authorization": f"Bearer {key}"}
 
@@ -150,14 +150,14 @@ def _channels(
         request = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {**call, "_meta": META}}
         url = f"{product.url}/mcp?connection={connection_id}"
         answer = await http.post(url, json=request, headers=headers)
-        said = json.loads(answer.json()["result"]["content"][0]["text"])
-        assert said["untrusted"]["id"] == simulated.incident_id, answer.text
+        result = json.loads(answer.json()["result"]["content"][0]["text"])
+        assert result["untrusted"]["id"] == simulated.incident_id, answer.text
 
     return {"bare": bare, "rest": rest, "mcp": mcp}
 
 
 async def _rate(ask: SendRequest, calls: int) -> float:
-    """Return calls per second, so many at once."""
+    """Return calls per second, with many calls at once."""
     left = iter(range(calls))
 
     async def lane() -> None:
@@ -165,9 +165,9 @@ async def _rate(ask: SendRequest, calls: int) -> float:
             await ask()
 
     await ask()
-    begun = time.monotonic()
+    started = time.monotonic()
     await asyncio.gather(*(lane() for _ in range(MAX_CONCURRENT)))
-    return calls / (time.monotonic() - begun)
+    return calls / (time.monotonic() - started)
 
 
 async def _approvals(
@@ -178,7 +178,7 @@ async def _approvals(
     key: str,
     count: int,
 ) -> Figures:
-    """Let so many calls wait for a person; returns what that adds to memory and files."""
+    """Create calls that wait for approval; return how much memory and disk space they take."""
     print_progress(f"{count} calls wait for approval")
     before, stored = _memory(product), dict(product.database_bytes())
     body = {
