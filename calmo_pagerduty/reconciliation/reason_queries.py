@@ -81,7 +81,7 @@ def get_reconcile_reason(tx: Transaction, connection_id: str) -> str | None:
             1,
             "a delivery was larger than PagerDuty guarantees",
         ),
-        (retried, MIN_RETRIED_DELIVERIES, "deliveries were asked to come back"),
+        (retried, MIN_RETRIED_DELIVERIES, "PagerDuty was asked to retry deliveries"),
     )
     for query, at_least, reason in reasons:
         if len(tx.execute(query.limit(at_least)).all()) >= at_least:

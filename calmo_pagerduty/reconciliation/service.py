@@ -224,7 +224,7 @@ def _add_counts(before: Tally, snapshot: PagerDutySnapshot, counts: ReconcileCou
         opened=before.opened + counts.opened,
         added=before.added + counts.added,
         failed=before.failed + len(counts.failed),
-        problem=before.problem or ("" if snapshot.is_whole else "PagerDuty did not hand out everything"),
+        problem=before.problem or ("" if snapshot.is_whole else "PagerDuty did not return everything"),
     )
 
 

@@ -53,7 +53,7 @@ class IncidentWindow(Window):
     longest: ClassVar[timedelta] = timedelta(days=365)
 
     urgency: Urgency | None = None
-    time_zone: TimeZone = Field("Etc/UTC", description="IANA zone that days are counted in.")
+    time_zone: TimeZone = Field("Etc/UTC", description="IANA time zone of the days.")
 
     def filters(self, now: datetime) -> JsonObject:
         since, until = self.backward(now, timedelta(days=30))
@@ -75,13 +75,13 @@ class IncidentWindow(Window):
 
 
 class GetAnalyticsData(IncidentWindow):
-    subject: Subject = Field("all", description="What the figures are about; raw_incidents: a row each.")
+    subject: Subject = Field("all", description="What to count by; raw_incidents: a row each.")
     service_ids: Ids = ()
     team_ids: Ids = ()
     escalation_policy_ids: Ids = ()
     responder_ids: Ids = Field((), description="For responders.")
     priority_names: tuple[str, ...] = Field((), max_length=20)
-    major: bool | None = Field(None, description="Major incidents only, or none of them.")
+    major: bool | None = Field(None, description="True: only major incidents; false: none.")
     aggregate_unit: Unit | None = Field(None, description="Not for responders and raw_incidents.")
     limit: Limit = Field(100, description="For raw_incidents.")
     after: After = None

@@ -34,7 +34,7 @@ POLICY_COLUMNS = (
 
 class ListEscalationPolicies(Arguments):
     query: Query | None = Field(None, description="A part of the name.")
-    user_ids: Ids = Field((), description="That any of them is a target of.")
+    user_ids: Ids = Field((), description="Policies with any of them as a target.")
     team_ids: Ids = ()
     limit: Limit = 25
     after: After = None
@@ -57,7 +57,7 @@ def get_escalation_policy(arguments: EscalationPolicyArguments, _call: CallConte
 
 
 class Target(Arguments):
-    type: Literal["user", "schedule", "schedule_v3"] = Field(description="schedule_v3: made of shifts.")
+    type: Literal["user", "schedule", "schedule_v3"] = Field(description="schedule_v3: shift-based.")
     id: Id
 
 
@@ -79,7 +79,7 @@ class CreateEscalationPolicy(Arguments):
     name: Line = Field(max_length=255)
     rules: tuple[Rule, ...] = Field(min_length=1, max_length=20)
     description: Text | None = Field(None, max_length=900)
-    num_loops: int = Field(0, ge=0, le=9, description="How often it begins again.")
+    num_loops: int = Field(0, ge=0, le=9, description="How often the rules repeat.")
     team_id: Id | None = None
     on_call_handoff_notifications: Handoff | None = None
 
@@ -121,7 +121,7 @@ class UpdateEscalationPolicy(EscalationPolicyArguments):
     @model_validator(mode="after")
     def _check_changes(self) -> Self:
         if not any(self.model_dump(exclude={"escalation_policy_id"}, exclude_none=True).values()):
-            raise ValueError("name: give at least one thing to change")
+            raise ValueError("name: give at least one field to change")
         return self
 
 
@@ -196,7 +196,7 @@ TOOLS = (
     _of_policies(
         name="create_escalation_policy",
         title="Create escalation policy",
-        description="Creates an escalation policy. Its description ends with a mark of this call.",
+        description="Creates an escalation policy. Its description ends with a marker of this call.",
         access=Access.WRITE,
         risk=Risk.HIGH,
         arguments=CreateEscalationPolicy,

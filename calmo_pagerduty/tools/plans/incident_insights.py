@@ -74,7 +74,7 @@ def get_outlier_incident(arguments: GetOutlierIncident, _call: CallContext) -> P
 
 
 class ListChangeEvents(Window):
-    incident_id: Id | None = Field(None, description="Those that PagerDuty relates to the incident.")
+    incident_id: Id | None = Field(None, description="Changes that PagerDuty relates to it.")
     service_id: Id | None = None
     team_ids: Ids = Field((), description="For the whole account or a service.")
     limit: Limit = 25
@@ -116,8 +116,8 @@ _PRIORITY_FIELDS = ("id", "name", "summary", "description", "order")
 
 
 class ListBusinessServiceImpacts(Arguments):
-    incident_id: Id | None = Field(None, description="What this incident impacts.")
-    business_service_id: Id | None = Field(None, description="What supports this service, and is impacted.")
+    incident_id: Id | None = Field(None, description="Services that this incident impacts.")
+    business_service_id: Id | None = Field(None, description="Impacted services that support it.")
 
     @model_validator(mode="after")
     def _check_one_subject(self) -> Self:
@@ -137,7 +137,7 @@ def list_business_service_impacts(arguments: ListBusinessServiceImpacts, _call: 
             else "/business_services/impacts"
         )
         answer = yield get(path, **{"additional_fields[]": "services.highest_impacting_priority"})
-    notes = ["There are more than PagerDuty hands out."] if _has_more(answer) else []
+    notes = ["There are more than PagerDuty returns."] if _has_more(answer) else []
     return list_result(map(shapes.shape_flat, as_objects(answer.get("services"))), None, notes)
 
 
@@ -188,7 +188,7 @@ TOOLS = (
     _of_incidents(
         name="get_outlier_incident",
         title="Get outlier incident",
-        description="Whether such an incident is frequent, rare or new on its service.",
+        description="Tells if such an incident is frequent, rare or new on its service.",
         arguments=GetOutlierIncident,
         plan=get_outlier_incident,
         shape=Shape.OBJECT,
@@ -236,7 +236,7 @@ TOOLS = (
     _reading(
         name="list_maintenance_windows",
         title="List maintenance windows",
-        description="When services are silenced: open ones (running or to come) by default.",
+        description="Maintenance windows of services: running and future windows by default.",
         arguments=ListMaintenanceWindows,
         plan=list_maintenance_windows,
         shape=Shape.LIST,

@@ -42,8 +42,8 @@ def add_incident_note(arguments: AddIncidentNote, call: CallContext) -> Plan:
 
 class PublishStatusUpdate(IncidentArguments):
     message: Text
-    subject: Line | None = Field(None, description="Of the e-mail; goes with html_message.")
-    html_message: Text | None = Field(None, description="Of the e-mail; goes with subject.")
+    subject: Line | None = Field(None, description="The e-mail's subject; needs html_message.")
+    html_message: Text | None = Field(None, description="The e-mail's body; needs subject.")
 
     @model_validator(mode="after")
     def _check_mail(self) -> Self:
@@ -140,7 +140,7 @@ def _requester(call: CallContext) -> SubPlan:
         answer = yield get("/users/me")
     except InvalidRequest as refused:
         raise InvalidRequest(
-            "Responders are asked in somebody's name, and this token is nobody's",
+            "A request for responders needs a user as its author, and this token has none",
             advice="give the connection the e-mail address of a PagerDuty user",
             status=refused.status,
         ) from None
@@ -181,7 +181,7 @@ TOOLS = (
     _writing(
         name="add_incident_note",
         title="Add incident note",
-        description="Adds a note to an incident, with a short mark of this call at its end.",
+        description="Adds a note to an incident, with a short marker of this call at its end.",
         arguments=AddIncidentNote,
         plan=add_incident_note,
         columns=(Column("Id", "id"), Column("At", "created_at"), Column("Note", "content")),
@@ -190,7 +190,7 @@ TOOLS = (
     _writing(
         name="publish_status_update",
         title="Publish status update",
-        description="Sends a status update on an incident to those who subscribed to it.",
+        description="Sends a status update on an incident to its subscribers.",
         arguments=PublishStatusUpdate,
         plan=publish_status_update,
         columns=(Column("Id", "id"), Column("At", "created_at"), Column("Message", "message")),

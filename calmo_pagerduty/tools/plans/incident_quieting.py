@@ -18,7 +18,7 @@ from calmo_pagerduty.tools.plans.incidents import IncidentArguments, changes_an_
 
 
 class SnoozeIncident(IncidentArguments):
-    seconds: int = Field(ge=60, le=604_800, description="Until it is triggered again.")
+    seconds: int = Field(ge=60, le=604_800, description="Time until it triggers again.")
 
 
 def snooze_incident(arguments: SnoozeIncident, call: CallContext) -> Plan:
@@ -81,7 +81,7 @@ TOOLS = (
     changes_an_incident(
         name="snooze_incident",
         title="Snooze incident",
-        description="Changes an acknowledged incident: it stays quiet for a time, then triggers again.",
+        description="Snoozes an acknowledged incident: it stays quiet for a time, then triggers again.",
         arguments=SnoozeIncident,
         plan=snooze_incident,
         operations=("createIncidentSnooze", "getIncident"),

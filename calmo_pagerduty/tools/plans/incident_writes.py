@@ -122,12 +122,12 @@ class UpdateIncident(IncidentArguments):
     assignee_ids: tuple[Id, ...] = Field((), max_length=20, description="Replaces the assignees.")
     escalation_policy_id: Id | None = None
     escalation_level: int | None = Field(None, ge=1, le=20)
-    resolution: Text | None = Field(None, description="With status resolved; shown in the timeline.")
+    resolution: Text | None = Field(None, description="Needs status resolved; shown in the timeline.")
 
     @model_validator(mode="after")
     def _check_changes(self) -> Self:
         if not any(self.model_dump(exclude={"incident_id", "reopen"}).values()):
-            raise ValueError("status: give at least one thing to change")
+            raise ValueError("status: give at least one field to change")
         if self.assignee_ids and (self.escalation_policy_id or self.escalation_level):
             raise ValueError("assignee_ids: give them without escalation policy and level")
         if self.resolution and self.status != "resolved":
@@ -268,7 +268,7 @@ TOOLS = (
     changes_an_incident(
         name="resolve_incident",
         title="Resolve incident",
-        description="Changes an incident to resolved, with how it was resolved.",
+        description="Resolves an incident, with an optional resolution text.",
         arguments=ResolveIncident,
         plan=resolve_incident,
         operations=("updateIncident", "getIncident"),

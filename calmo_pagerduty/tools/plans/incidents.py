@@ -53,11 +53,11 @@ Sort = Literal[
 
 
 class ListIncidents(Window):
-    statuses: tuple[Status, ...] = Field((), max_length=3, description="Any of them; none: all.")
+    statuses: tuple[Status, ...] = Field((), max_length=3, description="Any of them; all if empty.")
     urgencies: tuple[Urgency, ...] = Field((), max_length=2)
     service_ids: Ids = ()
     team_ids: Ids = ()
-    user_ids: Ids = Field((), description="Assigned to them now: finds open incidents only.")
+    user_ids: Ids = Field((), description="Current assignees: finds open incidents only.")
     priority_ids: Ids = ()
     incident_key: str | None = Field(None, min_length=1, max_length=255)
     sort_by: Sort = "created_at:desc"

@@ -101,7 +101,7 @@ def _override(duty: Duty, user_id: str) -> JsonObject:
         raise InvalidRequest(
             f"{duty.user_id} is on call by an override from {format_iso_utc(duty.start)}"
             f" to {format_iso_utc(duty.end)}",
-            advice="PagerDuty overrides no override: have that one deleted first",
+            advice="PagerDuty can't override an override: delete it first",
         )
     return {
         "type": "override_shift",

@@ -68,7 +68,7 @@ def _choose_event(events: list[JsonObject], event_id: str | None) -> JsonObject:
     if len(found) != 1:
         ids = ", ".join(str(event["id"]) for event in events)
         raise InvalidRequest(
-            "It must be told whose users to change", advice=f"give part_id; there is: {ids or 'none'}"
+            "It is unclear whose users to change", advice=f"give part_id; there is: {ids or 'none'}"
         )
     return found[0]
 

@@ -35,16 +35,16 @@ class UpdateSchedule(Arguments):
     description: Text | None = Field(None, max_length=1024)
     time_zone: TimeZone | None = None
     user_ids: tuple[Id, ...] = Field(
-        (), max_length=20, description="Who takes turns, in order: replaces those of the part."
+        (), max_length=20, description="Users in the order of their turns; replaces the part's users."
     )
     part_id: Id | None = Field(
-        None, description="Whose users: a layer, or a rotation's event (see get_schedule). Needless if one."
+        None, description="A layer, or a rotation's event (see get_schedule). Optional if there is one."
     )
 
     @model_validator(mode="after")
     def _check_changes(self) -> Self:
         if not any((self.name, self.description, self.time_zone, self.user_ids)):
-            raise ValueError("name: give at least one thing to change")
+            raise ValueError("name: give at least one field to change")
         if self.part_id and not self.user_ids:
             raise ValueError("part_id: it goes with user_ids")
         return self
@@ -123,7 +123,7 @@ def _choose_layer(layers: list[JsonObject], part_id: str | None) -> JsonObject:
     if len(matching) != 1:
         ids = ", ".join(str(layer.get("id")) for layer in layers)
         raise InvalidRequest(
-            "It must be told whose users to change", advice=f"give part_id; there is: {ids or 'none'}"
+            "It is unclear whose users to change", advice=f"give part_id; there is: {ids or 'none'}"
         )
     return matching[0]
 
@@ -132,7 +132,7 @@ TOOLS = (
     Tool(
         name="update_schedule",
         title="Update schedule",
-        description="Changes a schedule's name, description or time zone, or who takes turns in one of "
+        description="Changes a schedule's name, description or time zone, or the users of one of "
         "its layers or rotations; who is on call may change at once.",
         category=Category.ON_CALL,
         access=Access.WRITE,

@@ -37,7 +37,7 @@ class CreateScheduleOverride(Arguments):
     start: Time
     end: Time
     replaced_user_id: Id | None = Field(
-        None, description="Whom to replace, if several are on call at once (schedules made of shifts)."
+        None, description="Whom to replace if several are on call at once (shift-based schedules)."
     )
 
     @model_validator(mode="after")

@@ -73,7 +73,7 @@ def _dependency(row: JsonObject, service_id: str) -> JsonObject:
 
 
 class GetServiceMetrics(IncidentWindow):
-    service_ids: Ids = Field((), description="None: all services.")
+    service_ids: Ids = Field((), description="All services if empty.")
     team_ids: Ids = ()
     aggregate_unit: Unit | None = None
 
@@ -116,7 +116,7 @@ TOOLS = (
     _reading(
         name="list_service_dependencies",
         title="List service dependencies",
-        description="What a technical or business service uses, and what uses it.",
+        description="Services that a technical or business service uses, and services that use it.",
         arguments=ListServiceDependencies,
         plan=list_service_dependencies,
         shape=Shape.LIST,

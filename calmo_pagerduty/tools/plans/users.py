@@ -102,7 +102,7 @@ TOOLS = (
     _reading(
         name="get_user",
         title="Get user details",
-        description="One user: role, teams, time zone; the e-mail address is masked unless asked for.",
+        description="One user: role, teams, time zone; the e-mail address is masked by default.",
         arguments=UserDetailArguments,
         plan=get_user,
         shape=Shape.OBJECT,
@@ -112,7 +112,7 @@ TOOLS = (
     Tool(
         name="list_contact_methods",
         title="List contact methods",
-        description="How a user is reached: e-mail, phone, SMS, push. Masked unless asked for.",
+        description="A user's contact methods: e-mail, phone, SMS, push. Masked by default.",
         category=Category.USERS,
         access=Access.READ,
         risk=Risk.LOW,
@@ -126,7 +126,7 @@ TOOLS = (
     Tool(
         name="get_user_on_call_status",
         title="Get user on-call status",
-        description="Whether a user is on call now, and the shifts to come.",
+        description="Tells if a user is on call now, and lists the coming shifts.",
         category=Category.USERS,
         access=Access.READ,
         risk=Risk.LOW,

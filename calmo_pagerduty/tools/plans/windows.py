@@ -15,8 +15,8 @@ class Window(Arguments):
 
     longest: ClassVar[timedelta] = timedelta(days=180)
 
-    since: Time | None = Field(None, description="From then on.")
-    until: Time | None = Field(None, description="Before then.")
+    since: Time | None = Field(None, description="Start, inclusive.")
+    until: Time | None = Field(None, description="End, exclusive.")
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:
