@@ -98,24 +98,24 @@ class IncidentContextWorkflow:
         return self._progress.model_copy(update={"sources": dict(self._sources)})
 
     async def _gather_version(self, reasons: tuple[str, ...]) -> ContextOutcome:
-        begun: StartedContext = await workflow.execute_local_activity_method(
+        started: StartedContext = await workflow.execute_local_activity_method(
             ContextActivities.begin_context,
             ContextToStart(ref=self._ref, reasons=reasons, begun_by=self._name()),
             **activity_options.STORE,
             summary=", ".join(reasons)[:200],
         )
-        self._begin(begun, reasons)
+        self._begin(started, reasons)
         try:
-            await self._gather(begun)
-            end = await self._assess(begun)
+            await self._gather(started)
+            end = await self._assess(started)
         except BaseException as error:
             if is_cancelled_exception(error):
-                await self._fail(begun)
+                await self._fail(started)
             raise
         self._progress = self._progress.model_copy(update={"state": end.state})
         self._publish("degraded" if end.is_degraded else str(end.state))
         self._describe()
-        await self._follow_up(begun, end)
+        await self._follow_up(started, end)
         return end
 
     def _name(self) -> str:
@@ -123,43 +123,43 @@ class IncidentContextWorkflow:
         self._gatherings += 1
         return f"{workflow.info().run_id}:{self._gatherings}"
 
-    def _begin(self, begun: StartedContext, reasons: tuple[str, ...]) -> None:
-        sources = Source if begun.has_token else [source for source in Source if source in ISSUE_SOURCES]
+    def _begin(self, started: StartedContext, reasons: tuple[str, ...]) -> None:
+        sources = Source if started.has_token else [source for source in Source if source in ISSUE_SOURCES]
         self._sources = {source: SourceProgress() for source in sources}
-        self._service_id, self._policy_id = begun.service_id, begun.policy_id
+        self._service_id, self._policy_id = started.service_id, started.policy_id
         self._wants_more = False
-        self._knows_incident = begun.service_id is not None
-        self._progress = RunProgress(version=begun.version, reasons=reasons)
+        self._knows_incident = started.service_id is not None
+        self._progress = RunProgress(version=started.version, reasons=reasons)
         self._publish(
             str(ContextState.GATHERING),
             names.INCIDENT_ID.value_set(self._ref.incident_id),
             names.CONNECTION.value_set(self._ref.connection_id),
-            names.SCOPE.value_set(begun.scope),
-            names.SERVICE.value_set(begun.service_id or ""),
+            names.SCOPE.value_set(started.scope),
+            names.SERVICE.value_set(started.service_id or ""),
         )
         self._describe()
 
-    async def _gather(self, begun: StartedContext) -> None:
+    async def _gather(self, started: StartedContext) -> None:
         """Gather all sources in parallel. A source waits for those that it needs, even if they fail."""
         done = {source: asyncio.Event() for source in self._sources}
 
         async def ask(source: Source) -> None:
-            for needed in self._source_dependencies(begun, source):
+            for needed in self._source_dependencies(started, source):
                 if needed in done:
                     await done[needed].wait()
             try:
-                await self._gather_source(begun.version, source)
+                await self._gather_source(started.version, source)
             finally:
                 done[source].set()
 
         await asyncio.gather(*(ask(source) for source in self._sources))
 
-    def _source_dependencies(self, begun: StartedContext, source: Source) -> tuple[Source, ...]:
+    def _source_dependencies(self, started: StartedContext, source: Source) -> tuple[Source, ...]:
         """Return the sources that `source` waits for; none for ids that the issue already has."""
         if source in {Source.SERVICE, Source.DEPENDENCIES}:
-            return () if begun.service_id else (Source.INCIDENT,)
+            return () if started.service_id else (Source.INCIDENT,)
         if source is Source.ON_CALL:
-            return () if begun.policy_id else (Source.INCIDENT,)
+            return () if started.policy_id else (Source.INCIDENT,)
         return SOURCE_DEPENDENCIES.get(source, ())
 
     async def _gather_source(self, version: int, source: Source) -> None:
@@ -194,11 +194,11 @@ class IncidentContextWorkflow:
         )
         self._describe()
 
-    async def _assess(self, begun: StartedContext) -> ContextOutcome:
+    async def _assess(self, started: StartedContext) -> ContextOutcome:
         try:
             return await workflow.execute_activity_method(
                 ContextActivities.assess_context,
-                ContextToFinish(ref=self._ref, version=begun.version),
+                ContextToFinish(ref=self._ref, version=started.version),
                 task_queue=names.pagerduty_queue(workflow.info().task_queue),
                 # Before other incidents' sources, so that contexts finish in the order of their start.
                 priority=_priority(self._ref.connection_id, CONTEXT_PRIORITY - 1),
@@ -209,35 +209,35 @@ class IncidentContextWorkflow:
             if is_cancelled_exception(error):
                 raise
             workflow.logger.error("context_not_assessed")
-            return await self._fail(begun)
+            return await self._fail(started)
 
-    async def _fail(self, begun: StartedContext) -> ContextOutcome:
+    async def _fail(self, started: StartedContext) -> ContextOutcome:
         return await workflow.execute_local_activity_method(
             ContextActivities.fail_context,
-            ContextToFinish(ref=self._ref, version=begun.version),
+            ContextToFinish(ref=self._ref, version=started.version),
             **activity_options.STORE,
             cancellation_type=workflow.ActivityCancellationType.ABANDON,
             summary="mark as failed",
         )
 
-    async def _follow_up(self, begun: StartedContext, end: ContextOutcome) -> None:
+    async def _follow_up(self, started: StartedContext, end: ContextOutcome) -> None:
         """Start the account's backfill and the note, which the document doesn't wait for."""
         if self._wants_more:
             await self._start(
                 AccountMemoryWorkflow.run,
                 BackfillStart(connection_id=self._ref.connection_id),
                 names.account_memory_workflow_id(self._ref.connection_id),
-                begun.scope,
+                started.scope,
             )
-        if begun.writes_note and end.state is ContextState.COMPLETE:
-            await self._write_note(begun)
+        if started.writes_note and end.state is ContextState.COMPLETE:
+            await self._write_note(started)
 
-    async def _write_note(self, begun: StartedContext) -> None:
+    async def _write_note(self, started: StartedContext) -> None:
         """Create the tool call that writes the note, and start the call's own workflow."""
         try:
             ticket = await workflow.execute_local_activity_method(
                 ContextActivities.create_note_call,
-                NoteToWrite(ref=self._ref, version=begun.version),
+                NoteToWrite(ref=self._ref, version=started.version),
                 **activity_options.STORE,
                 summary="create the note's call",
             )
@@ -248,7 +248,7 @@ class IncidentContextWorkflow:
             return
         if ticket is not None:
             workflow_id = tool_call_workflow_id(ticket.connection_id, ticket.call_id)
-            await self._start(ToolCallWorkflow.run, ToolCallStart(filed=ticket), workflow_id, begun.scope)
+            await self._start(ToolCallWorkflow.run, ToolCallStart(filed=ticket), workflow_id, started.scope)
 
     async def _start(self, run: Any, argument: Any, workflow_id: str, scope: str) -> None:
         attributes = [

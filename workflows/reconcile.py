@@ -48,24 +48,24 @@ class ReconcileWorkflow:
 
     @workflow.run
     async def run(self, start: ReconcileStart) -> Tally:
-        begun: StartedRun = await workflow.execute_local_activity_method(
+        started: StartedRun = await workflow.execute_local_activity_method(
             ReconcileActivities.begin_run,
             RunToStart(connection_id=start.connection_id, reason=start.reason, since=start.since),
             **activity_options.STORE,
             summary=start.reason,
         )
-        self._tally = Tally(problem=begun.problem)
-        if begun.run_id is None:
+        self._tally = Tally(problem=started.problem)
+        if started.run_id is None:
             return self._tally
         try:
-            if not begun.problem:
-                await self._reconcile_windows(begun.run_id, begun)
+            if not started.problem:
+                await self._reconcile_windows(started.run_id, started)
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise
             problem = "PagerDuty or our database could not be reached for long enough"
             self._tally = self._tally.model_copy(update={"problem": problem})
-        await self._finish(begun.run_id, begun.until)
+        await self._finish(started.run_id, started.until)
         workflow.set_current_details(operator_summary(start, self._tally))
         return self._tally
 
@@ -73,9 +73,9 @@ class ReconcileWorkflow:
     def state(self) -> Tally:
         return self._tally
 
-    async def _reconcile_windows(self, run_id: int, begun: StartedRun) -> None:
+    async def _reconcile_windows(self, run_id: int, started: StartedRun) -> None:
         """Reconcile each window of the log, oldest first, then the incidents open there or here."""
-        for since, until in split_windows(begun.since, begun.until):
+        for since, until in split_windows(started.since, started.until):
             if not self._tally.problem:
                 await self._reconcile_window(
                     run_id, since, until, f"{since:%Y-%m-%d %H:%M} to {until:%H:%M} UTC"

@@ -58,43 +58,43 @@ class ToolCallWorkflow:
 
     @workflow.init
     def __init__(self, start: ToolCallStart) -> None:
-        self._filed = start.filed
+        self._ticket = start.filed
         self._ordered = start.order is not None
         self._state = start.filed.state if start.filed else CallState.RUNNING
         self._signal_error = ""
 
     @workflow.run
     async def run(self, start: ToolCallStart) -> CallOutcome:
-        filed = self._filed or await self._create_call(start)
-        self._filed = filed
-        if self._is_order(filed):
-            workflow.set_current_details(_child_workflow_note(filed))
-            return await self._order(start, filed)
+        ticket = self._ticket or await self._create_call(start)
+        self._ticket = ticket
+        if self._is_order(ticket):
+            workflow.set_current_details(_child_workflow_note(ticket))
+            return await self._order(start, ticket)
         self._describe()
         try:
             if self._state is CallState.WAITING:
-                await self._wait_for_decision(filed)
+                await self._wait_for_decision(ticket)
             if self._state is CallState.RUNNING:
-                self._state = await self._carry_out(filed)
+                self._state = await self._carry_out(ticket)
         except BaseException as error:
             if is_cancelled_exception(error):
-                await self._end(filed, CallState.DENIED, "an operator cancelled the workflow")
+                await self._end(ticket, CallState.DENIED, "an operator cancelled the workflow")
             raise
         await workflow.wait_condition(workflow.all_handlers_finished)
         self._describe()
         workflow.upsert_search_attributes([names.STATUS.value_set(str(self._state))])
-        return CallOutcome(call_id=filed.call_id, state=self._state)
+        return CallOutcome(call_id=ticket.call_id, state=self._state)
 
     @workflow.update(name=names.UPDATE_DECIDE)
     async def decide(self, decision: ApproverDecision) -> CallState:
         """Return the call's state after the decision. Fails with NotTheirs if the caller may not decide."""
-        await workflow.wait_condition(lambda: self._filed is not None)
-        assert self._filed is not None
-        if self._is_order(self._filed):
-            raise ApplicationError(_child_workflow_note(self._filed), type="NotHere", non_retryable=True)
+        await workflow.wait_condition(lambda: self._ticket is not None)
+        assert self._ticket is not None
+        if self._is_order(self._ticket):
+            raise ApplicationError(_child_workflow_note(self._ticket), type="NotHere", non_retryable=True)
         return await self._record(
             DecisionToRecord(
-                call_id=self._filed.call_id,
+                call_id=self._ticket.call_id,
                 approve=decision.approve,
                 arguments_sha256=decision.arguments_sha256,
                 key_id=decision.key_id,
@@ -116,14 +116,14 @@ class ToolCallWorkflow:
     async def _create_call(self, start: ToolCallStart) -> ToolCallTicket:
         if start.order is None:
             raise ApplicationError("neither a call nor an order was given", non_retryable=True)
-        filed: ToolCallTicket = await workflow.execute_local_activity_method(
+        ticket: ToolCallTicket = await workflow.execute_local_activity_method(
             ToolCallActivities.file_call,
             start.order,
             **activity_options.STORE,
             summary=f"file {start.order.tool}",
         )
-        self._state = filed.state
-        return filed
+        self._state = ticket.state
+        return ticket
 
     def _is_order(self, ticket: ToolCallTicket) -> bool:
         own = tool_call_workflow_id(ticket.connection_id, ticket.call_id)
@@ -199,11 +199,11 @@ class ToolCallWorkflow:
         return ended.state
 
     async def _record_operator_decision(self, decision: OperatorDecision, approve: bool) -> None:
-        await workflow.wait_condition(lambda: self._filed is not None)
-        assert self._filed is not None
-        if self._is_order(self._filed):
+        await workflow.wait_condition(lambda: self._ticket is not None)
+        assert self._ticket is not None
+        if self._is_order(self._ticket):
             return  # the operator summary says which workflow takes the signal
-        record = DecisionToRecord(call_id=self._filed.call_id, approve=approve, by=decision.by)
+        record = DecisionToRecord(call_id=self._ticket.call_id, approve=approve, by=decision.by)
         try:
             await self._record(record)
         except FailureError as error:
@@ -214,8 +214,8 @@ class ToolCallWorkflow:
             self._describe()
 
     def _describe(self) -> None:
-        assert self._filed is not None
-        workflow.set_current_details(operator_summary(self._filed, self._state, self._signal_error))
+        assert self._ticket is not None
+        workflow.set_current_details(operator_summary(self._ticket, self._state, self._signal_error))
 
 
 class CallWorkflowOptions(TypedDict):

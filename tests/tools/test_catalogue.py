@@ -69,7 +69,7 @@ def test_a_tool_is_described(tool: Tool) -> None:
 
 @EVERY
 def test_a_tool_that_writes_says_what_it_changes(tool: Tool) -> None:
-    verbs = r"^(Adds|Asks|Changes|Creates|Moves|Sends)\b"
+    verbs = r"^(Adds|Asks|Changes|Creates|Moves|Resolves|Sends|Snoozes)\b"
     assert bool(re.match(verbs, tool.description)) is (tool.access is Access.WRITE)
     assert tool.access is Access.WRITE or not tool.destructive
     assert tool.access is Access.WRITE or not any(scope.endswith("s.write") for scope in _other(tool))

@@ -91,7 +91,7 @@ def test_it_must_be_said_which_of_several_is_replaced() -> None:
 
 def test_an_override_is_not_overridden() -> None:
     source = {"type": "schedule_rotation_override", "rotation_id": "R1", "override_id": "O1"}
-    with pytest.raises(InvalidRequest, match="deleted first"):
+    with pytest.raises(InvalidRequest, match="delete it first"):
         run("create_schedule_override", ASKED, OTHER_KIND, shifts(shift(NINE, FIVE, "PU1", source)))
 
 

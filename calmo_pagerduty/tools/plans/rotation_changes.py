@@ -49,13 +49,13 @@ def change_members(
 
 
 def _live_events(schedule: JsonObject, now: datetime) -> list[JsonObject]:
-    found = []
+    live = []
     for rotation in as_objects(schedule.get("rotations")):
         for event in as_objects(rotation.get("events")):
             ends = parse_instant(event.get("effective_until"))
             if event.get("id") and (ends is None or ends > now):
-                found.append(event | {"rotation_id": rotation.get("id")})
-    return found
+                live.append(event | {"rotation_id": rotation.get("id")})
+    return live
 
 
 def _events_by_id(events: list[JsonObject], part_id: str | None) -> list[JsonObject]:
@@ -64,13 +64,13 @@ def _events_by_id(events: list[JsonObject], part_id: str | None) -> list[JsonObj
 
 
 def _choose_event(events: list[JsonObject], event_id: str | None) -> JsonObject:
-    found = _events_by_id(events, event_id)
-    if len(found) != 1:
+    matching = _events_by_id(events, event_id)
+    if len(matching) != 1:
         ids = ", ".join(str(event["id"]) for event in events)
         raise InvalidRequest(
             "It is unclear whose users to change", advice=f"give part_id; there is: {ids or 'none'}"
         )
-    return found[0]
+    return matching[0]
 
 
 def _members(event: JsonObject) -> tuple[str | None, ...]:

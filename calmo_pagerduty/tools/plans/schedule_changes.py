@@ -107,15 +107,15 @@ def _edited_schedule(arguments: UpdateSchedule, resource: JsonObject) -> JsonObj
     if arguments.user_ids:
         chosen = _choose_layer(layers, arguments.part_id)
         chosen["users"] = [{"user": reference(user, "user")} for user in arguments.user_ids]
-    kept = without_none(pick_fields(resource, "name", "description", "time_zone"))
+    unchanged = without_none(pick_fields(resource, "name", "description", "time_zone"))
     changed = without_none(pick_fields(arguments.model_dump(), "name", "description", "time_zone"))
-    return {"type": "schedule"} | kept | changed | {"schedule_layers": layers}
+    return {"type": "schedule"} | unchanged | changed | {"schedule_layers": layers}
 
 
 def _layer(layer: JsonObject) -> JsonObject:
     users = [as_object(row.get("user")).get("id") for row in as_objects(layer.get("users"))]
-    kept = {name: value for name, value in pick_fields(layer, *_LAYER_FIELDS).items() if name in layer}
-    return kept | {"users": [{"user": reference(user, "user")} for user in users if user]}
+    unchanged = {name: value for name, value in pick_fields(layer, *_LAYER_FIELDS).items() if name in layer}
+    return unchanged | {"users": [{"user": reference(user, "user")} for user in users if user]}
 
 
 def _choose_layer(layers: list[JsonObject], part_id: str | None) -> JsonObject:

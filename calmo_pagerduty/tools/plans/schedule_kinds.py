@@ -78,9 +78,9 @@ class ScheduleLister:
         if len(self._failures) == (1 if self._skip_layers else 2):
             raise self._failures[0]
 
-    def _list_kind(self, kind: ScheduleKind, asked: ListRequest, after: str | None) -> SubPlan:
+    def _list_kind(self, kind: ScheduleKind, listing: ListRequest, after: str | None) -> SubPlan:
         try:
-            listed: ListResult = yield asked.model_copy(update={"after": after})
+            listed: ListResult = yield listing.model_copy(update={"after": after})
         except (TokenRejected, RateLimited):
             raise
         except PagerDutyError as error:

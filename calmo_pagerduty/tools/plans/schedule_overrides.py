@@ -96,11 +96,11 @@ def _created(row: JsonObject) -> JsonObject:
     return as_object(row.get("override")) or row
 
 
-def _is_same_override(shown: JsonObject, arguments: CreateScheduleOverride) -> bool:
+def _is_same_override(shape: JsonObject, arguments: CreateScheduleOverride) -> bool:
     return (
-        shown.get("user_id") == arguments.user_id
-        and parse_instant(shown.get("start")) == arguments.start
-        and parse_instant(shown.get("end")) == arguments.end
+        shape.get("user_id") == arguments.user_id
+        and parse_instant(shape.get("start")) == arguments.start
+        and parse_instant(shape.get("end")) == arguments.end
     )
 
 
@@ -112,27 +112,29 @@ def _changes_of_shifts(arguments: CreateScheduleOverride, call: CallContext, sch
         ("overrides", plan.overrides, shape_shift_override),
         ("custom_shifts", plan.custom_shifts, shape_custom_shift),
     )
-    for items, asked, shown in parts:
-        made: list[JsonObject] = []
+    for items, planned, shape in parts:
+        existing: list[JsonObject] = []
         if call.repeated:
-            made = yield from _find_created(arguments, items, shown)
-            result += made
+            existing = yield from _find_created(arguments, items, shape)
+            result += existing
         missing = [
-            piece for piece in asked if not any(_is_same_shift(shown(piece), override) for override in made)
+            piece
+            for piece in planned
+            if not any(_is_same_shift(shape(piece), override) for override in existing)
         ]
         if missing:
             answer = yield post(f"/v3/schedules/{arguments.schedule_id}/{items}", {items: missing})
-            result += map(shown, as_objects(answer.get(items)))
+            result += map(shape, as_objects(answer.get(items)))
     return list_result(result, None, [] if result else [f"{user} is on call in all of this time already."])
 
 
 def _find_created(
-    arguments: CreateScheduleOverride, items: str, shown: Callable[[JsonObject], JsonObject]
+    arguments: CreateScheduleOverride, items: str, shape: Callable[[JsonObject], JsonObject]
 ) -> SubPlan:
     listed: ListResult = yield from fetch_shift_changes(
         arguments.schedule_id, items, arguments.start, arguments.end
     )
-    overrides = [shown(resource) for resource in listed.items]
+    overrides = [shape(resource) for resource in listed.items]
     return [override for override in overrides if override.get("user_id") == arguments.user_id]
 
 
