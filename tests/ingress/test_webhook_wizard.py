@@ -112,8 +112,8 @@ async def test_a_sample_is_judged_by_its_bytes(sqlite_doorway: Doorway) -> None:
     [
         (BODY + b"\n", "white space"),
         (b" " + BODY, "white space"),
-        (json.dumps(json.loads(BODY), ensure_ascii=False).encode(), "written anew"),
-        (json.dumps(json.loads(BODY), indent=2).encode(), "written anew"),
+        (json.dumps(json.loads(BODY), ensure_ascii=False).encode(), "written again"),
+        (json.dumps(json.loads(BODY), indent=2).encode(), "written again"),
         (b"\xef\xbb\xbf" + BODY, "byte-order"),
     ],
 )
