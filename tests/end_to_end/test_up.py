@@ -1,6 +1,7 @@
 """`calmo-pagerduty up`: everything on one machine, from nothing, and away without a trace."""
 
 import signal
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -36,36 +37,53 @@ def in_this_order(wanted: tuple[str, ...], found: list[str]) -> bool:
     return all(text in rest for text in wanted)
 
 
-async def test_the_demo_plays_incidents_of_all_severities_through_their_whole_lives(tmp_path: Path) -> None:
-    async with an_up(tmp_path / "data", tmp_path) as up:
+@pytest.fixture(scope="module")
+async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[UpProcess]:
+    """A demo that is over, started in surroundings that are meant for other programs."""
+    state = tmp_path_factory.mktemp("demo")
+    not_a_folder = state / "file"
+    not_a_folder.write_text("")
+    foreign = {
+        "TEMPORAL_ADDRESS": "temporal.example:7233",
+        "TEMPORAL_NAMESPACE": "other",
+        "TEMPORAL_API_KEY": "not-ours",
+        "TEMPORAL_TLS_CLIENT_CERT_PATH": "/nowhere/cert.pem",
+        "TEMPORAL_PROFILE": "other",
+        "TEMPORAL_ENV": "other",
+        "CALMO_PUBLIC_URL": "https://calmo.example",
+        "CALMO_HTTP_HOST": "192.0.2.1",
+        "HOME": str(not_a_folder / "home"),
+        "XDG_STATE_HOME": str(not_a_folder / "state"),
+    }
+    async with an_up(state / "a folder with spaces", state, **foreign) as up:
         await up.start("--speed", "100")
         await up.until_ready()
         await the_demo_is_over(up)
-        issues = [await up.issue(issue["id"]) for issue in await up.issues()]
-        async with httpx.AsyncClient(trust_env=False, timeout=ANSWER) as http:
-            ui = await http.get(f"http://127.0.0.1:{up.ui_port}/")
+        yield up
+
+
+async def test_the_demo_plays_incidents_of_all_severities_through_their_whole_lives(demo: UpProcess) -> None:
+    issues = [await demo.issue(issue["id"]) for issue in await demo.issues()]
     assert {issue["severity"] for issue in issues} == {"critical", "warning", "medium", "info"}
     for issue in issues:
         lived = [entry["event_type"] for entry in issue["timeline"]]
         assert in_this_order(WHOLE_LIFE, lived), lived
-        assert issue["workflow_url"].startswith(f"http://127.0.0.1:{up.ui_port}/namespaces/default/")
-    assert ui.status_code == 200
 
 
-async def test_the_tools_reach_the_simulated_pagerduty_of_the_demo(tmp_path: Path) -> None:
-    async with an_up(tmp_path / "data", tmp_path) as up:
-        await up.start("--speed", "100")
-        await up.until_ready()
-        await the_demo_is_over(up)
-        incident = (await up.issues())[0]["incident_id"]
-        headers = {"Authorization": f"Bearer {up.api_key}"}
-        async with httpx.AsyncClient(
-            base_url=up.url, headers=headers, trust_env=False, timeout=ANSWER
-        ) as http:
-            read = await http.post("/api/tools/get_incident", json={"arguments": {"incident_id": incident}})
-            written = await http.post(
-                "/api/tools/add_incident_note", json={"arguments": {"incident_id": incident, "content": "x"}}
-            )
+async def test_the_callers_surroundings_do_not_matter(demo: UpProcess) -> None:
+    ui = f"http://127.0.0.1:{demo.ui_port}"
+    for issue in await demo.issues():
+        assert issue["workflow_url"].startswith(f"{ui}/namespaces/default/")
+    async with httpx.AsyncClient(trust_env=False, timeout=ANSWER) as http:
+        assert (await http.get(f"{ui}/")).status_code == 200
+
+
+async def test_the_tools_reach_the_simulated_pagerduty_of_the_demo(demo: UpProcess) -> None:
+    incident = (await demo.issues())[0]["incident_id"]
+    async with demo.api() as api:
+        read = await api.post("/api/tools/get_incident", json={"arguments": {"incident_id": incident}})
+        note = {"arguments": {"incident_id": incident, "content": "x"}}
+        written = await api.post("/api/tools/add_incident_note", json=note)
     assert (read.status_code, read.json()["result"]["status"]) == (200, "resolved")
     assert (written.status_code, written.json()["error"]["rule"]) == (403, "default")
 
@@ -138,27 +156,6 @@ async def test_a_killed_part_is_started_again_and_events_go_on(
         return incident in [issue["incident_id"] for issue in await service.issues()]
 
     await eventually(is_an_issue)
-
-
-async def test_the_callers_surroundings_do_not_matter(tmp_path: Path) -> None:
-    not_a_folder = tmp_path / "file"
-    not_a_folder.write_text("")
-    foreign = {
-        "TEMPORAL_ADDRESS": "temporal.example:7233",
-        "TEMPORAL_NAMESPACE": "other",
-        "TEMPORAL_API_KEY": "not-ours",
-        "TEMPORAL_TLS_CLIENT_CERT_PATH": "/nowhere/cert.pem",
-        "TEMPORAL_PROFILE": "other",
-        "TEMPORAL_ENV": "other",
-        "CALMO_PUBLIC_URL": "https://calmo.example",
-        "CALMO_HTTP_HOST": "192.0.2.1",
-        "HOME": str(not_a_folder / "home"),
-        "XDG_STATE_HOME": str(not_a_folder / "state"),
-    }
-    async with an_up(tmp_path / "a folder with spaces", tmp_path, **foreign) as up:
-        await up.start("--speed", "100")
-        await up.until_ready()
-        await the_demo_is_over(up)
 
 
 async def test_two_services_run_side_by_side_and_the_command_line_asks_which(

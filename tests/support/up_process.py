@@ -176,10 +176,14 @@ async def calmo(*arguments: str, environment: Mapping[str, str], stdin: bytes = 
 
 
 async def deliver(url: str, payload: dict[str, Any], secret: bytes) -> int:
-    """POST a signed delivery; return the status."""
+    """POST a signed delivery, again while it is asked to come back, as PagerDuty does; return the status."""
     body = body_of(payload)
-    async with httpx.AsyncClient(trust_env=False, timeout=ANSWER) as http:
+
+    async def answered() -> int:
         return (await http.post(url, content=body, headers=headers_for(body, secret))).status_code
+
+    async with httpx.AsyncClient(trust_env=False, timeout=ANSWER) as http:
+        return await eventually(answered, lambda status: status not in {429, 503})
 
 
 def still_runs(process: psutil.Process) -> bool:
