@@ -259,7 +259,7 @@ def test_an_incident_without_a_service_has_no_upstream_and_it_is_said() -> None:
     around = around_it(incident=the_incident(service=None), changes=deploys(OWN, ago(minutes=1)))
     found = find_root_cause(near(around))
     assert found.candidates == ()
-    assert "names no service" in found.reason
+    assert "has no service" in found.reason
 
 
 def test_what_could_not_be_looked_at_is_said() -> None:
