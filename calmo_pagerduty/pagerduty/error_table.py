@@ -72,7 +72,7 @@ ADVICE_OF_CODE: Final[dict[int, str]] = {
     1001: "the incident is resolved already; reopen it first if it is to be changed",
     1002: "the incident is acknowledged already",
     1006: "its escalation policy has no further level",
-    1007: "check the ids of the assignees",
+    1007: "check the ids of the users to be assigned",
     1008: _FROM_ADVICE,
     1012: "acknowledge the incident first: only an acknowledged one can be snoozed",
     1014: "choose an escalation policy that exists",
@@ -84,7 +84,7 @@ ADVICE_OF_CODE: Final[dict[int, str]] = {
     2016: _FROM_ADVICE,
     2018: "access to the incident ended when it was resolved",
     2019: "the account has reached a limit of PagerDuty's: remove something first",
-    5003: "the past can't be changed",
+    5003: "what has passed can't be changed",
 }
 
 ADVICE_OF_STATUS: Final[dict[int, str]] = {
