@@ -16,7 +16,7 @@ async def first_and_next(large: Contexts) -> None:
     cold = await large.gathered(large.trigger())
     told = states(cold)
     assert {told[source] for source in GROWING} == {SourceState.PARTIAL}
-    assert "is being read" in reasons(cold)[Source.HISTORY]
+    assert "still being read" in reasons(cold)[Source.HISTORY]
     assert cold.requests <= 150
     memory = large.temporal.get_workflow_handle(names.account_memory_workflow_id(large.service.connection_id))
     step = await memory.result()

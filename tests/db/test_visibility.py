@@ -10,17 +10,17 @@ import sqlalchemy as sa
 from calmo_pagerduty.db.visibility import visible_to
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope, Visibility
 
-STORE = Path(__file__).parent.parent.parent / "calmo_pagerduty" / "store"
+LIBRARY = Path(__file__).parents[2] / "calmo_pagerduty"
 
 #: Where a scope's column stands elsewhere than in `visible_to` or among a query's columns, and why.
 OTHER_USES = {
-    ("issue_queries.py", "_conditions"): "the caller's own filter, beside visible_to",
-    ("webhooks.py", "_connection_of"): "a new webhook looks for the connection of its owner",
+    ("incidents/queries.py", "_filter_conditions"): "the caller's own filter, beside visible_to",
+    ("webhooks/store.py", "_get_or_insert_connection"): "a new webhook looks for the connection of its owner",
 }
 #: Where a visibility's scopes are read elsewhere than in `visible_to`, and why.
 READERS_OF_SCOPES = {
-    ("api_keys.py", "is_within"): "a key has several scopes: its caller must see them all",
-    ("statements.py", "show_only"): "PostgreSQL's row-level security, below visible_to",
+    ("access/store.py", "is_within"): "a key has several scopes: its caller must see them all",
+    ("db/statements.py", "restrict_visibility"): "PostgreSQL's row-level security, below visible_to",
 }
 
 
@@ -48,7 +48,7 @@ def test_a_caller_sees_the_rows_of_its_scopes_alone(visibility: Visibility, seen
 
 def test_no_other_place_compares_a_scope_with_its_callers() -> None:
     uses = {
-        (path.name, function)
+        (str(path.relative_to(LIBRARY)), function)
         for path in _sources()
         for function, parents in _attributes(path, "scope")
         if _is_column(parents[-1]) and not _is_passed_to(parents, {"visible_to", "select"})
@@ -58,7 +58,7 @@ def test_no_other_place_compares_a_scope_with_its_callers() -> None:
 
 def test_no_other_place_reads_a_visibilitys_scopes() -> None:
     reads = {
-        (path.name, function)
+        (str(path.relative_to(LIBRARY)), function)
         for path in _sources()
         for function, parents in _attributes(path, "scopes")
         if _owner_of(parents[-1]) in {"visibility", "seen_by"}
@@ -67,7 +67,13 @@ def test_no_other_place_reads_a_visibilitys_scopes() -> None:
 
 
 def _sources() -> list[Path]:
-    return [path for path in sorted(STORE.glob("*.py")) if path.name != "visibility.py"]
+    """Return the modules that speak SQL (tests/test_imports.py): by their names, and the whole of db/."""
+    return [
+        path
+        for path in sorted(LIBRARY.rglob("*.py"))
+        if path.stem.split("_")[-1] in {"store", "queries", "rows"}
+        or (path.is_relative_to(LIBRARY / "db") and path.name != "visibility.py")
+    ]
 
 
 def _attributes(path: Path, name: str) -> Iterator[tuple[str, list[ast.AST]]]:

@@ -119,7 +119,7 @@ async def test_watch_prints_each_change_as_one_json_object_a_line_as_it_happens(
 
 
 @pytest.mark.parametrize(
-    ("key", "said"), [("calmo_wrong", "401"), ("clé", "no key has"), ("two\nlines", "no key has")]
+    ("key", "said"), [("calmo_wrong", "401"), ("clé", "not allowed"), ("two\nlines", "not allowed")]
 )
 async def test_a_wrong_key_is_one_clear_line(service: UpProcess, key: str, said: str) -> None:
     answer = await service.calmo("issues", "list", *folder_of(service), CALMO_API_KEY=key)

@@ -190,12 +190,12 @@ async def test_an_action_that_nobody_takes_over_holds_up_no_other(
     temporal.hold(connected)
     sweeper, resume = acting.service.ingress.tool_call_sweeper, acting.service.ingress.action_service.resume
 
-    async def resume_but_one(call: ToolCall) -> None:
+    async def resume_all_but_first(call: ToolCall) -> None:
         if call.arguments["incident_id"] == first:
             raise TemporalUnavailable("for this one")
         await resume(call)
 
-    monkeypatch.setattr(sweeper, "_resume", resume_but_one)
+    monkeypatch.setattr(sweeper, "_resume_call", resume_all_but_first)
     monkeypatch.setattr(tool_call_sweeper, "OVERDUE_AFTER", timedelta())
     assert await sweeper.sweep_once() == 1
     await acting.until_workflow_knows(second, "acknowledged")

@@ -83,7 +83,7 @@ async def test_a_secret_is_told_once_and_never_again(doorway: Doorway) -> None:
         ({"permissions": ["issues:read", "tools:write"]}, "tools:write"),
         ({"permissions": ["root"]}, "no such permission"),
         ({"scopes": [SHOP, BANK]}, BANK),
-        ({"scopes": None}, "give scopes"),
+        ({"scopes": None}, "name their scopes"),
         ({"teams": ["PTEAM2"]}, "teams"),
     ],
 )
