@@ -20,30 +20,29 @@ from calmo_pagerduty.temporal.client import MissingSearchAttributes
 logger = logging.getLogger(__name__)
 
 
-async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
-    """Work until `stop` is set. Raises StoreUnavailable if the database can't be migrated, KeyProblem."""
-    # If a power failure loses timeline rows, the forwarder notices and resends them.
-    with open_store(settings, durable=False) as store:
-        services = Services.of(store)
-        await connect(services)
-        async with aclosing(services), incident_worker(services), pagerduty_worker(services):
-            logger.info("worker_started", extra={"task_queue": settings.task_queue})
-            await stop.wait()
-        logger.info("worker_stopped")
+async def run_worker(services: Services, stop: asyncio.Event) -> None:
+    """Work until `stop` is set. Raises MissingSearchAttributes."""
+    await connect(services)
+    async with aclosing(services), incident_worker(services), pagerduty_worker(services):
+        logger.info("worker_started", extra={"task_queue": services.settings.task_queue})
+        await stop.wait()
+    logger.info("worker_stopped")
 
 
 def main(settings: Settings | None = None) -> None:
-    """Run until SIGTERM or SIGINT."""
+    """Run until SIGTERM or SIGINT. Raises StoreUnavailable, KeyProblem, MissingSearchAttributes."""
     settings = settings or load_settings()
     logs.configure(settings.log_level, settings.log_format)
-    uvloop.run(_run_until_signal(settings))
+    # If a power failure loses timeline rows, the forwarder notices and resends them.
+    with open_store(settings, durable=False) as store:
+        uvloop.run(_run_until_signal(Services.of(store)))
 
 
-async def _run_until_signal(settings: Settings) -> None:
+async def _run_until_signal(services: Services) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    running = asyncio.create_task(run_worker(settings, stop))
+    running = asyncio.create_task(run_worker(services, stop))
     # A signal may come before Temporal is connected.
     await asyncio.wait({running, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
     try:

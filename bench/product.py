@@ -22,7 +22,7 @@ from bench.sqlite_files import TimelineWatch, used_bytes
 from bootstrap.store import open_database, open_store
 from calmo_pagerduty.access import store as api_keys
 from calmo_pagerduty.connections import store as connections
-from calmo_pagerduty.db.database import Transaction
+from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope
 from calmo_pagerduty.pagerduty.token_kinds import Region, TokenKind

@@ -44,7 +44,7 @@ def _port(given: Mapping[str, str]) -> int:
     text = given.get("CALMO_HTTP_PORT", "8080")
     if text.isascii() and text.isdigit() and int(text) <= 65535:
         return int(text)
-    # Raises the same message as for all other settings.
-    from calmo_pagerduty.settings import load_settings  # noqa: PLC0415 - slow
+    # Raises the same message as for all other settings. Only a wrong port pays for importing pydantic.
+    from calmo_pagerduty.settings import load_settings  # noqa: PLC0415 - imports pydantic
 
     return load_settings().http_port

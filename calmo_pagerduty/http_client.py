@@ -6,7 +6,7 @@ import sys
 # of every process. Without `httpx._main`, it works as if they were not installed.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # means: not there
 
-from httpx import (  # noqa: E402
+from httpx import (  # noqa: E402 - after the line above
     URL,
     AsyncClient,
     Client,
@@ -22,7 +22,7 @@ from httpx import (  # noqa: E402
     Timeout,
     TimeoutException,
 )
-from httpx_sse import EventSource  # noqa: E402
+from httpx_sse import EventSource  # noqa: E402 - it imports httpx
 
 __all__ = [
     "URL",

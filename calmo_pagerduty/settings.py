@@ -105,7 +105,7 @@ class Settings(BaseSettings):
     def keyring(self) -> "Keyring":
         """Return the master keys; the first run creates them if none are configured. Raises KeyProblem."""
         # It imports the database's code, which programs that only need an address don't use.
-        from calmo_pagerduty.db.encryption import load_or_create_keys, parse_keys  # noqa: PLC0415 - slow
+        from calmo_pagerduty.db.encryption import load_or_create_keys, parse_keys  # noqa: PLC0415 - imports cryptography
 
         if self.encryption_keys is not None:
             return parse_keys(self.encryption_keys.get_secret_value())

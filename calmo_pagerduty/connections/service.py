@@ -14,8 +14,11 @@ from calmo_pagerduty.connections.rate_limit_store import Permit
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.connections.throttle import PacedPermits, Pacer
 from calmo_pagerduty.db.batcher import Batcher
-from calmo_pagerduty.db.database import Database, Transaction
+from calmo_pagerduty.db.database import (
+    Database,
+)
 from calmo_pagerduty.db.encryption import Keyring
+from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.http_client import AsyncClient
 from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.pagerduty.account import BASE_URLS, Account

@@ -37,7 +37,8 @@ class Batcher(Generic[Item, Result]):
             batch, self._waiting = self._waiting, []
             try:
                 results = await self._work([item for item, _ in batch])
-            except Exception as error:  # the callers of this batch get it
+            # Whatever `work` raises is for each waiting caller to handle: else they would wait for ever.
+            except Exception as error:
                 for _, future in batch:
                     if not future.done():
                         future.set_exception(error)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from calmo_pagerduty.db.group_writer import GroupWriter
 from calmo_pagerduty.db.migrations import SchemaProblem, upgrade
 from calmo_pagerduty.db.statements import restrict_visibility
-from calmo_pagerduty.db.transactions import Transaction as Transaction  # noqa: PLC0414 - its callers type their work
+from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Visibility
 
@@ -76,7 +76,9 @@ class Database:
         return self._writer.waiting
 
     def migrate(self) -> None:
-        """Migrate the schema to this version. Several processes may start at once.
+        """Migrate the schema to this version. Several processes may start at once: they wait for each other.
+
+        It blocks, so call it before an event loop runs.
 
         Raises StoreUnavailable.
         """
@@ -88,6 +90,7 @@ class Database:
             except (SQLAlchemyError, SchemaProblem) as error:
                 if not _is_busy(error) or time.monotonic() > deadline:
                     raise StoreUnavailable(f"the database can't be used: {_describe_fault(error)}") from error
+            # Programs migrate before their event loop starts, and SQLite tells nobody that its lock is free.
             time.sleep(MIGRATION_STEP_SECONDS)
 
     async def write(self, work: Callable[[Transaction], T]) -> T:

@@ -91,7 +91,8 @@ class GroupWriter:
                     results.append(job.work(tx))
                     if time.monotonic() - begun > MAX_BATCH_SECONDS:
                         break
-        except Exception as error:  # the caller gets it
+        # Whatever a job raises is its caller's to handle; unhandled here, it would end the writer's thread.
+        except Exception as error:
             if len(batch) > 1 and not _is_database_fault(error):
                 for job in batch:
                     self._commit_prefix([job])

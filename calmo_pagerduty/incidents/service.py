@@ -4,7 +4,11 @@ import logging
 from datetime import UTC, datetime
 
 from calmo_pagerduty.connections.severity import Severity
-from calmo_pagerduty.db.database import Database, StoreUnavailable, Transaction
+from calmo_pagerduty.db.database import (
+    Database,
+    StoreUnavailable,
+)
+from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.incidents import (
     dead_letter_store as dead_letters,
 )
@@ -66,7 +70,9 @@ class IssueService:
             return await self._database.write(lambda tx: _save(tx, batch, now))
         except (StoreUnavailable, issues.UnknownConnection):
             raise
-        except Exception as error:  # a fault in our code: every attempt would meet it
+        # Only a bug of ours gets here, and each retry would meet it again. As CannotApply it is final, and
+        # the workflow stores the events as dead letters instead of being blocked by them for ever.
+        except Exception as error:
             logger.exception("events_not_applied", extra={"workflow_id": batch.ref.workflow_id})
             raise CannotApply(type(error).__name__) from error
 

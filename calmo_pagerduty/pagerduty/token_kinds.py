@@ -14,5 +14,5 @@ class Region(StrEnum):
 
 class TokenKind(StrEnum):
     #: A REST API key of the account or of a user.
-    API_TOKEN = "api_token"  # noqa: S105
+    API_TOKEN = "api_token"  # noqa: S105 - a kind, not a token
     OAUTH = "oauth"

@@ -12,7 +12,10 @@ from calmo_pagerduty.connections import rate_limit_store as permits
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.batcher import Batcher
-from calmo_pagerduty.db.database import Database, Transaction
+from calmo_pagerduty.db.database import (
+    Database,
+)
+from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.tool_calls import store as tool_calls
 from calmo_pagerduty.tool_calls.model import CallState, Channel, arguments_sha256, call_id_for
 from calmo_pagerduty.tool_calls.store import ToolCall

@@ -33,7 +33,7 @@ class WebhookState(StrEnum):
 class WebhookTransition(StrEnum):
     """What people do to a webhook, and what deliveries and the doctor show of it."""
 
-    SECRET_SET = "secret_set"  # noqa: S105
+    SECRET_SET = "secret_set"  # noqa: S105 - a transition, not a secret
     VERIFIED = "verified"
     PAUSED = "paused"
     RESUMED = "resumed"

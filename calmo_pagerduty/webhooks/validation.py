@@ -14,8 +14,8 @@ class ValidationOutcome(StrEnum):
     PROVEN = "proven"
     NO_SECRET = "no_secret"  # noqa: S105 - a finding, not a secret
     NOTHING_YET = "nothing_yet"
-    OLD_SECRET = "old_secret"  # noqa: S105
-    OTHER_SECRET = "other_secret"  # noqa: S105
+    OLD_SECRET = "old_secret"  # noqa: S105 - a finding, not a secret
+    OTHER_SECRET = "other_secret"  # noqa: S105 - a finding, not a secret
     BODY_ALTERED = "body_altered"
     SIGNATURE_ALTERED = "signature_altered"
     HEADER_MISSING = "header_missing"

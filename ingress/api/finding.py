@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.connections.store import Connection
-from calmo_pagerduty.db.database import Transaction
+from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.incidents import queries as issue_queries
 from calmo_pagerduty.incidents.model import Issue
 from calmo_pagerduty.kernel.id_patterns import ISSUE_ID

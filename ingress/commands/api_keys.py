@@ -51,7 +51,7 @@ def create(
         raise UnknownPermission(f"no such permission: {', '.join(sorted(unknown))}")
     scopes = [Scope.parse(text) for text in scope] if scope else None
     lifetime = None if expires_in is None else _parse_duration(expires_in)
-    from ingress.commands.local_store import create_api_key  # noqa: PLC0415 - slow
+    from ingress.commands.local_store import create_api_key  # noqa: PLC0415 - imports SQLAlchemy
 
     key = create_api_key(data_dir, name, permissions, scopes, person, team or (), lifetime)
     emit({"name": name, "key": key}, as_json, lambda new_key: new_key["key"])

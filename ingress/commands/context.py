@@ -59,7 +59,7 @@ def _issue_id(client: "ApiClient", text: str, connection: str | None) -> str:
     if not INCIDENT_ID.fullmatch(text):
         raise ApiProblem(f"{text[:60]!r} is neither an incident's id nor an issue's")
     if connection is not None:
-        from calmo_pagerduty.kernel.incident_ref import IncidentRef  # noqa: PLC0415 - slow, by pydantic
+        from calmo_pagerduty.kernel.incident_ref import IncidentRef  # noqa: PLC0415 - imports pydantic
 
         return IncidentRef(connection_id=connection, incident_id=text).issue_id
     issues: list[Json] = client.list_issues([("incident", text)])["issues"]
@@ -84,7 +84,7 @@ def _request_context(client: "ApiClient", path: str, incident: str, connection: 
 def _wait(client: "ApiClient", stream: str, version: int) -> int:
     """Wait until the version is complete and return its number. Raises ApiProblem."""
     # Rich's progress bar is slow to import, and only this command needs it.
-    from ingress.commands.context_progress import follow  # noqa: PLC0415 - slow
+    from ingress.commands.context_progress import follow  # noqa: PLC0415 - imports httpx and rich
 
     end = follow(client, stream, version)
     if end["state"] == "late":
@@ -116,7 +116,7 @@ def _show(
     if as_json:
         typer.echo(json.dumps(document))
         return
-    from ingress.commands.context_view import print_context  # noqa: PLC0415 - slow
+    from ingress.commands.context_view import print_context  # noqa: PLC0415 - imports rich
 
     print_context(document)
 

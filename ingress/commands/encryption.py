@@ -17,7 +17,7 @@ def status(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Show how many secrets each master key encrypts."""
-    from ingress.commands.local_store import count_secrets_by_key  # noqa: PLC0415 - slow
+    from ingress.commands.local_store import count_secrets_by_key  # noqa: PLC0415 - imports SQLAlchemy
 
     primary, counted = count_secrets_by_key(data_dir)
     lines = [
@@ -32,7 +32,7 @@ def rewrap(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Encrypt every secret with the first configured master key. The service may run meanwhile."""
-    from ingress.commands.local_store import rewrap_secrets  # noqa: PLC0415 - slow
+    from ingress.commands.local_store import rewrap_secrets  # noqa: PLC0415 - imports SQLAlchemy
 
     def tell(done: int) -> None:
         if not as_json:

@@ -15,7 +15,7 @@ class NotWell(ExplainedError):
 @app.command()
 def ingress() -> None:
     """Check that the ingress on this machine reaches the database and Temporal."""
-    from calmo_pagerduty.http_client import Client, HTTPError  # noqa: PLC0415 - slow
+    from calmo_pagerduty.http_client import Client, HTTPError  # noqa: PLC0415 - imports httpx
 
     port = load_command_settings().http_port
     try:
@@ -32,7 +32,7 @@ def ingress() -> None:
 def worker() -> None:
     """Check that a worker polls our task queue."""
     # Temporal's client takes a second to import, and the check of the ingress does not need it.
-    from ingress.commands.worker_pollers import TemporalSilent, list_pollers  # noqa: PLC0415 - slow
+    from ingress.commands.worker_pollers import TemporalSilent, list_pollers  # noqa: PLC0415 - imports Temporal
 
     try:
         pollers = list_pollers()

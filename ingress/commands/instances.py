@@ -81,7 +81,7 @@ def settings_for(data_dir: Path | None) -> "Settings":
     Raises InvalidSettings, NoInstance.
     """
     # pydantic is slow to import, and a command that only calls the REST API does not need it.
-    from calmo_pagerduty.settings import load_settings  # noqa: PLC0415 - slow
+    from calmo_pagerduty.settings import load_settings  # noqa: PLC0415 - imports pydantic
 
     instance = find_instance(data_dir)
     if instance is None:
@@ -119,7 +119,7 @@ def client_of(data_dir: Path | None) -> "ApiClient":
     """Return the client of that service's REST API. Raises NoInstance, ApiProblem."""
     # The HTTP client is slow to import, and neither --help nor the error of a missing key needs it.
     address, api_key = api_address(data_dir)
-    from calmo_pagerduty.clients.rest import ApiClient  # noqa: PLC0415 - slow
+    from calmo_pagerduty.clients.rest import ApiClient  # noqa: PLC0415 - imports httpx
 
     return ApiClient(address, api_key)
 

@@ -22,6 +22,6 @@ def mcp(
     """Serve MCP on standard input and output, with the rights of the API key."""
     url, api_key = api_address(data_dir)
     # The SDK takes a second to import, and the error of a missing key should come at once.
-    from ingress.mcp.stdio import run_stdio  # noqa: PLC0415 - slow
+    from ingress.mcp.stdio import run_stdio  # noqa: PLC0415 - imports the MCP SDK
 
     run_stdio(url, api_key, connection, category or [])

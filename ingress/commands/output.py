@@ -30,7 +30,7 @@ def emit(answer: T, as_json: bool, view: "Callable[[T], RenderableType]") -> Non
 def print_view(view: "RenderableType") -> None:
     """Write to standard output in the terminal's width."""
     # rich is slow to import, and a command that prints JSON does not need it.
-    from rich.console import Console  # noqa: PLC0415 - slow
+    from rich.console import Console  # noqa: PLC0415 - imports rich
 
     console = Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:

@@ -25,15 +25,15 @@ def up(
     speed: Annotated[float, typer.Option(min=0.01, max=1000, help="The speed factor of the demo")] = 1.0,
 ) -> None:
     """Run Temporal, the worker and the ingress on this machine, until Ctrl-C."""
-    from ingress.commands.up import run_everything  # noqa: PLC0415 - slow
+    from ingress.commands.up import run_everything  # noqa: PLC0415 - imports all of the service
 
     run_everything(data_dir, port, temporal_port, ui_port, demo, speed)
 
 
 def worker(data_dir: Annotated[Path | None, DATA_DIR] = None) -> None:
     """Run a Temporal worker. The environment variables TEMPORAL_… configure the connection."""
-    import worker as program  # noqa: PLC0415 - slow
-    from calmo_pagerduty.settings import load_settings  # noqa: PLC0415 - slow
+    import worker as program  # noqa: PLC0415 - imports Temporal
+    from calmo_pagerduty.settings import load_settings  # noqa: PLC0415 - imports pydantic
 
     program.main(load_settings(data_dir=data_dir))
 
@@ -46,7 +46,7 @@ def ingress(
     ] = None,
 ) -> None:
     """Run the webhook receiver, the REST API and the forwarder."""
-    from calmo_pagerduty.settings import load_settings  # noqa: PLC0415 - slow
-    from ingress.server import main  # noqa: PLC0415 - slow
+    from calmo_pagerduty.settings import load_settings  # noqa: PLC0415 - imports pydantic
+    from ingress.server import main  # noqa: PLC0415 - imports all of the ingress
 
     main(load_settings(data_dir=data_dir, http_host=host, http_port=port))

@@ -77,7 +77,7 @@ def create(
         webhook = client_of(data_dir).send("POST", "/api/webhooks", body)
     else:
         secret = read_pasted(read_secret()).secret if secret_stdin else None
-        from ingress.commands.local_store import create_webhook  # noqa: PLC0415 - slow
+        from ingress.commands.local_store import create_webhook  # noqa: PLC0415 - imports SQLAlchemy
 
         webhook = create_webhook(data_dir, Scope.parse(scope), name, events, only, secret)
     emit(webhook, as_json, created_webhook_view)

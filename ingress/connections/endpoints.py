@@ -18,8 +18,11 @@ from calmo_pagerduty.connections.connection_check import (
 )
 from calmo_pagerduty.connections.service import PagerDutyClients
 from calmo_pagerduty.connections.store import Connection
-from calmo_pagerduty.db.database import Database, Transaction
+from calmo_pagerduty.db.database import (
+    Database,
+)
 from calmo_pagerduty.db.encryption import Keyring
+from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.scopes import Scope, ScopeKind
 from calmo_pagerduty.pagerduty.errors import PagerDutyError
 from calmo_pagerduty.pagerduty.token_kinds import Region

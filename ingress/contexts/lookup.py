@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.contexts import store as contexts
-from calmo_pagerduty.db.database import Transaction
+from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.incidents import queries as issue_queries
 from calmo_pagerduty.incidents.queries import IssueFilter
 from calmo_pagerduty.kernel.incident_ref import IncidentRef

@@ -2,7 +2,7 @@
 
 from calmo_pagerduty.contexts import store as contexts
 from calmo_pagerduty.contexts.model import IncidentContext
-from calmo_pagerduty.db.database import Transaction
+from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.scopes import Visibility
 from ingress.contexts.lookup import no_context_error
 from ingress.mcp.context_tool import Json, build_digest

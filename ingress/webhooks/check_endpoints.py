@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from calmo_pagerduty.access.permissions import WEBHOOKS_WRITE
 from calmo_pagerduty.access.store import Principal
-from calmo_pagerduty.db.database import Transaction
+from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.webhooks import evidence_store as webhook_evidence
 from calmo_pagerduty.webhooks import store as webhooks
 from calmo_pagerduty.webhooks.lifecycle import WebhookConflict, WebhookTransition, apply_transition

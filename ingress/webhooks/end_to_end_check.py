@@ -16,8 +16,11 @@ from urllib.parse import urlsplit
 
 from temporalio.service import RPCError
 
-from calmo_pagerduty.db.database import Database, Transaction
+from calmo_pagerduty.db.database import (
+    Database,
+)
 from calmo_pagerduty.db.encryption import Keyring
+from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.deliveries.model import DeliveryState
 from calmo_pagerduty.deliveries.webhook_signature import sign
 from calmo_pagerduty.http_client import AsyncClient, HTTPError, Response, Timeout

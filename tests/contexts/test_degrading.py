@@ -11,7 +11,7 @@ from calmo_pagerduty.contexts.gathering import source_service as gathering
 from calmo_pagerduty.contexts.model import IncidentContext
 from calmo_pagerduty.contexts.sources import SOURCES, Source, SourceState
 from calmo_pagerduty.db import tables
-from calmo_pagerduty.db.database import Transaction
+from calmo_pagerduty.db.transactions import Transaction
 from pagerduty_simulator.rest.faults import Faults
 from tests.support.context_service import Contexts, reasons, states
 from tests.support.watched_pauses import WatchedPauses

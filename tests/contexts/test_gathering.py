@@ -8,7 +8,7 @@ from calmo_pagerduty.contexts import account_cache_store as account_memory
 from calmo_pagerduty.contexts.account_cache_store import IncidentRow
 from calmo_pagerduty.contexts.sources import Source, SourceState
 from calmo_pagerduty.db import tables
-from calmo_pagerduty.db.database import Transaction
+from calmo_pagerduty.db.transactions import Transaction
 from tests.support.context_service import Contexts, states
 from tests.support.doors import rows
 

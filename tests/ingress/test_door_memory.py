@@ -4,8 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from calmo_pagerduty.db.database import Database, Transaction
+from calmo_pagerduty.db.database import (
+    Database,
+)
 from calmo_pagerduty.db.encryption import Keyring
+from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.webhooks import store as webhooks
 from ingress.webhook_receiver import rate_limits, webhook_directory

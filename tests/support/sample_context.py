@@ -34,7 +34,7 @@ from calmo_pagerduty.contexts.model import (
 )
 from calmo_pagerduty.contexts.runs import ContextState
 from calmo_pagerduty.contexts.sources import SOURCES, Source, SourceState
-from calmo_pagerduty.db.database import Transaction
+from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 
 BEGAN = datetime(2026, 11, 20, 2, 41, tzinfo=UTC)

@@ -19,8 +19,11 @@ from bootstrap.workers import incident_worker, pagerduty_worker
 from calmo_pagerduty.access import store as api_keys
 from calmo_pagerduty.access.permissions import ALL_PERMISSIONS
 from calmo_pagerduty.connections import store as connections
-from calmo_pagerduty.db.database import Database, Transaction
+from calmo_pagerduty.db.database import (
+    Database,
+)
 from calmo_pagerduty.db.encryption import Keyring
+from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope
 from calmo_pagerduty.pagerduty.token_kinds import Region, TokenKind
 from calmo_pagerduty.settings import Settings

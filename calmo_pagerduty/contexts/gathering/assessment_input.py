@@ -27,7 +27,7 @@ from calmo_pagerduty.contexts.analysis.inputs import (
 )
 from calmo_pagerduty.contexts.sources import Source, SourceState
 from calmo_pagerduty.contexts.store import ContextPart
-from calmo_pagerduty.db.database import Transaction
+from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.incidents.model import Issue
 from calmo_pagerduty.incidents.timeline import TimelineEntry
 from calmo_pagerduty.kernel.incident_ref import IncidentRef

@@ -83,6 +83,6 @@ class Assessor:
 def _analysis() -> ModuleType:
     # numpy, scipy and networkx take a third of a second to import. A worker that restarts after a crash must
     # resume its incidents within three seconds, so the first assessment imports them.
-    from calmo_pagerduty.contexts.analysis import assessment  # noqa: PLC0415 - a slow import
+    from calmo_pagerduty.contexts.analysis import assessment  # noqa: PLC0415 - imports numpy and scipy
 
     return assessment

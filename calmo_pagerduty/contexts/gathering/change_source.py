@@ -14,7 +14,7 @@ from calmo_pagerduty.contexts.analysis.parse_incidents import parse_all, parse_c
 from calmo_pagerduty.contexts.gathering.dependency_source import walk_cached
 from calmo_pagerduty.contexts.gathering.source import SourceJob, SourceReader, SourceResult, partial_result
 from calmo_pagerduty.contexts.sources import CHANGE_LOOKBACK, Source
-from calmo_pagerduty.db.database import Transaction
+from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.pagerduty.errors import AccessDenied
 from calmo_pagerduty.pagerduty.request_builders import get
 from calmo_pagerduty.pagerduty.requests import JsonObject

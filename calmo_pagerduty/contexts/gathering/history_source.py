@@ -24,7 +24,7 @@ from calmo_pagerduty.contexts.analysis.parse_logs import summarise_handling
 from calmo_pagerduty.contexts.gathering.source import SourceJob, SourceReader, SourceResult, partial_result
 from calmo_pagerduty.contexts.sources import INCIDENT_LOOKBACK, Source, SourceState
 from calmo_pagerduty.contexts.store import ContextPart
-from calmo_pagerduty.db.database import Transaction
+from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.json_values import as_object
 from calmo_pagerduty.pagerduty.errors import NotFound, NotUnderstood, Refused, TryAgain
 from calmo_pagerduty.pagerduty.request_builders import get

@@ -128,7 +128,9 @@ class ContextSourceService:
             )
         except (StoreUnavailable, ConnectionRemoved):
             raise
-        except Exception as error:  # a bug of ours in one source must not cost the other sources
+        # Each source reads other JSON, so a bug may raise anything. It degrades this source, which the
+        # document names, and the other sources still count.
+        except Exception as error:
             # Log the type only: the message may hold people's texts.
             details = {"source": order.source.value, "error": type(error).__name__}
             logger.error("source_not_gathered", extra=details)

@@ -14,7 +14,11 @@ from calmo_pagerduty.contexts.model import IncidentContext
 from calmo_pagerduty.contexts.runs import ContextOutcome, ContextState, is_degraded
 from calmo_pagerduty.contexts.sources import Source, SourceState
 from calmo_pagerduty.contexts.store import ContextPart
-from calmo_pagerduty.db.database import Database, StoreUnavailable, Transaction
+from calmo_pagerduty.db.database import (
+    Database,
+    StoreUnavailable,
+)
+from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.kernel.scopes import EVERYTHING
@@ -77,8 +81,9 @@ class ContextVersionService:
             return await self._assess(order.ref, order.version)
         except (StoreUnavailable, VersionRemoved):
             raise
-        except Exception as error:  # any bug of ours: Temporal would write its message into the history
-            # The message may hold people's texts, which must reach neither the history nor a log.
+        # A bug in an analysis may raise anything. Temporal writes an exception's message into the history,
+        # and the message may hold people's texts: only the type goes on.
+        except Exception as error:
             logger.error("context_not_assessed", extra={"error": type(error).__name__})
             raise CannotAssess(type(error).__name__) from None
 

@@ -21,7 +21,7 @@ def upgrade(engine: Engine) -> None:
         # On SQLite the transaction has begun IMMEDIATE, so it is the lock.
         if version_of(connection) != newest_version():
             # Alembic takes long to import, and most starts don't need it.
-            from calmo_pagerduty.db.migrations.alembic_run import run  # noqa: PLC0415 - slow
+            from calmo_pagerduty.db.migrations.alembic_run import run  # noqa: PLC0415 - imports Alembic
 
             run(connection)
 
