@@ -18,7 +18,7 @@ from temporalio.client import Client
 from temporalio.worker._workflow import _WorkflowWorker
 
 from calmo_pagerduty.contexts import sources as context_sources
-from calmo_pagerduty.contexts.gathering import source_service as gathering
+from calmo_pagerduty.contexts.gathering import source_service
 from calmo_pagerduty.db import database as database_limits
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
@@ -28,7 +28,7 @@ from calmo_pagerduty.temporal.dev_server import TemporalDevServer
 from ingress.api import health
 from ingress.forwarding import forwarder
 from ingress.reconciliation import endpoints as healing_endpoints
-from ingress.webhook_receiver import receiver as door_limits
+from ingress.webhook_receiver import receiver
 from ingress.webhooks import end_to_end_check
 from tests.support.parts import Parts
 from tests.support.patience import LIMIT, STORY
@@ -94,8 +94,8 @@ def _patient_parts() -> Iterator[None]:
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(database_limits, "SQLITE_BUSY_SECONDS", LIMIT)
-        patch.setattr(door_limits, "COMMIT_SECONDS", LIMIT)
-        patch.setattr(door_limits, "BODY_SECONDS", LIMIT)
+        patch.setattr(receiver, "COMMIT_SECONDS", LIMIT)
+        patch.setattr(receiver, "BODY_SECONDS", LIMIT)
         patch.setattr(health, "HEALTH_SECONDS", LIMIT)
         patch.setattr(forwarder, "LEASE_TTL", timedelta(seconds=STORY))
         patch.setattr(healing_endpoints, "WAIT_SECONDS", LIMIT)
@@ -112,7 +112,7 @@ def _patient_sources(patch: pytest.MonkeyPatch) -> None:
         source: rule._replace(timeout=timedelta(seconds=STORY))
         for source, rule in context_sources.SOURCES.items()
     }
-    for module in (context_sources, gathering, incident_context):
+    for module in (context_sources, source_service, incident_context):
         patch.setattr(module, "SOURCES", patient)
 
 

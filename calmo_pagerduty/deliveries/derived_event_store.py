@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from calmo_pagerduty.db.statements import insert_or_ignore
 from calmo_pagerduty.db.tables import connections, webhooks
 from calmo_pagerduty.db.transactions import Transaction
-from calmo_pagerduty.deliveries import store as inbox
+from calmo_pagerduty.deliveries import store as delivery_store
 from calmo_pagerduty.deliveries.derived_events import DerivedEvent, reconciled_webhook_id
 from calmo_pagerduty.deliveries.event_facts import facts_json
 from calmo_pagerduty.deliveries.model import DeliveryState, Verdict
@@ -28,7 +28,7 @@ def enqueue_derived_events(
     """Add derived events to the inbox, as if a webhook had delivered them. Returns how many are new."""
     webhook_id = _get_or_insert_pseudo_webhook(tx, connection_id, now)
     verdicts = [
-        inbox.insert_delivery(tx, _delivery(connection_id, webhook_id, incident_id, event, now))
+        delivery_store.insert_delivery(tx, _delivery(connection_id, webhook_id, incident_id, event, now))
         for event in events
     ]
     return verdicts.count(Verdict.ACCEPTED)

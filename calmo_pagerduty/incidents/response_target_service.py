@@ -11,7 +11,7 @@ from calmo_pagerduty.db.database import (
 )
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.incidents import action_store as operations
-from calmo_pagerduty.incidents import response_target_store as responses
+from calmo_pagerduty.incidents import response_target_store as target_store
 from calmo_pagerduty.incidents.action_names import Action
 from calmo_pagerduty.incidents.action_observer import keep_operation
 from calmo_pagerduty.incidents.actions import ACTIONS, tool_arguments
@@ -57,10 +57,10 @@ class ResponseTargetService:
         now = max(datetime.now(UTC), order.as_of or datetime.min.replace(tzinfo=UTC))
 
         def write(tx: Transaction) -> TrackedIssue | None:
-            before = responses.get_tracked_issue(tx, order.ref)
+            before = target_store.get_tracked_issue(tx, order.ref)
             if before is not None:
-                responses.insert_due_notices(tx, before, now)
-            return responses.get_tracked_issue(tx, order.ref)
+                target_store.insert_due_notices(tx, before, now)
+            return target_store.get_tracked_issue(tx, order.ref)
 
         tracked = await self._database.write(write)
         if tracked is None:

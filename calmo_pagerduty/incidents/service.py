@@ -13,7 +13,7 @@ from calmo_pagerduty.incidents import (
     dead_letter_store as dead_letters,
 )
 from calmo_pagerduty.incidents import (
-    response_target_store as responses,
+    response_target_store as target_store,
 )
 from calmo_pagerduty.incidents import (
     store as issues,
@@ -92,7 +92,7 @@ class IssueService:
 def _save(tx: Transaction, batch: EventsToSave, now: datetime) -> SavedEvents:
     saved = issues.insert_events(tx, batch.ref, batch.events, batch.severity, now)
     loads_state = batch.asks_for_state and saved.existed
-    tracked = responses.get_tracked_issue(tx, batch.ref)
+    tracked = target_store.get_tracked_issue(tx, batch.ref)
     return SavedEvents(
         new=saved.new,
         known=issues.get_state(tx, batch.ref) if loads_state else None,

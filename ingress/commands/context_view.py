@@ -19,7 +19,7 @@ from calmo_pagerduty.contexts.model import (
     IncidentContext,
     SimilarIncident,
 )
-from calmo_pagerduty.contexts.rendering import wording as words
+from calmo_pagerduty.contexts.rendering import wording
 from calmo_pagerduty.kernel.instants import format_instant
 from calmo_pagerduty.kernel.markdown_text import single_line
 from ingress.commands.context_plot import timeline_plot
@@ -50,7 +50,7 @@ def context_view(context: IncidentContext, width: int) -> Group:
     assessment = context.assessment
     began = assessment.incident.created_at
     sections: tuple[tuple[str, str, View], ...] = (
-        ("Probable causes", words.CORRELATED, _causes(assessment)),
+        ("Probable causes", wording.CORRELATED, _causes(assessment)),
         ("Incidents like it", "", _similar(assessment, began)),
         ("Whom to involve", "", _people(assessment)),
         ("On call", "", _on_call(assessment, began)),
@@ -82,7 +82,7 @@ def _head(context: IncidentContext, width: int) -> View:
             for part in (facts.priority, f"{facts.urgency} urgency" if facts.urgency else None)
             if part
         ),
-        *((words.entity_name(thing), "") for thing in (facts.service, *facts.teams) if thing),
+        *((wording.entity_name(thing), "") for thing in (facts.service, *facts.teams) if thing),
         (f"began {format_instant(facts.created_at)}", ""),
     ]
     line = Text()
@@ -102,12 +102,12 @@ def _impact(impact: Impact, width: int) -> View:
         style = "red" if impact.score >= 75 else "yellow" if impact.score >= 50 else "green"
         yield Text.assemble(("█" * full, style), ("░" * (width - full), "dim"), f" {impact.score:.0f}/100")
     counted = [
-        f"{words.factor_label(contribution)} {contribution.points:.3g}/{contribution.weight:g}"
+        f"{wording.factor_label(contribution)} {contribution.points:.3g}/{contribution.weight:g}"
         for contribution in impact.contributions
         if contribution.points is not None
     ]
     unknown = [
-        words.factor_label(contribution)
+        wording.factor_label(contribution)
         for contribution in impact.contributions
         if contribution.points is None
     ]
@@ -132,7 +132,7 @@ def _causes(assessment: Assessment) -> View:
 
 def _candidate_details(candidate: Candidate) -> View:
     # The heading says for all candidates that correlation proves nothing.
-    yield Text(_text(words.candidate_text(candidate).removesuffix(f"; {words.CORRELATED}")))
+    yield Text(_text(wording.candidate_text(candidate).removesuffix(f"; {wording.CORRELATED}")))
     if len(candidate.path) > 1:
         yield Text(_path_text(candidate.path), style="yellow")
     if candidate.pagerduty_reason:
@@ -144,7 +144,7 @@ def _candidate_details(candidate: Candidate) -> View:
 def _similar(assessment: Assessment, began: datetime) -> View:
     if assessment.recurrence is not None:
         style = "bold yellow" if assessment.recurrence.is_flapping else "dim"
-        yield Text(_text(words.recurrence_text(assessment.recurrence)), style=style)
+        yield Text(_text(wording.recurrence_text(assessment.recurrence)), style=style)
     for similar, *same in _group_similar(assessment.similar)[:MAX_ROWS]:
         yield Text.assemble(
             (_text(similar.title.text), "bold"),
@@ -169,12 +169,12 @@ def _group_similar(similar: Iterable[SimilarIncident]) -> list[list[SimilarIncid
 
 
 def _handling(similar: SimilarIncident, began: datetime) -> View:
-    yield Text(_text(words.similarity_text(similar, began)))
+    yield Text(_text(wording.similarity_text(similar, began)))
     did: dict[str, list[str]] = {}
     for handled in similar.handled:
         did.setdefault(_entity_name(handled.who), []).append(handled.did)
     if did:
-        yield Text("; ".join(f"{who} {words.join_phrases(what)} it" for who, what in did.items()))
+        yield Text("; ".join(f"{who} {wording.join_phrases(what)} it" for who, what in did.items()))
     if similar.resolution is not None:
         yield Text(f"“{_text(similar.resolution.text)}”", style="italic green")
 
@@ -182,9 +182,9 @@ def _handling(similar: SimilarIncident, began: datetime) -> View:
 def _people(assessment: Assessment) -> View:
     advice = assessment.recommendation
     for person in advice.people[:MAX_ROWS]:
-        yield Text.assemble((_entity_name(person.who), "bold"), f"  {_text(words.person_text(person))}")
+        yield Text.assemble((_entity_name(person.who), "bold"), f"  {_text(wording.person_text(person))}")
     if advice.people:
-        yield Text(words.backtest_text(advice), style="dim")
+        yield Text(wording.backtest_text(advice), style="dim")
     else:
         yield Text(f"Nobody is named. {_text(advice.reason)}".strip(), style="dim")
     for misrouted in advice.misrouting:
@@ -197,7 +197,7 @@ def _on_call(assessment: Assessment, began: datetime) -> View:
         yield Text.assemble(
             f"level {on_call.level}  ",
             (_entity_name(on_call.who), "bold"),
-            (f"  {_text(words.on_call_text(on_call, began))}", style),
+            (f"  {_text(wording.on_call_text(on_call, began))}", style),
         )
 
 
@@ -235,9 +235,9 @@ def _notes(assessment: Assessment) -> View:
 
 
 def _degraded_sources(context: IncidentContext) -> View:
-    for report in words.degraded_sources(context.sources):
+    for report in wording.degraded_sources(context.sources):
         yield Text.assemble(
-            ("✗ ", "yellow"), f"{_text(report.title)}: {_text(words.degradation_text(report))}"
+            ("✗ ", "yellow"), f"{_text(report.title)}: {_text(wording.degradation_text(report))}"
         )
     for omitted in context.assessment.omitted:
         yield Text.assemble(("… ", "dim"), _text(omitted))
@@ -252,7 +252,7 @@ def _path_text(path: tuple[EntityRef, ...]) -> str:
 
 
 def _entity_name(entity: EntityRef) -> str:
-    return single_line(words.entity_name(entity), 80)
+    return single_line(wording.entity_name(entity), 80)
 
 
 def _text(text: str) -> str:

@@ -19,7 +19,7 @@ from calmo_pagerduty.db.database import (
 )
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.incidents import queries as issue_queries
-from calmo_pagerduty.incidents import response_target_store as responses
+from calmo_pagerduty.incidents import response_target_store as target_store
 from calmo_pagerduty.incidents.model import Issue
 from calmo_pagerduty.kernel.scopes import Visibility
 from ingress.api.authentication import revalidate_principal
@@ -160,5 +160,5 @@ class IssueEndpoints:
         self, connection: Transaction, issues: Sequence[Issue]
     ) -> Sequence[tuple[Issue, ResponseModel]]:
         now = datetime.now(UTC)
-        response_times = responses.get_response_times(connection, issues)
+        response_times = target_store.get_response_times(connection, issues)
         return [(issue, response_model(response_times[issue.ref.issue_id], now)) for issue in issues]

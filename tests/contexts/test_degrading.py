@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from calmo_pagerduty.connections import store as connections
-from calmo_pagerduty.contexts.gathering import source_service as gathering
+from calmo_pagerduty.contexts.gathering import source_service
 from calmo_pagerduty.contexts.model import IncidentContext
 from calmo_pagerduty.contexts.sources import SOURCES, Source, SourceState
 from calmo_pagerduty.db import tables
@@ -47,7 +47,7 @@ def patient_for(seconds: float, monkeypatch: pytest.MonkeyPatch, *sources: Sourc
     """Wait for these sources for so long; for all of them, where none is named."""
     timeout = timedelta(seconds=seconds)
     shortened = {source: SOURCES[source]._replace(timeout=timeout) for source in sources or Source}
-    monkeypatch.setattr(gathering, "SOURCES", {**SOURCES, **shortened})
+    monkeypatch.setattr(source_service, "SOURCES", {**SOURCES, **shortened})
 
 
 def forget(contexts: Contexts) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from calmo_pagerduty.contexts import account_cache_store as account_memory
+from calmo_pagerduty.contexts import account_cache_store as cache_store
 from calmo_pagerduty.contexts.account_cache_store import IncidentRow
 from calmo_pagerduty.contexts.sources import Source, SourceState
 from calmo_pagerduty.db import tables
@@ -129,7 +129,7 @@ async def test_an_incident_that_was_open_for_days_is_looked_at_until_it_is_over(
     def long_ago(transaction: Transaction) -> None:
         began = read_at - timedelta(days=3)
         deleted = IncidentRow("QDELETED", "Disk is full", "PS1", "triggered", began, None, {})
-        account_memory.upsert_incidents(transaction, old.connection_id, [deleted], read_at)
+        cache_store.upsert_incidents(transaction, old.connection_id, [deleted], read_at)
         table = tables.account_incidents
         its = sa.update(table).where(table.c.id == old.incident_id)
         transaction.execute(its.values(created_at=began, changed_at=read_at))

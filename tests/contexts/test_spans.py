@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from calmo_pagerduty.connections import store as connections
-from calmo_pagerduty.contexts import account_cache_store as account_memory
+from calmo_pagerduty.contexts import account_cache_store as cache_store
 from calmo_pagerduty.contexts.account.cache import AccountCache
 from calmo_pagerduty.contexts.account.incremental_feed import FeedSync
 from calmo_pagerduty.contexts.account.requests import SourceClient
@@ -73,7 +73,7 @@ async def test_after_a_long_absence_the_gap_is_read_too(
     long_ago = SyncedRange(now - timedelta(days=180), now - timedelta(days=90), True, now)
     connection_id = contexts.service.connection_id
     contexts.database.write_blocking(
-        lambda t: account_memory.upsert_synced_range(t, connection_id, INCIDENTS.name, long_ago)
+        lambda t: cache_store.upsert_synced_range(t, connection_id, INCIDENTS.name, long_ago)
     )
     found = await spans.sync(PIECEMEAL, reading, 1)
     assert found is not None and not found.is_whole

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from calmo_pagerduty.access import audit_store as audit
-from calmo_pagerduty.contexts import account_cache_store as account_memory
+from calmo_pagerduty.contexts import account_cache_store as cache_store
 from calmo_pagerduty.contexts import store as contexts
 from calmo_pagerduty.contexts.account_cache_store import ChangeRow, IncidentRow, SyncedRange
 from calmo_pagerduty.contexts.sources import Source, SourceState
@@ -119,11 +119,11 @@ def fill_context(transaction: sa.Connection, connection: str, now: datetime) -> 
     ref = IncidentRef(connection_id=connection, incident_id=new_id())
     version = contexts.insert_version(transaction, ref, ("test",), now)
     contexts.upsert_part(transaction, ref, version, ContextPart(Source.LOG, SourceState.COMPLETE))
-    account_memory.upsert_object(transaction, connection, "services", [], now)
+    cache_store.upsert_object(transaction, connection, "services", [], now)
     past = IncidentRow(new_id(), "Basket is slow", "PSHOP", "resolved", now, now, {})
-    account_memory.upsert_incidents(transaction, connection, [past], now)
-    account_memory.upsert_changes(transaction, connection, [ChangeRow(new_id(), now, {})], now)
-    account_memory.upsert_synced_range(transaction, connection, "incidents", SyncedRange(now, now, True, now))
+    cache_store.upsert_incidents(transaction, connection, [past], now)
+    cache_store.upsert_changes(transaction, connection, [ChangeRow(new_id(), now, {})], now)
+    cache_store.upsert_synced_range(transaction, connection, "incidents", SyncedRange(now, now, True, now))
 
 
 def count(database: Database, table: str, *seen_by: Visibility) -> int:

@@ -11,7 +11,7 @@ from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.incidents import (
-    action_result_store as operation_answers,
+    action_result_store as action_results,
 )
 from calmo_pagerduty.incidents import (
     action_store as operations,
@@ -98,7 +98,7 @@ class Scene:
             )
             call = tool_calls.get_call(transaction, call_id)
             assert call is not None
-            operation_answers.update_from_call(transaction, call, at)
+            action_results.update_from_call(transaction, call, at)
 
         self.database.write_blocking(write)
 
@@ -179,7 +179,7 @@ def test_what_an_attempt_that_was_turned_away_had_claimed_goes_to_the_one_who_di
     scene.happens(EventType.ACKNOWLEDGED, seconds(0.6))
     scene.ends(bob, seconds(1))
     call = get(scene.database, alice)
-    scene.database.write_blocking(lambda t: operation_answers.mark_call_not_sent(t, call, seconds(2)))
+    scene.database.write_blocking(lambda t: action_results.mark_call_not_sent(t, call, seconds(2)))
     assert scene.told() == ["acknowledged by Bob via Calmo"]
     assert (scene.outcome(alice), scene.outcome(bob)) == (("open", 0), ("done", 1))
 
@@ -187,7 +187,7 @@ def test_what_an_attempt_that_was_turned_away_had_claimed_goes_to_the_one_who_di
 def test_the_answer_tells_who_we_are_also_after_an_attempt_that_was_turned_away(scene: Scene) -> None:
     bob = scene.asks("Bob", seconds(0), agent=None)
     call = get(scene.database, bob)
-    scene.database.write_blocking(lambda t: operation_answers.mark_call_not_sent(t, call, seconds(1)))
+    scene.database.write_blocking(lambda t: action_results.mark_call_not_sent(t, call, seconds(1)))
     scene.database.write_blocking(lambda t: operations.mark_sent(t, bob, seconds(2)))
     scene.happens(EventType.ACKNOWLEDGED, seconds(2.5))
     scene.ends(bob, seconds(3), last_status_change_by={"id": US.id, "type": "user_reference"})

@@ -16,7 +16,7 @@ from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.pagerduty.event_types import EventType
-from ingress.webhook_receiver import receiver as door
+from ingress.webhook_receiver import receiver
 from tests.conftest import new_postgresql_database
 from tests.support.builders import an_event, body_of, new_id
 from tests.support.doors import Doorway, make_webhook, open_doorway
@@ -26,7 +26,7 @@ UNAVAILABLE = (503, {"verdict": "store_unavailable"})
 #: PagerDuty waits this long for an answer, then it sends the delivery again.
 PAGERDUTY_WAITS_SECONDS = 5.0
 #: As they are in life: tests change them.
-LIMITS = (door.BODY_SECONDS, door.COMMIT_SECONDS, database_limits.SQLITE_BUSY_SECONDS)
+LIMITS = (receiver.BODY_SECONDS, receiver.COMMIT_SECONDS, database_limits.SQLITE_BUSY_SECONDS)
 
 
 def test_each_limit_of_the_door_runs_out_before_pagerduty_gives_up() -> None:

@@ -16,7 +16,7 @@ from calmo_pagerduty.db.database import (
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.scopes import Scope
-from calmo_pagerduty.reconciliation import reason_queries as healing_reasons
+from calmo_pagerduty.reconciliation import reason_queries as reconcile_reasons
 from calmo_pagerduty.reconciliation import store as reconciliations
 from calmo_pagerduty.webhooks import store as webhooks
 from tests.support.builders import SECRET
@@ -65,20 +65,20 @@ def connection_id(database: Database, keyring: Keyring) -> str:
 
 
 def reason(database: Database, connection_id: str) -> str | None:
-    return database.read_blocking(lambda t: healing_reasons.get_reconcile_reason(t, connection_id))
+    return database.read_blocking(lambda t: reconcile_reasons.get_reconcile_reason(t, connection_id))
 
 
 def test_a_connection_with_a_token_and_a_webhook_is_looked_after(
     database: Database, connection_id: str
 ) -> None:
-    (connection,) = database.read_blocking(healing_reasons.list_reconciled_connections)
+    (connection,) = database.read_blocking(reconcile_reasons.list_reconciled_connections)
     assert (connection.connection_id, connection.scope, connection.reconciled_until) == (
         connection_id,
         SCOPE,
         None,
     )
     database.write_blocking(lambda t: t.execute(sa.update(tables.webhooks).values(deleted_at=NOW)))
-    assert database.read_blocking(healing_reasons.list_reconciled_connections) == ()
+    assert database.read_blocking(reconcile_reasons.list_reconciled_connections) == ()
 
 
 def test_what_went_wrong_since_the_last_run_is_a_reason(database: Database, connection_id: str) -> None:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from calmo_pagerduty.access import audit_store as audit
 from calmo_pagerduty.connections import store as connections
-from calmo_pagerduty.contexts import account_cache_store as account_memory
+from calmo_pagerduty.contexts import account_cache_store as cache_store
 from calmo_pagerduty.contexts.account_cache_store import ChangeRow, IncidentRow
 from calmo_pagerduty.db import leases, tables
 from calmo_pagerduty.db.database import Database
@@ -158,9 +158,9 @@ async def test_what_is_remembered_of_an_account_goes_with_its_use_and_with_its_c
         for age in (1, 29, 31, 179, 181):
             at, id_ = NOON - age * DAY, f"Q{age}"
             incident = IncidentRow(id_, "Disk is full", "PS1", "resolved", at, at, {})
-            account_memory.upsert_incidents(transaction, connection_id, [incident], at)
-            account_memory.upsert_changes(transaction, connection_id, [ChangeRow(id_, at, {})], at)
-            account_memory.upsert_object(transaction, connection_id, "users", {}, at, id_)
+            cache_store.upsert_incidents(transaction, connection_id, [incident], at)
+            cache_store.upsert_changes(transaction, connection_id, [ChangeRow(id_, at, {})], at)
+            cache_store.upsert_object(transaction, connection_id, "users", {}, at, id_)
 
     def write(transaction: sa.Connection) -> None:
         remember(transaction, stays)

@@ -7,7 +7,7 @@ import pytest
 
 from calmo_pagerduty.db import database
 from ingress.api import health
-from ingress.webhook_receiver import receiver as door
+from ingress.webhook_receiver import receiver
 
 
 @contextmanager
@@ -20,9 +20,9 @@ def impatient_database() -> Iterator[None]:
 
 @contextmanager
 def impatient_door() -> Iterator[None]:
-    """The door soon asks PagerDuty to come back, whichever database doesn't answer."""
+    """The receiver soon asks PagerDuty to come back, whichever database doesn't answer."""
     with pytest.MonkeyPatch.context() as patch, impatient_database():
-        patch.setattr(door, "COMMIT_SECONDS", 0.5)
+        patch.setattr(receiver, "COMMIT_SECONDS", 0.5)
         yield
 
 

@@ -8,13 +8,13 @@ import sys
 
 from calmo_pagerduty.db import database
 from ingress import cli, server
-from ingress.webhook_receiver import receiver as door
+from ingress.webhook_receiver import receiver
 from tests.support.patience import LIMIT, STORY
 
 if __name__ == "__main__":
     database.SQLITE_BUSY_SECONDS = LIMIT
-    door.COMMIT_SECONDS = LIMIT
-    door.BODY_SECONDS = float(sys.argv.pop(1))
+    receiver.COMMIT_SECONDS = LIMIT
+    receiver.BODY_SECONDS = float(sys.argv.pop(1))
     # What doesn't end by itself holds up the shutdown for longer than a test waits for it.
     server.SHUTDOWN_SECONDS = int(STORY)
     cli.main()

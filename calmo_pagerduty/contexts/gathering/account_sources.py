@@ -5,7 +5,7 @@ maintenance windows, priorities.
 from collections.abc import Mapping
 from typing import Any
 
-from calmo_pagerduty.contexts.account import cache as kinds
+from calmo_pagerduty.contexts.account import cache as cached_kinds
 from calmo_pagerduty.contexts.account import codec
 from calmo_pagerduty.contexts.account.cache import CacheEntry
 from calmo_pagerduty.contexts.analysis import parse_accounts as read
@@ -38,7 +38,7 @@ async def services(job: SourceJob) -> CacheEntry:
             names |= read.parse_referenced_names(item)
         return {"nodes": codec.NODES.to_json(nodes), "names": names, "is_whole": whole}
 
-    return await job.cache.get(job.connection_id, kinds.SERVICES, fetch)
+    return await job.cache.get(job.connection_id, cached_kinds.SERVICES, fetch)
 
 
 async def business_services(job: SourceJob) -> CacheEntry:
@@ -49,7 +49,7 @@ async def business_services(job: SourceJob) -> CacheEntry:
             "is_whole": whole,
         }
 
-    return await job.cache.get(job.connection_id, kinds.BUSINESS_SERVICES, fetch)
+    return await job.cache.get(job.connection_id, cached_kinds.BUSINESS_SERVICES, fetch)
 
 
 async def users(job: SourceJob) -> CacheEntry:
@@ -59,7 +59,7 @@ async def users(job: SourceJob) -> CacheEntry:
         items, whole = await job.client.list_items("/users", "users", MAX_USERS)
         return {"people": codec.PEOPLE.to_json(parse_all(read.parse_person, items)), "is_whole": whole}
 
-    return await job.cache.get(job.connection_id, kinds.USERS, fetch)
+    return await job.cache.get(job.connection_id, cached_kinds.USERS, fetch)
 
 
 async def service(job: SourceJob) -> SourceResult:
@@ -78,7 +78,7 @@ async def service(job: SourceJob) -> SourceResult:
         node = read.parse_service(item) if isinstance(item, dict) else None
         return codec.NODE.to_json(node) if node else None
 
-    entry = await job.cache.get(job.connection_id, kinds.SERVICE, fetch, service_id)
+    entry = await job.cache.get(job.connection_id, cached_kinds.SERVICE, fetch, service_id)
     return cached_result(entry, entry.data, 1 if entry.data else 0)
 
 
@@ -94,7 +94,7 @@ async def open_incidents(job: SourceJob) -> SourceResult:
         )
         return {"incidents": codec.OPEN.to_json(parse_all(parse_open_incident, items)), "is_whole": whole}
 
-    cached = await job.cache.get(job.connection_id, kinds.OPEN_INCIDENTS, fetch)
+    cached = await job.cache.get(job.connection_id, cached_kinds.OPEN_INCIDENTS, fetch)
     others = [incident for incident in cached.data["incidents"] if incident["id"] != job.ref.incident_id]
     return cached_result(cached, others, len(others), cached.data["is_whole"], TRUNCATED_TEXT)
 
@@ -116,7 +116,7 @@ async def on_call(job: SourceJob) -> SourceResult:
             "is_whole": whole,
         }
 
-    cached = await job.cache.get(job.connection_id, kinds.ON_CALL, fetch, policy_id)
+    cached = await job.cache.get(job.connection_id, cached_kinds.ON_CALL, fetch, policy_id)
     count = len(cached.data["on_call"])
     try:
         cached_users = await users(job)
@@ -136,7 +136,7 @@ async def maintenance(job: SourceJob) -> SourceResult:
             "is_whole": whole,
         }
 
-    cached = await job.cache.get(job.connection_id, kinds.MAINTENANCE, fetch)
+    cached = await job.cache.get(job.connection_id, cached_kinds.MAINTENANCE, fetch)
     windows = cached.data["windows"]
     return cached_result(cached, windows, len(windows), cached.data["is_whole"], TRUNCATED_TEXT)
 
@@ -146,7 +146,7 @@ async def priorities(job: SourceJob) -> SourceResult:
         items, _ = await job.client.list_items("/priorities", "priorities")
         return list(read.parse_priorities(items))
 
-    cached = await job.cache.get(job.connection_id, kinds.PRIORITIES, fetch)
+    cached = await job.cache.get(job.connection_id, cached_kinds.PRIORITIES, fetch)
     return cached_result(cached, cached.data, len(cached.data))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from calmo_pagerduty.contexts import account_cache_store as cache_store
 from calmo_pagerduty.contexts import issue_history_queries as issue_history
 from calmo_pagerduty.contexts import store as contexts
-from calmo_pagerduty.contexts.account import cache as kinds
+from calmo_pagerduty.contexts.account import cache as cached_kinds
 from calmo_pagerduty.contexts.account import codec
 from calmo_pagerduty.contexts.account.incident_history import IncidentHistory
 from calmo_pagerduty.contexts.account_cache_store import CachedRow
@@ -73,7 +73,7 @@ def read_assessment_records(
     since = _since(parts, Source.HISTORY)
     is_own = since is not None and parts[Source.HISTORY].data["is_own"]
 
-    def cached_row(kind: kinds.CacheKind) -> CachedRow | None:
+    def cached_row(kind: cached_kinds.CacheKind) -> CachedRow | None:
         return cache_store.get_object(tx, connection_id, kind.name)
 
     return AssessmentRecords(
@@ -81,10 +81,10 @@ def read_assessment_records(
         now=now,
         parts=parts,
         issue=issue_history.get_issue(tx, ref),
-        services=cached_row(kinds.SERVICES),
-        business_services=cached_row(kinds.BUSINESS_SERVICES),
-        users=cached_row(kinds.USERS),
-        dependencies=cache_store.list_objects(tx, connection_id, kinds.DEPENDENCIES.name),
+        services=cached_row(cached_kinds.SERVICES),
+        business_services=cached_row(cached_kinds.BUSINESS_SERVICES),
+        users=cached_row(cached_kinds.USERS),
+        dependencies=cache_store.list_objects(tx, connection_id, cached_kinds.DEPENDENCIES.name),
         account=account,
         own_past=issue_history.list_past_issues(tx, ref, since, now) if since is not None and is_own else (),
     )

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.contexts import account_cache_store as cache_store
-from calmo_pagerduty.contexts.account import cache as kinds
+from calmo_pagerduty.contexts.account import cache as cached_kinds
 from calmo_pagerduty.contexts.account import codec
 from calmo_pagerduty.contexts.account.incremental_feed import FeedSync, IncrementalFeed
 from calmo_pagerduty.contexts.account.requests import SourceClient
@@ -117,7 +117,7 @@ class AccountBackfillService:
             lambda t: (
                 cache_store.count_incidents(t, connection_id, since),
                 cache_store.count_changes(t, connection_id, changes_since),
-                len(cache_store.list_objects(t, connection_id, kinds.DEPENDENCIES.name)),
+                len(cache_store.list_objects(t, connection_id, cached_kinds.DEPENDENCIES.name)),
             )
         )
         return BackfillStep(
