@@ -28,7 +28,7 @@ test: .venv/.installed ## Run all tests with real parts, four files at a time
 	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-fast
-test-fast: .venv/.installed ## Run the tests that need no server,: rules, stores on SQLite, the API
+test-fast: .venv/.installed ## Run the tests that need no server: rules, stores on SQLite, the API
 	@$(BIN)/python -m pytest --fast -q -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: check
