@@ -10,20 +10,12 @@ from typing import Final
 from pagerduty_simulator import identifiers, payloads
 from pagerduty_simulator.account_state import OperationRefused
 from pagerduty_simulator.belongings import Alert
-from pagerduty_simulator.collaboration_operations import (
-    CollaborationOperations,
-    with_field_values,
-)
+from pagerduty_simulator.collaboration_operations import CollaborationOperations, with_field_values
 from pagerduty_simulator.event_types import EventType
 from pagerduty_simulator.events import Event
 from pagerduty_simulator.lifecycle_operations import LifecycleOperations
 from pagerduty_simulator.references import JsonObject
-from pagerduty_simulator.resources import (
-    EscalationPolicy,
-    FieldValue,
-    Service,
-    Team,
-)
+from pagerduty_simulator.resources import EscalationPolicy, FieldValue, Service, Team
 
 _AT_ONCE: Final = timedelta(0)
 

@@ -3,14 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from pagerduty_simulator.resources import (
-    EscalationPolicy,
-    Incident,
-    Priority,
-    Service,
-    Team,
-    User,
-)
+from pagerduty_simulator.resources import EscalationPolicy, Incident, Priority, Service, Team, User
 
 JsonObject = dict[str, Any]
 

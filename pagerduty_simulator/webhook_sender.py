@@ -10,12 +10,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from pagerduty_simulator.clocks import Clock, ScaledClock
-from pagerduty_simulator.delivery_contract import (
-    Attempt,
-    AttemptOutcome,
-    DeliveryContract,
-    InjectedFaults,
-)
+from pagerduty_simulator.delivery_contract import Attempt, AttemptOutcome, DeliveryContract, InjectedFaults
 from pagerduty_simulator.delivery_lanes import Delivery, Lane
 from pagerduty_simulator.delivery_ledger import DeliveryLedger
 from pagerduty_simulator.events import Event

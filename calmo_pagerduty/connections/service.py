@@ -8,15 +8,12 @@ from datetime import UTC, datetime, timedelta
 from cachetools import LRUCache
 from pydantic import SecretStr
 
-from calmo_pagerduty.connections import rate_limit_store as permits
-from calmo_pagerduty.connections import store as connections
+from calmo_pagerduty.connections import rate_limit_store as permits, store as connections
 from calmo_pagerduty.connections.rate_limit_store import Permit
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.connections.throttle import PacedPermits, Pacer
 from calmo_pagerduty.db.batcher import Batcher
-from calmo_pagerduty.db.database import (
-    Database,
-)
+from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.http_client import AsyncClient

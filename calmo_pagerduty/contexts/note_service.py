@@ -12,9 +12,7 @@ from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.contexts import store as contexts
 from calmo_pagerduty.contexts.model import IncidentContext
 from calmo_pagerduty.contexts.rendering.note import note_text
-from calmo_pagerduty.db.database import (
-    Database,
-)
+from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.model import FrozenModel

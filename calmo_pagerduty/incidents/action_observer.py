@@ -5,9 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from calmo_pagerduty.db.transactions import Transaction
-from calmo_pagerduty.incidents import action_result_store as action_results
-from calmo_pagerduty.incidents import action_store as operations
-from calmo_pagerduty.incidents import store as issues
+from calmo_pagerduty.incidents import (
+    action_result_store as action_results,
+    action_store as operations,
+    store as issues,
+)
 from calmo_pagerduty.incidents.action_names import Action
 from calmo_pagerduty.incidents.actions import ACTION_REFUSED, ACTIONS, STATE_OF_CALL, Operation, refusal_of
 from calmo_pagerduty.pagerduty.webhook_events import Reference

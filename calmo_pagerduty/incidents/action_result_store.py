@@ -13,8 +13,7 @@ from calmo_pagerduty.db.tables import connections, deliveries, timeline
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.deliveries import derived_event_store as derived_events
 from calmo_pagerduty.deliveries.derived_events import reconciled_webhook_id
-from calmo_pagerduty.incidents import action_store as operations
-from calmo_pagerduty.incidents import store as issues
+from calmo_pagerduty.incidents import action_store as operations, store as issues
 from calmo_pagerduty.incidents.action_results import event_from_result, result_agent
 from calmo_pagerduty.incidents.actions import STATE_OF_CALL, Operation, OperationState
 from calmo_pagerduty.incidents.attribution import ATTRIBUTION_TOLERANCE

@@ -6,12 +6,9 @@ from datetime import UTC, datetime
 from calmo_pagerduty.access import store as api_keys
 from calmo_pagerduty.access.service_key_store import get_or_insert_service_key
 from calmo_pagerduty.access.store import Principal
-from calmo_pagerduty.db.database import (
-    Database,
-)
+from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
-from calmo_pagerduty.incidents import action_store as operations
-from calmo_pagerduty.incidents import response_target_store as target_store
+from calmo_pagerduty.incidents import action_store as operations, response_target_store as target_store
 from calmo_pagerduty.incidents.action_names import Action
 from calmo_pagerduty.incidents.action_observer import keep_operation
 from calmo_pagerduty.incidents.actions import ACTIONS, tool_arguments

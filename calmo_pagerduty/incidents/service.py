@@ -4,18 +4,11 @@ import logging
 from datetime import UTC, datetime
 
 from calmo_pagerduty.connections.severity import Severity
-from calmo_pagerduty.db.database import (
-    Database,
-    StoreUnavailable,
-)
+from calmo_pagerduty.db.database import Database, StoreUnavailable
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.incidents import (
     dead_letter_store as dead_letters,
-)
-from calmo_pagerduty.incidents import (
     response_target_store as target_store,
-)
-from calmo_pagerduty.incidents import (
     store as issues,
 )
 from calmo_pagerduty.incidents.lifecycle import EventFacts, IncidentState

@@ -16,11 +16,7 @@ from calmo_pagerduty.kernel.id_patterns import INCIDENT_ID
 from calmo_pagerduty.kernel.instants import parse_instant
 from calmo_pagerduty.pagerduty.event_types import RECONCILED, EventType, IncidentStatus, rule_of
 from calmo_pagerduty.pagerduty.log_entries import EVENT_OF_KIND, LogEntry, TimelineEvent, missing_entries
-from calmo_pagerduty.pagerduty.webhook_events import (
-    IncidentSnapshot,
-    Json,
-    Reference,
-)
+from calmo_pagerduty.pagerduty.webhook_events import IncidentSnapshot, Json, Reference
 
 #: PagerDuty's REST API gives times in whole seconds: two states in the same second have no order.
 _A_SECOND = timedelta(seconds=1)

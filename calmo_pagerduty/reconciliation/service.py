@@ -8,9 +8,7 @@ from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.connections.service import PagerDutyClients
 from calmo_pagerduty.connections.store import Connection, ConnectionRemoved
 from calmo_pagerduty.connections.throttle import Pacer
-from calmo_pagerduty.db.database import (
-    Database,
-)
+from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.kernel.scopes import EVERYTHING

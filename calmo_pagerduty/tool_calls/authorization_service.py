@@ -8,13 +8,10 @@ from typing import Any
 from calmo_pagerduty.access import audit_store as audit
 from calmo_pagerduty.access.audit_store import NewAuditRow
 from calmo_pagerduty.access.store import Principal
-from calmo_pagerduty.connections import rate_limit_store as permits
-from calmo_pagerduty.connections import store as connections
+from calmo_pagerduty.connections import rate_limit_store as permits, store as connections
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.batcher import Batcher
-from calmo_pagerduty.db.database import (
-    Database,
-)
+from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.tool_calls import store as tool_calls
 from calmo_pagerduty.tool_calls.model import CallState, Channel, arguments_sha256, call_id_for

@@ -7,6 +7,7 @@ from calmo_pagerduty.tools.model import Tool
 from calmo_pagerduty.tools.plans import (
     analytics,
     escalation_policies,
+    incident_insights as context,
     incident_messages,
     incident_quieting,
     incident_writes,
@@ -17,9 +18,6 @@ from calmo_pagerduty.tools.plans import (
     schedules,
     services,
     users,
-)
-from calmo_pagerduty.tools.plans import (
-    incident_insights as context,
 )
 
 _ROWS = (

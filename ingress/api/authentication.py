@@ -7,9 +7,7 @@ from starlette.requests import Request
 
 from calmo_pagerduty.access import store as api_keys
 from calmo_pagerduty.access.store import Principal
-from calmo_pagerduty.db.database import (
-    Database,
-)
+from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
 from ingress.api.errors import NotAuthenticated, NotPermitted
 

@@ -6,13 +6,10 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field
 from starlette.requests import Request
 
-from calmo_pagerduty.access import audit_store as audit
-from calmo_pagerduty.access import store as api_keys
+from calmo_pagerduty.access import audit_store as audit, store as api_keys
 from calmo_pagerduty.access.permissions import ALL_PERMISSIONS, CONNECTIONS_ADMIN, KEYS_WRITE
 from calmo_pagerduty.access.store import KeyRow, Principal
-from calmo_pagerduty.db.database import (
-    Database,
-)
+from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.scopes import Scope
 from ingress.api.endpoints import Endpoint, EndpointRow, Json, NoInput

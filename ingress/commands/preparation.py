@@ -14,9 +14,7 @@ from bootstrap.store import OpenStore, open_store
 from calmo_pagerduty.access import store as api_keys
 from calmo_pagerduty.access.permissions import ALL_PERMISSIONS
 from calmo_pagerduty.connections import store as connections
-from calmo_pagerduty.db.database import (
-    Database,
-)
+from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope

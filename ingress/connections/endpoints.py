@@ -8,8 +8,7 @@ from starlette.requests import Request
 from calmo_pagerduty.access import audit_store as audit
 from calmo_pagerduty.access.permissions import CONNECTIONS_ADMIN, CONNECTIONS_READ, CONNECTIONS_WRITE
 from calmo_pagerduty.access.store import Principal
-from calmo_pagerduty.connections import rate_limit_store as permits
-from calmo_pagerduty.connections import store as connections
+from calmo_pagerduty.connections import rate_limit_store as permits, store as connections
 from calmo_pagerduty.connections.connection_check import (
     ProbeResult,
     build_report,
@@ -18,9 +17,7 @@ from calmo_pagerduty.connections.connection_check import (
 )
 from calmo_pagerduty.connections.service import PagerDutyClients
 from calmo_pagerduty.connections.store import Connection
-from calmo_pagerduty.db.database import (
-    Database,
-)
+from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.scopes import Scope, ScopeKind

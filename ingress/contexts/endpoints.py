@@ -18,9 +18,7 @@ from calmo_pagerduty.contexts.model import IncidentContext
 from calmo_pagerduty.contexts.rendering.dependency_picture import dependency_svg
 from calmo_pagerduty.contexts.rendering.markdown import context_markdown
 from calmo_pagerduty.contexts.store import StoredContext
-from calmo_pagerduty.db.database import (
-    Database,
-)
+from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.id_patterns import INCIDENT_ID
 from calmo_pagerduty.temporal.handle import TemporalHandle

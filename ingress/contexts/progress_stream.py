@@ -13,10 +13,7 @@ from calmo_pagerduty.contexts import store as contexts
 from calmo_pagerduty.contexts.runs import ContextProgress, ContextState
 from calmo_pagerduty.contexts.sources import SourceState
 from calmo_pagerduty.contexts.store import StoredContext
-from calmo_pagerduty.db.database import (
-    Database,
-    StoreUnavailable,
-)
+from calmo_pagerduty.db.database import Database, StoreUnavailable
 from calmo_pagerduty.db.transactions import Transaction
 from ingress.api.authentication import revalidate_principal
 from ingress.contexts.models import EndEvent, SourceEvent, context_path

@@ -10,12 +10,9 @@ from starlette.responses import Response, StreamingResponse
 from calmo_pagerduty.access import audit_store as audit
 from calmo_pagerduty.access.permissions import DELIVERIES_BODY, DELIVERIES_READ, WEBHOOKS_WRITE
 from calmo_pagerduty.access.store import Principal
-from calmo_pagerduty.db.database import (
-    Database,
-)
+from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
-from calmo_pagerduty.deliveries import queries as delivery_queries
-from calmo_pagerduty.deliveries import replay_store as replays
+from calmo_pagerduty.deliveries import queries as delivery_queries, replay_store as replays
 from calmo_pagerduty.deliveries.queries import DeliveryFilter
 from calmo_pagerduty.deliveries.redacted_bodies import redact_body
 from calmo_pagerduty.deliveries.replay_store import ReplayBatch, ReplayOutcome

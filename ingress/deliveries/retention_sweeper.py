@@ -6,10 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from calmo_pagerduty.contexts.sources import CHANGE_LOOKBACK, INCIDENT_LOOKBACK
 from calmo_pagerduty.db import leases
-from calmo_pagerduty.db.database import (
-    Database,
-    StoreUnavailable,
-)
+from calmo_pagerduty.db.database import Database, StoreUnavailable
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.retention import store as retention
 from calmo_pagerduty.retention.store import DeleteBatch, DeletedBatch

@@ -6,10 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from calmo_pagerduty.db.database import (
-    Database,
-    StoreUnavailable,
-)
+from calmo_pagerduty.db.database import Database, StoreUnavailable
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.deliveries import store as deliveries
 from calmo_pagerduty.kernel.incident_ref import IncidentRef

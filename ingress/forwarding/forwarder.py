@@ -16,10 +16,7 @@ from functools import partial
 from temporalio.service import RPCError, RPCStatusCode
 
 from calmo_pagerduty.db import leases
-from calmo_pagerduty.db.database import (
-    Database,
-    StoreUnavailable,
-)
+from calmo_pagerduty.db.database import Database, StoreUnavailable
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.deliveries import store as deliveries
 from calmo_pagerduty.deliveries.store import PendingDelivery

@@ -5,9 +5,7 @@ from starlette.responses import Response
 
 from calmo_pagerduty.access.permissions import ISSUES_READ
 from calmo_pagerduty.access.store import Principal
-from calmo_pagerduty.db.database import (
-    Database,
-)
+from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.incidents import action_store as operations
 from calmo_pagerduty.incidents.actions import Operation

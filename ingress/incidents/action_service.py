@@ -13,13 +13,9 @@ from typing import Any
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.connections.severity import own_severities
-from calmo_pagerduty.db.database import (
-    Database,
-)
+from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
-from calmo_pagerduty.incidents import action_store as operations
-from calmo_pagerduty.incidents import queries as issue_queries
-from calmo_pagerduty.incidents import store as issues
+from calmo_pagerduty.incidents import action_store as operations, queries as issue_queries, store as issues
 from calmo_pagerduty.incidents.action_observer import keep_operation
 from calmo_pagerduty.incidents.actions import (
     ACTION_REFUSED,

@@ -13,13 +13,9 @@ from starlette.responses import Response
 from calmo_pagerduty.access.permissions import ISSUES_READ
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.contexts import store as contexts
-from calmo_pagerduty.db.database import (
-    Database,
-    StoreUnavailable,
-)
+from calmo_pagerduty.db.database import Database, StoreUnavailable
 from calmo_pagerduty.db.transactions import Transaction
-from calmo_pagerduty.incidents import queries as issue_queries
-from calmo_pagerduty.incidents import response_target_store as target_store
+from calmo_pagerduty.incidents import queries as issue_queries, response_target_store as target_store
 from calmo_pagerduty.incidents.model import Issue
 from calmo_pagerduty.kernel.scopes import Visibility
 from ingress.api.authentication import revalidate_principal

@@ -3,10 +3,7 @@
 from datetime import datetime, timedelta
 
 from calmo_pagerduty.connections.response_targets import Goal
-from calmo_pagerduty.incidents.response_targets import (
-    ResponseTimes,
-    TargetState,
-)
+from calmo_pagerduty.incidents.response_targets import ResponseTimes, TargetState
 from ingress.api.models import Model
 
 

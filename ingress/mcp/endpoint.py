@@ -39,13 +39,7 @@ from calmo_pagerduty.tools.classes import Category
 from calmo_pagerduty.tools.model import Tool
 from calmo_pagerduty.tools.permissions import PrincipalRights, judge
 from ingress.api.authentication import authenticate
-from ingress.api.errors import (
-    ActionRefused,
-    NotAuthenticated,
-    NotPermitted,
-    ResourceNotFound,
-    answer_error,
-)
+from ingress.api.errors import ActionRefused, NotAuthenticated, NotPermitted, ResourceNotFound, answer_error
 from ingress.api.models import Links
 from ingress.incidents.action_models import action_model
 from ingress.incidents.action_service import ActionService

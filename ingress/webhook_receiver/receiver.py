@@ -14,14 +14,10 @@ from cachetools import TTLCache
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from calmo_pagerduty.db.database import (
-    Database,
-    StoreUnavailable,
-)
+from calmo_pagerduty.db.database import Database, StoreUnavailable
 from calmo_pagerduty.db.encryption import CannotDecrypt
 from calmo_pagerduty.db.transactions import Transaction
-from calmo_pagerduty.deliveries import refusal_store as refusals
-from calmo_pagerduty.deliveries import store as deliveries
+from calmo_pagerduty.deliveries import refusal_store as refusals, store as deliveries
 from calmo_pagerduty.deliveries.event_facts import facts_json, is_about_an_incident, is_ping, is_unknown_type
 from calmo_pagerduty.deliveries.model import (
     GUARANTEED_BODY_BYTES,

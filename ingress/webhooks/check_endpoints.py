@@ -12,8 +12,7 @@ from starlette.responses import Response
 from calmo_pagerduty.access.permissions import WEBHOOKS_WRITE
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.db.transactions import Transaction
-from calmo_pagerduty.webhooks import evidence_store as webhook_evidence
-from calmo_pagerduty.webhooks import store as webhooks
+from calmo_pagerduty.webhooks import evidence_store as webhook_evidence, store as webhooks
 from calmo_pagerduty.webhooks.lifecycle import WebhookConflict, WebhookTransition, apply_transition
 from calmo_pagerduty.webhooks.management_store import ManagedWebhook
 from calmo_pagerduty.webhooks.signature_diagnosis import diagnose

@@ -16,9 +16,7 @@ from urllib.parse import urlsplit
 
 from temporalio.service import RPCError
 
-from calmo_pagerduty.db.database import (
-    Database,
-)
+from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.deliveries.model import DeliveryState
@@ -30,8 +28,7 @@ from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.pagerduty.errors import PagerDutyError
 from calmo_pagerduty.pagerduty.event_types import EventType, IncidentStatus
 from calmo_pagerduty.temporal.handle import TemporalHandle
-from calmo_pagerduty.webhooks import evidence_store as webhook_evidence
-from calmo_pagerduty.webhooks import store as webhooks
+from calmo_pagerduty.webhooks import evidence_store as webhook_evidence, store as webhooks
 from calmo_pagerduty.webhooks.lifecycle import WebhookConflict, redact_webhook_ids, webhook_url
 from calmo_pagerduty.webhooks.management_store import ManagedWebhook
 from calmo_pagerduty.webhooks.synthetic_incidents import SYNTHETIC_PREFIX, synthetic_event

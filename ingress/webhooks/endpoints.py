@@ -8,9 +8,7 @@ from starlette.requests import Request
 from calmo_pagerduty.access.permissions import WEBHOOKS_READ, WEBHOOKS_WRITE
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.connections.store import Connection
-from calmo_pagerduty.db.database import (
-    Database,
-)
+from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.scopes import Scope

@@ -6,9 +6,7 @@ from starlette.requests import Request
 
 from calmo_pagerduty.access import audit_store as audit
 from calmo_pagerduty.access.store import Principal
-from calmo_pagerduty.db.database import (
-    Database,
-)
+from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.webhooks import management_store as webhook_management
 from calmo_pagerduty.webhooks.management_store import ManagedWebhook

@@ -18,16 +18,16 @@ from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.connections.service import PagerDutyClients
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db import leases
-from calmo_pagerduty.db.database import (
-    Database,
-)
+from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.scopes import EVERYTHING, ScopeKind
 from calmo_pagerduty.pagerduty.client import PagerDutyClient
 from calmo_pagerduty.pagerduty.token_kinds import Region
-from calmo_pagerduty.webhooks import management_store as webhook_management
-from calmo_pagerduty.webhooks import subscription_plans as subscriptions
+from calmo_pagerduty.webhooks import (
+    management_store as webhook_management,
+    subscription_plans as subscriptions,
+)
 from calmo_pagerduty.webhooks.event_filters import EVENTS
 from calmo_pagerduty.webhooks.lifecycle import (
     WebhookConflict,

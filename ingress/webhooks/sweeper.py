@@ -9,8 +9,10 @@ from calmo_pagerduty.db.encryption import CannotDecrypt
 from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.pagerduty.errors import PagerDutyError
 from calmo_pagerduty.temporal.handle import TemporalHandle
-from calmo_pagerduty.webhooks import evidence_store as webhook_evidence
-from calmo_pagerduty.webhooks import management_store as webhook_management
+from calmo_pagerduty.webhooks import (
+    evidence_store as webhook_evidence,
+    management_store as webhook_management,
+)
 from calmo_pagerduty.webhooks.management_store import ManagedWebhook
 from ingress.webhooks.end_to_end_check import remove_test_incident
 from ingress.webhooks.subscriber import Subscriber

@@ -9,15 +9,7 @@ from pagerduty_simulator.payloads import wire_seconds
 from pagerduty_simulator.references import JsonObject, service_reference, team_reference, user_reference
 from pagerduty_simulator.resources import Team
 from pagerduty_simulator.rest.answers import ERRORS, Answer, RestError, invalid
-from pagerduty_simulator.rest.calls import (
-    Call,
-    a_read,
-    a_write,
-    lookup,
-    page,
-    parse_moment,
-    reference_id,
-)
+from pagerduty_simulator.rest.calls import Call, a_read, a_write, lookup, page, parse_moment, reference_id
 from pagerduty_simulator.rest.objects import service_object
 
 _FILTERS: Final = frozenset({"past", "future", "ongoing", "open", "all"})

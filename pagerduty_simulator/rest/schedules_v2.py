@@ -10,15 +10,7 @@ from pagerduty_simulator.layer_schedules import Layer, LayerSchedule, Restrictio
 from pagerduty_simulator.references import JsonObject, policy_reference, team_reference, user_reference
 from pagerduty_simulator.rest.answers import ERRORS, Answer, RestError, invalid
 from pagerduty_simulator.rest.audit_records import note_change
-from pagerduty_simulator.rest.calls import (
-    Call,
-    a_read,
-    a_write,
-    lookup,
-    page,
-    parse_moment,
-    reference_id,
-)
+from pagerduty_simulator.rest.calls import Call, a_read, a_write, lookup, page, parse_moment, reference_id
 from pagerduty_simulator.rest.objects import as_object, schedule_reference, user_object
 from pagerduty_simulator.shifts import Shift, coverage_percentage, cut
 

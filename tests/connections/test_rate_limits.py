@@ -8,11 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
-from calmo_pagerduty.connections import rate_limit_store as permits
-from calmo_pagerduty.connections import store as connections
+from calmo_pagerduty.connections import rate_limit_store as permits, store as connections
 from calmo_pagerduty.connections.rate_limit_store import BURST_SECONDS, Permit, RateLimitUsage
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.database import Database

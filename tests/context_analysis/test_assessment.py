@@ -8,11 +8,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from calmo_pagerduty.contexts.analysis import document as facts
-from calmo_pagerduty.contexts.analysis import truncation as omissions
+from calmo_pagerduty.contexts.analysis import document as facts, truncation as omissions
 from calmo_pagerduty.contexts.analysis.assessment import assess
 from calmo_pagerduty.contexts.analysis.inputs import (
     AssessmentInput,

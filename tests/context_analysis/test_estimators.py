@@ -5,8 +5,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from calmo_pagerduty.contexts.analysis.estimators import (
     MIN_P_VALUE,

@@ -4,8 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from calmo_pagerduty.contexts.analysis.impact import FACTORS, IMPACT_LABELS, assess_impact, impact_label
 from calmo_pagerduty.contexts.analysis.inputs import AssessmentInput, LogLine

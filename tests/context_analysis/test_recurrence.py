@@ -4,8 +4,7 @@ import uuid
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from calmo_pagerduty.contexts.analysis.inputs import AssessmentInput, PastIncident
 from calmo_pagerduty.contexts.analysis.recurrence import (

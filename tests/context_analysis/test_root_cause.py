@@ -3,8 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from calmo_pagerduty.contexts.analysis.inputs import AssessmentInput
 from calmo_pagerduty.contexts.analysis.root_cause import candidate_score, find_root_cause

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from calmo_pagerduty.contexts.analysis import title_index
 from calmo_pagerduty.contexts.analysis.title_index import TitleIndex, TitleSimilarity

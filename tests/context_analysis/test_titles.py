@@ -2,8 +2,7 @@
 
 import uuid
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from calmo_pagerduty.contexts.analysis.titles import MAX_TITLE_LENGTH, fingerprint, mask_title, stable_key
 

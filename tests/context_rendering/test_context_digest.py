@@ -2,8 +2,7 @@
 
 import json
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from calmo_pagerduty.contexts.model import IncidentContext
 from calmo_pagerduty.contexts.rendering.digest import MAX_BYTES, context_digest

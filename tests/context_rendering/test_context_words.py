@@ -1,8 +1,7 @@
 """Figures in the words of a person."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from calmo_pagerduty.contexts.rendering.wording import (
     STATE_TEXT,

@@ -8,8 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from calmo_pagerduty.contexts.facts import EntityRef
 from calmo_pagerduty.contexts.model import DependencyNode, DependencyView, IncidentContext

@@ -3,17 +3,12 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from calmo_pagerduty.contexts.account import codec as facts
 from calmo_pagerduty.contexts.analysis import (
     parse_accounts as reading_accounts,
-)
-from calmo_pagerduty.contexts.analysis import (
     parse_incidents as reading_incidents,
-)
-from calmo_pagerduty.contexts.analysis import (
     parse_logs as reading_logs,
 )
 from calmo_pagerduty.contexts.analysis.dependency_walk import MAX_UPSTREAM_HOPS, DependencyWalk

@@ -10,8 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from calmo_pagerduty.access import audit_store as audit
-from calmo_pagerduty.contexts import account_cache_store as cache_store
-from calmo_pagerduty.contexts import store as contexts
+from calmo_pagerduty.contexts import account_cache_store as cache_store, store as contexts
 from calmo_pagerduty.contexts.account_cache_store import ChangeRow, IncidentRow, SyncedRange
 from calmo_pagerduty.contexts.sources import Source, SourceState
 from calmo_pagerduty.contexts.store import ContextPart

@@ -9,9 +9,11 @@ import sqlalchemy as sa
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
-from calmo_pagerduty.deliveries import queries as delivery_queries
-from calmo_pagerduty.deliveries import refusal_store as refusals
-from calmo_pagerduty.deliveries import store as deliveries
+from calmo_pagerduty.deliveries import (
+    queries as delivery_queries,
+    refusal_store as refusals,
+    store as deliveries,
+)
 from calmo_pagerduty.deliveries.model import DeliveryState, SignatureVerdict, Verdict
 from calmo_pagerduty.deliveries.queries import DeliveryFilter, LoggedDelivery
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope, Visibility

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 
 from calmo_pagerduty.deliveries.model import SignatureVerdict
 from calmo_pagerduty.deliveries.webhook_signature import MAX_SIGNATURES, sign, verify

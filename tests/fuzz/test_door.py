@@ -5,8 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
 from tests.support.builders import SECRET, an_event, headers_for
 from tests.support.doors import Doorway

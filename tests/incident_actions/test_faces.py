@@ -4,8 +4,7 @@ import json
 import os
 
 import pytest
-from mcp import Client as McpClient
-from mcp import StdioServerParameters, stdio_client
+from mcp import Client as McpClient, StdioServerParameters, stdio_client
 
 from calmo_pagerduty.clients.tools import ToolClient, ToolProblem
 from calmo_pagerduty.incidents.action_names import Action

@@ -12,11 +12,7 @@ from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.incidents import (
     action_result_store as action_results,
-)
-from calmo_pagerduty.incidents import (
     action_store as operations,
-)
-from calmo_pagerduty.incidents import (
     store as issues,
 )
 from calmo_pagerduty.incidents.action_names import Action

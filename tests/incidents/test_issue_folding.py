@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from calmo_pagerduty.deliveries.event_facts import facts_json
 from calmo_pagerduty.incidents.lifecycle import EventFacts, IncidentState, LifecyclePolicy, SaveEvents, decide

@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from calmo_pagerduty.connections.severity import Severity
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
-from calmo_pagerduty.incidents import queries as issue_queries
-from calmo_pagerduty.incidents import store as issues
+from calmo_pagerduty.incidents import queries as issue_queries, store as issues
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope
 from calmo_pagerduty.pagerduty.event_types import EventType, IncidentStatus

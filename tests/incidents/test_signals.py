@@ -3,8 +3,7 @@
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from calmo_pagerduty.incidents.lifecycle import EventFacts
 from calmo_pagerduty.incidents.signals import MAX_PAYLOAD_LENGTH, RECEIVE_EVENTS, decode_signal, encode_signal

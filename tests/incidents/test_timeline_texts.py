@@ -4,8 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from calmo_pagerduty.incidents.timeline import TimelineEntry, event_entry
 from calmo_pagerduty.pagerduty.event_types import EVENT_RULES, EventType, IssueAction

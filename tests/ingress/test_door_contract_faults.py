@@ -11,8 +11,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from calmo_pagerduty.db import database as database_limits
-from calmo_pagerduty.db import tables
+from calmo_pagerduty.db import database as database_limits, tables
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.pagerduty.event_types import EventType

@@ -4,9 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from calmo_pagerduty.db.database import (
-    Database,
-)
+from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.scopes import Scope

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from calmo_pagerduty.deliveries.event_facts import facts_json, is_about_an_incident, is_ping, is_unknown_type
 from calmo_pagerduty.incidents.lifecycle import EventFacts

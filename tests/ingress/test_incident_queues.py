@@ -2,8 +2,7 @@
 
 from collections import defaultdict
 
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from calmo_pagerduty.deliveries.store import PendingDelivery

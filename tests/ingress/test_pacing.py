@@ -1,8 +1,7 @@
 """How long an incident's events are collected: not at all in quiet times, a little in a storm."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ingress.forwarding.pacing import (
     CALM_PER_SECOND,

@@ -21,8 +21,10 @@ from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.pagerduty.event_types import EventType
 from calmo_pagerduty.processes import free_port
-from calmo_pagerduty.webhooks import evidence_store as webhook_evidence
-from calmo_pagerduty.webhooks import management_store as webhook_management
+from calmo_pagerduty.webhooks import (
+    evidence_store as webhook_evidence,
+    management_store as webhook_management,
+)
 from calmo_pagerduty.webhooks.synthetic_incidents import synthetic_event
 from ingress.webhooks.end_to_end_check import WebhookEndToEndTest, WebhookTestStep
 from ingress.webhooks.tls_probe import HostPort, NotDeliverable, check_tls

@@ -1,7 +1,6 @@
 """Whatever JSON holds, its readers get the type they need."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from calmo_pagerduty.kernel.json_values import as_object, as_objects, as_text, storable_text
 

@@ -3,8 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from calmo_pagerduty.deliveries.redacted_bodies import redact_body
 from calmo_pagerduty.kernel.redaction import MASK, PATTERNS, redact, redact_secrets

@@ -5,8 +5,7 @@ import unicodedata
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from calmo_pagerduty.kernel.untrusted_text import MAX_TEXT_LENGTH, clean_json, sanitize_text
 from tests.support.examples import examples

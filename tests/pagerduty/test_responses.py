@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from calmo_pagerduty.pagerduty import errors as api_errors
 from calmo_pagerduty.pagerduty.errors import (

@@ -17,11 +17,7 @@ from pagerduty_simulator.events import Event
 from pagerduty_simulator.reference_fold import ExpectedIncident, expected_state
 from pagerduty_simulator.scenarios import Scenario, events_of, play
 from pagerduty_simulator.shop import online_shop
-from pagerduty_simulator.storms import (
-    STORM_BEGINS_AT,
-    random_storm,
-    with_duplicates_and_disorder,
-)
+from pagerduty_simulator.storms import STORM_BEGINS_AT, random_storm, with_duplicates_and_disorder
 
 COURSE = [
     EventType.TRIGGERED,

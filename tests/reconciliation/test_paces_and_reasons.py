@@ -10,14 +10,11 @@ import sqlalchemy as sa
 from calmo_pagerduty.connections import throttle as request_pace
 from calmo_pagerduty.connections.throttle import BURST_SIZE, REQUESTS_PER_MINUTE, Pacer
 from calmo_pagerduty.db import tables
-from calmo_pagerduty.db.database import (
-    Database,
-)
+from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.scopes import Scope
-from calmo_pagerduty.reconciliation import reason_queries as reconcile_reasons
-from calmo_pagerduty.reconciliation import store as reconciliations
+from calmo_pagerduty.reconciliation import reason_queries as reconcile_reasons, store as reconciliations
 from calmo_pagerduty.webhooks import store as webhooks
 from tests.support.builders import SECRET
 from tests.support.tool_service import add_connection

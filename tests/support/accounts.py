@@ -7,9 +7,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from calmo_pagerduty.db.database import (
-    Database,
-)
+from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.tables import dead_letters, deliveries, issue_changes, issues, timeline
 from calmo_pagerduty.db.transactions import Transaction
 from pagerduty_simulator.events import Event

@@ -12,9 +12,7 @@ from temporalio.client import Client
 
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.db import tables
-from calmo_pagerduty.db.database import (
-    Database,
-)
+from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.deliveries.model import DeliveryState

@@ -7,11 +7,7 @@ from typing import Any
 
 from calmo_pagerduty.contexts.analysis import (
     parse_accounts as reading_accounts,
-)
-from calmo_pagerduty.contexts.analysis import (
     parse_incidents as reading_incidents,
-)
-from calmo_pagerduty.contexts.analysis import (
     parse_logs as reading_logs,
 )
 from calmo_pagerduty.contexts.analysis.inputs import (

@@ -19,9 +19,7 @@ from bootstrap.workers import incident_worker, pagerduty_worker
 from calmo_pagerduty.access import store as api_keys
 from calmo_pagerduty.access.permissions import ALL_PERMISSIONS
 from calmo_pagerduty.connections import store as connections
-from calmo_pagerduty.db.database import (
-    Database,
-)
+from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope

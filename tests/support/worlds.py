@@ -6,8 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from calmo_pagerduty.access import audit_store as audit
-from calmo_pagerduty.access import store as api_keys
+from calmo_pagerduty.access import audit_store as audit, store as api_keys
 from calmo_pagerduty.access.permissions import ALL_PERMISSIONS
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.encryption import Keyring

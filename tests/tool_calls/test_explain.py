@@ -13,8 +13,7 @@ from typer.main import get_command
 
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.encryption import Keyring
-from calmo_pagerduty.deliveries import explanations
-from calmo_pagerduty.deliveries import store as deliveries
+from calmo_pagerduty.deliveries import explanations, store as deliveries
 from calmo_pagerduty.webhooks import store as webhooks
 from ingress.app import build_app
 from ingress.cli import app

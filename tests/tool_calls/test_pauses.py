@@ -8,10 +8,7 @@ from datetime import UTC, datetime, timedelta
 from calmo_pagerduty.connections.rate_limit_store import Permit
 from calmo_pagerduty.connections.service import RateLimitState, SharedPermits
 from calmo_pagerduty.db.batcher import Batcher
-from calmo_pagerduty.db.database import (
-    READER_THREADS,
-    Database,
-)
+from calmo_pagerduty.db.database import READER_THREADS, Database
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.pagerduty.errors import RateLimited
 from calmo_pagerduty.pagerduty.rate_limits import RateHeaders

@@ -3,8 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
 from calmo_pagerduty.pagerduty.requests import ApiRequest, ListRequest, Paging
 from calmo_pagerduty.tools.arguments import InvalidArguments, parse_arguments

@@ -5,20 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from calmo_pagerduty.pagerduty.tokens import TokenInfo
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.classes import Access, Category, Risk
 from calmo_pagerduty.tools.model import Tool
-from calmo_pagerduty.tools.permissions import (
-    ConnectionRules,
-    Judgement,
-    PrincipalRights,
-    Switch,
-    judge,
-)
+from calmo_pagerduty.tools.permissions import ConnectionRules, Judgement, PrincipalRights, Switch, judge
 from tests.support.examples import examples
 
 NOBODY_KNOWS = TokenInfo()

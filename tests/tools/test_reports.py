@@ -7,8 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from calmo_pagerduty.pagerduty.errors import NotInPlan, RateLimited, ServerFault, TokenRejected
 from calmo_pagerduty.pagerduty.requests import ListResult

@@ -1,8 +1,7 @@
 """Which changes of a connection's rules only an administrator may make, and which rules are none."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from pydantic import ValidationError
 
 from calmo_pagerduty.pagerduty.tokens import TokenInfo

@@ -12,9 +12,7 @@ from calmo_pagerduty.contexts.account import codec
 from calmo_pagerduty.contexts.account_cache_store import ChangeRow, IncidentRow
 from calmo_pagerduty.contexts.analysis.inputs import Change, PastIncident
 from calmo_pagerduty.contexts.analysis.parse_logs import with_handling
-from calmo_pagerduty.db.database import (
-    Database,
-)
+from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
 
 #: The number of connections in memory. A large account takes some 20 MB.

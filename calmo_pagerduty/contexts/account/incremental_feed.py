@@ -12,9 +12,7 @@ from calmo_pagerduty.contexts import account_cache_store as cache_store
 from calmo_pagerduty.contexts.account.cache import AccountCache
 from calmo_pagerduty.contexts.account.requests import PAGE_SIZE, SourceClient
 from calmo_pagerduty.contexts.account_cache_store import SyncedRange
-from calmo_pagerduty.db.database import (
-    Database,
-)
+from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.instants import parse_instant
 from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject

@@ -5,8 +5,7 @@ maintenance windows, priorities.
 from collections.abc import Mapping
 from typing import Any
 
-from calmo_pagerduty.contexts.account import cache as cached_kinds
-from calmo_pagerduty.contexts.account import codec
+from calmo_pagerduty.contexts.account import cache as cached_kinds, codec
 from calmo_pagerduty.contexts.account.cache import CacheEntry
 from calmo_pagerduty.contexts.analysis import parse_accounts as read
 from calmo_pagerduty.contexts.analysis.parse_incidents import parse_all, parse_open_incident

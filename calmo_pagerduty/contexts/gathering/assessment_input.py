@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from calmo_pagerduty.contexts import account_cache_store as cache_store
-from calmo_pagerduty.contexts import issue_history_queries as issue_history
-from calmo_pagerduty.contexts import store as contexts
-from calmo_pagerduty.contexts.account import cache as cached_kinds
-from calmo_pagerduty.contexts.account import codec
+from calmo_pagerduty.contexts import (
+    account_cache_store as cache_store,
+    issue_history_queries as issue_history,
+    store as contexts,
+)
+from calmo_pagerduty.contexts.account import cache as cached_kinds, codec
 from calmo_pagerduty.contexts.account.incident_history import IncidentHistory
 from calmo_pagerduty.contexts.account_cache_store import CachedRow
 from calmo_pagerduty.contexts.analysis import parse_issues

@@ -4,8 +4,7 @@ from datetime import UTC, datetime
 
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.contexts import account_cache_store as cache_store
-from calmo_pagerduty.contexts.account import cache as cached_kinds
-from calmo_pagerduty.contexts.account import codec
+from calmo_pagerduty.contexts.account import cache as cached_kinds, codec
 from calmo_pagerduty.contexts.account.incremental_feed import FeedSync, IncrementalFeed
 from calmo_pagerduty.contexts.account.requests import SourceClient
 from calmo_pagerduty.contexts.gathering.account_sources import business_services, services

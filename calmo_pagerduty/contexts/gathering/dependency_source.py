@@ -20,9 +20,7 @@ from calmo_pagerduty.contexts.analysis.parse_incidents import parse_all
 from calmo_pagerduty.contexts.gathering.account_sources import business_services, services
 from calmo_pagerduty.contexts.gathering.source import SourceJob, SourceReader, SourceResult, partial_result
 from calmo_pagerduty.contexts.sources import Source
-from calmo_pagerduty.db.database import (
-    Database,
-)
+from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.json_values import as_objects
 from calmo_pagerduty.pagerduty.errors import AccessDenied, NotFound, PagerDutyError

@@ -6,18 +6,14 @@ from datetime import UTC, datetime
 
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.connections.store import ConnectionRemoved
-from calmo_pagerduty.contexts import issue_history_queries as issue_history
-from calmo_pagerduty.contexts import store as contexts
+from calmo_pagerduty.contexts import issue_history_queries as issue_history, store as contexts
 from calmo_pagerduty.contexts.gathering.assessor import Assessor
 from calmo_pagerduty.contexts.gathering.local_sources import NO_CREDENTIAL_TEXT
 from calmo_pagerduty.contexts.model import IncidentContext
 from calmo_pagerduty.contexts.runs import ContextOutcome, ContextState, is_degraded
 from calmo_pagerduty.contexts.sources import Source, SourceState
 from calmo_pagerduty.contexts.store import ContextPart
-from calmo_pagerduty.db.database import (
-    Database,
-    StoreUnavailable,
-)
+from calmo_pagerduty.db.database import Database, StoreUnavailable
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.model import FrozenModel
