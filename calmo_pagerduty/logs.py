@@ -3,7 +3,9 @@
 import json
 import logging
 import sys
+import traceback
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -18,6 +20,16 @@ def configure(level: str, form: Literal["text", "json"]) -> None:
     root.setLevel(level)
     for noisy in ("httpx", "httpcore", "asyncio", "alembic", "sse_starlette"):
         logging.getLogger(noisy).setLevel("WARNING")
+
+
+def fault_fields(error: BaseException) -> dict[str, str]:
+    """Return the type of an error and where it was raised, innermost last: `file:line function`.
+
+    Its message is left out, because it may quote what people wrote.
+    """
+    places = traceback.extract_tb(error.__traceback__)
+    where = " > ".join(f"{Path(place.filename).name}:{place.lineno} {place.name}" for place in places)
+    return {"error": type(error).__name__, "where": where}
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

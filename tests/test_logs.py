@@ -62,3 +62,13 @@ def test_text_has_the_same_fields(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("INFO", "text")
     logging.getLogger("calmo").info("begun", extra={"port": 8080})
     assert capsys.readouterr().err.split(" ", 1)[1] == "info    begun port=8080\n"
+
+
+def test_a_fault_is_logged_by_its_type_and_place_without_its_message() -> None:
+    try:
+        raise ValueError("Ada wrote this")
+    except ValueError as error:
+        fields = logs.fault_fields(error)
+    assert fields["error"] == "ValueError"
+    assert fields["where"].endswith(" test_a_fault_is_logged_by_its_type_and_place_without_its_message")
+    assert "Ada" not in str(fields)

@@ -15,6 +15,7 @@ from calmo_pagerduty.incidents.lifecycle import EventFacts, IncidentState
 from calmo_pagerduty.incidents.signals import DeadLetter
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.model import FrozenModel
+from calmo_pagerduty.logs import fault_fields
 
 logger = logging.getLogger(__name__)
 
@@ -66,8 +67,10 @@ class IssueService:
         # Only a bug of ours gets here, and each retry would meet it again. As CannotApply it is final, and
         # the workflow stores the events as dead letters instead of being blocked by them for ever.
         except Exception as error:
-            logger.exception("events_not_applied", extra={"workflow_id": batch.ref.workflow_id})
-            raise CannotApply(type(error).__name__) from error
+            details = {"workflow_id": batch.ref.workflow_id, **fault_fields(error)}
+            logger.error("events_not_applied", extra=details)
+            # Temporal writes a cause's message into the history, and it may quote what people wrote.
+            raise CannotApply(type(error).__name__) from None
 
     async def save_dead_letters(self, batch: DeadLettersToSave) -> None:
         """Store dead letters, and have the issue reconciled. Raises StoreUnavailable."""

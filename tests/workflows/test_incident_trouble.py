@@ -28,6 +28,9 @@ from tests.support.incident_runs import IncidentRuns
 OF_NO_KNOWN_ENCODING = RawValue(Payload(metadata={"encoding": b"binary/enigma"}, data=b"\xff\x00\x80"))
 
 
+CANARY = "Ada wrote this"
+
+
 def triggered() -> EventFacts:
     return facts(EventType.TRIGGERED, at=NOON)
 
@@ -122,14 +125,14 @@ async def test_an_event_that_cannot_be_decided_is_set_aside_and_the_others_are_a
 
 
 async def test_an_event_that_cannot_be_applied_is_set_aside_and_the_others_are_applied(
-    runs: IncidentRuns, monkeypatch: pytest.MonkeyPatch
+    runs: IncidentRuns, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     ref = runs.an_incident()
     poison = runs.take_in(ref, an_event(EventType.ESCALATED, ref.incident_id, at=NOON + minutes(1)))
 
     def absorb_with_a_fault(issue: Any, events: Any, *more: Any) -> Any:
         if any(received.facts.event_id == poison.event_id for received in events):
-            raise ZeroDivisionError
+            raise ZeroDivisionError(CANARY)
         return apply_events(issue, events, *more)
 
     monkeypatch.setattr("calmo_pagerduty.incidents.store.apply_events", absorb_with_a_fault)
@@ -137,8 +140,15 @@ async def test_an_event_that_cannot_be_applied_is_set_aside_and_the_others_are_a
     async with runs.worker():
         issue = await runs.until_saved(ref, 2)
         letters = await eventually(runs.letters)
+        history = await runs.handle(ref).fetch_history()
     assert issue.status is IncidentStatus.RESOLVED
     assert [letter.reason for letter in letters] == ["not saved: CannotApply: ZeroDivisionError"]
+    # An exception's message may quote what people wrote: it reaches neither the history nor the log.
+    assert CANARY not in history.to_json()
+    assert CANARY not in caplog.text
+    fault = next(record for record in caplog.records if record.getMessage() == "events_not_applied")
+    assert vars(fault)["error"] == "ZeroDivisionError"
+    assert vars(fault)["where"].endswith(" absorb_with_a_fault")
     assert _delivery_states(runs) == {poison.seq: "dead_letter"}
 
 
