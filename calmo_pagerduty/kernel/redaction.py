@@ -14,7 +14,7 @@ MASK: Final = "***"
 #: Words that may follow `token:` in a sentence and are no token.
 _NOT_PROSE: Final = (
     r"(?!(?:an?|and|are|at|can|can't|cannot|does|doesn't|error|has|have|in|invalid|is|isn't|may|missing|must|no"
-    r"|not|of|or|required|should|that|the|too|was|were|will|with|you|your)\b)"
+    r"|not|of|or|required|should|that|the|too|was|were|will|with|you|your)(?:[.,;:!?)]*(?:\s|$)))"
 )
 _DOMAIN: Final = (
     r"(?:(?:[\w-]{1,63}\.){1,8}[^\W\d_][\w-]{1,62}"  # example.org, but not the version in react@18.2.0

@@ -229,7 +229,7 @@ def test_people_on_call_are_told_with_their_clock() -> None:
 def test_what_only_reads_contexts_does_not_load_the_heavy_libraries() -> None:
     program = (
         "import sys, calmo_pagerduty.contexts.analysis.inputs;"
-        "import calmo_pagerduty.contexts.analysis.time_zones;"
+        "import calmo_pagerduty.kernel.time_zones;"
         "import calmo_pagerduty.contexts.model;"
         "print({'numpy', 'scipy', 'networkx'} & set(sys.modules))"
     )

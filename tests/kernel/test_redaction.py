@@ -1,9 +1,10 @@
 """What is secret or personal is masked everywhere; identifiers, times and versions stay."""
 
 import json
+import re
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import assume, given, strategies as st
 
 from calmo_pagerduty.deliveries.redacted_bodies import redact_body
 from calmo_pagerduty.kernel.redaction import MASK, PATTERNS, redact, redact_secrets
@@ -144,6 +145,8 @@ _BEFORE = (
 @given(data=st.data())
 def test_what_was_masked_before_is_masked_still(pattern: str, data: st.DataObject) -> None:
     secret = data.draw(st.from_regex(pattern, fullmatch=True, alphabet=st.characters(codec="ascii")))
+    # A secret of asterisks stands in every mask, and `token: has` may begin a sentence.
+    assume("*" not in secret and not re.search(r"(?i)[=:]\s*[a-z']{1,8}[.,;:!?)]*$", secret))
     assert secret not in redact(f"so: {secret} !")
 
 

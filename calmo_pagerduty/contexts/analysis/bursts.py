@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from calmo_pagerduty.contexts.analysis.estimators import poisson_tail
 from calmo_pagerduty.contexts.analysis.streams import CLOCK_SKEW, DAY, MINUTE
 from calmo_pagerduty.contexts.analysis.title_index import Floats
+from calmo_pagerduty.statistics.estimators import poisson_tail
 
 #: Fewer events are no burst.
 MIN_BURST_SIZE = 3

@@ -19,7 +19,6 @@ from calmo_pagerduty.contexts.analysis.inputs import (
 )
 from calmo_pagerduty.contexts.analysis.recommendation import person_ref
 from calmo_pagerduty.contexts.analysis.similarity import responder_ref
-from calmo_pagerduty.contexts.analysis.time_zones import is_night, local_time, time_zone
 from calmo_pagerduty.contexts.facts import (
     AlertFact,
     ChangeFact,
@@ -33,6 +32,7 @@ from calmo_pagerduty.contexts.facts import (
 )
 from calmo_pagerduty.contexts.model import Candidate, DependencyNode, DependencyView
 from calmo_pagerduty.contexts.sources import Source
+from calmo_pagerduty.kernel.time_zones import is_night, local_time, time_zone
 from calmo_pagerduty.kernel.untrusted_text import sanitize_text
 from calmo_pagerduty.pagerduty.webhook_events import Reference
 

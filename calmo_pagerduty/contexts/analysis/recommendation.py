@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from calmo_pagerduty.contexts.analysis.dependency_graph import Neighbourhood, service_ref
-from calmo_pagerduty.contexts.analysis.estimators import wilson_interval
 from calmo_pagerduty.contexts.analysis.inputs import AssessmentInput, Person
 from calmo_pagerduty.contexts.analysis.responder_model import (
     MIN_BACKTEST_SIZE,
@@ -18,12 +17,13 @@ from calmo_pagerduty.contexts.analysis.responder_model import (
     responder_ids,
 )
 from calmo_pagerduty.contexts.analysis.similarity import SimilarityMatch
-from calmo_pagerduty.contexts.analysis.time_zones import is_night, local_time, time_zone
 from calmo_pagerduty.contexts.analysis.title_index import TitleSimilarity
 from calmo_pagerduty.contexts.facts import EntityRef
 from calmo_pagerduty.contexts.model import Misrouting, PersonToInvolve, Recommendation
 from calmo_pagerduty.contexts.sources import Source
+from calmo_pagerduty.kernel.time_zones import is_night, local_time, time_zone
 from calmo_pagerduty.kernel.untrusted_text import sanitize_text
+from calmo_pagerduty.statistics.estimators import wilson_interval
 
 MAX_PEOPLE = 5
 _MAX_EVIDENCE = 5

@@ -26,7 +26,6 @@ from calmo_pagerduty.contexts.analysis.correlation import (
     unrelated_times,
 )
 from calmo_pagerduty.contexts.analysis.dependency_graph import MAX_HOPS, distance_decay, service_ref
-from calmo_pagerduty.contexts.analysis.estimators import benjamini_hochberg_threshold
 from calmo_pagerduty.contexts.analysis.inputs import Change
 from calmo_pagerduty.contexts.analysis.streams import (
     CLOCK_SKEW,
@@ -39,6 +38,7 @@ from calmo_pagerduty.contexts.facts import EntityRef, UntrustedText
 from calmo_pagerduty.contexts.model import Candidate, RootCause
 from calmo_pagerduty.contexts.sources import Source
 from calmo_pagerduty.kernel.untrusted_text import sanitize_text
+from calmo_pagerduty.statistics.estimators import benjamini_hochberg_threshold
 
 FALSE_DISCOVERY_RATE = 0.05
 #: Events after the incident's start count too, which raises the error by at most this factor.

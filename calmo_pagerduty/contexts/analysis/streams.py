@@ -14,8 +14,8 @@ from typing import Literal
 
 import numpy as np
 
-from calmo_pagerduty.contexts.analysis.estimators import poisson_at_least_one
 from calmo_pagerduty.contexts.analysis.title_index import Floats
+from calmo_pagerduty.statistics.estimators import poisson_at_least_one
 
 DAY = 86_400.0
 HOUR = 3_600.0

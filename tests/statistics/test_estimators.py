@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, strategies as st
 
-from calmo_pagerduty.contexts.analysis.estimators import (
+from calmo_pagerduty.statistics.estimators import (
     MIN_P_VALUE,
     benjamini_hochberg_threshold,
     poisson_at_least_one,

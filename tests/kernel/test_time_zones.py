@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from calmo_pagerduty.contexts.analysis.time_zones import IANA_OF_RAILS, is_night, local_time, time_zone
+from calmo_pagerduty.kernel.time_zones import IANA_OF_RAILS, is_night, local_time, time_zone
 
 
 @pytest.mark.parametrize("name", sorted(IANA_OF_RAILS))

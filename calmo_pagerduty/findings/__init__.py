@@ -1,0 +1,1 @@
+"""Findings of all analyses: one store, one inbox, one life cycle."""

@@ -1,0 +1,1 @@
+"""Rendering schedules ourselves: what-if scenarios, swaps, and the optimiser."""

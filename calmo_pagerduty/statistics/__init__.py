@@ -1,0 +1,1 @@
+"""Statistics in plain Python and NumPy: survival, rates, proportions, fairness. Pure."""
