@@ -258,6 +258,8 @@ class Service:
     auto_resolve_timeout: int | None = None
     #: Suppression and auto-pause, as PagerDuty names them; None if unknown.
     auto_pause_seconds: int | None = None
+    #: The scheduled action `urgency_change`: when support hours begin, open incidents become high urgency.
+    raises_urgency_with_support_hours: bool = False
 
 
 class ContactKind(StrEnum):
