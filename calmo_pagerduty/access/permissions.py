@@ -16,10 +16,17 @@ DELIVERIES_READ = "deliveries:read"
 #: Allows reading bodies, which hold texts of people. WEBHOOKS_WRITE, which allows replays, implies it.
 DELIVERIES_BODY = "deliveries:body"
 KEYS_WRITE = "keys:write"
+#: Findings and reports of the on-call analyses.
+FINDINGS_READ = "findings:read"
+#: Accept and dismiss findings.
+FINDINGS_WRITE = "findings:write"
+#: What single persons did or bear: hours, nights, pages. Without it, reports show teams (`access.persons`).
+PERSONS_READ = "persons:read"
 
 #: All permissions. The first key, which `up` makes, has them.
 ALL_PERMISSIONS = (
     ISSUES_READ, METRICS_READ, WEBHOOKS_READ, WEBHOOKS_WRITE, CONNECTIONS_READ, CONNECTIONS_WRITE,
     CONNECTIONS_ADMIN, TOOLS_READ, TOOLS_WRITE, APPROVALS_WRITE, AUDIT_READ,
     DELIVERIES_READ, DELIVERIES_BODY, KEYS_WRITE,
+    FINDINGS_READ, FINDINGS_WRITE, PERSONS_READ,
 )  # fmt: skip

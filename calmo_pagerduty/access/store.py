@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
+from calmo_pagerduty.access.persons import PersonVisibility, person_visibility
 from calmo_pagerduty.db.tables import api_keys
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope, Visibility
@@ -34,6 +35,13 @@ class Principal:
     #: The teams that the key works for, by PagerDuty's ids.
     teams: tuple[str, ...] = ()
     expires_at: datetime | None = None
+    #: The person who owns the key; None if nobody is named.
+    person: str | None = None
+
+    @property
+    def persons(self) -> PersonVisibility:
+        """The persons whose hours, pages and names this key may see."""
+        return person_visibility(self.permissions, self.person)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +166,13 @@ def _principal(row: Any, now: datetime) -> Principal | None:
         EVERYTHING if row.scopes is None else Visibility(tuple(Scope.parse(scope) for scope in row.scopes))
     )
     return Principal(
-        row.id, frozenset(row.permissions), visible, row.person or row.name, tuple(row.teams), row.expires_at
+        row.id,
+        frozenset(row.permissions),
+        visible,
+        row.person or row.name,
+        tuple(row.teams),
+        row.expires_at,
+        row.person,
     )
 
 
