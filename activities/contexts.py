@@ -41,6 +41,8 @@ CANNOT_ASSESS = "CannotAssess"
 
 
 class ContextToRequest(FrozenModel):
+    """The incident whose context is wanted, and why."""
+
     ref: IncidentRef
     reason: ReasonText
 

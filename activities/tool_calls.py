@@ -22,10 +22,14 @@ from calmo_pagerduty.tool_calls.service import ToolCallService
 
 
 class CallToCarryOut(FrozenModel):
+    """The tool call whose plan the activity runs."""
+
     call_id: str
 
 
 class CallToEnd(FrozenModel):
+    """The tool call to end in a state, with the reason in words."""
+
     call_id: str
     state: CallState
     why: str

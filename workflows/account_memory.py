@@ -26,6 +26,7 @@ class AccountMemoryWorkflow:
 
     @workflow.run
     async def run(self, start: BackfillStart) -> BackfillStep:
+        """Run steps until the past is read, PagerDuty refuses, or the steps are used up."""
         done = BackfillStep()
         for number in range(MAX_STEPS):
             try:

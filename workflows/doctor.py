@@ -17,6 +17,8 @@ with workflow.unsafe.imports_passed_through():
 
 
 class DoctorStart(FrozenModel):
+    """The connection to examine."""
+
     connection_id: str
 
 
@@ -26,6 +28,7 @@ class DoctorWorkflow:
 
     @workflow.run
     async def run(self, start: DoctorStart) -> ExaminationSummary:
+        """Examine, enable what PagerDuty switched off, and reconcile if events were lost."""
         examined: ExaminationSummary = await workflow.execute_activity_method(
             DoctorActivities.examine_webhooks,
             ConnectionToExamine(connection_id=start.connection_id),

@@ -114,6 +114,7 @@ class IncidentWorkflow:
 
     @workflow.run
     async def run(self, start: IncidentStart) -> IncidentState:
+        """Handle the incident's events until a day after it was resolved."""
         self._describe()
         try:
             while True:
@@ -150,16 +151,19 @@ class IncidentWorkflow:
 
     @act.validator
     def check_act(self, order: ActionToAccept) -> None:
+        """Validate the update `act`: refuse at once what makes no sense."""
         reason = refusal_of(order.action, order.standing, self._status_as_of())
         if reason is not None:
             raise ApplicationError(reason, type=ACTION_REFUSED, non_retryable=True)
 
     @workflow.query(name=names.QUERY_STATE, description="The incident's current state")
     def state(self) -> IncidentState:
+        """Return the incident's state, as the workflow knows it."""
         return self._state.model_copy(update={"remembered": ()})
 
     @workflow.query(name=names.QUERY_TIMELINE, description="The latest events, oldest first")
     def timeline(self) -> list[RememberedEvent]:
+        """Return the last events that the workflow has handled, oldest first."""
         return sorted(self._state.remembered, key=lambda event: event.occurred_at)
 
     async def _wait_for_work(self) -> None:

@@ -78,6 +78,7 @@ class IncidentContextWorkflow:
 
     @workflow.run
     async def run(self, start: ContextStart) -> ContextOutcome:
+        """Gather the context, and again as long as reasons arrive."""
         while True:
             end = await self._gather_version(await self._reasons.collect())
             if not self._reasons:
@@ -91,10 +92,12 @@ class IncidentContextWorkflow:
         description='Gather the context once more: a reason, such as "reopened"',
     )
     def gather_again(self, reason: Any = None) -> None:
+        """Ask for another version. The signal is coalesced with others that arrive within two seconds."""
         self._reasons.add(reason)
 
     @workflow.query(name=names.QUERY_PROGRESS, description="The progress of each source")
     def progress(self) -> RunProgress:
+        """Return how far the gathering is, source by source."""
         return self._progress.model_copy(update={"sources": dict(self._sources)})
 
     async def _gather_version(self, reasons: tuple[str, ...]) -> ContextOutcome:

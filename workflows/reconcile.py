@@ -48,6 +48,7 @@ class ReconcileWorkflow:
 
     @workflow.run
     async def run(self, start: ReconcileStart) -> Tally:
+        """Compare all windows since the watermark, and repair what differs."""
         started: StartedRun = await workflow.execute_local_activity_method(
             ReconcileActivities.begin_run,
             RunToStart(connection_id=start.connection_id, reason=start.reason, since=start.since),
@@ -71,6 +72,7 @@ class ReconcileWorkflow:
 
     @workflow.query(name=names.QUERY_RECONCILE_STATE, description="The counts of the run so far")
     def state(self) -> Tally:
+        """Return how far the run is."""
         return self._tally
 
     async def _reconcile_windows(self, run_id: int, started: StartedRun) -> None:

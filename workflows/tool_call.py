@@ -65,6 +65,7 @@ class ToolCallWorkflow:
 
     @workflow.run
     async def run(self, start: ToolCallStart) -> CallOutcome:
+        """Wait for an approval if the call needs one, carry it out, and end it."""
         ticket = self._ticket or await self._create_call(start)
         self._ticket = ticket
         if self._is_order(ticket):
@@ -103,10 +104,12 @@ class ToolCallWorkflow:
 
     @workflow.signal(name=names.SIGNAL_APPROVE, description='Let it be done. Say who you are: {"by": "name"}')
     async def approve(self, decision: OperatorDecision) -> None:
+        """Record a person's approval."""
         await self._record_operator_decision(decision, approve=True)
 
     @workflow.signal(name=names.SIGNAL_DENY, description='Refuse it. Say who you are: {"by": "name"}')
     async def deny(self, decision: OperatorDecision) -> None:
+        """Record a person's denial."""
         await self._record_operator_decision(decision, approve=False)
 
     @workflow.query(name=names.QUERY_CALL_STATE, description="The call's current state")

@@ -51,6 +51,8 @@ class ApiProblem(ExplainedError):
 
 @dataclass(frozen=True, slots=True)
 class ServerSentEvent:
+    """An event of a stream. A reader resumes after its `id`."""
+
     id: int
     data: Json
     name: str = ""

@@ -34,15 +34,19 @@ class ApiClient:
         self._http.close()
 
     def list_issues(self, params: Params) -> Json:
+        """Return the answer of GET /api/issues. Raises as `ask`."""
         return self.get("/api/issues", params)
 
     def show_issue(self, issue_id: str) -> Json:
+        """Return the answer of GET /api/issues/{id}. Raises as `ask`."""
         return self.get(f"/api/issues/{issue_id}")
 
     def get(self, path: str, params: Params = ()) -> Json:
+        """Return the answer of a GET. Raises as `ask`."""
         return self.ask(ApiRequest("GET", path, params))
 
     def send(self, method: str, path: str, body: Json | None = None) -> Json:
+        """Return the answer of a request with a body. Raises as `ask`."""
         return self.ask(ApiRequest(method, path, body=body))
 
     def ask(self, request: ApiRequest) -> Json:

@@ -11,6 +11,8 @@ from calmo_pagerduty.pagerduty.webhook_events import Reference, parse_reference
 
 
 class ActingUsers:
+    """Finds out and remembers as which PagerDuty user a connection acts."""
+
     def __init__(self, accounts: PagerDutyClients) -> None:
         self._accounts = accounts
         self._users: LRUCache[tuple[str, int, str | None], Reference | None] = LRUCache(MAX_CONNECTIONS)

@@ -99,6 +99,7 @@ def update_usage(tx: Transaction, connection_id: str, **figures: Any) -> None:
 
 
 def get_usage(tx: Transaction, connection_id: str) -> RateLimitUsage:
+    """Return what PagerDuty last said of the connection's limits; nothing known if it never did."""
     row = tx.execute(
         sa.select(request_permits).where(request_permits.c.connection_id == connection_id)
     ).one_or_none()

@@ -14,6 +14,8 @@ Minutes = Annotated[float, Field(gt=0, le=60 * 24 * 365)]
 
 
 class Goal(StrEnum):
+    """What a response target is about."""
+
     ACKNOWLEDGE = "acknowledge"
     RESOLVE = "resolve"
 

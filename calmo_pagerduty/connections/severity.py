@@ -6,6 +6,8 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
+    """Our severities, the worst first. Their colours: red, yellow, yellow, blue."""
+
     CRITICAL = "critical"
     WARNING = "warning"
     MEDIUM = "medium"

@@ -143,6 +143,7 @@ def update_connection(tx: Transaction, connection_id: str, **values: Any) -> Non
 
 
 def update_rules(tx: Transaction, connection_id: str, rules: ConnectionRules) -> None:
+    """Replace the connection's rules."""
     update_connection(tx, connection_id, rules=rules.model_dump(mode="json"))
 
 

@@ -21,6 +21,7 @@ class Pacer:
         self._due = 0.0
 
     async def wait_for_turn(self) -> None:
+        """Wait until the next request is due at the pacer's rate."""
         now = time.monotonic()
         self._due = max(self._due, now - self._ahead) + self._seconds
         await asyncio.sleep(max(0.0, self._due - now))

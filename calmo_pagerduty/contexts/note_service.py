@@ -31,6 +31,8 @@ KEY_PURPOSE = "Calmo's notes with incidents' contexts"
 
 
 class NoteToWrite(FrozenModel):
+    """The version of a context to write back to PagerDuty as a note."""
+
     ref: IncidentRef
     version: int
 

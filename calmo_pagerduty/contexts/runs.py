@@ -30,6 +30,8 @@ ReasonText = Annotated[str, Field(max_length=100, pattern=r"^[^\x00-\x1f]*$")]
 
 
 class ContextState(StrEnum):
+    """How the gathering of a context stands."""
+
     GATHERING = "gathering"
     COMPLETE = "complete"
     #: A bug of ours prevented the assessment. A failed source only degrades the context.

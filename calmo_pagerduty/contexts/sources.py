@@ -12,6 +12,8 @@ CHANGE_LOOKBACK = timedelta(days=30)
 
 
 class Source(StrEnum):
+    """The sources of a context. `SOURCES` says how each is read."""
+
     INCIDENT = "incident"
     ALERTS = "alerts"
     LOG = "log"
@@ -31,6 +33,8 @@ class Source(StrEnum):
 
 
 class SourceState(StrEnum):
+    """How the reading of a source ended, or that it goes on."""
+
     GATHERING = "gathering"
     COMPLETE = "complete"
     #: Some of the data is missing: it was not read, or not yet.

@@ -73,6 +73,7 @@ class Database:
 
     @property
     def writes_waiting(self) -> int:
+        """How many writes wait for the writer's thread."""
         return self._writer.waiting
 
     def migrate(self) -> None:
@@ -109,6 +110,7 @@ class Database:
         return await loop.run_in_executor(self._readers, functools.partial(self.read_blocking, work, seen_by))
 
     def read_blocking(self, work: Callable[[Transaction], T], seen_by: Visibility = EVERYTHING) -> T:
+        """Run a read in the caller's thread. Raises StoreUnavailable."""
         try:
             with self._reading.connect() as tx:
                 restrict_visibility(tx, seen_by)
@@ -125,6 +127,7 @@ class Database:
             raise StoreUnavailable(_describe_fault(error)) from error
 
     def close(self) -> None:
+        """Finish the waiting writes, and close all connections."""
         self._writer.close()
         self._readers.shutdown()
         self._writing.dispose()

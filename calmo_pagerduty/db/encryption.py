@@ -53,6 +53,7 @@ class CellAddress:
     version: int = 0
 
     def associated_data(self) -> bytes:
+        """Return the bytes that bind a ciphertext to its place, so that it can't be moved to another row."""
         parts = (str(_FORMAT), self.table, self.column, self.scope, self.row, str(self.version))
         return b"".join(struct.pack(">I", len(part.encode())) + part.encode() for part in parts)
 

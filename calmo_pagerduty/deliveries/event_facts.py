@@ -13,10 +13,12 @@ def is_about_an_incident(event: WebhookEvent) -> bool:
 
 
 def is_ping(event: WebhookEvent) -> bool:
+    """Tell whether PagerDuty only tests the webhook."""
     return event.event_type == EventType.PING
 
 
 def is_unknown_type(event: WebhookEvent) -> bool:
+    """Tell whether PagerDuty has added the event's type since this version."""
     return event.event_type not in EVENT_TYPES
 
 

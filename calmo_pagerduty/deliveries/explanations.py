@@ -12,6 +12,8 @@ from calmo_pagerduty.deliveries.model import DeliveryState, Verdict
 
 
 class StepState(StrEnum):
+    """Whether a step of a delivery has happened."""
+
     OK = "ok"
     MISSING = "missing"
     #: We can't tell, or not yet.
@@ -89,6 +91,7 @@ class Explanation:
 
     @property
     def first_missing(self) -> ExplanationStep | None:
+        """The first step that has not happened, or of which we can't tell; None if all have."""
         return next((step for step in self.steps if step.state is not StepState.OK), None)
 
 

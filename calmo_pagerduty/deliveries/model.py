@@ -37,6 +37,8 @@ class StoredAs(StrEnum):
 
 
 class Verdict(StrEnum):
+    """What the receiver decided about a delivery. `RESPONSE_OF_VERDICT` maps it to an answer."""
+
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
     CONFLICT = "conflict"

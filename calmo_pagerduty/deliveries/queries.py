@@ -33,6 +33,7 @@ class DeliveryFilter:
 
     @property
     def is_empty(self) -> bool:
+        """True if it lets every delivery through."""
         return self == DeliveryFilter()
 
 

@@ -137,6 +137,7 @@ def list_pending(tx: Transaction, after: int, at_most: int) -> list[PendingDeliv
 
 
 def mark_forwarded(tx: Transaction, seqs: Sequence[int], at: datetime) -> None:
+    """Mark deliveries whose events Temporal has accepted, at `at` (UTC)."""
     tx.execute(_MARK, {"seqs": list(seqs), "at": at})
 
 
@@ -202,6 +203,7 @@ def list_backlogged_incidents(tx: Transaction, at_least: int) -> list[IncidentRe
 
 
 def count_unfinished(tx: Transaction) -> int:
+    """Return how many deliveries are pending or unconfirmed."""
     unfinished = deliveries.c.state.in_([DeliveryState.PENDING, DeliveryState.FORWARDED])
     return tx.execute(sa.select(sa.func.count()).where(unfinished)).scalar_one()
 

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 
 class Action(StrEnum):
+    """What a person or an agent can do to an incident from here."""
+
     ACKNOWLEDGE = "acknowledge"
     RESOLVE = "resolve"
     REOPEN = "reopen"

@@ -41,6 +41,7 @@ class ActionObserver:
     """The `CallObserver` of actions on incidents."""
 
     def refusal(self, tx: Transaction, call_id: str) -> Mapping[str, Any] | None:
+        """Return why the incident's present status rules the action out; None if nothing does."""
         operation = operations.get_operation(tx, call_id)
         if operation is None:
             return None
@@ -50,6 +51,7 @@ class ActionObserver:
         return None if reason is None else {"type": ACTION_REFUSED, "message": reason}
 
     def attempt_started(self, tx: Transaction, call_id: str, now: datetime) -> ObservedAgent:
+        """Mark the action as sent to PagerDuty, and return who acts there."""
         operation = operations.get_operation(tx, call_id)
         if operation is None:
             return ObservedAgent()
@@ -59,10 +61,13 @@ class ActionObserver:
         return ObservedAgent(operation.agent.id)
 
     def attempt_had_no_effect(self, tx: Transaction, call: ToolCall, now: datetime) -> None:
+        """Mark that PagerDuty turned the attempt away, so its events are not ours."""
         action_results.mark_call_not_sent(tx, call, now)
 
     def agent_known(self, tx: Transaction, call_id: str, agent: Reference) -> None:
+        """Store the PagerDuty user in whose name the action happens."""
         operations.update_agent(tx, call_id, agent)
 
     def finished(self, tx: Transaction, call: ToolCall, now: datetime) -> None:
+        """Bring the call's result to its issue, timeline and workflow."""
         action_results.update_from_call(tx, call, now)

@@ -56,6 +56,7 @@ def insert_operation(tx: Transaction, operation: Operation) -> None:
 
 
 def get_operation(tx: Transaction, operation_id: str) -> Operation | None:
+    """Return the operation; None if there is none."""
     row = tx.execute(_BY_ID, {"operation": operation_id}).one_or_none()
     return None if row is None else _operation(row)
 

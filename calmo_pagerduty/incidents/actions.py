@@ -27,6 +27,8 @@ ACTION_REFUSED = "ActionRefused"
 
 
 class OperationState(StrEnum):
+    """How an action on an incident stands."""
+
     #: Not finished: it waits for a person, for a permit, or for PagerDuty.
     OPEN = "open"
     DONE = "done"
@@ -95,10 +97,12 @@ class Operation:
 
     @property
     def entry_id(self) -> str:
+        """The id of the action's entry on the timeline."""
         return f"{OPERATION_PREFIX}{self.id}"
 
     @property
     def result_event_id(self) -> str:
+        """The id of the event that tells the workflow of the action's result."""
         return f"{RESULT_PREFIX}{self.id}"
 
 
@@ -251,6 +255,7 @@ class StatusAsOf(FrozenModel):
 
     @property
     def picture_as_of(self) -> AsOf | None:
+        """The event that the status comes from; None if no event has shown it yet."""
         return AsOf.of(self.as_of, self.as_of_seq)
 
 

@@ -75,10 +75,13 @@ class EventFacts(FrozenModel):
 
     @property
     def as_of(self) -> AsOf:
+        """The register value that the event's state has."""
         return AsOf(self.occurred_at, self.seq)
 
 
 class RememberedEvent(FrozenModel):
+    """An event that the workflow has handled. `moved`: it set the incident's state."""
+
     event_id: str
     event_type: str
     occurred_at: datetime
@@ -105,6 +108,7 @@ class IncidentState(FrozenModel):
 
     @property
     def picture_as_of(self) -> AsOf | None:
+        """The event that the state comes from; None if no event has shown it yet."""
         return AsOf.of(self.as_of, self.as_of_seq)
 
 
@@ -143,6 +147,8 @@ Effect = SaveEvents | Publish | RequestContext
 
 
 class Decision(FrozenModel):
+    """The incident's next state, and what to do about it."""
+
     state: IncidentState
     effects: tuple[Effect, ...] = ()
 

@@ -50,6 +50,7 @@ class Issue:
 
     @property
     def picture_as_of(self) -> AsOf | None:
+        """The event that the issue's state comes from; None if no event has shown it yet."""
         return AsOf.of(self.as_of, self.as_of_seq)
 
 

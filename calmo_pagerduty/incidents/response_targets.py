@@ -20,6 +20,8 @@ TARGET_PREFIX = "target:"
 
 
 class TargetState(StrEnum):
+    """How a response target stands. NEAR: most of its time has passed."""
+
     RUNNING = "running"
     NEAR = "near"
     MET = "met"

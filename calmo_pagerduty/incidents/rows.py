@@ -38,6 +38,7 @@ def issue_row(issue: Issue) -> dict[str, Any]:
 
 
 def issue_from_row(row: Row[Any]) -> Issue:
+    """Return the issue of a row of `issues`."""
     return Issue(
         ref=IncidentRef(connection_id=row.connection_id, incident_id=row.incident_id),
         scope=Scope.parse(row.scope),
@@ -69,6 +70,7 @@ def entry_row(issue_id: str, entry: TimelineEntry) -> dict[str, Any]:
 
 
 def entry_from_row(row: Row[Any]) -> TimelineEntry:
+    """Return the entry of a row of `timeline`."""
     return TimelineEntry(
         event_id=row.event_id,
         event_type=row.event_type,

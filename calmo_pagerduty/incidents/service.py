@@ -25,6 +25,8 @@ class CannotApply(Exception):
 
 
 class EventsToSave(FrozenModel):
+    """What the activity `save_events` gets: facts only; the texts are in the inbox."""
+
     ref: IncidentRef
     events: tuple[EventFacts, ...]
     #: The workflow's decision for the newest state.
@@ -44,6 +46,8 @@ class SavedEvents(FrozenModel):
 
 
 class DeadLettersToSave(FrozenModel):
+    """What the activity `save_dead_letters` gets: payloads that the workflow could not understand."""
+
     ref: IncidentRef
     puzzles: tuple[DeadLetter, ...]
 

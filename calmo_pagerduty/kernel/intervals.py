@@ -12,6 +12,7 @@ class Span(NamedTuple):
 
     @property
     def seconds(self) -> int:
+        """Its length."""
         return self.end - self.start
 
 

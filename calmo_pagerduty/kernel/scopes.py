@@ -14,6 +14,8 @@ class InvalidScope(ExplainedError, ValueError):
 
 
 class ScopeKind(StrEnum):
+    """Who owns something: a single user, or an organization."""
+
     PERSONAL = "personal"
     ORGANIZATION = "organization"
 
@@ -50,6 +52,7 @@ class Visibility:
     everything: bool = False
 
     def admits(self, scope: Scope) -> bool:
+        """Tell whether the reader may see what belongs to the scope."""
         return self.everything or scope in self.scopes
 
 

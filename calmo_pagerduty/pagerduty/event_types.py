@@ -11,6 +11,8 @@ from enum import StrEnum
 
 
 class IncidentStatus(StrEnum):
+    """PagerDuty's three statuses. A snoozed incident is acknowledged."""
+
     TRIGGERED = "triggered"
     ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"

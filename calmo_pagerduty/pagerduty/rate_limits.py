@@ -26,6 +26,7 @@ class RateHeaders:
 
     @property
     def is_daily_quota_spent(self) -> bool:
+        """True if analytics are unavailable until the quota's reset."""
         return self.daily_remaining == 0
 
 

@@ -40,10 +40,12 @@ def get(path: str, **query: Any) -> ApiRequest:
 
 
 def post(path: str, body: JsonObject, *, in_the_name_of: bool = False) -> ApiRequest:
+    """Build a POST. `in_the_name_of`: PagerDuty wants a From header with a user's address."""
     return ApiRequest(method=Method.POST, path=path, body=body, in_the_name_of=in_the_name_of)
 
 
 def put(path: str, body: JsonObject, *, in_the_name_of: bool = False) -> ApiRequest:
+    """Build a PUT. `in_the_name_of`: PagerDuty wants a From header with a user's address."""
     return ApiRequest(method=Method.PUT, path=path, body=body, in_the_name_of=in_the_name_of)
 
 
@@ -61,6 +63,7 @@ def list_request(
     paging: Paging = Paging.CLASSIC,
     divisible: bool = False,
 ) -> ListRequest:
+    """Build the request of a list, of which at most `limit` items are read from `after` on."""
     return ListRequest(
         request=request,
         items=items,
@@ -75,18 +78,22 @@ def list_request(
 def list_result(
     items: Iterable[JsonObject], next_: str | None = None, notes: Iterable[str] = ()
 ) -> JsonObject:
+    """Return a tool's result for a list. `next_` is the cursor of the next page, None at the end."""
     return {"items": list(items), "next": next_, "notes": list(notes)}
 
 
 def page_result(listed: ListResult, compact: ShapeItem, *notes: str) -> JsonObject:
+    """Return a tool's result for a page, with each item made compact."""
     return list_result(map(compact, listed.items), listed.next, (*notes, *listed.notes))
 
 
 def reference(id_: str, type_: str) -> JsonObject:
+    """Return a reference to an object, as PagerDuty wants it in a body."""
     return {"id": id_, "type": f"{type_}_reference"}
 
 
 def references(ids: Iterable[str], type_: str) -> list[JsonObject]:
+    """Return a reference to each of the objects."""
     return [reference(id_, type_) for id_ in ids]
 
 

@@ -12,6 +12,8 @@ JsonObject = dict[str, Any]
 
 
 class Method(StrEnum):
+    """The HTTP methods of PagerDuty's REST API."""
+
     GET = "GET"
     POST = "POST"
     PUT = "PUT"

@@ -45,6 +45,8 @@ class SchedulePart(FrozenModel):
 
 
 class Schedule(FrozenModel):
+    """A schedule of either kind. It has entries if it was read for a time window."""
+
     id: str
     name: str | None
     kind: ScheduleKind

@@ -13,6 +13,8 @@ class Region(StrEnum):
 
 
 class TokenKind(StrEnum):
+    """How a token authenticates. It decides the form of the Authorization header."""
+
     #: A REST API key of the account or of a user.
     API_TOKEN = "api_token"  # noqa: S105 - a kind, not a token
     OAUTH = "oauth"

@@ -104,4 +104,5 @@ def get_run_totals_since(tx: Transaction, run_id: int) -> RunTotals:
 
 
 def get_latest_run_id(tx: Transaction) -> int:
+    """Return the id of the newest reconciliation of any connection; 0 if there is none."""
     return tx.execute(sa.select(sa.func.max(reconciliations.c.id))).scalar() or 0

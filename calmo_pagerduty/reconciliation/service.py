@@ -59,10 +59,13 @@ class Tally(FrozenModel):
 
     @property
     def has_converged(self) -> bool:
+        """True if everything that differed could be repaired."""
         return not self.failed and not self.problem
 
 
 class RunToStart(FrozenModel):
+    """A reconciliation to begin. Without `since` it goes on from the connection's watermark (UTC)."""
+
     connection_id: str
     reason: str
     since: datetime | None = None
@@ -88,6 +91,8 @@ class WindowToReconcile(FrozenModel):
 
 
 class RunToFinish(FrozenModel):
+    """A reconciliation to end. `until` becomes the watermark (UTC) if the run converged."""
+
     run_id: int
     connection_id: str
     until: datetime

@@ -65,6 +65,7 @@ class TemporalDevServer:
 
     @property
     def address(self) -> str:
+        """The address of its gRPC endpoint: host:port."""
         return f"127.0.0.1:{self.port}"
 
     async def start(self) -> None:
@@ -84,6 +85,7 @@ class TemporalDevServer:
         raise ServerDidNotStart(f"the Temporal server did not start; see {self.log_file}")
 
     async def stop(self) -> None:
+        """Stop the server and wait for its end. It keeps its database file."""
         if self.child is not None:
             await stop_child(self.child, _STOP_TIMEOUT)
 

@@ -20,6 +20,8 @@ class Channel(StrEnum):
 
 
 class CallState(StrEnum):
+    """Where a tool call stands. Its path is in docs/architecture.md, "Follow a tool call"."""
+
     WAITING = "waiting"  # for a person's approval
     RUNNING = "running"
     DONE = "done"

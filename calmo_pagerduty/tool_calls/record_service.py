@@ -73,6 +73,7 @@ class ToolCallTicket(FrozenModel):
 
     @classmethod
     def of(cls, call: ToolCall) -> "ToolCallTicket":
+        """Return the ticket of a call."""
         return cls(
             call_id=call.id,
             connection_id=call.connection_id,

@@ -63,6 +63,7 @@ class CallCursor:
 
     @classmethod
     def of(cls, call: ToolCall) -> Self:
+        """Return the cursor of the page that begins after the call."""
         return cls(call.created_at, call.id)
 
 

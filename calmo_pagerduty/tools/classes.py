@@ -16,6 +16,8 @@ class Category(StrEnum):
 
 
 class Access(StrEnum):
+    """Whether a tool reads or changes. Reads are on by default, writes off."""
+
     READ = "read"
     WRITE = "write"
 

@@ -85,4 +85,5 @@ class Tool:
 
     @property
     def writes(self) -> bool:
+        """True if the tool changes something at PagerDuty."""
         return self.access is Access.WRITE

@@ -27,6 +27,8 @@ DEFAULT_WRITES_PER_HOUR = 60
 
 
 class Switch(StrEnum):
+    """What a permission says of the tools that it selects."""
+
     ALLOW = "allow"
     DENY = "deny"
 

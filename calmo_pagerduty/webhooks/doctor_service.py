@@ -35,6 +35,8 @@ _SUBSCRIPTIONS = ApiRequest(method=Method.GET, path="/webhook_subscriptions")
 
 
 class ConnectionToExamine(FrozenModel):
+    """The connection whose webhooks the doctor examines."""
+
     connection_id: str
 
 
@@ -52,6 +54,8 @@ class ExaminationSummary(FrozenModel):
 
 
 class SubscriptionsToEnable(FrozenModel):
+    """The subscriptions that PagerDuty has switched off, to be switched on again."""
+
     connection_id: str
     subscription_ids: tuple[str, ...]
 

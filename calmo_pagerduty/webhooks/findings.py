@@ -23,6 +23,8 @@ STUCK_AFTER = timedelta(minutes=2)
 
 
 class Level(StrEnum):
+    """How bad a finding is."""
+
     #: Events get lost, or soon will.
     ALARM = "alarm"
     WARNING = "warning"

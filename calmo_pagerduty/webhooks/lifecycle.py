@@ -20,6 +20,8 @@ WEBHOOK_PATH = "/webhooks/pagerduty/"
 
 
 class WebhookState(StrEnum):
+    """The states of a webhook. `state_of` computes it."""
+
     WAITING_FOR_SECRET = "waiting_for_secret"  # noqa: S105 - a state, not a secret
     #: No delivery has been verified yet: an unsigned delivery gets 503, so PagerDuty retries it.
     UNPROVEN = "unproven"
@@ -126,6 +128,7 @@ def webhook_url(public_address: str, webhook_id: str) -> str:
 
 
 def masked_url(public_address: str, webhook_id: str) -> str:
+    """Return the webhook's URL with all but the last six characters of its id hidden."""
     return f"{public_address}{WEBHOOK_PATH}…{webhook_id[-6:]}"
 
 

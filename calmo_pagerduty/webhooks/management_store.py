@@ -37,6 +37,8 @@ class SecretInfo:
 
 @dataclass(frozen=True, slots=True)
 class NewWebhook:
+    """What a person asks for when creating a webhook."""
+
     scope: Scope
     name: str = ""
     connection_id: str | None = None
@@ -70,6 +72,7 @@ class ManagedWebhook:
 
     @property
     def flags(self) -> WebhookFlags:
+        """What decides the webhook's state."""
         return WebhookFlags(
             secret=bool(self.secrets),
             armed=self.armed_at is not None,
@@ -80,10 +83,12 @@ class ManagedWebhook:
 
     @property
     def state(self) -> WebhookState:
+        """The webhook's state, computed from its flags."""
         return state_of(self.flags)
 
     @property
     def handle(self) -> str:
+        """A short name of the webhook that is no secret, unlike its id."""
         return webhook_handle(self.id)
 
     @property
@@ -161,6 +166,7 @@ def update_secrets(
 
 
 def delete_expired_secrets(tx: Transaction, webhook_id: str, now: datetime) -> None:
+    """Delete the secrets whose overlap has ended at `now` (UTC)."""
     expired = sa.delete(webhook_secrets).where(
         webhook_secrets.c.webhook_id == webhook_id, webhook_secrets.c.expires_at <= now
     )
@@ -179,10 +185,12 @@ def mark_deleted(tx: Transaction, webhook_id: str, now: datetime) -> None:
 
 
 def delete_secrets(tx: Transaction, webhook_id: str) -> None:
+    """Delete all secrets of the webhook."""
     tx.execute(sa.delete(webhook_secrets).where(webhook_secrets.c.webhook_id == webhook_id))
 
 
 def update_webhook(tx: Transaction, webhook_id: str, **values: Any) -> None:
+    """Set columns of the webhook's row."""
     tx.execute(sa.update(webhooks).where(webhooks.c.id == webhook_id).values(**values))
 
 

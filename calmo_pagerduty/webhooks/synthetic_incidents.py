@@ -14,6 +14,7 @@ SYNTHETIC_TITLE = "Test of a webhook by Calmo"
 
 
 def is_synthetic(ref: IncidentRef) -> bool:
+    """Tell whether the incident is one of our self-tests, which PagerDuty does not know."""
     return ref.incident_id.startswith(SYNTHETIC_PREFIX)
 
 

@@ -83,6 +83,8 @@ class DeliveryEvidence:
 
 @dataclass(frozen=True, slots=True)
 class ValidationResult:
+    """The result of a webhook's validation, step by step."""
+
     proof: ValidationOutcome
     at: datetime | None = None
     #: An additional remark.

@@ -118,6 +118,7 @@ async def answer_error(_request: Request, error: Exception) -> Response:
 
 
 async def answer_http_error(_request: Request, error: Exception) -> Response:
+    """Answer an error of the routing (404, 405) in the form of all errors."""
     assert isinstance(error, HTTPException)
     response = _answer(error.status_code, error.detail)
     response.headers.update(error.headers or {})

@@ -25,6 +25,7 @@ class ContextCounter:
         self._counted: set[tuple[str, int]] = set()
 
     async def run(self) -> None:
+        """Count contexts for the metrics, again and again, until cancelled."""
         while True:
             try:
                 await self.count_once()

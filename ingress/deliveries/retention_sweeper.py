@@ -42,6 +42,7 @@ class RetentionSweeper:
         )
 
     async def run(self) -> None:
+        """Delete what is past its time, again and again, until cancelled."""
         while True:
             try:
                 await self.sweep_once(datetime.now(UTC))

@@ -83,11 +83,13 @@ class Forwarder:
         self._pause_seconds = 0.0
 
     def wake(self) -> None:
+        """Tell the forwarder that deliveries wait."""
         self._unread = True
         self._something_to_do.set()
 
     @property
     def leading(self) -> bool:
+        """True while this process holds the lease and forwards."""
         return time.monotonic() < self._leading_until
 
     async def run(self) -> None:

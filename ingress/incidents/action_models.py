@@ -54,6 +54,7 @@ class OperationListQuery(Model):
 
 
 def action_model(answer: ActionStatus, links: Links) -> ActionModel:
+    """Return the answer about an operation."""
     operation = answer.operation
     return ActionModel.from_row(
         call_model(answer.call, links),

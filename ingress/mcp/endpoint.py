@@ -90,6 +90,7 @@ class McpEndpoint:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
+        """Run the session manager within the block. MCP requests need it."""
         async with self._sessions.run():
             yield
 

@@ -38,6 +38,7 @@ class ReconcileScheduler:
         self._reconciled = metrics.reconciled
 
     async def run(self) -> None:
+        """Keep the connections' Temporal schedules as they should be, until cancelled."""
         while True:
             try:
                 await self.schedule_once()

@@ -137,6 +137,7 @@ def tool_model(tool: Tool, judgement: Judgement | None) -> ToolModel:
 
 
 def call_model(call: ToolCall, links: Links) -> ToolCallModel:
+    """Return the answer about a tool call."""
     workflow_id = tool_call_workflow_id(call.connection_id, call.id)
     return ToolCallModel.from_row(
         call, call_id=call.id, workflow_id=workflow_id, workflow_url=links.workflow(workflow_id)

@@ -32,6 +32,7 @@ class ToolCallSweeper:
         self._after: CallCursor | None = None
 
     async def run(self) -> None:
+        """Start lost workflows of open calls again, until cancelled."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             try:

@@ -49,6 +49,7 @@ class WebhookDirectory:
         return webhook
 
     def invalidate(self, webhook_id: str) -> None:
+        """Forget a webhook, so that its next delivery reads it anew."""
         self._cache.pop(webhook_id, None)
 
 

@@ -30,6 +30,8 @@ BATCH_SIZE = 40
 
 
 class AccountToBackfill(FrozenModel):
+    """The connection whose account is read."""
+
     connection_id: str
 
 

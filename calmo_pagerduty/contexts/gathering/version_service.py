@@ -52,6 +52,8 @@ class StartedContext(FrozenModel):
 
 
 class ContextToFinish(FrozenModel):
+    """The version of a context to assess or to fail."""
+
     ref: IncidentRef
     version: int
 

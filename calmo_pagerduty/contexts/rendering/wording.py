@@ -64,6 +64,7 @@ def format_percent(share: float) -> str:
 
 
 def entity_name(entity: EntityRef) -> str:
+    """Return the object's name, or its id if PagerDuty gives no name."""
     return entity.name or entity.id
 
 
