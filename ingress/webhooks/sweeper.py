@@ -33,7 +33,7 @@ class WebhookSweeper:
         self._temporal = temporal
 
     async def run(self) -> None:
-        """Delete replaced subscriptions, expired secrets and leftover tests, again and again, until cancelled."""
+        """Delete replaced subscriptions, expired secrets and leftover tests, until cancelled."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             try:
