@@ -40,7 +40,7 @@ class Account(LifecycleOperations, CollaborationOperations):
     def rename_service(self, service_id: str, name: str, *, by: str | None = None) -> tuple[Event, ...]:
         """Rename a service; its incidents show the new name."""
         service = replace(self.services[service_id], name=name)
-        self._save_service(service)
+        self.save_service(service)
         return self._emit_service_event(EventType.SERVICE_UPDATED, service, by)
 
     def delete_service(self, service_id: str, *, by: str | None = None) -> tuple[Event, ...]:
@@ -56,7 +56,7 @@ class Account(LifecycleOperations, CollaborationOperations):
         new_ids = {name: identifiers.object_id(self.rng) for name in values}
         fields, changed = with_field_values(service.custom_fields, values, new_ids)
         service = replace(service, custom_fields=fields)
-        self._save_service(service)
+        self.save_service(service)
         data = payloads.service_field_values_data(self.site, service, changed)
         return self._emit_service_event(EventType.SERVICE_CUSTOM_FIELD_VALUES_UPDATED, service, by, data)
 
@@ -131,19 +131,6 @@ class Account(LifecycleOperations, CollaborationOperations):
         alert = Alert(alert_id, incident_id, key, summary, severity, self.now(), details or {})
         self.belongings.alerts.setdefault(incident_id, []).append(alert)
         return alert
-
-    def save_policy(self, policy: EscalationPolicy) -> None:
-        """Add or replace an escalation policy, also in its services. It causes no event."""
-        self.escalation_policies[policy.id] = policy
-        for service in tuple(self.services.values()):
-            if service.escalation_policy.id == policy.id:
-                self._save_service(replace(service, escalation_policy=policy))
-
-    def _save_service(self, service: Service) -> None:
-        self.services[service.id] = service
-        for incident in self.incidents.values():
-            if incident.service.id == service.id:
-                self.incidents[incident.id] = replace(incident, service=service)
 
     def _emit_service_event(
         self,

@@ -4,11 +4,13 @@ import contextlib
 import itertools
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from pagerduty_simulator import identifiers, payloads
 from pagerduty_simulator.belongings import AccountObjects
+from pagerduty_simulator.contacts import default_contacts
 from pagerduty_simulator.event_types import EventType
 from pagerduty_simulator.events import Event
 from pagerduty_simulator.incident_log import KIND_OF_EVENT, IncidentLog
@@ -25,6 +27,8 @@ from pagerduty_simulator.resources import (
 )
 
 _ONE_MILLISECOND: Final = timedelta(milliseconds=1)
+# The team role of members whom nobody gave one, by their PagerDuty role.
+_TEAM_ROLES: Final = {"owner": "manager", "admin": "manager", "user": "manager", "observer": "observer"}
 
 
 class OperationRefused(Exception):
@@ -53,6 +57,8 @@ class AccountState:
         self.site = site or Site()
         self.users: dict[str, User] = {}
         self.teams: dict[str, Team] = {}
+        # The team roles of members, by the team's id and the user's id.
+        self.memberships: dict[str, dict[str, str]] = {}
         self.escalation_policies: dict[str, EscalationPolicy] = {}
         self.services: dict[str, Service] = {}
         self.priorities: dict[str, Priority] = {}
@@ -69,10 +75,67 @@ class AccountState:
         self._latest_event_at: datetime | None = None
 
     def add_user(self, name: str, email: str, time_zone: str = "UTC", role: str = "user") -> User:
-        """Add a user."""
-        user = User(self._fresh_id(self.users), name, email, time_zone, role)
+        """Add a user, who is notified by e-mail at once until somebody changes that, as at PagerDuty."""
+        user_id = self._fresh_id(self.users)
+        methods, rules = default_contacts(user_id, email)
+        user = User(user_id, name, email, time_zone, role, contact_methods=methods, notification_rules=rules)
         self.users[user.id] = user
         return user
+
+    def save_user(self, user: User) -> None:
+        """Replace a user, also as a target of escalation policies and as an assignee. It causes no event."""
+        self.users[user.id] = user
+        for policy in tuple(self.escalation_policies.values()):
+            if any(target.id == user.id for level in policy.levels for target in level):
+                levels = tuple(
+                    tuple(user if target.id == user.id else target for target in level)
+                    for level in policy.levels
+                )
+                self.save_policy(replace(policy, levels=levels))
+        for incident_id in self.open_ids:
+            incident = self.incidents[incident_id]
+            assignees = tuple(user if assignee.id == user.id else assignee for assignee in incident.assignees)
+            self.incidents[incident_id] = replace(incident, assignees=assignees)
+
+    def save_policy(self, policy: EscalationPolicy) -> None:
+        """Add or replace an escalation policy, also in its services. It causes no event."""
+        self.escalation_policies[policy.id] = policy
+        for service in tuple(self.services.values()):
+            if service.escalation_policy.id == policy.id:
+                self.save_service(replace(service, escalation_policy=policy))
+
+    def save_service(self, service: Service) -> None:
+        """Add or replace a service, also in its incidents. It causes no event."""
+        self.services[service.id] = service
+        for incident in self.incidents.values():
+            if incident.service.id == service.id:
+                self.incidents[incident.id] = replace(incident, service=service)
+
+    def add_member(self, team_id: str, user_id: str, role: str = "responder") -> None:
+        """Add a user to a team as manager, responder or observer.
+
+        An account in which nobody was added to a team has the members that policies and schedules imply.
+        """
+        self.memberships.setdefault(team_id, {})[user_id] = role
+
+    def members(self, team: Team) -> dict[str, str]:
+        """Return the ids of a team's members with their team roles, in the order in which they joined."""
+        if self.memberships:
+            return self.memberships.get(team.id, {})
+        ids: dict[str, None] = {}
+        for policy in self.escalation_policies.values():
+            if team in policy.teams:
+                ids |= {
+                    target.id: None for level in policy.levels for target in level if isinstance(target, User)
+                }
+        for schedule in self.belongings.schedules.values():
+            if team in schedule.teams:
+                ids |= dict.fromkeys(schedule.user_ids())
+        return {user_id: _TEAM_ROLES.get(self.users[user_id].role, "responder") for user_id in ids}
+
+    def teams_of(self, user: User) -> list[Team]:
+        """Return the teams of which the user is a member."""
+        return [team for team in self.teams.values() if user.id in self.members(team)]
 
     def add_team(self, name: str) -> Team:
         """Add a team."""

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pagerduty_simulator import identifiers
 from pagerduty_simulator.account import Account
 from pagerduty_simulator.belongings import BusinessService, Dependency, Schedule
+from pagerduty_simulator.contacts import RulePlan, notification_rules
 from pagerduty_simulator.layer_schedules import Layer, LayerSchedule, Restriction
 from pagerduty_simulator.past import write_change
 from pagerduty_simulator.references import Site
@@ -18,6 +19,7 @@ from pagerduty_simulator.shift_schedules import Rotation, RotationEvent, ShiftSc
 from pagerduty_simulator.shop import online_shop
 
 _ONE_DAY: Final = timedelta(days=1)
+_LOUDNESS: Final = ("phone", "push_notification", "sms", "email")
 _ONE_WEEK: Final = timedelta(weeks=1)
 
 # Name: time zone, PagerDuty role, job title, and the kinds of contact method.
@@ -71,8 +73,15 @@ def _introduce(account: Account, rng: random.Random) -> None:
     for user in tuple(account.users.values()):
         zone, role, title, kinds = _PEOPLE[user.name]
         methods = tuple(_contact_method(user, kind, rng) for kind in kinds)
+        # A generator of its own: the ids of everything else stay as they are.
+        rules = notification_rules(methods, _rule_plan(kinds), random.Random(f"rules/{user.id}"))
         account.users[user.id] = replace(
-            user, time_zone=zone, role=role, job_title=title, contact_methods=methods
+            user,
+            time_zone=zone,
+            role=role,
+            job_title=title,
+            contact_methods=methods,
+            notification_rules=rules,
         )
     for policy in tuple(account.escalation_policies.values()):
         levels = tuple(
@@ -83,6 +92,13 @@ def _introduce(account: Account, rng: random.Random) -> None:
         account.save_policy(
             replace(policy, levels=levels, delays_minutes=delays, rule_ids=rule_ids, num_loops=1)
         )
+
+
+def _rule_plan(kinds: tuple[str, ...]) -> RulePlan:
+    """Plan the rules: the loudest ways first, five minutes apart, for high urgency; e-mail for low."""
+    loudest_first = sorted(kinds, key=_LOUDNESS.index)
+    high = tuple(("high", 5 * place, kind) for place, kind in enumerate(loudest_first))
+    return (*high, ("low", 0, "email"))
 
 
 def _contact_method(user: User, kind: str, rng: random.Random) -> ContactMethod:

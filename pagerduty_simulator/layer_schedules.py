@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pagerduty_simulator.resources import Team
 from pagerduty_simulator.shifts import Shift, cut, joined, overlaid
+from pagerduty_simulator.zones import zone_info
 
 _ONE_DAY: Final = timedelta(days=1)
 # How far an uncut shift is followed beyond the bounds of the request.
@@ -117,7 +118,7 @@ class LayerSchedule:
 
     def layer_shifts(self, layer: Layer, since: datetime, until: datetime) -> list[Shift]:
         """Return one layer's shifts that overlap [since, until), uncut."""
-        return layer.shifts(since, until, ZoneInfo(self.time_zone))
+        return layer.shifts(since, until, zone_info(self.time_zone))
 
     def override_shifts(self, since: datetime, until: datetime) -> list[Shift]:
         """Return the overrides that overlap [since, until), uncut; a newer override wins over an older."""

@@ -1,8 +1,9 @@
 """The objects of a PagerDuty account, as immutable values."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, time
 from enum import StrEnum
+from typing import Final
 
 
 class IncidentStatus(StrEnum):
@@ -15,12 +16,30 @@ class IncidentStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ContactMethod:
-    """One way to reach a person; `kind` is email, phone, sms or push_notification."""
+    """One way to reach a person; `kind` is email, phone, sms, push_notification or whatsapp.
+
+    PagerDuty sends nothing to a method that is not `enabled` (not verified) or that it has blacklisted.
+    """
 
     id: str
     kind: str
     label: str
     address: str = field(repr=False)
+    enabled: bool = True
+    blacklisted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationRule:
+    """After `delay_minutes` from the assignment, PagerDuty uses the contact method.
+
+    `urgency` is that of the incidents for which the rule is used: high or low.
+    """
+
+    id: str
+    urgency: str
+    delay_minutes: int
+    contact_method_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +53,16 @@ class User:
     role: str = "user"
     job_title: str = ""
     contact_methods: tuple[ContactMethod, ...] = field(default=(), repr=False)
+    notification_rules: tuple[NotificationRule, ...] = field(default=(), repr=False)
+
+    def contact_method(self, method_id: str) -> ContactMethod | None:
+        """Return the contact method with this id; None if it was removed."""
+        return next((method for method in self.contact_methods if method.id == method_id), None)
+
+    def rules(self, urgency: str) -> list[NotificationRule]:
+        """Return the notification rules for an urgency, the earliest first."""
+        found = (rule for rule in self.notification_rules if rule.urgency == urgency)
+        return sorted(found, key=lambda rule: rule.delay_minutes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +71,7 @@ class Team:
 
     id: str
     name: str
+    description: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +89,18 @@ class ScheduleTarget:
 EscalationTarget = User | ScheduleTarget
 
 
+ASSIGN_TO_EVERYONE: Final = "assign_to_everyone"
+ROUND_ROBIN: Final = "round_robin"
+DEFAULT_DELAY_MINUTES: Final = 30
+
+
 @dataclass(frozen=True, slots=True)
 class EscalationPolicy:
-    """The targets to page, level after level; `levels[0]` is paged first."""
+    """The targets to page, level after level; `levels[0]` is paged first.
+
+    `num_loops` is how often the levels are repeated after the first pass. `strategies` has each level's
+    assignment strategy; a level without one assigns to everyone.
+    """
 
     id: str
     name: str
@@ -72,6 +111,19 @@ class EscalationPolicy:
     on_call_handoff_notifications: str = "if_has_services"
     rule_ids: tuple[str, ...] = ()
     delays_minutes: tuple[int, ...] = ()
+    strategies: tuple[str, ...] = ()
+
+    def rule_id(self, level: int) -> str:
+        """Return the id of a level's escalation rule; levels count from 0."""
+        return self.rule_ids[level] if level < len(self.rule_ids) else f"{self.id}{level}"
+
+    def delay_minutes(self, level: int) -> int:
+        """Return how long a level has before an unacknowledged incident escalates away from it."""
+        return self.delays_minutes[level] if level < len(self.delays_minutes) else DEFAULT_DELAY_MINUTES
+
+    def strategy(self, level: int) -> str:
+        """Return a level's assignment strategy."""
+        return self.strategies[level] if level < len(self.strategies) else ASSIGN_TO_EVERYONE
 
 
 # Several values, a single value, or none yet.
@@ -89,8 +141,44 @@ class CustomField:
 
 
 @dataclass(frozen=True, slots=True)
+class SupportHours:
+    """Fixed time per day, in local time of `time_zone`; day 1 is Monday.
+
+    `time_zone` is a name of Rails (PagerDuty's `activesupport-time-zone`) or of IANA.
+    """
+
+    time_zone: str
+    days_of_week: tuple[int, ...]
+    start_time: time
+    end_time: time
+
+
+@dataclass(frozen=True, slots=True)
+class UrgencyRule:
+    """What urgency a service's incidents get: high, low or severity_based.
+
+    Without `outside` the urgency is constant; with it, `during` holds during support hours only.
+    """
+
+    during: str = "high"
+    outside: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AutoPause:
+    """Auto-pause of incident notifications; a `timeout` of 0 is PagerDuty's recommendation."""
+
+    enabled: bool
+    timeout: int
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
-    """A technical service on which incidents open."""
+    """A technical service on which incidents open.
+
+    Timeouts are in seconds; None is never. With `raises_urgency`, unacknowledged incidents become
+    high-urgency when support hours begin (its scheduled action).
+    """
 
     id: str
     name: str
@@ -100,6 +188,13 @@ class Service:
     description: str = ""
     created_at: datetime | None = None
     custom_fields: tuple[CustomField, ...] = ()
+    acknowledgement_timeout: int | None = 1_800
+    auto_resolve_timeout: int | None = 14_400
+    urgency_rule: UrgencyRule = UrgencyRule()
+    support_hours: SupportHours | None = None
+    raises_urgency: bool = False
+    auto_pause: AutoPause | None = None
+    is_disabled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,8 @@ from pagerduty_simulator.rest import (
     schedules_v3,
     services,
     shifts_v3,
+    standards,
+    teams,
     webhook_subscriptions,
 )
 from pagerduty_simulator.rest.account_site import ABILITIES, AccountSite, RequestRecord
@@ -70,6 +72,8 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *analytics_responders.OPERATIONS,
     *escalation_policies.OPERATIONS,
     *people.OPERATIONS,
+    *teams.OPERATIONS,
+    *standards.OPERATIONS,
     *webhook_subscriptions.OPERATIONS,
 )
 

@@ -10,7 +10,6 @@ from pagerduty_simulator.resources import Team, User
 from pagerduty_simulator.rest.analytics_query import AnalyticsQuery, read_query, selected
 from pagerduty_simulator.rest.answers import Answer
 from pagerduty_simulator.rest.calls import Call, Operation
-from pagerduty_simulator.rest.objects import teams_of
 from pagerduty_simulator.shifts import cut
 
 
@@ -22,7 +21,7 @@ def _answer(call: Call, *, by_team: bool) -> Answer:
     data = []
     if by_team:
         for user in users:
-            for team in teams_of(call.site, user):
+            for team in call.account.teams_of(user):
                 data.append(_named(user, team) | _row(call, query, rows, [user], team))
     else:
         data.append(_row(call, query, rows, users, None))

@@ -1,15 +1,21 @@
 """/escalation_policies."""
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pagerduty_simulator.references import JsonObject
-from pagerduty_simulator.resources import EscalationPolicy, EscalationTarget, ScheduleTarget
+from pagerduty_simulator.resources import (
+    ASSIGN_TO_EVERYONE,
+    ROUND_ROBIN,
+    EscalationPolicy,
+    EscalationTarget,
+    ScheduleTarget,
+)
 from pagerduty_simulator.rest.answers import Answer, invalid
 from pagerduty_simulator.rest.calls import Call, a_read, a_write, lookup, page, reference_id
 from pagerduty_simulator.rest.objects import policy_object
 
 _HANDOFFS: Final = frozenset({"if_has_services", "always"})
-_STRATEGIES: Final = frozenset({"round_robin", "assign_to_everyone"})
+_STRATEGIES: Final = frozenset({ROUND_ROBIN, ASSIGN_TO_EVERYONE})
 
 
 def _list(call: Call) -> Answer:
@@ -46,14 +52,14 @@ def _create(call: Call) -> Answer:
         raise invalid("Escalation rules cannot be empty")
     policy = _from_body(call, body, EscalationPolicy(call.site.new_id(), "", ()))
     call.account.save_policy(policy)
-    return Answer(201, {"escalation_policy": policy_object(call.site, policy)})
+    return Answer(201, {"escalation_policy": policy_object(call.site, policy, call.set_of("include"))})
 
 
 def _update(call: Call) -> Answer:
     before = lookup(call.account.escalation_policies, call.parameters[0])
     policy = _from_body(call, call.wrapped("escalation_policy"), before)
     call.account.save_policy(policy)
-    return Answer(200, {"escalation_policy": policy_object(call.site, policy)})
+    return Answer(200, {"escalation_policy": policy_object(call.site, policy, call.set_of("include"))})
 
 
 def _from_body(call: Call, body: JsonObject, before: EscalationPolicy) -> EscalationPolicy:
@@ -73,13 +79,15 @@ def _from_body(call: Call, body: JsonObject, before: EscalationPolicy) -> Escala
             raise invalid("An escalation policy belongs to at most one team")
         teams = tuple(lookup(call.account.teams, reference_id(team, "Team")) for team in body["teams"])
     levels, delays, rule_ids = before.levels, before.delays_minutes, before.rule_ids
+    strategies = before.strategies
     if "escalation_rules" in body:
         rules = [_rule(call, rule) for rule in body["escalation_rules"]]
         if not rules:
             raise invalid("Escalation rules cannot be empty")
-        levels = tuple(targets for targets, _, _ in rules)
-        delays = tuple(delay for _, delay, _ in rules)
-        rule_ids = tuple(rule_id for _, _, rule_id in rules)
+        levels = tuple(rule.targets for rule in rules)
+        delays = tuple(rule.delay for rule in rules)
+        rule_ids = tuple(rule.id for rule in rules)
+        strategies = tuple(rule.strategy for rule in rules)
     return EscalationPolicy(
         before.id,
         name,
@@ -90,21 +98,30 @@ def _from_body(call: Call, body: JsonObject, before: EscalationPolicy) -> Escala
         handoff,
         rule_ids,
         delays,
+        strategies,
     )
 
 
-def _rule(call: Call, rule: Any) -> tuple[tuple[EscalationTarget, ...], int, str]:
+class _Rule(NamedTuple):
+    targets: tuple[EscalationTarget, ...]
+    delay: int
+    id: str
+    strategy: str
+
+
+def _rule(call: Call, rule: Any) -> _Rule:
     if not isinstance(rule, dict) or not rule.get("targets"):
         raise invalid("An escalation rule has at least one target")
     delay = rule.get("escalation_delay_in_minutes")
     if not isinstance(delay, int) or delay < 1:
         raise invalid("Escalation delay must be at least one minute")
-    strategy = rule.get("escalation_rule_assignment_strategy") or "assign_to_everyone"
+    given = rule.get("escalation_rule_assignment_strategy") or ASSIGN_TO_EVERYONE
     # The schema has a string, the published example an object: both are accepted.
-    if (strategy.get("type") if isinstance(strategy, dict) else strategy) not in _STRATEGIES:
+    strategy = given.get("type") if isinstance(given, dict) else given
+    if strategy not in _STRATEGIES:
         raise invalid("Escalation rule assignment strategy is unknown")
     targets = tuple(_target(call, target) for target in rule["targets"])
-    return targets, delay, str(rule.get("id") or call.site.new_id())
+    return _Rule(targets, delay, str(rule.get("id") or call.site.new_id()), str(strategy))
 
 
 def _target(call: Call, reference: Any) -> EscalationTarget:

@@ -19,7 +19,6 @@ from pagerduty_simulator.references import (
 from pagerduty_simulator.resources import CustomField, Incident, IncidentStatus, Responder, User
 from pagerduty_simulator.rest.calls import Call
 from pagerduty_simulator.rest.objects import (
-    ACKNOWLEDGEMENT_SECONDS,
     policy_object,
     priority_object,
     service_object,
@@ -246,7 +245,7 @@ def log_entry_object(call: Call, entry: LogEntry) -> JsonObject:
     if entry.note is not None:
         result["note"] = entry.note
     if entry.kind == "acknowledge":
-        result["acknowledgement_timeout"] = ACKNOWLEDGEMENT_SECONDS
+        result["acknowledgement_timeout"] = incident.service.acknowledgement_timeout or 0
     if entry.kind == "trigger":
         result["event_details"] = {"description": incident.title}
     if entry.kind in {"assign", "escalate", "delegate"}:

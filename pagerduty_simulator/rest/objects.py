@@ -12,19 +12,20 @@ from pagerduty_simulator.references import (
     user_reference,
 )
 from pagerduty_simulator.resources import (
+    AutoPause,
     ContactMethod,
     EscalationPolicy,
     EscalationTarget,
+    NotificationRule,
     Priority,
     ScheduleTarget,
     Service,
+    SupportHours,
     Team,
+    UrgencyRule,
     User,
 )
 from pagerduty_simulator.rest.account_site import AccountSite
-
-_AUTO_RESOLVE_SECONDS: Final = 14_400
-ACKNOWLEDGEMENT_SECONDS: Final = 1_800
 
 
 def as_object(reference: JsonObject) -> JsonObject:
@@ -62,23 +63,51 @@ def contact_method(site: Site, user: User, method: ContactMethod) -> JsonObject:
         "label": method.label,
         "address": method.address,
     }
+    state: JsonObject = {"enabled": method.enabled, "blacklisted": method.blacklisted}
     if method.kind in {"phone", "sms", "whatsapp"}:
-        return body | {"country_code": 49, "enabled": True, "blacklisted": False}
+        return body | {"country_code": 49, **state}
     if method.kind == "push_notification":
-        return body | {"device_type": "android", "sounds": [], "blacklisted": False}
-    return body | {"send_short_email": False, "enabled": True}
+        # The document knows no `enabled` for a device.
+        return body | {"device_type": "android", "sounds": [], "blacklisted": method.blacklisted}
+    return body | {"send_short_email": False, "enabled": method.enabled}
+
+
+def notification_rule(site: Site, user: User, rule: NotificationRule, *, full_method: bool) -> JsonObject:
+    """Return a user's notification rule in full; its contact method is a reference unless asked for."""
+    method = user.contact_method(rule.contact_method_id)
+    return {
+        "id": rule.id,
+        "type": "assignment_notification_rule",
+        "summary": f"{rule.delay_minutes} minutes: channel {rule.contact_method_id}",
+        "self": f"{site.api_url}/users/{user.id}/notification_rules/{rule.id}",
+        "html_url": None,
+        "start_delay_in_minutes": rule.delay_minutes,
+        "urgency": rule.urgency,
+        "contact_method": method
+        and (
+            contact_method(site, user, method)
+            if full_method
+            else _as_reference(contact_method(site, user, method))
+        ),
+    }
+
+
+def _as_reference(body: JsonObject) -> JsonObject:
+    """Return the reference to a full object."""
+    known = ("id", "summary", "self", "html_url")
+    return {name: body[name] for name in known} | {"type": f"{body['type']}_reference"}
 
 
 def user_object(site: AccountSite, user: User, includes: frozenset[str] = frozenset()) -> JsonObject:
     """Return a user in full."""
     links = site.account.site
-    teams = teams_of(site, user)
+    teams = site.account.teams_of(user)
     methods = [contact_method(links, user, method) for method in user.contact_methods]
     if "contact_methods" not in includes:
-        known = ("id", "type", "summary", "self", "html_url")
-        methods = [{name: method[name] for name in known} for method in methods]
-        for method in methods:
-            method["type"] += "_reference"
+        methods = [_as_reference(method) for method in methods]
+    rules = [notification_rule(links, user, rule, full_method=False) for rule in user.notification_rules]
+    if "notification_rules" not in includes:
+        rules = [_as_reference(rule) for rule in rules]
     pick = team_object if "teams" in includes else team_reference
     return as_object(user_reference(links, user)) | {
         "name": user.name,
@@ -92,26 +121,18 @@ def user_object(site: AccountSite, user: User, includes: frozenset[str] = frozen
         "job_title": user.job_title,
         "created_via_sso": False,
         "contact_methods": methods,
-        "notification_rules": [],
+        "notification_rules": rules,
         "teams": [pick(links, team) for team in teams],
     }
 
 
-def teams_of(site: AccountSite, user: User) -> list[Team]:
-    """Return the teams whose policies or schedules have the user."""
-    teams: dict[str, Team] = {}
-    for policy in site.account.escalation_policies.values():
-        if any(user in level for level in policy.levels):
-            teams |= {team.id: team for team in policy.teams}
-    for schedule in site.account.belongings.schedules.values():
-        if user.id in schedule.user_ids():
-            teams |= {team.id: team for team in schedule.teams}
-    return list(teams.values())
-
-
 def team_object(site: Site, team: Team) -> JsonObject:
     """Return a team in full."""
-    return as_object(team_reference(site, team)) | {"name": team.name, "description": None}
+    return as_object(team_reference(site, team)) | {
+        "name": team.name,
+        "description": team.description,
+        "default_role": "manager",
+    }
 
 
 def priority_object(site: Site, priority: Priority) -> JsonObject:
@@ -143,15 +164,15 @@ def policy_object(
             else target_reference(links, target)
             for target in level
         ]
-        rules.append(
-            {
-                "id": policy.rule_ids[index] if index < len(policy.rule_ids) else f"{policy.id}{index}",
-                "escalation_delay_in_minutes": (
-                    policy.delays_minutes[index] if index < len(policy.delays_minutes) else 30
-                ),
-                "targets": targets,
-            }
-        )
+        rule: JsonObject = {
+            "id": policy.rule_id(index),
+            "escalation_delay_in_minutes": policy.delay_minutes(index),
+            "targets": targets,
+        }
+        if "escalation_rule_assignment_strategies" in includes:
+            # The document says a string; its example and PagerDuty's own clients have an object.
+            rule["escalation_rule_assignment_strategy"] = {"type": policy.strategy(index)}
+        rules.append(rule)
     pick_team = team_object if "teams" in includes else team_reference
     return as_object(policy_reference(links, policy)) | {
         "name": policy.name,
@@ -172,26 +193,61 @@ def service_object(site: AccountSite, service: Service, includes: frozenset[str]
     policy_now = site.account.escalation_policies.get(policy.id, policy)
     pick_team = team_object if "teams" in includes else team_reference
     full_policy = "escalation_policies" in includes
-    return as_object(service_reference(links, service)) | {
+    body = as_object(service_reference(links, service)) | {
         "name": service.name,
         "description": service.description,
         "created_at": wire_seconds(created_at),
         "status": service_status(site, service),
         "alert_creation": service.alert_creation,
-        "auto_resolve_timeout": _AUTO_RESOLVE_SECONDS,
-        "acknowledgement_timeout": ACKNOWLEDGEMENT_SECONDS,
+        "auto_resolve_timeout": service.auto_resolve_timeout,
+        "acknowledgement_timeout": service.acknowledgement_timeout,
         "escalation_policy": (
             policy_object(site, policy_now) if full_policy else policy_reference(links, policy_now)
         ),
         "teams": [pick_team(links, team) for team in service.teams],
-        "incident_urgency_rule": {"type": "constant", "urgency": "high"},
+        "incident_urgency_rule": _urgency_rule(service.urgency_rule),
+        "support_hours": service.support_hours and _support_hours(service.support_hours),
+        "scheduled_actions": [_RAISE_URGENCY] if service.raises_urgency else [],
         "integrations": [],
+    }
+    if "auto_pause_notifications_parameters" in includes:
+        pause = service.auto_pause or AutoPause(enabled=False, timeout=300)
+        body["auto_pause_notifications_parameters"] = {"enabled": pause.enabled, "timeout": pause.timeout}
+    return body
+
+
+_RAISE_URGENCY: Final[JsonObject] = {
+    "type": "urgency_change",
+    "at": {"type": "named_time", "name": "support_hours_start"},
+    "to_urgency": "high",
+}
+
+
+def _urgency_rule(rule: UrgencyRule) -> JsonObject:
+    if rule.outside is None:
+        return {"type": "constant", "urgency": rule.during}
+    return {
+        "type": "use_support_hours",
+        "during_support_hours": {"type": "constant", "urgency": rule.during},
+        "outside_support_hours": {"type": "constant", "urgency": rule.outside},
+    }
+
+
+def _support_hours(hours: SupportHours) -> JsonObject:
+    return {
+        "type": "fixed_time_per_day",
+        "time_zone": hours.time_zone,
+        "days_of_week": list(hours.days_of_week),
+        "start_time": hours.start_time.isoformat(),
+        "end_time": hours.end_time.isoformat(),
     }
 
 
 def service_status(site: AccountSite, service: Service) -> str:
-    """Return maintenance, critical (an incident is triggered), warning (acknowledged) or active."""
+    """Return disabled, maintenance, critical (an incident is triggered), warning or active."""
     now = site.account.now()
+    if service.is_disabled:
+        return "disabled"
     for window in site.account.belongings.maintenance_windows.values():
         if window.start <= now < window.end and any(covered.id == service.id for covered in window.services):
             return "maintenance"

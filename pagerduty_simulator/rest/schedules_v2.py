@@ -13,6 +13,7 @@ from pagerduty_simulator.rest.audit_records import note_change
 from pagerduty_simulator.rest.calls import Call, a_read, a_write, lookup, page, parse_moment, reference_id
 from pagerduty_simulator.rest.objects import as_object, schedule_reference, user_object
 from pagerduty_simulator.shifts import Shift, coverage_percentage, cut
+from pagerduty_simulator.zones import zone_info
 
 # PagerDuty's distance of since and until if only one of them is given.
 _OTHER_BOUND: Final = timedelta(weeks=2)
@@ -42,7 +43,7 @@ def zone_of(call: Call, schedule: Schedule) -> ZoneInfo:
     """Return the zone for times in the response. Raises RestError (400) for an unknown zone."""
     name = call.parameter("time_zone") or schedule.time_zone
     try:
-        return ZoneInfo(name)
+        return zone_info(name)
     except (ZoneInfoNotFoundError, ValueError):
         raise invalid("Time zone is unknown") from None
 
@@ -172,7 +173,7 @@ def _update(call: Call) -> Answer:
         raise invalid("Name and time zone cannot be empty")
     if not isinstance(body.get("schedule_layers"), list):
         raise invalid("Schedule layers cannot be empty")
-    zone = zone_of(call, replace(schedule, time_zone=str(body["time_zone"])))
+    zone_of(call, replace(schedule, time_zone=str(body["time_zone"])))
     layers = [_layer_from(call, schedule, layer) for layer in body["schedule_layers"]]
     kept = {layer.id for layer in layers}
     # A layer that the request omits ends now; its past stays.
@@ -182,7 +183,7 @@ def _update(call: Call) -> Answer:
         if layer.id not in kept
     ]
     schedule.layers = tuple([*(layer for layer in ended if layer.end and layer.end > layer.start), *layers])
-    schedule.name, schedule.time_zone = name, zone.key
+    schedule.name, schedule.time_zone = name, str(body["time_zone"])
     schedule.description = str(body.get("description", schedule.description) or "")
     after = schedule.name, schedule.time_zone, schedule.description
     names = ("name", "time_zone", "description")

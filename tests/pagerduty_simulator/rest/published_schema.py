@@ -14,7 +14,7 @@ VARIABLE = "CALMO_PAGERDUTY_REFERENCE"
 
 # What is null in PagerDuty's own answers although its document does not allow null.
 NULL_THOUGH_NOT_NULLABLE = re.compile(
-    r"(resolved_at|resolve_reason|alert_grouping|conference_bridge|priority|schedule_layers/\d+/end"
+    r"(resolved_at|support_hours|(acknowledgement|auto_resolve)_timeout|teams/\d+/description|resolve_reason|alert_grouping|conference_bridge|priority|schedule_layers/\d+/end"
     r"|oncalls/\d+/(start|end|schedule)|resolved_by_user_(id|name)|seconds_to_\w+"
     r"|mean_\w*seconds|responded_at|time_to_respond_seconds|limit|offset|rendered_coverage_percentage)$"
 )
@@ -22,6 +22,7 @@ NULL_THOUGH_NOT_NULLABLE = re.compile(
 UNLISTED_LOG_ENTRIES = frozenset({"field_value_change_log_entry", "custom_field_value_change_log_entry"})
 # Other places where its published examples, or answers seen by clients, break the document.
 OTHER_CONTRADICTIONS = (
+    ("listEscalationPolicies", r"escalation_rule_assignment_strategy$"),
     ("createScheduleOverride", r"^\d+/override/"),
     ("getAnalyticsMetricsRespondersTeam", r"responder_id$"),
     ("getAnalyticsResponderIncidents", r"total_off_hour_interruptions$"),

@@ -57,7 +57,7 @@ def reads(ids: Ids) -> Iterator[Request]:
         ("getOutlierIncident", f"{past}/outlier_incident", {}),
         ("listIncidentRelatedChangeEvents", f"{incident}/related_change_events", {}),
         ("getIncidentImpactedBusinessServices", f"{incident}/business_services/impacts", {}),
-        ("listServices", "/services", {"name": "Search"}),
+        ("listServices", "/services", {"include[]": "auto_pause_notifications_parameters"}),
         ("getService", f"/services/{ids['service']}", {}),
         ("listServiceChangeEvents", f"/services/{ids['service']}/change_events", {}),
         (
@@ -70,7 +70,11 @@ def reads(ids: Ids) -> Iterator[Request]:
             f"/service_dependencies/business_services/{ids['business']}",
             {},
         ),
-        ("listEscalationPolicies", "/escalation_policies", {}),
+        (
+            "listEscalationPolicies",
+            "/escalation_policies",
+            {"include[]": "escalation_rule_assignment_strategies"},
+        ),
         ("getEscalationPolicy", f"/escalation_policies/{ids['policy']}", {}),
         ("listSchedules", "/schedules", {}),
         ("getSchedule", layered, SPAN),

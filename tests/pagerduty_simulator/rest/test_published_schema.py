@@ -1,12 +1,17 @@
 """What is answered keeps to PagerDuty's published document, with the known exceptions."""
 
 import json
+import random
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import time
 from typing import Any
 
 import pytest
 
 from pagerduty_simulator.account import Account
+from pagerduty_simulator.contacts import contact_method
+from pagerduty_simulator.resources import AutoPause, SupportHours, UrgencyRule
 from pagerduty_simulator.rest_api import OPERATIONS
 from tests.pagerduty_simulator.rest.published_schema import PublishedSchema, folder
 from tests.pagerduty_simulator.rest.requests_for_all import Ids, Request, reads, writes
@@ -31,6 +36,20 @@ ELSEWHERE = {
     "deleteEvent",
 }
 
+# PagerDuty documents them, but the extract of its document that tests can use leaves them out: `test_people`
+# and `test_standards` say what is answered.
+NOT_IN_THE_EXTRACT = {
+    "getUserContactMethod",
+    "getUserNotificationRules",
+    "getUserNotificationRule",
+    "listTeams",
+    "getTeam",
+    "listTeamUsers",
+    "listStandards",
+    "listResourceStandardsManyServices",
+    "listResourceStandards",
+}
+
 
 @pytest.fixture(scope="module")
 def published() -> PublishedSchema:
@@ -52,9 +71,31 @@ async def complaints_about(requests: Iterable[Request], api: Api, published: Pub
     return found
 
 
+def configure(account: Account) -> None:
+    """Give the first user and the first service something in every field that PagerDuty documents."""
+    user, service = next(iter(account.users.values())), next(iter(account.services.values()))
+    rng = random.Random(1)  # noqa: S311
+    kinds = ("email", "phone", "sms", "push_notification", "whatsapp")
+    methods = tuple(contact_method(kind, "301234567", rng, enabled=False, blacklisted=True) for kind in kinds)
+    account.save_user(replace(user, contact_methods=methods))
+    account.save_service(
+        replace(
+            service,
+            urgency_rule=UrgencyRule("severity_based", "low"),
+            support_hours=SupportHours("Tokyo", (1, 7), time(9), time(17, 30)),
+            raises_urgency=True,
+            acknowledgement_timeout=None,
+            auto_resolve_timeout=None,
+            auto_pause=AutoPause(enabled=True, timeout=0),
+            is_disabled=True,
+        )
+    )
+
+
 async def test_every_read_is_answered_as_the_document_says(
     published: PublishedSchema, open_incident: dict[str, Any], api: Api
 ) -> None:
+    configure(api.site.account)
     assert await complaints_about(reads(Ids(api.site.account)), api, published) == []
 
 
@@ -83,14 +124,16 @@ async def test_no_operation_is_left_unasked(past: Account, api: Api) -> None:
         await api.incident()
         ids = Ids(api.site.account)
     asked = {request[0] for request in (*reads(ids), *writes(ids))}
-    assert {operation.id for operation in OPERATIONS} - asked == ELSEWHERE
+    assert {operation.id for operation in OPERATIONS} - asked == ELSEWHERE | NOT_IN_THE_EXTRACT
 
 
 def test_every_operation_that_the_product_can_need_is_served_at_its_path() -> None:
     rows = json.loads((folder() / "operations.json").read_text())["operations"]
     by_id = {row["operationId"]: row for row in rows}
-    assert {operation.id for operation in OPERATIONS} == set(by_id)
+    assert {operation.id for operation in OPERATIONS} - NOT_IN_THE_EXTRACT == set(by_id)
     for operation in OPERATIONS:
+        if operation.id in NOT_IN_THE_EXTRACT:
+            continue
         row = by_id[operation.id]
         pieces = ["{}" if piece.startswith("{") else piece for piece in row["path"].split("/")]
         assert (operation.method, operation.path) == (row["method"], "/".join(pieces))
