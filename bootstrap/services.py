@@ -26,6 +26,7 @@ from calmo_pagerduty.incidents.service import IssueService
 from calmo_pagerduty.pagerduty.client import connect
 from calmo_pagerduty.reconciliation.service import ReconciliationService
 from calmo_pagerduty.settings import Settings
+from calmo_pagerduty.snapshots.service import SnapshotReader
 from calmo_pagerduty.temporal.handle import TemporalHandle
 from calmo_pagerduty.tool_calls.authorization_service import ToolAuthorizer
 from calmo_pagerduty.tool_calls.record_service import ToolCallRepository
@@ -120,6 +121,10 @@ class Services:
     @cached_property
     def account_backfill_service(self) -> AccountBackfillService:
         return AccountBackfillService(self.database, self.context_source_service, self.assessor)
+
+    @cached_property
+    def snapshot_reader(self) -> SnapshotReader:
+        return SnapshotReader(self.database)
 
     @cached_property
     def incident_activities(self) -> IncidentActivities:

@@ -24,8 +24,12 @@ from calmo_pagerduty.db.tables import (
 )
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.deliveries.model import DeliveryState
+from calmo_pagerduty.snapshots import store as snapshots
+from calmo_pagerduty.snapshots.retention_rules import expired_snapshots
 
 BATCH_SIZE = 200
+#: A snapshot has dozens of parts.
+SNAPSHOT_BATCH_SIZE = 5
 #: States whose events have not reached the issue yet: these deliveries stay.
 _IN_FLIGHT_STATES = (DeliveryState.PENDING, DeliveryState.FORWARDED)
 
@@ -112,6 +116,13 @@ def delete_cached_changes(tx: Transaction, _after: int, older_than: datetime) ->
 def delete_cached_objects(tx: Transaction, _after: int, older_than: datetime) -> DeletedBatch:
     """Delete objects (services, people) from the account caches that were not fetched again."""
     return _delete_cached(tx, account_objects, account_objects.c.fetched_at < older_than)
+
+
+def delete_account_snapshots(tx: Transaction, _after: int, now: datetime) -> DeletedBatch:
+    """Delete the snapshots that are not kept at `now` (UTC), and those of removed connections."""
+    due = (*snapshots.list_of_removed_connections(tx), *expired_snapshots(snapshots.list_ages(tx), now))
+    rows = snapshots.delete_snapshots(tx, due[:SNAPSHOT_BATCH_SIZE])
+    return DeletedBatch(rows, 0 if len(due) > rows else None)
 
 
 def _delete_cached(tx: Transaction, table: sa.Table, is_old: sa.ColumnElement[bool]) -> DeletedBatch:

@@ -14,6 +14,7 @@ from calmo_pagerduty.db.encryption import CannotDecrypt
 from calmo_pagerduty.incidents.actions import InvalidAction
 from calmo_pagerduty.incidents.queries import InvalidCursor
 from calmo_pagerduty.kernel.scopes import InvalidScope
+from calmo_pagerduty.snapshots.service import SnapshotNotFound, SnapshotUnreadable
 from calmo_pagerduty.temporal.handle import TemporalUnavailable
 from calmo_pagerduty.tool_calls.authorization_service import (
     CallRefused,
@@ -81,6 +82,8 @@ STATUS_OF_ERROR: Mapping[type[Exception], HTTPStatus] = {
     CannotDecrypt: HTTPStatus.SERVICE_UNAVAILABLE,
     InvalidCursor: HTTPStatus.BAD_REQUEST,
     InvalidScope: HTTPStatus.BAD_REQUEST,
+    SnapshotNotFound: HTTPStatus.NOT_FOUND,
+    SnapshotUnreadable: HTTPStatus.CONFLICT,
     ValidationError: HTTPStatus.BAD_REQUEST,
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }

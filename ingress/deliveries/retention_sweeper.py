@@ -23,7 +23,7 @@ MAX_UNUSED_AGE = timedelta(days=30)
 
 
 class RetentionSweeper:
-    """Deletes old bodies (`keep_bodies`), old rows (`keep_ids`) and unused cached objects, in batches."""
+    """Deletes old bodies (`keep_bodies`), old rows (`keep_ids`) and unused cached objects and snapshots."""
 
     def __init__(self, database: Database, holder: str, keep_bodies: timedelta, keep_ids: timedelta) -> None:
         self._database = database
@@ -39,6 +39,8 @@ class RetentionSweeper:
             ("past_incidents", retention.delete_cached_incidents, INCIDENT_LOOKBACK),
             ("past_changes", retention.delete_cached_changes, CHANGE_LOOKBACK),
             ("account_objects", retention.delete_cached_objects, MAX_UNUSED_AGE),
+            # Their own rule says how old they get.
+            ("account_snapshots", retention.delete_account_snapshots, timedelta()),
         )
 
     async def run(self) -> None:

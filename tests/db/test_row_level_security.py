@@ -21,17 +21,19 @@ from calmo_pagerduty.deliveries import refusal_store as refusals
 from calmo_pagerduty.deliveries.model import SignatureVerdict, Verdict
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import Scope, Visibility
+from calmo_pagerduty.snapshots import store as snapshots
 from tests.conftest import new_postgresql_database
 from tests.support.builders import SECRET, new_id
 from tests.support.doors import make_webhook, save_pending
 from tests.support.kept_deliveries import keep
+from tests.support.snapshots import small_snapshot
 
 SHOP, BANK = "organization:shop", "organization:bank"
 OF_A_SCOPE = (
     "connections", "webhooks", "webhook_secrets", "deliveries", "delivery_bodies", "refusals", "issues",
     "timeline", "issue_changes", "tool_calls", "audit", "reconciliations", "contexts", "context_parts",
     "account_objects", "account_incidents", "account_changes", "account_reads",
-    "operations",
+    "operations", "account_snapshots", "snapshot_blobs", "snapshot_parts",
 )  # fmt: skip
 #: What is nobody's: operators' own, or not yet known to be anybody's.
 NOBODYS = {
@@ -110,6 +112,9 @@ def fill(database: Database, scope: str) -> None:
         )
 
         fill_context(transaction, connection, now)
+        snapshots.insert_whole_snapshot(
+            transaction, small_snapshot(id=new_id("snap_"), connection_id=connection)
+        )
 
     database.write_blocking(write)
 

@@ -1,0 +1,52 @@
+"""The tables of account snapshots."""
+
+import sqlalchemy as sa
+from sqlalchemy import Column, ForeignKey, ForeignKeyConstraint, Index, Table
+
+from calmo_pagerduty.db.schema import Json, Text, Utc, metadata
+
+account_snapshots = Table(
+    "account_snapshots",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("connection_id", Text, ForeignKey("connections.id"), nullable=False),
+    #: reading or complete.
+    Column("state", Text, nullable=False),
+    #: The time that the snapshot shows: when its reading began.
+    Column("taken_at", Utc, nullable=False),
+    Column("finished_at", Utc),
+    #: The time for which schedules are rendered.
+    Column("rendered_since", Utc, nullable=False),
+    Column("rendered_until", Utc, nullable=False),
+    Column("time_zone", Text),
+    #: How each section was read (`snapshots.model.Section`).
+    Column("sections", Json, nullable=False, server_default="[]"),
+    #: How far the reading is (`snapshots.progress.ReadingProgress`); null once it is complete.
+    Column("progress", Json),
+    Column("requests", sa.Integer, nullable=False, server_default="0"),
+    Index(None, "connection_id", "taken_at"),
+)
+
+#: Compressed JSON by its digest: what does not change between snapshots is stored once.
+snapshot_blobs = Table(
+    "snapshot_blobs",
+    metadata,
+    Column("connection_id", Text, ForeignKey("connections.id"), primary_key=True),
+    Column("digest", Text, primary_key=True),
+    Column("data", sa.LargeBinary, nullable=False),
+)
+
+#: What a snapshot consists of: a section has one chunk, or one per month.
+snapshot_parts = Table(
+    "snapshot_parts",
+    metadata,
+    Column("snapshot_id", Text, ForeignKey("account_snapshots.id"), primary_key=True),
+    Column("section", Text, primary_key=True),
+    Column("chunk", Text, primary_key=True),
+    Column("connection_id", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    ForeignKeyConstraint(
+        ["connection_id", "digest"], ["snapshot_blobs.connection_id", "snapshot_blobs.digest"]
+    ),
+    Index(None, "connection_id", "digest"),
+)
