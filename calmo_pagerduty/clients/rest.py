@@ -19,7 +19,15 @@ from calmo_pagerduty.clients.requests import (
     ServerSentEvent,
     Timeouts,
 )
-from calmo_pagerduty.http_client import AsyncClient, Client, EventSource, HTTPError, Response, Timeout
+from calmo_pagerduty.http_client import (
+    AsyncClient,
+    Client,
+    EventSource,
+    HTTPError,
+    Response,
+    Timeout,
+    tls_context,
+)
 
 
 class ApiClient:
@@ -130,7 +138,7 @@ def _options_for(url: str) -> dict[str, Any]:
         "timeout": _timeout(READ_TIMEOUTS),
         "trust_env": False,
         # Without TLS, don't load the certificates, which is slow. No redirect can lead to https.
-        "verify": url.lower().startswith("https:"),
+        "verify": url.lower().startswith("https:") and tls_context(),
     }
 
 

@@ -15,6 +15,7 @@ from calmo_pagerduty.http_client import (
     PoolTimeout,
     Request,
     Timeout,
+    tls_context,
 )
 from calmo_pagerduty.pagerduty.error_table import is_refined_by_code
 from calmo_pagerduty.pagerduty.errors import PagerDutyError, Unreachable
@@ -35,6 +36,7 @@ def connect(max_connections: int = 40) -> AsyncClient:
     It stores no cookies, follows no redirect, and ignores proxies in the environment.
     """
     return AsyncClient(
+        verify=tls_context(),
         timeout=Timeout(20.0, connect=5.0, pool=10.0),
         # Shorter than a load balancer's keep-alive, so that it doesn't close a connection that we reuse.
         limits=Limits(max_connections=max_connections, max_keepalive_connections=20, keepalive_expiry=15.0),
