@@ -68,6 +68,15 @@ class Entry:
     source: str = "final_schedule"
 
 
+@dataclass(frozen=True, slots=True)
+class IntendedHole:
+    """A rendered shift of PagerDuty's `empty_member` (v3): nobody is meant to be on call by this source."""
+
+    start: int
+    end: int
+    source: str
+
+
 class RestrictionKind(StrEnum):
     DAILY = "daily_restriction"
     WEEKLY = "weekly_restriction"
@@ -172,6 +181,8 @@ class Schedule:
     rendered_coverage_percentage: float | None = None
     #: A hash of what PagerDuty said of layers, rotations and overrides: the version that drafts are bound to.
     version: str = ""
+    #: Shifts of `empty_member`, for the same window as the entries. Others may be on call in them.
+    intended_holes: tuple[IntendedHole, ...] = ()
 
 
 class TargetKind(StrEnum):
