@@ -19,6 +19,7 @@ from calmo_pagerduty.contexts.gathering.version_service import ContextVersionSer
 from calmo_pagerduty.contexts.note_service import ContextNoteService
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
+from calmo_pagerduty.findings.service import FindingService
 from calmo_pagerduty.http_client import AsyncClient
 from calmo_pagerduty.incidents.action_observer import ActionObserver
 from calmo_pagerduty.incidents.response_target_service import ResponseTargetService
@@ -125,6 +126,10 @@ class Services:
     @cached_property
     def snapshot_reader(self) -> SnapshotReader:
         return SnapshotReader(self.database)
+
+    @cached_property
+    def finding_service(self) -> FindingService:
+        return FindingService(self.database)
 
     @cached_property
     def incident_activities(self) -> IncidentActivities:

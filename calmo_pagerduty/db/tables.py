@@ -11,6 +11,7 @@ from calmo_pagerduty.db.context_tables import (
     context_parts,
     contexts,
 )
+from calmo_pagerduty.db.finding_tables import analysis_results, finding_events, findings
 from calmo_pagerduty.db.operation_tables import operations
 from calmo_pagerduty.db.schema import Json, RowNumber, Text, Utc, metadata
 from calmo_pagerduty.db.snapshot_tables import account_snapshots, snapshot_blobs, snapshot_parts
@@ -18,10 +19,10 @@ from calmo_pagerduty.db.tool_tables import audit, request_permits, tool_calls
 
 __all__ = [
     "account_changes", "account_incidents", "account_objects", "account_reads", "account_snapshots",
-    "api_keys", "audit", "connections", "context_parts", "contexts", "dead_letters", "deliveries",
-    "delivery_bodies", "issue_changes", "issues", "key_checks", "leases", "metadata", "operations",
-    "reconciliations", "refusals", "request_permits", "snapshot_blobs", "snapshot_parts", "timeline",
-    "tool_calls", "webhook_secrets", "webhooks",
+    "analysis_results", "api_keys", "audit", "connections", "context_parts", "contexts", "dead_letters",
+    "deliveries", "delivery_bodies", "finding_events", "findings", "issue_changes", "issues", "key_checks",
+    "leases", "metadata", "operations", "reconciliations", "refusals", "request_permits", "snapshot_blobs",
+    "snapshot_parts", "timeline", "tool_calls", "webhook_secrets", "webhooks",
 ]  # fmt: skip
 
 connections = Table(
@@ -190,6 +191,11 @@ issues = Table(
     Column("last_event_type", Text),
     Column("last_event_at", Utc),
     Column("needs_reconcile", sa.Boolean, nullable=False),
+    #: What opened it: an incident of PagerDuty, or a finding of ours, which PagerDuty doesn't know.
+    Column("origin", Text, nullable=False, server_default="incident"),
+    Column("finding_id", sa.BigInteger),
+    #: Expected incidents that nobody would be paged for, if a finding opened it.
+    Column("expected_dropped", sa.Float),
     UniqueConstraint("connection_id", "incident_id"),
     Index(None, "scope", "created_at"),
     Index(None, "created_at", "id"),

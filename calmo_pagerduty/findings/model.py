@@ -78,6 +78,11 @@ class AnalysisInputs:
     fetched_at: int
     truncated: tuple[str, ...] = ()
     missing_permissions: tuple[str, ...] = ()
+    #: Codes that were judged on complete data. None: all of them if nothing is truncated or missing, else
+    #: none. A finding that such a run doesn't have any more is resolved; other findings stay open.
+    conclusive_codes: tuple[str, ...] | None = None
+    #: Ids of objects that could not be judged: no finding about them is resolved.
+    unjudged_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,14 @@ from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.deliveries import refusal_store as refusals
 from calmo_pagerduty.deliveries.model import SignatureVerdict, Verdict
+from calmo_pagerduty.findings.service import record_results
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import Scope, Visibility
 from calmo_pagerduty.snapshots import store as snapshots
 from tests.conftest import new_postgresql_database
 from tests.support.builders import SECRET, new_id
 from tests.support.doors import make_webhook, save_pending
+from tests.support.findings import a_finding, a_result
 from tests.support.kept_deliveries import keep
 from tests.support.snapshots import small_snapshot
 
@@ -34,6 +36,7 @@ OF_A_SCOPE = (
     "timeline", "issue_changes", "tool_calls", "audit", "reconciliations", "contexts", "context_parts",
     "account_objects", "account_incidents", "account_changes", "account_reads",
     "operations", "account_snapshots", "snapshot_blobs", "snapshot_parts",
+    "analysis_results", "findings", "finding_events",
 )  # fmt: skip
 #: What is nobody's: operators' own, or not yet known to be anybody's.
 NOBODYS = {
@@ -115,6 +118,7 @@ def fill(database: Database, scope: str) -> None:
         snapshots.insert_whole_snapshot(
             transaction, small_snapshot(id=new_id("snap_"), connection_id=connection)
         )
+        record_results(transaction, connection, (a_result(a_finding()),), now)
 
     database.write_blocking(write)
 
