@@ -8,11 +8,11 @@ Their texts overlap at weekends; here sleep wins, so that the bands partition ti
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from calmo_pagerduty.kernel.intervals import Span
@@ -26,7 +26,7 @@ BUSINESS_ENDS = 18
 _EPOCH_WEEKDAY = 3
 _EPOCH_DATE = date(1970, 1, 1)
 
-Mark = TypeVar("Mark")
+_BAND_CUTS = (NIGHT_ENDS * HOUR, BUSINESS_ENDS * HOUR, NIGHT_BEGINS * HOUR)
 
 
 class Band(StrEnum):
@@ -65,10 +65,33 @@ class OffsetSpan(NamedTuple):
     offset: int
 
 
+class LocalPiece(NamedTuple):
+    """A time without a clock change, and its start in local time: seconds since 1970-01-01 there."""
+
+    start: int
+    end: int
+    local_start: int
+
+    @property
+    def time_of_day(self) -> int:
+        """Seconds since local midnight, at the start."""
+        return self.local_start % DAY
+
+    @property
+    def weekday(self) -> int:
+        """1 is Monday, at the start."""
+        return (self.local_start // DAY + _EPOCH_WEEKDAY) % 7 + 1
+
+    @property
+    def date(self) -> date:
+        return _date_of_local(self.local_start)
+
+
 def split_into_bands(span: Span, zone: ZoneInfo) -> list[BandSpan]:
     """Return a span's parts in each band, earliest first. Neighbours are of different bands."""
     parts: list[BandSpan] = []
-    for start, end, band in _marked(span, zone, (NIGHT_ENDS, BUSINESS_ENDS, NIGHT_BEGINS), _band_of_local):
+    for start, end, local in split_at_local_times(span, zone, _BAND_CUTS):
+        band = _band_of_local(local)
         if parts and parts[-1].band is band:
             parts[-1] = BandSpan(parts[-1].start, end, band)
         else:
@@ -79,12 +102,29 @@ def split_into_bands(span: Span, zone: ZoneInfo) -> list[BandSpan]:
 def split_into_days(span: Span, zone: ZoneInfo) -> list[LocalDay]:
     """Return a span's parts in each local calendar day, earliest first."""
     parts: list[LocalDay] = []
-    for start, end, day in _marked(span, zone, (), _date_of_local):
+    for start, end, local in split_at_local_times(span, zone):
+        day = _date_of_local(local)
         if parts and parts[-1].date == day:
             parts[-1] = LocalDay(parts[-1].start, end, day)
         else:
             parts.append(LocalDay(start, end, day))
     return parts
+
+
+def split_at_local_times(
+    span: Span, zone: ZoneInfo, times_of_day: Sequence[int] = ()
+) -> Iterator[LocalPiece]:
+    """Yield a span's parts, cut at clock changes, at midnight and at times of day (seconds, ascending)."""
+    cuts = (*times_of_day, DAY)
+    for start, end, offset in constant_offset_spans(span, zone):
+        position = start
+        while position < end:
+            local = position + offset
+            midnight = local - local % DAY
+            following = next(midnight + cut for cut in cuts if midnight + cut > local)
+            until = min(following - offset, end)
+            yield LocalPiece(position, until, local)
+            position = until
 
 
 def seconds_by_band(spans: Iterable[Span], zone: ZoneInfo) -> dict[Band, int]:
@@ -149,22 +189,6 @@ def _offsets_in_year(zone: ZoneInfo, year: int) -> tuple[tuple[int, ...], tuple[
         starts.append(high)
         offsets.append(offset)
     return tuple(starts), tuple(offsets), end
-
-
-def _marked(
-    span: Span, zone: ZoneInfo, hours: tuple[int, ...], mark: Callable[[int], Mark]
-) -> Iterator[tuple[int, int, Mark]]:
-    """Yield parts that are cut at clock changes, at midnight and at local hours; each with its mark."""
-    cuts = (*(hour * HOUR for hour in hours), DAY)
-    for start, end, offset in constant_offset_spans(span, zone):
-        position = start
-        while position < end:
-            local = position + offset
-            midnight = local - local % DAY
-            following = next(midnight + cut for cut in cuts if midnight + cut > local)
-            until = min(following - offset, end)
-            yield position, until, mark(local)
-            position = until
 
 
 def _band_of_local(local: int) -> Band:
