@@ -62,6 +62,8 @@ def to_local(at: int, zone: tzinfo) -> datetime:
 
 
 def _check(line: str) -> None:
+    if not line.isprintable():
+        raise RuleNotUnderstood("a recurrence holds control characters")
     if not line.upper().startswith("RRULE:"):
         return
     frequency = _FREQUENCY.search(line)
