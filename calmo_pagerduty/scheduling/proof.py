@@ -10,7 +10,7 @@ from datetime import datetime
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.kernel.time_zones import time_zone
-from calmo_pagerduty.scheduling.rendering import READINGS, Reading, render
+from calmo_pagerduty.scheduling.rendering import INTERPRETATIONS, Interpretation, render
 from calmo_pagerduty.snapshots.model import AccountSnapshot, Schedule
 from calmo_pagerduty.snapshots.on_call import Shift, shifts_of
 
@@ -31,14 +31,14 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """`reading` is how the schedule is to be rendered; None if no reading gives PagerDuty's entries.
+    """`interpretation` is how to render the schedule; None if none gives PagerDuty's entries.
 
-    Then `difference` is the first one of the likeliest reading, or `reason` says why none was found.
+    Then `difference` is the first one of the likeliest interpretation, or `reason` says why there is none.
     """
 
     schedule_id: str
     window: Span
-    reading: Reading | None
+    interpretation: Interpretation | None
     difference: Difference | None = None
     reason: str = ""
 
@@ -57,21 +57,21 @@ def prove(schedule: Schedule, window: Span) -> Proof:
         return Proof(schedule.id, window, None, reason="PagerDuty's own entries could not be read")
     theirs = shifts_of(schedule.entries, window)
     first: Difference | None = None
-    for reading in READINGS[schedule.kind]:
+    for interpretation in INTERPRETATIONS[schedule.kind]:
         try:
-            ours = shifts_of(render(schedule, window, reading), window)
+            ours = shifts_of(render(schedule, window, interpretation), window)
         except ExplainedError as error:
             return Proof(schedule.id, window, None, reason=str(error))
         difference = _first_difference(theirs, ours)
         if difference is None:
-            return Proof(schedule.id, window, reading)
+            return Proof(schedule.id, window, interpretation)
         first = first or difference
     return Proof(schedule.id, window, None, difference=first)
 
 
 def describe(proof: Proof, schedule: Schedule, names: Mapping[str, str]) -> str:
     """Return a sentence that says why what-if is refused, in names and local times; "" if it isn't."""
-    if proof.reading is not None:
+    if proof.interpretation is not None:
         return ""
     difference = proof.difference
     if difference is None:

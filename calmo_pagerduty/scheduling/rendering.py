@@ -1,7 +1,8 @@
 """Render a schedule ourselves: who is on call when, by its layers or rotations, as PagerDuty would. Pure.
 
-All times are epoch seconds (UTC), intervals are half-open. What PagerDuty's documentation leaves open is a
-`Reading`; `calmo_pagerduty/scheduling/proof.py` finds the reading that gives PagerDuty's own entries.
+All times are epoch seconds (UTC), intervals are half-open. An `Interpretation`
+decides what PagerDuty's documentation leaves open; `calmo_pagerduty/scheduling/proof.py` finds the one that
+gives PagerDuty's own entries.
 """
 
 from bisect import bisect_left, bisect_right
@@ -64,7 +65,7 @@ class ShiftLength(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Interpretation:
     """What the documentation leaves open, decided."""
 
     turn_clock: TurnClock = TurnClock.WHOLE_DAYS_LOCAL
@@ -72,12 +73,12 @@ class Reading:
     shift_length: ShiftLength = ShiftLength.LOCAL
 
 
-DEFAULT_READING = Reading()
-#: The readings of each kind, the likeliest first.
-READINGS: dict[ScheduleKind, tuple[Reading, ...]] = {
-    ScheduleKind.LAYERS: tuple(Reading(turn_clock=clock) for clock in TurnClock),
+DEFAULT_INTERPRETATION = Interpretation()
+#: The interpretations of each kind, the likeliest first.
+INTERPRETATIONS: dict[ScheduleKind, tuple[Interpretation, ...]] = {
+    ScheduleKind.LAYERS: tuple(Interpretation(turn_clock=clock) for clock in TurnClock),
     ScheduleKind.SHIFTS: tuple(
-        Reading(count_from=count, shift_length=length) for count in CountFrom for length in ShiftLength
+        Interpretation(count_from=count, shift_length=length) for count in CountFrom for length in ShiftLength
     ),
 }
 
@@ -92,7 +93,10 @@ class _Piece(NamedTuple):
 
 
 def render(
-    schedule: Schedule, window: Span, reading: Reading = DEFAULT_READING, zone: tzinfo | None = None
+    schedule: Schedule,
+    window: Span,
+    interpretation: Interpretation = DEFAULT_INTERPRETATION,
+    zone: tzinfo | None = None,
 ) -> tuple[Entry, ...]:
     """Return who is on call in the window, cut to it, earliest first. Holes have no entry.
 
@@ -104,9 +108,9 @@ def render(
     if local is None:
         raise ZoneUnknown(f"the time zone {schedule.time_zone[:60]!r} is not known")
     if schedule.kind is ScheduleKind.LAYERS:
-        pieces = _final_of_layers(schedule, window, reading, local)
+        pieces = _final_of_layers(schedule, window, interpretation, local)
     else:
-        pieces = _final_of_rotations(schedule, window, reading, zone)
+        pieces = _final_of_rotations(schedule, window, interpretation, zone)
     return tuple(
         Entry(piece.start, piece.end, piece.user_id, piece.source)
         for piece in _joined(pieces)
@@ -114,19 +118,23 @@ def render(
     )
 
 
-def render_layer(layer: Layer, window: Span, zone: tzinfo, reading: Reading = DEFAULT_READING) -> list[Span]:
+def render_layer(
+    layer: Layer, window: Span, zone: tzinfo, interpretation: Interpretation = DEFAULT_INTERPRETATION
+) -> list[Span]:
     """Return the turns of a layer within the window, ignoring who has them. It is for swaps by turns."""
-    return [Span(piece.start, piece.end) for piece in _layer_pieces(layer, window, reading, zone)]
+    return [Span(piece.start, piece.end) for piece in _layer_pieces(layer, window, interpretation, zone)]
 
 
-def _final_of_layers(schedule: Schedule, window: Span, reading: Reading, zone: tzinfo) -> list[_Piece]:
+def _final_of_layers(
+    schedule: Schedule, window: Span, interpretation: Interpretation, zone: tzinfo
+) -> list[_Piece]:
     tops: list[_Piece] = []
     # A later override wins over an earlier one.
     for override in reversed(schedule.overrides):
         if (piece := _cut(_override_piece(override), window)) is not None:
             tops = _over(tops, [piece])
     for layer in schedule.layers:
-        tops = _over(tops, _layer_pieces(layer, window, reading, zone))
+        tops = _over(tops, _layer_pieces(layer, window, interpretation, zone))
     return [piece._replace(source="final_schedule") for piece in tops]
 
 
@@ -145,13 +153,13 @@ def _over(upper: Sequence[_Piece], lower: Iterable[_Piece]) -> list[_Piece]:
     return [*upper, *rest]
 
 
-def _layer_pieces(layer: Layer, window: Span, reading: Reading, zone: tzinfo) -> list[_Piece]:
+def _layer_pieces(layer: Layer, window: Span, interpretation: Interpretation, zone: tzinfo) -> list[_Piece]:
     active = Span(max(window.start, layer.start), min(window.end, layer.end or window.end))
     if active.start >= active.end or not layer.user_ids or layer.turn_seconds < 1:
         return []
     open_times = _open_times(layer, active, zone)
     pieces = []
-    for number, turn in _turns(layer, active, reading, zone):
+    for number, turn in _turns(layer, active, interpretation, zone):
         user_id = layer.user_ids[number % len(layer.user_ids)]
         pieces += [
             _Piece(part.start, part.end, user_id, f"layer:{layer.id}")
@@ -166,11 +174,13 @@ def _near(spans: list[Span], around: Span) -> list[Span]:
     return spans[first : bisect_left(spans, around.end, key=lambda span: span.start)]
 
 
-def _turns(layer: Layer, active: Span, reading: Reading, zone: tzinfo) -> list[tuple[int, Span]]:
+def _turns(
+    layer: Layer, active: Span, interpretation: Interpretation, zone: tzinfo
+) -> list[tuple[int, Span]]:
     if active.seconds // layer.turn_seconds > _MAX_TURNS:
         raise LayerTooFine(f"the layer {layer.name[:60]!r} has turns of {layer.turn_seconds} s: too many")
-    is_local = reading.turn_clock is TurnClock.LOCAL or (
-        reading.turn_clock is TurnClock.WHOLE_DAYS_LOCAL and layer.turn_seconds % _DAY == 0
+    is_local = interpretation.turn_clock is TurnClock.LOCAL or (
+        interpretation.turn_clock is TurnClock.WHOLE_DAYS_LOCAL and layer.turn_seconds % _DAY == 0
     )
     turn = timedelta(seconds=layer.turn_seconds)
     origin = to_local(layer.rotation_virtual_start, zone)
@@ -215,13 +225,13 @@ def _open_times(layer: Layer, active: Span, zone: tzinfo) -> list[Span]:
 
 
 def _final_of_rotations(
-    schedule: Schedule, window: Span, reading: Reading, zone: tzinfo | None
+    schedule: Schedule, window: Span, interpretation: Interpretation, zone: tzinfo | None
 ) -> list[_Piece]:
     pieces = [
         piece
         for rotation in schedule.rotations
         for event in rotation.events
-        for piece in _event_pieces(rotation, event, window, reading, zone)
+        for piece in _event_pieces(rotation, event, window, interpretation, zone)
     ]
     pieces += [
         piece for shift in schedule.custom_shifts if (piece := _cut(_custom_piece(shift), window)) is not None
@@ -236,7 +246,11 @@ def _custom_piece(shift: CustomShift) -> _Piece:
 
 
 def _event_pieces(
-    rotation: Rotation, event: RotationEvent, window: Span, reading: Reading, fixed_zone: tzinfo | None
+    rotation: Rotation,
+    event: RotationEvent,
+    window: Span,
+    interpretation: Interpretation,
+    fixed_zone: tzinfo | None,
 ) -> list[_Piece]:
     active = Span(
         max(window.start, event.effective_since),
@@ -249,13 +263,13 @@ def _event_pieces(
         raise ZoneUnknown(f"the time zone {event.time_zone[:60]!r} is not known")
     first = to_local(event.first_start, zone)
     length = to_local(event.first_end, zone) - first
-    if reading.shift_length is ShiftLength.ELAPSED:
+    if interpretation.shift_length is ShiftLength.ELAPSED:
         length = timedelta(seconds=event.first_end - event.first_start)
     shifts = [
         (start, _end_of(start, length, zone))
         for start in occurrences(event.recurrence, first, zone, active.end)
     ]
-    if reading.count_from is CountFrom.EFFECTIVE_SINCE:
+    if interpretation.count_from is CountFrom.EFFECTIVE_SINCE:
         shifts = [shift for shift in shifts if shift[1] > event.effective_since]
     pieces = []
     for number, (start, end) in enumerate(shifts):

@@ -8,7 +8,13 @@ import pytest
 
 from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.scheduling.proof import describe, prove
-from calmo_pagerduty.scheduling.rendering import READINGS, Reading, TurnClock, ZoneUnknown, render
+from calmo_pagerduty.scheduling.rendering import (
+    INTERPRETATIONS,
+    Interpretation,
+    TurnClock,
+    ZoneUnknown,
+    render,
+)
 from calmo_pagerduty.snapshots.model import (
     Entry,
     Layer,
@@ -43,20 +49,23 @@ def test_layers_are_rendered_as_the_simulated_pagerduty_does(seed: int) -> None:
     assert schedule.entries is not None
     ours, window = render(schedule, simulated.window()), simulated.window()
     assert shifts_of(ours, window) == shifts_of(schedule.entries, window)
-    assert prove(schedule, window).reading == Reading()
+    assert prove(schedule, window).interpretation == Interpretation()
 
 
 @pytest.mark.parametrize("seed", range(60))
 def test_rotations_are_rendered_as_the_simulated_pagerduty_does(seed: int) -> None:
     schedule = simulated.snapshot_of_shifts(simulated.random_shift_schedule(seed))
     assert schedule.entries is not None
-    assert any(renders_every_source(schedule, reading) for reading in READINGS[ScheduleKind.SHIFTS])
-    assert prove(schedule, simulated.window()).reading is not None
+    assert any(
+        renders_every_source(schedule, interpretation)
+        for interpretation in INTERPRETATIONS[ScheduleKind.SHIFTS]
+    )
+    assert prove(schedule, simulated.window()).interpretation is not None
 
 
-def renders_every_source(schedule: Schedule, reading: Reading) -> bool:
+def renders_every_source(schedule: Schedule, interpretation: Interpretation) -> bool:
     assert schedule.entries is not None
-    return by_source(render(schedule, simulated.window(), reading)) == by_source(schedule.entries)
+    return by_source(render(schedule, simulated.window(), interpretation)) == by_source(schedule.entries)
 
 
 def by_source(entries: tuple[Entry, ...]) -> dict[str, tuple[Shift, ...]]:
@@ -80,7 +89,7 @@ def test_a_handoff_at_nine_stays_at_nine_when_the_clock_changes() -> None:
 def test_by_elapsed_time_the_handoff_moves_to_eight() -> None:
     schedule = a_schedule(daily("A", "B", start=at("2026-10-23T09:00")))
     window = Span(at("2026-10-25T06:00"), at("2026-10-25T12:00"))
-    entries = render(schedule, window, Reading(turn_clock=TurnClock.ELAPSED))
+    entries = render(schedule, window, Interpretation(turn_clock=TurnClock.ELAPSED))
     assert entries[1].start == at("2026-10-25T08:00")
 
 
@@ -124,9 +133,9 @@ def test_the_first_layer_wins_and_a_later_override_wins_over_an_earlier() -> Non
 def test_the_proof_finds_the_reading_that_pagerduty_follows() -> None:
     schedule = a_schedule(daily("A", "B", start=at("2026-10-23T09:00")))
     window = Span(at("2026-10-24T09:00"), at("2026-10-30T09:00"))
-    reading = Reading(turn_clock=TurnClock.ELAPSED)
-    rendered = replace(schedule, entries=render(schedule, window, reading))
-    assert prove(rendered, window).reading == reading
+    interpretation = Interpretation(turn_clock=TurnClock.ELAPSED)
+    rendered = replace(schedule, entries=render(schedule, window, interpretation))
+    assert prove(rendered, window).interpretation == interpretation
 
 
 def test_a_schedule_that_we_render_otherwise_is_refused_with_the_first_difference_in_names() -> None:
@@ -135,7 +144,7 @@ def test_a_schedule_that_we_render_otherwise_is_refused_with_the_first_differenc
     true = render(schedule, window)
     theirs = (*true[:1], replace(true[1], end=true[1].end - 3600), *true[2:])
     proof = prove(replace(schedule, entries=theirs), window)
-    assert proof.reading is None
+    assert proof.interpretation is None
     assert describe(proof, schedule, {"A": "Ann", "B": "Ben"}) == (
         "Primary: from Wed 2026-10-07 08:00 to Wed 2026-10-07 09:00 (Europe/London)"
         " PagerDuty has nobody on call, our rendering has Ben"
@@ -167,4 +176,4 @@ def test_splitting_and_repeating_pagerdutys_entries_changes_no_proof() -> None:
             entry,
         )
     ]
-    assert prove(replace(schedule, entries=tuple(split[::-1])), window).reading == Reading()
+    assert prove(replace(schedule, entries=tuple(split[::-1])), window).interpretation == Interpretation()
