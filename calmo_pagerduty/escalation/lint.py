@@ -1,0 +1,154 @@
+"""The analysis of escalation policies: what would keep a page from reaching somebody. Pure."""
+
+from calmo_pagerduty.escalation.entities import percent, share
+from calmo_pagerduty.escalation.log_lint import lint_log, past_incidents, path_minutes
+from calmo_pagerduty.escalation.path_lint import (
+    Ladder,
+    ladder_of,
+    lint_ladder,
+    shared_seconds,
+    single_person_seconds,
+)
+from calmo_pagerduty.escalation.person_lint import late_rules, lint_people
+from calmo_pagerduty.escalation.service_lint import lint_services, window_of
+from calmo_pagerduty.escalation.standards import compare_standards
+from calmo_pagerduty.findings.model import AnalysisInputs, AnalysisResult, Finding, FindingSeverity
+from calmo_pagerduty.kernel.json_values import JsonObject
+from calmo_pagerduty.snapshots.model import AccountSnapshot, SectionName, SectionState
+from calmo_pagerduty.snapshots.on_call import OnCallIndex
+
+ANALYSIS = "escalation"
+VERSION = 1
+DAYS = 30
+#: The sections that the analyses of this feature rest on.
+SECTIONS = (
+    SectionName.SCHEDULES,
+    SectionName.POLICIES,
+    SectionName.SERVICES,
+    SectionName.USERS,
+    SectionName.INCIDENTS,
+    SectionName.LOG_ENTRIES,
+    SectionName.STANDARDS,
+)
+_RANK = {severity: rank for rank, severity in enumerate(FindingSeverity)}
+
+
+def analyse(snapshot: AccountSnapshot, now: int, days: int = DAYS) -> AnalysisResult:
+    """Return what is wrong with the policies in the next `days` days. Times are epoch seconds (UTC).
+
+    The metrics hold a ladder for each policy: levels with people, delays, loops and shares of time.
+    """
+    index, window = OnCallIndex(snapshot), window_of(snapshot, now, days)
+    past = past_incidents(snapshot)
+    ladders = [
+        ladder_of(index, policy, window) for policy in sorted(snapshot.policies, key=lambda policy: policy.id)
+    ]
+    findings = [finding for ladder in ladders for finding in _lint_policy(index, ladder)]
+    findings += [*lint_log(index, past), *lint_services(index, past, now)]
+    return AnalysisResult(
+        analysis=ANALYSIS,
+        version=VERSION,
+        snapshot_id=snapshot.id,
+        now=now,
+        window=window,
+        time_zone=snapshot.time_zone or "Etc/UTC",
+        inputs=inputs_of(snapshot),
+        metrics={
+            "policies": [_ladder_metrics(index, ladder) for ladder in ladders],
+            "standards": _standards(index),
+        },
+        findings=in_order(findings),
+    )
+
+
+def in_order(findings: list[Finding]) -> tuple[Finding, ...]:
+    """Return findings with the gravest first; the order doesn't depend on the snapshot's."""
+    return tuple(sorted(findings, key=lambda finding: (_RANK[finding.severity], finding.code, finding.key)))
+
+
+def inputs_of(snapshot: AccountSnapshot) -> AnalysisInputs:
+    """Return what a result rests on, and which sections were cut short or hidden."""
+    sections = [section for section in snapshot.sections if section.name in SECTIONS]
+    partial = {SectionState.PARTIAL, SectionState.UNAVAILABLE}
+    return AnalysisInputs(
+        counts={
+            "policies": len(snapshot.policies),
+            "services": len(snapshot.services),
+            "users": len(snapshot.users),
+            "incidents": len(snapshot.incidents),
+            "log_records": len(snapshot.log_records),
+        },
+        fetched_at=snapshot.taken_at,
+        truncated=tuple(sorted(str(section.name) for section in sections if section.state in partial)),
+        missing_permissions=tuple(
+            sorted(
+                str(section.name)
+                for section in sections
+                if section.state in {SectionState.FORBIDDEN, SectionState.NOT_IN_PLAN}
+            )
+        ),
+    )
+
+
+def _lint_policy(index: OnCallIndex, ladder: Ladder) -> list[Finding]:
+    return [*lint_ladder(index, ladder), *lint_people(index, ladder)]
+
+
+def _ladder_metrics(index: OnCallIndex, ladder: Ladder) -> JsonObject:
+    policy, window = ladder.policy, ladder.window
+    alone = share(single_person_seconds(ladder)[0], window) if ladder.is_known else None
+    late = late_rules(index, ladder)
+    levels: list[JsonObject] = []
+    for number, (rule, shifts) in enumerate(zip(policy.rules, ladder.levels, strict=True), 1):
+        after = ladder.levels[number] if number < len(ladder.levels) else None
+        empty = None if shifts is None else sum(s.end - s.start for s in shifts if not s.user_ids)
+        twice = None if shifts is None or after is None else shared_seconds(shifts, after)
+        levels.append(
+            {
+                "level": number,
+                "rule_id": rule.id,
+                "delay_minutes": rule.delay_minutes,
+                "is_round_robin": rule.is_round_robin,
+                "targets": [{"kind": str(target.kind), "id": target.id} for target in rule.targets],
+                "user_ids": None if shifts is None else sorted({key for s in shifts for key in s.user_ids}),
+                "empty_share": None if empty is None else share(empty, window),
+                "same_person_as_next_share": None
+                if twice is None
+                else share(max(twice.values(), default=0), window),
+                "never_paged_user_ids": [
+                    item.user_id for item in late if item.level == number and item.is_never_paged
+                ],
+                "late_rules": [
+                    {"user_id": item.user_id, "rule_minutes": list(item.rule_minutes)}
+                    for item in late
+                    if item.level == number and item.rule_ids
+                ],
+            }
+        )
+    return {
+        "policy_id": policy.id,
+        "name": policy.name,
+        "team_ids": list(policy.team_ids),
+        "num_loops": policy.num_loops,
+        "path_minutes": path_minutes(policy),
+        "single_person_share": alone,
+        "summary": "unknown: a schedule can't be read"
+        if alone is None
+        else f"{len(levels)} levels; a single person for {percent(alone)} of the time",
+        "levels": levels,
+    }
+
+
+def _standards(index: OnCallIndex) -> list[JsonObject]:
+    return [
+        {
+            "service_id": comparison.service_id,
+            "standard_id": comparison.score.standard_id,
+            "name": comparison.score.name,
+            "passed": comparison.score.passed,
+            "ours": comparison.ours,
+            "differs": comparison.differs,
+            "explanation": comparison.explanation,
+        }
+        for comparison in compare_standards(index)
+    ]

@@ -1,0 +1,108 @@
+"""Notification rules that come after the escalation policy has moved on. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from calmo_pagerduty.escalation.entities import levels_in_words, policy_entity, user_entity
+from calmo_pagerduty.escalation.path_lint import Ladder
+from calmo_pagerduty.findings.model import Confidence, Evidence, Finding, FindingSeverity
+from calmo_pagerduty.snapshots.model import Urgency
+from calmo_pagerduty.snapshots.notification_rules import first_page_minutes, is_never_paged, rules_after
+from calmo_pagerduty.snapshots.on_call import OnCallIndex
+
+VERIFY = (
+    "Run `calmo-pagerduty escalation simulate` for the service: the person is paged before the level ends."
+)
+UNDO = "Set the notification rule's former delay again, in the person's profile."
+
+
+@dataclass(frozen=True, slots=True)
+class TooLate:
+    """A person on a level that is not the last: which high-urgency rules never fire there."""
+
+    level: int
+    user_id: str
+    delay_minutes: int
+    rule_ids: tuple[str, ...]
+    rule_minutes: tuple[int, ...]
+    #: No rule fires at all before the policy moves on.
+    is_never_paged: bool
+    #: After how many minutes the first usable rule would fire; None if there is none.
+    first_minutes: int | None
+
+
+def late_rules(index: OnCallIndex, ladder: Ladder) -> tuple[TooLate, ...]:
+    """Return the late rules of everybody who is on call in the window, but for the last level.
+
+    The last level's rules fire in the end: after the last pass the incident stays with its people.
+    """
+    late: list[TooLate] = []
+    levels = zip(ladder.policy.rules[:-1], ladder.levels[:-1], strict=True)
+    for number, (rule, shifts) in enumerate(levels, 1):
+        people = sorted({user_id for shift in shifts or () for user_id in shift.user_ids})
+        for user_id in people:
+            user = index.users.get(user_id)
+            if user is None or user.notification_rules is None:
+                continue
+            rules = rules_after(user, rule.delay_minutes)
+            never = is_never_paged(user, rule.delay_minutes) is True
+            if rules or never:
+                late.append(
+                    TooLate(
+                        number,
+                        user_id,
+                        rule.delay_minutes,
+                        tuple(reach.rule.id for reach in rules),
+                        tuple(reach.rule.delay_minutes for reach in rules),
+                        never,
+                        first_page_minutes(user, Urgency.HIGH),
+                    )
+                )
+    return tuple(late)
+
+
+def lint_people(index: OnCallIndex, ladder: Ladder) -> Iterator[Finding]:
+    """Return a finding for each person whom a level never pages before it moves on."""
+    by_user: dict[str, list[TooLate]] = {}
+    for late in late_rules(index, ladder):
+        if late.is_never_paged:
+            by_user.setdefault(late.user_id, []).append(late)
+    for user_id, levels in sorted(by_user.items()):
+        yield _never_paged(index, ladder, user_id, levels)
+
+
+def _never_paged(index: OnCallIndex, ladder: Ladder, user_id: str, levels: list[TooLate]) -> Finding:
+    policy, person = ladder.policy, user_entity(index, user_id)
+    first, where = levels[0].first_minutes, levels_in_words(late.level for late in levels)
+    shortest = min(late.delay_minutes for late in levels)
+    fires = "has no usable rule of high urgency" if first is None else f"is first paged after {first} min"
+    return Finding(
+        code="never_paged_rule",
+        key=f"{policy.id}:{user_id}",
+        severity=FindingSeverity.HIGH,
+        confidence=Confidence.HIGH,
+        title=f"{policy.name}: {person.name} is on {where} and never paged there",
+        entities=(policy_entity(policy), person),
+        evidence=(
+            Evidence(
+                f"{person.name} {fires}; {where} moves on after {shortest} min.",
+                {
+                    "first_notification_minutes": first,
+                    "levels": [
+                        {
+                            "level": late.level,
+                            "escalation_delay_minutes": late.delay_minutes,
+                            "notification_rule_ids": list(late.rule_ids),
+                        }
+                        for late in levels
+                    ],
+                },
+            ),
+        ),
+        recommendation=f"{person.name} adds a high-urgency notification rule at 0 minutes, or the level's"
+        " delay"
+        f" becomes longer than {first if first is not None else 0} min.",
+        expected_effect=f"{person.name} is paged on {where} before the incident goes on.",
+        how_to_verify=VERIFY,
+        how_to_undo=UNDO,
+    )
