@@ -65,7 +65,7 @@ def percent(value: float) -> str:
     return f"{shown:.0f} %" if shown >= 1 or shown == 0 else f"{max(shown, 0.1):.1f} %"
 
 
-def levels_in_words(levels: Iterable[int]) -> str:
+def level_text(levels: Iterable[int]) -> str:
     """Return `level 1`, or `levels 1 and 2`."""
     numbers = [str(level) for level in levels]
     if len(numbers) == 1:

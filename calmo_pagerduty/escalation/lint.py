@@ -39,7 +39,7 @@ def analyse(snapshot: AccountSnapshot, now: int, days: int = DAYS) -> AnalysisRe
     The metrics hold a ladder for each policy: levels with people, delays, loops and shares of time.
     """
     index, window = OnCallIndex(snapshot), window_of(snapshot, now, days)
-    past = past_incidents(snapshot)
+    past = past_incidents(snapshot, now)
     ladders = [
         ladder_of(index, policy, window) for policy in sorted(snapshot.policies, key=lambda policy: policy.id)
     ]

@@ -22,11 +22,12 @@ class PastIncident:
     records: tuple[LogRecord, ...]
 
 
-def past_incidents(snapshot: AccountSnapshot) -> tuple[PastIncident, ...]:
-    """Return the incidents that have log records, in order of their ids."""
+def past_incidents(snapshot: AccountSnapshot, until: int) -> tuple[PastIncident, ...]:
+    """Return the incidents that have log records up to a moment, in order of their ids."""
     records: dict[str, list[LogRecord]] = {}
     for record in snapshot.log_records:
-        records.setdefault(record.incident_id, []).append(record)
+        if record.at <= until:
+            records.setdefault(record.incident_id, []).append(record)
     return tuple(
         PastIncident(incident, tuple(sorted(records[incident.id], key=lambda record: (record.at, record.id))))
         for incident in sorted(snapshot.incidents, key=lambda incident: incident.id)

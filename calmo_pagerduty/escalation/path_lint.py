@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from calmo_pagerduty.escalation.entities import (
-    levels_in_words,
+    level_text,
     percent,
     policy_entity,
     seconds_of,
@@ -92,7 +92,7 @@ def _same_person_twice(index: OnCallIndex, ladder: Ladder) -> Iterator[Finding]:
         if not seconds:
             continue
         longest = share(max(seconds.values()), ladder.window)
-        policy, levels = ladder.policy, levels_in_words((number, number + 1))
+        policy, levels = ladder.policy, level_text((number, number + 1))
         people = tuple(user_entity(index, user_id) for user_id in sorted(seconds))
         yield Finding(
             code="same_person_on_successive_levels",

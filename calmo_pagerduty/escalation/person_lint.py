@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from calmo_pagerduty.escalation.entities import levels_in_words, policy_entity, user_entity
+from calmo_pagerduty.escalation.entities import level_text, policy_entity, user_entity
 from calmo_pagerduty.escalation.path_lint import Ladder
 from calmo_pagerduty.findings.model import Confidence, Evidence, Finding, FindingSeverity
 from calmo_pagerduty.snapshots.model import Urgency
@@ -73,7 +73,7 @@ def lint_people(index: OnCallIndex, ladder: Ladder) -> Iterator[Finding]:
 
 def _never_paged(index: OnCallIndex, ladder: Ladder, user_id: str, levels: list[TooLate]) -> Finding:
     policy, person = ladder.policy, user_entity(index, user_id)
-    first, where = levels[0].first_minutes, levels_in_words(late.level for late in levels)
+    first, where = levels[0].first_minutes, level_text(late.level for late in levels)
     shortest = min(late.delay_minutes for late in levels)
     fires = "has no usable rule of high urgency" if first is None else f"is first paged after {first} min"
     return Finding(
