@@ -147,7 +147,7 @@ RETIRED: Final[Mapping[str, str]] = {
     "PuzzlesToSetAside": "DeadLettersToSave",
     "Reach": "DependencyNode",
     "read_material": "read_assessment_records",
-    "Reading": "SourceClient",
+    "Reading": "BackgroundClient",
     "reason_now": "get_reconcile_reason",
     "recognise": "attribute_events",
     "refuses": "refused_statuses",

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from calmo_pagerduty.connections import store as connections
+from calmo_pagerduty.connections.background_client import BackgroundClient
 from calmo_pagerduty.contexts import account_cache_store as cache_store
 from calmo_pagerduty.contexts.account.cache import AccountCache
 from calmo_pagerduty.contexts.account.incremental_feed import FeedSync
-from calmo_pagerduty.contexts.account.requests import SourceClient
 from calmo_pagerduty.contexts.account_cache_store import SyncedRange
 from calmo_pagerduty.contexts.gathering.history_source import INCIDENTS
 from calmo_pagerduty.db import tables
@@ -22,14 +22,16 @@ PIECEMEAL = replace(INCIDENTS, ttl=timedelta())
 
 
 @pytest.fixture
-async def reading(contexts: Contexts) -> SourceClient:
+async def reading(contexts: Contexts) -> BackgroundClient:
     contexts.service.site.account = a_shop(incidents=250, days=100)
     connection_id = contexts.service.connection_id
     connection = contexts.database.read_blocking(
         lambda t: connections.get_connection(t, EVERYTHING, connection_id)
     )
     assert connection is not None
-    return SourceClient(await contexts.services.pagerduty_clients.client(connection, timedelta(seconds=10)))
+    return BackgroundClient(
+        await contexts.services.pagerduty_clients.client(connection, timedelta(seconds=10))
+    )
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ def kept(contexts: Contexts) -> set[str]:
 
 
 async def test_the_newest_come_first_and_the_rest_piece_by_piece(
-    contexts: Contexts, reading: SourceClient, spans: FeedSync
+    contexts: Contexts, reading: BackgroundClient, spans: FeedSync
 ) -> None:
     order = contexts.account.incident_order
     total = len(order)
@@ -66,7 +68,7 @@ async def test_the_newest_come_first_and_the_rest_piece_by_piece(
 
 
 async def test_after_a_long_absence_the_gap_is_read_too(
-    contexts: Contexts, reading: SourceClient, spans: FeedSync
+    contexts: Contexts, reading: BackgroundClient, spans: FeedSync
 ) -> None:
     order = contexts.account.incident_order
     now = datetime.now(UTC)
@@ -84,7 +86,7 @@ async def test_after_a_long_absence_the_gap_is_read_too(
 
 
 async def test_a_list_in_another_order_counts_only_once_it_is_whole(
-    contexts: Contexts, reading: SourceClient, spans: FeedSync
+    contexts: Contexts, reading: BackgroundClient, spans: FeedSync
 ) -> None:
     oldest_first = replace(
         PIECEMEAL,

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from calmo_pagerduty.connections.background_client import PAGE_SIZE, BackgroundClient
 from calmo_pagerduty.contexts import account_cache_store as cache_store
 from calmo_pagerduty.contexts.account.cache import AccountCache
-from calmo_pagerduty.contexts.account.requests import PAGE_SIZE, SourceClient
 from calmo_pagerduty.contexts.account_cache_store import SyncedRange
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
@@ -62,7 +62,7 @@ class FeedSync:
             lambda t: cache_store.get_synced_range(t, self._connection_id, feed.name)
         )
 
-    async def sync(self, feed: IncrementalFeed, client: SourceClient, at_most: int) -> SyncedRange | None:
+    async def sync(self, feed: IncrementalFeed, client: BackgroundClient, at_most: int) -> SyncedRange | None:
         """Read the new items, and with the rest of `at_most` requests further back.
 
         Return the synced range; None if the order of the list does not allow any. Raises PagerDutyError.
@@ -78,7 +78,7 @@ class FeedSync:
         await self._cache.run_once(catch_up, self._connection_id, "span", feed.name)
         return await self.synced_range(feed)
 
-    async def _read_new(self, feed: IncrementalFeed, client: SourceClient, at_most: int) -> None:
+    async def _read_new(self, feed: IncrementalFeed, client: BackgroundClient, at_most: int) -> None:
         now = datetime.now(UTC)
         synced = await self.synced_range(feed)
         if synced is not None and now - synced.until < feed.ttl:
@@ -97,7 +97,7 @@ class FeedSync:
     async def _new_since(self, feed: IncrementalFeed, synced: SyncedRange) -> datetime:
         return await self._database.read(lambda t: feed.new_since(t, self._connection_id, synced))
 
-    async def _read_back(self, feed: IncrementalFeed, client: SourceClient, at_most: int) -> None:
+    async def _read_back(self, feed: IncrementalFeed, client: BackgroundClient, at_most: int) -> None:
         synced = await self.synced_range(feed)
         if synced is None or synced.is_whole:
             return
@@ -109,7 +109,7 @@ class FeedSync:
             await self._save_range(feed, SyncedRange(read.back_to, synced.until, False, datetime.now(UTC)))
 
     async def _read(
-        self, feed: IncrementalFeed, client: SourceClient, since: datetime, until: datetime, at_most: int
+        self, feed: IncrementalFeed, client: BackgroundClient, since: datetime, until: datetime, at_most: int
     ) -> _ReadRange:
         """Read and store page by page, with a transaction each, so that others don't wait long."""
         whole, oldest, in_order = False, until, True

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 
 from calmo_pagerduty.connections import store as connections
+from calmo_pagerduty.connections.background_client import BackgroundClient
 from calmo_pagerduty.contexts import account_cache_store as cache_store
 from calmo_pagerduty.contexts.account import cache as cached_kinds, codec
 from calmo_pagerduty.contexts.account.incremental_feed import FeedSync, IncrementalFeed
-from calmo_pagerduty.contexts.account.requests import SourceClient
 from calmo_pagerduty.contexts.gathering.account_sources import business_services, services
 from calmo_pagerduty.contexts.gathering.assessor import Assessor
 from calmo_pagerduty.contexts.gathering.change_source import CHANGES
@@ -78,7 +78,7 @@ class AccountBackfillService:
             return BackfillStep(is_refused=True)
         return await self._step_counts(connection_id, all(whole), client.requests)
 
-    async def _sync_feed(self, feed: IncrementalFeed, connection_id: str, client: SourceClient) -> bool:
+    async def _sync_feed(self, feed: IncrementalFeed, connection_id: str, client: BackgroundClient) -> bool:
         feed_sync = FeedSync(self._database, self._sources.cache, connection_id)
         try:
             synced = await feed_sync.sync(feed, client, BATCH_SIZE)
@@ -86,7 +86,7 @@ class AccountBackfillService:
             return True  # nothing more is readable
         return synced is None or synced.is_whole
 
-    async def _dependencies(self, connection_id: str, client: SourceClient) -> bool:
+    async def _dependencies(self, connection_id: str, client: BackgroundClient) -> bool:
         """Read the dependencies of some services where they are missing or stale."""
         job = SourceJob(
             ref=IncidentRef(connection_id=connection_id, incident_id=""),

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from calmo_pagerduty.connections.background_client import PAGE_SIZE
 from calmo_pagerduty.contexts import account_cache_store as cache_store
 from calmo_pagerduty.contexts.account import codec
 from calmo_pagerduty.contexts.account.incremental_feed import OVERLAP, FeedSync, IncrementalFeed
-from calmo_pagerduty.contexts.account.requests import PAGE_SIZE
 from calmo_pagerduty.contexts.account_cache_store import IncidentRow, SyncedRange
 from calmo_pagerduty.contexts.analysis.parse_incidents import (
     parse_all,

@@ -5,8 +5,8 @@ Source: PagerDuty's REST API, `GET /incidents/{id}` and the paths below it.
 
 from collections.abc import Mapping
 
+from calmo_pagerduty.connections.background_client import PAGE_SIZE
 from calmo_pagerduty.contexts.account import codec
-from calmo_pagerduty.contexts.account.requests import PAGE_SIZE
 from calmo_pagerduty.contexts.analysis import parse_incidents as read
 from calmo_pagerduty.contexts.gathering.source import SourceJob, SourceReader, SourceResult, partial_result
 from calmo_pagerduty.contexts.sources import Source

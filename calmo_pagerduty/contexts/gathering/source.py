@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from calmo_pagerduty.connections.background_client import BackgroundClient
 from calmo_pagerduty.contexts.account.cache import AccountCache, CacheEntry
-from calmo_pagerduty.contexts.account.requests import SourceClient
 from calmo_pagerduty.contexts.gathering.assessor import Assessor
 from calmo_pagerduty.contexts.sources import SourceState
 from calmo_pagerduty.db.database import Database
@@ -36,7 +36,7 @@ class SourceJob:
     ref: IncidentRef
     version: int
     now: datetime
-    client: SourceClient
+    client: BackgroundClient
     cache: AccountCache
     database: Database
     assessor: Assessor

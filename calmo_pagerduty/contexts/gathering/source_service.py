@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from calmo_pagerduty.connections import store as connections
+from calmo_pagerduty.connections.background_client import BackgroundClient, half_share_pacer
 from calmo_pagerduty.connections.service import PagerDutyClients
 from calmo_pagerduty.connections.store import Connection, ConnectionRemoved
 from calmo_pagerduty.connections.throttle import Pacer
 from calmo_pagerduty.contexts import store as contexts
 from calmo_pagerduty.contexts.account.cache import REFUSED, AccountCache
-from calmo_pagerduty.contexts.account.requests import SourceClient, context_pacer
 from calmo_pagerduty.contexts.gathering import (
     account_sources,
     change_source,
@@ -84,7 +84,7 @@ class ContextSourceService:
         self.cache = AccountCache(database)
         self._pacers: dict[tuple[str, int | None], Pacer] = {}
 
-    async def source_client(self, connection: Connection) -> SourceClient:
+    async def source_client(self, connection: Connection) -> BackgroundClient:
         """Return a client for this connection, within the contexts' share of the rate limit.
 
         Raises InvalidRequest.
@@ -92,8 +92,8 @@ class ContextSourceService:
         key = (connection.id, connection.requests_per_minute)
         pacer = self._pacers.get(key)
         if pacer is None:
-            pacer = self._pacers[key] = context_pacer(connection)
-        return SourceClient(await self._accounts.client(connection, PERMIT_TIMEOUT, pacer))
+            pacer = self._pacers[key] = half_share_pacer(connection)
+        return BackgroundClient(await self._accounts.client(connection, PERMIT_TIMEOUT, pacer))
 
     async def gather(
         self,
@@ -205,7 +205,7 @@ class _Attempt:
     order: SourceToGather
     began: datetime
     earlier_requests: int
-    client: SourceClient | None = None
+    client: BackgroundClient | None = None
 
     @property
     def seconds_left(self) -> float:

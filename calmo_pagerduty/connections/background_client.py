@@ -1,4 +1,4 @@
-"""A PagerDuty client for the sources of contexts: it counts requests, and keeps to the contexts' rate."""
+"""A PagerDuty client for work in the background: it counts requests, and leaves half of our share free."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -8,14 +8,14 @@ from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.connections.throttle import Pacer
 from calmo_pagerduty.pagerduty.client import PagerDutyClient
 from calmo_pagerduty.pagerduty.request_builders import get, list_request
-from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject
+from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, ListRequest, ListResult
 
 PAGE_SIZE = 100
-#: So many requests may go at once: one context needs no more, so it does not wait.
+#: So many requests may go at once: a single context needs no more, so it does not wait.
 BURST_SIZE = 40
 
 
-class SourceClient:
+class BackgroundClient:
     """Reads through one connection and counts its requests. Every method raises PagerDutyError."""
 
     def __init__(self, client: PagerDutyClient) -> None:
@@ -25,6 +25,11 @@ class SourceClient:
     async def get(self, path: str, **query: Any) -> JsonObject:
         self.requests += 1
         return await self._client.send(get(path, **query))
+
+    async def page(self, listing: ListRequest) -> ListResult:
+        """Return one page of a list, from the cursor `listing.after` on."""
+        self.requests += 1
+        return await self._client.collect(listing.model_copy(update={"at_most": listing.page_size}))
 
     async def pages(
         self, request: ApiRequest, items: str, at_most: int, divisible: bool = False
@@ -49,8 +54,8 @@ class SourceClient:
         return result, whole
 
 
-def context_pacer(connection: Connection) -> Pacer:
-    """Return a pacer that limits contexts to half of a connection's requests per minute.
+def half_share_pacer(connection: Connection) -> Pacer:
+    """Return a pacer that limits background work to half of a connection's requests per minute.
 
     The other half is left to tools and reconciliation. The limit holds for one worker process; the permits
     in the database limit all processes together.
