@@ -1,27 +1,20 @@
-"""Cut time at the local midnights and full hours of a zone, exactly also where its clock changes.
+"""Local midnights and the hours of the local week, exact also where a zone's clock changes.
 
-A day has 23, 24 or 25 hours there (23 h 30 min or 24 h 30 min on Lord Howe Island), or does not exist at
-all (Apia, 30 December 2011). Times are epoch seconds (UTC); weekdays count from 0, Monday.
+A day has 23, 24 or 25 hours there (23½ or 24½ on Lord Howe Island), or does not exist at all (Apia,
+30 December 2011). Times are epoch seconds (UTC).
 """
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from calmo_pagerduty.kernel.intervals import Span
+from calmo_pagerduty.kernel.local_bands import DAY, HOUR, constant_offset_spans, split_into_days
 
-HOUR = 3_600
-DAY = 86_400
+WEEK = 7 * DAY
 HOURS_OF_WEEK = 168
-
-
-class LocalHour(NamedTuple):
-    """A part of one local hour. `hour_of_week` is 0 for Monday 00:00 to 01:00, 167 for Sunday 23:00."""
-
-    start: int
-    end: int
-    hour_of_week: int
+#: 1970-01-01 was a Thursday, so weeks that begin on Monday began three days earlier.
+_MONDAY_SHIFT = 3 * DAY
 
 
 def local_datetime(at: int, zone: ZoneInfo) -> datetime:
@@ -30,57 +23,43 @@ def local_datetime(at: int, zone: ZoneInfo) -> datetime:
 
 
 def local_midnights(within: Span, zone: ZoneInfo) -> list[int]:
-    """Return when each local day begins within the span, its start included if a day begins there.
+    """Return when local days begin within the span, earliest first.
 
     Where the clock skips midnight, the day begins when the clock goes on.
     """
-    first = local_datetime(within.start, zone).date()
-    last = local_datetime(within.end, zone).date()
-    starts = {
-        _epoch(datetime(day.year, day.month, day.day, tzinfo=zone))
-        for day in (first + timedelta(days=number) for number in range((last - first).days + 1))
-    }
-    return sorted(start for start in starts if within.start <= start < within.end)
+    before = Span(within.start - 1, within.end)
+    return [day.start for day in split_into_days(before, zone) if day.start >= within.start]
 
 
-def local_hours(within: Span, zone: ZoneInfo) -> Iterator[LocalHour]:
-    """Yield the span's parts, earliest first, each within one local hour.
+def full_hours(within: Span, zone: ZoneInfo) -> Iterator[int]:
+    """Yield the moments of the span at which a local clock shows a full hour, earliest first."""
+    for start, end, offset in constant_offset_spans(within, zone):
+        yield from range(start + -(start + offset) % HOUR, end, HOUR)
 
-    The hour that a clock repeats comes twice, and the hour that it skips not at all.
+
+def seconds_by_hour_of_week(spans: Iterable[Span], zone: ZoneInfo) -> list[int]:
+    """Return how many seconds of the spans fall into each hour of the local week, 168 numbers.
+
+    Number 0 is Monday 00:00 to 01:00, 167 is Sunday 23:00 to 24:00. An hour that the clock repeats counts
+    twice. Overlapping spans count each.
     """
-    at = within.start
-    while at < within.end:
-        local = local_datetime(at, zone)
-        until = min(at + HOUR - local.minute * 60 - local.second, within.end)
-        offset = local.utcoffset()
-        if local_datetime(until - 1, zone).utcoffset() != offset:
-            until = _clock_change(at, until, zone)
-        yield LocalHour(at, until, local.weekday() * 24 + local.hour)
-        at = until
+    seconds = [0] * HOURS_OF_WEEK
+    weeks = 0
+    for span in spans:
+        for start, end, offset in constant_offset_spans(span, zone):
+            whole, rest = divmod(end - start, WEEK)
+            weeks += whole
+            position = (start + offset + _MONDAY_SHIFT) % WEEK
+            while rest > 0:
+                hour, within = divmod(position, HOUR)
+                part = min(HOUR - within, rest)
+                seconds[hour] += part
+                rest -= part
+                position = (position + part) % WEEK
+    return [number + weeks * HOUR for number in seconds]
 
 
-def _clock_change(start: int, end: int, zone: ZoneInfo) -> int:
-    """Return the first second within the span at which the zone's offset is another than at its start."""
-    offset = local_datetime(start, zone).utcoffset()
-    same, other = start, end - 1
-    while other - same > 1:
-        middle = (same + other) // 2
-        if local_datetime(middle, zone).utcoffset() == offset:
-            same = middle
-        else:
-            other = middle
-    return other
-
-
-def _epoch(local: datetime) -> int:
-    """Return the moment of a local time. Within a skipped hour, that is when the clock goes on."""
-    moment = int(local.timestamp())
-    zone = local.tzinfo
-    shown = datetime.fromtimestamp(moment, UTC).astimezone(zone)
-    if shown.replace(tzinfo=None) == local.replace(tzinfo=None):
-        return moment
-    # The time doesn't exist: with fold=1, the offset after the gap counts, which gives a moment before it.
-    before = int(local.replace(fold=1).timestamp())
-    assert isinstance(zone, ZoneInfo)
-    low, high = min(before, moment), max(before, moment)
-    return _clock_change(low, high + 1, zone)
+def hour_of_week(at: int, zone: ZoneInfo) -> int:
+    """Return the hour of the local week: 0 is Monday 00:00 to 01:00."""
+    local = local_datetime(at, zone)
+    return local.weekday() * 24 + local.hour

@@ -5,7 +5,8 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from calmo_pagerduty.kernel.intervals import Span
-from calmo_pagerduty.kernel.local_hours import DAY, local_datetime, local_hours, local_midnights
+from calmo_pagerduty.kernel.local_bands import DAY
+from calmo_pagerduty.kernel.local_hours import full_hours, local_datetime, local_midnights
 
 #: Longer windows have marks at weeks, shorter ones at days, the shortest at hours.
 _WEEKS_FROM, _HOURS_BELOW = 16 * DAY, 2 * DAY
@@ -30,12 +31,10 @@ def time_marks(window: Span, zone: ZoneInfo, max_labels: int = 8) -> list[Mark]:
 
 
 def _hour_marks(window: Span, zone: ZoneInfo, max_labels: int) -> list[Mark]:
-    hours = [part.start for part in local_hours(window, zone) if local_datetime(part.start, zone).minute == 0]
+    hours = list(full_hours(window, zone))
     every = next(step for step in (1, 2, 3, 6, 12) if len(hours) <= max_labels * step or step == 12)
     return [
-        Mark(at, f"{local:%H:%M}")
-        for at in hours
-        if (local := local_datetime(at, zone)).hour % every == 0 and local.second == 0
+        Mark(at, f"{local:%H:%M}") for at in hours if (local := local_datetime(at, zone)).hour % every == 0
     ]
 
 

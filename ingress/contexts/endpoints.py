@@ -52,7 +52,6 @@ from workflows import names
 KEEP_ALIVE_SECONDS = 15
 NOT_FOUND = ((404, "there is no such issue, or it has no context yet; the message says which"),)
 NOT_MODIFIED = ((304, "the context has not changed since the If-None-Match header's version"),)
-NO_INCIDENT = ((409, "a finding opened the issue: there is no incident to gather a context of"),)
 UNAVAILABLE = ((503, "Temporal can't be reached"),)
 #: A browser that opens the picture by itself runs no script in it.
 SVG_HEADERS = {
@@ -82,7 +81,7 @@ class ContextEndpoints:
                 permission=ISSUES_READ,
                 takes=ContextQuery,
                 handler=self.show,
-                statuses=NOT_FOUND + NOT_MODIFIED + NO_INCIDENT,
+                statuses=NOT_FOUND + NOT_MODIFIED,
             ),
             Endpoint(
                 "GET",
@@ -92,7 +91,7 @@ class ContextEndpoints:
                 permission=ISSUES_READ,
                 takes=NoInput,
                 handler=self.versions,
-                statuses=NOT_FOUND + NO_INCIDENT,
+                statuses=NOT_FOUND,
             ),
             Endpoint(
                 "GET",
@@ -102,7 +101,7 @@ class ContextEndpoints:
                 permission=ISSUES_READ,
                 takes=ContextQuery,
                 handler=self.page,
-                statuses=NOT_FOUND + NOT_MODIFIED + NO_INCIDENT,
+                statuses=NOT_FOUND + NOT_MODIFIED,
             ),
             Endpoint(
                 "GET",
@@ -112,7 +111,7 @@ class ContextEndpoints:
                 permission=ISSUES_READ,
                 takes=ContextQuery,
                 handler=self.picture,
-                statuses=NOT_FOUND + NOT_MODIFIED + NO_INCIDENT,
+                statuses=NOT_FOUND + NOT_MODIFIED,
             ),
             Endpoint(
                 "GET",
@@ -122,7 +121,7 @@ class ContextEndpoints:
                 permission=ISSUES_READ,
                 takes=ProgressQuery,
                 handler=self.progress,
-                statuses=NOT_FOUND + NO_INCIDENT,
+                statuses=NOT_FOUND,
             ),
             Endpoint(
                 "POST",
@@ -132,7 +131,7 @@ class ContextEndpoints:
                 permission=TOOLS_READ,
                 takes=GatherIssueBody,
                 handler=self.gather_issue,
-                statuses=((404, "there is no such issue"), *NO_INCIDENT, *UNAVAILABLE),
+                statuses=((404, "there is no such issue"), *UNAVAILABLE),
             ),
             Endpoint(
                 "POST",

@@ -56,7 +56,7 @@ class IssueEndpoints:
             Endpoint(
                 "GET",
                 "/api/issues",
-                "List issues, newest incident first, or by expected dropped incidents",
+                "List issues, newest incident first",
                 Json(IssuePageModel),
                 permission=ISSUES_READ,
                 takes=IssueListQuery,
@@ -86,12 +86,10 @@ class IssueEndpoints:
     async def list(self, _request: Request, principal: Principal, query: IssueListQuery) -> IssuePageModel:
         """GET /api/issues. Raises InvalidCursor, InvalidScope, StoreUnavailable."""
         issue_filter = query.filter()
-        limit, cursor, order = query.limit, query.cursor, query.order
+        limit, cursor = query.limit, query.cursor
 
         def read(connection: Transaction) -> IssuePageModel:
-            page = issue_queries.list_issues(
-                connection, principal.visibility, issue_filter, limit, cursor, order
-            )
+            page = issue_queries.list_issues(connection, principal.visibility, issue_filter, limit, cursor)
             rows = self._with_responses(connection, page.issues)
             return IssuePageModel(
                 issues=[issue_model(issue, response, self._links) for issue, response in rows],

@@ -7,7 +7,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from calmo_pagerduty.kernel.intervals import Span
-from calmo_pagerduty.kernel.local_hours import DAY, local_datetime, local_hours, local_midnights
+from calmo_pagerduty.kernel.local_bands import DAY
+from calmo_pagerduty.kernel.local_hours import (
+    full_hours,
+    hour_of_week,
+    local_datetime,
+    local_midnights,
+    seconds_by_hour_of_week,
+)
 
 #: Around a change of the clock: 23 h, 25 h, half an hour, a skipped day, a skipped midnight, a repeated one.
 CHANGES = [
@@ -33,10 +40,17 @@ def test_hours_and_midnights_agree_with_a_look_at_the_clock_every_minute(name: s
         days.setdefault(local.date(), at)
         if at >= span.start:
             minutes[local.weekday() * 24 + local.hour] += 1
-    parts = list(local_hours(span, zone))
-    seconds: Counter[int] = Counter()
-    for part in parts:
-        seconds[part.hour_of_week] += part.end - part.start
-    assert {hour: total / 60 for hour, total in seconds.items()} == dict(minutes)
-    assert [part.start for part in parts[1:]] == [part.end for part in parts[:-1]]
+    seconds = seconds_by_hour_of_week([span], zone)
+    assert {hour: total / 60 for hour, total in enumerate(seconds) if total} == dict(minutes)
+    assert {hour_of_week(at, zone) for at in range(*span, 60)} == set(minutes)
+    assert list(full_hours(span, zone)) == [
+        at for at in range(*span, 60) if local_datetime(at, zone).minute == 0
+    ]
     assert local_midnights(span, zone) == [at for at in days.values() if at >= span.start]
+
+
+def test_a_year_of_hours_adds_up() -> None:
+    start = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
+    year = Span(start + 17, start + 365 * DAY + 4)
+    seconds = seconds_by_hour_of_week([year, year], ZoneInfo("Europe/London"))
+    assert sum(seconds) == 2 * year.seconds

@@ -1,0 +1,118 @@
+"""The analysis of coverage: policy gaps with the incidents that they would drop, cliffs, orphans. Pure."""
+
+from collections.abc import Iterable
+from zoneinfo import ZoneInfo
+
+from calmo_pagerduty.coverage.finding_texts import FindingWriter
+from calmo_pagerduty.coverage.model import CoverageReport
+from calmo_pagerduty.coverage.report import ReportOptions, coverage_report
+from calmo_pagerduty.coverage.timelines import Timelines
+from calmo_pagerduty.findings.model import AnalysisInputs, AnalysisResult, Finding, FindingSeverity
+from calmo_pagerduty.kernel.intervals import total_seconds
+from calmo_pagerduty.kernel.json_values import JsonObject
+from calmo_pagerduty.kernel.time_zones import time_zone
+from calmo_pagerduty.snapshots.model import AccountSnapshot, SectionName, SectionState
+from calmo_pagerduty.snapshots.on_call import OnCallIndex
+
+ANALYSIS = "coverage"
+VERSION = 1
+SECTIONS = (
+    SectionName.SCHEDULES,
+    SectionName.POLICIES,
+    SectionName.SERVICES,
+    SectionName.USERS,
+    SectionName.MAINTENANCE,
+    SectionName.INCIDENTS,
+)
+#: How a section ended that this token may not read, or the plan does not have.
+_HIDDEN = (SectionState.FORBIDDEN, SectionState.NOT_IN_PLAN)
+_RANK = {severity: rank for rank, severity in enumerate(FindingSeverity)}
+
+
+def analyse(snapshot: AccountSnapshot, now: int, options: ReportOptions | None = None) -> AnalysisResult:
+    """Return the account's coverage over the next 90 days (or the options'), as figures and findings."""
+    report = coverage_report(snapshot, now, options)
+    timelines = Timelines(OnCallIndex(snapshot), report.window)
+    findings = FindingWriter(timelines, report, account_zone(snapshot)).findings()
+    return AnalysisResult(
+        analysis=ANALYSIS,
+        version=VERSION,
+        snapshot_id=snapshot.id,
+        now=now,
+        window=report.window,
+        time_zone=account_zone(snapshot).key,
+        inputs=inputs_of(snapshot),
+        metrics=_metrics(report),
+        findings=in_order(findings),
+    )
+
+
+def account_zone(snapshot: AccountSnapshot) -> ZoneInfo:
+    """Return the account's zone, or UTC if it is unknown."""
+    return time_zone(snapshot.time_zone) or ZoneInfo("Etc/UTC")
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return the findings, the gravest first; the order doesn't depend on the snapshot's."""
+    return tuple(
+        sorted(
+            findings,
+            key=lambda f: (_RANK[f.severity], -(f.expected_dropped_incidents or 0), f.code, f.key),
+        )
+    )
+
+
+def inputs_of(snapshot: AccountSnapshot) -> AnalysisInputs:
+    """Return what the analyses of this feature rest on, and which sections are cut short or hidden."""
+    sections = [section for section in snapshot.sections if section.name in SECTIONS]
+    return AnalysisInputs(
+        counts={
+            "schedules": len(snapshot.schedules),
+            "policies": len(snapshot.policies),
+            "services": len(snapshot.services),
+            "users": len(snapshot.users),
+            "incidents": len(snapshot.incidents),
+        },
+        fetched_at=snapshot.taken_at,
+        truncated=tuple(
+            sorted(s.name.value for s in sections if s.state not in (SectionState.COMPLETE, *_HIDDEN))
+        ),
+        missing_permissions=tuple(sorted(s.name.value for s in sections if s.state in _HIDDEN)),
+    )
+
+
+def _metrics(report: CoverageReport) -> JsonObject:
+    """Return the figures of each object, as JSON."""
+    return {
+        "schedules": [
+            {
+                "id": schedule.schedule_id,
+                "percentage": schedule.coverage.percentage if schedule.coverage else None,
+                "gap_count": len(schedule.gaps) if schedule.coverage else None,
+                "pagerduty_percentage": schedule.comparison.pagerduty,
+                "agreement": schedule.comparison.agreement.value,
+            }
+            for schedule in report.schedules
+        ],
+        "policies": [
+            {
+                "id": policy.policy_id,
+                "percentage": policy.coverage.percentage,
+                "gap_count": len(policy.gaps),
+                "gap_seconds": total_seconds([gap.span for gap in policy.gaps]),
+                "expected_dropped_incidents": policy.expected_dropped_incidents,
+            }
+            for policy in report.policies
+        ],
+        "services": [
+            {
+                "id": service.service_id,
+                "percentage": service.percentage,
+                "gap_seconds": total_seconds(service.gaps),
+                "intended_seconds": total_seconds(service.intended),
+                "expected_dropped_incidents": service.risk.expected,
+            }
+            for service in report.services
+        ],
+        "limits": list(report.limits),
+    }
