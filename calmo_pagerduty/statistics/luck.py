@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 #: Draws of the simulation. The standard error of a p-value of .05 is .0015.
 DRAWS = 20_000
+#: With so many draws it ends if the p-value is clearly large: most groups are plain luck.
+FIRST_DRAWS = 2_000
+_CLEARLY_LARGE = 0.1
 _SEED = 20_260_105
 #: Percentiles of the band.
 _BAND = (2.5, 97.5)
@@ -59,6 +62,13 @@ def judge_luck(
     The p-value of a simulation is (1 + draws at least as extreme) / (1 + draws): it is never 0.
     Source: A. C. A. Hope, "A simplified Monte Carlo significance test procedure", JRSS B 30 (1968) 582-598.
     """
+    first = _judge(shares, bursts, min(draws, FIRST_DRAWS))
+    if first is None or first.p_value > _CLEARLY_LARGE or draws <= FIRST_DRAWS:
+        return first
+    return _judge(shares, bursts, draws)
+
+
+def _judge(shares: Sequence[float], bursts: Sequence[Sequence[int]], draws: int) -> LuckTest | None:
     import numpy as np  # noqa: PLC0415
 
     total_share, sizes = math.fsum(shares), Counter(size for person in bursts for size in person)
@@ -99,13 +109,23 @@ def poisson_dispersion(counts: Sequence[int]) -> tuple[float, float] | None:
     None for fewer than two counts, or if all are 0.
     Source: R. A. Fisher's index of dispersion; scipy: `chi2.sf(D, n - 1)`.
     """
+    return pooled_dispersion([counts])
+
+
+def pooled_dispersion(groups: Sequence[Sequence[int]]) -> tuple[float, float] | None:
+    """Return the dispersion within groups, each around its own mean, and its p-value.
+
+    The sum of the groups' dispersions has the sum of their degrees of freedom. None if there are none.
+    """
     from scipy.special import gammaincc  # noqa: PLC0415
 
-    if len(counts) < 2 or not any(counts):
-        return None
-    mean = sum(counts) / len(counts)
-    dispersion = math.fsum((count - mean) ** 2 for count in counts) / mean
-    return dispersion, float(gammaincc((len(counts) - 1) / 2, dispersion / 2))
+    dispersion, freedom = 0.0, 0
+    for counts in groups:
+        if len(counts) > 1 and any(counts):
+            mean = sum(counts) / len(counts)
+            dispersion += math.fsum((count - mean) ** 2 for count in counts) / mean
+            freedom += len(counts) - 1
+    return (dispersion, float(gammaincc(freedom / 2, dispersion / 2))) if freedom else None
 
 
 def holm_adjusted(p_values: Sequence[float]) -> tuple[float, ...]:
