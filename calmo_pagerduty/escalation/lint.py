@@ -1,5 +1,9 @@
 """The analysis of escalation policies: what would keep a page from reaching somebody. Pure."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
 from calmo_pagerduty.escalation.entities import percent, share
 from calmo_pagerduty.escalation.log_lint import lint_log, past_incidents, path_minutes
 from calmo_pagerduty.escalation.path_lint import (
@@ -30,6 +34,24 @@ SECTIONS = (
     SectionName.LOG_ENTRIES,
     SectionName.STANDARDS,
 )
+_PATH = (SectionName.SCHEDULES, SectionName.POLICIES)
+_LOG = (SectionName.POLICIES, SectionName.INCIDENTS, SectionName.LOG_ENTRIES)
+#: What must be complete before a finding that is not found any more counts as resolved.
+SECTIONS_OF_CODE: Mapping[str, tuple[SectionName, ...]] = MappingProxyType(
+    {
+        "same_person_on_successive_levels": _PATH,
+        "level_always_empty": _PATH,
+        "single_level": _PATH,
+        "single_person_overall": _PATH,
+        "never_paged_rule": (*_PATH, SectionName.USERS),
+        "escalation_path_exhausted": _LOG,
+        "delegation_ping_pong": _LOG,
+        "policy_without_service": (SectionName.SERVICES, SectionName.POLICIES),
+        "acknowledged_and_left": (SectionName.SERVICES, *_LOG),
+        "auto_resolve_too_early": (SectionName.SERVICES, SectionName.INCIDENTS),
+        "better_escalation_delay": _LOG,
+    }
+)
 _RANK = {severity: rank for rank, severity in enumerate(FindingSeverity)}
 
 
@@ -52,7 +74,12 @@ def analyse(snapshot: AccountSnapshot, now: int, days: int = DAYS) -> AnalysisRe
         now=now,
         window=window,
         time_zone=snapshot.time_zone or "Etc/UTC",
-        inputs=inputs_of(snapshot),
+        inputs=replace(
+            inputs_of(snapshot),
+            unjudged_ids=tuple(
+                ladder.policy.id for ladder in ladders if not ladder.is_known or window.seconds <= 0
+            ),
+        ),
         metrics={
             "policies": [_ladder_metrics(index, ladder) for ladder in ladders],
             "standards": _standards(index),
@@ -70,6 +97,7 @@ def inputs_of(snapshot: AccountSnapshot) -> AnalysisInputs:
     """Return what a result rests on, and which sections were cut short or hidden."""
     sections = [section for section in snapshot.sections if section.name in SECTIONS]
     partial = {SectionState.PARTIAL, SectionState.UNAVAILABLE}
+    complete = {section.name for section in sections if section.state is SectionState.COMPLETE}
     return AnalysisInputs(
         counts={
             "policies": len(snapshot.policies),
@@ -86,6 +114,9 @@ def inputs_of(snapshot: AccountSnapshot) -> AnalysisInputs:
                 for section in sections
                 if section.state in {SectionState.FORBIDDEN, SectionState.NOT_IN_PLAN}
             )
+        ),
+        conclusive_codes=tuple(
+            code for code, needed in sorted(SECTIONS_OF_CODE.items()) if complete.issuperset(needed)
         ),
     )
 

@@ -1,9 +1,12 @@
 """What would keep a page from reaching somebody: each fault is found, and a clean account has none."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from calmo_pagerduty.escalation import lint
 from calmo_pagerduty.escalation.lint import analyse
 from calmo_pagerduty.findings.model import AnalysisResult, Finding, FindingSeverity
 from calmo_pagerduty.snapshots.model import (
@@ -129,6 +132,9 @@ def test_an_unreadable_schedule_leads_to_no_finding_and_is_said() -> None:
     result = analyse(clean(schedules=(hidden, clean().schedules[1]), sections=sections), MONDAY)
     assert result.findings == ()
     assert result.inputs.missing_permissions == ("schedules",)
+    assert result.inputs.unjudged_ids == ("P1",)
+    assert "single_level" not in (result.inputs.conclusive_codes or ())
+    assert "escalation_path_exhausted" in (result.inputs.conclusive_codes or ())
     assert result.metrics["policies"][0]["single_person_share"] is None
 
 
@@ -236,3 +242,8 @@ def test_an_empty_account_and_any_moment_are_understood() -> None:
     assert analyse(account(), MONDAY).findings == ()
     too_late = analyse(clean(), MONDAY + 3650 * DAY)
     assert (too_late.window.seconds, too_late.findings) == (0, ())
+
+
+def test_every_code_says_what_it_rests_on() -> None:
+    words = "".join(path.read_text() for path in (Path(lint.__file__).parent).glob("*.py"))
+    assert set(re.findall(r'code="([a-z_]+)"', words)) == set(lint.SECTIONS_OF_CODE)

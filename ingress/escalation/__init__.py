@@ -1,0 +1,1 @@
+"""REST endpoints of the analyses of escalation policies, and of drills."""

@@ -1,0 +1,185 @@
+"""REST endpoints that simulate incidents, lint escalation policies and show how incidents are answered.
+
+They read stored snapshots. Errors: `ingress.api.errors`.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from calmo_pagerduty.access.permissions import FINDINGS_READ
+from calmo_pagerduty.access.store import Principal
+from calmo_pagerduty.escalation import lint, response_analysis
+from calmo_pagerduty.escalation.lint_tables import lint_csv, lint_markdown
+from calmo_pagerduty.escalation.model import Simulation
+from calmo_pagerduty.escalation.pictures import response_curves, simulation_lanes, simulation_window
+from calmo_pagerduty.escalation.response import account_response
+from calmo_pagerduty.escalation.simulation import simulate_with
+from calmo_pagerduty.escalation.simulation_report import simulation_report
+from calmo_pagerduty.findings.codec import result_document
+from calmo_pagerduty.findings.model import AnalysisResult
+from calmo_pagerduty.kernel.time_zones import time_zone
+from calmo_pagerduty.plots.figures import steps_figure
+from calmo_pagerduty.plots.lanes import lanes_figure
+from calmo_pagerduty.plots.svg import Figure
+from calmo_pagerduty.snapshots.model import AccountSnapshot
+from calmo_pagerduty.snapshots.on_call import OnCallIndex
+from calmo_pagerduty.snapshots.service import SnapshotReader
+from ingress.api.endpoints import Endpoint, EndpointRow, Json, Media
+from ingress.api.errors import ResourceNotFound
+from ingress.escalation.models import (
+    AnalysisModel,
+    LadderQuery,
+    LintQuery,
+    ResponseQuery,
+    SimulationModel,
+    SimulationQuery,
+    SnapshotQuery,
+)
+
+NOT_FOUND = ((404, "there is no such connection or object, or no snapshot yet; the message says which"),)
+PATH = "/api/connections/{id}/escalation"
+#: A browser that opens the picture by itself runs no script in it.
+SVG_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class EscalationEndpoints:
+    """Endpoints that read snapshots. Long analyses run in a thread."""
+
+    def __init__(self, snapshots: SnapshotReader) -> None:
+        self._snapshots = snapshots
+
+    def endpoints(self) -> list[EndpointRow]:
+        return [
+            Endpoint(
+                "GET",
+                f"{PATH}/simulation",
+                "Simulate an incident: whom PagerDuty would page, on what, after how long",
+                Json(SimulationModel),
+                permission=FINDINGS_READ,
+                takes=SimulationQuery,
+                handler=self.simulation,
+                statuses=NOT_FOUND,
+            ),
+            Endpoint(
+                "GET",
+                f"{PATH}/simulation.svg",
+                "Draw a simulated incident minute by minute",
+                Media("image/svg+xml"),
+                permission=FINDINGS_READ,
+                takes=SimulationQuery,
+                handler=self.simulation_picture,
+                statuses=NOT_FOUND,
+            ),
+            Endpoint(
+                "GET",
+                f"{PATH}/lint",
+                "Lint escalation policies over time, as JSON, markdown or CSV",
+                Json(AnalysisModel),
+                permission=FINDINGS_READ,
+                takes=LintQuery,
+                handler=self.lint,
+                statuses=NOT_FOUND,
+            ),
+            Endpoint(
+                "GET",
+                f"{PATH}/response",
+                "Show how incidents are answered: curves per level, expected times, advice",
+                Json(AnalysisModel),
+                permission=FINDINGS_READ,
+                takes=ResponseQuery,
+                handler=self.response,
+                statuses=NOT_FOUND,
+            ),
+            Endpoint(
+                "GET",
+                f"{PATH}/ladder.svg",
+                "Draw a policy's curves of unanswered pages, with each level's delay",
+                Media("image/svg+xml"),
+                permission=FINDINGS_READ,
+                takes=LadderQuery,
+                handler=self.ladder,
+                statuses=NOT_FOUND,
+            ),
+        ]
+
+    async def simulation(
+        self, request: Request, principal: Principal, query: SimulationQuery
+    ) -> SimulationModel:
+        """GET /api/connections/{id}/escalation/simulation"""
+        index, simulated = await self._simulate(request, principal, query)
+        return SimulationModel.model_validate(simulation_report(index, simulated))
+
+    async def simulation_picture(
+        self, request: Request, principal: Principal, query: SimulationQuery
+    ) -> Response:
+        """GET /api/connections/{id}/escalation/simulation.svg"""
+        index, simulated = await self._simulate(request, principal, query)
+        title = f"An incident on {index.services[simulated.service_id].name}, {simulated.urgency} urgency"
+        lanes, window = simulation_lanes(index, simulated), simulation_window(simulated)
+        return svg(lanes_figure("simulation", title, window, _zone(index.snapshot), lanes))
+
+    async def lint(
+        self, request: Request, principal: Principal, query: LintQuery
+    ) -> AnalysisModel | Response:
+        """GET /api/connections/{id}/escalation/lint"""
+        snapshot = await self._snapshot(request, principal, query)
+        result = await asyncio.to_thread(lint.analyse, snapshot, _seconds(query.now), query.days)
+        if query.format == "md":
+            return Response(lint_markdown(result), media_type="text/markdown")
+        if query.format == "csv":
+            return Response(lint_csv(result), media_type="text/csv")
+        return analysis_model(result)
+
+    async def response(self, request: Request, principal: Principal, query: ResponseQuery) -> AnalysisModel:
+        """GET /api/connections/{id}/escalation/response"""
+        snapshot = await self._snapshot(request, principal, query)
+        return analysis_model(
+            await asyncio.to_thread(response_analysis.analyse, snapshot, _seconds(query.now))
+        )
+
+    async def ladder(self, request: Request, principal: Principal, query: LadderQuery) -> Response:
+        """GET /api/connections/{id}/escalation/ladder.svg"""
+        snapshot = await self._snapshot(request, principal, query)
+        answers = await asyncio.to_thread(account_response, snapshot, _seconds(query.now))
+        for answered in answers.policies:
+            if answered.policy.id == query.policy:
+                curves, markers = response_curves(answered)
+                title = f"{answered.policy.name}: pages that are still unanswered"
+                return svg(steps_figure("ladder", title, "minutes", curves, markers))
+        raise ResourceNotFound(f"the snapshot has no answered incident of a policy {query.policy!r}")
+
+    async def _simulate(
+        self, request: Request, principal: Principal, query: SimulationQuery
+    ) -> tuple[OnCallIndex, Simulation]:
+        index = OnCallIndex(await self._snapshot(request, principal, query))
+        if query.service not in index.services:
+            raise ResourceNotFound(f"the snapshot has no service {query.service!r}")
+        return index, simulate_with(index, query.service, _seconds(query.at), query.urgency)
+
+    async def _snapshot(
+        self, request: Request, principal: Principal, query: SnapshotQuery
+    ) -> AccountSnapshot:
+        return await self._snapshots.get(principal.visibility, request.path_params["id"], query.as_of)
+
+
+def analysis_model(result: AnalysisResult) -> AnalysisModel:
+    return AnalysisModel.model_validate(result_document(result))
+
+
+def svg(figure: Figure) -> Response:
+    return Response(figure.document(), media_type="image/svg+xml", headers=SVG_HEADERS)
+
+
+def _zone(snapshot: AccountSnapshot) -> ZoneInfo:
+    return time_zone(snapshot.time_zone) or ZoneInfo("Etc/UTC")
+
+
+def _seconds(moment: datetime | None) -> int:
+    return int((moment or datetime.now(UTC)).timestamp())

@@ -1,0 +1,74 @@
+"""Models of the escalation endpoints. Times are ISO 8601 in UTC."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from calmo_pagerduty.snapshots.model import Urgency
+from ingress.api.models import Model, Word
+
+Json = dict[str, Any]
+PagerDutyId = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_-]+$")]
+AS_OF = Field(None, description="Take the newest snapshot of this time or before. Default: the newest.")
+
+
+class SnapshotQuery(Model):
+    as_of: datetime | None = AS_OF
+
+
+class SimulationQuery(SnapshotQuery):
+    service: PagerDutyId = Field(description="The service's id at PagerDuty.")
+    at: datetime | None = Field(None, description="When the incident begins. Default: now.")
+    urgency: Urgency | None = Field(None, description="Default: as the service's own rule says.")
+
+
+class LintQuery(SnapshotQuery):
+    now: datetime | None = Field(None, description="The time of the analysis. Default: now.")
+    days: int = Field(30, ge=1, le=90)
+    format: Literal["json", "md", "csv"] = "json"
+
+
+class ResponseQuery(SnapshotQuery):
+    now: datetime | None = Field(None, description="The time of the analysis. Default: now.")
+
+
+class LadderQuery(ResponseQuery):
+    policy: PagerDutyId = Field(description="The escalation policy's id at PagerDuty.")
+
+
+class SimulationModel(Model):
+    """Whom PagerDuty would page, on what, after how long, if nobody acknowledges."""
+
+    service: Json
+    policy: Json | None
+    snapshot_id: str
+    snapshot_taken_at: str
+    at: str
+    urgency: Urgency
+    #: exhausted, stays, dropped, disabled, maintenance, no_policy or unknown.
+    outcome: str
+    outcome_words: str
+    ended_at: str | None
+    ended_after_minutes: float | None
+    assignments: list[Json]
+    pages: list[Json]
+    #: Who is assigned and not paged by a rule, and why.
+    unpaged: list[Json]
+    skipped_levels: list[Json]
+    #: What the simulation can't know.
+    notes: list[Word]
+
+
+class AnalysisModel(Model):
+    """The result of an analysis of one snapshot. `now` and `window` are epoch seconds (UTC)."""
+
+    analysis: str
+    version: int
+    snapshot_id: str
+    now: int
+    window: tuple[int, int]
+    time_zone: str
+    inputs: Json
+    metrics: Json
+    findings: list[Json]
