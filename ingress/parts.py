@@ -14,6 +14,7 @@ from ingress.contexts.endpoints import ContextEndpoints
 from ingress.deliveries.endpoints import DeliveryEndpoints
 from ingress.deliveries.explanation_endpoints import ExplanationEndpoints
 from ingress.deliveries.retention_sweeper import RetentionSweeper
+from ingress.escalation.endpoints import EscalationEndpoints
 from ingress.forwarding.forwarder import Forwarder
 from ingress.forwarding.incident_starter import IncidentStarter
 from ingress.forwarding.signal_sender import SignalSender
@@ -92,6 +93,7 @@ class Ingress:
         self.connections = ConnectionEndpoints(database, services.keyring, services.pagerduty_clients)
         self.health = HealthEndpoints(database, temporal)
         self.reconciliation = ReconcileEndpoints(database, temporal, queue)
+        self.escalation = EscalationEndpoints(services.snapshot_reader)
         self.mcp = McpEndpoint(database, self.tool_call_dispatcher, self.action_service, links, public)
 
     def _make_webhooks(self) -> None:

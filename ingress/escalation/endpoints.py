@@ -4,6 +4,7 @@ They read stored snapshots. Errors: `ingress.api.errors`.
 """
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -21,6 +22,7 @@ from calmo_pagerduty.escalation.simulation import simulate_with
 from calmo_pagerduty.escalation.simulation_report import simulation_report
 from calmo_pagerduty.findings.codec import result_document
 from calmo_pagerduty.findings.model import AnalysisResult
+from calmo_pagerduty.kernel.instants import to_utc
 from calmo_pagerduty.kernel.time_zones import time_zone
 from calmo_pagerduty.plots.figures import steps_figure
 from calmo_pagerduty.plots.lanes import lanes_figure
@@ -135,14 +137,18 @@ class EscalationEndpoints:
             return Response(lint_markdown(result), media_type="text/markdown")
         if query.format == "csv":
             return Response(lint_csv(result), media_type="text/csv")
+        if not query.ladders:
+            result = replace(result, metrics={name: result.metrics[name] for name in ("standards",)})
         return analysis_model(result)
 
     async def response(self, request: Request, principal: Principal, query: ResponseQuery) -> AnalysisModel:
         """GET /api/connections/{id}/escalation/response"""
         snapshot = await self._snapshot(request, principal, query)
-        return analysis_model(
-            await asyncio.to_thread(response_analysis.analyse, snapshot, _seconds(query.now))
-        )
+        result = await asyncio.to_thread(response_analysis.analyse, snapshot, _seconds(query.now))
+        if query.policy is not None:
+            rows = [row for row in result.metrics["policies"] if row["policy_id"] == query.policy]
+            result = replace(result, metrics={**result.metrics, "policies": rows})
+        return analysis_model(result)
 
     async def ladder(self, request: Request, principal: Principal, query: LadderQuery) -> Response:
         """GET /api/connections/{id}/escalation/ladder.svg"""
@@ -166,7 +172,8 @@ class EscalationEndpoints:
     async def _snapshot(
         self, request: Request, principal: Principal, query: SnapshotQuery
     ) -> AccountSnapshot:
-        return await self._snapshots.get(principal.visibility, request.path_params["id"], query.as_of)
+        as_of = None if query.as_of is None else to_utc(query.as_of)
+        return await self._snapshots.get(principal.visibility, request.path_params["id"], as_of)
 
 
 def analysis_model(result: AnalysisResult) -> AnalysisModel:
@@ -182,4 +189,4 @@ def _zone(snapshot: AccountSnapshot) -> ZoneInfo:
 
 
 def _seconds(moment: datetime | None) -> int:
-    return int((moment or datetime.now(UTC)).timestamp())
+    return int((datetime.now(UTC) if moment is None else to_utc(moment)).timestamp())

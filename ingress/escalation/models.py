@@ -1,39 +1,46 @@
 """Models of the escalation endpoints. Times are ISO 8601 in UTC."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from calmo_pagerduty.snapshots.model import Urgency
 from ingress.api.models import Model, Word
 
 Json = dict[str, Any]
 PagerDutyId = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_-]+$")]
+#: A moment with its offset. Conversions between zones fail at the ends of the calendar.
+Moment = Annotated[
+    AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), le=datetime(2200, 1, 1, tzinfo=UTC))
+]
 AS_OF = Field(None, description="Take the newest snapshot of this time or before. Default: the newest.")
 
 
 class SnapshotQuery(Model):
-    as_of: datetime | None = AS_OF
+    as_of: Moment | None = AS_OF
 
 
 class SimulationQuery(SnapshotQuery):
     service: PagerDutyId = Field(description="The service's id at PagerDuty.")
-    at: datetime | None = Field(None, description="When the incident begins. Default: now.")
+    at: Moment | None = Field(None, description="When the incident begins. Default: now.")
     urgency: Urgency | None = Field(None, description="Default: as the service's own rule says.")
 
 
 class LintQuery(SnapshotQuery):
-    now: datetime | None = Field(None, description="The time of the analysis. Default: now.")
+    now: Moment | None = Field(None, description="The time of the analysis. Default: now.")
     days: int = Field(30, ge=1, le=90)
     format: Literal["json", "md", "csv"] = "json"
+    ladders: bool = Field(False, description="With the metrics: a ladder of every policy.")
 
 
 class ResponseQuery(SnapshotQuery):
-    now: datetime | None = Field(None, description="The time of the analysis. Default: now.")
+    now: Moment | None = Field(None, description="The time of the analysis. Default: now.")
+    policy: PagerDutyId | None = Field(None, description="Only this escalation policy.")
 
 
-class LadderQuery(ResponseQuery):
+class LadderQuery(SnapshotQuery):
+    now: Moment | None = Field(None, description="The time of the analysis. Default: now.")
     policy: PagerDutyId = Field(description="The escalation policy's id at PagerDuty.")
 
 

@@ -19,6 +19,7 @@ from calmo_pagerduty.webhooks.lifecycle import webhook_handle
 from tests.support.builders import SECRET, an_event, body_of, headers_for, new_id
 from tests.support.doors import make_webhook, save_pending
 from tests.support.sample_context import store_context
+from tests.support.snapshots import small_snapshot, store_snapshot_of
 from tests.support.tool_service import ToolService, add_connection
 
 
@@ -67,6 +68,7 @@ async def make_world(service: ToolService, keyring: Keyring, scope: str) -> Worl
     bad = headers_for(body, SECRET + b"!")
     await service.http.post(f"/webhooks/pagerduty/{webhook}", content=body, headers=bad)
     save_pending(database)
+    store_snapshot_of(database, small_snapshot(connection_id=connection))
     now = datetime.now(UTC)
 
     def write(transaction: sa.Connection) -> World:

@@ -113,6 +113,17 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "POST /api/connections/{id}/test": (Named("connection"),),
     "POST /api/connections/{id}/reconcile": (Named("connection"),),
     "GET /api/connections/{id}/reconciliations": (Named("connection"),),
+    "GET /api/connections/{id}/escalation/simulation": (
+        Named("connection", query=lambda w: {"service": "PSHOP"}),
+    ),
+    "GET /api/connections/{id}/escalation/simulation.svg": (
+        Named("connection", query=lambda w: {"service": "PSHOP"}),
+    ),
+    "GET /api/connections/{id}/escalation/lint": (Named("connection"),),
+    "GET /api/connections/{id}/escalation/response": (Named("connection"),),
+    "GET /api/connections/{id}/escalation/ladder.svg": (
+        Named("connection", query=lambda w: {"policy": "PPOL"}),
+    ),
     "GET /api/doctor": (Lists(), Named(query=lambda w: {"connection": w.connection})),
     "POST /api/doctor": (Named(body=lambda w: {"connection": w.connection}),),
     "GET /api/webhooks": (Lists(),),
