@@ -1,8 +1,8 @@
 """The exact best one and two moves of a roster: swaps and handovers, by trying all of them. Pure.
 
-A swap exchanges the people of two shifts; a handover gives a shift to somebody else. Two moves may share a shift,
-which makes a rotation of three shifts. Every candidate is ranked by fairness, changes and wishes, which add up; in
-this order each is judged exactly, until no later one can be better.
+A swap exchanges the people of two shifts; a handover gives a shift to somebody else. Two moves may share a
+shift. Every candidate is ranked by fairness, changes and wishes, which add up; in this order each is judged
+exactly, until no later one can be better.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from calmo_pagerduty.scheduling.roster import RosterProblem
-from calmo_pagerduty.scheduling.roster_rules import changes_of, deviations, objective_of, unfairness_of, why_not
+from calmo_pagerduty.scheduling.roster_rules import (
+    changes_of,
+    deviations,
+    objective_of,
+    unfairness_of,
+    why_not,
+)
 
 #: Candidates whose hard rules are checked one by one, at most.
 MAX_JUDGED = 4_000
