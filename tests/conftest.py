@@ -1,6 +1,7 @@
 """Real parts for every test: SQLite, PostgreSQL, the Temporal server."""
 
 import contextlib
+import gc
 import os
 import shutil
 import tempfile
@@ -9,13 +10,11 @@ import warnings
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 from hypothesis import settings
 from temporalio.client import Client
-from temporalio.worker._workflow import _WorkflowWorker
 
 from calmo_pagerduty.contexts import sources as context_sources
 from calmo_pagerduty.contexts.gathering import source_service
@@ -32,6 +31,7 @@ from ingress.webhook_receiver import receiver
 from ingress.webhooks import end_to_end_check
 from tests.support.parts import Parts
 from tests.support.patience import LIMIT, STORY
+from tests.support.patient_workflows import PatientWorkflows
 from workflows import incident_context, names
 
 #: Set where PostgreSQL must be there: then a machine without it fails instead of going without.
@@ -49,7 +49,21 @@ settings.load_profile("alike")
 
 #: What `make test-fast` does without: servers, programs of their own, and forty seeds of each world.
 SLOW_PARTS = frozenset({"temporal_server", "postgresql"})
-SLOW_FOLDERS = frozenset({"end_to_end", "packs"})
+SLOW_FOLDERS = frozenset({"end_to_end", "context_packs"})
+#: The files that take longest, the longest first.
+LONGEST_FILES = (
+    "context_packs/test_scores.py",
+    "end_to_end/test_ledger.py",
+    "end_to_end/test_up.py",
+    "contexts/test_degrading.py",
+    "tool_calls/test_mcp_stdio.py",
+    "end_to_end/test_command_line.py",
+    "tenancy/test_every_route.py",
+    "end_to_end/test_live_table.py",
+    "end_to_end/test_demo_responder.py",
+    "reconciliation/test_lost_webhooks.py",
+    "fuzz/test_management_api.py",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,17 +71,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.disable()  # until all tests are loaded
     if config.getoption("--fast"):
         settings.load_profile("fast")
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """All that is loaded by now stays. To search it for garbage again and again took a sixth of the CPU."""
+    gc.enable()
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _place(item.path))
     if config.getoption("--fast"):
         slow = {item for item in items if _is_slow(item)}
         config.hook.pytest_deselected(items=list(slow))
         items[:] = [item for item in items if item not in slow]
         for item in items:
             _generate_few(item)
+
+
+def _place(path: Path) -> int:
+    """Files that take long come first: at the end of a run, no process waits for another's long file."""
+    file = f"{path.parent.name}/{path.name}"
+    return LONGEST_FILES.index(file) if file in LONGEST_FILES else len(LONGEST_FILES)
 
 
 def _generate_few(item: pytest.Item) -> None:
@@ -102,7 +131,6 @@ def _patient_parts() -> Iterator[None]:
         patch.setattr(end_to_end_check, "TEST_SECONDS", STORY)
         patch.setattr(end_to_end_check, "CLEANUP_SECONDS", LIMIT)
         _patient_sources(patch)
-        _patient_workflows(patch)
         yield
 
 
@@ -114,20 +142,6 @@ def _patient_sources(patch: pytest.MonkeyPatch) -> None:
     }
     for module in (context_sources, source_service, incident_context):
         patch.setattr(module, "SOURCES", patient)
-
-
-def _patient_workflows(patch: pytest.MonkeyPatch) -> None:
-    """The SDK takes a step of two seconds for a deadlock, and offers no other limit. In the sandbox, with
-    cores that others use, a step may take as long.
-    """
-    make = _WorkflowWorker.__init__
-
-    def make_patient(worker: _WorkflowWorker, **options: Any) -> None:
-        make(worker, **options)
-        assert worker._deadlock_timeout_seconds == 2
-        worker._deadlock_timeout_seconds = LIMIT  # type: ignore[assignment]
-
-    patch.setattr(_WorkflowWorker, "__init__", make_patient)
 
 
 @pytest.fixture(scope="session")
@@ -266,7 +280,12 @@ async def temporal_server() -> AsyncIterator[TemporalDevServer]:
 
 @pytest.fixture(scope="session")
 async def temporal(temporal_server: TemporalDevServer) -> Client:
-    client = await Client.connect(temporal_server.address, data_converter=DATA_CONVERTER, runtime=runtime())
+    client = await Client.connect(
+        temporal_server.address,
+        data_converter=DATA_CONVERTER,
+        runtime=runtime(),
+        plugins=[PatientWorkflows()],
+    )
     await ensure_search_attributes(client, names.SEARCH_ATTRIBUTES)
     return client
 

@@ -53,6 +53,11 @@ def doctor_workflow_id(connection_id: str) -> str:
     return f"pd-doctor:{connection_id}"
 
 
+def oncall_workflow_id(connection_id: str) -> str:
+    """Return the id of the workflow that takes an account's snapshot and runs the analyses."""
+    return f"pd-oncall:{connection_id}"
+
+
 def context_id(ref: IncidentRef) -> str:
     """Return the id of the workflow that gathers an incident's context: only one runs at a time."""
     return context_workflow_id(ref)

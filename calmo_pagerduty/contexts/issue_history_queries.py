@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from calmo_pagerduty.db.tables import issues, timeline
 from calmo_pagerduty.db.transactions import Transaction
-from calmo_pagerduty.incidents.model import Issue
+from calmo_pagerduty.incidents.model import Issue, IssueOrigin
 from calmo_pagerduty.incidents.rows import entry_from_row, issue_from_row
 from calmo_pagerduty.incidents.timeline import TimelineEntry
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
@@ -50,5 +50,9 @@ def list_past_issues(
     return [(issue, entries.get(issue.ref.issue_id, ())) for issue in past]
 
 
-def _is_other_issue(ref: IncidentRef) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
-    return issues.c.connection_id == ref.connection_id, issues.c.id != ref.issue_id
+def _is_other_issue(ref: IncidentRef) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        issues.c.connection_id == ref.connection_id,
+        issues.c.id != ref.issue_id,
+        issues.c.origin == IssueOrigin.INCIDENT,
+    )

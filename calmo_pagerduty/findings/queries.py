@@ -1,6 +1,7 @@
 """Read findings, their history, and results of analyses, within a reader's visibility. Times are UTC."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Select
 
+from calmo_pagerduty.access.persons import PersonVisibility
 from calmo_pagerduty.db.finding_tables import analysis_results, finding_events, findings
 from calmo_pagerduty.db.tables import connections
 from calmo_pagerduty.db.transactions import Transaction
@@ -16,8 +18,10 @@ from calmo_pagerduty.db.visibility import visible_to
 from calmo_pagerduty.findings.codec import result_from_document
 from calmo_pagerduty.findings.lifecycle import FindingEvent, StoredFinding
 from calmo_pagerduty.findings.model import AnalysisResult
-from calmo_pagerduty.findings.rows import event_from_row, finding_from_row
+from calmo_pagerduty.findings.rows import PERSON_MARK, event_from_row, finding_from_row
 from calmo_pagerduty.kernel.scopes import Visibility
+
+_ENTITY_ID = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +68,17 @@ class StoredResult:
 def list_findings(
     tx: Transaction,
     visibility: Visibility,
+    persons: PersonVisibility,
     finding_filter: FindingFilter,
     limit: int,
     after: FindingPosition | None = None,
 ) -> FindingPage:
-    """Return findings: the worst severity first, then by expected dropped incidents, then the oldest."""
-    query = _visible(sa.select(findings), visibility).where(*_conditions(finding_filter))
+    """Return findings: the worst severity first, then by expected dropped incidents, then the oldest.
+
+    They are whole: show them by `persons.finding_for`. The filter by entity finds nobody whom the reader may
+    not see.
+    """
+    query = _visible(sa.select(findings), visibility).where(*_conditions(finding_filter, persons))
     if after is not None:
         query = query.where(_is_after(after))
     order = (findings.c.severity_rank, findings.c.expected_dropped.desc(), findings.c.id)
@@ -148,7 +157,7 @@ def _visible(query: Select[Any], visibility: Visibility) -> Select[Any]:
     return owned.where(visible_to(connections.c.scope, visibility))
 
 
-def _conditions(finding_filter: FindingFilter) -> list[ColumnElement[bool]]:
+def _conditions(finding_filter: FindingFilter, persons: PersonVisibility) -> list[ColumnElement[bool]]:
     fields: Sequence[tuple[ColumnElement[Any], tuple[str, ...]]] = (
         (findings.c.state, finding_filter.states),
         (findings.c.severity, finding_filter.severities),
@@ -157,9 +166,12 @@ def _conditions(finding_filter: FindingFilter) -> list[ColumnElement[bool]]:
         (findings.c.connection_id, finding_filter.connections),
     )
     conditions: list[ColumnElement[bool]] = [column.in_(values) for column, values in fields if values]
-    if entities := finding_filter.entities:
-        named = [findings.c.entity_ids.contains(f"|{entity}|", autoescape=True) for entity in entities]
-        conditions.append(sa.or_(*named))
+    if finding_filter.entities:
+        # Nothing else can be an id, and a separator or a mark in it would find what is hidden.
+        entities = [entity for entity in finding_filter.entities if _ENTITY_ID.fullmatch(entity)]
+        marks = [*entities, *(f"{PERSON_MARK}{entity}" for entity in entities if persons.admits((entity,)))]
+        named = [findings.c.entity_ids.contains(f"|{mark}|", autoescape=True) for mark in marks]
+        conditions.append(sa.or_(sa.false(), *named))
     return conditions
 
 

@@ -13,14 +13,25 @@ from calmo_pagerduty.findings.lifecycle import (
     StoredFinding,
     severity_rank,
 )
-from calmo_pagerduty.findings.model import Finding, FindingSeverity
+from calmo_pagerduty.findings.model import Entity, Finding, FindingSeverity
+from calmo_pagerduty.findings.persons import USER
+from calmo_pagerduty.kernel.json_values import storable_text
 
+#: Stands before a person's id in `entity_ids` of a finding about persons.
+PERSON_MARK = "~"
+MAX_ID = 200
 #: Orders findings without an expectation behind all others.
 UNKNOWN_DROPPED = -1.0
 
 
 def instant(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def entity_mark(finding: Finding, entity: Entity) -> str:
+    """Return how the filter by entity finds it. A person whom only some readers may see is marked."""
+    hidden = finding.about_persons and entity.kind == USER
+    return f"{PERSON_MARK if hidden else ''}{storable_text(entity.id, MAX_ID)}"
 
 
 def finding_values(finding: Finding) -> dict[str, Any]:
@@ -31,7 +42,7 @@ def finding_values(finding: Finding) -> dict[str, Any]:
         "severity": finding.severity,
         "severity_rank": severity_rank(finding.severity),
         "expected_dropped": UNKNOWN_DROPPED if dropped is None else dropped,
-        "entity_ids": "".join(f"|{entity['id']}" for entity in document["entities"]) + "|",
+        "entity_ids": "".join(f"|{entity_mark(finding, entity)}" for entity in finding.entities) + "|",
         "document": document,
     }
 

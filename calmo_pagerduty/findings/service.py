@@ -1,4 +1,4 @@
-"""Record results of analyses, and decide on findings. One transaction each."""
+"""Record results of analyses: findings and the issues that they open follow, in one transaction."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.findings import store
+from calmo_pagerduty.findings.issues import entry_of, issue_after, issue_ref, wants_issue
 from calmo_pagerduty.findings.lifecycle import (
+    Change,
     FindingEventKind,
     StoredFinding,
     change_when_found,
@@ -17,6 +19,7 @@ from calmo_pagerduty.findings.lifecycle import (
 )
 from calmo_pagerduty.findings.model import AnalysisResult, Finding
 from calmo_pagerduty.findings.rows import instant
+from calmo_pagerduty.incidents import finding_issue_store as issues
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.kernel.scopes import Scope
 
@@ -90,7 +93,7 @@ def _record(
 
 
 class _Recording:
-    """Brings the findings of one analysis in line with a result."""
+    """Brings the findings of one analysis, and the issues that they opened, in line with a result."""
 
     def __init__(
         self, tx: Transaction, connection_id: str, scope: Scope, result: AnalysisResult, result_id: int
@@ -123,21 +126,50 @@ class _Recording:
             new = store.insert_finding(
                 self._tx, self._connection_id, self._result.analysis, finding, self._at
             )
-            self._add_event(new, FindingEventKind.FOUND)
+            self._tell(new, Change(new.state, FindingEventKind.FOUND))
             return
         change = change_when_found(stored, finding.severity)
-        after = store.update_found(self._tx, stored, finding, change, self._at)
-        self._add_event(after, change.kind, change.reason)
+        self._tell(store.update_found(self._tx, stored, finding, change, self._at), change)
 
     def _gone(self, stored: StoredFinding) -> None:
         change = change_when_gone(stored, self._result.now)
-        after = store.update_gone(self._tx, stored, change, self._at)
-        self._add_event(after, change.kind, change.reason)
+        self._tell(store.update_gone(self._tx, stored, change, self._at), change)
 
-    def _add_event(
-        self, stored: StoredFinding, kind: FindingEventKind | None, reason: str | None = None
-    ) -> None:
-        if kind is None:
-            return
-        store.insert_event(self._tx, stored, kind, self._at, reason=reason, result_id=self._result_id)
-        self._counts[kind] += 1
+    def _tell(self, stored: StoredFinding, change: Change) -> None:
+        """Write what happened into the finding's history and onto its issue."""
+        number = 0
+        if change.kind is not None:
+            number = store.insert_event(
+                self._tx, stored, change.kind, self._at, reason=change.reason, result_id=self._result_id
+            )
+            self._counts[change.kind] += 1
+        update_issue(self._tx, self._scope, stored, change, number, self._at)
+
+
+def update_issue(
+    tx: Transaction,
+    scope: Scope,
+    stored: StoredFinding,
+    change: Change,
+    number: int,
+    at: datetime,
+    author: str | None = None,
+) -> None:
+    """Bring the finding's issue in line with it, if it has one or shall have one from now on.
+
+    `number` is the event's in the finding's history; without an event it is 0.
+    """
+    if not wants_issue(stored, stored.issue_id is not None):
+        return
+    before = issues.get_issue(tx, issue_ref(stored))
+    kind = FindingEventKind.FOUND if before is None else change.kind
+    after = issue_after(before, stored, scope, kind, at, change.reason)
+    if before == after:
+        return
+    moved = before is None or before.status is not after.status
+    entry = None
+    if kind is not None:
+        entry = entry_of(stored, kind, number, at, moved=moved, author=author, reason=change.reason)
+    issues.upsert_issue(tx, after, entry, at)
+    if stored.issue_id is None:
+        store.update_issue_id(tx, stored.id, after.ref.issue_id)

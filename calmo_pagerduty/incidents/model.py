@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 
 from calmo_pagerduty.connections.severity import DEFAULT_SEVERITY, Severity
 from calmo_pagerduty.incidents.lifecycle import EventFacts
@@ -14,9 +15,17 @@ from calmo_pagerduty.pagerduty.event_types import EventType, IncidentStatus
 from calmo_pagerduty.pagerduty.webhook_events import IncidentSnapshot, Reference, WebhookEvent
 
 
+class IssueOrigin(StrEnum):
+    """What opened an issue."""
+
+    INCIDENT = "incident"
+    #: A finding of an on-call analysis. PagerDuty knows no incident of it, so nothing is asked of PagerDuty.
+    FINDING = "finding"
+
+
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """Our record of one incident. Times are UTC.
+    """Our record of one incident, or of one finding that opened an issue. Times are UTC.
 
     `as_of` and `as_of_seq` identify the event that the state comes from; an older event never replaces it.
     `assigned_as_of` is the time of `assignees`: a resolved incident keeps the assignees it had before.
@@ -47,6 +56,10 @@ class Issue:
     last_event_type: str | None = None
     last_event_at: datetime | None = None
     needs_reconcile: bool = False
+    origin: IssueOrigin = IssueOrigin.INCIDENT
+    #: The finding that opened it, and the incidents that nobody would be paged for.
+    finding_id: int | None = None
+    expected_dropped: float | None = None
 
     @property
     def picture_as_of(self) -> AsOf | None:

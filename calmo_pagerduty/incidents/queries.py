@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
@@ -37,6 +38,16 @@ class IssueFilter:
     services: tuple[str, ...] = ()
     incidents: tuple[str, ...] = ()
     scopes: tuple[Scope, ...] = ()
+    origins: tuple[str, ...] = ()
+
+
+class IssueOrder(StrEnum):
+    """The order of a list of issues."""
+
+    #: The newest incident first.
+    NEWEST = "newest"
+    #: The most expected dropped incidents first; issues without such a figure follow, the newest first.
+    EXPECTED_DROPPED = "expected_dropped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +74,22 @@ def list_issues(
     issue_filter: IssueFilter,
     limit: int,
     cursor: str | None = None,
+    order: IssueOrder = IssueOrder.NEWEST,
 ) -> IssuePage:
-    """Return issues, newest incident first. Raises InvalidCursor."""
+    """Return issues in this order. A cursor belongs to its order. Raises InvalidCursor."""
     conditions = _filter_conditions(issue_filter)
     query = sa.select(issues).where(visible_to(issues.c.scope, visibility), *conditions)
+    columns: list[ColumnElement[Any]] = [issues.c.created_at, issues.c.id]
+    if order is IssueOrder.EXPECTED_DROPPED:
+        columns.insert(0, sa.func.coalesce(issues.c.expected_dropped, _UNKNOWN_DROPPED))
     if cursor is not None:
-        created_at, issue_id = _decode_cursor(cursor)
-        position = sa.tuple_(issues.c.created_at, issues.c.id)
-        at = sa.literal(created_at, issues.c.created_at.type)
-        query = query.where(position < sa.tuple_(at, sa.literal(issue_id)))
-    query = query.order_by(issues.c.created_at.desc(), issues.c.id.desc()).limit(limit + 1)
+        created_at, issue_id, *dropped = _decode_cursor(cursor, order)
+        position = [*dropped, sa.literal(created_at, issues.c.created_at.type), sa.literal(issue_id)]
+        query = query.where(sa.tuple_(*columns) < sa.tuple_(*position))
+    query = query.order_by(*(column.desc() for column in columns)).limit(limit + 1)
     rows = [issue_from_row(row) for row in tx.execute(query)]
     page = tuple(rows[:limit])
-    return IssuePage(page, _encode_cursor(page[-1]) if len(rows) > limit else None)
+    return IssuePage(page, _encode_cursor(page[-1], order) if len(rows) > limit else None)
 
 
 def get_issue(tx: Transaction, visibility: Visibility, issue_id: str) -> Issue | None:
@@ -128,6 +142,7 @@ def _filter_conditions(issue_filter: IssueFilter) -> list[ColumnElement[bool]]:
         (issues.c.status, issue_filter.statuses),
         (issues.c.severity, issue_filter.severities),
         (issues.c.incident_id, issue_filter.incidents),
+        (issues.c.origin, issue_filter.origins),
         (issues.c.scope, tuple(str(scope) for scope in issue_filter.scopes)),
     )
     conditions: list[ColumnElement[bool]] = [column.in_(values) for column, values in fields if values]
@@ -137,18 +152,27 @@ def _filter_conditions(issue_filter: IssueFilter) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _encode_cursor(last: Issue) -> str:
-    text = json.dumps([last.created_at.isoformat(), last.ref.issue_id])
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+#: Orders issues without a figure behind all others.
+_UNKNOWN_DROPPED = -1.0
 
 
-def _decode_cursor(cursor: str) -> tuple[datetime, str]:
+def _encode_cursor(last: Issue, order: IssueOrder) -> str:
+    position: list[str | float] = [last.created_at.isoformat(), last.ref.issue_id]
+    if order is IssueOrder.EXPECTED_DROPPED:
+        position.append(_UNKNOWN_DROPPED if last.expected_dropped is None else last.expected_dropped)
+    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")
+
+
+def _decode_cursor(cursor: str, order: IssueOrder) -> tuple[Any, ...]:
+    """Return the creation (UTC), the id and, in its order, the expected dropped incidents of an issue."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        created_at, issue_id = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
+        created_at, issue_id, *dropped = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
         moment = datetime.fromisoformat(created_at)
         if moment.tzinfo is None or not ISSUE_ID.fullmatch(issue_id):
             raise InvalidCursor(_INVALID_CURSOR_MESSAGE)
-        return moment.astimezone(UTC), issue_id
+        if len(dropped) != (order is IssueOrder.EXPECTED_DROPPED):
+            raise InvalidCursor(_INVALID_CURSOR_MESSAGE)
+        return moment.astimezone(UTC), issue_id, *(float(number) for number in dropped)
     except (binascii.Error, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise InvalidCursor(_INVALID_CURSOR_MESSAGE) from error

@@ -11,7 +11,7 @@ from calmo_pagerduty.connections.response_targets import ResponseTargets
 from calmo_pagerduty.db.statements import insert_or_ignore, lock_change_order
 from calmo_pagerduty.db.tables import connections, issue_changes, issues, timeline
 from calmo_pagerduty.db.transactions import Transaction
-from calmo_pagerduty.incidents.model import Issue
+from calmo_pagerduty.incidents.model import Issue, IssueOrigin
 from calmo_pagerduty.incidents.response_targets import (
     TARGET_PREFIX,
     ResponseClock,
@@ -43,7 +43,8 @@ def get_tracked_issue(tx: Transaction, ref: IncidentRef) -> TrackedIssue | None:
     targets = _get_targets(tx, [ref.connection_id]).get(ref.connection_id)
     if targets is None:
         return None
-    row = tx.execute(sa.select(issues).where(issues.c.id == ref.issue_id)).one_or_none()
+    is_incident = issues.c.origin == IssueOrigin.INCIDENT
+    row = tx.execute(sa.select(issues).where(issues.c.id == ref.issue_id, is_incident)).one_or_none()
     if row is None:
         return None
     issue = issue_from_row(row)
@@ -77,12 +78,13 @@ def insert_due_notices(tx: Transaction, tracked_issue: TrackedIssue, now: dateti
 
 
 def get_response_times(tx: Transaction, listed: Collection[Issue]) -> Mapping[str, ResponseTimes]:
-    """Return issue id → response times and targets."""
+    """Return issue id → response times and targets. An issue that a finding opened has no targets."""
     targets = _get_targets(tx, {issue.ref.connection_id for issue in listed})
     since = _get_first_acknowledgements(tx, listed)
     return {
         issue.ref.issue_id: response_times_of(
-            response_clock_of(issue, since.get(issue.ref.issue_id)), targets.get(issue.ref.connection_id)
+            response_clock_of(issue, since.get(issue.ref.issue_id)),
+            targets.get(issue.ref.connection_id) if issue.origin is IssueOrigin.INCIDENT else None,
         )
         for issue in listed
     }

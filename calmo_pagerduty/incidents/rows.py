@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from calmo_pagerduty.connections.severity import Severity
-from calmo_pagerduty.incidents.model import Issue
+from calmo_pagerduty.incidents.model import Issue, IssueOrigin
 from calmo_pagerduty.incidents.timeline import TimelineEntry
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import Scope
@@ -17,7 +17,7 @@ from calmo_pagerduty.pagerduty.webhook_events import Reference
 _PLAIN_COLUMNS = (
     "title", "number", "urgency", "priority", "url", "resolve_reason", "created_at", "updated_at",
     "assigned_as_of", "acknowledged_at", "resolved_at", "reopened_at", "as_of", "as_of_seq",
-    "last_event_type", "last_event_at", "needs_reconcile",
+    "last_event_type", "last_event_at", "needs_reconcile", "finding_id", "expected_dropped",
 )  # fmt: skip
 
 
@@ -29,6 +29,7 @@ def issue_row(issue: Issue) -> dict[str, Any]:
         "scope": str(issue.scope),
         "status": issue.status,
         "severity": issue.severity,
+        "origin": issue.origin,
         "service_id": issue.service.id if issue.service else None,
         "service": _json(issue.service),
         "escalation_policy": _json(issue.escalation_policy),
@@ -44,6 +45,7 @@ def issue_from_row(row: Row[Any]) -> Issue:
         scope=Scope.parse(row.scope),
         status=IncidentStatus(row.status),
         severity=Severity(row.severity),
+        origin=IssueOrigin(row.origin),
         service=_reference(row.service),
         escalation_policy=_reference(row.escalation_policy),
         assignees=_references(row.assignees),

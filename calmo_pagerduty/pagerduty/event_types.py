@@ -123,11 +123,26 @@ SNOOZED = "calmo.snoozed"
 #: Ours: a response target is near, or was missed.
 RESPONSE_TARGET_NEAR = "calmo.target_near"
 RESPONSE_TARGET_MISSED = "calmo.target_missed"
+#: Ours: what became of the finding that opened the issue.
+FINDING_OPENED = "calmo.finding_opened"
+FINDING_REOPENED = "calmo.finding_reopened"
+FINDING_CHANGED = "calmo.finding_changed"
+FINDING_ACCEPTED = "calmo.finding_accepted"
+FINDING_DISMISSED = "calmo.finding_dismissed"
+FINDING_CLOSED = "calmo.finding_closed"
+FINDING_UNDONE = "calmo.finding_undone"
 _OWN_EVENT_RULES: Mapping[str, EventRule] = {
     RECONCILED: EventRule(IssueAction.UPDATE, "brought in line with PagerDuty"),
     SNOOZED: EventRule(IssueAction.RECORD, "snoozed"),
     RESPONSE_TARGET_NEAR: EventRule(IssueAction.RECORD, "response target near"),
     RESPONSE_TARGET_MISSED: EventRule(IssueAction.RECORD, "response target missed"),
+    FINDING_OPENED: EventRule(IssueAction.CREATE, "opened by a finding"),
+    FINDING_REOPENED: EventRule(IssueAction.REOPEN, "reopened: found again"),
+    FINDING_CHANGED: EventRule(IssueAction.UPDATE, "severity changed"),
+    FINDING_ACCEPTED: EventRule(IssueAction.ACKNOWLEDGE, "finding accepted"),
+    FINDING_DISMISSED: EventRule(IssueAction.RESOLVE, "finding dismissed"),
+    FINDING_CLOSED: EventRule(IssueAction.RESOLVE, "closed by itself"),
+    FINDING_UNDONE: EventRule(IssueAction.UPDATE, "decision undone"),
 }
 
 #: The rule for a type that PagerDuty adds later: accept it and record it.

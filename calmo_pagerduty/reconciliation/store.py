@@ -11,7 +11,7 @@ from calmo_pagerduty.db.tables import connections, deliveries, issues, reconcili
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.deliveries.model import DeliveryState
 from calmo_pagerduty.incidents.actions import OPERATION_PREFIX, RESULT_PREFIX
-from calmo_pagerduty.incidents.model import Issue
+from calmo_pagerduty.incidents.model import Issue, IssueOrigin
 from calmo_pagerduty.incidents.rows import issue_from_row
 from calmo_pagerduty.pagerduty.event_types import IncidentStatus
 from calmo_pagerduty.pagerduty.log_entries import TimelineEvent
@@ -99,6 +99,8 @@ def list_open_incidents(tx: Transaction, connection_id: str) -> list[str]:
     """Return the incidents that are open here, or that a dead letter marked for reconciliation."""
     query = sa.select(issues.c.incident_id).where(
         issues.c.connection_id == connection_id,
+        # PagerDuty knows no incident of an issue that a finding opened.
+        issues.c.origin == IssueOrigin.INCIDENT,
         sa.or_(issues.c.status != IncidentStatus.RESOLVED, issues.c.needs_reconcile),
     )
     return list(tx.execute(query.order_by(issues.c.id)).scalars())

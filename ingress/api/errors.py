@@ -57,6 +57,10 @@ class ActionRefused(Exception):
     """The incident's state forbids the action. The message says why."""
 
 
+class NotAnIncident(Exception):
+    """A finding opened the issue: PagerDuty knows no incident of it. The message says what to do."""
+
+
 class DecisionRefused(Exception):
     """The person may not decide on this call. The message says why."""
 
@@ -71,6 +75,7 @@ STATUS_OF_ERROR: Mapping[type[Exception], HTTPStatus] = {
     CallRefused: HTTPStatus.FORBIDDEN,
     DecisionRefused: HTTPStatus.FORBIDDEN,
     ActionRefused: HTTPStatus.CONFLICT,
+    NotAnIncident: HTTPStatus.CONFLICT,
     InvalidAction: HTTPStatus.BAD_REQUEST,
     InvalidArguments: HTTPStatus.BAD_REQUEST,
     InvalidSelector: HTTPStatus.BAD_REQUEST,

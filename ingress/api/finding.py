@@ -6,10 +6,10 @@ from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.incidents import queries as issue_queries
-from calmo_pagerduty.incidents.model import Issue
+from calmo_pagerduty.incidents.model import Issue, IssueOrigin
 from calmo_pagerduty.kernel.id_patterns import ISSUE_ID
 from calmo_pagerduty.kernel.scopes import Visibility
-from ingress.api.errors import ResourceNotFound
+from ingress.api.errors import NotAnIncident, ResourceNotFound
 
 T = TypeVar("T")
 
@@ -30,6 +30,16 @@ def require_issue(tx: Transaction, visibility: Visibility, issue_id: str) -> Iss
     """Raises ResourceNotFound."""
     check_issue_id(issue_id)
     return require(issue_queries.get_issue(tx, visibility, issue_id), "issue", issue_id)
+
+
+def require_incident(issue: Issue) -> None:
+    """Raises NotAnIncident if a finding opened the issue."""
+    if issue.origin is IssueOrigin.FINDING:
+        raise NotAnIncident(
+            "a finding opened this issue, so PagerDuty has no incident to act on or to gather a context of."
+            f" Mend what finding {issue.finding_id} says and the issue closes by itself, or accept or"
+            f" dismiss the finding: calmo-pagerduty findings show {issue.finding_id}"
+        )
 
 
 def check_issue_id(issue_id: str) -> None:

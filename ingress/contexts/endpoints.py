@@ -52,6 +52,7 @@ from workflows import names
 KEEP_ALIVE_SECONDS = 15
 NOT_FOUND = ((404, "there is no such issue, or it has no context yet; the message says which"),)
 NOT_MODIFIED = ((304, "the context has not changed since the If-None-Match header's version"),)
+NO_INCIDENT = ((409, "a finding opened the issue: there is no incident to gather a context of"),)
 UNAVAILABLE = ((503, "Temporal can't be reached"),)
 #: A browser that opens the picture by itself runs no script in it.
 SVG_HEADERS = {
@@ -81,7 +82,7 @@ class ContextEndpoints:
                 permission=ISSUES_READ,
                 takes=ContextQuery,
                 handler=self.show,
-                statuses=NOT_FOUND + NOT_MODIFIED,
+                statuses=NOT_FOUND + NOT_MODIFIED + NO_INCIDENT,
             ),
             Endpoint(
                 "GET",
@@ -91,7 +92,7 @@ class ContextEndpoints:
                 permission=ISSUES_READ,
                 takes=NoInput,
                 handler=self.versions,
-                statuses=NOT_FOUND,
+                statuses=NOT_FOUND + NO_INCIDENT,
             ),
             Endpoint(
                 "GET",
@@ -101,7 +102,7 @@ class ContextEndpoints:
                 permission=ISSUES_READ,
                 takes=ContextQuery,
                 handler=self.page,
-                statuses=NOT_FOUND + NOT_MODIFIED,
+                statuses=NOT_FOUND + NOT_MODIFIED + NO_INCIDENT,
             ),
             Endpoint(
                 "GET",
@@ -111,7 +112,7 @@ class ContextEndpoints:
                 permission=ISSUES_READ,
                 takes=ContextQuery,
                 handler=self.picture,
-                statuses=NOT_FOUND + NOT_MODIFIED,
+                statuses=NOT_FOUND + NOT_MODIFIED + NO_INCIDENT,
             ),
             Endpoint(
                 "GET",
@@ -121,7 +122,7 @@ class ContextEndpoints:
                 permission=ISSUES_READ,
                 takes=ProgressQuery,
                 handler=self.progress,
-                statuses=NOT_FOUND,
+                statuses=NOT_FOUND + NO_INCIDENT,
             ),
             Endpoint(
                 "POST",
@@ -131,7 +132,7 @@ class ContextEndpoints:
                 permission=TOOLS_READ,
                 takes=GatherIssueBody,
                 handler=self.gather_issue,
-                statuses=((404, "there is no such issue"), *UNAVAILABLE),
+                statuses=((404, "there is no such issue"), *NO_INCIDENT, *UNAVAILABLE),
             ),
             Endpoint(
                 "POST",

@@ -10,7 +10,7 @@ from calmo_pagerduty.incidents.queries import IssueFilter
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import Visibility
 from ingress.api.errors import Ambiguous, ResourceNotFound
-from ingress.api.finding import require_connection, require_issue
+from ingress.api.finding import require_connection, require_incident, require_issue
 from ingress.contexts.models import context_path
 
 
@@ -23,8 +23,10 @@ class RequestedContext:
 
 
 def context_of_issue(transaction: Transaction, visibility: Visibility, issue_id: str) -> RequestedContext:
-    """Raises ResourceNotFound."""
-    return _requested_context(transaction, visibility, require_issue(transaction, visibility, issue_id).ref)
+    """Raises ResourceNotFound, NotAnIncident."""
+    issue = require_issue(transaction, visibility, issue_id)
+    require_incident(issue)
+    return _requested_context(transaction, visibility, issue.ref)
 
 
 def context_of_incident(
@@ -82,9 +84,14 @@ def is_incident(
 def no_context_error(
     transaction: Transaction, visibility: Visibility, issue_id: str, version: int | None = None
 ) -> ResourceNotFound:
-    """Return the error for an issue without context. It reveals nothing about issues of other scopes."""
+    """Return the error for an issue without context. It reveals nothing about issues of other scopes.
+
+    Raises NotAnIncident.
+    """
     if not is_issue(transaction, visibility, issue_id):
         return ResourceNotFound(f"there is no issue {issue_id!r}")
+    if issue := issue_queries.get_issue(transaction, visibility, issue_id):
+        require_incident(issue)
     if version is not None:
         return ResourceNotFound(f"the issue's context has no complete version {version}")
     path = context_path(issue_id)

@@ -35,7 +35,7 @@ from calmo_pagerduty.tool_calls.model import OPEN_STATES, CallState, Channel
 from calmo_pagerduty.tool_calls.record_service import ToolCallRepository, ToolCallTicket
 from calmo_pagerduty.tool_calls.store import IdempotencyKeyReused, ToolCall
 from ingress.api.errors import ActionRefused, CallStored, ResourceNotFound
-from ingress.api.finding import check_issue_id, require
+from ingress.api.finding import check_issue_id, require, require_incident
 from ingress.incidents.action_sender import ActionSender, IncidentToStart
 from ingress.tools.service import MAX_WAIT_SECONDS, ToolCallDispatcher
 from workflows.incident import ActionToAccept
@@ -85,10 +85,11 @@ class ActionService:
         `arguments` are the action's. The returned call may still be open (see `CallState`). A repeated
         `idempotency_key` returns the first call.
 
-        Raises ResourceNotFound, InvalidAction, InvalidArguments, NoSuchConnection, CallRefused,
-        ActionRefused, CapReached, IdempotencyKeyReused, CallStored, StoreUnavailable.
+        Raises ResourceNotFound, NotAnIncident, InvalidAction, InvalidArguments, NoSuchConnection,
+        CallRefused, ActionRefused, CapReached, IdempotencyKeyReused, CallStored, StoreUnavailable.
         """
         issue, _ = await self._get_issue(issue_id, principal.visibility)
+        require_incident(issue)
         action = parse_action(action_name)
         call_arguments = tool_arguments(action, issue.ref.incident_id, arguments)
         admission = await self._authorizer.admit(

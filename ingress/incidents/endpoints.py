@@ -56,7 +56,7 @@ class IssueEndpoints:
             Endpoint(
                 "GET",
                 "/api/issues",
-                "List issues, newest incident first",
+                "List issues, newest incident first, or by expected dropped incidents",
                 Json(IssuePageModel),
                 permission=ISSUES_READ,
                 takes=IssueListQuery,
@@ -86,10 +86,12 @@ class IssueEndpoints:
     async def list(self, _request: Request, principal: Principal, query: IssueListQuery) -> IssuePageModel:
         """GET /api/issues. Raises InvalidCursor, InvalidScope, StoreUnavailable."""
         issue_filter = query.filter()
-        limit, cursor = query.limit, query.cursor
+        limit, cursor, order = query.limit, query.cursor, query.order
 
         def read(connection: Transaction) -> IssuePageModel:
-            page = issue_queries.list_issues(connection, principal.visibility, issue_filter, limit, cursor)
+            page = issue_queries.list_issues(
+                connection, principal.visibility, issue_filter, limit, cursor, order
+            )
             rows = self._with_responses(connection, page.issues)
             return IssuePageModel(
                 issues=[issue_model(issue, response, self._links) for issue, response in rows],

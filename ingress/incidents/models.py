@@ -7,13 +7,14 @@ from pydantic import Field
 
 from calmo_pagerduty.connections.severity import COLOUR_OF_SEVERITY, Severity
 from calmo_pagerduty.contexts.store import StoredContext
-from calmo_pagerduty.incidents.model import Issue
-from calmo_pagerduty.incidents.queries import IssueChange, IssueFilter
+from calmo_pagerduty.incidents.model import Issue, IssueOrigin
+from calmo_pagerduty.incidents.queries import IssueChange, IssueFilter, IssueOrder
 from calmo_pagerduty.incidents.timeline import TimelineEntry
 from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.pagerduty.event_types import IncidentStatus, IssueAction
 from ingress.api.models import Links, Model, Word
 from ingress.incidents.response_target_models import ResponseModel
+from workflows import names
 
 
 class ReferenceModel(Model):
@@ -44,9 +45,17 @@ class TimelineEntryModel(Model):
 
 
 class IssueModel(Model):
-    """A PagerDuty incident as Calmo stores it. All times are UTC."""
+    """A PagerDuty incident as Calmo stores it, or an issue that a finding opened. All times are UTC.
+
+    If `origin` is `finding`, PagerDuty knows no such incident: `incident_id` begins with `finding:`, and the
+    issue closes and reopens by itself, as its finding does (`/api/findings/{finding_id}`).
+    """
 
     id: str
+    origin: IssueOrigin
+    finding_id: int | None
+    #: Incidents that nobody would be paged for; null if unknown, or if an incident opened the issue.
+    expected_dropped_incidents: float | None
     incident_id: str
     connection_id: str
     scope: str
@@ -117,6 +126,9 @@ class IssueListQuery(Model):
     incident: Annotated[list[Word], Field(default=[])]
     #: personal:USER or organization:ORG.
     scope: Annotated[list[str], Field(default=[])]
+    #: incident or finding.
+    origin: Annotated[list[IssueOrigin], Field(default=[])]
+    order: IssueOrder = IssueOrder.NEWEST
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: str | None = None
 
@@ -128,6 +140,7 @@ class IssueListQuery(Model):
             services=tuple(self.service),
             incidents=tuple(self.incident),
             scopes=tuple(Scope.parse(scope) for scope in self.scope),
+            origins=tuple(self.origin),
         )
 
 
@@ -162,15 +175,19 @@ def change_model(change: IssueChange, response: ResponseModel, links: Links) -> 
 
 def _computed(issue: Issue, response: ResponseModel, links: Links) -> dict[str, object]:
     ref = issue.ref
+    workflow_id = ref.workflow_id
+    if issue.origin is IssueOrigin.FINDING:
+        workflow_id = names.oncall_workflow_id(ref.connection_id)
     return {
         "id": ref.issue_id,
+        "expected_dropped_incidents": issue.expected_dropped,
         "incident_id": ref.incident_id,
         "connection_id": ref.connection_id,
         "scope": str(issue.scope),
         "colour": COLOUR_OF_SEVERITY[issue.severity],
         "response": response,
-        "workflow_id": ref.workflow_id,
-        "workflow_url": links.workflow(ref.workflow_id),
+        "workflow_id": workflow_id,
+        "workflow_url": links.workflow(workflow_id),
     }
 
 

@@ -39,7 +39,14 @@ from calmo_pagerduty.tools.classes import Category
 from calmo_pagerduty.tools.model import Tool
 from calmo_pagerduty.tools.permissions import PrincipalRights, judge
 from ingress.api.authentication import authenticate
-from ingress.api.errors import ActionRefused, NotAuthenticated, NotPermitted, ResourceNotFound, answer_error
+from ingress.api.errors import (
+    ActionRefused,
+    NotAnIncident,
+    NotAuthenticated,
+    NotPermitted,
+    ResourceNotFound,
+    answer_error,
+)
 from ingress.api.models import Links
 from ingress.incidents.action_models import action_model
 from ingress.incidents.action_service import ActionService
@@ -63,6 +70,7 @@ _REFUSALS = (
     IdempotencyKeyReused,
     ResourceNotFound,
     ActionRefused,
+    NotAnIncident,
     InvalidAction,
 )
 
@@ -194,7 +202,7 @@ class _Backend:
             return await self._database.read(
                 lambda t: read_context(t, visibility, issue_id, version), visibility
             )
-        except ResourceNotFound as error:
+        except (ResourceNotFound, NotAnIncident) as error:
             raise CannotServe(str(error)) from error
         except StoreUnavailable as error:
             raise CannotServe(_SERVICE_FAULT) from error

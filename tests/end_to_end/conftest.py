@@ -1,4 +1,4 @@
-"""One running service for the tests that only use it."""
+"""One running service for the tests of a file that only use it."""
 
 import json
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ from tests.support.up_process import UpProcess, an_up
 WEBHOOK_SECRET = b"secret-from-pagerduty"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[UpProcess]:
     """An `up --no-demo`; its tests make incidents of their own."""
     folder = tmp_path_factory.mktemp("service")
@@ -20,12 +20,12 @@ async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[UpP
         yield up
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def webhook_secret() -> bytes:
     return WEBHOOK_SECRET
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def webhook_url(service: UpProcess, webhook_secret: bytes) -> str:
     """The URL of a webhook, made as an operator would."""
     made = await service.calmo(

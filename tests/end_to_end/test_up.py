@@ -88,22 +88,19 @@ async def test_the_tools_reach_the_simulated_pagerduty_of_the_demo(demo: UpProce
     assert (written.status_code, written.json()["error"]["rule"]) == (403, "default")
 
 
-async def test_ctrl_c_stops_everything_and_starting_again_keeps_the_data(tmp_path: Path) -> None:
-    async with an_up(tmp_path / "data", tmp_path) as up:
-        await up.start("--speed", "100")
-        await up.until_ready()
-        await the_demo_is_over(up)
-        before, key = await up.issues(), up.api_key
-        family = up.family()
-        assert len(family) == 5, "up, temporal, worker, ingress, simulator"
-        await up.stop(signal.SIGINT)
-        assert up.running.returncode == 0
-        await all_gone(family, within=0)
+async def test_ctrl_c_stops_everything_and_starting_again_keeps_the_data(demo: UpProcess) -> None:
+    before, key = await demo.issues(), demo.api_key
+    assert len(before) == DEMO_INCIDENTS
+    family = demo.family()
+    assert len(family) == 5, "up, temporal, worker, ingress, simulator"
+    await demo.stop(signal.SIGINT)
+    assert demo.running.returncode == 0
+    await all_gone(family, within=0)
 
-        await up.start("--no-demo")
-        await up.until_ready()
-        assert up.api_key == key
-        assert await up.issues() == before
+    await demo.start("--no-demo")
+    await demo.until_ready()
+    assert demo.api_key == key
+    assert await demo.issues() == before
 
 
 async def test_ctrl_c_while_it_starts_leaves_nothing_behind(tmp_path: Path) -> None:

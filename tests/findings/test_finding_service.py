@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 
+from calmo_pagerduty.access.persons import ALL_PERSONS
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
@@ -41,7 +42,8 @@ def listed(
     after = None
     while True:
         page = database.read_blocking(
-            lambda t: queries.list_findings(t, visibility, FindingFilter(**wanted), 2, after), visibility
+            lambda t: queries.list_findings(t, visibility, ALL_PERSONS, FindingFilter(**wanted), 2, after),
+            visibility,
         )
         found += page.findings
         after = page.next

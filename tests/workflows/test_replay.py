@@ -18,6 +18,7 @@ from temporalio.workflow import NondeterminismError
 
 from calmo_pagerduty.incidents.lifecycle import IncidentState
 from calmo_pagerduty.temporal.client import DATA_CONVERTER
+from tests.support.patient_workflows import PatientWorkflows
 from workflows.account_memory import AccountMemoryWorkflow
 from workflows.doctor import DoctorWorkflow
 from workflows.incident import IncidentWorkflow
@@ -42,7 +43,7 @@ async def test_a_recorded_history_replays(path: Path) -> None:
         IncidentContextWorkflow,
         AccountMemoryWorkflow,
     ]
-    replayer = Replayer(workflows=workflows, data_converter=DATA_CONVERTER)
+    replayer = Replayer(workflows=workflows, data_converter=DATA_CONVERTER, plugins=[PatientWorkflows()])
     await replayer.replay_workflow(history_of(path))
 
 
@@ -115,6 +116,7 @@ async def _replay_fails() -> None:
         workflows=[IncidentWorkflow],
         data_converter=DATA_CONVERTER,
         workflow_runner=UnsandboxedWorkflowRunner(),
+        plugins=[PatientWorkflows()],
     )
     life = next(path for path in RECORDED if path.stem == "life")
     with pytest.raises(NondeterminismError):
