@@ -19,6 +19,7 @@ from calmo_pagerduty.contexts.gathering.version_service import ContextVersionSer
 from calmo_pagerduty.contexts.note_service import ContextNoteService
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
+from calmo_pagerduty.findings.decision_service import FindingDecisionService
 from calmo_pagerduty.findings.service import FindingService
 from calmo_pagerduty.http_client import AsyncClient
 from calmo_pagerduty.incidents.action_observer import ActionObserver
@@ -130,6 +131,10 @@ class Services:
     @cached_property
     def finding_service(self) -> FindingService:
         return FindingService(self.database)
+
+    @cached_property
+    def finding_decision_service(self) -> FindingDecisionService:
+        return FindingDecisionService(self.database)
 
     @cached_property
     def incident_activities(self) -> IncidentActivities:

@@ -70,6 +70,8 @@ def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
         *ingress.health.endpoints(),
         *ingress.reconciliation.endpoints(),
         *ingress.escalation.endpoints(),
+        *ingress.findings.endpoints(),
+        *ingress.report_tools.endpoints(),
         Endpoint(
             "GET",
             "/metrics",
@@ -100,6 +102,7 @@ def build_app(ingress: Ingress) -> Starlette:
             "tool_call_sweeper": ingress.tool_call_sweeper.run,
             "reconcile_scheduler": ingress.reconcile_scheduler.run,
             "context_counter": ingress.context_counter.run,
+            "finding_counter": ingress.finding_counter.run,
             "retention_sweeper": ingress.retention.run,
             "webhook_sweeper": ingress.webhook_sweeper.run,
         }
@@ -112,8 +115,10 @@ def build_app(ingress: Ingress) -> Starlette:
         await asyncio.gather(*tasks, return_exceptions=True)
         await ingress.services.aclose()
 
+    endpoints = served_endpoints(ingress)
+    ingress.mcp.serve_reports(endpoints)
     app = Starlette(
-        routes=[*routes(served_endpoints(ingress), ingress.services.database), Route("/mcp", ingress.mcp)],
+        routes=[*routes(endpoints, ingress.services.database), Route("/mcp", ingress.mcp)],
         lifespan=lifespan,
         exception_handlers={
             **dict.fromkeys(STATUS_OF_ERROR, answer_error),

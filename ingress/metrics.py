@@ -49,6 +49,12 @@ class Metrics:
             ["kind"],
             registry=self.registry,
         )
+        self.findings = Gauge(
+            "calmo_findings",
+            "Findings in the inbox, by analysis, state and severity.",
+            ["analysis", "state", "severity"],
+            registry=self.registry,
+        )
         self.contexts = Counter(
             "calmo_contexts", "Finished contexts, by state.", ["state"], registry=self.registry
         )

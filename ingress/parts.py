@@ -15,6 +15,8 @@ from ingress.deliveries.endpoints import DeliveryEndpoints
 from ingress.deliveries.explanation_endpoints import ExplanationEndpoints
 from ingress.deliveries.retention_sweeper import RetentionSweeper
 from ingress.escalation.endpoints import EscalationEndpoints
+from ingress.findings.counting import FindingCounter
+from ingress.findings.endpoints import FindingEndpoints
 from ingress.forwarding.forwarder import Forwarder
 from ingress.forwarding.incident_starter import IncidentStarter
 from ingress.forwarding.signal_sender import SignalSender
@@ -23,6 +25,7 @@ from ingress.incidents.action_sender import ActionSender
 from ingress.incidents.action_service import ActionService
 from ingress.incidents.endpoints import IssueEndpoints
 from ingress.mcp.endpoint import McpEndpoint
+from ingress.mcp.report_tool_endpoints import ReportToolEndpoints
 from ingress.metrics import Metrics
 from ingress.reconciliation.endpoints import ReconcileEndpoints
 from ingress.reconciliation.sweeper import ReconcileScheduler
@@ -75,6 +78,7 @@ class Ingress:
             database, settings.instance, settings.keep_bodies, settings.keep_ids
         )
         self.context_counter = ContextCounter(database, self.metrics)
+        self.finding_counter = FindingCounter(database, self.metrics)
         self.reconcile_scheduler = ReconcileScheduler(database, self.metrics, temporal, queue)
         self._make_endpoints()
         self._make_webhooks()
@@ -94,6 +98,8 @@ class Ingress:
         self.health = HealthEndpoints(database, temporal)
         self.reconciliation = ReconcileEndpoints(database, temporal, queue)
         self.escalation = EscalationEndpoints(services.snapshot_reader)
+        self.findings = FindingEndpoints(database, services.finding_decision_service)
+        self.report_tools = ReportToolEndpoints()
         self.mcp = McpEndpoint(database, self.tool_call_dispatcher, self.action_service, links, public)
 
     def _make_webhooks(self) -> None:

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from calmo_pagerduty.db.database import StoreUnavailable
 from calmo_pagerduty.db.encryption import CannotDecrypt
+from calmo_pagerduty.findings.lifecycle import FindingDecisionRefused
 from calmo_pagerduty.incidents.actions import InvalidAction
 from calmo_pagerduty.incidents.queries import InvalidCursor
 from calmo_pagerduty.kernel.scopes import InvalidScope
@@ -74,6 +75,7 @@ STATUS_OF_ERROR: Mapping[type[Exception], HTTPStatus] = {
     NoSuchConnection: HTTPStatus.NOT_FOUND,
     CallRefused: HTTPStatus.FORBIDDEN,
     DecisionRefused: HTTPStatus.FORBIDDEN,
+    FindingDecisionRefused: HTTPStatus.CONFLICT,
     ActionRefused: HTTPStatus.CONFLICT,
     NotAnIncident: HTTPStatus.CONFLICT,
     InvalidAction: HTTPStatus.BAD_REQUEST,

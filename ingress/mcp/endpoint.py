@@ -39,7 +39,9 @@ from calmo_pagerduty.tools.classes import Category
 from calmo_pagerduty.tools.model import Tool
 from calmo_pagerduty.tools.permissions import PrincipalRights, judge
 from ingress.api.authentication import authenticate
+from ingress.api.endpoints import EndpointRow
 from ingress.api.errors import (
+    STATUS_OF_ERROR,
     ActionRefused,
     NotAnIncident,
     NotAuthenticated,
@@ -54,6 +56,8 @@ from ingress.mcp.action_tool import ACT_CATEGORY, ACTION_TOOLS
 from ingress.mcp.context_reading import read_context
 from ingress.mcp.context_tool import CONTEXT_CATEGORIES, CONTEXT_TOOL
 from ingress.mcp.presentation import CannotServe, Json, build_server
+from ingress.mcp.report_endpoints import ReportEndpoints
+from ingress.mcp.report_tools import REPORT_TOOLS, InvalidInput, ReportTool, parse_call
 from ingress.tools.models import ToolCallModel, call_model
 from ingress.tools.service import CallResult, ToolCallDispatcher
 
@@ -91,10 +95,15 @@ class McpEndpoint:
         self._action_service = action_service
         self._links = links
         self._own_origin = own_origin
+        self._reports = ReportEndpoints()
         self._server = build_server(self._backend)
         self._sessions = StreamableHTTPSessionManager(
             self._server, json_response=True, stateless=True, max_request_body_size=MAX_BODY_BYTES
         )
+
+    def serve_reports(self, rows: Sequence[EndpointRow]) -> None:
+        """Let agents use those endpoints that `REPORT_TOOLS` names."""
+        self._reports = ReportEndpoints.of(rows)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -129,6 +138,7 @@ class McpEndpoint:
             self._dispatcher,
             self._action_service,
             self._links,
+            self._reports,
             request.scope[_PRINCIPAL_KEY],
             connection,
             categories,
@@ -144,6 +154,7 @@ class _Backend:
         dispatcher: ToolCallDispatcher,
         action_service: ActionService,
         links: Links,
+        reports: ReportEndpoints,
         principal: Principal,
         connection_id: str | None,
         categories: frozenset[str],
@@ -152,6 +163,7 @@ class _Backend:
         self._dispatcher = dispatcher
         self._action_service = action_service
         self._links = links
+        self._reports = reports
         self._principal = principal
         self._connection_id = connection_id
         self._categories = categories
@@ -206,6 +218,27 @@ class _Backend:
             raise CannotServe(str(error)) from error
         except StoreUnavailable as error:
             raise CannotServe(_SERVICE_FAULT) from error
+
+    async def report_tools(self) -> Sequence[ReportTool]:
+        return [tool for tool in REPORT_TOOLS if self._may_use(tool)]
+
+    async def report(self, tool: ReportTool, arguments: Json) -> Any:
+        if not self._may_use(tool):
+            raise CannotServe(
+                f"{tool.name} is not available to this key and profile: it needs {tool.permission}"
+            )
+        try:
+            call = parse_call(tool, (await self._connection()).id, arguments)
+            return await self._reports.answer(call, self._principal)
+        except InvalidInput as error:
+            raise CannotServe(str(error)) from error
+        except StoreUnavailable as error:
+            raise CannotServe(_SERVICE_FAULT) from error
+        except tuple(STATUS_OF_ERROR) as error:
+            raise CannotServe(str(error)) from error
+
+    def _may_use(self, tool: ReportTool) -> bool:
+        return tool.permission in self._principal.permissions and self._includes(tool.category)
 
     async def call(self, name: str, arguments: Json, idempotency_key: str | None) -> Json:
         tool = TOOLS.get(name)

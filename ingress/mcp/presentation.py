@@ -31,6 +31,7 @@ from calmo_pagerduty.tools.classes import Access
 from calmo_pagerduty.tools.model import Tool as ToolRow
 from ingress.mcp.action_tool import ACT_TOOL, build_action_tool
 from ingress.mcp.context_tool import CONTEXT_TOOL, build_context_tool
+from ingress.mcp.report_tools import REPORT_TOOL_BY_NAME, ReportTool, build_report_tool
 
 Json = Mapping[str, Any]
 Context = ServerRequestContext[Any, Any]
@@ -80,6 +81,12 @@ class ToolBackend(Protocol):
     async def context(self, incident: str, version: int | None) -> Json:
         """Return a context's digest. Its untrusted texts are under `untrusted`."""
 
+    async def report_tools(self) -> Sequence[ReportTool]:
+        """Return the reports and the decisions on findings that this key may use."""
+
+    async def report(self, tool: ReportTool, arguments: Json) -> Any:
+        """Return the answer of the tool's endpoint, as JSON of the REST API."""
+
 
 BackendOf = Callable[[Context], Awaitable[ToolBackend]]
 
@@ -93,6 +100,7 @@ def build_server(backend_of: BackendOf) -> Server[Any]:
             tools = [build_tool(tool) for tool in await backend.tools()]
             tools += [build_action_tool(_KEY_FIELD)] if await backend.may_act() else []
             tools += [build_context_tool()] if await backend.may_read_contexts() else []
+            tools += [build_report_tool(tool) for tool in await backend.report_tools()]
         except CannotServe as error:
             raise MCPError(INVALID_PARAMS, str(error)) from error
         return ListToolsResult(tools=[*tools, build_ticket_tool()], cache_scope="private")
@@ -107,6 +115,8 @@ def build_server(backend_of: BackendOf) -> Server[Any]:
                 return _content(
                     {"notice": NOTICE, **await backend.context(*_parse_context_request(arguments))}
                 )
+            if report_tool := REPORT_TOOL_BY_NAME.get(params.name):
+                return _report(await backend.report(report_tool, arguments))
             key = arguments.pop("idempotency_key", None)
             key = None if key is None else str(key)
             if params.name == ACT_TOOL:
@@ -124,6 +134,11 @@ def build_server(backend_of: BackendOf) -> Server[Any]:
         on_list_tools=list_tools,
         on_call_tool=call_tool,
     )
+
+
+def _report(answer: Any) -> CallToolResult:
+    """Return an endpoint's answer. Names of people and things in it were written in PagerDuty."""
+    return _content({"state": "done", "notice": NOTICE, "untrusted": clean_json(answer, MAX_TEXT_LENGTH)})
 
 
 def _parse_action(arguments: dict[str, Any]) -> tuple[str, str, Json]:
@@ -150,6 +165,8 @@ def _schema_of(name: str) -> Json | None:
         return build_context_tool().input_schema
     if name == ACT_TOOL:
         return build_action_tool(_KEY_FIELD).input_schema
+    if name in REPORT_TOOL_BY_NAME:
+        return build_report_tool(REPORT_TOOL_BY_NAME[name]).input_schema
     tool = TOOLS.get(name)
     return None if tool is None else build_tool(tool).input_schema
 

@@ -18,6 +18,7 @@ from calmo_pagerduty.tools.model import Tool
 from ingress.mcp.action_tool import ACT_CATEGORY, ACTION_TOOLS
 from ingress.mcp.context_tool import CONTEXT_CATEGORIES, CONTEXT_TOOL, build_digest
 from ingress.mcp.presentation import CannotServe, Json, build_server
+from ingress.mcp.report_tools import REPORT_TOOLS, InvalidInput, ReportTool, parse_call
 
 #: Agents' programs wait longer than this for a tool.
 WAIT_SECONDS = 25.0
@@ -84,6 +85,23 @@ class _RestBackend:
         params = [] if version is None else [("version", str(version))]
         path = f"/api/issues/{await self._issue_id(incident)}/context"
         return build_digest(IncidentContext.model_validate(await self._ask(ApiRequest("GET", path, params))))
+
+    async def report_tools(self) -> Sequence[ReportTool]:
+        answer = await self._ask(ApiRequest("GET", "/api/report-tools"))
+        allowed = {tool["name"] for tool in answer["tools"] if tool["allowed"]}
+        return [tool for tool in REPORT_TOOLS if tool.name in allowed and self._includes(tool)]
+
+    async def report(self, tool: ReportTool, arguments: Json) -> Any:
+        if not self._includes(tool):
+            raise CannotServe(f"{tool.name} is not in this profile's categories")
+        try:
+            call = parse_call(tool, self._connection or await self._only_connection(), arguments)
+        except InvalidInput as error:
+            raise CannotServe(str(error)) from error
+        return await self._ask(call.request())
+
+    def _includes(self, tool: ReportTool) -> bool:
+        return not self._categories or tool.category in self._categories
 
     async def get_call(self, ticket: str) -> Json:
         return await self._ask(call_state(ticket))

@@ -25,6 +25,7 @@ from ingress.api.endpoints import Endpoint
 from ingress.app import served_endpoints
 from ingress.cli import app
 from ingress.mcp.presentation import build_server
+from ingress.mcp.report_tools import REPORT_TOOLS, ReportTool
 from pagerduty_simulator import cli as simulator
 from tests.support.doors import Doorway
 from workflows import names
@@ -86,6 +87,9 @@ class _AllTools:
 
     async def may_read_contexts(self) -> bool:
         return True
+
+    async def report_tools(self) -> Sequence[ReportTool]:
+        return REPORT_TOOLS
 
 
 async def _mcp_tools() -> Json:

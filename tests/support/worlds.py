@@ -10,6 +10,8 @@ from calmo_pagerduty.access import audit_store as audit, store as api_keys
 from calmo_pagerduty.access.permissions import ALL_PERMISSIONS
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.encryption import Keyring
+from calmo_pagerduty.findings.model import Entity
+from calmo_pagerduty.findings.service import record_results
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.tool_calls import store as tool_calls
@@ -18,9 +20,13 @@ from calmo_pagerduty.tool_calls.store import ToolCall
 from calmo_pagerduty.webhooks.lifecycle import webhook_handle
 from tests.support.builders import SECRET, an_event, body_of, headers_for, new_id
 from tests.support.doors import make_webhook, save_pending
+from tests.support.findings import a_finding, a_result
 from tests.support.sample_context import store_context
 from tests.support.snapshots import small_snapshot, store_snapshot_of
 from tests.support.tool_service import ToolService, add_connection
+
+#: Fields of a world that are small numbers, which stand in any text.
+NUMBERS = frozenset({"seq", "finding"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +43,28 @@ class World:
     seq: str
     call: str
     key: str
+    finding: str
 
     def told_in(self, text: str) -> set[str]:
         """Return which of this world's marks stand in an answer. Small numbers tell nothing."""
-        marks = {field.name: str(getattr(self, field.name)) for field in fields(self) if field.name != "seq"}
+        marks = {field.name: str(getattr(self, field.name)) for field in fields(self)}
+        marks = {name: mark for name, mark in marks.items() if name not in NUMBERS}
         return {name for name, mark in marks.items() if mark in text}
 
     def as_missing(self, text: str) -> str:
         """Return the text as it would be of the world that isn't there."""
-        names = [field.name for field in fields(self) if field.name != "seq"]
+        names = [field.name for field in fields(self) if field.name not in NUMBERS]
         for name in sorted(names, key=lambda name: -len(getattr(self, name))):
             text = text.replace(getattr(self, name), getattr(MISSING, name))
-        return text.replace(f"'{self.seq}'", f"'{MISSING.seq}'")
+        for number in (self.seq, self.finding):
+            text = text.replace(f"'{number}'", f"'{MISSING.seq}'")
+        return text
 
 
 MISSING = World(
     scope="organization:nobody", canary="no-canary", connection="con_aaaaaaaa", webhook=f"wh_{'a' * 32}",
     handle="wh_aaaaaa", incident="QNOBODY", issue=f"iss_{'a' * 24}", seq="987654321",
-    call="call_aaaaaaaaaaaaaaaaaaaa", key="a" * 16,
+    call="call_aaaaaaaaaaaaaaaaaaaa", key="a" * 16, finding="987654321",
 )  # fmt: skip
 
 
@@ -109,6 +119,11 @@ async def make_world(service: ToolService, keyring: Keyring, scope: str) -> Worl
         ).one()
         ref = IncidentRef(connection_id=connection, incident_id=incident)
         store_context(transaction, ref, title=canary)
+        found = a_finding(title=canary, entities=(Entity("policy", canary, canary),))
+        record_results(transaction, connection, (a_result(found),), now)
+        finding = transaction.execute(
+            sa.select(tables.findings.c.id).where(tables.findings.c.connection_id == connection)
+        ).scalar_one()
         return World(
             scope,
             canary,
@@ -120,6 +135,7 @@ async def make_world(service: ToolService, keyring: Keyring, scope: str) -> Worl
             str(row.seq),
             call.id,
             api_keys.parse_key_id(key),
+            str(finding),
         )
 
     return database.write_blocking(write)

@@ -126,6 +126,15 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     ),
     "GET /api/doctor": (Lists(), Named(query=lambda w: {"connection": w.connection})),
     "POST /api/doctor": (Named(body=lambda w: {"connection": w.connection}),),
+    "GET /api/findings": (
+        Lists(), Named(query=lambda w: {"connection": w.connection}, answers=AS_ANY),
+        Named(query=lambda w: {"entity": w.canary}, answers=AS_ANY),
+    ),
+    "GET /api/findings/{id}": (Named("finding"),),
+    "POST /api/findings/{id}/accept": (Named("finding"),),
+    "POST /api/findings/{id}/dismiss": (Named("finding", body=lambda w: {"reason": "known"}),),
+    "POST /api/findings/{id}/undo": (Named("finding"),),
+    "GET /api/report-tools": (Nobodys(),),
     "GET /api/webhooks": (Lists(),),
     "POST /api/webhooks": (Named(body=lambda w: {"scope": w.scope}, answers=REFUSED),),
     "GET /api/webhooks/{id}": (Named("webhook"), Named("handle")),
@@ -151,6 +160,7 @@ FOREIGN = [
 WITH_SOMETHING_OF_EACH = (
     "GET /api/issues", "GET /api/deliveries", "GET /api/deliveries/export", "GET /api/connections",
     "GET /api/audit", "GET /api/tool-calls", "GET /api/webhooks", "GET /api/refusals", "GET /api/api-keys",
+    "GET /api/findings",
 )  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""REST endpoints for findings, the weekly digest, and metrics of them."""

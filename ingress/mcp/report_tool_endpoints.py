@@ -1,0 +1,54 @@
+"""The REST endpoint that lists the tools which are endpoints of our own, for MCP over standard input."""
+
+from starlette.requests import Request
+
+from calmo_pagerduty.access.permissions import TOOLS_READ
+from calmo_pagerduty.access.store import Principal
+from calmo_pagerduty.tools.classes import Category
+from ingress.api.endpoints import Endpoint, EndpointRow, Json, NoInput
+from ingress.api.models import Model
+from ingress.mcp.report_tools import REPORT_TOOLS
+
+
+class ReportToolModel(Model):
+    """A tool for agents, and whether this key may use it."""
+
+    name: str
+    title: str
+    description: str
+    category: Category
+    method: str
+    path: str
+    permission: str
+    writes: bool
+    allowed: bool
+
+
+class ReportToolListModel(Model):
+    tools: list[ReportToolModel]
+
+
+class ReportToolEndpoints:
+    """Lists reports and decisions on findings, as agents use them."""
+
+    def endpoints(self) -> list[EndpointRow]:
+        return [
+            Endpoint(
+                "GET",
+                "/api/report-tools",
+                "List reports and decisions that agents may use as tools",
+                Json(ReportToolListModel),
+                permission=TOOLS_READ,
+                takes=NoInput,
+                handler=self.list,
+            )
+        ]
+
+    async def list(self, _request: Request, principal: Principal, _nothing: NoInput) -> ReportToolListModel:
+        """GET /api/report-tools"""
+        return ReportToolListModel(
+            tools=[
+                ReportToolModel.from_row(tool, allowed=tool.permission in principal.permissions)
+                for tool in REPORT_TOOLS
+            ]
+        )

@@ -1,0 +1,24 @@
+"""A service without a worker, for the faces of findings."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.db.encryption import Keyring
+from tests.support.doors import Doorway, open_doorway
+from tests.support.parts import Parts
+from tests.support.tool_service import ToolService, running_service
+
+
+@pytest.fixture
+async def doorway(sqlite_database: Database, keyring: Keyring, tmp_path: Path) -> AsyncIterator[Doorway]:
+    async with open_doorway(sqlite_database, keyring, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+async def running(parts: Parts) -> AsyncIterator[ToolService]:
+    async with running_service(parts, working=False) as found:
+        yield found
