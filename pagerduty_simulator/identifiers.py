@@ -9,12 +9,19 @@ _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _LETTERS_AND_DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
+#: Ten bits a piece: packs draw a hundred thousand ids.
+_CROCKFORD_PAIRS: Final = tuple(high + low for high in _CROCKFORD for low in _CROCKFORD)
+
+
 def _crockford(number: int, length: int) -> str:
-    digits = []
-    for _ in range(length):
-        number, digit = divmod(number, 32)
-        digits.append(_CROCKFORD[digit])
-    return "".join(reversed(digits))
+    """Write the lowest bits of a number; `length` is even."""
+    return "".join([_CROCKFORD_PAIRS[number >> shift & 1023] for shift in range(5 * length - 10, -1, -10)])
+
+
+def _letters_and_digits(rng: random.Random, count: int) -> str:
+    """Draw as `rng.choices` does, in half the time."""
+    draw = rng.random
+    return "".join([_LETTERS_AND_DIGITS[int(draw() * 36.0)] for _ in range(count)])
 
 
 def event_id(at: datetime, rng: random.Random) -> str:
@@ -25,12 +32,12 @@ def event_id(at: datetime, rng: random.Random) -> str:
 
 def incident_id(rng: random.Random) -> str:
     """Return a 14-character incident id that begins with Q, the newer of PagerDuty's two forms."""
-    return "Q" + "".join(rng.choices(_LETTERS_AND_DIGITS, k=13))
+    return "Q" + _letters_and_digits(rng, 13)
 
 
 def object_id(rng: random.Random) -> str:
     """Return a 7-character id that begins with P, the form of ids of users, services, notes and others."""
-    return "P" + "".join(rng.choices(_LETTERS_AND_DIGITS, k=6))
+    return "P" + _letters_and_digits(rng, 6)
 
 
 def random_uuid(rng: random.Random) -> str:

@@ -43,13 +43,13 @@ MAX_TEXT_CHARACTERS: Final = 10_000
 
 def wire_seconds(at: datetime) -> str:
     """Write a moment as PagerDuty writes `created_at`: UTC, whole seconds, Z."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{at.astimezone(UTC).isoformat()[:19]}Z"
 
 
 def wire_milliseconds(at: datetime) -> str:
     """Write a moment as PagerDuty writes `occurred_at`: UTC, milliseconds, Z."""
     utc = at.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+    return f"{utc.isoformat()[:19]}.{utc.microsecond // 1000:03d}Z"
 
 
 def envelope(

@@ -7,6 +7,7 @@ told apart by id. Source: PagerDuty's documentation, "V3 webhook payloads".
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -184,16 +185,17 @@ def _incident_id(value: object) -> str | None:
 
 def _pagerduty_url(value: object) -> str | None:
     """Return the link if it leads to PagerDuty over https, else None: people will click on it."""
-    if not isinstance(value, str) or len(value) > MAX_TITLE:
+    if not isinstance(value, str) or len(value) > MAX_TITLE or not _leads_to_pagerduty(value):
         return None
+    return storable_text(value, MAX_TITLE)
+
+
+# The same few services, teams and people are referred to again and again.
+@lru_cache(maxsize=1024)
+def _leads_to_pagerduty(url: str) -> bool:
     try:
-        parts = urlsplit(value)
+        parts = urlsplit(url)
     except ValueError:
-        return None
-    return (
-        storable_text(value, MAX_TITLE) if parts.scheme == "https" and _is_pagerduty(parts.hostname) else None
-    )
-
-
-def _is_pagerduty(host: str | None) -> bool:
-    return host is not None and (host == "pagerduty.com" or host.endswith(".pagerduty.com"))
+        return False
+    host = parts.hostname or ""
+    return parts.scheme == "https" and (host == "pagerduty.com" or host.endswith(".pagerduty.com"))

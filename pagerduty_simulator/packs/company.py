@@ -14,6 +14,7 @@ from pagerduty_simulator.packs import vocabulary
 from pagerduty_simulator.packs.vocabulary import Trouble
 from pagerduty_simulator.references import Site
 from pagerduty_simulator.resources import EscalationPolicy, ScheduleTarget, Service, User
+from pagerduty_simulator.shifts import Shift
 
 _WEEK: Final = timedelta(weeks=1)
 _TEAMS: Final = ("Data", "Core", "Commerce", "Front")
@@ -57,6 +58,7 @@ class Company:
     profiles: dict[str, ServiceProfile] = field(default_factory=dict)
     policies: list[EscalationPolicy] = field(default_factory=list)
     members: dict[str, tuple[User, ...]] = field(default_factory=dict)
+    _shifts: dict[str, list[Shift]] = field(default_factory=dict)
 
     def tier(self, number: int) -> list[ServiceProfile]:
         """Return the services of one tier, 0 at the bottom."""
@@ -73,9 +75,20 @@ class Company:
         """Return who was on call on the first level of the service's policy."""
         target = self.account.escalation_policies[service.escalation_policy.id].levels[0][0]
         assert isinstance(target, ScheduleTarget)
-        (shift,) = self.account.belongings.schedules[target.id].final_shifts(at, at + timedelta(seconds=1))
+        shift = self._shift(target.id, at)
         assert shift.user_id is not None
         return self.account.users[shift.user_id]
+
+    def _shift(self, schedule_id: str, at: datetime) -> Shift:
+        """Return a schedule's shift. No schedule changes while a company is under construction."""
+        known = self._shifts.setdefault(schedule_id, [])
+        for shift in known:
+            if shift.start <= at < shift.end:
+                return shift
+        schedule = self.account.belongings.schedules[schedule_id]
+        (shift,) = schedule.final_shifts(at, at + timedelta(seconds=1))
+        known.append(shift)
+        return shift
 
     def responder(self, service: Service, at: datetime) -> User:
         """Draw who resolves an incident: an expert, or sometimes the person on call."""
