@@ -5,13 +5,13 @@ count for successive levels only, because they never change.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations, pairwise
+from itertools import pairwise
 
 from calmo_pagerduty.coverage.model import Conflict, ConflictKind
 from calmo_pagerduty.coverage.timelines import Timelines
 from calmo_pagerduty.kernel.intervals import Span, intersect, union
 from calmo_pagerduty.snapshots.model import Policy
-from calmo_pagerduty.snapshots.on_call import paged_entries
+from calmo_pagerduty.snapshots.on_call import Shift, paged_entries
 
 HOUR = 3_600
 #: Source: Directive 2003/88/EC, article 3: eleven hours of rest in each 24.
@@ -62,28 +62,36 @@ def _successive_levels(timelines: Timelines, policies: Sequence[Policy]) -> Iter
         both: dict[str, list[Span]] = {}
         levels = [timelines.index.level_shifts(rule, timelines.known) or () for rule in policy.rules]
         for first, second in pairwise(levels):
-            for user_id in _people(first) & _people(second):
-                spans = intersect(_spans_of(first, user_id), _spans_of(second, user_id))
-                if spans:
-                    both.setdefault(user_id, []).extend(spans)
+            for span, user_ids in _together(first, second):
+                for user_id in user_ids:
+                    both.setdefault(user_id, []).append(span)
         for user_id in sorted(both):
             yield Conflict(ConflictKind.SUCCESSIVE_LEVELS, user_id, tuple(union(both[user_id])), (policy.id,))
 
 
-def _people(shifts: Sequence[tuple[int, int, tuple[str, ...]]]) -> set[str]:
-    return {user_id for _, _, user_ids in shifts for user_id in user_ids}
-
-
-def _spans_of(shifts: Sequence[tuple[int, int, tuple[str, ...]]], user_id: str) -> list[Span]:
-    return [Span(start, end) for start, end, user_ids in shifts if user_id in user_ids]
+def _together(first: Sequence[Shift], second: Sequence[Shift]) -> Iterator[tuple[Span, set[str]]]:
+    """Yield when people are on both levels, and who. Shifts stand in order and don't overlap."""
+    i = j = 0
+    while i < len(first) and j < len(second):
+        left, right = first[i], second[j]
+        span = Span(max(left.start, right.start), min(left.end, right.end))
+        people = set(left.user_ids).intersection(right.user_ids)
+        if span.seconds > 0 and people:
+            yield span, people
+        i, j = i + (left.end <= right.end), j + (right.end <= left.end)
 
 
 def _two_schedules(duties: Mapping[str, Mapping[str, list[Span]]]) -> Iterator[Conflict]:
     for user_id, schedules in duties.items():
-        for left, right in combinations(sorted(schedules), 2):
-            spans = intersect(schedules[left], schedules[right])
-            if spans:
-                yield Conflict(ConflictKind.TWO_SCHEDULES, user_id, tuple(spans), (left, right))
+        both: dict[tuple[str, str], list[Span]] = {}
+        running: list[tuple[int, str]] = []
+        for start, end, id in sorted((*span, id) for id, spans in schedules.items() for span in spans):
+            running = [(until, other) for until, other in running if until > start]
+            for until, other in running:
+                both.setdefault((min(id, other), max(id, other)), []).append(Span(start, min(end, until)))
+            running.append((end, id))
+        for pair in sorted(both):
+            yield Conflict(ConflictKind.TWO_SCHEDULES, user_id, tuple(union(both[pair])), pair)
 
 
 def _little_rest(duties: Mapping[str, Mapping[str, list[Span]]], min_rest: int) -> Iterator[Conflict]:

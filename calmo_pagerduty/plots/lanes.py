@@ -15,12 +15,15 @@ from calmo_pagerduty.plots.svg import Canvas, Figure, text_width
 from calmo_pagerduty.plots.time_axis import span_text, time_marks, window_text
 
 NAMES, PLOT, NOTES, MARGIN = 210.0, 720.0, 190.0, 16.0
+MIN_NAMED = 34.0
 ROW, BETWEEN, HEADER = 13.0, 12.0, 76.0
 _LEFT = MARGIN + NAMES
 _RIGHT = _LEFT + PLOT
 WIDTH = _RIGHT + NOTES + MARGIN
 #: These fills are said in the description, and their bars carry a text.
 _SAID = (Fill.GAP, Fill.INTENDED, Fill.UNKNOWN)
+#: The text of these bars stands in them, if it fits.
+_NAMED = (Fill.SHIFT, Fill.OTHER_SHIFT)
 
 
 def lanes_figure(
@@ -105,7 +108,10 @@ def _bar(canvas: Canvas, scale: _Scale, bar: Bar, y: float, height: float, zone:
     x = scale.x(bar.span.start)
     words = bar.text or FILL_STYLES[bar.fill].word
     tooltip = f"{words}: {span_text(bar.span, zone)}"
-    canvas.area(x, y, max(scale.x(bar.span.end) - x, 2.0), height, bar.fill, tooltip)
+    width = max(scale.x(bar.span.end) - x, 2.0)
+    canvas.area(x, y, width, height, bar.fill, tooltip)
+    if bar.fill in _NAMED and width > MIN_NAMED:
+        canvas.text(x + 3, y + height - 1.5, bar.text, "tiny", width - 4)
 
 
 def _chips(canvas: Canvas, scale: _Scale, lane: Lane, top: float) -> None:

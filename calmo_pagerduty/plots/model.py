@@ -23,6 +23,8 @@ class Fill(StrEnum):
     BUSINESS = "business"
     OFF_HOURS = "off-hours"
     SLEEP = "sleep"
+    SHIFT = "shift"
+    OTHER_SHIFT = "other-shift"
     BEFORE = "before"
     AFTER = "after"
 

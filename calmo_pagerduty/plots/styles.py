@@ -25,6 +25,7 @@ class Pattern(StrEnum):
     LEVEL = "level"
     UPRIGHT = "upright"
     OUTLINE = "outline"
+    SHADE = "shade"
 
 
 class FillStyle(NamedTuple):
@@ -50,6 +51,8 @@ FILL_STYLES: Mapping[Fill, FillStyle] = MappingProxyType(
         Fill.BUSINESS: FillStyle("business hours", "#7a6200", "#d9b13b", Pattern.OUTLINE, "░", "yellow"),
         Fill.OFF_HOURS: FillStyle("off hours", "#b34700", "#f09a5a", Pattern.LEVEL, "▒", "bright_red"),
         Fill.SLEEP: FillStyle("sleep hours", "#b01e3c", "#ff7b93", Pattern.SOLID, "█", "red"),
+        Fill.SHIFT: FillStyle("on call", "#0a5cc2", "#58a6ff", Pattern.OUTLINE, "─", "blue"),
+        Fill.OTHER_SHIFT: FillStyle("the next person", "#0a5cc2", "#58a6ff", Pattern.SHADE, "━", "cyan"),
         Fill.BEFORE: FillStyle("before", "#59636e", "#9198a1", Pattern.RISING, "░", "dim"),
         Fill.AFTER: FillStyle("after", "#0a5cc2", "#58a6ff", Pattern.SOLID, "█", "blue"),
     }
@@ -84,6 +87,7 @@ def _style_sheet() -> str:
         ".plot .strong{font-weight:600}",
         ".plot .muted{fill:var(--plot-muted)}",
         ".plot .small{font-size:11px}",
+        ".plot .tiny{font-size:10px}",
         ".plot .alarm{fill:var(--plot-alarm);font-weight:600}",
         ".plot .end{text-anchor:end}",
         ".plot .middle{text-anchor:middle}",
@@ -97,6 +101,7 @@ def _style_sheet() -> str:
         ".plot .area{stroke:var(--fill);stroke-width:1}",
         ".plot .solid{fill:var(--fill)}",
         ".plot .outline{fill:none}",
+        ".plot .shade{fill:var(--fill);fill-opacity:.22}",
         ".plot .tint{fill:var(--fill);fill-opacity:.14;stroke:none}",
         ".plot .hatch{stroke:var(--fill);stroke-width:1.8;fill:none}",
         ".plot .speck{fill:var(--fill);stroke:none}",

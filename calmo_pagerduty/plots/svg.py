@@ -147,12 +147,14 @@ class Canvas:
 
     def _paint(self, fill: Fill) -> tuple[str, str]:
         pattern = FILL_STYLES[fill].pattern
-        if pattern in (Pattern.SOLID, Pattern.OUTLINE):
+        if pattern in _PLAIN:
             return f"{pattern} ", ""
         self._fills.add(fill)
         return "", f' fill="url(#{self.id}-{fill})"'
 
 
+#: Patterns that a class draws.
+_PLAIN = (Pattern.SOLID, Pattern.OUTLINE, Pattern.SHADE)
 _SHAPES = {
     Pattern.RISING: '<path class="hatch" d="M-2 2L2 -2M0 8L8 0M6 10L10 6"/>',
     Pattern.FALLING: '<path class="hatch" d="M-2 6L2 10M0 0L8 8M6 -2L10 2"/>',

@@ -19,6 +19,8 @@ from calmo_pagerduty.plots.time_axis import time_marks, window_text
 MIN_WIDTH, MAX_WIDTH, NAME = 40, 160, 24
 #: If several fills fall into a character, the first of these is shown: a short gap is never lost.
 _FIRST_SHOWN = (Fill.GAP, Fill.UNKNOWN, Fill.INTENDED, Fill.MAINTENANCE)
+#: The text of these bars stands in them, if it fits.
+_NAMED = (Fill.SHIFT, Fill.OTHER_SHIFT)
 _PRECEDENCE: Mapping[Fill, int] = MappingProxyType(
     {fill: place for place, fill in enumerate([*_FIRST_SHOWN, *(f for f in Fill if f not in _FIRST_SHOWN)])}
 )
@@ -177,30 +179,37 @@ def _lane(lane: Lane, window: Span, columns: int) -> Iterator[Line]:
         yield (Fragment(head), *_fragments(cells), Fragment(note, "dim"))
 
 
-def _row_cells(bars: Sequence[Bar], window: Span, columns: int) -> list[Fill | None]:
-    """Return the fill of each character; the one that matters most if there are several."""
-    cells: list[Fill | None] = [None] * columns
+def _row_cells(bars: Sequence[Bar], window: Span, columns: int) -> list[Bar | None]:
+    """Return the bar of each character; the one that matters most if there are several."""
+    cells: list[Bar | None] = [None] * columns
     for bar in sorted(bars, key=lambda bar: -_PRECEDENCE[bar.fill]):
         start, end = max(bar.span.start, window.start), min(bar.span.end, window.end)
         if start < end:
-            first = (start - window.start) * columns // max(1, window.seconds)
-            last = -((window.start - end) * columns // max(1, window.seconds))
-            cells[first:last] = [bar.fill] * (last - first)
+            first = (start - window.start) * columns // window.seconds
+            last = -((window.start - end) * columns // window.seconds)
+            cells[first:last] = [bar] * (last - first)
     return cells
 
 
-def _fragments(cells: Sequence[Fill | None]) -> Iterator[Fragment]:
-    for fill, run in groupby(cells):
+def _fragments(cells: Sequence[Bar | None]) -> Iterator[Fragment]:
+    for bar, run in groupby(cells):
         length = len(list(run))
-        yield Fragment(" " * length) if fill is None else _cells(fill, length)
+        if bar is None:
+            yield Fragment(" " * length)
+        elif bar.fill in _NAMED and bar.text and length > 3:
+            style = FILL_STYLES[bar.fill]
+            yield Fragment(
+                f"{single_line(bar.text, length - 1)} ".ljust(length, style.character), style.terminal_style
+            )
+        else:
+            yield _cells(bar.fill, length)
 
 
 def _cells(fill: Fill, length: int) -> Fragment:
     style = FILL_STYLES[fill]
     text = style.character * length
-    word = style.word
-    if fill in _FIRST_SHOWN and length >= len(word) + 4:
-        text = f" {word} ".center(length, style.character)
+    if fill in _FIRST_SHOWN and length >= len(style.word) + 4:
+        text = f" {style.word} ".center(length, style.character)
     return Fragment(text, style.terminal_style)
 
 

@@ -81,6 +81,7 @@ def test_each_fill_has_a_look_a_word_and_a_character_of_its_own_among_those_show
     together = (
         (Fill.LEVEL_1, Fill.LEVEL_2, Fill.LEVEL_3, Fill.GAP, Fill.INTENDED, Fill.MAINTENANCE, Fill.UNKNOWN),
         (Fill.BUSINESS, Fill.OFF_HOURS, Fill.SLEEP),
+        (Fill.SHIFT, Fill.OTHER_SHIFT, Fill.GAP, Fill.MAINTENANCE, Fill.UNKNOWN),
         (Fill.BEFORE, Fill.AFTER),
     )
     assert {fill for group in together for fill in group} == set(Fill)
