@@ -28,6 +28,7 @@ from calmo_pagerduty.incidents.service import IssueService
 from calmo_pagerduty.pagerduty.client import connect
 from calmo_pagerduty.reconciliation.service import ReconciliationService
 from calmo_pagerduty.settings import Settings
+from calmo_pagerduty.snapshots.collecting_service import SnapshotCollector
 from calmo_pagerduty.snapshots.service import SnapshotReader
 from calmo_pagerduty.temporal.handle import TemporalHandle
 from calmo_pagerduty.tool_calls.authorization_service import ToolAuthorizer
@@ -135,6 +136,10 @@ class Services:
     @cached_property
     def finding_decision_service(self) -> FindingDecisionService:
         return FindingDecisionService(self.database)
+
+    @cached_property
+    def snapshot_collector(self) -> SnapshotCollector:
+        return SnapshotCollector(self.database, self.pagerduty_clients)
 
     @cached_property
     def incident_activities(self) -> IncidentActivities:

@@ -21,7 +21,7 @@ account_snapshots = Table(
     Column("time_zone", Text),
     #: How each section was read (`snapshots.model.Section`).
     Column("sections", Json, nullable=False, server_default="[]"),
-    #: How far the reading is (`snapshots.progress.ReadingProgress`); null once it is complete.
+    #: How far the reading is (`snapshots.reading.ReadingProgress`); then only when its parts were read.
     Column("progress", Json),
     Column("requests", sa.Integer, nullable=False, server_default="0"),
     Index(None, "connection_id", "taken_at"),

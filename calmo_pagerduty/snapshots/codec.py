@@ -44,7 +44,8 @@ class SectionForm:
     chunk: Callable[[Any], str] = lambda _item: WHOLE
 
 
-def _month(at: int) -> str:
+def month_of(at: int) -> str:
+    """Return the month (UTC) of epoch seconds, as `2026-03`: the name of a chunk."""
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m}"
 
 
@@ -60,13 +61,13 @@ FORMS: Mapping[SectionName, SectionForm] = {
     SectionName.TEAMS: SectionForm("teams", TypeAdapter(tuple[Team, ...]), _by_id),
     SectionName.MAINTENANCE: SectionForm("maintenance", TypeAdapter(tuple[MaintenanceWindow, ...]), _by_id),
     SectionName.INCIDENTS: SectionForm(
-        "incidents", TypeAdapter(tuple[Incident, ...]), _by_id, lambda incident: _month(incident.created_at)
+        "incidents", TypeAdapter(tuple[Incident, ...]), _by_id, lambda incident: month_of(incident.created_at)
     ),
     SectionName.LOG_ENTRIES: SectionForm(
         "log_records",
         TypeAdapter(tuple[LogRecord, ...]),
         lambda record: (record.at, record.id),
-        lambda record: _month(record.at),
+        lambda record: month_of(record.at),
     ),
     SectionName.STANDARDS: SectionForm(
         "standards",

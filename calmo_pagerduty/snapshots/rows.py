@@ -19,7 +19,7 @@ class SnapshotState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredSnapshot:
-    """A snapshot's row. `progress` is set while it is being read. Times are UTC."""
+    """A snapshot's row. `progress` is how far its reading is, or when its parts were read. Times are UTC."""
 
     head: SnapshotHead
     state: SnapshotState

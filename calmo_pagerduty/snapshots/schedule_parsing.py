@@ -78,9 +78,24 @@ def parse_layer_schedule(item: JsonObject, overrides: Sequence[JsonObject] | Non
     )
 
 
-def has_overrides(item: JsonObject) -> bool:
-    """Tell whether an override of a layer schedule falls into the rendered window."""
-    return bool(as_object(item.get("overrides_subschedule")).get("rendered_schedule_entries"))
+def rendered_overrides(item: JsonObject) -> tuple[Override, ...]:
+    """Return a layer schedule's overrides as rendered: cut to the window, mostly without ids."""
+    rows = as_object(item.get("overrides_subschedule")).get("rendered_schedule_entries")
+    return parse_all(_layer_override, as_objects(rows))
+
+
+def known_overrides(item: JsonObject, before: Schedule | None, window: Span) -> tuple[Override, ...] | None:
+    """Return the overrides of a rendered schedule, if all of them are known from `before`; else None.
+
+    PagerDuty renders overrides without their ids. To read the ids takes a request for each schedule.
+    """
+    known: dict[tuple[int, int, str | None], Override] = {}
+    for override in before.overrides if before else ():
+        start, end = max(override.start, window.start), min(override.end, window.end)
+        known[start, end, override.user_id] = override
+    shown = rendered_overrides(item)
+    found = [known.get((override.start, override.end, override.user_id)) for override in shown]
+    return None if None in found else tuple(override for override in found if override)
 
 
 def _by_precedence(item: JsonObject) -> list[JsonObject]:

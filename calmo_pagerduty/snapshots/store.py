@@ -106,7 +106,6 @@ def mark_complete(
         "sections": sections_to_json(sections),
         "time_zone": time_zone,
         "finished_at": instant(finished_at),
-        "progress": None,
     }
     tx.execute(sa.update(account_snapshots).where(account_snapshots.c.id == snapshot_id).values(**values))
 

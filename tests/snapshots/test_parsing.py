@@ -35,10 +35,10 @@ from calmo_pagerduty.snapshots.parsing import (
     parse_user,
 )
 from calmo_pagerduty.snapshots.schedule_parsing import (
-    has_overrides,
     is_rendered,
     parse_layer_schedule,
     parse_shift_schedule,
+    rendered_overrides,
     shift_sources,
 )
 
@@ -281,7 +281,7 @@ def test_an_override_is_no_evidence_of_which_layer_wins() -> None:
     item = layered(high, low, final=by_override, overrides=by_override)
     schedule = parse_layer_schedule(item)
     assert schedule is not None and [found.id for found in schedule.layers] == ["HIGH", "LOW"]
-    assert has_overrides(item)
+    assert rendered_overrides(item) == schedule.overrides
     assert schedule.overrides == (Override(f"{MIDNIGHT}:PADA", MIDNIGHT, MIDNIGHT + DAY, "PADA"),)
     listed = parse_layer_schedule(item, [{"id": "O1", **entry("PADA", *day)}])
     assert listed is not None and listed.overrides[0].id == "O1"
