@@ -41,7 +41,7 @@ def alone() -> AccountSnapshot:
 def test_the_hours_of_a_leaver_go_to_the_others() -> None:
     result = document(WEEKLY, LEAVER)
     hours = {row["name"]: (row["before"]["hours"], row["after"]["hours"]) for row in result["people"]}
-    # Weeks of Cat, Ann, Ben, Cat become Cat, Ben, Cat, Ben. The third has 169 hours, as summer time ends in it,
+    # Weeks of Cat, Ann, Ben, Cat become Cat, Ben, Cat, Ben. Summer time ends in the third: it has 169 hours,
     # and so the window of 28 times 24 hours ends an hour before the fourth does.
     assert hours == {"Ann": (168.0, 0.0), "Ben": (169.0, 335.0), "Cat": (335.0, 337.0)}
     before, after = (sum(row[side]["hours"] for row in result["people"]) for side in ("before", "after"))
