@@ -27,6 +27,7 @@ from pagerduty_simulator.resources import (
     Team,
     User,
 )
+from pagerduty_simulator.standing_schedules import StandingSchedules
 
 _ONE_MILLISECOND: Final = timedelta(milliseconds=1)
 # The team role of members whom nobody gave one, by their PagerDuty role.
@@ -72,6 +73,10 @@ class AccountState:
         self.log = IncidentLog()
         self.belongings = AccountObjects()
         self.agenda = Agenda()
+        #: Hears of each notification that is sent.
+        self.on_page: Callable[[Page], None] | None = None
+        self._is_silent = False
+        self._standing: StandingSchedules | None = None
         #: The notifications that were sent, by incident.
         self.pages: dict[str, list[Page]] = {}
         #: What would have been an incident if somebody had been on call, or the service had been in use.
@@ -221,9 +226,36 @@ class AccountState:
             return (self.users.get(target.id, target),)
         return self._on_call(target.id, self.now())
 
+    @contextlib.contextmanager
+    def without_events(self) -> Iterator[None]:
+        """Make no webhook events within the block, which saves most of the time of a played past."""
+        self._is_silent = True
+        try:
+            yield
+        finally:
+            self._is_silent = False
+
+    @contextlib.contextmanager
+    def standing_schedules(self, since: datetime, until: datetime) -> Iterator[None]:
+        """Render each schedule only once within the block, in which no schedule may change."""
+        self._standing = StandingSchedules(self.belongings.schedules, since, until)
+        try:
+            yield
+        finally:
+            self._standing = None
+
+    def renumber(self, in_time: list[Incident]) -> None:
+        """Number all incidents anew, in the order of their creation."""
+        self.incident_order = [incident.id for incident in in_time]
+        self.incidents = {
+            incident.id: replace(incident, number=number) for number, incident in enumerate(in_time, start=1)
+        }
+
     def _on_call(self, schedule_id: str, at: datetime) -> tuple[User, ...]:
-        schedule = self.belongings.schedules[schedule_id]
-        shifts = schedule.final_shifts(at, at + _ONE_MILLISECOND)
+        if self._standing is not None:
+            shifts = self._standing.at(schedule_id, at)
+        else:
+            shifts = self.belongings.schedules[schedule_id].final_shifts(at, at + _ONE_MILLISECOND)
         ids = dict.fromkeys(shift.user_id for shift in shifts if shift.user_id is not None)
         return tuple(self.users[user_id] for user_id in ids)
 
@@ -292,6 +324,8 @@ class AccountState:
         """
         user = self._user_or_none(by)
         self._record(KIND_OF_EVENT.get(event_type), incident, occurred_at, user)
+        if self._is_silent:
+            return ()
         if data is None:
             data = payloads.incident_data(self.site, incident)
         return (self._event(event_type, data, occurred_at, user, incident=incident),)

@@ -101,9 +101,9 @@ class IncidentTimes:
 class IncidentLog:
     """All log entries of the account, oldest first."""
 
-    def __init__(self) -> None:
+    def __init__(self, seed: object = None) -> None:
         # A source of its own: the ids of the events stay the same whatever is logged.
-        self._rng = random.Random("log entries")
+        self._rng = random.Random("log entries" if seed is None else f"log entries/{seed}")
         self.entries: list[LogEntry] = []
         self.by_id: dict[str, LogEntry] = {}
         self.by_incident: dict[str, list[LogEntry]] = {}
@@ -147,6 +147,14 @@ class IncidentLog:
         self.entries.sort(key=lambda entry: entry.created_at)
         for entries in self.by_incident.values():
             entries.sort(key=lambda entry: entry.created_at)
+
+    def adopt(self, other: "IncidentLog") -> None:
+        """Add all entries of another log, of other incidents."""
+        self.entries += other.entries
+        self.by_id |= other.by_id
+        self.by_incident |= other.by_incident
+        self.standings |= other.standings
+        self.sort()
 
     @contextlib.contextmanager
     def timing_out(self) -> Iterator[None]:

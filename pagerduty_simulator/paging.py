@@ -129,6 +129,8 @@ class Paging(LifecycleOperations):
         address = None if method.kind == "push_notification" else method.address
         notification = Notification(method.kind, address)
         self.log.add("notify", incident, self.log.not_before(at), None, (user,), notification=notification)
+        if self.on_page is not None:
+            self.on_page(page)
         return ()
 
     def _time_out(self, incident_id: str, assignment: int) -> tuple[Event, ...]:
