@@ -73,6 +73,8 @@ class AccountState:
         self.log = IncidentLog()
         self.belongings = AccountObjects()
         self.agenda = Agenda()
+        #: Without it, no timer is set: nothing happens but what callers do, and what follows at once.
+        self.acts_by_itself = True
         #: Hears of each notification that is sent.
         self.on_page: Callable[[Page], None] | None = None
         self._is_silent = False

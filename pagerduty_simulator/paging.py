@@ -15,11 +15,11 @@ Configurable Service Settings) and the types of its log entries.
 """
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from pagerduty_simulator.agenda import Rank
+from pagerduty_simulator.agenda import Rank, Step
 from pagerduty_simulator.event_types import EventType
 from pagerduty_simulator.events import Event
 from pagerduty_simulator.incident_log import Notification
@@ -71,16 +71,20 @@ class Paging(LifecycleOperations):
         elif changed or kind in _RESTARTS or (before and before.assignees != incident.assignees):
             self._plan_pages(incident, course)
 
+    def _plan(self, at: datetime, step: Step, rank: Rank) -> None:
+        if self.acts_by_itself:
+            self.agenda.plan(at, step, rank)
+
     def _plan_opening(self, incident: Incident, course: Course) -> None:
         service = self.services.get(incident.service.id, incident.service)
         if service.auto_resolve_timeout:
             at = self._instant() + timedelta(seconds=service.auto_resolve_timeout)
-            self.agenda.plan(at, partial(self._auto_resolve, incident.id, course.opening), Rank.TIMEOUT)
+            self._plan(at, partial(self._auto_resolve, incident.id, course.opening), Rank.TIMEOUT)
         if incident.urgency == "low" and service.raises_urgency and service.support_hours is not None:
             starts_at = next_start(service.support_hours, self._instant())
             if starts_at is not None:
                 step = partial(self._raise_urgency, incident.id, course.opening)
-                self.agenda.plan(starts_at, step, Rank.TIMEOUT)
+                self._plan(starts_at, step, Rank.TIMEOUT)
 
     def _plan_acknowledged(self, incident: Incident, course: Course) -> None:
         course.assignment += 1
@@ -89,7 +93,7 @@ class Paging(LifecycleOperations):
             return
         at = self._instant() + timedelta(seconds=service.acknowledgement_timeout)
         step = partial(self._end_acknowledgement, incident.id, course.assignment)
-        self.agenda.plan(at, step, Rank.TIMEOUT)
+        self._plan(at, step, Rank.TIMEOUT)
 
     def _plan_pages(self, incident: Incident, course: Course) -> None:
         course.assignment += 1
@@ -98,13 +102,13 @@ class Paging(LifecycleOperations):
         if incident.urgency == "high" and not incident.assigned_directly and incident.assignees:
             at = begin + timedelta(minutes=policy.delay_minutes(incident.escalation_level))
             step = partial(self._time_out, incident.id, course.assignment)
-            self.agenda.plan(at, step, Rank.TIMEOUT)
+            self._plan(at, step, Rank.TIMEOUT)
         for assignee in incident.assignees:
             for rule in self.users.get(assignee.id, assignee).rules(incident.urgency):
                 notify = partial(self._notify, incident.id, course.assignment, assignee.id, rule)
                 if rule.delay_minutes:
                     at = begin + timedelta(minutes=rule.delay_minutes)
-                    self.agenda.plan(at, notify, Rank.NOTIFICATION)
+                    self._plan(at, notify, Rank.NOTIFICATION)
                 else:
                     notify()
 
