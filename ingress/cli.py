@@ -33,6 +33,8 @@ COMMANDS = (
      "Examine webhooks here and at PagerDuty, and list advice. Exits with 1 if events get lost."),
     ("webhook", "ingress.commands.webhooks:app", "Manage webhooks, to which PagerDuty delivers."),
     ("issues", "ingress.commands.issues:app", "List, show and act on issues, one per incident."),
+    ("findings", "ingress.commands.findings:app",
+     "What the on-call analyses found wrong: list, show, accept, dismiss."),
     ("deliveries", "ingress.commands.deliveries:app",
      "Read, export and replay the delivery log."),
     ("connection", "ingress.commands.connections:app",
