@@ -69,6 +69,7 @@ def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
         *ingress.webhook_tests.endpoints(),
         *ingress.health.endpoints(),
         *ingress.reconciliation.endpoints(),
+        *ingress.coverage.endpoints(),
         *ingress.escalation.endpoints(),
         *ingress.findings.endpoints(),
         *ingress.report_tools.endpoints(),

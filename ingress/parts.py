@@ -11,6 +11,7 @@ from ingress.api.models import Links
 from ingress.connections.endpoints import ConnectionEndpoints
 from ingress.contexts.counting import ContextCounter
 from ingress.contexts.endpoints import ContextEndpoints
+from ingress.coverage.endpoints import CoverageEndpoints
 from ingress.deliveries.endpoints import DeliveryEndpoints
 from ingress.deliveries.explanation_endpoints import ExplanationEndpoints
 from ingress.deliveries.retention_sweeper import RetentionSweeper
@@ -97,6 +98,7 @@ class Ingress:
         self.connections = ConnectionEndpoints(database, services.keyring, services.pagerduty_clients)
         self.health = HealthEndpoints(database, temporal)
         self.reconciliation = ReconcileEndpoints(database, temporal, queue)
+        self.coverage = CoverageEndpoints(services.snapshot_reader)
         self.escalation = EscalationEndpoints(services.snapshot_reader)
         self.findings = FindingEndpoints(database, services.finding_decision_service)
         self.report_tools = ReportToolEndpoints()

@@ -1,7 +1,7 @@
 """The analytics measures of one incident, computed from its log. All durations are in seconds."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,6 @@ from pagerduty_simulator.resources import Incident, User
 
 _BUSINESS_HOURS: Final = range(8, 18)
 _SLEEP_HOURS: Final = frozenset({22, 23, 0, 1, 2, 3, 4, 5, 6, 7})
-_ONE_INTERRUPTION: Final = timedelta(seconds=60)
 _ENDS_SNOOZE: Final = frozenset({"unacknowledge", "resolve", "escalate", "assign", "delegate"})
 
 
@@ -32,7 +31,6 @@ class Measures:
     manual_escalations: int
     timeout_escalations: int
     notified: tuple[tuple[datetime, User], ...]
-    interrupting: tuple[tuple[datetime, User], ...]
     seconds_to_first_ack: int | None
     seconds_to_resolve: int | None
     seconds_to_mobilize: int | None
@@ -50,16 +48,9 @@ class Measures:
         return tuple({user.id: user for user in (*self.acknowledged_by, *self.joined)}.values())
 
     def interruptions(self, user_id: str | None = None) -> dict[str, int]:
-        """Count interruptions by hours in the notified person's time zone.
-
-        E-mail interrupts nobody, and what reaches a person within a minute is one interruption.
-        """
+        """Count notifications by hours in the notified person's time zone."""
         counts = {"business": 0, "off": 0, "sleep": 0}
-        latest: dict[str, datetime] = {}
-        for at, user in self.interrupting:
-            if user.id in latest and at - latest[user.id] < _ONE_INTERRUPTION:
-                continue
-            latest[user.id] = at
+        for at, user in self.notified:
             if user_id in {None, user.id}:
                 counts[_kind_of_hour(at.astimezone(ZoneInfo(user.time_zone)))] += 1
         return counts
@@ -74,7 +65,6 @@ def _kind_of_hour(local: datetime) -> str:
 def measured(account: AccountState, incident: Incident) -> Measures:
     """Compute an incident's measures from its log; durations of an open incident end now."""
     entries = account.log.of(incident.id)
-    notifies = [entry for entry in entries if entry.kind == "notify" and entry.users]
     acks = [entry for entry in entries if entry.kind == "acknowledge"]
     assigns = [entry for entry in entries if entry.kind in {"assign", "escalate", "delegate"}]
     born = {entry.created_at for entry in entries if entry.kind in {"trigger", "field_value_change"}}
@@ -101,11 +91,8 @@ def measured(account: AccountState, incident: Incident) -> Measures:
         reassignment_count=sum(entry.kind == "assign" and entry.created_at not in born for entry in assigns),
         manual_escalations=sum(entry.kind == "escalate" and entry.agent is not None for entry in assigns),
         timeout_escalations=sum(entry.kind == "escalate" and entry.agent is None for entry in assigns),
-        notified=tuple((entry.created_at, entry.users[0]) for entry in notifies),
-        interrupting=tuple(
-            (entry.created_at, entry.users[0])
-            for entry in notifies
-            if entry.notification is None or entry.notification.kind != "email"
+        notified=tuple(
+            (entry.created_at, entry.users[0]) for entry in entries if entry.kind == "notify" and entry.users
         ),
         seconds_to_first_ack=None if first_ack is None else _seconds(incident.created_at, first_ack),
         seconds_to_resolve=(

@@ -1,5 +1,6 @@
 """Coverage as lanes for plots: policies with their levels, and all schedules on a grid by team. Pure."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 from calmo_pagerduty.coverage.model import CoverageReport, PolicyCoverage, ScheduleCoverage
@@ -70,15 +71,23 @@ def _policy_lane(timelines: Timelines, policy: PolicyCoverage, window: Span) -> 
 
 
 def _note(policy: PolicyCoverage) -> str:
-    if policy.coverage.percentage is None:
-        return "unknown"
     if not policy.gaps:
-        return "covered"
+        return "covered" if policy.coverage.percentage is not None else "unknown"
+    count = _gap_count(len(policy.gaps))
     if not policy.service_ids:
-        return "no active service"
+        return f"{count}, no active service"
     if policy.expected_dropped_incidents is None:
-        return "dropped: insufficient data"
-    return f"{policy.expected_dropped_incidents:.2g} incidents dropped"
+        return f"{count}, insufficient data"
+    return f"{count}, {policy.expected_dropped_incidents:.2g} incidents dropped"
+
+
+def _gap_count(count: int) -> str:
+    return "1 gap" if count == 1 else f"{count} gaps"
+
+
+def percent_text(share: float) -> str:
+    """Return a percentage with one decimal, rounded down so that only all is 100 %."""
+    return f"{math.floor(share * 10 + 1e-6) / 10:g} %"
 
 
 def _schedule_lane(
@@ -96,7 +105,7 @@ def _schedule_lane(
             *_bars(result.intended, window, Fill.INTENDED, "unassigned"),
             *_bars(result.coverage.unknown, window, Fill.UNKNOWN, "unknown"),
         ),
-        note="unknown" if share is None else f"{share:g} % covered",
+        note="unknown" if share is None else f"{percent_text(share)} covered, {_gap_count(len(result.gaps))}",
         group=team,
     )
 

@@ -54,9 +54,15 @@ class ServiceChecklist:
     checks: tuple[CheckResult, ...]
 
     @property
-    def is_clear(self) -> bool:
-        """Whether nothing speaks against a page; what is unknown is left aside."""
-        return all(check.verdict is not Verdict.PROBLEM for check in self.checks)
+    def would_page(self) -> bool | None:
+        """Whether an incident would page somebody; None if something that matters is unknown.
+
+        Event rules are always unknown, and left aside.
+        """
+        verdicts = {check.verdict for check in self.checks if check.check is not Check.NOT_SUPPRESSED}
+        if Verdict.PROBLEM in verdicts:
+            return False
+        return None if Verdict.UNKNOWN in verdicts else True
 
 
 def checklists(snapshot: AccountSnapshot, now: int) -> tuple[ServiceChecklist, ...]:

@@ -11,11 +11,13 @@ from calmo_pagerduty.kernel.durations import format_duration
 from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.plots.model import Bar, Fill, Lane
 from calmo_pagerduty.plots.styles import FILL_STYLES
-from calmo_pagerduty.plots.svg import Canvas, Figure, text_width
+from calmo_pagerduty.plots.svg import BOLDER, Canvas, Figure, text_width
 from calmo_pagerduty.plots.time_axis import span_text, time_marks, window_text
 
 NAMES, PLOT, NOTES, MARGIN = 210.0, 720.0, 190.0, 16.0
 MIN_NAMED = 34.0
+#: In a lane with at most so many gaps, a text may be wider than its gap.
+MAX_OVERFLOWING = 3
 ROW, BETWEEN, HEADER = 13.0, 12.0, 76.0
 _LEFT = MARGIN + NAMES
 _RIGHT = _LEFT + PLOT
@@ -115,7 +117,10 @@ def _bar(canvas: Canvas, scale: _Scale, bar: Bar, y: float, height: float, zone:
 
 
 def _chips(canvas: Canvas, scale: _Scale, lane: Lane, top: float) -> None:
-    """Write the texts of what is said, unless they would cover each other."""
+    """Write the texts of what is said: whole or as a duration, where they fit.
+
+    A few narrow bars get their text beside them; many would cover each other, and the lane's note counts.
+    """
     said = [
         (bar, top + (max(1, len(lane.rows)) * ROW if across else (2 * row + 1) * ROW) / 2 + 3.5)
         for row, across, bars in (
@@ -127,13 +132,22 @@ def _chips(canvas: Canvas, scale: _Scale, lane: Lane, top: float) -> None:
     ]
     ends: dict[float, float] = {}
     for bar, y in said:
-        text = bar.text or FILL_STYLES[bar.fill].word
-        half = text_width(text, 11) / 2 + 3
-        middle = (scale.x(bar.span.start) + scale.x(bar.span.end)) / 2
-        middle = min(max(middle, _LEFT + half), _RIGHT - half)
-        if middle - half >= ends.get(y, 0.0):
+        left, right = scale.x(bar.span.start), scale.x(bar.span.end)
+        text = _fitting(bar, right - left, may_overflow=len(said) <= MAX_OVERFLOWING)
+        half = text_width(text, 11) * BOLDER / 2 + 3
+        middle = min(max((left + right) / 2, _LEFT + half), _RIGHT - half)
+        if text and middle - half >= ends.get(y, 0.0):
             canvas.chip(middle, y, text, "alarm small" if bar.fill is Fill.GAP else "small")
             ends[y] = middle + half
+
+
+def _fitting(bar: Bar, width: float, *, may_overflow: bool) -> str:
+    """Return the longest text that fits into the bar, none if no text does."""
+    whole, duration = bar.text or FILL_STYLES[bar.fill].word, format_duration(bar.span.seconds)
+    for text in (whole, duration):
+        if text_width(text, 11) * BOLDER + 6 <= width:
+            return text
+    return duration if may_overflow else ""
 
 
 def _description(window: Span, zone: ZoneInfo, lanes: Sequence[Lane]) -> str:

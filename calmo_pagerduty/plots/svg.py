@@ -16,7 +16,8 @@ from calmo_pagerduty.plots.styles import FILL_STYLES, STYLE_SHEET, Pattern
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,80}")
 #: Mean width of a character, as a share of the font size.
 _NARROW, _WIDE = 0.56, 1.05
-_BOLDER = 1.14
+#: Bold text is so much wider.
+BOLDER = 1.14
 MAX_TEXT = 300
 MAX_DESCRIPTION = 20_000
 
@@ -74,7 +75,7 @@ class Canvas:
 
     def text(self, x: float, y: float, text: str, classes: str = "", width: float | None = None) -> None:
         """Write a line of text with its baseline at y; cut to `width` pixels, whole in a tooltip."""
-        bold = _BOLDER if {"strong", "title"} & set(classes.split()) else 1.0
+        bold = BOLDER if {"strong", "title"} & set(classes.split()) else 1.0
         shown = text if width is None else fit(text, width / bold)
         tooltip = "" if shown == single_line(text, MAX_TEXT) else f"<title>{xml_text(text)}</title>"
         kind = f' class="{classes}"' if classes else ""
@@ -84,7 +85,7 @@ class Canvas:
 
     def chip(self, x: float, y: float, text: str, classes: str = "alarm small") -> None:
         """Write a text centred on x, on a plate of the page's colour so that it is readable on a hatch."""
-        width = text_width(text, 11) * _BOLDER + 6
+        width = text_width(text, 11) * BOLDER + 6
         self._elements.append(
             f'<rect class="background" x="{number(x - width / 2)}" y="{number(y - 10)}"'
             f' width="{number(width)}" height="13" rx="2"/>'

@@ -45,7 +45,7 @@ def lanes_text(
     title: str, window: Span, zone: ZoneInfo, lanes: Sequence[Lane], width: int, now: int | None = None
 ) -> list[Line]:
     """Return lanes over time for a terminal of `width` characters."""
-    columns = _columns(width, 22)
+    columns = _columns(width, 34)
     lines: list[Line] = [(Fragment(single_line(title, 200), "bold"),)]
     lines.append((Fragment(window_text(window, zone), "dim"),))
     lines.append((Fragment(" " * NAME + _axis(window, zone, columns), "dim"),))
@@ -150,7 +150,7 @@ def _name(text: str) -> Fragment:
 
 
 def _note(text: str) -> str:
-    return single_line(text, 60) if text else ""
+    return single_line(text, 33) if text else ""
 
 
 def _axis(window: Span, zone: ZoneInfo, columns: int) -> str:

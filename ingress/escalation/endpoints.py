@@ -26,12 +26,12 @@ from calmo_pagerduty.kernel.instants import to_utc
 from calmo_pagerduty.kernel.time_zones import time_zone
 from calmo_pagerduty.plots.figures import steps_figure
 from calmo_pagerduty.plots.lanes import lanes_figure
-from calmo_pagerduty.plots.svg import Figure
 from calmo_pagerduty.snapshots.model import AccountSnapshot
 from calmo_pagerduty.snapshots.on_call import OnCallIndex
 from calmo_pagerduty.snapshots.service import SnapshotReader
 from ingress.api.endpoints import Endpoint, EndpointRow, Json, Media
 from ingress.api.errors import ResourceNotFound
+from ingress.api.pictures import svg_response
 from ingress.escalation.models import (
     AnalysisModel,
     LadderQuery,
@@ -44,11 +44,6 @@ from ingress.escalation.models import (
 
 NOT_FOUND = ((404, "there is no such connection or object, or no snapshot yet; the message says which"),)
 PATH = "/api/connections/{id}/escalation"
-#: A browser that opens the picture by itself runs no script in it.
-SVG_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 class EscalationEndpoints:
@@ -125,7 +120,7 @@ class EscalationEndpoints:
         index, simulated = await self._simulate(request, principal, query)
         title = f"An incident on {index.services[simulated.service_id].name}, {simulated.urgency} urgency"
         lanes, window = simulation_lanes(index, simulated), simulation_window(simulated)
-        return svg(lanes_figure("simulation", title, window, _zone(index.snapshot), lanes))
+        return svg_response(lanes_figure("simulation", title, window, _zone(index.snapshot), lanes))
 
     async def lint(
         self, request: Request, principal: Principal, query: LintQuery
@@ -158,7 +153,7 @@ class EscalationEndpoints:
             if answered.policy.id == query.policy:
                 curves, markers = response_curves(answered)
                 title = f"{answered.policy.name}: pages that are still unanswered"
-                return svg(steps_figure("ladder", title, "minutes", curves, markers))
+                return svg_response(steps_figure("ladder", title, "minutes", curves, markers))
         raise ResourceNotFound(f"the snapshot has no answered incident of a policy {query.policy!r}")
 
     async def _simulate(
@@ -178,10 +173,6 @@ class EscalationEndpoints:
 
 def analysis_model(result: AnalysisResult) -> AnalysisModel:
     return AnalysisModel.model_validate(result_document(result))
-
-
-def svg(figure: Figure) -> Response:
-    return Response(figure.document(), media_type="image/svg+xml", headers=SVG_HEADERS)
 
 
 def _zone(snapshot: AccountSnapshot) -> ZoneInfo:

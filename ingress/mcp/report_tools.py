@@ -20,6 +20,7 @@ from calmo_pagerduty.clients.requests import ApiRequest
 from calmo_pagerduty.tools.classes import Category
 from ingress.api.endpoints import QUERY_METHODS, NoInput
 from ingress.api.models import Model
+from ingress.coverage.models import CoverageQuery, NowNextQuery, ReadinessQuery
 from ingress.findings.models import DismissBody, FindingListQuery
 
 Json = dict[str, Any]
@@ -128,6 +129,41 @@ REPORT_TOOLS: Sequence[ReportTool] = (
         "Says, with a reason, that a finding needs no care. It stays dismissed unless it gets worse. Nothing"
         " changes in PagerDuty.",
         writes=True,
+    ),
+    ReportTool(
+        "get_coverage",
+        "GET",
+        f"{CONNECTION_PATH}/coverage",
+        CoverageQuery,
+        FINDINGS_READ,
+        Category.ON_CALL,
+        "Show coverage",
+        "Shows where nobody would be paged in the next 1 to 90 days: by policy, level, service and schedule,"
+        " with the cause and remedy of each gap and the incidents to expect in it, dates at which coverage"
+        " ends, orphaned overrides and conflicts. Intended off hours are listed apart. Limits say what is"
+        " unknown.",
+    ),
+    ReportTool(
+        "get_readiness",
+        "GET",
+        f"{CONNECTION_PATH}/readiness",
+        ReadinessQuery,
+        FINDINGS_READ,
+        Category.ON_CALL,
+        "Show readiness",
+        "Shows who of the people on call can be paged, on which channel, at high and at low urgency, and"
+        " who is paged only after the policy has moved on. What PagerDuty does not say is unknown.",
+    ),
+    ReportTool(
+        "get_on_call_now_and_next",
+        "GET",
+        f"{CONNECTION_PATH}/now-next",
+        NowNextQuery,
+        FINDINGS_READ,
+        Category.ON_CALL,
+        "Show who is on call now and next",
+        "Shows for each service the first level with somebody on call, until when, who is next, and a"
+        " checklist of what may stop a page: disabled, maintenance, low urgency, nobody on call.",
     ),
 )
 REPORT_TOOL_BY_NAME: Mapping[str, ReportTool] = {tool.name: tool for tool in REPORT_TOOLS}

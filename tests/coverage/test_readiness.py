@@ -189,12 +189,15 @@ def test_a_checklist_says_why_a_page_would_not_come() -> None:
         Check.NOT_PAUSED: replace(good, services=(replace(service, auto_pause_seconds=120),)),
     }
     assert set(cases) == set(Check) - {Check.NOT_SUPPRESSED}, "event rules are not in a snapshot"
-    assert checklists(good, NOW)[0].is_clear
+    assert checklists(good, NOW)[0].would_page is True
     for check, snapshot in cases.items():
         (checklist,) = checklists(snapshot, NOW)
         problems = [result.check for result in checklist.checks if result.verdict is Verdict.PROBLEM]
         assert problems == [check]
+        assert checklist.would_page is False
     maintenance = checklists(cases[Check.NO_MAINTENANCE], NOW)[0].checks[1]
     assert maintenance.until == NOW + HOUR
     within = checklists(cases[Check.HIGH_URGENCY], NOW + 10 * HOUR)[0]
-    assert within.is_clear, "within support hours urgency is high"
+    assert within.would_page, "within support hours urgency is high"
+    silent = replace(good, users=(user_of("UA"),))
+    assert checklists(silent, NOW)[0].would_page is None, "unknown is not yes"

@@ -113,6 +113,11 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "POST /api/connections/{id}/test": (Named("connection"),),
     "POST /api/connections/{id}/reconcile": (Named("connection"),),
     "GET /api/connections/{id}/reconciliations": (Named("connection"),),
+    "GET /api/connections/{id}/coverage": (Named("connection"),),
+    "GET /api/connections/{id}/coverage/policies.svg": (Named("connection"),),
+    "GET /api/connections/{id}/coverage/schedules.svg": (Named("connection"),),
+    "GET /api/connections/{id}/readiness": (Named("connection"),),
+    "GET /api/connections/{id}/now-next": (Named("connection"),),
     "GET /api/connections/{id}/escalation/simulation": (
         Named("connection", query=lambda w: {"service": "PSHOP"}),
     ),

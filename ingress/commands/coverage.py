@@ -1,0 +1,86 @@
+"""The commands `calmo-pagerduty coverage` and `calmo-pagerduty readiness`."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote
+
+import typer
+
+from ingress.commands.instances import client_of
+from ingress.commands.options import AS_JSON, DATA_DIR
+
+CONNECTION = typer.Argument(help="The connection's id")
+DAYS = typer.Option(min=1, max=90, help="How many days to look ahead")
+NOW = typer.Option("--now", help="Look ahead from this time (UTC). Default: now")
+AS_OF = typer.Option(help="Use the newest snapshot of this time (UTC) or before. Default: the newest")
+#: Exit code if somebody might not be paged.
+EXIT_FOUND = 1
+
+
+def coverage(
+    connection: Annotated[str, CONNECTION],
+    days: Annotated[int, DAYS] = 30,
+    schedule: Annotated[str | None, typer.Option(help="Only this schedule, by id")] = None,
+    policy: Annotated[str | None, typer.Option(help="Only this escalation policy, by id")] = None,
+    service: Annotated[str | None, typer.Option(help="Only this service, by id")] = None,
+    grid: Annotated[bool, typer.Option("--grid", help="Show all schedules with their people")] = False,
+    now: Annotated[datetime | None, NOW] = None,
+    as_of: Annotated[datetime | None, AS_OF] = None,
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Show where nobody would be paged, why, and what it costs. Exits with 1 if a policy has a gap."""
+    params = _params(
+        now, as_of, days=str(days), schedule=schedule, policy=policy, service=service,
+        lanes=None if as_json else "true",
+    )  # fmt: skip
+    report = client_of(data_dir).get(_path(connection, "coverage"), params)
+    if as_json:
+        typer.echo(json.dumps(report))
+    else:
+        from ingress.commands.coverage_view import print_coverage  # noqa: PLC0415 - imports rich
+
+        print_coverage(report, grid)
+    raise typer.Exit(EXIT_FOUND if any(row["gap_count"] for row in report["policies"]) else 0)
+
+
+def readiness(
+    connection: Annotated[str, CONNECTION],
+    days: Annotated[int, DAYS] = 30,
+    service: Annotated[str | None, typer.Option(help="Now and next of this service only, by id")] = None,
+    time_zone: Annotated[str | None, typer.Option(help="Your zone. Default: the account's")] = None,
+    now: Annotated[datetime | None, NOW] = None,
+    as_of: Annotated[datetime | None, AS_OF] = None,
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Show who is on call now and next, and who can be paged on what. Exits with 1 if somebody can't be."""
+    client = client_of(data_dir)
+    people = client.get(_path(connection, "readiness"), _params(now, as_of, days=str(days)))
+    services = client.get(
+        _path(connection, "now-next"), _params(now, as_of, service=service, time_zone=time_zone)
+    )
+    if as_json:
+        typer.echo(json.dumps({"readiness": people, "now_next": services}))
+    else:
+        from ingress.commands.coverage_view import print_readiness  # noqa: PLC0415 - imports rich
+
+        print_readiness(people, services)
+    red = ("not_reachable", "never_paged", "email_only")
+    raise typer.Exit(EXIT_FOUND if any(people["counts"][state] for state in red) else 0)
+
+
+def _path(connection: str, name: str) -> str:
+    return f"/api/connections/{quote(connection, safe='')}/{name}"
+
+
+def _params(now: datetime | None, as_of: datetime | None, **others: str | None) -> list[tuple[str, str]]:
+    """Return the query. Times without a zone count as UTC."""
+    times = {
+        name: f"{moment.replace(tzinfo=None).isoformat()}Z"
+        for name, moment in (("now", now), ("as_of", as_of))
+        if moment is not None
+    }
+    return [*times.items(), *((name, value) for name, value in others.items() if value is not None)]
