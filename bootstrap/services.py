@@ -25,6 +25,7 @@ from calmo_pagerduty.http_client import AsyncClient
 from calmo_pagerduty.incidents.action_observer import ActionObserver
 from calmo_pagerduty.incidents.response_target_service import ResponseTargetService
 from calmo_pagerduty.incidents.service import IssueService
+from calmo_pagerduty.oncall.service import OnCallRunService
 from calmo_pagerduty.pagerduty.client import connect
 from calmo_pagerduty.reconciliation.service import ReconciliationService
 from calmo_pagerduty.settings import Settings
@@ -140,6 +141,10 @@ class Services:
     @cached_property
     def snapshot_collector(self) -> SnapshotCollector:
         return SnapshotCollector(self.database, self.pagerduty_clients)
+
+    @cached_property
+    def oncall_run_service(self) -> OnCallRunService:
+        return OnCallRunService(self.database, self.snapshot_reader, self.finding_service)
 
     @cached_property
     def incident_activities(self) -> IncidentActivities:

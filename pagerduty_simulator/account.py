@@ -1,26 +1,27 @@
 """An in-memory PagerDuty account: state, operations on it, and the events that they cause."""
 
 import contextlib
-import heapq
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from pagerduty_simulator import identifiers, payloads
 from pagerduty_simulator.account_state import OperationRefused
+from pagerduty_simulator.agenda import Rank
 from pagerduty_simulator.belongings import Alert
 from pagerduty_simulator.collaboration_operations import CollaborationOperations, with_field_values
 from pagerduty_simulator.event_types import EventType
 from pagerduty_simulator.events import Event
-from pagerduty_simulator.lifecycle_operations import LifecycleOperations
+from pagerduty_simulator.paging import Paging
 from pagerduty_simulator.references import JsonObject
 from pagerduty_simulator.resources import EscalationPolicy, FieldValue, Service, Team
 
 _AT_ONCE: Final = timedelta(0)
 
 
-class Account(LifecycleOperations, CollaborationOperations):
+class Account(Paging, CollaborationOperations):
     """A whole account. This class adds operations on services, and those for which no event is sent."""
 
     def add_service(self, name: str, policy: EscalationPolicy, teams: tuple[Team, ...] = ()) -> Service:
@@ -70,29 +71,38 @@ class Account(LifecycleOperations, CollaborationOperations):
         until = self.now() + duration
         snoozed = replace(self._acknowledged_incident(incident_id), snoozed_until=until)
         self._save_silently("snooze", snoozed, by)
-        heapq.heappush(self._snoozes, (until, incident_id))
+        self.agenda.plan(until, partial(self._end_snooze, incident_id, until), Rank.TIMEOUT)
 
-    def wake_snoozed(self) -> tuple[Event, ...]:
-        """Trigger incidents again whose snooze is over, as PagerDuty does."""
-        events: tuple[Event, ...] = ()
-        while self._snoozes and self._snoozes[0][0] <= self.now():
-            until, incident_id = heapq.heappop(self._snoozes)
-            if self.incidents[incident_id].snoozed_until == until:
-                events += self.unacknowledge(incident_id)
-        return events
+    def _end_snooze(self, incident_id: str, until: datetime) -> tuple[Event, ...]:
+        if self.incidents[incident_id].snoozed_until != until:
+            return ()
+        return self.unacknowledge(incident_id)
 
     def schedule_step(self, at: datetime, step: Callable[[], tuple[Event, ...]]) -> None:
         """Schedule a step of the simulation for a time; it is skipped if the account refuses it then."""
-        heapq.heappush(self._to_come, (at, next(self._to_come_order), step))
+        self.agenda.plan(at, step)
 
     def run_due_steps(self) -> tuple[Event, ...]:
-        """Run the scheduled steps that are due, and end the snoozes that are over."""
-        events = self.wake_snoozed()
-        while self._to_come and self._to_come[0][0] <= self.now():
-            _, _, step = heapq.heappop(self._to_come)
-            with contextlib.suppress(OperationRefused):
-                events += step()
+        """Let everything happen that is due by now, in order and each at its own time; return the events.
+
+        These are notifications, escalations and other timeouts, and scheduled steps. Whoever carries out an
+        operation after some time lets happen first what is due before it.
+        """
+        return self._run_until(self.now())
+
+    def advance_to(self, moment: datetime) -> tuple[Event, ...]:
+        """Let everything happen until a moment; the account's own clock then stands there."""
+        events = self._run_until(moment)
+        if self.now() < moment:
+            self.now = lambda: moment
         return events
+
+    def _run_until(self, moment: datetime) -> tuple[Event, ...]:
+        events: list[Event] = []
+        for due, step in self.agenda.due(moment):
+            with self.at(due), contextlib.suppress(OperationRefused):
+                events += step()
+        return tuple(events)
 
     def retitle(self, incident_id: str, title: str, *, by: str | None = None) -> None:
         """Change the title. PagerDuty sends no event for it."""

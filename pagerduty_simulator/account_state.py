@@ -1,7 +1,6 @@
 """The account's objects, and the only place that makes events."""
 
 import contextlib
-import itertools
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -9,13 +8,16 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from pagerduty_simulator import identifiers, payloads
+from pagerduty_simulator.agenda import Agenda
 from pagerduty_simulator.belongings import AccountObjects
 from pagerduty_simulator.contacts import default_contacts
 from pagerduty_simulator.event_types import EventType
 from pagerduty_simulator.events import Event
 from pagerduty_simulator.incident_log import KIND_OF_EVENT, IncidentLog
+from pagerduty_simulator.pages import Course, DroppedIncident, Page
 from pagerduty_simulator.references import JsonObject, Site
 from pagerduty_simulator.resources import (
+    ROUND_ROBIN,
     EscalationPolicy,
     EscalationTarget,
     Incident,
@@ -25,6 +27,7 @@ from pagerduty_simulator.resources import (
     Team,
     User,
 )
+from pagerduty_simulator.standing_schedules import StandingSchedules
 
 _ONE_MILLISECOND: Final = timedelta(milliseconds=1)
 # The team role of members whom nobody gave one, by their PagerDuty role.
@@ -69,9 +72,20 @@ class AccountState:
         self.open_by_key: dict[tuple[str, str], str] = {}
         self.log = IncidentLog()
         self.belongings = AccountObjects()
-        self._snoozes: list[tuple[datetime, str]] = []
-        self._to_come: list[tuple[datetime, int, Callable[[], tuple[Event, ...]]]] = []
-        self._to_come_order = itertools.count()
+        self.agenda = Agenda()
+        #: Without it, no timer is set: nothing happens but what callers do, and what follows at once.
+        self.acts_by_itself = True
+        #: Hears of each notification that is sent.
+        self.on_page: Callable[[Page], None] | None = None
+        self._is_silent = False
+        self._standing: StandingSchedules | None = None
+        #: The notifications that were sent, by incident.
+        self.pages: dict[str, list[Page]] = {}
+        #: What would have been an incident if somebody had been on call, or the service had been in use.
+        self.dropped: list[DroppedIncident] = []
+        self._courses: dict[str, Course] = {}
+        # Whose turn it is on each round-robin level: the place in the ring, by policy and level.
+        self._turns: dict[tuple[str, int], int] = {}
         self._latest_event_at: datetime | None = None
 
     def add_user(self, name: str, email: str, time_zone: str = "UTC", role: str = "user") -> User:
@@ -176,21 +190,81 @@ class AccountState:
         return self.incidents[incident_id]
 
     def paged(self, policy: EscalationPolicy, level: int) -> tuple[User, ...]:
-        """Return the users whom a level pages now, or the next level with somebody on call."""
-        now = self.now()
-        for targets in policy.levels[level:]:
-            users: dict[str, User] = {}
-            for target in targets:
-                on_call = (target,) if isinstance(target, User) else self._on_call(target.id, now)
-                users |= {user.id: user for user in on_call}
+        """Return the users whom a level would page now, or the next level with somebody on call."""
+        for number in range(level, len(policy.levels)):
+            _, users = self._reached(policy, number)
             if users:
-                return tuple(users.values())
+                return users
         return ()
 
+    def assign(self, policy: EscalationPolicy, level: int) -> tuple[int, tuple[User, ...]]:
+        """Return the first level, from this one on, with somebody on call now, and whom it pages.
+
+        Levels count from 0. On a round-robin level the turn passes on. Nobody is an empty tuple.
+        """
+        for number in range(level, len(policy.levels)):
+            place, users = self._reached(policy, number)
+            if users:
+                if policy.strategy(number) == ROUND_ROBIN:
+                    self._turns[policy.id, number] = place + 1
+                return number, users
+        return level, ()
+
+    def _reached(self, policy: EscalationPolicy, level: int) -> tuple[int, tuple[User, ...]]:
+        """Return whom a level pages: all its targets, or the next in the ring with somebody on call."""
+        targets = policy.levels[level]
+        if policy.strategy(level) != ROUND_ROBIN:
+            users = {user.id: user for target in targets for user in self._on_target(target)}
+            return 0, tuple(users.values())
+        turn = self._turns.get((policy.id, level), 0)
+        for place in range(turn, turn + len(targets)):
+            on_call = self._on_target(targets[place % len(targets)])
+            if on_call:
+                return place % len(targets), on_call
+        return turn, ()
+
+    def _on_target(self, target: EscalationTarget) -> tuple[User, ...]:
+        if isinstance(target, User):
+            return (self.users.get(target.id, target),)
+        return self._on_call(target.id, self.now())
+
+    @contextlib.contextmanager
+    def without_events(self) -> Iterator[None]:
+        """Make no webhook events within the block, which saves most of the time of a played past."""
+        self._is_silent = True
+        try:
+            yield
+        finally:
+            self._is_silent = False
+
+    @contextlib.contextmanager
+    def standing_schedules(self, since: datetime, until: datetime) -> Iterator[None]:
+        """Render each schedule only once within the block, in which no schedule may change."""
+        self._standing = StandingSchedules(self.belongings.schedules, since, until)
+        try:
+            yield
+        finally:
+            self._standing = None
+
+    def renumber(self, in_time: list[Incident]) -> None:
+        """Number all incidents anew, in the order of their creation."""
+        self.incident_order = [incident.id for incident in in_time]
+        self.incidents = {
+            incident.id: replace(incident, number=number) for number, incident in enumerate(in_time, start=1)
+        }
+
     def _on_call(self, schedule_id: str, at: datetime) -> tuple[User, ...]:
-        schedule = self.belongings.schedules[schedule_id]
-        shifts = schedule.final_shifts(at, at + _ONE_MILLISECOND)
-        return tuple(self.users[shift.user_id] for shift in shifts if shift.user_id is not None)
+        if self._standing is not None:
+            shifts = self._standing.at(schedule_id, at)
+        else:
+            shifts = self.belongings.schedules[schedule_id].final_shifts(at, at + _ONE_MILLISECOND)
+        ids = dict.fromkeys(shift.user_id for shift in shifts if shift.user_id is not None)
+        return tuple(self.users[user_id] for user_id in ids)
+
+    def _instant(self) -> datetime:
+        """Return now in whole milliseconds."""
+        now = self.now()
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
     def _fresh_id(self, taken: object) -> str:
         candidate = identifiers.object_id(self.rng)
@@ -207,8 +281,7 @@ class AccountState:
         PagerDuty's events of an incident have distinct times too, and a receiver that orders by occurred_at
         must not depend on this machine's speed.
         """
-        moment = self.now()
-        moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+        moment = self._instant()
         if self._latest_event_at is not None:
             moment = max(moment, self._latest_event_at + max(later, _ONE_MILLISECOND))
         self._latest_event_at = moment
@@ -253,6 +326,8 @@ class AccountState:
         """
         user = self._user_or_none(by)
         self._record(KIND_OF_EVENT.get(event_type), incident, occurred_at, user)
+        if self._is_silent:
+            return ()
         if data is None:
             data = payloads.incident_data(self.site, incident)
         return (self._event(event_type, data, occurred_at, user, incident=incident),)
@@ -277,3 +352,7 @@ class AccountState:
             self.open_ids.add(incident.id)
             self.open_by_key.setdefault(key, incident.id)
         self.log.record(kind, before, incident, at, by)
+        self._follow(kind, before, incident, by)
+
+    def _follow(self, kind: str | None, before: Incident | None, incident: Incident, by: User | None) -> None:
+        """Do what follows from a change. An account without timers does nothing by itself."""

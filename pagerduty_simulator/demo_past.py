@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from pagerduty_simulator.account import Account
+from pagerduty_simulator.demo_on_call import OnCallTruth, plant_on_call_faults
 from pagerduty_simulator.past import IncidentLife, poisson_moments, write_change, write_past
 from pagerduty_simulator.resources import Service, User
 
@@ -73,10 +74,11 @@ _PLANTED: Final = (
 _CALM: Final = timedelta(hours=2)
 
 
-def furnish_for_the_demo(account: Account, *, incidents: int, days: float, seed: int) -> None:
+def furnish_for_the_demo(account: Account, *, incidents: int, days: float, seed: int) -> OnCallTruth:
     """Give the furnished shop a past of resolved incidents, and the changes that caused the scenario's.
 
-    An open incident of the past would appear in the demo without a webhook, at the next reconciliation.
+    An open incident of the past would appear in the demo without a webhook, at the next reconciliation. It
+    also gets a team whose on-call is in trouble; the returned truth says how.
     """
     rng = random.Random(f"demo past/{seed}")
     until = account.now() - _CALM
@@ -94,6 +96,7 @@ def furnish_for_the_demo(account: Account, *, incidents: int, days: float, seed:
             write_change(account, services[name], at, _fill_template(summary, rng), rng)
     for name, summary, minutes in _PLANTED:
         write_change(account, services[name], account.now() - timedelta(minutes=minutes), summary, rng)
+    return plant_on_call_faults(account, days=days, seed=seed, until=until)
 
 
 def _fill_template(template: str, rng: random.Random) -> str:

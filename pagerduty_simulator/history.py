@@ -43,8 +43,6 @@ class _Writer:
         if rng.random() < 0.1:
             self._at(resolved_at, lambda: self.account.resolve(created["id"]))
             return
-        if seconds_to_ack > 900:
-            self._at(opened_at + timedelta(seconds=900), lambda: self.account.escalate(created["id"]))
         self._at(acked_at, lambda: self._acknowledge(created))
         self._between(acked_at, resolved_at, created, responder)
         self._at(resolved_at, lambda: self.account.resolve(created["id"], by=responder))
@@ -103,7 +101,7 @@ def generate_history(account: Account, *, incidents: int, days: float, seed: int
             if moment >= ends_at:
                 break
             account.now = _fixed_clock(moment)
-            account.wake_snoozed()
+            account.run_due_steps()
             try:
                 step()
             except OperationRefused:

@@ -1,8 +1,9 @@
 """The incidents' log entries in PagerDuty's types, and the times that follow from them."""
 
+import contextlib
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -44,15 +45,35 @@ _SUMMARY_OF_KIND: Final[Mapping[str, str]] = {
     "annotate": "Note added",
     "notify": "Notified",
     "snooze": "Snoozed",
+    "repeat_escalation_path": "Escalation path repeated",
+    "exhaust_escalation_path": "Escalation path exhausted",
     "urgency_change": "Urgency changed",
     "field_value_change": "Field changed",
     "custom_field_value_change": "Custom field changed",
 }
 
 
+#: What automation does because a time is over; other things it does for a tool.
+_TIMEOUTS: Final = frozenset(
+    {"escalate", "unacknowledge", "repeat_escalation_path", "exhaust_escalation_path"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """How a person was notified; `kind` is that of the contact method. A device has no address."""
+
+    kind: str
+    address: str | None = field(default=None, repr=False)
+    status: str = "success"
+
+
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One log entry; an `agent` of None is automation, `users` are the users concerned."""
+    """One log entry; an `agent` of None is automation, `users` are the users concerned.
+
+    `channel` is PagerDuty's word for the way in which it came: auto, timeout or api.
+    """
 
     id: str
     kind: str
@@ -62,6 +83,8 @@ class LogEntry:
     summary: str
     users: tuple[User, ...] = ()
     note: str | None = None
+    channel: str = "auto"
+    notification: Notification | None = None
 
 
 @dataclass(slots=True)
@@ -78,18 +101,19 @@ class IncidentTimes:
 class IncidentLog:
     """All log entries of the account, oldest first."""
 
-    def __init__(self) -> None:
+    def __init__(self, seed: object = None) -> None:
         # A source of its own: the ids of the events stay the same whatever is logged.
-        self._rng = random.Random("log entries")
+        self._rng = random.Random("log entries" if seed is None else f"log entries/{seed}")
         self.entries: list[LogEntry] = []
         self.by_id: dict[str, LogEntry] = {}
         self.by_incident: dict[str, list[LogEntry]] = {}
         self.standings: dict[str, IncidentTimes] = {}
+        self._timing_out = False
 
     def record(
         self, kind: str | None, before: Incident | None, after: Incident, at: datetime, by: User | None
     ) -> None:
-        """Log the change from `before` to `after`, and whom PagerDuty notified of it."""
+        """Log the change from `before` to `after`, and the assignment that goes with it."""
         standing = self.standings.get(after.id)
         if standing is None:
             standing = self.standings[after.id] = IncidentTimes(at, at, by)
@@ -107,15 +131,39 @@ class IncidentLog:
         if kind is None:
             return
         self._write(kind, before, after, at, by)
-        if paged and after.assignees:
-            if kind not in {"escalate", "assign", "delegate"}:
-                self.add("assign", after, at, by, after.assignees)
-            for user in after.assignees:
-                self.add("notify", after, at, None, (user,))
+        if paged and after.assignees and kind not in {"escalate", "assign", "delegate"}:
+            self.add("assign", after, at, by, after.assignees)
 
     def of(self, incident_id: str) -> list[LogEntry]:
         """Return an incident's entries, oldest first."""
         return self.by_incident.get(incident_id, [])
+
+    def not_before(self, at: datetime) -> datetime:
+        """Return the time, or that of the newest entry if it is later: entries stand in order of time."""
+        return max(at, self.entries[-1].created_at) if self.entries else at
+
+    def sort(self) -> None:
+        """Put all entries in order of time, after some were added for the past."""
+        self.entries.sort(key=lambda entry: entry.created_at)
+        for entries in self.by_incident.values():
+            entries.sort(key=lambda entry: entry.created_at)
+
+    def adopt(self, other: "IncidentLog") -> None:
+        """Add all entries of another log, of other incidents."""
+        self.entries += other.entries
+        self.by_id |= other.by_id
+        self.by_incident |= other.by_incident
+        self.standings |= other.standings
+        self.sort()
+
+    @contextlib.contextmanager
+    def timing_out(self) -> Iterator[None]:
+        """Log what automation does within the block as the effect of a timeout."""
+        self._timing_out = True
+        try:
+            yield
+        finally:
+            self._timing_out = False
 
     def _write(
         self, kind: str, before: Incident | None, after: Incident, at: datetime, by: User | None
@@ -142,8 +190,10 @@ class IncidentLog:
         by: User | None,
         users: tuple[User, ...] = (),
         note: str | None = None,
+        *,
+        notification: Notification | None = None,
     ) -> None:
-        """Add an entry. A caller that adds past entries must sort `entries` by time afterwards."""
+        """Add an entry. A caller that adds past entries must call `sort` afterwards."""
         words = _SUMMARY_OF_KIND[kind]
         if kind == "field_value_change" and note is not None:
             words, note = note, None
@@ -152,7 +202,8 @@ class IncidentLog:
         if by is not None:
             words = f"{words} by {by.name}"
         entry_id = "R" + identifiers.incident_id(self._rng)[1:]
-        entry = LogEntry(entry_id, kind, incident.id, at, by, words, users, note)
+        channel = "api" if by else "timeout" if kind in _TIMEOUTS or self._timing_out else "auto"
+        entry = LogEntry(entry_id, kind, incident.id, at, by, words, users, note, channel, notification)
         self.entries.append(entry)
         self.by_id[entry.id] = entry
         self.by_incident.setdefault(incident.id, []).append(entry)

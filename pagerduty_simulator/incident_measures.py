@@ -1,7 +1,7 @@
 """The analytics measures of one incident, computed from its log. All durations are in seconds."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ from pagerduty_simulator.resources import Incident, User
 
 _BUSINESS_HOURS: Final = range(8, 18)
 _SLEEP_HOURS: Final = frozenset({22, 23, 0, 1, 2, 3, 4, 5, 6, 7})
+_ONE_INTERRUPTION: Final = timedelta(seconds=60)
 _ENDS_SNOOZE: Final = frozenset({"unacknowledge", "resolve", "escalate", "assign", "delegate"})
 
 
@@ -31,6 +32,7 @@ class Measures:
     manual_escalations: int
     timeout_escalations: int
     notified: tuple[tuple[datetime, User], ...]
+    interrupting: tuple[tuple[datetime, User], ...]
     seconds_to_first_ack: int | None
     seconds_to_resolve: int | None
     seconds_to_mobilize: int | None
@@ -48,9 +50,16 @@ class Measures:
         return tuple({user.id: user for user in (*self.acknowledged_by, *self.joined)}.values())
 
     def interruptions(self, user_id: str | None = None) -> dict[str, int]:
-        """Count notifications by hours in the notified person's time zone."""
+        """Count interruptions by hours in the notified person's time zone.
+
+        E-mail interrupts nobody, and what reaches a person within a minute is one interruption.
+        """
         counts = {"business": 0, "off": 0, "sleep": 0}
-        for at, user in self.notified:
+        latest: dict[str, datetime] = {}
+        for at, user in self.interrupting:
+            if user.id in latest and at - latest[user.id] < _ONE_INTERRUPTION:
+                continue
+            latest[user.id] = at
             if user_id in {None, user.id}:
                 counts[_kind_of_hour(at.astimezone(ZoneInfo(user.time_zone)))] += 1
         return counts
@@ -65,6 +74,7 @@ def _kind_of_hour(local: datetime) -> str:
 def measured(account: AccountState, incident: Incident) -> Measures:
     """Compute an incident's measures from its log; durations of an open incident end now."""
     entries = account.log.of(incident.id)
+    notifies = [entry for entry in entries if entry.kind == "notify" and entry.users]
     acks = [entry for entry in entries if entry.kind == "acknowledge"]
     assigns = [entry for entry in entries if entry.kind in {"assign", "escalate", "delegate"}]
     born = {entry.created_at for entry in entries if entry.kind in {"trigger", "field_value_change"}}
@@ -91,8 +101,11 @@ def measured(account: AccountState, incident: Incident) -> Measures:
         reassignment_count=sum(entry.kind == "assign" and entry.created_at not in born for entry in assigns),
         manual_escalations=sum(entry.kind == "escalate" and entry.agent is not None for entry in assigns),
         timeout_escalations=sum(entry.kind == "escalate" and entry.agent is None for entry in assigns),
-        notified=tuple(
-            (entry.created_at, entry.users[0]) for entry in entries if entry.kind == "notify" and entry.users
+        notified=tuple((entry.created_at, entry.users[0]) for entry in notifies),
+        interrupting=tuple(
+            (entry.created_at, entry.users[0])
+            for entry in notifies
+            if entry.notification is None or entry.notification.kind != "email"
         ),
         seconds_to_first_ack=None if first_ack is None else _seconds(incident.created_at, first_ack),
         seconds_to_resolve=(

@@ -12,7 +12,9 @@ from pagerduty_simulator import identifiers, payloads
 from pagerduty_simulator.account_state import AccountState, OperationRefused
 from pagerduty_simulator.event_types import EventType
 from pagerduty_simulator.events import Event
-from pagerduty_simulator.resources import Incident, IncidentStatus, Note
+from pagerduty_simulator.pages import DroppedIncident
+from pagerduty_simulator.resources import Incident, IncidentStatus, Note, Service
+from pagerduty_simulator.support_hours import urgency_of
 
 _AT_ONCE: Final = timedelta(0)
 # Seen in real accounts: creating an incident as its own assignee acknowledges it this much later,
@@ -30,7 +32,8 @@ class LifecycleOperations(AccountState):
         title: str,
         *,
         priority_id: str | None = None,
-        urgency: str = "high",
+        urgency: str | None = None,
+        severity: str | None = None,
         assignee_ids: tuple[str, ...] = (),
         incident_key: str | None = None,
         escalation_policy_id: str | None = None,
@@ -38,10 +41,12 @@ class LifecycleOperations(AccountState):
         details: str | None = None,
         by: str | None = None,
     ) -> tuple[Event, ...]:
-        """Open an incident, assigned to its policy's first level unless assignees are given.
+        """Open an incident, assigned to its policy's first level with somebody unless assignees are given.
 
-        A user who opens an incident for themselves also acknowledges it. Raises OperationRefused if the
-        service has an open incident with this key.
+        Without `urgency`, the service's urgency rule decides, perhaps by the alert's `severity`. A user who
+        opens an incident for themselves also acknowledges it. Returns no event if PagerDuty creates no
+        incident: `dropped` then says why. Raises OperationRefused if the service has an open incident with
+        this key.
         """
         service = self.services[service_id]
         if incident_key is not None:
@@ -49,6 +54,14 @@ class LifecycleOperations(AccountState):
         policy = service.escalation_policy
         if escalation_policy_id is not None:
             policy = self.escalation_policies[escalation_policy_id]
+        level, assignees = 0, tuple(self.users[assignee_id] for assignee_id in assignee_ids)
+        refusal = self._why_not(service)
+        if refusal is None and not assignees:
+            level, assignees = self.assign(policy, 0)
+            refusal = None if assignees else "nobody_on_call"
+        if refusal is not None:
+            self.dropped.append(DroppedIncident(self._instant(), service.id, policy.id, title, refusal))
+            return ()
         at = self._next_moment(_AT_ONCE)
         incident = Incident(
             id=identifiers.incident_id(self.rng),
@@ -60,8 +73,9 @@ class LifecycleOperations(AccountState):
             escalation_policy=policy,
             incident_type=incident_type,
             details=details,
-            urgency=urgency,
-            assignees=tuple(self.users[assignee_id] for assignee_id in assignee_ids) or self.paged(policy, 0),
+            urgency=urgency or urgency_of(service, at, severity),
+            escalation_level=level,
+            assignees=assignees,
             assigned_directly=bool(assignee_ids),
             teams=service.teams,
             priority=None if priority_id is None else self.priorities[priority_id],
@@ -126,12 +140,13 @@ class LifecycleOperations(AccountState):
             raise OperationRefused(2001, "Only a resolved incident can be reopened")
         at = self._next_moment(_AT_ONCE)
         status = IncidentStatus.ACKNOWLEDGED if acknowledged else IncidentStatus.TRIGGERED
+        level, assignees = self.assign(incident.escalation_policy, 0)
         reopened = replace(
             incident,
             status=status,
-            assignees=self.paged(incident.escalation_policy, 0),
+            assignees=assignees,
             assigned_directly=False,
-            escalation_level=0,
+            escalation_level=level,
             reopened_at=at,
             resolved_at=None,
             merged_into=None,
@@ -147,14 +162,17 @@ class LifecycleOperations(AccountState):
         return self.escalate_to(incident_id, level, by=by)
 
     def escalate_to(self, incident_id: str, level: int, *, by: str | None = None) -> tuple[Event, ...]:
-        """Page this level of the policy, counted from 0."""
+        """Page this level of the policy, counted from 0, or the next level with somebody on call."""
         incident = self._open_incident(incident_id)
+        level, assignees = self.assign(incident.escalation_policy, level)
+        if not assignees:
+            raise OperationRefused(1015, "Nobody is on call on this level")
         escalated = replace(
             incident,
             status=IncidentStatus.TRIGGERED,
             snoozed_until=None,
             escalation_level=level,
-            assignees=self.paged(incident.escalation_policy, level),
+            assignees=assignees,
             assigned_directly=False,
         )
         return self._emit_change(EventType.ESCALATED, escalated, by)
@@ -184,13 +202,16 @@ class LifecycleOperations(AccountState):
         policy = self.escalation_policies.get(escalation_policy_id)
         if policy is None:
             raise OperationRefused(1014, "Escalation policy not found")
+        level, assignees = self.assign(policy, 0)
+        if not assignees:
+            raise OperationRefused(1015, "Nobody is on call on the escalation policy")
         delegated = replace(
             incident,
             status=IncidentStatus.TRIGGERED,
             snoozed_until=None,
             escalation_policy=policy,
-            escalation_level=0,
-            assignees=self.paged(policy, 0),
+            escalation_level=level,
+            assignees=assignees,
             assigned_directly=False,
             teams=(*incident.teams, *(team for team in policy.teams if team not in incident.teams)),
         )
@@ -226,6 +247,18 @@ class LifecycleOperations(AccountState):
         """Change the incident's type, for example to a major incident."""
         changed = replace(self.incident(incident_id), incident_type=incident_type)
         return self._emit_change(EventType.INCIDENT_TYPE_CHANGED, changed, by)
+
+    def _why_not(self, service: Service) -> str | None:
+        """Return why the service opens no incident now; None if it does."""
+        if service.is_disabled:
+            return "disabled"
+        now = self.now()
+        windows = self.belongings.maintenance_windows.values()
+        covered = any(
+            window.start <= now < window.end and any(known.id == service.id for known in window.services)
+            for window in windows
+        )
+        return "maintenance" if covered else None
 
     def _emit_change(self, event_type: EventType, incident: Incident, by: str | None) -> tuple[Event, ...]:
         return self._save_and_emit(event_type, incident, by, self._next_moment(_AT_ONCE))

@@ -12,7 +12,7 @@ from typing import Final
 from pagerduty_simulator import identifiers
 from pagerduty_simulator.account import Account
 from pagerduty_simulator.belongings import Alert, ChangeEvent
-from pagerduty_simulator.incident_log import IncidentTimes
+from pagerduty_simulator.incident_log import IncidentTimes, Notification
 from pagerduty_simulator.resources import (
     EscalationPolicy,
     Incident,
@@ -71,7 +71,7 @@ def write_past(account: Account, lives: Sequence[IncidentLife], rng: random.Rand
             account.open_by_key.setdefault((incident.service.id, incident.incident_key), incident.id)
         _write_log(account, incident, lives[index])
         ids[index] = incident.id
-    account.log.entries.sort(key=lambda entry: entry.created_at)
+    account.log.sort()
     return tuple(ids)
 
 
@@ -134,10 +134,12 @@ def _write_log(account: Account, incident: Incident, life: IncidentLife) -> None
     times = IncidentTimes(life.opened_at, life.opened_at, None, life.opened_at)
     if life.assignees:
         add("assign", incident, life.opened_at, None, life.assignees)
-        for user in life.assignees:
-            add("notify", incident, life.opened_at, None, (user,))
+        answered_at = life.escalated_at or life.acknowledged_at or life.resolved_at
+        _write_notified(account, incident, life.assignees, life.opened_at, answered_at)
     if life.escalated_at is not None:
         add("escalate", incident, life.escalated_at, None, life.assignees)
+        answered_at = life.acknowledged_at or life.resolved_at
+        _write_notified(account, incident, life.assignees, life.escalated_at, answered_at)
         times = IncidentTimes(life.escalated_at, life.opened_at, None, life.escalated_at)
     if life.acknowledged_at is not None:
         times = _write_acknowledged(account, incident, life, life.acknowledged_at)
@@ -147,6 +149,24 @@ def _write_log(account: Account, incident: Incident, life: IncidentLife) -> None
         add("resolve", incident, life.resolved_at, life.resolved_by, (), life.resolution)
         times = IncidentTimes(life.resolved_at, life.resolved_at, life.resolved_by, times.assigned_at)
     account.log.standings[incident.id] = times
+
+
+def _write_notified(
+    account: Account, incident: Incident, users: Iterable[User], since: datetime, until: datetime | None
+) -> None:
+    """Log the notifications by the users' rules until somebody answered, or until now."""
+    ends_at = min(until or account.now(), account.now())
+    for user in users:
+        known = account.users.get(user.id, user)
+        for rule in known.rules(incident.urgency):
+            at, method = (
+                since + timedelta(minutes=rule.delay_minutes),
+                known.contact_method(rule.contact_method_id),
+            )
+            if at < ends_at and method is not None and method.enabled and not method.blacklisted:
+                address = None if method.kind == "push_notification" else method.address
+                notification = Notification(method.kind, address)
+                account.log.add("notify", incident, at, None, (known,), notification=notification)
 
 
 def _write_acknowledged(
@@ -163,8 +183,8 @@ def _write_acknowledged(
         add("assign", incident, moved_at, by, new_assignees)
     if not new_assignees:
         return IncidentTimes(at, at, by, life.escalated_at or life.opened_at, ((at, by),))
-    add("notify", incident, moved_at, None, new_assignees)
     taken_at = moved_at + _A_MOMENT
+    _write_notified(account, incident, new_assignees, moved_at, taken_at)
     add("acknowledge", incident, taken_at, life.taken_by)
     return IncidentTimes(taken_at, taken_at, life.taken_by, moved_at, ((taken_at, life.taken_by),))
 

@@ -119,6 +119,7 @@ async def play(
     for step in scenario.steps:
         due = begun_at + timedelta(seconds=step.at_seconds)
         await clock.sleep(due - clock.now())
+        publish(account.run_due_steps())
         with contextlib.suppress(OperationRefused):
             publish(stage.perform(step))
 

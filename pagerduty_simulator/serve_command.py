@@ -19,12 +19,15 @@ from pagerduty_simulator.events import Event
 from pagerduty_simulator.furnished_shop import furnished_shop
 from pagerduty_simulator.history import generate_history
 from pagerduty_simulator.packs.catalogue import PACKS
+from pagerduty_simulator.packs.on_call import ON_CALL_PACKS, OnCallTruth
+from pagerduty_simulator.packs.truth import GroundTruth
 from pagerduty_simulator.rest_api import AccountSite, running_rest_api
 from pagerduty_simulator.scenarios import play
 
 TOKEN_VARIABLE: Final = "PAGERDUTY_SIMULATOR_TOKEN"  # noqa: S105
 SECRET_VARIABLE: Final = "PAGERDUTY_SIMULATOR_SECRET"  # noqa: S105
 BIG: Final = "big"
+_PACK_NAMES: Final = (*PACKS, *ON_CALL_PACKS, BIG)
 #: Real seconds between runs of the scheduled steps.
 _TICK_SECONDS: Final = 0.5
 _DAYS: Final = 30.0
@@ -73,9 +76,14 @@ def _world(pack: str, seed: int) -> tuple[Account, tuple[Event, ...]]:
     """Make a pack's account and print its ground truth. Raises BadParameter for an unknown pack."""
     if pack == BIG:
         return big_account(now=_now, seed=seed), ()
-    if pack not in PACKS:
-        raise typer.BadParameter(f"no pack {pack!r}; there are: {', '.join((*PACKS, BIG))}")
-    account, truth, initial_events = PACKS[pack](now=_now, seed=seed)
+    initial_events: tuple[Event, ...] = ()
+    truth: OnCallTruth | GroundTruth
+    if pack in ON_CALL_PACKS:
+        account, truth = ON_CALL_PACKS[pack](now=_now, seed=seed)
+    elif pack in PACKS:
+        account, truth, initial_events = PACKS[pack](now=_now, seed=seed)
+    else:
+        raise typer.BadParameter(f"no pack {pack!r}; there are: {', '.join(_PACK_NAMES)}")
     for name, value in asdict(truth).items():
         typer.echo(f"{name}: {value}", err=True)
     return account, initial_events
@@ -112,7 +120,7 @@ def serve(
     demo: Annotated[bool, typer.Option("--demo", help="Play the demo scenario on the account.")] = False,
     pack: Annotated[
         str,
-        typer.Option(help=f"Serve this pack's account instead of the shop's: {', '.join(PACKS)}; or {BIG}."),
+        typer.Option(help=f"Serve this pack's account instead of the shop's: {', '.join(_PACK_NAMES)}."),
     ] = "",
     latency_ms: Annotated[
         int, typer.Option(min=0, help="The least time of each response, in real time.")

@@ -1,15 +1,12 @@
 """Schedules of shifts (v3): rotations of recurring events, custom shifts and overrides."""
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from pagerduty_simulator.recurrence import occurrences
 from pagerduty_simulator.resources import Team
 from pagerduty_simulator.shifts import Shift, cut, joined, without
-
-_DAYS: Final = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
-_ONE_DAY: Final = timedelta(days=1)
 
 # A user's id, or None for a slot that is deliberately empty.
 Member = str | None
@@ -37,7 +34,8 @@ class RotationEvent:
         length = self.end - self.start
         zone = ZoneInfo(self.time_zone)
         until = min(until, self.effective_until or until)
-        for index, wall in self._occurrences(until, zone):
+        first, last = (at.astimezone(zone).replace(tzinfo=None) for at in (self.start, until))
+        for index, wall in enumerate(occurrences(self.recurrence, first, last, zone)):
             start = wall.replace(tzinfo=zone).astimezone(UTC)
             end = (wall + length).replace(tzinfo=zone).astimezone(UTC)
             if end <= since or not self.members:
@@ -48,39 +46,6 @@ class RotationEvent:
             result.extend(Shift(start, end, member, source) for member in on_call)
         last = self.effective_until or datetime.max.replace(tzinfo=UTC)
         return [shift for shift in cut(result, self.effective_since, last) if shift.start < shift.end]
-
-    def _occurrences(self, until: datetime, zone: ZoneInfo) -> list[tuple[int, datetime]]:
-        """Return the numbered local start times, from the first shift on."""
-        first = self.start.astimezone(zone).replace(tzinfo=None)
-        last = until.astimezone(zone).replace(tzinfo=None)
-        rule = _parsed_rule(self.recurrence)
-        if rule is None:
-            return [(0, first)] if first < last else []
-        weekly = rule["FREQ"] == "WEEKLY"
-        interval = int(rule.get("INTERVAL", "1"))
-        days = rule.get("BYDAY", _DAYS[first.weekday()] if weekly else "").split(",")
-        count = int(rule.get("COUNT", "0"))
-        starts: list[tuple[int, datetime]] = []
-        monday = first.date() - timedelta(days=first.weekday())
-        at = first
-        while at < last and not (count and len(starts) == count):
-            elapsed = (at.date() - monday).days // 7 if weekly else (at.date() - first.date()).days
-            if elapsed % interval == 0 and (days == [""] or _DAYS[at.weekday()] in days):
-                starts.append((len(starts), at))
-            at += _ONE_DAY
-        return starts
-
-
-def _parsed_rule(recurrence: tuple[str, ...]) -> dict[str, str] | None:
-    """Parse a daily or weekly RRULE. Raises ValueError for another frequency."""
-    for line in recurrence:
-        if not line.startswith("RRULE:"):
-            continue
-        rule = dict(part.split("=", 1) for part in line.removeprefix("RRULE:").split(";"))
-        if rule.get("FREQ") not in {"DAILY", "WEEKLY"}:
-            raise ValueError("only FREQ=DAILY and FREQ=WEEKLY are known")
-        return rule
-    return None
 
 
 @dataclass(slots=True)

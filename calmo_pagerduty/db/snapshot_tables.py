@@ -1,4 +1,4 @@
-"""The tables of account snapshots."""
+"""The tables of account snapshots, and of the runs that take and analyse them."""
 
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, ForeignKeyConstraint, Index, Table
@@ -49,4 +49,29 @@ snapshot_parts = Table(
         ["connection_id", "digest"], ["snapshot_blobs.connection_id", "snapshot_blobs.digest"]
     ),
     Index(None, "connection_id", "digest"),
+)
+
+#: Runs of the on-call analyses.
+oncall_runs = Table(
+    "oncall_runs",
+    metadata,
+    #: The id of the workflow's run.
+    Column("id", Text, primary_key=True),
+    Column("connection_id", Text, ForeignKey("connections.id"), nullable=False),
+    Column("reason", Text, nullable=False),
+    #: reading, analysing, complete or failed.
+    Column("state", Text, nullable=False),
+    Column("begun_at", Utc, nullable=False),
+    Column("finished_at", Utc),
+    #: The time of the snapshot that was asked for; null: a new snapshot.
+    Column("as_of", Utc),
+    #: The time that analyses take for the present.
+    Column("now", Utc),
+    Column("snapshot_id", Text),
+    #: What the run carries out, by name.
+    Column("analyses", Json, nullable=False, server_default="[]"),
+    #: How each analysis ended (`oncall.model.AnalysisOutcome`).
+    Column("outcomes", Json, nullable=False, server_default="[]"),
+    Column("problem", Text, nullable=False, server_default=""),
+    Index(None, "connection_id", "begun_at"),
 )

@@ -24,6 +24,7 @@ from calmo_pagerduty.db.tables import (
 )
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.deliveries.model import DeliveryState
+from calmo_pagerduty.oncall import store as oncall_runs
 from calmo_pagerduty.snapshots import store as snapshots
 from calmo_pagerduty.snapshots.retention_rules import expired_snapshots
 
@@ -123,6 +124,12 @@ def delete_account_snapshots(tx: Transaction, _after: int, now: datetime) -> Del
     due = (*snapshots.list_of_removed_connections(tx), *expired_snapshots(snapshots.list_ages(tx), now))
     rows = snapshots.delete_snapshots(tx, due[:SNAPSHOT_BATCH_SIZE])
     return DeletedBatch(rows, 0 if len(due) > rows else None)
+
+
+def delete_oncall_runs(tx: Transaction, _after: int, older_than: datetime) -> DeletedBatch:
+    """Delete old runs of the on-call analyses. Their results and findings stay."""
+    rows = oncall_runs.delete_old_runs(tx, older_than, BATCH_SIZE)
+    return DeletedBatch(rows, 0 if rows == BATCH_SIZE else None)
 
 
 def _delete_cached(tx: Transaction, table: sa.Table, is_old: sa.ColumnElement[bool]) -> DeletedBatch:

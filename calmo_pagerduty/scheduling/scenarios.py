@@ -23,7 +23,7 @@ from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.kernel.model import FrozenModel
 
 MAX_CHANGES = 50
-MAX_DAYS = 92
+MAX_DAYS = 90
 _DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from calmo_pagerduty.kernel.durations import format_age, format_duration
 from calmo_pagerduty.kernel.instants import format_table_instant
+from calmo_pagerduty.kernel.untrusted_text import sanitize_text
 from ingress.commands.tool_view import call_view
 
 Json = dict[str, Any]
@@ -55,8 +56,9 @@ def issue_table(issues: Sequence[Json]) -> Table:
             severity_badge(issue),
             status_text(issue),
             Text(issue["priority"] or "-"),
-            Text(issue["incident_id"]),
-            Text(issue["title"]),
+            # An issue of a finding has no incident; its own id finds it.
+            Text(issue["id"] if issue.get("origin") == "finding" else issue["incident_id"]),
+            Text(sanitize_text(issue["title"])),
             Text(issue_age_text(issue, now)),
             Text(last_event(issue)),
         )
@@ -85,7 +87,7 @@ def live_table(issues: Sequence[Json], width: int, height: int) -> Group:
             Text(issue["priority"] or "-"),
             Text(issue_age_text(issue, now)),
             Text(last_event(issue)),
-            Text(issue["title"]),
+            Text(sanitize_text(issue["title"])),
         )
         lines += [row, Text(link, style=f"dim link {link}", overflow="fold")]
     return Group(*lines)
@@ -110,7 +112,7 @@ def change_line(change: Json) -> Text:
         " ",
         (f"{change['status']:<12} ", STATUS_STYLE.get(change["status"], "")),
         f"{issue['incident_id']} ",
-        f"{issue['title']} ",
+        f"{sanitize_text(issue['title'])} ",
         (f"[{events}] ", "cyan"),
         (issue["workflow_url"], "dim"),
     )
@@ -131,13 +133,13 @@ def issue_with_timeline(issue: Json) -> Group:
     facts = Table.grid(padding=(0, 2))
     people = ", ".join(assignee["name"] or assignee["id"] for assignee in issue["assignees"]) or "nobody"
     service = issue["service"]
-    rows = {
+    rows = _origin(issue) | {
         "status": status_text(issue),
         "severity": severity_badge(issue),
         "priority": Text(issue["priority"] or "not set"),
         "urgency": Text(issue["urgency"] or "not known"),
-        "service": Text((service["name"] or service["id"]) if service else "not known"),
-        "assignees": Text(people),
+        "service": Text(sanitize_text(service["name"] or service["id"]) if service else "not known"),
+        "assignees": Text(sanitize_text(people)),
         "created": Text(_in_table(issue["created_at"])),
         "resolved": Text(_in_table(issue["resolved_at"]) if issue["resolved_at"] else "-"),
         "context": _context(issue),
@@ -156,12 +158,26 @@ def issue_with_timeline(issue: Json) -> Group:
         style = "" if entry["moved"] else "dim"
         what = entry["event_type"].removeprefix("incident.")
         mark = "● moved the issue" if entry["moved"] else ""
-        timeline.add_row(_in_table(entry["occurred_at"]), what, escape(entry["summary"]), mark, style=style)
-    return Group(Text(issue["title"], style="bold"), facts, Text(), timeline)
+        timeline.add_row(
+            _in_table(entry["occurred_at"]), what, escape(sanitize_text(entry["summary"])), mark, style=style
+        )
+    return Group(Text(sanitize_text(issue["title"]), style="bold"), facts, Text(), timeline)
+
+
+def _origin(issue: Json) -> dict[str, Text]:
+    """Return a line about the finding that opened the issue; none if an incident did."""
+    if issue.get("origin") != "finding":
+        return {}
+    expected = issue["expected_dropped_incidents"]
+    dropped = "" if expected is None else f"; {expected:.2f} dropped incidents expected"
+    command = f"calmo-pagerduty findings show {issue['finding_id']}"
+    return {"opened by": Text.assemble(f"finding {issue['finding_id']}{dropped}  ", (command, "dim"))}
 
 
 def _context(issue: Json) -> Text:
     """Return a line about the issue's context, and how to see it."""
+    if issue.get("origin") == "finding":
+        return Text("none: PagerDuty has no incident of it")
     context = issue.get("context")
     if not context:
         return Text("none yet")

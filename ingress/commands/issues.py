@@ -38,6 +38,10 @@ def list_issues(
     service: Annotated[list[str] | None, typer.Option(help="A service's name or id")] = None,
     incident: Annotated[list[str] | None, typer.Option(help="A PagerDuty incident's id")] = None,
     scope: Annotated[list[str] | None, typer.Option(help="personal:USER or organization:ORG")] = None,
+    origin: Annotated[list[str] | None, typer.Option(help="incident, finding")] = None,
+    order: Annotated[
+        str | None, typer.Option(help="newest (default), or expected_dropped: the most dropped incidents")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
     cursor: Annotated[
         str | None, typer.Option(help="The cursor that the last answer gave for the next page")
@@ -52,9 +56,12 @@ def list_issues(
         "service": service,
         "incident": incident,
         "scope": scope,
+        "origin": origin,
     }
     params = [(name, value) for name, values in filters.items() for value in values or []]
     params.append(("limit", str(limit)))
+    if order:
+        params.append(("order", order))
     if cursor:
         params.append(("cursor", cursor))
     page = client_of(data_dir).list_issues(params)

@@ -39,6 +39,7 @@ class RetentionSweeper:
             ("past_incidents", retention.delete_cached_incidents, INCIDENT_LOOKBACK),
             ("past_changes", retention.delete_cached_changes, CHANGE_LOOKBACK),
             ("account_objects", retention.delete_cached_objects, MAX_UNUSED_AGE),
+            ("oncall_runs", retention.delete_oncall_runs, ids),
             # Their own rule says how old they get.
             ("account_snapshots", retention.delete_account_snapshots, timedelta()),
         )

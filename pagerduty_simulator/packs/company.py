@@ -2,13 +2,14 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
 from pagerduty_simulator import identifiers
 from pagerduty_simulator.account import Account
 from pagerduty_simulator.belongings import BusinessService, Dependency
+from pagerduty_simulator.contacts import contact_method, notification_rules, phone_number
 from pagerduty_simulator.layer_schedules import Layer, LayerSchedule
 from pagerduty_simulator.packs import vocabulary
 from pagerduty_simulator.packs.vocabulary import Trouble
@@ -124,7 +125,7 @@ def _hire(company: Company) -> None:
     users = []
     for name, zone in people:
         address = f"{name.lower().replace(' ', '.')}@harbour-goods.example"
-        users.append(account.add_user(name, address, zone))
+        users.append(_equipped(account, account.add_user(name, address, zone)))
     begins_at = _monday(company.now - timedelta(days=company.shape.days + 30))
     for number, name in enumerate(_TEAMS):
         team, members = account.add_team(name), tuple(users[number :: len(_TEAMS)])
@@ -148,6 +149,20 @@ def _hire(company: Company) -> None:
         levels = ((ScheduleTarget(schedule.id, schedule.name),), (members[0],))
         company.policies.append(account.add_escalation_policy(f"{name} policy", levels, (team,)))
         company.members[team.id] = members
+
+
+def _equipped(account: Account, user: User) -> User:
+    """Give a user a telephone and an app; its generator is its own, so nothing else changes."""
+    rng = random.Random(f"equipment/{user.id}")
+    kinds = ("push_notification", "phone")
+    methods = (
+        *user.contact_methods,
+        *(contact_method(kind, phone_number(rng), rng) for kind in kinds),
+    )
+    plan = (("high", 0, "push_notification"), ("high", rng.randrange(2, 8), "phone"), ("low", 0, "email"))
+    rules = notification_rules(methods, plan, rng)
+    account.save_user(replace(user, contact_methods=methods, notification_rules=rules))
+    return account.users[user.id]
 
 
 def _monday(at: datetime) -> datetime:

@@ -17,7 +17,7 @@ from pagerduty_simulator.packs.everyday import (
 from pagerduty_simulator.packs.truth import GroundTruth, PackWorld
 from pagerduty_simulator.packs.vocabulary import Trouble
 from pagerduty_simulator.past import IncidentLife, write_past
-from pagerduty_simulator.resources import IncidentStatus, User
+from pagerduty_simulator.resources import User
 
 
 class Present:
@@ -56,7 +56,6 @@ class Present:
             details = {"source": profile.service.name, "check": trouble.check}
             account.add_alert(incident_id, title, "critical", details, key)
         self.events += events
-        escalate_when_due(account, incident_id)
         return incident_id
 
     def acknowledge(self, incident_id: str, at: datetime) -> None:
@@ -87,23 +86,3 @@ def shift_changes(account: Account, by: timedelta, since: datetime, until: datet
         if since <= change.timestamp < until:
             shifted = since + (change.timestamp + by - since) % (until - since)
             owned[change.id] = replace(change, timestamp=shifted)
-
-
-def escalate_when_due(account: Account, incident_id: str) -> None:
-    """Schedule the escalation to the policy's next level, after the policy's delay."""
-    incident = account.incident(incident_id)
-    level, policy = incident.escalation_level, incident.escalation_policy
-    if level + 1 >= len(policy.levels):
-        return
-    minutes = policy.delays_minutes[level] if level < len(policy.delays_minutes) else 30
-    paged_at = account.log.standings[incident_id].assigned_at or incident.created_at
-
-    def escalate() -> tuple[Event, ...]:
-        now = account.incident(incident_id)
-        if now.status is not IncidentStatus.TRIGGERED or now.escalation_level != level:
-            return ()
-        events = account.escalate(incident_id)
-        escalate_when_due(account, incident_id)
-        return events
-
-    account.schedule_step(paged_at + timedelta(minutes=minutes), escalate)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from pagerduty_simulator.belongings import Alert
-from pagerduty_simulator.incident_log import LogEntry
+from pagerduty_simulator.incident_log import LogEntry, Notification
 from pagerduty_simulator.payloads import wire_seconds
 from pagerduty_simulator.references import (
     JsonObject,
@@ -218,7 +218,9 @@ def _log_entry_head(site: Site, entry: LogEntry) -> JsonObject:
 def log_entry_object(call: Call, entry: LogEntry) -> JsonObject:
     """Return a log entry in full; `include[]=channels` adds its channel's content."""
     links, incident = call.links, call.account.incidents[entry.incident_id]
-    channel: JsonObject = {"type": "auto" if entry.agent is None else "api"}
+    channel: JsonObject = {"type": entry.channel}
+    if entry.notification is not None:
+        channel["notification"] = _notification(links, entry, entry.notification)
     if call.includes("channels"):
         channel |= {"summary": incident.title, "details": {"source": incident.service.name}}
     if entry.kind == "annotate":
@@ -253,6 +255,17 @@ def log_entry_object(call: Call, entry: LogEntry) -> JsonObject:
     if entry.kind == "notify" and entry.users:
         result["user"] = user_reference(links, entry.users[0])
     return result
+
+
+def _notification(site: Site, entry: LogEntry, notification: Notification) -> JsonObject:
+    kind = notification.kind.removesuffix("_notification")
+    return {
+        "type": f"{kind}_notification",
+        "address": notification.address,
+        "status": notification.status,
+        "started_at": wire_seconds(entry.created_at),
+        "user": user_reference(site, entry.users[0]),
+    }
 
 
 def belongs_in_overview(entry: LogEntry) -> bool:

@@ -53,7 +53,7 @@ def _create(call: Call) -> Answer:
         service_id,
         body["title"][:_MAX_TITLE_LENGTH],
         priority_id=change.priority_id,
-        urgency=change.urgency or "high",
+        urgency=change.urgency,
         assignee_ids=change.assignee_ids or (),
         incident_key=body.get("incident_key"),
         escalation_policy_id=change.policy_id,
@@ -61,11 +61,19 @@ def _create(call: Call) -> Answer:
         details=details,
         by=call.by,
     )
+    if not events:
+        raise _dropped(call.account.dropped[-1].reason)
     incident_id = str(events[0].incident_id)
     if change.bridge is not None:
         events += call.account.set_conference_bridge(incident_id, *change.bridge, by=call.by)
     call.site.publish(events)
     return Answer(201, {"incident": incident_object(call, call.account.incident(incident_id))})
+
+
+def _dropped(reason: str) -> RestError:
+    if reason == "nobody_on_call":
+        return refused(400, 1015, "Nobody is on call on the escalation policy")
+    return invalid(f"The service opens no incidents: {reason}")
 
 
 def _update(call: Call) -> Answer:

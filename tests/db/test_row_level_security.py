@@ -22,6 +22,8 @@ from calmo_pagerduty.deliveries.model import SignatureVerdict, Verdict
 from calmo_pagerduty.findings.service import record_results
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import Scope, Visibility
+from calmo_pagerduty.oncall import store as oncall_runs
+from calmo_pagerduty.oncall.model import RunToStart
 from calmo_pagerduty.snapshots import store as snapshots
 from tests.conftest import new_postgresql_database
 from tests.support.builders import SECRET, new_id
@@ -35,7 +37,7 @@ OF_A_SCOPE = (
     "connections", "webhooks", "webhook_secrets", "deliveries", "delivery_bodies", "refusals", "issues",
     "timeline", "issue_changes", "tool_calls", "audit", "reconciliations", "contexts", "context_parts",
     "account_objects", "account_incidents", "account_changes", "account_reads",
-    "operations", "account_snapshots", "snapshot_blobs", "snapshot_parts",
+    "operations", "account_snapshots", "snapshot_blobs", "snapshot_parts", "oncall_runs",
     "analysis_results", "findings", "finding_events",
 )  # fmt: skip
 #: What is nobody's: operators' own, or not yet known to be anybody's.
@@ -118,6 +120,8 @@ def fill(database: Database, scope: str) -> None:
         snapshots.insert_whole_snapshot(
             transaction, small_snapshot(id=new_id("snap_"), connection_id=connection)
         )
+        run = RunToStart(run_id=new_id(), connection_id=connection)
+        oncall_runs.insert_run(transaction, run, (), now)
         record_results(transaction, connection, (a_result(a_finding()),), now)
 
     database.write_blocking(write)

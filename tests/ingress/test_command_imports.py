@@ -18,14 +18,14 @@ CLIENT, RICH = "httpx", "rich"
 EXPLAINED = (
     "", "up", "worker", "ingress", "mcp", "explain", "context", "reconcile", "doctor", "webhook",
     "webhook create", "issues", "issues act", "deliveries", "connection add", "tool", "audit",
-    "api-key create", "health", "encryption",
+    "api-key create", "health", "encryption", "findings",
 )  # fmt: skip
 #: Each ends in one line that says that nothing answers.
 ASKING = (
     "issues list", "issues show PT4KHLK", "issues act PT4KHLK resolve", "tool list",
     "tool call list_users", "webhook list", "webhook pause abc", "connection list", "audit list",
     "api-key list", "deliveries list", "explain PT4KHLK", "context PT4KHLK", "reconcile con_a", "doctor",
-    "health ingress",
+    "health ingress", "findings list", "findings show 1",
 )  # fmt: skip
 PROGRAM = """
 import atexit, sys

@@ -21,7 +21,7 @@ ACME, BANK, ROBIN = "organization:acme", "organization:bank", "personal:robin"
 COMMANDS: Mapping[tuple[str, ...], str] = {
     ("issues", "show"): "issue", ("deliveries", "show"): "seq", ("explain",): "incident",
     ("connection", "show"): "connection", ("tool", "approve"): "call", ("api-key", "revoke"): "key",
-    ("webhook", "show"): "webhook", ("context",): "issue",
+    ("webhook", "show"): "webhook", ("context",): "issue", ("findings", "show"): "finding",
 }  # fmt: skip
 
 
