@@ -8,6 +8,7 @@ from typing import Any
 from activities.contexts import ContextActivities, ContextRequestActivities
 from activities.doctor import DoctorActivities
 from activities.incidents import IncidentActivities
+from activities.oncall_digest import DigestActivities
 from activities.reconciliation import ReconcileActivities
 from activities.tool_calls import ToolCallActivities
 from bootstrap.store import OpenStore
@@ -25,6 +26,7 @@ from calmo_pagerduty.http_client import AsyncClient
 from calmo_pagerduty.incidents.action_observer import ActionObserver
 from calmo_pagerduty.incidents.response_target_service import ResponseTargetService
 from calmo_pagerduty.incidents.service import IssueService
+from calmo_pagerduty.oncall.digest_service import DigestService
 from calmo_pagerduty.oncall.service import OnCallRunService
 from calmo_pagerduty.pagerduty.client import connect
 from calmo_pagerduty.reconciliation.service import ReconciliationService
@@ -147,6 +149,14 @@ class Services:
         return OnCallRunService(self.database, self.snapshot_reader, self.finding_service)
 
     @cached_property
+    def digest_service(self) -> DigestService:
+        return DigestService(self.database)
+
+    @cached_property
+    def digest_activities(self) -> DigestActivities:
+        return DigestActivities(self.digest_service)
+
+    @cached_property
     def incident_activities(self) -> IncidentActivities:
         return IncidentActivities(self.issue_service, self.response_target_service)
 
@@ -175,6 +185,7 @@ class Services:
             self.context_activities.fail_context,
             self.context_activities.create_note_call,
             self.context_request_activities.request_context,
+            self.digest_activities.make_digest,
         )
 
     @property

@@ -12,6 +12,7 @@ from workflows.account_memory import AccountMemoryWorkflow
 from workflows.doctor import DoctorWorkflow
 from workflows.incident import IncidentWorkflow
 from workflows.incident_context import IncidentContextWorkflow
+from workflows.oncall_digest import OnCallDigestWorkflow
 from workflows.reconcile import ReconcileWorkflow
 from workflows.tool_call import ToolCallWorkflow
 
@@ -22,6 +23,7 @@ WORKFLOWS = (
     DoctorWorkflow,
     IncidentContextWorkflow,
     AccountMemoryWorkflow,
+    OnCallDigestWorkflow,
 )
 #: Activities in progress may finish within this time after SIGTERM.
 SHUTDOWN_GRACE = timedelta(seconds=4)

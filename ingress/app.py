@@ -72,6 +72,7 @@ def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
         *ingress.coverage.endpoints(),
         *ingress.escalation.endpoints(),
         *ingress.findings.endpoints(),
+        *ingress.digests.endpoints(),
         *ingress.report_tools.endpoints(),
         Endpoint(
             "GET",
@@ -104,6 +105,7 @@ def build_app(ingress: Ingress) -> Starlette:
             "reconcile_scheduler": ingress.reconcile_scheduler.run,
             "context_counter": ingress.context_counter.run,
             "finding_counter": ingress.finding_counter.run,
+            "digest_scheduler": ingress.digest_scheduler.run,
             "retention_sweeper": ingress.retention.run,
             "webhook_sweeper": ingress.webhook_sweeper.run,
         }

@@ -17,6 +17,8 @@ from ingress.deliveries.explanation_endpoints import ExplanationEndpoints
 from ingress.deliveries.retention_sweeper import RetentionSweeper
 from ingress.escalation.endpoints import EscalationEndpoints
 from ingress.findings.counting import FindingCounter
+from ingress.findings.digest_endpoints import DigestEndpoints
+from ingress.findings.digest_scheduler import DigestScheduler
 from ingress.findings.endpoints import FindingEndpoints
 from ingress.forwarding.forwarder import Forwarder
 from ingress.forwarding.incident_starter import IncidentStarter
@@ -80,6 +82,7 @@ class Ingress:
         )
         self.context_counter = ContextCounter(database, self.metrics)
         self.finding_counter = FindingCounter(database, self.metrics)
+        self.digest_scheduler = DigestScheduler(database, temporal, queue)
         self.reconcile_scheduler = ReconcileScheduler(database, self.metrics, temporal, queue)
         self._make_endpoints()
         self._make_webhooks()
@@ -101,6 +104,7 @@ class Ingress:
         self.coverage = CoverageEndpoints(services.snapshot_reader)
         self.escalation = EscalationEndpoints(services.snapshot_reader)
         self.findings = FindingEndpoints(database, services.finding_decision_service)
+        self.digests = DigestEndpoints(database, services.digest_service, temporal, queue)
         self.report_tools = ReportToolEndpoints()
         self.mcp = McpEndpoint(database, self.tool_call_dispatcher, self.action_service, links, public)
 

@@ -11,6 +11,7 @@ RECONCILE_WORKFLOW = "ReconcileWorkflow"
 DOCTOR_WORKFLOW = "DoctorWorkflow"
 INCIDENT_CONTEXT_WORKFLOW = CONTEXT_WORKFLOW
 ACCOUNT_MEMORY_WORKFLOW = "AccountMemoryWorkflow"
+ONCALL_DIGEST_WORKFLOW = "OnCallDigestWorkflow"
 
 QUERY_STATE = "state"
 QUERY_TIMELINE = "timeline"
@@ -56,6 +57,11 @@ def doctor_workflow_id(connection_id: str) -> str:
 def oncall_workflow_id(connection_id: str) -> str:
     """Return the id of the workflow that takes an account's snapshot and runs the analyses."""
     return f"pd-oncall:{connection_id}"
+
+
+def digest_workflow_id(connection_id: str) -> str:
+    """Return the id of the workflow that makes a connection's weekly digest, and of its schedule."""
+    return f"pd-digest:{connection_id}"
 
 
 def context_id(ref: IncidentRef) -> str:

@@ -11,6 +11,7 @@ from calmo_pagerduty.db.context_tables import (
     context_parts,
     contexts,
 )
+from calmo_pagerduty.db.digest_tables import oncall_digests
 from calmo_pagerduty.db.finding_tables import analysis_results, finding_events, findings
 from calmo_pagerduty.db.operation_tables import operations
 from calmo_pagerduty.db.schema import Json, RowNumber, Text, Utc, metadata
@@ -26,8 +27,9 @@ __all__ = [
     "account_changes", "account_incidents", "account_objects", "account_reads", "account_snapshots",
     "analysis_results", "api_keys", "audit", "connections", "context_parts", "contexts", "dead_letters",
     "deliveries", "delivery_bodies", "finding_events", "findings", "issue_changes", "issues", "key_checks",
-    "leases", "metadata", "oncall_runs", "operations", "reconciliations", "refusals", "request_permits",
-    "snapshot_blobs", "snapshot_parts", "timeline", "tool_calls", "webhook_secrets", "webhooks",
+    "leases", "metadata", "oncall_digests", "oncall_runs", "operations", "reconciliations", "refusals",
+    "request_permits", "snapshot_blobs", "snapshot_parts", "timeline", "tool_calls", "webhook_secrets",
+    "webhooks",
 ]  # fmt: skip
 
 connections = Table(

@@ -16,7 +16,7 @@ from calmo_pagerduty.db.tables import connections
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.db.visibility import visible_to
 from calmo_pagerduty.findings.codec import result_from_document
-from calmo_pagerduty.findings.lifecycle import FindingEvent, StoredFinding
+from calmo_pagerduty.findings.lifecycle import OPEN_STATES, FindingEvent, StoredFinding
 from calmo_pagerduty.findings.model import AnalysisResult
 from calmo_pagerduty.findings.rows import PERSON_MARK, event_from_row, finding_from_row
 from calmo_pagerduty.kernel.scopes import Visibility
@@ -105,15 +105,16 @@ def list_events(tx: Transaction, finding_ids: Sequence[int]) -> Mapping[int, tup
     return {finding_id: tuple(history) for finding_id, history in events.items()}
 
 
-def list_changed_findings(
+def list_open_or_changed(
     tx: Transaction, visibility: Visibility, connection_id: str, since: datetime, until: datetime
 ) -> tuple[StoredFinding, ...]:
-    """Return a connection's findings with an event in [since, until), in the order of their numbers."""
+    """Return a connection's findings that are open or have an event in [since, until), oldest first."""
     changed = sa.select(finding_events.c.finding_id).where(
         finding_events.c.at >= since, finding_events.c.at < until
     )
     query = _visible(sa.select(findings), visibility).where(
-        findings.c.connection_id == connection_id, findings.c.id.in_(changed)
+        findings.c.connection_id == connection_id,
+        sa.or_(findings.c.state.in_(OPEN_STATES), findings.c.id.in_(changed)),
     )
     return tuple(finding_from_row(row) for row in tx.execute(query.order_by(findings.c.id)))
 
@@ -150,6 +151,30 @@ def list_newest_results(
     # Of several results at the same moment, the last recorded.
     by_analysis = {row.analysis: row for row in tx.execute(query)}
     return tuple(_result_from_row(row) for row in by_analysis.values())
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysedConnection:
+    """A connection with results of analyses. `time_zone` is the account's (IANA)."""
+
+    id: str
+    scope: str
+    time_zone: str
+
+
+def list_analysed_connections(tx: Transaction) -> tuple[AnalysedConnection, ...]:
+    """Return the live connections whose account was analysed, for schedules."""
+    newest = sa.select(sa.func.max(analysis_results.c.id)).group_by(analysis_results.c.connection_id)
+    query = (
+        sa.select(connections.c.id, connections.c.scope, analysis_results.c.document)
+        .join(analysis_results, analysis_results.c.connection_id == connections.c.id)
+        .where(analysis_results.c.id.in_(newest), connections.c.removed_at.is_(None))
+        .order_by(connections.c.id)
+    )
+    return tuple(
+        AnalysedConnection(row.id, row.scope, json.loads(row.document)["time_zone"])
+        for row in tx.execute(query)
+    )
 
 
 def _visible(query: Select[Any], visibility: Visibility) -> Select[Any]:

@@ -47,9 +47,10 @@ class Json(Generic[Answer]):
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """The answer is a document of this media type, with status 200."""
+    """The answer is a document of this media type, or of `also`, as the caller asks; with status 200."""
 
     type: str
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

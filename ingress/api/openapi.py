@@ -52,6 +52,7 @@ _SCHEMA_OF_MEDIA: Mapping[str, dict[str, Any]] = {
     "application/x-ndjson": {"type": "string"},
     "image/svg+xml": {"type": "string"},
     "text/event-stream": {"type": "string"},
+    "text/html": {"type": "string"},
     "text/markdown": {"type": "string"},
     "text/plain": {"type": "string"},
 }
@@ -137,7 +138,7 @@ def _operation(row: EndpointRow, schema_of: Callable[[type[BaseModel]], Any]) ->
 
 def _success(answers: Json[Any] | Media, schema_of: Callable[[type[BaseModel]], Any]) -> dict[str, Any]:
     if isinstance(answers, Media):
-        content = {answers.type: {"schema": _SCHEMA_OF_MEDIA[answers.type]}}
+        content = {media: {"schema": _SCHEMA_OF_MEDIA[media]} for media in (answers.type, *answers.also)}
         return {"200": {"description": "success", "content": content}}
     media = {"schema": schema_of(answers.model)}
     if answers.example is not None:

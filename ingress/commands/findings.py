@@ -97,6 +97,31 @@ def undo(
     _decide(number, "undo", {}, as_json, data_dir)
 
 
+@app.command()
+def digest(
+    connection: Annotated[str, typer.Argument(help="The connection's id")],
+    preview: Annotated[
+        bool, typer.Option("--preview", help="What the digest would say now, instead of the newest kept")
+    ] = False,
+    make: Annotated[bool, typer.Option("--make", help="Make a digest now and keep it")] = False,
+    page_format: Annotated[str, typer.Option("--format", help="markdown, html")] = "markdown",
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Show the weekly digest: what is new, what got worse, which gaps lie ahead, what was mended."""
+    client = client_of(data_dir)
+    path = f"/api/connections/{quote(connection, safe='')}/digest"
+    if make:
+        run = client.send("POST", path, {})
+        emit(run, as_json, lambda started: f"a digest is being made: {started['workflow_id']}")
+        return
+    params = [("preview", "true")] if preview else []
+    if as_json:
+        emit(client.get(path, params), as_json, str)
+        return
+    typer.echo(client.text(path, [*params, ("format", page_format)]))
+
+
 def _decide(number: int, decision: str, body: dict[str, Any], as_json: bool, data_dir: Path | None) -> None:
     path = f"/api/findings/{number}/{quote(decision, safe='')}"
     emit(client_of(data_dir).send("POST", path, body), as_json, finding_view)

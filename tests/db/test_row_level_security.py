@@ -22,13 +22,13 @@ from calmo_pagerduty.deliveries.model import SignatureVerdict, Verdict
 from calmo_pagerduty.findings.service import record_results
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import Scope, Visibility
-from calmo_pagerduty.oncall import store as oncall_runs
+from calmo_pagerduty.oncall import digest_store as digests, store as oncall_runs
 from calmo_pagerduty.oncall.model import RunToStart
 from calmo_pagerduty.snapshots import store as snapshots
 from tests.conftest import new_postgresql_database
 from tests.support.builders import SECRET, new_id
 from tests.support.doors import make_webhook, save_pending
-from tests.support.findings import a_finding, a_result
+from tests.support.findings import a_digest, a_finding, a_result
 from tests.support.kept_deliveries import keep
 from tests.support.snapshots import small_snapshot
 
@@ -38,7 +38,7 @@ OF_A_SCOPE = (
     "timeline", "issue_changes", "tool_calls", "audit", "reconciliations", "contexts", "context_parts",
     "account_objects", "account_incidents", "account_changes", "account_reads",
     "operations", "account_snapshots", "snapshot_blobs", "snapshot_parts", "oncall_runs",
-    "analysis_results", "findings", "finding_events",
+    "analysis_results", "findings", "finding_events", "oncall_digests",
 )  # fmt: skip
 #: What is nobody's: operators' own, or not yet known to be anybody's.
 NOBODYS = {
@@ -123,6 +123,7 @@ def fill(database: Database, scope: str) -> None:
         run = RunToStart(run_id=new_id(), connection_id=connection)
         oncall_runs.insert_run(transaction, run, (), now)
         record_results(transaction, connection, (a_result(a_finding()),), now)
+        digests.insert_digest(transaction, a_digest(connection), now)
 
     database.write_blocking(write)
 

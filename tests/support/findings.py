@@ -13,6 +13,7 @@ from calmo_pagerduty.findings.model import (
     FindingSeverity,
 )
 from calmo_pagerduty.kernel.intervals import Span
+from calmo_pagerduty.oncall.digest import WEEK, Digest
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -64,3 +65,9 @@ def a_result(
         findings=findings,
     )
     return replace(result, **changed)
+
+
+def a_digest(connection_id: str, **changed: Any) -> Digest:
+    """Return a silent digest of the week before NOON."""
+    digest = Digest(connection_id, "Shop", NOON - WEEK, NOON, "Europe/London", (), 0, ())
+    return replace(digest, **changed)

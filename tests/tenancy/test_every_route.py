@@ -139,6 +139,13 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "POST /api/findings/{id}/accept": (Named("finding"),),
     "POST /api/findings/{id}/dismiss": (Named("finding", body=lambda w: {"reason": "known"}),),
     "POST /api/findings/{id}/undo": (Named("finding"),),
+    "GET /api/connections/{id}/digest": (
+        Named("connection", query=lambda w: {"preview": "true"}),
+        Named("connection", query=lambda w: {"preview": "true", "format": "html"}),
+    ),
+    "POST /api/connections/{id}/digest": (Named("connection"),),
+    "GET /api/connections/{id}/digest/schedule": (Named("connection"),),
+    "PUT /api/connections/{id}/digest/schedule": (Named("connection", body=lambda w: {}),),
     "GET /api/report-tools": (Nobodys(),),
     "GET /api/webhooks": (Lists(),),
     "POST /api/webhooks": (Named(body=lambda w: {"scope": w.scope}, answers=REFUSED),),
