@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from calmo_pagerduty.kernel.intervals import Span
+
 
 @dataclass(frozen=True, slots=True)
 class RosterShift:
@@ -29,10 +31,16 @@ class RosterShift:
     over_price: float | None = None
     #: Only people with all of these skills may take it.
     skills: frozenset[str] = frozenset()
+    #: The times within start and end that it consists of; the whole time if there are none.
+    parts: tuple[Span, ...] = ()
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        return self.parts or (Span(self.start, self.end),)
 
     @property
     def minutes(self) -> int:
-        return (self.end - self.start) // 60
+        return sum(span.seconds for span in self.spans) // 60
 
 
 class Unavailable(StrEnum):

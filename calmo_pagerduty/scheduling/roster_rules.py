@@ -116,7 +116,13 @@ def why_not(person: RosterPerson, shift: RosterShift) -> Unavailable | None:
 def in_conflict(first: RosterShift, second: RosterShift, min_rest_seconds: int) -> bool:
     """Tell whether nobody can have both: they overlap, or too little rest lies between."""
     earlier, later = (first, second) if first.start <= second.start else (second, first)
-    return later.start < earlier.end + min_rest_seconds
+    if later.start >= earlier.end + min_rest_seconds:
+        return False
+    return any(
+        left.start < right.end + min_rest_seconds and right.start < left.end + min_rest_seconds
+        for left in earlier.spans
+        for right in later.spans
+    )
 
 
 def _cover(shift: RosterShift, people: int) -> Iterator[Violation]:

@@ -31,7 +31,9 @@ class ScenarioInvalid(ExplainedError, ValueError):
     """The document is no scenario, or it names something that the account doesn't have."""
 
 
-class _Part(FrozenModel):
+class DocumentPart(FrozenModel):
+    """A part of a document from outside."""
+
     # A typo must be noticed, so unknown fields are refused.
     model_config = ConfigDict(
         frozen=True, extra="forbid", hide_input_in_errors=True, str_strip_whitespace=True
@@ -51,7 +53,7 @@ Clock = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 Weekday = Literal["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
 
 
-class Leaver(_Part):
+class Leaver(DocumentPart):
     """A person leaves: no layer, rotation, override or policy has them from `at` on.
 
     The turns go on with whoever would have been next.
@@ -62,7 +64,7 @@ class Leaver(_Part):
     at: Time
 
 
-class Joiner(_Part):
+class Joiner(DocumentPart):
     """A person joins a layer or a rotation's event, after `after` or as the last of the order.
 
     Someone whom PagerDuty doesn't know yet is given by `new_user` and their zone.
@@ -85,7 +87,7 @@ class Joiner(_Part):
         return self
 
 
-class TimeOff(_Part):
+class TimeOff(DocumentPart):
     """A person is away. `cover` takes their shifts, in all schedules; without cover nobody does."""
 
     type: Literal["time_off"] = "time_off"
@@ -103,7 +105,7 @@ class TimeOff(_Part):
         return self
 
 
-class NewRotation(_Part):
+class NewRotation(DocumentPart):
     """People take turns from `start` on, above what the schedule has, or instead of all that it has."""
 
     type: Literal["new_rotation"] = "new_rotation"
@@ -129,7 +131,7 @@ class NewRotation(_Part):
         return self
 
 
-class PolicyChange(_Part):
+class PolicyChange(DocumentPart):
     """A level of a policy changes: its delay or its targets; or it is removed, or a new one is added.
 
     Levels count from 1. To add a level, give the number after the last with targets and a delay.
@@ -154,7 +156,7 @@ class PolicyChange(_Part):
         return self
 
 
-class ClockChange(_Part):
+class ClockChange(DocumentPart):
     """What the next clock change does: before is as if the schedule's clock stayed, after is real."""
 
     type: Literal["clock_change"] = "clock_change"
@@ -162,7 +164,7 @@ class ClockChange(_Part):
     schedule: Named | None = None
 
 
-class Holiday(_Part):
+class Holiday(DocumentPart):
     """A day on which people should rest: its hours count as holiday, and `closed` schedules have nobody."""
 
     type: Literal["holiday"] = "holiday"
@@ -174,7 +176,7 @@ class Holiday(_Part):
 Change = Leaver | Joiner | TimeOff | NewRotation | PolicyChange | ClockChange | Holiday
 
 
-class Scenario(_Part):
+class Scenario(DocumentPart):
     """Changes to an account, and the time in which to look at their effects."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=r"^[^\r\n\x00-\x1f]+$")]

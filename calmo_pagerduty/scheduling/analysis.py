@@ -1,0 +1,176 @@
+"""The analysis of schedules: where one to three moves make coming shifts fairer. Pure.
+
+It speaks of schedules only that are uneven by design: somebody has over 1.25 times the share, and a shift or
+more above it. And only if the best moves beat the obvious one: the most loaded person's next shift goes to
+the least loaded.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+
+from calmo_pagerduty.findings.model import (
+    AnalysisResult,
+    Confidence,
+    Entity,
+    Evidence,
+    Finding,
+    FindingSeverity,
+)
+from calmo_pagerduty.kernel.intervals import Span
+from calmo_pagerduty.kernel.json_values import JsonObject
+from calmo_pagerduty.scheduling.drafts import draft_digest, draft_of
+from calmo_pagerduty.scheduling.on_call_roster import OptimiseRequest, on_call_roster
+from calmo_pagerduty.scheduling.optimisation import Optimisation, optimise
+from calmo_pagerduty.scheduling.roster import RosterProblem
+from calmo_pagerduty.scheduling.roster_rules import deviations, objective_of
+from calmo_pagerduty.scheduling.scenarios import ScenarioInvalid
+from calmo_pagerduty.snapshots.model import AccountSnapshot, Schedule
+from calmo_pagerduty.workload.analysis import inputs_of
+
+ANALYSIS = "scheduling"
+VERSION = 1
+DAYS = 56
+#: Over the share by this much is uneven, as in `calmo_pagerduty/workload/pools.py`.
+MAX_SHARE_RATIO = 1.25
+#: Schedules that are optimised in one analysis; the most uneven first.
+MAX_SCHEDULES = 3
+#: A plan is shown if it gains so much of the present unfairness.
+MIN_GAIN = 0.2
+NODE_LIMIT = 50
+_DAY = 86_400
+
+
+def analyse(snapshot: AccountSnapshot, now: int) -> AnalysisResult:
+    """Return swaps that make schedules fairer over the next eight weeks, as findings."""
+    uneven = sorted(_uneven(snapshot, now), key=lambda pair: (-pair[0], pair[1].id))
+    findings: list[Finding] = []
+    rows: list[JsonObject] = []
+    for _, schedule in uneven[:MAX_SCHEDULES]:
+        found = optimise(snapshot, _request(schedule), now, NODE_LIMIT)
+        rows.append(_row(found))
+        findings += _finding(found)
+    return AnalysisResult(
+        analysis=ANALYSIS,
+        version=VERSION,
+        snapshot_id=snapshot.id,
+        now=now,
+        window=Span(now, now + DAYS * _DAY),
+        time_zone=snapshot.time_zone or "Etc/UTC",
+        inputs=inputs_of(snapshot),
+        metrics={
+            "schedules": len(snapshot.schedules),
+            "uneven": len(uneven),
+            "optimised": sorted(rows, key=lambda row: str(row["schedule_id"])),
+        },
+        findings=tuple(sorted(findings, key=lambda finding: finding.key)),
+    )
+
+
+def _request(schedule: Schedule) -> OptimiseRequest:
+    # By hours alone: weights of nights are opinions that a finding must not depend on.
+    return OptimiseRequest(
+        schedule=schedule.id,
+        days=DAYS,
+        business_weight=1.0,
+        off_weight=1.0,
+        sleep_weight=1.0,
+        min_rest_hours=0,
+    )
+
+
+def _uneven(snapshot: AccountSnapshot, now: int) -> Iterator[tuple[float, Schedule]]:
+    """Yield schedules with somebody far above the share, and by how many hours."""
+    for schedule in snapshot.schedules:
+        try:
+            problem = on_call_roster(snapshot, _request(schedule), now).problem
+        except ScenarioInvalid:
+            continue
+        above = _most_above(problem)
+        if above is not None:
+            yield above, schedule
+
+
+def _most_above(problem: RosterProblem) -> float | None:
+    """Return how far the most loaded person is above the share; None if that is no more than a turn."""
+    if len(problem.people) < 2:
+        return None
+    deviation, shares = deviations(problem, problem.present), problem.shares()
+    longest = max(shift.load for shift in problem.shifts)
+    above = [
+        value
+        for user_id, value in deviation.items()
+        if value > (MAX_SHARE_RATIO - 1) * shares[user_id] and value >= longest
+    ]
+    return max(above, default=None)
+
+
+def _finding(found: Optimisation) -> Iterator[Finding]:
+    plan = next((plan for plan in found.plans[1:] if plan.moves), None)
+    present = found.plans[0]
+    if plan is None or not math.isfinite(present.objective):
+        return
+    for candidate in found.plans[1:]:
+        if candidate.objective < plan.objective:
+            plan = candidate
+    gain = (present.unfairness - plan.unfairness) / max(present.unfairness, 1e-9)
+    obvious = _obvious(found.roster.problem)
+    if gain < MIN_GAIN or plan.objective >= obvious - 1e-6:
+        return
+    share = found.share_of_possible(plan.objective)
+    schedule = found.roster.schedule
+    steps = "One move" if plan.steps == 1 else f"{plan.steps} moves"
+    draft = draft_of(found.roster, plan.owners)
+    reached = "an unknown share" if share is None else f"{round(100 * share)} %"
+    yield Finding(
+        code="fairer_swaps",
+        key=f"fairer_swaps:{schedule.id}",
+        severity=FindingSeverity.LOW,
+        confidence=Confidence.HIGH if plan.is_exact else Confidence.MEDIUM,
+        title=f"{steps} would make {schedule.name} fairer: {reached} of what is possible",
+        entities=(Entity("schedule", schedule.id, schedule.name, schedule.html_url),),
+        evidence=(
+            Evidence(
+                f"Over {DAYS} days, the largest deviation from an equal share falls from"
+                f" {_largest(found, present.owners)} h to {_largest(found, plan.owners)} h.",
+                {
+                    "unfairness_before": present.unfairness,
+                    "unfairness_after": plan.unfairness,
+                    "share_of_possible": share,
+                    "shifts_changed": len(plan.moves),
+                    "obvious_objective": obvious if math.isfinite(obvious) else None,
+                    "objective": plan.objective,
+                    "draft_sha256": None if draft is None else draft_digest(draft),
+                },
+            ),
+        ),
+        recommendation=f"Compute the draft with `what-if optimise {schedule.id}`; apply it by an approval.",
+        expected_effect=f"Unfairness falls by {round(100 * gain)} %; {len(plan.moves)} shifts change hands.",
+        how_to_verify="Run what-if optimise again: the best plan has no moves, or gains less.",
+        how_to_undo="Delete the overrides that the draft created; they are listed in the tool call's result.",
+    )
+
+
+def _obvious(problem: RosterProblem) -> float:
+    """Return the objective of the obvious move: the most loaded person's next shift for the least loaded."""
+    deviation = deviations(problem, problem.present)
+    most = max(deviation, key=lambda user_id: (deviation[user_id], user_id))
+    least = min(deviation, key=lambda user_id: (deviation[user_id], user_id))
+    shift = next(shift for shift in problem.shifts if most in problem.present[shift.id])
+    value = objective_of(problem, {**problem.present, shift.id: frozenset({least})})
+    return math.inf if value is None else value
+
+
+def _largest(found: Optimisation, owners: Mapping[str, str]) -> float:
+    problem = found.roster.problem
+    changed = {shift_id: frozenset({user_id}) for shift_id, user_id in owners.items()}
+    return round(max(map(abs, deviations(problem, {**problem.present, **changed}).values())), 1)
+
+
+def _row(found: Optimisation) -> JsonObject:
+    return {
+        "schedule_id": found.roster.schedule.id,
+        "unfairness": [plan.unfairness for plan in found.plans],
+        "best_objective": found.best_objective if math.isfinite(found.best_objective) else None,
+        "gap": None if found.best.gap is None else round(found.best.gap, 4),
+        "stop": found.best.stop,
+    }
