@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from calmo_pagerduty.coverage import analysis as coverage, readiness_analysis as readiness
 from calmo_pagerduty.escalation import lint as escalation, response_analysis as response
 from calmo_pagerduty.findings.model import AnalysisResult
+from calmo_pagerduty.scheduling import analysis as scheduling
 from calmo_pagerduty.snapshots.model import AccountSnapshot
 from calmo_pagerduty.workload import analysis as workload
 
@@ -33,5 +34,6 @@ ANALYSES: Final[Mapping[str, Analyse]] = MappingProxyType(
         escalation.ANALYSIS: escalation.analyse,
         response.ANALYSIS: response.analyse,
         workload.ANALYSIS: workload.analyse,
+        scheduling.ANALYSIS: scheduling.analyse,
     }
 )
