@@ -83,6 +83,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.freeze()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests of what rests on SQL are marked `each_database`. All others run on SQLite."""
+    marked = metafunc.definition.get_closest_marker("each_database") is not None
+    if marked and "kind_of_database" in metafunc.fixturenames:
+        metafunc.parametrize("kind_of_database", ["sqlite", "postgresql"], indirect=True)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: _place(item.path))
     if config.getoption("--fast"):
@@ -179,14 +186,14 @@ def _hurry(url: str) -> None:
         connection.execute("SELECT pg_reload_conf()")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture
 def kind_of_database(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+    return str(getattr(request, "param", "sqlite"))
 
 
 @pytest.fixture
 def database_url(kind_of_database: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind."""
+    """An empty database of this kind."""
     if kind_of_database == "sqlite":
         return f"sqlite:///{tmp_path / 'calmo.db'}"
     server: str | None = request.getfixturevalue("postgresql")
@@ -232,7 +239,7 @@ def _migrate(url: str) -> None:
 
 @pytest.fixture
 def migrated_url(kind_of_database: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A migrated database of each kind."""
+    """A migrated database of this kind."""
     if kind_of_database == "sqlite":
         file = shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "calmo.db")
         return f"sqlite:///{file}"
@@ -244,16 +251,8 @@ def migrated_url(kind_of_database: str, request: pytest.FixtureRequest, tmp_path
 
 @pytest.fixture
 def database(migrated_url: str) -> Iterator[Database]:
-    """A migrated database, once on SQLite and once on PostgreSQL."""
+    """A migrated database: on SQLite, and in a test marked `each_database` also on PostgreSQL."""
     with contextlib.closing(Database(migrated_url)) as found:
-        yield found
-
-
-@pytest.fixture
-def sqlite_database(tmp_path: Path, migrated_file: Path) -> Iterator[Database]:
-    """A migrated SQLite database, where the kind of database makes no difference."""
-    file = shutil.copy(migrated_file, tmp_path / "calmo.db")
-    with contextlib.closing(Database(f"sqlite:///{file}")) as found:
         yield found
 
 
@@ -294,25 +293,11 @@ async def temporal(temporal_server: TemporalDevServer) -> Client:
 def parts(
     temporal: Client,
     temporal_server: TemporalDevServer,
-    sqlite_database: Database,
-    keyring: Keyring,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Parts:
-    monkeypatch.setenv("TEMPORAL_ADDRESS", temporal_server.address)
-    return Parts(temporal, sqlite_database, keyring, tmp_path)
-
-
-@pytest.fixture
-def parts_on_either(
-    temporal: Client,
-    temporal_server: TemporalDevServer,
     database: Database,
     keyring: Keyring,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Parts:
-    """Once with SQLite, once with PostgreSQL."""
     monkeypatch.setenv("TEMPORAL_ADDRESS", temporal_server.address)
     return Parts(temporal, database, keyring, tmp_path)
 

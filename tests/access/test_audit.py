@@ -71,10 +71,12 @@ def hashed(previous: str, record: str) -> str:
     return hashlib.sha256(f"{previous}\n{record}".encode()).hexdigest()
 
 
+@pytest.mark.each_database
 def test_an_empty_audit_is_whole(database: Database) -> None:
     assert verify(database) == verify(database, GENESIS) == Verification(0, GENESIS)
 
 
+@pytest.mark.each_database
 def test_a_chain_is_whole_and_tells_its_head(database: Database, chain: list[Row]) -> None:
     assert verify(database) == Verification(LENGTH, chain[-1]["hash"])
     assert [row["seq"] for row in chain] == list(range(1, LENGTH + 1))
@@ -85,17 +87,18 @@ def test_a_chain_is_whole_and_tells_its_head(database: Database, chain: list[Row
         assert row["hash"] == previous
 
 
-def test_a_chain_longer_than_one_reading_is_walked_whole(sqlite_database: Database) -> None:
+def test_a_chain_longer_than_one_reading_is_walked_whole(database: Database) -> None:
     def fill(transaction: sa.Connection) -> None:
         for number in range(2_300):
             audit.insert_audit_row(transaction, SCOPES[0], NOW, {"n": number})
 
-    sqlite_database.write_blocking(fill)
-    assert verify(sqlite_database).rows == 2_300
-    sqlite_database.write_blocking(lambda t: t.execute(sa.delete(TABLE).where(TABLE.c.seq == 2_001)))
-    assert verify(sqlite_database).broken == "row 2002: row 2001 is missing"
+    database.write_blocking(fill)
+    assert verify(database).rows == 2_300
+    database.write_blocking(lambda t: t.execute(sa.delete(TABLE).where(TABLE.c.seq == 2_001)))
+    assert verify(database).broken == "row 2002: row 2001 is missing"
 
 
+@pytest.mark.each_database
 def test_whatever_a_record_says_and_whatever_its_zone_the_chain_holds(database: Database) -> None:
     there = NOW.astimezone(timezone(timedelta(hours=-8)))
     record = {
@@ -184,6 +187,7 @@ EDITS: list[Edit] = [
 ]  # fmt: skip
 
 
+@pytest.mark.each_database
 @pytest.mark.parametrize("edit", EDITS)
 def test_every_edit_is_found_and_the_first_broken_row_is_named(
     database: Database, chain: list[Row], edit: Edit
@@ -200,6 +204,7 @@ def test_every_edit_is_found_and_the_first_broken_row_is_named(
     assert verify(database, chain[-1]["hash"]).broken is None
 
 
+@pytest.mark.each_database
 def test_a_tail_that_is_cut_off_shows_by_a_noted_head_only(database: Database, chain: list[Row]) -> None:
     for left in (LENGTH - 1, LENGTH // 2, 0):
         replace_all(database, chain[:left])
@@ -208,12 +213,14 @@ def test_a_tail_that_is_cut_off_shows_by_a_noted_head_only(database: Database, c
         assert verify(database, chain[left - 1]["hash"] if left else GENESIS).broken is None
 
 
+@pytest.mark.each_database
 def test_a_head_noted_earlier_is_still_in_a_longer_chain(database: Database, chain: list[Row]) -> None:
     append(database, LENGTH + 1)
     for row in chain:
         assert verify(database, row["hash"]).broken is None
 
 
+@pytest.mark.each_database
 @pytest.mark.parametrize("seq", [0, -7])
 def test_a_row_forged_before_the_first_is_found(database: Database, chain: list[Row], seq: int) -> None:
     text = json.dumps({"seq": seq, "at": NOW.isoformat(), "scope": SCOPES[0]})
@@ -222,6 +229,7 @@ def test_a_row_forged_before_the_first_is_found(database: Database, chain: list[
     assert str(verify(database).broken).startswith(f"row {seq}: ")
 
 
+@pytest.mark.each_database
 @pytest.mark.parametrize("text", ["", "nonsense", "{}", "[]", "null", '{"seq": 13}'])
 def test_a_row_that_is_none_of_ours_is_named_though_its_hash_is_right(
     database: Database, chain: list[Row], text: str
@@ -235,6 +243,7 @@ def test_a_row_that_is_none_of_ours_is_named_though_its_hash_is_right(
     )
 
 
+@pytest.mark.each_database
 def test_a_list_holds_what_its_reader_may_see_newest_first(database: Database, chain: list[Row]) -> None:
     def listed(visibility: Visibility, limit: int = 100, before: int | None = None) -> list[int]:
         found = database.read_blocking(lambda t: audit.list_audit_rows(t, visibility, limit, before))
@@ -251,6 +260,7 @@ def test_a_list_holds_what_its_reader_may_see_newest_first(database: Database, c
     assert listed(EVERYTHING, 3, before=1) == []
 
 
+@pytest.mark.each_database
 def test_two_processes_that_append_at_once_keep_one_chain(database: Database, migrated_url: str) -> None:
     second = Database(migrated_url)
     try:
@@ -263,6 +273,7 @@ def test_two_processes_that_append_at_once_keep_one_chain(database: Database, mi
     assert sorted(json.loads(row["record"])["number"] for row in kept(database)) == list(range(60))
 
 
+@pytest.mark.each_database
 def test_rows_that_are_appended_together_are_the_chain_that_they_would_be_one_by_one(
     database: Database, chain: list[Row]
 ) -> None:
@@ -276,6 +287,7 @@ def test_rows_that_are_appended_together_are_the_chain_that_they_would_be_one_by
     assert kept(database) == chain
 
 
+@pytest.mark.each_database
 def test_a_record_that_is_not_committed_is_not_in_the_chain(database: Database, chain: list[Row]) -> None:
     class Changed(Exception):
         pass

@@ -13,6 +13,8 @@ from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope, Visibility
 from tests.support.doors import rows
 
+pytestmark = pytest.mark.each_database
+
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 ACME = Scope.parse("organization:acme")
 

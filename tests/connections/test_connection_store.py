@@ -79,6 +79,7 @@ def raw_row(database: Database, connection: Connection) -> sa.Row[Any]:
     return database.read_blocking(lambda t: t.execute(sa.select(tables.connections).where(row)).one())
 
 
+@pytest.mark.each_database
 def test_a_connection_is_read_as_it_was_made(database: Database) -> None:
     made = add(
         database,
@@ -108,6 +109,7 @@ def test_a_connection_is_read_as_it_was_made(database: Database) -> None:
     assert isinstance(made.region, Region)
 
 
+@pytest.mark.each_database
 def test_a_new_connection_has_the_most_careful_rules_and_no_token(
     database: Database, keyring: Keyring
 ) -> None:
@@ -120,6 +122,7 @@ def test_each_connection_has_another_id() -> None:
     assert len({connections.new_connection_id() for _ in range(200)}) == 200
 
 
+@pytest.mark.each_database
 def test_a_token_opens_again_and_is_nowhere_to_be_read(database: Database, keyring: Keyring) -> None:
     sealed = seal(database, keyring, add(database))
     assert opened(database, keyring, sealed) == TOKEN.get_secret_value()
@@ -131,15 +134,14 @@ def test_a_token_opens_again_and_is_nowhere_to_be_read(database: Database, keyri
     assert plain not in repr(sealed)
 
 
-def test_a_token_is_not_in_the_databases_files(
-    sqlite_database: Database, keyring: Keyring, tmp_path: Path
-) -> None:
-    seal(sqlite_database, keyring, add(sqlite_database, name="a name that shows"))
+def test_a_token_is_not_in_the_databases_files(database: Database, keyring: Keyring, tmp_path: Path) -> None:
+    seal(database, keyring, add(database, name="a name that shows"))
     kept = b"".join(file.read_bytes() for file in tmp_path.glob("calmo.db*"))
     assert b"a name that shows" in kept
     assert TOKEN.get_secret_value().encode() not in kept
 
 
+@pytest.mark.each_database
 def test_a_token_copied_to_another_connection_does_not_open(database: Database, keyring: Keyring) -> None:
     first, other = (seal(database, keyring, add(database), SecretStr(token)) for token in ("one", "other"))
     sealed = {connection.id: raw_row(database, connection).token_sealed for connection in (first, other)}
@@ -150,6 +152,7 @@ def test_a_token_copied_to_another_connection_does_not_open(database: Database, 
             opened(database, keyring, connection)
 
 
+@pytest.mark.each_database
 def test_a_connection_moved_to_another_scope_does_not_open(database: Database, keyring: Keyring) -> None:
     connection = seal(database, keyring, add(database))
     change_row(database, connection, scope="personal:mallory")
@@ -157,6 +160,7 @@ def test_a_connection_moved_to_another_scope_does_not_open(database: Database, k
         opened(database, keyring, get(database, connection.id))
 
 
+@pytest.mark.each_database
 def test_an_older_token_put_back_does_not_open(database: Database, keyring: Keyring) -> None:
     first = seal(database, keyring, add(database))
     old = raw_row(database, first).token_sealed
@@ -166,6 +170,7 @@ def test_an_older_token_put_back_does_not_open(database: Database, keyring: Keyr
         opened(database, keyring, second)
 
 
+@pytest.mark.each_database
 def test_another_keyring_does_not_open_it(database: Database, keyring: Keyring) -> None:
     connection = seal(database, keyring, add(database))
     for wrong in (Keyring({"test": bytes(32)}), Keyring({"other": bytes(range(32))})):
@@ -173,6 +178,7 @@ def test_another_keyring_does_not_open_it(database: Database, keyring: Keyring) 
             opened(database, wrong, connection)
 
 
+@pytest.mark.each_database
 def test_after_a_rotation_the_new_token_opens_and_the_old_connection_finds_none(
     database: Database, keyring: Keyring
 ) -> None:
@@ -185,6 +191,7 @@ def test_after_a_rotation_the_new_token_opens_and_the_old_connection_finds_none(
     assert second.facts == TokenInfo()
 
 
+@pytest.mark.each_database
 def test_two_rotations_from_the_same_reading_have_versions_of_their_own(
     database: Database, keyring: Keyring
 ) -> None:
@@ -196,6 +203,7 @@ def test_two_rotations_from_the_same_reading_have_versions_of_their_own(
     assert opened(database, keyring, third) == "third"
 
 
+@pytest.mark.each_database
 def test_what_was_found_out_is_kept_unless_the_token_has_changed_meanwhile(
     database: Database, keyring: Keyring
 ) -> None:
@@ -207,6 +215,7 @@ def test_what_was_found_out_is_kept_unless_the_token_has_changed_meanwhile(
     assert get(database, second.id).facts == TokenInfo()
 
 
+@pytest.mark.each_database
 def test_rules_and_other_columns_change_by_themselves(database: Database, keyring: Keyring) -> None:
     first, other = seal(database, keyring, add(database)), add(database)
     database.write_blocking(lambda t: connections.update_rules(t, first.id, RULES))
@@ -219,6 +228,7 @@ def test_rules_and_other_columns_change_by_themselves(database: Database, keyrin
     assert get(database, other.id) == other
 
 
+@pytest.mark.each_database
 def test_a_removed_connection_is_gone_and_its_token_with_it(database: Database, keyring: Keyring) -> None:
     connection = seal(database, keyring, add(database, scope=ROBIN))
     database.write_blocking(lambda t: connections.update_token_info(t, connection, FACTS))
@@ -230,6 +240,7 @@ def test_a_removed_connection_is_gone_and_its_token_with_it(database: Database, 
     assert (row.token_sealed, row.token_kind, row.token_facts, row.removed_at) == (None, None, None, NOW)
 
 
+@pytest.mark.each_database
 def test_nothing_comes_back_into_a_connection_that_was_removed_meanwhile(
     database: Database, keyring: Keyring
 ) -> None:
@@ -243,6 +254,7 @@ def test_nothing_comes_back_into_a_connection_that_was_removed_meanwhile(
     assert (row.token_sealed, row.token_kind, row.removed_at) == (None, None, NOW)
 
 
+@pytest.mark.each_database
 def test_somebody_elses_connection_is_not_there(database: Database) -> None:
     connection = add(database, ACME)
     for stranger in (Visibility(), Visibility((ROBIN,)), Visibility((Scope.parse("personal:acme"),))):
@@ -252,6 +264,7 @@ def test_somebody_elses_connection_is_not_there(database: Database) -> None:
     assert find(database, "con_unknown") is None
 
 
+@pytest.mark.each_database
 def test_a_list_holds_what_its_reader_may_see_by_name(database: Database) -> None:
     till, shop, mine = (
         add(database, name="Till"),

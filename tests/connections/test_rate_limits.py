@@ -16,6 +16,8 @@ from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.kernel.scopes import Scope
 
+pytestmark = pytest.mark.each_database
+
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 WINDOW = 60.0
 FOREVER = math.inf

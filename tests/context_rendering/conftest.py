@@ -53,13 +53,6 @@ async def told_of_an_issue(parts: Parts) -> AsyncIterator[Told]:
 
 
 @pytest.fixture
-async def told_on_either(parts_on_either: Parts) -> AsyncIterator[Told]:
-    """Once on SQLite, once on PostgreSQL."""
-    async with told_of_an_issue(parts_on_either) as found:
-        yield found
-
-
-@pytest.fixture
 async def told(parts: Parts) -> AsyncIterator[Told]:
     async with told_of_an_issue(parts) as found:
         yield found

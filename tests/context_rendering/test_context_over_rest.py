@@ -46,8 +46,8 @@ async def follow(told: Told, query: str = "") -> list[Event]:
     return events
 
 
-async def test_a_context_is_read_as_it_was_stored(told_on_either: Told) -> None:
-    told = told_on_either
+@pytest.mark.each_database
+async def test_a_context_is_read_as_it_was_stored(told: Told) -> None:
     version = told.store()
     answer = await ask(told)
     assert answer.status_code == 200 and answer.headers["content-type"] == "application/json"
@@ -57,10 +57,10 @@ async def test_a_context_is_read_as_it_was_stored(told_on_either: Told) -> None:
     assert answer.json()["schema"] == "calmo.incident_context/1"
 
 
+@pytest.mark.each_database
 async def test_each_version_can_be_read_and_the_newest_is_meant_without_a_number(
-    told_on_either: Told,
+    told: Told,
 ) -> None:
-    told = told_on_either
     for _ in range(3):
         told.store()
     assert (await ask(told)).json()["version"] == 3
@@ -249,8 +249,8 @@ async def test_reading_and_gathering_need_their_permissions(told: Told) -> None:
     assert (await http.get(told.path, headers=told.service.a_key("tools:read"))).status_code == 403
 
 
-async def test_somebody_elses_context_does_not_exist(told_on_either: Told) -> None:
-    told = told_on_either
+@pytest.mark.each_database
+async def test_somebody_elses_context_does_not_exist(told: Told) -> None:
     told.store()
     foreign = told.service.a_key(scopes=("organization:other",))
     whose = f"connection={told.ref.connection_id}&incident={told.ref.incident_id}"
@@ -283,8 +283,8 @@ async def test_the_answers_are_as_the_openapi_document_says(told: Told) -> None:
     IncidentContext.model_validate(check_example(document, "get", base))
 
 
-async def test_an_issue_says_that_it_has_a_context(told_on_either: Told) -> None:
-    told = told_on_either
+@pytest.mark.each_database
+async def test_an_issue_says_that_it_has_a_context(told: Told) -> None:
     path = f"/api/issues/{told.ref.issue_id}"
     assert (await told.service.get(path))["context"] is None
     told.service.database.write_blocking(

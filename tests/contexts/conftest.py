@@ -12,10 +12,3 @@ from tests.support.parts import Parts
 async def contexts(parts: Parts) -> AsyncIterator[Contexts]:
     async with context_service(parts) as found:
         yield found
-
-
-@pytest.fixture
-async def contexts_on_either(parts_on_either: Parts) -> AsyncIterator[Contexts]:
-    """Once on SQLite, once on PostgreSQL."""
-    async with context_service(parts_on_either) as found:
-        yield found

@@ -17,6 +17,8 @@ from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope, Visibility
 from tests.support.builders import SECRET, new_id
 from tests.support.doors import make_webhook, rows
 
+pytestmark = pytest.mark.each_database
+
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 BANK = Visibility((Scope.parse("organization:bank"),))
 SHOP = Visibility((Scope.parse("organization:shop"),))

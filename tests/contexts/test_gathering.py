@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 import sqlalchemy as sa
 
 from calmo_pagerduty.contexts import account_cache_store as cache_store
@@ -22,8 +23,8 @@ UNIQUE = frozenset(
 )  # fmt: skip
 
 
-async def test_every_source_of_a_furnished_incident_is_gathered(contexts_on_either: Contexts) -> None:
-    contexts = contexts_on_either
+@pytest.mark.each_database
+async def test_every_source_of_a_furnished_incident_is_gathered(contexts: Contexts) -> None:
     ref = contexts.trigger()
     contexts.account.add_alert(ref.incident_id, "p99 is 1200 ms", "error", {"host": "web-7"})
     someone = next(iter(contexts.account.users.values()))

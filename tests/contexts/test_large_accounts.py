@@ -38,6 +38,6 @@ async def test_a_large_account_is_read_piece_by_piece_and_then_costs_little(part
 
 
 @pytest.mark.torture
-async def test_so_is_one_of_500_services_10000_incidents_and_20000_changes(parts_on_either: Parts) -> None:
-    async with context_service(parts_on_either, large_account()) as large:
+async def test_so_is_one_of_500_services_10000_incidents_and_20000_changes(parts: Parts) -> None:
+    async with context_service(parts, large_account()) as large:
         await first_and_next(large)

@@ -16,6 +16,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture
-async def today(sqlite_database: Database, keyring: Keyring, tmp_path: Path) -> AsyncIterator[Contracts]:
-    async with open_doorway(sqlite_database, keyring, tmp_path) as doorway:
+async def today(database: Database, keyring: Keyring, tmp_path: Path) -> AsyncIterator[Contracts]:
+    async with open_doorway(database, keyring, tmp_path) as doorway:
         yield await documents_of_today(doorway)

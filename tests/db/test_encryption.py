@@ -27,6 +27,8 @@ from calmo_pagerduty.db.encryption import (
 from tests.support.doors import make_webhook
 from tests.support.patience import EVENTUALLY, PROGRAM
 
+pytestmark = pytest.mark.each_database
+
 OLD, NEW = bytes(range(32)), bytes(range(32, 64))
 KEYRING = Keyring({"old": OLD})
 PLACE = CellAddress("webhook_secrets", "sealed", "personal:robin", "wh_1", 1)

@@ -73,28 +73,30 @@ async def together(database: Database, works: Sequence[Callable[[sa.Connection],
     return list(await asyncio.gather(*waiting, return_exceptions=True))
 
 
+@pytest.mark.each_database
 async def test_a_write_is_committed_when_it_returns(database: Database) -> None:
     assert await database.write(put("a")) == "a"
     assert names(database) == ["a"]
 
 
-async def test_writes_that_wait_share_one_transaction_and_keep_their_order(sqlite_database: Database) -> None:
+async def test_writes_that_wait_share_one_transaction_and_keep_their_order(database: Database) -> None:
     seen: list[int] = []
 
     def note(connection: sa.Connection) -> object:
         seen.append(len(seen))
         return connection.get_transaction()
 
-    transactions = await together(sqlite_database, [note] * 20)
+    transactions = await together(database, [note] * 20)
     assert seen == list(range(20))
     assert len({id(transaction) for transaction in transactions}) == 1
 
 
-async def test_more_than_one_transactions_worth_is_all_written(sqlite_database: Database) -> None:
-    await together(sqlite_database, [put(f"{number:04}") for number in range(MAX_BATCH * 2 + 3)])
-    assert len(names(sqlite_database)) == MAX_BATCH * 2 + 3
+async def test_more_than_one_transactions_worth_is_all_written(database: Database) -> None:
+    await together(database, [put(f"{number:04}") for number in range(MAX_BATCH * 2 + 3)])
+    assert len(names(database)) == MAX_BATCH * 2 + 3
 
 
+@pytest.mark.each_database
 async def test_a_write_that_fails_does_not_spoil_its_neighbours(database: Database) -> None:
     def fail(connection: sa.Connection) -> None:
         put("half")(connection)
@@ -107,32 +109,31 @@ async def test_a_write_that_fails_does_not_spoil_its_neighbours(database: Databa
     assert names(database) == ["a", "b", "c"]
 
 
-async def test_a_locked_database_fails_all_that_waited_at_once(
-    sqlite_database: Database, tmp_path: Path
-) -> None:
+async def test_a_locked_database_fails_all_that_waited_at_once(database: Database, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "calmo.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        with impatient_database(), transactions_of(sqlite_database) as begun:
-            waiting = [sqlite_database.write(put(str(number))) for number in range(9)]
+        with impatient_database(), transactions_of(database) as begun:
+            waiting = [database.write(put(str(number))) for number in range(9)]
             results = await asyncio.gather(*waiting, return_exceptions=True)
         other.execute("ROLLBACK")
     assert {type(result) for result in results} == {StoreUnavailable}
     # The first one waits for the lock by itself, and all the others once.
     assert len(begun) <= 2
-    assert names(sqlite_database) == []
-    assert await sqlite_database.write(put("after")) == "after"
+    assert names(database) == []
+    assert await database.write(put("after")) == "after"
 
 
-async def test_a_caller_that_gave_up_while_waiting_is_not_served(sqlite_database: Database) -> None:
-    async with a_busy_writer(sqlite_database):
-        given_up = asyncio.ensure_future(sqlite_database.write(put("unwanted")))
+async def test_a_caller_that_gave_up_while_waiting_is_not_served(database: Database) -> None:
+    async with a_busy_writer(database):
+        given_up = asyncio.ensure_future(database.write(put("unwanted")))
         await asyncio.sleep(0)
         given_up.cancel()
         await asyncio.wait([given_up])
-    await sqlite_database.write(put("wanted"))
-    assert names(sqlite_database) == ["wanted"]
+    await database.write(put("wanted"))
+    assert names(database) == ["wanted"]
 
 
+@pytest.mark.each_database
 async def test_the_message_of_a_fault_holds_no_values(database: Database) -> None:
     await database.write(put("robin@example.com"))
     with pytest.raises(StoreUnavailable) as caught:
@@ -152,6 +153,7 @@ async def test_what_waits_is_committed_before_closing(tmp_path: Path) -> None:
         assert names(again) == list("01234")
 
 
+@pytest.mark.each_database
 async def test_a_reader_sees_one_moment(database: Database) -> None:
     between, written = threading.Event(), threading.Event()
     count = sa.select(sa.func.count()).select_from(tables.leases)

@@ -19,6 +19,8 @@ from calmo_pagerduty.pagerduty.token_kinds import TokenKind
 from calmo_pagerduty.webhooks import store as webhooks
 from tests.support.doors import make_webhook
 
+pytestmark = pytest.mark.each_database
+
 OLD, NEW = bytes(range(32)), bytes(range(32, 64))
 BOTH = Keyring({"new": NEW, "old": OLD})
 REWRAP = """

@@ -2,8 +2,12 @@
 
 from datetime import timedelta
 
+import pytest
+
 from calmo_pagerduty.db import leases
 from calmo_pagerduty.db.database import Database
+
+pytestmark = pytest.mark.each_database
 
 TTL = timedelta(minutes=1)
 EXPIRED = timedelta(seconds=-1)

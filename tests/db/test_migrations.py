@@ -20,7 +20,7 @@ from tests.support.doors import rows
 from tests.support.patience import PROGRAM
 
 #: Programs of their own.
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.each_database]
 
 MIGRATE = """
 import sys

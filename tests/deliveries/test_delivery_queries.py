@@ -22,6 +22,8 @@ from tests.support.builders import NOON, a_note, an_event, body_of, minutes, new
 from tests.support.doors import make_webhook, save_pending
 from tests.support.kept_deliveries import keep
 
+pytestmark = pytest.mark.each_database
+
 SHOP, BANK = "organization:shop", "organization:bank"
 ALL = DeliveryFilter()
 

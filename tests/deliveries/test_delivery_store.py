@@ -20,6 +20,8 @@ from calmo_pagerduty.webhooks import store as webhooks
 from tests.support.builders import NOON, facts, minutes, new_id
 from tests.support.doors import deliveries_with_bodies, make_webhook, rows
 
+pytestmark = pytest.mark.each_database
+
 PATIENCE = timedelta(seconds=30)
 
 

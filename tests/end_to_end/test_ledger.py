@@ -22,6 +22,8 @@ from tests.support.eventually import eventually
 from tests.support.patience import STORY
 from tests.support.service import Service, running_service
 
+pytestmark = pytest.mark.each_database
+
 SECRET = "a-signing-secret-of-the-storm"
 #: PagerDuty's first retry comes after 10 s, ours after 0.1 s; the 5 s deadline stays real.
 CLOCK_SPEED = 100.0

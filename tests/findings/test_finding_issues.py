@@ -37,6 +37,8 @@ from calmo_pagerduty.reconciliation import store as reconciliations
 from tests.support.findings import ANA, DAY, NOON, RETAIL, SHOP_POLICY, a_finding, a_gap, a_result
 from tests.support.tool_service import add_connection
 
+pytestmark = pytest.mark.each_database
+
 SHOP = Visibility((Scope.parse("organization:shop"),))
 KIM = Principal("kimskey", frozenset({"findings:write"}), SHOP, "kim")
 

@@ -21,6 +21,8 @@ from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope, Visibility
 from tests.support.findings import ANA, DAY, NOON, SHOP_POLICY, a_finding, a_gap, a_result
 from tests.support.tool_service import add_connection
 
+pytestmark = pytest.mark.each_database
+
 SHOP = Visibility((Scope.parse("organization:shop"),))
 
 

@@ -13,8 +13,8 @@ from tests.support.tool_service import ToolService, running_service
 
 
 @pytest.fixture
-async def door(sqlite_database: Database, keyring: Keyring, tmp_path: Path) -> AsyncIterator[Doorway]:
-    async with open_doorway(sqlite_database, keyring, tmp_path) as found:
+async def door(database: Database, keyring: Keyring, tmp_path: Path) -> AsyncIterator[Doorway]:
+    async with open_doorway(database, keyring, tmp_path) as found:
         yield found
 
 

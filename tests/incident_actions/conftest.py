@@ -12,10 +12,3 @@ from tests.support.parts import Parts
 async def acting(parts: Parts) -> AsyncIterator[Acting]:
     async with acting_service(parts) as found:
         yield found
-
-
-@pytest.fixture
-async def acting_on_either(parts_on_either: Parts) -> AsyncIterator[Acting]:
-    """Once on SQLite, once on PostgreSQL."""
-    async with acting_service(parts_on_either) as found:
-        yield found

@@ -18,10 +18,10 @@ from tests.support.patience import ANSWER
 from tests.support.tool_service import WRITES_ON, until_state
 
 
+@pytest.mark.each_database
 async def test_an_acknowledgement_reaches_pagerduty_and_the_issue_with_its_author(
-    acting_on_either: Acting,
+    acting: Acting,
 ) -> None:
-    acting = acting_on_either
     incident = await acting.an_issue()
     answer = await acting.act(incident, "acknowledge", headers=acting.service.a_key(person="Alice"))
     assert (answer["state"], answer["outcome"], answer["author"]) == ("done", "done", "Alice")

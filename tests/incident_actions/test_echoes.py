@@ -41,8 +41,8 @@ async def test_a_webhook_that_comes_before_the_answer_is_heard(acting: Acting) -
     assert (await acting.told(incident))[1:] == ["acknowledged by test via Calmo"]
 
 
-async def test_a_webhook_that_comes_long_after(acting_on_either: Acting) -> None:
-    acting = acting_on_either
+@pytest.mark.each_database
+async def test_a_webhook_that_comes_long_after(acting: Acting) -> None:
     incident = await acting.an_issue()
     acting.hold_webhooks()
     await acting.act(incident, "acknowledge")
@@ -76,9 +76,9 @@ async def test_a_webhook_in_any_order_moves_the_issue_never_back(acting: Acting)
     await acting.until_workflow_knows(incident, "resolved")
 
 
-async def test_an_event_of_the_log_is_an_echo_too(acting_on_either: Acting) -> None:
+@pytest.mark.each_database
+async def test_an_event_of_the_log_is_an_echo_too(acting: Acting) -> None:
     """The webhook is lost, and a comparison finds the log's entry."""
-    acting = acting_on_either
     incident = await acting.an_issue()
     acting.hold_webhooks()
     await acting.act(incident, "acknowledge")

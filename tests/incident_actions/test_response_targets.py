@@ -42,8 +42,8 @@ async def timers(acting: Acting, incident: str) -> int:
     return sum(event.event_type == TIMER for event in (await handle.fetch_history()).events)
 
 
-async def test_a_target_that_is_missed_is_said_once(acting_on_either: Acting) -> None:
-    acting = acting_on_either
+@pytest.mark.each_database
+async def test_a_target_that_is_missed_is_said_once(acting: Acting) -> None:
     await set_targets(acting, acknowledge=0.03)
     incident = await acting.an_issue()
     await until_told(acting, incident, "missed")

@@ -29,6 +29,8 @@ from tests.support.call_records import ACME, a_call, get
 from tests.support.doors import rows
 from tests.support.kept_deliveries import keep
 
+pytestmark = pytest.mark.each_database
+
 US = Reference(id="PUSER1", type="user_reference", name="Robin Reyes", url=None)
 
 

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from calmo_pagerduty.connections.severity import Severity
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
@@ -11,6 +13,8 @@ from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope
 from calmo_pagerduty.pagerduty.event_types import EventType, IncidentStatus
 from calmo_pagerduty.webhooks import store as webhooks
 from tests.support.builders import NOON, SECRET, facts, minutes, new_id
+
+pytestmark = pytest.mark.each_database
 
 
 def a_connection(database: Database, keyring: Keyring) -> str:

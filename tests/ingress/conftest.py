@@ -13,23 +13,13 @@ from tests.support.parts import Parts
 
 @pytest.fixture
 async def doorway(database: Database, keyring: Keyring, tmp_path: Path) -> AsyncIterator[Doorway]:
-    """An ingress without Temporal, once on SQLite and once on PostgreSQL."""
+    """An ingress without Temporal."""
     async with open_doorway(database, keyring, tmp_path) as found:
         yield found
 
 
 @pytest.fixture
-async def sqlite_doorway(
-    sqlite_database: Database, keyring: Keyring, tmp_path: Path
-) -> AsyncIterator[Doorway]:
-    """An ingress without Temporal, where the kind of database makes no difference."""
-    async with open_doorway(sqlite_database, keyring, tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-async def door_to_temporal(parts_on_either: Parts, task_queue: str) -> AsyncIterator[Doorway]:
-    """An ingress that will find the real Temporal server once its forwarder runs, with either database."""
-    parts = parts_on_either
+async def door_to_temporal(parts: Parts, task_queue: str) -> AsyncIterator[Doorway]:
+    """An ingress that will find the real Temporal server once its forwarder runs."""
     async with open_doorway(parts.database, parts.keyring, parts.data_dir, task_queue=task_queue) as found:
         yield found

@@ -47,6 +47,7 @@ def bearer(answer: httpx.Response) -> dict[str, str]:
     return {"Authorization": f"Bearer {answer.json()['key']}"}
 
 
+@pytest.mark.each_database
 async def test_a_key_is_made_used_listed_and_revoked(doorway: Doorway) -> None:
     admin = a_key(doorway)
     made = await make(doorway, admin, name="the till", teams=[], expires_at="2099-01-01T00:00:00Z")
@@ -68,6 +69,7 @@ async def test_a_key_is_made_used_listed_and_revoked(doorway: Doorway) -> None:
     ]
 
 
+@pytest.mark.each_database
 async def test_a_secret_is_told_once_and_never_again(doorway: Doorway) -> None:
     admin = a_key(doorway)
     secret = (await make(doorway, admin)).json()["key"].split("_")[2]
@@ -87,36 +89,35 @@ async def test_a_secret_is_told_once_and_never_again(doorway: Doorway) -> None:
         ({"teams": ["PTEAM2"]}, "teams"),
     ],
 )
-async def test_a_key_cannot_give_more_than_it_has(
-    sqlite_doorway: Doorway, body: dict[str, Any], words: str
-) -> None:
-    answer = await make(sqlite_doorway, a_key(sqlite_doorway, teams=("PTEAM1",)), **body)
+async def test_a_key_cannot_give_more_than_it_has(doorway: Doorway, body: dict[str, Any], words: str) -> None:
+    answer = await make(doorway, a_key(doorway, teams=("PTEAM1",)), **body)
     assert answer.status_code == 403
     assert words in answer.json()["error"]["message"]
-    assert len(rows(sqlite_doorway.database, tables.api_keys)) == 1
+    assert len(rows(doorway.database, tables.api_keys)) == 1
 
 
-async def test_only_administrators_make_keys_of_other_persons(sqlite_doorway: Doorway) -> None:
-    member = a_key(sqlite_doorway, ("keys:write", "issues:read"))
-    assert (await make(sqlite_doorway, member, person="kim")).status_code == 403
-    assert (await make(sqlite_doorway, member, person="robin")).status_code == 201
-    unnamed = await make(sqlite_doorway, member)
+async def test_only_administrators_make_keys_of_other_persons(doorway: Doorway) -> None:
+    member = a_key(doorway, ("keys:write", "issues:read"))
+    assert (await make(doorway, member, person="kim")).status_code == 403
+    assert (await make(doorway, member, person="robin")).status_code == 201
+    unnamed = await make(doorway, member)
     assert unnamed.json()["person"] == "robin"
-    assert (await make(sqlite_doorway, a_key(sqlite_doorway), person="kim")).status_code == 201
+    assert (await make(doorway, a_key(doorway), person="kim")).status_code == 201
 
 
-async def test_a_key_lives_no_longer_than_the_one_that_made_it(sqlite_doorway: Doorway) -> None:
+async def test_a_key_lives_no_longer_than_the_one_that_made_it(doorway: Doorway) -> None:
     ends = datetime.now(UTC).replace(microsecond=0) + timedelta(days=2)
-    admin = a_key(sqlite_doorway, expires_at=ends)
+    admin = a_key(doorway, expires_at=ends)
     for asked, given in (
         (None, ends),
         (ends + timedelta(days=1), ends),
         (ends - timedelta(days=1), ends - timedelta(days=1)),
     ):
-        made = await make(sqlite_doorway, admin, expires_at=asked and asked.isoformat())
+        made = await make(doorway, admin, expires_at=asked and asked.isoformat())
         assert datetime.fromisoformat(made.json()["expires_at"]) == given
 
 
+@pytest.mark.each_database
 async def test_who_sees_a_key_sees_all_that_the_key_sees(doorway: Doorway) -> None:
     operator = a_key(doorway, ALL_PERMISSIONS, None)
     bank, both = (a_key(doorway, ADMIN, scopes) for scopes in ([BANK], [SHOP, BANK]))
@@ -144,10 +145,11 @@ async def test_who_sees_a_key_sees_all_that_the_key_sees(doorway: Doorway) -> No
 @pytest.mark.parametrize(
     "body", [{"name": ""}, {"permissions": []}, {"expires_at": "2099-01-01T00:00:00"}, {"scopes": ["all"]}]
 )
-async def test_a_wrong_field_is_named(sqlite_doorway: Doorway, body: dict[str, Any]) -> None:
-    assert (await make(sqlite_doorway, a_key(sqlite_doorway), **body)).status_code == 400
+async def test_a_wrong_field_is_named(doorway: Doorway, body: dict[str, Any]) -> None:
+    assert (await make(doorway, a_key(doorway), **body)).status_code == 400
 
 
+@pytest.mark.each_database
 async def test_a_live_stream_ends_soon_after_its_key_is_revoked(
     doorway: Doorway, monkeypatch: pytest.MonkeyPatch
 ) -> None:

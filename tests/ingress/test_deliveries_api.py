@@ -39,6 +39,7 @@ async def deliver(doorway: Doorway, webhook: str, title: str = "Basket is slow")
     return incident
 
 
+@pytest.mark.each_database
 async def test_a_delivery_is_told_with_what_became_of_it(doorway: Doorway) -> None:
     webhook, incident = doorway.a_webhook(), new_id()
     payload = an_event(EventType.TRIGGERED, incident)
@@ -56,8 +57,7 @@ async def test_a_delivery_is_told_with_what_became_of_it(doorway: Doorway) -> No
     assert "body" not in delivery
 
 
-async def test_filters_and_pages_work_together(sqlite_doorway: Doorway) -> None:
-    doorway = sqlite_doorway
+async def test_filters_and_pages_work_together(doorway: Doorway) -> None:
     webhook, paused = doorway.a_webhook(), doorway.a_webhook(paused_at=datetime.now(UTC))
     incidents = [await deliver(doorway, webhook) for _ in range(5)]
     held = await deliver(doorway, paused)
@@ -93,12 +93,13 @@ async def test_filters_and_pages_work_together(sqlite_doorway: Doorway) -> None:
         "unknown=1",
     ],
 )
-async def test_a_wrong_parameter_is_named(sqlite_doorway: Doorway, query: str) -> None:
-    answer = await ask(sqlite_doorway, f"/api/deliveries?{query}")
+async def test_a_wrong_parameter_is_named(doorway: Doorway, query: str) -> None:
+    answer = await ask(doorway, f"/api/deliveries?{query}")
     assert answer.status_code == 400, answer.text
     assert query.partition("=")[0] in answer.json()["error"]["message"]
 
 
+@pytest.mark.each_database
 async def test_the_body_is_for_who_may_see_it_and_masked_even_then(doorway: Doorway) -> None:
     await deliver(doorway, doorway.a_webhook(), title=f"Basket is slow, ask {CANARY}")
     [delivery] = doorway.kept()
@@ -117,8 +118,7 @@ async def test_the_body_is_for_who_may_see_it_and_masked_even_then(doorway: Door
     assert "deleted" in gone["body_missing"]
 
 
-async def test_a_dead_letter_is_shown_as_the_text_that_it_is(sqlite_doorway: Doorway) -> None:
-    doorway = sqlite_doorway
+async def test_a_dead_letter_is_shown_as_the_text_that_it_is(doorway: Doorway) -> None:
     body = b"{not json " + CANARY.encode() + b"\xff"
     await doorway.post(doorway.a_webhook(), body, headers_for(body))
     key = make_key(doorway.database, [READ, BODY])
@@ -129,10 +129,11 @@ async def test_a_dead_letter_is_shown_as_the_text_that_it_is(sqlite_doorway: Doo
 
 
 @pytest.mark.parametrize("seq", ["0", "-1", "x", "99999", "9" * 40, "1%00"])
-async def test_a_number_that_is_none_is_not_found(sqlite_doorway: Doorway, seq: str) -> None:
-    assert (await ask(sqlite_doorway, f"/api/deliveries/{seq}")).status_code == 404
+async def test_a_number_that_is_none_is_not_found(doorway: Doorway, seq: str) -> None:
+    assert (await ask(doorway, f"/api/deliveries/{seq}")).status_code == 404
 
 
+@pytest.mark.each_database
 async def test_the_export_holds_every_delivery_once_a_line_each(
     doorway: Doorway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,9 +149,9 @@ async def test_the_export_holds_every_delivery_once_a_line_each(
 
 
 async def test_an_export_of_a_database_that_is_away_is_answered_503(
-    sqlite_doorway: Doorway, monkeypatch: pytest.MonkeyPatch
+    doorway: Doorway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    doorway, key = sqlite_doorway, make_key(sqlite_doorway.database, [READ])
+    key = make_key(doorway.database, [READ])
 
     def away(*_given: Any) -> Any:
         raise StoreUnavailable("gone")
@@ -159,6 +160,7 @@ async def test_an_export_of_a_database_that_is_away_is_answered_503(
     assert (await ask(doorway, "/api/deliveries/export", key)).status_code == 503
 
 
+@pytest.mark.each_database
 async def test_refusals_are_told_without_their_bodies(doorway: Doorway) -> None:
     webhook, body = doorway.a_webhook(), f'{{"title": "{CANARY}"}}'.encode()
     await doorway.post(webhook, body, headers_for(body, b"another-secret"))
@@ -180,6 +182,7 @@ async def test_refusals_are_told_without_their_bodies(doorway: Doorway) -> None:
     assert webhook not in json.dumps(found), "a webhook's whole id is the key to its address"
 
 
+@pytest.mark.each_database
 async def test_a_foreign_delivery_is_as_if_it_were_not_there(doorway: Doorway) -> None:
     mine, theirs = doorway.a_webhook(scope="organization:shop"), doorway.a_webhook(scope="organization:bank")
     for webhook in (mine, theirs):

@@ -65,6 +65,7 @@ def standing(database: Database) -> list[Any]:
     return [tuple(row) for table in tables_of_issues for row in rows(database, table)]
 
 
+@pytest.mark.each_database
 async def test_what_was_paused_waits_to_be_sent_and_what_is_about_no_incident_is_recorded(
     doorway: Doorway,
 ) -> None:
@@ -79,6 +80,7 @@ async def test_what_was_paused_waits_to_be_sent_and_what_is_about_no_incident_is
     ] * 2
 
 
+@pytest.mark.each_database
 async def test_a_replay_of_what_was_applied_changes_no_issue_and_no_timeline(doorway: Doorway) -> None:
     webhook, incident = doorway.a_webhook(), new_id()
     await doorway.deliver(webhook, an_event(EventType.TRIGGERED, incident))
@@ -99,6 +101,7 @@ def set_state(doorway: Doorway, state: DeliveryState) -> None:
     doorway.database.write_blocking(lambda t: t.execute(tables.deliveries.update().values(state=state)))
 
 
+@pytest.mark.each_database
 async def test_a_dead_letter_is_read_by_todays_parser(doorway: Doorway) -> None:
     webhook, incident = doorway.a_webhook(), new_id()
     body = body_of(an_event(EventType.TRIGGERED, incident, event_id="01LATER"))
@@ -130,6 +133,7 @@ async def test_a_dead_letter_is_read_by_todays_parser(doorway: Doorway) -> None:
     assert [row.incident_id for row in rows(doorway.database, tables.issues)] == [incident]
 
 
+@pytest.mark.each_database
 async def test_a_dead_letter_whose_event_came_otherwise_stays(doorway: Doorway) -> None:
     webhook = doorway.a_webhook()
     payload = an_event(EventType.TRIGGERED, new_id())
@@ -139,6 +143,7 @@ async def test_a_dead_letter_whose_event_came_otherwise_stays(doorway: Doorway) 
     assert await replay(doorway, seqs=[seq]) == {"replayed": 0, "left": {"known_already": 1}}
 
 
+@pytest.mark.each_database
 async def test_a_conflict_is_never_replayed(doorway: Doorway) -> None:
     webhook, incident = doorway.a_webhook(), new_id()
     payload = an_event(EventType.TRIGGERED, incident)
@@ -150,6 +155,7 @@ async def test_a_conflict_is_never_replayed(doorway: Doorway) -> None:
     assert states(doorway) == ["pending", "conflict"]
 
 
+@pytest.mark.each_database
 async def test_a_body_that_is_gone_hinders_only_what_was_never_understood(doorway: Doorway) -> None:
     webhook = doorway.a_webhook()
     paused = keep(doorway.database, webhook, **PAUSED)
@@ -158,15 +164,14 @@ async def test_a_body_that_is_gone_hinders_only_what_was_never_understood(doorwa
     assert await replay(doorway, seqs=[paused, dead]) == {"replayed": 1, "left": {"body_gone": 1}}
 
 
-async def test_a_replay_without_a_filter_replays_nothing(sqlite_doorway: Doorway) -> None:
-    keep(sqlite_doorway.database, sqlite_doorway.a_webhook(), **PAUSED)
-    assert await replay(sqlite_doorway) == {"replayed": 0, "left": {}}
+async def test_a_replay_without_a_filter_replays_nothing(doorway: Doorway) -> None:
+    keep(doorway.database, doorway.a_webhook(), **PAUSED)
+    assert await replay(doorway) == {"replayed": 0, "left": {}}
 
 
 async def test_a_long_range_is_replayed_in_steps_and_audited_step_by_step(
-    sqlite_doorway: Doorway, monkeypatch: pytest.MonkeyPatch
+    doorway: Doorway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    doorway = sqlite_doorway
     monkeypatch.setattr("ingress.deliveries.endpoints.REPLAY_BATCH_SIZE", 4)
     webhook = doorway.a_webhook()
     for _ in range(9):
@@ -188,6 +193,7 @@ async def test_a_long_range_is_replayed_in_steps_and_audited_step_by_step(
     assert replayed == 9
 
 
+@pytest.mark.each_database
 async def test_captured_requests_sent_again_change_nothing_even_after_the_log_was_cut(
     doorway: Doorway,
 ) -> None:
@@ -223,6 +229,7 @@ def door(door_to_temporal: Doorway) -> Doorway:
     return door_to_temporal
 
 
+@pytest.mark.each_database
 async def test_through_temporal_too_a_replay_is_applied_again_without_any_change(
     door: Doorway, temporal: Client, task_queue: str
 ) -> None:

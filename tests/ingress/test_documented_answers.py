@@ -12,8 +12,7 @@ from tests.support.doors import Doorway, make_key, save_pending
 
 
 @pytest.fixture
-async def filled(sqlite_doorway: Doorway) -> Doorway:
-    doorway = sqlite_doorway
+async def filled(doorway: Doorway) -> Doorway:
     webhook = doorway.a_webhook()
     await doorway.deliver(webhook, an_event(EventType.TRIGGERED, "QKNOWN"))
     save_pending(doorway.database)

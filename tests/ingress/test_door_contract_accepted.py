@@ -24,6 +24,7 @@ from tests.support.doors import Doorway, days, rows
 OTHER_SECRET = b"the-next-signing-secret"
 
 
+@pytest.mark.each_database
 async def test_a_good_delivery_is_committed_before_it_is_answered_202(doorway: Doorway) -> None:
     webhook = doorway.a_webhook()
     incident = new_id()
@@ -37,6 +38,7 @@ async def test_a_good_delivery_is_committed_before_it_is_answered_202(doorway: D
     assert doorway.counted("accepted") == 1
 
 
+@pytest.mark.each_database
 async def test_a_duplicate_is_counted_on_its_first_row(doorway: Doorway) -> None:
     webhook = doorway.a_webhook()
     body = body_of(an_event(EventType.TRIGGERED, new_id()))
@@ -48,6 +50,7 @@ async def test_a_duplicate_is_counted_on_its_first_row(doorway: Doorway) -> None
     assert doorway.counted("duplicate") == 2
 
 
+@pytest.mark.each_database
 async def test_the_same_event_through_two_webhooks_is_kept_of_each(doorway: Doorway) -> None:
     first, second = doorway.a_webhook(), doorway.a_webhook()
     body = body_of(an_event(EventType.TRIGGERED, new_id()))
@@ -56,6 +59,7 @@ async def test_the_same_event_through_two_webhooks_is_kept_of_each(doorway: Door
     assert [row.webhook_id for row in doorway.kept()] == [first, second]
 
 
+@pytest.mark.each_database
 async def test_an_altered_body_under_a_known_event_id_is_kept_apart(
     doorway: Doorway,
 ) -> None:
@@ -71,6 +75,7 @@ async def test_an_altered_body_under_a_known_event_id_is_kept_apart(
     assert doorway.alarms("conflict") == 2
 
 
+@pytest.mark.each_database
 async def test_a_paused_webhook_keeps_the_body_without_applying_it(doorway: Doorway) -> None:
     webhook = doorway.a_webhook(paused_at=datetime.now(UTC))
     payload = an_event(EventType.TRIGGERED, new_id())
@@ -84,9 +89,8 @@ async def test_a_paused_webhook_keeps_the_body_without_applying_it(doorway: Door
 
 @pytest.mark.parametrize("kilobytes", [56, 255, 500])
 async def test_a_body_above_the_guaranteed_size_is_taken_as_best_effort(
-    sqlite_doorway: Doorway, kilobytes: int
+    doorway: Doorway, kilobytes: int
 ) -> None:
-    doorway = sqlite_doorway
     payload = a_note(new_id(), content="x" * kilobytes * 1024)
     answer = await doorway.deliver(doorway.a_webhook(), payload)
     assert answer.status_code == 202
@@ -109,9 +113,8 @@ async def test_a_body_above_the_guaranteed_size_is_taken_as_best_effort(
     ],
 )
 async def test_a_signed_body_that_is_no_event_becomes_a_dead_letter(
-    sqlite_doorway: Doorway, body: bytes, reason: str
+    doorway: Doorway, body: bytes, reason: str
 ) -> None:
-    doorway = sqlite_doorway
     webhook = doorway.a_webhook()
     answers = [await doorway.post(webhook, body) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [202, 202]
@@ -122,6 +125,7 @@ async def test_a_signed_body_that_is_no_event_becomes_a_dead_letter(
     assert doorway.alarms("dead_letter") == 1
 
 
+@pytest.mark.each_database
 async def test_nul_and_lone_surrogates_are_taken_by_every_database(doorway: Doorway) -> None:
     data = incident_data(new_id(), title="a\x00b\ud800c", urgency="\x00", priority={"summary": "\udfff"})
     payload = an_event(EventType.TRIGGERED, "", event_id="01\x00\ud800", data=data)
@@ -132,6 +136,7 @@ async def test_nul_and_lone_surrogates_are_taken_by_every_database(doorway: Door
     assert "\x00" not in row.event_id
 
 
+@pytest.mark.each_database
 async def test_an_event_of_a_type_added_later_is_taken_and_noted(doorway: Doorway) -> None:
     incident = new_id()
     payload = an_event(EventType.TRIGGERED, incident)
@@ -143,6 +148,7 @@ async def test_an_event_of_a_type_added_later_is_taken_and_noted(doorway: Doorwa
     assert (row.state, row.remarks, row.incident_id) == ("pending", "unknown_type", incident)
 
 
+@pytest.mark.each_database
 async def test_an_incident_without_an_issue_is_taken_whatever_its_first_event_is(doorway: Doorway) -> None:
     incident = new_id()
     answer = await doorway.deliver(doorway.a_webhook(), a_note(incident))
@@ -151,6 +157,7 @@ async def test_an_incident_without_an_issue_is_taken_whatever_its_first_event_is
     assert (row.state, row.incident_id) == ("pending", incident)
 
 
+@pytest.mark.each_database
 async def test_a_ping_proves_the_secret_and_arms_the_webhook(doorway: Doorway) -> None:
     webhook = doorway.a_webhook(armed=False)
     ping = {
@@ -170,8 +177,7 @@ async def test_a_ping_proves_the_secret_and_arms_the_webhook(doorway: Doorway) -
     assert forged.status_code == 401
 
 
-async def test_an_event_about_a_service_is_recorded_without_an_incident(sqlite_doorway: Doorway) -> None:
-    doorway = sqlite_doorway
+async def test_an_event_about_a_service_is_recorded_without_an_incident(doorway: Doorway) -> None:
     data = a_reference("service", "PSERVICE1", "Basket") | {"type": "service"}
     payload = an_event(EventType.SERVICE_CREATED, "", data=data)
     answer = await doorway.deliver(doorway.a_webhook(), payload)
@@ -180,6 +186,7 @@ async def test_an_event_about_a_service_is_recorded_without_an_incident(sqlite_d
     assert (row.state, row.incident_id) == ("recorded", None)
 
 
+@pytest.mark.each_database
 async def test_a_signature_by_either_live_secret_is_good_and_the_version_is_kept(doorway: Doorway) -> None:
     webhook = doorway.a_webhook()
     now = datetime.now(UTC)
@@ -192,8 +199,7 @@ async def test_a_signature_by_either_live_secret_is_good_and_the_version_is_kept
     assert [row.secret_version for row in doorway.kept()] == [1, 2]
 
 
-async def test_one_good_signature_among_several_suffices(sqlite_doorway: Doorway) -> None:
-    doorway = sqlite_doorway
+async def test_one_good_signature_among_several_suffices(doorway: Doorway) -> None:
     body = body_of(an_event(EventType.TRIGGERED, new_id()))
     wrong = [f"v1={number:064x}" for number in range(7)]
     header = " , ".join([*wrong, signature_of(body)])
@@ -201,8 +207,7 @@ async def test_one_good_signature_among_several_suffices(sqlite_doorway: Doorway
     assert answer.status_code == 202
 
 
-async def test_no_clock_refuses_a_delivery(sqlite_doorway: Doorway) -> None:
-    doorway = sqlite_doorway
+async def test_no_clock_refuses_a_delivery(doorway: Doorway) -> None:
     webhook, now = doorway.a_webhook(), datetime.now(UTC)
     for at in (now - minutes(59), now + minutes(59), now + days(4000)):
         answer = await doorway.deliver(webhook, an_event(EventType.TRIGGERED, new_id(), at=at))
@@ -210,6 +215,7 @@ async def test_no_clock_refuses_a_delivery(sqlite_doorway: Doorway) -> None:
     assert [(row.state, row.remarks) for row in doorway.kept()] == [("pending", "")] * 3
 
 
+@pytest.mark.each_database
 async def test_an_unreadable_time_does_not_cost_the_event(doorway: Doorway) -> None:
     webhook = doorway.a_webhook()
     for odd in (None, 7, "yesterday", "9999-12-31T23:59:59-23:00", "0001-01-01T00:00:00+23:00"):
@@ -219,14 +225,14 @@ async def test_an_unreadable_time_does_not_cost_the_event(doorway: Doorway) -> N
     assert {(row.state, row.occurred_at) for row in doorway.kept()} == {("pending", None)}
 
 
-async def test_an_event_older_than_three_days_is_taken_as_stale(sqlite_doorway: Doorway) -> None:
-    doorway = sqlite_doorway
+async def test_an_event_older_than_three_days_is_taken_as_stale(doorway: Doorway) -> None:
     webhook, now = doorway.a_webhook(), datetime.now(UTC)
     for age in (days(2.9), days(3.1)):
         await doorway.deliver(webhook, an_event(EventType.TRIGGERED, new_id(), at=now - age))
     assert [row.remarks for row in doorway.kept()] == ["", "stale"]
 
 
+@pytest.mark.each_database
 async def test_a_replay_under_a_new_delivery_id_changes_nothing(doorway: Doorway) -> None:
     webhook = doorway.a_webhook()
     payload = an_event(EventType.TRIGGERED, new_id())
@@ -236,8 +242,7 @@ async def test_a_replay_under_a_new_delivery_id_changes_nothing(doorway: Doorway
     assert (row.delivery_id, row.duplicates) == ("delivery-1", 1)
 
 
-async def test_two_events_under_one_delivery_id_are_both_kept(sqlite_doorway: Doorway) -> None:
-    doorway = sqlite_doorway
+async def test_two_events_under_one_delivery_id_are_both_kept(doorway: Doorway) -> None:
     webhook = doorway.a_webhook()
     for _ in range(2):
         payload = an_event(EventType.TRIGGERED, new_id())

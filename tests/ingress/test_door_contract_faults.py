@@ -36,10 +36,8 @@ def a_body() -> bytes:
     return body_of(an_event(EventType.TRIGGERED, new_id()))
 
 
-async def test_a_locked_database_is_503_until_the_lock_is_gone(
-    sqlite_doorway: Doorway, tmp_path: Path
-) -> None:
-    doorway, body = sqlite_doorway, a_body()
+async def test_a_locked_database_is_503_until_the_lock_is_gone(doorway: Doorway, tmp_path: Path) -> None:
+    body = a_body()
     webhook = doorway.a_webhook()
     with closing(sqlite3.connect(tmp_path / "calmo.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -53,10 +51,7 @@ async def test_a_locked_database_is_503_until_the_lock_is_gone(
     assert (await doorway.post(webhook, body)).json() == {"verdict": "accepted"}
 
 
-async def test_a_lock_shorter_than_our_patience_is_not_noticed(
-    sqlite_doorway: Doorway, tmp_path: Path
-) -> None:
-    doorway = sqlite_doorway
+async def test_a_lock_shorter_than_our_patience_is_not_noticed(doorway: Doorway, tmp_path: Path) -> None:
     webhook = doorway.a_webhook()
     with closing(
         sqlite3.connect(tmp_path / "calmo.db", isolation_level=None, check_same_thread=False)
@@ -69,8 +64,7 @@ async def test_a_lock_shorter_than_our_patience_is_not_noticed(
     assert answer.status_code == 202
 
 
-async def test_a_full_disk_is_503_and_nothing_is_kept_by_halves(sqlite_doorway: Doorway) -> None:
-    doorway = sqlite_doorway
+async def test_a_full_disk_is_503_and_nothing_is_kept_by_halves(doorway: Doorway) -> None:
     webhook = doorway.a_webhook()
     large = body_of(an_event(EventType.TRIGGERED, new_id(), title="x" * 300_000))
 
@@ -136,6 +130,7 @@ async def test_a_restart_of_postgresql_costs_no_delivery_a_4xx(
             assert statuses[1] == 202
 
 
+@pytest.mark.each_database
 async def test_a_secret_that_does_not_open_is_503_and_never_401(doorway: Doorway) -> None:
     webhook = make_webhook(doorway.database, Keyring({"test": bytes(32)}))
     answer = await doorway.post(webhook, a_body())
@@ -144,6 +139,7 @@ async def test_a_secret_that_does_not_open_is_503_and_never_401(doorway: Doorway
     assert doorway.counted("store_unavailable") == 1
 
 
+@pytest.mark.each_database
 async def test_a_secret_moved_to_another_webhook_does_not_open_there(doorway: Doorway) -> None:
     first, second = doorway.a_webhook(), doorway.a_webhook(secret=b"another")
     secrets = tables.webhook_secrets
@@ -158,10 +154,9 @@ async def test_a_secret_moved_to_another_webhook_does_not_open_there(doorway: Do
 
 
 async def test_too_many_waiting_for_the_database_and_further_ones_are_asked_to_come_back(
-    sqlite_doorway: Doorway, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    doorway: Doorway, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("ingress.webhook_receiver.receiver.MAX_PENDING_WRITES", 5)
-    doorway = sqlite_doorway
     webhook = doorway.a_webhook()
     assert (await doorway.post(webhook, a_body())).status_code == 202
     with closing(sqlite3.connect(tmp_path / "calmo.db", isolation_level=None)) as other:

@@ -29,14 +29,14 @@ def a_body() -> bytes:
 
 
 @pytest.mark.parametrize("webhook_id", ["wh_" + "a" * 32, "wh_short", "WH_" + "A" * 32, "%00", "é"])
-async def test_an_unknown_webhook_is_404_and_only_counted(sqlite_doorway: Doorway, webhook_id: str) -> None:
-    doorway = sqlite_doorway
+async def test_an_unknown_webhook_is_404_and_only_counted(doorway: Doorway, webhook_id: str) -> None:
     answer = await doorway.post(webhook_id, a_body())
     assert (answer.status_code, answer.json()) == (404, {"verdict": "unknown_webhook"})
     assert (list(doorway.kept()), list(doorway.refused())) == ([], [])
     assert doorway.counted("unknown_webhook") == 1
 
 
+@pytest.mark.each_database
 async def test_a_webhook_deleted_by_its_owner_is_410_even_for_good_signatures(doorway: Doorway) -> None:
     webhook = doorway.a_webhook(deleted_at=datetime.now(UTC))
     answer = await doorway.post(webhook, a_body())
@@ -45,6 +45,7 @@ async def test_a_webhook_deleted_by_its_owner_is_410_even_for_good_signatures(do
     assert doorway.counted("deleted_webhook") == 1
 
 
+@pytest.mark.each_database
 async def test_a_missing_signature_is_401_on_an_armed_webhook(doorway: Doorway) -> None:
     webhook, body = doorway.a_webhook(), a_body()
     answer = await doorway.post(webhook, body, {})
@@ -56,14 +57,14 @@ async def test_a_missing_signature_is_401_on_an_armed_webhook(doorway: Doorway) 
     assert doorway.counted("missing") == 1
 
 
-async def test_a_legacy_payload_is_401_and_named_so(sqlite_doorway: Doorway) -> None:
-    doorway = sqlite_doorway
+async def test_a_legacy_payload_is_401_and_named_so(doorway: Doorway) -> None:
     answer = await doorway.post(doorway.a_webhook(), b'{"messages": [{"event": "incident.trigger"}]}', {})
     assert (answer.status_code, answer.json()) == (401, {"verdict": "legacy"})
     assert [row.verdict for row in doorway.refused()] == ["legacy"]
     assert doorway.counted("legacy") == 1
 
 
+@pytest.mark.each_database
 @pytest.mark.parametrize("headers", [{}, FORGED, {"X-PagerDuty-Signature": "v2=00"}])
 async def test_nothing_unauthenticated_is_dropped_or_stored_before_the_webhook_is_armed(
     doorway: Doorway, headers: dict[str, str]
@@ -77,6 +78,7 @@ async def test_nothing_unauthenticated_is_dropped_or_stored_before_the_webhook_i
     assert doorway.counted("unproven") == 1
 
 
+@pytest.mark.each_database
 async def test_an_unknown_scheme_is_refused_like_a_mismatch(doorway: Doorway) -> None:
     webhook = doorway.a_webhook()
     answers = [await doorway.post(webhook, a_body(), {"X-PagerDuty-Signature": "v2=ab"}) for _ in range(3)]
@@ -85,6 +87,7 @@ async def test_an_unknown_scheme_is_refused_like_a_mismatch(doorway: Doorway) ->
     assert doorway.counted("unsupported_scheme") == 2
 
 
+@pytest.mark.each_database
 async def test_a_mismatch_is_401_and_the_expected_signature_is_told_to_nobody(
     doorway: Doorway, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -102,6 +105,7 @@ async def test_a_mismatch_is_401_and_the_expected_signature_is_told_to_nobody(
     assert doorway.alarms("mismatch") == 1
 
 
+@pytest.mark.each_database
 async def test_after_two_mismatches_the_next_are_asked_to_come_back(doorway: Doorway) -> None:
     webhook = doorway.a_webhook()
     statuses = []
@@ -115,16 +119,14 @@ async def test_after_two_mismatches_the_next_are_asked_to_come_back(doorway: Doo
     assert len(doorway.kept()) == 4
 
 
-async def test_the_guard_is_of_one_webhook_alone(sqlite_doorway: Doorway) -> None:
-    doorway = sqlite_doorway
+async def test_the_guard_is_of_one_webhook_alone(doorway: Doorway) -> None:
     guarded, other = doorway.a_webhook(), doorway.a_webhook()
     for _ in range(3):
         await doorway.post(guarded, a_body(), FORGED)
     assert (await doorway.post(other, a_body(), FORGED)).status_code == 401
 
 
-async def test_a_guarded_webhook_still_names_what_is_not_signed_at_all(sqlite_doorway: Doorway) -> None:
-    doorway = sqlite_doorway
+async def test_a_guarded_webhook_still_names_what_is_not_signed_at_all(doorway: Doorway) -> None:
     webhook = doorway.a_webhook()
     for _ in range(3):
         await doorway.post(webhook, a_body(), FORGED)
@@ -132,6 +134,7 @@ async def test_a_guarded_webhook_still_names_what_is_not_signed_at_all(sqlite_do
     assert (answer.status_code, answer.json()) == (401, {"verdict": "missing"})
 
 
+@pytest.mark.each_database
 async def test_mismatches_of_yesterday_are_forgiven(doorway: Doorway) -> None:
     webhook = doorway.a_webhook()
     yesterday = datetime.now(UTC) - days(1.01)
@@ -142,8 +145,7 @@ async def test_mismatches_of_yesterday_are_forgiven(doorway: Doorway) -> None:
     assert (await doorway.post(webhook, a_body(), FORGED)).status_code == 401
 
 
-async def test_a_flood_of_forgeries_leaves_a_bounded_trail(sqlite_doorway: Doorway) -> None:
-    doorway = sqlite_doorway
+async def test_a_flood_of_forgeries_leaves_a_bounded_trail(doorway: Doorway) -> None:
     webhook = doorway.a_webhook()
     for _ in range(60):
         await doorway.post(webhook, a_body(), {})
@@ -151,14 +153,14 @@ async def test_a_flood_of_forgeries_leaves_a_bounded_trail(sqlite_doorway: Doorw
     assert 1 <= len(doorway.refused()) <= 25
 
 
-async def test_more_signatures_than_pagerduty_sends_are_not_looked_at(sqlite_doorway: Doorway) -> None:
-    doorway = sqlite_doorway
+async def test_more_signatures_than_pagerduty_sends_are_not_looked_at(doorway: Doorway) -> None:
     body = a_body()
     header = ",".join([*(f"v1={number:064x}" for number in range(8)), signature_of(body)])
     answer = await doorway.post(doorway.a_webhook(), body, {"X-PagerDuty-Signature": header})
     assert answer.status_code == 401
 
 
+@pytest.mark.each_database
 async def test_a_webhook_without_a_secret_asks_pagerduty_to_hold(doorway: Doorway) -> None:
     answer = await doorway.post(doorway.a_webhook(secret=None), a_body())
     assert (answer.status_code, answer.json()) == (503, {"verdict": "no_secret"})
@@ -167,6 +169,7 @@ async def test_a_webhook_without_a_secret_asks_pagerduty_to_hold(doorway: Doorwa
     assert doorway.counted("no_secret") == 1
 
 
+@pytest.mark.each_database
 async def test_an_expired_secret_no_longer_counts(doorway: Doorway) -> None:
     webhook, past = doorway.a_webhook(), datetime.now(UTC) - days(0.01)
     expire = sa.update(tables.webhook_secrets).values(expires_at=past)
@@ -176,8 +179,7 @@ async def test_an_expired_secret_no_longer_counts(doorway: Doorway) -> None:
 
 
 @pytest.mark.parametrize("declared", [MAX_BODY_BYTES + 1, 10**15])
-async def test_a_body_declared_too_large_is_not_read(sqlite_doorway: Doorway, declared: int) -> None:
-    doorway = sqlite_doorway
+async def test_a_body_declared_too_large_is_not_read(doorway: Doorway, declared: int) -> None:
     headers = {**FORGED, "Content-Length": str(declared)}
     answer = await doorway.post(doorway.a_webhook(), b"", headers)
     assert (answer.status_code, answer.json()) == (413, {"verdict": "too_large"})
@@ -186,8 +188,8 @@ async def test_a_body_declared_too_large_is_not_read(sqlite_doorway: Doorway, de
     assert doorway.counted("too_large") == 1
 
 
-async def test_a_declared_length_that_is_no_number_is_no_fault_of_ours(sqlite_doorway: Doorway) -> None:
-    doorway, body = sqlite_doorway, a_body()
+async def test_a_declared_length_that_is_no_number_is_no_fault_of_ours(doorway: Doorway) -> None:
+    body = a_body()
     headers = [(name.encode(), value.encode()) for name, value in headers_for(body).items()]
     request = doorway.client.build_request(
         "POST", f"/webhooks/pagerduty/{doorway.a_webhook()}", content=body, headers=headers
@@ -197,11 +199,9 @@ async def test_a_declared_length_that_is_no_number_is_no_fault_of_ours(sqlite_do
 
 
 async def test_a_sender_above_its_rate_is_asked_to_come_back(
-    sqlite_database: Database, keyring: Keyring, tmp_path: Path
+    database: Database, keyring: Keyring, tmp_path: Path
 ) -> None:
-    async with open_doorway(
-        sqlite_database, keyring, tmp_path, webhook_rate=0.001, webhook_burst=2
-    ) as doorway:
+    async with open_doorway(database, keyring, tmp_path, webhook_rate=0.001, webhook_burst=2) as doorway:
         loud, quiet = doorway.a_webhook(), doorway.a_webhook()
         answers = [await doorway.post(loud, a_body()) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [202, 202, 429]
@@ -211,8 +211,7 @@ async def test_a_sender_above_its_rate_is_asked_to_come_back(
         assert len(doorway.kept()) == 3
 
 
-async def test_while_shutting_down_a_delivery_is_sent_elsewhere(sqlite_doorway: Doorway) -> None:
-    doorway = sqlite_doorway
+async def test_while_shutting_down_a_delivery_is_sent_elsewhere(doorway: Doorway) -> None:
     webhook = doorway.a_webhook()
     doorway.ingress.close()
     answer = await doorway.post(webhook, a_body())

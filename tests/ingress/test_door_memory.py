@@ -34,11 +34,11 @@ def test_a_newcomer_refills_nobodys_bucket_but_that_of_who_was_away_longest(
 
 
 async def test_a_webhook_is_read_once_while_it_is_fresh(
-    sqlite_database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now, found = datetime.now(UTC), webhooks.get_webhook
     ids = [
-        sqlite_database.write_blocking(
+        database.write_blocking(
             lambda t: webhooks.insert_webhook(t, keyring, Scope.parse("organization:acme"), SECRET, now)
         )
         for _ in range(3)
@@ -52,7 +52,7 @@ async def test_a_webhook_is_read_once_while_it_is_fresh(
     monkeypatch.setattr(webhooks, "get_webhook", counted)
     monkeypatch.setattr(webhook_directory, "TTL_SECONDS", 3600.0)
     monkeypatch.setattr(webhook_directory, "MAX_ENTRIES", 2)
-    directory = WebhookDirectory(sqlite_database, keyring)
+    directory = WebhookDirectory(database, keyring)
     for webhook_id in (ids[0], ids[0], ids[1], ids[2], ids[1], ids[0]):
         assert await directory.get(webhook_id) is not None
     assert read == [ids[0], ids[1], ids[2], ids[0]]

@@ -94,6 +94,7 @@ def timeline_ids(database: Database) -> list[str]:
     return sorted(row.event_id for row in rows(database, tables.timeline))
 
 
+@pytest.mark.each_database
 async def test_what_waited_of_an_incident_is_one_signal_in_order_of_arrival(
     door: Doorway, temporal: Client
 ) -> None:
@@ -112,6 +113,7 @@ async def test_what_waited_of_an_incident_is_one_signal_in_order_of_arrival(
     assert registry.get_sample_value("calmo_signals_total", {"result": "sent"}) == 2
 
 
+@pytest.mark.each_database
 async def test_events_reach_the_timeline_and_their_deliveries_are_confirmed(
     door: Doorway, temporal: Client, task_queue: str
 ) -> None:
@@ -125,6 +127,7 @@ async def test_events_reach_the_timeline_and_their_deliveries_are_confirmed(
     assert [row.status for row in rows(door.database, tables.issues)] == ["resolved"] * 3
 
 
+@pytest.mark.each_database
 async def test_what_was_taken_in_by_another_process_is_forwarded_too(
     door: Doorway, keyring: Keyring, tmp_path: Path
 ) -> None:
@@ -134,7 +137,7 @@ async def test_what_was_taken_in_by_another_process_is_forwarded_too(
 
 
 async def test_nothing_is_lost_while_temporal_is_down(
-    sqlite_database: Database,
+    database: Database,
     keyring: Keyring,
     tmp_path: Path,
     task_queue: str,
@@ -145,7 +148,7 @@ async def test_nothing_is_lost_while_temporal_is_down(
         log_file=tmp_path / "temporal.log", port=free_port(), database=tmp_path / "temporal.db"
     )
     monkeypatch.setenv("TEMPORAL_ADDRESS", server.address)
-    async with open_doorway(sqlite_database, keyring, tmp_path, task_queue=task_queue) as door:
+    async with open_doorway(database, keyring, tmp_path, task_queue=task_queue) as door:
         webhook, incidents = door.a_webhook(), [new_id() for _ in range(4)]
 
         async def deliver_one_each(kind: EventType) -> None:
@@ -171,7 +174,7 @@ async def test_nothing_is_lost_while_temporal_is_down(
 
 
 async def test_what_never_reached_a_timeline_is_sent_again(
-    sqlite_database: Database,
+    database: Database,
     keyring: Keyring,
     tmp_path: Path,
     task_queue: str,
@@ -182,7 +185,7 @@ async def test_what_never_reached_a_timeline_is_sent_again(
     monkeypatch.setenv("TEMPORAL_ADDRESS", temporal_server.address)
     soon = timedelta(seconds=0.5)
     async with (
-        open_doorway(sqlite_database, keyring, tmp_path, task_queue=task_queue, confirm_after=soon) as door,
+        open_doorway(database, keyring, tmp_path, task_queue=task_queue, confirm_after=soon) as door,
         forwarding(door),
     ):
         await door.deliver(door.a_webhook(), an_event(EventType.TRIGGERED, new_id()))
@@ -195,6 +198,7 @@ async def test_what_never_reached_a_timeline_is_sent_again(
     assert len(timeline_ids(door.database)) == 1
 
 
+@pytest.mark.each_database
 async def test_a_signal_that_temporal_calls_invalid_is_set_aside_and_holds_nobody_up(
     door: Doorway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,6 +239,7 @@ async def test_a_signal_that_temporal_calls_invalid_is_set_aside_and_holds_nobod
     assert failed == 5
 
 
+@pytest.mark.each_database
 async def test_one_of_two_leads_and_the_other_takes_over_when_it_stops(
     door: Doorway, keyring: Keyring, tmp_path: Path, task_queue: str
 ) -> None:
@@ -264,6 +269,7 @@ async def test_one_of_two_leads_and_the_other_takes_over_when_it_stops(
             assert (forwarded(door), forwarded(second)) == (2, 1)
 
 
+@pytest.mark.each_database
 async def test_a_leader_that_died_is_followed_when_its_lease_ends(door: Doorway) -> None:
     def lease_of_the_dead(ttl: timedelta) -> None:
         door.database.write_blocking(lambda c: leases.claim_lease(c, LEASE, "a process that died", ttl))
@@ -279,6 +285,7 @@ async def test_a_leader_that_died_is_followed_when_its_lease_ends(door: Doorway)
         assert door.database.read_blocking(lambda c: c.execute(held).scalar()) != "a process that died"
 
 
+@pytest.mark.each_database
 async def test_a_forwarder_that_stops_amid_its_work_marks_what_it_sent_and_gives_up_its_lease(
     door: Doorway,
 ) -> None:

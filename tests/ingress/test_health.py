@@ -15,19 +15,20 @@ from tests.support.doors import Doorway, open_doorway
 from tests.support.impatience import impatient_health
 
 
-async def test_healthz_says_that_the_process_answers(sqlite_doorway: Doorway) -> None:
-    answer = await sqlite_doorway.client.get("/healthz")
+async def test_healthz_says_that_the_process_answers(doorway: Doorway) -> None:
+    answer = await doorway.client.get("/healthz")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
+@pytest.mark.each_database
 async def test_readyz_is_200_when_both_are_there(doorway: Doorway, temporal: Client) -> None:
     doorway.ingress.services.temporal.hold(temporal)
     answer = await doorway.client.get("/readyz")
     assert (answer.status_code, answer.json()) == (200, {"ready": True, "database": "ok", "temporal": "ok"})
 
 
-async def test_readyz_is_503_without_temporal_and_says_so(sqlite_doorway: Doorway) -> None:
-    answer = await sqlite_doorway.client.get("/readyz")
+async def test_readyz_is_503_without_temporal_and_says_so(doorway: Doorway) -> None:
+    answer = await doorway.client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json() == {"ready": False, "database": "ok", "temporal": "not connected yet"}
 
@@ -52,10 +53,10 @@ async def test_readyz_is_503_without_the_database_and_says_so(
 
 
 async def test_a_writer_at_work_does_not_make_us_unready(
-    sqlite_doorway: Doorway, tmp_path: Path, temporal: Client
+    doorway: Doorway, tmp_path: Path, temporal: Client
 ) -> None:
-    sqlite_doorway.ingress.services.temporal.hold(temporal)
+    doorway.ingress.services.temporal.hold(temporal)
     with closing(sqlite3.connect(tmp_path / "calmo.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        assert (await sqlite_doorway.client.get("/readyz")).status_code == 200
+        assert (await doorway.client.get("/readyz")).status_code == 200
         other.execute("ROLLBACK")

@@ -39,6 +39,7 @@ async def an_issue(doorway: Doorway, webhook: str, minute: float = 0, **fields: 
     return incident
 
 
+@pytest.mark.each_database
 async def test_an_issue_tells_all_that_is_promised(doorway: Doorway) -> None:
     webhook = doorway.a_webhook()
     incident = await an_issue(doorway, webhook, priority=a_reference("priority", "PPRIO", "P1"))
@@ -65,6 +66,7 @@ async def test_an_issue_tells_all_that_is_promised(doorway: Doorway) -> None:
     assert timeline[1]["actor"]["id"] == "PUSER1"
 
 
+@pytest.mark.each_database
 async def test_values_of_a_filter_are_alternatives_and_filters_narrow(doorway: Doorway) -> None:
     webhook, reader = doorway.a_webhook(), Reader(doorway)
     till = a_reference("service", "PSERVICE2", "Till")
@@ -85,6 +87,7 @@ async def test_values_of_a_filter_are_alternatives_and_filters_narrow(doorway: D
     assert await reader.incidents(service="Till", severity="critical") == []
 
 
+@pytest.mark.each_database
 async def test_pages_hold_every_issue_once_also_those_of_one_moment(doorway: Doorway) -> None:
     webhook, reader = doorway.a_webhook(), Reader(doorway)
     made = {await an_issue(doorway, webhook, minute=number // 4) for number in range(11)}
@@ -103,8 +106,7 @@ async def test_pages_hold_every_issue_once_also_those_of_one_moment(doorway: Doo
     assert set(seen) == made
 
 
-async def test_a_last_page_that_is_full_has_no_next(sqlite_doorway: Doorway) -> None:
-    doorway = sqlite_doorway
+async def test_a_last_page_that_is_full_has_no_next(doorway: Doorway) -> None:
     webhook = doorway.a_webhook()
     for minute in range(2):
         await an_issue(doorway, webhook, minute)
@@ -112,6 +114,7 @@ async def test_a_last_page_that_is_full_has_no_next(sqlite_doorway: Doorway) -> 
     assert (len(page["issues"]), page["next_cursor"]) == (2, None)
 
 
+@pytest.mark.each_database
 @pytest.mark.parametrize(
     "cursor",
     [
@@ -135,6 +138,7 @@ async def test_a_cursor_that_we_did_not_give_is_400_and_named(doorway: Doorway, 
     assert "cursor" in answer.json()["error"]["message"]
 
 
+@pytest.mark.each_database
 @pytest.mark.parametrize(
     ("query", "named"),
     [
@@ -158,6 +162,7 @@ async def test_a_parameter_that_is_wrong_is_400_and_named(
     assert named in answer.json()["error"]["message"]
 
 
+@pytest.mark.each_database
 async def test_a_caller_sees_its_own_scopes_and_of_others_not_even_that_they_exist(doorway: Doorway) -> None:
     shops = await an_issue(doorway, doorway.a_webhook(scope=SHOP))
     banks = await an_issue(doorway, doorway.a_webhook(scope=BANK), minute=1)
@@ -177,6 +182,7 @@ async def test_a_caller_sees_its_own_scopes_and_of_others_not_even_that_they_exi
     assert foreign.text.replace(issue["id"], "X") == missing.text.replace("iss_" + "a" * 24, "X")
 
 
+@pytest.mark.each_database
 @pytest.mark.parametrize("issue_id", ["%00", "iss_", "iss_%FF", "x" * 5000, "é"])
 async def test_an_id_that_is_none_of_ours_is_404(doorway: Doorway, issue_id: str) -> None:
     answer = await Reader(doorway).get(f"/api/issues/{issue_id}")
@@ -187,8 +193,7 @@ GUARDED = ["/api/issues", "/api/issues/events", "/api/issues/iss_x", "/metrics"]
 
 
 @pytest.mark.parametrize("path", GUARDED)
-async def test_without_a_valid_key_the_answer_is_401(sqlite_doorway: Doorway, path: str) -> None:
-    doorway = sqlite_doorway
+async def test_without_a_valid_key_the_answer_is_401(doorway: Doorway, path: str) -> None:
     good = make_key(doorway.database, ["issues:read", "metrics:read"])["Authorization"]
     bare = good.removeprefix("Bearer ")
     for given in (None, "", "Bearer", "Bearer ", "Basic abc", f"Basic {bare}", bare, good[:-1] + "!", "\x7f"):
@@ -199,15 +204,15 @@ async def test_without_a_valid_key_the_answer_is_401(sqlite_doorway: Doorway, pa
 
 
 @pytest.mark.parametrize("path", GUARDED)
-async def test_a_key_without_the_permission_is_403_and_told_which(sqlite_doorway: Doorway, path: str) -> None:
-    key = make_key(sqlite_doorway.database, ["webhooks:write"])
-    answer = await sqlite_doorway.client.get(path, headers=key)
+async def test_a_key_without_the_permission_is_403_and_told_which(doorway: Doorway, path: str) -> None:
+    key = make_key(doorway.database, ["webhooks:write"])
+    answer = await doorway.client.get(path, headers=key)
     assert answer.status_code == 403
     assert ":read" in answer.json()["error"]["message"]
 
 
-async def test_metrics_are_for_operators_in_prometheus_form(sqlite_doorway: Doorway) -> None:
-    key = make_key(sqlite_doorway.database, ["metrics:read"])
-    answer = await sqlite_doorway.client.get("/metrics", headers=key)
+async def test_metrics_are_for_operators_in_prometheus_form(doorway: Doorway) -> None:
+    key = make_key(doorway.database, ["metrics:read"])
+    answer = await doorway.client.get("/metrics", headers=key)
     assert answer.headers["content-type"].startswith("text/plain")
     assert "# TYPE calmo_deliveries_total counter" in answer.text

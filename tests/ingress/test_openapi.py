@@ -32,17 +32,17 @@ def references(value: Any) -> list[str]:
     return [found for part in value for found in references(part)] if isinstance(value, list) else []
 
 
-async def test_every_route_is_in_the_document_and_no_other(sqlite_doorway: Doorway) -> None:
-    document = await document_of(sqlite_doorway)
+async def test_every_route_is_in_the_document_and_no_other(doorway: Doorway) -> None:
+    document = await document_of(doorway)
     written = {(path, method.upper()) for path, row in document["paths"].items() for method in row}
-    routes = [route for route in build_app(sqlite_doorway.ingress).routes if isinstance(route, Route)]
+    routes = [route for route in build_app(doorway.ingress).routes if isinstance(route, Route)]
     assert written == {
         (route.path, method) for route in routes for method in route.methods or () if method != "HEAD"
     }
 
 
-async def test_the_document_is_well_formed(sqlite_doorway: Doorway) -> None:
-    document = await document_of(sqlite_doorway)
+async def test_the_document_is_well_formed(doorway: Doorway) -> None:
+    document = await document_of(doorway)
     assert document["openapi"].startswith("3.1.")
     schemas = document["components"]["schemas"]
     assert {name.rsplit("/", 1)[1] for name in references(document)} <= set(schemas)
@@ -61,11 +61,11 @@ async def test_the_document_is_well_formed(sqlite_doorway: Doorway) -> None:
                 Draft202012Validator.check_schema(parameter["schema"])
 
 
-async def test_guarded_endpoints_say_so_and_open_ones_do_not(sqlite_doorway: Doorway) -> None:
-    document = await document_of(sqlite_doorway)
+async def test_guarded_endpoints_say_so_and_open_ones_do_not(doorway: Doorway) -> None:
+    document = await document_of(doorway)
     for path, row in document["paths"].items():
         for method, operation in row.items():
-            answer = await sqlite_doorway.client.request(method, path.replace("{id}", "iss_x"))
+            answer = await doorway.client.request(method, path.replace("{id}", "iss_x"))
             guarded = answer.status_code == 401 and "WWW-Authenticate" in answer.headers
             assert guarded is bool(operation.get("security")), path
 
@@ -81,8 +81,7 @@ def check(document: dict[str, Any], answer: httpx.Response, path: str, method: s
     Draft202012Validator(schema).validate(body)
 
 
-async def test_each_answer_of_the_api_is_as_described(sqlite_doorway: Doorway) -> None:
-    doorway = sqlite_doorway
+async def test_each_answer_of_the_api_is_as_described(doorway: Doorway) -> None:
     document = await document_of(doorway)
     await doorway.deliver(doorway.a_webhook(), an_event(EventType.TRIGGERED, new_id()))
     save_pending(doorway.database)
@@ -110,13 +109,11 @@ async def test_each_answer_of_the_api_is_as_described(sqlite_doorway: Doorway) -
 
 @pytest.mark.parametrize("status", [202, 401, 404, 410, 413, 429, 503])
 async def test_each_answer_of_the_door_is_as_described(
-    sqlite_database: Database, keyring: Keyring, tmp_path: Path, status: int
+    database: Database, keyring: Keyring, tmp_path: Path, status: int
 ) -> None:
     body = body_of(an_event(EventType.TRIGGERED, new_id()))
     headers = headers_for(body)
-    async with open_doorway(
-        sqlite_database, keyring, tmp_path, webhook_rate=0.001, webhook_burst=1
-    ) as doorway:
+    async with open_doorway(database, keyring, tmp_path, webhook_rate=0.001, webhook_burst=1) as doorway:
         webhook = doorway.a_webhook()
         match status:
             case 401:

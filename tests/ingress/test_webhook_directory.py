@@ -19,17 +19,17 @@ from tests.support.patience import EVENTUALLY
 
 
 async def test_what_was_read_before_a_change_is_not_remembered_for_longer_because_it_came_late(
-    sqlite_database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A rotation waits until every process knows the new secret: from then on an old answer is wrong."""
     now, asked, go_on = [0.0], threading.Event(), threading.Event()
     monkeypatch.setattr(webhook_directory, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    webhook_id = make_webhook(sqlite_database, keyring)
-    directory = WebhookDirectory(_late(sqlite_database, asked, go_on), keyring)
+    webhook_id = make_webhook(database, keyring)
+    directory = WebhookDirectory(_late(database, asked, go_on), keyring)
 
     finding = asyncio.create_task(directory.get(webhook_id))
     await asyncio.to_thread(asked.wait, EVENTUALLY)
-    _pause(sqlite_database, webhook_id)
+    _pause(database, webhook_id)
     directory.invalidate(webhook_id)
     now[0] = 0.9 * TTL_SECONDS
     go_on.set()

@@ -195,10 +195,10 @@ async def test_what_a_cut_off_test_left_is_removed_later(service: WebhookService
     assert service.tools.database.read_blocking(lambda t: t.execute(left).scalar()) == 0
 
 
-def test_only_test_incidents_are_ever_removed(sqlite_database: Database) -> None:
+def test_only_test_incidents_are_ever_removed(database: Database) -> None:
     ref = IncidentRef(connection_id="con_a", incident_id="QREALINCIDENT")
     with pytest.raises(ValueError, match="no test incident"):
-        sqlite_database.write_blocking(lambda t: webhook_evidence.delete_test_incident(t, ref))
+        database.write_blocking(lambda t: webhook_evidence.delete_test_incident(t, ref))
 
 
 async def examined(context: ssl.SSLContext, trust: Callable[[], ssl.SSLContext]) -> str:

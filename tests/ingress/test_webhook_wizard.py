@@ -29,6 +29,7 @@ async def says(desk: Desk, webhook: Json, **sample: str) -> Json:
     return await desk.done("POST", webhook, "/validation", sample)
 
 
+@pytest.mark.each_database
 async def test_it_says_at_each_stage_what_is_missing(doorway: Doorway) -> None:
     desk = a_desk(doorway)
     made = await desk.make()
@@ -49,21 +50,21 @@ async def test_it_says_at_each_stage_what_is_missing(doorway: Doorway) -> None:
         assert SECRET not in str(said) and made["id"] not in str(said)
 
 
-async def test_an_unknown_scheme_and_an_old_webhook_are_told_apart(sqlite_doorway: Doorway) -> None:
-    desk = a_desk(sqlite_doorway)
+async def test_an_unknown_scheme_and_an_old_webhook_are_told_apart(doorway: Doorway) -> None:
+    desk = a_desk(doorway)
     made = await desk.make(secret=SECRET)
     body = body_of({"messages": [{"event": "incident.trigger"}]})
     headers = headers_for(body) | {"X-PagerDuty-Signature": "v2=abc"}
-    await sqlite_doorway.post(made["id"], body, headers)
+    await doorway.post(made["id"], body, headers)
     assert (await says(desk, made))["finding"] == "unsupported_scheme"
     await desk.deliver(made)
     await desk.done("PUT", made, "/secret", {"secret": OTHER_SECRET})
-    await sqlite_doorway.post(made["id"], body, {})
+    await doorway.post(made["id"], body, {})
     assert (await says(desk, made))["finding"] == "old_generation"
 
 
-async def test_what_came_before_the_new_secret_does_not_count(sqlite_doorway: Doorway) -> None:
-    desk = a_desk(sqlite_doorway)
+async def test_what_came_before_the_new_secret_does_not_count(doorway: Doorway) -> None:
+    desk = a_desk(doorway)
     made = await desk.make(secret=SECRET)
     await desk.deliver(made)
     await desk.deliver(made, OTHER_SECRET)
@@ -75,6 +76,7 @@ async def test_what_came_before_the_new_secret_does_not_count(sqlite_doorway: Do
     assert (await says(desk, made))["proven"]
 
 
+@pytest.mark.each_database
 async def test_our_own_test_deliveries_prove_nothing_and_are_removed(doorway: Doorway) -> None:
     desk = a_desk(doorway)
     made = await desk.make(secret=SECRET)
@@ -90,8 +92,8 @@ async def test_our_own_test_deliveries_prove_nothing_and_are_removed(doorway: Do
     assert rows(doorway.database, tables.issues) == []
 
 
-async def test_a_sample_is_judged_by_its_bytes(sqlite_doorway: Doorway) -> None:
-    desk = a_desk(sqlite_doorway)
+async def test_a_sample_is_judged_by_its_bytes(doorway: Doorway) -> None:
+    desk = a_desk(doorway)
     made = await desk.make(secret=SECRET)
     body = body_of(an_event(EventType.TRIGGERED, new_id()))
     as_text = {"body": body.decode(), "signature": signed(body).decode()}

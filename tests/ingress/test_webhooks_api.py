@@ -16,6 +16,7 @@ from tests.support.doors import ACME, Doorway, make_key
 from tests.support.webhook_desk import OTHER_SECRET, SECRET, a_desk
 
 
+@pytest.mark.each_database
 async def test_the_address_is_shown_once_and_is_masked_ever_after(
     doorway: Doorway, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -37,8 +38,8 @@ async def test_the_address_is_shown_once_and_is_masked_ever_after(
     assert made["id"] not in metrics.text
 
 
-async def test_the_short_form_from_the_list_names_it_everywhere(sqlite_doorway: Doorway) -> None:
-    desk = a_desk(sqlite_doorway)
+async def test_the_short_form_from_the_list_names_it_everywhere(doorway: Doorway) -> None:
+    desk = a_desk(doorway)
     made = await desk.make()
     [listed] = (await desk.ask("GET", "")).json()["webhooks"]
     assert listed["id"] == f"wh_{made['id'][-6:]}"
@@ -47,19 +48,20 @@ async def test_the_short_form_from_the_list_names_it_everywhere(sqlite_doorway: 
     assert (await desk.shown(listed))["state"] == "armed"
 
 
-async def test_a_short_form_that_two_have_is_refused_in_words(sqlite_doorway: Doorway) -> None:
-    desk = a_desk(sqlite_doorway)
+async def test_a_short_form_that_two_have_is_refused_in_words(doorway: Doorway) -> None:
+    desk = a_desk(doorway)
     made = await desk.make()
     twin = f"wh_{'q' * 26}{made['id'][-6:]}"
     row = tables.webhooks.insert().values(
         id=twin, connection_id=made["connection_id"], scope=ACME, created_at=datetime.now(UTC)
     )
-    sqlite_doorway.database.write_blocking(lambda t: t.execute(row))
+    doorway.database.write_blocking(lambda t: t.execute(row))
     answer = await desk.ask("GET", f"/wh_{made['id'][-6:]}")
     assert answer.status_code == 409 and "whole id" in answer.text
     assert (await desk.ask("GET", f"/{twin}")).status_code == 200
 
 
+@pytest.mark.each_database
 async def test_it_lives_from_waiting_for_its_secret_to_its_end(doorway: Doorway) -> None:
     desk = a_desk(doorway)
     made = await desk.make()
@@ -84,8 +86,8 @@ async def test_it_lives_from_waiting_for_its_secret_to_its_end(doorway: Doorway)
         assert (await desk.ask(method, f"/{made['id']}{what}", body)).status_code == 409, what
 
 
-async def test_a_replaced_secret_counts_for_three_days_more(sqlite_doorway: Doorway) -> None:
-    desk = a_desk(sqlite_doorway)
+async def test_a_replaced_secret_counts_for_three_days_more(doorway: Doorway) -> None:
+    desk = a_desk(doorway)
     made = await desk.make(secret=SECRET)
     changed = await desk.done("PUT", made, "/secret", {"secret": OTHER_SECRET})
     old, new = changed["secrets"]
@@ -94,16 +96,16 @@ async def test_a_replaced_secret_counts_for_three_days_more(sqlite_doorway: Door
     assert [await desk.deliver(made, secret) for secret in (SECRET, OTHER_SECRET)] == [202, 202]
     expired = sa.update(tables.webhook_secrets).where(tables.webhook_secrets.c.version == 1)
     moment = datetime.now(UTC) - timedelta(seconds=1)
-    sqlite_doorway.database.write_blocking(lambda t: t.execute(expired.values(expires_at=moment)))
+    doorway.database.write_blocking(lambda t: t.execute(expired.values(expires_at=moment)))
     await desk.done("POST", made, "/resume")
     assert [await desk.deliver(made, secret) for secret in (SECRET, OTHER_SECRET)] == [401, 202]
-    await sqlite_doorway.ingress.webhook_sweeper.sweep_once(datetime.now(UTC))
+    await doorway.ingress.webhook_sweeper.sweep_once(datetime.now(UTC))
     kept = sa.select(sa.func.count()).select_from(tables.webhook_secrets)
-    assert sqlite_doorway.database.read_blocking(lambda t: t.execute(kept).scalar()) == 1
+    assert doorway.database.read_blocking(lambda t: t.execute(kept).scalar()) == 1
 
 
-async def test_secrets_of_several_subscriptions_are_kept_side_by_side(sqlite_doorway: Doorway) -> None:
-    desk = a_desk(sqlite_doorway)
+async def test_secrets_of_several_subscriptions_are_kept_side_by_side(doorway: Doorway) -> None:
+    desk = a_desk(doorway)
     made = await desk.make(secret=SECRET, service_ids=["PONE", "PTWO"])
     added = await desk.done("PUT", made, "/secret", {"secret": OTHER_SECRET, "keep_others": True})
     assert [secret["expires_at"] for secret in added["secrets"]] == [None, None]
@@ -124,14 +126,15 @@ async def test_secrets_of_several_subscriptions_are_kept_side_by_side(sqlite_doo
     ],
 )
 async def test_what_makes_no_sense_is_refused_in_words(
-    sqlite_doorway: Doorway, body: dict[str, object], status: int, word: str
+    doorway: Doorway, body: dict[str, object], status: int, word: str
 ) -> None:
-    answer = await a_desk(sqlite_doorway).ask("POST", "", body)
+    answer = await a_desk(doorway).ask("POST", "", body)
     assert answer.status_code == status, answer.text
     assert word in answer.json()["error"]["message"]
     assert "AbCdEf" not in answer.text
 
 
+@pytest.mark.each_database
 async def test_somebody_elses_webhook_is_not_there(doorway: Doorway) -> None:
     desk = a_desk(doorway)
     made = await desk.make(secret=SECRET)
@@ -160,19 +163,19 @@ async def test_somebody_elses_webhook_is_not_there(doorway: Doorway) -> None:
     assert len(desk.audited()) == 1
 
 
-async def test_reading_and_changing_take_a_permission_each(sqlite_doorway: Doorway) -> None:
-    desk = a_desk(sqlite_doorway)
+async def test_reading_and_changing_take_a_permission_each(doorway: Doorway) -> None:
+    desk = a_desk(doorway)
     made = await desk.make()
-    reader = make_key(sqlite_doorway.database, ["webhooks:read"])
-    writer = make_key(sqlite_doorway.database, ["webhooks:write"])
+    reader = make_key(doorway.database, ["webhooks:read"])
+    writer = make_key(doorway.database, ["webhooks:write"])
     assert (await desk.ask("GET", f"/{made['id']}", headers=reader)).status_code == 200
     assert (await desk.ask("POST", f"/{made['id']}/pause", {}, reader)).status_code == 403
     assert (await desk.ask("GET", f"/{made['id']}", headers=writer)).status_code == 403
     assert (await desk.ask("POST", f"/{made['id']}/pause", {}, writer)).status_code == 200
 
 
-async def test_rotation_by_hand_says_what_to_do(sqlite_doorway: Doorway) -> None:
-    desk = a_desk(sqlite_doorway)
+async def test_rotation_by_hand_says_what_to_do(doorway: Doorway) -> None:
+    desk = a_desk(doorway)
     made = await desk.make(secret=SECRET)
     answer = await desk.ask("POST", f"/{made['id']}/rotate", {})
     assert answer.status_code == 409
@@ -210,9 +213,9 @@ async def _rotate_under_load(doorway: Doorway, seconds: float) -> tuple[int, int
     return len(statuses), sum(status != 202 for status in statuses)
 
 
-async def test_a_rotation_under_load_refuses_nothing(sqlite_doorway: Doorway) -> None:
-    assert await _rotate_under_load(sqlite_doorway, 2) == (200, 0)
-    assert len(sqlite_doorway.kept()) == 200
+async def test_a_rotation_under_load_refuses_nothing(doorway: Doorway) -> None:
+    assert await _rotate_under_load(doorway, 2) == (200, 0)
+    assert len(doorway.kept()) == 200
 
 
 @pytest.mark.torture
@@ -220,19 +223,19 @@ async def test_a_rotation_under_long_load_refuses_nothing(doorway: Doorway) -> N
     assert await _rotate_under_load(doorway, 30) == (3000, 0)
 
 
-async def test_the_keeper_leaves_alone_what_is_live(sqlite_doorway: Doorway) -> None:
-    desk = a_desk(sqlite_doorway)
+async def test_the_keeper_leaves_alone_what_is_live(doorway: Doorway) -> None:
+    desk = a_desk(doorway)
     made = await desk.make(secret=SECRET)
     await desk.done("PUT", made, "/secret", {"secret": OTHER_SECRET})
-    await sqlite_doorway.ingress.webhook_sweeper.sweep_once(datetime.now(UTC))
+    await doorway.ingress.webhook_sweeper.sweep_once(datetime.now(UTC))
     assert [await desk.deliver(made, secret) for secret in (SECRET, OTHER_SECRET)] == [202, 202]
     later = datetime.now(UTC) + SECRET_OVERLAP
-    await sqlite_doorway.ingress.webhook_sweeper.sweep_once(later)
+    await doorway.ingress.webhook_sweeper.sweep_once(later)
     assert len((await desk.shown(made))["secrets"]) == 1
 
 
-async def test_the_audit_says_who_did_what_to_which_webhook(sqlite_doorway: Doorway) -> None:
-    desk = a_desk(sqlite_doorway)
+async def test_the_audit_says_who_did_what_to_which_webhook(doorway: Doorway) -> None:
+    desk = a_desk(doorway)
     made = await desk.make()
     await desk.done("PUT", made, "/secret", {"secret": SECRET})
     await desk.done("POST", made, "/pause")

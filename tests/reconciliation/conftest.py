@@ -12,10 +12,3 @@ from tests.support.parts import Parts
 async def healed(parts: Parts) -> AsyncIterator[Healed]:
     async with healing_service(parts) as found:
         yield found
-
-
-@pytest.fixture
-async def healed_on_either(parts_on_either: Parts) -> AsyncIterator[Healed]:
-    """Once on SQLite, once on PostgreSQL."""
-    async with healing_service(parts_on_either) as found:
-        yield found

@@ -74,10 +74,11 @@ def assert_nothing_is_told_twice(healed: Healed) -> None:
     assert {key: (count, happened[key]) for key, count in told.items() if count > happened[key]} == {}
 
 
+@pytest.mark.each_database
 async def test_a_comparison_heals_a_quarter_of_all_webhooks_lost_and_a_second_one_changes_nothing(
-    healed_on_either: Healed, monkeypatch: pytest.MonkeyPatch
+    healed: Healed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await lose_and_heal(healed_on_either, monkeypatch, incidents=40, events=240, lost=60)
+    await lose_and_heal(healed, monkeypatch, incidents=40, events=240, lost=60)
 
 
 @pytest.mark.torture
@@ -99,11 +100,11 @@ async def test_the_watermark_moves_only_when_everything_is_right(healed: Healed)
     assert healed.differences() == []
 
 
+@pytest.mark.each_database
 async def test_a_webhook_that_comes_after_its_reconciled_entry_takes_its_place(
-    healed_on_either: Healed,
+    healed: Healed,
 ) -> None:
     """PagerDuty repeats for 48 hours: what was fetched meanwhile may still be delivered."""
-    healed = healed_on_either
     past = healed.past
     past.trigger()
     for name in ("acknowledge", "note", "resolve"):

@@ -20,6 +20,8 @@ from tests.support.builders import SECRET
 from tests.support.tool_service import add_connection
 from workflows.reconcile import MAX_WINDOWS, WINDOW, WINDOW_OVERLAP, split_windows
 
+pytestmark = pytest.mark.each_database
+
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SCOPE = "organization:acme"
 

@@ -39,6 +39,7 @@ def kept_bodies(database: Database) -> set[int]:
     return {row.seq for row in rows(database, tables.delivery_bodies)}
 
 
+@pytest.mark.each_database
 async def test_bodies_go_after_thirty_days_and_rows_after_four_hundred(
     database: Database, webhook: str
 ) -> None:
@@ -53,6 +54,7 @@ async def test_bodies_go_after_thirty_days_and_rows_after_four_hundred(
     assert set((await a_retention(database).sweep_once(NOON)).values()) == {0}
 
 
+@pytest.mark.each_database
 async def test_what_has_not_reached_its_issue_keeps_its_body_however_old(
     database: Database, webhook: str
 ) -> None:
@@ -65,20 +67,21 @@ async def test_what_has_not_reached_its_issue_keeps_its_body_however_old(
 
 
 async def test_many_rows_are_cut_in_many_transactions(
-    sqlite_database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "BATCH_SIZE", 3)
-    hook = make_webhook(sqlite_database, keyring)
+    hook = make_webhook(database, keyring)
     for number in range(10):
         state = DeliveryState.PENDING if number == 1 else DeliveryState.APPLIED
-        keep(sqlite_database, hook, at=NOON - 31 * DAY, state=state)
-    young = keep(sqlite_database, hook, at=NOON, state=DeliveryState.APPLIED)
-    counts = await a_retention(sqlite_database).sweep_once(NOON)
+        keep(database, hook, at=NOON - 31 * DAY, state=state)
+    young = keep(database, hook, at=NOON, state=DeliveryState.APPLIED)
+    counts = await a_retention(database).sweep_once(NOON)
     assert counts["bodies"] == 9
-    assert young in kept_bodies(sqlite_database)
-    assert len(kept_bodies(sqlite_database)) == 2
+    assert young in kept_bodies(database)
+    assert len(kept_bodies(database)) == 2
 
 
+@pytest.mark.each_database
 async def test_refusals_go_and_the_audit_stays_whole(database: Database, webhook: str) -> None:
     def write(transaction: sa.Connection) -> None:
         for age in (401, 399):
@@ -95,6 +98,7 @@ async def test_refusals_go_and_the_audit_stays_whole(database: Database, webhook
     assert (found.rows, found.broken) == (2, None)
 
 
+@pytest.mark.each_database
 async def test_what_calls_were_made_with_and_what_came_of_them_goes_and_the_calls_stay(
     database: Database, webhook: str
 ) -> None:
@@ -127,6 +131,7 @@ async def test_what_calls_were_made_with_and_what_came_of_them_goes_and_the_call
     assert (await a_retention(database).sweep_once(NOON))["calls"] == 0
 
 
+@pytest.mark.each_database
 async def test_dead_letters_texts_go_and_why_they_are_dead_stays(database: Database, webhook: str) -> None:
     ref = IncidentRef(connection_id=rows(database, tables.connections)[0].id, incident_id="QDEAD")
     for age in (31, 29):
@@ -138,6 +143,7 @@ async def test_dead_letters_texts_go_and_why_they_are_dead_stays(database: Datab
     assert told == {"": "no decision", "Robin said 29": "no decision"}
 
 
+@pytest.mark.each_database
 async def test_while_another_process_holds_the_lease_nothing_is_cut(database: Database, webhook: str) -> None:
     keep(database, webhook, at=NOON - 500 * DAY, state=DeliveryState.APPLIED)
     database.write_blocking(lambda t: leases.claim_lease(t, LEASE, "there", LEASE_TTL))
@@ -147,6 +153,7 @@ async def test_while_another_process_holds_the_lease_nothing_is_cut(database: Da
     assert (await a_retention(database).sweep_once(NOON))["bodies"] == 1
 
 
+@pytest.mark.each_database
 async def test_what_is_remembered_of_an_account_goes_with_its_use_and_with_its_connection(
     database: Database, keyring: Keyring
 ) -> None:

@@ -26,12 +26,10 @@ DAY = 86_400
 
 
 @pytest.fixture
-async def collecting(
-    sqlite_database: Database, keyring: Keyring, tmp_path: Path
-) -> AsyncIterator[Collecting]:
+async def collecting(database: Database, keyring: Keyring, tmp_path: Path) -> AsyncIterator[Collecting]:
     account = furnished_shop(now=lambda: datetime.now(UTC), seed=11)
     generate_history(account, incidents=60, days=40)
-    async with collecting_from(account, sqlite_database, keyring, tmp_path) as made:
+    async with collecting_from(account, database, keyring, tmp_path) as made:
         yield made
 
 

@@ -33,19 +33,20 @@ OURS = Visibility((Scope.parse(ACME),))
 THEIRS = Visibility((Scope.parse("organization:bank"),))
 
 
+@pytest.mark.each_database
 async def test_a_snapshot_is_read_back_as_it_was_stored(database: Database) -> None:
     stored = store_snapshot(database, small_snapshot())
     assert await SnapshotReader(database).get(OURS, stored.connection_id) == stored
 
 
-async def test_an_account_without_objects_is_read_back_as_empty(sqlite_database: Database) -> None:
-    stored = store_snapshot(sqlite_database, empty_snapshot(time_zone=None))
-    assert await SnapshotReader(sqlite_database).get(OURS, stored.connection_id) == stored
+async def test_an_account_without_objects_is_read_back_as_empty(database: Database) -> None:
+    stored = store_snapshot(database, empty_snapshot(time_zone=None))
+    assert await SnapshotReader(database).get(OURS, stored.connection_id) == stored
 
 
-async def test_a_snapshot_is_hidden_from_other_scopes(sqlite_database: Database) -> None:
-    stored = store_snapshot(sqlite_database, small_snapshot())
-    reader = SnapshotReader(sqlite_database)
+async def test_a_snapshot_is_hidden_from_other_scopes(database: Database) -> None:
+    stored = store_snapshot(database, small_snapshot())
+    reader = SnapshotReader(database)
     await reader.get(OURS, stored.connection_id)
     with pytest.raises(SnapshotNotFound, match="take a snapshot: calmo-pagerduty oncall run"):
         await reader.get(THEIRS, stored.connection_id)
@@ -54,10 +55,10 @@ async def test_a_snapshot_is_hidden_from_other_scopes(sqlite_database: Database)
     assert await reader.list_snapshots(THEIRS, stored.connection_id) == ()
 
 
-async def test_the_newest_snapshot_up_to_a_time_is_read(sqlite_database: Database) -> None:
-    first = store_snapshot(sqlite_database, small_snapshot())
-    second = store_snapshot_of(sqlite_database, days_later(first, 1))
-    reader = SnapshotReader(sqlite_database)
+async def test_the_newest_snapshot_up_to_a_time_is_read(database: Database) -> None:
+    first = store_snapshot(database, small_snapshot())
+    second = store_snapshot_of(database, days_later(first, 1))
+    reader = SnapshotReader(database)
     assert (await reader.get(EVERYTHING, first.connection_id)).id == second.id
     assert (await reader.get(EVERYTHING, first.connection_id, taken(second))).id == second.id
     just_before = taken(second) - timedelta(seconds=1)
@@ -68,40 +69,40 @@ async def test_the_newest_snapshot_up_to_a_time_is_read(sqlite_database: Databas
     assert [snapshot.head.id for snapshot in listed] == [second.id, first.id]
 
 
-async def test_a_snapshot_of_a_removed_connection_is_not_read(sqlite_database: Database) -> None:
-    stored = store_snapshot(sqlite_database, small_snapshot())
-    sqlite_database.write_blocking(lambda t: connections.mark_removed(t, stored.connection_id, NOON))
+async def test_a_snapshot_of_a_removed_connection_is_not_read(database: Database) -> None:
+    stored = store_snapshot(database, small_snapshot())
+    database.write_blocking(lambda t: connections.mark_removed(t, stored.connection_id, NOON))
     with pytest.raises(SnapshotNotFound):
-        await SnapshotReader(sqlite_database).get(EVERYTHING, stored.connection_id)
+        await SnapshotReader(database).get(EVERYTHING, stored.connection_id)
 
 
-async def test_what_does_not_change_is_stored_once(sqlite_database: Database) -> None:
-    first = store_snapshot(sqlite_database, small_snapshot())
-    contents = len(rows(sqlite_database, tables.snapshot_blobs))
-    store_snapshot_of(sqlite_database, days_later(first, 1))
-    assert len(rows(sqlite_database, tables.snapshot_blobs)) == contents
+async def test_what_does_not_change_is_stored_once(database: Database) -> None:
+    first = store_snapshot(database, small_snapshot())
+    contents = len(rows(database, tables.snapshot_blobs))
+    store_snapshot_of(database, days_later(first, 1))
+    assert len(rows(database, tables.snapshot_blobs)) == contents
     renamed = replace(first.users[0], name="Ada L.")
-    changed = store_snapshot_of(sqlite_database, replace(days_later(first, 2), users=(renamed,)))
-    assert len(rows(sqlite_database, tables.snapshot_blobs)) == contents + 1
-    assert await SnapshotReader(sqlite_database).get(EVERYTHING, first.connection_id) == changed
+    changed = store_snapshot_of(database, replace(days_later(first, 2), users=(renamed,)))
+    assert len(rows(database, tables.snapshot_blobs)) == contents + 1
+    assert await SnapshotReader(database).get(EVERYTHING, first.connection_id) == changed
 
 
-async def test_content_is_deleted_with_the_last_snapshot_that_has_it(sqlite_database: Database) -> None:
-    first = store_snapshot(sqlite_database, small_snapshot())
-    second = store_snapshot_of(sqlite_database, days_later(first, 1))
-    sqlite_database.write_blocking(lambda t: store.delete_snapshots(t, [first.id]))
-    assert await SnapshotReader(sqlite_database).get(EVERYTHING, first.connection_id) == second
-    sqlite_database.write_blocking(lambda t: store.delete_snapshots(t, [second.id]))
-    assert rows(sqlite_database, tables.snapshot_blobs) == []
-    assert rows(sqlite_database, tables.snapshot_parts) == []
+async def test_content_is_deleted_with_the_last_snapshot_that_has_it(database: Database) -> None:
+    first = store_snapshot(database, small_snapshot())
+    second = store_snapshot_of(database, days_later(first, 1))
+    database.write_blocking(lambda t: store.delete_snapshots(t, [first.id]))
+    assert await SnapshotReader(database).get(EVERYTHING, first.connection_id) == second
+    database.write_blocking(lambda t: store.delete_snapshots(t, [second.id]))
+    assert rows(database, tables.snapshot_blobs) == []
+    assert rows(database, tables.snapshot_parts) == []
 
 
-async def test_a_damaged_snapshot_is_said_with_advice(sqlite_database: Database) -> None:
-    stored = store_snapshot(sqlite_database, small_snapshot())
+async def test_a_damaged_snapshot_is_said_with_advice(database: Database) -> None:
+    stored = store_snapshot(database, small_snapshot())
     damage = sa.update(tables.snapshot_blobs).values(data=zlib.compress(b'[{"id": 3}]'))
-    sqlite_database.write_blocking(lambda t: t.execute(damage))
+    database.write_blocking(lambda t: t.execute(damage))
     with pytest.raises(SnapshotUnreadable, match="take a snapshot"):
-        await SnapshotReader(sqlite_database).get(EVERYTHING, stored.connection_id)
+        await SnapshotReader(database).get(EVERYTHING, stored.connection_id)
 
 
 def test_each_section_has_a_form_and_each_form_its_section() -> None:
@@ -148,11 +149,11 @@ def test_the_newest_snapshot_stays_however_old_and_an_unfinished_one_does_not() 
     assert expired_snapshots(ages, NOON) == ("abandoned",)
 
 
-async def test_the_sweeper_deletes_what_is_not_kept(sqlite_database: Database) -> None:
-    first = store_snapshot(sqlite_database, small_snapshot())
-    later = [store_snapshot_of(sqlite_database, days_later(first, day / 4)) for day in range(1, 8)]
-    sweeper = RetentionSweeper(sqlite_database, "here", 30 * DAY, 400 * DAY)
+async def test_the_sweeper_deletes_what_is_not_kept(database: Database) -> None:
+    first = store_snapshot(database, small_snapshot())
+    later = [store_snapshot_of(database, days_later(first, day / 4)) for day in range(1, 8)]
+    sweeper = RetentionSweeper(database, "here", 30 * DAY, 400 * DAY)
     counts = await sweeper.sweep_once(taken(later[-1]) + 2 * DAY)
     assert counts["account_snapshots"] == 5
-    kept = await SnapshotReader(sqlite_database).list_snapshots(EVERYTHING, first.connection_id)
+    kept = await SnapshotReader(database).list_snapshots(EVERYTHING, first.connection_id)
     assert [snapshot.head.taken_at for snapshot in kept] == [later[day].taken_at for day in (6, 4, 0)]

@@ -177,12 +177,6 @@ WITH_SOMETHING_OF_EACH = (
 
 
 @pytest.fixture
-async def service_on_either(parts_on_either: Parts) -> AsyncIterator[ToolService]:
-    async with running_service(parts_on_either, working=False) as found:
-        yield found
-
-
-@pytest.fixture
 async def service(parts: Parts) -> AsyncIterator[ToolService]:
     async with running_service(parts, working=False) as found:
         yield found
@@ -218,11 +212,11 @@ async def test_every_route_has_a_case(service: ToolService) -> None:
             assert all(isinstance(case, Named) for case in CASES[route]), route
 
 
+@pytest.mark.each_database
 @pytest.mark.parametrize(("mine", "theirs"), FOREIGN)
 async def test_what_is_foreign_cannot_be_told_from_what_is_not_there(
-    service_on_either: ToolService, keyring: Keyring, mine: str, theirs: str
+    service: ToolService, keyring: Keyring, mine: str, theirs: str
 ) -> None:
-    service = service_on_either
     foreign, own = [await make_world(service, keyring, scope) for scope in (theirs, mine)]
     me = service.a_key(scopes=[mine], person="kim")
     before = everything_kept(service)

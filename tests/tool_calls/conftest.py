@@ -13,10 +13,3 @@ async def service(parts: Parts) -> AsyncIterator[ToolService]:
     """A service with one connection that may write, and a worker."""
     async with running_service(parts) as found:
         yield found
-
-
-@pytest.fixture
-async def service_on_either(parts_on_either: Parts) -> AsyncIterator[ToolService]:
-    """Once on SQLite, once on PostgreSQL."""
-    async with running_service(parts_on_either) as found:
-        yield found

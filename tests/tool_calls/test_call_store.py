@@ -21,6 +21,8 @@ from tests.support.argument_strategies import arguments_of
 from tests.support.call_records import ACME, NOW, ROBIN, a_call, decide, file, filed, finish, get, hours
 from tests.support.doors import rows
 
+pytestmark = pytest.mark.each_database
+
 ENDED = sorted(set(CallState) - OPEN_STATES)
 EACH_END = pytest.mark.parametrize("ended", ENDED)
 

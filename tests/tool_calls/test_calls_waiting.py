@@ -16,6 +16,8 @@ from calmo_pagerduty.tool_calls.store import CallCursor
 from tests.support.call_records import ACME, NOW, ROBIN, decide, filed, finish, get, hours
 from tests.support.doors import rows
 
+pytestmark = pytest.mark.each_database
+
 ENDED = sorted(set(CallState) - OPEN_STATES)
 COUNTED = {CallState.WAITING, CallState.RUNNING, CallState.DONE, CallState.FAILED, CallState.UNKNOWN}
 

@@ -30,9 +30,9 @@ ACME = "organization:acme"
 
 
 @pytest.fixture
-async def idle(parts_on_either: Parts) -> AsyncIterator[ToolService]:
-    """A service without a worker, once on SQLite and once on PostgreSQL."""
-    async with running_service(parts_on_either, working=False) as found:
+async def idle(parts: Parts) -> AsyncIterator[ToolService]:
+    """A service without a worker."""
+    async with running_service(parts, working=False) as found:
         yield found
 
 
@@ -59,6 +59,7 @@ async def forward(service: ToolService, temporal: Client) -> None:
         await service.database.write(lambda t: deliveries.mark_forwarded(t, [delivery.seq], now))
 
 
+@pytest.mark.each_database
 async def test_each_thing_that_is_missing_is_named_until_the_issue_is_there(
     idle: ToolService, temporal: Client, keyring: Keyring
 ) -> None:
@@ -92,6 +93,7 @@ async def test_each_thing_that_is_missing_is_named_until_the_issue_is_there(
     assert (await why(idle, incident, stranger))[0] == "webhook"
 
 
+@pytest.mark.each_database
 async def test_a_terminated_workflow_is_named_with_the_replay_that_mends_it(
     idle: ToolService, temporal: Client, keyring: Keyring
 ) -> None:
@@ -106,6 +108,7 @@ async def test_a_terminated_workflow_is_named_with_the_replay_that_mends_it(
     assert f"deliveries replay {row.seq}" in str(found[1])
 
 
+@pytest.mark.each_database
 async def test_paused_and_dead_deliveries_are_named(idle: ToolService, keyring: Keyring) -> None:
     webhook, incident = make_webhook(idle.database, keyring, paused_at=datetime.now(UTC)), new_id()
     await deliver(idle, webhook, incident)
@@ -117,6 +120,7 @@ async def test_paused_and_dead_deliveries_are_named(idle: ToolService, keyring: 
     assert "too strange" in found["steps"][-1]["words"]
 
 
+@pytest.mark.each_database
 @pytest.mark.parametrize("incident", ["Q-1", "a" * 65, "%00", "pd:1"])
 async def test_what_no_incident_is_called_is_not_found(idle: ToolService, incident: str) -> None:
     answer = await idle.http.get(f"/api/explain/{incident}", headers=idle.headers)

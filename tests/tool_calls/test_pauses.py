@@ -24,7 +24,7 @@ async def soon(patiences: Sequence[float]) -> list[Permit]:
 
 
 async def test_a_429_that_is_heard_while_the_ledger_is_read_is_not_forgotten(
-    sqlite_database: Database,
+    database: Database,
 ) -> None:
     """The ledger learns of it later than the process: what it says until then is out of date."""
     reading, go_on, writable = threading.Barrier(READER_THREADS + 1), threading.Event(), threading.Event()
@@ -34,14 +34,14 @@ async def test_a_429_that_is_heard_while_the_ledger_is_read_is_not_forgotten(
         go_on.wait(EVENTUALLY)
 
     noted = RateLimitState(Batcher(soon))
-    permits = SharedPermits(sqlite_database, "con_any", timedelta(seconds=30), noted)
-    readers = [asyncio.create_task(sqlite_database.read(hold_a_reader)) for _ in range(READER_THREADS)]
-    writer = asyncio.create_task(sqlite_database.write(lambda _: writable.wait(EVENTUALLY)))
+    permits = SharedPermits(database, "con_any", timedelta(seconds=30), noted)
+    readers = [asyncio.create_task(database.read(hold_a_reader)) for _ in range(READER_THREADS)]
+    writer = asyncio.create_task(database.write(lambda _: writable.wait(EVENTUALLY)))
     await asyncio.to_thread(reading.wait, EVENTUALLY)
     taking = asyncio.create_task(permits.acquire(ApiRequest(method=Method.GET, path="/services")))
 
     async def waits_for_a_reader() -> bool:
-        return sqlite_database._readers._work_queue.qsize() > 0
+        return database._readers._work_queue.qsize() > 0
 
     await eventually(waits_for_a_reader)
     until = datetime.now(UTC) + PAUSE

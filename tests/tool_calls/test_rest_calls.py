@@ -2,37 +2,42 @@
 
 from typing import Any
 
+import pytest
+
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from tests.support.tool_service import ToolService, add_connection
 
 
-async def test_a_read_is_answered_at_once(service_on_either: ToolService) -> None:
-    incident = service_on_either.an_incident("Basket is slow")
-    result = await service_on_either.done("list_incidents", statuses=["triggered"])
+@pytest.mark.each_database
+async def test_a_read_is_answered_at_once(service: ToolService) -> None:
+    incident = service.an_incident("Basket is slow")
+    result = await service.done("list_incidents", statuses=["triggered"])
     assert [(row["id"], row["title"]) for row in result["items"]] == [(incident, "Basket is slow")]
 
 
-async def test_a_write_is_done_by_a_workflow_and_seen_by_reads(service_on_either: ToolService) -> None:
-    incident = service_on_either.an_incident()
-    answer = await service_on_either.call("resolve_incident", incident_id=incident)
+@pytest.mark.each_database
+async def test_a_write_is_done_by_a_workflow_and_seen_by_reads(service: ToolService) -> None:
+    incident = service.an_incident()
+    answer = await service.call("resolve_incident", incident_id=incident)
     assert (answer.status_code, answer.json()["state"]) == (200, "done"), answer.text
     assert answer.json()["workflow_id"].startswith("pd-tool:tc_")
-    found = await service_on_either.done("get_incident", incident_id=incident)
+    found = await service.done("get_incident", incident_id=incident)
     assert found["status"] == "resolved"
 
 
-async def test_the_same_idempotency_key_is_the_same_call(service_on_either: ToolService) -> None:
-    incident = service_on_either.an_incident()
+@pytest.mark.each_database
+async def test_the_same_idempotency_key_is_the_same_call(service: ToolService) -> None:
+    incident = service.an_incident()
     note: dict[str, Any] = {
         "incident_id": incident,
         "content": "Looking into it.",
         "idempotency_key": "note-1",
     }
-    first = (await service_on_either.call("add_incident_note", **note)).json()
-    again = (await service_on_either.call("add_incident_note", **note)).json()
+    first = (await service.call("add_incident_note", **note)).json()
+    again = (await service.call("add_incident_note", **note)).json()
     assert first["call_id"] == again["call_id"]
     assert first["result"] == again["result"]
-    assert len(service_on_either.site.account.incident(incident).notes) == 1
+    assert len(service.site.account.incident(incident).notes) == 1
 
 
 async def test_a_key_that_was_used_for_another_call_is_refused(service: ToolService) -> None:
@@ -130,8 +135,8 @@ async def test_the_cap_of_an_hour_holds(service: ToolService) -> None:
     assert [record["outcome"] for record in await service.audited()][-1] == "cap reached"
 
 
-async def test_every_call_is_audited_and_the_chain_is_whole(service_on_either: ToolService) -> None:
-    service = service_on_either
+@pytest.mark.each_database
+async def test_every_call_is_audited_and_the_chain_is_whole(service: ToolService) -> None:
     incident = service.an_incident()
     await service.done("get_incident", incident_id=incident)
     await service.call("resolve_incident", service.a_key("tools:read", person="reader"), incident_id=incident)

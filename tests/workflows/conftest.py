@@ -9,11 +9,5 @@ from tests.support.incident_runs import IncidentRuns
 
 
 @pytest.fixture
-def runs(temporal: Client, sqlite_database: Database, keyring: Keyring, task_queue: str) -> IncidentRuns:
-    return IncidentRuns(temporal, sqlite_database, keyring, task_queue)
-
-
-@pytest.fixture
-def runs_on_either(temporal: Client, database: Database, keyring: Keyring, task_queue: str) -> IncidentRuns:
-    """Once on SQLite, once on PostgreSQL."""
+def runs(temporal: Client, database: Database, keyring: Keyring, task_queue: str) -> IncidentRuns:
     return IncidentRuns(temporal, database, keyring, task_queue)

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.testing import TimeSkipper
 
@@ -37,8 +38,8 @@ def a_plain_note(at: float = 20) -> EventFacts:
     return facts(EventType.ANNOTATED, at=NOON + minutes(at), shows_incident=False)
 
 
-async def test_triggered_acknowledged_resolved_is_exactly_one_issue(runs_on_either: IncidentRuns) -> None:
-    runs = runs_on_either
+@pytest.mark.each_database
+async def test_triggered_acknowledged_resolved_is_exactly_one_issue(runs: IncidentRuns) -> None:
     ref = runs.an_incident()
     async with runs.worker():
         for payload in (

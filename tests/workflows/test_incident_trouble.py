@@ -66,8 +66,8 @@ async def test_signals_that_no_one_understands_are_set_aside_and_the_incident_go
     assert issue.needs_reconcile
 
 
-async def test_an_event_that_could_never_be_saved_is_set_aside(runs_on_either: IncidentRuns) -> None:
-    runs = runs_on_either
+@pytest.mark.each_database
+async def test_an_event_that_could_never_be_saved_is_set_aside(runs: IncidentRuns) -> None:
     ref = runs.an_incident()
     crafted: tuple[dict[str, Any], ...] = (
         {"occurred_at": "2026-06-01T12:00:00"},
