@@ -35,7 +35,7 @@ CRITICAL_WITHIN = 14 * DAY
 MAX_LISTED = 20
 _ORPHAN_TEXTS: dict[OrphanKind, str] = {
     OrphanKind.USER_DELETED: "its person was deleted from PagerDuty, so nobody is on call",
-    OrphanKind.LEFT_POOL: "its person has left the schedule's people",
+    OrphanKind.LEFT_POOL: "its person is no longer among the schedule's people",
     OrphanKind.SHIFT_MOVED: "the shift that it replaces has moved, so it does nothing",
 }
 

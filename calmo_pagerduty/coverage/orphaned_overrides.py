@@ -1,7 +1,7 @@
 """Find overrides that no longer do what they were made for. Pure.
 
-A person was deleted; a person has left the schedule's people; or the shift that it replaces has moved away
-(v3: an override of a rotation or custom shift that PagerDuty's rendering no longer uses).
+A person was deleted; a person has left the schedule's people and its team; or the shift that it replaces
+has moved away (v3: an override of a rotation or custom shift that PagerDuty's rendering no longer uses).
 """
 
 from collections.abc import Iterator
@@ -46,7 +46,10 @@ def _has_moved(timelines: Timelines, schedule: Schedule, override: Override) -> 
 
 
 def _has_left(timelines: Timelines, schedule: Schedule, user_id: str) -> bool:
-    """Whether the person was in an earlier layer or event, and is in none that goes on."""
+    """Whether the person is in nothing that goes on, and was in an earlier layer or is not in the team.
+
+    Somebody else of the team may well help out by an override.
+    """
     now = timelines.window.start
     members = [(layer.end, layer.user_ids) for layer in schedule.layers]
     members += [
@@ -54,5 +57,10 @@ def _has_left(timelines: Timelines, schedule: Schedule, user_id: str) -> bool:
         for rotation in schedule.rotations
         for event in rotation.events
     ]
-    earlier = any(end is not None and end <= now and user_id in ids for end, ids in members)
-    return earlier and not any((end is None or end > now) and user_id in ids for end, ids in members)
+    if any((end is None or end > now) and user_id in ids for end, ids in members):
+        return False
+    user = timelines.index.users.get(user_id)
+    is_outside = bool(user and schedule.team_ids) and not set(user.team_ids if user else ()).intersection(
+        schedule.team_ids
+    )
+    return is_outside or any(user_id in ids for _, ids in members)

@@ -246,7 +246,8 @@ class StepReader:
         lists: dict[str, list[JsonObject]] = {}
         for source, name in ((CUSTOM_SHIFT, "custom_shifts"), (OVERRIDE, "overrides")):
             lists[name] = []
-            if source in sources:
+            # An override of a shift that has moved shows nowhere else.
+            if source in sources or source == OVERRIDE:
                 lists[name], _ = await self._client.list_items(
                     f"{path}/{name}", name, 10 * PAGE_SIZE, since=query["since"], until=query["until"]
                 )
