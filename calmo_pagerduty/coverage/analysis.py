@@ -1,6 +1,7 @@
 """The analysis of coverage: policy gaps with the incidents that they would drop, cliffs, orphans. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from calmo_pagerduty.coverage.finding_texts import FindingWriter
@@ -24,6 +25,21 @@ SECTIONS = (
     SectionName.MAINTENANCE,
     SectionName.INCIDENTS,
 )
+_COVER = (SectionName.SCHEDULES, SectionName.POLICIES, SectionName.SERVICES, SectionName.USERS)
+#: The sections that must be complete before a finding that is no longer there counts as resolved.
+NEEDS: Mapping[str, tuple[SectionName, ...]] = MappingProxyType(
+    {
+        "policy_gap": _COVER,
+        "first_level_gap": _COVER,
+        "coverage_cliff": _COVER,
+        "orphaned_override": (SectionName.SCHEDULES, SectionName.USERS),
+        "schedule_in_no_policy": (SectionName.SCHEDULES, SectionName.POLICIES),
+        "unknown_time_zone": (SectionName.SCHEDULES,),
+        "rendering_differs": (SectionName.SCHEDULES,),
+        "little_rest": (SectionName.SCHEDULES, SectionName.POLICIES),
+        "on_call_while_away": (SectionName.SCHEDULES, SectionName.POLICIES),
+    }
+)
 #: How a section ended that this token may not read, or the plan does not have.
 _HIDDEN = (SectionState.FORBIDDEN, SectionState.NOT_IN_PLAN)
 _RANK = {severity: rank for rank, severity in enumerate(FindingSeverity)}
@@ -41,7 +57,7 @@ def analyse(snapshot: AccountSnapshot, now: int, options: ReportOptions | None =
         now=now,
         window=report.window,
         time_zone=account_zone(snapshot).key,
-        inputs=inputs_of(snapshot),
+        inputs=inputs_of(snapshot, _judged(options), _unjudged(report)),
         metrics=_metrics(report),
         findings=in_order(findings),
     )
@@ -62,9 +78,15 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     )
 
 
-def inputs_of(snapshot: AccountSnapshot) -> AnalysisInputs:
-    """Return what the analyses of this feature rest on, and which sections are cut short or hidden."""
+def inputs_of(
+    snapshot: AccountSnapshot, needs: Mapping[str, Collection[SectionName]], unjudged: Iterable[str]
+) -> AnalysisInputs:
+    """Return what a result rests on, which sections are cut short or hidden, and which codes were judged.
+
+    `needs` names the sections that must be complete for a code; `unjudged` are ids of objects left aside.
+    """
     sections = [section for section in snapshot.sections if section.name in SECTIONS]
+    complete = {section.name for section in sections if section.state is SectionState.COMPLETE}
     return AnalysisInputs(
         counts={
             "schedules": len(snapshot.schedules),
@@ -78,7 +100,26 @@ def inputs_of(snapshot: AccountSnapshot) -> AnalysisInputs:
             sorted(s.name.value for s in sections if s.state not in (SectionState.COMPLETE, *_HIDDEN))
         ),
         missing_permissions=tuple(sorted(s.name.value for s in sections if s.state in _HIDDEN)),
+        conclusive_codes=tuple(sorted(code for code, names in needs.items() if complete.issuperset(names))),
+        unjudged_ids=tuple(sorted(unjudged)),
     )
+
+
+def _judged(options: ReportOptions | None) -> Mapping[str, tuple[SectionName, ...]]:
+    """Return what the run can judge: without calendars, nobody is known to be away."""
+    if options is not None and options.away is not None:
+        return NEEDS
+    return {code: names for code, names in NEEDS.items() if code != "on_call_while_away"}
+
+
+def _unjudged(report: CoverageReport) -> set[str]:
+    """Return the schedules that could not be rendered, and the policies that are unknown because of it."""
+    schedules = {s.schedule_id for s in report.schedules if s.coverage is None}
+    return schedules | {
+        policy.policy_id
+        for policy in report.policies
+        if any(unknown.start < report.rendered.end for unknown in policy.coverage.unknown)
+    }
 
 
 def _metrics(report: CoverageReport) -> JsonObject:

@@ -23,7 +23,7 @@ from calmo_pagerduty.findings.model import (
 )
 from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.kernel.local_bands import DAY
-from calmo_pagerduty.snapshots.model import AccountSnapshot
+from calmo_pagerduty.snapshots.model import AccountSnapshot, SectionName
 from calmo_pagerduty.snapshots.on_call import OnCallIndex
 
 ANALYSIS = "readiness"
@@ -32,6 +32,7 @@ _FOUND = {
     PersonState.NOT_REACHABLE: ("person_not_reachable", FindingSeverity.HIGH, "can't be paged at all"),
     PersonState.EMAIL_ONLY: ("person_email_only", FindingSeverity.MEDIUM, "is notified by e-mail only"),
 }
+_NEEDED = (SectionName.USERS, SectionName.SCHEDULES, SectionName.POLICIES)
 
 
 def analyse(snapshot: AccountSnapshot, now: int) -> AnalysisResult:
@@ -46,7 +47,11 @@ def analyse(snapshot: AccountSnapshot, now: int) -> AnalysisResult:
         now=now,
         window=Span(now, now + READINESS_DAYS * DAY),
         time_zone=account_zone(snapshot).key,
-        inputs=inputs_of(snapshot),
+        inputs=inputs_of(
+            snapshot,
+            {code: _NEEDED for code, _, _ in _FOUND.values()},
+            (person.user_id for person in people if person.state is PersonState.UNKNOWN),
+        ),
         metrics={"people": len(people), "states": {state.value: counts[state] for state in PersonState}},
         findings=in_order(_finding(index, person) for person in people if person.state in _FOUND),
     )

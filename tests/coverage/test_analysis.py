@@ -1,11 +1,14 @@
 """Findings of coverage: what is found, how grave it is, and that a healthy account stays silent."""
 
+import inspect
 import json
+import re
 from dataclasses import asdict, replace
 
 import pytest
 
-from calmo_pagerduty.coverage.analysis import analyse
+from calmo_pagerduty.coverage import finding_texts
+from calmo_pagerduty.coverage.analysis import NEEDS, analyse
 from calmo_pagerduty.coverage.model import Agreement
 from calmo_pagerduty.coverage.rendered_comparison import compare
 from calmo_pagerduty.coverage.report import ReportOptions
@@ -111,6 +114,30 @@ def test_an_unknown_past_is_said_and_not_zero() -> None:
     assert "insufficient data" in gap.expected_effect
     assert gap.confidence is Confidence.MEDIUM
     assert result.inputs.missing_permissions == ("incidents",)
+
+
+def test_what_could_not_be_judged_resolves_nothing() -> None:
+    snapshot = with_section(healthy(), Section(SectionName.USERS, SectionState.FORBIDDEN, NOW, 0, "403"))
+    codes = analyse(snapshot, NOW).inputs.conclusive_codes
+    assert codes is not None
+    assert "policy_gap" not in codes
+    assert "schedule_in_no_policy" in codes
+    unreadable = replace(
+        healthy(), schedules=(schedule_of("S1", entries=None),), policies=(policy_of("P1", ["S1"]),)
+    )
+    assert analyse(unreadable, NOW).inputs.unjudged_ids == ("P1", "S1")
+    away = ReportOptions(away={})
+    assert analyse(healthy(), NOW, away).inputs.conclusive_codes == tuple(sorted(NEEDS))
+    assert "on_call_while_away" not in (analyse(healthy(), NOW).inputs.conclusive_codes or ())
+
+
+def test_every_finding_of_coverage_has_the_sections_that_it_needs() -> None:
+    source = inspect.getsource(finding_texts)
+    codes = set(re.findall(r'(?:code=|_schedule_note\(\s*)"(\w+)"', source)) | {
+        "on_call_while_away",
+        "little_rest",
+    }
+    assert codes == set(NEEDS)
 
 
 def test_an_empty_first_level_is_medium_unless_hours_are_restricted_on_purpose() -> None:
