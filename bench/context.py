@@ -121,7 +121,7 @@ class ContextBench:
 
 async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
     started = time.monotonic()
-    account = big_account(now=lambda: datetime.now(UTC), seed=8)
+    account = big_account(now=lambda: datetime.now(UTC), seed=8, days=180)
     creation_seconds = time.monotonic() - started
     site, token = AccountSite(account, clock=ScaledClock(), latency=LATENCY), secrets.token_hex(16)
     site.add_token(token)

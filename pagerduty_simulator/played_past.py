@@ -53,7 +53,9 @@ class _Player:
     def open(self, life: PlayedLife) -> tuple[Event, ...]:
         """Open the incident; what nobody is there for is dropped."""
         account, number = self.account, len(self.account.incident_order)
-        events = account.trigger(life.service_id, life.title, urgency=life.urgency, incident_key=life.key)
+        # With the key of an open incident, the tool would only add an alert.
+        key = None if (life.service_id, life.key) in account.open_by_key else life.key
+        events = account.trigger(life.service_id, life.title, urgency=life.urgency, incident_key=key)
         if len(account.incident_order) == number:
             return events
         incident_id = account.incident_order[-1]

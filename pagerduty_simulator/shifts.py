@@ -1,5 +1,6 @@
 """Shifts as intervals of time, and functions that cut, merge and overlay them."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -28,19 +29,23 @@ def cut(shifts: Iterable[Shift], since: datetime, until: datetime) -> list[Shift
 
 
 def without(shifts: Iterable[Shift], holes: Sequence[Shift]) -> list[Shift]:
-    """Return the shifts without the times of all `holes`."""
-    left = list(shifts)
-    for hole in holes:
-        parts: list[Shift] = []
-        for shift in left:
-            if shift.end <= hole.start or shift.start >= hole.end:
-                parts.append(shift)
-                continue
-            if shift.start < hole.start:
-                parts.append(replace(shift, end=hole.start))
-            if shift.end > hole.end:
-                parts.append(replace(shift, start=hole.end))
-        left = parts
+    """Return the shifts without the times of all `holes`, in the order of the shifts."""
+    taken: list[tuple[datetime, datetime]] = []
+    for start, end in sorted((hole.start, hole.end) for hole in holes):
+        if taken and start <= taken[-1][1]:
+            taken[-1] = taken[-1][0], max(taken[-1][1], end)
+        else:
+            taken.append((start, end))
+    left: list[Shift] = []
+    for shift in shifts:
+        begin, place = shift.start, bisect_right(taken, shift.start, key=lambda span: span[1])
+        while place < len(taken) and taken[place][0] < shift.end:
+            start, end = taken[place]
+            if begin < start:
+                left.append(replace(shift, start=begin, end=start))
+            begin, place = end, place + 1
+        if begin < shift.end or begin == shift.start:
+            left.append(shift if begin == shift.start else replace(shift, start=begin))
     return left
 
 

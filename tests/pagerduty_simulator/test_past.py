@@ -127,12 +127,16 @@ def test_a_past_is_numbered_in_time_whatever_the_order_of_its_lives(account: Acc
 
 
 def test_the_big_account_has_its_size_and_no_circles_among_its_dependencies() -> None:
-    account = big_account(now=lambda: NOW, seed=1)
+    account = big_account(now=lambda: NOW, seed=1, incidents=1_500, changes=2_000)
     owned = account.belongings
     assert len(account.services) == 500
     assert len(owned.dependencies) == 2_000
-    assert len(account.incidents) == 10_000
-    assert len(owned.change_events) == 20_000
+    assert len(account.incidents) == 1_500
+    assert len(owned.change_events) == 2_000
+    assert (len(account.users), len(account.escalation_policies)) == (500, 300)
+    kinds = [schedule.kind for schedule in owned.schedules.values()]
+    assert (kinds.count("schedule"), kinds.count("schedule_v3")) == (100, 100)
+    assert 8 < len(account.log.entries) / len(account.incidents) < 12
     assert not account.open_ids
     order = {service_id: place for place, service_id in enumerate(account.services)}
     technical = [
