@@ -26,6 +26,7 @@ from calmo_pagerduty.http_client import AsyncClient
 from calmo_pagerduty.incidents.action_observer import ActionObserver
 from calmo_pagerduty.incidents.response_target_service import ResponseTargetService
 from calmo_pagerduty.incidents.service import IssueService
+from calmo_pagerduty.oncall.account_report_service import AccountReportService
 from calmo_pagerduty.oncall.digest_service import DigestService
 from calmo_pagerduty.oncall.service import OnCallRunService
 from calmo_pagerduty.pagerduty.client import connect
@@ -151,6 +152,10 @@ class Services:
     @cached_property
     def digest_service(self) -> DigestService:
         return DigestService(self.database)
+
+    @cached_property
+    def account_report_service(self) -> AccountReportService:
+        return AccountReportService(self.database, self.snapshot_reader)
 
     @cached_property
     def digest_activities(self) -> DigestActivities:

@@ -73,6 +73,7 @@ def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
         *ingress.escalation.endpoints(),
         *ingress.findings.endpoints(),
         *ingress.digests.endpoints(),
+        *ingress.account_reports.endpoints(),
         *ingress.report_tools.endpoints(),
         Endpoint(
             "GET",

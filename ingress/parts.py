@@ -20,6 +20,7 @@ from ingress.findings.counting import FindingCounter
 from ingress.findings.digest_endpoints import DigestEndpoints
 from ingress.findings.digest_scheduler import DigestScheduler
 from ingress.findings.endpoints import FindingEndpoints
+from ingress.findings.report_endpoints import AccountReportEndpoints
 from ingress.forwarding.forwarder import Forwarder
 from ingress.forwarding.incident_starter import IncidentStarter
 from ingress.forwarding.signal_sender import SignalSender
@@ -105,6 +106,7 @@ class Ingress:
         self.escalation = EscalationEndpoints(services.snapshot_reader)
         self.findings = FindingEndpoints(database, services.finding_decision_service)
         self.digests = DigestEndpoints(database, services.digest_service, temporal, queue)
+        self.account_reports = AccountReportEndpoints(services.account_report_service)
         self.report_tools = ReportToolEndpoints()
         self.mcp = McpEndpoint(database, self.tool_call_dispatcher, self.action_service, links, public)
 

@@ -14,12 +14,12 @@ def digest_html(digest: Digest) -> str:
     return html_page(f"On-call digest: {digest.connection_name}", "\n".join(_body(digest)))
 
 
-def limits_html(limits: Iterable[str]) -> str:
-    """Return the box that says what could not be checked; empty if all could."""
+def limits_html(limits: Iterable[str], title: str = "What could not be checked") -> str:
+    """Return the box that says what could not be seen; empty if all could."""
     items = "".join(f"<li>{html_text(limit)}</li>" for limit in limits)
-    return f'<div class="warning"><strong>What could not be checked</strong><ul>{items}</ul></div>' * bool(
-        items
-    )
+    if not items:
+        return ""
+    return f'<div class="warning"><strong>{title}</strong><ul>{items}</ul></div>'
 
 
 def finding_html(

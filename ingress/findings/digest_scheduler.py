@@ -7,6 +7,7 @@ from temporalio.service import RPCError
 
 from calmo_pagerduty.db.database import Database, StoreUnavailable
 from calmo_pagerduty.findings import queries
+from calmo_pagerduty.kernel.time_zones import time_zone
 from calmo_pagerduty.temporal.handle import TemporalHandle, TemporalUnavailable
 from ingress.findings import digest_schedules
 from ingress.findings.digest_schedules import DigestTime
@@ -41,7 +42,9 @@ class DigestScheduler:
         analysed = await self._database.read(queries.list_analysed_connections)
         for connection in analysed:
             if connection.id not in self._scheduled:
-                time = DigestTime(time_zone=connection.time_zone)
+                # PagerDuty may name a zone as Rails does; Temporal knows IANA's names only.
+                zone = time_zone(connection.time_zone)
+                time = DigestTime() if zone is None else DigestTime(time_zone=zone.key)
                 await digest_schedules.create_schedule(
                     self._temporal.client, self._task_queue, connection.id, connection.scope, time
                 )

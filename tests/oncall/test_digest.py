@@ -161,9 +161,9 @@ def test_hostile_texts_stay_texts() -> None:
     )
     digest = Given().add(evil, (FOUND, 1)).digest(connection_name=HOSTILE)
     page, markdown = digest_html(digest), digest_markdown(digest)
-    assert _tags(page).isdisjoint({"script", "a", "img", "iframe", "link"})
+    assert tags_of(page).isdisjoint({"script", "a", "img", "iframe", "link"})
     rendered = MarkdownIt("commonmark", {"html": True}).render(markdown)
-    assert _tags(rendered) <= {"h1", "h2", "p", "ul", "li", "strong", "em", "code"}
+    assert tags_of(rendered) <= {"h1", "h2", "p", "ul", "li", "strong", "em", "code"}
     for text in (page, markdown):
         assert "\x1b" not in text and "\u202e" not in text
 
@@ -198,7 +198,7 @@ def test_a_digest_survives_its_json() -> None:
     assert digest_from_document(digest_document(digest)) == digest
 
 
-def _tags(page: str) -> set[str]:
+def tags_of(page: str) -> set[str]:
     """Return the elements of a page."""
     found: set[str] = set()
 

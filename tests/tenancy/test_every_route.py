@@ -146,6 +146,7 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "POST /api/connections/{id}/digest": (Named("connection"),),
     "GET /api/connections/{id}/digest/schedule": (Named("connection"),),
     "PUT /api/connections/{id}/digest/schedule": (Named("connection", body=lambda w: {}),),
+    "GET /api/connections/{id}/oncall/report": (Named("connection"),),
     "GET /api/report-tools": (Nobodys(),),
     "GET /api/webhooks": (Lists(),),
     "POST /api/webhooks": (Named(body=lambda w: {"scope": w.scope}, answers=REFUSED),),

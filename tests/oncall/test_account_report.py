@@ -1,0 +1,139 @@
+"""An account's page: stamped, limits first, figures with what they rest on, plots, nothing hostile."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from markdown_it import MarkdownIt
+
+from calmo_pagerduty.access.persons import NO_PERSONS
+from calmo_pagerduty.access.store import Principal
+from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.findings.model import AnalysisInputs, Entity
+from calmo_pagerduty.findings.service import FindingService
+from calmo_pagerduty.kernel.scopes import EVERYTHING
+from calmo_pagerduty.oncall.account_report import DEFINITIONS, AccountReport, report_document
+from calmo_pagerduty.oncall.account_report_html import account_html
+from calmo_pagerduty.oncall.account_report_markdown import account_markdown
+from calmo_pagerduty.oncall.account_report_service import NO_SNAPSHOT, AccountReportService
+from calmo_pagerduty.oncall.analyses import ANALYSES
+from calmo_pagerduty.oncall.metrics_tables import MAX_ROWS, UNKNOWN, tables_of
+from calmo_pagerduty.snapshots.service import SnapshotReader
+from tests.oncall.test_digest import HOSTILE, tags_of
+from tests.support.findings import ANA, RETAIL, a_finding, a_gap, a_result
+from tests.support.snapshots import new_connection, small_snapshot, store_snapshot_of
+
+KIM = Principal("k", frozenset({"findings:read"}), EVERYTHING, "kim")
+LEAD = replace(KIM, permissions=frozenset({"findings:read", "persons:read"}))
+
+
+@pytest.fixture
+def connection(sqlite_database: Database) -> str:
+    return new_connection(sqlite_database)
+
+
+@pytest.fixture
+async def page(sqlite_database: Database, connection: str) -> AccountReport:
+    """The page after all analyses have run on a small account."""
+    snapshot = store_snapshot_of(sqlite_database, small_snapshot(connection_id=connection))
+    results = [analyse(snapshot, snapshot.taken_at) for analyse in ANALYSES.values()]
+    await FindingService(sqlite_database).record(connection, *results)
+    return await report(sqlite_database, connection)
+
+
+async def report(database: Database, connection: str, reader: Principal = LEAD) -> AccountReport:
+    made = await AccountReportService(database, SnapshotReader(database)).make(reader, connection)
+    assert made is not None
+    return made
+
+
+def test_each_analysis_is_defined() -> None:
+    assert set(DEFINITIONS) == set(ANALYSES)
+
+
+async def test_the_page_shows_every_analysis_with_what_it_rests_on(page: AccountReport) -> None:
+    html, markdown = account_html(page), account_markdown(page)
+    for text in (html, markdown):
+        assert "kim" in text and page.scope in text
+        for part in page.parts:
+            assert part.definition.title in text
+            assert part.snapshot_id in text and part.digest[:16] in text
+            assert all(str(count) in text for count in part.counts.values())
+    assert html.count("<svg") == len(page.figures) == 2
+    assert {part.analysis for part in page.parts} == set(ANALYSES)
+    assert [item["analysis"] for item in report_document(page)["analyses"]] == sorted(ANALYSES)
+
+
+async def test_the_page_runs_nothing_and_loads_nothing(page: AccountReport) -> None:
+    html = account_html(page)
+    for word in ("<script", " src=", "url(http", "@import", ' style="', " onclick"):
+        assert word not in html
+    assert "prefers-color-scheme:dark" in html and "@media print" in html
+
+
+async def test_what_could_not_be_seen_comes_first(sqlite_database: Database, connection: str) -> None:
+    inputs = AnalysisInputs({"users": 1}, 0, truncated=("incidents",), missing_permissions=("users",))
+    await FindingService(sqlite_database).record(connection, a_result(a_gap(), inputs=inputs))
+    made = await report(sqlite_database, connection)
+    assert len(made.limits) == 3
+    assert NO_SNAPSHOT in made.limits
+    for text in (account_html(made), account_markdown(made)):
+        assert 0 < text.index("What could not be seen") < text.index("Open findings")
+
+
+async def test_nothing_analysed_is_said_and_a_foreign_account_is_not_there(
+    sqlite_database: Database, connection: str
+) -> None:
+    made = await report(sqlite_database, connection)
+    assert made.limits == ("no analysis has run yet",)
+    service = AccountReportService(sqlite_database, SnapshotReader(sqlite_database))
+    assert await service.make(KIM, "con_none") is None
+
+
+async def test_persons_are_shown_to_whom_may_see_them(sqlite_database: Database, connection: str) -> None:
+    burdened = a_finding("PANA", code="nights", title="Ana Lima", entities=(ANA, RETAIL), about_persons=True)
+    await FindingService(sqlite_database).record(connection, a_result(burdened))
+    assert KIM.persons == NO_PERSONS
+    for reader, seen in ((LEAD, True), (KIM, False)):
+        made = await report(sqlite_database, connection, reader)
+        for text in (account_html(made), account_markdown(made), str(report_document(made))):
+            assert ("Ana" in text) is seen
+
+
+async def test_hostile_texts_stay_texts(sqlite_database: Database, connection: str) -> None:
+    entity = Entity("policy", "P1", HOSTILE, "javascript:alert(1)")
+    evil = a_gap(title=HOSTILE, recommendation=HOSTILE, how_to_verify=HOSTILE, entities=(entity,))
+    metrics = {HOSTILE: HOSTILE, "rows": [{"a|b": HOSTILE, "n": 1}]}
+    await FindingService(sqlite_database).record(connection, a_result(evil, metrics=metrics))
+    made = await report(sqlite_database, connection)
+    assert tags_of(account_html(made)).isdisjoint({"script", "a", "img", "iframe", "link"})
+    rendered = MarkdownIt("commonmark", {"html": True}).enable("table").render(account_markdown(made))
+    allowed = {"h1", "h2", "h3", "p", "ul", "li", "strong", "em", "code"}
+    assert tags_of(rendered) <= allowed | {"table", "thead", "tbody", "tr", "th", "td"}
+    assert "\x1b" not in account_html(made) + account_markdown(made)
+
+
+def test_an_unknown_figure_is_not_zero() -> None:
+    metrics = {"covered": None, "share": [0.25, 0.5], "deep": {"a": [1, 2, 3], "b": True}}
+    assert [table.rows for table in tables_of(metrics, {})] == [
+        (("covered", UNKNOWN), ("share", "0.25 to 0.5")),
+        (("b", "yes"),),
+    ]
+
+
+def test_a_long_table_says_how_much_is_left_out() -> None:
+    rows = [{"policy_id": f"P{number}", "gap": number} for number in range(MAX_ROWS + 7)]
+    [table] = tables_of({"policies": rows}, {"P0": "Payments"})
+    assert (table.columns, table.rows[0], table.omitted) == (("policy", "gap"), ("Payments", "0"), 7)
+
+
+def test_the_page_is_the_same_at_the_same_moment(sqlite_database: Database, connection: str) -> None:
+    at = int(datetime(2026, 6, 1, tzinfo=UTC).timestamp())
+
+    async def made() -> str:
+        await FindingService(sqlite_database).record(connection, a_result(a_gap()))
+        return account_html(replace(await report(sqlite_database, connection), made_at=at))
+
+    first, second = asyncio.run(made()), asyncio.run(made())
+    assert first == second
