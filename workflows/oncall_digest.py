@@ -20,7 +20,10 @@ class DigestStart(FrozenModel):
 
 @workflow.defn(name=names.ONCALL_DIGEST_WORKFLOW)
 class OnCallDigestWorkflow:
-    """Takes no messages. The digest is in our database; the result holds counts."""
+    """Takes no messages. The digest is in our database; the result holds counts.
+
+    A Temporal Schedule starts it each week (`ingress/findings/digest_schedules.py`).
+    """
 
     @workflow.run
     async def run(self, start: DigestStart) -> DigestSummary:
