@@ -31,6 +31,7 @@ from calmo_pagerduty.oncall.digest_service import DigestService
 from calmo_pagerduty.oncall.service import OnCallRunService
 from calmo_pagerduty.pagerduty.client import connect
 from calmo_pagerduty.reconciliation.service import ReconciliationService
+from calmo_pagerduty.scheduling.service import ScenarioService
 from calmo_pagerduty.settings import Settings
 from calmo_pagerduty.snapshots.collecting_service import SnapshotCollector
 from calmo_pagerduty.snapshots.service import SnapshotReader
@@ -132,6 +133,10 @@ class Services:
     @cached_property
     def snapshot_reader(self) -> SnapshotReader:
         return SnapshotReader(self.database)
+
+    @cached_property
+    def scenario_service(self) -> ScenarioService:
+        return ScenarioService(self.database, self.snapshot_reader)
 
     @cached_property
     def finding_service(self) -> FindingService:

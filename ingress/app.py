@@ -72,6 +72,7 @@ def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
         *ingress.coverage.endpoints(),
         *ingress.escalation.endpoints(),
         *ingress.findings.endpoints(),
+        *ingress.scenarios.endpoints(),
         *ingress.digests.endpoints(),
         *ingress.account_reports.endpoints(),
         *ingress.report_tools.endpoints(),

@@ -33,6 +33,7 @@ from ingress.mcp.report_tool_endpoints import ReportToolEndpoints
 from ingress.metrics import Metrics
 from ingress.reconciliation.endpoints import ReconcileEndpoints
 from ingress.reconciliation.sweeper import ReconcileScheduler
+from ingress.scheduling.endpoints import ScenarioEndpoints
 from ingress.tools.endpoints import ToolEndpoints
 from ingress.tools.service import ToolCallDispatcher
 from ingress.tools.sweeper import ToolCallSweeper
@@ -104,6 +105,7 @@ class Ingress:
         self.reconciliation = ReconcileEndpoints(database, temporal, queue)
         self.coverage = CoverageEndpoints(services.snapshot_reader)
         self.escalation = EscalationEndpoints(services.snapshot_reader)
+        self.scenarios = ScenarioEndpoints(database, services.scenario_service)
         self.findings = FindingEndpoints(database, services.finding_decision_service)
         self.digests = DigestEndpoints(database, services.digest_service, temporal, queue)
         self.account_reports = AccountReportEndpoints(services.account_report_service)

@@ -15,6 +15,9 @@ from calmo_pagerduty.findings.lifecycle import FindingDecisionRefused
 from calmo_pagerduty.incidents.actions import InvalidAction
 from calmo_pagerduty.incidents.queries import InvalidCursor
 from calmo_pagerduty.kernel.scopes import InvalidScope
+from calmo_pagerduty.scheduling.applying import WhatIfRefused
+from calmo_pagerduty.scheduling.scenarios import ScenarioInvalid
+from calmo_pagerduty.scheduling.service import TooManyScenarios
 from calmo_pagerduty.snapshots.service import SnapshotNotFound, SnapshotUnreadable
 from calmo_pagerduty.temporal.handle import TemporalUnavailable
 from calmo_pagerduty.tool_calls.authorization_service import (
@@ -89,6 +92,9 @@ STATUS_OF_ERROR: Mapping[type[Exception], HTTPStatus] = {
     CannotDecrypt: HTTPStatus.SERVICE_UNAVAILABLE,
     InvalidCursor: HTTPStatus.BAD_REQUEST,
     InvalidScope: HTTPStatus.BAD_REQUEST,
+    ScenarioInvalid: HTTPStatus.BAD_REQUEST,
+    WhatIfRefused: HTTPStatus.CONFLICT,
+    TooManyScenarios: HTTPStatus.CONFLICT,
     SnapshotNotFound: HTTPStatus.NOT_FOUND,
     SnapshotUnreadable: HTTPStatus.CONFLICT,
     ValidationError: HTTPStatus.BAD_REQUEST,

@@ -22,6 +22,7 @@ from ingress.api.endpoints import QUERY_METHODS, NoInput
 from ingress.api.models import Model
 from ingress.coverage.models import CoverageQuery, NowNextQuery, ReadinessQuery
 from ingress.findings.models import DismissBody, FindingListQuery
+from ingress.scheduling.models import OptimiseBody, WhatIfBody
 
 Json = dict[str, Any]
 
@@ -164,6 +165,31 @@ REPORT_TOOLS: Sequence[ReportTool] = (
         "Show who is on call now and next",
         "Shows for each service the first level with somebody on call, until when, who is next, and a"
         " checklist of what may stop a page: disabled, maintenance, low urgency, nobody on call.",
+    ),
+    ReportTool(
+        "ask_what_if",
+        "POST",
+        f"{CONNECTION_PATH}/what-if",
+        WhatIfBody,
+        FINDINGS_READ,
+        Category.ON_CALL,
+        "Ask what a change would do",
+        "Shows what a scenario would do before anybody does it: a person leaves, joins or is away, a new"
+        " rotation, other delays or targets of a policy, a clock change, a holiday. Before and after by name:"
+        " who is on call, gaps, hours, nights, expected dropped incidents, extra pages of level 2. Nothing"
+        " changes in PagerDuty. Refused if our rendering of a schedule differs from PagerDuty's.",
+    ),
+    ReportTool(
+        "optimise_schedule",
+        "POST",
+        f"{CONNECTION_PATH}/what-if/optimise",
+        OptimiseBody,
+        FINDINGS_READ,
+        Category.ON_CALL,
+        "Optimise a schedule",
+        "Finds the exact best one and two swaps for a schedule's coming shifts, then the best roster, within"
+        " rest, leave and wishes, with the price of each broken wish, or why no roster is possible. Each plan"
+        " has a draft. Nothing changes until apply_schedule_draft is called with it and approved.",
     ),
 )
 REPORT_TOOL_BY_NAME: Mapping[str, ReportTool] = {tool.name: tool for tool in REPORT_TOOLS}

@@ -24,12 +24,14 @@ from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import Scope, Visibility
 from calmo_pagerduty.oncall import digest_store as digests, store as oncall_runs
 from calmo_pagerduty.oncall.model import RunToStart
+from calmo_pagerduty.scheduling import store as scenarios
 from calmo_pagerduty.snapshots import store as snapshots
 from tests.conftest import new_postgresql_database
 from tests.support.builders import SECRET, new_id
 from tests.support.doors import make_webhook, save_pending
 from tests.support.findings import a_digest, a_finding, a_result
 from tests.support.kept_deliveries import keep
+from tests.support.saved_scenarios import a_saved_scenario
 from tests.support.snapshots import small_snapshot
 
 SHOP, BANK = "organization:shop", "organization:bank"
@@ -38,7 +40,7 @@ OF_A_SCOPE = (
     "timeline", "issue_changes", "tool_calls", "audit", "reconciliations", "contexts", "context_parts",
     "account_objects", "account_incidents", "account_changes", "account_reads",
     "operations", "account_snapshots", "snapshot_blobs", "snapshot_parts", "oncall_runs",
-    "analysis_results", "findings", "finding_events", "oncall_digests",
+    "analysis_results", "findings", "finding_events", "oncall_digests", "scenarios",
 )  # fmt: skip
 #: What is nobody's: operators' own, or not yet known to be anybody's.
 NOBODYS = {
@@ -123,6 +125,7 @@ def fill(database: Database, scope: str) -> None:
         run = RunToStart(run_id=new_id(), connection_id=connection)
         oncall_runs.insert_run(transaction, run, (), now)
         record_results(transaction, connection, (a_result(a_finding()),), now)
+        scenarios.insert_scenario(transaction, a_saved_scenario(new_id(), connection, "snap", "plan"))
         digests.insert_digest(transaction, a_digest(connection), now)
 
     database.write_blocking(write)

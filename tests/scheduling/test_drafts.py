@@ -47,7 +47,10 @@ def test_a_new_rotation_is_valid_for_the_editor(parts: dict[str, Any], rule: str
         ({"recurrence": ("RRULE:FREQ=YEARLY",)}, "FREQ must be one of"),
         ({"recurrence": ("RRULE:INTERVAL=2",)}, "FREQ must be one of"),
         ({"recurrence": ("RRULE:FREQ=MONTHLY;BYDAY=1MO",)}, "two-letter days"),
-        ({"recurrence": ("RRULE:FREQ=WEEKLY;BYDAY=MO,TU",), "shifts_per_member": 3}, "divisible by 2"),
+        (
+            {"recurrence": ("RRULE:FREQ=WEEKLY;BYDAY=MO,TU",), "shifts_per_member": 3},
+            "divisible by the 2 days",
+        ),
         ({"recurrence": ("RRULE:FREQ=DAILY", "X-OTHER:1")}, "EXDATE and RDATE only"),
         ({"member_ids": ()}, "1 to 20 members"),
         ({"first_end": 0}, "end after its start"),

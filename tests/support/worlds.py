@@ -14,6 +14,7 @@ from calmo_pagerduty.findings.model import Entity
 from calmo_pagerduty.findings.service import record_results
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import Scope
+from calmo_pagerduty.scheduling import store as scenarios
 from calmo_pagerduty.tool_calls import store as tool_calls
 from calmo_pagerduty.tool_calls.model import CallState, Channel
 from calmo_pagerduty.tool_calls.store import ToolCall
@@ -22,6 +23,7 @@ from tests.support.builders import SECRET, an_event, body_of, headers_for, new_i
 from tests.support.doors import make_webhook, save_pending
 from tests.support.findings import a_finding, a_result
 from tests.support.sample_context import store_context
+from tests.support.saved_scenarios import a_saved_scenario
 from tests.support.snapshots import small_snapshot, store_snapshot_of
 from tests.support.tool_service import ToolService, add_connection
 
@@ -78,7 +80,7 @@ async def make_world(service: ToolService, keyring: Keyring, scope: str) -> Worl
     bad = headers_for(body, SECRET + b"!")
     await service.http.post(f"/webhooks/pagerduty/{webhook}", content=body, headers=bad)
     save_pending(database)
-    store_snapshot_of(database, small_snapshot(connection_id=connection))
+    snapshot = store_snapshot_of(database, small_snapshot(connection_id=connection))
     now = datetime.now(UTC)
 
     def write(transaction: sa.Connection) -> World:
@@ -121,6 +123,8 @@ async def make_world(service: ToolService, keyring: Keyring, scope: str) -> Worl
         store_context(transaction, ref, title=canary)
         found = a_finding(title=canary, entities=(Entity("policy", canary, canary),))
         record_results(transaction, connection, (a_result(found),), now)
+        # A request's path gives each of its parameters the same value.
+        scenarios.insert_scenario(transaction, a_saved_scenario(connection, connection, snapshot.id, canary))
         finding = transaction.execute(
             sa.select(tables.findings.c.id).where(tables.findings.c.connection_id == connection)
         ).scalar_one()

@@ -118,6 +118,22 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "GET /api/connections/{id}/coverage/schedules.svg": (Named("connection"),),
     "GET /api/connections/{id}/readiness": (Named("connection"),),
     "GET /api/connections/{id}/now-next": (Named("connection"),),
+    "POST /api/connections/{id}/what-if": (
+        Named("connection", body=lambda w: {"scenario": {"name": "x"}}),
+    ),
+    "POST /api/connections/{id}/what-if/optimise": (
+        Named("connection", body=lambda w: {"request": {"schedule": "PS"}}),
+    ),
+    "GET /api/connections/{id}/scenarios": (Named("connection"),),
+    "POST /api/connections/{id}/scenarios": (
+        Named("connection", body=lambda w: {"scenario": {"name": "x"}}),
+    ),
+    "GET /api/connections/{id}/scenarios/comparison": (
+        Named("connection", query=lambda w: {"id": w.connection}),
+    ),
+    "GET /api/connections/{id}/scenarios/{scenario_id}": (Named("connection"),),
+    "GET /api/connections/{id}/scenarios/{scenario_id}/hours.svg": (Named("connection"),),
+    "DELETE /api/connections/{id}/scenarios/{scenario_id}": (Named("connection"),),
     "GET /api/connections/{id}/escalation/simulation": (
         Named("connection", query=lambda w: {"service": "PSHOP"}),
     ),

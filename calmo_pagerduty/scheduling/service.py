@@ -1,0 +1,155 @@
+"""Ask stored snapshots "what if", optimise schedules, and keep scenarios. The computing runs in threads."""
+
+import asyncio
+import hashlib
+import json
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from calmo_pagerduty.access.persons import PersonVisibility
+from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.db.transactions import Transaction
+from calmo_pagerduty.kernel.explained_error import ExplainedError
+from calmo_pagerduty.kernel.json_values import JsonObject
+from calmo_pagerduty.kernel.scopes import Visibility
+from calmo_pagerduty.plots.model import PairRow
+from calmo_pagerduty.scheduling import queries, store
+from calmo_pagerduty.scheduling.comparison_document import comparison_document, hour_rows
+from calmo_pagerduty.scheduling.on_call_roster import OptimiseRequest
+from calmo_pagerduty.scheduling.optimisation import optimisation_document
+from calmo_pagerduty.scheduling.rows import SavedScenario
+from calmo_pagerduty.scheduling.scenarios import Scenario
+from calmo_pagerduty.scheduling.what_if import what_if
+from calmo_pagerduty.snapshots.model import AccountSnapshot
+from calmo_pagerduty.snapshots.service import SnapshotReader
+from calmo_pagerduty.workload.privacy import may_see
+
+#: Computations at once in a process: the others wait, and deliveries keep the rest of the machine.
+MAX_AT_ONCE = 1
+MAX_SCENARIOS = 200
+MAX_COMPARED = 6
+
+
+class TooManyScenarios(ExplainedError):
+    """The connection has as many saved scenarios as it may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who asks: what the key may see, of connections and of persons."""
+
+    visibility: Visibility
+    persons: PersonVisibility
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """A saved scenario's answer, computed again from the same snapshot and `now`."""
+
+    saved: SavedScenario
+    document: JsonObject
+    rows: tuple[PairRow, ...]
+    is_same: bool
+
+
+class ScenarioService:
+    """A process has a single instance. Methods raise StoreUnavailable, SnapshotNotFound, ScenarioInvalid."""
+
+    def __init__(self, database: Database, snapshots: SnapshotReader) -> None:
+        self._database = database
+        self._snapshots = snapshots
+        self._computing = asyncio.Semaphore(MAX_AT_ONCE)
+
+    async def what_if(
+        self, reader: Reader, connection_id: str, scenario: Scenario, now: datetime, as_of: datetime | None
+    ) -> JsonObject:
+        """Return a scenario's effects. Raises WhatIfRefused."""
+        snapshot = await self._snapshots.get(reader.visibility, connection_id, as_of)
+        return (await self._compute(snapshot, scenario, now, reader.persons)).document
+
+    async def optimise(
+        self,
+        reader: Reader,
+        connection_id: str,
+        request: OptimiseRequest,
+        now: datetime,
+        as_of: datetime | None,
+    ) -> JsonObject:
+        """Return the best moves and the optimum for a schedule, with drafts."""
+        snapshot = await self._snapshots.get(reader.visibility, connection_id, as_of)
+        async with self._computing:
+            return await asyncio.to_thread(
+                optimisation_document, snapshot, request, _seconds(now), may_see(snapshot, reader.persons)
+            )
+
+    async def save(
+        self, reader: Reader, connection_id: str, scenario: Scenario, now: datetime, as_of: datetime | None
+    ) -> Rerun:
+        """Compute a scenario and keep it under its name. Raises WhatIfRefused, TooManyScenarios."""
+        snapshot = await self._snapshots.get(reader.visibility, connection_id, as_of)
+        answer = await self._compute(snapshot, scenario, now, reader.persons)
+        saved = SavedScenario(
+            uuid.uuid4().hex, connection_id, scenario, snapshot.id, now, answer.sha256, now, reader.name
+        )
+
+        def write(tx: Transaction) -> None:
+            if store.count_scenarios(tx, connection_id) >= MAX_SCENARIOS:
+                raise TooManyScenarios(f"there are {MAX_SCENARIOS} scenarios already: delete some first")
+            store.insert_scenario(tx, saved)
+
+        await self._database.write(write)
+        return Rerun(saved, answer.document, answer.rows, True)
+
+    async def list_saved(self, reader: Reader, connection_id: str) -> tuple[SavedScenario, ...]:
+        return await self._database.read(
+            lambda tx: queries.list_scenarios(tx, reader.visibility, connection_id, MAX_SCENARIOS),
+            reader.visibility,
+        )
+
+    async def rerun(self, reader: Reader, connection_id: str, scenario_id: str) -> Rerun | None:
+        """Return a saved scenario's answer, computed again; None if there is no such scenario."""
+        saved = await self._database.read(
+            lambda tx: queries.get_scenario(tx, reader.visibility, connection_id, scenario_id),
+            reader.visibility,
+        )
+        if saved is None:
+            return None
+        snapshot = await self._snapshots.get_by_id(reader.visibility, saved.snapshot_id)
+        answer = await self._compute(snapshot, saved.scenario, saved.now, reader.persons)
+        return Rerun(saved, answer.document, answer.rows, answer.sha256 == saved.result_sha256)
+
+    async def delete(self, connection_id: str, scenario_id: str) -> bool:
+        """Return whether there was one. The caller has checked that the connection may be seen."""
+        return await self._database.write(lambda tx: store.delete_scenario(tx, connection_id, scenario_id))
+
+    async def _compute(
+        self, snapshot: AccountSnapshot, scenario: Scenario, now: datetime, persons: PersonVisibility
+    ) -> "_Answer":
+        async with self._computing:
+            return await asyncio.to_thread(_answer, snapshot, scenario, _seconds(now), persons)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """The answer as its reader may see it, and the hash of the answer that shows everybody."""
+
+    document: JsonObject
+    rows: tuple[PairRow, ...]
+    sha256: str
+
+
+def _answer(snapshot: AccountSnapshot, scenario: Scenario, now: int, persons: PersonVisibility) -> _Answer:
+    comparison = what_if(snapshot, scenario, now)
+    whole = comparison_document(comparison, scenario, now, lambda _user_id: True)
+    sees = may_see(snapshot, persons)
+    return _Answer(
+        comparison_document(comparison, scenario, now, sees),
+        tuple(hour_rows(comparison, sees)),
+        hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest(),
+    )
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.timestamp())

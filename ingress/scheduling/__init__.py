@@ -1,0 +1,1 @@
+"""Endpoints that ask "what if", optimise schedules and keep scenarios."""
