@@ -8,6 +8,7 @@ from typing import Any
 from activities.contexts import ContextActivities, ContextRequestActivities
 from activities.doctor import DoctorActivities
 from activities.incidents import IncidentActivities
+from activities.oncall import OnCallActivities
 from activities.oncall_digest import DigestActivities
 from activities.reconciliation import ReconcileActivities
 from activities.tool_calls import ToolCallActivities
@@ -167,6 +168,10 @@ class Services:
         return DigestActivities(self.digest_service)
 
     @cached_property
+    def oncall_activities(self) -> OnCallActivities:
+        return OnCallActivities(self.oncall_run_service, self.snapshot_collector)
+
+    @cached_property
     def incident_activities(self) -> IncidentActivities:
         return IncidentActivities(self.issue_service, self.response_target_service)
 
@@ -196,6 +201,9 @@ class Services:
             self.context_activities.create_note_call,
             self.context_request_activities.request_context,
             self.digest_activities.make_digest,
+            self.oncall_activities.begin_oncall_run,
+            self.oncall_activities.begin_snapshot,
+            self.oncall_activities.finish_oncall_run,
         )
 
     @property
@@ -209,4 +217,8 @@ class Services:
             self.context_activities.gather_source,
             self.context_activities.assess_context,
             self.context_activities.backfill,
+            self.oncall_activities.find_snapshot,
+            self.oncall_activities.read_snapshot,
+            self.oncall_activities.finish_snapshot,
+            self.oncall_activities.run_analysis,
         )

@@ -12,6 +12,7 @@ from workflows.account_memory import AccountMemoryWorkflow
 from workflows.doctor import DoctorWorkflow
 from workflows.incident import IncidentWorkflow
 from workflows.incident_context import IncidentContextWorkflow
+from workflows.oncall_analysis import OnCallAnalysisWorkflow
 from workflows.oncall_digest import OnCallDigestWorkflow
 from workflows.reconcile import ReconcileWorkflow
 from workflows.tool_call import ToolCallWorkflow
@@ -24,6 +25,7 @@ WORKFLOWS = (
     IncidentContextWorkflow,
     AccountMemoryWorkflow,
     OnCallDigestWorkflow,
+    OnCallAnalysisWorkflow,
 )
 #: Activities in progress may finish within this time after SIGTERM.
 SHUTDOWN_GRACE = timedelta(seconds=4)

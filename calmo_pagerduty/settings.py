@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     continue_as_new_after: Annotated[int, Field(ge=20, le=20_000)] = 250
     #: Gather an incident's context when it begins, is reopened, becomes more severe, or changes its service.
     gather_context: bool = True
+    #: Run the on-call analyses daily, for the first time, and after changes. On demand they always run.
+    analyse_oncall: bool = True
     #: Run workflows in the SDK's sandbox (tests always do).
     workflow_sandbox: bool = False
     workflow_slots: Annotated[int, Field(ge=2, le=200)] = 8

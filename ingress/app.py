@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
@@ -70,6 +70,7 @@ def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
         *ingress.health.endpoints(),
         *ingress.reconciliation.endpoints(),
         *ingress.coverage.endpoints(),
+        *ingress.oncall.endpoints(),
         *ingress.escalation.endpoints(),
         *ingress.findings.endpoints(),
         *ingress.scenarios.endpoints(),
@@ -101,7 +102,7 @@ def build_app(ingress: Ingress) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        loops: Mapping[str, Callable[[], Awaitable[None]]] = {
+        loops: dict[str, Callable[[], Awaitable[None]]] = {
             "forwarder": ingress.forwarder.run,
             "tool_call_sweeper": ingress.tool_call_sweeper.run,
             "reconcile_scheduler": ingress.reconcile_scheduler.run,
@@ -111,6 +112,8 @@ def build_app(ingress: Ingress) -> Starlette:
             "retention_sweeper": ingress.retention.run,
             "webhook_sweeper": ingress.webhook_sweeper.run,
         }
+        if ingress.services.settings.analyse_oncall:
+            loops["oncall_scheduler"] = ingress.oncall_scheduler.run
         tasks = [asyncio.create_task(_keep_running(name, run)) for name, run in loops.items()]
         async with ingress.mcp.running():
             yield

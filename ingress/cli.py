@@ -37,6 +37,8 @@ COMMANDS = (
      "Show who is on call now and next, and who can be paged on what. Exits with 1 if somebody can't be."),
     ("webhook", "ingress.commands.webhooks:app", "Manage webhooks, to which PagerDuty delivers."),
     ("issues", "ingress.commands.issues:app", "List, show and act on issues, one per incident."),
+    ("oncall", "ingress.commands.oncall:app",
+     "Run the on-call analyses, and show their runs and snapshots."),
     ("findings", "ingress.commands.findings:app",
      "What the on-call analyses found wrong: list, show, accept, dismiss."),
     ("deliveries", "ingress.commands.deliveries:app",

@@ -31,6 +31,8 @@ from ingress.incidents.endpoints import IssueEndpoints
 from ingress.mcp.endpoint import McpEndpoint
 from ingress.mcp.report_tool_endpoints import ReportToolEndpoints
 from ingress.metrics import Metrics
+from ingress.oncall.endpoints import OnCallEndpoints
+from ingress.oncall.scheduler import OnCallScheduler
 from ingress.reconciliation.endpoints import ReconcileEndpoints
 from ingress.reconciliation.sweeper import ReconcileScheduler
 from ingress.scheduling.endpoints import ScenarioEndpoints
@@ -86,6 +88,7 @@ class Ingress:
         self.finding_counter = FindingCounter(database, self.metrics)
         self.digest_scheduler = DigestScheduler(database, temporal, queue)
         self.reconcile_scheduler = ReconcileScheduler(database, self.metrics, temporal, queue)
+        self.oncall_scheduler = OnCallScheduler(database, temporal, queue)
         self._make_endpoints()
         self._make_webhooks()
 
@@ -104,6 +107,7 @@ class Ingress:
         self.health = HealthEndpoints(database, temporal)
         self.reconciliation = ReconcileEndpoints(database, temporal, queue)
         self.coverage = CoverageEndpoints(services.snapshot_reader)
+        self.oncall = OnCallEndpoints(database, services.snapshot_reader, temporal, queue)
         self.escalation = EscalationEndpoints(services.snapshot_reader)
         self.scenarios = ScenarioEndpoints(database, services.scenario_service)
         self.findings = FindingEndpoints(database, services.finding_decision_service)
@@ -150,3 +154,4 @@ class Ingress:
         self.webhook_receiver.closing = True
         self.issues.closing.set()
         self.contexts.closing.set()
+        self.oncall.closing.set()

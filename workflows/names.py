@@ -1,9 +1,12 @@
 """Temporal names that others rely on: workflow types, messages, search attributes. Never change them."""
 
+from datetime import datetime
+
 from temporalio.common import SearchAttributeKey
 
 from calmo_pagerduty.contexts.runs import CONTEXT_WORKFLOW, GATHER_AGAIN, PROGRESS, context_workflow_id
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
+from calmo_pagerduty.kernel.instants import format_iso_utc
 
 INCIDENT_WORKFLOW = "IncidentWorkflow"
 TOOL_CALL_WORKFLOW = "ToolCallWorkflow"
@@ -12,6 +15,7 @@ DOCTOR_WORKFLOW = "DoctorWorkflow"
 INCIDENT_CONTEXT_WORKFLOW = CONTEXT_WORKFLOW
 ACCOUNT_MEMORY_WORKFLOW = "AccountMemoryWorkflow"
 ONCALL_DIGEST_WORKFLOW = "OnCallDigestWorkflow"
+ONCALL_ANALYSIS_WORKFLOW = "OnCallAnalysisWorkflow"
 
 QUERY_STATE = "state"
 QUERY_TIMELINE = "timeline"
@@ -24,6 +28,7 @@ QUERY_CALL_STATE = "call_state"
 QUERY_RECONCILE_STATE = "reconcile_state"
 SIGNAL_GATHER_AGAIN = GATHER_AGAIN
 QUERY_PROGRESS = PROGRESS
+QUERY_ONCALL_PROGRESS = "oncall_progress"
 
 INCIDENT_ID = SearchAttributeKey.for_keyword("PdIncidentId")
 CONNECTION = SearchAttributeKey.for_keyword("PdConnection")
@@ -54,11 +59,6 @@ def doctor_workflow_id(connection_id: str) -> str:
     return f"pd-doctor:{connection_id}"
 
 
-def oncall_workflow_id(connection_id: str) -> str:
-    """Return the id of the workflow that takes an account's snapshot and runs the analyses."""
-    return f"pd-oncall:{connection_id}"
-
-
 def digest_workflow_id(connection_id: str) -> str:
     """Return the id of the workflow that makes a connection's weekly digest, and of its schedule."""
     return f"pd-digest:{connection_id}"
@@ -72,3 +72,12 @@ def context_id(ref: IncidentRef) -> str:
 def account_memory_workflow_id(connection_id: str) -> str:
     """Return the id of the workflow that backfills an account's cache."""
     return f"pd-memory:{connection_id}"
+
+
+def oncall_workflow_id(connection_id: str, as_of: datetime | None = None, now: datetime | None = None) -> str:
+    """Return the id of a connection's on-call analyses, and of their schedule.
+
+    Analyses of the past have ids of their own: they may run beside, and asking twice runs them once.
+    """
+    times = (format_iso_utc(moment) if moment else "" for moment in (as_of, now))
+    return f"pd-oncall:{connection_id}" if as_of is None else f"pd-oncall:{connection_id}:{':'.join(times)}"

@@ -40,6 +40,14 @@ class StartedRun(FrozenModel):
     problem: str = ""
 
 
+class SnapshotToBegin(FrozenModel):
+    """`is_fresh`: the account was changed just now."""
+
+    run_id: str
+    connection_id: str
+    is_fresh: bool = False
+
+
 class SnapshotToAnalyse(FrozenModel):
     """The snapshot of a run, which the analyses are about to use."""
 

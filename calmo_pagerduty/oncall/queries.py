@@ -21,11 +21,8 @@ def list_runs(
     return tuple(run_from_row(row) for row in tx.execute(newest.limit(limit)))
 
 
-def get_run(tx: Transaction, visibility: Visibility, connection_id: str, run_id: str) -> OnCallRun | None:
-    query = _visible(visibility).where(
-        oncall_runs.c.connection_id == connection_id, oncall_runs.c.id == run_id
-    )
-    row = tx.execute(query).one_or_none()
+def get_run(tx: Transaction, visibility: Visibility, run_id: str) -> OnCallRun | None:
+    row = tx.execute(_visible(visibility).where(oncall_runs.c.id == run_id)).one_or_none()
     return run_from_row(row) if row else None
 
 

@@ -1,7 +1,8 @@
-"""Temporal schedules for reconciliation and the doctor: one of each per connection."""
+"""Temporal schedules per connection: reconciliation and the doctor, and the on-call analyses."""
 
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from temporalio.client import (
     Client,
@@ -23,24 +24,70 @@ from temporalio.common import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from calmo_pagerduty.reconciliation.reason_queries import ReconciledConnection
 from calmo_pagerduty.temporal.handle import TemporalUnavailable
 from workflows import names
 from workflows.doctor import DoctorStart
+from workflows.oncall_analysis import OnCallStart
 from workflows.reconcile import ReconcileStart
 
-INTERVAL = timedelta(minutes=5)
-JITTER = timedelta(seconds=30)
-PREFIXES = (names.reconcile_workflow_id(""), names.doctor_workflow_id(""))
+
+class ScheduledConnection(Protocol):
+    """What a schedule needs to know of its connection."""
+
+    @property
+    def connection_id(self) -> str: ...
+
+    @property
+    def scope(self) -> str: ...
 
 
-def schedule_ids(connection_id: str) -> tuple[str, str]:
-    return names.reconcile_workflow_id(connection_id), names.doctor_workflow_id(connection_id)
+class ScheduledWorkflow(NamedTuple):
+    """A workflow that runs for each connection at an interval, each time up to `jitter` later."""
+
+    workflow: str
+    id_of: Callable[[str], str]
+    start_of: Callable[[str], object]
+    interval: timedelta
+    jitter: timedelta
 
 
-async def upsert_schedules(client: Client, task_queue: str, connection: ReconciledConnection) -> None:
+_MINUTES, _SECONDS = timedelta(minutes=5), timedelta(seconds=30)
+#: For connections with webhooks.
+HEALTH = (
+    ScheduledWorkflow(
+        names.RECONCILE_WORKFLOW,
+        names.reconcile_workflow_id,
+        lambda connection_id: ReconcileStart(connection_id=connection_id),
+        _MINUTES,
+        _SECONDS,
+    ),
+    ScheduledWorkflow(
+        names.DOCTOR_WORKFLOW,
+        names.doctor_workflow_id,
+        lambda connection_id: DoctorStart(connection_id=connection_id),
+        _MINUTES,
+        _SECONDS,
+    ),
+)
+#: For connections with a token. The jitter spreads the accounts over two hours.
+ONCALL = (
+    ScheduledWorkflow(
+        names.ONCALL_ANALYSIS_WORKFLOW,
+        names.oncall_workflow_id,
+        lambda connection_id: OnCallStart(connection_id=connection_id),
+        timedelta(days=1),
+        timedelta(hours=2),
+    ),
+)
+
+
+async def upsert_schedules(
+    client: Client, task_queue: str, connection: ScheduledConnection, workflows: tuple[ScheduledWorkflow, ...]
+) -> None:
     """Create or update a connection's schedules. Repeating it is harmless. Raises RPCError."""
-    for schedule_id, schedule in _schedules(task_queue, connection):
+    for scheduled in workflows:
+        schedule_id = scheduled.id_of(connection.connection_id)
+        schedule = _schedule(scheduled, task_queue, connection)
         try:
             await client.create_schedule(schedule_id, schedule)
         except ScheduleAlreadyRunningError:
@@ -48,21 +95,24 @@ async def upsert_schedules(client: Client, task_queue: str, connection: Reconcil
             await handle.update(_replaced_by(schedule))
 
 
-async def delete_schedules(client: Client, connection_id: str) -> None:
+async def delete_schedules(
+    client: Client, connection_id: str, workflows: tuple[ScheduledWorkflow, ...]
+) -> None:
     """Delete a connection's schedules. Repeating it is harmless. Raises RPCError."""
-    for schedule_id in schedule_ids(connection_id):
+    for scheduled in workflows:
         try:
-            await client.get_schedule_handle(schedule_id).delete()
+            await client.get_schedule_handle(scheduled.id_of(connection_id)).delete()
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
 
 
-async def list_scheduled_connections(client: Client) -> set[str]:
-    """Return the ids of the connections that have schedules. Raises RPCError."""
+async def list_scheduled_connections(client: Client, workflows: tuple[ScheduledWorkflow, ...]) -> set[str]:
+    """Return the ids of the connections that have schedules for any of the workflows. Raises RPCError."""
+    prefixes = tuple(scheduled.id_of("") for scheduled in workflows)
     connection_ids = set()
     async for schedule in await client.list_schedules():
-        for prefix in PREFIXES:
+        for prefix in prefixes:
             if schedule.id.startswith(prefix):
                 connection_ids.add(schedule.id.removeprefix(prefix))
     return connection_ids
@@ -87,6 +137,22 @@ async def start_doctor(client: Client, task_queue: str, scope: str, connection_i
     )
     return await _start(
         client, names.DOCTOR_WORKFLOW, start, workflow_id, task_queue, summary, scope, connection_id
+    )
+
+
+async def start_oncall(client: Client, task_queue: str, scope: str, start: OnCallStart) -> Any:
+    """Start the on-call analyses unless they run already. Return their handle. Raises TemporalUnavailable."""
+    workflow_id = names.oncall_workflow_id(start.connection_id, start.as_of, start.now)
+    summary = f"the on-call analyses of {start.connection_id}"
+    return await _start(
+        client,
+        names.ONCALL_ANALYSIS_WORKFLOW,
+        start,
+        workflow_id,
+        task_queue,
+        summary,
+        scope,
+        start.connection_id,
     )
 
 
@@ -115,28 +181,20 @@ async def _start(
         raise TemporalUnavailable(str(error.status.name)) from error
 
 
-def _schedules(task_queue: str, connection: ReconciledConnection) -> tuple[tuple[str, Schedule], ...]:
-    starts = (
-        (names.RECONCILE_WORKFLOW, ReconcileStart(connection_id=connection.connection_id)),
-        (names.DOCTOR_WORKFLOW, DoctorStart(connection_id=connection.connection_id)),
-    )
-    return tuple(
-        (
-            schedule_id,
-            Schedule(
-                action=ScheduleActionStartWorkflow(
-                    workflow,
-                    start,
-                    id=schedule_id,
-                    task_queue=task_queue,
-                    typed_search_attributes=_search_attributes(connection.connection_id, connection.scope),
-                ),
-                spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=INTERVAL)], jitter=JITTER),
-                # After an outage a single run is enough, because it covers all of the missed time.
-                policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=INTERVAL),
-            ),
-        )
-        for schedule_id, (workflow, start) in zip(schedule_ids(connection.connection_id), starts, strict=True)
+def _schedule(scheduled: ScheduledWorkflow, task_queue: str, connection: ScheduledConnection) -> Schedule:
+    return Schedule(
+        action=ScheduleActionStartWorkflow(
+            scheduled.workflow,
+            scheduled.start_of(connection.connection_id),
+            id=scheduled.id_of(connection.connection_id),
+            task_queue=task_queue,
+            typed_search_attributes=_search_attributes(connection.connection_id, connection.scope),
+        ),
+        spec=ScheduleSpec(
+            intervals=[ScheduleIntervalSpec(every=scheduled.interval)], jitter=scheduled.jitter
+        ),
+        # After an outage a single run is enough, because it covers all of the missed time.
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=scheduled.interval),
     )
 
 

@@ -63,7 +63,7 @@ class ReconcileScheduler:
     async def _schedule(self, client: Client, connection: ReconciledConnection) -> None:
         reason: str | None = None
         if connection.connection_id not in self._scheduled:
-            await schedules.upsert_schedules(client, self._task_queue, connection)
+            await schedules.upsert_schedules(client, self._task_queue, connection, schedules.HEALTH)
             until = connection.reconciled_until
             if until is None or datetime.now(UTC) - until > MAX_WATERMARK_AGE:
                 reason = "after a gap" if until else "for the first time"
@@ -80,10 +80,10 @@ class ReconcileScheduler:
         scheduled = (
             set(self._scheduled)
             if self._has_listed_schedules
-            else await schedules.list_scheduled_connections(client)
+            else await schedules.list_scheduled_connections(client, schedules.HEALTH)
         )
         for connection_id in scheduled - reconciled:
-            await schedules.delete_schedules(client, connection_id)
+            await schedules.delete_schedules(client, connection_id, schedules.HEALTH)
             self._scheduled.pop(connection_id, None)
         self._has_listed_schedules = True
 

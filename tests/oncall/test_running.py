@@ -37,8 +37,8 @@ def fails(_snapshot: AccountSnapshot, _now: int, /) -> AnalysisResult:
 
 
 @pytest.fixture
-def snapshot(sqlite_database: Database) -> AccountSnapshot:
-    return store_snapshot(sqlite_database, small_snapshot())
+def snapshot(database: Database) -> AccountSnapshot:
+    return store_snapshot(database, small_snapshot())
 
 
 def service(database: Database, analyses: Mapping[str, Analyse] = ANALYSES) -> OnCallRunService:
@@ -75,71 +75,65 @@ def test_each_analysis_carries_the_name_that_it_is_listed_by() -> None:
         json.dumps(result.metrics)
 
 
-async def test_a_run_notes_how_each_analysis_ended(
-    sqlite_database: Database, snapshot: AccountSnapshot
-) -> None:
-    await begun(sqlite_database, snapshot.connection_id)
+async def test_a_run_notes_how_each_analysis_ended(database: Database, snapshot: AccountSnapshot) -> None:
+    await begun(database, snapshot.connection_id)
     for name in (*ANALYSES, "fails", "unheard_of"):
-        await carry_out(sqlite_database, snapshot, name)
-    await carry_out(sqlite_database, snapshot, "fails")
-    await service(sqlite_database).finish(RunToFinish(run_id="run", state=RunState.COMPLETE))
-    run = the_run(sqlite_database, snapshot.connection_id)
+        await carry_out(database, snapshot, name)
+    await carry_out(database, snapshot, "fails")
+    await service(database).finish(RunToFinish(run_id="run", state=RunState.COMPLETE))
+    run = the_run(database, snapshot.connection_id)
     assert run.state is RunState.COMPLETE and run.finished_at is not None
     assert {outcome.analysis: bool(outcome.problem) for outcome in run.outcomes} == {
         **dict.fromkeys(ANALYSES, False),
         "fails": True,
         "unheard_of": True,
     }
-    assert len(rows(sqlite_database, tables.analysis_results)) == len(ANALYSES)
+    assert len(rows(database, tables.analysis_results)) == len(ANALYSES)
 
 
 async def test_a_fault_of_an_analysis_tells_its_kind_and_no_name(
-    sqlite_database: Database, snapshot: AccountSnapshot
+    database: Database, snapshot: AccountSnapshot
 ) -> None:
-    await begun(sqlite_database, snapshot.connection_id)
-    outcome = await carry_out(sqlite_database, snapshot, "fails")
+    await begun(database, snapshot.connection_id)
+    outcome = await carry_out(database, snapshot, "fails")
     assert outcome.problem == "a fault of ours: ZeroDivisionError"
 
 
 @pytest.mark.parametrize("name", ANALYSES)
-async def test_a_rerun_is_equal_to_the_byte(
-    sqlite_database: Database, snapshot: AccountSnapshot, name: str
-) -> None:
-    first = await carry_out(sqlite_database, snapshot, name, "first")
-    again = await carry_out(sqlite_database, snapshot, name, "again")
+async def test_a_rerun_is_equal_to_the_byte(database: Database, snapshot: AccountSnapshot, name: str) -> None:
+    first = await carry_out(database, snapshot, name, "first")
+    again = await carry_out(database, snapshot, name, "again")
     assert first.digest and first.digest == again.digest
-    later = await carry_out(sqlite_database, snapshot, name, "later", TAKEN_AT + 3600)
+    later = await carry_out(database, snapshot, name, "later", TAKEN_AT + 3600)
     assert later.digest != first.digest
 
 
 async def test_a_run_without_a_token_says_so_unless_it_asks_for_the_past(
-    sqlite_database: Database, snapshot: AccountSnapshot
+    database: Database, snapshot: AccountSnapshot
 ) -> None:
     order = RunToStart(run_id="run", connection_id=snapshot.connection_id)
-    assert (await service(sqlite_database).begin(order)).problem == NO_TOKEN
+    assert (await service(database).begin(order)).problem == NO_TOKEN
     past = order.model_copy(update={"run_id": "past", "as_of": taken(snapshot)})
-    started = await service(sqlite_database).begin(past)
+    started = await service(database).begin(past)
     assert (started.problem, started.analyses) == ("", tuple(ANALYSES))
 
 
-async def test_the_snapshot_of_a_time_is_found_or_none(
-    sqlite_database: Database, snapshot: AccountSnapshot
-) -> None:
+async def test_the_snapshot_of_a_time_is_found_or_none(database: Database, snapshot: AccountSnapshot) -> None:
     order = RunToStart(run_id="run", connection_id=snapshot.connection_id, as_of=taken(snapshot))
-    found = await service(sqlite_database).find_snapshot(order)
+    found = await service(database).find_snapshot(order)
     assert (found.snapshot_id, found.taken_at) == (snapshot.id, snapshot.taken_at)
     before = order.model_copy(update={"as_of": taken(snapshot) - timedelta(days=1)})
-    assert (await service(sqlite_database).find_snapshot(before)).snapshot_id == ""
+    assert (await service(database).find_snapshot(before)).snapshot_id == ""
 
 
 async def test_a_run_that_never_ended_was_interrupted_by_the_next(
-    sqlite_database: Database, snapshot: AccountSnapshot
+    database: Database, snapshot: AccountSnapshot
 ) -> None:
     connection_id = snapshot.connection_id
-    await begun(sqlite_database, connection_id, "of the past", as_of=taken(snapshot))
+    await begun(database, connection_id, "of the past", as_of=taken(snapshot))
     for run_id in ("first", "second", "second"):
-        await begun(sqlite_database, connection_id, run_id)
-    found = sqlite_database.read_blocking(lambda t: queries.list_runs(t, EVERYTHING, connection_id, 5))
+        await begun(database, connection_id, run_id)
+    found = database.read_blocking(lambda t: queries.list_runs(t, EVERYTHING, connection_id, 5))
     assert {run.id: run.state for run in found} == {
         "second": RunState.READING,
         "first": RunState.FAILED,
@@ -147,26 +141,22 @@ async def test_a_run_that_never_ended_was_interrupted_by_the_next(
     }
 
 
-async def test_a_removed_connection_is_not_analysed(
-    sqlite_database: Database, snapshot: AccountSnapshot
-) -> None:
-    await begun(sqlite_database, snapshot.connection_id)
-    await service(sqlite_database).note_snapshot(
+async def test_a_removed_connection_is_not_analysed(database: Database, snapshot: AccountSnapshot) -> None:
+    await begun(database, snapshot.connection_id)
+    await service(database).note_snapshot(
         SnapshotToAnalyse(run_id="run", snapshot_id=snapshot.id), RunState.ANALYSING
     )
     now = datetime.now(UTC)
-    sqlite_database.write_blocking(lambda t: connections.mark_removed(t, snapshot.connection_id, now))
+    database.write_blocking(lambda t: connections.mark_removed(t, snapshot.connection_id, now))
     with pytest.raises(ConnectionRemoved):
-        await begun(sqlite_database, snapshot.connection_id, "another")
+        await begun(database, snapshot.connection_id, "another")
 
 
-async def test_old_runs_are_deleted_once_they_ended(
-    sqlite_database: Database, snapshot: AccountSnapshot
-) -> None:
-    await begun(sqlite_database, snapshot.connection_id, "ended")
-    await service(sqlite_database).finish(RunToFinish(run_id="ended", state=RunState.COMPLETE))
-    await begun(sqlite_database, snapshot.connection_id, "running")
+async def test_old_runs_are_deleted_once_they_ended(database: Database, snapshot: AccountSnapshot) -> None:
+    await begun(database, snapshot.connection_id, "ended")
+    await service(database).finish(RunToFinish(run_id="ended", state=RunState.COMPLETE))
+    await begun(database, snapshot.connection_id, "running")
     later = datetime.now(UTC) + timedelta(days=1)
-    deleted = sqlite_database.write_blocking(lambda t: retention.delete_oncall_runs(t, 0, later))
+    deleted = database.write_blocking(lambda t: retention.delete_oncall_runs(t, 0, later))
     assert (deleted.rows, deleted.next_after) == (1, None)
-    assert [row.id for row in rows(sqlite_database, tables.oncall_runs)] == ["running"]
+    assert [row.id for row in rows(database, tables.oncall_runs)] == ["running"]

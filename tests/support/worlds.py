@@ -14,6 +14,8 @@ from calmo_pagerduty.findings.model import Entity
 from calmo_pagerduty.findings.service import record_results
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import Scope
+from calmo_pagerduty.oncall import store as oncall_runs
+from calmo_pagerduty.oncall.model import RunState, RunToStart
 from calmo_pagerduty.scheduling import store as scenarios
 from calmo_pagerduty.tool_calls import store as tool_calls
 from calmo_pagerduty.tool_calls.model import CallState, Channel
@@ -46,6 +48,7 @@ class World:
     call: str
     key: str
     finding: str
+    run: str
 
     def told_in(self, text: str) -> set[str]:
         """Return which of this world's marks stand in an answer. Small numbers tell nothing."""
@@ -67,6 +70,7 @@ MISSING = World(
     scope="organization:nobody", canary="no-canary", connection="con_aaaaaaaa", webhook=f"wh_{'a' * 32}",
     handle="wh_aaaaaa", incident="QNOBODY", issue=f"iss_{'a' * 24}", seq="987654321",
     call="call_aaaaaaaaaaaaaaaaaaaa", key="a" * 16, finding="987654321",
+    run="00000000-0000-7000-8000-000000000000",
 )  # fmt: skip
 
 
@@ -125,6 +129,10 @@ async def make_world(service: ToolService, keyring: Keyring, scope: str) -> Worl
         record_results(transaction, connection, (a_result(found),), now)
         # A request's path gives each of its parameters the same value.
         scenarios.insert_scenario(transaction, a_saved_scenario(connection, connection, snapshot.id, canary))
+        run = f"run-of-{new_id()}"
+        run_to_start = RunToStart(run_id=run, connection_id=connection, reason=canary)
+        oncall_runs.insert_run(transaction, run_to_start, (), now)
+        oncall_runs.update_run(transaction, run, state=RunState.COMPLETE, finished_at=now)
         finding = transaction.execute(
             sa.select(tables.findings.c.id).where(tables.findings.c.connection_id == connection)
         ).scalar_one()
@@ -140,6 +148,7 @@ async def make_world(service: ToolService, keyring: Keyring, scope: str) -> Worl
             call.id,
             api_keys.parse_key_id(key),
             str(finding),
+            run,
         )
 
     return database.write_blocking(write)

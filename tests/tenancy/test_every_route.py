@@ -134,6 +134,11 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "GET /api/connections/{id}/scenarios/{scenario_id}": (Named("connection"),),
     "GET /api/connections/{id}/scenarios/{scenario_id}/hours.svg": (Named("connection"),),
     "DELETE /api/connections/{id}/scenarios/{scenario_id}": (Named("connection"),),
+    "POST /api/connections/{id}/oncall/runs": (Named("connection", body=lambda w: {}),),
+    "GET /api/connections/{id}/oncall/runs": (Named("connection"),),
+    "GET /api/connections/{id}/oncall/progress": (Named("connection", query=lambda w: {"run": w.run}),),
+    "GET /api/oncall/runs/{id}": (Named("run"),),
+    "GET /api/connections/{id}/oncall/snapshots": (Named("connection"),),
     "GET /api/connections/{id}/escalation/simulation": (
         Named("connection", query=lambda w: {"service": "PSHOP"}),
     ),

@@ -33,6 +33,7 @@ from tests.support import (  # noqa: E402
     recorded_contexts,
     recorded_healing,
     recorded_incidents,
+    recorded_oncall,
     recorded_tool_calls,
 )
 from tests.support.acting_service import acting_service  # noqa: E402
@@ -49,6 +50,7 @@ SCENARIOS = (
     *recorded_healing.SCENARIOS,
     *recorded_actions.SCENARIOS,
     *recorded_contexts.SCENARIOS,
+    *recorded_oncall.SCENARIOS,
 )
 
 HISTORIES = TESTS / "histories"
@@ -95,6 +97,9 @@ async def _record_run(name: str, client: Client, address: str, folder: Path) -> 
     elif name in recorded_contexts.SCENARIOS:
         async with context_service(parts) as contexts:
             handle = client.get_workflow_handle(await recorded_contexts.SCENARIOS[name](contexts))
+    elif name in recorded_oncall.SCENARIOS:
+        async with running_service(parts) as service:
+            handle = client.get_workflow_handle(await recorded_oncall.SCENARIOS[name](service))
     else:
         async with running_service(parts, working=False) as service:
             handle = client.get_workflow_handle(await recorded_tool_calls.SCENARIOS[name](service, client))

@@ -23,6 +23,7 @@ from workflows.account_memory import AccountMemoryWorkflow
 from workflows.doctor import DoctorWorkflow
 from workflows.incident import IncidentWorkflow
 from workflows.incident_context import IncidentContextWorkflow
+from workflows.oncall_analysis import OnCallAnalysisWorkflow
 from workflows.reconcile import ReconcileWorkflow
 from workflows.tool_call import ToolCallWorkflow
 
@@ -42,6 +43,7 @@ async def test_a_recorded_history_replays(path: Path) -> None:
         DoctorWorkflow,
         IncidentContextWorkflow,
         AccountMemoryWorkflow,
+        OnCallAnalysisWorkflow,
     ]
     replayer = Replayer(workflows=workflows, data_converter=DATA_CONVERTER, plugins=[PatientWorkflows()])
     await replayer.replay_workflow(history_of(path))

@@ -1,0 +1,1 @@
+"""The on-call analyses: endpoints that start and show runs, and the loop that starts them."""

@@ -1,0 +1,63 @@
+"""Runs of the on-call analyses whose histories are recorded."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from calmo_pagerduty.oncall.model import RunState
+from tests.support.snapshots import small_snapshot, store_snapshot_of, taken
+from tests.support.tool_service import TOKEN, ToolService
+from workflows import names
+from workflows.oncall_analysis import OnCallProgress, OnCallStart
+
+#: Returns the workflow's id.
+Scenario = Callable[[ToolService], Awaitable[str]]
+
+
+async def run_oncall(service: ToolService, **start: Any) -> tuple[str, OnCallProgress]:
+    """Run the analyses as another service would, by the workflow's name, to their end."""
+    order = OnCallStart(connection_id=service.connection_id, **start)
+    workflow_id = names.oncall_workflow_id(service.connection_id, order.as_of, order.now)
+    ended: OnCallProgress = await service.ingress.services.temporal.client.execute_workflow(
+        names.ONCALL_ANALYSIS_WORKFLOW,
+        order,
+        id=workflow_id,
+        task_queue=service.ingress.services.settings.task_queue,
+        result_type=OnCallProgress,
+    )
+    return workflow_id, ended
+
+
+async def oncall_analysed(service: ToolService) -> str:
+    """PagerDuty has trouble once meanwhile."""
+    service.site.faults.fail_next("500", operation="listUsers")
+    workflow_id, ended = await run_oncall(service)
+    assert ended.state is RunState.COMPLETE
+    return workflow_id
+
+
+async def oncall_of_the_past(service: ToolService) -> str:
+    snapshot = small_snapshot(connection_id=service.connection_id)
+    store_snapshot_of(service.database, snapshot)
+    workflow_id, ended = await run_oncall(service, as_of=taken(snapshot), now=taken(snapshot))
+    assert ended.snapshot_id == snapshot.id
+    return workflow_id
+
+
+async def oncall_of_no_snapshot(service: ToolService) -> str:
+    workflow_id, ended = await run_oncall(service, as_of=datetime(2020, 1, 1, tzinfo=UTC))
+    assert ended.state is RunState.FAILED
+    return workflow_id
+
+
+async def oncall_refused(service: ToolService) -> str:
+    service.site.revoke_token(TOKEN)
+    workflow_id, ended = await run_oncall(service)
+    assert ended.problem == "PagerDuty refuses the connection's token"
+    return workflow_id
+
+
+SCENARIOS: Mapping[str, Scenario] = {
+    scenario.__name__: scenario
+    for scenario in (oncall_analysed, oncall_of_the_past, oncall_of_no_snapshot, oncall_refused)
+}
