@@ -71,6 +71,8 @@ class AccountSite:
         self.faults = faults or Faults()
         self.region = region
         self.latency = latency
+        #: Seen in answers to GET: layers in the opposite order of the order that a PUT takes.
+        self.reverses_layers = False
         self.abilities: set[str] = set(ABILITIES)
         self.tokens: dict[str, Token] = {}
         self.subscription_descriptions: dict[str, str] = {}

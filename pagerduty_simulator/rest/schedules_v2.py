@@ -99,7 +99,8 @@ def _object(
 ) -> JsonObject:
     body, zone = schedule_head(call, schedule), zone_of(call, schedule)
     if "schedule_layers" in asked:
-        body["schedule_layers"] = [_layer(call, schedule, layer, span, zone) for layer in schedule.layers]
+        layers = [_layer(call, schedule, layer, span, zone) for layer in schedule.layers]
+        body["schedule_layers"] = layers[::-1] if call.site.reverses_layers else layers
     for name, title, shifts in (
         ("overrides_subschedule", "Overrides", schedule.override_shifts),
         ("final_schedule", "Final Schedule", schedule.final_shifts),

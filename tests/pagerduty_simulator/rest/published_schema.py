@@ -48,6 +48,8 @@ class PublishedSchema:
         del schemas["Channel"]["oneOf"]
         # LogEntry, which it is too, calls this type acknowledge_log_entry: nothing could be both.
         schemas["AcknowledgeLogEntry"]["allOf"][1]["properties"]["type"]["enum"] = ["acknowledge_log_entry"]
+        # Contact methods know WhatsApp, but the list of notifications' types does not yet.
+        schemas["Notification"]["properties"]["type"]["enum"].append("whatsapp_notification")
         # Its words say that it is null for a push notification.
         schemas["Notification"]["properties"]["address"]["nullable"] = True
         self._document = _as_json_schema(document)
