@@ -93,7 +93,13 @@ def random_on_call(*, now: datetime, seed: object, site: Site | None = None) -> 
         covered = rng.choice(list(account.services.values()))
         start = now + rng.uniform(-1, 5) * _DAY
         window = MaintenanceWindow(
-            identifiers.object_id(rng), 1, start, start + rng.uniform(0.1, 1) * _DAY, "Move", (covered,), None
+            identifiers.object_id(rng),
+            1,
+            start,
+            start + rng.uniform(0.1, 1) * _DAY,
+            "Move",
+            (covered,),
+            people[0],
         )
         account.belongings.maintenance_windows[window.id] = window
     return account
