@@ -31,15 +31,6 @@ async def test_layers_are_rendered_in_the_schedule_s_zone_and_the_later_layer_wi
     assert answer["schedule"]["final_schedule"]["rendered_coverage_percentage"] == 100.0
 
 
-async def test_layers_may_be_listed_in_the_opposite_order_and_mean_the_same(api: Api) -> None:
-    path = f"/schedules/{api.schedule_id('Storefront primary')}"
-    before = (await api.get(path, **WEEK))["schedule"]
-    api.site.reverses_layers = True
-    after = (await api.get(path, **WEEK))["schedule"]
-    assert after["schedule_layers"] == before["schedule_layers"][::-1]
-    assert after["final_schedule"] == before["final_schedule"]
-
-
 async def test_what_restrictions_leave_out_is_a_gap(api: Api) -> None:
     answer = await api.get(f"/schedules/{api.schedule_id('Platform office hours')}", **WEEK)
     assert len(final(answer)) == 5
