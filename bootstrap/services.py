@@ -7,6 +7,7 @@ from typing import Any
 
 from activities.contexts import ContextActivities, ContextRequestActivities
 from activities.doctor import DoctorActivities
+from activities.drills import DrillActivities
 from activities.incidents import IncidentActivities
 from activities.oncall import OnCallActivities
 from activities.oncall_digest import DigestActivities
@@ -21,6 +22,7 @@ from calmo_pagerduty.contexts.gathering.version_service import ContextVersionSer
 from calmo_pagerduty.contexts.note_service import ContextNoteService
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
+from calmo_pagerduty.escalation.drill_service import DrillHolder
 from calmo_pagerduty.findings.decision_service import FindingDecisionService
 from calmo_pagerduty.findings.service import FindingService
 from calmo_pagerduty.http_client import AsyncClient
@@ -184,6 +186,16 @@ class Services:
             self.account_backfill_service,
         )
 
+    @cached_property
+    def drill_holder(self) -> DrillHolder:
+        return DrillHolder(
+            self.database, self.pagerduty_clients, self.tool_call_repository, self.snapshot_reader
+        )
+
+    @cached_property
+    def drill_activities(self) -> DrillActivities:
+        return DrillActivities(self.drill_holder)
+
     @property
     def local_activities(self) -> tuple[Activity, ...]:
         """Activities for the workflows' task queue: short writes to our database, and calls to Temporal."""
@@ -204,6 +216,10 @@ class Services:
             self.oncall_activities.begin_oncall_run,
             self.oncall_activities.begin_snapshot,
             self.oncall_activities.finish_oncall_run,
+            self.drill_activities.begin_drill,
+            self.drill_activities.file_drill_step,
+            self.drill_activities.mark_drill_opened,
+            self.drill_activities.mark_drill_step_done,
         )
 
     @property
@@ -221,4 +237,6 @@ class Services:
             self.oncall_activities.read_snapshot,
             self.oncall_activities.finish_snapshot,
             self.oncall_activities.run_analysis,
+            self.drill_activities.look_at_drill,
+            self.drill_activities.finish_drill,
         )

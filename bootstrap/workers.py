@@ -10,6 +10,7 @@ from calmo_pagerduty.temporal.rate_limits import limit_each_connection
 from workflows import names
 from workflows.account_memory import AccountMemoryWorkflow
 from workflows.doctor import DoctorWorkflow
+from workflows.escalation_drill import EscalationDrillWorkflow
 from workflows.incident import IncidentWorkflow
 from workflows.incident_context import IncidentContextWorkflow
 from workflows.oncall_analysis import OnCallAnalysisWorkflow
@@ -26,6 +27,7 @@ WORKFLOWS = (
     AccountMemoryWorkflow,
     OnCallDigestWorkflow,
     OnCallAnalysisWorkflow,
+    EscalationDrillWorkflow,
 )
 #: Activities in progress may finish within this time after SIGTERM.
 SHUTDOWN_GRACE = timedelta(seconds=4)

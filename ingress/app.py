@@ -72,6 +72,7 @@ def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
         *ingress.coverage.endpoints(),
         *ingress.oncall.endpoints(),
         *ingress.escalation.endpoints(),
+        *ingress.drills.endpoints(),
         *ingress.findings.endpoints(),
         *ingress.scenarios.endpoints(),
         *ingress.digests.endpoints(),
@@ -109,6 +110,7 @@ def build_app(ingress: Ingress) -> Starlette:
             "context_counter": ingress.context_counter.run,
             "finding_counter": ingress.finding_counter.run,
             "digest_scheduler": ingress.digest_scheduler.run,
+            "drill_sweeper": ingress.drill_sweeper.run,
             "retention_sweeper": ingress.retention.run,
             "webhook_sweeper": ingress.webhook_sweeper.run,
         }

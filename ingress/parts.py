@@ -15,6 +15,8 @@ from ingress.coverage.endpoints import CoverageEndpoints
 from ingress.deliveries.endpoints import DeliveryEndpoints
 from ingress.deliveries.explanation_endpoints import ExplanationEndpoints
 from ingress.deliveries.retention_sweeper import RetentionSweeper
+from ingress.escalation.drill_endpoints import DrillEndpoints
+from ingress.escalation.drill_sweeper import DrillSweeper
 from ingress.escalation.endpoints import EscalationEndpoints
 from ingress.findings.counting import FindingCounter
 from ingress.findings.digest_endpoints import DigestEndpoints
@@ -84,6 +86,7 @@ class Ingress:
         self.retention = RetentionSweeper(
             database, settings.instance, settings.keep_bodies, settings.keep_ids
         )
+        self.drill_sweeper = DrillSweeper(database, temporal, queue)
         self.context_counter = ContextCounter(database, self.metrics)
         self.finding_counter = FindingCounter(database, self.metrics)
         self.digest_scheduler = DigestScheduler(database, temporal, queue)
@@ -110,6 +113,7 @@ class Ingress:
         self.oncall = OnCallEndpoints(database, services.snapshot_reader, temporal, queue)
         self.escalation = EscalationEndpoints(services.snapshot_reader)
         self.scenarios = ScenarioEndpoints(database, services.scenario_service)
+        self.drills = DrillEndpoints(database, temporal, queue)
         self.findings = FindingEndpoints(database, services.finding_decision_service)
         self.digests = DigestEndpoints(database, services.digest_service, temporal, queue)
         self.account_reports = AccountReportEndpoints(services.account_report_service)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import TypedDict
 
-from temporalio.common import RetryPolicy
+from temporalio.common import Priority, RetryPolicy
 
 
 class RegularOptions(TypedDict):
@@ -81,4 +81,25 @@ CONTEXT_REQUEST: LocalOptions = {
     "start_to_close_timeout": timedelta(seconds=3),
     "local_retry_threshold": timedelta(seconds=1),
     "retry_policy": RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_attempts=2),
+}
+
+
+class PagerDutyOptions(RegularOptions):
+    """Options with the queue for PagerDuty's activities and the connection's share of it."""
+
+    task_queue: str
+    priority: Priority
+    summary: str
+
+
+#: A look at a drill's incident. Its deadline passes while PagerDuty doesn't answer.
+DRILL: RegularOptions = {
+    "start_to_close_timeout": timedelta(minutes=2),
+    "schedule_to_close_timeout": timedelta(minutes=30),
+    "heartbeat_timeout": timedelta(seconds=10),
+    "retry_policy": RetryPolicy(
+        initial_interval=timedelta(seconds=1),
+        backoff_coefficient=2.0,
+        maximum_interval=timedelta(seconds=30),
+    ),
 }

@@ -16,6 +16,7 @@ INCIDENT_CONTEXT_WORKFLOW = CONTEXT_WORKFLOW
 ACCOUNT_MEMORY_WORKFLOW = "AccountMemoryWorkflow"
 ONCALL_DIGEST_WORKFLOW = "OnCallDigestWorkflow"
 ONCALL_ANALYSIS_WORKFLOW = "OnCallAnalysisWorkflow"
+ESCALATION_DRILL_WORKFLOW = "EscalationDrillWorkflow"
 
 QUERY_STATE = "state"
 QUERY_TIMELINE = "timeline"
@@ -81,3 +82,13 @@ def oncall_workflow_id(connection_id: str, as_of: datetime | None = None, now: d
     """
     times = (format_iso_utc(moment) if moment else "" for moment in (as_of, now))
     return f"pd-oncall:{connection_id}" if as_of is None else f"pd-oncall:{connection_id}:{':'.join(times)}"
+
+
+def drill_workflow_id(connection_id: str, service_id: str) -> str:
+    """Return the id of a service's drill, and of its schedule: only one is held at a time."""
+    return f"pd-drill:{service_id}:{connection_id}"
+
+
+def ending_drill_workflow_id(drill_id: str) -> str:
+    """Return the id of the workflow that ends a drill whose own was lost."""
+    return f"pd-drill-end:{drill_id}"

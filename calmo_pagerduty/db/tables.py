@@ -12,6 +12,7 @@ from calmo_pagerduty.db.context_tables import (
     contexts,
 )
 from calmo_pagerduty.db.digest_tables import oncall_digests
+from calmo_pagerduty.db.drill_tables import drill_services, escalation_drills
 from calmo_pagerduty.db.finding_tables import analysis_results, finding_events, findings
 from calmo_pagerduty.db.operation_tables import operations
 from calmo_pagerduty.db.scenario_tables import scenarios
@@ -27,10 +28,10 @@ from calmo_pagerduty.db.tool_tables import audit, request_permits, tool_calls
 __all__ = [
     "account_changes", "account_incidents", "account_objects", "account_reads", "account_snapshots",
     "analysis_results", "api_keys", "audit", "connections", "context_parts", "contexts", "dead_letters",
-    "deliveries", "delivery_bodies", "finding_events", "findings", "issue_changes", "issues",
-    "key_checks", "leases", "metadata", "oncall_digests", "oncall_runs", "operations", "reconciliations",
-    "refusals", "request_permits", "scenarios", "snapshot_blobs", "snapshot_parts", "timeline",
-    "tool_calls", "webhook_secrets", "webhooks",
+    "deliveries", "delivery_bodies", "drill_services", "escalation_drills", "finding_events", "findings",
+    "issue_changes", "issues", "key_checks", "leases", "metadata", "oncall_digests", "oncall_runs",
+    "operations", "reconciliations", "refusals", "request_permits", "scenarios", "snapshot_blobs",
+    "snapshot_parts", "timeline", "tool_calls", "webhook_secrets", "webhooks",
 ]  # fmt: skip
 
 connections = Table(

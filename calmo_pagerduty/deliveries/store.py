@@ -37,6 +37,8 @@ class NewDelivery:
     incident_id: str | None = None
     occurred_at: datetime | None = None
     facts: str | None = None
+    #: The incident's key if it looks like an escalation drill's. It is not stored.
+    drill_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

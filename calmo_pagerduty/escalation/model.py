@@ -16,6 +16,8 @@ class Outcome(StrEnum):
     EXHAUSTED = "exhausted"
     #: Low urgency doesn't escalate: the incident stays with the first people.
     STAYS = "stays"
+    #: PagerDuty resolves the incident by itself first, after the service's timeout.
+    AUTO_RESOLVED = "auto_resolved"
     #: Nobody is on call on any level: PagerDuty creates no incident.
     DROPPED = "dropped"
     #: The service is disabled: PagerDuty creates no incident.
@@ -107,7 +109,8 @@ class SkippedLevel:
 class Simulation:
     """An incident on a service at a moment that nobody acknowledges.
 
-    `ended_at` is when the escalation path is exhausted. `notes` say in words what this doesn't know.
+    `ended_at` is when the escalation path is exhausted, or when the service's timeout resolves the incident.
+    `notes` say in words what this doesn't know.
     """
 
     service_id: str

@@ -6,7 +6,8 @@ Source: PagerDuty's documentation. "Escalation Policies": an incident goes to th
 on call; after a level's delay it goes on to the next with somebody, after the last the path repeats
 `num_loops` times; with nobody on any level no incident is created. "Notification Rules": each rule fires so
 many minutes after the assignment while the incident is assigned to the person. "Service Settings": low
-urgency doesn't escalate. A change of shift doesn't reassign an incident.
+urgency doesn't escalate, and an incident is resolved after the service's timeout. A change of shift doesn't
+reassign an incident.
 """
 
 from dataclasses import dataclass, field, replace
@@ -72,8 +73,11 @@ def simulate_with(index: OnCallIndex, service_id: str, at: int, urgency: Urgency
     policy = index.policies.get(service.policy_id or "")
     if policy is None or not policy.rules:
         return replace(none, outcome=Outcome.NO_POLICY)
-    raised = raised_at(service, at) if given is Urgency.LOW and urgency is None else None
-    return _Run(index, policy, none, raised).finish()
+    raised = raised_at(service, at) if given is Urgency.LOW else None
+    simulation = _Run(index, policy, none, raised).finish()
+    if service.auto_resolve_timeout is None:
+        return simulation
+    return _cut(simulation, at + service.auto_resolve_timeout)
 
 
 def candidates_at(index: OnCallIndex, rule: EscalationRule, at: int) -> Candidates | None:
@@ -201,6 +205,31 @@ class _Run:
             unpaged=tuple(self.unpaged),
             skipped=tuple(self.skipped),
         )
+
+
+def _cut(simulation: Simulation, resolved_at: int) -> Simulation:
+    """Return the simulation as it goes if PagerDuty resolves the incident then."""
+    if not simulation.assignments or simulation.outcome is Outcome.UNKNOWN:
+        return simulation
+    assignments = tuple(
+        replace(step, until=resolved_at if step.until is None else min(step.until, resolved_at))
+        for step in simulation.assignments
+        if step.at < resolved_at
+    )
+    reached = {(step.level, step.pass_number) for step in assignments}
+    ended = simulation.ended_at
+    is_first = ended is None or ended >= resolved_at
+    return replace(
+        simulation,
+        outcome=Outcome.AUTO_RESOLVED if is_first else simulation.outcome,
+        ended_at=resolved_at if is_first else ended,
+        assignments=assignments,
+        pages=tuple(page for page in simulation.pages if page.at < resolved_at),
+        unpaged=tuple(
+            silent for silent in simulation.unpaged if (silent.level, silent.pass_number) in reached
+        ),
+        skipped=tuple(skip for skip in simulation.skipped if skip.at < resolved_at),
+    )
 
 
 def _page_order(page: Page) -> tuple[int, int, int, str, str]:

@@ -42,6 +42,7 @@ OUTCOME_WORDS: Mapping[Outcome, str] = MappingProxyType(
     {
         Outcome.EXHAUSTED: "Nobody is left to page: the incident stays with the last people.",
         Outcome.STAYS: "Low urgency doesn't escalate: the incident stays with these people.",
+        Outcome.AUTO_RESOLVED: "The service's timeout resolves the incident before anybody is left to page.",
         Outcome.DROPPED: "Nobody is on call on any level: PagerDuty creates no incident.",
         Outcome.DISABLED: "The service is disabled: PagerDuty creates no incident.",
         Outcome.MAINTENANCE: "The service is in maintenance: PagerDuty creates no incident.",

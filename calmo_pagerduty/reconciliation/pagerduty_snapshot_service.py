@@ -4,10 +4,11 @@ Source: PagerDuty's REST API, `GET /log_entries`, `GET /incidents`, `GET /incide
 `GET /incidents/{id}/log_entries`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from calmo_pagerduty.deliveries.drill_keys import drill_key
 from calmo_pagerduty.kernel.instants import format_iso_utc
 from calmo_pagerduty.pagerduty.client import PagerDutyClient
 from calmo_pagerduty.pagerduty.errors import NotFound
@@ -29,6 +30,8 @@ class PagerDutySnapshot:
     """
 
     incidents: dict[str, RestIncident] = field(default_factory=dict)
+    #: The keys of incidents that look like escalation drills', by incident id.
+    drill_keys: dict[str, str] = field(default_factory=dict)
     entries: dict[str, list[LogEntry]] = field(default_factory=dict)
     requests: int = 0
     count: int = 0
@@ -42,10 +45,24 @@ class PagerDutySnapshot:
                 continue
             self.entries.setdefault(entry.incident_id, []).insert(0, entry)
             self.count += 1
-            incident = item.get("incident")
-            rest_incident = parse_rest_incident(incident) if isinstance(incident, dict) else None
+            rest_incident = self.parse(item.get("incident"))
             if rest_incident is not None:
                 self.incidents.setdefault(rest_incident.incident_id, rest_incident)
+
+    def parse(self, incident: object) -> RestIncident | None:
+        """Return PagerDuty's incident, and remember its key if it may be a drill's."""
+        if not isinstance(incident, dict):
+            return None
+        rest_incident, key = parse_rest_incident(incident), drill_key(incident)
+        if rest_incident is not None and key is not None:
+            self.drill_keys[rest_incident.incident_id] = key
+        return rest_incident
+
+    def drop(self, incident_ids: Collection[str]) -> None:
+        """Remove incidents with their entries."""
+        for incident_id in incident_ids:
+            self.incidents.pop(incident_id, None)
+            self.entries.pop(incident_id, None)
 
 
 class PagerDutyReader:
@@ -77,7 +94,7 @@ class PagerDutyReader:
         statuses = (("statuses[]", "triggered"), ("statuses[]", "acknowledged"))
         request = _get("/incidents", query, *statuses)
         items = await self._collect(snapshot, request, "incidents", MAX_OPEN)
-        for rest_incident in filter(None, map(parse_rest_incident, items)):
+        for rest_incident in filter(None, map(snapshot.parse, items)):
             snapshot.incidents[rest_incident.incident_id] = rest_incident
         snapshot.count = len(snapshot.incidents)
         return snapshot
@@ -90,8 +107,7 @@ class PagerDutyReader:
             answer = await self._client.send(_get(f"/incidents/{incident_id}", {}))
         except NotFound:
             return
-        incident = answer.get("incident")
-        rest_incident = parse_rest_incident(incident) if isinstance(incident, dict) else None
+        rest_incident = snapshot.parse(answer.get("incident"))
         if rest_incident is not None:
             snapshot.incidents[incident_id] = rest_incident
 

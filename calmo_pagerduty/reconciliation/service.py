@@ -10,6 +10,7 @@ from calmo_pagerduty.connections.store import Connection, ConnectionRemoved
 from calmo_pagerduty.connections.throttle import Pacer
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
+from calmo_pagerduty.deliveries.drill_marker_store import list_drill_incidents, mark_drill_incident
 from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.pagerduty.errors import PagerDutyError
@@ -141,6 +142,7 @@ class ReconciliationService:
                 snapshot = await reader.read_window(order.since, order.until)
             else:
                 snapshot = await self._read_open_incidents(reader, connection.id)
+            await self._drop_drills(connection.id, snapshot)
             reconciler = IncidentReconciler(self._database, connection.id, snapshot, reader.read_incident)
             counts = await reconciler.run()
         except PagerDutyError as error:
@@ -152,6 +154,20 @@ class ReconciliationService:
             lambda tx: reconciliations.update_run_report(tx, order.run_id, tally.model_dump(mode="json"))
         )
         return tally
+
+    async def _drop_drills(self, connection_id: str, snapshot: PagerDutySnapshot) -> None:
+        """Leave out the incidents of escalation drills, which are no issues."""
+        ids = list({*snapshot.incidents, *snapshot.entries})
+
+        def write(tx: Transaction) -> frozenset[str]:
+            for incident_id, key in snapshot.drill_keys.items():
+                mark_drill_incident(tx, connection_id, incident_id, key)
+            found: set[str] = set()
+            for part in batches(ids):
+                found |= list_drill_incidents(tx, connection_id, part)
+            return frozenset(found)
+
+        snapshot.drop(await self._database.write(write))
 
     async def _read_open_incidents(self, reader: PagerDutyReader, connection_id: str) -> PagerDutySnapshot:
         """Read all incidents that are open there, and one by one those that are open only here."""

@@ -166,7 +166,16 @@ def parse_service(item: JsonObject) -> Service | None:
         acknowledgement_timeout=parse_count(item.get("acknowledgement_timeout")) or None,
         auto_resolve_timeout=parse_count(item.get("auto_resolve_timeout")) or None,
         auto_pause_seconds=_auto_pause(item.get("auto_pause_notifications_parameters")),
+        raises_urgency_with_support_hours=any(
+            _raises_urgency(action) for action in as_objects(item.get("scheduled_actions"))
+        ),
     )
+
+
+def _raises_urgency(action: JsonObject) -> bool:
+    """Return whether a scheduled action makes open incidents high urgency when support hours begin."""
+    begins = as_object(action.get("at")).get("name") == "support_hours_start"
+    return action.get("type") == "urgency_change" and action.get("to_urgency") == "high" and begins
 
 
 def parse_support_hours(value: object) -> SupportHours | None:

@@ -8,6 +8,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from cachetools import TTLCache
@@ -18,6 +19,8 @@ from calmo_pagerduty.db.database import Database, StoreUnavailable
 from calmo_pagerduty.db.encryption import CannotDecrypt
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.deliveries import refusal_store as refusals, store as deliveries
+from calmo_pagerduty.deliveries.drill_keys import drill_key
+from calmo_pagerduty.deliveries.drill_marker_store import mark_drill_incident
 from calmo_pagerduty.deliveries.event_facts import facts_json, is_about_an_incident, is_ping, is_unknown_type
 from calmo_pagerduty.deliveries.model import (
     GUARANTEED_BODY_BYTES,
@@ -46,6 +49,8 @@ BODY_SECONDS = 4.0
 #: If the database does not answer or commit within this time, we answer 503 and PagerDuty resends.
 COMMIT_SECONDS = 2.5
 RETRY_AFTER_SECONDS = 5
+#: The remark on a delivery about an escalation drill's incident.
+DRILL_REMARK = "drill"
 #: If more writes than this wait for the database, we answer 429 and PagerDuty resends.
 MAX_PENDING_WRITES = 4000
 #: For this long, a guarded webhook's wrong signatures are answered without asking the database.
@@ -135,7 +140,7 @@ class WebhookReceiver:
         def insert(connection: Transaction) -> Verdict:
             if not armed:
                 webhooks.mark_armed(connection, webhook.id, delivery.received_at)
-            return deliveries.insert_delivery(connection, delivery)
+            return deliveries.insert_delivery(connection, _recorded_if_of_a_drill(connection, delivery))
 
         verdict = await self._database.write(insert)
         if not armed:
@@ -227,7 +232,18 @@ def _new_delivery(webhook: Webhook, request: Request, body: bytes, version: int)
         incident_id=event.incident_id,
         occurred_at=event.occurred_at,
         facts=facts_json(event, now),
+        drill_key=drill_key(event.data),
     )
+
+
+def _recorded_if_of_a_drill(tx: Transaction, delivery: NewDelivery) -> NewDelivery:
+    """Return the delivery as one for the log only, if its incident is that of an escalation drill."""
+    if delivery.state is not DeliveryState.PENDING or delivery.incident_id is None:
+        return delivery
+    if not mark_drill_incident(tx, delivery.connection_id, delivery.incident_id, delivery.drill_key):
+        return delivery
+    remarks = ",".join(filter(None, (delivery.remarks, DRILL_REMARK)))
+    return replace(delivery, state=DeliveryState.RECORDED, remarks=remarks)
 
 
 def _initial_state(webhook: Webhook, event: WebhookEvent) -> DeliveryState:

@@ -19,6 +19,8 @@ from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.deliveries import refusal_store as refusals
 from calmo_pagerduty.deliveries.model import SignatureVerdict, Verdict
+from calmo_pagerduty.escalation import drill_store as drills
+from calmo_pagerduty.escalation.drill_store import DrillService
 from calmo_pagerduty.findings.service import record_results
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import Scope, Visibility
@@ -29,6 +31,7 @@ from calmo_pagerduty.snapshots import store as snapshots
 from tests.conftest import new_postgresql_database
 from tests.support.builders import SECRET, new_id
 from tests.support.doors import make_webhook, save_pending
+from tests.support.drills import new_drill
 from tests.support.findings import a_digest, a_finding, a_result
 from tests.support.kept_deliveries import keep
 from tests.support.saved_scenarios import a_saved_scenario
@@ -40,7 +43,8 @@ OF_A_SCOPE = (
     "timeline", "issue_changes", "tool_calls", "audit", "reconciliations", "contexts", "context_parts",
     "account_objects", "account_incidents", "account_changes", "account_reads",
     "operations", "account_snapshots", "snapshot_blobs", "snapshot_parts", "oncall_runs",
-    "analysis_results", "findings", "finding_events", "oncall_digests", "scenarios",
+    "analysis_results", "findings", "finding_events", "oncall_digests", "scenarios", "drill_services",
+    "escalation_drills",
 )  # fmt: skip
 #: What is nobody's: operators' own, or not yet known to be anybody's.
 NOBODYS = {
@@ -93,6 +97,8 @@ def fill(database: Database, scope: str) -> None:
             ("tool", "face", "key_id", "requester", "arguments_sha256", "idempotency_key", "rule"), "x"
         )
         call = new_id("call_")
+        drills.upsert_drill_service(transaction, connection, DrillService("PSHOP", "key", now, None))
+        drills.insert_drill(transaction, new_drill(connection, now))
         transaction.execute(
             tables.tool_calls.insert().values(
                 id=call,

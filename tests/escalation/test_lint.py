@@ -246,4 +246,6 @@ def test_an_empty_account_and_any_moment_are_understood() -> None:
 
 def test_every_code_says_what_it_rests_on() -> None:
     words = "".join(path.read_text() for path in (Path(lint.__file__).parent).glob("*.py"))
-    assert set(re.findall(r'code="([a-z_]+)"', words)) == set(lint.SECTIONS_OF_CODE)
+    # What a drill saw is conclusive, whatever a snapshot lacks.
+    codes = {code for code in re.findall(r'code="([a-z_]+)"', words) if not code.startswith("drill_")}
+    assert codes == set(lint.SECTIONS_OF_CODE)

@@ -174,6 +174,18 @@ def test_a_low_incident_becomes_high_when_support_hours_begin_if_the_service_say
     assert simulation.outcome is Outcome.EXHAUSTED
 
 
+def test_the_service_s_timeout_ends_the_escalation_before_it_is_exhausted() -> None:
+    quick = plain(services=(service(auto_resolve_timeout=12 * MINUTE),))
+    simulation = simulate(quick, "V1", MONDAY)
+    assert simulation.outcome is Outcome.AUTO_RESOLVED
+    assert simulation.ended_at == MONDAY + 12 * MINUTE
+    assert simulation.assignments[-1].until == MONDAY + 12 * MINUTE
+    assert (
+        simulate(plain(services=(service(auto_resolve_timeout=DAY),)), "V1", MONDAY).outcome
+        is Outcome.EXHAUSTED
+    )
+
+
 def test_a_disabled_service_opens_no_incident() -> None:
     off = plain(services=(service(status="disabled"),))
     assert simulate(off, "V1", MONDAY).outcome is Outcome.DISABLED

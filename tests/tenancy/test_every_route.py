@@ -150,6 +150,15 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "GET /api/connections/{id}/escalation/ladder.svg": (
         Named("connection", query=lambda w: {"policy": "PPOL"}),
     ),
+    "GET /api/connections/{id}/escalation/drills": (Named("connection"),),
+    "POST /api/connections/{id}/escalation/drills": (
+        Named("connection", body=lambda w: {"service": "PSHOP"}),
+    ),
+    "GET /api/connections/{id}/escalation/drill-services": (Named("connection"),),
+    "POST /api/connections/{id}/escalation/drill-services": (
+        Named("connection", body=lambda w: {"service": "PSHOP"}),
+    ),
+    "DELETE /api/connections/{id}/escalation/drill-services/{service}": (Named("connection"),),
     "GET /api/doctor": (Lists(), Named(query=lambda w: {"connection": w.connection})),
     "POST /api/doctor": (Named(body=lambda w: {"connection": w.connection}),),
     "GET /api/findings": (

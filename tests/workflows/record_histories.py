@@ -31,6 +31,7 @@ from calmo_pagerduty.temporal.dev_server import TemporalDevServer  # noqa: E402
 from tests.support import (  # noqa: E402
     recorded_actions,
     recorded_contexts,
+    recorded_drills,
     recorded_healing,
     recorded_incidents,
     recorded_oncall,
@@ -51,6 +52,7 @@ SCENARIOS = (
     *recorded_actions.SCENARIOS,
     *recorded_contexts.SCENARIOS,
     *recorded_oncall.SCENARIOS,
+    *recorded_drills.SCENARIOS,
 )
 
 HISTORIES = TESTS / "histories"
@@ -100,6 +102,9 @@ async def _record_run(name: str, client: Client, address: str, folder: Path) -> 
     elif name in recorded_oncall.SCENARIOS:
         async with running_service(parts) as service:
             handle = client.get_workflow_handle(await recorded_oncall.SCENARIOS[name](service))
+    elif name in recorded_drills.SCENARIOS:
+        async with healing_service(parts) as healed:
+            handle = client.get_workflow_handle(await recorded_drills.SCENARIOS[name](healed))
     else:
         async with running_service(parts, working=False) as service:
             handle = client.get_workflow_handle(await recorded_tool_calls.SCENARIOS[name](service, client))

@@ -16,16 +16,11 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from temporalio.workflow import NondeterminismError
 
+from bootstrap.workers import WORKFLOWS
 from calmo_pagerduty.incidents.lifecycle import IncidentState
 from calmo_pagerduty.temporal.client import DATA_CONVERTER
 from tests.support.patient_workflows import PatientWorkflows
-from workflows.account_memory import AccountMemoryWorkflow
-from workflows.doctor import DoctorWorkflow
 from workflows.incident import IncidentWorkflow
-from workflows.incident_context import IncidentContextWorkflow
-from workflows.oncall_analysis import OnCallAnalysisWorkflow
-from workflows.reconcile import ReconcileWorkflow
-from workflows.tool_call import ToolCallWorkflow
 
 RECORDED = sorted((Path(__file__).parents[1] / "histories").glob("*.json"))
 
@@ -36,16 +31,7 @@ def history_of(path: Path) -> WorkflowHistory:
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 async def test_a_recorded_history_replays(path: Path) -> None:
-    workflows = [
-        IncidentWorkflow,
-        ToolCallWorkflow,
-        ReconcileWorkflow,
-        DoctorWorkflow,
-        IncidentContextWorkflow,
-        AccountMemoryWorkflow,
-        OnCallAnalysisWorkflow,
-    ]
-    replayer = Replayer(workflows=workflows, data_converter=DATA_CONVERTER, plugins=[PatientWorkflows()])
+    replayer = Replayer(workflows=WORKFLOWS, data_converter=DATA_CONVERTER, plugins=[PatientWorkflows()])
     await replayer.replay_workflow(history_of(path))
 
 

@@ -1,0 +1,39 @@
+"""Recognise the incidents of escalation drills: they are kept in the delivery log, and become no issues.
+
+A drill's incident has a random key that only we and the account know. Once its id is known, the key alone
+proves nothing any more: nobody can hide another incident behind it.
+"""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from calmo_pagerduty.db.tables import escalation_drills as drills
+from calmo_pagerduty.db.transactions import Transaction
+
+
+def mark_drill_incident(
+    tx: Transaction, connection_id: str, incident_id: str, incident_key: str | None
+) -> bool:
+    """Return whether an incident is a drill's. The first event with the drill's key tells the id."""
+    if incident_key is not None:
+        tx.execute(
+            sa.update(drills)
+            .where(
+                drills.c.connection_id == connection_id,
+                drills.c.incident_key == incident_key,
+                drills.c.incident_id.is_(None),
+            )
+            .values(incident_id=incident_id)
+        )
+    return bool(list_drill_incidents(tx, connection_id, [incident_id]))
+
+
+def list_drill_incidents(tx: Transaction, connection_id: str, incident_ids: Sequence[str]) -> frozenset[str]:
+    """Return those of the incidents that drills opened."""
+    found = tx.execute(
+        sa.select(drills.c.incident_id).where(
+            drills.c.connection_id == connection_id, drills.c.incident_id.in_(incident_ids)
+        )
+    )
+    return frozenset(str(incident_id) for incident_id in found.scalars())
