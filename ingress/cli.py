@@ -39,6 +39,8 @@ COMMANDS = (
     ("issues", "ingress.commands.issues:app", "List, show and act on issues, one per incident."),
     ("oncall", "ingress.commands.oncall:app",
      "Run the on-call analyses, and show their runs and snapshots."),
+    ("escalation", "ingress.commands.escalation:app",
+     "Simulate incidents, lint escalation policies, see answers, hold drills."),
     ("findings", "ingress.commands.findings:app",
      "What the on-call analyses found wrong: list, show, accept, dismiss."),
     ("deliveries", "ingress.commands.deliveries:app",

@@ -24,6 +24,7 @@ from calmo_pagerduty.findings.codec import result_document
 from calmo_pagerduty.findings.model import AnalysisResult
 from calmo_pagerduty.kernel.instants import to_utc
 from calmo_pagerduty.kernel.time_zones import time_zone
+from calmo_pagerduty.plots.codec import lanes_to_json
 from calmo_pagerduty.plots.figures import steps_figure
 from calmo_pagerduty.plots.lanes import lanes_figure
 from calmo_pagerduty.snapshots.model import AccountSnapshot
@@ -111,7 +112,14 @@ class EscalationEndpoints:
     ) -> SimulationModel:
         """GET /api/connections/{id}/escalation/simulation"""
         index, simulated = await self._simulate(request, principal, query)
-        return SimulationModel.model_validate(simulation_report(index, simulated))
+        model = SimulationModel.model_validate(simulation_report(index, simulated))
+        if query.lanes:
+            model.lanes = {
+                "window": list(simulation_window(simulated)),
+                "time_zone": _zone(index.snapshot).key,
+                "lanes": lanes_to_json(simulation_lanes(index, simulated)),
+            }
+        return model
 
     async def simulation_picture(
         self, request: Request, principal: Principal, query: SimulationQuery

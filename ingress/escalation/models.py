@@ -25,6 +25,7 @@ class SimulationQuery(SnapshotQuery):
     service: PagerDutyId = Field(description="The service's id at PagerDuty.")
     at: Moment | None = Field(None, description="When the incident begins. Default: now.")
     urgency: Urgency | None = Field(None, description="Default: as the service's own rule says.")
+    lanes: bool = Field(False, description="With the lanes of the plot.")
 
 
 class LintQuery(SnapshotQuery):
@@ -65,6 +66,8 @@ class SimulationModel(Model):
     skipped_levels: list[Json]
     #: What the simulation can't know.
     notes: list[Word]
+    #: The plot: window, time zone and lanes.
+    lanes: Json | None = None
 
 
 class AnalysisModel(Model):

@@ -21,6 +21,7 @@ from calmo_pagerduty.tools.classes import Category
 from ingress.api.endpoints import QUERY_METHODS, NoInput
 from ingress.api.models import Model
 from ingress.coverage.models import CoverageQuery, NowNextQuery, ReadinessQuery
+from ingress.escalation.models import LintQuery, ResponseQuery, SimulationQuery
 from ingress.findings.models import DismissBody, FindingListQuery
 from ingress.scheduling.models import OptimiseBody, WhatIfBody
 
@@ -130,6 +131,56 @@ REPORT_TOOLS: Sequence[ReportTool] = (
         "Says, with a reason, that a finding needs no care. It stays dismissed unless it gets worse. Nothing"
         " changes in PagerDuty.",
         writes=True,
+    ),
+    ReportTool(
+        "simulate_escalation",
+        "GET",
+        f"{CONNECTION_PATH}/escalation/simulation",
+        SimulationQuery,
+        FINDINGS_READ,
+        Category.ESCALATION,
+        "Simulate an incident",
+        "Shows whom PagerDuty would page, on what and after how many minutes, if an incident began on a"
+        " service"
+        " and nobody acknowledged: level by level until the path is exhausted; who is assigned and not paged,"
+        " and why; and whether an incident would be created at all.",
+    ),
+    ReportTool(
+        "lint_escalation_policies",
+        "GET",
+        f"{CONNECTION_PATH}/escalation/lint",
+        LintQuery,
+        FINDINGS_READ,
+        Category.ESCALATION,
+        "Lint escalation policies",
+        "Lists what would keep a page from reaching somebody in the next days: the same person twice, a"
+        " single"
+        " person or level, rules that never page, exhausted paths with their log entries; with evidence, a"
+        " recommendation and how to undo it.",
+    ),
+    ReportTool(
+        "get_escalation_response",
+        "GET",
+        f"{CONNECTION_PATH}/escalation/response",
+        ResponseQuery,
+        FINDINGS_READ,
+        Category.ESCALATION,
+        "Show how incidents are answered",
+        "Shows per policy how incidents are acknowledged: right-censored curves per level, the"
+        " probability that"
+        " nobody answers, the expected time, advice on delays with its test, and where the time goes. null is"
+        " unknown, with a reason.",
+    ),
+    ReportTool(
+        "list_escalation_drills",
+        "GET",
+        f"{CONNECTION_PATH}/escalation/drills",
+        NoInput,
+        FINDINGS_READ,
+        Category.ESCALATION,
+        "List escalation drills",
+        "Lists drills with what was expected and seen, and each difference between PagerDuty and the"
+        " simulation.",
     ),
     ReportTool(
         "get_coverage",

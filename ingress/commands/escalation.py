@@ -1,0 +1,180 @@
+"""The commands `calmo-pagerduty escalation …`."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from ingress.commands.instances import client_of
+from ingress.commands.options import AS_JSON, DATA_DIR
+from ingress.commands.output import emit
+
+app = typer.Typer(
+    no_args_is_help=True, help="Simulate incidents, lint escalation policies, see answers, hold drills."
+)
+
+Json = dict[str, Any]
+CONNECTION = typer.Argument(help="The connection's id")
+NOW = typer.Option("--now", help="The time of the analysis (UTC). Default: now")
+AS_OF = typer.Option(help="Use the newest snapshot of this time (UTC) or before. Default: the newest")
+SERVICE = typer.Argument(help="The service's id at PagerDuty")
+POLICY = typer.Option(help="Only this escalation policy, by id")
+#: The exit code if something would keep a page from reaching somebody.
+EXIT_FOUND = 1
+#: Outcomes of a simulation in which nobody is paged.
+NOBODY_PAGED = frozenset({"dropped", "disabled", "maintenance", "no_policy"})
+GRAVE = frozenset({"critical", "high"})
+
+
+@app.command()
+def simulate(
+    connection: Annotated[str, CONNECTION],
+    service: Annotated[str, SERVICE],
+    at: Annotated[datetime | None, typer.Option(help="When the incident begins (UTC). Default: now")] = None,
+    urgency: Annotated[
+        str | None, typer.Option(help="high or low. Default: as the service's rule says")
+    ] = None,
+    as_of: Annotated[datetime | None, AS_OF] = None,
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Show whom PagerDuty would page, on what, after how long. Exits with 1 if nobody."""
+    lanes = None if as_json else "true"
+    params = _params({"at": at, "as_of": as_of}, service=service, urgency=urgency, lanes=lanes)
+    report = client_of(data_dir).get(_path(connection, "simulation"), params)
+    if as_json:
+        typer.echo(json.dumps(report))
+    else:
+        from ingress.commands.escalation_view import print_simulation  # noqa: PLC0415 - imports rich
+
+        print_simulation(report)
+    raise typer.Exit(EXIT_FOUND if report["outcome"] in NOBODY_PAGED else 0)
+
+
+@app.command()
+def lint(
+    connection: Annotated[str, CONNECTION],
+    days: Annotated[int, typer.Option(min=1, max=90, help="How many days to look ahead")] = 30,
+    policy: Annotated[str | None, POLICY] = None,
+    form: Annotated[str, typer.Option("--format", help="text, md or csv")] = "text",
+    now: Annotated[datetime | None, NOW] = None,
+    as_of: Annotated[datetime | None, AS_OF] = None,
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """List what would keep a page from reaching somebody. Exits with 1 for a grave finding."""
+    client, path = client_of(data_dir), _path(connection, "lint")
+    params = _params({"now": now, "as_of": as_of}, days=str(days))
+    if form in {"md", "csv"}:
+        typer.echo(client.text(path, [*params, ("format", form)]), nl=False)
+        return
+    result = client.get(path, [*params, ("ladders", "true")])
+    if as_json:
+        typer.echo(json.dumps(result))
+    else:
+        from ingress.commands.escalation_view import print_lint  # noqa: PLC0415 - imports rich
+
+        print_lint(result, policy)
+    found = any(finding["severity"] in GRAVE for finding in result["findings"])
+    raise typer.Exit(EXIT_FOUND if found else 0)
+
+
+@app.command()
+def response(
+    connection: Annotated[str, CONNECTION],
+    policy: Annotated[str | None, POLICY] = None,
+    now: Annotated[datetime | None, NOW] = None,
+    as_of: Annotated[datetime | None, AS_OF] = None,
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Show how incidents are answered: curves per level, expected times, advice, and where the time goes."""
+    params = _params({"now": now, "as_of": as_of}, policy=policy)
+    result = client_of(data_dir).get(_path(connection, "response"), params)
+    if as_json:
+        typer.echo(json.dumps(result))
+        return
+    from ingress.commands.escalation_view import print_response  # noqa: PLC0415 - imports rich
+
+    print_response(result)
+
+
+@app.command()
+def drill(
+    connection: Annotated[str, CONNECTION],
+    service: Annotated[str, SERVICE],
+    watch_minutes: Annotated[
+        int, typer.Option(min=1, max=60, help="How long to watch before the drill escalates")
+    ] = 5,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask: page the people on call now")] = False,
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Hold a drill on a service that was named for drills. It pages the people who are on call now."""
+    if not yes:
+        typer.confirm("This pages the people who are on call now. Go on?", abort=True)
+    body = {"service": service, "watch_minutes": watch_minutes}
+    started = client_of(data_dir).send("POST", _path(connection, "drills"), body)
+    emit(started, as_json, lambda answer: f"{answer['drill']}: see `escalation drills {connection}`\n")
+
+
+@app.command()
+def drills(
+    connection: Annotated[str, CONNECTION],
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """List drills, the newest first, with what differed from the simulation."""
+    found = client_of(data_dir).get(_path(connection, "drills"))
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    from ingress.commands.escalation_view import print_drills  # noqa: PLC0415 - imports rich
+
+    print_drills(found)
+
+
+@app.command("drill-service")
+def drill_service(
+    connection: Annotated[str, CONNECTION],
+    service: Annotated[str | None, typer.Argument(help="Name this service for drills")] = None,
+    every_days: Annotated[
+        int | None, typer.Option(min=1, max=365, help="Hold a drill so often. Default: on demand")
+    ] = None,
+    forget: Annotated[bool, typer.Option("--forget", help="Hold no more drills on the service")] = False,
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Name a service for drills, or list those that were named."""
+    client, path = client_of(data_dir), _path(connection, "drill-services")
+    if service is not None and forget:
+        client.send("DELETE", f"{path}/{quote(service, safe='')}")
+    elif service is not None:
+        client.send("POST", path, {"service": service, "every_days": every_days})
+    emit(client.get(path), as_json, _services_text)
+
+
+def _services_text(answer: Json) -> str:
+    lines = [f"{row['service']}: {_how_often(row['every_days'])}\n" for row in answer["services"]]
+    return "".join(lines) or "no service was named for drills\n"
+
+
+def _how_often(every_days: int | None) -> str:
+    return "on demand" if every_days is None else f"every {every_days} days"
+
+
+def _path(connection: str, name: str) -> str:
+    return f"/api/connections/{quote(connection, safe='')}/escalation/{name}"
+
+
+def _params(times: dict[str, datetime | None], **others: str | None) -> list[tuple[str, str]]:
+    """Return the query. Times without a zone count as UTC."""
+    moments = [
+        (name, f"{moment.replace(tzinfo=None).isoformat()}Z")
+        for name, moment in times.items()
+        if moment is not None
+    ]
+    return [*moments, *((name, value) for name, value in others.items() if value is not None)]
