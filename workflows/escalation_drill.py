@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from calmo_pagerduty.kernel.model import FrozenModel
     from calmo_pagerduty.tool_calls.model import CallState
     from workflows import activity_options, names
-    from workflows.tool_call import ToolCallWorkflow, child_call_workflow_options
+    from workflows.ordered_call import run_call
 
 #: How long PagerDuty's log may lag behind a step of ours.
 SETTLE = timedelta(seconds=10)
@@ -70,7 +70,7 @@ class EscalationDrillWorkflow:
             return FinishedDrill(drill_id=self._drill.drill_id, state=DrillState.REFUSED)
         try:
             workflow.set_current_details("The call that opens the incident may wait for an approval.")
-            if await self._call(begun) is CallState.DONE and await self._mark_opened():
+            if await run_call(begun.ticket) is CallState.DONE and await self._mark_opened():
                 await self._exercise(timedelta(seconds=start.watch_seconds))
         except (FailureError, TimeoutError, asyncio.CancelledError) as error:
             workflow.logger.warning("drill_interrupted", extra={"error": type(error).__name__})
@@ -107,7 +107,7 @@ class EscalationDrillWorkflow:
         """Make the step's call. Returns False if it is not allowed, or did not succeed."""
         order = DrillStepToFile(drill_id=self._drill.drill_id, step=step)
         begun = await self._file(order)
-        if begun.ticket is None or await self._call(begun) is not CallState.DONE:
+        if begun.ticket is None or await run_call(begun.ticket) is not CallState.DONE:
             return False
         await workflow.execute_local_activity_method(
             DrillActivities.mark_drill_step_done, order, **activity_options.STORE
@@ -139,7 +139,7 @@ class EscalationDrillWorkflow:
             order = DrillStepToFile(drill_id=self._drill.drill_id, step=DrillStep.RESOLVE)
             begun = await self._file(order)
             if begun.ticket is not None:
-                await self._call(begun)
+                await run_call(begun.ticket)
             return not (await self._look()).is_open
         except ActivityError:
             return False
@@ -167,16 +167,6 @@ class EscalationDrillWorkflow:
         return await workflow.execute_local_activity_method(
             DrillActivities.mark_drill_opened, self._drill, **activity_options.STORE
         )
-
-    async def _call(self, begun: BegunDrill) -> CallState:
-        """Run the call's own workflow as a child, and return the call's state at its end."""
-        assert begun.ticket is not None
-        if begun.ticket.state not in {CallState.WAITING, CallState.RUNNING}:
-            return begun.ticket.state
-        ended = await workflow.execute_child_workflow(
-            ToolCallWorkflow.run, **child_call_workflow_options(begun.ticket)
-        )
-        return ended.state
 
     async def _look(self) -> Sighting:
         return await workflow.execute_activity_method(
