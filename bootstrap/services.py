@@ -13,6 +13,7 @@ from activities.oncall import OnCallActivities
 from activities.oncall_digest import DigestActivities
 from activities.reconciliation import ReconcileActivities
 from activities.tool_calls import ToolCallActivities
+from activities.workload import CoverActivities
 from bootstrap.store import OpenStore
 from calmo_pagerduty.connections.service import PagerDutyClients
 from calmo_pagerduty.contexts.gathering.assessor import Assessor
@@ -43,6 +44,8 @@ from calmo_pagerduty.tool_calls.authorization_service import ToolAuthorizer
 from calmo_pagerduty.tool_calls.record_service import ToolCallRepository
 from calmo_pagerduty.tool_calls.service import ToolCallService
 from calmo_pagerduty.webhooks.doctor_service import DoctorService
+from calmo_pagerduty.workload.cover_service import CoverService
+from calmo_pagerduty.workload.settings_service import WorkloadSettingsService
 
 Activity = Callable[..., Any]
 
@@ -142,6 +145,20 @@ class Services:
         return ScenarioService(self.database, self.snapshot_reader)
 
     @cached_property
+    def workload_settings_service(self) -> WorkloadSettingsService:
+        return WorkloadSettingsService(self.database)
+
+    @cached_property
+    def cover_service(self) -> CoverService:
+        return CoverService(
+            self.database, self.snapshot_reader, self.workload_settings_service, self.tool_authorizer
+        )
+
+    @cached_property
+    def cover_activities(self) -> CoverActivities:
+        return CoverActivities(self.cover_service)
+
+    @cached_property
     def finding_service(self) -> FindingService:
         return FindingService(self.database)
 
@@ -220,6 +237,8 @@ class Services:
             self.drill_activities.file_drill_step,
             self.drill_activities.mark_drill_opened,
             self.drill_activities.mark_drill_step_done,
+            self.cover_activities.propose_cover,
+            self.cover_activities.advance_cover,
         )
 
     @property

@@ -16,6 +16,7 @@ from workflows.incident_context import IncidentContextWorkflow
 from workflows.oncall_analysis import OnCallAnalysisWorkflow
 from workflows.oncall_digest import OnCallDigestWorkflow
 from workflows.reconcile import ReconcileWorkflow
+from workflows.rough_night import RoughNightWorkflow
 from workflows.tool_call import ToolCallWorkflow
 
 WORKFLOWS = (
@@ -28,6 +29,7 @@ WORKFLOWS = (
     OnCallDigestWorkflow,
     OnCallAnalysisWorkflow,
     EscalationDrillWorkflow,
+    RoughNightWorkflow,
 )
 #: Activities in progress may finish within this time after SIGTERM.
 SHUTDOWN_GRACE = timedelta(seconds=4)

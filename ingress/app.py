@@ -73,6 +73,9 @@ def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
         *ingress.oncall.endpoints(),
         *ingress.escalation.endpoints(),
         *ingress.drills.endpoints(),
+        *ingress.workload.endpoints(),
+        *ingress.workload_settings.endpoints(),
+        *ingress.covers.endpoints(),
         *ingress.findings.endpoints(),
         *ingress.scenarios.endpoints(),
         *ingress.digests.endpoints(),
@@ -113,6 +116,7 @@ def build_app(ingress: Ingress) -> Starlette:
             "drill_sweeper": ingress.drill_sweeper.run,
             "retention_sweeper": ingress.retention.run,
             "webhook_sweeper": ingress.webhook_sweeper.run,
+            "rough_night_sweeper": ingress.rough_night_sweeper.run,
         }
         if ingress.services.settings.analyse_oncall:
             loops["oncall_scheduler"] = ingress.oncall_scheduler.run

@@ -49,6 +49,8 @@ COMMANDS = (
      "Manage connections: PagerDuty accounts with their tokens and rules."),
     ("tool", "ingress.commands.tools:app",
      "List and call PagerDuty tools, and decide on calls that wait for approval."),
+    ("workload", "ingress.commands.workload:app",
+     "Show on-call workload: fairness, pay, working time; ask for cover."),
     ("audit", "ingress.commands.audit:app",
      "Read and verify the audit chain of tool calls and changes."),
     ("api-key", "ingress.commands.api_keys:app", "Manage API keys of the REST API."),

@@ -49,6 +49,10 @@ from ingress.webhooks.end_to_end_check import WebhookTestDeps
 from ingress.webhooks.endpoints import WebhookEndpoints
 from ingress.webhooks.subscriber import Subscriber
 from ingress.webhooks.sweeper import WebhookSweeper
+from ingress.workload.cover_endpoints import CoverEndpoints
+from ingress.workload.endpoints import WorkloadEndpoints
+from ingress.workload.settings_endpoints import WorkloadSettingsEndpoints
+from ingress.workload.sweeper import RoughNightSweeper
 from workflows import names
 
 
@@ -92,7 +96,9 @@ class Ingress:
         self.digest_scheduler = DigestScheduler(database, temporal, queue)
         self.reconcile_scheduler = ReconcileScheduler(database, self.metrics, temporal, queue)
         self.oncall_scheduler = OnCallScheduler(database, temporal, queue)
+        self.rough_night_sweeper = RoughNightSweeper(database, services.cover_service, temporal, queue)
         self._make_endpoints()
+        self._make_workload()
         self._make_webhooks()
 
     def _make_endpoints(self) -> None:
@@ -119,6 +125,15 @@ class Ingress:
         self.account_reports = AccountReportEndpoints(services.account_report_service)
         self.report_tools = ReportToolEndpoints()
         self.mcp = McpEndpoint(database, self.tool_call_dispatcher, self.action_service, links, public)
+
+    def _make_workload(self) -> None:
+        services = self.services
+        settings, snapshots = services.workload_settings_service, services.snapshot_reader
+        self.workload = WorkloadEndpoints(snapshots, settings)
+        self.workload_settings = WorkloadSettingsEndpoints(services.database, settings)
+        self.covers = CoverEndpoints(
+            services.cover_service, snapshots, self.tool_call_dispatcher, services.temporal
+        )
 
     def _make_webhooks(self) -> None:
         services, public = self.services, self.services.settings.public_address

@@ -103,3 +103,18 @@ DRILL: RegularOptions = {
         maximum_interval=timedelta(seconds=30),
     ),
 }
+
+
+class PlainOptions(TypedDict):
+    start_to_close_timeout: timedelta
+    retry_policy: RetryPolicy
+
+
+#: A decision on a stored snapshot, whose loading takes a second for a large account. Temporal retries it
+#: without end: a proposal that comes late is better than none, and it expires.
+COVER: PlainOptions = {
+    "start_to_close_timeout": timedelta(minutes=1),
+    "retry_policy": RetryPolicy(
+        initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=5)
+    ),
+}

@@ -17,6 +17,7 @@ ACCOUNT_MEMORY_WORKFLOW = "AccountMemoryWorkflow"
 ONCALL_DIGEST_WORKFLOW = "OnCallDigestWorkflow"
 ONCALL_ANALYSIS_WORKFLOW = "OnCallAnalysisWorkflow"
 ESCALATION_DRILL_WORKFLOW = "EscalationDrillWorkflow"
+ROUGH_NIGHT_WORKFLOW = "RoughNightWorkflow"
 
 QUERY_STATE = "state"
 QUERY_TIMELINE = "timeline"
@@ -30,6 +31,7 @@ QUERY_RECONCILE_STATE = "reconcile_state"
 SIGNAL_GATHER_AGAIN = GATHER_AGAIN
 QUERY_PROGRESS = PROGRESS
 QUERY_ONCALL_PROGRESS = "oncall_progress"
+SIGNAL_COVER_ANSWERED = "cover_answered"
 
 INCIDENT_ID = SearchAttributeKey.for_keyword("PdIncidentId")
 CONNECTION = SearchAttributeKey.for_keyword("PdConnection")
@@ -92,3 +94,8 @@ def drill_workflow_id(connection_id: str, service_id: str) -> str:
 def ending_drill_workflow_id(drill_id: str) -> str:
     """Return the id of the workflow that ends a drill whose own was lost."""
     return f"pd-drill-end:{drill_id}"
+
+
+def rough_night_workflow_id(night: str) -> str:
+    """Return the id of the workflow that asks for cover after a rough night, named by its hash."""
+    return f"pd-rough-night:{night}"

@@ -24,14 +24,16 @@ from calmo_pagerduty.db.snapshot_tables import (
     snapshot_parts,
 )
 from calmo_pagerduty.db.tool_tables import audit, request_permits, tool_calls
+from calmo_pagerduty.db.workload_tables import cover_requests, workload_settings
 
 __all__ = [
     "account_changes", "account_incidents", "account_objects", "account_reads", "account_snapshots",
-    "analysis_results", "api_keys", "audit", "connections", "context_parts", "contexts", "dead_letters",
-    "deliveries", "delivery_bodies", "drill_services", "escalation_drills", "finding_events", "findings",
-    "issue_changes", "issues", "key_checks", "leases", "metadata", "oncall_digests", "oncall_runs",
-    "operations", "reconciliations", "refusals", "request_permits", "scenarios", "snapshot_blobs",
-    "snapshot_parts", "timeline", "tool_calls", "webhook_secrets", "webhooks",
+    "analysis_results", "api_keys", "audit", "connections", "context_parts", "contexts", "cover_requests",
+    "dead_letters", "deliveries", "delivery_bodies", "drill_services", "escalation_drills",
+    "finding_events", "findings", "issue_changes", "issues", "key_checks", "leases", "metadata",
+    "oncall_digests", "oncall_runs", "operations", "reconciliations", "refusals", "request_permits",
+    "scenarios", "snapshot_blobs", "snapshot_parts", "timeline", "tool_calls", "webhook_secrets",
+    "webhooks", "workload_settings",
 ]  # fmt: skip
 
 connections = Table(

@@ -11,6 +11,8 @@ from calmo_pagerduty.workload.report import workload_report
 
 ANALYSIS = "workload"
 VERSION = 1
+#: As far back as snapshots are rendered: the more pages, the more can be told from chance.
+MAX_PAST_DAYS = 35
 SECTIONS = (
     SectionName.SCHEDULES,
     SectionName.POLICIES,
@@ -26,7 +28,7 @@ def analyse(snapshot: AccountSnapshot, now: int) -> AnalysisResult:
 
     Times are epoch seconds (UTC); each person's nights and weekends are those of the person's own zone.
     """
-    report = workload_report(snapshot, now)
+    report = workload_report(snapshot, now, past_days=MAX_PAST_DAYS)
     findings = [*hours_findings(report), *pages_findings(report), *limit_findings(report)]
     return AnalysisResult(
         analysis=ANALYSIS,

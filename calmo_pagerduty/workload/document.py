@@ -12,7 +12,7 @@ from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.kernel.json_values import JsonObject
 from calmo_pagerduty.kernel.local_bands import HOUR, Band
 from calmo_pagerduty.kernel.untrusted_text import sanitize_text
-from calmo_pagerduty.snapshots.model import SectionState, Team
+from calmo_pagerduty.snapshots.model import AccountSnapshot, SectionState, Team
 from calmo_pagerduty.statistics.fairness import gini, jain
 from calmo_pagerduty.workload.hours import PersonHours
 from calmo_pagerduty.workload.limits import (
@@ -38,6 +38,8 @@ DEFINITIONS = {
     "target": "a share of the schedule's hours, in proportion to membership in its layers or rotations",
     "above_target": "over 1.25 times the target, and by a turn or more",
     "luck_band": "where time on call alone puts a count in 95 of 100 cases; pages of one burst fall together",
+    "p_value": "the chance of so uneven a share if only time on call decided: twice the smaller of two tests,"
+    " of the group's Gini coefficient and of the unluckiest person (Holm)",
     "debt": "hours above the target, less those below, since the ledger began",
     "limits": "Google's SRE book, chapter 11: 25 % of the time on call, 2 incidents per 12 h",
 }
@@ -59,13 +61,21 @@ def workload_document(report: WorkloadReport, may_see: MaySee) -> JsonObject:
     }
 
 
-def incomplete(report: WorkloadReport) -> list[str]:
-    """Return what is missing, in words."""
-    notes = [
+def incomplete_sections(snapshot: AccountSnapshot) -> list[str]:
+    """Return which sections of the snapshot are not complete, and why."""
+    return [
         f"{section.name}: {section.state.replace('_', ' ')}{f', {section.reason}' if section.reason else ''}"
-        for section in report.snapshot.sections
+        for section in snapshot.sections
         if section.state is not SectionState.COMPLETE
     ]
+
+
+def incomplete(report: WorkloadReport) -> list[str]:
+    """Return what is missing, in words."""
+    notes = incomplete_sections(report.snapshot)
+    for name, period in (("past", report.past), ("planned time", report.forward)):
+        if not period.window.seconds:
+            notes.append(f"the snapshot was rendered for another time: nothing is known of the {name}")
     if report.unrendered:
         notes.append(f"{len(report.unrendered)} schedules were not rendered; their hours are unknown")
     unknown = sum(not hours.person.is_zone_known for hours in report.forward.people)

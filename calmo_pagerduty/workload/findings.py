@@ -21,9 +21,9 @@ PERSON_PAGES = "workload.pages_beyond_luck"
 TOO_MANY_INCIDENTS = "workload.too_many_incidents"
 
 #: Expected share of false alarms among schedules whose pages are called uneven.
-FALSE_DISCOVERY_RATE = 0.01
+FALSE_DISCOVERY_RATE = 0.05
 #: A person of such a schedule is named if chance makes so many pages less often than this.
-PERSON_LEVEL = 0.01
+PERSON_LEVEL = 0.05
 HOUR = 3600
 
 

@@ -79,6 +79,15 @@ def bursts(times: Iterable[int], seconds: int = BURST_SECONDS) -> tuple[int, ...
     return tuple(sizes)
 
 
+def burst_begins(times: Iterable[int], seconds: int = BURST_SECONDS) -> tuple[int, ...]:
+    """Return when bursts begin."""
+    begins: list[int] = []
+    for at in sorted(times):
+        if not begins or at >= begins[-1] + seconds:
+            begins.append(at)
+    return tuple(begins)
+
+
 def by_person(items: Iterable[Interruption]) -> Mapping[str, tuple[Interruption, ...]]:
     """Return interruptions by person, earliest first."""
     grouped: dict[str, list[Interruption]] = {}

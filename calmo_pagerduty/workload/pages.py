@@ -12,7 +12,7 @@ from calmo_pagerduty.kernel.intervals import Span, clip, total_seconds
 from calmo_pagerduty.kernel.local_bands import DAY, Band, band_at, split_into_bands
 from calmo_pagerduty.statistics.fairness import gini
 from calmo_pagerduty.statistics.luck import LuckTest, holm_adjusted, judge_luck, pooled_dispersion
-from calmo_pagerduty.workload.interruptions import BURST_SECONDS, Interruption, bursts
+from calmo_pagerduty.workload.interruptions import BURST_SECONDS, Interruption, burst_begins, bursts
 from calmo_pagerduty.workload.people import OnCallTimes, Person
 
 #: With fewer pages, nothing is said: even all of them on one of six people could be chance.
@@ -121,10 +121,18 @@ def _judge(
         bursts=sum(map(len, sizes)),
         burst_seconds=size,
         gini=gini(rates),
-        p_value=None if test is None else test.p_value,
+        p_value=None if test is None else _either(test),
         people=() if test is None else _people(ids, seconds, times_of, test, people),
         insufficient=insufficient,
     )
+
+
+def _either(test: LuckTest) -> float:
+    """Return the p-value of two tests in one (Bonferroni): the spread of all, and the unluckiest person.
+
+    Many small differences show in the first, a single overloaded person among many in the second.
+    """
+    return min(1.0, 2 * min(test.p_value, *holm_adjusted(test.p_values)))
 
 
 def _people(
@@ -162,11 +170,12 @@ def _insufficient(pages: int, people: int, burst_count: int) -> str:
 def _burst_seconds(times_of: Mapping[str, Sequence[int]], held: Mapping[str, Sequence[Span]]) -> int:
     """Return how far apart pages must be to fall independently.
 
-    Days of the same person are compared: that some people have more of them is what the test is for.
+    Bursts per day of the same person are compared: that some people have more is what the test is for.
     """
+    begins_of = {user_id: burst_begins(times) for user_id, times in times_of.items()}
     groups = [
-        [sum(day.start <= at < day.end for at in times_of[user_id]) for day in _days(held.get(user_id, ()))]
-        for user_id in times_of
+        [sum(day.start <= at < day.end for at in begins) for day in _days(held.get(user_id, ()))]
+        for user_id, begins in begins_of.items()
     ]
     dispersion = pooled_dispersion(groups)
     return DAY if dispersion is not None and dispersion[1] < _OVERDISPERSED else BURST_SECONDS

@@ -81,7 +81,7 @@ def memberships(schedule: Schedule, window: Span) -> tuple[Membership, ...]:
     spans: dict[str, list[Span]] = {}
     turns: dict[str, float] = {}
     for span, user_ids, turn_seconds in _parts(schedule):
-        within = clip([span], window)
+        within = union(clip([span], window))
         for user_id in sorted(set(user_ids)) if within else ():
             spans.setdefault(user_id, []).extend(within)
             turns[user_id] = turns.get(user_id, 0.0) + turn_seconds

@@ -29,6 +29,10 @@ from calmo_pagerduty.tool_calls.authorization_service import (
 from calmo_pagerduty.tool_calls.store import IdempotencyKeyReused
 from calmo_pagerduty.tools.arguments import InvalidArguments
 from calmo_pagerduty.tools.permissions import InvalidSelector
+from calmo_pagerduty.workload.cover import NotOnCall
+from calmo_pagerduty.workload.cover_requests import CoverRefused
+from calmo_pagerduty.workload.rules import InvalidSettings
+from calmo_pagerduty.workload.settings_service import NotPublished
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +101,10 @@ STATUS_OF_ERROR: Mapping[type[Exception], HTTPStatus] = {
     TooManyScenarios: HTTPStatus.CONFLICT,
     SnapshotNotFound: HTTPStatus.NOT_FOUND,
     SnapshotUnreadable: HTTPStatus.CONFLICT,
+    NotOnCall: HTTPStatus.CONFLICT,
+    CoverRefused: HTTPStatus.CONFLICT,
+    InvalidSettings: HTTPStatus.BAD_REQUEST,
+    NotPublished: HTTPStatus.CONFLICT,
     ValidationError: HTTPStatus.BAD_REQUEST,
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }

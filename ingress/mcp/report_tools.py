@@ -24,6 +24,7 @@ from ingress.coverage.models import CoverageQuery, NowNextQuery, ReadinessQuery
 from ingress.escalation.models import LintQuery, ResponseQuery, SimulationQuery
 from ingress.findings.models import DismissBody, FindingListQuery
 from ingress.scheduling.models import OptimiseBody, WhatIfBody
+from ingress.workload.models import CoverQuery, CoverRequestListQuery, PeriodQuery, WorkloadQuery
 
 Json = dict[str, Any]
 
@@ -86,6 +87,50 @@ class ReportCall:
         return ApiRequest(self.tool.method, path, params)
 
 
+WORKLOAD_TOOLS: Sequence[ReportTool] = (
+    ReportTool(
+        "get_workload",
+        "GET",
+        "/api/connections/{id}/workload",
+        WorkloadQuery,
+        FINDINGS_READ,
+        Category.ON_CALL,
+        "Show on-call workload",
+        "Shows hours, nights, weekends and interruptions, past and planned: shares beside their targets,"
+        " pages beside what chance alone brings, Google's limits, debts. Persons if the key may see them.",
+    ),
+    ReportTool(
+        "check_working_time",
+        "GET",
+        "/api/connections/{id}/workload/working-time",
+        PeriodQuery,
+        FINDINGS_READ,
+        Category.ON_CALL,
+        "Check working time",
+        "Checks rest and average hours of people on call against the published template. Indicative.",
+    ),
+    ReportTool(
+        "suggest_cover",
+        "GET",
+        "/api/connections/{id}/cover",
+        CoverQuery,
+        FINDINGS_READ,
+        Category.ON_CALL,
+        "Suggest who covers",
+        "Suggests who could cover a person's time on call, or parts of it: awake and least loaded first, with"
+        " reasons why others can't. Nothing changes.",
+    ),
+    ReportTool(
+        "list_cover_requests",
+        "GET",
+        "/api/connections/{id}/cover-requests",
+        CoverRequestListQuery,
+        FINDINGS_READ,
+        Category.ON_CALL,
+        "List requests for cover",
+        "Lists who was asked to cover a time on call, why, and how it ended.",
+    ),
+)
 REPORT_TOOLS: Sequence[ReportTool] = (
     ReportTool(
         "list_findings",
@@ -242,6 +287,7 @@ REPORT_TOOLS: Sequence[ReportTool] = (
         " rest, leave and wishes, with the price of each broken wish, or why no roster is possible. Each plan"
         " has a draft. Nothing changes until apply_schedule_draft is called with it and approved.",
     ),
+    *WORKLOAD_TOOLS,
 )
 REPORT_TOOL_BY_NAME: Mapping[str, ReportTool] = {tool.name: tool for tool in REPORT_TOOLS}
 

@@ -28,8 +28,10 @@ from calmo_pagerduty.oncall import digest_store as digests, store as oncall_runs
 from calmo_pagerduty.oncall.model import RunToStart
 from calmo_pagerduty.scheduling import store as scenarios
 from calmo_pagerduty.snapshots import store as snapshots
+from calmo_pagerduty.workload import store as workload
 from tests.conftest import new_postgresql_database
 from tests.support.builders import SECRET, new_id
+from tests.support.cover import cover_request
 from tests.support.doors import make_webhook, save_pending
 from tests.support.drills import new_drill
 from tests.support.findings import a_digest, a_finding, a_result
@@ -45,6 +47,8 @@ OF_A_SCOPE = (
     "operations", "account_snapshots", "snapshot_blobs", "snapshot_parts", "oncall_runs",
     "analysis_results", "findings", "finding_events", "oncall_digests", "scenarios", "drill_services",
     "escalation_drills",
+    "analysis_results", "findings", "finding_events", "oncall_digests", "scenarios",
+    "workload_settings", "cover_requests",
 )  # fmt: skip
 #: What is nobody's: operators' own, or not yet known to be anybody's.
 NOBODYS = {
@@ -132,6 +136,8 @@ def fill(database: Database, scope: str) -> None:
         oncall_runs.insert_run(transaction, run, (), now)
         record_results(transaction, connection, (a_result(a_finding()),), now)
         scenarios.insert_scenario(transaction, a_saved_scenario(new_id(), connection, "snap", "plan"))
+        workload.mark_drafted(transaction, connection, {}, "x", now)
+        workload.insert_request(transaction, cover_request(connection, now))
         digests.insert_digest(transaction, a_digest(connection), now)
 
     database.write_blocking(write)

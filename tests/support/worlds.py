@@ -21,7 +21,9 @@ from calmo_pagerduty.tool_calls import store as tool_calls
 from calmo_pagerduty.tool_calls.model import CallState, Channel
 from calmo_pagerduty.tool_calls.store import ToolCall
 from calmo_pagerduty.webhooks.lifecycle import webhook_handle
+from calmo_pagerduty.workload import store as workload
 from tests.support.builders import SECRET, an_event, body_of, headers_for, new_id
+from tests.support.cover import cover_request
 from tests.support.doors import make_webhook, save_pending
 from tests.support.findings import a_finding, a_result
 from tests.support.sample_context import store_context
@@ -49,6 +51,7 @@ class World:
     key: str
     finding: str
     run: str
+    cover: str
 
     def told_in(self, text: str) -> set[str]:
         """Return which of this world's marks stand in an answer. Small numbers tell nothing."""
@@ -71,6 +74,7 @@ MISSING = World(
     handle="wh_aaaaaa", incident="QNOBODY", issue=f"iss_{'a' * 24}", seq="987654321",
     call="call_aaaaaaaaaaaaaaaaaaaa", key="a" * 16, finding="987654321",
     run="00000000-0000-7000-8000-000000000000",
+    cover="cover_aaaaaaaaaaaaaaaa",
 )  # fmt: skip
 
 
@@ -136,6 +140,12 @@ async def make_world(service: ToolService, keyring: Keyring, scope: str) -> Worl
         finding = transaction.execute(
             sa.select(tables.findings.c.id).where(tables.findings.c.connection_id == connection)
         ).scalar_one()
+        people: dict[str, Any] = {"user_id": canary, "candidates": (canary,), "asked": (canary,)}
+        cover = cover_request(connection, now, schedule_id=canary, created_by=canary, **people)
+        workload.insert_request(transaction, cover)
+        paid = {"pay": {"currency": "EUR", "base_rate": "1"}}
+        workload.mark_drafted(transaction, connection, paid, canary, now)
+        workload.mark_published(transaction, connection, 0, canary, now)
         return World(
             scope,
             canary,
@@ -149,6 +159,7 @@ async def make_world(service: ToolService, keyring: Keyring, scope: str) -> Worl
             api_keys.parse_key_id(key),
             str(finding),
             run,
+            cover.id,
         )
 
     return database.write_blocking(write)

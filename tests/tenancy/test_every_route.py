@@ -6,6 +6,7 @@ A new route without a case here fails: it isn't known yet what a foreigner would
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.tools.catalogue import TOOLS
 from ingress.api.endpoints import Endpoint, EndpointRow
 from ingress.app import served_endpoints
+from tests.support.builders import NOON
 from tests.support.parts import Parts
 from tests.support.tool_service import ToolService, running_service
 from tests.support.worlds import MISSING, World, everything_kept, make_world, permissions_but
@@ -25,6 +27,12 @@ GONE = frozenset({404})
 #: An id that can't be told from one of nobody is answered as any other.
 AS_ANY = frozenset({200})
 REFUSED = frozenset({403, 404})
+COVER = {
+    "schedule": "PSCHED",
+    "user": "PADA",
+    "since": NOON.isoformat(),
+    "until": (NOON + timedelta(days=1)).isoformat(),
+}
 SAMPLE_KEY = {"name": "x", "permissions": ["issues:read"]}
 
 Values = Callable[[World], dict[str, Any]]
@@ -159,6 +167,25 @@ CASES: Mapping[str, tuple[Case, ...]] = {
         Named("connection", body=lambda w: {"service": "PSHOP"}),
     ),
     "DELETE /api/connections/{id}/escalation/drill-services/{service}": (Named("connection"),),
+    "GET /api/connections/{id}/workload": (Named("connection"),),
+    "GET /api/connections/{id}/workload/document": (Named("connection"),),
+    "GET /api/connections/{id}/workload/plot.svg": (Named("connection"),),
+    "GET /api/connections/{id}/workload/pay": (Named("connection"),),
+    "GET /api/connections/{id}/workload/pay/document": (Named("connection"),),
+    "GET /api/connections/{id}/workload/working-time": (Named("connection"),),
+    "GET /api/connections/{id}/workload/working-time/document": (Named("connection"),),
+    "GET /api/connections/{id}/workload/settings": (Named("connection"),),
+    "PUT /api/connections/{id}/workload/settings/draft": (
+        Named("connection", body=lambda w: {"document": "{}"}),
+    ),
+    "POST /api/connections/{id}/workload/settings/publish": (Named("connection"),),
+    "GET /api/connections/{id}/cover": (Named("connection", query=lambda w: COVER),),
+    "GET /api/connections/{id}/cover-requests": (Named("connection"),),
+    "POST /api/connections/{id}/cover-requests": (Named("connection", body=lambda w: COVER),),
+    "GET /api/cover-requests/{id}": (Named("cover"),),
+    "POST /api/cover-requests/{id}/answer": (
+        Named("cover", body=lambda w: {"answer": "accept", "user_id": "PUSER"}),
+    ),
     "GET /api/doctor": (Lists(), Named(query=lambda w: {"connection": w.connection})),
     "POST /api/doctor": (Named(body=lambda w: {"connection": w.connection}),),
     "GET /api/findings": (

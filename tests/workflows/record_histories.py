@@ -35,6 +35,7 @@ from tests.support import (  # noqa: E402
     recorded_healing,
     recorded_incidents,
     recorded_oncall,
+    recorded_rough_nights,
     recorded_tool_calls,
 )
 from tests.support.acting_service import acting_service  # noqa: E402
@@ -53,6 +54,7 @@ SCENARIOS = (
     *recorded_contexts.SCENARIOS,
     *recorded_oncall.SCENARIOS,
     *recorded_drills.SCENARIOS,
+    *recorded_rough_nights.SCENARIOS,
 )
 
 HISTORIES = TESTS / "histories"
@@ -105,6 +107,9 @@ async def _record_run(name: str, client: Client, address: str, folder: Path) -> 
     elif name in recorded_drills.SCENARIOS:
         async with healing_service(parts) as healed:
             handle = client.get_workflow_handle(await recorded_drills.SCENARIOS[name](healed))
+    elif name in recorded_rough_nights.SCENARIOS:
+        async with running_service(parts) as service:
+            handle = client.get_workflow_handle(await recorded_rough_nights.SCENARIOS[name](service))
     else:
         async with running_service(parts, working=False) as service:
             handle = client.get_workflow_handle(await recorded_tool_calls.SCENARIOS[name](service, client))

@@ -227,3 +227,11 @@ def test_an_empty_account_has_no_finding() -> None:
     result = analyse(account(), NOW)
     assert result.findings == ()
     assert result.metrics["past"]["schedules"] == []
+
+
+def test_a_time_that_the_snapshot_does_not_reach_is_said_to_be_unknown() -> None:
+    snapshot = paged_account(DAILY, [])
+    later = NOW + 400 * DAY
+    document = workload_document(workload_report(snapshot, later), may_see(snapshot, ALL_PERSONS))
+    assert "nothing is known of the past" in " ".join(document["incomplete"])
+    assert analyse(snapshot, later).findings == ()
