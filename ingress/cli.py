@@ -35,6 +35,8 @@ COMMANDS = (
      "Show where nobody would be paged, why, and what it costs. Exits with 1 if a policy has a gap."),
     ("readiness", "ingress.commands.coverage:readiness",
      "Show who is on call now and next, and who can be paged on what. Exits with 1 if somebody can't be."),
+    ("what-if", "ingress.commands.what_if:app",
+     "Ask what a change of schedules or policies would do, and optimise schedules."),
     ("webhook", "ingress.commands.webhooks:app", "Manage webhooks, to which PagerDuty delivers."),
     ("issues", "ingress.commands.issues:app", "List, show and act on issues, one per incident."),
     ("oncall", "ingress.commands.oncall:app",

@@ -18,14 +18,15 @@ CLIENT, RICH = "httpx", "rich"
 EXPLAINED = (
     "", "up", "worker", "ingress", "mcp", "explain", "context", "reconcile", "doctor", "webhook",
     "webhook create", "issues", "issues act", "deliveries", "connection add", "tool", "audit",
-    "api-key create", "health", "encryption", "findings",
+    "api-key create", "health", "encryption", "findings", "what-if", "what-if ask",
 )  # fmt: skip
 #: Each ends in one line that says that nothing answers.
 ASKING = (
     "issues list", "issues show PT4KHLK", "issues act PT4KHLK resolve", "tool list",
     "tool call list_users", "webhook list", "webhook pause abc", "connection list", "audit list",
     "api-key list", "deliveries list", "explain PT4KHLK", "context PT4KHLK", "reconcile con_a", "doctor",
-    "health ingress", "findings list", "findings show 1",
+    "health ingress", "findings list", "findings show 1", "what-if list con_a",
+    "what-if ask con_a --leaver Ann@2026-12-01",
 )  # fmt: skip
 PROGRAM = """
 import atexit, sys
