@@ -85,9 +85,9 @@ class Reader:
 
 
 @pytest.fixture
-async def reader(sqlite_database: Database, keyring: Keyring, tmp_path: Path) -> AsyncIterator[Reader]:
-    snapshot = store_snapshot(sqlite_database, world())
-    async with open_doorway(sqlite_database, keyring, tmp_path) as doorway:
+async def reader(database: Database, keyring: Keyring, tmp_path: Path) -> AsyncIterator[Reader]:
+    snapshot = store_snapshot(database, world())
+    async with open_doorway(database, keyring, tmp_path) as doorway:
         yield Reader(doorway, snapshot.connection_id)
 
 

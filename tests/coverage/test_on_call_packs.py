@@ -27,12 +27,12 @@ Snap = Callable[[str, int, bool], contextlib.AbstractAsyncContextManager[tuple[A
 
 
 @pytest.fixture
-def snap(sqlite_database: Database, keyring: Keyring, tmp_path: Path) -> Snap:
+def snap(database: Database, keyring: Keyring, tmp_path: Path) -> Snap:
     @contextlib.asynccontextmanager
     async def take(name: str, seed: int, placebo: bool) -> AsyncIterator[tuple[AccountSnapshot, OnCallTruth]]:
         now = datetime.now(UTC)
         account, truth = ON_CALL_PACKS[name](now=lambda: now, seed=seed, placebo=placebo)
-        async with collecting_from(account, sqlite_database, keyring, tmp_path) as collecting:
+        async with collecting_from(account, database, keyring, tmp_path) as collecting:
             yield await collecting.snapshot(), truth
 
     return take
