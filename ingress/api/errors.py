@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from calmo_pagerduty.coverage.away import CalendarRefused
 from calmo_pagerduty.db.database import StoreUnavailable
 from calmo_pagerduty.db.encryption import CannotDecrypt
 from calmo_pagerduty.findings.lifecycle import FindingDecisionRefused
@@ -99,6 +100,7 @@ STATUS_OF_ERROR: Mapping[type[Exception], HTTPStatus] = {
     ScenarioInvalid: HTTPStatus.BAD_REQUEST,
     WhatIfRefused: HTTPStatus.CONFLICT,
     TooManyScenarios: HTTPStatus.CONFLICT,
+    CalendarRefused: HTTPStatus.BAD_REQUEST,
     SnapshotNotFound: HTTPStatus.NOT_FOUND,
     SnapshotUnreadable: HTTPStatus.CONFLICT,
     NotOnCall: HTTPStatus.CONFLICT,

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import typer
 
+from calmo_pagerduty.clients.requests import ApiProblem
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, DATA_DIR
 
@@ -15,6 +16,7 @@ CONNECTION = typer.Argument(help="The connection's id")
 DAYS = typer.Option(min=1, max=90, help="How many days to look ahead")
 NOW = typer.Option("--now", help="Look ahead from this time (UTC). Default: now")
 AS_OF = typer.Option(help="Use the newest snapshot of this time (UTC) or before. Default: the newest")
+AWAY = typer.Option("--away", help="A person's calendar, as USER_ID=FILE.ics: show duties while away")
 #: Exit code if somebody might not be paged.
 EXIT_FOUND = 1
 
@@ -26,6 +28,7 @@ def coverage(
     policy: Annotated[str | None, typer.Option(help="Only this escalation policy, by id")] = None,
     service: Annotated[str | None, typer.Option(help="Only this service, by id")] = None,
     grid: Annotated[bool, typer.Option("--grid", help="Show all schedules with their people")] = False,
+    away: Annotated[list[str] | None, AWAY] = None,
     now: Annotated[datetime | None, NOW] = None,
     as_of: Annotated[datetime | None, AS_OF] = None,
     as_json: Annotated[bool, AS_JSON] = False,
@@ -36,7 +39,12 @@ def coverage(
         now, as_of, days=str(days), schedule=schedule, policy=policy, service=service,
         lanes=None if as_json else "true",
     )  # fmt: skip
-    report = client_of(data_dir).get(_path(connection, "coverage"), params)
+    client = client_of(data_dir)
+    report = client.get(_path(connection, "coverage"), params)
+    if away:
+        times = dict(_params(now, as_of))
+        body = {**times, "days": days, "calendars": [_calendar(text) for text in away]}
+        report |= client.send("POST", _path(connection, "coverage/conflicts"), body)
     if as_json:
         typer.echo(json.dumps(report))
     else:
@@ -70,6 +78,17 @@ def readiness(
         print_readiness(people, services)
     red = ("not_reachable", "never_paged", "email_only")
     raise typer.Exit(EXIT_FOUND if any(people["counts"][state] for state in red) else 0)
+
+
+def _calendar(text: str) -> dict[str, str]:
+    """Return the calendar of `USER_ID=FILE`. Raises ApiProblem."""
+    user, is_given, file = text.partition("=")
+    if not is_given:
+        raise ApiProblem(f"--away takes USER_ID=FILE.ics, not {text[:60]!r}")
+    try:
+        return {"user": user, "text": Path(file).read_text(encoding="utf-8", errors="replace")}
+    except OSError as error:
+        raise ApiProblem(f"the calendar {file[:200]!r} can't be read: {error.strerror}") from None
 
 
 def _path(connection: str, name: str) -> str:

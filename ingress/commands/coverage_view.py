@@ -118,6 +118,10 @@ def _conflicts(report: Json, zone: ZoneInfo) -> Iterator[RenderableType]:
             )
         yield Text()
         yield table
+    for row in report.get("skipped_events", ()):
+        yield Text("! ", style="yellow") + cell_text(
+            f"the calendar of {row['user']}: {row['events']} events left out: {row['reason']}"
+        )
     if report["hidden_conflicts"]:
         yield Text(
             f"{report['hidden_conflicts']} conflicts are about persons whom this key may not see", style="dim"

@@ -14,6 +14,7 @@ from calmo_pagerduty.access.permissions import FINDINGS_READ
 from calmo_pagerduty.access.persons import PersonVisibility
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.coverage.analysis import account_zone
+from calmo_pagerduty.coverage.away import parse_away
 from calmo_pagerduty.coverage.documents import CoverageDocument
 from calmo_pagerduty.coverage.lanes import policy_lanes, schedule_lanes
 from calmo_pagerduty.coverage.model import CoverageReport
@@ -22,6 +23,8 @@ from calmo_pagerduty.coverage.report import ReportOptions, coverage_report
 from calmo_pagerduty.coverage.selection import Selection, restricted
 from calmo_pagerduty.coverage.timelines import Timelines
 from calmo_pagerduty.kernel.instants import to_utc
+from calmo_pagerduty.kernel.intervals import Span
+from calmo_pagerduty.kernel.local_bands import DAY
 from calmo_pagerduty.kernel.time_zones import time_zone
 from calmo_pagerduty.plots.codec import lanes_to_json
 from calmo_pagerduty.plots.lanes import lanes_figure
@@ -33,6 +36,8 @@ from ingress.api.endpoints import Endpoint, EndpointRow, Json, Media
 from ingress.api.errors import ResourceNotFound
 from ingress.api.pictures import svg_response
 from ingress.coverage.models import (
+    ConflictsBody,
+    ConflictsModel,
     CoverageModel,
     CoverageQuery,
     GridQuery,
@@ -77,6 +82,13 @@ class CoverageEndpoints:
                 statuses=NOT_FOUND,
             ),
             Endpoint(
+                "POST", f"{PATH}/coverage/conflicts",
+                "Compare duties with imported calendars: on call while away, two duties, little rest",
+                Json(ConflictsModel), permission=FINDINGS_READ, takes=ConflictsBody,
+                handler=self.conflicts,
+                statuses=NOT_FOUND,
+            ),
+            Endpoint(
                 "GET", f"{PATH}/readiness",
                 "Show who can be paged on what, at high and at low urgency",
                 Json(ReadinessReportModel), permission=FINDINGS_READ, takes=ReadinessQuery,
@@ -104,6 +116,11 @@ class CoverageEndpoints:
         """GET /api/connections/{id}/coverage/schedules.svg"""
         snapshot = await self._snapshot(request, principal, query)
         return svg_response(await asyncio.to_thread(schedules_figure, snapshot, query))
+
+    async def conflicts(self, request: Request, principal: Principal, body: ConflictsBody) -> ConflictsModel:
+        """POST /api/connections/{id}/coverage/conflicts"""
+        snapshot = await self._snapshot(request, principal, body)
+        return await asyncio.to_thread(conflicts_answer, snapshot, body, principal.persons)
 
     async def readiness(
         self, request: Request, principal: Principal, query: ReadinessQuery
@@ -151,6 +168,28 @@ def coverage_answer(
             "schedules": lanes_to_json(schedule_lanes(timelines, shown)),
         }
     return CoverageModel.model_validate(document)
+
+
+def conflicts_answer(
+    snapshot: AccountSnapshot, body: ConflictsBody, persons: PersonVisibility
+) -> ConflictsModel:
+    """Return all conflicts with the calendars. Raises CalendarRefused."""
+    now = _seconds(body.now)
+    window, index = Span(now, now + body.days * DAY), OnCallIndex(snapshot)
+    away: dict[str, list[Span]] = {}
+    skipped: list[dict[str, object]] = []
+    for calendar in body.calendars:
+        user = index.users.get(calendar.user)
+        zone = time_zone(user.time_zone if user else None) or account_zone(snapshot)
+        parsed = parse_away(calendar.text.encode(), window, zone, all_events=body.all_events)
+        away.setdefault(calendar.user, []).extend(parsed.spans)
+        skipped += [{"user": calendar.user, "reason": why, "events": count} for why, count in parsed.skipped]
+    options = ReportOptions(body.days, body.min_rest_hours, away)
+    document = CoverageDocument(index, coverage_report(snapshot, now, options), persons).document(Selection())
+    return ConflictsModel.model_validate(
+        {name: document[name] for name in ConflictsModel.model_fields if name != "skipped_events"}
+        | {"skipped_events": skipped}
+    )
 
 
 def policies_figure(snapshot: AccountSnapshot, query: PictureQuery) -> Figure:

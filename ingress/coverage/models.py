@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
+from calmo_pagerduty.coverage.away import MAX_BYTES
 from calmo_pagerduty.coverage.conflicts import MIN_REST_HOURS
 from calmo_pagerduty.coverage.report import MAX_DAYS
 from calmo_pagerduty.kernel.time_zones import time_zone
@@ -65,6 +66,33 @@ class NowNextQuery(SnapshotQuery):
     time_zone: ZoneName | None = Field(
         None, description="The reader's zone, IANA's name. Default: the account's zone."
     )
+
+
+class CalendarBody(Model):
+    """A person's calendar in iCalendar format. It is used for this answer, and not stored."""
+
+    user: PagerDutyId = Field(description="The person's id at PagerDuty.")
+    text: str = Field(max_length=MAX_BYTES)
+
+
+class ConflictsBody(SnapshotQuery):
+    calendars: list[CalendarBody] = Field(max_length=20)
+    days: int = Field(30, ge=1, le=MAX_DAYS)
+    min_rest_hours: float = Field(MIN_REST_HOURS, ge=0, le=48, description="Less rest is a conflict.")
+    all_events: bool = Field(
+        False, description="Every event is an absence. Default: those whose summary says so."
+    )
+
+
+class ConflictsModel(Model):
+    """Conflicts of persons whom the key may see; `hidden_conflicts` counts the others."""
+
+    snapshot_id: str
+    snapshot_taken_at: str
+    conflicts: list[Json]
+    hidden_conflicts: int
+    #: What of the calendars was left out: person, reason and how many events.
+    skipped_events: list[Json]
 
 
 class CoverageModel(Model):

@@ -140,6 +140,29 @@ async def test_now_and_next_are_in_the_readers_and_the_persons_zone(reader: Read
     assert [check["check"] for check in row["checklist"] if check["verdict"] == "problem"] == ["reachable"]
 
 
+async def test_an_imported_calendar_shows_duties_while_away_and_what_it_left_out(reader: Reader) -> None:
+    pytest.importorskip("icalendar")
+    calendar = "\r\n".join([
+        "BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//t//t//",
+        "BEGIN:VEVENT", "UID:1", "SUMMARY:Vacation", "DTSTART;VALUE=DATE:20270105", "END:VEVENT",
+        "BEGIN:VEVENT", "UID:2", "SUMMARY:Away", "DTSTART:20270105T000000Z", "RRULE:FREQ=SECONDLY",
+        "END:VEVENT", "END:VCALENDAR", "",
+    ])  # fmt: skip
+    key = make_key(reader.doorway.database, (READ, PERSONS), [ACME])
+    path = f"{reader.path}/coverage/conflicts"
+    body = {**AT_NOW, "calendars": [{"user": "UA", "text": calendar}]}
+    answer = await reader.doorway.client.post(path, headers=key, json=body)
+    assert answer.status_code == 200, answer.text
+    (away,) = [row for row in answer.json()["conflicts"] if row["kind"] == "away"]
+    assert (away["person"]["id"], away["seconds"]) == ("UA", DAY)
+    assert [row["events"] for row in answer.json()["skipped_events"]] == [1]
+    refused = await reader.doorway.client.post(
+        path, headers=key, json={"calendars": [{"user": "UA", "text": "hello"}]}
+    )
+    assert refused.status_code == 400
+    assert "no calendar" in refused.json()["error"]["message"]
+
+
 @pytest.mark.parametrize("name", ["coverage/policies.svg", "coverage/schedules.svg"])
 async def test_pictures_are_svg_that_runs_nothing(reader: Reader, name: str) -> None:
     answer = await reader.get(name)

@@ -124,6 +124,9 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "GET /api/connections/{id}/coverage": (Named("connection"),),
     "GET /api/connections/{id}/coverage/policies.svg": (Named("connection"),),
     "GET /api/connections/{id}/coverage/schedules.svg": (Named("connection"),),
+    "POST /api/connections/{id}/coverage/conflicts": (
+        Named("connection", body=lambda w: {"calendars": []}),
+    ),
     "GET /api/connections/{id}/readiness": (Named("connection"),),
     "GET /api/connections/{id}/now-next": (Named("connection"),),
     "POST /api/connections/{id}/what-if": (
