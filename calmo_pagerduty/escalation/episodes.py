@@ -10,7 +10,7 @@ reassignment by a person.
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from calmo_pagerduty.escalation.log_lint import PastIncident, first_policy
+from calmo_pagerduty.escalation.log_lint import PastIncident, first_policy, policy_path
 from calmo_pagerduty.escalation.simulation import candidates_at
 from calmo_pagerduty.snapshots.model import ContactKind, LogKind, LogRecord, Policy
 from calmo_pagerduty.snapshots.on_call import OnCallIndex
@@ -121,6 +121,9 @@ class _Reader:
         self._item = item
         self._open: Episode | None = None
         self._policy_id = _first_policy(index, item)
+        self._delegated_to = {
+            record.id: policy_id for policy_id, record in policy_path(index, item) if record is not None
+        }
         self.episodes: list[Episode] = []
 
     def assign(self, record: LogRecord) -> None:
@@ -130,8 +133,8 @@ class _Reader:
             return
         escalates = record.kind in {LogKind.ESCALATE, LogKind.REPEAT_ESCALATION_PATH}
         self.close(record.at, EpisodeEnd.ESCALATED if escalates else EpisodeEnd.REASSIGNED)
-        if record.kind is LogKind.DELEGATE and record.policy_id is not None:
-            self._policy_id = record.policy_id
+        if record.kind is LogKind.DELEGATE:
+            self._policy_id = self._delegated_to.get(record.id)
         level = self._level(record, before)
         self._open = Episode(
             self._item.incident.id, self._policy_id, level, record.at, record.at, record.user_ids,

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from calmo_pagerduty.escalation.entities import MAX_ENTITIES, incident_entities, policy_entity
-from calmo_pagerduty.findings.model import Confidence, Entity, Evidence, Finding, FindingSeverity
+from calmo_pagerduty.escalation.simulation import candidates_at
+from calmo_pagerduty.findings.model import Confidence, Evidence, Finding, FindingSeverity
 from calmo_pagerduty.snapshots.model import AccountSnapshot, Incident, LogKind, LogRecord, Policy
 from calmo_pagerduty.snapshots.on_call import OnCallIndex
 
@@ -96,13 +97,35 @@ def path_minutes(policy: Policy) -> int:
     return sum(rule.delay_minutes for rule in policy.rules) * (policy.num_loops + 1)
 
 
-def delegations(item: PastIncident) -> tuple[tuple[str, LogRecord], ...]:
-    """Return the policies that an incident was delegated to, in turn, each with its record."""
-    return tuple(
-        (record.policy_id, record)
-        for record in item.records
-        if record.kind is LogKind.DELEGATE and record.policy_id is not None
-    )
+def policy_path(index: OnCallIndex, item: PastIncident) -> tuple[tuple[str | None, LogRecord | None], ...]:
+    """Return the policies that an incident went through, each with the delegation that led there.
+
+    PagerDuty's log entries name no policy. The last one is the incident's own; one in between is the only
+    policy whose first level with somebody had these people on call then, else None: unknown.
+    """
+    moves = [record for record in item.records if record.kind is LogKind.DELEGATE]
+    path: list[tuple[str | None, LogRecord | None]] = [(first_policy(index, item), None)]
+    for record in moves:
+        is_last = record is moves[-1]
+        known = record.policy_id or (item.incident.policy_id if is_last else None)
+        path.append((known or _policy_of_people(index, record), record))
+    return tuple(path)
+
+
+def _policy_of_people(index: OnCallIndex, record: LogRecord) -> str | None:
+    """Return the only policy that would assign these people then; None if none or several would."""
+    people = set(record.user_ids)
+    found = []
+    for policy in index.policies.values():
+        for rule in policy.rules:
+            candidates = candidates_at(index, rule, record.at)
+            if candidates is None:
+                return None
+            if candidates:
+                if any(people == set(group) for group in candidates):
+                    found.append(policy.id)
+                break
+    return found[0] if len(found) == 1 else None
 
 
 def first_policy(index: OnCallIndex, item: PastIncident) -> str | None:
@@ -117,48 +140,42 @@ def first_policy(index: OnCallIndex, item: PastIncident) -> str | None:
 
 
 def _ping_pong(index: OnCallIndex, past: tuple[PastIncident, ...]) -> Iterator[Finding]:
-    pairs: dict[tuple[str, str], list[tuple[Incident, LogRecord]]] = {}
+    returned: dict[str, list[tuple[Incident, LogRecord, str | None]]] = {}
     for item in past:
-        path = [(first_policy(index, item), None), *delegations(item)]
-        for (before, _), (between, _record), (after, record) in zip(path, path[1:], path[2:], strict=False):
-            if before is not None and before == after and between is not None and between != before:
-                pair = (min(before, between), max(before, between))
-                assert record is not None
-                pairs.setdefault(pair, []).append((item.incident, record))
-    for (left, right), cases in sorted(pairs.items()):
-        yield _back_and_forth(index, left, right, cases)
+        path = policy_path(index, item)
+        for (before, _), (between, _away), (after, back) in zip(path, path[1:], path[2:], strict=False):
+            if before is not None and before == after and between != before and back is not None:
+                returned.setdefault(before, []).append((item.incident, back, between))
+    for policy_id, cases in sorted(returned.items()):
+        if policy_id in index.policies:
+            yield _back_and_forth(index, index.policies[policy_id], cases)
 
 
 def _back_and_forth(
-    index: OnCallIndex, left: str, right: str, cases: list[tuple[Incident, LogRecord]]
+    index: OnCallIndex, policy: Policy, cases: list[tuple[Incident, LogRecord, str | None]]
 ) -> Finding:
-    incidents = list({incident.id: incident for incident, _ in cases}.values())
-    policies = tuple(
-        policy_entity(index.policies[policy_id])
-        if policy_id in index.policies
-        else Entity("policy", policy_id, policy_id)
-        for policy_id in (left, right)
-    )
-    names = " and ".join(entity.name for entity in policies)
+    incidents = list({incident.id: incident for incident, _, _ in cases}.values())
+    others = sorted({between for _, _, between in cases if between in index.policies and between})
+    entities = tuple(policy_entity(index.policies[policy_id]) for policy_id in others)
+    names = " and ".join(entity.name for entity in entities) or "another policy"
     return Finding(
         code="delegation_ping_pong",
-        key=f"{left}:{right}",
+        key=policy.id,
         severity=FindingSeverity.MEDIUM,
         confidence=Confidence.HIGH,
-        title=f"Incidents are delegated back and forth between {names}",
-        entities=(*policies, *incident_entities(incidents)),
+        title=f"{policy.name}: incidents are delegated to {names} and come back",
+        entities=(policy_entity(policy), *entities, *incident_entities(incidents)),
         evidence=(
             Evidence(
-                f"{len(incidents)} incidents were delegated to the other policy and back.",
+                f"{len(incidents)} incidents were delegated to another policy and back.",
                 {
-                    "log_entry_ids": _ids([record.id for _, record in cases]),
+                    "log_entry_ids": _ids([record.id for _, record, _ in cases]),
                     "incident_ids": _ids([incident.id for incident in incidents]),
                     "count": len(incidents),
                 },
             ),
         ),
-        recommendation="Agree which of the two teams owns the services concerned, and point these at its"
-        " policy.",
+        recommendation="Agree which team owns the services concerned, and point these at its policy.",
         expected_effect="These incidents reach the people who resolve them at once.",
         how_to_verify="New incidents of these services aren't delegated twice.",
         how_to_undo="Point the services at their former policies.",

@@ -62,10 +62,13 @@ def late_rules(index: OnCallIndex, ladder: Ladder) -> tuple[TooLate, ...]:
 
 
 def lint_people(index: OnCallIndex, ladder: Ladder) -> Iterator[Finding]:
-    """Return a finding for each person whom a level never pages before it moves on."""
+    """Return a finding for each person whose rules all come after a level has moved on.
+
+    Somebody without any usable rule isn't reachable at all, which is a finding of readiness.
+    """
     by_user: dict[str, list[TooLate]] = {}
     for late in late_rules(index, ladder):
-        if late.is_never_paged:
+        if late.is_never_paged and late.first_minutes is not None:
             by_user.setdefault(late.user_id, []).append(late)
     for user_id, levels in sorted(by_user.items()):
         yield _never_paged(index, ladder, user_id, levels)
@@ -75,7 +78,7 @@ def _never_paged(index: OnCallIndex, ladder: Ladder, user_id: str, levels: list[
     policy, person = ladder.policy, user_entity(index, user_id)
     first, where = levels[0].first_minutes, level_text(late.level for late in levels)
     shortest = min(late.delay_minutes for late in levels)
-    fires = "has no usable rule of high urgency" if first is None else f"is first paged after {first} min"
+    moves = "moves on" if len(levels) == 1 else "move on"
     return Finding(
         code="never_paged_rule",
         key=f"{policy.id}:{user_id}",
@@ -85,7 +88,7 @@ def _never_paged(index: OnCallIndex, ladder: Ladder, user_id: str, levels: list[
         entities=(policy_entity(policy), person),
         evidence=(
             Evidence(
-                f"{person.name} {fires}; {where} moves on after {shortest} min.",
+                f"{person.name} is first paged after {first} min; {where} {moves} after {shortest} min.",
                 {
                     "first_notification_minutes": first,
                     "levels": [
@@ -101,8 +104,9 @@ def _never_paged(index: OnCallIndex, ladder: Ladder, user_id: str, levels: list[
         ),
         recommendation=f"{person.name} adds a high-urgency notification rule at 0 minutes, or the level's"
         " delay"
-        f" becomes longer than {first if first is not None else 0} min.",
+        f" becomes longer than {first} min.",
         expected_effect=f"{person.name} is paged on {where} before the incident goes on.",
         how_to_verify=VERIFY,
         how_to_undo=UNDO,
+        about_persons=True,
     )

@@ -51,7 +51,7 @@ def _lane(index: OnCallIndex, simulation: Simulation, step: Assignment, window: 
     names = " or ".join(
         ", ".join(person_name(index, user_id) for user_id in group) for group in step.candidates
     )
-    rows = [Row((Bar(span, fill, names),))]
+    rows = [Row((Bar(span, fill, names),), names)]
     for user_id in step.user_ids:
         bars = tuple(
             Bar(
@@ -64,7 +64,7 @@ def _lane(index: OnCallIndex, simulation: Simulation, step: Assignment, window: 
             and span.start <= page.at < max(span.end, page.at + 1)
         )
         if bars:
-            rows.append(Row(bars, person_name(index, user_id)))
+            rows.append(Row(bars, f"pages of {person_name(index, user_id)}"))
     passes = f", pass {step.pass_number}" if step.pass_number > 1 else ""
     minutes = (step.at - simulation.at) // MINUTE
     note = f"+{minutes} min{', any of them' if step.is_one_of else ''}"

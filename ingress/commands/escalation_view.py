@@ -1,5 +1,6 @@
 """Show simulations, the lint, answers and drills in a terminal. Nothing is said by colour alone."""
 
+from collections.abc import Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -53,19 +54,23 @@ def print_simulation(report: Json) -> None:
         )
     if report["pages"]:
         console.print(table)
-    for silent in report["unpaged"]:
-        rule = "" if silent["delay_minutes"] is None else f" (rule after {silent['delay_minutes']} min)"
-        words = (
-            f"level {silent['level']}: {silent['person']['name']} is not paged{rule}: {silent['why_words']}"
-        )
+    for words in dict.fromkeys(_silences(report)):
         console.print(Text(f"! {single_line(words, 200)}", style="yellow"))
-    for skip in report["skipped_levels"]:
-        console.print(Text(f"! level {skip['level']} has nobody then, and is skipped", style="yellow"))
     after = report["ended_after_minutes"]
     ended = "" if after is None else f" (after {after:g} min)"
     console.print(Text(f"{report['outcome_words']}{ended}", style="bold"))
     for note in report["notes"]:
         console.print(Text(f"? {single_line(note, 200)}", style="dim"))
+
+
+def _silences(report: Json) -> Iterator[str]:
+    """Return who is assigned and not paged, and which levels are skipped; each pass says the same."""
+    for silent in report["unpaged"]:
+        rule = "" if silent["delay_minutes"] is None else f" by the rule after {silent['delay_minutes']} min"
+        who = f"level {silent['level']}: {silent['person']['name']}"
+        yield f"{who} is not paged{rule}: {silent['why_words']}"
+    for skip in report["skipped_levels"]:
+        yield f"level {skip['level']} has nobody on call then, and is skipped"
 
 
 def print_lint(result: Json, policy_id: str | None) -> None:
