@@ -57,6 +57,12 @@ DEFINITIONS: Mapping[str, Definition] = {
         " design, pages against what chance alone would bring. Persons are shown to whom may see them.",
         "PagerDuty's rendered schedules and log entries; Google's SRE book, chapter 11",
     ),
+    "scheduling": Definition(
+        "Better schedules",
+        "How much fairer one, two or three moves of shifts would make a schedule that is uneven by design,"
+        " and what the best possible schedule would reach. Proposals only; nothing is changed.",
+        "exhaustive search of moves and a mixed-integer optimum (HiGHS), on PagerDuty's rendered schedules",
+    ),
 }
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from calmo_pagerduty.findings.model import FindingSeverity
 from calmo_pagerduty.kernel.markdown_text import code_span, escape_markdown, markdown_link
 from calmo_pagerduty.oncall.account_report import AccountReport, AnalysisPart, ReportedFinding
+from calmo_pagerduty.oncall.digest_markdown import markdown_prose
 from calmo_pagerduty.oncall.finding_texts import (
     figures_text,
     period_text,
@@ -51,8 +52,8 @@ def _finding(report: AccountReport, reported: ReportedFinding) -> Iterator[str]:
     yield f"- **{severity_text(finding)}** {title} *({reported.state})*"
     if figures := figures_text(finding, zone_of(report.time_zone)):
         yield f"  - {escape_markdown(figures, MAX_TEXT)}"
-    yield f"  - Do: {escape_markdown(finding.recommendation, MAX_TEXT)}"
-    yield f"  - Verify: {code_span(finding.how_to_verify, MAX_TEXT)}"
+    yield f"  - Do: {markdown_prose(finding.recommendation)}"
+    yield f"  - Verify: {markdown_prose(finding.how_to_verify)}"
     yield f"  - `calmo-pagerduty findings show {reported.id}`"
 
 

@@ -5,7 +5,13 @@ from collections.abc import Iterable, Iterator
 from calmo_pagerduty.findings.model import Finding
 from calmo_pagerduty.oncall.digest import Digest, DigestLine, DigestPart
 from calmo_pagerduty.oncall.digest_markdown import NEWS, SILENCE, TITLES
-from calmo_pagerduty.oncall.finding_texts import figures_text, period_text, severity_text, zone_of
+from calmo_pagerduty.oncall.finding_texts import (
+    figures_text,
+    period_text,
+    prose_parts,
+    severity_text,
+    zone_of,
+)
 from calmo_pagerduty.oncall.html_page import html_link, html_page, html_text
 
 
@@ -22,6 +28,12 @@ def limits_html(limits: Iterable[str], title: str = "What could not be checked")
     return f'<div class="warning"><strong>{title}</strong><ul>{items}</ul></div>'
 
 
+def html_prose(text: str) -> str:
+    """Return a text of several words as HTML: commands as code, all else as text."""
+    parts = ((html_text(part), is_code) for part, is_code in prose_parts(text))
+    return "".join(f"<code>{part}</code>" if is_code else part for part, is_code in parts)
+
+
 def finding_html(
     finding: Finding, time_zone: str, *, finding_id: int | None = None, tag: str | None = None
 ) -> str:
@@ -30,10 +42,10 @@ def finding_html(
     mark = f'<span class="tag">{html_text(tag)}</span>' if tag else ""
     rows = [
         ("Figures", html_text(figures_text(finding, zone_of(time_zone)))),
-        ("Do", html_text(finding.recommendation)),
-        ("Effect", html_text(finding.expected_effect)),
-        ("Verify", f"<code>{html_text(finding.how_to_verify)}</code>"),
-        ("Undo", html_text(finding.how_to_undo)),
+        ("Do", html_prose(finding.recommendation)),
+        ("Effect", html_prose(finding.expected_effect)),
+        ("Verify", html_prose(finding.how_to_verify)),
+        ("Undo", html_prose(finding.how_to_undo)),
     ]
     if finding_id is not None:
         rows.append(("More", f"<code>calmo-pagerduty findings show {finding_id}</code>"))

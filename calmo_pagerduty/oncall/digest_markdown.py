@@ -3,9 +3,15 @@
 from collections.abc import Iterator, Mapping
 
 from calmo_pagerduty.findings.lifecycle import FindingEventKind
-from calmo_pagerduty.kernel.markdown_text import code_span, escape_markdown, markdown_link
+from calmo_pagerduty.kernel.markdown_text import code_span, escape_markdown, markdown_link, single_line
 from calmo_pagerduty.oncall.digest import Digest, DigestLine, DigestPart
-from calmo_pagerduty.oncall.finding_texts import figures_text, period_text, severity_text, zone_of
+from calmo_pagerduty.oncall.finding_texts import (
+    figures_text,
+    period_text,
+    prose_parts,
+    severity_text,
+    zone_of,
+)
 
 TITLES: Mapping[DigestPart, str] = {
     DigestPart.GAPS: "Nobody would be paged",
@@ -47,6 +53,23 @@ def digest_markdown(digest: Digest) -> str:
     return "\n".join(lines)
 
 
+def markdown_prose(text: str) -> str:
+    """Return a text of several words as markdown: commands as code, all else escaped."""
+    line = single_line(text, MAX_LINE)
+    return "".join(
+        code_span(part, MAX_LINE) if is_code else _escaped(part) for part, is_code in prose_parts(line)
+    )
+
+
+def _escaped(part: str) -> str:
+    """Escape a part and keep the spaces around it."""
+    inner = part.strip()
+    if not inner:
+        return part
+    start = part.index(inner)
+    return f"{part[:start]}{escape_markdown(inner, MAX_LINE)}{part[start + len(inner) :]}"
+
+
 def _lines(digest: Digest, line: DigestLine) -> Iterator[str]:
     finding = line.finding
     address = next((entity.html_url for entity in finding.entities if entity.html_url), None)
@@ -59,6 +82,6 @@ def _lines(digest: Digest, line: DigestLine) -> Iterator[str]:
         if line.reason:
             yield f"  - {escape_markdown(line.reason, MAX_LINE)}"
         return
-    yield f"  - Do: {escape_markdown(finding.recommendation, MAX_LINE)}"
-    yield f"  - Verify: {code_span(finding.how_to_verify, MAX_LINE)}"
+    yield f"  - Do: {markdown_prose(finding.recommendation)}"
+    yield f"  - Verify: {markdown_prose(finding.how_to_verify)}"
     yield f"  - `calmo-pagerduty findings show {line.finding_id}`"

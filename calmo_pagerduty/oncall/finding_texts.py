@@ -1,5 +1,6 @@
 """Words about findings that digests, reports and pages share. They are plain text: each page escapes them."""
 
+import re
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,7 @@ SEVERITY_SIGNS: Mapping[FindingSeverity, str] = {
 }
 #: A line tells so many facts; the finding itself has all.
 MAX_FACTS = 2
+_CODE = re.compile(r"`([^`\n]+)`")
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -36,14 +38,22 @@ def figures_text(finding: Finding, zone: ZoneInfo) -> str:
         parts.append(span_text(finding.at, zone))
     if finding.expected_dropped_incidents is not None:
         parts.append(dropped_text(finding.expected_dropped_incidents))
-    parts += [fact.words for fact in finding.evidence[:MAX_FACTS] if fact.words]
+    parts += [fact.words.rstrip(". ") for fact in finding.evidence[:MAX_FACTS] if fact.words]
     return "; ".join(parts)
 
 
 def dropped_text(expected: float) -> str:
     """Return expected dropped incidents in words. A small number is not zero."""
-    figure = "less than 0.01" if 0 < expected < 0.01 else f"{expected:.2f}"
+    if expected == 0:
+        return "0 dropped incidents expected"
+    figure = "less than 0.01" if expected < 0.01 else f"{expected:.2f}"
     return f"{figure} dropped incidents expected"
+
+
+def prose_parts(text: str) -> list[tuple[str, bool]]:
+    """Return a text in parts, each with whether it is code: what stands between two backticks."""
+    parts = _CODE.split(text)
+    return [(part, number % 2 == 1) for number, part in enumerate(parts) if part]
 
 
 def period_text(since: int, until: int, zone: ZoneInfo) -> str:

@@ -29,17 +29,17 @@ LEAD = replace(KIM, permissions=frozenset({"findings:read", "persons:read"}))
 
 
 @pytest.fixture
-def connection(sqlite_database: Database) -> str:
-    return new_connection(sqlite_database)
+def connection(database: Database) -> str:
+    return new_connection(database)
 
 
 @pytest.fixture
-async def page(sqlite_database: Database, connection: str) -> AccountReport:
+async def page(database: Database, connection: str) -> AccountReport:
     """The page after all analyses have run on a small account."""
-    snapshot = store_snapshot_of(sqlite_database, small_snapshot(connection_id=connection))
+    snapshot = store_snapshot_of(database, small_snapshot(connection_id=connection))
     results = [analyse(snapshot, snapshot.taken_at) for analyse in ANALYSES.values()]
-    await FindingService(sqlite_database).record(connection, *results)
-    return await report(sqlite_database, connection)
+    await FindingService(database).record(connection, *results)
+    return await report(database, connection)
 
 
 async def report(database: Database, connection: str, reader: Principal = LEAD) -> AccountReport:
@@ -72,10 +72,10 @@ async def test_the_page_runs_nothing_and_loads_nothing(page: AccountReport) -> N
     assert "prefers-color-scheme:dark" in html and "@media print" in html
 
 
-async def test_what_could_not_be_seen_comes_first(sqlite_database: Database, connection: str) -> None:
+async def test_what_could_not_be_seen_comes_first(database: Database, connection: str) -> None:
     inputs = AnalysisInputs({"users": 1}, 0, truncated=("incidents",), missing_permissions=("users",))
-    await FindingService(sqlite_database).record(connection, a_result(a_gap(), inputs=inputs))
-    made = await report(sqlite_database, connection)
+    await FindingService(database).record(connection, a_result(a_gap(), inputs=inputs))
+    made = await report(database, connection)
     assert len(made.limits) == 3
     assert NO_SNAPSHOT in made.limits
     for text in (account_html(made), account_markdown(made)):
@@ -83,30 +83,30 @@ async def test_what_could_not_be_seen_comes_first(sqlite_database: Database, con
 
 
 async def test_nothing_analysed_is_said_and_a_foreign_account_is_not_there(
-    sqlite_database: Database, connection: str
+    database: Database, connection: str
 ) -> None:
-    made = await report(sqlite_database, connection)
+    made = await report(database, connection)
     assert made.limits == ("no analysis has run yet",)
-    service = AccountReportService(sqlite_database, SnapshotReader(sqlite_database))
+    service = AccountReportService(database, SnapshotReader(database))
     assert await service.make(KIM, "con_none") is None
 
 
-async def test_persons_are_shown_to_whom_may_see_them(sqlite_database: Database, connection: str) -> None:
+async def test_persons_are_shown_to_whom_may_see_them(database: Database, connection: str) -> None:
     burdened = a_finding("PANA", code="nights", title="Ana Lima", entities=(ANA, RETAIL), about_persons=True)
-    await FindingService(sqlite_database).record(connection, a_result(burdened))
+    await FindingService(database).record(connection, a_result(burdened))
     assert KIM.persons == NO_PERSONS
     for reader, seen in ((LEAD, True), (KIM, False)):
-        made = await report(sqlite_database, connection, reader)
+        made = await report(database, connection, reader)
         for text in (account_html(made), account_markdown(made), str(report_document(made))):
             assert ("Ana" in text) is seen
 
 
-async def test_hostile_texts_stay_texts(sqlite_database: Database, connection: str) -> None:
+async def test_hostile_texts_stay_texts(database: Database, connection: str) -> None:
     entity = Entity("policy", "P1", HOSTILE, "javascript:alert(1)")
     evil = a_gap(title=HOSTILE, recommendation=HOSTILE, how_to_verify=HOSTILE, entities=(entity,))
     metrics = {HOSTILE: HOSTILE, "rows": [{"a|b": HOSTILE, "n": 1}]}
-    await FindingService(sqlite_database).record(connection, a_result(evil, metrics=metrics))
-    made = await report(sqlite_database, connection)
+    await FindingService(database).record(connection, a_result(evil, metrics=metrics))
+    made = await report(database, connection)
     assert tags_of(account_html(made)).isdisjoint({"script", "a", "img", "iframe", "link"})
     rendered = MarkdownIt("commonmark", {"html": True}).enable("table").render(account_markdown(made))
     allowed = {"h1", "h2", "h3", "p", "ul", "li", "strong", "em", "code"}
@@ -128,12 +128,12 @@ def test_a_long_table_says_how_much_is_left_out() -> None:
     assert (table.columns, table.rows[0], table.omitted) == (("policy", "gap"), ("Payments", "0"), 7)
 
 
-def test_the_page_is_the_same_at_the_same_moment(sqlite_database: Database, connection: str) -> None:
+def test_the_page_is_the_same_at_the_same_moment(database: Database, connection: str) -> None:
     at = int(datetime(2026, 6, 1, tzinfo=UTC).timestamp())
 
     async def made() -> str:
-        await FindingService(sqlite_database).record(connection, a_result(a_gap()))
-        return account_html(replace(await report(sqlite_database, connection), made_at=at))
+        await FindingService(database).record(connection, a_result(a_gap()))
+        return account_html(replace(await report(database, connection), made_at=at))
 
     first, second = asyncio.run(made()), asyncio.run(made())
     assert first == second

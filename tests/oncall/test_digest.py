@@ -152,6 +152,13 @@ def test_who_may_not_see_persons_reads_of_nobody() -> None:
         assert "Nights: a person" in page
 
 
+def test_commands_in_advice_are_shown_as_code() -> None:
+    advice = "Run `calmo-pagerduty coverage`, then look at 5 * 3."
+    digest = Given().add(a_gap(how_to_verify=advice), (FOUND, 1)).digest()
+    assert "Run <code>calmo-pagerduty coverage</code>, then look at 5 * 3." in digest_html(digest)
+    assert "Run `calmo-pagerduty coverage`, then look at 5 \\* 3." in digest_markdown(digest)
+
+
 def test_hostile_texts_stay_texts() -> None:
     evil = a_gap(
         title=HOSTILE,
