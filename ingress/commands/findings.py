@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import typer
 
+from ingress.commands.connection_paths import connection_path
 from ingress.commands.finding_view import finding_table, finding_view
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, DATA_DIR
@@ -99,7 +100,9 @@ def undo(
 
 @app.command()
 def digest(
-    connection: Annotated[str, typer.Argument(help="The connection's id")],
+    connection: Annotated[
+        str | None, typer.Argument(help="The connection's id. Default: the only one that there is")
+    ] = None,
     preview: Annotated[
         bool, typer.Option("--preview", help="What the digest would say now, instead of the newest kept")
     ] = False,
@@ -110,7 +113,7 @@ def digest(
 ) -> None:
     """Show the weekly digest: what is new, what got worse, which gaps lie ahead, what was mended."""
     client = client_of(data_dir)
-    path = f"/api/connections/{quote(connection, safe='')}/digest"
+    path = f"{connection_path(client, connection)}/digest"
     if make:
         run = client.send("POST", path, {})
         emit(run, as_json, lambda started: f"a digest is being made: {started['workflow_id']}")
@@ -119,7 +122,7 @@ def digest(
     if as_json:
         emit(client.get(path, params), as_json, str)
         return
-    typer.echo(client.text(path, [*params, ("format", page_format)]))
+    typer.echo(client.text(path, [*params, ("format", page_format)]), nl=False)
 
 
 def _decide(number: int, decision: str, body: dict[str, Any], as_json: bool, data_dir: Path | None) -> None:

@@ -4,11 +4,11 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import quote
 
 import typer
 
 from calmo_pagerduty.clients.requests import ApiProblem
+from ingress.commands.connection_paths import connection_path
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, DATA_DIR
 from ingress.commands.output import emit
@@ -154,14 +154,27 @@ def snapshot_table(answer: Json) -> "Table":
     return table
 
 
+@app.command()
+def report(
+    connection: Annotated[str | None, CONNECTION] = None,
+    page_format: Annotated[
+        str, typer.Option("--format", help="markdown, or html: a page of its own, with plots")
+    ] = "markdown",
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Print the account's page: open findings, and what each analysis says and rests on."""
+    client = client_of(data_dir)
+    path = f"{_path(client, connection)}/report"
+    if as_json:
+        emit(client.get(path), as_json, str)
+        return
+    typer.echo(client.text(path, [("format", page_format)]), nl=False)
+
+
 def _path(client: "ApiClient", connection: str | None) -> str:
     """Return the path of a connection's runs. Raises ApiProblem unless it is named, or the only one."""
-    if connection is None:
-        found = [row["id"] for row in client.get("/api/connections")["connections"]]
-        if len(found) != 1:
-            raise ApiProblem(f"there are {len(found)} connections: choose with --connection")
-        [connection] = found
-    return f"/api/connections/{quote(connection, safe='')}/oncall"
+    return f"{connection_path(client, connection)}/oncall"
 
 
 def _follow(client: "ApiClient", stream: str, quiet: bool) -> Json:

@@ -58,6 +58,10 @@ async def test_a_digest_is_made_kept_and_read_in_each_form(working: ToolService)
         assert "# On-call digest" in shown.text
         preview = await terminal.run("findings", "digest", working.connection_id, "--preview", "--json")
         assert preview.json["since"] == whole["until"]
+        report = await terminal.run("oncall", "report")
+        assert "# On-call report" in report.text
+        page = await terminal.run("oncall", "report", "--format", "html")
+        assert page.text.startswith("<!doctype html>") and page.text.endswith("</html>\n")
 
 
 async def test_an_activity_that_tries_again_makes_no_second_digest(working: ToolService) -> None:
