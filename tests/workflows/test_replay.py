@@ -21,11 +21,6 @@ from calmo_pagerduty.incidents.lifecycle import IncidentState
 from calmo_pagerduty.temporal.client import DATA_CONVERTER
 from tests.support.patient_workflows import PatientWorkflows
 from workflows.incident import IncidentWorkflow
-from workflows.incident_context import IncidentContextWorkflow
-from workflows.oncall_analysis import OnCallAnalysisWorkflow
-from workflows.oncall_digest import OnCallDigestWorkflow
-from workflows.reconcile import ReconcileWorkflow
-from workflows.tool_call import ToolCallWorkflow
 
 RECORDED = sorted((Path(__file__).parents[1] / "histories").glob("*.json"))
 
@@ -37,17 +32,6 @@ def history_of(path: Path) -> WorkflowHistory:
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 async def test_a_recorded_history_replays(path: Path) -> None:
     replayer = Replayer(workflows=WORKFLOWS, data_converter=DATA_CONVERTER, plugins=[PatientWorkflows()])
-    workflows = [
-        IncidentWorkflow,
-        ToolCallWorkflow,
-        ReconcileWorkflow,
-        DoctorWorkflow,
-        IncidentContextWorkflow,
-        AccountMemoryWorkflow,
-        OnCallAnalysisWorkflow,
-        OnCallDigestWorkflow,
-    ]
-    replayer = Replayer(workflows=workflows, data_converter=DATA_CONVERTER, plugins=[PatientWorkflows()])
     await replayer.replay_workflow(history_of(path))
 
 
