@@ -4,11 +4,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from calmo_pagerduty.findings.service import FindingService
 from calmo_pagerduty.oncall.model import RunState
+from tests.support.findings import a_finding, a_result
 from tests.support.snapshots import small_snapshot, store_snapshot_of, taken
 from tests.support.tool_service import TOKEN, ToolService
 from workflows import names
 from workflows.oncall_analysis import OnCallProgress, OnCallStart
+from workflows.oncall_digest import DigestStart
 
 #: Returns the workflow's id.
 Scenario = Callable[[ToolService], Awaitable[str]]
@@ -57,7 +60,20 @@ async def oncall_refused(service: ToolService) -> str:
     return workflow_id
 
 
+async def digest_made(service: ToolService) -> str:
+    """An account with a finding; its analysis ran long ago, and the digest says so."""
+    await FindingService(service.database).record(service.connection_id, a_result(a_finding()))
+    workflow_id = names.digest_workflow_id(service.connection_id)
+    await service.ingress.services.temporal.client.execute_workflow(
+        names.ONCALL_DIGEST_WORKFLOW,
+        DigestStart(connection_id=service.connection_id),
+        id=workflow_id,
+        task_queue=service.ingress.services.settings.task_queue,
+    )
+    return workflow_id
+
+
 SCENARIOS: Mapping[str, Scenario] = {
     scenario.__name__: scenario
-    for scenario in (oncall_analysed, oncall_of_the_past, oncall_of_no_snapshot, oncall_refused)
+    for scenario in (oncall_analysed, oncall_of_the_past, oncall_of_no_snapshot, oncall_refused, digest_made)
 }

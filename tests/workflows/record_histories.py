@@ -31,7 +31,6 @@ from calmo_pagerduty.temporal.dev_server import TemporalDevServer  # noqa: E402
 from tests.support import (  # noqa: E402
     recorded_actions,
     recorded_contexts,
-    recorded_digests,
     recorded_drills,
     recorded_healing,
     recorded_incidents,
@@ -56,7 +55,6 @@ SCENARIOS = (
     *recorded_oncall.SCENARIOS,
     *recorded_drills.SCENARIOS,
     *recorded_rough_nights.SCENARIOS,
-    *recorded_digests.SCENARIOS,
 )
 
 HISTORIES = TESTS / "histories"
@@ -112,9 +110,6 @@ async def _record_run(name: str, client: Client, address: str, folder: Path) -> 
     elif name in recorded_rough_nights.SCENARIOS:
         async with running_service(parts) as service:
             handle = client.get_workflow_handle(await recorded_rough_nights.SCENARIOS[name](service))
-    elif name in recorded_digests.SCENARIOS:
-        async with running_service(parts, working=False) as service:
-            handle = client.get_workflow_handle(await recorded_digests.SCENARIOS[name](service, client))
     else:
         async with running_service(parts, working=False) as service:
             handle = client.get_workflow_handle(await recorded_tool_calls.SCENARIOS[name](service, client))
