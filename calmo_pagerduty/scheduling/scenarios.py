@@ -24,6 +24,8 @@ from calmo_pagerduty.kernel.model import FrozenModel
 
 MAX_CHANGES = 50
 MAX_DAYS = 90
+#: Scenarios that are compared at once: each is computed again.
+MAX_COMPARED = 6
 _DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 
 

@@ -28,7 +28,6 @@ from calmo_pagerduty.workload.privacy import may_see
 #: Computations at once in a process: the others wait, and deliveries keep the rest of the machine.
 MAX_AT_ONCE = 1
 MAX_SCENARIOS = 200
-MAX_COMPARED = 6
 
 
 class TooManyScenarios(ExplainedError):

@@ -7,8 +7,7 @@ from pydantic import AwareDatetime, Field
 
 from calmo_pagerduty.scheduling.on_call_roster import OptimiseRequest
 from calmo_pagerduty.scheduling.rows import SavedScenario
-from calmo_pagerduty.scheduling.scenarios import Scenario
-from calmo_pagerduty.scheduling.service import MAX_COMPARED
+from calmo_pagerduty.scheduling.scenarios import MAX_COMPARED, Scenario
 from ingress.api.models import Model
 
 Json = dict[str, Any]
