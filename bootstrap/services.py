@@ -142,7 +142,7 @@ class Services:
 
     @cached_property
     def scenario_service(self) -> ScenarioService:
-        return ScenarioService(self.database, self.snapshot_reader)
+        return ScenarioService(self.database, self.snapshot_reader, self.workload_settings_service)
 
     @cached_property
     def workload_settings_service(self) -> WorkloadSettingsService:

@@ -6,6 +6,7 @@ All figures come from the reports of coverage, workload and escalation, computed
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 from calmo_pagerduty.coverage.dropped_incidents import IncidentRates, total_risk
 from calmo_pagerduty.coverage.model import CoverageReport, PolicyCoverage
@@ -16,8 +17,11 @@ from calmo_pagerduty.kernel.intervals import Span, clip, subtract, total_seconds
 from calmo_pagerduty.scheduling.applying import Applied
 from calmo_pagerduty.snapshots.model import AccountSnapshot, Policy, Service
 from calmo_pagerduty.snapshots.on_call import Shift, paged_entries, shifts_of
+from calmo_pagerduty.workload.calendars import calendar_of
 from calmo_pagerduty.workload.hours import PersonHours, person_hours
+from calmo_pagerduty.workload.pay import pay_report
 from calmo_pagerduty.workload.people import OnCallTimes, Person, people_of
+from calmo_pagerduty.workload.rules import WorkloadSettings
 
 _DAY = 86_400
 
@@ -65,6 +69,8 @@ class PersonEffect:
 
     before: PersonHours
     after: PersonHours
+    #: Indicative pay by the connection's published rules; None without rules.
+    pay: tuple[Decimal, Decimal] | None = None
 
     @property
     def person(self) -> Person:
@@ -83,10 +89,14 @@ class Comparison:
     expected_dropped: tuple[float | None, float | None]
     gap_seconds: tuple[int, int]
     limits: tuple[str, ...]
+    currency: str | None = None
 
 
-def compare(applied: Applied) -> Comparison:
-    """Return the effects of a scenario over its window, the same for the same input."""
+def compare(applied: Applied, settings: WorkloadSettings | None = None) -> Comparison:
+    """Return the effects of a scenario over its window, the same for the same input.
+
+    `settings` say what an hour is paid, and which public holidays count.
+    """
     before, after = applied.before, applied.after
     window = applied.window
     reports = tuple(_coverage(side, window) for side in (before, after))
@@ -95,10 +105,11 @@ def compare(applied: Applied) -> Comparison:
         applied,
         _schedule_changes(applied),
         policies,
-        _people(applied),
+        _people(applied, settings or WorkloadSettings()),
         (_dropped(reports[0]), _dropped(reports[1])),
         (_gap_seconds(reports[0], window), _gap_seconds(reports[1], window)),
         tuple(dict.fromkeys((*reports[0].limits, *reports[1].limits))),
+        settings.pay.currency if settings and settings.pay else None,
     )
 
 
@@ -138,18 +149,30 @@ def handovers_between(before: Sequence[Shift], after: Sequence[Shift]) -> list[H
     return found
 
 
-def _people(applied: Applied) -> tuple[PersonEffect, ...]:
+def _people(applied: Applied, settings: WorkloadSettings) -> tuple[PersonEffect, ...]:
     times = [OnCallTimes(side, applied.window) for side in (applied.before, applied.after)]
-    ids = {user_id for side in times for user_id in side.by_person}
-    people = people_of(applied.after, ids)
-    calendar = {date.fromisoformat(day): name for day, name in applied.holidays.items()}
+    people = people_of(applied.after, {user_id for side in times for user_id in side.by_person})
+    plain = calendar_of(settings.holidays)
+    added = {date.fromisoformat(day): name for day, name in applied.holidays.items()}
 
-    def holidays(_person: Person, _first_year: int, _last_year: int) -> Mapping[date, str]:
-        return calendar
+    def with_added(person: Person, first_year: int, last_year: int) -> Mapping[date, str]:
+        return {**plain(person, first_year, last_year), **added}
 
+    calendars = (plain, with_added)
+    pay: tuple[dict[str, Decimal], ...] | None = None
+    if settings.pay is not None:
+        reports = [
+            pay_report(side, people, settings.pay, calendar)
+            for side, calendar in zip(times, calendars, strict=True)
+        ]
+        pay = tuple({paid.person.user_id: paid.amount for paid in report.people} for report in reports)
     return tuple(
-        PersonEffect(person_hours(person, times[0], None), person_hours(person, times[1], None, holidays))
-        for person in people.values()
+        PersonEffect(
+            person_hours(person, times[0], None, plain),
+            person_hours(person, times[1], None, with_added),
+            None if pay is None else (pay[0].get(user_id, Decimal(0)), pay[1].get(user_id, Decimal(0))),
+        )
+        for user_id, person in people.items()
     )
 
 

@@ -5,6 +5,7 @@ Who is on call when is as public as the schedule. What single persons bear is sh
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from calmo_pagerduty.kernel.instants import format_iso_utc
 from calmo_pagerduty.kernel.intervals import Span
@@ -39,7 +40,8 @@ DEFINITIONS = {
     " that find level 1 empty: expected incidents times the policy's survival curve at the delay",
     "hours": "time on call by any schedule; time on two at once counts once",
     "nights": "nights with at least an hour on call between 22 and 8, in the person's zone",
-    "holiday_hours": "on the scenario's holidays only",
+    "holiday_hours": "on configured public holidays; after the change on the scenario's holidays too",
+    "pay": "indicative, by the connection's published rules; None without rules",
 }
 
 
@@ -48,7 +50,7 @@ def comparison_document(comparison: Comparison, scenario: Scenario, now: int, ma
     applied = comparison.applied
     names = names_of(comparison)
     seen = [person for person in comparison.people if may_see(person.person.user_id)]
-    changed = [person for person in seen if person.before != person.after]
+    changed = [effect for effect in seen if effect.before != effect.after or _pay_changes(effect)]
     return {
         "analysis": "what_if",
         "version": VERSION,
@@ -70,6 +72,10 @@ def comparison_document(comparison: Comparison, scenario: Scenario, now: int, ma
         "incomplete": [sanitize_text(limit, 300) for limit in comparison.limits],
         "definitions": DEFINITIONS,
     }
+
+
+def _pay_changes(effect: PersonEffect) -> bool:
+    return effect.pay is not None and effect.pay[0] != effect.pay[1]
 
 
 def names_of(comparison: Comparison) -> dict[str, str]:
@@ -175,8 +181,8 @@ def _person(effect: PersonEffect) -> JsonObject:
         "id": person.user_id,
         "name": sanitize_text(person.name, 120),
         "time_zone": person.zone.key,
-        "before": _person_side(effect.before),
-        "after": _person_side(effect.after),
+        "before": {**_person_side(effect.before), "pay": None if effect.pay is None else str(effect.pay[0])},
+        "after": {**_person_side(effect.after), "pay": None if effect.pay is None else str(effect.pay[1])},
     }
 
 
@@ -202,7 +208,16 @@ def _totals(comparison: Comparison, may_see: MaySee) -> JsonObject:
             "before": _most_loaded([effect.before for effect in comparison.people], may_see),
             "after": _most_loaded([effect.after for effect in comparison.people], may_see),
         },
+        "pay": _total_pay(comparison),
     }
+
+
+def _total_pay(comparison: Comparison) -> JsonObject | None:
+    pays = [effect.pay for effect in comparison.people if effect.pay is not None]
+    if comparison.currency is None:
+        return None
+    before, after = (sum((pay[side] for pay in pays), Decimal(0)) for side in (0, 1))
+    return {"currency": comparison.currency, "before": str(before), "after": str(after)}
 
 
 def _most_loaded(people: Sequence[PersonHours], may_see: MaySee) -> JsonObject | None:

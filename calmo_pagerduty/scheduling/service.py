@@ -24,6 +24,8 @@ from calmo_pagerduty.scheduling.what_if import what_if
 from calmo_pagerduty.snapshots.model import AccountSnapshot
 from calmo_pagerduty.snapshots.service import SnapshotReader
 from calmo_pagerduty.workload.privacy import may_see
+from calmo_pagerduty.workload.rules import WorkloadSettings
+from calmo_pagerduty.workload.settings_service import WorkloadSettingsService
 
 #: Computations at once in a process: the others wait, and deliveries keep the rest of the machine.
 MAX_AT_ONCE = 1
@@ -56,9 +58,12 @@ class Rerun:
 class ScenarioService:
     """A process has a single instance. Methods raise StoreUnavailable, SnapshotNotFound, ScenarioInvalid."""
 
-    def __init__(self, database: Database, snapshots: SnapshotReader) -> None:
+    def __init__(
+        self, database: Database, snapshots: SnapshotReader, settings: WorkloadSettingsService
+    ) -> None:
         self._database = database
         self._snapshots = snapshots
+        self._settings = settings
         self._computing = asyncio.Semaphore(MAX_AT_ONCE)
 
     async def what_if(
@@ -66,7 +71,8 @@ class ScenarioService:
     ) -> JsonObject:
         """Return a scenario's effects. Raises WhatIfRefused."""
         snapshot = await self._snapshots.get(reader.visibility, connection_id, as_of)
-        return (await self._compute(snapshot, scenario, now, reader.persons)).document
+        settings = await self._settings.in_force(reader.visibility, connection_id)
+        return (await self._compute(snapshot, scenario, now, reader.persons, settings)).document
 
     async def optimise(
         self,
@@ -88,9 +94,18 @@ class ScenarioService:
     ) -> Rerun:
         """Compute a scenario and keep it under its name. Raises WhatIfRefused, TooManyScenarios."""
         snapshot = await self._snapshots.get(reader.visibility, connection_id, as_of)
-        answer = await self._compute(snapshot, scenario, now, reader.persons)
+        settings = await self._settings.in_force(reader.visibility, connection_id)
+        answer = await self._compute(snapshot, scenario, now, reader.persons, settings)
         saved = SavedScenario(
-            uuid.uuid4().hex, connection_id, scenario, snapshot.id, now, answer.sha256, now, reader.name
+            uuid.uuid4().hex,
+            connection_id,
+            scenario,
+            snapshot.id,
+            now,
+            answer.sha256,
+            now,
+            reader.name,
+            settings,
         )
 
         def write(tx: Transaction) -> None:
@@ -116,7 +131,7 @@ class ScenarioService:
         if saved is None:
             return None
         snapshot = await self._snapshots.get_by_id(reader.visibility, saved.snapshot_id)
-        answer = await self._compute(snapshot, saved.scenario, saved.now, reader.persons)
+        answer = await self._compute(snapshot, saved.scenario, saved.now, reader.persons, saved.settings)
         return Rerun(saved, answer.document, answer.rows, answer.sha256 == saved.result_sha256)
 
     async def delete(self, connection_id: str, scenario_id: str) -> bool:
@@ -124,10 +139,15 @@ class ScenarioService:
         return await self._database.write(lambda tx: store.delete_scenario(tx, connection_id, scenario_id))
 
     async def _compute(
-        self, snapshot: AccountSnapshot, scenario: Scenario, now: datetime, persons: PersonVisibility
+        self,
+        snapshot: AccountSnapshot,
+        scenario: Scenario,
+        now: datetime,
+        persons: PersonVisibility,
+        settings: WorkloadSettings,
     ) -> "_Answer":
         async with self._computing:
-            return await asyncio.to_thread(_answer, snapshot, scenario, _seconds(now), persons)
+            return await asyncio.to_thread(_answer, snapshot, scenario, _seconds(now), persons, settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +159,14 @@ class _Answer:
     sha256: str
 
 
-def _answer(snapshot: AccountSnapshot, scenario: Scenario, now: int, persons: PersonVisibility) -> _Answer:
-    comparison = what_if(snapshot, scenario, now)
+def _answer(
+    snapshot: AccountSnapshot,
+    scenario: Scenario,
+    now: int,
+    persons: PersonVisibility,
+    settings: WorkloadSettings,
+) -> _Answer:
+    comparison = what_if(snapshot, scenario, now, settings)
     whole = comparison_document(comparison, scenario, now, lambda _user_id: True)
     sees = may_see(snapshot, persons)
     return _Answer(

@@ -7,11 +7,14 @@ from calmo_pagerduty.scheduling.comparison_document import comparison_document
 from calmo_pagerduty.scheduling.scenarios import Scenario
 from calmo_pagerduty.snapshots.model import AccountSnapshot
 from calmo_pagerduty.workload.report import MaySee
+from calmo_pagerduty.workload.rules import WorkloadSettings
 
 
-def what_if(snapshot: AccountSnapshot, scenario: Scenario, now: int) -> Comparison:
+def what_if(
+    snapshot: AccountSnapshot, scenario: Scenario, now: int, settings: WorkloadSettings | None = None
+) -> Comparison:
     """Return the effects of a scenario at `now` (epoch seconds). Raises ScenarioInvalid, WhatIfRefused."""
-    return compare(apply_scenario(snapshot, scenario, now))
+    return compare(apply_scenario(snapshot, scenario, now), settings)
 
 
 def what_if_document(snapshot: AccountSnapshot, scenario: Scenario, now: int, may_see: MaySee) -> JsonObject:

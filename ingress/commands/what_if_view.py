@@ -23,7 +23,7 @@ UNKNOWN = "?"
 #: Figures of a person that a row shows, with their titles.
 PERSON_FIGURES = (
     ("hours", "hours"), ("nights", "nights"), ("sleep_hours", "22-08 h"), ("weekend_hours", "weekend h"),
-    ("holiday_hours", "holiday h"), ("double_duty_hours", "double h"),
+    ("holiday_hours", "holiday h"), ("double_duty_hours", "double h"), ("pay", "pay"),
 )  # fmt: skip
 POLICY_FIGURES = (
     ("gap_hours", "gap h"), ("first_level_gap_hours", "level 1 empty h"),
@@ -155,13 +155,18 @@ def _table(title: str, rows: Sequence[Json], figures: Sequence[tuple[str, str]])
     shown = [
         (name, column)
         for name, column in figures
-        if any(row[side][name] not in (0, 0.0) for row in rows for side in ("before", "after"))
+        if any(row[side][name] not in _nothing(name) for row in rows for side in ("before", "after"))
     ]
     table = empty_table(title, *(column for _, column in shown))
     for row in rows[:MAX_LINES]:
         cells = (_arrow(row["before"][name], row["after"][name]) for name, _ in shown)
         table.add_row(cell_text(row["name"]), *cells)
     return table
+
+
+def _nothing(name: str) -> tuple[float | None, ...]:
+    """Return the values of a figure that need no column. Pay without rules is None; others are unknown."""
+    return (0.0, None) if name == "pay" else (0.0,)
 
 
 def _summary(result: Json) -> Text:
@@ -172,6 +177,8 @@ def _summary(result: Json) -> Text:
         f"expected dropped incidents: {_number(dropped['before'])} → {_number(dropped['after'])}",
         f"most loaded: {_load(load['before'])} → {_load(load['after'])}",
     ]
+    if (pay := totals["pay"]) is not None:
+        lines.append(f"pay (indicative): {pay['before']} → {pay['after']} {pay['currency']}")
     hidden = result["people_hidden"]
     if hidden:
         lines.append(f"{hidden} people are hidden from this key")
@@ -211,7 +218,7 @@ def _prices(plan: Json) -> Iterator[RenderableType]:
         yield Text(f"  {price:>6}  {violation['text']}")
 
 
-def _arrow(before: float | None, after: float | None) -> Text:
+def _arrow(before: float | str | None, after: float | str | None) -> Text:
     if before == after:
         return Text(_number(before), style="dim")
     return Text(f"{_number(before)} → {_number(after)}")
@@ -227,7 +234,9 @@ def _percent(share: float | None) -> str:
     return UNKNOWN if share is None else f"{100 * share:.0f} %"
 
 
-def _number(value: float | None) -> str:
+def _number(value: float | str | None) -> str:
+    if isinstance(value, str):
+        return value
     return UNKNOWN if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
 
 

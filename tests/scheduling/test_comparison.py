@@ -3,11 +3,14 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
+from calmo_pagerduty.scheduling.comparison_document import comparison_document
 from calmo_pagerduty.scheduling.scenarios import parse_scenario
-from calmo_pagerduty.scheduling.what_if import what_if_document
+from calmo_pagerduty.scheduling.what_if import what_if, what_if_document
 from calmo_pagerduty.snapshots.model import AccountSnapshot, Incident, Urgency
+from calmo_pagerduty.workload.rules import PayRules, WorkloadSettings
 from tests.support.rota_accounts import HANDOFF, layer_schedule, rota_account, shift_schedule, weekly_layer
 from tests.support.small_accounts import DAY, HOUR, MONDAY, level, policy
 
@@ -107,6 +110,18 @@ def test_the_end_of_summer_time_gives_somebody_an_hour_more() -> None:
     changes = {row["name"]: row["after"]["hours"] - row["before"]["hours"] for row in result["people"]}
     # Ben has the night of the change; the window ends an hour earlier in Cat's next week.
     assert changes == {"Ben": 1.0, "Cat": -1.0}
+
+
+def test_pay_follows_the_published_rules_and_the_scenarios_holiday() -> None:
+    pay = PayRules(currency="GBP", base_rate=Decimal(10), holiday_rate=Decimal(30))
+    scenario = parse_scenario({"name": "x", "days": 7, "changes": [{"type": "holiday", "day": "2026-10-06"}]})
+    comparison = what_if(WEEKLY, scenario, HANDOFF, WorkloadSettings(pay=pay))
+    result = comparison_document(comparison, scenario, HANDOFF, everybody)
+    # A week of 168 hours at 10, of which a day of 24 hours is then paid 30.
+    assert result["totals"]["pay"] == {"currency": "GBP", "before": "1680.00", "after": "2160.00"}
+    [person] = result["people"]
+    assert (person["before"]["pay"], person["after"]["pay"]) == ("1680.00", "2160.00")
+    assert document(WEEKLY, LEAVER)["totals"]["pay"] is None
 
 
 def test_whom_the_reader_may_not_see_is_counted_only() -> None:
