@@ -87,16 +87,22 @@ class LocalPiece(NamedTuple):
         return _date_of_local(self.local_start)
 
 
-def split_into_bands(span: Span, zone: ZoneInfo) -> list[BandSpan]:
+def split_into_bands(span: Span, zone: ZoneInfo) -> tuple[BandSpan, ...]:
     """Return a span's parts in each band, earliest first. Neighbours are of different bands."""
+    return _bands(span.start, span.end, zone)
+
+
+# A report asks for the bands of the same shift for its person, for its schedule and for pages.
+@lru_cache(maxsize=16_384)
+def _bands(begin: int, until: int, zone: ZoneInfo) -> tuple[BandSpan, ...]:
     parts: list[BandSpan] = []
-    for start, end, local in split_at_local_times(span, zone, _BAND_CUTS):
+    for start, end, local in split_at_local_times(Span(begin, until), zone, _BAND_CUTS):
         band = _band_of_local(local)
         if parts and parts[-1].band is band:
             parts[-1] = BandSpan(parts[-1].start, end, band)
         else:
             parts.append(BandSpan(start, end, band))
-    return parts
+    return tuple(parts)
 
 
 def split_into_days(span: Span, zone: ZoneInfo) -> list[LocalDay]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: Draws of the simulation. The standard error of a p-value of .05 is .0015.
 DRAWS = 20_000
 #: With so many draws it ends if the p-value is clearly large: most groups are plain luck.
-FIRST_DRAWS = 2_000
+FIRST_DRAWS = 1_000
 _CLEARLY_LARGE = 0.1
 _SEED = 20_260_105
 #: Percentiles of the band.

@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 from calmo_pagerduty.statistics.estimators import Interval
 
-#: Bisection halves the interval this often: the result is exact to a double's precision.
+#: Bisection ends earlier, once no double lies between: the result is exact to a double's precision.
 _HALVINGS = 200
 
 
+@lru_cache(maxsize=4096)
 def garwood_interval(count: int, confidence: float = 0.95) -> Interval:
     """Return the exact (Garwood) interval of a Poisson mean, of which `count` events were seen.
 
@@ -54,6 +56,8 @@ def _root(rising: Callable[[float], float], count: int) -> float:
     low, high = 0.0, count + 20 * math.sqrt(count + 1) + 20
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
+        if middle in (low, high):
+            break
         if rising(middle) < 0:
             low = middle
         else:

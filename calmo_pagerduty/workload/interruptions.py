@@ -14,8 +14,8 @@ from calmo_pagerduty.snapshots.model import AccountSnapshot, ContactKind, LogKin
 INTERRUPTING = frozenset({ContactKind.PUSH, ContactKind.SMS, ContactKind.PHONE, ContactKind.WHATSAPP})
 #: Notifications of a person within so many seconds of the first are one interruption.
 SAME_INTERRUPTION_SECONDS = 60
-#: Interruptions within so many seconds of the first are a burst: they come from one cause.
-BURST_SECONDS = 3600
+#: Interruptions less than so many seconds apart are a burst: they come from one cause.
+BURST_SECONDS = 2 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +67,26 @@ def interruptions(snapshot: AccountSnapshot, window: Span) -> tuple[Interruption
     return tuple(item for item in found if window.start <= item.at < window.end)
 
 
-def bursts(times: Iterable[int], seconds: int = BURST_SECONDS) -> tuple[int, ...]:
-    """Return the sizes of bursts: interruptions within `seconds` of a burst's first belong to it."""
+def bursts(times: Iterable[int], gap: int = BURST_SECONDS) -> tuple[int, ...]:
+    """Return the sizes of bursts: what comes less than `gap` seconds after the one before belongs to it."""
     sizes: list[int] = []
-    begin = None
+    before = None
     for at in sorted(times):
-        if begin is None or at >= begin + seconds:
-            begin = at
+        if before is None or at - before >= gap:
             sizes.append(0)
         sizes[-1] += 1
+        before = at
     return tuple(sizes)
 
 
-def burst_begins(times: Iterable[int], seconds: int = BURST_SECONDS) -> tuple[int, ...]:
+def burst_begins(times: Iterable[int], gap: int = BURST_SECONDS) -> tuple[int, ...]:
     """Return when bursts begin."""
-    begins: list[int] = []
-    for at in sorted(times):
-        if not begins or at >= begins[-1] + seconds:
-            begins.append(at)
-    return tuple(begins)
+    ordered = sorted(times)
+    return tuple(
+        at
+        for before, at in zip([None, *ordered], ordered, strict=False)
+        if before is None or at - before >= gap
+    )
 
 
 def by_person(items: Iterable[Interruption]) -> Mapping[str, tuple[Interruption, ...]]:

@@ -1,8 +1,8 @@
 """Pages of a schedule's people, judged against what chance alone would bring. Pure.
 
 Hours are designed; pages are luck. Whoever was on call on the first level for a share of the time gets each
-burst of pages with that probability. Pages of one cause come together, so they are drawn together: those
-within an hour, or, if a person's days differ more than a Poisson process allows, those of a whole day.
+burst of pages with that probability. Pages of one cause come together, so they are drawn together: those less
+than two hours apart, or all of a day, if a person's days differ more than a Poisson process allows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from calmo_pagerduty.workload.people import OnCallTimes, Person
 MIN_PAGES = 10
 #: A page may come so long after its person went off call: the incident was assigned before.
 HANDOFF_SECONDS = 30 * 60
-_OVERDISPERSED = 0.01
+_OVERDISPERSED = 0.05
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,13 +57,21 @@ class OnCallTimes:
         return times
 
     @cached_property
+    def _held(self) -> Mapping[str, tuple[tuple[Span, ...], ...]]:
+        """Each person's times, a tuple for each schedule."""
+        held: dict[str, list[tuple[Span, ...]]] = {}
+        for _, people in sorted(self.by_schedule.items()):
+            for user_id, spans in people.items():
+                held.setdefault(user_id, []).append(spans)
+        return {user_id: tuple(times) for user_id, times in sorted(held.items())}
+
+    @cached_property
     def by_person(self) -> Mapping[str, tuple[Span, ...]]:
         """Disjoint times on call by any schedule, per person."""
-        spans: dict[str, list[Span]] = {}
-        for people in self.by_schedule.values():
-            for user_id, held in people.items():
-                spans.setdefault(user_id, []).extend(held)
-        return {user_id: tuple(union(held)) for user_id, held in sorted(spans.items())}
+        return {
+            user_id: tuple(union(span for spans in times for span in spans))
+            for user_id, times in self._held.items()
+        }
 
     @cached_property
     def double_duty(self) -> Mapping[str, tuple[Span, ...]]:
@@ -78,10 +86,9 @@ class OnCallTimes:
     def _twice(self, user_id: str) -> list[Span]:
         seen: list[Span] = []
         twice: list[Span] = []
-        for _, people in sorted(self.by_schedule.items()):
-            held = people.get(user_id, ())
-            twice.extend(intersect(seen, held))
-            seen = union([*seen, *held])
+        for spans in self._held[user_id]:
+            twice += intersect(seen, spans) if seen else []
+            seen = union([*seen, *spans])
         return union(twice)
 
 

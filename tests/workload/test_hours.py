@@ -19,7 +19,7 @@ from calmo_pagerduty.snapshots.model import (
     SectionState,
 )
 from calmo_pagerduty.workload.hours import count_nights, night_of, person_hours
-from calmo_pagerduty.workload.interruptions import bursts, interruptions
+from calmo_pagerduty.workload.interruptions import burst_begins, bursts, interruptions
 from calmo_pagerduty.workload.people import OnCallTimes, people_of
 from calmo_pagerduty.workload.report import workload_report
 from tests.support.rotas import NOW, WEEK, page, paged_account, person, rota
@@ -131,8 +131,10 @@ def test_a_log_entry_that_comes_twice_counts_once() -> None:
     assert [len(item.record_ids) for item in interruptions(account(log_records=records), FIRST_WEEK)] == [1]
 
 
-def test_bursts_begin_anew_an_hour_after_their_first() -> None:
-    assert bursts([0, 10, 3599, 3600, 9000]) == (3, 1, 1)
+def test_a_burst_goes_on_as_long_as_less_than_two_hours_pass() -> None:
+    times = [0, 10, 7209, 14_409, 16_000]
+    assert bursts(times) == (3, 2)
+    assert burst_begins(times) == (0, 14_409)
 
 
 def test_without_log_entries_interruptions_are_unknown_and_not_zero() -> None:
