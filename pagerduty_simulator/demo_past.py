@@ -9,7 +9,7 @@ from typing import Final
 from pagerduty_simulator.account import Account
 from pagerduty_simulator.demo_on_call import OnCallTruth, plant_on_call_faults
 from pagerduty_simulator.past import IncidentLife, poisson_moments, write_change, write_past
-from pagerduty_simulator.resources import Service, User
+from pagerduty_simulator.resources import User
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def furnish_for_the_demo(account: Account, *, incidents: int, days: float, seed:
     people = {user.name: user for user in account.users.values()}
     weights = [trouble.weight for trouble in _TROUBLES]
     lives = [
-        _life(services[trouble.service], trouble, since + rng.random() * (until - since), people, rng)
+        _life(account, trouble, since + rng.random() * (until - since), people, rng)
         for trouble in rng.choices(_TROUBLES, weights=weights, k=incidents)
     ]
     write_past(account, [life for life in lives if life.resolved_at and life.resolved_at < until], rng)
@@ -106,22 +106,27 @@ def _fill_template(template: str, rng: random.Random) -> str:
 
 
 def _life(
-    service: Service, trouble: _Trouble, at: datetime, people: Mapping[str, User], rng: random.Random
+    account: Account,
+    trouble: _Trouble,
+    at: datetime,
+    people: Mapping[str, User],
+    rng: random.Random,
 ) -> IncidentLife:
+    (service,) = (known for known in account.services.values() if known.name == trouble.service)
     title = _fill_template(trouble.title, rng)
-    paged = tuple(
-        target for level in service.escalation_policy.levels for target in level if isinstance(target, User)
-    )
+    with account.at(at):
+        paged = account.paged(service.escalation_policy, 0)
     if rng.random() < trouble.heals_itself:
         gone_at = at + timedelta(minutes=1 + rng.expovariate(1 / 6))
-        return IncidentLife(service, title, at, paged[:1], gone_at, urgency=trouble.urgency)
+        return IncidentLife(service, title, at, paged, gone_at, urgency=trouble.urgency)
     fixer = people[rng.choices(trouble.fixers, weights=(3, 1))[0]]
-    acknowledged_at = at + timedelta(minutes=0.5 + rng.expovariate(1 / 4))
+    # Somebody answers before the policy escalates.
+    acknowledged_at = at + timedelta(minutes=min(0.5 + rng.expovariate(1 / 4), 14))
     return IncidentLife(
         service,
         title,
         at,
-        paged[:1],
+        paged,
         acknowledged_at + timedelta(minutes=4 + rng.expovariate(1 / 35)),
         acknowledged_at=acknowledged_at,
         acknowledged_by=paged[0],

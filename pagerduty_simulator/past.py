@@ -42,6 +42,8 @@ class IncidentLife:
     acknowledged_at: datetime | None = None
     acknowledged_by: User | None = None
     escalated_at: datetime | None = None
+    #: Whom the next level paged; without anybody, the same people.
+    escalated_to: tuple[User, ...] = ()
     handed_to: EscalationPolicy | None = None
     taken_by: User | None = None
     resolved_by: User | None = None
@@ -101,13 +103,23 @@ def _incident(account: Account, number: int, life: IncidentLife, rng: random.Ran
         escalation_policy=policy,
         status=_status(life),
         urgency=life.urgency,
-        assignees=() if life.resolved_at else (life.taken_by,) if life.taken_by else life.assignees,
+        assignees=_assignees(life),
+        escalation_level=0 if life.escalated_at is None else 1,
         teams=teams,
         priority=life.priority,
         resolved_at=life.resolved_at,
         resolution=life.resolution,
         notes=_notes(life, rng),
     )
+
+
+def _assignees(life: IncidentLife) -> tuple[User, ...]:
+    """Return who has the incident now; nobody has a resolved one."""
+    if life.resolved_at is not None:
+        return ()
+    if life.taken_by is not None:
+        return (life.taken_by,)
+    return life.escalated_to if life.escalated_at and life.escalated_to else life.assignees
 
 
 def _status(life: IncidentLife) -> IncidentStatus:
@@ -137,9 +149,10 @@ def _write_log(account: Account, incident: Incident, life: IncidentLife) -> None
         answered_at = life.escalated_at or life.acknowledged_at or life.resolved_at
         _write_notified(account, incident, life.assignees, life.opened_at, answered_at)
     if life.escalated_at is not None:
-        add("escalate", incident, life.escalated_at, None, life.assignees)
+        next_level = life.escalated_to or life.assignees
+        add("escalate", incident, life.escalated_at, None, next_level)
         answered_at = life.acknowledged_at or life.resolved_at
-        _write_notified(account, incident, life.assignees, life.escalated_at, answered_at)
+        _write_notified(account, incident, next_level, life.escalated_at, answered_at)
         times = IncidentTimes(life.escalated_at, life.opened_at, None, life.escalated_at)
     if life.acknowledged_at is not None:
         times = _write_acknowledged(account, incident, life, life.acknowledged_at)

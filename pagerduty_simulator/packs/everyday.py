@@ -98,7 +98,7 @@ def draw_life(
     acknowledged_at = at + timedelta(minutes=0.5 + rng.expovariate(1 / 5))
     if acknowledged_at - at > _ESCALATES_AFTER:
         (on_call,) = (target for target in service.escalation_policy.levels[1] if isinstance(target, User))
-        life = replace(life, escalated_at=at + _ESCALATES_AFTER, assignees=(on_call,))
+        life = replace(life, escalated_at=at + _ESCALATES_AFTER, escalated_to=(on_call,))
     if handed_to is None and rng.random() < company.shape.handed_by_chance:
         handed_to = rng.choice(
             [policy for policy in company.policies if policy.id != service.escalation_policy.id]
@@ -132,7 +132,7 @@ def _cut(life: IncidentLife, until: datetime) -> IncidentLife:
     if life.acknowledged_at is not None and life.acknowledged_at < until - timedelta(seconds=1):
         return life
     if life.escalated_at is not None and life.escalated_at >= until:
-        life = replace(life, escalated_at=None)
+        life = replace(life, escalated_at=None, escalated_to=())
     return replace(life, acknowledged_at=None, acknowledged_by=None, handed_to=None, taken_by=None)
 
 

@@ -11,6 +11,7 @@ from pagerduty_simulator.resources import EscalationPolicy, ScheduleTarget, User
 from pagerduty_simulator.rest.answers import Answer, invalid
 from pagerduty_simulator.rest.calls import Call, a_read, page
 from pagerduty_simulator.rest.objects import policy_object, schedule_reference, user_object
+from pagerduty_simulator.shifts import Shift
 
 _FURTHEST_AHEAD: Final = timedelta(days=90)
 _ONE_SECOND: Final = timedelta(seconds=1)
@@ -50,6 +51,7 @@ def _list(call: Call) -> Answer:
 def _rows(call: Call, since: datetime, until: datetime) -> Iterator[_Row]:
     requested = call.set_of("escalation_policy_ids")
     account = call.account
+    rendered: dict[str, list[Shift]] = {}
     for policy in account.escalation_policies.values():
         if requested and policy.id not in requested:
             continue
@@ -58,8 +60,9 @@ def _rows(call: Call, since: datetime, until: datetime) -> Iterator[_Row]:
                 if isinstance(target, User):
                     yield _Row(account.users.get(target.id, target), policy, level)
                     continue
-                schedule = account.belongings.schedules[target.id]
-                for shift in schedule.final_shifts(since, until):
+                if target.id not in rendered:
+                    rendered[target.id] = account.belongings.schedules[target.id].final_shifts(since, until)
+                for shift in rendered[target.id]:
                     if shift.user_id is not None:
                         user = account.users[shift.user_id]
                         yield _Row(user, policy, level, target, shift.start, shift.end)
