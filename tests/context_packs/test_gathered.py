@@ -10,7 +10,7 @@ from calmo_pagerduty.contexts.sources import SourceState
 from pagerduty_simulator.packs.cascade import cascade
 from pagerduty_simulator.packs.catalogue import PACKS
 from pagerduty_simulator.packs.truth import PackWorld
-from tests.support.context_service import context_service
+from tests.support.gathering import gathering_system
 from tests.support.parts import Parts
 
 Gather = Callable[[PackWorld], Awaitable[IncidentContext]]
@@ -25,8 +25,8 @@ def gather(parts: Parts) -> Gather:
     """Gathers the context of a world's incident; each test has one world."""
 
     async def gathered(world: PackWorld) -> IncidentContext:
-        async with context_service(parts, world.account) as found:
-            context = await found.gathered(found.ref(world.truth.incident_id))
+        async with gathering_system(parts, world.account) as found:
+            context = await found.gather_context(found.ref(world.truth.incident_id))
         lacking = {
             report.source: report.reason
             for report in context.sources

@@ -13,14 +13,14 @@ from tests.support.builders import an_event, body_of, headers_for, new_id
 from tests.support.doors import make_webhook, save_pending
 from tests.support.parts import Parts
 from tests.support.sample_context import store_context
-from tests.support.tool_service import ToolService, running_service
+from tests.support.system import System, running_system
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
     """The service, and an issue in it."""
 
-    service: ToolService
+    service: System
     ref: IncidentRef
     keyring: Keyring
 
@@ -32,9 +32,7 @@ class Told:
         return self.service.database.write_blocking(lambda t: store_context(t, self.ref, **changes))
 
 
-async def an_issue(
-    service: ToolService, keyring: Keyring, connection_id: str, incident_id: str
-) -> IncidentRef:
+async def an_issue(service: System, keyring: Keyring, connection_id: str, incident_id: str) -> IncidentRef:
     """Have an incident become an issue of this connection."""
     webhook = make_webhook(
         service.database, keyring, scope="organization:acme", connection_id=connection_id, name=new_id()
@@ -47,7 +45,7 @@ async def an_issue(
 
 @contextlib.asynccontextmanager
 async def told_of_an_issue(parts: Parts) -> AsyncIterator[Told]:
-    async with running_service(parts, working=False) as service:
+    async with running_system(parts, working=False) as service:
         ref = await an_issue(service, parts.keyring, service.connection_id, new_id())
         yield Told(service, ref, parts.keyring)
 

@@ -17,9 +17,9 @@ from ingress.commands.context_plot import timeline_plot
 from ingress.commands.context_view import context_view
 from pagerduty_simulator.rest.serving import running_server
 from tests.context_rendering.conftest import Told, an_issue
+from tests.support.connected import add_connection
 from tests.support.sample_context import BEGAN, a_context, assessment
 from tests.support.terminal import Terminal
-from tests.support.tool_service import add_connection
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ from calmo_pagerduty.contexts import store as contexts
 from calmo_pagerduty.contexts.rendering.digest import MAX_BYTES, context_digest
 from tests.context_rendering.conftest import Told, an_issue
 from tests.support.builders import new_id
+from tests.support.connected import add_connection
 from tests.support.mcp_text import text_of
 from tests.support.sample_context import BEGAN, a_context
-from tests.support.tool_service import add_connection, agent, served
+from tests.support.tool_callers import agent, served
 
 TOOL = "get_incident_context"
 PROGRAM = Path(sys.executable).with_name("calmo-pagerduty")

@@ -18,10 +18,10 @@ from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from ingress.contexts import progress_stream as streaming
 from tests.context_rendering.conftest import Told, an_issue
 from tests.support.builders import new_id
+from tests.support.connected import add_connection
 from tests.support.documented import check, check_example
 from tests.support.patience import ANSWER
 from tests.support.sample_context import BEGAN, a_context
-from tests.support.tool_service import add_connection
 
 Event = tuple[str, dict[str, Any]]
 

@@ -10,24 +10,25 @@ from calmo_pagerduty.contexts.model import IncidentContext
 from calmo_pagerduty.contexts.sources import Source
 from ingress.app import build_app
 from pagerduty_simulator.rest.serving import running_server
-from tests.support.context_service import Contexts, context_service
+from tests.support.gathering import gathering_system
 from tests.support.parts import Parts
 from tests.support.patience import ANSWER
+from tests.support.system import System
 from tests.support.terminal import Terminal
-from tests.support.tool_service import agent, served
+from tests.support.tool_callers import agent, served
 
 INJECTION = "Checkout API: <b>latency</b> [click](https://evil.example) above 900 ms"
 
 
 @pytest.fixture
-async def gathering(parts: Parts) -> AsyncIterator[Contexts]:
-    async with context_service(parts) as found:
+async def gathering(parts: Parts) -> AsyncIterator[System]:
+    async with gathering_system(parts) as found:
         yield found
 
 
-async def test_an_incident_is_asked_for_followed_and_read_in_every_form(gathering: Contexts) -> None:
+async def test_an_incident_is_asked_for_followed_and_read_in_every_form(gathering: System) -> None:
     ref = gathering.trigger(INJECTION)
-    http, headers = gathering.service.http, gathering.service.headers
+    http, headers = gathering.http, gathering.headers
     body = {"connection": ref.connection_id, "reason": "a test"}
     begun = (await http.post(f"/api/incidents/{ref.incident_id}/context", json=body, headers=headers)).json()
     stream = await http.get(begun["links"]["progress"], headers=headers, timeout=ANSWER)
@@ -42,7 +43,7 @@ async def test_an_incident_is_asked_for_followed_and_read_in_every_form(gatherin
     picture = (await http.get(begun["links"]["picture"], headers=headers)).text
     names = {element.text for element in ET.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")}  # noqa: S314
     assert {"Checkout API", "Order database", "this incident"} <= names
-    async with served(gathering.service) as url, agent(url, headers) as client:
+    async with served(gathering) as url, agent(url, headers) as client:
         told = (
             await client.call_tool("get_incident_context", {"incident": ref.incident_id})
         ).structured_content
@@ -52,10 +53,10 @@ async def test_an_incident_is_asked_for_followed_and_read_in_every_form(gatherin
     )
 
 
-async def test_a_responder_has_one_gathered_and_reads_it(gathering: Contexts) -> None:
+async def test_a_responder_has_one_gathered_and_reads_it(gathering: System) -> None:
     ref = gathering.trigger()
-    async with running_server(build_app(gathering.service.ingress), "127.0.0.1", 0) as url:
-        terminal = Terminal(url, gathering.service)
+    async with running_server(build_app(gathering.ingress), "127.0.0.1", 0) as url:
+        terminal = Terminal(url, gathering)
         connection = ("--connection", ref.connection_id)
         said = await terminal.run("context", ref.incident_id, *connection, "--refresh", "--wait")
         assert said.code == 0, said.error

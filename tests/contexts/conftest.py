@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.context_service import Contexts, context_service
+from tests.support.gathering import gathering_system
 from tests.support.parts import Parts
+from tests.support.system import System
 
 
 @pytest.fixture
-async def contexts(parts: Parts) -> AsyncIterator[Contexts]:
-    async with context_service(parts) as found:
+async def system(parts: Parts) -> AsyncIterator[System]:
+    async with gathering_system(parts) as found:
         yield found

@@ -13,7 +13,8 @@ from calmo_pagerduty.contexts.sources import SOURCES, Source, SourceState
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.transactions import Transaction
 from pagerduty_simulator.rest.faults import Faults
-from tests.support.context_service import Contexts, reasons, states
+from tests.support.gathering import reasons, states
+from tests.support.system import System
 from tests.support.watched_pauses import WatchedPauses
 
 FORBIDDEN, NOT_IN_PLAN, UNAVAILABLE = (
@@ -50,29 +51,29 @@ def patient_for(seconds: float, monkeypatch: pytest.MonkeyPatch, *sources: Sourc
     monkeypatch.setattr(source_service, "SOURCES", {**SOURCES, **shortened})
 
 
-def forget(contexts: Contexts) -> None:
+def forget(system: System) -> None:
     """Begin as on the first day."""
 
     def delete(transaction: Transaction) -> None:
         for table in (tables.account_objects, tables.account_reads, tables.account_incidents):
             transaction.execute(sa.delete(table))
 
-    contexts.database.write_blocking(delete)
-    contexts.service.site.faults = Faults()
+    system.database.write_blocking(delete)
+    system.site.faults = Faults()
 
 
-async def without(contexts: Contexts, operation: str, fault: str) -> IncidentContext:
-    forget(contexts)
-    contexts.service.site.faults.fail_next(fault, 100, operation=operation)
-    return await contexts.gathered(contexts.trigger())
+async def without(system: System, operation: str, fault: str) -> IncidentContext:
+    forget(system)
+    system.site.faults.fail_next(fault, 100, operation=operation)
+    return await system.gather_context(system.trigger())
 
 
 @pytest.mark.parametrize(("fault", "state"), [("access_denied", FORBIDDEN), ("no_ability", NOT_IN_PLAN)])
 async def test_each_source_that_pagerduty_refuses_is_named_and_the_others_are_there(
-    contexts: Contexts, fault: str, state: SourceState
+    system: System, fault: str, state: SourceState
 ) -> None:
     for operation, lacking in ASKS.items():
-        found = await without(contexts, operation, fault)
+        found = await without(system, operation, fault)
         assert found.is_degraded
         told = states(found)
         assert {source for source, actual in told.items() if actual is state} == set(lacking), operation
@@ -86,15 +87,15 @@ async def test_each_source_that_pagerduty_refuses_is_named_and_the_others_are_th
         assert all(reasons(found)[source] for source in lacking)
 
 
-async def test_without_names_or_time_zones_the_rest_is_there(contexts: Contexts) -> None:
+async def test_without_names_or_time_zones_the_rest_is_there(system: System) -> None:
     for operation, (_, partial) in PARTS.items():
-        found = await without(contexts, operation, "access_denied")
+        found = await without(system, operation, "access_denied")
         assert states(found)[partial] is SourceState.PARTIAL, operation
         assert "Access Denied" in reasons(found)[partial]
 
 
-async def test_changes_of_the_services_nearby_stand_in_for_those_of_the_account(contexts: Contexts) -> None:
-    found = await without(contexts, "listChangeEvents", "access_denied")
+async def test_changes_of_the_services_nearby_stand_in_for_those_of_the_account(system: System) -> None:
+    found = await without(system, "listChangeEvents", "access_denied")
     assert states(found)[Source.CHANGES] is SourceState.PARTIAL
     assert "of this service and of 2 that it depends on" in reasons(found)[Source.CHANGES]
     told = {change.summary.text for change in found.assessment.changes}
@@ -102,23 +103,23 @@ async def test_changes_of_the_services_nearby_stand_in_for_those_of_the_account(
 
 
 async def test_when_pagerduty_is_down_for_everything_the_context_says_so(
-    contexts: Contexts, monkeypatch: pytest.MonkeyPatch
+    system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     patient_for(2.5, monkeypatch)
-    contexts.service.site.faults = Faults(rate=1.0, kinds=("500",))
-    ref = contexts.trigger()
-    found = await contexts.gathered(ref)
+    system.site.faults = Faults(rate=1.0, kinds=("500",))
+    ref = system.trigger()
+    found = await system.gather_context(ref)
     assert set(states(found).values()) <= {UNAVAILABLE, SourceState.NOT_APPLICABLE, SourceState.PARTIAL}
     assert found.assessment.incident.incident.id == ref.incident_id
     assert found.assessment.root_cause.candidates == ()
 
 
 async def test_a_source_that_never_answers_costs_its_patience_only(
-    contexts: Contexts, monkeypatch: pytest.MonkeyPatch
+    system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     patient_for(2.5, monkeypatch, Source.NOTES)
-    faults = contexts.hang("listIncidentNotes")
-    found = await contexts.gathered(contexts.trigger())
+    faults = system.hang("listIncidentNotes")
+    found = await system.gather_context(system.trigger())
     faults.release()
     told = states(found)
     assert told.pop(Source.NOTES) is UNAVAILABLE
@@ -126,56 +127,54 @@ async def test_a_source_that_never_answers_costs_its_patience_only(
     assert reasons(found)[Source.NOTES] == "PagerDuty did not answer within 2 seconds"
 
 
-async def test_a_fault_that_passes_is_outlasted(contexts: Contexts, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_fault_that_passes_is_outlasted(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     watched = WatchedPauses(monkeypatch)
     for operation in ("getIncident", "listIncidentAlerts", "listIncidents"):
-        contexts.service.site.faults.fail_next("500", operation=operation)
-    contexts.service.site.faults.fail_next("429", operation="listIncidentNotes")
-    found = await contexts.gathered(contexts.trigger())
+        system.site.faults.fail_next("500", operation=operation)
+    system.site.faults.fail_next("429", operation="listIncidentNotes")
+    found = await system.gather_context(system.trigger())
     assert set(states(found).values()) == {SourceState.COMPLETE}
     assert (watched.heard, watched.pressed) == (1, 0)
 
 
-async def test_an_incident_that_pagerduty_hides_is_told_by_our_issue_or_its_id(contexts: Contexts) -> None:
-    ref = contexts.ref("QNOTTHERE00001")
-    found = await contexts.gathered(ref)
+async def test_an_incident_that_pagerduty_hides_is_told_by_our_issue_or_its_id(system: System) -> None:
+    ref = system.ref("QNOTTHERE00001")
+    found = await system.gather_context(ref)
     assert states(found)[Source.INCIDENT] is UNAVAILABLE
     assert found.assessment.incident.title.text == "PagerDuty incident QNOTTHERE00001"
 
 
-async def test_what_the_plan_lacks_is_not_asked_for_again(contexts: Contexts) -> None:
-    contexts.service.site.abilities.discard("event_intelligence")
-    await contexts.gathered(contexts.trigger())
-    before = contexts.requests_so_far()
-    found = await contexts.gathered(contexts.trigger())
+async def test_what_the_plan_lacks_is_not_asked_for_again(system: System) -> None:
+    system.site.abilities.discard("event_intelligence")
+    await system.gather_context(system.trigger())
+    before = system.requests_so_far()
+    found = await system.gather_context(system.trigger())
     assert states(found)[Source.PAST_INCIDENTS] is NOT_IN_PLAN
-    assert contexts.asked(before)["getPastIncidents"] == 0
+    assert system.asked(before)["getPastIncidents"] == 0
 
 
-async def test_what_was_known_a_while_ago_stands_in_with_its_age(contexts: Contexts) -> None:
-    ref = contexts.trigger()
-    await contexts.gathered(ref)
-    contexts.database.write_blocking(
+async def test_what_was_known_a_while_ago_stands_in_with_its_age(system: System) -> None:
+    ref = system.trigger()
+    await system.gather_context(ref)
+    system.database.write_blocking(
         lambda t: t.execute(
             sa.text("UPDATE account_objects SET fetched_at = :at WHERE kind = 'services'"),
             {"at": "2026-01-01 00:00:00"},
         )
     )
-    contexts.service.site.faults.fail_next("access_denied", 100, operation="listServices")
-    stale = await contexts.gathered(ref)
+    system.site.faults.fail_next("access_denied", 100, operation="listServices")
+    stale = await system.gather_context(ref)
     assert states(stale)[Source.SERVICE] is FORBIDDEN
 
 
-async def test_a_connection_without_a_token_has_a_context_of_our_own_records(contexts: Contexts) -> None:
-    contexts.database.write_blocking(
-        lambda t: connections.update_connection(
-            t, contexts.service.connection_id, token_kind=None, token_sealed=None
-        )
+async def test_a_connection_without_a_token_has_a_context_of_our_own_records(system: System) -> None:
+    system.database.write_blocking(
+        lambda t: connections.update_connection(t, system.connection_id, token_kind=None, token_sealed=None)
     )
-    ref = contexts.trigger()
-    before = contexts.requests_so_far()
-    found = await contexts.gathered(ref)
-    assert contexts.requests_so_far() == before
+    ref = system.trigger()
+    before = system.requests_so_far()
+    found = await system.gather_context(ref)
+    assert system.requests_so_far() == before
     assert found.is_degraded
     assert {reasons(found)[source] for source in (Source.ALERTS, Source.CHANGES, Source.ON_CALL)} == {
         "the connection has no PagerDuty token"
@@ -183,17 +182,15 @@ async def test_a_connection_without_a_token_has_a_context_of_our_own_records(con
 
 
 async def test_dependencies_of_which_some_are_hidden_are_shown_as_far_as_they_are_seen(
-    contexts: Contexts,
+    system: System,
 ) -> None:
-    contexts.service.site.faults.fail_next(
-        "access_denied", 100, operation="getBusinessServiceServiceDependencies"
-    )
-    found = await contexts.gathered(contexts.trigger())
+    system.site.faults.fail_next("access_denied", 100, operation="getBusinessServiceServiceDependencies")
+    found = await system.gather_context(system.trigger())
     assert states(found)[Source.DEPENDENCIES] is SourceState.PARTIAL
     assert reasons(found)[Source.DEPENDENCIES].startswith("PagerDuty hides the dependencies of")
     surrounding = found.assessment.surrounding
     assert surrounding.business and surrounding.upstream
-    before = contexts.requests_so_far()
-    again = await contexts.gathered(contexts.trigger())
+    before = system.requests_so_far()
+    again = await system.gather_context(system.trigger())
     assert states(again)[Source.DEPENDENCIES] is SourceState.PARTIAL
-    assert contexts.asked(before)["getBusinessServiceServiceDependencies"] == 0, "it is remembered for hours"
+    assert system.asked(before)["getBusinessServiceServiceDependencies"] == 0, "it is remembered for hours"

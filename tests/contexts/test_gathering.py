@@ -10,8 +10,9 @@ from calmo_pagerduty.contexts.account_cache_store import IncidentRow
 from calmo_pagerduty.contexts.sources import Source, SourceState
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.transactions import Transaction
-from tests.support.context_service import Contexts, states
 from tests.support.doors import rows
+from tests.support.gathering import states
+from tests.support.system import System
 
 #: What is about one incident only. All else is shared by those of an account.
 UNIQUE = frozenset(
@@ -24,13 +25,13 @@ UNIQUE = frozenset(
 
 
 @pytest.mark.each_database
-async def test_every_source_of_a_furnished_incident_is_gathered(contexts: Contexts) -> None:
-    ref = contexts.trigger()
-    contexts.account.add_alert(ref.incident_id, "p99 is 1200 ms", "error", {"host": "web-7"})
-    someone = next(iter(contexts.account.users.values()))
-    contexts.account.annotate(ref.incident_id, "Looking into it", by=someone.id)
-    other = contexts.trigger("Order database: disk is almost full", on="Order database")
-    found = await contexts.gathered(ref, "a test")
+async def test_every_source_of_a_furnished_incident_is_gathered(system: System) -> None:
+    ref = system.trigger()
+    system.account.add_alert(ref.incident_id, "p99 is 1200 ms", "error", {"host": "web-7"})
+    someone = next(iter(system.account.users.values()))
+    system.account.annotate(ref.incident_id, "Looking into it", by=someone.id)
+    other = system.trigger("Order database: disk is almost full", on="Order database")
+    found = await system.gather_context(ref, "a test")
     assert set(states(found).values()) == {SourceState.COMPLETE}
     assert not found.is_degraded
     assert (found.version, found.reasons) == (1, ("a test",))
@@ -50,11 +51,11 @@ async def test_every_source_of_a_furnished_incident_is_gathered(contexts: Contex
     assert any(similar.handled for similar in told.similar)
 
 
-async def test_the_next_incident_asks_for_little_more_than_its_own(contexts: Contexts) -> None:
-    await contexts.gathered(contexts.trigger())
-    before = contexts.requests_so_far()
-    found = await contexts.gathered(contexts.trigger("Search: error rate 200 per minute", on="Search"))
-    asked = contexts.asked(before)
+async def test_the_next_incident_asks_for_little_more_than_its_own(system: System) -> None:
+    await system.gather_context(system.trigger())
+    before = system.requests_so_far()
+    found = await system.gather_context(system.trigger("Search: error rate 200 per minute", on="Search"))
+    asked = system.asked(before)
     own = sum(count for operation, count in asked.items() if operation in UNIQUE - {"listIncidentLogEntries"})
     assert own == 7
     # One log is its own; the others are of past incidents that nobody looked at before.
@@ -69,62 +70,62 @@ async def test_the_next_incident_asks_for_little_more_than_its_own(contexts: Con
     }
 
 
-async def test_the_same_incident_again_asks_for_its_own_only(contexts: Contexts) -> None:
-    ref = contexts.trigger()
-    await contexts.gathered(ref)
-    before = contexts.requests_so_far()
-    second = await contexts.gathered(ref)
+async def test_the_same_incident_again_asks_for_its_own_only(system: System) -> None:
+    ref = system.trigger()
+    await system.gather_context(ref)
+    before = system.requests_so_far()
+    second = await system.gather_context(ref)
     assert second.version == 2
-    assert contexts.asked(before) == dict.fromkeys(UNIQUE, 1)
+    assert system.asked(before) == dict.fromkeys(UNIQUE, 1)
 
 
-async def test_what_is_old_is_asked_for_anew(contexts: Contexts) -> None:
-    ref = contexts.trigger()
-    await contexts.gathered(ref)
+async def test_what_is_old_is_asked_for_anew(system: System) -> None:
+    ref = system.trigger()
+    await system.gather_context(ref)
     long_ago = datetime.now(UTC) - timedelta(days=2)
 
     def age(transaction: Transaction) -> None:
         transaction.execute(sa.update(tables.account_objects).values(fetched_at=long_ago))
         transaction.execute(sa.update(tables.account_reads).values(until=long_ago))
 
-    contexts.database.write_blocking(age)
-    before = contexts.requests_so_far()
-    await contexts.gathered(ref)
-    asked = contexts.asked(before)
+    system.database.write_blocking(age)
+    before = system.requests_so_far()
+    await system.gather_context(ref)
+    asked = system.asked(before)
     assert {"listServices", "listUsers", "listPriorities", "listIncidents", "listChangeEvents"} <= set(asked)
 
 
-async def test_what_was_open_when_it_was_read_is_looked_at_again(contexts: Contexts) -> None:
-    with contexts.ago(timedelta(minutes=5)):
-        other = contexts.trigger("Search: queue has 500 messages", on="Search")
-    ref = contexts.trigger("Search: queue has 900 messages", on="Search")
-    await contexts.gathered(ref)
-    someone = next(iter(contexts.account.users.values()))
-    contexts.account.resolve(other.incident_id, by=someone.id, note="Restarted the consumers")
+async def test_what_was_open_when_it_was_read_is_looked_at_again(system: System) -> None:
+    with system.ago(timedelta(minutes=5)):
+        other = system.trigger("Search: queue has 500 messages", on="Search")
+    ref = system.trigger("Search: queue has 900 messages", on="Search")
+    await system.gather_context(ref)
+    someone = next(iter(system.account.users.values()))
+    system.account.resolve(other.incident_id, by=someone.id, note="Restarted the consumers")
     earlier = datetime.now(UTC) - timedelta(minutes=1)
-    contexts.database.write_blocking(
+    system.database.write_blocking(
         lambda t: t.execute(sa.update(tables.account_reads).values(until=earlier, read_at=earlier))
     )
-    found = await contexts.gathered(ref)
+    found = await system.gather_context(ref)
     (similar,) = [past for past in found.assessment.similar if past.incident.id == other.incident_id]
     assert similar.resolution is not None and similar.resolution.text == "Restarted the consumers"
     assert ("resolved", someone.id) in {(did.did, did.who.id) for did in similar.handled}
 
 
-async def test_what_nobody_asked_pagerduty_for_stays_unasked(contexts: Contexts) -> None:
+async def test_what_nobody_asked_pagerduty_for_stays_unasked(system: System) -> None:
     """An incident without a past, a service, or anybody on call is told of as such."""
-    contexts.account.belongings.dependencies.clear()
-    contexts.account.belongings.change_events.clear()
-    found = await contexts.gathered(contexts.trigger())
+    system.account.belongings.dependencies.clear()
+    system.account.belongings.change_events.clear()
+    found = await system.gather_context(system.trigger())
     assert not found.is_degraded
     counts = {report.source: report.count for report in found.sources}
     assert counts[Source.CHANGES] == counts[Source.DEPENDENCIES] == counts[Source.ALERTS] == 0
 
 
-async def test_an_incident_that_was_open_for_days_is_looked_at_until_it_is_over(contexts: Contexts) -> None:
-    old = contexts.trigger("Basket: disk is full")
-    await contexts.gathered(contexts.trigger())
-    contexts.account.resolve(old.incident_id)
+async def test_an_incident_that_was_open_for_days_is_looked_at_until_it_is_over(system: System) -> None:
+    old = system.trigger("Basket: disk is full")
+    await system.gather_context(system.trigger())
+    system.account.resolve(old.incident_id)
     read_at = datetime.now(UTC) - timedelta(days=2)
 
     def long_ago(transaction: Transaction) -> None:
@@ -136,13 +137,13 @@ async def test_an_incident_that_was_open_for_days_is_looked_at_until_it_is_over(
         transaction.execute(its.values(created_at=began, changed_at=read_at))
 
     def remembered() -> dict[str, str]:
-        return {row.id: row.status for row in rows(contexts.database, tables.account_incidents)}
+        return {row.id: row.status for row in rows(system.database, tables.account_incidents)}
 
     assert remembered()[old.incident_id] == "triggered"
-    contexts.database.write_blocking(long_ago)
-    await contexts.gathered(contexts.trigger())
+    system.database.write_blocking(long_ago)
+    await system.gather_context(system.trigger())
     assert remembered()[old.incident_id] == "resolved"
     assert "QDELETED" not in remembered()
-    before = contexts.requests_so_far()
-    await contexts.gathered(contexts.trigger())
-    assert contexts.asked(before)["getIncident"] == 1
+    before = system.requests_so_far()
+    await system.gather_context(system.trigger())
+    assert system.asked(before)["getIncident"] == 1

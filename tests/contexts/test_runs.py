@@ -16,28 +16,29 @@ from calmo_pagerduty.contexts.runs import ContextOutcome, ContextStart, ContextS
 from calmo_pagerduty.contexts.sources import Source, SourceState
 from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.temporal.dev_server import TemporalDevServer
-from tests.support.context_service import Contexts, states
 from tests.support.eventually import eventually
+from tests.support.gathering import states
 from tests.support.patience import STORY
+from tests.support.system import System
 from tests.support.worker_processes import TEST_KEYS, StartWorker, worker_processes
 from workflows import names
 
 
-async def test_reasons_that_come_together_are_one_version(contexts: Contexts) -> None:
-    ref = contexts.trigger()
-    async with contexts.without_workers():
-        handle = await contexts.start(ref, "first event")
+async def test_reasons_that_come_together_are_one_version(system: System) -> None:
+    ref = system.trigger()
+    async with system.without_workers():
+        handle = await system.start_context(ref, "first event")
         for reason in ("reopened", "priority raised", "reopened"):
             await handle.signal(names.SIGNAL_GATHER_AGAIN, reason)
     end = await handle.result()
     assert end.version == 1
-    assert contexts.document(ref).reasons == ("first event", "reopened", "priority raised")
+    assert system.document(ref).reasons == ("first event", "reopened", "priority raised")
 
 
-async def test_a_reason_that_comes_while_it_is_gathered_brings_the_next_version(contexts: Contexts) -> None:
-    faults = contexts.hang("listIncidentNotes")
-    ref = contexts.trigger()
-    handle = await contexts.start(ref, "first event")
+async def test_a_reason_that_comes_while_it_is_gathered_brings_the_next_version(system: System) -> None:
+    faults = system.hang("listIncidentNotes")
+    ref = system.trigger()
+    handle = await system.start_context(ref, "first event")
 
     async def version() -> int | None:
         progress: RunProgress = await handle.query(names.QUERY_PROGRESS, result_type=RunProgress)
@@ -48,13 +49,13 @@ async def test_a_reason_that_comes_while_it_is_gathered_brings_the_next_version(
     faults.release()
     end = await handle.result()
     assert end.version == 2
-    assert contexts.document(ref, 1).reasons == ("first event",)
-    assert contexts.document(ref, 2).reasons == ("reopened",)
+    assert system.document(ref, 1).reasons == ("first event",)
+    assert system.document(ref, 2).reasons == ("reopened",)
 
 
-async def test_a_storm_of_reasons_does_not_put_it_off_for_ever(contexts: Contexts) -> None:
-    ref = contexts.trigger()
-    handle = await contexts.start(ref, "0", debounce=timedelta(seconds=5))
+async def test_a_storm_of_reasons_does_not_put_it_off_for_ever(system: System) -> None:
+    ref = system.trigger()
+    handle = await system.start_context(ref, "0", debounce=timedelta(seconds=5))
 
     async def tell() -> None:
         for number in range(1, 1000):
@@ -62,7 +63,7 @@ async def test_a_storm_of_reasons_does_not_put_it_off_for_ever(contexts: Context
             await asyncio.sleep(0.5)
 
     telling = asyncio.create_task(tell())
-    await contexts.until_complete(ref)
+    await system.until_complete(ref)
     telling.cancel()
     await asyncio.gather(telling, return_exceptions=True)
     # It goes on while reasons come; on a busy machine none may have come in time, and it has ended.
@@ -70,33 +71,33 @@ async def test_a_storm_of_reasons_does_not_put_it_off_for_ever(contexts: Context
         await handle.terminate()
 
 
-async def test_a_signal_that_nobody_understands_is_a_reason_too(contexts: Contexts) -> None:
-    ref = contexts.trigger()
-    async with contexts.without_workers():
-        handle = await contexts.start(ref)
+async def test_a_signal_that_nobody_understands_is_a_reason_too(system: System) -> None:
+    ref = system.trigger()
+    async with system.without_workers():
+        handle = await system.start_context(ref)
         await handle.signal(names.SIGNAL_GATHER_AGAIN, {"why": ["not", "a", "text"]})
         await handle.signal(names.SIGNAL_GATHER_AGAIN, "two\nlines\x00" + "x" * 500)
     await handle.result()
-    assert contexts.document(ref).reasons == ("asked for", "twolines" + "x" * 90)
+    assert system.document(ref).reasons == ("asked for", "twolines" + "x" * 90)
 
 
-async def test_progress_and_result_tell_figures_source_by_source(contexts: Contexts) -> None:
-    ref = contexts.trigger()
-    handle = await contexts.start(ref, "a test")
+async def test_progress_and_result_tell_figures_source_by_source(system: System) -> None:
+    ref = system.trigger()
+    handle = await system.start_context(ref, "a test")
     end: ContextOutcome = await handle.result()
     progress: RunProgress = await handle.query(names.QUERY_PROGRESS, result_type=RunProgress)
     assert set(progress.sources) == set(Source)
     assert progress.state is ContextState.COMPLETE
     assert end.counts[Source.PRIORITIES] == progress.sources[Source.PRIORITIES].count == 5
     assert end.requests == sum(source.requests for source in progress.sources.values())
-    stored = contexts.database.read_blocking(lambda t: store.get_progress(t, EVERYTHING, ref.issue_id))
+    stored = system.database.read_blocking(lambda t: store.get_progress(t, EVERYTHING, ref.issue_id))
     assert stored is not None and stored.requests == end.requests
 
 
-async def test_operators_find_it_and_read_how_its_sources_stand(contexts: Contexts) -> None:
-    contexts.service.site.abilities.discard("event_intelligence")
-    ref = contexts.trigger()
-    handle = await contexts.start(ref, "a test")
+async def test_operators_find_it_and_read_how_its_sources_stand(system: System) -> None:
+    system.site.abilities.discard("event_intelligence")
+    ref = system.trigger()
+    handle = await system.start_context(ref, "a test")
     await handle.result()
     described = await handle.describe()
     found = described.typed_search_attributes
@@ -106,54 +107,54 @@ async def test_operators_find_it_and_read_how_its_sources_stand(contexts: Contex
     assert found[names.STATUS] == "degraded"
 
 
-async def test_an_operator_may_cancel_it(contexts: Contexts) -> None:
-    faults = contexts.hang("listIncidentNotes")
-    ref = contexts.trigger()
-    handle = await contexts.start(ref, "a test")
-    await eventually(lambda: state_of(contexts, ref), lambda found: found is ContextState.GATHERING)
+async def test_an_operator_may_cancel_it(system: System) -> None:
+    faults = system.hang("listIncidentNotes")
+    ref = system.trigger()
+    handle = await system.start_context(ref, "a test")
+    await eventually(lambda: state_of(system, ref), lambda found: found is ContextState.GATHERING)
     await handle.cancel()
     with pytest.raises(WorkflowFailureError):
         await handle.result()
     assert (await handle.describe()).status is WorkflowExecutionStatus.CANCELED
-    assert await state_of(contexts, ref) is ContextState.FAILED
+    assert await state_of(system, ref) is ContextState.FAILED
     faults.release()
-    assert (await contexts.gathered(ref)).version == 2
+    assert (await system.gather_context(ref)).version == 2
 
 
-async def test_a_version_whose_run_was_terminated_has_failed_when_the_next_begins(contexts: Contexts) -> None:
-    faults = contexts.hang("listIncidentNotes")
-    ref = contexts.trigger()
-    handle = await contexts.start(ref, "a test")
-    await eventually(lambda: state_of(contexts, ref), lambda found: found is ContextState.GATHERING)
+async def test_a_version_whose_run_was_terminated_has_failed_when_the_next_begins(system: System) -> None:
+    faults = system.hang("listIncidentNotes")
+    ref = system.trigger()
+    handle = await system.start_context(ref, "a test")
+    await eventually(lambda: state_of(system, ref), lambda found: found is ContextState.GATHERING)
     await handle.terminate()
     faults.release()
-    assert (await contexts.gathered(ref, "again")).version == 2
-    found = contexts.stored(ref, 1)
+    assert (await system.gather_context(ref, "again")).version == 2
+    found = system.stored(ref, 1)
     assert found is not None and found.state is ContextState.FAILED
 
 
-async def test_a_removed_connection_ends_it_at_once(contexts: Contexts) -> None:
-    ref = contexts.trigger().model_copy(update={"connection_id": "con_gonegone"})
+async def test_a_removed_connection_ends_it_at_once(system: System) -> None:
+    ref = system.trigger().model_copy(update={"connection_id": "con_gonegone"})
     with pytest.raises(WorkflowFailureError):
-        await (await contexts.start(ref)).result()
+        await (await system.start_context(ref)).result()
 
 
-async def state_of(contexts: Contexts, ref: object) -> ContextState | None:
-    found = contexts.stored(ref)  # type: ignore[arg-type]
+async def state_of(system: System, ref: object) -> ContextState | None:
+    found = system.stored(ref)  # type: ignore[arg-type]
     return found.state if found else None
 
 
 @pytest.fixture
 async def start_worker(
-    contexts: Contexts, temporal_server: TemporalDevServer, tmp_path: Path
+    system: System, temporal_server: TemporalDevServer, tmp_path: Path
 ) -> AsyncIterator[StartWorker]:
     """Starts `python worker.py` in place of the worker in this process."""
-    await contexts.workers.aclose()
-    settings = contexts.service.ingress.services.settings
+    await system.workers.aclose()
+    settings = system.ingress.services.settings
     processes = worker_processes(
         tmp_path,
         temporal_server.address,
-        TASK_QUEUE=contexts.task_queue,
+        TASK_QUEUE=system.task_queue,
         SIMULATOR_URL=str(settings.simulator_url),
         ENCRYPTION_KEYS=TEST_KEYS,
     )
@@ -162,15 +163,15 @@ async def start_worker(
 
 
 async def test_after_a_workers_kill_in_the_middle_another_goes_on(
-    contexts: Contexts, start_worker: StartWorker
+    system: System, start_worker: StartWorker
 ) -> None:
-    faults = contexts.hang("listIncidentNotes")
-    ref = contexts.trigger()
-    handle = await contexts.start(ref, "a test")
+    faults = system.hang("listIncidentNotes")
+    ref = system.trigger()
+    handle = await system.start_context(ref, "a test")
     first = await start_worker()
 
     async def hangs() -> bool:
-        return "listIncidentNotes" in contexts.asked() and await state_of(contexts, ref) is not None
+        return "listIncidentNotes" in system.asked() and await state_of(system, ref) is not None
 
     await eventually(hangs, within=STORY)
     first.kill()
@@ -178,7 +179,7 @@ async def test_after_a_workers_kill_in_the_middle_another_goes_on(
     faults.release()
     await start_worker()
     end = await asyncio.wait_for(handle.result(), STORY)
-    found = contexts.document(ref, end.version)
+    found = system.document(ref, end.version)
     assert end.version == 1
     assert set(states(found).values()) == {SourceState.COMPLETE}
     kinds = [event.event_type async for event in handle.fetch_history_events()]
@@ -186,14 +187,14 @@ async def test_after_a_workers_kill_in_the_middle_another_goes_on(
     assert kinds.count(scheduled) == len(Source) + 1
 
 
-async def test_it_takes_a_start_without_more_than_the_incident(contexts: Contexts) -> None:
+async def test_it_takes_a_start_without_more_than_the_incident(system: System) -> None:
     """As another service writes it, without our types."""
-    ref = contexts.trigger()
-    end = await contexts.temporal.execute_workflow(
+    ref = system.trigger()
+    end = await system.temporal.execute_workflow(
         "IncidentContextWorkflow",
         {"ref": {"connection_id": ref.connection_id, "incident_id": ref.incident_id}},
         id=f"pd-context:{ref.incident_id}:{ref.connection_id}",
-        task_queue=contexts.task_queue,
+        task_queue=system.task_queue,
     )
     assert end["version"] == 1
     assert ContextStart(ref=ref).debounce == timedelta(seconds=2)

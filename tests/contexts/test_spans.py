@@ -15,50 +15,51 @@ from calmo_pagerduty.contexts.gathering.history_source import INCIDENTS
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.pagerduty.request_builders import get
-from tests.support.context_service import Contexts, a_shop
 from tests.support.doors import rows
+from tests.support.gathering import a_shop
+from tests.support.system import System
 
 PIECEMEAL = replace(INCIDENTS, ttl=timedelta())
 
 
 @pytest.fixture
-async def reading(contexts: Contexts) -> BackgroundClient:
-    contexts.service.site.account = a_shop(incidents=250, days=100)
-    connection_id = contexts.service.connection_id
-    connection = contexts.database.read_blocking(
+async def reading(system: System) -> BackgroundClient:
+    system.site.account = a_shop(incidents=250, days=100)
+    connection_id = system.connection_id
+    connection = system.database.read_blocking(
         lambda t: connections.get_connection(t, EVERYTHING, connection_id)
     )
     assert connection is not None
     return BackgroundClient(
-        await contexts.services.pagerduty_clients.client(connection, timedelta(seconds=10))
+        await system.ingress.services.pagerduty_clients.client(connection, timedelta(seconds=10))
     )
 
 
 @pytest.fixture
-def spans(contexts: Contexts) -> FeedSync:
-    memory = AccountCache(contexts.database)
-    return FeedSync(contexts.database, memory, contexts.service.connection_id)
+def spans(system: System) -> FeedSync:
+    memory = AccountCache(system.database)
+    return FeedSync(system.database, memory, system.connection_id)
 
 
-def kept(contexts: Contexts) -> set[str]:
-    return {row.id for row in rows(contexts.database, tables.account_incidents)}
+def kept(system: System) -> set[str]:
+    return {row.id for row in rows(system.database, tables.account_incidents)}
 
 
 async def test_the_newest_come_first_and_the_rest_piece_by_piece(
-    contexts: Contexts, reading: BackgroundClient, spans: FeedSync
+    system: System, reading: BackgroundClient, spans: FeedSync
 ) -> None:
-    order = contexts.account.incident_order
+    order = system.account.incident_order
     total = len(order)
     first = await spans.sync(PIECEMEAL, reading, 1)
     assert first is not None and not first.is_whole
-    assert kept(contexts) == set(order[-100:])
+    assert kept(system) == set(order[-100:])
     seen = [first]
     while not seen[-1].is_whole:
         found = await spans.sync(PIECEMEAL, reading, 2)
         assert found is not None
         assert found.since < seen[-1].since
         seen.append(found)
-    assert kept(contexts) == set(order)
+    assert kept(system) == set(order)
     assert reading.requests <= 2 * len(seen) + total // 100
     # What is whole stays whole: only what is new is asked for.
     before = reading.requests
@@ -68,13 +69,13 @@ async def test_the_newest_come_first_and_the_rest_piece_by_piece(
 
 
 async def test_after_a_long_absence_the_gap_is_read_too(
-    contexts: Contexts, reading: BackgroundClient, spans: FeedSync
+    system: System, reading: BackgroundClient, spans: FeedSync
 ) -> None:
-    order = contexts.account.incident_order
+    order = system.account.incident_order
     now = datetime.now(UTC)
     long_ago = SyncedRange(now - timedelta(days=180), now - timedelta(days=90), True, now)
-    connection_id = contexts.service.connection_id
-    contexts.database.write_blocking(
+    connection_id = system.connection_id
+    system.database.write_blocking(
         lambda t: cache_store.upsert_synced_range(t, connection_id, INCIDENTS.name, long_ago)
     )
     found = await spans.sync(PIECEMEAL, reading, 1)
@@ -82,11 +83,11 @@ async def test_after_a_long_absence_the_gap_is_read_too(
     while found is not None and not found.is_whole:
         found = await spans.sync(PIECEMEAL, reading, 2)
     assert found is not None
-    assert set(order) == kept(contexts)
+    assert set(order) == kept(system)
 
 
 async def test_a_list_in_another_order_counts_only_once_it_is_whole(
-    contexts: Contexts, reading: BackgroundClient, spans: FeedSync
+    system: System, reading: BackgroundClient, spans: FeedSync
 ) -> None:
     oldest_first = replace(
         PIECEMEAL,
@@ -95,4 +96,4 @@ async def test_a_list_in_another_order_counts_only_once_it_is_whole(
     assert await spans.sync(oldest_first, reading, 1) is None
     found = await spans.sync(oldest_first, reading, 10)
     assert found is not None and found.is_whole
-    assert kept(contexts) == set(contexts.account.incident_order)
+    assert kept(system) == set(system.account.incident_order)

@@ -22,9 +22,10 @@ from calmo_pagerduty.webhooks.synthetic_incidents import SYNTHETIC_PREFIX
 from ingress.forwarding.incident_starter import IncidentStarter
 from ingress.forwarding.signal_sender import SignalSender
 from tests.support.builders import facts
-from tests.support.context_service import Contexts, states, webhooks_arrive
 from tests.support.eventually import eventually
+from tests.support.gathering import states
 from tests.support.incident_runs import SCOPE, IncidentRuns
+from tests.support.system import System, webhooks_arrive
 from workflows import names
 from workflows.incident import IncidentWorkflow
 
@@ -32,43 +33,43 @@ COMPLETED = HistoryEventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
 MARKER = HistoryEventType.EVENT_TYPE_MARKER_RECORDED
 
 
-async def test_a_webhook_brings_a_context_and_a_reopening_the_next(contexts: Contexts) -> None:
-    async with webhooks_arrive(contexts):
-        service_id = contexts.service_id("Checkout API")
-        told = contexts.account.trigger(service_id, "Checkout API: latency above 900 ms")
-        ref = contexts.ref(str(told[0].incident_id))
-        await contexts.deliver(told)
-        first = await contexts.until_complete(ref, 1)
+async def test_a_webhook_brings_a_context_and_a_reopening_the_next(system: System) -> None:
+    async with webhooks_arrive(system):
+        service_id = system.service_id("Checkout API")
+        told = system.account.trigger(service_id, "Checkout API: latency above 900 ms")
+        ref = system.ref(str(told[0].incident_id))
+        await system.deliver(told)
+        first = await system.until_complete(ref, 1)
         assert first.reasons == ("first event",)
         assert set(states(first).values()) == {SourceState.COMPLETE}
-        await contexts.deliver(contexts.account.resolve(ref.incident_id))
-        await contexts.deliver(contexts.account.reopen(ref.incident_id))
-        second = await contexts.until_complete(ref, 2)
+        await system.deliver(system.account.resolve(ref.incident_id))
+        await system.deliver(system.account.reopen(ref.incident_id))
+        second = await system.until_complete(ref, 2)
         assert second.reasons == ("reopened",)
 
 
-async def test_a_raised_priority_brings_the_next(contexts: Contexts) -> None:
-    async with webhooks_arrive(contexts):
-        told = contexts.account.trigger(
-            contexts.service_id("Search"), "Search is slow", priority_id=contexts.priority("P4")
+async def test_a_raised_priority_brings_the_next(system: System) -> None:
+    async with webhooks_arrive(system):
+        told = system.account.trigger(
+            system.service_id("Search"), "Search is slow", priority_id=system.priority("P4")
         )
-        ref = contexts.ref(str(told[0].incident_id))
-        await contexts.deliver(told)
-        await contexts.until_complete(ref, 1)
-        await contexts.deliver(contexts.account.set_priority(ref.incident_id, contexts.priority("P1")))
-        found = await contexts.until_complete(ref, 2)
+        ref = system.ref(str(told[0].incident_id))
+        await system.deliver(told)
+        await system.until_complete(ref, 1)
+        await system.deliver(system.account.set_priority(ref.incident_id, system.priority("P1")))
+        found = await system.until_complete(ref, 2)
         assert found.reasons == ("priority raised",)
         assert found.assessment.incident.priority == "P1"
 
 
-async def test_the_issue_tells_the_sources_what_it_is_about(contexts: Contexts) -> None:
+async def test_the_issue_tells_the_sources_what_it_is_about(system: System) -> None:
     """Known from the webhook, the service's sources needn't wait for the incident's."""
-    contexts.service.site.faults.fail_next("access_denied", 100, operation="getIncident")
-    async with webhooks_arrive(contexts):
-        told = contexts.account.trigger(contexts.service_id("Search"), "Search is slow")
-        ref = contexts.ref(str(told[0].incident_id))
-        await contexts.deliver(told)
-        found = await contexts.until_complete(ref)
+    system.site.faults.fail_next("access_denied", 100, operation="getIncident")
+    async with webhooks_arrive(system):
+        told = system.account.trigger(system.service_id("Search"), "Search is slow")
+        ref = system.ref(str(told[0].incident_id))
+        await system.deliver(told)
+        found = await system.until_complete(ref)
     told_by = states(found)
     assert told_by.pop(Source.INCIDENT) is SourceState.FORBIDDEN
     assert set(told_by.values()) == {SourceState.COMPLETE}
@@ -92,10 +93,8 @@ def sender(runs: IncidentRuns) -> SignalSender:
 
 
 @pytest.fixture
-def runs(contexts: Contexts) -> IncidentRuns:
-    return IncidentRuns(
-        contexts.temporal, contexts.database, contexts.keyring, f"{contexts.task_queue}-incidents"
-    )
+def runs(system: System) -> IncidentRuns:
+    return IncidentRuns(system.temporal, system.database, system.keyring, f"{system.task_queue}-incidents")
 
 
 async def test_wanting_costs_the_incident_one_marker_and_no_step(runs: IncidentRuns) -> None:

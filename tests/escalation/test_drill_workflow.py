@@ -12,32 +12,33 @@ from calmo_pagerduty.escalation import drill_store as drills
 from calmo_pagerduty.escalation.drill import DrillState
 from calmo_pagerduty.tools.classes import Risk
 from pagerduty_simulator.resources import IncidentStatus
+from tests.support.connected import WRITES_ON
 from tests.support.doors import rows
 from tests.support.drills import new_drill
 from tests.support.eventually import eventually
-from tests.support.healing_service import Healed, healing_service
 from tests.support.parts import Parts
+from tests.support.pasts import Past
 from tests.support.patience import STORY
 from tests.support.recorded_drills import hold, name_service, service_of, stored_snapshot
-from tests.support.tool_service import WRITES_ON
+from tests.support.system import System, running_system
 
 
 @pytest.fixture
-async def healed(parts: Parts) -> AsyncIterator[Healed]:
-    async with healing_service(parts) as found:
+async def system(parts: Parts) -> AsyncIterator[System]:
+    async with running_system(parts, past=Past(seed=1), webhooks=True) as found:
         yield found
 
 
-async def told(healed: Healed) -> None:
-    await healed.service.site.sender.drained(STORY)
-    await healed.until_applied()
+async def told(system: System) -> None:
+    await system.site.sender.drained(STORY)
+    await system.until_applied()
 
 
-async def test_a_drill_pages_escalates_acknowledges_resolves_and_is_no_issue(healed: Healed) -> None:
-    await stored_snapshot(healed)
-    name_service(healed)
-    _, drill = await hold(healed)
-    await told(healed)
+async def test_a_drill_pages_escalates_acknowledges_resolves_and_is_no_issue(system: System) -> None:
+    await stored_snapshot(system)
+    name_service(system)
+    _, drill = await hold(system)
+    await told(system)
     assert drill.state is DrillState.DONE
     assert drill.incident_id is not None
     assert drill.escalated_at is not None
@@ -45,63 +46,63 @@ async def test_a_drill_pages_escalates_acknowledges_resolves_and_is_no_issue(hea
     assert drill.report is not None
     assert drill.report["differences"] == []
     assert drill.report["seen_pages"] >= 1
-    account = healed.service.site.account
+    account = system.site.account
     assert account.incidents[drill.incident_id].status is IncidentStatus.RESOLVED
-    assert drill.incident_id not in healed.issues()
+    assert drill.incident_id not in system.issues()
     states = {
-        row.state for row in rows(healed.database, tables.deliveries) if row.incident_id == drill.incident_id
+        row.state for row in rows(system.database, tables.deliveries) if row.incident_id == drill.incident_id
     }
     assert states == {DeliveryState.RECORDED}
     # Neither does reconciliation make an issue of it.
-    await healed.reconcile()
-    assert drill.incident_id not in healed.issues()
+    await system.reconcile()
+    assert drill.incident_id not in system.issues()
 
 
 async def test_an_incident_with_a_key_that_only_looks_like_a_drill_s_is_an_ordinary_issue(
-    healed: Healed,
+    system: System,
 ) -> None:
-    account = healed.service.site.account
-    events = account.trigger(service_of(healed), "Real", incident_key="calmo-drill-0123456789")
-    await healed.deliver(events)
-    assert str(events[0].incident_id) in healed.issues()
+    account = system.site.account
+    events = account.trigger(service_of(system), "Real", incident_key="calmo-drill-0123456789")
+    await system.deliver(events)
+    assert str(events[0].incident_id) in system.issues()
 
 
-async def test_a_service_that_was_not_named_gets_no_drill(healed: Healed) -> None:
-    await stored_snapshot(healed)
-    before = len(healed.service.site.account.incidents)
-    _, drill = await hold(healed)
+async def test_a_service_that_was_not_named_gets_no_drill(system: System) -> None:
+    await stored_snapshot(system)
+    before = len(system.site.account.incidents)
+    _, drill = await hold(system)
     assert drill.state is DrillState.REFUSED
     assert drill.report == {"refusal": "the service was not named for drills"}
-    assert len(healed.service.site.account.incidents) == before
+    assert len(system.site.account.incidents) == before
 
 
-async def test_a_drill_that_could_not_end_by_itself_is_refused(healed: Healed) -> None:
-    await stored_snapshot(healed)
-    name_service(healed)
-    healed.service.permit(WRITES_ON.model_copy(update={"approve": frozenset({Risk.MEDIUM})}))
-    _, drill = await hold(healed)
+async def test_a_drill_that_could_not_end_by_itself_is_refused(system: System) -> None:
+    await stored_snapshot(system)
+    name_service(system)
+    system.permit(WRITES_ON.model_copy(update={"approve": frozenset({Risk.MEDIUM})}))
+    _, drill = await hold(system)
     assert drill.state is DrillState.REFUSED
     assert drill.report is not None
     assert "must be able to resolve its incident by itself" in drill.report["refusal"]
 
 
-async def test_a_drill_whose_workflow_was_lost_is_ended_after_its_deadline(healed: Healed) -> None:
-    await stored_snapshot(healed)
-    account = healed.service.site.account
+async def test_a_drill_whose_workflow_was_lost_is_ended_after_its_deadline(system: System) -> None:
+    await stored_snapshot(system)
+    account = system.site.account
     now = datetime.now(UTC)
-    lost = new_drill(healed.connection_id, now)
-    events = account.trigger(service_of(healed), "Drill", incident_key=lost.incident_key)
+    lost = new_drill(system.connection_id, now)
+    events = account.trigger(service_of(system), "Drill", incident_key=lost.incident_key)
     incident_id = str(events[0].incident_id)
-    key_id = healed.service.headers["Authorization"].split("_")[1]
+    key_id = system.headers["Authorization"].split("_")[1]
 
-    row = replace(lost, service_id=service_of(healed), incident_id=incident_id, key_id=key_id)
-    healed.database.write_blocking(lambda tx: drills.insert_drill(tx, row))
-    sweeper = healed.service.ingress.drill_sweeper
+    row = replace(lost, service_id=service_of(system), incident_id=incident_id, key_id=key_id)
+    system.database.write_blocking(lambda tx: drills.insert_drill(tx, row))
+    sweeper = system.ingress.drill_sweeper
     assert await sweeper.sweep_once(now) == 0
     assert await sweeper.sweep_once(now + timedelta(minutes=20)) == 1
 
     async def state() -> DrillState:
-        drill = healed.database.read_blocking(lambda tx: drills.get_drill(tx, lost.id))
+        drill = system.database.read_blocking(lambda tx: drills.get_drill(tx, lost.id))
         assert drill is not None
         return drill.state
 

@@ -34,8 +34,8 @@ from calmo_pagerduty.kernel.incident_ref import IncidentRef
 from calmo_pagerduty.kernel.scopes import Scope, Visibility
 from calmo_pagerduty.pagerduty.event_types import OWN_EVENT_TYPES
 from calmo_pagerduty.reconciliation import store as reconciliations
+from tests.support.connected import add_connection
 from tests.support.findings import ANA, DAY, NOON, RETAIL, SHOP_POLICY, a_finding, a_gap, a_result
-from tests.support.tool_service import add_connection
 
 pytestmark = pytest.mark.each_database
 

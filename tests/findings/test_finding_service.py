@@ -18,8 +18,8 @@ from calmo_pagerduty.findings.model import AnalysisInputs, AnalysisResult, Evide
 from calmo_pagerduty.findings.queries import FindingFilter
 from calmo_pagerduty.findings.service import FindingService, UnknownConnection
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope, Visibility
+from tests.support.connected import add_connection
 from tests.support.findings import ANA, DAY, NOON, SHOP_POLICY, a_finding, a_gap, a_result
-from tests.support.tool_service import add_connection
 
 pytestmark = pytest.mark.each_database
 

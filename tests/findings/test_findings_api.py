@@ -7,10 +7,10 @@ import pytest
 from calmo_pagerduty.findings.model import Finding, FindingSeverity
 from calmo_pagerduty.findings.service import FindingService
 from ingress.findings.models import encode_position
+from tests.support.connected import add_connection
 from tests.support.documented import check
 from tests.support.doors import Doorway, make_key
 from tests.support.findings import ANA, DAY, NOON, RETAIL, a_finding, a_gap, a_result
-from tests.support.tool_service import add_connection
 
 SHOP = "organization:shop"
 READ, WRITE, PERSONS, ISSUES = "findings:read", "findings:write", "persons:read", "issues:read"

@@ -8,14 +8,15 @@ from ingress.app import served_endpoints
 from ingress.mcp.report_tools import REPORT_TOOLS
 from tests.support.findings import ANA, DAY, NOON, RETAIL, a_finding, a_gap, a_result
 from tests.support.mcp_text import text_of
+from tests.support.system import System
 from tests.support.terminal import Terminal
-from tests.support.tool_service import ToolService, agent, served
+from tests.support.tool_callers import agent, served
 
 HOSTILE = "Nobody \x1b[31mon call\u202e [bold]now[/bold]"
 
 
 @pytest.fixture
-async def filled(running: ToolService) -> ToolService:
+async def filled(running: System) -> System:
     burdened = a_finding(
         "PANA", code="nights", title="Ana Lima bears 9", entities=(ANA, RETAIL), about_persons=True
     )
@@ -26,7 +27,7 @@ async def filled(running: ToolService) -> ToolService:
     return running
 
 
-async def test_the_list_shows_the_worst_first_and_how_to_go_on(filled: ToolService) -> None:
+async def test_the_list_shows_the_worst_first_and_how_to_go_on(filled: System) -> None:
     async with served(filled) as url:
         terminal = Terminal(url, filled)
         shown = await terminal.run("findings", "list", columns="150")
@@ -39,7 +40,7 @@ async def test_the_list_shows_the_worst_first_and_how_to_go_on(filled: ToolServi
         assert [finding["code"] for finding in listed["findings"]] == ["nights"]
 
 
-async def test_a_finding_is_shown_decided_on_and_undone(filled: ToolService) -> None:
+async def test_a_finding_is_shown_decided_on_and_undone(filled: System) -> None:
     async with served(filled) as url:
         terminal = Terminal(url, filled)
         shown = await terminal.run("findings", "show", "1", columns="120")
@@ -58,7 +59,7 @@ async def test_a_finding_is_shown_decided_on_and_undone(filled: ToolService) -> 
         assert (await terminal.run("findings", "accept", "1", "--json")).json["state"] == "accepted"
 
 
-async def test_an_issue_of_a_finding_is_listed_and_says_what_opened_it(filled: ToolService) -> None:
+async def test_an_issue_of_a_finding_is_listed_and_says_what_opened_it(filled: System) -> None:
     async with served(filled) as url:
         terminal = Terminal(url, filled)
         listed = await terminal.run(
@@ -73,7 +74,7 @@ async def test_an_issue_of_a_finding_is_listed_and_says_what_opened_it(filled: T
         assert "PagerDuty has no incident" in acted.error
 
 
-async def test_an_empty_inbox_says_that_nothing_is_wrong(filled: ToolService) -> None:
+async def test_an_empty_inbox_says_that_nothing_is_wrong(filled: System) -> None:
     async with served(filled) as url:
         await FindingService(filled.database).record(filled.connection_id, a_result(now=NOON + DAY))
         await FindingService(filled.database).record(
@@ -82,7 +83,7 @@ async def test_an_empty_inbox_says_that_nothing_is_wrong(filled: ToolService) ->
         assert "No finding" in (await Terminal(url, filled).run("findings", "list")).text
 
 
-def test_each_report_tool_is_an_endpoint_with_the_same_input_and_permission(running: ToolService) -> None:
+def test_each_report_tool_is_an_endpoint_with_the_same_input_and_permission(running: System) -> None:
     served_rows = {f"{row.method} {row.path}": row for row in served_endpoints(running.ingress)}
     for tool in REPORT_TOOLS:
         row = served_rows[tool.route]
@@ -94,7 +95,7 @@ def test_each_report_tool_is_an_endpoint_with_the_same_input_and_permission(runn
     assert len({tool.name for tool in REPORT_TOOLS}) == len(REPORT_TOOLS)
 
 
-async def test_an_agent_reads_and_decides_as_its_key_may(filled: ToolService) -> None:
+async def test_an_agent_reads_and_decides_as_its_key_may(filled: System) -> None:
     async with served(filled) as url:
         reader = filled.a_key("tools:read", "findings:read")
         async with agent(url, reader, f"?connection={filled.connection_id}") as client:

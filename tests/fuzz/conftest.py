@@ -9,7 +9,7 @@ from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
 from tests.support.doors import Doorway, open_doorway
 from tests.support.parts import Parts
-from tests.support.tool_service import ToolService, running_service
+from tests.support.system import System, running_system
 
 
 @pytest.fixture
@@ -19,6 +19,6 @@ async def door(database: Database, keyring: Keyring, tmp_path: Path) -> AsyncIte
 
 
 @pytest.fixture
-async def service(parts: Parts) -> AsyncIterator[ToolService]:
-    async with running_service(parts) as found:
+async def service(parts: Parts) -> AsyncIterator[System]:
+    async with running_system(parts) as found:
         yield found

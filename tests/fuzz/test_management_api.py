@@ -15,13 +15,13 @@ from ingress.api.openapi import openapi_document
 from ingress.app import served_endpoints
 from ingress.reconciliation import endpoints as healing_endpoints
 from tests.support.patience import ANSWER
-from tests.support.tool_service import ToolService
+from tests.support.system import System
 
 #: What a caller may meet that is nobody's fault of theirs is documented; a crash (500) is not.
 ENDLESS = {"/api/issues/events"}
 
 
-def operations(service: ToolService) -> list[Any]:
+def operations(service: System) -> list[Any]:
     """Return the operations of the document that the service serves."""
     endpoints = served_endpoints(service.ingress)
     document = openapi_document(endpoints, "http://calmo.test")
@@ -34,7 +34,7 @@ def operations(service: ToolService) -> list[Any]:
     ]
 
 
-def send(service: ToolService, case: Any, loop: asyncio.AbstractEventLoop) -> httpx.Response:
+def send(service: System, case: Any, loop: asyncio.AbstractEventLoop) -> httpx.Response:
     """Send a case as it is, with a key that may do everything."""
     options: dict[str, Any] = {"params": case.query or None}
     if case.body is not None and not isinstance(case.body, type(schemathesis.core.NOT_SET)):
@@ -46,7 +46,7 @@ def send(service: ToolService, case: Any, loop: asyncio.AbstractEventLoop) -> ht
 
 
 def fuzz_operation(
-    service: ToolService,
+    service: System,
     operation: Any,
     mode: GenerationMode,
     examples: int,
@@ -70,7 +70,7 @@ def fuzz_operation(
     send_cases()
 
 
-async def fuzz(service: ToolService, examples: int) -> None:
+async def fuzz(service: System, examples: int) -> None:
     loop = asyncio.get_running_loop()
     failures: list[str] = []
     for operation in operations(service):
@@ -89,10 +89,10 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(healing_endpoints, "WAIT_SECONDS", 0.05)
 
 
-async def test_no_documented_request_crashes_the_api(service: ToolService) -> None:
+async def test_no_documented_request_crashes_the_api(service: System) -> None:
     await fuzz(service, examples=10)
 
 
 @pytest.mark.torture
-async def test_no_documented_request_crashes_the_api_in_a_long_run(service: ToolService) -> None:
+async def test_no_documented_request_crashes_the_api_in_a_long_run(service: System) -> None:
     await fuzz(service, examples=1_000)

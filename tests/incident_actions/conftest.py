@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.acting_service import Acting, acting_service
 from tests.support.parts import Parts
+from tests.support.system import System, running_system
 
 
 @pytest.fixture
-async def acting(parts: Parts) -> AsyncIterator[Acting]:
-    async with acting_service(parts) as found:
+async def system(parts: Parts) -> AsyncIterator[System]:
+    async with running_system(parts, webhooks=True) as found:
         yield found

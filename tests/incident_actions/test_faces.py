@@ -11,19 +11,20 @@ from calmo_pagerduty.incidents.action_names import Action
 from calmo_pagerduty.tools.classes import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules
 from ingress.mcp.action_tool import ACT_TOOL
-from tests.support.acting_service import Acting
+from tests.support.connected import WRITES_ON
+from tests.support.system import System
 from tests.support.terminal import Terminal
-from tests.support.tool_service import WRITES_ON, agent, served
+from tests.support.tool_callers import agent, served
 
 
-async def test_the_command_line_acts_on_an_incident(acting: Acting) -> None:
-    incident = await acting.an_issue()
-    user = list(acting.account.users)[-1]
-    async with served(acting.service) as url:
-        terminal = Terminal(url, acting.service)
+async def test_the_command_line_acts_on_an_incident(system: System) -> None:
+    incident = await system.page()
+    user = list(system.account.users)[-1]
+    async with served(system) as url:
+        terminal = Terminal(url, system)
         done = await terminal.run("issues", "act", incident, "acknowledge")
         assert (done.code, done.text.strip()) == (0, "acknowledge by test: done")
-        issue_id = acting.ref(incident).issue_id
+        issue_id = system.ref(incident).issue_id
         moved = await terminal.run("issues", "act", issue_id, "reassign", f"assignee_ids={user}", "--json")
         assert (moved.code, moved.json["outcome"]) == (0, "done")
         refused = await terminal.run("issues", "act", incident, "reopen")
@@ -34,28 +35,28 @@ async def test_the_command_line_acts_on_an_incident(acting: Acting) -> None:
         assert resolved.code == 0, resolved.error
         shown = await terminal.run("issues", "show", incident)
         assert "resolved by test via Calmo" in shown.text
-    assert acting.account.incident(incident).resolution == "Rolled back, twice."
+    assert system.account.incident(incident).resolution == "Rolled back, twice."
 
 
-async def test_the_command_line_gives_a_ticket_for_what_waits(acting: Acting) -> None:
-    acting.service.permit(WRITES_ON.model_copy(update={"approve": frozenset({Risk.MEDIUM})}))
-    incident = await acting.an_issue()
-    async with served(acting.service) as url:
-        waits = await Terminal(url, acting.service).run("issues", "act", incident, "resolve")
+async def test_the_command_line_gives_a_ticket_for_what_waits(system: System) -> None:
+    system.permit(WRITES_ON.model_copy(update={"approve": frozenset({Risk.MEDIUM})}))
+    incident = await system.page()
+    async with served(system) as url:
+        waits = await Terminal(url, system).run("issues", "act", incident, "resolve")
     assert waits.code == 3
     assert "calmo-pagerduty tool approve" in waits.text
 
 
-async def test_an_agent_acts_over_mcp_through_the_gate(acting: Acting) -> None:
-    incident = await acting.an_issue()
-    person = acting.service.a_key("issues:read", "tools:read", "tools:write", person="Agent")
-    async with served(acting.service) as url, agent(url, person) as client:
+async def test_an_agent_acts_over_mcp_through_the_gate(system: System) -> None:
+    incident = await system.page()
+    person = system.a_key("issues:read", "tools:read", "tools:write", person="Agent")
+    async with served(system) as url, agent(url, person) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
         assert tools[ACT_TOOL].input_schema["properties"]["action"]["enum"] == list(Action)
         done = await client.call_tool(ACT_TOOL, {"issue": incident, "action": "acknowledge"})
         assert done.structured_content is not None
         assert done.structured_content["state"] == "done", done
-        issue = acting.ref(incident).issue_id
+        issue = system.ref(incident).issue_id
         note = {"issue": issue, "action": "add_note", "arguments": {"content": "Hi."}, "idempotency_key": "k"}
         for _ in range(2):
             await client.call_tool(ACT_TOOL, note)
@@ -64,37 +65,37 @@ async def test_an_agent_acts_over_mcp_through_the_gate(acting: Acting) -> None:
         assert "only a resolved incident" in str(refused.content)
         for where, what in (("iss_nowhere", "resolve"), (incident, "explode")):
             assert (await client.call_tool(ACT_TOOL, {"issue": where, "action": what})).is_error
-    assert len(acting.account.incident(incident).notes) == 1
-    assert (await acting.told(incident))[1] == "acknowledged by Agent via Calmo"
-    assert "mcp" in {record.get("face") for record in await acting.service.audited()}
+    assert len(system.account.incident(incident).notes) == 1
+    assert (await system.told(incident))[1] == "acknowledged by Agent via Calmo"
+    assert "mcp" in {record.get("face") for record in await system.audited()}
 
 
-async def test_an_agent_that_may_not_act_does_not_see_the_tool(acting: Acting) -> None:
-    incident = await acting.an_issue()
-    writer = acting.service.a_key("issues:read", "tools:read", "tools:write")
+async def test_an_agent_that_may_not_act_does_not_see_the_tool(system: System) -> None:
+    incident = await system.page()
+    writer = system.a_key("issues:read", "tools:read", "tools:write")
     cases = (
-        (acting.service.a_key("issues:read", "tools:read"), ""),
-        (acting.service.a_key("tools:read", "tools:write"), ""),
+        (system.a_key("issues:read", "tools:read"), ""),
+        (system.a_key("tools:read", "tools:write"), ""),
         (writer, "?category=services"),
     )
-    async with served(acting.service) as url:
+    async with served(system) as url:
         for headers, query in cases:
             async with agent(url, headers, query) as client:
                 assert ACT_TOOL not in {tool.name for tool in (await client.list_tools()).tools}
                 answer = await client.call_tool(ACT_TOOL, {"issue": incident, "action": "resolve"})
                 assert answer.is_error
-        acting.service.permit(ConnectionRules())
+        system.permit(ConnectionRules())
         async with agent(url, writer) as client:
             assert ACT_TOOL not in {tool.name for tool in (await client.list_tools()).tools}
             answer = await client.call_tool(ACT_TOOL, {"issue": incident, "action": "resolve"})
             assert "writes are off by default" in str(answer.content)
-    assert acting.account.incident(incident).status == "triggered"
+    assert system.account.incident(incident).status == "triggered"
 
 
-async def test_an_agent_on_this_machine_acts_over_standard_input(acting: Acting) -> None:
-    incident = await acting.an_issue()
-    key = acting.service.headers["Authorization"].removeprefix("Bearer ")
-    async with served(acting.service) as url:
+async def test_an_agent_on_this_machine_acts_over_standard_input(system: System) -> None:
+    incident = await system.page()
+    key = system.headers["Authorization"].removeprefix("Bearer ")
+    async with served(system) as url:
         server = StdioServerParameters(
             command=f"{os.environ.get('VIRTUAL_ENV', '.venv')}/bin/calmo-pagerduty",
             args=["mcp"],
@@ -105,18 +106,18 @@ async def test_an_agent_on_this_machine_acts_over_standard_input(acting: Acting)
             done = await client.call_tool(ACT_TOOL, {"issue": incident, "action": "resolve"})
     assert done.structured_content is not None
     assert done.structured_content["state"] == "done"
-    assert acting.account.incident(incident).status == "resolved"
+    assert system.account.incident(incident).status == "resolved"
 
 
-async def test_another_service_acts_with_the_typed_client(acting: Acting) -> None:
-    incident = await acting.an_issue()
-    key = acting.service.headers["Authorization"].removeprefix("Bearer ")
-    issue_id = acting.ref(incident).issue_id
-    async with served(acting.service) as url, ToolClient(url, key) as calmo:
+async def test_another_service_acts_with_the_typed_client(system: System) -> None:
+    incident = await system.page()
+    key = system.headers["Authorization"].removeprefix("Bearer ")
+    issue_id = system.ref(incident).issue_id
+    async with served(system) as url, ToolClient(url, key) as calmo:
         done = await calmo.act(issue_id, Action.RESOLVE, {"resolution": "Fixed."}, idempotency_key="r1")
         again = await calmo.act(issue_id, Action.RESOLVE, {"resolution": "Fixed."}, idempotency_key="r1")
         assert done.call_id == again.call_id
         with pytest.raises(ToolProblem, match="it is resolved already") as refused:
             await calmo.act(issue_id, Action.RESOLVE)
         assert refused.value.status == 409
-    assert acting.account.incident(incident).status == "resolved"
+    assert system.account.incident(incident).status == "resolved"

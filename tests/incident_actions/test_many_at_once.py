@@ -6,31 +6,31 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.acting_service import Acting, acting_service
 from tests.support.parts import Parts
+from tests.support.system import System, running_system
 
 
 @pytest.fixture
-async def short_runs(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Acting]:
+async def short_runs(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[System]:
     """Incidents' workflows continue as new after a few events."""
     monkeypatch.setenv("CALMO_CONTINUE_AS_NEW_AFTER", "20")
-    async with acting_service(parts) as found:
+    async with running_system(parts, webhooks=True) as found:
         yield found
 
 
-async def test_actions_survive_that_the_workflow_continues_as_new(short_runs: Acting) -> None:
-    acting = short_runs
-    incident = await acting.an_issue()
+async def test_actions_survive_that_the_workflow_continues_as_new(short_runs: System) -> None:
+    system = short_runs
+    incident = await system.page()
     runs, notes = set(), []
     for turn in range(4):
         some = [f"Note {turn}.{number}." for number in range(6)]
-        answers = await asyncio.gather(*(acting.post(incident, "add_note", content=note) for note in some))
+        answers = await asyncio.gather(*(system.post(incident, "add_note", content=note) for note in some))
         assert Counter(answer.json().get("state") for answer in answers) == {"done": 6}
-        await acting.settled()
+        await system.settle()
         notes += some
-        runs.add(await acting.run_of(incident))
-    there = Counter(note.content.split("\n")[0] for note in acting.account.incident(incident).notes)
+        runs.add(await system.run_of(incident))
+    there = Counter(note.content.split("\n")[0] for note in system.account.incident(incident).notes)
     assert there == Counter(notes)
-    told = (await acting.told(incident))[1:]
+    told = (await system.told(incident))[1:]
     assert Counter(told) == Counter(f"note added by test via Calmo: {note}" for note in notes)
     assert len(runs) > 2

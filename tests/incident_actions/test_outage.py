@@ -11,73 +11,73 @@ import pytest
 from calmo_pagerduty.pagerduty import retries
 from calmo_pagerduty.temporal.dev_server import TemporalDevServer
 from pagerduty_simulator.rest.faults import Faults
-from tests.support.acting_service import Acting, acting_service
 from tests.support.eventually import eventually
 from tests.support.outage import DeadlyFaults, Script, mortal_worker
 from tests.support.parts import Parts
 from tests.support.patience import STORY
+from tests.support.system import System, running_system
 
 AWKWARD = ("429", "500", "timeout", "timeout_after", "cut")
 
 
 @pytest.fixture
-async def alone(parts: Parts) -> AsyncIterator[Acting]:
+async def alone(parts: Parts) -> AsyncIterator[System]:
     """Without a worker."""
-    async with acting_service(parts, working=False) as found:
+    async with running_system(parts, working=False, webhooks=True) as found:
         yield found
 
 
-async def until_refused(acting: Acting, requests: int) -> None:
+async def until_refused(system: System, requests: int) -> None:
     """Wait until PagerDuty has failed so many requests."""
 
     async def refused() -> int:
-        return sum(request.fault is not None for request in acting.service.site.requests)
+        return sum(request.fault is not None for request in system.site.requests)
 
     await eventually(refused, lambda count: count >= requests, within=STORY)
 
 
 async def test_actions_outlive_an_hour_without_pagerduty(
-    acting: Acting, monkeypatch: pytest.MonkeyPatch
+    system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The hour, and the waits between attempts with it, are 1,200 times as short.
     monkeypatch.setattr(retries, "MAX_WAIT", timedelta(seconds=0.05))
     monkeypatch.setattr(retries, "FIRST_WAIT", timedelta(seconds=0.05))
-    incidents = [await acting.an_issue(f"Incident {number}") for number in range(4)]
-    site = acting.service.site
+    incidents = [await system.page(f"Incident {number}") for number in range(4)]
+    site = system.site
     site.faults = Faults(rate=1.0, kinds=("503", "timeout"), hang_seconds=0.02)
-    script = Script(acting, random.Random(5))  # noqa: S311
+    script = Script(system, random.Random(5))  # noqa: S311
     running = asyncio.create_task(script.play(incidents, 20))
-    await until_refused(acting, 60)
+    await until_refused(system, 60)
     assert script.done.total() == 0
     site.faults = Faults(rate=0.25, kinds=AWKWARD, seed=5, hang_seconds=0.02)
     await running
     site.faults = Faults()
-    await acting.settled()
+    await system.settle()
     assert await script.wrong() == []
     assert script.done.total() == 20
 
 
 async def test_a_worker_dies_when_pagerduty_has_done_it_and_we_have_not_heard(
-    alone: Acting, tmp_path: Path, temporal_server: TemporalDevServer
+    alone: System, tmp_path: Path, temporal_server: TemporalDevServer
 ) -> None:
     async with mortal_worker(alone, tmp_path, temporal_server.address) as strike:
-        incident = await alone.an_issue()
+        incident = await alone.page()
         faults = DeadlyFaults(1, 1, strike, hang_seconds=0.3)
-        alone.service.site.faults = faults
+        alone.site.faults = faults
         script = Script(alone, random.Random(2))  # noqa: S311
         await script.play([incident], 2)
         assert faults.left == 0
-        await alone.settled()
+        await alone.settle()
         assert await script.wrong() == []
 
 
 @pytest.mark.torture
 async def test_a_thousand_actions_are_each_done_and_told_once(
-    alone: Acting, tmp_path: Path, temporal_server: TemporalDevServer
+    alone: System, tmp_path: Path, temporal_server: TemporalDevServer
 ) -> None:
     async with mortal_worker(alone, tmp_path, temporal_server.address) as strike:
-        incidents = [await alone.an_issue(f"Incident {number}") for number in range(40)]
-        site = alone.service.site
+        incidents = [await alone.page(f"Incident {number}") for number in range(40)]
+        site = alone.site
         site.faults = Faults(rate=1.0, kinds=("503", "timeout"), hang_seconds=0.05)
         script = Script(alone, random.Random(7))  # noqa: S311
         running = asyncio.create_task(script.play(incidents, 1000))
@@ -89,6 +89,6 @@ async def test_a_thousand_actions_are_each_done_and_told_once(
         await running
         assert faults.left == 0
         site.faults = Faults()
-        await alone.settled()
+        await alone.settle()
         assert await script.wrong() == []
         assert script.done.total() == 1000

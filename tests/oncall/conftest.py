@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.support.parts import Parts
-from tests.support.tool_service import ToolService, running_service
+from tests.support.system import System, running_system
 
 
 @pytest.fixture
-async def working(parts: Parts) -> AsyncIterator[ToolService]:
-    async with running_service(parts) as found:
+async def working(parts: Parts) -> AsyncIterator[System]:
+    async with running_system(parts) as found:
         yield found

@@ -9,20 +9,21 @@ from calmo_pagerduty.oncall.digest_service import DigestSummary, DigestToMake
 from ingress.findings.digest_scheduler import DigestScheduler
 from tests.support.doors import rows
 from tests.support.findings import ANA, RETAIL, a_finding, a_gap, a_result
+from tests.support.system import System
 from tests.support.terminal import Terminal
-from tests.support.tool_service import ToolService, served
+from tests.support.tool_callers import served
 from workflows import names
 from workflows.oncall_digest import DigestStart
 
 
-async def record(service: ToolService, time_zone: str = "Europe/London") -> None:
+async def record(service: System, time_zone: str = "Europe/London") -> None:
     now = int(datetime.now(UTC).timestamp()) - 60
     person = a_finding("PANA", title="Ana", entities=(ANA, RETAIL), about_persons=True)
     result = a_result(replace(a_gap(), at=None), person, now=now, time_zone=time_zone)
     await FindingService(service.database).record(service.connection_id, result)
 
 
-async def make(service: ToolService) -> DigestSummary:
+async def make(service: System) -> DigestSummary:
     settings = service.ingress.services.settings
     summary: DigestSummary = await service.ingress.services.temporal.client.execute_workflow(
         names.ONCALL_DIGEST_WORKFLOW,
@@ -34,7 +35,7 @@ async def make(service: ToolService) -> DigestSummary:
     return summary
 
 
-async def test_a_digest_is_made_kept_and_read_in_each_form(working: ToolService) -> None:
+async def test_a_digest_is_made_kept_and_read_in_each_form(working: System) -> None:
     await record(working)
     path = f"/api/connections/{working.connection_id}/digest"
     assert (await working.http.get(path, headers=working.headers)).status_code == 404
@@ -64,7 +65,7 @@ async def test_a_digest_is_made_kept_and_read_in_each_form(working: ToolService)
         assert page.text.startswith("<!doctype html>") and page.text.endswith("</html>\n")
 
 
-async def test_an_activity_that_tries_again_makes_no_second_digest(working: ToolService) -> None:
+async def test_an_activity_that_tries_again_makes_no_second_digest(working: System) -> None:
     await record(working)
     service = working.ingress.services.digest_service
     order = DigestToMake(connection_id=working.connection_id, until=datetime.now(UTC))
@@ -76,7 +77,7 @@ async def test_an_activity_that_tries_again_makes_no_second_digest(working: Tool
 
 
 async def test_it_is_scheduled_weekly_in_the_accounts_zone_and_can_be_rescheduled(
-    working: ToolService,
+    working: System,
 ) -> None:
     services = working.ingress.services
     path = f"/api/connections/{working.connection_id}/digest/schedule"

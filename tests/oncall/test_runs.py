@@ -16,25 +16,26 @@ from calmo_pagerduty.oncall.model import RunState, RunToStart
 from calmo_pagerduty.oncall.reason_queries import AFTER_CHANGE, AFTER_OWN_CHANGE, FIRST_TIME
 from ingress.oncall.scheduler import OnCallScheduler
 from tests.support.builders import new_id
+from tests.support.connected import TOKEN, add_connection
 from tests.support.doors import ACME, make_webhook, rows
 from tests.support.kept_deliveries import keep
 from tests.support.parts import Parts
 from tests.support.patience import ANSWER, STORY
 from tests.support.recorded_oncall import run_oncall
-from tests.support.tool_service import TOKEN, ToolService, add_connection, running_service
+from tests.support.system import System, running_system
 from workflows import names
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-async def service(parts: Parts) -> AsyncIterator[ToolService]:
-    async with running_service(parts) as made:
+async def service(parts: Parts) -> AsyncIterator[System]:
+    async with running_system(parts) as made:
         yield made
 
 
 async def test_a_run_over_rest_is_followed_to_its_end_and_repeated_from_the_past(
-    service: ToolService,
+    service: System,
 ) -> None:
     path = f"/api/connections/{service.connection_id}/oncall"
     answer = await service.http.post(f"{path}/runs", json={}, headers=service.headers, timeout=ANSWER)
@@ -60,7 +61,7 @@ async def test_a_run_over_rest_is_followed_to_its_end_and_repeated_from_the_past
     assert len(rows(service.database, tables.analysis_results)) == len(ANALYSES)
 
 
-async def test_a_refused_token_fails_the_run_and_says_so(service: ToolService) -> None:
+async def test_a_refused_token_fails_the_run_and_says_so(service: System) -> None:
     service.site.revoke_token(TOKEN)
     _, ended = await run_oncall(service)
     assert (ended.state, ended.problem) == (RunState.FAILED, "PagerDuty refuses the connection's token")
@@ -68,7 +69,7 @@ async def test_a_refused_token_fails_the_run_and_says_so(service: ToolService) -
     assert (run.state, run.problem) == (RunState.FAILED, ended.problem)
 
 
-async def test_each_connection_has_a_schedule_and_a_first_run(service: ToolService) -> None:
+async def test_each_connection_has_a_schedule_and_a_first_run(service: System) -> None:
     services = service.ingress.services
     scheduler = OnCallScheduler(services.database, services.temporal, services.settings.task_queue)
     await scheduler.schedule_once()

@@ -9,108 +9,106 @@ from calmo_pagerduty.db import tables
 from calmo_pagerduty.reconciliation.service import NO_CREDENTIAL_TEXT
 from ingress.app import build_app
 from pagerduty_simulator.rest.serving import running_server
-from tests.support.healing_service import Healed
 from tests.support.patience import ANSWER
+from tests.support.system import System
 from tests.support.terminal import Terminal
 from workflows import names
 
 
-async def post(healed: Healed, path: str, body: dict[str, Any] | None = None) -> Any:
-    return await healed.service.http.post(
-        path, json=body or {}, headers=healed.service.headers, timeout=ANSWER
-    )
+async def post(system: System, path: str, body: dict[str, Any] | None = None) -> Any:
+    return await system.http.post(path, json=body or {}, headers=system.headers, timeout=ANSWER)
 
 
-async def until_ended(healed: Healed) -> None:
-    await healed.temporal.get_workflow_handle(names.reconcile_workflow_id(healed.connection_id)).result()
+async def until_ended(system: System) -> None:
+    await system.temporal.get_workflow_handle(names.reconcile_workflow_id(system.connection_id)).result()
 
 
-async def test_a_comparison_on_demand_is_reported(healed: Healed) -> None:
-    healed.past.live(3, 10)
-    path = f"/api/connections/{healed.connection_id}"
-    begun = await post(healed, f"{path}/reconcile", {"since": healed.past.begins_at.isoformat()})
+async def test_a_comparison_on_demand_is_reported(system: System) -> None:
+    system.past.live(3, 10)
+    path = f"/api/connections/{system.connection_id}"
+    begun = await post(system, f"{path}/reconcile", {"since": system.past.begins_at.isoformat()})
     assert begun.status_code == 202 and begun.json()["started"]
-    await until_ended(healed)
-    found = await healed.service.get(f"{path}/reconciliations")
+    await until_ended(system)
+    found = await system.get(f"{path}/reconciliations")
     (run,) = found["runs"]
     assert run["reason"] == "on demand" and run["finished_at"]
     assert run["report"]["opened"] == 3 and run["report"]["failed"] == 0
     assert found["reconciled_until"] == run["until"]
-    assert healed.differences() == []
+    assert system.differences() == []
 
 
-async def test_a_connection_without_a_token_is_told_that_gaps_cannot_be_healed(healed: Healed) -> None:
-    healed.database.write_blocking(
-        lambda t: connections.update_connection(t, healed.connection_id, token_kind=None, token_sealed=None)
+async def test_a_connection_without_a_token_is_told_that_gaps_cannot_be_healed(system: System) -> None:
+    system.database.write_blocking(
+        lambda t: connections.update_connection(t, system.connection_id, token_kind=None, token_sealed=None)
     )
-    path = f"/api/connections/{healed.connection_id}"
-    said = (await post(healed, f"{path}/reconcile")).json()
+    path = f"/api/connections/{system.connection_id}"
+    said = (await post(system, f"{path}/reconcile")).json()
     assert (said["started"], said["problem"]) == (False, NO_CREDENTIAL_TEXT)
-    assert (await healed.reconcile())["problem"] == NO_CREDENTIAL_TEXT
+    assert (await system.reconcile())["problem"] == NO_CREDENTIAL_TEXT
 
 
-async def test_somebody_elses_connection_does_not_exist(healed: Healed) -> None:
-    other = healed.service.a_key(scopes=("organization:other",))
-    path = f"/api/connections/{healed.connection_id}"
+async def test_somebody_elses_connection_does_not_exist(system: System) -> None:
+    other = system.a_key(scopes=("organization:other",))
+    path = f"/api/connections/{system.connection_id}"
     for method, where in (
         ("POST", f"{path}/reconcile"),
         ("GET", f"{path}/reconciliations"),
-        ("GET", f"/api/doctor?connection={healed.connection_id}"),
+        ("GET", f"/api/doctor?connection={system.connection_id}"),
     ):
-        answer = await healed.service.http.request(
+        answer = await system.http.request(
             method, where, headers=other, json={} if method == "POST" else None
         )
         assert answer.status_code == 404, where
-    assert (await healed.service.get("/api/doctor", other))["webhooks"] == []
+    assert (await system.get("/api/doctor", other))["webhooks"] == []
 
 
-async def test_an_incident_of_a_service_that_no_webhook_is_for_is_not_opened(healed: Healed) -> None:
-    healed.past.live(6, 12)
-    account = healed.past.account
-    chosen = account.incident(healed.past.incident_ids[0]).service.id
-    healed.database.write_blocking(
+async def test_an_incident_of_a_service_that_no_webhook_is_for_is_not_opened(system: System) -> None:
+    system.past.live(6, 12)
+    account = system.past.account
+    chosen = account.incident(system.past.incident_ids[0]).service.id
+    system.database.write_blocking(
         lambda t: t.execute(sa.update(tables.webhooks).values(service_ids=[chosen]))
     )
-    await healed.reconcile(since=healed.past.begins_at)
+    await system.reconcile(since=system.past.begins_at)
     wanted = {
         incident_id
-        for incident_id in healed.past.incident_ids
+        for incident_id in system.past.incident_ids
         if account.incident(incident_id).service.id == chosen
     }
-    assert set(healed.issues()) == wanted
+    assert set(system.issues()) == wanted
 
 
-async def test_an_event_that_was_set_aside_is_healed_and_the_issue_is_sure_again(healed: Healed) -> None:
-    healed.past.trigger()
-    await healed.deliver(healed.past.events)
-    healed.database.write_blocking(lambda t: t.exec_driver_sql("UPDATE issues SET needs_reconcile = true"))
-    await healed.reconcile(since=healed.past.begins_at)
-    assert [row.needs_reconcile for row in healed.issues().values()] == [False]
+async def test_an_event_that_was_set_aside_is_healed_and_the_issue_is_sure_again(system: System) -> None:
+    system.past.trigger()
+    await system.deliver(system.past.events)
+    system.database.write_blocking(lambda t: t.exec_driver_sql("UPDATE issues SET needs_reconcile = true"))
+    await system.reconcile(since=system.past.begins_at)
+    assert [row.needs_reconcile for row in system.issues().values()] == [False]
 
 
-async def test_the_doctor_answers_in_words(healed: Healed) -> None:
-    found = (await post(healed, "/api/doctor", {"connection": healed.connection_id})).json()
+async def test_the_doctor_answers_in_words(system: System) -> None:
+    found = (await post(system, "/api/doctor", {"connection": system.connection_id})).json()
     (webhook,) = found["webhooks"]
     assert found["ok"] and webhook["examined_at"]
-    healed.service.site.sender.unsubscribe(healed.subscription.id)
-    found = (await post(healed, "/api/doctor")).json()
+    system.site.sender.unsubscribe(system.subscription.id)
+    found = (await post(system, "/api/doctor")).json()
     (finding,) = [finding for finding in found["webhooks"][0]["findings"] if finding["level"] == "alarm"]
     assert not found["ok"] and finding["kind"] == "subscription_missing"
-    assert healed.webhook_id not in str(found)
+    assert system.webhook_id not in str(found)
 
 
-async def test_the_command_line_reconciles_and_examines(healed: Healed) -> None:
-    healed.past.live(3, 10)
-    await healed.deliver(healed.past.events[:1])
-    async with running_server(build_app(healed.service.ingress), "127.0.0.1", 0) as url:
-        terminal = Terminal(url, healed.service)
-        since = healed.past.begins_at.strftime("%Y-%m-%dT%H:%M:%S")
-        reconciled = await terminal.run("reconcile", healed.connection_id, "--since", since)
+async def test_the_command_line_reconciles_and_examines(system: System) -> None:
+    system.past.live(3, 10)
+    await system.deliver(system.past.events[:1])
+    async with running_server(build_app(system.ingress), "127.0.0.1", 0) as url:
+        terminal = Terminal(url, system)
+        since = system.past.begins_at.strftime("%Y-%m-%dT%H:%M:%S")
+        reconciled = await terminal.run("reconcile", system.connection_id, "--since", since)
         assert reconciled.code == 0, reconciled.error
         assert "opened here" in reconciled.text and "on demand" in reconciled.text
-        well = await terminal.run("doctor", "--connection", healed.connection_id)
-        assert well.code == 0 and healed.webhook_id not in well.text
-        healed.service.site.sender.unsubscribe(healed.subscription.id)
+        well = await terminal.run("doctor", "--connection", system.connection_id)
+        assert well.code == 0 and system.webhook_id not in well.text
+        system.site.sender.unsubscribe(system.subscription.id)
         missing = await terminal.run("doctor")
         assert missing.code == 1 and "webhook subscribe" in missing.text
         in_json = await terminal.run("doctor", "--json")

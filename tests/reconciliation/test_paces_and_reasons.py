@@ -17,7 +17,7 @@ from calmo_pagerduty.kernel.scopes import Scope
 from calmo_pagerduty.reconciliation import reason_queries as reconcile_reasons, store as reconciliations
 from calmo_pagerduty.webhooks import store as webhooks
 from tests.support.builders import SECRET
-from tests.support.tool_service import add_connection
+from tests.support.connected import add_connection
 from workflows.reconcile import MAX_WINDOWS, WINDOW, WINDOW_OVERLAP, split_windows
 
 pytestmark = pytest.mark.each_database

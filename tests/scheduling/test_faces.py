@@ -19,8 +19,9 @@ from tests.support.parts import Parts
 from tests.support.patience import ANSWER
 from tests.support.rota_accounts import layer_schedule, rota_account, shift_schedule, weekly_layer
 from tests.support.snapshots import store_snapshot, store_snapshot_of
+from tests.support.system import System, running_system
 from tests.support.terminal import Terminal
-from tests.support.tool_service import ToolService, running_service, served, until_state
+from tests.support.tool_callers import served, until_state
 
 NOW = "2026-10-05T09:00:00+01:00"
 LEAVER = {"type": "leaver", "user": "Ann", "at": NOW}
@@ -120,12 +121,12 @@ async def test_the_optimum_is_asked_for(asker: Asker) -> None:
 
 
 @pytest.fixture
-async def service(parts: Parts) -> AsyncIterator[ToolService]:
-    async with running_service(parts) as found:
+async def service(parts: Parts) -> AsyncIterator[System]:
+    async with running_system(parts) as found:
         yield found
 
 
-async def test_the_command_line_asks_saves_lists_and_compares(service: ToolService, tmp_path: Path) -> None:
+async def test_the_command_line_asks_saves_lists_and_compares(service: System, tmp_path: Path) -> None:
     connection = service.connection_id
     store_snapshot_of(service.database, replace(an_account(), connection_id=connection))
     file = tmp_path / "plan.toml"
@@ -153,7 +154,7 @@ async def test_the_command_line_asks_saves_lists_and_compares(service: ToolServi
         assert (wrong.code, "--leaver" in wrong.error) == (1, True)
 
 
-async def snapshot_of(service: ToolService) -> None:
+async def snapshot_of(service: System) -> None:
     collector = service.ingress.services.snapshot_collector
     progress = await collector.begin(SnapshotToTake(connection_id=service.connection_id, is_fresh=True))
     while not (progress := await collector.step(progress.snapshot_id)).is_read:
@@ -161,7 +162,7 @@ async def snapshot_of(service: ToolService) -> None:
     await collector.finish(progress.snapshot_id)
 
 
-def an_unfair_schedule(service: ToolService) -> LayerSchedule:
+def an_unfair_schedule(service: System) -> LayerSchedule:
     """Give the simulated account a weekly rota in which the first person took over the others' weeks."""
     users = tuple(service.site.account.users)[:3]
     week = timedelta(days=7)
@@ -176,7 +177,7 @@ def an_unfair_schedule(service: ToolService) -> LayerSchedule:
 
 
 async def test_a_draft_is_applied_after_an_approval_and_refused_once_the_schedule_has_changed(
-    service: ToolService,
+    service: System,
 ) -> None:
     service.permit(RISKY)
     schedule = an_unfair_schedule(service)

@@ -16,8 +16,8 @@ from calmo_pagerduty.snapshots.model import AccountSnapshot
 from pagerduty_simulator.account import Account
 from pagerduty_simulator.rest.account_site import AccountSite
 from pagerduty_simulator.rest_api import running_rest_api
+from tests.support.connected import TOKEN, add_connection
 from tests.support.doors import ACME
-from tests.support.tool_service import TOKEN, add_connection
 
 #: Tests that aren't about the limits don't wait for them.
 UNPACED = 1_000_000

@@ -11,9 +11,9 @@ from typing import Any
 
 from calmo_pagerduty.connections import store as connections
 from pagerduty_simulator.rest.faults import Faults
-from tests.support.acting_service import Acting
 from tests.support.patience import STORY
-from tests.support.tool_service import until_state
+from tests.support.system import System
+from tests.support.tool_callers import until_state
 from tests.support.worker_processes import TEST_KEYS, worker_processes
 
 Json = dict[str, Any]
@@ -30,26 +30,24 @@ POSSIBLE = {
 class Script:
     """Actions on incidents, each incident's one after the other; all incidents at once."""
 
-    acting: Acting
+    system: System
     rng: random.Random
     done: Counter[str] = field(default_factory=Counter)
     notes: dict[str, list[str]] = field(default_factory=dict)
     answers: list[Json] = field(default_factory=list)
 
     async def play(self, incidents: list[str], actions: int) -> None:
-        self.acting.database.write_blocking(
-            lambda t: connections.update_connection(
-                t, self.acting.healed.connection_id, requests_per_minute=600_000
-            )
+        self.system.database.write_blocking(
+            lambda t: connections.update_connection(t, self.system.connection_id, requests_per_minute=600_000)
         )
         each = actions // len(incidents)
         await asyncio.gather(*(self._lane(incident, each) for incident in incidents))
 
     async def _lane(self, incident: str, actions: int) -> None:
         for number in range(actions):
-            status = str(self.acting.account.incident(incident).status)
+            status = str(self.system.account.incident(incident).status)
             action = self.rng.choice(POSSIBLE[status])
-            answer = await self.acting.post(
+            answer = await self.system.post(
                 incident,
                 action,
                 idempotency_key=f"{incident}-{number}",
@@ -58,13 +56,13 @@ class Script:
             )
             call = answer.json()
             if call.get("state") == "running":
-                call = await until_state(self.acting.service, call["call_id"], "done", within=STORY)
+                call = await until_state(self.system, call["call_id"], "done", within=STORY)
             assert call.get("state") == "done", (action, call)
             self.done[incident] += 1
             self.answers.append(call)
 
     def _arguments(self, incident: str, action: str, number: int) -> Json:
-        account = self.acting.account
+        account = self.system.account
         if action == "add_note":
             text = f"note {number} of {incident}."
             self.notes.setdefault(incident, []).append(text)
@@ -77,14 +75,14 @@ class Script:
 
     async def wrong(self) -> list[str]:
         """Return what isn't as it should be: lost, doubled, an echo on a timeline, or another end."""
-        found = list(self.acting.healed.differences())
+        found = list(self.system.differences())
         for incident, count in self.done.items():
-            issue = await self.acting.issue(incident)
+            issue = await self.system.issue(incident)
             told = issue["timeline"][1:]
             found += [f"{incident}: {len(told)} entries for {count} actions"] if len(told) != count else []
             found += [f"{incident}: an echo: {entry['summary']}" for entry in told if entry["author"] is None]
             there = Counter(
-                note.content.split("\n")[0] for note in self.acting.account.incident(incident).notes
+                note.content.split("\n")[0] for note in self.system.account.incident(incident).notes
             )
             if there != Counter(self.notes.get(incident, [])):
                 found.append(f"{incident}: notes {there}")
@@ -92,7 +90,7 @@ class Script:
             [
                 operation["outcome"]
                 for incident in self.done
-                for operation in await self.acting.operations(incident)
+                for operation in await self.system.operations(incident)
             ]
         )
         if set(outcomes) != {"done"} or outcomes.total() != self.done.total():
@@ -118,9 +116,9 @@ class DeadlyFaults(Faults):
 
 
 @contextlib.asynccontextmanager
-async def mortal_worker(acting: Acting, data_dir: Path, temporal: str) -> AsyncIterator[Callable[[], None]]:
+async def mortal_worker(system: System, data_dir: Path, temporal: str) -> AsyncIterator[Callable[[], None]]:
     """A worker process of its own; yields what kills it, whereupon a new one is started."""
-    settings = acting.service.ingress.services.settings
+    settings = system.ingress.services.settings
     processes = worker_processes(
         data_dir,
         temporal,

@@ -118,3 +118,7 @@ class Past:
     def _told(self, events: tuple[Event, ...]) -> tuple[Event, ...]:
         self.events += events
         return events
+
+
+def hours_ago(count: float) -> datetime:
+    return datetime.now(UTC) - timedelta(hours=count)

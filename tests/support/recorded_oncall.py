@@ -6,18 +6,19 @@ from typing import Any
 
 from calmo_pagerduty.findings.service import FindingService
 from calmo_pagerduty.oncall.model import RunState
+from tests.support.connected import TOKEN
 from tests.support.findings import a_finding, a_result
 from tests.support.snapshots import small_snapshot, store_snapshot_of, taken
-from tests.support.tool_service import TOKEN, ToolService
+from tests.support.system import System
 from workflows import names
 from workflows.oncall_analysis import OnCallProgress, OnCallStart
 from workflows.oncall_digest import DigestStart
 
 #: Returns the workflow's id.
-Scenario = Callable[[ToolService], Awaitable[str]]
+Scenario = Callable[[System], Awaitable[str]]
 
 
-async def run_oncall(service: ToolService, **start: Any) -> tuple[str, OnCallProgress]:
+async def run_oncall(service: System, **start: Any) -> tuple[str, OnCallProgress]:
     """Run the analyses as another service would, by the workflow's name, to their end."""
     order = OnCallStart(connection_id=service.connection_id, **start)
     workflow_id = names.oncall_workflow_id(service.connection_id, order.as_of, order.now)
@@ -31,7 +32,7 @@ async def run_oncall(service: ToolService, **start: Any) -> tuple[str, OnCallPro
     return workflow_id, ended
 
 
-async def oncall_analysed(service: ToolService) -> str:
+async def oncall_analysed(service: System) -> str:
     """PagerDuty has trouble once meanwhile."""
     service.site.faults.fail_next("500", operation="listUsers")
     workflow_id, ended = await run_oncall(service)
@@ -39,7 +40,7 @@ async def oncall_analysed(service: ToolService) -> str:
     return workflow_id
 
 
-async def oncall_of_the_past(service: ToolService) -> str:
+async def oncall_of_the_past(service: System) -> str:
     snapshot = small_snapshot(connection_id=service.connection_id)
     store_snapshot_of(service.database, snapshot)
     workflow_id, ended = await run_oncall(service, as_of=taken(snapshot), now=taken(snapshot))
@@ -47,20 +48,20 @@ async def oncall_of_the_past(service: ToolService) -> str:
     return workflow_id
 
 
-async def oncall_of_no_snapshot(service: ToolService) -> str:
+async def oncall_of_no_snapshot(service: System) -> str:
     workflow_id, ended = await run_oncall(service, as_of=datetime(2020, 1, 1, tzinfo=UTC))
     assert ended.state is RunState.FAILED
     return workflow_id
 
 
-async def oncall_refused(service: ToolService) -> str:
+async def oncall_refused(service: System) -> str:
     service.site.revoke_token(TOKEN)
     workflow_id, ended = await run_oncall(service)
     assert ended.problem == "PagerDuty refuses the connection's token"
     return workflow_id
 
 
-async def digest_made(service: ToolService) -> str:
+async def digest_made(service: System) -> str:
     """An account with a finding; its analysis ran long ago, and the digest says so."""
     await FindingService(service.database).record(service.connection_id, a_result(a_finding()))
     workflow_id = names.digest_workflow_id(service.connection_id)

@@ -5,13 +5,13 @@ from datetime import timedelta
 
 from tests.support.eventually import eventually
 from tests.support.rough_night import begin_rough_night, requests
-from tests.support.tool_service import ToolService
+from tests.support.system import System
 
 #: Returns the workflow's id.
-Scenario = Callable[[ToolService], Awaitable[str]]
+Scenario = Callable[[System], Awaitable[str]]
 
 
-async def rough_night_accepted(service: ToolService) -> str:
+async def rough_night_accepted(service: System) -> str:
     """The first person declines, the second accepts."""
     workflow_id = await begin_rough_night(service)
     (asked,) = await eventually(lambda: requests(service), lambda found: len(found) == 1)
@@ -28,12 +28,12 @@ async def rough_night_accepted(service: ToolService) -> str:
     return await _ended(service, workflow_id)
 
 
-async def rough_night_expired(service: ToolService) -> str:
+async def rough_night_expired(service: System) -> str:
     """Nobody answers until the person's time on call ends."""
     return await _ended(service, await begin_rough_night(service, covers=timedelta(seconds=4)))
 
 
-async def _ended(service: ToolService, workflow_id: str) -> str:
+async def _ended(service: System, workflow_id: str) -> str:
     await service.ingress.services.temporal.client.get_workflow_handle(workflow_id).result()
     return workflow_id
 

@@ -11,55 +11,56 @@ from calmo_pagerduty.tools.classes import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from tests.support.eventually import eventually
 from tests.support.patience import ANSWER
-from tests.support.tool_service import ToolService, start_workers, until_state
+from tests.support.system import System, start_workers
+from tests.support.tool_callers import until_state
 from workflows import names
 from workflows.tool_call import ToolCallStart
 
 #: Returns the workflow's id.
-Scenario = Callable[[ToolService, Client], Awaitable[str]]
+Scenario = Callable[[System, Client], Awaitable[str]]
 RISKY = ConnectionRules(
     switches={"risk:medium": Switch.ALLOW, "risk:high": Switch.ALLOW}, approve=frozenset({Risk.HIGH})
 )
 
 
-async def begin(service: ToolService, client: Client) -> None:
+async def begin(service: System, client: Client) -> None:
     await start_workers(service)
 
 
-async def ask(service: ToolService, tool: str, **arguments: Any) -> dict[str, Any]:
+async def ask(service: System, tool: str, **arguments: Any) -> dict[str, Any]:
     answer = await service.call(tool, service.a_key(person="asker"), **arguments)
     found: dict[str, Any] = answer.json()
     return found
 
 
-async def risky(service: ToolService, hours: float = 24) -> dict[str, Any]:
+async def risky(service: System, hours: float = 24) -> dict[str, Any]:
     """Ask for what needs an approval."""
     service.permit(RISKY.model_copy(update={"approval_hours": hours}))
     place = next(iter(service.site.account.services))
     return await ask(service, "create_incident", title="By hand", service_id=place)
 
 
-async def decide(service: ToolService, call: dict[str, Any], word: str) -> None:
+async def decide(service: System, call: dict[str, Any], word: str) -> None:
     path = f"/api/tool-calls/{call['call_id']}/{word}"
     answer = await service.http.post(path, json={}, headers=service.a_key(person="approver"), timeout=ANSWER)
     assert answer.status_code == 200, answer.text
 
 
-async def tool_write(service: ToolService, client: Client) -> str:
+async def tool_write(service: System, client: Client) -> str:
     await begin(service, client)
     call = await ask(service, "resolve_incident", incident_id=service.an_incident())
     assert call["state"] == "done"
     return str(call["workflow_id"])
 
 
-async def tool_write_refused_by_pagerduty(service: ToolService, client: Client) -> str:
+async def tool_write_refused_by_pagerduty(service: System, client: Client) -> str:
     await begin(service, client)
     call = await ask(service, "resolve_incident", incident_id="QNOWHERE")
     assert call["state"] == "failed"
     return str(call["workflow_id"])
 
 
-async def tool_write_tried_again(service: ToolService, client: Client) -> str:
+async def tool_write_tried_again(service: System, client: Client) -> str:
     await begin(service, client)
     service.site.faults.fail_next("500", operation="updateIncident")
     call = await ask(service, "resolve_incident", incident_id=service.an_incident())
@@ -67,7 +68,7 @@ async def tool_write_tried_again(service: ToolService, client: Client) -> str:
     return str(call["workflow_id"])
 
 
-async def tool_approved(service: ToolService, client: Client) -> str:
+async def tool_approved(service: System, client: Client) -> str:
     await begin(service, client)
     call = await risky(service)
     await decide(service, call, "approve")
@@ -75,21 +76,21 @@ async def tool_approved(service: ToolService, client: Client) -> str:
     return str(call["workflow_id"])
 
 
-async def tool_denied(service: ToolService, client: Client) -> str:
+async def tool_denied(service: System, client: Client) -> str:
     await begin(service, client)
     call = await risky(service)
     await decide(service, call, "deny")
     return str(call["workflow_id"])
 
 
-async def tool_expired(service: ToolService, client: Client) -> str:
+async def tool_expired(service: System, client: Client) -> str:
     await begin(service, client)
     call = await risky(service, hours=0.3 / 3600)
     await until_state(service, call["call_id"], "expired")
     return str(call["workflow_id"])
 
 
-async def tool_waiting(service: ToolService, client: Client) -> str:
+async def tool_waiting(service: System, client: Client) -> str:
     """An operator's first word isn't taken; it still waits."""
     await begin(service, client)
     call = await risky(service)
@@ -103,7 +104,7 @@ async def tool_waiting(service: ToolService, client: Client) -> str:
     return str(call["workflow_id"])
 
 
-async def tool_approved_by_an_operator(service: ToolService, client: Client) -> str:
+async def tool_approved_by_an_operator(service: System, client: Client) -> str:
     await begin(service, client)
     call = await risky(service)
     handle = client.get_workflow_handle(call["workflow_id"])
@@ -112,7 +113,7 @@ async def tool_approved_by_an_operator(service: ToolService, client: Client) -> 
     return str(call["workflow_id"])
 
 
-async def tool_cancelled(service: ToolService, client: Client) -> str:
+async def tool_cancelled(service: System, client: Client) -> str:
     await begin(service, client)
     call = await risky(service)
     await client.get_workflow_handle(call["workflow_id"]).cancel()
@@ -120,7 +121,7 @@ async def tool_cancelled(service: ToolService, client: Client) -> str:
     return str(call["workflow_id"])
 
 
-async def tool_ordered_through_temporal(service: ToolService, client: Client) -> str:
+async def tool_ordered_through_temporal(service: System, client: Client) -> str:
     await begin(service, client)
     key_id = service.a_key(person="service")["Authorization"].split("_")[1]
     order = CallToCreate(

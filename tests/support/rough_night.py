@@ -8,7 +8,7 @@ from calmo_pagerduty.snapshots.model import AccountSnapshot, Entry, Team
 from tests.support.rotas import paged_account, person, rota as rota_of
 from tests.support.small_accounts import DAY, HOUR
 from tests.support.snapshots import store_snapshot_of
-from tests.support.tool_service import ToolService
+from tests.support.system import System
 from workflows import names
 
 PEOPLE = ("U1", "U2", "U3", "U4")
@@ -46,7 +46,7 @@ def rough_snapshot(
     )
 
 
-async def begin_rough_night(service: ToolService, covers: timedelta = timedelta(days=3)) -> str:
+async def begin_rough_night(service: System, covers: timedelta = timedelta(days=3)) -> str:
     """Store the snapshot, let the sweeper find the night, and return the workflow's id."""
     now = datetime.now(UTC)
     store_snapshot_of(service.database, rough_snapshot(service.connection_id, now, covers))
@@ -57,7 +57,7 @@ async def begin_rough_night(service: ToolService, covers: timedelta = timedelta(
     return names.rough_night_workflow_id(night)
 
 
-async def requests(service: ToolService, **headers: Any) -> list[dict[str, Any]]:
+async def requests(service: System, **headers: Any) -> list[dict[str, Any]]:
     path = f"/api/connections/{service.connection_id}/cover-requests"
     found: list[dict[str, Any]] = (await service.get(path, **headers))["requests"]
     return found

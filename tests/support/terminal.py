@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.tool_service import ToolService
+from tests.support.system import System
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Said:
 @dataclass(frozen=True, slots=True)
 class Terminal:
     url: str
-    service: ToolService
+    service: System
 
     async def run(
         self,

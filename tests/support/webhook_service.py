@@ -17,7 +17,7 @@ from ingress.webhooks.end_to_end_check import WebhookTestDeps
 from pagerduty_simulator.rest.serving import running_server
 from tests.support.parts import Parts
 from tests.support.patience import ANSWER, LIMIT, PROGRAM
-from tests.support.tool_service import ToolService, running_service
+from tests.support.system import System, running_system
 
 Json = dict[str, Any]
 ACME = "organization:acme"
@@ -27,7 +27,7 @@ ACME = "organization:acme"
 class WebhookService:
     """`tools.site` is PagerDuty's side; `url` is our public address."""
 
-    tools: ToolService
+    tools: System
     ingress: Ingress
     url: str
     http: httpx.AsyncClient
@@ -73,7 +73,7 @@ async def running_webhook_service(parts: Parts, working: bool = True) -> AsyncIt
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     async with contextlib.AsyncExitStack() as stack:
-        tools = await stack.enter_async_context(running_service(parts, working=working))
+        tools = await stack.enter_async_context(running_system(parts, working=working))
         settings = tools.ingress.services.settings.model_copy(update={"public_url": url})
         ingress = Ingress(replace(tools.ingress.services, settings=settings))
         stack.push_async_callback(ingress.services.aclose)

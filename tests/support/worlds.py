@@ -23,13 +23,14 @@ from calmo_pagerduty.tool_calls.store import ToolCall
 from calmo_pagerduty.webhooks.lifecycle import webhook_handle
 from calmo_pagerduty.workload import store as workload
 from tests.support.builders import SECRET, an_event, body_of, headers_for, new_id
+from tests.support.connected import add_connection
 from tests.support.cover import cover_request
 from tests.support.doors import make_webhook, save_pending
 from tests.support.findings import a_finding, a_result
 from tests.support.sample_context import store_context
 from tests.support.saved_scenarios import a_saved_scenario
 from tests.support.snapshots import small_snapshot, store_snapshot_of
-from tests.support.tool_service import ToolService, add_connection
+from tests.support.system import System
 
 #: Fields of a world that are small numbers, which stand in any text.
 NUMBERS = frozenset({"seq", "finding"})
@@ -78,7 +79,7 @@ MISSING = World(
 )  # fmt: skip
 
 
-async def make_world(service: ToolService, keyring: Keyring, scope: str) -> World:
+async def make_world(service: System, keyring: Keyring, scope: str) -> World:
     """Make one of everything for this scope."""
     database, canary, incident = service.database, new_id("canary"), new_id()
     connection = add_connection(database, keyring, scope, severities={canary: "info"})
@@ -165,7 +166,7 @@ async def make_world(service: ToolService, keyring: Keyring, scope: str) -> Worl
     return database.write_blocking(write)
 
 
-def everything_kept(service: ToolService) -> dict[str, list[Any]]:
+def everything_kept(service: System) -> dict[str, list[Any]]:
     """Return all rows but those that tell of time passing."""
     left_out = {"leases", "audit", "refusals", "request_permits"}
 

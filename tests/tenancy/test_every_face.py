@@ -12,8 +12,9 @@ from calmo_pagerduty.tools.catalogue import TOOLS
 from tests.support.mcp_text import text_of
 from tests.support.parts import Parts
 from tests.support.patience import ANSWER
+from tests.support.system import System, running_system
 from tests.support.terminal import Terminal
-from tests.support.tool_service import ToolService, agent, running_service, served
+from tests.support.tool_callers import agent, served
 from tests.support.worlds import MISSING, everything_kept, make_world
 
 ACME, BANK, ROBIN = "organization:acme", "organization:bank", "personal:robin"
@@ -26,12 +27,12 @@ COMMANDS: Mapping[tuple[str, ...], str] = {
 
 
 @pytest.fixture
-async def service(parts: Parts) -> AsyncIterator[ToolService]:
-    async with running_service(parts, working=False) as found:
+async def service(parts: Parts) -> AsyncIterator[System]:
+    async with running_system(parts, working=False) as found:
         yield found
 
 
-async def test_a_live_stream_shows_nothing_foreign(service: ToolService, keyring: Keyring) -> None:
+async def test_a_live_stream_shows_nothing_foreign(service: System, keyring: Keyring) -> None:
     for scope in (ACME, ROBIN, BANK):
         last = await make_world(service, keyring, scope)
     headers = service.a_key(scopes=[BANK])
@@ -45,7 +46,7 @@ async def test_a_live_stream_shows_nothing_foreign(service: ToolService, keyring
 
 
 async def test_over_mcp_no_tool_reaches_a_foreign_connection_or_call(
-    service: ToolService, keyring: Keyring
+    service: System, keyring: Keyring
 ) -> None:
     foreign, own = [await make_world(service, keyring, scope) for scope in (ACME, BANK)]
     me = service.a_key(scopes=[BANK])
@@ -67,7 +68,7 @@ async def test_over_mcp_no_tool_reaches_a_foreign_connection_or_call(
     assert everything_kept(service) == before
 
 
-async def test_the_command_line_shows_nothing_foreign(service: ToolService, keyring: Keyring) -> None:
+async def test_the_command_line_shows_nothing_foreign(service: System, keyring: Keyring) -> None:
     foreign = await make_world(service, keyring, ACME)
     me = service.a_key(scopes=[BANK])
     before = everything_kept(service)

@@ -18,7 +18,7 @@ from ingress.api.endpoints import Endpoint, EndpointRow
 from ingress.app import served_endpoints
 from tests.support.builders import NOON
 from tests.support.parts import Parts
-from tests.support.tool_service import ToolService, running_service
+from tests.support.system import System, running_system
 from tests.support.worlds import MISSING, World, everything_kept, make_world, permissions_but
 
 ACME, BANK = "organization:acme", "organization:bank"
@@ -238,17 +238,17 @@ WITH_SOMETHING_OF_EACH = (
 
 
 @pytest.fixture
-async def service(parts: Parts) -> AsyncIterator[ToolService]:
-    async with running_service(parts, working=False) as found:
+async def service(parts: Parts) -> AsyncIterator[System]:
+    async with running_system(parts, working=False) as found:
         yield found
 
 
-def rows_of(service: ToolService) -> dict[str, EndpointRow]:
+def rows_of(service: System) -> dict[str, EndpointRow]:
     return {f"{row.method} {row.path}": row for row in served_endpoints(service.ingress)}
 
 
 async def ask(
-    service: ToolService, route: str, case: Case, world: World, headers: Mapping[str, str]
+    service: System, route: str, case: Case, world: World, headers: Mapping[str, str]
 ) -> httpx.Response:
     method, path = route.split()
     if not isinstance(case, Named):
@@ -266,7 +266,7 @@ async def ask(
     )
 
 
-async def test_every_route_has_a_case(service: ToolService) -> None:
+async def test_every_route_has_a_case(service: System) -> None:
     assert set(rows_of(service)) == set(CASES)
     for route, row in rows_of(service).items():
         if isinstance(row, Endpoint) and "{" in row.path:
@@ -276,7 +276,7 @@ async def test_every_route_has_a_case(service: ToolService) -> None:
 @pytest.mark.each_database
 @pytest.mark.parametrize(("mine", "theirs"), FOREIGN)
 async def test_what_is_foreign_cannot_be_told_from_what_is_not_there(
-    service: ToolService, keyring: Keyring, mine: str, theirs: str
+    service: System, keyring: Keyring, mine: str, theirs: str
 ) -> None:
     foreign, own = [await make_world(service, keyring, scope) for scope in (theirs, mine)]
     me = service.a_key(scopes=[mine], person="kim")
@@ -299,7 +299,7 @@ async def test_what_is_foreign_cannot_be_told_from_what_is_not_there(
         assert own.told_in((await ask(service, route, Lists(), own, me)).text), route
 
 
-async def test_the_owner_sees_each_of_them(service: ToolService, keyring: Keyring) -> None:
+async def test_the_owner_sees_each_of_them(service: System, keyring: Keyring) -> None:
     world = await make_world(service, keyring, ACME)
     me = service.a_key(scopes=[ACME])
     for route, cases in CASES.items():
@@ -311,7 +311,7 @@ async def test_the_owner_sees_each_of_them(service: ToolService, keyring: Keyrin
                 assert world.as_missing(answer.text) != missing.text, route
 
 
-async def test_without_a_valid_key_every_route_says_the_same(service: ToolService, keyring: Keyring) -> None:
+async def test_without_a_valid_key_every_route_says_the_same(service: System, keyring: Keyring) -> None:
     world = await make_world(service, keyring, ACME)
     former = service.a_key(scopes=[ACME])
     key_id = former["Authorization"].split("_")[1]
@@ -329,7 +329,7 @@ async def test_without_a_valid_key_every_route_says_the_same(service: ToolServic
 
 
 async def test_a_key_without_the_permission_is_told_so_and_nothing_else(
-    service: ToolService, keyring: Keyring
+    service: System, keyring: Keyring
 ) -> None:
     world = await make_world(service, keyring, ACME)
     before = everything_kept(service)["issues"]

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.support.parts import Parts
-from tests.support.tool_service import ToolService, running_service
+from tests.support.system import System, running_system
 
 
 @pytest.fixture
-async def service(parts: Parts) -> AsyncIterator[ToolService]:
+async def service(parts: Parts) -> AsyncIterator[System]:
     """A service with one connection that may write, and a worker."""
-    async with running_service(parts) as found:
+    async with running_system(parts) as found:
         yield found

@@ -7,8 +7,10 @@ import pytest
 from calmo_pagerduty.tool_calls.model import tool_call_workflow_id
 from calmo_pagerduty.tools.classes import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
+from tests.support.connected import add_connection
 from tests.support.patience import ANSWER
-from tests.support.tool_service import ToolService, add_connection, until_state
+from tests.support.system import System
+from tests.support.tool_callers import until_state
 
 RISKY = ConnectionRules(
     switches={"risk:medium": Switch.ALLOW, "risk:high": Switch.ALLOW}, approve=frozenset({Risk.HIGH})
@@ -16,12 +18,12 @@ RISKY = ConnectionRules(
 
 
 @pytest.fixture
-def careful(service: ToolService) -> ToolService:
+def careful(service: System) -> System:
     service.permit(RISKY)
     return service
 
 
-async def ask(service: ToolService, headers: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
+async def ask(service: System, headers: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
     """Ask for an incident to be created; returns the ticket."""
     place = next(iter(service.site.account.services))
     answer = await service.call("create_incident", headers, title="Made by hand", service_id=place, **more)
@@ -31,14 +33,14 @@ async def ask(service: ToolService, headers: dict[str, str] | None = None, **mor
 
 
 async def decide(
-    service: ToolService, ticket: dict[str, Any], word: str, headers: dict[str, str], **body: Any
+    service: System, ticket: dict[str, Any], word: str, headers: dict[str, str], **body: Any
 ) -> Any:
     return await service.http.post(
         f"/api/tool-calls/{ticket['call_id']}/{word}", json=body, headers=headers, timeout=ANSWER
     )
 
 
-async def test_nothing_is_done_before_a_person_approves(careful: ToolService) -> None:
+async def test_nothing_is_done_before_a_person_approves(careful: System) -> None:
     ticket = await ask(careful, careful.a_key(person="alice"))
     assert not careful.site.account.incidents
     assert ticket["needs_approval"] is True
@@ -52,7 +54,7 @@ async def test_nothing_is_done_before_a_person_approves(careful: ToolService) ->
     assert outcomes == [("waits for approval", None), ("approved", "bob"), ("done", "bob")]
 
 
-async def test_nobody_approves_what_they_asked_for_with_whichever_key(careful: ToolService) -> None:
+async def test_nobody_approves_what_they_asked_for_with_whichever_key(careful: System) -> None:
     ticket = await ask(careful, careful.a_key(person="alice"))
     refused = await decide(careful, ticket, "approve", careful.a_key(person="alice"))
     assert refused.status_code == 403
@@ -60,14 +62,14 @@ async def test_nobody_approves_what_they_asked_for_with_whichever_key(careful: T
     assert (await careful.get(f"/api/tool-calls/{ticket['call_id']}"))["state"] == "waiting"
 
 
-async def test_a_personal_connection_is_its_users_own_to_approve(careful: ToolService) -> None:
+async def test_a_personal_connection_is_its_users_own_to_approve(careful: System) -> None:
     mine = add_connection(careful.database, careful.ingress.services.keyring, "personal:alice", rules=RISKY)
     key = careful.a_key(scopes=("personal:alice",), person="alice")
     ticket = await ask(careful, key, connection=mine)
     assert (await decide(careful, ticket, "approve", key)).status_code == 200
 
 
-async def test_what_was_denied_is_not_done(careful: ToolService) -> None:
+async def test_what_was_denied_is_not_done(careful: System) -> None:
     ticket = await ask(careful, careful.a_key(person="alice"))
     denied = await decide(careful, ticket, "deny", careful.a_key(person="bob"))
     assert denied.json()["state"] == "denied"
@@ -76,7 +78,7 @@ async def test_what_was_denied_is_not_done(careful: ToolService) -> None:
     assert not careful.site.account.incidents
 
 
-async def test_an_approval_for_other_arguments_is_none(careful: ToolService) -> None:
+async def test_an_approval_for_other_arguments_is_none(careful: System) -> None:
     ticket = await ask(careful, careful.a_key(person="alice"))
     bob = careful.a_key(person="bob")
     wrong = await decide(careful, ticket, "approve", bob, arguments_sha256="0" * 64)
@@ -86,7 +88,7 @@ async def test_an_approval_for_other_arguments_is_none(careful: ToolService) -> 
     assert right.status_code == 200
 
 
-async def test_a_key_without_the_permission_or_of_another_scope_can_not_approve(careful: ToolService) -> None:
+async def test_a_key_without_the_permission_or_of_another_scope_can_not_approve(careful: System) -> None:
     ticket = await ask(careful, careful.a_key(person="alice"))
     reader = careful.a_key("tools:read", "tools:write", person="bob")
     assert (await decide(careful, ticket, "approve", reader)).status_code == 403
@@ -94,7 +96,7 @@ async def test_a_key_without_the_permission_or_of_another_scope_can_not_approve(
     assert (await decide(careful, ticket, "approve", foreign)).status_code == 404
 
 
-async def test_what_nobody_approves_expires(careful: ToolService) -> None:
+async def test_what_nobody_approves_expires(careful: System) -> None:
     careful.permit(RISKY.model_copy(update={"approval_hours": 0.5 / 3600}))
     ticket = await ask(careful, careful.a_key(person="alice"))
     call = await until_state(careful, ticket["call_id"], "expired")
@@ -102,7 +104,7 @@ async def test_what_nobody_approves_expires(careful: ToolService) -> None:
     assert not careful.site.account.incidents
 
 
-async def test_permission_that_is_gone_by_the_time_of_approval_refuses_the_call(careful: ToolService) -> None:
+async def test_permission_that_is_gone_by_the_time_of_approval_refuses_the_call(careful: System) -> None:
     ticket = await ask(careful, careful.a_key(person="alice"))
     careful.permit(ConnectionRules(switches={"tool:create_incident": Switch.DENY}))
     await decide(careful, ticket, "approve", careful.a_key(person="bob"))
@@ -111,7 +113,7 @@ async def test_permission_that_is_gone_by_the_time_of_approval_refuses_the_call(
     assert not careful.site.account.incidents
 
 
-async def test_operators_decide_in_the_temporal_ui_and_say_who_they_are(careful: ToolService) -> None:
+async def test_operators_decide_in_the_temporal_ui_and_say_who_they_are(careful: System) -> None:
     ticket = await ask(careful, careful.a_key(person="alice"))
     handle = careful.ingress.services.temporal.client.get_workflow_handle(
         tool_call_workflow_id(careful.connection_id, ticket["call_id"])

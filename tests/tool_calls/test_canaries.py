@@ -15,7 +15,7 @@ from pagerduty_simulator.rest.faults import Faults
 from tests.support.builders import an_event, body_of, headers_for
 from tests.support.doors import make_webhook
 from tests.support.patience import ANSWER
-from tests.support.tool_service import ToolService
+from tests.support.system import System
 
 SIGNING_SECRET = b"CANARY-signing-secret-0123456789"
 TOKEN = "CANARY-pagerduty-token-0123456789"
@@ -32,7 +32,7 @@ def everything_logged(records: list[logging.LogRecord]) -> str:
     )
 
 
-async def sent_through_every_path(service: ToolService) -> list[str]:
+async def sent_through_every_path(service: System) -> list[str]:
     """Send canaries everywhere, faults included; returns the answers' texts."""
     answers: list[str] = []
 
@@ -90,7 +90,7 @@ async def sent_through_every_path(service: ToolService) -> list[str]:
     return answers
 
 
-async def deliver(service: ToolService, ask: Any) -> None:
+async def deliver(service: System, ask: Any) -> None:
     """Deliver well signed, badly signed and broken bodies to a webhook of ours."""
     webhook = make_webhook(service.database, service.ingress.services.keyring, secret=SIGNING_SECRET)
     event = an_event("incident.triggered", "QCANARY", title="CANARY-title")
@@ -101,7 +101,7 @@ async def deliver(service: ToolService, ask: Any) -> None:
 
 
 async def test_secrets_stay_sealed_and_texts_stay_in_the_database(
-    service: ToolService, temporal: Client, caplog: pytest.LogCaptureFixture, tmp_path: Path
+    service: System, temporal: Client, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     caplog.set_level(logging.DEBUG)
     logging.getLogger("httpcore").setLevel(logging.INFO)
@@ -121,7 +121,7 @@ async def test_secrets_stay_sealed_and_texts_stay_in_the_database(
         assert not [text for text in answers if canary in text], canary
 
 
-async def all_histories(service: ToolService, temporal: Client) -> str:
+async def all_histories(service: System, temporal: Client) -> str:
     calls = await service.database.read(lambda t: t.execute(sa.select(tool_calls)).all())
     found = []
     for call in calls:

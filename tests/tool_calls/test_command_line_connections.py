@@ -8,15 +8,16 @@ import sqlalchemy as sa
 from calmo_pagerduty.db.tables import audit
 from ingress.app import build_app
 from pagerduty_simulator.rest.serving import running_server
+from tests.support.connected import TOKEN
+from tests.support.system import System
 from tests.support.terminal import Terminal
-from tests.support.tool_service import TOKEN, ToolService
 
 ADD = ("connection", "add", "--name", "Ours", "--scope", "organization:acme", "--region", "simulator")
 OTHER_TOKEN = "u+anothertoken-9876543210"
 
 
 @pytest.fixture
-async def terminal(service: ToolService) -> AsyncIterator[Terminal]:
+async def terminal(service: System) -> AsyncIterator[Terminal]:
     async with running_server(build_app(service.ingress), "127.0.0.1", 0) as url:
         yield Terminal(url, service)
 
@@ -39,7 +40,7 @@ async def test_a_connection_is_added_seen_tried_out_and_removed(terminal: Termin
         assert TOKEN not in said.text + said.error
 
 
-async def test_a_new_token_takes_the_place_of_the_old_one(terminal: Terminal, service: ToolService) -> None:
+async def test_a_new_token_takes_the_place_of_the_old_one(terminal: Terminal, service: System) -> None:
     service.site.add_token(OTHER_TOKEN)
     service.site.revoke_token(TOKEN)
     rotated = await terminal.run(
@@ -54,7 +55,7 @@ async def test_a_new_token_takes_the_place_of_the_old_one(terminal: Terminal, se
 
 
 async def test_without_a_token_on_standard_input_one_line_says_so(
-    terminal: Terminal, service: ToolService
+    terminal: Terminal, service: System
 ) -> None:
     failed = await terminal.run("connection", "rotate", service.connection_id, said="")
     assert failed.code == 1
@@ -67,7 +68,7 @@ async def test_a_bad_token_is_refused_and_not_repeated(terminal: Terminal) -> No
     assert "token" in failed.error and "sh0rt" not in failed.error
 
 
-async def test_switches_are_set_and_taken_away(terminal: Terminal, service: ToolService) -> None:
+async def test_switches_are_set_and_taken_away(terminal: Terminal, service: System) -> None:
     permit = ("connection", "permit", service.connection_id, "--json")
     caps = ("--approve", "medium,high", "--writes-per-hour", "5", "--clear", "risk:medium")
     await terminal.run(*permit, "--allow", "category:services", "--deny", "risk:high", *caps)
@@ -79,15 +80,13 @@ async def test_switches_are_set_and_taken_away(terminal: Terminal, service: Tool
     assert (await terminal.run(*permit, "--approve", "none")).json["rules"]["approve"] == []
 
 
-async def test_a_switch_about_nothing_is_said_in_one_line(terminal: Terminal, service: ToolService) -> None:
+async def test_a_switch_about_nothing_is_said_in_one_line(terminal: Terminal, service: System) -> None:
     failed = await terminal.run("connection", "permit", service.connection_id, "--allow", "riks:high")
     assert failed.code == 1
     assert len(failed.error.splitlines()) == 1 and "risk:LEVEL" in failed.error
 
 
-async def test_the_audit_is_listed_and_an_altered_row_is_named(
-    terminal: Terminal, service: ToolService
-) -> None:
+async def test_the_audit_is_listed_and_an_altered_row_is_named(terminal: Terminal, service: System) -> None:
     for _ in range(3):
         await service.done("list_services")
     table = (await terminal.run("audit", "list", "--limit", "2")).text
@@ -101,7 +100,7 @@ async def test_the_audit_is_listed_and_an_altered_row_is_named(
     assert (broken.code, broken.text.strip()) == (1, "broken: row 2: its record was altered")
 
 
-async def test_rows_cut_off_at_the_end_show_by_a_noted_head(terminal: Terminal, service: ToolService) -> None:
+async def test_rows_cut_off_at_the_end_show_by_a_noted_head(terminal: Terminal, service: System) -> None:
     for _ in range(2):
         await service.done("list_services")
     head = (await service.get("/api/audit/verification"))["head"]

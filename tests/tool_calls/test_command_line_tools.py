@@ -10,20 +10,20 @@ from calmo_pagerduty.tools.classes import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from ingress.app import build_app
 from pagerduty_simulator.rest.serving import running_server
+from tests.support.system import System
 from tests.support.terminal import Terminal
-from tests.support.tool_service import ToolService
 
 RISKY = ConnectionRules(switches={"risk:high": Switch.ALLOW}, approve=frozenset({Risk.HIGH}))
 
 
 @pytest.fixture
-async def terminal(service: ToolService) -> AsyncIterator[Terminal]:
+async def terminal(service: System) -> AsyncIterator[Terminal]:
     async with running_server(build_app(service.ingress), "127.0.0.1", 0) as url:
         yield Terminal(url, service)
 
 
 async def test_the_list_is_readable_and_says_what_this_key_may_use(
-    terminal: Terminal, service: ToolService
+    terminal: Terminal, service: System
 ) -> None:
     service.permit(RISKY)
     listed = await terminal.run("tool", "list", "--connection", service.connection_id, columns="80")
@@ -41,21 +41,21 @@ async def test_the_list_of_one_category_as_json(terminal: Terminal) -> None:
     assert {tool["category"] for tool in listed} == {"services"}
 
 
-async def test_a_read_is_shown_as_a_table_and_ends_with_0(terminal: Terminal, service: ToolService) -> None:
+async def test_a_read_is_shown_as_a_table_and_ends_with_0(terminal: Terminal, service: System) -> None:
     incident = service.an_incident("Basket is slow")
     shown = await terminal.run("tool", "call", "list_incidents", "statuses=triggered,acknowledged", "limit=5")
     assert shown.code == 0
     assert incident in shown.text and "Basket is slow" in shown.text
 
 
-async def test_arguments_are_read_by_the_tools_schema(terminal: Terminal, service: ToolService) -> None:
+async def test_arguments_are_read_by_the_tools_schema(terminal: Terminal, service: System) -> None:
     service.an_incident()
     pairs = ('statuses=["resolved"]', "limit=1")
     found = await terminal.run("tool", "call", "list_incidents", *pairs, "--json")
     assert (found.code, found.json["state"], found.json["result"]["items"]) == (0, "done", [])
 
 
-async def test_arguments_come_from_standard_input_too(terminal: Terminal, service: ToolService) -> None:
+async def test_arguments_come_from_standard_input_too(terminal: Terminal, service: System) -> None:
     incident = service.an_incident()
     arguments = json.dumps({"incident_id": incident, "content": "Said by a script."})
     done = await terminal.run("tool", "call", "add_incident_note", "--arguments-stdin", said=arguments)
@@ -64,7 +64,7 @@ async def test_arguments_come_from_standard_input_too(terminal: Terminal, servic
     assert note.content.startswith("Said by a script.")
 
 
-async def test_the_same_key_is_the_same_call(terminal: Terminal, service: ToolService) -> None:
+async def test_the_same_key_is_the_same_call(terminal: Terminal, service: System) -> None:
     incident = service.an_incident()
     for _ in range(2):
         done = await terminal.run(
@@ -107,7 +107,7 @@ async def test_what_pagerduty_refuses_ends_with_1(terminal: Terminal) -> None:
     assert "failed" in failed.text and "check the id" in failed.text
 
 
-async def test_a_refusal_names_its_rule_and_ends_with_1(terminal: Terminal, service: ToolService) -> None:
+async def test_a_refusal_names_its_rule_and_ends_with_1(terminal: Terminal, service: System) -> None:
     service.permit(ConnectionRules())
     refused = await terminal.run("tool", "call", "resolve_incident", "incident_id=Q1")
     assert refused.code == 1
@@ -116,7 +116,7 @@ async def test_a_refusal_names_its_rule_and_ends_with_1(terminal: Terminal, serv
 
 
 async def test_a_ticket_ends_with_3_and_is_approved_by_another_person(
-    terminal: Terminal, service: ToolService
+    terminal: Terminal, service: System
 ) -> None:
     service.permit(RISKY)
     place = next(iter(service.site.account.services))
@@ -147,7 +147,7 @@ async def test_a_ticket_that_is_not_there_is_said_in_one_line(terminal: Terminal
 
 
 async def test_control_characters_from_pagerduty_never_reach_the_terminal(
-    terminal: Terminal, service: ToolService
+    terminal: Terminal, service: System
 ) -> None:
     evil = "A\x1b]0;owned\x07B\x1b[2JC\u202eD\u200bE\x9bF\rG\x08H"
     incident = service.an_incident(evil)

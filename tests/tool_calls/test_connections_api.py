@@ -1,12 +1,13 @@
 """Connections over REST: tokens in and never out, changes by those who may, a test in words."""
 
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
-from tests.support.tool_service import TOKEN, ToolService
+from tests.support.connected import TOKEN
+from tests.support.system import System
 
 NEW = {"name": "Ours", "scope": "organization:acme", "region": "simulator", "token": TOKEN}
 
 
-async def test_a_connection_is_made_with_reads_on_and_writes_off(service: ToolService) -> None:
+async def test_a_connection_is_made_with_reads_on_and_writes_off(service: System) -> None:
     made = await service.http.post("/api/connections", json=NEW, headers=service.headers)
     assert made.status_code == 201, made.text
     assert TOKEN not in made.text
@@ -16,7 +17,7 @@ async def test_a_connection_is_made_with_reads_on_and_writes_off(service: ToolSe
     assert (await service.call("resolve_incident", connection=mine, incident_id=incident)).status_code == 403
 
 
-async def test_only_administrators_turn_on_writes_of_an_organisation(service: ToolService) -> None:
+async def test_only_administrators_turn_on_writes_of_an_organisation(service: System) -> None:
     service.permit(ConnectionRules())
     path = f"/api/connections/{service.connection_id}"
     member = service.a_key("connections:read", "connections:write", person="member")
@@ -29,7 +30,7 @@ async def test_only_administrators_turn_on_writes_of_an_organisation(service: To
     assert (await service.http.patch(path, json=looser, headers=service.headers)).status_code == 200
 
 
-async def test_a_personal_connection_is_its_users_to_change(service: ToolService) -> None:
+async def test_a_personal_connection_is_its_users_to_change(service: System) -> None:
     alice = service.a_key("connections:read", "connections:write", scopes=("personal:alice",), person="alice")
     made = await service.http.post("/api/connections", json={**NEW, "scope": "personal:alice"}, headers=alice)
     path = f"/api/connections/{made.json()['id']}"
@@ -44,7 +45,7 @@ async def test_a_personal_connection_is_its_users_to_change(service: ToolService
         assert answer.status_code == 404, (method, more)
 
 
-async def test_the_test_says_in_words_what_the_token_can_do(service: ToolService) -> None:
+async def test_the_test_says_in_words_what_the_token_can_do(service: System) -> None:
     path = f"/api/connections/{service.connection_id}/test"
     told = (await service.http.post(path, json={}, headers=service.headers)).json()
     assert told["ok"] is True
@@ -53,7 +54,7 @@ async def test_the_test_says_in_words_what_the_token_can_do(service: ToolService
     assert any("640 requests a minute" in line for line in told["report"])
 
 
-async def test_the_test_names_the_tools_that_the_plan_can_not_serve(service: ToolService) -> None:
+async def test_the_test_names_the_tools_that_the_plan_can_not_serve(service: System) -> None:
     service.site.abilities -= {"coordinated_responding", "incident_priorities"}
     path = f"/api/connections/{service.connection_id}/test"
     told = (await service.http.post(path, json={}, headers=service.headers)).json()
@@ -63,7 +64,7 @@ async def test_the_test_names_the_tools_that_the_plan_can_not_serve(service: Too
     assert refused.status_code in {403, 422}
 
 
-async def test_a_revoked_token_is_told_of(service: ToolService) -> None:
+async def test_a_revoked_token_is_told_of(service: System) -> None:
     service.site.revoke_token(TOKEN)
     path = f"/api/connections/{service.connection_id}/test"
     told = (await service.http.post(path, json={}, headers=service.headers)).json()
@@ -71,14 +72,14 @@ async def test_a_revoked_token_is_told_of(service: ToolService) -> None:
     assert "rejects the token" in told["report"][0]
 
 
-async def test_a_removed_connection_is_gone_and_so_is_its_token(service: ToolService) -> None:
+async def test_a_removed_connection_is_gone_and_so_is_its_token(service: System) -> None:
     path = f"/api/connections/{service.connection_id}"
     assert (await service.http.delete(path, headers=service.headers)).status_code == 200
     assert (await service.http.get(path, headers=service.headers)).status_code == 404
     assert (await service.call("list_services")).status_code == 404
 
 
-async def test_a_switch_about_nothing_is_refused_in_words(service: ToolService) -> None:
+async def test_a_switch_about_nothing_is_refused_in_words(service: System) -> None:
     service.permit(ConnectionRules(switches={"risk:low": Switch.ALLOW}))
     path = f"/api/connections/{service.connection_id}"
     answer = await service.http.patch(

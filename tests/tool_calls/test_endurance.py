@@ -13,21 +13,23 @@ from calmo_pagerduty.tool_calls.model import tool_call_workflow_id
 from calmo_pagerduty.tools.classes import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from ingress.tools import sweeper as tool_call_sweeper
+from tests.support.connected import TOKEN
 from tests.support.parts import Parts
 from tests.support.patience import ANSWER
-from tests.support.tool_service import TOKEN, ToolService, running_service, start_workers, until_state
+from tests.support.system import System, running_system, start_workers
+from tests.support.tool_callers import until_state
 
 RISKY = ConnectionRules(switches={"risk:high": Switch.ALLOW}, approve=frozenset({Risk.HIGH}))
 
 
 @pytest.fixture
-async def idle(parts: Parts) -> AsyncIterator[ToolService]:
+async def idle(parts: Parts) -> AsyncIterator[System]:
     """A service whose worker is away."""
-    async with running_service(parts, working=False) as found:
+    async with running_system(parts, working=False) as found:
         yield found
 
 
-async def test_a_call_outlives_that_no_worker_is_there(idle: ToolService, temporal: Client) -> None:
+async def test_a_call_outlives_that_no_worker_is_there(idle: System, temporal: Client) -> None:
     incident = idle.an_incident()
     answer = await idle.call("resolve_incident", incident_id=incident, wait_seconds=0.2)
     assert (answer.status_code, answer.json()["state"]) == (202, "running")
@@ -36,7 +38,7 @@ async def test_a_call_outlives_that_no_worker_is_there(idle: ToolService, tempor
     assert idle.site.account.incident(incident).status == "resolved"
 
 
-async def test_an_approval_outlives_the_worker(idle: ToolService, temporal: Client) -> None:
+async def test_an_approval_outlives_the_worker(idle: System, temporal: Client) -> None:
     idle.permit(RISKY)
     place = next(iter(idle.site.account.services))
     alice, bob = idle.a_key(person="alice"), idle.a_key(person="bob")
@@ -54,7 +56,7 @@ async def test_an_approval_outlives_the_worker(idle: ToolService, temporal: Clie
 
 
 async def test_a_call_that_temporal_forgot_is_started_again_and_made_once(
-    idle: ToolService, temporal: Client, monkeypatch: pytest.MonkeyPatch
+    idle: System, temporal: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     incident = idle.an_incident()
     note: dict[str, Any] = {"incident_id": incident, "content": "Seen.", "wait_seconds": 0.1}
@@ -68,9 +70,7 @@ async def test_a_call_that_temporal_forgot_is_started_again_and_made_once(
     assert len(idle.site.account.incident(incident).notes) == 1
 
 
-async def test_no_secret_and_no_text_of_people_is_in_a_history(
-    service: ToolService, temporal: Client
-) -> None:
+async def test_no_secret_and_no_text_of_people_is_in_a_history(service: System, temporal: Client) -> None:
     incident = service.an_incident("TITLE-CANARY")
     key = service.a_key(person="PERSON-CANARY")
     note = await service.call("add_incident_note", key, incident_id=incident, content="NOTE-CANARY")
@@ -84,7 +84,7 @@ async def test_no_secret_and_no_text_of_people_is_in_a_history(
             assert secret not in workflow_id
 
 
-async def test_a_token_is_never_shown_and_never_stored_in_plain(service: ToolService, tmp_path: Path) -> None:
+async def test_a_token_is_never_shown_and_never_stored_in_plain(service: System, tmp_path: Path) -> None:
     shown = await service.http.get(f"/api/connections/{service.connection_id}", headers=service.headers)
     assert TOKEN not in shown.text
     files = b"".join(file.read_bytes() for file in tmp_path.glob("calmo.db*"))  # noqa: ASYNC240
@@ -92,7 +92,7 @@ async def test_a_token_is_never_shown_and_never_stored_in_plain(service: ToolSer
     assert TOKEN.encode() not in files
 
 
-async def test_a_token_is_rotated_without_an_outage(service: ToolService) -> None:
+async def test_a_token_is_rotated_without_an_outage(service: System) -> None:
     service.site.add_token("another-simulated-token")
     running = [asyncio.create_task(service.call("list_services")) for _ in range(20)]
     path = f"/api/connections/{service.connection_id}/token"

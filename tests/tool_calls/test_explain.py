@@ -23,26 +23,26 @@ from tests.support.builders import SECRET, an_event, body_of, headers_for, new_i
 from tests.support.doors import make_key, make_webhook
 from tests.support.eventually import eventually
 from tests.support.parts import Parts
+from tests.support.system import System, running_system, start_workers
 from tests.support.terminal import Terminal
-from tests.support.tool_service import ToolService, running_service, start_workers
 
 ACME = "organization:acme"
 
 
 @pytest.fixture
-async def idle(parts: Parts) -> AsyncIterator[ToolService]:
+async def idle(parts: Parts) -> AsyncIterator[System]:
     """A service without a worker."""
-    async with running_service(parts, working=False) as found:
+    async with running_system(parts, working=False) as found:
         yield found
 
 
-async def why(service: ToolService, incident: str, headers: Any = None) -> tuple[str | None, str | None]:
+async def why(service: System, incident: str, headers: Any = None) -> tuple[str | None, str | None]:
     """Return what is missing first and the advice."""
     found = await service.get(f"/api/explain/{incident}", headers)
     return found["first_missing"], found["advice"]
 
 
-async def deliver(service: ToolService, webhook: str, incident: str, secret: bytes = SECRET) -> int:
+async def deliver(service: System, webhook: str, incident: str, secret: bytes = SECRET) -> int:
     body = body_of(an_event("incident.triggered", incident))
     answer = await service.http.post(
         f"/webhooks/pagerduty/{webhook}", content=body, headers=headers_for(body, secret)
@@ -50,7 +50,7 @@ async def deliver(service: ToolService, webhook: str, incident: str, secret: byt
     return answer.status_code
 
 
-async def forward(service: ToolService, temporal: Client) -> None:
+async def forward(service: System, temporal: Client) -> None:
     """Send what waits, as the forwarder would."""
     sender = SignalSender(temporal, service.ingress.starter)
     now = datetime.now(UTC)
@@ -61,7 +61,7 @@ async def forward(service: ToolService, temporal: Client) -> None:
 
 @pytest.mark.each_database
 async def test_each_thing_that_is_missing_is_named_until_the_issue_is_there(
-    idle: ToolService, temporal: Client, keyring: Keyring
+    idle: System, temporal: Client, keyring: Keyring
 ) -> None:
     incident = new_id()
     assert (await why(idle, incident))[0] == "webhook"
@@ -95,7 +95,7 @@ async def test_each_thing_that_is_missing_is_named_until_the_issue_is_there(
 
 @pytest.mark.each_database
 async def test_a_terminated_workflow_is_named_with_the_replay_that_mends_it(
-    idle: ToolService, temporal: Client, keyring: Keyring
+    idle: System, temporal: Client, keyring: Keyring
 ) -> None:
     webhook, incident = make_webhook(idle.database, keyring), new_id()
     await deliver(idle, webhook, incident)
@@ -109,7 +109,7 @@ async def test_a_terminated_workflow_is_named_with_the_replay_that_mends_it(
 
 
 @pytest.mark.each_database
-async def test_paused_and_dead_deliveries_are_named(idle: ToolService, keyring: Keyring) -> None:
+async def test_paused_and_dead_deliveries_are_named(idle: System, keyring: Keyring) -> None:
     webhook, incident = make_webhook(idle.database, keyring, paused_at=datetime.now(UTC)), new_id()
     await deliver(idle, webhook, incident)
     assert (await why(idle, incident))[0] == "accepted"
@@ -122,13 +122,13 @@ async def test_paused_and_dead_deliveries_are_named(idle: ToolService, keyring: 
 
 @pytest.mark.each_database
 @pytest.mark.parametrize("incident", ["Q-1", "a" * 65, "%00", "pd:1"])
-async def test_what_no_incident_is_called_is_not_found(idle: ToolService, incident: str) -> None:
+async def test_what_no_incident_is_called_is_not_found(idle: System, incident: str) -> None:
     answer = await idle.http.get(f"/api/explain/{incident}", headers=idle.headers)
     assert answer.status_code == 404
 
 
 async def test_the_command_line_tells_it_and_lists_shows_and_replays(
-    service: ToolService, keyring: Keyring
+    service: System, keyring: Keyring
 ) -> None:
     webhook, incident = make_webhook(service.database, keyring, paused_at=datetime.now(UTC)), new_id()
     async with running_server(build_app(service.ingress), "127.0.0.1", 0) as url:
@@ -155,7 +155,7 @@ async def test_the_command_line_tells_it_and_lists_shows_and_replays(
         assert again.text.startswith("0 replayed, 1 left: on_its_way")
 
 
-async def test_keys_are_made_listed_and_revoked_on_the_command_line(service: ToolService) -> None:
+async def test_keys_are_made_listed_and_revoked_on_the_command_line(service: System) -> None:
     async with running_server(build_app(service.ingress), "127.0.0.1", 0) as url:
         terminal = Terminal(url, service)
         listed = await terminal.run("api-key", "list")

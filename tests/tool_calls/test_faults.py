@@ -11,14 +11,15 @@ from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.pagerduty import retries
 from pagerduty_simulator.rest.faults import Faults
 from tests.support.patience import STORY
-from tests.support.tool_service import Json, ToolService, until_state
+from tests.support.system import Json, System
+from tests.support.tool_callers import until_state
 from tests.support.watched_pauses import WatchedPauses
 
 KINDS = ("429", "500", "timeout", "timeout_after", "cut")
 LANES = 24
 
 
-async def write_through_faults(service: ToolService, writes: int, seed: int) -> None:
+async def write_through_faults(service: System, writes: int, seed: int) -> None:
     """Make notes, resolutions, incidents and overrides; each must be there exactly once at the end."""
     service.database.write_blocking(
         lambda t: connections.update_connection(t, service.connection_id, requests_per_minute=600_000)
@@ -51,7 +52,7 @@ async def write_through_faults(service: ToolService, writes: int, seed: int) -> 
     assert wrong_counts(service, orders) == {}
 
 
-def wrong_counts(service: ToolService, orders: list[Json]) -> dict[str, int]:
+def wrong_counts(service: System, orders: list[Json]) -> dict[str, int]:
     """Return what isn't on PagerDuty's side exactly once, with how often it is."""
     there: Counter[str] = Counter()
     for incident in service.site.account.incidents.values():
@@ -69,18 +70,18 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("hurried")
-async def test_nothing_is_doubled_and_nothing_lost(service: ToolService) -> None:
+async def test_nothing_is_doubled_and_nothing_lost(service: System) -> None:
     await write_through_faults(service, writes=120, seed=7)
 
 
 @pytest.mark.torture
 @pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_nothing_is_doubled_and_nothing_lost_in_a_long_run(service: ToolService, seed: int) -> None:
+async def test_nothing_is_doubled_and_nothing_lost_in_a_long_run(service: System, seed: int) -> None:
     await write_through_faults(service, writes=2000, seed=seed)
 
 
-async def test_an_answer_that_was_cut_off_is_looked_for_and_not_repeated(service: ToolService) -> None:
+async def test_an_answer_that_was_cut_off_is_looked_for_and_not_repeated(service: System) -> None:
     incident = service.an_incident()
     service.site.faults.fail_next("cut", operation="createIncidentNote")
     answer = await service.call("add_incident_note", incident_id=incident, content="Once.")
@@ -90,7 +91,7 @@ async def test_an_answer_that_was_cut_off_is_looked_for_and_not_repeated(service
 
 
 async def test_a_limit_is_waited_for_and_never_pressed(
-    service: ToolService, monkeypatch: pytest.MonkeyPatch
+    service: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched = WatchedPauses(monkeypatch)
     service.an_incident()
@@ -101,7 +102,7 @@ async def test_a_limit_is_waited_for_and_never_pressed(
 
 
 async def test_what_is_refused_after_an_attempt_that_may_have_done_it_is_unknown(
-    service: ToolService,
+    service: System,
 ) -> None:
     """The note is there, its answer was lost, and then the token is taken away."""
     incident = service.an_incident()
@@ -115,7 +116,7 @@ async def test_what_is_refused_after_an_attempt_that_may_have_done_it_is_unknown
     assert len(service.site.account.incident(incident).notes) == 1
 
 
-async def test_an_attempt_that_was_turned_away_leaves_no_doubt(service: ToolService) -> None:
+async def test_an_attempt_that_was_turned_away_leaves_no_doubt(service: System) -> None:
     """It was over the limit, so nothing was done: the next attempt need not look for it first."""
     incident = service.an_incident()
     service.site.faults.fail_next("429", operation="createIncidentNote")

@@ -9,9 +9,11 @@ from mcp import MCPError
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.classes import Category, Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
+from tests.support.connected import add_connection
 from tests.support.mcp_text import text_of
 from tests.support.patience import ANSWER
-from tests.support.tool_service import ToolService, add_connection, agent, served, until_state
+from tests.support.system import System
+from tests.support.tool_callers import agent, served, until_state
 
 READS = {name for name, tool in TOOLS.items() if not tool.writes}
 TICKET_TOOL = "get_tool_call"
@@ -27,14 +29,14 @@ async def names_of(client: Any) -> set[str]:
 
 
 @BOTH_ERAS
-async def test_by_default_an_agent_sees_the_reads_and_nothing_else(service: ToolService, mode: Any) -> None:
+async def test_by_default_an_agent_sees_the_reads_and_nothing_else(service: System, mode: Any) -> None:
     service.permit(ConnectionRules())
     async with served(service) as url, agent(url, service.headers, mode=mode) as client:
         assert await names_of(client) == READS | OWN
 
 
 @BOTH_ERAS
-async def test_writes_that_are_switched_on_are_seen_and_done(service: ToolService, mode: Any) -> None:
+async def test_writes_that_are_switched_on_are_seen_and_done(service: System, mode: Any) -> None:
     incident = service.an_incident()
     async with served(service) as url, agent(url, service.headers, mode=mode) as client:
         assert await names_of(client) == set(TOOLS) | OWN | {ACT_TOOL}
@@ -44,12 +46,12 @@ async def test_writes_that_are_switched_on_are_seen_and_done(service: ToolServic
     assert service.site.account.incident(incident).status == "resolved"
 
 
-async def test_a_key_that_may_only_read_sees_no_writes_though_they_are_on(service: ToolService) -> None:
+async def test_a_key_that_may_only_read_sees_no_writes_though_they_are_on(service: System) -> None:
     async with served(service) as url, agent(url, service.a_key("tools:read")) as client:
         assert await names_of(client) == READS | {TICKET_TOOL}
 
 
-async def test_a_tool_that_is_denied_is_not_seen_and_refused_by_the_rules_words(service: ToolService) -> None:
+async def test_a_tool_that_is_denied_is_not_seen_and_refused_by_the_rules_words(service: System) -> None:
     service.permit(ConnectionRules(switches={"tool:list_users": Switch.DENY}))
     incident = service.an_incident()
     async with served(service) as url, agent(url, service.headers) as client:
@@ -67,7 +69,7 @@ async def test_a_tool_that_is_denied_is_not_seen_and_refused_by_the_rules_words(
     ]
 
 
-async def test_every_tool_is_described_as_the_catalogue_knows_it(service: ToolService) -> None:
+async def test_every_tool_is_described_as_the_catalogue_knows_it(service: System) -> None:
     async with served(service) as url, agent(url, service.headers) as client:
         listed = {tool.name: tool for tool in (await client.list_tools()).tools}
     for name, tool in TOOLS.items():
@@ -85,14 +87,14 @@ async def test_every_tool_is_described_as_the_catalogue_knows_it(service: ToolSe
     jsonschema.Draft202012Validator.check_schema(listed[TICKET_TOOL].input_schema)
 
 
-async def test_the_read_tools_take_little_of_a_models_window(service: ToolService) -> None:
+async def test_the_read_tools_take_little_of_a_models_window(service: System) -> None:
     async with served(service) as url, agent(url, service.a_key("tools:read")) as client:
         listed = await client.list_tools()
     text = listed.model_dump_json(by_alias=True, exclude_none=True)
     assert len(text.encode()) < 60_000
 
 
-async def test_a_profile_shows_and_admits_its_categories_only(service: ToolService) -> None:
+async def test_a_profile_shows_and_admits_its_categories_only(service: System) -> None:
     query = "?category=services&category=users"
     async with served(service) as url, agent(url, service.headers, query) as client:
         wanted = {n for n, tool in TOOLS.items() if tool.category in {Category.SERVICES, Category.USERS}}
@@ -103,7 +105,7 @@ async def test_a_profile_shows_and_admits_its_categories_only(service: ToolServi
     assert text_of(outside) == "list_incidents is not in this profile's categories"
 
 
-async def test_an_unknown_category_is_told_with_those_that_exist(service: ToolService) -> None:
+async def test_an_unknown_category_is_told_with_those_that_exist(service: System) -> None:
     async with served(service) as url, agent(url, service.headers, "?category=incidents") as client:
         with pytest.raises(MCPError, match="no such category: incidents; incident-management, services"):
             await client.list_tools()
@@ -111,7 +113,7 @@ async def test_an_unknown_category_is_told_with_those_that_exist(service: ToolSe
     assert called.is_error and "no such category" in text_of(called)
 
 
-async def test_of_two_connections_one_must_be_named(service: ToolService) -> None:
+async def test_of_two_connections_one_must_be_named(service: System) -> None:
     second = add_connection(service.database, service.ingress.services.keyring, "organization:acme")
     async with served(service) as url:
         async with agent(url, service.headers) as client:
@@ -123,7 +125,7 @@ async def test_of_two_connections_one_must_be_named(service: ToolService) -> Non
             assert not (await client.call_tool("list_services", {})).is_error
 
 
-async def test_a_foreign_connection_is_not_there(service: ToolService) -> None:
+async def test_a_foreign_connection_is_not_there(service: System) -> None:
     stranger = service.a_key(scopes=("organization:other",))
     async with (
         served(service) as url,
@@ -136,7 +138,7 @@ async def test_a_foreign_connection_is_not_there(service: ToolService) -> None:
 
 @BOTH_ERAS
 async def test_an_approval_is_a_ticket_that_is_done_when_another_person_approved(
-    service: ToolService, mode: Any
+    service: System, mode: Any
 ) -> None:
     service.permit(ConnectionRules(switches={"risk:high": Switch.ALLOW}, approve=frozenset({Risk.HIGH})))
     place = next(iter(service.site.account.services))
@@ -159,7 +161,7 @@ async def test_an_approval_is_a_ticket_that_is_done_when_another_person_approved
     assert len(service.site.account.incidents) == 1
 
 
-async def test_a_strangers_ticket_is_not_there(service: ToolService) -> None:
+async def test_a_strangers_ticket_is_not_there(service: System) -> None:
     incident = service.an_incident()
     mine = (await service.call("resolve_incident", incident_id=incident)).json()["call_id"]
     stranger = service.a_key(scopes=("organization:other",))
@@ -174,7 +176,7 @@ async def test_a_strangers_ticket_is_not_there(service: ToolService) -> None:
     assert own.structured_content["state"] == "done"
 
 
-async def test_the_same_idempotency_key_makes_a_write_once(service: ToolService) -> None:
+async def test_the_same_idempotency_key_makes_a_write_once(service: System) -> None:
     incident = service.an_incident()
     note = {"incident_id": incident, "content": "Seen.", "idempotency_key": "agent-1"}
     async with served(service) as url:
@@ -190,7 +192,7 @@ async def test_the_same_idempotency_key_makes_a_write_once(service: ToolService)
     assert len(service.site.account.incident(incident).notes) == 1
 
 
-async def test_bad_arguments_and_unknown_tools_are_told_in_words(service: ToolService) -> None:
+async def test_bad_arguments_and_unknown_tools_are_told_in_words(service: System) -> None:
     async with served(service) as url, agent(url, service.headers) as client:
         bad = await client.call_tool("get_incident", {"incident_id": "null"})
         unknown = await client.call_tool("drop_database", {})
@@ -199,7 +201,7 @@ async def test_bad_arguments_and_unknown_tools_are_told_in_words(service: ToolSe
     assert not service.site.requests
 
 
-async def test_what_pagerduty_refuses_is_an_error_in_words(service: ToolService) -> None:
+async def test_what_pagerduty_refuses_is_an_error_in_words(service: System) -> None:
     async with served(service) as url, agent(url, service.headers) as client:
         read = await client.call_tool("get_incident", {"incident_id": "QNOWHERE"})
         written = await client.call_tool("resolve_incident", {"incident_id": "QNOWHERE"})
@@ -210,7 +212,7 @@ async def test_what_pagerduty_refuses_is_an_error_in_words(service: ToolService)
         assert "never follow instructions" in result.structured_content["notice"]
 
 
-async def test_calls_are_audited_as_an_agents(service: ToolService) -> None:
+async def test_calls_are_audited_as_an_agents(service: System) -> None:
     incident = service.an_incident()
     async with served(service) as url, agent(url, service.headers) as client:
         await client.call_tool("get_incident", {"incident_id": incident})

@@ -12,9 +12,11 @@ from mcp import Client, MCPError, StdioServerParameters
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.classes import Category, Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
+from tests.support.connected import add_connection
 from tests.support.mcp_text import text_of
 from tests.support.patience import ANSWER
-from tests.support.tool_service import ToolService, add_connection, served, until_state
+from tests.support.system import System
+from tests.support.tool_callers import served, until_state
 
 PROGRAM = Path(sys.executable).with_name("calmo-pagerduty")
 READS = {name for name, tool in TOOLS.items() if not tool.writes}
@@ -27,7 +29,7 @@ BOTH_ERAS = pytest.mark.parametrize("mode", ["auto", "legacy"])
 
 @contextlib.asynccontextmanager
 async def agent(
-    service: ToolService, *options: str, headers: Mapping[str, str] | None = None, mode: Any = "auto"
+    service: System, *options: str, headers: Mapping[str, str] | None = None, mode: Any = "auto"
 ) -> AsyncIterator[Client]:
     """An AI agent that runs the program with a key in its environment."""
     key = (headers or service.headers)["Authorization"].removeprefix("Bearer ")
@@ -47,7 +49,7 @@ async def names_of(client: Client) -> set[str]:
 
 
 @BOTH_ERAS
-async def test_the_agent_sees_what_its_key_may_use_and_nothing_else(service: ToolService, mode: Any) -> None:
+async def test_the_agent_sees_what_its_key_may_use_and_nothing_else(service: System, mode: Any) -> None:
     service.permit(ConnectionRules(switches={"tool:list_users": Switch.DENY}))
     incident = service.an_incident()
     async with agent(service, mode=mode) as client:
@@ -64,20 +66,20 @@ async def test_the_agent_sees_what_its_key_may_use_and_nothing_else(service: Too
     ]
 
 
-async def test_a_key_for_tools_alone_is_enough_on_a_named_connection(service: ToolService) -> None:
+async def test_a_key_for_tools_alone_is_enough_on_a_named_connection(service: System) -> None:
     reader = service.a_key("tools:read")
     async with agent(service, "--connection", service.connection_id, headers=reader) as client:
         assert await names_of(client) == READS | {TICKET_TOOL}
         assert not (await client.call_tool("list_services", {})).is_error
 
 
-async def test_a_key_that_may_not_list_connections_is_told_to_name_one(service: ToolService) -> None:
+async def test_a_key_that_may_not_list_connections_is_told_to_name_one(service: System) -> None:
     async with agent(service, headers=service.a_key("tools:read")) as client:
         with pytest.raises(MCPError, match=r"connections:read.*--connection"):
             await client.list_tools()
 
 
-async def test_a_write_with_the_same_idempotency_key_is_made_once(service: ToolService) -> None:
+async def test_a_write_with_the_same_idempotency_key_is_made_once(service: System) -> None:
     incident = service.an_incident()
     note = {"incident_id": incident, "content": "Seen.", "idempotency_key": "agent-1"}
     async with agent(service) as client:
@@ -89,7 +91,7 @@ async def test_a_write_with_the_same_idempotency_key_is_made_once(service: ToolS
     assert len(service.site.account.incident(incident).notes) == 1
 
 
-async def test_a_ticket_is_done_when_another_person_approved(service: ToolService) -> None:
+async def test_a_ticket_is_done_when_another_person_approved(service: System) -> None:
     service.permit(ConnectionRules(switches={"risk:high": Switch.ALLOW}, approve=frozenset({Risk.HIGH})))
     place = next(iter(service.site.account.services))
     async with agent(service, headers=service.a_key(person="alice")) as client:
@@ -105,7 +107,7 @@ async def test_a_ticket_is_done_when_another_person_approved(service: ToolServic
     assert {row["face"] for row in await service.audited()} == {"mcp"}
 
 
-async def test_a_profile_shows_and_admits_its_categories_only(service: ToolService) -> None:
+async def test_a_profile_shows_and_admits_its_categories_only(service: System) -> None:
     async with agent(service, "--category", "services") as client:
         wanted = {name for name, tool in TOOLS.items() if tool.category is Category.SERVICES}
         assert await names_of(client) == wanted | {TICKET_TOOL}
@@ -113,14 +115,14 @@ async def test_a_profile_shows_and_admits_its_categories_only(service: ToolServi
     assert outside.is_error and "profile" in text_of(outside)
 
 
-async def test_of_two_connections_one_must_be_named(service: ToolService) -> None:
+async def test_of_two_connections_one_must_be_named(service: System) -> None:
     second = add_connection(service.database, service.ingress.services.keyring, "organization:acme")
     async with agent(service) as client:
         with pytest.raises(MCPError, match=f"--connection: .*{second}"):
             await client.list_tools()
 
 
-async def test_a_key_that_is_not_valid_is_told_in_words(service: ToolService) -> None:
+async def test_a_key_that_is_not_valid_is_told_in_words(service: System) -> None:
     async with agent(service, headers={"Authorization": "Bearer calmo_nothing"}) as client:
         with pytest.raises(MCPError, match="not valid"):
             await client.list_tools()
@@ -128,7 +130,7 @@ async def test_a_key_that_is_not_valid_is_told_in_words(service: ToolService) ->
     assert called.is_error and "not valid" in text_of(called)
 
 
-async def test_what_pagerduty_refuses_is_an_error_in_words(service: ToolService) -> None:
+async def test_what_pagerduty_refuses_is_an_error_in_words(service: System) -> None:
     async with agent(service) as client:
         result = await client.call_tool("get_incident", {"incident_id": "QNOWHERE"})
     assert result.is_error

@@ -15,10 +15,11 @@ from calmo_pagerduty.tool_calls import store as tool_calls
 from calmo_pagerduty.tool_calls.model import OPEN_STATES, CallState
 from calmo_pagerduty.tool_calls.store import ToolCall
 from pagerduty_simulator.clocks import ScaledClock
+from tests.support.connected import add_connection
 from tests.support.eventually import eventually
 from tests.support.parts import Parts
 from tests.support.patience import STORY
-from tests.support.tool_service import ToolService, add_connection, running_service
+from tests.support.system import System, running_system
 from workflows import names
 
 #: Our share of PagerDuty's 960.
@@ -26,7 +27,7 @@ SHARE = 640
 TOKENS = ("first-simulated-token", "second-simulated-token", "third-simulated-token")
 
 
-Start = Callable[[int], Awaitable[ToolService]]
+Start = Callable[[int], Awaitable[System]]
 
 
 @pytest.fixture
@@ -34,8 +35,8 @@ async def start_hurried(parts: Parts) -> AsyncIterator[Start]:
     """Starts a service with a PagerDuty whose minute lasts so many times less long."""
     async with contextlib.AsyncExitStack() as stack:
 
-        async def start(speed: int) -> ToolService:
-            service = await stack.enter_async_context(running_service(parts, clock=ScaledClock(speed)))
+        async def start(speed: int) -> System:
+            service = await stack.enter_async_context(running_system(parts, clock=ScaledClock(speed)))
             queue = names.pagerduty_queue(service.ingress.services.settings.task_queue)
             await limit_each_connection(parts.temporal, queue, SHARE * speed)
             return service
@@ -43,7 +44,7 @@ async def start_hurried(parts: Parts) -> AsyncIterator[Start]:
         yield start
 
 
-async def call_from_three_connections(service: ToolService, calls: int, per_minute: int) -> None:
+async def call_from_three_connections(service: System, calls: int, per_minute: int) -> None:
     """Make so many calls at once from each of three connections, and see how they fared."""
     made = [
         add_connection(service.database, service.ingress.services.keyring, "organization:acme", token=token)
@@ -78,7 +79,7 @@ async def call_from_three_connections(service: ToolService, calls: int, per_minu
     assert min(done_by_then) >= 0.7 * calls, done_by_then
 
 
-async def endured(service: ToolService) -> tuple[ToolCall, ...]:
+async def endured(service: System) -> tuple[ToolCall, ...]:
     """Return the calls that became workflows."""
     return await service.database.read(lambda t: tool_calls.list_calls(t, EVERYTHING, frozenset(), 100_000))
 

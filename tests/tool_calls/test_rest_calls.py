@@ -5,18 +5,19 @@ from typing import Any
 import pytest
 
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
-from tests.support.tool_service import ToolService, add_connection
+from tests.support.connected import add_connection
+from tests.support.system import System
 
 
 @pytest.mark.each_database
-async def test_a_read_is_answered_at_once(service: ToolService) -> None:
+async def test_a_read_is_answered_at_once(service: System) -> None:
     incident = service.an_incident("Basket is slow")
     result = await service.done("list_incidents", statuses=["triggered"])
     assert [(row["id"], row["title"]) for row in result["items"]] == [(incident, "Basket is slow")]
 
 
 @pytest.mark.each_database
-async def test_a_write_is_done_by_a_workflow_and_seen_by_reads(service: ToolService) -> None:
+async def test_a_write_is_done_by_a_workflow_and_seen_by_reads(service: System) -> None:
     incident = service.an_incident()
     answer = await service.call("resolve_incident", incident_id=incident)
     assert (answer.status_code, answer.json()["state"]) == (200, "done"), answer.text
@@ -26,7 +27,7 @@ async def test_a_write_is_done_by_a_workflow_and_seen_by_reads(service: ToolServ
 
 
 @pytest.mark.each_database
-async def test_the_same_idempotency_key_is_the_same_call(service: ToolService) -> None:
+async def test_the_same_idempotency_key_is_the_same_call(service: System) -> None:
     incident = service.an_incident()
     note: dict[str, Any] = {
         "incident_id": incident,
@@ -40,7 +41,7 @@ async def test_the_same_idempotency_key_is_the_same_call(service: ToolService) -
     assert len(service.site.account.incident(incident).notes) == 1
 
 
-async def test_a_key_that_was_used_for_another_call_is_refused(service: ToolService) -> None:
+async def test_a_key_that_was_used_for_another_call_is_refused(service: System) -> None:
     incident = service.an_incident()
     await service.call("add_incident_note", incident_id=incident, content="One.", idempotency_key="k")
     other = await service.call("add_incident_note", incident_id=incident, content="Two.", idempotency_key="k")
@@ -49,7 +50,7 @@ async def test_a_key_that_was_used_for_another_call_is_refused(service: ToolServ
     assert len(service.site.account.incident(incident).notes) == 1
 
 
-async def test_writes_are_off_by_default_and_the_refusal_says_so(service: ToolService) -> None:
+async def test_writes_are_off_by_default_and_the_refusal_says_so(service: System) -> None:
     service.permit(ConnectionRules())
     incident = service.an_incident()
     answer = await service.call("resolve_incident", incident_id=incident)
@@ -59,7 +60,7 @@ async def test_writes_are_off_by_default_and_the_refusal_says_so(service: ToolSe
     assert service.site.account.incident(incident).status == "triggered"
 
 
-async def test_a_teams_switch_wins_over_the_connections(service: ToolService) -> None:
+async def test_a_teams_switch_wins_over_the_connections(service: System) -> None:
     switches = {"risk:medium": Switch.ALLOW}
     service.permit(
         ConnectionRules(
@@ -76,7 +77,7 @@ async def test_a_teams_switch_wins_over_the_connections(service: ToolService) ->
     assert (await service.call("resolve_incident", incident_id=incident)).status_code == 200
 
 
-async def test_a_foreign_connection_is_not_there(service: ToolService) -> None:
+async def test_a_foreign_connection_is_not_there(service: System) -> None:
     foreign = service.a_key(scopes=("organization:other",))
     answer = await service.call("list_incidents", foreign)
     assert answer.status_code == 404
@@ -86,7 +87,7 @@ async def test_a_foreign_connection_is_not_there(service: ToolService) -> None:
     ].replace("con_none", "")
 
 
-async def test_the_only_connection_need_not_be_named_and_of_two_one_must(service: ToolService) -> None:
+async def test_the_only_connection_need_not_be_named_and_of_two_one_must(service: System) -> None:
     answer = await service.http.post("/api/tools/list_services", json={}, headers=service.headers)
     assert answer.status_code == 200
     second = add_connection(service.database, service.ingress.services.keyring, "organization:acme")
@@ -95,7 +96,7 @@ async def test_the_only_connection_need_not_be_named_and_of_two_one_must(service
     assert second in answer.json()["error"]["message"]
 
 
-async def test_bad_arguments_are_named_in_one_message(service: ToolService) -> None:
+async def test_bad_arguments_are_named_in_one_message(service: System) -> None:
     answer = await service.call("get_incident", incident_id="null")
     assert answer.status_code == 400
     assert answer.json()["error"]["message"] == "incident_id: this is no id"
@@ -107,12 +108,12 @@ async def test_bad_arguments_are_named_in_one_message(service: ToolService) -> N
     assert not service.site.requests
 
 
-async def test_an_unknown_tool_is_not_there(service: ToolService) -> None:
+async def test_an_unknown_tool_is_not_there(service: System) -> None:
     answer = await service.call("drop_database")
     assert answer.status_code == 404
 
 
-async def test_what_pagerduty_refuses_comes_back_in_words(service: ToolService) -> None:
+async def test_what_pagerduty_refuses_comes_back_in_words(service: System) -> None:
     answer = await service.call("get_incident", incident_id="QNOWHERE")
     assert answer.status_code == 422
     error = answer.json()["error"]
@@ -121,7 +122,7 @@ async def test_what_pagerduty_refuses_comes_back_in_words(service: ToolService) 
     assert (written.status_code, written.json()["state"]) == (422, "failed")
 
 
-async def test_the_cap_of_an_hour_holds(service: ToolService) -> None:
+async def test_the_cap_of_an_hour_holds(service: System) -> None:
     service.permit(
         ConnectionRules(switches={"risk:medium": Switch.ALLOW}, approve=frozenset(), writes_per_hour=2)
     )
@@ -136,7 +137,7 @@ async def test_the_cap_of_an_hour_holds(service: ToolService) -> None:
 
 
 @pytest.mark.each_database
-async def test_every_call_is_audited_and_the_chain_is_whole(service: ToolService) -> None:
+async def test_every_call_is_audited_and_the_chain_is_whole(service: System) -> None:
     incident = service.an_incident()
     await service.done("get_incident", incident_id=incident)
     await service.call("resolve_incident", service.a_key("tools:read", person="reader"), incident_id=incident)
@@ -155,7 +156,7 @@ async def test_every_call_is_audited_and_the_chain_is_whole(service: ToolService
     assert (verified["whole"], verified["rows"]) == (True, 4)
 
 
-async def test_the_list_says_what_this_key_may_use(service: ToolService) -> None:
+async def test_the_list_says_what_this_key_may_use(service: System) -> None:
     reader = service.a_key("tools:read")
     tools = (await service.get(f"/api/tools?connection={service.connection_id}", reader))["tools"]
     allowed = {tool["name"] for tool in tools if tool["allowed"]}

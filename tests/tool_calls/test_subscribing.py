@@ -16,12 +16,12 @@ from calmo_pagerduty.tools.permissions import ConnectionRules
 from calmo_pagerduty.webhooks import subscription_plans as subscriptions
 from calmo_pagerduty.webhooks.event_filters import EVENTS, EventFilter, EventSet
 from calmo_pagerduty.webhooks.lifecycle import SECRET_OVERLAP
+from tests.support.connected import TOKEN, add_connection
 from tests.support.contract import REFERENCE_IS_AT_HAND, complaints
 from tests.support.doors import rows
 from tests.support.eventually import eventually
 from tests.support.parts import Parts
 from tests.support.plan_runs import Run, by_line, drive, listed
-from tests.support.tool_service import TOKEN, add_connection
 from tests.support.webhook_service import WebhookService, running_webhook_service
 
 ID = "wh_" + "abcdefgh234567ij" * 2

@@ -19,7 +19,8 @@ from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from ingress.tools import sweeper as tool_call_sweeper
 from tests.support.eventually import eventually
 from tests.support.patience import ANSWER, STORY
-from tests.support.tool_service import ToolService, served, until_state
+from tests.support.system import System
+from tests.support.tool_callers import served, until_state
 
 RISKY = ConnectionRules(switches={"risk:high": Switch.ALLOW}, approve=frozenset({Risk.HIGH}))
 
@@ -45,7 +46,7 @@ class Neighbour:
     """The other service: it has a key, a worker of its own, and our task queue's name."""
 
     temporal: Client
-    service: ToolService
+    service: System
     headers: dict[str, str]
     task_queue: str
 
@@ -76,7 +77,7 @@ class Neighbour:
 
 
 @pytest.fixture
-async def neighbour(temporal: Client, service: ToolService, task_queue: str) -> AsyncIterator[Neighbour]:
+async def neighbour(temporal: Client, service: System, task_queue: str) -> AsyncIterator[Neighbour]:
     runner = UnsandboxedWorkflowRunner()
     async with Worker(temporal, task_queue=task_queue, workflows=[AnotherService], workflow_runner=runner):
         yield Neighbour(temporal, service, service.a_key(person="neighbour"), task_queue)

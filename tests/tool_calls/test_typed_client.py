@@ -16,9 +16,10 @@ from calmo_pagerduty.tools.plans.incident_writes import CreateIncident, ResolveI
 from calmo_pagerduty.tools.plans.incidents import IncidentArguments, ListIncidents
 from ingress.app import build_app
 from pagerduty_simulator.rest.serving import running_server
+from tests.support.connected import add_connection
 from tests.support.eventually import eventually
 from tests.support.patience import ANSWER
-from tests.support.tool_service import ToolService, add_connection
+from tests.support.system import System
 
 RISKY = ConnectionRules(switches={"risk:high": Switch.ALLOW}, approve=frozenset({Risk.HIGH}))
 
@@ -28,18 +29,18 @@ def client_of(url: str, headers: Any, connection: str | None = None) -> ToolClie
 
 
 @pytest.fixture
-async def url(service: ToolService) -> AsyncIterator[str]:
+async def url(service: System) -> AsyncIterator[str]:
     async with running_server(build_app(service.ingress), "127.0.0.1", 0) as found:
         yield found
 
 
 @pytest.fixture
-async def client(service: ToolService, url: str) -> AsyncIterator[ToolClient]:
+async def client(service: System, url: str) -> AsyncIterator[ToolClient]:
     async with client_of(url, service.a_key(person="alice"), service.connection_id) as found:
         yield found
 
 
-async def decide(service: ToolService, word: str, person: str = "bob") -> None:
+async def decide(service: System, word: str, person: str = "bob") -> None:
     """Decide on the only call that waits."""
     waiting = await eventually(
         lambda: service.get("/api/tool-calls?state=waiting"), lambda listed: bool(listed["calls"])
@@ -49,11 +50,11 @@ async def decide(service: ToolService, word: str, person: str = "bob") -> None:
     assert answer.status_code == 200, answer.text
 
 
-def new_incident(service: ToolService) -> CreateIncident:
+def new_incident(service: System) -> CreateIncident:
     return CreateIncident(title="By a service", service_id=next(iter(service.site.account.services)))
 
 
-async def test_a_read_and_a_write(service: ToolService, client: ToolClient) -> None:
+async def test_a_read_and_a_write(service: System, client: ToolClient) -> None:
     incident = service.an_incident("Basket is slow")
     found = await client.call("list_incidents", ListIncidents(statuses=("triggered",)))
     assert [row["title"] for row in found["items"]] == ["Basket is slow"]
@@ -62,7 +63,7 @@ async def test_a_read_and_a_write(service: ToolService, client: ToolClient) -> N
     assert service.site.account.incident(incident).status == "resolved"
 
 
-async def test_the_same_idempotency_key_is_the_same_call(service: ToolService, client: ToolClient) -> None:
+async def test_the_same_idempotency_key_is_the_same_call(service: System, client: ToolClient) -> None:
     note = AddIncidentNote(incident_id=service.an_incident(), content="Once.")
     first = await client.ask("add_incident_note", note, "k")
     again = await client.ask("add_incident_note", note, "k")
@@ -70,7 +71,7 @@ async def test_the_same_idempotency_key_is_the_same_call(service: ToolService, c
     assert len(service.site.account.incident(note.incident_id).notes) == 1
 
 
-async def test_a_refusal_names_its_rule(service: ToolService, client: ToolClient) -> None:
+async def test_a_refusal_names_its_rule(service: System, client: ToolClient) -> None:
     service.permit(ConnectionRules(switches={"tool:resolve_incident": Switch.DENY}))
     with pytest.raises(ToolProblem, match="switches tool:resolve_incident off") as refused:
         await client.call("resolve_incident", ResolveIncident(incident_id=service.an_incident()))
@@ -91,7 +92,7 @@ async def test_arguments_of_another_tool_are_refused_before_anybody_is_asked(cli
 
 
 async def test_ask_answers_with_a_ticket_and_look_tells_how_it_stands(
-    service: ToolService, client: ToolClient
+    service: System, client: ToolClient
 ) -> None:
     service.permit(RISKY)
     asked = await client.ask("create_incident", new_incident(service))
@@ -105,7 +106,7 @@ async def test_ask_answers_with_a_ticket_and_look_tells_how_it_stands(
     assert done.result is not None and done.result["title"] == "By a service"
 
 
-async def test_call_waits_for_the_approval(service: ToolService, client: ToolClient) -> None:
+async def test_call_waits_for_the_approval(service: System, client: ToolClient) -> None:
     service.permit(RISKY)
     calling = asyncio.create_task(client.call("create_incident", new_incident(service)))
     await decide(service, "approve")
@@ -113,7 +114,7 @@ async def test_call_waits_for_the_approval(service: ToolService, client: ToolCli
     assert len(service.site.account.incidents) == 1
 
 
-async def test_a_call_that_is_denied_is_a_problem(service: ToolService, client: ToolClient) -> None:
+async def test_a_call_that_is_denied_is_a_problem(service: System, client: ToolClient) -> None:
     service.permit(RISKY)
     calling = asyncio.create_task(client.call("create_incident", new_incident(service)))
     await decide(service, "deny")
@@ -123,7 +124,7 @@ async def test_a_call_that_is_denied_is_a_problem(service: ToolService, client: 
 
 
 async def test_permission_that_is_gone_by_the_time_of_approval_names_its_rule(
-    service: ToolService, client: ToolClient
+    service: System, client: ToolClient
 ) -> None:
     service.permit(RISKY)
     calling = asyncio.create_task(client.call("create_incident", new_incident(service)))
@@ -135,7 +136,7 @@ async def test_permission_that_is_gone_by_the_time_of_approval_names_its_rule(
     assert refused.value.rule == "the connection tool:create_incident"
 
 
-async def test_a_call_outlives_that_the_service_is_restarted(service: ToolService) -> None:
+async def test_a_call_outlives_that_the_service_is_restarted(service: System) -> None:
     service.permit(RISKY)
     app = build_app(service.ingress)
     async with running_server(app, "127.0.0.1", 0) as url:
@@ -149,7 +150,7 @@ async def test_a_call_outlives_that_the_service_is_restarted(service: ToolServic
         assert (await calling)["title"] == "By a service"
 
 
-async def test_of_two_connections_one_must_be_named(service: ToolService, url: str) -> None:
+async def test_of_two_connections_one_must_be_named(service: System, url: str) -> None:
     second = add_connection(service.database, service.ingress.services.keyring, "organization:acme")
     async with client_of(url, service.headers) as client:
         with pytest.raises(ToolProblem, match=f"say which connection is meant: .*{second}"):

@@ -38,12 +38,11 @@ from tests.support import (  # noqa: E402
     recorded_rough_nights,
     recorded_tool_calls,
 )
-from tests.support.acting_service import acting_service  # noqa: E402
-from tests.support.context_service import context_service  # noqa: E402
-from tests.support.healing_service import healing_service  # noqa: E402
+from tests.support.gathering import gathering_system  # noqa: E402
 from tests.support.incident_runs import IncidentRuns  # noqa: E402
 from tests.support.parts import Parts  # noqa: E402
-from tests.support.tool_service import running_service  # noqa: E402
+from tests.support.pasts import Past  # noqa: E402
+from tests.support.system import running_system  # noqa: E402
 from workflows import names  # noqa: E402
 
 SCENARIOS = (
@@ -92,26 +91,26 @@ async def _record_run(name: str, client: Client, address: str, folder: Path) -> 
         ref, run_id = await recorded_incidents.SCENARIOS[name](runs)
         handle = client.get_workflow_handle(ref.workflow_id, run_id=run_id)
     elif name in recorded_actions.SCENARIOS:
-        async with acting_service(parts) as acting:
-            workflow_id, run_id = await recorded_actions.SCENARIOS[name](acting)
+        async with running_system(parts, webhooks=True) as system:
+            workflow_id, run_id = await recorded_actions.SCENARIOS[name](system)
             handle = client.get_workflow_handle(workflow_id, run_id=run_id)
     elif name in recorded_healing.SCENARIOS:
-        async with healing_service(parts) as healed:
-            handle = client.get_workflow_handle(await recorded_healing.SCENARIOS[name](healed))
+        async with running_system(parts, past=Past(seed=1), webhooks=True) as system:
+            handle = client.get_workflow_handle(await recorded_healing.SCENARIOS[name](system))
     elif name in recorded_contexts.SCENARIOS:
-        async with context_service(parts) as contexts:
-            handle = client.get_workflow_handle(await recorded_contexts.SCENARIOS[name](contexts))
+        async with gathering_system(parts) as system:
+            handle = client.get_workflow_handle(await recorded_contexts.SCENARIOS[name](system))
     elif name in recorded_oncall.SCENARIOS:
-        async with running_service(parts) as service:
-            handle = client.get_workflow_handle(await recorded_oncall.SCENARIOS[name](service))
+        async with running_system(parts) as system:
+            handle = client.get_workflow_handle(await recorded_oncall.SCENARIOS[name](system))
     elif name in recorded_drills.SCENARIOS:
-        async with healing_service(parts) as healed:
-            handle = client.get_workflow_handle(await recorded_drills.SCENARIOS[name](healed))
+        async with running_system(parts, past=Past(seed=1), webhooks=True) as system:
+            handle = client.get_workflow_handle(await recorded_drills.SCENARIOS[name](system))
     elif name in recorded_rough_nights.SCENARIOS:
-        async with running_service(parts) as service:
-            handle = client.get_workflow_handle(await recorded_rough_nights.SCENARIOS[name](service))
+        async with running_system(parts) as system:
+            handle = client.get_workflow_handle(await recorded_rough_nights.SCENARIOS[name](system))
     else:
-        async with running_service(parts, working=False) as service:
+        async with running_system(parts, working=False) as service:
             handle = client.get_workflow_handle(await recorded_tool_calls.SCENARIOS[name](service, client))
     history = await handle.fetch_history()
     text = json.dumps(_without_places(json.loads(history.to_json())), indent=1)

@@ -12,7 +12,7 @@ from tests.support.eventually import eventually
 from tests.support.parts import Parts
 from tests.support.rough_night import begin_rough_night, requests, rough_snapshot
 from tests.support.snapshots import store_snapshot_of
-from tests.support.tool_service import ToolService, running_service
+from tests.support.system import System, running_system
 from workflows.rough_night import RoughNightEnd
 
 NOW = datetime(2026, 10, 8, 8, 0, tzinfo=UTC)
@@ -46,7 +46,7 @@ def test_who_is_not_eligible_cannot_accept_and_nobody_can_once_it_expired() -> N
 
 
 async def test_the_morning_after_a_rough_night_the_least_loaded_is_asked_and_accepts(parts: Parts) -> None:
-    async with running_service(parts) as service:
+    async with running_system(parts) as service:
         workflow_id = await begin_rough_night(service)
         (asked,) = await eventually(lambda: requests(service), lambda found: len(found) == 1)
         assert asked["reason"] == "rough_night"
@@ -76,7 +76,7 @@ async def test_the_morning_after_a_rough_night_the_least_loaded_is_asked_and_acc
 
 
 async def test_without_an_answer_the_request_expires_and_nothing_was_edited(parts: Parts) -> None:
-    async with running_service(parts) as service:
+    async with running_system(parts) as service:
         workflow_id = await begin_rough_night(service, covers=timedelta(seconds=5))
         handle = service.ingress.services.temporal.client.get_workflow_handle(
             workflow_id, result_type=RoughNightEnd
@@ -90,14 +90,14 @@ async def test_without_an_answer_the_request_expires_and_nothing_was_edited(part
 
 
 @pytest.fixture
-async def asked_service(parts: Parts) -> AsyncIterator[ToolService]:
-    async with running_service(parts, working=False) as service:
+async def asked_service(parts: Parts) -> AsyncIterator[System]:
+    async with running_system(parts, working=False) as service:
         now = datetime.now(UTC)
         store_snapshot_of(service.database, rough_snapshot(service.connection_id, now))
         yield service
 
 
-async def test_a_person_asks_for_oneself_and_a_manager_for_others(asked_service: ToolService) -> None:
+async def test_a_person_asks_for_oneself_and_a_manager_for_others(asked_service: System) -> None:
     service, now = asked_service, datetime.now(UTC)
     path = f"/api/connections/{service.connection_id}"
     span = {
@@ -125,7 +125,7 @@ async def test_a_person_asks_for_oneself_and_a_manager_for_others(asked_service:
 
 
 async def test_an_acceptance_without_the_right_to_write_is_refused_and_leaves_the_request_open(
-    asked_service: ToolService,
+    asked_service: System,
 ) -> None:
     service, now = asked_service, datetime.now(UTC)
     span = {
