@@ -21,6 +21,7 @@ from calmo_pagerduty.scheduling.comparison import (
     PolicySide,
     ScheduleChange,
 )
+from calmo_pagerduty.scheduling.scenario_drafts import scenario_drafts
 from calmo_pagerduty.scheduling.scenarios import Scenario
 from calmo_pagerduty.snapshots.model import Policy, Target, TargetKind
 from calmo_pagerduty.workload.hours import PersonHours
@@ -68,6 +69,7 @@ def comparison_document(comparison: Comparison, scenario: Scenario, now: int, ma
         "people_hidden": len(comparison.people) - len(seen),
         "totals": _totals(comparison, may_see),
         "proved": [_proof(proof.schedule_id, names) for proof in applied.proofs],
+        "drafts": scenario_drafts(comparison),
         "notes": [sanitize_text(note, 300) for note in applied.notes],
         "incomplete": [sanitize_text(limit, 300) for limit in comparison.limits],
         "definitions": DEFINITIONS,

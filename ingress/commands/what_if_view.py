@@ -93,6 +93,8 @@ def comparison_parts(result: Json, width: int) -> Iterator[RenderableType]:
         ]
         yield Text()
         yield styled(pairs_text("On-call hours", "h", rows, width))
+    for draft in result["drafts"]:
+        yield Text(f"Draft ({draft.get('tool') or draft.get('operation')}): --json shows it", style="dim")
     yield Text()
     yield _summary(result)
 

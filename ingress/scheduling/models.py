@@ -58,6 +58,8 @@ class WhatIfModel(Model):
     totals: Json
     #: Schedules that we rendered: first as PagerDuty does, then changed.
     proved: list[Json]
+    #: What to write to PagerDuty so that the schedules' changes come true; nothing is applied.
+    drafts: list[Json]
     notes: list[str]
     incomplete: list[str]
     definitions: dict[str, str]

@@ -6,12 +6,23 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from calmo_pagerduty.kernel.intervals import Span
+from calmo_pagerduty.pagerduty.schedule_drafts import DraftChange, draft_state
 from calmo_pagerduty.scheduling.comparison_document import comparison_document
 from calmo_pagerduty.scheduling.scenarios import parse_scenario
 from calmo_pagerduty.scheduling.what_if import what_if, what_if_document
 from calmo_pagerduty.snapshots.model import AccountSnapshot, Incident, Urgency
+from calmo_pagerduty.tools.arguments import parse_arguments
+from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.workload.rules import PayRules, WorkloadSettings
-from tests.support.rota_accounts import HANDOFF, layer_schedule, rota_account, shift_schedule, weekly_layer
+from tests.support.rota_accounts import (
+    HANDOFF,
+    at,
+    layer_schedule,
+    rota_account,
+    shift_schedule,
+    weekly_layer,
+)
 from tests.support.small_accounts import DAY, HOUR, MONDAY, level, policy
 
 WEEKLY = rota_account(layer_schedule(weekly_layer("UA", "UB", "UC")))
@@ -122,6 +133,54 @@ def test_pay_follows_the_published_rules_and_the_scenarios_holiday() -> None:
     [person] = result["people"]
     assert (person["before"]["pay"], person["after"]["pay"]) == ("1680.00", "2160.00")
     assert document(WEEKLY, LEAVER)["totals"]["pay"] is None
+
+
+def test_a_leaver_is_a_new_order_of_the_layer_from_then_on() -> None:
+    order, times = document(WEEKLY, LEAVER)["drafts"]
+    assert order == {
+        "tool": "update_schedule",
+        "apply_at": "2026-10-05T08:00:00Z",
+        "arguments": {"schedule_id": "S1", "part_id": "L1", "user_ids": ["UC", "UB"]},
+    }
+    assert times["tool"] == "apply_schedule_draft"
+    parse_arguments(TOOLS["update_schedule"], order["arguments"])
+    parse_arguments(TOOLS["apply_schedule_draft"], times["arguments"])
+
+
+def test_the_draft_of_a_cover_fits_the_schedule() -> None:
+    away = {"type": "time_off", "user": "Cat", "start": "2026-10-06T08:00:00Z", "end": "2026-10-07T08:00:00Z"}
+    [draft] = document(WEEKLY, away | {"cover": "Ben"})["drafts"]
+    assert draft["arguments"]["changes"] == [
+        {
+            "start": "2026-10-06T08:00:00Z",
+            "end": "2026-10-07T08:00:00Z",
+            "user_id": "UB",
+            "replaced_user_id": "UC",
+        }
+    ]
+    schedule = WEEKLY.schedules[0]
+    entries = [(entry.start, entry.end, entry.user_id) for entry in schedule.entries or ()]
+    since, until = (at(draft["arguments"][name][:-1], "UTC") for name in ("since", "until"))
+    change = DraftChange(since, until, "UB", "UC")
+    version = draft["arguments"]["version"]
+    assert draft_state(schedule.version, entries, Span(since, until), version, [change]).is_current
+    # Without a cover there is nothing that an override could say.
+    assert document(WEEKLY, away)["drafts"] == []
+
+
+def test_a_new_rotation_of_shifts_is_an_event_that_the_editor_loads() -> None:
+    account = rota_account(shift_schedule("UA", "UB"))
+    rotation = {
+        "type": "new_rotation",
+        "schedule": "S3",
+        "users": ["Cat", "Dan"],
+        "start": "2026-10-05T09:00:00+01:00",
+        "replaces": True,
+    }
+    drafts = document(account, rotation)["drafts"]
+    [event] = [draft for draft in drafts if draft.get("operation") == "createEvent"]
+    assert event["editor_problems"] == []
+    assert event["body"]["event"]["recurrence"] == ["RRULE:FREQ=WEEKLY"]
 
 
 def test_whom_the_reader_may_not_see_is_counted_only() -> None:
