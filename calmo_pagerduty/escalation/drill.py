@@ -124,7 +124,7 @@ def drill_result(
 
 
 def report_document(drill_id: str, report: DrillReport) -> JsonObject:
-    """Return the report as JSON. It holds ids of people, and no text from PagerDuty."""
+    """Return the report as JSON. Its differences name people."""
     return {
         "drill_id": drill_id,
         "expected_pages": len(report.expected),
@@ -235,6 +235,7 @@ def _difference(index: OnCallIndex, drill_id: str, service_id: str, report: Dril
         expected_effect="A real incident reaches the people that the configuration names.",
         how_to_verify="Hold another drill: `calmo-pagerduty escalation drill`.",
         how_to_undo="A drill changes nothing: its incident is resolved.",
+        about_persons=bool(people),
     )
 
 

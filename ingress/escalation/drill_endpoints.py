@@ -123,7 +123,7 @@ class DrillEndpoints:
         found = await self._database.read(
             lambda tx: drills.list_drills(tx, connection.id, MAX_DRILLS), principal.visibility
         )
-        return DrillListModel(drills=[DrillModel.of(drill) for drill in found])
+        return DrillListModel(drills=[DrillModel.of(drill, principal.persons) for drill in found])
 
     async def services(
         self, request: Request, principal: Principal, _nothing: NoInput

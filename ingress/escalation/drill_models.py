@@ -4,8 +4,10 @@ from datetime import datetime
 
 from pydantic import Field
 
+from calmo_pagerduty.access.persons import PersonVisibility
 from calmo_pagerduty.escalation.drill import DrillState
 from calmo_pagerduty.escalation.drill_store import Drill, DrillService
+from calmo_pagerduty.escalation.privacy import drill_report_for
 from ingress.api.models import Model
 from ingress.escalation.models import Json, PagerDutyId
 
@@ -50,8 +52,9 @@ class DrillModel(Model):
     report: Json | None
 
     @classmethod
-    def of(cls, drill: Drill) -> "DrillModel":
-        return cls.from_row(drill, service=drill.service_id)
+    def of(cls, drill: Drill, persons: PersonVisibility) -> "DrillModel":
+        report = drill_report_for(drill.report, persons)
+        return cls.from_row(drill, service=drill.service_id, report=report)
 
 
 class DrillListModel(Model):

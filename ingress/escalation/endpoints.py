@@ -17,6 +17,7 @@ from calmo_pagerduty.escalation import lint, response_analysis
 from calmo_pagerduty.escalation.lint_tables import lint_csv, lint_markdown
 from calmo_pagerduty.escalation.model import Simulation
 from calmo_pagerduty.escalation.pictures import response_curves, simulation_lanes, simulation_window
+from calmo_pagerduty.escalation.privacy import lint_for, simulation_for
 from calmo_pagerduty.escalation.response import account_response
 from calmo_pagerduty.escalation.simulation import simulate_with
 from calmo_pagerduty.escalation.simulation_report import simulation_report
@@ -112,7 +113,8 @@ class EscalationEndpoints:
     ) -> SimulationModel:
         """GET /api/connections/{id}/escalation/simulation"""
         index, simulated = await self._simulate(request, principal, query)
-        model = SimulationModel.model_validate(simulation_report(index, simulated))
+        report = simulation_for(simulation_report(index, simulated), principal.persons)
+        model = SimulationModel.model_validate(report)
         if query.lanes:
             model.lanes = {
                 "window": list(simulation_window(simulated)),
@@ -136,6 +138,7 @@ class EscalationEndpoints:
         """GET /api/connections/{id}/escalation/lint"""
         snapshot = await self._snapshot(request, principal, query)
         result = await asyncio.to_thread(lint.analyse, snapshot, _seconds(query.now), query.days)
+        result = lint_for(result, principal.persons)
         if query.format == "md":
             return Response(lint_markdown(result), media_type="text/markdown")
         if query.format == "csv":
