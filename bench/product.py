@@ -57,6 +57,7 @@ class ProductSide:
             "TEMPORAL_ADDRESS": server.address,
             # The bare workflow gathers no context either; `context` measures that cost alone.
             "CALMO_GATHER_CONTEXT": "false",
+            "CALMO_ANALYSE_ONCALL": "false",
             **more,
         }
         self._secret = secrets.token_hex(24)

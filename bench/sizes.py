@@ -21,6 +21,7 @@ class Sizes:
     warm_contexts: int = 5
     contexts_at_once: int = 50
     starts: int = 15
+    snapshot_incidents: int = 10_000
 
 
 FULL = Sizes()
@@ -38,4 +39,5 @@ QUICK = Sizes(
     warm_contexts=4,
     contexts_at_once=15,
     starts=7,
+    snapshot_incidents=2_000,
 )
