@@ -31,6 +31,7 @@ from calmo_pagerduty.incidents.action_observer import ActionObserver
 from calmo_pagerduty.incidents.response_target_service import ResponseTargetService
 from calmo_pagerduty.incidents.service import IssueService
 from calmo_pagerduty.oncall.account_report_service import AccountReportService
+from calmo_pagerduty.oncall.analysis_process_service import AnalysisProcess
 from calmo_pagerduty.oncall.digest_service import DigestService
 from calmo_pagerduty.oncall.service import OnCallRunService
 from calmo_pagerduty.pagerduty.client import connect
@@ -69,6 +70,8 @@ class Services:
         """Close the connections to PagerDuty. The caller closes the database."""
         if "http" in vars(self):
             await self.http.aclose()
+        if "analysis_process" in vars(self):
+            self.analysis_process.close()
 
     @cached_property
     def http(self) -> AsyncClient:
@@ -172,7 +175,16 @@ class Services:
 
     @cached_property
     def oncall_run_service(self) -> OnCallRunService:
-        return OnCallRunService(self.database, self.snapshot_reader, self.finding_service)
+        return OnCallRunService(
+            self.database,
+            self.snapshot_reader,
+            self.finding_service,
+            process=self.analysis_process if self.settings.analysis_process else None,
+        )
+
+    @cached_property
+    def analysis_process(self) -> AnalysisProcess:
+        return AnalysisProcess()
 
     @cached_property
     def digest_service(self) -> DigestService:

@@ -64,6 +64,8 @@ class Settings(BaseSettings):
     gather_context: bool = True
     #: Run the on-call analyses daily, for the first time, and after changes. On demand they always run.
     analyse_oncall: bool = True
+    #: Run each on-call analysis in a process of its own, so that the worker answers meanwhile.
+    analysis_process: bool = True
     #: Run workflows in the SDK's sandbox (tests always do).
     workflow_sandbox: bool = False
     workflow_slots: Annotated[int, Field(ge=2, le=200)] = 8

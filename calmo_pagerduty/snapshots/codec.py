@@ -8,7 +8,7 @@ import hashlib
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -109,6 +109,15 @@ class SnapshotHead:
     rendered_until: int
     time_zone: str | None
     sections: tuple[Section, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedSnapshot:
+    """A snapshot as it is stored: compressed, with its contents by digest. Equal ones have equal digests."""
+
+    head: SnapshotHead
+    parts: tuple[StoredPart, ...]
+    blobs: tuple[tuple[str, bytes], ...] = field(hash=False, compare=False, repr=False)
 
 
 def encode_section(section: SectionName, items: Iterable[Any]) -> tuple[EncodedPart, ...]:

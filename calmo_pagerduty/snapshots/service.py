@@ -11,7 +11,7 @@ from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.kernel.instants import format_instant
 from calmo_pagerduty.kernel.scopes import Visibility
 from calmo_pagerduty.snapshots import queries, store
-from calmo_pagerduty.snapshots.codec import decode_snapshot
+from calmo_pagerduty.snapshots.codec import EncodedSnapshot, decode_snapshot
 from calmo_pagerduty.snapshots.model import AccountSnapshot
 from calmo_pagerduty.snapshots.rows import SnapshotState, StoredSnapshot
 
@@ -57,6 +57,19 @@ class SnapshotReader:
         if stored is None or stored.state is not SnapshotState.COMPLETE:
             raise SnapshotNotFound(f"there is no complete snapshot {snapshot_id[:60]!r}")
         return await self._load(stored)
+
+    async def get_encoded(self, snapshot_id: str) -> EncodedSnapshot:
+        """Return a complete snapshot as it is stored, for another process. Raises SnapshotNotFound."""
+
+        def read(tx: Transaction) -> EncodedSnapshot:
+            stored = store.get_snapshot(tx, snapshot_id)
+            if stored is None or stored.state is not SnapshotState.COMPLETE:
+                raise SnapshotNotFound(f"there is no complete snapshot {snapshot_id[:60]!r}")
+            parts = store.list_parts(tx, snapshot_id)
+            blobs = store.get_blobs(tx, stored.head.connection_id, [part.digest for part in parts])
+            return EncodedSnapshot(stored.head, parts, tuple(sorted(blobs.items())))
+
+        return await self._database.read(read)
 
     async def list_snapshots(
         self, visibility: Visibility, connection_id: str, limit: int = 100

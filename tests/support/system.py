@@ -422,6 +422,8 @@ async def running_system(
             task_queue=f"tools-{uuid.uuid4().hex}",
             workflow_sandbox=True,
             gather_context=gathering,
+            # A new process would import everything for each test.
+            analysis_process=False,
         )
         person = next(iter(account.users.values()))
         connection_id = add_connection(
