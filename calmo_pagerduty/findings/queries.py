@@ -179,7 +179,7 @@ def list_analysed_connections(tx: Transaction) -> tuple[AnalysedConnection, ...]
 
 def _visible(query: Select[Any], visibility: Visibility) -> Select[Any]:
     owned = query.join(connections, connections.c.id == findings.c.connection_id)
-    return owned.where(visible_to(connections.c.scope, visibility))
+    return owned.where(visible_to(connections.c.scope, visibility), connections.c.removed_at.is_(None))
 
 
 def _conditions(finding_filter: FindingFilter, persons: PersonVisibility) -> list[ColumnElement[bool]]:

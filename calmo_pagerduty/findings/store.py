@@ -169,6 +169,24 @@ def insert_event(
     return number
 
 
+def delete_old_results(tx: Transaction, older_than: datetime, limit: int) -> int:
+    """Delete results recorded before a time, and those of removed connections. Return how many."""
+    is_due = sa.or_(
+        analysis_results.c.recorded_at < older_than, analysis_results.c.connection_id.in_(_REMOVED)
+    )
+    due = sa.select(analysis_results.c.id).where(is_due).limit(limit)
+    return tx.execute(sa.delete(analysis_results).where(analysis_results.c.id.in_(due))).rowcount
+
+
+def delete_findings_of_removed_connections(tx: Transaction, limit: int) -> int:
+    """Delete findings of removed connections with their history. Return how many."""
+    due = sa.select(findings.c.id).where(findings.c.connection_id.in_(_REMOVED)).limit(limit)
+    ids = list(tx.execute(due).scalars())
+    tx.execute(sa.delete(finding_events).where(finding_events.c.finding_id.in_(ids)))
+    return tx.execute(sa.delete(findings).where(findings.c.id.in_(ids))).rowcount
+
+
+_REMOVED = sa.select(connections.c.id).where(connections.c.removed_at.is_not(None))
 #: A finding that was resolved or returned waits for a new decision.
 _NO_DECISION: dict[str, Any] = {"decided_by": None, "reason": None, "decided_severity": None}
 

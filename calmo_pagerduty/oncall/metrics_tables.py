@@ -37,11 +37,14 @@ def tables_of(metrics: JsonObject, names: Mapping[str, str]) -> tuple[Table, ...
 
 
 def _table(title: str, objects: Sequence[Mapping[str, object]], names: Mapping[str, str]) -> Table:
-    columns = [
+    plain = [
         name
         for name in dict.fromkeys(key for item in objects for key in item)
         if all(_is_plain(item.get(name)) for item in objects)
-    ][:MAX_COLUMNS]
+    ]
+    # Stored figures stand in the order of their names: what a row is about comes first.
+    columns = sorted(plain, key=lambda name: not (name in {"id", "name", "title"} or name.endswith("_id")))
+    columns = columns[:MAX_COLUMNS]
     rows = tuple(tuple(_text(item.get(name), names) for name in columns) for item in objects[:MAX_ROWS])
     return Table(title, tuple(map(_label, columns)), rows, max(len(objects) - MAX_ROWS, 0))
 

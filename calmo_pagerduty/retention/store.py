@@ -24,7 +24,8 @@ from calmo_pagerduty.db.tables import (
 )
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.deliveries.model import DeliveryState
-from calmo_pagerduty.oncall import store as oncall_runs
+from calmo_pagerduty.findings import store as findings
+from calmo_pagerduty.oncall import digest_store as digests, store as oncall_runs
 from calmo_pagerduty.snapshots import store as snapshots
 from calmo_pagerduty.snapshots.retention_rules import expired_snapshots
 
@@ -129,6 +130,19 @@ def delete_account_snapshots(tx: Transaction, _after: int, now: datetime) -> Del
 def delete_oncall_runs(tx: Transaction, _after: int, older_than: datetime) -> DeletedBatch:
     """Delete old runs of the on-call analyses. Their results and findings stay."""
     rows = oncall_runs.delete_old_runs(tx, older_than, BATCH_SIZE)
+    return DeletedBatch(rows, 0 if rows == BATCH_SIZE else None)
+
+
+def delete_analysis_results(tx: Transaction, _after: int, older_than: datetime) -> DeletedBatch:
+    """Delete old results of analyses, and all findings of removed connections."""
+    rows = findings.delete_old_results(tx, older_than, BATCH_SIZE)
+    rows += findings.delete_findings_of_removed_connections(tx, BATCH_SIZE)
+    return DeletedBatch(rows, 0 if rows >= BATCH_SIZE else None)
+
+
+def delete_digests(tx: Transaction, _after: int, older_than: datetime) -> DeletedBatch:
+    """Delete old weekly digests."""
+    rows = digests.delete_old_digests(tx, older_than, BATCH_SIZE)
     return DeletedBatch(rows, 0 if rows == BATCH_SIZE else None)
 
 

@@ -40,6 +40,8 @@ class RetentionSweeper:
             ("past_changes", retention.delete_cached_changes, CHANGE_LOOKBACK),
             ("account_objects", retention.delete_cached_objects, MAX_UNUSED_AGE),
             ("oncall_runs", retention.delete_oncall_runs, ids),
+            ("analysis_results", retention.delete_analysis_results, ids),
+            ("oncall_digests", retention.delete_digests, ids),
             # Their own rule says how old they get.
             ("account_snapshots", retention.delete_account_snapshots, timedelta()),
         )

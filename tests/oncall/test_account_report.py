@@ -123,7 +123,7 @@ def test_an_unknown_figure_is_not_zero() -> None:
 
 
 def test_a_long_table_says_how_much_is_left_out() -> None:
-    rows = [{"policy_id": f"P{number}", "gap": number} for number in range(MAX_ROWS + 7)]
+    rows = [{"gap": number, "policy_id": f"P{number}"} for number in range(MAX_ROWS + 7)]
     [table] = tables_of({"policies": rows}, {"P0": "Payments"})
     assert (table.columns, table.rows[0], table.omitted) == (("policy", "gap"), ("Payments", "0"), 7)
 
