@@ -31,7 +31,8 @@ def hours_findings(report: WorkloadReport) -> Iterator[Finding]:
     """Yield what is uneven by design in the future, which can still be changed."""
     for pool in report.forward.pools:
         above = [share for share in pool.shares if share.is_above_target]
-        asleep = [share for share in pool.shares if share.is_above_sleep_target]
+        # Whoever has too many hours has too many nights as well: that is a single finding.
+        asleep = [share for share in pool.shares if share.is_above_sleep_target and not share.is_above_target]
         if above and len(pool.shares) >= MIN_GROUP:
             yield _uneven_hours(pool, above)
         for share in above:

@@ -17,7 +17,7 @@ from calmo_pagerduty.workload.limits import min_people
 from calmo_pagerduty.workload.privacy import may_see
 from calmo_pagerduty.workload.report import workload_report
 from tests.support.rotas import NOW, WEEK, paged_account, person, rota
-from tests.support.small_accounts import DAY, HOUR, MONDAY, account
+from tests.support.small_accounts import DAY, HOUR, MONDAY, account, schedule
 
 SIX = ["U1", "U2", "U3", "U4", "U5", "U6"]
 DAILY = rota("S1", SIX, turn=DAY)
@@ -50,7 +50,7 @@ def test_a_rota_of_equal_turns_is_fair_whatever_its_phase(people: int, phase: in
 def test_a_person_with_two_of_four_turns_is_above_the_target_at_all_weights() -> None:
     result = analyse(paged_account(rota("S1", ["U1", "U2", "U1", "U3"]), []), NOW)
     by_code = {finding.code: finding for finding in result.findings}
-    assert set(by_code) == {codes.PERSON_HOURS, codes.PERSON_SLEEP, codes.UNEVEN_HOURS}
+    assert set(by_code) == {codes.PERSON_HOURS, codes.UNEVEN_HOURS}
     named = by_code[codes.PERSON_HOURS]
     assert named.key == "S1:U1"
     assert named.about_persons
@@ -58,6 +58,19 @@ def test_a_person_with_two_of_four_turns_is_above_the_target_at_all_weights() ->
     assert named.evidence[0].data["target_hours"] == 4 * 168
     assert not by_code[codes.UNEVEN_HOURS].about_persons
     assert "U1" not in str(by_code[codes.UNEVEN_HOURS])
+
+
+def test_office_hours_of_others_are_somebodys_nights() -> None:
+    """Three people share office hours of London by the day; for Mei in Tokyo they end at two in the night."""
+    days = range(NOW - 4 * WEEK, NOW + 12 * WEEK, DAY)
+    people = ["U1", "MEI", "U3"]
+    turns = [(at + 8 * HOUR, at + 18 * HOUR, people[at // DAY % 3]) for at in days]
+    office = rota("S1", people, turn=DAY)
+    office = replace(office, entries=schedule("S1", *turns).entries)
+    users = [person("U1"), person("MEI", "Asia/Tokyo"), person("U3")]
+    (finding,) = analyse(paged_account(office, [], users=users), NOW).findings
+    assert (finding.code, finding.key) == (codes.PERSON_SLEEP, "S1:MEI")
+    assert finding.evidence[0].data["time_zone"] == "Asia/Tokyo"
 
 
 def test_a_member_without_an_hour_is_part_of_the_pool() -> None:
@@ -80,8 +93,8 @@ def test_a_target_is_in_proportion_to_the_time_of_membership() -> None:
 
 
 def test_a_deleted_user_has_no_target_and_a_guest_no_share() -> None:
-    schedule = rota("S1", ["U1", "U2", "U3"], members=["U1", "U2", "GONE"])
-    snapshot = paged_account(schedule, [], users=[person(key) for key in ("U1", "U2", "U3")])
+    shared = rota("S1", ["U1", "U2", "U3"], members=["U1", "U2", "GONE"])
+    snapshot = paged_account(shared, [], users=[person(key) for key in ("U1", "U2", "U3")])
     (pool,) = workload_report(snapshot, NOW).forward.pools
     assert {share.person.user_id for share in pool.shares} == {"U1", "U2"}
     assert [guest.user_id for guest, _ in pool.guests] == ["U3"]
