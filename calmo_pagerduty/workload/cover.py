@@ -22,6 +22,8 @@ from calmo_pagerduty.workload.pools import memberships
 MIN_PART_SECONDS = HOUR
 #: How long the load of the near past and future counts, on each side.
 LOAD_DAYS = 28
+#: A shift given in exchange is at most this part longer or shorter.
+MAX_SWAP_DIFFERENCE = 0.25
 #: Somebody with a shift that ends or begins within so many seconds is not rested.
 REST_SECONDS = 8 * HOUR
 
@@ -59,6 +61,14 @@ class CoverPart:
 
 
 @dataclass(frozen=True, slots=True)
+class Swap:
+    """A later shift of the candidate that the person could take in exchange: about as long, and free then."""
+
+    user_id: str
+    returned: Span
+
+
+@dataclass(frozen=True, slots=True)
 class CoverSuggestion:
     """Whom to ask, best first; and a split among several, if nobody can cover all of it.
 
@@ -72,6 +82,8 @@ class CoverSuggestion:
     excluded: tuple[Excluded, ...]
     split: tuple[CoverPart, ...]
     uncovered: tuple[Span, ...]
+    #: One of each candidate's next shifts that the person could take in exchange.
+    swaps: tuple[Swap, ...] = ()
 
 
 def suggest_cover(
@@ -113,6 +125,7 @@ def suggest_cover(
             excluded.append(Excluded(person, reason))
     ranked = tuple(sorted(candidates, key=_rank))
     split = _split(needed, ranked)
+    own = _busy(times.by_person.get(user_id, ()), rest_seconds)
     return CoverSuggestion(
         schedule=schedule,
         person=people[user_id],
@@ -121,7 +134,31 @@ def suggest_cover(
         excluded=tuple(excluded),
         split=split,
         uncovered=tuple(subtract(needed, [part.span for part in split])),
+        swaps=_swaps(ranked, times.by_schedule.get(schedule.id, {}), needed, own),
     )
+
+
+def _swaps(
+    ranked: Sequence[Candidate],
+    held: Mapping[str, Sequence[Span]],
+    needed: Sequence[Span],
+    own: Sequence[Span],
+) -> tuple[Swap, ...]:
+    """Return the first later shift of each candidate who covers all, which the person could take."""
+    length, end = total_seconds(needed), needed[-1].end
+    swaps = []
+    for candidate in ranked if length else ():
+        later = (
+            span
+            for span in held.get(candidate.person.user_id, ())
+            if span.start >= end
+            and abs(span.seconds - length) <= MAX_SWAP_DIFFERENCE * length
+            and not intersect([span], own)
+        )
+        returned = next(later, None) if candidate.covers_all else None
+        if returned is not None:
+            swaps.append(Swap(candidate.person.user_id, returned))
+    return tuple(swaps)
 
 
 def _candidate(

@@ -23,6 +23,7 @@ def suggestion_document(suggestion: CoverSuggestion, may_see: MaySee) -> JsonObj
         "excluded": [{**_person(item.person), "reason": item.reason} for item in suggestion.excluded],
         "split": [{**_person(names[part.user_id]), **_span(part.span)} for part in suggestion.split],
         "uncovered": [_span(span) for span in suggestion.uncovered],
+        "swaps": [{**_person(names[swap.user_id]), **_span(swap.returned)} for swap in suggestion.swaps],
     }
 
 

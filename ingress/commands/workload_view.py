@@ -66,6 +66,9 @@ def suggestion_view(document: Json) -> Group:
     if document["split"] and not any(row["covers_all"] for row in document["candidates"]):
         split = "; ".join(f"{row['name']} {_span(row)}" for row in document["split"])
         parts.append(Text(f"In parts: {split}"))
+    if document["swaps"]:
+        swaps = "; ".join(f"{row['name']} for {_span(row)}" for row in document["swaps"])
+        parts.append(Text(f"In exchange: {swaps}"))
     if document["uncovered"]:
         parts.append(Text(f"Nobody: {', '.join(map(_span, document['uncovered']))}", style="bold red"))
     return Group(*parts)

@@ -151,6 +151,8 @@ class CoverSuggestionModel(Model):
     excluded: list[Json]
     split: list[Json]
     uncovered: list[Json]
+    #: A later shift of a candidate that the person could take in exchange.
+    swaps: list[Json]
 
 
 class CoverRequestModel(Model):

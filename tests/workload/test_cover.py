@@ -83,6 +83,19 @@ def test_time_off_call_needs_no_cover() -> None:
         suggest_cover(pool(), ROTA, "U1", Span(NOW + 2 * WEEK, NOW + 2 * WEEK + DAY), now=NOW)
 
 
+def test_a_later_shift_of_about_the_same_length_is_offered_in_exchange() -> None:
+    asked = Span(NOW, NOW + WEEK)
+    suggestion = suggest_cover(pool(), ROTA, "U1", asked, now=NOW, rest_seconds=0)
+    assert suggestion.spans == (asked,)
+    assert {swap.user_id: swap.returned for swap in suggestion.swaps} == {
+        "U4": Span(NOW + WEEK, NOW + 2 * WEEK),
+        "U2": Span(NOW + 2 * WEEK, NOW + 3 * WEEK),
+        "U3": Span(NOW + 3 * WEEK, NOW + 4 * WEEK),
+    }
+    # A day is given for a week only by who means a gift.
+    assert suggest_cover(pool(), ROTA, "U1", MIDDAY, now=NOW).swaps == ()
+
+
 def night(*hours: float, zone: str = "Etc/UTC") -> AccountSnapshot:
     """U1 is paged at these hours after midnight UTC of the third day."""
     users = [person("U1", zone), *map(person, FOUR[1:])]
