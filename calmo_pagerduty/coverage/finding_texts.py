@@ -162,7 +162,8 @@ class FindingWriter:
             entities=(self._policy(policy.policy_id), *self._schedules(why)),
             evidence=(
                 Evidence(
-                    f"First {span_text(spans[0], self._zone)} ({self._zone.key}), {len(spans)} times in all.",
+                    f"First {span_text(spans[0], self._zone)} ({self._zone.key}),"
+                    f" {counted(len(spans), 'time')} in all.",
                     {"count": len(spans), "seconds": total_seconds(spans),
                      "gaps": [list(span) for span in spans[:MAX_LISTED]]},
                 ),
@@ -199,7 +200,7 @@ class FindingWriter:
             ),
             evidence=(
                 Evidence(
-                    f"{len(cliff.gaps)} gaps of {format_duration(total_seconds(cliff.gaps))} follow,"
+                    f"{counted(len(cliff.gaps), 'gap')} follow, {format_duration(total_seconds(cliff.gaps))} in all,"
                     f" the first {span_text(cliff.gaps[0], zone)} ({zone.key}).",
                     {"ended_at": cliff.why.ended_at, "part_id": cliff.why.part_id, "cause": cliff.why.cause,
                      "count": len(cliff.gaps), "seconds": total_seconds(cliff.gaps)},
@@ -296,7 +297,7 @@ class FindingWriter:
         title = (
             f"{name} is on call for {hours} while away"
             if is_away
-            else f"{name} has {len(conflict.spans)} rests of less than the minimum, the shortest"
+            else f"{name} has {counted(len(conflict.spans), 'rest')} of less than the minimum, the shortest"
             f" {conflict.rest_hours:g} h"
         )
         return Finding(
@@ -345,6 +346,11 @@ class FindingWriter:
 
     def _schedule_ids(self, policy_id: str) -> set[str]:
         return {target.id for rule in self._index.policies[policy_id].rules for target in rule.targets}
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 gap`, `2 gaps`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _distinct(causes: Iterable[GapCause]) -> list[GapCause]:

@@ -67,7 +67,7 @@ def _finding(index: OnCallIndex, person: PersonReadiness) -> Finding:
         key=person.user_id,
         severity=severity,
         confidence=Confidence.HIGH,
-        title=f"{user.name} can be on call for {len(policy_ids)} policies and {what} at high urgency",
+        title=f"{user.name} can be on call and {what} at high urgency",
         entities=(
             Entity("user", user.id, user.name, user.html_url),
             *(Entity("policy", policy.id, policy.name, policy.html_url) for policy in policies),

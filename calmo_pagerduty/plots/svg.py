@@ -76,7 +76,8 @@ class Canvas:
     def text(self, x: float, y: float, text: str, classes: str = "", width: float | None = None) -> None:
         """Write a line of text with its baseline at y; cut to `width` pixels, whole in a tooltip."""
         bold = BOLDER if {"strong", "title"} & set(classes.split()) else 1.0
-        shown = text if width is None else fit(text, width / bold)
+        size = 11 if "small" in classes.split() else 12
+        shown = text if width is None else fit(text, width / bold, size)
         tooltip = "" if shown == single_line(text, MAX_TEXT) else f"<title>{xml_text(text)}</title>"
         kind = f' class="{classes}"' if classes else ""
         self._elements.append(

@@ -88,7 +88,7 @@ def _gap_table(policies: Sequence[Json], zone: ZoneInfo) -> Table:
             Text(format_duration(first["seconds"])),
             Text(f"{policy['gap_count']}, {format_duration(policy['gap_seconds'])}"),
             Text("insufficient data" if expected is None else f"{expected:.2g}"),
-            cell_text("; ".join(remedies) or "add a level with somebody on call"),
+            Text("\n").join(map(cell_text, remedies or ["add a level with somebody on call"])),
         )
     return table
 
@@ -114,7 +114,7 @@ def _conflicts(report: Json, zone: ZoneInfo) -> Iterator[RenderableType]:
                 cell_text(conflict["person"]["name"]),
                 Text(conflict["kind"].replace("_", " ")),
                 Text(local(conflict["spans"][0]["start"], zone)),
-                Text(f"{conflict['count']} times, {format_duration(conflict['seconds'])}"),
+                Text(f"{conflict['count']} ×, {format_duration(conflict['seconds'])}"),
             )
         yield Text()
         yield table
@@ -157,7 +157,7 @@ def _now_table(services: Json) -> Table:
     table = empty_table(
         "service", "on call now", f"until ({services['time_zone']})", "next", "a page would come"
     )
-    for row in services["services"]:
+    for row in sorted(services["services"], key=_worst_first):
         now = row["now"]
         until = (
             ""
@@ -174,6 +174,10 @@ def _now_table(services: Json) -> Table:
             _verdict(row),
         )
     return table
+
+
+def _worst_first(row: Json) -> tuple[int, str]:
+    return (False, None, True).index(row["a_page_would_come"]), row["service"]["name"]
 
 
 def _verdict(row: Json) -> Text:
