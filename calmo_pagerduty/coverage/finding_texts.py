@@ -200,7 +200,7 @@ class FindingWriter:
             ),
             evidence=(
                 Evidence(
-                    f"{counted(len(cliff.gaps), 'gap')} follow, {format_duration(total_seconds(cliff.gaps))} in all,"
+                    f"{counted(len(cliff.gaps), 'gap')}, {format_duration(total_seconds(cliff.gaps))} in all,"
                     f" the first {span_text(cliff.gaps[0], zone)} ({zone.key}).",
                     {"ended_at": cliff.why.ended_at, "part_id": cliff.why.part_id, "cause": cliff.why.cause,
                      "count": len(cliff.gaps), "seconds": total_seconds(cliff.gaps)},
