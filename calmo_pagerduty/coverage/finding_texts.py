@@ -163,7 +163,7 @@ class FindingWriter:
             evidence=(
                 Evidence(
                     f"First {span_text(spans[0], self._zone)} ({self._zone.key}),"
-                    f" {counted(len(spans), 'time')} in all.",
+                    f" {count_text(len(spans), 'time')} in all.",
                     {"count": len(spans), "seconds": total_seconds(spans),
                      "gaps": [list(span) for span in spans[:MAX_LISTED]]},
                 ),
@@ -200,7 +200,7 @@ class FindingWriter:
             ),
             evidence=(
                 Evidence(
-                    f"{counted(len(cliff.gaps), 'gap')}, {format_duration(total_seconds(cliff.gaps))} in all,"
+                    f"{count_text(len(cliff.gaps), 'gap')}, {format_duration(total_seconds(cliff.gaps))} in all,"
                     f" the first {span_text(cliff.gaps[0], zone)} ({zone.key}).",
                     {"ended_at": cliff.why.ended_at, "part_id": cliff.why.part_id, "cause": cliff.why.cause,
                      "count": len(cliff.gaps), "seconds": total_seconds(cliff.gaps)},
@@ -297,7 +297,7 @@ class FindingWriter:
         title = (
             f"{name} is on call for {hours} while away"
             if is_away
-            else f"{name} has {counted(len(conflict.spans), 'rest')} of less than the minimum, the shortest"
+            else f"{name} has {count_text(len(conflict.spans), 'rest')} of less than the minimum, the shortest"
             f" {conflict.rest_hours:g} h"
         )
         return Finding(
@@ -348,7 +348,7 @@ class FindingWriter:
         return {target.id for rule in self._index.policies[policy_id].rules for target in rule.targets}
 
 
-def counted(number: int, noun: str) -> str:
+def count_text(number: int, noun: str) -> str:
     """Return `1 gap`, `2 gaps`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
