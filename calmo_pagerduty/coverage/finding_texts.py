@@ -200,7 +200,8 @@ class FindingWriter:
             ),
             evidence=(
                 Evidence(
-                    f"{count_text(len(cliff.gaps), 'gap')}, {format_duration(total_seconds(cliff.gaps))} in all,"
+                    f"{count_text(len(cliff.gaps), 'gap')},"
+                    f" {format_duration(total_seconds(cliff.gaps))} in all,"
                     f" the first {span_text(cliff.gaps[0], zone)} ({zone.key}).",
                     {"ended_at": cliff.why.ended_at, "part_id": cliff.why.part_id, "cause": cliff.why.cause,
                      "count": len(cliff.gaps), "seconds": total_seconds(cliff.gaps)},
@@ -297,8 +298,8 @@ class FindingWriter:
         title = (
             f"{name} is on call for {hours} while away"
             if is_away
-            else f"{name} has {count_text(len(conflict.spans), 'rest')} of less than the minimum, the shortest"
-            f" {conflict.rest_hours:g} h"
+            else f"{name} has {count_text(len(conflict.spans), 'rest')} of less than the minimum,"
+            f" the shortest {conflict.rest_hours:g} h"
         )
         return Finding(
             code="on_call_while_away" if is_away else "little_rest",
