@@ -13,7 +13,7 @@ from calmo_pagerduty.escalation.path_lint import (
     shared_seconds,
     single_person_seconds,
 )
-from calmo_pagerduty.escalation.person_lint import late_rules, lint_people
+from calmo_pagerduty.escalation.person_lint import TooLate, late_rules, lint_people, rules_by_user
 from calmo_pagerduty.escalation.service_lint import lint_services, window_of
 from calmo_pagerduty.escalation.standards import compare_standards
 from calmo_pagerduty.findings.model import AnalysisInputs, AnalysisResult, Finding, FindingSeverity
@@ -65,7 +65,11 @@ def analyse(snapshot: AccountSnapshot, now: int, days: int = DAYS) -> AnalysisRe
     ladders = [
         ladder_of(index, policy, window) for policy in sorted(snapshot.policies, key=lambda policy: policy.id)
     ]
-    findings = [finding for ladder in ladders for finding in _lint_policy(index, ladder)]
+    rules = rules_by_user(index)
+    late = [late_rules(rules, ladder) for ladder in ladders]
+    findings: list[Finding] = []
+    for ladder, of_ladder in zip(ladders, late, strict=True):
+        findings += [*lint_ladder(index, ladder), *lint_people(index, ladder, of_ladder)]
     findings += [*lint_log(index, past), *lint_services(index, past, now)]
     return AnalysisResult(
         analysis=ANALYSIS,
@@ -81,7 +85,7 @@ def analyse(snapshot: AccountSnapshot, now: int, days: int = DAYS) -> AnalysisRe
             ),
         ),
         metrics={
-            "policies": [_ladder_metrics(index, ladder) for ladder in ladders],
+            "policies": list(map(_ladder_metrics, ladders, late)),
             "standards": _standards(index),
         },
         findings=in_order(findings),
@@ -121,14 +125,9 @@ def inputs_of(snapshot: AccountSnapshot) -> AnalysisInputs:
     )
 
 
-def _lint_policy(index: OnCallIndex, ladder: Ladder) -> list[Finding]:
-    return [*lint_ladder(index, ladder), *lint_people(index, ladder)]
-
-
-def _ladder_metrics(index: OnCallIndex, ladder: Ladder) -> JsonObject:
+def _ladder_metrics(ladder: Ladder, late: tuple[TooLate, ...]) -> JsonObject:
     policy, window = ladder.policy, ladder.window
     alone = share(single_person_seconds(ladder)[0], window) if ladder.is_known else None
-    late = late_rules(index, ladder)
     levels: list[JsonObject] = []
     for number, (rule, shifts) in enumerate(zip(policy.rules, ladder.levels, strict=True), 1):
         after = ladder.levels[number] if number < len(ladder.levels) else None

@@ -1,13 +1,13 @@
 """Notification rules that come after the escalation policy has moved on. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from calmo_pagerduty.escalation.entities import level_text, policy_entity, user_entity
 from calmo_pagerduty.escalation.path_lint import Ladder
 from calmo_pagerduty.findings.model import Confidence, Evidence, Finding, FindingSeverity
 from calmo_pagerduty.snapshots.model import Urgency
-from calmo_pagerduty.snapshots.notification_rules import first_page_minutes, is_never_paged, rules_after
+from calmo_pagerduty.snapshots.notification_rules import first_page_minutes, rules_of
 from calmo_pagerduty.snapshots.on_call import OnCallIndex
 
 VERIFY = (
@@ -31,7 +31,27 @@ class TooLate:
     first_minutes: int | None
 
 
-def late_rules(index: OnCallIndex, ladder: Ladder) -> tuple[TooLate, ...]:
+@dataclass(frozen=True, slots=True)
+class PersonRules:
+    """A person's high-urgency rules: the first usable one's delay, and each rule's delay and id in order."""
+
+    first_minutes: int | None
+    rules: tuple[tuple[int, str], ...]
+
+
+def rules_by_user(index: OnCallIndex) -> dict[str, PersonRules]:
+    """Return the rules of everybody whose rules this token may read."""
+    return {
+        user_id: PersonRules(
+            first_page_minutes(user, Urgency.HIGH),
+            tuple((reach.rule.delay_minutes, reach.rule.id) for reach in rules_of(user, Urgency.HIGH) or ()),
+        )
+        for user_id, user in index.users.items()
+        if user.notification_rules is not None
+    }
+
+
+def late_rules(rules: Mapping[str, PersonRules], ladder: Ladder) -> tuple[TooLate, ...]:
     """Return the late rules of everybody who is on call in the window, but for the last level.
 
     The last level's rules fire in the end: after the last pass the incident stays with its people.
@@ -39,35 +59,35 @@ def late_rules(index: OnCallIndex, ladder: Ladder) -> tuple[TooLate, ...]:
     late: list[TooLate] = []
     levels = zip(ladder.policy.rules[:-1], ladder.levels[:-1], strict=True)
     for number, (rule, shifts) in enumerate(levels, 1):
-        people = sorted({user_id for shift in shifts or () for user_id in shift.user_ids})
-        for user_id in people:
-            user = index.users.get(user_id)
-            if user is None or user.notification_rules is None:
+        delay = rule.delay_minutes
+        for user_id in sorted({user_id for shift in shifts or () for user_id in shift.user_ids}):
+            person = rules.get(user_id)
+            if person is None:
                 continue
-            rules = rules_after(user, rule.delay_minutes)
-            never = is_never_paged(user, rule.delay_minutes) is True
-            if rules or never:
+            too_late = [(minutes, rule_id) for minutes, rule_id in person.rules if minutes >= delay]
+            never = person.first_minutes is None or person.first_minutes >= delay
+            if too_late or never:
                 late.append(
                     TooLate(
                         number,
                         user_id,
-                        rule.delay_minutes,
-                        tuple(reach.rule.id for reach in rules),
-                        tuple(reach.rule.delay_minutes for reach in rules),
+                        delay,
+                        tuple(rule_id for _, rule_id in too_late),
+                        tuple(minutes for minutes, _ in too_late),
                         never,
-                        first_page_minutes(user, Urgency.HIGH),
+                        person.first_minutes,
                     )
                 )
     return tuple(late)
 
 
-def lint_people(index: OnCallIndex, ladder: Ladder) -> Iterator[Finding]:
+def lint_people(index: OnCallIndex, ladder: Ladder, late_of_ladder: tuple[TooLate, ...]) -> Iterator[Finding]:
     """Return a finding for each person whose rules all come after a level has moved on.
 
     Somebody without any usable rule isn't reachable at all, which is a finding of readiness.
     """
     by_user: dict[str, list[TooLate]] = {}
-    for late in late_rules(index, ladder):
+    for late in late_of_ladder:
         if late.is_never_paged and late.first_minutes is not None:
             by_user.setdefault(late.user_id, []).append(late)
     for user_id, levels in sorted(by_user.items()):

@@ -48,25 +48,3 @@ def first_page_minutes(user: User, urgency: Urgency) -> int | None:
         (reach.rule.delay_minutes for reach in rules_of(user, urgency) or () if reach.is_usable is not False),
         default=None,
     )
-
-
-def rules_after(user: User, delay_minutes: int) -> tuple[RuleReach, ...]:
-    """Return the high-urgency rules that come too late for a level with this delay: they never fire there.
-
-    The policy moves on after `delay_minutes`, so a rule of the same delay or more finds the incident
-    assigned to others. Low urgency doesn't escalate, so its rules are never too late.
-    """
-    return tuple(
-        reach for reach in rules_of(user, Urgency.HIGH) or () if reach.rule.delay_minutes >= delay_minutes
-    )
-
-
-def is_never_paged(user: User, delay_minutes: int) -> bool | None:
-    """Return whether no usable high-urgency rule fires before the level's delay; None if rules are unknown.
-
-    A person without any rule is never paged at all.
-    """
-    if user.notification_rules is None:
-        return None
-    first = first_page_minutes(user, Urgency.HIGH)
-    return first is None or first >= delay_minutes

@@ -55,12 +55,14 @@ def shifts_of(entries: Iterable[Entry], window: Span) -> tuple[Shift, ...]:
     shifts: list[Shift] = []
     moments = sorted({window.start, *begins, *ends})
     for moment, until in zip(moments, [*moments[1:], window.end], strict=True):
-        for user_id in ends.get(moment, ()):
-            counts[user_id] -= 1
         for user_id in begins.get(moment, ()):
             counts[user_id] = counts.get(user_id, 0) + 1
+        for user_id in ends.get(moment, ()):
+            counts[user_id] -= 1
+            if not counts[user_id]:
+                del counts[user_id]
         if moment < until:
-            _append(shifts, moment, until, tuple(sorted(key for key, count in counts.items() if count)))
+            _append(shifts, moment, until, tuple(sorted(counts)))
     return tuple(shifts)
 
 
