@@ -7,6 +7,7 @@ the least loaded.
 
 import math
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from calmo_pagerduty.findings.model import (
     AnalysisResult,
@@ -20,7 +21,7 @@ from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.kernel.json_values import JsonObject
 from calmo_pagerduty.scheduling.drafts import draft_digest, draft_of
 from calmo_pagerduty.scheduling.on_call_roster import OptimiseRequest, on_call_roster
-from calmo_pagerduty.scheduling.optimisation import Optimisation, optimise
+from calmo_pagerduty.scheduling.optimisation import Optimisation, best_owners, optimise
 from calmo_pagerduty.scheduling.roster import RosterProblem
 from calmo_pagerduty.scheduling.roster_rules import deviations, objective_of
 from calmo_pagerduty.scheduling.scenarios import ScenarioInvalid
@@ -104,50 +105,90 @@ def _most_above(problem: RosterProblem) -> float | None:
     return max(above, default=None)
 
 
+class _Plan(NamedTuple):
+    """What is advised: who has which shift, and how it is said."""
+
+    text: str
+    owners: Mapping[str, str]
+    objective: float
+    is_exact: bool
+
+
+def _advised(found: Optimisation) -> _Plan | None:
+    """Return the plan of fewest changes that gains enough and beats the obvious moves; None without."""
+    problem, present = found.roster.problem, found.plans[0]
+    if not math.isfinite(present.objective):
+        return None
+    plans = [
+        _Plan(
+            "One move" if plan.steps == 1 else f"{plan.steps} moves",
+            plan.owners,
+            plan.objective,
+            plan.is_exact,
+        )
+        for plan in found.plans[1:]
+        if plan.moves
+    ]
+    owners = best_owners(found)
+    count = len(_changed(problem, owners))
+    plans.append(_Plan(f"{count} shifts in other hands", owners, found.best_objective, found.best.gap == 0.0))
+    obvious = _obvious(problem)
+    for plan in plans:
+        gain = (present.objective - plan.objective) / max(present.objective, 1e-9)
+        if gain >= MIN_GAIN and plan.objective < obvious - 1e-6:
+            return plan
+    return None
+
+
 def _finding(found: Optimisation) -> Iterator[Finding]:
-    plan = next((plan for plan in found.plans[1:] if plan.moves), None)
-    present = found.plans[0]
-    if plan is None or not math.isfinite(present.objective):
+    plan = _advised(found)
+    if plan is None:
         return
-    for candidate in found.plans[1:]:
-        if candidate.objective < plan.objective:
-            plan = candidate
-    gain = (present.unfairness - plan.unfairness) / max(present.unfairness, 1e-9)
-    obvious = _obvious(found.roster.problem)
-    if gain < MIN_GAIN or plan.objective >= obvious - 1e-6:
-        return
-    share = found.share_of_possible(plan.objective)
-    schedule = found.roster.schedule
-    steps = "One move" if plan.steps == 1 else f"{plan.steps} moves"
-    draft = draft_of(found.roster, plan.owners)
-    reached = "an unknown share" if share is None else f"{round(100 * share)} %"
+    problem, present = found.roster.problem, found.plans[0]
+    changes = len(_changed(problem, plan.owners))
+    share, two = (found.share_of_possible(value) for value in (plan.objective, found.plans[-1].objective))
+    schedule, draft = found.roster.schedule, draft_of(found.roster, plan.owners)
+    gain = (present.objective - plan.objective) / present.objective
+    obvious = _obvious(problem)
     yield Finding(
         code="fairer_swaps",
         key=f"fairer_swaps:{schedule.id}",
         severity=FindingSeverity.LOW,
         confidence=Confidence.HIGH if plan.is_exact else Confidence.MEDIUM,
-        title=f"{steps} would make {schedule.name} fairer: {reached} of what is possible",
+        title=f"{plan.text} would make {schedule.name} fairer: {_percent(share)} of what is possible",
         entities=(Entity("schedule", schedule.id, schedule.name, schedule.html_url),),
         evidence=(
             Evidence(
                 f"Over {DAYS} days, the largest deviation from an equal share falls from"
-                f" {_largest(found, present.owners)} h to {_largest(found, plan.owners)} h.",
+                f" {_largest(found, present.owners)} h to {_largest(found, plan.owners)} h;"
+                f" the best two moves reach {_percent(two)} of what is possible.",
                 {
-                    "unfairness_before": present.unfairness,
-                    "unfairness_after": plan.unfairness,
-                    "share_of_possible": share,
-                    "shifts_changed": len(plan.moves),
-                    "obvious_objective": obvious if math.isfinite(obvious) else None,
+                    "objective_before": present.objective,
                     "objective": plan.objective,
+                    "obvious_objective": obvious if math.isfinite(obvious) else None,
+                    "share_of_possible": share,
+                    "shifts_changed": changes,
                     "draft_sha256": None if draft is None else draft_digest(draft),
                 },
             ),
         ),
         recommendation=f"Compute the draft with `what-if optimise {schedule.id}`; apply it by an approval.",
-        expected_effect=f"Unfairness falls by {round(100 * gain)} %; {len(plan.moves)} shifts change hands.",
+        expected_effect=f"Unfairness falls by {round(100 * gain)} %; {changes} shifts change hands.",
         how_to_verify="Run what-if optimise again: the best plan has no moves, or gains less.",
         how_to_undo="Delete the overrides that the draft created; they are listed in the tool call's result.",
     )
+
+
+def _changed(problem: RosterProblem, owners: Mapping[str, str]) -> list[str]:
+    return [
+        shift.id
+        for shift in problem.shifts
+        if shift.id in owners and owners[shift.id] not in problem.present[shift.id]
+    ]
+
+
+def _percent(share: float | None) -> str:
+    return "an unknown share" if share is None else f"{round(100 * share)} %"
 
 
 def _obvious(problem: RosterProblem) -> float:
