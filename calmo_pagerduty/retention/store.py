@@ -28,6 +28,7 @@ from calmo_pagerduty.findings import store as findings
 from calmo_pagerduty.oncall import digest_store as digests, store as oncall_runs
 from calmo_pagerduty.snapshots import store as snapshots
 from calmo_pagerduty.snapshots.retention_rules import expired_snapshots
+from calmo_pagerduty.workload import store as workload
 
 BATCH_SIZE = 200
 #: A snapshot has dozens of parts.
@@ -143,6 +144,12 @@ def delete_analysis_results(tx: Transaction, _after: int, older_than: datetime) 
 def delete_digests(tx: Transaction, _after: int, older_than: datetime) -> DeletedBatch:
     """Delete old weekly digests."""
     rows = digests.delete_old_digests(tx, older_than, BATCH_SIZE)
+    return DeletedBatch(rows, 0 if rows == BATCH_SIZE else None)
+
+
+def delete_cover_requests(tx: Transaction, _after: int, older_than: datetime) -> DeletedBatch:
+    """Delete old requests for cover, which tell of people's nights."""
+    rows = workload.delete_old_requests(tx, older_than, BATCH_SIZE)
     return DeletedBatch(rows, 0 if rows == BATCH_SIZE else None)
 
 

@@ -83,3 +83,11 @@ def list_connections(tx: Transaction) -> tuple[tuple[str, str], ...]:
     live = sa.and_(connections.c.removed_at.is_(None), connections.c.token_kind.is_not(None))
     query = sa.select(connections.c.id, connections.c.scope).where(live).order_by(connections.c.id)
     return tuple((row[0], row[1]) for row in tx.execute(query))
+
+
+def delete_old_requests(tx: Transaction, older_than: datetime, limit: int) -> int:
+    """Delete requests for cover whose time has ended before, and those of removed connections."""
+    removed = sa.select(connections.c.id).where(connections.c.removed_at.is_not(None))
+    is_due = sa.or_(cover_requests.c.ends_at < older_than, cover_requests.c.connection_id.in_(removed))
+    due = sa.select(cover_requests.c.id).where(is_due).order_by(cover_requests.c.id).limit(limit)
+    return tx.execute(sa.delete(cover_requests).where(cover_requests.c.id.in_(due))).rowcount

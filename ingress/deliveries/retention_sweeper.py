@@ -20,6 +20,8 @@ LEASE_TTL = timedelta(minutes=5)
 BATCH_PAUSE_SECONDS = 0.02
 #: Objects of the account cache that no context used for this long are deleted.
 MAX_UNUSED_AGE = timedelta(days=30)
+#: Requests for cover tell of people's nights: they are kept for a quarter after the time to cover.
+MAX_COVER_REQUEST_AGE = timedelta(days=90)
 
 
 class RetentionSweeper:
@@ -42,6 +44,7 @@ class RetentionSweeper:
             ("oncall_runs", retention.delete_oncall_runs, ids),
             ("analysis_results", retention.delete_analysis_results, ids),
             ("oncall_digests", retention.delete_digests, ids),
+            ("cover_requests", retention.delete_cover_requests, MAX_COVER_REQUEST_AGE),
             # Their own rule says how old they get.
             ("account_snapshots", retention.delete_account_snapshots, timedelta()),
         )
