@@ -69,7 +69,7 @@ async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
         print_progress(f"{cold.requests} requests in {cold.wall:.0f} s; a warm snapshot")
         warm = await _run(temporal, site, worker, connection_id)
     print_progress("the analyses of the stored snapshot, in a program of their own")
-    analyses = await _analyse(folder, connection_id)
+    analyses = await _analyse(folder, warm.end.snapshot_id)
     return _figures(cold, warm, analyses), {
         "account": {
             "schedules": len(account.belongings.schedules),
@@ -104,10 +104,10 @@ async def _run(
     return RunMeasurement(end, len(times), max(times) - min(times), _cpu(worker) - cpu)
 
 
-async def _analyse(folder: Path, connection_id: str) -> dict[str, Any]:
+async def _analyse(folder: Path, snapshot_id: str) -> dict[str, Any]:
     database = Settings(data_dir=folder).database
     program = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench.oncall_analyses", database, connection_id, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", "bench.oncall_analyses", database, snapshot_id, stdout=asyncio.subprocess.PIPE
     )
     output, _ = await program.communicate()
     measured: dict[str, Any] = json.loads(output)

@@ -6,7 +6,8 @@ the clock at a single site, or six at each of two.
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from calmo_pagerduty.kernel.intervals import Span, total_seconds, union
@@ -64,15 +65,16 @@ def policy_limits(
     snapshot: AccountSnapshot, times: OnCallTimes, known: Span | None
 ) -> tuple[PolicyLimits, ...]:
     """Return every policy with a schedule beside the limits. `known` is where incidents are known."""
+    counts = None if known is None else _count_incidents(snapshot, known)
     return tuple(
-        _limits(snapshot, policy, times, known)
+        _limits(policy, times, known, counts)
         for policy in snapshot.policies
         if any(target.id in times.by_schedule for rule in policy.rules for target in rule.targets)
     )
 
 
 def _limits(
-    snapshot: AccountSnapshot, policy: Policy, times: OnCallTimes, known: Span | None
+    policy: Policy, times: OnCallTimes, known: Span | None, counts: Mapping[str | None, int] | None
 ) -> PolicyLimits:
     levels, people, level_hours = [], set(), 0.0
     for rule in policy.rules:
@@ -84,7 +86,7 @@ def _limits(
             people |= {user_id for schedule in held for user_id in schedule}
     weeks = max(times.window.seconds, 1) / (_WEEK_HOURS * HOUR)
     covered = total_seconds(union(span for spans in levels for span in spans)) / HOUR
-    count = None if known is None else _count_incidents(snapshot, policy.id, known)
+    count = None if counts is None else counts.get(policy.id, 0)
     # The incidents are those of the known part of the window, and so are the hours.
     hours = covered if known is None else covered * known.seconds / max(times.window.seconds, 1)
     rate = None if count is None or hours <= 0 else count / hours * SHIFT_HOURS
@@ -102,17 +104,15 @@ def _limits(
     )
 
 
-def _count_incidents(snapshot: AccountSnapshot, policy_id: str, known: Span) -> int:
+def _count_incidents(snapshot: AccountSnapshot, known: Span) -> Mapping[str | None, int]:
+    """Return how many incidents of high urgency each policy had, by its id."""
     policy_of = {service.id: service.policy_id for service in snapshot.services}
-    return len(
-        {
-            incident.id
-            for incident in snapshot.incidents
-            if incident.urgency is Urgency.HIGH
-            and known.start <= incident.created_at < known.end
-            and (incident.policy_id or policy_of.get(incident.service_id)) == policy_id
-        }
-    )
+    policies = {
+        incident.id: incident.policy_id or policy_of.get(incident.service_id)
+        for incident in snapshot.incidents
+        if incident.urgency is Urgency.HIGH and known.start <= incident.created_at < known.end
+    }
+    return Counter(policies.values())
 
 
 def people_over_share(seconds_of: Sequence[tuple[str, int]], window: Span) -> Collection[str]:
