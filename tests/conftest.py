@@ -257,12 +257,6 @@ def database(migrated_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def sqlite_database(database: Database) -> Database:
-    """The name of before, for tests that are still on their way."""
-    return database
-
-
-@pytest.fixture
 def keyring() -> Keyring:
     return Keyring({"test": bytes(range(32))})
 

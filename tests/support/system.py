@@ -82,11 +82,6 @@ class System:
     webhook_id: str = ""
 
     @property
-    def service(self) -> "System":
-        """For tests of before that are still on their way."""
-        return self
-
-    @property
     def account(self) -> Account:
         return self.site.account
 
