@@ -15,11 +15,12 @@ from calmo_pagerduty.snapshots.model import AccountSnapshot, ContactKind
 from ingress.commands import escalation_view
 from tests.escalation.test_response import busy_account
 from tests.support.doors import Doorway, make_key, open_doorway
-from tests.support.healing_service import Healed, healing_service
 from tests.support.parts import Parts
+from tests.support.pasts import Past
 from tests.support.recorded_drills import service_of
 from tests.support.small_accounts import DAY, MONDAY, account, level, policy, schedule, service, user
 from tests.support.snapshots import store_snapshot
+from tests.support.system import System, running_system
 from workflows import names
 
 PHONE = ContactKind.PHONE
@@ -132,18 +133,18 @@ def test_the_terminal_says_everything_in_words(capsys: pytest.CaptureFixture[str
 
 
 @pytest.fixture
-async def healed(parts: Parts) -> AsyncIterator[Healed]:
-    async with healing_service(parts, working=False) as found:
+async def system(parts: Parts) -> AsyncIterator[System]:
+    async with running_system(parts, past=Past(seed=1), working=False, webhooks=True) as found:
         yield found
 
 
-async def test_naming_a_service_keeps_its_schedule_of_drills(healed: Healed) -> None:
-    service_id, headers = service_of(healed), healed.service.headers
-    path = f"/api/connections/{healed.connection_id}/escalation"
-    schedule_handle = healed.temporal.get_schedule_handle(
-        names.drill_workflow_id(healed.connection_id, service_id)
+async def test_naming_a_service_keeps_its_schedule_of_drills(system: System) -> None:
+    service_id, headers = service_of(system), system.headers
+    path = f"/api/connections/{system.connection_id}/escalation"
+    schedule_handle = system.temporal.get_schedule_handle(
+        names.drill_workflow_id(system.connection_id, service_id)
     )
-    http = healed.service.http
+    http = system.http
     unnamed = await http.post(f"{path}/drills", json={"service": service_id}, headers=headers)
     assert unnamed.status_code == 409
     for every_days in (30, 7):

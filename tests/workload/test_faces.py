@@ -16,8 +16,9 @@ from tests.support.mcp_text import text_of
 from tests.support.parts import Parts
 from tests.support.rough_night import rough_snapshot
 from tests.support.snapshots import store_snapshot_of
+from tests.support.system import System, running_system
 from tests.support.terminal import Terminal
-from tests.support.tool_service import ToolService, agent, running_service, served
+from tests.support.tool_callers import agent, served
 
 HOSTILE = "=2+3|<script>alert(1)</script>\x1b[31m"
 PAY = """
@@ -30,8 +31,8 @@ country = "DE"
 
 
 @pytest.fixture
-async def reported(parts: Parts) -> AsyncIterator[ToolService]:
-    async with running_service(parts, working=False) as service:
+async def reported(parts: Parts) -> AsyncIterator[System]:
+    async with running_system(parts, working=False) as service:
         snapshot = rough_snapshot(service.connection_id, datetime.now(UTC))
         users = tuple(
             replace(user, name=HOSTILE) if user.id == "U1" else replace(user, name=f"Name {user.id}")
@@ -41,11 +42,11 @@ async def reported(parts: Parts) -> AsyncIterator[ToolService]:
         yield service
 
 
-def path_of(service: ToolService, part: str = "") -> str:
+def path_of(service: System, part: str = "") -> str:
     return f"/api/connections/{service.connection_id}/workload{part}"
 
 
-async def publish(service: ToolService, document: str = PAY) -> None:
+async def publish(service: System, document: str = PAY) -> None:
     draft = f"{path_of(service)}/settings/draft"
     answer = await service.http.put(draft, json={"document": document}, headers=service.headers)
     assert answer.status_code == 200, answer.text
@@ -53,7 +54,7 @@ async def publish(service: ToolService, document: str = PAY) -> None:
     assert answer.json()["version"] == 1, answer.text
 
 
-async def test_a_key_sees_its_own_person_and_a_managers_key_sees_all(reported: ToolService) -> None:
+async def test_a_key_sees_its_own_person_and_a_managers_key_sees_all(reported: System) -> None:
     for headers, seen in (
         (reported.headers, {"U1", "U2", "U3", "U4"}),
         (reported.a_key(FINDINGS_READ, person="U2"), {"U2"}),
@@ -68,7 +69,7 @@ async def test_a_key_sees_its_own_person_and_a_managers_key_sees_all(reported: T
     assert (bad_night["interruptions"], bad_night["sleep_interruptions"]) == (2, 2)
 
 
-async def test_hostile_names_do_nothing_in_any_document(reported: ToolService) -> None:
+async def test_hostile_names_do_nothing_in_any_document(reported: System) -> None:
     texts = {}
     for kind in ("md", "html", "csv"):
         answer = await reported.http.get(
@@ -88,7 +89,7 @@ async def test_hostile_names_do_nothing_in_any_document(reported: ToolService) -
     assert "target" in (await reported.http.get(shares, headers=reported.headers)).text
 
 
-async def test_pay_needs_published_rules_and_shows_each_only_the_own(reported: ToolService) -> None:
+async def test_pay_needs_published_rules_and_shows_each_only_the_own(reported: System) -> None:
     pay = path_of(reported, "/pay")
     missing = await reported.http.get(pay, headers=reported.headers)
     assert missing.status_code == 404
@@ -108,7 +109,7 @@ async def test_pay_needs_published_rules_and_shows_each_only_the_own(reported: T
     assert time["template"] == "EU 2003/88/EC"
 
 
-async def test_only_a_managers_key_publishes_what_others_draft(reported: ToolService) -> None:
+async def test_only_a_managers_key_publishes_what_others_draft(reported: System) -> None:
     settings, drafter = path_of(reported, "/settings"), reported.a_key(CONNECTIONS_READ, CONNECTIONS_WRITE)
     wrong = await reported.http.put(
         f"{settings}/draft", json={"document": "[pay]\ncurrency = 'x'"}, headers=drafter
@@ -127,7 +128,7 @@ async def test_only_a_managers_key_publishes_what_others_draft(reported: ToolSer
     assert outcomes[-2:] == ["workload settings drafted", "workload settings published"]
 
 
-async def test_the_command_line_shows_reports_plots_and_cover(reported: ToolService) -> None:
+async def test_the_command_line_shows_reports_plots_and_cover(reported: System) -> None:
     await publish(reported)
     async with served(reported) as url:
         terminal = Terminal(url, reported)
@@ -146,7 +147,7 @@ async def test_the_command_line_shows_reports_plots_and_cover(reported: ToolServ
         assert listed.json == {"requests": []}
 
 
-async def test_agents_read_the_workload(reported: ToolService) -> None:
+async def test_agents_read_the_workload(reported: System) -> None:
     async with served(reported) as url, agent(url, reported.headers) as client:
         text = text_of(await client.call_tool("get_workload", {}))
     assert "Name U2" in text
