@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from calmo_pagerduty.escalation.entities import MAX_ENTITIES, incident_entities, policy_entity
 from calmo_pagerduty.escalation.simulation import candidates_at
 from calmo_pagerduty.findings.model import Confidence, Evidence, Finding, FindingSeverity
+from calmo_pagerduty.kernel.count_text import count_text
 from calmo_pagerduty.snapshots.model import AccountSnapshot, Incident, LogKind, LogRecord, Policy
 from calmo_pagerduty.snapshots.on_call import OnCallIndex
 
@@ -68,14 +69,14 @@ def _dead_end(policy: Policy, cases: list[tuple[Incident, LogRecord]]) -> Findin
         key=policy.id,
         severity=FindingSeverity.HIGH,
         confidence=Confidence.HIGH,
-        title=f"{policy.name}: {len(incidents)} incidents reached the end of the path unanswered",
+        title=f"{policy.name}: {count_text(len(incidents), 'incident')} reached the path's end unanswered",
         entities=(policy_entity(policy), *incident_entities(incidents)),
         evidence=(
             Evidence(
-                f"{len(cases)} log entries `exhaust_escalation_path` of {len(incidents)} incidents; the"
-                " path has"
-                f" {len(policy.rules)} levels, repeats {policy.num_loops} times and ends after {minutes} min."
-                f" {never} of the incidents are still open.",
+                f"The log of {count_text(len(incidents), 'incident')} says `exhaust_escalation_path`;"
+                f" {never} still"
+                f" open. The path has {count_text(len(policy.rules), 'level')}, repeats"
+                f" {count_text(policy.num_loops, 'time')} and ends after {minutes} min.",
                 {
                     "log_entry_ids": _ids([record.id for _, record in cases]),
                     "incident_ids": _ids([incident.id for incident in incidents]),
@@ -167,7 +168,7 @@ def _back_and_forth(
         entities=(policy_entity(policy), *entities, *incident_entities(incidents)),
         evidence=(
             Evidence(
-                f"{len(incidents)} incidents were delegated to another policy and back.",
+                f"Delegated to another policy and back: {count_text(len(incidents), 'incident')}.",
                 {
                     "log_entry_ids": _ids([record.id for _, record, _ in cases]),
                     "incident_ids": _ids([incident.id for incident in incidents]),

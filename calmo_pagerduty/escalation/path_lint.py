@@ -17,6 +17,7 @@ from calmo_pagerduty.escalation.entities import (
     user_entity,
 )
 from calmo_pagerduty.findings.model import Confidence, Evidence, Finding, FindingSeverity
+from calmo_pagerduty.kernel.count_text import count_text
 from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.snapshots.model import Policy
 from calmo_pagerduty.snapshots.on_call import OnCallIndex, Shift, merge_shifts
@@ -76,6 +77,16 @@ def shared_seconds(upper: tuple[Shift, ...], lower: tuple[Shift, ...]) -> dict[s
     return seconds
 
 
+def alone_seconds(upper: tuple[Shift, ...], lower: tuple[Shift, ...]) -> int:
+    """Return the seconds for which both levels have one and the same person, and nobody else."""
+    return sum(
+        shared_seconds(
+            tuple(shift for shift in upper if len(shift.user_ids) == 1),
+            tuple(shift for shift in lower if len(shift.user_ids) == 1),
+        ).values()
+    )
+
+
 def single_person_seconds(ladder: Ladder) -> tuple[int, tuple[str, ...]]:
     """Return the time for which one person is everybody on call on all levels, and who that is."""
     everyone = merge_shifts(ladder.known_levels(), ladder.window)
@@ -88,12 +99,12 @@ def _same_person_twice(index: OnCallIndex, ladder: Ladder) -> Iterator[Finding]:
         if upper is None or lower is None:
             continue
         seconds = shared_seconds(upper, lower)
-        both = [shift for shift in merge_shifts([upper, lower], ladder.window) if len(shift.user_ids) == 1]
         if not seconds:
             continue
         longest = share(max(seconds.values()), ladder.window)
         policy, levels = ladder.policy, level_text((number, number + 1))
         people = tuple(user_entity(index, user_id) for user_id in sorted(seconds))
+        alone = share(alone_seconds(upper, lower), ladder.window)
         yield Finding(
             code="same_person_on_successive_levels",
             key=f"{policy.id}:{policy.rules[number - 1].id}",
@@ -103,16 +114,16 @@ def _same_person_twice(index: OnCallIndex, ladder: Ladder) -> Iterator[Finding]:
             entities=(policy_entity(policy), *people),
             evidence=(
                 Evidence(
-                    f"In the next {_days(ladder.window)} days {len(people)} people are on {levels} at"
-                    " once, the"
-                    f" most affected for {percent(longest)} of the time; for"
-                    f" {percent(share(seconds_of(both), ladder.window))} nobody else is on either level.",
+                    f"In the next {_days(ladder.window)} days"
+                    f" {count_text(len(people), 'person', 'people')} on {levels} at once, at most for"
+                    f" {percent(longest)} of the time; for {percent(alone)} both levels have this person and"
+                    " nobody else.",
                     {
                         "levels": [number, number + 1],
                         "share_by_user": {
                             user_id: share(seconds[user_id], ladder.window) for user_id in sorted(seconds)
                         },
-                        "share_without_anybody_else": share(seconds_of(both), ladder.window),
+                        "share_without_anybody_else": alone,
                     },
                 ),
             ),

@@ -87,8 +87,9 @@ def response_curves(response: PolicyResponse) -> tuple[tuple[StepCurve, ...], tu
                 interval = level.curve.interval_at(point.time)
                 if interval is not None:
                     band.append((point.time, interval.low, interval.high))
-        borrowed = " (others' data)" if level.borrowed else ""
-        name = f"level {level.level}{borrowed}, n = {level.own.count}"
+        whose = "" if level.curve is None or level.borrowed is None else " (others' data)"
+        doubt = ": too few data" if level.curve is None else ""
+        name = f"level {level.level}{whose}, n = {level.own.count}{doubt}"
         curves.append(StepCurve(name, tuple(points), tuple(band), fill_of_level(level.level)))
         text = f"level {level.level} moves on: {level.delay_minutes} min"
         markers.append(Marker(float(level.delay_minutes), text))

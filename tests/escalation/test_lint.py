@@ -94,6 +94,7 @@ def test_the_same_person_on_successive_levels_is_found_with_the_share_of_time() 
     )
     # Amy is on both from day 12 to day 15: 3 of 30 days.
     assert finding.evidence[0].data["share_by_user"] == {"amy": 0.1}
+    assert finding.evidence[0].data["share_without_anybody_else"] == 0.1
     assert finding.severity is FindingSeverity.HIGH
 
 
