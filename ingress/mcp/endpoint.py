@@ -57,7 +57,8 @@ from ingress.mcp.context_reading import read_context
 from ingress.mcp.context_tool import CONTEXT_CATEGORIES, CONTEXT_TOOL
 from ingress.mcp.presentation import CannotServe, Json, build_server
 from ingress.mcp.report_endpoints import ReportEndpoints
-from ingress.mcp.report_tools import REPORT_TOOLS, InvalidInput, ReportTool, parse_call
+from ingress.mcp.report_shapes import InvalidInput, ReportShape, parse_call
+from ingress.mcp.report_tools import REPORT_SHAPES, REPORT_TOOL_BY_NAME
 from ingress.tools.models import ToolCallModel, call_model
 from ingress.tools.service import CallResult, ToolCallDispatcher
 
@@ -219,16 +220,18 @@ class _Backend:
         except StoreUnavailable as error:
             raise CannotServe(_SERVICE_FAULT) from error
 
-    async def report_tools(self) -> Sequence[ReportTool]:
-        return [tool for tool in REPORT_TOOLS if self._may_use(tool)]
+    async def report_tools(self) -> Sequence[ReportShape]:
+        return [shape for shape in REPORT_SHAPES.values() if self._may_use(shape)]
 
-    async def report(self, tool: ReportTool, arguments: Json) -> Any:
-        if not self._may_use(tool):
-            raise CannotServe(
-                f"{tool.name} is not available to this key and profile: it needs {tool.permission}"
-            )
+    async def find_report(self, name: str) -> ReportShape | None:
+        return REPORT_SHAPES.get(name)
+
+    async def report(self, shape: ReportShape, arguments: Json) -> Any:
+        if not self._may_use(shape):
+            needed = REPORT_TOOL_BY_NAME[shape.name].permission
+            raise CannotServe(f"{shape.name} is not available to this key and profile: it needs {needed}")
         try:
-            call = parse_call(tool, (await self._connection()).id, arguments)
+            call = parse_call(shape, (await self._connection()).id, arguments)
             return await self._reports.answer(call, self._principal)
         except InvalidInput as error:
             raise CannotServe(str(error)) from error
@@ -237,7 +240,8 @@ class _Backend:
         except tuple(STATUS_OF_ERROR) as error:
             raise CannotServe(str(error)) from error
 
-    def _may_use(self, tool: ReportTool) -> bool:
+    def _may_use(self, shape: ReportShape) -> bool:
+        tool = REPORT_TOOL_BY_NAME[shape.name]
         return tool.permission in self._principal.permissions and self._includes(tool.category)
 
     async def call(self, name: str, arguments: Json, idempotency_key: str | None) -> Json:

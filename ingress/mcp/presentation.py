@@ -31,7 +31,7 @@ from calmo_pagerduty.tools.classes import Access
 from calmo_pagerduty.tools.model import Tool as ToolRow
 from ingress.mcp.action_tool import ACT_TOOL, build_action_tool
 from ingress.mcp.context_tool import CONTEXT_TOOL, build_context_tool
-from ingress.mcp.report_tools import REPORT_TOOL_BY_NAME, ReportTool, build_report_tool
+from ingress.mcp.report_shapes import ReportShape, build_report_tool
 
 Json = Mapping[str, Any]
 Context = ServerRequestContext[Any, Any]
@@ -81,10 +81,13 @@ class ToolBackend(Protocol):
     async def context(self, incident: str, version: int | None) -> Json:
         """Return a context's digest. Its untrusted texts are under `untrusted`."""
 
-    async def report_tools(self) -> Sequence[ReportTool]:
+    async def report_tools(self) -> Sequence[ReportShape]:
         """Return the reports and the decisions on findings that this key may use."""
 
-    async def report(self, tool: ReportTool, arguments: Json) -> Any:
+    async def find_report(self, name: str) -> ReportShape | None:
+        """Return a report tool, whether this key may use it or not; None if there is none of this name."""
+
+    async def report(self, shape: ReportShape, arguments: Json) -> Any:
         """Return the answer of the tool's endpoint, as JSON of the REST API."""
 
 
@@ -115,8 +118,8 @@ def build_server(backend_of: BackendOf) -> Server[Any]:
                 return _content(
                     {"notice": NOTICE, **await backend.context(*_parse_context_request(arguments))}
                 )
-            if report_tool := REPORT_TOOL_BY_NAME.get(params.name):
-                return _report(await backend.report(report_tool, arguments))
+            if report := await backend.find_report(params.name):
+                return _report(await backend.report(report, arguments))
             key = arguments.pop("idempotency_key", None)
             key = None if key is None else str(key)
             if params.name == ACT_TOOL:
@@ -165,8 +168,6 @@ def _schema_of(name: str) -> Json | None:
         return build_context_tool().input_schema
     if name == ACT_TOOL:
         return build_action_tool(_KEY_FIELD).input_schema
-    if name in REPORT_TOOL_BY_NAME:
-        return build_report_tool(REPORT_TOOL_BY_NAME[name]).input_schema
     tool = TOOLS.get(name)
     return None if tool is None else build_tool(tool).input_schema
 

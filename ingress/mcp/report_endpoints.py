@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from calmo_pagerduty.access.store import Principal
 from ingress.api.endpoints import Endpoint, EndpointRow
-from ingress.mcp.report_tools import REPORT_TOOLS, ReportCall
+from ingress.mcp.report_shapes import InvalidInput, ReportCall
+from ingress.mcp.report_tools import REPORT_TOOLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +30,27 @@ class ReportEndpoints:
     async def answer(self, call: ReportCall, principal: Principal) -> Any:
         """Return the endpoint's answer as JSON. The caller has checked the permission.
 
-        Raises the handler's errors.
+        Raises InvalidInput, and the handler's errors.
         """
-        endpoint = self.by_route[call.tool.route]
+        endpoint = self.by_route[f"{call.shape.method} {call.shape.path}"]
         scope = {
             "type": "http",
-            "method": call.tool.method,
-            "path": call.tool.path,
+            "method": call.shape.method,
+            "path": call.shape.path,
             "headers": [],
             "query_string": b"",
             "path_params": dict(call.path_params),
         }
-        answer = await endpoint.handler(Request(scope), principal, endpoint.takes.model_validate(call.fields))
+        answer = await endpoint.handler(Request(scope), principal, _input(endpoint, call))
         if isinstance(answer, Response):
             return json.loads(bytes(answer.body))
         return answer.model_dump(mode="json")
+
+
+def _input(endpoint: Endpoint[Any, Any], call: ReportCall) -> Any:
+    """Return the endpoint's input. Raises InvalidInput."""
+    try:
+        return endpoint.takes.model_validate(call.fields)
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise InvalidInput("; ".join(problems)) from error

@@ -1,5 +1,7 @@
 """The REST endpoint that lists the tools which are endpoints of our own, for MCP over standard input."""
 
+from typing import Any
+
 from starlette.requests import Request
 
 from calmo_pagerduty.access.permissions import TOOLS_READ
@@ -21,6 +23,10 @@ class ReportToolModel(Model):
     path: str
     permission: str
     writes: bool
+    #: The JSON schema of the query or body.
+    fields: dict[str, Any]
+    #: True if a field of the query limits the list to a connection.
+    is_limited: bool
     allowed: bool
 
 
@@ -48,7 +54,11 @@ class ReportToolEndpoints:
         """GET /api/report-tools"""
         return ReportToolListModel(
             tools=[
-                ReportToolModel.from_row(tool, allowed=tool.permission in principal.permissions)
+                ReportToolModel.from_row(
+                    tool.shape,
+                    permission=tool.permission,
+                    allowed=tool.permission in principal.permissions,
+                )
                 for tool in REPORT_TOOLS
             ]
         )

@@ -5,37 +5,19 @@ HTTP the endpoint's handler is called in this process, over standard input by wa
 is not asked.
 """
 
-import functools
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
-from urllib.parse import quote
-
-from mcp_types import Tool, ToolAnnotations
-from pydantic import ValidationError
 
 from calmo_pagerduty.access.permissions import FINDINGS_READ, FINDINGS_WRITE
-from calmo_pagerduty.clients.requests import ApiRequest
 from calmo_pagerduty.tools.classes import Category
-from ingress.api.endpoints import QUERY_METHODS, NoInput
+from ingress.api.endpoints import NoInput
 from ingress.api.models import Model
 from ingress.coverage.models import CoverageQuery, NowNextQuery, ReadinessQuery
 from ingress.escalation.models import LintQuery, ResponseQuery, SimulationQuery
 from ingress.findings.models import DismissBody, FindingListQuery
+from ingress.mcp.report_shapes import CONNECTION_FIELD, CONNECTION_PATH, ReportShape
 from ingress.scheduling.models import OptimiseBody, WhatIfBody
 from ingress.workload.models import CoverQuery, CoverRequestListQuery, PeriodQuery, WorkloadQuery
-
-Json = dict[str, Any]
-
-#: The path parameter of endpoints below /api/connections: the connection that the agent works on.
-CONNECTION_PATH = "/api/connections/{id}"
-#: The query's field by which a list is limited to that connection.
-CONNECTION_FIELD = "connection"
-
-
-class InvalidInput(Exception):
-    """The agent's arguments are wrong. The message names the field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,33 +40,21 @@ class ReportTool:
         return f"{self.method} {self.path}"
 
     @property
-    def path_fields(self) -> tuple[str, ...]:
-        """The path's parameters that the agent gives: all but the connection."""
-        return tuple(re.findall(r"{(\w+)}", self.path.removeprefix(CONNECTION_PATH)))
-
-
-@dataclass(frozen=True, slots=True)
-class ReportCall:
-    """A call with checked arguments: the path's parameters, and the query or body."""
-
-    tool: ReportTool
-    path_params: Mapping[str, str]
-    fields: Json
-
-    def request(self) -> ApiRequest:
-        """Return the call as a request of our REST API."""
-        path = self.tool.path
-        for name, value in self.path_params.items():
-            path = path.replace(f"{{{name}}}", quote(value, safe=""))
-        if self.tool.method not in QUERY_METHODS:
-            return ApiRequest(self.tool.method, path, body=self.fields)
-        params = [
-            (name, _query_text(item))
-            for name, value in self.fields.items()
-            for item in (value if isinstance(value, list) else [value])
-            if item is not None
-        ]
-        return ApiRequest(self.tool.method, path, params)
+    def shape(self) -> ReportShape:
+        """What agents' servers know of it."""
+        has_fields = self.takes is not NoInput
+        below_connection = self.path.startswith(CONNECTION_PATH)
+        return ReportShape(
+            name=self.name,
+            method=self.method,
+            path=self.path,
+            category=self.category,
+            title=self.title,
+            description=self.description,
+            writes=self.writes,
+            fields=self.takes.model_json_schema() if has_fields else {},
+            is_limited=not below_connection and CONNECTION_FIELD in self.takes.model_fields,
+        )
 
 
 WORKLOAD_TOOLS: Sequence[ReportTool] = (
@@ -290,58 +260,5 @@ REPORT_TOOLS: Sequence[ReportTool] = (
     *WORKLOAD_TOOLS,
 )
 REPORT_TOOL_BY_NAME: Mapping[str, ReportTool] = {tool.name: tool for tool in REPORT_TOOLS}
-
-
-@functools.cache
-def build_report_tool(tool: ReportTool) -> Tool:
-    """Return the MCP description of the tool."""
-    schema = tool.takes.model_json_schema() if tool.takes is not NoInput else {}
-    properties = {
-        name: field
-        for name, field in schema.get("properties", {}).items()
-        if not (name == CONNECTION_FIELD and tool.path_fields == ())
-    }
-    path = {name: {"type": ["string", "integer"], "maxLength": 200} for name in tool.path_fields}
-    input_schema: Json = {
-        "type": "object",
-        "properties": {**path, **properties},
-        "required": [*path, *schema.get("required", [])],
-        "additionalProperties": False,
-    }
-    if "$defs" in schema:
-        input_schema["$defs"] = schema["$defs"]
-    return Tool(
-        name=tool.name,
-        title=tool.title,
-        description=tool.description,
-        input_schema=input_schema,
-        annotations=ToolAnnotations(
-            title=tool.title,
-            read_only_hint=not tool.writes,
-            destructive_hint=False,
-            idempotent_hint=True,
-            open_world_hint=False,
-        ),
-    )
-
-
-def parse_call(tool: ReportTool, connection_id: str, arguments: Mapping[str, Any]) -> ReportCall:
-    """Return the call on this connection. Raises InvalidInput."""
-    fields = dict(arguments)
-    path_params = {name: str(fields.pop(name, "")) for name in tool.path_fields}
-    if missing := [name for name, value in path_params.items() if not value]:
-        raise InvalidInput(f"give {', '.join(missing)}")
-    if tool.path.startswith(CONNECTION_PATH):
-        path_params["id"] = connection_id
-    elif CONNECTION_FIELD in tool.takes.model_fields:
-        fields[CONNECTION_FIELD] = [connection_id]
-    try:
-        tool.takes.model_validate(fields)
-    except ValidationError as error:
-        problems = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise InvalidInput("; ".join(problems)) from error
-    return ReportCall(tool, path_params, fields)
-
-
-def _query_text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+#: By the name of the tool.
+REPORT_SHAPES: Mapping[str, ReportShape] = {tool.name: tool.shape for tool in REPORT_TOOLS}

@@ -1,6 +1,7 @@
 """MCP over standard input and output, for an agent on this machine. It calls our REST API."""
 
 import asyncio
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
@@ -18,7 +19,7 @@ from calmo_pagerduty.tools.model import Tool
 from ingress.mcp.action_tool import ACT_CATEGORY, ACTION_TOOLS
 from ingress.mcp.context_tool import CONTEXT_CATEGORIES, CONTEXT_TOOL, build_digest
 from ingress.mcp.presentation import CannotServe, Json, build_server
-from ingress.mcp.report_tools import REPORT_TOOLS, InvalidInput, ReportTool, parse_call
+from ingress.mcp.report_shapes import InvalidInput, ReportShape, parse_call
 
 #: Agents' programs wait longer than this for a tool.
 WAIT_SECONDS = 25.0
@@ -47,6 +48,8 @@ class _RestBackend:
         self._api = api
         self._connection = connection
         self._categories = frozenset(categories)
+        #: The report tools by name, once the service was asked for them.
+        self._reports: dict[str, ReportShape] | None = None
 
     async def tools(self) -> Sequence[Tool]:
         params = [("category", category) for category in sorted(self._categories)]
@@ -86,22 +89,30 @@ class _RestBackend:
         path = f"/api/issues/{await self._issue_id(incident)}/context"
         return build_digest(IncidentContext.model_validate(await self._ask(ApiRequest("GET", path, params))))
 
-    async def report_tools(self) -> Sequence[ReportTool]:
+    async def report_tools(self) -> Sequence[ReportShape]:
         answer = await self._ask(ApiRequest("GET", "/api/report-tools"))
+        self._reports = {tool["name"]: _shape(tool) for tool in answer["tools"]}
         allowed = {tool["name"] for tool in answer["tools"] if tool["allowed"]}
-        return [tool for tool in REPORT_TOOLS if tool.name in allowed and self._includes(tool)]
+        return [shape for shape in self._reports.values() if shape.name in allowed and self._includes(shape)]
 
-    async def report(self, tool: ReportTool, arguments: Json) -> Any:
-        if not self._includes(tool):
-            raise CannotServe(f"{tool.name} is not in this profile's categories")
+    async def find_report(self, name: str) -> ReportShape | None:
+        if name in TOOLS:
+            return None
+        if self._reports is None:
+            await self.report_tools()
+        return (self._reports or {}).get(name)
+
+    async def report(self, shape: ReportShape, arguments: Json) -> Any:
+        if not self._includes(shape):
+            raise CannotServe(f"{shape.name} is not in this profile's categories")
         try:
-            call = parse_call(tool, self._connection or await self._only_connection(), arguments)
+            call = parse_call(shape, self._connection or await self._only_connection(), arguments)
         except InvalidInput as error:
             raise CannotServe(str(error)) from error
         return await self._ask(call.request())
 
-    def _includes(self, tool: ReportTool) -> bool:
-        return not self._categories or tool.category in self._categories
+    def _includes(self, shape: ReportShape) -> bool:
+        return not self._categories or shape.category in self._categories
 
     async def get_call(self, ticket: str) -> Json:
         return await self._ask(call_state(ticket))
@@ -132,3 +143,8 @@ class _RestBackend:
             return await self._api.ask(request)
         except ApiProblem as problem:
             raise CannotServe(problem.detail) from problem
+
+
+def _shape(tool: Json) -> ReportShape:
+    """Return a row of /api/report-tools as a tool."""
+    return ReportShape(**{field.name: tool[field.name] for field in dataclasses.fields(ReportShape)})

@@ -25,7 +25,8 @@ from ingress.api.endpoints import Endpoint
 from ingress.app import served_endpoints
 from ingress.cli import app
 from ingress.mcp.presentation import build_server
-from ingress.mcp.report_tools import REPORT_TOOLS, ReportTool
+from ingress.mcp.report_shapes import ReportShape
+from ingress.mcp.report_tools import REPORT_SHAPES
 from pagerduty_simulator import cli as simulator
 from tests.support.doors import Doorway
 from workflows import names
@@ -88,8 +89,8 @@ class _AllTools:
     async def may_read_contexts(self) -> bool:
         return True
 
-    async def report_tools(self) -> Sequence[ReportTool]:
-        return REPORT_TOOLS
+    async def report_tools(self) -> Sequence[ReportShape]:
+        return list(REPORT_SHAPES.values())
 
 
 async def _mcp_tools() -> Json:

@@ -9,6 +9,7 @@ from mcp import MCPError
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.classes import Category, Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
+from ingress.mcp.report_tools import REPORT_SHAPES
 from tests.support.connected import add_connection
 from tests.support.mcp_text import text_of
 from tests.support.patience import ANSWER
@@ -18,8 +19,8 @@ from tests.support.tool_callers import agent, served, until_state
 READS = {name for name, tool in TOOLS.items() if not tool.writes}
 TICKET_TOOL = "get_tool_call"
 CONTEXT_TOOL = "get_incident_context"
-#: What is no tool of the catalogue.
-OWN = {TICKET_TOOL, CONTEXT_TOOL}
+#: What is no tool of the catalogue: also our own reports and findings, for a key that may see them.
+OWN = {TICKET_TOOL, CONTEXT_TOOL, *REPORT_SHAPES}
 ACT_TOOL = "act_on_issue"
 BOTH_ERAS = pytest.mark.parametrize("mode", ["auto", "legacy"])
 

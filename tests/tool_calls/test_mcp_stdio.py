@@ -12,6 +12,7 @@ from mcp import Client, MCPError, StdioServerParameters
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.classes import Category, Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
+from ingress.mcp.report_tools import REPORT_SHAPES
 from tests.support.connected import add_connection
 from tests.support.mcp_text import text_of
 from tests.support.patience import ANSWER
@@ -22,8 +23,8 @@ PROGRAM = Path(sys.executable).with_name("calmo-pagerduty")
 READS = {name for name, tool in TOOLS.items() if not tool.writes}
 TICKET_TOOL = "get_tool_call"
 CONTEXT_TOOL = "get_incident_context"
-#: What is no tool of the catalogue.
-OWN = {TICKET_TOOL, CONTEXT_TOOL}
+#: What is no tool of the catalogue: also our own reports and findings, for a key that may see them.
+OWN = {TICKET_TOOL, CONTEXT_TOOL, *REPORT_SHAPES}
 BOTH_ERAS = pytest.mark.parametrize("mode", ["auto", "legacy"])
 
 
