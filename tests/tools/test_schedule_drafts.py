@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from calmo_pagerduty.kernel.intervals import Span
-from calmo_pagerduty.pagerduty.errors import ChangedMeanwhile, InvalidRequest
+from calmo_pagerduty.pagerduty.errors import InvalidRequest
 from calmo_pagerduty.pagerduty.schedule_drafts import DraftChange, draft_state
 from calmo_pagerduty.pagerduty.schedule_versions import draft_version, structure_version
 from calmo_pagerduty.pagerduty.schedules import ScheduleKind
@@ -83,7 +83,7 @@ def test_a_swap_of_layers_is_one_request_of_two_overrides() -> None:
     ],
 )
 def test_a_schedule_that_has_changed_is_refused_and_nothing_is_written(present: dict[str, Any]) -> None:
-    with pytest.raises(ChangedMeanwhile) as refused:
+    with pytest.raises(InvalidRequest, match="no longer the one") as refused:
         run("apply_schedule_draft", draft(PRESENT, ScheduleKind.LAYERS, *SWAP), present)
     assert refused.value.changed_nothing
     assert "compute the draft again" in str(refused.value.advice)

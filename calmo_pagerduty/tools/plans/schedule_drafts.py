@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints, model_validator
 from calmo_pagerduty.kernel.instants import format_iso_utc
 from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.kernel.json_values import as_object, as_objects
-from calmo_pagerduty.pagerduty.errors import ChangedMeanwhile, InvalidRequest
+from calmo_pagerduty.pagerduty.errors import InvalidRequest
 from calmo_pagerduty.pagerduty.request_builders import SubPlan, list_result, post, reference
 from calmo_pagerduty.pagerduty.requests import JsonObject, Plan
 from calmo_pagerduty.pagerduty.schedule_drafts import DraftChange, DraftState, OnCall, draft_state
@@ -61,7 +61,8 @@ class ApplyScheduleDraft(Arguments):
 def apply_schedule_draft(arguments: ApplyScheduleDraft, call: CallContext) -> Plan:
     kind, resource, state = yield from _read(arguments)
     if not state.is_current:
-        refusal = ChangedMeanwhile(
+        # No `ChangedMeanwhile`: that is tried again, and this draft would be refused again.
+        refusal = InvalidRequest(
             "The schedule is no longer the one that the draft was computed for", advice=_RECOMPUTE
         )
         refusal.changed_nothing = True
