@@ -16,6 +16,7 @@ from ingress.coverage.models import CoverageQuery, NowNextQuery, ReadinessQuery
 from ingress.escalation.models import LintQuery, ResponseQuery, SimulationQuery
 from ingress.findings.models import DismissBody, FindingListQuery
 from ingress.mcp.report_shapes import CONNECTION_FIELD, CONNECTION_PATH, ReportShape
+from ingress.oncall.models import RunBody
 from ingress.scheduling.models import OptimiseBody, WhatIfBody
 from ingress.workload.models import CoverQuery, CoverRequestListQuery, PeriodQuery, WorkloadQuery
 
@@ -101,7 +102,32 @@ WORKLOAD_TOOLS: Sequence[ReportTool] = (
         "Lists who was asked to cover a time on call, why, and how it ended.",
     ),
 )
+RUN_TOOLS: Sequence[ReportTool] = (
+    ReportTool(
+        "run_oncall_analyses",
+        "POST",
+        f"{CONNECTION_PATH}/oncall/runs",
+        RunBody,
+        FINDINGS_WRITE,
+        Category.ON_CALL,
+        "Run the on-call analyses",
+        "Reads the account anew and runs all on-call analyses on it; with as_of, on the stored snapshot of"
+        " that time. It takes minutes: list_oncall_runs shows how far it is. Nothing changes in PagerDuty.",
+        writes=True,
+    ),
+    ReportTool(
+        "list_oncall_runs",
+        "GET",
+        f"{CONNECTION_PATH}/oncall/runs",
+        NoInput,
+        FINDINGS_READ,
+        Category.ON_CALL,
+        "List runs of the on-call analyses",
+        "Lists runs, the newest first: why they ran, how far they are, how each analysis ended.",
+    ),
+)
 REPORT_TOOLS: Sequence[ReportTool] = (
+    *RUN_TOOLS,
     ReportTool(
         "list_findings",
         "GET",
