@@ -3,16 +3,18 @@
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from calmo_pagerduty.clients.requests import ApiProblem
+from ingress.commands.connection_paths import connection_path
 from ingress.commands.instances import client_of
-from ingress.commands.options import AS_JSON, DATA_DIR
+from ingress.commands.options import AS_JSON, CONNECTION, DATA_DIR
 
-CONNECTION = typer.Argument(help="The connection's id")
+if TYPE_CHECKING:
+    from calmo_pagerduty.clients.rest import ApiClient
+
 DAYS = typer.Option(min=1, max=90, help="How many days to look ahead")
 NOW = typer.Option("--now", help="Look ahead from this time (UTC). Default: now")
 AS_OF = typer.Option(help="Use the newest snapshot of this time (UTC) or before. Default: the newest")
@@ -22,7 +24,6 @@ EXIT_FOUND = 1
 
 
 def coverage(
-    connection: Annotated[str, CONNECTION],
     days: Annotated[int, DAYS] = 30,
     schedule: Annotated[str | None, typer.Option(help="Only this schedule, by id")] = None,
     policy: Annotated[str | None, typer.Option(help="Only this escalation policy, by id")] = None,
@@ -31,20 +32,21 @@ def coverage(
     away: Annotated[list[str] | None, AWAY] = None,
     now: Annotated[datetime | None, NOW] = None,
     as_of: Annotated[datetime | None, AS_OF] = None,
+    connection: Annotated[str | None, CONNECTION] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Show where nobody would be paged, why, and what it costs. Exits with 1 if a policy has a gap."""
+    client = client_of(data_dir)
     params = _params(
         now, as_of, days=str(days), schedule=schedule, policy=policy, service=service,
         lanes=None if as_json else "true",
     )  # fmt: skip
-    client = client_of(data_dir)
-    report = client.get(_path(connection, "coverage"), params)
+    report = client.get(_path(client, connection, "coverage"), params)
     if away:
         times = dict(_params(now, as_of))
         body = {**times, "days": days, "calendars": [_calendar(text) for text in away]}
-        report |= client.send("POST", _path(connection, "coverage/conflicts"), body)
+        report |= client.send("POST", _path(client, connection, "coverage/conflicts"), body)
     if as_json:
         typer.echo(json.dumps(report))
     else:
@@ -55,20 +57,20 @@ def coverage(
 
 
 def readiness(
-    connection: Annotated[str, CONNECTION],
     days: Annotated[int, DAYS] = 30,
     service: Annotated[str | None, typer.Option(help="Now and next of this service only, by id")] = None,
     time_zone: Annotated[str | None, typer.Option(help="Your zone. Default: the account's")] = None,
     now: Annotated[datetime | None, NOW] = None,
     as_of: Annotated[datetime | None, AS_OF] = None,
+    connection: Annotated[str | None, CONNECTION] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Show who is on call now and next, and who can be paged on what. Exits with 1 if somebody can't be."""
     client = client_of(data_dir)
-    people = client.get(_path(connection, "readiness"), _params(now, as_of, days=str(days)))
+    people = client.get(_path(client, connection, "readiness"), _params(now, as_of, days=str(days)))
     services = client.get(
-        _path(connection, "now-next"), _params(now, as_of, service=service, time_zone=time_zone)
+        _path(client, connection, "now-next"), _params(now, as_of, service=service, time_zone=time_zone)
     )
     if as_json:
         typer.echo(json.dumps({"readiness": people, "now_next": services}))
@@ -91,8 +93,8 @@ def _calendar(text: str) -> dict[str, str]:
         raise ApiProblem(f"the calendar {file[:200]!r} can't be read: {error.strerror}") from None
 
 
-def _path(connection: str, name: str) -> str:
-    return f"/api/connections/{quote(connection, safe='')}/{name}"
+def _path(client: "ApiClient", connection: str | None, name: str) -> str:
+    return f"{connection_path(client, connection)}/{name}"
 
 
 def _params(now: datetime | None, as_of: datetime | None, **others: str | None) -> list[tuple[str, str]]:

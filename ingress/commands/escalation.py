@@ -3,21 +3,24 @@
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import typer
 
+from ingress.commands.connection_paths import connection_path
 from ingress.commands.instances import client_of
-from ingress.commands.options import AS_JSON, DATA_DIR
+from ingress.commands.options import AS_JSON, CONNECTION, DATA_DIR
 from ingress.commands.output import emit
+
+if TYPE_CHECKING:
+    from calmo_pagerduty.clients.rest import ApiClient
 
 app = typer.Typer(
     no_args_is_help=True, help="Simulate incidents, lint escalation policies, see answers, hold drills."
 )
 
 Json = dict[str, Any]
-CONNECTION = typer.Argument(help="The connection's id")
 NOW = typer.Option("--now", help="The time of the analysis (UTC). Default: now")
 AS_OF = typer.Option(help="Use the newest snapshot of this time (UTC) or before. Default: the newest")
 SERVICE = typer.Argument(help="The service's id at PagerDuty")
@@ -31,20 +34,21 @@ GRAVE = frozenset({"critical", "high"})
 
 @app.command()
 def simulate(
-    connection: Annotated[str, CONNECTION],
     service: Annotated[str, SERVICE],
     at: Annotated[datetime | None, typer.Option(help="When the incident begins (UTC). Default: now")] = None,
     urgency: Annotated[
         str | None, typer.Option(help="high or low. Default: as the service's rule says")
     ] = None,
     as_of: Annotated[datetime | None, AS_OF] = None,
+    connection: Annotated[str | None, CONNECTION] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Show whom PagerDuty would page, on what, after how long. Exits with 1 if nobody."""
+    client = client_of(data_dir)
     lanes = None if as_json else "true"
     params = _params({"at": at, "as_of": as_of}, service=service, urgency=urgency, lanes=lanes)
-    report = client_of(data_dir).get(_path(connection, "simulation"), params)
+    report = client.get(_path(client, connection, "simulation"), params)
     if as_json:
         typer.echo(json.dumps(report))
     else:
@@ -56,17 +60,18 @@ def simulate(
 
 @app.command()
 def lint(
-    connection: Annotated[str, CONNECTION],
     days: Annotated[int, typer.Option(min=1, max=90, help="How many days to look ahead")] = 30,
     policy: Annotated[str | None, POLICY] = None,
     form: Annotated[str, typer.Option("--format", help="text, md or csv")] = "text",
     now: Annotated[datetime | None, NOW] = None,
     as_of: Annotated[datetime | None, AS_OF] = None,
+    connection: Annotated[str | None, CONNECTION] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """List what would keep a page from reaching somebody. Exits with 1 for a grave finding."""
-    client, path = client_of(data_dir), _path(connection, "lint")
+    client = client_of(data_dir)
+    path = _path(client, connection, "lint")
     params = _params({"now": now, "as_of": as_of}, days=str(days))
     if form in {"md", "csv"}:
         typer.echo(client.text(path, [*params, ("format", form)]), nl=False)
@@ -84,16 +89,17 @@ def lint(
 
 @app.command()
 def response(
-    connection: Annotated[str, CONNECTION],
     policy: Annotated[str | None, POLICY] = None,
     now: Annotated[datetime | None, NOW] = None,
     as_of: Annotated[datetime | None, AS_OF] = None,
+    connection: Annotated[str | None, CONNECTION] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Show how incidents are answered: curves per level, expected times, advice, and where the time goes."""
+    client = client_of(data_dir)
     params = _params({"now": now, "as_of": as_of}, policy=policy)
-    result = client_of(data_dir).get(_path(connection, "response"), params)
+    result = client.get(_path(client, connection, "response"), params)
     if as_json:
         typer.echo(json.dumps(result))
         return
@@ -104,31 +110,33 @@ def response(
 
 @app.command()
 def drill(
-    connection: Annotated[str, CONNECTION],
     service: Annotated[str, SERVICE],
     watch_minutes: Annotated[
         int, typer.Option(min=1, max=60, help="How long to watch before the drill escalates")
     ] = 5,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask: page the people on call now")] = False,
+    connection: Annotated[str | None, CONNECTION] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Hold a drill on a service that was named for drills. It pages the people who are on call now."""
+    client = client_of(data_dir)
     if not yes:
         typer.confirm("This pages the people who are on call now. Go on?", abort=True)
     body = {"service": service, "watch_minutes": watch_minutes}
-    started = client_of(data_dir).send("POST", _path(connection, "drills"), body)
-    emit(started, as_json, lambda answer: f"{answer['drill']}: see `escalation drills {connection}`\n")
+    started = client.send("POST", _path(client, connection, "drills"), body)
+    emit(started, as_json, lambda answer: f"{answer['drill']}: see `escalation drills`\n")
 
 
 @app.command()
 def drills(
-    connection: Annotated[str, CONNECTION],
+    connection: Annotated[str | None, CONNECTION] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """List drills, the newest first, with what differed from the simulation."""
-    found = client_of(data_dir).get(_path(connection, "drills"))
+    client = client_of(data_dir)
+    found = client.get(_path(client, connection, "drills"))
     if as_json:
         typer.echo(json.dumps(found))
         return
@@ -139,17 +147,18 @@ def drills(
 
 @app.command("drill-service")
 def drill_service(
-    connection: Annotated[str, CONNECTION],
     service: Annotated[str | None, typer.Argument(help="Name this service for drills")] = None,
     every_days: Annotated[
         int | None, typer.Option(min=1, max=365, help="Hold a drill so often. Default: on demand")
     ] = None,
     forget: Annotated[bool, typer.Option("--forget", help="Hold no more drills on the service")] = False,
+    connection: Annotated[str | None, CONNECTION] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Name a service for drills, or list those that were named."""
-    client, path = client_of(data_dir), _path(connection, "drill-services")
+    client = client_of(data_dir)
+    path = _path(client, connection, "drill-services")
     if service is not None and forget:
         client.send("DELETE", f"{path}/{quote(service, safe='')}")
     elif service is not None:
@@ -166,8 +175,8 @@ def _how_often(every_days: int | None) -> str:
     return "on demand" if every_days is None else f"every {every_days} days"
 
 
-def _path(connection: str, name: str) -> str:
-    return f"/api/connections/{quote(connection, safe='')}/escalation/{name}"
+def _path(client: "ApiClient", connection: str | None, name: str) -> str:
+    return f"{connection_path(client, connection)}/escalation/{name}"
 
 
 def _params(times: dict[str, datetime | None], **others: str | None) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ import typer
 from ingress.commands.connection_paths import connection_path
 from ingress.commands.finding_view import finding_table, finding_view
 from ingress.commands.instances import client_of
-from ingress.commands.options import AS_JSON, DATA_DIR
+from ingress.commands.options import AS_JSON, CONNECTION, DATA_DIR
 from ingress.commands.output import emit
 
 app = typer.Typer(
@@ -100,9 +100,7 @@ def undo(
 
 @app.command()
 def digest(
-    connection: Annotated[
-        str | None, typer.Argument(help="The connection's id. Default: the only one that there is")
-    ] = None,
+    connection: Annotated[str | None, CONNECTION] = None,
     preview: Annotated[
         bool, typer.Option("--preview", help="What the digest would say now, instead of the newest kept")
     ] = False,

@@ -10,7 +10,7 @@ import typer
 from calmo_pagerduty.clients.requests import ApiProblem
 from ingress.commands.connection_paths import connection_path
 from ingress.commands.instances import client_of
-from ingress.commands.options import AS_JSON, DATA_DIR
+from ingress.commands.options import AS_JSON, CONNECTION, DATA_DIR
 from ingress.commands.output import emit
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 app = typer.Typer(no_args_is_help=True, help="Run the on-call analyses, and show their runs and snapshots.")
-CONNECTION = typer.Option(help="The connection's id. Default: the only one that there is")
 ENDED = ("complete", "failed")
 STYLES = {"complete": "green", "failed": "bold red", "reading": "cyan", "analysing": "cyan"}
 

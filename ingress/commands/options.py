@@ -13,3 +13,5 @@ AS_JSON = typer.Option("--json", help="Print the answer as JSON.")
 ARGUMENTS = typer.Argument(help="NAME=VALUE …; a list's values are separated by commas")
 ARGUMENTS_STDIN = typer.Option("--arguments-stdin", help="Read the arguments from standard input, as JSON.")
 WAIT = typer.Option(min=0, max=60, help="Seconds before a ticket is given")
+#: For commands about a connection's account; `connection_paths.connection_path` finds the only one.
+CONNECTION = typer.Option("--connection", help="The connection's id. Default: the only one that there is")

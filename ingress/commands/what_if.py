@@ -3,7 +3,7 @@
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import typer
@@ -11,8 +11,12 @@ import typer
 from calmo_pagerduty.clients.requests import tool_call
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 from ingress.commands import scenario_flags as flags
+from ingress.commands.connection_paths import connection_path
 from ingress.commands.instances import client_of
-from ingress.commands.options import AS_JSON, DATA_DIR, WAIT
+from ingress.commands.options import AS_JSON, CONNECTION, DATA_DIR, WAIT
+
+if TYPE_CHECKING:
+    from calmo_pagerduty.clients.rest import ApiClient
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,7 +24,6 @@ app = typer.Typer(
 )
 
 Json = dict[str, Any]
-CONNECTION = typer.Argument(help="The connection's id")
 NOW = typer.Option("--now", help="Ask as of this time (UTC). Default: now")
 AS_OF = typer.Option(help="Use the newest snapshot of this time (UTC) or before. Default: the newest")
 SCENARIO = typer.Argument(help="The scenario's id")
@@ -40,7 +43,6 @@ class NoDraft(ExplainedError):
 
 @app.command()
 def ask(
-    connection: Annotated[str, CONNECTION],
     leaver: Annotated[list[str] | None, LEAVER] = None,
     joiner: Annotated[list[str] | None, JOINER] = None,
     time_off: Annotated[list[str] | None, TIME_OFF] = None,
@@ -52,6 +54,7 @@ def ask(
     save: Annotated[str | None, typer.Option(help="Keep the scenario under this name")] = None,
     now: Annotated[datetime | None, NOW] = None,
     as_of: Annotated[datetime | None, AS_OF] = None,
+    connection: Annotated[str | None, CONNECTION] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
@@ -59,6 +62,7 @@ def ask(
 
     Times without an offset are in UTC, a date is its midnight.
     """
+    client = client_of(data_dir)
     changes = [flags.leaver(text) for text in leaver or ()]
     changes += [flags.joiner(text) for text in joiner or ()]
     changes += [flags.time_off(text) for text in time_off or ()]
@@ -67,11 +71,10 @@ def ask(
     changes += [{"type": "clock_change"}] if clock_change else []
     document = None if file is None else flags.read_document(file)
     body = {"scenario": flags.scenario(save, changes, days, document), **_times(now, as_of)}
-    client = client_of(data_dir)
     if save is None:
-        result = client.send("POST", _path(connection, "what-if"), body)
+        result = client.send("POST", _path(client, connection, "what-if"), body)
         return _show(result, as_json)
-    saved = client.send("POST", _path(connection, "scenarios"), body)
+    saved = client.send("POST", _path(client, connection, "scenarios"), body)
     if not as_json:
         typer.echo(f"saved as {saved['scenario']['id']}")
     return _show(saved if as_json else saved["result"], as_json)
@@ -79,7 +82,6 @@ def ask(
 
 @app.command()
 def optimise(
-    connection: Annotated[str, CONNECTION],
     schedule: Annotated[str, typer.Argument(help="The schedule's id or name")],
     days: Annotated[int, typer.Option(min=1, max=90, help="Optimise shifts that begin so soon")] = 56,
     rest: Annotated[float, typer.Option(min=0, max=336, help="Least rest between shifts, hours")] = 11,
@@ -94,10 +96,12 @@ def optimise(
     wait: Annotated[float, WAIT] = 10.0,
     now: Annotated[datetime | None, NOW] = None,
     as_of: Annotated[datetime | None, AS_OF] = None,
+    connection: Annotated[str | None, CONNECTION] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Show the best one and two moves and the best roster for a schedule. --apply files its draft."""
+    client = client_of(data_dir)
     request: Json = {} if file is None else flags.read_document(file)
     absences = [flags.time_off(text) for text in away or ()]
     request |= {"schedule": schedule, "days": days, "min_rest_hours": rest}
@@ -106,9 +110,8 @@ def optimise(
         *request.get("away", []),
         *({name: absence[name] for name in ("user", "start", "end")} for absence in absences),
     ]
-    client = client_of(data_dir)
     body = {"request": request, **_times(now, as_of)}
-    result = client.send("POST", _path(connection, "what-if/optimise"), body)
+    result = client.send("POST", _path(client, connection, "what-if/optimise"), body)
     if apply is None:
         if as_json:
             typer.echo(json.dumps(result))
@@ -130,12 +133,13 @@ def optimise(
 
 @app.command("list")
 def list_scenarios(
-    connection: Annotated[str, CONNECTION],
+    connection: Annotated[str | None, CONNECTION] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """List saved scenarios."""
-    answer = client_of(data_dir).get(_path(connection, "scenarios"))
+    client = client_of(data_dir)
+    answer = client.get(_path(client, connection, "scenarios"))
     if as_json:
         typer.echo(json.dumps(answer))
         return
@@ -146,13 +150,14 @@ def list_scenarios(
 
 @app.command()
 def show(
-    connection: Annotated[str, CONNECTION],
     scenario: Annotated[str, SCENARIO],
+    connection: Annotated[str | None, CONNECTION] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Compute a saved scenario again. Exits with 1 if the answer is no longer the same to the byte."""
-    answer = client_of(data_dir).get(_path(connection, f"scenarios/{quote(scenario, safe='')}"))
+    client = client_of(data_dir)
+    answer = client.get(_path(client, connection, f"scenarios/{quote(scenario, safe='')}"))
     _show(answer if as_json else answer["result"], as_json)
     if not as_json:
         same = "the same as when it was saved" if answer["is_same"] else "NOT the same as when it was saved"
@@ -162,14 +167,15 @@ def show(
 
 @app.command()
 def compare(
-    connection: Annotated[str, CONNECTION],
     scenarios: Annotated[list[str], typer.Argument(help="Ids of saved scenarios")],
+    connection: Annotated[str | None, CONNECTION] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Compare saved scenarios side by side."""
+    client = client_of(data_dir)
     params = [("id", scenario) for scenario in scenarios]
-    answer = client_of(data_dir).get(_path(connection, "scenarios/comparison"), params)
+    answer = client.get(_path(client, connection, "scenarios/comparison"), params)
     if as_json:
         typer.echo(json.dumps(answer))
         return
@@ -180,14 +186,15 @@ def compare(
 
 @app.command()
 def delete(
-    connection: Annotated[str, CONNECTION],
     scenario: Annotated[str, SCENARIO],
+    connection: Annotated[str | None, CONNECTION] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Delete a saved scenario."""
-    path = _path(connection, f"scenarios/{quote(scenario, safe='')}")
-    deleted = client_of(data_dir).send("DELETE", path)
+    client = client_of(data_dir)
+    path = _path(client, connection, f"scenarios/{quote(scenario, safe='')}")
+    deleted = client.send("DELETE", path)
     typer.echo(json.dumps(deleted) if as_json else f"deleted {deleted['id']}")
 
 
@@ -211,8 +218,8 @@ def _draft(result: Json, plan: str) -> Json:
     return draft
 
 
-def _path(connection: str, name: str) -> str:
-    return f"/api/connections/{quote(connection, safe='')}/{name}"
+def _path(client: "ApiClient", connection: str | None, name: str) -> str:
+    return f"{connection_path(client, connection)}/{name}"
 
 
 def _times(now: datetime | None, as_of: datetime | None) -> Json:

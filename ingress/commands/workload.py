@@ -10,17 +10,19 @@ from urllib.parse import quote
 
 import typer
 
+from ingress.commands.connection_paths import connection_path
 from ingress.commands.instances import client_of
-from ingress.commands.options import AS_JSON, DATA_DIR
+from ingress.commands.options import AS_JSON, CONNECTION, DATA_DIR
 from ingress.commands.output import emit
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from calmo_pagerduty.clients.rest import ApiClient
+
 Json = dict[str, Any]
 app = typer.Typer(no_args_is_help=True, help="Show and share on-call workload.")
 
-CONNECTION = typer.Argument(help="The connection's id")
 NOW = typer.Option("--now", help="The time of the report (UTC). Default: now")
 SINCE = typer.Option("--since", help="From this time (UTC) on")
 UNTIL = typer.Option("--until", help="Until this time (UTC)")
@@ -42,11 +44,11 @@ class Period(StrEnum):
 
 @app.command("show")
 def show(
-    connection: Annotated[str, CONNECTION],
     period: Annotated[Period, typer.Option(help="Whose plots and CSV to show")] = Period.FORWARD,
     earlier: Annotated[int, typer.Option(min=0, max=6, help="Earlier snapshots that carry debts over")] = 0,
     now: Annotated[datetime | None, NOW] = None,
     format_: Annotated[DocumentFormat | None, FORMAT] = None,
+    connection: Annotated[str | None, CONNECTION] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
@@ -60,10 +62,10 @@ def show(
 
 @app.command("pay")
 def pay(
-    connection: Annotated[str, CONNECTION],
     since: Annotated[datetime | None, SINCE] = None,
     until: Annotated[datetime | None, UNTIL] = None,
     format_: Annotated[DocumentFormat | None, FORMAT] = None,
+    connection: Annotated[str | None, CONNECTION] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
@@ -73,10 +75,10 @@ def pay(
 
 @app.command("working-time")
 def working_time(
-    connection: Annotated[str, CONNECTION],
     since: Annotated[datetime | None, SINCE] = None,
     until: Annotated[datetime | None, UNTIL] = None,
     format_: Annotated[DocumentFormat | None, FORMAT] = None,
+    connection: Annotated[str | None, CONNECTION] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
@@ -87,16 +89,17 @@ def working_time(
 
 @app.command("settings")
 def settings(
-    connection: Annotated[str, CONNECTION],
     draft: Annotated[
         Path | None, typer.Option(help="Draft this JSON or TOML file; - is standard input")
     ] = None,
     drop_draft: Annotated[bool, typer.Option("--drop-draft", help="Drop the draft")] = False,
     publish: Annotated[bool, typer.Option("--publish", help="Put the draft in force")] = False,
+    connection: Annotated[str | None, CONNECTION] = None,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Show, draft or publish pay rules, working-time template, holidays and rough-night rules."""
-    client, path = client_of(data_dir), f"{_path(connection)}/settings"
+    client = client_of(data_dir)
+    path = f"{_path(client, connection)}/settings"
     if draft is not None or drop_draft:
         text = None
         if draft is not None:
@@ -111,18 +114,19 @@ def settings(
 
 @app.command("cover")
 def cover(
-    connection: Annotated[str, CONNECTION],
     schedule: Annotated[str, SCHEDULE],
     user: Annotated[str, USER],
     since: Annotated[datetime, SINCE],
     until: Annotated[datetime, UNTIL],
     ask: Annotated[bool, typer.Option("--ask", help="Ask them; the first acceptance closes it")] = False,
+    connection: Annotated[str | None, CONNECTION] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Suggest who could cover a time on call, or parts of it; the least loaded first."""
+    client = client_of(data_dir)
     query = {"schedule": schedule, "user": user, **dict(_times(since=since, until=until))}
-    client, path = client_of(data_dir), f"/api/connections/{quote(connection, safe='')}"
+    path = connection_path(client, connection)
     if ask:
         emit(client.send("POST", f"{path}/cover-requests", query), as_json, _request)
         return
@@ -131,15 +135,16 @@ def cover(
 
 @app.command("cover-requests")
 def cover_requests(
-    connection: Annotated[str, CONNECTION],
     state: Annotated[str | None, typer.Option(help="open, accepted, declined, withdrawn or expired")] = None,
+    connection: Annotated[str | None, CONNECTION] = None,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """List requests for cover."""
+    client = client_of(data_dir)
     params = () if state is None else (("state", state),)
-    path = f"/api/connections/{quote(connection, safe='')}/cover-requests"
-    emit(client_of(data_dir).get(path, params), as_json, _requests)
+    path = f"{connection_path(client, connection)}/cover-requests"
+    emit(client.get(path, params), as_json, _requests)
 
 
 @app.command("cover-answer")
@@ -157,7 +162,7 @@ def cover_answer(
 
 
 def _report(
-    connection: str,
+    connection: str | None,
     part: str,
     params: list[tuple[str, str]],
     format_: DocumentFormat | None,
@@ -165,15 +170,16 @@ def _report(
     data_dir: Path | None,
     view: Any,
 ) -> None:
-    client, path = client_of(data_dir), f"{_path(connection)}{part}"
+    client = client_of(data_dir)
+    path = f"{_path(client, connection)}{part}"
     if format_ is not None:
         typer.echo(client.text(f"{path}/document", (*params, ("format", format_.value))), nl=False)
         return
     emit(client.get(path, tuple(params)), as_json, view)
 
 
-def _path(connection: str) -> str:
-    return f"/api/connections/{quote(connection, safe='')}/workload"
+def _path(client: "ApiClient", connection: str | None) -> str:
+    return f"{connection_path(client, connection)}/workload"
 
 
 def _times(**times: datetime | None) -> list[tuple[str, str]]:

@@ -25,8 +25,8 @@ ASKING = (
     "issues list", "issues show PT4KHLK", "issues act PT4KHLK resolve", "tool list",
     "tool call list_users", "webhook list", "webhook pause abc", "connection list", "audit list",
     "api-key list", "deliveries list", "explain PT4KHLK", "context PT4KHLK", "reconcile con_a", "doctor",
-    "health ingress", "findings list", "findings show 1", "what-if list con_a",
-    "what-if ask con_a --leaver Ann@2026-12-01",
+    "health ingress", "findings list", "findings show 1", "what-if list",
+    "what-if ask --leaver Ann@2026-12-01",
 )  # fmt: skip
 PROGRAM = """
 import atexit, sys

@@ -55,9 +55,11 @@ async def test_a_digest_is_made_kept_and_read_in_each_form(working: System) -> N
         assert "Ana" not in hidden.text and "a person" in hidden.text
     async with served(working) as url:
         terminal = Terminal(url, working)
-        shown = await terminal.run("findings", "digest", working.connection_id)
+        shown = await terminal.run("findings", "digest", "--connection", working.connection_id)
         assert "# On-call digest" in shown.text
-        preview = await terminal.run("findings", "digest", working.connection_id, "--preview", "--json")
+        preview = await terminal.run(
+            "findings", "digest", "--connection", working.connection_id, "--preview", "--json"
+        )
         assert preview.json["since"] == whole["until"]
         report = await terminal.run("oncall", "report")
         assert "# On-call report" in report.text

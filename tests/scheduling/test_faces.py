@@ -135,22 +135,39 @@ async def test_the_command_line_asks_saves_lists_and_compares(service: System, t
     async with served(service) as url:
         terminal = Terminal(url, service)
         shown = await terminal.run(
-            "what-if", "ask", connection, "--leaver", f"Ann@{NOW}", "--save", "leaver", *at, columns="120"
+            "what-if",
+            "ask",
+            "--connection",
+            connection,
+            "--leaver",
+            f"Ann@{NOW}",
+            "--save",
+            "leaver",
+            *at,
+            columns="120",
         )
         assert shown.code == 0, shown.error
         assert "~ Mon 2026-10-12 09:00 → Mon 2026-10-19 09:00  Ann → Ben" in shown.text
         assert "Ann" in shown.text and "→ 0" in shown.text
-        by_file = await terminal.run("what-if", "ask", connection, "--file", str(file), *at, "--json")
+        by_file = await terminal.run(
+            "what-if", "ask", "--connection", connection, "--file", str(file), *at, "--json"
+        )
         assert by_file.json["people"][0]["after"]["holiday_hours"] > 0
-        [saved] = (await terminal.run("what-if", "list", connection, "--json")).json["scenarios"]
-        assert "leaver" in (await terminal.run("what-if", "list", connection)).text
-        again = await terminal.run("what-if", "show", connection, saved["id"], columns="120")
+        [saved] = (await terminal.run("what-if", "list", "--connection", connection, "--json")).json[
+            "scenarios"
+        ]
+        assert "leaver" in (await terminal.run("what-if", "list", "--connection", connection)).text
+        again = await terminal.run("what-if", "show", "--connection", connection, saved["id"], columns="120")
         assert again.code == 0 and "the same as when it was saved" in again.text
-        compared = await terminal.run("what-if", "compare", connection, saved["id"], columns="120")
+        compared = await terminal.run(
+            "what-if", "compare", "--connection", connection, saved["id"], columns="120"
+        )
         assert "leaver" in compared.text
-        optimised = await terminal.run("what-if", "optimise", connection, "Primary", *at, columns="120")
+        optimised = await terminal.run(
+            "what-if", "optimise", "--connection", connection, "Primary", *at, columns="120"
+        )
         assert optimised.code == 0 and "present" in optimised.text and "best" in optimised.text
-        wrong = await terminal.run("what-if", "ask", connection, "--leaver", "Ann")
+        wrong = await terminal.run("what-if", "ask", "--connection", connection, "--leaver", "Ann")
         assert (wrong.code, "--leaver" in wrong.error) == (1, True)
 
 

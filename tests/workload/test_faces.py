@@ -132,18 +132,22 @@ async def test_the_command_line_shows_reports_plots_and_cover(reported: System) 
     await publish(reported)
     async with served(reported) as url:
         terminal = Terminal(url, reported)
-        shown = await terminal.run("workload", "show", reported.connection_id, columns="140")
+        shown = await terminal.run("workload", "show", "--connection", reported.connection_id, columns="140")
         assert shown.code == 0, shown.error
         for words in ("Past, by person", "Pages against chance", "┃ target", "sleep hours"):
             assert words in shown.text
         assert "\x1b" not in shown.text
-        paid = await terminal.run("workload", "pay", reported.connection_id, "--json")
+        paid = await terminal.run("workload", "pay", "--connection", reported.connection_id, "--json")
         assert paid.json["currency"] == "EUR"
-        csv = await terminal.run("workload", "pay", reported.connection_id, "--format", "csv")
+        csv = await terminal.run("workload", "pay", "--connection", reported.connection_id, "--format", "csv")
         assert csv.text.startswith("person,rule")
-        checked = await terminal.run("workload", "working-time", reported.connection_id, columns="140")
+        checked = await terminal.run(
+            "workload", "working-time", "--connection", reported.connection_id, columns="140"
+        )
         assert "not legal advice" in checked.text
-        listed = await terminal.run("workload", "cover-requests", reported.connection_id, "--json")
+        listed = await terminal.run(
+            "workload", "cover-requests", "--connection", reported.connection_id, "--json"
+        )
         assert listed.json == {"requests": []}
 
 
