@@ -23,7 +23,7 @@ app = typer.Typer(
 Json = dict[str, Any]
 NOW = typer.Option("--now", help="The time of the analysis (UTC). Default: now")
 AS_OF = typer.Option(help="Use the newest snapshot of this time (UTC) or before. Default: the newest")
-SERVICE = typer.Argument(help="The service's id at PagerDuty")
+SERVICE = typer.Argument(help="The service's id or name")
 POLICY = typer.Option(help="Only this escalation policy, by id")
 #: The exit code if something would keep a page from reaching somebody.
 EXIT_FOUND = 1
@@ -110,7 +110,7 @@ def response(
 
 @app.command()
 def drill(
-    service: Annotated[str, SERVICE],
+    service: Annotated[str, typer.Argument(help="The service's id at PagerDuty")],
     watch_minutes: Annotated[
         int, typer.Option(min=1, max=60, help="How long to watch before the drill escalates")
     ] = 5,

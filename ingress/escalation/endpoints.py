@@ -171,9 +171,8 @@ class EscalationEndpoints:
         self, request: Request, principal: Principal, query: SimulationQuery
     ) -> tuple[OnCallIndex, Simulation]:
         index = OnCallIndex(await self._snapshot(request, principal, query))
-        if query.service not in index.services:
-            raise ResourceNotFound(f"the snapshot has no service {query.service!r}")
-        return index, simulate_with(index, query.service, _seconds(query.at), query.urgency)
+        service_id = _service_id(index, query.service)
+        return index, simulate_with(index, service_id, _seconds(query.at), query.urgency)
 
     async def _snapshot(
         self, request: Request, principal: Principal, query: SnapshotQuery
@@ -192,3 +191,14 @@ def _zone(snapshot: AccountSnapshot) -> ZoneInfo:
 
 def _seconds(moment: datetime | None) -> int:
     return int((datetime.now(UTC) if moment is None else to_utc(moment)).timestamp())
+
+
+def _service_id(index: OnCallIndex, text: str) -> str:
+    """Return the id of the service with that id or name. Raises ResourceNotFound unless there is a single one."""
+    if text in index.services:
+        return text
+    named = sorted(id_ for id_, service in index.services.items() if service.name.lower() == text.lower())
+    if len(named) != 1:
+        several = f"{len(named)} services are called" if named else "the snapshot has no service"
+        raise ResourceNotFound(f"{several} {text!r}")
+    return named[0]

@@ -22,7 +22,9 @@ class SnapshotQuery(Model):
 
 
 class SimulationQuery(SnapshotQuery):
-    service: PagerDutyId = Field(description="The service's id at PagerDuty.")
+    service: str = Field(
+        min_length=1, max_length=255, description="The service's id at PagerDuty, or its name."
+    )
     at: Moment | None = Field(None, description="When the incident begins. Default: now.")
     urgency: Urgency | None = Field(None, description="Default: as the service's own rule says.")
     lanes: bool = Field(False, description="With the lanes of the plot.")

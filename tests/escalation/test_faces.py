@@ -64,6 +64,11 @@ async def test_a_simulation_names_who_is_paged_and_who_is_not(doorway: Doorway, 
     hidden = (await doorway.client.get(path, params=asked, headers=make_key(database, [READ]))).json()
     assert hidden["pages"] == answer["pages"]
     assert {silent["person"]["name"] for silent in hidden["unpaged"]} == {SOMEBODY}
+    name = next(service.name for service in world().services if service.id == "V1")
+    by_name = await doorway.client.get(
+        path, params={**asked, "service": name.upper()}, headers=make_key(database, [READ])
+    )
+    assert by_name.json()["pages"] == answer["pages"]
     picture = await doorway.client.get(f"{path}.svg", params=asked, headers=make_key(database, [READ]))
     assert picture.headers["content-type"].startswith("image/svg+xml")
     assert "<script>" not in picture.text
