@@ -36,7 +36,7 @@ COMMANDS = (
     ("readiness", "ingress.commands.coverage:readiness",
      "Show who is on call now and next, and who can be paged on what. Exits with 1 if somebody can't be."),
     ("what-if", "ingress.commands.what_if:app",
-     "Ask what a change of schedules or policies would do, and optimise schedules."),
+     "Ask what a change of schedules or policies would do, optimise schedules, keep scenarios."),
     ("webhook", "ingress.commands.webhooks:app", "Manage webhooks, to which PagerDuty delivers."),
     ("issues", "ingress.commands.issues:app", "List, show and act on issues, one per incident."),
     ("oncall", "ingress.commands.oncall:app",

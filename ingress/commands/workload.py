@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from calmo_pagerduty.clients.rest import ApiClient
 
 Json = dict[str, Any]
-app = typer.Typer(no_args_is_help=True, help="Show and share on-call workload.")
+app = typer.Typer(
+    no_args_is_help=True, help="Show on-call workload: fairness, pay, working time; ask for cover."
+)
 
 NOW = typer.Option("--now", help="The time of the report (UTC). Default: now")
 SINCE = typer.Option("--since", help="From this time (UTC) on")

@@ -194,7 +194,7 @@ def _seconds(moment: datetime | None) -> int:
 
 
 def _service_id(index: OnCallIndex, text: str) -> str:
-    """Return the id of the service with that id or name. Raises ResourceNotFound unless there is a single one."""
+    """Return the id of the service with that id or name. Raises ResourceNotFound."""
     if text in index.services:
         return text
     named = sorted(id_ for id_, service in index.services.items() if service.name.lower() == text.lower())
