@@ -21,6 +21,7 @@ from calmo_pagerduty.coverage.model import (
 )
 from calmo_pagerduty.coverage.timelines import Timelines
 from calmo_pagerduty.findings.model import Confidence, Entity, Evidence, Finding, FindingSeverity
+from calmo_pagerduty.kernel.count_text import count_text
 from calmo_pagerduty.kernel.durations import format_duration
 from calmo_pagerduty.kernel.intervals import intersect, total_seconds
 from calmo_pagerduty.kernel.json_values import JsonObject
@@ -347,11 +348,6 @@ class FindingWriter:
 
     def _schedule_ids(self, policy_id: str) -> set[str]:
         return {target.id for rule in self._index.policies[policy_id].rules for target in rule.targets}
-
-
-def count_text(number: int, noun: str) -> str:
-    """Return `1 gap`, `2 gaps`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _distinct(causes: Iterable[GapCause]) -> list[GapCause]:

@@ -18,7 +18,7 @@ from calmo_pagerduty.snapshots.model import AccountSnapshot, SectionName, Sectio
 #: How far back incidents and their log are read.
 LOOKBACK = timedelta(days=365)
 #: The window for which schedules are rendered.
-RENDERED_BACK, RENDERED_AHEAD = timedelta(days=35), timedelta(days=92)
+RENDERED_BACK, RENDERED_AHEAD = timedelta(days=91), timedelta(days=92)
 #: How long the account's configuration is taken over unread.
 CONFIGURATION_TTL = timedelta(minutes=15)
 #: How long team roles and standards' scores are: they take a request per team, or change seldom.

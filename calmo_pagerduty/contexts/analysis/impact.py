@@ -14,6 +14,7 @@ from calmo_pagerduty.contexts.analysis.dependency_graph import Neighbourhood, is
 from calmo_pagerduty.contexts.analysis.inputs import AssessmentInput
 from calmo_pagerduty.contexts.model import Contribution, Impact
 from calmo_pagerduty.contexts.sources import Source
+from calmo_pagerduty.kernel.count_text import count_text
 from calmo_pagerduty.kernel.untrusted_text import sanitize_text
 
 #: The factor's share reaches 1 at this blast radius, number of alerts, and number of people asked to join.
@@ -109,7 +110,7 @@ def _business(inputs: AssessmentInput, neighbourhood: Neighbourhood | None) -> F
         source = Source.DEPENDENCIES
     else:
         return FactorScore(None, "impacted business services are not known", Source.BUSINESS_IMPACT)
-    counted = _count_text(count, "business service")
+    counted = count_text(count, "business service")
     why = f"{counted} impacted" if source is Source.BUSINESS_IMPACT else _dependents_text(counted, count)
     return FactorScore(1 - 0.5**count, why, source)
 
@@ -120,7 +121,7 @@ def _blast_radius(inputs: AssessmentInput, neighbourhood: Neighbourhood | None) 
         return FactorScore(None, "what depends on it is not known", source)
     count = len(neighbourhood.downstream)
     least = "" if neighbourhood.is_whole else "at least "
-    why = least + _dependents_text(_count_text(count, "service"), count)
+    why = least + _dependents_text(count_text(count, "service"), count)
     return FactorScore(_log_share(count, SATURATING_BLAST_RADIUS), why, source)
 
 
@@ -141,7 +142,7 @@ def _escalation(inputs: AssessmentInput, _: Neighbourhood | None) -> FactorScore
     if any(entry.kind == _EXHAUSTED for entry in inputs.log):
         return FactorScore(1.0, "the escalation policy has nobody left to call", source)
     count = count_escalations(inputs)
-    return FactorScore(count / SATURATING_ESCALATIONS, f"escalated {_count_text(count, 'time')}", source)
+    return FactorScore(count / SATURATING_ESCALATIONS, f"escalated {count_text(count, 'time')}", source)
 
 
 def _responders(inputs: AssessmentInput, _: Neighbourhood | None) -> FactorScore:
@@ -158,16 +159,12 @@ def _alerts(inputs: AssessmentInput, _: Neighbourhood | None) -> FactorScore:
     if source in inputs.missing_sources:
         return FactorScore(None, "alerts are not known", source)
     count = len(inputs.alerts)
-    return FactorScore(_log_share(count, SATURATING_ALERTS), _count_text(count, "alert"), source)
+    return FactorScore(_log_share(count, SATURATING_ALERTS), count_text(count, "alert"), source)
 
 
 def _log_share(count: int, full: int) -> float:
     """Return ln(1 + count) / ln(1 + full), at most 1: the first few count most."""
     return min(1.0, math.log1p(max(0, count)) / math.log1p(full))
-
-
-def _count_text(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _dependents_text(counted: str, count: int) -> str:
