@@ -120,11 +120,13 @@ class _Search:
         extra = np.array([self._extra(change) for change in singles])
         concerned = [frozenset(shift for shift, _ in change.owners) for change in singles]
         for first, change in enumerate(singles):
+            if self._has_judged_enough:
+                return
             ranks = self._ranks_of(deltas[first] + deltas[first + 1 :], extra[first] + extra[first + 1 :])
             promising = np.flatnonzero(ranks < self._best - _BETTER_BY)
             for index in promising[np.argsort(ranks[promising], kind="stable")]:
                 second = first + 1 + int(index)
-                if ranks[index] >= self._best - _BETTER_BY:
+                if ranks[index] >= self._best - _BETTER_BY or self._has_judged_enough:
                     break
                 if not concerned[first] & concerned[second]:
                     self._judge(_Change(tuple(sorted((*change.owners, *singles[second].owners)))))
@@ -183,6 +185,8 @@ class _Search:
 
     def _judge_in_chunks(self, chunks: Iterator[list[_Change]]) -> None:
         for changes in chunks:
+            if self._has_judged_enough:
+                return
             if changes:
                 self._judge_all(changes, self._rank(self._deltas(changes), changes))
 
@@ -229,14 +233,18 @@ class _Search:
         np = self._np
         promising = np.flatnonzero(ranks < self._best - _BETTER_BY)
         for index in promising[np.argsort(ranks[promising], kind="stable")]:
-            if ranks[index] >= self._best - _BETTER_BY:
+            if ranks[index] >= self._best - _BETTER_BY or self._has_judged_enough:
                 return
             self._judge(changes[int(index)])
 
-    def _judge(self, change: _Change) -> None:
+    @property
+    def _has_judged_enough(self) -> bool:
+        """True once no more are judged: if the present breaks a hard rule, no candidate is ruled out."""
         if self._judged >= MAX_JUDGED:
             self.is_exact = False
-            return
+        return self._judged >= MAX_JUDGED
+
+    def _judge(self, change: _Change) -> None:
         self._judged += 1
         owners = self._owners_after(change)
         roster = {shift_id: frozenset({person_id}) for shift_id, person_id in owners.items()}
