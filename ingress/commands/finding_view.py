@@ -36,7 +36,8 @@ STATE_STYLES = {
 def finding_table(page: Json) -> RenderableType:
     """Return a table with a row per finding, the worst first, and how to go on."""
     if not page["findings"]:
-        return Text("No finding. Nothing that the analyses know of is wrong.", style="green")
+        # An analysis that has not run finds nothing either, so an empty list is no all-clear.
+        return Text("No such finding. When the analyses last ran, and what they lacked: oncall status")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("#", justify="right", style="dim", no_wrap=True)
     table.add_column("severity", no_wrap=True)
