@@ -14,7 +14,22 @@ _TIMES = st.integers(0, 20 * 24).map(lambda hours: (_BEGIN + timedelta(hours=hou
 
 def arguments_of(tool: Tool) -> st.SearchStrategy[dict[str, Any]]:
     schema = input_schema(tool)
-    return _object(schema, schema.get("$defs", {}))
+    return _object(schema, schema.get("$defs", {})).map(_with_times_in_order)
+
+
+def _with_times_in_order(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return a draft's arguments with changes that end after they start, within since and until.
+
+    Drawn apart, the times of a draft are hardly ever in order.
+    """
+    if "changes" not in arguments:
+        return arguments
+    changes = []
+    for change in arguments["changes"]:
+        start, end = sorted((change["start"], change["end"]))
+        changes.append({**change, "start": start, "end": end})
+    times = [change[name] for change in changes for name in ("start", "end")]
+    return {**arguments, "changes": changes, "since": min(times), "until": max(times)}
 
 
 def _object(schema: dict[str, Any], defs: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -43,7 +58,7 @@ def _field(schema: dict[str, Any], defs: dict[str, Any]) -> st.SearchStrategy[An
 def _text(schema: dict[str, Any]) -> st.SearchStrategy[str]:
     if schema.get("format") == "date-time":
         return _TIMES
-    if "A-Z" in schema.get("pattern", ""):
+    if schema.get("pattern", "").startswith(("^[A-Z", "^[0-9a-f]")) or "A-Z" in schema.get("pattern", ""):
         return st.from_regex(schema["pattern"], fullmatch=True)
     plain = st.characters(min_codepoint=33, max_codepoint=0x2FF, exclude_categories=["Cc", "Cs", "Z"])
     return st.text(plain, min_size=schema.get("minLength", 0), max_size=min(schema.get("maxLength", 40), 40))
