@@ -88,6 +88,30 @@ async def test_the_tools_reach_the_simulated_pagerduty_of_the_demo(demo: UpProce
     assert (written.status_code, written.json()["error"]["rule"]) == (403, "default")
 
 
+#: What is wrong with on-call in the demo's account, in the words of its findings.
+PLANTED = (
+    "Nobody is on call on any level of Logistics on-call",
+    "Logistics on-call: Hanna Virtanen is on level 1 and never paged there",
+    "Logistics on-call: 1 incident reached the path's end unanswered",
+    " above the share in Logistics primary",
+)
+
+
+async def test_the_first_analyses_name_what_is_wrong_with_on_call_in_the_demo(demo: UpProcess) -> None:
+    async def said() -> str:
+        return demo.output
+
+    output = await eventually(said, lambda text: "the worst of each kind:" in text, within=STORY)
+    async with demo.api() as api:
+        findings = (await api.get("/api/findings", params={"limit": 200})).json()["findings"]
+    titles = [finding["title"] for finding in findings]
+    for planted in PLANTED:
+        assert any(planted in title for title in titles), (planted, titles)
+    told = output.partition("the worst of each kind:")[2]
+    assert all(planted in told for planted in PLANTED[:3]), told
+    assert "the share in" in told
+
+
 async def test_ctrl_c_stops_everything_and_starting_again_keeps_the_data(demo: UpProcess) -> None:
     before, key = await demo.issues(), demo.api_key
     assert len(before) == DEMO_INCIDENTS

@@ -74,13 +74,13 @@ async def test_an_issue_of_a_finding_is_listed_and_says_what_opened_it(filled: S
         assert "PagerDuty has no incident" in acted.error
 
 
-async def test_an_empty_inbox_says_that_nothing_is_wrong(filled: System) -> None:
+async def test_an_empty_inbox_is_no_all_clear(filled: System) -> None:
     async with served(filled) as url:
         await FindingService(filled.database).record(filled.connection_id, a_result(now=NOON + DAY))
         await FindingService(filled.database).record(
             filled.connection_id, a_result(now=NOON + DAY, analysis="workload")
         )
-        assert "No finding" in (await Terminal(url, filled).run("findings", "list")).text
+        assert "No such finding" in (await Terminal(url, filled).run("findings", "list")).text
 
 
 def test_each_report_tool_is_an_endpoint_with_the_same_input_and_permission(running: System) -> None:

@@ -74,11 +74,11 @@ async def test_the_log_is_complete_and_says_who_was_notified(collecting: Collect
     )
 
 
-async def test_schedules_are_rendered_for_the_past_month_and_the_coming_quarter(
+async def test_schedules_are_rendered_for_the_past_and_the_coming_quarter(
     collecting: Collecting,
 ) -> None:
     snapshot = await collecting.snapshot()
-    assert snapshot.rendered_since == snapshot.taken_at - 35 * DAY
+    assert snapshot.rendered_since == snapshot.taken_at - 91 * DAY
     assert snapshot.rendered_until == snapshot.taken_at + 92 * DAY
     for schedule in snapshot.schedules:
         assert schedule.entries is not None
