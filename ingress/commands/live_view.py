@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 #: At most this many issues are shown. All are at /api/issues.
 MAX_ROWS = 12
-MAX_MESSAGES = 4
+MAX_MESSAGES = 14
 
 
 class LiveView:

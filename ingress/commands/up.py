@@ -15,6 +15,7 @@ from calmo_pagerduty.http_client import AsyncClient, HTTPError
 from calmo_pagerduty.processes import free_port, start_child
 from calmo_pagerduty.settings import load_settings
 from calmo_pagerduty.temporal.dev_server import TemporalDevServer
+from ingress.commands.demo_findings import DemoFindings
 from ingress.commands.demo_responder import DemoResponder
 from ingress.commands.instances import Instance, announce, withdraw
 from ingress.commands.live_view import LiveView
@@ -52,6 +53,7 @@ class _Service:
         self.settings = load_settings(data_dir=plan.data_dir, http_host="127.0.0.1", http_port=plan.port)
         self.view: LiveView | None = None
         self.responder: DemoResponder | None = None
+        self.findings: DemoFindings | None = None
         self.supervisor = Supervisor(self._print_line)
 
     async def run(self) -> None:
@@ -82,6 +84,8 @@ class _Service:
             try:
                 if self.responder:
                     self.responder.stop()
+                if self.findings:
+                    self.findings.stop()
                 if self.view:
                     self.view.stop()
                 self.console.print("stopping …")
@@ -179,6 +183,8 @@ class _Service:
         if plan.demo:
             self.responder = DemoResponder(client, self._print_line)
             self.responder.start()
+            self.findings = DemoFindings(client, self._print_line)
+            self.findings.start()
 
     def _print_line(self, line: str) -> None:
         if self.view is not None:
