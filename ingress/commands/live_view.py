@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 #: At most this many issues are shown. All are at /api/issues.
 MAX_ROWS = 12
-MAX_MESSAGES = 14
+MAX_MESSAGES = 4
 
 
 class LiveView:
@@ -48,6 +48,10 @@ class LiveView:
             self._messages.append(line)
         else:
             self._console.print(Text(line), soft_wrap=True)
+
+    def print_above(self, line: str) -> None:
+        """Show a line that stays above the table, which keeps its size."""
+        self._console.print(Text(line), soft_wrap=True)
 
     def _follow(self) -> None:
         after: int | None = None

@@ -183,7 +183,7 @@ class _Service:
         if plan.demo:
             self.responder = DemoResponder(client, self._print_line)
             self.responder.start()
-            self.findings = DemoFindings(client, self._print_line)
+            self.findings = DemoFindings(client, self.view.print_above)
             self.findings.start()
 
     def _print_line(self, line: str) -> None:

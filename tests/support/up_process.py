@@ -118,9 +118,10 @@ class UpProcess:
         await asyncio.wait_for(self.running.wait(), PROGRAM)
 
     async def issues(self) -> list[dict[str, Any]]:
+        """The issues of incidents. The on-call analyses open issues too, whenever they are through."""
         async with self.api() as api:
             answer = await api.get("/api/issues")
-            return list(answer.json()["issues"])
+            return [issue for issue in answer.json()["issues"] if issue["origin"] == "incident"]
 
     async def issue(self, identity: str) -> dict[str, Any]:
         async with self.api() as api:
