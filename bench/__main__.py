@@ -61,6 +61,7 @@ async def run(names: list[str], sizes: Sizes) -> dict[str, Any]:
         with tempfile.TemporaryDirectory(prefix="calmo-bench-") as folder:
             try:
                 figures, details = await MEASUREMENTS[name](Path(folder), sizes)
+            # Whatever fails is printed and stands in the result; the other measurements still count.
             except Exception as error:
                 traceback.print_exc()
                 print_progress(tail_of_logs(Path(folder)))

@@ -212,6 +212,7 @@ class IncidentWorkflow:
         for event in batch:
             try:
                 decision = decide(state, (event,), now, self._policy)
+            # An event that a bug can't decide on must not hold up the others: it is kept as a dead letter.
             except Exception as error:
                 self._dead_letters.append(_dead_letter(event, f"no decision: {type(error).__name__}"))
             else:

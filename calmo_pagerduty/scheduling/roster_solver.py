@@ -141,8 +141,8 @@ class _Found:
 
 def _run(model: _Model, node_limit: int, time_limit: float) -> _Found:
     import numpy as np  # noqa: PLC0415 (a command starts without them)
-    from scipy.optimize import Bounds, LinearConstraint, milp  # noqa: PLC0415
-    from scipy.sparse import csr_array  # noqa: PLC0415
+    from scipy.optimize import Bounds, LinearConstraint, milp  # noqa: PLC0415 (as above)
+    from scipy.sparse import csr_array  # noqa: PLC0415 (as above)
 
     if not model.cost:
         fits = all(lower <= 0 <= upper for _, lower, upper in model.rows)

@@ -125,7 +125,7 @@ def optimise(
         typer.echo(json.dumps(call))
     else:
         from ingress.commands.output import print_view  # noqa: PLC0415 - imports rich
-        from ingress.commands.tool_view import call_view  # noqa: PLC0415
+        from ingress.commands.tool_view import call_view  # noqa: PLC0415 - imports rich
 
         print_view(call_view(call, []))
     raise typer.Exit({"done": 0, "waiting": 3, "running": 3}.get(call["state"], 1))

@@ -190,25 +190,25 @@ def _times(**times: datetime | None) -> list[tuple[str, str]]:
 
 def _overview(answer: Json, period: str) -> "RenderableType":
     # rich and the plots are imported when there is something to show.
-    from ingress.commands.workload_view import overview  # noqa: PLC0415
+    from ingress.commands.workload_view import overview  # noqa: PLC0415 - imports rich
 
     return overview(answer, period)
 
 
 def _pay(answer: Json) -> "RenderableType":
-    from ingress.commands.workload_view import pay_view  # noqa: PLC0415
+    from ingress.commands.workload_view import pay_view  # noqa: PLC0415 - imports rich
 
     return pay_view(answer)
 
 
 def _working_time(answer: Json) -> "RenderableType":
-    from ingress.commands.workload_view import working_time_view  # noqa: PLC0415
+    from ingress.commands.workload_view import working_time_view  # noqa: PLC0415 - imports rich
 
     return working_time_view(answer)
 
 
 def _suggestion(answer: Json) -> "RenderableType":
-    from ingress.commands.workload_view import suggestion_view  # noqa: PLC0415
+    from ingress.commands.workload_view import suggestion_view  # noqa: PLC0415 - imports rich
 
     return suggestion_view(answer)
 
@@ -218,6 +218,6 @@ def _request(answer: Json) -> "RenderableType":
 
 
 def _requests(answer: Json) -> "RenderableType":
-    from ingress.commands.workload_view import requests_view  # noqa: PLC0415
+    from ingress.commands.workload_view import requests_view  # noqa: PLC0415 - imports rich
 
     return requests_view(answer)
