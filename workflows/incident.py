@@ -42,6 +42,7 @@ with workflow.unsafe.imports_passed_through():
     from calmo_pagerduty.incidents.signals import DeadLetter, decode_signal
     from calmo_pagerduty.kernel.incident_ref import IncidentRef
     from calmo_pagerduty.kernel.model import FrozenModel
+    from calmo_pagerduty.logs import fault_fields
     from calmo_pagerduty.pagerduty.event_types import IncidentStatus
     from calmo_pagerduty.tool_calls.record_service import ToolCallTicket
     from workflows import activity_options, names
@@ -205,8 +206,9 @@ class IncidentWorkflow:
         now = workflow.now()
         try:
             return decide(self._state, batch, now, self._policy)
-        except Exception:
-            workflow.logger.exception("decision_failed")
+        # Only a bug gets here. Its message may quote what people wrote, so the log has its type and place.
+        except Exception as error:
+            workflow.logger.error("decision_failed", extra=fault_fields(error))
         state = self._state
         effects: list[Effect] = []
         for event in batch:
@@ -320,7 +322,7 @@ class IncidentWorkflow:
         except FailureError as error:
             if is_cancelled_exception(error):
                 raise
-            workflow.logger.exception("targets_not_looked_at")
+            workflow.logger.error("targets_not_looked_at", extra=fault_fields(error))
             self._due = None
             return
         self._due = checked.due
@@ -339,8 +341,9 @@ class IncidentWorkflow:
         state = self._state
         try:
             state = decide(state, self._waiting, workflow.now(), self._policy).state
-        except Exception:
-            workflow.logger.exception("decision_failed")
+        # Only a bug gets here. Its message may quote what people wrote, so the log has its type and place.
+        except Exception as error:
+            workflow.logger.error("decision_failed", extra=fault_fields(error))
         return StatusAsOf(status=state.status, as_of=state.as_of, as_of_seq=state.as_of_seq)
 
     def _has_work(self) -> bool:

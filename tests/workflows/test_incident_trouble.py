@@ -99,7 +99,7 @@ async def test_more_teams_than_can_be_searched_for_do_not_stick_the_workflow(run
 
 
 async def test_an_event_that_cannot_be_decided_is_set_aside_and_the_others_are_applied(
-    runs: IncidentRuns, monkeypatch: pytest.MonkeyPatch
+    runs: IncidentRuns, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     ref = runs.an_incident()
     poison = runs.take_in(ref, a_note(ref.incident_id))
@@ -108,7 +108,7 @@ async def test_an_event_that_cannot_be_decided_is_set_aside_and_the_others_are_a
         state: IncidentState, events: Sequence[EventFacts], now: datetime, policy: LifecyclePolicy
     ) -> Decision:
         if any(event.event_id == poison.event_id for event in events):
-            raise ZeroDivisionError
+            raise ZeroDivisionError("it quotes Robin's note")
         return decide(state, events, now, policy)
 
     monkeypatch.setattr("workflows.incident.decide", decide_with_a_fault)
@@ -122,6 +122,8 @@ async def test_an_event_that_cannot_be_decided_is_set_aside_and_the_others_are_a
     assert [letter.reason for letter in letters] == ["no decision: ZeroDivisionError"]
     assert json.loads(letters[0].payload)["event_id"] == poison.event_id
     assert _delivery_states(runs) == {poison.seq: "dead_letter"}
+    assert "decision_failed" in caplog.text
+    assert "Robin" not in caplog.text
 
 
 async def test_an_event_that_cannot_be_applied_is_set_aside_and_the_others_are_applied(
