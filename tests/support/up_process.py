@@ -107,6 +107,11 @@ class UpProcess:
         me = psutil.Process(self.running.pid)
         return [me, *me.children(recursive=True)]
 
+    def parts(self) -> list[psutil.Process]:
+        """Return the process and its children, without theirs."""
+        me = psutil.Process(self.running.pid)
+        return [me, *me.children()]
+
     def part(self, argument: str) -> psutil.Process | None:
         """Return the child that was started with this argument, if it runs now."""
         found = (child for child in self.family()[1:] if argument in _command_of(child))
