@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     url: str | None = None
     #: The URL of the Temporal UI.
     temporal_ui_url: str = "http://127.0.0.1:8233"
+    #: Connections of one address, also of a proxy: a further one closes one that waits.
+    connections_per_peer: Annotated[int, Field(ge=1)] = 500
     #: Deliveries per second of one webhook, and the burst, above which the answer is 429.
     webhook_rate: Annotated[float, Field(gt=0)] = 1000.0
     webhook_burst: Annotated[int, Field(gt=0)] = 4000

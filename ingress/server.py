@@ -1,5 +1,6 @@
 """Serve the ingress over HTTP, and let requests in flight finish before it stops."""
 
+from functools import partial
 from types import FrameType
 
 import uvicorn
@@ -10,10 +11,14 @@ from calmo_pagerduty import logs
 from calmo_pagerduty.processes import check_port
 from calmo_pagerduty.settings import Settings
 from ingress.app import build_app
+from ingress.connection_limits import ConnectionLimits
+from ingress.http_protocol import LimitedProtocol
 from ingress.parts import Ingress
 
 #: How long requests in flight may take to finish. PagerDuty waits 5 s for an answer.
 SHUTDOWN_SECONDS = 4
+#: How long a connection may wait for its next request.
+KEEP_ALIVE_SECONDS = 20
 
 
 class _Server(uvicorn.Server):
@@ -39,11 +44,14 @@ def run_ingress(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises StoreUnavailable, KeyProblem."""
     with open_store(settings) as store:
         ingress = Ingress(Services.of(store))
+        limits = ConnectionLimits(settings.connections_per_peer)
         config = uvicorn.Config(
             build_app(ingress),
             host=settings.http_host,
             port=settings.http_port,
-            http="httptools",
+            # uvicorn calls it like the class that it completes.
+            http=partial(LimitedProtocol, limits),  # type: ignore[arg-type]
+            ws="none",
             loop="uvloop",
             log_config=None,
             # The path holds the webhook's id, which is a secret.
@@ -51,8 +59,7 @@ def run_ingress(settings: Settings) -> None:
             server_header=False,
             date_header=False,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-            timeout_keep_alive=75,
-            limit_concurrency=2000,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             backlog=2048,
         )
         _Server(config, ingress).run()

@@ -63,7 +63,13 @@ class IngressProcess:
 
 
 @contextmanager
-def run_ingress(folder: Path, body_seconds: float = LIMIT, **environment: str) -> Iterator[IngressProcess]:
+def run_ingress(
+    folder: Path,
+    body_seconds: float = LIMIT,
+    head_seconds: float = LIMIT,
+    unread_seconds: float = LIMIT,
+    **environment: str,
+) -> Iterator[IngressProcess]:
     """Run `calmo-pagerduty ingress` with a data folder of its own; Temporal is nowhere unless given."""
     settings = Settings(data_dir=folder, http_port=free_port())
     with closing(Database(settings.database)) as database, (folder / "ingress.log").open("wb") as log:
@@ -73,6 +79,8 @@ def run_ingress(folder: Path, body_seconds: float = LIMIT, **environment: str) -
                 sys.executable,
                 str(PATIENT_INGRESS),
                 str(body_seconds),
+                str(head_seconds),
+                str(unread_seconds),
                 "ingress",
                 "--port",
                 str(settings.http_port),
