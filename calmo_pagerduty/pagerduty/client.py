@@ -70,12 +70,13 @@ class PagerDutyClient:
         """Return the list in one piece, at most `at_most` items."""
         items: list[JsonObject] = []
         notes: list[str] = []
-        next_cursor = listing.after
+        next_cursor, read = listing.after, 0
         async for page in self.pages(listing):
             items += page.items
             notes += page.notes
             next_cursor = page.next
-        return ListResult(items=tuple(items), next=next_cursor, notes=tuple(notes))
+            read += page.read
+        return ListResult(items=tuple(items), next=next_cursor, notes=tuple(notes), read=read)
 
     async def run(self, plan: Plan) -> JsonObject:
         """Send the plan's requests, give it the answers, and return its result.

@@ -23,6 +23,7 @@ class Paginator:
         self._ceiling = ceiling
         self._position: ListCursor | None = start_cursor(listing, connection_id)
         self._remaining = listing.at_most
+        self._read = 0
         self._limit = 0
         self._seen: set[str] = set()
 
@@ -32,12 +33,14 @@ class Paginator:
         return None if self._position is None else encode_cursor(self._position)
 
     def request(self) -> ApiRequest | None:
-        """Return the next request; None at the end of the list or after `at_most` items."""
+        """Return the next request; None at the end of the list, after `at_most` or `read_at_most` items."""
         at = self._position
-        if at is None or self._remaining <= 0:
-            return None
         listing = self._listing
-        self._limit = min(listing.page_size, at.skip + self._remaining)
+        if at is None or self._remaining <= 0 or (listing.keep and self._read >= listing.read_at_most):
+            return None
+        # Where items are left out, more of them must be read than are wanted.
+        wanted = listing.page_size if listing.keep else self._remaining
+        self._limit = min(listing.page_size, at.skip + wanted)
         request = with_bounds(listing.request, at.bounds)
         match listing.paging:
             case Paging.NONE:
@@ -68,20 +71,22 @@ class Paginator:
             used += 1
             after = self._pass(after, item, items)
         self._remaining -= len(items)
+        read = used - at.skip
+        self._read += read
         notes: tuple[str, ...] = ()
         if used < len(page):
             place = {"offset": at.offset + used} if self._is_classic else {"skip": used}
             self._position = after.model_copy(update=place)
         else:
             self._position, notes = self._advance(after, answer, len(page))
-        return ListResult(items=tuple(items), next=self.next, notes=notes)
+        return ListResult(items=tuple(items), next=self.next, notes=notes, read=read)
 
     @property
     def _is_classic(self) -> bool:
         return self._listing.paging is Paging.CLASSIC
 
     def _pass(self, at: ListCursor, item: JsonObject, items: list[JsonObject]) -> ListCursor:
-        """Append the item unless it came before: pages shift when a list grows while it is read."""
+        """Append the item if it is wanted, unless it came before: pages shift when a list grows meanwhile."""
         identity = item.get("id")
         if isinstance(identity, str) and self._listing.paging is not Paging.NONE:
             if identity in self._seen:
@@ -92,7 +97,8 @@ class Paginator:
             if after is None:
                 return at
             at = after
-        items.append(item)
+        if self._listing.keep is None or self._listing.keep(item):
+            items.append(item)
         return at
 
     def _advance(

@@ -62,8 +62,12 @@ def list_request(
     *,
     paging: Paging = Paging.CLASSIC,
     divisible: bool = False,
+    keep: Callable[[JsonObject], bool] | None = None,
 ) -> ListRequest:
-    """Build the request of a list, of which at most `limit` items are read from `after` on."""
+    """Build the request of a list, of which at most `limit` items are returned from `after` on.
+
+    `keep` filters what PagerDuty can't: the list is read on until `limit` items are kept.
+    """
     return ListRequest(
         request=request,
         items=items,
@@ -71,7 +75,8 @@ def list_request(
         at_most=limit,
         after=after,
         divisible_by_time=divisible,
-        page_size=max(1, min(limit, 1000 if paging is Paging.ANALYTICS else 100)),
+        page_size=100 if keep else max(1, min(limit, 1000 if paging is Paging.ANALYTICS else 100)),
+        keep=keep,
     )
 
 

@@ -1,6 +1,6 @@
 """Requests to PagerDuty's REST API as values: tools build them, the client sends them."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from enum import StrEnum
 from typing import Any
 
@@ -72,6 +72,10 @@ class ListRequest(FrozenModel):
     #: True if `since` and `until` may be narrowed to get past the 10,000 items of one search.
     divisible_by_time: bool = False
     page_size: int = 100
+    #: Tells which items to keep, where PagerDuty can't filter; None keeps all. `at_most` counts kept items.
+    keep: Callable[[JsonObject], bool] | None = None
+    #: How many items to read at most in search of those to keep.
+    read_at_most: int = 1_000
 
 
 class ListResult(FrozenModel):
@@ -81,6 +85,8 @@ class ListResult(FrozenModel):
     next: str | None = None
     #: Notes for the reader, such as that a part is missing, and why.
     notes: tuple[str, ...] = ()
+    #: How many items were read to find these.
+    read: int = 0
 
 
 #: A generator without I/O. It yields requests, is sent the answer (a JsonObject for an ApiRequest, a

@@ -103,8 +103,6 @@ def _matches(call: Call, incident: Incident) -> bool:
         ("incident_key", frozenset({incident.incident_key})),
         ("team_ids[]", frozenset(team.id for team in incident.teams)),
         ("user_ids[]", frozenset(user.id for user in incident.assignees)),
-        # This filter is undocumented, but works at PagerDuty, which ignores `priorities[]`.
-        ("priority_ids[]", frozenset({incident.priority.id} if incident.priority else ())),
     )
     return all(name not in query or not has.isdisjoint(query[name]) for name, has in tests)
 

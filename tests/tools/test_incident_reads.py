@@ -1,13 +1,41 @@
 """Tools that read incidents ask for what is meant, and show what is needed, whatever is missing."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from calmo_pagerduty.kernel.instants import format_iso_utc
 from calmo_pagerduty.pagerduty.errors import InvalidRequest, NotFound
-from calmo_pagerduty.pagerduty.requests import ListRequest
+from calmo_pagerduty.pagerduty.pagination import Paginator
+from calmo_pagerduty.pagerduty.requests import JsonObject, ListRequest, ListResult
+from calmo_pagerduty.tools.arguments import parse_arguments
+from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.plans import shapes
-from tests.support.plan_runs import NOON, listed, run
+from tests.support.plan_runs import FIRST, NOON, drive, listed, run
+
+
+def an_incident(number: int, priority: str) -> JsonObject:
+    created_at = format_iso_utc(NOON - timedelta(minutes=number))
+    return {"id": f"Q{number}", "created_at": created_at, "priority": {"id": priority}}
+
+
+def read_incidents(everything: list[JsonObject], arguments: dict[str, Any]) -> JsonObject:
+    """Call list_incidents on an account that ignores every filter, page by page."""
+
+    def pages(asked: Any) -> ListResult:
+        paginator, items, read = Paginator(asked), [], 0
+        while (request := paginator.request()) is not None:
+            query = dict(request.query)
+            offset, limit = int(query["offset"]), int(query["limit"])
+            page = everything[offset : offset + limit]
+            taken = paginator.take({"incidents": page, "more": offset + limit < len(everything)})
+            items += taken.items
+            read += taken.read
+        return ListResult(items=tuple(items), next=paginator.next, read=read)
+
+    tool = TOOLS["list_incidents"]
+    return drive(tool.plan(parse_arguments(tool, arguments), FIRST), pages).result
 
 
 def test_open_incidents_are_found_however_old_they_are() -> None:
@@ -34,9 +62,33 @@ def test_incidents_outside_the_window_or_of_another_priority_are_left_out() -> N
     before = inside | {"id": "P2", "created_at": "2026-03-01T07:59:59Z"}
     other = inside | {"id": "P3", "priority": None}
     arguments = {"since": "2026-03-01T08:00:00Z", "priority_ids": ["PP1"]}
-    done = run("list_incidents", arguments, listed(inside, before, other, next_="token"))
-    assert [item["id"] for item in done.result["items"]] == ["P1"]
-    assert done.result["next"] == "token"
+    asked = run("list_incidents", arguments, listed()).asked[0]
+    assert isinstance(asked, ListRequest) and asked.keep is not None
+    assert [asked.keep(resource) for resource in (inside, before, other)] == [True, False, False]
+
+
+def test_a_filter_by_priority_reads_on_until_enough_match() -> None:
+    """PagerDuty ignores the filter. The oldest 40 of 100 incidents have the priority; then 2,400 don't."""
+    hundred = [an_incident(number, "PP1" if number >= 60 else "PP2") for number in range(100)]
+    found = read_incidents(hundred, {"priority_ids": ["PP1"], "limit": 10})
+    assert [item["id"] for item in found["items"]] == [f"Q{number}" for number in range(60, 70)]
+    assert found["notes"] == [
+        "70 incidents were read, since PagerDuty can't filter by priority; 10 match so far:"
+        " go on with `after`, more may follow"
+    ]
+    rest = read_incidents(hundred, {"priority_ids": ["PP1"], "limit": 100, "after": found["next"]})
+    assert [item["id"] for item in rest["items"]] == [f"Q{number}" for number in range(70, 100)]
+    assert rest["next"] is None and "these are all that match" in rest["notes"][0]
+
+
+def test_a_search_by_priority_ends_at_a_bound_and_says_so() -> None:
+    many = [an_incident(number, "PP1" if number == 2_400 else "PP2") for number in range(2_500)]
+    found = read_incidents(many, {"priority_ids": ["PP1"]})
+    assert found["items"] == [] and found["next"]
+    assert "1000 incidents were read" in found["notes"][0] and "more may follow" in found["notes"][0]
+    again = read_incidents(many, {"priority_ids": ["PP1"], "after": found["next"]})
+    last = read_incidents(many, {"priority_ids": ["PP1"], "after": again["next"]})
+    assert [item["id"] for item in last["items"]] == ["Q2400"] and last["next"] is None
 
 
 def test_a_listing_goes_on_where_it_stopped() -> None:

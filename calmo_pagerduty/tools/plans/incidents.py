@@ -80,20 +80,35 @@ def list_incidents(arguments: ListIncidents, call: CallContext) -> Plan:
             "service_ids[]": arguments.service_ids,
             "team_ids[]": arguments.team_ids,
             "user_ids[]": arguments.user_ids,
-            "priority_ids[]": arguments.priority_ids,
             "incident_key": arguments.incident_key,
             "sort_by": arguments.sort_by,
         },
     )
     listed: ListResult = yield list_request(
-        request, "incidents", arguments.limit, arguments.after, divisible=not everything
+        request,
+        "incidents",
+        arguments.limit,
+        arguments.after,
+        divisible=not everything,
+        # PagerDuty can't filter by priority. Observed: it uses only the date of a bound.
+        keep=partial(_matches, arguments)
+        if arguments.priority_ids or arguments.since or arguments.until
+        else None,
     )
-    # Observed: PagerDuty uses only the date of a bound, and ignores a priority filter.
-    matching = tuple(resource for resource in listed.items if _matches(resource, arguments))
-    return page_result(listed.model_copy(update={"items": matching}), shapes.shape_incident)
+    return page_result(listed, shapes.shape_incident, *_notes(arguments, listed))
 
 
-def _matches(resource: JsonObject, arguments: ListIncidents) -> bool:
+def _notes(arguments: ListIncidents, listed: ListResult) -> list[str]:
+    """Return what was read, if PagerDuty couldn't filter: a short list must not be taken for a whole one."""
+    if not arguments.priority_ids:
+        return []
+    found = f"{listed.read} incidents were read, since PagerDuty can't filter by priority"
+    if listed.next is None:
+        return [f"{found}: these are all that match"]
+    return [f"{found}; {len(listed.items)} match so far: go on with `after`, more may follow"]
+
+
+def _matches(arguments: ListIncidents, resource: JsonObject) -> bool:
     created = parse_instant(resource.get("created_at"))
     if created and arguments.since and created < arguments.since:
         return False
