@@ -1,6 +1,6 @@
 """Schedules of both kinds are one thing to whoever reads them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from calmo_pagerduty.pagerduty.errors import InvalidRequest, NotFound, ServerFault, TokenRejected
 from calmo_pagerduty.pagerduty.requests import ListRequest
 from calmo_pagerduty.pagerduty.schedules import find_gaps, parse_layer_schedule, parse_shift_schedule
-from tests.support.plan_runs import listed, run
+from tests.support.plan_runs import FIRST, NOON, listed, run
 
 OTHER_KIND = InvalidRequest("This is a shift-based schedule. Use the v3 Schedules API", status=400)
 LAYERS = {"id": "PA", "type": "schedule", "name": "Layers", "time_zone": "UTC"}
@@ -135,6 +135,15 @@ def test_who_is_on_call_now_and_who_will_be() -> None:
     asked = run("list_on_call_users", {}, listed())
     assert asked.query()["since"] == ["2026-03-02T12:00:00Z"]
     assert asked.query()["until"] == ["2026-03-02T12:00:01Z"]
+
+
+def test_a_covered_window_has_no_gap_though_the_clock_shows_a_fraction_of_a_second() -> None:
+    now = NOON + timedelta(microseconds=500_000)
+    entries = [entry("2026-03-01T00:00:00Z", "2026-03-16T12:00:00Z", "PU1")]
+    thing = LAYERS | {"final_schedule": {"rendered_schedule_entries": entries}}
+    at_half_past = FIRST.model_copy(update={"now": now})
+    done = run("get_schedule", {"schedule_id": "PA"}, {"schedule": thing}, call=at_half_past)
+    assert done.result["gaps"] == []
 
 
 def test_gaps_are_between_entries_that_overlap_or_not() -> None:

@@ -38,6 +38,8 @@ class Window(Arguments):
         return self._bounded(since, self.until or since + default)
 
     def _bounded(self, since: datetime, until: datetime) -> tuple[datetime, datetime]:
+        # PagerDuty is asked for whole seconds, and what it answers ends at one: a fraction would be a gap.
+        since, until = since.replace(microsecond=0), until.replace(microsecond=0)
         if not timedelta(0) < until - since <= self.longest:
             raise InvalidRequest(
                 "The window is empty or too long",
