@@ -23,7 +23,7 @@ from calmo_pagerduty.pagerduty.client import PagerDutyClient
 from calmo_pagerduty.pagerduty.errors import InvalidRequest, RateLimited
 from calmo_pagerduty.pagerduty.rate_limits import RateHeaders
 from calmo_pagerduty.pagerduty.requests import ApiRequest
-from calmo_pagerduty.pagerduty.token_kinds import Region
+from calmo_pagerduty.pagerduty.token_kinds import Region, TokenKind
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 #: PagerDuty's figures are stored at most this often: only people read them.
@@ -79,6 +79,17 @@ class PagerDutyClients:
         )
         permits = self._permits(connection, timeout)
         return PagerDutyClient(account, self._http, PacedPermits(pacer, permits) if pacer else permits)
+
+    def trial_client(self, region: Region, kind: TokenKind, token: SecretStr) -> PagerDutyClient:
+        """Return a client for a token that no connection has yet, to test it. It has no share of a limit.
+
+        Raises InvalidRequest if the token can't be sent, or if this instance has no simulator.
+        """
+        try:
+            account = Account(base_url=self._base_url(region), token=token, token_kind=kind)
+        except ValueError as error:
+            raise InvalidRequest(str(error), advice="copy it again from PagerDuty") from None
+        return PagerDutyClient(account, self._http)
 
     def _permits(self, connection: Connection, timeout: timedelta) -> "SharedPermits":
         """Return the connection's permits. Claims at the same moment share one database write."""

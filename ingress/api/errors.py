@@ -70,6 +70,14 @@ class NotAnIncident(Exception):
     """A finding opened the issue: PagerDuty knows no incident of it. The message says what to do."""
 
 
+class TokenRefused(Exception):
+    """PagerDuty rejects the token, so that it isn't kept. The message says what to do."""
+
+
+class PagerDutySilent(Exception):
+    """PagerDuty can't be asked about what is to be stored, so that it isn't. The message says what to do."""
+
+
 class DecisionRefused(Exception):
     """The person may not decide on this call. The message says why."""
 
@@ -87,6 +95,8 @@ STATUS_OF_ERROR: Mapping[type[Exception], HTTPStatus] = {
     ActionRefused: HTTPStatus.CONFLICT,
     NotAnIncident: HTTPStatus.CONFLICT,
     InvalidAction: HTTPStatus.BAD_REQUEST,
+    TokenRefused: HTTPStatus.BAD_REQUEST,
+    PagerDutySilent: HTTPStatus.BAD_GATEWAY,
     InvalidArguments: HTTPStatus.BAD_REQUEST,
     InvalidSelector: HTTPStatus.BAD_REQUEST,
     CapReached: HTTPStatus.TOO_MANY_REQUESTS,

@@ -9,6 +9,7 @@ import typer
 
 from calmo_pagerduty.connections.severity import Severity
 from calmo_pagerduty.kernel.explained_error import ExplainedError
+from calmo_pagerduty.kernel.nearest_name import nearest_hint
 from calmo_pagerduty.pagerduty.token_kinds import TokenKind
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, DATA_DIR
@@ -23,10 +24,15 @@ Json = dict[str, Any]
 CONNECTION = typer.Argument(help="The connection's id")
 TOKEN_STDIN = typer.Option("--token-stdin", help="Read PagerDuty's token from standard input.")
 TOKEN_KIND = typer.Option("--token-kind", help="api_token (a REST API key) or oauth (a bearer token)")
+UNTESTED = typer.Option("--untested", help="Keep the token without asking PagerDuty whether it works")
 
 
 class NoToken(ExplainedError):
     """Standard input holds no token."""
+
+
+class NoSuchSwitch(ExplainedError):
+    """The connection has no such switch."""
 
 
 def _path(connection: str, *more: str) -> str:
@@ -49,6 +55,7 @@ def add(
     region: Annotated[str, typer.Option(help="us or eu")] = "us",
     token_stdin: Annotated[bool, TOKEN_STDIN] = False,
     token_kind: Annotated[TokenKind, TOKEN_KIND] = TokenKind.API_TOKEN,
+    untested: Annotated[bool, UNTESTED] = False,
     from_address: Annotated[
         str | None,
         typer.Option("--from", help="The e-mail address of the PagerDuty user who makes the writes"),
@@ -56,8 +63,9 @@ def add(
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Connect a PagerDuty account. Reads are allowed, writes are not."""
+    """Connect a PagerDuty account, if its token works. Reads are allowed, writes are not."""
     body: Json = {"name": name, "scope": scope, "region": region, "token_kind": token_kind}
+    body["untested"] = untested
     if from_address:
         body["from_address"] = from_address
     if token_stdin:
@@ -101,15 +109,16 @@ def rotate(
     connection: Annotated[str, CONNECTION],
     token_stdin: Annotated[bool, TOKEN_STDIN] = True,
     token_kind: Annotated[TokenKind, TOKEN_KIND] = TokenKind.API_TOKEN,
+    untested: Annotated[bool, UNTESTED] = False,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Replace the token by that on standard input. Calls that run already still use the old token."""
+    """Replace the token by that on standard input, if it works. Calls that run still use the old token."""
     if not token_stdin:
         raise NoToken(
             "the token is read only from standard input, where no other user of the machine can see it"
         )
-    body = {"token": _read_token(), "token_kind": token_kind}
+    body = {"token": _read_token(), "token_kind": token_kind, "untested": untested}
     _print_connection(client_of(data_dir).send("POST", _path(connection, "token"), body), as_json)
 
 
@@ -147,7 +156,8 @@ def permit(
     switches = rules["teams"].setdefault(team, {}) if team else rules["switches"]
     switches.update(dict.fromkeys(allow or [], "allow") | dict.fromkeys(deny or [], "deny"))
     for selector in clear or []:
-        switches.pop(selector, None)
+        if switches.pop(selector, None) is None:
+            raise NoSuchSwitch(f"there is no switch {selector!r} to clear{nearest_hint(selector, switches)}")
     if approve is not None:
         rules["approve"] = [] if approve == "none" else [risk.strip() for risk in approve.split(",")]
     if writes_per_hour is not None:

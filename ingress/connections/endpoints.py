@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from pydantic import SecretStr
 from starlette.requests import Request
 
 from calmo_pagerduty.access import audit_store as audit
@@ -22,7 +23,8 @@ from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.scopes import Scope, ScopeKind
 from calmo_pagerduty.pagerduty.errors import PagerDutyError
-from calmo_pagerduty.pagerduty.token_kinds import Region
+from calmo_pagerduty.pagerduty.token_kinds import Region, TokenKind
+from calmo_pagerduty.pagerduty.tokens import TokenInfo
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.permissions import ConnectionRules, enables_writes
 from ingress.api.endpoints import Endpoint, EndpointRow, Json, NoInput
@@ -39,7 +41,10 @@ from ingress.connections.models import (
     connection_model,
     rate_model,
 )
+from ingress.connections.rule_checks import check_teams, check_tool_names
+from ingress.connections.token_trial import try_token
 
+SILENT = ((502, "PagerDuty can't be asked about the token or the teams"),)
 NOT_FOUND = ((404, "there is no such connection, or this API key may not see it"),)
 PERMIT_TIMEOUT = timedelta(seconds=5)
 
@@ -71,6 +76,7 @@ class ConnectionEndpoints:
                 permission=CONNECTIONS_WRITE,
                 takes=ConnectionBody,
                 handler=self.add,
+                statuses=SILENT,
             ),
             Endpoint(
                 "GET",
@@ -90,7 +96,7 @@ class ConnectionEndpoints:
                 permission=CONNECTIONS_WRITE,
                 takes=ConnectionChange,
                 handler=self.change,
-                statuses=NOT_FOUND,
+                statuses=(*NOT_FOUND, *SILENT),
             ),
             Endpoint(
                 "DELETE",
@@ -110,7 +116,7 @@ class ConnectionEndpoints:
                 permission=CONNECTIONS_WRITE,
                 takes=TokenBody,
                 handler=self.rotate,
-                statuses=NOT_FOUND,
+                statuses=(*NOT_FOUND, *SILENT),
             ),
             Endpoint(
                 "POST",
@@ -147,6 +153,8 @@ class ConnectionEndpoints:
             raise NotPermitted(f"this API key doesn't see the scope {scope}")
         rules = body.rules.rules()
         _check_administrator(principal, scope, ConnectionRules(), rules)
+        check_tool_names(ConnectionRules(), rules)
+        facts = await self._try(body.region, body.token_kind, body.token, body.untested)
         now = datetime.now(UTC)
 
         def write(transaction: Transaction) -> ConnectionModel:
@@ -163,7 +171,7 @@ class ConnectionEndpoints:
             )
             if body.token is not None:
                 added = _get_connection(transaction, principal, connection_id)
-                connections.update_token(transaction, self._keyring, added, body.token_kind, body.token)
+                self._keep(transaction, principal, added, body.token_kind, body.token, facts)
             return _audit_change(transaction, principal, connection_id, "added", now)
 
         return await self._database.write(write)
@@ -171,6 +179,7 @@ class ConnectionEndpoints:
     async def change(self, request: Request, principal: Principal, body: ConnectionChange) -> ConnectionModel:
         """PATCH /api/connections/{id}"""
         connection = await self._find(request, principal)
+        await self._check_rules(connection, body)
         values = body.model_dump(mode="json", exclude={"rules"}, exclude_unset=True)
         now = datetime.now(UTC)
 
@@ -190,17 +199,51 @@ class ConnectionEndpoints:
 
         return await self._database.write(write)
 
+    async def _check_rules(self, connection: Connection, body: ConnectionChange) -> None:
+        """Raises InvalidSelector, ValidationError, PagerDutySilent."""
+        if body.rules is None:
+            return
+        rules = body.rules.rules()
+        check_tool_names(connection.rules, rules)
+        if connection.token_kind is not None and set(rules.teams) - set(connection.rules.teams):
+            client = await self._accounts.client(connection, PERMIT_TIMEOUT)
+            await check_teams(client, connection.rules, rules)
+
     async def rotate(self, request: Request, principal: Principal, body: TokenBody) -> ConnectionModel:
         """POST /api/connections/{id}/token. Calls that run already still use the old token."""
         connection = await self._find(request, principal)
+        facts = await self._try(connection.region, body.token_kind, body.token, body.untested)
         now = datetime.now(UTC)
 
         def write(transaction: Transaction) -> ConnectionModel:
             current = _get_connection(transaction, principal, connection.id)
-            connections.update_token(transaction, self._keyring, current, body.token_kind, body.token)
+            self._keep(transaction, principal, current, body.token_kind, body.token, facts)
             return _audit_change(transaction, principal, current.id, "token rotated", now)
 
         return await self._database.write(write)
+
+    async def _try(
+        self, region: Region, kind: TokenKind, token: SecretStr | None, untested: bool
+    ) -> TokenInfo | None:
+        """Return what PagerDuty tells of the token; None if it is not to be tested, or if there is none.
+
+        Raises TokenRefused, PagerDutySilent.
+        """
+        return None if token is None or untested else await try_token(self._accounts, region, kind, token)
+
+    def _keep(
+        self,
+        transaction: Transaction,
+        principal: Principal,
+        connection: Connection,
+        kind: TokenKind,
+        token: SecretStr,
+        facts: TokenInfo | None,
+    ) -> None:
+        connections.update_token(transaction, self._keyring, connection, kind, token)
+        if facts is not None:
+            with_token = _get_connection(transaction, principal, connection.id)
+            connections.update_token_info(transaction, with_token, facts)
 
     async def remove(self, request: Request, principal: Principal, _nothing: NoInput) -> ConnectionModel:
         """DELETE /api/connections/{id}: delete its token at once. Its issues and audit rows stay."""

@@ -65,6 +65,8 @@ class ConnectionBody(Model):
     region: Region = Region.US
     token: Token | None = None
     token_kind: TokenKind = TokenKind.API_TOKEN
+    #: True to keep the token without testing it.
+    untested: bool = False
     from_address: Address | None = None
     severities: Mapping[PriorityName, Severity] = {}
     requests_per_minute: PerMinute | None = None
@@ -85,10 +87,12 @@ class ConnectionChange(Model):
 
 
 class TokenBody(Model):
-    """A new token, which replaces the current token."""
+    """A new token, which replaces the current token once PagerDuty accepts it."""
 
     token: Token
     token_kind: TokenKind = TokenKind.API_TOKEN
+    #: True to keep the token without testing it.
+    untested: bool = False
 
 
 class RateModel(Model):

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from calmo_pagerduty.db.tables import audit
 from ingress.app import build_app
+from pagerduty_simulator.rest.faults import Faults
 from pagerduty_simulator.rest.serving import running_server
 from tests.support.connected import TOKEN
 from tests.support.system import System
@@ -54,6 +55,29 @@ async def test_a_new_token_takes_the_place_of_the_old_one(terminal: Terminal, se
     assert tried.code == 1 and "rejects the token" in tried.text
 
 
+async def test_a_token_that_pagerduty_rejects_replaces_no_other_unless_untested(
+    terminal: Terminal, service: System
+) -> None:
+    rotate = ("connection", "rotate", service.connection_id)
+    refused = await terminal.run(*rotate, said=OTHER_TOKEN)
+    assert refused.code == 1 and "rejects the token" in refused.error and "--untested" in refused.error
+    assert OTHER_TOKEN not in refused.error
+    await service.done("list_services")
+    added = await terminal.run(*ADD, "--token-stdin", said=OTHER_TOKEN)
+    assert added.code == 1 and len((await service.get("/api/connections"))["connections"]) == 1
+    kept = await terminal.run(*rotate, "--untested", said=OTHER_TOKEN)
+    assert kept.code == 0, kept.error
+    assert (await service.call("list_services")).status_code != 200
+
+
+async def test_a_token_is_not_kept_while_pagerduty_is_silent(terminal: Terminal, service: System) -> None:
+    service.site.faults.fail_next(500, times=20)
+    refused = await terminal.run("connection", "rotate", service.connection_id, said=TOKEN)
+    assert refused.code == 1 and "can't be tested" in refused.error
+    service.site.faults = Faults()
+    assert (await service.get(f"/api/connections/{service.connection_id}"))["token_version"] == 1
+
+
 async def test_without_a_token_on_standard_input_one_line_says_so(
     terminal: Terminal, service: System
 ) -> None:
@@ -72,10 +96,11 @@ async def test_switches_are_set_and_taken_away(terminal: Terminal, service: Syst
     permit = ("connection", "permit", service.connection_id, "--json")
     caps = ("--approve", "medium,high", "--writes-per-hour", "5", "--clear", "risk:medium")
     await terminal.run(*permit, "--allow", "category:services", "--deny", "risk:high", *caps)
-    last = await terminal.run(*permit, "--team", "PWEB", "--allow", "tool:resolve_incident")
+    team = next(iter(service.account.teams.values()))
+    last = await terminal.run(*permit, "--team", team.id, "--allow", "tool:resolve_incident")
     rules = last.json["rules"]
     assert rules["switches"] == {"category:services": "allow", "risk:high": "deny"}
-    assert rules["teams"] == {"PWEB": {"tool:resolve_incident": "allow"}}
+    assert rules["teams"] == {team.id: {"tool:resolve_incident": "allow"}}
     assert (sorted(rules["approve"]), rules["writes_per_hour"]) == (["high", "medium"], 5)
     assert (await terminal.run(*permit, "--approve", "none")).json["rules"]["approve"] == []
 
@@ -84,6 +109,23 @@ async def test_a_switch_about_nothing_is_said_in_one_line(terminal: Terminal, se
     failed = await terminal.run("connection", "permit", service.connection_id, "--allow", "riks:high")
     assert failed.code == 1
     assert len(failed.error.splitlines()) == 1 and "risk:LEVEL" in failed.error
+
+
+async def test_a_switch_for_what_does_not_exist_is_refused_with_the_nearest_name(
+    terminal: Terminal, service: System
+) -> None:
+    """A denial of a misspelt tool, or for a team that nobody is in, would forbid nothing."""
+    permit = ("connection", "permit", service.connection_id)
+    before = (await service.get(f"/api/connections/{service.connection_id}"))["rules"]
+    for switch in ("--allow", "--deny"):
+        failed = await terminal.run(*permit, switch, "tool:creat_incident")
+        assert failed.code == 1 and "did you mean create_incident?" in failed.error
+    team = next(iter(service.account.teams.values()))
+    failed = await terminal.run(*permit, "--team", team.name.lower(), "--deny", "risk:high")
+    assert failed.code == 1 and f"did you mean {team.id} ({team.name})?" in failed.error
+    failed = await terminal.run(*permit, "--clear", "risk:hihg")
+    assert failed.code == 1 and "did you mean risk:high?" in failed.error
+    assert (await service.get(f"/api/connections/{service.connection_id}"))["rules"] == before
 
 
 async def test_the_audit_is_listed_and_an_altered_row_is_named(terminal: Terminal, service: System) -> None:

@@ -24,7 +24,8 @@ def read_incidents(everything: list[JsonObject], arguments: dict[str, Any]) -> J
     """Call list_incidents on an account that ignores every filter, page by page."""
 
     def pages(asked: Any) -> ListResult:
-        paginator, items, read = Paginator(asked), [], 0
+        paginator, read = Paginator(asked), 0
+        items: list[JsonObject] = []
         while (request := paginator.request()) is not None:
             query = dict(request.query)
             offset, limit = int(query["offset"]), int(query["limit"])
