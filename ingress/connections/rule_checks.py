@@ -16,7 +16,7 @@ from calmo_pagerduty.tools.permissions import ConnectionRules, InvalidSelector
 from ingress.api.errors import PagerDutySilent
 
 _TOOL = "tool:"
-_MOST_TEAMS = 1_000
+_MAX_TEAMS = 1_000
 
 
 def check_tool_names(before: ConnectionRules, after: ConnectionRules) -> None:
@@ -51,7 +51,7 @@ async def check_teams(client: PagerDutyClient, before: ConnectionRules, after: C
 async def _near(client: PagerDutyClient, text: str) -> str:
     """Return the hint of the team that was meant, by its id or by its name."""
     try:
-        listed = await client.collect(list_request(get("/teams"), "teams", _MOST_TEAMS))
+        listed = await client.collect(list_request(get("/teams"), "teams", _MAX_TEAMS))
     except PagerDutyError:
         return ""
     ids = {str(team.get("id")) for team in listed.items}
