@@ -8,6 +8,7 @@ from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.findings import queries, store
+from calmo_pagerduty.findings.issue_store import update_issue
 from calmo_pagerduty.findings.lifecycle import (
     FindingDecisionRefused,
     StoredFinding,
@@ -15,7 +16,6 @@ from calmo_pagerduty.findings.lifecycle import (
     change_when_decided,
 )
 from calmo_pagerduty.findings.persons import is_shown
-from calmo_pagerduty.findings.service import update_issue
 
 
 class FindingDecisionService:

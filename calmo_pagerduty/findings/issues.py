@@ -128,6 +128,33 @@ def entry_of(
     )
 
 
+def issue_closed(issue: Issue, at: datetime, reason: str) -> tuple[Issue, TimelineEntry]:
+    """Return the issue closed without its finding, which is gone, and the entry for its timeline."""
+    event_type = EVENT_OF_ISSUE[FindingEventKind.RESOLVED]
+    rule = rule_of(event_type)
+    closed = replace(
+        issue,
+        status=IncidentStatus.RESOLVED,
+        resolve_reason=reason,
+        resolved_at=at,
+        updated_at=at,
+        as_of=at,
+        last_event_at=at,
+        last_event_type=event_type,
+    )
+    entry = TimelineEntry(
+        event_id=f"{FINDING_PREFIX}gone",
+        event_type=event_type,
+        action=rule.action,
+        occurred_at=at,
+        seq=0,
+        actor=None,
+        summary=f"{rule.timeline_text}: {reason}",
+        moved=True,
+    )
+    return closed, entry
+
+
 def _new_issue(stored: StoredFinding, scope: Scope) -> Issue:
     finding = stored.finding
     return Issue(

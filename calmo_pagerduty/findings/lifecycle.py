@@ -121,6 +121,7 @@ _KIND_OF_DECISION: Mapping[Trigger, FindingEventKind] = {
 
 NOT_FOUND_ANY_MORE = "the analysis does not find it any more"
 IT_IS_OVER = "its time is over"
+CONNECTION_REMOVED = "the connection to the account was removed"
 
 
 class FindingDecisionRefused(ExplainedError):
@@ -197,6 +198,14 @@ def change_when_gone(stored: StoredFinding, now: int) -> Change:
     at = stored.finding.at
     reason = IT_IS_OVER if at is not None and at.end <= now else NOT_FOUND_ANY_MORE
     return Change(state, FindingEventKind.RESOLVED, reason)
+
+
+def change_when_removed(stored: StoredFinding) -> Change:
+    """Return what a finding becomes whose connection is removed: no run will look for it again."""
+    state = _next_state(stored.state, Trigger.GONE)
+    if state is stored.state:
+        return Change(state)
+    return Change(state, FindingEventKind.RESOLVED, CONNECTION_REMOVED)
 
 
 def change_when_decided(stored: StoredFinding, trigger: Trigger, reason: str | None) -> Change:

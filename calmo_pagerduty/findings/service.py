@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.findings import store
-from calmo_pagerduty.findings.issues import entry_of, issue_after, issue_ref, wants_issue
+from calmo_pagerduty.findings.issue_store import update_issue
 from calmo_pagerduty.findings.lifecycle import (
     Change,
     FindingEventKind,
@@ -19,7 +19,6 @@ from calmo_pagerduty.findings.lifecycle import (
 )
 from calmo_pagerduty.findings.model import AnalysisResult, Finding
 from calmo_pagerduty.findings.rows import instant
-from calmo_pagerduty.incidents import finding_issue_store as issues
 from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.kernel.scopes import Scope
 
@@ -144,32 +143,3 @@ class _Recording:
             )
             self._counts[change.kind] += 1
         update_issue(self._tx, self._scope, stored, change, number, self._at)
-
-
-def update_issue(
-    tx: Transaction,
-    scope: Scope,
-    stored: StoredFinding,
-    change: Change,
-    number: int,
-    at: datetime,
-    author: str | None = None,
-) -> None:
-    """Bring the finding's issue in line with it, if it has one or shall have one from now on.
-
-    `number` is the event's in the finding's history; without an event it is 0.
-    """
-    if not wants_issue(stored, stored.issue_id is not None):
-        return
-    before = issues.get_issue(tx, issue_ref(stored))
-    kind = FindingEventKind.FOUND if before is None else change.kind
-    after = issue_after(before, stored, scope, kind, at, change.reason)
-    if before == after:
-        return
-    moved = before is None or before.status is not after.status
-    entry = None
-    if kind is not None:
-        entry = entry_of(stored, kind, number, at, moved=moved, author=author, reason=change.reason)
-    issues.upsert_issue(tx, after, entry, at)
-    if stored.issue_id is None:
-        store.update_issue_id(tx, stored.id, after.ref.issue_id)

@@ -28,8 +28,12 @@ class InsertedResult:
 
 
 def get_locked_scope(tx: Transaction, connection_id: str) -> Scope | None:
-    """Return a connection's scope, and let no other transaction record its results until this one ends."""
-    query = sa.select(connections.c.scope).where(connections.c.id == connection_id).with_for_update()
+    """Return a connection's scope, and let no other transaction record its results until this one ends.
+
+    None if there is no such connection, or if it was removed.
+    """
+    live = connections.c.removed_at.is_(None)
+    query = sa.select(connections.c.scope).where(connections.c.id == connection_id, live).with_for_update()
     scope = tx.execute(query).scalar()
     return None if scope is None else Scope.parse(scope)
 
@@ -76,6 +80,14 @@ def list_findings_of_analysis(tx: Transaction, connection_id: str, analysis: str
     """Return all findings of an analysis on a connection, in whatever state, in the order of their ids."""
     query = sa.select(findings).where(
         findings.c.connection_id == connection_id, findings.c.analysis == analysis
+    )
+    return [finding_from_row(row) for row in tx.execute(query.order_by(findings.c.id))]
+
+
+def list_open_findings(tx: Transaction, connection_id: str) -> list[StoredFinding]:
+    """Return the findings of a connection that aren't resolved, in the order of their ids."""
+    query = sa.select(findings).where(
+        findings.c.connection_id == connection_id, findings.c.state != FindingState.RESOLVED
     )
     return [finding_from_row(row) for row in tx.execute(query.order_by(findings.c.id))]
 

@@ -5,12 +5,13 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from calmo_pagerduty.db.statements import insert_or_ignore, lock_change_order
-from calmo_pagerduty.db.tables import issue_changes, issues, timeline
+from calmo_pagerduty.db.tables import connections, issue_changes, issues, timeline
 from calmo_pagerduty.db.transactions import Transaction
-from calmo_pagerduty.incidents.model import Issue
+from calmo_pagerduty.incidents.model import Issue, IssueOrigin
 from calmo_pagerduty.incidents.rows import entry_row, issue_from_row, issue_row
 from calmo_pagerduty.incidents.timeline import TimelineEntry
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
+from calmo_pagerduty.pagerduty.event_types import IncidentStatus
 
 
 def get_issue(tx: Transaction, ref: IncidentRef) -> Issue | None:
@@ -18,6 +19,24 @@ def get_issue(tx: Transaction, ref: IncidentRef) -> Issue | None:
     query = sa.select(issues).where(issues.c.id == ref.issue_id).with_for_update()
     row = tx.execute(query).one_or_none()
     return None if row is None else issue_from_row(row)
+
+
+def list_open_of_removed_connections(tx: Transaction, limit: int) -> list[tuple[Issue, datetime]]:
+    """Return open issues of findings whose connection was removed, and when it was. They are locked."""
+    joined = issues.join(connections, connections.c.id == issues.c.connection_id)
+    query = (
+        sa.select(issues, connections.c.removed_at)
+        .select_from(joined)
+        .where(
+            issues.c.origin == IssueOrigin.FINDING,
+            issues.c.status != IncidentStatus.RESOLVED,
+            connections.c.removed_at.is_not(None),
+        )
+        .order_by(issues.c.id)
+        .limit(limit)
+        .with_for_update(of=issues)
+    )
+    return [(issue_from_row(row), row.removed_at) for row in tx.execute(query)]
 
 
 def upsert_issue(tx: Transaction, issue: Issue, entry: TimelineEntry | None, now: datetime) -> None:

@@ -24,7 +24,7 @@ from calmo_pagerduty.db.tables import (
 )
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.deliveries.model import DeliveryState
-from calmo_pagerduty.findings import store as findings
+from calmo_pagerduty.findings import issue_store as finding_issues, store as findings
 from calmo_pagerduty.oncall import digest_store as digests, store as oncall_runs
 from calmo_pagerduty.snapshots import store as snapshots
 from calmo_pagerduty.snapshots.retention_rules import expired_snapshots
@@ -135,7 +135,8 @@ def delete_oncall_runs(tx: Transaction, _after: int, older_than: datetime) -> De
 
 
 def delete_analysis_results(tx: Transaction, _after: int, older_than: datetime) -> DeletedBatch:
-    """Delete old results of analyses, and all findings of removed connections."""
+    """Delete old results of analyses, and all findings of removed connections. Their issues are closed."""
+    finding_issues.close_issues_of_removed(tx, BATCH_SIZE)
     rows = findings.delete_old_results(tx, older_than, BATCH_SIZE)
     rows += findings.delete_findings_of_removed_connections(tx, BATCH_SIZE)
     return DeletedBatch(rows, 0 if rows >= BATCH_SIZE else None)

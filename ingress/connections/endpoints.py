@@ -21,6 +21,7 @@ from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.db.transactions import Transaction
+from calmo_pagerduty.findings.issue_store import resolve_findings_of_removed
 from calmo_pagerduty.kernel.scopes import Scope, ScopeKind
 from calmo_pagerduty.pagerduty.errors import PagerDutyError
 from calmo_pagerduty.pagerduty.token_kinds import Region, TokenKind
@@ -246,13 +247,17 @@ class ConnectionEndpoints:
             connections.update_token_info(transaction, with_token, facts)
 
     async def remove(self, request: Request, principal: Principal, _nothing: NoInput) -> ConnectionModel:
-        """DELETE /api/connections/{id}: delete its token at once. Its issues and audit rows stay."""
+        """DELETE /api/connections/{id}: delete its token at once. Its issues and audit rows stay.
+
+        Its findings are resolved and their issues closed: nothing would ever close them later.
+        """
         connection = await self._find(request, principal)
         now = datetime.now(UTC)
 
         def write(transaction: Transaction) -> ConnectionModel:
             removed = _audit_change(transaction, principal, connection.id, "removed", now)
             connections.mark_removed(transaction, connection.id, now)
+            resolve_findings_of_removed(transaction, connection.id, connection.scope, now)
             return removed
 
         return await self._database.write(write)

@@ -8,15 +8,17 @@ import sqlalchemy as sa
 
 from calmo_pagerduty.access.persons import NO_PERSONS, PersonVisibility
 from calmo_pagerduty.access.store import Principal
+from calmo_pagerduty.connections import store as connection_store
 from calmo_pagerduty.contexts import issue_history_queries
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.db.transactions import Transaction
-from calmo_pagerduty.findings import queries
+from calmo_pagerduty.findings import issue_store, queries
 from calmo_pagerduty.findings.decision_service import FindingDecisionService
 from calmo_pagerduty.findings.issues import EVENT_OF_ISSUE, SEVERITY_OF_ISSUE, STATUS_OF_ISSUE
 from calmo_pagerduty.findings.lifecycle import (
+    CONNECTION_REMOVED,
     FindingDecisionRefused,
     FindingEventKind,
     FindingState,
@@ -26,7 +28,7 @@ from calmo_pagerduty.findings.lifecycle import (
 from calmo_pagerduty.findings.model import FindingSeverity
 from calmo_pagerduty.findings.persons import finding_for
 from calmo_pagerduty.findings.queries import FindingFilter
-from calmo_pagerduty.findings.service import FindingService
+from calmo_pagerduty.findings.service import FindingService, UnknownConnection
 from calmo_pagerduty.incidents import queries as issue_queries, response_target_store
 from calmo_pagerduty.incidents.model import Issue
 from calmo_pagerduty.incidents.queries import InvalidCursor, IssueFilter, IssueOrder
@@ -263,3 +265,44 @@ async def test_a_foreign_finding_is_decided_by_nobody(
     assert await decisions.decide(stranger, number, Trigger.ACCEPT) is None
     assert await decisions.decide(KIM, number + 1, Trigger.ACCEPT) is None
     assert the_finding(database).state is FindingState.NEW
+
+
+async def test_a_removed_connection_resolves_its_findings_and_closes_their_issues(
+    database: Database, connection: str, service: FindingService, days: Iterator[int]
+) -> None:
+    now = next(days)
+    await service.record(connection, a_result(a_gap(), a_finding("PANA", entities=(ANA,)), now=now))
+    at = datetime.fromtimestamp(now, UTC) + timedelta(hours=1)
+
+    def remove(tx: Transaction) -> int:
+        connection_store.mark_removed(tx, connection, at)
+        return issue_store.resolve_findings_of_removed(tx, connection, Scope.parse("organization:shop"), at)
+
+    assert database.write_blocking(remove) == 2
+    [issue] = issues_of(database)
+    assert (issue.status, issue.resolve_reason, issue.resolved_at) == ("resolved", CONNECTION_REMOVED, at)
+    assert timeline_of(database, issue)[-1] == ("closed", True)
+    stored = database.read_blocking(lambda t: t.execute(sa.select(tables.findings)).all())
+    assert {row.state for row in stored} == {"resolved"}
+    events = database.read_blocking(lambda t: t.execute(sa.select(tables.finding_events)).all())
+    assert [event.reason for event in events if event.kind == "resolved"] == [CONNECTION_REMOVED] * 2
+    with pytest.raises(UnknownConnection):  # a run that was on its way opens nothing again
+        await service.record(connection, a_result(a_gap(), now=next(days)))
+
+
+async def test_an_issue_that_an_earlier_version_left_open_is_closed_without_its_finding(
+    database: Database, connection: str, service: FindingService, days: Iterator[int]
+) -> None:
+    await service.record(connection, a_result(a_gap(), now=next(days)))
+    at = datetime(2026, 6, 2, tzinfo=UTC)
+
+    def leave(tx: Transaction) -> None:
+        connection_store.mark_removed(tx, connection, at)
+        tx.execute(sa.delete(tables.finding_events))
+        tx.execute(sa.delete(tables.findings))
+
+    database.write_blocking(leave)
+    assert database.write_blocking(lambda t: issue_store.close_issues_of_removed(t, 9)) == 1
+    assert database.write_blocking(lambda t: issue_store.close_issues_of_removed(t, 9)) == 0
+    [issue] = issues_of(database)
+    assert (issue.status, issue.resolve_reason, issue.resolved_at) == ("resolved", CONNECTION_REMOVED, at)
