@@ -18,7 +18,6 @@ from calmo_pagerduty.kernel.local_bands import DAY
 from calmo_pagerduty.snapshots.model import (
     AccountSnapshot,
     ContactKind,
-    ContactMethod,
     TargetKind,
     Urgency,
     User,
@@ -190,9 +189,9 @@ def _cell(user: User, urgency: Urgency, kind: ContactKind, shortest: int | None)
         return Cell(urgency, kind, CellState.ABSENT)
     if not used:
         return Cell(urgency, kind, CellState.NO_RULE)
-    usable = [reach for reach in used if works(reach.method) is True]
+    usable = [reach for reach in used if reach.is_usable is True]
     if not usable:
-        is_unknown = any(works(reach.method) is None for reach in used)
+        is_unknown = any(reach.is_usable is None for reach in used)
         return Cell(
             urgency, kind, CellState.UNKNOWN if is_unknown else CellState.DISABLED, _first(used, is_unknown)
         )
@@ -203,20 +202,6 @@ def _cell(user: User, urgency: Urgency, kind: ContactKind, shortest: int | None)
 
 def _first(rules: list[RuleReach], counts: bool) -> int | None:
     return min((reach.rule.delay_minutes for reach in rules), default=None) if counts else None
-
-
-def works(method: ContactMethod | None) -> bool | None:
-    """Return whether a contact method can be used; None if PagerDuty does not say.
-
-    A push notification has no `enabled`: the device is registered or it is not there.
-    """
-    if method is None:
-        return None
-    if method.is_enabled is False or method.is_blacklisted is True:
-        return False
-    if method.is_enabled is None and method.kind is not ContactKind.PUSH:
-        return None
-    return True
 
 
 def _members(timelines: Timelines, schedule_id: str) -> list[str]:

@@ -24,6 +24,8 @@ from calmo_pagerduty.plots.time_axis import moment_text
 from calmo_pagerduty.snapshots.model import AccountSnapshot, SectionName, SectionState
 from calmo_pagerduty.snapshots.on_call import OnCallIndex
 
+#: Said beside the grid: no state of it promises more.
+UNVERIFIED = "PagerDuty says whether a contact method is enabled or blocked, not whether it was verified"
 _SECTIONS = (SectionName.USERS, SectionName.SCHEDULES, SectionName.POLICIES)
 
 
@@ -40,6 +42,7 @@ def readiness_document(
         "snapshot_taken_at": iso(snapshot.taken_at),
         "now": iso(now),
         "limits": section_limits(snapshot, _SECTIONS),
+        "verification": UNVERIFIED,
         "counts": {state.value: counts[state] for state in PersonState},
         "people": [_person(index, person) for person in visible],
         "hidden_people": len(people) - len(visible),

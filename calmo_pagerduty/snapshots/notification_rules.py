@@ -4,9 +4,29 @@ Source: PagerDuty's documentation, "Notification Rules": a rule fires so many mi
 while the incident is still triggered and assigned to the person.
 """
 
+from collections.abc import Mapping
+from enum import StrEnum
 from typing import NamedTuple
 
-from calmo_pagerduty.snapshots.model import ContactMethod, NotificationRule, Urgency, User
+from calmo_pagerduty.snapshots.model import ContactKind, ContactMethod, NotificationRule, Urgency, User
+
+
+class Flag(StrEnum):
+    """What PagerDuty says of a contact method's state, by its names."""
+
+    ENABLED = "enabled"
+    #: PagerDuty sends nothing to it any more.
+    BLACKLISTED = "blacklisted"
+
+
+#: What PagerDuty documents for each kind. Source: its REST API's schemas of contact methods.
+FLAGS: Mapping[ContactKind, tuple[Flag, ...]] = {
+    ContactKind.EMAIL: (Flag.ENABLED,),
+    ContactKind.PHONE: (Flag.ENABLED, Flag.BLACKLISTED),
+    ContactKind.SMS: (Flag.ENABLED, Flag.BLACKLISTED),
+    ContactKind.WHATSAPP: (Flag.ENABLED, Flag.BLACKLISTED),
+    ContactKind.PUSH: (Flag.BLACKLISTED,),
+}
 
 
 class RuleReach(NamedTuple):
@@ -18,13 +38,17 @@ class RuleReach(NamedTuple):
 
 
 def is_usable(method: ContactMethod | None) -> bool | None:
-    """Return False if the method is disabled or blacklisted, and None if PagerDuty doesn't say.
+    """Return whether PagerDuty can use a contact method: False if it is disabled or blocked.
 
-    A method that doesn't say it is disabled counts as usable; unknown is only a method that we don't see.
+    None if it isn't known: PagerDuty must say all that it documents for the kind. Whether a number or an
+    address was ever verified stands nowhere in its API.
     """
     if method is None:
         return None
-    return method.is_enabled is not False and method.is_blacklisted is not True
+    if method.is_enabled is False or method.is_blacklisted is True:
+        return False
+    says = {Flag.ENABLED: method.is_enabled, Flag.BLACKLISTED: method.is_blacklisted}
+    return None if any(says[flag] is None for flag in FLAGS[method.kind]) else True
 
 
 def rules_of(user: User, urgency: Urgency) -> tuple[RuleReach, ...] | None:

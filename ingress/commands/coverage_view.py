@@ -147,6 +147,7 @@ def _readiness_parts(people: Json, services: Json) -> Iterator[RenderableType]:
     yield Text(f"People who can be on call: {counts or 'none'}.", style="bold")
     if people["people"]:
         yield _grid(people["people"])
+        yield Text(people["verification"], style="dim")
     if people["hidden_people"]:
         yield Text(
             f"{people['hidden_people']} people whom this key may not see are counted only", style="dim"

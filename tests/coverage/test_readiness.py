@@ -29,6 +29,7 @@ from calmo_pagerduty.snapshots.model import (
     UrgencyRule,
     User,
 )
+from calmo_pagerduty.snapshots.notification_rules import FLAGS, Flag, is_usable
 from tests.support.coverage_worlds import (
     DAY,
     HOUR,
@@ -46,7 +47,7 @@ HIGH = UrgencyRule(UrgencyKind.CONSTANT, Urgency.HIGH)
 def person(*ways: tuple[ContactKind, int, bool | None], id: str = "UA") -> User:
     """A person with a contact method and a high-urgency rule for each way: kind, delay, enabled."""
     methods = tuple(
-        ContactMethod(f"C{number}", kind, is_enabled=enabled)
+        ContactMethod(f"C{number}", kind, is_enabled=enabled, is_blacklisted=None if kind is EMAIL else False)
         for number, (kind, _, enabled) in enumerate(ways)
     )
     rules = tuple(
@@ -86,6 +87,23 @@ def test_a_person_is_as_ready_as_what_is_known_allows(user: User, state: PersonS
     (result,) = readiness(world(user), NOW)
     assert result.state is state
     assert (LIGHTS[state] == "green") == (state is PersonState.READY)
+
+
+@pytest.mark.parametrize("kind", ContactKind)
+def test_what_pagerduty_does_not_say_of_a_contact_method_is_never_green(kind: ContactKind) -> None:
+    says = {Flag.ENABLED: True, Flag.BLACKLISTED: False}
+    for missing in FLAGS[kind]:
+        known = {flag: value for flag, value in says.items() if flag is not missing}
+        method = ContactMethod(
+            "C1", kind, is_enabled=known.get(Flag.ENABLED), is_blacklisted=known.get(Flag.BLACKLISTED)
+        )
+        assert is_usable(method) is None
+        rules = (NotificationRule("N1", Urgency.HIGH, 0, "C1"),)
+        user = user_of("UA", contact_methods=(method,), notification_rules=rules)
+        (result,) = readiness(world(user), NOW)
+        assert LIGHTS[result.state] == ("red" if kind is EMAIL else "amber")
+    assert is_usable(ContactMethod("C1", kind, is_enabled=True, is_blacklisted=False)) is True
+    assert is_usable(ContactMethod("C1", kind, is_enabled=True, is_blacklisted=True)) is False
 
 
 def test_every_state_has_a_case_a_light_and_an_advice() -> None:

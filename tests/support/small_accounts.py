@@ -50,7 +50,7 @@ def user(user_id: str, *rules: tuple[int, ContactKind], low: Iterable[tuple[int,
     for urgency, delays in ((Urgency.HIGH, rules), (Urgency.LOW, tuple(low))):
         for number, (delay, kind) in enumerate(delays):
             method_id = f"{user_id}-{urgency}-{number}"
-            methods.append(ContactMethod(method_id, kind, is_enabled=True))
+            methods.append(ContactMethod(method_id, kind, is_enabled=True, is_blacklisted=False))
             notification_rules.append(NotificationRule(f"rule-{method_id}", urgency, delay, method_id))
     return User(
         user_id,
