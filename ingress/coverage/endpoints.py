@@ -208,9 +208,11 @@ def schedules_figure(snapshot: AccountSnapshot, query: GridQuery) -> Figure:
     """Draw all schedules on one grid, by team."""
     index, now = OnCallIndex(snapshot), _seconds(query.now)
     zone = _zone(snapshot, query.time_zone)
-    report: CoverageReport = coverage_report(snapshot, now, ReportOptions(days=GRID_DAYS[query.period]))
+    days = query.days or GRID_DAYS[query.period]
+    report: CoverageReport = coverage_report(snapshot, now, ReportOptions(days=days))
     lanes = schedule_lanes(Timelines(index, report.window), report)
-    return lanes_figure("schedules", f"All schedules, a {query.period}", report.window, zone, lanes, now)
+    length = f"{days} days" if query.days else f"a {query.period}"
+    return lanes_figure("schedules", f"All schedules, {length}", report.window, zone, lanes, now)
 
 
 def _selection(index: OnCallIndex, query: CoverageQuery | PictureQuery) -> Selection:

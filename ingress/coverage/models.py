@@ -54,6 +54,7 @@ class PictureQuery(SnapshotQuery):
 
 class GridQuery(SnapshotQuery):
     period: Literal["week", "month"] = "week"
+    days: int | None = Field(None, ge=1, le=MAX_DAYS, description="So many days instead of the period.")
     time_zone: ZoneName | None = Field(None, description="IANA's name. Default: the account's zone.")
 
 
@@ -125,6 +126,8 @@ class ReadinessReportModel(Model):
     snapshot_taken_at: str
     now: str
     limits: list[str]
+    #: What isn't known about contact methods, in words.
+    verification: str
     counts: dict[str, int]
     #: Persons whom the key may see; `hidden_people` counts the others.
     people: list[Json]

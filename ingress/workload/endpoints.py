@@ -163,7 +163,9 @@ class WorkloadEndpoints:
 
     async def plot(self, request: Request, principal: Principal, query: PlotQuery) -> Response:
         """GET /api/connections/{id}/workload/plot.svg"""
-        plain = WorkloadQuery(as_of=query.as_of, now=query.now)
+        plain = WorkloadQuery(
+            as_of=query.as_of, now=query.now, past_days=query.past, forward_days=query.forward
+        )
         figure = _figure(await self._workload(request, principal, plain), query)
         return Response(figure.document(), media_type="image/svg+xml", headers=DOCUMENT_HEADERS)
 
@@ -243,8 +245,8 @@ def _workload_document(
     report = workload_report(
         snapshot,
         _seconds(query.now),
-        past_days=query.past_days,
-        forward_days=query.forward_days,
+        past_days=query.past,
+        forward_days=query.forward,
         earlier=earlier,
         calendar_of=calendar_of(settings.holidays),
     )
@@ -278,6 +280,9 @@ def _figure(document: JsonObject, query: PlotQuery) -> Figure:
 
 
 def _window(query: PeriodQuery, default: Span) -> Span:
+    if query.days is not None:
+        end = _seconds(query.now if query.until is None else query.until)
+        return Span(end - query.days * DAY, end)
     since = default.start if query.since is None else _seconds(query.since)
     until = default.end if query.until is None else _seconds(query.until)
     return Span(since, max(since, until))

@@ -17,6 +17,7 @@ Moment = Annotated[
 ]
 DocumentFormat = Literal["md", "html", "csv"]
 MAX_PAY_DAYS = 200
+MAX_PAST_DAYS = 35
 
 
 class SnapshotQuery(Model):
@@ -26,9 +27,28 @@ class SnapshotQuery(Model):
     now: Moment | None = Field(None, description="The time of the report. Default: now.")
 
 
-class WorkloadQuery(SnapshotQuery):
-    past_days: int = Field(28, ge=1, le=35)
+class WindowQuery(SnapshotQuery):
+    """`days` stands for the past and the time ahead at once, as in the coverage endpoints."""
+
+    days: int | None = Field(
+        None, ge=1, le=MAX_PAST_DAYS, description="For past_days and forward_days where they are not given."
+    )
+    past_days: int = Field(28, ge=1, le=MAX_PAST_DAYS)
     forward_days: int = Field(84, ge=1, le=92)
+
+    @property
+    def past(self) -> int:
+        return self._days("past_days", self.past_days)
+
+    @property
+    def forward(self) -> int:
+        return self._days("forward_days", self.forward_days)
+
+    def _days(self, name: str, value: int) -> int:
+        return self.days if self.days is not None and name not in self.model_fields_set else value
+
+
+class WorkloadQuery(WindowQuery):
     earlier: int = Field(
         0, ge=0, le=6, description="How many earlier snapshots, four weeks apart, carry debts over."
     )
@@ -39,7 +59,7 @@ class WorkloadDocumentQuery(WorkloadQuery):
     period: Literal["past", "forward"] = Field("past", description="Whose people CSV has.")
 
 
-class PlotQuery(SnapshotQuery):
+class PlotQuery(WindowQuery):
     kind: Literal["hours", "shares", "pages", "sleep_pages"] = "hours"
     period: Literal["past", "forward"] = Field("forward", description="For hours.")
     schedule: PagerDutyId | None = Field(None, description="For shares and pages.")
@@ -54,9 +74,17 @@ class PlotQuery(SnapshotQuery):
 class PeriodQuery(SnapshotQuery):
     since: Moment | None = Field(None, description="Default: four weeks ago; five for working time.")
     until: Moment | None = Field(None, description="Default: now; as far as needed for working time.")
+    days: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_PAY_DAYS,
+        description="The last days before until or now, instead of since.",
+    )
 
     @model_validator(mode="after")
     def _check_order(self) -> "PeriodQuery":
+        if self.days is not None and self.since is not None:
+            raise ValueError("days: give either days or since")
         if self.since is not None and self.until is not None:
             if self.until <= self.since:
                 raise ValueError("until: it must be after since")

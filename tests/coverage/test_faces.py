@@ -163,6 +163,14 @@ async def test_an_imported_calendar_shows_duties_while_away_and_what_it_left_out
     assert "no calendar" in refused.json()["error"]["message"]
 
 
+async def test_every_answer_takes_the_same_number_of_days(reader: Reader) -> None:
+    for name in ("coverage", "coverage/policies.svg", "coverage/schedules.svg", "readiness"):
+        await reader.get(name, days="14")
+    grid = await reader.get("coverage/schedules.svg", days="14")
+    assert "All schedules, 14 days" in grid.text
+    assert (await reader.refused("coverage/schedules.svg", days="91"))[0] == 400
+
+
 @pytest.mark.parametrize("name", ["coverage/policies.svg", "coverage/schedules.svg"])
 async def test_pictures_are_svg_that_runs_nothing(reader: Reader, name: str) -> None:
     answer = await reader.get(name)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -87,6 +88,26 @@ async def test_hostile_names_do_nothing_in_any_document(reported: System) -> Non
     assert "<script" not in plot.text
     shares = f"{path_of(reported)}/plot.svg?kind=shares&schedule=S1"
     assert "target" in (await reported.http.get(shares, headers=reported.headers)).text
+
+
+def days_of(period: Any) -> int:
+    """Return how many days a period in an answer has."""
+    start, end = (datetime.fromisoformat(period[name]) for name in ("since", "until"))
+    return (end - start).days
+
+
+async def test_days_stand_for_the_past_and_the_time_ahead(reported: System) -> None:
+    for query, past, forward in (("days=14", 14, 14), ("days=14&forward_days=21", 14, 21)):
+        report = await reported.get(f"{path_of(reported)}?{query}")
+        assert (days_of(report["past"]), days_of(report["forward"])) == (past, forward)
+    plain, short = [
+        await reported.http.get(f"{path_of(reported)}/plot.svg{query}", headers=reported.headers)
+        for query in ("", "?days=14")
+    ]
+    assert short.status_code == 200 and short.text != plain.text
+    assert days_of(await reported.get(path_of(reported, "/working-time?days=14"))) == 14
+    both = path_of(reported, "/working-time?days=14&since=2026-01-01T00:00:00Z")
+    assert (await reported.http.get(both, headers=reported.headers)).status_code == 400
 
 
 async def test_pay_needs_published_rules_and_shows_each_only_the_own(reported: System) -> None:
