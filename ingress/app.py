@@ -112,7 +112,6 @@ def build_app(ingress: Ingress) -> Starlette:
             "reconcile_scheduler": ingress.reconcile_scheduler.run,
             "context_counter": ingress.context_counter.run,
             "finding_counter": ingress.finding_counter.run,
-            "digest_scheduler": ingress.digest_scheduler.run,
             "drill_sweeper": ingress.drill_sweeper.run,
             "retention_sweeper": ingress.retention.run,
             "webhook_sweeper": ingress.webhook_sweeper.run,

@@ -20,7 +20,6 @@ from ingress.escalation.drill_sweeper import DrillSweeper
 from ingress.escalation.endpoints import EscalationEndpoints
 from ingress.findings.counting import FindingCounter
 from ingress.findings.digest_endpoints import DigestEndpoints
-from ingress.findings.digest_scheduler import DigestScheduler
 from ingress.findings.endpoints import FindingEndpoints
 from ingress.findings.report_endpoints import AccountReportEndpoints
 from ingress.forwarding.forwarder import Forwarder
@@ -93,7 +92,6 @@ class Ingress:
         self.drill_sweeper = DrillSweeper(database, temporal, queue)
         self.context_counter = ContextCounter(database, self.metrics)
         self.finding_counter = FindingCounter(database, self.metrics)
-        self.digest_scheduler = DigestScheduler(database, temporal, queue)
         self.reconcile_scheduler = ReconcileScheduler(database, self.metrics, temporal, queue)
         self.oncall_scheduler = OnCallScheduler(database, temporal, queue)
         self.rough_night_sweeper = RoughNightSweeper(database, services.cover_service, temporal, queue)

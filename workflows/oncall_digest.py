@@ -22,7 +22,7 @@ class DigestStart(FrozenModel):
 class OnCallDigestWorkflow:
     """Takes no messages. The digest is in our database; the result holds counts.
 
-    A Temporal Schedule starts it each week (`ingress/findings/digest_schedules.py`).
+    A Temporal Schedule starts it each week (`ingress/reconciliation/schedules.py`).
     """
 
     @workflow.run

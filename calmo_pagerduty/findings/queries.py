@@ -157,7 +157,7 @@ def list_newest_results(
 class AnalysedConnection:
     """A connection with results of analyses. `time_zone` is the account's (IANA)."""
 
-    id: str
+    connection_id: str
     scope: str
     time_zone: str
 

@@ -13,6 +13,7 @@ from calmo_pagerduty.access.permissions import CONNECTIONS_WRITE, FINDINGS_READ
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.findings.queries import AnalysedConnection
 from calmo_pagerduty.kernel.time_zones import time_zone
 from calmo_pagerduty.oncall.digest import Digest
 from calmo_pagerduty.oncall.digest_codec import digest_document
@@ -26,6 +27,7 @@ from ingress.api.finding import require_connection
 from ingress.api.models import Model, NoBody
 from ingress.findings import digest_schedules
 from ingress.findings.digest_schedules import DigestSchedule, DigestTime
+from ingress.reconciliation import schedules
 
 NOT_FOUND = ((404, "there is no such connection, or there is no digest yet; the message says which"),)
 UNAVAILABLE = ((503, "Temporal can't be reached"),)
@@ -173,8 +175,8 @@ class DigestEndpoints:
     async def make(self, request: Request, principal: Principal, _body: NoBody) -> DigestRunModel:
         """POST /api/connections/{id}/digest. Raises ResourceNotFound, TemporalUnavailable."""
         connection = await self._get_connection(principal, request)
-        workflow_id = await digest_schedules.start_digest(
-            self._temporal.client, self._task_queue, connection.id, str(connection.scope)
+        workflow_id = await schedules.start_digest(
+            self._temporal.client, self._task_queue, str(connection.scope), connection.id
         )
         return DigestRunModel(connection=connection.id, workflow_id=workflow_id)
 
@@ -192,8 +194,9 @@ class DigestEndpoints:
         connection = await self._get_connection(principal, request)
         client, time = self._temporal.client, DigestTime(**body.model_dump())
         if not await digest_schedules.update_schedule(client, connection.id, time):
-            scope = str(connection.scope)
-            await digest_schedules.create_schedule(client, self._task_queue, connection.id, scope, time)
+            scheduled = AnalysedConnection(connection.id, str(connection.scope), time.time_zone)
+            await schedules.upsert_schedules(client, self._task_queue, scheduled, schedules.DIGEST)
+            await digest_schedules.update_schedule(client, connection.id, time)
         return await self._schedule(connection.id)
 
     async def _schedule(self, connection_id: str) -> DigestScheduleModel:

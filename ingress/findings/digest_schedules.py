@@ -1,38 +1,25 @@
-"""The Temporal schedule of a connection's weekly digest: Monday 07:00 in the account's zone.
+"""The time of a connection's weekly digest: Monday 07:00 in the account's zone, until somebody changes it.
 
-Temporal keeps it. It is made once, so that whoever reschedules it, here or in Temporal, has the last word.
+Temporal keeps it. The schedule itself is a row of `ingress/reconciliation/schedules.py`.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from temporalio.client import (
     Client,
-    Schedule,
-    ScheduleActionStartWorkflow,
-    ScheduleAlreadyRunningError,
     ScheduleCalendarSpec,
-    ScheduleOverlapPolicy,
-    SchedulePolicy,
     ScheduleRange,
     ScheduleSpec,
     ScheduleUpdate,
     ScheduleUpdateInput,
 )
-from temporalio.common import (
-    SearchAttributePair,
-    TypedSearchAttributes,
-    WorkflowIDConflictPolicy,
-    WorkflowIDReusePolicy,
-)
 from temporalio.service import RPCError, RPCStatusCode
 
+from calmo_pagerduty.kernel.time_zones import time_zone
 from calmo_pagerduty.temporal.handle import TemporalUnavailable
 from workflows import names
-from workflows.oncall_digest import DigestStart
 
-#: After an outage a digest is made late rather than not at all.
-CATCHUP_WINDOW = timedelta(days=3)
 #: Temporal's numbers: Sunday is 0.
 WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 
@@ -46,6 +33,12 @@ class DigestTime:
     minute: int = 0
     time_zone: str = "Etc/UTC"
 
+    @classmethod
+    def in_zone(cls, name: str | None) -> "DigestTime":
+        """Return the usual time in a zone, which PagerDuty may name as Rails does: Temporal knows IANA's."""
+        zone = time_zone(name)
+        return cls() if zone is None else cls(time_zone=zone.key)
+
 
 @dataclass(frozen=True, slots=True)
 class DigestSchedule:
@@ -56,34 +49,12 @@ class DigestSchedule:
     next_times: tuple[datetime, ...]
 
 
-async def create_schedule(
-    client: Client, task_queue: str, connection_id: str, scope: str, time: DigestTime
-) -> bool:
-    """Create the schedule unless there is one, which stays as it is. Raises RPCError."""
-    schedule = Schedule(
-        action=ScheduleActionStartWorkflow(
-            names.ONCALL_DIGEST_WORKFLOW,
-            DigestStart(connection_id=connection_id),
-            id=names.digest_workflow_id(connection_id),
-            task_queue=task_queue,
-            typed_search_attributes=_search_attributes(connection_id, scope),
-        ),
-        spec=_spec(time),
-        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=CATCHUP_WINDOW),
-    )
-    try:
-        await client.create_schedule(names.digest_workflow_id(connection_id), schedule)
-    except ScheduleAlreadyRunningError:
-        return False
-    return True
-
-
 async def update_schedule(client: Client, connection_id: str, time: DigestTime) -> bool:
     """Give the schedule another time. Returns False if there is none. Raises TemporalUnavailable."""
 
     async def change(current: ScheduleUpdateInput) -> ScheduleUpdate:
         schedule = current.description.schedule
-        schedule.spec = _spec(time)
+        schedule.spec = digest_spec(time)
         return ScheduleUpdate(schedule=schedule)
 
     try:
@@ -107,33 +78,6 @@ async def get_schedule(client: Client, connection_id: str) -> DigestSchedule | N
     )
 
 
-async def delete_schedule(client: Client, connection_id: str) -> None:
-    """Delete the schedule. Repeating it is harmless. Raises TemporalUnavailable."""
-    try:
-        await client.get_schedule_handle(names.digest_workflow_id(connection_id)).delete()
-    except RPCError as error:
-        _is_missing(error)
-
-
-async def start_digest(client: Client, task_queue: str, connection_id: str, scope: str) -> str:
-    """Make a digest now, unless one is being made. Return the workflow's id. Raises TemporalUnavailable."""
-    workflow_id = names.digest_workflow_id(connection_id)
-    try:
-        await client.start_workflow(
-            names.ONCALL_DIGEST_WORKFLOW,
-            DigestStart(connection_id=connection_id),
-            id=workflow_id,
-            task_queue=task_queue,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            static_summary=f"the digest of {connection_id}",
-            search_attributes=_search_attributes(connection_id, scope),
-        )
-    except RPCError as error:
-        raise TemporalUnavailable(str(error.status.name)) from error
-    return workflow_id
-
-
 def _is_missing(error: RPCError) -> bool:
     """Return False if the schedule does not exist. Raises TemporalUnavailable for any other fault."""
     if error.status is RPCStatusCode.NOT_FOUND:
@@ -141,7 +85,8 @@ def _is_missing(error: RPCError) -> bool:
     raise TemporalUnavailable(str(error.status.name)) from error
 
 
-def _spec(time: DigestTime) -> ScheduleSpec:
+def digest_spec(time: DigestTime) -> ScheduleSpec:
+    """Return the time as Temporal has it."""
     at = ScheduleCalendarSpec(
         second=[ScheduleRange(0)],
         minute=[ScheduleRange(time.minute)],
@@ -161,9 +106,3 @@ def _time(spec: ScheduleSpec) -> DigestTime | None:
         return None
     weekday, hour, minute = (field[0].start for field in fields)
     return DigestTime(WEEKDAYS[weekday % 7], hour, minute, spec.time_zone_name or "Etc/UTC")
-
-
-def _search_attributes(connection_id: str, scope: str) -> TypedSearchAttributes:
-    return TypedSearchAttributes(
-        [SearchAttributePair(names.CONNECTION, connection_id), SearchAttributePair(names.SCOPE, scope)]
-    )

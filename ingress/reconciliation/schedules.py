@@ -1,4 +1,4 @@
-"""Temporal schedules per connection: reconciliation and the doctor, and the on-call analyses."""
+"""All Temporal schedules per connection: reconciliation, the doctor, on-call analyses, the weekly digest."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -25,9 +25,11 @@ from temporalio.common import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from calmo_pagerduty.temporal.handle import TemporalUnavailable
+from ingress.findings.digest_schedules import DigestTime, digest_spec
 from workflows import names
 from workflows.doctor import DoctorStart
 from workflows.oncall_analysis import OnCallStart
+from workflows.oncall_digest import DigestStart
 from workflows.reconcile import ReconcileStart
 
 
@@ -41,32 +43,45 @@ class ScheduledConnection(Protocol):
     def scope(self) -> str: ...
 
 
+#: The times of a schedule, in the account's zone as PagerDuty names it; None if it isn't known.
+SpecOf = Callable[[str | None], ScheduleSpec]
+
+
 class ScheduledWorkflow(NamedTuple):
-    """A workflow that runs for each connection at an interval, each time up to `jitter` later."""
+    """A workflow that runs for each connection. What was missed for longer than `catchup_window` is dropped.
+
+    With `is_made_once`, whoever reschedules it, here or in Temporal, has the last word.
+    """
 
     workflow: str
     id_of: Callable[[str], str]
     start_of: Callable[[str], object]
-    interval: timedelta
-    jitter: timedelta
+    spec_of: SpecOf
+    catchup_window: timedelta
+    is_made_once: bool = False
 
 
-_MINUTES, _SECONDS = timedelta(minutes=5), timedelta(seconds=30)
+def _every(interval: timedelta, jitter: timedelta) -> SpecOf:
+    """Return the times of an interval, each up to `jitter` later."""
+    return lambda _zone: ScheduleSpec(intervals=[ScheduleIntervalSpec(every=interval)], jitter=jitter)
+
+
+_MINUTES, _SECONDS, _DAY = timedelta(minutes=5), timedelta(seconds=30), timedelta(days=1)
 #: For connections with webhooks.
 HEALTH = (
     ScheduledWorkflow(
         names.RECONCILE_WORKFLOW,
         names.reconcile_workflow_id,
         lambda connection_id: ReconcileStart(connection_id=connection_id),
-        _MINUTES,
-        _SECONDS,
+        _every(_MINUTES, _SECONDS),
+        catchup_window=_MINUTES,
     ),
     ScheduledWorkflow(
         names.DOCTOR_WORKFLOW,
         names.doctor_workflow_id,
         lambda connection_id: DoctorStart(connection_id=connection_id),
-        _MINUTES,
-        _SECONDS,
+        _every(_MINUTES, _SECONDS),
+        catchup_window=_MINUTES,
     ),
 )
 #: For connections with a token. The jitter spreads the accounts over two hours.
@@ -75,22 +90,42 @@ ONCALL = (
         names.ONCALL_ANALYSIS_WORKFLOW,
         names.oncall_workflow_id,
         lambda connection_id: OnCallStart(connection_id=connection_id),
-        timedelta(days=1),
-        timedelta(hours=2),
+        _every(_DAY, timedelta(hours=2)),
+        catchup_window=_DAY,
+    ),
+)
+#: For connections whose account was analysed. After an outage a digest is made late rather than not at all.
+DIGEST = (
+    ScheduledWorkflow(
+        names.ONCALL_DIGEST_WORKFLOW,
+        names.digest_workflow_id,
+        lambda connection_id: DigestStart(connection_id=connection_id),
+        lambda zone: digest_spec(DigestTime.in_zone(zone)),
+        catchup_window=3 * _DAY,
+        is_made_once=True,
     ),
 )
 
 
 async def upsert_schedules(
-    client: Client, task_queue: str, connection: ScheduledConnection, workflows: tuple[ScheduledWorkflow, ...]
+    client: Client,
+    task_queue: str,
+    connection: ScheduledConnection,
+    workflows: tuple[ScheduledWorkflow, ...],
+    time_zone: str | None = None,
 ) -> None:
-    """Create or update a connection's schedules. Repeating it is harmless. Raises RPCError."""
+    """Create or update a connection's schedules; `time_zone` is the account's. Repeating it is harmless.
+
+    Raises RPCError.
+    """
     for scheduled in workflows:
         schedule_id = scheduled.id_of(connection.connection_id)
-        schedule = _schedule(scheduled, task_queue, connection)
+        schedule = _schedule(scheduled, task_queue, connection, time_zone)
         try:
             await client.create_schedule(schedule_id, schedule)
         except ScheduleAlreadyRunningError:
+            if scheduled.is_made_once:
+                continue
             handle = client.get_schedule_handle(schedule_id)
             await handle.update(_replaced_by(schedule))
 
@@ -156,6 +191,23 @@ async def start_oncall(client: Client, task_queue: str, scope: str, start: OnCal
     )
 
 
+async def start_digest(client: Client, task_queue: str, scope: str, connection_id: str) -> str:
+    """Make a digest now, unless one is being made. Return the workflow's id. Raises TemporalUnavailable."""
+    workflow_id = names.digest_workflow_id(connection_id)
+    start, summary = DigestStart(connection_id=connection_id), f"the digest of {connection_id}"
+    await _start(
+        client,
+        names.ONCALL_DIGEST_WORKFLOW,
+        start,
+        workflow_id,
+        task_queue,
+        summary,
+        scope,
+        connection_id,
+    )
+    return workflow_id
+
+
 async def _start(
     client: Client,
     workflow: str,
@@ -181,7 +233,9 @@ async def _start(
         raise TemporalUnavailable(str(error.status.name)) from error
 
 
-def _schedule(scheduled: ScheduledWorkflow, task_queue: str, connection: ScheduledConnection) -> Schedule:
+def _schedule(
+    scheduled: ScheduledWorkflow, task_queue: str, connection: ScheduledConnection, time_zone: str | None
+) -> Schedule:
     return Schedule(
         action=ScheduleActionStartWorkflow(
             scheduled.workflow,
@@ -190,11 +244,9 @@ def _schedule(scheduled: ScheduledWorkflow, task_queue: str, connection: Schedul
             task_queue=task_queue,
             typed_search_attributes=_search_attributes(connection.connection_id, connection.scope),
         ),
-        spec=ScheduleSpec(
-            intervals=[ScheduleIntervalSpec(every=scheduled.interval)], jitter=scheduled.jitter
-        ),
+        spec=scheduled.spec_of(time_zone),
         # After an outage a single run is enough, because it covers all of the missed time.
-        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=scheduled.interval),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=scheduled.catchup_window),
     )
 
 

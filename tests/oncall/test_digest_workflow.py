@@ -3,11 +3,15 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.findings.service import FindingService
 from calmo_pagerduty.oncall.digest_service import DigestSummary, DigestToMake
-from ingress.findings.digest_scheduler import DigestScheduler
+from ingress.oncall.scheduler import OnCallScheduler
+from ingress.reconciliation import schedules
 from tests.support.doors import rows
+from tests.support.eventually import eventually
 from tests.support.findings import ANA, RETAIL, a_finding, a_gap, a_result
 from tests.support.system import System
 from tests.support.terminal import Terminal
@@ -33,6 +37,11 @@ async def make(service: System) -> DigestSummary:
         result_type=DigestSummary,
     )
     return summary
+
+
+def scheduler_of(service: System) -> OnCallScheduler:
+    services = service.ingress.services
+    return OnCallScheduler(service.database, services.temporal, services.settings.task_queue)
 
 
 async def test_a_digest_is_made_kept_and_read_in_each_form(working: System) -> None:
@@ -81,14 +90,12 @@ async def test_an_activity_that_tries_again_makes_no_second_digest(working: Syst
 async def test_it_is_scheduled_weekly_in_the_accounts_zone_and_can_be_rescheduled(
     working: System,
 ) -> None:
-    services = working.ingress.services
     path = f"/api/connections/{working.connection_id}/digest/schedule"
     assert (await working.get(path))["exists"] is False
     await record(working, "America/New_York")
 
     async def sweep() -> None:
-        scheduler = DigestScheduler(working.database, services.temporal, services.settings.task_queue)
-        await scheduler.schedule_once()
+        await scheduler_of(working).schedule_once()
 
     await sweep()
     found = await working.get(path)
@@ -104,3 +111,39 @@ async def test_it_is_scheduled_weekly_in_the_accounts_zone_and_can_be_reschedule
     assert (await working.get(path))["time"] == changed
     bad = await working.http.put(path, json={"time_zone": "Mars/Base"}, headers=working.headers)
     assert bad.status_code == 400
+
+
+@pytest.mark.parametrize("silent", [True, False])
+async def test_the_schedule_fires_and_a_week_in_which_all_was_well_is_silent(
+    working: System, silent: bool
+) -> None:
+    client = working.ingress.services.temporal.client
+    if silent:
+        clean = a_result(now=int(datetime.now(UTC).timestamp()) - 60)
+        await FindingService(working.database).record(working.connection_id, clean)
+    else:
+        await record(working)
+    await scheduler_of(working).schedule_once()
+    [digest] = schedules.DIGEST
+    handle = client.get_schedule_handle(digest.id_of(working.connection_id))
+    await handle.trigger()
+
+    async def made() -> list[bool]:
+        return [row.is_silent for row in rows(working.database, tables.oncall_digests)]
+
+    assert await eventually(made) == [silent]
+    assert (await handle.describe()).info.num_actions == 1
+    told = await working.get(f"/api/connections/{working.connection_id}/digest")
+    assert bool(told["lines"]) is not silent
+
+
+async def test_a_removed_connection_has_no_digest_any_more(working: System) -> None:
+    await record(working)
+    await scheduler_of(working).schedule_once()
+    path = f"/api/connections/{working.connection_id}"
+    assert (await working.get(f"{path}/digest/schedule"))["exists"] is True
+    assert (await working.http.delete(path, headers=working.headers)).status_code == 200
+    await scheduler_of(working).schedule_once()
+    client = working.ingress.services.temporal.client
+    left = await schedules.list_scheduled_connections(client, schedules.DIGEST)
+    assert working.connection_id not in left
