@@ -25,9 +25,8 @@ from ingress.api.endpoints import Endpoint, EndpointRow, Json, Media, NoInput
 from ingress.api.errors import ResourceNotFound
 from ingress.api.finding import require_connection
 from ingress.api.models import Model, NoBody
-from ingress.findings import digest_schedules
-from ingress.findings.digest_schedules import DigestSchedule, DigestTime
-from ingress.reconciliation import schedules
+from ingress.reconciliation import digest_schedules, schedules
+from ingress.reconciliation.digest_schedules import DigestSchedule, DigestTime
 
 NOT_FOUND = ((404, "there is no such connection, or there is no digest yet; the message says which"),)
 UNAVAILABLE = ((503, "Temporal can't be reached"),)

@@ -25,7 +25,7 @@ from temporalio.common import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from calmo_pagerduty.temporal.handle import TemporalUnavailable
-from ingress.findings.digest_schedules import DigestTime, digest_spec
+from ingress.reconciliation.digest_schedules import DigestTime, digest_spec
 from workflows import names
 from workflows.doctor import DoctorStart
 from workflows.oncall_analysis import OnCallStart
