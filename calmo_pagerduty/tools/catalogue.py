@@ -18,6 +18,7 @@ from calmo_pagerduty.tools.plans import (
     schedule_overrides,
     schedules,
     services,
+    teams,
     users,
 )
 
@@ -33,6 +34,7 @@ _ROWS = (
     *schedule_changes.TOOLS,
     *schedule_drafts.TOOLS,
     *users.TOOLS,
+    *teams.TOOLS,
     *analytics.TOOLS,
     *reports.TOOLS,
     *context.TOOLS,

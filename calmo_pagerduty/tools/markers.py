@@ -26,3 +26,15 @@ def find_marked(items: Iterable[JsonObject], call_id: str) -> JsonObject | None:
     """Return the first item that contains the call's marker in any field."""
     mark = marker(call_id)
     return next((item for item in items if mark in json.dumps(item, default=str)), None)
+
+
+def find_text(items: Iterable[JsonObject], text: str) -> JsonObject | None:
+    """Return the first item that has exactly this text in any field, apart from spaces at its ends."""
+    return next((item for item in items if _holds(item, text.strip())), None)
+
+
+def _holds(value: object, text: str) -> bool:
+    if isinstance(value, str):
+        return value.strip() == text
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(_holds(part, text) for part in parts)

@@ -198,6 +198,7 @@ def service_object(site: AccountSite, service: Service, includes: frozenset[str]
         "description": service.description,
         "created_at": wire_seconds(created_at),
         "status": service_status(site, service),
+        **_last_incident(site, service),
         "alert_creation": service.alert_creation,
         "auto_resolve_timeout": service.auto_resolve_timeout,
         "acknowledgement_timeout": service.acknowledgement_timeout,
@@ -241,6 +242,14 @@ def _support_hours(hours: SupportHours) -> JsonObject:
         "start_time": hours.start_time.isoformat(),
         "end_time": hours.end_time.isoformat(),
     }
+
+
+def _last_incident(site: AccountSite, service: Service) -> JsonObject:
+    """Return when the service's most recent incident was created; nothing if it has had none."""
+    for incident in reversed(site.account.incidents.values()):
+        if incident.service.id == service.id:
+            return {"last_incident_timestamp": wire_seconds(incident.created_at)}
+    return {}
 
 
 def service_status(site: AccountSite, service: Service) -> str:

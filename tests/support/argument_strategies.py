@@ -45,6 +45,8 @@ def _field(schema: dict[str, Any], defs: dict[str, Any]) -> st.SearchStrategy[An
     schema = defs[schema["$ref"].rsplit("/", 1)[1]] if "$ref" in schema else schema
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
+    if "anyOf" in schema:
+        return st.one_of(*(_field(choice, defs) for choice in schema["anyOf"]))
     kind = schema["type"]
     if kind == "object":
         return _object(schema, defs)

@@ -39,9 +39,33 @@ DEVIATIONS: dict[str, set[str]] = {
 }
 
 
+def _listing(operation: str, scope: str, *query: str) -> dict[str, Any]:
+    parameters = [
+        {"name": name, "in": "query", "schema": {}} for name in ("limit", "offset", "total", *query)
+    ]
+    return {"get": {"operationId": operation, "x-pd-requires-scope": scope, "parameters": parameters}}
+
+
+#: Operations of PagerDuty's API reference that the published subset leaves out.
+BEYOND_THE_SUBSET = {
+    "/teams": _listing("listTeams", "teams.read", "query"),
+    "/teams/{id}/members": _listing("listTeamUsers", "teams.read", "include[]"),
+}
+
+
+#: Published examples of these, from the same reference.
+_TEAM = {"id": "PQ9K7I8", "type": "team", "summary": "Engineering", "name": "Engineering", "parent": None}
+_MEMBER = {"id": "PXPGF42", "type": "user", "name": "Earline Greenholt", "role": "admin", "time_zone": "UTC"}
+EXAMPLES_BEYOND_THE_SUBSET: dict[str, dict[str, Any]] = {
+    "listTeams": {"teams": [_TEAM], "more": False},
+    "listTeamUsers": {"members": [{"user": _MEMBER, "role": "manager"}], "more": False},
+}
+
+
 @functools.cache
 def spec() -> dict[str, Any]:
     loaded: dict[str, Any] = _with_null(json.loads(_SPEC.read_text()))
+    loaded["paths"] |= BEYOND_THE_SUBSET
     return loaded
 
 

@@ -31,7 +31,10 @@ PROMISED = {
         "list_schedules", "get_schedule", "list_on_call_users", "list_schedule_overrides",
         "create_schedule_override", "update_schedule", "apply_schedule_draft",
     },
-    Category.USERS: {"list_users", "get_user", "list_contact_methods", "get_user_on_call_status"},
+    Category.USERS: {
+        "list_users", "get_user", "list_contact_methods", "get_user_on_call_status", "list_teams",
+        "list_team_members",
+    },
     Category.ANALYTICS: {"get_analytics_data", "list_log_entries", "generate_report"},
     Category.CONTEXT: {
         "get_past_incidents", "get_related_incidents", "get_outlier_incident", "list_change_events",

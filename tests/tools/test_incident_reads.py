@@ -9,7 +9,7 @@ from calmo_pagerduty.kernel.instants import format_iso_utc
 from calmo_pagerduty.pagerduty.errors import InvalidRequest, NotFound
 from calmo_pagerduty.pagerduty.pagination import Paginator
 from calmo_pagerduty.pagerduty.requests import JsonObject, ListRequest, ListResult
-from calmo_pagerduty.tools.arguments import parse_arguments
+from calmo_pagerduty.tools.arguments import InvalidArguments, parse_arguments
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.plans import shapes
 from tests.support.plan_runs import FIRST, NOON, drive, listed, run
@@ -208,6 +208,25 @@ def test_a_dependency_says_which_way_it_goes() -> None:
         {"id": "D1", "supporting_service": {"id": "PA"}, "dependent_service": {"id": "PB"}},
         {"id": "D2", "supporting_service": {"id": "PB"}, "dependent_service": None},
     ]
-    done = run("list_service_dependencies", {"service_id": "PB"}, {"relationships": rows})
+    named = {"service": {"id": "PA", "name": "Order database"}}
+    done = run("list_service_dependencies", {"service_id": "PB"}, {"relationships": rows}, named)
     assert [item["direction"] for item in done.result["items"]] == ["uses", "used_by"]
-    assert done.result["items"][0]["service"] == {"id": "PA"}
+    assert done.result["items"][0]["service"] == {"id": "PA", "summary": "Order database"}
+
+
+def test_a_dependency_whose_name_can_not_be_read_keeps_its_id_and_is_told_of() -> None:
+    business = {"id": "PA", "type": "business_service_reference"}
+    rows = [{"id": "D1", "supporting_service": business, "dependent_service": {"id": "PB"}}]
+    done = run("list_service_dependencies", {"service_id": "PB"}, {"relationships": rows}, NotFound("gone"))
+    assert done.lines[1] == "GET /business_services/PA"
+    assert done.result["items"][0]["service"]["id"] == "PA"
+    assert done.result["notes"][-1] == "1 service could not be read: only the id is known."
+
+
+def test_an_incident_is_named_by_its_number_as_text_or_number() -> None:
+    for number in (12, "12"):
+        done = run("get_incident", {"incident_id": number}, {"incident": {"id": "P1"}})
+        assert done.requests[0].path == "/incidents/12"
+    for wrong in (0, -1, True, 1.5):
+        with pytest.raises(InvalidArguments):
+            run("get_incident", {"incident_id": wrong})

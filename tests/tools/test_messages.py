@@ -29,6 +29,27 @@ def test_a_request_for_help_that_was_lost_is_sent_once() -> None:
     }
 
 
+def test_a_requested_user_is_named() -> None:
+    """PagerDuty's answer names a user only among the target's responders."""
+    lee = {"id": "PU7", "type": "user_reference", "summary": "Lee Turner"}
+    target = {"type": "user", "id": "PU7", "incidents_responders": [{"state": "pending", "user": lee}]}
+    answer = {"responder_request": {"responder_request_targets": [{"responder_request_target": target}]}}
+    done = run("request_responders", HELP, ADA, answer)
+    assert done.result["targets"][0]["summary"] == "Lee Turner"
+
+
+def test_a_status_update_carries_no_mark_and_is_found_by_its_text() -> None:
+    """Stakeholders read it."""
+    arguments = {"incident_id": "P1", "message": "Orders are late"}
+    assert run("publish_status_update", arguments, {}).body()["message"] == "Orders are late"
+    other = {"id": "R1", "channel": {"summary": "Orders are late again"}}
+    sent = {"id": "R2", "channel": {"message": "Orders are late "}}
+    done = run("publish_status_update", arguments, listed(other, sent), call=AGAIN)
+    assert (done.writes, done.result["id"]) == ([], "R2")
+    with pytest.raises(OutcomeUnknown):
+        run("publish_status_update", arguments, listed(other), call=AGAIN)
+
+
 def test_a_status_update_that_cannot_be_found_is_left_to_a_person() -> None:
     arguments = {"incident_id": "P1", "message": "Hi"}
     with pytest.raises(OutcomeUnknown, match="look at the incident"):

@@ -60,3 +60,26 @@ def test_contact_methods_are_masked_with_their_labels() -> None:
     arguments = {"user_id": "PU1", "include_personal_data": True}
     shown = run("list_contact_methods", arguments, METHODS).result["items"]
     assert [method["address"] for method in shown] == ["ada@home.example", "5551234567"]
+
+
+def test_teams_and_their_members_are_listed_by_name() -> None:
+    done = run("list_teams", {"query": "pay"}, listed({"id": "PT1", "name": "Payments", "self": "https://x"}))
+    assert (done.lines, done.query()) == (["GET /teams"], {"query": ["pay"]})
+    assert done.result["items"] == [{"id": "PT1", "name": "Payments"}]
+    member = {"user": ADA, "role": "manager"}
+    done = run("list_team_members", {"team_id": "PT1"}, listed(member))
+    assert done.lines == ["GET /teams/PT1/members"]
+    assert done.result["items"][0] == {
+        "id": "PU1", "name": "Ada", "email": "a…@example.org", "role": "admin", "team_role": "manager",
+    }  # fmt: skip
+
+
+def test_the_end_of_an_on_call_is_that_of_the_shift_and_not_of_the_search() -> None:
+    user = {"id": "PU1", "type": "user_reference", "summary": "Ada"}
+    shift = {"user": user, "start": "2026-03-02T08:00:00Z", "end": "2026-03-02T20:00:00Z"}
+    shown = run("get_user_on_call_status", {"user_id": "PU1"}, listed(shift)).result
+    assert (shown["on_call"], shown["on_call_until"]) == (True, "2026-03-02T20:00:00Z")
+    assert shown["user"] == {"id": "PU1", "summary": "Ada"}
+    permanent = {"user": user, "start": None, "end": None}
+    always = run("get_user_on_call_status", {"user_id": "PU1"}, listed(shift, permanent)).result
+    assert always["on_call"] and "on_call_until" not in always

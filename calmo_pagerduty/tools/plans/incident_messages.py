@@ -17,7 +17,7 @@ from calmo_pagerduty.pagerduty.request_builders import (
 )
 from calmo_pagerduty.pagerduty.requests import JsonObject, ListResult, Plan
 from calmo_pagerduty.tools.fields import Id, Line, Text
-from calmo_pagerduty.tools.markers import CLOCK_TOLERANCE, find_marked, with_marker
+from calmo_pagerduty.tools.markers import CLOCK_TOLERANCE, find_marked, find_text, with_marker
 from calmo_pagerduty.tools.model import Arguments, CallContext, Column
 from calmo_pagerduty.tools.plans import shapes
 from calmo_pagerduty.tools.plans.incidents import IncidentArguments, changes_an_incident
@@ -54,11 +54,13 @@ class PublishStatusUpdate(IncidentArguments):
 
 def publish_status_update(arguments: PublishStatusUpdate, call: CallContext) -> Plan:
     if call.repeated:
-        if not (entry := (yield from _find_in_log(arguments.incident_id, call))):
+        log = yield from _read_log(arguments.incident_id, call)
+        if not (entry := find_text(log, arguments.message)):
             raise _outcome_unknown("the status update")
         return {"id": entry.get("id"), "message": arguments.message, "created_at": entry.get("created_at")}
     body = {
-        "message": with_marker(arguments.message, call.id),
+        # It has no marker: stakeholders read it.
+        "message": arguments.message,
         "subject": arguments.subject,
         "html_message": arguments.html_message,
     }
@@ -70,12 +72,12 @@ def publish_status_update(arguments: PublishStatusUpdate, call: CallContext) -> 
     return shapes.without_empty(shown | {"sender": shapes.shape_reference(update.get("sender"))})
 
 
-def _find_in_log(incident_id: str, call: CallContext) -> SubPlan:
-    """Return the log entry with the call's marker; None if there is none: PagerDuty may not log a message."""
+def _read_log(incident_id: str, call: CallContext) -> SubPlan:
+    """Return the log entries since the first attempt. PagerDuty may not log a message."""
     since = call.first_attempt_at - CLOCK_TOLERANCE
     request = get(f"/incidents/{incident_id}/log_entries", since=since, **{"include[]": "channels"})
     listed: ListResult = yield list_request(request, "log_entries", _MAX_LOG_ENTRIES)
-    return find_marked(listed.items, call.id)
+    return listed.items
 
 
 def _outcome_unknown(what: str) -> OutcomeUnknown:
@@ -122,7 +124,8 @@ def _find_request(incident_id: str, call: CallContext) -> SubPlan:
     if "responder_requests" in incident:
         return None
     # PagerDuty doesn't guarantee the field: without it, only the log can prove that it was sent.
-    if entry := (yield from _find_in_log(incident_id, call)):
+    log = yield from _read_log(incident_id, call)
+    if entry := find_marked(log, call.id):
         return {"requested_at": entry.get("created_at")}
     raise _outcome_unknown("the request")
 
@@ -152,26 +155,27 @@ def _shape_request(resource: JsonObject) -> JsonObject:
         as_object(part.get("responder_request_target") or part)
         for part in as_objects(resource.get("responder_request_targets"))
     ]
-    targets = [
-        shapes.without_empty(
-            shapes.pick_fields(target, "id", "type", "summary")
-            | {
-                "responders": [
-                    shapes.without_empty(
-                        {
-                            "state": responder.get("state"),
-                            "user": shapes.shape_reference(responder.get("user")),
-                        }
-                    )
-                    for responder in as_objects(target.get("incidents_responders"))
-                ]
-            }
-        )
-        for target in wrapped
-    ]
+    targets = [_shape_target(target) for target in wrapped]
     shown = shapes.pick_fields(resource, "message", "requested_at")
     return shapes.without_empty(
         shown | {"requester": shapes.shape_reference(resource.get("requester")), "targets": targets}
+    )
+
+
+def _shape_target(target: JsonObject) -> JsonObject:
+    """Return a target with its responders. PagerDuty names a user only there."""
+    responders = [
+        shapes.without_empty({"state": part.get("state"), "user": shapes.shape_reference(part.get("user"))})
+        for part in as_objects(target.get("incidents_responders"))
+    ]
+    users = (as_object(responder.get("user")) for responder in responders)
+    names = {user.get("id"): user.get("summary") for user in users}
+    return shapes.without_empty(
+        shapes.pick_fields(target, "id", "type")
+        | {
+            "summary": target.get("summary") or names.get(target.get("id")),
+            "responders": responders,
+        }
     )
 
 

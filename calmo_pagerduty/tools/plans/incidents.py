@@ -4,7 +4,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from calmo_pagerduty.kernel.instants import parse_instant
 from calmo_pagerduty.kernel.json_values import as_object, as_objects
@@ -41,7 +41,20 @@ ALERT_COLUMNS = (
     Column("Summary", "summary"),
 )
 
-IncidentId = Annotated[Id, Field(description="The incident's id or number.")]
+
+_Number = Annotated[int, Field(ge=1, le=2**53 - 1)]
+
+
+def _number_as_text(value: object) -> object:
+    return str(value) if type(value) is int and value > 0 else value
+
+
+#: An incident's number may come as a JSON number, since results show it as one.
+IncidentId = Annotated[
+    Id,
+    BeforeValidator(_number_as_text, json_schema_input_type=Id | _Number),
+    Field(description="The incident's id or number."),
+]
 Sort = Literal[
     "created_at:desc",
     "created_at:asc",

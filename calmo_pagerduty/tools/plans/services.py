@@ -1,13 +1,16 @@
 """Tools that read services: details, dependencies and metrics."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 from typing import Literal
 
 from pydantic import Field
 
+from calmo_pagerduty.kernel.count_text import count_text
 from calmo_pagerduty.kernel.json_values import as_object, as_objects
-from calmo_pagerduty.pagerduty.request_builders import get, list_request, list_result, page_result
+from calmo_pagerduty.pagerduty.errors import Refused, TryAgain
+from calmo_pagerduty.pagerduty.request_builders import SubPlan, get, list_request, list_result, page_result
 from calmo_pagerduty.pagerduty.requests import JsonObject, ListResult, Plan
 from calmo_pagerduty.tools.classes import Access, Category, Risk
 from calmo_pagerduty.tools.fields import After, Id, Ids, Limit, Query, Unit
@@ -22,6 +25,10 @@ SERVICE_COLUMNS = (
     Column("Escalation policy", "escalation_policy.summary"),
     Column("Last incident", "last_incident_timestamp"),
 )
+
+
+#: Each name is a request of its own.
+_MAX_NAMES_READ = 25
 
 
 class ListServices(Arguments):
@@ -53,8 +60,29 @@ class ListServiceDependencies(ServiceArguments):
 def list_service_dependencies(arguments: ListServiceDependencies, _call: CallContext) -> Plan:
     answer = yield get(f"/service_dependencies/{arguments.kind}_services/{arguments.service_id}")
     items = [_dependency(row, arguments.service_id) for row in as_objects(answer.get("relationships"))]
-    notes = ["PagerDuty returns direct dependencies only, and ids without names."] if items else []
+    unnamed = yield from _add_names(item["service"] for item in items if "service" in item)
+    notes = ["PagerDuty returns direct dependencies only."] if items else []
+    notes += [f"{count_text(unnamed, 'service')} could not be read: only the id is known."] if unnamed else []
     return list_result(items, None, notes)
+
+
+def _add_names(services: Iterable[JsonObject]) -> SubPlan:
+    """Read the names that PagerDuty's dependencies lack, and return how many could not be read."""
+    unnamed = [service for service in services if "summary" not in service]
+    missing = max(0, len(unnamed) - _MAX_NAMES_READ)
+    for service in unnamed[:_MAX_NAMES_READ]:
+        kind = "business_service" if str(service.get("type")).startswith("business") else "service"
+        try:
+            answer = yield get(f"/{kind}s/{service['id']}")
+        except (Refused, TryAgain):
+            missing += 1
+            continue
+        found = as_object(answer.get(kind))
+        if name := found.get("name") or found.get("summary"):
+            service["summary"] = name
+        else:
+            missing += 1
+    return missing
 
 
 def _dependency(row: JsonObject, service_id: str) -> JsonObject:
@@ -125,7 +153,12 @@ TOOLS = (
             Column("Service", "service.id"),
             Column("Type", "service.type"),
         ),
-        operations=("getTechnicalServiceServiceDependencies", "getBusinessServiceServiceDependencies"),
+        operations=(
+            "getTechnicalServiceServiceDependencies",
+            "getBusinessServiceServiceDependencies",
+            "getService",
+            "getBusinessService",
+        ),
         untrusted=False,
     ),
     Tool(

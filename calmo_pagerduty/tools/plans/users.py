@@ -12,7 +12,7 @@ from calmo_pagerduty.pagerduty.requests import JsonObject, ListResult, Plan
 from calmo_pagerduty.tools.classes import Access, Category, Risk
 from calmo_pagerduty.tools.fields import After, Id, Ids, Limit, Query
 from calmo_pagerduty.tools.model import Arguments, CallContext, Column, Shape, Tool
-from calmo_pagerduty.tools.plans import people
+from calmo_pagerduty.tools.plans import people, shapes
 
 USER_COLUMNS = (
     Column("Id", "id"),
@@ -68,9 +68,14 @@ def get_user_on_call_status(arguments: GetUserOnCallStatus, call: CallContext) -
     shifts = [people.shape_on_call(resource) for resource in listed.items]
     running = [shift for shift in shifts if _is_running(shift, call)]
     more = ["There are more shifts than are shown."] if listed.next else []
+    name = next((shift["user"].get("summary") for shift in shifts if "user" in shift), None)
     return {
         "user_id": arguments.user_id,
+        "user": shapes.without_empty({"id": arguments.user_id, "summary": name}),
         "on_call": bool(running),
+        # When the running shifts have ended; nothing if one is permanent.
+        **_ends_at(running),
+        # The end of what was looked at.
         "until": format_iso_utc(until),
         "now": running,
         "upcoming": sorted(
@@ -78,6 +83,11 @@ def get_user_on_call_status(arguments: GetUserOnCallStatus, call: CallContext) -
         ),
         "notes": [*more, *listed.notes],
     }
+
+
+def _ends_at(running: list[JsonObject]) -> JsonObject:
+    ends = [shift.get("end") for shift in running]
+    return {"on_call_until": max(map(str, ends))} if ends and all(ends) else {}
 
 
 def _is_running(shift: JsonObject, call: CallContext) -> bool:
@@ -126,14 +136,18 @@ TOOLS = (
     Tool(
         name="get_user_on_call_status",
         title="Get user on-call status",
-        description="Tells if a user is on call now, and lists the coming shifts.",
+        description="Tells if a user is on call now, until when, and lists the coming shifts.",
         category=Category.USERS,
         access=Access.READ,
         risk=Risk.LOW,
         arguments=GetUserOnCallStatus,
         plan=get_user_on_call_status,
         shape=Shape.OBJECT,
-        columns=(Column("User", "user_id"), Column("On call", "on_call")),
+        columns=(
+            Column("User", "user"),
+            Column("On call", "on_call"),
+            Column("Until", "on_call_until"),
+        ),
         operations=("listOnCalls",),
         scopes=("oncalls.read",),
     ),
