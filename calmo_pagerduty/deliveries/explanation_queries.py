@@ -108,5 +108,6 @@ def _issue(tx: Transaction, visibility: Visibility, incident_id: str) -> tuple[s
     issue_id = tx.execute(query.order_by(issues.c.updated_at.desc()).limit(1)).scalar()
     if issue_id is None:
         return None
-    entries = sa.select(sa.func.count()).where(timeline.c.issue_id == issue_id)
+    # As many as the timeline shows: echoes of our own actions have no entry of their own there.
+    entries = sa.select(sa.func.count()).where(timeline.c.issue_id == issue_id, ~timeline.c.is_echo)
     return str(issue_id), tx.execute(entries).scalar_one()
