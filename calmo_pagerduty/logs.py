@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from calmo_pagerduty.kernel.untrusted_text import sanitize_text
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -54,7 +56,13 @@ class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
         fields = " ".join(f"{name}={value}" for name, value in _fields(record).items())
-        line = f"{at} {record.levelname.lower():7} {record.getMessage()} {fields}".rstrip()
+        line = _one_line(f"{at} {record.levelname.lower():7} {record.getMessage()} {fields}".rstrip())
         if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
+            trace = self.formatException(record.exc_info)
+            line += "\n" + sanitize_text(trace, len(trace))
         return line
+
+
+def _one_line(text: str) -> str:
+    """Return the text without control characters, so that no value can begin a line of its own."""
+    return " ".join(sanitize_text(text, len(text)).replace("\t", " ").splitlines())

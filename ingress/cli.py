@@ -12,6 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
 from calmo_pagerduty.kernel.explained_error import ExplainedError
+from calmo_pagerduty.kernel.untrusted_text import sanitize_text
 
 #: Every command and group: name, `module:attribute`, help text.
 COMMANDS = (
@@ -119,7 +120,8 @@ def run(command: Callable[[], object]) -> int:
     try:
         command()
     except ExplainedError as error:
-        sys.stderr.write(f"calmo-pagerduty: {error}\n")
+        text = str(error)
+        sys.stderr.write(f"calmo-pagerduty: {sanitize_text(text, len(text))}\n")
         return 1
     except KeyboardInterrupt:
         return 130

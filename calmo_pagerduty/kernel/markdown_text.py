@@ -45,6 +45,14 @@ def escape_markdown(text: str, longest: int = 300) -> str:
     return _LIST_MARKER.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", line))
 
 
+def escape_cell(text: str, longest: int = 300) -> str:
+    """Return the text for a table's cell or a heading, where nothing begins a list."""
+    line = single_line(text, longest)
+    if _LINKABLE.search(line):
+        return code_span(line, longest).replace("|", "\\|")
+    return _SPECIAL.sub(r"\\\1", line)
+
+
 def markdown_link(shown: str, address: str | None) -> str:
     """Return `shown` (which is markdown) as a link, or unchanged if the address is no plain http URL."""
     if address is None or len(address) > MAX_URL_LENGTH or not _HTTP_URL.fullmatch(address):

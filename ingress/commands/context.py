@@ -12,6 +12,7 @@ from calmo_pagerduty.clients.requests import ApiProblem
 from calmo_pagerduty.kernel.id_patterns import INCIDENT_ID, ISSUE_ID
 from ingress.commands.instances import client_of
 from ingress.commands.options import DATA_DIR
+from ingress.commands.output import echo_text
 
 if TYPE_CHECKING:
     from calmo_pagerduty.clients.rest import ApiClient
@@ -106,7 +107,7 @@ def _show(
     params = [] if version is None else [("version", str(version))]
     try:
         if markdown:
-            typer.echo(client.text(f"{path}.md", params), nl=False)
+            echo_text(client.text(f"{path}.md", params), nl=False)
             return
         document = client.get(path, params)
     except ApiProblem as problem:

@@ -3,7 +3,6 @@
 import sys
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
@@ -12,13 +11,14 @@ from calmo_pagerduty.clients.rest import ApiClient
 from calmo_pagerduty.contexts.rendering.wording import STATE_TEXT
 from calmo_pagerduty.contexts.sources import Source, SourceState
 from calmo_pagerduty.kernel.untrusted_text import sanitize_text
+from ingress.commands.console import new_console
 
 Json = dict[str, Any]
 
 
 def follow(client: ApiClient, stream: str, version: int) -> Json:
     """Show the progress until the version ends, and return its last event. Raises ApiProblem."""
-    console = Console(file=sys.stderr)
+    console = new_console(sys.stderr)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(f"gathering version {version}", total=len(Source))

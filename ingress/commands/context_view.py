@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
@@ -22,6 +22,7 @@ from calmo_pagerduty.contexts.model import (
 from calmo_pagerduty.contexts.rendering import wording
 from calmo_pagerduty.kernel.instants import format_instant
 from calmo_pagerduty.kernel.markdown_text import single_line
+from ingress.commands.console import new_console
 from ingress.commands.context_plot import timeline_plot
 from ingress.commands.issue_view import STATUS_STYLE
 
@@ -38,7 +39,7 @@ View = Iterator[RenderableType]
 
 def print_context(document: Mapping[str, Any]) -> None:
     """Write the REST API's document to standard output, as wide as the terminal is."""
-    console = Console()
+    console = new_console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = MAX_PAGE_WIDTH
     width = min(console.width, MAX_PAGE_WIDTH)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +15,7 @@ from calmo_pagerduty.kernel.time_zones import time_zone
 from calmo_pagerduty.plots.codec import lanes_from_json
 from calmo_pagerduty.plots.terminal import Line, lanes_text
 from calmo_pagerduty.plots.time_axis import moment_text
+from ingress.commands.console import new_console
 from ingress.commands.output import PIPE_WIDTH, print_view
 from ingress.commands.tool_view import cell_text, empty_table
 
@@ -251,5 +252,5 @@ def styled(lines: Sequence[Line]) -> Text:
 
 
 def _width() -> int:
-    console = Console()
+    console = new_console()
     return console.width if console.is_terminal else min(console.width, PIPE_WIDTH)

@@ -11,7 +11,7 @@ import typer
 from ingress.commands.connection_paths import connection_path
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, CONNECTION, DATA_DIR
-from ingress.commands.output import emit
+from ingress.commands.output import echo_text, emit
 
 if TYPE_CHECKING:
     from calmo_pagerduty.clients.rest import ApiClient
@@ -74,7 +74,7 @@ def lint(
     path = _path(client, connection, "lint")
     params = _params({"now": now, "as_of": as_of}, days=str(days))
     if form in {"md", "csv"}:
-        typer.echo(client.text(path, [*params, ("format", form)]), nl=False)
+        echo_text(client.text(path, [*params, ("format", form)]), nl=False)
         return
     result = client.get(path, [*params, ("ladders", "true")])
     if as_json:

@@ -14,6 +14,7 @@ from calmo_pagerduty.kernel.time_zones import time_zone
 from calmo_pagerduty.plots.codec import lanes_from_json
 from calmo_pagerduty.plots.model import Marker, StepCurve
 from calmo_pagerduty.plots.terminal import Line, lanes_text, steps_text
+from ingress.commands.console import new_console
 from ingress.commands.output import PIPE_WIDTH
 from ingress.commands.tool_view import cell_text, empty_table
 
@@ -198,7 +199,7 @@ def _print(console: Console, lines: list[Line]) -> None:
 
 
 def _console() -> Console:
-    console = Console(highlight=False)
+    console = new_console(highlight=False)
     if not console.is_terminal:
         console.width = min(PIPE_WIDTH, 140)
     return console

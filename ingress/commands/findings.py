@@ -10,7 +10,7 @@ from ingress.commands.connection_paths import connection_path
 from ingress.commands.finding_view import finding_table, finding_view
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, CONNECTION, DATA_DIR
-from ingress.commands.output import emit
+from ingress.commands.output import echo_text, emit
 
 app = typer.Typer(
     no_args_is_help=True, help="What the on-call analyses found wrong: list, show, accept, dismiss."
@@ -120,7 +120,7 @@ def digest(
     if as_json:
         emit(client.get(path, params), as_json, str)
         return
-    typer.echo(client.text(path, [*params, ("format", page_format)]), nl=False)
+    echo_text(client.text(path, [*params, ("format", page_format)]), nl=False)
 
 
 def _decide(number: int, decision: str, body: dict[str, Any], as_json: bool, data_dir: Path | None) -> None:

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -159,7 +158,7 @@ def issue_with_timeline(issue: Json) -> Group:
         what = entry["event_type"].removeprefix("incident.")
         mark = "● moved the issue" if entry["moved"] else ""
         timeline.add_row(
-            _in_table(entry["occurred_at"]), what, escape(sanitize_text(entry["summary"])), mark, style=style
+            _in_table(entry["occurred_at"]), what, Text(sanitize_text(entry["summary"])), mark, style=style
         )
     return Group(Text(sanitize_text(issue["title"]), style="bold"), facts, Text(), timeline)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from calmo_pagerduty.clients.requests import ApiProblem, Json, issue_action
 from calmo_pagerduty.incidents.action_names import Action
+from ingress.commands.console import new_console
 from ingress.commands.instances import client_of
 from ingress.commands.issue_view import action_view, change_line, issue_table, issue_with_timeline
 from ingress.commands.options import ARGUMENTS, ARGUMENTS_STDIN, AS_JSON, DATA_DIR, WAIT
@@ -68,7 +68,7 @@ def list_issues(
     if as_json:
         typer.echo(json.dumps(page))
         return
-    console = Console()
+    console = new_console()
     console.print(issue_table(page["issues"]))
     if page["next_cursor"]:
         console.print(f"More: --cursor {page['next_cursor']}", soft_wrap=True)
@@ -87,7 +87,7 @@ def show(
         typer.echo(json.dumps(shown_issues[0] if len(shown_issues) == 1 else shown_issues))
         return
     for shown_issue in shown_issues:
-        Console().print(issue_with_timeline(shown_issue))
+        new_console().print(issue_with_timeline(shown_issue))
 
 
 @app.command()
@@ -122,7 +122,7 @@ def watch(
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
     """Show each change of an issue as it happens, until Ctrl-C."""
-    console = Console()
+    console = new_console()
     for event in client_of(data_dir).changes(after):
         if event is None:
             continue

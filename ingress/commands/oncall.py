@@ -11,7 +11,7 @@ from calmo_pagerduty.clients.requests import ApiProblem
 from ingress.commands.connection_paths import connection_path
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, CONNECTION, DATA_DIR
-from ingress.commands.output import emit
+from ingress.commands.output import echo_text, emit
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -168,7 +168,7 @@ def report(
     if as_json:
         emit(client.get(path), as_json, str)
         return
-    typer.echo(client.text(path, [("format", page_format)]), nl=False)
+    echo_text(client.text(path, [("format", page_format)]), nl=False)
 
 
 def _path(client: "ApiClient", connection: str | None) -> str:
@@ -178,7 +178,6 @@ def _path(client: "ApiClient", connection: str | None) -> str:
 
 def _follow(client: "ApiClient", stream: str, quiet: bool) -> Json:
     """Show the progress on standard error until the run ends, and return it. Raises ApiProblem."""
-    from rich.console import Console  # noqa: PLC0415 - imports rich
     from rich.progress import (  # noqa: PLC0415 - imports rich
         BarColumn,
         MofNCompleteColumn,
@@ -187,7 +186,9 @@ def _follow(client: "ApiClient", stream: str, quiet: bool) -> Json:
         TimeElapsedColumn,
     )
 
-    console = Console(file=sys.stderr)
+    from ingress.commands.console import new_console  # noqa: PLC0415 - imports rich
+
+    console = new_console(sys.stderr)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     hidden = quiet or not console.is_terminal
     with Progress(*columns, console=console, transient=True, disable=hidden) as progress:

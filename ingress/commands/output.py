@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
+from calmo_pagerduty.kernel.untrusted_text import sanitize_text
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -22,17 +24,22 @@ def emit(answer: T, as_json: bool, view: "Callable[[T], RenderableType]") -> Non
         return
     rendered = view(answer)
     if isinstance(rendered, str):
-        typer.echo(rendered, nl=rendered != "")
+        echo_text(rendered, nl=rendered != "")
     else:
         print_view(rendered)
+
+
+def echo_text(text: str, nl: bool = True) -> None:
+    """Write a text to standard output, without control characters that it may have from outside."""
+    typer.echo(sanitize_text(text, len(text)), nl=nl)
 
 
 def print_view(view: "RenderableType") -> None:
     """Write to standard output in the terminal's width."""
     # rich is slow to import, and a command that prints JSON does not need it.
-    from rich.console import Console  # noqa: PLC0415 - imports rich
+    from ingress.commands.console import new_console  # noqa: PLC0415 - imports rich
 
-    console = Console()
+    console = new_console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PIPE_WIDTH
     console.print(view)

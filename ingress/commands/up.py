@@ -15,6 +15,7 @@ from calmo_pagerduty.http_client import AsyncClient, HTTPError
 from calmo_pagerduty.processes import free_port, start_child
 from calmo_pagerduty.settings import load_settings
 from calmo_pagerduty.temporal.dev_server import TemporalDevServer
+from ingress.commands.console import new_console
 from ingress.commands.demo_findings import DemoFindings
 from ingress.commands.demo_responder import DemoResponder
 from ingress.commands.instances import Instance, announce, withdraw
@@ -46,7 +47,7 @@ def run_everything(
 @dataclass
 class _Service:
     plan: UpOptions
-    console: Console = field(default_factory=Console)
+    console: Console = field(default_factory=new_console)
 
     def __post_init__(self) -> None:
         plan = self.plan

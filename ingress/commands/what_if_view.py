@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -13,6 +13,7 @@ from calmo_pagerduty.kernel.time_zones import time_zone
 from calmo_pagerduty.kernel.untrusted_text import sanitize_text
 from calmo_pagerduty.plots.model import PairRow
 from calmo_pagerduty.plots.terminal import pairs_text
+from ingress.commands.console import new_console
 from ingress.commands.coverage_view import styled
 from ingress.commands.output import PIPE_WIDTH, print_view
 from ingress.commands.tool_view import cell_text, empty_table
@@ -251,5 +252,5 @@ def _style(line: str) -> str:
 
 
 def _width() -> int:
-    console = Console()
+    console = new_console()
     return console.width if console.is_terminal else min(console.width, PIPE_WIDTH)

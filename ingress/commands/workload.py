@@ -13,7 +13,7 @@ import typer
 from ingress.commands.connection_paths import connection_path
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, CONNECTION, DATA_DIR
-from ingress.commands.output import emit
+from ingress.commands.output import echo_text, emit
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -175,7 +175,7 @@ def _report(
     client = client_of(data_dir)
     path = f"{_path(client, connection)}{part}"
     if format_ is not None:
-        typer.echo(client.text(f"{path}/document", (*params, ("format", format_.value))), nl=False)
+        echo_text(client.text(f"{path}/document", (*params, ("format", format_.value))), nl=False)
         return
     emit(client.get(path, tuple(params)), as_json, view)
 

@@ -102,7 +102,7 @@ def test_a_report_is_written_for_people_programs_and_spreadsheets() -> None:
     answers = (listed(formula), FIGURES)
     text = report(*answers, title="Our # month")["text"]
     assert text.startswith("# Our \\# month\n")
-    assert "Shop\\|&lt;b&gt;\\*" in text and "<b>" not in text
+    assert "Shop\\|\\<b\\>\\*" in text and "<b>" not in text
     assert json.loads(report(*answers, format="json")["text"])["incidents"] == 1
     rows = list(csv.DictReader(io.StringIO(report(*answers, format="csv")["text"])))
     assert rows[0]["title"] == '\'=HYPERLINK("x")\nnext'

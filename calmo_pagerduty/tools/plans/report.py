@@ -12,10 +12,12 @@ from typing import Any
 from calmo_pagerduty.kernel.durations import format_duration
 from calmo_pagerduty.kernel.instants import format_iso_utc, parse_instant
 from calmo_pagerduty.kernel.json_values import as_object
+from calmo_pagerduty.kernel.markdown_text import escape_cell
 from calmo_pagerduty.pagerduty.requests import JsonObject
 
 NO_PRIORITY = "none"
 _MAX_SLOWEST = 10
+_MAX_CELL = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +187,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
 
 
 def _cell(value: Any) -> str:
-    text = " ".join(str("" if value is None else value).split())
-    for character in "\\`*_[]|#":
-        text = text.replace(character, f"\\{character}")
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return "" if value is None else escape_cell(str(value), _MAX_CELL)
 
 
 def _duration_text(seconds: float | None) -> str:

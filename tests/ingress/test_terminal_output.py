@@ -1,0 +1,133 @@
+"""Nothing that PagerDuty's texts hold acts on the reader's terminal, whatever view or log shows it."""
+
+import ast
+import io
+import logging
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings, strategies as st
+from markdown_it import MarkdownIt
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from calmo_pagerduty import logs
+from calmo_pagerduty.tools.plans.report import ReportRow, markdown, summarise
+from ingress.commands import issue_view, tool_view
+from ingress.commands.console import new_console
+from ingress.commands.output import emit
+from tests.support.incident_worlds import NOW
+
+COMMANDS = Path(__file__).parents[2] / "ingress" / "commands"
+#: Window titles, cleared screens, hidden links, the clipboard, reversed texts, lines of their own, markup.
+HOSTILE = (
+    "\x1b]0;owned\x07", "\x1b[2J", "\x1b]8;;http://evil.example\x1b\\", "\x1b]52;c;AAAA\x07", "\x9b31m",
+    "\u202e", "\u2066", "\u200b", "\x00", "\r", "\x08", "\x7f", "[link=http://evil.example]", "\U000e0041",
+)  # fmt: skip
+TEXTS = st.lists(st.one_of(st.sampled_from(HOSTILE), st.text(max_size=5)), min_size=1, max_size=6).map(
+    "".join
+)
+
+
+def an_issue(text: str) -> dict[str, Any]:
+    at = "2026-03-01T09:00:00+00:00"
+    who = {"id": text, "name": text}
+    response = {
+        "acknowledged_in": None,
+        "resolved_in": 5.0,
+        "acknowledge_target": None,
+        "resolve_target": None,
+    }
+    entry = {"moved": True, "event_type": text, "occurred_at": at, "summary": text}
+    return {
+        "id": "iss_1", "incident_id": text, "title": text, "status": text, "severity": text, "priority": text,
+        "urgency": text, "service": who, "assignees": [who], "created_at": at, "resolved_at": at, "url": text,
+        "context": None, "response": response, "workflow_url": "http://127.0.0.1:8233/x", "timeline": [entry],
+        "last_event_type": text,
+    }  # fmt: skip
+
+
+def views(text: str) -> list[RenderableType]:
+    issue, item = an_issue(text), {"id": text, "name": text, "parts": {"summary": text}}
+    call = {
+        "state": "failed", "tool": text, "error": {"message": text}, "call_id": text, "requester": text,
+        "connection_id": text, "arguments": {text: text}, "workflow_url": text, "result": None,
+    }  # fmt: skip
+    table = Table()
+    table.add_column(Text(text))
+    table.add_row(Text(text))
+    return [
+        issue_view.issue_table([issue]),
+        issue_view.issue_with_timeline(issue),
+        issue_view.live_table([issue], 100, 50),
+        issue_view.change_line(
+            {"issue": issue, "event_types": [text], "at": NOW.isoformat(), "status": text}
+        ),
+        tool_view.result_view({"items": [item], "notes": [text], "next": text}, [("Name", "name")]),
+        tool_view.result_view({text: {text: [text, {text: text}]}}, []),
+        tool_view.result_view({"text": text}, []),
+        tool_view.call_view(call, []),
+        Group(Text(text), table),
+    ]
+
+
+def acting_characters(shown: str) -> set[str]:
+    return {character for character in shown if unicodedata.category(character) in {"Cc", "Cf", "Cs"}} - {
+        "\n"
+    }
+
+
+@settings(max_examples=40, deadline=None)
+@given(text=TEXTS)
+def test_no_view_holds_a_character_that_acts_on_the_terminal(text: str) -> None:
+    console = new_console(io.StringIO(), width=120)
+    for view in views(text):
+        console.print(view)
+    written = console.file.getvalue()  # type: ignore[attr-defined]
+    assert acting_characters(written) == set()
+
+
+def test_a_terminal_gets_our_own_styles_and_no_link_of_others() -> None:
+    console = new_console(io.StringIO(), width=120, force_terminal=True, color_system="truecolor")
+    console.print(Text("red \x1b[2J", style="bold red"))
+    console.print(Text("here", style="link http://a.example/\x1b[2J"))
+    console.print("[link=http://evil.example]here[/link]")
+    written = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "\x1b[1;31m" in written and "\x1b[2J" not in written and "\x1b]8" not in written
+
+
+@given(text=TEXTS)
+def test_a_text_of_the_service_is_written_without_them(text: str) -> None:
+    written = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stdout", written)
+        emit(text, False, lambda shown: shown)
+    assert acting_characters(written.getvalue()) <= {"\t"}
+
+
+@given(text=TEXTS)
+def test_a_line_of_the_log_stays_one_line_without_them(text: str) -> None:
+    for formatter in (logs._Text(), logs._Json()):
+        record = logging.makeLogRecord({"msg": "it_failed", "levelname": "INFO", "title": text, "name": text})
+        assert acting_characters(formatter.format(record)) == set()
+        assert "\n" not in formatter.format(record)
+
+
+@given(text=TEXTS)
+def test_a_report_has_no_link_and_none_of_them(text: str) -> None:
+    row = ReportRow(text, 1, text, text, text, text, "resolved", NOW, None, 60.0)
+    shown = markdown(summarise([row], title=text, since=NOW, until=NOW, made_at=NOW, notes=[text]))
+    assert acting_characters(shown) == set()
+    html = MarkdownIt("commonmark").enable("table").render(shown)
+    assert "<a" not in html and "<img" not in html
+
+
+def test_every_command_writes_by_the_console_that_cleans() -> None:
+    """Else a new view could bring escapes back."""
+    for path in COMMANDS.glob("*.py"):
+        calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        names = {name.id for name in calls if isinstance(name, ast.Name)}
+        assert path.name == "console.py" or not names & {"Console", "print"}, path.name
