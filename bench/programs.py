@@ -20,6 +20,8 @@ async def start_and_stop_up(folder: Path) -> tuple[float, float]:
     ports = (
         "--port",
         str(free_port()),
+        "--webhook-port",
+        str(free_port()),
         "--temporal-port",
         str(free_port()),
         "--ui-port",

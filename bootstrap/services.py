@@ -112,7 +112,7 @@ class Services:
     @cached_property
     def doctor_activities(self) -> DoctorActivities:
         return DoctorActivities(
-            DoctorService(self.database, self.pagerduty_clients, self.settings.public_address)
+            DoctorService(self.database, self.pagerduty_clients, self.settings.webhook_address)
         )
 
     @cached_property

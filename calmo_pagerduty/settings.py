@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     http_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     #: The URL of the ingress for PagerDuty and people.
     public_url: str | None = None
+    #: The URL of the door for PagerDuty, if it differs from the public URL.
+    webhook_url: str | None = None
     #: The URL of the ingress for the command line, if it differs from the public URL.
     url: str | None = None
     #: The URL of the Temporal UI.
@@ -95,8 +97,13 @@ class Settings(BaseSettings):
 
     @property
     def public_address(self) -> str:
-        """The URL of the ingress for PagerDuty, without a trailing slash."""
+        """The URL of the ingress for people and PagerDuty, without a trailing slash."""
         return (self.public_url or f"http://{self.http_host}:{self.http_port}").rstrip("/")
+
+    @property
+    def webhook_address(self) -> str:
+        """The URL that webhooks' addresses begin with, without a trailing slash."""
+        return (self.webhook_url or self.public_address).rstrip("/")
 
     @property
     def api_address(self) -> str:

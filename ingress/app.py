@@ -5,20 +5,19 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from calmo_pagerduty.access.permissions import METRICS_READ
-from calmo_pagerduty.access.store import Principal
-from ingress.api.endpoints import Endpoint, EndpointRow, Json, Media, NoInput, PublicEndpoint, routes
+from ingress.api.endpoints import EndpointRow, Media, PublicEndpoint, routes
 from ingress.api.errors import STATUS_OF_ERROR, answer_error, answer_http_error
-from ingress.api.models import VerdictModel
+from ingress.api.health import metrics_endpoint
 from ingress.api.openapi import openapi_document
 from ingress.parts import Ingress
+from ingress.roles import Role
+from ingress.webhook_receiver.endpoint import webhook_endpoint
 from ingress.webhooks.errors import STATUS_OF_WEBHOOK_ERROR, answer_webhook_error
 
 logger = logging.getLogger(__name__)
@@ -26,37 +25,15 @@ logger = logging.getLogger(__name__)
 RESTART_PAUSE_SECONDS = 2.0
 
 
-RECEIVER_STATUSES = (
-    (401, "the signature is missing or does not match the webhook's secrets"),
-    (404, "there is no such webhook"),
-    (410, "the webhook's owner deleted it"),
-    (413, "the body is larger than any that PagerDuty sends"),
-    (429, "too many deliveries at once; send it again"),
-    (503, "the delivery could not be stored yet; send it again"),
-)
-
-
 def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
     """Return all endpoints of the ingress except /mcp."""
-
-    async def serve_metrics(_request: Request, _principal: Principal, _nothing: NoInput) -> Response:
-        """GET /metrics, in Prometheus' text format."""
-        return Response(generate_latest(ingress.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     async def serve_openapi(_request: Request) -> Response:
         """GET /openapi.json"""
         return JSONResponse(openapi_document(rows, ingress.services.settings.public_address))
 
     rows: list[EndpointRow] = [
-        PublicEndpoint(
-            "POST",
-            "/webhooks/pagerduty/{webhook_id}",
-            "Receive a delivery from PagerDuty",
-            Json(VerdictModel, status=202),
-            handler=ingress.webhook_receiver.receive,
-            statuses=RECEIVER_STATUSES,
-            refuses_with=VerdictModel,
-        ),
+        webhook_endpoint(ingress.webhook_receiver),
         *ingress.issues.endpoints(),
         *ingress.actions.endpoints(),
         *ingress.contexts.endpoints(),
@@ -81,15 +58,7 @@ def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
         *ingress.digests.endpoints(),
         *ingress.account_reports.endpoints(),
         *ingress.report_tools.endpoints(),
-        Endpoint(
-            "GET",
-            "/metrics",
-            "Get Prometheus metrics",
-            Media("text/plain"),
-            permission=METRICS_READ,
-            takes=NoInput,
-            handler=serve_metrics,
-        ),
+        metrics_endpoint(ingress.metrics),
         PublicEndpoint(
             "GET",
             "/openapi.json",
@@ -101,25 +70,15 @@ def served_endpoints(ingress: Ingress) -> list[EndpointRow]:
     return rows
 
 
-def build_app(ingress: Ingress) -> Starlette:
-    """Return the ASGI application. Its lifespan runs the forwarder and the sweepers."""
+def build_app(ingress: Ingress, role: Role = Role.ALL) -> Starlette:
+    """Return the ASGI application of a process with this role. Its lifespan runs the role's loops.
+
+    A door's application is `ingress.door.build_door`.
+    """
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        loops: dict[str, Callable[[], Awaitable[None]]] = {
-            "forwarder": ingress.forwarder.run,
-            "tool_call_sweeper": ingress.tool_call_sweeper.run,
-            "reconcile_scheduler": ingress.reconcile_scheduler.run,
-            "context_counter": ingress.context_counter.run,
-            "finding_counter": ingress.finding_counter.run,
-            "drill_sweeper": ingress.drill_sweeper.run,
-            "retention_sweeper": ingress.retention.run,
-            "webhook_sweeper": ingress.webhook_sweeper.run,
-            "rough_night_sweeper": ingress.rough_night_sweeper.run,
-        }
-        if ingress.services.settings.analyse_oncall:
-            loops["oncall_scheduler"] = ingress.oncall_scheduler.run
-        tasks = [asyncio.create_task(_keep_running(name, run)) for name, run in loops.items()]
+        tasks = [asyncio.create_task(_keep_running(name, run)) for name, run in _loops(ingress, role).items()]
         async with ingress.mcp.running():
             yield
             ingress.close()
@@ -130,8 +89,11 @@ def build_app(ingress: Ingress) -> Starlette:
 
     endpoints = served_endpoints(ingress)
     ingress.mcp.serve_reports(endpoints)
+    if role is Role.FORWARDER:
+        endpoints = [*ingress.health.endpoints(), metrics_endpoint(ingress.metrics)]
+    served = routes(endpoints, ingress.services.database)
     app = Starlette(
-        routes=[*routes(endpoints, ingress.services.database), Route("/mcp", ingress.mcp)],
+        routes=served if role is Role.FORWARDER else [*served, Route("/mcp", ingress.mcp)],
         lifespan=lifespan,
         exception_handlers={
             **dict.fromkeys(STATUS_OF_ERROR, answer_error),
@@ -142,6 +104,26 @@ def build_app(ingress: Ingress) -> Starlette:
     # A redirect would make PagerDuty drop the delivery.
     app.router.redirect_slashes = False
     return app
+
+
+def _loops(ingress: Ingress, role: Role) -> dict[str, Callable[[], Awaitable[None]]]:
+    """Return what runs by itself in a process with this role, by name."""
+    if role is Role.API:
+        return {"temporal": ingress.stay_connected}
+    loops: dict[str, Callable[[], Awaitable[None]]] = {
+        "forwarder": ingress.forwarder.run,
+        "tool_call_sweeper": ingress.tool_call_sweeper.run,
+        "reconcile_scheduler": ingress.reconcile_scheduler.run,
+        "context_counter": ingress.context_counter.run,
+        "finding_counter": ingress.finding_counter.run,
+        "drill_sweeper": ingress.drill_sweeper.run,
+        "retention_sweeper": ingress.retention.run,
+        "webhook_sweeper": ingress.webhook_sweeper.run,
+        "rough_night_sweeper": ingress.rough_night_sweeper.run,
+    }
+    if ingress.services.settings.analyse_oncall:
+        loops["oncall_scheduler"] = ingress.oncall_scheduler.run
+    return loops
 
 
 async def _keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:

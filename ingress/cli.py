@@ -21,7 +21,7 @@ COMMANDS = (
     ("worker", "ingress.commands.processes:worker",
      "Run a Temporal worker. The environment variables TEMPORAL_… configure the connection."),
     ("ingress", "ingress.commands.processes:ingress",
-     "Run the webhook receiver, the REST API and the forwarder."),
+     "Run the webhook receiver, the REST API and the forwarder, or one of them with --role."),
     ("mcp", "ingress.commands.mcp:mcp",
      "Serve MCP on standard input and output, with the rights of the API key."),
     ("explain", "ingress.commands.deliveries:explain",

@@ -1,5 +1,6 @@
 """The object graph of the ingress."""
 
+import asyncio
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -111,7 +112,7 @@ class Ingress:
         self.api_keys = ApiKeyEndpoints(database)
         self.tools = ToolEndpoints(database, self.tool_call_dispatcher, links)
         self.connections = ConnectionEndpoints(database, services.keyring, services.pagerduty_clients)
-        self.health = HealthEndpoints(database, temporal)
+        self.health = HealthEndpoints(database, services.settings.instance, temporal)
         self.reconciliation = ReconcileEndpoints(database, temporal, queue)
         self.coverage = CoverageEndpoints(services.snapshot_reader)
         self.oncall = OnCallEndpoints(database, services.snapshot_reader, temporal, queue)
@@ -134,7 +135,7 @@ class Ingress:
         )
 
     def _make_webhooks(self) -> None:
-        services, public = self.services, self.services.settings.public_address
+        services, public = self.services, self.services.settings.webhook_address
         database, keyring, temporal = services.database, services.keyring, services.temporal
         subscriber = Subscriber(database, keyring, services.pagerduty_clients, self.directory, public)
         self.webhooks = WebhookEndpoints(database, keyring, self.directory, subscriber, public)
@@ -165,6 +166,11 @@ class Ingress:
             names.SEARCH_ATTRIBUTES, temporal_client.FAST_FAILING_RETRY
         )
         return SignalSender(client, self.starter)
+
+    async def stay_connected(self) -> None:
+        """Connect to Temporal, for the endpoints of a process that does not forward."""
+        await self.connect()
+        await asyncio.Event().wait()
 
     def close(self) -> None:
         """Answer new deliveries with 503 and end the live streams."""

@@ -2,18 +2,19 @@
 
 from functools import partial
 from types import FrameType
+from typing import Protocol
 
 import uvicorn
+from starlette.applications import Starlette
 
-from bootstrap.services import Services
-from bootstrap.store import open_store
+from bootstrap.store import OpenStore, open_store
 from calmo_pagerduty import logs
 from calmo_pagerduty.processes import check_port
 from calmo_pagerduty.settings import Settings
-from ingress.app import build_app
 from ingress.connection_limits import ConnectionLimits
+from ingress.door import DoorParts
 from ingress.http_protocol import LimitedProtocol
-from ingress.parts import Ingress
+from ingress.roles import Role
 
 #: How long requests in flight may take to finish. PagerDuty waits 5 s for an answer.
 SHUTDOWN_SECONDS = 4
@@ -21,10 +22,14 @@ SHUTDOWN_SECONDS = 4
 KEEP_ALIVE_SECONDS = 20
 
 
+class _Closing(Protocol):
+    def close(self) -> None: ...
+
+
 class _Server(uvicorn.Server):
     """Closes the ingress before it stops, so that new deliveries get 503 and not a broken connection."""
 
-    def __init__(self, config: uvicorn.Config, ingress: Ingress) -> None:
+    def __init__(self, config: uvicorn.Config, ingress: _Closing) -> None:
         super().__init__(config)
         self._ingress = ingress
 
@@ -33,20 +38,20 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def main(settings: Settings) -> None:
+def main(settings: Settings, role: Role = Role.ALL) -> None:
     """Serve until SIGTERM or SIGINT. Raises PortTaken, StoreUnavailable, KeyProblem."""
     logs.configure(settings.log_level, settings.log_format)
     check_port(settings.http_host, settings.http_port, "--port")
-    run_ingress(settings)
+    run_ingress(settings, role)
 
 
-def run_ingress(settings: Settings) -> None:
+def run_ingress(settings: Settings, role: Role = Role.ALL) -> None:
     """Serve until SIGTERM or SIGINT. Raises StoreUnavailable, KeyProblem."""
     with open_store(settings) as store:
-        ingress = Ingress(Services.of(store))
+        app, ingress = _application(store, role)
         limits = ConnectionLimits(settings.connections_per_peer)
         config = uvicorn.Config(
-            build_app(ingress),
+            app,
             host=settings.http_host,
             port=settings.http_port,
             # uvicorn calls it like the class that it completes.
@@ -63,3 +68,16 @@ def run_ingress(settings: Settings) -> None:
             backlog=2048,
         )
         _Server(config, ingress).run()
+
+
+def _application(store: OpenStore, role: Role) -> tuple[Starlette, _Closing]:
+    if role is Role.DOOR:
+        door = DoorParts(store)
+        return door.app(), door
+    # A door does without all of this.
+    from bootstrap.services import Services  # noqa: PLC0415 - imports all activities, and Temporal
+    from ingress.app import build_app  # noqa: PLC0415 - imports all endpoints
+    from ingress.parts import Ingress  # noqa: PLC0415 - imports all endpoints
+
+    ingress = Ingress(Services.of(store))
+    return build_app(ingress, role), ingress

@@ -4,7 +4,7 @@ import asyncio
 import functools
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from calmo_pagerduty.db.announcements import Channel, listen
 from calmo_pagerduty.db.group_writer import GroupWriter
 from calmo_pagerduty.db.migrations import SchemaProblem, upgrade
 from calmo_pagerduty.db.statements import restrict_visibility
@@ -63,13 +64,22 @@ class Database:
 
     def __init__(self, url: str, durable: bool = True) -> None:
         try:
-            address = DatabaseUrl(url).sqlalchemy
+            address = self._address = DatabaseUrl(url).sqlalchemy
             self._writing = _engine(address, writing=True, durable=durable)
             self._reading = _engine(address, writing=False)
         except (SQLAlchemyError, ImportError, OSError) as error:
             raise StoreUnavailable(f"the database can't be used: {_describe_fault(error)}") from error
         self._writer = GroupWriter(self._writing)
         self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="store-reader")
+
+    @property
+    def commits_in_order(self) -> bool:
+        """Whether rows are committed in the order of their numbers: SQLite has only one writer at a time."""
+        return self._address.get_backend_name() == "sqlite"
+
+    def listen(self, channel: Channel) -> AsyncIterator[None]:
+        """Yield at the start, and whenever another connection may have announced something. Never ends."""
+        return listen(self._address, channel)
 
     @property
     def writes_waiting(self) -> int:

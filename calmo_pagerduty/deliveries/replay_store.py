@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from calmo_pagerduty.db.announcements import Channel, announce
 from calmo_pagerduty.db.tables import deliveries, delivery_bodies, webhooks
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.deliveries.event_facts import facts_json, is_about_an_incident
@@ -113,6 +114,8 @@ def _event_columns(event: WebhookEvent, received_at: datetime) -> dict[str, Any]
 
 def _update_delivery(tx: Transaction, row: Any, state: DeliveryState, **values: Any) -> ReplayOutcome:
     """Set the state and count an attempt, which changes the request id: Temporal drops repeated ids."""
+    if state is DeliveryState.PENDING:
+        announce(tx, Channel.INBOX)
     tx.execute(
         sa.update(deliveries)
         .where(deliveries.c.seq == row.seq)

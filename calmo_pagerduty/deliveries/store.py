@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from calmo_pagerduty.connections.severity import Severity, own_severities
+from calmo_pagerduty.db.announcements import Channel, announce
 from calmo_pagerduty.db.statements import insert_or_ignore
 from calmo_pagerduty.db.tables import connections, deliveries, delivery_bodies, issues, timeline
 from calmo_pagerduty.db.transactions import Transaction
@@ -215,6 +216,8 @@ def _insert(tx: Transaction, delivery: NewDelivery, row: dict[str, Any]) -> bool
     inserted = tx.execute(insert_or_ignore(tx, deliveries), row)
     if inserted.rowcount != 1:
         return False
+    if row["state"] == DeliveryState.PENDING:
+        announce(tx, Channel.INBOX)
     key = inserted.inserted_primary_key
     assert key is not None
     tx.execute(_ADD_BODY, {"seq": key[0], "body": delivery.body})

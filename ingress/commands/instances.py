@@ -32,6 +32,8 @@ class Instance:
     temporal_address: str
     temporal_ui_url: str
     pid: int
+    #: The address of webhooks, if it is not `url`.
+    webhook_url: str | None = None
 
     def is_alive(self) -> bool:
         try:
@@ -92,6 +94,7 @@ def settings_for(data_dir: Path | None) -> "Settings":
         http_host=host,
         http_port=int(port),
         temporal_ui_url=instance.temporal_ui_url,
+        webhook_url=instance.webhook_url,
     )
 
 

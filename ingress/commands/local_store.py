@@ -35,8 +35,8 @@ def create_webhook(
                 transaction, store.keyring, new, secret, now
             )
         )
-    url = webhook_url(store.settings.public_address, webhook_id)
-    unreachable = unreachable_reason(store.settings.public_address)
+    url = webhook_url(store.settings.webhook_address, webhook_id)
+    unreachable = unreachable_reason(store.settings.webhook_address)
     return {
         "id": webhook_id,
         "url": url,

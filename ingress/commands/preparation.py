@@ -45,16 +45,29 @@ class UpOptions:
 
     data_dir: Path
     port: int
+    webhook_port: int
     temporal_port: int
     ui_port: int
     demo: bool
     speed: float
     #: The port of the simulated PagerDuty, if `demo` is true.
     simulator_port: int = 0
+    #: The port on which the forwarder tells its health and metrics.
+    forwarder_port: int = 0
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def door_url(self) -> str:
+        return f"http://127.0.0.1:{self.webhook_port}"
+
+    @property
+    def webhook_url(self) -> str | None:
+        """The address of webhooks: the user's, else the door's. None if the public URL serves for both."""
+        given = os.environ.get("CALMO_WEBHOOK_URL")
+        return given or (None if os.environ.get("CALMO_PUBLIC_URL") else self.door_url)
 
     @property
     def ui_url(self) -> str:
@@ -75,6 +88,7 @@ class UpOptions:
             "CALMO_DATA_DIR": str(self.data_dir),
             "CALMO_HTTP_HOST": "127.0.0.1",
             "CALMO_HTTP_PORT": str(self.port),
+            "CALMO_WEBHOOK_URL": self.webhook_url,
             "CALMO_TEMPORAL_UI_URL": self.ui_url,
             "TEMPORAL_ADDRESS": self.temporal_address,
             "TEMPORAL_NAMESPACE": "default",
@@ -102,7 +116,12 @@ def lock_folder(folder: Path) -> TextIO:
 
 def check_ports(plan: UpOptions) -> None:
     """Check that the ports are different and free. Raises PortTaken, CannotStart."""
-    ports = {"--port": plan.port, "--temporal-port": plan.temporal_port, "--ui-port": plan.ui_port}
+    ports = {
+        "--port": plan.port,
+        "--webhook-port": plan.webhook_port,
+        "--temporal-port": plan.temporal_port,
+        "--ui-port": plan.ui_port,
+    }
     if len(set(ports.values())) < len(ports):
         raise CannotStart(f"{', '.join(ports)} must be different ports")
     for option, port in ports.items():
@@ -163,7 +182,7 @@ def _prepare_demo(plan: UpOptions, store: OpenStore) -> Demo:
 
     database.write_blocking(connect)
     # Not the public address: a proxy in front of it may not run yet.
-    return Demo(webhook_url(plan.url, webhook["id"]), webhook["secret"], token)
+    return Demo(webhook_url(plan.door_url, webhook["id"]), webhook["secret"], token)
 
 
 def _first_api_key(settings: Settings, database: Database) -> str:

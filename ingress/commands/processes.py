@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ingress.commands.options import DATA_DIR
+from ingress.roles import Role
 
 
 def up(
@@ -16,7 +17,12 @@ def up(
         Path | None,
         typer.Option("--data-dir", readable=False, help="The folder for all data. Default: ./.calmo"),
     ] = None,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="The port of webhooks and the REST API")] = 8080,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="The port of the REST API; it takes webhooks too")
+    ] = 8080,
+    webhook_port: Annotated[
+        int, typer.Option(min=1, max=65535, help="The port of the door, which takes webhooks only")
+    ] = 8081,
     temporal_port: Annotated[int, typer.Option(min=1, max=65535)] = 7233,
     ui_port: Annotated[int, typer.Option(min=1, max=65535, help="The port of the Temporal UI")] = 8233,
     demo: Annotated[
@@ -27,7 +33,7 @@ def up(
     """Run Temporal, the worker and the ingress on this machine, until Ctrl-C."""
     from ingress.commands.up import run_everything  # noqa: PLC0415 - imports all of the service
 
-    run_everything(data_dir, port, temporal_port, ui_port, demo, speed)
+    run_everything(data_dir, port, webhook_port, temporal_port, ui_port, demo, speed)
 
 
 def worker(data_dir: Annotated[Path | None, DATA_DIR] = None) -> None:
@@ -44,9 +50,13 @@ def ingress(
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Default: CALMO_HTTP_PORT, else 8080")
     ] = None,
+    role: Annotated[
+        Role,
+        typer.Option(help="door: webhooks only; api: REST, MCP and streams; forwarder: the work behind them"),
+    ] = Role.ALL,
 ) -> None:
-    """Run the webhook receiver, the REST API and the forwarder."""
+    """Run the webhook receiver, the REST API and the forwarder, or one of them with --role."""
     from calmo_pagerduty.settings import load_settings  # noqa: PLC0415 - imports pydantic
     from ingress.server import main  # noqa: PLC0415 - imports all of the ingress
 
-    main(load_settings(data_dir=data_dir, http_host=host, http_port=port))
+    main(load_settings(data_dir=data_dir, http_host=host, http_port=port), role)

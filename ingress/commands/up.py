@@ -31,11 +31,20 @@ STOP_TIMEOUT = 5.0
 
 
 def run_everything(
-    data_dir: Path | None, port: int, temporal_port: int, ui_port: int, demo: bool, speed: float
+    data_dir: Path | None,
+    port: int,
+    webhook_port: int,
+    temporal_port: int,
+    ui_port: int,
+    demo: bool,
+    speed: float,
 ) -> None:
     """Run until a signal comes. Raises CannotStart, PortTaken, InvalidSettings."""
     folder = (data_dir or load_settings().data_dir).absolute()
-    options = UpOptions(folder, port, temporal_port, ui_port, demo, speed, free_port() if demo else 0)
+    simulator_port = free_port() if demo else 0
+    options = UpOptions(
+        folder, port, webhook_port, temporal_port, ui_port, demo, speed, simulator_port, free_port()
+    )
     lock = lock_folder(folder)
     try:
         check_ports(options)
@@ -69,6 +78,7 @@ class _Service:
             plan.temporal_address,
             plan.ui_url,
             os.getpid(),
+            plan.webhook_url,
         )
         parts = self._processes(demo)
         try:
@@ -103,9 +113,15 @@ class _Service:
         announce(instance)
         for part in programs:
             if part.after_ready:
-                await _until_ready(instance.url)
+                await self._until_ready()
             await self.supervisor.run(part)
-        await _until_ready(instance.url)
+        await self._until_ready()
+
+    async def _until_ready(self) -> None:
+        plan = self.plan
+        await _until_answer(plan.door_url)
+        for port in (plan.port, plan.forwarder_port):
+            await _until_answer(f"http://127.0.0.1:{port}", with_temporal=True)
 
     async def _stop(self, parts: list[SupervisedProcess]) -> None:
         temporal, *programs = parts
@@ -138,10 +154,15 @@ class _Service:
 
             return SupervisedProcess(name, start, after_ready)
 
+        def serve(role: str, port: int) -> tuple[str, ...]:
+            return "ingress", "ingress", "--role", role, "--port", str(port)
+
         parts = [
             SupervisedProcess("temporal", start_temporal),
             program("worker", "worker"),
-            program("ingress", "ingress", "ingress"),
+            program("door", *serve("door", plan.webhook_port)),
+            program("api", *serve("api", plan.port)),
+            program("forwarder", *serve("forwarder", plan.forwarder_port)),
         ]
         if demo is not None:
             parts.append(
@@ -171,6 +192,8 @@ class _Service:
             f" is up after {seconds:.1f} s\n",
             ("  REST API     ", "dim"),
             f"{plan.url}/api/issues\n",
+            ("  webhooks     ", "dim"),
+            f"{plan.webhook_url or plan.door_url}\n",
             ("  Temporal UI  ", "dim"),
             f"{plan.ui_url}\n",
             ("  data, logs   ", "dim"),
@@ -194,12 +217,15 @@ class _Service:
             self.console.print(line)
 
 
-async def _until_ready(url: str) -> None:
+async def _until_answer(url: str, with_temporal: bool = False) -> None:
+    """Wait until the process is ready, and connected to Temporal where it is asked for."""
     deadline = time.monotonic() + READY_SECONDS
     async with AsyncClient(trust_env=False) as http:
         while time.monotonic() < deadline:
             try:
-                if (await http.get(f"{url}/readyz")).status_code == 200:
+                answer = await http.get(f"{url}/readyz")
+                connected = not with_temporal or answer.json()["temporal"] == "ok"
+                if answer.status_code == 200 and connected:
                     return
             except HTTPError:
                 pass

@@ -16,6 +16,7 @@ from functools import partial
 from temporalio.service import RPCError, RPCStatusCode
 
 from calmo_pagerduty.db import leases
+from calmo_pagerduty.db.announcements import Channel
 from calmo_pagerduty.db.database import Database, StoreUnavailable
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.deliveries import store as deliveries
@@ -37,8 +38,10 @@ MAX_IN_FLIGHT = 16
 MAX_BATCH = 100
 #: At most this many deliveries are in memory. The rest waits in the database.
 MAX_QUEUED = 2000
-#: Deliveries that another process stored, or that were committed out of order, are found within this time.
+#: Whatever was not announced, or committed far out of order, is found within this time.
 RESCAN_SECONDS = 1.0
+#: On PostgreSQL two doors may commit in another order than that of their rows' numbers.
+OVERLAP = 100
 CALL_TIMEOUT_SECONDS = 5.0
 FIRST_PAUSE_SECONDS = 0.1
 MAX_PAUSE_SECONDS = 5.0
@@ -98,7 +101,13 @@ class Forwarder:
         self._clear()
         try:
             async with asyncio.TaskGroup() as loops:
-                for loop in (self._forward(sender), self._lead(), self._mark(), self._confirmer.run()):
+                for loop in (
+                    self._forward(sender),
+                    self._lead(),
+                    self._mark(),
+                    self._hear(),
+                    self._confirmer.run(),
+                ):
                     loops.create_task(loop)
         finally:
             if self._sending:
@@ -149,7 +158,9 @@ class Forwarder:
             self._read_up_to, self._unread, self._rescan_at = 0, True, now + RESCAN_SECONDS
         while self._unread and len(self._in_memory) < MAX_QUEUED:
             try:
-                read = partial(deliveries.list_pending, after=self._read_up_to, at_most=MAX_QUEUED)
+                overlap = 0 if self._database.commits_in_order else OVERLAP
+                after = max(self._read_up_to - overlap, 0)
+                read = partial(deliveries.list_pending, after=after, at_most=MAX_QUEUED)
                 pending = await self._database.read(read)
             except StoreUnavailable as error:
                 logger.warning("inbox_unreadable", extra={"error": str(error)})
@@ -164,6 +175,11 @@ class Forwarder:
                 self._queues.add(delivery, now)
             if pending:
                 self._read_up_to = max(self._read_up_to, pending[-1].seq)
+
+    async def _hear(self) -> None:
+        """Wake up at once when another process stored deliveries."""
+        async for _ in self._database.listen(Channel.INBOX):
+            self.wake()
 
     async def _send(self, sender: SignalSender, batch: Sequence[PendingDelivery]) -> None:
         ref = batch[0].ref

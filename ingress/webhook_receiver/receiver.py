@@ -65,7 +65,7 @@ _ALARMING_VERDICTS = {
 
 
 class WebhookReceiver:
-    """Receives deliveries. It calls `wake` after it stored a delivery that must be forwarded."""
+    """Receives deliveries. It calls `wake` after it stored a delivery that this process may forward."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class WebhookReceiver:
         directory: WebhookDirectory,
         metrics: Metrics,
         buckets: TokenBuckets,
-        wake: Callable[[], None],
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
         self._directory = directory

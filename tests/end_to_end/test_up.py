@@ -15,7 +15,9 @@ from tests.support.up_process import UpProcess, all_gone, an_up, deliver
 
 DEMO_INCIDENTS = 7
 #: An argument that only this part is started with.
-PARTS = {"worker": "worker", "ingress": "ingress", "temporal": "start-dev"}
+PARTS = {
+    "worker": "worker", "door": "door", "api": "api", "forwarder": "forwarder", "temporal": "start-dev",
+}  # fmt: skip
 WHOLE_LIFE = (
     EventType.TRIGGERED, EventType.ACKNOWLEDGED, EventType.ANNOTATED, EventType.ESCALATED,
     EventType.RESOLVED, EventType.REOPENED, EventType.RESOLVED,
@@ -116,7 +118,7 @@ async def test_ctrl_c_stops_everything_and_starting_again_keeps_the_data(demo: U
     before, key = await demo.issues(), demo.api_key
     assert len(before) == DEMO_INCIDENTS
     parts, family = demo.parts(), demo.family()
-    assert len(parts) == 5, "up, temporal, worker, ingress, simulator"
+    assert len(parts) == 7, "up, temporal, worker, door, api, forwarder, simulator"
     await demo.stop(signal.SIGINT)
     assert demo.running.returncode == 0
     await all_gone(parts, within=0)
@@ -148,7 +150,7 @@ async def test_a_killed_up_takes_all_its_parts_with_it(tmp_path: Path) -> None:
         await up.start("--speed", "1")
         await up.until_ready()
         family = up.family()
-        assert len(up.parts()) == 5, "up, temporal, worker, ingress, simulator"
+        assert len(up.parts()) == 7, "up, temporal, worker, door, api, forwarder, simulator"
         await up.stop(signal.SIGKILL)
         await all_gone(family)
 

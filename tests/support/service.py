@@ -150,7 +150,7 @@ class Service:
         self.check_all_run()
         async with AsyncClient(trust_env=False) as http:
             try:
-                return (await http.get(f"{self.url}/readyz")).status_code == 200
+                return str((await http.get(f"{self.url}/readyz")).json()["temporal"]) == "ok"
             except HTTPError:
                 return False
 

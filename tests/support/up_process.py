@@ -42,6 +42,7 @@ class UpProcess:
     state: Path
     environment: Mapping[str, str]
     port: int = field(default_factory=free_port)
+    webhook_port: int = field(default_factory=free_port)
     temporal_port: int = field(default_factory=free_port)
     ui_port: int = field(default_factory=free_port)
     process: asyncio.subprocess.Process | None = None
@@ -57,6 +58,8 @@ class UpProcess:
             str(self.folder),
             "--port",
             str(self.port),
+            "--webhook-port",
+            str(self.webhook_port),
             "--temporal-port",
             str(self.temporal_port),
             "--ui-port",

@@ -1,0 +1,56 @@
+"""The door: a process that takes webhooks and does nothing else.
+
+It asks neither Temporal nor PagerDuty, runs no loops, and has connections to the database and a writer of
+its own. What it stores, a forwarder hears of at once (`calmo_pagerduty/db/announcements.py`).
+"""
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+
+from bootstrap.store import OpenStore
+from calmo_pagerduty.db.database import StoreUnavailable
+from ingress.api.endpoints import routes
+from ingress.api.errors import NotAuthenticated, NotPermitted, answer_error, answer_http_error
+from ingress.api.health import HealthEndpoints, metrics_endpoint
+from ingress.metrics import Metrics
+from ingress.webhook_receiver.endpoint import webhook_endpoint
+from ingress.webhook_receiver.rate_limits import TokenBuckets
+from ingress.webhook_receiver.receiver import WebhookReceiver
+from ingress.webhook_receiver.webhook_directory import WebhookDirectory
+
+
+class DoorParts:
+    """The parts of a door."""
+
+    def __init__(self, store: OpenStore) -> None:
+        settings, self._database = store.settings, store.database
+        self.metrics = Metrics()
+        self.webhook_receiver = WebhookReceiver(
+            store.database,
+            WebhookDirectory(store.database, store.keyring),
+            self.metrics,
+            TokenBuckets(settings.webhook_rate, settings.webhook_burst),
+        )
+        self._health = HealthEndpoints(store.database, settings.instance)
+
+    def app(self) -> Starlette:
+        """Return the ASGI application."""
+        endpoints = [
+            webhook_endpoint(self.webhook_receiver),
+            *self._health.endpoints(),
+            metrics_endpoint(self.metrics),
+        ]
+        app = Starlette(
+            routes=list(routes(endpoints, self._database)),
+            exception_handlers={
+                **dict.fromkeys((NotAuthenticated, NotPermitted, StoreUnavailable), answer_error),
+                HTTPException: answer_http_error,
+            },
+        )
+        # A redirect would make PagerDuty drop the delivery.
+        app.router.redirect_slashes = False
+        return app
+
+    def close(self) -> None:
+        """Answer new deliveries with 503."""
+        self.webhook_receiver.closing = True
