@@ -16,7 +16,8 @@ from ingress.cli import app
 
 ROOT = Path(__file__).parent.parent
 COMPOSE = ROOT / "docker-compose.temporal.yml"
-OURS = ("ingress", "worker")
+OURS = ("door", "api", "forwarder", "worker")
+PROXY = ROOT / "deploy/nginx/calmo.conf.template"
 #: Temporal's own environment configuration that our programs read.
 TEMPORAL_VARIABLES = {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"}
 
@@ -57,7 +58,8 @@ def test_each_variable_of_our_services_is_a_setting(service: str) -> None:
 @pytest.mark.parametrize("service", OURS)
 def test_each_command_of_our_services_exists(service: str) -> None:
     command: Any = get_command(app)
-    assert services()[service]["command"][0] in command.commands
+    name, *options = services()[service]["command"]
+    command.commands[name].make_context(name, options)
     program, *arguments = services()[service]["healthcheck"]["test"][1:]
     assert [program, *arguments[:2]] == ["python", "-m", "ingress"]
     assert arguments[3] in command.commands[arguments[2]].commands
@@ -68,6 +70,29 @@ def test_every_image_is_pinned_and_every_lasting_service_has_a_health_check() ->
         assert re.fullmatch(r"[\w./-]+:\d+\.\d+(\.\d+)?", service["image"]), name
         lasts = service["restart"] == "unless-stopped"
         assert ("healthcheck" in service) == lasts, name
+
+
+def test_the_proxy_leads_webhooks_to_doors_and_the_rest_to_the_api_within_limits() -> None:
+    text = re.sub(r"#.*", "", PROXY.read_text())
+    assert text.count("{") == text.count("}")
+    for directive in (
+        "ssl_protocols TLSv1.2 TLSv1.3", "client_header_timeout", "large_client_header_buffers",
+        "client_body_timeout", "limit_conn clients", "client_max_body_size 512k",
+    ):  # fmt: skip
+        assert f"{directive}" in text, directive
+    assert re.search(r"location /webhooks/ \{[^}]*proxy_pass http://door;", text)
+    assert re.search(r"location / \{[^}]*proxy_pass http://api;", text)
+    asked = set(re.findall(r"\$\{(\w+)\}", text))
+    assert asked == set(services()["proxy"]["environment"])
+    for address in services()["proxy"]["environment"].values():
+        name, _, port = address.partition(":")
+        assert services()[name]["environment"]["CALMO_HTTP_PORT"] == port
+
+
+def test_only_the_proxy_and_loopback_are_reached_from_outside() -> None:
+    for name, service in services().items():
+        for port in service.get("ports", []):
+            assert name == "proxy" or port.startswith("127.0.0.1:"), name
 
 
 def test_no_password_stands_outside_the_example_file() -> None:
