@@ -1,6 +1,6 @@
 """Optimise a schedule: the exact best one and two moves first, then the optimum, each with its draft. Pure.
 
-A schedule of a dozen turns takes a second, one of a hundred shifts some ten: run it in a thread.
+A schedule of a dozen turns takes a second, one of a hundred shifts a few: run it in a thread.
 """
 
 import math
@@ -70,7 +70,10 @@ def optimise(
 ) -> Optimisation:
     """Return the best rosters for a schedule's coming shifts. Raises ScenarioInvalid."""
     roster = on_call_roster(snapshot, request, now)
-    return Optimisation(roster, best_swaps(roster.problem), solve(roster.problem, node_limit))
+    plans = best_swaps(roster.problem)
+    moved = {shift_id: frozenset({user_id}) for shift_id, user_id in plans[-1].owners.items()}
+    known = {**roster.problem.present, **moved}
+    return Optimisation(roster, plans, solve(roster.problem, node_limit, known=known))
 
 
 def optimisation_document(

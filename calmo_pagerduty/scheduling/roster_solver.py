@@ -5,18 +5,29 @@ everywhere. The limit of time is for emergencies, and the result says that a lim
 Source: scipy.optimize.milp (HiGHS); the sequence constraints are those of schedulingbenchmarks.org.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from calmo_pagerduty.scheduling.roster import (
     Assignment,
+    Fairness,
     Limits,
     Pairing,
     Roster,
     RosterPerson,
     RosterProblem,
     Stop,
+)
+from calmo_pagerduty.scheduling.roster_model import INFINITY, Model, Solution, Terms, run
+from calmo_pagerduty.scheduling.roster_patterns import (
+    Pattern,
+    PatternSet,
+    add_patterns,
+    aggregated_model,
+    floor_above,
+    has_patterns,
+    patterns_within,
 )
 from calmo_pagerduty.scheduling.roster_rules import (
     day_range,
@@ -31,41 +42,23 @@ from calmo_pagerduty.scheduling.roster_rules import (
 
 NODE_LIMIT = 20_000
 TIME_LIMIT_SECONDS = 60.0
-_INFINITY = float("inf")
-Terms = list[tuple[int, float]]
-
-
-@dataclass(slots=True)
-class _Model:
-    """Columns with cost and bounds, and rows lower <= terms <= upper."""
-
-    cost: list[float] = field(default_factory=list)
-    upper: list[float] = field(default_factory=list)
-    is_whole: list[int] = field(default_factory=list)
-    rows: list[tuple[Terms, float, float]] = field(default_factory=list)
-    constant: float = 0.0
-    #: (person id, shift id) → column.
-    has: dict[tuple[str, str], int] = field(default_factory=dict)
-
-    def column(self, cost: float = 0.0, upper: float = 1.0, *, is_whole: bool = True) -> int:
-        self.cost.append(cost)
-        self.upper.append(upper)
-        self.is_whole.append(int(is_whole))
-        return len(self.cost) - 1
-
-    def row(self, terms: Iterable[tuple[int, float]], lower: float, upper: float) -> None:
-        self.rows.append((list(terms), lower, upper))
+_SMALL = 1e-6
+#: How much more uneven a roster may be than patterns alone, when one is looked for.
+_WIDER = 1.5
 
 
 def solve(
-    problem: RosterProblem, node_limit: int = NODE_LIMIT, time_limit: float = TIME_LIMIT_SECONDS
+    problem: RosterProblem,
+    node_limit: int = NODE_LIMIT,
+    time_limit: float = TIME_LIMIT_SECONDS,
+    known: Assignment | None = None,
 ) -> Roster:
     """Return the best roster that was found, its bound, and every soft constraint that it breaks.
 
-    If there is none, the roster says why: see `calmo_pagerduty/scheduling/roster.py`.
+    The search begins at a `known` roster and never ends worse. If there is none, the roster says why: see
+    `calmo_pagerduty/scheduling/roster.py`.
     """
-    model = _build(problem, is_elastic=False)
-    found = _run(model, node_limit, time_limit)
+    found = _Search(problem, node_limit, time_limit).best(known)
     if found.assignment is None:
         if found.stop is not Stop.INFEASIBLE:
             return Roster(found.stop, {}, None, None, explanation=("no roster was found within the limit",))
@@ -75,9 +68,111 @@ def solve(
     return Roster(found.stop, found.assignment, objective, found.bound, violations)
 
 
+class _Relaxed(NamedTuple):
+    """The optimum of patterns alone: no roster's objective is below `bound`."""
+
+    bound: float
+    objective: float
+    patterns: PatternSet
+    chosen: Mapping[str, Pattern]
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """Bound first, then rosters, then a proof that there is none better."""
+
+    problem: RosterProblem
+    node_limit: int
+    time_limit: float
+
+    def best(self, known: Assignment | None) -> Solution:
+        if not has_patterns(self.problem):
+            return self._run(_build(self.problem, is_elastic=False))
+        found = self._judged(known)
+        relaxed = self._relaxed()
+        if relaxed is not None:
+            found = self._better(found, self._with_patterns(relaxed.patterns, relaxed.chosen))
+            if found.bound is not None and found.bound <= relaxed.bound + _SMALL:
+                return found
+            if found.assignment is None:
+                wider = patterns_within(self.problem, _WIDER * relaxed.patterns.most)
+                found = found if wider is None else self._judged(self._with_patterns(wider).assignment)
+        if found.assignment is None:
+            found = self._run(_build(replace(self.problem, fairness=None), is_elastic=False))
+            if found.assignment is None:
+                return found
+            found = self._judged(found.assignment)
+        return self._proved(found, relaxed)
+
+    def _run(self, model: Model) -> Solution:
+        return run(model, self.node_limit, self.time_limit)
+
+    def _judged(self, assignment: Assignment | None) -> Solution:
+        """Return a roster with its objective as the bound, or nothing if it breaks a hard rule."""
+        objective = None if assignment is None else objective_of(self.problem, assignment)
+        return Solution(Stop.OPTIMAL, None if objective is None else assignment, objective)
+
+    def _better(self, first: Solution, second: Solution) -> Solution:
+        judged = [self._judged(found.assignment) for found in (first, second)]
+        with_roster = [found for found in judged if found.bound is not None]
+        return min(with_roster, key=lambda found: found.bound or 0.0, default=judged[0])
+
+    def _relaxed(self) -> _Relaxed | None:
+        """Widen the patterns until none that is left out could cost less; None if they are too many."""
+        most = max((shift.load for shift in self.problem.shifts), default=0.0) / 8
+        while (patterns := patterns_within(self.problem, most)) is not None and most > 0:
+            model, columns = aggregated_model(self.problem, patterns)
+            found = self._run(model)
+            if found.stop is Stop.INFEASIBLE:
+                most *= 2
+                continue
+            if not found.values or found.bound is None:
+                return None
+            objective = sum(price * value for price, value in zip(model.cost, found.values, strict=True))
+            floor = floor_above(self.problem, most)
+            if objective <= floor + _SMALL:
+                chosen = {
+                    person_id: max(own, key=lambda pattern: found.values[own[pattern]])
+                    for person_id, own in columns.items()
+                }
+                return _Relaxed(found.bound, objective, patterns, chosen)
+            most *= max(objective / floor, 1.001)
+        return None
+
+    def _with_patterns(self, patterns: PatternSet, chosen: Mapping[str, Pattern] | None = None) -> Solution:
+        """Return the best roster within patterns, or with exactly the chosen ones."""
+        if chosen is not None:
+            own = {person_id: (pattern,) for person_id, pattern in chosen.items()}
+            patterns = replace(patterns, patterns=own)
+        return self._run(_build(self.problem, is_elastic=False, patterns=patterns))
+
+    def _proved(self, found: Solution, relaxed: _Relaxed | None) -> Solution:
+        """Look for a roster that is better than the one found, among the patterns that one could have."""
+        assert found.bound is not None
+        objective = found.bound
+        widest = objective / floor_above(self.problem, 1.0)
+        patterns = patterns_within(self.problem, widest)
+        if patterns is None and relaxed is not None:
+            widest = min(widest, _WIDER * relaxed.patterns.most)
+            patterns = patterns_within(self.problem, widest)
+        if patterns is None:
+            last = self._run(_build(self.problem, is_elastic=False))
+        else:
+            last = self._with_patterns(patterns)
+        best = self._better(found, last)
+        bounds = [objective if best.bound is None else best.bound, objective]
+        if patterns is not None:
+            bounds.append(floor_above(self.problem, widest))
+        if last.stop is not Stop.INFEASIBLE:
+            bounds.append(0.0 if last.bound is None else last.bound)
+        bound = max(min(bounds), 0.0 if relaxed is None else min(relaxed.bound, bounds[0]))
+        is_proved = bounds[0] - bound <= _SMALL * max(1.0, bounds[0])
+        return Solution(Stop.OPTIMAL if is_proved else Stop.LIMIT, best.assignment, bound)
+
+
 def explain(problem: RosterProblem, node_limit: int, time_limit: float) -> tuple[str, ...]:
     """Return why no roster is possible: the fewest shifts that must stay empty, and why for each person."""
-    found = _run(_build(problem, is_elastic=True), node_limit, time_limit)
+    found = run(_build(problem, is_elastic=True), node_limit, time_limit)
     if found.assignment is None:
         return _impossible_people(problem, node_limit, time_limit)
     assignment = found.assignment
@@ -127,56 +222,14 @@ def _impossible_people(problem: RosterProblem, node_limit: int, time_limit: floa
             problem.min_rest_seconds,
             frozenset(pair for pair in problem.fixed if pair[0] == person.id),
         )
-        if _run(_build(alone, is_elastic=True), node_limit, time_limit).assignment is None:
+        if run(_build(alone, is_elastic=True), node_limit, time_limit).assignment is None:
             sentences.append(f"the limits of {person.name} can't be met by the shifts that they may take")
     return tuple(sentences) or ("the fixed shifts and the pairings contradict each other",)
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    stop: Stop
-    assignment: Assignment | None
-    bound: float | None
-
-
-def _run(model: _Model, node_limit: int, time_limit: float) -> _Found:
-    import numpy as np  # noqa: PLC0415 (a command starts without them)
-    from scipy.optimize import Bounds, LinearConstraint, milp  # noqa: PLC0415 (as above)
-    from scipy.sparse import csr_array  # noqa: PLC0415 (as above)
-
-    if not model.cost:
-        fits = all(lower <= 0 <= upper for _, lower, upper in model.rows)
-        return _Found(Stop.OPTIMAL if fits else Stop.INFEASIBLE, {} if fits else None, model.constant)
-    values = [value for terms, _, _ in model.rows for _, value in terms]
-    columns = [column for terms, _, _ in model.rows for column, _ in terms]
-    offsets = np.cumsum([0, *(len(terms) for terms, _, _ in model.rows)])
-    matrix = csr_array((values, columns, offsets), shape=(len(model.rows), len(model.cost)))
-    lower, upper = ([row[side] for row in model.rows] for side in (1, 2))
-    result: Any = milp(
-        np.array(model.cost),
-        integrality=np.array(model.is_whole),
-        bounds=Bounds(0, np.array(model.upper)),
-        constraints=LinearConstraint(matrix, lower, upper) if model.rows else (),
-        options={"node_limit": node_limit, "time_limit": time_limit, "mip_rel_gap": 0.0},
-    )
-    stop = {0: Stop.OPTIMAL, 2: Stop.INFEASIBLE}.get(int(result.status), Stop.LIMIT)
-    if result.x is None:
-        return _Found(stop, None, None)
-    chosen: dict[str, set[str]] = {}
-    for (person_id, shift_id), column in model.has.items():
-        if result.x[column] > 0.5:
-            chosen.setdefault(shift_id, set()).add(person_id)
-    bound = getattr(result, "mip_dual_bound", None)
-    return _Found(
-        stop,
-        {shift_id: frozenset(people) for shift_id, people in sorted(chosen.items())},
-        None if bound is None else round(float(bound) + model.constant, 6),
-    )
-
-
-def _build(problem: RosterProblem, *, is_elastic: bool) -> _Model:
+def _build(problem: RosterProblem, *, is_elastic: bool, patterns: PatternSet | None = None) -> Model:
     """Return the linear model. An elastic one may leave shifts empty at a price of 1, its only price."""
-    model = _Model()
+    model = Model()
     for person in problem.people:
         for shift in problem.shifts:
             if why_not(person, shift) is None:
@@ -192,10 +245,11 @@ def _build(problem: RosterProblem, *, is_elastic: bool) -> _Model:
         _add_pairing(model, problem, pairing, is_elastic=is_elastic)
     if not is_elastic:
         _add_prices(model, problem)
+        _add_fairness(model, problem, patterns)
     return model
 
 
-def _add_cover(model: _Model, problem: RosterProblem, *, is_elastic: bool) -> None:
+def _add_cover(model: Model, problem: RosterProblem, *, is_elastic: bool) -> None:
     for shift in problem.shifts:
         terms: Terms = [
             (column, 1.0)
@@ -210,7 +264,7 @@ def _add_cover(model: _Model, problem: RosterProblem, *, is_elastic: bool) -> No
         model.row(terms, shift.need, shift.need)
 
 
-def _add_rest(model: _Model, problem: RosterProblem, person: RosterPerson) -> None:
+def _add_rest(model: Model, problem: RosterProblem, person: RosterPerson) -> None:
     shifts = [shift for shift in problem.shifts if (person.id, shift.id) in model.has]
     for position, shift in enumerate(shifts):
         for later in shifts[position + 1 :]:
@@ -221,7 +275,7 @@ def _add_rest(model: _Model, problem: RosterProblem, person: RosterPerson) -> No
                 model.row([(column, 1.0) for column in pair], 0.0, 1.0)
 
 
-def _add_limits(model: _Model, problem: RosterProblem, person: RosterPerson) -> None:
+def _add_limits(model: Model, problem: RosterProblem, person: RosterPerson) -> None:
     limits = person.limits
     held = [
         (shift, column)
@@ -229,7 +283,7 @@ def _add_limits(model: _Model, problem: RosterProblem, person: RosterPerson) -> 
         if (column := model.has.get((person.id, shift.id))) is not None
     ]
     if limits.max_minutes is not None or limits.min_minutes is not None:
-        most = _INFINITY if limits.max_minutes is None else limits.max_minutes
+        most = INFINITY if limits.max_minutes is None else limits.max_minutes
         model.row([(column, float(shift.minutes)) for shift, column in held], limits.min_minutes or 0.0, most)
     for kind, count in sorted(limits.max_shifts.items()):
         model.row([(column, 1.0) for shift, column in held if shift.kind == kind], 0.0, count)
@@ -245,7 +299,7 @@ def _add_limits(model: _Model, problem: RosterProblem, person: RosterPerson) -> 
     _add_runs(model, problem, limits, [(shift.day, column) for shift, column in held])
 
 
-def _add_runs(model: _Model, problem: RosterProblem, limits: Limits, held: list[tuple[int, int]]) -> None:
+def _add_runs(model: Model, problem: RosterProblem, limits: Limits, held: list[tuple[int, int]]) -> None:
     """Forbid runs that are too long, and patterns such as off-on-off that are too short."""
     if (limits.max_consecutive_days, limits.min_consecutive_days, limits.min_days_off) == (None, None, None):
         return
@@ -256,7 +310,7 @@ def _add_runs(model: _Model, problem: RosterProblem, limits: Limits, held: list[
     worked: dict[int, int] = {}
     for day in range(first, last + 1):
         worked[day] = model.column(upper=1.0 if day in columns else 0.0)
-        model.row([(worked[day], 1.0), *((column, -1.0) for column in columns.get(day, ()))], -_INFINITY, 0.0)
+        model.row([(worked[day], 1.0), *((column, -1.0) for column in columns.get(day, ()))], -INFINITY, 0.0)
         for column in columns.get(day, ()):
             model.row([(column, 1.0), (worked[day], -1.0)], -1.0, 0.0)
     if (most := limits.max_consecutive_days) is not None:
@@ -268,10 +322,10 @@ def _add_runs(model: _Model, problem: RosterProblem, limits: Limits, held: list[
             for day in range(first + 1, last + 1 - length):
                 inside = [(worked[day + step], sign) for step in range(length)]
                 around = [(worked[day - 1], -sign), (worked[day + length], -sign)]
-                model.row([*inside, *around], -_INFINITY, upper)
+                model.row([*inside, *around], -INFINITY, upper)
 
 
-def _add_pairing(model: _Model, problem: RosterProblem, pairing: Pairing, *, is_elastic: bool) -> None:
+def _add_pairing(model: Model, problem: RosterProblem, pairing: Pairing, *, is_elastic: bool) -> None:
     if is_elastic and pairing.price is not None:
         return
     for shifts in times_of(problem).values():
@@ -283,13 +337,13 @@ def _add_pairing(model: _Model, problem: RosterProblem, pairing: Pairing, *, is_
         plus, minus = ([(column, 1.0) for column in side] for side in (first, second))
         if pairing.is_together:
             opposite = [(column, -1.0) for column in second]
-            model.row([*plus, *opposite, *slack], -_INFINITY, 0.0)
-            model.row([*minus, *((column, -1.0) for column in first), *slack], -_INFINITY, 0.0)
+            model.row([*plus, *opposite, *slack], -INFINITY, 0.0)
+            model.row([*minus, *((column, -1.0) for column in first), *slack], -INFINITY, 0.0)
         else:
-            model.row([*plus, *minus, *slack], -_INFINITY, 1.0)
+            model.row([*plus, *minus, *slack], -INFINITY, 1.0)
 
 
-def _add_prices(model: _Model, problem: RosterProblem) -> None:
+def _add_prices(model: Model, problem: RosterProblem) -> None:
     for request in problem.requests:
         column = model.has.get((request.person_id, request.shift_id))
         if request.wants:
@@ -299,15 +353,29 @@ def _add_prices(model: _Model, problem: RosterProblem) -> None:
     for (person_id, shift_id), column in model.has.items():
         if person_id not in problem.present.get(shift_id, frozenset()):
             model.cost[column] += problem.change_price
-    if problem.fairness is not None:
-        _add_fairness(model, problem, problem.shares())
 
 
-def _add_fairness(model: _Model, problem: RosterProblem, shares: Mapping[str, float]) -> None:
-    assert problem.fairness is not None
-    largest = model.column(problem.fairness.max_price, _INFINITY, is_whole=False)
+def _add_fairness(model: Model, problem: RosterProblem, patterns: PatternSet | None) -> None:
+    if problem.fairness is None:
+        return
+    if patterns is None:
+        _add_deviations(model, problem, problem.fairness)
+        return
+    counts = {
+        (person.id, load): [
+            (column, 1.0) for shift in shifts if (column := model.has.get((person.id, shift.id))) is not None
+        ]
+        for person in problem.people
+        for load, shifts in patterns.shifts_by_load.items()
+    }
+    add_patterns(model, problem, patterns, counts)
+
+
+def _add_deviations(model: Model, problem: RosterProblem, fairness: Fairness) -> None:
+    shares = problem.shares()
+    largest = model.column(fairness.max_price, INFINITY, is_whole=False)
     for person in problem.people:
-        above, below = (model.column(problem.fairness.sum_price, _INFINITY, is_whole=False) for _ in range(2))
+        above, below = (model.column(fairness.sum_price, INFINITY, is_whole=False) for _ in range(2))
         loads = [
             (column, shift.load)
             for shift in problem.shifts
@@ -315,4 +383,4 @@ def _add_fairness(model: _Model, problem: RosterProblem, shares: Mapping[str, fl
         ]
         rest = shares[person.id] - person.history
         model.row([*loads, (above, -1.0), (below, 1.0)], rest, rest)
-        model.row([(above, 1.0), (below, 1.0), (largest, -1.0)], -_INFINITY, 0.0)
+        model.row([(above, 1.0), (below, 1.0), (largest, -1.0)], -INFINITY, 0.0)

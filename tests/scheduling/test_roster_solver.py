@@ -19,7 +19,14 @@ from calmo_pagerduty.scheduling.roster import (
 )
 from calmo_pagerduty.scheduling.roster_rules import deviations, objective_of, violations_of
 from calmo_pagerduty.scheduling.roster_solver import solve
-from tests.support.roster_instances import DAY, daily_shifts, every_assignment, random_problem, read_instance
+from tests.support.roster_instances import (
+    DAY,
+    daily_rota,
+    daily_shifts,
+    every_assignment,
+    random_problem,
+    read_instance,
+)
 
 INSTANCE = Path(__file__).parents[2].parent / "shared" / "rostering" / "Instance1.txt"
 
@@ -109,6 +116,27 @@ def test_the_optimum_is_that_of_brute_force(seed: int) -> None:
     assert roster.objective == pytest.approx(min(values), abs=1e-4)
     assert roster.bound == pytest.approx(min(values), abs=1e-3)
     assert objective_of(problem, roster.assignment) == roster.objective
+
+
+@pytest.mark.parametrize(("people_count", "days", "seed"), [(8, 28, 1), (6, 56, 1)])
+def test_the_optimum_of_a_daily_rota_is_proved(people_count: int, days: int, seed: int) -> None:
+    problem = daily_rota(people_count, days, seed)
+    roster = solve(problem, node_limit=1_000)
+    assert (roster.stop, roster.gap) == (Stop.OPTIMAL, 0.0)
+    assert roster.objective == objective_of(problem, roster.assignment)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_known_roster_is_bettered_or_proved(seed: int) -> None:
+    problem = random_problem(seed)
+    first = solve(problem)
+    again = solve(problem, known=first.assignment)
+    assert (again.stop, again.objective, again.bound) == (first.stop, first.objective, first.objective)
+    at_once = solve(problem, node_limit=0, known=problem.present)
+    present = objective_of(problem, problem.present)
+    if present is not None and at_once.objective is not None:
+        assert at_once.objective <= present
+    assert at_once.bound is None or first.objective is None or at_once.bound <= first.objective + 1e-4
 
 
 def test_two_people_who_rest_for_two_shifts_cannot_do_it() -> None:

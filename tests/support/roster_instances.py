@@ -107,6 +107,28 @@ def random_problem(seed: int) -> RosterProblem:
     )
 
 
+def daily_rota(people_count: int, days: int, seed: int) -> RosterProblem:
+    """Return a daily rota with loads by band, debts, leave, wishes and eleven hours of rest.
+
+    A quarter of the shifts went to somebody else than whose turn it was.
+    """
+    rng = random.Random(seed)  # noqa: S311 (it makes test data)
+    loads = [36.0, 36.0, 36.0, 36.0, 36.5, 41.0, 40.5]
+    shifts = daily_shifts(days, [loads[day % 7] for day in range(days)])
+    ids = [f"U{index}" for index in range(people_count)]
+    people = []
+    for user_id in ids:
+        first = rng.randrange(2 * days)
+        leave = {shift.id: Unavailable.LEAVE for shift in shifts if first <= shift.day < first + 7}
+        people.append(RosterPerson(user_id, user_id, leave, history=round(rng.uniform(200, 400), 1)))
+    present = {
+        shift.id: frozenset({ids[shift.day % people_count] if rng.random() < 0.75 else rng.choice(ids)})
+        for shift in shifts
+    }
+    wishes = tuple(Request(rng.choice(ids), rng.choice(shifts).id, False, 5.0) for _ in range(4))
+    return RosterProblem(shifts, tuple(people), 11 * 3600, frozenset(), wishes, (), Fairness(), present, 0.5)
+
+
 def every_assignment(problem: RosterProblem) -> Iterator[Assignment]:
     """Yield each way to give every shift to one person."""
     ids = [person.id for person in problem.people]
