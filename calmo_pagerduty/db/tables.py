@@ -17,6 +17,7 @@ from calmo_pagerduty.db.finding_tables import analysis_results, finding_events, 
 from calmo_pagerduty.db.operation_tables import operations
 from calmo_pagerduty.db.scenario_tables import scenarios
 from calmo_pagerduty.db.schema import Json, RowNumber, Text, Utc, metadata
+from calmo_pagerduty.db.session_tables import dashboard_sessions, sign_in_links
 from calmo_pagerduty.db.snapshot_tables import (
     account_snapshots,
     oncall_runs,
@@ -29,11 +30,12 @@ from calmo_pagerduty.db.workload_tables import cover_requests, workload_settings
 __all__ = [
     "account_changes", "account_incidents", "account_objects", "account_reads", "account_snapshots",
     "analysis_results", "api_keys", "audit", "connections", "context_parts", "contexts", "cover_requests",
-    "dead_letters", "deliveries", "delivery_bodies", "drill_services", "escalation_drills",
+    "dashboard_sessions", "dead_letters", "deliveries", "delivery_bodies", "drill_services",
+    "escalation_drills",
     "finding_events", "findings", "issue_changes", "issues", "key_checks", "leases", "metadata",
     "oncall_digests", "oncall_runs", "operations", "reconciliations", "refusals", "request_permits",
-    "scenarios", "snapshot_blobs", "snapshot_parts", "timeline", "tool_calls", "webhook_secrets",
-    "webhooks", "workload_settings",
+    "scenarios", "sign_in_links", "snapshot_blobs", "snapshot_parts", "timeline", "tool_calls",
+    "webhook_secrets", "webhooks", "workload_settings",
 ]  # fmt: skip
 
 connections = Table(

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -20,6 +20,7 @@ from calmo_pagerduty.incidents.rows import entry_from_row, issue_from_row
 from calmo_pagerduty.incidents.timeline import TimelineEntry
 from calmo_pagerduty.kernel.id_patterns import ISSUE_ID
 from calmo_pagerduty.kernel.scopes import Scope, Visibility
+from calmo_pagerduty.pagerduty.event_types import IncidentStatus
 
 
 class InvalidCursor(ValueError):
@@ -129,6 +130,56 @@ def list_changes_after(
         )
         for row in tx.execute(query)
     )
+
+
+def list_changed_issues(
+    tx: Transaction, visibility: Visibility, after: int, limit: int
+) -> tuple[tuple[int, str], ...]:
+    """Return the number and the issue's id of each change committed after number `after`, oldest first."""
+    query = (
+        sa.select(issue_changes.c.id, issue_changes.c.issue_id)
+        .join(issues, issues.c.id == issue_changes.c.issue_id)
+        .where(issue_changes.c.id > after, visible_to(issues.c.scope, visibility))
+        .order_by(issue_changes.c.id)
+        .limit(limit)
+    )
+    return tuple((row.id, row.issue_id) for row in tx.execute(query))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCount:
+    """How many issues are open, and how many of them a person is assigned to."""
+
+    open: int
+    assigned: int
+
+
+def count_open_issues(tx: Transaction, visibility: Visibility, user_id: str | None) -> OpenCount:
+    """Count issues that are not resolved; `user_id` is a person's id at PagerDuty."""
+    query = sa.select(issues.c.assignees).where(
+        issues.c.status != IncidentStatus.RESOLVED, visible_to(issues.c.scope, visibility)
+    )
+    assigned = [{assignee.get("id") for assignee in row.assignees} for row in tx.execute(query)]
+    return OpenCount(len(assigned), sum(user_id in ids for ids in assigned if user_id is not None))
+
+
+def count_issues_by(tx: Transaction, visibility: Visibility) -> Mapping[str, Sequence[tuple[str, int]]]:
+    """Count issues by `status`, `severity`, `origin` and `service` (its name, else its id), most first."""
+    service = sa.func.coalesce(issues.c.service["name"].as_string(), issues.c.service_id)
+    fields = {
+        "status": issues.c.status,
+        "severity": issues.c.severity,
+        "origin": issues.c.origin,
+        "service": service,
+    }
+    counts: dict[str, Sequence[tuple[str, int]]] = {}
+    for name, column in fields.items():
+        value = column.label("value")
+        number = sa.func.count().label("number")
+        query = sa.select(value, number).where(visible_to(issues.c.scope, visibility)).group_by(value)
+        rows = tx.execute(query.order_by(number.desc(), value))
+        counts[name] = tuple((row.value, row.number) for row in rows if row.value is not None)
+    return counts
 
 
 def get_latest_change_id(tx: Transaction) -> int:
