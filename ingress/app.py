@@ -9,12 +9,14 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route
 
 from ingress.api.endpoints import EndpointRow, Media, PublicEndpoint, routes
 from ingress.api.errors import STATUS_OF_ERROR, answer_error, answer_http_error
 from ingress.api.health import metrics_endpoint
 from ingress.api.openapi import openapi_document
+from ingress.dashboard.security import ROOT as DASHBOARD
+from ingress.dashboard.site import Dashboard, go_to_first_page
 from ingress.parts import Ingress
 from ingress.roles import Role
 from ingress.webhook_receiver.endpoint import webhook_endpoint
@@ -93,7 +95,7 @@ def build_app(ingress: Ingress, role: Role = Role.ALL) -> Starlette:
         endpoints = [*ingress.health.endpoints(), metrics_endpoint(ingress.metrics)]
     served = routes(endpoints, ingress.services.database)
     app = Starlette(
-        routes=served if role is Role.FORWARDER else [*served, Route("/mcp", ingress.mcp)],
+        routes=served if role is Role.FORWARDER else [*served, *_routes_of_other_ways_in(ingress)],
         lifespan=lifespan,
         exception_handlers={
             **dict.fromkeys(STATUS_OF_ERROR, answer_error),
@@ -124,6 +126,16 @@ def _loops(ingress: Ingress, role: Role) -> dict[str, Callable[[], Awaitable[Non
     if ingress.services.settings.analyse_oncall:
         loops["oncall_scheduler"] = ingress.oncall_scheduler.run
     return loops
+
+
+def _routes_of_other_ways_in(ingress: Ingress) -> list[BaseRoute]:
+    """Return MCP and the dashboard, which the OpenAPI document does not describe."""
+    return [
+        Route("/mcp", ingress.mcp),
+        Route("/", go_to_first_page, include_in_schema=False),
+        Route(DASHBOARD, go_to_first_page, include_in_schema=False),
+        Mount(DASHBOARD, Dashboard(ingress).app()),
+    ]
 
 
 async def _keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:

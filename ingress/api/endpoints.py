@@ -103,7 +103,7 @@ class Endpoint(EndpointRow, Generic[Input, Answer]):
         if self.takes is NoInput:
             return self.takes()
         if self.method in QUERY_METHODS:
-            return self.takes.model_validate(_query(request, self.takes))
+            return self.takes.model_validate(query_values(request, self.takes))
         return self.takes.model_validate_json(await read_body(request))
 
 
@@ -142,7 +142,7 @@ async def read_body(request: Request) -> bytes:
     return bytes(body) or b"{}"
 
 
-def _query(request: Request, model: type[Model]) -> dict[str, Any]:
+def query_values(request: Request, model: type[BaseModel]) -> dict[str, Any]:
     """Return the query's parameters: a list where the model's field is a list, else the last value."""
     values: dict[str, Any] = {}
     for name in request.query_params:

@@ -1,0 +1,113 @@
+"""The ways to sign in, in one table. Each way ends in a session of an API key, with exactly its rights.
+
+Nobody has a session yet, so these forms have no token: the check of the request's origin keeps others from
+signing a browser in.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from calmo_pagerduty.access import session_store, store as api_keys
+from calmo_pagerduty.access.store import Principal
+from calmo_pagerduty.db.database import Database
+from ingress.api.errors import NotAuthenticated
+from ingress.dashboard import security
+from ingress.dashboard.rendering import Renderer
+from ingress.dashboard.sessions import Sessions
+
+MAX_FORM_FIELDS = 10
+
+#: From the form to the key that signs in. Raises NotAuthenticated, which says what is wrong and what to do.
+Prove: TypeAlias = Callable[[Database, FormData], Awaitable[Principal]]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to sign in. Its form is `templates/sign_in/NAME.html`, on the sign-in page if `is_offered`.
+
+    A way that goes by another site begins with a link in its template to routes of its own, and ends with
+    `Sessions.begin`.
+    """
+
+    name: str
+    prove: Prove
+    is_offered: bool = True
+
+
+async def prove_link(database: Database, form: FormData) -> Principal:
+    """Use a one-time link. Raises NotAuthenticated."""
+    token, now = _text(form, "token"), datetime.now(UTC)
+    principal = await database.write(lambda t: session_store.claim_link(t, token, now))
+    if principal is None:
+        raise NotAuthenticated(
+            "This link was used or is older than 15 minutes. Get a new one: calmo-pagerduty dashboard"
+        )
+    return principal
+
+
+async def prove_key(database: Database, form: FormData) -> Principal:
+    """Sign in with an API key. Raises NotAuthenticated."""
+    key, now = _text(form, "key").strip(), datetime.now(UTC)
+    principal = await database.read(lambda t: api_keys.get_principal_by_key(t, key, now))
+    if principal is None:
+        raise NotAuthenticated("This API key is not valid: it is mistyped, expired or revoked.")
+    return principal
+
+
+WAYS = (Way("link", prove_link, is_offered=False), Way("key", prove_key))
+
+
+class SignIn:
+    """The sign-in page, and the POSTs of its forms."""
+
+    def __init__(
+        self, database: Database, sessions: Sessions, renderer: Renderer, public_address: str
+    ) -> None:
+        self._database = database
+        self._sessions = sessions
+        self._renderer = renderer
+        self._public_address = public_address
+
+    async def show(self, request: Request) -> Response:
+        """GET /dashboard/sign-in, and GET /dashboard/sign-in/link?token=…, which uses nothing up yet."""
+        return self._page(request, by_link=request.url.path.endswith("/link"))
+
+    async def post(self, request: Request) -> Response:
+        """POST /dashboard/sign-in/{way}. Raises NotPermitted, StoreUnavailable."""
+        security.check_origin(request, self._public_address)
+        way = next((way for way in WAYS if way.name == request.path_params["way"]), None)
+        form = await request.form(max_files=0, max_fields=MAX_FORM_FIELDS)
+        if way is None:
+            return self._page(request, 404, "There is no such way to sign in.")
+        try:
+            principal = await way.prove(self._database, form)
+        except NotAuthenticated as error:
+            return self._page(request, 401, str(error))
+        response = RedirectResponse(security.safe_path(_text(form, "next")), 303)
+        await self._sessions.begin(request, response, principal.key_id, way.name)
+        return response
+
+    def _page(
+        self, request: Request, status: int = 200, problem: str | None = None, by_link: bool = False
+    ) -> Response:
+        return self._renderer.response(
+            request,
+            "sign_in/page.html",
+            status,
+            title="Sign in",
+            ways=[way.name for way in WAYS if way.is_offered],
+            problem=problem,
+            token=request.query_params.get("token", "") if by_link else "",
+            next=security.safe_path(request.query_params.get("next")),
+        )
+
+
+def _text(form: FormData, name: str) -> str:
+    value = form.get(name)
+    return value[:4096] if isinstance(value, str) else ""

@@ -1,0 +1,165 @@
+"""The dashboard as an ASGI application: its pages in one table, and how a request reaches them."""
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from calmo_pagerduty.access.session_store import Message
+from ingress.api.errors import STATUS_OF_ERROR, NotPermitted, ResourceNotFound
+from ingress.dashboard import security
+from ingress.dashboard.csp_reports import receive_report
+from ingress.dashboard.error_pages import ErrorPages
+from ingress.dashboard.frame import headline
+from ingress.dashboard.page import Action, Ask, Page, Shown
+from ingress.dashboard.pages import issues, now
+from ingress.dashboard.rendering import Renderer
+from ingress.dashboard.security import ROOT
+from ingress.dashboard.sessions import Sessions
+from ingress.dashboard.sign_in import SignIn
+from ingress.dashboard.static_files import PATH as STATIC_PATH, StaticFiles
+from ingress.dashboard.stream import LiveStream
+from ingress.dashboard.themes import choose_theme
+from ingress.parts import Ingress
+
+#: All pages, in the order of the navigation.
+PAGES: Sequence[Page] = (*now.PAGES, *issues.PAGES)
+#: What forms do.
+ACTIONS: Sequence[Action] = (*issues.ACTIONS,)
+
+MAX_FORM_FIELDS = 200
+_DOWNLOAD_TYPES = {"csv": "text/csv; charset=utf-8", "md": "text/markdown; charset=utf-8"}
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Dashboard:
+    """Serves `PAGES` and `ACTIONS` to whoever has signed in and has their permission."""
+
+    def __init__(self, ingress: Ingress) -> None:
+        services = ingress.services
+        self._ingress = ingress
+        self._public_address = services.settings.public_address
+        self._static = StaticFiles(ROOT)
+        self._renderer = Renderer(self._static)
+        self._sessions = Sessions(services.database, self._public_address)
+        self._sign_in = SignIn(services.database, self._sessions, self._renderer, self._public_address)
+        self._stream = LiveStream(services.database, self._sessions, ingress.issues.closing)
+
+    def app(self) -> Starlette:
+        """Return the application, to be mounted at `ROOT`."""
+        errors = ErrorPages(self._renderer)
+        return Starlette(
+            routes=[
+                Route("/", go_to_first_page),
+                Route(STATIC_PATH, self._static.serve),
+                Route("/stream", self._stream.serve),
+                Route("/sign-in", self._sign_in.show),
+                Route("/sign-in/link", self._sign_in.show),
+                Route("/sign-in/{way}", self._sign_in.post, methods=["POST"]),
+                Route("/sign-out", self._sign_out, methods=["POST"]),
+                Route("/theme", self._choose_theme, methods=["POST"]),
+                Route(security.CSP_REPORTS, receive_report, methods=["POST"]),
+                *(Route(page.path, self._shows(page)) for page in PAGES),
+                *(Route(action.path, self._does(action), methods=["POST"]) for action in ACTIONS),
+            ],
+            middleware=[Middleware(security.SecureHeaders)],
+            exception_handlers={
+                **dict.fromkeys(STATUS_OF_ERROR, errors.answer),
+                HTTPException: errors.answer,
+                Exception: errors.answer_fault,
+            },
+        )
+
+    def _shows(self, page: Page) -> Handler:
+        async def handler(request: Request) -> Response:
+            ask = await self._ask(request, page.permission)
+            shown = await page.view(ask)
+            if ask.download is not None:
+                return _download(ask, shown)
+            return await self._page(ask, page, shown)
+
+        return handler
+
+    async def _page(self, ask: Ask, page: Page, shown: Shown) -> Response:
+        secret = self._sessions.secret(ask.request) or ""
+        messages = ask.session.messages
+        if messages:
+            await self._sessions.say(ask.session, ())
+        return self._renderer.response(
+            ask.request,
+            f"pages/{page.template}.html",
+            title=shown.title or page.title,
+            page=page,
+            pages=[item for item in PAGES if item.menu and ask.may(item.permission)],
+            headline=await headline(ask),
+            principal=ask.caller,
+            may=ask.may,
+            csrf=security.csrf_token(secret),
+            messages=messages,
+            tables=shown.tables,
+            **shown.values,
+        )
+
+    def _does(self, action: Action) -> Handler:
+        async def handler(request: Request) -> Response:
+            ask = await self._ask(request, action.permission)
+            await self._check_form(ask)
+            done = await action.do(ask)
+            message = Message(done.kind, done.message)
+            await self._sessions.say(ask.session, (*ask.session.messages, message))
+            return RedirectResponse(security.safe_path(done.path), 303)
+
+        return handler
+
+    async def _ask(self, request: Request, permission: str) -> Ask:
+        """Raises NotAuthenticated, NotPermitted, StoreUnavailable."""
+        session = await self._sessions.find(request)
+        if permission not in session.principal.permissions:
+            raise NotPermitted(f"this needs the permission {permission}, which your API key lacks")
+        return Ask(request, self._ingress, session, datetime.now(UTC))
+
+    async def _check_form(self, ask: Ask) -> None:
+        """Raises NotPermitted."""
+        security.check_origin(ask.request, self._public_address)
+        ask.form = await ask.request.form(max_files=0, max_fields=MAX_FORM_FIELDS)
+        security.check_csrf_token(self._sessions.secret(ask.request) or "", ask.form)
+
+    async def _sign_out(self, request: Request) -> Response:
+        """POST /dashboard/sign-out"""
+        ask = Ask(request, self._ingress, await self._sessions.find(request), datetime.now(UTC))
+        await self._check_form(ask)
+        response = RedirectResponse(f"{ROOT}/sign-in", 303)
+        await self._sessions.end(request, response, ask.session)
+        return response
+
+    async def _choose_theme(self, request: Request) -> Response:
+        """POST /dashboard/theme. It needs no session, so it has no token."""
+        security.check_origin(request, self._public_address)
+        return await choose_theme(request, security.is_https(request, self._public_address))
+
+
+async def go_to_first_page(_request: Request) -> Response:
+    """GET /, /dashboard and /dashboard/"""
+    return RedirectResponse(f"{ROOT}/now", 307)
+
+
+def _download(ask: Ask, shown: Shown) -> Response:
+    """Return a table as a file. Raises ResourceNotFound."""
+    name = ask.request.query_params.get("table") or next(iter(shown.tables), "")
+    table, kind = shown.tables.get(name), str(ask.download)
+    if table is None:
+        raise ResourceNotFound(f"this page has no table {name[:40]!r}")
+    text = table.csv() if kind == "csv" else table.markdown()
+    file = re.sub(r"[^a-z0-9]+", "-", f"{name} {ask.now:%Y-%m-%d %H%M}".lower()).strip("-")
+    return Response(
+        text,
+        media_type=_DOWNLOAD_TYPES[kind],
+        headers={"Content-Disposition": f'attachment; filename="{file}.{kind}"'},
+    )

@@ -1,0 +1,59 @@
+// Follows the stream of changed keys. A row that is shown is fetched again; a new one is announced and waits,
+// so that no list moves under the reader's hand.
+import { clock, duration } from "./times.js";
+
+const STALE_MS = 8000;
+const SAID_MS = 5000;
+
+export function followStream() {
+  const live = document.getElementById("live");
+  if (!live) return;
+  const text = live.querySelector(".live-text");
+  const unseen = new Set();
+  let beatAt = Date.now();
+  let ended = false;
+  let saidAt = 0;
+
+  const show = () => {
+    const silent = Date.now() - beatAt;
+    const state = ended ? "ended" : silent < STALE_MS ? "live" : "stale";
+    live.dataset.state = state;
+    text.textContent = {
+      live: `live · ${duration(silent / 1000)}`,
+      stale: `stale since ${clock(new Date(beatAt))}, retrying`,
+      ended: "signed out: reload the page",
+    }[state];
+  };
+
+  const announce = (kind) => {
+    for (const section of document.querySelectorAll(`[data-announce="${kind}"]`)) {
+      const news = section.querySelector(".news");
+      news.hidden = false;
+      news.textContent = `${unseen.size} new: show`;
+    }
+    if (Date.now() - saidAt < SAID_MS) return;
+    saidAt = Date.now();
+    document.getElementById("announcer").textContent = `${unseen.size} new`;
+  };
+
+  document.addEventListener("beat", () => {
+    beatAt = Date.now();
+    show();
+  });
+  document.addEventListener("issue", (event) => {
+    beatAt = Date.now();
+    const [id] = event.detail.data.split(",");
+    const shown = document.querySelectorAll(`[data-issue="${CSS.escape(id)}"]`);
+    for (const element of shown) element.dispatchEvent(new CustomEvent("changed"));
+    if (!shown.length) {
+      unseen.add(id);
+      announce("issue");
+    }
+  });
+  document.addEventListener("ended", () => {
+    ended = true;
+    show();
+  });
+  show();
+  setInterval(show, 1000);
+}

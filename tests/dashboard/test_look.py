@@ -1,0 +1,45 @@
+"""Pages of the dashboard in both themes and at both widths: nothing goes wrong, and axe finds no fault."""
+
+import contextlib
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.support.browser import THEMES, WIDTHS, visiting
+from tests.support.dashboard import DashboardSite
+
+#: Pages without a parameter in their address. A page of an object is added by a test of its own.
+PAGES = ("/dashboard/now", "/dashboard/issues", "/dashboard/issues?status=resolved", "/dashboard/nowhere")
+
+
+@pytest.fixture(scope="module")
+async def key(site: DashboardSite) -> str:
+    """A key of somebody with issues to look at."""
+    webhook = site.webhook()
+    shown = (
+        ("Order database refuses writes", "P1", 42),
+        ("Checkout API: latency above 900 ms in eu-west-1 since the deployment of 17:02", "P3", 12),
+        ("Image CDN: <b>product</b> pictures time out", "P5", 3),
+        ("A backup took longer than usual", None, 61),
+    )
+    for title, priority, minutes in shown:
+        await site.an_issue(webhook, title, minutes, priority_name=priority)
+    return site.a_key(person="PUSER1")
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+async def test_pages_look_right(
+    site: DashboardSite, key: str, browser: Browser, theme: str, width: int
+) -> None:
+    async with visiting(browser, site.address, theme=theme, width=width) as visit:
+        await visit.goto("/dashboard/sign-in")
+        assert await visit.accessibility_problems() == []
+        await visit.screenshot(f"sign-in-{theme}-{width}")
+        await visit.sign_in(key)
+        for path in PAGES:
+            with visit.expecting_problems() if "nowhere" in path else contextlib.nullcontext():
+                await visit.goto(path)
+            assert await visit.accessibility_problems() == [], path
+            assert await visit.width_of_content() <= width, path
+            await visit.screenshot(f"{path.rpartition('/')[2].replace('?', '-')}-{theme}-{width}")

@@ -1,0 +1,134 @@
+"""A real browser for tests of pages: the machine's Chromium, driven by Playwright.
+
+A page fails its test on an error of the console, a fault of a script, a report of the content security
+policy, or a request to another origin.
+"""
+
+import contextlib
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import axe_playwright_python
+from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright
+
+from tests.support.patience import ANSWER
+
+#: Set where a browser must be there: then a machine without one fails instead of going without.
+NEED_BROWSER = "CALMO_TESTS_NEED_BROWSER"
+#: A folder for screenshots of what tests look at; unset, none are made.
+SCREENSHOTS = "CALMO_TESTS_SCREENSHOTS"
+COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+THEMES = ("light", "dark")
+#: A phone's and a desk's width.
+WIDTHS = (360, 1280)
+HEIGHT = 900
+
+AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
+
+
+def find_browser() -> str | None:
+    """Return the path of the machine's Chromium; None if it has none."""
+    return next((path for command in COMMANDS if (path := shutil.which(command))), None)
+
+
+@contextlib.asynccontextmanager
+async def running_browser(path: str) -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=path,
+            # Root in a container has no sandbox; shared memory is small there.
+            args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--no-first-run"],
+        )
+        yield browser
+        await browser.close()
+
+
+@dataclass
+class Visit:
+    """A page in a browser of its own, with what went wrong in it."""
+
+    site: str
+    context: BrowserContext
+    page: Page
+    problems: list[str] = field(default_factory=list)
+
+    async def goto(self, path: str) -> None:
+        await self.page.goto(self.site + path)
+
+    async def sign_in(self, key: str, then: str = "/dashboard/now") -> None:
+        """Sign in with an API key, by the form."""
+        await self.goto(f"/dashboard/sign-in?next={then}")
+        await self.page.get_by_label("API key").fill(key)
+        await self.page.get_by_role("button", name="Sign in").click()
+        await self.page.wait_for_url(f"**{then}")
+
+    async def screenshot(self, name: str) -> None:
+        """Keep a picture of the whole page, if `CALMO_TESTS_SCREENSHOTS` names a folder."""
+        if folder := os.environ.get(SCREENSHOTS):
+            await self.page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+    async def accessibility_problems(self) -> list[str]:
+        """Return what axe finds wrong with the page, with the elements."""
+        # Not as a script element: the page's policy forbids that.
+        await self.page.evaluate(AXE.read_text())
+        found = await self.page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
+        return [
+            f"{violation['id']}: {violation['help']}: {node['html'][:200]}"
+            for violation in found["violations"]
+            for node in violation["nodes"]
+        ]
+
+    async def width_of_content(self) -> int:
+        return int(await self.page.evaluate("() => document.documentElement.scrollWidth"))
+
+    @contextlib.contextmanager
+    def expecting_problems(self) -> Iterator[None]:
+        """What goes wrong inside is meant to."""
+        before = list(self.problems)
+        yield
+        self.problems[:] = before
+
+
+@contextlib.asynccontextmanager
+async def visiting(
+    browser: Browser, site: str, *, theme: str = "light", width: int = 1280, scripts: bool = True
+) -> AsyncIterator[Visit]:
+    """Open a page of its own, and fail if anything went wrong in it."""
+    context = await browser.new_context(
+        viewport={"width": width, "height": HEIGHT},
+        color_scheme="dark" if theme == "dark" else "light",
+        java_script_enabled=scripts,
+        reduced_motion="reduce",
+        locale="en-GB",
+        timezone_id="Europe/Berlin",
+    )
+    try:
+        context.set_default_timeout(ANSWER * 1000)
+        visit = Visit(site, context, await context.new_page())
+        _watch(visit)
+        yield visit
+        assert not visit.problems, "\n".join(visit.problems)
+    finally:
+        await context.close()
+
+
+def _watch(visit: Visit) -> None:
+    def note_request(request: Request) -> None:
+        address = urlsplit(request.url)
+        if address.path.endswith("/csp-reports"):
+            visit.problems.append(f"content security policy: {request.post_data}")
+        if address.scheme != "data" and f"{address.scheme}://{address.netloc}" != visit.site:
+            visit.problems.append(f"a request to another origin: {request.url}")
+
+    visit.context.on("request", note_request)
+    visit.page.on("pageerror", lambda error: visit.problems.append(f"script: {error}"))
+    visit.page.on(
+        "console",
+        lambda line: (
+            visit.problems.append(f"console: {line.text}") if line.type in {"error", "warning"} else None
+        ),
+    )
