@@ -64,7 +64,7 @@ class Ask:
 
 
 @dataclass(frozen=True)
-class Shown:
+class Content:
     """What a page shows: the template's variables, and tables that can be downloaded, by name."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -83,7 +83,7 @@ class Done:
     kind: str = "done"
 
 
-View: TypeAlias = Callable[[Ask], Awaitable[Shown]]
+View: TypeAlias = Callable[[Ask], Awaitable[Content]]
 Do: TypeAlias = Callable[[Ask], Awaitable[Done]]
 
 

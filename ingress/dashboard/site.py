@@ -17,7 +17,7 @@ from ingress.dashboard import security
 from ingress.dashboard.csp_reports import receive_report
 from ingress.dashboard.error_pages import ErrorPages
 from ingress.dashboard.frame import headline
-from ingress.dashboard.page import Action, Ask, Page, Shown
+from ingress.dashboard.page import Action, Ask, Content, Page
 from ingress.dashboard.pages import issues, now
 from ingress.dashboard.rendering import Renderer
 from ingress.dashboard.security import ROOT
@@ -87,7 +87,7 @@ class Dashboard:
 
         return handler
 
-    async def _page(self, ask: Ask, page: Page, shown: Shown) -> Response:
+    async def _page(self, ask: Ask, page: Page, shown: Content) -> Response:
         secret = self._sessions.secret(ask.request) or ""
         messages = ask.session.messages
         if messages:
@@ -150,7 +150,7 @@ async def go_to_first_page(_request: Request) -> Response:
     return RedirectResponse(f"{ROOT}/now", 307)
 
 
-def _download(ask: Ask, shown: Shown) -> Response:
+def _download(ask: Ask, shown: Content) -> Response:
     """Return a table as a file. Raises ResourceNotFound."""
     name = ask.request.query_params.get("table") or next(iter(shown.tables), "")
     table, kind = shown.tables.get(name), str(ask.download)

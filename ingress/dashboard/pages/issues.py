@@ -10,13 +10,13 @@ from calmo_pagerduty.incidents.model import IssueOrigin
 from calmo_pagerduty.pagerduty.event_types import IncidentStatus
 from ingress.api.endpoints import NoInput
 from ingress.dashboard.looks import LOOK_OF_SEVERITY, LOOK_OF_STATUS
-from ingress.dashboard.page import Action, Ask, Page, Shown
+from ingress.dashboard.page import Action, Ask, Content, Page
 from ingress.dashboard.tables import Column, Table
 from ingress.incidents.models import IssueListQuery, IssueModel
 
 #: A download holds at most so many issues.
-MOST_DOWNLOADED = 5000
-MOST_SERVICES = 12
+MAX_DOWNLOADED = 5000
+MAX_SERVICES = 12
 
 
 class Facet(NamedTuple):
@@ -43,14 +43,14 @@ VIEWS = (
 )
 
 
-async def show_list(ask: Ask) -> Shown:
+async def show_list(ask: Ask) -> Content:
     """GET /dashboard/issues, with the filters of GET /api/issues."""
     query = ask.query(IssueListQuery)
     if ask.download is not None:
-        return Shown(tables={"issues": issue_table("Issues", await _all_issues(ask, query))})
+        return Content(tables={"issues": issue_table("Issues", await _all_issues(ask, query))})
     page = await ask.ingress.issues.list(ask.request, ask.caller, query)
     counts = await ask.read(lambda t: issue_queries.count_issues_by(t, ask.caller.visibility))
-    return Shown(
+    return Content(
         {
             "facets": _facets(counts),
             "views": VIEWS,
@@ -61,16 +61,16 @@ async def show_list(ask: Ask) -> Shown:
     )
 
 
-async def show_issue(ask: Ask) -> Shown:
+async def show_issue(ask: Ask) -> Content:
     """GET /dashboard/issues/{id}. Raises ResourceNotFound."""
     issue = await ask.ingress.issues.show(ask.request, ask.caller, NoInput())
-    return Shown({"issue": issue}, title=issue.title)
+    return Content({"issue": issue}, title=issue.title)
 
 
-async def show_row(ask: Ask) -> Shown:
+async def show_row(ask: Ask) -> Content:
     """GET /dashboard/issues/{id}/row: the issue's row, as the lists draw it. Raises ResourceNotFound."""
     issue = await ask.ingress.issues.show(ask.request, ask.caller, NoInput())
-    return Shown({"issue": issue}, {"issues": issue_table("Issues", [issue])})
+    return Content({"issue": issue}, {"issues": issue_table("Issues", [issue])})
 
 
 def issue_table(
@@ -101,7 +101,7 @@ def _name(reference: Any) -> str:
 async def _all_issues(ask: Ask, query: IssueListQuery) -> Sequence[IssueModel]:
     query = query.model_copy(update={"limit": 200})
     found: list[IssueModel] = []
-    while len(found) < MOST_DOWNLOADED:
+    while len(found) < MAX_DOWNLOADED:
         page = await ask.ingress.issues.list(ask.request, ask.caller, query)
         found += page.issues
         if page.next_cursor is None:
@@ -116,7 +116,7 @@ def _facets(counts: Any) -> Sequence[Facet]:
         ("status", "Status", [(value, LOOK_OF_STATUS[value].word) for value in IncidentStatus]),
         ("severity", "Severity", [(value, LOOK_OF_SEVERITY[value].word) for value in Severity]),
         ("origin", "Opened by", [(value, value.capitalize()) for value in IssueOrigin]),
-        ("service", "Service", [(value, value) for value, _ in counts["service"][:MOST_SERVICES]]),
+        ("service", "Service", [(value, value) for value, _ in counts["service"][:MAX_SERVICES]]),
     )
     return [
         Facet(name, heading, [(value, word, number[name].get(value, 0)) for value, word in values])

@@ -2,22 +2,22 @@
 
 from calmo_pagerduty.access.permissions import ISSUES_READ
 from calmo_pagerduty.pagerduty.event_types import IncidentStatus
-from ingress.dashboard.page import Ask, Page, Shown
+from ingress.dashboard.page import Ask, Content, Page
 from ingress.dashboard.pages.issues import issue_table
 from ingress.incidents.models import IssueListQuery, IssueModel
 
 OPEN = (IncidentStatus.TRIGGERED, IncidentStatus.ACKNOWLEDGED)
 #: More open issues than these are on the page of issues.
-MOST_SHOWN = 50
+MAX_SHOWN = 50
 
 
-async def show(ask: Ask) -> Shown:
+async def show(ask: Ask) -> Content:
     """GET /dashboard/now: the open issues, the caller's own first."""
-    query = IssueListQuery.model_validate({"status": OPEN, "limit": MOST_SHOWN})
+    query = IssueListQuery.model_validate({"status": OPEN, "limit": MAX_SHOWN})
     page = await ask.ingress.issues.list(ask.request, ask.caller, query)
     yours = [issue for issue in page.issues if _is_assigned(issue, ask.caller.person)]
     others = [issue for issue in page.issues if issue not in yours]
-    return Shown(
+    return Content(
         {"has_more": page.next_cursor is not None},
         {
             "yours": issue_table("Yours", yours, "None of the open issues is yours."),
