@@ -1,6 +1,8 @@
 """API keys with which the service itself calls tools, one for each purpose and scope.
 
-They are listed and revoked like other keys. Nobody knows their secret, so they admit no request.
+They are listed like other keys, and administrators may revoke them. They admit no request: nobody knows their
+secret, and their mark `is_service` keeps them from being named as a caller from outside. So their ids are no
+secret.
 """
 
 import base64
@@ -8,6 +10,7 @@ import hashlib
 import os
 from datetime import datetime
 
+from calmo_pagerduty.access.persons import key_owner
 from calmo_pagerduty.db.statements import insert_or_ignore
 from calmo_pagerduty.db.tables import api_keys
 from calmo_pagerduty.db.transactions import Transaction
@@ -28,6 +31,8 @@ def get_or_insert_service_key(
         "scopes": [str(scope)],
         "teams": [],
         "created_at": now,
+        "owner": key_owner(key_id, None),
+        "is_service": True,
     }
     tx.execute(insert_or_ignore(tx, api_keys), row)
     return key_id

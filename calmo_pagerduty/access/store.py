@@ -14,7 +14,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
-from calmo_pagerduty.access.persons import PersonVisibility, person_visibility
+from calmo_pagerduty.access.persons import (
+    PersonVisibility,
+    is_same_person,
+    key_owner,
+    normalize_person,
+    person_visibility,
+)
+from calmo_pagerduty.db.schema import Utc
 from calmo_pagerduty.db.tables import api_keys
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope, Visibility
@@ -37,6 +44,17 @@ class Principal:
     expires_at: datetime | None = None
     #: The person who owns the key; None if nobody is named.
     person: str | None = None
+    #: Whose calls these are, whichever of the owner's keys they come with.
+    owner: str = ""
+    #: True for the service's own keys, which nobody outside may name.
+    is_service: bool = False
+    last_used_at: datetime | None = None
+    #: When an agent last read texts from outside with this key.
+    untrusted_read_at: datetime | None = None
+
+    def is_person(self, name: str | None) -> bool:
+        """Tell whether this name means the person who owns the key."""
+        return is_same_person(self.person, name)
 
     @property
     def persons(self) -> PersonVisibility:
@@ -57,6 +75,11 @@ class KeyRow:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    created_by: str | None
+    last_used_at: datetime | None
+    untrusted_read_at: datetime | None
+    is_service: bool
+    owner: str
 
     def is_within(self, visibility: Visibility) -> bool:
         """Tell whether this visibility includes everything that the key sees."""
@@ -74,10 +97,16 @@ def insert_key(
     person: str | None = None,
     teams: Sequence[str] = (),
     expires_at: datetime | None = None,
+    created_by: str | None = None,
+    owner: str | None = None,
 ) -> str:
-    """Insert a key and return its text, which is not stored. `scopes` None makes an operator's key."""
+    """Insert a key and return its text, which is not stored. `scopes` None makes an operator's key.
+
+    `created_by` is the id of the key that makes it, and `owner` that of a key which it replaces.
+    """
     key_id = base64.b32encode(os.urandom(10)).decode().lower()
     secret = base64.b32encode(os.urandom(32)).decode().lower().rstrip("=")
+    person = normalize_person(person or "") or None
     tx.execute(
         api_keys.insert().values(
             id=key_id,
@@ -89,6 +118,8 @@ def insert_key(
             teams=list(teams),
             created_at=now,
             expires_at=expires_at,
+            created_by=created_by,
+            owner=owner or key_owner(key_id, person),
         )
     )
     return f"calmo_{key_id}_{secret}_{_checksum(key_id, secret)}"
@@ -101,7 +132,7 @@ def get_principal_by_key(tx: Transaction, text: str, now: datetime) -> Principal
         return None
     row = tx.execute(_FIND, {"key_id": match[1]}).one_or_none()
     # A random 256-bit secret needs no slow hash.
-    if row is None or not hmac.compare_digest(row.secret_sha256, _hash(match[2])):
+    if row is None or row.is_service or not hmac.compare_digest(row.secret_sha256, _hash(match[2])):
         return None
     return _principal(row, now)
 
@@ -139,10 +170,56 @@ def get_key(tx: Transaction, visibility: Visibility, key_id: str) -> KeyRow | No
     return key if key is not None and key.is_within(visibility) else None
 
 
-def mark_revoked(tx: Transaction, key_id: str, now: datetime) -> None:
-    """Revoke a key, at once and permanently."""
-    live = sa.and_(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
-    tx.execute(sa.update(api_keys).where(live).values(revoked_at=now))
+def mark_revoked(tx: Transaction, key_id: str, now: datetime) -> tuple[str, ...]:
+    """Revoke a key and all keys that were made with it, at once and permanently.
+
+    Returns the ids of those that were valid until now.
+    """
+    revoked = []
+    for each in (key_id, *_list_made_by(tx, key_id)):
+        live = sa.and_(api_keys.c.id == each, api_keys.c.revoked_at.is_(None))
+        if tx.execute(sa.update(api_keys).where(live).values(revoked_at=now)).rowcount == 1:
+            revoked.append(each)
+    return tuple(revoked)
+
+
+def mark_expiring(tx: Transaction, key_id: str, expires_at: datetime) -> None:
+    """Let a key end at this time, unless it ends earlier."""
+    later = sa.or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > sa.literal(expires_at, Utc()))
+    tx.execute(sa.update(api_keys).where(api_keys.c.id == key_id, later).values(expires_at=expires_at))
+
+
+def mark_used(tx: Transaction, key_id: str, now: datetime) -> None:
+    """Save when a key was last used."""
+    tx.execute(sa.update(api_keys).where(api_keys.c.id == key_id).values(last_used_at=now))
+
+
+def list_key_ids_of_owner(tx: Transaction, owner: str) -> tuple[str, ...]:
+    """Return the ids of all keys of one owner, also of those that are no longer valid."""
+    return tuple(tx.execute(sa.select(api_keys.c.id).where(api_keys.c.owner == owner)).scalars())
+
+
+def get_responsible_person(tx: Transaction, key_id: str) -> str | None:
+    """Return the key's person, else the person of the key that it was made with; None if there is none."""
+    seen: set[str] = set()
+    while key_id not in seen:
+        seen.add(key_id)
+        row = tx.execute(_FIND, {"key_id": key_id}).one_or_none()
+        if row is None or row.person is not None or row.created_by is None:
+            return None if row is None else row.person
+        key_id = row.created_by
+    return None
+
+
+def _list_made_by(tx: Transaction, key_id: str) -> list[str]:
+    """Return the ids of the keys that were made with this one, or with one of those."""
+    found: list[str] = []
+    makers = [key_id]
+    while makers:
+        made = tx.execute(sa.select(api_keys.c.id).where(api_keys.c.created_by.in_(makers))).scalars().all()
+        makers = [each for each in made if each not in {key_id, *found}]
+        found += makers
+    return found
 
 
 def _key_row(row: Any) -> KeyRow:
@@ -156,6 +233,11 @@ def _key_row(row: Any) -> KeyRow:
         created_at=row.created_at,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
+        created_by=row.created_by,
+        last_used_at=row.last_used_at,
+        untrusted_read_at=row.untrusted_read_at,
+        is_service=row.is_service,
+        owner=row.owner,
     )
 
 
@@ -173,6 +255,10 @@ def _principal(row: Any, now: datetime) -> Principal | None:
         tuple(row.teams),
         row.expires_at,
         row.person,
+        row.owner,
+        row.is_service,
+        row.last_used_at,
+        row.untrusted_read_at,
     )
 
 

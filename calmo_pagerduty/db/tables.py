@@ -282,6 +282,18 @@ api_keys = Table(
     Column("created_at", Utc, nullable=False),
     Column("expires_at", Utc),
     Column("revoked_at", Utc),
+    #: The key that made this one: revoking it revokes this one, too. Null if the command line made it.
+    Column("created_by", Text),
+    #: Whose calls are one caller's, whichever key they come with: the person, or the first of rotated keys.
+    Column("owner", Text, nullable=False, server_default=""),
+    #: True for keys with which the service itself calls tools. They admit no request.
+    Column("is_service", sa.Boolean, nullable=False, server_default=sa.false()),
+    #: When the key was last used, to within some minutes.
+    Column("last_used_at", Utc),
+    #: When an agent last read texts from outside with this key, through MCP.
+    Column("untrusted_read_at", Utc),
+    Index(None, "created_by"),
+    Index(None, "owner"),
 )
 
 #: Runs of reconciliation: reason, period, and a report of what differed and was added.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from calmo_pagerduty.access import audit_store as audit
+from calmo_pagerduty.access import audit_store as audit, store as api_keys
 from calmo_pagerduty.access.audit_store import NewAuditRow
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.connections import rate_limit_store as permits, store as connections
@@ -102,7 +102,8 @@ class ToolAuthorizer:
     async def create_call(
         self, admission: Admission, idempotency_key: str, keep_with: KeepWith | None = None
     ) -> ToolCall:
-        """Insert the call, or return the call that this caller created before with the same key.
+        """Insert the call, or return the call that the key's owner created before with the same idempotency
+        key, whichever API key it came with.
 
         For a new call, `keep_with` runs in the same transaction and stores the call's purpose.
         Raises IdempotencyKeyReused, CapReached, StoreUnavailable.
@@ -181,6 +182,12 @@ def _insert_call(
     call = _call(admission, idempotency_key, now)
     # Lock the connection, so that two calls can't both take the last place below the cap.
     permits.lock_limits(tx, connection.id)
+    # The owner may have asked before with another key, such as one that was rotated since.
+    own_keys = api_keys.list_key_ids_of_owner(tx, admission.caller.owner)
+    earlier = tool_calls.get_repeated_call(tx, connection.id, own_keys, idempotency_key)
+    if earlier is not None:
+        tool_calls.check_same_call(earlier, call)
+        return earlier
     recent = tool_calls.count_recent_calls(tx, connection.id, tool.name, now)
     stored, is_new = tool_calls.insert_call(tx, call)
     if not is_new:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from calmo_pagerduty.access import store as api_keys
-from calmo_pagerduty.access.store import Principal
+from calmo_pagerduty.access.permissions import APPROVALS_WRITE
+from calmo_pagerduty.access.persons import is_same_person, normalize_person
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.database import Database
@@ -261,23 +262,31 @@ def _decide(tx: Transaction, decision: DecisionToRecord, now: datetime, observer
 def _approver(tx: Transaction, call: ToolCall, decision: DecisionToRecord, now: datetime) -> str:
     """Return the approver's display name. Raises NotTheirs if they may not decide."""
     if decision.key_id is None:
-        if not decision.by.strip():
+        by = normalize_person(decision.by)
+        if not by:
             raise NotTheirs('say who you are: {"by": "name"}')
-        name, is_same = f"{decision.by.strip()[:100]} (operator)", decision.by.strip() == call.requester
+        name, is_same = f"{by[:100]} (operator)", _is_requesters_person(tx, call, by)
     else:
         caller = api_keys.get_principal(tx, decision.key_id, now)
-        if caller is None or "approvals:write" not in caller.permissions:
-            raise NotTheirs("this API key lacks the permission approvals:write")
+        if caller is None or APPROVALS_WRITE not in caller.permissions:
+            raise NotTheirs(f"this API key lacks the permission {APPROVALS_WRITE}")
         if not caller.visibility.admits(call.scope):
             raise NotTheirs("there is no such call")
-        name, is_same = caller.who, _is_requester(caller, call)
+        if caller.person is None:
+            raise NotTheirs(
+                "only a person decides, and this API key names none: make one with `api-key create --person`"
+            )
+        is_same = caller.key_id == call.key_id or _is_requesters_person(tx, call, caller.person)
+        name = caller.person
     if decision.approve and is_same and call.scope.kind is ScopeKind.ORGANIZATION:
         raise NotTheirs("nobody approves what they asked for: another person of the organisation must")
     return name
 
 
-def _is_requester(caller: Principal, call: ToolCall) -> bool:
-    return caller.key_id == call.key_id or caller.who == call.requester
+def _is_requesters_person(tx: Transaction, call: ToolCall, person: str) -> bool:
+    """Tell whether the person asked for the call, or made the nameless key that did."""
+    responsible = api_keys.get_responsible_person(tx, call.key_id)
+    return is_same_person(person, call.requester) or is_same_person(person, responsible)
 
 
 def _finish(

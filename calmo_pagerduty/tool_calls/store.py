@@ -1,6 +1,6 @@
 """Store tool calls: each is a row, from the request to the result. Times are UTC."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -81,9 +81,29 @@ def insert_call(tx: Transaction, call: ToolCall) -> tuple[ToolCall, bool]:
     if tx.execute(insert_or_ignore(tx, tool_calls), row).rowcount == 1:
         return call, True
     stored = get_call(tx, call.id)
-    if stored is None or stored.arguments_sha256 != call.arguments_sha256:
-        raise IdempotencyKeyReused("this idempotency key was used for another tool or with other arguments")
+    if stored is None:
+        raise IdempotencyKeyReused("this idempotency key was used for another call")
+    check_same_call(stored, call)
     return stored, False
+
+
+def check_same_call(stored: ToolCall, call: ToolCall) -> None:
+    """Raises IdempotencyKeyReused if the stored call has another tool or other arguments."""
+    if stored.arguments_sha256 != call.arguments_sha256:
+        raise IdempotencyKeyReused("this idempotency key was used for another tool or with other arguments")
+
+
+def get_repeated_call(
+    tx: Transaction, connection_id: str, key_ids: Collection[str], idempotency_key: str
+) -> ToolCall | None:
+    """Return the call that one of these API keys made before with the idempotency key, the first of them."""
+    query = sa.select(tool_calls).where(
+        tool_calls.c.connection_id == connection_id,
+        tool_calls.c.key_id.in_(key_ids),
+        tool_calls.c.idempotency_key == idempotency_key,
+    )
+    row = tx.execute(query.order_by(tool_calls.c.created_at, tool_calls.c.id).limit(1)).one_or_none()
+    return None if row is None else _call(row)
 
 
 def get_call(tx: Transaction, call_id: str) -> ToolCall | None:

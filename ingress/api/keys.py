@@ -1,25 +1,27 @@
-"""API keys over REST: make, list, revoke. A key cannot give rights that it lacks itself."""
+"""API keys over REST: make, list, rotate, revoke. A key can't give, keep or revoke rights that it lacks."""
 
-from datetime import UTC, datetime
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 from starlette.requests import Request
 
-from calmo_pagerduty.access import audit_store as audit, store as api_keys
+from calmo_pagerduty.access import store as api_keys
+from calmo_pagerduty.access.key_audit_store import audit_key_change
 from calmo_pagerduty.access.permissions import ALL_PERMISSIONS, CONNECTIONS_ADMIN, KEYS_WRITE
 from calmo_pagerduty.access.store import KeyRow, Principal
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
-from calmo_pagerduty.kernel.scopes import Scope
+from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope
 from ingress.api.endpoints import Endpoint, EndpointRow, Json, NoInput
 from ingress.api.errors import NotPermitted
 from ingress.api.finding import require
 from ingress.api.models import Model
 
 NOT_FOUND = ((404, "there is no such key, or it sees more than this API key"),)
-#: The audit scope of changes that concern only operators.
-OPERATORS = "operators"
+#: How long both keys are valid after a rotation, if the caller doesn't say.
+OVERLAP_HOURS = 24.0
 
 Line = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]*$")]
 
@@ -36,6 +38,12 @@ class ApiKeyModel(Model):
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    #: The key that made it; null if the command line did.
+    created_by: str | None
+    #: To within ten minutes.
+    last_used_at: datetime | None
+    #: One of the service's own keys, which admit no request.
+    is_service: bool
 
 
 class ApiKeyListModel(Model):
@@ -49,14 +57,22 @@ class NewApiKeyModel(ApiKeyModel):
 
 
 class ApiKeyBody(Model):
-    """A new key. `person` and `expires_at` default to the requesting key's. `scopes` null sees everything."""
+    """A new key. `person`, `teams` and `expires_at` default to the requesting key's. `scopes` null sees
+    everything.
+    """
 
     name: Line
     permissions: Annotated[list[Line], Field(min_length=1, max_length=50)]
     scopes: Annotated[list[Line], Field(min_length=1, max_length=50)] | None = None
     person: Line | None = None
-    teams: Annotated[list[Line], Field(default_factory=list, max_length=50)]
+    teams: Annotated[list[Line], Field(max_length=50)] | None = None
     expires_at: AwareDatetime | None = None
+
+
+class RotationBody(Model):
+    """How long the old key stays valid beside the new one."""
+
+    overlap_hours: Annotated[float, Field(ge=0, le=24 * 30)] = OVERLAP_HOURS
 
 
 class ApiKeyEndpoints:
@@ -86,9 +102,19 @@ class ApiKeyEndpoints:
                 handler=self.create,
             ),
             Endpoint(
+                "POST",
+                "/api/api-keys/{id}/rotate",
+                "Replace an API key by a new one with the same rights and idempotency keys",
+                Json(NewApiKeyModel, status=201),
+                permission=KEYS_WRITE,
+                takes=RotationBody,
+                handler=self.rotate,
+                statuses=NOT_FOUND,
+            ),
+            Endpoint(
                 "DELETE",
                 "/api/api-keys/{id}",
-                "Revoke an API key",
+                "Revoke an API key, and all keys that were made with it",
                 Json(ApiKeyModel),
                 permission=KEYS_WRITE,
                 takes=NoInput,
@@ -105,9 +131,12 @@ class ApiKeyEndpoints:
     async def create(self, _request: Request, principal: Principal, body: ApiKeyBody) -> NewApiKeyModel:
         """POST /api/api-keys. Raises NotPermitted, InvalidScope."""
         scopes = None if body.scopes is None else tuple(Scope.parse(scope) for scope in body.scopes)
-        _check_no_escalation(principal, body, scopes)
-        expiries = [time for time in (body.expires_at, principal.expires_at) if time is not None]
-        person = body.person or (None if principal.visibility.everything else principal.who)
+        teams = principal.teams if body.teams is None else tuple(body.teams)
+        person = body.person or principal.person
+        if unknown := set(body.permissions) - set(ALL_PERMISSIONS):
+            raise NotPermitted(f"no such permission: {', '.join(sorted(unknown))}")
+        _check_rights(principal, body.permissions, scopes, teams)
+        _check_person(principal, person)
         now = datetime.now(UTC)
 
         def write(transaction: Transaction) -> NewApiKeyModel:
@@ -118,8 +147,9 @@ class ApiKeyEndpoints:
                 scopes,
                 now,
                 person,
-                body.teams,
-                min(expiries, default=None),
+                teams,
+                _earlier(body.expires_at, principal.expires_at),
+                created_by=principal.key_id,
             )
             key = _get_key(transaction, principal, api_keys.parse_key_id(text))
             _audit(transaction, principal, key, "api key made", now)
@@ -127,40 +157,106 @@ class ApiKeyEndpoints:
 
         return await self._database.write(write)
 
+    async def rotate(self, request: Request, principal: Principal, body: RotationBody) -> NewApiKeyModel:
+        """POST /api/api-keys/{id}/rotate. The new key lives as long as the old one was made for.
+
+        Raises NotPermitted, ResourceNotFound.
+        """
+        key_id = request.path_params["id"]
+        now = datetime.now(UTC)
+
+        def write(transaction: Transaction) -> NewApiKeyModel:
+            old = _get_key(transaction, principal, key_id)
+            _check_change(principal, old)
+            _check_person(principal, old.person)
+            if old.is_service or api_keys.get_principal(transaction, old.id, now) is None:
+                raise NotPermitted(
+                    "only a valid key of a person or a program can be replaced: make a new one"
+                )
+            lifetime = None if old.expires_at is None else now + (old.expires_at - old.created_at)
+            text = api_keys.insert_key(
+                transaction,
+                old.name,
+                old.permissions,
+                old.scopes,
+                now,
+                old.person,
+                old.teams,
+                _earlier(lifetime, principal.expires_at),
+                created_by=principal.key_id,
+                owner=old.owner,
+            )
+            api_keys.mark_expiring(transaction, old.id, now + timedelta(hours=body.overlap_hours))
+            key = _get_key(transaction, principal, api_keys.parse_key_id(text))
+            _audit(transaction, principal, key, "api key rotated", now, replaces=old.id)
+            return NewApiKeyModel.from_row(_model(key), key=text)
+
+        return await self._database.write(write)
+
     async def revoke(self, request: Request, principal: Principal, _nothing: NoInput) -> ApiKeyModel:
-        """DELETE /api/api-keys/{id}: refuse the key's next request and end its live streams."""
+        """DELETE /api/api-keys/{id}: refuse the next request of the key and of all keys made with it, and end
+        their live streams.
+        """
         key_id = request.path_params["id"]
         now = datetime.now(UTC)
 
         def write(transaction: Transaction) -> ApiKeyModel:
             key = _get_key(transaction, principal, key_id)
-            if key.revoked_at is None:
-                api_keys.mark_revoked(transaction, key.id, now)
-                _audit(transaction, principal, key, "api key revoked", now)
+            _check_change(principal, key)
+            for revoked_id in api_keys.mark_revoked(transaction, key.id, now):
+                revoked = api_keys.get_key(transaction, EVERYTHING, revoked_id)
+                assert revoked is not None
+                with_it = {} if revoked_id == key.id else {"with": key.id}
+                _audit(transaction, principal, revoked, "api key revoked", now, **with_it)
             return _model(_get_key(transaction, principal, key.id))
 
         return await self._database.write(write)
 
 
-def _check_no_escalation(principal: Principal, body: ApiKeyBody, scopes: tuple[Scope, ...] | None) -> None:
-    """Raises NotPermitted if the new key would have rights that the principal lacks."""
-    if unknown := set(body.permissions) - set(ALL_PERMISSIONS):
-        raise NotPermitted(f"no such permission: {', '.join(sorted(unknown))}")
-    if more := set(body.permissions) - principal.permissions:
-        raise NotPermitted(f"this API key can't give what it lacks: {', '.join(sorted(more))}")
-    if principal.visibility.everything:
-        return
-    if scopes is None:
-        raise NotPermitted("only an operator's key can make keys that see everything: name their scopes")
-    if foreign := [str(scope) for scope in scopes if not principal.visibility.admits(scope)]:
-        raise NotPermitted(f"this API key doesn't see the scope {', '.join(foreign)}")
-    if set(body.teams) - set(principal.teams):
-        raise NotPermitted("this API key can't give teams that it does not have itself")
-    # Otherwise a person could request a call with one key and approve it with another.
-    if body.person not in (None, principal.who) and CONNECTIONS_ADMIN not in principal.permissions:
+def _check_rights(
+    principal: Principal,
+    permissions: Collection[str],
+    scopes: Sequence[Scope] | None,
+    teams: Collection[str],
+) -> None:
+    """Raises NotPermitted if a key of these rights may do something that the principal may not."""
+    if more := set(permissions) - principal.permissions:
+        raise NotPermitted(f"this API key can't give or take what it lacks: {', '.join(sorted(more))}")
+    if not principal.visibility.everything:
+        if scopes is None:
+            raise NotPermitted("only an operator's key can make keys that see everything: name their scopes")
+        if foreign := [str(scope) for scope in scopes if not principal.visibility.admits(scope)]:
+            raise NotPermitted(f"this API key doesn't see the scope {', '.join(foreign)}")
+        if set(teams) - set(principal.teams):
+            raise NotPermitted("this API key can't give teams that it does not have itself")
+    # A team may also forbid: a key without the team could do more.
+    if CONNECTIONS_ADMIN not in principal.permissions and set(teams) != set(principal.teams):
         raise NotPermitted(
-            f"only a key with the permission {CONNECTIONS_ADMIN} can make keys for other persons"
+            f"without the permission {CONNECTIONS_ADMIN}, this API key handles only keys of its own teams"
         )
+
+
+def _check_change(principal: Principal, key: KeyRow) -> None:
+    """Raises NotPermitted unless the principal has all rights of the key."""
+    _check_rights(principal, key.permissions, key.scopes, key.teams)
+    if key.is_service and CONNECTIONS_ADMIN not in principal.permissions:
+        raise NotPermitted(
+            f"the service's own keys are the administrators': this API key lacks {CONNECTIONS_ADMIN}"
+        )
+
+
+def _check_person(principal: Principal, person: str | None) -> None:
+    """Raises NotPermitted if the principal may not make keys of this person.
+
+    Otherwise a person could request a call with one key and approve it with another.
+    """
+    if person is None or principal.is_person(person) or CONNECTIONS_ADMIN in principal.permissions:
+        return
+    raise NotPermitted(f"only a key with the permission {CONNECTIONS_ADMIN} can make keys for other persons")
+
+
+def _earlier(time: datetime | None, other: datetime | None) -> datetime | None:
+    return min((each for each in (time, other) if each is not None), default=None)
 
 
 def _get_key(transaction: Transaction, principal: Principal, key_id: str) -> KeyRow:
@@ -172,14 +268,7 @@ def _model(key: KeyRow) -> ApiKeyModel:
     return ApiKeyModel.from_row(key, permissions=sorted(key.permissions), scopes=scopes)
 
 
-def _audit(transaction: Transaction, principal: Principal, key: KeyRow, outcome: str, now: datetime) -> None:
-    record = {
-        "key_id": principal.key_id,
-        "requester": principal.who,
-        "outcome": outcome,
-        "subject_key_id": key.id,
-        "permissions": sorted(key.permissions),
-        "person": key.person,
-    }
-    for scope in map(str, key.scopes or ()) if key.scopes is not None else (OPERATORS,):
-        audit.insert_audit_row(transaction, scope, now, record)
+def _audit(
+    transaction: Transaction, principal: Principal, key: KeyRow, outcome: str, now: datetime, **more: str
+) -> None:
+    audit_key_change(transaction, key, outcome, now, principal.who, principal.key_id, **more)

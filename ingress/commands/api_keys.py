@@ -18,6 +18,10 @@ from ingress.commands.output import emit
 
 app = typer.Typer(no_args_is_help=True, help="Manage API keys of the REST API.")
 
+#: How long a key lives unless somebody says otherwise.
+DEFAULT_LIFETIME = "90d"
+NEVER = "never"
+
 
 class UnknownPermission(ExplainedError):
     """The requested permission does not exist, or the duration can't be read."""
@@ -34,23 +38,27 @@ def create(
         typer.Option(help="personal:USER or organization:ORG. Default: the key sees everything"),
     ] = None,
     person: Annotated[
-        str | None, typer.Option(help="The person who uses the key; nobody may approve their own calls")
+        str | None,
+        typer.Option(help="The person who uses the key. Only persons approve, and nobody their own calls"),
     ] = None,
     team: Annotated[
         list[str] | None, typer.Option(help="PagerDuty's id of a team that the key works for")
     ] = None,
     expires_in: Annotated[
-        str | None, typer.Option(help="12h, 30d, 8w. Default: the key does not expire")
-    ] = None,
+        str, typer.Option(help=f"12h, 30d, 8w, or {NEVER}: how long the key is valid")
+    ] = DEFAULT_LIFETIME,
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Make an API key and show it this once. It is written to the database directly, so no key is needed."""
+    """Make an API key and show it this once.
+
+    It is written to the database directly, so no key is needed; the audit says that the command line made it.
+    """
     permissions = permission or [ISSUES_READ]
     if unknown := set(permissions) - set(ALL_PERMISSIONS):
         raise UnknownPermission(f"no such permission: {', '.join(sorted(unknown))}")
     scopes = [Scope.parse(text) for text in scope] if scope else None
-    lifetime = None if expires_in is None else _parse_duration(expires_in)
+    lifetime = None if expires_in == NEVER else _parse_duration(expires_in)
     from ingress.commands.local_store import create_api_key  # noqa: PLC0415 - imports SQLAlchemy
 
     key = create_api_key(data_dir, name, permissions, scopes, person, team or (), lifetime)
@@ -67,12 +75,30 @@ def list_keys(
 
 
 @app.command()
+def rotate(
+    key: Annotated[str, typer.Argument(help="The key's id: the part after calmo_")],
+    overlap_hours: Annotated[
+        float, typer.Option(min=0, max=720, help="How long the old key stays valid beside the new one")
+    ] = 24.0,
+    as_json: Annotated[bool, AS_JSON] = False,
+    data_dir: Annotated[Path | None, DATA_DIR] = None,
+) -> None:
+    """Replace an API key by a new one with the same rights, and show it this once.
+
+    A call that is repeated with the new key and the old idempotency key is the same call.
+    """
+    path = f"/api/api-keys/{quote(key, safe='')}/rotate"
+    made = client_of(data_dir).send("POST", path, {"overlap_hours": overlap_hours})
+    emit(made, as_json, lambda new_key: new_key["key"])
+
+
+@app.command()
 def revoke(
     key: Annotated[str, typer.Argument(help="The key's id: the part after calmo_")],
     as_json: Annotated[bool, AS_JSON] = False,
     data_dir: Annotated[Path | None, DATA_DIR] = None,
 ) -> None:
-    """Revoke an API key at once."""
+    """Revoke an API key at once, and all keys that were made with it."""
     path = f"/api/api-keys/{quote(key, safe='')}"
     revoked = client_of(data_dir).send("DELETE", path)
     emit(revoked, as_json, lambda revoked: f"revoked: {revoked['id']} ({revoked['name']})")

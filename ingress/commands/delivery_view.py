@@ -83,7 +83,7 @@ def explanation_view(explanation: Json) -> RenderableType:
 
 
 def key_table(keys: Sequence[Json]) -> Table:
-    table = empty_table("id", "name", "person", "scopes", "permissions", "expires", "state")
+    table = empty_table("id", "name", "person", "scopes", "permissions", "expires", "last used", "state")
     for key in keys:
         state = Text("revoked", "red") if key["revoked_at"] else Text("valid", "green")
         scopes = Text("everything") if key["scopes"] is None else cell_text(key["scopes"])
@@ -94,6 +94,7 @@ def key_table(keys: Sequence[Json]) -> Table:
             scopes,
             cell_text(key["permissions"]),
             cell_text(key["expires_at"]),
+            cell_text(key["last_used_at"]),
             state,
         )
     return table

@@ -10,8 +10,12 @@ from typing import Any
 
 from bootstrap.store import open_database, open_store
 from calmo_pagerduty.access import store as api_keys
+from calmo_pagerduty.access.audit_store import insert_audit_row
+from calmo_pagerduty.access.key_audit_store import COMMAND_LINE, audit_key_change
 from calmo_pagerduty.db import key_rotation
-from calmo_pagerduty.kernel.scopes import Scope
+from calmo_pagerduty.db.encryption import Keyring
+from calmo_pagerduty.db.transactions import Transaction
+from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope
 from calmo_pagerduty.webhooks import management_store as webhook_management
 from calmo_pagerduty.webhooks.event_filters import EventFilter, EventSet
 from calmo_pagerduty.webhooks.lifecycle import webhook_handle, webhook_url
@@ -31,9 +35,7 @@ def create_webhook(
     new = NewWebhook(scope, name, None, events, only)
     with open_store(settings_for(data_dir)) as store:
         webhook_id = store.database.write_blocking(
-            lambda transaction: webhook_management.insert_webhook(
-                transaction, store.keyring, new, secret, now
-            )
+            lambda transaction: _insert_webhook(transaction, store.keyring, new, secret, now)
         )
     url = webhook_url(store.settings.webhook_address, webhook_id)
     unreachable = unreachable_reason(store.settings.webhook_address)
@@ -61,10 +63,42 @@ def create_api_key(
     expires_at = None if lifetime is None else now + lifetime
     with open_database(settings_for(data_dir)) as database:
         return database.write_blocking(
-            lambda transaction: api_keys.insert_key(
+            lambda transaction: insert_audited_key(
                 transaction, name, permissions, scopes, now, person, teams, expires_at
             )
         )
+
+
+def insert_audited_key(
+    transaction: Transaction,
+    name: str,
+    permissions: Sequence[str],
+    scopes: Sequence[Scope] | None,
+    now: datetime,
+    person: str | None = None,
+    teams: Sequence[str] = (),
+    expires_at: datetime | None = None,
+) -> str:
+    """Insert an API key in the command line's name, and return its text."""
+    text = api_keys.insert_key(transaction, name, permissions, scopes, now, person, teams, expires_at)
+    key = api_keys.get_key(transaction, EVERYTHING, api_keys.parse_key_id(text))
+    assert key is not None
+    audit_key_change(transaction, key, "api key made", now)
+    return text
+
+
+def _insert_webhook(
+    transaction: Transaction, keyring: Keyring, new: NewWebhook, secret: bytes | None, now: datetime
+) -> str:
+    webhook_id = webhook_management.insert_webhook(transaction, keyring, new, secret, now)
+    record = {
+        "key_id": None,
+        "requester": COMMAND_LINE,
+        "outcome": "webhook created",
+        "webhook": webhook_handle(webhook_id),
+    }
+    insert_audit_row(transaction, str(new.scope), now, record)
+    return webhook_id
 
 
 def count_secrets_by_key(data_dir: Path | None) -> tuple[str, dict[str, int]]:

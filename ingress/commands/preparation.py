@@ -26,6 +26,7 @@ from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from calmo_pagerduty.webhooks import store as webhooks
 from calmo_pagerduty.webhooks.lifecycle import webhook_url
 from ingress.commands.instances import API_KEY_FILE
+from ingress.commands.local_store import insert_audited_key
 
 DEMO_SCOPE = Scope.parse("organization:demo")
 #: The user of the simulated PagerDuty who makes our writes there.
@@ -190,7 +191,7 @@ def _first_api_key(settings: Settings, database: Database) -> str:
     if not path.exists():
         now = datetime.now(UTC)
         key = database.write_blocking(
-            lambda connection: api_keys.insert_key(connection, "first key", ALL_PERMISSIONS, None, now)
+            lambda connection: insert_audited_key(connection, "first key", ALL_PERMISSIONS, None, now)
         )
         _write_private(path, key + "\n")
         return key

@@ -48,6 +48,7 @@ def test_a_key_is_recognised_by_its_text_and_later_by_its_id(database: Database)
         "robin",
         ("PTEAM2", "PTEAM1"),
         person="robin",
+        owner="person:robin",
     )
     assert find(database, key) == caller_of(database, key) == expected
 

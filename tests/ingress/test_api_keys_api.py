@@ -11,6 +11,7 @@ import pytest
 
 from calmo_pagerduty.access import store as api_keys
 from calmo_pagerduty.access.permissions import ALL_PERMISSIONS
+from calmo_pagerduty.access.service_key_store import get_or_insert_service_key
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.kernel.scopes import Scope
 from ingress.api.authentication import revalidate_principal
@@ -50,7 +51,7 @@ def bearer(answer: httpx.Response) -> dict[str, str]:
 @pytest.mark.each_database
 async def test_a_key_is_made_used_listed_and_revoked(doorway: Doorway) -> None:
     admin = a_key(doorway)
-    made = await make(doorway, admin, name="the till", teams=[], expires_at="2099-01-01T00:00:00Z")
+    made = await make(doorway, admin, name="the till", expires_at="2099-01-01T00:00:00Z")
     key = bearer(made)
     assert (await doorway.client.get("/api/issues", headers=key)).status_code == 200
     listed = (await doorway.client.get("/api/api-keys", headers=admin)).json()["keys"]
@@ -103,6 +104,112 @@ async def test_only_administrators_make_keys_of_other_persons(doorway: Doorway) 
     unnamed = await make(doorway, member)
     assert unnamed.json()["person"] == "robin"
     assert (await make(doorway, a_key(doorway), person="kim")).status_code == 201
+
+
+async def test_a_key_without_a_person_makes_keys_without_one(doorway: Doorway) -> None:
+    nameless = a_key(doorway, ("keys:write", "issues:read"), person="")
+    assert (await make(doorway, nameless)).json()["person"] is None
+    assert (await make(doorway, nameless, person="test")).status_code == 403
+
+
+async def test_a_person_is_the_same_however_the_name_is_written(doorway: Doorway) -> None:
+    made = await make(doorway, a_key(doorway, ("keys:write", "issues:read")), person="  Ｒobin ")
+    assert (made.status_code, made.json()["person"]) == (201, "Robin")
+
+
+async def test_a_new_key_works_for_its_makers_teams_which_may_forbid_something(doorway: Doorway) -> None:
+    member = a_key(doorway, ("keys:write", "issues:read"), teams=("PTEAM1",))
+    assert (await make(doorway, member)).json()["teams"] == ["PTEAM1"]
+    refused = await make(doorway, member, teams=[])
+    assert refused.status_code == 403
+    assert "teams" in refused.json()["error"]["message"]
+    admin = a_key(doorway, teams=("PTEAM1",))
+    assert (await make(doorway, admin, teams=[])).json()["teams"] == []
+
+
+async def revoke(doorway: Doorway, headers: Mapping[str, str], key: Mapping[str, str]) -> httpx.Response:
+    return await doorway.client.delete(f"/api/api-keys/{id_of(key)}", headers=headers)
+
+
+def id_of(headers: Mapping[str, str]) -> str:
+    return headers["Authorization"].split("_")[1]
+
+
+async def test_a_key_can_not_revoke_one_that_may_do_more(doorway: Doorway) -> None:
+    member = a_key(doorway, ("keys:write", "issues:read"))
+    for stronger in (a_key(doorway), a_key(doorway, ("issues:read",), teams=("PTEAM1",))):
+        assert (await revoke(doorway, member, stronger)).status_code == 403
+        assert (await doorway.client.get("/api/issues", headers=stronger)).status_code == 200
+    weaker = a_key(doorway, ("issues:read",), person="kim")
+    assert (await revoke(doorway, member, weaker)).status_code == 200
+
+
+@pytest.mark.each_database
+async def test_revoking_a_key_revokes_all_keys_that_were_made_with_it(doorway: Doorway) -> None:
+    admin, leaked = a_key(doorway), a_key(doorway)
+    child = bearer(await make(doorway, leaked, permissions=["keys:write", "issues:read"]))
+    grandchild = bearer(await make(doorway, child))
+    assert (await revoke(doorway, admin, leaked)).status_code == 200
+    for key in (leaked, child, grandchild):
+        assert (await doorway.client.get("/api/issues", headers=key)).status_code == 401
+    assert (await doorway.client.get("/api/issues", headers=admin)).status_code == 200
+    audited = [json.loads(row.record) for row in rows(doorway.database, tables.audit)]
+    revoked = {row["subject_key_id"]: row.get("with") for row in audited if "revoked" in row["outcome"]}
+    assert revoked == {
+        id_of(leaked): None,
+        id_of(child): id_of(leaked),
+        id_of(grandchild): id_of(leaked),
+    }
+
+
+async def test_only_administrators_revoke_the_services_own_keys(doorway: Doorway) -> None:
+    shop, now = Scope.parse(SHOP), datetime.now(UTC)
+    own = doorway.database.write_blocking(
+        lambda t: get_or_insert_service_key(t, "notes", "issues:read", shop, now)
+    )
+    member = a_key(doorway, ("keys:write", "issues:read"))
+    path = f"/api/api-keys/{own}"
+    assert (await doorway.client.delete(path, headers=member)).status_code == 403
+    assert (await doorway.client.post(f"{path}/rotate", json={}, headers=a_key(doorway))).status_code == 403
+    assert (await doorway.client.delete(path, headers=a_key(doorway))).status_code == 200
+
+
+@pytest.mark.each_database
+async def test_a_rotated_key_has_the_same_rights_and_the_old_one_ends(doorway: Doorway) -> None:
+    admin, old = a_key(doorway), a_key(doorway, ("issues:read",), [SHOP])
+    path = f"/api/api-keys/{id_of(old)}/rotate"
+    made = await doorway.client.post(path, json={"overlap_hours": 1}, headers=admin)
+    new = bearer(made)
+    assert (made.json()["permissions"], made.json()["scopes"]) == (["issues:read"], [SHOP])
+    for key in (old, new):
+        assert (await doorway.client.get("/api/issues", headers=key)).status_code == 200
+    ends = {row.id: row.expires_at for row in rows(doorway.database, tables.api_keys)}
+    assert ends[made.json()["id"]] is None
+    assert timedelta() < ends[id_of(old)] - datetime.now(UTC) < timedelta(hours=1)
+    at_once = await doorway.client.post(
+        f"/api/api-keys/{id_of(new)}/rotate", json={"overlap_hours": 0}, headers=admin
+    )
+    assert (await doorway.client.get("/api/issues", headers=new)).status_code == 401
+    again = await doorway.client.post(f"/api/api-keys/{id_of(new)}/rotate", json={}, headers=admin)
+    assert (at_once.status_code, again.status_code) == (201, 403)
+
+
+async def test_the_last_use_of_a_key_is_shown(doorway: Doorway) -> None:
+    admin = a_key(doorway)
+
+    async def shown() -> str | None:
+        listed = (await doorway.client.get("/api/api-keys", headers=admin)).json()["keys"]
+        found: str | None = next(key for key in listed if key["id"] == id_of(other))["last_used_at"]
+        return found
+
+    other = a_key(doorway, ("issues:read",), [SHOP])
+    assert await shown() is None
+    await doorway.client.get("/api/issues", headers=other)
+    used_at = await shown()
+    assert used_at is not None
+    assert abs(datetime.fromisoformat(used_at) - datetime.now(UTC)) < timedelta(minutes=5)
+    await doorway.client.get("/api/issues", headers=other)
+    assert await shown() == used_at
 
 
 async def test_a_key_lives_no_longer_than_the_one_that_made_it(doorway: Doorway) -> None:

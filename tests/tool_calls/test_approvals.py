@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from calmo_pagerduty.db import tables
 from calmo_pagerduty.tool_calls.model import tool_call_workflow_id
 from calmo_pagerduty.tools.classes import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
@@ -60,6 +62,40 @@ async def test_nobody_approves_what_they_asked_for_with_whichever_key(careful: S
     assert refused.status_code == 403
     assert "nobody approves what they asked for" in refused.json()["error"]["message"]
     assert (await careful.get(f"/api/tool-calls/{ticket['call_id']}"))["state"] == "waiting"
+
+
+@pytest.mark.parametrize("spelling", ["Alice", " alice ", "ＡＬＩＣＥ"])
+async def test_a_person_is_the_same_however_the_name_is_written(careful: System, spelling: str) -> None:
+    ticket = await ask(careful, careful.a_key(person="alice"))
+    refused = await decide(careful, ticket, "approve", careful.a_key(person=spelling))
+    assert refused.status_code == 403
+    assert "nobody approves what they asked for" in refused.json()["error"]["message"]
+
+
+async def test_a_key_without_a_person_approves_nothing(careful: System) -> None:
+    ticket = await ask(careful, careful.a_key(person="alice"))
+    for nameless in (careful.headers, careful.a_key(person="")):
+        refused = await decide(careful, ticket, "approve", nameless)
+        assert refused.status_code == 403
+        assert "--person" in refused.json()["error"]["message"]
+    assert (await careful.get(f"/api/tool-calls/{ticket['call_id']}"))["state"] == "waiting"
+
+
+async def test_nobody_approves_what_a_nameless_key_asked_for_that_they_made(careful: System) -> None:
+    alice = careful.a_key(person="alice")
+    body = {"name": "robot", "permissions": ["tools:read", "tools:write"], "scopes": ["organization:acme"]}
+    made = await careful.http.post("/api/api-keys", json=body, headers=alice)
+    robot = {"Authorization": f"Bearer {made.json()['key']}"}
+    careful.database.write_blocking(
+        lambda t: t.execute(
+            sa.update(tables.api_keys)
+            .where(tables.api_keys.c.id == made.json()["id"])
+            .values(person=None, owner="key:robot")
+        )
+    )
+    ticket = await ask(careful, robot)
+    assert (await decide(careful, ticket, "approve", alice)).status_code == 403
+    assert (await decide(careful, ticket, "approve", careful.a_key(person="bob"))).status_code == 200
 
 
 async def test_a_personal_connection_is_its_users_own_to_approve(careful: System) -> None:

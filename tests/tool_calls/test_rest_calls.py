@@ -162,3 +162,29 @@ async def test_the_list_says_what_this_key_may_use(service: System) -> None:
     allowed = {tool["name"] for tool in tools if tool["allowed"]}
     assert allowed == {tool["name"] for tool in tools if tool["access"] == "read"}
     assert all(tool["why"] for tool in tools)
+
+
+@pytest.mark.each_database
+async def test_a_repeated_write_is_one_call_also_with_a_new_key_of_its_owner(service: System) -> None:
+    incident = service.an_incident()
+    note = {"incident_id": incident, "content": "Once.", "idempotency_key": "note-1"}
+    robot, alice = service.a_key(person=""), service.a_key(person="alice")
+    for before, after in (
+        (robot, await rotated(service, robot)),
+        (alice, service.a_key(person="Alice")),
+    ):
+        first = (await service.call("add_incident_note", before, **note)).json()
+        again = (await service.call("add_incident_note", after, **note)).json()
+        assert (first["state"], again["call_id"]) == ("done", first["call_id"])
+    assert len(service.site.account.incident(incident).notes) == 2
+    stranger = await service.call("add_incident_note", service.a_key(person="bob"), **note)
+    assert stranger.json()["call_id"] != first["call_id"]
+    other = await service.call("add_incident_note", alice, **{**note, "content": "Twice?"})
+    assert other.status_code == 409
+
+
+async def rotated(service: System, key: dict[str, str]) -> dict[str, str]:
+    path = f"/api/api-keys/{key['Authorization'].split('_')[1]}/rotate"
+    answer = await service.http.post(path, json={"overlap_hours": 0}, headers=service.headers)
+    assert answer.status_code == 201, answer.text
+    return {"Authorization": f"Bearer {answer.json()['key']}"}
