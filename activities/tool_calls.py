@@ -51,9 +51,12 @@ class ToolCallActivities:
 
     @activity.defn
     async def file_call(self, order: CallToCreate) -> ToolCallTicket:
-        """Create a call that came through Temporal, if its caller may make it. Raises StoreUnavailable."""
+        """Create a call that came through Temporal with our proof, if its caller may make it.
+
+        Raises StoreUnavailable.
+        """
         with _refusals():
-            return await self._records.create(order)
+            return await self._records.file_order(order)
 
     @activity.defn
     async def record_decision(self, decision: DecisionToRecord) -> CallOutcome:

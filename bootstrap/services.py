@@ -15,6 +15,7 @@ from activities.reconciliation import ReconcileActivities
 from activities.tool_calls import ToolCallActivities
 from activities.workload import CoverActivities
 from bootstrap.store import OpenStore
+from calmo_pagerduty.access.proofs import PURPOSE, ProofKeys
 from calmo_pagerduty.connections.service import PagerDutyClients
 from calmo_pagerduty.contexts.gathering.assessor import Assessor
 from calmo_pagerduty.contexts.gathering.backfill import AccountBackfillService
@@ -87,7 +88,17 @@ class Services:
 
     @cached_property
     def tool_call_repository(self) -> ToolCallRepository:
-        return ToolCallRepository(self.database, self.tool_authorizer, ActionObserver())
+        return ToolCallRepository(
+            self.database,
+            self.tool_authorizer,
+            ActionObserver(),
+            self.proof_keys,
+            self.settings.operator_approvals,
+        )
+
+    @cached_property
+    def proof_keys(self) -> ProofKeys:
+        return ProofKeys(self.keyring.derive(PURPOSE))
 
     @cached_property
     def tool_call_service(self) -> ToolCallService:
@@ -218,7 +229,11 @@ class Services:
     @cached_property
     def drill_holder(self) -> DrillHolder:
         return DrillHolder(
-            self.database, self.pagerduty_clients, self.tool_call_repository, self.snapshot_reader
+            self.database,
+            self.pagerduty_clients,
+            self.tool_call_repository,
+            self.snapshot_reader,
+            self.proof_keys,
         )
 
     @cached_property

@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     simulator_url: str | None = None
 
     task_queue: str = "calmo-pagerduty"
+    #: Accept approvals from the Temporal UI, where nobody checks who sends them. The audit says "unverified".
+    operator_approvals: bool = False
     #: How long a resolved incident's workflow waits for a reopening until it completes.
     complete_after: timedelta = timedelta(hours=24)
     #: Number of history events after which an incident's workflow continues as new.

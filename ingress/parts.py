@@ -75,7 +75,12 @@ class Ingress:
             database, self.directory, self.metrics, buckets, self.forwarder.wake
         )
         self.tool_call_dispatcher = ToolCallDispatcher(
-            database, services.tool_authorizer, services.tool_call_service, temporal, queue
+            database,
+            services.tool_authorizer,
+            services.tool_call_service,
+            temporal,
+            queue,
+            services.proof_keys,
         )
         self.action_service = ActionService(
             database,
@@ -118,7 +123,7 @@ class Ingress:
         self.oncall = OnCallEndpoints(database, services.snapshot_reader, temporal, queue)
         self.escalation = EscalationEndpoints(services.snapshot_reader)
         self.scenarios = ScenarioEndpoints(database, services.scenario_service)
-        self.drills = DrillEndpoints(database, temporal, queue)
+        self.drills = DrillEndpoints(database, temporal, queue, services.proof_keys)
         self.findings = FindingEndpoints(database, services.finding_decision_service)
         self.digests = DigestEndpoints(database, services.digest_service, temporal, queue)
         self.account_reports = AccountReportEndpoints(services.account_report_service)

@@ -40,6 +40,8 @@ class DrillStart(FrozenModel):
     connection_id: str
     service_id: str
     key_id: str | None = None
+    #: Made by our API for exactly this drill, if it names a key.
+    proof: str | None = None
     watch_seconds: int = 300
     #: How often the incident is looked at.
     look_every_seconds: int = 20
@@ -152,6 +154,7 @@ class EscalationDrillWorkflow:
                 connection_id=start.connection_id,
                 service_id=start.service_id,
                 key_id=start.key_id,
+                proof=start.proof,
                 watch_seconds=start.watch_seconds,
             ),
             **activity_options.STORE,

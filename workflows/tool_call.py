@@ -38,6 +38,8 @@ class ApproverDecision(FrozenModel):
     approve: bool
     key_id: str
     arguments_sha256: str | None = None
+    #: Made by our API for exactly this decision.
+    proof: str | None = None
 
 
 class OperatorDecision(FrozenModel):
@@ -99,10 +101,14 @@ class ToolCallWorkflow:
                 approve=decision.approve,
                 arguments_sha256=decision.arguments_sha256,
                 key_id=decision.key_id,
+                proof=decision.proof,
             )
         )
 
-    @workflow.signal(name=names.SIGNAL_APPROVE, description='Let it be done. Say who you are: {"by": "name"}')
+    @workflow.signal(
+        name=names.SIGNAL_APPROVE,
+        description='Let it be done, if operators may. Say who you are: {"by": "name"}',
+    )
     async def approve(self, decision: OperatorDecision) -> None:
         """Record a person's approval."""
         await self._record_operator_decision(decision, approve=True)

@@ -87,6 +87,14 @@ def tool_call(
     return _call(f"/api/tools/{quote(tool, safe='')}", body)
 
 
+def tool_order(
+    tool: str, arguments: Mapping[str, Any], idempotency_key: str, connection: str | None = None
+) -> ApiRequest:
+    """Build the request for a signed order of a tool call, for a workflow."""
+    body = {"connection": connection, "arguments": dict(arguments), "idempotency_key": idempotency_key}
+    return _call(f"/api/tools/{quote(tool, safe='')}/orders", body)
+
+
 def issue_action(
     issue_id: str,
     action: str,

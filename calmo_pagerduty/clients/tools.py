@@ -9,7 +9,14 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from calmo_pagerduty.clients.requests import ApiProblem, ApiRequest, call_state, issue_action, tool_call
+from calmo_pagerduty.clients.requests import (
+    ApiProblem,
+    ApiRequest,
+    call_state,
+    issue_action,
+    tool_call,
+    tool_order,
+)
 from calmo_pagerduty.clients.rest import AsyncApiClient
 from calmo_pagerduty.incidents.action_names import Action
 from calmo_pagerduty.kernel.model import FrozenModel
@@ -79,11 +86,21 @@ class ToolClient:
         wait_seconds: float = 30.0,
     ) -> ToolCallReply:
         """Call a tool. If it takes longer than `wait_seconds`, the reply is a ticket."""
-        row = TOOLS.get(tool)
-        if row is None or not isinstance(arguments, row.arguments):
-            raise ToolProblem(f"{type(arguments).__name__} are not the arguments of a tool {tool!r}")
-        given = arguments.model_dump(mode="json", exclude_unset=True)
+        given = _given(tool, arguments)
         return await self._ask(tool_call(tool, given, self._connection, idempotency_key, wait_seconds))
+
+    async def order(self, tool: str, arguments: Arguments, idempotency_key: str) -> Mapping[str, Any]:
+        """Return the input of a `ToolCallWorkflow` that makes this call, with our service's proof.
+
+        Call it in an activity, and start the child workflow with what it returns, within 24 hours. The key
+        needs the permission `tools:temporal`.
+        """
+        given = _given(tool, arguments)
+        request = tool_order(tool, given, idempotency_key, self._connection)
+        try:
+            return {"order": (await self._api.ask(request))["order"]}
+        except ApiProblem as problem:
+            raise ToolProblem(problem.detail, problem.status, problem.rule) from problem
 
     async def act(
         self,
@@ -141,3 +158,12 @@ class ToolClient:
             return ToolCallReply.model_validate(await self._api.ask(request))
         except ApiProblem as problem:
             raise ToolProblem(problem.detail, problem.status, problem.rule) from problem
+
+
+def _given(tool: str, arguments: Arguments) -> Mapping[str, Any]:
+    """Return the arguments that were given, as JSON. Raises ToolProblem if they are another tool's."""
+    row = TOOLS.get(tool)
+    if row is None or not isinstance(arguments, row.arguments):
+        raise ToolProblem(f"{type(arguments).__name__} are not the arguments of a tool {tool!r}")
+    given: Mapping[str, Any] = arguments.model_dump(mode="json", exclude_unset=True)
+    return given

@@ -17,6 +17,8 @@ from pathlib import Path
 import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from calmo_pagerduty.db.statements import insert_or_ignore
 from calmo_pagerduty.db.tables import connections, key_checks, webhook_secrets
@@ -72,6 +74,16 @@ class Keyring:
 
     def __repr__(self) -> str:
         return f"Keyring({', '.join(self._keys)})"
+
+    def derive(self, purpose: str) -> Mapping[str, bytes]:
+        """Return a key for another purpose by each master key's name, the primary first.
+
+        Source: RFC 5869 (HKDF) with SHA-256.
+        """
+        return {
+            kid: HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=purpose.encode()).derive(key)
+            for kid, key in self._keys.items()
+        }
 
     def seal(self, plaintext: bytes, cell: CellAddress) -> bytes:
         """Encrypt for a cell. Layout: format, length of kid, kid, wrapped key, nonce, ciphertext."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from calmo_pagerduty.access import store as api_keys
+from calmo_pagerduty.access.proofs import InvalidProof, ProofKeys
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.connections.service import PagerDutyClients
 from calmo_pagerduty.connections.store import Connection, ConnectionRemoved
@@ -37,13 +38,14 @@ from calmo_pagerduty.snapshots.model import LogKind, LogRecord
 from calmo_pagerduty.snapshots.on_call import OnCallIndex
 from calmo_pagerduty.snapshots.service import SnapshotNotFound, SnapshotReader, SnapshotUnreadable
 from calmo_pagerduty.tool_calls import store as tool_calls
-from calmo_pagerduty.tool_calls.model import call_id_for
+from calmo_pagerduty.tool_calls.proofs import drill_claims
 from calmo_pagerduty.tool_calls.record_service import (
     CallToCreate,
     NotFiled,
     ToolCallRepository,
     ToolCallTicket,
 )
+from calmo_pagerduty.tool_calls.store import ToolCall
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.permissions import PrincipalRights, judge
 
@@ -55,13 +57,17 @@ CREATE, UPDATE, RESOLVE = "create_incident", "update_incident", "resolve_inciden
 
 
 class DrillToBegin(FrozenModel):
-    """A drill that is asked for. `key_id` None: the key of who named the service."""
+    """A drill that is asked for. `key_id` None: the key of who named the service.
+
+    A drill that names a key has a `proof`, made by our API for exactly this drill.
+    """
 
     drill_id: str
     connection_id: str
     service_id: str
     key_id: str | None = None
     watch_seconds: int = 300
+    proof: str | None = None
 
 
 class BegunDrill(FrozenModel):
@@ -110,16 +116,19 @@ class DrillHolder:
         clients: PagerDutyClients,
         calls: ToolCallRepository,
         snapshots: SnapshotReader,
+        proofs: ProofKeys,
     ) -> None:
         self._database = database
         self._clients = clients
         self._calls = calls
         self._snapshots = snapshots
+        self._proofs = proofs
 
     async def begin(self, order: DrillToBegin) -> BegunDrill:
         """Check that the drill may be held, save it, and file the call that opens the incident."""
         now = datetime.now(UTC)
         refusal, key_id = await self._database.read(lambda tx: _refusal(tx, order, now))
+        refusal = refusal or self._origin_refusal(order, now)
         try:
             snapshot = await self._snapshots.get(EVERYTHING, order.connection_id)
             if not refusal and order.service_id not in {service.id for service in snapshot.services}:
@@ -143,6 +152,17 @@ class DrillHolder:
             return BegunDrill(refusal=refusal)
         return await self._file(stored, DrillStep.OPEN)
 
+    def _origin_refusal(self, order: DrillToBegin, now: datetime) -> str:
+        """Return why the drill may not be held in the name of its key; "" if it may."""
+        if order.key_id is None:
+            return ""
+        claims = drill_claims(order.key_id, order.connection_id, order.service_id, order.watch_seconds)
+        try:
+            self._proofs.check(order.proof, claims, now)
+        except InvalidProof as error:
+            return f"the drill is refused: {error}"
+        return ""
+
     async def file_step(self, order: DrillStepToFile) -> BegunDrill:
         """File the call of a step, once. A step that needs an approval is refused: nobody may be awake."""
         drill = await self._drill(order.drill_id)
@@ -156,7 +176,7 @@ class DrillHolder:
 
         def write(tx: Transaction) -> bool:
             drill = _require(tx, order.drill_id)
-            call = tool_calls.get_call(tx, _call_id(drill, DrillStep.OPEN))
+            call = _call_of_step(tx, drill, DrillStep.OPEN)
             result = {} if call is None or call.result is None else call.result
             incident_id = result.get("id") or drill.incident_id
             if not isinstance(incident_id, str):
@@ -281,7 +301,8 @@ def _refusal(tx: Transaction, order: DrillToBegin, now: datetime) -> tuple[str, 
     key_id = order.key_id or named.key_id
     connection = connections.get_connection(tx, EVERYTHING, order.connection_id)
     caller = api_keys.get_principal(tx, key_id, now)
-    if connection is None or caller is None or not caller.visibility.admits(connection.scope):
+    visible = connection and caller and caller.visibility.admits(connection.scope)
+    if connection is None or caller is None or caller.is_service or not visible:
         return "the connection or the API key is gone", key_id
     rights = PrincipalRights(caller.permissions, caller.teams)
     # A drill must be able to end by itself, at any hour.
@@ -340,8 +361,9 @@ def _idempotency_key(drill_id: str, step: DrillStep) -> str:
     return f"drill:{drill_id}:{step}"
 
 
-def _call_id(drill: Drill, step: DrillStep) -> str:
-    return call_id_for(drill.connection_id, drill.key_id, _idempotency_key(drill.id, step))
+def _call_of_step(tx: Transaction, drill: Drill, step: DrillStep) -> ToolCall | None:
+    key = _idempotency_key(drill.id, step)
+    return tool_calls.get_repeated_call(tx, drill.connection_id, (drill.key_id,), key)
 
 
 def _new_key() -> str:

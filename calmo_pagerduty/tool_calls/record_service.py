@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from calmo_pagerduty.access import store as api_keys
-from calmo_pagerduty.access.permissions import APPROVALS_WRITE
+from calmo_pagerduty.access.permissions import APPROVALS_WRITE, TOOLS_TEMPORAL
 from calmo_pagerduty.access.persons import is_same_person, normalize_person
+from calmo_pagerduty.access.proofs import InvalidProof, ProofKeys
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.database import Database
@@ -26,6 +27,7 @@ from calmo_pagerduty.tool_calls.authorization_service import (
 )
 from calmo_pagerduty.tool_calls.model import CallState, Channel, arguments_sha256
 from calmo_pagerduty.tool_calls.observer import CallObserver
+from calmo_pagerduty.tool_calls.proofs import decision_claims, order_claims
 from calmo_pagerduty.tool_calls.store import IdempotencyKeyReused, ToolCall
 from calmo_pagerduty.tools.arguments import InvalidArguments
 from calmo_pagerduty.tools.catalogue import TOOLS
@@ -60,6 +62,8 @@ class CallToCreate(FrozenModel):
     tool: str
     arguments: Mapping[str, Any] = {}
     idempotency_key: str
+    #: Made by our API for exactly this order; see `access.proofs`.
+    proof: str | None = None
 
 
 class ToolCallTicket(FrozenModel):
@@ -86,13 +90,17 @@ class ToolCallTicket(FrozenModel):
 
 
 class DecisionToRecord(FrozenModel):
-    """`key_id` is the approver's API key; None stands for an operator in the Temporal UI, named by `by`."""
+    """`key_id` is the approver's API key; None stands for an operator in the Temporal UI, named by `by`.
+
+    `proof` was made by our API for exactly this decision. An operator's decision has none.
+    """
 
     call_id: str
     approve: bool
     arguments_sha256: str | None = None
     key_id: str | None = None
     by: str = ""
+    proof: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +118,49 @@ class StartedAttempt:
 class ToolCallRepository:
     """Reads and writes tool calls. Every method raises StoreUnavailable."""
 
-    def __init__(self, database: Database, authorizer: ToolAuthorizer, observer: CallObserver) -> None:
+    def __init__(
+        self,
+        database: Database,
+        authorizer: ToolAuthorizer,
+        observer: CallObserver,
+        proofs: ProofKeys,
+        operator_approvals: bool = False,
+    ) -> None:
         self._database = database
         self._authorizer = authorizer
         self._observer = observer
+        self._proofs = proofs
+        self._operator_approvals = operator_approvals
 
-    async def create(self, order: CallToCreate) -> ToolCallTicket:
-        """Admit and insert a call. Raises NotFiled if it is refused."""
+    async def file_order(self, order: CallToCreate) -> ToolCallTicket:
+        """Create a call that came through Temporal. Raises NotFiled, also if its proof is not valid.
+
+        An order that was filed before needs no valid proof any more: its workflow may ask again much later.
+        """
+        sha256 = arguments_sha256(order.tool, order.arguments)
+        claims = order_claims(
+            order.key_id, order.connection_id or "", order.tool, sha256, order.idempotency_key
+        )
+        now = datetime.now(UTC)
+        try:
+            expires_at = self._proofs.expiry(order.proof, claims)
+            if expires_at <= now:
+                filed = await self._database.read(lambda tx: _get_filed(tx, order))
+                if filed is not None and filed.arguments_sha256 == sha256:
+                    return ToolCallTicket.of(filed)
+            self._proofs.check(order.proof, claims, now)
+        except InvalidProof as error:
+            raise NotFiled(f"the order is refused: {error}") from None
+        return await self.create(order, TOOLS_TEMPORAL)
+
+    async def create(self, order: CallToCreate, permission: str | None = None) -> ToolCallTicket:
+        """Admit and insert a call of a key, which must also have `permission`. Raises NotFiled."""
         now = datetime.now(UTC)
         principal = await self._database.read(lambda tx: api_keys.get_principal(tx, order.key_id, now))
-        if principal is None:
+        if principal is None or principal.is_service:
             raise NotFiled("no such API key")
+        if permission is not None and permission not in principal.permissions:
+            raise NotFiled(f"this API key lacks the permission {permission}")
         try:
             admission = await self._authorizer.admit(
                 principal, Channel.TEMPORAL, order.connection_id, order.tool, order.arguments
@@ -136,7 +176,30 @@ class ToolCallRepository:
         Raises NotTheirs.
         """
         now = datetime.now(UTC)
-        return await self._database.write(lambda tx: _decide(tx, decision, now, self._observer))
+
+        def write(tx: Transaction) -> CallState:
+            call = tool_calls.get_call(tx, decision.call_id)
+            if call is None:
+                raise NotTheirs("there is no such call")
+            self._check_origin(decision, call, now)
+            return _decide(tx, call, decision, now, self._observer)
+
+        return await self._database.write(write)
+
+    def _check_origin(self, decision: DecisionToRecord, call: ToolCall, now: datetime) -> None:
+        """Raises NotTheirs unless the decision comes from our API, or from an operator who may decide."""
+        if decision.key_id is None:
+            if decision.approve and not self._operator_approvals:
+                raise NotTheirs(
+                    "approvals from the Temporal UI are off (CALMO_OPERATOR_APPROVALS): approve it through"
+                    " our API, for example with `calmo-pagerduty tool approve`"
+                )
+            return
+        claims = decision_claims(call.id, call.arguments_sha256, decision.approve, decision.key_id)
+        try:
+            self._proofs.check(decision.proof, claims, now)
+        except InvalidProof as error:
+            raise NotTheirs(f"the decision is refused: {error}") from None
 
     async def start_attempt(self, call_id: str) -> StartedAttempt | CallState:
         """Authorise the call again, and record that a request to PagerDuty is about to be sent.
@@ -239,10 +302,15 @@ def _judge_now(tx: Transaction, call: ToolCall, connection: Connection | None, n
     return judgement
 
 
-def _decide(tx: Transaction, decision: DecisionToRecord, now: datetime, observer: CallObserver) -> CallState:
-    call = tool_calls.get_call(tx, decision.call_id)
-    if call is None:
-        raise NotTheirs("there is no such call")
+def _get_filed(tx: Transaction, order: CallToCreate) -> ToolCall | None:
+    if order.connection_id is None:
+        return None
+    return tool_calls.get_repeated_call(tx, order.connection_id, (order.key_id,), order.idempotency_key)
+
+
+def _decide(
+    tx: Transaction, call: ToolCall, decision: DecisionToRecord, now: datetime, observer: CallObserver
+) -> CallState:
     approver = _approver(tx, call, decision, now)
     if decision.arguments_sha256 not in {None, call.arguments_sha256}:
         raise NotTheirs("the approval is for other arguments than these")
@@ -252,7 +320,8 @@ def _decide(tx: Transaction, decision: DecisionToRecord, now: datetime, observer
         assert decided is not None
         if state is CallState.DENIED:
             observer.finished(tx, decided, now)
-        audit_call(tx, decided, "approved" if decision.approve else "denied", now)
+        outcome = "approved" if decision.approve else "denied"
+        audit_call(tx, decided, outcome, now, verified=decision.key_id is not None)
         return state
     if call.state is CallState.WAITING:
         raise NotTheirs("it has expired: ask again")
@@ -265,7 +334,7 @@ def _approver(tx: Transaction, call: ToolCall, decision: DecisionToRecord, now: 
         by = normalize_person(decision.by)
         if not by:
             raise NotTheirs('say who you are: {"by": "name"}')
-        name, is_same = f"{by[:100]} (operator)", _is_requesters_person(tx, call, by)
+        name, is_same = f"{by[:100]} (operator, unverified)", _is_requesters_person(tx, call, by)
     else:
         caller = api_keys.get_principal(tx, decision.key_id, now)
         if caller is None or APPROVALS_WRITE not in caller.permissions:

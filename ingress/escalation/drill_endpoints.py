@@ -5,12 +5,14 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 
 from calmo_pagerduty.access.permissions import CONNECTIONS_WRITE, FINDINGS_READ, TOOLS_WRITE
+from calmo_pagerduty.access.proofs import ProofKeys
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.escalation import drill_store as drills
 from calmo_pagerduty.escalation.drill_store import DrillService
 from calmo_pagerduty.temporal.handle import TemporalHandle
+from calmo_pagerduty.tool_calls.proofs import DRILL_LIFETIME, drill_claims
 from ingress.api.endpoints import Endpoint, EndpointRow, Json, NoInput
 from ingress.api.errors import ActionRefused, ResourceNotFound
 from ingress.api.finding import require_connection
@@ -37,10 +39,13 @@ MAX_DRILLS = 50
 class DrillEndpoints:
     """A drill pages people: it needs `tools:write`, a service that an administrator named, and the gate."""
 
-    def __init__(self, database: Database, temporal: TemporalHandle, task_queue: str) -> None:
+    def __init__(
+        self, database: Database, temporal: TemporalHandle, task_queue: str, proofs: ProofKeys
+    ) -> None:
         self._database = database
         self._temporal = temporal
         self._task_queue = task_queue
+        self._proofs = proofs
 
     def endpoints(self) -> list[EndpointRow]:
         return [
@@ -107,11 +112,14 @@ class DrillEndpoints:
                 f"the service {body.service} was not named for drills: calmo-pagerduty escalation"
                 " drill-service"
             )
+        watch_seconds = body.watch_minutes * 60
+        claims = drill_claims(principal.key_id, connection.id, body.service, watch_seconds)
         start = DrillStart(
             connection_id=connection.id,
             service_id=body.service,
             key_id=principal.key_id,
-            watch_seconds=body.watch_minutes * 60,
+            watch_seconds=watch_seconds,
+            proof=self._proofs.sign(claims, datetime.now(UTC) + DRILL_LIFETIME),
         )
         drill = await start_drill(self._temporal.client, self._task_queue, str(connection.scope), start)
         workflow_id = names.drill_workflow_id(connection.id, body.service)

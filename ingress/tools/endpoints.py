@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from calmo_pagerduty.access import audit_store as audit
-from calmo_pagerduty.access.permissions import APPROVALS_WRITE, AUDIT_READ, TOOLS_READ
+from calmo_pagerduty.access.permissions import APPROVALS_WRITE, AUDIT_READ, TOOLS_READ, TOOLS_TEMPORAL
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.connections.store import Connection
 from calmo_pagerduty.db.database import Database
@@ -25,6 +25,9 @@ from ingress.tools.models import (
     AuditPageModel,
     AuditQuery,
     DecisionBody,
+    OrderBody,
+    OrderModel,
+    SignedOrderModel,
     ToolCallBody,
     ToolCallListModel,
     ToolCallListQuery,
@@ -40,6 +43,7 @@ from ingress.tools.models import (
 from ingress.tools.service import CallResult, ToolCallDispatcher
 
 NOT_FOUND = (NO_SUCH_RESOURCE,)
+ORDER_STATUSES = (NO_SUCH_RESOURCE, (403, "the call is not allowed; the body names the rule"))
 
 
 class ToolEndpoints:
@@ -71,6 +75,16 @@ class ToolEndpoints:
                 takes=ToolCallBody,
                 handler=self.call,
                 statuses=CALL_STATUSES,
+            ),
+            Endpoint(
+                "POST",
+                "/api/tools/{name}/orders",
+                "Sign the order of a call, which a workflow of another service then makes through Temporal",
+                Json(SignedOrderModel),
+                permission=TOOLS_TEMPORAL,
+                takes=OrderBody,
+                handler=self.sign_order,
+                statuses=ORDER_STATUSES,
             ),
             Endpoint(
                 "GET",
@@ -160,6 +174,15 @@ class ToolEndpoints:
         model = self.answer_model(answer, request.path_params["name"])
         return Response(
             model.model_dump_json(), HTTP_STATUS_OF_STATE[answer.state], media_type="application/json"
+        )
+
+    async def sign_order(self, request: Request, principal: Principal, body: OrderBody) -> SignedOrderModel:
+        """POST /api/tools/{name}/orders"""
+        signed = await self._dispatcher.sign_order(
+            principal, body.connection, request.path_params["name"], body.arguments, body.idempotency_key
+        )
+        return SignedOrderModel(
+            order=OrderModel(**signed.order.model_dump(mode="json")), expires_at=signed.expires_at
         )
 
     async def show_call(self, request: Request, principal: Principal, _nothing: NoInput) -> ToolCallModel:

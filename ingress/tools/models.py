@@ -51,6 +51,32 @@ class ToolCallBody(Model):
     wait_seconds: Annotated[float, Field(ge=0, le=60)] = 30.0
 
 
+class OrderBody(Model):
+    """A call to be ordered through Temporal. All orders with the same `idempotency_key` are one call."""
+
+    connection: Word | None = None
+    arguments: Mapping[str, Any] = {}
+    idempotency_key: IdempotencyKey
+
+
+class OrderModel(Model):
+    """The field `order` of a ToolCallWorkflow's input, unchanged: `proof` is for exactly this order."""
+
+    key_id: str
+    connection_id: str
+    tool: str
+    arguments: dict[str, Any]
+    idempotency_key: str
+    proof: str
+
+
+class SignedOrderModel(Model):
+    """The input of a ToolCallWorkflow is `{"order": …}`. It must begin before `expires_at` (UTC)."""
+
+    order: OrderModel
+    expires_at: datetime
+
+
 class ToolCallModel(Model):
     """The state of a tool call. Without `call_id` it was a read that was answered at once."""
 

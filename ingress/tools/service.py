@@ -13,6 +13,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
+from calmo_pagerduty.access.proofs import ProofKeys
 from calmo_pagerduty.access.store import Principal
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.pagerduty.errors import PagerDutyError, TryAgain
@@ -20,7 +21,8 @@ from calmo_pagerduty.temporal.handle import TemporalHandle, TemporalUnavailable
 from calmo_pagerduty.tool_calls import store as tool_calls
 from calmo_pagerduty.tool_calls.authorization_service import Admission, ToolAuthorizer
 from calmo_pagerduty.tool_calls.model import OPEN_STATES, CallState, Channel, tool_call_workflow_id
-from calmo_pagerduty.tool_calls.record_service import ToolCallTicket
+from calmo_pagerduty.tool_calls.proofs import DECISION_LIFETIME, ORDER_LIFETIME, decision_claims, order_claims
+from calmo_pagerduty.tool_calls.record_service import CallToCreate, ToolCallTicket
 from calmo_pagerduty.tool_calls.service import ToolCallService, error_document
 from calmo_pagerduty.tool_calls.store import ToolCall
 from calmo_pagerduty.tools.classes import Access
@@ -35,6 +37,8 @@ logger = logging.getLogger(__name__)
 #: How long a read waits for a permit before it becomes a workflow.
 READ_TIMEOUT = timedelta(seconds=2)
 MAX_WAIT_SECONDS = 60.0
+#: How long a decision waits for a worker.
+DECISION_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,14 @@ class CallResult:
     call: ToolCall | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SignedOrder:
+    """An order with our proof, which must be filed before `expires_at` (UTC)."""
+
+    order: CallToCreate
+    expires_at: datetime
+
+
 class ToolCallDispatcher:
     """Calls tools. Writes, and reads that must wait, become workflows."""
 
@@ -57,12 +69,14 @@ class ToolCallDispatcher:
         calls: ToolCallService,
         temporal: TemporalHandle,
         task_queue: str,
+        proofs: ProofKeys,
     ) -> None:
         self._database = database
         self._authorizer = authorizer
         self._calls = calls
         self._temporal = temporal
         self._task_queue = task_queue
+        self._proofs = proofs
 
     async def call(
         self,
@@ -97,6 +111,34 @@ class ToolCallDispatcher:
             call = await self.get_call(principal, call.id)
         return CallResult(call.state, call.result, call.error, call)
 
+    async def sign_order(
+        self,
+        principal: Principal,
+        connection_id: str | None,
+        tool_name: str,
+        arguments: Mapping[str, Any],
+        idempotency_key: str,
+    ) -> SignedOrder:
+        """Return the order of a call for a workflow of another service, with our proof. Nothing is done yet.
+
+        Raises NoSuchTool, NoSuchConnection, InvalidArguments, CallRefused, StoreUnavailable.
+        """
+        admission = await self._authorizer.admit(
+            principal, Channel.TEMPORAL, connection_id, tool_name, arguments
+        )
+        expires_at = datetime.now(UTC).replace(microsecond=0) + ORDER_LIFETIME
+        connection = admission.connection.id
+        claims = order_claims(principal.key_id, connection, tool_name, admission.sha256, idempotency_key)
+        order = CallToCreate(
+            key_id=principal.key_id,
+            connection_id=connection,
+            tool=tool_name,
+            arguments=admission.given,
+            idempotency_key=idempotency_key,
+            proof=self._proofs.sign(claims, expires_at),
+        )
+        return SignedOrder(order, expires_at)
+
     async def get_call(self, principal: Principal, call_id: str) -> ToolCall:
         """Return a call that the principal may see. Raises ResourceNotFound, StoreUnavailable."""
         call = await self._database.read(
@@ -114,10 +156,19 @@ class ToolCallDispatcher:
         call = await self.get_call(principal, call_id)
         if call.state is not CallState.WAITING:
             raise DecisionRefused(f"the call doesn't wait for a decision: it is {call.state}")
-        decision = ApproverDecision(approve=approve, key_id=principal.key_id, arguments_sha256=sha256)
+        claims = decision_claims(call.id, call.arguments_sha256, approve, principal.key_id)
+        decision = ApproverDecision(
+            approve=approve,
+            key_id=principal.key_id,
+            arguments_sha256=sha256,
+            proof=self._proofs.sign(claims, datetime.now(UTC) + DECISION_LIFETIME),
+        )
         handle = await self._start_workflow(call)
         try:
-            await handle.execute_update(names.UPDATE_DECIDE, decision, result_type=CallState)
+            async with asyncio.timeout(DECISION_SECONDS):
+                await handle.execute_update(names.UPDATE_DECIDE, decision, result_type=CallState)
+        except TimeoutError as error:
+            raise TemporalUnavailable("no worker took the decision in time: send it again later") from error
         except WorkflowUpdateFailedError as error:
             raise DecisionRefused(_failure_message(error)) from error
         except RPCError as error:

@@ -123,14 +123,12 @@ async def tool_cancelled(service: System, client: Client) -> str:
 
 async def tool_ordered_through_temporal(service: System, client: Client) -> str:
     await begin(service, client)
-    key_id = service.a_key(person="service")["Authorization"].split("_")[1]
-    order = CallToCreate(
-        key_id=key_id,
-        connection_id=service.connection_id,
-        tool="list_services",
-        arguments={},
-        idempotency_key="once",
+    answer = await service.http.post(
+        "/api/tools/list_services/orders",
+        json={"connection": service.connection_id, "idempotency_key": "once"},
+        headers=service.a_key(person="service"),
     )
+    order = CallToCreate(**answer.json()["order"])
     workflow_id = "another-service:list"
     await client.execute_workflow(
         names.TOOL_CALL_WORKFLOW,

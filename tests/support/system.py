@@ -400,6 +400,7 @@ async def running_system(
     working: bool = True,
     gathering: bool = False,
     webhooks: bool = False,
+    operator_approvals: bool = False,
 ) -> AsyncIterator[System]:
     """A system with one connection that may write, to an online shop, this account or that of a past.
 
@@ -419,6 +420,7 @@ async def running_system(
             gather_context=gathering,
             # A new process would import everything for each test.
             analysis_process=False,
+            operator_approvals=operator_approvals,
         )
         person = next(iter(account.users.values()))
         connection_id = add_connection(

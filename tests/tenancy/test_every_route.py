@@ -107,6 +107,9 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "POST /api/tools/{name}": tuple(
         Named(f"={tool}", body=lambda w: {"connection": w.connection}) for tool in TOOLS
     ),
+    "POST /api/tools/{name}/orders": (
+        Named("=list_services", body=lambda w: {"connection": w.connection, "idempotency_key": "1"}),
+    ),
     "GET /api/tool-calls": (Lists(),),
     "GET /api/tool-calls/{id}": (Named("call"),),
     "POST /api/tool-calls/{id}/approve": (Named("call"),),

@@ -1,17 +1,21 @@
 """A risky write waits for a person: bound to its arguments, not by the requester, and not forever."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.tool_calls.model import tool_call_workflow_id
+from calmo_pagerduty.tool_calls.proofs import decision_claims
 from calmo_pagerduty.tools.classes import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from tests.support.connected import add_connection
+from tests.support.parts import Parts
 from tests.support.patience import ANSWER
-from tests.support.system import System
+from tests.support.system import System, running_system
 from tests.support.tool_callers import until_state
 
 RISKY = ConnectionRules(
@@ -74,7 +78,7 @@ async def test_a_person_is_the_same_however_the_name_is_written(careful: System,
 
 async def test_a_key_without_a_person_approves_nothing(careful: System) -> None:
     ticket = await ask(careful, careful.a_key(person="alice"))
-    for nameless in (careful.headers, careful.a_key(person="")):
+    for nameless in (dict(careful.headers), careful.a_key(person="")):
         refused = await decide(careful, ticket, "approve", nameless)
         assert refused.status_code == 403
         assert "--person" in refused.json()["error"]["message"]
@@ -149,14 +153,50 @@ async def test_permission_that_is_gone_by_the_time_of_approval_refuses_the_call(
     assert not careful.site.account.incidents
 
 
-async def test_operators_decide_in_the_temporal_ui_and_say_who_they_are(careful: System) -> None:
+async def test_decisions_that_our_api_did_not_sign_are_refused(careful: System) -> None:
     ticket = await ask(careful, careful.a_key(person="alice"))
-    handle = careful.ingress.services.temporal.client.get_workflow_handle(
-        tool_call_workflow_id(careful.connection_id, ticket["call_id"])
+    handle = workflow_of(careful, ticket)
+    bob = careful.a_key(person="bob")["Authorization"].split("_")[1]
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await handle.execute_update("decide", {"approve": True, "key_id": bob})
+    assert "no proof" in str(refused.value.__cause__)
+    claims = decision_claims(ticket["call_id"], ticket["arguments_sha256"], False, bob)
+    denial = careful.ingress.services.proof_keys.sign(claims, datetime.now(UTC) + timedelta(minutes=1))
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await handle.execute_update("decide", {"approve": True, "key_id": bob, "proof": denial})
+    assert "something else" in str(refused.value.__cause__)
+    assert not careful.site.account.incidents
+
+
+async def test_operators_approve_nothing_in_the_temporal_ui_by_default(careful: System) -> None:
+    ticket = await ask(careful, careful.a_key(person="alice"))
+    handle = workflow_of(careful, ticket)
+    await handle.signal("approve", {"by": "Olga of operations"})
+    await handle.signal("deny", {"by": "Olga of operations"})
+    call = await until_state(careful, ticket["call_id"], "denied")
+    assert call["approver"] == "Olga of operations (operator, unverified)"
+    assert not careful.site.account.incidents
+    assert (await careful.audited())[-1]["verified"] is False
+
+
+def workflow_of(service: System, ticket: dict[str, Any]) -> WorkflowHandle[Any, Any]:
+    return service.temporal.get_workflow_handle(
+        tool_call_workflow_id(service.connection_id, ticket["call_id"])
     )
+
+
+async def test_operators_decide_in_the_temporal_ui_where_the_configuration_says_so(parts: Parts) -> None:
+    async with running_system(parts, operator_approvals=True) as careful:
+        careful.permit(RISKY)
+        await operators_approve(careful)
+
+
+async def operators_approve(careful: System) -> None:
+    ticket = await ask(careful, careful.a_key(person="alice"))
+    handle = workflow_of(careful, ticket)
     await handle.signal("approve", {"by": ""})
-    await handle.signal("approve", {"by": "alice"})
+    await handle.signal("approve", {"by": "Alice"})
     await handle.signal("approve", {"by": "Olga of operations"})
     call = await until_state(careful, ticket["call_id"], "done")
-    assert call["approver"] == "Olga of operations (operator)"
+    assert call["approver"] == "Olga of operations (operator, unverified)"
     assert len(careful.site.account.incidents) == 1

@@ -185,6 +185,6 @@ async def test_a_repeated_write_is_one_call_also_with_a_new_key_of_its_owner(ser
 
 async def rotated(service: System, key: dict[str, str]) -> dict[str, str]:
     path = f"/api/api-keys/{key['Authorization'].split('_')[1]}/rotate"
-    answer = await service.http.post(path, json={"overlap_hours": 0}, headers=service.headers)
+    answer = await service.http.post(path, json={"overlap_hours": 1}, headers=service.headers)
     assert answer.status_code == 201, answer.text
     return {"Authorization": f"Bearer {answer.json()['key']}"}

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,10 +12,14 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowUpdateFailed
 from temporalio.exceptions import ApplicationError, ChildWorkflowError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from calmo_pagerduty.access.service_key_store import get_or_insert_service_key
 from calmo_pagerduty.clients.tools import ToolClient
-from calmo_pagerduty.tool_calls.model import tool_call_workflow_id
+from calmo_pagerduty.kernel.scopes import Scope
+from calmo_pagerduty.tool_calls.model import arguments_sha256, tool_call_workflow_id
+from calmo_pagerduty.tool_calls.proofs import order_claims
 from calmo_pagerduty.tools.classes import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
+from calmo_pagerduty.tools.plans.incident_writes import ResolveIncident
 from ingress.tools import sweeper as tool_call_sweeper
 from tests.support.eventually import eventually
 from tests.support.patience import ANSWER, STORY
@@ -50,14 +54,25 @@ class Neighbour:
     headers: dict[str, str]
     task_queue: str
 
+    async def signed(self, tool: str, idempotency_key: str = "order-1", **arguments: Any) -> dict[str, Any]:
+        """Ask the API for an order, as an activity of the other service does."""
+        answer = await self.service.http.post(
+            f"/api/tools/{tool}/orders",
+            json={
+                "connection": self.service.connection_id,
+                "arguments": arguments,
+                "idempotency_key": idempotency_key,
+            },
+            headers=self.headers,
+        )
+        assert answer.status_code == 200, answer.text
+        order: dict[str, Any] = answer.json()["order"]
+        return order
+
     async def start(self, tool: str, idempotency_key: str = "order-1", **arguments: Any) -> Any:
-        order = {
-            "key_id": self.headers["Authorization"].split("_")[1],
-            "connection_id": self.service.connection_id,
-            "tool": tool,
-            "arguments": arguments,
-            "idempotency_key": idempotency_key,
-        }
+        return await self.start_order(await self.signed(tool, idempotency_key, **arguments))
+
+    async def start_order(self, order: dict[str, Any]) -> Any:
         ours = self.service.ingress.services.settings.task_queue
         return await self.temporal.start_workflow(
             "AnotherService", args=[order, ours], id=uuid.uuid4().hex, task_queue=self.task_queue
@@ -117,9 +132,9 @@ async def test_an_order_is_audited_as_one_through_temporal(neighbour: Neighbour)
     assert told == [("temporal", "neighbour", "begins"), ("temporal", "neighbour", "done")]
 
 
-async def refusal_of(neighbour: Neighbour, tool: str, **arguments: Any) -> ApplicationError:
+async def refusal_of(neighbour: Neighbour, order: dict[str, Any]) -> ApplicationError:
     with pytest.raises(WorkflowFailureError) as failed:
-        await neighbour.order(tool, **arguments)
+        await (await neighbour.start_order(order)).result()
     child = failed.value.cause
     assert isinstance(child, ChildWorkflowError)
     cause = child.cause
@@ -129,10 +144,11 @@ async def refusal_of(neighbour: Neighbour, tool: str, **arguments: Any) -> Appli
     return cause
 
 
-async def test_a_refused_order_fails_in_words_and_is_audited(neighbour: Neighbour) -> None:
-    neighbour.service.permit(ConnectionRules())
+async def test_an_order_that_is_no_longer_allowed_fails_in_words_and_is_audited(neighbour: Neighbour) -> None:
     incident = neighbour.service.an_incident()
-    refused = await refusal_of(neighbour, "resolve_incident", incident_id=incident)
+    order = await neighbour.signed("resolve_incident", incident_id=incident)
+    neighbour.service.permit(ConnectionRules())
+    refused = await refusal_of(neighbour, order)
     assert refused.type == "NotFiled"
     assert "writes are off by default" in refused.message
     assert neighbour.service.site.account.incident(incident).status == "triggered"
@@ -140,16 +156,65 @@ async def test_a_refused_order_fails_in_words_and_is_audited(neighbour: Neighbou
     assert (row["face"], row["decision"], row["outcome"]) == ("temporal", "refused", "refused")
 
 
-async def test_orders_that_make_no_sense_fail_in_words(neighbour: Neighbour) -> None:
-    assert (
-        "incident_id: this is no id"
-        in (await refusal_of(neighbour, "get_incident", incident_id="null")).message
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"proof": None}, "no proof"),
+        ({"proof": "v2:k1:1:00"}, "not one of ours"),
+        ({"arguments": {"incident_id": "QOTHER"}}, "something else"),
+        ({"tool": "acknowledge_incident"}, "something else"),
+        ({"idempotency_key": "another"}, "something else"),
+        ({"connection_id": "con_other"}, "something else"),
+    ],
+)
+async def test_an_order_that_our_api_did_not_sign_is_refused(
+    neighbour: Neighbour, changed: dict[str, Any], words: str
+) -> None:
+    incident = neighbour.service.an_incident()
+    order = await neighbour.signed("resolve_incident", incident_id=incident)
+    assert words in (await refusal_of(neighbour, {**order, **changed})).message
+    cut = {**order, "proof": order["proof"][:-1]}
+    assert "something else" in (await refusal_of(neighbour, cut)).message
+    victim = neighbour.service.a_key(person="victim")["Authorization"].split("_")[1]
+    assert "something else" in (await refusal_of(neighbour, {**order, "key_id": victim})).message
+    assert neighbour.service.site.account.incident(incident).status == "triggered"
+
+
+async def test_the_services_own_keys_open_nothing_from_outside(neighbour: Neighbour) -> None:
+    """Their ids are no secret: anybody can compute them."""
+    service, acme = neighbour.service, Scope.parse("organization:acme")
+    own = service.database.write_blocking(
+        lambda t: get_or_insert_service_key(t, "Calmo's notes", "tools:write", acme, datetime.now(UTC))
     )
-    assert "there is no tool" in (await refusal_of(neighbour, "drop_database")).message
-    neighbour.headers = neighbour.service.a_key(scopes=("organization:other",))
-    assert "there is no connection" in (await refusal_of(neighbour, "list_services")).message
-    neighbour.headers = {"Authorization": "Bearer calmo_unknown_key"}
-    assert "no such API key" in (await refusal_of(neighbour, "list_services")).message
+    order = {**await neighbour.signed("list_services"), "key_id": own}
+    assert "something else" in (await refusal_of(neighbour, order)).message
+    claims = order_claims(
+        own, service.connection_id, "list_services", arguments_sha256("list_services", {}), "x"
+    )
+    proof = service.ingress.services.proof_keys.sign(claims, datetime.now(UTC) + timedelta(hours=1))
+    forged = {**order, "idempotency_key": "x", "proof": proof}
+    assert "no such API key" in (await refusal_of(neighbour, forged)).message
+
+
+async def test_only_keys_with_the_permission_order_through_temporal(neighbour: Neighbour) -> None:
+    service = neighbour.service
+    neighbour.headers = service.a_key("tools:read", "tools:write", person="neighbour")
+    answer = await service.http.post(
+        "/api/tools/list_services/orders", json={"idempotency_key": "1"}, headers=neighbour.headers
+    )
+    assert answer.status_code == 403
+    assert "tools:temporal" in answer.json()["error"]["message"]
+
+
+async def test_the_typed_client_brings_a_workflows_input(neighbour: Neighbour) -> None:
+    service = neighbour.service
+    incident = service.an_incident()
+    async with served(service) as url:
+        key = neighbour.headers["Authorization"].removeprefix("Bearer ")
+        async with ToolClient(url, key, service.connection_id) as client:
+            start = await client.order("resolve_incident", ResolveIncident(incident_id=incident), "1")
+    end = await (await neighbour.start_order(dict(start["order"]))).result()
+    assert end["state"] == "done"
 
 
 async def test_an_order_that_waits_ends_when_a_person_approves_it_over_rest(neighbour: Neighbour) -> None:
@@ -191,10 +256,10 @@ async def test_a_decision_sent_to_the_order_is_told_where_to_go(neighbour: Neigh
     with pytest.raises(WorkflowUpdateFailedError) as refused:
         await order.execute_update("decide", {"approve": True, "key_id": "any"})
     assert own in str(refused.value.__cause__)
-    await order.signal("approve", {"by": "Olga of operations"})
+    await order.signal("deny", {"by": "Olga of operations"})
     assert (await service.get(f"/api/tool-calls/{ticket}"))["state"] == "waiting"
-    await neighbour.temporal.get_workflow_handle(own).signal("approve", {"by": "Olga of operations"})
-    assert (await handle.result())["state"] == "done"
+    await neighbour.temporal.get_workflow_handle(own).signal("deny", {"by": "Olga of operations"})
+    assert (await handle.result())["state"] == "denied"
 
 
 async def test_looking_after_open_calls_does_not_make_an_order_twice(

@@ -110,7 +110,7 @@ async def _record_run(name: str, client: Client, address: str, folder: Path) -> 
         async with running_system(parts) as system:
             handle = client.get_workflow_handle(await recorded_rough_nights.SCENARIOS[name](system))
     else:
-        async with running_system(parts, working=False) as service:
+        async with running_system(parts, working=False, operator_approvals=True) as service:
             handle = client.get_workflow_handle(await recorded_tool_calls.SCENARIOS[name](service, client))
     history = await handle.fetch_history()
     text = json.dumps(_without_places(json.loads(history.to_json())), indent=1)
