@@ -8,6 +8,7 @@ import asyncio
 import json
 import secrets
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,13 +17,17 @@ from typing import Any
 import psutil
 from temporalio.client import Client
 
+from bench.ageing import make_older
 from bench.figures import Figure, Figures
 from bench.product import running_product
 from bench.progress import print_progress
 from bench.sizes import Sizes
 from calmo_pagerduty.connections.rate_limit_store import DEFAULT_PER_MINUTE
+from calmo_pagerduty.db.database import Database
+from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.oncall.model import RunState
 from calmo_pagerduty.settings import Settings
+from calmo_pagerduty.snapshots.service import SnapshotReader
 from calmo_pagerduty.temporal.client import DATA_CONVERTER, runtime
 from pagerduty_simulator.big_account import big_account
 from pagerduty_simulator.clocks import ScaledClock
@@ -68,9 +73,12 @@ async def measure(folder: Path, sizes: Sizes) -> tuple[Figures, dict[str, Any]]:
         cold = await _run(temporal, site, worker, connection_id)
         print_progress(f"{cold.requests} requests in {cold.wall:.0f} s; a warm snapshot")
         warm = await _run(temporal, site, worker, connection_id)
+        print_progress(f"{warm.requests} requests; a snapshot a day later")
+        await asyncio.to_thread(_make_older, folder, warm.end.snapshot_id, timedelta(days=1))
+        daily = await _run(temporal, site, worker, connection_id)
     print_progress("the analyses of the stored snapshot, in a program of their own")
-    analyses = await _analyse(folder, warm.end.snapshot_id)
-    return _figures(cold, warm, analyses), {
+    analyses = await _analyse(folder, daily.end.snapshot_id)
+    return _figures(cold, warm, daily, analyses), {
         "account": {
             "schedules": len(account.belongings.schedules),
             "policies": len(account.escalation_policies),
@@ -114,7 +122,15 @@ async def _analyse(folder: Path, snapshot_id: str) -> dict[str, Any]:
     return measured
 
 
-def _figures(cold: RunMeasurement, warm: RunMeasurement, analyses: dict[str, Any]) -> Figures:
+def _make_older(folder: Path, snapshot_id: str, age: timedelta) -> None:
+    with closing(Database(Settings(data_dir=folder).database)) as database:
+        snapshot = asyncio.run(SnapshotReader(database).get_by_id(EVERYTHING, snapshot_id))
+        make_older(database, snapshot, age)
+
+
+def _figures(
+    cold: RunMeasurement, warm: RunMeasurement, daily: RunMeasurement, analyses: dict[str, Any]
+) -> Figures:
     floor = cold.requests * 60 / REQUESTS_PER_MINUTE
     return {
         "cold_requests": Figure(cold.requests, "requests", MAX_COLD_REQUESTS),
@@ -124,6 +140,8 @@ def _figures(cold: RunMeasurement, warm: RunMeasurement, analyses: dict[str, Any
         "cold_worker_cpu_seconds": Figure(cold.cpu, "s"),
         "warm_requests": Figure(warm.requests, "requests", MAX_WARM_REQUESTS),
         "warm_worker_cpu_seconds": Figure(warm.cpu, "s"),
+        "daily_requests": Figure(daily.requests, "requests", MAX_WARM_REQUESTS),
+        "daily_worker_cpu_seconds": Figure(daily.cpu, "s"),
         "analyses_cpu_seconds": Figure(sum(analyses["cpu_seconds"].values()), "s", MAX_CPU_SECONDS),
         "analyses_peak_memory": Figure(analyses["peak_megabytes"], "MB", MAX_MEGABYTES),
     }

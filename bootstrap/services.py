@@ -37,6 +37,7 @@ from calmo_pagerduty.oncall.digest_service import DigestService
 from calmo_pagerduty.oncall.service import OnCallRunService
 from calmo_pagerduty.pagerduty.client import connect
 from calmo_pagerduty.reconciliation.service import ReconciliationService
+from calmo_pagerduty.scheduling.continuation import continue_schedule
 from calmo_pagerduty.scheduling.service import ScenarioService
 from calmo_pagerduty.settings import Settings
 from calmo_pagerduty.snapshots.collecting_service import SnapshotCollector
@@ -182,7 +183,7 @@ class Services:
 
     @cached_property
     def snapshot_collector(self) -> SnapshotCollector:
-        return SnapshotCollector(self.database, self.pagerduty_clients)
+        return SnapshotCollector(self.database, self.pagerduty_clients, continue_schedule)
 
     @cached_property
     def oncall_run_service(self) -> OnCallRunService:

@@ -25,9 +25,10 @@ from pagerduty_simulator.shift_schedules import Rotation, RotationEvent, ShiftSc
 
 _TIERS: Final = 8
 _TEAMS: Final = 50
-_PEOPLE: Final = 500
-_POLICIES: Final = 300
-_SCHEDULES: Final = 200
+#: Of each team.
+_PEOPLE: Final = 10
+_POLICIES: Final = 6
+_SCHEDULES: Final = 4
 _BUSINESS: Final = 30
 #: How many days back incidents and changes go.
 _DAYS: Final = 365.0
@@ -60,13 +61,14 @@ def big_account(
     incidents: int = 10_000,
     changes: int = 20_000,
     days: float = _DAYS,
+    teams: int = _TEAMS,
     site: Site | None = None,
 ) -> Account:
     """Return an account of this size without open incidents; the same seed and time give the same account."""
     account, rng = Account(now=now, rng=random.Random(f"big/{seed}"), site=site), random.Random(seed)
     for name in ("P1", "P2", "P3", "P4", "P5"):
         account.add_priority(name)
-    _organise(account, rng)
+    _organise(account, rng, teams)
     all_services = _services(account, rng, services)
     _depend(account, rng, all_services, dependencies)
     _live(account, rng, all_services, incidents, days)
@@ -81,20 +83,20 @@ def _fill_template(template: str, rng: random.Random) -> str:
     return template.replace("#", str(rng.randrange(3, 990))).replace("@", f"node-{rng.randrange(1, 99)}")
 
 
-def _organise(account: Account, rng: random.Random) -> None:
+def _organise(account: Account, rng: random.Random, teams: int) -> None:
     """Add people, teams, schedules of both kinds, and policies."""
-    people = [_hire(account, rng, number) for number in range(1, _PEOPLE + 1)]
+    people = [_hire(account, rng, number) for number in range(1, teams * _PEOPLE + 1)]
     now = account.now()
-    for number in range(_TEAMS):
-        team, members = account.add_team(f"Team {number + 1}"), people[number::_TEAMS]
+    for number in range(teams):
+        team, members = account.add_team(f"Team {number + 1}"), people[number::teams]
         for user in members:
             account.add_member(team.id, user.id, "manager" if user is members[0] else "responder")
         schedules: list[Schedule] = []
-        for place in range(_SCHEDULES // _TEAMS):
+        for place in range(_SCHEDULES):
             make = _shifts if place % 2 else _layers
             schedules.append(make(rng, team, members[1:], f"{team.name}, schedule {place + 1}", now))
         account.belongings.schedules |= {schedule.id: schedule for schedule in schedules}
-        for place in range(_POLICIES // _TEAMS):
+        for place in range(_POLICIES):
             _policy(account, rng, f"Policy {place + 1} of {team.name}", team, schedules, members[0])
 
 

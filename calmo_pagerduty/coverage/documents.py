@@ -136,6 +136,8 @@ class CoverageDocument:
                 "explanation": schedule.comparison.explanation,
             },
             "policies": [self.policy_ref(id) for id in schedule.policy_ids],
+            "read_at": None if found.read_at is None else iso(found.read_at),
+            "agreed_until": None if found.agreed_until is None else iso(found.agreed_until),
         }
 
     def _cause(self, why: GapCause) -> JsonObject:

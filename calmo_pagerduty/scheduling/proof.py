@@ -52,9 +52,12 @@ def prove(schedule: Schedule, window: Span) -> Proof:
     """Compare our rendering with PagerDuty's own entries of the schedule in the window.
 
     Where PagerDuty splits the time of one person makes no difference; who is on call does, at every second.
+    Entries of a continued schedule that are our own prove nothing.
     """
     if schedule.entries is None:
         return Proof(schedule.id, window, None, reason="PagerDuty's own entries could not be read")
+    if schedule.continued_from is not None:
+        window = Span(window.start, min(window.end, schedule.continued_from))
     theirs = shifts_of(schedule.entries, window)
     first: Difference | None = None
     for interpretation in INTERPRETATIONS[schedule.kind]:

@@ -20,6 +20,7 @@ from calmo_pagerduty.snapshots.model import (
     AssignmentStrategy,
     CustomShift,
     Entry,
+    IntendedHole,
     Layer,
     Override,
     Rotation,
@@ -104,18 +105,34 @@ def render(
     Raises ZoneUnknown, LayerTooFine, RuleNotUnderstood.
     Source: PagerDuty's documentation of schedule layers and of shift-based schedules.
     """
+    return tuple(
+        Entry(piece.start, piece.end, piece.user_id, piece.source)
+        for piece in _joined(_final(schedule, window, interpretation, zone))
+        if piece.user_id is not None
+    )
+
+
+def render_holes(
+    schedule: Schedule, window: Span, interpretation: Interpretation = DEFAULT_INTERPRETATION
+) -> tuple[IntendedHole, ...]:
+    """Return the shifts that are nobody's on purpose, each by itself, cut to the window. Raises as render."""
+    holes = {
+        IntendedHole(piece.start, piece.end, piece.source)
+        for piece in _final(schedule, window, interpretation, None)
+        if piece.user_id is None
+    }
+    return tuple(sorted(holes, key=lambda hole: (hole.start, hole.end, hole.source)))
+
+
+def _final(
+    schedule: Schedule, window: Span, interpretation: Interpretation, zone: tzinfo | None
+) -> list[_Piece]:
     local = zone or time_zone(schedule.time_zone)
     if local is None:
         raise ZoneUnknown(f"the time zone {schedule.time_zone[:60]!r} is not known")
     if schedule.kind is ScheduleKind.LAYERS:
-        pieces = _final_of_layers(schedule, window, interpretation, local)
-    else:
-        pieces = _final_of_rotations(schedule, window, interpretation, zone)
-    return tuple(
-        Entry(piece.start, piece.end, piece.user_id, piece.source)
-        for piece in _joined(pieces)
-        if piece.user_id is not None
-    )
+        return _final_of_layers(schedule, window, interpretation, local)
+    return _final_of_rotations(schedule, window, interpretation, zone)
 
 
 def render_layer(

@@ -27,6 +27,7 @@ from calmo_pagerduty.snapshots.codec import (
     encode_chunk,
     encode_snapshot,
 )
+from calmo_pagerduty.snapshots.continuing import ContinueSchedule
 from calmo_pagerduty.snapshots.model import AccountSnapshot, Section, SectionName, SectionState
 from calmo_pagerduty.snapshots.page_reading_service import USING_BASE, StepReader
 from calmo_pagerduty.snapshots.reading import (
@@ -81,9 +82,12 @@ class TakenSnapshot(FrozenModel):
 class SnapshotCollector:
     """Begins, continues and finishes snapshots. Every method raises StoreUnavailable, ConnectionRemoved."""
 
-    def __init__(self, database: Database, accounts: PagerDutyClients) -> None:
+    def __init__(
+        self, database: Database, accounts: PagerDutyClients, continue_schedule: ContinueSchedule
+    ) -> None:
         self._database = database
         self._accounts = accounts
+        self._continue_schedule = continue_schedule
         self._pacers: dict[tuple[str, int | None], Pacer] = {}
 
     async def begin(self, order: SnapshotToTake) -> SnapshotProgress:
@@ -105,7 +109,7 @@ class SnapshotCollector:
         client = await self._client(connection)
         before = await self._before(progress)
         window = Window(stored.head.rendered_since, stored.head.rendered_until)
-        reader = StepReader(client, progress, window, stored.head.taken_at, before)
+        reader = StepReader(client, progress, window, stored.head.taken_at, before, self._continue_schedule)
         trouble: PagerDutyError | None = None
         try:
             await reader.read()

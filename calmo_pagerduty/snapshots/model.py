@@ -183,6 +183,12 @@ class Schedule:
     version: str = ""
     #: Shifts of `empty_member`, for the same window as the entries. Others may be on call in them.
     intended_holes: tuple[IntendedHole, ...] = ()
+    #: When it was last read from PagerDuty. None: with its section (a snapshot of an earlier version).
+    read_at: int | None = None
+    #: If it was not read again: from then on the entries are our own rendering, proved on those before.
+    continued_from: int | None = None
+    #: If it was not read again: until then PagerDuty's list of on-calls agreed with the entries.
+    agreed_until: int | None = None
 
 
 class TargetKind(StrEnum):

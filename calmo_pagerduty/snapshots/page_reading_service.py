@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Final
 
 from calmo_pagerduty.connections.background_client import PAGE_SIZE, BackgroundClient
@@ -20,8 +21,23 @@ from calmo_pagerduty.pagerduty.errors import (
     TokenRejected,
 )
 from calmo_pagerduty.pagerduty.requests import ListResult
+from calmo_pagerduty.snapshots.continuing import (
+    SCHEDULES_AT_ONCE,
+    ContinueSchedule,
+    agrees,
+    continuable,
+    on_call_question,
+    on_calls_by_schedule,
+)
 from calmo_pagerduty.snapshots.model import AccountSnapshot, Schedule, SectionName, SectionState, Team
-from calmo_pagerduty.snapshots.parsing import parse_all, parse_ids, parse_managers, parse_scores
+from calmo_pagerduty.snapshots.parsing import (
+    parse_all,
+    parse_id,
+    parse_ids,
+    parse_managers,
+    parse_name,
+    parse_scores,
+)
 from calmo_pagerduty.snapshots.reading import (
     MAX_TEAMS_READ,
     SECTION_OF_KIND,
@@ -49,15 +65,22 @@ from calmo_pagerduty.snapshots.schedule_parsing import (
 STEP_REQUESTS = 40
 #: How many requests are on their way at once. PagerDuty asks for few.
 CONCURRENT_READS = 3
+#: Rows of an answer about on-calls. A longer one proves nothing.
+MAX_ON_CALLS = 1_000
 #: Kinds whose reading takes over what the snapshot before knows.
 USING_BASE = (
     ReadKind.LAYER_SCHEDULES,
     ReadKind.LAYER_SCHEDULE_DETAILS,
+    ReadKind.SHIFT_SCHEDULES,
+    ReadKind.ON_CALLS,
     ReadKind.TEAMS,
     ReadKind.ANALYTICS_INCIDENTS,
 )
 #: How many ids of a kind one read takes.
-_IDS_AT_ONCE: Mapping[ReadKind, int] = {ReadKind.STANDARDS: SCORES_AT_ONCE}
+_IDS_AT_ONCE: Mapping[ReadKind, int] = {
+    ReadKind.STANDARDS: SCORES_AT_ONCE,
+    ReadKind.ON_CALLS: SCHEDULES_AT_ONCE,
+}
 
 _STATE_OF_REFUSAL: Final[tuple[tuple[type[Refused], SectionState], ...]] = (
     (NotInPlan, SectionState.NOT_IN_PLAN),
@@ -84,12 +107,14 @@ class StepReader:
         window: Window,
         taken_at: int,
         before: AccountSnapshot | None,
+        continue_schedule: ContinueSchedule,
     ) -> None:
         self.items: dict[SectionName, list[Any]] = {}
         self._client = client
         self._window = window
         self._taken_at = taken_at
         self._before = before
+        self._continue_schedule = continue_schedule
         self._progress = progress.model_copy(update={"steps": progress.steps + 1})
         self._busy: set[tuple[Any, ...]] = set()
         self._busy_ids: set[tuple[ReadKind, str]] = set()
@@ -97,6 +122,7 @@ class StepReader:
         self._readers: Mapping[ReadKind, Callable[[tuple[str, ...]], Awaitable[list[Any]]]] = {
             ReadKind.LAYER_SCHEDULE_DETAILS: self._read_layer_schedule,
             ReadKind.SHIFT_SCHEDULE_DETAILS: self._read_shift_schedule,
+            ReadKind.ON_CALLS: self._continue_schedules,
             ReadKind.TEAM_MEMBERS: self._read_team_roles,
             ReadKind.STANDARDS: self._read_scores,
         }
@@ -168,7 +194,7 @@ class StepReader:
             case ReadKind.LAYER_SCHEDULES:
                 return await self._layer_schedules(page.items)
             case ReadKind.SHIFT_SCHEDULES:
-                self._add_ids(ReadKind.SHIFT_SCHEDULE_DETAILS, ids)
+                self._note_shift_schedules(page.items)
                 return ()
             case ReadKind.SERVICES if SectionName.STANDARDS not in self._progress.reused:
                 self._add_ids(ReadKind.STANDARDS, ids)
@@ -194,7 +220,10 @@ class StepReader:
 
     async def _layer_schedule(self, item: JsonObject) -> Schedule | None:
         schedule = parse_layer_schedule(item)
-        if schedule is None or not rendered_overrides(item):
+        if schedule is None:
+            return None
+        schedule = replace(schedule, read_at=_now())
+        if not rendered_overrides(item):
             return schedule
         window = Span(self._window.since, self._window.until)
         overrides = known_overrides(item, self._schedule_before(schedule.id), window)
@@ -204,7 +233,56 @@ class StepReader:
         answer = await self._client.get(
             f"/schedules/{schedule.id}/overrides", since=query["since"], until=query["until"]
         )
-        return parse_layer_schedule(item, as_objects(answer.get("overrides")))
+        listed = parse_layer_schedule(item, as_objects(answer.get("overrides")))
+        return None if listed is None else replace(listed, read_at=_now())
+
+    def _note_shift_schedules(self, items: Sequence[JsonObject]) -> None:
+        """Note of listed references which are read, and which may be continued."""
+        before = self._continuable
+        known = [
+            schedule.id
+            for item in items
+            if (schedule := before.get(parse_id(item) or "")) and schedule.name == parse_name(item)
+        ]
+        self._add_ids(ReadKind.ON_CALLS, known)
+        unknown = [schedule_id for schedule_id in parse_ids(items) if schedule_id not in known]
+        self._add_ids(ReadKind.SHIFT_SCHEDULE_DETAILS, unknown)
+
+    @cached_property
+    def _continuable(self) -> Mapping[str, Schedule]:
+        before = self._before
+        if before is None or self._progress.is_fresh:
+            return {}
+        return continuable(before.schedules, before.policies, self._taken_at)
+
+    async def _continue_schedules(self, ids: tuple[str, ...]) -> list[Any]:
+        """Return the schedules that go on as before by PagerDuty's on-calls; the others are read."""
+        known = [schedule for schedule_id in ids if (schedule := self._continuable.get(schedule_id))]
+        continued = await asyncio.to_thread(self._continued, known)
+        agreed = await self._agreed(continued) if continued else []
+        kept = {schedule.id for schedule in agreed}
+        self._add_ids(ReadKind.SHIFT_SCHEDULE_DETAILS, [id for id in ids if id not in kept])
+        return agreed
+
+    def _continued(self, schedules: Sequence[Schedule]) -> list[Schedule]:
+        assert self._before is not None
+        rendered = Span(self._before.rendered_since, self._before.rendered_until)
+        window = Span(self._window.since, self._window.until)
+        found = (self._continue_schedule(schedule, rendered, window) for schedule in schedules)
+        return [schedule for schedule in found if schedule is not None]
+
+    async def _agreed(self, schedules: Sequence[Schedule]) -> list[Schedule]:
+        assert self._before is not None
+        question = on_call_question(schedules, self._before.policies, _now())
+        times = Window(question.window.start, question.window.end).query
+        ids = {"escalation_policy_ids[]": question.policy_ids, "schedule_ids[]": question.schedule_ids}
+        rows, is_whole = await self._client.list_items("/oncalls", "oncalls", MAX_ON_CALLS, **times, **ids)
+        on_calls = on_calls_by_schedule(rows, question.window)
+        return [
+            replace(schedule, agreed_until=question.window.end)
+            for schedule in schedules
+            if is_whole and agrees(schedule, on_calls.get(schedule.id, ()), question.window)
+        ]
 
     def _schedule_before(self, schedule_id: str) -> Schedule | None:
         schedules = self._before.schedules if self._before else ()
@@ -252,7 +330,7 @@ class StepReader:
                     f"{path}/{name}", name, 10 * PAGE_SIZE, since=query["since"], until=query["until"]
                 )
         schedule = parse_shift_schedule(item, lists["custom_shifts"], lists["overrides"])
-        return [] if schedule is None else [schedule]
+        return [] if schedule is None else [replace(schedule, read_at=_now())]
 
     async def _read_team_roles(self, ids: tuple[str, ...]) -> list[Any]:
         members, _ = await self._client.list_items(f"/teams/{ids[0]}/members", "members", 10 * PAGE_SIZE)
@@ -267,6 +345,11 @@ class StepReader:
         task = self._task(key)
         if task.kind is ReadKind.ANALYTICS_INCIDENTS:
             self._use_no_analytics()
+            return
+        if task.kind is ReadKind.ON_CALLS:
+            # Without on-calls nothing shows that a schedule is as before.
+            self._add_ids(ReadKind.SHIFT_SCHEDULE_DETAILS, task.ids)
+            self._update(key, is_done=True, ids=())
             return
         if task.kind is ReadKind.SHIFT_SCHEDULES and isinstance(error, _NONE_THERE):
             self._update(key, is_done=True, cursor=None)
@@ -295,9 +378,12 @@ class StepReader:
     def _keep(self, kind: ReadKind, items: Iterable[Any]) -> None:
         section = SECTION_OF_KIND[kind]
         self.items.setdefault(section, []).extend(items)
-        now = int(datetime.now(UTC).timestamp())
-        fetched_at = {**self._progress.fetched_at, section: now}
+        fetched_at = {**self._progress.fetched_at, section: _now()}
         self._progress = self._progress.model_copy(update={"fetched_at": fetched_at})
+
+
+def _now() -> int:
+    return int(datetime.now(UTC).timestamp())
 
 
 def _reason(kind: ReadKind, error: PagerDutyError) -> str:

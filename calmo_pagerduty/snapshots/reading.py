@@ -39,6 +39,7 @@ class ReadKind(StrEnum):
     LAYER_SCHEDULE_DETAILS = "layer_schedule_details"
     SHIFT_SCHEDULES = "shift_schedules"
     SHIFT_SCHEDULE_DETAILS = "shift_schedule_details"
+    ON_CALLS = "on_calls"
     POLICIES = "policies"
     SERVICES = "services"
     USERS = "users"
@@ -56,6 +57,7 @@ SECTION_OF_KIND: Mapping[ReadKind, SectionName] = {
     ReadKind.LAYER_SCHEDULE_DETAILS: SectionName.SCHEDULES,
     ReadKind.SHIFT_SCHEDULES: SectionName.SCHEDULES,
     ReadKind.SHIFT_SCHEDULE_DETAILS: SectionName.SCHEDULES,
+    ReadKind.ON_CALLS: SectionName.SCHEDULES,
     ReadKind.POLICIES: SectionName.POLICIES,
     ReadKind.SERVICES: SectionName.SERVICES,
     ReadKind.USERS: SectionName.USERS,
@@ -123,6 +125,8 @@ class ReadingProgress(FrozenModel):
     """
 
     base_id: str | None = None
+    #: The account was changed just now: no schedule is continued.
+    is_fresh: bool = False
     reused: tuple[SectionName, ...] = ()
     tasks: tuple[ReadTask, ...] = ()
     steps: int = 0
@@ -209,6 +213,7 @@ def plan_reading(now: int, base: Base | None, is_fresh: bool = False) -> Reading
         tasks.append(ReadTask(kind=ReadKind.STANDARDS, is_done=SectionName.SERVICES not in copied))
     return ReadingProgress(
         base_id=base.id if base else None,
+        is_fresh=is_fresh,
         reused=copied,
         tasks=(*tasks, *_incident_tasks(now, base), *_log_tasks(now, base)),
         times=times,

@@ -1,25 +1,35 @@
 """A snapshot holds what PagerDuty has, is read in steps that any process may continue, and is read once."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from bench.ageing import make_older
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
+from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.pagerduty.errors import PagerDutyError, TokenRejected
+from calmo_pagerduty.scheduling.continuation import continue_schedule
 from calmo_pagerduty.snapshots import page_reading_service
 from calmo_pagerduty.snapshots.collecting_service import SnapshotCollector, SnapshotToTake
+from calmo_pagerduty.snapshots.continuing import READ_EACH_TIME, continuable
 from calmo_pagerduty.snapshots.model import (
     AccountSnapshot,
     LogKind,
+    Schedule,
     ScheduleKind,
     SectionName,
     SectionState,
 )
+from calmo_pagerduty.snapshots.on_call import shifts_of
+from pagerduty_simulator.big_account import big_account
 from pagerduty_simulator.furnished_shop import furnished_shop
 from pagerduty_simulator.history import generate_history
+from pagerduty_simulator.shift_schedules import ShiftSchedule
 from tests.support.collecting import Collecting, collecting_from
 
 DAY = 86_400
@@ -29,6 +39,16 @@ DAY = 86_400
 async def collecting(database: Database, keyring: Keyring, tmp_path: Path) -> AsyncIterator[Collecting]:
     account = furnished_shop(now=lambda: datetime.now(UTC), seed=11)
     generate_history(account, incidents=60, days=40)
+    async with collecting_from(account, database, keyring, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def rotating(database: Database, keyring: Keyring, tmp_path: Path) -> AsyncIterator[Collecting]:
+    """An account in which half of the schedules are based on shifts."""
+    account = big_account(
+        now=lambda: datetime.now(UTC), seed=3, services=20, dependencies=0, incidents=5, changes=0, teams=4
+    )
     async with collecting_from(account, database, keyring, tmp_path) as made:
         yield made
 
@@ -142,7 +162,7 @@ async def test_another_process_goes_on_where_a_reading_stopped(
     done = await collecting.collector.step(begun.snapshot_id)
     assert not done.is_read
     services = collecting.services
-    another = SnapshotCollector(services.database, services.pagerduty_clients)
+    another = SnapshotCollector(services.database, services.pagerduty_clients, continue_schedule)
     continued = await another.begin(order)
     assert (continued.snapshot_id, continued.requests) == (begun.snapshot_id, done.requests)
     progress = continued
@@ -204,3 +224,65 @@ async def test_a_reading_that_was_left_alone_for_long_begins_anew(
     monkeypatch.setattr("calmo_pagerduty.snapshots.collecting_service.MAX_READING_AGE", timedelta(0))
     again = await collecting.collector.begin(order)
     assert again.snapshot_id != begun.snapshot_id
+
+
+async def a_while_ago(collecting: Collecting, age: timedelta = timedelta(days=1)) -> AccountSnapshot:
+    """Take a snapshot, and return it as if it had been taken that long ago."""
+    snapshot = await collecting.snapshot()
+    return await asyncio.to_thread(make_older, collecting.services.database, snapshot, age)
+
+
+def shift_schedules(snapshot: AccountSnapshot) -> dict[str, Schedule]:
+    schedules = snapshot.schedules
+    return {schedule.id: schedule for schedule in schedules if schedule.kind is ScheduleKind.SHIFTS}
+
+
+async def test_a_day_later_shift_schedules_go_on_as_pagerduty_renders_them(rotating: Collecting) -> None:
+    first = await a_while_ago(rotating)
+    before = rotating.requests()
+    daily = await rotating.snapshot()
+    asked = rotating.requests() - before
+    assert asked["getScheduleV3"] == asked["listOverrides"] == READ_EACH_TIME
+    assert asked["listOnCalls"] == 1
+    assert asked.total() <= 30
+    truth = shift_schedules(await rotating.snapshot(is_fresh=True))
+    window = Span(first.rendered_until, daily.rendered_until)
+    continued = [s for s in shift_schedules(daily).values() if s.continued_from is not None]
+    assert len(continued) == len(truth) - READ_EACH_TIME
+    for schedule in continued:
+        theirs = truth[schedule.id]
+        assert shifts_of(schedule.entries or (), window) == shifts_of(theirs.entries or (), window)
+        assert schedule.continued_from == first.rendered_until
+        assert schedule.read_at is not None and schedule.read_at < first.taken_at + DAY
+        assert schedule.agreed_until is not None and schedule.agreed_until > daily.taken_at + 6 * DAY
+        assert theirs.continued_from is None
+
+
+async def test_a_schedule_that_disagrees_with_pagerdutys_on_calls_is_read(rotating: Collecting) -> None:
+    first = await a_while_ago(rotating)
+    changed = max(continuable(first.schedules, first.policies, first.taken_at + DAY))
+    schedule = rotating.account.belongings.schedules[changed]
+    assert isinstance(schedule, ShiftSchedule)
+    for rotation in schedule.rotations.values():
+        for event_id, event in rotation.events.items():
+            rotation.events[event_id] = replace(event, members=event.members[::-1])
+    before = rotating.requests()
+    daily = await rotating.snapshot()
+    assert (rotating.requests() - before)["getScheduleV3"] == READ_EACH_TIME + 1
+    assert shift_schedules(daily)[changed].continued_from is None
+
+
+async def test_after_a_week_every_schedule_is_read_again(rotating: Collecting) -> None:
+    await a_while_ago(rotating, timedelta(days=7))
+    before = rotating.requests()
+    weekly = await rotating.snapshot()
+    assert (rotating.requests() - before)["getScheduleV3"] == len(shift_schedules(weekly))
+    assert all(schedule.continued_from is None for schedule in weekly.schedules)
+
+
+async def test_without_on_calls_nothing_is_continued(rotating: Collecting) -> None:
+    await a_while_ago(rotating)
+    rotating.site.faults.fail_next("access_denied", operation="listOnCalls", times=3)
+    daily = await rotating.snapshot()
+    assert all(schedule.continued_from is None for schedule in daily.schedules)
+    assert daily.section(SectionName.SCHEDULES).state is SectionState.COMPLETE
