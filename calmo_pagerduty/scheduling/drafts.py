@@ -1,6 +1,7 @@
 """Drafts: what to write to PagerDuty, in the form of our tools' arguments. Nothing is applied here. Pure.
 
-Swaps and handovers become overrides and custom shifts (`apply_schedule_draft`). A rotation's event is checked
+Swaps and handovers become overrides and custom shifts (`apply_schedule_draft`), new rotations and layers
+become arguments of `add_schedule_rotation`. A rotation's event is checked
 against what PagerDuty's web editor can load (`editor_problems`).
 Source: PagerDuty's OpenAPI document, "UI editor constraints" of shift-based schedules (June 2026).
 """
@@ -9,18 +10,18 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from calmo_pagerduty.kernel.instants import format_iso_utc
 from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.kernel.json_values import JsonObject
+from calmo_pagerduty.pagerduty.editor_rules import rule_problems
 from calmo_pagerduty.pagerduty.schedule_versions import draft_version
 from calmo_pagerduty.scheduling.on_call_roster import OnCallRoster
-from calmo_pagerduty.snapshots.model import AssignmentStrategy, Entry, RotationEvent
+from calmo_pagerduty.snapshots.model import AssignmentStrategy, Entry, Layer, RotationEvent, Schedule
 
 TOOL = "apply_schedule_draft"
-EDITOR_FREQUENCIES = ("WEEKLY", "DAILY", "MONTHLY", "HOURLY")
-_DAYS = frozenset({"MO", "TU", "WE", "TH", "FR", "SA", "SU"})
+ROTATION_TOOL = "add_schedule_rotation"
 _EXTRA_LINES = re.compile(r"^(EXDATE|RDATE)[;:]", re.IGNORECASE)
 
 
@@ -80,28 +81,54 @@ def editor_problems(event: RotationEvent) -> list[str]:
     if event.first_end <= event.first_start:
         problems.append("its first shift must end after its start")
     for rule in rules[:1]:
-        problems += _rule_problems(rule, event)
+        is_rotating = event.strategy is AssignmentStrategy.ROTATING
+        problems += rule_problems(rule, event.shifts_per_member if is_rotating else None)
     return problems
 
 
-def _rule_problems(rule: str, event: RotationEvent) -> list[str]:
-    pairs = [part.partition("=") for part in rule.partition(":")[2].split(";") if part]
-    parts = {name.upper(): value.upper() for name, _, value in pairs}
-    problems = []
-    frequency = parts.get("FREQ", "")
-    if frequency not in EDITOR_FREQUENCIES:
-        problems.append(
-            f"FREQ must be one of {', '.join(EDITOR_FREQUENCIES)}, not {frequency[:20] or 'nothing'}"
-        )
-    days = [day for day in parts.get("BYDAY", "").split(",") if day]
-    if not set(days) <= _DAYS:
-        problems.append("BYDAY must hold two-letter days, such as MO")
-    is_rotating = event.strategy is AssignmentStrategy.ROTATING
-    if is_rotating and frequency == "WEEKLY" and event.shifts_per_member % max(1, len(days)):
-        problems.append(
-            f"shifts_per_member ({event.shifts_per_member}) must be divisible by the {len(days)} days"
-        )
-    return problems
+def layer_draft(schedule: Schedule, layer: Layer, *, replaces: bool) -> JsonObject:
+    """Return the arguments of `add_schedule_rotation` for a new layer."""
+    restrictions = [
+        {
+            "type": str(restriction.kind),
+            "start_time_of_day": f"{timedelta(seconds=restriction.start_time_of_day)!s:0>8}",
+            "duration_seconds": restriction.duration,
+            **(
+                {}
+                if restriction.start_day_of_week is None
+                else {"start_day_of_week": restriction.start_day_of_week}
+            ),
+        }
+        for restriction in layer.restrictions
+    ]
+    return {
+        "schedule_id": schedule.id,
+        "version": schedule.version,
+        "name": layer.name,
+        "user_ids": list(layer.user_ids),
+        "starts_at": _iso(layer.start),
+        "first_shift_start": _iso(layer.rotation_virtual_start),
+        "replaces": replaces,
+        "turn_seconds": layer.turn_seconds,
+        "restrictions": restrictions,
+    }
+
+
+def event_draft(schedule: Schedule, event: RotationEvent, *, replaces: bool) -> JsonObject:
+    """Return the arguments of `add_schedule_rotation` for a new rotation's event."""
+    return {
+        "schedule_id": schedule.id,
+        "version": schedule.version,
+        "name": event.name,
+        "user_ids": [member for member in event.member_ids if member is not None],
+        "starts_at": _iso(event.effective_since),
+        "first_shift_start": _iso(event.first_start),
+        "replaces": replaces,
+        "first_shift_end": _iso(event.first_end),
+        "time_zone": event.time_zone,
+        "recurrence": event.recurrence[0],
+        "shifts_per_member": event.shifts_per_member,
+    }
 
 
 def event_body(event: RotationEvent) -> JsonObject:

@@ -1,7 +1,7 @@
 """What to write to PagerDuty so that a scenario comes true: drafts in the form of tools' arguments. Pure.
 
-Nothing is applied here. Who takes turns is changed by `update_schedule`; single times are changed by
-`apply_schedule_draft`, which is bound to the schedule's version.
+Nothing is applied here. Who takes turns is changed by `update_schedule`; new rotations are added by
+`add_schedule_rotation` and single times changed by `apply_schedule_draft`, both bound to the version.
 """
 
 from collections.abc import Iterator
@@ -13,9 +13,18 @@ from calmo_pagerduty.kernel.json_values import JsonObject
 from calmo_pagerduty.pagerduty.schedule_versions import draft_version
 from calmo_pagerduty.scheduling.applying import Applied
 from calmo_pagerduty.scheduling.comparison import Comparison, Handover
-from calmo_pagerduty.scheduling.drafts import draft_digest, editor_problems, event_body
+from calmo_pagerduty.scheduling.drafts import (
+    ROTATION_TOOL,
+    draft_digest,
+    editor_problems,
+    event_body,
+    event_draft,
+    layer_draft,
+)
 from calmo_pagerduty.snapshots.model import Schedule
 
+#: How ids of what PagerDuty doesn't know yet begin.
+NEW = "new:"
 #: The most changes that `apply_schedule_draft` takes.
 MAX_CHANGES = 100
 
@@ -49,24 +58,51 @@ def _orders(before: Schedule, after: Schedule) -> Iterator[JsonObject]:
         for event in rotation.events
     }
     for part_id, (user_ids, at) in orders.items():
-        is_new_person = any(user_id.startswith("new:") for user_id in user_ids)
+        is_new_person = any(user_id.startswith(NEW) for user_id in user_ids)
         if part_id in known and user_ids and user_ids != known[part_id] and not is_new_person:
             arguments = {"schedule_id": after.id, "part_id": part_id, "user_ids": list(user_ids)}
             yield {"tool": "update_schedule", "apply_at": _iso(at), "arguments": arguments}
 
 
 def _new_rotations(before: Schedule, after: Schedule) -> Iterator[JsonObject]:
-    """Yield the bodies of new rotations' events, and what PagerDuty's web editor has against them."""
-    known = {rotation.id for rotation in before.rotations}
+    """Yield new layers and rotations as arguments of our tool.
+
+    Events come with PagerDuty's own body too, and with what its web editor has against them.
+    """
+    known = {layer.id for layer in before.layers} | {rotation.id for rotation in before.rotations}
+    for layer in after.layers:
+        if layer.id not in known and layer.id.startswith(NEW):
+            arguments = layer_draft(before, layer, replaces=_replaces(before, after, layer.start))
+            yield from _rotation_draft(arguments)
     for rotation in after.rotations:
-        if rotation.id not in known:
-            for event in rotation.events:
+        for event in rotation.events if rotation.id not in known else ():
+            replaces = _replaces(before, after, event.effective_since)
+            for draft in _rotation_draft(event_draft(before, event, replaces=replaces)):
                 yield {
+                    **draft,
                     "operation": "createEvent",
                     "schedule_id": after.id,
                     "body": {"event": event_body(event)},
                     "editor_problems": editor_problems(event),
                 }
+
+
+def _rotation_draft(arguments: JsonObject) -> Iterator[JsonObject]:
+    if not any(user_id.startswith(NEW) for user_id in arguments["user_ids"]):
+        yield {"tool": ROTATION_TOOL, "arguments": arguments, "sha256": draft_digest(arguments)}
+
+
+def _replaces(before: Schedule, after: Schedule, start: int) -> bool:
+    """Tell whether the schedule's other parts end when the new one begins."""
+    ends = [layer.end for layer in after.layers if not layer.id.startswith(NEW)]
+    ends += [
+        event.effective_until
+        for rotation in after.rotations
+        if not rotation.id.startswith(NEW)
+        for event in rotation.events
+    ]
+    had_parts = bool(before.layers or before.rotations)
+    return had_parts and all(end is not None and end <= start for end in ends)
 
 
 def _single_times(

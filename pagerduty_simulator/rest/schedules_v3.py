@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from pagerduty_simulator import identifiers
 from pagerduty_simulator.belongings import Schedule
 from pagerduty_simulator.payloads import wire_seconds
 from pagerduty_simulator.references import JsonObject
@@ -16,6 +17,7 @@ from pagerduty_simulator.shift_schedules import Member, Rotation, RotationEvent,
 from pagerduty_simulator.shifts import Shift, coverage_percentage, cut, gaps
 
 _DEFAULT_SPAN: Final = timedelta(weeks=2)
+_MAX_ROTATIONS: Final = 10
 
 
 def find_shift_based(call: Call) -> ShiftSchedule:
@@ -178,6 +180,19 @@ def _get_rotation(call: Call) -> Answer:
     return Answer(200, {"rotation": rotation_object(call, schedule, rotation)})
 
 
+def _create_rotation(call: Call) -> Answer:
+    """Add an empty rotation: all that it means stands in its events."""
+    schedule = find_shift_based(call)
+    if call.body:
+        raise invalid_v3("rotation", "has no fields: the body must be empty")
+    if len(schedule.rotations) >= _MAX_ROTATIONS:
+        raise invalid_v3("schedule.rotations", f"cannot be more than {_MAX_ROTATIONS}")
+    rotation = Rotation(identifiers.event_id(call.now, call.account.rng))
+    schedule.rotations[rotation.id] = rotation
+    note_change(call, schedule.id, "update", [("rotation", rotation.id, None)])
+    return Answer(201, {"rotation": rotation_object(call, schedule, rotation)})
+
+
 _ONE: Final = "/v3/schedules/{}"
 
 # PagerDuty documents no scopes for /v3; these are the scopes of v2.
@@ -186,5 +201,6 @@ OPERATIONS: Final = (
     a_read("getScheduleV3", _ONE, _get, "schedules.read"),
     a_write("updateScheduleV3", "PUT", _ONE, _update, "schedules.write"),
     a_read("listRotations", f"{_ONE}/rotations", _list_rotations, "schedules.read"),
+    a_write("createRotation", "POST", f"{_ONE}/rotations", _create_rotation, "schedules.write"),
     a_read("getRotation", f"{_ONE}/rotations/{{}}", _get_rotation, "schedules.read"),
 )

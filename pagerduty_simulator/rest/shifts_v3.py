@@ -70,6 +70,8 @@ def _create_event(call: Call) -> Answer:
     now = call.now
     empty = RotationEvent(_new_id(call), "", now, now, "UTC", now, (), ())
     event = _event_from(call, body, empty)
+    # PagerDuty moves a start in the past to the present.
+    event = replace(event, effective_since=max(event.effective_since, now))
     rotation.events[event.id] = event
     note_change(call, call.parameters[0], "update", [("event", event.name, None)])
     return Answer(201, {"event": _event_body(call, event)})

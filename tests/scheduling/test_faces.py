@@ -10,10 +10,17 @@ import pytest
 
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.encryption import Keyring
+from calmo_pagerduty.kernel.intervals import Span
+from calmo_pagerduty.kernel.scopes import EVERYTHING
+from calmo_pagerduty.scheduling.applying import apply_scenario
+from calmo_pagerduty.scheduling.scenarios import parse_scenario
 from calmo_pagerduty.snapshots.collecting_service import SnapshotToTake
+from calmo_pagerduty.snapshots.model import AccountSnapshot
+from calmo_pagerduty.snapshots.on_call import shifts_of
 from calmo_pagerduty.tools.classes import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules, Switch
 from pagerduty_simulator.layer_schedules import Layer, LayerSchedule, Override
+from pagerduty_simulator.shift_schedules import Rotation, RotationEvent, ShiftSchedule
 from tests.support.doors import ACME, Doorway, make_key, open_doorway
 from tests.support.parts import Parts
 from tests.support.patience import ANSWER
@@ -171,12 +178,14 @@ async def test_the_command_line_asks_saves_lists_and_compares(service: System, t
         assert (wrong.code, "--leaver" in wrong.error) == (1, True)
 
 
-async def snapshot_of(service: System) -> None:
-    collector = service.ingress.services.snapshot_collector
+async def snapshot_of(service: System) -> AccountSnapshot:
+    services = service.ingress.services
+    collector = services.snapshot_collector
     progress = await collector.begin(SnapshotToTake(connection_id=service.connection_id, is_fresh=True))
     while not (progress := await collector.step(progress.snapshot_id)).is_read:
         pass
     await collector.finish(progress.snapshot_id)
+    return await services.snapshot_reader.get_by_id(EVERYTHING, progress.snapshot_id)
 
 
 def an_unfair_schedule(service: System) -> LayerSchedule:
@@ -231,3 +240,57 @@ async def test_a_draft_is_applied_after_an_approval_and_refused_once_the_schedul
     assert refused["state"] == "failed"
     assert "no longer the one" in str(refused)
     assert len(schedule.overrides) == len(before) + len(made) + 1
+
+
+def a_rota_of_shifts(service: System) -> ShiftSchedule:
+    users = tuple(service.site.account.users)[:3]
+    begin = (datetime.now(UTC) - timedelta(days=35)).replace(hour=9, minute=0, second=0, microsecond=0)
+    event = RotationEvent(
+        "EVDAYS", "Days", begin, begin + timedelta(days=1), "Europe/London", begin, ("RRULE:FREQ=DAILY",),
+        users,
+    )  # fmt: skip
+    schedule = ShiftSchedule("PSSHIFTS", "Days", "Europe/London", {"R1": Rotation("R1", {"EVDAYS": event})})
+    service.site.account.belongings.schedules[schedule.id] = schedule
+    return schedule
+
+
+@pytest.mark.parametrize("replaces", [True, False])
+async def test_a_rotation_that_a_what_if_drafts_is_added_after_an_approval_and_rendered_as_foretold(
+    service: System, replaces: bool
+) -> None:
+    service.permit(RISKY)
+    schedules = (an_unfair_schedule(service), a_rota_of_shifts(service))
+    before = await snapshot_of(service)
+    start = datetime.now(UTC).replace(hour=9, minute=0, second=0, microsecond=0) + timedelta(days=3)
+    for schedule in schedules:
+        rotation = {
+            "type": "new_rotation", "schedule": schedule.id, "name": "Fair", "turn_days": 7,
+            "users": list(service.site.account.users)[1:4], "start": start.isoformat(), "replaces": replaces,
+        }  # fmt: skip
+        scenario = parse_scenario({"name": "new", "days": 60, "changes": [rotation]})
+        answer = await service.http.post(
+            f"/api/connections/{service.connection_id}/what-if",
+            json={"scenario": scenario.model_dump(mode="json")}, headers=service.headers, timeout=ANSWER,
+        )  # fmt: skip
+        [draft] = [row for row in answer.json()["drafts"] if row["tool"] == "add_schedule_rotation"]
+        arguments = draft["arguments"]
+        ticket = await service.call("add_schedule_rotation", service.a_key(person="alice"), **arguments)
+        assert ticket.json()["state"] == "waiting", ticket.text
+        approve = f"/api/tool-calls/{ticket.json()['call_id']}/approve"
+        bob = service.a_key(person="bob")
+        assert (await service.http.post(approve, json={}, headers=bob, timeout=ANSWER)).status_code == 200
+        call = await until_state(service, ticket.json()["call_id"], "done", "failed")
+        assert call["state"] == "done", call
+        now = int(datetime.now(UTC).timestamp())
+        foretold = apply_scenario(before, scenario, now)
+        after = await snapshot_of(service)
+        window = Span(foretold.window.start, foretold.window.end)
+        assert on_call(after, schedule.id, window) == on_call(foretold.after, schedule.id, window)
+        assert on_call(after, schedule.id, window) != on_call(before, schedule.id, window)
+
+
+def on_call(
+    snapshot: AccountSnapshot, schedule_id: str, window: Span
+) -> list[tuple[int, int, tuple[str, ...]]]:
+    [schedule] = [schedule for schedule in snapshot.schedules if schedule.id == schedule_id]
+    return [(start, end, people) for start, end, people in shifts_of(schedule.entries or (), window)]

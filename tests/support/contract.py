@@ -52,6 +52,17 @@ BEYOND_THE_SUBSET = {
     "/teams/{id}/members": _listing("listTeamUsers", "teams.read", "include[]"),
 }
 
+#: "The request body must be empty or `{}`": a rotation's events say all of it.
+_CREATE_ROTATION: dict[str, Any] = {
+    "post": {
+        "operationId": "createRotation",
+        "parameters": [],
+        "requestBody": {
+            "content": {"application/json": {"schema": {"type": "object", "additionalProperties": False}}}
+        },
+    }
+}
+
 
 #: Published examples of these, from the same reference.
 _TEAM = {"id": "PQ9K7I8", "type": "team", "summary": "Engineering", "name": "Engineering", "parent": None}
@@ -66,6 +77,7 @@ EXAMPLES_BEYOND_THE_SUBSET: dict[str, dict[str, Any]] = {
 def spec() -> dict[str, Any]:
     loaded: dict[str, Any] = _with_null(json.loads(_SPEC.read_text()))
     loaded["paths"] |= BEYOND_THE_SUBSET
+    loaded["paths"]["/v3/schedules/{id}/rotations"] |= _CREATE_ROTATION
     return loaded
 
 

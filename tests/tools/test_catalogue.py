@@ -29,7 +29,7 @@ PROMISED = {
     },
     Category.ON_CALL: {
         "list_schedules", "get_schedule", "list_on_call_users", "list_schedule_overrides",
-        "create_schedule_override", "update_schedule", "apply_schedule_draft",
+        "create_schedule_override", "update_schedule", "apply_schedule_draft", "add_schedule_rotation",
     },
     Category.USERS: {
         "list_users", "get_user", "list_contact_methods", "get_user_on_call_status", "list_teams",
@@ -43,7 +43,7 @@ PROMISED = {
 }  # fmt: skip
 HIGH = {
     "create_incident", "create_escalation_policy", "update_escalation_policy", "create_schedule_override",
-    "update_schedule", "apply_schedule_draft",
+    "update_schedule", "apply_schedule_draft", "add_schedule_rotation",
 }  # fmt: skip
 
 

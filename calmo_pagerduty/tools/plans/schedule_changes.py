@@ -101,7 +101,7 @@ def _layer_ids(resource: JsonObject) -> list[Any]:
 
 def _edited_schedule(arguments: UpdateSchedule, resource: JsonObject) -> JsonObject:
     """Return the whole changed schedule. PagerDuty would end a layer that the request leaves out."""
-    layers = [_layer(layer) for layer in as_objects(resource.get("schedule_layers"))]
+    layers = [kept_layer(layer) for layer in as_objects(resource.get("schedule_layers"))]
     if not isinstance(resource.get("schedule_layers"), list):
         raise NotUnderstood("PagerDuty's answer shows no layers", advice="nothing was changed")
     if arguments.user_ids:
@@ -112,7 +112,8 @@ def _edited_schedule(arguments: UpdateSchedule, resource: JsonObject) -> JsonObj
     return {"type": "schedule"} | unchanged | changed | {"schedule_layers": layers}
 
 
-def _layer(layer: JsonObject) -> JsonObject:
+def kept_layer(layer: JsonObject) -> JsonObject:
+    """Return a layer as the request repeats it unchanged."""
     users = [as_object(row.get("user")).get("id") for row in as_objects(layer.get("users"))]
     unchanged = {name: value for name, value in pick_fields(layer, *_LAYER_FIELDS).items() if name in layer}
     return unchanged | {"users": [{"user": reference(user, "user")} for user in users if user]}
