@@ -22,6 +22,8 @@ COMMANDS = (
      "Run a Temporal worker. The environment variables TEMPORAL_… configure the connection."),
     ("ingress", "ingress.commands.processes:ingress",
      "Run the webhook receiver, the REST API and the forwarder, or one of them with --role."),
+    ("dashboard", "ingress.commands.dashboard:dashboard",
+     "Print a link that signs in to the dashboard once, within 15 minutes."),
     ("mcp", "ingress.commands.mcp:mcp",
      "Serve MCP on standard input and output, with the rights of the API key."),
     ("explain", "ingress.commands.deliveries:explain",

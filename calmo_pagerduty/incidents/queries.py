@@ -40,6 +40,8 @@ class IssueFilter:
     incidents: tuple[str, ...] = ()
     scopes: tuple[Scope, ...] = ()
     origins: tuple[str, ...] = ()
+    #: Part of the title in any case, or the incident's number.
+    text: str = ""
 
 
 class IssueOrder(StrEnum):
@@ -200,7 +202,17 @@ def _filter_conditions(issue_filter: IssueFilter) -> list[ColumnElement[bool]]:
     if services := issue_filter.services:
         # People know services by name, programs by id.
         conditions.append(sa.or_(issues.c.service_id.in_(services), service_names.in_(services)))
+    if text := issue_filter.text:
+        matches = [issues.c.title.icontains(text, autoescape=True)]
+        number = text.removeprefix("#")
+        if number.isascii() and number.isdigit() and len(number) <= MAX_NUMBER_DIGITS:
+            matches.append(issues.c.number == int(number))
+        conditions.append(sa.or_(*matches))
     return conditions
+
+
+#: PostgreSQL's integer has no more.
+MAX_NUMBER_DIGITS = 9
 
 
 #: Orders issues without a figure behind all others.

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.store import open_database, open_store
-from calmo_pagerduty.access import store as api_keys
+from calmo_pagerduty.access import session_store, store as api_keys
 from calmo_pagerduty.access.audit_store import insert_audit_row
 from calmo_pagerduty.access.key_audit_store import COMMAND_LINE, audit_key_change
 from calmo_pagerduty.db import key_rotation
 from calmo_pagerduty.db.encryption import Keyring
 from calmo_pagerduty.db.transactions import Transaction
+from calmo_pagerduty.kernel.explained_error import ExplainedError
 from calmo_pagerduty.kernel.scopes import EVERYTHING, Scope
 from calmo_pagerduty.webhooks import management_store as webhook_management
 from calmo_pagerduty.webhooks.event_filters import EventFilter, EventSet
@@ -25,6 +26,10 @@ from calmo_pagerduty.webhooks.setup_steps import setup_steps
 from ingress.commands.instances import settings_for
 
 Json = dict[str, Any]
+
+
+class NotOfThisDatabase(ExplainedError):
+    """The database that was found does not know the API key. The message says what to do."""
 
 
 def create_webhook(
@@ -99,6 +104,26 @@ def _insert_webhook(
     }
     insert_audit_row(transaction, str(new.scope), now, record)
     return webhook_id
+
+
+def create_sign_in_link(data_dir: Path | None, url: str, api_key: str) -> str:
+    """Return the address of a link that signs in to the dashboard at `url` once, with the rights of this key.
+
+    Raises StoreUnavailable, NotOfThisDatabase.
+    """
+    now = datetime.now(UTC)
+
+    def write(transaction: Transaction) -> str:
+        principal = api_keys.get_principal_by_key(transaction, api_key, now)
+        if principal is None:
+            raise NotOfThisDatabase(
+                "the API key is not valid here: name the service's data folder with --data-dir"
+            )
+        return session_store.insert_link(transaction, principal.key_id, now)
+
+    with open_database(settings_for(data_dir)) as database:
+        secret = database.write_blocking(write)
+    return f"{url.rstrip('/')}/dashboard/sign-in/link?token={secret}"
 
 
 def count_secrets_by_key(data_dir: Path | None) -> tuple[str, dict[str, int]]:

@@ -20,6 +20,7 @@ from ingress.commands.demo_findings import DemoFindings
 from ingress.commands.demo_responder import DemoResponder
 from ingress.commands.instances import Instance, announce, withdraw
 from ingress.commands.live_view import LiveView
+from ingress.commands.local_store import create_sign_in_link
 from ingress.commands.preparation import CannotStart, Demo, UpOptions, check_ports, lock_folder, prepare
 from ingress.shutdown import wait_for_signal
 from ingress.supervisor import SupervisedProcess, Supervisor
@@ -86,7 +87,7 @@ class _Service:
             await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)
             if starting.done():
                 await starting
-                self._show(ApiClient(instance.url, api_key), time.monotonic() - started_at)
+                self._show(api_key, time.monotonic() - started_at)
                 await stop
             else:
                 starting.cancel()
@@ -185,11 +186,15 @@ class _Service:
             )
         return parts
 
-    def _show(self, client: ApiClient, seconds: float) -> None:
+    def _show(self, api_key: str, seconds: float) -> None:
         plan = self.plan
+        client = ApiClient(plan.url, api_key)
         heading = Text.assemble(
             ("Calmo PagerDuty", "bold"),
             f" is up after {seconds:.1f} s\n",
+            ("  dashboard    ", "dim"),
+            f"{create_sign_in_link(plan.data_dir, plan.url, api_key)}\n",
+            ("               signs you in once; for a new link: calmo-pagerduty dashboard\n", "dim"),
             ("  REST API     ", "dim"),
             f"{plan.url}/api/issues\n",
             ("  webhooks     ", "dim"),

@@ -128,6 +128,8 @@ class IssueListQuery(Model):
     scope: Annotated[list[str], Field(default=[])]
     #: incident or finding.
     origin: Annotated[list[IssueOrigin], Field(default=[])]
+    #: Part of the title in any case, or the incident's number.
+    text: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] = ""
     order: IssueOrder = IssueOrder.NEWEST
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: str | None = None
@@ -141,6 +143,7 @@ class IssueListQuery(Model):
             incidents=tuple(self.incident),
             scopes=tuple(Scope.parse(scope) for scope in self.scope),
             origins=tuple(self.origin),
+            text=self.text.strip(),
         )
 
 

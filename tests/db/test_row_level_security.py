@@ -52,7 +52,8 @@ OF_A_SCOPE = (
 )  # fmt: skip
 #: What is nobody's: operators' own, or not yet known to be anybody's.
 NOBODYS = {
-    "alembic_version", "api_keys", "dead_letters", "key_checks", "leases", "request_permits",
+    "alembic_version", "api_keys", "dashboard_sessions", "dead_letters", "key_checks", "leases",
+    "request_permits", "sign_in_links",
 }  # fmt: skip
 
 

@@ -216,3 +216,16 @@ async def test_metrics_are_for_operators_in_prometheus_form(doorway: Doorway) ->
     answer = await doorway.client.get("/metrics", headers=key)
     assert answer.headers["content-type"].startswith("text/plain")
     assert "# TYPE calmo_deliveries_total counter" in answer.text
+
+
+@pytest.mark.each_database
+async def test_issues_are_found_by_words_of_their_title_and_by_number(doorway: Doorway) -> None:
+    webhook = doorway.a_webhook()
+    disk = await an_issue(doorway, webhook, 0, title="Disk 100% full", number=7)
+    queue = await an_issue(doorway, webhook, 1, title="Queue grows", number=100)
+    reader = Reader(doorway)
+    assert await reader.incidents(text="disk 100%") == [disk]
+    assert await reader.incidents(text="100") == [queue, disk]
+    assert await reader.incidents(text="#7") == [disk]
+    assert await reader.incidents(text="9" * 30) == []
+    assert await reader.incidents(text="_") == []
