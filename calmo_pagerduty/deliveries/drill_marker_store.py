@@ -37,3 +37,11 @@ def list_drill_incidents(tx: Transaction, connection_id: str, incident_ids: Sequ
         )
     )
     return frozenset(str(incident_id) for incident_id in found.scalars())
+
+
+def list_all_drill_incidents(tx: Transaction, connection_id: str) -> frozenset[str]:
+    """Return every incident of the connection that a drill opened."""
+    of_drills = sa.select(drills.c.incident_id).where(
+        drills.c.connection_id == connection_id, drills.c.incident_id.is_not(None)
+    )
+    return frozenset(str(incident_id) for incident_id in tx.execute(of_drills).scalars())

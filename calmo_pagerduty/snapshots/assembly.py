@@ -129,8 +129,12 @@ def assemble(
     progress: ReadingProgress,
     read: Mapping[SectionName, Sequence[Any]],
     before: AccountSnapshot | None,
+    drills: frozenset[str] = frozenset(),
 ) -> AccountSnapshot:
-    """Return the snapshot of what was `read`, and of the snapshot `before` that it continues."""
+    """Return the snapshot of what was `read`, and of the snapshot `before` that it continues.
+
+    Incidents that `drills` opened are left out with their log: nothing that is counted may count them.
+    """
     base = base_of(before, progress.base_times) if before else None
     fields: dict[str, tuple[Any, ...]] = {}
     for name, form in FORMS.items():
@@ -139,6 +143,8 @@ def assemble(
             fields[form.field] = earlier
         else:
             fields[form.field] = tuple(_merged(name, head.taken_at, read.get(name, ()), earlier, base))
+    fields["incidents"] = tuple(item for item in fields["incidents"] if item.id not in drills)
+    fields["log_records"] = tuple(item for item in fields["log_records"] if item.incident_id not in drills)
     resolved = resolve_by_log(fields["incidents"], fields["log_records"])
     urls = [item.html_url for item in (*fields["services"], *fields["policies"])]
     fields["incidents"] = tuple(with_links(resolved, urls))

@@ -14,6 +14,7 @@ from calmo_pagerduty.connections.store import Connection, ConnectionRemoved
 from calmo_pagerduty.connections.throttle import Pacer
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
+from calmo_pagerduty.deliveries.drill_marker_store import list_all_drill_incidents
 from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.pagerduty.errors import PagerDutyError
@@ -182,15 +183,16 @@ class SnapshotCollector:
     def _assemble(self, stored: StoredSnapshot, progress: ReadingProgress) -> AccountSnapshot:
         head = stored.head
 
-        def read(tx: Transaction) -> Mapping[SectionName, list[Any]]:
+        def read(tx: Transaction) -> tuple[Mapping[SectionName, list[Any]], frozenset[str]]:
             parts = [part for part in store.list_parts(tx, head.id) if part.chunk.startswith(STEP_PREFIX)]
             blobs = store.get_blobs(tx, head.connection_id, [part.digest for part in parts])
             items: dict[SectionName, list[Any]] = {}
             for part in sorted(parts, key=lambda part: part.chunk):
                 items.setdefault(part.section, []).extend(decode_chunk(part.section, blobs[part.digest]))
-            return items
+            return items, list_all_drill_incidents(tx, head.connection_id)
 
-        return assemble(head, progress, self._database.read_blocking(read), self._load_base(progress, False))
+        items, drills = self._database.read_blocking(read)
+        return assemble(head, progress, items, self._load_base(progress, False), drills)
 
 
 def _begin(tx: Transaction, connection_id: str, is_fresh: bool, at: datetime) -> SnapshotProgress:

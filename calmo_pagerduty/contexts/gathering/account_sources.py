@@ -17,6 +17,7 @@ from calmo_pagerduty.contexts.gathering.source import (
     partial_result,
 )
 from calmo_pagerduty.contexts.sources import Source
+from calmo_pagerduty.deliveries.drill_marker_store import list_all_drill_incidents
 from calmo_pagerduty.pagerduty.errors import PagerDutyError
 
 MAX_SERVICES = 2000
@@ -94,7 +95,9 @@ async def open_incidents(job: SourceJob) -> SourceResult:
         return {"incidents": codec.OPEN.to_json(parse_all(parse_open_incident, items)), "is_whole": whole}
 
     cached = await job.cache.get(job.connection_id, cached_kinds.OPEN_INCIDENTS, fetch)
-    others = [incident for incident in cached.data["incidents"] if incident["id"] != job.ref.incident_id]
+    drills = await job.database.read(lambda tx: list_all_drill_incidents(tx, job.connection_id))
+    not_others = drills | {job.ref.incident_id}
+    others = [incident for incident in cached.data["incidents"] if incident["id"] not in not_others]
     return cached_result(cached, others, len(others), cached.data["is_whole"], TRUNCATED_TEXT)
 
 

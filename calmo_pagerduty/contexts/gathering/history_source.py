@@ -25,6 +25,8 @@ from calmo_pagerduty.contexts.gathering.source import SourceJob, SourceReader, S
 from calmo_pagerduty.contexts.sources import INCIDENT_LOOKBACK, Source, SourceState
 from calmo_pagerduty.contexts.store import ContextPart
 from calmo_pagerduty.db.transactions import Transaction
+from calmo_pagerduty.deliveries.drill_keys import drill_key
+from calmo_pagerduty.deliveries.drill_marker_store import mark_drill_incident
 from calmo_pagerduty.kernel.json_values import as_object
 from calmo_pagerduty.pagerduty.errors import NotFound, NotUnderstood, Refused, TryAgain
 from calmo_pagerduty.pagerduty.request_builders import get
@@ -44,9 +46,14 @@ MAX_CONCURRENT_LOGS = 5
 def _upsert_incidents(
     tx: Transaction, connection_id: str, items: Sequence[JsonObject], now: datetime
 ) -> None:
+    """Save incidents for later contexts. An escalation drill's is no past to learn from."""
     rows = []
     for item in items:
         for incident in parse_all(parse_past_incident, [item]):
+            key = drill_key(item)
+            if key is not None and mark_drill_incident(tx, connection_id, incident.id, key):
+                cache_store.delete_incident(tx, connection_id, incident.id)
+                continue
             status = parse_sanitized_text(item.get("status"), 40) or "unknown"
             rows.append(
                 IncidentRow(
