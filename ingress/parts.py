@@ -123,7 +123,14 @@ class Ingress:
         self.oncall = OnCallEndpoints(database, services.snapshot_reader, temporal, queue)
         self.escalation = EscalationEndpoints(services.snapshot_reader)
         self.scenarios = ScenarioEndpoints(database, services.scenario_service)
-        self.drills = DrillEndpoints(database, temporal, queue, services.proof_keys)
+        self.drills = DrillEndpoints(
+            database,
+            services.drill_holder,
+            services.snapshot_reader,
+            temporal,
+            queue,
+            services.proof_keys,
+        )
         self.findings = FindingEndpoints(database, services.finding_decision_service)
         self.digests = DigestEndpoints(database, services.digest_service, temporal, queue)
         self.account_reports = AccountReportEndpoints(services.account_report_service)

@@ -1,6 +1,7 @@
 """Hold an escalation drill: open a marked incident, watch who is paged, escalate, acknowledge, resolve."""
 
 import asyncio
+import contextlib
 from datetime import timedelta
 
 from temporalio import workflow
@@ -32,6 +33,9 @@ EXERCISE_GRACE = timedelta(minutes=4)
 #: How often an incident that isn't resolved yet is resolved again, and after how long.
 RESOLVE_ATTEMPTS = 5
 RESOLVE_PAUSE = timedelta(seconds=30)
+#: How often, and how far apart, a cancelled drill looks for an incident that may still appear.
+LATE_LOOKS = 4
+LATE_PAUSE = timedelta(seconds=5)
 
 
 class DrillStart(FrozenModel):
@@ -68,7 +72,7 @@ class EscalationDrillWorkflow:
             return await self._end()
         begun = await self._begin(start)
         if begun.ticket is None:
-            workflow.set_current_details("**Refused**: `calmo-pagerduty escalation drill --list` says why.")
+            workflow.set_current_details("**Refused**: `calmo-pagerduty escalation drills` says why.")
             return FinishedDrill(drill_id=self._drill.drill_id, state=DrillState.REFUSED)
         try:
             workflow.set_current_details("The call that opens the incident may wait for an approval.")
@@ -76,10 +80,9 @@ class EscalationDrillWorkflow:
                 await self._exercise(timedelta(seconds=start.watch_seconds))
         except (FailureError, TimeoutError, asyncio.CancelledError) as error:
             workflow.logger.warning("drill_interrupted", extra={"error": type(error).__name__})
-            ended = await self._end()
             if is_cancelled_exception(error) or isinstance(error, asyncio.CancelledError):
+                await self._end_cancelled()
                 raise
-            return ended
         return await self._end()
 
     async def _exercise(self, watch: timedelta) -> None:
@@ -116,7 +119,19 @@ class EscalationDrillWorkflow:
         )
         return True
 
-    async def _end(self) -> FinishedDrill:
+    async def _end_cancelled(self) -> None:
+        """End the drill for whoever cancelled it.
+
+        A request to open the incident may have been on its way, so that it appears a moment later.
+        """
+        for _ in range(LATE_LOOKS):
+            with contextlib.suppress(ActivityError):
+                if (await self._look()).is_open is not None:
+                    break
+            await workflow.sleep(min(LATE_PAUSE, self._look_every))
+        await self._end(is_cancelled=True)
+
+    async def _end(self, is_cancelled: bool = False) -> FinishedDrill:
         """Resolve the incident if there is one, and save what the drill showed."""
         is_resolved = False
         for attempt in range(RESOLVE_ATTEMPTS):
@@ -127,7 +142,7 @@ class EscalationDrillWorkflow:
                 break
         finished: FinishedDrill = await workflow.execute_activity_method(
             DrillActivities.finish_drill,
-            DrillToFinish(drill_id=self._drill.drill_id, is_resolved=is_resolved),
+            DrillToFinish(drill_id=self._drill.drill_id, is_resolved=is_resolved, is_cancelled=is_cancelled),
             **self._pagerduty("compare with the simulation"),
         )
         workflow.set_current_details(f"**{finished.state}**, {finished.differences} differences.")

@@ -3,6 +3,7 @@
 Times are epoch seconds (UTC).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -14,7 +15,7 @@ from calmo_pagerduty.escalation.simulation_report import OUTCOME_WORDS, person_n
 from calmo_pagerduty.findings.model import AnalysisResult, Confidence, Evidence, Finding, FindingSeverity
 from calmo_pagerduty.kernel.intervals import Span
 from calmo_pagerduty.kernel.json_values import JsonObject
-from calmo_pagerduty.snapshots.model import LogKind, LogRecord
+from calmo_pagerduty.snapshots.model import ContactKind, LogKind, LogRecord
 from calmo_pagerduty.snapshots.on_call import OnCallIndex
 
 ANALYSIS = "escalation_drill"
@@ -23,6 +24,8 @@ TITLE = "Escalation drill by Calmo: no action needed, it resolves itself"
 MINUTE = 60
 #: PagerDuty's notifications may come this much later or earlier than they are due.
 TOLERANCE = 90
+#: After so many seconds beyond the watching, an open drill is ended.
+GRACE_SECONDS = 300
 
 
 class DrillState(StrEnum):
@@ -30,11 +33,13 @@ class DrillState(StrEnum):
     OPENING = "opening"
     #: The incident is open, and watched.
     WATCHING = "watching"
-    #: It is over, and the incident is resolved or was never created.
+    #: It is over, and the incident is resolved.
     DONE = "done"
     #: It is over, and the incident may still be open: a person must look.
     UNRESOLVED = "unresolved"
-    #: It may not be held; nothing was done.
+    #: Somebody cancelled it, and the incident is resolved or was never created.
+    CANCELLED = "cancelled"
+    #: It was not held: it is not allowed, or its incident was not created. Nobody was paged.
     REFUSED = "refused"
 
 
@@ -64,39 +69,61 @@ class Observed:
     was_acknowledged: bool = False
 
 
+class PageVerdict(StrEnum):
+    """How a page that was simulated and a notification that was sent go together."""
+
+    #: Both are there, at the same time and by the same channel.
+    AS_SIMULATED = "as_simulated"
+    #: Simulated, due while the drill was watched, and not sent.
+    MISSING = "missing"
+    #: Sent, and not simulated.
+    UNEXPECTED = "unexpected"
+    #: Simulated for later than the drill was watched, or for another of round robin's people.
+    NOT_DUE = "not_due"
+
+
+@dataclass(frozen=True, slots=True)
+class DrillPage:
+    """A page of a person. `expected_at` is when the simulation has it, `seen_at` when PagerDuty sent it."""
+
+    verdict: PageVerdict
+    user_id: str
+    channel: ContactKind | None
+    level: int | None
+    expected_at: int | None
+    seen_at: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class DrillReport:
     """`differences` are sentences; empty if PagerDuty did what the simulation said."""
 
     simulation: Simulation
-    expected: tuple[Page, ...]
-    paged: int
+    #: Whom the simulation and PagerDuty paged, in order of time.
+    pages: tuple[DrillPage, ...]
     differences: tuple[str, ...]
-    #: Steps that were left out, and why.
-    notes: tuple[str, ...] = ()
+
+    @property
+    def expected(self) -> int:
+        """How many pages were due while the drill was watched, and sent or not."""
+        return sum(page.verdict in {PageVerdict.AS_SIMULATED, PageVerdict.MISSING} for page in self.pages)
+
+    @property
+    def paged(self) -> int:
+        return sum(page.seen_at is not None for page in self.pages)
 
 
-def judge_drill(
-    index: OnCallIndex, service_id: str, observed: Observed, notes: tuple[str, ...] = ()
-) -> DrillReport:
+def judge_drill(index: OnCallIndex, service_id: str, observed: Observed) -> DrillReport:
     """Compare what was seen with the simulation of the same moment. Raises NoSuchService."""
     simulation = simulate_with(index, service_id, observed.opened_at)
     stopped = min(filter(None, (observed.until, observed.escalated_at, observed.acknowledged_at)))
-    due = tuple(page for page in simulation.pages if page.at <= stopped - TOLERANCE)
-    sent = [
-        record
-        for record in observed.records
-        if record.kind is LogKind.NOTIFY and record.at <= stopped and record.user_ids
-    ]
-    differences = [
-        *_outcome_difference(simulation),
-        *_page_differences(index, simulation, due, sent, stopped),
-    ]
+    pages = _compare_pages(simulation, observed, stopped)
+    differences = [*_outcome_difference(simulation), *_page_differences(index, simulation, pages)]
     if observed.escalated_at is not None:
         differences += _escalation_difference(index, simulation, observed, observed.escalated_at)
     if observed.was_acknowledged and observed.acknowledged_at is None:
         differences.append("The acknowledgement does not show in the incident's log.")
-    return DrillReport(simulation, due, len(sent), tuple(differences), notes)
+    return DrillReport(simulation, pages, tuple(differences))
 
 
 def drill_result(
@@ -118,20 +145,40 @@ def drill_result(
         time_zone=index.snapshot.time_zone or "Etc/UTC",
         # What a drill saw is conclusive, whatever the snapshot lacks.
         inputs=replace(inputs_of(index.snapshot), conclusive_codes=("drill_differs", "drill_unresolved")),
-        metrics=report_document(drill_id, report),
+        metrics=report_document(index, drill_id, report),
         findings=in_order(findings),
     )
 
 
-def report_document(drill_id: str, report: DrillReport) -> JsonObject:
-    """Return the report as JSON. Its differences name people."""
+def report_document(
+    index: OnCallIndex, drill_id: str, report: DrillReport, is_final: bool = True
+) -> JsonObject:
+    """Return the report as JSON. Its differences and pages name people.
+
+    Minutes count from the incident's start. `is_final`: the drill is over, and no page can come any more.
+    """
+
+    def minutes(at: int | None) -> float | None:
+        return None if at is None else round((at - report.simulation.at) / MINUTE, 2)
+
     return {
         "drill_id": drill_id,
-        "expected_pages": len(report.expected),
+        "is_final": is_final,
+        "expected_pages": report.expected,
         "seen_pages": report.paged,
         "outcome": str(report.simulation.outcome),
         "differences": list(report.differences),
-        "notes": list(report.notes),
+        "pages": [
+            {
+                "verdict": str(page.verdict),
+                "person": {"id": page.user_id, "name": person_name(index, page.user_id)},
+                "channel": None if page.channel is None else str(page.channel),
+                "level": page.level,
+                "expected_after_minutes": minutes(page.expected_at),
+                "seen_after_minutes": minutes(page.seen_at),
+            }
+            for page in report.pages
+        ],
     }
 
 
@@ -141,38 +188,67 @@ def _outcome_difference(simulation: Simulation) -> list[str]:
     return [f"PagerDuty created the incident. The simulation said: {OUTCOME_WORDS[simulation.outcome]}"]
 
 
-def _page_differences(
-    index: OnCallIndex, simulation: Simulation, due: tuple[Page, ...], sent: list[LogRecord], stopped: int
-) -> list[str]:
-    """Match each page that was due with a notification, and name what is left on either side.
+def _compare_pages(simulation: Simulation, observed: Observed, stopped: int) -> tuple[DrillPage, ...]:
+    """Match each simulated page with a notification, and keep what is left on either side.
 
-    A notification of the second in which the drill escalated may be the next level's.
+    A page is missing if it was due before `stopped`. A notification of the second in which the drill
+    escalated may be the next level's.
     """
-    if simulation.outcome is Outcome.UNKNOWN:
-        return []
-    left, missing, chosen = list(sent), [], set()
-    for page in simulation.pages:
-        found = next((record for record in left if _matches(page, record)), None)
-        if found is not None:
-            left.remove(found)
-            chosen.add((page.level, page.pass_number))
-        elif page in due:
-            missing.append(page)
-    # Of round robin's people only some are paged.
-    missing = [page for page in missing if not (page.is_one_of and (page.level, page.pass_number) in chosen)]
-    return [
-        *(
-            f"{person_name(index, page.user_id)} was not paged by {page.channel or 'any channel'}"
-            f" {_after(simulation, page.at)}, on level {page.level}."
-            for page in missing
-        ),
-        *(
-            f"{person_name(index, record.user_ids[0])} was paged by {record.channel or 'some channel'}"
-            f" {_after(simulation, record.at)}, and the simulation said nothing of it."
-            for record in left
-            if record.at < stopped
-        ),
+    left = [
+        record
+        for record in observed.records
+        if record.kind is LogKind.NOTIFY and record.at <= stopped and record.user_ids
     ]
+    found: list[DrillPage] = []
+    unmatched: list[Page] = []
+    chosen = set()
+    for page in simulation.pages:
+        record = next((record for record in left if _matches(page, record)), None)
+        if record is None:
+            unmatched.append(page)
+            continue
+        left.remove(record)
+        chosen.add((page.level, page.pass_number))
+        found.append(_compared(PageVerdict.AS_SIMULATED, page, record.at))
+    for page in unmatched:
+        # Of round robin's people only some are paged.
+        is_other = page.is_one_of and (page.level, page.pass_number) in chosen
+        is_due = page.at <= stopped - TOLERANCE and not is_other
+        found.append(_compared(PageVerdict.MISSING if is_due else PageVerdict.NOT_DUE, page, None))
+    found += [
+        DrillPage(PageVerdict.UNEXPECTED, record.user_ids[0], record.channel, None, None, record.at)
+        for record in left
+        if record.at < stopped
+    ]
+    return tuple(sorted(found, key=_when))
+
+
+def _compared(verdict: PageVerdict, page: Page, seen_at: int | None) -> DrillPage:
+    return DrillPage(verdict, page.user_id, page.channel, page.level, page.at, seen_at)
+
+
+def _when(page: DrillPage) -> tuple[int, str]:
+    at = page.seen_at if page.expected_at is None else page.expected_at
+    return at or 0, page.user_id
+
+
+def _page_differences(
+    index: OnCallIndex, simulation: Simulation, pages: tuple[DrillPage, ...]
+) -> Iterator[str]:
+    if simulation.outcome is Outcome.UNKNOWN:
+        return
+    for page in pages:
+        who = person_name(index, page.user_id)
+        if page.verdict is PageVerdict.MISSING and page.expected_at is not None:
+            yield (
+                f"{who} was not paged by {page.channel or 'any channel'}"
+                f" {_after(simulation, page.expected_at)}, on level {page.level}."
+            )
+        elif page.verdict is PageVerdict.UNEXPECTED and page.seen_at is not None:
+            yield (
+                f"{who} was paged by {page.channel or 'some channel'}"
+                f" {_after(simulation, page.seen_at)}, and the simulation said nothing of it."
+            )
 
 
 def _matches(page: Page, record: LogRecord) -> bool:

@@ -2,21 +2,18 @@
 
 import hashlib
 import secrets
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from calmo_pagerduty.access import store as api_keys
 from calmo_pagerduty.access.proofs import InvalidProof, ProofKeys
 from calmo_pagerduty.connections import store as connections
 from calmo_pagerduty.connections.service import PagerDutyClients
-from calmo_pagerduty.connections.store import Connection, ConnectionRemoved
+from calmo_pagerduty.connections.store import ConnectionRemoved
 from calmo_pagerduty.db.database import Database
 from calmo_pagerduty.db.transactions import Transaction
 from calmo_pagerduty.deliveries.drill_keys import KEY_PREFIX
-from calmo_pagerduty.escalation import drill_store as drills
+from calmo_pagerduty.escalation import drill_gate_service as gate, drill_store as drills
 from calmo_pagerduty.escalation.drill import (
-    TITLE,
+    GRACE_SECONDS,
     DrillState,
     DrillStep,
     Observed,
@@ -24,20 +21,17 @@ from calmo_pagerduty.escalation.drill import (
     judge_drill,
     report_document,
 )
+from calmo_pagerduty.escalation.drill_log_client import read_incident, read_log
 from calmo_pagerduty.escalation.drill_store import Drill
 from calmo_pagerduty.findings.service import record_results
 from calmo_pagerduty.kernel.instants import parse_instant
-from calmo_pagerduty.kernel.json_values import as_objects
+from calmo_pagerduty.kernel.json_values import JsonObject
 from calmo_pagerduty.kernel.model import FrozenModel
 from calmo_pagerduty.kernel.scopes import EVERYTHING
 from calmo_pagerduty.pagerduty.client import PagerDutyClient
-from calmo_pagerduty.pagerduty.errors import NotFound
-from calmo_pagerduty.pagerduty.requests import ApiRequest, JsonObject, ListRequest, Method, Paging
-from calmo_pagerduty.snapshots.incident_parsing import parse_log_record
 from calmo_pagerduty.snapshots.model import LogKind, LogRecord
 from calmo_pagerduty.snapshots.on_call import OnCallIndex
 from calmo_pagerduty.snapshots.service import SnapshotNotFound, SnapshotReader, SnapshotUnreadable
-from calmo_pagerduty.tool_calls import store as tool_calls
 from calmo_pagerduty.tool_calls.proofs import drill_claims
 from calmo_pagerduty.tool_calls.record_service import (
     CallToCreate,
@@ -45,15 +39,10 @@ from calmo_pagerduty.tool_calls.record_service import (
     ToolCallRepository,
     ToolCallTicket,
 )
-from calmo_pagerduty.tool_calls.store import ToolCall
-from calmo_pagerduty.tools.catalogue import TOOLS
-from calmo_pagerduty.tools.permissions import PrincipalRights, judge
 
-#: After this, beyond the watching, an open drill is ended.
-GRACE = timedelta(minutes=5)
+GRACE = timedelta(seconds=GRACE_SECONDS)
 PERMIT_TIMEOUT = timedelta(seconds=30)
-MAX_RECORDS = 300
-CREATE, UPDATE, RESOLVE = "create_incident", "update_incident", "resolve_incident"
+NOT_OPENED = "the incident was not opened"
 
 
 class DrillToBegin(FrozenModel):
@@ -97,6 +86,7 @@ class Sighting(FrozenModel):
 class DrillToFinish(FrozenModel):
     drill_id: str
     is_resolved: bool
+    is_cancelled: bool = False
 
 
 class FinishedDrill(FrozenModel):
@@ -127,7 +117,7 @@ class DrillHolder:
     async def begin(self, order: DrillToBegin) -> BegunDrill:
         """Check that the drill may be held, save it, and file the call that opens the incident."""
         now = datetime.now(UTC)
-        refusal, key_id = await self._database.read(lambda tx: _refusal(tx, order, now))
+        refusal, key_id = await self.why_refused(order.connection_id, order.service_id, order.key_id)
         refusal = refusal or self._origin_refusal(order, now)
         try:
             snapshot = await self._snapshots.get(EVERYTHING, order.connection_id)
@@ -135,6 +125,7 @@ class DrillHolder:
                 refusal = "the newest snapshot doesn't have the service"
         except (SnapshotNotFound, SnapshotUnreadable) as error:
             refusal = refusal or str(error)
+        refusal = refusal or await self._why_busy(order)
         drill = Drill(
             id=order.drill_id,
             connection_id=order.connection_id,
@@ -150,7 +141,26 @@ class DrillHolder:
         stored = await self._database.write(lambda tx: _insert(tx, drill))
         if refusal:
             return BegunDrill(refusal=refusal)
-        return await self._file(stored, DrillStep.OPEN)
+        begun = await self._file(stored, DrillStep.OPEN)
+        if begun.ticket is None:
+            await self._end(stored, DrillState.REFUSED, {"refusal": begun.refusal})
+        return begun
+
+    async def why_refused(self, connection_id: str, service_id: str, key_id: str | None) -> tuple[str, str]:
+        """Return why the drill may not be held ("" if it may), and the key whose rights it has."""
+        now = datetime.now(UTC)
+        return await self._database.read(
+            lambda tx: gate.why_refused(tx, connection_id, service_id, key_id, now)
+        )
+
+    async def _why_busy(self, order: DrillToBegin) -> str:
+        """Scheduled drills have workflow ids of their own, so that the rows decide: one at a time."""
+        found = await self._database.read(
+            lambda tx: drills.get_open_drill(tx, order.connection_id, order.service_id)
+        )
+        if found is None or found.id == order.drill_id:
+            return ""
+        return f"the drill {found.id} is open on this service: wait for its end, or cancel it"
 
     def _origin_refusal(self, order: DrillToBegin, now: datetime) -> str:
         """Return why the drill may not be held in the name of its key; "" if it may."""
@@ -176,7 +186,7 @@ class DrillHolder:
 
         def write(tx: Transaction) -> bool:
             drill = _require(tx, order.drill_id)
-            call = _call_of_step(tx, drill, DrillStep.OPEN)
+            call = gate.opening_call(tx, drill)
             result = {} if call is None or call.result is None else call.result
             incident_id = result.get("id") or drill.incident_id
             if not isinstance(incident_id, str):
@@ -196,7 +206,7 @@ class DrillHolder:
         """Look at the incident; if we don't know its id, find it by its key. Raises PagerDutyError."""
         drill = await self._drill(order.drill_id)
         client = await self._client(drill)
-        incident = await self._incident(client, drill)
+        incident = await read_incident(client, drill)
         if incident is None:
             return Sighting(is_open=None)
         incident_id, now = str(incident["id"]), datetime.now(UTC)
@@ -205,7 +215,8 @@ class DrillHolder:
             await self._database.write(
                 lambda tx: drills.mark_drill_opened(tx, drill.id, incident_id, opened_at, now + GRACE)
             )
-        records = await _read_log(client, incident_id)
+        records = await read_log(client, incident_id)
+        await self._save_progress(drill, records)
         status = incident.get("status")
         return Sighting(
             is_open=status != "resolved",
@@ -219,44 +230,70 @@ class DrillHolder:
         Raises PagerDutyError, SnapshotNotFound.
         """
         drill = await self._drill(order.drill_id)
-        now = datetime.now(UTC)
+        if drill.finished_at is not None:  # an attempt before this one, or whoever ended a lost drill
+            differences = (drill.report or {}).get("differences", ())
+            return FinishedDrill(drill_id=drill.id, state=drill.state, differences=len(differences))
+        is_opened = drill.incident_id is not None and drill.opened_at is not None
+        state = _end_state(order, is_opened)
         if drill.incident_id is None or drill.opened_at is None:
-            state = DrillState.DONE if order.is_resolved else DrillState.UNRESOLVED
-            report = {"refusal": "the incident was not opened"}
-            await self._database.write(
-                lambda tx: drills.mark_drill_finished(tx, drill.id, state, now, report)
-            )
+            await self._end(drill, state, {"refusal": await self._why_not_opened(drill)})
             return FinishedDrill(drill_id=drill.id, state=state)
-        records = await _read_log(await self._client(drill), drill.incident_id)
-        # The newest snapshot of before the drill: what was known when it began.
-        snapshot = await self._snapshots.get(EVERYTHING, drill.connection_id, drill.opened_at)
-        index = OnCallIndex(snapshot)
+        now = datetime.now(UTC)
+        records = await read_log(await self._client(drill), drill.incident_id)
+        index = await self._index(drill.connection_id, drill.opened_at)
         judged = judge_drill(index, drill.service_id, _observed(drill, records))
         result = drill_result(
             index, drill.id, drill.service_id, judged, int(now.timestamp()), order.is_resolved
         )
-        state = DrillState.DONE if order.is_resolved else DrillState.UNRESOLVED
 
         def write(tx: Transaction) -> None:
             record_results(tx, drill.connection_id, (result,), now)
-            drills.mark_drill_finished(tx, drill.id, state, now, report_document(drill.id, judged))
+            left_out = [] if order.is_cancelled else gate.steps_left_out(tx, drill, now)
+            report = {**report_document(index, drill.id, judged), "notes": left_out}
+            drills.mark_drill_finished(tx, drill.id, state, now, report)
 
         await self._database.write(write)
         return FinishedDrill(drill_id=drill.id, state=state, differences=len(judged.differences))
 
+    async def _save_progress(self, drill: Drill, records: tuple[LogRecord, ...]) -> None:
+        """Save whom PagerDuty has paged so far beside the simulation, if the log has grown."""
+        seen = sum(record.kind is LogKind.NOTIFY for record in records)
+        before = None if drill.report is None else drill.report.get("seen_pages")
+        if drill.opened_at is None or drill.finished_at is not None or before == seen:
+            return
+        try:
+            index = await self._index(drill.connection_id, drill.opened_at)
+        except (SnapshotNotFound, SnapshotUnreadable):
+            return  # the drill's end needs the snapshot and says so
+        judged = judge_drill(index, drill.service_id, _observed(drill, records))
+        report = report_document(index, drill.id, judged, is_final=False)
+        await self._database.write(lambda tx: drills.mark_drill_progress(tx, drill.id, report))
+
+    async def _index(self, connection_id: str, opened_at: datetime) -> OnCallIndex:
+        """Return the newest snapshot of before the drill: what was known when it began."""
+        return OnCallIndex(await self._snapshots.get(EVERYTHING, connection_id, opened_at))
+
+    async def _why_not_opened(self, drill: Drill) -> str:
+        call = await self._database.read(lambda tx: gate.opening_call(tx, drill))
+        return NOT_OPENED if call is None else f"{NOT_OPENED}: {gate.why_not_done(call)}"
+
+    async def _end(self, drill: Drill, state: DrillState, report: JsonObject) -> None:
+        now = datetime.now(UTC)
+        await self._database.write(lambda tx: drills.mark_drill_finished(tx, drill.id, state, now, report))
+
     async def _file(self, drill: Drill, step: DrillStep) -> BegunDrill:
-        tool, arguments = _call_of(drill, step)
+        tool, arguments = gate.call_of(drill, step)
         order = CallToCreate(
             key_id=drill.key_id,
             connection_id=drill.connection_id,
             tool=tool,
             arguments=arguments,
-            idempotency_key=_idempotency_key(drill.id, step),
+            idempotency_key=gate.idempotency_key(drill, step),
         )
-        if step in {DrillStep.ESCALATE, DrillStep.ACKNOWLEDGE}:
-            needs = await self._database.read(lambda tx: _needs_approval(tx, drill, tool, datetime.now(UTC)))
-            if needs:
-                return BegunDrill(refusal=needs)
+        now = datetime.now(UTC)
+        left_out = await self._database.read(lambda tx: gate.why_left_out(tx, drill, step, now))
+        if left_out:
+            return BegunDrill(refusal=left_out)
         try:
             ticket = await self._calls.create(order)
         except NotFiled as refusal:
@@ -274,58 +311,13 @@ class DrillHolder:
             raise ConnectionRemoved("the connection was removed")
         return await self._clients.client(connection, PERMIT_TIMEOUT)
 
-    async def _incident(self, client: PagerDutyClient, drill: Drill) -> JsonObject | None:
-        if drill.incident_id is not None:
-            try:
-                answer = await client.send(_get(f"/incidents/{drill.incident_id}"))
-            except NotFound:
-                return None
-            incident = answer.get("incident")
-            return incident if isinstance(incident, dict) and incident.get("id") else None
-        query = (
-            ("incident_key", drill.incident_key),
-            ("date_range", "all"),
-            ("service_ids[]", drill.service_id),
-            *(("statuses[]", status) for status in ("triggered", "acknowledged", "resolved")),
-        )
-        answer = await client.send(_get("/incidents", *query))
-        found = (item for item in as_objects(answer.get("incidents")) if item.get("id"))
-        return next((item for item in found if item.get("incident_key") == drill.incident_key), None)
 
-
-def _refusal(tx: Transaction, order: DrillToBegin, now: datetime) -> tuple[str, str]:
-    """Return why the drill may not be held ("" if it may), and the key whose rights it has."""
-    named = drills.get_drill_service(tx, order.connection_id, order.service_id)
-    if named is None:
-        return "the service was not named for drills", order.key_id or ""
-    key_id = order.key_id or named.key_id
-    connection = connections.get_connection(tx, EVERYTHING, order.connection_id)
-    caller = api_keys.get_principal(tx, key_id, now)
-    visible = connection and caller and caller.visibility.admits(connection.scope)
-    if connection is None or caller is None or caller.is_service or not visible:
-        return "the connection or the API key is gone", key_id
-    rights = PrincipalRights(caller.permissions, caller.teams)
-    # A drill must be able to end by itself, at any hour.
-    judgement = judge(TOOLS[RESOLVE], rights, connection.rules, connection.facts)
-    if not judgement.allowed or judgement.needs_approval:
-        why = judgement.words if not judgement.allowed else "it needs an approval"
-        return (
-            f"a drill must be able to resolve its incident by itself, and {RESOLVE} is not free: {why}",
-            key_id,
-        )
-    return "", key_id
-
-
-def _needs_approval(tx: Transaction, drill: Drill, tool: str, now: datetime) -> str:
-    connection: Connection | None = connections.get_connection(tx, EVERYTHING, drill.connection_id)
-    caller = api_keys.get_principal(tx, drill.key_id, now)
-    if connection is None or caller is None:
-        return "the connection or the API key is gone"
-    rights = PrincipalRights(caller.permissions, caller.teams)
-    judgement = judge(TOOLS[tool], rights, connection.rules, connection.facts)
-    if not judgement.allowed:
-        return judgement.words
-    return f"{tool} needs an approval" if judgement.needs_approval else ""
+def _end_state(order: DrillToFinish, is_opened: bool) -> DrillState:
+    if not order.is_resolved:
+        return DrillState.UNRESOLVED
+    if order.is_cancelled:
+        return DrillState.CANCELLED
+    return DrillState.DONE if is_opened else DrillState.REFUSED
 
 
 def _insert(tx: Transaction, drill: Drill) -> Drill:
@@ -338,32 +330,6 @@ def _require(tx: Transaction, drill_id: str) -> Drill:
     if drill is None:
         raise ConnectionRemoved("the drill was deleted with its connection")
     return drill
-
-
-def _call_of(drill: Drill, step: DrillStep) -> tuple[str, Mapping[str, Any]]:
-    if step is DrillStep.OPEN:
-        return CREATE, {
-            "title": TITLE,
-            "service_id": drill.service_id,
-            "incident_key": drill.incident_key,
-            "details": f"Drill {drill.id}. It ends by itself within"
-            f" {(drill.watch_seconds + int(GRACE.total_seconds())) // 60} minutes.",
-        }
-    incident = {"incident_id": drill.incident_id}
-    if step is DrillStep.ESCALATE:
-        return UPDATE, {**incident, "escalation_level": 2}
-    if step is DrillStep.ACKNOWLEDGE:
-        return UPDATE, {**incident, "status": "acknowledged"}
-    return RESOLVE, {**incident, "resolution": "The drill is over."}
-
-
-def _idempotency_key(drill_id: str, step: DrillStep) -> str:
-    return f"drill:{drill_id}:{step}"
-
-
-def _call_of_step(tx: Transaction, drill: Drill, step: DrillStep) -> ToolCall | None:
-    key = _idempotency_key(drill.id, step)
-    return tool_calls.get_repeated_call(tx, drill.connection_id, (drill.key_id,), key)
 
 
 def _new_key() -> str:
@@ -391,16 +357,3 @@ def _observed(drill: Drill, records: tuple[LogRecord, ...]) -> Observed:
         first(LogKind.ACKNOWLEDGE, drill.acknowledged_at is not None),
         drill.acknowledged_at is not None,
     )
-
-
-async def _read_log(client: PagerDutyClient, incident_id: str) -> tuple[LogRecord, ...]:
-    request = _get(f"/incidents/{incident_id}/log_entries", ("include[]", "channels"))
-    listing = ListRequest(request=request, items="log_entries", paging=Paging.CLASSIC, at_most=MAX_RECORDS)
-    items = [item async for page in client.pages(listing) for item in page.items]
-    subject = {"incident": {"id": incident_id, "type": "incident_reference"}}
-    records = (parse_log_record({**item, **subject}) for item in items)
-    return tuple(sorted((r for r in records if r is not None), key=lambda record: (record.at, record.id)))
-
-
-def _get(path: str, *query: tuple[str, str]) -> ApiRequest:
-    return ApiRequest(method=Method.GET, path=path, query=query)

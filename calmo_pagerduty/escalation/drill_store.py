@@ -116,6 +116,18 @@ def list_drills(tx: Transaction, connection_id: str, limit: int) -> tuple[Drill,
     return tuple(map(_drill, rows))
 
 
+def get_open_drill(tx: Transaction, connection_id: str, service_id: str) -> Drill | None:
+    """Return the drill that is held on a service now, the earliest if there are several."""
+    table = escalation_drills.c
+    query = sa.select(escalation_drills).where(
+        table.connection_id == connection_id,
+        table.service_id == service_id,
+        table.state.in_([str(state) for state in OPEN_STATES]),
+    )
+    row = tx.execute(query.order_by(table.asked_at, table.id).limit(1)).one_or_none()
+    return None if row is None else _drill(row)
+
+
 def list_overdue_drills(
     tx: Transaction, opened_before: datetime, asked_before: datetime
 ) -> tuple[Drill, ...]:
@@ -150,6 +162,12 @@ def mark_step_done(tx: Transaction, drill_id: str, step: DrillStep, at: datetime
     column = _TIME_OF_STEP.get(step)
     if column is not None:
         _update(tx, drill_id, **{column.name: at})
+
+
+def mark_drill_progress(tx: Transaction, drill_id: str, report: JsonObject) -> None:
+    """Save what was seen so far of a drill that is open."""
+    of_drill = sa.and_(escalation_drills.c.id == drill_id, escalation_drills.c.finished_at.is_(None))
+    tx.execute(sa.update(escalation_drills).where(of_drill).values(report=report))
 
 
 def mark_drill_finished(

@@ -7,6 +7,7 @@ the person and those who may see persons.
 from dataclasses import replace
 
 from calmo_pagerduty.access.persons import PersonVisibility
+from calmo_pagerduty.escalation.drill import PageVerdict
 from calmo_pagerduty.findings.model import AnalysisResult
 from calmo_pagerduty.findings.persons import HIDDEN, finding_for
 from calmo_pagerduty.kernel.json_values import JsonObject
@@ -41,10 +42,21 @@ def simulation_for(report: JsonObject, persons: PersonVisibility) -> JsonObject:
 
 
 def drill_report_for(report: JsonObject | None, persons: PersonVisibility) -> JsonObject | None:
-    """Return a drill's report as this reader may see it. Its sentences name persons."""
+    """Return a drill's report as this reader may see it.
+
+    Its sentences name persons, and so do pages that differ from the simulation.
+    """
     if report is None or persons.everybody or "differences" not in report:
         return report
-    return {**report, "differences": [HIDDEN for _ in report["differences"]]}
+    pages = [_page_for(page, persons) for page in report.get("pages", ())]
+    return {**report, "differences": [HIDDEN for _ in report["differences"]], "pages": pages}
+
+
+def _page_for(page: JsonObject, persons: PersonVisibility) -> JsonObject:
+    differs = page["verdict"] in {PageVerdict.MISSING, PageVerdict.UNEXPECTED}
+    if not differs or persons.admits([page["person"]["id"]]):
+        return page
+    return {**page, "person": {"id": None, "name": SOMEBODY}}
 
 
 def _level_for(level: JsonObject, persons: PersonVisibility) -> JsonObject:

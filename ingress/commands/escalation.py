@@ -3,22 +3,19 @@
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import quote
+from typing import Annotated, Any
 
 import typer
 
-from ingress.commands.connection_paths import connection_path
+from ingress.commands.drills import add_drill_commands, escalation_path
 from ingress.commands.instances import client_of
 from ingress.commands.options import AS_JSON, CONNECTION, DATA_DIR
-from ingress.commands.output import echo_text, emit
-
-if TYPE_CHECKING:
-    from calmo_pagerduty.clients.rest import ApiClient
+from ingress.commands.output import echo_text
 
 app = typer.Typer(
     no_args_is_help=True, help="Simulate incidents, lint escalation policies, see answers, hold drills."
 )
+add_drill_commands(app)
 
 Json = dict[str, Any]
 NOW = typer.Option("--now", help="The time of the analysis (UTC). Default: now")
@@ -48,7 +45,7 @@ def simulate(
     client = client_of(data_dir)
     lanes = None if as_json else "true"
     params = _params({"at": at, "as_of": as_of}, service=service, urgency=urgency, lanes=lanes)
-    report = client.get(_path(client, connection, "simulation"), params)
+    report = client.get(escalation_path(client, connection, "simulation"), params)
     if as_json:
         typer.echo(json.dumps(report))
     else:
@@ -71,7 +68,7 @@ def lint(
 ) -> None:
     """List what would keep a page from reaching somebody. Exits with 1 for a grave finding."""
     client = client_of(data_dir)
-    path = _path(client, connection, "lint")
+    path = escalation_path(client, connection, "lint")
     params = _params({"now": now, "as_of": as_of}, days=str(days))
     if form in {"md", "csv"}:
         echo_text(client.text(path, [*params, ("format", form)]), nl=False)
@@ -99,84 +96,13 @@ def response(
     """Show how incidents are answered: curves per level, expected times, advice, and where the time goes."""
     client = client_of(data_dir)
     params = _params({"now": now, "as_of": as_of}, policy=policy)
-    result = client.get(_path(client, connection, "response"), params)
+    result = client.get(escalation_path(client, connection, "response"), params)
     if as_json:
         typer.echo(json.dumps(result))
         return
     from ingress.commands.escalation_view import print_response  # noqa: PLC0415 - imports rich
 
     print_response(result)
-
-
-@app.command()
-def drill(
-    service: Annotated[str, typer.Argument(help="The service's id at PagerDuty")],
-    watch_minutes: Annotated[
-        int, typer.Option(min=1, max=60, help="How long to watch before the drill escalates")
-    ] = 5,
-    yes: Annotated[bool, typer.Option("--yes", help="Don't ask: page the people on call now")] = False,
-    connection: Annotated[str | None, CONNECTION] = None,
-    as_json: Annotated[bool, AS_JSON] = False,
-    data_dir: Annotated[Path | None, DATA_DIR] = None,
-) -> None:
-    """Hold a drill on a service that was named for drills. It pages the people who are on call now."""
-    client = client_of(data_dir)
-    if not yes:
-        typer.confirm("This pages the people who are on call now. Go on?", abort=True)
-    body = {"service": service, "watch_minutes": watch_minutes}
-    started = client.send("POST", _path(client, connection, "drills"), body)
-    emit(started, as_json, lambda answer: f"{answer['drill']}: see `escalation drills`\n")
-
-
-@app.command()
-def drills(
-    connection: Annotated[str | None, CONNECTION] = None,
-    as_json: Annotated[bool, AS_JSON] = False,
-    data_dir: Annotated[Path | None, DATA_DIR] = None,
-) -> None:
-    """List drills, the newest first, with what differed from the simulation."""
-    client = client_of(data_dir)
-    found = client.get(_path(client, connection, "drills"))
-    if as_json:
-        typer.echo(json.dumps(found))
-        return
-    from ingress.commands.escalation_view import print_drills  # noqa: PLC0415 - imports rich
-
-    print_drills(found)
-
-
-@app.command("drill-service")
-def drill_service(
-    service: Annotated[str | None, typer.Argument(help="Name this service for drills")] = None,
-    every_days: Annotated[
-        int | None, typer.Option(min=1, max=365, help="Hold a drill so often. Default: on demand")
-    ] = None,
-    forget: Annotated[bool, typer.Option("--forget", help="Hold no more drills on the service")] = False,
-    connection: Annotated[str | None, CONNECTION] = None,
-    as_json: Annotated[bool, AS_JSON] = False,
-    data_dir: Annotated[Path | None, DATA_DIR] = None,
-) -> None:
-    """Name a service for drills, or list those that were named."""
-    client = client_of(data_dir)
-    path = _path(client, connection, "drill-services")
-    if service is not None and forget:
-        client.send("DELETE", f"{path}/{quote(service, safe='')}")
-    elif service is not None:
-        client.send("POST", path, {"service": service, "every_days": every_days})
-    emit(client.get(path), as_json, _services_text)
-
-
-def _services_text(answer: Json) -> str:
-    lines = [f"{row['service']}: {_how_often(row['every_days'])}\n" for row in answer["services"]]
-    return "".join(lines) or "no service was named for drills\n"
-
-
-def _how_often(every_days: int | None) -> str:
-    return "on demand" if every_days is None else f"every {every_days} days"
-
-
-def _path(client: "ApiClient", connection: str | None, name: str) -> str:
-    return f"{connection_path(client, connection)}/escalation/{name}"
 
 
 def _params(times: dict[str, datetime | None], **others: str | None) -> list[tuple[str, str]]:

@@ -120,22 +120,6 @@ def print_response(result: Json) -> None:
         console.print("No high-urgency incident with an assignment in its log: insufficient data.")
 
 
-def print_drills(found: Json) -> None:
-    console = _console()
-    table = empty_table("drill", "service", "state", "asked", "differences")
-    for drill in found["drills"]:
-        report = drill["report"] or {}
-        words = report.get("refusal") or "; ".join(report.get("differences") or []) or "none"
-        table.add_row(
-            drill["id"],
-            cell_text(drill["service"]),
-            cell_text(drill["state"]),
-            cell_text(drill["asked_at"][:16]),
-            cell_text(words if drill["finished_at"] else "-"),
-        )
-    console.print(table if found["drills"] else "no drill was held yet")
-
-
 def _print_policy(console: Console, policy: Json) -> None:
     curves, markers = [], []
     for level in policy["levels"]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from temporalio.client import (
     Client,
     Schedule,
+    ScheduleActionExecutionStartWorkflow,
     ScheduleActionStartWorkflow,
     ScheduleAlreadyRunningError,
     ScheduleIntervalSpec,
@@ -13,6 +14,8 @@ from temporalio.client import (
     ScheduleSpec,
     ScheduleUpdate,
     ScheduleUpdateInput,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
 )
 from temporalio.common import (
     SearchAttributePair,
@@ -23,6 +26,7 @@ from temporalio.common import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from calmo_pagerduty.escalation.drill_service import drill_id_of
+from calmo_pagerduty.escalation.drill_store import Drill
 from calmo_pagerduty.temporal.handle import TemporalUnavailable
 from workflows import names
 from workflows.escalation_drill import DrillStart
@@ -52,6 +56,43 @@ async def start_drill(client: Client, task_queue: str, scope: str, start: DrillS
     except RPCError as error:
         raise TemporalUnavailable(str(error.status.name)) from error
     return start.ends or drill_id_of(run_id)
+
+
+async def cancel_drill(client: Client, connection_id: str, drill: Drill) -> bool:
+    """Cancel the workflow that holds a drill. False if none does. Raises TemporalUnavailable."""
+    own_id = names.drill_workflow_id(connection_id, drill.service_id)
+    try:
+        for workflow_id in (own_id, *await _running_by_schedule(client, own_id)):
+            description = await _describe(client, workflow_id)
+            if description is None or description.status is not WorkflowExecutionStatus.RUNNING:
+                continue
+            if drill_id_of(description.run_id) == drill.id:
+                await client.get_workflow_handle(workflow_id, run_id=description.run_id).cancel()
+                return True
+    except RPCError as error:
+        raise TemporalUnavailable(str(error.status.name)) from error
+    return False
+
+
+async def _running_by_schedule(client: Client, schedule_id: str) -> tuple[str, ...]:
+    """Return the ids of the workflows that a schedule runs now: each ends with the time of its start."""
+    try:
+        description = await client.get_schedule_handle(schedule_id).describe()
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return ()
+        raise
+    running = description.info.running_actions
+    return tuple(x.workflow_id for x in running if isinstance(x, ScheduleActionExecutionStartWorkflow))
+
+
+async def _describe(client: Client, workflow_id: str) -> WorkflowExecutionDescription | None:
+    try:
+        return await client.get_workflow_handle(workflow_id).describe()
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise
 
 
 async def keep_schedule(

@@ -34,6 +34,7 @@ from calmo_pagerduty.snapshots.service import SnapshotReader
 from ingress.api.endpoints import Endpoint, EndpointRow, Json, Media
 from ingress.api.errors import ResourceNotFound
 from ingress.api.pictures import svg_response
+from ingress.escalation.finding_services import service_id_of
 from ingress.escalation.models import (
     AnalysisModel,
     LadderQuery,
@@ -171,7 +172,7 @@ class EscalationEndpoints:
         self, request: Request, principal: Principal, query: SimulationQuery
     ) -> tuple[OnCallIndex, Simulation]:
         index = OnCallIndex(await self._snapshot(request, principal, query))
-        service_id = _service_id(index, query.service)
+        service_id = service_id_of(index.services, query.service)
         return index, simulate_with(index, service_id, _seconds(query.at), query.urgency)
 
     async def _snapshot(
@@ -191,14 +192,3 @@ def _zone(snapshot: AccountSnapshot) -> ZoneInfo:
 
 def _seconds(moment: datetime | None) -> int:
     return int((datetime.now(UTC) if moment is None else to_utc(moment)).timestamp())
-
-
-def _service_id(index: OnCallIndex, text: str) -> str:
-    """Return the id of the service with that id or name. Raises ResourceNotFound."""
-    if text in index.services:
-        return text
-    named = sorted(id_ for id_, service in index.services.items() if service.name.lower() == text.lower())
-    if len(named) != 1:
-        several = f"{len(named)} services are called" if named else "the snapshot has no service"
-        raise ResourceNotFound(f"{several} {text!r}")
-    return named[0]

@@ -46,7 +46,7 @@ def judged(*records: LogRecord, snapshot: AccountSnapshot | None = None) -> Dril
 def test_a_drill_that_goes_as_simulated_has_no_difference() -> None:
     report = judged(*AS_SIMULATED)
     assert report.differences == ()
-    assert len(report.expected) == 2
+    assert report.expected == 2
 
 
 def test_a_page_that_was_due_and_did_not_come_is_named() -> None:

@@ -5,12 +5,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import is_cancelled_exception
 
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.deliveries.model import DeliveryState
 from calmo_pagerduty.escalation import drill_store as drills
 from calmo_pagerduty.escalation.drill import DrillState
+from calmo_pagerduty.escalation.drill_service import DrillToBegin
 from calmo_pagerduty.tools.classes import Risk
+from calmo_pagerduty.tools.permissions import Switch
 from pagerduty_simulator.resources import IncidentStatus
 from tests.support.connected import WRITES_ON
 from tests.support.doors import rows
@@ -19,7 +23,16 @@ from tests.support.eventually import eventually
 from tests.support.parts import Parts
 from tests.support.pasts import Past
 from tests.support.patience import STORY
-from tests.support.recorded_drills import hold, name_service, service_of, stored_snapshot
+from tests.support.recorded_drills import (
+    begin,
+    cancel,
+    drill_path,
+    hold,
+    name_service,
+    service_of,
+    shown,
+    stored_snapshot,
+)
 from tests.support.system import System, running_system
 
 
@@ -45,7 +58,9 @@ async def test_a_drill_pages_escalates_acknowledges_resolves_and_is_no_issue(sys
     assert drill.acknowledged_at is not None
     assert drill.report is not None
     assert drill.report["differences"] == []
+    assert drill.report["notes"] == []
     assert drill.report["seen_pages"] >= 1
+    assert {page["verdict"] for page in drill.report["pages"]} <= {"as_simulated", "not_due"}
     account = system.site.account
     assert account.incidents[drill.incident_id].status is IncidentStatus.RESOLVED
     assert drill.incident_id not in system.issues()
@@ -72,7 +87,8 @@ async def test_a_service_that_was_not_named_gets_no_drill(system: System) -> Non
     before = len(system.site.account.incidents)
     _, drill = await hold(system)
     assert drill.state is DrillState.REFUSED
-    assert drill.report == {"refusal": "the service was not named for drills"}
+    assert drill.report is not None
+    assert drill.report["refusal"].startswith("the service was not named for drills: calmo-pagerduty")
     assert len(system.site.account.incidents) == before
 
 
@@ -84,6 +100,89 @@ async def test_a_drill_that_could_not_end_by_itself_is_refused(system: System) -
     assert drill.state is DrillState.REFUSED
     assert drill.report is not None
     assert "must be able to resolve its incident by itself" in drill.report["refusal"]
+
+
+async def test_a_drill_that_may_not_open_its_incident_is_refused_with_the_reason(system: System) -> None:
+    await stored_snapshot(system)
+    name_service(system)
+    system.permit(WRITES_ON.model_copy(update={"switches": {"risk:medium": Switch.ALLOW}}))
+    _, drill = await hold(system)
+    assert drill.state is DrillState.REFUSED
+    assert drill.report is not None
+    assert "create_incident" in drill.report["refusal"]
+    assert drill.finished_at is not None
+    asked = {"service": service_of(system)}
+    path = f"/api/connections/{system.connection_id}/escalation/drills"
+    answer = await system.http.post(path, json=asked, headers=system.headers)
+    assert (answer.status_code, "create_incident" in answer.text) == (409, True)
+
+
+async def test_a_drill_is_watched_and_cancelled_and_its_incident_ends(system: System) -> None:
+    await stored_snapshot(system)
+    name_service(system)
+    workflow_id, drill_id = await begin(system, watch_seconds=600)
+    watched = await shown(system, drill_id, lambda drill: bool(drill["report"]))
+    assert watched["state"] == "watching"
+    assert watched["report"]["is_final"] is False
+    seen = [page for page in watched["report"]["pages"] if page["seen_after_minutes"] is not None]
+    assert seen
+    assert seen[0]["verdict"] == "as_simulated"
+    # A second drill of the service is refused while this one is open, also one of a schedule.
+    named = {"connection_id": system.connection_id, "service_id": service_of(system)}
+    order = DrillToBegin(drill_id="drill_of_a_schedule", **named)
+    busy = await system.ingress.services.drill_holder.begin(order)
+    assert drill_id in busy.refusal
+    ended = await cancel(system, drill_id)
+    assert ended["state"] == "cancelled"
+    assert ended["report"]["is_final"] is True
+    assert system.site.account.incidents[ended["incident_id"]].status is IncidentStatus.RESOLVED
+    with pytest.raises(WorkflowFailureError) as failure:
+        await system.temporal.get_workflow_handle(workflow_id).result()
+    assert is_cancelled_exception(failure.value.cause)
+    again = await system.http.post(f"{drill_path(system, drill_id)}/cancel", headers=system.headers)
+    assert (again.status_code, "is over: cancelled" in again.text) == (409, True)
+    await told(system)
+    assert system.issues() == {}
+
+
+async def test_an_opening_that_needs_an_approval_pages_nobody_before(system: System) -> None:
+    await stored_snapshot(system)
+    name_service(system)
+    system.permit(WRITES_ON.model_copy(update={"approve": frozenset({Risk.HIGH})}))
+    before = len(system.site.account.incidents)
+    for approve, state in ((False, "refused"), (True, "done")):
+        _, drill_id = await begin(system)
+        waiting = await shown(system, drill_id, lambda drill: drill["waits_for_call"] is not None)
+        assert waiting["state"] == "opening"
+        assert len(system.site.account.incidents) == before
+        decision = "approve" if approve else "deny"
+        call = f"/api/tool-calls/{waiting['waits_for_call']}/{decision}"
+        answer = await system.http.post(call, json={}, headers=system.a_key(person="an approver"))
+        assert answer.is_success, answer.text
+        ended = await shown(system, drill_id, lambda drill: drill["finished_at"] is not None)
+        assert ended["state"] == state
+        assert ended["waits_for_call"] is None
+        assert ("is denied" in str(ended["report"])) is not approve
+    assert len(system.site.account.incidents) == before + 1
+    assert system.site.account.incidents[ended["incident_id"]].status is IncidentStatus.RESOLVED
+
+
+async def test_a_drill_that_was_cancelled_before_its_approval_never_pages(system: System) -> None:
+    await stored_snapshot(system)
+    name_service(system)
+    system.permit(WRITES_ON.model_copy(update={"approve": frozenset({Risk.HIGH})}))
+    before = len(system.site.account.incidents)
+    _, drill_id = await begin(system)
+    waiting = await shown(system, drill_id, lambda drill: drill["waits_for_call"] is not None)
+    ended = await cancel(system, drill_id)
+    assert (ended["state"], ended["incident_id"]) == ("cancelled", None)
+    late = await system.http.post(
+        f"/api/tool-calls/{waiting['waits_for_call']}/approve",
+        json={},
+        headers=system.a_key(person="an approver"),
+    )
+    assert not late.is_success
+    assert len(system.site.account.incidents) == before
 
 
 async def test_a_drill_whose_workflow_was_lost_is_ended_after_its_deadline(system: System) -> None:

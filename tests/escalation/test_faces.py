@@ -17,7 +17,7 @@ from tests.escalation.test_response import busy_account
 from tests.support.doors import Doorway, make_key, open_doorway
 from tests.support.parts import Parts
 from tests.support.pasts import Past
-from tests.support.recorded_drills import service_of
+from tests.support.recorded_drills import service_of, stored_snapshot
 from tests.support.small_accounts import DAY, MONDAY, account, level, policy, schedule, service, user
 from tests.support.snapshots import store_snapshot
 from tests.support.system import System, running_system
@@ -128,12 +128,10 @@ def test_the_terminal_says_everything_in_words(capsys: pytest.CaptureFixture[str
 
     escalation_view.print_lint(result_document(lint.analyse(world(), MONDAY)), None)
     escalation_view.print_response(result_document(response_analysis.analyse(busy_account(400), MONDAY)))
-    escalation_view.print_drills({"drills": []})
     told = capsys.readouterr().out
     assert "never paged there" in told
     assert "Advice: level 1 moves on after" in told
     assert "Where the time to acknowledge went" in told
-    assert "no drill was held yet" in told
     assert "\x1b" not in told
 
 
@@ -150,12 +148,19 @@ async def test_naming_a_service_keeps_its_schedule_of_drills(system: System) -> 
         names.drill_workflow_id(system.connection_id, service_id)
     )
     http = system.http
+    name = system.site.account.services[service_id].name
+    early = await http.post(f"{path}/drill-services", json={"service": service_id}, headers=headers)
+    assert (early.status_code, "no snapshot" in early.text) == (404, True)
+    await stored_snapshot(system)
     unnamed = await http.post(f"{path}/drills", json={"service": service_id}, headers=headers)
-    assert unnamed.status_code == 409
-    for every_days in (30, 7):
-        body = {"service": service_id, "every_days": every_days}
+    assert (unnamed.status_code, "escalation drill-service" in unnamed.text) == (409, True)
+    unknown = await http.post(f"{path}/drill-services", json={"service": "No such"}, headers=headers)
+    assert (unknown.status_code, "no service 'No such'" in unknown.text) == (404, True)
+    for every_days, text in ((30, service_id), (7, name.upper())):
+        body = {"service": text, "every_days": every_days}
         named = await http.post(f"{path}/drill-services", json=body, headers=headers)
         assert named.json()["every_days"] == every_days
+        assert (named.json()["service"], named.json()["service_name"]) == (service_id, name)
         description = await schedule_handle.describe()
         assert description.schedule.spec.intervals[0].every.days == every_days
     gone = await http.delete(f"{path}/drill-services/{service_id}", headers=headers)

@@ -3,19 +3,24 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from calmo_pagerduty.escalation import drill_store as drills
 from calmo_pagerduty.escalation.drill_store import Drill, DrillService
 from calmo_pagerduty.snapshots.model import AccountSnapshot
+from calmo_pagerduty.tools.classes import Risk
 from ingress.escalation.drill_starting import start_drill
 from tests.support.builders import new_id
 from tests.support.connected import WRITES_ON
+from tests.support.eventually import eventually
+from tests.support.patience import STORY
 from tests.support.snapshot_over_rest import snapshot_over_rest
 from tests.support.snapshots import store_snapshot_of
 from tests.support.system import System
 from workflows import names
 from workflows.escalation_drill import DrillStart
 
+Json = dict[str, Any]
 #: Returns the workflow's id.
 Scenario = Callable[[System], Awaitable[str]]
 
@@ -39,9 +44,8 @@ def name_service(system: System, service_id: str | None = None) -> None:
     system.database.write_blocking(lambda tx: drills.upsert_drill_service(tx, system.connection_id, named))
 
 
-async def hold(system: System, **start: object) -> tuple[str, Drill]:
-    """Hold a drill to its end. Return the workflow's id and the drill."""
-    services = system.ingress.services
+async def begin(system: System, **start: object) -> tuple[str, str]:
+    """Start a drill. Return the workflow's id and the drill's."""
     order = DrillStart.model_validate(
         {
             "connection_id": system.connection_id,
@@ -51,12 +55,64 @@ async def hold(system: System, **start: object) -> tuple[str, Drill]:
             **start,
         }
     )
-    drill_id = await start_drill(system.temporal, services.settings.task_queue, "organization:acme", order)
-    workflow_id = names.drill_workflow_id(system.connection_id, order.service_id)
+    drill_id = await start_drill(system.temporal, system.task_queue, "organization:acme", order)
+    return names.drill_workflow_id(system.connection_id, order.service_id), drill_id
+
+
+async def hold(system: System, **start: object) -> tuple[str, Drill]:
+    """Hold a drill to its end. Return the workflow's id and the drill."""
+    workflow_id, drill_id = await begin(system, **start)
     await system.temporal.get_workflow_handle(workflow_id).result()
+    return workflow_id, stored_drill(system, drill_id)
+
+
+def stored_drill(system: System, drill_id: str) -> Drill:
     drill = system.database.read_blocking(lambda tx: drills.get_drill(tx, drill_id))
     assert drill is not None
-    return workflow_id, drill
+    return drill
+
+
+def drill_path(system: System, drill_id: str) -> str:
+    return f"/api/connections/{system.connection_id}/escalation/drills/{drill_id}"
+
+
+async def shown(system: System, drill_id: str, condition: Callable[[Json], bool]) -> Json:
+    """Wait until the drill that REST shows fulfils a condition, and return it."""
+
+    async def show() -> Json:
+        answer = await system.http.get(drill_path(system, drill_id), headers=system.headers)
+        return dict(answer.json())
+
+    return await eventually(show, lambda drill: "state" in drill and condition(drill), STORY)
+
+
+async def cancel(system: System, drill_id: str) -> Json:
+    """Cancel a drill over REST, and wait for its end."""
+    path = f"{drill_path(system, drill_id)}/cancel"
+    answer = await system.http.post(path, headers=system.headers)
+    assert answer.status_code == 202, answer.text
+    return await shown(system, drill_id, lambda drill: drill["finished_at"] is not None)
+
+
+async def drill_cancelled(system: System) -> str:
+    """Somebody cancels it while it is watched."""
+    await stored_snapshot(system)
+    name_service(system)
+    workflow_id, drill_id = await begin(system, watch_seconds=600)
+    await shown(system, drill_id, lambda drill: drill["state"] == "watching")
+    await cancel(system, drill_id)
+    return workflow_id
+
+
+async def drill_cancelled_before_its_approval(system: System) -> str:
+    """Its opening waits for an approval, and somebody cancels it."""
+    await stored_snapshot(system)
+    name_service(system)
+    system.permit(WRITES_ON.model_copy(update={"approve": frozenset({Risk.HIGH})}))
+    workflow_id, drill_id = await begin(system)
+    await shown(system, drill_id, lambda drill: drill["waits_for_call"] is not None)
+    await cancel(system, drill_id)
+    return workflow_id
 
 
 async def drill_held(system: System) -> str:
@@ -83,6 +139,8 @@ async def drill_that_may_not_escalate(system: System) -> str:
 
 
 SCENARIOS: Mapping[str, Scenario] = {
+    "drill_cancelled": drill_cancelled,
+    "drill_cancelled_before_its_approval": drill_cancelled_before_its_approval,
     "drill_held": drill_held,
     "drill_refused": drill_refused,
     "drill_that_may_not_escalate": drill_that_may_not_escalate,

@@ -1,6 +1,6 @@
 """One of everything, per owner: what a foreign principal must never see."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from calmo_pagerduty.access import audit_store as audit, store as api_keys
 from calmo_pagerduty.access.permissions import ALL_PERMISSIONS
 from calmo_pagerduty.db import tables
 from calmo_pagerduty.db.encryption import Keyring
+from calmo_pagerduty.escalation import drill_store as drills
 from calmo_pagerduty.findings.model import Entity
 from calmo_pagerduty.findings.service import record_results
 from calmo_pagerduty.kernel.incident_ref import IncidentRef
@@ -26,6 +27,7 @@ from tests.support.builders import SECRET, an_event, body_of, headers_for, new_i
 from tests.support.connected import add_connection
 from tests.support.cover import cover_request
 from tests.support.doors import make_webhook, save_pending
+from tests.support.drills import new_drill
 from tests.support.findings import a_finding, a_result
 from tests.support.sample_context import store_context
 from tests.support.saved_scenarios import a_saved_scenario
@@ -142,6 +144,8 @@ async def make_world(service: System, keyring: Keyring, scope: str) -> World:
             sa.select(tables.findings.c.id).where(tables.findings.c.connection_id == connection)
         ).scalar_one()
         people: dict[str, Any] = {"user_id": canary, "candidates": (canary,), "asked": (canary,)}
+        drill = replace(new_drill(connection, now), id=connection, report={"refusal": canary})
+        drills.insert_drill(transaction, drill)
         cover = cover_request(connection, now, schedule_id=canary, created_by=canary, **people)
         workload.insert_request(transaction, cover)
         paid = {"pay": {"currency": "EUR", "base_rate": "1"}}

@@ -169,6 +169,8 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "POST /api/connections/{id}/escalation/drills": (
         Named("connection", body=lambda w: {"service": "PSHOP"}),
     ),
+    "GET /api/connections/{id}/escalation/drills/{drill}": (Named("connection"),),
+    "POST /api/connections/{id}/escalation/drills/{drill}/cancel": (Named("connection"),),
     "GET /api/connections/{id}/escalation/drill-services": (Named("connection"),),
     "POST /api/connections/{id}/escalation/drill-services": (
         Named("connection", body=lambda w: {"service": "PSHOP"}),
