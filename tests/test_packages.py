@@ -1,11 +1,13 @@
 """Setting up: the locks, and what uv is told of pip's settings."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import packages
+from calmo_pagerduty import __version__
 
 ROOT = Path(__file__).parent.parent
 
@@ -58,3 +60,8 @@ def test_what_is_set_for_uv_itself_wins() -> None:
     environment = {"UV_DEFAULT_INDEX": "https://uv.example/simple"}
     told = packages.uv_environment({"index-url": "https://pip.example/simple"}, environment)
     assert told["UV_DEFAULT_INDEX"] == "https://uv.example/simple"
+
+
+def test_the_release_is_the_same_everywhere() -> None:
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    assert project["version"] == __version__

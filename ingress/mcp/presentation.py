@@ -23,13 +23,16 @@ from mcp_types import (
     ToolAnnotations,
 )
 
+from calmo_pagerduty import __version__
 from calmo_pagerduty.contexts.model import MAX_VERSION
+from calmo_pagerduty.kernel.nearest_name import nearest_hint
 from calmo_pagerduty.kernel.untrusted_text import clean_json, sanitize_text
 from calmo_pagerduty.tools.arguments import input_schema
 from calmo_pagerduty.tools.catalogue import TOOLS
 from calmo_pagerduty.tools.classes import Access
 from calmo_pagerduty.tools.model import Tool as ToolRow
 from ingress.mcp.action_tool import ACT_TOOL, build_action_tool
+from ingress.mcp.answer_budget import fit, lean_list, smaller_limit
 from ingress.mcp.context_tool import CONTEXT_TOOL, build_context_tool
 from ingress.mcp.report_shapes import ReportShape, build_report_tool
 
@@ -115,21 +118,23 @@ def build_server(backend_of: BackendOf) -> Server[Any]:
             if params.name == TICKET_TOOL:
                 return build_result(await backend.get_call(str(arguments.get("ticket", ""))))
             if params.name == CONTEXT_TOOL:
-                return _content(
-                    {"notice": NOTICE, **await backend.context(*_parse_context_request(arguments))}
-                )
+                digest = await backend.context(*_parse_context_request(arguments))
+                return _content(fit({"notice": NOTICE, **digest}))
             if report := await backend.find_report(params.name):
                 return _report(await backend.report(report, arguments))
             key = arguments.pop("idempotency_key", None)
             key = None if key is None else str(key)
             if params.name == ACT_TOOL:
                 return build_result(await backend.act(*_parse_action(arguments), key))
-            return build_result(await backend.call(params.name, arguments, key))
+            if params.name not in TOOLS:
+                raise MCPError(INVALID_PARAMS, f"there is no tool {params.name[:60]!r}{_near(params.name)}")
+            return build_result(await _call_within_budget(backend, params.name, arguments, key))
         except CannotServe as error:
             return build_failure(str(error))
 
     return Server(
         "calmo-pagerduty",
+        version=__version__,
         title="Calmo PagerDuty",
         instructions=INSTRUCTIONS,
         # Without this, the SDK would list all tools at each call to check its arguments.
@@ -139,9 +144,29 @@ def build_server(backend_of: BackendOf) -> Server[Any]:
     )
 
 
+async def _call_within_budget(backend: ToolBackend, name: str, arguments: Json, key: str | None) -> Json:
+    """Call a tool. A list that is too long is read again with fewer items, so that `next` continues it."""
+    call = await backend.call(name, arguments, key)
+    tool = TOOLS[name]
+    if call["state"] != "done" or tool.writes or "limit" not in tool.arguments.model_fields:
+        return call
+    limit = smaller_limit(lean_list(call["result"]))
+    return call if limit is None else await backend.call(name, {**arguments, "limit": limit}, key)
+
+
+def _near(name: str) -> str:
+    own = (ACT_TOOL, CONTEXT_TOOL, TICKET_TOOL)
+    return nearest_hint(name, (*TOOLS, *own)) or "; tools/list names those that this key may use"
+
+
 def _report(answer: Any) -> CallToolResult:
     """Return an endpoint's answer. Names of people and things in it were written in PagerDuty."""
-    return _content({"state": "done", "notice": NOTICE, "untrusted": clean_json(answer, MAX_TEXT_LENGTH)})
+    return _content({"state": "done", "notice": NOTICE, "untrusted": _data(answer)})
+
+
+def _data(value: Any) -> Any:
+    """Return outside data as an agent reads it: without invisible characters, within the budget."""
+    return fit(clean_json(lean_list(value), MAX_TEXT_LENGTH))
 
 
 def _parse_action(arguments: dict[str, Any]) -> tuple[str, str, Json]:
@@ -214,9 +239,7 @@ def build_result(call: Json) -> CallToolResult:
     """Return a call's state as the result for the agent."""
     state = call["state"]
     if state == "done":
-        return _content(
-            {"state": "done", "notice": NOTICE, "untrusted": clean_json(call["result"], MAX_TEXT_LENGTH)}
-        )
+        return _content({"state": "done", "notice": NOTICE, "untrusted": _data(call["result"])})
     if state in {"waiting", "running"}:
         explanation = (
             "a person must approve it first; nothing has been done yet"
@@ -240,5 +263,6 @@ def build_failure(message: str) -> CallToolResult:
 
 def _content(value: Json, is_error: bool = False) -> CallToolResult:
     plain = {name: part for name, part in value.items() if part is not None}
-    text = TextContent(text=json.dumps(plain))
-    return CallToolResult(content=[text], structured_content=plain, is_error=is_error)
+    # One copy: what an agent gets twice, its model reads twice.
+    text = TextContent(text=json.dumps(plain, ensure_ascii=False))
+    return CallToolResult(content=[text], is_error=is_error)

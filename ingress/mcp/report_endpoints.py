@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from calmo_pagerduty.access.store import Principal
+from calmo_pagerduty.kernel.validation_text import validation_text
 from ingress.api.endpoints import Endpoint, EndpointRow
 from ingress.mcp.report_shapes import InvalidInput, ReportCall
 from ingress.mcp.report_tools import REPORT_TOOLS
@@ -52,5 +53,7 @@ def _input(endpoint: Endpoint[Any, Any], call: ReportCall) -> Any:
     try:
         return endpoint.takes.model_validate(call.fields)
     except ValidationError as error:
-        problems = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        problems = (
+            f"{'.'.join(map(str, fault['loc']))}: {validation_text(fault)}" for fault in error.errors()
+        )
         raise InvalidInput("; ".join(problems)) from error

@@ -14,7 +14,7 @@ from calmo_pagerduty.contexts.rendering.digest import MAX_BYTES, context_digest
 from tests.context_rendering.conftest import Told, an_issue
 from tests.support.builders import new_id
 from tests.support.connected import add_connection
-from tests.support.mcp_text import text_of
+from tests.support.mcp_text import data_of, text_of
 from tests.support.sample_context import BEGAN, a_context
 from tests.support.tool_callers import agent, served
 
@@ -30,7 +30,7 @@ def told_by(answer: Any) -> Mapping[str, Any]:
     assert not answer.is_error, text_of(answer)
     assert len(text_of(answer)) <= MAX_BYTES + 500
     told: Mapping[str, Any] = json.loads(text_of(answer))
-    assert told == answer.structured_content
+    assert told == data_of(answer)
     return told
 
 

@@ -12,6 +12,7 @@ from calmo_pagerduty.tools.classes import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules
 from ingress.mcp.action_tool import ACT_TOOL
 from tests.support.connected import WRITES_ON
+from tests.support.mcp_text import data_of
 from tests.support.system import System
 from tests.support.terminal import Terminal
 from tests.support.tool_callers import agent, served
@@ -54,8 +55,8 @@ async def test_an_agent_acts_over_mcp_through_the_gate(system: System) -> None:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
         assert tools[ACT_TOOL].input_schema["properties"]["action"]["enum"] == list(Action)
         done = await client.call_tool(ACT_TOOL, {"issue": incident, "action": "acknowledge"})
-        assert done.structured_content is not None
-        assert done.structured_content["state"] == "done", done
+        assert data_of(done) is not None
+        assert data_of(done)["state"] == "done", done
         issue = system.ref(incident).issue_id
         note = {"issue": issue, "action": "add_note", "arguments": {"content": "Hi."}, "idempotency_key": "k"}
         for _ in range(2):
@@ -104,8 +105,8 @@ async def test_an_agent_on_this_machine_acts_over_standard_input(system: System)
         async with McpClient(stdio_client(server)) as client:
             assert ACT_TOOL in {tool.name for tool in (await client.list_tools()).tools}
             done = await client.call_tool(ACT_TOOL, {"issue": incident, "action": "resolve"})
-    assert done.structured_content is not None
-    assert done.structured_content["state"] == "done"
+    assert data_of(done) is not None
+    assert data_of(done)["state"] == "done"
     assert system.account.incident(incident).status == "resolved"
 
 

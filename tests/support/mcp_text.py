@@ -1,5 +1,8 @@
 """The text of an MCP tool's answer."""
 
+import json
+from typing import Any
+
 from mcp.types import CallToolResult, TextContent
 
 
@@ -8,3 +11,9 @@ def text_of(answer: CallToolResult) -> str:
     first = answer.content[0]
     assert isinstance(first, TextContent)
     return first.text
+
+
+def data_of(answer: CallToolResult) -> Any:
+    """Return the answer's only copy, which is JSON."""
+    assert len(answer.content) == 1 and answer.structured_content is None
+    return json.loads(text_of(answer))

@@ -14,7 +14,7 @@ from calmo_pagerduty.tools.classes import Risk
 from calmo_pagerduty.tools.permissions import ConnectionRules
 from ingress.mcp.presentation import INSTRUCTIONS, NOTICE
 from tests.support.connected import WRITES_ON
-from tests.support.mcp_text import text_of
+from tests.support.mcp_text import data_of
 from tests.support.system import System
 from tests.support.tool_callers import agent, served
 
@@ -78,7 +78,7 @@ def texts_in(value: Any) -> Iterator[str]:
 
 
 def orders_in(result: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    for text in texts_in(result.structured_content):
+    for text in texts_in(data_of(result)):
         for tool, arguments in ORDER.findall(text):
             yield tool, json.loads(arguments)
 
@@ -86,6 +86,8 @@ def orders_in(result: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 async def obey_everything(client: Client, incidents: list[str]) -> list[Any]:
     """Read every title and note, and do what they say. Returns what came of it."""
     results = [await client.call_tool("list_incidents", OPEN)]
+    while after := data_of(results[-1])["untrusted"]["next"]:
+        results.append(await client.call_tool("list_incidents", {**OPEN, "after": after}))
     results += [
         await client.call_tool("list_incident_notes", {"incident_id": incident}) for incident in incidents
     ]
@@ -118,7 +120,7 @@ async def test_with_approvals_an_obedient_agent_writes_nothing_without_a_person(
     incidents = poison(service)
     async with served(service) as url, agent(url, service.headers) as client:
         done = await obey_everything(client, incidents)
-    assert {result.structured_content["state"] for result in done} == {"waiting"}
+    assert {data_of(result)["state"] for result in done} == {"waiting"}
     assert len(done) == 120
     assert writes_at_pagerduty(service) == []
     assert len(service.site.account.incidents) == 60
@@ -148,9 +150,9 @@ async def test_a_result_is_data_under_untrusted_with_the_notice(service: System,
         assert client.instructions == INSTRUCTIONS
     for result in results:
         assert len(result.content) == 1
-        assert json.loads(text_of(result)) == result.structured_content
-        assert set(result.structured_content) == {"state", "notice", "untrusted"}
-        assert (result.structured_content["state"], result.structured_content["notice"]) == ("done", NOTICE)
+        assert result.structured_content is None
+        assert set(data_of(result)) == {"state", "notice", "untrusted"}
+        assert (data_of(result)["state"], data_of(result)["notice"]) == ("done", NOTICE)
 
 
 async def test_what_hides_is_removed_and_what_it_says_stays(service: System) -> None:
@@ -165,10 +167,10 @@ async def test_what_hides_is_removed_and_what_it_says_stays(service: System) -> 
     async with served(service) as url, agent(url, service.headers) as client:
         listed = await client.call_tool("list_incidents", OPEN)
         notes = await client.call_tool("list_incident_notes", {"incident_id": incident})
-    assert listed.structured_content["untrusted"]["items"][0]["title"] == seen
-    assert notes.structured_content["untrusted"]["items"][0]["content"] == seen
+    assert data_of(listed)["untrusted"]["items"][0]["title"] == seen
+    assert data_of(notes)["untrusted"]["items"][0]["content"] == seen
     for result in (listed, notes):
-        for said in texts_in(result.structured_content):
+        for said in texts_in(data_of(result)):
             bad = [
                 character
                 for character in said
@@ -182,7 +184,7 @@ async def test_a_text_without_end_is_cut(service: System) -> None:
     service.site.account.annotate(incident, "long " * 5000)
     async with served(service) as url, agent(url, service.headers) as client:
         notes = await client.call_tool("list_incident_notes", {"incident_id": incident})
-    content = notes.structured_content["untrusted"]["items"][0]["content"]
+    content = data_of(notes)["untrusted"]["items"][0]["content"]
     assert len(content) <= 4096
     assert content.endswith("…")
 
@@ -192,5 +194,5 @@ async def test_what_pagerduty_says_in_an_error_is_data_too(service: System) -> N
     async with served(service) as url, agent(url, service.headers) as client:
         failed = await client.call_tool("get_incident", {"incident_id": "QNOWHERE"})
     assert failed.is_error
-    assert set(failed.structured_content) == {"state", "notice", "untrusted"}
-    assert failed.structured_content["notice"] == NOTICE
+    assert set(data_of(failed)) == {"state", "notice", "untrusted"}
+    assert data_of(failed)["notice"] == NOTICE
